@@ -1,0 +1,1 @@
+//! Coordination scenarios, run on minikeeper and on real ZooKeeper.

@@ -1,0 +1,3 @@
+//! The `minikeeper` binary.
+
+fn main() {}

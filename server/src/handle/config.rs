@@ -1,0 +1,161 @@
+//! Everything a server can be told, as plain data.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+/// What a server can be told before it starts; [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.
+///
+/// The defaults are those of a server for tests: every four-letter word, no limit on connections, TTL znodes on,
+/// `tickTime` 2000. They are not all the defaults of a real `zoo.cfg`; [`Config::like_zoo_cfg`] has those.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let mut config = minikeeper::Config::default();
+/// config.tick_time = Duration::from_millis(500);
+/// let server = minikeeper::ServerBuilder::from(config).start()?;
+/// assert_eq!(server.config().tick_time, Duration::from_millis(500));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where clients connect (`clientPort`, `clientPortAddress`). Port 0 takes a free one. Default `127.0.0.1:0`.
+    pub address: SocketAddr,
+    /// The length of the queue of connections not yet accepted (`clientPortListenBacklog`). Default 1024.
+    pub listen_backlog: i32,
+    /// The length of a tick (`tickTime`), at least 1 ms. Default 2000 ms.
+    pub tick_time: Duration,
+    /// The shortest session timeout a client can get (`minSessionTimeout`). Default: two ticks.
+    pub min_session_timeout: Option<Duration>,
+    /// The longest session timeout a client can get (`maxSessionTimeout`). Default: twenty ticks.
+    pub max_session_timeout: Option<Duration>,
+    /// Connections allowed from one address (`maxClientCnxns`); 0 is no limit. Default 0.
+    pub max_client_connections: usize,
+    /// Connections allowed altogether (`zookeeper.maxCnxns`); 0 is no limit. Default 0.
+    pub max_connections: usize,
+    /// How long a connection may stay without a session (`zookeeper.nio.sessionlessCnxnTimeout`). Default 10 s.
+    pub sessionless_timeout: Duration,
+    /// The longest frame that is read, in bytes (`jute.maxbuffer`). Default 1 048 575.
+    pub max_frame: usize,
+    /// The server's number, the top byte of its session ids (`myid`), 0 to 254. Default 1.
+    pub server_id: u8,
+    /// The four-letter words that are answered (`4lw.commands.whitelist`). Default: all.
+    pub four_letter_words: FourLetterWords,
+    /// Whether TTL znodes can be created (`zookeeper.extendedTypesEnabled`). Default true.
+    pub extended_types: bool,
+    /// Whether TTL and container owners are written as 3.5.3 did (`zookeeper.emulate353TTLNodes`). Default false.
+    pub emulate_353_ttl: bool,
+    /// Whether hard quotas are enforced (`zookeeper.enforceQuota`). Default false.
+    pub enforce_quota: bool,
+    /// Whether permissions are not checked (`zookeeper.skipACL=yes`). Default false.
+    pub skip_acl: bool,
+    /// The digest of the super user, `user:base64` (`zookeeper.DigestAuthenticationProvider.superDigest`).
+    pub super_digest: Option<String>,
+    /// Whether the `digest` scheme exists (`zookeeper.DigestAuthenticationProvider.enabled`). Default true.
+    pub digest_auth: bool,
+    /// How passwords are hashed (`zookeeper.DigestAuthenticationProvider.digestAlg`). Default SHA-1.
+    pub digest_algorithm: DigestAlgorithm,
+    /// The schemes of which a client must have authenticated with one before any other request
+    /// (`enforce.auth.enabled`, `enforce.auth.schemes`). Empty: none is asked for.
+    pub required_auth_schemes: Vec<String>,
+    /// Whether `reconfig` gets past its first check (`reconfigEnabled`); a standalone server refuses it either way.
+    pub reconfig_enabled: bool,
+    /// How often containers and TTL znodes are looked at (`znode.container.checkIntervalMs`). Default 60 s.
+    pub container_check_interval: Duration,
+    /// Containers and TTL znodes removed in a minute at most (`znode.container.maxPerMinute`). Default 10 000.
+    pub container_max_per_minute: u32,
+    /// After which time a container that never had a child goes (`znode.container.maxNeverUsedIntervalMs`).
+    /// Zero, the default: never.
+    pub container_max_never_used: Duration,
+    /// The clock: the machine's, or one that stands still until it is told to move. Default: the machine's.
+    pub clock: ClockKind,
+    /// What the four-letter word `conf` and the metrics say of `dataDir`. Nothing is kept there.
+    pub data_dir: Option<String>,
+    /// What the four-letter word `conf` says of `dataLogDir`. Nothing is kept there.
+    pub data_log_dir: Option<String>,
+}
+
+/// Which four-letter words are answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FourLetterWords {
+    /// Every word that a real server knows.
+    All,
+    /// These, and `srvr`, which is always answered.
+    Only(Vec<String>),
+}
+
+/// How the `digest` scheme hashes `user:password`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestAlgorithm {
+    /// SHA-1, ZooKeeper's default.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+/// Who turns the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockKind {
+    /// The machine's clock.
+    System,
+    /// A clock that stands still until [`Server::advance`](crate::Server::advance) moves it. It starts at the time
+    /// of day at which the server starts.
+    Manual,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listen_backlog: 1024,
+            tick_time: Duration::from_millis(2000),
+            min_session_timeout: None,
+            max_session_timeout: None,
+            max_client_connections: 0,
+            max_connections: 0,
+            sessionless_timeout: Duration::from_secs(10),
+            max_frame: 0xf_ffff,
+            server_id: 1,
+            four_letter_words: FourLetterWords::All,
+            extended_types: true,
+            emulate_353_ttl: false,
+            enforce_quota: false,
+            skip_acl: false,
+            super_digest: None,
+            digest_auth: true,
+            digest_algorithm: DigestAlgorithm::Sha1,
+            required_auth_schemes: Vec::new(),
+            reconfig_enabled: false,
+            container_check_interval: Duration::from_secs(60),
+            container_max_per_minute: 10_000,
+            container_max_never_used: Duration::ZERO,
+            clock: ClockKind::System,
+            data_dir: None,
+            data_log_dir: None,
+        }
+    }
+}
+
+impl Config {
+    /// The defaults of a real server that was given a `zoo.cfg` saying nothing: `tickTime` 3000, 60 connections an
+    /// address, only the four-letter word `srvr`, no TTL znodes.
+    ///
+    /// ```
+    /// assert_eq!(minikeeper::Config::like_zoo_cfg().max_client_connections, 60);
+    /// ```
+    #[must_use]
+    pub fn like_zoo_cfg() -> Self {
+        Self {
+            tick_time: Duration::from_millis(3000),
+            max_client_connections: 60,
+            four_letter_words: FourLetterWords::Only(Vec::new()),
+            extended_types: false,
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! A pure-Rust, embedded, ZooKeeper-compatible coordination server for tests.
