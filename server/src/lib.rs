@@ -1,1 +1,10 @@
 //! A pure-Rust, embedded, ZooKeeper-compatible coordination server for tests.
+
+mod handle;
+mod protocol;
+
+pub use handle::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
+pub use protocol::{
+    Acl, AddWatchMode, AuthId, CreateMode, ErrorCode, EventType, KeeperState, Permissions,
+    SessionId, Stat, Timestamp, Txn, TxnRecord, Xid, Zxid,
+};

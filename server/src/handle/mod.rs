@@ -1,0 +1,5 @@
+//! What a test holds.
+
+mod config;
+
+pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
