@@ -1,6 +1,7 @@
 //! A pure-Rust, embedded, ZooKeeper-compatible coordination server for tests.
 
 mod handle;
+mod keeper;
 mod protocol;
 
 pub use handle::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
