@@ -1,7 +1,9 @@
 //! A pure-Rust, embedded, ZooKeeper-compatible coordination server for tests.
 
 mod handle;
+mod jute;
 mod protocol;
+mod wire;
 
 pub use handle::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
 pub use protocol::{
