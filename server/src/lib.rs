@@ -1,8 +1,10 @@
 //! A pure-Rust, embedded, ZooKeeper-compatible coordination server for tests.
 
 mod handle;
+mod jute;
 mod keeper;
 mod protocol;
+mod wire;
 
 pub use handle::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
 pub use protocol::{
