@@ -22,6 +22,7 @@ mod write;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
 pub(crate) use rules::Rules;
 pub(crate) use session::Sessions;
@@ -121,6 +122,10 @@ pub(crate) enum CloseReason {
     Unimplemented,
     /// It could not authenticate, or has to and did not.
     AuthFailed,
+    /// It leaves too much unread.
+    DoesNotRead,
+    /// It asked for one of the four-letter words, and has its answer.
+    FourLetterWord,
 }
 
 /// Where outputs go.
