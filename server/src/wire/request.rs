@@ -1,12 +1,10 @@
 //! Requests, decoded. What borrows from the frame borrows, so that nothing is copied on the way to the rules.
 
-use std::borrow::Cow;
-
 use crate::jute::{Malformed, Reader};
 use crate::protocol::{
     AclEntry, AddWatchMode, CheckVersionRequest, ConnectRequest, CreateMode, CreateOperation,
     CreateRequest, DeleteRequest, MultiOp, MultiReadOp, Operation, Request, SessionId,
-    SetDataRequest, SetWatches, WatcherType, Xid, Zxid,
+    SetDataRequest, SetWatches, Text, WatcherType, Xid, Zxid,
 };
 
 use super::op_code::OpCode;
@@ -216,14 +214,23 @@ fn acl<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<AclEntry<'a>>>, Malform
 fn set_watches<'a>(reader: &mut Reader<'a>) -> Result<SetWatches<'a>, Malformed> {
     Ok(SetWatches {
         relative_zxid: Zxid(reader.long()?),
-        data: paths(reader)?,
-        exist: paths(reader)?,
-        child: paths(reader)?,
+        data: znode_paths(reader)?,
+        exist: znode_paths(reader)?,
+        child: znode_paths(reader)?,
         ..SetWatches::default()
     })
 }
 
-fn paths<'a>(reader: &mut Reader<'a>) -> Result<Vec<Option<Cow<'a, str>>>, Malformed> {
+/// A list of paths that a real server looks up in its tree, which knows no null.
+fn znode_paths<'a>(reader: &mut Reader<'a>) -> Result<Vec<Text<'a>>, Malformed> {
+    let paths = paths(reader)?;
+    if paths.iter().any(Option::is_none) {
+        return Err(reader.refuse("a path"));
+    }
+    Ok(paths)
+}
+
+fn paths<'a>(reader: &mut Reader<'a>) -> Result<Vec<Text<'a>>, Malformed> {
     reader
         .vector(4, Reader::ustring)?
         .ok_or_else(|| reader.refuse("a list of paths"))
