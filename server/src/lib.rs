@@ -2,6 +2,7 @@
 
 mod handle;
 mod jute;
+mod keeper;
 mod protocol;
 mod wire;
 
