@@ -390,14 +390,12 @@ mod requests {
         check_malformed(105, &lists(3), Operation::SetWatches2);
         let null_list = "0000000000000000 00000000 ffffffff 00000000";
         check_malformed(101, null_list, Operation::SetWatches);
-        let null_path = "0000000000000000 00000001 ffffffff 00000000 00000000";
-        check_malformed(101, null_path, Operation::SetWatches);
-        let null_persistent = SetWatches {
-            persistent: vec![None],
+        let null_path = SetWatches {
+            data: vec![text("/a"), None],
             ..SetWatches::default()
         };
-        let body = "0000000000000000 00000000 00000000 00000000 00000001 ffffffff 00000000";
-        check(105, body, Request::SetWatches2(null_persistent));
+        let body = format!("0000000000000000 00000002 {A} ffffffff 00000000 00000000");
+        check(101, &body, Request::SetWatches(null_path));
     }
 
     #[test]
@@ -501,19 +499,17 @@ mod multis {
     }
 
     #[test]
-    fn only_the_old_creates_insist_on_an_acl() {
+    fn a_null_acl_is_one_only_where_it_matters() {
         let record = format!("{A} ffffffff ffffffff 00000000");
-        let malformed = Request::Malformed(Operation::Multi);
-        check(14, &[sub(1, &record)], malformed);
-        let request = CreateRequest {
-            acl: None,
-            ..create(CreateOperation::Create, "/a", None, 0, -1)
+        let request = |acl| {
+            Request::Multi(vec![MultiOp::Create(CreateRequest {
+                acl,
+                ..create(CreateOperation::Create, "/a", None, 0, -1)
+            })])
         };
-        check(
-            14,
-            &[sub(21, &format!("{record} 0000000000000000"))],
-            Request::Multi(vec![MultiOp::Create(request)]),
-        );
+        check(14, &[sub(1, &record)], request(None));
+        let record = format!("{record} 0000000000000010");
+        check(14, &[sub(21, &record)], request(Some(vec![])));
     }
 
     #[test]
