@@ -1,1 +1,3 @@
 //! Coordination scenarios, run on minikeeper and on real ZooKeeper.
+
+pub mod provision;
