@@ -1,3 +1,8 @@
 //! Coordination scenarios, run on minikeeper and on real ZooKeeper.
 
+pub mod backend;
+pub mod client;
+pub mod patience;
 pub mod provision;
+pub mod scenario;
+pub mod transcript;
