@@ -2,6 +2,7 @@
 
 pub mod backend;
 pub mod client;
+pub mod golden;
 pub mod patience;
 pub mod provision;
 pub mod scenario;

@@ -3,9 +3,12 @@
 
 use clap::{Parser, Subcommand};
 use minikeeper_harness::backend::{BackendError, BackendKind, Settings};
+use minikeeper_harness::golden;
 use minikeeper_harness::provision::Verdict;
 use minikeeper_harness::scenario::Scenario;
 use minikeeper_harness::transcript::Transcript;
+use std::fmt::Display;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Runs coordination scenarios on minikeeper and on real ZooKeeper and shows where they differ.
@@ -22,6 +25,11 @@ struct Arguments {
 enum Verb {
     /// Run the scenarios and compare (what happens without a subcommand).
     Run(Run),
+    /// Record a real ZooKeeper's answers to every operation, byte for byte, into a folder.
+    RecordGolden {
+        /// Where the files go; in this repository, `server/tests/golden`.
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -41,6 +49,22 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command.unwrap_or(Verb::Run(arguments.run)) {
         Verb::Run(run) => run.run(),
+        Verb::RecordGolden { folder } => report(golden::record(&folder), |files| {
+            println!("{files} files in {}", folder.display());
+        }),
+    }
+}
+
+fn report<T, E: Display>(outcome: Result<T, E>, print: impl FnOnce(T)) -> ExitCode {
+    match outcome {
+        Ok(found) => {
+            print(found);
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("minikeeper-harness: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 

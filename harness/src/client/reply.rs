@@ -213,8 +213,14 @@ impl Answer {
     /// # Errors
     /// If it is not what such a reply holds.
     pub fn decode(op: i32, err: i32, reader: &mut Reader<'_>) -> Result<Option<Self>, Malformed> {
-        // An error stands alone; sasl's brings a null token all the same, as ZooKeeperServer.processSasl does it.
-        if (err != 0 && op != op::SASL) || reader.is_at_end() && !has_body(op) {
+        // An error stands alone, but for two: a refused sasl brings a null token (ZooKeeperServer.processSasl), and a
+        // refused multiRead the results so far (FinalRequestProcessor, MultiResponse).
+        let stands_alone = match op {
+            op::SASL => false,
+            op::MULTI_READ => reader.is_at_end(),
+            _ => true,
+        };
+        if (err != 0 && stands_alone) || reader.is_at_end() && !has_body(op) {
             return Ok(None);
         }
         let text = |reader: &mut Reader<'_>| reader.text("path");
