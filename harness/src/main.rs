@@ -3,11 +3,14 @@
 
 use clap::{Parser, Subcommand};
 use minikeeper_harness::backend::{BackendError, BackendKind, Settings};
+use minikeeper_harness::bench::{self, Measure, Report};
 use minikeeper_harness::golden;
 use minikeeper_harness::provision::Verdict;
 use minikeeper_harness::scenario::Scenario;
 use minikeeper_harness::transcript::Transcript;
 use std::fmt::Display;
+use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,11 +28,29 @@ struct Arguments {
 enum Verb {
     /// Run the scenarios and compare (what happens without a subcommand).
     Run(Run),
+    /// Measure speed and size, beside a real ZooKeeper and a bare echo server.
+    Bench(Bench),
+    #[command(hide = true)]
+    ServeOurs,
+    #[command(hide = true)]
+    ServeEcho { request: usize, reply: usize },
+    #[command(hide = true)]
+    ThousandServers,
     /// Record a real ZooKeeper's answers to every operation, byte for byte, into a folder.
     RecordGolden {
         /// Where the files go; in this repository, `server/tests/golden`.
         folder: PathBuf,
     },
+}
+
+#[derive(Debug, clap::Args)]
+struct Bench {
+    /// Only this row; may be given several times.
+    #[arg(long, value_name = "ROW")]
+    only: Vec<Measure>,
+    /// Where the numbers go as JSON.
+    #[arg(long, value_name = "FILE", default_value = "target/bench.json")]
+    json: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,6 +70,10 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command.unwrap_or(Verb::Run(arguments.run)) {
         Verb::Run(run) => run.run(),
+        Verb::Bench(bench) => report(bench.run(), |()| {}),
+        Verb::ServeOurs => report(bench::serve_ours(), |()| {}),
+        Verb::ServeEcho { request, reply } => report(bench::serve_echo(request, reply), |()| {}),
+        Verb::ThousandServers => report(bench::thousand_servers(), |line| println!("{line}")),
         Verb::RecordGolden { folder } => report(golden::record(&folder), |files| {
             println!("{files} files in {}", folder.display());
         }),
@@ -65,6 +90,29 @@ fn report<T, E: Display>(outcome: Result<T, E>, print: impl FnOnce(T)) -> ExitCo
             eprintln!("minikeeper-harness: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+impl Bench {
+    fn run(&self) -> io::Result<()> {
+        if cfg!(debug_assertions) {
+            eprintln!("minikeeper-harness: not a release build, its numbers mean little");
+        }
+        let measures = if self.only.is_empty() {
+            &Measure::USUAL[..]
+        } else {
+            &self.only
+        };
+        let mut report = Report::default();
+        for measure in measures {
+            let row = measure.run()?;
+            println!("{row}");
+            report.rows.push(row);
+        }
+        if let Some(folder) = self.json.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(&self.json, serde_json::to_vec_pretty(&report)?)
     }
 }
 
