@@ -4,7 +4,6 @@ pub mod backend;
 pub mod bench;
 pub mod client;
 pub mod golden;
-mod ours;
 pub mod patience;
 pub mod provision;
 pub mod scenario;

@@ -192,9 +192,10 @@ fn play(kind: &BackendKind, scenario: Scenario) -> Result<Transcript, Trouble> {
                 Verdict::Ignored(why) => Trouble::Skipped(why),
                 Verdict::Failed(why) => Trouble::Failed(why),
             },
-            BackendError::InVain(_) | BackendError::Io(_) | BackendError::Ended(_) => {
-                Trouble::Failed(error.to_string())
-            }
+            BackendError::InVain(_)
+            | BackendError::Start(_)
+            | BackendError::Io(_)
+            | BackendError::Ended(_) => Trouble::Failed(error.to_string()),
         })?;
     if let Some(lack) = scenario
         .needs()

@@ -1,9 +1,11 @@
 //! Servers on which a scenario can run: ours in this process, or a real ZooKeeper that the harness starts.
 //! All are set up alike: every four-letter word, no limit on connections, TTL znodes on, the same super user.
 
+mod embedded;
 mod four_letter;
 mod process;
 
+pub use embedded::Embedded;
 pub use four_letter::four_letter_word;
 pub use process::ZooKeeper;
 
@@ -88,7 +90,7 @@ impl BackendKind {
     /// If a part it needs is missing, or it does not come up.
     pub fn start(&self, settings: &Settings) -> Result<Box<dyn Backend>, BackendError> {
         match self {
-            Self::Embedded => todo!(),
+            Self::Embedded => Ok(Box::new(Embedded::start(settings)?)),
             Self::ZooKeeper(version) => Ok(Box::new(ZooKeeper::start(version, settings)?)),
         }
     }
@@ -131,6 +133,9 @@ pub enum BackendError {
     /// It was started and did not come up in time.
     #[error(transparent)]
     InVain(#[from] InVain),
+    /// Ours does not start.
+    #[error(transparent)]
+    Start(#[from] minikeeper::StartError),
     /// The system refused something.
     #[error("{0}")]
     Io(#[from] io::Error),

@@ -1,7 +1,7 @@
 //! How soon everyone is told.
 
-use super::OPEN_FILES;
-use crate::backend::{BackendError, BackendKind, Settings};
+use super::{OPEN_FILES, ROUNDS, SETTINGS};
+use crate::backend::{BackendError, BackendKind};
 use crate::bench::child::Served;
 use crate::bench::report::Row;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request, read_frame};
@@ -10,7 +10,6 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 const WATCHERS: usize = 10_000;
-const ROUNDS: usize = 5;
 
 pub(in crate::bench) fn fan_out() -> io::Result<Row> {
     let mut row = Row::new(
@@ -21,11 +20,7 @@ pub(in crate::bench) fn fan_out() -> io::Result<Row> {
     let ours = Served::this_program(&["serve-ours"])?;
     let median = row.value("embedded", "ms", rounds(&ours.address)?);
     row.at_most(median, 100.0, "ms");
-    let settings = Settings {
-        tick_time: super::TICK_TIME,
-        fast_rather_than_soon: true,
-    };
-    match BackendKind::newest_zookeeper().start(&settings) {
+    match BackendKind::newest_zookeeper().start(&SETTINGS) {
         Ok(real) => {
             row.value(
                 real.kind().to_string(),

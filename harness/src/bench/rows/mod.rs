@@ -14,7 +14,7 @@ pub(super) use start::{exec, start, thousand};
 pub(super) use throughput::{CREATE_4X64, GET_1X1, GET_4X64, SET_4X64, throughput};
 
 use super::child;
-use crate::ours;
+use crate::backend::{Backend, Embedded, Settings};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,8 +25,11 @@ const ROUNDS: usize = 5;
 /// Sockets of the widest row, and room for what else is open.
 const OPEN_FILES: u64 = 16_000;
 
-/// As in a server without configuration.
-const TICK_TIME: Duration = Duration::from_secs(2);
+/// As in a server without configuration, and in no haste to start.
+const SETTINGS: Settings = Settings {
+    tick_time: Duration::from_secs(2),
+    fast_rather_than_soon: true,
+};
 
 /// The hidden subcommand that serves minikeeper in a process of its own.
 ///
@@ -34,9 +37,14 @@ const TICK_TIME: Duration = Duration::from_secs(2);
 /// If it does not start.
 pub fn serve_ours() -> io::Result<()> {
     rlimit::increase_nofile_limit(OPEN_FILES)?;
-    let server = ours::start(TICK_TIME)?;
+    let server = ours()?;
     child::say(&server.connect_string())?;
     child::wait_for_the_end_of_input()
+}
+
+/// A server of ours in this process.
+fn ours() -> io::Result<Embedded> {
+    Embedded::start(&SETTINGS).map_err(io::Error::other)
 }
 
 /// The `minikeeper` binary beside this one.

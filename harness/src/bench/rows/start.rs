@@ -1,11 +1,11 @@
 //! How soon a server is there.
 
-use super::{OPEN_FILES, TICK_TIME, binary};
+use super::{OPEN_FILES, binary, ours};
+use crate::backend::Backend;
 use crate::bench::child::Served;
 use crate::bench::report::Row;
 use crate::bench::system;
 use crate::client::{BlockingClient, ConnectRequest};
-use crate::ours;
 use std::io;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ pub(in crate::bench) fn start() -> io::Result<Row> {
     let mut row = Row::new("start", "in-process start to first session granted");
     let times = (0..201).map(|_| {
         let start = Instant::now();
-        let server = ours::start(TICK_TIME)?;
+        let server = ours()?;
         let _client =
             BlockingClient::connect(&server.connect_string(), &ConnectRequest::new(10_000))?;
         Ok(milliseconds(start.elapsed()))
@@ -84,7 +84,7 @@ pub fn thousand_servers() -> io::Result<String> {
     let start = Instant::now();
     let alive = (0..SERVERS)
         .map(|_| {
-            let server = ours::start(TICK_TIME)?;
+            let server = ours()?;
             let client =
                 BlockingClient::connect(&server.connect_string(), &ConnectRequest::new(10_000))?;
             Ok((server, client))

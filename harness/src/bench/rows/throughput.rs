@@ -1,7 +1,7 @@
 //! How much of one operation goes through.
 
-use super::ROUNDS;
-use crate::backend::{Backend, BackendError, BackendKind, Settings};
+use super::{ROUNDS, SETTINGS};
+use crate::backend::{Backend, BackendError, BackendKind};
 use crate::bench::child::Served;
 use crate::bench::load::{Exchange, Load, Speaks, Until, drive};
 use crate::bench::report::Row;
@@ -77,11 +77,7 @@ pub(in crate::bench) const CREATE_4X64: Throughput = Throughput {
 
 pub(in crate::bench) fn throughput(row: &Throughput) -> io::Result<Row> {
     let mut found = Row::new(row.name, row.what);
-    let settings = Settings {
-        tick_time: super::TICK_TIME,
-        fast_rather_than_soon: true,
-    };
-    let real = match BackendKind::newest_zookeeper().start(&settings) {
+    let real = match BackendKind::newest_zookeeper().start(&SETTINGS) {
         Ok(real) => Some(real),
         Err(BackendError::Missing(missing)) => {
             found.missing.push(missing.to_string());
