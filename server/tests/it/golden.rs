@@ -80,8 +80,7 @@ fn replay(text: &str) -> Result<(), String> {
         .write_all(&ping)
         .map_err(|error| format!("no ping at the end: {error}"))?;
     let pong = parse_bytes("00000010 fffffffe ???????????????? 00000000");
-    receive(&mut socket, &pong)
-        .map_err(|difference| format!("at the end: {difference}"))
+    receive(&mut socket, &pong).map_err(|difference| format!("at the end: {difference}"))
 }
 
 fn receive(socket: &mut TcpStream, expected: &[Expected]) -> Result<(), String> {
