@@ -1,0 +1,3 @@
+//! Builds the image and runs it.
+
+fn main() {}

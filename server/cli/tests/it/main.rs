@@ -1,0 +1,1 @@
+//! Drives the binary `minikeeper` as a user would.
