@@ -282,8 +282,8 @@ mod tests {
         );
     }
 
-    fn lines(variables: Variables) -> Vec<String> {
-        match image(&variables) {
+    fn lines(variables: &Variables) -> Vec<String> {
+        match image(variables) {
             Some(Image::Variables { lines, .. }) => lines
                 .iter()
                 .map(|given| format!("{}={}", given.name, given.value))
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn the_image_writes_its_defaults_and_what_was_set() {
-        let written = lines(Variables::from([
+        let written = lines(&Variables::from([
             ("ZOO_TICK_TIME", "500"),
             ("ZOO_SERVERS", ""),
             ("ZOO_4LW_COMMANDS_WHITELIST", "ruok, mntr"),

@@ -101,7 +101,7 @@ pub(crate) enum Setting {
 }
 
 /// Why a key has no effect here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Why {
     /// The `AdminServer` is not served.
     Admin,

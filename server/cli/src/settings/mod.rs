@@ -5,12 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use minikeeper::{Config, DigestAlgorithm, FourLetterWords};
+use minikeeper::{Config, FourLetterWords};
 use thiserror::Error;
 
 use crate::digest;
 use crate::environment::{self, Given, Image, Origin, Variables};
-use crate::keys::{self, Check, Effect, Key, Place, Setting, When};
+use crate::keys::{self, Check, Effect, Key, Place, Setting, When, Why};
 use crate::members::{self, Member};
 use crate::zoo_cfg;
 
@@ -167,7 +167,7 @@ struct Gathered {
     /// What `myid` says where no file does.
     id: Option<Given>,
     lacks: Vec<String>,
-    idle: Vec<String>,
+    idle: BTreeMap<Why, Vec<String>>,
     unknown: Vec<String>,
 }
 
@@ -214,14 +214,14 @@ impl Gathered {
             Effect::Sets(Setting::Server) => self.servers.push(given),
             Effect::Sets(Setting::AuthProvider) => {
                 self.auth_providers = true;
-                self.idle.push(given.name);
+                self.idle.entry(Why::Sasl).or_default().push(given.name);
             }
             Effect::Sets(setting) => {
                 self.honoured.insert(setting, given);
             }
-            Effect::Nothing(_) => {
+            Effect::Nothing(why) => {
                 if !matches!(given.origin, Origin::ImageDefault(_)) {
-                    self.idle.push(given.name);
+                    self.idle.entry(why).or_default().push(given.name);
                 }
             }
             Effect::Refused(when, why) => {
@@ -535,7 +535,12 @@ impl Gathered {
             ));
         }
         if !self.idle.is_empty() {
-            warnings.push(format!("without effect here: {}", self.idle.join(", ")));
+            let groups: Vec<_> = self
+                .idle
+                .iter()
+                .map(|(why, names)| format!("{} ({})", names.join(", "), why.text()))
+                .collect();
+            warnings.push(format!("without effect here: {}", groups.join("; ")));
         }
         if !self.unknown.is_empty() {
             warnings.push(format!(

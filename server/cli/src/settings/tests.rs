@@ -1,5 +1,7 @@
 //! Each verdict on a configuration was seen on a real 3.9.5.
 
+use minikeeper::DigestAlgorithm;
+
 use super::*;
 
 /// What becomes of a configuration, by what a real 3.9.5 was seen to do with it.
@@ -356,7 +358,7 @@ fn the_images_variables_have_the_images_defaults() {
         settings.warnings,
         [
             "dataDir=/data, dataLogDir=/datalog: not used, everything is kept in memory and gone when the server stops",
-            "without effect here: snapCount",
+            "without effect here: snapCount (everything is kept in memory)",
         ]
     );
 }
@@ -487,20 +489,23 @@ fn a_refused_value_is_told_with_its_file_line_key_and_reason() {
 fn what_has_no_effect_is_named_once_and_what_is_unknown_with_a_hint() {
     let flags = [
         ("zookeeper.foo", "1"),
-        ("zookeeper.syncLimit", "5"),
+        ("zookeeper.peerType", "5"),
         ("java.net.x", "1"),
     ];
     let text = format!(
-        "{BASE}initLimit=5\nadmin.serverPort=8080\nbar=1\njute.maxbuffer=5\nzookeeper.skipACL=yes\n"
+        "{BASE}initLimit=5\nsyncLimit=2\nadmin.serverPort=8080\nbar=1\njute.maxbuffer=5\nzookeeper.skipACL=yes\n"
     );
     let settings = of_file(&text, &flags, &Overrides::default()).expect("it is in order");
     let [_data_dir, idle, unknown] = settings.warnings.as_slice() else {
         panic!("three warnings were expected, got {:?}", settings.warnings);
     };
-    assert_eq!(idle, "without effect here: initLimit, admin.serverPort");
+    assert_eq!(
+        idle,
+        "without effect here: admin.serverPort (the AdminServer is not served); initLimit, syncLimit (one server, no ensemble)"
+    );
     assert_eq!(
         unknown,
-        "not known, so without effect: zookeeper.foo, zookeeper.syncLimit (only in a zoo.cfg), bar, \
+        "not known, so without effect: zookeeper.foo, zookeeper.peerType (only in a zoo.cfg), bar, \
          jute.maxbuffer (only as a system property), zookeeper.skipACL (in a zoo.cfg without the `zookeeper.`)"
     );
 }

@@ -1,1 +1,6 @@
-//! Drives the binary `minikeeper` as a user would.
+//! Drives the binary `minikeeper` as a user does: by its arguments, its environment, its output and signals.
+
+mod binary;
+mod health;
+mod refusals;
+mod serving;
