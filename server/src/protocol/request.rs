@@ -164,7 +164,7 @@ pub(crate) enum MultiReadOp<'a> {
 }
 
 /// `setWatches` and `setWatches2`; the former has only the first three lists. A null list is a malformed request, and
-/// comes as one; a null path stands for a path that no znode has.
+/// comes as one; a null path is for the rules to refuse, who have dealt with the paths before it by then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SetWatches<'a> {
     pub(crate) relative_zxid: Zxid,

@@ -1,0 +1,16 @@
+//! The world: sockets, tasks, the clock. It moves things and decides nothing.
+//!
+//! Everything that happens, be it a frame, the passing of time or the wish of a test, enters through
+//! [`Engine`](engine::Engine), one at a time.
+
+mod clock;
+mod connection;
+mod engine;
+mod listener;
+mod outbox;
+mod thread;
+
+pub(crate) use clock::Clock;
+pub(crate) use engine::{Engine, Limits};
+pub(crate) use listener::Address;
+pub(crate) use thread::ServerThread;
