@@ -1,9 +1,6 @@
-//! The digest of a super user, as ZooKeeper's `digest` scheme makes it.
+//! The names of digest algorithms.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use minikeeper::DigestAlgorithm;
-use sha1::Digest as _;
 
 /// What `DigestAuthenticationProvider.digestAlg` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,30 +23,9 @@ pub(crate) fn algorithm(name: &str) -> Found {
     }
 }
 
-/// `DigestAuthenticationProvider.generateDigest`: `user:base64(hash(user:password))`.
-pub(crate) fn of(algorithm: DigestAlgorithm, user_and_password: &str) -> String {
-    let bytes = user_and_password.as_bytes();
-    let hash = match algorithm {
-        DigestAlgorithm::Sha1 => sha1::Sha1::digest(bytes).to_vec(),
-        DigestAlgorithm::Sha256 => sha2::Sha256::digest(bytes).to_vec(),
-        DigestAlgorithm::Sha384 => sha2::Sha384::digest(bytes).to_vec(),
-        DigestAlgorithm::Sha512 => sha2::Sha512::digest(bytes).to_vec(),
-    };
-    let user = user_and_password.split(':').next().unwrap_or_default();
-    format!("{user}:{}", STANDARD.encode(hash))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_digest_is_zookeepers() {
-        assert_eq!(
-            of(DigestAlgorithm::Sha1, "super:test"),
-            "super:D/InIHSb7yEEbrWz8b9l71RjZJU="
-        );
-    }
 
     #[test]
     fn names_of_algorithms_are_those_of_java() {

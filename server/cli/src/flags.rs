@@ -65,11 +65,11 @@ pub(crate) struct Serve {
     tick_time: Option<i32>,
 
     /// The shortest session timeout a client can get, in milliseconds [default: 2 ticks]
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(i32).range(1..))]
     min_session_timeout: Option<i32>,
 
     /// The longest session timeout a client can get, in milliseconds [default: 20 ticks]
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(i32).range(1..))]
     max_session_timeout: Option<i32>,
 
     /// Connections allowed from one address, 0 for no limit [default: 0; 60 with a zoo.cfg]
@@ -218,8 +218,8 @@ mod tests {
 
     #[test]
     fn arguments_are_those_of_zookeepers_main_class() {
-        assert!(matches!(serve("zoo.cfg").door(), Door::File(file) if file == "zoo.cfg"));
-        assert!(matches!(serve("--config x").door(), Door::File(file) if file == "x"));
+        assert!(matches!(serve("zoo.cfg").door(), Door::File(file) if file.ends_with("zoo.cfg")));
+        assert!(matches!(serve("--config x").door(), Door::File(file) if file.ends_with("x")));
         let Door::Arguments(arguments) = serve("2181 /data 500 9").door() else {
             panic!("four arguments are no file");
         };

@@ -10,7 +10,6 @@ mod members;
 mod properties;
 mod serve;
 mod settings;
-mod start;
 mod zoo_cfg;
 
 use std::io::Write as _;
@@ -54,7 +53,7 @@ fn run(command: &Command) -> Result<(), (ExitCode, String)> {
         Command::Serve(flags) => serve::run(flags).map_err(|failure| {
             let code = match failure {
                 Failure::Refused(_) => ExitCode::from(INVALID),
-                Failure::NotStarted { .. } | Failure::Signals(_) => ExitCode::FAILURE,
+                Failure::NotStarted(_) | Failure::Signals(_) => ExitCode::FAILURE,
             };
             (code, failure.to_string())
         }),

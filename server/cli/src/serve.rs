@@ -1,23 +1,24 @@
 //! `minikeeper serve`: one server until a signal comes.
 
+use std::error::Error as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use minikeeper::{Server, ServerBuilder};
 use thiserror::Error;
 use tracing::{info, warn};
 
 use crate::environment::Variables;
 use crate::flags::Serve;
-use crate::settings::{self, Refusal};
-use crate::start::Running;
+use crate::settings::{self, Refusal, Settings};
 
 /// Why nothing was served.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
     Refused(#[from] Refusal),
-    #[error("cannot serve on {address}: {reason}")]
-    NotStarted { address: SocketAddr, reason: String },
+    #[error("cannot serve: {0}")]
+    NotStarted(String),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
 }
@@ -41,14 +42,23 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     }
     // Before the start, so that a signal that comes early ends it cleanly too.
     let signals = Signals::catch().map_err(Failure::Signals)?;
-    let address = settings.config.address;
-    let server = Running::start(settings.config)
-        .map_err(|reason| Failure::NotStarted { address, reason })?;
+    let server = start(settings)?;
     say(&greeting(server.addr()));
     let signal = signals.wait();
     info!("{signal}: stopping");
     server.stop();
     Ok(())
+}
+
+fn start(settings: Settings) -> Result<Server, Failure> {
+    let mut builder = ServerBuilder::from(settings.config);
+    if let Some(user) = &settings.super_user {
+        builder = builder.super_user(user);
+    }
+    builder.start().map_err(|error| {
+        let cause = error.source().map(|source| format!(": {source}"));
+        Failure::NotStarted(format!("{error}{}", cause.unwrap_or_default()))
+    })
 }
 
 /// How to connect and how to stop, a line each.

@@ -21,6 +21,8 @@ pub(crate) const CLIENT_PORT: u16 = 2181;
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) config: Config,
+    /// `user:password` of the super user, which wins over the digest in `config`.
+    pub(crate) super_user: Option<String>,
     /// One line each.
     pub(crate) warnings: Vec<String>,
 }
@@ -429,7 +431,6 @@ impl Gathered {
         }
         for (setting, field) in [
             (Setting::ExtendedTypes, &mut config.extended_types),
-            (Setting::Emulate353, &mut config.emulate_353_ttl),
             (Setting::EnforceQuota, &mut config.enforce_quota),
             (Setting::DigestAuth, &mut config.digest_auth),
             (Setting::Reconfig, &mut config.reconfig_enabled),
@@ -517,9 +518,6 @@ impl Gathered {
         if let Some(digest) = &overrides.super_digest {
             config.super_digest = Some(digest.clone());
         }
-        if let Some(user) = &overrides.super_user {
-            config.super_digest = Some(digest::of(config.digest_algorithm, user));
-        }
         self.times(&mut config, overrides)?;
 
         let mut warnings = Vec::new();
@@ -554,7 +552,11 @@ impl Gathered {
             }
             warnings.push(format!("served all the same: {}", self.lacks.join("; ")));
         }
-        Ok(Settings { config, warnings })
+        Ok(Settings {
+            config,
+            super_user: overrides.super_user.clone(),
+            warnings,
+        })
     }
 
     /// Tick and session timeouts in Java's 32 bits, where a product may wrap: `QuorumPeerConfig.parseProperties`.
@@ -590,9 +592,9 @@ impl Gathered {
     }
 }
 
-/// Java knows spans below zero; they are none.
+/// Java knows spans of nothing and below; a millisecond is the shortest here.
 fn milliseconds(ms: i32) -> Duration {
-    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0).max(1))
 }
 
 /// `Boolean.parseBoolean`.

@@ -2,5 +2,6 @@
 
 mod binary;
 mod health;
+mod precedence;
 mod refusals;
 mod serving;
