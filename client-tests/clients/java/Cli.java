@@ -14,19 +14,22 @@ import org.apache.zookeeper.util.ServiceUtils;
  * standard input and output are the JVM's.
  */
 final class Cli {
+    /** One for all runs: zkCli's commands keep the System.out of the moment when they were loaded. */
+    private static final Printed PRINTED = new Printed();
+    private static final PrintStream PRINTER = new PrintStream(PRINTED, true, StandardCharsets.UTF_8);
+
     private Cli() {
     }
 
     /** Runs a script to its end and says each of its lines, what followed, and last what the watcher's thread printed. */
     static void run(Run run, String... script) throws Exception {
-        Printed printed = new Printed();
+        PRINTED.clear();
         InputStream in = System.in;
         PrintStream out = System.out;
         PrintStream err = System.err;
-        PrintStream printer = new PrintStream(printed, true, StandardCharsets.UTF_8);
-        System.setIn(new Script(script, printer));
-        System.setOut(printer);
-        System.setErr(printer);
+        System.setIn(new Script(script, PRINTER));
+        System.setOut(PRINTER);
+        System.setErr(PRINTER);
         ServiceUtils.setSystemExitProcedure(code -> {
             throw new Exit(code);
         });
@@ -34,16 +37,16 @@ final class Cli {
             ZooKeeperMain.main(new String[] {"-server", run.connect, "-waitforconnection"});
             throw new AssertionError("it came back");
         } catch (Exit exit) {
-            printer.println("exit " + exit.code);
+            PRINTER.println("exit " + exit.code);
         } finally {
             joinEventThreads();
             System.setIn(in);
             System.setOut(out);
             System.setErr(err);
         }
-        printed.lines(printed.main).forEach(run::say);
+        PRINTED.lines(PRINTED.main).forEach(run::say);
         run.say("--- watcher");
-        printed.lines(printed.watcher).forEach(run::say);
+        PRINTED.lines(PRINTED.watcher).forEach(run::say);
     }
 
     /** What a watcher prints comes from its client's event thread, which ends when all is printed and the client closed. */
@@ -106,6 +109,11 @@ final class Cli {
 
         private Printed() {
             super(null);
+        }
+
+        private synchronized void clear() {
+            main.reset();
+            watcher.reset();
         }
 
         @Override

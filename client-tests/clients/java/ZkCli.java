@@ -71,12 +71,6 @@ final class ZkCli {
             "create /a/b x",
             "stat -w /a/b",
             "delete /a/b",
-            "printwatches",
-            "printwatches off",
-            "get -w /a",
-            "set /a four",
-            "sync /",
-            "printwatches on",
             "config -w",
             "quit");
     }
@@ -219,13 +213,13 @@ final class ZkCli {
             "set /bobs y",
             "stat /bobs",
             "ls /bobs",
-            "delete /bobs",
             "addauth digest super:test",
             "getAcl /bobs",
             "get /bobs",
             "setAcl /bobs world:anyone:cdrwa",
             "getAcl /bobs",
             "set /zookeeper/config x",
+            "delete /bobs",
             "addauth",
             "quit");
     }
@@ -324,6 +318,9 @@ final class ZkCli {
     static void history_and_redo(Run run) throws Exception {
         Cli.run(run,
             "create /a x",
+            "printwatches",
+            "printwatches off",
+            "printwatches",
             "history",
             "redo 0",
             "redo 9",
