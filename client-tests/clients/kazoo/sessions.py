@@ -12,8 +12,8 @@ def the_timeout_is_negotiated(run):
         zk = run.client(timeout=asked)
         same("sid=0x%x,lop=SESS," % zk.client_id[0] in zk.command(b"cons"), True)
         same(",to=%d," % granted in zk.command(b"cons"), True)
-        zk.stop()
         same(len(zk.client_id[1]), 16)
+        zk.stop()
 
 
 @case
