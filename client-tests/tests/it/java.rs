@@ -21,7 +21,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("Sessions", include_str!("../../clients/java/Sessions.java")),
         ("Access", include_str!("../../clients/java/Access.java")),
         ("Multi", include_str!("../../clients/java/Multi.java")),
-        ("Scenarios", include_str!("../../clients/java/Scenarios.java")),
+        (
+            "Scenarios",
+            include_str!("../../clients/java/Scenarios.java"),
+        ),
     ]
     .into_iter()
     .flat_map(|(file, source)| JAVA.trials("java", file, source))

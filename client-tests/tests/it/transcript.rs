@@ -67,7 +67,11 @@ fn number_sessions(line: &str, sessions: &mut HashMap<String, usize>) -> String 
 
 fn difference(said: &[String], expected: &[String]) -> String {
     let mut text = String::from("not as on a real ZooKeeper (-: it, +: the server under test)\n");
-    let common = said.iter().zip(expected).take_while(|(a, b)| a == b).count();
+    let common = said
+        .iter()
+        .zip(expected)
+        .take_while(|(a, b)| a == b)
+        .count();
     let same_end = said[common..]
         .iter()
         .rev()
