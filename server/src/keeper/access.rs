@@ -1,0 +1,407 @@
+//! Who may do what: identities, ACLs as clients send them, and the check of a permission.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha1::Digest;
+
+use super::Rules;
+use crate::DigestAlgorithm;
+use crate::protocol::{Acl, AclEntry, AuthId, ErrorCode, Permissions, open_acl};
+
+/// The id of whoever passes every check.
+fn super_id() -> AuthId {
+    AuthId::new("super", "")
+}
+
+/// The id that every connection from `address` has.
+pub(super) fn ip_id(address: IpAddr) -> AuthId {
+    AuthId::new("ip", java_text(address))
+}
+
+/// An address as Java prints it: eight groups without `::` for the sixth version.
+fn java_text(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => match address.to_ipv4_mapped() {
+            Some(address) => address.to_string(),
+            None => address
+                .segments()
+                .map(|group| format!("{group:x}"))
+                .join(":"),
+        },
+    }
+}
+
+/// The ids that an auth packet adds, or a refusal: the scheme is unknown, or nobody can authenticate by it.
+pub(super) fn authenticate(
+    rules: &Rules,
+    address: IpAddr,
+    scheme: Option<&str>,
+    auth: Option<&[u8]>,
+) -> Result<Vec<AuthId>, ErrorCode> {
+    match scheme {
+        Some("ip") => Ok(vec![ip_id(address)]),
+        Some("digest") if rules.digest_auth => {
+            // Java makes a String of the bytes and bytes of that again, so what is not UTF-8 is hashed as U+FFFD.
+            let text = String::from_utf8_lossy(auth.ok_or(ErrorCode::AuthFailed)?);
+            let digest = digest_of(rules.digest_algorithm, &text);
+            let mut ids = Vec::with_capacity(2);
+            if rules.super_digest.as_deref() == Some(&digest) {
+                ids.push(super_id());
+            }
+            ids.push(AuthId::new("digest", digest));
+            Ok(ids)
+        }
+        _ => Err(ErrorCode::AuthFailed),
+    }
+}
+
+/// `user:base64(hash(user:password))`, where the user ends at the first colon.
+pub(crate) fn digest_of(algorithm: DigestAlgorithm, user_and_password: &str) -> String {
+    let user = user_and_password.split(':').next().unwrap_or_default();
+    let bytes = user_and_password.as_bytes();
+    let hash = match algorithm {
+        DigestAlgorithm::Sha1 => STANDARD.encode(sha1::Sha1::digest(bytes)),
+        DigestAlgorithm::Sha256 => STANDARD.encode(sha2::Sha256::digest(bytes)),
+        DigestAlgorithm::Sha384 => STANDARD.encode(sha2::Sha384::digest(bytes)),
+        DigestAlgorithm::Sha512 => STANDARD.encode(sha2::Sha512::digest(bytes)),
+    };
+    format!("{user}:{hash}")
+}
+
+/// What whoAmI shows of an id.
+pub(super) fn user_name(id: &AuthId) -> &str {
+    if &*id.scheme == "digest" {
+        id.id.split(':').next().unwrap_or_default()
+    } else {
+        &id.id
+    }
+}
+
+/// Refuses unless some entry of `acl` gives one of the `wanted` permissions to one of the `ids`.
+pub(super) fn check(
+    rules: &Rules,
+    acl: &[Acl],
+    wanted: Permissions,
+    ids: &[AuthId],
+) -> Result<(), ErrorCode> {
+    let allowed = rules.skip_acl
+        || acl.is_empty()
+        || ids.iter().any(|id| &*id.scheme == "super")
+        || acl
+            .iter()
+            .any(|entry| entry.permissions.intersects(wanted) && covers(&entry.id, ids));
+    if allowed {
+        Ok(())
+    } else {
+        Err(ErrorCode::NoAuth)
+    }
+}
+
+fn covers(entry: &AuthId, ids: &[AuthId]) -> bool {
+    if &*entry.scheme == "world" && &*entry.id == "anyone" {
+        return true;
+    }
+    ids.iter()
+        .filter(|id| id.scheme == entry.scheme)
+        .any(|id| match &*entry.scheme {
+            "ip" => ip::matches(&id.id, &entry.id),
+            "digest" => id.id == entry.id,
+            _ => false,
+        })
+}
+
+/// Makes the ACL to be stored of the one a client sent (`PrepRequestProcessor.fixupACL`).
+pub(super) fn fix_acl(
+    rules: &Rules,
+    entries: Option<&[AclEntry<'_>]>,
+    ids: &[AuthId],
+) -> Result<Arc<[Acl]>, ErrorCode> {
+    let entries = entries.unwrap_or_default();
+    if let [only] = entries
+        && only.permissions == Permissions::ALL.0
+        && only.scheme.as_deref() == Some("world")
+        && only.id.as_deref() == Some("anyone")
+    {
+        return Ok(open_acl());
+    }
+    let mut fixed = Vec::with_capacity(entries.len());
+    for (at, entry) in entries.iter().enumerate() {
+        if entries.iter().take(at).any(|earlier| earlier == entry) {
+            continue;
+        }
+        let permissions = Permissions(entry.permissions);
+        let id = entry.id.as_deref();
+        match entry.scheme.as_deref() {
+            None => return Err(ErrorCode::InvalidAcl),
+            Some("auth") => {
+                let before = fixed.len();
+                let known = ids
+                    .iter()
+                    .filter(|id| &*id.scheme == "digest" && rules.digest_auth);
+                fixed.extend(known.map(|id| Acl {
+                    permissions,
+                    id: id.clone(),
+                }));
+                if fixed.len() == before {
+                    return Err(ErrorCode::InvalidAcl);
+                }
+            }
+            Some(scheme) => {
+                let valid = match scheme {
+                    // A real server stumbles over the null before it can refuse it.
+                    "world" => id.ok_or(ErrorCode::MarshallingError)? == "anyone",
+                    "ip" => ip::is_valid(id.ok_or(ErrorCode::MarshallingError)?),
+                    "digest" if rules.digest_auth => {
+                        is_valid_digest(id.ok_or(ErrorCode::MarshallingError)?)
+                    }
+                    _ => false,
+                };
+                if !valid {
+                    return Err(ErrorCode::InvalidAcl);
+                }
+                fixed.push(Acl {
+                    permissions,
+                    id: AuthId::new(scheme, id.unwrap_or_default()),
+                });
+            }
+        }
+    }
+    if fixed.is_empty() {
+        Err(ErrorCode::InvalidAcl)
+    } else {
+        Ok(fixed.into())
+    }
+}
+
+/// `DigestAuthenticationProvider.isValid`: two parts, where Java's split drops the empty ones at the end.
+fn is_valid_digest(id: &str) -> bool {
+    id.trim_end_matches(':').split(':').count() == 2
+}
+
+/// The ACL as a reader without ADMIN sees it: hashes are masked.
+pub(super) fn masked(acl: &[Acl]) -> Vec<Acl> {
+    acl.iter()
+        .map(|entry| match entry.id.id.split_once(':') {
+            // FinalRequestProcessor replaces the pattern ":.*", in which a dot is no line break.
+            Some((user, hash)) if &*entry.id.scheme == "digest" => {
+                let rest = hash
+                    .split_once('\n')
+                    .map(|(_, rest)| format!("\n{rest}"))
+                    .unwrap_or_default();
+                let id = AuthId::new("digest", format!("{user}:x{rest}"));
+                Acl {
+                    permissions: entry.permissions,
+                    id,
+                }
+            }
+            _ => entry.clone(),
+        })
+        .collect()
+}
+
+/// Addresses in ACLs, read as `IPAuthenticationProvider` reads them.
+mod ip {
+    /// The bytes of an address and how many of their bits count.
+    fn parse(expression: &str) -> Option<(Vec<u8>, usize)> {
+        let (address, bits) = match expression.split_once('/') {
+            Some((address, bits)) => (address, Some(bits)),
+            None => (expression, None),
+        };
+        let address = bytes_of(address)?;
+        let longest = address.len() * 8;
+        let bits = match bits {
+            Some(bits) => usize::try_from(java_int(bits, 10)?)
+                .ok()
+                .filter(|bits| *bits <= longest)?,
+            None => longest,
+        };
+        Some((address, bits))
+    }
+
+    pub(super) fn is_valid(expression: &str) -> bool {
+        parse(expression).is_some()
+    }
+
+    pub(super) fn matches(address: &str, expression: &str) -> bool {
+        let (Some((wanted, bits)), Some(address)) = (parse(expression), bytes_of(address)) else {
+            return false;
+        };
+        address.len() == wanted.len()
+            && wanted
+                .iter()
+                .zip(&address)
+                .enumerate()
+                .all(|(at, (wanted, actual))| {
+                    let counted = bits.saturating_sub(at * 8).min(8);
+                    let mask = u8::try_from(0xff00_u32 >> counted & 0xff).unwrap_or(0xff);
+                    wanted & mask == actual & mask
+                })
+    }
+
+    fn bytes_of(address: &str) -> Option<Vec<u8>> {
+        if address.contains(':') {
+            bytes_of_v6(address)
+        } else {
+            bytes_of_v4(address)
+        }
+    }
+
+    fn bytes_of_v4(address: &str) -> Option<Vec<u8>> {
+        let bytes: Option<Vec<u8>> = address
+            .split('.')
+            .map(|part| java_int(part, 10).and_then(|part| u8::try_from(part).ok()))
+            .collect();
+        bytes.filter(|bytes| bytes.len() == 4)
+    }
+
+    fn bytes_of_v6(address: &str) -> Option<Vec<u8>> {
+        let groups = |text: &str| -> Option<Vec<u8>> {
+            let mut bytes = Vec::new();
+            for group in text.split(':') {
+                if group.is_empty() || group.encode_utf16().count() > 4 {
+                    return None;
+                }
+                // A sign passes, as it does in Java: the low 16 bits are taken of whatever number it is.
+                let [.., high, low] = java_int(group, 16)?.to_be_bytes();
+                bytes.extend([high, low]);
+            }
+            Some(bytes)
+        };
+        let mut parts = address.split("::");
+        let (front, back, more) = (parts.next()?, parts.next(), parts.next());
+        if more.is_some() {
+            return None;
+        }
+        let Some(back) = back else {
+            return groups(front).filter(|bytes| bytes.len() == 16);
+        };
+        let front = if front.is_empty() {
+            Vec::new()
+        } else {
+            groups(front)?
+        };
+        let back = if back.is_empty() {
+            Vec::new()
+        } else {
+            groups(back)?
+        };
+        let zeros = 16_usize
+            .checked_sub(front.len() + back.len())
+            .filter(|zeros| *zeros > 0)?;
+        Some([front, vec![0; zeros], back].concat())
+    }
+
+    /// `Integer.parseInt`: a sign may stand before the digits.
+    fn java_int(text: &str, radix: u32) -> Option<i32> {
+        i32::from_str_radix(text, radix).ok()
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn addresses_are_valid_as_in_java() {
+            for valid in [
+                "127.0.0.1",
+                "127.0.0.1/+8",
+                "+1.2.3.4",
+                "127.0.0.1/0",
+                "::1",
+                "1::",
+                "::1/128",
+                "1:2:3:4:5:6:7:8",
+            ] {
+                assert!(is_valid(valid), "{valid}");
+            }
+            for invalid in [
+                "",
+                "1.2.3",
+                "127.0.0.1/33",
+                "127.0.0.1/",
+                "127.0.0.1/-1",
+                "256.0.0.1",
+                "::ffff:1.2.3.4",
+                "1::2::3",
+                "::1/129",
+                "12345::",
+                "1:2:3:4:5:6:7:8:9",
+                "1:2:3:4::5:6:7:8",
+                ":1::",
+                "x",
+            ] {
+                assert!(!is_valid(invalid), "{invalid}");
+            }
+        }
+
+        #[test]
+        fn a_prefix_of_bits_matches() {
+            assert!(matches("127.0.0.1", "127.0.0.0/8"));
+            assert!(matches("127.0.0.1", "0.0.0.0/0"));
+            assert!(matches("127.0.0.1", "127.0.0.3/30"));
+            assert!(!matches("127.0.0.1", "127.0.0.3/31"));
+            assert!(!matches("127.0.0.1", "::1"));
+            assert!(matches("0:0:0:0:0:0:0:1", "::1"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_hashes_as_in_zookeeper() {
+        assert_eq!(
+            digest_of(DigestAlgorithm::Sha1, "u:p"),
+            "u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ="
+        );
+        assert_eq!(
+            digest_of(DigestAlgorithm::Sha1, "super:admin"),
+            "super:xQJmxLMiHGwaqBvst5y6rkB6HQs="
+        );
+        assert_eq!(
+            digest_of(DigestAlgorithm::Sha1, "a:b:c")
+                .split_once(':')
+                .map(|(user, _)| user),
+            Some("a")
+        );
+    }
+
+    #[test]
+    fn a_digest_id_has_two_parts() {
+        for (id, valid) in [
+            ("a:b", true),
+            (":x", true),
+            ("a:b:", true),
+            ("u:", false),
+            ("u::", false),
+            (":", false),
+            ("", false),
+            ("a:b:c", false),
+        ] {
+            assert_eq!(is_valid_digest(id), valid, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn an_ipv6_address_is_written_out() {
+        assert_eq!(
+            &*ip_id(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])).id,
+            "0:0:0:0:0:0:0:1"
+        );
+    }
+
+    #[test]
+    fn a_hash_is_masked_for_readers() {
+        let acl = [Acl {
+            permissions: Permissions::READ,
+            id: AuthId::new("digest", "u:hash"),
+        }];
+        assert_eq!(&*masked(&acl)[0].id.id, "u:x");
+    }
+}

@@ -1,0 +1,79 @@
+//! Each distinct ACL once, by number.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::protocol::{Acl, open_acl};
+
+/// The number of an ACL in the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AclId(u32);
+
+impl AclId {
+    /// Everything for everybody. It is always there.
+    pub(crate) const OPEN: Self = Self(0);
+}
+
+/// The ACLs that some znode has, with the number of znodes that have each.
+#[derive(Clone, Debug)]
+pub(super) struct AclTable {
+    open: Arc<[Acl]>,
+    by_id: BTreeMap<u32, (Arc<[Acl]>, usize)>,
+    by_acl: BTreeMap<Arc<[Acl]>, u32>,
+    next: u32,
+}
+
+impl AclTable {
+    pub(super) fn new() -> Self {
+        Self {
+            open: open_acl(),
+            by_id: BTreeMap::new(),
+            by_acl: BTreeMap::new(),
+            next: 1,
+        }
+    }
+
+    pub(super) fn get(&self, id: AclId) -> &Arc<[Acl]> {
+        if id == AclId::OPEN {
+            return &self.open;
+        }
+        let (acl, _) = self
+            .by_id
+            .get(&id.0)
+            .expect("a znode's ACL stays in the table as long as the znode");
+        acl
+    }
+
+    /// Counts one more user of the ACL.
+    pub(super) fn intern(&mut self, acl: &Arc<[Acl]>) -> AclId {
+        if Arc::ptr_eq(acl, &self.open) || *acl == self.open {
+            return AclId::OPEN;
+        }
+        if let Some(id) = self.by_acl.get(acl) {
+            if let Some((_, users)) = self.by_id.get_mut(id) {
+                *users += 1;
+            }
+            return AclId(*id);
+        }
+        let id = self.next;
+        self.next = self
+            .next
+            .checked_add(1)
+            .expect("fewer than four thousand million distinct ACLs");
+        self.by_acl.insert(Arc::clone(acl), id);
+        self.by_id.insert(id, (Arc::clone(acl), 1));
+        AclId(id)
+    }
+
+    /// Counts one user fewer, and drops an ACL that has none left.
+    pub(super) fn release(&mut self, id: AclId) {
+        if let Some((acl, users)) = self.by_id.get_mut(&id.0) {
+            *users -= 1;
+            if *users == 0 {
+                let acl = Arc::clone(acl);
+                self.by_acl.remove(&acl);
+                self.by_id.remove(&id.0);
+            }
+        }
+    }
+}

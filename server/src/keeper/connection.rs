@@ -1,0 +1,137 @@
+//! Connections: whose session each is on, and as whom it has authenticated.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use super::Rules;
+use crate::protocol::{AuthId, SessionId, Timestamp};
+
+/// The number of a connection, never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ConnectionId(pub(crate) u64);
+
+impl ConnectionId {
+    /// The test itself, which reads and writes without a client, has every permission and no session.
+    pub(crate) const HANDLE: Self = Self(0);
+}
+
+/// One connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Connection {
+    pub(super) address: IpAddr,
+    pub(super) session: Option<SessionId>,
+    pub(super) ids: Vec<AuthId>,
+    /// Whether it is being closed, so that nothing it sends is heard any more.
+    pub(super) closing: bool,
+    pub(super) sessionless_deadline: Timestamp,
+}
+
+impl Connection {
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
+    /// Whether it may ask for more than to authenticate.
+    pub(super) fn may_ask(&self, rules: &Rules) -> bool {
+        rules.required_auth_schemes.is_empty()
+            || self.ids.iter().any(|id| {
+                &*id.scheme == "super"
+                    || rules
+                        .required_auth_schemes
+                        .iter()
+                        .any(|scheme| **scheme == *id.scheme)
+            })
+    }
+}
+
+/// The connections that are up.
+#[derive(Clone, Debug)]
+pub(super) struct Connections {
+    by_id: HashMap<ConnectionId, Connection, FixedState>,
+    by_address: BTreeMap<IpAddr, usize>,
+}
+
+impl Connections {
+    pub(super) fn new() -> Self {
+        let mut by_id = HashMap::with_hasher(FixedState::with_seed(0));
+        let handle = Connection {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            session: None,
+            ids: vec![AuthId::new("super", "")],
+            closing: false,
+            sessionless_deadline: Timestamp(0),
+        };
+        by_id.insert(ConnectionId::HANDLE, handle);
+        Self {
+            by_id,
+            by_address: BTreeMap::new(),
+        }
+    }
+
+    /// How many connections there are altogether, and how many from this address.
+    pub(super) fn count(&self, address: IpAddr) -> (usize, usize) {
+        (
+            self.by_id.len() - 1,
+            self.by_address.get(&address).copied().unwrap_or(0),
+        )
+    }
+
+    pub(super) fn add(
+        &mut self,
+        id: ConnectionId,
+        address: IpAddr,
+        ip_id: AuthId,
+        sessionless_deadline: Timestamp,
+    ) {
+        let connection = Connection {
+            address,
+            session: None,
+            ids: vec![ip_id],
+            closing: false,
+            sessionless_deadline,
+        };
+        self.by_id.insert(id, connection);
+        *self.by_address.entry(address).or_default() += 1;
+    }
+
+    pub(super) fn get(&self, id: ConnectionId) -> Option<&Connection> {
+        self.by_id.get(&id)
+    }
+
+    pub(super) fn set_session(&mut self, id: ConnectionId, session: Option<SessionId>) {
+        if let Some(connection) = self.by_id.get_mut(&id) {
+            connection.session = session;
+        }
+    }
+
+    pub(super) fn add_ids(&mut self, id: ConnectionId, ids: Vec<AuthId>) {
+        if let Some(connection) = self.by_id.get_mut(&id) {
+            for id in ids {
+                if !connection.ids.contains(&id) {
+                    connection.ids.push(id);
+                }
+            }
+        }
+    }
+
+    /// Stops listening to it, and says whose session it was on.
+    pub(super) fn close(&mut self, id: ConnectionId) -> Option<SessionId> {
+        let connection = self.by_id.get_mut(&id)?;
+        connection.closing = true;
+        connection.session
+    }
+
+    pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
+        let connection = self.by_id.remove(&id)?;
+        if let Some(number) = self.by_address.get_mut(&connection.address) {
+            *number -= 1;
+            if *number == 0 {
+                self.by_address.remove(&connection.address);
+            }
+        }
+        Some(connection)
+    }
+}

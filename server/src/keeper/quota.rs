@@ -1,0 +1,276 @@
+//! Quotas: limits that a client writes below `/zookeeper/quota`, and the usage that is counted beside them.
+//!
+//! Usage is data of ordinary znodes, but counting is not a write: no version changes and no watch fires
+//! (`DataTree.updateQuotaStat`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::tree::{Data, Tree, Znode};
+use super::undo::UndoLog;
+use crate::protocol::{ErrorCode, ancestors, name_of, parent_of};
+
+const QUOTA: &str = "/zookeeper/quota";
+const LIMITS: &str = "zookeeper_limits";
+const STATS: &str = "zookeeper_stats";
+
+/// The one path that a real server does not survive: a limit for the root of the quotas themselves stops it, and every
+/// later start (`PathTrie.addPath` refuses an empty path).
+pub(super) const LETHAL_LIMITS: &str = "/zookeeper/quota/zookeeper_limits";
+
+/// The text `count=1,bytes=2`, taken apart (`StatsTrack`).
+#[derive(Debug, Default)]
+struct Track(BTreeMap<Box<str>, i64>);
+
+impl Track {
+    fn parse(text: &str) -> Option<Self> {
+        let mut values = BTreeMap::new();
+        if text.is_empty() {
+            return Some(Self(values));
+        }
+        // Java's split drops empty pieces at the end, and takes several separators for one.
+        let text = text.trim_end_matches([',', ';']);
+        let mut rest = Some(text);
+        while let Some(text) = rest {
+            let (pair, behind) = match text.split_once([',', ';']) {
+                Some((pair, behind)) => (pair, Some(behind.trim_start_matches([',', ';']))),
+                None => (text, None),
+            };
+            let mut parts = pair.trim_end_matches('=').split('=');
+            let key = parts.next()?;
+            let value = parts.next()?;
+            let value = if value.is_empty() {
+                -1
+            } else {
+                value.parse().ok()?
+            };
+            values.insert(key.into(), value);
+            rest = behind;
+        }
+        Some(Self(values))
+    }
+
+    fn of(data: &Data) -> Option<Self> {
+        Self::parse(&String::from_utf8_lossy(data.as_deref()?))
+    }
+
+    fn get(&self, key: &str) -> i64 {
+        self.0.get(key).copied().unwrap_or(-1)
+    }
+
+    fn add(&mut self, key: &str, difference: i64) {
+        let value = self.get(key).wrapping_add(difference);
+        self.0.insert(key.into(), value);
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("count={},bytes={}", self.get("count"), self.get("bytes"));
+        let mut others = self
+            .0
+            .iter()
+            .filter(|(key, _)| !matches!(&***key, "count" | "bytes"))
+            .peekable();
+        // StatsTrack.toString: a stray "=" makes parsers of 3.4 and older ignore what follows.
+        if others.peek().is_some() {
+            text.push('=');
+        }
+        for (key, value) in others {
+            text.push_str(&format!(";{key}={value}"));
+        }
+        text
+    }
+
+    fn data(&self) -> Data {
+        Some(Arc::from(self.text().into_bytes()))
+    }
+}
+
+/// The nearest path with a quota, at `path` or above it.
+fn limited_prefix<'a>(tree: &Tree, path: &'a str) -> Option<&'a str> {
+    if tree.limited.is_empty() {
+        return None;
+    }
+    ancestors(path).find(|path| tree.limited.contains(*path))
+}
+
+/// The path that limits at `path` are for, if limits is what the znode is.
+fn limits_for(path: &str) -> Option<Box<str>> {
+    let parent = parent_of(path)?;
+    let prefix = parent.strip_prefix(QUOTA)?;
+    // PathTrie takes the text apart at every "/", so "X" and "/X" are one place.
+    (name_of(path) == LIMITS).then(|| format!("/{}", prefix.trim_start_matches('/')).into())
+}
+
+/// Refuses what would exceed an enforced limit, as `ZooKeeperServer.checkQuota` does: against the usage before the
+/// transaction, the count first, and only what changes.
+pub(super) fn check(
+    tree: &Tree,
+    undo: &UndoLog,
+    path: &str,
+    count_difference: i64,
+    bytes_difference: i64,
+) -> Result<(), ErrorCode> {
+    let Some(prefix) = limited_prefix(tree, path) else {
+        return Ok(());
+    };
+    let Some(limits) = tree.get(&format!("{QUOTA}{prefix}/{LIMITS}")) else {
+        return Ok(());
+    };
+    let limits = Track::of(limits.shared_data()).ok_or(ErrorCode::MarshallingError)?;
+    let limited = |soft: &str, hard: &str| limits.get(soft) > -1 || limits.get(hard) > -1;
+    let counted = count_difference != 0 && limited("count", "countHardLimit");
+    let weighed = bytes_difference != 0 && limited("bytes", "byteHardLimit");
+    if !counted && !weighed {
+        return Ok(());
+    }
+    let stats = format!("{QUOTA}{prefix}/{STATS}");
+    let Some(id) = tree.find_id(&stats) else {
+        return Ok(());
+    };
+    let usage = undo
+        .usage_before(id)
+        .or_else(|| tree.get(&stats).map(Znode::shared_data));
+    let usage = usage.and_then(Track::of).unwrap_or_default();
+    for (wanted, key, hard, difference) in [
+        (counted, "count", "countHardLimit", count_difference),
+        (weighed, "bytes", "byteHardLimit", bytes_difference),
+    ] {
+        let hard = limits.get(hard);
+        if wanted && hard > -1 && usage.get(key).saturating_add(difference) > hard {
+            return Err(ErrorCode::QuotaExceeded);
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn znode_created(tree: &mut Tree, path: &str, bytes: usize, undo: &mut UndoLog) {
+    if path.starts_with(QUOTA) {
+        limits_remembered(tree, path);
+        stats_created(tree, path, undo);
+    }
+    count(
+        tree,
+        path,
+        1,
+        i64::try_from(bytes).unwrap_or(i64::MAX),
+        undo,
+    );
+}
+
+pub(super) fn znode_deleted(tree: &mut Tree, path: &str, bytes: i32, undo: &mut UndoLog) {
+    limits_forgotten(tree, path);
+    count(tree, path, -1, -i64::from(bytes), undo);
+}
+
+pub(super) fn data_set(tree: &mut Tree, path: &str, grown: i64, undo: &mut UndoLog) {
+    count(tree, path, 0, grown, undo);
+}
+
+/// A znode at `path` is there again, or for the first time: if it is limits, they hold.
+pub(super) fn limits_remembered(tree: &mut Tree, path: &str) {
+    if let Some(prefix) = limits_for(path) {
+        tree.limited.insert(prefix);
+    }
+}
+
+/// The znode at `path` is gone: if it was limits, they hold no longer.
+pub(super) fn limits_forgotten(tree: &mut Tree, path: &str) {
+    if !tree.limited.is_empty()
+        && let Some(prefix) = limits_for(path)
+    {
+        tree.limited.remove(&prefix);
+    }
+}
+
+/// A new `zookeeper_stats` gets the true usage at once, whatever the client wrote (`DataTree.updateQuotaForPath`).
+fn stats_created(tree: &mut Tree, path: &str, undo: &mut UndoLog) {
+    let Some(prefix) = parent_of(path).and_then(|parent| parent.strip_prefix(QUOTA)) else {
+        return;
+    };
+    if name_of(path) != STATS {
+        return;
+    }
+    let mut usage = Track::default();
+    // getCounts asks for the node under this very text, and a prefix like "X" names none.
+    let counted = tree
+        .get(prefix)
+        .map_or((0, 0), |znode| usage_below(tree, znode));
+    usage.0.insert("count".into(), counted.0);
+    usage.0.insert("bytes".into(), counted.1);
+    // The prefix as it stands in the path, so that /zookeeper/quotaX/zookeeper_stats is overwritten too.
+    let data = usage.data();
+    tree.replace_data(path, data, undo);
+}
+
+/// The number of znodes from here down, and the bytes in them.
+fn usage_below(tree: &Tree, znode: &Znode) -> (i64, i64) {
+    std::iter::once(znode)
+        .chain(tree.below(znode))
+        .fold((0, 0), |(znodes, bytes), znode| {
+            (
+                znodes + 1,
+                bytes + i64::from(super::tree::length(znode.shared_data())),
+            )
+        })
+}
+
+fn count(tree: &mut Tree, path: &str, znodes: i64, bytes: i64, undo: &mut UndoLog) {
+    let Some(prefix) = limited_prefix(tree, path) else {
+        return;
+    };
+    let stats = format!("{QUOTA}{prefix}/{STATS}");
+    let Some(usage) = tree.get(&stats) else {
+        return;
+    };
+    // A real server dies of a text that it cannot read here; an empty one is what it starts from.
+    let mut usage = Track::of(usage.shared_data()).unwrap_or_default();
+    usage.add("count", znodes);
+    usage.add("bytes", bytes);
+    let data = usage.data();
+    tree.replace_data(&stats, data, undo);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usage_text_keeps_what_it_does_not_know() {
+        let track = Track::parse("count=2,bytes=5=;countHardLimit=10;byteHardLimit=20")
+            .expect("it is well formed");
+        assert_eq!(track.get("countHardLimit"), 10);
+        assert_eq!(
+            track.text(),
+            "count=2,bytes=5=;byteHardLimit=20;countHardLimit=10"
+        );
+    }
+
+    #[test]
+    fn a_usage_text_is_read_as_java_does() {
+        assert_eq!(
+            Track::parse("").map(|track| track.text()),
+            Some("count=-1,bytes=-1".to_owned())
+        );
+        assert_eq!(Track::parse("count==;bytes=3").map(|_| ()), None);
+        assert!(Track::parse("count").is_none());
+        assert!(Track::parse("count=x").is_none());
+        assert!(Track::parse(",count=1").is_none());
+        assert_eq!(
+            Track::parse("count=1,,").map(|track| track.get("count")),
+            Some(1)
+        );
+    }
+
+    #[test]
+    fn limits_name_the_path_they_are_for() {
+        assert_eq!(
+            limits_for("/zookeeper/quota/a/b/zookeeper_limits").as_deref(),
+            Some("/a/b")
+        );
+        assert_eq!(
+            limits_for("/zookeeper/quotaX/zookeeper_limits").as_deref(),
+            Some("/X")
+        );
+        assert_eq!(limits_for("/a/zookeeper_limits"), None);
+    }
+}

@@ -1,0 +1,244 @@
+//! exists, getData, getChildren, getACL and the other questions. None of them checks a path: a bad one is a znode that
+//! is not there.
+
+use std::borrow::Cow;
+
+use super::tree::{Tree, Znode};
+use super::watch::Watches;
+use super::{ConnectionId, Rules, access};
+use crate::protocol::{
+    AuthId, ClientInfo, ErrorCode, EventType, MultiReadOp, MultiResult, Permissions, Request,
+    Response, SessionId, SetWatches, is_ephemeral_prefix,
+};
+
+/// Who asks, and of what.
+pub(super) struct Reader<'r> {
+    pub(super) rules: &'r Rules,
+    pub(super) tree: &'r Tree,
+    pub(super) connection: ConnectionId,
+    pub(super) session: SessionId,
+    pub(super) ids: &'r [AuthId],
+}
+
+impl<'r> Reader<'r> {
+    /// Answers a question, and sets the watch that may come with it.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the dispatch, which names every operation, sends only questions"
+    )]
+    pub(super) fn read(
+        &self,
+        request: &'r Request<'_>,
+        watches: &mut Watches,
+    ) -> Result<Response<'r>, ErrorCode> {
+        match request {
+            Request::Exists { path, watch } => self.exists(text(path.as_ref())?, *watch, watches),
+            Request::GetData { path, watch } => {
+                let path = text(path.as_ref())?;
+                let znode = self.readable(path)?;
+                if *watch {
+                    watches.add_data(path, self.connection);
+                }
+                Ok(Response::Data(znode.data(), znode.stat()))
+            }
+            Request::GetChildren { path, watch } => Ok(Response::Children(
+                self.children(path.as_ref(), *watch, watches)?.1,
+            )),
+            Request::GetChildren2 { path, watch } => {
+                let (znode, children) = self.children(path.as_ref(), *watch, watches)?;
+                Ok(Response::ChildrenAndStat(children, znode.stat()))
+            }
+            Request::GetAcl { path } => self.get_acl(text(path.as_ref())?),
+            Request::GetAllChildrenNumber { path } => {
+                self.all_children_number(text(path.as_ref())?)
+            }
+            Request::GetEphemerals { prefix } => {
+                let prefix = prefix.as_deref();
+                let paths = self
+                    .tree
+                    .ephemerals(self.session)
+                    .filter(|path| is_ephemeral_prefix(prefix, path));
+                Ok(Response::Paths(paths.collect()))
+            }
+            Request::MultiRead(operations) => Ok(self.multi_read(operations)),
+            // It flows behind the writes before it, and that is all a standalone server has to do about it.
+            Request::Sync { path } => Ok(Response::Path(path.as_deref().map(Cow::Borrowed))),
+            Request::Ping => Ok(Response::Empty),
+            Request::AddWatch { path, mode } => {
+                // A null path is accepted, and nothing ever happens to it.
+                if let Some(path) = path {
+                    watches.add(path, self.connection, *mode);
+                }
+                Ok(Response::WatchAdded)
+            }
+            Request::CheckWatches { path, watcher_type } => {
+                let path = path.as_deref().ok_or(ErrorCode::NoWatcher)?;
+                found(watches.contains(path, self.connection, *watcher_type))
+            }
+            Request::RemoveWatches { path, watcher_type } => {
+                let path = path.as_deref().ok_or(ErrorCode::NoWatcher)?;
+                found(watches.remove(path, self.connection, *watcher_type))
+            }
+            Request::WhoAmI => {
+                let info = |id: &'r AuthId| ClientInfo {
+                    scheme: &id.scheme,
+                    user: access::user_name(id),
+                };
+                Ok(Response::WhoAmI(self.ids.iter().map(info).collect()))
+            }
+            other => unreachable!(
+                "the dispatch sends only reads here, and {:?} is none",
+                other.operation()
+            ),
+        }
+    }
+
+    /// Registers watches anew, and tells at once what was missed since the last zxid that the client has seen
+    /// (`DataTree.setWatches`). A path that there is something to tell of is not registered. The ACL is not asked.
+    pub(super) fn set_watches<'w>(
+        &self,
+        request: &'w SetWatches<'_>,
+        watches: &mut Watches,
+        mut tell: impl FnMut(EventType, &'w str),
+    ) -> Result<Response<'static>, ErrorCode> {
+        for path in &request.data {
+            let path = text(path.as_ref())?;
+            match self.tree.get(path) {
+                None => tell(EventType::NodeDeleted, path),
+                Some(znode) if znode.mzxid() > request.relative_zxid => {
+                    tell(EventType::NodeDataChanged, path)
+                }
+                Some(_) => watches.add_data(path, self.connection),
+            }
+        }
+        for path in &request.exist {
+            let path = text(path.as_ref())?;
+            if self.tree.get(path).is_some() {
+                tell(EventType::NodeCreated, path);
+            } else {
+                watches.add_data(path, self.connection);
+            }
+        }
+        for path in &request.child {
+            let path = text(path.as_ref())?;
+            match self.tree.get(path) {
+                None => tell(EventType::NodeDeleted, path),
+                Some(znode) if znode.pzxid() > request.relative_zxid => {
+                    tell(EventType::NodeChildrenChanged, path)
+                }
+                Some(_) => watches.add_child(path, self.connection),
+            }
+        }
+        for path in request.persistent.iter().flatten() {
+            watches.add(path, self.connection, crate::AddWatchMode::Persistent);
+        }
+        for path in request.persistent_recursive.iter().flatten() {
+            watches.add(
+                path,
+                self.connection,
+                crate::AddWatchMode::PersistentRecursive,
+            );
+        }
+        Ok(Response::Empty)
+    }
+
+    fn allow(&self, znode: &Znode, wanted: Permissions) -> Result<(), ErrorCode> {
+        access::check(self.rules, self.tree.acl(znode.acl()), wanted, self.ids)
+    }
+
+    fn readable(&self, path: &str) -> Result<&'r Znode, ErrorCode> {
+        let znode = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
+        self.allow(znode, Permissions::READ)?;
+        Ok(znode)
+    }
+
+    fn exists(
+        &self,
+        path: &str,
+        watch: bool,
+        watches: &mut Watches,
+    ) -> Result<Response<'r>, ErrorCode> {
+        if path.contains('\0') {
+            return Err(ErrorCode::BadArguments);
+        }
+        let znode = self.tree.get(path);
+        if let Some(znode) = znode {
+            self.allow(znode, Permissions::READ)?;
+        }
+        // Whether the znode is there or not: this is how clients wait for one to come.
+        if watch {
+            watches.add_data(path, self.connection);
+        }
+        znode
+            .map(|znode| Response::Stat(znode.stat()))
+            .ok_or(ErrorCode::NoNode)
+    }
+
+    fn children(
+        &self,
+        path: Option<&Cow<'_, str>>,
+        watch: bool,
+        watches: &mut Watches,
+    ) -> Result<(&'r Znode, Vec<&'r str>), ErrorCode> {
+        let path = text(path)?;
+        let znode = self.readable(path)?;
+        if watch {
+            watches.add_child(path, self.connection);
+        }
+        Ok((znode, self.tree.children(znode).collect()))
+    }
+
+    fn get_acl(&self, path: &str) -> Result<Response<'r>, ErrorCode> {
+        let znode = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
+        self.allow(znode, Permissions::READ | Permissions::ADMIN)?;
+        let acl = self.tree.acl(znode.acl());
+        let acl = match self.allow(znode, Permissions::ADMIN) {
+            Ok(()) => Cow::Borrowed(&**acl),
+            Err(_) => Cow::Owned(access::masked(acl)),
+        };
+        Ok(Response::Acl(acl, znode.stat()))
+    }
+
+    fn all_children_number(&self, path: &str) -> Result<Response<'r>, ErrorCode> {
+        let znode = self.readable(path)?;
+        // DataTree.getAllChildrenNumber looks for keys that start with "/", and the root's own key does.
+        let itself = usize::from(path.is_empty());
+        let number = self.tree.below(znode).count() + itself;
+        Ok(Response::Number(i32::try_from(number).unwrap_or(i32::MAX)))
+    }
+
+    fn multi_read(&self, operations: &[MultiReadOp<'_>]) -> Response<'r> {
+        let mut results = Vec::with_capacity(operations.len());
+        for operation in operations {
+            // The flags that ask for a watch are not even looked at.
+            let result = match operation {
+                MultiReadOp::GetData { path: Some(path) } => self
+                    .readable(path)
+                    .map(|znode| MultiResult::Data(znode.data(), znode.stat())),
+                MultiReadOp::GetChildren { path: Some(path) } => self
+                    .readable(path)
+                    .map(|znode| MultiResult::Children(self.tree.children(znode).collect())),
+                MultiReadOp::GetData { path: None }
+                | MultiReadOp::GetChildren { path: None }
+                | MultiReadOp::Write => {
+                    return Response::MultiReadBrokenOff(results);
+                }
+            };
+            results.push(result.unwrap_or_else(|code| MultiResult::Error(Some(code))));
+        }
+        Response::Multi(results)
+    }
+}
+
+/// A null path is one that a real server stumbles over.
+fn text<'t>(path: Option<&'t Cow<'_, str>>) -> Result<&'t str, ErrorCode> {
+    path.map(|path| &**path).ok_or(ErrorCode::MarshallingError)
+}
+
+fn found(found: bool) -> Result<Response<'static>, ErrorCode> {
+    if found {
+        Ok(Response::Empty)
+    } else {
+        Err(ErrorCode::NoWatcher)
+    }
+}

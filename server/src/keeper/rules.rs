@@ -1,0 +1,55 @@
+//! What differs from one server to the next.
+
+use crate::DigestAlgorithm;
+
+/// What a server was told that the rules depend on; [`Config`](crate::Config) explains each.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules {
+    pub(crate) tick_ms: i64,
+    pub(crate) min_session_timeout_ms: i32,
+    pub(crate) max_session_timeout_ms: i32,
+    pub(crate) max_client_connections: usize,
+    pub(crate) max_connections: usize,
+    pub(crate) sessionless_timeout_ms: i64,
+    pub(crate) server_id: u8,
+    pub(crate) extended_types: bool,
+    pub(crate) enforce_quota: bool,
+    pub(crate) skip_acl: bool,
+    pub(crate) super_digest: Option<String>,
+    pub(crate) digest_auth: bool,
+    pub(crate) digest_algorithm: DigestAlgorithm,
+    pub(crate) required_auth_schemes: Vec<String>,
+    pub(crate) reconfig_enabled: bool,
+    pub(crate) container_check_interval_ms: i64,
+    pub(crate) container_interval_ms: i64,
+    pub(crate) container_max_never_used_ms: i64,
+    /// Whether a session whose connection is up counts as heard from, because time stands still while clients could
+    /// speak.
+    pub(crate) presence_is_life: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            tick_ms: 2000,
+            min_session_timeout_ms: 4000,
+            max_session_timeout_ms: 40_000,
+            max_client_connections: 0,
+            max_connections: 0,
+            sessionless_timeout_ms: 10_000,
+            server_id: 1,
+            extended_types: true,
+            enforce_quota: false,
+            skip_acl: false,
+            super_digest: None,
+            digest_auth: true,
+            digest_algorithm: DigestAlgorithm::Sha1,
+            required_auth_schemes: Vec::new(),
+            reconfig_enabled: false,
+            container_check_interval_ms: 60_000,
+            container_interval_ms: 6,
+            container_max_never_used_ms: 0,
+            presence_is_life: false,
+        }
+    }
+}

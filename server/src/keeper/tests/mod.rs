@@ -1,0 +1,1 @@
+//! Each rule by a literal input and the outputs that follow.

@@ -1,0 +1,116 @@
+//! One zxid, all or nothing: every write is checked, becomes a [`Txn`] and is applied, a single one as well as a multi.
+
+use crate::protocol::{ErrorCode, SessionId, Stat, Timestamp, Txn, TxnRecord, Xid, Zxid};
+
+use super::tree::{Changes, Tree, TxnHeader};
+use super::undo::UndoLog;
+
+/// A transaction in the making.
+pub(super) struct Transaction<'t> {
+    tree: &'t mut Tree,
+    header: TxnHeader,
+    cxid: Xid,
+    undo: UndoLog,
+}
+
+impl<'t> Transaction<'t> {
+    /// Begins the next transaction. It takes its number now, so a refused write uses up one too:
+    /// `PrepRequestProcessor.pRequestHelper` takes it before it checks.
+    pub(super) fn begin(
+        tree: &'t mut Tree,
+        session: SessionId,
+        cxid: Xid,
+        time: Timestamp,
+        several: bool,
+    ) -> Self {
+        let header = TxnHeader {
+            session,
+            zxid: tree.last_zxid().next(),
+            time,
+        };
+        Self {
+            tree,
+            header,
+            cxid,
+            undo: if several {
+                UndoLog::kept()
+            } else {
+                UndoLog::default()
+            },
+        }
+    }
+
+    pub(super) fn tree(&self) -> &Tree {
+        self.tree
+    }
+
+    /// What the operations before this one would change.
+    pub(super) fn undo(&self) -> &UndoLog {
+        &self.undo
+    }
+
+    pub(super) fn apply(&mut self, record: &TxnRecord<'_>, changes: &mut Changes) -> Option<Stat> {
+        self.tree
+            .apply_record(self.header, record, &mut self.undo, changes)
+    }
+
+    /// Ends it: what was applied stays.
+    pub(super) fn commit(mut self, record: TxnRecord<'_>) -> Txn<'_> {
+        self.tree.keep(&mut self.undo);
+        self.end(record)
+    }
+
+    /// Ends it: what was applied is taken back.
+    pub(super) fn refuse<'r>(mut self, record: TxnRecord<'r>, changes: &mut Changes) -> Txn<'r> {
+        self.tree.roll_back(&mut self.undo);
+        changes.list.clear();
+        self.end(record)
+    }
+
+    fn end(self, record: TxnRecord<'_>) -> Txn<'_> {
+        let TxnHeader {
+            session,
+            zxid,
+            time,
+        } = self.header;
+        self.tree.set_last_zxid(zxid);
+        Txn {
+            session,
+            cxid: self.cxid,
+            zxid,
+            time,
+            record,
+        }
+    }
+}
+
+impl Tree {
+    /// Carries out a transaction that another tree has committed. Besides the making of a transaction this is the only
+    /// way a tree changes; two trees that were given the same transactions are equal.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "members that lag, logs and forks will stand on it"
+        )
+    )]
+    pub(crate) fn apply(&mut self, txn: &Txn<'_>) {
+        let header = TxnHeader {
+            session: txn.session,
+            zxid: txn.zxid,
+            time: txn.time,
+        };
+        self.apply_record(
+            header,
+            &txn.record,
+            &mut UndoLog::default(),
+            &mut Changes::default(),
+        );
+        self.set_last_zxid(Zxid(self.last_zxid().0.max(txn.zxid.0)));
+    }
+}
+
+/// The record of a refusal.
+pub(super) fn refusal<'a>(code: ErrorCode) -> TxnRecord<'a> {
+    TxnRecord::Error { code }
+}

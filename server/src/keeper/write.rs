@@ -1,0 +1,450 @@
+//! Create, delete, setData, setACL and multi: what each is refused for, and what it becomes.
+//!
+//! The order of the checks is `PrepRequestProcessor`'s; where several apply, the first wins.
+
+use std::borrow::Cow;
+
+use super::transaction::{Transaction, refusal};
+use super::tree::{Changes, Owner, OwnerKind, Tree, Znode};
+use super::undo::UndoLog;
+use super::{Rules, access, quota};
+use crate::protocol::{
+    AuthId, CheckVersionRequest, CreateMode, CreateOperation, CreateRequest, DeleteRequest,
+    ErrorCode, MultiOp, MultiReadOp, MultiResult, Permissions, Request, Response, SetDataRequest,
+    Stat, TxnRecord, parent_of, validate_path,
+};
+
+/// Who asks.
+#[derive(Clone, Copy)]
+pub(super) struct Caller<'c> {
+    pub(super) rules: &'c Rules,
+    pub(super) ids: &'c [AuthId],
+    /// Whether it has a session that an ephemeral znode could go with.
+    pub(super) has_session: bool,
+}
+
+/// What a write is checked against.
+struct Checked<'c> {
+    tree: &'c Tree,
+    undo: &'c UndoLog,
+    caller: Caller<'c>,
+}
+
+/// A write that was carried out or refused: what goes into the log, and what the client is told.
+pub(super) struct Written<'a> {
+    pub(super) record: TxnRecord<'a>,
+    pub(super) result: Result<Outcome, ErrorCode>,
+    /// A refused write of one operation changed nothing; a refused multi is taken back.
+    pub(super) committed: bool,
+}
+
+/// What a client is told of a write; the path, if any, stands in the record.
+pub(super) enum Outcome {
+    Empty,
+    Path,
+    PathAndStat(Stat),
+    Stat(Stat),
+    Multi(Vec<OpOutcome>),
+}
+
+/// The same for an operation of a multi.
+pub(super) enum OpOutcome {
+    Path,
+    PathAndStat(Stat),
+    Deleted,
+    Stat(Stat),
+    Checked,
+    Failed(Option<ErrorCode>),
+}
+
+/// Checks and carries out one write. The transaction is left open, for the caller to end as `committed` says.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the dispatch, which names every operation, sends only writes"
+)]
+pub(super) fn write<'a>(
+    transaction: &mut Transaction<'_>,
+    caller: Caller<'_>,
+    request: &Request<'a>,
+    changes: &mut Changes,
+) -> Written<'a> {
+    if let Request::Multi(operations) = request {
+        return multi(transaction, caller, operations, changes);
+    }
+    let checked = Checked {
+        tree: transaction.tree(),
+        undo: transaction.undo(),
+        caller,
+    };
+    let record = match request {
+        Request::Create(request) => checked.create(request),
+        Request::Delete(request) => checked.delete(request),
+        Request::SetData(request) => checked.set_data(request),
+        Request::SetAcl { path, acl, version } => {
+            checked.set_acl(path.as_ref(), acl.as_deref(), *version)
+        }
+        // The first check, and for a standalone server the last.
+        Request::Reconfig if caller.rules.reconfig_enabled => Err(ErrorCode::Unimplemented),
+        Request::Reconfig => Err(ErrorCode::ReconfigDisabled),
+        other => unreachable!(
+            "the dispatch sends only writes here, and {:?} is none",
+            other.operation()
+        ),
+    };
+    match record {
+        Ok(record) => {
+            let stat = transaction.apply(&record, changes);
+            let outcome = match (request, stat) {
+                (
+                    Request::Create(CreateRequest {
+                        operation: CreateOperation::Create,
+                        ..
+                    }),
+                    _,
+                ) => Outcome::Path,
+                (Request::Create(_), Some(stat)) => Outcome::PathAndStat(stat),
+                (_, Some(stat)) => Outcome::Stat(stat),
+                (_, None) => Outcome::Empty,
+            };
+            Written {
+                record,
+                result: Ok(outcome),
+                committed: true,
+            }
+        }
+        Err(code) => Written {
+            record: refusal(code),
+            result: Err(code),
+            committed: true,
+        },
+    }
+}
+
+/// Whether a multi is one that a real server stumbles over before it takes a zxid: a list of ACLs that is null
+/// (`CreateOptions` insists on one).
+pub(super) fn stumbles_early(operations: &[MultiOp<'_>]) -> bool {
+    operations.iter().any(|operation| {
+        matches!(operation, MultiOp::Create(CreateRequest { acl: None, operation, .. })
+            if *operation != CreateOperation::CreateTtl)
+    })
+}
+
+fn multi<'a>(
+    transaction: &mut Transaction<'_>,
+    caller: Caller<'_>,
+    operations: &[MultiOp<'a>],
+    changes: &mut Changes,
+) -> Written<'a> {
+    // PrepRequestProcessor.getPendingChanges takes every path apart before any is checked, and a read has no record.
+    let unreadable = operations.iter().any(|operation| match operation {
+        MultiOp::Create(create) => create.path.is_none(),
+        MultiOp::Delete(delete) => delete.path.is_none(),
+        MultiOp::SetData(set) => set.path.is_none(),
+        MultiOp::Check(check) => check.path.is_none(),
+        MultiOp::Read(_) => true,
+    });
+    if unreadable {
+        let code = ErrorCode::MarshallingError;
+        return Written {
+            record: refusal(code),
+            result: Err(code),
+            committed: false,
+        };
+    }
+    let mut records = Vec::with_capacity(operations.len());
+    let mut outcomes = Vec::with_capacity(operations.len());
+    let mut failed = None;
+    for operation in operations {
+        if failed.is_some() {
+            records.push(refusal(ErrorCode::RuntimeInconsistency));
+            continue;
+        }
+        let checked = Checked {
+            tree: transaction.tree(),
+            undo: transaction.undo(),
+            caller,
+        };
+        let record = match operation {
+            MultiOp::Create(request) => checked.create(request),
+            MultiOp::Delete(request) => checked.delete(request),
+            MultiOp::SetData(request) => checked.set_data(request),
+            MultiOp::Check(request) => checked.check(request),
+            MultiOp::Read(
+                MultiReadOp::GetData { .. } | MultiReadOp::GetChildren { .. } | MultiReadOp::Write,
+            ) => Err(ErrorCode::MarshallingError),
+        };
+        match record {
+            Ok(record) => {
+                let stat = transaction.apply(&record, changes);
+                outcomes.push(match (operation, stat) {
+                    (
+                        MultiOp::Create(CreateRequest {
+                            operation: CreateOperation::Create,
+                            ..
+                        }),
+                        _,
+                    ) => OpOutcome::Path,
+                    (MultiOp::Create(_), Some(stat)) => OpOutcome::PathAndStat(stat),
+                    (MultiOp::Check(_), _) => OpOutcome::Checked,
+                    (_, Some(stat)) => OpOutcome::Stat(stat),
+                    (_, None) => OpOutcome::Deleted,
+                });
+                records.push(record);
+            }
+            Err(code) => {
+                failed = Some((records.len(), code));
+                records.push(refusal(code));
+            }
+        }
+    }
+    let committed = failed.is_none();
+    if let Some((at, code)) = failed {
+        // All entries of a failed multi are errors: 0 before the one that failed, and not tried behind it.
+        outcomes = (0..records.len())
+            .map(|i| {
+                OpOutcome::Failed(match i.cmp(&at) {
+                    std::cmp::Ordering::Less => None,
+                    std::cmp::Ordering::Equal => Some(code),
+                    std::cmp::Ordering::Greater => Some(ErrorCode::RuntimeInconsistency),
+                })
+            })
+            .collect();
+    }
+    Written {
+        record: TxnRecord::Multi(records),
+        result: Ok(Outcome::Multi(outcomes)),
+        committed,
+    }
+}
+
+/// The answer to a write, made of what it became.
+pub(super) fn respond<'r>(outcome: &Outcome, record: &'r TxnRecord<'_>) -> Response<'r> {
+    let path = || Cow::Borrowed(path_of(record).unwrap_or_default());
+    match outcome {
+        Outcome::Empty => Response::Empty,
+        Outcome::Path => Response::Path(Some(path())),
+        Outcome::PathAndStat(stat) => Response::PathAndStat(path(), *stat),
+        Outcome::Stat(stat) => Response::Stat(*stat),
+        Outcome::Multi(outcomes) => {
+            let records = if let TxnRecord::Multi(records) = record {
+                &**records
+            } else {
+                &[]
+            };
+            let results = outcomes.iter().zip(records).map(|(outcome, record)| {
+                let path = || Cow::Borrowed(path_of(record).unwrap_or_default());
+                match outcome {
+                    OpOutcome::Path => MultiResult::Create(path()),
+                    OpOutcome::PathAndStat(stat) => MultiResult::Create2(path(), *stat),
+                    OpOutcome::Deleted => MultiResult::Delete,
+                    OpOutcome::Stat(stat) => MultiResult::SetData(*stat),
+                    OpOutcome::Checked => MultiResult::Check,
+                    OpOutcome::Failed(code) => MultiResult::Error(*code),
+                }
+            });
+            Response::Multi(results.collect())
+        }
+    }
+}
+
+fn path_of<'r>(record: &'r TxnRecord<'_>) -> Option<&'r str> {
+    match record {
+        TxnRecord::Create { path, .. }
+        | TxnRecord::CreateContainer { path, .. }
+        | TxnRecord::CreateTtl { path, .. }
+        | TxnRecord::Delete { path }
+        | TxnRecord::DeleteContainer { path }
+        | TxnRecord::SetData { path, .. }
+        | TxnRecord::SetAcl { path, .. }
+        | TxnRecord::Check { path, .. } => Some(path),
+        TxnRecord::CreateSession { .. }
+        | TxnRecord::CloseSession { .. }
+        | TxnRecord::Error { .. }
+        | TxnRecord::Multi(_) => None,
+    }
+}
+
+/// What the reaper would remove: `PrepRequestProcessor`'s check of a deleteContainer of its own.
+pub(super) fn check_reap<'a>(tree: &Tree, path: &'a str) -> Result<TxnRecord<'a>, ErrorCode> {
+    let znode = tree.get(path).ok_or(ErrorCode::NoNode)?;
+    if znode.has_children() {
+        return Err(ErrorCode::NotEmpty);
+    }
+    Ok(TxnRecord::DeleteContainer {
+        path: Cow::Borrowed(path),
+    })
+}
+
+impl Checked<'_> {
+    fn allow(&self, znode: &Znode, wanted: Permissions) -> Result<(), ErrorCode> {
+        access::check(
+            self.caller.rules,
+            self.tree.acl(znode.acl()),
+            wanted,
+            self.caller.ids,
+        )
+    }
+
+    fn create<'a>(&self, request: &CreateRequest<'a>) -> Result<TxnRecord<'a>, ErrorCode> {
+        let mode = CreateMode::from_flags(request.flags).ok_or(ErrorCode::BadArguments)?;
+        self.check_ttl(request, mode)?;
+        if mode.is_ephemeral() && !self.caller.has_session {
+            return Err(ErrorCode::SessionExpired);
+        }
+        let path = request.path.as_ref().ok_or(ErrorCode::MarshallingError)?;
+        if path.contains('\0') || path == quota::LETHAL_LIMITS {
+            return Err(ErrorCode::BadArguments);
+        }
+        let parent = parent_of(path).ok_or(ErrorCode::BadArguments)?;
+        let acl = access::fix_acl(self.caller.rules, request.acl.as_deref(), self.caller.ids)?;
+        let parent = self.tree.get(parent).ok_or(ErrorCode::NoNode)?;
+        self.allow(parent, Permissions::CREATE)?;
+        let path = if mode.is_sequential() {
+            Cow::Owned(format!("{path}{:010}", parent.creates()))
+        } else {
+            path.clone()
+        };
+        validate_path(&path)?;
+        if self.tree.get(&path).is_some() {
+            return Err(ErrorCode::NodeExists);
+        }
+        if matches!(parent.owner(), OwnerKind::Session(_)) {
+            return Err(ErrorCode::NoChildrenForEphemerals);
+        }
+        if self.caller.rules.enforce_quota {
+            let bytes = i64::try_from(request.data.map_or(0, <[u8]>::len)).unwrap_or(i64::MAX);
+            quota::check(self.tree, self.undo, &path, 1, bytes)?;
+        }
+        let data = request.data.map(Cow::Borrowed);
+        let parent_cversion = parent.creates().wrapping_add(1);
+        Ok(match request.operation {
+            CreateOperation::Create | CreateOperation::Create2 => TxnRecord::Create {
+                path,
+                data,
+                acl,
+                ephemeral: mode.is_ephemeral(),
+                parent_cversion,
+            },
+            CreateOperation::CreateContainer => TxnRecord::CreateContainer {
+                path,
+                data,
+                acl,
+                parent_cversion,
+            },
+            CreateOperation::CreateTtl => TxnRecord::CreateTtl {
+                path,
+                data,
+                acl,
+                parent_cversion,
+                ttl_ms: request.ttl_ms,
+            },
+        })
+    }
+
+    /// `EphemeralType.validateTTL`, and one case more: createTTL of a znode that can have none. With a negative time
+    /// to live a real server lets it pass and then dies of it, at every later start too.
+    fn check_ttl(&self, request: &CreateRequest<'_>, mode: CreateMode) -> Result<(), ErrorCode> {
+        if mode.has_ttl() && !self.caller.rules.extended_types {
+            return Err(ErrorCode::Unimplemented);
+        }
+        let valid = if mode.has_ttl() {
+            (1..=Owner::MAX_TTL_MS).contains(&request.ttl_ms)
+        } else {
+            request.operation != CreateOperation::CreateTtl
+        };
+        if valid {
+            Ok(())
+        } else {
+            Err(ErrorCode::BadArguments)
+        }
+    }
+
+    fn delete<'a>(&self, request: &DeleteRequest<'a>) -> Result<TxnRecord<'a>, ErrorCode> {
+        let path = request.path.as_ref().ok_or(ErrorCode::MarshallingError)?;
+        let special = matches!(
+            &**path,
+            "/" | "/zookeeper" | "/zookeeper/quota" | "/zookeeper/config"
+        );
+        if special || path.contains('\0') {
+            return Err(ErrorCode::BadArguments);
+        }
+        let parent = parent_of(path).ok_or(ErrorCode::BadArguments)?;
+        let parent = self.tree.get(parent).ok_or(ErrorCode::NoNode)?;
+        self.allow(parent, Permissions::DELETE)?;
+        let znode = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
+        next_version(znode.version(), request.version)?;
+        if znode.has_children() {
+            return Err(ErrorCode::NotEmpty);
+        }
+        Ok(TxnRecord::Delete { path: path.clone() })
+    }
+
+    fn set_data<'a>(&self, request: &SetDataRequest<'a>) -> Result<TxnRecord<'a>, ErrorCode> {
+        let (path, znode) = self.valid_znode(request.path.as_ref())?;
+        self.allow(znode, Permissions::WRITE)?;
+        if self.caller.rules.enforce_quota {
+            let length = |data: Option<&[u8]>| {
+                i64::try_from(data.map_or(0, <[u8]>::len)).unwrap_or(i64::MAX)
+            };
+            quota::check(
+                self.tree,
+                self.undo,
+                path,
+                0,
+                length(request.data) - length(znode.data()),
+            )?;
+        }
+        let version = next_version(znode.version(), request.version)?;
+        Ok(TxnRecord::SetData {
+            path: path.clone(),
+            data: request.data.map(Cow::Borrowed),
+            version,
+        })
+    }
+
+    fn set_acl<'a>(
+        &self,
+        path: Option<&Cow<'a, str>>,
+        acl: Option<&[crate::protocol::AclEntry<'a>]>,
+        version: i32,
+    ) -> Result<TxnRecord<'a>, ErrorCode> {
+        let path = path.ok_or(ErrorCode::BadArguments)?;
+        validate_path(path)?;
+        let acl = access::fix_acl(self.caller.rules, acl, self.caller.ids)?;
+        let znode = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
+        self.allow(znode, Permissions::ADMIN)?;
+        let version = next_version(znode.aversion(), version)?;
+        Ok(TxnRecord::SetAcl {
+            path: path.clone(),
+            acl,
+            version,
+        })
+    }
+
+    fn check<'a>(&self, request: &CheckVersionRequest<'a>) -> Result<TxnRecord<'a>, ErrorCode> {
+        let (path, znode) = self.valid_znode(request.path.as_ref())?;
+        self.allow(znode, Permissions::READ)?;
+        let version = next_version(znode.version(), request.version)?;
+        Ok(TxnRecord::Check {
+            path: path.clone(),
+            version,
+        })
+    }
+
+    fn valid_znode<'p, 'a>(
+        &self,
+        path: Option<&'p Cow<'a, str>>,
+    ) -> Result<(&'p Cow<'a, str>, &Znode), ErrorCode> {
+        let path = path.ok_or(ErrorCode::BadArguments)?;
+        validate_path(path)?;
+        Ok((path, self.tree.get(path).ok_or(ErrorCode::NoNode)?))
+    }
+}
+
+/// The version after this one, if it is the expected one; -1 expects any (`PrepRequestProcessor.checkAndIncVersion`).
+fn next_version(current: i32, expected: i32) -> Result<i32, ErrorCode> {
+    if expected != -1 && expected != current {
+        return Err(ErrorCode::BadVersion);
+    }
+    Ok(current.wrapping_add(1))
+}

@@ -1,0 +1,70 @@
+//! The kinds of znode a client can create.
+
+/// How a znode is created, with the numbers that ZooKeeper gives to the modes.
+///
+/// ```
+/// use minikeeper::CreateMode;
+///
+/// assert_eq!(CreateMode::from_flags(3), Some(CreateMode::EphemeralSequential));
+/// assert_eq!(CreateMode::from_flags(7), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CreateMode {
+    /// Stays until it is deleted.
+    Persistent,
+    /// Goes with its session.
+    Ephemeral,
+    /// Stays, and its name ends in a number that only rises.
+    PersistentSequential,
+    /// Goes with its session, and its name ends in a number that only rises.
+    EphemeralSequential,
+    /// Goes some time after its last child went.
+    Container,
+    /// Goes when it had no child and no change for a while.
+    PersistentWithTtl,
+    /// The same, and its name ends in a number that only rises.
+    PersistentSequentialWithTtl,
+}
+
+impl CreateMode {
+    /// The mode with this number, if there is one.
+    #[must_use]
+    pub fn from_flags(flags: i32) -> Option<Self> {
+        Some(match flags {
+            0 => Self::Persistent,
+            1 => Self::Ephemeral,
+            2 => Self::PersistentSequential,
+            3 => Self::EphemeralSequential,
+            4 => Self::Container,
+            5 => Self::PersistentWithTtl,
+            6 => Self::PersistentSequentialWithTtl,
+            _ => return None,
+        })
+    }
+
+    /// Whether the znode goes with its session.
+    #[must_use]
+    pub fn is_ephemeral(self) -> bool {
+        matches!(self, Self::Ephemeral | Self::EphemeralSequential)
+    }
+
+    /// Whether the name gets a number.
+    #[must_use]
+    pub fn is_sequential(self) -> bool {
+        matches!(
+            self,
+            Self::PersistentSequential
+                | Self::EphemeralSequential
+                | Self::PersistentSequentialWithTtl
+        )
+    }
+
+    /// Whether the znode has a time to live.
+    #[must_use]
+    pub fn has_ttl(self) -> bool {
+        matches!(
+            self,
+            Self::PersistentWithTtl | Self::PersistentSequentialWithTtl
+        )
+    }
+}

@@ -1,0 +1,101 @@
+//! ZooKeeper's refusals.
+
+/// Why a request was refused, with ZooKeeper's names and numbers.
+///
+/// ```
+/// use minikeeper::ErrorCode;
+///
+/// let server = minikeeper::Server::start()?;
+/// assert_eq!(server.delete("/none").unwrap_err(), ErrorCode::NoNode);
+/// assert_eq!(ErrorCode::NoNode.number(), -101);
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// An operation of a multi that was not tried because an earlier one failed.
+    #[error("not tried, because an earlier operation of the multi failed")]
+    RuntimeInconsistency,
+    /// The request could not be read.
+    #[error("the request could not be read")]
+    MarshallingError,
+    /// The operation is not known, or not switched on.
+    #[error("the operation is not known or not switched on")]
+    Unimplemented,
+    /// An argument cannot be right, often a path.
+    #[error("an argument is not valid")]
+    BadArguments,
+    /// The znode does not exist.
+    #[error("the znode does not exist")]
+    NoNode,
+    /// The ACL does not allow it.
+    #[error("the ACL does not allow it")]
+    NoAuth,
+    /// The znode has another version than the one asked for.
+    #[error("the znode has another version")]
+    BadVersion,
+    /// An ephemeral znode cannot have children.
+    #[error("an ephemeral znode cannot have children")]
+    NoChildrenForEphemerals,
+    /// The znode exists already.
+    #[error("the znode exists already")]
+    NodeExists,
+    /// The znode has children.
+    #[error("the znode has children")]
+    NotEmpty,
+    /// The session is over.
+    #[error("the session is over")]
+    SessionExpired,
+    /// The ACL is not valid.
+    #[error("the ACL is not valid")]
+    InvalidAcl,
+    /// The authentication failed.
+    #[error("the authentication failed")]
+    AuthFailed,
+    /// The session has moved to another server.
+    #[error("the session has moved to another server")]
+    SessionMoved,
+    /// A read-only server does not write.
+    #[error("a read-only server does not write")]
+    NotReadOnly,
+    /// There is no such watch.
+    #[error("there is no such watch")]
+    NoWatcher,
+    /// Reconfiguration is switched off.
+    #[error("reconfiguration is switched off")]
+    ReconfigDisabled,
+    /// The client must authenticate first.
+    #[error("the client must authenticate first")]
+    SessionClosedRequireSaslAuth,
+    /// The quota would be exceeded.
+    #[error("the quota would be exceeded")]
+    QuotaExceeded,
+}
+
+impl ErrorCode {
+    /// ZooKeeper's number for it.
+    #[must_use]
+    pub fn number(self) -> i32 {
+        match self {
+            Self::RuntimeInconsistency => -2,
+            Self::MarshallingError => -5,
+            Self::Unimplemented => -6,
+            Self::BadArguments => -8,
+            Self::NoNode => -101,
+            Self::NoAuth => -102,
+            Self::BadVersion => -103,
+            Self::NoChildrenForEphemerals => -108,
+            Self::NodeExists => -110,
+            Self::NotEmpty => -111,
+            Self::SessionExpired => -112,
+            Self::InvalidAcl => -114,
+            Self::AuthFailed => -115,
+            Self::SessionMoved => -118,
+            Self::NotReadOnly => -119,
+            Self::NoWatcher => -121,
+            Self::ReconfigDisabled => -123,
+            Self::SessionClosedRequireSaslAuth => -124,
+            Self::QuotaExceeded => -125,
+        }
+    }
+}

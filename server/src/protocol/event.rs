@@ -1,0 +1,85 @@
+//! What a watch says.
+
+/// What happened to a watched znode.
+///
+/// ```
+/// assert_eq!(minikeeper::EventType::NodeDeleted.number(), 2);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventType {
+    /// It was created.
+    NodeCreated,
+    /// It was deleted.
+    NodeDeleted,
+    /// Its data changed.
+    NodeDataChanged,
+    /// A child came or went.
+    NodeChildrenChanged,
+}
+
+impl EventType {
+    /// ZooKeeper's number for it.
+    #[must_use]
+    pub fn number(self) -> i32 {
+        match self {
+            Self::NodeCreated => 1,
+            Self::NodeDeleted => 2,
+            Self::NodeDataChanged => 3,
+            Self::NodeChildrenChanged => 4,
+        }
+    }
+}
+
+/// The state of a client's connection, as an event carries it. A server only ever sends the one.
+///
+/// ```
+/// assert_eq!(minikeeper::KeeperState::SyncConnected.number(), 3);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeeperState {
+    /// Connected.
+    SyncConnected,
+}
+
+impl KeeperState {
+    /// ZooKeeper's number for it.
+    #[must_use]
+    pub fn number(self) -> i32 {
+        match self {
+            Self::SyncConnected => 3,
+        }
+    }
+}
+
+/// How far a watch set by `addWatch` reaches. It stays until it is removed.
+///
+/// ```
+/// assert_eq!(minikeeper::AddWatchMode::from_number(1), Some(minikeeper::AddWatchMode::PersistentRecursive));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AddWatchMode {
+    /// The znode and its list of children.
+    Persistent,
+    /// The znode and everything below it.
+    PersistentRecursive,
+}
+
+impl AddWatchMode {
+    /// The mode with this number, if there is one.
+    #[must_use]
+    pub fn from_number(number: i32) -> Option<Self> {
+        match number {
+            0 => Some(Self::Persistent),
+            1 => Some(Self::PersistentRecursive),
+            _ => None,
+        }
+    }
+}
+
+/// A notification, without the number of its transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WatchedEvent<'a> {
+    pub(crate) event_type: EventType,
+    pub(crate) state: KeeperState,
+    pub(crate) path: &'a str,
+}

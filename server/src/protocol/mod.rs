@@ -1,0 +1,32 @@
+//! The words: what a client may ask, what a server may say, and what one transaction changed, as plain data.
+//!
+//! Everything here is ZooKeeper's own vocabulary. Nothing here decides, reads bytes or touches the outside world.
+
+mod acl;
+mod create_mode;
+mod error_code;
+mod event;
+mod ids;
+mod path;
+mod reply;
+mod request;
+mod stat;
+mod time;
+mod txn;
+
+pub use acl::{Acl, AuthId, Permissions};
+pub(crate) use acl::{AclEntry, open_acl};
+pub use create_mode::CreateMode;
+pub use error_code::ErrorCode;
+pub(crate) use event::WatchedEvent;
+pub use event::{AddWatchMode, EventType, KeeperState};
+pub use ids::{SessionId, Xid, Zxid};
+pub(crate) use path::{ancestors, is_ephemeral_prefix, name_of, parent_of, validate_path};
+pub(crate) use reply::{ClientInfo, ConnectResponse, Message, MultiResult, Reply, Response};
+pub(crate) use request::{
+    CheckVersionRequest, ConnectRequest, CreateOperation, CreateRequest, DeleteRequest, MultiOp,
+    MultiReadOp, Operation, Request, SetDataRequest, SetWatches, Text, WatcherType,
+};
+pub use stat::Stat;
+pub use time::Timestamp;
+pub use txn::{Txn, TxnRecord};

@@ -1,0 +1,118 @@
+//! Paths: which are valid, and what stands above them.
+
+use super::ErrorCode;
+
+/// Checks a path as `PathUtils.validatePath` does, which looks at UTF-16 units: whatever lies outside the basic
+/// multilingual plane is a pair of surrogates there, and surrogates are not allowed.
+pub(crate) fn validate_path(path: &str) -> Result<(), ErrorCode> {
+    if is_valid(path) {
+        Ok(())
+    } else {
+        Err(ErrorCode::BadArguments)
+    }
+}
+
+fn is_valid(path: &str) -> bool {
+    if path == "/" {
+        return true;
+    }
+    let Some(components) = path.strip_prefix('/') else {
+        return false;
+    };
+    components.split('/').all(|component| !matches!(component, "" | "." | ".."))
+        && !components.chars().any(|c| {
+            matches!(c,
+                '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}'
+                | '\u{10000}'..)
+        })
+}
+
+/// The text before the last `/`, which is empty for a child of the root; `None` without a `/`.
+pub(crate) fn parent_of(path: &str) -> Option<&str> {
+    path.rsplit_once('/').map(|(parent, _)| parent)
+}
+
+/// The text after the last `/`.
+pub(crate) fn name_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+/// The path itself, then everything above it up to `/`, as `PathParentIterator.forAll` goes.
+pub(crate) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| {
+        if *path == "/" {
+            return None;
+        }
+        parent_of(path).map(|parent| if parent.is_empty() { "/" } else { parent })
+    })
+}
+
+/// Whether `path` is one that `getEphemerals` with `prefix` lists: a plain comparison of texts, not of components.
+pub(crate) fn is_ephemeral_prefix(prefix: Option<&str>, path: &str) -> bool {
+    // FinalRequestProcessor trims to find out whether all are meant, but compares with the untrimmed text. Java's
+    // trim takes everything up to U+0020.
+    let Some(prefix) = prefix else { return true };
+    matches!(prefix.trim_matches(|c| c <= ' '), "" | "/") || path.starts_with(prefix)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_checked_character_by_character() {
+        for valid in [
+            "/",
+            "/a",
+            "/a b",
+            "/.x",
+            "/..x",
+            "/...",
+            "/\u{a0}",
+            "/\u{d7ff}",
+            "/\u{f900}",
+            "/\u{ffef}",
+            "/é",
+        ] {
+            assert!(is_valid(valid), "{valid:?}");
+        }
+        for invalid in [
+            "",
+            "a",
+            "/a/",
+            "//",
+            "//a",
+            "/a//b",
+            "/.",
+            "/..",
+            "/a/./b",
+            "/a/..",
+            "/\0",
+            "/\u{1}",
+            "/\u{1f}",
+            "/\u{7f}",
+            "/\u{9f}",
+            "/\u{e000}",
+            "/\u{f8ff}",
+            "/\u{fff0}",
+            "/\u{ffff}",
+            "/\u{1f600}",
+        ] {
+            assert!(!is_valid(invalid), "{invalid:?}");
+        }
+    }
+
+    #[test]
+    fn ancestors_end_at_the_root() {
+        assert_eq!(ancestors("/a/b").collect::<Vec<_>>(), ["/a/b", "/a", "/"]);
+        assert_eq!(ancestors("/").collect::<Vec<_>>(), ["/"]);
+    }
+
+    #[test]
+    fn an_ephemeral_prefix_is_a_text() {
+        assert!(is_ephemeral_prefix(Some("/t/e"), "/t/eph"));
+        assert!(is_ephemeral_prefix(Some(" / "), "/t"));
+        assert!(is_ephemeral_prefix(None, "/t"));
+        assert!(!is_ephemeral_prefix(Some("/u"), "/t"));
+    }
+}

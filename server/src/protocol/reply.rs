@@ -1,0 +1,83 @@
+//! What a server may say. Replies borrow from the tree; they are written to the connection's bytes at once.
+
+use std::borrow::Cow;
+
+use super::{Acl, ErrorCode, SessionId, Stat, WatchedEvent, Xid, Zxid};
+
+/// One frame from server to client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Message<'a> {
+    Connected(ConnectResponse),
+    Reply(Reply<'a>),
+    Event { zxid: Zxid, event: WatchedEvent<'a> },
+}
+
+/// The answer to a connect request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectResponse {
+    /// 0 says that the session is refused: it is over, or the password is wrong.
+    pub(crate) timeout_ms: i32,
+    pub(crate) session: SessionId,
+    pub(crate) password: [u8; 16],
+    /// `None` is not written: the client did not ask, and an old one would choke on the byte.
+    pub(crate) read_only: Option<bool>,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reply<'a> {
+    pub(crate) xid: Xid,
+    pub(crate) zxid: Zxid,
+    /// A refusal is a header alone.
+    pub(crate) result: Result<Response<'a>, ErrorCode>,
+}
+
+/// What follows the header of an answer, by its shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Response<'a> {
+    /// Nothing: delete, ping, setWatches, checkWatches, removeWatches, auth, closeSession.
+    Empty,
+    /// A path, null for a sync of null: create, sync.
+    Path(Option<Cow<'a, str>>),
+    /// create2, createContainer, createTTL.
+    PathAndStat(Cow<'a, str>, Stat),
+    /// exists, setData, setACL.
+    Stat(Stat),
+    Data(Option<&'a [u8]>, Stat),
+    Acl(Cow<'a, [Acl]>, Stat),
+    Children(Vec<&'a str>),
+    ChildrenAndStat(Vec<&'a str>, Stat),
+    /// getEphemerals.
+    Paths(Vec<&'a str>),
+    /// getAllChildrenNumber.
+    Number(i32),
+    Multi(Vec<MultiResult<'a>>),
+    /// A multiRead that broke off: the header says [`ErrorCode::MarshallingError`], and what was read so far follows.
+    MultiReadBrokenOff(Vec<MultiResult<'a>>),
+    /// addWatch: a body of one int, 0.
+    WatchAdded,
+    WhoAmI(Vec<ClientInfo<'a>>),
+    /// sasl, where it is not configured: a null token.
+    NoToken,
+}
+
+/// The result of one operation of a multi or multiRead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MultiResult<'a> {
+    Create(Cow<'a, str>),
+    Create2(Cow<'a, str>, Stat),
+    Delete,
+    SetData(Stat),
+    Check,
+    Data(Option<&'a [u8]>, Stat),
+    Children(Vec<&'a str>),
+    /// `None`: it would have succeeded, but another of the same multi failed.
+    Error(Option<ErrorCode>),
+}
+
+/// An identity of a connection, as whoAmI tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClientInfo<'a> {
+    pub(crate) scheme: &'a str,
+    pub(crate) user: &'a str,
+}

@@ -1,0 +1,295 @@
+//! What a client may ask. Texts and data borrow from the frame they came in; a text may be null where jute allows it,
+//! and what that means is for the rules to say.
+
+use std::borrow::Cow;
+
+use super::{AclEntry, SessionId, Zxid};
+
+/// A text as a client sent it, which may be null.
+pub(crate) type Text<'a> = Option<Cow<'a, str>>;
+
+/// The first frame of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectRequest<'a> {
+    pub(crate) last_zxid_seen: Zxid,
+    pub(crate) timeout_ms: i32,
+    /// 0 asks for a new session.
+    pub(crate) session: SessionId,
+    pub(crate) password: Option<&'a [u8]>,
+    /// `None` if the frame ends before it, as that of a 3.3 client does.
+    pub(crate) read_only: Option<bool>,
+}
+
+/// One request of a connection that has a session, or could have one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Request<'a> {
+    Create(CreateRequest<'a>),
+    Delete(DeleteRequest<'a>),
+    SetData(SetDataRequest<'a>),
+    SetAcl {
+        path: Text<'a>,
+        acl: Option<Vec<AclEntry<'a>>>,
+        version: i32,
+    },
+
+    Multi(Vec<MultiOp<'a>>),
+    MultiRead(Vec<MultiReadOp<'a>>),
+    Reconfig,
+    Exists {
+        path: Text<'a>,
+        watch: bool,
+    },
+    GetData {
+        path: Text<'a>,
+        watch: bool,
+    },
+    GetAcl {
+        path: Text<'a>,
+    },
+    GetChildren {
+        path: Text<'a>,
+        watch: bool,
+    },
+    GetChildren2 {
+        path: Text<'a>,
+        watch: bool,
+    },
+    GetAllChildrenNumber {
+        path: Text<'a>,
+    },
+    GetEphemerals {
+        prefix: Text<'a>,
+    },
+    Sync {
+        path: Text<'a>,
+    },
+    Ping,
+    SetWatches(SetWatches<'a>),
+    SetWatches2(SetWatches<'a>),
+    /// A mode that is not known is a malformed request, and comes as one.
+    AddWatch {
+        path: Text<'a>,
+        mode: super::AddWatchMode,
+    },
+    CheckWatches {
+        path: Text<'a>,
+        watcher_type: WatcherType,
+    },
+    RemoveWatches {
+        path: Text<'a>,
+        watcher_type: WatcherType,
+    },
+    WhoAmI,
+    Auth {
+        scheme: Text<'a>,
+        auth: Option<&'a [u8]>,
+    },
+    Sasl {
+        token: &'a [u8],
+    },
+    CloseSession,
+    /// The header named this operation, but what followed cannot be read as its record.
+    Malformed(Operation),
+    /// No operation has this number, or none that a client may ask for.
+    Unknown {
+        op_code: i32,
+    },
+}
+
+/// Which of the creating operations it is: they differ in the answer, and in what the flags may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CreateOperation {
+    Create,
+    Create2,
+    CreateContainer,
+    CreateTtl,
+}
+
+/// `create`, `create2`, `createContainer` and `createTTL`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CreateRequest<'a> {
+    pub(crate) operation: CreateOperation,
+    pub(crate) path: Text<'a>,
+    pub(crate) data: Option<&'a [u8]>,
+    pub(crate) acl: Option<Vec<AclEntry<'a>>>,
+    pub(crate) flags: i32,
+    /// -1 unless the operation is `createTTL`.
+    pub(crate) ttl_ms: i64,
+}
+
+/// `delete`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeleteRequest<'a> {
+    pub(crate) path: Text<'a>,
+    pub(crate) version: i32,
+}
+
+/// `setData`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SetDataRequest<'a> {
+    pub(crate) path: Text<'a>,
+    pub(crate) data: Option<&'a [u8]>,
+    pub(crate) version: i32,
+}
+
+/// `check`, which exists only inside a multi.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CheckVersionRequest<'a> {
+    pub(crate) path: Text<'a>,
+    pub(crate) version: i32,
+}
+
+/// An operation of a multi.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MultiOp<'a> {
+    Create(CreateRequest<'a>),
+    Delete(DeleteRequest<'a>),
+    SetData(SetDataRequest<'a>),
+    Check(CheckVersionRequest<'a>),
+    /// A read, which can be decoded here but has no place in a transaction.
+    Read(MultiReadOp<'a>),
+}
+
+/// An operation of a multiRead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum MultiReadOp<'a> {
+    GetData {
+        path: Text<'a>,
+    },
+    GetChildren {
+        path: Text<'a>,
+    },
+    /// A write, which can be decoded here but is not a read.
+    Write,
+}
+
+/// `setWatches` and `setWatches2`; the former has only the first three lists. A null list is a malformed request, and
+/// comes as one; a null path is for the rules to refuse, who have dealt with the paths before it by then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SetWatches<'a> {
+    pub(crate) relative_zxid: Zxid,
+    pub(crate) data: Vec<Text<'a>>,
+    pub(crate) exist: Vec<Text<'a>>,
+    pub(crate) child: Vec<Text<'a>>,
+    pub(crate) persistent: Vec<Text<'a>>,
+    pub(crate) persistent_recursive: Vec<Text<'a>>,
+}
+
+/// Which watches `checkWatches` and `removeWatches` mean. Another number is a malformed request, and comes as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WatcherType {
+    Children,
+    Data,
+    Any,
+    Persistent,
+    PersistentRecursive,
+}
+
+/// The name of an operation, without what it is asked to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Operation {
+    Create,
+    Create2,
+    CreateContainer,
+    CreateTtl,
+    Delete,
+    SetData,
+    SetAcl,
+    Multi,
+    MultiRead,
+    Reconfig,
+    Exists,
+    GetData,
+    GetAcl,
+    GetChildren,
+    GetChildren2,
+    GetAllChildrenNumber,
+    GetEphemerals,
+    Sync,
+    Ping,
+    SetWatches,
+    SetWatches2,
+    AddWatch,
+    CheckWatches,
+    RemoveWatches,
+    WhoAmI,
+    Auth,
+    Sasl,
+    CloseSession,
+}
+
+impl Request<'_> {
+    /// Which operation it is, `None` for an unknown one.
+    pub(crate) fn operation(&self) -> Option<Operation> {
+        Some(match self {
+            Self::Create(create) => match create.operation {
+                CreateOperation::Create => Operation::Create,
+                CreateOperation::Create2 => Operation::Create2,
+                CreateOperation::CreateContainer => Operation::CreateContainer,
+                CreateOperation::CreateTtl => Operation::CreateTtl,
+            },
+            Self::Delete(_) => Operation::Delete,
+            Self::SetData(_) => Operation::SetData,
+            Self::SetAcl { .. } => Operation::SetAcl,
+            Self::Multi(_) => Operation::Multi,
+            Self::MultiRead(_) => Operation::MultiRead,
+            Self::Reconfig => Operation::Reconfig,
+            Self::Exists { .. } => Operation::Exists,
+            Self::GetData { .. } => Operation::GetData,
+            Self::GetAcl { .. } => Operation::GetAcl,
+            Self::GetChildren { .. } => Operation::GetChildren,
+            Self::GetChildren2 { .. } => Operation::GetChildren2,
+            Self::GetAllChildrenNumber { .. } => Operation::GetAllChildrenNumber,
+            Self::GetEphemerals { .. } => Operation::GetEphemerals,
+            Self::Sync { .. } => Operation::Sync,
+            Self::Ping => Operation::Ping,
+            Self::SetWatches(_) => Operation::SetWatches,
+            Self::SetWatches2(_) => Operation::SetWatches2,
+            Self::AddWatch { .. } => Operation::AddWatch,
+            Self::CheckWatches { .. } => Operation::CheckWatches,
+            Self::RemoveWatches { .. } => Operation::RemoveWatches,
+            Self::WhoAmI => Operation::WhoAmI,
+            Self::Auth { .. } => Operation::Auth,
+            Self::Sasl { .. } => Operation::Sasl,
+            Self::CloseSession => Operation::CloseSession,
+            Self::Malformed(operation) => *operation,
+            Self::Unknown { .. } => return None,
+        })
+    }
+}
+
+impl Operation {
+    /// Whether it takes a zxid.
+    pub(crate) fn is_write(self) -> bool {
+        match self {
+            Self::Create
+            | Self::Create2
+            | Self::CreateContainer
+            | Self::CreateTtl
+            | Self::Delete
+            | Self::SetData
+            | Self::SetAcl
+            | Self::Multi
+            | Self::Reconfig
+            | Self::CloseSession => true,
+            Self::MultiRead
+            | Self::Exists
+            | Self::GetData
+            | Self::GetAcl
+            | Self::GetChildren
+            | Self::GetChildren2
+            | Self::GetAllChildrenNumber
+            | Self::GetEphemerals
+            | Self::Sync
+            | Self::Ping
+            | Self::SetWatches
+            | Self::SetWatches2
+            | Self::AddWatch
+            | Self::CheckWatches
+            | Self::RemoveWatches
+            | Self::WhoAmI
+            | Self::Auth
+            | Self::Sasl => false,
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Moments, as ZooKeeper writes them.
+
+use std::time::Duration;
+
+/// A moment in milliseconds since 1970, as `ctime` and `mtime` have it.
+///
+/// ```
+/// use std::time::Duration;
+/// use minikeeper::Timestamp;
+///
+/// assert_eq!(Timestamp(1_000) + Duration::from_millis(5), Timestamp(1_005));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// The time from `earlier` to this moment, or zero if `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+}
+
+impl std::ops::Add<Duration> for Timestamp {
+    type Output = Self;
+
+    /// The moment `span` later; fractions of a millisecond are dropped.
+    fn add(self, span: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+}

@@ -1,0 +1,235 @@
+//! What one zxid changed, as ZooKeeper's log would hold it.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::{Acl, ErrorCode, SessionId, Timestamp, Xid, Zxid};
+
+/// One committed transaction: who asked, which number it took, when, and what it changed.
+///
+/// A refused write and the opening and closing of a session are transactions too.
+///
+/// ```
+/// use minikeeper::{SessionId, Timestamp, Txn, TxnRecord, Xid, Zxid};
+///
+/// let txn = Txn {
+///     session: SessionId(1),
+///     cxid: Xid(1),
+///     zxid: Zxid(2),
+///     time: Timestamp(0),
+///     record: TxnRecord::Delete { path: "/a".into() },
+/// };
+/// assert_eq!(txn.clone().into_owned(), txn);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Txn<'a> {
+    /// The session that asked, 0 for the server itself.
+    pub session: SessionId,
+    /// The number that the client gave to the request.
+    pub cxid: Xid,
+    /// The transaction's own number.
+    pub zxid: Zxid,
+    /// When it was prepared: the `ctime` and `mtime` of what it touches.
+    pub time: Timestamp,
+    /// What it changed.
+    pub record: TxnRecord<'a>,
+}
+
+/// What a transaction changed.
+///
+/// ```
+/// use minikeeper::TxnRecord;
+///
+/// let record = TxnRecord::SetData { path: "/a".into(), data: None, version: 1 };
+/// assert_eq!(record.clone().into_owned(), record);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TxnRecord<'a> {
+    /// A session began.
+    CreateSession {
+        /// Its timeout in milliseconds.
+        timeout_ms: i32,
+    },
+    /// A session ended, and these ephemeral znodes with it.
+    CloseSession {
+        /// The znodes that went, in the order in which they went.
+        paths: Vec<Cow<'a, str>>,
+    },
+    /// A write was refused; it changed nothing but the last zxid.
+    Error {
+        /// Why.
+        code: ErrorCode,
+    },
+    /// A persistent or ephemeral znode was created.
+    Create {
+        /// Its path, sequence number included.
+        path: Cow<'a, str>,
+        /// Its data.
+        data: Option<Cow<'a, [u8]>>,
+        /// Its ACL, expanded.
+        acl: Arc<[Acl]>,
+        /// Whether it belongs to [`Txn::session`].
+        ephemeral: bool,
+        /// The number of creates in the parent, this one included.
+        parent_cversion: i32,
+    },
+    /// A container was created.
+    CreateContainer {
+        /// Its path, sequence number included.
+        path: Cow<'a, str>,
+        /// Its data.
+        data: Option<Cow<'a, [u8]>>,
+        /// Its ACL, expanded.
+        acl: Arc<[Acl]>,
+        /// The number of creates in the parent, this one included.
+        parent_cversion: i32,
+    },
+    /// A znode with a time to live was created.
+    CreateTtl {
+        /// Its path, sequence number included.
+        path: Cow<'a, str>,
+        /// Its data.
+        data: Option<Cow<'a, [u8]>>,
+        /// Its ACL, expanded.
+        acl: Arc<[Acl]>,
+        /// The number of creates in the parent, this one included.
+        parent_cversion: i32,
+        /// Its time to live in milliseconds.
+        ttl_ms: i64,
+    },
+    /// A znode was deleted.
+    Delete {
+        /// Its path.
+        path: Cow<'a, str>,
+    },
+    /// A container or a znode with a time to live was removed by the server.
+    DeleteContainer {
+        /// Its path.
+        path: Cow<'a, str>,
+    },
+    /// Data were set.
+    SetData {
+        /// The znode.
+        path: Cow<'a, str>,
+        /// Its new data.
+        data: Option<Cow<'a, [u8]>>,
+        /// Its new version.
+        version: i32,
+    },
+    /// An ACL was set.
+    SetAcl {
+        /// The znode.
+        path: Cow<'a, str>,
+        /// Its new ACL, expanded.
+        acl: Arc<[Acl]>,
+        /// Its new `aversion`.
+        version: i32,
+    },
+    /// A version was checked; only within a multi, and without effect.
+    Check {
+        /// The znode.
+        path: Cow<'a, str>,
+        /// The version it would have after a write.
+        version: i32,
+    },
+    /// Several changes at once. If any is an [`Error`](Self::Error), none took place.
+    Multi(
+        /// One for each operation.
+        Vec<Self>,
+    ),
+}
+
+impl Txn<'_> {
+    /// The same transaction, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> Txn<'static> {
+        Txn {
+            session: self.session,
+            cxid: self.cxid,
+            zxid: self.zxid,
+            time: self.time,
+            record: self.record.into_owned(),
+        }
+    }
+}
+
+impl TxnRecord<'_> {
+    /// The same record, borrowing nothing.
+    #[must_use]
+    pub fn into_owned(self) -> TxnRecord<'static> {
+        fn text(text: Cow<'_, str>) -> Cow<'static, str> {
+            Cow::Owned(text.into_owned())
+        }
+        fn bytes(data: Option<Cow<'_, [u8]>>) -> Option<Cow<'static, [u8]>> {
+            data.map(|data| Cow::Owned(data.into_owned()))
+        }
+        match self {
+            Self::CreateSession { timeout_ms } => TxnRecord::CreateSession { timeout_ms },
+            Self::CloseSession { paths } => TxnRecord::CloseSession {
+                paths: paths.into_iter().map(text).collect(),
+            },
+            Self::Error { code } => TxnRecord::Error { code },
+            Self::Create {
+                path,
+                data,
+                acl,
+                ephemeral,
+                parent_cversion,
+            } => TxnRecord::Create {
+                path: text(path),
+                data: bytes(data),
+                acl,
+                ephemeral,
+                parent_cversion,
+            },
+            Self::CreateContainer {
+                path,
+                data,
+                acl,
+                parent_cversion,
+            } => TxnRecord::CreateContainer {
+                path: text(path),
+                data: bytes(data),
+                acl,
+                parent_cversion,
+            },
+            Self::CreateTtl {
+                path,
+                data,
+                acl,
+                parent_cversion,
+                ttl_ms,
+            } => TxnRecord::CreateTtl {
+                path: text(path),
+                data: bytes(data),
+                acl,
+                parent_cversion,
+                ttl_ms,
+            },
+            Self::Delete { path } => TxnRecord::Delete { path: text(path) },
+            Self::DeleteContainer { path } => TxnRecord::DeleteContainer { path: text(path) },
+            Self::SetData {
+                path,
+                data,
+                version,
+            } => TxnRecord::SetData {
+                path: text(path),
+                data: bytes(data),
+                version,
+            },
+            Self::SetAcl { path, acl, version } => TxnRecord::SetAcl {
+                path: text(path),
+                acl,
+                version,
+            },
+            Self::Check { path, version } => TxnRecord::Check {
+                path: text(path),
+                version,
+            },
+            Self::Multi(records) => {
+                TxnRecord::Multi(records.into_iter().map(TxnRecord::into_owned).collect())
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Replies and events, encoded straight into the bytes that leave.
+
+use bytes::{BufMut, BytesMut};
+
+use crate::jute::{Length, Writer};
+use crate::protocol::{
+    Acl, ClientInfo, ConnectResponse, ErrorCode, Message, MultiResult, Reply, Response, Stat,
+    WatchedEvent, Xid, Zxid,
+};
+
+use super::op_code::OpCode;
+
+/// Appends one frame, its length included.
+#[inline]
+pub(crate) fn encode_message(message: &Message<'_>, out: &mut BytesMut) {
+    let mut length = Length::default();
+    write_message(&mut length, message);
+    out.reserve(length.0.saturating_add(4));
+    out.write_length(length.0);
+    write_message(out, message);
+}
+
+#[inline]
+fn write_message(out: &mut impl Writer, message: &Message<'_>) {
+    match message {
+        Message::Reply(reply) => write_reply(out, reply),
+        Message::Event { zxid, event } => write_event(out, *zxid, event),
+        Message::Connected(response) => write_connected(out, response),
+    }
+}
+
+fn write_connected(out: &mut impl Writer, response: &ConnectResponse) {
+    let protocol_version = 0;
+    out.write_int(protocol_version);
+    out.write_int(response.timeout_ms);
+    out.write_long(response.session.0);
+    out.write_buffer(Some(&response.password));
+    if let Some(read_only) = response.read_only {
+        out.write_bool(read_only);
+    }
+}
+
+fn write_event(out: &mut impl Writer, zxid: Zxid, event: &WatchedEvent<'_>) {
+    write_header(out, Xid::NOTIFICATION, zxid, NO_ERROR);
+    out.write_int(event.event_type.number());
+    out.write_int(event.state.number());
+    out.write_ustring(event.path);
+}
+
+#[inline]
+fn write_reply(out: &mut impl Writer, reply: &Reply<'_>) {
+    match &reply.result {
+        Ok(response) => {
+            let error = match response {
+                Response::MultiReadBrokenOff(_) => ErrorCode::MarshallingError.number(),
+                Response::Empty
+                | Response::Path(_)
+                | Response::PathAndStat(..)
+                | Response::Stat(_)
+                | Response::Data(..)
+                | Response::Acl(..)
+                | Response::Children(_)
+                | Response::ChildrenAndStat(..)
+                | Response::Paths(_)
+                | Response::Number(_)
+                | Response::Multi(_)
+                | Response::WatchAdded
+                | Response::WhoAmI(_)
+                | Response::NoToken => NO_ERROR,
+            };
+            write_header(out, reply.xid, reply.zxid, error);
+            write_response(out, response);
+        }
+        Err(error) => write_header(out, reply.xid, reply.zxid, error.number()),
+    }
+}
+
+const NO_ERROR: i32 = 0;
+
+#[inline]
+fn write_header(out: &mut impl Writer, xid: Xid, zxid: Zxid, error: i32) {
+    let mut bytes = [0; 16];
+    let mut header = bytes.as_mut_slice();
+    header.put_i32(xid.0);
+    header.put_i64(zxid.0);
+    header.put_i32(error);
+    out.write(&bytes);
+}
+
+#[inline]
+fn write_response(out: &mut impl Writer, response: &Response<'_>) {
+    match response {
+        Response::Empty => {}
+        Response::Path(Some(path)) => out.write_ustring(path),
+        Response::Path(None) | Response::NoToken => out.write_int(NULL),
+        Response::PathAndStat(path, stat) => {
+            out.write_ustring(path);
+            write_stat(out, stat);
+        }
+        Response::Stat(stat) => write_stat(out, stat),
+        Response::Data(data, stat) => {
+            out.write_buffer(*data);
+            write_stat(out, stat);
+        }
+        Response::Acl(acl, stat) => {
+            write_acl(out, acl);
+            write_stat(out, stat);
+        }
+        Response::Children(names) | Response::Paths(names) => write_texts(out, names),
+        Response::ChildrenAndStat(names, stat) => {
+            write_texts(out, names);
+            write_stat(out, stat);
+        }
+        Response::Number(number) => out.write_int(*number),
+        Response::Multi(results) | Response::MultiReadBrokenOff(results) => {
+            write_multi(out, results);
+        }
+        // An ErrorResponse, which real clients insist on: FinalRequestProcessor answers addWatch with one.
+        Response::WatchAdded => out.write_int(NO_ERROR),
+        Response::WhoAmI(infos) => {
+            out.write_length(infos.len());
+            for ClientInfo { scheme, user } in infos {
+                out.write_ustring(scheme);
+                out.write_ustring(user);
+            }
+        }
+    }
+}
+
+/// The length or count of what is null.
+const NULL: i32 = -1;
+
+#[inline]
+fn write_stat(out: &mut impl Writer, stat: &Stat) {
+    let mut bytes = [0; 68];
+    let mut fields = bytes.as_mut_slice();
+    fields.put_i64(stat.czxid.0);
+    fields.put_i64(stat.mzxid.0);
+    fields.put_i64(stat.ctime.0);
+    fields.put_i64(stat.mtime.0);
+    fields.put_i32(stat.version);
+    fields.put_i32(stat.cversion);
+    fields.put_i32(stat.aversion);
+    fields.put_i64(stat.ephemeral_owner.0);
+    fields.put_i32(stat.data_length);
+    fields.put_i32(stat.num_children);
+    fields.put_i64(stat.pzxid.0);
+    out.write(&bytes);
+}
+
+fn write_acl(out: &mut impl Writer, acl: &[Acl]) {
+    out.write_length(acl.len());
+    for Acl { permissions, id } in acl {
+        out.write_int(permissions.0);
+        out.write_ustring(&id.scheme);
+        out.write_ustring(&id.id);
+    }
+}
+
+fn write_texts(out: &mut impl Writer, texts: &[&str]) {
+    out.write_length(texts.len());
+    for text in texts {
+        out.write_ustring(text);
+    }
+}
+
+fn write_multi(out: &mut impl Writer, results: &[MultiResult<'_>]) {
+    for result in results {
+        match result {
+            MultiResult::Create(path) => {
+                write_multi_header(out, OpCode::CREATE, false, NO_ERROR);
+                out.write_ustring(path);
+            }
+            MultiResult::Create2(path, stat) => {
+                write_multi_header(out, OpCode::CREATE2, false, NO_ERROR);
+                out.write_ustring(path);
+                write_stat(out, stat);
+            }
+            MultiResult::Delete => write_multi_header(out, OpCode::DELETE, false, NO_ERROR),
+            MultiResult::SetData(stat) => {
+                write_multi_header(out, OpCode::SET_DATA, false, NO_ERROR);
+                write_stat(out, stat);
+            }
+            MultiResult::Check => write_multi_header(out, OpCode::CHECK, false, NO_ERROR),
+            MultiResult::Data(data, stat) => {
+                write_multi_header(out, OpCode::GET_DATA, false, NO_ERROR);
+                out.write_buffer(*data);
+                write_stat(out, stat);
+            }
+            MultiResult::Children(names) => {
+                write_multi_header(out, OpCode::GET_CHILDREN, false, NO_ERROR);
+                write_texts(out, names);
+            }
+            MultiResult::Error(error) => {
+                let error = error.map_or(NO_ERROR, ErrorCode::number);
+                write_multi_header(out, OpCode::ERROR, false, error);
+                out.write_int(error);
+            }
+        }
+    }
+    write_multi_header(out, OpCode::ERROR, true, -1);
+}
+
+fn write_multi_header(out: &mut impl Writer, op_code: OpCode, done: bool, error: i32) {
+    out.write_int(op_code.0);
+    out.write_bool(done);
+    out.write_int(error);
+}

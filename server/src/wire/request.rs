@@ -1,0 +1,352 @@
+//! Requests, decoded. What borrows from the frame borrows, so that nothing is copied on the way to the rules.
+
+use crate::jute::{Malformed, Reader};
+use crate::protocol::{
+    AclEntry, AddWatchMode, CheckVersionRequest, ConnectRequest, CreateMode, CreateOperation,
+    CreateRequest, DeleteRequest, MultiOp, MultiReadOp, Operation, Request, SessionId,
+    SetDataRequest, SetWatches, Text, WatcherType, Xid, Zxid,
+};
+
+use super::op_code::OpCode;
+
+/// Why a frame cannot be answered, but closes its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} was expected at byte {at}")]
+pub(crate) struct DecodeError {
+    /// What should have been there.
+    pub(crate) what: &'static str,
+    /// Where, counted from the first byte after the length.
+    pub(crate) at: usize,
+}
+
+impl From<Malformed> for DecodeError {
+    fn from(Malformed { what, at }: Malformed) -> Self {
+        Self { what, at }
+    }
+}
+
+/// Decodes the first frame of a connection.
+///
+/// # Errors
+///
+/// When it ends before its last field. The very last one, whether a read-only server will do, may be missing.
+pub(crate) fn decode_connect(frame: &[u8]) -> Result<ConnectRequest<'_>, DecodeError> {
+    let mut reader = Reader::new(frame);
+    let _protocol_version = reader.int()?;
+    Ok(ConnectRequest {
+        last_zxid_seen: Zxid(reader.long()?),
+        timeout_ms: reader.int()?,
+        session: SessionId(reader.long()?),
+        password: reader.buffer()?,
+        read_only: reader.bool().ok(),
+    })
+}
+
+/// Decodes any later frame of a connection. A body that is not the record which the header announces is
+/// [`Request::Malformed`], and is answered.
+///
+/// # Errors
+///
+/// When the header is cut short, and when the body of an `auth` or `sasl` cannot be read: a real server reads those two
+/// before the request enters its pipeline, where an exception closes the connection (`ZooKeeperServer.processPacket`).
+#[inline]
+pub(crate) fn decode_request(frame: &[u8]) -> Result<(Xid, Request<'_>), DecodeError> {
+    let mut reader = Reader::new(frame);
+    let xid = Xid(reader.int()?);
+    let op_code = OpCode(reader.int()?);
+    let Some(operation) = op_code.operation() else {
+        let op_code = op_code.0;
+        return Ok((xid, Request::Unknown { op_code }));
+    };
+    match decode_body(operation, &mut reader) {
+        Ok(request) => Ok((xid, request)),
+        Err(malformed) if matches!(operation, Operation::Auth | Operation::Sasl) => {
+            Err(malformed.into())
+        }
+        Err(_) => Ok((xid, Request::Malformed(operation))),
+    }
+}
+
+#[inline]
+fn decode_body<'a>(
+    operation: Operation,
+    reader: &mut Reader<'a>,
+) -> Result<Request<'a>, Malformed> {
+    Ok(match operation {
+        Operation::Create => Request::Create(create(CreateOperation::Create, reader)?),
+        Operation::Create2 => Request::Create(create(CreateOperation::Create2, reader)?),
+        Operation::CreateContainer => {
+            Request::Create(create(CreateOperation::CreateContainer, reader)?)
+        }
+        Operation::CreateTtl => Request::Create(create(CreateOperation::CreateTtl, reader)?),
+        Operation::Delete => Request::Delete(delete(reader)?),
+        Operation::SetData => Request::SetData(set_data(reader)?),
+        Operation::SetAcl => Request::SetAcl {
+            path: reader.ustring()?,
+            acl: acl(reader)?,
+            version: reader.int()?,
+        },
+        Operation::Multi => Request::Multi(multi(reader)?),
+        Operation::MultiRead => {
+            let ops = multi(reader)?.into_iter();
+            Request::MultiRead(ops.map(as_read).collect())
+        }
+        Operation::Reconfig => {
+            for _ in ["joining", "leaving", "new members"] {
+                reader.ustring()?;
+            }
+            let _config_id = reader.long()?;
+            Request::Reconfig
+        }
+        Operation::Exists => Request::Exists {
+            path: reader.ustring()?,
+            watch: reader.bool()?,
+        },
+        Operation::GetData => Request::GetData {
+            path: reader.ustring()?,
+            watch: reader.bool()?,
+        },
+        Operation::GetAcl => Request::GetAcl {
+            path: reader.ustring()?,
+        },
+        Operation::GetChildren => Request::GetChildren {
+            path: reader.ustring()?,
+            watch: reader.bool()?,
+        },
+        Operation::GetChildren2 => Request::GetChildren2 {
+            path: reader.ustring()?,
+            watch: reader.bool()?,
+        },
+        Operation::GetAllChildrenNumber => Request::GetAllChildrenNumber {
+            path: reader.ustring()?,
+        },
+        Operation::GetEphemerals => Request::GetEphemerals {
+            prefix: reader.ustring()?,
+        },
+        Operation::Sync => Request::Sync {
+            path: reader.ustring()?,
+        },
+        Operation::Ping => Request::Ping,
+        Operation::SetWatches => Request::SetWatches(set_watches(reader)?),
+        Operation::SetWatches2 => {
+            let set_watches = set_watches(reader)?;
+            Request::SetWatches2(SetWatches {
+                persistent: paths(reader)?,
+                persistent_recursive: paths(reader)?,
+                ..set_watches
+            })
+        }
+        Operation::AddWatch => Request::AddWatch {
+            path: reader.ustring()?,
+            mode: AddWatchMode::from_number(reader.int()?)
+                .ok_or_else(|| reader.refuse("a mode of addWatch"))?,
+        },
+        Operation::CheckWatches => Request::CheckWatches {
+            path: reader.ustring()?,
+            watcher_type: watcher_type(reader)?,
+        },
+        Operation::RemoveWatches => Request::RemoveWatches {
+            path: reader.ustring()?,
+            watcher_type: watcher_type(reader)?,
+        },
+        Operation::WhoAmI => Request::WhoAmI,
+        Operation::Auth => {
+            let _type = reader.int()?;
+            Request::Auth {
+                scheme: reader.ustring()?,
+                auth: reader.buffer()?,
+            }
+        }
+        Operation::Sasl => Request::Sasl {
+            token: reader.buffer()?.ok_or_else(|| reader.refuse("a token"))?,
+        },
+        Operation::CloseSession => Request::CloseSession,
+    })
+}
+
+fn create<'a>(
+    operation: CreateOperation,
+    reader: &mut Reader<'a>,
+) -> Result<CreateRequest<'a>, Malformed> {
+    Ok(CreateRequest {
+        operation,
+        path: reader.ustring()?,
+        data: reader.buffer()?,
+        acl: acl(reader)?,
+        flags: reader.int()?,
+        ttl_ms: match operation {
+            CreateOperation::CreateTtl => reader.long()?,
+            CreateOperation::Create
+            | CreateOperation::Create2
+            | CreateOperation::CreateContainer => NO_TTL,
+        },
+    })
+}
+
+const NO_TTL: i64 = -1;
+
+fn delete<'a>(reader: &mut Reader<'a>) -> Result<DeleteRequest<'a>, Malformed> {
+    Ok(DeleteRequest {
+        path: reader.ustring()?,
+        version: reader.int()?,
+    })
+}
+
+fn set_data<'a>(reader: &mut Reader<'a>) -> Result<SetDataRequest<'a>, Malformed> {
+    Ok(SetDataRequest {
+        path: reader.ustring()?,
+        data: reader.buffer()?,
+        version: reader.int()?,
+    })
+}
+
+fn acl<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<AclEntry<'a>>>, Malformed> {
+    reader.vector(12, |reader| {
+        Ok(AclEntry {
+            permissions: reader.int()?,
+            scheme: reader.ustring()?,
+            id: reader.ustring()?,
+        })
+    })
+}
+
+/// The fields of both `setWatches` and `setWatches2`.
+fn set_watches<'a>(reader: &mut Reader<'a>) -> Result<SetWatches<'a>, Malformed> {
+    Ok(SetWatches {
+        relative_zxid: Zxid(reader.long()?),
+        data: paths(reader)?,
+        exist: paths(reader)?,
+        child: paths(reader)?,
+        ..SetWatches::default()
+    })
+}
+
+fn paths<'a>(reader: &mut Reader<'a>) -> Result<Vec<Text<'a>>, Malformed> {
+    reader
+        .vector(4, Reader::ustring)?
+        .ok_or_else(|| reader.refuse("a list of paths"))
+}
+
+fn watcher_type(reader: &mut Reader<'_>) -> Result<WatcherType, Malformed> {
+    Ok(match reader.int()? {
+        1 => WatcherType::Children,
+        2 => WatcherType::Data,
+        3 => WatcherType::Any,
+        4 => WatcherType::Persistent,
+        5 => WatcherType::PersistentRecursive,
+        _ => return Err(reader.refuse("a type of watches")),
+    })
+}
+
+/// The operations of a multi or a multiRead, which a real server reads by the same code:
+/// `MultiOperationRecord.deserialize`.
+fn multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<MultiOp<'a>>, Malformed> {
+    let mut ops: Vec<MultiOp<'a>> = Vec::new();
+    loop {
+        let op_code = OpCode(reader.int()?);
+        let done = reader.bool()?;
+        let _error = reader.int()?;
+        if done {
+            return Ok(ops);
+        }
+        let op = multi_op(op_code, reader)?;
+        if ops
+            .first()
+            .is_some_and(|first| is_read(first) != is_read(&op))
+        {
+            return Err(reader.refuse("no mixing of reads and writes"));
+        }
+        ops.push(op);
+    }
+}
+
+fn multi_op<'a>(op_code: OpCode, reader: &mut Reader<'a>) -> Result<MultiOp<'a>, Malformed> {
+    Ok(match op_code {
+        OpCode::CREATE => MultiOp::Create(multi_create(CreateOperation::Create, reader)?),
+        OpCode::CREATE2 => MultiOp::Create(multi_create(CreateOperation::Create2, reader)?),
+        OpCode::CREATE_CONTAINER => {
+            MultiOp::Create(multi_create(CreateOperation::CreateContainer, reader)?)
+        }
+        OpCode::CREATE_TTL => MultiOp::Create(multi_create_ttl(reader)?),
+        OpCode::DELETE => MultiOp::Delete(delete(reader)?),
+        OpCode::SET_DATA => MultiOp::SetData(set_data(reader)?),
+        OpCode::CHECK => MultiOp::Check(CheckVersionRequest {
+            path: reader.ustring()?,
+            version: reader.int()?,
+        }),
+        OpCode::GET_DATA => {
+            let path = reader.ustring()?;
+            let _watch = reader.bool()?;
+            MultiOp::Read(MultiReadOp::GetData { path })
+        }
+        OpCode::GET_CHILDREN => {
+            let path = reader.ustring()?;
+            let _watch = reader.bool()?;
+            MultiOp::Read(MultiReadOp::GetChildren { path })
+        }
+        _ => return Err(reader.refuse("an operation that may be in a multi")),
+    })
+}
+
+/// `create`, `create2` or `createContainer` in a multi. A real server makes an `Op` of it, with `CreateOptions` on the
+/// way, which want a mode without a time to live; the `Op` chooses its operation again, from the mode.
+fn multi_create<'a>(
+    operation: CreateOperation,
+    reader: &mut Reader<'a>,
+) -> Result<CreateRequest<'a>, Malformed> {
+    let request = create(operation, reader)?;
+    let mode = CreateMode::from_flags(request.flags)
+        .filter(|mode| !mode.has_ttl())
+        .ok_or_else(|| reader.refuse("a mode without a time to live"))?;
+    Ok(match mode {
+        CreateMode::Container => CreateRequest {
+            operation: CreateOperation::CreateContainer,
+            ..request
+        },
+        CreateMode::Persistent
+        | CreateMode::Ephemeral
+        | CreateMode::PersistentSequential
+        | CreateMode::EphemeralSequential
+        | CreateMode::PersistentWithTtl
+        | CreateMode::PersistentSequentialWithTtl => request,
+    })
+}
+
+/// `createTTL` in a multi, for which a real server takes another road to an `Op`: without a mode that has a time to
+/// live it is a `createContainer` or a plain `create`, whose flags, however wrong, are left for the rules to refuse. So
+/// is a null ACL, which on this road is no worse than an empty one.
+fn multi_create_ttl<'a>(reader: &mut Reader<'a>) -> Result<CreateRequest<'a>, Malformed> {
+    let request = create(CreateOperation::CreateTtl, reader)?;
+    let operation = match CreateMode::from_flags(request.flags) {
+        Some(CreateMode::PersistentWithTtl | CreateMode::PersistentSequentialWithTtl) => {
+            return Ok(request);
+        }
+        Some(CreateMode::Container) => CreateOperation::CreateContainer,
+        Some(
+            CreateMode::Persistent
+            | CreateMode::Ephemeral
+            | CreateMode::PersistentSequential
+            | CreateMode::EphemeralSequential,
+        )
+        | None => CreateOperation::Create,
+    };
+    Ok(CreateRequest {
+        operation,
+        acl: Some(request.acl.unwrap_or_default()),
+        ttl_ms: NO_TTL,
+        ..request
+    })
+}
+
+fn is_read(op: &MultiOp<'_>) -> bool {
+    matches!(op, MultiOp::Read(_))
+}
+
+fn as_read(op: MultiOp<'_>) -> MultiReadOp<'_> {
+    match op {
+        MultiOp::Read(read) => read,
+        MultiOp::Create(_) | MultiOp::Delete(_) | MultiOp::SetData(_) | MultiOp::Check(_) => {
+            MultiReadOp::Write
+        }
+    }
+}
