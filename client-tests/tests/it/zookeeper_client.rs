@@ -7,6 +7,7 @@ use libtest_mimic::Trial;
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
+use std::slice;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use zookeeper_client::{
@@ -149,9 +150,10 @@ impl Run<'_> {
 }
 
 fn text(event: &WatchedEvent) -> String {
-    match event.event_type {
-        EventType::Session => event.session_state.to_string(),
-        node => format!("{node} {}", event.path),
+    if event.event_type == EventType::Session {
+        event.session_state.to_string()
+    } else {
+        format!("{} {}", event.event_type, event.path)
     }
 }
 
@@ -808,7 +810,7 @@ async fn a_client_authenticates_anew_after_a_restart(run: &Run<'_>) {
 async fn a_client_knows_who_it_is(run: &Run<'_>) {
     let zk = run.client().await;
     let ip = AuthUser::new("ip", "127.0.0.1");
-    assert_eq!(zk.list_auth_users().await.unwrap(), [ip.clone()]);
+    assert_eq!(zk.list_auth_users().await.unwrap(), *slice::from_ref(&ip));
     zk.auth("digest", b"alice:secret").await.unwrap();
     let users = zk.list_auth_users().await.unwrap();
     assert_eq!(users.len(), 2);
