@@ -5,11 +5,16 @@ use crate::backend::{BackendError, BackendKind};
 use crate::bench::child::Served;
 use crate::bench::report::Row;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request, read_frame};
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
 const WATCHERS: usize = 10_000;
+const PATH: &str = "/watched";
+/// The length of an event: its prefix, a header, type, state, and the path with its length.
+const EVENT: usize = 4 + 16 + 4 + 4 + 4 + PATH.len();
+/// The xid of a change, above those that the writer counts itself.
+const CHANGE: i32 = 1_000_000;
 
 pub(in crate::bench) fn fan_out() -> io::Result<Row> {
     let mut row = Row::new(
@@ -35,7 +40,7 @@ pub(in crate::bench) fn fan_out() -> io::Result<Row> {
 }
 
 fn rounds(address: &str) -> io::Result<Vec<f64>> {
-    let path = || "/watched".to_owned();
+    let path = || PATH.to_owned();
     let mut writer = BlockingClient::connect(address, &ConnectRequest::new(40_000))?;
     let create = Request::Create {
         path: path(),
@@ -61,18 +66,24 @@ fn rounds(address: &str) -> io::Result<Vec<f64>> {
             version: -1,
         };
         let start = Instant::now();
-        writer.call(&change)?;
+        writer.stream().write_all(&change.encode(CHANGE).0)?;
         // One after the other: whoever is told while another is waited for has its event in its socket already.
-        for watcher in &mut watchers {
+        for watcher in &watchers {
             await_event(watcher.stream())?;
         }
         times.push(start.elapsed().as_secs_f64() * 1e3);
+        let reply = read_frame(&mut writer.stream())?;
+        if reply.get(4..8) != Some(&CHANGE.to_be_bytes()) {
+            return Err(io::Error::other("the change was not answered"));
+        }
     }
     Ok(times)
 }
 
+/// Reads the event with one call, as it came in one packet.
 fn await_event(mut stream: &TcpStream) -> io::Result<()> {
-    let event = read_frame(&mut stream)?;
+    let mut event = [0; EVENT];
+    stream.read_exact(&mut event)?;
     if event.get(4..8) == Some(&[0xff; 4]) {
         Ok(())
     } else {
