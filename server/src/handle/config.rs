@@ -212,10 +212,27 @@ impl Config {
         })
     }
 
-    /// What concerns bytes and sockets.
-    pub(super) fn limits(&self) -> Limits {
+    /// What concerns bytes and sockets, where clients connect at `port`.
+    pub(super) fn limits(&self, port: u16, rules: &Rules) -> Limits {
+        let duration = |ms: i32| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+        let data_dir = self
+            .data_dir
+            .clone()
+            .unwrap_or_else(|| "/tmp/minikeeper".to_owned());
         Limits {
             max_frame: self.max_frame,
+            four_letter_words: self.four_letter_words.clone(),
+            port,
+            listen_backlog: self.listen_backlog,
+            data_log_dir: self
+                .data_log_dir
+                .clone()
+                .unwrap_or_else(|| data_dir.clone()),
+            data_dir,
+            tick_time: self.tick_time,
+            min_session_timeout: duration(rules.min_session_timeout_ms),
+            max_session_timeout: duration(rules.max_session_timeout_ms),
+            max_client_connections: self.max_client_connections,
         }
     }
 }

@@ -121,8 +121,9 @@ impl Server {
         let address = Address::reserve(asked, config.listen_backlog)
             .map_err(|error| listen_error(asked, error))?;
         let clock = Clock::start(config.clock);
+        let limits = config.limits(address.get().port(), &rules);
         let keeper = Keeper::new(rules, clock.now());
-        let engine = Arc::new(Engine::new(keeper, clock, config.limits()));
+        let engine = Arc::new(Engine::new(keeper, clock, limits));
         let shared = Shared {
             config,
             engine,
@@ -288,10 +289,12 @@ impl Drop for Shared {
 }
 
 fn listen_error(address: SocketAddr, source: std::io::Error) -> StartError {
-    match source.kind() {
-        std::io::ErrorKind::AddrInUse => StartError::AddressInUse { address },
-        _ if is_out_of_files(&source) => StartError::TooManyOpenFiles,
-        _ => StartError::Listen { address, source },
+    if source.kind() == std::io::ErrorKind::AddrInUse {
+        StartError::AddressInUse { address }
+    } else if is_out_of_files(&source) {
+        StartError::TooManyOpenFiles
+    } else {
+        StartError::Listen { address, source }
     }
 }
 

@@ -149,9 +149,12 @@ impl Server {
 
     fn write(&self, request: Request<'_>) -> Result<Stat, ErrorCode> {
         self.shared.engine.ask(request, |answer| {
-            answer.map(|response| match response {
-                Response::Stat(stat) | Response::PathAndStat(_, stat) => *stat,
-                _ => Stat::default(),
+            answer.map(|response| {
+                if let Response::Stat(stat) | Response::PathAndStat(_, stat) = response {
+                    *stat
+                } else {
+                    Stat::default()
+                }
             })
         })
     }

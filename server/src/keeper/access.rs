@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha1::Digest;
 
 use super::Rules;
+use crate::DigestAlgorithm;
 use crate::protocol::{Acl, AclEntry, AuthId, ErrorCode, Permissions, open_acl};
-use crate::{DigestAlgorithm, protocol};
 
 /// The id of whoever passes every check.
 fn super_id() -> AuthId {
@@ -192,7 +192,7 @@ pub(super) fn masked(acl: &[Acl]) -> Vec<Acl> {
                     .split_once('\n')
                     .map(|(_, rest)| format!("\n{rest}"))
                     .unwrap_or_default();
-                let id = protocol::AuthId::new("digest", format!("{user}:x{rest}"));
+                let id = AuthId::new("digest", format!("{user}:x{rest}"));
                 Acl {
                     permissions: entry.permissions,
                     id,

@@ -166,7 +166,7 @@ impl Keeper {
                 connection,
                 xid,
                 request,
-            } => self.request(now, connection, xid, request, out),
+            } => self.request(now, connection, xid, &request, out),
             Input::Disconnected(connection) => self.disconnected(connection),
             Input::ExpireSession(session) => self.expire(now, session, out),
             Input::Mute { session, muted } => self.mute(now, session, muted),
@@ -321,7 +321,7 @@ impl Keeper {
         now: Timestamp,
         connection: ConnectionId,
         xid: Xid,
-        request: Request<'_>,
+        request: &Request<'_>,
         out: &mut impl Outputs,
     ) {
         let Some(asking) = self
@@ -333,19 +333,16 @@ impl Keeper {
         };
         let operation = request.operation();
         let session = asking.session;
-        match &request {
-            Request::Auth { scheme, auth } => {
-                let ids =
-                    access::authenticate(&self.rules, asking.address, scheme.as_deref(), *auth);
-                self.authenticated(connection, xid, ids, out);
-                return;
-            }
-            Request::Sasl { .. } if asking.may_ask(&self.rules) => {
-                // Not configured, so there is nothing to say; and like auth it is answered aside from the pipeline.
-                reply(out, connection, xid, Zxid(0), Ok(Response::NoToken));
-                return;
-            }
-            _ => {}
+        // These two are answered aside from the pipeline, by the thread that reads them.
+        if let Request::Auth { scheme, auth } = request {
+            let ids = access::authenticate(&self.rules, asking.address, scheme.as_deref(), *auth);
+            self.authenticated(connection, xid, ids, out);
+            return;
+        }
+        if matches!(request, Request::Sasl { .. }) && asking.may_ask(&self.rules) {
+            // It is not configured, so there is nothing to say.
+            reply(out, connection, xid, Zxid(0), Ok(Response::NoToken));
+            return;
         }
         let xid = if operation == Some(Operation::Ping) {
             Xid::PING
@@ -371,12 +368,12 @@ impl Keeper {
             | Request::Delete(_)
             | Request::SetData(_)
             | Request::SetAcl { .. }
-            | Request::Reconfig => self.write(now, connection, xid, &request, out),
-            Request::Multi(ref operations) => {
+            | Request::Reconfig => self.write(now, connection, xid, request, out),
+            Request::Multi(operations) => {
                 if write::stumbles_early(operations) {
                     self.reply(connection, xid, Err(ErrorCode::MarshallingError), out);
                 } else {
-                    self.write(now, connection, xid, &request, out);
+                    self.write(now, connection, xid, request, out);
                 }
             }
             // A multi takes its number before it is read, any other write after: PrepRequestProcessor.pRequestHelper.
@@ -405,7 +402,7 @@ impl Keeper {
                 self.reply(connection, xid, Ok(Response::Empty), out);
                 self.close(connection, CloseReason::SessionClosed, out);
             }
-            Request::SetWatches(ref set_watches) | Request::SetWatches2(ref set_watches) => {
+            Request::SetWatches(set_watches) | Request::SetWatches2(set_watches) => {
                 let reader = reader(&self.rules, &self.tree, &self.connections, connection);
                 let result = reader.and_then(|reader| {
                     reader.set_watches(set_watches, &mut self.watches, |event_type, path| {
@@ -431,7 +428,7 @@ impl Keeper {
             | Request::WhoAmI => {
                 let reader = reader(&self.rules, &self.tree, &self.connections, connection);
                 let result = match &reader {
-                    Ok(reader) => reader.read(&request, &mut self.watches),
+                    Ok(reader) => reader.read(request, &mut self.watches),
                     Err(code) => Err(*code),
                 };
                 reply(out, connection, xid, self.tree.last_zxid(), result);
@@ -693,7 +690,7 @@ impl Keeper {
         let Some(path) = self.reap_queue.pop_front() else {
             return;
         };
-        let record = write::check_reap(&self.tree, &path).unwrap_or_else(|code| refusal(code));
+        let record = write::check_reap(&self.tree, &path).unwrap_or_else(refusal);
         self.write_unasked(now, SessionId::NONE, Xid(0), record, out);
         if !self.reap_queue.is_empty() {
             self.deadlines.add(

@@ -7,6 +7,7 @@
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use foldhash::fast::FixedState;
@@ -14,12 +15,14 @@ use hashbrown::HashMap;
 use tokio::sync::Notify;
 
 use super::Clock;
-use super::outbox::{ConnectionStats, EVENT_LIMIT, HIGH_WATER, Outbox};
+use super::outbox::{EVENT_LIMIT, HIGH_WATER, Outbox};
+use super::report::{self, TRACE_MASK, Totals};
+use crate::handle::FourLetterWords;
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
 use crate::protocol::{
-    ErrorCode, Message, Reply, Request, Response, SessionId, Timestamp, Xid, Zxid,
+    ErrorCode, Message, Operation, Reply, Request, Response, Timestamp, Xid, Zxid,
 };
-use crate::wire;
+use crate::wire::{self, FourLetterWord};
 
 /// A server without its sockets.
 #[derive(Debug)]
@@ -36,30 +39,29 @@ pub(crate) struct Engine {
 pub(crate) struct Limits {
     /// The longest frame that is read.
     pub(crate) max_frame: usize,
+    pub(crate) four_letter_words: FourLetterWords,
+    /// The rest is what `conf` shows.
+    pub(crate) port: u16,
+    pub(crate) listen_backlog: i32,
+    pub(crate) data_dir: String,
+    pub(crate) data_log_dir: String,
+    pub(crate) tick_time: Duration,
+    pub(crate) min_session_timeout: Duration,
+    pub(crate) max_session_timeout: Duration,
+    pub(crate) max_client_connections: usize,
 }
 
+/// Everything behind the lock.
 #[derive(Debug)]
-struct State {
-    keeper: Keeper,
-    outboxes: HashMap<ConnectionId, Outbox, FixedState>,
+pub(super) struct State {
+    pub(super) keeper: Keeper,
+    pub(super) outboxes: HashMap<ConnectionId, Outbox, FixedState>,
     next_connection: u64,
-    totals: Totals,
+    pub(super) totals: Totals,
+    pub(super) trace_mask: i64,
+    pub(super) started: Timestamp,
     /// What the timer waits for.
     armed: Option<Timestamp>,
-}
-
-/// What is counted over all connections.
-#[derive(Clone, Debug)]
-pub(crate) struct Totals {
-    pub(crate) received: u64,
-    pub(crate) sent: u64,
-}
-
-/// One connection, as inspection shows it.
-#[derive(Clone, Debug)]
-pub(crate) struct ConnectionView {
-    pub(crate) session: Option<SessionId>,
-    pub(crate) stats: ConnectionStats,
 }
 
 /// How far a connection has come.
@@ -108,6 +110,8 @@ struct Own<'s> {
     bytes: &'s mut BytesMut,
     sent: u64,
     last_zxid: Zxid,
+    /// Whether the last answer was a refusal.
+    refused: bool,
     closing: Option<CloseReason>,
 }
 
@@ -117,10 +121,9 @@ impl Engine {
             keeper,
             outboxes: HashMap::with_hasher(FixedState::with_seed(0)),
             next_connection: 1,
-            totals: Totals {
-                received: 0,
-                sent: 0,
-            },
+            totals: Totals::default(),
+            trace_mask: TRACE_MASK,
+            started: clock.now(),
             armed: None,
         };
         Self {
@@ -169,46 +172,6 @@ impl Engine {
         look(&self.lock().keeper)
     }
 
-    /// The connections that are up, by number, and what is counted over all that ever were.
-    pub(crate) fn connections(&self) -> (Vec<(ConnectionId, ConnectionView)>, Totals) {
-        let state = self.lock();
-        let mut views: Vec<_> = state
-            .outboxes
-            .iter()
-            .map(|(id, outbox)| {
-                let session = state
-                    .keeper
-                    .connection(*id)
-                    .and_then(|connection| connection.session());
-                (
-                    *id,
-                    ConnectionView {
-                        session,
-                        stats: outbox.stats.clone(),
-                    },
-                )
-            })
-            .collect();
-        views.sort_unstable_by_key(|(id, _)| *id);
-        (views, state.totals.clone())
-    }
-
-    /// Starts counting anew: over all connections, and for each if `each` is set.
-    pub(crate) fn reset_counters(&self, each: bool) {
-        let mut state = self.lock();
-        if each {
-            state
-                .outboxes
-                .values_mut()
-                .for_each(|outbox| outbox.stats.reset());
-        } else {
-            state.totals = Totals {
-                received: 0,
-                sent: 0,
-            };
-        }
-    }
-
     /// Moves a manual clock forward to `to`, stopping at every deadline on the way if the server `runs`.
     pub(crate) fn advance(&self, to: Timestamp, runs: bool) {
         loop {
@@ -251,6 +214,7 @@ impl Engine {
         let id = {
             let mut state = self.lock();
             let id = ConnectionId(state.next_connection);
+            state.totals.accepted += 1;
             state.next_connection += 1;
             state.outboxes.insert(id, Outbox::new(address, established));
             id
@@ -276,6 +240,15 @@ impl Engine {
         bytes: &[u8],
         answers: &mut BytesMut,
     ) -> Result<Fed, Malformed> {
+        if *phase == Phase::Fresh
+            && let Some(word) = FourLetterWord::parse(bytes)
+        {
+            let closing = Some(self.answer_word(id, word, bytes, answers));
+            return Ok(Fed {
+                used: bytes.len(),
+                closing,
+            });
+        }
         let mut rest = bytes;
         let mut requests = 0;
         let mut last = None;
@@ -284,6 +257,7 @@ impl Engine {
             bytes: answers,
             sent: 0,
             last_zxid: Zxid(0),
+            refused: false,
             closing: None,
         };
         let (result, closing) = self.turn(Some(own), None, |now, keeper, sink| {
@@ -334,7 +308,10 @@ impl Engine {
                 stats.received += requests;
                 stats.last_response = now;
                 if let Some((xid, operation)) = last {
-                    stats.last_operation = operation;
+                    // FinalRequestProcessor gives up on a refused write before it gives the operation its name.
+                    let unnamed = own.as_ref().is_some_and(|own| own.refused)
+                        && operation.is_some_and(Operation::is_write);
+                    stats.last_operation = Some(operation.filter(|_| !unnamed));
                     if xid.0 >= 0 {
                         stats.last_cxid = Some(xid);
                     }
@@ -342,16 +319,36 @@ impl Engine {
                 if let Some(own) = own {
                     stats.sent += own.sent;
                     stats.last_zxid = own.last_zxid;
-                    sink.totals.sent += own.sent;
                 }
             }
-            sink.totals.received += requests;
+            sink.totals.since_reset.received += requests;
+            sink.totals.bytes_received += report::number(bytes.len() - rest.len());
             (result, closing)
         });
         result.map(|()| Fed {
             used: bytes.len() - rest.len(),
             closing,
         })
+    }
+
+    /// Answers a four-letter word. It takes no turn: nothing changes, and nothing is heard of it.
+    fn answer_word(
+        &self,
+        id: ConnectionId,
+        word: FourLetterWord,
+        received: &[u8],
+        answers: &mut BytesMut,
+    ) -> CloseReason {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        state.totals.since_reset.received += 1;
+        if let Some(outbox) = state.outboxes.get_mut(&id) {
+            outbox.stats.received += 1;
+        }
+        if let Some(answer) = report::answer(&mut state, &self.limits, now, id, word, received) {
+            answers.extend_from_slice(answer.to_string().as_bytes());
+        }
+        CloseReason::FourLetterWord
     }
 
     /// Moves what waits in the outbox to `bytes`, if that has been written. Where there is nothing to do, whoever asks
@@ -448,10 +445,13 @@ impl Sink<'_, '_> {
         if let Some(own) = &mut self.own
             && own.id == connection
         {
+            let before = own.bytes.len();
             wire::encode_message(message, own.bytes);
+            self.totals.count_sent(own.bytes.len() - before);
             own.sent += 1;
-            if let Message::Reply(Reply { zxid, .. }) = message {
+            if let Message::Reply(Reply { zxid, result, .. }) = message {
                 own.last_zxid = *zxid;
+                own.refused = result.is_err();
             }
             return;
         }
@@ -467,9 +467,10 @@ impl Sink<'_, '_> {
         if outbox.closing.is_some() {
             return;
         }
+        let before = outbox.bytes.len();
         wire::encode_message(message, &mut outbox.bytes);
+        self.totals.count_sent(outbox.bytes.len() - before);
         outbox.stats.sent += 1;
-        self.totals.sent += 1;
         if outbox.bytes.len() > EVENT_LIMIT {
             outbox.bytes = BytesMut::new();
             outbox.closing = Some(CloseReason::DoesNotRead);
@@ -479,6 +480,7 @@ impl Sink<'_, '_> {
 
     fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
         tracing::debug!(connection = connection.0, ?reason, "closing");
+        self.totals.count_close(reason);
         if let Some(own) = &mut self.own
             && own.id == connection
         {

@@ -7,7 +7,9 @@ mod clock;
 mod connection;
 mod engine;
 mod listener;
+mod machine;
 mod outbox;
+mod report;
 mod thread;
 
 pub(crate) use clock::Clock;

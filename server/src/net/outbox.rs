@@ -32,7 +32,8 @@ pub(crate) struct ConnectionStats {
     pub(crate) established: Timestamp,
     pub(crate) received: u64,
     pub(crate) sent: u64,
-    pub(crate) last_operation: Option<Operation>,
+    /// The last request: nothing before the first, and no operation if it was unknown.
+    pub(crate) last_operation: Option<Option<Operation>>,
     /// The last xid of the client's own counting.
     pub(crate) last_cxid: Option<Xid>,
     pub(crate) last_zxid: Zxid,

@@ -257,3 +257,39 @@ impl Request<'_> {
         })
     }
 }
+
+impl Operation {
+    /// Whether it takes a zxid.
+    pub(crate) fn is_write(self) -> bool {
+        match self {
+            Self::Create
+            | Self::Create2
+            | Self::CreateContainer
+            | Self::CreateTtl
+            | Self::Delete
+            | Self::SetData
+            | Self::SetAcl
+            | Self::Multi
+            | Self::Reconfig
+            | Self::CloseSession => true,
+            Self::MultiRead
+            | Self::Exists
+            | Self::GetData
+            | Self::GetAcl
+            | Self::GetChildren
+            | Self::GetChildren2
+            | Self::GetAllChildrenNumber
+            | Self::GetEphemerals
+            | Self::Sync
+            | Self::Ping
+            | Self::SetWatches
+            | Self::SetWatches2
+            | Self::AddWatch
+            | Self::CheckWatches
+            | Self::RemoveWatches
+            | Self::WhoAmI
+            | Self::Auth
+            | Self::Sasl => false,
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Drives the binary `minikeeper` as a user does: by its arguments, its environment, its output and signals.
+
+mod binary;
+mod health;
+mod precedence;
+mod refusals;
+mod serving;
