@@ -1,7 +1,8 @@
 //! How soon a server is there.
 
-use super::{OPEN_FILES, ROUNDS, binary, ours};
+use super::{ROUNDS, binary, ours};
 use crate::backend::Backend;
+use crate::bench::OPEN_FILES;
 use crate::bench::child::Served;
 use crate::bench::report::Row;
 use crate::bench::system;
