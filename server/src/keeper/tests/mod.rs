@@ -12,6 +12,7 @@ mod create;
 mod delete;
 mod ephemeral;
 
+mod model;
 mod multi;
 mod quota;
 mod read;
