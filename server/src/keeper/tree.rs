@@ -911,6 +911,11 @@ fn spread(hash: u32) -> u64 {
 }
 
 fn size(znode: &Znode) -> i64 {
-    // DataTree.getNodeSize
-    i64::try_from(znode.path.len()).unwrap_or(i64::MAX) + i64::from(length(&znode.data))
+    // DataTree.getNodeSize, where a path is as long as it is in UTF-16.
+    let path = if znode.path.is_ascii() {
+        znode.path.len()
+    } else {
+        znode.path.encode_utf16().count()
+    };
+    i64::try_from(path).unwrap_or(i64::MAX) + i64::from(length(&znode.data))
 }
