@@ -10,6 +10,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 use super::connection;
 use super::engine::Engine;
 
+/// Enough for the clients of a large test that all connect at once.
+const DEFAULT_BACKLOG: i32 = 1024;
+
 /// A port that is this server's whether it listens or not.
 #[derive(Debug)]
 pub(crate) struct Address {
@@ -40,7 +43,11 @@ impl Address {
 
     pub(crate) fn listen(&self) -> io::Result<TcpListener> {
         let socket = bind(self.address)?;
-        socket.listen(self.backlog)?;
+        socket.listen(if self.backlog > 0 {
+            self.backlog
+        } else {
+            DEFAULT_BACKLOG
+        })?;
         socket.set_nonblocking(true)?;
         Ok(socket.into())
     }
