@@ -14,6 +14,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.apache.zookeeper.AddWatchMode;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.ZKUtil;
@@ -112,12 +113,12 @@ final class Nodes {
         ZooKeeper zk = run.client();
         Events events = new Events();
         Stat stat = new Stat();
+        zk.addWatch("/short", events, AddWatchMode.PERSISTENT);
         zk.create("/short", null, OPEN_ACL_UNSAFE, CreateMode.PERSISTENT_WITH_TTL, stat, 1);
-        zk.exists("/short", events);
         Run.same(zk.create("/long-", null, OPEN_ACL_UNSAFE, CreateMode.PERSISTENT_SEQUENTIAL_WITH_TTL, stat, 1_000_000),
             "/long-0000000001");
         Run.same(stat.getEphemeralOwner(), 0L);
-        events.expect("NodeDeleted /short");
+        events.expect("NodeCreated /short", "NodeDeleted /short");
         Run.same(zk.exists("/long-0000000001", false), stat);
     }
 

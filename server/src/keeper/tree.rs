@@ -907,7 +907,7 @@ fn hash(path: &str) -> u32 {
 
 /// The table takes its place from the low bits of a hash and its tag from the high ones, so both must differ.
 fn spread(hash: u32) -> u64 {
-    u64::from(hash) | u64::from(hash.rotate_left(16)) << 32
+    u64::from(hash) | u64::from(hash) << 32
 }
 
 fn size(znode: &Znode) -> i64 {
