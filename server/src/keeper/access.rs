@@ -128,11 +128,18 @@ pub(super) fn fix_acl(
     {
         return Ok(open_acl());
     }
-    let mut fixed = Vec::with_capacity(entries.len());
-    for (at, entry) in entries.iter().enumerate() {
-        if entries.iter().take(at).any(|earlier| earlier == entry) {
-            continue;
+    let mut distinct: Vec<&AclEntry<'_>> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let mut known = false;
+        for earlier in &distinct {
+            known = known || repeats(entry, earlier)?;
         }
+        if !known {
+            distinct.push(entry);
+        }
+    }
+    let mut fixed = Vec::with_capacity(distinct.len());
+    for entry in distinct {
         let permissions = Permissions(entry.permissions);
         let id = entry.id.as_deref();
         match entry.scheme.as_deref() {
@@ -175,6 +182,20 @@ pub(super) fn fix_acl(
     } else {
         Ok(fixed.into())
     }
+}
+
+/// Whether an entry is the same as an earlier one, asked field by field: a real server stumbles over a null that it
+/// compares (`PrepRequestProcessor.removeDuplicates`).
+fn repeats(entry: &AclEntry<'_>, earlier: &AclEntry<'_>) -> Result<bool, ErrorCode> {
+    if entry.permissions != earlier.permissions {
+        return Ok(false);
+    }
+    let scheme = entry.scheme.as_ref().ok_or(ErrorCode::MarshallingError)?;
+    if Some(scheme) != earlier.scheme.as_ref() {
+        return Ok(false);
+    }
+    let id = entry.id.as_ref().ok_or(ErrorCode::MarshallingError)?;
+    Ok(Some(id) == earlier.id.as_ref())
 }
 
 /// `DigestAuthenticationProvider.isValid`: two parts, where Java's split drops the empty ones at the end.
