@@ -74,6 +74,29 @@ final class Sessions {
         recursive.expect("NodeCreated /r", "NodeCreated /r/s");
     }
 
+    /** More than 128 KB of paths: the client registers them again in several requests. */
+    @Case
+    static void many_watches_outlive_a_restart_of_the_server(Run run) throws Exception {
+        Events session = new Events();
+        ZooKeeper zk = run.client(session);
+        Events events = new Events();
+        String folder = "/" + "x".repeat(200);
+        zk.create(folder, null, OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
+        String[] expected = new String[2000];
+        for (int i = 0; i < expected.length; i++) {
+            expected[i] = "NodeCreated " + folder + "/" + i;
+            zk.exists(folder + "/" + i, events, (rc, path, ctx, stat) -> { }, null);
+        }
+        zk.sync("/");
+        run.restart();
+        session.until("None SyncConnected null");
+        events.expect("None Disconnected null", "None SyncConnected null");
+        for (int i = 0; i < expected.length; i++) {
+            zk.create(folder + "/" + i, null, OPEN_ACL_UNSAFE, CreateMode.PERSISTENT, (rc, path, ctx, name) -> { }, null);
+        }
+        events.expect(expected);
+    }
+
     @Case
     static void what_a_client_missed_is_told_when_it_is_back(Run run) throws Exception {
         Events session = new Events();
