@@ -18,3 +18,8 @@
 //! A function marked `@Case` (`@case`) in one of the driver's files, nothing else: its name is found there. A test never
 //! sleeps; it waits for an event or an answer, with a deadline. What is to happen to its server it asks for
 //! (`run.restart()`, `run.stop()`, `run.startAgain()`, `run.expire(client)`).
+
+/// The examples of the README compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

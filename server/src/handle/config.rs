@@ -78,6 +78,14 @@ pub struct Config {
 }
 
 /// Which four-letter words are answered.
+///
+/// ```
+/// use minikeeper::{FourLetterWords, Server};
+///
+/// let words = FourLetterWords::Only(vec!["ruok".to_owned(), "mntr".to_owned()]);
+/// let server = Server::builder().four_letter_words(words).start()?;
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FourLetterWords {
     /// Every word that a real server knows.
@@ -87,6 +95,14 @@ pub enum FourLetterWords {
 }
 
 /// How the `digest` scheme hashes `user:password`.
+///
+/// ```
+/// use minikeeper::{DigestAlgorithm, Server};
+///
+/// let server = Server::builder().digest_algorithm(DigestAlgorithm::Sha256).super_user("super:secret").start()?;
+/// assert!(server.config().super_digest.as_ref().is_some_and(|digest| digest.starts_with("super:")));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DigestAlgorithm {
     /// SHA-1, ZooKeeper's default.
@@ -100,6 +116,14 @@ pub enum DigestAlgorithm {
 }
 
 /// Who turns the clock.
+///
+/// ```
+/// use minikeeper::{ClockKind, Server};
+///
+/// let server = Server::builder().manual_clock().start()?;
+/// assert_eq!(server.config().clock, ClockKind::Manual);
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockKind {
     /// The machine's clock.
