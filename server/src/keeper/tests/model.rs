@@ -85,7 +85,7 @@ enum Write {
     Check(&'static str, i32),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum AclKind {
     Open,
     Readable,
@@ -1285,6 +1285,13 @@ impl Run {
             })
             .collect();
         assert_eq!(znodes, expected, "znodes");
+        let acls = self.model.items.values().map(|item| item.acl);
+        let acls: BTreeSet<_> = acls.filter(|acl| *acl != AclKind::Open).collect();
+        assert_eq!(
+            tree.distinct_acls(),
+            acls.len(),
+            "ACLs that nobody has are dropped"
+        );
         for (session, paths) in tree.all_ephemerals() {
             assert!(
                 self.keeper.sessions().get(session).is_some(),
