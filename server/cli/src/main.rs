@@ -1,3 +1,76 @@
-//! The `minikeeper` binary.
+//! The `minikeeper` binary: flags, `zoo.cfg` and variables become a [`minikeeper::Config`], and a server until a
+//! signal comes.
 
-fn main() {}
+mod digest;
+mod environment;
+mod flags;
+mod health;
+mod keys;
+mod members;
+mod properties;
+mod serve;
+mod settings;
+mod zoo_cfg;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use flags::{Command, CommandLine};
+use serve::Failure;
+
+/// ZooKeeper's `ExitCode.INVALID_INVOCATION`.
+const INVALID: u8 = 2;
+
+fn main() -> ExitCode {
+    let command = match CommandLine::try_parse() {
+        Ok(line) => line.into_command(),
+        Err(asked) if !asked.use_stderr() => {
+            // --help and --version.
+            let _ = asked.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            complain(&format!(
+                "{}; see minikeeper --help",
+                flags::in_one_line(&error)
+            ));
+            return ExitCode::from(INVALID);
+        }
+    };
+    match run(&command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((code, reason)) => {
+            complain(&reason);
+            code
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<(), (ExitCode, String)> {
+    match command {
+        Command::Serve(flags) => serve::run(flags).map_err(|failure| {
+            let code = match failure {
+                Failure::Refused(_) => ExitCode::from(INVALID),
+                Failure::NotStarted(_) | Failure::Signals(_) => ExitCode::FAILURE,
+            };
+            (code, failure.to_string())
+        }),
+        Command::Health(flags) => {
+            let address = match flags.address {
+                Some(address) => address,
+                None => settings::address_in(&environment::Variables::of_this_process())
+                    .map_err(|refusal| (ExitCode::FAILURE, refusal.to_string()))?,
+            };
+            health::check(serve::reachable(address), flags.timeout)
+                .map_err(|reason| (ExitCode::FAILURE, reason))
+        }
+    }
+}
+
+/// One line, whatever it says; nobody need be reading.
+fn complain(reason: &str) {
+    let line = reason.replace(['\n', '\r'], " ");
+    let _ = writeln!(std::io::stderr(), "minikeeper: {line}");
+}

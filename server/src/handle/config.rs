@@ -3,6 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use crate::keeper::Rules;
+use crate::net::Limits;
+
 /// What a server can be told before it starts; [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.
 ///
 /// The defaults are those of a server for tests: every four-letter word, no limit on connections, TTL znodes on,
@@ -22,7 +25,7 @@ use std::time::Duration;
 pub struct Config {
     /// Where clients connect (`clientPort`, `clientPortAddress`). Port 0 takes a free one. Default `127.0.0.1:0`.
     pub address: SocketAddr,
-    /// The length of the queue of connections not yet accepted (`clientPortListenBacklog`). Default 1024.
+    /// The length of the queue of connections not yet accepted (`clientPortListenBacklog`). Default -1: 1024.
     pub listen_backlog: i32,
     /// The length of a tick (`tickTime`), at least 1 ms. Default 2000 ms.
     pub tick_time: Duration,
@@ -44,8 +47,6 @@ pub struct Config {
     pub four_letter_words: FourLetterWords,
     /// Whether TTL znodes can be created (`zookeeper.extendedTypesEnabled`). Default true.
     pub extended_types: bool,
-    /// Whether TTL and container owners are written as 3.5.3 did (`zookeeper.emulate353TTLNodes`). Default false.
-    pub emulate_353_ttl: bool,
     /// Whether hard quotas are enforced (`zookeeper.enforceQuota`). Default false.
     pub enforce_quota: bool,
     /// Whether permissions are not checked (`zookeeper.skipACL=yes`). Default false.
@@ -112,7 +113,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            listen_backlog: 1024,
+            listen_backlog: -1,
             tick_time: Duration::from_millis(2000),
             min_session_timeout: None,
             max_session_timeout: None,
@@ -123,7 +124,6 @@ impl Default for Config {
             server_id: 1,
             four_letter_words: FourLetterWords::All,
             extended_types: true,
-            emulate_353_ttl: false,
             enforce_quota: false,
             skip_acl: false,
             super_digest: None,
@@ -157,5 +157,93 @@ impl Config {
             extended_types: false,
             ..Self::default()
         }
+    }
+}
+
+impl Config {
+    /// What the rules are to know of it, or why it cannot be.
+    pub(super) fn rules(&self) -> Result<Rules, String> {
+        let tick_ms = positive(self.tick_time, "the tick time")?;
+        let timeout = |chosen: Option<Duration>, ticks: i64, name: &str| {
+            let ms = chosen.map_or(Ok(tick_ms.saturating_mul(ticks)), |chosen| {
+                positive(chosen, name)
+            })?;
+            Ok::<_, String>(i32::try_from(ms).unwrap_or(i32::MAX))
+        };
+        let min_session_timeout_ms =
+            timeout(self.min_session_timeout, 2, "the shortest session timeout")?;
+        let max_session_timeout_ms =
+            timeout(self.max_session_timeout, 20, "the longest session timeout")?;
+        if min_session_timeout_ms > max_session_timeout_ms {
+            return Err(format!(
+                "the shortest session timeout, {min_session_timeout_ms} ms, is longer than the longest, \
+                 {max_session_timeout_ms} ms"
+            ));
+        }
+        if self.server_id == u8::MAX {
+            return Err("the server's number, 255, is more than 254".to_owned());
+        }
+        Ok(Rules {
+            tick_ms,
+            min_session_timeout_ms,
+            max_session_timeout_ms,
+            max_client_connections: self.max_client_connections,
+            max_connections: self.max_connections,
+            sessionless_timeout_ms: positive(
+                self.sessionless_timeout,
+                "the time without a session",
+            )?,
+            server_id: self.server_id,
+            extended_types: self.extended_types,
+            enforce_quota: self.enforce_quota,
+            skip_acl: self.skip_acl,
+            super_digest: self.super_digest.clone(),
+            digest_auth: self.digest_auth,
+            digest_algorithm: self.digest_algorithm,
+            required_auth_schemes: self.required_auth_schemes.clone(),
+            reconfig_enabled: self.reconfig_enabled,
+            container_check_interval_ms: positive(
+                self.container_check_interval,
+                "the container check interval",
+            )?,
+            container_interval_ms: 60_000 / i64::from(self.container_max_per_minute.max(1)),
+            container_max_never_used_ms: millis(self.container_max_never_used),
+            presence_is_life: self.clock == ClockKind::Manual,
+        })
+    }
+
+    /// What concerns bytes and sockets, where clients connect at `port`.
+    pub(super) fn limits(&self, port: u16, rules: &Rules) -> Limits {
+        let duration = |ms: i32| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+        let data_dir = self
+            .data_dir
+            .clone()
+            .unwrap_or_else(|| "/tmp/minikeeper".to_owned());
+        Limits {
+            max_frame: self.max_frame,
+            four_letter_words: self.four_letter_words.clone(),
+            port,
+            listen_backlog: self.listen_backlog,
+            data_log_dir: self
+                .data_log_dir
+                .clone()
+                .unwrap_or_else(|| data_dir.clone()),
+            data_dir,
+            tick_time: self.tick_time,
+            min_session_timeout: duration(rules.min_session_timeout_ms),
+            max_session_timeout: duration(rules.max_session_timeout_ms),
+            max_client_connections: self.max_client_connections,
+        }
+    }
+}
+
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn positive(span: Duration, name: &str) -> Result<i64, String> {
+    match millis(span) {
+        0 => Err(format!("{name}, {span:?}, is less than a millisecond")),
+        ms => Ok(ms),
     }
 }

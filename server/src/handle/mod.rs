@@ -1,5 +1,304 @@
-//! What a test holds.
+//! The public face: what a test holds.
+//!
+//! Every call that does not wait is synchronous, and sees the effects of all calls before it.
 
+mod builder;
 mod config;
+mod inspect;
+mod time;
+mod tree;
 
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+pub use builder::ServerBuilder;
 pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
+pub use inspect::{SessionView, WatchKind, WatchView, ZnodeView};
+
+use crate::keeper::{Input, Keeper};
+use crate::net::{Address, Clock, Engine, ServerThread};
+
+/// A ZooKeeper server in this process.
+///
+/// The handle is cheap to clone and can be used from any thread. The server stops when the last handle is dropped:
+/// its sockets are closed, its thread has ended, nothing is left.
+///
+/// # Panics
+///
+/// Dropping the last handle panics if the server's own thread did, which is a bug of minikeeper; unless the dropping
+/// thread is panicking already, in which case a line is printed.
+///
+/// ```
+/// let server = minikeeper::Server::start()?;
+/// println!("ZooKeeper is at {}", server.connect_string());
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: Config,
+    engine: Arc<Engine>,
+    address: Address,
+    /// `None` while it is stopped.
+    thread: Mutex<Option<ServerThread>>,
+}
+
+/// Why a server could not be started.
+///
+/// ```
+/// let first = minikeeper::Server::start()?;
+/// let second = minikeeper::Server::builder().address(first.addr()).start();
+/// assert!(matches!(second, Err(minikeeper::StartError::AddressInUse { .. })));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Somebody else listens on the port.
+    #[error("{address} is in use")]
+    AddressInUse {
+        /// The address asked for.
+        address: SocketAddr,
+    },
+    /// This process has as many files and sockets open as it may have (`ulimit -n`).
+    #[error("this process has as many files and sockets open as it may have (`ulimit -n`)")]
+    TooManyOpenFiles,
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A configuration that cannot be.
+    #[error("{0}")]
+    Config(String),
+    /// The thread that serves could not be started.
+    #[error("cannot start the thread that serves")]
+    Thread(#[source] std::io::Error),
+}
+
+impl Server {
+    /// Starts a server on a free port of 127.0.0.1, empty and with the machine's clock.
+    ///
+    /// When this returns, clients can connect. It needs no async runtime, and works under any.
+    ///
+    /// # Errors
+    ///
+    /// When this process or machine has no sockets or threads left.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert!(server.addr().ip().is_loopback());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn start() -> Result<Self, StartError> {
+        Self::builder().start()
+    }
+
+    /// Says how a server is to be before it starts.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let server = minikeeper::Server::builder().tick_time(Duration::from_millis(100)).start()?;
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+
+    fn launch(config: Config) -> Result<Self, StartError> {
+        let rules = config.rules().map_err(StartError::Config)?;
+        let asked = config.address;
+        let address = Address::reserve(asked, config.listen_backlog)
+            .map_err(|error| listen_error(asked, error))?;
+        let clock = Clock::start(config.clock);
+        let limits = config.limits(address.get().port(), &rules);
+        let keeper = Keeper::new(rules, clock.now());
+        let engine = Arc::new(Engine::new(keeper, clock, limits));
+        let shared = Shared {
+            config,
+            engine,
+            address,
+            thread: Mutex::new(None),
+        };
+        let server = Self {
+            shared: Arc::new(shared),
+        };
+        server.serve()?;
+        Ok(server)
+    }
+
+    fn serve(&self) -> Result<(), StartError> {
+        let mut thread = self.thread();
+        if thread.is_none() {
+            let listener = self
+                .shared
+                .address
+                .listen()
+                .map_err(|error| listen_error(self.shared.address.get(), error))?;
+            let engine = Arc::clone(&self.shared.engine);
+            *thread = Some(
+                ServerThread::start(engine, listener).map_err(|error| match error {
+                    error if is_out_of_files(&error) => StartError::TooManyOpenFiles,
+                    error => StartError::Thread(error),
+                })?,
+            );
+        }
+        Ok(())
+    }
+
+    /// Where it listens.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert_ne!(server.addr().port(), 0);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.shared.address.get()
+    }
+
+    /// What a client is to be given: `127.0.0.1:PORT`.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert_eq!(server.connect_string(), format!("127.0.0.1:{}", server.addr().port()));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn connect_string(&self) -> String {
+        self.addr().to_string()
+    }
+
+    /// What it was told before it started.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert_eq!(server.config().server_id, 1);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// Stops serving, as if the process had ended: connections are closed, and who connects is refused. Znodes,
+    /// sessions and the port are kept; no session expires meanwhile. Does nothing if it is stopped.
+    ///
+    /// # Panics
+    ///
+    /// If the server's own thread panicked, which is a bug of minikeeper.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.stop();
+    /// assert!(std::net::TcpStream::connect(server.addr()).is_err());
+    /// server.start_again()?;
+    /// assert!(std::net::TcpStream::connect(server.addr()).is_ok());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn stop(&self) {
+        let thread = self.thread().take();
+        if let Some(thread) = thread
+            && thread.stop().is_err()
+        {
+            panic!("{PANICKED}");
+        }
+    }
+
+    /// Serves again after [`stop`](Self::stop), on the same port. Every session has its whole timeout before it. Does
+    /// nothing if it serves.
+    ///
+    /// # Errors
+    ///
+    /// When this process or machine has no sockets or threads left.
+    pub fn start_again(&self) -> Result<(), StartError> {
+        if self.thread().is_none() {
+            self.shared.engine.feed(Input::Restarted);
+        }
+        self.serve()
+    }
+
+    /// Stops and starts again at once, as a real server does that is restarted: clients lose their connections and
+    /// can resume their sessions.
+    ///
+    /// # Errors
+    ///
+    /// When this process or machine has no sockets or threads left.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// server.restart()?;
+    /// assert_eq!(server.data("/config").as_deref(), Some(&b"v1"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restart(&self) -> Result<(), StartError> {
+        self.stop();
+        self.start_again()
+    }
+
+    /// Whether it serves, and was not stopped.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert!(server.is_running());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.thread().is_some()
+    }
+
+    fn thread(&self) -> std::sync::MutexGuard<'_, Option<ServerThread>> {
+        self.shared
+            .thread
+            .lock()
+            .expect("nothing panics while the thread is started or stopped")
+    }
+}
+
+const PANICKED: &str =
+    "the minikeeper server panicked, see the message above; this is a bug of minikeeper";
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // A poisoned lock has been reported where it happened; the thread is to be stopped all the same.
+        let thread = self
+            .thread
+            .get_mut()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread
+            && thread.stop().is_err()
+        {
+            assert!(std::thread::panicking(), "{PANICKED}");
+            eprintln!("{PANICKED}");
+        }
+    }
+}
+
+fn listen_error(address: SocketAddr, source: std::io::Error) -> StartError {
+    if source.kind() == std::io::ErrorKind::AddrInUse {
+        StartError::AddressInUse { address }
+    } else if is_out_of_files(&source) {
+        StartError::TooManyOpenFiles
+    } else {
+        StartError::Listen { address, source }
+    }
+}
+
+/// `EMFILE` and `ENFILE`, which have no kind of their own.
+fn is_out_of_files(error: &std::io::Error) -> bool {
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
+}

@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether every byte was read.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn is_at_end(&self) -> bool {
         self.rest.is_empty()
     }

@@ -1,5 +1,6 @@
 //! Who may do what: identities, ACLs as clients send them, and the check of a permission.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha1::Digest;
 
 use super::Rules;
+use crate::DigestAlgorithm;
 use crate::protocol::{Acl, AclEntry, AuthId, ErrorCode, Permissions, open_acl};
-use crate::{DigestAlgorithm, protocol};
 
 /// The id of whoever passes every check.
 fn super_id() -> AuthId {
@@ -128,16 +129,7 @@ pub(super) fn fix_acl(
     {
         return Ok(open_acl());
     }
-    let mut distinct: Vec<&AclEntry<'_>> = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let mut known = false;
-        for earlier in &distinct {
-            known = known || repeats(entry, earlier)?;
-        }
-        if !known {
-            distinct.push(entry);
-        }
-    }
+    let distinct = distinct(entries)?;
     let mut fixed = Vec::with_capacity(distinct.len());
     for entry in distinct {
         let permissions = Permissions(entry.permissions);
@@ -184,18 +176,28 @@ pub(super) fn fix_acl(
     }
 }
 
-/// Whether an entry is the same as an earlier one, asked field by field: a real server stumbles over a null that it
-/// compares (`PrepRequestProcessor.removeDuplicates`).
-fn repeats(entry: &AclEntry<'_>, earlier: &AclEntry<'_>) -> Result<bool, ErrorCode> {
-    if entry.permissions != earlier.permissions {
-        return Ok(false);
+/// The entries without those that repeat an earlier one. They are compared field by field, and a real server stumbles
+/// over a null once it comes to compare it (`PrepRequestProcessor.removeDuplicates`).
+fn distinct<'e, 'a>(entries: &'e [AclEntry<'a>]) -> Result<Vec<&'e AclEntry<'a>>, ErrorCode> {
+    let mut permissions = BTreeSet::new();
+    let mut schemes = BTreeSet::new();
+    let mut ids = BTreeSet::new();
+    let mut distinct = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let new_permissions = permissions.insert(entry.permissions);
+        let new = match (entry.scheme.as_deref(), entry.id.as_deref()) {
+            (None, _) => new_permissions.then_some(true),
+            (Some(scheme), None) => schemes.insert((entry.permissions, scheme)).then_some(true),
+            (Some(scheme), Some(id)) => {
+                schemes.insert((entry.permissions, scheme));
+                Some(ids.insert((entry.permissions, scheme, id)))
+            }
+        };
+        if new.ok_or(ErrorCode::MarshallingError)? {
+            distinct.push(entry);
+        }
     }
-    let scheme = entry.scheme.as_ref().ok_or(ErrorCode::MarshallingError)?;
-    if Some(scheme) != earlier.scheme.as_ref() {
-        return Ok(false);
-    }
-    let id = entry.id.as_ref().ok_or(ErrorCode::MarshallingError)?;
-    Ok(Some(id) == earlier.id.as_ref())
+    Ok(distinct)
 }
 
 /// `DigestAuthenticationProvider.isValid`: two parts, where Java's split drops the empty ones at the end.
@@ -213,7 +215,7 @@ pub(super) fn masked(acl: &[Acl]) -> Vec<Acl> {
                     .split_once('\n')
                     .map(|(_, rest)| format!("\n{rest}"))
                     .unwrap_or_default();
-                let id = protocol::AuthId::new("digest", format!("{user}:x{rest}"));
+                let id = AuthId::new("digest", format!("{user}:x{rest}"));
                 Acl {
                     permissions: entry.permissions,
                     id,

@@ -22,6 +22,7 @@ mod write;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
+pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
 pub(crate) use rules::Rules;
 pub(crate) use session::Sessions;
@@ -121,6 +122,10 @@ pub(crate) enum CloseReason {
     Unimplemented,
     /// It could not authenticate, or has to and did not.
     AuthFailed,
+    /// It leaves too much unread.
+    DoesNotRead,
+    /// It asked for one of the four-letter words, and has its answer.
+    FourLetterWord,
 }
 
 /// Where outputs go.
@@ -161,7 +166,7 @@ impl Keeper {
                 connection,
                 xid,
                 request,
-            } => self.request(now, connection, xid, request, out),
+            } => self.request(now, connection, xid, &request, out),
             Input::Disconnected(connection) => self.disconnected(now, connection),
             Input::ExpireSession(session) => self.expire(now, session, out),
             Input::Mute { session, muted } => self.mute(now, session, muted),
@@ -319,7 +324,7 @@ impl Keeper {
         now: Timestamp,
         connection: ConnectionId,
         xid: Xid,
-        request: Request<'_>,
+        request: &Request<'_>,
         out: &mut impl Outputs,
     ) {
         let Some(asking) = self
@@ -331,20 +336,17 @@ impl Keeper {
         };
         let operation = request.operation();
         let session = asking.session;
-        match &request {
-            Request::Auth { scheme, auth } => {
-                let ids =
-                    access::authenticate(&self.rules, asking.address, scheme.as_deref(), *auth);
-                self.authenticated(now, connection, xid, ids, out);
-                return;
-            }
-            Request::Sasl { .. } => {
-                // Not configured, so there is nothing to say; and like auth it is answered aside from the pipeline, also
-                // by a server that insists on authentication (ZooKeeperServer.processPacket).
-                reply(out, connection, xid, Zxid(0), Ok(Response::NoToken));
-                return;
-            }
-            _ => {}
+        // These two are answered aside from the pipeline, by the thread that reads them (ZooKeeperServer.processPacket),
+        // and also where a server insists on authentication.
+        if let Request::Auth { scheme, auth } = request {
+            let ids = access::authenticate(&self.rules, asking.address, scheme.as_deref(), *auth);
+            self.authenticated(now, connection, xid, ids, out);
+            return;
+        }
+        if matches!(request, Request::Sasl { .. }) {
+            // It is not configured, so there is nothing to say.
+            reply(out, connection, xid, Zxid(0), Ok(Response::NoToken));
+            return;
         }
         if !asking.may_ask(&self.rules) {
             reply(
@@ -370,12 +372,12 @@ impl Keeper {
             | Request::Delete(_)
             | Request::SetData(_)
             | Request::SetAcl { .. }
-            | Request::Reconfig => self.write(now, connection, xid, &request, out),
-            Request::Multi(ref operations) => {
+            | Request::Reconfig => self.write(now, connection, xid, request, out),
+            Request::Multi(operations) => {
                 if write::stumbles_early(operations) {
                     self.reply(connection, xid, Err(ErrorCode::MarshallingError), out);
                 } else {
-                    self.write(now, connection, xid, &request, out);
+                    self.write(now, connection, xid, request, out);
                 }
             }
             // A multi takes its number before it is read, any other write after: PrepRequestProcessor.pRequestHelper.
@@ -404,7 +406,7 @@ impl Keeper {
                 self.reply(connection, xid, Ok(Response::Empty), out);
                 self.close(now, connection, CloseReason::SessionClosed, out);
             }
-            Request::SetWatches(ref set_watches) | Request::SetWatches2(ref set_watches) => {
+            Request::SetWatches(set_watches) | Request::SetWatches2(set_watches) => {
                 let reader = reader(&self.rules, &self.tree, &self.connections, connection);
                 let result = reader.and_then(|reader| {
                     reader.set_watches(set_watches, &mut self.watches, |event_type, path| {
@@ -430,7 +432,7 @@ impl Keeper {
             | Request::WhoAmI => {
                 let reader = reader(&self.rules, &self.tree, &self.connections, connection);
                 let result = match &reader {
-                    Ok(reader) => reader.read(&request, &mut self.watches),
+                    Ok(reader) => reader.read(request, &mut self.watches),
                     Err(code) => Err(*code),
                 };
                 reply(out, connection, xid, self.tree.last_zxid(), result);
@@ -706,7 +708,7 @@ impl Keeper {
         let Some(path) = self.reap_queue.pop_front() else {
             return;
         };
-        let record = write::check_reap(&self.tree, &path).unwrap_or_else(|code| refusal(code));
+        let record = write::check_reap(&self.tree, &path).unwrap_or_else(refusal);
         self.write_unasked(now, SessionId::NONE, Xid(0), record, out);
         if !self.reap_queue.is_empty() {
             self.deadlines.add(

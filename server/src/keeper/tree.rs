@@ -26,7 +26,7 @@ pub(crate) type Data = Option<Arc<[u8]>>;
 pub(crate) struct Tree {
     znodes: Vec<Option<Znode>>,
     free: Vec<u32>,
-    by_path: HashTable<u32>,
+    by_path: HashTable<Entry>,
     root: u32,
     acls: AclTable,
     ephemerals: BTreeMap<SessionId, BTreeSet<Box<str>>>,
@@ -36,6 +36,14 @@ pub(crate) struct Tree {
     pub(super) limited: BTreeSet<Box<str>>,
     last_zxid: Zxid,
     data_size: i64,
+}
+
+/// Where a path leads. The hash stands beside the number, so that the index grows, and passes over most of those that are
+/// not meant, without a look at the znodes.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    hash: u32,
+    id: u32,
 }
 
 /// One znode, with ZooKeeper's persisted stat.
@@ -705,15 +713,16 @@ impl Tree {
         if path.is_empty() || path == "/" {
             return Some(self.root);
         }
+        let hash = hash(path);
         let znodes = &self.znodes;
-        self.by_path
-            .find(hash(path), |id| {
-                znodes
-                    .get(*id as usize)
+        let is_it = |entry: &Entry| {
+            entry.hash == hash
+                && znodes
+                    .get(entry.id as usize)
                     .and_then(Option::as_ref)
-                    .is_some_and(|z| *z.path == *path)
-            })
-            .copied()
+                    .is_some_and(|znode| *znode.path == *path)
+        };
+        self.by_path.find(spread(hash), is_it).map(|entry| entry.id)
     }
 
     fn slot(&self, id: u32) -> Option<&Znode> {
@@ -756,7 +765,7 @@ impl Tree {
         let (next, previous) = (znode.next, znode.previous);
         self.data_size += size(&znode);
         self.index_owner(&znode, true);
-        let hashed = hash(&znode.path);
+        let hash = hash(&znode.path);
         if let Some(slot) = self.znodes.get_mut(id as usize) {
             *slot = Some(znode);
         }
@@ -771,13 +780,8 @@ impl Tree {
                 parent.first_child = id;
             }
         }
-        let znodes = &self.znodes;
-        self.by_path.insert_unique(hashed, id, |id| {
-            znodes
-                .get(*id as usize)
-                .and_then(Option::as_ref)
-                .map_or(0, |znode| hash(&znode.path))
-        });
+        self.by_path
+            .insert_unique(spread(hash), Entry { hash, id }, |entry| spread(entry.hash));
     }
 
     fn remove(&mut self, id: u32, parent: u32) -> Znode {
@@ -788,7 +792,7 @@ impl Tree {
             .expect("an id that the index gave out is that of a znode");
         if let Ok(entry) = self
             .by_path
-            .find_entry(hash(&znode.path), |other| *other == id)
+            .find_entry(spread(hash(&znode.path)), |entry| entry.id == id)
         {
             entry.remove();
         }
@@ -897,8 +901,19 @@ impl Znode {
     }
 }
 
-fn hash(path: &str) -> u64 {
-    FixedState::with_seed(0).hash_one(path)
+fn hash(path: &str) -> u32 {
+    let hash = FixedState::with_seed(0).hash_one(path);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "32 bits are enough to tell paths apart, and half as large"
+    )]
+    let hash = (hash ^ (hash >> 32)) as u32;
+    hash
+}
+
+/// The table takes its place from the low bits of a hash and its tag from the high ones, so both must differ.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) | u64::from(hash) << 32
 }
 
 fn size(znode: &Znode) -> i64 {

@@ -70,6 +70,10 @@ pub(super) enum OpOutcome {
 }
 
 /// Checks and carries out one write. The transaction is left open, for the caller to end as `committed` says.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the dispatch, which names every operation, sends only writes"
+)]
 pub(super) fn write<'a>(
     transaction: &mut Transaction<'_>,
     caller: Caller<'_>,
@@ -232,9 +236,10 @@ pub(super) fn respond<'r>(outcome: &Outcome, record: &'r TxnRecord<'_>) -> Respo
         Outcome::PathAndStat(stat) => Response::PathAndStat(path(), *stat),
         Outcome::Stat(stat) => Response::Stat(*stat),
         Outcome::Multi(outcomes) => {
-            let records = match record {
-                TxnRecord::Multi(records) => &**records,
-                _ => &[],
+            let records = if let TxnRecord::Multi(records) = record {
+                &**records
+            } else {
+                &[]
             };
             let results = outcomes.iter().zip(records).map(|(outcome, record)| {
                 let path = || Cow::Borrowed(path_of(record).unwrap_or_default());

@@ -25,7 +25,7 @@ pub(crate) use path::{ancestors, is_ephemeral_prefix, name_of, parent_of, valida
 pub(crate) use reply::{ClientInfo, ConnectResponse, Message, MultiResult, Reply, Response};
 pub(crate) use request::{
     CheckVersionRequest, ConnectRequest, CreateOperation, CreateRequest, DeleteRequest, MultiOp,
-    MultiReadOp, Operation, Request, SetDataRequest, SetWatches, WatcherType,
+    MultiReadOp, Operation, Request, SetDataRequest, SetWatches, Text, WatcherType,
 };
 pub use stat::Stat;
 pub use time::Timestamp;

@@ -19,7 +19,27 @@ fn is_valid(path: &str) -> bool {
     let Some(components) = path.strip_prefix('/') else {
         return false;
     };
-    components.split('/').all(|component| !matches!(component, "" | "." | ".."))
+    let mut start = 0;
+    let bytes = components.as_bytes();
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'/' if !is_component(bytes.get(start..at)) => return false,
+            b'/' => start = at + 1,
+            0x20..=0x7e => {}
+            0x80.. => return is_valid_beyond_ascii(components),
+            _ => return false,
+        }
+    }
+    is_component(bytes.get(start..))
+}
+
+fn is_component(bytes: Option<&[u8]>) -> bool {
+    !matches!(bytes, None | Some(b"" | b"." | b".."))
+}
+
+#[cold]
+fn is_valid_beyond_ascii(components: &str) -> bool {
+    components.split('/').all(|component| is_component(Some(component.as_bytes())))
         && !components.chars().any(|c| {
             matches!(c,
                 '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{ffff}'

@@ -164,7 +164,7 @@ pub(crate) enum MultiReadOp<'a> {
 }
 
 /// `setWatches` and `setWatches2`; the former has only the first three lists. A null list is a malformed request, and
-/// comes as one; a null path stands for a path that no znode has.
+/// comes as one; a null path is for the rules to refuse, who have dealt with the paths before it by then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct SetWatches<'a> {
     pub(crate) relative_zxid: Zxid,
@@ -255,5 +255,41 @@ impl Request<'_> {
             Self::Malformed(operation) => *operation,
             Self::Unknown { .. } => return None,
         })
+    }
+}
+
+impl Operation {
+    /// Whether it takes a zxid.
+    pub(crate) fn is_write(self) -> bool {
+        match self {
+            Self::Create
+            | Self::Create2
+            | Self::CreateContainer
+            | Self::CreateTtl
+            | Self::Delete
+            | Self::SetData
+            | Self::SetAcl
+            | Self::Multi
+            | Self::Reconfig
+            | Self::CloseSession => true,
+            Self::MultiRead
+            | Self::Exists
+            | Self::GetData
+            | Self::GetAcl
+            | Self::GetChildren
+            | Self::GetChildren2
+            | Self::GetAllChildrenNumber
+            | Self::GetEphemerals
+            | Self::Sync
+            | Self::Ping
+            | Self::SetWatches
+            | Self::SetWatches2
+            | Self::AddWatch
+            | Self::CheckWatches
+            | Self::RemoveWatches
+            | Self::WhoAmI
+            | Self::Auth
+            | Self::Sasl => false,
+        }
     }
 }

@@ -136,7 +136,7 @@ pub enum TxnRecord<'a> {
     /// Several changes at once. If any is an [`Error`](Self::Error), none took place.
     Multi(
         /// One for each operation.
-        Vec<TxnRecord<'a>>,
+        Vec<Self>,
     ),
 }
 

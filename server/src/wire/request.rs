@@ -1,12 +1,10 @@
 //! Requests, decoded. What borrows from the frame borrows, so that nothing is copied on the way to the rules.
 
-use std::borrow::Cow;
-
 use crate::jute::{Malformed, Reader};
 use crate::protocol::{
     AclEntry, AddWatchMode, CheckVersionRequest, ConnectRequest, CreateMode, CreateOperation,
     CreateRequest, DeleteRequest, MultiOp, MultiReadOp, Operation, Request, SessionId,
-    SetDataRequest, SetWatches, WatcherType, Xid, Zxid,
+    SetDataRequest, SetWatches, Text, WatcherType, Xid, Zxid,
 };
 
 use super::op_code::OpCode;
@@ -223,7 +221,7 @@ fn set_watches<'a>(reader: &mut Reader<'a>) -> Result<SetWatches<'a>, Malformed>
     })
 }
 
-fn paths<'a>(reader: &mut Reader<'a>) -> Result<Vec<Option<Cow<'a, str>>>, Malformed> {
+fn paths<'a>(reader: &mut Reader<'a>) -> Result<Vec<Text<'a>>, Malformed> {
     reader
         .vector(4, Reader::ustring)?
         .ok_or_else(|| reader.refuse("a list of paths"))
@@ -291,7 +289,7 @@ fn multi_op<'a>(op_code: OpCode, reader: &mut Reader<'a>) -> Result<MultiOp<'a>,
 }
 
 /// `create`, `create2` or `createContainer` in a multi. A real server makes an `Op` of it, with `CreateOptions` on the
-/// way, which want an ACL and a mode without a time to live; the `Op` chooses its operation again, from the mode.
+/// way, which want a mode without a time to live; the `Op` chooses its operation again, from the mode.
 fn multi_create<'a>(
     operation: CreateOperation,
     reader: &mut Reader<'a>,
@@ -300,9 +298,6 @@ fn multi_create<'a>(
     let mode = CreateMode::from_flags(request.flags)
         .filter(|mode| !mode.has_ttl())
         .ok_or_else(|| reader.refuse("a mode without a time to live"))?;
-    if request.acl.is_none() {
-        return Err(reader.refuse("an ACL"));
-    }
     Ok(match mode {
         CreateMode::Container => CreateRequest {
             operation: CreateOperation::CreateContainer,
@@ -318,7 +313,8 @@ fn multi_create<'a>(
 }
 
 /// `createTTL` in a multi, for which a real server takes another road to an `Op`: without a mode that has a time to
-/// live it is a `createContainer` or a plain `create`, whose flags, however wrong, are left for the rules to refuse.
+/// live it is a `createContainer` or a plain `create`, whose flags, however wrong, are left for the rules to refuse. So
+/// is a null ACL, which on this road is no worse than an empty one.
 fn multi_create_ttl<'a>(reader: &mut Reader<'a>) -> Result<CreateRequest<'a>, Malformed> {
     let request = create(CreateOperation::CreateTtl, reader)?;
     let operation = match CreateMode::from_flags(request.flags) {
@@ -336,6 +332,7 @@ fn multi_create_ttl<'a>(reader: &mut Reader<'a>) -> Result<CreateRequest<'a>, Ma
     };
     Ok(CreateRequest {
         operation,
+        acl: Some(request.acl.unwrap_or_default()),
         ttl_ms: NO_TTL,
         ..request
     })

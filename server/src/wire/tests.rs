@@ -70,10 +70,10 @@ fn check_request(golden: &str, xid: i32, expected: Request<'_>) {
 }
 
 #[track_caller]
-fn check_message(message: Message<'_>, golden: &str) {
+fn check_message(message: &Message<'_>, golden: &str) {
     // What is there already stays.
     let mut out = BytesMut::from("before");
-    encode_message(&message, &mut out);
+    encode_message(message, &mut out);
     let mut expected = b"before".to_vec();
     expected.extend(hex(golden));
     assert_eq!(out, expected, "{message:?}");
@@ -87,7 +87,7 @@ fn check_reply(xid: i32, zxid: i64, result: Result<Response<'_>, ErrorCode>, gol
         zxid: Zxid(zxid),
         result,
     };
-    check_message(Message::Reply(reply), golden);
+    check_message(&Message::Reply(reply), golden);
 }
 
 /// Checks what follows the header.
@@ -290,7 +290,7 @@ mod requests {
     #[test]
     fn writes() {
         let create = |operation, flags, ttl_ms| {
-            Request::Create(super::create(operation, "/a", None, flags, ttl_ms))
+            Request::Create(create(operation, "/a", None, flags, ttl_ms))
         };
         let body = format!("{A} ffffffff {ANYONE} 00000003");
         check(15, &body, create(CreateOperation::Create2, 3, -1));
@@ -390,6 +390,12 @@ mod requests {
         check_malformed(105, &lists(3), Operation::SetWatches2);
         let null_list = "0000000000000000 00000000 ffffffff 00000000";
         check_malformed(101, null_list, Operation::SetWatches);
+        let null_path = SetWatches {
+            data: vec![text("/a"), None],
+            ..SetWatches::default()
+        };
+        let body = format!("0000000000000000 00000002 {A} ffffffff 00000000 00000000");
+        check(101, &body, Request::SetWatches(null_path));
     }
 
     #[test]
@@ -493,19 +499,17 @@ mod multis {
     }
 
     #[test]
-    fn only_the_old_creates_insist_on_an_acl() {
+    fn a_null_acl_is_one_only_where_it_matters() {
         let record = format!("{A} ffffffff ffffffff 00000000");
-        let malformed = Request::Malformed(Operation::Multi);
-        check(14, &[sub(1, &record)], malformed);
-        let request = CreateRequest {
-            acl: None,
-            ..create(CreateOperation::Create, "/a", None, 0, -1)
+        let request = |acl| {
+            Request::Multi(vec![MultiOp::Create(CreateRequest {
+                acl,
+                ..create(CreateOperation::Create, "/a", None, 0, -1)
+            })])
         };
-        check(
-            14,
-            &[sub(21, &format!("{record} 0000000000000000"))],
-            Request::Multi(vec![MultiOp::Create(request)]),
-        );
+        check(14, &[sub(1, &record)], request(None));
+        let record = format!("{record} 0000000000000010");
+        check(14, &[sub(21, &record)], request(Some(vec![])));
     }
 
     #[test]
@@ -574,11 +578,11 @@ mod golden_replies {
         let fields = "00000000 00000fa0 0100002656540000 \
              00000010 4e49e634c37b6670dcaf98c844d17413";
         check_message(
-            Message::Connected(response.clone()),
+            &Message::Connected(response.clone()),
             &format!("00000025 {fields} 00"),
         );
         response.read_only = None;
-        check_message(Message::Connected(response), &format!("00000024 {fields}"));
+        check_message(&Message::Connected(response), &format!("00000024 {fields}"));
     }
 
     #[test]
@@ -605,14 +609,14 @@ mod golden_replies {
             path: "/a",
         };
         check_message(
-            Message::Event {
+            &Message::Event {
                 zxid: Zxid(2),
                 event: event(EventType::NodeCreated),
             },
             "0000001e ffffffff 0000000000000002 00000000 00000001 00000003 00000002 2f61",
         );
         check_message(
-            Message::Event {
+            &Message::Event {
                 zxid: Zxid(-1),
                 event: event(EventType::NodeDataChanged),
             },

@@ -1,0 +1,91 @@
+//! What a client saw, compared with what it sees on a real ZooKeeper, word for word.
+
+use crate::outcome::Trouble;
+use crate::server::{Kind, TestServer};
+use std::collections::HashMap;
+
+/// Runs `scene` on the server under test; if it says anything, runs it on a real ZooKeeper too, and what it says must be
+/// the same.
+pub(crate) fn same(
+    mut scene: impl FnMut(&TestServer) -> Result<Vec<String>, Trouble>,
+) -> Result<(), Trouble> {
+    let mut on = |kind: Kind| {
+        let server = TestServer::start(kind)?;
+        let said = scene(&server)?;
+        Ok::<_, Trouble>(normalise(&said, &server.connect_string()))
+    };
+    let said = on(Kind::under_test())?;
+    if said.is_empty() {
+        return Ok(());
+    }
+    let expected = on(Kind::Real)?;
+    if said == expected {
+        Ok(())
+    } else {
+        Err(Trouble::Wrong(difference(&said, &expected)))
+    }
+}
+
+/// Takes out what may differ between two servers: their address, session ids (numbered as they appear) and times.
+/// Zxids stay: on a fresh server they are the same.
+fn normalise(lines: &[String], address: &str) -> Vec<String> {
+    let mut sessions = HashMap::new();
+    lines
+        .iter()
+        .map(|line| {
+            let line = line.replace(address, "SERVER");
+            match line.split_once(" = ") {
+                Some((name @ ("ctime" | "mtime"), _)) => format!("{name} = TIME"),
+                _ => number_sessions(&line, &mut sessions),
+            }
+        })
+        .collect()
+}
+
+/// Replaces each `0x` and at least twelve hexadecimal digits: only session ids are that long.
+fn number_sessions(line: &str, sessions: &mut HashMap<String, usize>) -> String {
+    let mut rest = line;
+    let mut out = String::new();
+    while let Some(at) = rest.find("0x") {
+        let (before, id) = rest.split_at(at);
+        let digits = id[2..]
+            .find(|c: char| !c.is_ascii_hexdigit())
+            .unwrap_or(id.len() - 2);
+        let (id, after) = id.split_at(2 + digits);
+        out.push_str(before);
+        if digits < 12 {
+            out.push_str(id);
+        } else {
+            let next = sessions.len() + 1;
+            let number = *sessions.entry(id.to_owned()).or_insert(next);
+            out.push_str(&format!("SESSION-{number}"));
+        }
+        rest = after;
+    }
+    out + rest
+}
+
+fn difference(said: &[String], expected: &[String]) -> String {
+    let mut text = String::from("not as on a real ZooKeeper (-: it, +: the server under test)\n");
+    let common = said
+        .iter()
+        .zip(expected)
+        .take_while(|(a, b)| a == b)
+        .count();
+    let same_end = said[common..]
+        .iter()
+        .rev()
+        .zip(expected[common..].iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    for line in &said[common.saturating_sub(5)..common] {
+        text.push_str(&format!("  {line}\n"));
+    }
+    for line in &expected[common..expected.len() - same_end] {
+        text.push_str(&format!("- {line}\n"));
+    }
+    for line in &said[common..said.len() - same_end] {
+        text.push_str(&format!("+ {line}\n"));
+    }
+    text
+}

@@ -1,0 +1,49 @@
+//! `zkCli.sh`'s main class: the same script on the server under test and on a real ZooKeeper, word for word.
+
+use crate::java::{self, JAVA};
+use crate::outcome::{Trouble, outcome};
+use crate::server::TestServer;
+use crate::transcript;
+use libtest_mimic::Trial;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = JAVA.trials(
+        "zkcli",
+        "ZkCli",
+        include_str!("../../clients/java/ZkCli.java"),
+    );
+    trials.push(Trial::ignorable_test(
+        "zkcli::commands_as_arguments",
+        || outcome(transcript::same(commands_as_arguments)),
+    ));
+    trials
+}
+
+/// As `zkCli.sh -server ADDRESS COMMAND` runs it, each in a JVM of its own.
+fn commands_as_arguments(server: &TestServer) -> Result<Vec<String>, Trouble> {
+    let mut said = Vec::new();
+    for command in [
+        &["create", "/a", "hello"][..],
+        &["get", "-s", "/a"],
+        &["get", "/x"],
+    ] {
+        let output = java::program("org.apache.zookeeper.ZooKeeperMain", |_| ())?
+            .args(["-server", &server.connect_string(), "-waitforconnection"])
+            .args(command)
+            .output()
+            .map_err(|error| error.to_string())?;
+        said.push(format!("> {} ({})", command.join(" "), output.status));
+        for stream in [output.stdout, output.stderr] {
+            let text = String::from_utf8_lossy(&stream);
+            // Whether the watcher's thread still prints is chance; that there is no logger is no news.
+            let lines = text.lines().map(str::trim_end).filter(|line| {
+                !line.is_empty()
+                    && !line.starts_with("SLF4J")
+                    && !line.starts_with("WATCHER::")
+                    && !line.starts_with("WatchedEvent")
+            });
+            said.extend(lines.map(str::to_owned));
+        }
+    }
+    Ok(said)
+}

@@ -1,0 +1,189 @@
+//! The client's side of a throughput row: precomputed frames, one write for all that a read gave room for, replies
+//! counted and not looked at further than their error. So that it is the server that is measured.
+
+use crate::client::{BlockingClient, ConnectRequest, error_name};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::ops::Range;
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What each connection does all the time.
+#[derive(Clone, Debug)]
+pub(super) struct Exchange {
+    /// One request, length prefix included.
+    pub(super) request: Vec<u8>,
+    /// Where eight digits stand in it that must be others in every request, so that each creates a znode of its own.
+    pub(super) counter: Option<Range<usize>>,
+}
+
+/// How much of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Load {
+    pub(super) connections: usize,
+    pub(super) in_flight: usize,
+    pub(super) until: Until,
+}
+
+/// When it is enough.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Until {
+    Elapsed(Duration),
+    /// So many requests on each connection.
+    Replies(u64),
+}
+
+/// Whether the other side speaks ZooKeeper's protocol or only gives back frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Speaks {
+    ZooKeeper,
+    Echo,
+}
+
+/// Drives the load and gives back replies per second over all connections.
+pub(super) fn drive(
+    address: &str,
+    speaks: Speaks,
+    load: Load,
+    exchange: impl Fn(usize) -> Exchange,
+) -> io::Result<f64> {
+    let barrier = Arc::new(Barrier::new(load.connections));
+    let threads: Vec<_> = (0..load.connections)
+        .map(|number| {
+            let mut pump = Pump::new(open(address, speaks)?, exchange(number), load.in_flight);
+            let barrier = Arc::clone(&barrier);
+            Ok(thread::spawn(move || {
+                barrier.wait();
+                pump.run(load.until)
+            }))
+        })
+        .collect::<io::Result<_>>()?;
+    let mut rate = 0.0;
+    for thread in threads {
+        rate += thread.join().expect("a load thread does not panic")?;
+    }
+    Ok(rate)
+}
+
+/// A connection that is ready for requests.
+pub(super) fn open(address: &str, speaks: Speaks) -> io::Result<TcpStream> {
+    match speaks {
+        Speaks::ZooKeeper => {
+            Ok(BlockingClient::connect(address, &ConnectRequest::new(40_000))?.into_stream())
+        }
+        Speaks::Echo => {
+            let stream = TcpStream::connect(address)?;
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        }
+    }
+}
+
+struct Pump {
+    stream: TcpStream,
+    exchange: Exchange,
+    in_flight: usize,
+    sent: u64,
+    /// As many requests as may be in flight, one after the other.
+    batch: Vec<u8>,
+    received: Vec<u8>,
+    filled: usize,
+}
+
+impl Pump {
+    fn new(stream: TcpStream, exchange: Exchange, in_flight: usize) -> Self {
+        let batch = exchange.request.repeat(in_flight);
+        let received = vec![0; 256 * 1024];
+        Self {
+            stream,
+            exchange,
+            in_flight,
+            sent: 0,
+            batch,
+            received,
+            filled: 0,
+        }
+    }
+
+    fn run(&mut self, until: Until) -> io::Result<f64> {
+        let start = Instant::now();
+        let mut replies = 0;
+        self.send(self.in_flight)?;
+        loop {
+            let came = self.receive()?;
+            replies += u64::try_from(came).unwrap_or(0);
+            let elapsed = start.elapsed();
+            let enough = match until {
+                Until::Elapsed(limit) => elapsed >= limit,
+                Until::Replies(limit) => replies >= limit,
+            };
+            if enough {
+                #[expect(
+                    clippy::cast_precision_loss,
+                    reason = "a rate needs no more than 52 bits"
+                )]
+                return Ok(replies as f64 / elapsed.as_secs_f64());
+            }
+            self.send(came)?;
+        }
+    }
+
+    fn send(&mut self, requests: usize) -> io::Result<()> {
+        let size = self.exchange.request.len();
+        let Some(batch) = self.batch.get_mut(..requests * size) else {
+            return Err(io::Error::other("more replies than requests"));
+        };
+        if let Some(place) = &self.exchange.counter {
+            for request in batch.chunks_mut(size) {
+                let digits = request.get_mut(place.clone()).unwrap_or_default();
+                let mut number = self.sent;
+                for digit in digits.iter_mut().rev() {
+                    *digit = b'0' + u8::try_from(number % 10).unwrap_or(0);
+                    number /= 10;
+                }
+                self.sent += 1;
+            }
+        }
+        self.stream.write_all(batch)
+    }
+
+    /// Reads what is there, at least one frame, and says how many replies it was.
+    fn receive(&mut self) -> io::Result<usize> {
+        let mut replies = 0;
+        while replies == 0 {
+            let room = self.received.get_mut(self.filled..).unwrap_or_default();
+            match self.stream.read(room)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => self.filled += read,
+            }
+            let mut at = 0;
+            while let Some(end) = end_of_frame(&self.received, at).filter(|end| *end <= self.filled)
+            {
+                let err = self.received.get(at + 16..at + 20).unwrap_or_default();
+                if err != [0; 4] {
+                    let header = self.received.get(at..at + 20).unwrap_or_default();
+                    return Err(refused(header));
+                }
+                replies += 1;
+                at = end;
+            }
+            self.received.copy_within(at..self.filled, 0);
+            self.filled -= at;
+        }
+        Ok(replies)
+    }
+}
+
+fn end_of_frame(bytes: &[u8], at: usize) -> Option<usize> {
+    let length = bytes.get(at..)?.first_chunk()?;
+    Some(at + 4 + usize::try_from(u32::from_be_bytes(*length)).ok()?)
+}
+
+fn refused(header: &[u8]) -> io::Error {
+    let err = header.last_chunk().copied().map_or(0, i32::from_be_bytes);
+    let name = error_name(err);
+    io::Error::other(format!(
+        "a request of the benchmark was refused: {name} ({err})"
+    ))
+}

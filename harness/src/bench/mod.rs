@@ -1,0 +1,84 @@
+//! Speed and size: minikeeper, a real ZooKeeper and a bare echo server under the same client code, round by round in
+//! turn, so that what disturbs the machine disturbs all of them.
+
+mod child;
+mod load;
+mod report;
+mod rows;
+mod system;
+
+pub use child::{serve_bare_events, serve_echo};
+pub use report::{Report, Row, Target, Value};
+pub use rows::{serve_ours, thousand_servers};
+
+use std::io;
+
+/// Sockets of the widest row, and room for what else is open.
+const OPEN_FILES: u64 = 16_000;
+
+/// A row of the benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Measure {
+    /// In-process start to first session.
+    Start,
+    /// Binary exec to first session.
+    Exec,
+    /// 1,000 servers in one process.
+    Thousand,
+    /// getData, 1 connection, 1 in flight.
+    #[value(name = "get-1x1")]
+    Get1x1,
+    /// getData, 4 connections, 64 in flight.
+    #[value(name = "get-4x64")]
+    Get4x64,
+    /// setData, 4 connections, 64 in flight.
+    #[value(name = "set-4x64")]
+    Set4x64,
+    /// create, 4 connections, 64 in flight.
+    #[value(name = "create-4x64")]
+    Create4x64,
+    /// One change told to 10,000 watchers on 10,000 connections.
+    FanOut,
+    /// Resident memory with 1,000,000 znodes.
+    Million,
+    /// Resident memory of the idle binary.
+    Idle,
+    /// Crates compiled for the library, and how long a clean build takes; only when asked for.
+    Build,
+}
+
+impl Measure {
+    /// What is run when nothing is asked for: all that needs no clean build.
+    pub const USUAL: [Self; 10] = [
+        Self::Start,
+        Self::Exec,
+        Self::Thousand,
+        Self::Get1x1,
+        Self::Get4x64,
+        Self::Set4x64,
+        Self::Create4x64,
+        Self::FanOut,
+        Self::Million,
+        Self::Idle,
+    ];
+
+    /// Measures this row.
+    ///
+    /// # Errors
+    /// If a server does not run, or does not do what it is asked.
+    pub fn run(self) -> io::Result<Row> {
+        match self {
+            Self::Start => rows::start(),
+            Self::Exec => rows::exec(),
+            Self::Thousand => rows::thousand(),
+            Self::Get1x1 => rows::throughput(&rows::GET_1X1),
+            Self::Get4x64 => rows::throughput(&rows::GET_4X64),
+            Self::Set4x64 => rows::throughput(&rows::SET_4X64),
+            Self::Create4x64 => rows::throughput(&rows::CREATE_4X64),
+            Self::FanOut => rows::fan_out(),
+            Self::Million => rows::million(),
+            Self::Idle => rows::idle(),
+            Self::Build => rows::build(),
+        }
+    }
+}

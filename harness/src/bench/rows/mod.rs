@@ -1,0 +1,60 @@
+//! The rows, one function each.
+
+mod build;
+mod fan_out;
+mod size;
+mod start;
+mod throughput;
+
+pub(super) use build::build;
+pub(super) use fan_out::fan_out;
+pub(super) use size::{idle, million};
+pub use start::thousand_servers;
+pub(super) use start::{exec, start, thousand};
+pub(super) use throughput::{CREATE_4X64, GET_1X1, GET_4X64, SET_4X64, throughput};
+
+use super::{OPEN_FILES, child};
+use crate::backend::{Backend, Embedded, Settings};
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How many rounds a value is the median of.
+const ROUNDS: usize = 5;
+
+/// As in a server without configuration, and in no haste to start.
+const SETTINGS: Settings = Settings {
+    tick_time: Duration::from_secs(2),
+    fast_rather_than_soon: true,
+};
+
+/// The hidden subcommand that serves minikeeper in a process of its own.
+///
+/// # Errors
+/// If it does not start.
+pub fn serve_ours() -> io::Result<()> {
+    rlimit::increase_nofile_limit(OPEN_FILES)?;
+    let server = ours()?;
+    child::say(&server.connect_string())?;
+    child::wait_for_the_end_of_input()
+}
+
+/// A server of ours in this process.
+fn ours() -> io::Result<Embedded> {
+    Embedded::start(&SETTINGS).map_err(io::Error::other)
+}
+
+/// The `minikeeper` binary beside this one.
+fn binary() -> io::Result<PathBuf> {
+    let name = format!("minikeeper{}", std::env::consts::EXE_SUFFIX);
+    let binary = std::env::current_exe()?.with_file_name(name);
+    if binary.exists() {
+        Ok(binary)
+    } else {
+        let why = format!(
+            "{} is not built; `cargo build --release` builds it",
+            binary.display()
+        );
+        Err(io::Error::new(io::ErrorKind::NotFound, why))
+    }
+}

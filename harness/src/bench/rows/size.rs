@@ -1,0 +1,79 @@
+//! How much memory it takes.
+
+use super::binary;
+use crate::bench::child::Served;
+use crate::bench::load::{Exchange, Load, Speaks, Until, drive};
+use crate::bench::report::Row;
+use crate::bench::system::resident_mb;
+use crate::client::{Acl, BlockingClient, ConnectRequest, Request};
+use std::io;
+use std::process::Command;
+
+const CONNECTIONS: usize = 4;
+const ZNODES_EACH: u64 = 250_000;
+
+pub(in crate::bench) fn million() -> io::Result<Row> {
+    let mut row = Row::new(
+        "million",
+        "1,000,000 znodes of 100 B, resident memory of the server",
+    );
+    let ours = Served::this_program(&["serve-ours"])?;
+    let mut client = BlockingClient::connect(&ours.address, &ConnectRequest::new(40_000))?;
+    let create = |path| Request::Create {
+        path,
+        data: Some(vec![b'x'; 100]),
+        acl: Acl::open(),
+        flags: 0,
+    };
+    for connection in 0..CONNECTIONS {
+        client.call(&create(format!("/{connection}")))?;
+    }
+    let load = Load {
+        connections: CONNECTIONS,
+        in_flight: 64,
+        until: Until::Replies(ZNODES_EACH),
+    };
+    drive(&ours.address, Speaks::ZooKeeper, load, |connection| {
+        Exchange {
+            request: create(format!("/{connection}/00000000")).encode(1).0,
+            // Behind length, xid, type, the path's length, and the digit between two slashes.
+            counter: Some(19..27),
+        }
+    })?;
+    // Replies are counted by whole reads, so a few more may be there.
+    let count = client.call(&Request::GetAllChildrenNumber {
+        path: "/".to_owned(),
+    })?;
+    let Some(crate::client::Answer::Number(1_000_000..)) = count.answer else {
+        return Err(io::Error::other(format!("not a million znodes: {count:?}")));
+    };
+    resident(&mut row, "embedded", ours.pid(), 300.0);
+    Ok(row)
+}
+
+pub(in crate::bench) fn idle() -> io::Result<Row> {
+    let mut row = Row::new("idle", "the idle binary, resident memory after one session");
+    match binary() {
+        Ok(binary) => {
+            let served = Served::start(Command::new(binary).args(["--listen", "127.0.0.1:0"]))?;
+            let mut client =
+                BlockingClient::connect(&served.address, &ConnectRequest::new(10_000))?;
+            client.call(&Request::CloseSession)?;
+            resident(&mut row, "minikeeper", served.pid(), 8.0);
+        }
+        Err(error) => row.missing.push(error.to_string()),
+    }
+    Ok(row)
+}
+
+fn resident(row: &mut Row, of: &str, pid: u32, limit: f64) {
+    match resident_mb(pid) {
+        Some(megabytes) => {
+            row.value(of, "MB", vec![megabytes]);
+            row.at_most(megabytes, limit, "MB");
+        }
+        None => row
+            .missing
+            .push("this system has no /proc to read memory from".to_owned()),
+    }
+}

@@ -1,0 +1,200 @@
+//! How much of one operation goes through.
+
+use super::{ROUNDS, SETTINGS};
+use crate::backend::{Backend, BackendError, BackendKind};
+use crate::bench::child::Served;
+use crate::bench::load::{Exchange, Load, Speaks, Until, drive};
+use crate::bench::report::Row;
+use crate::client::{Acl, BlockingClient, ConnectRequest, Request, read_frame};
+use std::io::{self, Write};
+use std::time::Duration;
+
+const ROUND: Duration = Duration::from_secs(1);
+/// Java compiles what runs often; before that it is no measure.
+const WARM_UP: Duration = Duration::from_secs(5);
+const DATA: [u8; 100] = [b'x'; 100];
+
+/// What a row does, and what is wanted of it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::bench) struct Throughput {
+    name: &'static str,
+    what: &'static str,
+    operation: Operation,
+    connections: usize,
+    in_flight: usize,
+    /// Against the real server.
+    times_real: Option<f64>,
+    /// Against the echo server.
+    of_echo: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operation {
+    Get,
+    Set,
+    Create,
+}
+
+pub(in crate::bench) const GET_1X1: Throughput = Throughput {
+    name: "get-1x1",
+    what: "getData 100 B, 1 connection, 1 in flight",
+    operation: Operation::Get,
+    connections: 1,
+    in_flight: 1,
+    times_real: None,
+    of_echo: Some(0.85),
+};
+
+pub(in crate::bench) const GET_4X64: Throughput = Throughput {
+    name: "get-4x64",
+    what: "getData 100 B, 4 connections, 64 in flight each",
+    operation: Operation::Get,
+    connections: 4,
+    in_flight: 64,
+    times_real: Some(50.0),
+    of_echo: Some(0.4),
+};
+
+pub(in crate::bench) const SET_4X64: Throughput = Throughput {
+    name: "set-4x64",
+    what: "setData 100 B, 4 connections, 64 in flight each",
+    operation: Operation::Set,
+    connections: 4,
+    in_flight: 64,
+    times_real: Some(40.0),
+    of_echo: None,
+};
+
+pub(in crate::bench) const CREATE_4X64: Throughput = Throughput {
+    name: "create-4x64",
+    what: "create 100 B, 4 connections, 64 in flight each",
+    operation: Operation::Create,
+    connections: 4,
+    in_flight: 64,
+    times_real: Some(30.0),
+    of_echo: None,
+};
+
+pub(in crate::bench) fn throughput(row: &Throughput) -> io::Result<Row> {
+    let mut found = Row::new(row.name, row.what);
+    let real = match BackendKind::newest_zookeeper().start(&SETTINGS) {
+        Ok(real) => Some(real),
+        Err(BackendError::Missing(missing)) => {
+            found.missing.push(missing.to_string());
+            None
+        }
+        Err(error) => return Err(io::Error::other(error)),
+    };
+    let real: Option<&dyn Backend> = real.as_deref();
+    if let Some(real) = real {
+        row.prepare(&real.connect_string(), 0)?;
+        row.drive(&real.connect_string(), Speaks::ZooKeeper, 0, WARM_UP)?;
+    }
+    let mut ours = Served::this_program(&["serve-ours"])?;
+    row.prepare(&ours.address, 0)?;
+    let (request, reply) = row.sizes(&ours.address)?;
+    let echo = Served::this_program(&["serve-echo", &request.to_string(), &reply.to_string()])?;
+
+    let (mut of_echo, mut of_ours, mut of_real) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 1..=ROUNDS {
+        of_echo.push(row.drive(&echo.address, Speaks::Echo, round, ROUND)?);
+        if row.operation == Operation::Create {
+            // What the rounds before created would be measured along.
+            ours = Served::this_program(&["serve-ours"])?;
+        }
+        row.prepare(&ours.address, round)?;
+        of_ours.push(row.drive(&ours.address, Speaks::ZooKeeper, round, ROUND)?);
+        if let Some(real) = real {
+            row.prepare(&real.connect_string(), round)?;
+            of_real.push(row.drive(&real.connect_string(), Speaks::ZooKeeper, round, ROUND)?);
+        }
+    }
+    let ours = found.value("embedded", "/s", of_ours);
+    let echo = found.value("echo server", "/s", of_echo);
+    found.value("embedded / echo server", "", vec![ours / echo]);
+    if real.is_some() {
+        let real = found.value(BackendKind::newest_zookeeper().to_string(), "/s", of_real);
+        found.value("embedded / zookeeper", "", vec![ours / real]);
+        if let Some(wanted) = row.times_real {
+            found.at_least(ours / real, wanted, "times ZooKeeper's rate:");
+        }
+    }
+    if let Some(wanted) = row.of_echo {
+        found.at_least(ours / echo, wanted, "of the echo server's rate:");
+    }
+    Ok(found)
+}
+
+impl Throughput {
+    fn drive(
+        &self,
+        address: &str,
+        speaks: Speaks,
+        round: usize,
+        time: Duration,
+    ) -> io::Result<f64> {
+        let load = Load {
+            connections: self.connections,
+            in_flight: self.in_flight,
+            until: Until::Elapsed(time),
+        };
+        drive(address, speaks, load, |connection| {
+            self.exchange(round, connection)
+        })
+    }
+
+    /// Makes what the requests of a round are about. Rounds differ so that each can create its own znodes.
+    fn prepare(&self, address: &str, round: usize) -> io::Result<()> {
+        let mut client = BlockingClient::connect(address, &ConnectRequest::new(40_000))?;
+        for connection in 0..self.connections {
+            client.call(&create(folder(round, connection)))?;
+        }
+        client.call(&Request::CloseSession).map(drop)
+    }
+
+    fn exchange(&self, round: usize, connection: usize) -> Exchange {
+        let path = folder(round, connection);
+        let (request, counter) = match self.operation {
+            Operation::Get => (Request::GetData { path, watch: false }, None),
+            Operation::Set => (
+                Request::SetData {
+                    path,
+                    data: Some(DATA.to_vec()),
+                    version: -1,
+                },
+                None,
+            ),
+            Operation::Create => {
+                // Behind length, xid, type and the path's length.
+                let digits = 16 + path.len() + 1;
+                (create(format!("{path}/00000000")), Some(digits..digits + 8))
+            }
+        };
+        Exchange {
+            request: request.encode(1).0,
+            counter,
+        }
+    }
+
+    /// How long a request and its reply are.
+    fn sizes(&self, address: &str) -> io::Result<(usize, usize)> {
+        let request = self.exchange(0, 0).request;
+        let client = BlockingClient::connect(address, &ConnectRequest::new(40_000))?;
+        let mut stream = client.into_stream();
+        stream.write_all(&request)?;
+        Ok((request.len(), read_frame(&mut stream)?.len()))
+    }
+}
+
+fn folder(round: usize, connection: usize) -> String {
+    format!("/bench-{round}-{connection}")
+}
+
+fn create(path: String) -> Request {
+    Request::Create {
+        path,
+        data: Some(DATA.to_vec()),
+        acl: Acl::open(),
+        flags: 0,
+    }
+}

@@ -1,0 +1,87 @@
+//! The same client on a blocking socket, as lean as a benchmark needs it.
+
+use super::{
+    ConnectRequest, ConnectResponse, Malformed, Reader, Reply, ReplyHeader, Request, reply::Answer,
+};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+
+/// A session on a blocking socket.
+#[derive(Debug)]
+pub struct BlockingClient {
+    stream: TcpStream,
+    session: ConnectResponse,
+    last_xid: i32,
+}
+
+impl BlockingClient {
+    /// Opens a connection and gets a session.
+    ///
+    /// # Errors
+    /// If nobody listens, or the server refuses.
+    pub fn connect(address: &str, request: &ConnectRequest) -> io::Result<Self> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.write_all(&request.encode().0)?;
+        let frame = read_frame(&mut stream)?;
+        let (session, _) = ConnectResponse::decode(&frame).map_err(invalid)?;
+        Ok(Self {
+            stream,
+            session,
+            last_xid: 0,
+        })
+    }
+
+    /// What the server granted.
+    #[must_use]
+    pub fn session(&self) -> &ConnectResponse {
+        &self.session
+    }
+
+    /// Sends a request and waits for its reply. It must be the next frame: no watch may fire meanwhile.
+    ///
+    /// # Errors
+    /// If the connection ends, or something else comes.
+    pub fn call(&mut self, request: &Request) -> io::Result<Reply> {
+        self.last_xid += 1;
+        self.stream.write_all(&request.encode(self.last_xid).0)?;
+        let frame = read_frame(&mut self.stream)?;
+        let mut reader = Reader::new(&frame).map_err(invalid)?;
+        let header = ReplyHeader::decode(&mut reader).map_err(invalid)?;
+        if header.xid != self.last_xid {
+            return Err(io::Error::other(format!(
+                "xid {} instead of {}",
+                header.xid, self.last_xid
+            )));
+        }
+        let answer = Answer::decode(request.op(), header.err, &mut reader).map_err(invalid)?;
+        reader.finish().map_err(invalid)?;
+        Ok(Reply { header, answer })
+    }
+
+    /// The socket, for whoever goes on with precomputed frames.
+    #[must_use]
+    pub fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+}
+
+/// The next frame, length prefix included.
+///
+/// # Errors
+/// If the connection ends before the frame does.
+pub fn read_frame(stream: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut frame = vec![0; 4];
+    stream.read_exact(&mut frame)?;
+    let length = frame.first_chunk().copied().map_or(0, u32::from_be_bytes);
+    stream.take(u64::from(length)).read_to_end(&mut frame)?;
+    if u64::try_from(frame.len()).is_ok_and(|read| read == u64::from(length) + 4) {
+        Ok(frame)
+    } else {
+        Err(io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+fn invalid(error: Malformed) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}

@@ -1,0 +1,237 @@
+//! One connection over any stream.
+
+use super::record::{Malformed, Reader};
+use super::reply::{Answer, ConnectResponse, Event, Reply, ReplyHeader};
+use super::request::{ConnectRequest, Request, WATCH_EVENT_XID};
+use std::collections::VecDeque;
+use std::io;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Why a call came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The server closed the connection.
+    #[error("the server closed the connection")]
+    Closed,
+    /// The socket failed.
+    #[error("the connection broke: {0}")]
+    Io(#[from] io::Error),
+    /// The server sent what a strict client does not take.
+    #[error("malformed: {0}")]
+    Malformed(#[from] Malformed),
+    /// A reply that belongs to no request.
+    #[error("a reply to xid {0}, which nobody sent")]
+    StrayReply(i32),
+}
+
+/// One frame from the server, understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// The answer to a request.
+    Reply(Reply),
+    /// A watch fired.
+    Event(Event),
+}
+
+/// A connection to a server.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), minikeeper_harness::client::ClientError> {
+/// use minikeeper_harness::client::{Client, ConnectRequest, Request};
+///
+/// let mut client = Client::open("127.0.0.1:2181").await?;
+/// client.connect(&ConnectRequest::new(4000)).await?;
+/// let reply = client.call(&Request::Exists { path: "/a".to_owned(), watch: true }).await?;
+/// assert_eq!(reply.header.err, -101);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Client<S> {
+    stream: S,
+    received: Vec<u8>,
+    last_xid: i32,
+    /// Requests without a reply, as xid and operation.
+    pending: VecDeque<(i32, i32)>,
+    events: VecDeque<Event>,
+}
+
+impl Client<TcpStream> {
+    /// Opens a TCP connection and sends nothing.
+    ///
+    /// # Errors
+    /// If nobody listens there.
+    pub async fn open(address: &str) -> Result<Self, ClientError> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self::new(stream))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    /// A client on a stream on which nothing has been said yet.
+    pub fn new(stream: S) -> Self {
+        Self {
+            stream,
+            received: Vec::new(),
+            last_xid: 0,
+            pending: VecDeque::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Asks for a session and reads the answer.
+    ///
+    /// # Errors
+    /// If the server closes the connection or answers nonsense.
+    pub async fn connect(
+        &mut self,
+        request: &ConnectRequest,
+    ) -> Result<ConnectResponse, ClientError> {
+        self.send_bytes(&request.encode().0).await?;
+        let frame = self.frame().await?;
+        Ok(ConnectResponse::decode(&frame)?.0)
+    }
+
+    /// Sends a request under the xid that a proper client would take, and gives that back.
+    ///
+    /// # Errors
+    /// If the socket does not take it.
+    pub async fn send(&mut self, request: &Request) -> Result<i32, ClientError> {
+        let xid = self.next_xid(request);
+        self.send_as(xid, request).await?;
+        Ok(xid)
+    }
+
+    /// The xid that a proper client would give to this request, its counter moved.
+    pub fn next_xid(&mut self, request: &Request) -> i32 {
+        request.special_xid().unwrap_or_else(|| {
+            self.last_xid += 1;
+            self.last_xid
+        })
+    }
+
+    /// Sends a request under any xid.
+    ///
+    /// # Errors
+    /// If the socket does not take it.
+    pub async fn send_as(&mut self, xid: i32, request: &Request) -> Result<(), ClientError> {
+        self.expect_reply(xid, request.op());
+        self.send_bytes(&request.encode(xid).0).await
+    }
+
+    /// Sends any bytes.
+    ///
+    /// # Errors
+    /// If the socket does not take them.
+    pub async fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
+        self.stream.write_all(bytes).await?;
+        Ok(self.stream.flush().await?)
+    }
+
+    /// Tells the client how to read the reply to a request that went out by [`Client::send_bytes`].
+    pub fn expect_reply(&mut self, xid: i32, op: i32) {
+        self.pending.push_back((xid, op));
+    }
+
+    /// Sends a request and reads up to its reply. Events on the way are kept for [`Client::event`].
+    ///
+    /// # Errors
+    /// If the connection ends before the reply, or the server says nonsense.
+    pub async fn call(&mut self, request: &Request) -> Result<Reply, ClientError> {
+        self.send(request).await?;
+        loop {
+            match self.receive().await? {
+                Message::Reply(reply) => return Ok(reply),
+                Message::Event(event) => self.events.push_back(event),
+            }
+        }
+    }
+
+    /// The events that came with the replies so far and were not asked for yet, in order.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        self.events.drain(..).collect()
+    }
+
+    /// The next event, which may have come already.
+    ///
+    /// # Errors
+    /// If the connection ends first, or a reply comes that no [`Client::call`] waits for.
+    pub async fn event(&mut self) -> Result<Event, ClientError> {
+        if let Some(event) = self.events.pop_front() {
+            return Ok(event);
+        }
+        match self.receive().await? {
+            Message::Event(event) => Ok(event),
+            Message::Reply(reply) => Err(ClientError::StrayReply(reply.header.xid)),
+        }
+    }
+
+    /// The next reply or event off the wire.
+    ///
+    /// # Errors
+    /// If the connection ends first, or the server says nonsense.
+    pub async fn receive(&mut self) -> Result<Message, ClientError> {
+        let frame = self.frame().await?;
+        self.understand(&frame).map(|(message, _)| message)
+    }
+
+    /// What a frame says, and its fields.
+    ///
+    /// # Errors
+    /// If the frame is nonsense, or answers nothing.
+    pub fn understand(
+        &mut self,
+        frame: &[u8],
+    ) -> Result<(Message, Vec<super::Field>), ClientError> {
+        let mut reader = Reader::new(frame)?;
+        let header = ReplyHeader::decode(&mut reader)?;
+        let place = self.pending.iter().position(|&(xid, _)| xid == header.xid);
+        let message = match place.and_then(|place| self.pending.remove(place)) {
+            Some((_, op)) => {
+                let answer = Answer::decode(op, header.err, &mut reader)?;
+                Message::Reply(Reply { header, answer })
+            }
+            None if header.xid == WATCH_EVENT_XID => {
+                Message::Event(Event::decode(header, &mut reader)?)
+            }
+            None => return Err(ClientError::StrayReply(header.xid)),
+        };
+        Ok((message, reader.finish()?))
+    }
+
+    /// The next frame, length prefix included. May be given up and asked for again without losing a byte.
+    ///
+    /// # Errors
+    /// If the connection ends before the frame does.
+    pub async fn frame(&mut self) -> Result<Vec<u8>, ClientError> {
+        loop {
+            if let Some(length) = self.received.first_chunk::<4>() {
+                let length = usize::try_from(i32::from_be_bytes(*length))
+                    .map_err(|_| io::Error::other("the server sent a negative length"))?;
+                if self.received.len() >= length + 4 {
+                    let rest = self.received.split_off(length + 4);
+                    return Ok(std::mem::replace(&mut self.received, rest));
+                }
+            }
+            match self.stream.read_buf(&mut self.received).await {
+                Ok(0) => return Err(ClientError::Closed),
+                // A server that closes with requests unread resets the connection.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                    return Err(ClientError::Closed);
+                }
+                Ok(_) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Closes the sending half, as a client that goes away without a word does.
+    ///
+    /// # Errors
+    /// If the socket is gone already.
+    pub async fn shutdown(&mut self) -> Result<(), ClientError> {
+        Ok(self.stream.shutdown().await?)
+    }
+}

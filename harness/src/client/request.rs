@@ -1,0 +1,483 @@
+//! What a client may ask, and a way to ask what it may not.
+
+use super::op;
+use super::record::{Field, Writer, count};
+
+/// The xid under which the server sends watch events.
+pub const WATCH_EVENT_XID: i32 = -1;
+
+/// The first frame of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectRequest {
+    /// The highest zxid that this client has seen.
+    pub last_zxid_seen: i64,
+    /// The wished session timeout.
+    pub timeout_ms: i32,
+    /// The session to resume; 0 for a new one.
+    pub session_id: i64,
+    /// The session's password.
+    pub password: Option<Vec<u8>>,
+    /// The read-only byte, which clients up to 3.3 do not send.
+    pub read_only: Option<bool>,
+}
+
+impl ConnectRequest {
+    /// Asks for a new session.
+    #[must_use]
+    pub fn new(timeout_ms: i32) -> Self {
+        Self {
+            last_zxid_seen: 0,
+            timeout_ms,
+            session_id: 0,
+            password: Some(vec![0; 16]),
+            read_only: Some(false),
+        }
+    }
+
+    /// The frame and its fields.
+    #[must_use]
+    pub fn encode(&self) -> (Vec<u8>, Vec<Field>) {
+        let mut out = Writer::default();
+        out.int("protocolVersion", 0);
+        out.long("lastZxidSeen", self.last_zxid_seen);
+        out.int("timeOut", self.timeout_ms);
+        out.long("sessionId", self.session_id);
+        out.buffer("passwd", self.password.as_deref());
+        if let Some(read_only) = self.read_only {
+            out.bool("readOnly", read_only);
+        }
+        out.finish()
+    }
+}
+
+/// One entry of an access control list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acl {
+    /// Read 1, write 2, create 4, delete 8, admin 16.
+    pub perms: i32,
+    /// Such as `world`.
+    pub scheme: String,
+    /// Such as `anyone`.
+    pub id: String,
+}
+
+impl Acl {
+    /// An entry.
+    #[must_use]
+    pub fn new(perms: i32, scheme: &str, id: &str) -> Self {
+        Self {
+            perms,
+            scheme: scheme.to_owned(),
+            id: id.to_owned(),
+        }
+    }
+
+    /// Everything for everyone.
+    #[must_use]
+    pub fn open() -> Vec<Self> {
+        vec![Self::new(31, "world", "anyone")]
+    }
+}
+
+/// One request. The fields bear the names of `zookeeper.jute`, in Rust case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "variants and fields are ZooKeeper's operations and records, by name"
+)]
+pub enum Request {
+    Create {
+        path: String,
+        data: Option<Vec<u8>>,
+        acl: Vec<Acl>,
+        flags: i32,
+    },
+    Create2 {
+        path: String,
+        data: Option<Vec<u8>>,
+        acl: Vec<Acl>,
+        flags: i32,
+    },
+    CreateContainer {
+        path: String,
+        data: Option<Vec<u8>>,
+        acl: Vec<Acl>,
+        flags: i32,
+    },
+    CreateTtl {
+        path: String,
+        data: Option<Vec<u8>>,
+        acl: Vec<Acl>,
+        flags: i32,
+        ttl_ms: i64,
+    },
+    Delete {
+        path: String,
+        version: i32,
+    },
+    DeleteContainer {
+        path: String,
+    },
+    Exists {
+        path: String,
+        watch: bool,
+    },
+    GetData {
+        path: String,
+        watch: bool,
+    },
+    SetData {
+        path: String,
+        data: Option<Vec<u8>>,
+        version: i32,
+    },
+    GetAcl {
+        path: String,
+    },
+    SetAcl {
+        path: String,
+        acl: Vec<Acl>,
+        version: i32,
+    },
+    GetChildren {
+        path: String,
+        watch: bool,
+    },
+    GetChildren2 {
+        path: String,
+        watch: bool,
+    },
+    Sync {
+        path: String,
+    },
+    Ping,
+    Check {
+        path: String,
+        version: i32,
+    },
+    Multi(Vec<Self>),
+    MultiRead(Vec<Self>),
+    Reconfig {
+        joining: String,
+        leaving: String,
+        new_members: String,
+        config_id: i64,
+    },
+    CheckWatches {
+        path: String,
+        kind: i32,
+    },
+    RemoveWatches {
+        path: String,
+        kind: i32,
+    },
+    Auth {
+        scheme: String,
+        auth: Vec<u8>,
+    },
+    SetWatches {
+        relative_zxid: i64,
+        data: Vec<String>,
+        exist: Vec<String>,
+        child: Vec<String>,
+    },
+    SetWatches2 {
+        relative_zxid: i64,
+        data: Vec<String>,
+        exist: Vec<String>,
+        child: Vec<String>,
+        persistent: Vec<String>,
+        recursive: Vec<String>,
+    },
+    Sasl {
+        token: Option<Vec<u8>>,
+    },
+    GetEphemerals {
+        prefix: String,
+    },
+    GetAllChildrenNumber {
+        path: String,
+    },
+    AddWatch {
+        path: String,
+        mode: i32,
+    },
+    WhoAmI,
+    CloseSession,
+    /// Any operation with any body: what no proper client sends.
+    Raw {
+        op: i32,
+        body: Vec<u8>,
+    },
+}
+
+impl Request {
+    /// The operation's number.
+    #[must_use]
+    pub fn op(&self) -> i32 {
+        match self {
+            Self::Create { .. } => op::CREATE,
+            Self::Create2 { .. } => op::CREATE2,
+            Self::CreateContainer { .. } => op::CREATE_CONTAINER,
+            Self::CreateTtl { .. } => op::CREATE_TTL,
+            Self::Delete { .. } => op::DELETE,
+            Self::DeleteContainer { .. } => op::DELETE_CONTAINER,
+            Self::Exists { .. } => op::EXISTS,
+            Self::GetData { .. } => op::GET_DATA,
+            Self::SetData { .. } => op::SET_DATA,
+            Self::GetAcl { .. } => op::GET_ACL,
+            Self::SetAcl { .. } => op::SET_ACL,
+            Self::GetChildren { .. } => op::GET_CHILDREN,
+            Self::GetChildren2 { .. } => op::GET_CHILDREN2,
+            Self::Sync { .. } => op::SYNC,
+            Self::Ping => op::PING,
+            Self::Check { .. } => op::CHECK,
+            Self::Multi(_) => op::MULTI,
+            Self::MultiRead(_) => op::MULTI_READ,
+            Self::Reconfig { .. } => op::RECONFIG,
+            Self::CheckWatches { .. } => op::CHECK_WATCHES,
+            Self::RemoveWatches { .. } => op::REMOVE_WATCHES,
+            Self::Auth { .. } => op::AUTH,
+            Self::SetWatches { .. } => op::SET_WATCHES,
+            Self::SetWatches2 { .. } => op::SET_WATCHES2,
+            Self::Sasl { .. } => op::SASL,
+            Self::GetEphemerals { .. } => op::GET_EPHEMERALS,
+            Self::GetAllChildrenNumber { .. } => op::GET_ALL_CHILDREN_NUMBER,
+            Self::AddWatch { .. } => op::ADD_WATCH,
+            Self::WhoAmI => op::WHO_AM_I,
+            Self::CloseSession => op::CLOSE_SESSION,
+            Self::Raw { op, .. } => *op,
+        }
+    }
+
+    /// The xid that clients give to this operation, if it is not one of their counter.
+    #[must_use]
+    pub fn special_xid(&self) -> Option<i32> {
+        match self.op() {
+            op::PING => Some(-2),
+            op::AUTH => Some(-4),
+            op::SET_WATCHES | op::SET_WATCHES2 => Some(-8),
+            _ => None,
+        }
+    }
+
+    /// The frame and its fields.
+    #[must_use]
+    pub fn encode(&self, xid: i32) -> (Vec<u8>, Vec<Field>) {
+        let mut out = Writer::default();
+        out.int("xid", xid);
+        out.int("type", self.op());
+        self.body(&mut out);
+        out.finish()
+    }
+
+    fn body(&self, out: &mut Writer) {
+        match self {
+            Self::Create {
+                path,
+                data,
+                acl,
+                flags,
+            }
+            | Self::Create2 {
+                path,
+                data,
+                acl,
+                flags,
+            }
+            | Self::CreateContainer {
+                path,
+                data,
+                acl,
+                flags,
+            } => {
+                create(out, path, data.as_deref(), acl, *flags);
+            }
+            Self::CreateTtl {
+                path,
+                data,
+                acl,
+                flags,
+                ttl_ms,
+            } => {
+                create(out, path, data.as_deref(), acl, *flags);
+                out.long("ttl", *ttl_ms);
+            }
+            Self::Delete { path, version } | Self::Check { path, version } => {
+                out.string("path", path);
+                out.int("version", *version);
+            }
+            Self::Exists { path, watch }
+            | Self::GetData { path, watch }
+            | Self::GetChildren { path, watch }
+            | Self::GetChildren2 { path, watch } => {
+                out.string("path", path);
+                out.bool("watch", *watch);
+            }
+            Self::SetData {
+                path,
+                data,
+                version,
+            } => {
+                out.string("path", path);
+                out.buffer("data", data.as_deref());
+                out.int("version", *version);
+            }
+            Self::SetAcl { path, acl, version } => {
+                out.string("path", path);
+                acls(out, acl);
+                out.int("version", *version);
+            }
+            Self::DeleteContainer { path }
+            | Self::GetAcl { path }
+            | Self::Sync { path }
+            | Self::GetAllChildrenNumber { path } => out.string("path", path),
+            Self::GetEphemerals { prefix } => out.string("prefixPath", prefix),
+            Self::Ping | Self::WhoAmI | Self::CloseSession => {}
+            Self::Multi(requests) | Self::MultiRead(requests) => {
+                for request in requests {
+                    multi_header(out, request.op(), false);
+                    request.body(out);
+                }
+                multi_header(out, -1, true);
+            }
+            Self::Reconfig {
+                joining,
+                leaving,
+                new_members,
+                config_id,
+            } => {
+                out.string("joiningServers", joining);
+                out.string("leavingServers", leaving);
+                out.string("newMembers", new_members);
+                out.long("curConfigId", *config_id);
+            }
+            Self::CheckWatches { path, kind } | Self::RemoveWatches { path, kind } => {
+                out.string("path", path);
+                out.int("type", *kind);
+            }
+            Self::Auth { scheme, auth } => {
+                out.int("type", 0);
+                out.string("scheme", scheme);
+                out.buffer("auth", Some(auth));
+            }
+            Self::SetWatches {
+                relative_zxid,
+                data,
+                exist,
+                child,
+            } => {
+                set_watches(out, *relative_zxid, data, exist, child);
+            }
+            Self::SetWatches2 {
+                relative_zxid,
+                data,
+                exist,
+                child,
+                persistent,
+                recursive,
+            } => {
+                set_watches(out, *relative_zxid, data, exist, child);
+                out.strings("persistentWatch", persistent);
+                out.strings("persistentRecursiveWatch", recursive);
+            }
+            Self::Sasl { token } => out.buffer("token", token.as_deref()),
+            Self::AddWatch { path, mode } => {
+                out.string("path", path);
+                out.int("mode", *mode);
+            }
+            Self::Raw { body, .. } => out.raw("body", body),
+        }
+    }
+}
+
+fn create(out: &mut Writer, path: &str, data: Option<&[u8]>, acl: &[Acl], flags: i32) {
+    out.string("path", path);
+    out.buffer("data", data);
+    acls(out, acl);
+    out.int("flags", flags);
+}
+
+fn acls(out: &mut Writer, acl: &[Acl]) {
+    out.int("count", count(acl.len()));
+    for entry in acl {
+        out.int("perms", entry.perms);
+        out.string("scheme", &entry.scheme);
+        out.string("id", &entry.id);
+    }
+}
+
+fn multi_header(out: &mut Writer, op: i32, done: bool) {
+    out.int("type", op);
+    out.bool("done", done);
+    out.int("err", -1);
+}
+
+fn set_watches(out: &mut Writer, zxid: i64, data: &[String], exist: &[String], child: &[String]) {
+    out.long("relativeZxid", zxid);
+    out.strings("dataWatch", data);
+    out.strings("existWatch", exist);
+    out.strings("childWatch", child);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Acl, Request};
+
+    fn check(request: &Request, xid: i32, hex: &str) {
+        let bytes: String = request
+            .encode(xid)
+            .0
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert_eq!(bytes, hex.replace(' ', ""));
+    }
+
+    // Frames that a proper client sent to a real 3.9.5.
+    #[test]
+    fn requests_have_the_bytes_of_a_proper_client() {
+        let path = "/a".to_owned();
+        check(
+            &Request::Exists {
+                path: path.clone(),
+                watch: true,
+            },
+            1,
+            "0000000f 00000001 00000003 00000002 2f61 01",
+        );
+        check(
+            &Request::Create {
+                path: path.clone(),
+                data: Some(b"hi".to_vec()),
+                acl: Acl::open(),
+                flags: 0,
+            },
+            2,
+            "00000033 00000002 00000001 00000002 2f61 00000002 6869 00000001 0000001f 00000005 776f726c64 \
+             00000006 616e796f6e65 00000000",
+        );
+        check(
+            &Request::SetWatches {
+                relative_zxid: 0,
+                data: vec![path.clone()],
+                exist: vec![],
+                child: vec![],
+            },
+            -8,
+            "00000022 fffffff8 00000065 0000000000000000 00000001 00000002 2f61 00000000 00000000",
+        );
+        check(
+            &Request::Multi(vec![
+                Request::Check { path, version: 0 },
+                Request::Delete {
+                    path: "/nope".to_owned(),
+                    version: -1,
+                },
+            ]),
+            6,
+            "0000003a 00000006 0000000e 0000000d 00 ffffffff 00000002 2f61 00000000 00000002 00 ffffffff \
+             00000005 2f6e6f7065 ffffffff ffffffff 01 ffffffff",
+        );
+    }
+}

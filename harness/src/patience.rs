@@ -1,0 +1,49 @@
+//! The one place where the harness waits on real time: outside backends have no clock that could be turned.
+//! Every wait has a deadline, and says what it waited for when that has passed.
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take that a healthy server does at once.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Something did not happen in time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("waited {} s in vain: {what}", waited.as_secs())]
+pub struct InVain {
+    what: String,
+    waited: Duration,
+}
+
+/// Waits for a future, up to [`PATIENCE`].
+///
+/// # Errors
+/// If it is not ready by then.
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T, InVain> {
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .map_err(|_| in_vain(what))
+}
+
+/// Asks again and again, up to [`PATIENCE`], until `probe` gives something.
+///
+/// # Errors
+/// If it gives nothing by then.
+pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> Result<T, InVain> {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = probe() {
+            return Ok(found);
+        }
+        if start.elapsed() > PATIENCE {
+            return Err(in_vain(what));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn in_vain(what: &str) -> InVain {
+    InVain {
+        what: what.to_owned(),
+        waited: PATIENCE,
+    }
+}

@@ -1,0 +1,133 @@
+//! Java, and ZooKeeper's jars of an exact version through Maven, else Debian's package.
+
+use super::{Missing, Part, once, run};
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// What stands behind `java -cp`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClassPath(String);
+
+impl ClassPath {
+    /// The class path as one argument.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ClassPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The `java` program: that of `JAVA_HOME`, else the one on the path.
+///
+/// # Errors
+/// If there is none that runs.
+pub fn java() -> Result<PathBuf, Missing> {
+    static JAVA: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    JAVA.get_or_init(|| {
+        let program = match std::env::var_os("JAVA_HOME") {
+            Some(home) => Path::new(&home).join("bin/java"),
+            None => PathBuf::from("java"),
+        };
+        run(Command::new(&program).arg("-version")).map(|_| program)
+    })
+    .clone()
+    .map_err(|reason| Part::Java.missing("Java", reason))
+}
+
+/// The class path of a ZooKeeper of exactly this version: server, `ZooKeeperMain` and the Java client.
+///
+/// # Errors
+/// If there is no Java, or neither Maven nor Debian's package has the version.
+pub fn zookeeper_jars(version: &str) -> Result<ClassPath, Missing> {
+    java()?;
+    from_maven(version)
+        .or_else(|maven| from_debian(version).map_err(|debian| format!("{maven}; {debian}")))
+        .map_err(|reason| Part::Java.missing(format!("ZooKeeper {version}"), reason))
+}
+
+fn from_maven(version: &str) -> Result<ClassPath, String> {
+    if !version
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+    {
+        return Err(format!("`{version}` is no version"));
+    }
+    let pom = pom(version);
+    let jars = once(&format!("zookeeper-{version}"), &pom, |folder| {
+        let project = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let file = project.path().join("pom.xml");
+        fs::write(&file, &pom).map_err(|error| error.to_string())?;
+        run(Command::new("mvn")
+            .args(["-q", "-B", "-Dstyle.color=never", "-f"])
+            .arg(&file)
+            .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
+            .arg(format!("-DoutputDirectory={}", folder.display())))?;
+        Ok(())
+    })?;
+    Ok(ClassPath(format!("{}/*", jars.display())))
+}
+
+fn pom(version: &str) -> String {
+    let mut dependencies = vec![("org.apache.zookeeper", "zookeeper", version)];
+    // ZooKeeper's own pom calls these `provided` from 3.5 on, but the server wants the first two at run time and
+    // zkCli the third.
+    if !version.starts_with("3.4.") {
+        dependencies.push(("io.dropwizard.metrics", "metrics-core", "4.1.12.1"));
+        dependencies.push(("org.xerial.snappy", "snappy-java", "1.1.10.5"));
+        dependencies.push(("commons-cli", "commons-cli", "1.5.0"));
+    }
+    let dependencies: String = dependencies
+        .iter()
+        .map(|(group, artifact, version)| {
+            format!(
+                "    <dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId>\
+                 <version>{version}</version></dependency>\n"
+            )
+        })
+        .collect();
+    format!(
+        "<project xmlns=\"http://maven.apache.org/POM/4.0.0\">\n  <modelVersion>4.0.0</modelVersion>\n  \
+         <groupId>minikeeper</groupId><artifactId>provision</artifactId><version>1</version>\n  \
+         <dependencies>\n{dependencies}  </dependencies>\n</project>\n"
+    )
+}
+
+fn from_debian(version: &str) -> Result<ClassPath, String> {
+    let folder = Path::new("/usr/share/java");
+    let jar = folder.join("zookeeper.jar");
+    let installed =
+        fs::canonicalize(&jar).map_err(|_| "Debian's package is not installed".to_owned())?;
+    if installed
+        .file_name()
+        .is_some_and(|name| *name == *format!("zookeeper-{version}.jar"))
+    {
+        Ok(ClassPath(format!("{}/*", folder.display())))
+    } else {
+        Err(format!("Debian's package is {}", installed.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{from_maven, pom};
+
+    #[test]
+    fn a_pom_names_the_exact_version() {
+        assert!(
+            pom("3.9.5").contains("<artifactId>zookeeper</artifactId><version>3.9.5</version>")
+        );
+    }
+
+    #[test]
+    fn only_a_version_reaches_the_file_system() {
+        assert_eq!(from_maven("../up"), Err("`../up` is no version".to_owned()));
+    }
+}

@@ -1,0 +1,673 @@
+//! What came back, as lines of text that two runs can be compared by.
+//!
+//! Only what must differ between two servers is written under another name, by these rules; all else is compared as it
+//! is.
+//!
+//! | rule | what it writes |
+//! |---|---|
+//! | session ids | `session-1`, `session-2`, … in the order in which they were first seen; 0 stays 0 |
+//! | zxids | `z1`, `z2`, … by size, so that their order is compared; 0 and below stay as they are |
+//! | times | `time(zN)`: a transaction has one time, so a time is known by its zxid; one that is not that of its zxid stays a number, and so does 0 |
+//! | passwords | only their length |
+//! | children | sorted: ZooKeeper promises no order |
+//! | identities | sorted, as children |
+
+use crate::client::{
+    Acl, Answer, ConnectRequest, ConnectResponse, Event, MultiResult, Reply, Request, Stat,
+    error_name, op,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// A piece of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Session(i64),
+    Zxid(i64),
+    /// The time of the transaction with this zxid.
+    Time {
+        zxid: i64,
+        ms: i64,
+    },
+}
+
+/// What is noted while a scenario runs.
+#[derive(Clone, Debug, Default)]
+pub struct Notes {
+    lines: Vec<Line>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Line(Vec<Piece>);
+
+impl Line {
+    fn of(who: &str) -> Self {
+        let mut line = Self::default();
+        line.text(format!("{who}:"));
+        line
+    }
+
+    fn text(&mut self, text: impl Into<String>) -> &mut Self {
+        self.0.push(Piece::Text(text.into()));
+        self
+    }
+
+    fn zxid(&mut self, zxid: i64) -> &mut Self {
+        self.0.push(Piece::Zxid(zxid));
+        self
+    }
+
+    fn stat(&mut self, stat: &Stat) {
+        let time = |zxid, ms| Piece::Time { zxid, ms };
+        self.text(" czxid=").zxid(stat.czxid);
+        self.text(" mzxid=").zxid(stat.mzxid);
+        self.text(" pzxid=").zxid(stat.pzxid);
+        self.text(" ctime=").0.push(time(stat.czxid, stat.ctime));
+        self.text(" mtime=").0.push(time(stat.mzxid, stat.mtime));
+        self.text(format!(
+            " version={} cversion={} aversion={} owner=",
+            stat.version, stat.cversion, stat.aversion
+        ));
+        self.0.push(Piece::Session(stat.ephemeral_owner));
+        self.text(format!(
+            " length={} children={}",
+            stat.data_length, stat.num_children
+        ));
+    }
+
+    fn answer(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Path(path) => {
+                self.text(format!(" {}", path.as_deref().unwrap_or("null")));
+            }
+            Answer::PathStat(path, stat) => {
+                self.text(format!(" {path}")).stat(stat);
+            }
+            Answer::Stat(stat) => self.stat(stat),
+            Answer::Data(data, stat) => {
+                self.text(format!(" {}", bytes(data.as_deref()))).stat(stat);
+            }
+            Answer::Acl(acl, stat) => {
+                self.text(format!(" {}", acls(acl))).stat(stat);
+            }
+            Answer::Children(children) => {
+                self.text(format!(" {}", list(children)));
+            }
+            Answer::ChildrenStat(children, stat) => {
+                self.text(format!(" {}", list(children))).stat(stat);
+            }
+            Answer::Multi(results) => {
+                for result in results {
+                    self.result(result);
+                }
+            }
+            Answer::Token(token) => {
+                self.text(format!(" token {}", bytes(token.as_deref())));
+            }
+            Answer::Ephemerals(paths) => {
+                self.text(format!(" {}", list(paths)));
+            }
+            Answer::Number(number) | Answer::Error(number) => {
+                self.text(format!(" {number}"));
+            }
+            Answer::Identities(identities) => {
+                let names: Vec<String> = identities
+                    .iter()
+                    .map(|identity| format!("{}:{}", identity.scheme, identity.user))
+                    .collect();
+                self.text(format!(" {}", list(&names)));
+            }
+        }
+    }
+
+    fn result(&mut self, result: &MultiResult) {
+        let name = if result.op == -1 {
+            "error"
+        } else {
+            op::name(result.op)
+        };
+        self.text(format!(" [{name} {}", result.err));
+        if let Some(answer) = &result.answer {
+            self.answer(answer);
+        }
+        self.text("]");
+    }
+
+    fn request(&mut self, request: &Request) {
+        self.text(format!(" {}", op::name(request.op())));
+        let watch = |watch: bool| if watch { " and watch" } else { "" };
+        match request {
+            Request::Create {
+                path,
+                data,
+                acl,
+                flags,
+            }
+            | Request::Create2 {
+                path,
+                data,
+                acl,
+                flags,
+            }
+            | Request::CreateContainer {
+                path,
+                data,
+                acl,
+                flags,
+            } => {
+                self.text(format!(
+                    " {path} {} {} flags={flags}",
+                    bytes(data.as_deref()),
+                    acls(acl)
+                ));
+            }
+            Request::CreateTtl {
+                path,
+                data,
+                acl,
+                flags,
+                ttl_ms,
+            } => {
+                let data = bytes(data.as_deref());
+                self.text(format!(
+                    " {path} {data} {} flags={flags} ttl={ttl_ms}",
+                    acls(acl)
+                ));
+            }
+            Request::Delete { path, version } | Request::Check { path, version } => {
+                self.text(format!(" {path} version={version}"));
+            }
+            Request::Exists { path, watch: wish }
+            | Request::GetData { path, watch: wish }
+            | Request::GetChildren { path, watch: wish }
+            | Request::GetChildren2 { path, watch: wish } => {
+                self.text(format!(" {path}{}", watch(*wish)));
+            }
+            Request::SetData {
+                path,
+                data,
+                version,
+            } => {
+                self.text(format!(
+                    " {path} {} version={version}",
+                    bytes(data.as_deref())
+                ));
+            }
+            Request::SetAcl { path, acl, version } => {
+                self.text(format!(" {path} {} version={version}", acls(acl)));
+            }
+            Request::DeleteContainer { path }
+            | Request::GetAcl { path }
+            | Request::Sync { path }
+            | Request::GetEphemerals { prefix: path }
+            | Request::GetAllChildrenNumber { path } => {
+                self.text(format!(" {path}"));
+            }
+            Request::Ping | Request::WhoAmI | Request::CloseSession => {}
+            Request::Multi(requests) | Request::MultiRead(requests) => {
+                for request in requests {
+                    self.text(" [");
+                    self.request(request);
+                    self.text(" ]");
+                }
+            }
+            Request::Reconfig {
+                joining,
+                leaving,
+                new_members,
+                config_id,
+            } => {
+                self.text(format!(
+                    " +{joining} -{leaving} ={new_members} config={config_id}"
+                ));
+            }
+            Request::CheckWatches { path, kind } | Request::RemoveWatches { path, kind } => {
+                self.text(format!(" {path} type={kind}"));
+            }
+            Request::Auth { scheme, auth } => {
+                self.text(format!(" {scheme} {}", bytes(Some(auth))));
+            }
+            Request::SetWatches {
+                relative_zxid,
+                data,
+                exist,
+                child,
+            } => {
+                self.text(" since ").zxid(*relative_zxid);
+                self.text(format!(" data={data:?} exist={exist:?} child={child:?}"));
+            }
+            Request::SetWatches2 {
+                relative_zxid,
+                data,
+                exist,
+                child,
+                persistent,
+                recursive,
+            } => {
+                self.text(" since ").zxid(*relative_zxid);
+                self.text(format!(" data={data:?} exist={exist:?} child={child:?}"));
+                self.text(format!(
+                    " persistent={persistent:?} recursive={recursive:?}"
+                ));
+            }
+            Request::Sasl { token } => {
+                self.text(format!(" {}", bytes(token.as_deref())));
+            }
+            Request::AddWatch { path, mode } => {
+                self.text(format!(" {path} mode={mode}"));
+            }
+            Request::Raw { op, body } => {
+                self.text(format!(" op={op} {}", bytes(Some(body))));
+            }
+        }
+    }
+}
+
+impl Notes {
+    /// A line between the steps.
+    pub fn heading(&mut self, text: &str) {
+        let mut line = Line::default();
+        line.text(format!("== {text}"));
+        self.lines.push(line);
+    }
+
+    /// A line of a client's own, such as what it concludes from the replies.
+    pub fn remark(&mut self, who: &str, text: &str) {
+        let mut line = Line::of(who);
+        line.text(format!(" {text}"));
+        self.lines.push(line);
+    }
+
+    /// A client asked for a session.
+    pub fn connected(&mut self, who: &str, request: &ConnectRequest, response: &ConnectResponse) {
+        let mut line = Line::of(who);
+        line.text(if request.session_id == 0 {
+            " connect"
+        } else {
+            " resume "
+        });
+        if request.session_id != 0 {
+            line.0.push(Piece::Session(request.session_id));
+        }
+        line.text(format!(" timeout={} -> ", request.timeout_ms));
+        line.0.push(Piece::Session(response.session_id));
+        line.text(format!(
+            " timeout={} password of {} bytes read-only={:?} protocol={}",
+            response.timeout_ms,
+            response.password.as_ref().map_or(0, Vec::len),
+            response.read_only,
+            response.protocol_version,
+        ));
+        self.lines.push(line);
+    }
+
+    /// A client sent a request.
+    pub fn asked(&mut self, who: &str, request: &Request) {
+        let mut line = Line::of(who);
+        line.request(request);
+        self.lines.push(line);
+    }
+
+    /// A reply came.
+    pub fn answered(&mut self, who: &str, reply: &Reply) {
+        let mut line = Line::of(who);
+        let err = reply.header.err;
+        line.text(format!("   -> {}", error_name(err)));
+        if err != 0 {
+            line.text(format!(" ({err})"));
+        }
+        line.text(" at ").zxid(reply.header.zxid);
+        if let Some(answer) = &reply.answer {
+            line.answer(answer);
+        }
+        self.lines.push(line);
+    }
+
+    /// An event came.
+    pub fn told(&mut self, who: &str, event: &Event) {
+        let mut line = Line::of(who);
+        line.text(format!(
+            "   ! {} {} state={} at ",
+            event.kind_name(),
+            event.path,
+            event.state
+        ));
+        line.zxid(event.zxid);
+        self.lines.push(line);
+    }
+
+    /// The notes with everything that must differ written by its rule.
+    #[must_use]
+    pub fn finish(&self) -> Transcript {
+        let pieces = || self.lines.iter().flat_map(|line| &line.0);
+        let mut sessions = Vec::new();
+        let mut zxids = BTreeSet::new();
+        let mut times = BTreeMap::new();
+        for piece in pieces() {
+            match *piece {
+                Piece::Session(id) if id != 0 && !sessions.contains(&id) => sessions.push(id),
+                Piece::Zxid(zxid) => {
+                    zxids.insert(zxid);
+                }
+                Piece::Time { zxid, ms } => {
+                    times.entry(zxid).or_insert(ms);
+                }
+                Piece::Session(_) | Piece::Text(_) => {}
+            }
+        }
+        zxids.retain(|&zxid| zxid > 0);
+        let names = Names {
+            sessions,
+            zxids: zxids.into_iter().collect(),
+            times,
+        };
+        Transcript(self.lines.iter().map(|line| names.write(line)).collect())
+    }
+}
+
+struct Names {
+    sessions: Vec<i64>,
+    zxids: Vec<i64>,
+    times: BTreeMap<i64, i64>,
+}
+
+impl Names {
+    fn write(&self, line: &Line) -> String {
+        line.0.iter().map(|piece| self.name(piece)).collect()
+    }
+
+    fn name(&self, piece: &Piece) -> String {
+        match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Session(id) => match self.sessions.iter().position(|seen| seen == id) {
+                Some(place) => format!("session-{}", place + 1),
+                None => id.to_string(),
+            },
+            Piece::Zxid(zxid) => match self.zxids.binary_search(zxid) {
+                Ok(place) => format!("z{}", place + 1),
+                Err(_) => zxid.to_string(),
+            },
+            Piece::Time { zxid, ms } => {
+                if *ms != 0 && self.times.get(zxid) == Some(ms) {
+                    format!("time({})", self.name(&Piece::Zxid(*zxid)))
+                } else {
+                    ms.to_string()
+                }
+            }
+        }
+    }
+}
+
+fn bytes(bytes: Option<&[u8]>) -> String {
+    match bytes {
+        None => "null".to_owned(),
+        Some(bytes) => format!("\"{}\"", bytes.escape_ascii()),
+    }
+}
+
+fn acls(acl: &[Acl]) -> String {
+    if *acl == *Acl::open() {
+        return "open".to_owned();
+    }
+    let entries: Vec<String> = acl
+        .iter()
+        .map(|entry| format!("{}:{}:{}", entry.scheme, entry.id, entry.perms))
+        .collect();
+    format!("[{}]", entries.join(", "))
+}
+
+fn list(names: &[String]) -> String {
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    format!("[{}]", names.join(", "))
+}
+
+/// What a scenario came to on one backend. Two runs agree if their transcripts are equal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transcript(Vec<String>);
+
+impl Transcript {
+    /// The lines.
+    #[must_use]
+    pub fn lines(&self) -> &[String] {
+        &self.0
+    }
+
+    /// Both transcripts in columns `width` wide, equal lines side by side; `|` stands between lines that differ,
+    /// `<` and `>` beside a line that only one has.
+    #[must_use]
+    pub fn side_by_side(&self, other: &Self, width: usize) -> String {
+        let mut text = String::new();
+        for (mark, left, right) in pair_up(&self.0, &other.0) {
+            let left = wrap(left, width);
+            let right = wrap(right, width);
+            for at in 0..left.len().max(right.len()) {
+                let cell = |cells: &[String]| cells.get(at).cloned().unwrap_or_default();
+                let row = format!("{:width$} {mark} {}", cell(&left), cell(&right));
+                text.push_str(row.trim_end());
+                text.push('\n');
+            }
+        }
+        text
+    }
+}
+
+impl fmt::Display for Transcript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+/// The lines of both in order, equal ones paired as far as a longest common subsequence goes.
+fn pair_up<'a>(left: &'a [String], right: &'a [String]) -> Vec<(char, &'a str, &'a str)> {
+    // common[i][j]: how many lines left[i..] and right[j..] have in common.
+    let mut common = vec![vec![0_usize; right.len() + 1]; left.len() + 1];
+    let at = |common: &Vec<Vec<usize>>, i: usize, j: usize| {
+        common
+            .get(i)
+            .and_then(|row| row.get(j))
+            .copied()
+            .unwrap_or(0)
+    };
+    for (i, a) in left.iter().enumerate().rev() {
+        for (j, b) in right.iter().enumerate().rev() {
+            let best = if a == b {
+                at(&common, i + 1, j + 1) + 1
+            } else {
+                at(&common, i + 1, j).max(at(&common, i, j + 1))
+            };
+            if let Some(cell) = common.get_mut(i).and_then(|row| row.get_mut(j)) {
+                *cell = best;
+            }
+        }
+    }
+    let (mut i, mut j) = (0, 0);
+    let mut pairs = Vec::new();
+    loop {
+        match (left.get(i), right.get(j)) {
+            (None, None) => return pairs,
+            (Some(a), None) => {
+                pairs.push(('<', a.as_str(), ""));
+                i += 1;
+            }
+            (None, Some(b)) => {
+                pairs.push(('>', "", b.as_str()));
+                j += 1;
+            }
+            (Some(a), Some(b)) => {
+                let here = at(&common, i, j);
+                if a == b || (at(&common, i + 1, j + 1) == here) {
+                    pairs.push((if a == b { ' ' } else { '|' }, a, b));
+                    i += 1;
+                    j += 1;
+                } else if at(&common, i + 1, j) == here {
+                    pairs.push(('<', a, ""));
+                    i += 1;
+                } else {
+                    pairs.push(('>', "", b));
+                    j += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Breaks a line at blanks; what continues is indented.
+fn wrap(line: &str, width: usize) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    for word in line.split_inclusive(' ') {
+        let length = rows.last().map_or(0, |row| row.chars().count());
+        if length + word.trim_end().chars().count() > width && length > 4 {
+            rows.push("    ".to_owned());
+        }
+        if let Some(row) = rows.last_mut() {
+            row.push_str(word);
+        }
+    }
+    for row in &mut rows {
+        row.truncate(row.trim_end().len());
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Notes, Transcript};
+    use crate::client::{Answer, ConnectRequest, ConnectResponse, Event, Reply, ReplyHeader, Stat};
+
+    /// A stat of which only what the rules look at is not zero.
+    fn stat(czxid: i64, ctime: i64, mzxid: i64, mtime: i64, owner: i64) -> Stat {
+        Stat {
+            czxid,
+            mzxid,
+            ctime,
+            mtime,
+            version: 0,
+            cversion: 0,
+            aversion: 0,
+            ephemeral_owner: owner,
+            data_length: 0,
+            num_children: 0,
+            pzxid: czxid,
+        }
+    }
+
+    fn reply(zxid: i64, answer: Answer) -> Reply {
+        Reply {
+            header: ReplyHeader {
+                xid: 1,
+                zxid,
+                err: 0,
+            },
+            answer: Some(answer),
+        }
+    }
+
+    #[track_caller]
+    fn check(write: impl FnOnce(&mut Notes), lines: &[&str]) {
+        let mut notes = Notes::default();
+        write(&mut notes);
+        assert_eq!(notes.finish().lines(), lines);
+    }
+
+    #[test]
+    fn session_ids_are_counted_as_they_are_first_seen() {
+        let response = |session_id| ConnectResponse {
+            protocol_version: 0,
+            timeout_ms: 1000,
+            session_id,
+            password: Some(vec![7; 16]),
+            read_only: Some(false),
+        };
+        let resume = |session_id| ConnectRequest {
+            session_id,
+            ..ConnectRequest::new(1000)
+        };
+        check(
+            |notes| {
+                notes.connected("a", &ConnectRequest::new(1000), &response(900));
+                notes.connected("b", &ConnectRequest::new(1000), &response(77));
+                notes.connected("c", &resume(900), &response(0));
+            },
+            &[
+                "a: connect timeout=1000 -> session-1 timeout=1000 password of 16 bytes read-only=Some(false) protocol=0",
+                "b: connect timeout=1000 -> session-2 timeout=1000 password of 16 bytes read-only=Some(false) protocol=0",
+                "c: resume session-1 timeout=1000 -> 0 timeout=1000 password of 16 bytes read-only=Some(false) protocol=0",
+            ],
+        );
+    }
+
+    #[test]
+    fn zxids_are_counted_by_size_and_what_is_no_zxid_stays() {
+        check(
+            |notes| {
+                for zxid in [40, 7, 0, -1, 40] {
+                    notes.told(
+                        "a",
+                        &Event {
+                            zxid,
+                            kind: 2,
+                            state: 3,
+                            path: "/x".to_owned(),
+                        },
+                    );
+                }
+            },
+            &[
+                "a:   ! NodeDeleted /x state=3 at z2",
+                "a:   ! NodeDeleted /x state=3 at z1",
+                "a:   ! NodeDeleted /x state=3 at 0",
+                "a:   ! NodeDeleted /x state=3 at -1",
+                "a:   ! NodeDeleted /x state=3 at z2",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_time_is_that_of_its_zxid_or_stays_a_number() {
+        let line = |times: &str| {
+            format!(
+                "a:   -> ok at z3 czxid=z1 mzxid=z2 pzxid=z1 {times} version=0 cversion=0 aversion=0 owner=0 length=0 children=0"
+            )
+        };
+        check(
+            |notes| {
+                notes.answered("a", &reply(9, Answer::Stat(stat(5, 1000, 6, 1001, 0))));
+                notes.answered("a", &reply(9, Answer::Stat(stat(5, 1000, 6, 1002, 0))));
+                notes.answered("a", &reply(9, Answer::Stat(stat(5, 0, 6, 1001, 0))));
+            },
+            &[
+                &line("ctime=time(z1) mtime=time(z2)"),
+                &line("ctime=time(z1) mtime=1002"),
+                &line("ctime=0 mtime=time(z2)"),
+            ],
+        );
+    }
+
+    #[test]
+    fn children_are_sorted_and_data_tells_null_from_empty() {
+        let children = Answer::Children(vec!["b".to_owned(), "a".to_owned()]);
+        check(
+            |notes| notes.answered("a", &reply(1, children)),
+            &["a:   -> ok at z1 [a, b]"],
+        );
+        let data = |data| reply(0, Answer::Data(data, stat(0, 0, 0, 0, 0)));
+        let mut notes = Notes::default();
+        notes.answered("a", &data(None));
+        notes.answered("a", &data(Some(vec![])));
+        let transcript = notes.finish();
+        assert_ne!(transcript.lines().first(), transcript.lines().last());
+    }
+
+    #[test]
+    fn a_difference_is_marked_and_the_rest_stays_paired() {
+        let transcript = |lines: &[&str]| Transcript(lines.iter().map(|&l| l.to_owned()).collect());
+        let left = transcript(&["one", "two", "three", "five"]);
+        let right = transcript(&["one", "2", "three", "four", "five"]);
+        assert_eq!(
+            left.side_by_side(&right, 5),
+            "one     one\ntwo   | 2\nthree   three\n      > four\nfive    five\n"
+        );
+    }
+}

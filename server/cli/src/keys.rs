@@ -1,0 +1,564 @@
+//! The one table of everything that a real server can be told by `zoo.cfg` or by Java system properties.
+//!
+//! Gathered from `QuorumPeerConfig.parseProperties`, the administrator's guide and the places that read a system
+//! property, all of 3.9.5. `docs/configuration.md` shows this table to users; a test below holds the two together.
+
+/// A name that a real server knows, and what becomes of it here.
+pub(crate) struct Key {
+    /// As it stands in `zoo.cfg`; one that ends in `*` stands for every name that begins so.
+    pub(crate) name: &'static str,
+    pub(crate) place: Place,
+    /// Which values the real server refuses at start.
+    pub(crate) check: Check,
+    pub(crate) effect: Effect,
+}
+
+/// Where a key may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In `zoo.cfg` only.
+    File,
+    /// In `zoo.cfg`, or as the system property `zookeeper.NAME`; `zoo.cfg` wins.
+    Both,
+    /// As a system property of just this name; in `zoo.cfg` it has no effect, since `zookeeper.` is put before it.
+    Jvm,
+    /// In the administrator's guide only: the real server reads the property that stands here instead.
+    Guide(&'static str),
+}
+
+/// Which values are refused, as the real server refuses them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Check {
+    Any,
+    /// `true` or `false` in any case.
+    Bool,
+    Int,
+    Long,
+    Real,
+    /// Hexadecimal digits.
+    Hex,
+    /// One of these words, in any case.
+    OneOf(&'static [&'static str]),
+    /// The name of one of these classes of ZooKeeper's.
+    Class(&'static [&'static str]),
+    /// As `Integer.getInteger` reads it, where what is no number is no value: at least this.
+    AtLeast(i64),
+    /// Likewise, but anything except zero.
+    NotZero,
+}
+
+/// What a key does here.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Effect {
+    Sets(Setting),
+    /// Named in a warning.
+    Nothing(Why),
+    /// A server that went on without it would be wrong.
+    Refused(When, &'static str),
+}
+
+/// With which value a key is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    Always,
+    True,
+}
+
+/// What a key that is honoured sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Setting {
+    AuthProvider,
+    ClientPort,
+    ClientPortAddress,
+    ContainerCheckInterval,
+    ContainerMaxNeverUsed,
+    ContainerMaxPerMinute,
+    DataDir,
+    DataLogDir,
+    DigestAlgorithm,
+    DigestAuth,
+    DynamicConfigFile,
+    EnforceAuth,
+    EnforceAuthSchemes,
+    EnforceQuota,
+    ExtendedTypes,
+    FourLetterWords,
+    ListenBacklog,
+    MaxClientConnections,
+    MaxConnections,
+    MaxFrame,
+    MaxSessionTimeout,
+    MinSessionTimeout,
+    ReadOnlyMode,
+    Reconfig,
+    Server,
+    SessionlessTimeout,
+    SkipAcl,
+    StandaloneEnabled,
+    SuperDigest,
+    TickTime,
+}
+
+/// Why a key has no effect here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Why {
+    /// The `AdminServer` is not served.
+    Admin,
+    /// No audit log is written.
+    Audit,
+    /// There is no other client socket than the plain one.
+    Connections,
+    /// Nothing is kept on disk.
+    Disk,
+    /// There is no Java virtual machine.
+    Java,
+    /// Metrics are had through `mntr` only.
+    Metrics,
+    /// There is one server and no ensemble.
+    Quorum,
+    /// Neither SASL nor Kerberos is spoken.
+    Sasl,
+    /// Nobody is slowed down or turned away for the load they make.
+    Throttling,
+    /// It changes how a server works inside, not what a client sees.
+    Tuning,
+}
+
+impl Why {
+    /// The reason in the words of a user.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Admin => "the AdminServer is not served",
+            Self::Audit => "no audit log is written",
+            Self::Connections => "only plain connections are served",
+            Self::Disk => "everything is kept in memory",
+            Self::Java => "there is no Java virtual machine",
+            Self::Metrics => "metrics are had through `mntr` only",
+            Self::Quorum => "one server, no ensemble",
+            Self::Sasl => "neither SASL nor Kerberos is spoken",
+            Self::Throttling => "nothing is throttled",
+            Self::Tuning => "clients see nothing of it",
+        }
+    }
+}
+
+/// The key of this name in a `zoo.cfg`.
+pub(crate) fn in_file(name: &str) -> Option<&'static Key> {
+    find(name, |place| !matches!(place, Place::Jvm))
+}
+
+/// The key that this system property is, `zookeeper.` included where it belongs.
+pub(crate) fn as_property(name: &str) -> Option<&'static Key> {
+    find(name, |place| place == Place::Jvm).or_else(|| {
+        find(name.strip_prefix("zookeeper.")?, |place| {
+            place == Place::Both
+        })
+    })
+}
+
+fn find(name: &str, may: impl Fn(Place) -> bool) -> Option<&'static Key> {
+    let exact = KEYS.iter().find(|key| key.name == name && may(key.place));
+    exact.or_else(|| {
+        KEYS.iter().find(|key| {
+            let begins = key
+                .name
+                .strip_suffix('*')
+                .is_some_and(|start| name.starts_with(start));
+            begins && may(key.place)
+        })
+    })
+}
+
+const fn file(name: &'static str, check: Check, effect: Effect) -> Key {
+    Key {
+        name,
+        place: Place::File,
+        check,
+        effect,
+    }
+}
+
+const fn both(name: &'static str, check: Check, effect: Effect) -> Key {
+    Key {
+        name,
+        place: Place::Both,
+        check,
+        effect,
+    }
+}
+
+const fn jvm(name: &'static str, check: Check, effect: Effect) -> Key {
+    Key {
+        name,
+        place: Place::Jvm,
+        check,
+        effect,
+    }
+}
+
+const fn guide(name: &'static str, property: &'static str) -> Key {
+    Key {
+        name,
+        place: Place::Guide(property),
+        check: Any,
+        effect: Nothing(Throttling),
+    }
+}
+
+const fn guide_quorum(name: &'static str, property: &'static str) -> Key {
+    Key {
+        name,
+        place: Place::Guide(property),
+        check: Any,
+        effect: Nothing(Quorum),
+    }
+}
+
+use Check::{Any, AtLeast, Bool, Class, Hex, Int, Long, NotZero, OneOf, Real};
+use Effect::{Nothing, Refused, Sets};
+use When::{Always, True};
+use Why::{Admin, Audit, Connections, Disk, Java, Metrics, Quorum, Sasl, Throttling, Tuning};
+
+const NO_TLS: &str = "TLS is not spoken";
+const NO_SASL: &str = "SASL is not spoken";
+const NO_ENSEMBLE: &str = "there is no ensemble, only one server";
+
+#[rustfmt::skip]
+pub(crate) const KEYS: &[Key] = &[
+    // What a client sees.
+    file("clientPort", Int, Sets(Setting::ClientPort)),
+    file("clientPortAddress", Any, Sets(Setting::ClientPortAddress)),
+    file("clientPortListenBacklog", Int, Sets(Setting::ListenBacklog)),
+    file("tickTime", Int, Sets(Setting::TickTime)),
+    file("minSessionTimeout", Int, Sets(Setting::MinSessionTimeout)),
+    file("maxSessionTimeout", Int, Sets(Setting::MaxSessionTimeout)),
+    file("maxClientCnxns", Int, Sets(Setting::MaxClientConnections)),
+    both("maxCnxns", Any, Sets(Setting::MaxConnections)),
+    both("nio.sessionlessCnxnTimeout", NotZero, Sets(Setting::SessionlessTimeout)),
+    jvm("jute.maxbuffer", Any, Sets(Setting::MaxFrame)),
+    both("4lw.commands.whitelist", Any, Sets(Setting::FourLetterWords)),
+    jvm("readonlymode.enabled", Any, Sets(Setting::ReadOnlyMode)),
+    both("extendedTypesEnabled", Any, Sets(Setting::ExtendedTypes)),
+    both("emulate353TTLNodes", Any, Nothing(Disk)),
+    both("enforceQuota", Any, Sets(Setting::EnforceQuota)),
+    jvm("znode.container.checkIntervalMs", AtLeast(1), Sets(Setting::ContainerCheckInterval)),
+    jvm("znode.container.maxPerMinute", Any, Sets(Setting::ContainerMaxPerMinute)),
+    jvm("znode.container.maxNeverUsedIntervalMs", Any, Sets(Setting::ContainerMaxNeverUsed)),
+    file("dataDir", Any, Sets(Setting::DataDir)),
+    file("dataLogDir", Any, Sets(Setting::DataLogDir)),
+
+    // Who may do what.
+    both("skipACL", Any, Sets(Setting::SkipAcl)),
+    both("DigestAuthenticationProvider.superDigest", Any, Sets(Setting::SuperDigest)),
+    both("DigestAuthenticationProvider.enabled", Any, Sets(Setting::DigestAuth)),
+    both("DigestAuthenticationProvider.digestAlg", Any, Sets(Setting::DigestAlgorithm)),
+    both("enforce.auth.enabled", Any, Sets(Setting::EnforceAuth)),
+    both("enforce.auth.schemes", Any, Sets(Setting::EnforceAuthSchemes)),
+    both("authProvider.*", Any, Sets(Setting::AuthProvider)),
+    both("authProvider", Any, Nothing(Sasl)),
+    both("sessionRequireClientSASLAuth", Any, Refused(True, NO_SASL)),
+    both("allowSaslFailedClients", Any, Nothing(Sasl)),
+    both("letAnySaslUserDoX", Any, Nothing(Sasl)),
+    both("SASLAuthenticationProvider.superPassword", Any, Nothing(Sasl)),
+    both("superUser", Any, Nothing(Sasl)),
+    both("ensembleAuthName", Any, Nothing(Sasl)),
+    both("sasl.serverconfig", Any, Nothing(Sasl)),
+    both("sasl.*", Any, Nothing(Sasl)),
+    both("server.realm", Any, Nothing(Sasl)),
+    both("server.principal", Any, Nothing(Sasl)),
+    both("kinit", Any, Nothing(Sasl)),
+    both("requireKerberosConfig", Any, Nothing(Sasl)),
+    both("security.auth_to_local", Any, Nothing(Sasl)),
+    both("kerberos.removeHostFromPrincipal", Any, Nothing(Sasl)),
+    both("kerberos.removeRealmFromPrincipal", Any, Nothing(Sasl)),
+    both("kerberos.canonicalizeHostNames", Any, Nothing(Sasl)),
+    both("kerberos.minReLoginTimeMs", Any, Nothing(Sasl)),
+    jvm("java.security.auth.login.config", Any, Nothing(Sasl)),
+    both("X509AuthenticationProvider.superUser", Any, Nothing(Connections)),
+    both("IPAuthenticationProvider.usexforwardedfor", Any, Nothing(Admin)),
+
+    // TLS.
+    file("secureClientPort", Int, Refused(Always, NO_TLS)),
+    file("secureClientPortAddress", Any, Refused(Always, NO_TLS)),
+    file("sslQuorum", Bool, Refused(True, NO_TLS)),
+    file("portUnification", Bool, Refused(True, NO_TLS)),
+    file("sslQuorumReloadCertFiles", Bool, Nothing(Connections)),
+    both("ssl.*", Any, Refused(Always, NO_TLS)),
+    both("client.portUnification", Any, Refused(True, NO_TLS)),
+    both("client.certReload", Any, Nothing(Connections)),
+    both("fips-mode", Any, Nothing(Connections)),
+    both("netty.server.outstandingHandshake.limit", Any, Nothing(Connections)),
+    both("netty.server.earlyDropSecureConnectionHandshakes", Any, Nothing(Connections)),
+
+    // The ensemble.
+    file("server.*", Any, Sets(Setting::Server)),
+    file("standaloneEnabled", Bool, Sets(Setting::StandaloneEnabled)),
+    file("dynamicConfigFile", Any, Sets(Setting::DynamicConfigFile)),
+    file("reconfigEnabled", Bool, Sets(Setting::Reconfig)),
+    file("group*", Any, Refused(Always, NO_ENSEMBLE)),
+    file("weight*", Long, Nothing(Quorum)),
+    file("version", Hex, Nothing(Quorum)),
+    file("oraclePath", Any, Nothing(Quorum)),
+    file("initLimit", Int, Nothing(Quorum)),
+    file("syncLimit", Int, Nothing(Quorum)),
+    file("connectToLearnerMasterLimit", Int, Nothing(Quorum)),
+    file("electionAlg", OneOf(&["3"]), Nothing(Quorum)),
+    file("peerType", OneOf(&["observer", "participant"]), Nothing(Quorum)),
+    file("syncEnabled", Bool, Nothing(Quorum)),
+    file("observerMasterPort", Int, Nothing(Quorum)),
+    file("localSessionsEnabled", Bool, Nothing(Quorum)),
+    file("localSessionsUpgradingEnabled", Bool, Nothing(Quorum)),
+    file("quorumListenOnAllIPs", Bool, Nothing(Quorum)),
+    file("multiAddress.enabled", Bool, Nothing(Quorum)),
+    file("multiAddress.reachabilityCheckEnabled", Bool, Nothing(Quorum)),
+    file("multiAddress.reachabilityCheckTimeoutMs", Int, Nothing(Quorum)),
+    both("multiAddress.enabled", Any, Nothing(Quorum)),
+    both("multiAddress.reachabilityCheckEnabled", Any, Nothing(Quorum)),
+    both("multiAddress.reachabilityCheckTimeoutMs", Any, Nothing(Quorum)),
+    file("quorum.cnxn.threads.size", Int, Nothing(Quorum)),
+    file("quorum.auth.enableSasl", Bool, Refused(True, NO_SASL)),
+    file("quorum.auth.serverRequireSasl", Bool, Refused(True, NO_SASL)),
+    file("quorum.auth.learnerRequireSasl", Bool, Refused(True, NO_SASL)),
+    file("quorum.auth.learner.saslLoginContext", Any, Nothing(Sasl)),
+    file("quorum.auth.server.saslLoginContext", Any, Nothing(Sasl)),
+    file("quorum.auth.kerberos.servicePrincipal", Any, Nothing(Sasl)),
+    both("leaderServes", Any, Nothing(Quorum)),
+    both("cnxTimeout", Any, Nothing(Quorum)),
+    both("quorumCnxnTimeoutMs", Any, Nothing(Quorum)),
+    both("tcpKeepAlive", Any, Nothing(Quorum)),
+    both("electionPortBindRetry", Any, Nothing(Quorum)),
+    both("fastleader.minNotificationInterval", Any, Nothing(Quorum)),
+    both("fastleader.maxNotificationInterval", Any, Nothing(Quorum)),
+    both("leader.maxTimeToWaitForEpoch", Any, Nothing(Quorum)),
+    both("leader.maxConcurrentSnapSyncs", Any, Nothing(Quorum)),
+    both("leader.maxConcurrentDiffSyncs", Any, Nothing(Quorum)),
+    both("leader.ackLoggingFrequency", Any, Nothing(Quorum)),
+    both("leader.closeSocketAsync", Any, Nothing(Quorum)),
+    both("leaderConnectDelayDuringRetryMs", Any, Nothing(Quorum)),
+    both("learner.asyncSending", Any, Nothing(Quorum)),
+    both("learner.closeSocketAsync", Any, Nothing(Quorum)),
+    jvm("learner.asyncSending", Any, Nothing(Quorum)),
+    jvm("learner.closeSocketAsync", Any, Nothing(Quorum)),
+    jvm("leader.closeSocketAsync", Any, Nothing(Quorum)),
+    jvm("leader.nodelay", Any, Nothing(Quorum)),
+    jvm("follower.nodelay", Any, Nothing(Quorum)),
+    both("observer.reconnectDelayMs", Any, Nothing(Quorum)),
+    both("observer.election.DelayMs", Any, Nothing(Quorum)),
+    both("observer.syncEnabled", Any, Nothing(Quorum)),
+    both("observerMaster.sizeLimit", Any, Nothing(Quorum)),
+    both("follower.skipLearnerRequestToNextProcessor", Any, Nothing(Quorum)),
+    both("forward_learner_requests_to_commit_processor_disabled", Any, Nothing(Quorum)),
+    both("enableEagerACLCheck", Any, Nothing(Quorum)),
+    both("forceSnapshotSync", Any, Nothing(Quorum)),
+    both("messageTracker.BufferSize", Any, Nothing(Quorum)),
+    both("messageTracker.Enabled", Any, Nothing(Quorum)),
+    both("testingonly.initialZxid", Any, Nothing(Quorum)),
+    both("test.allowDiscontinuousProposals", Any, Nothing(Quorum)),
+    both("commitLogCount", Any, Nothing(Quorum)),
+    both("snapshotSizeFactor", Any, Nothing(Quorum)),
+    both("controllerPort", Any, Nothing(Quorum)),
+
+    // Disk.
+    file("autopurge.snapRetainCount", Int, Nothing(Disk)),
+    file("autopurge.purgeInterval", Int, Nothing(Disk)),
+    both("forceSync", Any, Nothing(Disk)),
+    both("preAllocSize", Any, Nothing(Disk)),
+    both("snapCount", Any, Nothing(Disk)),
+    both("snapSizeLimitInKb", Any, Nothing(Disk)),
+    both("txnLogSizeLimitInKb", Any, Nothing(Disk)),
+    both("fsync.warningthresholdms", Any, Nothing(Disk)),
+    jvm("fsync.warningthresholdms", Any, Nothing(Disk)),
+    both("snapshot.compression.method", Any, Nothing(Disk)),
+    both("snapshot.trust.empty", Any, Nothing(Disk)),
+    both("serializeLastProcessedZxid.enabled", Any, Nothing(Disk)),
+    both("closeSessionTxn.enabled", Any, Nothing(Disk)),
+    both("digest.enabled", Any, Nothing(Disk)),
+    both("datadir.autocreate", Any, Nothing(Disk)),
+    both("db.autocreate", Any, Nothing(Disk)),
+    both("jute.maxbuffer.extrasize", Any, Nothing(Disk)),
+
+    // How it works inside.
+    both("serverCnxnFactory", Class(&["org.apache.zookeeper.server.NIOServerCnxnFactory", "org.apache.zookeeper.server.NettyServerCnxnFactory"]), Nothing(Tuning)),
+    both("watchManagerName", Class(&["org.apache.zookeeper.server.watch.WatchManager", "org.apache.zookeeper.server.watch.WatchManagerOptimized"]), Nothing(Tuning)),
+    both("watcherCleanThreadsNum", Any, Nothing(Tuning)),
+    both("watcherCleanThreshold", Any, Nothing(Tuning)),
+    both("watcherCleanIntervalInSeconds", Any, Nothing(Tuning)),
+    both("maxInProcessingDeadWatchers", Any, Nothing(Tuning)),
+    both("bitHashCacheSize", Any, Nothing(Tuning)),
+    both("globalOutstandingLimit", Any, Nothing(Throttling)),
+    both("maxResponseCacheSize", Any, Nothing(Tuning)),
+    both("maxGetChildrenResponseCacheSize", Any, Nothing(Tuning)),
+    both("flushDelay", Any, Nothing(Tuning)),
+    both("maxWriteQueuePollTime", Any, Nothing(Tuning)),
+    both("maxBatchSize", Any, Nothing(Tuning)),
+    both("clientTcpKeepAlive", Any, Nothing(Tuning)),
+    both("intBufferStartingSizeBytes", AtLeast(32), Nothing(Tuning)),
+    both("nio.numSelectorThreads", AtLeast(1), Nothing(Tuning)),
+    both("nio.numWorkerThreads", Any, Nothing(Tuning)),
+    both("nio.directBufferBytes", Any, Nothing(Tuning)),
+    both("nio.shutdownTimeout", Any, Nothing(Tuning)),
+    both("commitProcessor.numWorkerThreads", Any, Nothing(Tuning)),
+    both("commitProcessor.maxReadBatchSize", Any, Nothing(Tuning)),
+    both("commitProcessor.maxCommitBatchSize", Any, Nothing(Tuning)),
+    both("commitProcessor.shutdownTimeout", Any, Nothing(Tuning)),
+    both("netty.advancedFlowControl.enabled", Any, Nothing(Tuning)),
+    both("largeRequestMaxBytes", Any, Nothing(Throttling)),
+    both("largeRequestThreshold", Any, Nothing(Throttling)),
+    both("request_throttle_max_requests", Any, Nothing(Throttling)),
+    both("request_throttle_stall_time", Any, Nothing(Throttling)),
+    both("request_throttle_drop_stale", Any, Nothing(Throttling)),
+    both("request_stale_latency_check", Any, Nothing(Throttling)),
+    both("request_stale_connection_check", Any, Nothing(Throttling)),
+    both("request_throttler.shutdownTimeout", Any, Nothing(Throttling)),
+    both("throttled_op_wait_time", Any, Nothing(Throttling)),
+    both("connection_throttle_tokens", Any, Nothing(Throttling)),
+    both("connection_throttle_fill_time", Any, Nothing(Throttling)),
+    both("connection_throttle_fill_count", Any, Nothing(Throttling)),
+    both("connection_throttle_freeze_time", Any, Nothing(Throttling)),
+    both("connection_throttle_drop_increase", Real, Nothing(Throttling)),
+    both("connection_throttle_drop_decrease", Real, Nothing(Throttling)),
+    both("connection_throttle_decrease_ratio", Real, Nothing(Throttling)),
+    both("connection_throttle_weight_enabled", Any, Nothing(Throttling)),
+    both("connection_throttle_global_session_weight", Any, Nothing(Throttling)),
+    both("connection_throttle_local_session_weight", Any, Nothing(Throttling)),
+    both("connection_throttle_renew_session_weight", Any, Nothing(Throttling)),
+    guide("connectionMaxTokens", "zookeeper.connection_throttle_tokens"),
+    guide("connectionTokenFillTime", "zookeeper.connection_throttle_fill_time"),
+    guide("connectionTokenFillCount", "zookeeper.connection_throttle_fill_count"),
+    guide("connectionFreezeTime", "zookeeper.connection_throttle_freeze_time"),
+    guide("connectionDropIncrease", "zookeeper.connection_throttle_drop_increase"),
+    guide("connectionDropDecrease", "zookeeper.connection_throttle_drop_decrease"),
+    guide("connectionDecreaseRatio", "zookeeper.connection_throttle_decrease_ratio"),
+    guide("requestThrottleLimit", "zookeeper.request_throttle_max_requests"),
+    guide("requestThrottleStallTime", "zookeeper.request_throttle_stall_time"),
+    guide("requestThrottleDropStale", "zookeeper.request_throttle_drop_stale"),
+    guide("requestStaleLatencyCheck", "zookeeper.request_stale_latency_check"),
+    guide("requestStaleConnectionCheck", "zookeeper.request_stale_connection_check"),
+    guide("throttledOpWaitTime", "zookeeper.throttled_op_wait_time"),
+    guide("advancedFlowControlEnabled", "zookeeper.netty.advancedFlowControl.enabled"),
+    guide("outstandingHandshake.limit", "zookeeper.netty.server.outstandingHandshake.limit"),
+    guide_quorum("maxConcurrentSnapSyncs", "zookeeper.leader.maxConcurrentSnapSyncs"),
+    guide_quorum("maxConcurrentDiffSyncs", "zookeeper.leader.maxConcurrentDiffSyncs"),
+    guide_quorum("maxTimeToWaitForEpoch", "zookeeper.leader.maxTimeToWaitForEpoch"),
+
+    // Looking at it from outside.
+    both("admin.*", Any, Nothing(Admin)),
+    file("metricsProvider.className", Class(&[
+        "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider",
+        "org.apache.zookeeper.metrics.impl.NullMetricsProvider",
+        "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
+    ]), Nothing(Metrics)),
+    file("metricsProvider.*", Any, Nothing(Metrics)),
+    both("pathStats.*", Any, Nothing(Metrics)),
+    both("pathStats.sampleRate", Real, Nothing(Metrics)),
+    both("audit.enable", Any, Nothing(Audit)),
+    both("audit.impl.class", Any, Nothing(Audit)),
+    file("jvm.pause.monitor", Bool, Nothing(Java)),
+    file("jvm.pause.sleep.time.ms", Long, Nothing(Java)),
+    file("jvm.pause.warn-threshold.ms", Long, Nothing(Java)),
+    file("jvm.pause.info-threshold.ms", Long, Nothing(Java)),
+    both("jmx.log4j.disable", Any, Nothing(Java)),
+    both("jmx.log4j.mbean", Any, Nothing(Java)),
+    both("log.dir", Any, Nothing(Java)),
+    both("log.file", Any, Nothing(Java)),
+    both("log.threshold", Any, Nothing(Java)),
+    both("console.threshold", Any, Nothing(Java)),
+    both("root.logger", Any, Nothing(Java)),
+    both("auditlog.*", Any, Nothing(Audit)),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../docs/configuration.md");
+
+    /// A row of the page's table of keys.
+    fn row(key: &Key) -> String {
+        let place = match key.place {
+            Place::File => String::from("zoo.cfg"),
+            Place::Both => String::from("zoo.cfg, property"),
+            Place::Jvm => String::from("property of this name"),
+            Place::Guide(property) => format!("nowhere: it is `{property}`"),
+        };
+        let state = match key.effect {
+            Sets(_) => String::from("honoured"),
+            Nothing(why) => format!("no effect: {}", why.text()),
+            Refused(Always, why) => format!("refused: {why}"),
+            Refused(True, why) => format!("`true` is refused: {why}"),
+        };
+        let values = match key.check {
+            Any => String::new(),
+            Bool => String::from("`true`, `false`"),
+            Int => String::from("a number of 32 bits"),
+            Long | Real => String::from("a number"),
+            Hex => String::from("a hexadecimal number"),
+            OneOf(words) => format!("`{}`", words.join("`, `")),
+            Class(_) => String::from("a class of ZooKeeper's"),
+            AtLeast(least) => format!("at least {least}"),
+            NotZero => String::from("not 0"),
+        };
+        format!("| `{}` | {place} | {state} | {values} |", key.name)
+    }
+
+    #[test]
+    fn every_key_stands_in_the_page_on_configuration() {
+        let missing: Vec<_> = KEYS
+            .iter()
+            .map(row)
+            .filter(|row| !PAGE.lines().any(|line| line == row))
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "docs/configuration.md lacks\n{}",
+            missing.join("\n")
+        );
+    }
+
+    #[test]
+    fn the_page_on_configuration_shows_no_key_that_is_gone() {
+        let rows: Vec<_> = KEYS.iter().map(row).collect();
+        let table = PAGE
+            .split("<!-- keys -->")
+            .nth(1)
+            .expect("the table is marked");
+        let gone: Vec<_> = table
+            .lines()
+            .filter(|line| line.starts_with("| `") && !rows.iter().any(|row| row == line))
+            .collect();
+        assert!(
+            gone.is_empty(),
+            "docs/configuration.md still has\n{}",
+            gone.join("\n")
+        );
+    }
+
+    #[test]
+    fn a_key_stands_once_in_the_table_for_each_place() {
+        for (at, key) in KEYS.iter().enumerate() {
+            let again = KEYS
+                .iter()
+                .skip(at + 1)
+                .any(|other| other.name == key.name && other.place == key.place);
+            assert!(!again, "{} stands there twice", key.name);
+        }
+    }
+
+    #[test]
+    fn an_exact_name_wins_over_one_that_only_begins_so() {
+        let key = in_file("metricsProvider.className").expect("it is known");
+        assert_eq!(key.name, "metricsProvider.className");
+        let key = in_file("metricsProvider.httpPort").expect("it is known");
+        assert_eq!(key.name, "metricsProvider.*");
+    }
+
+    #[test]
+    fn a_system_property_has_its_prefix_or_a_name_of_its_own() {
+        assert!(as_property("zookeeper.skipACL").is_some());
+        assert!(as_property("skipACL").is_none());
+        assert!(as_property("jute.maxbuffer").is_some());
+        assert!(as_property("zookeeper.jute.maxbuffer").is_none());
+        assert!(as_property("zookeeper.tickTime").is_none());
+        assert!(in_file("jute.maxbuffer").is_none());
+    }
+}

@@ -1,0 +1,159 @@
+//! The server lines of a configuration: who votes, and where clients of each member connect.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+
+/// What one `server.N` line says, as far as a server that stands alone cares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) id: i64,
+    pub(crate) votes: bool,
+    /// After the `;`.
+    pub(crate) client: Option<SocketAddr>,
+}
+
+/// Reads `server.N` and `host:port:port[:type][|...][;[host:]port]`, as `QuorumPeer.QuorumServer` does.
+pub(crate) fn parse(name: &str, value: &str) -> Result<Member, String> {
+    let id = name.strip_prefix("server.").unwrap_or(name);
+    let id = id
+        .parse()
+        .map_err(|_| format!("{id:?} is not the number of a server"))?;
+    let mut halves = value.split(';');
+    let servers = halves.next().unwrap_or_default();
+    let client = halves.next().map(client_address).transpose()?;
+    let shape = || format!("{value:?} is not host:port:port[:type][;[host:]port]");
+    if halves.next().is_some() {
+        return Err(shape());
+    }
+    let mut votes = None;
+    for server in servers.split('|') {
+        let parts = split_host(server)?;
+        let (first, second, kind) = match parts.as_slice() {
+            [_, first, second] => (first, second, None),
+            [_, first, second, kind] => (first, second, Some(kind)),
+            _ => return Err(shape()),
+        };
+        if port(first)? == port(second)? {
+            return Err(String::from("the two ports of a server must differ"));
+        }
+        if let Some(kind) = kind {
+            let voting = match kind.trim().to_lowercase().as_str() {
+                "participant" => true,
+                "observer" => false,
+                other => return Err(format!("{other:?} is neither participant nor observer")),
+            };
+            if votes.is_some_and(|already| already != voting) {
+                return Err(String::from(
+                    "one server cannot be participant and observer",
+                ));
+            }
+            votes = Some(voting);
+        }
+    }
+    Ok(Member {
+        id,
+        votes: votes.unwrap_or(true),
+        client,
+    })
+}
+
+fn client_address(text: &str) -> Result<SocketAddr, String> {
+    let parts = split_host(text)?;
+    match parts.as_slice() {
+        [only] => Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port(only)?))),
+        [host, number] => resolve(host, port(number)?),
+        _ => Err(format!("{text:?} is not [host:]port")),
+    }
+}
+
+/// `ConfigUtils.getHostAndPort`: a host in brackets may hold colons.
+fn split_host(text: &str) -> Result<Vec<&str>, String> {
+    let Some(inside) = text.strip_prefix('[') else {
+        return Ok(text.split(':').collect());
+    };
+    let (host, rest) = inside
+        .split_once(']')
+        .ok_or_else(|| format!("{text:?} has no closing ]"))?;
+    let mut parts = vec![host];
+    if !rest.is_empty() {
+        parts.extend(rest.strip_prefix(':').unwrap_or(rest).split(':'));
+    }
+    Ok(parts)
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a port"))
+}
+
+/// The address of a host; IPv4 before IPv6, as Java prefers it.
+pub(crate) fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
+    let host = host.trim();
+    if host.is_empty() {
+        // Java takes the empty name for the loopback address.
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return Ok(SocketAddr::from((address, port)));
+    }
+    let unknown = || format!("the host {host:?} is not known");
+    let mut found: Vec<_> = (host, port)
+        .to_socket_addrs()
+        .map_err(|_| unknown())?
+        .collect();
+    found.sort_by_key(SocketAddr::is_ipv6);
+    found.first().copied().ok_or_else(unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, expected: Result<(i64, bool, Option<&str>), &str>) {
+        let (name, value) = line.split_once('=').expect("a test line has a value");
+        let expected = expected
+            .map(|(id, votes, client)| Member {
+                id,
+                votes,
+                client: client.map(|c| c.parse().expect("a test address is one")),
+            })
+            .map_err(String::from);
+        assert_eq!(parse(name, value), expected, "{line}");
+    }
+
+    #[test]
+    fn a_server_line_says_who_votes_and_where_clients_connect() {
+        check("server.1=localhost:2888:3888", Ok((1, true, None)));
+        check(
+            "server.1=localhost:2888:3888;2181",
+            Ok((1, true, Some("0.0.0.0:2181"))),
+        );
+        check(
+            "server.2=a:1:2:observer;127.0.0.1:9",
+            Ok((2, false, Some("127.0.0.1:9"))),
+        );
+        check(
+            "server.3=[::1]:1:2:PARTICIPANT;[::1]:9",
+            Ok((3, true, Some("[::1]:9"))),
+        );
+        check("server.4=a:1:2|b:1:2", Ok((4, true, None)));
+    }
+
+    #[test]
+    fn a_broken_server_line_is_refused() {
+        check("server.x=a:1:2", Err("\"x\" is not the number of a server"));
+        check(
+            "server.1=a:1",
+            Err("\"a:1\" is not host:port:port[:type][;[host:]port]"),
+        );
+        check(
+            "server.1=a:1:1",
+            Err("the two ports of a server must differ"),
+        );
+        check("server.1=a:b:2", Err("\"b\" is not a port"));
+        check("server.1=a:1:2;x", Err("\"x\" is not a port"));
+        check(
+            "server.1=a:1:2:leader",
+            Err("\"leader\" is neither participant nor observer"),
+        );
+    }
+}

@@ -1,0 +1,710 @@
+//! From everything that was given to one [`Config`], or to one line that says why not.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use minikeeper::{Config, FourLetterWords};
+use thiserror::Error;
+
+use crate::digest;
+use crate::environment::{self, Given, Image, Origin, Variables};
+use crate::keys::{self, Check, Effect, Key, Place, Setting, When, Why};
+use crate::members::{self, Member};
+use crate::zoo_cfg;
+
+/// Where ZooKeeper is expected.
+pub(crate) const CLIENT_PORT: u16 = 2181;
+
+/// What a server starts with, and what its user should know before it does.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) config: Config,
+    /// `user:password` of the super user, which wins over the digest in `config`.
+    pub(crate) super_user: Option<String>,
+    /// One line each.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Why no server starts with this configuration.
+#[derive(Debug, Error)]
+pub(crate) enum Refusal {
+    #[error("{}: {reason}", path.display())]
+    File { path: PathBuf, reason: String },
+    #[error("{origin}: {key}={value}: {reason}")]
+    Value {
+        origin: String,
+        key: String,
+        value: String,
+        reason: String,
+    },
+    #[error("{0}")]
+    Whole(String),
+    #[error("cannot be given here: {}; --ignore-unsupported serves all the same", lacks.join("; "))]
+    Unsupported { lacks: Vec<String> },
+}
+
+impl Refusal {
+    fn value(given: &Given, reason: impl Into<String>) -> Self {
+        Self::Value {
+            origin: given.origin.to_string(),
+            key: given.name.clone(),
+            value: given.value.clone(),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// What the command line says; each wins over files and variables.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overrides {
+    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) tick_time_ms: Option<i32>,
+    pub(crate) min_session_timeout_ms: Option<i32>,
+    pub(crate) max_session_timeout_ms: Option<i32>,
+    pub(crate) max_client_connections: Option<usize>,
+    pub(crate) super_digest: Option<String>,
+    pub(crate) super_user: Option<String>,
+    pub(crate) four_letter_words: Option<String>,
+    pub(crate) jute_max_buffer: Option<usize>,
+    pub(crate) extended_types: Option<bool>,
+    pub(crate) ignore_unsupported: bool,
+}
+
+/// Which of ZooKeeper's doors the user came through; each has defaults of its own.
+#[derive(Clone, Debug)]
+pub(crate) enum Door {
+    /// Nothing was given, or variables only.
+    Variables,
+    /// A `zoo.cfg`.
+    File(PathBuf),
+    /// `PORT DIR [TICKTIME [MAXCNXNS]]`.
+    Arguments(Vec<String>),
+}
+
+/// Puts everything together: the command line, a `zoo.cfg` or the image's variables, and system properties.
+pub(crate) fn settle(
+    door: &Door,
+    variables: &Variables,
+    overrides: &Overrides,
+) -> Result<Settings, Refusal> {
+    let mut gathered = Gathered::default();
+    let mut config;
+    let lines = match door {
+        Door::Arguments(arguments) => {
+            config = Config::like_zoo_cfg();
+            // ServerConfig.parse(String[]) leaves maxClientCnxns at Java's zero.
+            config.max_client_connections = 0;
+            Some(arguments_as_lines(arguments)?)
+        }
+        Door::File(path) => {
+            config = Config::like_zoo_cfg();
+            gathered.file = Some(path.clone());
+            Some(zoo_cfg::read(path)?)
+        }
+        Door::Variables => match environment::image(variables) {
+            None => {
+                config = Config::default();
+                None
+            }
+            Some(Image::File(path)) => {
+                config = Config::like_zoo_cfg();
+                let lines = zoo_cfg::read(&path)?;
+                gathered.file = Some(path);
+                Some(lines)
+            }
+            Some(Image::Variables { lines, id, unknown }) => {
+                config = Config::like_zoo_cfg();
+                gathered.id = Some(id);
+                gathered.unknown = unknown;
+                Some(lines)
+            }
+        },
+    };
+    config.address = SocketAddr::from((Ipv4Addr::LOCALHOST, CLIENT_PORT));
+    let properties = environment::system_properties(variables);
+    gathered.sort(
+        last_of_each(lines.clone().unwrap_or_default()),
+        last_of_each(properties),
+    )?;
+    if lines.is_some() {
+        gathered.place(&mut config, overrides)?;
+    }
+    gathered.apply(&mut config)?;
+    gathered.finish(config, overrides)
+}
+
+fn arguments_as_lines(arguments: &[String]) -> Result<Vec<Given>, Refusal> {
+    let names = ["clientPort", "dataDir", "tickTime", "maxClientCnxns"];
+    if !(2..=names.len()).contains(&arguments.len()) {
+        return Err(Refusal::Whole(String::from(
+            "expected FILE, or PORT DIR [TICKTIME [MAXCNXNS]]",
+        )));
+    }
+    Ok(names
+        .iter()
+        .zip(arguments)
+        .map(|(name, value)| Given {
+            name: String::from(*name),
+            value: value.clone(),
+            origin: Origin::CommandLine,
+        })
+        .collect())
+}
+
+/// Java's `Properties` keep the last of two that have one name.
+fn last_of_each(given: Vec<Given>) -> Vec<Given> {
+    let mut kept: Vec<Given> = Vec::new();
+    for given in given {
+        kept.retain(|earlier| earlier.name != given.name);
+        kept.push(given);
+    }
+    kept
+}
+
+/// All that was given, sorted by what becomes of it.
+#[derive(Default)]
+struct Gathered {
+    file: Option<PathBuf>,
+    honoured: BTreeMap<Setting, Given>,
+    servers: Vec<Given>,
+    auth_providers: bool,
+    /// What `myid` says where no file does.
+    id: Option<Given>,
+    lacks: Vec<String>,
+    idle: BTreeMap<Why, Vec<String>>,
+    unknown: Vec<String>,
+}
+
+impl Gathered {
+    fn sort(&mut self, lines: Vec<Given>, properties: Vec<Given>) -> Result<(), Refusal> {
+        for property in properties {
+            // A line X of zoo.cfg sets the system property zookeeper.X once more: QuorumPeerConfig.parseProperties.
+            let name = property.name.strip_prefix("zookeeper.");
+            if lines.iter().any(|line| Some(line.name.as_str()) == name) {
+                continue;
+            }
+            match keys::as_property(&property.name) {
+                Some(key) => self.take(key, property)?,
+                None if keys::in_file(name.unwrap_or_default()).is_some() => {
+                    self.unknown
+                        .push(format!("{} (only in a zoo.cfg)", property.name));
+                }
+                None if name.is_some() => self.unknown.push(property.name),
+                // Any other property is for Java or its libraries.
+                None => {}
+            }
+        }
+        for line in lines {
+            match keys::in_file(&line.name) {
+                Some(key) => self.take(key, line)?,
+                None => {
+                    let hint = match keys::as_property(&line.name) {
+                        Some(key) if key.place == Place::Jvm => " (only as a system property)",
+                        Some(_) => " (in a zoo.cfg without the `zookeeper.`)",
+                        None => "",
+                    };
+                    self.unknown.push(format!("{}{hint}", line.name));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, key: &Key, given: Given) -> Result<(), Refusal> {
+        if let Some(reason) = refused_value(key, &given) {
+            return Err(Refusal::value(&given, reason));
+        }
+        match key.effect {
+            Effect::Sets(Setting::Server) => self.servers.push(given),
+            Effect::Sets(Setting::AuthProvider) => {
+                self.auth_providers = true;
+                self.idle.entry(Why::Sasl).or_default().push(given.name);
+            }
+            Effect::Sets(setting) => {
+                self.honoured.insert(setting, given);
+            }
+            Effect::Nothing(why) => {
+                if !matches!(given.origin, Origin::ImageDefault(_)) {
+                    self.idle.entry(why).or_default().push(given.name);
+                }
+            }
+            Effect::Refused(when, why) => {
+                if when == When::Always || is_true(&given.value) {
+                    self.lack(&given, why);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn lack(&mut self, given: &Given, why: &str) {
+        let Given {
+            name,
+            value,
+            origin,
+        } = given;
+        self.lacks.push(format!("{origin}: {name}={value} ({why})"));
+    }
+
+    fn value(&self, setting: Setting) -> Option<&str> {
+        self.honoured
+            .get(&setting)
+            .map(|given| given.value.as_str())
+    }
+
+    /// A number of `zoo.cfg`, already checked to be one.
+    fn int(&self, setting: Setting) -> Option<i32> {
+        self.value(setting)?.parse().ok()
+    }
+
+    /// A number as `Integer.getInteger` and `Long.getLong` read it: what is none counts as not given.
+    fn decoded(&self, setting: Setting) -> Option<i64> {
+        decode(self.value(setting)?)
+    }
+
+    fn flag(&self, setting: Setting) -> Option<bool> {
+        self.value(setting).map(is_true)
+    }
+
+    /// Where clients connect, and whether this is one server: `QuorumPeerConfig.setupQuorumPeerConfig`.
+    fn place(&mut self, config: &mut Config, overrides: &Overrides) -> Result<(), Refusal> {
+        let Some(data_dir) = self.value(Setting::DataDir) else {
+            let reason = String::from("dataDir is not set");
+            return Err(match &self.file {
+                Some(path) => Refusal::File {
+                    path: path.clone(),
+                    reason,
+                },
+                None => Refusal::Whole(reason),
+            });
+        };
+        let id = self.id(&PathBuf::from(data_dir))?;
+        let members = self.members()?;
+        self.check_members(&members)?;
+
+        let fixed = self.fixed_address()?;
+        let own = members.iter().find(|member| Some(member.id) == id);
+        let address = match (fixed, own.and_then(|member| member.client)) {
+            (Some(fixed), Some(client)) => {
+                let agree = if fixed.ip().is_unspecified() {
+                    fixed.port() == client.port()
+                } else {
+                    fixed == client
+                };
+                if !agree {
+                    return Err(Refusal::Whole(format!(
+                        "clientPort says {fixed}, but the server line says {client}"
+                    )));
+                }
+                Some(client)
+            }
+            (fixed, client) => client.or(fixed),
+        };
+        if address.is_none() && overrides.listen.is_none() {
+            self.lacks.push(String::from(
+                "no clientPort (ZooKeeper would start and listen nowhere)",
+            ));
+        }
+        config.address = address.unwrap_or((Ipv4Addr::UNSPECIFIED, CLIENT_PORT).into());
+        Ok(())
+    }
+
+    fn fixed_address(&self) -> Result<Option<SocketAddr>, Refusal> {
+        let host = self.honoured.get(&Setting::ClientPortAddress);
+        let Some(port) = self.honoured.get(&Setting::ClientPort) else {
+            return match host {
+                None => Ok(None),
+                Some(given) => Err(Refusal::value(given, "is set, but clientPort is not")),
+            };
+        };
+        let number = port
+            .value
+            .parse::<i32>()
+            .ok()
+            .and_then(|number| u16::try_from(number).ok())
+            .ok_or_else(|| Refusal::value(port, "is out of range"))?;
+        match host {
+            None => Ok(Some((Ipv4Addr::UNSPECIFIED, number).into())),
+            Some(given) => members::resolve(&given.value, number)
+                .map(Some)
+                .map_err(|reason| Refusal::value(given, reason)),
+        }
+    }
+
+    /// `QuorumPeerConfig.setupMyId`.
+    fn id(&self, data_dir: &Path) -> Result<Option<i64>, Refusal> {
+        let path = data_dir.join("myid");
+        let given = if path.is_file() {
+            let text = std::fs::read_to_string(&path).map_err(|error| Refusal::File {
+                path: path.clone(),
+                reason: error.to_string(),
+            })?;
+            Given {
+                name: String::from("myid"),
+                value: String::from(text.lines().next().unwrap_or_default()),
+                origin: Origin::Line {
+                    file: path.display().to_string().into(),
+                    line: 1,
+                },
+            }
+        } else {
+            match &self.id {
+                Some(given) => given.clone(),
+                None => return Ok(None),
+            }
+        };
+        match given.value.parse() {
+            Ok(id) => Ok(Some(id)),
+            Err(_) => Err(Refusal::value(&given, "is not a number")),
+        }
+    }
+
+    fn members(&mut self) -> Result<Vec<Member>, Refusal> {
+        if let Some(dynamic) = self.honoured.get(&Setting::DynamicConfigFile) {
+            if let Some(line) = self.servers.first() {
+                return Err(Refusal::value(line, "must stand in the dynamic file"));
+            }
+            let path = PathBuf::from(&dynamic.value);
+            for given in last_of_each(zoo_cfg::read(&path)?) {
+                match keys::in_file(&given.name) {
+                    Some(key) if ["server.*", "group*", "weight*"].contains(&key.name) => {
+                        self.take(key, given)?;
+                    }
+                    _ => return Err(Refusal::value(&given, "has no place in the dynamic file")),
+                }
+            }
+        }
+        self.servers
+            .iter()
+            .map(|given| {
+                members::parse(&given.name, &given.value)
+                    .map_err(|reason| Refusal::value(given, reason))
+            })
+            .collect()
+    }
+
+    /// `QuorumPeerConfig.parseDynamicConfig` and `isDistributed`.
+    fn check_members(&mut self, members: &[Member]) -> Result<(), Refusal> {
+        let voting = members.iter().filter(|member| member.votes).count();
+        let observing = members.len() - voting;
+        let dissent = self
+            .honoured
+            .get(&Setting::StandaloneEnabled)
+            .filter(|given| !is_true(&given.value))
+            .cloned();
+        match (voting, dissent) {
+            (0, Some(given)) => Err(Refusal::value(&given, "wants at least one server line")),
+            (0 | 1, None) if observing > 0 => Err(Refusal::Whole(String::from(
+                "observers without an ensemble, which ZooKeeper refuses too",
+            ))),
+            (0 | 1, None) => Ok(()),
+            (1, Some(given)) => {
+                self.lack(&given, "with a server line it makes an ensemble of one");
+                Ok(())
+            }
+            (several, _) => {
+                self.lacks.push(format!(
+                    "{several} voting members (there is one server, no ensemble)"
+                ));
+                Ok(())
+            }
+        }
+    }
+
+    /// Everything but the address.
+    fn apply(&mut self, config: &mut Config) -> Result<(), Refusal> {
+        if let Some(backlog) = self.int(Setting::ListenBacklog) {
+            // Java's ServerSocket.bind takes 50 for whatever is below 1.
+            config.listen_backlog = if backlog < 1 { 50 } else { backlog };
+        }
+        if let Some(limit) = self.int(Setting::MaxClientConnections) {
+            config.max_client_connections = usize::try_from(limit).unwrap_or(0);
+        }
+        if let Some(limit) = self.decoded(Setting::MaxConnections) {
+            config.max_connections = usize::try_from(limit).unwrap_or(0);
+        }
+        if let Some(Ok(ms)) = self.decoded(Setting::SessionlessTimeout).map(u64::try_from) {
+            config.sessionless_timeout = Duration::from_millis(ms);
+        }
+        if let Some(bytes) = self.decoded(Setting::MaxFrame) {
+            config.max_frame = usize::try_from(bytes).unwrap_or(0);
+        }
+        if let Some(list) = self.value(Setting::FourLetterWords) {
+            config.four_letter_words = four_letter_words(list);
+        }
+        // FourLetterCommands.isEnabled compares with "true" and nothing else.
+        if self.value(Setting::ReadOnlyMode) == Some("true")
+            && let FourLetterWords::Only(words) = &mut config.four_letter_words
+        {
+            words.push(String::from("isro"));
+        }
+        for (setting, field) in [
+            (Setting::ExtendedTypes, &mut config.extended_types),
+            (Setting::EnforceQuota, &mut config.enforce_quota),
+            (Setting::DigestAuth, &mut config.digest_auth),
+            (Setting::Reconfig, &mut config.reconfig_enabled),
+        ] {
+            *field = self.flag(setting).unwrap_or(*field);
+        }
+        if let Some(word) = self.value(Setting::SkipAcl) {
+            config.skip_acl = word == "yes";
+        }
+        if let Some(Ok(ms)) = self
+            .decoded(Setting::ContainerCheckInterval)
+            .map(u64::try_from)
+        {
+            config.container_check_interval = Duration::from_millis(ms);
+        }
+        if let Some(limit) = self.decoded(Setting::ContainerMaxPerMinute) {
+            config.container_max_per_minute = u32::try_from(limit).unwrap_or(u32::MAX);
+        }
+        if let Some(ms) = self.decoded(Setting::ContainerMaxNeverUsed) {
+            config.container_max_never_used = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+        }
+        config.data_dir = self.value(Setting::DataDir).map(String::from);
+        config.data_log_dir = self.value(Setting::DataLogDir).map(String::from);
+        config.super_digest = self
+            .value(Setting::SuperDigest)
+            .filter(|digest| !digest.is_empty())
+            .map(String::from);
+        if let Some(given) = self.honoured.get(&Setting::DigestAlgorithm).cloned() {
+            match digest::algorithm(&given.value) {
+                digest::Found::Here(algorithm) => config.digest_algorithm = algorithm,
+                digest::Found::OnlyInJava => {
+                    self.lack(&given, "only SHA-1, SHA-256, SHA-384 and SHA-512 are known")
+                }
+                digest::Found::Nowhere => {
+                    return Err(Refusal::value(&given, "is no digest algorithm"));
+                }
+            }
+        }
+        self.required_schemes(config)
+    }
+
+    /// `AuthenticationHelper.initConfigurations` and `validateConfiguredProperties`.
+    fn required_schemes(&mut self, config: &mut Config) -> Result<(), Refusal> {
+        let Some(enforced) = self.honoured.get(&Setting::EnforceAuth).cloned() else {
+            return Ok(());
+        };
+        if !is_true(&enforced.value) {
+            return Ok(());
+        }
+        let Some(list) = self.honoured.get(&Setting::EnforceAuthSchemes).cloned() else {
+            return Err(Refusal::value(&enforced, "wants enforce.auth.schemes"));
+        };
+        for scheme in list.value.split(',').map(zoo_cfg::trim) {
+            if scheme == "ip" || (scheme == "digest" && config.digest_auth) {
+                config.required_auth_schemes.push(String::from(scheme));
+            } else if self.auth_providers {
+                self.lack(&list, "only the schemes ip and digest are known");
+            } else {
+                return Err(Refusal::value(
+                    &list,
+                    format!("the scheme {scheme:?} is not available"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The command line's word, the check of the session timeouts, which want all of it, and the warnings.
+    fn finish(self, mut config: Config, overrides: &Overrides) -> Result<Settings, Refusal> {
+        if let Some(address) = overrides.listen {
+            config.address = address;
+        }
+        if let Some(limit) = overrides.max_client_connections {
+            config.max_client_connections = limit;
+        }
+        if let Some(bytes) = overrides.jute_max_buffer {
+            config.max_frame = bytes;
+        }
+        if let Some(list) = &overrides.four_letter_words {
+            config.four_letter_words = four_letter_words(list);
+        }
+        if let Some(on) = overrides.extended_types {
+            config.extended_types = on;
+        }
+        if let Some(digest) = &overrides.super_digest {
+            config.super_digest = Some(digest.clone());
+        }
+        self.times(&mut config, overrides)?;
+
+        let mut warnings = Vec::new();
+        let folders: Vec<_> = [Setting::DataDir, Setting::DataLogDir]
+            .iter()
+            .filter_map(|setting| self.honoured.get(setting))
+            .map(|given| format!("{}={}", given.name, given.value))
+            .collect();
+        if !folders.is_empty() {
+            warnings.push(format!(
+                "{}: not used, everything is kept in memory and gone when the server stops",
+                folders.join(", ")
+            ));
+        }
+        if !self.idle.is_empty() {
+            let groups: Vec<_> = self
+                .idle
+                .iter()
+                .map(|(why, names)| format!("{} ({})", names.join(", "), why.text()))
+                .collect();
+            warnings.push(format!("without effect here: {}", groups.join("; ")));
+        }
+        if !self.unknown.is_empty() {
+            warnings.push(format!(
+                "not known, so without effect: {}",
+                self.unknown.join(", ")
+            ));
+        }
+        if !self.lacks.is_empty() {
+            if !overrides.ignore_unsupported {
+                return Err(Refusal::Unsupported { lacks: self.lacks });
+            }
+            warnings.push(format!("served all the same: {}", self.lacks.join("; ")));
+        }
+        Ok(Settings {
+            config,
+            super_user: overrides.super_user.clone(),
+            warnings,
+        })
+    }
+
+    /// A refusal of the first of these that was given in a file or variable.
+    fn blame(&self, suspects: &[Setting], reason: String) -> Refusal {
+        match suspects
+            .iter()
+            .find_map(|setting| self.honoured.get(setting))
+        {
+            Some(given) => Refusal::value(given, reason),
+            None => Refusal::Whole(reason),
+        }
+    }
+
+    /// Tick and session timeouts in Java's 32 bits, where a product may wrap: `QuorumPeerConfig.parseProperties`.
+    fn times(&self, config: &mut Config, overrides: &Overrides) -> Result<(), Refusal> {
+        let given = |flag: Option<i32>, setting| flag.or_else(|| self.int(setting));
+        let explicit = |timeout: Option<i32>| timeout.filter(|&ms| ms != -1);
+        let default_tick = i32::try_from(config.tick_time.as_millis()).unwrap_or(i32::MAX);
+        let tick = given(overrides.tick_time_ms, Setting::TickTime).unwrap_or(default_tick);
+        if tick < 1 {
+            return Err(self.blame(
+                &[Setting::TickTime],
+                format!("tickTime {tick} is less than 1"),
+            ));
+        }
+        let min = explicit(given(
+            overrides.min_session_timeout_ms,
+            Setting::MinSessionTimeout,
+        ));
+        let max = explicit(given(
+            overrides.max_session_timeout_ms,
+            Setting::MaxSessionTimeout,
+        ));
+        let least = min.unwrap_or(tick.wrapping_mul(2));
+        let most = max.unwrap_or(tick.wrapping_mul(20));
+        if least > most {
+            let suspects = [
+                Setting::MinSessionTimeout,
+                Setting::MaxSessionTimeout,
+                Setting::TickTime,
+            ];
+            let reason =
+                format!("minSessionTimeout {least} is larger than maxSessionTimeout {most}");
+            return Err(self.blame(&suspects, reason));
+        }
+        config.tick_time = milliseconds(tick);
+        config.min_session_timeout = min.map(milliseconds);
+        config.max_session_timeout = max.map(milliseconds);
+        Ok(())
+    }
+}
+
+/// Java knows spans of nothing and below; a millisecond is the shortest here.
+fn milliseconds(ms: i32) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0).max(1))
+}
+
+/// `Boolean.parseBoolean`.
+fn is_true(value: &str) -> bool {
+    value.eq_ignore_ascii_case("true")
+}
+
+/// `Integer.decode` and `Long.decode`: a sign, then `0x`, `#` or a leading zero for other bases.
+fn decode(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let hexadecimal = ["0x", "0X", "#"]
+        .iter()
+        .find_map(|prefix| digits.strip_prefix(prefix));
+    let (digits, base) = match hexadecimal {
+        Some(digits) => (digits, 16),
+        None if digits.len() > 1 && digits.starts_with('0') => (digits, 8),
+        None => (digits, 10),
+    };
+    if digits.starts_with(['+', '-']) {
+        return None;
+    }
+    let size = i64::from_str_radix(digits, base).ok()?;
+    Some(if negative { -size } else { size })
+}
+
+/// `FourLetterCommands.isEnabled`.
+fn four_letter_words(list: &str) -> FourLetterWords {
+    let words: Vec<_> = list.split(',').map(zoo_cfg::trim).collect();
+    if words.contains(&"*") {
+        return FourLetterWords::All;
+    }
+    FourLetterWords::Only(
+        words
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .map(String::from)
+            .collect(),
+    )
+}
+
+/// Why the real server would not start with this value, if it would not.
+fn refused_value(key: &Key, given: &Given) -> Option<String> {
+    let value = given.value.as_str();
+    let no = |right: bool, wanted: &str| (!right).then(|| format!("must be {wanted}"));
+    match key.check {
+        Check::Any => None,
+        Check::Bool => no(
+            is_true(value) || value.eq_ignore_ascii_case("false"),
+            "true or false",
+        ),
+        Check::Int => no(value.parse::<i32>().is_ok(), "a whole number of 32 bits"),
+        Check::Long => no(value.parse::<i64>().is_ok(), "a whole number"),
+        Check::Real => no(value.parse::<f64>().is_ok(), "a number"),
+        Check::Hex => no(
+            i64::from_str_radix(value, 16).is_ok(),
+            "a hexadecimal number",
+        ),
+        Check::OneOf(words) => no(
+            words.iter().any(|word| value.eq_ignore_ascii_case(word)),
+            &words.join(" or "),
+        ),
+        Check::Class(classes) => no(classes.contains(&value), "one of ZooKeeper's own classes"),
+        Check::AtLeast(least) => no(
+            decode(value).is_none_or(|number| number >= least),
+            &format!("at least {least}"),
+        ),
+        Check::NotZero => no(decode(value) != Some(0), "other than 0"),
+    }
+}
+
+/// Where a server with this environment and no flags listens.
+pub(crate) fn address_in(variables: &Variables) -> Result<SocketAddr, Refusal> {
+    let overrides = Overrides {
+        // How it was started is not known; it may have been told to serve all the same.
+        ignore_unsupported: true,
+        ..Overrides::default()
+    };
+    settle(&Door::Variables, variables, &overrides).map(|settings| settings.config.address)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,549 @@
+//! Each verdict on a configuration was seen on a real 3.9.5.
+
+use minikeeper::DigestAlgorithm;
+
+use super::*;
+
+/// What becomes of a configuration, by what a real 3.9.5 was seen to do with it.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Both serve.
+    Serves,
+    /// Both refuse.
+    Refused,
+    /// The real server serves; here it is refused unless `--ignore-unsupported` is given.
+    NotHere,
+}
+use Verdict::{NotHere, Refused, Serves};
+
+/// Settles a `zoo.cfg` of these lines, `DIR` being the folder it lies in.
+fn of_file(text: &str, flags: &[(&str, &str)], overrides: &Overrides) -> Result<Settings, Refusal> {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let dir = folder.path().to_str().expect("the path is Unicode");
+    std::fs::write(folder.path().join("myid"), "1\n").expect("it can be written");
+    std::fs::write(
+        folder.path().join("dynamic"),
+        "server.1=localhost:2888:3888;2182\n",
+    )
+    .expect("it can be written");
+    std::fs::write(
+        folder.path().join("broken"),
+        "server.1=localhost:2888:3888\nfoo=1\n",
+    )
+    .expect("it can be written");
+    let path = folder.path().join("zoo.cfg");
+    std::fs::write(&path, text.replace("DIR", dir)).expect("it can be written");
+    let flags: Vec<String> = flags
+        .iter()
+        .map(|(name, value)| format!("'-D{name}={value}'"))
+        .collect();
+    let variables = Variables::from([("JVMFLAGS", flags.join(" ").as_str())]);
+    settle(&Door::File(path), &variables, overrides)
+}
+
+fn verdict(outcome: &Result<Settings, Refusal>) -> Verdict {
+    match outcome {
+        Ok(_) => Serves,
+        Err(Refusal::Unsupported { .. }) => NotHere,
+        Err(_) => Refused,
+    }
+}
+
+fn config(text: &str) -> Config {
+    of_file(text, &[], &Overrides::default())
+        .expect("it is in order")
+        .config
+}
+
+const BASE: &str = "dataDir=DIR\nclientPort=2181\n";
+
+#[test]
+fn a_line_more_in_zoo_cfg_is_judged_as_a_real_server_does() {
+    for (line, expected) in [
+        ("", Serves),
+        ("tickTime=abc", Refused),
+        ("tickTime=0", Refused),
+        ("tickTime=-5", Refused),
+        ("tickTime=+2000", Serves),
+        ("tickTime =  2000  ", Serves),
+        ("tickTime=2000ms", Refused),
+        ("tickTime=99999999999", Refused),
+        ("tickTime=", Refused),
+        ("tickTime=0x10", Refused),
+        ("maxSessionTimeout=-5", Refused),
+        ("minSessionTimeout=-2", Serves),
+        ("minSessionTimeout=0", Serves),
+        ("minSessionTimeout=100000", Refused),
+        ("maxSessionTimeout=1000", Refused),
+        ("minSessionTimeout=5000\nmaxSessionTimeout=4000", Refused),
+        ("maxClientCnxns=-1", Serves),
+        ("maxClientCnxns=x", Refused),
+        ("clientPortListenBacklog=0", Serves),
+        ("clientPortListenBacklog=-7", Serves),
+        ("clientPortListenBacklog=x", Refused),
+        ("clientPortAddress=127.0.0.1", Serves),
+        ("clientPortAddress=", Serves),
+        ("clientPortAddress=nosuch.invalid", Refused),
+        ("electionAlg=1", Refused),
+        ("electionAlg=3", Serves),
+        ("peerType=foo", Refused),
+        ("peerType=OBSERVER", Serves),
+        ("localSessionsEnabled=yes", Refused),
+        ("localSessionsEnabled=TRUE", Serves),
+        ("reconfigEnabled=1", Refused),
+        ("syncEnabled=1", Refused),
+        ("autopurge.snapRetainCount=1", Serves),
+        ("autopurge.snapRetainCount=abc", Refused),
+        ("autopurge.purgeInterval=-1", Serves),
+        ("initLimit=x", Refused),
+        ("observerMasterPort=x", Refused),
+        ("observerMasterPort=-1", Serves),
+        ("connectToLearnerMasterLimit=x", Refused),
+        ("quorumListenOnAllIPs=x", Refused),
+        ("multiAddress.enabled=maybe", Refused),
+        ("multiAddress.reachabilityCheckTimeoutMs=x", Refused),
+        ("quorum.cnxn.threads.size=x", Refused),
+        ("jvm.pause.monitor=maybe", Refused),
+        ("jvm.pause.monitor=true", Serves),
+        ("jvm.pause.sleep.time.ms=x", Refused),
+        ("oraclePath=/x", Serves),
+        ("metricsProvider.className=foo", Refused),
+        (
+            "metricsProvider.className=org.apache.zookeeper.metrics.impl.NullMetricsProvider",
+            Serves,
+        ),
+        ("metricsProvider.httpPort=7000", Serves),
+        ("version=zz", Refused),
+        ("foo", Serves),
+        ("=x", Serves),
+        ("foo\\u12", Refused),
+        ("zookeeper.extendedTypesEnabled=true", Serves),
+        // Members.
+        ("server.1=localhost:2888:3888", Serves),
+        ("server.1=localhost:2888", Refused),
+        ("server.x=localhost:2888:3888", Refused),
+        ("server.=x", Refused),
+        ("server1=x", Serves),
+        ("server.1=localhost:2888:3888:observer", Refused),
+        ("server.1=localhost:2888:2888", Refused),
+        ("server.1=localhost:2888:3888;x", Refused),
+        ("server.1=localhost:a:3888", Refused),
+        (
+            "server.1=localhost:2888:3888\nserver.2=localhost:2889:3889:observer",
+            Refused,
+        ),
+        ("server.1=localhost:2888:3888;2189", Refused),
+        ("server.1=localhost:2888:3888;127.0.0.1:2181", Serves),
+        ("server.2=localhost:2888:3888;2189", Serves),
+        (
+            "server.1=localhost:2888:3888\nserver.2=localhost:2889:3889\ninitLimit=5\nsyncLimit=2",
+            NotHere,
+        ),
+        ("standaloneEnabled=no", Refused),
+        ("standaloneEnabled=false", Refused),
+        (
+            "standaloneEnabled=false\nserver.1=localhost:2888:3888\ninitLimit=5\nsyncLimit=2",
+            NotHere,
+        ),
+        ("weight.1=1", Serves),
+        ("weight.1=x", Refused),
+        ("dynamicConfigFile=/nonexistent", Refused),
+        ("dynamicConfigFile=DIR/broken", Refused),
+        (
+            "dynamicConfigFile=DIR/dynamic\nserver.1=localhost:2888:3888",
+            Refused,
+        ),
+        // TLS and SASL.
+        ("secureClientPort=x", Refused),
+        (
+            "secureClientPort=2281\nserverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
+            NotHere,
+        ),
+        ("sslQuorum=true", NotHere),
+        ("sslQuorum=false", Serves),
+        ("portUnification=true", NotHere),
+        ("portUnification=maybe", Refused),
+        ("client.portUnification=true", NotHere),
+        ("sslQuorumReloadCertFiles=x", Refused),
+        ("ssl.clientAuth=none", NotHere),
+        ("ssl.quorum.keyStore.location=/x", NotHere),
+        ("quorum.auth.enableSasl=true", NotHere),
+        ("quorum.auth.enableSasl=x", Refused),
+        (
+            "sessionRequireClientSASLAuth=true\nauthProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
+            NotHere,
+        ),
+        (
+            "enforce.auth.enabled=true\nenforce.auth.schemes=sasl\nauthProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
+            NotHere,
+        ),
+        ("authProvider.1=foo", Serves),
+        // What becomes a system property.
+        ("enforce.auth.enabled=true", Refused),
+        ("enforce.auth.enabled=yes", Serves),
+        (
+            "enforce.auth.enabled=true\nenforce.auth.schemes=sasl",
+            Refused,
+        ),
+        (
+            "enforce.auth.enabled=true\nenforce.auth.schemes=digest",
+            Serves,
+        ),
+        ("enforce.auth.enabled=true\nenforce.auth.schemes=ip", Serves),
+        (
+            "enforce.auth.enabled=true\nenforce.auth.schemes=world",
+            Refused,
+        ),
+        (
+            "enforce.auth.enabled=true\nenforce.auth.schemes=digest,nope",
+            Refused,
+        ),
+        ("enforce.auth.enabled=true\nenforce.auth.schemes=", Refused),
+        ("skipACL=true", Serves),
+        ("maxCnxns=abc", Serves),
+        ("maxCnxns=-3", Serves),
+        ("snapCount=abc", Serves),
+        ("extendedTypesEnabled=yes", Serves),
+        ("connection_throttle_drop_increase=abc", Refused),
+        ("pathStats.sampleRate=abc", Refused),
+        ("watchManagerName=foo", Refused),
+        ("watchManagerName=WatchManagerOptimized", Refused),
+        (
+            "watchManagerName=org.apache.zookeeper.server.watch.WatchManagerOptimized",
+            Serves,
+        ),
+        ("serverCnxnFactory=foo", Refused),
+        (
+            "serverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
+            Serves,
+        ),
+        ("DigestAuthenticationProvider.digestAlg=nope", Refused),
+        ("DigestAuthenticationProvider.digestAlg=", Refused),
+        ("DigestAuthenticationProvider.digestAlg=SHA-512", Serves),
+        ("DigestAuthenticationProvider.digestAlg=sha-256", Serves),
+        ("DigestAuthenticationProvider.digestAlg=SHA", Serves),
+        ("DigestAuthenticationProvider.digestAlg=MD5", NotHere),
+        ("DigestAuthenticationProvider.digestAlg=SHA3-256", NotHere),
+        ("DigestAuthenticationProvider.superDigest=nonsense", Serves),
+        ("nio.numSelectorThreads=0", Refused),
+        ("nio.numSelectorThreads=abc", Serves),
+        ("nio.sessionlessCnxnTimeout=0", Refused),
+        ("nio.sessionlessCnxnTimeout=-1", Serves),
+        ("intBufferStartingSizeBytes=1", Refused),
+        ("snapshot.compression.method=zip", Serves),
+        ("4lw.commands.whitelist=foo", Serves),
+        ("admin.serverPort=abc", Serves),
+        ("jute.maxbuffer=abc", Serves),
+        ("znode.container.checkIntervalMs=0", Serves),
+    ] {
+        let outcome = of_file(&format!("{BASE}{line}\n"), &[], &Overrides::default());
+        assert_eq!(verdict(&outcome), expected, "{line}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_zoo_cfg_that_lacks_something_is_judged_as_a_real_server_does() {
+    for (text, expected) in [
+        ("clientPort=2181", Refused),
+        ("dataDir=DIR\nclientPort=70000", Refused),
+        ("dataDir=DIR\nclientPort=65536", Refused),
+        ("dataDir=DIR\nclientPort=-1", Refused),
+        ("dataDir=DIR\nclientPort=x", Refused),
+        ("dataDir=DIR\nclientPort=", Refused),
+        ("dataDir=DIR\nclientPortAddress=127.0.0.1", Refused),
+        ("dataDir=DIR\nsecureClientPortAddress=127.0.0.1", NotHere),
+        ("dataDir=DIR\nserver.1=localhost:2888:3888;2181", Serves),
+        ("dataDir=DIR\ndynamicConfigFile=DIR/dynamic", Serves),
+        // It starts, but listens nowhere.
+        ("dataDir=DIR", NotHere),
+    ] {
+        let outcome = of_file(text, &[], &Overrides::default());
+        assert_eq!(verdict(&outcome), expected, "{text}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_system_property_is_judged_as_a_real_server_does() {
+    for (name, value, expected) in [
+        ("jute.maxbuffer", "abc", Serves),
+        ("jute.maxbuffer", "-1", Serves),
+        ("znode.container.checkIntervalMs", "0", Refused),
+        ("znode.container.checkIntervalMs", "-5", Refused),
+        ("znode.container.checkIntervalMs", "abc", Serves),
+        ("znode.container.maxPerMinute", "-1", Serves),
+        ("znode.container.maxNeverUsedIntervalMs", "-1", Serves),
+        ("zookeeper.enforce.auth.enabled", "true", Refused),
+        ("zookeeper.tickTime", "x", Serves),
+        ("zookeeper.ssl.keyStore.location", "/x", NotHere),
+        ("java.awt.headless", "true", Serves),
+    ] {
+        let outcome = of_file(BASE, &[(name, value)], &Overrides::default());
+        assert_eq!(verdict(&outcome), expected, "{name}={value}: {outcome:?}");
+    }
+}
+
+#[test]
+fn without_configuration_the_defaults_are_those_of_a_server_for_tests() {
+    let settings = settle(
+        &Door::Variables,
+        &Variables::default(),
+        &Overrides::default(),
+    )
+    .expect("nothing was asked for");
+    let mut expected = Config::default();
+    expected.address = ([127, 0, 0, 1], 2181).into();
+    assert_eq!(settings.config, expected);
+    assert!(settings.warnings.is_empty());
+}
+
+#[test]
+fn a_zoo_cfg_has_the_real_servers_defaults() {
+    let config = config("dataDir=DIR\nclientPort=2182");
+    assert_eq!(config.address, ([0, 0, 0, 0], 2182).into());
+    assert_eq!(config.tick_time, Duration::from_millis(3000));
+    assert_eq!(config.max_client_connections, 60);
+    assert_eq!(config.four_letter_words, FourLetterWords::Only(Vec::new()));
+    assert!(!config.extended_types);
+}
+
+#[test]
+fn arguments_have_the_defaults_of_zookeepers_main_class() {
+    let arguments = |line: &str| {
+        let words = line.split_whitespace().map(String::from).collect();
+        settle(
+            &Door::Arguments(words),
+            &Variables::default(),
+            &Overrides::default(),
+        )
+    };
+    let config = arguments("2182 /nowhere")
+        .expect("two arguments are enough")
+        .config;
+    assert_eq!(config.address, ([0, 0, 0, 0], 2182).into());
+    assert_eq!(config.tick_time, Duration::from_millis(3000));
+    assert_eq!(config.max_client_connections, 0);
+    let config = arguments("2182 /nowhere 500 7")
+        .expect("four arguments may be")
+        .config;
+    assert_eq!(config.tick_time, Duration::from_millis(500));
+    assert_eq!(config.max_client_connections, 7);
+    for line in [
+        "x /nowhere",
+        "2182 /nowhere x",
+        "2182 /nowhere 0",
+        "2182 /nowhere 500 x",
+    ] {
+        assert_eq!(verdict(&arguments(line)), Refused, "{line}");
+    }
+}
+
+#[test]
+fn the_images_variables_have_the_images_defaults() {
+    let settings = settle(
+        &Door::Variables,
+        &Variables::from([
+            ("ZOO_MY_ID", "1"),
+            ("ZOO_CFG_EXTRA", "skipACL=yes snapCount=7"),
+        ]),
+        &Overrides::default(),
+    )
+    .expect("it is in order");
+    let config = settings.config;
+    assert_eq!(config.address, ([0, 0, 0, 0], 2181).into());
+    assert_eq!(config.tick_time, Duration::from_millis(2000));
+    assert_eq!(config.max_client_connections, 60);
+    assert_eq!(config.four_letter_words, FourLetterWords::Only(Vec::new()));
+    assert!(config.skip_acl);
+    assert_eq!(
+        settings.warnings,
+        [
+            "dataDir=/data, dataLogDir=/datalog: not used, everything is kept in memory and gone when the server stops",
+            "without effect here: snapCount (everything is kept in memory)",
+        ]
+    );
+}
+
+#[test]
+fn the_images_ensemble_is_refused_and_its_own_line_says_the_port() {
+    let servers = "server.1=a:2888:3888;2181 server.2=b:2888:3888;2182";
+    let variables = Variables::from([("ZOO_SERVERS", servers), ("ZOO_MY_ID", "2")]);
+    let refusal =
+        settle(&Door::Variables, &variables, &Overrides::default()).expect_err("two members vote");
+    assert_eq!(
+        refusal.to_string(),
+        "cannot be given here: 2 voting members (there is one server, no ensemble); \
+         --ignore-unsupported serves all the same"
+    );
+    let overrides = Overrides {
+        ignore_unsupported: true,
+        ..Overrides::default()
+    };
+    let settings =
+        settle(&Door::Variables, &variables, &overrides).expect("it serves all the same");
+    assert_eq!(settings.config.address, ([0, 0, 0, 0], 2182).into());
+}
+
+#[test]
+fn what_is_honoured_reaches_the_config() {
+    let config = config(
+        "dataDir=DIR\ndataLogDir=/logs\nclientPort=2181\nclientPortAddress=127.0.0.1\nclientPortListenBacklog=9\n\
+         tickTime=100\nminSessionTimeout=10\nmaxSessionTimeout=20\nmaxClientCnxns=3\nmaxCnxns=5\n\
+         nio.sessionlessCnxnTimeout=77\n4lw.commands.whitelist=ruok, mntr\nextendedTypesEnabled=true\nenforceQuota=true\nskipACL=yes\nreconfigEnabled=true\n\
+         DigestAuthenticationProvider.superDigest=super:x\nDigestAuthenticationProvider.enabled=false\n\
+         DigestAuthenticationProvider.digestAlg=SHA-256\nenforce.auth.enabled=true\nenforce.auth.schemes=ip\n",
+    );
+    assert_eq!(config.address, ([127, 0, 0, 1], 2181).into());
+    assert_eq!(config.listen_backlog, 9);
+    assert_eq!(config.tick_time, Duration::from_millis(100));
+    assert_eq!(config.min_session_timeout, Some(Duration::from_millis(10)));
+    assert_eq!(config.max_session_timeout, Some(Duration::from_millis(20)));
+    assert_eq!(
+        (config.max_client_connections, config.max_connections),
+        (3, 5)
+    );
+    assert_eq!(config.sessionless_timeout, Duration::from_millis(77));
+    let words = vec![String::from("ruok"), String::from("mntr")];
+    assert_eq!(config.four_letter_words, FourLetterWords::Only(words));
+    assert!(config.extended_types && config.enforce_quota);
+    assert!(config.skip_acl && config.reconfig_enabled && !config.digest_auth);
+    assert_eq!(config.super_digest.as_deref(), Some("super:x"));
+    assert_eq!(config.digest_algorithm, DigestAlgorithm::Sha256);
+    assert_eq!(config.required_auth_schemes, ["ip"]);
+    assert_eq!(config.data_log_dir.as_deref(), Some("/logs"));
+}
+
+#[test]
+fn system_properties_with_names_of_their_own_reach_the_config() {
+    let flags = [
+        ("jute.maxbuffer", "0x100000"),
+        ("znode.container.checkIntervalMs", "50"),
+        ("znode.container.maxPerMinute", "7"),
+        ("znode.container.maxNeverUsedIntervalMs", "9"),
+        ("readonlymode.enabled", "true"),
+    ];
+    let config = of_file(BASE, &flags, &Overrides::default())
+        .expect("it is in order")
+        .config;
+    assert_eq!(config.max_frame, 0x10_0000);
+    assert_eq!(config.container_check_interval, Duration::from_millis(50));
+    assert_eq!(config.container_max_per_minute, 7);
+    assert_eq!(config.container_max_never_used, Duration::from_millis(9));
+    assert_eq!(
+        config.four_letter_words,
+        FourLetterWords::Only(vec![String::from("isro")])
+    );
+}
+
+#[test]
+fn zoo_cfg_wins_over_a_system_property_and_a_flag_over_both() {
+    let flags = [
+        ("zookeeper.4lw.commands.whitelist", "ruok"),
+        ("zookeeper.skipACL", "yes"),
+    ];
+    let text = format!("{BASE}4lw.commands.whitelist=*\ntickTime=1\ntickTime=9\n");
+    let config = of_file(&text, &flags, &Overrides::default())
+        .expect("it is in order")
+        .config;
+    assert_eq!(config.four_letter_words, FourLetterWords::All);
+    assert!(config.skip_acl);
+    assert_eq!(
+        config.tick_time,
+        Duration::from_millis(9),
+        "the last of two lines counts"
+    );
+
+    let overrides = Overrides {
+        listen: Some(([127, 0, 0, 1], 0).into()),
+        tick_time_ms: Some(5),
+        max_client_connections: Some(1),
+        four_letter_words: Some(String::from("srvr")),
+        jute_max_buffer: Some(2),
+        super_user: Some(String::from("super:test")),
+        ..Overrides::default()
+    };
+    let settings = of_file(&text, &flags, &overrides).expect("it is in order");
+    assert_eq!(settings.super_user.as_deref(), Some("super:test"));
+    let config = settings.config;
+    assert_eq!(config.address, ([127, 0, 0, 1], 0).into());
+    assert_eq!(config.tick_time, Duration::from_millis(5));
+    assert_eq!((config.max_client_connections, config.max_frame), (1, 2));
+}
+
+#[test]
+fn a_refused_value_is_told_with_its_file_line_key_and_reason() {
+    for (text, expected) in [
+        (
+            "dataDir=DIR\n\ntickTime=soon\n",
+            "/zoo.cfg:3: tickTime=soon: must be a whole number of 32 bits",
+        ),
+        (
+            "dataDir=DIR\nclientPort=1\ntickTime=0\n",
+            "/zoo.cfg:3: tickTime=0: tickTime 0 is less than 1",
+        ),
+        (
+            "dataDir=DIR\nclientPort=1\nmaxSessionTimeout=5\n",
+            "/zoo.cfg:3: maxSessionTimeout=5: minSessionTimeout 6000 is larger than maxSessionTimeout 5",
+        ),
+        ("clientPort=1\n", "/zoo.cfg: dataDir is not set"),
+        (
+            "dataDir=DIR\nclientPort=1\nfoo\\u1\n",
+            "/zoo.cfg: line 3: a \\u is not followed by four hexadecimal digits",
+        ),
+    ] {
+        let refusal = of_file(text, &[], &Overrides::default())
+            .expect_err(text)
+            .to_string();
+        assert!(refusal.ends_with(expected), "{refusal}");
+    }
+}
+
+#[test]
+fn what_has_no_effect_is_named_once_and_what_is_unknown_with_a_hint() {
+    let flags = [
+        ("zookeeper.foo", "1"),
+        ("zookeeper.peerType", "5"),
+        ("java.net.x", "1"),
+    ];
+    let text = format!(
+        "{BASE}initLimit=5\nsyncLimit=2\nadmin.serverPort=8080\nbar=1\njute.maxbuffer=5\nzookeeper.skipACL=yes\n"
+    );
+    let settings = of_file(&text, &flags, &Overrides::default()).expect("it is in order");
+    let [_data_dir, idle, unknown] = settings.warnings.as_slice() else {
+        panic!("three warnings were expected, got {:?}", settings.warnings);
+    };
+    assert_eq!(
+        idle,
+        "without effect here: admin.serverPort (the AdminServer is not served); initLimit, syncLimit (one server, no ensemble)"
+    );
+    assert_eq!(
+        unknown,
+        "not known, so without effect: zookeeper.foo, zookeeper.peerType (only in a zoo.cfg), bar, \
+         jute.maxbuffer (only as a system property), zookeeper.skipACL (in a zoo.cfg without the `zookeeper.`)"
+    );
+}
+
+#[test]
+fn what_cannot_be_given_is_served_all_the_same_if_asked() {
+    let overrides = Overrides {
+        ignore_unsupported: true,
+        ..Overrides::default()
+    };
+    let text = "dataDir=DIR\nsslQuorum=true\n";
+    let settings = of_file(text, &[], &overrides).expect("it was asked to");
+    assert_eq!(settings.config.address.port(), 2181);
+    let last = settings.warnings.last().expect("it is told");
+    assert!(last.starts_with("served all the same: "), "{last}");
+}
+
+#[test]
+fn numbers_of_system_properties_are_those_of_java() {
+    let check = |text, expected| assert_eq!(decode(text), expected, "{text}");
+    check("12", Some(12));
+    check("-0x10", Some(-16));
+    check("#ff", Some(255));
+    check("010", Some(8));
+    check("0", Some(0));
+    check("1k", None);
+    check("", None);
+    check("--1", None);
+}

@@ -1,0 +1,67 @@
+//! Files of configuration: `zoo.cfg` and the dynamic file that it may name.
+
+use std::path::Path;
+use std::rc::Rc;
+
+use crate::environment::{Given, Origin};
+use crate::properties;
+use crate::settings::Refusal;
+
+/// Reads a file into what it gives, in the order of its lines, trimmed as `QuorumPeerConfig` does.
+pub(crate) fn read(path: &Path) -> Result<Vec<Given>, Refusal> {
+    let bytes = std::fs::read(path).map_err(|error| Refusal::File {
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+    })?;
+    let file: Rc<str> = path.display().to_string().into();
+    let properties = properties::parse(&bytes).map_err(|malformed| Refusal::File {
+        path: path.to_path_buf(),
+        reason: format!("line {}: {malformed}", malformed.line),
+    })?;
+    Ok(properties
+        .into_iter()
+        .map(|property| Given {
+            name: String::from(trim(&property.name)),
+            value: String::from(trim(&property.value)),
+            origin: Origin::Line {
+                file: Rc::clone(&file),
+                line: property.line,
+            },
+        })
+        .collect())
+}
+
+/// `String.trim`: away with everything up to the blank.
+pub(crate) fn trim(text: &str) -> &str {
+    text.trim_matches(|c| c <= ' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_values_are_trimmed_and_know_their_line() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let path = folder.path().join("zoo.cfg");
+        std::fs::write(&path, "# ours\ntickTime = 500 \t\n").expect("it can be written");
+        let given = read(&path).expect("it is well formed");
+        let [line] = given.as_slice() else {
+            panic!("one line was written")
+        };
+        assert_eq!(
+            (line.name.as_str(), line.value.as_str()),
+            ("tickTime", "500")
+        );
+        assert_eq!(line.origin.to_string(), format!("{}:2", path.display()));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named() {
+        let refusal = read(Path::new("/nowhere/zoo.cfg")).expect_err("there is no such file");
+        assert!(
+            refusal.to_string().starts_with("/nowhere/zoo.cfg: "),
+            "{refusal}"
+        );
+    }
+}

@@ -1,0 +1,132 @@
+//! One run of the binary. Waiting has a deadline, here and nowhere else.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The binary with these arguments and nothing in its environment but these variables.
+pub(crate) fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_minikeeper"));
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Runs to the end; for what does not serve.
+pub(crate) fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let child = command(arguments, variables)
+        .spawn()
+        .expect("the binary is built");
+    let id = child.id();
+    within_deadline(id, move || {
+        child.wait_with_output().expect("its output can be read")
+    })
+}
+
+/// A server that was started and serves.
+pub(crate) struct Serving {
+    child: Option<Child>,
+    /// The lines it greeted with.
+    pub(crate) greeting: [String; 2],
+}
+
+impl Serving {
+    pub(crate) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut child = command(arguments, variables)
+            .spawn()
+            .expect("the binary is built");
+        let stdout = child.stdout.take().expect("it is piped");
+        let greeting = within_deadline(child.id(), move || {
+            let mut lines = BufReader::new(stdout).lines();
+            [(); 2].map(|()| {
+                lines
+                    .next()
+                    .expect("two lines come")
+                    .expect("they are text")
+            })
+        });
+        Self {
+            child: Some(child),
+            greeting,
+        }
+    }
+
+    /// Where it says that it can be reached.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let [first, _] = &self.greeting;
+        let address = first.rsplit(' ').next().unwrap_or_default();
+        address
+            .parse()
+            .unwrap_or_else(|_| panic!("no address ends {first:?}"))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs until it is ended").id()
+    }
+
+    /// Sends a signal, and waits for the end; with it comes what stood in stderr.
+    pub(crate) fn end(mut self, signal: &str) -> (ExitStatus, String) {
+        let child = self.child.take().expect("it is ended once");
+        let id = child.id();
+        kill(id, signal);
+        let output = within_deadline(id, move || {
+            child.wait_with_output().expect("its output can be read")
+        });
+        (
+            output.status,
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill().and_then(|()| child.wait());
+        }
+    }
+}
+
+/// Sends a four-letter word and reads the answer.
+pub(crate) fn ask(address: SocketAddr, word: &str) -> String {
+    let mut socket = TcpStream::connect_timeout(&address, DEADLINE).expect("it listens");
+    socket
+        .set_read_timeout(Some(DEADLINE))
+        .expect("a deadline can be set");
+    socket.write_all(word.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    socket
+        .read_to_string(&mut answer)
+        .expect("it answers in time");
+    answer
+}
+
+fn kill(id: u32, signal: &str) {
+    let status = Command::new("sh")
+        .args(["-c", &format!("kill -{signal} {id}")])
+        .status()
+        .expect("there is a shell");
+    assert!(status.success(), "kill -{signal} {id}: {status}");
+}
+
+/// What `work` gives, or a panic and the end of process `id` when it takes too long.
+fn within_deadline<T: Send + 'static>(id: u32, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        // Nobody waits any longer once the deadline has passed.
+        let _ = sender.send(work());
+    });
+    receiver.recv_timeout(DEADLINE).unwrap_or_else(|error| {
+        kill(id, "KILL");
+        panic!("process {id}: {error}")
+    })
+}

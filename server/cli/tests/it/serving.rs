@@ -1,0 +1,90 @@
+//! Starting, greeting and ending.
+
+use std::fs;
+
+use crate::binary::{Serving, ask};
+
+#[test]
+fn port_zero_takes_a_free_port_and_prints_it() {
+    let server = Serving::start(&["--listen", "127.0.0.1:0"], &[]);
+    let address = server.address();
+    assert!(address.ip().is_loopback());
+    assert_ne!(address.port(), 0);
+    assert!(ask(address, "srvr").contains("Mode: standalone"));
+}
+
+#[test]
+fn it_says_in_two_lines_how_to_connect_and_how_to_stop() {
+    let server = Serving::start(&["serve", "--listen", "127.0.0.1:0"], &[]);
+    let [connect, stop] = &server.greeting;
+    let address = server.address();
+    assert_eq!(
+        *connect,
+        format!(
+            "minikeeper serves ZooKeeper clients on {address}, in memory; connect with: zkCli.sh -server {address}"
+        )
+    );
+    assert_eq!(
+        *stop,
+        format!(
+            "Stop with Ctrl-C or `kill {}`; nothing is kept.",
+            server.id()
+        )
+    );
+}
+
+#[test]
+fn sigterm_and_sigint_end_it_cleanly() {
+    for signal in ["TERM", "INT"] {
+        let server = Serving::start(&["--listen", "127.0.0.1:0"], &[]);
+        let (status, log) = server.end(signal);
+        assert_eq!(status.code(), Some(0), "SIG{signal}: {log}");
+        assert!(log.contains(&format!("SIG{signal}: stopping")), "{log}");
+    }
+}
+
+#[test]
+fn a_zoo_cfg_is_served_and_its_folder_named_as_unused() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("zoo.cfg");
+    fs::write(
+        &path,
+        "dataDir=/var/lib/zookeeper\nclientPort=0\ninitLimit=5\n",
+    )
+    .expect("it can be written");
+    let path = path.to_str().expect("the path is Unicode");
+    for arguments in [vec![path], vec!["--config", path], vec!["serve", path]] {
+        let server = Serving::start(&arguments, &[]);
+        assert!(
+            server.greeting[0].contains(" on 0.0.0.0:"),
+            "{:?}",
+            server.greeting
+        );
+        let (status, log) = server.end("TERM");
+        assert_eq!(status.code(), Some(0));
+        assert!(
+            log.contains("dataDir=/var/lib/zookeeper: not used"),
+            "{log}"
+        );
+        assert!(
+            log.contains("without effect here: initLimit (one server, no ensemble)"),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn a_port_and_a_folder_are_served_as_zookeepers_main_class_does() {
+    let server = Serving::start(&["0", "/nowhere"], &[]);
+    assert!(
+        server.greeting[0].contains(" on 0.0.0.0:"),
+        "{:?}",
+        server.greeting
+    );
+}
+
+#[test]
+fn log_off_says_nothing() {
+    let server = Serving::start(&["--log", "off", "0", "/nowhere"], &[]);
+    assert_eq!(server.end("TERM").1, "");
+}

@@ -1,0 +1,135 @@
+//! What is said before a server starts.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::config::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
+use super::{Server, StartError};
+
+/// Says how a server is to be, then starts it. See [`Config`] for what each setting means and its default.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let server = minikeeper::Server::builder()
+///     .tick_time(Duration::from_millis(500))
+///     .manual_clock()
+///     .start()?;
+/// server.advance(Duration::from_secs(60));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ServerBuilder {
+    config: Config,
+}
+
+impl From<Config> for ServerBuilder {
+    fn from(config: Config) -> Self {
+        Self { config }
+    }
+}
+
+macro_rules! setters {
+    ($($(#[$doc:meta])* $name:ident: $type:ty;)*) => {
+        $(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, $name: $type) -> Self {
+                self.config.$name = $name;
+                self
+            }
+        )*
+    };
+}
+
+impl ServerBuilder {
+    /// Starts the server.
+    ///
+    /// # Errors
+    ///
+    /// When the port is taken, a setting cannot be, or this process or machine has no sockets or threads left.
+    pub fn start(self) -> Result<Server, StartError> {
+        Server::launch(self.config)
+    }
+
+    /// Takes this port of 127.0.0.1.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.config.address.set_port(port);
+        self
+    }
+
+    /// Lets time stand still until [`Server::advance`] moves it.
+    #[must_use]
+    pub fn manual_clock(mut self) -> Self {
+        self.config.clock = ClockKind::Manual;
+        self
+    }
+
+    /// The shortest and the longest session timeout that a client can get.
+    #[must_use]
+    pub fn session_timeouts(mut self, shortest: Duration, longest: Duration) -> Self {
+        self.config.min_session_timeout = Some(shortest);
+        self.config.max_session_timeout = Some(longest);
+        self
+    }
+
+    /// Whoever authenticates with `digest` and this user and password passes every check.
+    #[must_use]
+    pub fn super_user(mut self, user_and_password: &str) -> Self {
+        self.config.super_digest = Some(crate::keeper::digest_of(
+            self.config.digest_algorithm,
+            user_and_password,
+        ));
+        self
+    }
+
+    setters! {
+        /// Where clients connect; port 0 takes a free one.
+        address: SocketAddr;
+        /// The length of the queue of connections not yet accepted.
+        listen_backlog: i32;
+        /// The length of a tick.
+        tick_time: Duration;
+        /// The shortest session timeout a client can get; `None` is two ticks.
+        min_session_timeout: Option<Duration>;
+        /// The longest session timeout a client can get; `None` is twenty ticks.
+        max_session_timeout: Option<Duration>;
+        /// Connections allowed from one address; 0 is no limit.
+        max_client_connections: usize;
+        /// Connections allowed altogether; 0 is no limit.
+        max_connections: usize;
+        /// How long a connection may stay without a session.
+        sessionless_timeout: Duration;
+        /// The longest frame that is read, in bytes.
+        max_frame: usize;
+        /// The server's number, the top byte of its session ids.
+        server_id: u8;
+        /// Which four-letter words are answered.
+        four_letter_words: FourLetterWords;
+        /// Whether TTL znodes can be created.
+        extended_types: bool;
+        /// Whether hard quotas are enforced.
+        enforce_quota: bool;
+        /// Whether permissions are not checked.
+        skip_acl: bool;
+        /// The digest of the super user, `user:base64`.
+        super_digest: Option<String>;
+        /// Whether the `digest` scheme exists.
+        digest_auth: bool;
+        /// How passwords are hashed.
+        digest_algorithm: DigestAlgorithm;
+        /// The schemes of which a client must have authenticated with one.
+        required_auth_schemes: Vec<String>;
+        /// Whether `reconfig` gets past its first check.
+        reconfig_enabled: bool;
+        /// How often containers and TTL znodes are looked at.
+        container_check_interval: Duration;
+        /// Containers and TTL znodes removed in a minute at most.
+        container_max_per_minute: u32;
+        /// After which time a container that never had a child goes; zero is never.
+        container_max_never_used: Duration;
+        /// The clock.
+        clock: ClockKind;
+    }
+}

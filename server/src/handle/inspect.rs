@@ -1,0 +1,254 @@
+//! Pictures of the state: znodes, sessions, watches. They are values and do not change with the server.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::Server;
+use crate::keeper::{ConnectionId, Keeper, Modes, OwnerKind, Tree, Znode};
+use crate::protocol::{Acl, SessionId, Stat};
+
+/// Everything about a znode at one moment.
+///
+/// ```
+/// let server = minikeeper::Server::start()?;
+/// server.create("/locks", b"")?;
+/// let znode = server.znode("/locks").expect("it was just created");
+/// assert_eq!((znode.owner(), znode.children), (None, vec![]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ZnodeView {
+    /// Its path.
+    pub path: String,
+    /// What it holds; `None` is ZooKeeper's null, which is not the same as empty.
+    pub data: Option<Vec<u8>>,
+    /// Its stat, as a client sees it.
+    pub stat: Stat,
+    /// Its ACL.
+    pub acl: Vec<Acl>,
+    /// The names of its children, sorted.
+    pub children: Vec<String>,
+    /// Whether it goes when its last child has gone.
+    pub container: bool,
+    /// How long it lives without children and changes, if it has a time to live.
+    pub ttl: Option<Duration>,
+}
+
+/// A session at one moment.
+///
+/// ```
+/// let server = minikeeper::Server::start()?;
+/// assert!(server.sessions().iter().all(|session| session.connected));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionView {
+    /// Its number.
+    pub id: SessionId,
+    /// The timeout that its client was granted.
+    pub timeout: Duration,
+    /// Whether a connection is up.
+    pub connected: bool,
+    /// Whether it was muted.
+    pub muted: bool,
+    /// The paths of its ephemeral znodes, sorted.
+    pub ephemerals: Vec<String>,
+}
+
+/// A watch at one moment.
+///
+/// ```
+/// let server = minikeeper::Server::start()?;
+/// assert!(server.watches().is_empty());
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WatchView {
+    /// What is watched.
+    pub path: String,
+    /// For whom.
+    pub session: SessionId,
+    /// For what.
+    pub kind: WatchKind,
+}
+
+/// What a watch waits for, and how often.
+///
+/// ```
+/// assert_ne!(minikeeper::WatchKind::Data, minikeeper::WatchKind::Persistent);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum WatchKind {
+    /// The znode comes, goes or changes its data; once. Set by `exists` and `getData`.
+    Data,
+    /// A child comes or goes, or the znode goes; once. Set by `getChildren`.
+    Children,
+    /// The znode and its list of children, until it is removed.
+    Persistent,
+    /// The znode and everything below it, until it is removed.
+    PersistentRecursive,
+}
+
+impl ZnodeView {
+    pub(super) fn of(tree: &Tree, znode: &Znode) -> Self {
+        let mut children: Vec<String> = tree.children(znode).map(str::to_owned).collect();
+        children.sort_unstable();
+        Self {
+            path: znode.path().to_owned(),
+            data: znode.data().map(<[u8]>::to_vec),
+            stat: znode.stat(),
+            acl: tree.acl(znode.acl()).to_vec(),
+            children,
+            container: znode.owner() == OwnerKind::Container,
+            ttl: match znode.owner() {
+                OwnerKind::Ttl { ms } => {
+                    Some(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
+                }
+                OwnerKind::Nobody | OwnerKind::Session(_) | OwnerKind::Container => None,
+            },
+        }
+    }
+
+    /// The session that it goes with, if it is ephemeral.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert_eq!(server.znode("/").and_then(|znode| znode.owner()), None);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn owner(&self) -> Option<SessionId> {
+        Some(self.stat.ephemeral_owner).filter(|owner| *owner != SessionId::NONE)
+    }
+}
+
+impl Server {
+    /// The sessions that are alive, by number.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert!(server.sessions().is_empty());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionView> {
+        self.shared.engine.look(|keeper| {
+            let sessions = keeper.sessions().sorted().into_iter();
+            sessions
+                .map(|(id, session)| SessionView {
+                    id,
+                    timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
+                    connected: session.connection.is_some(),
+                    muted: session.muted,
+                    ephemerals: keeper.tree().ephemerals(id).map(str::to_owned).collect(),
+                })
+                .collect()
+        })
+    }
+
+    /// Who watches what, by path, then by kind, then by the age of the connection.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert!(server.watches().iter().all(|watch| watch.path != "/leader"));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn watches(&self) -> Vec<WatchView> {
+        self.shared.engine.look(|keeper| {
+            let session = |id: ConnectionId| {
+                keeper
+                    .connection(id)
+                    .and_then(|connection| connection.session())
+                    .unwrap_or(SessionId::NONE)
+            };
+            let mut views = Vec::new();
+            let tables = [
+                (WatchKind::Data, keeper.watches().data()),
+                (WatchKind::Children, keeper.watches().child()),
+            ];
+            for (one_shot, table) in tables {
+                for (path, connection, modes) in table.sorted() {
+                    let mut push = |kind| {
+                        views.push(WatchView {
+                            path: path.to_owned(),
+                            session: session(connection),
+                            kind,
+                        });
+                    };
+                    if modes.contains(Modes::STANDARD) {
+                        push(one_shot);
+                    }
+                    // A persistent watch stands in both tables and is one watch.
+                    if modes.contains(Modes::PERSISTENT) && one_shot == WatchKind::Data {
+                        push(WatchKind::Persistent);
+                    }
+                    if modes.contains(Modes::PERSISTENT_RECURSIVE) {
+                        push(WatchKind::PersistentRecursive);
+                    }
+                }
+            }
+            views.sort_by(|one, other| (&one.path, one.kind).cmp(&(&other.path, other.kind)));
+            views
+        })
+    }
+
+    /// The tree as text, for people and for assertions: a line a znode, sorted by path, ZooKeeper's own left out. The
+    /// sessions that own ephemerals are numbered in the order in which they came; there are no times and no zxids, so
+    /// two runs of a test give the same text.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// server.create("/config/db", b"")?;
+    /// assert_eq!(server.dump(), "/config = \"v1\" (version 0)\n/config/db = \"\" (version 0)\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn dump(&self) -> String {
+        self.shared.engine.look(dump)
+    }
+}
+
+fn dump(keeper: &Keeper) -> String {
+    let tree = keeper.tree();
+    let mut owners: Vec<SessionId> = tree.all_ephemerals().map(|(session, _)| session).collect();
+    owners.sort_unstable();
+    let mut znodes: Vec<&Znode> = tree
+        .get("/")
+        .map(|root| tree.below(root).collect())
+        .unwrap_or_default();
+    znodes.retain(|znode| znode.path() != "/zookeeper" && !znode.path().starts_with("/zookeeper/"));
+    znodes.sort_unstable_by_key(|znode| znode.path());
+    let mut text = String::new();
+    for znode in znodes {
+        let data = match znode.data() {
+            Some(data) => format!("\"{}\"", data.escape_ascii()),
+            None => "null".to_owned(),
+        };
+        let kind = match znode.owner() {
+            OwnerKind::Nobody => String::new(),
+            OwnerKind::Session(session) => {
+                let number = owners
+                    .iter()
+                    .position(|owner| *owner == session)
+                    .unwrap_or_default()
+                    + 1;
+                format!(", ephemeral of session {number}")
+            }
+            OwnerKind::Container => ", container".to_owned(),
+            OwnerKind::Ttl { ms } => format!(", ttl {ms} ms"),
+        };
+        let _ = writeln!(
+            text,
+            "{} = {data} (version {}{kind})",
+            znode.path(),
+            znode.version()
+        );
+    }
+    text
+}

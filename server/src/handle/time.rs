@@ -1,0 +1,96 @@
+//! Time, and who is heard in it.
+
+use std::time::Duration;
+
+use super::Server;
+use crate::keeper::Input;
+use crate::protocol::{SessionId, Timestamp};
+
+impl Server {
+    /// Moves the clock forward, stopping at everything that falls due on the way: sessions that expire, containers and
+    /// TTL znodes that go. When this returns it has happened, and the events of watches are on their way.
+    ///
+    /// No client can ping inside one call, so a session whose connection is up counts as heard from. To let one
+    /// expire, [`mute`](Self::mute) it first. While the server is stopped, time passes and nothing falls due.
+    ///
+    /// # Panics
+    ///
+    /// If the server has the machine's clock; see [`ServerBuilder::manual_clock`](crate::ServerBuilder::manual_clock).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let server = minikeeper::Server::builder().manual_clock().start()?;
+    /// let before = server.now();
+    /// server.advance(Duration::from_secs(3600));
+    /// assert_eq!(server.now().since(before), Duration::from_secs(3600));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn advance(&self, by: Duration) {
+        let engine = &self.shared.engine;
+        assert!(
+            engine.clock().is_manual(),
+            "only a manual clock can be advanced: Server::builder().manual_clock()"
+        );
+        engine.advance(engine.clock().now() + by, self.is_running());
+    }
+
+    /// What the server's clock says.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::builder().manual_clock().start()?;
+    /// assert_eq!(server.now(), server.now());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shared.engine.clock().now()
+    }
+
+    /// From now on the session counts as silent, as if its pings and requests were lost on the way; it expires when
+    /// its timeout is over. Its requests are answered until then. A session that is not there is left alone.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// for session in server.sessions() {
+    ///     server.mute(session.id);
+    /// }
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn mute(&self, session: SessionId) {
+        self.shared.engine.feed(Input::Mute {
+            session,
+            muted: true,
+        });
+    }
+
+    /// The session is heard again.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// for session in server.sessions() {
+    ///     server.unmute(session.id);
+    /// }
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn unmute(&self, session: SessionId) {
+        self.shared.engine.feed(Input::Mute {
+            session,
+            muted: false,
+        });
+    }
+
+    /// Expires one session now, as the server does when it was not heard from. Says whether it was there.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert!(!server.expire(minikeeper::SessionId(1)));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn expire(&self, session: SessionId) -> bool {
+        let engine = &self.shared.engine;
+        let there = engine.look(|keeper| keeper.sessions().get(session).is_some());
+        engine.feed(Input::ExpireSession(session));
+        there
+    }
+}

@@ -1,0 +1,161 @@
+//! Reading and writing the tree without a client.
+//!
+//! What is written here goes the way of every write: it takes a zxid, and fires watches. It is not held up by ACLs.
+
+use std::borrow::Cow;
+
+use super::Server;
+use super::inspect::ZnodeView;
+use crate::protocol::{
+    AclEntry, CreateOperation, CreateRequest, DeleteRequest, ErrorCode, Request, Response,
+    SetDataRequest, Stat,
+};
+
+const ANY_VERSION: i32 = -1;
+
+impl Server {
+    /// The data of a znode; empty if it holds null, `None` if it is not there.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// assert_eq!(server.data("/config").as_deref(), Some(&b"v1"[..]));
+    /// assert_eq!(server.data("/none"), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn data(&self, path: &str) -> Option<Vec<u8>> {
+        let request = Request::GetData {
+            path: Some(path.into()),
+            watch: false,
+        };
+        self.shared.engine.ask(request, |answer| match answer {
+            Ok(Response::Data(data, _)) => Some(data.unwrap_or_default().to_vec()),
+            _ => None,
+        })
+    }
+
+    /// Everything about a znode.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// let znode = server.znode("/config").expect("it was just created");
+    /// assert_eq!(znode.stat.data_length, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn znode(&self, path: &str) -> Option<ZnodeView> {
+        self.shared.engine.look(|keeper| {
+            let tree = keeper.tree();
+            tree.get(path).map(|znode| ZnodeView::of(tree, znode))
+        })
+    }
+
+    /// The names of a znode's children, sorted.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert_eq!(server.children("/"), Some(vec!["zookeeper".to_owned()]));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn children(&self, path: &str) -> Option<Vec<String>> {
+        let request = Request::GetChildren {
+            path: Some(path.into()),
+            watch: false,
+        };
+        self.shared.engine.ask(request, |answer| match answer {
+            Ok(Response::Children(children)) => {
+                let mut names: Vec<String> =
+                    children.iter().map(|name| (*name).to_owned()).collect();
+                names.sort_unstable();
+                Some(names)
+            }
+            _ => None,
+        })
+    }
+
+    /// Creates a persistent znode that everybody may do everything with.
+    ///
+    /// # Errors
+    ///
+    /// As for a client: [`ErrorCode::NodeExists`], [`ErrorCode::NoNode`] without a parent,
+    /// [`ErrorCode::BadArguments`] for a bad path, [`ErrorCode::NoChildrenForEphemerals`].
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// let stat = server.create("/config", b"v1")?;
+    /// assert_eq!(stat.version, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create(&self, path: &str, data: &[u8]) -> Result<Stat, ErrorCode> {
+        let anyone = AclEntry {
+            permissions: 31,
+            scheme: Some(Cow::Borrowed("world")),
+            id: Some(Cow::Borrowed("anyone")),
+        };
+        self.write(Request::Create(CreateRequest {
+            operation: CreateOperation::Create2,
+            path: Some(path.into()),
+            data: Some(data),
+            acl: Some(vec![anyone]),
+            flags: 0,
+            ttl_ms: -1,
+        }))
+    }
+
+    /// Sets the data of a znode, whatever its version.
+    ///
+    /// # Errors
+    ///
+    /// As for a client: [`ErrorCode::NoNode`], [`ErrorCode::BadArguments`] for a bad path.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// assert_eq!(server.set("/config", b"v2")?.version, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set(&self, path: &str, data: &[u8]) -> Result<Stat, ErrorCode> {
+        self.write(Request::SetData(SetDataRequest {
+            path: Some(path.into()),
+            data: Some(data),
+            version: ANY_VERSION,
+        }))
+    }
+
+    /// Deletes a znode, whatever its version.
+    ///
+    /// # Errors
+    ///
+    /// As for a client: [`ErrorCode::NoNode`], [`ErrorCode::NotEmpty`], [`ErrorCode::BadArguments`] for a bad path or
+    /// one of ZooKeeper's own.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// server.delete("/config")?;
+    /// assert!(server.znode("/config").is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn delete(&self, path: &str) -> Result<(), ErrorCode> {
+        self.write(Request::Delete(DeleteRequest {
+            path: Some(path.into()),
+            version: ANY_VERSION,
+        }))
+        .map(|_| ())
+    }
+
+    fn write(&self, request: Request<'_>) -> Result<Stat, ErrorCode> {
+        self.shared.engine.ask(request, |answer| {
+            answer.map(|response| {
+                if let Response::Stat(stat) | Response::PathAndStat(_, stat) = response {
+                    *stat
+                } else {
+                    Stat::default()
+                }
+            })
+        })
+    }
+}

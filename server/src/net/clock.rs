@@ -1,0 +1,68 @@
+//! The only place where time is read.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::handle::ClockKind;
+use crate::protocol::Timestamp;
+
+/// The one clock of a server: sessions, containers, TTL znodes, `ctime` and `mtime` all go by it.
+#[derive(Debug)]
+pub(crate) enum Clock {
+    /// The time of day at the start, and what has passed since; so it never goes backwards.
+    System { started: Timestamp, since: Instant },
+    /// Stands still until it is moved.
+    Manual(AtomicI64),
+}
+
+impl Clock {
+    pub(crate) fn start(kind: ClockKind) -> Self {
+        let started = time_of_day();
+        match kind {
+            ClockKind::System => Self::System {
+                started,
+                since: ticker(),
+            },
+            ClockKind::Manual => Self::Manual(AtomicI64::new(started.0)),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        match self {
+            Self::System { started, since } => {
+                *started + ticker().saturating_duration_since(*since)
+            }
+            Self::Manual(now) => Timestamp(now.load(Ordering::Acquire)),
+        }
+    }
+
+    pub(crate) fn is_manual(&self) -> bool {
+        matches!(self, Self::Manual(_))
+    }
+
+    /// Moves a manual clock forward to `to`.
+    pub(crate) fn set(&self, to: Timestamp) {
+        if let Self::Manual(now) = self {
+            now.fetch_max(to.0, Ordering::AcqRel);
+        }
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place where time is read"
+)]
+fn time_of_day() -> Timestamp {
+    let since_1970 = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
+    Timestamp(0) + since_1970
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place where time is read"
+)]
+fn ticker() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,507 @@
+//! The one door: whatever happens enters here, in one order.
+//!
+//! Under one lock the clock is read, the rules take a step, and what follows is encoded into the outboxes of the
+//! connections it is for. The order of outputs is the order on the wire. Faults and holds will stand here: before a
+//! step, and where an output is taken.
+
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+use tokio::sync::Notify;
+
+use super::Clock;
+use super::outbox::{EVENT_LIMIT, HIGH_WATER, Outbox};
+use super::report::{self, TRACE_MASK, Totals};
+use crate::handle::FourLetterWords;
+use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
+use crate::protocol::{
+    ErrorCode, Message, Operation, Reply, Request, Response, Timestamp, Xid, Zxid,
+};
+use crate::wire::{self, FourLetterWord};
+
+/// A server without its sockets.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    state: Mutex<State>,
+    clock: Clock,
+    /// Rung when the next deadline came nearer.
+    alarm: Notify,
+    limits: Limits,
+}
+
+/// What a server was told that concerns bytes and sockets.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// The longest frame that is read.
+    pub(crate) max_frame: usize,
+    pub(crate) four_letter_words: FourLetterWords,
+    /// The rest is what `conf` shows.
+    pub(crate) port: u16,
+    pub(crate) listen_backlog: i32,
+    pub(crate) data_dir: String,
+    pub(crate) data_log_dir: String,
+    pub(crate) tick_time: Duration,
+    pub(crate) min_session_timeout: Duration,
+    pub(crate) max_session_timeout: Duration,
+    pub(crate) max_client_connections: usize,
+}
+
+/// Everything behind the lock.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) keeper: Keeper,
+    pub(super) outboxes: HashMap<ConnectionId, Outbox, FixedState>,
+    next_connection: u64,
+    pub(super) totals: Totals,
+    pub(super) trace_mask: i64,
+    pub(super) started: Timestamp,
+    /// What the timer waits for.
+    armed: Option<Timestamp>,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing was read of it yet.
+    Fresh,
+    /// It has asked for a session.
+    Connected,
+}
+
+/// Why a connection is to be closed without a word.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Malformed {
+    #[error(transparent)]
+    Frame(#[from] wire::FrameError),
+    #[error(transparent)]
+    Record(#[from] wire::DecodeError),
+}
+
+/// What feeding bytes came to.
+#[derive(Debug)]
+pub(super) struct Fed {
+    /// How many of the bytes were used.
+    pub(super) used: usize,
+    /// Whether the connection is to be closed when what waits has left.
+    pub(super) closing: Option<CloseReason>,
+}
+
+/// Takes the answer to a question of the test itself.
+type OnAnswer<'s, 'f> = &'s mut (dyn FnMut(Result<&Response<'_>, ErrorCode>) + 'f);
+
+/// Encodes what follows from an input into the outboxes.
+struct Sink<'s, 'f> {
+    outboxes: &'s mut HashMap<ConnectionId, Outbox, FixedState>,
+    totals: &'s mut Totals,
+    /// The connection whose bytes are being taken in: what is for itself goes straight to what it writes next.
+    own: Option<Own<'s>>,
+    answer: Option<OnAnswer<'s, 'f>>,
+    /// Whom to wake once the lock is free.
+    wakers: Vec<Waker>,
+}
+
+struct Own<'s> {
+    id: ConnectionId,
+    bytes: &'s mut BytesMut,
+    sent: u64,
+    last_zxid: Zxid,
+    /// Whether the last answer was a refusal.
+    refused: bool,
+    closing: Option<CloseReason>,
+}
+
+impl Engine {
+    pub(crate) fn new(keeper: Keeper, clock: Clock, limits: Limits) -> Self {
+        let state = State {
+            keeper,
+            outboxes: HashMap::with_hasher(FixedState::with_seed(0)),
+            next_connection: 1,
+            totals: Totals::default(),
+            trace_mask: TRACE_MASK,
+            started: clock.now(),
+            armed: None,
+        };
+        Self {
+            state: Mutex::new(state),
+            clock,
+            alarm: Notify::new(),
+            limits,
+        }
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Takes in one event of the world or wish of a test.
+    pub(crate) fn feed(&self, input: Input<'_>) {
+        self.turn(None, None, |now, keeper, sink| {
+            keeper.step(now, input, sink)
+        });
+    }
+
+    /// Asks as the test itself, which has every permission and no session, and gives the answer to `take`.
+    pub(crate) fn ask<T>(
+        &self,
+        request: Request<'_>,
+        take: impl FnOnce(Result<&Response<'_>, ErrorCode>) -> T,
+    ) -> T {
+        let mut take = Some(take);
+        let mut answer = None;
+        let mut on_answer = |result: Result<&Response<'_>, ErrorCode>| {
+            answer = take.take().map(|take| take(result))
+        };
+        let input = Input::Request {
+            connection: ConnectionId::HANDLE,
+            xid: Xid(0),
+            request,
+        };
+        self.turn(None, Some(&mut on_answer), |now, keeper, sink| {
+            keeper.step(now, input, sink)
+        });
+        answer.expect("every request of the test itself is answered at once")
+    }
+
+    /// Looks at the state.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Keeper) -> T) -> T {
+        look(&self.lock().keeper)
+    }
+
+    /// Moves a manual clock forward to `to`, stopping at every deadline on the way if the server `runs`.
+    pub(crate) fn advance(&self, to: Timestamp, runs: bool) {
+        loop {
+            let due = self
+                .look(Keeper::next_deadline)
+                .filter(|due| runs && *due <= to);
+            self.clock.set(due.unwrap_or(to));
+            if due.is_none() {
+                return;
+            }
+            self.feed(Input::Tick);
+        }
+    }
+
+    /// Feeds ticks as they fall due, for ever.
+    pub(super) async fn keep_time(&self) {
+        loop {
+            let due = {
+                let mut state = self.lock();
+                state.armed = state.keeper.next_deadline();
+                state.armed
+            };
+            let Some(due) = due.filter(|_| !self.clock.is_manual()) else {
+                self.alarm.notified().await;
+                continue;
+            };
+            let rung = self.alarm.notified();
+            if tokio::time::timeout(due.since(self.clock.now()), rung)
+                .await
+                .is_err()
+            {
+                self.feed(Input::Tick);
+            }
+        }
+    }
+
+    /// Numbers a new connection.
+    pub(super) fn accept(&self, address: SocketAddr) -> ConnectionId {
+        let established = self.clock.now();
+        let id = {
+            let mut state = self.lock();
+            let id = ConnectionId(state.next_connection);
+            state.totals.accepted += 1;
+            state.next_connection += 1;
+            state.outboxes.insert(id, Outbox::new(address, established));
+            id
+        };
+        self.feed(Input::Accepted {
+            connection: id,
+            address: address.ip().to_canonical(),
+        });
+        id
+    }
+
+    pub(super) fn disconnect(&self, id: ConnectionId) {
+        self.feed(Input::Disconnected(id));
+        self.lock().outboxes.remove(&id);
+    }
+
+    /// Takes in the whole frames among `bytes`, as far as there is room for their answers, which are appended to
+    /// `answers` behind whatever waits in the outbox.
+    pub(super) fn receive(
+        &self,
+        id: ConnectionId,
+        phase: &mut Phase,
+        bytes: &[u8],
+        answers: &mut BytesMut,
+    ) -> Result<Fed, Malformed> {
+        if *phase == Phase::Fresh
+            && let Some(word) = FourLetterWord::parse(bytes)
+        {
+            let closing = Some(self.answer_word(id, word, bytes, answers));
+            return Ok(Fed {
+                used: bytes.len(),
+                closing,
+            });
+        }
+        let mut rest = bytes;
+        let mut requests = 0;
+        let mut last = None;
+        let own = Own {
+            id,
+            bytes: answers,
+            sent: 0,
+            last_zxid: Zxid(0),
+            refused: false,
+            closing: None,
+        };
+        let (result, closing) = self.turn(Some(own), None, |now, keeper, sink| {
+            let result = loop {
+                let full = sink
+                    .own
+                    .as_ref()
+                    .is_none_or(|own| own.bytes.len() >= HIGH_WATER || own.closing.is_some());
+                if full {
+                    break Ok(());
+                }
+                let (frame, behind) = match wire::split_frame(rest, self.limits.max_frame) {
+                    Ok(Some(split)) => split,
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error.into()),
+                };
+                rest = behind;
+                requests += 1;
+                let input = match phase {
+                    Phase::Fresh => {
+                        *phase = Phase::Connected;
+                        wire::decode_connect(frame).map(|request| Input::Connect {
+                            connection: id,
+                            request,
+                        })
+                    }
+                    Phase::Connected => wire::decode_request(frame).map(|(xid, request)| {
+                        last = Some((xid, request.operation()));
+                        Input::Request {
+                            connection: id,
+                            xid,
+                            request,
+                        }
+                    }),
+                };
+                match input {
+                    Ok(input) => {
+                        tracing::trace!(connection = id.0, ?input);
+                        keeper.step(now, input, sink);
+                    }
+                    Err(error) => break Err(error.into()),
+                }
+            };
+            let own = sink.own.take();
+            let closing = own.as_ref().and_then(|own| own.closing);
+            if let Some(outbox) = sink.outboxes.get_mut(&id) {
+                let stats = &mut outbox.stats;
+                stats.received += requests;
+                stats.last_response = now;
+                if let Some((xid, operation)) = last {
+                    // FinalRequestProcessor gives up on a refused write before it gives the operation its name.
+                    let unnamed = own.as_ref().is_some_and(|own| own.refused)
+                        && operation.is_some_and(Operation::is_write);
+                    stats.last_operation = Some(operation.filter(|_| !unnamed));
+                    if xid.0 >= 0 {
+                        stats.last_cxid = Some(xid);
+                    }
+                }
+                if let Some(own) = own {
+                    stats.sent += own.sent;
+                    stats.last_zxid = own.last_zxid;
+                }
+            }
+            sink.totals.since_reset.received += requests;
+            sink.totals.bytes_received += report::number(bytes.len() - rest.len());
+            (result, closing)
+        });
+        result.map(|()| Fed {
+            used: bytes.len() - rest.len(),
+            closing,
+        })
+    }
+
+    /// Answers a four-letter word. It takes no turn: nothing changes, and nothing is heard of it.
+    fn answer_word(
+        &self,
+        id: ConnectionId,
+        word: FourLetterWord,
+        received: &[u8],
+        answers: &mut BytesMut,
+    ) -> CloseReason {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        state.totals.since_reset.received += 1;
+        if let Some(outbox) = state.outboxes.get_mut(&id) {
+            outbox.stats.received += 1;
+        }
+        if let Some(answer) = report::answer(&mut state, &self.limits, now, id, word, received) {
+            answers.extend_from_slice(answer.to_string().as_bytes());
+        }
+        CloseReason::FourLetterWord
+    }
+
+    /// Moves what waits in the outbox to `bytes`, if that has been written. Where there is nothing to do, whoever asks
+    /// is woken when there is.
+    pub(super) fn poll_outbox(
+        &self,
+        id: ConnectionId,
+        context: &Context<'_>,
+        bytes: &mut BytesMut,
+    ) -> Option<CloseReason> {
+        let mut state = self.lock();
+        let outbox = state.outboxes.get_mut(&id)?;
+        if bytes.is_empty() {
+            std::mem::swap(&mut outbox.bytes, bytes);
+        }
+        if !outbox
+            .waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(context.waker()))
+        {
+            outbox.waker = Some(context.waker().clone());
+        }
+        outbox.closing
+    }
+
+    /// One turn at the door.
+    fn turn<T>(
+        &self,
+        own: Option<Own<'_>>,
+        answer: Option<OnAnswer<'_, '_>>,
+        take_turn: impl FnOnce(Timestamp, &mut Keeper, &mut Sink<'_, '_>) -> T,
+    ) -> T {
+        let now = self.clock.now();
+        let (result, wakers, nearer) = {
+            let mut state = self.lock();
+            let State {
+                keeper,
+                outboxes,
+                totals,
+                armed,
+                ..
+            } = &mut *state;
+            let mut sink = Sink {
+                outboxes,
+                totals,
+                own: None,
+                answer,
+                wakers: Vec::new(),
+            };
+            if let Some(own) = own {
+                // What others said to this connection came first.
+                if let Some(outbox) = sink.outboxes.get_mut(&own.id) {
+                    take(outbox, own.bytes);
+                }
+                sink.own = Some(own);
+            }
+            let result = take_turn(now, keeper, &mut sink);
+            let wakers = sink.wakers;
+            let due = keeper.next_deadline();
+            let nearer = due.is_some_and(|due| armed.is_none_or(|armed| due < armed));
+            if nearer {
+                *armed = due;
+            }
+            (result, wakers, nearer)
+        };
+        for waker in wakers {
+            waker.wake();
+        }
+        if nearer && !self.clock.is_manual() {
+            self.alarm.notify_one();
+        }
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .expect("a panic inside the server has been reported where it happened")
+    }
+}
+
+fn take(outbox: &mut Outbox, bytes: &mut BytesMut) {
+    if bytes.is_empty() {
+        std::mem::swap(&mut outbox.bytes, bytes);
+    } else {
+        bytes.extend_from_slice(&outbox.bytes);
+    }
+    outbox.bytes.clear();
+}
+
+impl Sink<'_, '_> {
+    fn send(&mut self, connection: ConnectionId, message: &Message<'_>) {
+        tracing::trace!(connection = connection.0, ?message);
+        if let Some(own) = &mut self.own
+            && own.id == connection
+        {
+            let before = own.bytes.len();
+            wire::encode_message(message, own.bytes);
+            self.totals.count_sent(own.bytes.len() - before);
+            own.sent += 1;
+            if let Message::Reply(Reply { zxid, result, .. }) = message {
+                own.last_zxid = *zxid;
+                own.refused = result.is_err();
+            }
+            return;
+        }
+        if connection == ConnectionId::HANDLE {
+            if let (Message::Reply(reply), Some(answer)) = (message, &mut self.answer) {
+                answer(reply.result.as_ref().map_err(|code| *code));
+            }
+            return;
+        }
+        let Some(outbox) = self.outboxes.get_mut(&connection) else {
+            return;
+        };
+        if outbox.closing.is_some() {
+            return;
+        }
+        let before = outbox.bytes.len();
+        wire::encode_message(message, &mut outbox.bytes);
+        self.totals.count_sent(outbox.bytes.len() - before);
+        outbox.stats.sent += 1;
+        if outbox.bytes.len() > EVENT_LIMIT {
+            outbox.bytes = BytesMut::new();
+            outbox.closing = Some(CloseReason::DoesNotRead);
+        }
+        self.wakers.extend(outbox.waker.take());
+    }
+
+    fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
+        tracing::debug!(connection = connection.0, ?reason, "closing");
+        self.totals.count_close(reason);
+        if let Some(own) = &mut self.own
+            && own.id == connection
+        {
+            own.closing = Some(reason);
+        }
+        if let Some(outbox) = self.outboxes.get_mut(&connection) {
+            outbox.closing = Some(reason);
+            self.wakers.extend(outbox.waker.take());
+        }
+    }
+}
+
+impl Outputs for Sink<'_, '_> {
+    fn emit(&mut self, output: Output<'_>) {
+        match output {
+            Output::Send {
+                connection,
+                message,
+            } => self.send(connection, &message),
+            Output::Close { connection, reason } => self.close(connection, reason),
+            Output::Committed(txn) => tracing::trace!(?txn, "committed"),
+        }
+    }
+}

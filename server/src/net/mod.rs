@@ -1,0 +1,18 @@
+//! The world: sockets, tasks, the clock. It moves things and decides nothing.
+//!
+//! Everything that happens, be it a frame, the passing of time or the wish of a test, enters through
+//! [`Engine`](engine::Engine), one at a time.
+
+mod clock;
+mod connection;
+mod engine;
+mod listener;
+mod machine;
+mod outbox;
+mod report;
+mod thread;
+
+pub(crate) use clock::Clock;
+pub(crate) use engine::{Engine, Limits};
+pub(crate) use listener::Address;
+pub(crate) use thread::ServerThread;

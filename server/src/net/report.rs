@@ -1,0 +1,310 @@
+//! The answers to four-letter words, gathered from the state.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::engine::{Limits, State};
+use super::machine;
+use super::outbox::{ConnectionStats, Outbox};
+use crate::handle::FourLetterWords;
+use crate::keeper::{CloseReason, ConnectionId};
+use crate::protocol::{SessionId, Timestamp, Xid};
+use crate::wire::{
+    Answer, ConfReport, ConnectionReport, ConnectionSession, DumpReport, FourLetterWord,
+    LatencyReport, MonitorReport, ResponseSizes, ServerReport, last_operation,
+};
+
+/// The trace mask that a real server begins with.
+pub(super) const TRACE_MASK: i64 = 306;
+
+/// What is counted over all connections.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Totals {
+    /// What `srst` sets back.
+    pub(super) since_reset: Packets,
+    pub(super) bytes_received: u64,
+    pub(super) response_bytes: u64,
+    pub(super) response_sizes: Option<ResponseSizes>,
+    pub(super) accepted: u64,
+    pub(super) rejected: u64,
+    pub(super) closed: u64,
+    pub(super) auth_failed: u64,
+    pub(super) sessions_expired: u64,
+    pub(super) sessionless_expired: u64,
+}
+
+/// Packets in and out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Packets {
+    pub(super) received: u64,
+    pub(super) sent: u64,
+}
+
+impl Totals {
+    /// Counts one connection that the server closes.
+    pub(super) fn count_close(&mut self, reason: CloseReason) {
+        self.closed += 1;
+        match reason {
+            CloseReason::TooManyConnections => self.rejected += 1,
+            CloseReason::SessionExpired => self.sessions_expired += 1,
+            CloseReason::NoSession => self.sessionless_expired += 1,
+            CloseReason::AuthFailed => self.auth_failed += 1,
+            CloseReason::AheadOfServer
+            | CloseReason::SessionRefused
+            | CloseReason::TakenOver
+            | CloseReason::SessionClosed
+            | CloseReason::Unimplemented
+            | CloseReason::DoesNotRead
+            | CloseReason::FourLetterWord => {}
+        }
+    }
+
+    /// Counts one frame that leaves.
+    #[inline]
+    pub(super) fn count_sent(&mut self, bytes: usize) {
+        let bytes = number(bytes);
+        self.since_reset.sent += 1;
+        self.response_bytes += bytes;
+        let sizes = self.response_sizes.get_or_insert(ResponseSizes {
+            last: bytes,
+            min: bytes,
+            max: bytes,
+        });
+        sizes.last = bytes;
+        sizes.min = sizes.min.min(bytes);
+        sizes.max = sizes.max.max(bytes);
+    }
+}
+
+/// Answers a word with which a connection began; `None` says nothing, and closes all the same.
+pub(super) fn answer(
+    state: &mut State,
+    limits: &Limits,
+    now: Timestamp,
+    asking: ConnectionId,
+    word: FourLetterWord,
+    received: &[u8],
+) -> Option<Answer> {
+    let listed = match &limits.four_letter_words {
+        FourLetterWords::All => true,
+        FourLetterWords::Only(words) => word.is_listed(words),
+    };
+    if !listed {
+        return Some(Answer::NotListed(word));
+    }
+    Some(match word {
+        FourLetterWord::Conf => Answer::Conf(conf(limits)),
+        FourLetterWord::Cons => Answer::Cons(connections(state, asking)),
+        FourLetterWord::Crst => {
+            state
+                .outboxes
+                .values_mut()
+                .for_each(|outbox| outbox.stats.reset());
+            Answer::Crst
+        }
+        // Nothing is kept on disk.
+        FourLetterWord::Dirs => Answer::Dirs {
+            data_size: 0,
+            log_size: 0,
+        },
+        FourLetterWord::Dump => Answer::Dump(dump(state)),
+        FourLetterWord::Envi => Answer::Envi(machine::environment()),
+        FourLetterWord::Gtmk => Answer::TraceMask(state.trace_mask),
+        FourLetterWord::Stmk => {
+            state.trace_mask = FourLetterWord::trace_mask(received)?;
+            Answer::TraceMask(state.trace_mask)
+        }
+        // No digest of the tree is kept.
+        FourLetterWord::Hash => Answer::Hash(Vec::new()),
+        FourLetterWord::Isro => Answer::Isro { read_only: false },
+        FourLetterWord::Mntr => Answer::Mntr(Box::new(monitor(state, now))),
+        FourLetterWord::Ruok => Answer::Ruok,
+        FourLetterWord::Srst => {
+            state.totals.since_reset = Packets::default();
+            Answer::Srst
+        }
+        FourLetterWord::Srvr => Answer::Srvr(server(state)),
+        FourLetterWord::Stat => Answer::Stat(server(state), connections(state, asking)),
+        FourLetterWord::Wchc => {
+            Answer::Wchc(group(watches(state).map(|(path, session)| (session, path))))
+        }
+        FourLetterWord::Wchp => Answer::Wchp(group(watches(state))),
+        FourLetterWord::Wchs => {
+            let watches = state.keeper.watches().data();
+            Answer::Wchs {
+                connections: watches.connections(),
+                paths: watches.paths(),
+                watches: watches.pairs(),
+            }
+        }
+        FourLetterWord::TelnetClose => Answer::TelnetClose,
+    })
+}
+
+fn conf(limits: &Limits) -> ConfReport {
+    ConfReport {
+        client_port: limits.port,
+        data_dir: format!("{}/version-2", limits.data_dir),
+        data_dir_size: 0,
+        data_log_dir: format!("{}/version-2", limits.data_log_dir),
+        data_log_size: 0,
+        tick_time_ms: limits.tick_time.as_millis(),
+        max_client_connections: limits.max_client_connections,
+        min_session_timeout_ms: limits.min_session_timeout.as_millis(),
+        max_session_timeout_ms: limits.max_session_timeout.as_millis(),
+        listen_backlog: limits.listen_backlog,
+        // ServerConfig leaves a standalone server without a number, whatever its session ids begin with.
+        server_id: 0,
+    }
+}
+
+fn server(state: &State) -> ServerReport {
+    let Packets { received, sent } = state.totals.since_reset;
+    ServerReport {
+        // An answer is made in the same turn in which its request is taken in.
+        latency: LatencyReport::default(),
+        received,
+        sent,
+        connections: state.outboxes.len(),
+        outstanding: 0,
+        last_zxid: state.keeper.tree().last_zxid(),
+        // A real server keeps the root under two names and counts both.
+        znodes: state.keeper.tree().len() + 1,
+    }
+}
+
+fn connections(state: &State, asking: ConnectionId) -> Vec<ConnectionReport> {
+    let mut outboxes: Vec<(&ConnectionId, &Outbox)> = state.outboxes.iter().collect();
+    outboxes.sort_unstable_by_key(|(id, _)| **id);
+    let report = |(id, outbox): (&ConnectionId, &Outbox)| {
+        let stats = &outbox.stats;
+        ConnectionReport {
+            peer: stats.address,
+            interest_ops: u32::from(*id != asking),
+            queued: 0,
+            received: stats.received,
+            sent: stats.sent,
+            session: session_of(state, *id)
+                .and_then(|session| connection_session(state, session, stats)),
+        }
+    };
+    outboxes.into_iter().map(report).collect()
+}
+
+fn connection_session(
+    state: &State,
+    id: SessionId,
+    stats: &ConnectionStats,
+) -> Option<ConnectionSession> {
+    let session = state.keeper.sessions().get(id)?;
+    Some(ConnectionSession {
+        session: id,
+        last_operation: match stats.last_operation {
+            None => "SESS",
+            Some(None) => "NA",
+            Some(Some(operation)) => last_operation(operation),
+        },
+        established: stats.established,
+        timeout_ms: session.timeout_ms,
+        last_cxid: stats.last_cxid.unwrap_or(Xid(-1)),
+        last_zxid: stats.last_zxid,
+        last_response_ms: u64::try_from(stats.last_response.0).unwrap_or(0),
+        last_latency_ms: 0,
+        latency: LatencyReport::default(),
+    })
+}
+
+fn session_of(state: &State, id: ConnectionId) -> Option<SessionId> {
+    state.keeper.connection(id)?.session()
+}
+
+fn dump(state: &State) -> DumpReport {
+    let sessions = state.keeper.sessions();
+    let due = |id: SessionId| {
+        sessions
+            .get(id)
+            .map_or(Timestamp(0), |session| session.deadline)
+    };
+    let mut connections: Vec<_> = state
+        .outboxes
+        .iter()
+        .map(|(id, outbox)| {
+            (
+                session_of(state, *id).unwrap_or(SessionId::NONE),
+                outbox.stats.address,
+            )
+        })
+        .map(|(session, address)| (due(session), (address, session)))
+        .collect();
+    connections.sort_unstable();
+    DumpReport {
+        sessions: group(
+            sessions
+                .sorted()
+                .into_iter()
+                .map(|(id, session)| (session.deadline, id)),
+        ),
+        ephemerals: state
+            .keeper
+            .tree()
+            .all_ephemerals()
+            .map(|(session, paths)| (session, paths.map(str::to_owned).collect()))
+            .collect(),
+        connections: group(connections.into_iter()),
+    }
+}
+
+/// Every pair of a path watched for itself or its data and the session that watches it.
+fn watches(state: &State) -> impl Iterator<Item = (String, SessionId)> {
+    let watches = state.keeper.watches().data().sorted().into_iter();
+    watches.map(|(path, connection, _)| {
+        (
+            path.to_owned(),
+            session_of(state, connection).unwrap_or(SessionId::NONE),
+        )
+    })
+}
+
+fn group<K: Ord, V>(pairs: impl Iterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
+    let mut groups: BTreeMap<K, Vec<V>> = BTreeMap::new();
+    for (key, value) in pairs {
+        groups.entry(key).or_default().push(value);
+    }
+    groups.into_iter().collect()
+}
+
+fn monitor(state: &State, now: Timestamp) -> MonitorReport {
+    let totals = &state.totals;
+    let tree = state.keeper.tree();
+    let watches = state.keeper.watches();
+    let (open_files, max_files) = machine::file_descriptors();
+    let uptime: Duration = now.since(state.started);
+    MonitorReport {
+        latency: LatencyReport::default(),
+        packets_received: totals.since_reset.received,
+        packets_sent: totals.since_reset.sent,
+        num_alive_connections: state.outboxes.len(),
+        outstanding_requests: 0,
+        znode_count: tree.len() + 1,
+        watch_count: watches.data().pairs() + watches.child().pairs(),
+        ephemerals_count: tree.ephemerals_count(),
+        approximate_data_size: u64::try_from(tree.data_size()).unwrap_or(0),
+        open_file_descriptor_count: open_files,
+        max_file_descriptor_count: max_files,
+        global_sessions: state.keeper.sessions().len(),
+        uptime_ms: u64::try_from(uptime.as_millis()).unwrap_or(u64::MAX),
+        client_response_size: totals.response_sizes,
+        auth_failed_count: totals.auth_failed,
+        bytes_received_count: totals.bytes_received,
+        response_bytes: totals.response_bytes,
+        connection_request_count: totals.accepted,
+        connection_rejected: totals.rejected,
+        connection_drop_count: totals.closed,
+        sessionless_connections_expired: totals.sessionless_expired,
+        stale_sessions_expired: totals.sessions_expired,
+    }
+}
+
+pub(super) fn number(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

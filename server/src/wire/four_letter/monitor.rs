@@ -1,0 +1,315 @@
+//! `mntr`: every measure that a real server has, whether or not there is anything to measure here.
+
+use std::fmt;
+
+use super::java::Average;
+use super::report::{LatencyReport, VERSION};
+
+/// The measures that mean something here. Each field bears the name that `mntr` gives it, without `zk_`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MonitorReport {
+    /// `avg_latency`, `min_latency` and `max_latency`.
+    pub(crate) latency: LatencyReport,
+    pub(crate) packets_received: u64,
+    pub(crate) packets_sent: u64,
+    pub(crate) num_alive_connections: usize,
+    pub(crate) outstanding_requests: u64,
+    pub(crate) znode_count: usize,
+    pub(crate) watch_count: usize,
+    pub(crate) ephemerals_count: usize,
+    /// The bytes of all paths and data.
+    pub(crate) approximate_data_size: u64,
+    pub(crate) open_file_descriptor_count: u64,
+    pub(crate) max_file_descriptor_count: u64,
+    /// The number of sessions.
+    pub(crate) global_sessions: usize,
+    pub(crate) uptime_ms: u64,
+    /// `last_client_response_size` and those with `min` and `max`: the bytes of a reply, -1 before the first.
+    pub(crate) client_response_size: Option<ResponseSizes>,
+    pub(crate) auth_failed_count: u64,
+    pub(crate) bytes_received_count: u64,
+    pub(crate) response_bytes: u64,
+    pub(crate) connection_request_count: u64,
+    pub(crate) connection_rejected: u64,
+    pub(crate) connection_drop_count: u64,
+    pub(crate) sessionless_connections_expired: u64,
+    pub(crate) stale_sessions_expired: u64,
+}
+
+/// The sizes of replies in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ResponseSizes {
+    pub(crate) last: u64,
+    pub(crate) min: u64,
+    pub(crate) max: u64,
+}
+
+impl fmt::Display for MonitorReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |name: &str, value: &dyn fmt::Display| writeln!(f, "zk_{name}\t{value}");
+        line("version", &VERSION)?;
+        line("server_state", &"standalone")?;
+
+        line("avg_latency", &Average(self.latency.average_ms()))?;
+        line("min_latency", &self.latency.min_ms)?;
+        line("max_latency", &self.latency.max_ms)?;
+        line("packets_received", &self.packets_received)?;
+        line("packets_sent", &self.packets_sent)?;
+        line("num_alive_connections", &self.num_alive_connections)?;
+        line("outstanding_requests", &self.outstanding_requests)?;
+        line("znode_count", &self.znode_count)?;
+        line("watch_count", &self.watch_count)?;
+        line("ephemerals_count", &self.ephemerals_count)?;
+        line("approximate_data_size", &self.approximate_data_size)?;
+        line(
+            "open_file_descriptor_count",
+            &self.open_file_descriptor_count,
+        )?;
+        line("max_file_descriptor_count", &self.max_file_descriptor_count)?;
+        line("global_sessions", &self.global_sessions)?;
+        line("local_sessions", &0)?;
+        line("uptime", &self.uptime_ms)?;
+        line("connection_drop_probability", &Average(0.0))?;
+        for (name, size) in [
+            (
+                "last_client_response_size",
+                self.client_response_size.map(|sizes| sizes.last),
+            ),
+            (
+                "min_client_response_size",
+                self.client_response_size.map(|sizes| sizes.min),
+            ),
+            (
+                "max_client_response_size",
+                self.client_response_size.map(|sizes| sizes.max),
+            ),
+        ] {
+            match size {
+                Some(size) => line(name, &size)?,
+                None => line(name, &-1)?,
+            }
+        }
+        line("outstanding_tls_handshake", &0)?;
+        line("auth_failed_count", &self.auth_failed_count)?;
+        line("non_mtls_local_conn_count", &0)?;
+        line("non_mtls_remote_conn_count", &0)?;
+
+        line("bytes_received_count", &self.bytes_received_count)?;
+        line("response_bytes", &self.response_bytes)?;
+        line("connection_request_count", &self.connection_request_count)?;
+        line("connection_rejected", &self.connection_rejected)?;
+        line("connection_drop_count", &self.connection_drop_count)?;
+        line(
+            "sessionless_connections_expired",
+            &self.sessionless_connections_expired,
+        )?;
+        line("stale_sessions_expired", &self.stale_sessions_expired)?;
+
+        for name in IDLE_COUNTERS {
+            line(name, &0)?;
+        }
+        for name in IDLE_SUMMARIES.iter().chain(IDLE_PERCENTILES) {
+            line(&format!("avg_{name}"), &Average(0.0))?;
+            for number in ["min", "max", "cnt", "sum"] {
+                line(&format!("{number}_{name}"), &0)?;
+            }
+            if IDLE_PERCENTILES.contains(name) {
+                for number in ["p50", "p95", "p99", "p999"] {
+                    line(&format!("{number}_{name}"), &0)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The counters of things that do not happen here.
+const IDLE_COUNTERS: &[&str] = &[
+    "add_dead_watcher_stall_time",
+    "cnxn_closed_without_zk_server_running",
+    "commit_count",
+    "connection_revalidate_count",
+    "dead_watchers_cleared",
+    "dead_watchers_queued",
+    "diff_count",
+    "digest_mismatches_count",
+    "ensemble_auth_fail",
+    "ensemble_auth_skip",
+    "ensemble_auth_success",
+    "insecure_admin_count",
+    "large_requests_rejected",
+    "learner_commit_received_count",
+    "learner_proposal_received_count",
+    "looking_count",
+    "outstanding_changes_queued",
+    "outstanding_changes_removed",
+    "prep_processor_request_queued",
+    "proposal_count",
+    "quit_leading_due_to_disloyal_voter",
+    "request_commit_queued",
+    "request_throttle_wait_count",
+    "requests_not_forwarded_to_commit_processor",
+    "response_packet_cache_hits",
+    "response_packet_cache_misses",
+    "response_packet_get_children_cache_hits",
+    "response_packet_get_children_cache_misses",
+    "restore_error_count",
+    "restore_rate_limited_count",
+    "revalidate_count",
+    "skip_learner_request_to_next_processor_count",
+    "snap_count",
+    "snapshot_error_count",
+    "snapshot_rate_limited_count",
+    "stale_replies",
+    "stale_requests",
+    "stale_requests_dropped",
+    "sync_processor_request_queued",
+    "throttled_ops",
+    "tls_handshake_exceeded",
+    "unrecoverable_error_count",
+    "unsuccessful_handshake",
+    "watch_bytes",
+];
+
+/// What a real server sums up in five numbers each, and what is not measured here.
+const IDLE_SUMMARIES: &[&str] = &[
+    "commit_commit_proc_req_queued",
+    "commit_process_time",
+    "concurrent_request_processing_in_commit_processor",
+    "connection_token_deficit",
+    "dbinittime",
+    "election_time",
+    "follower_sync_time",
+    "fsynctime",
+    "inflight_diff_count",
+    "inflight_snap_count",
+    "leader_unavailable_time",
+    "learner_request_processor_queue_size",
+    "netty_queued_buffer_capacity",
+    "node_changed_watch_count",
+    "node_children_watch_count",
+    "node_created_watch_count",
+    "node_deleted_watch_count",
+    "observer_sync_time",
+    "pending_session_queue_size",
+    "prep_process_time",
+    "prep_processor_queue_size",
+    "proposal_process_time",
+    "read_commit_proc_issued",
+    "read_commit_proc_req_queued",
+    "reads_after_write_in_session_queue",
+    "reads_issued_from_session_queue",
+    "requests_in_session_queue",
+    "restore_time",
+    "session_queues_drained",
+    "snapshottime",
+    "socket_closing_time",
+    "startup_snap_load_time",
+    "startup_txns_load_time",
+    "startup_txns_loaded",
+    "sync_process_time",
+    "sync_processor_batch_size",
+    "sync_processor_queue_size",
+    "time_waiting_empty_pool_in_commit_processor_read_ms",
+    "unavailable_time",
+    "write_batch_time_in_commit_processor",
+    "write_commit_proc_issued",
+    "write_commit_proc_req_queued",
+];
+
+/// What a real server sums up in nine numbers each, and what is not measured here.
+const IDLE_PERCENTILES: &[&str] = &[
+    "close_session_prep_time",
+    "commit_propagation_latency",
+    "dead_watchers_cleaner_latency",
+    "jvm_pause_time_ms",
+    "local_write_committed_time_ms",
+    "om_commit_process_time_ms",
+    "om_proposal_process_time_ms",
+    "prep_processor_queue_time_ms",
+    "propagation_latency",
+    "proposal_ack_creation_latency",
+    "proposal_latency",
+    "quorum_ack_latency",
+    "read_commitproc_time_ms",
+    "read_final_proc_time_ms",
+    "readlatency",
+    "request_throttle_queue_time_ms",
+    "server_write_committed_time_ms",
+    "sync_processor_queue_and_flush_time_ms",
+    "sync_processor_queue_flush_time_ms",
+    "sync_processor_queue_time_ms",
+    "updatelatency",
+    "write_commitproc_time_ms",
+    "write_final_proc_time_ms",
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_measure_of_a_real_server_is_there() {
+        let text = MonitorReport::default().to_string();
+        let lines: Vec<_> = text
+            .lines()
+            .map(|line| line.split_once('\t').expect("a key and a value"))
+            .collect();
+        assert!(
+            matches!(
+                lines.as_slice(),
+                [
+                    ("zk_version", VERSION),
+                    ("zk_server_state", "standalone"),
+                    ..
+                ]
+            ),
+            "{lines:?}"
+        );
+        let keys: BTreeSet<_> = lines.iter().map(|(key, _)| key).collect();
+        // A fresh 3.9.5 prints so many.
+        assert_eq!((keys.len(), lines.len()), (494, 494));
+    }
+
+    #[test]
+    fn averages_are_decimal_and_unknown_sizes_negative() {
+        let fresh = MonitorReport::default().to_string();
+        for line in [
+            "zk_avg_latency\t0.0",
+            "zk_connection_drop_probability\t0.0",
+            "zk_min_client_response_size\t-1",
+            "zk_avg_fsynctime\t0.0",
+            "zk_sum_fsynctime\t0",
+            "zk_p999_readlatency\t0",
+            "zk_snap_count\t0",
+        ] {
+            assert!(fresh.lines().any(|found| found == line), "{line}");
+        }
+        let sizes = ResponseSizes {
+            last: 32,
+            min: 16,
+            max: 123,
+        };
+        let used = MonitorReport {
+            client_response_size: Some(sizes),
+            latency: LatencyReport {
+                min_ms: 0,
+                max_ms: 9,
+                total_ms: 46,
+                count: 67,
+            },
+            ..MonitorReport::default()
+        }
+        .to_string();
+        for line in [
+            "zk_avg_latency\t0.6866",
+            "zk_max_latency\t9",
+            "zk_last_client_response_size\t32",
+            "zk_max_client_response_size\t123",
+        ] {
+            assert!(used.lines().any(|found| found == line), "{line}");
+        }
+    }
+}

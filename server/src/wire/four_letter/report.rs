@@ -1,0 +1,696 @@
+//! What the words are answered with, and how it reads.
+
+use core::net::SocketAddr;
+use std::fmt;
+
+use super::FourLetterWord;
+use super::java::{Address, Average, Date};
+use super::monitor::MonitorReport;
+use crate::protocol::{Operation, SessionId, Timestamp, Xid, Zxid};
+
+/// The version, in the form in which a real server tells it: tools read up to the first `-` or `,`.
+pub(super) const VERSION: &str = concat!(
+    "3.9.5-minikeeper-",
+    env!("CARGO_PKG_VERSION"),
+    ", built on 1970-01-01 00:00 UTC"
+);
+
+/// The answer to a word; it reads as the text that is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    Conf(ConfReport),
+    Cons(Vec<ConnectionReport>),
+    Crst,
+    Dirs {
+        data_size: u64,
+        log_size: u64,
+    },
+    Dump(DumpReport),
+    Envi(EnvironmentReport),
+    /// The answer to `gtmk`, and to `stmk` when it is set.
+    TraceMask(i64),
+    Hash(Vec<(Zxid, i64)>),
+    Isro {
+        read_only: bool,
+    },
+    Mntr(Box<MonitorReport>),
+    Ruok,
+    Srst,
+    Srvr(ServerReport),
+    Stat(ServerReport, Vec<ConnectionReport>),
+    /// Only data watches and those of `exists`, as a real server tells it; likewise the other two.
+    Wchc(Vec<(SessionId, Vec<String>)>),
+    Wchp(Vec<(String, Vec<SessionId>)>),
+    Wchs {
+        connections: usize,
+        paths: usize,
+        watches: usize,
+    },
+    TelnetClose,
+    /// The word is known, but not in the list of those that may be asked.
+    NotListed(FourLetterWord),
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Conf(conf) => write!(f, "{conf}"),
+            Self::Cons(connections) => {
+                for connection in connections {
+                    connection.write(f, Detail::Full)?;
+                }
+                writeln!(f)
+            }
+            Self::Crst => writeln!(f, "Connection stats reset."),
+            Self::Dirs {
+                data_size,
+                log_size,
+            } => {
+                writeln!(f, "datadir_size: {data_size}")?;
+                writeln!(f, "logdir_size: {log_size}")
+            }
+            Self::Dump(dump) => write!(f, "{dump}"),
+            Self::Envi(environment) => write!(f, "{environment}"),
+            Self::TraceMask(mask) => write!(f, "{mask}"),
+            Self::Hash(digests) => digests
+                .iter()
+                .try_for_each(|(zxid, digest)| writeln!(f, "{:x}: {digest}", zxid.0)),
+            Self::Isro { read_only } => f.write_str(if *read_only { "ro" } else { "rw" }),
+            Self::Mntr(monitor) => write!(f, "{monitor}"),
+            Self::Ruok => f.write_str("imok"),
+            Self::Srst => writeln!(f, "Server stats reset."),
+            Self::Srvr(server) => {
+                writeln!(f, "Zookeeper version: {VERSION}")?;
+                write!(f, "{server}")
+            }
+            Self::Stat(server, connections) => {
+                writeln!(f, "Zookeeper version: {VERSION}")?;
+                writeln!(f, "Clients:")?;
+                for connection in connections {
+                    connection.write(f, Detail::Brief)?;
+                }
+                writeln!(f)?;
+                write!(f, "{server}")
+            }
+            Self::Wchc(sessions) => {
+                for (session, paths) in sessions {
+                    writeln!(f, "{session}")?;
+                    paths.iter().try_for_each(|path| writeln!(f, "\t{path}"))?;
+                }
+                writeln!(f)
+            }
+            Self::Wchp(paths) => {
+                for (path, sessions) in paths {
+                    writeln!(f, "{path}")?;
+                    sessions
+                        .iter()
+                        .try_for_each(|session| writeln!(f, "\t{session}"))?;
+                }
+                writeln!(f)
+            }
+            Self::Wchs {
+                connections,
+                paths,
+                watches,
+            } => {
+                writeln!(f, "{connections} connections watching {paths} paths")?;
+                writeln!(f, "Total watches:{watches}")
+            }
+            Self::TelnetClose => Ok(()),
+            Self::NotListed(word) => writeln!(
+                f,
+                "{} is not executed because it is not in the whitelist.",
+                word.name()
+            ),
+        }
+    }
+}
+
+/// The server in short.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ServerReport {
+    pub(crate) latency: LatencyReport,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    pub(crate) connections: usize,
+    pub(crate) outstanding: u64,
+    pub(crate) last_zxid: Zxid,
+    pub(crate) znodes: usize,
+}
+
+impl fmt::Display for ServerReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LatencyReport { min_ms, max_ms, .. } = self.latency;
+        let average = Average(self.latency.average_ms());
+        writeln!(f, "Latency min/avg/max: {min_ms}/{average}/{max_ms}")?;
+        writeln!(f, "Received: {}", self.received)?;
+        writeln!(f, "Sent: {}", self.sent)?;
+        writeln!(f, "Connections: {}", self.connections)?;
+        writeln!(f, "Outstanding: {}", self.outstanding)?;
+        writeln!(f, "Zxid: {}", self.last_zxid)?;
+        writeln!(f, "Mode: standalone")?;
+        writeln!(f, "Node count: {}", self.znodes)
+    }
+}
+
+/// How long requests took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LatencyReport {
+    /// 0 while nothing was measured.
+    pub(crate) min_ms: u64,
+    pub(crate) max_ms: u64,
+    pub(crate) total_ms: u64,
+    pub(crate) count: u64,
+}
+
+impl LatencyReport {
+    /// The average, 0 while nothing was measured.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "an average of more than 2^53 ms is not one"
+    )]
+    pub(super) fn average_ms(self) -> f64 {
+        if self.count == 0 {
+            0.0
+        } else {
+            self.total_ms as f64 / self.count as f64
+        }
+    }
+}
+
+/// One connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectionReport {
+    pub(crate) peer: SocketAddr,
+    /// What the server waits for: 1 to read, 4 to write, 0 on the connection that asks.
+    pub(crate) interest_ops: u32,
+    pub(crate) queued: u64,
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    pub(crate) session: Option<ConnectionSession>,
+}
+
+/// What is known of a connection once it has a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConnectionSession {
+    pub(crate) session: SessionId,
+    /// `SESS` at first, then as [`last_operation`] has it, `NA` after most refusals.
+    pub(crate) last_operation: &'static str,
+    pub(crate) established: Timestamp,
+    pub(crate) timeout_ms: i32,
+    /// The last xid that was not negative; a negative one says that there was none.
+    pub(crate) last_cxid: Xid,
+    pub(crate) last_zxid: Zxid,
+    /// Milliseconds since no moment in particular.
+    pub(crate) last_response_ms: u64,
+    pub(crate) last_latency_ms: u64,
+    pub(crate) latency: LatencyReport,
+}
+
+enum Detail {
+    Brief,
+    Full,
+}
+
+impl ConnectionReport {
+    fn write(&self, f: &mut fmt::Formatter<'_>, detail: Detail) -> fmt::Result {
+        write!(
+            f,
+            " {}[{:x}](queued={},recved={},sent={}",
+            Address(self.peer),
+            self.interest_ops,
+            self.queued,
+            self.received,
+            self.sent
+        )?;
+        match (detail, &self.session) {
+            (Detail::Full, Some(session)) => write!(f, "{session}")?,
+            (Detail::Full, None) | (Detail::Brief, _) => {}
+        }
+        writeln!(f, ")")
+    }
+}
+
+impl fmt::Display for ConnectionSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            ",sid={},lop={},est={},to={}",
+            self.session, self.last_operation, self.established.0, self.timeout_ms
+        )?;
+        if self.last_cxid.0 >= 0 {
+            write!(f, ",lcxid={:#x}", self.last_cxid.0)?;
+        }
+        let LatencyReport {
+            min_ms,
+            max_ms,
+            total_ms,
+            count,
+        } = self.latency;
+        write!(
+            f,
+            ",lzxid={},lresp={},llat={},minlat={min_ms},avglat={},maxlat={max_ms}",
+            self.last_zxid,
+            self.last_response_ms,
+            self.last_latency_ms,
+            total_ms.checked_div(count).unwrap_or(0),
+        )
+    }
+}
+
+/// How `cons` calls an operation: `FinalRequestProcessor.processRequest`.
+pub(crate) fn last_operation(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Create
+        | Operation::Create2
+        | Operation::CreateContainer
+        | Operation::CreateTtl => "CREA",
+        Operation::Delete => "DELE",
+        Operation::SetData => "SETD",
+        Operation::SetAcl => "SETA",
+        Operation::Multi => "MULT",
+        Operation::MultiRead => "MLTR",
+        Operation::Reconfig => "RECO",
+        Operation::Exists => "EXIS",
+        Operation::GetData => "GETD",
+        Operation::GetAcl => "GETA",
+        Operation::GetChildren | Operation::GetChildren2 => "GETC",
+        Operation::GetAllChildrenNumber => "GETACN",
+        Operation::GetEphemerals => "GETE",
+        Operation::Sync => "SYNC",
+        Operation::Ping => "PING",
+        Operation::SetWatches => "SETW",
+        Operation::SetWatches2 => "STW2",
+        Operation::AddWatch => "ADDW",
+        Operation::CheckWatches => "CHKW",
+        Operation::RemoveWatches => "REMW",
+        Operation::WhoAmI => "HOMI",
+        Operation::CloseSession => "CLOS",
+        // These two are answered before they come so far.
+        Operation::Auth | Operation::Sasl => "NA",
+    }
+}
+
+/// The settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ConfReport {
+    pub(crate) client_port: u16,
+    pub(crate) data_dir: String,
+    pub(crate) data_dir_size: u64,
+    pub(crate) data_log_dir: String,
+    pub(crate) data_log_size: u64,
+    pub(crate) tick_time_ms: u128,
+    pub(crate) max_client_connections: usize,
+    pub(crate) min_session_timeout_ms: u128,
+    pub(crate) max_session_timeout_ms: u128,
+    /// -1 where it was not set.
+    pub(crate) listen_backlog: i32,
+    /// 0 in a real standalone server, whatever its `myid` says.
+    pub(crate) server_id: u64,
+}
+
+impl fmt::Display for ConfReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "clientPort={}", self.client_port)?;
+        writeln!(f, "secureClientPort=-1")?;
+        writeln!(f, "dataDir={}", self.data_dir)?;
+        writeln!(f, "dataDirSize={}", self.data_dir_size)?;
+        writeln!(f, "dataLogDir={}", self.data_log_dir)?;
+        writeln!(f, "dataLogSize={}", self.data_log_size)?;
+        writeln!(f, "tickTime={}", self.tick_time_ms)?;
+        writeln!(f, "maxClientCnxns={}", self.max_client_connections)?;
+        writeln!(f, "minSessionTimeout={}", self.min_session_timeout_ms)?;
+        writeln!(f, "maxSessionTimeout={}", self.max_session_timeout_ms)?;
+        writeln!(f, "clientPortListenBacklog={}", self.listen_backlog)?;
+        writeln!(f, "serverId={}", self.server_id)
+    }
+}
+
+/// Sessions and connections by the moment at which they are due to expire, earliest first, and the ephemeral znodes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct DumpReport {
+    pub(crate) sessions: Vec<(Timestamp, Vec<SessionId>)>,
+    pub(crate) ephemerals: Vec<(SessionId, Vec<String>)>,
+    /// A connection without a session has the session 0.
+    pub(crate) connections: Vec<(Timestamp, Vec<(SocketAddr, SessionId)>)>,
+}
+
+impl fmt::Display for DumpReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "SessionTracker dump:")?;
+        write_sets(f, "Session", &self.sessions, |f, session| {
+            writeln!(f, "\t{session}")
+        })?;
+        writeln!(f, "ephemeral nodes dump:")?;
+        writeln!(f, "Sessions with Ephemerals ({}):", self.ephemerals.len())?;
+        for (session, paths) in &self.ephemerals {
+            writeln!(f, "{session}:")?;
+            paths.iter().try_for_each(|path| writeln!(f, "\t{path}"))?;
+        }
+        writeln!(f, "Connections dump:")?;
+        write_sets(f, "Connections", &self.connections, |f, (peer, session)| {
+            writeln!(f, "\tip: {} sessionId: {session}", Address(*peer))
+        })
+    }
+}
+
+/// `ExpiryQueue.dump`.
+fn write_sets<T>(
+    f: &mut fmt::Formatter<'_>,
+    of: &str,
+    sets: &[(Timestamp, Vec<T>)],
+    write: impl Fn(&mut fmt::Formatter<'_>, &T) -> fmt::Result,
+) -> fmt::Result {
+    let elements: usize = sets.iter().map(|(_, elements)| elements.len()).sum();
+    writeln!(f, "{of} Sets ({})/({elements}):", sets.len())?;
+    for (due, elements) in sets {
+        writeln!(f, "{} expire at {}:", elements.len(), Date(*due))?;
+        elements.iter().try_for_each(|element| write(f, element))?;
+    }
+    Ok(())
+}
+
+/// The environment. What is not known, and all that only Java has, reads `<NA>`, as an unknown property does in a real
+/// server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EnvironmentReport {
+    pub(crate) host_name: Option<String>,
+    pub(crate) temporary_directory: Option<String>,
+    pub(crate) os_name: Option<String>,
+    pub(crate) os_arch: Option<String>,
+    pub(crate) os_version: Option<String>,
+    pub(crate) user_name: Option<String>,
+    pub(crate) user_home: Option<String>,
+    pub(crate) user_directory: Option<String>,
+    pub(crate) memory_free_mb: u64,
+    pub(crate) memory_max_mb: u64,
+    pub(crate) memory_total_mb: u64,
+}
+
+impl fmt::Display for EnvironmentReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Environment:")?;
+        for (key, value) in [
+            ("zookeeper.version", Some(VERSION)),
+            ("host.name", self.host_name.as_deref()),
+            ("java.version", None),
+            ("java.vendor", None),
+            ("java.home", None),
+            ("java.class.path", None),
+            ("java.library.path", None),
+            ("java.io.tmpdir", self.temporary_directory.as_deref()),
+            ("java.compiler", None),
+            ("os.name", self.os_name.as_deref()),
+            ("os.arch", self.os_arch.as_deref()),
+            ("os.version", self.os_version.as_deref()),
+            ("user.name", self.user_name.as_deref()),
+            ("user.home", self.user_home.as_deref()),
+            ("user.dir", self.user_directory.as_deref()),
+        ] {
+            writeln!(f, "{key}={}", value.unwrap_or("<NA>"))?;
+        }
+        writeln!(f, "os.memory.free={}MB", self.memory_free_mb)?;
+        writeln!(f, "os.memory.max={}MB", self.memory_max_mb)?;
+        writeln!(f, "os.memory.total={}MB", self.memory_total_mb)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(answer: &Answer, expected: &str) {
+        assert_eq!(answer.to_string(), expected);
+    }
+
+    /// A session that a real server was asked about.
+    const SESSION: SessionId = SessionId(0x0100_0019_d7ec_0000);
+    const OTHER: SessionId = SessionId(0x0100_0019_d7ec_0001);
+
+    fn peer(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    fn server() -> ServerReport {
+        ServerReport {
+            latency: LatencyReport {
+                min_ms: 0,
+                max_ms: 9,
+                total_ms: 46,
+                count: 67,
+            },
+            received: 79,
+            sent: 82,
+            connections: 3,
+            outstanding: 0,
+            last_zxid: Zxid(0x17),
+            znodes: 23,
+        }
+    }
+
+    fn probe() -> ConnectionReport {
+        ConnectionReport {
+            peer: peer(37556),
+            interest_ops: 0,
+            queued: 0,
+            received: 1,
+            sent: 0,
+            session: None,
+        }
+    }
+
+    fn connection() -> ConnectionReport {
+        ConnectionReport {
+            peer: peer(37512),
+            interest_ops: 1,
+            queued: 0,
+            received: 62,
+            sent: 64,
+            session: Some(ConnectionSession {
+                session: SESSION,
+                last_operation: last_operation(Operation::Create),
+                established: Timestamp(1_795_248_405_540),
+                timeout_ms: 8000,
+                last_cxid: Xid(0x3d),
+                last_zxid: Zxid(0x17),
+                last_response_ms: 1_845_154,
+                last_latency_ms: 0,
+                latency: LatencyReport {
+                    min_ms: 0,
+                    max_ms: 9,
+                    total_ms: 45,
+                    count: 62,
+                },
+            }),
+        }
+    }
+
+    #[test]
+    fn the_server_in_short() {
+        let version = format!("Zookeeper version: {VERSION}\n");
+        let text = "Latency min/avg/max: 0/0.6866/9\nReceived: 79\nSent: 82\nConnections: 3\n\
+             Outstanding: 0\nZxid: 0x17\nMode: standalone\nNode count: 23\n";
+        check(&Answer::Srvr(server()), &format!("{version}{text}"));
+        let clients = "Clients:\n /127.0.0.1:37556[0](queued=0,recved=1,sent=0)\n \
+             /127.0.0.1:37512[1](queued=0,recved=62,sent=64)\n\n";
+        check(
+            &Answer::Stat(server(), vec![probe(), connection()]),
+            &format!("{version}{clients}{text}"),
+        );
+    }
+
+    #[test]
+    fn a_fresh_server() {
+        let text = ServerReport::default().to_string();
+        assert!(text.starts_with("Latency min/avg/max: 0/0.0/0\n"), "{text}");
+        assert!(text.contains("\nZxid: 0x0\n"), "{text}");
+    }
+
+    #[test]
+    fn connections() {
+        check(
+            &Answer::Cons(vec![probe(), connection()]),
+            " /127.0.0.1:37556[0](queued=0,recved=1,sent=0)\n \
+             /127.0.0.1:37512[1](queued=0,recved=62,sent=64,sid=0x1000019d7ec0000,lop=CREA,\
+             est=1795248405540,to=8000,lcxid=0x3d,lzxid=0x17,lresp=1845154,llat=0,minlat=0,\
+             avglat=0,maxlat=9)\n\n",
+        );
+    }
+
+    #[test]
+    fn a_connection_without_a_request_has_no_cxid() {
+        let mut connection = connection();
+        if let Some(session) = &mut connection.session {
+            session.last_cxid = Xid(-1);
+            session.last_zxid = Zxid(-1);
+        }
+        let text = Answer::Cons(vec![connection]).to_string();
+        assert!(
+            text.contains(",to=8000,lzxid=0xffffffffffffffff,"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn sessions_ephemerals_and_connections() {
+        check(
+            &Answer::Dump(DumpReport {
+                sessions: vec![
+                    (Timestamp(1_795_248_412_000), vec![OTHER]),
+                    (Timestamp(1_795_248_414_000), vec![SESSION]),
+                ],
+                ephemerals: vec![
+                    (OTHER, vec!["/e2".to_owned(), "/e3".to_owned()]),
+                    (SESSION, vec!["/e".to_owned()]),
+                ],
+                connections: vec![(
+                    Timestamp(1_795_248_420_000),
+                    vec![
+                        (peer(37526), OTHER),
+                        (peer(37570), SessionId::NONE),
+                        (peer(37512), SESSION),
+                    ],
+                )],
+            }),
+            "SessionTracker dump:\n\
+             Session Sets (2)/(2):\n\
+             1 expire at Sat Nov 21 08:06:52 UTC 2026:\n\
+             \t0x1000019d7ec0001\n\
+             1 expire at Sat Nov 21 08:06:54 UTC 2026:\n\
+             \t0x1000019d7ec0000\n\
+             ephemeral nodes dump:\n\
+             Sessions with Ephemerals (2):\n\
+             0x1000019d7ec0001:\n\
+             \t/e2\n\
+             \t/e3\n\
+             0x1000019d7ec0000:\n\
+             \t/e\n\
+             Connections dump:\n\
+             Connections Sets (1)/(3):\n\
+             3 expire at Sat Nov 21 08:07:00 UTC 2026:\n\
+             \tip: /127.0.0.1:37526 sessionId: 0x1000019d7ec0001\n\
+             \tip: /127.0.0.1:37570 sessionId: 0x0\n\
+             \tip: /127.0.0.1:37512 sessionId: 0x1000019d7ec0000\n",
+        );
+    }
+
+    #[test]
+    fn watches() {
+        check(
+            &Answer::Wchs {
+                connections: 2,
+                paths: 2,
+                watches: 3,
+            },
+            "2 connections watching 2 paths\nTotal watches:3\n",
+        );
+        let paths = |paths: &[&str]| paths.iter().map(|path| (*path).to_owned()).collect();
+        check(
+            &Answer::Wchc(vec![
+                (OTHER, paths(&["/a", "/zz"])),
+                (SESSION, paths(&["/a"])),
+            ]),
+            "0x1000019d7ec0001\n\t/a\n\t/zz\n0x1000019d7ec0000\n\t/a\n\n",
+        );
+        check(
+            &Answer::Wchp(vec![
+                ("/a".to_owned(), vec![OTHER, SESSION]),
+                ("/zz".to_owned(), vec![OTHER]),
+            ]),
+            "/a\n\t0x1000019d7ec0001\n\t0x1000019d7ec0000\n/zz\n\t0x1000019d7ec0001\n\n",
+        );
+        check(&Answer::Wchc(vec![]), "\n");
+    }
+
+    #[test]
+    fn settings() {
+        check(
+            &Answer::Conf(ConfReport {
+                client_port: 21950,
+                data_dir: "/data/version-2".to_owned(),
+                data_dir_size: 478,
+                data_log_dir: "/log/version-2".to_owned(),
+                data_log_size: 479,
+                tick_time_ms: 2000,
+                max_client_connections: 0,
+                min_session_timeout_ms: 4000,
+                max_session_timeout_ms: 40_000,
+                listen_backlog: -1,
+                server_id: 0,
+            }),
+            "clientPort=21950\nsecureClientPort=-1\ndataDir=/data/version-2\ndataDirSize=478\n\
+             dataLogDir=/log/version-2\ndataLogSize=479\ntickTime=2000\nmaxClientCnxns=0\n\
+             minSessionTimeout=4000\nmaxSessionTimeout=40000\nclientPortListenBacklog=-1\n\
+             serverId=0\n",
+        );
+        let (data_size, log_size) = (478, 479);
+        check(
+            &Answer::Dirs {
+                data_size,
+                log_size,
+            },
+            "datadir_size: 478\nlogdir_size: 479\n",
+        );
+    }
+
+    #[test]
+    fn the_environment() {
+        let text = Answer::Envi(EnvironmentReport {
+            os_name: Some("Linux".to_owned()),
+            memory_free_mb: 327,
+            ..EnvironmentReport::default()
+        })
+        .to_string();
+        let keys: Vec<_> = text
+            .lines()
+            .map(|line| line.split_once('=').map_or(line, |(key, _)| key))
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                "Environment:",
+                "zookeeper.version",
+                "host.name",
+                "java.version",
+                "java.vendor",
+                "java.home",
+                "java.class.path",
+                "java.library.path",
+                "java.io.tmpdir",
+                "java.compiler",
+                "os.name",
+                "os.arch",
+                "os.version",
+                "user.name",
+                "user.home",
+                "user.dir",
+                "os.memory.free",
+                "os.memory.max",
+                "os.memory.total"
+            ]
+        );
+        assert!(
+            text.contains("\njava.compiler=<NA>\nos.name=Linux\n"),
+            "{text}"
+        );
+        assert!(text.contains("\nos.memory.free=327MB\n"), "{text}");
+    }
+
+    #[test]
+    fn short_answers() {
+        check(&Answer::Ruok, "imok");
+        check(&Answer::Isro { read_only: false }, "rw");
+        check(&Answer::Isro { read_only: true }, "ro");
+        check(&Answer::TraceMask(306), "306");
+        check(&Answer::Crst, "Connection stats reset.\n");
+        check(&Answer::Srst, "Server stats reset.\n");
+        check(&Answer::TelnetClose, "");
+        check(&Answer::Hash(vec![]), "");
+        check(&Answer::Hash(vec![(Zxid(0x80), -5)]), "80: -5\n");
+        check(
+            &Answer::NotListed(FourLetterWord::Ruok),
+            "ruok is not executed because it is not in the whitelist.\n",
+        );
+    }
+}
