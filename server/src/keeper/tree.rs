@@ -363,6 +363,12 @@ impl Tree {
         self.znodes.iter().flatten()
     }
 
+    /// How many different ACLs are kept, besides the open one.
+    #[cfg(test)]
+    pub(crate) fn distinct_acls(&self) -> usize {
+        self.acls.len()
+    }
+
     /// Carries out one record of a transaction.
     ///
     /// The record was checked before: what it names is there. A record that finds a znode it would create, or misses

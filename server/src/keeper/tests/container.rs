@@ -96,6 +96,22 @@ fn removals_are_spaced() {
 }
 
 #[test]
+fn a_look_while_removals_are_under_way_is_left_out() {
+    let mut world = World::with(|rules| {
+        rules.container_check_interval_ms = 1000;
+        rules.container_interval_ms = 600;
+        rules.max_session_timeout_ms = 1_000_000;
+    })
+    .with_patient_client();
+    world.given(1, [with_ttl("/a", 5), with_ttl("/b", 5), with_ttl("/c", 5)]);
+    check(
+        world.advance(2199),
+        &["txn 5 by 0: reap /a", "txn 6 by 0: reap /b"],
+    );
+    check(world.advance(1), &["txn 7 by 0: reap /c"]);
+}
+
+#[test]
 fn what_changed_between_the_look_and_its_turn_is_looked_at_again() {
     let mut world = world();
     world.given(

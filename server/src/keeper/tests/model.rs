@@ -85,7 +85,7 @@ enum Write {
     Check(&'static str, i32),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum AclKind {
     Open,
     Readable,
@@ -409,7 +409,11 @@ impl Model {
         match acl {
             AclKind::Empty => Err("InvalidAcl"),
             AclKind::Auth if !authenticated => Err("InvalidAcl"),
-            _ => Ok(()),
+            AclKind::Open
+            | AclKind::Readable
+            | AclKind::Owned
+            | AclKind::Auth
+            | AclKind::Closed => Ok(()),
         }
     }
 
@@ -554,7 +558,10 @@ impl Model {
             .filter_map(|(path, item)| match item.owner {
                 OwnerKind::Container if item.creates > 0 => Some((0, path.clone())),
                 OwnerKind::Ttl { ms } if self.now - item.mtime > ms => Some((1, path.clone())),
-                _ => None,
+                OwnerKind::Nobody
+                | OwnerKind::Session(_)
+                | OwnerKind::Container
+                | OwnerKind::Ttl { .. } => None,
             })
             .collect();
         due.sort();
@@ -637,6 +644,10 @@ impl Model {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "all other questions are reads, and `read` names them"
+    )]
     fn ask(&mut self, client: u64, xid: i32, question: &Question) {
         let Some(asking) = self.clients.get(&client).filter(|asking| !asking.closing) else {
             return;
@@ -868,11 +879,13 @@ impl Model {
                 OwnerKind::Ttl { ms: ttl_ms },
                 format!("create {path} #{number} for {ttl_ms}"),
             ),
-            _ if [1, 3].contains(&flags) => (
+            CreateOperation::Create | CreateOperation::Create2 if [1, 3].contains(&flags) => (
                 OwnerKind::Session(SessionId(session)),
                 format!("create ephemeral {path} #{number}"),
             ),
-            _ => (OwnerKind::Nobody, format!("create {path} #{number}")),
+            CreateOperation::Create | CreateOperation::Create2 => {
+                (OwnerKind::Nobody, format!("create {path} #{number}"))
+            }
         };
         if let Some(parent) = self.items.get_mut(parent_path) {
             parent.creates = number;
@@ -896,7 +909,9 @@ impl Model {
         self.items.insert(path.clone(), item);
         let result = match operation {
             CreateOperation::Create => format!("path {path}"),
-            _ => format!("path {path} {}", self.stat_text(&path)),
+            CreateOperation::Create2
+            | CreateOperation::CreateContainer
+            | CreateOperation::CreateTtl => format!("path {path} {}", self.stat_text(&path)),
         };
         news.push(News {
             kind: EventType::NodeCreated,
@@ -1044,7 +1059,12 @@ impl Model {
                 }
                 "ok".to_owned()
             }
-            other => unreachable!("{other:?} is no read"),
+            Question::Write(_)
+            | Question::Multi(_)
+            | Question::Ping
+            | Question::Malformed(_)
+            | Question::Unknown
+            | Question::Close => unreachable!("{question:?} is no read"),
         })
     }
 
@@ -1285,6 +1305,13 @@ impl Run {
             })
             .collect();
         assert_eq!(znodes, expected, "znodes");
+        let acls = self.model.items.values().map(|item| item.acl);
+        let acls: BTreeSet<_> = acls.filter(|acl| *acl != AclKind::Open).collect();
+        assert_eq!(
+            tree.distinct_acls(),
+            acls.len(),
+            "ACLs that nobody has are dropped"
+        );
         for (session, paths) in tree.all_ephemerals() {
             assert!(
                 self.keeper.sessions().get(session).is_some(),

@@ -293,3 +293,17 @@ fn a_failed_multi_takes_usage_and_limits_back() {
     world.given(1, [create("/q/b")]);
     assert_eq!(usage(&world), "count=3,bytes=5");
 }
+
+#[test]
+fn limits_that_a_failed_multi_made_do_not_hold() {
+    let mut world = World::of(1);
+    world.given(1, [create("/q"), create("/zookeeper/quota/q")]);
+    let answer = world.answer(
+        1,
+        multi([create(LIMITS).into(), check_version("/none", -1).into()]),
+    );
+    assert_eq!(answer, "multi [0; NoNode]");
+    world.given(1, [create(STATS)]);
+    world.given(1, [create("/q/b")]);
+    assert_eq!(usage(&world), "count=1,bytes=0");
+}

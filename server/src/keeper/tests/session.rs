@@ -27,28 +27,22 @@ fn a_timeout_is_held_within_bounds() {
 
 #[test]
 fn sessions_are_numbered_one_after_the_other_behind_the_number_of_the_server() {
+    let top = |byte: u64| (byte << 56).cast_signed();
     for (server_id, now, first) in [
-        (1, 0, 0x0100_0000_0000_0000),
-        (1, 0x0c_47fc_0000, 0x0100_000c_47fc_0000 << 0),
+        (1, 0, top(1)),
+        (1, 0xc_47fc, top(1) | 0xc_47fc_0000),
         (0, 0, 1),
-        (254, 0, 0xfe_u64.cast_signed() << 56),
-        (128, 0, (0x80_u64 << 56).cast_signed() + 1),
+        (128, 0, top(0x80) + 1),
+        (254, 0, top(0xfe)),
     ] {
+        let mut world = World::new();
         let rules = Rules {
             server_id,
             ..Rules::default()
         };
-        let first: i64 = first;
-        let mut world = World::with(|told| *told = rules);
-        world.now = Timestamp(now);
-        world.keeper = Keeper::new(world.keeper.rules.clone(), world.now);
-        let expected = if now == 0 {
-            first
-        } else {
-            (now << 16) | (1 << 56)
-        };
-        assert_eq!(world.open(1), SessionId(expected), "server {server_id}");
-        assert_eq!(world.open(2), SessionId(expected + 1), "server {server_id}");
+        world.keeper = Keeper::new(rules, Timestamp(now));
+        assert_eq!(world.open(1), SessionId(first), "server {server_id}");
+        assert_eq!(world.open(2), SessionId(first + 1), "server {server_id}");
     }
 }
 
