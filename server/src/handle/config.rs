@@ -3,8 +3,10 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+pub use crate::keeper::DigestAlgorithm;
 use crate::keeper::Rules;
 use crate::net::Limits;
+pub use crate::net::{ClockKind, FourLetterWords};
 
 /// What a server can be told before it starts; [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.
 ///
@@ -75,62 +77,6 @@ pub struct Config {
     pub data_dir: Option<String>,
     /// What the four-letter word `conf` says of `dataLogDir`. Nothing is kept there.
     pub data_log_dir: Option<String>,
-}
-
-/// Which four-letter words are answered.
-///
-/// ```
-/// use minikeeper::{FourLetterWords, Server};
-///
-/// let words = FourLetterWords::Only(vec!["ruok".to_owned(), "mntr".to_owned()]);
-/// let server = Server::builder().four_letter_words(words).start()?;
-/// # Ok::<(), minikeeper::StartError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FourLetterWords {
-    /// Every word that a real server knows.
-    All,
-    /// These, and `srvr`, which is always answered.
-    Only(Vec<String>),
-}
-
-/// How the `digest` scheme hashes `user:password`.
-///
-/// ```
-/// use minikeeper::{DigestAlgorithm, Server};
-///
-/// let server = Server::builder().digest_algorithm(DigestAlgorithm::Sha256).super_user("super:secret").start()?;
-/// assert!(server.config().super_digest.as_ref().is_some_and(|digest| digest.starts_with("super:")));
-/// # Ok::<(), minikeeper::StartError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DigestAlgorithm {
-    /// SHA-1, ZooKeeper's default.
-    Sha1,
-    /// SHA-256.
-    Sha256,
-    /// SHA-384.
-    Sha384,
-    /// SHA-512.
-    Sha512,
-}
-
-/// Who turns the clock.
-///
-/// ```
-/// use minikeeper::{ClockKind, Server};
-///
-/// let server = Server::builder().manual_clock().start()?;
-/// assert_eq!(server.config().clock, ClockKind::Manual);
-/// # Ok::<(), minikeeper::StartError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClockKind {
-    /// The machine's clock.
-    System,
-    /// A clock that stands still until [`Server::advance`](crate::Server::advance) moves it. It starts at the time
-    /// of day at which the server starts.
-    Manual,
 }
 
 impl Default for Config {

@@ -8,7 +8,7 @@ mod inspect;
 mod time;
 mod tree;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 pub use builder::ServerBuilder;
@@ -64,6 +64,9 @@ pub enum StartError {
         /// The address asked for.
         address: SocketAddr,
     },
+    /// No port of the address is free.
+    #[error("no port of {0} is free")]
+    NoFreePort(IpAddr),
     /// This process has as many files and sockets open as it may have (`ulimit -n`).
     #[error("this process has as many files and sockets open as it may have (`ulimit -n`)")]
     TooManyOpenFiles,
@@ -133,27 +136,24 @@ impl Server {
         let server = Self {
             shared: Arc::new(shared),
         };
-        server.serve()?;
+        *server.thread() = Some(server.serve()?);
         Ok(server)
     }
 
-    fn serve(&self) -> Result<(), StartError> {
-        let mut thread = self.thread();
-        if thread.is_none() {
-            let listener = self
-                .shared
-                .address
-                .listen()
-                .map_err(|error| listen_error(self.shared.address.get(), error))?;
-            let engine = Arc::clone(&self.shared.engine);
-            *thread = Some(
-                ServerThread::start(engine, listener).map_err(|error| match error {
-                    error if is_out_of_files(&error) => StartError::TooManyOpenFiles,
-                    error => StartError::Thread(error),
-                })?,
-            );
-        }
-        Ok(())
+    fn serve(&self) -> Result<ServerThread, StartError> {
+        let address = &self.shared.address;
+        let listener = address
+            .listen()
+            .map_err(|error| listen_error(address.get(), error))?;
+        let thread = ServerThread::start(Arc::clone(&self.shared.engine), listener);
+        thread.map_err(|error| {
+            address.keep();
+            if is_out_of_files(&error) {
+                StartError::TooManyOpenFiles
+            } else {
+                StartError::Thread(error)
+            }
+        })
     }
 
     /// Where it listens.
@@ -208,12 +208,23 @@ impl Server {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn stop(&self) {
-        let thread = self.thread().take();
-        if let Some(thread) = thread
-            && thread.stop().is_err()
-        {
-            panic!("{PANICKED}");
+        // The lock is not held any more when this panics.
+        let ended = self.end(&mut self.thread());
+        assert!(ended.is_ok(), "{PANICKED}");
+    }
+
+    fn end(&self, thread: &mut Option<ServerThread>) -> std::thread::Result<()> {
+        let ended = thread.take().map_or(Ok(()), ServerThread::stop);
+        self.shared.address.keep();
+        ended
+    }
+
+    fn begin(&self, thread: &mut Option<ServerThread>) -> Result<(), StartError> {
+        if thread.is_none() {
+            self.shared.engine.feed(Input::Restarted);
+            *thread = Some(self.serve()?);
         }
+        Ok(())
     }
 
     /// Serves again after [`stop`](Self::stop), on the same port. Every session has its whole timeout before it. Does
@@ -223,10 +234,7 @@ impl Server {
     ///
     /// When this process or machine has no sockets or threads left.
     pub fn start_again(&self) -> Result<(), StartError> {
-        if self.thread().is_none() {
-            self.shared.engine.feed(Input::Restarted);
-        }
-        self.serve()
+        self.begin(&mut self.thread())
     }
 
     /// Stops and starts again at once, as a real server does that is restarted: clients lose their connections and
@@ -234,7 +242,11 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When this process or machine has no sockets or threads left.
+    /// When this process or machine has no sockets or threads left; then it is stopped.
+    ///
+    /// # Panics
+    ///
+    /// If the server's own thread panicked, which is a bug of minikeeper.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -244,8 +256,14 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn restart(&self) -> Result<(), StartError> {
-        self.stop();
-        self.start_again()
+        let (ended, begun) = {
+            let mut thread = self.thread();
+            let ended = self.end(&mut thread);
+            let begun = ended.as_ref().ok().map(|()| self.begin(&mut thread));
+            (ended, begun)
+        };
+        assert!(ended.is_ok(), "{PANICKED}");
+        begun.unwrap_or(Ok(()))
     }
 
     /// Whether it serves, and was not stopped.
@@ -290,7 +308,10 @@ impl Drop for Shared {
 
 fn listen_error(address: SocketAddr, source: std::io::Error) -> StartError {
     if source.kind() == std::io::ErrorKind::AddrInUse {
-        StartError::AddressInUse { address }
+        match address.port() {
+            0 => StartError::NoFreePort(address.ip()),
+            _ => StartError::AddressInUse { address },
+        }
     } else if is_out_of_files(&source) {
         StartError::TooManyOpenFiles
     } else {
@@ -301,4 +322,78 @@ fn listen_error(address: SocketAddr, source: std::io::Error) -> StartError {
 /// `EMFILE` and `ENFILE`, which have no kind of their own.
 fn is_out_of_files(error: &std::io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::{Ipv4Addr, TcpStream};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::Duration;
+
+    use super::*;
+
+    /// A server whose thread has panicked, as only a bug can make it.
+    fn panicked() -> Server {
+        let server = Server::start().expect("a server starts");
+        let engine = &server.shared.engine;
+        let poisoned = catch_unwind(AssertUnwindSafe(|| engine.look(|_| panic!("a bug"))));
+        assert!(poisoned.is_err());
+        let mut socket = TcpStream::connect(server.addr()).expect("it listens still");
+        let deadline = Some(Duration::from_secs(30));
+        socket.set_read_timeout(deadline).expect("it can be set");
+        // A socket that was never accepted is reset, an accepted one ends.
+        match socket.read(&mut [0]) {
+            Ok(0) => {}
+            Ok(_) => panic!("an answer of a broken server"),
+            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset),
+        }
+        server
+    }
+
+    fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+        panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or(panic.downcast_ref::<&str>().copied())
+            .unwrap_or_default()
+    }
+
+    #[test]
+    fn dropping_a_server_that_panicked_panics() {
+        let server = panicked();
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(server)));
+        assert_eq!(message(&*dropped.expect_err("it panicked")), PANICKED);
+    }
+
+    #[test]
+    fn a_server_that_panicked_says_so_when_it_is_stopped_and_can_then_be_dropped() {
+        let server = panicked();
+        let stopped = catch_unwind(AssertUnwindSafe(|| server.stop()));
+        assert_eq!(message(&*stopped.expect_err("it panicked")), PANICKED);
+        assert!(!server.is_running());
+    }
+
+    #[test]
+    fn dropping_it_while_the_test_panics_leaves_the_test_its_own_panic() {
+        let server = panicked();
+        let test = catch_unwind(AssertUnwindSafe(|| {
+            let _server = server;
+            panic!("the test failed");
+        }));
+        assert_eq!(message(&*test.expect_err("it panicked")), "the test failed");
+    }
+
+    #[test]
+    fn no_free_port_is_not_a_taken_one() {
+        let taken = || std::io::Error::from(std::io::ErrorKind::AddrInUse);
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let error = listen_error(any, taken());
+        assert_eq!(error.to_string(), "no port of 127.0.0.1 is free");
+        let one = SocketAddr::from((Ipv4Addr::LOCALHOST, 2181));
+        assert_eq!(
+            listen_error(one, taken()).to_string(),
+            "127.0.0.1:2181 is in use"
+        );
+    }
 }

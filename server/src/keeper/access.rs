@@ -8,8 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1::Digest;
 
-use super::Rules;
-use crate::DigestAlgorithm;
+use super::{DigestAlgorithm, Rules};
 use crate::protocol::{Acl, AclEntry, AuthId, ErrorCode, Permissions, open_acl};
 
 /// The id of whoever passes every check.

@@ -24,6 +24,7 @@ use std::net::IpAddr;
 
 pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
+pub use rules::DigestAlgorithm;
 pub(crate) use rules::Rules;
 pub(crate) use session::Sessions;
 pub(crate) use tree::{OwnerKind, Tree, Znode};

@@ -7,8 +7,8 @@ use super::tree::{Tree, Znode};
 use super::watch::Watches;
 use super::{ConnectionId, Rules, access};
 use crate::protocol::{
-    AuthId, ClientInfo, ErrorCode, EventType, MultiReadOp, MultiResult, Permissions, Request,
-    Response, SessionId, SetWatches, is_ephemeral_prefix,
+    AddWatchMode, AuthId, ClientInfo, ErrorCode, EventType, MultiReadOp, MultiResult, Permissions,
+    Request, Response, SessionId, SetWatches, is_ephemeral_prefix,
 };
 
 /// Who asks, and of what.
@@ -130,14 +130,10 @@ impl<'r> Reader<'r> {
             }
         }
         for path in request.persistent.iter().flatten() {
-            watches.add(path, self.connection, crate::AddWatchMode::Persistent);
+            watches.add(path, self.connection, AddWatchMode::Persistent);
         }
         for path in request.persistent_recursive.iter().flatten() {
-            watches.add(
-                path,
-                self.connection,
-                crate::AddWatchMode::PersistentRecursive,
-            );
+            watches.add(path, self.connection, AddWatchMode::PersistentRecursive);
         }
         Ok(Response::Empty)
     }

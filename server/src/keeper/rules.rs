@@ -1,8 +1,6 @@
 //! What differs from one server to the next.
 
-use crate::DigestAlgorithm;
-
-/// What a server was told that the rules depend on; [`Config`](crate::Config) explains each.
+/// What a server was told that the rules depend on; `Config` explains each.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) tick_ms: i64,
@@ -52,4 +50,25 @@ impl Default for Rules {
             presence_is_life: false,
         }
     }
+}
+
+/// How the `digest` scheme hashes `user:password`.
+///
+/// ```
+/// use minikeeper::{DigestAlgorithm, Server};
+///
+/// let server = Server::builder().digest_algorithm(DigestAlgorithm::Sha256).super_user("super:secret").start()?;
+/// assert!(server.config().super_digest.as_ref().is_some_and(|digest| digest.starts_with("super:")));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestAlgorithm {
+    /// SHA-1, ZooKeeper's default.
+    Sha1,
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
 }

@@ -3,8 +3,25 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::handle::ClockKind;
 use crate::protocol::Timestamp;
+
+/// Who turns the clock.
+///
+/// ```
+/// use minikeeper::{ClockKind, Server};
+///
+/// let server = Server::builder().manual_clock().start()?;
+/// assert_eq!(server.config().clock, ClockKind::Manual);
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClockKind {
+    /// The machine's clock.
+    System,
+    /// A clock that stands still until [`Server::advance`](crate::Server::advance) moves it. It starts at the time
+    /// of day at which the server starts.
+    Manual,
+}
 
 /// The one clock of a server: sessions, containers, TTL znodes, `ctime` and `mtime` all go by it.
 #[derive(Debug)]

@@ -7,9 +7,11 @@ use std::cell::RefCell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 use super::engine::{Engine, Phase};
 use super::outbox::HIGH_WATER;
@@ -19,7 +21,13 @@ use crate::keeper::{CloseReason, ConnectionId};
 const READ_SIZE: usize = 256 << 10;
 
 /// Buffers larger than this are given back once they are empty.
-const KEPT_CAPACITY: usize = 64 << 10;
+pub(super) const KEPT_CAPACITY: usize = 64 << 10;
+
+/// After so many reads in one go it is the turn of the other connections.
+const READS_IN_ONE_GO: usize = 8;
+
+/// How long a client that is owed its last answers may leave them unread before it is closed without them.
+const LINGER: Duration = Duration::from_secs(10);
 
 thread_local! {
     /// Shared by all connections of a thread: what a read brings is used up, or copied, before the next one.
@@ -38,15 +46,26 @@ struct Connection<IO> {
     unfed: bool,
     /// To be written next.
     sending: BytesMut,
-    closing: Option<CloseReason>,
+    ending: Option<Ending>,
+    /// How long the socket has still to take something of what is owed.
+    linger: Option<Pin<Box<Sleep>>>,
 }
 
-/// Serves one connection until it ends.
-pub(super) async fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
+/// How a connection is to be closed, once that is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// It is owed what waits, and gets it if it reads.
+    WhenSent,
+    /// It has no claim on what the socket does not take at once.
+    Now,
+}
+
+/// Serves one connection until it ends, or until what is returned is dropped, be it that it never ran.
+pub(super) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
     engine: Arc<Engine>,
     id: ConnectionId,
     io: IO,
-) {
+) -> impl Future<Output = ()> {
     let mut connection = Connection {
         engine,
         id,
@@ -55,15 +74,34 @@ pub(super) async fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
         received: BytesMut::new(),
         unfed: false,
         sending: BytesMut::new(),
-        closing: None,
+        ending: None,
+        linger: None,
     };
-    std::future::poll_fn(|context| connection.poll(context)).await;
+    std::future::poll_fn(move |context| connection.poll(context))
 }
 
 impl<IO> Drop for Connection<IO> {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             self.engine.disconnect(self.id);
+        }
+    }
+}
+
+impl Ending {
+    fn of(reason: CloseReason) -> Self {
+        match reason {
+            CloseReason::SessionClosed
+            | CloseReason::SessionRefused
+            | CloseReason::Unimplemented
+            | CloseReason::FourLetterWord
+            | CloseReason::AuthFailed => Self::WhenSent,
+            CloseReason::TooManyConnections
+            | CloseReason::NoSession
+            | CloseReason::AheadOfServer
+            | CloseReason::TakenOver
+            | CloseReason::SessionExpired
+            | CloseReason::DoesNotRead => Self::Now,
         }
     }
 }
@@ -80,18 +118,23 @@ enum Step {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut reads = 0;
         loop {
             let Ok(blocked) = self.write(context) else {
                 return Poll::Ready(());
             };
-            if let Some(reason) = self.closing {
-                return self.close(reason, blocked, context);
+            if let Some(ending) = self.ending {
+                return self.close(ending, blocked, context);
             }
             let step = if self.is_full() {
                 Step::Wait
             } else if self.unfed {
                 self.feed_received()
+            } else if reads == READS_IN_ONE_GO {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             } else {
+                reads += 1;
                 self.read(context)
             };
             match step {
@@ -99,8 +142,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 Step::End => return Poll::Ready(()),
                 Step::Wait => {
                     let before = self.sending.len();
-                    self.closing = self.engine.poll_outbox(self.id, context, &mut self.sending);
-                    if self.sending.len() == before && self.closing.is_none() {
+                    let closing = self.engine.poll_outbox(self.id, context, &mut self.sending);
+                    self.ending = closing.map(Ending::of);
+                    if self.sending.len() == before && self.ending.is_none() {
                         return Poll::Pending;
                     }
                 }
@@ -114,7 +158,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             match Pin::new(&mut self.io).poll_write(context, &self.sending) {
                 Poll::Ready(Ok(0) | Err(_)) => return Err(()),
                 Poll::Ready(Ok(written)) if written == self.sending.len() => self.sending.clear(),
-                Poll::Ready(Ok(written)) => self.sending.advance(written),
+                Poll::Ready(Ok(written)) => {
+                    self.sending.advance(written);
+                    self.linger = None;
+                }
                 Poll::Pending => return Ok(true),
             }
         }
@@ -124,26 +171,25 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         Ok(false)
     }
 
-    fn close(&mut self, reason: CloseReason, blocked: bool, context: &mut Context<'_>) -> Poll<()> {
-        // Whoever is owed a last answer gets it; the others have no claim on what the socket would not take at once.
-        let owed = match reason {
-            CloseReason::SessionClosed
-            | CloseReason::SessionRefused
-            | CloseReason::Unimplemented
-            | CloseReason::FourLetterWord
-            | CloseReason::AuthFailed => true,
-            CloseReason::TooManyConnections
-            | CloseReason::NoSession
-            | CloseReason::AheadOfServer
-            | CloseReason::TakenOver
-            | CloseReason::SessionExpired
-            | CloseReason::DoesNotRead => false,
-        };
-        if blocked && owed {
-            return Poll::Pending;
+    fn close(&mut self, ending: Ending, blocked: bool, context: &mut Context<'_>) -> Poll<()> {
+        if blocked && ending == Ending::WhenSent {
+            // A real server closes who moves nothing for a while too: NIOServerCnxnFactory.ConnectionExpirerThread.
+            let linger = self
+                .linger
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+            if linger.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
         }
         // Errors do not matter any more.
         Pin::new(&mut self.io).poll_shutdown(context).map(|_| ())
+    }
+
+    /// Takes leave of a client that says nothing more, or nothing that makes sense. What it asked before is answered.
+    fn leave(&mut self) -> Step {
+        self.engine.disconnect(self.id);
+        self.ending = Some(Ending::WhenSent);
+        Step::Again
     }
 
     fn read(&mut self, context: &mut Context<'_>) -> Step {
@@ -152,20 +198,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             match Pin::new(&mut self.io).poll_read(context, &mut buffer) {
                 Poll::Pending => return Step::Wait,
                 Poll::Ready(Err(_)) => return Step::End,
-                Poll::Ready(Ok(())) if buffer.filled().is_empty() => return Step::End,
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => return self.leave(),
                 Poll::Ready(Ok(())) => {}
             }
             if self.received.is_empty() {
                 let bytes = buffer.filled();
-                match self.feed(bytes) {
-                    Some(used) => {
-                        self.received
-                            .extend_from_slice(bytes.get(used..).unwrap_or_default());
-                        self.unfed = self.is_full();
-                        Step::Again
-                    }
-                    None => Step::End,
-                }
+                let Some(used) = self.feed(bytes) else {
+                    return self.leave();
+                };
+                self.received
+                    .extend_from_slice(bytes.get(used..).unwrap_or_default());
+                self.unfed = self.is_full();
+                Step::Again
             } else {
                 self.received.extend_from_slice(buffer.filled());
                 self.unfed = true;
@@ -178,7 +222,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         let received = std::mem::take(&mut self.received);
         let fed = self.feed(&received);
         self.received = received;
-        let Some(used) = fed else { return Step::End };
+        let Some(used) = fed else {
+            return self.leave();
+        };
         if used == self.received.len() && self.received.capacity() > KEPT_CAPACITY {
             self.received = BytesMut::new();
         } else {
@@ -200,7 +246,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             .receive(self.id, &mut self.phase, bytes, &mut self.sending)
         {
             Ok(fed) => {
-                self.closing = fed.closing;
+                self.ending = fed.closing.map(Ending::of);
                 Some(fed.used)
             }
             Err(reason) => {
@@ -209,4 +255,90 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             }
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::keeper::{Keeper, Rules};
+    use crate::net::{Clock, ClockKind, FourLetterWords, Limits};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn engine() -> Arc<Engine> {
+        let clock = Clock::start(ClockKind::System);
+        let limits = Limits {
+            max_frame: 0xf_ffff,
+            four_letter_words: FourLetterWords::All,
+            port: 2181,
+            listen_backlog: 1,
+            data_dir: String::new(),
+            data_log_dir: String::new(),
+            tick_time: HOUR,
+            min_session_timeout: HOUR,
+            max_session_timeout: HOUR,
+            max_client_connections: 0,
+        };
+        let keeper = Keeper::new(Rules::default(), clock.now());
+        Arc::new(Engine::new(keeper, clock, limits))
+    }
+
+    fn accepted(engine: &Engine) -> ConnectionId {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        engine.accept(address).expect("there is no limit")
+    }
+
+    /// Time passes as soon as nothing else can happen.
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime starts")
+            .block_on(async { tokio::time::timeout(HOUR, future).await })
+            .expect("it ends within the hour")
+    }
+
+    #[test]
+    fn a_connection_that_never_ran_leaves_nothing() {
+        let engine = engine();
+        let id = accepted(&engine);
+        let (io, _client) = tokio::io::duplex(64);
+        drop(serve(Arc::clone(&engine), id, io));
+        assert!(!engine.has_outbox(id));
+        assert!(engine.look(|keeper| keeper.connection(id).is_none()));
+    }
+
+    #[test]
+    fn who_never_reads_its_last_answer_is_closed_without_it() {
+        for words in [&b"mntr"[..], &CONNECT_AND_NONSENSE] {
+            let engine = engine();
+            let id = accepted(&engine);
+            let (io, mut client) = tokio::io::duplex(16);
+            block_on(async {
+                // The buffer is too small for the whole of it to leave before it is read.
+                tokio::spawn(async move {
+                    client.write_all(words).await.expect("it is read");
+                    // Open still, and silent.
+                    std::future::pending::<()>().await;
+                });
+                serve(Arc::clone(&engine), id, io).await;
+            });
+            assert!(!engine.has_outbox(id));
+        }
+    }
+
+    /// A session is asked for, then an operation that nobody knows.
+    const CONNECT_AND_NONSENSE: [u8; 61] = {
+        let mut bytes = [0; 61];
+        bytes[3] = 45;
+        bytes[31] = 16;
+        bytes[52] = 8;
+        bytes[60] = 99;
+        bytes
+    };
 }

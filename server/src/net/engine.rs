@@ -15,9 +15,9 @@ use hashbrown::HashMap;
 use tokio::sync::Notify;
 
 use super::Clock;
+use super::connection::KEPT_CAPACITY;
 use super::outbox::{EVENT_LIMIT, HIGH_WATER, Outbox};
-use super::report::{self, TRACE_MASK, Totals};
-use crate::handle::FourLetterWords;
+use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
 use crate::protocol::{
     ErrorCode, Message, Operation, Reply, Request, Response, Timestamp, Xid, Zxid,
@@ -208,8 +208,8 @@ impl Engine {
         }
     }
 
-    /// Numbers a new connection.
-    pub(super) fn accept(&self, address: SocketAddr) -> ConnectionId {
+    /// Numbers a new connection, if there may be one more.
+    pub(super) fn accept(&self, address: SocketAddr) -> Option<ConnectionId> {
         let established = self.clock.now();
         let id = {
             let mut state = self.lock();
@@ -223,7 +223,16 @@ impl Engine {
             connection: id,
             address: address.ip().to_canonical(),
         });
-        id
+        let refused = self
+            .lock()
+            .outboxes
+            .get(&id)
+            .is_none_or(|outbox| outbox.closing.is_some());
+        if refused {
+            self.disconnect(id);
+            return None;
+        }
+        Some(id)
     }
 
     pub(super) fn disconnect(&self, id: ConnectionId) {
@@ -339,16 +348,26 @@ impl Engine {
         received: &[u8],
         answers: &mut BytesMut,
     ) -> CloseReason {
-        let now = self.clock.now();
         let mut state = self.lock();
+        let now = self.clock.now();
         state.totals.since_reset.received += 1;
-        if let Some(outbox) = state.outboxes.get_mut(&id) {
-            outbox.stats.received += 1;
-        }
+        let Some(outbox) = state
+            .outboxes
+            .get_mut(&id)
+            .filter(|outbox| outbox.closing.is_none())
+        else {
+            return CloseReason::NoSession;
+        };
+        outbox.stats.received += 1;
         if let Some(answer) = report::answer(&mut state, &self.limits, now, id, word, received) {
             answers.extend_from_slice(answer.to_string().as_bytes());
         }
         CloseReason::FourLetterWord
+    }
+
+    #[cfg(test)]
+    pub(super) fn has_outbox(&self, id: ConnectionId) -> bool {
+        self.lock().outboxes.contains_key(&id)
     }
 
     /// Moves what waits in the outbox to `bytes`, if that has been written. Where there is nothing to do, whoever asks
@@ -381,9 +400,10 @@ impl Engine {
         answer: Option<OnAnswer<'_, '_>>,
         take_turn: impl FnOnce(Timestamp, &mut Keeper, &mut Sink<'_, '_>) -> T,
     ) -> T {
-        let now = self.clock.now();
         let (result, wakers, nearer) = {
             let mut state = self.lock();
+            // Read behind the lock, so that no turn is earlier than the one before it.
+            let now = self.clock.now();
             let State {
                 keeper,
                 outboxes,
@@ -436,7 +456,11 @@ fn take(outbox: &mut Outbox, bytes: &mut BytesMut) {
     } else {
         bytes.extend_from_slice(&outbox.bytes);
     }
-    outbox.bytes.clear();
+    if outbox.bytes.capacity() > KEPT_CAPACITY {
+        outbox.bytes = BytesMut::new();
+    } else {
+        outbox.bytes.clear();
+    }
 }
 
 impl Sink<'_, '_> {
@@ -474,6 +498,8 @@ impl Sink<'_, '_> {
         if outbox.bytes.len() > EVENT_LIMIT {
             outbox.bytes = BytesMut::new();
             outbox.closing = Some(CloseReason::DoesNotRead);
+            self.totals.count_close(CloseReason::DoesNotRead);
+            tracing::debug!(connection = connection.0, "closing: it does not read");
         }
         self.wakers.extend(outbox.waker.take());
     }

@@ -1,11 +1,15 @@
 //! The address of a server: kept while it is stopped, listened on while it runs.
 
+use std::future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::panic;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Poll;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::task::JoinSet;
 
 use super::connection;
 use super::engine::Engine;
@@ -13,13 +17,17 @@ use super::engine::Engine;
 /// Enough for the clients of a large test that all connect at once.
 const DEFAULT_BACKLOG: i32 = 1024;
 
+/// Whether a second socket can listen beside one that is bound to the same port and does not listen. Only Linux is known
+/// to allow it, and only if both have `SO_REUSEADDR` set at that moment.
+const CAN_STAND_BESIDE: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
 /// A port that is this server's whether it listens or not.
 #[derive(Debug)]
 pub(crate) struct Address {
     address: SocketAddr,
     backlog: i32,
     /// Bound and not listening: as long as it is there nobody else gets the port, and who connects is refused.
-    _reserved: Option<Socket>,
+    reserved: Mutex<Option<Socket>>,
 }
 
 impl Address {
@@ -27,13 +35,10 @@ impl Address {
     pub(crate) fn reserve(address: SocketAddr, backlog: i32) -> io::Result<Self> {
         let socket = bind(address)?;
         let address = socket.local_addr()?.as_socket().unwrap_or(address);
-        // Only Unix lets a second socket listen beside one that is bound to the same port. Elsewhere the port is free
-        // while the server is stopped.
-        let reserved = cfg!(unix).then_some(socket);
         Ok(Self {
             address,
             backlog,
-            _reserved: reserved,
+            reserved: Mutex::new(Some(socket)),
         })
     }
 
@@ -41,15 +46,51 @@ impl Address {
         self.address
     }
 
+    /// Listens, until what it gives is dropped; then the port is to be [kept](Self::keep).
     pub(crate) fn listen(&self) -> io::Result<TcpListener> {
-        let socket = bind(self.address)?;
-        socket.listen(if self.backlog > 0 {
+        let backlog = if self.backlog > 0 {
             self.backlog
         } else {
             DEFAULT_BACKLOG
-        })?;
+        };
+        let mut reserved = self.reserved();
+        let socket = if CAN_STAND_BESIDE {
+            let beside = |may| {
+                let reserved = reserved.as_ref();
+                reserved.map_or(Ok(()), |reserved| reserved.set_reuse_address(may))
+            };
+            beside(true)?;
+            let socket = bind(self.address).and_then(|socket| {
+                socket.listen(backlog)?;
+                Ok(socket)
+            });
+            // From here on nobody else can do the same.
+            beside(false)?;
+            socket?
+        } else {
+            let socket = match reserved.take() {
+                Some(socket) => socket,
+                None => bind(self.address)?,
+            };
+            socket.listen(backlog)?;
+            socket
+        };
         socket.set_nonblocking(true)?;
         Ok(socket.into())
+    }
+
+    /// Keeps the port while nobody listens on it. Where that takes a new socket, it may come too late.
+    pub(crate) fn keep(&self) {
+        let mut reserved = self.reserved();
+        if reserved.is_none() {
+            *reserved = bind(self.address).ok();
+        }
+    }
+
+    fn reserved(&self) -> MutexGuard<'_, Option<Socket>> {
+        self.reserved
+            .lock()
+            .expect("nothing panics while a socket is opened")
     }
 }
 
@@ -66,15 +107,25 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Accepts connections for ever, and spawns a task for each.
+/// Accepts connections for ever, and spawns a task for each. Panics if one of them does.
 pub(super) async fn accept(engine: Arc<Engine>, listener: tokio::net::TcpListener) {
+    let mut connections = JoinSet::new();
     loop {
-        match listener.accept().await {
+        let accepted = future::poll_fn(|context| {
+            while let Poll::Ready(Some(ended)) = connections.poll_join_next(context) {
+                if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
+                    panic::resume_unwind(panic);
+                }
+            }
+            listener.poll_accept(context)
+        });
+        match accepted.await {
             Ok((socket, peer)) => {
                 // Without it small answers wait for one another; a socket that cannot do it is about to fail anyway.
                 let _ = socket.set_nodelay(true);
-                let id = engine.accept(peer);
-                tokio::spawn(connection::serve(Arc::clone(&engine), id, socket));
+                if let Some(id) = engine.accept(peer) {
+                    connections.spawn(connection::serve(Arc::clone(&engine), id, socket));
+                }
             }
             Err(error) => {
                 // Out of file descriptors, most likely. Connections that end make room, so wait for one to.

@@ -13,6 +13,8 @@ mod report;
 mod thread;
 
 pub(crate) use clock::Clock;
+pub use clock::ClockKind;
 pub(crate) use engine::{Engine, Limits};
 pub(crate) use listener::Address;
+pub use report::FourLetterWords;
 pub(crate) use thread::ServerThread;

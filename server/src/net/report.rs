@@ -6,13 +6,29 @@ use std::time::Duration;
 use super::engine::{Limits, State};
 use super::machine;
 use super::outbox::{ConnectionStats, Outbox};
-use crate::handle::FourLetterWords;
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{SessionId, Timestamp, Xid};
 use crate::wire::{
     Answer, ConfReport, ConnectionReport, ConnectionSession, DumpReport, FourLetterWord,
     LatencyReport, MonitorReport, ResponseSizes, ServerReport, last_operation,
 };
+
+/// Which four-letter words are answered.
+///
+/// ```
+/// use minikeeper::{FourLetterWords, Server};
+///
+/// let words = FourLetterWords::Only(vec!["ruok".to_owned(), "mntr".to_owned()]);
+/// let server = Server::builder().four_letter_words(words).start()?;
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FourLetterWords {
+    /// Every word that a real server knows.
+    All,
+    /// These, and `srvr`, which is always answered.
+    Only(Vec<String>),
+}
 
 /// The trace mask that a real server begins with.
 pub(super) const TRACE_MASK: i64 = 306;

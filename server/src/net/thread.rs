@@ -1,9 +1,12 @@
 //! The thread that serves, with a runtime of its own: so it serves under any runtime of the caller's or none, even
 //! while the caller blocks.
 
+use std::future;
 use std::io;
 use std::net::TcpListener;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
 
 use tokio::runtime;
@@ -34,16 +37,16 @@ impl ServerThread {
         let thread = thread::Builder::new()
             .name("minikeeper".to_owned())
             .spawn(move || {
-                runtime.block_on(async move {
-                    let time = {
-                        let engine = Arc::clone(&engine);
-                        async move { engine.keep_time().await }
-                    };
-                    tokio::spawn(time);
-                    tokio::spawn(listener::accept(engine, listener));
+                let mut stopped = stopped;
+                let mut time = pin!(engine.keep_time());
+                let mut accept = pin!(listener::accept(Arc::clone(&engine), listener));
+                // Not spawned, so that a panic in here ends the thread, and is noticed.
+                runtime.block_on(future::poll_fn(|context| {
+                    let _: Poll<()> = time.as_mut().poll(context);
+                    let _: Poll<()> = accept.as_mut().poll(context);
                     // Sent, or dropped with the handle: either way it is time to go.
-                    let _ = stopped.await;
-                });
+                    Pin::new(&mut stopped).poll(context).map(|_| ())
+                }));
             })?;
         Ok(Self { stop, thread })
     }

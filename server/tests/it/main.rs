@@ -1,3 +1,4 @@
 //! Tests through the public door.
 
+mod architecture;
 mod golden;

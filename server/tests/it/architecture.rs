@@ -1,0 +1,462 @@
+//! The walls between the layers, read off the sources: a word in the wrong room fails, whoever wrote it.
+
+use std::fs;
+use std::path::Path;
+
+/// A layer of the library, and what it may use.
+struct Layer {
+    name: &'static str,
+    /// The layers to its right.
+    imports: &'static [&'static str],
+    /// The crates of others that it stands on.
+    crates: &'static [&'static str],
+    /// Whether it stays away from sockets, threads, locks, clocks, files and the environment.
+    is_pure: bool,
+}
+
+const LAYERS: [Layer; 6] = [
+    Layer {
+        name: "protocol",
+        imports: &[],
+        crates: &["bytes", "thiserror"],
+        is_pure: true,
+    },
+    Layer {
+        name: "jute",
+        imports: &[],
+        crates: &["bytes", "nom", "thiserror"],
+        is_pure: true,
+    },
+    Layer {
+        name: "wire",
+        imports: &["protocol", "jute"],
+        crates: &["bytes", "thiserror"],
+        is_pure: true,
+    },
+    Layer {
+        name: "keeper",
+        imports: &["protocol"],
+        crates: &[
+            "base64",
+            "bytes",
+            "foldhash",
+            "hashbrown",
+            "sha1",
+            "sha2",
+            "thiserror",
+        ],
+        is_pure: true,
+    },
+    Layer {
+        name: "net",
+        imports: &["protocol", "jute", "wire", "keeper"],
+        crates: &[
+            "bytes",
+            "foldhash",
+            "hashbrown",
+            "socket2",
+            "thiserror",
+            "tokio",
+            "tracing",
+        ],
+        is_pure: false,
+    },
+    Layer {
+        name: "handle",
+        imports: &["protocol", "wire", "keeper", "net"],
+        crates: &["thiserror"],
+        is_pure: false,
+    },
+];
+
+/// All that the library depends on, as it is spelled in a path.
+const CRATES: [&str; 12] = [
+    "base64",
+    "bytes",
+    "foldhash",
+    "hashbrown",
+    "nom",
+    "sha1",
+    "sha2",
+    "socket2",
+    "thiserror",
+    "tokio",
+    "tracing",
+    "proptest",
+];
+
+/// What a pure layer may take of the modules of `std` that reach the outside world: nothing else of them.
+const ALLOWED_IN_PURE: [(&str, &[&str]); 8] = [
+    ("env", &[]),
+    ("fs", &[]),
+    ("io", &[]),
+    (
+        "net",
+        &[
+            "IpAddr",
+            "Ipv4Addr",
+            "Ipv6Addr",
+            "SocketAddr",
+            "AddrParseError",
+        ],
+    ),
+    ("process", &[]),
+    ("sync", &["Arc", "LazyLock"]),
+    ("thread", &[]),
+    ("time", &["Duration"]),
+];
+
+/// Words of `std` that one file alone may say.
+const ONE_FILE_ALONE: [(&str, &str); 4] = [
+    ("std::fs", "net/machine.rs"),
+    ("std::time::Instant", "net/clock.rs"),
+    ("std::time::SystemTime", "net/clock.rs"),
+    ("tokio::time::Instant", "net/clock.rs"),
+];
+
+#[test]
+fn every_layer_imports_only_what_lies_to_its_right() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&folder, &mut files);
+    let mut seen: Vec<&str> = Vec::new();
+    let mut broken = Vec::new();
+    for file in &files {
+        let name = file
+            .strip_prefix(&folder)
+            .expect("it lies in the folder")
+            .to_str()
+            .expect("sources have plain names")
+            .replace('\\', "/");
+        let source = fs::read_to_string(file).expect("the source can be read");
+        broken.extend(broken_walls(&name, &source));
+        seen.extend(layer_of(&name).map(|layer| layer.name));
+    }
+    for layer in &LAYERS {
+        assert!(
+            seen.contains(&layer.name),
+            "nothing was read of {}",
+            layer.name
+        );
+    }
+    assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
+}
+
+#[test]
+fn a_broken_wall_is_seen_and_named() {
+    let check = |file: &str, source: &str, expected: &[&str]| {
+        let broken = broken_walls(file, source);
+        assert_eq!(broken.len(), expected.len(), "{source}\n{broken:#?}");
+        for (message, expected) in broken.iter().zip(expected) {
+            assert!(message.contains(expected), "{message}\nhas no {expected:?}");
+        }
+    };
+    // A layer to the left.
+    check(
+        "keeper/tree.rs",
+        "use crate::protocol::Stat;\nuse crate::wire::split_frame;\n",
+        &["src/keeper/tree.rs:2: `crate::wire`: keeper may not import wire"],
+    );
+    check(
+        "wire/reply.rs",
+        "fn f(keeper: &crate::keeper::Keeper) {}",
+        &["src/wire/reply.rs:1: `crate::keeper`"],
+    );
+    check(
+        "net/clock.rs",
+        "use crate::{\n    handle::{ClockKind, Config},\n    protocol::Timestamp,\n};",
+        &["src/net/clock.rs:1: `crate::handle`: net may not import handle"],
+    );
+    check(
+        "net/clock.rs",
+        "use super::super::handle::Config;",
+        &["`super::super`"],
+    );
+    check(
+        "keeper/tree.rs",
+        "use super::super::Tree;",
+        &["`super::super`"],
+    );
+    check(
+        "keeper/mod.rs",
+        "use super::wire::split_frame;",
+        &["`super::wire::split_frame`"],
+    );
+    // A public name is a way around the walls.
+    check(
+        "keeper/access.rs",
+        "use crate::DigestAlgorithm;",
+        &["`crate::DigestAlgorithm`: name the layer"],
+    );
+    // The world outside.
+    check(
+        "keeper/session.rs",
+        "use std::time::{Duration, Instant};",
+        &["`std::time::Instant`: keeper is pure", "net/clock.rs alone"],
+    );
+    check(
+        "protocol/acl.rs",
+        "use std::sync::{Arc, LazyLock, Mutex};",
+        &["`std::sync::Mutex`: protocol is pure"],
+    );
+    check(
+        "wire/frame.rs",
+        "use std::{net::{IpAddr, TcpStream}, sync::Arc};",
+        &["`std::net::TcpStream`: wire is pure"],
+    );
+    check(
+        "jute/read.rs",
+        "fn f() { std::thread::yield_now() }",
+        &["`std::thread::yield_now`: jute is pure"],
+    );
+    check(
+        "keeper/mod.rs",
+        "use std::{sync, thread as worker};",
+        &["`std::sync`", "`std::thread`"],
+    );
+    check("keeper/mod.rs", "use std::net::*;", &["`std::net::*`"]);
+    // The crates of others.
+    check("wire/request.rs", "use nom::Parser;", &["`nom`: wire"]);
+    check(
+        "keeper/mod.rs",
+        "async fn f() { tokio::task::yield_now().await }",
+        &["`tokio`"],
+    );
+    check(
+        "handle/mod.rs",
+        "use tokio::net::TcpListener;",
+        &["`tokio`: handle"],
+    );
+    check(
+        "keeper/mod.rs",
+        "tracing::trace!(\"{now}\");",
+        &["`tracing`: keeper"],
+    );
+    // One file alone.
+    check(
+        "net/engine.rs",
+        "use std::fs;",
+        &["`std::fs`: in net/machine.rs alone"],
+    );
+    check(
+        "handle/time.rs",
+        "let now = std::time::SystemTime::now();",
+        &["in net/clock.rs alone"],
+    );
+    check("net/clock.rs", "use std::time::{Instant, SystemTime};", &[]);
+    // What is said in a comment or a text is not imported, and what only tests use does not count.
+    check(
+        "keeper/tree.rs",
+        "// As std::thread does.\n/* std::fs */ const TEXT: &str = \"use std::fs;\";\n",
+        &[],
+    );
+    check(
+        "keeper/tree.rs",
+        "use std::fs;\n#[cfg(test)]\nmod tests {\n    use proptest::prelude::*;\n}\n",
+        &[
+            "src/keeper/tree.rs:1: `std::fs`: keeper is pure",
+            "src/keeper/tree.rs:1: `std::fs`: in",
+        ],
+    );
+    // A room that nobody knows has no walls yet.
+    check("cluster/mod.rs", "", &["src/cluster/mod.rs: no such layer"]);
+}
+
+fn sources(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the folder can be read").path();
+        if path.is_dir() {
+            sources(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files.sort();
+}
+
+fn layer_of(file: &str) -> Option<&'static Layer> {
+    let (folder, _) = file.split_once('/')?;
+    LAYERS.iter().find(|layer| layer.name == folder)
+}
+
+/// What is wrong with a source file, one line each. `file` is relative to `src`.
+fn broken_walls(file: &str, source: &str) -> Vec<String> {
+    // The crate's root only names what is public.
+    if file == "lib.rs" {
+        return Vec::new();
+    }
+    let Some(layer) = layer_of(file) else {
+        return vec![format!(
+            "src/{file}: no such layer: give it its place in tests/it/architecture.rs"
+        )];
+    };
+    // Files of tests alone may use what tests use.
+    if file.ends_with("/tests.rs") || file.contains("/tests/") {
+        return Vec::new();
+    }
+    let code = without_comments(source);
+    let code = code
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default();
+    let mut broken = Vec::new();
+    for Mention { line, path } in mentions(code) {
+        let mut say = |said: &str, wall: String| {
+            let message = format!("src/{file}:{line}: `{said}`: {wall}");
+            if !broken.contains(&message) {
+                broken.push(message);
+            }
+        };
+        let parts: Vec<&str> = path.split("::").collect();
+        match parts[..] {
+            ["crate", to, ..] => {
+                if to.starts_with(char::is_uppercase) || to == "*" {
+                    say(&path, "name the layer that it is in".to_owned());
+                } else if to != layer.name && !layer.imports.contains(&to) {
+                    let wall = format!("{} may not import {to}", layer.name);
+                    say(&format!("crate::{to}"), wall);
+                }
+            }
+            // One step up from a file is its own layer; two may leave it.
+            ["super", "super", ..] => {
+                say("super::super", "say it from the crate's root".to_owned());
+            }
+            ["super", ..] if file == format!("{}/mod.rs", layer.name) => {
+                say(&path, "say it from the crate's root".to_owned());
+            }
+            ["std", module, ref rest @ ..] if layer.is_pure => {
+                let item = rest.first().copied();
+                let allowed = ALLOWED_IN_PURE
+                    .iter()
+                    .find(|(name, _)| *name == module)
+                    .is_none_or(|(_, items)| item.is_some_and(|item| items.contains(&item)));
+                if !allowed {
+                    say(
+                        &path,
+                        format!(
+                            "{} is pure: no sockets, threads, locks, clocks or files",
+                            layer.name
+                        ),
+                    );
+                }
+            }
+            [name, ..] if CRATES.contains(&name) && !layer.crates.contains(&name) => {
+                say(name, format!("{} does not stand on it", layer.name));
+            }
+            _ => {}
+        }
+        for (word, home) in ONE_FILE_ALONE {
+            let said = path == word || path.starts_with(&format!("{word}::"));
+            if said && file != home {
+                say(word, format!("in {home} alone"));
+            }
+        }
+    }
+    broken
+}
+
+/// A path that a source names.
+struct Mention {
+    line: usize,
+    path: String,
+}
+
+/// Every path that begins at a crate or above its own file, with the lists of `use` written out.
+fn mentions(code: &str) -> Vec<Mention> {
+    let roots: Vec<&str> = ["crate", "super", "std"]
+        .into_iter()
+        .chain(CRATES)
+        .collect();
+    let is_word = |char: char| char.is_alphanumeric() || char == '_';
+    let mut mentions = Vec::new();
+    let mut before = ' ';
+    let mut rest = code;
+    while let Some(char) = rest.chars().next() {
+        let word = &rest[..rest.find(|char| !is_word(char)).unwrap_or(rest.len())];
+        if word.is_empty() {
+            before = char;
+            rest = &rest[char.len_utf8()..];
+            continue;
+        }
+        let behind = &rest[word.len()..];
+        if before != ':' && roots.contains(&word) && behind.starts_with("::") {
+            let line = 1 + code[..code.len() - rest.len()].matches('\n').count();
+            let mut paths = Vec::new();
+            expand(word.to_owned(), &behind[2..], &mut paths);
+            mentions.extend(paths.into_iter().map(|path| Mention { line, path }));
+        }
+        before = 'a';
+        rest = behind;
+    }
+    mentions
+}
+
+/// Writes out what follows `prefix::`; gives what lies behind it.
+fn expand<'c>(prefix: String, code: &'c str, paths: &mut Vec<String>) -> &'c str {
+    let code = code.trim_start();
+    if let Some(mut inner) = code.strip_prefix('{') {
+        loop {
+            inner = inner.trim_start_matches(|char: char| char.is_whitespace() || char == ',');
+            if let Some(behind) = inner.strip_prefix('}') {
+                return behind;
+            }
+            let behind = expand(prefix.clone(), inner, paths);
+            // Behind a name may stand `as another`.
+            let end = behind.find([',', '}', ';']).unwrap_or(behind.len());
+            inner = &behind[end..];
+            if inner.is_empty() || inner.starts_with(';') {
+                return inner;
+            }
+        }
+    }
+    let end = code
+        .find(|char: char| !(char.is_alphanumeric() || char == '_' || char == '*'))
+        .unwrap_or(code.len());
+    let (word, behind) = code.split_at(end);
+    let path = if word == "self" || word.is_empty() {
+        prefix
+    } else {
+        format!("{prefix}::{word}")
+    };
+    match behind.strip_prefix("::") {
+        Some(further) if !word.is_empty() => expand(path, further, paths),
+        _ => {
+            paths.push(path);
+            behind
+        }
+    }
+}
+
+/// The source with its comments and texts blanked, and its lines where they were.
+fn without_comments(source: &str) -> String {
+    let mut code = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(char) = rest.chars().next() {
+        let length = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map_or(rest.len(), |end| end + 2)
+        } else if char == '"' {
+            let mut escaped = false;
+            let end = rest[1..].find(|char| {
+                let ends = char == '"' && !escaped;
+                escaped = char == '\\' && !escaped;
+                ends
+            });
+            end.map_or(rest.len(), |end| end + 2)
+        } else if rest.starts_with("'\"'") {
+            3
+        } else {
+            code.push(char);
+            rest = &rest[char.len_utf8()..];
+            continue;
+        };
+        let (gone, behind) = rest.split_at(length);
+        code.extend(
+            gone.chars()
+                .map(|char| if char == '\n' { '\n' } else { ' ' }),
+        );
+        rest = behind;
+    }
+    code
+}
