@@ -3,15 +3,12 @@
 use std::future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::panic;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::Poll;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::task::JoinSet;
 
-use super::connection;
+use super::crew::Crew;
 use super::engine::Engine;
 
 /// Enough for the clients of a large test that all connect at once.
@@ -107,16 +104,12 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Accepts connections for ever, and spawns a task for each. Panics if one of them does.
+/// Accepts connections for ever, and has each served. Panics if one of them does.
 pub(super) async fn accept(engine: Arc<Engine>, listener: tokio::net::TcpListener) {
-    let mut connections = JoinSet::new();
+    let mut crew = Crew::new(Arc::clone(&engine));
     loop {
         let accepted = future::poll_fn(|context| {
-            while let Poll::Ready(Some(ended)) = connections.poll_join_next(context) {
-                if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
-                    panic::resume_unwind(panic);
-                }
-            }
+            crew.poll_ended(context);
             listener.poll_accept(context)
         });
         match accepted.await {
@@ -124,7 +117,7 @@ pub(super) async fn accept(engine: Arc<Engine>, listener: tokio::net::TcpListene
                 // Without it small answers wait for one another; a socket that cannot do it is about to fail anyway.
                 let _ = socket.set_nodelay(true);
                 if let Some(id) = engine.accept(peer) {
-                    connections.spawn(connection::serve(Arc::clone(&engine), id, socket));
+                    crew.serve(id, socket);
                 }
             }
             Err(error) => {
