@@ -215,6 +215,12 @@ fn a_broken_wall_is_seen_and_named() {
         &["`std::sync`", "`std::thread`"],
     );
     check("keeper/mod.rs", "use std::net::*;", &["`std::net::*`"]);
+    check("keeper/mod.rs", "use core::net::SocketAddr;", &[]);
+    check(
+        "keeper/mod.rs",
+        "use alloc::sync::Weak;",
+        &["`alloc::sync::Weak`"],
+    );
     // The crates of others.
     check("wire/request.rs", "use nom::Parser;", &["`nom`: wire"]);
     check(
@@ -324,7 +330,7 @@ fn broken_walls(file: &str, source: &str) -> Vec<String> {
             ["super", ..] if file == format!("{}/mod.rs", layer.name) => {
                 say(&path, "say it from the crate's root".to_owned());
             }
-            ["std", module, ref rest @ ..] if layer.is_pure => {
+            ["std" | "core" | "alloc", module, ref rest @ ..] if layer.is_pure => {
                 let item = rest.first().copied();
                 let allowed = ALLOWED_IN_PURE
                     .iter()
@@ -363,7 +369,7 @@ struct Mention {
 
 /// Every path that begins at a crate or above its own file, with the lists of `use` written out.
 fn mentions(code: &str) -> Vec<Mention> {
-    let roots: Vec<&str> = ["crate", "super", "std"]
+    let roots: Vec<&str> = ["crate", "super", "std", "core", "alloc"]
         .into_iter()
         .chain(CRATES)
         .collect();
