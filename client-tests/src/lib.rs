@@ -1,1 +1,25 @@
-//! Real, unmodified clients against minikeeper.
+//! Real, unmodified clients against minikeeper, over a socket: there is nothing here but the tests.
+//!
+//! | client | where it is driven |
+//! |---|---|
+//! | the `zookeeper-client` crate | `tests/it/zookeeper_client.rs` |
+//! | kazoo (Python) | `clients/kazoo/`, started by `tests/it/kazoo.rs` |
+//! | the Java client | `clients/java/`, started by `tests/it/java.rs` |
+//! | `zkCli.sh` (its main class) | `clients/java/ZkCli.java`, started by `tests/it/zkcli.rs` |
+//!
+//! Each test has a server of its own. `MINIKEEPER_CLIENT_TESTS_SERVER=zookeeper:3.9.5 cargo test -p minikeeper-client-tests`
+//! runs the same tests on real ZooKeeper servers: what fails there is a wrong expectation.
+//!
+//! A test that *says* something (`run.say`) is run on both, and must say the same, word for word; only the server's
+//! address, session ids and times are taken out before. All scripts of zkCli are such tests, and two scenarios of every
+//! client: configuration and leader election.
+//!
+//! # A new test for Java or kazoo
+//! A function marked `@Case` (`@case`) in one of the driver's files, nothing else: its name is found there. A test never
+//! sleeps; it waits for an event or an answer, with a deadline. What is to happen to its server it asks for
+//! (`run.restart()`, `run.stop()`, `run.startAgain()`, `run.expire(client)`).
+
+/// The examples of the README compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -35,6 +35,8 @@ enum Verb {
     #[command(hide = true)]
     ServeEcho { request: usize, reply: usize },
     #[command(hide = true)]
+    ServeBareEvents { watchers: usize, event: usize },
+    #[command(hide = true)]
     ThousandServers,
     /// Record a real ZooKeeper's answers to every operation, byte for byte, into a folder.
     RecordGolden {
@@ -73,6 +75,9 @@ fn main() -> ExitCode {
         Verb::Bench(bench) => report(bench.run(), |()| {}),
         Verb::ServeOurs => report(bench::serve_ours(), |()| {}),
         Verb::ServeEcho { request, reply } => report(bench::serve_echo(request, reply), |()| {}),
+        Verb::ServeBareEvents { watchers, event } => {
+            report(bench::serve_bare_events(watchers, event), |()| {})
+        }
         Verb::ThousandServers => report(bench::thousand_servers(), |line| println!("{line}")),
         Verb::RecordGolden { folder } => report(golden::record(&folder), |files| {
             println!("{files} files in {}", folder.display());

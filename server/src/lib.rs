@@ -1,4 +1,35 @@
-//! A pure-Rust, embedded, ZooKeeper-compatible coordination server for tests.
+//! A pure-Rust, embedded, ZooKeeper-compatible coordination server for tests: *the miniredis of ZooKeeper*.
+//!
+//! [`Server::start`] gives a test a server of its own on a free port, which speaks ZooKeeper's wire protocol so exactly
+//! that clients cannot tell it from a standalone ZooKeeper 3.9. It needs no async runtime and works under any.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! // Time stands still until the test moves it; leave that out and the machine's clock counts.
+//! let zk = minikeeper::Server::builder().manual_clock().start()?;
+//!
+//! // Give this to whatever is tested, with any client in any language.
+//! let _connect_string = zk.connect_string();
+//!
+//! // The test itself reads and writes without a client; watches fire as for any write.
+//! zk.create("/config", b"v1")?;
+//! zk.set("/config", b"v2")?;
+//! assert_eq!(zk.data("/config").as_deref(), Some(&b"v2"[..]));
+//!
+//! // Let sessions fall silent, and their time pass, at once.
+//! zk.sessions().iter().for_each(|session| zk.mute(session.id));
+//! zk.advance(Duration::from_secs(60));
+//! assert!(zk.sessions().is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! There is no quorum and no durability: all state is in memory and goes with the last handle.
+//!
+//! # Reading the source
+//!
+//! Start with `protocol`, the words; then `keeper`, the rules, which are one deterministic state machine; then
+//! `net/engine.rs`, the one door by which everything enters. `jute` and `wire` are bytes, `handle` is what you see here.
 
 mod handle;
 mod jute;

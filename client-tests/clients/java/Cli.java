@@ -5,7 +5,10 @@ import java.io.InputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
+import java.util.Collections;
 import java.util.Deque;
+import java.util.List;
+import java.util.stream.Collectors;
 import org.apache.zookeeper.ZooKeeperMain;
 import org.apache.zookeeper.util.ServiceUtils;
 
@@ -44,9 +47,23 @@ final class Cli {
             System.setOut(out);
             System.setErr(err);
         }
-        PRINTED.lines(PRINTED.main).forEach(run::say);
+        sortUsers(PRINTED.lines(PRINTED.main)).forEach(run::say);
         run.say("--- watcher");
         PRINTED.lines(PRINTED.watcher).forEach(run::say);
+    }
+
+    /** What whoami lists comes from a hash set, in no order. */
+    private static List<String> sortUsers(List<String> lines) {
+        for (int i = 0; i < lines.size(); i++) {
+            if (lines.get(i).equals("Auth scheme: User")) {
+                int end = i + 1;
+                while (!lines.get(end).startsWith("> ")) {
+                    end++;
+                }
+                Collections.sort(lines.subList(i + 1, end));
+            }
+        }
+        return lines;
     }
 
     /** What a watcher prints comes from its client's event thread, which ends when all is printed and the client closed. */
@@ -135,8 +152,8 @@ final class Cli {
             return Thread.currentThread().getName().endsWith("-EventThread") ? watcher : main;
         }
 
-        private java.util.stream.Stream<String> lines(ByteArrayOutputStream part) {
-            return part.toString(StandardCharsets.UTF_8).lines();
+        private synchronized List<String> lines(ByteArrayOutputStream part) {
+            return part.toString(StandardCharsets.UTF_8).lines().collect(Collectors.toList());
         }
     }
 }

@@ -14,11 +14,14 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import org.apache.zookeeper.AddWatchMode;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.KeeperException;
 import org.apache.zookeeper.ZKUtil;
 import org.apache.zookeeper.ZooKeeper;
 import org.apache.zookeeper.admin.ZooKeeperAdmin;
+import org.apache.zookeeper.client.ZKClientConfig;
+import org.apache.zookeeper.common.ZKConfig;
 import org.apache.zookeeper.data.Stat;
 
 /** What the Java client does to znodes. */
@@ -112,12 +115,12 @@ final class Nodes {
         ZooKeeper zk = run.client();
         Events events = new Events();
         Stat stat = new Stat();
+        zk.addWatch("/short", events, AddWatchMode.PERSISTENT);
         zk.create("/short", null, OPEN_ACL_UNSAFE, CreateMode.PERSISTENT_WITH_TTL, stat, 1);
-        zk.exists("/short", events);
         Run.same(zk.create("/long-", null, OPEN_ACL_UNSAFE, CreateMode.PERSISTENT_SEQUENTIAL_WITH_TTL, stat, 1_000_000),
             "/long-0000000001");
         Run.same(stat.getEphemeralOwner(), 0L);
-        events.expect("NodeDeleted /short");
+        events.expect("NodeCreated /short", "NodeDeleted /short");
         Run.same(zk.exists("/long-0000000001", false), stat);
     }
 
@@ -158,6 +161,24 @@ final class Nodes {
         Run.same(children.contains("ä7"), true);
         Run.same(Run.counts(stat), "v0 c20 a0 length 1 children 20");
         Run.same(Run.sorted(zk.getChildren("/a", false)), Run.sorted(children));
+    }
+
+    /** An answer may be longer than a request is allowed to be. */
+    @Case
+    static void a_list_of_children_beyond_a_megabyte(Run run) throws Exception {
+        // The client has a limit of its own.
+        ZKClientConfig config = new ZKClientConfig();
+        config.setProperty(ZKConfig.JUTE_MAXBUFFER, "4194304");
+        Events events = new Events();
+        ZooKeeper zk = run.ready(new ZooKeeper(run.connect, Run.SESSION_TIMEOUT_MS, events, config), events);
+        zk.create("/a", null, OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
+        String prefix = "/a/" + "x".repeat(240) + "-";
+        for (int i = 0; i < 5000; i++) {
+            zk.create(prefix, null, OPEN_ACL_UNSAFE, CreateMode.PERSISTENT_SEQUENTIAL, (rc, path, ctx, name) -> { }, null);
+        }
+        List<String> children = zk.getChildren("/a", false);
+        Run.same(children.size(), 5000);
+        Run.same("/a/" + Run.sorted(children).get(4999), prefix + "0000004999");
     }
 
     @Case

@@ -111,19 +111,6 @@ final class Run implements AutoCloseable {
         throw new AssertionError("got " + answer + ", expected " + code);
     }
 
-    /** Asks again after a lost connection, which waits for the next one. */
-    static <T> T retry(Callable<T> operation) throws Exception {
-        for (int tries = 1;; tries++) {
-            try {
-                return operation.call();
-            } catch (KeeperException.ConnectionLossException e) {
-                if (tries == 20) {
-                    throw e;
-                }
-            }
-        }
-    }
-
     static byte[] bytes(String text) {
         return text.getBytes(StandardCharsets.UTF_8);
     }

@@ -1,10 +1,16 @@
 import static org.apache.zookeeper.KeeperException.Code.SESSIONEXPIRED;
 import static org.apache.zookeeper.ZooDefs.Ids.OPEN_ACL_UNSAFE;
 
+import java.net.InetSocketAddress;
+import java.util.Collection;
+import java.util.concurrent.Semaphore;
 import org.apache.zookeeper.AddWatchMode;
 import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.ZooKeeper;
 import org.apache.zookeeper.ZooKeeper.States;
+import org.apache.zookeeper.client.ConnectStringParser;
+import org.apache.zookeeper.client.HostProvider;
+import org.apache.zookeeper.client.StaticHostProvider;
 
 /** Connections that come and go, and the sessions behind them. */
 final class Sessions {
@@ -68,6 +74,29 @@ final class Sessions {
         recursive.expect("NodeCreated /r", "NodeCreated /r/s");
     }
 
+    /** More than 128 KB of paths: the client registers them again in several requests. */
+    @Case
+    static void many_watches_outlive_a_restart_of_the_server(Run run) throws Exception {
+        Events session = new Events();
+        ZooKeeper zk = run.client(session);
+        Events events = new Events();
+        String folder = "/" + "x".repeat(200);
+        zk.create(folder, null, OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
+        String[] expected = new String[2000];
+        for (int i = 0; i < expected.length; i++) {
+            expected[i] = "NodeCreated " + folder + "/" + i;
+            zk.exists(folder + "/" + i, events, (rc, path, ctx, stat) -> { }, null);
+        }
+        zk.sync("/");
+        run.restart();
+        session.until("None SyncConnected null");
+        events.expect("None Disconnected null", "None SyncConnected null");
+        for (int i = 0; i < expected.length; i++) {
+            zk.create(folder + "/" + i, null, OPEN_ACL_UNSAFE, CreateMode.PERSISTENT, (rc, path, ctx, name) -> { }, null);
+        }
+        events.expect(expected);
+    }
+
     @Case
     static void what_a_client_missed_is_told_when_it_is_back(Run run) throws Exception {
         Events session = new Events();
@@ -91,27 +120,29 @@ final class Sessions {
     @Case
     static void a_session_moves_to_a_second_connection(Run run) throws Exception {
         Events events = new Events();
-        ZooKeeper first = run.client(events);
+        Gate gate = new Gate(run.connect);
+        ZooKeeper first = run.ready(new ZooKeeper(run.connect, Run.SESSION_TIMEOUT_MS, events, false, gate), events);
         first.create("/e", null, OPEN_ACL_UNSAFE, CreateMode.EPHEMERAL);
-        Events taken = new Events();
-        ZooKeeper second = run.ready(new ZooKeeper(run.connect, Run.SESSION_TIMEOUT_MS, taken, first.getSessionId(),
-            first.getSessionPasswd()), taken);
+        gate.shut();
+        ZooKeeper second = second(run, first);
         Run.same(second.getSessionId(), first.getSessionId());
-        // The first comes back, takes its session again, and so forth.
-        Run.same(Run.retry(() -> second.exists("/e", false)).getEphemeralOwner(), first.getSessionId());
-        events.until("None Disconnected null");
+        events.expect("None Disconnected null");
+        Run.same(second.exists("/e", false).getEphemeralOwner(), first.getSessionId());
+        gate.open();
+        // It takes the session back.
+        events.until("None SyncConnected null");
     }
 
     @Case
     static void a_second_connection_ends_a_session(Run run) throws Exception {
         Events events = new Events();
-        ZooKeeper first = run.client(events);
+        Gate gate = new Gate(run.connect);
+        ZooKeeper first = run.ready(new ZooKeeper(run.connect, Run.SESSION_TIMEOUT_MS, events, false, gate), events);
         ZooKeeper other = run.client();
         first.create("/e", null, OPEN_ACL_UNSAFE, CreateMode.EPHEMERAL);
-        Events taken = new Events();
-        ZooKeeper second = run.ready(new ZooKeeper(run.connect, Run.SESSION_TIMEOUT_MS, taken, first.getSessionId(),
-            first.getSessionPasswd()), taken);
-        second.close();
+        gate.shut();
+        second(run, first).close();
+        gate.open();
         events.until("None Expired null");
         Run.same(other.exists("/e", false), null);
         Run.refused(SESSIONEXPIRED, () -> first.exists("/", false));
@@ -158,5 +189,51 @@ final class Sessions {
         ZooKeeper zk = run.ready(new ZooKeeper(run.connect, Run.SESSION_TIMEOUT_MS, events, true), events);
         Run.same(zk.getState(), States.CONNECTED);
         zk.create("/a", null, OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
+    }
+
+    private static ZooKeeper second(Run run, ZooKeeper first) throws Exception {
+        Events events = new Events();
+        return run.ready(new ZooKeeper(run.connect, Run.SESSION_TIMEOUT_MS, events, first.getSessionId(),
+            first.getSessionPasswd()), events);
+    }
+
+    /** While it is shut, a client that lost its connection does not look for the next. */
+    private static final class Gate implements HostProvider {
+        private final HostProvider hosts;
+        private final Semaphore way = new Semaphore(1);
+
+        private Gate(String connect) {
+            hosts = new StaticHostProvider(new ConnectStringParser(connect).getServerAddresses());
+        }
+
+        private void shut() throws InterruptedException {
+            way.acquire();
+        }
+
+        private void open() {
+            way.release();
+        }
+
+        @Override
+        public int size() {
+            return hosts.size();
+        }
+
+        @Override
+        public InetSocketAddress next(long spinDelay) {
+            way.acquireUninterruptibly();
+            way.release();
+            return hosts.next(spinDelay);
+        }
+
+        @Override
+        public void onConnected() {
+            hosts.onConnected();
+        }
+
+        @Override
+        public boolean updateServerList(Collection<InetSocketAddress> addresses, InetSocketAddress current) {
+            return hosts.updateServerList(addresses, current);
+        }
     }
 }

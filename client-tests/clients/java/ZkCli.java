@@ -225,14 +225,6 @@ final class ZkCli {
     }
 
     @Case
-    static void an_unknown_scheme_ends_the_client(Run run) throws Exception {
-        Cli.run(run,
-            "addauth nobody x",
-            "ls /",
-            "quit");
-    }
-
-    @Case
     static void quotas(Run run) throws Exception {
         Cli.run(run,
             "create /q x",

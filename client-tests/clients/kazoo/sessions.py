@@ -99,10 +99,14 @@ def the_server_expires_a_session(run):
 @case
 def a_wrong_password_gives_a_new_session(run):
     first = run.client()
-    second = run.client(client_id=(first.client_id[0], b"\0" * 16), start=False)
+    session = first.client_id[0]
+    second = run.client(client_id=(session, b"\0" * 16), start=False)
     second.start(timeout=DEADLINE)
     second.states.until("CONNECTED")
-    same(second.client_id[0] != first.client_id[0], True)
+    same(second.client_id[0] != session, True)
+    # The owner's connection was closed too; its session stands.
+    first.states.expect("SUSPENDED", "CONNECTED")
+    same(first.client_id[0], session)
 
 
 @case

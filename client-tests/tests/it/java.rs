@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-pub(crate) static JAVA: Language = Language::new(|| Ok(program("Driver", |_| ())?));
+pub(crate) static JAVA: Language = Language::new(|| program("Driver", |_| ()));
 
 pub(crate) fn trials() -> Vec<Trial> {
     [

@@ -2,6 +2,8 @@
 
 use crate::oracle::{self, Hosted};
 use crate::outcome::Trouble;
+use minikeeper::{Config, Server, ServerBuilder, SessionId};
+use std::time::Duration;
 
 /// The password of every test's super user is `test`.
 pub(crate) const SUPER_DIGEST: &str = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
@@ -33,26 +35,40 @@ impl Kind {
 
 /// A fresh server on a port of its own, gone when dropped.
 pub(crate) enum TestServer {
+    Ours(Server),
     Real(Hosted),
 }
 
 impl TestServer {
     pub(crate) fn start(kind: Kind) -> Result<Self, Trouble> {
         match kind {
-            Kind::Ours => Err(Trouble::Wrong("not yet".to_owned())),
+            Kind::Ours => {
+                let mut config = Config::default();
+                config.super_digest = Some(SUPER_DIGEST.to_owned());
+                config.container_check_interval = Duration::from_millis(CONTAINER_CHECK_MS);
+                let server = ServerBuilder::from(config)
+                    .start()
+                    .map_err(|error| error.to_string())?;
+                Ok(Self::Ours(server))
+            }
             Kind::Real => Ok(Self::Real(oracle::start()?)),
         }
     }
 
     pub(crate) fn connect_string(&self) -> String {
         match self {
+            Self::Ours(server) => server.connect_string(),
             Self::Real(server) => server.connect_string(),
         }
     }
 
-    /// Stops listening, and closes every connection. The port stays ours.
+    /// Stops listening, and closes every connection. The port stays its own.
     pub(crate) fn stop(&self) -> Result<(), String> {
         match self {
+            Self::Ours(server) => {
+                server.stop();
+                Ok(())
+            }
             Self::Real(server) => server.stop(),
         }
     }
@@ -60,6 +76,7 @@ impl TestServer {
     /// The same server on the same port, with the state it had when it was stopped.
     pub(crate) fn start_again(&self) -> Result<(), String> {
         match self {
+            Self::Ours(server) => server.start_again().map_err(|error| error.to_string()),
             Self::Real(server) => server.start_again(),
         }
     }
@@ -67,6 +84,8 @@ impl TestServer {
     /// Ends a session as if its time had run out.
     pub(crate) fn expire(&self, session: i64) -> Result<(), String> {
         match self {
+            Self::Ours(server) if server.expire(SessionId(session)) => Ok(()),
+            Self::Ours(_) => Err("there is no such session".to_owned()),
             Self::Real(server) => server.expire(session),
         }
     }

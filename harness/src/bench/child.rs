@@ -1,6 +1,7 @@
 //! Servers in processes of their own: this program once more, with a hidden subcommand. A child says its address in
 //! its first line and ends when its standard input does, so none outlives the benchmark.
 
+use super::OPEN_FILES;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -102,6 +103,35 @@ fn echo(mut stream: TcpStream, request: usize, reply: usize) -> io::Result<()> {
         waiting %= request;
         stream.write_all(replies.get(..answers * reply).unwrap_or_default())?;
     }
+}
+
+/// The hidden subcommand that does for a fan-out what [`serve_echo`] does for a request: once `watchers` connections and
+/// one more have come, each thing that the first one says is followed by an event of `event` bytes to all the others.
+///
+/// # Errors
+/// If it cannot listen.
+pub fn serve_bare_events(watchers: usize, event: usize) -> io::Result<()> {
+    rlimit::increase_nofile_limit(OPEN_FILES)?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    say(&listener.local_addr()?.to_string())?;
+    let mut writer = listener.accept()?.0;
+    let mut others = Vec::new();
+    for _ in 0..watchers {
+        let (stream, _) = listener.accept()?;
+        stream.set_nodelay(true)?;
+        others.push(stream);
+    }
+    let mut frame = vec![0xff; event];
+    let length = u32::try_from(event - 4).map_err(io::Error::other)?;
+    frame.splice(..4, length.to_be_bytes());
+    let mut said = [0; 1024];
+    while writer.read(&mut said)? > 0 {
+        for other in &mut others {
+            other.write_all(&frame)?;
+        }
+        writer.write_all(&frame)?;
+    }
+    Ok(())
 }
 
 /// Says the first line of a child.

@@ -66,7 +66,8 @@ pub(super) fn drive(
     Ok(rate)
 }
 
-fn open(address: &str, speaks: Speaks) -> io::Result<TcpStream> {
+/// A connection that is ready for requests.
+pub(super) fn open(address: &str, speaks: Speaks) -> io::Result<TcpStream> {
     match speaks {
         Speaks::ZooKeeper => {
             Ok(BlockingClient::connect(address, &ConnectRequest::new(40_000))?.into_stream())

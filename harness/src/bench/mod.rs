@@ -7,11 +7,14 @@ mod report;
 mod rows;
 mod system;
 
-pub use child::serve_echo;
+pub use child::{serve_bare_events, serve_echo};
 pub use report::{Report, Row, Target, Value};
 pub use rows::{serve_ours, thousand_servers};
 
 use std::io;
+
+/// Sockets of the widest row, and room for what else is open.
+const OPEN_FILES: u64 = 16_000;
 
 /// A row of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -59,12 +59,6 @@ impl BlockingClient {
         Ok(Reply { header, answer })
     }
 
-    /// The socket, for reading events.
-    #[must_use]
-    pub fn stream(&self) -> &TcpStream {
-        &self.stream
-    }
-
     /// The socket, for whoever goes on with precomputed frames.
     #[must_use]
     pub fn into_stream(self) -> TcpStream {

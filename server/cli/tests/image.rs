@@ -5,13 +5,13 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-const DEADLINE: &str = "60";
+const DEADLINE: Duration = Duration::from_secs(60);
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 type Outcome = Result<(), Failed>;
@@ -175,7 +175,8 @@ fn an_ensemble_is_refused_in_one_line() -> Outcome {
 
 fn stopping_it_is_clean() -> Outcome {
     let container = Container::start(&[])?;
-    docker(&["stop", "--time", DEADLINE, &container.id])?;
+    // A signal that nothing minds would be followed by a kill, and exit code 137.
+    docker(&["stop", "--time", "60", &container.id])?;
     let code = docker(&["inspect", "--format", "{{.State.ExitCode}}", &container.id])?;
     if code != "0" {
         return Err(format!("exit code {code}: {}", container.log()?).into());
@@ -285,26 +286,32 @@ fn compose_command() -> Option<&'static [&'static str]> {
 /// Waits for the engine's own word that a container is healthy, told from its start on.
 fn await_health(container: &str) -> Outcome {
     let started = docker(&["inspect", "--format", "{{.Created}}", container])?;
-    let mut events = Command::new("timeout")
-        .args([DEADLINE, "docker", "events", "--since", &started])
+    let mut events = Command::new("docker")
+        .args(["events", "--since", &started, "--format", "{{.Action}}"])
         .args([
             "--filter",
-            &format!("container={container}"),
-            "--filter",
             "type=container",
+            "--filter",
+            &format!("container={container}"),
         ])
-        .args(["--format", "{{.Action}}"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;
     let stdout = events.stdout.take().ok_or("it is piped")?;
+    let (sender, lines) = mpsc::channel();
+    // It ends with the command, which is ended below.
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
     let mut seen = Vec::new();
-    for line in BufReader::new(stdout).lines() {
-        let line = line?;
-        let ended = line == "die";
-        let healthy = line == "health_status: healthy";
+    while let Ok(line) = lines.recv_timeout(DEADLINE) {
+        let last = matches!(line.as_str(), "health_status: healthy" | "die");
         seen.push(line);
-        if healthy || ended {
+        if last {
             break;
         }
     }
@@ -325,9 +332,8 @@ fn await_health(container: &str) -> Outcome {
 }
 
 fn ask(address: SocketAddr, word: &str) -> Result<String, Failed> {
-    let deadline = Duration::from_secs(DEADLINE.parse()?);
-    let mut socket = TcpStream::connect_timeout(&address, deadline)?;
-    socket.set_read_timeout(Some(deadline))?;
+    let mut socket = TcpStream::connect_timeout(&address, DEADLINE)?;
+    socket.set_read_timeout(Some(DEADLINE))?;
     socket.write_all(word.as_bytes())?;
     let mut answer = String::new();
     socket.read_to_string(&mut answer)?;

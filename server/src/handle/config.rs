@@ -27,7 +27,7 @@ pub use crate::net::{ClockKind, FourLetterWords};
 pub struct Config {
     /// Where clients connect (`clientPort`, `clientPortAddress`). Port 0 takes a free one. Default `127.0.0.1:0`.
     pub address: SocketAddr,
-    /// The length of the queue of connections not yet accepted (`clientPortListenBacklog`). Default 1024.
+    /// The length of the queue of connections not yet accepted (`clientPortListenBacklog`). Default -1: 1024.
     pub listen_backlog: i32,
     /// The length of a tick (`tickTime`), at least 1 ms. Default 2000 ms.
     pub tick_time: Duration,
@@ -83,7 +83,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            listen_backlog: 1024,
+            listen_backlog: -1,
             tick_time: Duration::from_millis(2000),
             min_session_timeout: None,
             max_session_timeout: None,

@@ -1,5 +1,6 @@
 //! Who may do what: identities, ACLs as clients send them, and the check of a permission.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -127,11 +128,9 @@ pub(super) fn fix_acl(
     {
         return Ok(open_acl());
     }
-    let mut fixed = Vec::with_capacity(entries.len());
-    for (at, entry) in entries.iter().enumerate() {
-        if entries.iter().take(at).any(|earlier| earlier == entry) {
-            continue;
-        }
+    let distinct = distinct(entries)?;
+    let mut fixed = Vec::with_capacity(distinct.len());
+    for entry in distinct {
         let permissions = Permissions(entry.permissions);
         let id = entry.id.as_deref();
         match entry.scheme.as_deref() {
@@ -174,6 +173,30 @@ pub(super) fn fix_acl(
     } else {
         Ok(fixed.into())
     }
+}
+
+/// The entries without those that repeat an earlier one. They are compared field by field, and a real server stumbles
+/// over a null once it comes to compare it (`PrepRequestProcessor.removeDuplicates`).
+fn distinct<'e, 'a>(entries: &'e [AclEntry<'a>]) -> Result<Vec<&'e AclEntry<'a>>, ErrorCode> {
+    let mut permissions = BTreeSet::new();
+    let mut schemes = BTreeSet::new();
+    let mut ids = BTreeSet::new();
+    let mut distinct = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let new_permissions = permissions.insert(entry.permissions);
+        let new = match (entry.scheme.as_deref(), entry.id.as_deref()) {
+            (None, _) => new_permissions.then_some(true),
+            (Some(scheme), None) => schemes.insert((entry.permissions, scheme)).then_some(true),
+            (Some(scheme), Some(id)) => {
+                schemes.insert((entry.permissions, scheme));
+                Some(ids.insert((entry.permissions, scheme, id)))
+            }
+        };
+        if new.ok_or(ErrorCode::MarshallingError)? {
+            distinct.push(entry);
+        }
+    }
+    Ok(distinct)
 }
 
 /// `DigestAuthenticationProvider.isValid`: two parts, where Java's split drops the empty ones at the end.

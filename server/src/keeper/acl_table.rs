@@ -44,6 +44,12 @@ impl AclTable {
         acl
     }
 
+    /// How many there are besides the open one.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
     /// Counts one more user of the ACL.
     pub(super) fn intern(&mut self, acl: &Arc<[Acl]>) -> AclId {
         if Arc::ptr_eq(acl, &self.open) || *acl == self.open {

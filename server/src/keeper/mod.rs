@@ -168,7 +168,7 @@ impl Keeper {
                 xid,
                 request,
             } => self.request(now, connection, xid, &request, out),
-            Input::Disconnected(connection) => self.disconnected(connection),
+            Input::Disconnected(connection) => self.disconnected(now, connection),
             Input::ExpireSession(session) => self.expire(now, session, out),
             Input::Mute { session, muted } => self.mute(now, session, muted),
             Input::Restarted => self.restarted(now),
@@ -207,20 +207,23 @@ impl Keeper {
     ) {
         let (everywhere, here) = self.connections.count(address);
         let full = |limit: usize, number: usize| limit > 0 && number >= limit;
-        let refused = full(self.rules.max_client_connections, here)
-            || full(self.rules.max_connections, everywhere);
+        if full(self.rules.max_client_connections, here)
+            || full(self.rules.max_connections, everywhere)
+        {
+            // It is not remembered, so it takes nobody's place, and nothing it sends is heard.
+            let reason = CloseReason::TooManyConnections;
+            out.emit(Output::Close { connection, reason });
+            return;
+        }
         // NIOServerCnxnFactory keeps connections without a session in buckets as long as the time they have, so they
         // live between one and two such times.
         let bucket = self.rules.sessionless_timeout_ms.max(1);
-        let deadline = Timestamp(((now.0 + bucket).div_euclid(bucket) + 1) * bucket);
+        let buckets = now.0.saturating_add(bucket).div_euclid(bucket) + 1;
+        let deadline = Timestamp(buckets.saturating_mul(bucket));
         self.connections
             .add(connection, address, access::ip_id(address), deadline);
-        if refused {
-            self.close(connection, CloseReason::TooManyConnections, out);
-        } else {
-            self.deadlines
-                .add(deadline, Deadline::Sessionless(connection));
-        }
+        self.deadlines
+            .add(deadline, Deadline::Sessionless(connection));
     }
 
     /// `ZooKeeperServer.processConnectRequest`.
@@ -243,7 +246,7 @@ impl Keeper {
             Deadline::Sessionless(connection),
         );
         if request.last_zxid_seen > self.tree.last_zxid() {
-            self.close(connection, CloseReason::AheadOfServer, out);
+            self.close(now, connection, CloseReason::AheadOfServer, out);
             return;
         }
         let timeout_ms = session::negotiate(&self.rules, request.timeout_ms);
@@ -274,7 +277,7 @@ impl Keeper {
             message: Message::Connected(response),
         });
         if granted.is_none() {
-            self.close(connection, CloseReason::SessionRefused, out);
+            self.close(now, connection, CloseReason::SessionRefused, out);
         }
     }
 
@@ -305,7 +308,7 @@ impl Keeper {
     ) -> Option<SessionId> {
         let id = request.session;
         if let Some(other) = self.sessions.get(id)?.connection {
-            self.close(other, CloseReason::TakenOver, out);
+            self.close(now, other, CloseReason::TakenOver, out);
         }
         if request.password != Some(&session::password(id)[..]) {
             return None;
@@ -334,22 +337,18 @@ impl Keeper {
         };
         let operation = request.operation();
         let session = asking.session;
-        // These two are answered aside from the pipeline, by the thread that reads them.
+        // These two are answered aside from the pipeline, by the thread that reads them (ZooKeeperServer.processPacket),
+        // and also where a server insists on authentication.
         if let Request::Auth { scheme, auth } = request {
             let ids = access::authenticate(&self.rules, asking.address, scheme.as_deref(), *auth);
-            self.authenticated(connection, xid, ids, out);
+            self.authenticated(now, connection, xid, ids, out);
             return;
         }
-        if matches!(request, Request::Sasl { .. }) && asking.may_ask(&self.rules) {
+        if matches!(request, Request::Sasl { .. }) {
             // It is not configured, so there is nothing to say.
             reply(out, connection, xid, Zxid(0), Ok(Response::NoToken));
             return;
         }
-        let xid = if operation == Some(Operation::Ping) {
-            Xid::PING
-        } else {
-            xid
-        };
         if !asking.may_ask(&self.rules) {
             reply(
                 out,
@@ -358,12 +357,17 @@ impl Keeper {
                 Zxid(0),
                 Err(ErrorCode::SessionClosedRequireSaslAuth),
             );
-            self.close(connection, CloseReason::AuthFailed, out);
+            self.close(now, connection, CloseReason::AuthFailed, out);
             return;
         }
         if let Some(session) = session {
             self.touch(now, session);
         }
+        let xid = if operation == Some(Operation::Ping) {
+            Xid::PING
+        } else {
+            xid
+        };
         match request {
             Request::Create(_)
             | Request::Delete(_)
@@ -394,14 +398,14 @@ impl Keeper {
                     Zxid(-1),
                     Err(ErrorCode::Unimplemented),
                 );
-                self.close(connection, CloseReason::Unimplemented, out);
+                self.close(now, connection, CloseReason::Unimplemented, out);
             }
             Request::CloseSession => {
                 if let Some(session) = session {
                     self.end_session(now, session, xid, out);
                 }
                 self.reply(connection, xid, Ok(Response::Empty), out);
-                self.close(connection, CloseReason::SessionClosed, out);
+                self.close(now, connection, CloseReason::SessionClosed, out);
             }
             Request::SetWatches(set_watches) | Request::SetWatches2(set_watches) => {
                 let reader = reader(&self.rules, &self.tree, &self.connections, connection);
@@ -512,6 +516,7 @@ impl Keeper {
 
     fn authenticated(
         &mut self,
+        now: Timestamp,
         connection: ConnectionId,
         xid: Xid,
         ids: Result<Vec<AuthId>, ErrorCode>,
@@ -524,34 +529,45 @@ impl Keeper {
             }
             Err(code) => {
                 reply(out, connection, xid, Zxid(0), Err(code));
-                self.close(connection, CloseReason::AuthFailed, out);
+                self.close(now, connection, CloseReason::AuthFailed, out);
             }
         }
     }
 
-    fn disconnected(&mut self, connection: ConnectionId) {
+    fn disconnected(&mut self, now: Timestamp, connection: ConnectionId) {
         self.watches.disconnected(connection);
         let Some(gone) = self.connections.remove(connection) else {
             return;
         };
         self.deadlines
             .remove(gone.sessionless_deadline, Deadline::Sessionless(connection));
-        self.leave_session(gone.session, connection);
+        self.leave_session(now, gone.session, connection);
     }
 
-    fn leave_session(&mut self, session: Option<SessionId>, connection: ConnectionId) {
-        if let Some(session) = session.and_then(|id| self.sessions.get_mut(id))
+    fn leave_session(&mut self, now: Timestamp, id: Option<SessionId>, connection: ConnectionId) {
+        if let Some(id) = id
+            && let Some(session) = self.sessions.get_mut(id)
             && session.connection == Some(connection)
         {
             session.connection = None;
+            if self.rules.presence_is_life {
+                // Up to now it was heard from.
+                self.touch(now, id);
+            }
         }
     }
 
     /// Closes a connection: from here on it watches nothing and nothing that it sends is heard.
-    fn close(&mut self, connection: ConnectionId, reason: CloseReason, out: &mut impl Outputs) {
+    fn close(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+        reason: CloseReason,
+        out: &mut impl Outputs,
+    ) {
         let session = self.connections.close(connection);
         self.watches.disconnected(connection);
-        self.leave_session(session, connection);
+        self.leave_session(now, session, connection);
         out.emit(Output::Close { connection, reason });
     }
 
@@ -594,7 +610,7 @@ impl Keeper {
         let connection = session.connection;
         self.end_session(now, id, Xid(0), out);
         if let Some(connection) = connection {
-            self.close(connection, CloseReason::SessionExpired, out);
+            self.close(now, connection, CloseReason::SessionExpired, out);
         }
     }
 
@@ -617,7 +633,8 @@ impl Keeper {
         self.reap_queue.clear();
         self.deadlines
             .add(look_at(&self.rules, now), Deadline::LookForReapable);
-        // As after the restart of a real server, every session has its whole timeout before it.
+        // As after the restart of a real server, every session has its whole timeout before it: the one it began with,
+        // since a resume is no transaction and so is not in the log (ZooKeeperServer.revalidateSession).
         let ids: Vec<_> = self
             .sessions
             .sorted()
@@ -626,6 +643,7 @@ impl Keeper {
             .collect();
         for id in ids {
             if let Some(session) = self.sessions.get_mut(id) {
+                session.timeout_ms = session.first_timeout_ms;
                 session.deadline = session::deadline(&self.rules, now, session.timeout_ms);
                 session.queued = session.deadline;
                 self.deadlines.add(session.deadline, Deadline::Session(id));
@@ -638,7 +656,7 @@ impl Keeper {
             match deadline {
                 Deadline::Session(id) => self.session_due(now, id, out),
                 Deadline::Sessionless(connection) => {
-                    self.close(connection, CloseReason::NoSession, out)
+                    self.close(now, connection, CloseReason::NoSession, out)
                 }
                 Deadline::LookForReapable => self.look_for_reapable(now),
                 Deadline::Reap => self.reap(now, out),

@@ -101,8 +101,8 @@ fn limits_for(path: &str) -> Option<Box<str>> {
     (name_of(path) == LIMITS).then(|| format!("/{}", prefix.trim_start_matches('/')).into())
 }
 
-/// Refuses what would exceed an enforced limit, as `ZooKeeperServer.checkQuota` does: against the usage before the
-/// transaction, the count first, and only what changes.
+/// Refuses what would exceed an enforced limit, as `ZooKeeperServer.checkQuota` does: against the limits and the usage
+/// before the transaction, the count first, and only what changes.
 pub(super) fn check(
     tree: &Tree,
     undo: &UndoLog,
@@ -110,27 +110,35 @@ pub(super) fn check(
     count_difference: i64,
     bytes_difference: i64,
 ) -> Result<(), ErrorCode> {
-    let Some(prefix) = limited_prefix(tree, path) else {
+    let before = |path: &str| {
+        let now = tree
+            .find_id(path)
+            .zip(tree.get(path).map(Znode::shared_data));
+        undo.data_before(path, now)
+    };
+    let limits_at = |prefix: &str| before(&format!("{QUOTA}{prefix}/{LIMITS}"));
+    let prefix = if undo.is_empty() {
+        limited_prefix(tree, path)
+    } else {
+        ancestors(path).find(|prefix| limits_at(prefix).is_some())
+    };
+    let Some(prefix) = prefix else {
         return Ok(());
     };
-    let Some(limits) = tree.get(&format!("{QUOTA}{prefix}/{LIMITS}")) else {
+    let Some(limits) = limits_at(prefix) else {
         return Ok(());
     };
-    let limits = Track::of(limits.shared_data()).ok_or(ErrorCode::MarshallingError)?;
+    let limits = Track::of(limits).ok_or(ErrorCode::MarshallingError)?;
     let limited = |soft: &str, hard: &str| limits.get(soft) > -1 || limits.get(hard) > -1;
     let counted = count_difference != 0 && limited("count", "countHardLimit");
     let weighed = bytes_difference != 0 && limited("bytes", "byteHardLimit");
     if !counted && !weighed {
         return Ok(());
     }
-    let stats = format!("{QUOTA}{prefix}/{STATS}");
-    let Some(id) = tree.find_id(&stats) else {
+    let Some(usage) = before(&format!("{QUOTA}{prefix}/{STATS}")) else {
         return Ok(());
     };
-    let usage = undo
-        .usage_before(id)
-        .or_else(|| tree.get(&stats).map(Znode::shared_data));
-    let usage = usage.and_then(Track::of).unwrap_or_default();
+    let usage = Track::of(usage).unwrap_or_default();
     for (wanted, key, hard, difference) in [
         (counted, "count", "countHardLimit", count_difference),
         (weighed, "bytes", "byteHardLimit", bytes_difference),

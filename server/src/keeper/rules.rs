@@ -53,6 +53,14 @@ impl Default for Rules {
 }
 
 /// How the `digest` scheme hashes `user:password`.
+///
+/// ```
+/// use minikeeper::{DigestAlgorithm, Server};
+///
+/// let server = Server::builder().digest_algorithm(DigestAlgorithm::Sha256).super_user("super:secret").start()?;
+/// assert!(server.config().super_digest.as_ref().is_some_and(|digest| digest.starts_with("super:")));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DigestAlgorithm {
     /// SHA-1, ZooKeeper's default.

@@ -19,6 +19,8 @@ pub(crate) struct Sessions {
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) timeout_ms: i32,
+    /// The timeout that it began with; a resume may have changed it since.
+    pub(super) first_timeout_ms: i32,
     /// When it is over unless it is heard from.
     pub(crate) deadline: Timestamp,
     /// When its entry among the deadlines comes: at the deadline or earlier.
@@ -33,10 +35,12 @@ impl Sessions {
     pub(super) fn new(rules: &Rules, now: Timestamp) -> Self {
         // SessionTrackerImpl.initializeNextSessionId: the server's number, then forty bits of time, then a counter.
         let started = (now.0 << 24).cast_unsigned() >> 8;
-        let next = started.cast_signed() | (i64::from(rules.server_id) << 56);
+        let first = started.cast_signed() | (i64::from(rules.server_id) << 56);
+        // The number that means a container is passed over, and 0, which asks for a new session.
+        let taken = matches!(first, 0 | i64::MIN);
         Self {
             by_id: HashMap::with_hasher(FixedState::with_seed(0)),
-            next: next.max(1),
+            next: if taken { first + 1 } else { first },
         }
     }
 
@@ -52,6 +56,7 @@ impl Sessions {
             id,
             Session {
                 timeout_ms,
+                first_timeout_ms: timeout_ms,
                 deadline,
                 queued: deadline,
                 connection: Some(connection),

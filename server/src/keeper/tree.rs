@@ -363,6 +363,12 @@ impl Tree {
         self.znodes.iter().flatten()
     }
 
+    /// How many different ACLs are kept, besides the open one.
+    #[cfg(test)]
+    pub(crate) fn distinct_acls(&self) -> usize {
+        self.acls.len()
+    }
+
     /// Carries out one record of a transaction.
     ///
     /// The record was checked before: what it names is there. A record that finds a znode it would create, or misses
@@ -907,10 +913,15 @@ fn hash(path: &str) -> u32 {
 
 /// The table takes its place from the low bits of a hash and its tag from the high ones, so both must differ.
 fn spread(hash: u32) -> u64 {
-    u64::from(hash) | u64::from(hash.rotate_left(16)) << 32
+    u64::from(hash) | u64::from(hash) << 32
 }
 
 fn size(znode: &Znode) -> i64 {
-    // DataTree.getNodeSize
-    i64::try_from(znode.path.len()).unwrap_or(i64::MAX) + i64::from(length(&znode.data))
+    // DataTree.getNodeSize, where a path is as long as it is in UTF-16.
+    let path = if znode.path.is_ascii() {
+        znode.path.len()
+    } else {
+        znode.path.encode_utf16().count()
+    };
+    i64::try_from(path).unwrap_or(i64::MAX) + i64::from(length(&znode.data))
 }

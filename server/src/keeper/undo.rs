@@ -68,15 +68,36 @@ impl UndoLog {
         self.steps.pop()
     }
 
-    /// The data that the znode had before the first step, if one of the steps counted its usage.
-    pub(super) fn usage_before(&self, znode: u32) -> Option<&Data> {
-        self.steps.iter().find_map(|step| match step {
-            Undo::UsageCounted { id, data } if *id == znode => Some(data),
-            Undo::UsageCounted { .. }
-            | Undo::Created { .. }
-            | Undo::Deleted { .. }
-            | Undo::DataSet { .. }
-            | Undo::AclSet { .. } => None,
-        })
+    pub(super) fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The data that the znode at `path` had before the first step, if it was there. `now` is what it has since the last.
+    pub(super) fn data_before<'u>(
+        &'u self,
+        path: &str,
+        now: Option<(u32, &'u Data)>,
+    ) -> Option<&'u Data> {
+        let mut found = now;
+        for step in self.steps.iter().rev() {
+            let at = found.map(|(id, _)| id);
+            match step {
+                Undo::Created { id, .. } if at == Some(*id) => found = None,
+                Undo::Deleted { id, znode, .. } if znode.path() == path => {
+                    found = Some((*id, znode.shared_data()));
+                }
+                Undo::DataSet { id, data, .. } | Undo::UsageCounted { id, data }
+                    if at == Some(*id) =>
+                {
+                    found = Some((*id, data));
+                }
+                Undo::Created { .. }
+                | Undo::Deleted { .. }
+                | Undo::DataSet { .. }
+                | Undo::UsageCounted { .. }
+                | Undo::AclSet { .. } => {}
+            }
+        }
+        found.map(|(_, data)| data)
     }
 }

@@ -135,6 +135,7 @@ impl Table {
         for path in &paths {
             self.remove(path, connection, Modes::ANY);
         }
+        self.by_connection.remove(&connection);
     }
 
     /// Whom a change at `path` concerns; one-shot watches at that very path are used up.
@@ -159,7 +160,10 @@ impl Table {
             }
             self.pairs -= used_up.len();
             for connection in used_up {
-                self.forget(path, connection);
+                // WatchManager.triggerWatch does not look whether it was the last one: wchs counts the connection still.
+                if let Some(paths) = self.by_connection.get_mut(&connection) {
+                    paths.remove(path);
+                }
             }
         }
         if self.recursive > 0 {
@@ -177,7 +181,7 @@ impl Table {
         concerned
     }
 
-    /// How many connections watch something.
+    /// How many connections watch something, or did until it happened.
     pub(crate) fn connections(&self) -> usize {
         self.by_connection.len()
     }

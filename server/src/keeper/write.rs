@@ -38,6 +38,18 @@ pub(super) struct Written<'a> {
     pub(super) committed: bool,
 }
 
+impl Written<'_> {
+    /// A multi that is refused as a whole.
+    fn stumbled() -> Self {
+        let code = ErrorCode::MarshallingError;
+        Self {
+            record: refusal(code),
+            result: Err(code),
+            committed: false,
+        }
+    }
+}
+
 /// What a client is told of a write; the path, if any, stands in the record.
 pub(super) enum Outcome {
     Empty,
@@ -144,12 +156,7 @@ fn multi<'a>(
         MultiOp::Read(_) => true,
     });
     if unreadable {
-        let code = ErrorCode::MarshallingError;
-        return Written {
-            record: refusal(code),
-            result: Err(code),
-            committed: false,
-        };
+        return Written::stumbled();
     }
     let mut records = Vec::with_capacity(operations.len());
     let mut outcomes = Vec::with_capacity(operations.len());
@@ -191,6 +198,9 @@ fn multi<'a>(
                 });
                 records.push(record);
             }
+            // Only a KeeperException is caught for one operation alone; whatever else is thrown ends the whole multi:
+            // PrepRequestProcessor.pRequestHelper.
+            Err(ErrorCode::MarshallingError) => return Written::stumbled(),
             Err(code) => {
                 failed = Some((records.len(), code));
                 records.push(refusal(code));
@@ -269,6 +279,10 @@ pub(super) fn check_reap<'a>(tree: &Tree, path: &'a str) -> Result<TxnRecord<'a>
     let znode = tree.get(path).ok_or(ErrorCode::NoNode)?;
     if znode.has_children() {
         return Err(ErrorCode::NotEmpty);
+    }
+    // It may have been made anew since it was found; what is not ephemeral goes all the same.
+    if matches!(znode.owner(), OwnerKind::Session(_)) {
+        return Err(ErrorCode::BadVersion);
     }
     Ok(TxnRecord::DeleteContainer {
         path: Cow::Borrowed(path),

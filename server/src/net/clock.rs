@@ -6,6 +6,14 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::protocol::Timestamp;
 
 /// Who turns the clock.
+///
+/// ```
+/// use minikeeper::{ClockKind, Server};
+///
+/// let server = Server::builder().manual_clock().start()?;
+/// assert_eq!(server.config().clock, ClockKind::Manual);
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClockKind {
     /// The machine's clock.

@@ -258,7 +258,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::borrow::Cow;
     use std::net::{Ipv4Addr, SocketAddr};
 
@@ -271,7 +271,8 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn engine() -> Arc<Engine> {
+    /// A server without sockets, for whom an hour is nothing.
+    pub(in crate::net) fn engine() -> Arc<Engine> {
         let clock = Clock::start(ClockKind::System);
         let limits = Limits {
             max_frame: 0xf_ffff,

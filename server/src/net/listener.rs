@@ -3,16 +3,16 @@
 use std::future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::panic;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::Poll;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::task::JoinSet;
 
-use super::connection;
+use super::crew::Crew;
 use super::engine::Engine;
+
+/// Enough for the clients of a large test that all connect at once.
+const DEFAULT_BACKLOG: i32 = 1024;
 
 /// Whether a second socket can listen beside one that is bound to the same port and does not listen. Only Linux is known
 /// to allow it, and only if both have `SO_REUSEADDR` set at that moment.
@@ -45,6 +45,11 @@ impl Address {
 
     /// Listens, until what it gives is dropped; then the port is to be [kept](Self::keep).
     pub(crate) fn listen(&self) -> io::Result<TcpListener> {
+        let backlog = if self.backlog > 0 {
+            self.backlog
+        } else {
+            DEFAULT_BACKLOG
+        };
         let mut reserved = self.reserved();
         let socket = if CAN_STAND_BESIDE {
             let beside = |may| {
@@ -53,7 +58,7 @@ impl Address {
             };
             beside(true)?;
             let socket = bind(self.address).and_then(|socket| {
-                socket.listen(self.backlog)?;
+                socket.listen(backlog)?;
                 Ok(socket)
             });
             // From here on nobody else can do the same.
@@ -64,7 +69,7 @@ impl Address {
                 Some(socket) => socket,
                 None => bind(self.address)?,
             };
-            socket.listen(self.backlog)?;
+            socket.listen(backlog)?;
             socket
         };
         socket.set_nonblocking(true)?;
@@ -99,16 +104,12 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Accepts connections for ever, and spawns a task for each. Panics if one of them does.
+/// Accepts connections for ever, and has each served. Panics if one of them does.
 pub(super) async fn accept(engine: Arc<Engine>, listener: tokio::net::TcpListener) {
-    let mut connections = JoinSet::new();
+    let mut crew = Crew::new(Arc::clone(&engine));
     loop {
         let accepted = future::poll_fn(|context| {
-            while let Poll::Ready(Some(ended)) = connections.poll_join_next(context) {
-                if let Some(panic) = ended.err().and_then(|error| error.try_into_panic().ok()) {
-                    panic::resume_unwind(panic);
-                }
-            }
+            crew.poll_ended(context);
             listener.poll_accept(context)
         });
         match accepted.await {
@@ -116,7 +117,7 @@ pub(super) async fn accept(engine: Arc<Engine>, listener: tokio::net::TcpListene
                 // Without it small answers wait for one another; a socket that cannot do it is about to fail anyway.
                 let _ = socket.set_nodelay(true);
                 if let Some(id) = engine.accept(peer) {
-                    connections.spawn(connection::serve(Arc::clone(&engine), id, socket));
+                    crew.serve(id, socket);
                 }
             }
             Err(error) => {

@@ -5,6 +5,7 @@
 
 mod clock;
 mod connection;
+mod crew;
 mod engine;
 mod listener;
 mod machine;

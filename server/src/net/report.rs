@@ -14,6 +14,14 @@ use crate::wire::{
 };
 
 /// Which four-letter words are answered.
+///
+/// ```
+/// use minikeeper::{FourLetterWords, Server};
+///
+/// let words = FourLetterWords::Only(vec!["ruok".to_owned(), "mntr".to_owned()]);
+/// let server = Server::builder().four_letter_words(words).start()?;
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FourLetterWords {
     /// Every word that a real server knows.

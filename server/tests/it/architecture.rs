@@ -258,7 +258,7 @@ fn a_broken_wall_is_seen_and_named() {
     );
     check(
         "keeper/tree.rs",
-        "use std::fs;\n#[cfg(test)]\nmod tests {\n    use proptest::prelude::*;\n}\n",
+        "use std::fs;\n#[cfg(test)]\npub(super) mod tests {\n    use proptest::prelude::*;\n}\n",
         &[
             "src/keeper/tree.rs:1: `std::fs`: keeper is pure",
             "src/keeper/tree.rs:1: `std::fs`: in",
@@ -301,10 +301,14 @@ fn broken_walls(file: &str, source: &str) -> Vec<String> {
         return Vec::new();
     }
     let code = without_comments(source);
-    let code = code
-        .split("#[cfg(test)]\nmod tests {")
-        .next()
-        .unwrap_or_default();
+    let tests = code.match_indices("#[cfg(test)]\n").find(|(at, marker)| {
+        let behind = code.split_at(at + marker.len()).1;
+        behind
+            .lines()
+            .next()
+            .is_some_and(|line| line.ends_with("mod tests {"))
+    });
+    let code = tests.map_or(&*code, |(at, _)| code.split_at(at).0);
     let mut broken = Vec::new();
     for Mention { line, path } in mentions(code) {
         let mut say = |said: &str, wall: String| {

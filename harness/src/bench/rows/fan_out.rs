@@ -1,32 +1,45 @@
 //! How soon everyone is told.
 
-use super::{OPEN_FILES, ROUNDS, SETTINGS};
+use super::{ROUNDS, SETTINGS};
 use crate::backend::{BackendError, BackendKind};
+use crate::bench::OPEN_FILES;
 use crate::bench::child::Served;
+use crate::bench::load::{Speaks, open};
 use crate::bench::report::Row;
-use crate::client::{Acl, BlockingClient, ConnectRequest, Request, read_frame};
-use std::io;
+use crate::client::{Acl, Request, read_frame};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
 const WATCHERS: usize = 10_000;
+const PATH: &str = "/watched";
+/// The length of an event: its prefix, a header, type, state, and the path with its length.
+const EVENT: usize = 4 + 16 + 4 + 4 + 4 + PATH.len();
 
+// One server after the other: this process has file descriptors for one ring of watchers.
 pub(in crate::bench) fn fan_out() -> io::Result<Row> {
     let mut row = Row::new(
         "fan-out",
         "one change, 10,000 watchers on 10,000 connections, until the last is told",
     );
     rlimit::increase_nofile_limit(OPEN_FILES)?;
+    let bare = Served::this_program(&[
+        "serve-bare-events",
+        &WATCHERS.to_string(),
+        &EVENT.to_string(),
+    ])?;
+    row.value(
+        "bare loop of writes",
+        "ms",
+        rounds(&bare.address, Speaks::Echo)?,
+    );
     let ours = Served::this_program(&["serve-ours"])?;
-    let median = row.value("embedded", "ms", rounds(&ours.address)?);
+    let median = row.value("embedded", "ms", rounds(&ours.address, Speaks::ZooKeeper)?);
     row.at_most(median, 100.0, "ms");
     match BackendKind::newest_zookeeper().start(&SETTINGS) {
         Ok(real) => {
-            row.value(
-                real.kind().to_string(),
-                "ms",
-                rounds(&real.connect_string())?,
-            );
+            let times = rounds(&real.connect_string(), Speaks::ZooKeeper)?;
+            row.value(real.kind().to_string(), "ms", times);
         }
         Err(BackendError::Missing(missing)) => row.missing.push(missing.to_string()),
         Err(error) => return Err(io::Error::other(error)),
@@ -34,45 +47,57 @@ pub(in crate::bench) fn fan_out() -> io::Result<Row> {
     Ok(row)
 }
 
-fn rounds(address: &str) -> io::Result<Vec<f64>> {
-    let path = || "/watched".to_owned();
-    let mut writer = BlockingClient::connect(address, &ConnectRequest::new(40_000))?;
+fn rounds(address: &str, speaks: Speaks) -> io::Result<Vec<f64>> {
+    let mut writer = open(address, speaks)?;
+    let mut watchers = (0..WATCHERS)
+        .map(|_| open(address, speaks))
+        .collect::<io::Result<Vec<_>>>()?;
     let create = Request::Create {
-        path: path(),
+        path: PATH.to_owned(),
         data: None,
         acl: Acl::open(),
         flags: 0,
     };
-    writer.call(&create)?;
-    let mut watchers = (0..WATCHERS)
-        .map(|_| BlockingClient::connect(address, &ConnectRequest::new(40_000)))
-        .collect::<io::Result<Vec<_>>>()?;
+    let watch = Request::Exists {
+        path: PATH.to_owned(),
+        watch: true,
+    };
+    let change = Request::SetData {
+        path: PATH.to_owned(),
+        data: None,
+        version: -1,
+    };
+    if speaks == Speaks::ZooKeeper {
+        call(&mut writer, &create)?;
+    }
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
-        for watcher in &mut watchers {
-            watcher.call(&Request::Exists {
-                path: path(),
-                watch: true,
-            })?;
+        if speaks == Speaks::ZooKeeper {
+            for watcher in &mut watchers {
+                call(watcher, &watch)?;
+            }
         }
-        let change = Request::SetData {
-            path: path(),
-            data: None,
-            version: -1,
-        };
         let start = Instant::now();
-        writer.call(&change)?;
-        // One after the other: whoever is told while another is waited for has its event in its socket already.
-        for watcher in &mut watchers {
-            await_event(watcher.stream())?;
+        writer.write_all(&change.encode(1).0)?;
+        // The last one first: nobody is woken ten thousand times, which would be measured too.
+        for watcher in watchers.iter_mut().rev() {
+            await_event(watcher)?;
         }
         times.push(start.elapsed().as_secs_f64() * 1e3);
+        read_frame(&mut writer)?;
     }
     Ok(times)
 }
 
-fn await_event(mut stream: &TcpStream) -> io::Result<()> {
-    let event = read_frame(&mut stream)?;
+fn call(stream: &mut TcpStream, request: &Request) -> io::Result<()> {
+    stream.write_all(&request.encode(1).0)?;
+    read_frame(stream).map(drop)
+}
+
+/// Reads the event with one call, as it came in one packet.
+fn await_event(stream: &mut TcpStream) -> io::Result<()> {
+    let mut event = [0; EVENT];
+    stream.read_exact(&mut event)?;
     if event.get(4..8) == Some(&[0xff; 4]) {
         Ok(())
     } else {

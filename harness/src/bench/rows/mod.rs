@@ -13,7 +13,7 @@ pub use start::thousand_servers;
 pub(super) use start::{exec, start, thousand};
 pub(super) use throughput::{CREATE_4X64, GET_1X1, GET_4X64, SET_4X64, throughput};
 
-use super::child;
+use super::{OPEN_FILES, child};
 use crate::backend::{Backend, Embedded, Settings};
 use std::io;
 use std::path::PathBuf;
@@ -21,9 +21,6 @@ use std::time::Duration;
 
 /// How many rounds a value is the median of.
 const ROUNDS: usize = 5;
-
-/// Sockets of the widest row, and room for what else is open.
-const OPEN_FILES: u64 = 16_000;
 
 /// As in a server without configuration, and in no haste to start.
 const SETTINGS: Settings = Settings {

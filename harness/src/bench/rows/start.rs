@@ -1,7 +1,8 @@
 //! How soon a server is there.
 
-use super::{OPEN_FILES, binary, ours};
+use super::{ROUNDS, binary, ours};
 use crate::backend::Backend;
+use crate::bench::OPEN_FILES;
 use crate::bench::child::Served;
 use crate::bench::report::Row;
 use crate::bench::system;
@@ -52,23 +53,26 @@ pub(in crate::bench) fn thousand() -> io::Result<Row> {
         "1,000 servers in one process: start, one session each, drop",
     );
     // In a process of its own, so that nothing else's memory is counted.
-    let output = Command::new(std::env::current_exe()?)
-        .arg("thousand-servers")
-        .output()?;
-    if !output.status.success() {
-        return Err(io::Error::other(
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        ));
+    let (mut seconds, mut megabytes, mut files) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let output = Command::new(std::env::current_exe()?)
+            .arg("thousand-servers")
+            .output()?;
+        if !output.status.success() {
+            let errors = String::from_utf8_lossy(&output.stderr);
+            return Err(io::Error::other(errors.into_owned()));
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        let mut numbers = text
+            .split_whitespace()
+            .map(|word| word.parse().unwrap_or(f64::NAN));
+        for values in [&mut seconds, &mut megabytes, &mut files] {
+            values.push(numbers.next().unwrap_or(f64::NAN));
+        }
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    let mut numbers = text
-        .split_whitespace()
-        .map(|word| word.parse().unwrap_or(f64::NAN));
-    let mut next = || numbers.next().unwrap_or(f64::NAN);
-    let (seconds, megabytes, files) = (next(), next(), next());
-    row.value("time", "s", vec![seconds]);
-    row.value("resident memory", "MB", vec![megabytes]);
-    row.value("open files a server, its client's too", "", vec![files]);
+    let seconds = row.value("time", "s", seconds);
+    let megabytes = row.value("resident memory", "MB", megabytes);
+    row.value("open files a server, its client's too", "", files);
     row.at_most(seconds, 1.0, "s");
     row.at_most(megabytes, 100.0, "MB");
     Ok(row)

@@ -100,6 +100,7 @@ pub(crate) fn settle(
         }
         Door::File(path) => {
             config = Config::like_zoo_cfg();
+            gathered.file = Some(path.clone());
             Some(zoo_cfg::read(path)?)
         }
         Door::Variables => match environment::image(variables) {
@@ -109,7 +110,9 @@ pub(crate) fn settle(
             }
             Some(Image::File(path)) => {
                 config = Config::like_zoo_cfg();
-                Some(zoo_cfg::read(&path)?)
+                let lines = zoo_cfg::read(&path)?;
+                gathered.file = Some(path);
+                Some(lines)
             }
             Some(Image::Variables { lines, id, unknown }) => {
                 config = Config::like_zoo_cfg();
@@ -163,6 +166,7 @@ fn last_of_each(given: Vec<Given>) -> Vec<Given> {
 /// All that was given, sorted by what becomes of it.
 #[derive(Default)]
 struct Gathered {
+    file: Option<PathBuf>,
     honoured: BTreeMap<Setting, Given>,
     servers: Vec<Given>,
     auth_providers: bool,
@@ -267,7 +271,14 @@ impl Gathered {
     /// Where clients connect, and whether this is one server: `QuorumPeerConfig.setupQuorumPeerConfig`.
     fn place(&mut self, config: &mut Config, overrides: &Overrides) -> Result<(), Refusal> {
         let Some(data_dir) = self.value(Setting::DataDir) else {
-            return Err(Refusal::Whole(String::from("dataDir is not set")));
+            let reason = String::from("dataDir is not set");
+            return Err(match &self.file {
+                Some(path) => Refusal::File {
+                    path: path.clone(),
+                    reason,
+                },
+                None => Refusal::Whole(reason),
+            });
         };
         let id = self.id(&PathBuf::from(data_dir))?;
         let members = self.members()?;
@@ -559,6 +570,17 @@ impl Gathered {
         })
     }
 
+    /// A refusal of the first of these that was given in a file or variable.
+    fn blame(&self, suspects: &[Setting], reason: String) -> Refusal {
+        match suspects
+            .iter()
+            .find_map(|setting| self.honoured.get(setting))
+        {
+            Some(given) => Refusal::value(given, reason),
+            None => Refusal::Whole(reason),
+        }
+    }
+
     /// Tick and session timeouts in Java's 32 bits, where a product may wrap: `QuorumPeerConfig.parseProperties`.
     fn times(&self, config: &mut Config, overrides: &Overrides) -> Result<(), Refusal> {
         let given = |flag: Option<i32>, setting| flag.or_else(|| self.int(setting));
@@ -566,9 +588,10 @@ impl Gathered {
         let default_tick = i32::try_from(config.tick_time.as_millis()).unwrap_or(i32::MAX);
         let tick = given(overrides.tick_time_ms, Setting::TickTime).unwrap_or(default_tick);
         if tick < 1 {
-            return Err(Refusal::Whole(format!(
-                "tickTime={tick}: must be at least 1"
-            )));
+            return Err(self.blame(
+                &[Setting::TickTime],
+                format!("tickTime {tick} is less than 1"),
+            ));
         }
         let min = explicit(given(
             overrides.min_session_timeout_ms,
@@ -581,9 +604,14 @@ impl Gathered {
         let least = min.unwrap_or(tick.wrapping_mul(2));
         let most = max.unwrap_or(tick.wrapping_mul(20));
         if least > most {
-            return Err(Refusal::Whole(format!(
-                "minSessionTimeout={least} must not be larger than maxSessionTimeout={most}"
-            )));
+            let suspects = [
+                Setting::MinSessionTimeout,
+                Setting::MaxSessionTimeout,
+                Setting::TickTime,
+            ];
+            let reason =
+                format!("minSessionTimeout {least} is larger than maxSessionTimeout {most}");
+            return Err(self.blame(&suspects, reason));
         }
         config.tick_time = milliseconds(tick);
         config.min_session_timeout = min.map(milliseconds);

@@ -471,13 +471,30 @@ fn zoo_cfg_wins_over_a_system_property_and_a_flag_over_both() {
 
 #[test]
 fn a_refused_value_is_told_with_its_file_line_key_and_reason() {
-    let refusal = of_file("dataDir=DIR\n\ntickTime=soon\n", &[], &Overrides::default())
-        .expect_err("soon is no number")
-        .to_string();
-    assert!(
-        refusal.ends_with("/zoo.cfg:3: tickTime=soon: must be a whole number of 32 bits"),
-        "{refusal}"
-    );
+    for (text, expected) in [
+        (
+            "dataDir=DIR\n\ntickTime=soon\n",
+            "/zoo.cfg:3: tickTime=soon: must be a whole number of 32 bits",
+        ),
+        (
+            "dataDir=DIR\nclientPort=1\ntickTime=0\n",
+            "/zoo.cfg:3: tickTime=0: tickTime 0 is less than 1",
+        ),
+        (
+            "dataDir=DIR\nclientPort=1\nmaxSessionTimeout=5\n",
+            "/zoo.cfg:3: maxSessionTimeout=5: minSessionTimeout 6000 is larger than maxSessionTimeout 5",
+        ),
+        ("clientPort=1\n", "/zoo.cfg: dataDir is not set"),
+        (
+            "dataDir=DIR\nclientPort=1\nfoo\\u1\n",
+            "/zoo.cfg: line 3: a \\u is not followed by four hexadecimal digits",
+        ),
+    ] {
+        let refusal = of_file(text, &[], &Overrides::default())
+            .expect_err(text)
+            .to_string();
+        assert!(refusal.ends_with(expected), "{refusal}");
+    }
 }
 
 #[test]

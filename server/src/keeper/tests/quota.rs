@@ -1,0 +1,309 @@
+//! Quotas.
+
+use super::*;
+
+const LIMITS: &str = "/zookeeper/quota/q/zookeeper_limits";
+const STATS: &str = "/zookeeper/quota/q/zookeeper_stats";
+
+/// `/q` with a child of five bytes, under these limits.
+fn limited(limits: &'static str) -> World {
+    let mut world = World::with(|rules| rules.enforce_quota = true).joined_by(1);
+    world.given(
+        1,
+        [
+            create("/q"),
+            create("/q/a").data("12345"),
+            create("/zookeeper/quota/q"),
+        ],
+    );
+    world.given(
+        1,
+        [create(LIMITS).data(limits), create(STATS).data("whatever")],
+    );
+    world
+}
+
+fn usage(world: &World) -> String {
+    world.data(STATS).unwrap_or_default()
+}
+
+#[test]
+fn new_stats_hold_the_true_usage_whatever_was_written() {
+    let world = limited("count=-1,bytes=-1");
+    assert_eq!(usage(&world), "count=2,bytes=5");
+    assert!(world.stat(STATS).starts_with("c6 m6 p6 t0/0 v0"));
+}
+
+#[test]
+fn usage_follows_without_a_version_or_an_event() {
+    let mut world = limited("count=-1,bytes=-1");
+    world.given(1, [get(STATS, true), exists(STATS, true)]);
+    let before = world.stat(STATS);
+    world.given(1, [create("/q/b").data("123")]);
+    assert_eq!(usage(&world), "count=3,bytes=8");
+    world.given(1, [set("/q/b", "1", -1)]);
+    assert_eq!(usage(&world), "count=3,bytes=6");
+    world.given(1, [delete("/q/b", -1)]);
+    assert_eq!(usage(&world), "count=2,bytes=5");
+    assert_eq!(
+        world.stat(STATS),
+        before,
+        "but for its data, which are as long"
+    );
+    assert_eq!(world.watches(), (1, 0));
+}
+
+#[test]
+fn what_goes_with_a_session_is_counted_too() {
+    let mut world = limited("count=-1,bytes=-1");
+    world.given(1, [ephemeral("/q/e").data("1")]);
+    assert_eq!(usage(&world), "count=3,bytes=6");
+    world.step(Input::ExpireSession(SessionId(1)));
+    assert_eq!(usage(&world), "count=2,bytes=5");
+}
+
+#[test]
+fn the_nearest_quota_counts_and_no_other() {
+    let mut world = limited("count=-1,bytes=-1");
+    world.given(
+        1,
+        [
+            create("/zookeeper/quota/q/a"),
+            create("/zookeeper/quota/q/a/zookeeper_limits"),
+            create("/zookeeper/quota/q/a/zookeeper_stats"),
+        ],
+    );
+    world.given(1, [create("/q/a/b").data("12")]);
+    assert_eq!(usage(&world), "count=2,bytes=5");
+    assert_eq!(
+        world
+            .data("/zookeeper/quota/q/a/zookeeper_stats")
+            .as_deref(),
+        Some("count=2,bytes=7")
+    );
+}
+
+#[test]
+fn a_quota_is_for_a_znode_and_what_is_below_not_for_longer_names() {
+    let mut world = limited("count=-1,bytes=-1");
+    world.given(1, [create("/qq")]);
+    assert_eq!(usage(&world), "count=2,bytes=5");
+}
+
+#[test]
+fn without_limits_nothing_is_counted_any_more() {
+    let mut world = limited("count=-1,bytes=-1");
+    world.given(1, [delete(LIMITS, -1)]);
+    world.given(1, [create("/q/b")]);
+    assert_eq!(usage(&world), "count=2,bytes=5");
+}
+
+#[test]
+fn without_stats_nothing_is_counted_or_refused() {
+    let mut world = limited("countHardLimit=2");
+    world.given(1, [delete(STATS, -1)]);
+    world.given(1, [create("/q/b")]);
+}
+
+#[test]
+fn a_quota_on_a_missing_znode_counts_nothing() {
+    let mut world = World::of(1);
+    world.given(
+        1,
+        [create("/zookeeper/quota/q"), create(LIMITS), create(STATS)],
+    );
+    assert_eq!(usage(&world), "count=0,bytes=0");
+}
+
+#[test]
+fn a_quota_on_the_system_znodes_counts_its_own_limits() {
+    let mut world = World::of(1);
+    world.given(
+        1,
+        [
+            create("/zookeeper/quota/zookeeper"),
+            create("/zookeeper/quota/zookeeper/zookeeper_limits"),
+            create("/zookeeper/quota/zookeeper/zookeeper_stats").data("12345"),
+        ],
+    );
+    // Counted with the five bytes the client sent: once when the text was made, once as a znode that came.
+    assert_eq!(
+        world
+            .data("/zookeeper/quota/zookeeper/zookeeper_stats")
+            .as_deref(),
+        Some("count=7,bytes=10")
+    );
+}
+
+#[test]
+fn the_parent_of_stats_is_compared_as_a_text() {
+    let mut world = World::of(1);
+    world.given(
+        1,
+        [
+            create("/zookeeper/quotaX"),
+            create("/zookeeper/quotaX/zookeeper_stats").data("mine"),
+        ],
+    );
+    assert_eq!(
+        world.data("/zookeeper/quotaX/zookeeper_stats").as_deref(),
+        Some("count=0,bytes=0")
+    );
+}
+
+#[test]
+fn what_a_client_writes_to_stats_is_counted_on() {
+    let mut world = limited("count=-1,bytes=-1");
+    world.given(1, [set(STATS, "count=100,bytes=7", -1)]);
+    world.given(1, [create("/q/b").data("1")]);
+    assert_eq!(usage(&world), "count=101,bytes=8");
+    world.given(1, [set(STATS, "", -1)]);
+    world.given(1, [create("/q/c").data("1")]);
+    assert_eq!(usage(&world), "count=0,bytes=0", "from -1");
+}
+
+#[test]
+fn a_hard_limit_on_the_count_refuses_the_create_beyond_it() {
+    let mut world = limited("count=-1,bytes=-1=;countHardLimit=3");
+    world.given(1, [create("/q/b")]);
+    assert_eq!(world.answer(1, create("/q/c")), "QuotaExceeded");
+    assert_eq!(
+        world.answer(1, create("/q/b")),
+        "NodeExists",
+        "which wins over the quota"
+    );
+    world.given(1, [set("/q/b", "any length at all", -1)]);
+}
+
+#[test]
+fn a_hard_limit_on_bytes_refuses_any_change_of_size_beyond_it() {
+    let mut world = limited("byteHardLimit=8");
+    assert_eq!(
+        world.answer(1, create("/q/b").data("1234")),
+        "QuotaExceeded"
+    );
+    world.given(1, [create("/q/b").data("123")]);
+    assert_eq!(
+        world.answer(1, set("/q/b", "1234", 77)),
+        "QuotaExceeded",
+        "which wins over the version"
+    );
+    assert_eq!(
+        world.answer(1, set("/q/b", "abc", 77)),
+        "BadVersion",
+        "the same size is no change"
+    );
+    world.given(1, [create("/q/empty")]);
+    world.given(1, [set(LIMITS, "byteHardLimit=4", -1)]);
+    assert_eq!(
+        world.answer(1, set("/q/b", "1", -1)),
+        "QuotaExceeded",
+        "shrinking is one"
+    );
+    world.given(1, [delete("/q/b", -1)]);
+}
+
+#[test]
+fn soft_limits_and_missing_enforcement_refuse_nothing() {
+    let mut world = limited("count=1,bytes=1");
+    world.given(1, [create("/q/b").data("123456")]);
+    let mut world = World::of(1);
+    world.given(
+        1,
+        [
+            create("/q"),
+            create("/zookeeper/quota/q"),
+            create(LIMITS).data("countHardLimit=1"),
+            create(STATS),
+        ],
+    );
+    world.given(1, [create("/q/b")]);
+}
+
+#[test]
+fn limits_that_cannot_be_read_are_stumbled_over() {
+    let mut world = limited("nonsense");
+    assert_eq!(world.answer(1, create("/q/b")), "MarshallingError");
+    assert_eq!(world.answer(1, set("/q/a", "", -1)), "MarshallingError");
+    assert_eq!(
+        world.answer(1, multi([create("/ok").into(), create("/q/b").into()])),
+        "MarshallingError",
+        "a multi as a whole"
+    );
+    assert_eq!(world.stat("/ok"), "none");
+    world.given(1, [set(LIMITS, "", -1)]);
+    world.given(1, [create("/q/b")]);
+}
+
+#[test]
+fn the_operations_of_a_multi_are_held_against_the_usage_before_it() {
+    let mut world = limited("countHardLimit=3");
+    world.given(
+        1,
+        [multi([
+            create("/q/b").into(),
+            create("/q/c").into(),
+            create("/q/d").into(),
+        ])],
+    );
+    assert_eq!(usage(&world), "count=5,bytes=5");
+}
+
+#[test]
+fn the_operations_of_a_multi_are_held_against_the_limits_before_it() {
+    // ZooKeeperServer.checkQuota looks into the tree as it is applied, where nothing of the multi is yet.
+    let mut world = limited("countHardLimit=2");
+    let raised = multi([
+        set(LIMITS, "countHardLimit=9", -1).into(),
+        create("/q/b").into(),
+    ]);
+    assert_eq!(world.answer(1, raised), "multi [0; QuotaExceeded]");
+    let removed = multi([delete(LIMITS, -1).into(), create("/q/b").into()]);
+    assert_eq!(world.answer(1, removed), "multi [0; QuotaExceeded]");
+    let mut world = World::with(|rules| rules.enforce_quota = true).joined_by(1);
+    world.given(1, [create("/q"), create("/zookeeper/quota/q")]);
+    world.given(
+        1,
+        [multi([
+            create(LIMITS).data("countHardLimit=1").into(),
+            create(STATS).data("x=1").into(),
+            create("/q/b").into(),
+        ])],
+    );
+    assert_eq!(usage(&world), "count=2,bytes=0");
+}
+
+#[test]
+fn a_failed_multi_takes_usage_and_limits_back() {
+    let mut world = limited("countHardLimit=9");
+    for operations in [
+        vec![create("/q/b").data("1").into(), set("/q/a", "1", -1).into()],
+        vec![delete("/q/a", -1).into(), delete(LIMITS, -1).into()],
+        vec![
+            delete(STATS, -1).into(),
+            create(STATS).into(),
+            create("/q/b").into(),
+        ],
+    ] {
+        let mut operations: Vec<MultiOp<'static>> = operations;
+        operations.push(check_version("/none", -1).into());
+        assert!(world.answer(1, multi(operations)).ends_with("NoNode]"));
+        assert_eq!(usage(&world), "count=2,bytes=5");
+    }
+    world.given(1, [create("/q/b")]);
+    assert_eq!(usage(&world), "count=3,bytes=5");
+}
+
+#[test]
+fn limits_that_a_failed_multi_made_do_not_hold() {
+    let mut world = World::of(1);
+    world.given(1, [create("/q"), create("/zookeeper/quota/q")]);
+    let answer = world.answer(
+        1,
+        multi([create(LIMITS).into(), check_version("/none", -1).into()]),
+    );
+    assert_eq!(answer, "multi [0; NoNode]");
+    world.given(1, [create(STATS)]);
+    world.given(1, [create("/q/b")]);
+    assert_eq!(usage(&world), "count=1,bytes=0");
+}
