@@ -259,13 +259,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::borrow::Cow;
     use std::net::{Ipv4Addr, SocketAddr};
 
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
     use crate::keeper::{Keeper, Rules};
     use crate::net::{Clock, ClockKind, FourLetterWords, Limits};
+    use crate::protocol::{AclEntry, CreateOperation, CreateRequest, Request, SetDataRequest};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -333,6 +335,53 @@ pub(super) mod tests {
         }
     }
 
+    #[test]
+    fn what_was_taken_out_of_the_outbox_and_has_not_left_counts_as_unread() {
+        let engine = engine();
+        let path = format!("/{}", "p".repeat(1 << 20));
+        let anyone = AclEntry {
+            permissions: 31,
+            scheme: Some(Cow::Borrowed("world")),
+            id: Some(Cow::Borrowed("anyone")),
+        };
+        let create = CreateRequest {
+            operation: CreateOperation::Create,
+            path: Some(Cow::Borrowed(&path)),
+            data: None,
+            acl: Some(vec![anyone]),
+            flags: 0,
+            ttl_ms: -1,
+        };
+        engine.ask(Request::Create(create), |answer| {
+            answer.map(|_| ()).expect("it is not there");
+        });
+        let id = accepted(&engine);
+        let (io, mut client) = tokio::io::duplex(64);
+        block_on(async {
+            let connection = tokio::spawn(serve(Arc::clone(&engine), id, io));
+            client
+                .write_all(&CONNECT_AND_WATCH)
+                .await
+                .expect("it is read");
+            // The answer to the first, and a part of that to the second.
+            client.read_exact(&mut [0; 42]).await.expect("it is sent");
+            for _ in 0..2 {
+                // Neither half is too much.
+                for _ in 0..35 {
+                    let set_data = SetDataRequest {
+                        path: Some(Cow::Borrowed(&path)),
+                        data: None,
+                        version: -1,
+                    };
+                    engine.ask(Request::SetData(set_data), |_| ());
+                }
+                tokio::task::yield_now().await;
+            }
+            connection.await.expect("it does not panic");
+        });
+        assert!(!engine.has_outbox(id));
+    }
+
     /// A session is asked for, then an operation that nobody knows.
     const CONNECT_AND_NONSENSE: [u8; 61] = {
         let mut bytes = [0; 61];
@@ -340,6 +389,19 @@ pub(super) mod tests {
         bytes[31] = 16;
         bytes[52] = 8;
         bytes[60] = 99;
+        bytes
+    };
+
+    /// A session is asked for, then a watch on everything.
+    const CONNECT_AND_WATCH: [u8; 70] = {
+        let mut bytes = [0; 70];
+        bytes[3] = 45;
+        bytes[31] = 16;
+        bytes[52] = 17;
+        bytes[60] = 106;
+        bytes[64] = 1;
+        bytes[65] = b'/';
+        bytes[69] = 1;
         bytes
     };
 }

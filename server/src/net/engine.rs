@@ -383,6 +383,7 @@ impl Engine {
         if bytes.is_empty() {
             std::mem::swap(&mut outbox.bytes, bytes);
         }
+        outbox.leaving = bytes.len();
         if !outbox
             .waker
             .as_ref()
@@ -495,7 +496,7 @@ impl Sink<'_, '_> {
         wire::encode_message(message, &mut outbox.bytes);
         self.totals.count_sent(outbox.bytes.len() - before);
         outbox.stats.sent += 1;
-        if outbox.bytes.len() > EVENT_LIMIT {
+        if outbox.leaving + outbox.bytes.len() > EVENT_LIMIT {
             outbox.bytes = BytesMut::new();
             outbox.closing = Some(CloseReason::DoesNotRead);
             self.totals.count_close(CloseReason::DoesNotRead);

@@ -18,6 +18,8 @@ pub(super) const EVENT_LIMIT: usize = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(super) bytes: BytesMut,
+    /// How much was taken out of it and had not left when the connection last asked for more.
+    pub(super) leaving: usize,
     /// Set when nothing is to follow.
     pub(super) closing: Option<CloseReason>,
     /// Whom to wake when there is something to send.
@@ -44,6 +46,7 @@ impl Outbox {
     pub(super) fn new(address: SocketAddr, established: Timestamp) -> Self {
         Self {
             bytes: BytesMut::new(),
+            leaving: 0,
             closing: None,
             waker: None,
             stats: ConnectionStats {

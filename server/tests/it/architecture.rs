@@ -215,6 +215,12 @@ fn a_broken_wall_is_seen_and_named() {
         &["`std::sync`", "`std::thread`"],
     );
     check("keeper/mod.rs", "use std::net::*;", &["`std::net::*`"]);
+    check("keeper/mod.rs", "use core::net::SocketAddr;", &[]);
+    check(
+        "keeper/mod.rs",
+        "use alloc::sync::Weak;",
+        &["`alloc::sync::Weak`"],
+    );
     // The crates of others.
     check("wire/request.rs", "use nom::Parser;", &["`nom`: wire"]);
     check(
@@ -252,7 +258,7 @@ fn a_broken_wall_is_seen_and_named() {
     );
     check(
         "keeper/tree.rs",
-        "use std::fs;\n#[cfg(test)]\nmod tests {\n    use proptest::prelude::*;\n}\n",
+        "use std::fs;\n#[cfg(test)]\npub(super) mod tests {\n    use proptest::prelude::*;\n}\n",
         &[
             "src/keeper/tree.rs:1: `std::fs`: keeper is pure",
             "src/keeper/tree.rs:1: `std::fs`: in",
@@ -295,10 +301,14 @@ fn broken_walls(file: &str, source: &str) -> Vec<String> {
         return Vec::new();
     }
     let code = without_comments(source);
-    let code = code
-        .split("#[cfg(test)]\nmod tests {")
-        .next()
-        .unwrap_or_default();
+    let tests = code.match_indices("#[cfg(test)]\n").find(|(at, marker)| {
+        let behind = code.split_at(at + marker.len()).1;
+        behind
+            .lines()
+            .next()
+            .is_some_and(|line| line.ends_with("mod tests {"))
+    });
+    let code = tests.map_or(&*code, |(at, _)| code.split_at(at).0);
     let mut broken = Vec::new();
     for Mention { line, path } in mentions(code) {
         let mut say = |said: &str, wall: String| {
@@ -324,7 +334,7 @@ fn broken_walls(file: &str, source: &str) -> Vec<String> {
             ["super", ..] if file == format!("{}/mod.rs", layer.name) => {
                 say(&path, "say it from the crate's root".to_owned());
             }
-            ["std", module, ref rest @ ..] if layer.is_pure => {
+            ["std" | "core" | "alloc", module, ref rest @ ..] if layer.is_pure => {
                 let item = rest.first().copied();
                 let allowed = ALLOWED_IN_PURE
                     .iter()
@@ -363,7 +373,7 @@ struct Mention {
 
 /// Every path that begins at a crate or above its own file, with the lists of `use` written out.
 fn mentions(code: &str) -> Vec<Mention> {
-    let roots: Vec<&str> = ["crate", "super", "std"]
+    let roots: Vec<&str> = ["crate", "super", "std", "core", "alloc"]
         .into_iter()
         .chain(CRATES)
         .collect();

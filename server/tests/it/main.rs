@@ -1,4 +1,11 @@
 //! Tests through the public door.
 
+mod alone;
 mod architecture;
+mod client;
+mod four_letter;
 mod golden;
+mod handle;
+mod hostile;
+mod restart;
+mod time;

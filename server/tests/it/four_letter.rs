@@ -1,0 +1,315 @@
+//! The four-letter words, asked as a shell script would ask them.
+
+use std::io::Write;
+use std::net::{Shutdown, SocketAddr};
+
+use minikeeper::{FourLetterWords, Server};
+
+use crate::client::{self, Client, EPHEMERAL, op};
+
+fn start() -> Server {
+    Server::start().expect("a server starts")
+}
+
+/// Sends a word and takes everything up to the end.
+fn ask(address: SocketAddr, word: &[u8]) -> String {
+    let mut socket = client::open(address);
+    client::send(&mut socket, word);
+    String::from_utf8(client::receive_rest(&mut socket)).expect("text")
+}
+
+/// The value of the line that begins with `name` and `separator`.
+fn value<'t>(text: &'t str, name: &str, separator: &str) -> &'t str {
+    text.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(separator))
+        .unwrap_or_else(|| panic!("no line {name:?} in\n{text}"))
+}
+
+#[test]
+fn words_with_one_answer_have_it_to_the_letter() {
+    let server = start();
+    for (word, expected) in [
+        ("ruok", "imok"),
+        ("isro", "rw"),
+        ("crst", "Connection stats reset.\n"),
+        ("srst", "Server stats reset.\n"),
+        ("dirs", "datadir_size: 0\nlogdir_size: 0\n"),
+        ("gtmk", "306"),
+        ("wchs", "0 connections watching 0 paths\nTotal watches:0\n"),
+        ("wchc", "\n"),
+        ("wchp", "\n"),
+        ("hash", ""),
+    ] {
+        assert_eq!(ask(server.addr(), word.as_bytes()), expected, "{word}");
+    }
+}
+
+#[test]
+fn what_follows_a_word_does_not_matter() {
+    let server = start();
+    assert_eq!(ask(server.addr(), b"ruok\n"), "imok");
+    assert_eq!(ask(server.addr(), b"ruok\r\nruok\r\n"), "imok");
+}
+
+#[test]
+fn srvr_and_stat_tell_of_the_server() {
+    let server = start();
+    let client = Client::connect(server.addr());
+    server.create("/a", b"").expect("it is not there");
+    let text = ask(server.addr(), b"srvr");
+    assert!(text.starts_with("Zookeeper version: 3.9."), "{text}");
+    assert_eq!(value(&text, "Latency min/avg/max", ": "), "0/0.0/0");
+    assert_eq!(value(&text, "Connections", ": "), "2");
+    assert_eq!(value(&text, "Outstanding", ": "), "0");
+    assert_eq!(value(&text, "Zxid", ": "), "0x2");
+    assert_eq!(value(&text, "Mode", ": "), "standalone");
+    assert_eq!(value(&text, "Node count", ": "), "6");
+
+    let text = ask(server.addr(), b"stat");
+    let local = client.socket.local_addr().expect("it has an address");
+    let clients = text.split_once("Clients:\n").expect("a list").1;
+    let line = clients.lines().next().expect("a client");
+    assert!(
+        line.starts_with(&format!(" /{local}[1](queued=0,recved=1,sent=1")),
+        "{line}"
+    );
+    assert_eq!(value(&text, "Mode", ": "), "standalone");
+}
+
+#[test]
+fn conf_tells_the_settings() {
+    let config = {
+        let mut config = minikeeper::Config::default();
+        config.max_client_connections = 7;
+        config.tick_time = std::time::Duration::from_millis(1500);
+        config.data_dir = Some("/data".to_owned());
+        config
+    };
+    let server = minikeeper::ServerBuilder::from(config)
+        .start()
+        .expect("a server starts");
+    let text = ask(server.addr(), b"conf");
+    let port = server.addr().port().to_string();
+    for (name, expected) in [
+        ("clientPort", &*port),
+        ("secureClientPort", "-1"),
+        ("dataDir", "/data/version-2"),
+        ("dataLogDir", "/data/version-2"),
+        ("tickTime", "1500"),
+        ("maxClientCnxns", "7"),
+        ("minSessionTimeout", "3000"),
+        ("maxSessionTimeout", "30000"),
+        ("serverId", "0"),
+    ] {
+        assert_eq!(value(&text, name, "="), expected);
+    }
+}
+
+#[test]
+fn envi_tells_of_the_machine() {
+    let text = ask(start().addr(), b"envi");
+    assert!(text.starts_with("Environment:\n"), "{text}");
+    for name in [
+        "zookeeper.version",
+        "host.name",
+        "java.version",
+        "os.name",
+        "user.dir",
+    ] {
+        assert_ne!(value(&text, name, "="), "");
+    }
+}
+
+#[test]
+fn mntr_gives_measures() {
+    let server = start();
+    let mut client = Client::connect(server.addr());
+    client.create("/leader", b"", EPHEMERAL);
+    client.exists("/leader", true);
+    let text = ask(server.addr(), b"mntr");
+    for (name, expected) in [
+        ("zk_server_state", "standalone"),
+        ("zk_num_alive_connections", "2"),
+        ("zk_outstanding_requests", "0"),
+        ("zk_znode_count", "6"),
+        ("zk_watch_count", "1"),
+        ("zk_ephemerals_count", "1"),
+        ("zk_global_sessions", "1"),
+    ] {
+        assert_eq!(value(&text, name, "\t"), expected, "{name}");
+    }
+}
+
+#[test]
+fn cons_tells_of_every_connection_and_crst_begins_to_count_again() {
+    let server = start();
+    let mut client = Client::connect(server.addr());
+    client.create("/a", b"", EPHEMERAL);
+    client.data("/a", false);
+    let local = client.socket.local_addr().expect("it has an address");
+    let line_of = |text: &str| {
+        let begin = format!(" /{local}[1](");
+        text.lines()
+            .find_map(|line| Some(line.strip_prefix(&begin)?.to_owned()))
+            .unwrap_or_else(|| panic!("no line {begin:?} in\n{text}"))
+    };
+    let line = line_of(&ask(server.addr(), b"cons"));
+    let session = format!("sid=0x{:x}", client.session().0);
+    assert!(line.starts_with("queued=0,recved=3,sent=3,"), "{line}");
+    assert!(line.contains(&session), "{line}");
+    assert!(line.contains("lop=GETD"), "{line}");
+    assert!(line.contains("to=10000"), "{line}");
+    assert!(line.contains("lcxid=0x2"), "{line}");
+
+    assert_eq!(ask(server.addr(), b"crst"), "Connection stats reset.\n");
+    let line = line_of(&ask(server.addr(), b"cons"));
+    assert!(line.starts_with("queued=0,recved=0,sent=0,"), "{line}");
+    client.ping();
+    let line = line_of(&ask(server.addr(), b"cons"));
+    assert!(line.starts_with("queued=0,recved=1,sent=1,"), "{line}");
+    assert!(line.contains("lop=PING"), "{line}");
+}
+
+#[test]
+fn srst_begins_to_count_the_servers_packets_again() {
+    let server = start();
+    let mut client = Client::connect(server.addr());
+    for _ in 0..10 {
+        client.ping();
+    }
+    let text = ask(server.addr(), b"srvr");
+    assert_eq!(value(&text, "Received", ": "), "12");
+    assert_eq!(value(&text, "Sent", ": "), "11");
+    ask(server.addr(), b"srst");
+    client.ping();
+    let text = ask(server.addr(), b"srvr");
+    assert_eq!(value(&text, "Received", ": "), "2");
+    assert_eq!(value(&text, "Sent", ": "), "1");
+}
+
+#[test]
+fn dump_and_the_words_on_watches_name_sessions_and_paths() {
+    let server = start();
+    let mut one = Client::connect(server.addr());
+    let mut two = Client::connect(server.addr());
+    one.create("/leader", b"", EPHEMERAL);
+    two.exists("/leader", true);
+    two.exists("/none", true);
+    // A watch on children is not counted among them.
+    two.ask_well(op::GET_CHILDREN, &client::read("/", true));
+    let session = |client: &Client| format!("0x{:x}", client.session().0);
+    let (first, second) = (session(&one), session(&two));
+
+    let text = ask(server.addr(), b"dump");
+    assert!(text.starts_with("SessionTracker dump:\n"), "{text}");
+    assert!(text.contains("Sessions with Ephemerals (1):\n"), "{text}");
+    assert!(text.contains(&format!("{first}:\n\t/leader\n")), "{text}");
+    assert_eq!(
+        ask(server.addr(), b"wchs"),
+        "1 connections watching 2 paths\nTotal watches:2\n"
+    );
+    assert_eq!(
+        ask(server.addr(), b"wchc"),
+        format!("{second}\n\t/leader\n\t/none\n\n")
+    );
+    assert_eq!(
+        ask(server.addr(), b"wchp"),
+        format!("/leader\n\t{second}\n/none\n\t{second}\n\n")
+    );
+}
+
+#[test]
+fn the_trace_mask_is_set_by_what_follows_the_word() {
+    let server = start();
+    let with_mask = [&b"stmk"[..], &0x1234_i64.to_be_bytes()].concat();
+    assert_eq!(ask(server.addr(), &with_mask), "4660");
+    assert_eq!(ask(server.addr(), b"gtmk"), "4660");
+    // Without one there is no answer, and it stays.
+    assert_eq!(ask(server.addr(), b"stmk"), "");
+    assert_eq!(ask(server.addr(), b"gtmk"), "4660");
+}
+
+#[test]
+fn a_word_that_is_not_listed_is_refused_by_name() {
+    let server = Server::builder()
+        .four_letter_words(FourLetterWords::Only(vec!["isro".to_owned()]))
+        .start()
+        .expect("a server starts");
+    assert_eq!(ask(server.addr(), b"isro"), "rw");
+    assert!(ask(server.addr(), b"srvr").contains("Mode: standalone"));
+    for word in ["ruok", "mntr", "stat", "crst", "stmk"] {
+        assert_eq!(
+            ask(server.addr(), word.as_bytes()),
+            format!("{word} is not executed because it is not in the whitelist.\n")
+        );
+    }
+}
+
+#[test]
+fn a_word_may_come_in_pieces() {
+    let server = start();
+    let mut neighbour = Client::connect(server.addr());
+    for cut in 1..4 {
+        let mut socket = client::open(server.addr());
+        let (first, second) = b"ruok".split_at(cut);
+        client::send(&mut socket, first);
+        // The first piece is read before the second is sent.
+        neighbour.ping();
+        neighbour.ping();
+        client::send(&mut socket, second);
+        assert_eq!(client::receive_rest(&mut socket), b"imok");
+    }
+}
+
+#[test]
+fn a_word_may_be_the_last_thing_that_is_said() {
+    let server = start();
+    let mut socket = client::open(server.addr());
+    client::send(&mut socket, b"ruok");
+    socket.shutdown(Shutdown::Write).expect("it is open");
+    assert_eq!(client::receive_rest(&mut socket), b"imok");
+}
+
+#[test]
+fn a_word_behind_the_connect_request_is_a_length() {
+    let server = start();
+    let mut client = Client::connect(server.addr());
+    client::send(&mut client.socket, b"ruok");
+    client.ends();
+}
+
+#[test]
+fn words_that_nobody_knows_are_closed_without_a_byte() {
+    let server = start();
+    for word in [&b"lead"[..], b"RUOK", b"xxxx", b"GET / HTTP/1.1\r\n\r\n"] {
+        assert_eq!(ask(server.addr(), word), "");
+    }
+}
+
+#[test]
+fn what_telnet_sends_when_it_goes_is_known() {
+    let server = start();
+    let mut socket = client::open(server.addr());
+    client::send(&mut socket, &[0xff, 0xf4, 0xff, 0xfd, 0x06]);
+    let said = client::receive_rest(&mut socket);
+    assert_eq!(String::from_utf8_lossy(&said), "");
+    assert_eq!(ask(server.addr(), b"ruok"), "imok");
+}
+
+#[test]
+fn at_the_limit_of_connections_no_word_is_answered() {
+    let server = Server::builder()
+        .max_client_connections(1)
+        .start()
+        .expect("a server starts");
+    let mut client = Client::connect(server.addr());
+    for _ in 0..20 {
+        let mut socket = client::open(server.addr());
+        // It may be closed before the word is there.
+        let _ = socket.write_all(b"ruok");
+        client::receive_end(&mut socket);
+    }
+    client.ping();
+    client.close();
+    assert_eq!(ask(server.addr(), b"ruok"), "imok");
+}

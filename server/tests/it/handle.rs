@@ -1,0 +1,470 @@
+//! The handle: where a server can run, what a drop leaves, what can be seen and done without a client.
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use minikeeper::{ErrorCode, Server, SessionId, StartError, WatchKind, Zxid};
+
+use crate::alone::is_alone;
+use crate::client::{
+    self, Client, EPHEMERAL, Event, NO_AUTH, NO_NODE, NODE_EXISTS, PERSISTENT, op,
+};
+
+fn start() -> Server {
+    Server::start().expect("a server starts")
+}
+
+/// One client does one thing with a server of its own.
+fn serves() {
+    let server = start();
+    let mut client = Client::connect(server.addr());
+    assert_eq!(client.create("/a", b"1", PERSISTENT).error, 0);
+    assert_eq!(client.data("/a", false), b"1");
+    client.close();
+}
+
+#[test]
+fn it_serves_without_a_runtime() {
+    serves();
+}
+
+#[test]
+fn it_serves_in_a_multi_thread_runtime() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .expect("a runtime starts");
+    runtime.block_on(async {
+        serves();
+        tokio::spawn(async { serves() })
+            .await
+            .expect("the task does not panic");
+    });
+}
+
+#[test]
+fn it_serves_in_a_current_thread_runtime_that_it_blocks() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a runtime starts");
+    runtime.block_on(async { serves() });
+}
+
+#[test]
+fn it_serves_while_the_time_of_tokio_stands_still() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime starts");
+    runtime.block_on(async { serves() });
+}
+
+#[test]
+fn it_serves_under_another_executor() {
+    pollster::block_on(async { serves() });
+}
+
+#[test]
+fn a_handle_is_shared_between_threads_and_the_last_one_stops_the_server() {
+    fn is_shared<T: Clone + Send + Sync + 'static>(_: &T) {}
+    let server = start();
+    is_shared(&server);
+    let mut client = Client::connect(server.addr());
+    let other = server.clone();
+    let thread = std::thread::spawn(move || other.create("/other", b"").map(|stat| stat.czxid));
+    assert_eq!(thread.join().expect("no panic"), Ok(Zxid(2)));
+    // The other thread's handle is gone, this one is not.
+    client.ping();
+    let last = server.clone();
+    drop(server);
+    client.ping();
+    std::thread::spawn(move || drop(last))
+        .join()
+        .expect("no panic");
+    client.ends();
+}
+
+#[test]
+fn a_drop_leaves_nothing() {
+    let server = start();
+    let address = server.addr();
+    let client = Client::connect(address);
+    let fresh = client::open(address);
+    drop(server);
+    // Nobody listens, the port is free, and its connections have ended.
+    assert!(TcpStream::connect(address).is_err());
+    TcpListener::bind(address).expect("the port is free");
+    client.ends();
+    let mut fresh = fresh;
+    client::receive_end(&mut fresh);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_drop_ends_the_thread_and_closes_every_file() {
+    if !is_alone("handle::a_drop_ends_the_thread_and_closes_every_file") {
+        return;
+    }
+    let count = |folder: &str| {
+        std::fs::read_dir(folder)
+            .expect("Linux has it")
+            .collect::<Result<Vec<_>, _>>()
+            .expect("it can be read")
+            .len()
+    };
+    serves();
+    let before = (count("/proc/self/fd"), count("/proc/self/task"));
+    for _ in 0..3 {
+        let server = start();
+        let clients = [
+            Client::connect(server.addr()),
+            Client::connect(server.addr()),
+        ];
+        server.restart().expect("it starts again");
+        server.stop();
+        drop(server);
+        drop(clients);
+        assert_eq!((count("/proc/self/fd"), count("/proc/self/task")), before);
+    }
+}
+
+#[test]
+fn a_test_that_fails_with_a_server_in_hand_fails_as_itself() {
+    let test = std::thread::spawn(|| {
+        let server = start();
+        let client = Client::connect(server.addr());
+        assert!(client.session() == SessionId(0), "the test's own words");
+    });
+    let panic = test.join().expect_err("it fails");
+    let said = panic.downcast_ref::<&str>().copied();
+    assert_eq!(said, Some("the test's own words"));
+}
+
+#[test]
+fn a_taken_port_is_an_error_that_names_it() {
+    let other = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = other.local_addr().expect("it has an address");
+    let error = Server::builder().address(taken).start().expect_err("taken");
+    assert!(matches!(error, StartError::AddressInUse { address } if address == taken));
+    assert_eq!(error.to_string(), format!("{taken} is in use"));
+
+    let first = start();
+    let error = Server::builder().port(first.addr().port()).start();
+    assert!(matches!(error, Err(StartError::AddressInUse { .. })));
+}
+
+#[test]
+fn two_hundred_servers_live_side_by_side() {
+    let mut servers: Vec<Server> = (0..200).map(|_| start()).collect();
+    let mut clients: Vec<Client> = servers
+        .iter()
+        .map(|server| Client::connect(server.addr()))
+        .collect();
+    for (number, client) in clients.iter_mut().enumerate() {
+        let data = number.to_string();
+        assert_eq!(
+            client.create("/number", data.as_bytes(), EPHEMERAL).error,
+            0
+        );
+    }
+    for (number, server) in servers.iter().enumerate() {
+        let data = number.to_string();
+        assert_eq!(server.data("/number").as_deref(), Some(data.as_bytes()));
+        assert_eq!(server.sessions().len(), 1);
+    }
+    servers.clear();
+    for client in clients {
+        client.ends();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn running_out_of_files_is_an_error_of_its_own() {
+    if !is_alone("handle::running_out_of_files_is_an_error_of_its_own") {
+        return;
+    }
+    let first = start();
+    let (_, hard) = rlimit::Resource::NOFILE.get().expect("there is a limit");
+    rlimit::Resource::NOFILE
+        .set(64, hard)
+        .expect("a limit can be lowered");
+    let mut servers = Vec::new();
+    let error = loop {
+        match Server::start() {
+            Ok(server) => servers.push(server),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, StartError::TooManyOpenFiles), "{error:?}");
+    // Wherever a start fails, it gives back what it took.
+    servers.pop();
+    for spare in 0.. {
+        let open = || std::fs::File::open("/dev/null");
+        let mut fillers = Vec::new();
+        while let Ok(filler) = open() {
+            fillers.push(filler);
+        }
+        fillers.truncate(fillers.len() - spare);
+        let Err(error) = Server::start() else { break };
+        assert!(matches!(error, StartError::TooManyOpenFiles), "{error:?}");
+        for _ in 0..spare {
+            fillers.push(open().expect("nothing was kept"));
+        }
+    }
+    // Who runs serves, as soon as there is a file to be had.
+    drop(servers);
+    Client::connect(first.addr()).ping();
+}
+
+#[test]
+fn who_connects_beyond_the_limit_of_an_address_is_closed() {
+    let server = Server::builder()
+        .max_client_connections(2)
+        .start()
+        .expect("a server starts");
+    let mut one = Client::connect(server.addr());
+    let two = Client::connect(server.addr());
+    client::receive_end(&mut client::open(server.addr()));
+    one.ping();
+    // A place is free again when the server has closed.
+    two.close();
+    Client::connect(server.addr()).ping();
+    one.ping();
+}
+
+#[test]
+fn who_connects_beyond_the_limit_of_all_is_closed() {
+    let server = Server::builder()
+        .max_connections(1)
+        .start()
+        .expect("a server starts");
+    let mut one = Client::connect(server.addr());
+    client::receive_end(&mut client::open(server.addr()));
+    one.ping();
+}
+
+#[test]
+fn the_super_user_passes_every_check() {
+    let server = Server::builder()
+        .super_user("super:secret")
+        .start()
+        .expect("a server starts");
+    let mut client = Client::connect(server.addr());
+    let create = [
+        client::buffer(b"/locked"),
+        client::buffer(b"key"),
+        client::acl(31, "digest", "me:1234"),
+        PERSISTENT.to_be_bytes().to_vec(),
+    ];
+    client.ask_well(op::CREATE, &create.concat());
+    let read = client::read("/locked", false);
+    assert_eq!(client.ask(op::GET_DATA, &read).error, NO_AUTH);
+    for (password, error) in [("super:wrong", NO_AUTH), ("super:secret", 0)] {
+        let auth = [
+            vec![0; 4],
+            client::buffer(b"digest"),
+            client::buffer(password.as_bytes()),
+        ];
+        client.ask_well(op::AUTH, &auth.concat());
+        assert_eq!(client.ask(op::GET_DATA, &read).error, error, "{password}");
+    }
+    // So does the handle.
+    assert_eq!(server.data("/locked").as_deref(), Some(&b"key"[..]));
+    assert!(server.set("/locked", b"").is_ok());
+}
+
+#[test]
+fn what_the_handle_writes_fires_watches() {
+    let server = start();
+    let mut client = Client::connect(server.addr());
+    assert_eq!(client.exists("/a", true).error, NO_NODE);
+    client.ask_well(op::GET_CHILDREN, &client::read("/", true));
+    server.create("/a", b"1").expect("it is not there");
+    assert_eq!(client.event(), Event::Created("/a".to_owned()));
+    assert_eq!(client.event(), Event::Children("/".to_owned()));
+    assert_eq!(client.data("/a", true), b"1");
+    server.set("/a", b"2").expect("it is there");
+    assert_eq!(client.event(), Event::Changed("/a".to_owned()));
+    assert_eq!(client.data("/a", true), b"2");
+    server.delete("/a").expect("it is there");
+    assert_eq!(client.event(), Event::Deleted("/a".to_owned()));
+    client.has_heard_nothing();
+}
+
+#[test]
+fn what_is_refused_a_client_is_refused_the_handle() {
+    let server = start();
+    let mut client = Client::connect(server.addr());
+    client.create("/leader", b"", EPHEMERAL);
+    client.create("/full", b"", PERSISTENT);
+    client.create("/full/child", b"", PERSISTENT);
+    let creates = [
+        "/full",
+        "/none/child",
+        "/leader/child",
+        "no-slash",
+        "",
+        "/",
+        "/a/",
+        "/a//b",
+        "/a/./b",
+        "/\0",
+        "/zookeeper",
+        "/\u{1}",
+    ];
+    for path in creates {
+        let theirs = client.create(path, b"", PERSISTENT).error;
+        assert_eq!(number(server.create(path, b"")), theirs, "create {path:?}");
+        assert_ne!(theirs, 0, "create {path:?}");
+    }
+    for path in ["/none", "", "no-slash", "/a/", "/zookeeper/config/none"] {
+        let theirs = client.set(path, b"").error;
+        assert_eq!(number(server.set(path, b"")), theirs, "set {path:?}");
+        assert_ne!(theirs, 0, "set {path:?}");
+    }
+    for path in [
+        "/none",
+        "/full",
+        "/",
+        "",
+        "/zookeeper",
+        "/zookeeper/quota",
+        "no-slash",
+    ] {
+        let any_version = (-1_i32).to_be_bytes();
+        let body = [&client::buffer(path.as_bytes())[..], &any_version].concat();
+        let theirs = client.ask(op::DELETE, &body).error;
+        assert_eq!(number(server.delete(path)), theirs, "delete {path:?}");
+        assert_ne!(theirs, 0, "delete {path:?}");
+    }
+    assert_eq!(server.create("/full", b""), Err(ErrorCode::NodeExists));
+    assert_eq!(client.create("/full", b"", PERSISTENT).error, NODE_EXISTS);
+    assert_eq!(server.data("/none"), None);
+    assert_eq!(server.children("/none"), None);
+    assert_eq!(server.znode("/none"), None);
+}
+
+/// The code of an answer, as the wire has it.
+fn number<T>(result: Result<T, ErrorCode>) -> i32 {
+    result.err().map_or(0, |code| code.number())
+}
+
+#[test]
+fn a_write_of_the_handle_takes_a_number_as_any_write() {
+    let server = start();
+    let mut client = Client::connect(server.addr());
+    let first = client.create("/a", b"", PERSISTENT).zxid;
+    let stat = server.set("/a", b"1").expect("it is there");
+    assert_eq!(stat.mzxid, Zxid(first + 1));
+    assert_eq!(server.set("/none", b""), Err(ErrorCode::NoNode));
+    assert_eq!(client.set("/a", b"2").zxid, first + 3);
+}
+
+#[test]
+fn znodes_sessions_and_watches_can_be_seen() {
+    let server = start();
+    server.create("/config", b"v1").expect("it is not there");
+    let mut one = Client::connect(server.addr());
+    let mut two = Client::with_timeout(server.addr(), Duration::from_secs(5));
+    one.create("/leader", b"one", EPHEMERAL);
+    one.create("/config/db", b"\x00\xff", PERSISTENT);
+    one.data("/config", true);
+    two.exists("/none", true);
+    two.ask_well(op::GET_CHILDREN, &client::read("/config", true));
+    two.ask_well(
+        op::ADD_WATCH,
+        &[client::buffer(b"/config"), 1_i32.to_be_bytes().to_vec()].concat(),
+    );
+
+    let sessions = server.sessions();
+    let shown: Vec<_> = sessions
+        .iter()
+        .map(|view| (view.id, view.timeout.as_secs(), view.connected, view.muted))
+        .collect();
+    let expected = [
+        (one.session(), 10, true, false),
+        (two.session(), 5, true, false),
+    ];
+    assert_eq!(shown, expected);
+    assert_eq!(sessions[0].ephemerals, ["/leader"]);
+
+    let watches = server.watches();
+    let watches: Vec<_> = watches
+        .iter()
+        .map(|view| (&*view.path, view.session, view.kind))
+        .collect();
+    let expected = [
+        ("/config", one.session(), WatchKind::Data),
+        ("/config", two.session(), WatchKind::Children),
+        ("/config", two.session(), WatchKind::PersistentRecursive),
+        ("/none", two.session(), WatchKind::Data),
+    ];
+    assert_eq!(watches, expected);
+
+    let leader = server.znode("/leader").expect("it is there");
+    assert_eq!(leader.owner(), Some(one.session()));
+    assert_eq!(leader.data.as_deref(), Some(&b"one"[..]));
+    let config = server.znode("/config").expect("it is there");
+    assert_eq!(
+        (config.owner(), config.children),
+        (None, vec!["db".to_owned()])
+    );
+    assert_eq!(config.stat.num_children, 1);
+    assert_eq!(
+        server.dump(),
+        "/config = \"v1\" (version 0)\n\
+         /config/db = \"\\x00\\xff\" (version 0)\n\
+         /leader = \"one\" (version 0, ephemeral of session 1)\n"
+    );
+
+    // The watches go with the connection, and the ephemeral with the session.
+    two.close();
+    one.close();
+    assert_eq!(server.sessions(), []);
+    assert_eq!(server.watches(), []);
+    assert_eq!(server.znode("/leader"), None);
+}
+
+#[test]
+fn what_an_earlier_call_did_is_seen_by_a_later_one() {
+    let server = start();
+    let mut client = Client::connect(server.addr());
+    for number in 0..100 {
+        let path = format!("/{number}");
+        server.create(&path, b"1").expect("it is not there");
+        client.set(&path, b"2");
+        assert_eq!(server.data(&path).as_deref(), Some(&b"2"[..]));
+    }
+}
+
+#[test]
+fn a_setting_that_cannot_be_is_refused_in_a_sentence() {
+    let check = |builder: minikeeper::ServerBuilder, expected: &str| {
+        let error = builder.start().expect_err("it cannot be");
+        assert!(matches!(error, StartError::Config(_)));
+        assert_eq!(error.to_string(), expected);
+    };
+    let seconds = Duration::from_secs;
+    check(
+        Server::builder().tick_time(Duration::ZERO),
+        "the tick time, 0ns, is less than a millisecond",
+    );
+    check(
+        Server::builder().session_timeouts(seconds(2), seconds(1)),
+        "the shortest session timeout, 2000 ms, is longer than the longest, 1000 ms",
+    );
+}
+
+#[test]
+fn a_client_that_speaks_before_it_is_accepted_is_heard() {
+    let server = start();
+    let mut socket = client::open(server.addr());
+    let mut bytes = client::connect_request(Duration::from_secs(10), None);
+    bytes.extend(client::request(1, op::EXISTS, &client::read("/", false)));
+    socket.write_all(&bytes).expect("it is taken");
+    let mut client = Client::granted(socket).expect("a session");
+    assert_eq!(client.receive().xid, 1);
+}

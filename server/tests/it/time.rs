@@ -1,0 +1,287 @@
+//! The clock that the test turns, and who is heard while it is turned.
+
+use std::net::Shutdown;
+use std::time::Duration;
+
+use minikeeper::{Server, ServerBuilder, SessionId, Timestamp};
+
+use crate::client::{
+    self, CONTAINER, Client, EPHEMERAL, Event, NO_NODE, PERSISTENT, PERSISTENT_WITH_TTL, op,
+};
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const TICK: Duration = Duration::from_millis(500);
+
+fn manual() -> ServerBuilder {
+    Server::builder().manual_clock().tick_time(TICK)
+}
+
+fn start(builder: ServerBuilder) -> Server {
+    builder.start().expect("a server starts")
+}
+
+/// How long it is until the end of the `step` in which `span` from now ends.
+fn until_the_end_of(server: &Server, span: Duration, step: Duration) -> Duration {
+    let ms = |span: Duration| i64::try_from(span.as_millis()).expect("a short span");
+    let end = (server.now() + span).0.div_euclid(ms(step)) * ms(step);
+    (Timestamp(end) + step).since(server.now())
+}
+
+#[test]
+fn a_muted_session_expires_at_the_end_of_its_tick_and_not_a_millisecond_earlier() {
+    // Wherever in a tick the session begins.
+    for offset_ms in [0, 1, 123, 499] {
+        let server = start(manual());
+        server.advance(MS * offset_ms);
+        let mut owner = Client::with_timeout(server.addr(), 2 * SECOND);
+        let mut other = Client::connect(server.addr());
+        owner.create("/leader", b"", EPHEMERAL);
+        other.exists("/leader", true);
+        server.mute(owner.session());
+        assert!(server.sessions()[0].muted);
+
+        let left = until_the_end_of(&server, 2 * SECOND, TICK);
+        server.advance(left - MS);
+        assert!(server.znode("/leader").is_some());
+        other.has_heard_nothing();
+        // What it asks meanwhile is answered, and does not count.
+        owner.ping();
+
+        server.advance(MS);
+        assert!(server.znode("/leader").is_none());
+        assert_eq!(server.sessions().len(), 1);
+        assert_eq!(other.event(), Event::Deleted("/leader".to_owned()));
+        other.has_heard_nothing();
+        let granted = owner.granted.clone();
+        owner.ends();
+        assert!(Client::resume(server.addr(), &granted).is_none());
+    }
+}
+
+#[test]
+fn a_session_whose_connection_is_up_outlives_any_time() {
+    let server = start(manual());
+    let mut client = Client::with_timeout(server.addr(), SECOND);
+    client.create("/leader", b"", EPHEMERAL);
+    server.advance(24 * HOUR);
+    assert_eq!(client.exists("/leader", false).error, 0);
+}
+
+#[test]
+fn a_session_that_is_no_longer_muted_has_its_whole_timeout() {
+    let server = start(manual());
+    let mut client = Client::with_timeout(server.addr(), 2 * SECOND);
+    server.mute(client.session());
+    server.advance(2 * SECOND);
+    server.unmute(client.session());
+    assert!(!server.sessions()[0].muted);
+    server.advance(HOUR);
+    client.ping();
+    // To mute it again begins anew.
+    server.mute(client.session());
+    server.advance(2 * SECOND);
+    client.ping();
+    server.advance(TICK);
+    client.ends();
+}
+
+#[test]
+fn a_session_whose_connection_has_ended_expires() {
+    let server = start(manual());
+    let mut client = Client::with_timeout(server.addr(), 2 * SECOND);
+    client.create("/leader", b"", EPHEMERAL);
+    client.socket.shutdown(Shutdown::Write).expect("it is open");
+    client.ends();
+    let session = server.sessions().remove(0);
+    assert!(!session.connected);
+    let left = until_the_end_of(&server, 2 * SECOND, TICK);
+    server.advance(left - MS);
+    assert!(server.znode("/leader").is_some());
+    server.advance(MS);
+    assert!(server.znode("/leader").is_none());
+    assert_eq!(server.sessions(), []);
+}
+
+#[test]
+fn who_comes_back_in_time_keeps_the_session() {
+    let server = start(manual());
+    let client = Client::with_timeout(server.addr(), 2 * SECOND);
+    let granted = client.granted.clone();
+    client.socket.shutdown(Shutdown::Write).expect("it is open");
+    client.ends();
+    server.advance(2 * SECOND);
+    let mut client = Client::resume(server.addr(), &granted).expect("it is there");
+    server.advance(HOUR);
+    client.ping();
+}
+
+#[test]
+fn one_session_can_be_expired_at_once() {
+    for builder in [manual(), Server::builder()] {
+        let server = start(builder);
+        let mut owner = Client::connect(server.addr());
+        let mut other = Client::connect(server.addr());
+        owner.create("/leader", b"", EPHEMERAL);
+        other.exists("/leader", true);
+        let granted = owner.granted.clone();
+        assert!(server.expire(granted.session));
+        assert_eq!(other.event(), Event::Deleted("/leader".to_owned()));
+        owner.ends();
+        assert!(!server.expire(granted.session));
+        assert!(!server.expire(SessionId(1)));
+        assert!(Client::resume(server.addr(), &granted).is_none());
+        assert_eq!(server.sessions()[0].id, other.session());
+        other.has_heard_nothing();
+    }
+}
+
+#[test]
+fn to_mute_nobody_does_nothing() {
+    let server = start(manual());
+    let mut client = Client::connect(server.addr());
+    server.mute(SessionId(1));
+    server.unmute(SessionId(1));
+    server.advance(HOUR);
+    client.ping();
+}
+
+#[test]
+fn ctime_and_mtime_follow_the_clock() {
+    let server = start(manual());
+    let mut client = Client::connect(server.addr());
+    let begin = server.now();
+    client.create("/a", b"", PERSISTENT);
+    server.advance(1234 * MS);
+    client.set("/a", b"1");
+    let stat = server.znode("/a").expect("it is there").stat;
+    assert_eq!(stat.ctime, begin);
+    assert_eq!(stat.mtime, begin + 1234 * MS);
+    assert_eq!(server.now(), begin + 1234 * MS);
+    let stat = server.create("/b", b"").expect("it is not there");
+    assert_eq!((stat.ctime, stat.mtime), (server.now(), server.now()));
+}
+
+#[test]
+fn containers_and_ttl_znodes_go_when_the_clock_says_so() {
+    let server = start(manual().container_check_interval(10 * SECOND));
+    let mut client = Client::connect(server.addr());
+    let container = |path| client::create(path, b"", CONTAINER);
+    client.ask_well(op::CREATE_CONTAINER, &container("/used"));
+    client.ask_well(op::CREATE_CONTAINER, &container("/unused"));
+    client.create("/used/child", b"", EPHEMERAL);
+    let ttl = |path, ms: i64| {
+        let mut body = client::create(path, b"", PERSISTENT_WITH_TTL);
+        body.extend(ms.to_be_bytes());
+        body
+    };
+    client.ask_well(op::CREATE_TTL, &ttl("/short", 5_000));
+    client.ask_well(op::CREATE_TTL, &ttl("/long", 25_000));
+    for path in ["/used", "/unused", "/short", "/long"] {
+        assert_eq!(client.exists(path, true).error, 0);
+    }
+    let gone = |path: &str| Event::Deleted(path.to_owned());
+
+    server.advance(10 * SECOND - MS);
+    client.has_heard_nothing();
+    server.advance(MS);
+    assert_eq!(client.event(), gone("/short"));
+    client.has_heard_nothing();
+
+    client.ask_well(
+        op::DELETE,
+        &[client::buffer(b"/used/child"), vec![0xff; 4]].concat(),
+    );
+    server.advance(10 * SECOND - MS);
+    client.has_heard_nothing();
+    server.advance(MS);
+    assert_eq!(client.event(), gone("/used"));
+
+    server.advance(10 * SECOND);
+    assert_eq!(client.event(), gone("/long"));
+    client.has_heard_nothing();
+    assert_eq!(
+        server.children("/").expect("it is there"),
+        ["unused", "zookeeper"]
+    );
+    assert_eq!(client.exists("/used", false).error, NO_NODE);
+}
+
+#[test]
+fn who_asks_for_no_session_is_closed_in_time() {
+    let server = start(manual().sessionless_timeout(3 * SECOND));
+    let mut silent = client::open(server.addr());
+    let mut late = client::open(server.addr());
+    // They are accepted in the order in which they came.
+    let mut client = Client::connect(server.addr());
+    let left = until_the_end_of(&server, 3 * SECOND, 3 * SECOND);
+    server.advance(left - MS);
+    client::send(&mut late, &client::connect_request(SECOND, None));
+    let mut late = Client::granted(late).expect("a session");
+    server.advance(MS);
+    client::receive_end(&mut silent);
+    client.ping();
+    late.ping();
+}
+
+#[test]
+fn the_machines_clock_expires_who_is_silent() {
+    let server = start(
+        Server::builder()
+            .tick_time(10 * MS)
+            .session_timeouts(20 * MS, HOUR),
+    );
+    let mut other = Client::with_timeout(server.addr(), HOUR);
+    let mut owner = Client::with_timeout(server.addr(), HOUR);
+    owner.create("/leader", b"", EPHEMERAL);
+    other.exists("/leader", true);
+    let granted = owner.granted.clone();
+    // It comes back with a timeout that is soon over.
+    owner.socket.shutdown(Shutdown::Write).expect("it is open");
+    owner.ends();
+    let mut socket = client::open(server.addr());
+    client::send(
+        &mut socket,
+        &client::connect_request(20 * MS, Some(&granted)),
+    );
+    let owner = Client::granted(socket).expect("it is there");
+    assert_eq!(owner.granted.timeout, 20 * MS);
+    assert_eq!(other.event(), Event::Deleted("/leader".to_owned()));
+    owner.ends();
+}
+
+#[test]
+fn the_machines_clock_expires_who_is_muted_whatever_it_sends() {
+    let server = start(
+        Server::builder()
+            .tick_time(10 * MS)
+            .session_timeouts(20 * MS, HOUR),
+    );
+    let mut other = Client::with_timeout(server.addr(), HOUR);
+    let mut owner = Client::with_timeout(server.addr(), 5 * SECOND);
+    owner.create("/leader", b"", EPHEMERAL);
+    other.exists("/leader", true);
+    server.mute(owner.session());
+    // It pings as fast as it can until it is closed.
+    let pings = std::thread::spawn(move || {
+        let ping = client::request(-2, op::PING, &[]);
+        let mut number = 0_u64;
+        while std::io::Write::write_all(&mut owner.socket, &ping).is_ok()
+            && std::io::Read::read_exact(&mut owner.socket, &mut [0; 20]).is_ok()
+        {
+            number += 1;
+        }
+        number
+    });
+    assert_eq!(other.event(), Event::Deleted("/leader".to_owned()));
+    assert!(pings.join().expect("no panic") > 0);
+}
+
+#[test]
+fn a_real_clock_cannot_be_turned() {
+    let server = start(Server::builder());
+    let turned = std::panic::catch_unwind(|| server.advance(SECOND));
+    assert!(turned.is_err());
+    Client::connect(server.addr()).ping();
+}
