@@ -163,16 +163,30 @@ pub(crate) enum MultiReadOp<'a> {
     Write,
 }
 
-/// `setWatches` and `setWatches2`; the former has only the first three lists. A null list is a malformed request, and
-/// comes as one; a null path is for the rules to refuse, who have dealt with the paths before it by then.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// `setWatches` and `setWatches2`; the former has only the first three lists, and the others are empty. A null list and
+/// a null path are for the rules to refuse, who have dealt with what stands before it by then.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SetWatches<'a> {
     pub(crate) relative_zxid: Zxid,
-    pub(crate) data: Vec<Text<'a>>,
-    pub(crate) exist: Vec<Text<'a>>,
-    pub(crate) child: Vec<Text<'a>>,
-    pub(crate) persistent: Vec<Text<'a>>,
-    pub(crate) persistent_recursive: Vec<Text<'a>>,
+    pub(crate) data: Option<Vec<Text<'a>>>,
+    pub(crate) exist: Option<Vec<Text<'a>>>,
+    pub(crate) child: Option<Vec<Text<'a>>>,
+    pub(crate) persistent: Option<Vec<Text<'a>>>,
+    pub(crate) persistent_recursive: Option<Vec<Text<'a>>>,
+}
+
+impl Default for SetWatches<'_> {
+    /// Nothing to watch: no list is null.
+    fn default() -> Self {
+        Self {
+            relative_zxid: Zxid::default(),
+            data: Some(Vec::new()),
+            exist: Some(Vec::new()),
+            child: Some(Vec::new()),
+            persistent: Some(Vec::new()),
+            persistent_recursive: Some(Vec::new()),
+        }
+    }
 }
 
 /// Which watches `checkWatches` and `removeWatches` mean. Another number is a malformed request, and comes as one.

@@ -221,10 +221,8 @@ fn set_watches<'a>(reader: &mut Reader<'a>) -> Result<SetWatches<'a>, Malformed>
     })
 }
 
-fn paths<'a>(reader: &mut Reader<'a>) -> Result<Vec<Text<'a>>, Malformed> {
-    reader
-        .vector(4, Reader::ustring)?
-        .ok_or_else(|| reader.refuse("a list of paths"))
+fn paths<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<Text<'a>>>, Malformed> {
+    reader.vector(4, Reader::ustring)
 }
 
 fn watcher_type(reader: &mut Reader<'_>) -> Result<WatcherType, Malformed> {

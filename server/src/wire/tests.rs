@@ -251,7 +251,7 @@ mod golden_requests {
     #[test]
     fn set_watches() {
         let request = Request::SetWatches(SetWatches {
-            data: vec![text("/a")],
+            data: Some(vec![text("/a")]),
             ..SetWatches::default()
         });
         check_request(SET_WATCHES, -8, request);
@@ -371,7 +371,7 @@ mod requests {
         check_malformed(106, &format!("{A} 00000002"), Operation::AddWatch);
 
         let lists = |count| format!("000000000000000f {}", format!("00000001 {A}").repeat(count));
-        let paths = || vec![text("/a")];
+        let paths = || Some(vec![text("/a")]);
         let three = || SetWatches {
             relative_zxid: Zxid(15),
             data: paths(),
@@ -388,10 +388,14 @@ mod requests {
         check(101, &lists(5), Request::SetWatches(three()));
         check(105, &lists(5), Request::SetWatches2(five));
         check_malformed(105, &lists(3), Operation::SetWatches2);
-        let null_list = "0000000000000000 00000000 ffffffff 00000000";
-        check_malformed(101, null_list, Operation::SetWatches);
+        let null_list = SetWatches {
+            exist: None,
+            ..SetWatches::default()
+        };
+        let body = "0000000000000000 00000000 ffffffff 00000000";
+        check(101, body, Request::SetWatches(null_list));
         let null_path = SetWatches {
-            data: vec![text("/a"), None],
+            data: Some(vec![text("/a"), None]),
             ..SetWatches::default()
         };
         let body = format!("0000000000000000 00000002 {A} ffffffff 00000000 00000000");
