@@ -82,7 +82,8 @@ pub(crate) enum Request<'a> {
     WhoAmI,
     Auth {
         scheme: Text<'a>,
-        auth: Option<&'a [u8]>,
+        /// As a text, which is how the only scheme that asks for it takes it.
+        auth: Text<'a>,
     },
     Sasl {
         token: &'a [u8],
@@ -148,6 +149,14 @@ pub(crate) enum MultiOp<'a> {
     Check(CheckVersionRequest<'a>),
     /// A read, which can be decoded here but has no place in a transaction.
     Read(MultiReadOp<'a>),
+}
+
+impl MultiOp<'_> {
+    /// Whether it is a create with a null ACL where a real server insists on one (`CreateOptions`).
+    pub(crate) fn has_null_acl(&self) -> bool {
+        matches!(self, Self::Create(CreateRequest { acl: None, operation, .. })
+            if *operation != CreateOperation::CreateTtl)
+    }
 }
 
 /// An operation of a multiRead.

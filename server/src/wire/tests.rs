@@ -243,7 +243,7 @@ mod golden_requests {
     fn auth() {
         let request = Request::Auth {
             scheme: text("digest"),
-            auth: Some(b"u:p"),
+            auth: text("u:p"),
         };
         check_request(AUTH, -4, request);
     }
@@ -413,9 +413,13 @@ mod requests {
         check(102, "00000000", Request::Sasl { token: b"" });
         check_error("00000001 00000066 ffffffff", "a token", 12);
         check_error("00000001 00000066 00000001", "a buffer", 8);
-        check_error("00000001 00000064 00000000 ffffffff", "a buffer", 16);
+        check_error("00000001 00000064 00000000 ffffffff", "a ustring", 16);
         let (scheme, auth) = (None, None);
         let body = "00000007 ffffffff ffffffff";
+        check(100, body, Request::Auth { scheme, auth });
+        // DigestAuthenticationProvider makes a String of the bytes, so this is what it hashes.
+        let (scheme, auth) = (text("digest"), text("\u{fffd}:p"));
+        let body = "00000000 00000006 646967657374 00000005 eda0803a70";
         check(100, body, Request::Auth { scheme, auth });
     }
 
@@ -512,8 +516,33 @@ mod multis {
             })])
         };
         check(14, &[sub(1, &record)], request(None));
-        let record = format!("{record} 0000000000000010");
-        check(14, &[sub(21, &record)], request(Some(vec![])));
+        let ttl = format!("{record} 0000000000000010");
+        check(14, &[sub(21, &ttl)], request(Some(vec![])));
+
+        // Nothing behind it is read any more, and of its flags only whether they are some.
+        let unreadable = sub(999, "");
+        check(14, &[sub(1, &record), unreadable.clone()], request(None));
+        check(
+            14,
+            &[unreadable, sub(1, &record)],
+            Request::Malformed(Operation::Multi),
+        );
+        let with_ttl = Request::Multi(vec![MultiOp::Create(CreateRequest {
+            acl: None,
+            ..create(CreateOperation::Create, "/a", None, 5, -1)
+        })]);
+        let record = |flags| format!("{A} ffffffff ffffffff {flags:08x}");
+        check(14, &[sub(1, &record(5))], with_ttl);
+        check(
+            14,
+            &[sub(1, &record(7))],
+            Request::Malformed(Operation::Multi),
+        );
+        check(
+            22,
+            &[sub(1, &record(0))],
+            Request::Malformed(Operation::MultiRead),
+        );
     }
 
     #[test]
