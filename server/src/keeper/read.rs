@@ -66,19 +66,15 @@ impl<'r> Reader<'r> {
             Request::Sync { path } => Ok(Response::Path(path.as_deref().map(Cow::Borrowed))),
             Request::Ping => Ok(Response::Empty),
             Request::AddWatch { path, mode } => {
-                // A null path is accepted, and nothing ever happens to it.
-                if let Some(path) = path {
-                    watches.add(path, self.connection, *mode);
-                }
+                // A null path will do as well.
+                watches.add(path.as_deref(), self.connection, *mode);
                 Ok(Response::WatchAdded)
             }
             Request::CheckWatches { path, watcher_type } => {
-                let path = path.as_deref().ok_or(ErrorCode::NoWatcher)?;
-                found(watches.contains(path, self.connection, *watcher_type))
+                found(watches.contains(path.as_deref(), self.connection, *watcher_type))
             }
             Request::RemoveWatches { path, watcher_type } => {
-                let path = path.as_deref().ok_or(ErrorCode::NoWatcher)?;
-                found(watches.remove(path, self.connection, *watcher_type))
+                found(watches.remove(path.as_deref(), self.connection, *watcher_type))
             }
             Request::WhoAmI => {
                 let info = |id: &'r AuthId| ClientInfo {
@@ -130,14 +126,15 @@ impl<'r> Reader<'r> {
                 Some(_) => watches.add_child(path, self.connection),
             }
         }
-        for path in list(request.persistent.as_ref())?.iter().flatten() {
-            watches.add(path, self.connection, AddWatchMode::Persistent);
+        for path in list(request.persistent.as_ref())? {
+            watches.add(path.as_deref(), self.connection, AddWatchMode::Persistent);
         }
-        for path in list(request.persistent_recursive.as_ref())?
-            .iter()
-            .flatten()
-        {
-            watches.add(path, self.connection, AddWatchMode::PersistentRecursive);
+        for path in list(request.persistent_recursive.as_ref())? {
+            watches.add(
+                path.as_deref(),
+                self.connection,
+                AddWatchMode::PersistentRecursive,
+            );
         }
         Ok(Response::Empty)
     }

@@ -3,10 +3,10 @@
 //! A watch belongs to a connection, not to a session. Two tables, as in `DataTree`: what happens to a znode and its
 //! data, and what happens to its children.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::ConnectionId;
 use super::apply::{Change, ChangeKind};
@@ -22,12 +22,25 @@ pub(crate) struct Watches {
 /// One of the two tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
-    by_path: HashMap<Box<str>, BTreeMap<ConnectionId, Modes>, FixedState>,
-    by_connection: HashMap<ConnectionId, BTreeSet<Box<str>>, FixedState>,
+    by_path: HashMap<Arc<str>, Watchers, FixedState>,
+    /// Nothing ever happens at a null path, but a watch on it can be asked for and removed.
+    on_null: Watchers,
+    by_connection: HashMap<ConnectionId, Paths, FixedState>,
     /// How many of the watches reach below their own path.
     recursive: usize,
     pairs: usize,
 }
+
+/// What one connection watches.
+#[derive(Clone, Debug)]
+struct Paths {
+    paths: HashSet<Arc<str>, FixedState>,
+    null: bool,
+}
+
+/// Who watches one path, and how; sorted by connection. For most paths it is one.
+#[derive(Clone, Debug, Default)]
+struct Watchers(Vec<(ConnectionId, Modes)>);
 
 /// The kinds of watch that one connection has on one path, which exist side by side since 3.9 (`WatchStats`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +69,7 @@ impl Default for Table {
     fn default() -> Self {
         Self {
             by_path: HashMap::with_hasher(FixedState::with_seed(0)),
+            on_null: Watchers::default(),
             by_connection: HashMap::with_hasher(FixedState::with_seed(0)),
             recursive: 0,
             pairs: 0,
@@ -63,79 +77,140 @@ impl Default for Table {
     }
 }
 
-impl Table {
-    pub(crate) fn add(&mut self, path: &str, connection: ConnectionId, mode: Modes) {
-        let on_path = match self.by_path.get_mut(path) {
-            Some(on_path) => on_path,
-            None => self.by_path.entry(path.into()).or_default(),
-        };
-        let modes = on_path.entry(connection).or_default();
-        if *modes == Modes::default() {
-            self.pairs += 1;
-            self.by_connection
-                .entry(connection)
-                .or_default()
-                .insert(path.into());
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            paths: HashSet::with_hasher(FixedState::with_seed(0)),
+            null: false,
         }
-        if mode == Modes::PERSISTENT_RECURSIVE && !modes.contains(mode) {
-            self.recursive += 1;
-        }
-        *modes = modes.with(mode);
+    }
+}
+
+impl Watchers {
+    fn find(&self, connection: ConnectionId) -> Result<usize, usize> {
+        self.0.binary_search_by_key(&connection, |(id, _)| *id)
     }
 
-    fn contains(&self, path: &str, connection: ConnectionId, mode: Modes) -> bool {
-        self.by_path
-            .get(path)
-            .and_then(|on_path| on_path.get(&connection))
-            .is_some_and(|modes| modes.contains(mode))
+    fn get(&self, connection: ConnectionId) -> Modes {
+        let found = self.find(connection).ok().and_then(|at| self.0.get(at));
+        found.map_or(Modes::default(), |(_, modes)| *modes)
+    }
+
+    /// Changes how a connection watches, and says how it did before.
+    fn set(&mut self, connection: ConnectionId, modes: Modes) -> Modes {
+        match self.find(connection) {
+            Ok(at) if modes == Modes::default() => self.0.remove(at).1,
+            Ok(at) => {
+                let known = self.0.get_mut(at).map(|(_, known)| known);
+                known.map_or(Modes::default(), |known| std::mem::replace(known, modes))
+            }
+            Err(at) => {
+                if modes != Modes::default() {
+                    self.0.insert(at, (connection, modes));
+                }
+                Modes::default()
+            }
+        }
+    }
+}
+
+impl Table {
+    pub(crate) fn add(&mut self, path: Option<&str>, connection: ConnectionId, mode: Modes) {
+        let (path, watchers) = match path {
+            None => (None, &mut self.on_null),
+            Some(path) => {
+                let path = match self.by_path.get_key_value(path) {
+                    Some((path, _)) => Arc::clone(path),
+                    None => Arc::from(path),
+                };
+                let watchers = self.by_path.entry(Arc::clone(&path)).or_default();
+                (Some(path), watchers)
+            }
+        };
+        let before = watchers.get(connection);
+        watchers.set(connection, before.with(mode));
+        if before == Modes::default() {
+            self.pairs += 1;
+            let watched = self.by_connection.entry(connection).or_default();
+            match path {
+                Some(path) => {
+                    watched.paths.insert(path);
+                }
+                None => watched.null = true,
+            }
+        }
+        if mode == Modes::PERSISTENT_RECURSIVE && !before.contains(mode) {
+            self.recursive += 1;
+        }
+    }
+
+    fn contains(&self, path: Option<&str>, connection: ConnectionId, mode: Modes) -> bool {
+        let watchers = match path {
+            None => Some(&self.on_null),
+            Some(path) => self.by_path.get(path),
+        };
+        watchers.is_some_and(|watchers| watchers.get(connection).contains(mode))
     }
 
     /// Whether anything was removed.
-    fn remove(&mut self, path: &str, connection: ConnectionId, mode: Modes) -> bool {
-        let Some(on_path) = self.by_path.get_mut(path) else {
-            return false;
+    fn remove(&mut self, path: Option<&str>, connection: ConnectionId, mode: Modes) -> bool {
+        let (before, after) = self.unwatch(path, connection, mode);
+        if before != after
+            && after == Modes::default()
+            && let Some(watched) = self.by_connection.get_mut(&connection)
+        {
+            match path {
+                None => watched.null = false,
+                Some(path) => {
+                    watched.paths.remove(path);
+                }
+            }
+            if watched.paths.is_empty() && !watched.null {
+                self.by_connection.remove(&connection);
+            }
+        }
+        before != after
+    }
+
+    /// Takes a watcher from a path, but not the path from what the watcher watches. Says how it did and does.
+    fn unwatch(
+        &mut self,
+        path: Option<&str>,
+        connection: ConnectionId,
+        mode: Modes,
+    ) -> (Modes, Modes) {
+        let watchers = match path {
+            None => Some(&mut self.on_null),
+            Some(path) => self.by_path.get_mut(path),
         };
-        let Some(modes) = on_path.get_mut(&connection) else {
-            return false;
+        let Some(watchers) = watchers else {
+            return (Modes::default(), Modes::default());
         };
-        let before = *modes;
-        *modes = before.without(mode);
-        let after = *modes;
+        let before = watchers.get(connection);
+        let after = before.without(mode);
+        watchers.set(connection, after);
+        let nobody_left = watchers.0.is_empty();
         if before.contains(Modes::PERSISTENT_RECURSIVE)
             && !after.contains(Modes::PERSISTENT_RECURSIVE)
         {
             self.recursive -= 1;
         }
-        if after == Modes::default() {
-            on_path.remove(&connection);
-            if on_path.is_empty() {
-                self.by_path.remove(path);
-            }
+        if before != after && after == Modes::default() {
             self.pairs -= 1;
-            self.forget(path, connection);
         }
-        before != after
-    }
-
-    fn forget(&mut self, path: &str, connection: ConnectionId) {
-        if let Some(paths) = self.by_connection.get_mut(&connection) {
-            paths.remove(path);
-            if paths.is_empty() {
-                self.by_connection.remove(&connection);
-            }
+        if nobody_left && let Some(path) = path {
+            self.by_path.remove(path);
         }
+        (before, after)
     }
 
     fn disconnected(&mut self, connection: ConnectionId) {
-        let paths = self
-            .by_connection
-            .get(&connection)
-            .cloned()
-            .unwrap_or_default();
-        for path in &paths {
-            self.remove(path, connection, Modes::ANY);
+        if let Some(watched) = self.by_connection.remove(&connection) {
+            for path in &watched.paths {
+                self.unwatch(Some(path), connection, Modes::ANY);
+            }
+            self.unwatch(None, connection, Modes::ANY);
         }
-        self.by_connection.remove(&connection);
     }
 
     /// Whom a change at `path` concerns; one-shot watches at that very path are used up.
@@ -144,33 +219,33 @@ impl Table {
             return Vec::new();
         }
         let mut concerned = Vec::new();
-        if let Some(on_path) = self.by_path.get_mut(path) {
-            concerned.extend(on_path.keys().copied());
-            let mut used_up = Vec::new();
-            on_path.retain(|connection, modes| {
+        if let Some(watchers) = self.by_path.get_mut(path) {
+            concerned.extend(watchers.0.iter().map(|(connection, _)| *connection));
+            let mut used_up = 0;
+            watchers.0.retain_mut(|(connection, modes)| {
                 *modes = modes.without(Modes::STANDARD);
                 let stays = *modes != Modes::default();
                 if !stays {
-                    used_up.push(*connection);
+                    used_up += 1;
+                    // WatchManager.triggerWatch does not look whether it was the last one: wchs counts the connection
+                    // still.
+                    if let Some(watched) = self.by_connection.get_mut(connection) {
+                        watched.paths.remove(path);
+                    }
                 }
                 stays
             });
-            if on_path.is_empty() {
+            if watchers.0.is_empty() {
                 self.by_path.remove(path);
             }
-            self.pairs -= used_up.len();
-            for connection in used_up {
-                // WatchManager.triggerWatch does not look whether it was the last one: wchs counts the connection still.
-                if let Some(paths) = self.by_connection.get_mut(&connection) {
-                    paths.remove(path);
-                }
-            }
+            self.pairs -= used_up;
         }
         if self.recursive > 0 {
             for above in ancestors(path).skip(1) {
-                let on_path = self.by_path.get(above).into_iter().flatten();
+                let watchers = self.by_path.get(above).into_iter();
                 concerned.extend(
-                    on_path
+                    watchers
+                        .flat_map(|watchers| &watchers.0)
                         .filter(|(_, modes)| modes.contains(Modes::PERSISTENT_RECURSIVE))
                         .map(|(connection, _)| *connection),
                 );
@@ -188,7 +263,7 @@ impl Table {
 
     /// How many paths are watched.
     pub(crate) fn paths(&self) -> usize {
-        self.by_path.len()
+        self.by_path.len() + usize::from(!self.on_null.0.is_empty())
     }
 
     /// How many pairs of connection and path there are.
@@ -198,13 +273,18 @@ impl Table {
 
     /// Who watches what, sorted by path, then by connection.
     pub(crate) fn sorted(&self) -> Vec<(&str, ConnectionId, Modes)> {
-        let mut all: Vec<_> = self
+        let on_paths = self
             .by_path
             .iter()
-            .flat_map(|(path, on_path)| {
-                on_path
+            .map(|(path, watchers)| (&**path, watchers));
+        // As Java prints a null.
+        let mut all: Vec<_> = on_paths
+            .chain([("null", &self.on_null)])
+            .flat_map(|(path, watchers)| {
+                watchers
+                    .0
                     .iter()
-                    .map(|(connection, modes)| (&**path, *connection, *modes))
+                    .map(move |(connection, modes)| (path, *connection, *modes))
             })
             .collect();
         all.sort_unstable_by_key(|(path, connection, _)| (*path, *connection));
@@ -228,14 +308,14 @@ impl Watches {
     }
 
     pub(super) fn add_data(&mut self, path: &str, connection: ConnectionId) {
-        self.data.add(path, connection, Modes::STANDARD);
+        self.data.add(Some(path), connection, Modes::STANDARD);
     }
 
     pub(super) fn add_child(&mut self, path: &str, connection: ConnectionId) {
-        self.child.add(path, connection, Modes::STANDARD);
+        self.child.add(Some(path), connection, Modes::STANDARD);
     }
 
-    pub(super) fn add(&mut self, path: &str, connection: ConnectionId, mode: AddWatchMode) {
+    pub(super) fn add(&mut self, path: Option<&str>, connection: ConnectionId, mode: AddWatchMode) {
         match mode {
             AddWatchMode::Persistent => {
                 self.data.add(path, connection, Modes::PERSISTENT);
@@ -250,7 +330,7 @@ impl Watches {
     /// `DataTree.containsWatcher`.
     pub(super) fn contains(
         &self,
-        path: &str,
+        path: Option<&str>,
         connection: ConnectionId,
         watcher_type: WatcherType,
     ) -> bool {
@@ -268,7 +348,7 @@ impl Watches {
     /// `DataTree.removeWatch`: whether anything was removed.
     pub(super) fn remove(
         &mut self,
-        path: &str,
+        path: Option<&str>,
         connection: ConnectionId,
         watcher_type: WatcherType,
     ) -> bool {

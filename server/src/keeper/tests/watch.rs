@@ -485,6 +485,28 @@ fn the_watches_of_others_are_not_touched() {
     );
 }
 
+/// The tables of `WatchManager` take any key, and a null is one.
+#[test]
+fn a_watch_on_a_null_path_is_one_that_can_be_found_and_removed() {
+    use WatcherType::{Any, Children, Data, Persistent, PersistentRecursive};
+    let mut world = world();
+    world.given(2, [watch_persistently("-"), watch_recursively("-")]);
+    assert_eq!(world.watches(), (1, 1));
+    let found = [Any, Children, Data, Persistent, PersistentRecursive]
+        .map(|watcher_type| world.answer(2, check_watches("-", watcher_type)) == "ok");
+    assert_eq!(found, [true, false, false, true, true]);
+    assert_eq!(world.answer(1, check_watches("-", Any)), "NoWatcher");
+    world.given(2, [remove_watches("-", Persistent)]);
+    assert_eq!(world.watches(), (1, 0));
+    check(events(world.ask(1, create("/null"))), &[]);
+
+    let data = world.keeper.watches().data();
+    assert_eq!((data.connections(), data.paths(), data.pairs()), (1, 1, 1));
+    world.step(Input::Disconnected(ConnectionId(2)));
+    let data = world.keeper.watches().data();
+    assert_eq!((data.connections(), data.paths(), data.pairs()), (0, 0, 0));
+}
+
 #[test]
 fn a_recursive_watch_that_was_removed_is_heard_no_more() {
     let mut world = world();
