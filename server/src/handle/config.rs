@@ -191,6 +191,7 @@ impl Config {
             .unwrap_or_else(|| "/tmp/minikeeper".to_owned());
         Limits {
             max_frame: self.max_frame,
+            slice: Duration::from_millis(10),
             four_letter_words: self.four_letter_words.clone(),
             port,
             listen_backlog: self.listen_backlog,

@@ -1,13 +1,17 @@
 //! Who may do what: identities, ACLs as clients send them, and the check of a permission.
 
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashSet};
 use sha1::Digest;
 
+use super::acl_table::AclId;
 use super::{DigestAlgorithm, Rules, java};
 use crate::protocol::{Acl, AclEntry, AuthId, ErrorCode, Permissions, open_acl};
 
@@ -80,19 +84,106 @@ pub(super) fn user_name(id: &AuthId) -> &str {
     }
 }
 
-/// Refuses unless some entry of `acl` gives one of the `wanted` permissions to one of the `ids`.
+/// As whom a connection has authenticated.
+#[derive(Clone, Debug)]
+pub(super) struct Ids {
+    /// In the order in which they came.
+    list: Vec<AuthId>,
+    known: HashSet<AuthId, FixedState>,
+    is_super: bool,
+    /// What the longer ones of the ACLs give to these ids, as far as it was asked for. Numbers of ACLs are not used again.
+    granted: RefCell<HashMap<AclId, Permissions, FixedState>>,
+}
+
+/// An ACL of so many entries is looked through at once.
+const SHORT: usize = 8;
+
+/// How many longer ACLs are kept in mind for a connection.
+const MOST_GRANTED: usize = 4096;
+
+impl Ids {
+    pub(super) fn new(first: AuthId) -> Self {
+        let seed = || FixedState::with_seed(0);
+        let mut ids = Self {
+            list: Vec::new(),
+            known: HashSet::with_hasher(seed()),
+            is_super: false,
+            granted: RefCell::new(HashMap::with_hasher(seed())),
+        };
+        ids.add(first);
+        ids
+    }
+
+    /// The ids of whoever has every permission.
+    pub(super) fn of_super() -> Self {
+        Self::new(super_id())
+    }
+
+    pub(super) fn add(&mut self, id: AuthId) {
+        if self.known.insert(id.clone()) {
+            self.granted.get_mut().clear();
+            self.is_super |= &*id.scheme == "super";
+            self.list.push(id);
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &AuthId> {
+        self.list.iter()
+    }
+
+    /// Whether one of them is of this scheme, or of that which passes everywhere.
+    pub(super) fn has(&self, scheme: &str) -> bool {
+        self.is_super || self.list.iter().any(|id| *id.scheme == *scheme)
+    }
+
+    fn are_covered_by(&self, entry: &AuthId) -> bool {
+        match &*entry.scheme {
+            "world" => &*entry.id == "anyone",
+            // There is one such id, that of the address, and it comes first.
+            "ip" => self
+                .list
+                .first()
+                .is_some_and(|id| &*id.scheme == "ip" && ip::matches(&id.id, &entry.id)),
+            "digest" => self.known.contains(entry),
+            _ => false,
+        }
+    }
+
+    /// All that the ACL gives them.
+    fn granted(&self, id: AclId, acl: &[Acl]) -> Permissions {
+        if let Some(granted) = self.granted.borrow().get(&id) {
+            return *granted;
+        }
+        let granted = acl
+            .iter()
+            .filter(|entry| self.are_covered_by(&entry.id))
+            .fold(Permissions(0), |granted, entry| granted | entry.permissions);
+        let mut kept = self.granted.borrow_mut();
+        if kept.len() >= MOST_GRANTED {
+            kept.clear();
+        }
+        kept.insert(id, granted);
+        granted
+    }
+}
+
+/// Refuses unless some entry of the ACL gives one of the `wanted` permissions to one of the `ids`.
 pub(super) fn check(
     rules: &Rules,
-    acl: &[Acl],
+    (id, acl): (AclId, &[Acl]),
     wanted: Permissions,
-    ids: &[AuthId],
+    ids: &Ids,
 ) -> Result<(), ErrorCode> {
     let allowed = rules.skip_acl
         || acl.is_empty()
-        || ids.iter().any(|id| &*id.scheme == "super")
-        || acl
-            .iter()
-            .any(|entry| entry.permissions.intersects(wanted) && covers(&entry.id, ids));
+        || ids.is_super
+        || if acl.len() <= SHORT {
+            acl.iter()
+                .any(|entry| entry.permissions.intersects(wanted) && ids.are_covered_by(&entry.id))
+        } else {
+            // One frame may ask fifty thousand times for an ACL of fifty thousand entries.
+            ids.granted(id, acl).intersects(wanted)
+        };
     if allowed {
         Ok(())
     } else {
@@ -100,24 +191,17 @@ pub(super) fn check(
     }
 }
 
-fn covers(entry: &AuthId, ids: &[AuthId]) -> bool {
-    if &*entry.scheme == "world" && &*entry.id == "anyone" {
-        return true;
-    }
-    ids.iter()
-        .filter(|id| id.scheme == entry.scheme)
-        .any(|id| match &*entry.scheme {
-            "ip" => ip::matches(&id.id, &entry.id),
-            "digest" => id.id == entry.id,
-            _ => false,
-        })
-}
+/// How many entries the `auth` entries of one request may become. Without a limit, those of one frame on a connection
+/// with many ids would fill any memory.
+const MOST_EXPANDED: usize = 1000;
 
-/// Makes the ACL to be stored of the one a client sent (`PrepRequestProcessor.fixupACL`).
+/// Makes the ACL to be stored of the one a client sent (`PrepRequestProcessor.fixupACL`). Counts what `auth` entries become
+/// in `expanded`.
 pub(super) fn fix_acl(
     rules: &Rules,
     entries: Option<&[AclEntry<'_>]>,
-    ids: &[AuthId],
+    ids: &Ids,
+    expanded: &Cell<usize>,
 ) -> Result<Arc<[Acl]>, ErrorCode> {
     let entries = entries.unwrap_or_default();
     if let [only] = entries
@@ -138,13 +222,18 @@ pub(super) fn fix_acl(
                 let before = fixed.len();
                 let known = ids
                     .iter()
-                    .filter(|id| &*id.scheme == "digest" && rules.digest_auth);
+                    .filter(|id| &*id.scheme == "digest" && rules.digest_auth)
+                    .take(MOST_EXPANDED + 1);
                 fixed.extend(known.map(|id| Acl {
                     permissions,
                     id: id.clone(),
                 }));
                 if fixed.len() == before {
                     return Err(ErrorCode::InvalidAcl);
+                }
+                expanded.set(expanded.get() + (fixed.len() - before));
+                if expanded.get() > MOST_EXPANDED {
+                    return Err(ErrorCode::MarshallingError);
                 }
             }
             Some(scheme) => {
@@ -235,14 +324,40 @@ fn without_hash(id: &str) -> String {
 mod ip {
     use super::java;
 
-    /// The bytes of an address and how many of their bits count.
-    fn parse(expression: &str) -> Option<(Vec<u8>, usize)> {
+    /// The bytes of an address, of which there are 4 or 16.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    struct Bytes {
+        bytes: [u8; 16],
+        length: usize,
+    }
+
+    impl Bytes {
+        const NONE: Self = Self {
+            bytes: [0; 16],
+            length: 0,
+        };
+
+        /// With more behind them, if there is room.
+        fn with(mut self, more: &[u8]) -> Option<Self> {
+            let end = self.length + more.len();
+            self.bytes.get_mut(self.length..end)?.copy_from_slice(more);
+            self.length = end;
+            Some(self)
+        }
+
+        fn get(&self) -> &[u8] {
+            self.bytes.get(..self.length).unwrap_or_default()
+        }
+    }
+
+    /// An address and how many of its bits count.
+    fn parse(expression: &str) -> Option<(Bytes, usize)> {
         let (address, bits) = match expression.split_once('/') {
             Some((address, bits)) => (address, Some(bits)),
             None => (expression, None),
         };
         let address = bytes_of(address)?;
-        let longest = address.len() * 8;
+        let longest = address.length * 8;
         let bits = match bits {
             Some(bits) => usize::try_from(java::int(bits, 10)?)
                 .ok()
@@ -260,10 +375,11 @@ mod ip {
         let (Some((wanted, bits)), Some(address)) = (parse(expression), bytes_of(address)) else {
             return false;
         };
-        address.len() == wanted.len()
+        address.length == wanted.length
             && wanted
+                .get()
                 .iter()
-                .zip(&address)
+                .zip(address.get())
                 .enumerate()
                 .all(|(at, (wanted, actual))| {
                     let counted = bits.saturating_sub(at * 8).min(8);
@@ -272,7 +388,7 @@ mod ip {
                 })
     }
 
-    fn bytes_of(address: &str) -> Option<Vec<u8>> {
+    fn bytes_of(address: &str) -> Option<Bytes> {
         if address.contains(':') {
             bytes_of_v6(address)
         } else {
@@ -280,26 +396,31 @@ mod ip {
         }
     }
 
-    fn bytes_of_v4(address: &str) -> Option<Vec<u8>> {
-        let bytes: Option<Vec<u8>> = address
-            .split('.')
-            .map(|part| java::int(part, 10).and_then(|part| u8::try_from(part).ok()))
-            .collect();
-        bytes.filter(|bytes| bytes.len() == 4)
+    fn bytes_of_v4(address: &str) -> Option<Bytes> {
+        let bytes = address.split('.').try_fold(Bytes::NONE, |bytes, part| {
+            let byte = java::int(part, 10).and_then(|part| u8::try_from(part).ok())?;
+            bytes.with(&[byte])
+        })?;
+        (bytes.length == 4).then_some(bytes)
     }
 
-    fn bytes_of_v6(address: &str) -> Option<Vec<u8>> {
-        let groups = |text: &str| -> Option<Vec<u8>> {
-            let mut bytes = Vec::new();
-            for group in text.split(':') {
+    fn bytes_of_v6(address: &str) -> Option<Bytes> {
+        let groups = |text: &str| {
+            text.split(':').try_fold(Bytes::NONE, |bytes, group| {
                 if group.is_empty() || group.encode_utf16().count() > 4 {
                     return None;
                 }
                 // A sign passes, as it does in Java: the low 16 bits are taken of whatever number it is.
                 let [.., high, low] = java::int(group, 16)?.to_be_bytes();
-                bytes.extend([high, low]);
+                bytes.with(&[high, low])
+            })
+        };
+        let some_groups = |text: &str| {
+            if text.is_empty() {
+                Some(Bytes::NONE)
+            } else {
+                groups(text)
             }
-            Some(bytes)
         };
         let mut parts = address.split("::");
         let (front, back, more) = (parts.next()?, parts.next(), parts.next());
@@ -307,22 +428,15 @@ mod ip {
             return None;
         }
         let Some(back) = back else {
-            return groups(front).filter(|bytes| bytes.len() == 16);
+            return groups(front).filter(|bytes| bytes.length == 16);
         };
-        let front = if front.is_empty() {
-            Vec::new()
-        } else {
-            groups(front)?
-        };
-        let back = if back.is_empty() {
-            Vec::new()
-        } else {
-            groups(back)?
-        };
+        let (front, back) = (some_groups(front)?, some_groups(back)?);
         let zeros = 16_usize
-            .checked_sub(front.len() + back.len())
+            .checked_sub(front.length + back.length)
             .filter(|zeros| *zeros > 0)?;
-        Some([front, vec![0; zeros], back].concat())
+        front
+            .with(Bytes::NONE.bytes.get(..zeros)?)?
+            .with(back.get())
     }
 
     #[cfg(test)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::protocol::{Acl, open_acl};
 
-/// The number of an ACL in the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The number of an ACL in the table, never given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct AclId(u32);
 
 impl AclId {

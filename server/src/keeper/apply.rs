@@ -23,9 +23,9 @@ pub(crate) struct Change {
     pub(crate) kind: ChangeKind,
     pub(crate) path: Box<str>,
     /// The ACL that decides who may hear of it.
-    pub(crate) acl: Arc<[Acl]>,
+    pub(crate) acl: (AclId, Arc<[Acl]>),
     /// The parent's, for those who watch its children.
-    pub(crate) parent_acl: Arc<[Acl]>,
+    pub(crate) parent_acl: (AclId, Arc<[Acl]>),
 }
 
 /// How it changed.
@@ -205,6 +205,7 @@ impl Tree {
             parent_creates: before.0,
             parent_pzxid: before.1,
         });
+        quota::about_to_change(undo, path, None);
         quota::znode_created(self, path, data.map_or(0, <[u8]>::len), undo);
         self.tell(changes, ChangeKind::Created, path, acl_id, parent_id);
         Some(stat)
@@ -225,6 +226,7 @@ impl Tree {
             .is_some_and(|parent| parent.first_child == id);
         let znode = self.remove(id, parent_id);
         let size = length(&znode.data);
+        quota::about_to_change(undo, path, Some(&znode.data));
         if undo.is_kept() {
             undo.push(|| Undo::Deleted {
                 id,
@@ -259,6 +261,7 @@ impl Tree {
         let acl = znode.acl;
         let grown = i64::from(length(&znode.data)) - i64::from(length(&old));
         self.data_size += grown;
+        quota::about_to_change(undo, path, Some(&old));
         undo.push(|| Undo::DataSet {
             id,
             data: old,
@@ -302,6 +305,7 @@ impl Tree {
         let Some(id) = self.find_id(path) else { return };
         let znode = self.slot_mut(id);
         let old = std::mem::replace(&mut znode.data, data);
+        quota::about_to_change(undo, path, Some(&old));
         undo.push(|| Undo::UsageCounted { id, data: old });
     }
 
@@ -380,8 +384,8 @@ impl Tree {
             changes.list.push(Change {
                 kind,
                 path: path.into(),
-                acl: Arc::clone(self.acls.get(acl)),
-                parent_acl: Arc::clone(self.acls.get(parent_acl)),
+                acl: (acl, Arc::clone(self.acls.get(acl))),
+                parent_acl: (parent_acl, Arc::clone(self.acls.get(parent_acl))),
             });
         }
     }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use super::access::Ids;
 use super::deadline::Deadline;
 use super::{CloseReason, Keeper, Output, Outputs, Rules, access, reply};
 use crate::protocol::{AuthId, ErrorCode, Response, SessionId, Timestamp, Xid, Zxid};
@@ -24,7 +25,7 @@ impl ConnectionId {
 pub(crate) struct Connection {
     pub(super) address: IpAddr,
     pub(super) session: Option<SessionId>,
-    pub(super) ids: Vec<AuthId>,
+    pub(super) ids: Ids,
     /// Whether it is being closed, so that nothing it sends is heard any more.
     pub(super) closing: bool,
     pub(super) sessionless_deadline: Timestamp,
@@ -38,13 +39,10 @@ impl Connection {
     /// Whether it may ask for more than to authenticate.
     pub(super) fn may_ask(&self, rules: &Rules) -> bool {
         rules.required_auth_schemes.is_empty()
-            || self.ids.iter().any(|id| {
-                &*id.scheme == "super"
-                    || rules
-                        .required_auth_schemes
-                        .iter()
-                        .any(|scheme| **scheme == *id.scheme)
-            })
+            || rules
+                .required_auth_schemes
+                .iter()
+                .any(|scheme| self.ids.has(scheme))
     }
 }
 
@@ -61,7 +59,7 @@ impl Connections {
         let handle = Connection {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             session: None,
-            ids: vec![AuthId::new("super", "")],
+            ids: Ids::of_super(),
             closing: false,
             sessionless_deadline: Timestamp(0),
         };
@@ -90,7 +88,7 @@ impl Connections {
         let connection = Connection {
             address,
             session: None,
-            ids: vec![ip_id],
+            ids: Ids::new(ip_id),
             closing: false,
             sessionless_deadline,
         };
@@ -111,9 +109,7 @@ impl Connections {
     pub(super) fn add_ids(&mut self, id: ConnectionId, ids: Vec<AuthId>) {
         if let Some(connection) = self.by_id.get_mut(&id) {
             for id in ids {
-                if !connection.ids.contains(&id) {
-                    connection.ids.push(id);
-                }
+                connection.ids.add(id);
             }
         }
     }

@@ -23,6 +23,7 @@ mod watch;
 mod write;
 mod znode;
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 
@@ -344,6 +345,7 @@ impl Keeper {
         let caller = Caller {
             rules: &self.rules,
             ids: &asking.ids,
+            expanded: &Cell::new(0),
             has_session: asking.session.is_some(),
         };
         let session = asking.session.unwrap_or(SessionId::NONE);
@@ -463,7 +465,7 @@ fn fire(
                 }
             };
             let may_read = connections.get(connection).is_some_and(|watcher| {
-                access::check(rules, acl, Permissions::READ, &watcher.ids).is_ok()
+                access::check(rules, (acl.0, &acl.1), Permissions::READ, &watcher.ids).is_ok()
             });
             if may_read {
                 tell(out, connection, zxid, event_type, path);

@@ -97,6 +97,13 @@ fn limited_prefix<'a>(tree: &Tree, path: &'a str) -> Option<&'a str> {
     ancestors(path).find(|path| tree.limited.contains(*path))
 }
 
+/// Notes that data which quotas go by is about to change.
+pub(super) fn about_to_change(undo: &mut UndoLog, path: &str, data: Option<&Data>) {
+    if path.starts_with(QUOTA) {
+        undo.note_quota(path, data, name_of(path) == LIMITS);
+    }
+}
+
 /// The path that limits at `path` are for, if limits is what the znode is.
 fn limits_for(path: &str) -> Option<Box<str>> {
     let parent = parent_of(path)?;
@@ -114,17 +121,12 @@ pub(super) fn check(
     count_difference: i64,
     bytes_difference: i64,
 ) -> Result<(), ErrorCode> {
-    let before = |path: &str| {
-        let now = tree
-            .find_id(path)
-            .zip(tree.get(path).map(Znode::shared_data));
-        undo.data_before(path, now)
-    };
+    let before = |path: &str| undo.quota_before(path, tree.get(path).map(Znode::shared_data));
     let limits_at = |prefix: &str| before(&format!("{QUOTA}{prefix}/{LIMITS}"));
-    let prefix = if undo.is_empty() {
-        limited_prefix(tree, path)
-    } else {
+    let prefix = if undo.limits_changed() {
         ancestors(path).find(|prefix| limits_at(prefix).is_some())
+    } else {
+        limited_prefix(tree, path)
     };
     let Some(prefix) = prefix else {
         return Ok(());
@@ -142,7 +144,7 @@ pub(super) fn check(
     let Some(usage) = before(&format!("{QUOTA}{prefix}/{STATS}")) else {
         return Ok(());
     };
-    let usage = Track::of(usage).unwrap_or_default();
+    let usage = Track::of(usage).ok_or(ErrorCode::MarshallingError)?;
     for (wanted, key, hard, difference) in [
         (counted, "count", "countHardLimit", count_difference),
         (weighed, "bytes", "byteHardLimit", bytes_difference),
@@ -207,11 +209,25 @@ fn stats_created(tree: &mut Tree, path: &str, undo: &mut UndoLog) {
     let counted = tree
         .get(prefix)
         .map_or((0, 0), |znode| usage_below(tree, znode));
+    undo.visit(usize::try_from(counted.0).unwrap_or(usize::MAX));
     usage.0.insert("count".into(), counted.0);
     usage.0.insert("bytes".into(), counted.1);
     // The prefix as it stands in the path, so that /zookeeper/quotaX/zookeeper_stats is overwritten too.
     let data = usage.data();
     tree.replace_data(path, data, undo);
+}
+
+/// How many znodes the usages that are created by one multi may take visits to. The next one is refused.
+const MOST_VISITED: usize = 1_000_000;
+
+/// Refuses a usage in a multi that has counted enough: a frame of ten thousand that create and delete the same one would
+/// count the same million znodes each time.
+pub(super) fn check_counting(undo: &UndoLog, path: &str) -> Result<(), ErrorCode> {
+    if undo.visited() > MOST_VISITED && path.starts_with(QUOTA) && name_of(path) == STATS {
+        Err(ErrorCode::MarshallingError)
+    } else {
+        Ok(())
+    }
 }
 
 /// The number of znodes from here down, and the bytes in them.

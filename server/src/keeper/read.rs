@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::access::Ids;
 use super::tree::Tree;
 use super::watch::Watches;
 use super::znode::Znode;
@@ -18,7 +19,7 @@ pub(super) struct Reader<'r> {
     pub(super) tree: &'r Tree,
     pub(super) connection: ConnectionId,
     pub(super) session: SessionId,
-    pub(super) ids: &'r [AuthId],
+    pub(super) ids: &'r Ids,
 }
 
 impl<'r> Reader<'r> {
@@ -140,7 +141,7 @@ impl<'r> Reader<'r> {
     }
 
     fn allow(&self, znode: &Znode, wanted: Permissions) -> Result<(), ErrorCode> {
-        access::check(self.rules, self.tree.acl(znode.acl()), wanted, self.ids)
+        access::check(self.rules, self.tree.acl_of(znode), wanted, self.ids)
     }
 
     fn readable(&self, path: &str) -> Result<&'r Znode, ErrorCode> {
@@ -206,7 +207,11 @@ impl<'r> Reader<'r> {
 
     fn multi_read(&self, operations: &[MultiReadOp<'_>]) -> Response<'r> {
         let mut results = Vec::with_capacity(operations.len());
+        let mut size = 0;
         for operation in operations {
+            if size > MOST_READ {
+                return Response::MultiReadBrokenOff(results);
+            }
             // The flags that ask for a watch are not even looked at.
             let result = match operation {
                 MultiReadOp::GetData { path: Some(path) } => self
@@ -221,9 +226,32 @@ impl<'r> Reader<'r> {
                     return Response::MultiReadBrokenOff(results);
                 }
             };
+            if let Ok(result) = &result {
+                size += size_of_read(result);
+            }
             results.push(result.unwrap_or_else(|code| MultiResult::Error(Some(code))));
         }
         Response::Multi(results)
+    }
+}
+
+/// A multiRead is broken off where its results come to more than so many bytes. A frame of fifty thousand reads of a
+/// megabyte each would be the end of a real server too.
+const MOST_READ: usize = 16 << 20;
+
+fn size_of_read(result: &MultiResult<'_>) -> usize {
+    match result {
+        MultiResult::Data(data, _) => data.map_or(0, <[u8]>::len),
+        MultiResult::Children(names) => names
+            .iter()
+            .map(|name| name.len() + size_of_val(name))
+            .sum(),
+        MultiResult::Create(_)
+        | MultiResult::Create2(..)
+        | MultiResult::Delete
+        | MultiResult::SetData(_)
+        | MultiResult::Check
+        | MultiResult::Error(_) => 0,
     }
 }
 

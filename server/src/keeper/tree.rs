@@ -139,6 +139,11 @@ impl Tree {
         self.acls.get(id)
     }
 
+    /// The ACL of a znode, with its number.
+    pub(super) fn acl_of(&self, znode: &Znode) -> (AclId, &[Acl]) {
+        (znode.acl(), self.acl(znode.acl()))
+    }
+
     /// The paths of a session's ephemerals, sorted.
     pub(crate) fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = &str> {
         self.ephemerals

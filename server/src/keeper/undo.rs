@@ -1,5 +1,7 @@
 //! What it takes to take a change back, kept while a multi may still fail.
 
+use std::collections::BTreeMap;
+
 use super::acl_table::AclId;
 use super::znode::{Data, Znode};
 use crate::protocol::{Timestamp, Zxid};
@@ -43,6 +45,13 @@ pub(super) enum Undo {
 pub(crate) struct UndoLog {
     kept: bool,
     steps: Vec<Undo>,
+    /// What quotas had to go by before the first step, where it has changed since: the data of their znodes, if they
+    /// were there.
+    quotas_before: BTreeMap<Box<str>, Option<Data>>,
+    /// Whether limits are among them.
+    limits_changed: bool,
+    /// How many znodes were visited to count the usage of quotas.
+    visited: usize,
 }
 
 impl UndoLog {
@@ -50,8 +59,18 @@ impl UndoLog {
     pub(super) fn kept() -> Self {
         Self {
             kept: true,
-            steps: Vec::new(),
+            ..Self::default()
         }
+    }
+
+    /// Notes that so many znodes were visited.
+    pub(super) fn visit(&mut self, znodes: usize) {
+        self.visited = self.visited.saturating_add(znodes);
+    }
+
+    /// How many znodes were visited so far.
+    pub(super) fn visited(&self) -> usize {
+        self.visited
     }
 
     pub(super) fn is_kept(&self) -> bool {
@@ -68,36 +87,28 @@ impl UndoLog {
         self.steps.pop()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+    /// Notes what data a znode of the quotas had that is about to change, if it was there.
+    pub(super) fn note_quota(&mut self, path: &str, data: Option<&Data>, are_limits: bool) {
+        self.limits_changed |= are_limits;
+        if self.kept && !self.quotas_before.contains_key(path) {
+            self.quotas_before.insert(path.into(), data.cloned());
+        }
     }
 
-    /// The data that the znode at `path` had before the first step, if it was there. `now` is what it has since the last.
-    pub(super) fn data_before<'u>(
+    /// Whether there are limits where there were none, or others.
+    pub(super) fn limits_changed(&self) -> bool {
+        self.limits_changed
+    }
+
+    /// The data that the znode of a quota had before the first step, if it was there. `now` is what it has since the last.
+    pub(super) fn quota_before<'u>(
         &'u self,
         path: &str,
-        now: Option<(u32, &'u Data)>,
+        now: Option<&'u Data>,
     ) -> Option<&'u Data> {
-        let mut found = now;
-        for step in self.steps.iter().rev() {
-            let at = found.map(|(id, _)| id);
-            match step {
-                Undo::Created { id, .. } if at == Some(*id) => found = None,
-                Undo::Deleted { id, znode, .. } if znode.path() == path => {
-                    found = Some((*id, znode.shared_data()));
-                }
-                Undo::DataSet { id, data, .. } | Undo::UsageCounted { id, data }
-                    if at == Some(*id) =>
-                {
-                    found = Some((*id, data));
-                }
-                Undo::Created { .. }
-                | Undo::Deleted { .. }
-                | Undo::DataSet { .. }
-                | Undo::UsageCounted { .. }
-                | Undo::AclSet { .. } => {}
-            }
+        match self.quotas_before.get(path) {
+            Some(before) => before.as_ref(),
+            None => now,
         }
-        found.map(|(_, data)| data)
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
+use hashbrown::hash_map::EntryRef;
 use hashbrown::{HashMap, HashSet};
 
 use super::ConnectionId;
@@ -96,21 +97,34 @@ impl Watchers {
         found.map_or(Modes::default(), |(_, modes)| *modes)
     }
 
-    /// Changes how a connection watches, and says how it did before.
-    fn set(&mut self, connection: ConnectionId, modes: Modes) -> Modes {
+    /// Adds to how a connection watches, and says how it did before.
+    fn set(&mut self, connection: ConnectionId, mode: Modes) -> Modes {
         match self.find(connection) {
-            Ok(at) if modes == Modes::default() => self.0.remove(at).1,
             Ok(at) => {
-                let known = self.0.get_mut(at).map(|(_, known)| known);
-                known.map_or(Modes::default(), |known| std::mem::replace(known, modes))
+                let modes = self.0.get_mut(at).map(|(_, modes)| modes);
+                modes.map_or(Modes::default(), |modes| {
+                    std::mem::replace(modes, modes.with(mode))
+                })
             }
             Err(at) => {
-                if modes != Modes::default() {
-                    self.0.insert(at, (connection, modes));
-                }
+                self.0.insert(at, (connection, mode));
                 Modes::default()
             }
         }
+    }
+
+    /// Takes from how a connection watches, and says how it did before and does now.
+    fn unset(&mut self, connection: ConnectionId, mode: Modes) -> (Modes, Modes) {
+        let before = self.get(connection);
+        let after = before.without(mode);
+        if let Ok(at) = self.find(connection) {
+            if after == Modes::default() {
+                self.0.remove(at);
+            } else if let Some((_, modes)) = self.0.get_mut(at) {
+                *modes = after;
+            }
+        }
+        (before, after)
     }
 }
 
@@ -127,8 +141,7 @@ impl Table {
                 (Some(path), watchers)
             }
         };
-        let before = watchers.get(connection);
-        watchers.set(connection, before.with(mode));
+        let before = watchers.set(connection, mode);
         if before == Modes::default() {
             self.pairs += 1;
             let watched = self.by_connection.entry(connection).or_default();
@@ -179,17 +192,19 @@ impl Table {
         connection: ConnectionId,
         mode: Modes,
     ) -> (Modes, Modes) {
-        let watchers = match path {
-            None => Some(&mut self.on_null),
-            Some(path) => self.by_path.get_mut(path),
+        let (before, after) = match path {
+            None => self.on_null.unset(connection, mode),
+            Some(path) => {
+                let EntryRef::Occupied(mut entry) = self.by_path.entry_ref(path) else {
+                    return (Modes::default(), Modes::default());
+                };
+                let changed = entry.get_mut().unset(connection, mode);
+                if entry.get().0.is_empty() {
+                    entry.remove();
+                }
+                changed
+            }
         };
-        let Some(watchers) = watchers else {
-            return (Modes::default(), Modes::default());
-        };
-        let before = watchers.get(connection);
-        let after = before.without(mode);
-        watchers.set(connection, after);
-        let nobody_left = watchers.0.is_empty();
         if before.contains(Modes::PERSISTENT_RECURSIVE)
             && !after.contains(Modes::PERSISTENT_RECURSIVE)
         {
@@ -197,9 +212,6 @@ impl Table {
         }
         if before != after && after == Modes::default() {
             self.pairs -= 1;
-        }
-        if nobody_left && let Some(path) = path {
-            self.by_path.remove(path);
         }
         (before, after)
     }

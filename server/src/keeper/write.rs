@@ -3,7 +3,10 @@
 //! The order of the checks is `PrepRequestProcessor`'s; where several apply, the first wins.
 
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::sync::Arc;
 
+use super::access::Ids;
 use super::apply::Changes;
 use super::transaction::{Transaction, refusal};
 use super::tree::Tree;
@@ -11,7 +14,7 @@ use super::undo::UndoLog;
 use super::znode::{Owner, OwnerKind, Znode};
 use super::{Rules, access, quota};
 use crate::protocol::{
-    AuthId, CheckVersionRequest, CreateMode, CreateOperation, CreateRequest, DeleteRequest,
+    Acl, AclEntry, CheckVersionRequest, CreateMode, CreateOperation, CreateRequest, DeleteRequest,
     ErrorCode, MultiOp, MultiReadOp, MultiResult, Permissions, Request, Response, SetDataRequest,
     Stat, TxnRecord, parent_of, validate_path,
 };
@@ -20,7 +23,9 @@ use crate::protocol::{
 #[derive(Clone, Copy)]
 pub(super) struct Caller<'c> {
     pub(super) rules: &'c Rules,
-    pub(super) ids: &'c [AuthId],
+    pub(super) ids: &'c Ids,
+    /// How many entries the `auth` entries of its request have become.
+    pub(super) expanded: &'c Cell<usize>,
     /// Whether it has a session that an ephemeral znode could go with.
     pub(super) has_session: bool,
 }
@@ -291,10 +296,20 @@ impl Checked<'_> {
     fn allow(&self, znode: &Znode, wanted: Permissions) -> Result<(), ErrorCode> {
         access::check(
             self.caller.rules,
-            self.tree.acl(znode.acl()),
+            self.tree.acl_of(znode),
             wanted,
             self.caller.ids,
         )
+    }
+
+    fn fix_acl(&self, entries: Option<&[AclEntry<'_>]>) -> Result<Arc<[Acl]>, ErrorCode> {
+        let Caller {
+            rules,
+            ids,
+            expanded,
+            ..
+        } = self.caller;
+        access::fix_acl(rules, entries, ids, expanded)
     }
 
     fn create<'a>(&self, request: &CreateRequest<'a>) -> Result<TxnRecord<'a>, ErrorCode> {
@@ -308,7 +323,7 @@ impl Checked<'_> {
             return Err(ErrorCode::BadArguments);
         }
         let parent = parent_of(path).ok_or(ErrorCode::BadArguments)?;
-        let acl = access::fix_acl(self.caller.rules, request.acl.as_deref(), self.caller.ids)?;
+        let acl = self.fix_acl(request.acl.as_deref())?;
         let parent = self.tree.get(parent).ok_or(ErrorCode::NoNode)?;
         self.allow(parent, Permissions::CREATE)?;
         let path = if mode.is_sequential() {
@@ -327,6 +342,7 @@ impl Checked<'_> {
             let bytes = i64::try_from(request.data.map_or(0, <[u8]>::len)).unwrap_or(i64::MAX);
             quota::check(self.tree, self.undo, &path, 1, bytes)?;
         }
+        quota::check_counting(self.undo, &path)?;
         let data = request.data.map(Cow::Borrowed);
         let parent_cversion = parent.creates().wrapping_add(1);
         Ok(match request.operation {
@@ -417,12 +433,12 @@ impl Checked<'_> {
     fn set_acl<'a>(
         &self,
         path: Option<&Cow<'a, str>>,
-        acl: Option<&[crate::protocol::AclEntry<'a>]>,
+        acl: Option<&[AclEntry<'a>]>,
         version: i32,
     ) -> Result<TxnRecord<'a>, ErrorCode> {
         let path = path.ok_or(ErrorCode::BadArguments)?;
         validate_path(path)?;
-        let acl = access::fix_acl(self.caller.rules, acl, self.caller.ids)?;
+        let acl = self.fix_acl(acl)?;
         let znode = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
         self.allow(znode, Permissions::ADMIN)?;
         let version = next_version(znode.aversion(), version)?;

@@ -65,6 +65,24 @@ impl Clock {
     }
 }
 
+/// The time that one turn of a connection may take. It is real time, whoever turns the server's clock.
+#[derive(Debug)]
+pub(super) struct Slice {
+    began: Instant,
+    length: Duration,
+}
+
+impl Slice {
+    pub(super) fn begin(length: Duration) -> Self {
+        let began = ticker();
+        Self { began, length }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        ticker().saturating_duration_since(self.began) >= self.length
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place where time is read"

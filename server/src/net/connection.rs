@@ -4,7 +4,7 @@
 //! A client that leaves its answers unread is not read any further, so it costs nobody but itself.
 
 use std::cell::RefCell;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -44,6 +44,8 @@ struct Connection<IO> {
     received: BytesMut,
     /// Whether `received` may hold a whole frame.
     unfed: bool,
+    /// Whether others are to have their turn before the rest of what was received.
+    yielding: bool,
     /// To be written next.
     sending: BytesMut,
     ending: Option<Ending>,
@@ -73,6 +75,7 @@ pub(super) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
         phase: Phase::Fresh,
         received: BytesMut::new(),
         unfed: false,
+        yielding: false,
         sending: BytesMut::new(),
         ending: None,
         linger: None,
@@ -116,6 +119,12 @@ enum Step {
     End,
 }
 
+/// Waits until the other connections had their turn, those included whose sockets have something new. Only to be woken
+/// would not do: a runtime that has tasks to run looks at its sockets after dozens of them.
+fn give_way(context: &mut Context<'_>) -> Poll<()> {
+    pin!(tokio::task::yield_now()).poll(context)
+}
+
 impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut reads = 0;
@@ -126,13 +135,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             if let Some(ending) = self.ending {
                 return self.close(ending, blocked, context);
             }
+            if std::mem::take(&mut self.yielding) {
+                return give_way(context);
+            }
             let step = if self.is_full() {
                 Step::Wait
             } else if self.unfed {
                 self.feed_received()
             } else if reads == READS_IN_ONE_GO {
-                context.waker().wake_by_ref();
-                return Poll::Pending;
+                return give_way(context);
             } else {
                 reads += 1;
                 self.read(context)
@@ -208,7 +219,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 };
                 self.received
                     .extend_from_slice(bytes.get(used..).unwrap_or_default());
-                self.unfed = self.is_full();
+                self.unfed = self.is_interrupted();
                 Step::Again
             } else {
                 self.received.extend_from_slice(buffer.filled());
@@ -230,11 +241,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         } else {
             let _ = self.received.split_to(used);
         }
-        self.unfed = self.is_full();
+        self.unfed = self.is_interrupted();
         Step::Again
     }
 
-    /// Whether feeding stopped for want of room, and not of bytes.
+    /// Whether feeding stopped for want of room or time, and not of bytes.
+    fn is_interrupted(&self) -> bool {
+        self.yielding || self.is_full()
+    }
+
     fn is_full(&self) -> bool {
         self.sending.len() >= HIGH_WATER
     }
@@ -247,6 +262,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         {
             Ok(fed) => {
                 self.ending = fed.closing.map(Ending::of);
+                self.yielding = fed.yielding;
                 Some(fed.used)
             }
             Err(reason) => {
@@ -273,9 +289,14 @@ pub(super) mod tests {
 
     /// A server without sockets, for whom an hour is nothing.
     pub(in crate::net) fn engine() -> Arc<Engine> {
+        engine_with(|_| {})
+    }
+
+    fn engine_with(tell: impl FnOnce(&mut Limits)) -> Arc<Engine> {
         let clock = Clock::start(ClockKind::System);
-        let limits = Limits {
+        let mut limits = Limits {
             max_frame: 0xf_ffff,
+            slice: HOUR,
             four_letter_words: FourLetterWords::All,
             port: 2181,
             listen_backlog: 1,
@@ -286,6 +307,7 @@ pub(super) mod tests {
             max_session_timeout: HOUR,
             max_client_connections: 0,
         };
+        tell(&mut limits);
         let keeper = Keeper::new(Rules::default(), clock.now());
         Arc::new(Engine::new(keeper, clock, limits))
     }
@@ -381,6 +403,48 @@ pub(super) mod tests {
         });
         assert!(!engine.has_outbox(id));
     }
+
+    #[test]
+    fn a_turn_that_takes_long_gives_way_and_goes_on() {
+        let engine = engine_with(|limits| limits.slice = Duration::ZERO);
+        let id = accepted(&engine);
+        let mut phase = Phase::Fresh;
+        let mut answers = BytesMut::new();
+        let [connect, ping, multi] = [&CONNECT_AND_WATCH[..49], &PING, &EMPTY_MULTI];
+        let mut used = |frames: &[&[u8]]| {
+            let fed = engine
+                .receive(id, &mut phase, &frames.concat(), &mut answers)
+                .expect("it makes sense");
+            (fed.used, fed.yielding)
+        };
+        assert_eq!(used(&[connect, ping, ping]), (49 + 24, false));
+        assert_eq!(used(&[ping, multi, ping]), (12 + 21, true), "it may have");
+        let [half, all] = [[ping; 8], [ping; 8]].map(|pings| pings.concat());
+        assert_eq!(used(&[&half, &all, &half]), (8 * 12, true));
+
+        let id = accepted(&engine);
+        let (io, mut client) = tokio::io::duplex(4096);
+        let frames = [connect, &[ping; 40].concat()].concat();
+        block_on(async {
+            let _connection = tokio::spawn(serve(Arc::clone(&engine), id, io));
+            client.write_all(&frames).await.expect("it is read");
+            let mut answers = vec![0; 41 + 40 * 20];
+            client
+                .read_exact(&mut answers)
+                .await
+                .expect("all of it is answered in the end");
+        });
+    }
+
+    const PING: [u8; 12] = [0, 0, 0, 8, 0xff, 0xff, 0xff, 0xfe, 0, 0, 0, 11];
+
+    const EMPTY_MULTI: [u8; 21] = {
+        let mut bytes = [0xff; 21];
+        [bytes[0], bytes[1], bytes[2], bytes[3]] = 17_u32.to_be_bytes();
+        [bytes[8], bytes[9], bytes[10], bytes[11]] = 14_u32.to_be_bytes();
+        bytes[16] = 1;
+        bytes
+    };
 
     /// A session is asked for, then an operation that nobody knows.
     const CONNECT_AND_NONSENSE: [u8; 61] = {

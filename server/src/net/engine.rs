@@ -15,6 +15,7 @@ use hashbrown::HashMap;
 use tokio::sync::Notify;
 
 use super::Clock;
+use super::clock::Slice;
 use super::connection::KEPT_CAPACITY;
 use super::outbox::{EVENT_LIMIT, HIGH_WATER, Outbox};
 use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
@@ -34,11 +35,16 @@ pub(crate) struct Engine {
     limits: Limits,
 }
 
+/// After so many requests of one turn, and after each that may take long, it is asked how long the turn has taken.
+const LOOK_AT_TIME: u64 = 8;
+
 /// What a server was told that concerns bytes and sockets.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
     /// The longest frame that is read.
     pub(crate) max_frame: usize,
+    /// After so long it is the turn of the next connection, if the one whose turn it is has not done.
+    pub(crate) slice: Duration,
     pub(crate) four_letter_words: FourLetterWords,
     /// The rest is what `conf` shows.
     pub(crate) port: u16,
@@ -89,6 +95,8 @@ pub(super) struct Fed {
     pub(super) used: usize,
     /// Whether the connection is to be closed when what waits has left.
     pub(super) closing: Option<CloseReason>,
+    /// Whether it is the turn of others before the rest of the bytes is.
+    pub(super) yielding: bool,
 }
 
 /// Takes the answer to a question of the test itself.
@@ -256,6 +264,7 @@ impl Engine {
             return Ok(Fed {
                 used: bytes.len(),
                 closing,
+                yielding: false,
             });
         }
         let mut rest = bytes;
@@ -269,13 +278,15 @@ impl Engine {
             refused: false,
             closing: None,
         };
+        let mut yielding = false;
         let (result, closing) = self.turn(Some(own), None, |now, keeper, sink| {
+            let slice = Slice::begin(self.limits.slice);
             let result = loop {
                 let full = sink
                     .own
                     .as_ref()
                     .is_none_or(|own| own.bytes.len() >= HIGH_WATER || own.closing.is_some());
-                if full {
+                if full || yielding {
                     break Ok(());
                 }
                 let (frame, behind) = match wire::split_frame(rest, self.limits.max_frame) {
@@ -306,6 +317,10 @@ impl Engine {
                     Ok(input) => {
                         tracing::trace!(connection = id.0, ?input);
                         keeper.step(now, input, sink);
+                        let operation = last.and_then(|(_, operation)| operation);
+                        yielding = (requests % LOOK_AT_TIME == 0
+                            || operation.is_some_and(Operation::may_take_long))
+                            && slice.is_over();
                     }
                     Err(error) => break Err(error.into()),
                 }
@@ -337,6 +352,7 @@ impl Engine {
         result.map(|()| Fed {
             used: bytes.len() - rest.len(),
             closing,
+            yielding,
         })
     }
 

@@ -282,6 +282,40 @@ impl Request<'_> {
 }
 
 impl Operation {
+    /// Whether it may take as long as there are znodes, or as its own bytes are many.
+    pub(crate) fn may_take_long(self) -> bool {
+        match self {
+            Self::Multi
+            | Self::MultiRead
+            | Self::GetChildren
+            | Self::GetChildren2
+            | Self::GetAllChildrenNumber
+            | Self::GetEphemerals
+            | Self::SetWatches
+            | Self::SetWatches2
+            | Self::CloseSession => true,
+            Self::Create
+            | Self::Create2
+            | Self::CreateContainer
+            | Self::CreateTtl
+            | Self::Delete
+            | Self::SetData
+            | Self::SetAcl
+            | Self::Reconfig
+            | Self::Exists
+            | Self::GetData
+            | Self::GetAcl
+            | Self::Sync
+            | Self::Ping
+            | Self::AddWatch
+            | Self::CheckWatches
+            | Self::RemoveWatches
+            | Self::WhoAmI
+            | Self::Auth
+            | Self::Sasl => false,
+        }
+    }
+
     /// Whether it takes a zxid.
     pub(crate) fn is_write(self) -> bool {
         match self {

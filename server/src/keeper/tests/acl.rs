@@ -298,3 +298,43 @@ fn the_super_user_passes_every_check() {
         "but not this one"
     );
 }
+
+#[test]
+fn a_long_acl_is_looked_through_anew_when_the_connection_has_one_id_more() {
+    let mut world = World::of(1);
+    let mut entries: Vec<_> = (0..20).map(|_| entry(1, "digest", "v:x")).collect();
+    for (at, entry) in (32..).step_by(32).zip(&mut entries) {
+        entry.permissions = at;
+    }
+    entries.push(entry(1, "digest", "u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ="));
+    entries.push(entry(2, "ip", "127.0.0.0/8"));
+    world.given(1, [create("/long").acl(entries)]);
+    assert_eq!(world.answer(1, get("/long", false)), "NoAuth");
+    assert_eq!(world.answer(1, set("/long", "", 5)), "BadVersion");
+    world.given(1, [auth("digest", "u:q")]);
+    assert_eq!(world.answer(1, get("/long", false)), "NoAuth");
+    world.given(1, [auth("digest", "u:p")]);
+    assert_ne!(world.answer(1, get("/long", false)), "NoAuth");
+}
+
+#[test]
+fn the_auth_entries_of_a_request_become_a_thousand_at_most() {
+    let mut world = World::of(1);
+    for user in ["a:1", "b:1", "c:1", "d:1"] {
+        world.given(1, [auth("digest", user)]);
+    }
+    let entries = |number: i32| -> Vec<_> { (0..number).map(|at| entry(at, "auth", "")).collect() };
+    assert_eq!(
+        world.answer(1, create("/most").acl(entries(250))),
+        "path /most"
+    );
+    assert_eq!(
+        world.answer(1, create("/more").acl(entries(251))),
+        "MarshallingError"
+    );
+    let several = multi([
+        create("/x").acl(entries(150)).into(),
+        create("/y").acl(entries(150)).into(),
+    ]);
+    assert_eq!(world.answer(1, several), "MarshallingError");
+}

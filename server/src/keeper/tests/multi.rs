@@ -334,3 +334,21 @@ fn multi_read_breaks_off_at_a_null_path() {
         "broken off []"
     );
 }
+
+#[test]
+fn multi_read_breaks_off_when_it_comes_to_too_much() {
+    let mut world = World::of(1);
+    let big: &'static str = Box::leak("x".repeat(9 << 20).into_boxed_str());
+    world.given(1, [create("/big").data(big), create("/small")]);
+    let data = |path| MultiReadOp::GetData { path: text(path) };
+    let mut results = |paths: &[&'static str]| {
+        let operations = paths.iter().map(|path| data(path)).collect();
+        let answer = world.answer(1, Request::MultiRead(operations));
+        (
+            answer.starts_with("broken off"),
+            answer.matches('x').count(),
+        )
+    };
+    assert_eq!(results(&["/big", "/small", "/big"]), (false, 18 << 20));
+    assert_eq!(results(&["/big", "/big", "/small"]), (true, 18 << 20));
+}

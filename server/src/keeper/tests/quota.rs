@@ -1,6 +1,8 @@
 //! Quotas.
 
 use super::*;
+use crate::keeper::quota::{check_counting, znode_created};
+use crate::keeper::undo::UndoLog;
 
 const LIMITS: &str = "/zookeeper/quota/q/zookeeper_limits";
 const STATS: &str = "/zookeeper/quota/q/zookeeper_stats";
@@ -160,6 +162,33 @@ fn what_a_client_writes_to_stats_is_counted_on() {
     world.given(1, [set(STATS, "", -1)]);
     world.given(1, [create("/q/c").data("1")]);
     assert_eq!(usage(&world), "count=0,bytes=0", "from -1");
+}
+
+/// A real server stumbles over them too where it has to look (`ZooKeeperServer.checkQuota`), and dies of them elsewhere.
+#[test]
+fn where_limits_are_enforced_nothing_is_counted_on_unreadable_stats() {
+    let mut world = limited("countHardLimit=9");
+    world.given(1, [set(STATS, "count=,bytes=3", -1)]);
+    assert_eq!(world.answer(1, create("/q/b")), "MarshallingError");
+    world.given(1, [set("/q/a", "any", -1)]);
+}
+
+#[test]
+fn a_multi_counts_no_more_than_so_many_znodes_for_new_stats() {
+    let mut undo = UndoLog::default();
+    let counts = |undo: &UndoLog, path| check_counting(undo, path);
+    undo.visit(1_000_000);
+    assert_eq!(counts(&undo, STATS), Ok(()));
+    undo.visit(1);
+    assert_eq!(counts(&undo, STATS), Err(ErrorCode::MarshallingError));
+    assert_eq!(counts(&undo, LIMITS), Ok(()));
+    assert_eq!(counts(&undo, "/q/zookeeper_stats"), Ok(()));
+
+    let mut world = limited("");
+    let mut undo = UndoLog::default();
+    world.given(1, [delete(STATS, -1)]);
+    znode_created(&mut world.keeper.tree, STATS, 0, &mut undo);
+    assert_eq!(undo.visited(), 2);
 }
 
 #[test]
