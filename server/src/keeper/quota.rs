@@ -150,7 +150,8 @@ pub(super) fn check(
         (weighed, "bytes", "byteHardLimit", bytes_difference),
     ] {
         let hard = limits.get(hard);
-        if wanted && hard > -1 && usage.get(key).saturating_add(difference) > hard {
+        // A sum beyond the largest number starts again from the smallest, as in Java.
+        if wanted && hard > -1 && usage.get(key).wrapping_add(difference) > hard {
             return Err(ErrorCode::QuotaExceeded);
         }
     }

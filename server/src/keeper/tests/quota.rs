@@ -174,6 +174,14 @@ fn where_limits_are_enforced_nothing_is_counted_on_unreadable_stats() {
 }
 
 #[test]
+fn a_usage_beyond_the_largest_number_is_within_any_limit() {
+    let mut world = limited("countHardLimit=6");
+    world.given(1, [set(STATS, "count=9223372036854775807,bytes=0", -1)]);
+    world.given(1, [create("/q/b")]);
+    assert_eq!(usage(&world), "count=-9223372036854775808,bytes=0");
+}
+
+#[test]
 fn a_multi_counts_no_more_than_so_many_znodes_for_new_stats() {
     let mut undo = UndoLog::default();
     let counts = |undo: &UndoLog, path| check_counting(undo, path);
