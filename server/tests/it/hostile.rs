@@ -358,6 +358,12 @@ fn a_server_stops_whoever_does_not_read() {
 
 /// Waits until a client whose sends block, and which reads nothing, finds the connection closed.
 fn is_cut_off(mut client: Client) {
+    // At once, and not because nothing moved for a while.
+    let soon = Some(Duration::from_secs(3));
+    client
+        .socket
+        .set_write_timeout(soon)
+        .expect("it can be set");
     let error = loop {
         if let Err(error) = client.socket.write_all(&[0; 1 << 16]) {
             break error;
