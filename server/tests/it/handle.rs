@@ -476,3 +476,26 @@ fn a_client_that_speaks_before_it_is_accepted_is_heard() {
     let mut client = Client::granted(socket).expect("a session");
     assert_eq!(client.receive().xid, 1);
 }
+
+#[test]
+fn it_listens_where_it_is_told() {
+    for address in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"] {
+        let address = address.parse().expect("an address");
+        let server = match Server::builder().address(address).start() {
+            Ok(server) => server,
+            // A machine may do without the sixth version.
+            Err(StartError::Listen { .. }) if address.is_ipv6() => continue,
+            Err(error) => panic!("{address}: {error}"),
+        };
+        assert_eq!(server.addr().ip(), address.ip());
+        assert_eq!(server.connect_string(), server.addr().to_string());
+        Client::connect(server.addr()).ping();
+        server.restart().expect("the port is still ours");
+        if address.ip().is_unspecified() {
+            let loopback = std::net::SocketAddr::from(([127, 0, 0, 1], server.addr().port()));
+            Client::connect(loopback).ping();
+        }
+        server.stop();
+        assert!(TcpListener::bind(server.addr()).is_err(), "{address}");
+    }
+}
