@@ -1,3 +1,4 @@
+import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -58,7 +59,8 @@ final class Run implements AutoCloseable {
     }
 
     void expire(ZooKeeper client) {
-        Driver.ask("expire " + client.getSessionId());
+        String password = String.format("%032x", new BigInteger(1, client.getSessionPasswd()));
+        Driver.ask("expire " + client.getSessionId() + " " + password);
     }
 
     /** A line that must be the same on a real server. */

@@ -91,7 +91,8 @@ class Run:
         self._ask("start-again")
 
     def expire(self, client):
-        self._ask("expire %d" % client.client_id[0])
+        session, password = client.client_id
+        self._ask("expire %d %s" % (session, password.hex()))
 
     def say(self, line):
         """A line that must be the same on a real server."""

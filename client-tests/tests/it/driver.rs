@@ -1,8 +1,9 @@
 //! Test programs in other languages. One process runs many named tests, one after the other, each against the server
 //! it is told of; what it wants done to its server it asks for in lines that begin with `@`.
 
+use crate::binary;
 use crate::outcome::{Outcome, Trouble, outcome};
-use crate::server::TestServer;
+use crate::server::{Kind, TestServer};
 use crate::transcript;
 use libtest_mimic::Trial;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -43,13 +44,16 @@ impl Language {
             .into_iter()
             .map(|case| {
                 let what = format!("{file} {case}");
-                Trial::ignorable_test(format!("{client}::{case}"), move || self.check(&what))
+                Trial::ignorable_test(format!("{client}::{case}"), move || {
+                    self.check(Kind::under_test(), &what)
+                })
             })
             .collect()
     }
 
-    fn check(&self, what: &str) -> Outcome {
-        outcome(transcript::same(|server| self.run(what, server)))
+    /// Runs one test, named by its file and itself; what it says must be what it says on a real ZooKeeper.
+    pub(crate) fn check(&self, kind: Kind, what: &str) -> Outcome {
+        outcome(transcript::same(kind, |server| self.run(what, server)))
     }
 
     /// Runs one test and gives back the lines that must be the same on every server.
@@ -130,9 +134,11 @@ impl Driver {
                 ("restart", _) => server.stop().and_then(|()| server.start_again()),
                 ("stop", _) => server.stop(),
                 ("start-again", _) => server.start_again(),
-                ("expire", session) => match session.parse() {
-                    Ok(session) => server.expire(session),
-                    Err(_) => Err(format!("`{session}` is no session id")),
+                ("expire", session) => match session_and_password(session) {
+                    Some((session, password)) => server.expire(session, || {
+                        binary::close_session(&server.connect_string(), session, password)
+                    }),
+                    None => Err(format!("`{session}` is no session id and password")),
                 },
                 _ => Err(format!("`{wish}` cannot be done")),
             };
@@ -145,6 +151,17 @@ impl Driver {
             .and_then(|()| self.questions.flush())
             .map_err(|error| format!("the test program does not listen: {error}"))
     }
+}
+
+/// A decimal id, a space, and a password in hexadecimal.
+fn session_and_password(text: &str) -> Option<(i64, Vec<u8>)> {
+    let (session, password) = text.split_once(' ')?;
+    let password = password
+        .as_bytes()
+        .chunks(2)
+        .map(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok())
+        .collect::<Option<_>>()?;
+    Some((session.parse().ok()?, password))
 }
 
 impl Drop for Driver {

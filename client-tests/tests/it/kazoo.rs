@@ -6,7 +6,7 @@ use minikeeper_harness::provision;
 use std::path::Path;
 use std::process::Command;
 
-static KAZOO: Language = Language::new(|| {
+pub(crate) static KAZOO: Language = Language::new(|| {
     let python = provision::python_venv("kazoo", &["kazoo==2.11.0"])?;
     let mut command = Command::new(python);
     // -B: nothing is written beside the sources.

@@ -1,5 +1,6 @@
-//! The server a test talks to: minikeeper in this process, or a real ZooKeeper.
+//! The server a test talks to: minikeeper in this process, the binary, or a real ZooKeeper.
 
+use crate::binary::Binary;
 use crate::oracle::{self, Hosted};
 use crate::outcome::Trouble;
 use minikeeper::{Config, Server, ServerBuilder, SessionId};
@@ -11,10 +12,14 @@ pub(crate) const SUPER_DIGEST: &str = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
 /// How often containers and TTL znodes are looked at. Short, for tests wait for the event that one is gone.
 pub(crate) const CONTAINER_CHECK_MS: u64 = 100;
 
+/// Why the binary is not stopped and started again by a test.
+const FORGETS: &str = "the binary keeps nothing when it ends";
+
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Ours,
+    Binary,
     Real,
 }
 
@@ -36,6 +41,7 @@ impl Kind {
 /// A fresh server on a port of its own, gone when dropped.
 pub(crate) enum TestServer {
     Ours(Server),
+    Binary(Binary),
     Real(Hosted),
 }
 
@@ -51,6 +57,7 @@ impl TestServer {
                     .map_err(|error| error.to_string())?;
                 Ok(Self::Ours(server))
             }
+            Kind::Binary => Ok(Self::Binary(Binary::start()?)),
             Kind::Real => Ok(Self::Real(oracle::start()?)),
         }
     }
@@ -58,6 +65,7 @@ impl TestServer {
     pub(crate) fn connect_string(&self) -> String {
         match self {
             Self::Ours(server) => server.connect_string(),
+            Self::Binary(server) => server.connect_string(),
             Self::Real(server) => server.connect_string(),
         }
     }
@@ -69,6 +77,7 @@ impl TestServer {
                 server.stop();
                 Ok(())
             }
+            Self::Binary(_) => Err(FORGETS.to_owned()),
             Self::Real(server) => server.stop(),
         }
     }
@@ -77,15 +86,22 @@ impl TestServer {
     pub(crate) fn start_again(&self) -> Result<(), String> {
         match self {
             Self::Ours(server) => server.start_again().map_err(|error| error.to_string()),
+            Self::Binary(_) => Err(FORGETS.to_owned()),
             Self::Real(server) => server.start_again(),
         }
     }
 
-    /// Ends a session as if its time had run out.
-    pub(crate) fn expire(&self, session: i64) -> Result<(), String> {
+    /// Ends a session as if its time had run out. The binary cannot be told to: there `close` must take the session over
+    /// and close it, which to all other clients is the same.
+    pub(crate) fn expire(
+        &self,
+        session: i64,
+        close: impl FnOnce() -> Result<(), String>,
+    ) -> Result<(), String> {
         match self {
             Self::Ours(server) if server.expire(SessionId(session)) => Ok(()),
             Self::Ours(_) => Err("there is no such session".to_owned()),
+            Self::Binary(_) => close(),
             Self::Real(server) => server.expire(session),
         }
     }

@@ -4,9 +4,10 @@ use crate::outcome::Trouble;
 use crate::server::{Kind, TestServer};
 use std::collections::HashMap;
 
-/// Runs `scene` on the server under test; if it says anything, runs it on a real ZooKeeper too, and what it says must be
+/// Runs `scene` on a server of this kind; if it says anything, runs it on a real ZooKeeper too, and what it says must be
 /// the same.
 pub(crate) fn same(
+    kind: Kind,
     mut scene: impl FnMut(&TestServer) -> Result<Vec<String>, Trouble>,
 ) -> Result<(), Trouble> {
     let mut on = |kind: Kind| {
@@ -14,7 +15,7 @@ pub(crate) fn same(
         let said = scene(&server)?;
         Ok::<_, Trouble>(normalise(&said, &server.connect_string()))
     };
-    let said = on(Kind::under_test())?;
+    let said = on(kind)?;
     if said.is_empty() {
         return Ok(());
     }

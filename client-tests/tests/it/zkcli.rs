@@ -2,7 +2,7 @@
 
 use crate::java::{self, JAVA};
 use crate::outcome::{Trouble, outcome};
-use crate::server::TestServer;
+use crate::server::{Kind, TestServer};
 use crate::transcript;
 use libtest_mimic::Trial;
 
@@ -14,7 +14,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     );
     trials.push(Trial::ignorable_test(
         "zkcli::commands_as_arguments",
-        || outcome(transcript::same(commands_as_arguments)),
+        || outcome(transcript::same(Kind::under_test(), commands_as_arguments)),
     ));
     trials
 }

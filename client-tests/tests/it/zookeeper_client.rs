@@ -1,7 +1,7 @@
 //! The `zookeeper-client` crate, each test on a current-thread runtime of its own.
 
-use crate::outcome::outcome;
-use crate::server::TestServer;
+use crate::outcome::{Outcome, outcome};
+use crate::server::{Kind, TestServer};
 use crate::transcript;
 use libtest_mimic::Trial;
 use std::cell::RefCell;
@@ -13,8 +13,8 @@ use tokio::runtime::{Builder, Runtime};
 use zookeeper_client::{
     Acl, Acls, AddWatchMode, AuthId, AuthUser, CheckWriteError, Client, Connector, CreateMode,
     CreateOptions, EnsembleUpdate, Error, EventType, LockOptions, LockPrefix, MultiReadResult,
-    MultiWriteError, MultiWriteResult, OneshotWatcher, Permission, PersistentWatcher, SessionState,
-    Stat, WatchedEvent,
+    MultiWriteError, MultiWriteResult, OneshotWatcher, Permission, PersistentWatcher, SessionInfo,
+    SessionState, Stat, WatchedEvent,
 };
 
 /// No test takes this long.
@@ -90,21 +90,26 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-type Case = for<'a> fn(&'a Run<'a>) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
+pub(crate) type Case = for<'a> fn(&'a Run<'a>) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 fn trial(name: &str, case: Case) -> Trial {
     Trial::ignorable_test(format!("zookeeper_client::{name}"), move || {
-        outcome(transcript::same(|server| {
-            let run = Run {
-                server,
-                said: RefCell::default(),
-            };
-            runtime()
-                .block_on(async { tokio::time::timeout(DEADLINE, case(&run)).await })
-                .map_err(|_| format!("not done within {DEADLINE:?}"))?;
-            Ok(run.said.into_inner())
-        }))
+        check(Kind::under_test(), case)
     })
+}
+
+/// Runs one test; what it says must be what it says on a real ZooKeeper.
+pub(crate) fn check(kind: Kind, case: Case) -> Outcome {
+    outcome(transcript::same(kind, |server| {
+        let run = Run {
+            server,
+            said: RefCell::default(),
+        };
+        runtime()
+            .block_on(async { tokio::time::timeout(DEADLINE, case(&run)).await })
+            .map_err(|_| format!("not done within {DEADLINE:?}"))?;
+        Ok(run.said.into_inner())
+    }))
 }
 
 fn runtime() -> Runtime {
@@ -112,7 +117,7 @@ fn runtime() -> Runtime {
 }
 
 /// One test's server.
-struct Run<'a> {
+pub(crate) struct Run<'a> {
     server: &'a TestServer,
     said: RefCell<Vec<String>>,
 }
@@ -140,13 +145,33 @@ impl Run<'_> {
     }
 
     fn expire(&self, client: &Client) {
-        self.server.expire(client.session_id().0).unwrap();
+        self.server
+            .expire(client.session_id().0, || {
+                // The first client lives on this thread, so it cannot take the session back meanwhile.
+                let session = client.session().clone();
+                let address = self.server.connect_string();
+                std::thread::spawn(move || runtime().block_on(close_session(session, &address)))
+                    .join()
+                    .map_err(|_| "the session could not be closed".to_owned())
+            })
+            .unwrap();
     }
 
     /// A line that must be the same on a real server.
     fn say(&self, line: impl Into<String>) {
         self.said.borrow_mut().push(line.into());
     }
+}
+
+async fn close_session(session: SessionInfo, address: &str) {
+    let second = Client::connector()
+        .with_session(session)
+        .connect(address)
+        .await
+        .unwrap();
+    let mut states = second.state_watcher();
+    drop(second);
+    while states.changed().await != SessionState::Closed {}
 }
 
 fn text(event: &WatchedEvent) -> String {
@@ -1033,7 +1058,7 @@ async fn a_lock_guards_writes(run: &Run<'_>) {
 
 // What people use ZooKeeper for; what these say must be what they say on a real one
 
-async fn configuration(run: &Run<'_>) {
+pub(crate) async fn configuration(run: &Run<'_>) {
     let owner = run.client().await;
     let reader = run.client().await;
     let writer = run.client().await;
@@ -1073,7 +1098,7 @@ struct Candidate {
     before: Option<OneshotWatcher>,
 }
 
-async fn election(run: &Run<'_>) {
+pub(crate) async fn election(run: &Run<'_>) {
     let asker = run.client().await;
     asker.create("/election", b"", &PERSISTENT).await.unwrap();
     let mut line = Vec::new();

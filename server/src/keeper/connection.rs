@@ -1,4 +1,4 @@
-//! Connections: whose session each is on, and as whom it has authenticated.
+//! Connections: how they come and go, whose session each is on, and as whom it has authenticated.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv4Addr};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::Rules;
-use crate::protocol::{AuthId, SessionId, Timestamp};
+use super::deadline::Deadline;
+use super::{CloseReason, Keeper, Output, Outputs, Rules, access, reply};
+use crate::protocol::{AuthId, ErrorCode, Response, SessionId, Timestamp, Xid, Zxid};
 
 /// The number of a connection, never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -133,5 +134,97 @@ impl Connections {
             }
         }
         Some(connection)
+    }
+}
+
+impl Keeper {
+    pub(super) fn accepted(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+        address: IpAddr,
+        out: &mut impl Outputs,
+    ) {
+        let (everywhere, here) = self.connections.count(address);
+        let full = |limit: usize, number: usize| limit > 0 && number >= limit;
+        if full(self.rules.max_client_connections, here)
+            || full(self.rules.max_connections, everywhere)
+        {
+            // It is not remembered, so it takes nobody's place, and nothing it sends is heard.
+            let reason = CloseReason::TooManyConnections;
+            out.emit(Output::Close { connection, reason });
+            return;
+        }
+        // NIOServerCnxnFactory keeps connections without a session in buckets as long as the time they have, so they
+        // live between one and two such times.
+        let bucket = self.rules.sessionless_timeout_ms.max(1);
+        let buckets = now.0.saturating_add(bucket).div_euclid(bucket) + 1;
+        let deadline = Timestamp(buckets.saturating_mul(bucket));
+        self.connections
+            .add(connection, address, access::ip_id(address), deadline);
+        self.deadlines
+            .add(deadline, Deadline::Sessionless(connection));
+    }
+
+    pub(super) fn authenticated(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+        xid: Xid,
+        ids: Result<Vec<AuthId>, ErrorCode>,
+        out: &mut impl Outputs,
+    ) {
+        match ids {
+            Ok(ids) => {
+                self.connections.add_ids(connection, ids);
+                reply(out, connection, xid, Zxid(0), Ok(Response::Empty));
+            }
+            Err(code) => {
+                reply(out, connection, xid, Zxid(0), Err(code));
+                self.close(now, connection, CloseReason::AuthFailed, out);
+            }
+        }
+    }
+
+    pub(super) fn disconnected(&mut self, now: Timestamp, connection: ConnectionId) {
+        self.watches.disconnected(connection);
+        let Some(gone) = self.connections.remove(connection) else {
+            return;
+        };
+        self.deadlines
+            .remove(gone.sessionless_deadline, Deadline::Sessionless(connection));
+        self.leave_session(now, gone.session, connection);
+    }
+
+    pub(super) fn leave_session(
+        &mut self,
+        now: Timestamp,
+        id: Option<SessionId>,
+        connection: ConnectionId,
+    ) {
+        if let Some(id) = id
+            && let Some(session) = self.sessions.get_mut(id)
+            && session.connection == Some(connection)
+        {
+            session.connection = None;
+            if self.rules.presence_is_life {
+                // Up to now it was heard from.
+                self.touch(now, id);
+            }
+        }
+    }
+
+    /// Closes a connection: from here on it watches nothing and nothing that it sends is heard.
+    pub(super) fn close(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+        reason: CloseReason,
+        out: &mut impl Outputs,
+    ) {
+        let session = self.connections.close(connection);
+        self.watches.disconnected(connection);
+        self.leave_session(now, session, connection);
+        out.emit(Output::Close { connection, reason });
     }
 }

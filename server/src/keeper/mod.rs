@@ -5,10 +5,12 @@
 
 mod access;
 mod acl_table;
+mod apply;
 mod connection;
 mod deadline;
 mod quota;
 mod read;
+mod reap;
 mod rules;
 mod session;
 #[cfg(test)]
@@ -18,6 +20,7 @@ mod tree;
 mod undo;
 mod watch;
 mod write;
+mod znode;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -27,19 +30,20 @@ pub(crate) use connection::{Connection, ConnectionId};
 pub use rules::DigestAlgorithm;
 pub(crate) use rules::Rules;
 pub(crate) use session::Sessions;
-pub(crate) use tree::{OwnerKind, Tree, Znode};
+pub(crate) use tree::Tree;
 pub(crate) use watch::{Modes, Watches};
+pub(crate) use znode::{OwnerKind, Znode};
 
+use self::apply::{Change, Changes};
 use self::connection::Connections;
 use self::deadline::{Deadline, Deadlines};
 use self::read::Reader;
-use self::transaction::{Transaction, refusal};
-use self::tree::{Change, Changes};
+use self::reap::look_at;
+use self::transaction::Transaction;
 use self::write::Caller;
 use crate::protocol::{
-    AuthId, ConnectRequest, ConnectResponse, ErrorCode, EventType, KeeperState, Message, MultiOp,
-    Operation, Permissions, Reply, Request, Response, SessionId, Timestamp, Txn, TxnRecord,
-    WatchedEvent, Xid, Zxid,
+    ConnectRequest, ErrorCode, EventType, KeeperState, Message, MultiOp, Operation, Permissions,
+    Reply, Request, Response, SessionId, Timestamp, Txn, TxnRecord, WatchedEvent, Xid, Zxid,
 };
 
 /// The state of a server.
@@ -196,128 +200,6 @@ impl Keeper {
     /// A connection that is up.
     pub(crate) fn connection(&self, id: ConnectionId) -> Option<&Connection> {
         self.connections.get(id)
-    }
-
-    fn accepted(
-        &mut self,
-        now: Timestamp,
-        connection: ConnectionId,
-        address: IpAddr,
-        out: &mut impl Outputs,
-    ) {
-        let (everywhere, here) = self.connections.count(address);
-        let full = |limit: usize, number: usize| limit > 0 && number >= limit;
-        if full(self.rules.max_client_connections, here)
-            || full(self.rules.max_connections, everywhere)
-        {
-            // It is not remembered, so it takes nobody's place, and nothing it sends is heard.
-            let reason = CloseReason::TooManyConnections;
-            out.emit(Output::Close { connection, reason });
-            return;
-        }
-        // NIOServerCnxnFactory keeps connections without a session in buckets as long as the time they have, so they
-        // live between one and two such times.
-        let bucket = self.rules.sessionless_timeout_ms.max(1);
-        let buckets = now.0.saturating_add(bucket).div_euclid(bucket) + 1;
-        let deadline = Timestamp(buckets.saturating_mul(bucket));
-        self.connections
-            .add(connection, address, access::ip_id(address), deadline);
-        self.deadlines
-            .add(deadline, Deadline::Sessionless(connection));
-    }
-
-    /// `ZooKeeperServer.processConnectRequest`.
-    fn connect(
-        &mut self,
-        now: Timestamp,
-        connection: ConnectionId,
-        request: &ConnectRequest<'_>,
-        out: &mut impl Outputs,
-    ) {
-        let Some(asking) = self
-            .connections
-            .get(connection)
-            .filter(|asking| !asking.closing)
-        else {
-            return;
-        };
-        self.deadlines.remove(
-            asking.sessionless_deadline,
-            Deadline::Sessionless(connection),
-        );
-        if request.last_zxid_seen > self.tree.last_zxid() {
-            self.close(now, connection, CloseReason::AheadOfServer, out);
-            return;
-        }
-        let timeout_ms = session::negotiate(&self.rules, request.timeout_ms);
-        // A standalone server is never read-only, and says so to those who ask.
-        let read_only = request.read_only.map(|_| false);
-        let granted = if request.session == SessionId::NONE {
-            Some(self.open_session(now, connection, timeout_ms, out))
-        } else {
-            self.resume_session(now, connection, request, timeout_ms, out)
-        };
-        let response = match granted {
-            Some(session) => ConnectResponse {
-                timeout_ms,
-                session,
-                password: session::password(session),
-                read_only,
-            },
-            None => ConnectResponse {
-                timeout_ms: 0,
-                session: SessionId::NONE,
-                password: [0; 16],
-                read_only,
-            },
-        };
-        self.connections.set_session(connection, granted);
-        out.emit(Output::Send {
-            connection,
-            message: Message::Connected(response),
-        });
-        if granted.is_none() {
-            self.close(now, connection, CloseReason::SessionRefused, out);
-        }
-    }
-
-    fn open_session(
-        &mut self,
-        now: Timestamp,
-        connection: ConnectionId,
-        timeout_ms: i32,
-        out: &mut impl Outputs,
-    ) -> SessionId {
-        let deadline = session::deadline(&self.rules, now, timeout_ms);
-        let session = self.sessions.open(timeout_ms, deadline, connection);
-        self.deadlines.add(deadline, Deadline::Session(session));
-        let transaction = Transaction::begin(&mut self.tree, session, Xid(0), now, false);
-        let txn = transaction.commit(TxnRecord::CreateSession { timeout_ms });
-        out.emit(Output::Committed(&txn));
-        session
-    }
-
-    /// Whoever asks for a session closes the connection that it is on first, even with a wrong password.
-    fn resume_session(
-        &mut self,
-        now: Timestamp,
-        connection: ConnectionId,
-        request: &ConnectRequest<'_>,
-        timeout_ms: i32,
-        out: &mut impl Outputs,
-    ) -> Option<SessionId> {
-        let id = request.session;
-        if let Some(other) = self.sessions.get(id)?.connection {
-            self.close(now, other, CloseReason::TakenOver, out);
-        }
-        if request.password != Some(&session::password(id)[..]) {
-            return None;
-        }
-        let session = self.sessions.get_mut(id)?;
-        session.timeout_ms = timeout_ms;
-        session.connection = Some(connection);
-        self.touch(now, id);
-        Some(id)
     }
 
     fn request(
@@ -514,143 +396,6 @@ impl Keeper {
         );
     }
 
-    fn authenticated(
-        &mut self,
-        now: Timestamp,
-        connection: ConnectionId,
-        xid: Xid,
-        ids: Result<Vec<AuthId>, ErrorCode>,
-        out: &mut impl Outputs,
-    ) {
-        match ids {
-            Ok(ids) => {
-                self.connections.add_ids(connection, ids);
-                reply(out, connection, xid, Zxid(0), Ok(Response::Empty));
-            }
-            Err(code) => {
-                reply(out, connection, xid, Zxid(0), Err(code));
-                self.close(now, connection, CloseReason::AuthFailed, out);
-            }
-        }
-    }
-
-    fn disconnected(&mut self, now: Timestamp, connection: ConnectionId) {
-        self.watches.disconnected(connection);
-        let Some(gone) = self.connections.remove(connection) else {
-            return;
-        };
-        self.deadlines
-            .remove(gone.sessionless_deadline, Deadline::Sessionless(connection));
-        self.leave_session(now, gone.session, connection);
-    }
-
-    fn leave_session(&mut self, now: Timestamp, id: Option<SessionId>, connection: ConnectionId) {
-        if let Some(id) = id
-            && let Some(session) = self.sessions.get_mut(id)
-            && session.connection == Some(connection)
-        {
-            session.connection = None;
-            if self.rules.presence_is_life {
-                // Up to now it was heard from.
-                self.touch(now, id);
-            }
-        }
-    }
-
-    /// Closes a connection: from here on it watches nothing and nothing that it sends is heard.
-    fn close(
-        &mut self,
-        now: Timestamp,
-        connection: ConnectionId,
-        reason: CloseReason,
-        out: &mut impl Outputs,
-    ) {
-        let session = self.connections.close(connection);
-        self.watches.disconnected(connection);
-        self.leave_session(now, session, connection);
-        out.emit(Output::Close { connection, reason });
-    }
-
-    /// The session was heard from.
-    fn touch(&mut self, now: Timestamp, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(id) else {
-            return;
-        };
-        if session.muted {
-            return;
-        }
-        session.deadline = session::deadline(&self.rules, now, session.timeout_ms);
-        if session.deadline < session.queued {
-            self.deadlines.remove(session.queued, Deadline::Session(id));
-            self.deadlines.add(session.deadline, Deadline::Session(id));
-            session.queued = session.deadline;
-        }
-    }
-
-    fn mute(&mut self, now: Timestamp, id: SessionId, muted: bool) {
-        // Up to now it was heard from, and from now on if it is no longer muted.
-        if let Some(session) = self.sessions.get(id)
-            && (session.connection.is_some() && self.rules.presence_is_life
-                || session.muted && !muted)
-        {
-            if let Some(session) = self.sessions.get_mut(id) {
-                session.muted = false;
-            }
-            self.touch(now, id);
-        }
-        if let Some(session) = self.sessions.get_mut(id) {
-            session.muted = muted;
-        }
-    }
-
-    fn expire(&mut self, now: Timestamp, id: SessionId, out: &mut impl Outputs) {
-        let Some(session) = self.sessions.get(id) else {
-            return;
-        };
-        let connection = session.connection;
-        self.end_session(now, id, Xid(0), out);
-        if let Some(connection) = connection {
-            self.close(now, connection, CloseReason::SessionExpired, out);
-        }
-    }
-
-    /// Removes the session and what goes with it, in one transaction.
-    fn end_session(&mut self, now: Timestamp, id: SessionId, xid: Xid, out: &mut impl Outputs) {
-        let Some(session) = self.sessions.remove(id) else {
-            return;
-        };
-        self.deadlines.remove(session.queued, Deadline::Session(id));
-        let paths = self
-            .tree
-            .ephemerals(id)
-            .map(|path| path.to_owned().into())
-            .collect();
-        self.write_unasked(now, id, xid, TxnRecord::CloseSession { paths }, out);
-    }
-
-    fn restarted(&mut self, now: Timestamp) {
-        self.deadlines.clear();
-        self.reap_queue.clear();
-        self.deadlines
-            .add(look_at(&self.rules, now), Deadline::LookForReapable);
-        // As after the restart of a real server, every session has its whole timeout before it: the one it began with,
-        // since a resume is no transaction and so is not in the log (ZooKeeperServer.revalidateSession).
-        let ids: Vec<_> = self
-            .sessions
-            .sorted()
-            .into_iter()
-            .map(|(id, _)| id)
-            .collect();
-        for id in ids {
-            if let Some(session) = self.sessions.get_mut(id) {
-                session.timeout_ms = session.first_timeout_ms;
-                session.deadline = session::deadline(&self.rules, now, session.timeout_ms);
-                session.queued = session.deadline;
-                self.deadlines.add(session.deadline, Deadline::Session(id));
-            }
-        }
-    }
-
     fn tick(&mut self, now: Timestamp, out: &mut impl Outputs) {
         while let Some(deadline) = self.deadlines.pop(now) {
             match deadline {
@@ -664,61 +409,6 @@ impl Keeper {
         }
     }
 
-    fn session_due(&mut self, now: Timestamp, id: SessionId, out: &mut impl Outputs) {
-        let Some(session) = self.sessions.get_mut(id) else {
-            return;
-        };
-        if self.rules.presence_is_life && session.connection.is_some() && !session.muted {
-            session.deadline = session::deadline(&self.rules, now, session.timeout_ms);
-        }
-        if session.deadline > now {
-            session.queued = session.deadline;
-            self.deadlines.add(session.deadline, Deadline::Session(id));
-        } else {
-            self.expire(now, id, out);
-        }
-    }
-
-    /// `ContainerManager.getCandidates`.
-    fn look_for_reapable(&mut self, now: Timestamp) {
-        self.deadlines
-            .add(look_at(&self.rules, now), Deadline::LookForReapable);
-        if !self.reap_queue.is_empty() {
-            return;
-        }
-        let age_ms = |znode: &Znode| now.0.saturating_sub(znode.mtime().0);
-        let never_used_ms = self.rules.container_max_never_used_ms;
-        let due = self
-            .tree
-            .reapable()
-            .filter(|znode| !znode.has_children())
-            .filter(|znode| match znode.owner() {
-                OwnerKind::Container => {
-                    znode.creates() > 0 || never_used_ms != 0 && age_ms(znode) > never_used_ms
-                }
-                OwnerKind::Ttl { ms } => ms != 0 && age_ms(znode) > ms,
-                OwnerKind::Nobody | OwnerKind::Session(_) => false,
-            });
-        self.reap_queue = due.map(|znode| znode.path().into()).collect();
-        if !self.reap_queue.is_empty() {
-            self.deadlines.add(now, Deadline::Reap);
-        }
-    }
-
-    fn reap(&mut self, now: Timestamp, out: &mut impl Outputs) {
-        let Some(path) = self.reap_queue.pop_front() else {
-            return;
-        };
-        let record = write::check_reap(&self.tree, &path).unwrap_or_else(refusal);
-        self.write_unasked(now, SessionId::NONE, Xid(0), record, out);
-        if !self.reap_queue.is_empty() {
-            self.deadlines.add(
-                Timestamp(now.0 + self.rules.container_interval_ms),
-                Deadline::Reap,
-            );
-        }
-    }
-
     fn reply(
         &self,
         connection: ConnectionId,
@@ -728,13 +418,6 @@ impl Keeper {
     ) {
         reply(out, connection, xid, self.tree.last_zxid(), result);
     }
-}
-
-fn look_at(rules: &Rules, now: Timestamp) -> Timestamp {
-    Timestamp(
-        now.0
-            .saturating_add(rules.container_check_interval_ms.max(1)),
-    )
 }
 
 fn reader<'r>(

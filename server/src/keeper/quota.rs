@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::tree::{Data, Tree, Znode};
+use super::tree::Tree;
 use super::undo::UndoLog;
+use super::znode::{Data, Znode, length};
 use crate::protocol::{ErrorCode, ancestors, name_of, parent_of};
 
 const QUOTA: &str = "/zookeeper/quota";
@@ -215,10 +216,7 @@ fn usage_below(tree: &Tree, znode: &Znode) -> (i64, i64) {
     std::iter::once(znode)
         .chain(tree.below(znode))
         .fold((0, 0), |(znodes, bytes), znode| {
-            (
-                znodes + 1,
-                bytes + i64::from(super::tree::length(znode.shared_data())),
-            )
+            (znodes + 1, bytes + i64::from(length(znode.shared_data())))
         })
 }
 

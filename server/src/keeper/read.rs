@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 
-use super::tree::{Tree, Znode};
+use super::tree::Tree;
 use super::watch::Watches;
+use super::znode::Znode;
 use super::{ConnectionId, Rules, access};
 use crate::protocol::{
     AddWatchMode, AuthId, ClientInfo, ErrorCode, EventType, MultiReadOp, MultiResult, Permissions,

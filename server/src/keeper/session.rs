@@ -1,12 +1,17 @@
-//! Sessions: their numbers, passwords and timeouts, and which connection each is on.
+//! Sessions: how they begin, go on and end; their numbers, passwords and timeouts, and which connection each is on.
 
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::{ConnectionId, Rules};
-use crate::protocol::{SessionId, Timestamp};
+use super::deadline::Deadline;
+use super::reap::look_at;
+use super::transaction::Transaction;
+use super::{CloseReason, ConnectionId, Keeper, Output, Outputs, Rules};
+use crate::protocol::{
+    ConnectRequest, ConnectResponse, Message, SessionId, Timestamp, TxnRecord, Xid,
+};
 
 /// Every session that is alive.
 #[derive(Clone, Debug)]
@@ -95,7 +100,7 @@ impl Sessions {
 }
 
 /// The timeout that a client gets which asks for `requested_ms`.
-pub(super) fn negotiate(rules: &Rules, requested_ms: i32) -> i32 {
+fn negotiate(rules: &Rules, requested_ms: i32) -> i32 {
     requested_ms
         .max(rules.min_session_timeout_ms)
         .min(rules.max_session_timeout_ms)
@@ -103,7 +108,7 @@ pub(super) fn negotiate(rules: &Rules, requested_ms: i32) -> i32 {
 
 /// When a session heard from `now` is over: at the end of the tick in which its timeout ends
 /// (`ExpiryQueue.roundToNextInterval`), so up to a tick later than it asked for and never earlier.
-pub(super) fn deadline(rules: &Rules, now: Timestamp, timeout_ms: i32) -> Timestamp {
+fn deadline(rules: &Rules, now: Timestamp, timeout_ms: i32) -> Timestamp {
     let end = now + Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
     let tick = rules.tick_ms.max(1);
     Timestamp((end.0.div_euclid(tick) + 1).saturating_mul(tick))
@@ -124,6 +129,203 @@ pub(crate) fn password(session: SessionId) -> [u8; 16] {
         bytes.copy_from_slice(&[d, c, b, a]);
     }
     password
+}
+
+impl Keeper {
+    /// `ZooKeeperServer.processConnectRequest`.
+    pub(super) fn connect(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+        request: &ConnectRequest<'_>,
+        out: &mut impl Outputs,
+    ) {
+        let Some(asking) = self
+            .connections
+            .get(connection)
+            .filter(|asking| !asking.closing)
+        else {
+            return;
+        };
+        self.deadlines.remove(
+            asking.sessionless_deadline,
+            Deadline::Sessionless(connection),
+        );
+        if request.last_zxid_seen > self.tree.last_zxid() {
+            self.close(now, connection, CloseReason::AheadOfServer, out);
+            return;
+        }
+        let timeout_ms = negotiate(&self.rules, request.timeout_ms);
+        // A standalone server is never read-only, and says so to those who ask.
+        let read_only = request.read_only.map(|_| false);
+        let granted = if request.session == SessionId::NONE {
+            Some(self.open_session(now, connection, timeout_ms, out))
+        } else {
+            self.resume_session(now, connection, request, timeout_ms, out)
+        };
+        let response = match granted {
+            Some(session) => ConnectResponse {
+                timeout_ms,
+                session,
+                password: password(session),
+                read_only,
+            },
+            None => ConnectResponse {
+                timeout_ms: 0,
+                session: SessionId::NONE,
+                password: [0; 16],
+                read_only,
+            },
+        };
+        self.connections.set_session(connection, granted);
+        out.emit(Output::Send {
+            connection,
+            message: Message::Connected(response),
+        });
+        if granted.is_none() {
+            self.close(now, connection, CloseReason::SessionRefused, out);
+        }
+    }
+
+    pub(super) fn open_session(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+        timeout_ms: i32,
+        out: &mut impl Outputs,
+    ) -> SessionId {
+        let deadline = deadline(&self.rules, now, timeout_ms);
+        let session = self.sessions.open(timeout_ms, deadline, connection);
+        self.deadlines.add(deadline, Deadline::Session(session));
+        let transaction = Transaction::begin(&mut self.tree, session, Xid(0), now, false);
+        let txn = transaction.commit(TxnRecord::CreateSession { timeout_ms });
+        out.emit(Output::Committed(&txn));
+        session
+    }
+
+    /// Whoever asks for a session closes the connection that it is on first, even with a wrong password.
+    pub(super) fn resume_session(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+        request: &ConnectRequest<'_>,
+        timeout_ms: i32,
+        out: &mut impl Outputs,
+    ) -> Option<SessionId> {
+        let id = request.session;
+        if let Some(other) = self.sessions.get(id)?.connection {
+            self.close(now, other, CloseReason::TakenOver, out);
+        }
+        if request.password != Some(&password(id)[..]) {
+            return None;
+        }
+        let session = self.sessions.get_mut(id)?;
+        session.timeout_ms = timeout_ms;
+        session.connection = Some(connection);
+        self.touch(now, id);
+        Some(id)
+    }
+
+    /// The session was heard from.
+    pub(super) fn touch(&mut self, now: Timestamp, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        if session.muted {
+            return;
+        }
+        session.deadline = deadline(&self.rules, now, session.timeout_ms);
+        if session.deadline < session.queued {
+            self.deadlines.remove(session.queued, Deadline::Session(id));
+            self.deadlines.add(session.deadline, Deadline::Session(id));
+            session.queued = session.deadline;
+        }
+    }
+
+    pub(super) fn mute(&mut self, now: Timestamp, id: SessionId, muted: bool) {
+        // Up to now it was heard from, and from now on if it is no longer muted.
+        if let Some(session) = self.sessions.get(id)
+            && (session.connection.is_some() && self.rules.presence_is_life
+                || session.muted && !muted)
+        {
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.muted = false;
+            }
+            self.touch(now, id);
+        }
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.muted = muted;
+        }
+    }
+
+    pub(super) fn expire(&mut self, now: Timestamp, id: SessionId, out: &mut impl Outputs) {
+        let Some(session) = self.sessions.get(id) else {
+            return;
+        };
+        let connection = session.connection;
+        self.end_session(now, id, Xid(0), out);
+        if let Some(connection) = connection {
+            self.close(now, connection, CloseReason::SessionExpired, out);
+        }
+    }
+
+    /// Removes the session and what goes with it, in one transaction.
+    pub(super) fn end_session(
+        &mut self,
+        now: Timestamp,
+        id: SessionId,
+        xid: Xid,
+        out: &mut impl Outputs,
+    ) {
+        let Some(session) = self.sessions.remove(id) else {
+            return;
+        };
+        self.deadlines.remove(session.queued, Deadline::Session(id));
+        let paths = self
+            .tree
+            .ephemerals(id)
+            .map(|path| path.to_owned().into())
+            .collect();
+        self.write_unasked(now, id, xid, TxnRecord::CloseSession { paths }, out);
+    }
+
+    pub(super) fn session_due(&mut self, now: Timestamp, id: SessionId, out: &mut impl Outputs) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        if self.rules.presence_is_life && session.connection.is_some() && !session.muted {
+            session.deadline = deadline(&self.rules, now, session.timeout_ms);
+        }
+        if session.deadline > now {
+            session.queued = session.deadline;
+            self.deadlines.add(session.deadline, Deadline::Session(id));
+        } else {
+            self.expire(now, id, out);
+        }
+    }
+
+    pub(super) fn restarted(&mut self, now: Timestamp) {
+        self.deadlines.clear();
+        self.reap_queue.clear();
+        self.deadlines
+            .add(look_at(&self.rules, now), Deadline::LookForReapable);
+        // As after the restart of a real server, every session has its whole timeout before it: the one it began with,
+        // since a resume is no transaction and so is not in the log (ZooKeeperServer.revalidateSession).
+        let ids: Vec<_> = self
+            .sessions
+            .sorted()
+            .into_iter()
+            .map(|(id, _)| id)
+            .collect();
+        for id in ids {
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.timeout_ms = session.first_timeout_ms;
+                session.deadline = deadline(&self.rules, now, session.timeout_ms);
+                session.queued = session.deadline;
+                self.deadlines.add(session.deadline, Deadline::Session(id));
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 
 use crate::protocol::{ErrorCode, SessionId, Stat, Timestamp, Txn, TxnRecord, Xid, Zxid};
 
-use super::tree::{Changes, Tree, TxnHeader};
+use super::apply::{Changes, TxnHeader};
+use super::tree::Tree;
 use super::undo::UndoLog;
 
 /// A transaction in the making.

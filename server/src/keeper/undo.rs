@@ -1,7 +1,7 @@
 //! What it takes to take a change back, kept while a multi may still fail.
 
 use super::acl_table::AclId;
-use super::tree::{Data, Znode};
+use super::znode::{Data, Znode};
 use crate::protocol::{Timestamp, Zxid};
 
 /// How to take one change back.

@@ -9,7 +9,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::ConnectionId;
-use super::tree::{Change, ChangeKind};
+use super::apply::{Change, ChangeKind};
 use crate::protocol::{AddWatchMode, EventType, WatcherType, ancestors, parent_of};
 
 /// All watches.

@@ -4,9 +4,11 @@
 
 use std::borrow::Cow;
 
+use super::apply::Changes;
 use super::transaction::{Transaction, refusal};
-use super::tree::{Changes, Owner, OwnerKind, Tree, Znode};
+use super::tree::Tree;
 use super::undo::UndoLog;
+use super::znode::{Owner, OwnerKind, Znode};
 use super::{Rules, access, quota};
 use crate::protocol::{
     AuthId, CheckVersionRequest, CreateMode, CreateOperation, CreateRequest, DeleteRequest,

@@ -29,6 +29,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::*;
+use crate::protocol::ConnectResponse;
 use crate::protocol::{
     AclEntry, AddWatchMode, CheckVersionRequest, CreateOperation, CreateRequest, DeleteRequest,
     MultiReadOp, MultiResult, SetDataRequest, SetWatches, Stat, WatcherType,

@@ -1,0 +1,392 @@
+//! How records change the tree, and how that is taken back.
+
+use std::sync::Arc;
+
+use super::acl_table::AclId;
+use super::quota;
+use super::tree::Tree;
+use super::undo::{Undo, UndoLog};
+use super::znode::{Data, NIL, OwnerKind, Znode, length};
+use crate::protocol::{Acl, SessionId, Stat, Timestamp, TxnRecord, Zxid, parent_of};
+
+/// Who and when, for all records of one transaction.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TxnHeader {
+    pub(crate) session: SessionId,
+    pub(crate) zxid: Zxid,
+    pub(crate) time: Timestamp,
+}
+
+/// What happened to one znode, in the order in which watches hear of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) kind: ChangeKind,
+    pub(crate) path: Box<str>,
+    /// The ACL that decides who may hear of it.
+    pub(crate) acl: Arc<[Acl]>,
+    /// The parent's, for those who watch its children.
+    pub(crate) parent_acl: Arc<[Acl]>,
+}
+
+/// How it changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChangeKind {
+    Created,
+    Deleted,
+    DataChanged,
+}
+
+/// The changes of a transaction, if anybody listens.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) wanted: bool,
+    pub(crate) list: Vec<Change>,
+}
+
+/// What the three creating records say.
+struct New<'r> {
+    path: &'r str,
+    data: Option<&'r [u8]>,
+    acl: &'r Arc<[Acl]>,
+    owner: OwnerKind,
+    parent_cversion: i32,
+}
+
+impl Tree {
+    /// Carries out one record of a transaction.
+    ///
+    /// The record was checked before: what it names is there. A record that finds a znode it would create, or misses
+    /// one it would change, leaves it at that, as replay in `DataTree.processTxn` does.
+    pub(super) fn apply_record(
+        &mut self,
+        header: TxnHeader,
+        record: &TxnRecord<'_>,
+        undo: &mut UndoLog,
+        changes: &mut Changes,
+    ) -> Option<Stat> {
+        match record {
+            TxnRecord::Create {
+                path,
+                data,
+                acl,
+                ephemeral,
+                parent_cversion,
+            } => {
+                let session = OwnerKind::Session(header.session);
+                let owner = if *ephemeral {
+                    session
+                } else {
+                    OwnerKind::Nobody
+                };
+                let new = New {
+                    path,
+                    data: data.as_deref(),
+                    acl,
+                    owner,
+                    parent_cversion: *parent_cversion,
+                };
+                self.create(header, &new, undo, changes)
+            }
+            TxnRecord::CreateContainer {
+                path,
+                data,
+                acl,
+                parent_cversion,
+            } => {
+                let owner = OwnerKind::Container;
+                let new = New {
+                    path,
+                    data: data.as_deref(),
+                    acl,
+                    owner,
+                    parent_cversion: *parent_cversion,
+                };
+                self.create(header, &new, undo, changes)
+            }
+            TxnRecord::CreateTtl {
+                path,
+                data,
+                acl,
+                parent_cversion,
+                ttl_ms,
+            } => {
+                let owner = OwnerKind::Ttl { ms: *ttl_ms };
+                let new = New {
+                    path,
+                    data: data.as_deref(),
+                    acl,
+                    owner,
+                    parent_cversion: *parent_cversion,
+                };
+                self.create(header, &new, undo, changes)
+            }
+            TxnRecord::Delete { path } | TxnRecord::DeleteContainer { path } => {
+                self.delete(header, path, undo, changes);
+                None
+            }
+            TxnRecord::SetData {
+                path,
+                data,
+                version,
+            } => self.set_data(header, path, data.as_deref(), *version, undo, changes),
+            TxnRecord::SetAcl { path, acl, version } => self.set_acl(path, acl, *version, undo),
+            TxnRecord::CloseSession { paths } => {
+                for path in paths {
+                    self.delete(header, path, undo, changes);
+                }
+                None
+            }
+            TxnRecord::Multi(records) => {
+                if !records
+                    .iter()
+                    .any(|record| matches!(record, TxnRecord::Error { .. }))
+                {
+                    for record in records {
+                        self.apply_record(header, record, undo, changes);
+                    }
+                }
+                None
+            }
+            TxnRecord::CreateSession { .. } | TxnRecord::Check { .. } | TxnRecord::Error { .. } => {
+                None
+            }
+        }
+    }
+
+    fn create(
+        &mut self,
+        header: TxnHeader,
+        new: &New<'_>,
+        undo: &mut UndoLog,
+        changes: &mut Changes,
+    ) -> Option<Stat> {
+        let New {
+            path,
+            data,
+            acl,
+            owner,
+            parent_cversion,
+        } = *new;
+        let parent_id = self.find_id(parent_of(path)?)?;
+        if self.find_id(path).is_some() {
+            return None;
+        }
+        let parent = self.slot_mut(parent_id);
+        let before = (parent.creates, parent.pzxid);
+        // DataTree.createNode only ever raises it, so at i32::MAX the counter stands still for good.
+        if parent_cversion > parent.creates {
+            parent.creates = parent_cversion;
+            parent.pzxid = header.zxid;
+        }
+        let acl_id = self.acls.intern(acl);
+        let znode = Znode {
+            path: path.into(),
+            data: share(data),
+            czxid: header.zxid,
+            mzxid: header.zxid,
+            pzxid: header.zxid,
+            ctime: header.time,
+            mtime: header.time,
+            version: 0,
+            creates: 0,
+            aversion: 0,
+            num_children: 0,
+            owner: owner.into(),
+            acl: acl_id,
+            first_child: NIL,
+            next: NIL,
+            previous: NIL,
+        };
+        let stat = znode.stat();
+        let id = self.insert(znode, parent_id);
+        undo.push(|| Undo::Created {
+            id,
+            parent: parent_id,
+            parent_creates: before.0,
+            parent_pzxid: before.1,
+        });
+        quota::znode_created(self, path, data.map_or(0, <[u8]>::len), undo);
+        self.tell(changes, ChangeKind::Created, path, acl_id, parent_id);
+        Some(stat)
+    }
+
+    fn delete(&mut self, header: TxnHeader, path: &str, undo: &mut UndoLog, changes: &mut Changes) {
+        let Some(parent_id) = parent_of(path).and_then(|parent| self.find_id(parent)) else {
+            return;
+        };
+        let parent = self.slot_mut(parent_id);
+        let parent_pzxid = parent.pzxid;
+        parent.pzxid = parent.pzxid.max(header.zxid);
+        let Some(id) = self.find_id(path) else { return };
+        let acl = self.slot(id).map_or(AclId::OPEN, Znode::acl);
+        self.tell(changes, ChangeKind::Deleted, path, acl, parent_id);
+        let was_first = self
+            .slot(parent_id)
+            .is_some_and(|parent| parent.first_child == id);
+        let znode = self.remove(id, parent_id);
+        let size = length(&znode.data);
+        if undo.is_kept() {
+            undo.push(|| Undo::Deleted {
+                id,
+                znode: Box::new(znode),
+                parent: parent_id,
+                parent_pzxid,
+                was_first,
+            });
+        } else {
+            self.acls.release(znode.acl);
+        }
+        quota::znode_deleted(self, path, size, undo);
+    }
+
+    fn set_data(
+        &mut self,
+        header: TxnHeader,
+        path: &str,
+        data: Option<&[u8]>,
+        version: i32,
+        undo: &mut UndoLog,
+        changes: &mut Changes,
+    ) -> Option<Stat> {
+        let id = self.find_id(path)?;
+        let znode = self.slot_mut(id);
+        let old = std::mem::replace(&mut znode.data, share(data));
+        let (mzxid, mtime, old_version) = (znode.mzxid, znode.mtime, znode.version);
+        znode.mzxid = header.zxid;
+        znode.mtime = header.time;
+        znode.version = version;
+        let stat = znode.stat();
+        let acl = znode.acl;
+        let grown = i64::from(length(&znode.data)) - i64::from(length(&old));
+        self.data_size += grown;
+        undo.push(|| Undo::DataSet {
+            id,
+            data: old,
+            mzxid,
+            mtime,
+            version: old_version,
+        });
+        quota::data_set(self, path, grown, undo);
+        // Who watches data does not watch the parent, so the parent's ACL is never asked for.
+        self.tell(changes, ChangeKind::DataChanged, path, acl, id);
+        Some(stat)
+    }
+
+    fn set_acl(
+        &mut self,
+        path: &str,
+        acl: &Arc<[Acl]>,
+        version: i32,
+        undo: &mut UndoLog,
+    ) -> Option<Stat> {
+        let id = self.find_id(path)?;
+        let new = self.acls.intern(acl);
+        let znode = self.slot_mut(id);
+        let old = std::mem::replace(&mut znode.acl, new);
+        let aversion = std::mem::replace(&mut znode.aversion, version);
+        let stat = znode.stat();
+        if undo.is_kept() {
+            undo.push(|| Undo::AclSet {
+                id,
+                acl: old,
+                aversion,
+            });
+        } else {
+            self.acls.release(old);
+        }
+        Some(stat)
+    }
+
+    /// Replaces data without it being a write: no version, no time, no watch. Only quotas do this to their usage.
+    pub(super) fn replace_data(&mut self, path: &str, data: Data, undo: &mut UndoLog) {
+        let Some(id) = self.find_id(path) else { return };
+        let znode = self.slot_mut(id);
+        let old = std::mem::replace(&mut znode.data, data);
+        undo.push(|| Undo::UsageCounted { id, data: old });
+    }
+
+    /// Takes back everything in the log, last first.
+    pub(super) fn roll_back(&mut self, undo: &mut UndoLog) {
+        while let Some(step) = undo.pop() {
+            match step {
+                Undo::Created {
+                    id,
+                    parent,
+                    parent_creates,
+                    parent_pzxid,
+                } => {
+                    let znode = self.remove(id, parent);
+                    self.acls.release(znode.acl);
+                    let parent = self.slot_mut(parent);
+                    parent.creates = parent_creates;
+                    parent.pzxid = parent_pzxid;
+                    quota::limits_forgotten(self, &znode.path);
+                }
+                Undo::Deleted {
+                    id,
+                    znode,
+                    parent,
+                    parent_pzxid,
+                    was_first,
+                } => {
+                    quota::limits_remembered(self, &znode.path);
+                    self.restore(id, *znode, parent);
+                    let parent = self.slot_mut(parent);
+                    parent.pzxid = parent_pzxid;
+                    if was_first {
+                        parent.first_child = id;
+                    }
+                }
+                Undo::DataSet {
+                    id,
+                    data,
+                    mzxid,
+                    mtime,
+                    version,
+                } => {
+                    let znode = self.slot_mut(id);
+                    let grown = i64::from(length(&data)) - i64::from(length(&znode.data));
+                    znode.data = data;
+                    znode.mzxid = mzxid;
+                    znode.mtime = mtime;
+                    znode.version = version;
+                    self.data_size += grown;
+                }
+                Undo::AclSet { id, acl, aversion } => {
+                    let znode = self.slot_mut(id);
+                    let new = std::mem::replace(&mut znode.acl, acl);
+                    znode.aversion = aversion;
+                    self.acls.release(new);
+                }
+                Undo::UsageCounted { id, data } => self.slot_mut(id).data = data,
+            }
+        }
+    }
+
+    /// Forgets the log: what it would take back stays.
+    pub(super) fn keep(&mut self, undo: &mut UndoLog) {
+        while let Some(step) = undo.pop() {
+            match step {
+                Undo::Deleted { znode, .. } => self.acls.release(znode.acl),
+                Undo::AclSet { acl, .. } => self.acls.release(acl),
+                Undo::Created { .. } | Undo::DataSet { .. } | Undo::UsageCounted { .. } => {}
+            }
+        }
+    }
+
+    fn tell(&self, changes: &mut Changes, kind: ChangeKind, path: &str, acl: AclId, parent: u32) {
+        if changes.wanted {
+            let parent_acl = self.slot(parent).map_or(AclId::OPEN, Znode::acl);
+            changes.list.push(Change {
+                kind,
+                path: path.into(),
+                acl: Arc::clone(self.acls.get(acl)),
+                parent_acl: Arc::clone(self.acls.get(parent_acl)),
+            });
+        }
+    }
+}
+
+fn share(data: Option<&[u8]>) -> Data {
+    data.map(Arc::from)
+}

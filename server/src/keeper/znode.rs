@@ -1,0 +1,181 @@
+//! One znode: what it holds, its stat, and whom it goes with.
+
+use std::sync::Arc;
+
+use super::acl_table::AclId;
+use crate::protocol::{SessionId, Stat, Timestamp, Zxid};
+
+/// What a znode holds, shared with whoever keeps a copy of the tree.
+pub(crate) type Data = Option<Arc<[u8]>>;
+
+/// One znode, with ZooKeeper's persisted stat.
+#[derive(Clone, Debug)]
+pub(crate) struct Znode {
+    pub(super) path: Box<str>,
+    pub(super) data: Data,
+    pub(super) czxid: Zxid,
+    pub(super) mzxid: Zxid,
+    pub(super) pzxid: Zxid,
+    pub(super) ctime: Timestamp,
+    pub(super) mtime: Timestamp,
+    pub(super) version: i32,
+    /// The number of children ever created here. The wire's `cversion` is made of it and of `num_children`.
+    pub(super) creates: i32,
+    pub(super) aversion: i32,
+    pub(super) num_children: i32,
+    pub(super) owner: Owner,
+    pub(super) acl: AclId,
+    pub(super) first_child: u32,
+    pub(super) next: u32,
+    pub(super) previous: u32,
+}
+
+/// Whom a znode goes with, in ZooKeeper's own encoding (`EphemeralType`): 0 nobody, a session's number, the lowest
+/// number for a container, and a top byte of ones for a time to live in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owner(i64);
+
+/// What [`Owner`] says, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OwnerKind {
+    Nobody,
+    Session(SessionId),
+    Container,
+    Ttl { ms: i64 },
+}
+
+impl Owner {
+    const CONTAINER: i64 = i64::MIN;
+    const TTL_MASK: i64 = 0xff << 56;
+    /// The longest time to live, in milliseconds.
+    pub(crate) const MAX_TTL_MS: i64 = 0xff_ffff_ffff;
+
+    pub(crate) const NOBODY: Self = Self(0);
+
+    pub(crate) fn kind(self) -> OwnerKind {
+        match self.0 {
+            0 => OwnerKind::Nobody,
+            Self::CONTAINER => OwnerKind::Container,
+            owner if owner & Self::TTL_MASK == Self::TTL_MASK => OwnerKind::Ttl {
+                ms: owner & Self::MAX_TTL_MS,
+            },
+            owner => OwnerKind::Session(SessionId(owner)),
+        }
+    }
+}
+
+impl From<OwnerKind> for Owner {
+    fn from(kind: OwnerKind) -> Self {
+        Self(match kind {
+            OwnerKind::Nobody => 0,
+            OwnerKind::Session(session) => session.0,
+            OwnerKind::Container => Self::CONTAINER,
+            OwnerKind::Ttl { ms } => Self::TTL_MASK | (ms & Self::MAX_TTL_MS),
+        })
+    }
+}
+
+impl Znode {
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(crate) fn data(&self) -> Option<&[u8]> {
+        self.data.as_deref()
+    }
+
+    pub(crate) fn shared_data(&self) -> &Data {
+        &self.data
+    }
+
+    pub(crate) fn mzxid(&self) -> Zxid {
+        self.mzxid
+    }
+
+    pub(crate) fn pzxid(&self) -> Zxid {
+        self.pzxid
+    }
+
+    pub(crate) fn mtime(&self) -> Timestamp {
+        self.mtime
+    }
+
+    pub(crate) fn version(&self) -> i32 {
+        self.version
+    }
+
+    pub(crate) fn aversion(&self) -> i32 {
+        self.aversion
+    }
+
+    /// The number of children ever created here, which the next sequential child bears.
+    pub(crate) fn creates(&self) -> i32 {
+        self.creates
+    }
+
+    pub(crate) fn has_children(&self) -> bool {
+        self.num_children > 0
+    }
+
+    pub(crate) fn owner(&self) -> OwnerKind {
+        self.owner.kind()
+    }
+
+    pub(crate) fn acl(&self) -> AclId {
+        self.acl
+    }
+
+    /// The stat as clients see it.
+    pub(crate) fn stat(&self) -> Stat {
+        Stat {
+            czxid: self.czxid,
+            mzxid: self.mzxid,
+            ctime: self.ctime,
+            mtime: self.mtime,
+            version: self.version,
+            // DataNode.copyStat: only creates are counted, so a delete shows as one child fewer.
+            cversion: self.creates.wrapping_mul(2).wrapping_sub(self.num_children),
+            aversion: self.aversion,
+            ephemeral_owner: match self.owner.kind() {
+                OwnerKind::Session(session) => session,
+                OwnerKind::Nobody | OwnerKind::Container | OwnerKind::Ttl { .. } => SessionId::NONE,
+            },
+            data_length: length(&self.data),
+            num_children: self.num_children,
+            pzxid: self.pzxid,
+        }
+    }
+}
+
+/// The number of bytes, 0 for null.
+pub(super) fn length(data: &Data) -> i32 {
+    data.as_ref()
+        .map_or(0, |data| i32::try_from(data.len()).unwrap_or(i32::MAX))
+}
+
+impl Znode {
+    /// One of the znodes that are there from the start.
+    pub(super) fn built_in(path: &str, acl: AclId, aversion: i32) -> Self {
+        Self {
+            path: path.into(),
+            data: Some(Arc::from([])),
+            czxid: Zxid(0),
+            mzxid: Zxid(0),
+            pzxid: Zxid(0),
+            ctime: Timestamp(0),
+            mtime: Timestamp(0),
+            version: 0,
+            creates: 0,
+            aversion,
+            num_children: 0,
+            owner: Owner::NOBODY,
+            acl,
+            first_child: NIL,
+            next: NIL,
+            previous: NIL,
+        }
+    }
+}
+
+/// No znode: the end of a link.
+pub(super) const NIL: u32 = u32::MAX;
