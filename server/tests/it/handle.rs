@@ -393,7 +393,7 @@ fn znodes_sessions_and_watches_can_be_seen() {
         .map(|view| (view.id, view.timeout.as_secs(), view.connected, view.muted))
         .collect();
     let expected = [
-        (one.session(), 10, true, false),
+        (one.session(), 40, true, false),
         (two.session(), 5, true, false),
     ];
     assert_eq!(shown, expected);
