@@ -267,7 +267,7 @@ pub(super) mod tests {
     use super::*;
     use crate::keeper::{Keeper, Rules};
     use crate::net::{Clock, ClockKind, FourLetterWords, Limits};
-    use crate::protocol::{AclEntry, CreateOperation, CreateRequest, Request, SetDataRequest};
+    use crate::protocol::{AclList, CreateOperation, CreateRequest, Request, SetDataRequest};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -363,16 +363,11 @@ pub(super) mod tests {
     fn what_was_taken_out_of_the_outbox_and_has_not_left_counts_as_unread() {
         let engine = engine();
         let path = format!("/{}", "p".repeat(1 << 20));
-        let anyone = AclEntry {
-            permissions: 31,
-            scheme: Some(Cow::Borrowed("world")),
-            id: Some(Cow::Borrowed("anyone")),
-        };
         let create = CreateRequest {
             operation: CreateOperation::Create,
             path: Some(Cow::Borrowed(&path)),
             data: None,
-            acl: Some(vec![anyone]),
+            acl: Some(AclList::Open),
             flags: 0,
             ttl_ms: -1,
         };

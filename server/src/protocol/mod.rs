@@ -15,7 +15,7 @@ mod time;
 mod txn;
 
 pub use acl::{Acl, AuthId, Permissions};
-pub(crate) use acl::{AclEntry, open_acl};
+pub(crate) use acl::{AclEntry, AclList, open_acl};
 pub use create_mode::CreateMode;
 pub use error_code::ErrorCode;
 pub(crate) use event::WatchedEvent;

@@ -102,12 +102,8 @@ fn text(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Borrowed(text))
 }
 
-fn anyone<'a>() -> Option<Vec<AclEntry<'a>>> {
-    Some(vec![AclEntry {
-        permissions: 31,
-        scheme: text("world"),
-        id: text("anyone"),
-    }])
+fn anyone<'a>() -> Option<AclList<'a>> {
+    Some(AclList::Open)
 }
 
 fn create<'a>(
@@ -509,7 +505,11 @@ mod multis {
         };
         check(14, &[sub(1, &record)], request(None));
         let record = format!("{record} 0000000000000010");
-        check(14, &[sub(21, &record)], request(Some(vec![])));
+        check(
+            14,
+            &[sub(21, &record)],
+            request(Some(AclList::Entries(vec![]))),
+        );
     }
 
     #[test]
