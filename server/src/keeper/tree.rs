@@ -183,6 +183,7 @@ impl Tree {
     }
 
     /// The number of the znode at a path.
+    #[inline]
     pub(super) fn find_id(&self, path: &str) -> Option<u32> {
         if path.is_empty() || path == "/" {
             return Some(self.root);
@@ -191,6 +192,10 @@ impl Tree {
         if self.slot(found).is_some_and(|znode| *znode.path == *path) {
             return Some(found);
         }
+        self.search(path)
+    }
+
+    fn search(&self, path: &str) -> Option<u32> {
         let hash = hash(path);
         let is_it = |entry: &Entry| {
             entry.hash == hash
@@ -215,12 +220,12 @@ impl Tree {
     }
 
     /// Adds a znode as the last child of its parent.
-    pub(super) fn insert(&mut self, znode: Znode, parent: u32) -> u32 {
+    #[inline]
+    pub(super) fn insert(&mut self, mut znode: Znode, parent: u32) -> u32 {
         let id = self.free.pop().unwrap_or_else(|| {
             self.znodes.push(None);
             u32::try_from(self.znodes.len() - 1).expect("fewer than four thousand million znodes")
         });
-        let mut znode = znode;
         (znode.next, znode.previous) = (id, id);
         if parent != NIL {
             let first = self.slot_mut(parent).first_child;
@@ -239,6 +244,7 @@ impl Tree {
         self.restore_into(id, znode, parent);
     }
 
+    #[inline]
     fn restore_into(&mut self, id: u32, znode: Znode, parent: u32) {
         let (next, previous) = (znode.next, znode.previous);
         self.data_size += size(&znode);
