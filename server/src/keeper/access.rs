@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha1::Digest;
 
-use super::{DigestAlgorithm, Rules};
+use super::{DigestAlgorithm, Rules, java};
 use crate::protocol::{Acl, AclEntry, AuthId, ErrorCode, Permissions, open_acl};
 
 /// The id of whoever passes every check.
@@ -40,14 +40,13 @@ pub(super) fn authenticate(
     rules: &Rules,
     address: IpAddr,
     scheme: Option<&str>,
-    auth: Option<&[u8]>,
+    auth: Option<&str>,
 ) -> Result<Vec<AuthId>, ErrorCode> {
     match scheme {
         Some("ip") => Ok(vec![ip_id(address)]),
         Some("digest") if rules.digest_auth => {
-            // Java makes a String of the bytes and bytes of that again, so what is not UTF-8 is hashed as U+FFFD.
-            let text = String::from_utf8_lossy(auth.ok_or(ErrorCode::AuthFailed)?);
-            let digest = digest_of(rules.digest_algorithm, &text);
+            let text = auth.ok_or(ErrorCode::AuthFailed)?;
+            let digest = digest_of(rules.digest_algorithm, text);
             let mut ids = Vec::with_capacity(2);
             if rules.super_digest.as_deref() == Some(&digest) {
                 ids.push(super_id());
@@ -207,26 +206,35 @@ fn is_valid_digest(id: &str) -> bool {
 /// The ACL as a reader without ADMIN sees it: hashes are masked.
 pub(super) fn masked(acl: &[Acl]) -> Vec<Acl> {
     acl.iter()
-        .map(|entry| match entry.id.id.split_once(':') {
-            // FinalRequestProcessor replaces the pattern ":.*", in which a dot is no line break.
-            Some((user, hash)) if &*entry.id.scheme == "digest" => {
-                let rest = hash
-                    .split_once('\n')
-                    .map(|(_, rest)| format!("\n{rest}"))
-                    .unwrap_or_default();
-                let id = AuthId::new("digest", format!("{user}:x{rest}"));
-                Acl {
-                    permissions: entry.permissions,
-                    id,
-                }
-            }
+        .map(|entry| match &*entry.id.scheme {
+            "digest" => Acl {
+                permissions: entry.permissions,
+                id: AuthId::new("digest", without_hash(&entry.id.id)),
+            },
             _ => entry.clone(),
+        })
+        .collect()
+}
+
+/// `FinalRequestProcessor` replaces every `:.*` in it by `:x`; a dot is no line terminator, so each line is a text of its
+/// own.
+fn without_hash(id: &str) -> String {
+    let is_line_terminator = |c| matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
+    id.split_inclusive(is_line_terminator)
+        .map(|line| match line.split_once(':') {
+            Some((user, hash)) => {
+                let end = hash.find(is_line_terminator).unwrap_or(hash.len());
+                format!("{user}:x{}", hash.get(end..).unwrap_or_default())
+            }
+            None => line.to_owned(),
         })
         .collect()
 }
 
 /// Addresses in ACLs, read as `IPAuthenticationProvider` reads them.
 mod ip {
+    use super::java;
+
     /// The bytes of an address and how many of their bits count.
     fn parse(expression: &str) -> Option<(Vec<u8>, usize)> {
         let (address, bits) = match expression.split_once('/') {
@@ -236,7 +244,7 @@ mod ip {
         let address = bytes_of(address)?;
         let longest = address.len() * 8;
         let bits = match bits {
-            Some(bits) => usize::try_from(java_int(bits, 10)?)
+            Some(bits) => usize::try_from(java::int(bits, 10)?)
                 .ok()
                 .filter(|bits| *bits <= longest)?,
             None => longest,
@@ -275,7 +283,7 @@ mod ip {
     fn bytes_of_v4(address: &str) -> Option<Vec<u8>> {
         let bytes: Option<Vec<u8>> = address
             .split('.')
-            .map(|part| java_int(part, 10).and_then(|part| u8::try_from(part).ok()))
+            .map(|part| java::int(part, 10).and_then(|part| u8::try_from(part).ok()))
             .collect();
         bytes.filter(|bytes| bytes.len() == 4)
     }
@@ -288,7 +296,7 @@ mod ip {
                     return None;
                 }
                 // A sign passes, as it does in Java: the low 16 bits are taken of whatever number it is.
-                let [.., high, low] = java_int(group, 16)?.to_be_bytes();
+                let [.., high, low] = java::int(group, 16)?.to_be_bytes();
                 bytes.extend([high, low]);
             }
             Some(bytes)
@@ -317,11 +325,6 @@ mod ip {
         Some([front, vec![0; zeros], back].concat())
     }
 
-    /// `Integer.parseInt`: a sign may stand before the digits.
-    fn java_int(text: &str, radix: u32) -> Option<i32> {
-        i32::from_str_radix(text, radix).ok()
-    }
-
     #[cfg(test)]
     mod tests {
         use super::*;
@@ -332,6 +335,7 @@ mod ip {
                 "127.0.0.1",
                 "127.0.0.1/+8",
                 "+1.2.3.4",
+                "\u{ff11}.2.3.4",
                 "127.0.0.1/0",
                 "::1",
                 "1::",
@@ -425,5 +429,21 @@ mod tests {
             id: AuthId::new("digest", "u:hash"),
         }];
         assert_eq!(&*masked(&acl)[0].id.id, "u:x");
+    }
+
+    #[test]
+    fn each_line_of_an_id_is_masked() {
+        for (id, expected) in [
+            ("u:h:", "u:x"),
+            ("u:h\n::", "u:x\n:x"),
+            ("u\r:h", "u\r:x"),
+            ("u:h\r\nv", "u:x\r\nv"),
+            (
+                "u:h\u{85}i\u{2028}:\u{2029}",
+                "u:x\u{85}i\u{2028}:x\u{2029}",
+            ),
+        ] {
+            assert_eq!(without_hash(id), expected, "{id:?}");
+        }
     }
 }

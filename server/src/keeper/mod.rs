@@ -8,6 +8,7 @@ mod acl_table;
 mod apply;
 mod connection;
 mod deadline;
+mod java;
 mod quota;
 mod read;
 mod reap;
@@ -222,7 +223,12 @@ impl Keeper {
         // These two are answered aside from the pipeline, by the thread that reads them (ZooKeeperServer.processPacket),
         // and also where a server insists on authentication.
         if let Request::Auth { scheme, auth } = request {
-            let ids = access::authenticate(&self.rules, asking.address, scheme.as_deref(), *auth);
+            let ids = access::authenticate(
+                &self.rules,
+                asking.address,
+                scheme.as_deref(),
+                auth.as_deref(),
+            );
             self.authenticated(now, connection, xid, ids, out);
             return;
         }

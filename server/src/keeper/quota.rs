@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::java;
 use super::tree::Tree;
 use super::undo::UndoLog;
 use super::znode::{Data, Znode, length};
@@ -19,6 +20,10 @@ const STATS: &str = "zookeeper_stats";
 /// later start (`PathTrie.addPath` refuses an empty path).
 pub(super) const LETHAL_LIMITS: &str = "/zookeeper/quota/zookeeper_limits";
 
+/// The longest text that is taken apart. A write below a quota takes the usage apart, however long it is, and a frame of
+/// fifty thousand writes below a usage of a megabyte would stop everybody for minutes.
+const LONGEST: usize = 256;
+
 /// The text `count=1,bytes=2`, taken apart (`StatsTrack`).
 #[derive(Debug, Default)]
 struct Track(BTreeMap<Box<str>, i64>);
@@ -26,12 +31,9 @@ struct Track(BTreeMap<Box<str>, i64>);
 impl Track {
     fn parse(text: &str) -> Option<Self> {
         let mut values = BTreeMap::new();
-        if text.is_empty() {
-            return Some(Self(values));
-        }
         // Java's split drops empty pieces at the end, and takes several separators for one.
         let text = text.trim_end_matches([',', ';']);
-        let mut rest = Some(text);
+        let mut rest = (!text.is_empty()).then_some(text);
         while let Some(text) = rest {
             let (pair, behind) = match text.split_once([',', ';']) {
                 Some((pair, behind)) => (pair, Some(behind.trim_start_matches([',', ';']))),
@@ -43,7 +45,7 @@ impl Track {
             let value = if value.is_empty() {
                 -1
             } else {
-                value.parse().ok()?
+                java::long(value)?
             };
             values.insert(key.into(), value);
             rest = behind;
@@ -52,7 +54,8 @@ impl Track {
     }
 
     fn of(data: &Data) -> Option<Self> {
-        Self::parse(&String::from_utf8_lossy(data.as_deref()?))
+        let text = data.as_deref().filter(|data| data.len() <= LONGEST)?;
+        Self::parse(&String::from_utf8_lossy(text))
     }
 
     fn get(&self, key: &str) -> i64 {
@@ -258,6 +261,10 @@ mod tests {
             Some("count=-1,bytes=-1".to_owned())
         );
         assert_eq!(Track::parse("count==;bytes=3").map(|_| ()), None);
+        assert_eq!(
+            Track::parse(";,").map(|track| track.text()),
+            Some("count=-1,bytes=-1".to_owned())
+        );
         assert!(Track::parse("count").is_none());
         assert!(Track::parse("count=x").is_none());
         assert!(Track::parse(",count=1").is_none());
@@ -265,6 +272,16 @@ mod tests {
             Track::parse("count=1,,").map(|track| track.get("count")),
             Some(1)
         );
+    }
+
+    #[test]
+    fn a_text_may_be_too_long_to_be_taken_apart() {
+        let of = |length: usize| {
+            let text = format!("count=1{}", ",".repeat(length - 7));
+            Track::of(&Some(Arc::from(text.into_bytes()))).is_some()
+        };
+        assert!(of(LONGEST));
+        assert!(!of(LONGEST + 1));
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl<'r> Reader<'r> {
         watches: &mut Watches,
         mut tell: impl FnMut(EventType, &'w str),
     ) -> Result<Response<'static>, ErrorCode> {
-        for path in &request.data {
+        for path in list(request.data.as_ref())? {
             let path = text(path.as_ref())?;
             match self.tree.get(path) {
                 None => tell(EventType::NodeDeleted, path),
@@ -112,7 +112,7 @@ impl<'r> Reader<'r> {
                 Some(_) => watches.add_data(path, self.connection),
             }
         }
-        for path in &request.exist {
+        for path in list(request.exist.as_ref())? {
             let path = text(path.as_ref())?;
             if self.tree.get(path).is_some() {
                 tell(EventType::NodeCreated, path);
@@ -120,7 +120,7 @@ impl<'r> Reader<'r> {
                 watches.add_data(path, self.connection);
             }
         }
-        for path in &request.child {
+        for path in list(request.child.as_ref())? {
             let path = text(path.as_ref())?;
             match self.tree.get(path) {
                 None => tell(EventType::NodeDeleted, path),
@@ -130,10 +130,13 @@ impl<'r> Reader<'r> {
                 Some(_) => watches.add_child(path, self.connection),
             }
         }
-        for path in request.persistent.iter().flatten() {
+        for path in list(request.persistent.as_ref())?.iter().flatten() {
             watches.add(path, self.connection, AddWatchMode::Persistent);
         }
-        for path in request.persistent_recursive.iter().flatten() {
+        for path in list(request.persistent_recursive.as_ref())?
+            .iter()
+            .flatten()
+        {
             watches.add(path, self.connection, AddWatchMode::PersistentRecursive);
         }
         Ok(Response::Empty)
@@ -230,6 +233,11 @@ impl<'r> Reader<'r> {
 /// A null path is one that a real server stumbles over.
 fn text<'t>(path: Option<&'t Cow<'_, str>>) -> Result<&'t str, ErrorCode> {
     path.map(|path| &**path).ok_or(ErrorCode::MarshallingError)
+}
+
+/// So is a null list, once it comes to it: those before it have been dealt with.
+fn list<'t, T>(list: Option<&'t Vec<T>>) -> Result<&'t [T], ErrorCode> {
+    list.map(Vec::as_slice).ok_or(ErrorCode::MarshallingError)
 }
 
 fn found(found: bool) -> Result<Response<'static>, ErrorCode> {

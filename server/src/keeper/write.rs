@@ -134,13 +134,9 @@ pub(super) fn write<'a>(
     }
 }
 
-/// Whether a multi is one that a real server stumbles over before it takes a zxid: a list of ACLs that is null
-/// (`CreateOptions` insists on one).
+/// Whether a multi is one that a real server stumbles over before it takes a zxid.
 pub(super) fn stumbles_early(operations: &[MultiOp<'_>]) -> bool {
-    operations.iter().any(|operation| {
-        matches!(operation, MultiOp::Create(CreateRequest { acl: None, operation, .. })
-            if *operation != CreateOperation::CreateTtl)
-    })
+    operations.iter().any(MultiOp::has_null_acl)
 }
 
 fn multi<'a>(

@@ -82,7 +82,8 @@ pub(crate) enum Request<'a> {
     WhoAmI,
     Auth {
         scheme: Text<'a>,
-        auth: Option<&'a [u8]>,
+        /// As a text, which is how the only scheme that asks for it takes it.
+        auth: Text<'a>,
     },
     Sasl {
         token: &'a [u8],
@@ -150,6 +151,14 @@ pub(crate) enum MultiOp<'a> {
     Read(MultiReadOp<'a>),
 }
 
+impl MultiOp<'_> {
+    /// Whether it is a create with a null ACL where a real server insists on one (`CreateOptions`).
+    pub(crate) fn has_null_acl(&self) -> bool {
+        matches!(self, Self::Create(CreateRequest { acl: None, operation, .. })
+            if *operation != CreateOperation::CreateTtl)
+    }
+}
+
 /// An operation of a multiRead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MultiReadOp<'a> {
@@ -163,16 +172,30 @@ pub(crate) enum MultiReadOp<'a> {
     Write,
 }
 
-/// `setWatches` and `setWatches2`; the former has only the first three lists. A null list is a malformed request, and
-/// comes as one; a null path is for the rules to refuse, who have dealt with the paths before it by then.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// `setWatches` and `setWatches2`; the former has only the first three lists, and the others are empty. A null list and
+/// a null path are for the rules to refuse, who have dealt with what stands before it by then.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SetWatches<'a> {
     pub(crate) relative_zxid: Zxid,
-    pub(crate) data: Vec<Text<'a>>,
-    pub(crate) exist: Vec<Text<'a>>,
-    pub(crate) child: Vec<Text<'a>>,
-    pub(crate) persistent: Vec<Text<'a>>,
-    pub(crate) persistent_recursive: Vec<Text<'a>>,
+    pub(crate) data: Option<Vec<Text<'a>>>,
+    pub(crate) exist: Option<Vec<Text<'a>>>,
+    pub(crate) child: Option<Vec<Text<'a>>>,
+    pub(crate) persistent: Option<Vec<Text<'a>>>,
+    pub(crate) persistent_recursive: Option<Vec<Text<'a>>>,
+}
+
+impl Default for SetWatches<'_> {
+    /// Nothing to watch: no list is null.
+    fn default() -> Self {
+        Self {
+            relative_zxid: Zxid::default(),
+            data: Some(Vec::new()),
+            exist: Some(Vec::new()),
+            child: Some(Vec::new()),
+            persistent: Some(Vec::new()),
+            persistent_recursive: Some(Vec::new()),
+        }
+    }
 }
 
 /// Which watches `checkWatches` and `removeWatches` mean. Another number is a malformed request, and comes as one.

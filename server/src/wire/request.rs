@@ -88,8 +88,11 @@ fn decode_body<'a>(
         },
         Operation::Multi => Request::Multi(multi(reader)?),
         Operation::MultiRead => {
-            let ops = multi(reader)?.into_iter();
-            Request::MultiRead(ops.map(as_read).collect())
+            let ops = multi(reader)?;
+            if ops.iter().any(MultiOp::has_null_acl) {
+                return Err(reader.refuse("a list of ACLs"));
+            }
+            Request::MultiRead(ops.into_iter().map(as_read).collect())
         }
         Operation::Reconfig => {
             for _ in ["joining", "leaving", "new members"] {
@@ -154,7 +157,7 @@ fn decode_body<'a>(
             let _type = reader.int()?;
             Request::Auth {
                 scheme: reader.ustring()?,
-                auth: reader.buffer()?,
+                auth: reader.ustring()?,
             }
         }
         Operation::Sasl => Request::Sasl {
@@ -229,10 +232,8 @@ fn set_watches<'a>(reader: &mut Reader<'a>) -> Result<SetWatches<'a>, Malformed>
     })
 }
 
-fn paths<'a>(reader: &mut Reader<'a>) -> Result<Vec<Text<'a>>, Malformed> {
-    reader
-        .vector(4, Reader::ustring)?
-        .ok_or_else(|| reader.refuse("a list of paths"))
+fn paths<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<Text<'a>>>, Malformed> {
+    reader.vector(4, Reader::ustring)
 }
 
 fn watcher_type(reader: &mut Reader<'_>) -> Result<WatcherType, Malformed> {
@@ -247,7 +248,7 @@ fn watcher_type(reader: &mut Reader<'_>) -> Result<WatcherType, Malformed> {
 }
 
 /// The operations of a multi or a multiRead, which a real server reads by the same code:
-/// `MultiOperationRecord.deserialize`.
+/// `MultiOperationRecord.deserialize`. It gets no further than to a create with a null ACL, whatever follows.
 fn multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<MultiOp<'a>>, Malformed> {
     let mut ops: Vec<MultiOp<'a>> = Vec::new();
     loop {
@@ -258,6 +259,10 @@ fn multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<MultiOp<'a>>, Malformed> {
             return Ok(ops);
         }
         let op = multi_op(op_code, reader)?;
+        if op.has_null_acl() {
+            ops.push(op);
+            return Ok(ops);
+        }
         if ops
             .first()
             .is_some_and(|first| is_read(first) != is_read(&op))
@@ -303,9 +308,14 @@ fn multi_create<'a>(
     reader: &mut Reader<'a>,
 ) -> Result<CreateRequest<'a>, Malformed> {
     let request = create(operation, reader)?;
-    let mode = CreateMode::from_flags(request.flags)
-        .filter(|mode| !mode.has_ttl())
-        .ok_or_else(|| reader.refuse("a mode without a time to live"))?;
+    let mode =
+        CreateMode::from_flags(request.flags).ok_or_else(|| reader.refuse("a mode of create"))?;
+    if request.acl.is_none() {
+        return Ok(request);
+    }
+    if mode.has_ttl() {
+        return Err(reader.refuse("a mode without a time to live"));
+    }
     Ok(match mode {
         CreateMode::Container => CreateRequest {
             operation: CreateOperation::CreateContainer,

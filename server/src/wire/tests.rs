@@ -239,7 +239,7 @@ mod golden_requests {
     fn auth() {
         let request = Request::Auth {
             scheme: text("digest"),
-            auth: Some(b"u:p"),
+            auth: text("u:p"),
         };
         check_request(AUTH, -4, request);
     }
@@ -247,7 +247,7 @@ mod golden_requests {
     #[test]
     fn set_watches() {
         let request = Request::SetWatches(SetWatches {
-            data: vec![text("/a")],
+            data: Some(vec![text("/a")]),
             ..SetWatches::default()
         });
         check_request(SET_WATCHES, -8, request);
@@ -367,7 +367,7 @@ mod requests {
         check_malformed(106, &format!("{A} 00000002"), Operation::AddWatch);
 
         let lists = |count| format!("000000000000000f {}", format!("00000001 {A}").repeat(count));
-        let paths = || vec![text("/a")];
+        let paths = || Some(vec![text("/a")]);
         let three = || SetWatches {
             relative_zxid: Zxid(15),
             data: paths(),
@@ -384,10 +384,14 @@ mod requests {
         check(101, &lists(5), Request::SetWatches(three()));
         check(105, &lists(5), Request::SetWatches2(five));
         check_malformed(105, &lists(3), Operation::SetWatches2);
-        let null_list = "0000000000000000 00000000 ffffffff 00000000";
-        check_malformed(101, null_list, Operation::SetWatches);
+        let null_list = SetWatches {
+            exist: None,
+            ..SetWatches::default()
+        };
+        let body = "0000000000000000 00000000 ffffffff 00000000";
+        check(101, body, Request::SetWatches(null_list));
         let null_path = SetWatches {
-            data: vec![text("/a"), None],
+            data: Some(vec![text("/a"), None]),
             ..SetWatches::default()
         };
         let body = format!("0000000000000000 00000002 {A} ffffffff 00000000 00000000");
@@ -405,9 +409,13 @@ mod requests {
         check(102, "00000000", Request::Sasl { token: b"" });
         check_error("00000001 00000066 ffffffff", "a token", 12);
         check_error("00000001 00000066 00000001", "a buffer", 8);
-        check_error("00000001 00000064 00000000 ffffffff", "a buffer", 16);
+        check_error("00000001 00000064 00000000 ffffffff", "a ustring", 16);
         let (scheme, auth) = (None, None);
         let body = "00000007 ffffffff ffffffff";
+        check(100, body, Request::Auth { scheme, auth });
+        // DigestAuthenticationProvider makes a String of the bytes, so this is what it hashes.
+        let (scheme, auth) = (text("digest"), text("\u{fffd}:p"));
+        let body = "00000000 00000006 646967657374 00000005 eda0803a70";
         check(100, body, Request::Auth { scheme, auth });
     }
 
@@ -504,11 +512,36 @@ mod multis {
             })])
         };
         check(14, &[sub(1, &record)], request(None));
-        let record = format!("{record} 0000000000000010");
+        let ttl = format!("{record} 0000000000000010");
         check(
             14,
-            &[sub(21, &record)],
+            &[sub(21, &ttl)],
             request(Some(AclList::Entries(vec![]))),
+        );
+
+        // Nothing behind it is read any more, and of its flags only whether they are some.
+        let unreadable = sub(999, "");
+        check(14, &[sub(1, &record), unreadable.clone()], request(None));
+        check(
+            14,
+            &[unreadable, sub(1, &record)],
+            Request::Malformed(Operation::Multi),
+        );
+        let with_ttl = Request::Multi(vec![MultiOp::Create(CreateRequest {
+            acl: None,
+            ..create(CreateOperation::Create, "/a", None, 5, -1)
+        })]);
+        let record = |flags| format!("{A} ffffffff ffffffff {flags:08x}");
+        check(14, &[sub(1, &record(5))], with_ttl);
+        check(
+            14,
+            &[sub(1, &record(7))],
+            Request::Malformed(Operation::Multi),
+        );
+        check(
+            22,
+            &[sub(1, &record(0))],
+            Request::Malformed(Operation::MultiRead),
         );
     }
 

@@ -470,7 +470,7 @@ fn remove_watches(path: &'static str, watcher_type: WatcherType) -> Request<'sta
 fn auth(scheme: &'static str, auth: &'static str) -> Request<'static> {
     Request::Auth {
         scheme: text(scheme),
-        auth: Some(auth.as_bytes()),
+        auth: Some(Cow::Borrowed(auth)),
     }
 }
 

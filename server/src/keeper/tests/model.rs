@@ -197,7 +197,7 @@ impl Question {
             Self::RemoveWatches(path, kind) => remove_watches(path, kind),
             Self::SetWatches { behind, lists } => {
                 let [data, exist, child, persistent, persistent_recursive] =
-                    lists.map(|list| list.into_iter().map(text).collect());
+                    lists.map(|list| Some(list.into_iter().map(text).collect()));
                 Request::SetWatches2(SetWatches {
                     relative_zxid: Zxid(last_zxid - behind),
                     data,

@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn paths(paths: &[&'static str]) -> Vec<Option<Cow<'static, str>>> {
-    paths.iter().map(|path| text(path)).collect()
+fn paths(paths: &[&'static str]) -> Option<Vec<Option<Cow<'static, str>>>> {
+    Some(paths.iter().map(|path| text(path)).collect())
 }
 
 /// `/old` has not changed since zxid 4, `/new` has data and `/parent` a child that came later.
@@ -164,8 +164,37 @@ fn a_null_path_ends_it_where_it_stands() {
     assert_eq!(world.watches(), (1, 0));
 }
 
+/// `DataTree.setWatches` walks the lists one after the other, and stumbles over a null one when it comes to it.
 #[test]
-fn a_null_list_is_malformed() {
+fn a_null_list_ends_it_where_it_stands() {
+    let mut world = world();
+    let lists = SetWatches {
+        exist: None,
+        ..set_watches(&["/old", "/gone"], &[], &["/gone"])
+    };
+    check(
+        world.ask_as(1, -8, Request::SetWatches(lists)),
+        &[
+            "1 <- event NodeDeleted /gone zxid -1",
+            "1 <- xid -8 zxid 6 MarshallingError",
+        ],
+    );
+    assert_eq!(world.watches(), (1, 0));
+
+    let lists = SetWatches {
+        persistent_recursive: None,
+        persistent: paths(&["/later"]),
+        ..set_watches(&[], &[], &[])
+    };
+    check(
+        world.ask_as(1, -8, Request::SetWatches2(lists)),
+        &["1 <- xid -8 zxid 6 MarshallingError"],
+    );
+    assert_eq!(world.watches(), (2, 1));
+}
+
+#[test]
+fn a_list_that_cannot_be_read_is_malformed() {
     check(
         World::of(1).ask_as(1, -8, Request::Malformed(Operation::SetWatches)),
         &["1 <- xid -8 zxid 1 MarshallingError"],
