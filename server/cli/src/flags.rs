@@ -100,7 +100,8 @@ pub(crate) struct Serve {
     #[arg(long)]
     ignore_unsupported: bool,
 
-    /// How much is logged to stderr: off, error, warn, info, debug or trace
+    /// How much is logged to stderr: off, error, warn, info, debug (connections closed) or trace (every request, answer and
+    /// transaction too)
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log: LevelFilter,
 }
