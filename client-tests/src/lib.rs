@@ -12,7 +12,7 @@
 //!
 //! A test that *says* something (`run.say`) is run on both, and must say the same, word for word; only the server's
 //! address, session ids and times are taken out before. All scripts of zkCli are such tests, and two scenarios of every
-//! client: configuration and leader election.
+//! client: configuration and leader election. These two are also run on the binary (`tests/it/binary.rs`).
 //!
 //! # A new test for Java or kazoo
 //! A function marked `@Case` (`@case`) in one of the driver's files, nothing else: its name is found there. A test never

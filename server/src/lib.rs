@@ -25,11 +25,6 @@
 //! ```
 //!
 //! There is no quorum and no durability: all state is in memory and goes with the last handle.
-//!
-//! # Reading the source
-//!
-//! Start with `protocol`, the words; then `keeper`, the rules, which are one deterministic state machine; then
-//! `net/engine.rs`, the one door by which everything enters. `jute` and `wire` are bytes, `handle` is what you see here.
 
 mod handle;
 mod jute;
@@ -42,7 +37,4 @@ pub use handle::{
     ClockKind, Config, DigestAlgorithm, FourLetterWords, Server, ServerBuilder, SessionView,
     StartError, WatchKind, WatchView, ZnodeView,
 };
-pub use protocol::{
-    Acl, AddWatchMode, AuthId, CreateMode, ErrorCode, EventType, KeeperState, Permissions,
-    SessionId, Stat, Timestamp, Txn, TxnRecord, Xid, Zxid,
-};
+pub use protocol::{Acl, AuthId, ErrorCode, Permissions, SessionId, Stat, Timestamp, Zxid};

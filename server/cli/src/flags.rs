@@ -56,7 +56,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Listen here; port 0 takes a free one and prints it [default: 127.0.0.1:2181]
+    /// Listen here, on 127.0.0.1 if only a port is given; port 0 takes a free one and prints it [default: 127.0.0.1:2181]
     #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     listen: Option<SocketAddr>,
 
@@ -100,7 +100,8 @@ pub(crate) struct Serve {
     #[arg(long)]
     ignore_unsupported: bool,
 
-    /// How much is logged to stderr: off, error, warn, info, debug or trace
+    /// How much is logged to stderr: off, error, warn, info, debug (connections closed) or trace (every request, answer and
+    /// transaction too)
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub(crate) log: LevelFilter,
 }
@@ -148,7 +149,11 @@ pub(crate) struct Health {
 
 /// `HOST:PORT`, or a port of this machine.
 fn address(text: &str) -> Result<SocketAddr, String> {
-    let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
+    let (host, port) = match text.rsplit_once(':') {
+        Some(parts) => parts,
+        None if text.bytes().all(|byte| byte.is_ascii_digit()) => ("", text),
+        None => return Err(format!("{text:?} has no port")),
+    };
     let port = port
         .parse()
         .map_err(|_| format!("{port:?} is not a port"))?;
@@ -233,6 +238,10 @@ mod tests {
             (
                 "--tick-time 0",
                 "invalid value '0' for '--tick-time <MS>': 0 is not in 1..=2147483647",
+            ),
+            (
+                "--listen 127.0.0.1",
+                "invalid value '127.0.0.1' for '--listen <ADDR:PORT>': \"127.0.0.1\" has no port",
             ),
             (
                 "--listen x:y",

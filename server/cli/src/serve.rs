@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use minikeeper::{Server, ServerBuilder};
+use minikeeper::{Server, ServerBuilder, StartError};
 use thiserror::Error;
 use tracing::{info, warn};
 
@@ -56,8 +56,12 @@ fn start(settings: Settings) -> Result<Server, Failure> {
         builder = builder.super_user(user);
     }
     builder.start().map_err(|error| {
-        let cause = error.source().map(|source| format!(": {source}"));
-        Failure::NotStarted(format!("{error}{}", cause.unwrap_or_default()))
+        let more = if matches!(error, StartError::AddressInUse { .. }) {
+            Some(String::from("; --listen 127.0.0.1:0 takes a free port"))
+        } else {
+            error.source().map(|source| format!(": {source}"))
+        };
+        Failure::NotStarted(format!("{error}{}", more.unwrap_or_default()))
     })
 }
 

@@ -11,7 +11,7 @@ use crate::settings::Refusal;
 pub(crate) fn read(path: &Path) -> Result<Vec<Given>, Refusal> {
     let bytes = std::fs::read(path).map_err(|error| Refusal::File {
         path: path.to_path_buf(),
-        reason: error.to_string(),
+        reason: format!("cannot be read as configuration: {error}"),
     })?;
     let file: Rc<str> = path.display().to_string().into();
     let properties = properties::parse(&bytes).map_err(|malformed| Refusal::File {

@@ -52,7 +52,7 @@ impl ServerBuilder {
         Server::launch(self.config)
     }
 
-    /// Takes this port of 127.0.0.1.
+    /// Takes this port, of 127.0.0.1 unless [`address`](Self::address) names another.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.config.address.set_port(port);

@@ -8,7 +8,7 @@ mod inspect;
 mod time;
 mod tree;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 pub use builder::ServerBuilder;
@@ -33,7 +33,7 @@ use crate::net::{Address, Clock, Engine, ServerThread};
 /// println!("ZooKeeper is at {}", server.connect_string());
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Server {
     shared: Arc<Shared>,
 }
@@ -71,7 +71,7 @@ pub enum StartError {
     #[error("this process has as many files and sockets open as it may have (`ulimit -n`)")]
     TooManyOpenFiles,
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}: {source}")]
     Listen {
         /// The address asked for.
         address: SocketAddr,
@@ -83,7 +83,7 @@ pub enum StartError {
     #[error("{0}")]
     Config(String),
     /// The thread that serves could not be started.
-    #[error("cannot start the thread that serves")]
+    #[error("cannot start the thread that serves: {0}")]
     Thread(#[source] std::io::Error),
 }
 
@@ -168,7 +168,7 @@ impl Server {
         self.shared.address.get()
     }
 
-    /// What a client is to be given: `127.0.0.1:PORT`.
+    /// What a client on this machine is to be given: `127.0.0.1:PORT`, also for a server that listens on all addresses.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -177,7 +177,14 @@ impl Server {
     /// ```
     #[must_use]
     pub fn connect_string(&self) -> String {
-        self.addr().to_string()
+        let mut address = self.addr();
+        if address.ip().is_unspecified() {
+            address.set_ip(match address.ip() {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        address.to_string()
     }
 
     /// What it was told before it started.
@@ -193,7 +200,8 @@ impl Server {
     }
 
     /// Stops serving, as if the process had ended: connections are closed, and who connects is refused. Znodes,
-    /// sessions and the port are kept; no session expires meanwhile. Does nothing if it is stopped.
+    /// sessions and the port are kept; no session expires meanwhile, and this handle still reads and writes the tree.
+    /// Does nothing if it is stopped.
     ///
     /// # Panics
     ///
@@ -289,6 +297,15 @@ impl Server {
 const PANICKED: &str =
     "the minikeeper server panicked, see the message above; this is a bug of minikeeper";
 
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("addr", &self.addr())
+            .field("running", &self.is_running())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
         // A poisoned lock has been reported where it happened; the thread is to be stopped all the same.
@@ -327,7 +344,7 @@ fn is_out_of_files(error: &std::io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::net::{Ipv4Addr, TcpStream};
+    use std::net::TcpStream;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::time::Duration;
 

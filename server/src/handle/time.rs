@@ -48,7 +48,8 @@ impl Server {
     }
 
     /// From now on the session counts as silent, as if its pings and requests were lost on the way; it expires when
-    /// its timeout is over. Its requests are answered until then. A session that is not there is left alone.
+    /// its timeout is over. Its requests are answered until then. It stays muted when its client reconnects, until
+    /// [`unmute`](Self::unmute). A session that is not there is left alone.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;

@@ -2,12 +2,10 @@
 //!
 //! What is written here goes the way of every write: it takes a zxid, and fires watches. It is not held up by ACLs.
 
-use std::borrow::Cow;
-
 use super::Server;
 use super::inspect::ZnodeView;
 use crate::protocol::{
-    AclEntry, CreateOperation, CreateRequest, DeleteRequest, ErrorCode, Request, Response,
+    AclList, CreateOperation, CreateRequest, DeleteRequest, ErrorCode, Request, Response,
     SetDataRequest, Stat,
 };
 
@@ -90,16 +88,11 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn create(&self, path: &str, data: &[u8]) -> Result<Stat, ErrorCode> {
-        let anyone = AclEntry {
-            permissions: 31,
-            scheme: Some(Cow::Borrowed("world")),
-            id: Some(Cow::Borrowed("anyone")),
-        };
         self.write(Request::Create(CreateRequest {
             operation: CreateOperation::Create2,
             path: Some(path.into()),
             data: Some(data),
-            acl: Some(vec![anyone]),
+            acl: Some(AclList::Open),
             flags: 0,
             ttl_ms: -1,
         }))

@@ -78,6 +78,14 @@ impl<'a> Reader<'a> {
         Ok(Some(items))
     }
 
+    /// Passes over these bytes if they come next, and says whether they did.
+    #[inline]
+    pub(crate) fn skip(&mut self, bytes: &[u8]) -> bool {
+        let rest = self.rest.strip_prefix(bytes);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
     /// Whether every byte was read.
     #[cfg(test)]
     pub(crate) fn is_at_end(&self) -> bool {

@@ -261,7 +261,7 @@ fn text<'t>(path: Option<&'t Cow<'_, str>>) -> Result<&'t str, ErrorCode> {
 }
 
 /// So is a null list, once it comes to it: those before it have been dealt with.
-fn list<'t, T>(list: Option<&'t Vec<T>>) -> Result<&'t [T], ErrorCode> {
+fn list<T>(list: Option<&Vec<T>>) -> Result<&[T], ErrorCode> {
     list.map(Vec::as_slice).ok_or(ErrorCode::MarshallingError)
 }
 

@@ -3,6 +3,7 @@
 //! Paths are looked up by hash. The children of a znode form a ring through it, so that a parent of a million
 //! children costs each of them eight bytes. How it changes is in `apply.rs`.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -21,6 +22,9 @@ pub(crate) struct Tree {
     free: Vec<u32>,
     by_path: HashTable<Entry>,
     root: u32,
+    /// What was found last: a write looks its znode, or the parent of it, up to check it and again to change it, and most
+    /// requests are about the same parent as the one before.
+    found: Cell<u32>,
     pub(super) acls: AclTable,
     ephemerals: BTreeMap<SessionId, BTreeSet<Box<str>>>,
     containers: BTreeSet<Box<str>>,
@@ -47,6 +51,7 @@ impl Tree {
             free: Vec::new(),
             by_path: HashTable::new(),
             root: 0,
+            found: Cell::new(NIL),
             acls: AclTable::new(),
             ephemerals: BTreeMap::new(),
             containers: BTreeSet::new(),
@@ -183,20 +188,29 @@ impl Tree {
     }
 
     /// The number of the znode at a path.
+    #[inline]
     pub(super) fn find_id(&self, path: &str) -> Option<u32> {
         if path.is_empty() || path == "/" {
             return Some(self.root);
         }
+        let found = self.found.get();
+        if self.slot(found).is_some_and(|znode| *znode.path == *path) {
+            return Some(found);
+        }
+        self.search(path)
+    }
+
+    fn search(&self, path: &str) -> Option<u32> {
         let hash = hash(path);
-        let znodes = &self.znodes;
         let is_it = |entry: &Entry| {
             entry.hash == hash
-                && znodes
-                    .get(entry.id as usize)
-                    .and_then(Option::as_ref)
+                && self
+                    .slot(entry.id)
                     .is_some_and(|znode| *znode.path == *path)
         };
-        self.by_path.find(spread(hash), is_it).map(|entry| entry.id)
+        let entry = self.by_path.find(spread(hash), is_it)?;
+        self.found.set(entry.id);
+        Some(entry.id)
     }
 
     pub(super) fn slot(&self, id: u32) -> Option<&Znode> {
@@ -211,12 +225,12 @@ impl Tree {
     }
 
     /// Adds a znode as the last child of its parent.
-    pub(super) fn insert(&mut self, znode: Znode, parent: u32) -> u32 {
+    #[inline]
+    pub(super) fn insert(&mut self, mut znode: Znode, parent: u32) -> u32 {
         let id = self.free.pop().unwrap_or_else(|| {
             self.znodes.push(None);
             u32::try_from(self.znodes.len() - 1).expect("fewer than four thousand million znodes")
         });
-        let mut znode = znode;
         (znode.next, znode.previous) = (id, id);
         if parent != NIL {
             let first = self.slot_mut(parent).first_child;
@@ -235,6 +249,7 @@ impl Tree {
         self.restore_into(id, znode, parent);
     }
 
+    #[inline]
     fn restore_into(&mut self, id: u32, znode: Znode, parent: u32) {
         let (next, previous) = (znode.next, znode.previous);
         self.data_size += size(&znode);
@@ -351,19 +366,23 @@ impl std::fmt::Debug for Tree {
     }
 }
 
+/// Paths that differ in their last byte alone are neighbours in the index, and numbered znodes differ so: the next one's
+/// place is already in the cache of the machine.
 fn hash(path: &str) -> u32 {
-    let hash = FixedState::with_seed(0).hash_one(path);
+    let (last, stem) = path.as_bytes().split_last().unwrap_or((&0, &[]));
+    let hash = FixedState::with_seed(0).hash_one(stem);
     #[expect(
         clippy::cast_possible_truncation,
         reason = "32 bits are enough to tell paths apart, and half as large"
     )]
     let hash = (hash ^ (hash >> 32)) as u32;
-    hash
+    hash.wrapping_add(u32::from(*last))
 }
 
-/// The table takes its place from the low bits of a hash and its tag from the high ones, so both must differ.
+/// The table takes its place from the low bits of a hash and its tag from the high ones, so the tags of neighbours differ.
 fn spread(hash: u32) -> u64 {
-    u64::from(hash) | u64::from(hash) << 32
+    const GOLDEN: u32 = 0x9e37_79b9;
+    u64::from(hash) | u64::from(hash.wrapping_mul(GOLDEN)) << 32
 }
 
 fn size(znode: &Znode) -> i64 {

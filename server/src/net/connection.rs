@@ -283,7 +283,7 @@ pub(super) mod tests {
     use super::*;
     use crate::keeper::{Keeper, Rules};
     use crate::net::{Clock, ClockKind, FourLetterWords, Limits};
-    use crate::protocol::{AclEntry, CreateOperation, CreateRequest, Request, SetDataRequest};
+    use crate::protocol::{AclList, CreateOperation, CreateRequest, Request, SetDataRequest};
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -358,19 +358,38 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_was_asked_before_the_client_ended_its_half_is_answered() {
+        const PING: [u8; 12] = [0, 0, 0, 8, 0xff, 0xff, 0xff, 0xfe, 0, 0, 0, 11];
+        let engine = engine();
+        let id = accepted(&engine);
+        let (io, mut client) = tokio::io::duplex(64);
+        let connect = CONNECT_AND_WATCH.split_at(49).0;
+        let answers = block_on(async {
+            let connection = tokio::spawn(serve(Arc::clone(&engine), id, io));
+            let asked = [connect, &PING.repeat(10)].concat();
+            client.write_all(&asked).await.expect("it is read");
+            client.shutdown().await.expect("it is open");
+            tokio::task::yield_now().await;
+            // The end was read, and most of the answers still wait.
+            assert!(!engine.has_outbox(id));
+            let mut answers = Vec::new();
+            let read = client.read_to_end(&mut answers).await;
+            read.expect("nothing goes wrong");
+            connection.await.expect("it does not panic");
+            answers
+        });
+        assert_eq!(answers.len(), 41 + 10 * 20);
+    }
+
+    #[test]
     fn what_was_taken_out_of_the_outbox_and_has_not_left_counts_as_unread() {
         let engine = engine();
         let path = format!("/{}", "p".repeat(1 << 20));
-        let anyone = AclEntry {
-            permissions: 31,
-            scheme: Some(Cow::Borrowed("world")),
-            id: Some(Cow::Borrowed("anyone")),
-        };
         let create = CreateRequest {
             operation: CreateOperation::Create,
             path: Some(Cow::Borrowed(&path)),
             data: None,
-            acl: Some(vec![anyone]),
+            acl: Some(AclList::Open),
             flags: 0,
             ttl_ms: -1,
         };

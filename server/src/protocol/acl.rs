@@ -100,6 +100,31 @@ pub(crate) struct AclEntry<'a> {
     pub(crate) id: Option<Cow<'a, str>>,
 }
 
+/// An ACL as a client sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AclList<'a> {
+    /// Everything for `world:anyone`, as nearly every client sends it.
+    Open,
+    Entries(Vec<AclEntry<'a>>),
+}
+
+impl<'a> std::ops::Deref for AclList<'a> {
+    type Target = [AclEntry<'a>];
+
+    fn deref(&self) -> &[AclEntry<'a>] {
+        match self {
+            Self::Open => &OPEN,
+            Self::Entries(entries) => entries,
+        }
+    }
+}
+
+static OPEN: [AclEntry<'static>; 1] = [AclEntry {
+    permissions: Permissions::ALL.0,
+    scheme: Some(Cow::Borrowed("world")),
+    id: Some(Cow::Borrowed("anyone")),
+}];
+
 /// Everything for `world:anyone`, one shared value.
 pub(crate) fn open_acl() -> Arc<[Acl]> {
     static OPEN: LazyLock<Arc<[Acl]>> = LazyLock::new(|| {

@@ -1,15 +1,8 @@
 //! The kinds of znode a client can create.
 
 /// How a znode is created, with the numbers that ZooKeeper gives to the modes.
-///
-/// ```
-/// use minikeeper::CreateMode;
-///
-/// assert_eq!(CreateMode::from_flags(3), Some(CreateMode::EphemeralSequential));
-/// assert_eq!(CreateMode::from_flags(7), None);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CreateMode {
+pub(crate) enum CreateMode {
     /// Stays until it is deleted.
     Persistent,
     /// Goes with its session.
@@ -28,8 +21,7 @@ pub enum CreateMode {
 
 impl CreateMode {
     /// The mode with this number, if there is one.
-    #[must_use]
-    pub fn from_flags(flags: i32) -> Option<Self> {
+    pub(crate) fn from_flags(flags: i32) -> Option<Self> {
         Some(match flags {
             0 => Self::Persistent,
             1 => Self::Ephemeral,
@@ -43,14 +35,12 @@ impl CreateMode {
     }
 
     /// Whether the znode goes with its session.
-    #[must_use]
-    pub fn is_ephemeral(self) -> bool {
+    pub(crate) fn is_ephemeral(self) -> bool {
         matches!(self, Self::Ephemeral | Self::EphemeralSequential)
     }
 
     /// Whether the name gets a number.
-    #[must_use]
-    pub fn is_sequential(self) -> bool {
+    pub(crate) fn is_sequential(self) -> bool {
         matches!(
             self,
             Self::PersistentSequential
@@ -60,8 +50,7 @@ impl CreateMode {
     }
 
     /// Whether the znode has a time to live.
-    #[must_use]
-    pub fn has_ttl(self) -> bool {
+    pub(crate) fn has_ttl(self) -> bool {
         matches!(
             self,
             Self::PersistentWithTtl | Self::PersistentSequentialWithTtl

@@ -1,12 +1,9 @@
 //! What a watch says.
 
 /// What happened to a watched znode.
-///
-/// ```
-/// assert_eq!(minikeeper::EventType::NodeDeleted.number(), 2);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EventType {
+#[expect(clippy::enum_variant_names, reason = "ZooKeeper's own names")]
+pub(crate) enum EventType {
     /// It was created.
     NodeCreated,
     /// It was deleted.
@@ -19,8 +16,7 @@ pub enum EventType {
 
 impl EventType {
     /// ZooKeeper's number for it.
-    #[must_use]
-    pub fn number(self) -> i32 {
+    pub(crate) fn number(self) -> i32 {
         match self {
             Self::NodeCreated => 1,
             Self::NodeDeleted => 2,
@@ -31,20 +27,15 @@ impl EventType {
 }
 
 /// The state of a client's connection, as an event carries it. A server only ever sends the one.
-///
-/// ```
-/// assert_eq!(minikeeper::KeeperState::SyncConnected.number(), 3);
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum KeeperState {
+pub(crate) enum KeeperState {
     /// Connected.
     SyncConnected,
 }
 
 impl KeeperState {
     /// ZooKeeper's number for it.
-    #[must_use]
-    pub fn number(self) -> i32 {
+    pub(crate) fn number(self) -> i32 {
         match self {
             Self::SyncConnected => 3,
         }
@@ -52,12 +43,8 @@ impl KeeperState {
 }
 
 /// How far a watch set by `addWatch` reaches. It stays until it is removed.
-///
-/// ```
-/// assert_eq!(minikeeper::AddWatchMode::from_number(1), Some(minikeeper::AddWatchMode::PersistentRecursive));
-/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum AddWatchMode {
+pub(crate) enum AddWatchMode {
     /// The znode and its list of children.
     Persistent,
     /// The znode and everything below it.
@@ -66,8 +53,7 @@ pub enum AddWatchMode {
 
 impl AddWatchMode {
     /// The mode with this number, if there is one.
-    #[must_use]
-    pub fn from_number(number: i32) -> Option<Self> {
+    pub(crate) fn from_number(number: i32) -> Option<Self> {
         match number {
             0 => Some(Self::Persistent),
             1 => Some(Self::PersistentRecursive),

@@ -8,7 +8,7 @@ use std::fmt;
 /// ```
 /// assert_eq!(minikeeper::Zxid(31).to_string(), "0x1f");
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Zxid(pub i64);
 
 /// The number of a session. Its top byte is the number of the server that granted it; it is never 0 for a client.
@@ -16,16 +16,12 @@ pub struct Zxid(pub i64);
 /// ```
 /// assert_eq!(minikeeper::SessionId(0x100_0000).to_string(), "0x1000000");
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub i64);
 
 /// The number a client gives to a request, which the reply repeats.
-///
-/// ```
-/// assert_eq!(minikeeper::Xid(7).to_string(), "7");
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Xid(pub i32);
+pub(crate) struct Xid(pub(crate) i32);
 
 impl Zxid {
     /// The number after this one.
@@ -61,5 +57,18 @@ impl fmt::Display for SessionId {
 impl fmt::Display for Xid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
+    }
+}
+
+// In hexadecimal, as every log of ZooKeeper has them.
+impl fmt::Debug for Zxid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Zxid({self})")
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({self})")
     }
 }

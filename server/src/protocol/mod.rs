@@ -15,12 +15,12 @@ mod time;
 mod txn;
 
 pub use acl::{Acl, AuthId, Permissions};
-pub(crate) use acl::{AclEntry, open_acl};
-pub use create_mode::CreateMode;
+pub(crate) use acl::{AclEntry, AclList, open_acl};
+pub(crate) use create_mode::CreateMode;
 pub use error_code::ErrorCode;
-pub(crate) use event::WatchedEvent;
-pub use event::{AddWatchMode, EventType, KeeperState};
-pub use ids::{SessionId, Xid, Zxid};
+pub(crate) use event::{AddWatchMode, EventType, KeeperState, WatchedEvent};
+pub(crate) use ids::Xid;
+pub use ids::{SessionId, Zxid};
 pub(crate) use path::{ancestors, is_ephemeral_prefix, name_of, parent_of, validate_path};
 pub(crate) use reply::{ClientInfo, ConnectResponse, Message, MultiResult, Reply, Response};
 pub(crate) use request::{
@@ -29,4 +29,4 @@ pub(crate) use request::{
 };
 pub use stat::Stat;
 pub use time::Timestamp;
-pub use txn::{Txn, TxnRecord};
+pub(crate) use txn::{Txn, TxnRecord};

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{AclEntry, SessionId, Zxid};
+use super::{AclList, SessionId, Zxid};
 
 /// A text as a client sent it, which may be null.
 pub(crate) type Text<'a> = Option<Cow<'a, str>>;
@@ -28,7 +28,7 @@ pub(crate) enum Request<'a> {
     SetData(SetDataRequest<'a>),
     SetAcl {
         path: Text<'a>,
-        acl: Option<Vec<AclEntry<'a>>>,
+        acl: Option<AclList<'a>>,
         version: i32,
     },
 
@@ -112,7 +112,7 @@ pub(crate) struct CreateRequest<'a> {
     pub(crate) operation: CreateOperation,
     pub(crate) path: Text<'a>,
     pub(crate) data: Option<&'a [u8]>,
-    pub(crate) acl: Option<Vec<AclEntry<'a>>>,
+    pub(crate) acl: Option<AclList<'a>>,
     pub(crate) flags: i32,
     /// -1 unless the operation is `createTTL`.
     pub(crate) ttl_ms: i64,

@@ -32,3 +32,10 @@ impl std::ops::Add<Duration> for Timestamp {
         )
     }
 }
+
+/// Milliseconds since 1970, as ZooKeeper's own tools print them.
+impl std::fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -2,9 +2,9 @@
 
 use crate::jute::{Malformed, Reader};
 use crate::protocol::{
-    AclEntry, AddWatchMode, CheckVersionRequest, ConnectRequest, CreateMode, CreateOperation,
-    CreateRequest, DeleteRequest, MultiOp, MultiReadOp, Operation, Request, SessionId,
-    SetDataRequest, SetWatches, Text, WatcherType, Xid, Zxid,
+    AclEntry, AclList, AddWatchMode, CheckVersionRequest, ConnectRequest, CreateMode,
+    CreateOperation, CreateRequest, DeleteRequest, MultiOp, MultiReadOp, Operation, Request,
+    SessionId, SetDataRequest, SetWatches, Text, WatcherType, Xid, Zxid,
 };
 
 use super::op_code::OpCode;
@@ -203,15 +203,23 @@ fn set_data<'a>(reader: &mut Reader<'a>) -> Result<SetDataRequest<'a>, Malformed
     })
 }
 
-fn acl<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<AclEntry<'a>>>, Malformed> {
-    reader.vector(12, |reader| {
+fn acl<'a>(reader: &mut Reader<'a>) -> Result<Option<AclList<'a>>, Malformed> {
+    // What nearly every create brings is not read field by field.
+    if reader.skip(OPEN_ACL) {
+        return Ok(Some(AclList::Open));
+    }
+    let entries = reader.vector(12, |reader| {
         Ok(AclEntry {
             permissions: reader.int()?,
             scheme: reader.ustring()?,
             id: reader.ustring()?,
         })
-    })
+    })?;
+    Ok(entries.map(AclList::Entries))
 }
+
+/// [`AclList::Open`] as jute.
+const OPEN_ACL: &[u8] = b"\0\0\0\x01\0\0\0\x1f\0\0\0\x05world\0\0\0\x06anyone";
 
 /// The fields of both `setWatches` and `setWatches2`.
 fn set_watches<'a>(reader: &mut Reader<'a>) -> Result<SetWatches<'a>, Malformed> {
@@ -342,7 +350,7 @@ fn multi_create_ttl<'a>(reader: &mut Reader<'a>) -> Result<CreateRequest<'a>, Ma
     };
     Ok(CreateRequest {
         operation,
-        acl: Some(request.acl.unwrap_or_default()),
+        acl: request.acl.or(Some(AclList::Entries(Vec::new()))),
         ttl_ms: NO_TTL,
         ..request
     })

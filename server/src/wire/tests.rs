@@ -102,12 +102,8 @@ fn text(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Borrowed(text))
 }
 
-fn anyone<'a>() -> Option<Vec<AclEntry<'a>>> {
-    Some(vec![AclEntry {
-        permissions: 31,
-        scheme: text("world"),
-        id: text("anyone"),
-    }])
+fn anyone<'a>() -> Option<AclList<'a>> {
+    Some(AclList::Open)
 }
 
 fn create<'a>(
@@ -517,7 +513,11 @@ mod multis {
         };
         check(14, &[sub(1, &record)], request(None));
         let ttl = format!("{record} 0000000000000010");
-        check(14, &[sub(21, &ttl)], request(Some(vec![])));
+        check(
+            14,
+            &[sub(21, &ttl)],
+            request(Some(AclList::Entries(vec![]))),
+        );
 
         // Nothing behind it is read any more, and of its flags only whether they are some.
         let unreadable = sub(999, "");

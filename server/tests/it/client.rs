@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use minikeeper::SessionId;
 
+/// The session timeout of who asks for no other: the longest there is, since a test may keep a client silent for long.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(40);
+
 /// How long anything is waited for before the test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -72,9 +75,9 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Opens a session with a timeout of ten seconds.
+    /// Opens a session.
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        Self::with_timeout(address, Duration::from_secs(10))
+        Self::with_timeout(address, TIMEOUT)
     }
 
     pub(crate) fn with_timeout(address: SocketAddr, timeout: Duration) -> Self {
@@ -83,10 +86,10 @@ impl Client {
         Self::granted(socket).expect("a session is granted")
     }
 
-    /// Comes back to a session with a timeout of ten seconds, if it is still there.
+    /// Comes back to a session, if it is still there.
     pub(crate) fn resume(address: SocketAddr, granted: &Granted) -> Option<Self> {
         let mut socket = open(address);
-        let request = connect_request(Duration::from_secs(10), Some(granted));
+        let request = connect_request(TIMEOUT, Some(granted));
         send(&mut socket, &request);
         Self::granted(socket)
     }

@@ -158,7 +158,7 @@ fn cons_tells_of_every_connection_and_crst_begins_to_count_again() {
     assert!(line.starts_with("queued=0,recved=3,sent=3,"), "{line}");
     assert!(line.contains(&session), "{line}");
     assert!(line.contains("lop=GETD"), "{line}");
-    assert!(line.contains("to=10000"), "{line}");
+    assert!(line.contains("to=40000"), "{line}");
     assert!(line.contains("lcxid=0x2"), "{line}");
 
     assert_eq!(ask(server.addr(), b"crst"), "Connection stats reset.\n");

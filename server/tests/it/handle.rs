@@ -214,9 +214,17 @@ fn running_out_of_files_is_an_error_of_its_own() {
             fillers.push(open().expect("nothing was kept"));
         }
     }
-    // Who runs serves, as soon as there is a file to be had.
-    drop(servers);
-    Client::connect(first.addr()).ping();
+    // Who connects where there is no file left waits until there is one.
+    let mut fillers = Vec::new();
+    while let Ok(filler) = std::fs::File::open("/dev/null") {
+        fillers.push(filler);
+    }
+    fillers.pop();
+    let mut socket = client::open(first.addr());
+    let request = client::connect_request(Duration::from_secs(10), None);
+    client::send(&mut socket, &request);
+    drop(fillers);
+    Client::granted(socket).expect("a session").ping();
 }
 
 #[test]
@@ -385,7 +393,7 @@ fn znodes_sessions_and_watches_can_be_seen() {
         .map(|view| (view.id, view.timeout.as_secs(), view.connected, view.muted))
         .collect();
     let expected = [
-        (one.session(), 10, true, false),
+        (one.session(), 40, true, false),
         (two.session(), 5, true, false),
     ];
     assert_eq!(shown, expected);
@@ -467,4 +475,29 @@ fn a_client_that_speaks_before_it_is_accepted_is_heard() {
     socket.write_all(&bytes).expect("it is taken");
     let mut client = Client::granted(socket).expect("a session");
     assert_eq!(client.receive().xid, 1);
+}
+
+#[test]
+fn it_listens_where_it_is_told() {
+    for address in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"] {
+        let address = address.parse().expect("an address");
+        let server = match Server::builder().address(address).start() {
+            Ok(server) => server,
+            // A machine may do without the sixth version.
+            Err(StartError::Listen { .. }) if address.is_ipv6() => continue,
+            Err(error) => panic!("{address}: {error}"),
+        };
+        assert_eq!(server.addr().ip(), address.ip());
+        let reachable = server.connect_string().parse::<std::net::SocketAddr>();
+        let reachable = reachable.expect("an address");
+        assert!(reachable.ip().is_loopback());
+        Client::connect(reachable).ping();
+        server.restart().expect("the port is still ours");
+        if address.ip().is_unspecified() {
+            let loopback = std::net::SocketAddr::from(([127, 0, 0, 1], server.addr().port()));
+            Client::connect(loopback).ping();
+        }
+        server.stop();
+        assert!(TcpListener::bind(server.addr()).is_err(), "{address}");
+    }
 }

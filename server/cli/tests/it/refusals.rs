@@ -41,7 +41,7 @@ fn a_taken_port() {
         &["--listen", &address],
         &[],
         1,
-        &format!("cannot serve: {address} is in use"),
+        &format!("cannot serve: {address} is in use; --listen 127.0.0.1:0 takes a free port"),
     );
 }
 
@@ -54,7 +54,7 @@ fn a_zoo_cfg_that_a_real_server_refuses() {
         &[path],
         &[],
         2,
-        &format!("{path}: No such file or directory (os error 2)"),
+        &format!("{path}: cannot be read as configuration: No such file or directory (os error 2)"),
     );
     fs::write(path, "dataDir=/data\nclientPort=2181\ntickTime=soon\n").expect("it can be written");
     check(

@@ -31,8 +31,8 @@ use std::net::IpAddr;
 use super::*;
 use crate::protocol::ConnectResponse;
 use crate::protocol::{
-    AclEntry, AddWatchMode, CheckVersionRequest, CreateOperation, CreateRequest, DeleteRequest,
-    MultiReadOp, MultiResult, SetDataRequest, SetWatches, Stat, WatcherType,
+    AclEntry, AclList, AddWatchMode, CheckVersionRequest, CreateOperation, CreateRequest,
+    DeleteRequest, MultiReadOp, MultiResult, SetDataRequest, SetWatches, Stat, WatcherType,
 };
 
 /// A server, its clock, and the clients around it, which are numbered from 1.
@@ -286,7 +286,7 @@ fn create(path: &'static str) -> Create {
         operation: CreateOperation::Create,
         path: Some(Cow::Borrowed(path)),
         data: Some(b""),
-        acl: Some(vec![entry(31, "world", "anyone")]),
+        acl: Some(AclList::Open),
         flags: 0,
         ttl_ms: -1,
     })
@@ -331,7 +331,7 @@ impl Create {
     }
 
     fn acl(mut self, acl: impl Into<Vec<AclEntry<'static>>>) -> Self {
-        self.0.acl = Some(acl.into());
+        self.0.acl = Some(AclList::Entries(acl.into()));
         self
     }
 
@@ -385,7 +385,7 @@ fn set_acl(
 ) -> Request<'static> {
     Request::SetAcl {
         path: text(path),
-        acl: Some(acl.into()),
+        acl: Some(AclList::Entries(acl.into())),
         version,
     }
 }
