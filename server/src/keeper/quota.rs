@@ -3,6 +3,7 @@
 //! Usage is data of ordinary znodes, but counting is not a write: no version changes and no watch fires
 //! (`DataTree.updateQuotaStat`).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -89,11 +90,19 @@ impl Track {
     }
 }
 
+/// A path as `PathTrie.split` takes it apart: components of nothing but blanks do not count.
+fn in_trie(path: &str) -> Cow<'_, str> {
+    let is_blank = |component: &str| component.chars().all(|c| c <= ' ');
+    if path.starts_with('/') && !path.contains("/ ") && !path.contains("//") && !path.ends_with('/')
+    {
+        return Cow::Borrowed(path);
+    }
+    let components = path.split('/').filter(|component| !is_blank(component));
+    Cow::Owned(components.flat_map(|component| ["/", component]).collect())
+}
+
 /// The nearest path with a quota, at `path` or above it.
 fn limited_prefix<'a>(tree: &Tree, path: &'a str) -> Option<&'a str> {
-    if tree.limited.is_empty() {
-        return None;
-    }
     ancestors(path).find(|path| tree.limited.contains(*path))
 }
 
@@ -108,8 +117,11 @@ pub(super) fn about_to_change(undo: &mut UndoLog, path: &str, data: Option<&Data
 fn limits_for(path: &str) -> Option<Box<str>> {
     let parent = parent_of(path)?;
     let prefix = parent.strip_prefix(QUOTA)?;
-    // PathTrie takes the text apart at every "/", so "X" and "/X" are one place.
-    (name_of(path) == LIMITS).then(|| format!("/{}", prefix.trim_start_matches('/')).into())
+    // "X" and "/X" are one place. The root is one too, but nothing is looked for there.
+    (name_of(path) == LIMITS)
+        .then(|| in_trie(prefix))
+        .filter(|prefix| !prefix.is_empty())
+        .map(Into::into)
 }
 
 /// Refuses what would exceed an enforced limit, as `ZooKeeperServer.checkQuota` does: against the limits and the usage
@@ -123,10 +135,14 @@ pub(super) fn check(
 ) -> Result<(), ErrorCode> {
     let before = |path: &str| undo.quota_before(path, tree.get(path).map(Znode::shared_data));
     let limits_at = |prefix: &str| before(&format!("{QUOTA}{prefix}/{LIMITS}"));
+    if tree.limited.is_empty() && !undo.limits_changed() {
+        return Ok(());
+    }
+    let path = in_trie(path);
     let prefix = if undo.limits_changed() {
-        ancestors(path).find(|prefix| limits_at(prefix).is_some())
+        ancestors(&path).find(|prefix| limits_at(prefix).is_some())
     } else {
-        limited_prefix(tree, path)
+        limited_prefix(tree, &path)
     };
     let Some(prefix) = prefix else {
         return Ok(());
@@ -241,7 +257,11 @@ fn usage_below(tree: &Tree, znode: &Znode) -> (i64, i64) {
 }
 
 fn count(tree: &mut Tree, path: &str, znodes: i64, bytes: i64, undo: &mut UndoLog) {
-    let Some(prefix) = limited_prefix(tree, path) else {
+    if tree.limited.is_empty() {
+        return;
+    }
+    let path = in_trie(path);
+    let Some(prefix) = limited_prefix(tree, &path) else {
         return;
     };
     let stats = format!("{QUOTA}{prefix}/{STATS}");
@@ -312,5 +332,10 @@ mod tests {
             Some("/X")
         );
         assert_eq!(limits_for("/a/zookeeper_limits"), None);
+        assert_eq!(
+            limits_for("/zookeeper/quota/a/ /b c/zookeeper_limits").as_deref(),
+            Some("/a/b c")
+        );
+        assert_eq!(limits_for("/zookeeper/quota/ /zookeeper_limits"), None);
     }
 }

@@ -182,6 +182,16 @@ fn a_usage_beyond_the_largest_number_is_within_any_limit() {
 }
 
 #[test]
+fn a_component_of_blanks_is_none_to_a_quota() {
+    let mut world = limited("count=-1,bytes=-1");
+    world.given(1, [create("/q/ "), create("/q/ /b").data("1")]);
+    assert_eq!(usage(&world), "count=4,bytes=6");
+    world.given(1, [create("/ ")]);
+    world.given(1, [create("/ /q"), create("/ /q/b")]);
+    assert_eq!(usage(&world), "count=6,bytes=6");
+}
+
+#[test]
 fn a_multi_counts_no_more_than_so_many_znodes_for_new_stats() {
     let mut undo = UndoLog::default();
     let counts = |undo: &UndoLog, path| check_counting(undo, path);
