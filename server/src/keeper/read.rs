@@ -244,7 +244,7 @@ fn size_of_read(result: &MultiResult<'_>) -> usize {
         MultiResult::Data(data, _) => data.map_or(0, <[u8]>::len),
         MultiResult::Children(names) => names
             .iter()
-            .map(|name| name.len() + size_of_val(name))
+            .map(|name| name.len() + size_of::<&str>())
             .sum(),
         MultiResult::Create(_)
         | MultiResult::Create2(..)
