@@ -69,53 +69,27 @@ impl Tree {
                 path,
                 data,
                 acl,
-                ephemeral,
                 parent_cversion,
-            } => {
-                let session = OwnerKind::Session(header.session);
-                let owner = if *ephemeral {
-                    session
-                } else {
-                    OwnerKind::Nobody
-                };
-                let new = New {
-                    path,
-                    data: data.as_deref(),
-                    acl,
-                    owner,
-                    parent_cversion: *parent_cversion,
-                };
-                self.create(header, &new, undo, changes)
+                ..
             }
-            TxnRecord::CreateContainer {
+            | TxnRecord::CreateContainer {
                 path,
                 data,
                 acl,
                 parent_cversion,
-            } => {
-                let owner = OwnerKind::Container;
-                let new = New {
-                    path,
-                    data: data.as_deref(),
-                    acl,
-                    owner,
-                    parent_cversion: *parent_cversion,
-                };
-                self.create(header, &new, undo, changes)
             }
-            TxnRecord::CreateTtl {
+            | TxnRecord::CreateTtl {
                 path,
                 data,
                 acl,
                 parent_cversion,
-                ttl_ms,
+                ..
             } => {
-                let owner = OwnerKind::Ttl { ms: *ttl_ms };
                 let new = New {
                     path,
                     data: data.as_deref(),
                     acl,
-                    owner,
+                    owner: owner(header, record),
                     parent_cversion: *parent_cversion,
                 };
                 self.create(header, &new, undo, changes)
@@ -388,6 +362,22 @@ impl Tree {
                 parent_acl: (parent_acl, Arc::clone(self.acls.get(parent_acl))),
             });
         }
+    }
+}
+
+/// Whom the znode of a creating record goes with.
+fn owner(header: TxnHeader, record: &TxnRecord<'_>) -> OwnerKind {
+    if let TxnRecord::Create {
+        ephemeral: true, ..
+    } = record
+    {
+        OwnerKind::Session(header.session)
+    } else if let TxnRecord::CreateContainer { .. } = record {
+        OwnerKind::Container
+    } else if let TxnRecord::CreateTtl { ttl_ms, .. } = record {
+        OwnerKind::Ttl { ms: *ttl_ms }
+    } else {
+        OwnerKind::Nobody
     }
 }
 

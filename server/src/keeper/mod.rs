@@ -350,10 +350,7 @@ impl Keeper {
         };
         let session = asking.session.unwrap_or(SessionId::NONE);
         let several = matches!(request, Request::Multi(_));
-        let mut changes = Changes {
-            wanted: !self.watches.is_empty(),
-            list: Vec::new(),
-        };
+        let mut changes = self.changes();
         let mut transaction = Transaction::begin(&mut self.tree, session, xid, now, several);
         let written = write::write(&mut transaction, caller, request, &mut changes);
         let txn = if written.committed {
@@ -361,16 +358,8 @@ impl Keeper {
         } else {
             transaction.refuse(written.record, &mut changes)
         };
-        out.emit(Output::Committed(&txn));
         // Events come before the reply: DataTree fires while FinalRequestProcessor has not answered yet.
-        fire(
-            &self.rules,
-            &mut self.watches,
-            &self.connections,
-            txn.zxid,
-            &changes.list,
-            out,
-        );
+        self.publish(&txn, &changes, out);
         let result = written
             .result
             .map(|outcome| write::respond(&outcome, &txn.record));
@@ -386,14 +375,24 @@ impl Keeper {
         record: TxnRecord<'_>,
         out: &mut impl Outputs,
     ) {
-        let mut changes = Changes {
-            wanted: !self.watches.is_empty(),
-            list: Vec::new(),
-        };
+        let mut changes = self.changes();
         let mut transaction = Transaction::begin(&mut self.tree, session, xid, now, false);
         transaction.apply(&record, &mut changes);
         let txn = transaction.commit(record);
-        out.emit(Output::Committed(&txn));
+        self.publish(&txn, &changes, out);
+    }
+
+    /// Room for the changes of a transaction, if anybody watches anything.
+    fn changes(&self) -> Changes {
+        Changes {
+            wanted: !self.watches.is_empty(),
+            list: Vec::new(),
+        }
+    }
+
+    /// Gives out a transaction, then what it gives to hear.
+    fn publish(&mut self, txn: &Txn<'_>, changes: &Changes, out: &mut impl Outputs) {
+        out.emit(Output::Committed(txn));
         fire(
             &self.rules,
             &mut self.watches,

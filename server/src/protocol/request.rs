@@ -31,7 +31,6 @@ pub(crate) enum Request<'a> {
         acl: Option<AclList<'a>>,
         version: i32,
     },
-
     Multi(Vec<MultiOp<'a>>),
     MultiRead(Vec<MultiReadOp<'a>>),
     Reconfig,
