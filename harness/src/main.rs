@@ -2,12 +2,12 @@
 #![expect(clippy::print_stdout, reason = "a program that prints its findings")]
 
 use clap::{Parser, Subcommand};
-use minikeeper_harness::backend::{BackendError, BackendKind, Settings};
+use minikeeper_harness::backend::{BackendKind, BackendSource};
 use minikeeper_harness::bench::{self, Measure, Report};
 use minikeeper_harness::golden;
-use minikeeper_harness::provision::Verdict;
-use minikeeper_harness::scenario::Scenario;
-use minikeeper_harness::transcript::Transcript;
+use minikeeper_harness::judge::{self, Outcome, Verdict};
+use minikeeper_harness::suite::{CaseId, Suite};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::fs;
 use std::io;
@@ -63,6 +63,9 @@ struct Run {
     /// Only the scenarios whose name contains this.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// Show what the first server did in every case.
+    #[arg(long)]
+    show: bool,
     /// How wide a column is.
     #[arg(long, value_name = "CHARACTERS", default_value_t = 76)]
     width: usize,
@@ -128,88 +131,70 @@ impl Run {
         } else {
             self.on.clone()
         };
-        let (mut agreed, mut missed) = (0, 0);
-        let mut skipped = Vec::new();
-        let wanted = |scenario: &Scenario| match &self.only {
-            Some(text) => scenario.name().contains(text),
+        let suite = Suite::builtin().only(|case| match &self.only {
+            Some(text) => case.id.to_string().starts_with(text) || case.title.contains(text),
             None => true,
-        };
-        for scenario in Scenario::ALL.into_iter().filter(wanted) {
-            let mut transcripts: Vec<(&BackendKind, Transcript)> = Vec::new();
-            for kind in &kinds {
-                match play(kind, scenario) {
-                    Ok(transcript) => transcripts.push((kind, transcript)),
-                    Err(Trouble::Skipped(why)) => {
-                        skipped.push(format!("{scenario} on {kind}: {why}"))
+        });
+        let servers: Vec<Box<dyn BackendSource>> = kinds
+            .into_iter()
+            .map(|kind| Box::new(kind) as Box<dyn BackendSource>)
+            .collect();
+        let mut outcomes: HashMap<CaseId, BTreeMap<usize, Outcome>> = HashMap::new();
+        judge::run(&suite, &servers, None, |played| {
+            outcomes
+                .entry(played.case)
+                .or_default()
+                .insert(played.server, played.outcome);
+        });
+        let (mut same, mut other) = (0, 0);
+        for case in suite.cases() {
+            let Some(of_case) = outcomes.get(&case.id) else {
+                continue;
+            };
+            let Some(left) = of_case.get(&0) else {
+                continue;
+            };
+            for (_, right) in of_case.iter().skip(1) {
+                match judge::judge(left, right) {
+                    Verdict::Same => same += 1,
+                    Verdict::Different(difference) => {
+                        other += 1;
+                        println!("{} {}: DIFFERENT", case.id, case.title);
+                        println!(
+                            "{}",
+                            difference.left.side_by_side(&difference.right, self.width)
+                        );
                     }
-                    Err(Trouble::Failed(why)) => {
-                        missed += 1;
-                        println!("# {scenario} on {kind}: {why}\n");
+                    Verdict::Skipped(why) => println!("{} {}: skipped: {why}", case.id, case.title),
+                    Verdict::Failed(why) => {
+                        other += 1;
+                        println!("{} {}: failed: {why}", case.id, case.title);
                     }
                 }
             }
-            match transcripts.split_first() {
-                None => {}
-                Some(((kind, transcript), [])) => {
-                    println!(
-                        "# {scenario}: {kind}, with nothing to compare it with\n\n{transcript}"
-                    );
-                }
-                Some(((first, ours), others)) => {
-                    for (kind, theirs) in others {
-                        let same = ours == theirs;
-                        if same {
-                            agreed += 1;
-                        } else {
-                            missed += 1;
+            if self.show || of_case.len() == 1 {
+                match left {
+                    Outcome::Played { transcript, .. } => {
+                        println!("{} {}\n{transcript}", case.id, case.title);
+                    }
+                    Outcome::Failed { why, so_far } => {
+                        other += 1;
+                        println!("{} {}: failed: {why}", case.id, case.title);
+                        if let Some(so_far) = so_far {
+                            println!("{so_far}");
                         }
-                        let verdict = if same { "the same" } else { "DIFFERENT" };
-                        println!("# {scenario}: {first} and {kind}: {verdict}\n");
-                        println!("{first:width$}   {kind}", width = self.width);
-                        println!("{}", ours.side_by_side(theirs, self.width));
+                    }
+                    Outcome::Skipped(why) => {
+                        println!("{} {}: skipped: {why}", case.id, case.title);
                     }
                 }
             }
         }
-        skipped.dedup();
-        for skipped in skipped {
-            println!("skipped: {skipped}");
-        }
-        println!("{agreed} the same, {missed} different or failed");
-        if missed == 0 {
+        println!("{same} the same, {other} different or failed");
+        if other == 0 {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
         }
     }
-}
-
-enum Trouble {
-    Skipped(String),
-    Failed(String),
-}
-
-fn play(kind: &BackendKind, scenario: Scenario) -> Result<Transcript, Trouble> {
-    let backend = kind
-        .start(&Settings::default())
-        .map_err(|error| match error {
-            BackendError::Missing(missing) => match missing.verdict() {
-                Verdict::Ignored(why) => Trouble::Skipped(why),
-                Verdict::Failed(why) => Trouble::Failed(why),
-            },
-            BackendError::InVain(_)
-            | BackendError::Start(_)
-            | BackendError::Io(_)
-            | BackendError::Ended(_) => Trouble::Failed(error.to_string()),
-        })?;
-    if let Some(lack) = scenario
-        .needs()
-        .iter()
-        .find(|need| !backend.capabilities().contains(need))
-    {
-        return Err(Trouble::Skipped(format!("needs {lack:?}")));
-    }
-    scenario
-        .run(&*backend)
-        .map_err(|error| Trouble::Failed(error.to_string()))
 }

@@ -19,9 +19,29 @@ pub struct InVain {
 /// # Errors
 /// If it is not ready by then.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T, InVain> {
-    tokio::time::timeout(PATIENCE, future)
+    within_span(PATIENCE, what, future).await
+}
+
+/// Waits for a future, up to `span`.
+///
+/// # Errors
+/// If it is not ready by then.
+pub async fn within_span<T>(
+    span: Duration,
+    what: &str,
+    future: impl Future<Output = T>,
+) -> Result<T, InVain> {
+    tokio::time::timeout(span, future)
         .await
-        .map_err(|_| in_vain(what))
+        .map_err(|_| InVain {
+            what: what.to_owned(),
+            waited: span,
+        })
+}
+
+/// Lets time pass, for a server whose clock cannot be turned.
+pub async fn pass(span: Duration) {
+    tokio::time::sleep(span).await;
 }
 
 /// Asks again and again, up to [`PATIENCE`], until `probe` gives something.

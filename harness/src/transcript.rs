@@ -12,10 +12,8 @@
 //! | children | sorted: ZooKeeper promises no order |
 //! | identities | sorted, as children |
 
-use crate::client::{
-    Acl, Answer, ConnectRequest, ConnectResponse, Event, MultiResult, Reply, Request, Stat,
-    error_name, op,
-};
+use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, error_name, op};
+use crate::script::{AclText, Step, quoted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -36,6 +34,7 @@ enum Piece {
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
     lines: Vec<Line>,
+    absolute_zxids: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -89,7 +88,7 @@ impl Line {
                 self.text(format!(" {}", bytes(data.as_deref()))).stat(stat);
             }
             Answer::Acl(acl, stat) => {
-                self.text(format!(" {}", acls(acl))).stat(stat);
+                self.text(format!(" {}", AclText(acl))).stat(stat);
             }
             Answer::Children(children) => {
                 self.text(format!(" {}", list(children)));
@@ -133,138 +132,18 @@ impl Line {
         }
         self.text("]");
     }
-
-    fn request(&mut self, request: &Request) {
-        self.text(format!(" {}", op::name(request.op())));
-        let watch = |watch: bool| if watch { " and watch" } else { "" };
-        match request {
-            Request::Create {
-                path,
-                data,
-                acl,
-                flags,
-            }
-            | Request::Create2 {
-                path,
-                data,
-                acl,
-                flags,
-            }
-            | Request::CreateContainer {
-                path,
-                data,
-                acl,
-                flags,
-            } => {
-                self.text(format!(
-                    " {path} {} {} flags={flags}",
-                    bytes(data.as_deref()),
-                    acls(acl)
-                ));
-            }
-            Request::CreateTtl {
-                path,
-                data,
-                acl,
-                flags,
-                ttl_ms,
-            } => {
-                let data = bytes(data.as_deref());
-                self.text(format!(
-                    " {path} {data} {} flags={flags} ttl={ttl_ms}",
-                    acls(acl)
-                ));
-            }
-            Request::Delete { path, version } | Request::Check { path, version } => {
-                self.text(format!(" {path} version={version}"));
-            }
-            Request::Exists { path, watch: wish }
-            | Request::GetData { path, watch: wish }
-            | Request::GetChildren { path, watch: wish }
-            | Request::GetChildren2 { path, watch: wish } => {
-                self.text(format!(" {path}{}", watch(*wish)));
-            }
-            Request::SetData {
-                path,
-                data,
-                version,
-            } => {
-                self.text(format!(
-                    " {path} {} version={version}",
-                    bytes(data.as_deref())
-                ));
-            }
-            Request::SetAcl { path, acl, version } => {
-                self.text(format!(" {path} {} version={version}", acls(acl)));
-            }
-            Request::DeleteContainer { path }
-            | Request::GetAcl { path }
-            | Request::Sync { path }
-            | Request::GetEphemerals { prefix: path }
-            | Request::GetAllChildrenNumber { path } => {
-                self.text(format!(" {path}"));
-            }
-            Request::Ping | Request::WhoAmI | Request::CloseSession => {}
-            Request::Multi(requests) | Request::MultiRead(requests) => {
-                for request in requests {
-                    self.text(" [");
-                    self.request(request);
-                    self.text(" ]");
-                }
-            }
-            Request::Reconfig {
-                joining,
-                leaving,
-                new_members,
-                config_id,
-            } => {
-                self.text(format!(
-                    " +{joining} -{leaving} ={new_members} config={config_id}"
-                ));
-            }
-            Request::CheckWatches { path, kind } | Request::RemoveWatches { path, kind } => {
-                self.text(format!(" {path} type={kind}"));
-            }
-            Request::Auth { scheme, auth } => {
-                self.text(format!(" {scheme} {}", bytes(Some(auth))));
-            }
-            Request::SetWatches {
-                relative_zxid,
-                data,
-                exist,
-                child,
-            } => {
-                self.text(" since ").zxid(*relative_zxid);
-                self.text(format!(" data={data:?} exist={exist:?} child={child:?}"));
-            }
-            Request::SetWatches2 {
-                relative_zxid,
-                data,
-                exist,
-                child,
-                persistent,
-                recursive,
-            } => {
-                self.text(" since ").zxid(*relative_zxid);
-                self.text(format!(" data={data:?} exist={exist:?} child={child:?}"));
-                self.text(format!(
-                    " persistent={persistent:?} recursive={recursive:?}"
-                ));
-            }
-            Request::Sasl { token } => {
-                self.text(format!(" {}", bytes(token.as_deref())));
-            }
-            Request::AddWatch { path, mode } => {
-                self.text(format!(" {path} mode={mode}"));
-            }
-            Request::Raw { op, body } => {
-                self.text(format!(" op={op} {}", bytes(Some(body))));
-            }
-        }
-    }
 }
 
 impl Notes {
+    /// Notes on a server that was new: its zxids are compared as they are.
+    #[must_use]
+    pub fn of_a_new_server() -> Self {
+        Self {
+            lines: Vec::new(),
+            absolute_zxids: true,
+        }
+    }
+
     /// A line between the steps.
     pub fn heading(&mut self, text: &str) {
         let mut line = Line::default();
@@ -279,34 +158,46 @@ impl Notes {
         self.lines.push(line);
     }
 
-    /// A client asked for a session.
-    pub fn connected(&mut self, who: &str, request: &ConnectRequest, response: &ConnectResponse) {
+    /// A step of a script.
+    pub fn step(&mut self, step: &Step) {
+        let mut line = Line::default();
+        line.text(step.to_string());
+        self.lines.push(line);
+    }
+
+    /// A connect request was answered.
+    pub fn connected(&mut self, who: &str, response: &ConnectResponse) {
         let mut line = Line::of(who);
-        line.text(if request.session_id == 0 {
-            " connect"
-        } else {
-            " resume "
-        });
-        if request.session_id != 0 {
-            line.0.push(Piece::Session(request.session_id));
-        }
-        line.text(format!(" timeout={} -> ", request.timeout_ms));
+        line.text("   -> ");
         line.0.push(Piece::Session(response.session_id));
         line.text(format!(
-            " timeout={} password of {} bytes read-only={:?} protocol={}",
+            " timeout={} password of {} bytes read-only={} protocol={}",
             response.timeout_ms,
             response.password.as_ref().map_or(0, Vec::len),
-            response.read_only,
+            match response.read_only {
+                Some(true) => "yes",
+                Some(false) => "no",
+                None => "none",
+            },
             response.protocol_version,
         ));
         self.lines.push(line);
     }
 
-    /// A client sent a request.
-    pub fn asked(&mut self, who: &str, request: &Request) {
+    /// A frame came that nobody can take for a reply.
+    pub fn frame(&mut self, who: &str, frame: &[u8]) {
         let mut line = Line::of(who);
-        line.request(request);
+        line.text(format!("   -> a frame of {} bytes", frame.len()));
         self.lines.push(line);
+    }
+
+    /// The answer to a four-letter word.
+    pub fn four_letter_word(&mut self, text: &str) {
+        for said in text.lines() {
+            let mut line = Line::default();
+            line.text(format!("  {said}"));
+            self.lines.push(line);
+        }
     }
 
     /// A reply came.
@@ -358,6 +249,7 @@ impl Notes {
         }
         zxids.retain(|&zxid| zxid > 0);
         let names = Names {
+            absolute_zxids: self.absolute_zxids,
             sessions,
             zxids: zxids.into_iter().collect(),
             times,
@@ -367,6 +259,7 @@ impl Notes {
 }
 
 struct Names {
+    absolute_zxids: bool,
     sessions: Vec<i64>,
     zxids: Vec<i64>,
     times: BTreeMap<i64, i64>,
@@ -384,6 +277,7 @@ impl Names {
                 Some(place) => format!("session-{}", place + 1),
                 None => id.to_string(),
             },
+            Piece::Zxid(zxid) if self.absolute_zxids => zxid.to_string(),
             Piece::Zxid(zxid) => match self.zxids.binary_search(zxid) {
                 Ok(place) => format!("z{}", place + 1),
                 Err(_) => zxid.to_string(),
@@ -400,21 +294,7 @@ impl Names {
 }
 
 fn bytes(bytes: Option<&[u8]>) -> String {
-    match bytes {
-        None => "null".to_owned(),
-        Some(bytes) => format!("\"{}\"", bytes.escape_ascii()),
-    }
-}
-
-fn acls(acl: &[Acl]) -> String {
-    if *acl == *Acl::open() {
-        return "open".to_owned();
-    }
-    let entries: Vec<String> = acl
-        .iter()
-        .map(|entry| format!("{}:{}:{}", entry.scheme, entry.id, entry.perms))
-        .collect();
-    format!("[{}]", entries.join(", "))
+    bytes.map_or_else(|| "null".to_owned(), quoted)
 }
 
 fn list(names: &[String]) -> String {
@@ -534,7 +414,7 @@ fn wrap(line: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{Notes, Transcript};
-    use crate::client::{Answer, ConnectRequest, ConnectResponse, Event, Reply, ReplyHeader, Stat};
+    use crate::client::{Answer, ConnectResponse, Event, Reply, ReplyHeader, Stat};
 
     /// A stat of which only what the rules look at is not zero.
     fn stat(czxid: i64, ctime: i64, mzxid: i64, mtime: i64, owner: i64) -> Stat {
@@ -580,20 +460,18 @@ mod tests {
             password: Some(vec![7; 16]),
             read_only: Some(false),
         };
-        let resume = |session_id| ConnectRequest {
-            session_id,
-            ..ConnectRequest::new(1000)
-        };
         check(
             |notes| {
-                notes.connected("a", &ConnectRequest::new(1000), &response(900));
-                notes.connected("b", &ConnectRequest::new(1000), &response(77));
-                notes.connected("c", &resume(900), &response(0));
+                notes.connected("a", &response(900));
+                notes.connected("b", &response(77));
+                notes.connected("c", &response(0));
+                notes.connected("d", &response(900));
             },
             &[
-                "a: connect timeout=1000 -> session-1 timeout=1000 password of 16 bytes read-only=Some(false) protocol=0",
-                "b: connect timeout=1000 -> session-2 timeout=1000 password of 16 bytes read-only=Some(false) protocol=0",
-                "c: resume session-1 timeout=1000 -> 0 timeout=1000 password of 16 bytes read-only=Some(false) protocol=0",
+                "a:   -> session-1 timeout=1000 password of 16 bytes read-only=no protocol=0",
+                "b:   -> session-2 timeout=1000 password of 16 bytes read-only=no protocol=0",
+                "c:   -> 0 timeout=1000 password of 16 bytes read-only=no protocol=0",
+                "d:   -> session-1 timeout=1000 password of 16 bytes read-only=no protocol=0",
             ],
         );
     }

@@ -1,12 +1,17 @@
 //! `embedded`: minikeeper in this process.
 
-use super::{Backend, BackendError, BackendKind, Capability, SUPER_DIGEST, Settings};
-use minikeeper::{Config, Server, ServerBuilder};
+use super::{
+    Backend, BackendError, BackendKind, Capability, Clock, SUPER_DIGEST, ServerSetup, Settings,
+};
+use minikeeper::{Config, FourLetterWords, Server, ServerBuilder, SessionId};
+use semver::Version;
+use std::time::Duration;
 
 /// A server of ours.
 #[derive(Debug)]
 pub struct Embedded {
     server: Server,
+    manual_time: bool,
 }
 
 impl Embedded {
@@ -18,22 +23,62 @@ impl Embedded {
         let mut config = Config::default();
         config.tick_time = settings.tick_time;
         config.super_digest = Some(SUPER_DIGEST.to_owned());
-        let server = ServerBuilder::from(config).start()?;
-        Ok(Self { server })
+        config.container_check_interval = settings.reaping_interval();
+        match settings.setup {
+            ServerSetup::Usual | ServerSetup::Reaping => {}
+            ServerSetup::Quotas => config.enforce_quota = true,
+            ServerSetup::Shipped => {
+                config.super_digest = None;
+                config.extended_types = false;
+                config.four_letter_words = FourLetterWords::Only(Vec::new());
+            }
+            ServerSetup::EnforcedAuth => config.required_auth_schemes = vec!["digest".to_owned()],
+            ServerSetup::SkipAcl => config.skip_acl = true,
+        }
+        let mut builder = ServerBuilder::from(config);
+        if settings.manual_time {
+            builder = builder.manual_clock();
+        }
+        Ok(Self {
+            server: builder.start()?,
+            manual_time: settings.manual_time,
+        })
     }
 }
 
 impl Backend for Embedded {
-    fn kind(&self) -> &BackendKind {
-        &BackendKind::Embedded
+    fn name(&self) -> String {
+        BackendKind::Embedded.to_string()
+    }
+
+    fn version(&self) -> Option<Version> {
+        Version::parse(BackendKind::NEWEST_ZOOKEEPER).ok()
     }
 
     fn connect_string(&self) -> String {
         self.server.connect_string()
     }
 
-    fn capabilities(&self) -> &'static [Capability] {
-        &[Capability::Restart]
+    fn can(&self, capability: Capability) -> bool {
+        match capability {
+            Capability::Restart | Capability::Setup => true,
+            Capability::ManualTime => self.manual_time,
+        }
+    }
+
+    fn turn_clock(&self, by: Duration) -> Clock {
+        if self.manual_time {
+            self.server.advance(by);
+            Clock::Turned
+        } else {
+            Clock::RunsByItself
+        }
+    }
+
+    fn mute(&self, session_id: i64) {
+        if self.manual_time {
+            self.server.mute(SessionId(session_id));
+        }
     }
 
     fn restart(&mut self) -> Result<(), BackendError> {

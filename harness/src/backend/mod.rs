@@ -4,13 +4,16 @@
 mod embedded;
 mod four_letter;
 mod process;
+mod setup;
 
 pub use embedded::Embedded;
 pub use four_letter::four_letter_word;
 pub use process::ZooKeeper;
+pub use setup::ServerSetup;
 
 use crate::patience::InVain;
 use crate::provision::Missing;
+use semver::Version;
 use std::fmt;
 use std::io;
 use std::str::FromStr;
@@ -21,14 +24,25 @@ pub const SUPER_DIGEST: &str = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
 
 /// A server that runs, and stops when dropped.
 pub trait Backend: fmt::Debug + Send {
-    /// Which it is.
-    fn kind(&self) -> &BackendKind;
+    /// Which it is, such as `zookeeper:3.9.5`.
+    fn name(&self) -> String;
 
-    /// `HOST:PORT`, the same after a restart.
+    /// The ZooKeeper whose behaviour it has, if it can be known.
+    fn version(&self) -> Option<Version>;
+
+    /// `HOST:PORT`, more of them between commas, the same after a restart.
     fn connect_string(&self) -> String;
 
-    /// What this backend can do beyond serving.
-    fn capabilities(&self) -> &'static [Capability];
+    /// Whether this backend can do something beyond serving.
+    fn can(&self, capability: Capability) -> bool;
+
+    /// Turns the server's clock, if it has one that can be turned.
+    fn turn_clock(&self, _by: Duration) -> Clock {
+        Clock::RunsByItself
+    }
+
+    /// Tells a server whose clock is turned that a session is not to be heard from, though its connection is up.
+    fn mute(&self, _session_id: i64) {}
 
     /// Stops the server and starts it again, its state kept.
     ///
@@ -40,11 +54,56 @@ pub trait Backend: fmt::Debug + Send {
     fn stop(&mut self);
 }
 
-/// What a scenario may need beyond a server. A backend without it is skipped by name.
+/// What came of turning a clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// It was turned, and what was due is done.
+    Turned,
+    /// It cannot be turned: whoever wants time to pass must wait.
+    RunsByItself,
+}
+
+/// What a case may need beyond a server. A backend without it is skipped by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability {
     /// It can be restarted with its state kept.
     Restart,
+    /// It can be set up as a case wants it, and started anew for it.
+    Setup,
+    /// Its clock can be turned.
+    ManualTime,
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Restart => "a restart",
+            Self::Setup => "a server of its own",
+            Self::ManualTime => "a clock that can be turned",
+        })
+    }
+}
+
+/// Where backends come from: a kind of server that can be started as often as need be.
+pub trait BackendSource: fmt::Debug + Send + Sync {
+    /// Which it is, such as `zookeeper:3.9.5`.
+    fn name(&self) -> String;
+
+    /// Starts one with nothing in it.
+    ///
+    /// # Errors
+    /// If a part it needs is missing, or it does not come up.
+    fn start(&self, settings: &Settings) -> Result<Box<dyn Backend>, BackendError>;
+
+    /// Whether starting one costs so little that every case has its own.
+    fn is_quick(&self) -> bool {
+        false
+    }
+
+    /// How many may run at once.
+    fn at_once(&self) -> usize {
+        1
+    }
 }
 
 /// What all backends are told before they start.
@@ -54,6 +113,22 @@ pub struct Settings {
     pub tick_time: Duration,
     /// Whether a Java server is to run fast (for measuring) rather than to start fast.
     pub fast_rather_than_soon: bool,
+    /// Whether a clock that can be turned stands still until then.
+    pub manual_time: bool,
+    /// What is switched on and off.
+    pub setup: ServerSetup,
+}
+
+impl Settings {
+    /// How often containers and TTL znodes are looked at.
+    #[must_use]
+    pub fn reaping_interval(&self) -> Duration {
+        if self.setup == ServerSetup::Reaping {
+            Duration::from_millis(500)
+        } else {
+            Duration::from_secs(24 * 60 * 60)
+        }
+    }
 }
 
 impl Default for Settings {
@@ -61,6 +136,8 @@ impl Default for Settings {
         Self {
             tick_time: Duration::from_millis(500),
             fast_rather_than_soon: false,
+            manual_time: false,
+            setup: ServerSetup::Usual,
         }
     }
 }
@@ -83,15 +160,28 @@ impl BackendKind {
     pub fn newest_zookeeper() -> Self {
         Self::ZooKeeper(Self::NEWEST_ZOOKEEPER.to_owned())
     }
+}
 
-    /// Starts such a server, with nothing in it.
-    ///
-    /// # Errors
-    /// If a part it needs is missing, or it does not come up.
-    pub fn start(&self, settings: &Settings) -> Result<Box<dyn Backend>, BackendError> {
+impl BackendSource for BackendKind {
+    fn name(&self) -> String {
+        self.to_string()
+    }
+
+    fn start(&self, settings: &Settings) -> Result<Box<dyn Backend>, BackendError> {
         match self {
             Self::Embedded => Ok(Box::new(Embedded::start(settings)?)),
             Self::ZooKeeper(version) => Ok(Box::new(ZooKeeper::start(version, settings)?)),
+        }
+    }
+
+    fn is_quick(&self) -> bool {
+        *self == Self::Embedded
+    }
+
+    fn at_once(&self) -> usize {
+        match self {
+            Self::Embedded => 2,
+            Self::ZooKeeper(_) => 4,
         }
     }
 }

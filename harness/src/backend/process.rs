@@ -1,10 +1,12 @@
 //! `zookeeper:VERSION`: a real standalone ZooKeeper, started on a free port with its data in a temporary folder.
 
 use super::{
-    Backend, BackendError, BackendKind, Capability, SUPER_DIGEST, Settings, four_letter_word,
+    Backend, BackendError, BackendKind, Capability, SUPER_DIGEST, ServerSetup, Settings,
+    four_letter_word,
 };
 use crate::patience;
 use crate::provision::{java, zookeeper_jars};
+use semver::Version;
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
@@ -82,13 +84,7 @@ impl ZooKeeper {
             command.args(["-XX:TieredStopAtLevel=1", "-Xshare:auto"]);
         }
         command
-            .args([
-                "-Dzookeeper.extendedTypesEnabled=true",
-                "-Dzookeeper.forceSync=no",
-            ])
-            .arg(format!(
-                "-Dzookeeper.DigestAuthenticationProvider.superDigest={SUPER_DIGEST}"
-            ))
+            .args(self.properties())
             .args(["-cp", class_path.as_str()])
             .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
             .arg(&config)
@@ -124,27 +120,74 @@ impl ZooKeeper {
     }
 
     fn zoo_cfg(&self) -> String {
+        // `conf` only shows the harness that the server is its own; no case asks for it.
+        let words = if self.settings.setup == ServerSetup::Shipped {
+            "srvr, conf"
+        } else {
+            "*"
+        };
         format!(
             "tickTime={}\ndataDir={}\nclientPort={}\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\n\
-             4lw.commands.whitelist=*\nadmin.enableServer=false\nreconfigEnabled=false\n",
+             4lw.commands.whitelist={words}\nadmin.enableServer=false\nreconfigEnabled=false\n",
             self.settings.tick_time.as_millis(),
             self.data().display(),
             self.port,
         )
     }
+
+    fn properties(&self) -> Vec<String> {
+        let setup = self.settings.setup;
+        let mut properties = vec![
+            "zookeeper.forceSync=no".to_owned(),
+            format!(
+                "znode.container.checkIntervalMs={}",
+                self.settings.reaping_interval().as_millis()
+            ),
+        ];
+        if setup != ServerSetup::Shipped {
+            properties.push("zookeeper.extendedTypesEnabled=true".to_owned());
+            properties.push(format!(
+                "zookeeper.DigestAuthenticationProvider.superDigest={SUPER_DIGEST}"
+            ));
+        }
+        properties.extend(
+            match setup {
+                ServerSetup::Usual | ServerSetup::Reaping | ServerSetup::Shipped => &[][..],
+                ServerSetup::Quotas => &["zookeeper.enforceQuota=true"],
+                ServerSetup::EnforcedAuth => &[
+                    "zookeeper.enforce.auth.enabled=true",
+                    "zookeeper.enforce.auth.schemes=digest",
+                ],
+                ServerSetup::SkipAcl => &["zookeeper.skipACL=yes"],
+            }
+            .iter()
+            .map(|&property| property.to_owned()),
+        );
+        properties
+            .iter()
+            .map(|property| format!("-D{property}"))
+            .collect()
+    }
 }
 
 impl Backend for ZooKeeper {
-    fn kind(&self) -> &BackendKind {
-        &self.kind
+    fn name(&self) -> String {
+        self.kind.to_string()
+    }
+
+    fn version(&self) -> Option<Version> {
+        Version::parse(&self.version).ok()
     }
 
     fn connect_string(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    fn capabilities(&self) -> &'static [Capability] {
-        &[Capability::Restart]
+    fn can(&self, capability: Capability) -> bool {
+        match capability {
+            Capability::Restart | Capability::Setup => true,
+            Capability::ManualTime => false,
+        }
     }
 
     fn restart(&mut self) -> Result<(), BackendError> {

@@ -5,7 +5,7 @@ mod chapters;
 
 pub use chapters::{Chapter, Step, chapters};
 
-use crate::backend::{Backend, BackendError, BackendKind, Settings};
+use crate::backend::{Backend, BackendError, BackendKind, BackendSource, Settings};
 use crate::client::{Client, ClientError, ConnectResponse, Field, Message};
 use crate::patience::{self, InVain};
 use std::fmt::Write as _;

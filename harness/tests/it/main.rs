@@ -1,111 +1,40 @@
-//! Every scenario on every backend that is present. What is missing is said by name, with the reason.
+//! Every case on every backend that is present. What is missing is said by name, with the reason.
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use minikeeper_harness::backend::{BackendError, BackendKind, Settings};
-use minikeeper_harness::provision::{Missing, Verdict};
-use minikeeper_harness::scenario::Scenario;
-use minikeeper_harness::transcript::Transcript;
+use minikeeper_harness::backend::{BackendKind, BackendSource};
+use minikeeper_harness::judge::{self, Outcome, Verdict};
+use minikeeper_harness::suite::Suite;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let mut trials = Vec::new();
-    for scenario in Scenario::ALL {
-        let name = format!("{scenario}: embedded");
-        trials.push(Trial::ignorable_test(name, move || {
-            play(scenario, &BackendKind::Embedded)
-                .map(|_| Completion::Completed)
-                .or_else(give_up)
-        }));
-        let real = BackendKind::newest_zookeeper();
-        let name = format!("{scenario}: embedded and {real} say the same");
-        trials.push(Trial::ignorable_test(name, move || {
-            agree(scenario, &real).or_else(give_up)
-        }));
-    }
-    trials.push(Trial::ignorable_test(
-        "a restarted zookeeper keeps its port and its znodes",
-        || keeps_its_state(&BackendKind::newest_zookeeper()).or_else(give_up),
-    ));
-    trials.push(Trial::ignorable_test(
-        "a restarted embedded server keeps its port and its znodes",
-        || keeps_its_state(&BackendKind::Embedded).or_else(give_up),
-    ));
+    let trials = vec![Trial::ignorable_test(
+        "embedded and the newest zookeeper do the same in every case",
+        agree,
+    )];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-/// Why a trial comes to no verdict of its own.
-enum Trouble {
-    Missing(Missing),
-    Failed(String),
-}
-
-fn agree(scenario: Scenario, real: &BackendKind) -> Result<Completion, Trouble> {
-    let theirs = play(scenario, real)?;
-    let ours = play(scenario, &BackendKind::Embedded)?;
-    if ours == theirs {
-        Ok(Completion::Completed)
-    } else {
-        let both = ours.side_by_side(&theirs, 90);
-        Err(Trouble::Failed(format!(
-            "embedded on the left, {real} on the right\n{both}"
-        )))
-    }
-}
-
-fn play(scenario: Scenario, kind: &BackendKind) -> Result<Transcript, Trouble> {
-    let backend = kind.start(&Settings::default())?;
-    scenario
-        .run(&*backend)
-        .map_err(|error| Trouble::Failed(error.to_string()))
-}
-
-fn keeps_its_state(kind: &BackendKind) -> Result<Completion, Trouble> {
-    use minikeeper_harness::client::{Acl, BlockingClient, ConnectRequest, Request};
-
-    let mut backend = kind.start(&Settings::default())?;
-    let address = backend.connect_string();
-    let call = |request: &Request| {
-        let mut client = BlockingClient::connect(&address, &ConnectRequest::new(10_000))?;
-        client.call(request)
-    };
-    let failed = |error: std::io::Error| Trouble::Failed(error.to_string());
-    let path = || "/kept".to_owned();
-    call(&Request::Create {
-        path: path(),
-        data: None,
-        acl: Acl::open(),
-        flags: 0,
-    })
-    .map_err(failed)?;
-    backend.restart()?;
-    let reply = call(&Request::Exists {
-        path: path(),
-        watch: false,
-    })
-    .map_err(failed)?;
-    if reply.header.err == 0 {
-        Ok(Completion::Completed)
-    } else {
-        Err(Trouble::Failed(format!("{reply:?}")))
-    }
-}
-
-impl From<BackendError> for Trouble {
-    fn from(error: BackendError) -> Self {
-        if let BackendError::Missing(missing) = error {
-            Self::Missing(missing)
-        } else {
-            Self::Failed(error.to_string())
+fn agree() -> Result<Completion, Failed> {
+    let servers: [Box<dyn BackendSource>; 2] = [
+        Box::new(BackendKind::Embedded),
+        Box::new(BackendKind::newest_zookeeper()),
+    ];
+    let suite = Suite::builtin();
+    let mut outcomes = std::collections::HashMap::new();
+    judge::run(&suite, &servers, None, |played| {
+        outcomes.insert((played.case, played.server), played.outcome);
+    });
+    let skipped = Outcome::Skipped("not played".to_owned());
+    for case in suite.cases() {
+        let of = |server| outcomes.get(&(case.id.clone(), server)).unwrap_or(&skipped);
+        match judge::judge(of(0), of(1)) {
+            Verdict::Same | Verdict::Skipped(_) => {}
+            Verdict::Different(difference) => {
+                let both = difference.left.side_by_side(&difference.right, 90);
+                return Err(format!("{}\n{both}", case.id).into());
+            }
+            Verdict::Failed(why) => return Err(format!("{}: {why}", case.id).into()),
         }
     }
-}
-
-fn give_up(trouble: Trouble) -> Result<Completion, Failed> {
-    match trouble {
-        Trouble::Failed(why) => Err(why.into()),
-        Trouble::Missing(missing) => match missing.verdict() {
-            Verdict::Ignored(why) => Ok(Completion::ignored_with(why)),
-            Verdict::Failed(why) => Err(why.into()),
-        },
-    }
+    Ok(Completion::Completed)
 }

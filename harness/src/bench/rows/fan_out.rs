@@ -1,7 +1,7 @@
 //! How soon everyone is told.
 
 use super::{ROUNDS, SETTINGS};
-use crate::backend::{BackendError, BackendKind};
+use crate::backend::{BackendError, BackendKind, BackendSource};
 use crate::bench::OPEN_FILES;
 use crate::bench::child::Served;
 use crate::bench::load::{Speaks, open};
@@ -39,7 +39,7 @@ pub(in crate::bench) fn fan_out() -> io::Result<Row> {
     match BackendKind::newest_zookeeper().start(&SETTINGS) {
         Ok(real) => {
             let times = rounds(&real.connect_string(), Speaks::ZooKeeper)?;
-            row.value(real.kind().to_string(), "ms", times);
+            row.value(real.name(), "ms", times);
         }
         Err(BackendError::Missing(missing)) => row.missing.push(missing.to_string()),
         Err(error) => return Err(io::Error::other(error)),

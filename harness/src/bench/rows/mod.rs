@@ -14,7 +14,7 @@ pub(super) use start::{exec, start, thousand};
 pub(super) use throughput::{CREATE_4X64, GET_1X1, GET_4X64, SET_4X64, throughput};
 
 use super::{OPEN_FILES, child};
-use crate::backend::{Backend, Embedded, Settings};
+use crate::backend::{Backend, Embedded, ServerSetup, Settings};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,6 +26,8 @@ const ROUNDS: usize = 5;
 const SETTINGS: Settings = Settings {
     tick_time: Duration::from_secs(2),
     fast_rather_than_soon: true,
+    manual_time: false,
+    setup: ServerSetup::Usual,
 };
 
 /// The hidden subcommand that serves minikeeper in a process of its own.

@@ -1,7 +1,7 @@
 //! How much of one operation goes through.
 
 use super::{ROUNDS, SETTINGS};
-use crate::backend::{Backend, BackendError, BackendKind};
+use crate::backend::{Backend, BackendError, BackendKind, BackendSource};
 use crate::bench::child::Served;
 use crate::bench::load::{Exchange, Load, Speaks, Until, drive};
 use crate::bench::report::Row;

@@ -1,0 +1,181 @@
+//! What a run came to, as plain data: the JSON report is this, and every other report is made from it.
+
+use super::{Outcome, Verdict, judge};
+use crate::suite::{CaseId, Suite};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// A run over a suite on some servers, the first compared with each of the others.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Findings {
+    /// The servers, by name.
+    pub servers: Vec<String>,
+    /// The chapters, in order.
+    pub chapters: Vec<ChapterFindings>,
+    /// How long the run took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// What one chapter came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChapterFindings {
+    /// Such as `watch`.
+    pub name: String,
+    /// What it is about, in a line.
+    pub title: String,
+    /// Its cases, in order.
+    pub cases: Vec<CaseFindings>,
+}
+
+/// What one case came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseFindings {
+    /// Such as `watch/17`.
+    pub id: String,
+    /// What it shows.
+    pub title: String,
+    /// Its text, if it is a script.
+    pub script: Option<String>,
+    /// What came of it on each server, in their order.
+    pub plays: Vec<Play>,
+    /// The first server against each of the others.
+    pub comparisons: Vec<Comparison>,
+}
+
+/// One case on one server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Play {
+    /// What was noted, as far as it went.
+    pub lines: Vec<String>,
+    /// Why it was not played, or not to its end.
+    pub trouble: Option<Trouble>,
+    /// How long it took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// Why a case was not played to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trouble {
+    /// The server lacks what it needs.
+    Skipped(String),
+    /// It broke off.
+    Failed(String),
+}
+
+/// A case on two servers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The first server, by its place.
+    pub left: usize,
+    /// The other.
+    pub right: usize,
+    /// What the comparison says.
+    pub verdict: Judgement,
+}
+
+/// What a comparison says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Judgement {
+    /// They do the same.
+    Same,
+    /// They differ.
+    Different,
+    /// One of them could not play it, and why.
+    Skipped(String),
+    /// On one of them it broke off, and why.
+    Failed(String),
+}
+
+impl Findings {
+    /// Puts together what a run told.
+    #[must_use]
+    pub fn new(
+        suite: &Suite,
+        servers: Vec<String>,
+        outcomes: &HashMap<(CaseId, usize), Outcome>,
+        took: Duration,
+    ) -> Self {
+        let missing = Outcome::Skipped("not played".to_owned());
+        let of = |id: &CaseId, server| outcomes.get(&(id.clone(), server)).unwrap_or(&missing);
+        let chapters = suite
+            .chapters
+            .iter()
+            .map(|chapter| ChapterFindings {
+                name: chapter.name.clone(),
+                title: chapter.title.clone(),
+                cases: chapter
+                    .cases
+                    .iter()
+                    .map(|case| CaseFindings {
+                        id: case.id.to_string(),
+                        title: case.title.clone(),
+                        script: case.script().map(ToString::to_string),
+                        plays: (0..servers.len())
+                            .map(|server| Play::of(of(&case.id, server)))
+                            .collect(),
+                        comparisons: (1..servers.len())
+                            .map(|right| Comparison {
+                                left: 0,
+                                right,
+                                verdict: Judgement::of(judge(of(&case.id, 0), of(&case.id, right))),
+                            })
+                            .collect(),
+                    })
+                    .collect(),
+            })
+            .collect();
+        Self {
+            servers,
+            chapters,
+            took_ms: ms(took),
+        }
+    }
+
+    /// Every case, in order.
+    pub fn cases(&self) -> impl Iterator<Item = &CaseFindings> {
+        self.chapters.iter().flat_map(|chapter| &chapter.cases)
+    }
+}
+
+impl Play {
+    fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Played { transcript, took } => Self {
+                lines: transcript.lines().to_vec(),
+                trouble: None,
+                took_ms: ms(*took),
+            },
+            Outcome::Skipped(why) => Self {
+                lines: Vec::new(),
+                trouble: Some(Trouble::Skipped(why.clone())),
+                took_ms: 0,
+            },
+            Outcome::Failed { why, so_far } => Self {
+                lines: so_far
+                    .as_ref()
+                    .map(|so_far| so_far.lines().to_vec())
+                    .unwrap_or_default(),
+                trouble: Some(Trouble::Failed(why.clone())),
+                took_ms: 0,
+            },
+        }
+    }
+}
+
+impl Judgement {
+    fn of(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Same => Self::Same,
+            Verdict::Different(_) => Self::Different,
+            Verdict::Skipped(why) => Self::Skipped(why),
+            Verdict::Failed(why) => Self::Failed(why),
+        }
+    }
+}
+
+fn ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,221 @@
+//! Lanes: each has a server of its own and plays one case after the other on it, so that no case sees another's zxids.
+
+use crate::backend::{Backend, BackendError, BackendSource, Capability, ServerSetup, Settings};
+use crate::patience::PATIENCE;
+use crate::provision::{self, Missing};
+use crate::stage::Stage;
+use crate::suite::{Case, CaseId, Suite};
+use crate::transcript::Transcript;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+/// What came of one case on one server.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It was played to its end.
+    Played {
+        /// What was noted.
+        transcript: Transcript,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The server cannot do what the case needs.
+    Skipped(String),
+    /// The case broke off.
+    Failed {
+        /// Why.
+        why: String,
+        /// What was noted before.
+        so_far: Option<Transcript>,
+    },
+}
+
+/// One case on one server.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// The case.
+    pub case: CaseId,
+    /// Which of the servers, in the order given.
+    pub server: usize,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// Plays every case on every server, and tells of each as it ends, in no particular order.
+///
+/// # Panics
+/// If a lane panics.
+pub fn run(
+    suite: &Suite,
+    servers: &[Box<dyn BackendSource>],
+    patience: Option<Duration>,
+    mut tell: impl FnMut(Played),
+) {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for (server, source) in servers.iter().enumerate() {
+            for (setup, cases) in by_setup(suite) {
+                let lanes = if setup == ServerSetup::Usual || source.is_quick() {
+                    source.at_once().min(cases.len())
+                } else {
+                    1
+                };
+                let queue = std::sync::Arc::new(Mutex::new(cases));
+                for _ in 0..lanes {
+                    let lane = Lane {
+                        server,
+                        source: &**source,
+                        setup,
+                        queue: std::sync::Arc::clone(&queue),
+                        sender: sender.clone(),
+                        patience: patience.unwrap_or(PATIENCE),
+                    };
+                    scope.spawn(move || lane.run());
+                }
+            }
+        }
+        drop(sender);
+        for played in receiver {
+            tell(played);
+        }
+    });
+}
+
+/// Cases that wait come first, so that the others run meanwhile.
+fn by_setup(suite: &Suite) -> BTreeMap<ServerSetup, VecDeque<&Case>> {
+    let mut found: BTreeMap<ServerSetup, VecDeque<&Case>> = BTreeMap::new();
+    for case in suite.cases() {
+        found.entry(case.server()).or_default().push_back(case);
+    }
+    for cases in found.values_mut() {
+        cases
+            .make_contiguous()
+            .sort_by_key(|case| std::cmp::Reverse(case.waits()));
+    }
+    found
+}
+
+struct Lane<'a> {
+    server: usize,
+    source: &'a dyn BackendSource,
+    setup: ServerSetup,
+    queue: std::sync::Arc<Mutex<VecDeque<&'a Case>>>,
+    sender: mpsc::Sender<Played>,
+    patience: Duration,
+}
+
+impl Lane<'_> {
+    fn run(self) {
+        let mut backend = None;
+        let mut trouble = None;
+        let mut count = 0_u32;
+        loop {
+            let next = self
+                .queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop_front();
+            let Some(case) = next else { return };
+            count += 1;
+            let outcome = match &trouble {
+                Some(outcome) => Outcome::clone(outcome),
+                None => self.play(case, &mut backend, count),
+            };
+            // A server that could not be had once is not asked for again.
+            if backend.is_none() && !self.source.is_quick() && trouble.is_none() {
+                trouble = Some(outcome.clone());
+            }
+            let played = Played {
+                case: case.id.clone(),
+                server: self.server,
+                outcome,
+            };
+            if self.sender.send(played).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn play(&self, case: &Case, kept: &mut Option<Box<dyn Backend>>, count: u32) -> Outcome {
+        let settings = Settings {
+            manual_time: true,
+            setup: self.setup,
+            ..Settings::default()
+        };
+        if kept.is_none() || self.source.is_quick() || case.headers.virgin {
+            match self.source.start(&settings) {
+                Ok(started) => *kept = Some(started),
+                Err(BackendError::Missing(missing)) => return lacks(&missing),
+                Err(error) => return failed(error.to_string(), None),
+            }
+        }
+        let Some(backend) = kept else {
+            return failed("no server".to_owned(), None);
+        };
+        if let Some(why) = lack(case, &**backend) {
+            return Outcome::Skipped(why);
+        }
+        let start = Instant::now();
+        let runtime = match tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+        {
+            Ok(runtime) => runtime,
+            Err(error) => return failed(error.to_string(), None),
+        };
+        let outcome = runtime.block_on(async {
+            let mut stage = if case.headers.bare || case.headers.virgin {
+                Stage::bare(&mut **backend)
+            } else {
+                let name = format!("{}-{}-{count}", case.id.chapter, case.id.number);
+                match Stage::under(&mut **backend, &name).await {
+                    Ok(stage) => stage,
+                    Err(error) => return failed(error.to_string(), None),
+                }
+            };
+            stage.set_patience(self.patience);
+            match case.play(&mut stage).await {
+                Ok(()) => Outcome::Played {
+                    transcript: stage.finish().await,
+                    took: start.elapsed(),
+                },
+                Err(error) => failed(error.to_string(), Some(stage.transcript())),
+            }
+        });
+        if let Outcome::Failed { .. } = outcome {
+            // Whatever state it is in, the next case is not to suffer from it.
+            *kept = self.source.start(&settings).ok();
+        }
+        outcome
+    }
+}
+
+fn lacks(missing: &Missing) -> Outcome {
+    match missing.verdict() {
+        provision::Verdict::Ignored(why) => Outcome::Skipped(why),
+        provision::Verdict::Failed(why) => failed(why, None),
+    }
+}
+
+fn failed(why: String, so_far: Option<Transcript>) -> Outcome {
+    Outcome::Failed { why, so_far }
+}
+
+/// What the case needs and the server does not have.
+fn lack(case: &Case, backend: &dyn Backend) -> Option<String> {
+    let headers = &case.headers;
+    if let (Some(since), Some(version)) = (&headers.since, backend.version())
+        && version < *since
+    {
+        return Some(format!("needs ZooKeeper {since}"));
+    }
+    let needs_setup = headers.virgin || headers.server != ServerSetup::Usual;
+    [
+        (headers.restart, Capability::Restart),
+        (needs_setup, Capability::Setup),
+    ]
+    .into_iter()
+    .find(|&(needed, capability)| needed && !backend.can(capability))
+    .map(|(_, capability)| format!("needs {capability}"))
+}

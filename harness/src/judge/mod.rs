@@ -1,0 +1,9 @@
+//! Cases on servers, what came of them, and where two servers differ.
+
+mod compare;
+mod findings;
+mod lane;
+
+pub use compare::{Difference, Verdict, judge};
+pub use findings::{CaseFindings, ChapterFindings, Comparison, Findings, Judgement, Play, Trouble};
+pub use lane::{Outcome, Played, run};

@@ -1,0 +1,279 @@
+//! One client of a script: its connection, its session, and what it has seen.
+
+use super::{Chroot, StageError};
+use crate::client::{
+    Client, ClientError, ConnectRequest, ConnectResponse, Message, Reader, Reply, ReplyHeader,
+    Request,
+};
+use crate::patience;
+use crate::transcript::Notes;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// The xid of a ping.
+const PING_XID: i32 = -2;
+
+/// What an actor acts on.
+pub(super) struct Scene<'a> {
+    pub(super) who: &'a str,
+    pub(super) notes: &'a mut Notes,
+    pub(super) chroot: &'a Chroot,
+    pub(super) patience: Duration,
+}
+
+#[derive(Debug)]
+pub(super) struct Actor {
+    /// `None` once the connection has ended.
+    client: Option<Client<TcpStream>>,
+    session: Option<ConnectResponse>,
+    /// The highest zxid that a reply or an event bore.
+    pub(super) seen: i64,
+    pub(super) silent: bool,
+    closed: bool,
+    /// Whether a ping has been sent whose answer has not been read.
+    pinged: bool,
+}
+
+impl Actor {
+    pub(super) fn new(client: Client<TcpStream>) -> Self {
+        Self {
+            client: Some(client),
+            session: None,
+            seen: 0,
+            silent: false,
+            closed: false,
+            pinged: false,
+        }
+    }
+
+    pub(super) fn session_id(&self) -> i64 {
+        self.session
+            .as_ref()
+            .map_or(0, |session| session.session_id)
+    }
+
+    pub(super) fn password(&self) -> Option<Vec<u8>> {
+        self.session
+            .as_ref()
+            .and_then(|session| session.password.clone())
+    }
+
+    pub(super) fn may_have_a_session(&self) -> bool {
+        !self.closed && self.session_id() != 0
+    }
+
+    pub(super) async fn connect(
+        &mut self,
+        scene: &mut Scene<'_>,
+        request: &ConnectRequest,
+    ) -> Result<(), StageError> {
+        let Some(client) = &mut self.client else {
+            return Ok(());
+        };
+        let what = format!("{}: an answer to its connect request", scene.who);
+        match patience::within_span(scene.patience, &what, client.connect(request)).await? {
+            Ok(response) => {
+                scene.notes.connected(scene.who, &response);
+                self.session = Some(response);
+            }
+            Err(error) => self.broken(scene, &error),
+        }
+        Ok(())
+    }
+
+    /// Sends a request and reads up to its reply.
+    pub(super) async fn ask(
+        &mut self,
+        scene: &mut Scene<'_>,
+        request: &Request,
+    ) -> Result<(), StageError> {
+        if *request == Request::CloseSession {
+            self.closed = true;
+        }
+        let Some(client) = &mut self.client else {
+            scene.notes.remark(scene.who, "  (has no connection)");
+            return Ok(());
+        };
+        match client.send(request).await {
+            Ok(_) => self.read_replies(scene, 1).await,
+            Err(error) => {
+                self.broken(scene, &error);
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends requests in one write and reads as many replies, in whatever order they come.
+    pub(super) async fn pipeline(
+        &mut self,
+        scene: &mut Scene<'_>,
+        requests: &[Request],
+    ) -> Result<(), StageError> {
+        if requests.contains(&Request::CloseSession) {
+            self.closed = true;
+        }
+        let Some(client) = &mut self.client else {
+            scene.notes.remark(scene.who, "  (has no connection)");
+            return Ok(());
+        };
+        let mut bytes = Vec::new();
+        for request in requests {
+            let xid = client.next_xid(request);
+            client.expect_reply(xid, request.op());
+            bytes.extend(request.encode(xid).0);
+        }
+        match client.send_bytes(&bytes).await {
+            Ok(()) => self.read_replies(scene, requests.len()).await,
+            Err(error) => {
+                self.broken(scene, &error);
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends bytes of any kind. If the connection is gone, reading will show it.
+    pub(super) async fn send_bytes(&mut self, bytes: &[u8]) {
+        if let Some(client) = &mut self.client {
+            let _ = client.send_bytes(bytes).await;
+        }
+    }
+
+    /// Without a session there is no ping to wait for: reads frames until the connection ends.
+    pub(super) async fn listen(&mut self, scene: &mut Scene<'_>) -> Result<(), StageError> {
+        if self.session.is_some() {
+            return Ok(());
+        }
+        self.listen_to_the_end(scene).await
+    }
+
+    pub(super) fn cut(&mut self) {
+        self.client = None;
+        self.pinged = false;
+    }
+
+    pub(super) async fn send_ping(&mut self) {
+        if self.silent || self.session_id() == 0 {
+            return;
+        }
+        if let Some(client) = &mut self.client {
+            // If the connection is gone, reading will show it.
+            let _ = client.send(&Request::Ping).await;
+            self.pinged = true;
+        }
+    }
+
+    /// Reads up to the answer of the ping, if one was sent.
+    pub(super) async fn read_to_ping(&mut self, scene: &mut Scene<'_>) -> Result<(), StageError> {
+        if self.client.is_some() && self.session_id() == 0 {
+            // Refused: the server is about to close.
+            return self.listen_to_the_end(scene).await;
+        }
+        while self.pinged {
+            let Some(message) = self.receive(scene, "the answer to a ping").await? else {
+                self.pinged = false;
+                return Ok(());
+            };
+            match message {
+                Message::Reply(reply) if reply.header.xid == PING_XID => {
+                    self.pinged = false;
+                    if reply.header.err != 0 {
+                        scene.notes.answered(scene.who, &reply);
+                    }
+                }
+                message @ (Message::Reply(_) | Message::Event(_)) => self.note(scene, message),
+            }
+        }
+        Ok(())
+    }
+
+    async fn listen_to_the_end(&mut self, scene: &mut Scene<'_>) -> Result<(), StageError> {
+        while let Some(client) = &mut self.client {
+            let what = format!("{}: the end of a refused connection", scene.who);
+            match patience::within_span(scene.patience, &what, client.frame()).await? {
+                Ok(frame) => scene.notes.frame(scene.who, &frame),
+                Err(error) => self.broken(scene, &error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_replies(
+        &mut self,
+        scene: &mut Scene<'_>,
+        count: usize,
+    ) -> Result<(), StageError> {
+        let mut replies = 0;
+        while replies < count {
+            let Some(message) = self.receive(scene, "a reply").await? else {
+                return Ok(());
+            };
+            if matches!(message, Message::Reply(_)) {
+                replies += 1;
+            }
+            self.note(scene, message);
+        }
+        if self.closed {
+            return self.listen_to_the_end(scene).await;
+        }
+        Ok(())
+    }
+
+    /// The next message; `None` if the connection has ended, which is noted.
+    async fn receive(
+        &mut self,
+        scene: &mut Scene<'_>,
+        what: &str,
+    ) -> Result<Option<Message>, StageError> {
+        let Some(client) = &mut self.client else {
+            return Ok(None);
+        };
+        let what = format!("{}: {what}", scene.who);
+        let received = patience::within_span(scene.patience, &what, client.frame()).await?;
+        let understood = received.and_then(|frame| match client.understand(&frame) {
+            // What came as bytes has a xid of its own; its answer is known by its header.
+            Err(ClientError::StrayReply(_)) => {
+                let header = ReplyHeader::decode(&mut Reader::new(&frame)?)?;
+                Ok(Message::Reply(Reply {
+                    header,
+                    answer: None,
+                }))
+            }
+            understood => understood.map(|(message, _)| message),
+        });
+        match understood {
+            Ok(message) => Ok(Some(message)),
+            Err(error) => {
+                self.broken(scene, &error);
+                Ok(None)
+            }
+        }
+    }
+
+    fn note(&mut self, scene: &mut Scene<'_>, message: Message) {
+        match message {
+            Message::Reply(mut reply) => {
+                self.seen = self.seen.max(reply.header.zxid);
+                if let Some(answer) = &mut reply.answer {
+                    scene.chroot.answer(answer);
+                }
+                scene.notes.answered(scene.who, &reply);
+            }
+            Message::Event(mut event) => {
+                self.seen = self.seen.max(event.zxid);
+                scene.chroot.event(&mut event);
+                scene.notes.told(scene.who, &event);
+            }
+        }
+    }
+
+    /// The connection is of no more use, and why is part of what the server did.
+    fn broken(&mut self, scene: &mut Scene<'_>, error: &ClientError) {
+        let text = match error {
+            ClientError::Closed | ClientError::Io(_) => "  the connection ends".to_owned(),
+            ClientError::Malformed(_) | ClientError::StrayReply(_) => format!("  {error}"),
+        };
+        scene.notes.remark(scene.who, &text);
+        self.client = None;
+        self.pinged = false;
+    }
+}

@@ -1,0 +1,22 @@
+//! The cases that come with the harness: `harness/cases/*.txt`, and the recipes.
+
+use super::{Chapter, Suite};
+
+macro_rules! chapters {
+    ($($name:literal)*) => {
+        [$(($name, include_str!(concat!("../../cases/", $name, ".txt")))),*]
+    };
+}
+
+/// In the order in which a reader would want them.
+const SCRIPTS: [(&str, &str); 1] = chapters!["watch"];
+
+pub(super) fn suite() -> Suite {
+    let mut suite = Suite::new();
+    for (name, text) in SCRIPTS {
+        let chapter = Chapter::parse(name, text)
+            .unwrap_or_else(|error| panic!("harness/cases/{name}.txt, {error}"));
+        suite = suite.with(chapter);
+    }
+    suite
+}
