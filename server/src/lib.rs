@@ -30,6 +30,10 @@ mod handle;
 mod jute;
 mod keeper;
 mod net;
+#[cfg(not(minikeeper_planted))]
+mod planted;
+#[cfg(minikeeper_planted)]
+pub mod planted;
 mod protocol;
 mod wire;
 

@@ -1,5 +1,6 @@
 //! One zxid, all or nothing: every write is checked, becomes a [`Txn`] and is applied, a single one as well as a multi.
 
+use crate::planted::planted;
 use crate::protocol::{ErrorCode, SessionId, Stat, Timestamp, Txn, TxnRecord, Xid, Zxid};
 
 use super::apply::{Changes, TxnHeader};
@@ -63,8 +64,12 @@ impl<'t> Transaction<'t> {
 
     /// Ends it: what was applied is taken back.
     pub(super) fn refuse<'r>(mut self, record: TxnRecord<'r>, changes: &mut Changes) -> Txn<'r> {
-        self.tree.roll_back(&mut self.undo);
-        changes.list.clear();
+        planted!(
+            "multi-half-applies",
+            self.tree.keep(&mut self.undo),
+            self.tree.roll_back(&mut self.undo)
+        );
+        planted!("failed-multi-fires", (), changes.list.clear());
         self.end(record)
     }
 
@@ -74,7 +79,13 @@ impl<'t> Transaction<'t> {
             zxid,
             time,
         } = self.header;
-        self.tree.set_last_zxid(zxid);
+        planted!(
+            "refused-write-takes-no-zxid",
+            if !matches!(record, TxnRecord::Error { .. }) {
+                self.tree.set_last_zxid(zxid)
+            },
+            self.tree.set_last_zxid(zxid)
+        );
         Txn {
             session,
             cxid: self.cxid,
