@@ -7,6 +7,7 @@ use crate::stage::Stage;
 use crate::suite::{Case, CaseId, Suite};
 use crate::transcript::Transcript;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,22 @@ pub fn run(
     patience: Option<Duration>,
     mut tell: impl FnMut(Played),
 ) {
+    run_until(suite, servers, patience, |played| {
+        tell(played);
+        ControlFlow::<()>::Continue(())
+    });
+}
+
+/// As [`run`], until `tell` has had enough. Cases that are being played then are played to their end, and not told of.
+///
+/// # Panics
+/// If a lane panics.
+pub fn run_until<B>(
+    suite: &Suite,
+    servers: &[Box<dyn BackendSource>],
+    patience: Option<Duration>,
+    mut tell: impl FnMut(Played) -> ControlFlow<B>,
+) {
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
         for (server, source) in servers.iter().enumerate() {
@@ -77,7 +94,10 @@ pub fn run(
         }
         drop(sender);
         for played in receiver {
-            tell(played);
+            if tell(played).is_break() {
+                // The lanes find the door closed after their case.
+                break;
+            }
         }
     });
 }

@@ -5,5 +5,7 @@ mod findings;
 mod lane;
 
 pub use compare::{Difference, Verdict, judge};
-pub use findings::{CaseFindings, ChapterFindings, Comparison, Findings, Judgement, Play, Trouble};
-pub use lane::{Outcome, Played, run};
+pub use findings::{
+    Absent, CaseFindings, ChapterFindings, Comparison, FORMAT, Findings, Judgement, Play, Trouble,
+};
+pub use lane::{Outcome, Played, run, run_until};
