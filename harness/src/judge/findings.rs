@@ -6,15 +6,64 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::time::Duration;
 
+/// The version of the JSON format of [`Findings`]. It grows when a reader of older files would be misled.
+pub const FORMAT: u32 = 1;
+
 /// A run over a suite on some servers, the first compared with each of the others.
+///
+/// As JSON every struct is an object with the names of its fields. A [`Judgement`] is `"same"`, `"different"`,
+/// `{"known": [ID, ...]}`, `{"skipped": WHY}` or `{"failed": WHY}`; a [`Trouble`] is `{"skipped": WHY}` or
+/// `{"failed": WHY}`, and `null` where there was none. Servers are referred to by their place in `servers`, from 0.
+/// Readers should pass over fields that they do not know.
+///
+/// ```json
+/// {
+///   "format": 1,
+///   "started": "2026-01-31T12:00:00Z",
+///   "took_ms": 81500,
+///   "servers": ["embedded", "zookeeper:3.9.5"],
+///   "absent": [{"server": "zookeeper:3.8.5", "why": "java: ..."}],
+///   "chapters": [{
+///     "name": "watch",
+///     "title": "Watches: every kind, every trigger",
+///     "cases": [{
+///       "id": "watch/1",
+///       "title": "a deleted znode fires its data watch once",
+///       "script": "a: create /x \"1\"\n...",
+///       "plays": [
+///         {"lines": ["a: create /x \"1\"", "a:   -> ok at z1 /x"], "trouble": null, "took_ms": 3},
+///         {"lines": ["..."], "trouble": null, "took_ms": 41}
+///       ],
+///       "comparisons": [{"left": 0, "right": 1, "verdict": "same"}]
+///     }]
+///   }]
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
+    /// [`FORMAT`] of whoever wrote it.
+    pub format: u32,
+    /// When the run began, as RFC 3339 has it, if it is known.
+    #[serde(default)]
+    pub started: Option<String>,
     /// The servers, by name.
     pub servers: Vec<String>,
+    /// The servers that were asked for and took part in nothing.
+    #[serde(default)]
+    pub absent: Vec<Absent>,
     /// The chapters, in order.
     pub chapters: Vec<ChapterFindings>,
     /// How long the run took, in milliseconds.
     pub took_ms: u64,
+}
+
+/// A server that took part in nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absent {
+    /// Its name.
+    pub server: String,
+    /// Why, such as what it needs and this machine has not.
+    pub why: String,
 }
 
 /// What one chapter came to.
@@ -83,6 +132,8 @@ pub enum Judgement {
     Same,
     /// They differ.
     Different,
+    /// They differ as these known differences say, each by its id.
+    Known(Vec<String>),
     /// One of them could not play it, and why.
     Skipped(String),
     /// On one of them it broke off, and why.
@@ -128,10 +179,56 @@ impl Findings {
             })
             .collect();
         Self {
+            format: FORMAT,
+            started: None,
             servers,
+            absent: Vec::new(),
             chapters,
             took_ms: ms(took),
         }
+    }
+
+    /// The same without the servers, other than the first, that every case skipped for one and the same reason: they
+    /// stand under [`absent`](Self::absent) with the reason.
+    #[must_use]
+    pub fn without_absent(mut self) -> Self {
+        for place in (1..self.servers.len()).rev() {
+            let Some(why) = self.absence(place) else {
+                continue;
+            };
+            let server = self.servers.remove(place);
+            self.absent.insert(0, Absent { server, why });
+            for case in self
+                .chapters
+                .iter_mut()
+                .flat_map(|chapter| &mut chapter.cases)
+            {
+                case.plays.remove(place);
+                case.comparisons
+                    .retain(|comparison| comparison.left != place && comparison.right != place);
+                for comparison in &mut case.comparisons {
+                    for server in [&mut comparison.left, &mut comparison.right] {
+                        *server -= usize::from(*server > place);
+                    }
+                }
+            }
+        }
+        self
+    }
+
+    fn absence(&self, server: usize) -> Option<String> {
+        let mut reasons = self.cases().map(|case| {
+            match case
+                .plays
+                .get(server)
+                .and_then(|play| play.trouble.as_ref())
+            {
+                Some(Trouble::Skipped(why)) => Some(why),
+                Some(Trouble::Failed(_)) | None => None,
+            }
+        });
+        let first = reasons.next()??;
+        reasons.all(|why| why == Some(first)).then(|| first.clone())
     }
 
     /// Every case, in order.

@@ -8,8 +8,10 @@ mod record;
 mod recording;
 
 pub use compare::{Difference, Verdict, judge};
-pub use contestant::{Contestant, UnknownContestant};
-pub use findings::{CaseFindings, ChapterFindings, Comparison, Findings, Judgement, Play, Trouble};
-pub use lane::{Outcome, Played, run};
+pub use contestant::{Contestant, Server, UnknownContestant};
+pub use findings::{
+    Absent, CaseFindings, ChapterFindings, Comparison, FORMAT, Findings, Judgement, Play, Trouble,
+};
+pub use lane::{Outcome, Played, run, run_until};
 pub use record::{RecordError, record};
 pub use recording::{Recording, RecordingError, Standing};

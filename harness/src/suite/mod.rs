@@ -1,6 +1,9 @@
 //! The cases, in chapters, each with a number that never changes.
 
 mod builtin;
+mod pattern;
+
+pub use pattern::{BadPattern, NoSuchCase, Pattern};
 
 use crate::backend::ServerSetup;
 use crate::script::{ChapterText, Headers, Script, ScriptError, Step};
