@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use minikeeper_harness::backend::BackendKind;
 use minikeeper_harness::bench::{self, Measure, Report};
 use minikeeper_harness::golden;
-use minikeeper_harness::judge::{self, Contestant, Outcome, Verdict};
+use minikeeper_harness::judge::{self, Contestant, KnownDifferences, Outcome, Verdict};
 use minikeeper_harness::suite::{CaseId, Suite};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
@@ -157,13 +157,14 @@ impl Run {
             None => true,
         });
         let mut outcomes: HashMap<CaseId, BTreeMap<usize, Outcome>> = HashMap::new();
-        judge::run(&suite, &servers, None, |played| {
+        let servers = judge::run(&suite, &servers, None, |played| {
             outcomes
                 .entry(played.case)
                 .or_default()
                 .insert(played.server, played.outcome);
         });
-        let (mut same, mut other) = (0, 0);
+        let known = KnownDifferences::builtin();
+        let (mut same, mut other, mut explained) = (0, 0, 0);
         for case in suite.cases() {
             let Some(of_case) = outcomes.get(&case.id) else {
                 continue;
@@ -171,9 +172,17 @@ impl Run {
             let Some(left) = of_case.get(&0) else {
                 continue;
             };
-            for (_, right) in of_case.iter().skip(1) {
-                match judge::judge(left, right) {
+            for (&place, right) in of_case.iter().skip(1) {
+                let (Some(one), Some(other_one)) = (servers.first(), servers.get(place)) else {
+                    continue;
+                };
+                let known = known.between(one, other_one);
+                match judge::judge_knowing(&case.id, left, right, &known) {
                     Verdict::Same => same += 1,
+                    Verdict::Known { ids, .. } => {
+                        explained += 1;
+                        println!("{} {}: known: {}", case.id, case.title, ids.join(", "));
+                    }
                     Verdict::Different(difference) => {
                         other += 1;
                         println!("{} {}: DIFFERENT", case.id, case.title);
@@ -207,7 +216,7 @@ impl Run {
                 }
             }
         }
-        println!("{same} the same, {other} different or failed");
+        println!("{same} the same, {explained} known, {other} different or failed");
         if other == 0 {
             ExitCode::SUCCESS
         } else {
