@@ -43,7 +43,6 @@ use self::read::Reader;
 use self::reap::look_at;
 use self::transaction::Transaction;
 use self::write::Caller;
-use crate::planted::planted;
 use crate::protocol::{
     ConnectRequest, ErrorCode, EventType, KeeperState, Message, MultiOp, Operation, Permissions,
     Reply, Request, Response, SessionId, Timestamp, Txn, TxnRecord, WatchedEvent, Xid, Zxid,

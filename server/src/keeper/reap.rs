@@ -4,7 +4,6 @@ use super::deadline::Deadline;
 use super::transaction::refusal;
 use super::znode::{OwnerKind, Znode};
 use super::{Keeper, Outputs, Rules, write};
-use crate::planted::planted;
 use crate::protocol::{SessionId, Timestamp, Xid};
 
 impl Keeper {

@@ -9,7 +9,6 @@ use super::deadline::Deadline;
 use super::reap::look_at;
 use super::transaction::Transaction;
 use super::{CloseReason, ConnectionId, Keeper, Output, Outputs, Rules};
-use crate::planted::planted;
 use crate::protocol::{
     ConnectRequest, ConnectResponse, Message, SessionId, Timestamp, TxnRecord, Xid,
 };
