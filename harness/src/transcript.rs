@@ -7,7 +7,7 @@
 //! |---|---|
 //! | session ids | `session-1`, `session-2`, … in the order in which they were first seen; 0 stays 0 |
 //! | zxids | `z1`, `z2`, … by size, so that their order is compared; 0 and below stay as they are |
-//! | times | `time(zN)`: a transaction has one time, so a time is known by its zxid; one that is not that of its zxid stays a number, and so does 0 |
+//! | times | `time(zN)`: a transaction has one time, so a time is known by its zxid; one that is not that of its zxid stays a number, and so does 0. How much later than the earliest one it is counts in the `pass` steps that fit between: `time(zN)+1` |
 //! | passwords | only their length |
 //! | children | sorted: ZooKeeper promises no order |
 //! | identities | sorted, as children |
@@ -16,6 +16,7 @@ use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, er
 use crate::script::{AclText, Step, quoted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,8 @@ enum Piece {
 pub struct Notes {
     lines: Vec<Line>,
     absolute_zxids: bool,
+    /// How long each `pass` was.
+    passes: Vec<Duration>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -146,8 +149,8 @@ impl Notes {
     #[must_use]
     pub fn of_a_new_server() -> Self {
         Self {
-            lines: Vec::new(),
             absolute_zxids: true,
+            ..Self::default()
         }
     }
 
@@ -170,6 +173,9 @@ impl Notes {
         let mut line = Line::default();
         line.text(step.to_string());
         self.lines.push(line);
+        if let Step::Pass(span) = step {
+            self.passes.push(*span);
+        }
     }
 
     /// A connect request was answered.
@@ -259,20 +265,24 @@ impl Notes {
             absolute_zxids: self.absolute_zxids,
             sessions,
             zxids: zxids.into_iter().collect(),
+            earliest: times.values().copied().filter(|&ms| ms > 0).min(),
             times,
+            passes: &self.passes,
         };
         Transcript(self.lines.iter().map(|line| names.write(line)).collect())
     }
 }
 
-struct Names {
+struct Names<'a> {
     absolute_zxids: bool,
     sessions: Vec<i64>,
     zxids: Vec<i64>,
     times: BTreeMap<i64, i64>,
+    earliest: Option<i64>,
+    passes: &'a [Duration],
 }
 
-impl Names {
+impl Names<'_> {
     fn write(&self, line: &Line) -> String {
         line.0.iter().map(|piece| self.name(piece)).collect()
     }
@@ -291,12 +301,36 @@ impl Names {
             },
             Piece::Time { zxid, ms } => {
                 if *ms != 0 && self.times.get(zxid) == Some(ms) {
-                    format!("time({})", self.name(&Piece::Zxid(*zxid)))
+                    let later = match self.passes_before(*ms) {
+                        0 => String::new(),
+                        passes => format!("+{passes}"),
+                    };
+                    format!("time({}){later}", self.name(&Piece::Zxid(*zxid)))
                 } else {
                     ms.to_string()
                 }
             }
         }
+    }
+}
+
+impl Names<'_> {
+    /// How many of the `pass` steps, from the first on, fit between the earliest time and this one. A server that is slow
+    /// adds to the span, but hardly as much as the next one of them.
+    fn passes_before(&self, ms: i64) -> usize {
+        let Some(earliest) = self.earliest else {
+            return 0;
+        };
+        // Both times are cut to the millisecond.
+        let span = Duration::from_millis(u64::try_from(ms - earliest + 1).unwrap_or(0));
+        let mut sum = Duration::ZERO;
+        self.passes
+            .iter()
+            .take_while(|pass| {
+                sum += **pass;
+                sum <= span
+            })
+            .count()
     }
 }
 
@@ -422,6 +456,8 @@ fn wrap(line: &str, width: usize) -> Vec<String> {
 mod tests {
     use super::{Notes, Transcript};
     use crate::client::{Answer, ConnectResponse, Event, Reply, ReplyHeader, Stat};
+    use crate::script::Step;
+    use std::time::Duration;
 
     /// A stat of which only what the rules look at is not zero.
     fn stat(czxid: i64, ctime: i64, mzxid: i64, mtime: i64, owner: i64) -> Stat {
@@ -528,6 +564,19 @@ mod tests {
                 &line("ctime=0 mtime=time(z2)"),
             ],
         );
+    }
+
+    #[test]
+    fn a_time_tells_how_many_passes_lie_before_it() {
+        let mut notes = Notes::default();
+        notes.step(&Step::Pass(Duration::from_secs(2)));
+        notes.step(&Step::Pass(Duration::from_secs(1)));
+        notes.answered("a", &reply(9, Answer::Stat(stat(5, 1000, 6, 3100, 0))));
+        notes.answered("a", &reply(9, Answer::Stat(stat(5, 1000, 7, 3999, 0))));
+        let transcript = notes.finish();
+        let has = |text: &str| transcript.lines().iter().any(|line| line.contains(text));
+        assert!(has("ctime=time(z1) mtime=time(z2)+1 "), "{transcript}");
+        assert!(has("mtime=time(z3)+2 "), "{transcript}");
     }
 
     #[test]

@@ -26,6 +26,14 @@
 //!
 //! There is no quorum and no durability: all state is in memory and goes with the last handle.
 
+// First, and with its macro known everywhere, so that no layer has to import what is not there in any usual build.
+#[cfg(not(minikeeper_planted))]
+#[macro_use]
+mod planted;
+#[cfg(minikeeper_planted)]
+#[macro_use]
+pub mod planted;
+
 mod handle;
 mod jute;
 mod keeper;

@@ -325,7 +325,8 @@ impl Keeper {
                     Ok(reader) => reader.read(request, &mut self.watches),
                     Err(code) => Err(*code),
                 };
-                reply(out, connection, xid, self.tree.last_zxid(), result);
+                let zxid = planted!("read-without-zxid", Zxid(0), self.tree.last_zxid());
+                reply(out, connection, xid, zxid, result);
             }
             Request::Auth { .. } | Request::Sasl { .. } => {}
         }
@@ -358,6 +359,14 @@ impl Keeper {
         } else {
             transaction.refuse(written.record, &mut changes)
         };
+        planted!("reply-before-events", {
+            let result = written
+                .result
+                .map(|outcome| write::respond(&outcome, &txn.record));
+            reply(out, connection, xid, txn.zxid, result);
+            self.publish(&txn, &changes, out);
+            return;
+        });
         // Events come before the reply: DataTree fires while FinalRequestProcessor has not answered yet.
         self.publish(&txn, &changes, out);
         let result = written
@@ -466,8 +475,9 @@ fn fire(
             let may_read = connections.get(connection).is_some_and(|watcher| {
                 access::check(rules, (acl.0, &acl.1), Permissions::READ, &watcher.ids).is_ok()
             });
-            if may_read {
-                tell(out, connection, zxid, event_type, path);
+            if planted!("everybody-hears", true, may_read) {
+                let told = planted!("event-without-zxid", Zxid(-1), zxid);
+                tell(out, connection, told, event_type, path);
             }
         });
     }

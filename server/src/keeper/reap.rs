@@ -22,9 +22,17 @@ impl Keeper {
             .filter(|znode| !znode.has_children())
             .filter(|znode| match znode.owner() {
                 OwnerKind::Container => {
-                    znode.creates() > 0 || never_used_ms != 0 && age_ms(znode) > never_used_ms
+                    planted!("unused-container-goes", true, znode.creates() > 0)
+                        || never_used_ms != 0 && age_ms(znode) > never_used_ms
                 }
-                OwnerKind::Ttl { ms } => ms != 0 && age_ms(znode) > ms,
+                OwnerKind::Ttl { ms } => {
+                    let age = planted!(
+                        "ttl-from-birth",
+                        now.0 - znode.stat().ctime.0,
+                        age_ms(znode)
+                    );
+                    ms != 0 && age > ms
+                }
                 OwnerKind::Nobody | OwnerKind::Session(_) => false,
             });
         self.reap_queue = due.map(|znode| znode.path().into()).collect();
