@@ -9,11 +9,15 @@ macro_rules! chapters {
 }
 
 /// In the order in which a reader would want them.
-const SCRIPTS: [(&str, &str); 1] = chapters!["watch"];
+const SCRIPTS: &[(&str, &str)] = &chapters![
+    "session"
+    "ephemeral"
+    "watch"
+];
 
 pub(super) fn suite() -> Suite {
     let mut suite = Suite::new();
-    for (name, text) in SCRIPTS {
+    for &(name, text) in SCRIPTS {
         let chapter = Chapter::parse(name, text)
             .unwrap_or_else(|error| panic!("harness/cases/{name}.txt, {error}"));
         suite = suite.with(chapter);
