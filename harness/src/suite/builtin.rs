@@ -13,6 +13,8 @@ const SCRIPTS: &[(&str, &str)] = &chapters![
     "session"
     "ephemeral"
     "watch"
+    "multi"
+    "multiread"
 ];
 
 pub(super) fn suite() -> Suite {
