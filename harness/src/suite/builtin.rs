@@ -15,6 +15,8 @@ const SCRIPTS: &[(&str, &str)] = &chapters![
     "watch"
     "multi"
     "multiread"
+    "container"
+    "quota"
 ];
 
 pub(super) fn suite() -> Suite {
