@@ -81,7 +81,14 @@ impl Line {
     fn answer(&mut self, answer: &Answer) {
         match answer {
             Answer::Path(path) => {
-                self.text(format!(" {}", path.as_deref().unwrap_or("null")));
+                self.text(match path {
+                    None => " null".to_owned(),
+                    // A sync echoes whatever it was asked for.
+                    Some(path) if path.is_empty() || path.contains(char::is_control) => {
+                        format!(" {}", quoted(path.as_bytes()))
+                    }
+                    Some(path) => format!(" {path}"),
+                });
             }
             Answer::PathStat(path, stat) => {
                 self.text(format!(" {path}")).stat(stat);

@@ -9,7 +9,19 @@ macro_rules! chapters {
 }
 
 /// In the order in which a reader would want them.
-const SCRIPTS: [(&str, &str); 1] = chapters!["watch"];
+const SCRIPTS: &[(&str, &str)] = &chapters![
+    "create"
+    "delete"
+    "data"
+    "children"
+    "stat"
+    "sequence"
+    "path"
+    "acl"
+    "auth"
+    "malformed"
+    "watch"
+];
 
 pub(super) fn suite() -> Suite {
     let mut suite = Suite::new();
