@@ -20,12 +20,18 @@ const SCRIPTS: &[(&str, &str)] = &chapters![
     "acl"
     "auth"
     "malformed"
+    "session"
+    "ephemeral"
     "watch"
+    "multi"
+    "multiread"
+    "container"
+    "quota"
 ];
 
 pub(super) fn suite() -> Suite {
     let mut suite = Suite::new();
-    for (name, text) in SCRIPTS {
+    for &(name, text) in SCRIPTS {
         let chapter = Chapter::parse(name, text)
             .unwrap_or_else(|error| panic!("harness/cases/{name}.txt, {error}"));
         suite = suite.with(chapter);

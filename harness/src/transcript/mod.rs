@@ -11,9 +11,13 @@
 //! | passwords | only their length |
 //! | children | sorted: ZooKeeper promises no order |
 //! | identities | sorted, as children |
+//! | ephemerals of one session | while time passes or a session closes, the events of one zxid that a client hears stand parent by parent, and under each the znodes that are gone are sorted; the order of the kinds of events stays |
+
+mod ephemerals;
 
 use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, error_name, op};
 use crate::script::{AclText, Step, quoted};
+use ephemerals::Heard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
@@ -38,6 +42,9 @@ pub struct Notes {
     absolute_zxids: bool,
     /// How long each `pass` was.
     passes: Vec<Duration>,
+    /// Whether a session may end in the step that is noted.
+    session_may_end: bool,
+    heard_at_an_end: Vec<Heard>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -170,6 +177,7 @@ impl Notes {
 
     /// A step of a script.
     pub fn step(&mut self, step: &Step) {
+        self.session_may_end = step.may_end_a_session();
         let mut line = Line::default();
         line.text(step.to_string());
         self.lines.push(line);
@@ -238,6 +246,10 @@ impl Notes {
             event.state
         ));
         line.zxid(event.zxid);
+        if self.session_may_end {
+            let heard = Heard::new(self.lines.len(), who, event);
+            self.heard_at_an_end.push(heard);
+        }
         self.lines.push(line);
     }
 
@@ -269,7 +281,9 @@ impl Notes {
             times,
             passes: &self.passes,
         };
-        Transcript(self.lines.iter().map(|line| names.write(line)).collect())
+        let mut lines = self.lines.clone();
+        ephemerals::sort(&mut lines, &self.heard_at_an_end);
+        Transcript(lines.iter().map(|line| names.write(line)).collect())
     }
 }
 
@@ -455,6 +469,8 @@ fn wrap(line: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{Notes, Transcript};
+    use crate::script::Step;
+    use std::time::Duration;
     use crate::client::{Answer, ConnectResponse, Event, Reply, ReplyHeader, Stat};
     use crate::script::Step;
     use std::time::Duration;
@@ -577,6 +593,46 @@ mod tests {
         let has = |text: &str| transcript.lines().iter().any(|line| line.contains(text));
         assert!(has("ctime=time(z1) mtime=time(z2)+1 "), "{transcript}");
         assert!(has("mtime=time(z3)+2 "), "{transcript}");
+    fn the_ephemerals_of_one_session_are_sorted_and_the_kinds_of_events_stay() {
+        let event = |kind, path: &str| Event {
+            zxid: 9,
+            kind,
+            state: 3,
+            path: path.to_owned(),
+        };
+        let came = [
+            (2, "/p/e3"),
+            (4, "/p"),
+            (2, "/e2"),
+            (2, "/p/e1"),
+            (4, "/"),
+        ];
+        let tell = |notes: &mut Notes| {
+            for (kind, path) in came {
+                notes.told("a", &event(kind, path));
+            }
+        };
+        check(
+            |notes| {
+                notes.step(&Step::Pass(Duration::from_secs(2)));
+                tell(notes);
+            },
+            &[
+                "pass 2000ms",
+                "a:   ! NodeDeleted /e2 state=3 at z1",
+                "a:   ! NodeChildrenChanged / state=3 at z1",
+                "a:   ! NodeDeleted /p/e1 state=3 at z1",
+                "a:   ! NodeChildrenChanged /p state=3 at z1",
+                "a:   ! NodeDeleted /p/e3 state=3 at z1",
+            ],
+        );
+        let mut notes = Notes::default();
+        tell(&mut notes);
+        let first = notes.finish().lines().first().cloned();
+        assert_eq!(
+            first.as_deref(),
+            Some("a:   ! NodeDeleted /p/e3 state=3 at z1")
+        );
     }
 
     #[test]
