@@ -1,7 +1,10 @@
 //! Recipes: what people build on ZooKeeper, written with the `zookeeper-client` crate as they would write it, and played
 //! as cases.
 
+mod configuration;
+mod discovery;
 mod election;
+mod membership;
 
 use crate::script::Headers;
 use crate::suite::Chapter;
@@ -9,6 +12,7 @@ use zookeeper_client::{Acls, CreateMode, CreateOptions};
 
 const PERSISTENT: CreateOptions<'static> = CreateMode::Persistent.with_acls(Acls::anyone_all());
 const EPHEMERAL: CreateOptions<'static> = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
+const CONTAINER: CreateOptions<'static> = CreateMode::Container.with_acls(Acls::anyone_all());
 const PERSISTENT_SEQUENTIAL: CreateOptions<'static> =
     CreateMode::PersistentSequential.with_acls(Acls::anyone_all());
 const EPHEMERAL_SEQUENTIAL: CreateOptions<'static> =
@@ -16,7 +20,12 @@ const EPHEMERAL_SEQUENTIAL: CreateOptions<'static> =
 
 /// Every chapter of recipes, in the order in which a reader would want them.
 pub(crate) fn chapters() -> Vec<Chapter> {
-    vec![election::chapter()]
+    vec![
+        election::chapter(),
+        configuration::chapter(),
+        discovery::chapter(),
+        membership::chapter(),
+    ]
 }
 
 /// The client creates by an operation that came with 3.5.
