@@ -73,7 +73,7 @@ async fn an_instance_dies(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [consumer] = users(stage, ["consumer"]).await?;
     // An instance that falls silent is dead when its timeout is over, not before.
     stage
-        .steps("one: connect timeout=1000\none: create /services/web/one \"8001\" ephemeral")
+        .steps("one: connect timeout=2000\none: create /services/web/one \"8001\" ephemeral")
         .await?;
     let (_, change) = consumer.list_and_watch_children("/services/web").await?;
     stage.steps("one: cut").await?;
@@ -82,7 +82,7 @@ async fn an_instance_dies(stage: &mut Stage<'_>) -> Result<(), StageError> {
         "still finds",
         consumer.list_children("/services/web").await,
     )?;
-    stage.steps("pass 2s").await?;
+    stage.steps("pass 2500ms").await?;
     stage.told(&consumer, change).await?;
     stage.note(
         &consumer,

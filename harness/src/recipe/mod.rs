@@ -1,10 +1,14 @@
 //! Recipes: what people build on ZooKeeper, written with the `zookeeper-client` crate as they would write it, and played
 //! as cases.
 
+mod barrier;
 mod configuration;
 mod discovery;
 mod election;
+mod lock;
 mod membership;
+mod rwlock;
+mod semaphore;
 
 use crate::script::Headers;
 use crate::suite::Chapter;
@@ -25,6 +29,10 @@ pub(crate) fn chapters() -> Vec<Chapter> {
         configuration::chapter(),
         discovery::chapter(),
         membership::chapter(),
+        lock::chapter(),
+        rwlock::chapter(),
+        semaphore::chapter(),
+        barrier::chapter(),
     ]
 }
 
