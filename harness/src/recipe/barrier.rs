@@ -190,7 +190,7 @@ async fn all_enter(stage: &mut Stage<'_>) -> Result<(), StageError> {
         let mut waiting = pin!(ready.changed());
         stage.hears_nothing(&a, &mut waiting).await?;
         let third = Party::enter(stage, &c).await?;
-        stage.within("all to have come", waiting).await?;
+        stage.told_by(&a, waiting).await?;
         third.wait(stage, &c).await?;
     }
     second.wait(stage, &b).await

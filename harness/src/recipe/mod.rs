@@ -3,12 +3,15 @@
 
 mod barrier;
 mod configuration;
+mod counter;
 mod discovery;
 mod election;
 mod lock;
 mod membership;
+mod queue;
 mod rwlock;
 mod semaphore;
+mod two_phase_commit;
 
 use crate::script::Headers;
 use crate::suite::Chapter;
@@ -33,6 +36,9 @@ pub(crate) fn chapters() -> Vec<Chapter> {
         rwlock::chapter(),
         semaphore::chapter(),
         barrier::chapter(),
+        queue::chapter(),
+        two_phase_commit::chapter(),
+        counter::chapter(),
     ]
 }
 

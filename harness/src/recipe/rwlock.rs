@@ -3,6 +3,7 @@
 use super::{EPHEMERAL_SEQUENTIAL, PERSISTENT, in_order, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
+use std::fmt;
 use std::pin::pin;
 use zookeeper_client::{Error, OneshotWatcher};
 
@@ -73,6 +74,15 @@ impl Access {
     }
 }
 
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "write",
+        })
+    }
+}
+
 /// A place in the line.
 struct Place {
     access: Access,
@@ -87,7 +97,7 @@ impl Place {
         let made = user
             .create(&format!("/lock/{prefix}"), b"", &EPHEMERAL_SEQUENTIAL)
             .await;
-        let (_, number) = stage.note(user, format_args!("wants to {access:?}"), made)?;
+        let (_, number) = stage.note(user, format_args!("wants to {access}"), made)?;
         let mut place = Self {
             access,
             znode: format!("{prefix}{number}"),
@@ -102,7 +112,7 @@ impl Place {
             let mut line = in_order(user.list_children("/lock").await?);
             line.truncate(line.iter().take_while(|name| **name != self.znode).count());
             let Some(blocker) = self.access.waits_for(&line) else {
-                stage.says(user, format_args!("may {:?}", self.access));
+                stage.says(user, format_args!("may {}", self.access));
                 return Ok(());
             };
             match user.get_and_watch_data(&format!("/lock/{blocker}")).await {
@@ -203,7 +213,7 @@ async fn nobody_overtakes(stage: &mut Stage<'_>) -> Result<(), StageError> {
         let mut waiting = pin!(before.changed());
         stage.hears_nothing(&c, &mut waiting).await?;
         writer.leave(stage, &b).await?;
-        stage.within("the writer to be gone", waiting).await?;
+        stage.told_by(&c, waiting).await?;
     }
     late.look(stage, &c).await
 }
@@ -213,7 +223,7 @@ async fn downgrade(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let writer = Place::take(stage, &a, Access::Write).await?;
     // Its own writer is not in its way: what it reads nobody else can have changed.
     let made = a.create("/lock/read-", b"", &EPHEMERAL_SEQUENTIAL).await;
-    let (_, number) = stage.note(&a, "wants to Read too", made)?;
+    let (_, number) = stage.note(&a, "wants to read too", made)?;
     let reader = Place {
         access: Access::Read,
         znode: format!("read-{number}"),
@@ -225,7 +235,7 @@ async fn downgrade(stage: &mut Stage<'_>) -> Result<(), StageError> {
         let mut waiting = pin!(before.changed());
         stage.hears_nothing(&b, &mut waiting).await?;
         reader.leave(stage, &a).await?;
-        stage.within("the reader to be gone", waiting).await?;
+        stage.told_by(&b, waiting).await?;
     }
     other.look(stage, &b).await
 }

@@ -43,12 +43,15 @@ impl Place {
     async fn look(&mut self, stage: &mut Stage<'_>, user: &User) -> Result<(), StageError> {
         let (data, _, leases) = user.get_and_watch_data("/leases").await?;
         let (line, changes) = user.list_and_watch_children("/leases").await?;
-        let place = in_order(line).iter().position(|name| *name == self.znode);
-        if place.is_some_and(|place| place < count(&data)) {
+        let before = in_order(line)
+            .iter()
+            .take_while(|name| **name != self.znode)
+            .count();
+        if before < count(&data) {
             stage.says(user, "has a lease");
             self.changes = None;
         } else {
-            stage.says(user, format_args!("waits at place {place:?}"));
+            stage.says(user, format_args!("waits, {before} before it"));
             self.changes = Some((leases, changes));
         }
         Ok(())

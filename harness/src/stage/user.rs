@@ -104,8 +104,20 @@ impl Stage<'_> {
         user: &User,
         watcher: OneshotWatcher,
     ) -> Result<WatchedEvent, StageError> {
+        self.told_by(user, watcher.changed()).await
+    }
+
+    /// Waits for a watch to fire that is waited for already, and notes what it says.
+    ///
+    /// # Errors
+    /// If it does not fire.
+    pub async fn told_by(
+        &mut self,
+        user: &User,
+        waiting: impl Future<Output = WatchedEvent>,
+    ) -> Result<WatchedEvent, StageError> {
         let what = format!("an event for {}", user.name());
-        let told = self.within(&what, watcher.changed()).await?;
+        let told = self.within(&what, waiting).await?;
         self.note_event(user, &told);
         Ok(told)
     }
@@ -119,10 +131,7 @@ impl Stage<'_> {
         user: &User,
         watcher: &mut PersistentWatcher,
     ) -> Result<WatchedEvent, StageError> {
-        let what = format!("an event for {}", user.name());
-        let heard = self.within(&what, watcher.changed()).await?;
-        self.note_event(user, &heard);
-        Ok(heard)
+        self.told_by(user, watcher.changed()).await
     }
 
     /// Notes that a watch has not fired, or what it says. Whatever was done before the call would be told by now, as
