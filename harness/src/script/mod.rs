@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_script_is_written_as_it_was_read() {
         check(
-            "needs: since 3.5, restart\nserver: quotas\na: connect timeout=4000\na: create /x \"1\"\n\
+            "needs: since 3.5, restart\nserver: quotas\nquiet\nreal-time\na: connect timeout=4000\na: create /x \"1\"\n\
              a: create2 /x/s- null sequential acl=[r world anyone, cdrwa digest \"u:p\"]\n\
              b: getData /x watch\na: delete /x v=2\na: multi [create /y null; check /y v=0; setData /y \"x\"*100]\n\
              pass 1500ms\nb: cut\nc: resume b timeout=4000\nc: setWatches since=seen data=[/x, /y]\nrestart\n4lw ruok\n",

@@ -141,6 +141,13 @@ impl Actor {
         }
     }
 
+    /// Sends a request whose reply nobody will read. If the connection is gone, so is the request.
+    pub(super) async fn send(&mut self, request: &Request) {
+        if let Some(client) = &mut self.client {
+            let _ = client.send(request).await;
+        }
+    }
+
     /// Without a session there is no ping to wait for: reads frames until the connection ends.
     pub(super) async fn listen(&mut self, scene: &mut Scene<'_>) -> Result<(), StageError> {
         if self.session.is_some() {
