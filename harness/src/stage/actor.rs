@@ -16,9 +16,6 @@ const UNIMPLEMENTED: i32 = -6;
 const AUTH_FAILED: i32 = -115;
 const AUTH_REQUIRED: i32 = -124;
 
-/// The error of an operation that a server does not know.
-const UNIMPLEMENTED: i32 = -6;
-
 /// What an actor acts on.
 pub(super) struct Scene<'a> {
     pub(super) who: &'a str,
@@ -38,9 +35,6 @@ pub(super) struct Actor {
     closed: bool,
     /// Whether a ping has been sent whose answer has not been read.
     pinged: bool,
-    /// Whether it asked for an operation that the server does not know: the connection is about to end, and a ping may or
-    /// may not be answered before.
-    about_to_end: bool,
 }
 
 impl Actor {
@@ -52,7 +46,6 @@ impl Actor {
             silent: false,
             closed: false,
             pinged: false,
-            about_to_end: false,
         }
     }
 
@@ -185,7 +178,7 @@ impl Actor {
             // Refused: the server is about to close.
             return self.listen_to_the_end(scene).await;
         }
-        while self.pinged || (self.about_to_end && self.client.is_some()) {
+        while self.pinged {
             let Some(message) = self.receive(scene, "the answer to a ping").await? else {
                 self.pinged = false;
                 return Ok(());
@@ -280,8 +273,6 @@ impl Actor {
         match message {
             Message::Reply(mut reply) => {
                 self.seen = self.seen.max(reply.header.zxid);
-                // The same error with a zxid is that of a TTL znode where there are none.
-                self.about_to_end |= reply.header.err == UNIMPLEMENTED && reply.header.zxid == -1;
                 if let Some(answer) = &mut reply.answer {
                     scene.chroot.answer(answer);
                 }
