@@ -11,6 +11,7 @@
 //! | passwords | only their length |
 //! | children | sorted: ZooKeeper promises no order |
 //! | identities | sorted, as children |
+//! | control characters | escaped, so that a line stays one |
 
 use crate::alignment;
 use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, error_name, op};
@@ -268,7 +269,20 @@ struct Names {
 
 impl Names {
     fn write(&self, line: &Line) -> String {
-        line.0.iter().map(|piece| self.name(piece)).collect()
+        let text: String = line.0.iter().map(|piece| self.name(piece)).collect();
+        // A path may hold anything, and a line is to stay one.
+        if text.contains(char::is_control) {
+            text.chars().fold(String::new(), |mut text, c| {
+                if c.is_control() {
+                    text.extend(c.escape_default());
+                } else {
+                    text.push(c);
+                }
+                text
+            })
+        } else {
+            text
+        }
     }
 
     fn name(&self, piece: &Piece) -> String {
@@ -305,7 +319,7 @@ fn list(names: &[String]) -> String {
 }
 
 /// What a scenario came to on one backend. Two runs agree if their transcripts are equal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript(Vec<String>);
 
 impl Transcript {
@@ -315,11 +329,22 @@ impl Transcript {
         &self.0
     }
 
+    /// Adds a line.
+    pub(crate) fn push(&mut self, line: &str) {
+        self.0.push(line.to_owned());
+    }
+
     /// Both transcripts in columns `width` wide, equal lines side by side; `|` stands between lines that differ,
     /// `<` and `>` beside a line that only one has.
     #[must_use]
     pub fn side_by_side(&self, other: &Self, width: usize) -> String {
         alignment::side_by_side(&self.0, &other.0, width)
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Transcript {
+    fn from_iter<T: IntoIterator<Item = &'a str>>(lines: T) -> Self {
+        Self(lines.into_iter().map(str::to_owned).collect())
     }
 }
 

@@ -1,23 +1,35 @@
 //! Every case on every backend that is present. What is missing is said by name, with the reason.
 
+mod recorded;
+
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use minikeeper_harness::backend::{BackendKind, BackendSource};
-use minikeeper_harness::judge::{self, Outcome, Verdict};
+use minikeeper_harness::backend::BackendKind;
+use minikeeper_harness::judge::{self, Contestant, Outcome, Verdict};
 use minikeeper_harness::suite::Suite;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let trials = vec![Trial::ignorable_test(
-        "embedded and the newest zookeeper do the same in every case",
-        agree,
-    )];
+    let trials = vec![
+        Trial::ignorable_test(
+            "embedded and the newest zookeeper do the same in every case",
+            agree,
+        ),
+        Trial::ignorable_test(
+            "every case is recorded as it is",
+            recorded::every_case_is_recorded_as_it_is,
+        ),
+        Trial::ignorable_test(
+            "embedded does as was recorded in every case",
+            recorded::embedded_does_as_was_recorded,
+        ),
+    ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
 fn agree() -> Result<Completion, Failed> {
-    let servers: [Box<dyn BackendSource>; 2] = [
-        Box::new(BackendKind::Embedded),
-        Box::new(BackendKind::newest_zookeeper()),
+    let servers = [
+        Contestant::live(BackendKind::Embedded),
+        Contestant::live(BackendKind::newest_zookeeper()),
     ];
     let suite = Suite::builtin();
     let mut outcomes = std::collections::HashMap::new();
