@@ -7,17 +7,22 @@
 //! |---|---|
 //! | session ids | `session-1`, `session-2`, … in the order in which they were first seen; 0 stays 0 |
 //! | zxids | `z1`, `z2`, … by size, so that their order is compared; 0 and below stay as they are |
-//! | times | `time(zN)`: a transaction has one time, so a time is known by its zxid; one that is not that of its zxid stays a number, and so does 0 |
+//! | times | `time(zN)`: a transaction has one time, so a time is known by its zxid; one that is not that of its zxid stays a number, and so does 0. How much later than the earliest one it is counts in the `pass` steps that fit between: `time(zN)+1` |
 //! | passwords | only their length |
 //! | children | sorted: ZooKeeper promises no order |
 //! | identities | sorted, as children |
 //! | control characters | escaped, so that a line stays one |
+//! | ephemerals of one session | while time passes or a session closes, the events of one zxid that a client hears stand parent by parent, and under each the znodes that are gone are sorted; the order of the kinds of events stays |
+
+mod ephemerals;
 
 use crate::alignment;
 use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, error_name, op};
 use crate::script::{AclText, Step, quoted};
+use ephemerals::Heard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +42,11 @@ enum Piece {
 pub struct Notes {
     lines: Vec<Line>,
     absolute_zxids: bool,
+    /// How long each `pass` was.
+    passes: Vec<Duration>,
+    /// Whether a session may end in the step that is noted.
+    session_may_end: bool,
+    heard_at_an_end: Vec<Heard>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -80,7 +90,14 @@ impl Line {
     fn answer(&mut self, answer: &Answer) {
         match answer {
             Answer::Path(path) => {
-                self.text(format!(" {}", path.as_deref().unwrap_or("null")));
+                self.text(match path {
+                    None => " null".to_owned(),
+                    // A sync echoes whatever it was asked for.
+                    Some(path) if path.is_empty() || path.contains(char::is_control) => {
+                        format!(" {}", quoted(path.as_bytes()))
+                    }
+                    Some(path) => format!(" {path}"),
+                });
             }
             Answer::PathStat(path, stat) => {
                 self.text(format!(" {path}")).stat(stat);
@@ -141,8 +158,8 @@ impl Notes {
     #[must_use]
     pub fn of_a_new_server() -> Self {
         Self {
-            lines: Vec::new(),
             absolute_zxids: true,
+            ..Self::default()
         }
     }
 
@@ -162,9 +179,13 @@ impl Notes {
 
     /// A step of a script.
     pub fn step(&mut self, step: &Step) {
+        self.session_may_end = step.may_end_a_session();
         let mut line = Line::default();
         line.text(step.to_string());
         self.lines.push(line);
+        if let Step::Pass(span) = step {
+            self.passes.push(*span);
+        }
     }
 
     /// A connect request was answered.
@@ -227,6 +248,10 @@ impl Notes {
             event.state
         ));
         line.zxid(event.zxid);
+        if self.session_may_end {
+            let heard = Heard::new(self.lines.len(), who, event);
+            self.heard_at_an_end.push(heard);
+        }
         self.lines.push(line);
     }
 
@@ -254,20 +279,26 @@ impl Notes {
             absolute_zxids: self.absolute_zxids,
             sessions,
             zxids: zxids.into_iter().collect(),
+            earliest: times.values().copied().filter(|&ms| ms > 0).min(),
             times,
+            passes: &self.passes,
         };
-        Transcript(self.lines.iter().map(|line| names.write(line)).collect())
+        let mut lines = self.lines.clone();
+        ephemerals::sort(&mut lines, &self.heard_at_an_end);
+        Transcript(lines.iter().map(|line| names.write(line)).collect())
     }
 }
 
-struct Names {
+struct Names<'a> {
     absolute_zxids: bool,
     sessions: Vec<i64>,
     zxids: Vec<i64>,
     times: BTreeMap<i64, i64>,
+    earliest: Option<i64>,
+    passes: &'a [Duration],
 }
 
-impl Names {
+impl Names<'_> {
     fn write(&self, line: &Line) -> String {
         let text: String = line.0.iter().map(|piece| self.name(piece)).collect();
         // A path may hold anything, and a line is to stay one.
@@ -299,12 +330,36 @@ impl Names {
             },
             Piece::Time { zxid, ms } => {
                 if *ms != 0 && self.times.get(zxid) == Some(ms) {
-                    format!("time({})", self.name(&Piece::Zxid(*zxid)))
+                    let later = match self.passes_before(*ms) {
+                        0 => String::new(),
+                        passes => format!("+{passes}"),
+                    };
+                    format!("time({}){later}", self.name(&Piece::Zxid(*zxid)))
                 } else {
                     ms.to_string()
                 }
             }
         }
+    }
+}
+
+impl Names<'_> {
+    /// How many of the `pass` steps, from the first on, fit between the earliest time and this one. A server that is slow
+    /// adds to the span, but hardly as much as the next one of them.
+    fn passes_before(&self, ms: i64) -> usize {
+        let Some(earliest) = self.earliest else {
+            return 0;
+        };
+        // Both times are cut to the millisecond.
+        let span = Duration::from_millis(u64::try_from(ms - earliest + 1).unwrap_or(0));
+        let mut sum = Duration::ZERO;
+        self.passes
+            .iter()
+            .take_while(|pass| {
+                sum += **pass;
+                sum <= span
+            })
+            .count()
     }
 }
 
@@ -358,6 +413,8 @@ impl fmt::Display for Transcript {
 mod tests {
     use super::Notes;
     use crate::client::{Answer, ConnectResponse, Event, Reply, ReplyHeader, Stat};
+    use crate::script::Step;
+    use std::time::Duration;
 
     /// A stat of which only what the rules look at is not zero.
     fn stat(czxid: i64, ctime: i64, mzxid: i64, mtime: i64, owner: i64) -> Stat {
@@ -463,6 +520,56 @@ mod tests {
                 &line("ctime=time(z1) mtime=1002"),
                 &line("ctime=0 mtime=time(z2)"),
             ],
+        );
+    }
+
+    #[test]
+    fn a_time_tells_how_many_passes_lie_before_it() {
+        let mut notes = Notes::default();
+        notes.step(&Step::Pass(Duration::from_secs(2)));
+        notes.step(&Step::Pass(Duration::from_secs(1)));
+        notes.answered("a", &reply(9, Answer::Stat(stat(5, 1000, 6, 3100, 0))));
+        notes.answered("a", &reply(9, Answer::Stat(stat(5, 1000, 7, 3999, 0))));
+        let transcript = notes.finish();
+        let has = |text: &str| transcript.lines().iter().any(|line| line.contains(text));
+        assert!(has("ctime=time(z1) mtime=time(z2)+1 "), "{transcript}");
+        assert!(has("mtime=time(z3)+2 "), "{transcript}");
+    }
+
+    #[test]
+    fn the_ephemerals_of_one_session_are_sorted_and_the_kinds_of_events_stay() {
+        let event = |kind, path: &str| Event {
+            zxid: 9,
+            kind,
+            state: 3,
+            path: path.to_owned(),
+        };
+        let came = [(2, "/p/e3"), (4, "/p"), (2, "/e2"), (2, "/p/e1"), (4, "/")];
+        let tell = |notes: &mut Notes| {
+            for (kind, path) in came {
+                notes.told("a", &event(kind, path));
+            }
+        };
+        check(
+            |notes| {
+                notes.step(&Step::Pass(Duration::from_secs(2)));
+                tell(notes);
+            },
+            &[
+                "pass 2000ms",
+                "a:   ! NodeDeleted /e2 state=3 at z1",
+                "a:   ! NodeChildrenChanged / state=3 at z1",
+                "a:   ! NodeDeleted /p/e1 state=3 at z1",
+                "a:   ! NodeChildrenChanged /p state=3 at z1",
+                "a:   ! NodeDeleted /p/e3 state=3 at z1",
+            ],
+        );
+        let mut notes = Notes::default();
+        tell(&mut notes);
+        let first = notes.finish().lines().first().cloned();
+        assert_eq!(
+            first.as_deref(),
+            Some("a:   ! NodeDeleted /p/e3 state=3 at z1")
         );
     }
 
