@@ -4,7 +4,9 @@ use super::progress::Progress;
 use super::report::{self, Print};
 use super::{Status, Trouble};
 use crate::backend::BackendKind;
-use crate::judge::{self, Contestant, Findings, Outcome, Verdict};
+use crate::judge::{
+    self, Contestant, Findings, KnownDifferences, Outcome, Recording, Server, Verdict,
+};
 use crate::report::{Class, Tally};
 use crate::suite::{CaseId, Pattern, Suite};
 use clap::Args;
@@ -15,8 +17,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 /// Play the cases on several servers and compare the first with each of the others.
 ///
-/// A server that cannot be had here is said by name with the reason, and the others are compared. MINIKEEPER_REQUIRE
-/// says what must be there (`java`, `docker`, `all`); lacking it is a failure then.
+/// A server that cannot be had here is said by name with the reason, and the others are compared; if none of the usual
+/// ones can be had, embedded is compared with what the real one did when it was recorded. MINIKEEPER_REQUIRE says what must be there (`java`, `docker`, `all`); lacking it is a failure then.
 #[derive(Debug, Args)]
 pub(super) struct Run {
     /// The servers: `embedded`, `zookeeper:VERSION`, `recorded:VERSION`; by default embedded and the real 3.9.5 and
@@ -98,7 +100,12 @@ impl How {
         asked_to_compare: bool,
     ) -> Result<Status, Trouble> {
         let suite = suite.select(&self.only)?;
-        let findings = self.play(&suite, servers);
+        let played = self.play(&suite, servers);
+        let mut findings = played.findings(&suite);
+        if !asked_to_compare && findings.servers.len() < servers.len() && findings.servers.len() < 2
+        {
+            findings = played.with_recording(&suite).findings(&suite);
+        }
         let files = [&self.json, &self.junit, &self.html].map(Option::as_deref);
         let [json, junit, html] = files;
         report::write(&findings, json, junit, html)?;
@@ -106,52 +113,112 @@ impl How {
         Ok(status(&findings, asked_to_compare))
     }
 
-    fn play(&self, suite: &Suite, servers: &[Contestant]) -> Findings {
+    fn play(&self, suite: &Suite, contestants: &[Contestant]) -> Played {
         let (began, start) = (SystemTime::now(), Instant::now());
-        let names: Vec<String> = servers.iter().map(Contestant::name).collect();
+        let names: Vec<String> = contestants.iter().map(Contestant::name).collect();
         let mut progress = Progress::new(&names, suite.cases().count(), self.print.is_quiet());
-        let mut outcomes: HashMap<(CaseId, usize), Outcome> = HashMap::new();
+        let known = KnownDifferences::builtin();
+        let expected = Servers::expected(contestants);
+        let mut outcomes = Outcomes::new();
         let patience = self.patience.map(Duration::from_secs);
-        judge::run_until(suite, servers, patience, |played| {
+        let servers = judge::run_until(suite, contestants, patience, |played| {
             progress.played(played.server, &played.case);
             let (case, server) = (played.case.clone(), played.server);
             outcomes.insert((played.case, server), played.outcome);
-            if self.fail_fast && is_bad(&outcomes, &case, server, servers.len()) {
+            if self.fail_fast && expected.is_bad(&known, &outcomes, &case, server) {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             }
         });
         progress.end();
-        let mut findings = Findings::new(suite, names, &outcomes, start.elapsed());
-        findings.started = Some(humantime::format_rfc3339_seconds(began).to_string());
-        findings.without_absent()
+        Played {
+            began,
+            took: start.elapsed(),
+            servers,
+            outcomes,
+            known,
+        }
     }
 }
 
-/// Whether what came last is a failure, or differs from what it is compared with.
-fn is_bad(
-    outcomes: &HashMap<(CaseId, usize), Outcome>,
-    case: &CaseId,
-    last: usize,
-    servers: usize,
-) -> bool {
-    let of = |server| outcomes.get(&(case.clone(), server));
-    let others = if last == 0 {
-        1..servers
-    } else {
-        last..last + 1
-    };
-    let differs = |right| match (of(0), of(right)) {
-        (Some(left), Some(right)) => matches!(judge::judge(left, right), Verdict::Different(_)),
-        _ => false,
-    };
-    matches!(of(last), Some(Outcome::Failed { .. })) || others.into_iter().any(differs)
+type Outcomes = HashMap<(CaseId, usize), Outcome>;
+
+/// All that came of a run.
+struct Played {
+    began: SystemTime,
+    took: Duration,
+    servers: Vec<Server>,
+    outcomes: Outcomes,
+    known: KnownDifferences,
+}
+
+impl Played {
+    fn findings(&self, suite: &Suite) -> Findings {
+        let mut findings =
+            Findings::new(suite, &self.servers, &self.outcomes, &self.known, self.took);
+        findings.started = Some(humantime::format_rfc3339_seconds(self.began).to_string());
+        findings.without_absent()
+    }
+
+    /// Adds what the newest real server did when it was recorded.
+    fn with_recording(mut self, suite: &Suite) -> Self {
+        let Some(recording) = Recording::builtin(BackendKind::NEWEST_ZOOKEEPER) else {
+            return self;
+        };
+        let place = self.servers.len();
+        for case in suite.cases() {
+            let outcome = recording.outcome(case);
+            self.outcomes.insert((case.id.clone(), place), outcome);
+        }
+        let recorded = Contestant::Recorded(recording);
+        self.servers.push(Server {
+            name: recorded.name(),
+            version: recorded.version(),
+        });
+        self
+    }
+}
+
+/// The servers as far as they are known before they run.
+struct Servers(Vec<Server>);
+
+impl Servers {
+    fn expected(contestants: &[Contestant]) -> Self {
+        let servers = contestants.iter().map(|contestant| Server {
+            name: contestant.name(),
+            version: contestant.version(),
+        });
+        Self(servers.collect())
+    }
+
+    /// Whether what came last is a failure, or differs from what it is compared with.
+    fn is_bad(
+        &self,
+        known: &KnownDifferences,
+        outcomes: &Outcomes,
+        case: &CaseId,
+        last: usize,
+    ) -> bool {
+        let of = |place| Some((self.0.get(place)?, outcomes.get(&(case.clone(), place))?));
+        if matches!(of(last), Some((_, Outcome::Failed { .. }))) {
+            return true;
+        }
+        let Some((left, left_outcome)) = of(0) else {
+            return false;
+        };
+        let rights = (1..self.0.len()).filter(|&right| last == 0 || right == last);
+        rights.filter_map(of).any(|(right, outcome)| {
+            let known = known.between(left, right);
+            let verdict = judge::judge_knowing(case, left_outcome, outcome, &known);
+            matches!(verdict, Verdict::Different(_))
+        })
+    }
 }
 
 fn status(findings: &Findings, asked_to_compare: bool) -> Status {
     let tally = Tally::all(findings);
-    if tally.bad() > 0 {
+    if tally.bad() > 0 || !findings.stale.is_empty() {
         return Status::Otherwise;
     }
     let compared = Class::ALL
@@ -170,13 +237,15 @@ mod tests {
     use crate::report::sample;
 
     #[test]
-    fn a_difference_is_told_by_the_exit_status() {
+    fn a_difference_or_a_stale_entry_is_told_by_the_exit_status() {
         let mut findings = sample::three_servers();
         assert_eq!(status(&findings, true), Status::Otherwise);
         let cases = findings.chapters.iter_mut().flat_map(|c| &mut c.cases);
         for comparison in cases.flat_map(|case| &mut case.comparisons) {
             comparison.verdict = Judgement::Same;
         }
+        assert_eq!(status(&findings, true), Status::Otherwise);
+        findings.stale.clear();
         assert_eq!(status(&findings, true), Status::Expected);
     }
 

@@ -16,6 +16,15 @@ pub enum Contestant {
     Recorded(Recording),
 }
 
+/// Who took part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Such as `zookeeper:3.9.5`.
+    pub name: String,
+    /// The ZooKeeper whose behaviour it has, if it said so.
+    pub version: Option<Version>,
+}
+
 impl Contestant {
     /// A server of whatever kind.
     pub fn live(source: impl BackendSource + 'static) -> Self {

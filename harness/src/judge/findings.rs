@@ -1,9 +1,9 @@
 //! What a run came to, as plain data: the JSON report is this, and every other report is made from it.
 
-use super::{Outcome, Verdict, judge};
+use super::{KnownDifferences, Outcome, Server, Stale, Verdict, judge_knowing};
 use crate::suite::{CaseId, Suite};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 /// The version of the JSON format of [`Findings`]. It grows when a reader of older files would be misled.
@@ -23,6 +23,7 @@ pub const FORMAT: u32 = 1;
 ///   "took_ms": 81500,
 ///   "servers": ["embedded", "zookeeper:3.9.5"],
 ///   "absent": [{"server": "zookeeper:3.8.5", "why": "java: ..."}],
+///   "stale": [{"id": "event-without-zxid", "left": "embedded", "right": "zookeeper:3.8.5"}],
 ///   "chapters": [{
 ///     "name": "watch",
 ///     "title": "Watches: every kind, every trigger",
@@ -51,6 +52,9 @@ pub struct Findings {
     /// The servers that were asked for and took part in nothing.
     #[serde(default)]
     pub absent: Vec<Absent>,
+    /// The known differences that no longer show.
+    #[serde(default)]
+    pub stale: Vec<Stale>,
     /// The chapters, in order.
     pub chapters: Vec<ChapterFindings>,
     /// How long the run took, in milliseconds.
@@ -141,17 +145,26 @@ pub enum Judgement {
 }
 
 impl Findings {
-    /// Puts together what a run told.
+    /// Puts together what a run told. `servers` are as [`run`](super::run) returned them.
     #[must_use]
     pub fn new(
         suite: &Suite,
-        servers: Vec<String>,
+        servers: &[Server],
         outcomes: &HashMap<(CaseId, usize), Outcome>,
+        known: &KnownDifferences,
         took: Duration,
     ) -> Self {
         let missing = Outcome::Skipped("not played".to_owned());
         let of = |id: &CaseId, server| outcomes.get(&(id.clone(), server)).unwrap_or(&missing);
-        let chapters = suite
+        let rights: Vec<_> = match servers {
+            [] => Vec::new(),
+            [left, rights @ ..] => rights
+                .iter()
+                .zip(1..)
+                .map(|(right, place)| (place, left, right, known.between(left, right)))
+                .collect(),
+        };
+        let chapters: Vec<ChapterFindings> = suite
             .chapters
             .iter()
             .map(|chapter| ChapterFindings {
@@ -167,22 +180,51 @@ impl Findings {
                         plays: (0..servers.len())
                             .map(|server| Play::of(of(&case.id, server)))
                             .collect(),
-                        comparisons: (1..servers.len())
-                            .map(|right| Comparison {
-                                left: 0,
-                                right,
-                                verdict: Judgement::of(judge(of(&case.id, 0), of(&case.id, right))),
+                        comparisons: rights
+                            .iter()
+                            .map(|(right, _, _, known)| {
+                                let (left, of_right) = (of(&case.id, 0), of(&case.id, *right));
+                                Comparison {
+                                    left: 0,
+                                    right: *right,
+                                    verdict: judge_knowing(&case.id, left, of_right, known).into(),
+                                }
                             })
                             .collect(),
                     })
                     .collect(),
             })
             .collect();
+        let played = |id: &CaseId, server| {
+            matches!(
+                outcomes.get(&(id.clone(), server)),
+                Some(Outcome::Played { .. })
+            )
+        };
+        let mut stale = Vec::new();
+        for (place, left, right, known) in &rights {
+            let used = chapters.iter().flat_map(|chapter| &chapter.cases);
+            let used: BTreeSet<String> = used
+                .flat_map(|case| {
+                    case.comparisons
+                        .iter()
+                        .filter(|other| other.right == *place)
+                })
+                .flat_map(|comparison| comparison.verdict.known().to_vec())
+                .collect();
+            let ids = known.stale(suite, &used, |id| played(id, 0) && played(id, *place));
+            stale.extend(ids.into_iter().map(|id| Stale {
+                id,
+                left: left.name.clone(),
+                right: right.name.clone(),
+            }));
+        }
         Self {
             format: FORMAT,
             started: None,
-            servers,
+            servers: servers.iter().map(|server| server.name.clone()).collect(),
             absent: Vec::new(),
+            stale,
             chapters,
             took_ms: ms(took),
         }
@@ -263,9 +305,21 @@ impl Play {
 }
 
 impl Judgement {
-    fn of(verdict: Verdict) -> Self {
+    /// The ids of the known differences that explain all that differs.
+    #[must_use]
+    pub fn known(&self) -> &[String] {
+        match self {
+            Self::Known(ids) => ids,
+            Self::Same | Self::Different | Self::Skipped(_) | Self::Failed(_) => &[],
+        }
+    }
+}
+
+impl From<Verdict> for Judgement {
+    fn from(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Same => Self::Same,
+            Verdict::Known { ids, .. } => Self::Known(ids),
             Verdict::Different(_) => Self::Different,
             Verdict::Skipped(why) => Self::Skipped(why),
             Verdict::Failed(why) => Self::Failed(why),

@@ -2,16 +2,19 @@
 
 mod compare;
 mod contestant;
+mod explain;
 mod findings;
+mod known;
 mod lane;
 mod record;
 mod recording;
 
-pub use compare::{Difference, Verdict, judge};
-pub use contestant::{Contestant, UnknownContestant};
+pub use compare::{Difference, Verdict, judge, judge_knowing};
+pub use contestant::{Contestant, Server, UnknownContestant};
 pub use findings::{
     Absent, CaseFindings, ChapterFindings, Comparison, FORMAT, Findings, Judgement, Play, Trouble,
 };
+pub use known::{Applicable, KnownDifference, KnownDifferences, KnownError, Stale};
 pub use lane::{Outcome, Played, run, run_until};
 pub use record::{RecordError, record};
 pub use recording::{Recording, RecordingError, Standing};

@@ -31,6 +31,8 @@ struct Page {
     cases: usize,
     alone: bool,
     absent: Vec<(String, String)>,
+    /// Ids of known differences, and between whom they no longer show.
+    stale: Vec<(String, String)>,
     pairs: Vec<PairOnPage>,
     filters: Vec<Count>,
     chapters: Vec<ChapterOnPage>,
@@ -111,6 +113,14 @@ impl Page {
                 .absent
                 .iter()
                 .map(|absent| (shown(&absent.server), shown(&absent.why)))
+                .collect(),
+            stale: findings
+                .stale
+                .iter()
+                .map(|stale| {
+                    let between = format!("{} and {}", stale.left, stale.right);
+                    (shown(&stale.id), shown(&between))
+                })
                 .collect(),
             pairs: pairs
                 .iter()
@@ -337,6 +347,7 @@ mod tests {
         assert!(page.contains("data-v=\"known skipped\""), "{page}");
         assert!(page.contains("zookeeper:3.4.14"), "{page}");
         assert!(page.contains("java is not there"), "{page}");
+        assert!(page.contains("old-order"), "{page}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 const COLUMN: usize = 90;
 
 /// The findings as JUnit XML. A difference is a failure with both transcripts side by side, a case that broke off an
-/// error, and a server that took no part a suite with one skipped case.
+/// error, a known difference that no longer shows a failure, and a server that took no part a suite with one skipped case.
 ///
 /// # Errors
 /// If they cannot be written, which none can be seen to cause.
@@ -28,6 +28,18 @@ pub fn junit(findings: &Findings) -> Result<String, JunitError> {
         status.set_message(&*printable(&absent.why));
         let mut suite = TestSuite::new(&*printable(&absent.server));
         suite.add_test_case(TestCase::new("takes part", status));
+        report.add_test_suite(suite);
+    }
+    if !findings.stale.is_empty() {
+        let mut suite = TestSuite::new("known differences");
+        for stale in &findings.stale {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            let between = format!("{} and {}", stale.left, stale.right);
+            status
+                .set_type("stale")
+                .set_message(format!("no longer shows between {}", printable(&between)));
+            suite.add_test_case(TestCase::new(&*printable(&stale.id), status));
+        }
         report.add_test_suite(suite);
     }
     Ok(report.to_string()?)
@@ -145,11 +157,11 @@ mod tests {
     fn there_is_a_suite_for_every_chapter_and_pair_and_the_counts_are_right() {
         let text = junit(&sample::three_servers()).expect("XML");
         let report = read(&text);
-        // Two chapters with two pairs, and a server that took no part.
-        assert_eq!(report.test_suites.len(), 5);
+        // Two chapters with two pairs, a server that took no part, and what was known.
+        assert_eq!(report.test_suites.len(), 6);
         assert_eq!(
             (report.tests, report.failures, report.errors),
-            (9, 2, 1),
+            (10, 3, 1),
             "{text}"
         );
         let multi = suite(&report, "multi: embedded and zookeeper:3.9.5");

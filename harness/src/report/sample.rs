@@ -1,7 +1,8 @@
 //! Small findings made by hand, with every verdict and with text that would like to be markup.
 
 use crate::judge::{
-    Absent, CaseFindings, ChapterFindings, Comparison, FORMAT, Findings, Judgement, Play, Trouble,
+    Absent, CaseFindings, ChapterFindings, Comparison, FORMAT, Findings, Judgement, Play, Stale,
+    Trouble,
 };
 
 /// A path that would run in a page, colour a terminal, and end a CDATA section.
@@ -67,6 +68,11 @@ pub(crate) fn three_servers() -> Findings {
         absent: vec![Absent {
             server: "zookeeper:3.4.14".to_owned(),
             why: "java is not there".to_owned(),
+        }],
+        stale: vec![Stale {
+            id: "old-order".to_owned(),
+            left: "embedded".to_owned(),
+            right: "zookeeper:3.8.5".to_owned(),
         }],
         chapters: vec![
             chapter(

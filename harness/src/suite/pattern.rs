@@ -1,6 +1,6 @@
 //! Which cases are wanted, as a user says it.
 
-use super::{Case, Suite};
+use super::{Case, CaseId, Suite};
 use std::fmt;
 use std::str::FromStr;
 
@@ -84,6 +84,26 @@ impl fmt::Display for Pattern {
 }
 
 impl Pattern {
+    /// Whether it says this case, where titles say none and `*` says all.
+    pub(crate) fn names(&self, case: &CaseId) -> bool {
+        match &self.0 {
+            Kind::Numbers {
+                chapter,
+                first,
+                last,
+            } => case.chapter == *chapter && (*first..=*last).contains(&case.number),
+            Kind::Text(name) => name == "*" || case.chapter == *name,
+        }
+    }
+
+    /// How much it says, to compare with others.
+    pub(crate) fn breadth(&self) -> u64 {
+        match &self.0 {
+            Kind::Numbers { first, last, .. } => u64::from(last - first),
+            Kind::Text(name) => u64::MAX - u64::from(name != "*"),
+        }
+    }
+
     fn wants(&self, case: &Case, is_chapter: bool) -> bool {
         match &self.0 {
             Kind::Numbers {

@@ -18,6 +18,7 @@ mod ephemerals;
 
 use crate::alignment;
 use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, error_name, op};
+use crate::noted::Noted;
 use crate::script::{AclText, Step, quoted};
 use ephemerals::Heard;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,8 +50,9 @@ pub struct Notes {
     heard_at_an_end: Vec<Heard>,
 }
 
+/// One line, in the making: what must differ between two servers is kept apart until all is noted.
 #[derive(Clone, Debug, Default)]
-struct Line(Vec<Piece>);
+pub struct Line(Vec<Piece>);
 
 impl Line {
     fn of(who: &str) -> Self {
@@ -59,17 +61,25 @@ impl Line {
         line
     }
 
-    fn text(&mut self, text: impl Into<String>) -> &mut Self {
+    /// Words that must be the same on every server.
+    pub fn text(&mut self, text: impl Into<String>) -> &mut Self {
         self.0.push(Piece::Text(text.into()));
         self
     }
 
-    fn zxid(&mut self, zxid: i64) -> &mut Self {
+    /// A zxid, to be compared by its place among all.
+    pub fn zxid(&mut self, zxid: i64) -> &mut Self {
         self.0.push(Piece::Zxid(zxid));
         self
     }
 
-    fn stat(&mut self, stat: &Stat) {
+    /// A session's id, to be compared by its first sight.
+    pub fn session(&mut self, id: i64) -> &mut Self {
+        self.0.push(Piece::Session(id));
+        self
+    }
+
+    pub(crate) fn stat(&mut self, stat: &Stat) {
         let time = |zxid, ms| Piece::Time { zxid, ms };
         self.text(" czxid=").zxid(stat.czxid);
         self.text(" mzxid=").zxid(stat.mzxid);
@@ -174,6 +184,14 @@ impl Notes {
     pub fn remark(&mut self, who: &str, text: &str) {
         let mut line = Line::of(who);
         line.text(format!(" {text}"));
+        self.lines.push(line);
+    }
+
+    /// What came of something that a client did.
+    pub fn saw(&mut self, who: &str, what: &str, seen: &impl Noted) {
+        let mut line = Line::of(who);
+        line.text(format!(" {what} ->"));
+        seen.note(&mut line);
         self.lines.push(line);
     }
 
