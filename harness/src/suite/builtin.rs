@@ -17,6 +17,7 @@ const SCRIPTS: &[(&str, &str)] = &chapters![
     "multiread"
     "container"
     "quota"
+    "words"
 ];
 
 pub(super) fn suite() -> Suite {
