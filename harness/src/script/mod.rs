@@ -94,6 +94,16 @@ mod tests {
     }
 
     #[test]
+    fn a_raw_body_may_be_written_as_fields() {
+        let read = |text: &str| text.parse::<Script>().expect("a script").to_string();
+        assert_eq!(
+            read("a: raw 4 null 00\na: bytes 0000 0004 \"ab\"\n"),
+            "a: raw 4 ffffffff00\na: bytes 00000004000000026162\n"
+        );
+        check("a: pipeline [raw 9 ffffffff; raw 11]\n");
+    }
+
+    #[test]
     fn an_error_names_its_line() {
         let error = "a: create /x\nb: fly /y\n"
             .parse::<Script>()

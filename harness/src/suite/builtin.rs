@@ -1,6 +1,7 @@
 //! The cases that come with the harness: `harness/cases/*.txt`, and the recipes.
 
 use super::{Chapter, Suite};
+use crate::recipe;
 
 macro_rules! chapters {
     ($($name:literal)*) => {
@@ -10,6 +11,16 @@ macro_rules! chapters {
 
 /// In the order in which a reader would want them.
 const SCRIPTS: &[(&str, &str)] = &chapters![
+    "create"
+    "delete"
+    "data"
+    "children"
+    "stat"
+    "sequence"
+    "path"
+    "acl"
+    "auth"
+    "malformed"
     "session"
     "ephemeral"
     "watch"
@@ -27,5 +38,5 @@ pub(super) fn suite() -> Suite {
             .unwrap_or_else(|error| panic!("harness/cases/{name}.txt, {error}"));
         suite = suite.with(chapter);
     }
-    suite
+    recipe::chapters().into_iter().fold(suite, Suite::with)
 }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | session ids | `session-1`, `session-2`, … in the order in which they were first seen; 0 stays 0 |
 //! | zxids | `z1`, `z2`, … by size, so that their order is compared; 0 and below stay as they are |
-//! | times | `time(zN)`: a transaction has one time, so a time is known by its zxid; one that is not that of its zxid stays a number, and so does 0 |
+//! | times | `time(zN)`: a transaction has one time, so a time is known by its zxid; one that is not that of its zxid stays a number, and so does 0. How much later than the earliest one it is counts in the `pass` steps that fit between: `time(zN)+1` |
 //! | passwords | only their length |
 //! | children | sorted: ZooKeeper promises no order |
 //! | identities | sorted, as children |
@@ -16,10 +16,12 @@
 mod ephemerals;
 
 use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, error_name, op};
+use crate::noted::Noted;
 use crate::script::{AclText, Step, quoted};
 use ephemerals::Heard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::time::Duration;
 
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,13 +41,16 @@ enum Piece {
 pub struct Notes {
     lines: Vec<Line>,
     absolute_zxids: bool,
+    /// How long each `pass` was.
+    passes: Vec<Duration>,
     /// Whether a session may end in the step that is noted.
     session_may_end: bool,
     heard_at_an_end: Vec<Heard>,
 }
 
+/// One line, in the making: what must differ between two servers is kept apart until all is noted.
 #[derive(Clone, Debug, Default)]
-struct Line(Vec<Piece>);
+pub struct Line(Vec<Piece>);
 
 impl Line {
     fn of(who: &str) -> Self {
@@ -54,17 +59,25 @@ impl Line {
         line
     }
 
-    fn text(&mut self, text: impl Into<String>) -> &mut Self {
+    /// Words that must be the same on every server.
+    pub fn text(&mut self, text: impl Into<String>) -> &mut Self {
         self.0.push(Piece::Text(text.into()));
         self
     }
 
-    fn zxid(&mut self, zxid: i64) -> &mut Self {
+    /// A zxid, to be compared by its place among all.
+    pub fn zxid(&mut self, zxid: i64) -> &mut Self {
         self.0.push(Piece::Zxid(zxid));
         self
     }
 
-    fn stat(&mut self, stat: &Stat) {
+    /// A session's id, to be compared by its first sight.
+    pub fn session(&mut self, id: i64) -> &mut Self {
+        self.0.push(Piece::Session(id));
+        self
+    }
+
+    pub(crate) fn stat(&mut self, stat: &Stat) {
         let time = |zxid, ms| Piece::Time { zxid, ms };
         self.text(" czxid=").zxid(stat.czxid);
         self.text(" mzxid=").zxid(stat.mzxid);
@@ -85,7 +98,14 @@ impl Line {
     fn answer(&mut self, answer: &Answer) {
         match answer {
             Answer::Path(path) => {
-                self.text(format!(" {}", path.as_deref().unwrap_or("null")));
+                self.text(match path {
+                    None => " null".to_owned(),
+                    // A sync echoes whatever it was asked for.
+                    Some(path) if path.is_empty() || path.contains(char::is_control) => {
+                        format!(" {}", quoted(path.as_bytes()))
+                    }
+                    Some(path) => format!(" {path}"),
+                });
             }
             Answer::PathStat(path, stat) => {
                 self.text(format!(" {path}")).stat(stat);
@@ -165,12 +185,23 @@ impl Notes {
         self.lines.push(line);
     }
 
+    /// What came of something that a client did.
+    pub fn saw(&mut self, who: &str, what: &str, seen: &impl Noted) {
+        let mut line = Line::of(who);
+        line.text(format!(" {what} ->"));
+        seen.note(&mut line);
+        self.lines.push(line);
+    }
+
     /// A step of a script.
     pub fn step(&mut self, step: &Step) {
         self.session_may_end = step.may_end_a_session();
         let mut line = Line::default();
         line.text(step.to_string());
         self.lines.push(line);
+        if let Step::Pass(span) = step {
+            self.passes.push(*span);
+        }
     }
 
     /// A connect request was answered.
@@ -264,7 +295,9 @@ impl Notes {
             absolute_zxids: self.absolute_zxids,
             sessions,
             zxids: zxids.into_iter().collect(),
+            earliest: times.values().copied().filter(|&ms| ms > 0).min(),
             times,
+            passes: &self.passes,
         };
         let mut lines = self.lines.clone();
         ephemerals::sort(&mut lines, &self.heard_at_an_end);
@@ -272,14 +305,16 @@ impl Notes {
     }
 }
 
-struct Names {
+struct Names<'a> {
     absolute_zxids: bool,
     sessions: Vec<i64>,
     zxids: Vec<i64>,
     times: BTreeMap<i64, i64>,
+    earliest: Option<i64>,
+    passes: &'a [Duration],
 }
 
-impl Names {
+impl Names<'_> {
     fn write(&self, line: &Line) -> String {
         line.0.iter().map(|piece| self.name(piece)).collect()
     }
@@ -298,12 +333,36 @@ impl Names {
             },
             Piece::Time { zxid, ms } => {
                 if *ms != 0 && self.times.get(zxid) == Some(ms) {
-                    format!("time({})", self.name(&Piece::Zxid(*zxid)))
+                    let later = match self.passes_before(*ms) {
+                        0 => String::new(),
+                        passes => format!("+{passes}"),
+                    };
+                    format!("time({}){later}", self.name(&Piece::Zxid(*zxid)))
                 } else {
                     ms.to_string()
                 }
             }
         }
+    }
+}
+
+impl Names<'_> {
+    /// How many of the `pass` steps, from the first on, fit between the earliest time and this one. A server that is slow
+    /// adds to the span, but hardly as much as the next one of them.
+    fn passes_before(&self, ms: i64) -> usize {
+        let Some(earliest) = self.earliest else {
+            return 0;
+        };
+        // Both times are cut to the millisecond.
+        let span = Duration::from_millis(u64::try_from(ms - earliest + 1).unwrap_or(0));
+        let mut sum = Duration::ZERO;
+        self.passes
+            .iter()
+            .take_while(|pass| {
+                sum += **pass;
+                sum <= span
+            })
+            .count()
     }
 }
 
@@ -431,6 +490,8 @@ mod tests {
     use crate::script::Step;
     use std::time::Duration;
     use crate::client::{Answer, ConnectResponse, Event, Reply, ReplyHeader, Stat};
+    use crate::script::Step;
+    use std::time::Duration;
 
     /// A stat of which only what the rules look at is not zero.
     fn stat(czxid: i64, ctime: i64, mzxid: i64, mtime: i64, owner: i64) -> Stat {
@@ -540,6 +601,16 @@ mod tests {
     }
 
     #[test]
+    fn a_time_tells_how_many_passes_lie_before_it() {
+        let mut notes = Notes::default();
+        notes.step(&Step::Pass(Duration::from_secs(2)));
+        notes.step(&Step::Pass(Duration::from_secs(1)));
+        notes.answered("a", &reply(9, Answer::Stat(stat(5, 1000, 6, 3100, 0))));
+        notes.answered("a", &reply(9, Answer::Stat(stat(5, 1000, 7, 3999, 0))));
+        let transcript = notes.finish();
+        let has = |text: &str| transcript.lines().iter().any(|line| line.contains(text));
+        assert!(has("ctime=time(z1) mtime=time(z2)+1 "), "{transcript}");
+        assert!(has("mtime=time(z3)+2 "), "{transcript}");
     fn the_ephemerals_of_one_session_are_sorted_and_the_kinds_of_events_stay() {
         let event = |kind, path: &str| Event {
             zxid: 9,
