@@ -12,8 +12,13 @@
 //! | children | sorted: ZooKeeper promises no order |
 //! | identities | sorted, as children |
 //! | ephemerals of one session | while time passes or a session closes, the events of one zxid that a client hears stand parent by parent, and under each the znodes that are gone are sorted; the order of the kinds of events stays |
+//! | four-letter words: addresses, versions, folders, the environment | `<address>`, `<version>`, `<folder>`, `<text>` |
+//! | four-letter words: numbers | latencies, times, sizes and counters by their kind, `<int>`, `<double>`, `0x<hex>`; what follows from what was done is compared on a new server, and the server's packets are behind an `srst` |
+//! | four-letter words: order | connections, watches, what falls due and the lines of `mntr` are sorted |
+//! | four-letter words: moments | when something falls due, and in how many sets, is left out of `dump` |
 
 mod ephemerals;
+mod words;
 
 use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, error_name, op};
 use crate::noted::Noted;
@@ -46,6 +51,8 @@ pub struct Notes {
     /// Whether a session may end in the step that is noted.
     session_may_end: bool,
     heard_at_an_end: Vec<Heard>,
+    /// Whether the server's packets have been counted anew in this case.
+    packets_known: bool,
 }
 
 /// One line, in the making: what must differ between two servers is kept apart until all is noted.
@@ -231,12 +238,13 @@ impl Notes {
     }
 
     /// The answer to a four-letter word.
-    pub fn four_letter_word(&mut self, text: &str) {
-        for said in text.lines() {
-            let mut line = Line::default();
-            line.text(format!("  {said}"));
-            self.lines.push(line);
-        }
+    pub fn four_letter_word(&mut self, word: &str, text: &str) {
+        let known = words::Known {
+            state: self.absolute_zxids,
+            packets: self.packets_known,
+        };
+        self.lines.append(&mut words::lines(word, text, known));
+        self.packets_known |= word == "srst";
     }
 
     /// A reply came.
@@ -611,6 +619,9 @@ mod tests {
         let has = |text: &str| transcript.lines().iter().any(|line| line.contains(text));
         assert!(has("ctime=time(z1) mtime=time(z2)+1 "), "{transcript}");
         assert!(has("mtime=time(z3)+2 "), "{transcript}");
+    }
+
+    #[test]
     fn the_ephemerals_of_one_session_are_sorted_and_the_kinds_of_events_stay() {
         let event = |kind, path: &str| Event {
             zxid: 9,

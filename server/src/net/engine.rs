@@ -35,6 +35,10 @@ pub(crate) struct Engine {
     limits: Limits,
 }
 
+/// How many characters of the answer to a four-letter word a real server's `BufferedWriter` hands on at once. Each of
+/// these pieces counts as a packet: `NIOServerCnxn.sendBufferSync`.
+const WORD_PIECE: usize = 8192;
+
 /// After so many requests of one turn, and after each that may take long, it is asked how long the turn has taken.
 const LOOK_AT_TIME: u64 = 8;
 
@@ -429,7 +433,9 @@ impl Engine {
         };
         outbox.stats.received += 1;
         if let Some(answer) = report::answer(&mut state, &self.limits, now, id, word, received) {
-            answers.extend_from_slice(answer.to_string().as_bytes());
+            let text = answer.to_string();
+            answers.extend_from_slice(text.as_bytes());
+            state.totals.since_reset.sent += report::number(text.len().div_ceil(WORD_PIECE));
         }
         CloseReason::FourLetterWord
     }

@@ -184,7 +184,20 @@ fn srst_begins_to_count_the_servers_packets_again() {
     client.ping();
     let text = ask(server.addr(), b"srvr");
     assert_eq!(value(&text, "Received", ": "), "2");
-    assert_eq!(value(&text, "Sent", ": "), "1");
+    assert_eq!(value(&text, "Sent", ": "), "2", "of which one is the answer to srst");
+}
+
+#[test]
+fn the_answer_to_a_word_is_a_packet_and_a_long_one_several() {
+    let server = start();
+    ask(server.addr(), b"srst");
+    ask(server.addr(), b"hash");
+    let monitor = ask(server.addr(), b"mntr");
+    assert!(monitor.len() > 8192, "{}", monitor.len());
+    let text = ask(server.addr(), b"srvr");
+    let pieces = 1 + monitor.len().div_ceil(8192);
+    assert_eq!(value(&text, "Received", ": "), "3");
+    assert_eq!(value(&text, "Sent", ": "), pieces.to_string());
 }
 
 #[test]
