@@ -13,9 +13,10 @@
 //! | identities | sorted, as children |
 //! | ephemerals of one session | while time passes or a session closes, the events of one zxid that a client hears stand parent by parent, and under each the znodes that are gone are sorted; the order of the kinds of events stays |
 //! | four-letter words: addresses, versions, folders, the environment | `<address>`, `<version>`, `<folder>`, `<text>` |
-//! | four-letter words: numbers | latencies, times, sizes and counters by their kind, `<int>`, `<double>`, `0x<hex>`; what follows from what was done is compared on a new server, and the server's packets are behind an `srst` |
+//! | four-letter words: numbers | latencies, times, sizes and counters by their kind, `<int>`, `<double>`, `0x<hex>`; what follows from what was done is compared on a new server, and the packets it received are behind an `srst` |
 //! | four-letter words: order | connections, watches, what falls due and the lines of `mntr` are sorted |
 //! | four-letter words: moments | when something falls due, and in how many sets, is left out of `dump` |
+//! | four-letter words: namespaces | the lines of `mntr` for each name below the root are left out |
 
 mod ephemerals;
 mod words;
@@ -495,8 +496,6 @@ fn wrap(line: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{Notes, Transcript};
-    use crate::script::Step;
-    use std::time::Duration;
     use crate::client::{Answer, ConnectResponse, Event, Reply, ReplyHeader, Stat};
     use crate::script::Step;
     use std::time::Duration;
@@ -629,13 +628,7 @@ mod tests {
             state: 3,
             path: path.to_owned(),
         };
-        let came = [
-            (2, "/p/e3"),
-            (4, "/p"),
-            (2, "/e2"),
-            (2, "/p/e1"),
-            (4, "/"),
-        ];
+        let came = [(2, "/p/e3"), (4, "/p"), (2, "/e2"), (2, "/p/e1"), (4, "/")];
         let tell = |notes: &mut Notes| {
             for (kind, path) in came {
                 notes.told("a", &event(kind, path));

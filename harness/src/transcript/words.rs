@@ -7,7 +7,8 @@ use super::{Line, Piece};
 pub(super) struct Known {
     /// Those of the tree and of the connections: the server was new.
     pub(super) state: bool,
-    /// Those of packets since the last `srst`.
+    /// That of the packets received since the last `srst`. A real server counts what it sends, or no longer has to
+    /// send, after it has left: perhaps behind the question.
     pub(super) packets: bool,
 }
 
@@ -109,9 +110,10 @@ fn with_sorted_clients<'a>(said: impl Iterator<Item = &'a str>, known: Known) ->
     lines
 }
 
-/// Connections with a session by its number, those without before them.
+/// By the number of the session, those without one before them, and by their text.
 fn sorted(mut clients: Vec<(i64, Line)>) -> Vec<Line> {
-    clients.sort_by_key(|(session, _)| *session);
+    let text = |line: &Line| format!("{:?}", line.0);
+    clients.sort_by_cached_key(|(session, line)| (*session, text(line)));
     clients.into_iter().map(|(_, line)| line).collect()
 }
 
@@ -121,7 +123,7 @@ fn server(line: &str, known: Known) -> Line {
     };
     let exact = match name {
         "Zookeeper version" => return Line::said(&format!("{name}: <version>")),
-        "Received" | "Sent" => known.packets,
+        "Received" => known.packets,
         "Connections" | "Outstanding" | "Zxid" | "Node count" => known.state,
         "Mode" => true,
         _ => false,
@@ -143,7 +145,7 @@ fn client(line: &str, known: Known) -> (i64, Line) {
         return (0, Line::said(line));
     };
     let mut of = 0;
-    let mut written = Line::said(&format!(" /<address>[{interest}("));
+    let mut written = Line::said(&format!(" /<address>[{}(", kinds(interest)));
     for (place, field) in fields.split(',').enumerate() {
         let (name, value) = field.split_once('=').unwrap_or((field, ""));
         written.text(format!("{}{name}=", if place == 0 { "" } else { "," }));
@@ -152,10 +154,10 @@ fn client(line: &str, known: Known) -> (i64, Line) {
                 of = id;
                 written.0.push(Piece::Session(id));
             }
-            ("queued" | "lop" | "to" | "lcxid", _) => {
+            ("lop" | "to" | "lcxid", _) => {
                 written.text(value);
             }
-            ("recved" | "sent" | "lzxid", _) if known.state => {
+            ("recved" | "lzxid", _) if known.state => {
                 written.text(value);
             }
             _ => {
@@ -190,9 +192,12 @@ fn environment(line: &str) -> Line {
     }
 }
 
-/// The gauges, counters and summaries of `mntr` stand in no order behind the version and the state.
+/// The gauges, counters and summaries of `mntr` stand in no order behind the version and the state. There is one more
+/// for every name below the root that was used.
 fn monitor<'a>(said: impl Iterator<Item = &'a str>, known: Known) -> Vec<Line> {
-    let mut lines: Vec<&str> = said.collect();
+    let mut lines: Vec<&str> = said
+        .filter(|line| !line.contains("_per_namespace\t"))
+        .collect();
     if let Some(unordered) = lines.get_mut(2..) {
         unordered.sort_unstable();
     }
@@ -243,31 +248,31 @@ fn with_session(line: &str) -> Line {
     written
 }
 
-/// In `dump` the moments when something falls due are left out, and what falls due stands in the order of the ids.
+/// In `dump` the moments when something falls due are left out, and what falls due stands in the order of the ids, as do
+/// sessions with their ephemerals.
 fn dump<'a>(said: impl Iterator<Item = &'a str>) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut entries: Vec<(i64, Line)> = Vec::new();
-    for line in said {
-        if is_due(line) {
-            continue;
-        }
-        let entry = match line.split_once(" sessionId: ") {
-            Some((_, hex)) => session(hex).map(|piece| (piece, "ip: /<address> sessionId: ")),
-            None => session(line.trim_start()).map(|piece| (piece, "")),
-        };
-        if line.starts_with('\t')
-            && let Some((piece @ Piece::Session(id), before)) = entry
+    let mut owner = 0;
+    for line in said.filter(|line| !is_due(line)) {
+        if let Some((_, hex)) = line.split_once(" sessionId: ")
+            && let Some(piece @ Piece::Session(id)) = session(hex)
         {
-            let mut written = Line::said(&format!("\t{before}"));
+            let mut written = Line::said("\tip: /<address> sessionId: ");
             written.0.push(piece);
             entries.push((id, written));
-            continue;
+        } else if let Some(Piece::Session(id)) = session(line.trim_matches(['\t', ':'])) {
+            owner = id;
+            entries.push((id, with_session(line)));
+        } else if line.starts_with("\t/") {
+            entries.push((owner, Line::said(line)));
+        } else {
+            lines.append(&mut sorted(std::mem::take(&mut entries)));
+            lines.push(match line.split_once(")/(") {
+                Some((sets, rest)) => Line::said(&format!("{})/({rest}", kinds(sets))),
+                None => Line::said(line),
+            });
         }
-        lines.append(&mut sorted(std::mem::take(&mut entries)));
-        lines.push(match line.split_once(")/(") {
-            Some((sets, rest)) => Line::said(&format!("{})/({rest}", kinds(sets))),
-            None => with_session(line),
-        });
     }
     lines.append(&mut sorted(entries));
     lines
@@ -323,8 +328,8 @@ mod tests {
             " /127.0.0.1:9[1](queued=0,recved=5,sent=6,sid=0x101,lop=PING,est=17,llat=1)\n \
              /127.0.0.1:8[0](queued=0,recved=1,sent=0)\n\n",
             &[
-                "   /<address>[0](queued=0,recved=1,sent=0)",
-                "   /<address>[1](queued=0,recved=5,sent=6,sid=session-1,lop=PING,est=<int>,llat=<int>)",
+                "   /<address>[<int>](queued=<int>,recved=1,sent=<int>)",
+                "   /<address>[<int>](queued=<int>,recved=5,sent=<int>,sid=session-1,lop=PING,est=<int>,llat=<int>)",
                 "  ",
             ],
         );
@@ -362,16 +367,19 @@ mod tests {
         check(
             "dump",
             "SessionTracker dump:\nSession Sets (2)/(1):\n0 expire at Sat Nov 21 13:49:05 UTC 2026:\n\
-             1 expire at Sat Nov 21 13:49:06 UTC 2026:\n\t0x101\nSessions with Ephemerals (1):\n0x101:\n\t/e\n\
+             1 expire at Sat Nov 21 13:49:06 UTC 2026:\n\t0x101\nSessions with Ephemerals (2):\n0x102:\n\t/f\n0x101:\n\t/e\n\t/d\n\
              Connections Sets (1)/(2):\n2 expire at Sat Nov 21 13:49:09 UTC 2026:\n\
              \tip: /127.0.0.1:4 sessionId: 0x101\n\tip: /127.0.0.1:5 sessionId: 0x0\n",
             &[
                 "  SessionTracker dump:",
                 "  Session Sets (<int>)/(1):",
                 "  \tsession-1",
-                "  Sessions with Ephemerals (1):",
+                "  Sessions with Ephemerals (2):",
                 "  session-1:",
+                "  \t/d",
                 "  \t/e",
+                "  session-2:",
+                "  \t/f",
                 "  Connections Sets (<int>)/(2):",
                 "  \tip: /<address> sessionId: 0",
                 "  \tip: /<address> sessionId: session-1",
