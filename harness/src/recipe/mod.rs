@@ -6,8 +6,10 @@ mod configuration;
 mod counter;
 mod discovery;
 mod election;
+mod failover;
 mod lock;
 mod membership;
+mod postgres;
 mod queue;
 mod rwlock;
 mod semaphore;
@@ -39,6 +41,8 @@ pub(crate) fn chapters() -> Vec<Chapter> {
         queue::chapter(),
         two_phase_commit::chapter(),
         counter::chapter(),
+        failover::chapter(),
+        postgres::chapter(),
     ]
 }
 
