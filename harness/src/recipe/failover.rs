@@ -28,6 +28,9 @@ pub(super) fn chapter() -> Chapter {
     .scenario(12, "from the bootstrap over a switchover and a dead primary to its return", usual(), the_whole_story)
 }
 
+/// What PostgreSQL calls a cluster by.
+const SYSTEM_IDENTIFIER: &str = "7412345678901234567";
+
 fn key(name: &str) -> String {
     format!("/service/main/{name}")
 }
@@ -178,12 +181,14 @@ async fn look(stage: &mut Stage<'_>, user: &User) -> Result<Round, StageError> {
     })
 }
 
+/// Whom a switchover asks for.
+fn candidate(failover: Option<&Value>) -> Option<&str> {
+    failover?.get("member")?.as_str()
+}
+
 /// Whether it is this one that a switchover asks for; anybody, if none does.
 fn may_lead(user: &User, failover: Option<&Value>) -> bool {
-    let wanted = failover
-        .and_then(|value| value.get("member"))
-        .and_then(Value::as_str);
-    wanted.is_none_or(|name| name == user.name())
+    candidate(failover).is_none_or(|name| name == user.name())
 }
 
 /// Runs for leader; who wins tells so.
@@ -199,13 +204,14 @@ async fn run(stage: &mut Stage<'_>, user: &User, timeline: u32) -> Result<bool, 
         )
         .await?;
         if timeline > 1 {
-            let line = json!([[
-                timeline - 1,
-                67_108_960,
-                "no recovery target specified",
-                user.name()
-            ]]);
-            put(stage, user, "history", &line).await?;
+            let mut lines = match user.get_data(&key("history")).await {
+                Ok((data, _)) => serde_json::from_slice(&data).unwrap_or_default(),
+                Err(Error::NoNode) => Vec::new(),
+                Err(error) => return Err(error.into()),
+            };
+            let why = "no recovery target specified";
+            lines.push(json!([timeline - 1, 67_108_960, why, user.name()]));
+            put(stage, user, "history", &Value::Array(lines)).await?;
         }
     }
     Ok(won)
@@ -217,7 +223,7 @@ async fn initialize(stage: &mut Stage<'_>, user: &User) -> Result<bool, StageErr
         return Ok(false);
     }
     let set = user
-        .set_data(&key("initialize"), b"7412345678901234567", None)
+        .set_data(&key("initialize"), SYSTEM_IDENTIFIER.as_bytes(), None)
         .await;
     stage.note(user, "writes the system identifier", set)?;
     let config = json!({
@@ -230,13 +236,26 @@ async fn initialize(stage: &mut Stage<'_>, user: &User) -> Result<bool, StageErr
     run(stage, user, 1).await
 }
 
-/// A cluster of three with `pg0` as its primary; not noted but for who is there.
+/// A cluster of three with `pg0` as its primary, as if it had been there for long.
 async fn cluster(stage: &mut Stage<'_>) -> Result<[User; 3], StageError> {
     let users = stage.users(["pg0", "pg1", "pg2"]).await?;
-    let [pg0, pg1, pg2] = &users;
-    initialize(stage, pg0).await?;
-    for user in [pg1, pg2] {
-        touch_member(stage, user, "replica", 1).await?;
+    let [pg0, ..] = &users;
+    pg0.mkdir(&key("members"), &PERSISTENT).await?;
+    let config = json!({ "ttl": 30, "postgresql": { "parameters": { "max_connections": 100 } } });
+    let mut writer = pg0.new_multi_writer();
+    for (name, value, options) in [
+        ("initialize", SYSTEM_IDENTIFIER, &PERSISTENT),
+        ("config", &config.to_string(), &PERSISTENT),
+        ("leader", "pg0", &EPHEMERAL),
+        ("status", r#"{"optime":67108960}"#, &PERSISTENT),
+    ] {
+        writer.add_create(&key(name), value.as_bytes(), options)?;
+    }
+    writer.commit().await?;
+    for (user, role) in users.iter().zip(["primary", "replica", "replica"]) {
+        let value = portrait(user, role, 1).to_string();
+        user.create(&member_key(user), value.as_bytes(), &EPHEMERAL)
+            .await?;
     }
     Ok(users)
 }
@@ -294,7 +313,7 @@ async fn leader_is_gone(
         stage.says(user, "leaves it to the one that was asked for");
         return Ok(());
     };
-    if won && round.failover.is_some() {
+    if won && candidate(round.failover.as_ref()).is_some() {
         put(stage, user, "failover", &json!({})).await?;
     }
     if !won {
@@ -504,4 +523,24 @@ async fn the_whole_story(stage: &mut Stage<'_>) -> Result<(), StageError> {
     touch_member(stage, &back, "replica", 3).await?;
     look(stage, &pg2).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::candidate;
+    use serde_json::{Value, json};
+
+    #[track_caller]
+    fn check(failover: Option<Value>, expected: Option<&str>) {
+        assert_eq!(candidate(failover.as_ref()), expected);
+    }
+
+    #[test]
+    fn a_failover_key_names_a_candidate_or_leaves_it_open() {
+        check(Some(json!({ "leader": "a", "member": "b" })), Some("b"));
+        check(Some(json!({ "leader": "a" })), None);
+        check(Some(json!({})), None);
+        check(Some(json!([])), None);
+        check(None, None);
+    }
 }

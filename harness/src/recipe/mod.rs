@@ -13,6 +13,7 @@ mod postgres;
 mod queue;
 mod rwlock;
 mod semaphore;
+mod troubles;
 mod two_phase_commit;
 
 use crate::script::Headers;
@@ -43,6 +44,7 @@ pub(crate) fn chapters() -> Vec<Chapter> {
         counter::chapter(),
         failover::chapter(),
         postgres::chapter(),
+        troubles::chapter(),
     ]
 }
 

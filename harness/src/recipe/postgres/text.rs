@@ -10,7 +10,7 @@ pub(super) enum Unwritable {
     #[error("`{0}` has a zero byte in its value")]
     ZeroByte(String),
     /// A rule is one line.
-    #[error("a rule of pg_hba.conf is one line: `{0}`")]
+    #[error("a rule of pg_hba.conf is one line: {0:?}")]
     LineBreak(String),
     /// The value is neither text nor number nor yes or no.
     #[error("`{0}` has a value that no parameter can have")]
