@@ -240,6 +240,8 @@ impl Actor {
             // What came as bytes has a xid of its own; its answer is known by its header.
             Err(ClientError::StrayReply(_)) => {
                 let header = ReplyHeader::decode(&mut Reader::new(&frame)?)?;
+                let text = format!("  under xid {}:", header.xid);
+                scene.notes.remark(scene.who, &text);
                 Ok(Message::Reply(Reply {
                     header,
                     answer: None,

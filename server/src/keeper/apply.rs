@@ -150,7 +150,7 @@ impl Tree {
         // DataTree.createNode only ever raises it, so at i32::MAX the counter stands still for good.
         if parent_cversion > parent.creates {
             parent.creates = parent_cversion;
-            parent.pzxid = header.zxid;
+            parent.pzxid = planted!("create-leaves-pzxid", parent.pzxid, header.zxid);
         }
         let acl_id = self.acls.intern(acl);
         let znode = Znode {
@@ -191,7 +191,11 @@ impl Tree {
         };
         let parent = self.slot_mut(parent_id);
         let parent_pzxid = parent.pzxid;
-        parent.pzxid = parent.pzxid.max(header.zxid);
+        parent.pzxid = planted!(
+            "delete-leaves-pzxid",
+            parent.pzxid,
+            parent.pzxid.max(header.zxid)
+        );
         let Some(id) = self.find_id(path) else { return };
         let acl = self.slot(id).map_or(AclId::OPEN, Znode::acl);
         self.tell(changes, ChangeKind::Deleted, path, acl, parent_id);
@@ -228,8 +232,11 @@ impl Tree {
         let znode = self.slot_mut(id);
         let old = std::mem::replace(&mut znode.data, share(data));
         let (mzxid, mtime, old_version) = (znode.mzxid, znode.mtime, znode.version);
-        znode.mzxid = header.zxid;
-        znode.mtime = header.time;
+        znode.mzxid = planted!("set-data-keeps-mzxid", znode.mzxid, header.zxid);
+        planted!("set-data-moves-pzxid", {
+            znode.pzxid = header.zxid;
+        });
+        znode.mtime = planted!("set-data-keeps-mtime", znode.mtime, header.time);
         znode.version = version;
         let stat = znode.stat();
         let acl = znode.acl;
@@ -261,6 +268,9 @@ impl Tree {
         let znode = self.slot_mut(id);
         let old = std::mem::replace(&mut znode.acl, new);
         let aversion = std::mem::replace(&mut znode.aversion, version);
+        planted!("set-acl-bumps-version", {
+            znode.version += 1;
+        });
         let stat = znode.stat();
         if undo.is_kept() {
             undo.push(|| Undo::AclSet {
@@ -296,8 +306,12 @@ impl Tree {
                     let znode = self.remove(id, parent);
                     self.acls.release(znode.acl);
                     let parent = self.slot_mut(parent);
-                    parent.creates = parent_creates;
-                    parent.pzxid = parent_pzxid;
+                    parent.creates = planted!(
+                        "failed-multi-counts-creates",
+                        parent.creates,
+                        parent_creates
+                    );
+                    parent.pzxid = planted!("failed-multi-moves-pzxid", parent.pzxid, parent_pzxid);
                     quota::limits_forgotten(self, &znode.path);
                 }
                 Undo::Deleted {
@@ -382,5 +396,9 @@ fn owner(header: TxnHeader, record: &TxnRecord<'_>) -> OwnerKind {
 }
 
 fn share(data: Option<&[u8]>) -> Data {
-    data.map(Arc::from)
+    planted!(
+        "null-data-is-empty",
+        Some(Arc::from(data.unwrap_or_default())),
+        data.map(Arc::from)
+    )
 }

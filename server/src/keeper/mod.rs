@@ -29,6 +29,7 @@ use std::net::IpAddr;
 
 pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
+pub(crate) use reap::Reapable;
 pub use rules::DigestAlgorithm;
 pub(crate) use rules::Rules;
 pub(crate) use session::Sessions;
@@ -86,6 +87,8 @@ pub(crate) enum Input<'a> {
     ExpireSession(SessionId),
     /// A test wants this session to be silent from now on, or no longer.
     Mute { session: SessionId, muted: bool },
+    /// A test wants what has had its time to go now.
+    Reap(Reapable),
     /// The server serves again after it was stopped.
     Restarted,
     /// Time has passed.
@@ -177,6 +180,7 @@ impl Keeper {
             Input::Disconnected(connection) => self.disconnected(now, connection),
             Input::ExpireSession(session) => self.expire(now, session, out),
             Input::Mute { session, muted } => self.mute(now, session, muted),
+            Input::Reap(what) => self.reap_now(now, what, out),
             Input::Restarted => self.restarted(now),
             Input::Tick => self.tick(now, out),
         }
@@ -325,7 +329,8 @@ impl Keeper {
                     Ok(reader) => reader.read(request, &mut self.watches),
                     Err(code) => Err(*code),
                 };
-                reply(out, connection, xid, self.tree.last_zxid(), result);
+                let zxid = planted!("read-without-zxid", Zxid(0), self.tree.last_zxid());
+                reply(out, connection, xid, zxid, result);
             }
             Request::Auth { .. } | Request::Sasl { .. } => {}
         }
@@ -358,6 +363,14 @@ impl Keeper {
         } else {
             transaction.refuse(written.record, &mut changes)
         };
+        planted!("reply-before-events", {
+            let result = written
+                .result
+                .map(|outcome| write::respond(&outcome, &txn.record));
+            reply(out, connection, xid, txn.zxid, result);
+            self.publish(&txn, &changes, out);
+            return;
+        });
         // Events come before the reply: DataTree fires while FinalRequestProcessor has not answered yet.
         self.publish(&txn, &changes, out);
         let result = written
@@ -466,8 +479,9 @@ fn fire(
             let may_read = connections.get(connection).is_some_and(|watcher| {
                 access::check(rules, (acl.0, &acl.1), Permissions::READ, &watcher.ids).is_ok()
             });
-            if may_read {
-                tell(out, connection, zxid, event_type, path);
+            if planted!("everybody-hears", true, may_read) {
+                let told = planted!("event-without-zxid", Zxid(-1), zxid);
+                tell(out, connection, told, event_type, path);
             }
         });
     }

@@ -167,7 +167,9 @@ pub(super) fn check(
     ] {
         let hard = limits.get(hard);
         // A sum beyond the largest number starts again from the smallest, as in Java.
-        if wanted && hard > -1 && usage.get(key).wrapping_add(difference) > hard {
+        let after = usage.get(key).wrapping_add(difference);
+        let exceeded = planted!("quota-one-too-few", after >= hard, after > hard);
+        if wanted && hard > -1 && exceeded {
             return Err(ErrorCode::QuotaExceeded);
         }
     }
@@ -190,7 +192,11 @@ pub(super) fn znode_created(tree: &mut Tree, path: &str, bytes: usize, undo: &mu
 
 pub(super) fn znode_deleted(tree: &mut Tree, path: &str, bytes: i32, undo: &mut UndoLog) {
     limits_forgotten(tree, path);
-    count(tree, path, -1, -i64::from(bytes), undo);
+    planted!(
+        "quota-forgets-deletes",
+        (),
+        count(tree, path, -1, -i64::from(bytes), undo)
+    );
 }
 
 pub(super) fn data_set(tree: &mut Tree, path: &str, grown: i64, undo: &mut UndoLog) {

@@ -63,8 +63,12 @@ impl<'t> Transaction<'t> {
 
     /// Ends it: what was applied is taken back.
     pub(super) fn refuse<'r>(mut self, record: TxnRecord<'r>, changes: &mut Changes) -> Txn<'r> {
-        self.tree.roll_back(&mut self.undo);
-        changes.list.clear();
+        planted!(
+            "multi-half-applies",
+            self.tree.keep(&mut self.undo),
+            self.tree.roll_back(&mut self.undo)
+        );
+        planted!("failed-multi-fires", (), changes.list.clear());
         self.end(record)
     }
 
@@ -74,7 +78,13 @@ impl<'t> Transaction<'t> {
             zxid,
             time,
         } = self.header;
-        self.tree.set_last_zxid(zxid);
+        planted!(
+            "refused-write-takes-no-zxid",
+            if !matches!(record, TxnRecord::Error { .. }) {
+                self.tree.set_last_zxid(zxid)
+            },
+            self.tree.set_last_zxid(zxid)
+        );
         Txn {
             session,
             cxid: self.cxid,

@@ -218,7 +218,13 @@ fn multi<'a>(
                 OpOutcome::Failed(match i.cmp(&at) {
                     std::cmp::Ordering::Less => None,
                     std::cmp::Ordering::Equal => Some(code),
-                    std::cmp::Ordering::Greater => Some(ErrorCode::RuntimeInconsistency),
+                    std::cmp::Ordering::Greater => {
+                        planted!(
+                            "multi-tries-all",
+                            None,
+                            Some(ErrorCode::RuntimeInconsistency)
+                        )
+                    }
                 })
             })
             .collect();
@@ -323,11 +329,23 @@ impl Checked<'_> {
             return Err(ErrorCode::BadArguments);
         }
         let parent = parent_of(path).ok_or(ErrorCode::BadArguments)?;
+        planted!("no-node-before-invalid-acl", {
+            self.tree.get(parent).ok_or(ErrorCode::NoNode)?;
+        });
         let acl = self.fix_acl(request.acl.as_deref())?;
         let parent = self.tree.get(parent).ok_or(ErrorCode::NoNode)?;
         self.allow(parent, Permissions::CREATE)?;
         let path = if mode.is_sequential() {
-            Cow::Owned(format!("{path}{:010}", parent.creates()))
+            let number = planted!(
+                "sequence-starts-at-one",
+                parent.creates() + 1,
+                planted!(
+                    "sequence-counts-children",
+                    parent.stat().num_children,
+                    parent.creates()
+                )
+            );
+            Cow::Owned(format!("{path}{number:010}"))
         } else {
             path.clone()
         };
@@ -335,7 +353,12 @@ impl Checked<'_> {
         if self.tree.get(&path).is_some() {
             return Err(ErrorCode::NodeExists);
         }
-        if matches!(parent.owner(), OwnerKind::Session(_)) {
+        let childless = planted!(
+            "ephemerals-have-children",
+            false,
+            matches!(parent.owner(), OwnerKind::Session(_))
+        );
+        if childless {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }
         if self.caller.rules.enforce_quota {
@@ -398,8 +421,18 @@ impl Checked<'_> {
         }
         let parent = parent_of(path).ok_or(ErrorCode::BadArguments)?;
         let parent = self.tree.get(parent).ok_or(ErrorCode::NoNode)?;
-        self.allow(parent, Permissions::DELETE)?;
+        let asked = planted!(
+            "delete-asks-own-acl",
+            self.tree.get(path).unwrap_or(parent),
+            parent
+        );
+        self.allow(asked, Permissions::DELETE)?;
         let znode = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
+        planted!("not-empty-before-bad-version", {
+            if znode.has_children() {
+                return Err(ErrorCode::NotEmpty);
+            }
+        });
         next_version(znode.version(), request.version)?;
         if znode.has_children() {
             return Err(ErrorCode::NotEmpty);
@@ -409,7 +442,8 @@ impl Checked<'_> {
 
     fn set_data<'a>(&self, request: &SetDataRequest<'a>) -> Result<TxnRecord<'a>, ErrorCode> {
         let (path, znode) = self.valid_znode(request.path.as_ref())?;
-        self.allow(znode, Permissions::WRITE)?;
+        let wanted = planted!("set-data-asks-read", Permissions::READ, Permissions::WRITE);
+        self.allow(znode, wanted)?;
         if self.caller.rules.enforce_quota {
             let length = |data: Option<&[u8]>| {
                 i64::try_from(data.map_or(0, <[u8]>::len)).unwrap_or(i64::MAX)
@@ -452,7 +486,8 @@ impl Checked<'_> {
     fn check<'a>(&self, request: &CheckVersionRequest<'a>) -> Result<TxnRecord<'a>, ErrorCode> {
         let (path, znode) = self.valid_znode(request.path.as_ref())?;
         self.allow(znode, Permissions::READ)?;
-        let version = next_version(znode.version(), request.version)?;
+        let expected = planted!("check-ignores-version", -1, request.version);
+        let version = next_version(znode.version(), expected)?;
         Ok(TxnRecord::Check {
             path: path.clone(),
             version,
@@ -471,7 +506,8 @@ impl Checked<'_> {
 
 /// The version after this one, if it is the expected one; -1 expects any (`PrepRequestProcessor.checkAndIncVersion`).
 fn next_version(current: i32, expected: i32) -> Result<i32, ErrorCode> {
-    if expected != -1 && expected != current {
+    let any = planted!("any-negative-version", expected < 0, expected == -1);
+    if !any && expected != current {
         return Err(ErrorCode::BadVersion);
     }
     Ok(current.wrapping_add(1))
