@@ -139,7 +139,8 @@ fn identities(servers: &[Contestant], versions: Vec<OnceLock<Version>>) -> Vec<S
         .collect()
 }
 
-/// Cases that wait come first, so that the others run meanwhile.
+/// Cases that wait come first, so that the others run meanwhile; those that want a new server last, so that no other
+/// plays on what they leave of it.
 fn by_setup(suite: &Suite) -> BTreeMap<ServerSetup, VecDeque<&Case>> {
     let mut found: BTreeMap<ServerSetup, VecDeque<&Case>> = BTreeMap::new();
     for case in suite.cases() {
@@ -148,7 +149,7 @@ fn by_setup(suite: &Suite) -> BTreeMap<ServerSetup, VecDeque<&Case>> {
     for cases in found.values_mut() {
         cases
             .make_contiguous()
-            .sort_by_key(|case| std::cmp::Reverse(case.waits()));
+            .sort_by_key(|case| (case.headers.virgin, std::cmp::Reverse(case.waits())));
     }
     found
 }
