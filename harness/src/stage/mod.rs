@@ -214,7 +214,8 @@ impl<'a> Stage<'a> {
             Step::Restart => Ok(self.backend.restart()?),
             Step::FourLetterWord(word) => {
                 let text = four_letter_word(&self.first_address(), word)?;
-                self.notes.four_letter_word(&self.chroot.in_text(&text));
+                self.notes
+                    .four_letter_word(word, &self.chroot.in_text(&text));
                 Ok(())
             }
         }
