@@ -271,7 +271,8 @@ impl<'a> Stage<'a> {
                 Ok(())
             }
             Action::Cut => {
-                self.scene(who)?.0.cut();
+                let (actor, scene) = self.scene(who)?;
+                actor.cut(scene.patience).await;
                 Ok(())
             }
             Action::Silent => {
