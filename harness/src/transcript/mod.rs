@@ -11,8 +11,8 @@
 //! | passwords | only their length |
 //! | children | sorted: ZooKeeper promises no order |
 //! | identities | sorted, as children |
-//! | control characters | escaped, so that a line stays one |
 //! | ephemerals of one session | while time passes or a session closes, the events of one zxid that a client hears stand parent by parent, and under each the znodes that are gone are sorted; the order of the kinds of events stays |
+//! | control characters | escaped, so that a line stays one |
 
 mod ephemerals;
 
