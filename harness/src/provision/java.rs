@@ -42,6 +42,34 @@ pub fn java() -> Result<PathBuf, Missing> {
     .map_err(|reason| Part::Java.missing("Java", reason))
 }
 
+/// What stands for a version where the one that Debian's package installed is wanted, whichever that is.
+pub const DEBIAN: &str = "debian";
+
+/// A ZooKeeper that can be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstalledZooKeeper {
+    /// Such as `3.9.5`.
+    pub version: String,
+    /// Its jars, and those it needs.
+    pub class_path: ClassPath,
+}
+
+/// A ZooKeeper of exactly this version, or of [`DEBIAN`].
+///
+/// # Errors
+/// As [`zookeeper_jars`].
+pub fn zookeeper(version: &str) -> Result<InstalledZooKeeper, Missing> {
+    if version == DEBIAN {
+        java()?;
+        return debian()
+            .map_err(|reason| Part::Java.missing("ZooKeeper as Debian has it", reason));
+    }
+    Ok(InstalledZooKeeper {
+        version: version.to_owned(),
+        class_path: zookeeper_jars(version)?,
+    })
+}
+
 /// The class path of a ZooKeeper of exactly this version: server, `ZooKeeperMain` and the Java client.
 ///
 /// # Errors
@@ -101,18 +129,29 @@ fn pom(version: &str) -> String {
 }
 
 fn from_debian(version: &str) -> Result<ClassPath, String> {
-    let folder = Path::new("/usr/share/java");
-    let jar = folder.join("zookeeper.jar");
-    let installed =
-        fs::canonicalize(&jar).map_err(|_| "Debian's package is not installed".to_owned())?;
-    if installed
-        .file_name()
-        .is_some_and(|name| *name == *format!("zookeeper-{version}.jar"))
-    {
-        Ok(ClassPath(format!("{}/*", folder.display())))
+    let installed = debian()?;
+    if installed.version == version {
+        Ok(installed.class_path)
     } else {
-        Err(format!("Debian's package is {}", installed.display()))
+        Err(format!("Debian's package is {}", installed.version))
     }
+}
+
+/// What the package libzookeeper-java installed. Its jar names those it needs, but none that writes a log.
+fn debian() -> Result<InstalledZooKeeper, String> {
+    let folder = Path::new("/usr/share/java");
+    let jar = fs::canonicalize(folder.join("zookeeper.jar"))
+        .map_err(|_| "Debian's package libzookeeper-java is not installed".to_owned())?;
+    let version = jar
+        .file_stem()
+        .and_then(|stem| stem.to_str()?.strip_prefix("zookeeper-"))
+        .ok_or_else(|| format!("{} has no version in its name", jar.display()))?;
+    let jars = ["zookeeper.jar", "slf4j-log4j12.jar", "log4j-1.2.jar"]
+        .map(|name| folder.join(name).display().to_string());
+    Ok(InstalledZooKeeper {
+        version: version.to_owned(),
+        class_path: ClassPath(jars.join(":")),
+    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,73 @@
+//! Processes that end with whoever started them.
+
+use std::io::{self, Write};
+use std::process::{self, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+
+/// A process that is killed when dropped, and also if this process is killed.
+#[derive(Debug)]
+pub(super) struct Child(process::Child);
+
+impl Child {
+    /// Starts it.
+    pub(super) fn start(command: &mut Command) -> io::Result<Self> {
+        let child = Self(command.spawn()?);
+        Watcher::tell('+', child.pid());
+        Ok(child)
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(super) fn runs(&mut self) -> bool {
+        matches!(self.0.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // What fails here has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+        Watcher::tell('-', self.pid());
+    }
+}
+
+/// A shell that reads which processes come and go, and kills those left when nobody writes any more: no destructor
+/// runs in a process that is killed.
+#[derive(Debug)]
+struct Watcher(process::Child);
+
+const WATCH: &str = "trap '' INT HUP TERM
+while read -r sign pid; do
+  case $sign in
+  +) pids=\"$pids $pid\" ;;
+  -) left=''; for p in $pids; do [ \"$p\" = \"$pid\" ] || left=\"$left $p\"; done; pids=$left ;;
+  esac
+done
+[ -z \"$pids\" ] || kill -9 $pids";
+
+impl Watcher {
+    /// Where there is no shell nobody watches.
+    fn tell(sign: char, pid: u32) {
+        static WATCHER: Mutex<Option<Watcher>> = Mutex::new(None);
+        let mut watcher = WATCHER.lock().unwrap_or_else(PoisonError::into_inner);
+        if watcher.is_none() {
+            *watcher = Self::start().ok();
+        }
+        if let Some(stdin) = watcher.as_mut().and_then(|watcher| watcher.0.stdin.as_mut()) {
+            let _ = writeln!(stdin, "{sign} {pid}");
+        }
+    }
+
+    fn start() -> io::Result<Self> {
+        Command::new("sh")
+            .args(["-c", WATCH])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map(Self)
+    }
+}
