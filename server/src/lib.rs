@@ -42,7 +42,9 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    ClockKind, Config, DigestAlgorithm, FourLetterWords, Server, ServerBuilder, SessionView,
-    StartError, WatchKind, WatchView, ZnodeView,
+    ClockKind, Config, DigestAlgorithm, Followed, FourLetterWords, SentEvent, Server,
+    ServerBuilder, SessionView, StartError, WatchKind, WatchView, ZnodeView,
 };
-pub use protocol::{Acl, AuthId, ErrorCode, Permissions, SessionId, Stat, Timestamp, Zxid};
+pub use protocol::{
+    Acl, AuthId, ErrorCode, EventType, Permissions, SessionId, Stat, Timestamp, Zxid,
+};

@@ -139,7 +139,7 @@ impl Lane<'_> {
 
     fn play(&self, case: &Case, kept: &mut Option<Box<dyn Backend>>, count: u32) -> Outcome {
         let settings = Settings {
-            manual_time: true,
+            manual_time: !case.headers.real_time,
             setup: self.setup,
             ..Settings::default()
         };

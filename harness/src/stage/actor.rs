@@ -138,6 +138,13 @@ impl Actor {
         }
     }
 
+    /// Sends a request whose reply nobody will read. If the connection is gone, so is the request.
+    pub(super) async fn send(&mut self, request: &Request) {
+        if let Some(client) = &mut self.client {
+            let _ = client.send(request).await;
+        }
+    }
+
     /// Without a session there is no ping to wait for: reads frames until the connection ends.
     pub(super) async fn listen(&mut self, scene: &mut Scene<'_>) -> Result<(), StageError> {
         if self.session.is_some() {
@@ -233,6 +240,8 @@ impl Actor {
             // What came as bytes has a xid of its own; its answer is known by its header.
             Err(ClientError::StrayReply(_)) => {
                 let header = ReplyHeader::decode(&mut Reader::new(&frame)?)?;
+                let text = format!("  under xid {}:", header.xid);
+                scene.notes.remark(scene.who, &text);
                 Ok(Message::Reply(Reply {
                     header,
                     answer: None,

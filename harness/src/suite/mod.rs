@@ -3,6 +3,7 @@
 mod builtin;
 
 use crate::backend::ServerSetup;
+use crate::patience;
 use crate::script::{ChapterText, Headers, Script, ScriptError, Step};
 use crate::stage::{Stage, StageError};
 use std::fmt;
@@ -34,12 +35,32 @@ pub trait Scenario: Send + Sync {
     fn play<'a>(&'a self, stage: &'a mut Stage<'_>) -> Playing<'a>;
 }
 
+/// An `async fn` is a scenario:
+///
+/// ```
+/// use minikeeper_harness::stage::{Stage, StageError};
+/// use minikeeper_harness::suite::Chapter;
+/// use zookeeper_client::{Acls, CreateMode};
+///
+/// async fn a_znode_is_made_once(stage: &mut Stage<'_>) -> Result<(), StageError> {
+///     let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+///     for name in ["a", "b"] {
+///         let user = stage.user(name).await?;
+///         // What it sees is noted, and so compared: `a: creates -> ok czxid=z1 ...`, `b: creates -> NodeExists`.
+///         let _ = stage.note(&user, "creates", user.create("/x", b"", &options).await);
+///     }
+///     Ok(())
+/// }
+///
+/// let chapter = Chapter::new("mine", "My own cases", "What I rely on.")
+///     .case(1, "a znode is made once", a_znode_is_made_once);
+/// ```
 impl<F> Scenario for F
 where
-    F: for<'a, 'b> Fn(&'a mut Stage<'b>) -> Playing<'a> + Send + Sync,
+    F: AsyncFn(&mut Stage<'_>) -> Result<(), StageError> + Send + Sync,
 {
     fn play<'a>(&'a self, stage: &'a mut Stage<'_>) -> Playing<'a> {
-        self(stage)
+        Box::pin(self(stage))
     }
 }
 
@@ -154,6 +175,15 @@ impl Chapter {
         Ok(chapter)
     }
 
+    /// Adds a case written in Rust that needs nothing but a server.
+    ///
+    /// # Panics
+    /// If the number is not higher than that of the case before.
+    #[must_use]
+    pub fn case(self, number: u32, title: &str, scenario: impl Scenario + 'static) -> Self {
+        self.scenario(number, title, Headers::default(), scenario)
+    }
+
     /// Adds a case written in Rust.
     ///
     /// # Panics
@@ -225,7 +255,12 @@ impl Case {
     pub async fn play(&self, stage: &mut Stage<'_>) -> Result<(), StageError> {
         match &self.body {
             Body::Script(script) => stage.play(script).await,
-            Body::Scenario(scenario) => scenario.play(stage).await,
+            Body::Scenario(scenario) => {
+                // A client may wait for ever for an answer that is lost, so the whole has an end.
+                let span = stage.patience() * 3;
+                let what = "the end of the scenario";
+                patience::within_span(span, what, scenario.play(stage)).await?
+            }
         }
     }
 }

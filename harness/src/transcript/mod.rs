@@ -11,9 +11,14 @@
 //! | passwords | only their length |
 //! | children | sorted: ZooKeeper promises no order |
 //! | identities | sorted, as children |
+//! | ephemerals of one session | while time passes or a session closes, the events of one zxid that a client hears stand parent by parent, and under each the znodes that are gone are sorted; the order of the kinds of events stays |
+
+mod ephemerals;
 
 use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, error_name, op};
+use crate::noted::Noted;
 use crate::script::{AclText, Step, quoted};
+use ephemerals::Heard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
@@ -38,10 +43,14 @@ pub struct Notes {
     absolute_zxids: bool,
     /// How long each `pass` was.
     passes: Vec<Duration>,
+    /// Whether a session may end in the step that is noted.
+    session_may_end: bool,
+    heard_at_an_end: Vec<Heard>,
 }
 
+/// One line, in the making: what must differ between two servers is kept apart until all is noted.
 #[derive(Clone, Debug, Default)]
-struct Line(Vec<Piece>);
+pub struct Line(Vec<Piece>);
 
 impl Line {
     fn of(who: &str) -> Self {
@@ -50,17 +59,25 @@ impl Line {
         line
     }
 
-    fn text(&mut self, text: impl Into<String>) -> &mut Self {
+    /// Words that must be the same on every server.
+    pub fn text(&mut self, text: impl Into<String>) -> &mut Self {
         self.0.push(Piece::Text(text.into()));
         self
     }
 
-    fn zxid(&mut self, zxid: i64) -> &mut Self {
+    /// A zxid, to be compared by its place among all.
+    pub fn zxid(&mut self, zxid: i64) -> &mut Self {
         self.0.push(Piece::Zxid(zxid));
         self
     }
 
-    fn stat(&mut self, stat: &Stat) {
+    /// A session's id, to be compared by its first sight.
+    pub fn session(&mut self, id: i64) -> &mut Self {
+        self.0.push(Piece::Session(id));
+        self
+    }
+
+    pub(crate) fn stat(&mut self, stat: &Stat) {
         let time = |zxid, ms| Piece::Time { zxid, ms };
         self.text(" czxid=").zxid(stat.czxid);
         self.text(" mzxid=").zxid(stat.mzxid);
@@ -81,7 +98,14 @@ impl Line {
     fn answer(&mut self, answer: &Answer) {
         match answer {
             Answer::Path(path) => {
-                self.text(format!(" {}", path.as_deref().unwrap_or("null")));
+                self.text(match path {
+                    None => " null".to_owned(),
+                    // A sync echoes whatever it was asked for.
+                    Some(path) if path.is_empty() || path.contains(char::is_control) => {
+                        format!(" {}", quoted(path.as_bytes()))
+                    }
+                    Some(path) => format!(" {path}"),
+                });
             }
             Answer::PathStat(path, stat) => {
                 self.text(format!(" {path}")).stat(stat);
@@ -161,8 +185,17 @@ impl Notes {
         self.lines.push(line);
     }
 
+    /// What came of something that a client did.
+    pub fn saw(&mut self, who: &str, what: &str, seen: &impl Noted) {
+        let mut line = Line::of(who);
+        line.text(format!(" {what} ->"));
+        seen.note(&mut line);
+        self.lines.push(line);
+    }
+
     /// A step of a script.
     pub fn step(&mut self, step: &Step) {
+        self.session_may_end = step.may_end_a_session();
         let mut line = Line::default();
         line.text(step.to_string());
         self.lines.push(line);
@@ -231,6 +264,10 @@ impl Notes {
             event.state
         ));
         line.zxid(event.zxid);
+        if self.session_may_end {
+            let heard = Heard::new(self.lines.len(), who, event);
+            self.heard_at_an_end.push(heard);
+        }
         self.lines.push(line);
     }
 
@@ -262,7 +299,9 @@ impl Notes {
             times,
             passes: &self.passes,
         };
-        Transcript(self.lines.iter().map(|line| names.write(line)).collect())
+        let mut lines = self.lines.clone();
+        ephemerals::sort(&mut lines, &self.heard_at_an_end);
+        Transcript(lines.iter().map(|line| names.write(line)).collect())
     }
 }
 
@@ -448,6 +487,8 @@ fn wrap(line: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::{Notes, Transcript};
+    use crate::script::Step;
+    use std::time::Duration;
     use crate::client::{Answer, ConnectResponse, Event, Reply, ReplyHeader, Stat};
     use crate::script::Step;
     use std::time::Duration;
@@ -570,6 +611,46 @@ mod tests {
         let has = |text: &str| transcript.lines().iter().any(|line| line.contains(text));
         assert!(has("ctime=time(z1) mtime=time(z2)+1 "), "{transcript}");
         assert!(has("mtime=time(z3)+2 "), "{transcript}");
+    fn the_ephemerals_of_one_session_are_sorted_and_the_kinds_of_events_stay() {
+        let event = |kind, path: &str| Event {
+            zxid: 9,
+            kind,
+            state: 3,
+            path: path.to_owned(),
+        };
+        let came = [
+            (2, "/p/e3"),
+            (4, "/p"),
+            (2, "/e2"),
+            (2, "/p/e1"),
+            (4, "/"),
+        ];
+        let tell = |notes: &mut Notes| {
+            for (kind, path) in came {
+                notes.told("a", &event(kind, path));
+            }
+        };
+        check(
+            |notes| {
+                notes.step(&Step::Pass(Duration::from_secs(2)));
+                tell(notes);
+            },
+            &[
+                "pass 2000ms",
+                "a:   ! NodeDeleted /e2 state=3 at z1",
+                "a:   ! NodeChildrenChanged / state=3 at z1",
+                "a:   ! NodeDeleted /p/e1 state=3 at z1",
+                "a:   ! NodeChildrenChanged /p state=3 at z1",
+                "a:   ! NodeDeleted /p/e3 state=3 at z1",
+            ],
+        );
+        let mut notes = Notes::default();
+        tell(&mut notes);
+        let first = notes.finish().lines().first().cloned();
+        assert_eq!(
+            first.as_deref(),
+            Some("a:   ! NodeDeleted /p/e3 state=3 at z1")
+        );
     }
 
     #[test]
