@@ -3,6 +3,7 @@
 mod compare;
 mod findings;
 mod lane;
+mod needs;
 
 pub use compare::{Difference, Verdict, judge};
 pub use findings::{CaseFindings, ChapterFindings, Comparison, Findings, Judgement, Play, Trouble};
