@@ -1,5 +1,6 @@
 //! Coordination scenarios, run on minikeeper and on real ZooKeeper.
 
+mod alignment;
 pub mod backend;
 pub mod bench;
 pub mod client;

@@ -4,7 +4,8 @@ use super::{
     Address, Backend, BackendError, BackendSource, Embedded, Ensemble, Settings, ZooKeeper,
     address::Host,
 };
-use crate::provision::DEBIAN;
+use crate::provision::{DEBIAN, zookeeper_version};
+use semver::Version;
 use std::fmt;
 use std::str::FromStr;
 
@@ -51,6 +52,17 @@ HOST:PORT           a server that runs already, `[::1]:2181` too; the members of
 impl BackendSource for BackendKind {
     fn name(&self) -> String {
         self.to_string()
+    }
+
+    fn version(&self) -> Option<Version> {
+        match self {
+            Self::Embedded => Version::parse(Self::NEWEST_ZOOKEEPER).ok(),
+            Self::ZooKeeper(said) | Self::Ensemble(said) => {
+                Version::parse(&zookeeper_version(said)?).ok()
+            }
+            // It may be called anything; which it is is known once it runs.
+            Self::Docker(_) | Self::Address(_) => None,
+        }
     }
 
     fn start(&self, settings: &Settings) -> Result<Box<dyn Backend>, BackendError> {
@@ -148,7 +160,7 @@ fn version(said: &str) -> Option<String> {
     if let Some(newest) = NEWEST.into_iter().find(of_line) {
         return Some(newest.to_owned());
     }
-    semver::Version::parse(said)
+    Version::parse(said)
         .is_ok()
         .then(|| said.to_owned())
 }

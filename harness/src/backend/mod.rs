@@ -119,6 +119,11 @@ pub trait BackendSource: fmt::Debug + Send + Sync {
     /// Which it is, such as `zookeeper:3.9.5`.
     fn name(&self) -> String;
 
+    /// The ZooKeeper whose behaviour its servers have, if that is known before one runs.
+    fn version(&self) -> Option<Version> {
+        None
+    }
+
     /// Starts one with nothing in it.
     ///
     /// # Errors

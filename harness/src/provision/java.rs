@@ -70,6 +70,16 @@ pub fn zookeeper(version: &str) -> Result<InstalledZooKeeper, Missing> {
     })
 }
 
+/// The exact version: what is said, or that of [`DEBIAN`] if it is installed. Nothing is fetched.
+#[must_use]
+pub fn zookeeper_version(said: &str) -> Option<String> {
+    if said == DEBIAN {
+        debian().ok().map(|installed| installed.version)
+    } else {
+        Some(said.to_owned())
+    }
+}
+
 /// The class path of a ZooKeeper of exactly this version: server, `ZooKeeperMain` and the Java client.
 ///
 /// # Errors

@@ -1,6 +1,9 @@
 //! The cases, in chapters, each with a number that never changes.
 
 mod builtin;
+mod pattern;
+
+pub use pattern::{BadPattern, NoSuchCase, Pattern};
 
 use crate::backend::ServerSetup;
 use crate::patience;
@@ -100,6 +103,7 @@ pub struct Chapter {
 pub struct Suite {
     /// The chapters.
     pub chapters: Vec<Chapter>,
+    left_out: Vec<CaseId>,
 }
 
 impl Suite {
@@ -130,11 +134,18 @@ impl Suite {
         self.chapters.iter().flat_map(|chapter| &chapter.cases)
     }
 
+    /// The cases that it had before it was narrowed.
+    pub fn left_out(&self) -> impl Iterator<Item = &CaseId> {
+        self.left_out.iter()
+    }
+
     /// The suite with only the cases that `wanted` says.
     #[must_use]
     pub fn only(mut self, wanted: impl Fn(&Case) -> bool) -> Self {
         for chapter in &mut self.chapters {
-            chapter.cases.retain(|case| wanted(case));
+            for case in chapter.cases.extract_if(.., |case| !wanted(case)) {
+                self.left_out.push(case.id);
+            }
         }
         self.chapters.retain(|chapter| !chapter.cases.is_empty());
         self
