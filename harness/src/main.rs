@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 /// Runs coordination scenarios on minikeeper and on real ZooKeeper and shows where they differ.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = format!("Servers:\n{}", BackendKind::NAMES))]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Verb>,
@@ -27,6 +27,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Run the scenarios and compare (what happens without a subcommand).
+    #[command(after_help = format!("Servers:\n{}", BackendKind::NAMES))]
     Run(Run),
     /// Measure speed and size, beside a real ZooKeeper and a bare echo server.
     Bench(Bench),

@@ -71,3 +71,28 @@ impl Watcher {
             .map(Self)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Child, Watcher};
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn what_is_left_is_killed_when_nobody_writes_any_more() {
+        let mut command = Command::new("sleep");
+        let mut left = command.arg("1000").stdin(Stdio::null()).spawn().unwrap();
+        let mut watcher = Watcher::start().unwrap();
+        let mut stdin = watcher.0.stdin.take().unwrap();
+        writeln!(stdin, "+ 999999999\n+ {}\n- 999999999", left.id()).unwrap();
+        drop(stdin);
+        assert!(!left.wait().unwrap().success());
+        assert!(watcher.0.wait().unwrap().success());
+    }
+
+    #[test]
+    fn a_child_ends_when_dropped() {
+        let mut child = Child::start(Command::new("sleep").arg("1000")).unwrap();
+        assert!(child.runs());
+    }
+}
