@@ -163,7 +163,11 @@ async fn look(address: &str, mark: &str) -> Result<Found, String> {
         path: path.clone(),
         data: None,
         // The digest of nobody's password: only the super user reads it.
-        acl: vec![Acl::new(31, "digest", "nobody:AAAAAAAAAAAAAAAAAAAAAAAAAAA=")],
+        acl: vec![Acl::new(
+            31,
+            "digest",
+            "nobody:AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        )],
         flags: 0,
     };
     let err = ask(&mut owner, &private).await?;
@@ -181,8 +185,7 @@ async fn look(address: &str, mark: &str) -> Result<Found, String> {
         path: path.clone(),
         watch: false,
     };
-    let super_user =
-        ask(&mut other, &auth).await == Ok(0) && ask(&mut other, &read).await == Ok(0);
+    let super_user = ask(&mut other, &auth).await == Ok(0) && ask(&mut other, &read).await == Ok(0);
     let delete = Request::Delete { path, version: -1 };
     ask(&mut owner, &delete).await?;
     let path = format!("/minikeeper-harness-{mark}-ttl");

@@ -56,7 +56,10 @@ impl Watcher {
         if watcher.is_none() {
             *watcher = Self::start().ok();
         }
-        if let Some(stdin) = watcher.as_mut().and_then(|watcher| watcher.0.stdin.as_mut()) {
+        if let Some(stdin) = watcher
+            .as_mut()
+            .and_then(|watcher| watcher.0.stdin.as_mut())
+        {
             let _ = writeln!(stdin, "{sign} {pid}");
         }
     }

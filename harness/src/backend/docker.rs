@@ -1,7 +1,9 @@
 //! `docker:IMAGE`: a container of the official image, or of any that takes the same variables.
 
 use super::ports::free_port;
-use super::{Backend, BackendError, BackendKind, Capability, Settings, four_letter, four_letter_word};
+use super::{
+    Backend, BackendError, BackendKind, Capability, Settings, four_letter, four_letter_word,
+};
 use crate::patience;
 use crate::provision::Part;
 use semver::Version;
@@ -135,7 +137,10 @@ fn request(
         _ => (image, "latest"),
     };
     let properties = settings.properties();
-    let flags: Vec<String> = properties.iter().map(|property| format!("-D{property}")).collect();
+    let flags: Vec<String> = properties
+        .iter()
+        .map(|property| format!("-D{property}"))
+        .collect();
     let tick = settings.tick_time.as_millis().to_string();
     GenericImage::new(name, tag)
         .with_mapped_port(port, PORT.tcp())
@@ -167,7 +172,9 @@ fn trouble(image: &str, error: &TestcontainersError) -> BackendError {
     let no_engine = matches!(
         error,
         TestcontainersError::Client(
-            ClientError::Init(_) | ClientError::Configuration(_) | ClientError::InvalidDockerHost(_)
+            ClientError::Init(_)
+                | ClientError::Configuration(_)
+                | ClientError::InvalidDockerHost(_)
         )
     );
     if no_engine || text.contains("onnect") {

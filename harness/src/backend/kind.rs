@@ -160,9 +160,7 @@ fn version(said: &str) -> Option<String> {
     if let Some(newest) = NEWEST.into_iter().find(of_line) {
         return Some(newest.to_owned());
     }
-    Version::parse(said)
-        .is_ok()
-        .then(|| said.to_owned())
+    Version::parse(said).is_ok().then(|| said.to_owned())
 }
 
 /// A name that is no backend's.
@@ -222,7 +220,12 @@ mod tests {
     #[test]
     fn a_name_that_is_none_is_refused_with_the_reason() {
         let version = "a version such as 3.9.5 follows the colon, or `debian`";
-        for name in ["zookeeper", "zookeeper:", "ensemble:latest", "zookeeper:3.x"] {
+        for name in [
+            "zookeeper",
+            "zookeeper:",
+            "ensemble:latest",
+            "zookeeper:3.x",
+        ] {
             is_refused(name, version);
         }
         is_refused("docker:", "no image follows the colon");

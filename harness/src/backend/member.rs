@@ -104,9 +104,8 @@ impl Member {
         };
         let mode = srvr.lines().find_map(|line| line.strip_prefix("Mode: "));
         let own = format!("dataDir={}", self.data().display());
-        let is_own = || {
-            four_letter_word(&self.address(), "conf").is_ok_and(|conf| conf.contains(&own))
-        };
+        let is_own =
+            || four_letter_word(&self.address(), "conf").is_ok_and(|conf| conf.contains(&own));
         Ok(mode.filter(|_| is_own()).map(str::to_owned))
     }
 

@@ -5,6 +5,9 @@ use crate::client::Request;
 use crate::script::{Action, Step};
 use crate::suite::Case;
 
+/// The permission to give others.
+const ADMIN: i32 = 16;
+
 /// What the case needs and the server does not have.
 pub(super) fn lack(case: &Case, backend: &dyn Backend) -> Option<String> {
     let headers = &case.headers;
@@ -36,29 +39,48 @@ fn needs(case: &Case, foreign: bool) -> Vec<Capability<'_>> {
     for step in case.script().map_or(&[][..], |script| &script.steps) {
         match step {
             Step::FourLetterWord(word) => needs.push(Capability::FourLetterWord(word)),
-            Step::Act { action, .. } => of_action(action, &mut needs),
+            Step::Act { action, .. } => of_action(action, foreign, &mut needs),
             Step::Pass(_) | Step::Restart => {}
         }
     }
     needs
 }
 
-fn of_action(action: &Action, needs: &mut Vec<Capability<'_>>) {
+fn of_action(action: &Action, foreign: bool, needs: &mut Vec<Capability<'_>>) {
     match action {
         Action::Connect(connect) => needs.push(Capability::Timeout(connect.timeout_ms)),
-        Action::Ask(request) | Action::SetWatches(_, request) => of_request(request, needs),
-        Action::Pipeline(requests) => requests.iter().for_each(|one| of_request(one, needs)),
+        Action::Ask(request) | Action::SetWatches(_, request) => {
+            of_request(request, foreign, needs);
+        }
+        Action::Pipeline(requests) => {
+            requests
+                .iter()
+                .for_each(|one| of_request(one, foreign, needs));
+        }
         _ => {}
     }
 }
 
-fn of_request(request: &Request, needs: &mut Vec<Capability<'_>>) {
+fn of_request(request: &Request, foreign: bool, needs: &mut Vec<Capability<'_>>) {
     match request {
         Request::CreateTtl { .. } => needs.push(Capability::TtlZnodes),
         Request::Auth { auth, .. } if auth.starts_with(b"super:") => {
             needs.push(Capability::SuperUser);
         }
-        Request::Multi(requests) => requests.iter().for_each(|one| of_request(one, needs)),
+        Request::Multi(requests) => {
+            requests
+                .iter()
+                .for_each(|one| of_request(one, foreign, needs));
+        }
+        // Nobody but the super user takes away what is below such a znode.
+        Request::Create { acl, .. }
+        | Request::Create2 { acl, .. }
+        | Request::CreateContainer { acl, .. }
+        | Request::SetAcl { acl, .. }
+            if foreign && acl.iter().all(|entry| entry.perms & ADMIN == 0) && !acl.is_empty() =>
+        {
+            needs.push(Capability::SuperUser);
+        }
         _ => {}
     }
 }
@@ -89,6 +111,10 @@ mod tests {
         check(
             "a: multi [createTTL /t null ttl=1000]\na: auth digest \"super:test\"\n",
             &[Capability::TtlZnodes, Capability::SuperUser],
+        );
+        check(
+            "a: setACL / acl=[r world anyone]\n",
+            &[Capability::SuperUser],
         );
         check("needs: restart\nrestart\n", &[Capability::Restart]);
         check("bare\na: exists /\n", &[Capability::Setup]);

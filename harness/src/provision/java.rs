@@ -61,8 +61,7 @@ pub struct InstalledZooKeeper {
 pub fn zookeeper(version: &str) -> Result<InstalledZooKeeper, Missing> {
     if version == DEBIAN {
         java()?;
-        return debian()
-            .map_err(|reason| Part::Java.missing("ZooKeeper as Debian has it", reason));
+        return debian().map_err(|reason| Part::Java.missing("ZooKeeper as Debian has it", reason));
     }
     Ok(InstalledZooKeeper {
         version: version.to_owned(),
@@ -150,16 +149,23 @@ fn from_debian(version: &str) -> Result<ClassPath, String> {
 /// What the package libzookeeper-java installed. Its jar names those it needs, but none that writes a log.
 fn debian() -> Result<InstalledZooKeeper, String> {
     let folder = Path::new("/usr/share/java");
-    let jar = fs::canonicalize(folder.join("zookeeper.jar"))
-        .map_err(|_| "Debian's package libzookeeper-java is not installed".to_owned())?;
-    let version = jar
-        .file_stem()
-        .and_then(|stem| stem.to_str()?.strip_prefix("zookeeper-"))
-        .ok_or_else(|| format!("{} has no version in its name", jar.display()))?;
+    let missing = || "Debian's package libzookeeper-java is not installed".to_owned();
+    let jar = fs::canonicalize(folder.join("zookeeper.jar")).map_err(|_| missing())?;
+    // The version is in the name of the jar, or in that of a link to it.
+    let version = fs::read_dir(folder)
+        .map_err(|_| missing())?
+        .filter_map(Result::ok)
+        .filter(|entry| fs::canonicalize(entry.path()).is_ok_and(|to| to == jar))
+        .find_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let version = name.strip_prefix("zookeeper-")?.strip_suffix(".jar")?;
+            Some(version.to_owned())
+        })
+        .ok_or_else(|| format!("no name of {} has a version", jar.display()))?;
     let jars = ["zookeeper.jar", "slf4j-log4j12.jar", "log4j-1.2.jar"]
         .map(|name| folder.join(name).display().to_string());
     Ok(InstalledZooKeeper {
-        version: version.to_owned(),
+        version,
         class_path: ClassPath(jars.join(":")),
     })
 }

@@ -126,7 +126,12 @@ pub(super) fn it_keeps_its_state(server: &mut dyn Backend) -> Result<(), Backend
         watch: false,
     };
     // A member that was not the leader may serve before it has heard of everything.
-    ask(server, &Request::Sync { path: "/".to_owned() })?;
+    ask(
+        server,
+        &Request::Sync {
+            path: "/".to_owned(),
+        },
+    )?;
     assert_eq!(ask(server, &exists)?, 0);
     Ok(())
 }
@@ -153,7 +158,9 @@ fn a_server_of_somebody_is_left_as_it_was() -> Result<Completion, Failed> {
     let address: BackendKind = somebodys.connect_string().parse()?;
     // With ticks of 2 s, without limits on paths and with permissions that a stranger does not have.
     let findings = play(&["watch", "acl", "ephemeral"], &address)?;
-    let played = findings.cases().filter(|case| case.plays.iter().all(|play| play.trouble.is_none()));
+    let played = findings
+        .cases()
+        .filter(|case| case.plays.iter().all(|play| play.trouble.is_none()));
     assert!(played.count() > 100, "hardly a case was played");
     assert_eq!(somebodys.children("/"), Some(vec!["zookeeper".to_owned()]));
     assert_eq!(somebodys.children("/zookeeper/quota"), Some(Vec::new()));
@@ -172,8 +179,14 @@ fn what_is_lacking() -> Result<Completion, Failed> {
             _ => None,
         })
         .collect();
-    for expected in ["needs a server of its own", "needs session timeouts as of 500 ms ticks"] {
-        assert!(reasons.iter().any(|why| why.contains(expected)), "{expected}: {reasons:?}");
+    for expected in [
+        "needs a server of its own",
+        "needs session timeouts as of 500 ms ticks",
+    ] {
+        assert!(
+            reasons.iter().any(|why| why.contains(expected)),
+            "{expected}: {reasons:?}"
+        );
     }
     Ok(Completion::Completed)
 }
@@ -181,7 +194,10 @@ fn what_is_lacking() -> Result<Completion, Failed> {
 fn addresses_without_a_server() -> Result<Completion, Failed> {
     let check = |address: &str, expected: &str| {
         let kind: BackendKind = address.parse().expect("an address");
-        let error = kind.start(&Settings::default()).expect_err("nobody serves").to_string();
+        let error = kind
+            .start(&Settings::default())
+            .expect_err("nobody serves")
+            .to_string();
         assert!(error.starts_with(&format!("{address}: ")), "{error}");
         assert!(error.contains(expected) && !error.contains('\n'), "{error}");
     };

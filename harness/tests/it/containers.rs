@@ -12,9 +12,15 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 pub(super) fn trials() -> Vec<Trial> {
     let trials: [(&str, fn() -> Result<Completion, Failed>); 3] = [
-        ("a real zookeeper in a container agrees", a_real_zookeeper_agrees),
+        (
+            "a real zookeeper in a container agrees",
+            a_real_zookeeper_agrees,
+        ),
         ("our own image agrees with embedded", our_image_agrees),
-        ("an image that is not to be had is told in one line", no_image),
+        (
+            "an image that is not to be had is told in one line",
+            no_image,
+        ),
     ];
     trials
         .into_iter()
