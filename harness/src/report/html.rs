@@ -21,7 +21,7 @@ pub fn html(findings: &Findings) -> Result<String, HtmlError> {
 pub struct HtmlError(#[from] askama::Error);
 
 #[derive(Template)]
-#[template(path = "report.html", whitespace = "suppress")]
+#[template(path = "report.html")]
 struct Page {
     style: &'static str,
     script: &'static str,
@@ -292,17 +292,12 @@ impl RowOnPage {
     fn of(row: &[Option<&str>], found: bool) -> Self {
         let first = row.first().copied().flatten();
         let differs = row.iter().any(|&cell| cell != first);
+        // A line is held against the first one that is another; if there is none, some servers have no line here.
+        let other = |line: &str| row.iter().flatten().copied().find(|&other| other != line);
         let cells = row
             .iter()
-            .enumerate()
-            .map(|(at, &cell)| {
-                // Others are held against the first; the first against whoever differs from it.
-                let other = if at == 0 {
-                    row.iter().find(|&&cell| cell != first).copied().flatten()
-                } else {
-                    first
-                };
-                cell.map(|line| Cell::of(line, if differs { other } else { Some(line) }))
+            .map(|cell| {
+                cell.map(|line| Cell::of(line, if differs { other(line) } else { Some(line) }))
             })
             .collect();
         Self {

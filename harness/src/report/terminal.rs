@@ -188,7 +188,7 @@ fn trouble(
     writeln!(out)
 }
 
-/// Two transcripts side by side, a caret under the first words that differ.
+/// Two transcripts side by side, carets under the first word that differs.
 fn difference(
     out: &mut dyn Write,
     findings: &Findings,
@@ -289,13 +289,13 @@ fn row(out: &mut dyn Write, a: &[Piece], column: usize, mark: char, b: &[Piece])
     writeln!(out)
 }
 
-/// Blanks under what is equal, `^` under the first words that differ.
+/// Blanks under what is equal, `^` under the first word that differs.
 fn carets(row: &[Piece]) -> String {
     let mut text = String::new();
     for piece in row {
-        let width = piece.text.trim_end().chars().count();
         if piece.differs {
-            text.push_str(&"^".repeat(width.max(1)));
+            let word = piece.text.split(' ').next().unwrap_or_default();
+            text.push_str(&"^".repeat(word.chars().count().max(1)));
             return text;
         }
         text.push_str(&" ".repeat(piece.text.chars().count()));

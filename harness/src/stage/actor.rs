@@ -156,9 +156,17 @@ impl Actor {
         self.listen_to_the_end(scene).await
     }
 
-    pub(super) fn cut(&mut self) {
-        self.client = None;
+    /// Drops the connection without a word. Over when the server has noticed: whoever lets time pass next must not turn
+    /// a clock by which the connection is still up.
+    pub(super) async fn cut(&mut self, patience: Duration) {
         self.pinged = false;
+        let Some(mut client) = self.client.take() else {
+            return;
+        };
+        // A server that does not close its half may take the connection for up as long as it likes.
+        let _ = client.shutdown().await;
+        let unread = async { while client.frame().await.is_ok() {} };
+        let _ = patience::within_span(patience, "the end of a connection", unread).await;
     }
 
     pub(super) async fn send_ping(&mut self) {

@@ -28,7 +28,7 @@ async fn lose(
 pub(super) async fn unguarded(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let observer = begin(stage).await?;
     let (_, done) = observer.list_and_watch_children("/q").await?;
-    let create = "a: create2 /q/n- null sequential ephemeral";
+    let create = "a: create2 /q/n- null ephemeral-sequential";
     lose(stage, &observer, done, create).await?;
     stage.steps(create).await?;
     let line = in_order(observer.list_children("/q").await?);
@@ -43,7 +43,7 @@ pub(super) async fn unguarded(stage: &mut Stage<'_>) -> Result<(), StageError> {
 pub(super) async fn guarded(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let observer = begin(stage).await?;
     let (_, done) = observer.list_and_watch_children("/q").await?;
-    let create = "a: create2 /q/_c_5eed-n- null sequential ephemeral";
+    let create = "a: create2 /q/_c_5eed-n- null ephemeral-sequential";
     lose(stage, &observer, done, create).await?;
     stage.steps("a: getChildren /q").await?;
     let names = observer.list_children("/q").await?;
@@ -66,7 +66,7 @@ pub(super) async fn guarded_and_not_made(stage: &mut Stage<'_>) -> Result<(), St
     let names = observer.list_children("/q").await?;
     if !names.iter().any(|name| name.starts_with("_c_5eed-")) {
         stage
-            .steps("a: create2 /q/_c_5eed-n- null sequential ephemeral")
+            .steps("a: create2 /q/_c_5eed-n- null ephemeral-sequential")
             .await?;
     }
     stage.note(&observer, "sees", observer.get_children("/q").await)?;
