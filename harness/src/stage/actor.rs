@@ -12,6 +12,9 @@ use tokio::net::TcpStream;
 
 /// The xid of a ping.
 const PING_XID: i32 = -2;
+const UNIMPLEMENTED: i32 = -6;
+const AUTH_FAILED: i32 = -115;
+const AUTH_REQUIRED: i32 = -124;
 
 /// What an actor acts on.
 pub(super) struct Scene<'a> {
@@ -194,6 +197,9 @@ impl Actor {
                     if reply.header.err != 0 {
                         scene.notes.answered(scene.who, &reply);
                     }
+                    if is_last_word(&reply) {
+                        return self.listen_to_the_end(scene).await;
+                    }
                 }
                 message @ (Message::Reply(_) | Message::Event(_)) => self.note(scene, message),
             }
@@ -222,10 +228,15 @@ impl Actor {
             let Some(message) = self.receive(scene, "a reply").await? else {
                 return Ok(());
             };
-            if matches!(message, Message::Reply(_)) {
+            let mut last = false;
+            if let Message::Reply(reply) = &message {
                 replies += 1;
+                last = is_last_word(reply);
             }
             self.note(scene, message);
+            if last {
+                return self.listen_to_the_end(scene).await;
+            }
         }
         if self.closed {
             return self.listen_to_the_end(scene).await;
@@ -292,5 +303,15 @@ impl Actor {
         scene.notes.remark(scene.who, &text);
         self.client = None;
         self.pinged = false;
+    }
+}
+
+/// Whether the server closes the connection behind this answer. A ping behind it might be answered or not, as the
+/// server's threads happen to run, so none is sent.
+fn is_last_word(reply: &Reply) -> bool {
+    match reply.header.err {
+        UNIMPLEMENTED => reply.header.zxid == -1,
+        AUTH_FAILED | AUTH_REQUIRED => reply.header.zxid == 0,
+        _ => false,
     }
 }

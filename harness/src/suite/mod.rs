@@ -9,6 +9,7 @@ use crate::backend::ServerSetup;
 use crate::patience;
 use crate::script::{ChapterText, Headers, Script, ScriptError, Step};
 use crate::stage::{Stage, StageError};
+use semver::Version;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -181,7 +182,10 @@ impl Chapter {
             chapter.cases.push(Case {
                 id: chapter.id(number),
                 title: script.title.clone(),
-                headers: script.headers.clone(),
+                headers: Headers {
+                    since: script.since(),
+                    ..script.headers.clone()
+                },
                 body: Body::Script(Arc::new(script)),
             });
         }
@@ -236,6 +240,12 @@ impl Case {
     #[must_use]
     pub fn server(&self) -> ServerSetup {
         self.headers.server
+    }
+
+    /// The first version that can play it, if this one cannot.
+    #[must_use]
+    pub fn too_new_for(&self, version: &Version) -> Option<&Version> {
+        self.headers.since.as_ref().filter(|since| version < *since)
     }
 
     /// How long it lets time pass altogether, where the clock cannot be turned.
