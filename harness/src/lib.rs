@@ -8,6 +8,7 @@ pub mod judge;
 pub mod patience;
 pub mod provision;
 pub mod script;
+pub mod search;
 pub mod stage;
 pub mod suite;
 pub mod transcript;

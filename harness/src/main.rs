@@ -6,6 +6,7 @@ use minikeeper_harness::backend::{BackendKind, BackendSource};
 use minikeeper_harness::bench::{self, Measure, Report};
 use minikeeper_harness::golden;
 use minikeeper_harness::judge::{self, Outcome, Verdict};
+use minikeeper_harness::search::SearchArgs;
 use minikeeper_harness::suite::{CaseId, Suite};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
@@ -28,6 +29,8 @@ struct Arguments {
 enum Verb {
     /// Run the scenarios and compare (what happens without a subcommand).
     Run(Run),
+    /// Play random sequences on two servers, and cut what differs down to a case.
+    Search(SearchArgs),
     /// Measure speed and size, beside a real ZooKeeper and a bare echo server.
     Bench(Bench),
     #[command(hide = true)]
@@ -75,6 +78,11 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match arguments.command.unwrap_or(Verb::Run(arguments.run)) {
         Verb::Run(run) => run.run(),
+        Verb::Search(search) => match search.run(io::stdout()) {
+            Ok(true) => ExitCode::SUCCESS,
+            Ok(false) => ExitCode::FAILURE,
+            Err(error) => report(Err::<(), _>(error), |()| {}),
+        },
         Verb::Bench(bench) => report(bench.run(), |()| {}),
         Verb::ServeOurs => report(bench::serve_ours(), |()| {}),
         Verb::ServeEcho { request, reply } => report(bench::serve_echo(request, reply), |()| {}),

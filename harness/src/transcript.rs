@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
+pub(crate) enum Piece {
     Text(String),
     Session(i64),
     Zxid(i64),
@@ -40,8 +40,9 @@ pub struct Notes {
     passes: Vec<Duration>,
 }
 
+/// One line before the rules.
 #[derive(Clone, Debug, Default)]
-struct Line(Vec<Piece>);
+pub(crate) struct Line(pub(crate) Vec<Piece>);
 
 impl Line {
     fn of(who: &str) -> Self {
@@ -145,6 +146,11 @@ impl Notes {
             absolute_zxids: true,
             ..Self::default()
         }
+    }
+
+    /// What was noted, before the rules.
+    pub(crate) fn lines(&self) -> &[Line] {
+        &self.lines
     }
 
     /// A line between the steps.
