@@ -73,7 +73,9 @@ impl SearchArgs {
         let said = Mutex::new((Instant::now(), &mut out));
         let report = search.run(|progress| {
             // A poisoned lock means that another lane's words were lost, and this one's need not be.
-            let mut said = said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut said = said
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             let (last, out) = &mut *said;
             let written = match progress {
                 Progress::Played(steps) if last.elapsed().as_secs() >= 10 => {
@@ -82,14 +84,19 @@ impl SearchArgs {
                 }
                 Progress::Played(_) => Ok(()),
                 Progress::Found(found) => writeln!(out, "DIFFERENT\n{found}"),
-                Progress::Unsteady(found) => writeln!(out, "unsteady: {} differed once", found.name),
+                Progress::Unsteady(found) => {
+                    writeln!(out, "unsteady: {} differed once", found.name)
+                }
             };
             let _ = written.and_then(|()| out.flush());
         })?;
         if let Some(folder) = &self.keep {
             fs::create_dir_all(folder)?;
             let keep = |kind: &str, found: &Found| {
-                fs::write(folder.join(format!("{kind}{}.txt", found.name)), found.to_string())
+                fs::write(
+                    folder.join(format!("{kind}{}.txt", found.name)),
+                    found.to_string(),
+                )
             };
             report.found.iter().try_for_each(|found| keep("", found))?;
             report
@@ -98,10 +105,7 @@ impl SearchArgs {
                 .try_for_each(|found| keep("unsteady-", found))?;
         }
         let seconds = report.took.as_secs_f64().max(0.001);
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a rate for the eye"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "a rate for the eye")]
         let rate = report.steps as f64 / seconds;
         writeln!(
             out,

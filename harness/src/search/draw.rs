@@ -5,6 +5,7 @@
 use crate::client::{Acl, Request};
 use crate::script::{Action, Connect, Password, Since, Step};
 use proptest::collection::vec;
+use proptest::option::weighted;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::sample::select;
 use proptest::strategy::{BoxedStrategy, Union};
@@ -24,6 +25,12 @@ pub(super) enum Flavour {
 pub(super) const CLIENTS: [&str; 4] = ["a", "b", "c", "d"];
 
 const PATHS: [&str; 6] = ["/a", "/a/b", "/d", "/a/c", "/d/e", "/a/b/f"];
+/// What most sequences stand on, each in so many of a hundred.
+const GROUND: [(&str, f64); 4] = [("/a", 0.95), ("/d", 0.8), ("/a/b", 0.6), ("/a/c", 0.4)];
+/// The paths by how often something is asked of them.
+const ASKED: [&str; 12] = [
+    "/a", "/d", "/a/b", "/a", "/d", "/a/b", "/a", "/a/c", "/d", "/a/c", "/d/e", "/a/b/f",
+];
 const NUMBERED: [&str; 4] = [
     "/a/s-0000000000",
     "/a/s-0000000002",
@@ -58,11 +65,20 @@ pub(super) fn phases(
     clients: usize,
     length: usize,
 ) -> BoxedStrategy<Vec<Vec<Step>>> {
-    let who = select(CLIENTS.iter().take(clients.max(1)).copied().collect::<Vec<_>>());
+    let who = select(
+        CLIENTS
+            .iter()
+            .take(clients.max(1))
+            .copied()
+            .collect::<Vec<_>>(),
+    );
     match flavour {
         Flavour::Usual | Flavour::Quotas => {
-            let ground = vec(act(who.clone(), ground(flavour)), 0..=4);
-            let rest = vec(act(who, any_action(flavour)), (length / 2).max(1)..=length.max(1));
+            let ground = ground(flavour, who.clone());
+            let rest = vec(
+                act(who, any_action(flavour)),
+                (length / 2).max(1)..=length.max(1),
+            );
             (ground, rest)
                 .prop_map(|(ground, rest)| vec![[ground, rest].concat()])
                 .boxed()
@@ -70,7 +86,10 @@ pub(super) fn phases(
         Flavour::Time => {
             let phase = |first: bool| {
                 let who = who.clone();
-                let ground = vec(act(who.clone(), time_ground()), if first { 1..=4 } else { 0..=1 });
+                let ground = vec(
+                    act(who.clone(), time_ground()),
+                    if first { 1..=4 } else { 0..=1 },
+                );
                 let rest = vec(act(who.clone(), time_action()), 2..=(length / 3).max(3));
                 let last = vec(act(who, time_end()), 0..=1);
                 (ground, rest, last).prop_map(|(a, b, c)| [a, b, c].concat())
@@ -101,7 +120,20 @@ fn texts(from: &'static [&'static str]) -> BoxedStrategy<String> {
 }
 
 fn path() -> BoxedStrategy<String> {
-    one_of(vec![(24, texts(&PATHS)), (2, texts(&NUMBERED)), (1, texts(&ODD))])
+    one_of(vec![
+        (24, texts(&ASKED)),
+        (2, texts(&NUMBERED)),
+        (1, texts(&ODD)),
+    ])
+}
+
+/// A path to create.
+fn new_path() -> BoxedStrategy<String> {
+    one_of(vec![
+        (20, texts(&PATHS)),
+        (2, texts(&NUMBERED)),
+        (1, texts(&ODD)),
+    ])
 }
 
 fn data() -> BoxedStrategy<Option<Vec<u8>>> {
@@ -118,10 +150,10 @@ fn data() -> BoxedStrategy<Option<Vec<u8>>> {
 
 fn version() -> BoxedStrategy<i32> {
     one_of(vec![
-        (12, Just(-1).boxed()),
+        (16, Just(-1).boxed()),
         (6, Just(0).boxed()),
-        (4, Just(1).boxed()),
-        (2, Just(2).boxed()),
+        (3, Just(1).boxed()),
+        (1, Just(2).boxed()),
         (1, select(vec![3, -2, i32::MIN, i32::MAX]).boxed()),
     ])
 }
@@ -156,7 +188,7 @@ fn acl() -> BoxedStrategy<Vec<Acl>> {
     ]);
     one_of(vec![
         (26, Just(Acl::open()).boxed()),
-        (5, rare.boxed()),
+        (8, rare.boxed()),
         (1, wrong.boxed()),
     ])
 }
@@ -170,25 +202,70 @@ fn create() -> BoxedStrategy<Request> {
         (2, Just(3).boxed()),
         (1, select(vec![4, 5, 6, 7, -1]).boxed()),
     ]);
-    let sequential = one_of(vec![(5, texts(&SEQUENTIAL)), (1, path())]);
-    let plain = (0..2_u8, path(), data(), acl(), flags, sequential).prop_map(
+    let sequential = one_of(vec![(5, texts(&SEQUENTIAL)), (1, new_path())]);
+    let plain = (0..2_u8, new_path(), data(), acl(), flags, sequential).prop_map(
         |(which, path, data, acl, flags, sequential)| {
-            let path = if flags == 2 || flags == 3 { sequential } else { path };
-            if which == 0 {
-                Request::Create { path, data, acl, flags }
+            let path = if flags == 2 || flags == 3 {
+                sequential
             } else {
-                Request::Create2 { path, data, acl, flags }
+                path
+            };
+            if which == 0 {
+                Request::Create {
+                    path,
+                    data,
+                    acl,
+                    flags,
+                }
+            } else {
+                Request::Create2 {
+                    path,
+                    data,
+                    acl,
+                    flags,
+                }
             }
         },
     );
-    let container = (path(), data(), acl(), select(vec![4, 4, 4, 4, 0, 1, 2, 3, 5, 7]))
-        .prop_map(|(path, data, acl, flags)| Request::CreateContainer { path, data, acl, flags });
-    let ttl_ms = select(vec![1, 5, 100_000, 0xFF_FFFF_FFFF, 0, -1, 0x100_0000_0000]);
-    let flags = select(vec![5, 5, 5, 6, 6, 0, 1, 4, 7]);
-    let ttl = (path(), data(), acl(), flags, ttl_ms).prop_map(|(path, data, acl, flags, ttl_ms)| {
-        Request::CreateTtl { path, data, acl, flags, ttl_ms }
-    });
-    one_of(vec![(14, plain.boxed()), (2, container.boxed()), (2, ttl.boxed())])
+    let container = (
+        new_path(),
+        data(),
+        acl(),
+        select(vec![4, 4, 4, 4, 0, 1, 2, 3, 5, 7]),
+    )
+        .prop_map(|(path, data, acl, flags)| Request::CreateContainer {
+            path,
+            data,
+            acl,
+            flags,
+        });
+    let ttl_ms = select(vec![
+        1,
+        5,
+        1,
+        100_000,
+        1,
+        0xFF_FFFF_FFFF,
+        0,
+        -1,
+        0x100_0000_0000,
+    ]);
+    let flags = select(vec![5, 5, 5, 5, 6, 6, 6, 0, 1, 4, 7]);
+    let ttl =
+        (new_path(), data(), acl(), flags, ttl_ms).prop_map(|(path, data, acl, flags, ttl_ms)| {
+            Request::CreateTtl {
+                path,
+                data,
+                acl,
+                flags,
+                ttl_ms,
+            }
+        });
+    one_of(vec![
+        (14, plain.boxed()),
+        (2, container.boxed()),
+        (2, ttl.boxed()),
+    ])
 }
 
 fn delete() -> BoxedStrategy<Request> {
@@ -199,7 +276,11 @@ fn delete() -> BoxedStrategy<Request> {
 
 fn set_data() -> BoxedStrategy<Request> {
     (path(), data(), version())
-        .prop_map(|(path, data, version)| Request::SetData { path, data, version })
+        .prop_map(|(path, data, version)| Request::SetData {
+            path,
+            data,
+            version,
+        })
         .boxed()
 }
 
@@ -234,12 +315,20 @@ fn other_read() -> BoxedStrategy<Request> {
 }
 
 fn watch_request() -> BoxedStrategy<Request> {
-    (0..10_u8, path(), select(vec![3, 1, 2, 4, 5, 9]), select(vec![0, 1]))
+    (
+        0..10_u8,
+        path(),
+        select(vec![3, 1, 2, 4, 5, 9]),
+        select(vec![0, 1]),
+    )
         .prop_map(|(which, path, kind, mode)| match which {
             0..=4 => Request::AddWatch { path, mode },
             5 | 6 => Request::RemoveWatches { path, kind },
             7 | 8 => Request::CheckWatches { path, kind },
-            _ => Request::AddWatch { path, mode: mode * 8 - 1 },
+            _ => Request::AddWatch {
+                path,
+                mode: mode * 8 - 1,
+            },
         })
         .boxed()
 }
@@ -254,13 +343,21 @@ fn multi() -> BoxedStrategy<Request> {
     ]);
     let odd = one_of(vec![(12, part.clone()), (1, read()), (1, set_acl())]);
     one_of(vec![
-        (12, vec(part, 1..=4).prop_map(Request::Multi).boxed()),
+        (12, vec(part, 1..=3).prop_map(Request::Multi).boxed()),
         (1, vec(odd, 0..=4).prop_map(Request::Multi).boxed()),
     ])
 }
 
 fn multi_read() -> BoxedStrategy<Request> {
-    let part = one_of(vec![(12, read()), (1, other_read()), (1, set_data())]);
+    let part = (any::<bool>(), path(), any::<bool>()).prop_map(|(data, path, watch)| {
+        if data {
+            Request::GetData { path, watch }
+        } else {
+            Request::GetChildren { path, watch }
+        }
+    });
+    let odd = one_of(vec![(1, read()), (1, other_read()), (1, set_data())]);
+    let part = one_of(vec![(40, part.boxed()), (1, odd)]);
     vec(part, 0..=4).prop_map(Request::MultiRead).boxed()
 }
 
@@ -274,25 +371,59 @@ fn set_watches() -> BoxedStrategy<Action> {
         Since::Zxid(-1),
     ]);
     let paths = || vec(path(), 0..=2);
-    (since, any::<bool>(), (paths(), paths(), paths()), (paths(), paths()))
-        .prop_map(|(since, second, (data, exist, child), (persistent, recursive))| {
-            let relative_zxid = 0;
-            let request = if second {
-                Request::SetWatches2 { relative_zxid, data, exist, child, persistent, recursive }
-            } else {
-                Request::SetWatches { relative_zxid, data, exist, child }
-            };
-            Action::SetWatches(since, request)
-        })
+    (
+        since,
+        any::<bool>(),
+        (paths(), paths(), paths()),
+        (paths(), paths()),
+    )
+        .prop_map(
+            |(since, second, (data, exist, child), (persistent, recursive))| {
+                let relative_zxid = 0;
+                let request = if second {
+                    Request::SetWatches2 {
+                        relative_zxid,
+                        data,
+                        exist,
+                        child,
+                        persistent,
+                        recursive,
+                    }
+                } else {
+                    Request::SetWatches {
+                        relative_zxid,
+                        data,
+                        exist,
+                        child,
+                    }
+                };
+                Action::SetWatches(since, request)
+            },
+        )
         .boxed()
 }
 
 fn auth() -> BoxedStrategy<Request> {
-    let known = ["u:p", "u:p", "v:q", "u:p", "super:test", "v:q", "u:x", "u", ""];
+    let known = [
+        "u:p",
+        "u:p",
+        "v:q",
+        "u:p",
+        "super:test",
+        "v:q",
+        "u:x",
+        "u",
+        "",
+    ];
     let auths: Vec<Request> = known
         .iter()
         .map(|auth| ("digest", *auth))
-        .chain([("ip", "127.0.0.1"), ("ip", ""), ("none", "x"), ("super", "super:test")])
+        .chain([
+            ("ip", "127.0.0.1"),
+            ("ip", ""),
+            ("none", "x"),
+            ("super", "super:test"),
+        ])
         .map(|(scheme, auth)| Request::Auth {
             scheme: scheme.to_owned(),
             auth: auth.as_bytes().to_vec(),
@@ -303,7 +434,10 @@ fn auth() -> BoxedStrategy<Request> {
 
 /// What no proper client sends: bodies cut short, null paths, unknown operations.
 fn odd_request() -> BoxedStrategy<Request> {
-    let raw = |op: i32, body: &[u8]| Request::Raw { op, body: body.to_vec() };
+    let raw = |op: i32, body: &[u8]| Request::Raw {
+        op,
+        body: body.to_vec(),
+    };
     let null = &[255, 255, 255, 255, 0][..];
     let cut = &[0, 0, 0, 9, b'/', b'a'][..];
     let mut requests = vec![
@@ -313,21 +447,28 @@ fn odd_request() -> BoxedStrategy<Request> {
         raw(0, &[]),
         raw(10, &[]),
         raw(-1, &[]),
-        Request::Check { path: "/a".to_owned(), version: -1 },
+        Request::Check {
+            path: "/a".to_owned(),
+            version: -1,
+        },
         Request::Reconfig {
             joining: String::new(),
             leaving: String::new(),
             new_members: String::new(),
             config_id: -1,
         },
-        Request::Sasl { token: Some(Vec::new()) },
+        Request::Sasl {
+            token: Some(Vec::new()),
+        },
         raw(14, &[]),
         raw(14, &[0, 0, 0, 1, 0, 255, 255, 255, 255]),
         raw(22, &[]),
         raw(100, &[]),
         raw(21, &[]),
     ];
-    for op in [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 18, 19, 101, 103, 104, 105, 106] {
+    for op in [
+        1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 18, 19, 101, 103, 104, 105, 106,
+    ] {
         requests.push(raw(op, &[]));
         requests.push(raw(op, cut));
     }
@@ -361,7 +502,14 @@ fn connection(clients: &'static [&'static str]) -> BoxedStrategy<Action> {
         select(vec![10_000, 4000, 100, 60_000, -1]),
         one_of(vec![
             (8, Just(Password::Own).boxed()),
-            (1, select(vec![Password::Bytes(None), Password::Bytes(Some(vec![0; 16]))]).boxed()),
+            (
+                1,
+                select(vec![
+                    Password::Bytes(None),
+                    Password::Bytes(Some(vec![0; 16])),
+                ])
+                .boxed(),
+            ),
         ]),
         select(vec![Since::Seen, Since::Zxid(0), Since::Zxid(-1)]),
         select(vec![Some(false), Some(true), None]),
@@ -376,16 +524,19 @@ fn connection(clients: &'static [&'static str]) -> BoxedStrategy<Action> {
                 seen,
             })
         });
-    let fresh = (select(vec![0, 0, 77, -1]), select(vec![10_000, 4000, 0]), any::<bool>()).prop_map(
-        |(session_id, timeout_ms, read_only)| {
+    let fresh = (
+        select(vec![0, 0, 77, -1]),
+        select(vec![10_000, 4000, 0]),
+        any::<bool>(),
+    )
+        .prop_map(|(session_id, timeout_ms, read_only)| {
             Action::Connect(Connect {
                 session_id,
                 timeout_ms,
                 read_only: Some(read_only),
                 ..Connect::default()
             })
-        },
-    );
+        });
     one_of(vec![
         (4, Just(Action::Cut).boxed()),
         (3, Just(Action::Ask(Request::CloseSession)).boxed()),
@@ -399,18 +550,29 @@ fn ask(request: BoxedStrategy<Request>) -> BoxedStrategy<Action> {
 }
 
 /// The ground on which the rest is built, so that not everything fails.
-fn ground(flavour: Flavour) -> BoxedStrategy<Action> {
-    let plain = (texts(&PATHS), data()).prop_map(|(path, data)| Request::Create {
-        path,
-        data,
-        acl: Acl::open(),
-        flags: 0,
+fn ground(
+    flavour: Flavour,
+    who: impl Strategy<Value = &'static str> + Clone + 'static,
+) -> BoxedStrategy<Vec<Step>> {
+    let base = GROUND.map(|(path, share)| {
+        let create = data().prop_map(move |data| {
+            Action::Ask(Request::Create {
+                path: path.to_owned(),
+                data,
+                acl: Acl::open(),
+                flags: 0,
+            })
+        });
+        weighted(share, act(who.clone(), create.boxed()))
     });
-    let mut choices = vec![(3, ask(plain.boxed()))];
-    if flavour == Flavour::Quotas {
-        choices.push((6, ask(quota())));
-    }
-    one_of(choices)
+    let quotas = if flavour == Flavour::Quotas {
+        0..=3
+    } else {
+        0..=0
+    };
+    (base, vec(act(who, ask(quota())), quotas))
+        .prop_map(|(base, quotas)| base.into_iter().flatten().chain(quotas).collect())
+        .boxed()
 }
 
 /// A whole quota at once, or a change to one.
@@ -426,7 +588,14 @@ fn quota() -> BoxedStrategy<Request> {
             "count=1,bytes=0",
         ])
     };
-    let stats = || select(vec!["count=0,bytes=0", "count=1,bytes=4", "count=-1,bytes=-1", "count=9,bytes=99"]);
+    let stats = || {
+        select(vec![
+            "count=0,bytes=0",
+            "count=1,bytes=4",
+            "count=-1,bytes=-1",
+            "count=9,bytes=99",
+        ])
+    };
     let create = |path: String, data: Option<&str>| Request::Create {
         path,
         data: data.map(|text| text.as_bytes().to_vec()),
@@ -445,25 +614,36 @@ fn quota() -> BoxedStrategy<Request> {
         parts.push(create(format!("{node}/zookeeper_stats"), Some(stats)));
         Request::Multi(parts)
     });
-    let change = (texts(&PATHS), limits(), stats(), 0..8_u8).prop_map(move |(path, limits, stats, which)| {
-        let node = format!("/zookeeper/quota{path}");
-        let (limits_path, stats_path) = (format!("{node}/zookeeper_limits"), format!("{node}/zookeeper_stats"));
-        let set = |path, text: &str| Request::SetData {
-            path,
-            data: Some(text.as_bytes().to_vec()),
-            version: -1,
-        };
-        let get = |path| Request::GetData { path, watch: false };
-        match which {
-            0 | 1 => get(stats_path),
-            2 => get(limits_path),
-            3 => set(limits_path, limits),
-            4 => set(stats_path, stats),
-            5 => Request::Delete { path: limits_path, version: -1 },
-            6 => create(limits_path, Some(limits)),
-            _ => Request::Delete { path: stats_path, version: -1 },
-        }
-    });
+    let change = (texts(&PATHS), limits(), stats(), 0..8_u8).prop_map(
+        move |(path, limits, stats, which)| {
+            let node = format!("/zookeeper/quota{path}");
+            let (limits_path, stats_path) = (
+                format!("{node}/zookeeper_limits"),
+                format!("{node}/zookeeper_stats"),
+            );
+            let set = |path, text: &str| Request::SetData {
+                path,
+                data: Some(text.as_bytes().to_vec()),
+                version: -1,
+            };
+            let get = |path| Request::GetData { path, watch: false };
+            match which {
+                0 | 1 => get(stats_path),
+                2 => get(limits_path),
+                3 => set(limits_path, limits),
+                4 => set(stats_path, stats),
+                5 => Request::Delete {
+                    path: limits_path,
+                    version: -1,
+                },
+                6 => create(limits_path, Some(limits)),
+                _ => Request::Delete {
+                    path: stats_path,
+                    version: -1,
+                },
+            }
+        },
+    );
     one_of(vec![(2, whole.boxed()), (3, change.boxed())])
 }
 
@@ -472,12 +652,12 @@ fn any_action(flavour: Flavour) -> BoxedStrategy<Action> {
     let quotas = flavour == Flavour::Quotas;
     one_of(vec![
         (24, ask(create())),
-        (8, ask(delete())),
-        (10, ask(set_data())),
+        (6, ask(delete())),
+        (12, ask(set_data())),
         (16, ask(read())),
         (4, ask(set_acl())),
         (8, ask(other_read())),
-        (9, ask(watch_request())),
+        (7, ask(watch_request())),
         (9, ask(multi())),
         (3, ask(multi_read())),
         (4, set_watches()),
@@ -508,13 +688,18 @@ fn time_ground() -> BoxedStrategy<Action> {
 
 fn time_create() -> BoxedStrategy<Request> {
     let acl = Acl::open;
-    let container = select(vec!["/k", "/k/l", "/k/l"]).prop_map(move |path| Request::CreateContainer {
-        path: path.to_owned(),
-        data: None,
-        acl: acl(),
-        flags: 4,
-    });
-    let ttl = (select(vec!["/t", "/k/t", "/a/t", "/k/l/t"]), select(vec![SHORT_TTL_MS, LONG_TTL_MS]), select(vec![5, 6]))
+    let container =
+        select(vec!["/k", "/k/l", "/k/l"]).prop_map(move |path| Request::CreateContainer {
+            path: path.to_owned(),
+            data: None,
+            acl: acl(),
+            flags: 4,
+        });
+    let ttl = (
+        select(vec!["/t", "/k/t", "/a/t", "/k/l/t"]),
+        select(vec![SHORT_TTL_MS, LONG_TTL_MS]),
+        select(vec![5, 6]),
+    )
         .prop_map(move |(path, ttl_ms, flags)| Request::CreateTtl {
             path: path.to_owned(),
             data: None,
@@ -522,9 +707,15 @@ fn time_create() -> BoxedStrategy<Request> {
             flags,
             ttl_ms,
         });
-    let ephemeral = (texts(&BELOW), select(vec![1, 1, 3, 0]), data()).prop_map(move |(path, flags, data)| {
-        Request::Create2 { path, data, acl: acl(), flags }
-    });
+    let ephemeral =
+        (texts(&BELOW), select(vec![1, 1, 3, 0]), data()).prop_map(move |(path, flags, data)| {
+            Request::Create2 {
+                path,
+                data,
+                acl: acl(),
+                flags,
+            }
+        });
     let plain = Just(Request::Create {
         path: "/a".to_owned(),
         data: None,
@@ -540,7 +731,11 @@ fn time_create() -> BoxedStrategy<Request> {
 }
 
 fn time_path() -> BoxedStrategy<String> {
-    one_of(vec![(3, texts(&WITHERING)), (2, texts(&BELOW)), (1, Just("/".to_owned()).boxed())])
+    one_of(vec![
+        (3, texts(&WITHERING)),
+        (2, texts(&BELOW)),
+        (1, Just("/".to_owned()).boxed()),
+    ])
 }
 
 fn time_action() -> BoxedStrategy<Action> {
@@ -551,9 +746,13 @@ fn time_action() -> BoxedStrategy<Action> {
         4 => Request::GetEphemerals { prefix: path },
         _ => Request::GetAllChildrenNumber { path },
     });
-    let watch = (time_path(), select(vec![0, 1])).prop_map(|(path, mode)| Request::AddWatch { path, mode });
-    let set = (time_path(), data(), version())
-        .prop_map(|(path, data, version)| Request::SetData { path, data, version });
+    let watch =
+        (time_path(), select(vec![0, 1])).prop_map(|(path, mode)| Request::AddWatch { path, mode });
+    let set = (time_path(), data(), version()).prop_map(|(path, data, version)| Request::SetData {
+        path,
+        data,
+        version,
+    });
     let many = vec(time_create(), 1..=3).prop_map(Request::Multi);
     let resume = select(&CLIENTS[..]).prop_map(|other| {
         Action::Connect(Connect {
@@ -563,10 +762,22 @@ fn time_action() -> BoxedStrategy<Action> {
             ..Connect::default()
         })
     });
-    let lists = (vec(time_path(), 0..=2), vec(time_path(), 0..=2), vec(time_path(), 0..=2));
+    let lists = (
+        vec(time_path(), 0..=2),
+        vec(time_path(), 0..=2),
+        vec(time_path(), 0..=2),
+    );
     let since = select(vec![Since::Seen, Since::Mark("m".to_owned())]);
     let missed = (since, lists).prop_map(|(since, (data, exist, child))| {
-        Action::SetWatches(since, Request::SetWatches { relative_zxid: 0, data, exist, child })
+        Action::SetWatches(
+            since,
+            Request::SetWatches {
+                relative_zxid: 0,
+                data,
+                exist,
+                child,
+            },
+        )
     });
     one_of(vec![
         (12, ask(time_create())),

@@ -43,7 +43,11 @@ pub(super) fn run<'s>(search: &'s Search<'s>, tell: Tell<'s>) -> Result<Report, 
     };
     let outcome = std::thread::scope(|scope| {
         let waiting = (search.time_share > 0).then(|| scope.spawn(|| alone(shared.play_waiting())));
-        let lanes = if search.time_share < 100 { search.lanes.max(1) } else { 0 };
+        let lanes = if search.time_share < 100 {
+            search.lanes.max(1)
+        } else {
+            0
+        };
         let lanes: Vec<_> = (0..lanes)
             .map(|_| scope.spawn(|| alone(shared.play_usual())))
             .collect();
@@ -133,11 +137,7 @@ impl Shared<'_> {
         Ok(())
     }
 
-    fn draw_waiting(
-        &self,
-        strategy: &BoxedStrategy<Vec<Vec<Step>>>,
-        number: u64,
-    ) -> Option<Drawn> {
+    fn draw_waiting(&self, strategy: &BoxedStrategy<Vec<Vec<Step>>>, number: u64) -> Option<Drawn> {
         let mut drawn = Drawn::new(strategy, Flavour::Time, self.search.seed, WAITING | number)?;
         drawn.name = format!("{}-w{number}", self.search.seed);
         Some(drawn)

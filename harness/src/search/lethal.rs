@@ -23,9 +23,7 @@ pub fn is_lethal(request: &Request) -> bool {
             is_shared(path) || is_bad_quota(path, data.as_deref())
         }
         Request::SetAcl { path, .. } => is_shared(path),
-        Request::Multi(requests) | Request::MultiRead(requests) => {
-            requests.iter().any(is_lethal)
-        }
+        Request::Multi(requests) | Request::MultiRead(requests) => requests.iter().any(is_lethal),
         // Deletes any znode past all ACLs; we refuse it, so there is nothing to compare.
         Request::DeleteContainer { .. } => true,
         Request::Raw { op, body } => match *op {

@@ -13,6 +13,9 @@ mod lockstep;
 mod sensible;
 mod shrink;
 
+#[cfg(test)]
+mod tests;
+
 pub use command::SearchArgs;
 pub use lethal::is_lethal;
 

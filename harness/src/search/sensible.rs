@@ -152,11 +152,9 @@ fn kills(action: &Action) -> bool {
     match action {
         Action::Ask(request) | Action::SetWatches(_, request) => is_lethal(request),
         Action::Pipeline(requests) => requests.iter().any(is_lethal),
-        Action::Connect(_)
-        | Action::Bytes(_)
-        | Action::Mark(_)
-        | Action::Cut
-        | Action::Silent => false,
+        Action::Connect(_) | Action::Bytes(_) | Action::Mark(_) | Action::Cut | Action::Silent => {
+            false
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Every case on every backend that is present. What is missing is said by name, with the reason.
 
+mod search;
+
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use minikeeper_harness::backend::{BackendKind, BackendSource};
 use minikeeper_harness::judge::{self, Outcome, Verdict};
@@ -7,10 +9,16 @@ use minikeeper_harness::suite::Suite;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let trials = vec![Trial::ignorable_test(
-        "embedded and the newest zookeeper do the same in every case",
-        agree,
-    )];
+    let trials = vec![
+        Trial::ignorable_test(
+            "embedded and the newest zookeeper do the same in every case",
+            agree,
+        ),
+        Trial::ignorable_test(
+            "embedded and the newest zookeeper do the same whatever is drawn",
+            search::finds_nothing,
+        ),
+    ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
