@@ -37,11 +37,10 @@ const NUMBERED: [&str; 4] = [
     "/d/s-0000000001",
     "/s-0000000003",
 ];
-const ODD: [&str; 11] = [
+const ODD: [&str; 10] = [
     "/",
     "/a/",
     "/none/x",
-    "a",
     "/a//b",
     "/a/./b",
     "/zookeeper",
@@ -75,10 +74,7 @@ pub(super) fn phases(
     match flavour {
         Flavour::Usual | Flavour::Quotas => {
             let ground = ground(flavour, who.clone());
-            let rest = vec(
-                act(who, any_action(flavour)),
-                (length / 2).max(1)..=length.max(1),
-            );
+            let rest = vec(act(who, any_action(flavour)), 1..=length.max(1));
             (ground, rest)
                 .prop_map(|(ground, rest)| vec![[ground, rest].concat()])
                 .boxed()
@@ -88,9 +84,9 @@ pub(super) fn phases(
                 let who = who.clone();
                 let ground = vec(
                     act(who.clone(), time_ground()),
-                    if first { 1..=4 } else { 0..=1 },
+                    if first { 0..=5 } else { 0..=1 },
                 );
-                let rest = vec(act(who.clone(), time_action()), 2..=(length / 3).max(3));
+                let rest = vec(act(who.clone(), time_action()), 1..=(length / 3).max(1));
                 let last = vec(act(who, time_end()), 0..=1);
                 (ground, rest, last).prop_map(|(a, b, c)| [a, b, c].concat())
             };
@@ -481,14 +477,14 @@ fn odd_request() -> BoxedStrategy<Request> {
 fn pipeline(quotas: bool) -> BoxedStrategy<Action> {
     let reads = one_of(vec![(6, read()), (2, other_read()), (2, watch_request())]);
     let part = if quotas {
-        // Quotas are looked up in the tree, which lags behind the requests that were sent with this one.
+        // Quotas are looked up in the tree, which lags behind the requests that were sent with this one. So does the ACL
+        // of a setACL, which is why no pipeline has one.
         reads
     } else {
         one_of(vec![
             (6, create()),
             (3, delete()),
             (4, set_data()),
-            (1, set_acl()),
             (2, multi()),
             (6, reads),
         ])
@@ -680,7 +676,7 @@ const LONG_TTL_MS: i64 = 1_000_000;
 
 fn time_ground() -> BoxedStrategy<Action> {
     let short = Action::Connect(Connect {
-        timeout_ms: 1000,
+        timeout_ms: 1500,
         ..Connect::default()
     });
     one_of(vec![(2, Just(short).boxed()), (6, ask(time_create()))])
@@ -757,7 +753,7 @@ fn time_action() -> BoxedStrategy<Action> {
     let resume = select(&CLIENTS[..]).prop_map(|other| {
         Action::Connect(Connect {
             resume: Some(other.to_owned()),
-            timeout_ms: 1000,
+            timeout_ms: 1500,
             seen: Since::Seen,
             ..Connect::default()
         })

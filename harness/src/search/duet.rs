@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// How long a server may take for anything.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// How often clients ping while others play or time passes.
-const PING_EVERY: Duration = Duration::from_millis(250);
+const PING_EVERY: Duration = Duration::from_millis(200);
 /// How long the first phases of a batch may take together: whatever is short-lived lives longer.
 const WINDOW: Duration = Duration::from_millis(700);
 
@@ -73,7 +73,7 @@ pub(super) async fn play(
         let mut duet = Duet::new(script, left, right, brief);
         duet.play_phase().await;
         duets.push(duet);
-        hear_all(&mut duets).await;
+        hear_all(&mut duets, PING_EVERY).await;
     }
     while duets.iter().any(|duet| duet.waits.is_some()) {
         wait(&mut duets).await;
@@ -82,7 +82,7 @@ pub(super) async fn play(
                 duet.end_wait();
                 duet.play_phase().await;
             }
-            hear_all(&mut duets).await;
+            hear_all(&mut duets, PING_EVERY).await;
         }
     }
     let mut outcomes = Vec::new();
@@ -92,12 +92,17 @@ pub(super) async fn play(
     Ok(outcomes)
 }
 
-/// Whoever has not pinged for a while does so: in a batch others may play for longer than a session lives.
-async fn hear_all(duets: &mut [Duet<'_>]) {
-    for duet in duets {
-        if duet.waits.is_some() && duet.heard.elapsed() > PING_EVERY {
-            duet.hear().await;
-        }
+/// Whoever waits and has not pinged for so long does so: in a batch others may play for longer than a session lives.
+async fn hear_all(duets: &mut [Duet<'_>], after: Duration) {
+    let mut due: Vec<&mut Duet<'_>> = duets
+        .iter_mut()
+        .filter(|duet| duet.waits.is_some() && duet.heard.elapsed() >= after)
+        .collect();
+    for duet in &mut due {
+        duet.ping().await;
+    }
+    for duet in &mut due {
+        duet.listen().await;
     }
 }
 
@@ -108,11 +113,7 @@ async fn wait(duets: &mut [Duet<'_>]) {
     });
     let end = Instant::now() + spans.max().unwrap_or_default();
     loop {
-        for duet in duets.iter_mut() {
-            if duet.waits.is_some() {
-                duet.hear().await;
-            }
-        }
+        hear_all(duets, Duration::ZERO).await;
         let left = end.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return;
@@ -177,9 +178,13 @@ impl<'a> Duet<'a> {
         }
     }
 
-    async fn hear(&mut self) {
-        let heard = tokio::join!(self.left.hear(), self.right.hear());
+    async fn ping(&mut self) {
+        tokio::join!(self.left.ping(), self.right.ping());
         self.heard = Instant::now();
+    }
+
+    async fn listen(&mut self) {
+        let heard = tokio::join!(self.left.listen(), self.right.listen());
         if heard.0.is_err() || heard.1.is_err() {
             let at = self.played.saturating_sub(1);
             self.judge(at, None, &heard);

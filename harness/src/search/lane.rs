@@ -82,6 +82,8 @@ impl Shared<'_> {
         let settings = Settings {
             manual_time: true,
             setup,
+            // A long search is worth a compiler that thinks.
+            fast_rather_than_soon: self.search.ops > 100_000,
             ..Settings::default()
         };
         (

@@ -30,7 +30,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// How long a wait is: longer than the shortest session, and than whatever is reaped with what it held.
-const WAIT: Duration = Duration::from_secs(3);
+const WAIT: Duration = Duration::from_millis(3500);
 
 /// What is searched for, and where.
 #[derive(Debug)]

@@ -43,7 +43,7 @@ pub(super) fn sensible(phases: &[Vec<Step>], span: Duration) -> Vec<Step> {
 
 impl Sense {
     fn act(&mut self, who: &str, mut action: Action) {
-        if kills(&action) {
+        if is_left_out(&action) {
             return;
         }
         let standing = self.clients.get(who).map(|&(standing, _)| standing);
@@ -148,13 +148,27 @@ impl Sense {
     }
 }
 
-fn kills(action: &Action) -> bool {
+fn is_left_out(action: &Action) -> bool {
+    let left_out = |request: &Request| is_lethal(request) || strays(request);
     match action {
-        Action::Ask(request) | Action::SetWatches(_, request) => is_lethal(request),
-        Action::Pipeline(requests) => requests.iter().any(is_lethal),
+        Action::Ask(request) | Action::SetWatches(_, request) => left_out(request),
+        Action::Pipeline(requests) => requests.iter().any(left_out),
         Action::Connect(_) | Action::Bytes(_) | Action::Mark(_) | Action::Cut | Action::Silent => {
             false
         }
+    }
+}
+
+/// Whether it creates a znode beside the root of the sequence, where others are numbered too.
+fn strays(request: &Request) -> bool {
+    match request {
+        Request::Create { path, flags, .. }
+        | Request::Create2 { path, flags, .. }
+        | Request::CreateContainer { path, flags, .. }
+        | Request::CreateTtl { path, flags, .. } => {
+            !path.starts_with('/') || path == "/" && matches!(flags, 2 | 3 | 6)
+        }
+        request => matches!(request, Request::Multi(requests) if requests.iter().any(strays)),
     }
 }
 

@@ -49,6 +49,17 @@ pub(super) async fn shrink(
             drawn.tree.complicate()
         };
     }
+    // A step that was needed by one that has gone since may go too.
+    let mut at = best.0.steps.len();
+    while at > 0 && start.elapsed() < ENOUGH {
+        at -= 1;
+        let mut script = best.0.clone();
+        script.steps.remove(at);
+        if let Some(found) = differs((&mut *left, &mut *right), script).await? {
+            best = found;
+            at = at.min(best.0.steps.len());
+        }
+    }
     let (script, outcome) = best;
     Ok(Some(Found {
         name: drawn.name,

@@ -68,7 +68,7 @@ fn a_server_that_skips_acls_is_found_out_in_few_steps() {
 
 #[test]
 fn a_server_that_reaps_nothing_is_found_out_in_few_steps() {
-    check(ServerSetup::Usual, 100, 4, "pass 3000ms");
+    check(ServerSetup::Usual, 100, 4, "pass 3500ms");
 }
 
 #[test]

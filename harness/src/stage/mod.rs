@@ -384,6 +384,25 @@ impl<'a> Stage<'a> {
                 actor.send_ping().await;
             }
         }
+        self.listen_of(wanted).await
+    }
+
+    /// The first half of [`Stage::hear`], so that several stages can ping at once.
+    pub async fn ping(&mut self) {
+        for (_, actor) in &mut self.actors {
+            actor.send_ping().await;
+        }
+    }
+
+    /// The second half of [`Stage::hear`].
+    ///
+    /// # Errors
+    /// If the server stops answering.
+    pub async fn listen(&mut self) -> Result<(), StageError> {
+        self.listen_of(|_| true).await
+    }
+
+    async fn listen_of(&mut self, wanted: impl Fn(&Actor) -> bool) -> Result<(), StageError> {
         for (who, actor) in &mut self.actors {
             if !wanted(actor) {
                 continue;
