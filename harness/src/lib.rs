@@ -1,12 +1,15 @@
 //! Coordination scenarios, run on minikeeper and on real ZooKeeper.
 
+mod alignment;
 pub mod backend;
 pub mod bench;
 pub mod client;
 pub mod golden;
 pub mod judge;
+pub mod noted;
 pub mod patience;
 pub mod provision;
+mod recipe;
 pub mod script;
 pub mod search;
 pub mod stage;

@@ -2,10 +2,10 @@
 #![expect(clippy::print_stdout, reason = "a program that prints its findings")]
 
 use clap::{Parser, Subcommand};
-use minikeeper_harness::backend::{BackendKind, BackendSource};
+use minikeeper_harness::backend::BackendKind;
 use minikeeper_harness::bench::{self, Measure, Report};
 use minikeeper_harness::golden;
-use minikeeper_harness::judge::{self, Outcome, Verdict};
+use minikeeper_harness::judge::{self, Contestant, KnownDifferences, Outcome, Verdict};
 use minikeeper_harness::search::SearchArgs;
 use minikeeper_harness::suite::{CaseId, Suite};
 use std::collections::{BTreeMap, HashMap};
@@ -46,6 +46,18 @@ enum Verb {
         /// Where the files go; in this repository, `server/tests/golden`.
         folder: PathBuf,
     },
+    /// Record what a real ZooKeeper does in every case, as text, into a folder. Cases that are recorded there as they
+    /// are now are left alone.
+    RecordTranscripts {
+        /// The server that is recorded.
+        #[arg(long, value_name = "SERVER", default_value = "zookeeper:3.9.5")]
+        on: Contestant,
+        /// Record every case anew.
+        #[arg(long)]
+        anew: bool,
+        /// Where the files go, in a folder for the version; in this repository, `harness/recorded`.
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -60,9 +72,9 @@ struct Bench {
 
 #[derive(Debug, clap::Args)]
 struct Run {
-    /// A backend: `embedded`, or `zookeeper:VERSION`. The first is compared with each of the others.
+    /// A server: `embedded`, `zookeeper:VERSION`, or `recorded:VERSION` (what a real one did). The first is compared with each of the others.
     #[arg(long = "on", value_name = "BACKEND", value_delimiter = ',')]
-    on: Vec<BackendKind>,
+    on: Vec<Contestant>,
     /// Only the scenarios whose name contains this.
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -93,6 +105,12 @@ fn main() -> ExitCode {
         Verb::RecordGolden { folder } => report(golden::record(&folder), |files| {
             println!("{files} files in {}", folder.display());
         }),
+        Verb::RecordTranscripts { on, anew, folder } => report(
+            judge::record(&Suite::builtin(), &on, &folder, anew),
+            |played| {
+                println!("{played} cases played, recorded in {}", folder.display());
+            },
+        ),
     }
 }
 
@@ -134,8 +152,11 @@ impl Bench {
 
 impl Run {
     fn run(&self) -> ExitCode {
-        let kinds = if self.on.is_empty() {
-            vec![BackendKind::Embedded, BackendKind::newest_zookeeper()]
+        let servers = if self.on.is_empty() {
+            vec![
+                BackendKind::Embedded.into(),
+                BackendKind::newest_zookeeper().into(),
+            ]
         } else {
             self.on.clone()
         };
@@ -143,18 +164,15 @@ impl Run {
             Some(text) => case.id.to_string().starts_with(text) || case.title.contains(text),
             None => true,
         });
-        let servers: Vec<Box<dyn BackendSource>> = kinds
-            .into_iter()
-            .map(|kind| Box::new(kind) as Box<dyn BackendSource>)
-            .collect();
         let mut outcomes: HashMap<CaseId, BTreeMap<usize, Outcome>> = HashMap::new();
-        judge::run(&suite, &servers, None, |played| {
+        let servers = judge::run(&suite, &servers, None, |played| {
             outcomes
                 .entry(played.case)
                 .or_default()
                 .insert(played.server, played.outcome);
         });
-        let (mut same, mut other) = (0, 0);
+        let known = KnownDifferences::builtin();
+        let (mut same, mut other, mut explained) = (0, 0, 0);
         for case in suite.cases() {
             let Some(of_case) = outcomes.get(&case.id) else {
                 continue;
@@ -162,9 +180,17 @@ impl Run {
             let Some(left) = of_case.get(&0) else {
                 continue;
             };
-            for (_, right) in of_case.iter().skip(1) {
-                match judge::judge(left, right) {
+            for (&place, right) in of_case.iter().skip(1) {
+                let (Some(one), Some(other_one)) = (servers.first(), servers.get(place)) else {
+                    continue;
+                };
+                let known = known.between(one, other_one);
+                match judge::judge_knowing(&case.id, left, right, &known) {
                     Verdict::Same => same += 1,
+                    Verdict::Known { ids, .. } => {
+                        explained += 1;
+                        println!("{} {}: known: {}", case.id, case.title, ids.join(", "));
+                    }
                     Verdict::Different(difference) => {
                         other += 1;
                         println!("{} {}: DIFFERENT", case.id, case.title);
@@ -198,7 +224,7 @@ impl Run {
                 }
             }
         }
-        println!("{same} the same, {other} different or failed");
+        println!("{same} the same, {explained} known, {other} different or failed");
         if other == 0 {
             ExitCode::SUCCESS
         } else {

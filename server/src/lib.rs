@@ -26,19 +26,25 @@
 //!
 //! There is no quorum and no durability: all state is in memory and goes with the last handle.
 
+// First, and with its macro known everywhere, so that no layer has to import what is not there in any usual build.
+#[cfg(not(minikeeper_planted))]
+#[macro_use]
+mod planted;
+#[cfg(minikeeper_planted)]
+#[macro_use]
+pub mod planted;
+
 mod handle;
 mod jute;
 mod keeper;
 mod net;
-#[cfg(not(minikeeper_planted))]
-mod planted;
-#[cfg(minikeeper_planted)]
-pub mod planted;
 mod protocol;
 mod wire;
 
 pub use handle::{
-    ClockKind, Config, DigestAlgorithm, FourLetterWords, Server, ServerBuilder, SessionView,
-    StartError, WatchKind, WatchView, ZnodeView,
+    ClockKind, Config, DigestAlgorithm, Followed, FourLetterWords, SentEvent, Server,
+    ServerBuilder, SessionView, StartError, WatchKind, WatchView, ZnodeView,
 };
-pub use protocol::{Acl, AuthId, ErrorCode, Permissions, SessionId, Stat, Timestamp, Zxid};
+pub use protocol::{
+    Acl, AuthId, ErrorCode, EventType, Permissions, SessionId, Stat, Timestamp, Zxid,
+};

@@ -29,8 +29,6 @@ macro_rules! planted {
     };
 }
 
-pub(crate) use planted;
-
 #[cfg(minikeeper_planted)]
 mod chosen {
     use std::sync::atomic::{AtomicUsize, Ordering};

@@ -89,6 +89,11 @@ pub trait BackendSource: fmt::Debug + Send + Sync {
     /// Which it is, such as `zookeeper:3.9.5`.
     fn name(&self) -> String;
 
+    /// The ZooKeeper whose behaviour its servers have, if that is known before one runs.
+    fn version(&self) -> Option<Version> {
+        None
+    }
+
     /// Starts one with nothing in it.
     ///
     /// # Errors
@@ -165,6 +170,14 @@ impl BackendKind {
 impl BackendSource for BackendKind {
     fn name(&self) -> String {
         self.to_string()
+    }
+
+    fn version(&self) -> Option<Version> {
+        Version::parse(match self {
+            Self::Embedded => Self::NEWEST_ZOOKEEPER,
+            Self::ZooKeeper(version) => version,
+        })
+        .ok()
     }
 
     fn start(&self, settings: &Settings) -> Result<Box<dyn Backend>, BackendError> {

@@ -1,6 +1,8 @@
 //! Two transcripts of one case.
 
-use super::Outcome;
+use super::explain::explain;
+use super::{Applicable, Outcome};
+use crate::suite::CaseId;
 use crate::transcript::Transcript;
 
 /// Where two servers differ.
@@ -19,10 +21,39 @@ pub enum Verdict {
     Same,
     /// They differ.
     Different(Box<Difference>),
+    /// They differ as known differences say.
+    Known {
+        /// The ids of those.
+        ids: Vec<String>,
+        /// Where they differ.
+        difference: Box<Difference>,
+    },
     /// One of them could not play it.
     Skipped(String),
     /// On one of them it broke off.
     Failed(String),
+}
+
+/// Compares what came of one case on two servers, and looks for what is known to differ between them.
+#[must_use]
+pub fn judge_knowing(
+    case: &CaseId,
+    left: &Outcome,
+    right: &Outcome,
+    known: &Applicable<'_>,
+) -> Verdict {
+    match judge(left, right) {
+        Verdict::Different(difference) => {
+            match explain(&difference.left, &difference.right, &known.to(case)) {
+                Some(ids) => Verdict::Known { ids, difference },
+                None => Verdict::Different(difference),
+            }
+        }
+        verdict @ (Verdict::Same
+        | Verdict::Known { .. }
+        | Verdict::Skipped(_)
+        | Verdict::Failed(_)) => verdict,
+    }
 }
 
 /// Compares what came of one case on two servers.

@@ -1,20 +1,73 @@
 //! What a run came to, as plain data: the JSON report is this, and every other report is made from it.
 
-use super::{Outcome, Verdict, judge};
+use super::{KnownDifferences, Outcome, Server, Stale, Verdict, judge_knowing};
 use crate::suite::{CaseId, Suite};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+/// The version of the JSON format of [`Findings`]. It grows when a reader of older files would be misled.
+pub const FORMAT: u32 = 1;
+
 /// A run over a suite on some servers, the first compared with each of the others.
+///
+/// As JSON every struct is an object with the names of its fields. A [`Judgement`] is `"same"`, `"different"`,
+/// `{"known": [ID, ...]}`, `{"skipped": WHY}` or `{"failed": WHY}`; a [`Trouble`] is `{"skipped": WHY}` or
+/// `{"failed": WHY}`, and `null` where there was none. Servers are referred to by their place in `servers`, from 0.
+/// Readers should pass over fields that they do not know.
+///
+/// ```json
+/// {
+///   "format": 1,
+///   "started": "2026-01-31T12:00:00Z",
+///   "took_ms": 81500,
+///   "servers": ["embedded", "zookeeper:3.9.5"],
+///   "absent": [{"server": "zookeeper:3.8.5", "why": "java: ..."}],
+///   "stale": [{"id": "event-without-zxid", "left": "embedded", "right": "zookeeper:3.8.5"}],
+///   "chapters": [{
+///     "name": "watch",
+///     "title": "Watches: every kind, every trigger",
+///     "cases": [{
+///       "id": "watch/1",
+///       "title": "a deleted znode fires its data watch once",
+///       "script": "a: create /x \"1\"\n...",
+///       "plays": [
+///         {"lines": ["a: create /x \"1\"", "a:   -> ok at z1 /x"], "trouble": null, "took_ms": 3},
+///         {"lines": ["..."], "trouble": null, "took_ms": 41}
+///       ],
+///       "comparisons": [{"left": 0, "right": 1, "verdict": "same"}]
+///     }]
+///   }]
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
+    /// [`FORMAT`] of whoever wrote it.
+    pub format: u32,
+    /// When the run began, as RFC 3339 has it, if it is known.
+    #[serde(default)]
+    pub started: Option<String>,
     /// The servers, by name.
     pub servers: Vec<String>,
+    /// The servers that were asked for and took part in nothing.
+    #[serde(default)]
+    pub absent: Vec<Absent>,
+    /// The known differences that no longer show.
+    #[serde(default)]
+    pub stale: Vec<Stale>,
     /// The chapters, in order.
     pub chapters: Vec<ChapterFindings>,
     /// How long the run took, in milliseconds.
     pub took_ms: u64,
+}
+
+/// A server that took part in nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absent {
+    /// Its name.
+    pub server: String,
+    /// Why, such as what it needs and this machine has not.
+    pub why: String,
 }
 
 /// What one chapter came to.
@@ -83,6 +136,8 @@ pub enum Judgement {
     Same,
     /// They differ.
     Different,
+    /// They differ as these known differences say, each by its id.
+    Known(Vec<String>),
     /// One of them could not play it, and why.
     Skipped(String),
     /// On one of them it broke off, and why.
@@ -90,17 +145,26 @@ pub enum Judgement {
 }
 
 impl Findings {
-    /// Puts together what a run told.
+    /// Puts together what a run told. `servers` are as [`run`](super::run) returned them.
     #[must_use]
     pub fn new(
         suite: &Suite,
-        servers: Vec<String>,
+        servers: &[Server],
         outcomes: &HashMap<(CaseId, usize), Outcome>,
+        known: &KnownDifferences,
         took: Duration,
     ) -> Self {
         let missing = Outcome::Skipped("not played".to_owned());
         let of = |id: &CaseId, server| outcomes.get(&(id.clone(), server)).unwrap_or(&missing);
-        let chapters = suite
+        let rights: Vec<_> = match servers {
+            [] => Vec::new(),
+            [left, rights @ ..] => rights
+                .iter()
+                .zip(1..)
+                .map(|(right, place)| (place, left, right, known.between(left, right)))
+                .collect(),
+        };
+        let chapters: Vec<ChapterFindings> = suite
             .chapters
             .iter()
             .map(|chapter| ChapterFindings {
@@ -116,22 +180,97 @@ impl Findings {
                         plays: (0..servers.len())
                             .map(|server| Play::of(of(&case.id, server)))
                             .collect(),
-                        comparisons: (1..servers.len())
-                            .map(|right| Comparison {
-                                left: 0,
-                                right,
-                                verdict: Judgement::of(judge(of(&case.id, 0), of(&case.id, right))),
+                        comparisons: rights
+                            .iter()
+                            .map(|(right, _, _, known)| {
+                                let (left, of_right) = (of(&case.id, 0), of(&case.id, *right));
+                                Comparison {
+                                    left: 0,
+                                    right: *right,
+                                    verdict: judge_knowing(&case.id, left, of_right, known).into(),
+                                }
                             })
                             .collect(),
                     })
                     .collect(),
             })
             .collect();
+        let played = |id: &CaseId, server| {
+            matches!(
+                outcomes.get(&(id.clone(), server)),
+                Some(Outcome::Played { .. })
+            )
+        };
+        let mut stale = Vec::new();
+        for (place, left, right, known) in &rights {
+            let used = chapters.iter().flat_map(|chapter| &chapter.cases);
+            let used: BTreeSet<String> = used
+                .flat_map(|case| {
+                    case.comparisons
+                        .iter()
+                        .filter(|other| other.right == *place)
+                })
+                .flat_map(|comparison| comparison.verdict.known().to_vec())
+                .collect();
+            let ids = known.stale(suite, &used, |id| played(id, 0) && played(id, *place));
+            stale.extend(ids.into_iter().map(|id| Stale {
+                id,
+                left: left.name.clone(),
+                right: right.name.clone(),
+            }));
+        }
         Self {
-            servers,
+            format: FORMAT,
+            started: None,
+            servers: servers.iter().map(|server| server.name.clone()).collect(),
+            absent: Vec::new(),
+            stale,
             chapters,
             took_ms: ms(took),
         }
+    }
+
+    /// The same without the servers, other than the first, that every case skipped for one and the same reason: they
+    /// stand under [`absent`](Self::absent) with the reason.
+    #[must_use]
+    pub fn without_absent(mut self) -> Self {
+        for place in (1..self.servers.len()).rev() {
+            let Some(why) = self.absence(place) else {
+                continue;
+            };
+            let server = self.servers.remove(place);
+            self.absent.insert(0, Absent { server, why });
+            for case in self
+                .chapters
+                .iter_mut()
+                .flat_map(|chapter| &mut chapter.cases)
+            {
+                case.plays.remove(place);
+                case.comparisons
+                    .retain(|comparison| comparison.left != place && comparison.right != place);
+                for comparison in &mut case.comparisons {
+                    for server in [&mut comparison.left, &mut comparison.right] {
+                        *server -= usize::from(*server > place);
+                    }
+                }
+            }
+        }
+        self
+    }
+
+    fn absence(&self, server: usize) -> Option<String> {
+        let mut reasons = self.cases().map(|case| {
+            match case
+                .plays
+                .get(server)
+                .and_then(|play| play.trouble.as_ref())
+            {
+                Some(Trouble::Skipped(why)) => Some(why),
+                Some(Trouble::Failed(_)) | None => None,
+            }
+        });
+        let first = reasons.next()??;
+        reasons.all(|why| why == Some(first)).then(|| first.clone())
     }
 
     /// Every case, in order.
@@ -166,9 +305,21 @@ impl Play {
 }
 
 impl Judgement {
-    fn of(verdict: Verdict) -> Self {
+    /// The ids of the known differences that explain all that differs.
+    #[must_use]
+    pub fn known(&self) -> &[String] {
+        match self {
+            Self::Known(ids) => ids,
+            Self::Same | Self::Different | Self::Skipped(_) | Self::Failed(_) => &[],
+        }
+    }
+}
+
+impl From<Verdict> for Judgement {
+    fn from(verdict: Verdict) -> Self {
         match verdict {
             Verdict::Same => Self::Same,
+            Verdict::Known { ids, .. } => Self::Known(ids),
             Verdict::Different(_) => Self::Different,
             Verdict::Skipped(why) => Self::Skipped(why),
             Verdict::Failed(why) => Self::Failed(why),

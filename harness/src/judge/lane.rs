@@ -1,13 +1,16 @@
 //! Lanes: each has a server of its own and plays one case after the other on it, so that no case sees another's zxids.
 
+use super::{Contestant, Server};
 use crate::backend::{Backend, BackendError, BackendSource, Capability, ServerSetup, Settings};
 use crate::patience::PATIENCE;
 use crate::provision::{self, Missing};
 use crate::stage::Stage;
 use crate::suite::{Case, CaseId, Suite};
 use crate::transcript::Transcript;
+use semver::Version;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::ops::ControlFlow;
+use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 /// What came of one case on one server.
@@ -42,19 +45,57 @@ pub struct Played {
     pub outcome: Outcome,
 }
 
-/// Plays every case on every server, and tells of each as it ends, in no particular order.
+/// Plays every case on every server, and tells of each as it ends, in no particular order. Returns who the servers
+/// turned out to be.
 ///
 /// # Panics
 /// If a lane panics.
 pub fn run(
     suite: &Suite,
-    servers: &[Box<dyn BackendSource>],
+    servers: &[Contestant],
     patience: Option<Duration>,
     mut tell: impl FnMut(Played),
-) {
+) -> Vec<Server> {
+    run_until(suite, servers, patience, |played| {
+        tell(played);
+        ControlFlow::<()>::Continue(())
+    })
+}
+
+/// As [`run`], until `tell` has had enough. Cases that are being played then are played to their end, and not told of.
+///
+/// # Panics
+/// If a lane panics.
+pub fn run_until<B>(
+    suite: &Suite,
+    servers: &[Contestant],
+    patience: Option<Duration>,
+    mut tell: impl FnMut(Played) -> ControlFlow<B>,
+) -> Vec<Server> {
+    let versions: Vec<OnceLock<Version>> = servers
+        .iter()
+        .map(|server| server.version().map_or_else(OnceLock::new, OnceLock::from))
+        .collect();
+    for (server, contestant) in servers.iter().enumerate() {
+        if let Contestant::Recorded(recording) = contestant {
+            for case in suite.cases() {
+                let played = Played {
+                    case: case.id.clone(),
+                    server,
+                    outcome: recording.outcome(case),
+                };
+                if tell(played).is_break() {
+                    return identities(servers, versions);
+                }
+            }
+        }
+    }
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
-        for (server, source) in servers.iter().enumerate() {
+        for ((server, contestant), version) in servers.iter().enumerate().zip(&versions) {
+            let Contestant::Live(source) = contestant else {
+                continue;
+            };
             for (setup, cases) in by_setup(suite) {
                 let lanes = if setup == ServerSetup::Usual || source.is_quick() {
                     source.at_once().min(cases.len())
@@ -69,6 +110,7 @@ pub fn run(
                         setup,
                         queue: std::sync::Arc::clone(&queue),
                         sender: sender.clone(),
+                        version,
                         patience: patience.unwrap_or(PATIENCE),
                     };
                     scope.spawn(move || lane.run());
@@ -77,9 +119,24 @@ pub fn run(
         }
         drop(sender);
         for played in receiver {
-            tell(played);
+            if tell(played).is_break() {
+                // The lanes find the door closed after their case.
+                break;
+            }
         }
     });
+    identities(servers, versions)
+}
+
+fn identities(servers: &[Contestant], versions: Vec<OnceLock<Version>>) -> Vec<Server> {
+    servers
+        .iter()
+        .zip(versions)
+        .map(|(server, version)| Server {
+            name: server.name(),
+            version: version.into_inner(),
+        })
+        .collect()
 }
 
 /// Cases that wait come first, so that the others run meanwhile.
@@ -102,6 +159,7 @@ struct Lane<'a> {
     setup: ServerSetup,
     queue: std::sync::Arc<Mutex<VecDeque<&'a Case>>>,
     sender: mpsc::Sender<Played>,
+    version: &'a OnceLock<Version>,
     patience: Duration,
 }
 
@@ -139,13 +197,18 @@ impl Lane<'_> {
 
     fn play(&self, case: &Case, kept: &mut Option<Box<dyn Backend>>, count: u32) -> Outcome {
         let settings = Settings {
-            manual_time: true,
+            manual_time: !case.headers.real_time,
             setup: self.setup,
             ..Settings::default()
         };
         if kept.is_none() || self.source.is_quick() || case.headers.virgin {
             match self.source.start(&settings) {
-                Ok(started) => *kept = Some(started),
+                Ok(started) => {
+                    if let Some(version) = started.version() {
+                        self.version.get_or_init(|| version);
+                    }
+                    *kept = Some(started);
+                }
                 Err(BackendError::Missing(missing)) => return lacks(&missing),
                 Err(error) => return failed(error.to_string(), None),
             }

@@ -1,9 +1,20 @@
 //! Cases on servers, what came of them, and where two servers differ.
 
 mod compare;
+mod contestant;
+mod explain;
 mod findings;
+mod known;
 mod lane;
+mod record;
+mod recording;
 
-pub use compare::{Difference, Verdict, judge};
-pub use findings::{CaseFindings, ChapterFindings, Comparison, Findings, Judgement, Play, Trouble};
-pub use lane::{Outcome, Played, run};
+pub use compare::{Difference, Verdict, judge, judge_knowing};
+pub use contestant::{Contestant, Server, UnknownContestant};
+pub use findings::{
+    Absent, CaseFindings, ChapterFindings, Comparison, FORMAT, Findings, Judgement, Play, Trouble,
+};
+pub use known::{Applicable, KnownDifference, KnownDifferences, KnownError, Stale};
+pub use lane::{Outcome, Played, run, run_until};
+pub use record::{RecordError, record};
+pub use recording::{Recording, RecordingError, Standing};

@@ -125,6 +125,26 @@ impl Step {
     }
 }
 
+impl Step {
+    /// Whether a session may come to its end in it.
+    pub(crate) fn may_end_a_session(&self) -> bool {
+        match self {
+            Self::Pass(_) => true,
+            Self::Act { action, .. } => match action {
+                Action::Ask(request) => *request == Request::CloseSession,
+                Action::Pipeline(requests) => requests.contains(&Request::CloseSession),
+                Action::Connect(_)
+                | Action::SetWatches(..)
+                | Action::Bytes(_)
+                | Action::Mark(_)
+                | Action::Cut
+                | Action::Silent => false,
+            },
+            Self::Restart | Self::FourLetterWord(_) => false,
+        }
+    }
+}
+
 fn is_client(word: &str) -> bool {
     !word.is_empty()
         && word

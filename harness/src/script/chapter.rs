@@ -28,6 +28,9 @@ pub struct Headers {
     pub virgin: bool,
     /// Whether clients ping only when told to: `quiet`.
     pub quiet: bool,
+    /// Whether time is waited for even where the clock can be turned: `real-time`. Where it is turned, a session whose
+    /// connection is up counts as heard from, so what keeps a session alive cannot be seen.
+    pub real_time: bool,
     /// How the server is set up: `server: quotas`.
     pub server: ServerSetup,
 }
@@ -146,6 +149,7 @@ impl Headers {
             None if line == "bare" => self.bare = true,
             None if line == "virgin" => self.virgin = true,
             None if line == "quiet" => self.quiet = true,
+            None if line == "real-time" => self.real_time = true,
             _ => return Ok(false),
         }
         Ok(true)
@@ -186,6 +190,7 @@ impl fmt::Display for Headers {
             (self.bare, "bare"),
             (self.virgin, "virgin"),
             (self.quiet, "quiet"),
+            (self.real_time, "real-time"),
         ] {
             if said {
                 writeln!(f, "{word}")?;

@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn a_script_is_written_as_it_was_read() {
         check(
-            "needs: since 3.5, restart\nserver: quotas\na: connect timeout=4000\na: create /x \"1\"\n\
+            "needs: since 3.5, restart\nserver: quotas\nquiet\nreal-time\na: connect timeout=4000\na: create /x \"1\"\n\
              a: create2 /x/s- null sequential acl=[r world anyone, cdrwa digest \"u:p\"]\n\
              b: getData /x watch\na: delete /x v=2\na: multi [create /y null; check /y v=0; setData /y \"x\"*100]\n\
              pass 1500ms\nb: cut\nc: resume b timeout=4000\nc: setWatches since=seen data=[/x, /y]\nrestart\n4lw ruok\n",
@@ -91,6 +91,16 @@ mod tests {
              a: pipeline [exists /a watch; getChildren2 /a]\na: addWatch /a recursive\na: removeWatches /a type=9\n\
              a: exists \"/a b\"\na: silent\na: mark m\na: setWatches2 since=m persistent=[/q]\n",
         );
+    }
+
+    #[test]
+    fn a_raw_body_may_be_written_as_fields() {
+        let read = |text: &str| text.parse::<Script>().expect("a script").to_string();
+        assert_eq!(
+            read("a: raw 4 null 00\na: bytes 0000 0004 \"ab\"\n"),
+            "a: raw 4 ffffffff00\na: bytes 00000004000000026162\n"
+        );
+        check("a: pipeline [raw 9 ffffffff; raw 11]\n");
     }
 
     #[test]

@@ -127,12 +127,25 @@ pub(super) fn many(tokens: &mut Tokens) -> Result<Vec<Request>, String> {
     })
 }
 
-/// Bytes as hexadecimal digits; none if the line ends.
+/// Bytes: hexadecimal digits as they are, quoted text and `null` with the length that Jute puts before them.
 pub(super) fn hex(tokens: &mut Tokens) -> Result<Vec<u8>, String> {
-    let Some(Token::Word(_)) = tokens.peek() else {
-        return Ok(Vec::new());
-    };
-    let word = tokens.word("hexadecimal digits")?;
+    let mut bytes = Vec::new();
+    while let Some(Token::Word(_) | Token::Quoted(_)) = tokens.peek() {
+        match tokens.next() {
+            Some(Token::Word(word)) if word == "null" => bytes.extend((-1_i32).to_be_bytes()),
+            Some(Token::Word(word)) => bytes.extend(digits(&word)?),
+            Some(Token::Quoted(text)) => {
+                let length = i32::try_from(text.len()).map_err(|error| error.to_string())?;
+                bytes.extend(length.to_be_bytes());
+                bytes.extend(text);
+            }
+            _ => {}
+        }
+    }
+    Ok(bytes)
+}
+
+fn digits(word: &str) -> Result<Vec<u8>, String> {
     let bad = || format!("`{word}` are no hexadecimal digits");
     if word.len() % 2 != 0 || !word.is_ascii() {
         return Err(bad());

@@ -118,8 +118,16 @@ impl<'s> Host<'s> {
         let Some(kept) = &mut self.kept else {
             return true;
         };
-        kept.maker = enter(&kept.backend.connect_string()).await.ok();
-        let alive = kept.maker.is_some();
+        // A session that was left behind would expire in the midst of a later sequence.
+        let alive = match &mut kept.maker {
+            Some(maker) => {
+                let pinging = maker.call(&Request::Ping);
+                let span = Duration::from_secs(5);
+                let answer = patience::within_span(span, "the answer to a ping", pinging).await;
+                matches!(answer, Ok(Ok(_)))
+            }
+            None => false,
+        };
         if !alive {
             self.kept = None;
         }

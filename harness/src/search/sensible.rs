@@ -166,7 +166,10 @@ fn strays(request: &Request) -> bool {
         | Request::Create2 { path, flags, .. }
         | Request::CreateContainer { path, flags, .. }
         | Request::CreateTtl { path, flags, .. } => {
-            !path.starts_with('/') || path == "/" && matches!(flags, 2 | 3 | 6)
+            let is_numbered = matches!(flags, 2 | 3 | 6);
+            let is_the_servers = path == "/" || path.starts_with("/zookeeper");
+            let is_a_quota = path.starts_with("/zookeeper/quota/");
+            !path.starts_with('/') || is_numbered && is_the_servers && !is_a_quota
         }
         request => matches!(request, Request::Multi(requests) if requests.iter().any(strays)),
     }

@@ -145,6 +145,13 @@ impl Actor {
         }
     }
 
+    /// Sends a request whose reply nobody will read. If the connection is gone, so is the request.
+    pub(super) async fn send(&mut self, request: &Request) {
+        if let Some(client) = &mut self.client {
+            let _ = client.send(request).await;
+        }
+    }
+
     /// Without a session there is no ping to wait for: reads frames until the connection ends.
     pub(super) async fn listen(&mut self, scene: &mut Scene<'_>) -> Result<(), StageError> {
         if self.session.is_some() {
@@ -242,16 +249,18 @@ impl Actor {
         count: usize,
     ) -> Result<(), StageError> {
         let mut replies = 0;
+        let mut ends = false;
         while replies < count {
             let Some(message) = self.receive(scene, "a reply").await? else {
                 return Ok(());
             };
-            if matches!(message, Message::Reply(_)) {
+            if let Message::Reply(reply) = &message {
                 replies += 1;
+                ends |= is_the_last(&reply.header);
             }
             self.note(scene, message);
         }
-        if self.closed {
+        if self.closed || ends {
             return self.listen_to_the_end(scene).await;
         }
         Ok(())
@@ -272,6 +281,8 @@ impl Actor {
             // What came as bytes has a xid of its own; its answer is known by its header.
             Err(ClientError::StrayReply(_)) => {
                 let header = ReplyHeader::decode(&mut Reader::new(&frame)?)?;
+                let text = format!("  under xid {}:", header.xid);
+                scene.notes.remark(scene.who, &text);
                 Ok(Message::Reply(Reply {
                     header,
                     answer: None,
@@ -315,4 +326,11 @@ impl Actor {
         self.client = None;
         self.pinged = false;
     }
+}
+
+/// Whether the server closes behind such a reply. It does so some time later, and may still answer a ping.
+fn is_the_last(header: &ReplyHeader) -> bool {
+    const UNIMPLEMENTED: i32 = -6;
+    const AUTH_FAILED: i32 = -115;
+    header.err == AUTH_FAILED || header.err == UNIMPLEMENTED && header.zxid == -1
 }

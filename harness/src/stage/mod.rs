@@ -2,18 +2,21 @@
 
 mod actor;
 mod chroot;
+mod user;
 
 pub use chroot::Chroot;
+pub use user::User;
 
 use crate::backend::{Backend, BackendError, Clock, four_letter_word};
 use crate::client::{Acl, Client, ClientError, ConnectRequest, Request};
 use crate::patience::{self, InVain, PATIENCE};
-use crate::script::{Action, Connect, Password, Script, Since, Step};
+use crate::script::{Action, Connect, Password, Script, ScriptError, Since, Step};
 use crate::transcript::{Notes, Transcript};
 use actor::{Actor, Scene};
 use std::collections::HashMap;
 use std::io;
 use std::time::{Duration, Instant};
+use zookeeper_client::StateWatcher;
 
 /// How often clients ping while time passes that cannot be turned.
 const PING_EVERY: Duration = Duration::from_millis(200);
@@ -38,9 +41,27 @@ pub enum StageError {
     /// The server did not do what the harness wants of it.
     #[error(transparent)]
     Backend(#[from] BackendError),
+    /// A user was refused what its scenario takes for granted.
+    #[error("a user was refused: {0}")]
+    Refused(#[from] zookeeper_client::Error),
+    /// A step makes no sense.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
     /// The script, or the scenario, makes no sense.
     #[error("{0}")]
     Senseless(String),
+}
+
+impl From<zookeeper_client::MultiWriteError> for StageError {
+    fn from(error: zookeeper_client::MultiWriteError) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+impl From<zookeeper_client::CheckWriteError> for StageError {
+    fn from(error: zookeeper_client::CheckWriteError) -> Self {
+        Self::Refused(error.into())
+    }
 }
 
 /// The stage of one run.
@@ -51,6 +72,8 @@ pub struct Stage<'a> {
     /// In the order in which they came.
     actors: Vec<(String, Actor)>,
     left: Vec<Actor>,
+    /// What becomes of the sessions of users.
+    users: Vec<StateWatcher>,
     marks: HashMap<String, i64>,
     notes: Notes,
     quiet: bool,
@@ -66,6 +89,7 @@ impl<'a> Stage<'a> {
             chroot: Chroot::default(),
             actors: Vec::new(),
             left: Vec::new(),
+            users: Vec::new(),
             marks: HashMap::new(),
             notes: Notes::default(),
             quiet: false,
@@ -132,6 +156,12 @@ impl<'a> Stage<'a> {
     /// How long the server may take for anything.
     pub fn set_patience(&mut self, patience: Duration) {
         self.patience = patience;
+    }
+
+    /// How long the server may take for anything.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// The server.
@@ -462,6 +492,7 @@ impl<'a> Stage<'a> {
 
     /// Ends every session that the case left, so that nothing of it happens later, and gives what was noted.
     pub async fn finish(mut self) -> Transcript {
+        self.see_users_off().await;
         for actor in self.everyone() {
             actor.send_close().await;
         }

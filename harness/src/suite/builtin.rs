@@ -1,6 +1,7 @@
 //! The cases that come with the harness: `harness/cases/*.txt`, and the recipes.
 
 use super::{Chapter, Suite};
+use crate::recipe;
 
 macro_rules! chapters {
     ($($name:literal)*) => {
@@ -9,14 +10,33 @@ macro_rules! chapters {
 }
 
 /// In the order in which a reader would want them.
-const SCRIPTS: [(&str, &str); 1] = chapters!["watch"];
+const SCRIPTS: &[(&str, &str)] = &chapters![
+    "create"
+    "delete"
+    "data"
+    "children"
+    "stat"
+    "sequence"
+    "path"
+    "acl"
+    "auth"
+    "malformed"
+    "session"
+    "ephemeral"
+    "watch"
+    "multi"
+    "multiread"
+    "container"
+    "quota"
+    "found"
+];
 
 pub(super) fn suite() -> Suite {
     let mut suite = Suite::new();
-    for (name, text) in SCRIPTS {
+    for &(name, text) in SCRIPTS {
         let chapter = Chapter::parse(name, text)
             .unwrap_or_else(|error| panic!("harness/cases/{name}.txt, {error}"));
         suite = suite.with(chapter);
     }
-    suite
+    recipe::chapters().into_iter().fold(suite, Suite::with)
 }

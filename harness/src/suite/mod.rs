@@ -1,8 +1,12 @@
 //! The cases, in chapters, each with a number that never changes.
 
 mod builtin;
+mod pattern;
+
+pub use pattern::{BadPattern, NoSuchCase, Pattern};
 
 use crate::backend::ServerSetup;
+use crate::patience;
 use crate::script::{ChapterText, Headers, Script, ScriptError, Step};
 use crate::stage::{Stage, StageError};
 use std::fmt;
@@ -34,12 +38,32 @@ pub trait Scenario: Send + Sync {
     fn play<'a>(&'a self, stage: &'a mut Stage<'_>) -> Playing<'a>;
 }
 
+/// An `async fn` is a scenario:
+///
+/// ```
+/// use minikeeper_harness::stage::{Stage, StageError};
+/// use minikeeper_harness::suite::Chapter;
+/// use zookeeper_client::{Acls, CreateMode};
+///
+/// async fn a_znode_is_made_once(stage: &mut Stage<'_>) -> Result<(), StageError> {
+///     let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+///     for name in ["a", "b"] {
+///         let user = stage.user(name).await?;
+///         // What it sees is noted, and so compared: `a: creates -> ok czxid=z1 ...`, `b: creates -> NodeExists`.
+///         let _ = stage.note(&user, "creates", user.create("/x", b"", &options).await);
+///     }
+///     Ok(())
+/// }
+///
+/// let chapter = Chapter::new("mine", "My own cases", "What I rely on.")
+///     .case(1, "a znode is made once", a_znode_is_made_once);
+/// ```
 impl<F> Scenario for F
 where
-    F: for<'a, 'b> Fn(&'a mut Stage<'b>) -> Playing<'a> + Send + Sync,
+    F: AsyncFn(&mut Stage<'_>) -> Result<(), StageError> + Send + Sync,
 {
     fn play<'a>(&'a self, stage: &'a mut Stage<'_>) -> Playing<'a> {
-        self(stage)
+        Box::pin(self(stage))
     }
 }
 
@@ -79,6 +103,7 @@ pub struct Chapter {
 pub struct Suite {
     /// The chapters.
     pub chapters: Vec<Chapter>,
+    left_out: Vec<CaseId>,
 }
 
 impl Suite {
@@ -109,11 +134,18 @@ impl Suite {
         self.chapters.iter().flat_map(|chapter| &chapter.cases)
     }
 
+    /// The cases that it had before it was narrowed.
+    pub fn left_out(&self) -> impl Iterator<Item = &CaseId> {
+        self.left_out.iter()
+    }
+
     /// The suite with only the cases that `wanted` says.
     #[must_use]
     pub fn only(mut self, wanted: impl Fn(&Case) -> bool) -> Self {
         for chapter in &mut self.chapters {
-            chapter.cases.retain(|case| wanted(case));
+            for case in chapter.cases.extract_if(.., |case| !wanted(case)) {
+                self.left_out.push(case.id);
+            }
         }
         self.chapters.retain(|chapter| !chapter.cases.is_empty());
         self
@@ -152,6 +184,15 @@ impl Chapter {
             });
         }
         Ok(chapter)
+    }
+
+    /// Adds a case written in Rust that needs nothing but a server.
+    ///
+    /// # Panics
+    /// If the number is not higher than that of the case before.
+    #[must_use]
+    pub fn case(self, number: u32, title: &str, scenario: impl Scenario + 'static) -> Self {
+        self.scenario(number, title, Headers::default(), scenario)
     }
 
     /// Adds a case written in Rust.
@@ -225,7 +266,12 @@ impl Case {
     pub async fn play(&self, stage: &mut Stage<'_>) -> Result<(), StageError> {
         match &self.body {
             Body::Script(script) => stage.play(script).await,
-            Body::Scenario(scenario) => scenario.play(stage).await,
+            Body::Scenario(scenario) => {
+                // A client may wait for ever for an answer that is lost, so the whole has an end.
+                let span = stage.patience() * 3;
+                let what = "the end of the scenario";
+                patience::within_span(span, what, scenario.play(stage)).await?
+            }
         }
     }
 }

@@ -1,12 +1,18 @@
 //! Every case on every backend that is present. What is missing is said by name, with the reason.
 
+mod recorded;
 mod search;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use minikeeper_harness::backend::{BackendKind, BackendSource};
-use minikeeper_harness::judge::{self, Outcome, Verdict};
+use minikeeper_harness::backend::BackendKind;
+use minikeeper_harness::judge::{
+    self, CaseFindings, Contestant, Findings, Judgement, KnownDifferences,
+};
 use minikeeper_harness::suite::Suite;
+use minikeeper_harness::transcript::Transcript;
+use std::collections::HashMap;
 use std::process::ExitCode;
+use std::time::Duration;
 
 fn main() -> ExitCode {
     let trials = vec![
@@ -18,31 +24,66 @@ fn main() -> ExitCode {
             "embedded and the newest zookeeper do the same whatever is drawn",
             search::finds_nothing,
         ),
+        Trial::ignorable_test(
+            "every case is recorded as it is",
+            recorded::every_case_is_recorded_as_it_is,
+        ),
+        Trial::ignorable_test(
+            "embedded does as was recorded in every case",
+            recorded::embedded_does_as_was_recorded,
+        ),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
 fn agree() -> Result<Completion, Failed> {
-    let servers: [Box<dyn BackendSource>; 2] = [
-        Box::new(BackendKind::Embedded),
-        Box::new(BackendKind::newest_zookeeper()),
-    ];
+    agree_but_for_what_is_known(&[
+        Contestant::live(BackendKind::Embedded),
+        Contestant::live(BackendKind::newest_zookeeper()),
+    ])
+}
+
+/// Plays every case; whatever differs must be a known difference, and every known difference must show.
+fn agree_but_for_what_is_known(contestants: &[Contestant]) -> Result<Completion, Failed> {
     let suite = Suite::builtin();
-    let mut outcomes = std::collections::HashMap::new();
-    judge::run(&suite, &servers, None, |played| {
+    let mut outcomes = HashMap::new();
+    let servers = judge::run(&suite, contestants, None, |played| {
         outcomes.insert((played.case, played.server), played.outcome);
     });
-    let skipped = Outcome::Skipped("not played".to_owned());
-    for case in suite.cases() {
-        let of = |server| outcomes.get(&(case.id.clone(), server)).unwrap_or(&skipped);
-        match judge::judge(of(0), of(1)) {
-            Verdict::Same | Verdict::Skipped(_) => {}
-            Verdict::Different(difference) => {
-                let both = difference.left.side_by_side(&difference.right, 90);
-                return Err(format!("{}\n{both}", case.id).into());
+    let known = KnownDifferences::builtin();
+    let findings = Findings::new(&suite, &servers, &outcomes, &known, Duration::ZERO);
+    let mut wrong: Vec<String> = Vec::new();
+    for case in findings.cases() {
+        for comparison in &case.comparisons {
+            match &comparison.verdict {
+                Judgement::Same | Judgement::Known(_) | Judgement::Skipped(_) => {}
+                Judgement::Different => {
+                    wrong.push(format!("{} {}\n{}", case.id, case.title, both(case)))
+                }
+                Judgement::Failed(why) => wrong.push(format!("{}: {why}", case.id)),
             }
-            Verdict::Failed(why) => return Err(format!("{}: {why}", case.id).into()),
         }
     }
-    Ok(Completion::Completed)
+    for stale in &findings.stale {
+        wrong.push(format!(
+            "{} is known to differ, and does not between {} and {}",
+            stale.id, stale.left, stale.right
+        ));
+    }
+    if wrong.is_empty() {
+        Ok(Completion::Completed)
+    } else {
+        Err(wrong.join("\n").into())
+    }
+}
+
+/// What the first two servers did.
+fn both(case: &CaseFindings) -> String {
+    let mut lines = case.plays.iter().map(|play| {
+        let lines = play.lines.iter().map(String::as_str);
+        lines.collect::<Transcript>()
+    });
+    let (left, right) = (lines.next(), lines.next());
+    left.unwrap_or_default()
+        .side_by_side(&right.unwrap_or_default(), 90)
 }

@@ -91,6 +91,8 @@ impl ServerBuilder {
         listen_backlog: i32;
         /// The length of a tick.
         tick_time: Duration;
+        /// Whether a session that is not heard from ends when its timeout does, and not at the end of that tick.
+        exact_expiry: bool;
         /// The shortest session timeout a client can get; `None` is two ticks.
         min_session_timeout: Option<Duration>;
         /// The longest session timeout a client can get; `None` is twenty ticks.

@@ -31,6 +31,9 @@ pub struct Config {
     pub listen_backlog: i32,
     /// The length of a tick (`tickTime`), at least 1 ms. Default 2000 ms.
     pub tick_time: Duration,
+    /// Whether a session that is not heard from ends when its timeout does. Default false: at the end of the tick in
+    /// which it does, as in ZooKeeper.
+    pub exact_expiry: bool,
     /// The shortest session timeout a client can get (`minSessionTimeout`). Default: two ticks.
     pub min_session_timeout: Option<Duration>,
     /// The longest session timeout a client can get (`maxSessionTimeout`). Default: twenty ticks.
@@ -85,6 +88,7 @@ impl Default for Config {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             listen_backlog: -1,
             tick_time: Duration::from_millis(2000),
+            exact_expiry: false,
             min_session_timeout: None,
             max_session_timeout: None,
             max_client_connections: 0,
@@ -155,6 +159,7 @@ impl Config {
         }
         Ok(Rules {
             tick_ms,
+            exact_expiry: self.exact_expiry,
             min_session_timeout_ms,
             max_session_timeout_ms,
             max_client_connections: self.max_client_connections,

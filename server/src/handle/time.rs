@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::Server;
-use crate::keeper::Input;
+use crate::keeper::{Input, Reapable};
+use crate::net::Followed;
 use crate::protocol::{SessionId, Timestamp};
 
 impl Server {
@@ -12,6 +13,8 @@ impl Server {
     ///
     /// No client can ping inside one call, so a session whose connection is up counts as heard from. To let one
     /// expire, [`mute`](Self::mute) it first. While the server is stopped, time passes and nothing falls due.
+    ///
+    /// Gives what followed.
     ///
     /// # Panics
     ///
@@ -26,13 +29,13 @@ impl Server {
     /// assert_eq!(server.now().since(before), Duration::from_secs(3600));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn advance(&self, by: Duration) {
+    pub fn advance(&self, by: Duration) -> Followed {
         let engine = &self.shared.engine;
         assert!(
             engine.clock().is_manual(),
             "only a manual clock can be advanced: Server::builder().manual_clock()"
         );
-        engine.advance(engine.clock().now() + by, self.is_running());
+        engine.advance(engine.clock().now() + by, self.is_running())
     }
 
     /// What the server's clock says.
@@ -81,17 +84,46 @@ impl Server {
         });
     }
 
-    /// Expires one session now, as the server does when it was not heard from. Says whether it was there.
+    /// Expires one session now, as the server does when it was not heard from, and gives what followed: nothing, if there
+    /// is no such session.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
-    /// assert!(!server.expire(minikeeper::SessionId(1)));
+    /// assert!(server.expire(minikeeper::SessionId(1)).expired.is_empty());
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn expire(&self, session: SessionId) -> bool {
-        let engine = &self.shared.engine;
-        let there = engine.look(|keeper| keeper.sessions().get(session).is_some());
-        engine.feed(Input::ExpireSession(session));
-        there
+    pub fn expire(&self, session: SessionId) -> Followed {
+        self.wish(Input::ExpireSession(session))
+    }
+
+    /// Removes every container that has had children and has none any more, now and not at the next look that the
+    /// server takes (`znode.container.checkIntervalMs`), and gives what followed. A container that is left empty by it
+    /// goes too.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert!(server.reap_containers().deleted.is_empty());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn reap_containers(&self) -> Followed {
+        self.wish(Input::Reap(Reapable::Containers))
+    }
+
+    /// Removes every znode without children whose time to live is over, now and not at the next look that the server
+    /// takes, and gives what followed.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert!(server.reap_ttl().deleted.is_empty());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn reap_ttl(&self) -> Followed {
+        self.wish(Input::Reap(Reapable::TtlZnodes))
+    }
+
+    fn wish(&self, input: Input<'_>) -> Followed {
+        let mut followed = Followed::default();
+        self.shared.engine.feed_and_tell(input, &mut followed);
+        followed
     }
 }

@@ -7,7 +7,6 @@ use super::quota;
 use super::tree::Tree;
 use super::undo::{Undo, UndoLog};
 use super::znode::{Data, NIL, OwnerKind, Znode, length};
-use crate::planted::planted;
 use crate::protocol::{Acl, SessionId, Stat, Timestamp, TxnRecord, Zxid, parent_of};
 
 /// Who and when, for all records of one transaction.

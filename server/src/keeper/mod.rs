@@ -29,6 +29,7 @@ use std::net::IpAddr;
 
 pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
+pub(crate) use reap::Reapable;
 pub use rules::DigestAlgorithm;
 pub(crate) use rules::Rules;
 pub(crate) use session::Sessions;
@@ -43,7 +44,6 @@ use self::read::Reader;
 use self::reap::look_at;
 use self::transaction::Transaction;
 use self::write::Caller;
-use crate::planted::planted;
 use crate::protocol::{
     ConnectRequest, ErrorCode, EventType, KeeperState, Message, MultiOp, Operation, Permissions,
     Reply, Request, Response, SessionId, Timestamp, Txn, TxnRecord, WatchedEvent, Xid, Zxid,
@@ -87,6 +87,8 @@ pub(crate) enum Input<'a> {
     ExpireSession(SessionId),
     /// A test wants this session to be silent from now on, or no longer.
     Mute { session: SessionId, muted: bool },
+    /// A test wants what has had its time to go now.
+    Reap(Reapable),
     /// The server serves again after it was stopped.
     Restarted,
     /// Time has passed.
@@ -178,6 +180,7 @@ impl Keeper {
             Input::Disconnected(connection) => self.disconnected(now, connection),
             Input::ExpireSession(session) => self.expire(now, session, out),
             Input::Mute { session, muted } => self.mute(now, session, muted),
+            Input::Reap(what) => self.reap_now(now, what, out),
             Input::Restarted => self.restarted(now),
             Input::Tick => self.tick(now, out),
         }

@@ -11,7 +11,6 @@ use super::java;
 use super::tree::Tree;
 use super::undo::UndoLog;
 use super::znode::{Data, Znode, length};
-use crate::planted::planted;
 use crate::protocol::{ErrorCode, ancestors, name_of, parent_of};
 
 const QUOTA: &str = "/zookeeper/quota";

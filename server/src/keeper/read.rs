@@ -8,7 +8,6 @@ use super::tree::Tree;
 use super::watch::Watches;
 use super::znode::Znode;
 use super::{ConnectionId, Rules, access};
-use crate::planted::planted;
 use crate::protocol::{
     AddWatchMode, AuthId, ClientInfo, ErrorCode, EventType, MultiReadOp, MultiResult, Permissions,
     Request, Response, SessionId, SetWatches, is_ephemeral_prefix,

@@ -4,8 +4,16 @@ use super::deadline::Deadline;
 use super::transaction::refusal;
 use super::znode::{OwnerKind, Znode};
 use super::{Keeper, Outputs, Rules, write};
-use crate::planted::planted;
 use crate::protocol::{SessionId, Timestamp, Xid};
+
+/// What the server removes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reapable {
+    /// Containers without children that have had some.
+    Containers,
+    /// Znodes without children whose time to live is over.
+    TtlZnodes,
+}
 
 impl Keeper {
     /// `ContainerManager.getCandidates`.
@@ -15,13 +23,20 @@ impl Keeper {
         if !self.reap_queue.is_empty() {
             return;
         }
-        let age_ms = |znode: &Znode| now.0.saturating_sub(znode.mtime().0);
+        self.reap_queue = self.due(now).map(|znode| znode.path().into()).collect();
+        if !self.reap_queue.is_empty() {
+            self.deadlines.add(now, Deadline::Reap);
+        }
+    }
+
+    /// Those that have had their time.
+    fn due(&self, now: Timestamp) -> impl Iterator<Item = &Znode> {
+        let age_ms = move |znode: &Znode| now.0.saturating_sub(znode.mtime().0);
         let never_used_ms = self.rules.container_max_never_used_ms;
-        let due = self
-            .tree
+        self.tree
             .reapable()
             .filter(|znode| !znode.has_children())
-            .filter(|znode| match znode.owner() {
+            .filter(move |znode| match znode.owner() {
                 OwnerKind::Container => {
                     planted!("unused-container-goes", true, znode.creates() > 0)
                         || never_used_ms != 0 && age_ms(znode) > never_used_ms
@@ -35,10 +50,27 @@ impl Keeper {
                     ms != 0 && age > ms
                 }
                 OwnerKind::Nobody | OwnerKind::Session(_) => false,
-            });
-        self.reap_queue = due.map(|znode| znode.path().into()).collect();
-        if !self.reap_queue.is_empty() {
-            self.deadlines.add(now, Deadline::Reap);
+            })
+    }
+
+    /// Removes at once what has had its time, without waiting for the next look.
+    pub(super) fn reap_now(&mut self, now: Timestamp, what: Reapable, out: &mut impl Outputs) {
+        let wanted = |znode: &&Znode| match what {
+            Reapable::Containers => znode.owner() == OwnerKind::Container,
+            Reapable::TtlZnodes => matches!(znode.owner(), OwnerKind::Ttl { .. }),
+        };
+        // A container whose last child goes here has had its time too.
+        loop {
+            let due = self.due(now).filter(wanted);
+            let paths: Vec<Box<str>> = due.map(|znode| znode.path().into()).collect();
+            if paths.is_empty() {
+                return;
+            }
+            for path in &paths {
+                if let Ok(record) = write::check_reap(&self.tree, path) {
+                    self.write_unasked(now, SessionId::NONE, Xid(0), record, out);
+                }
+            }
         }
     }
 

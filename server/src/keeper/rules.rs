@@ -4,6 +4,8 @@
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub(crate) tick_ms: i64,
+    /// Whether a session ends when its timeout does, and not at the end of that tick.
+    pub(crate) exact_expiry: bool,
     pub(crate) min_session_timeout_ms: i32,
     pub(crate) max_session_timeout_ms: i32,
     pub(crate) max_client_connections: usize,
@@ -30,6 +32,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             tick_ms: 2000,
+            exact_expiry: false,
             min_session_timeout_ms: 4000,
             max_session_timeout_ms: 40_000,
             max_client_connections: 0,

@@ -9,7 +9,6 @@ use super::deadline::Deadline;
 use super::reap::look_at;
 use super::transaction::Transaction;
 use super::{CloseReason, ConnectionId, Keeper, Output, Outputs, Rules};
-use crate::planted::planted;
 use crate::protocol::{
     ConnectRequest, ConnectResponse, Message, SessionId, Timestamp, TxnRecord, Xid,
 };
@@ -88,6 +87,15 @@ impl Sessions {
         self.by_id.len()
     }
 
+    /// The session that is over next if nothing is heard of it, among those that nothing can be heard of.
+    pub(crate) fn next_silent(&self) -> Option<(SessionId, Timestamp)> {
+        self.by_id
+            .iter()
+            .filter(|(_, session)| session.muted || session.connection.is_none())
+            .map(|(id, session)| (*id, session.deadline))
+            .min_by_key(|(id, deadline)| (*deadline, *id))
+    }
+
     /// Every session, by number.
     pub(crate) fn sorted(&self) -> Vec<(SessionId, &Session)> {
         let mut sessions: Vec<_> = self
@@ -109,10 +117,14 @@ fn negotiate(rules: &Rules, requested_ms: i32) -> i32 {
 }
 
 /// When a session heard from `now` is over: at the end of the tick in which its timeout ends
-/// (`ExpiryQueue.roundToNextInterval`), so up to a tick later than it asked for and never earlier.
+/// (`ExpiryQueue.roundToNextInterval`), so up to a tick later than it asked for and never earlier; unless expiry is to be
+/// exact.
 fn deadline(rules: &Rules, now: Timestamp, timeout_ms: i32) -> Timestamp {
     let span = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
     let end = now + planted!("expires-late", span * 4, span);
+    if rules.exact_expiry {
+        return end;
+    }
     let tick = rules.tick_ms.max(1);
     Timestamp((end.0.div_euclid(tick) + 1).saturating_mul(tick))
 }
@@ -362,6 +374,16 @@ mod tests {
         let sessions = Sessions::new(&rules, Timestamp(0xc_47fc_0000_i64));
         assert_eq!(sessions.next >> 56, 1);
         assert_eq!(sessions.next & 0xffff, 0);
+    }
+
+    #[test]
+    fn where_expiry_is_exact_a_session_lives_as_long_as_it_asked_for() {
+        let rules = Rules {
+            tick_ms: 500,
+            exact_expiry: true,
+            ..Rules::default()
+        };
+        assert_eq!(deadline(&rules, Timestamp(1), 1000), Timestamp(1001));
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! One zxid, all or nothing: every write is checked, becomes a [`Txn`] and is applied, a single one as well as a multi.
 
-use crate::planted::planted;
 use crate::protocol::{ErrorCode, SessionId, Stat, Timestamp, Txn, TxnRecord, Xid, Zxid};
 
 use super::apply::{Changes, TxnHeader};

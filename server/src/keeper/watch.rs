@@ -11,7 +11,6 @@ use hashbrown::{HashMap, HashSet};
 
 use super::ConnectionId;
 use super::apply::{Change, ChangeKind};
-use crate::planted::planted;
 use crate::protocol::{AddWatchMode, EventType, WatcherType, ancestors, parent_of};
 
 /// All watches.

@@ -13,7 +13,6 @@ use super::tree::Tree;
 use super::undo::UndoLog;
 use super::znode::{Owner, OwnerKind, Znode};
 use super::{Rules, access, quota};
-use crate::planted::planted;
 use crate::protocol::{
     Acl, AclEntry, CheckVersionRequest, CreateMode, CreateOperation, CreateRequest, DeleteRequest,
     ErrorCode, MultiOp, MultiReadOp, MultiResult, Permissions, Request, Response, SetDataRequest,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::acl_table::AclId;
-use crate::planted::planted;
 use crate::protocol::{SessionId, Stat, Timestamp, Zxid};
 
 /// What a znode holds, shared with whoever keeps a copy of the tree.

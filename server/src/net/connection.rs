@@ -293,7 +293,14 @@ pub(super) mod tests {
     }
 
     fn engine_with(tell: impl FnOnce(&mut Limits)) -> Arc<Engine> {
-        let clock = Clock::start(ClockKind::System);
+        engine_of(ClockKind::System, tell)
+    }
+
+    pub(in crate::net) fn engine_of(
+        clock: ClockKind,
+        tell: impl FnOnce(&mut Limits),
+    ) -> Arc<Engine> {
+        let clock = Clock::start(clock);
         let mut limits = Limits {
             max_frame: 0xf_ffff,
             slice: HOUR,

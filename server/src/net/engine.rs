@@ -14,11 +14,11 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use tokio::sync::Notify;
 
-use super::Clock;
 use super::clock::Slice;
 use super::connection::KEPT_CAPACITY;
 use super::outbox::{EVENT_LIMIT, HIGH_WATER, Outbox};
 use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
+use super::{Clock, Followed};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
 use crate::protocol::{
     ErrorCode, Message, Operation, Reply, Request, Response, Timestamp, Xid, Zxid,
@@ -102,13 +102,22 @@ pub(super) struct Fed {
 /// Takes the answer to a question of the test itself.
 type OnAnswer<'s, 'f> = &'s mut (dyn FnMut(Result<&Response<'_>, ErrorCode>) + 'f);
 
+/// What the test itself is to be told of a turn.
+#[derive(Default)]
+struct Test<'s, 'f> {
+    /// The answer to its request.
+    answer: Option<OnAnswer<'s, 'f>>,
+    /// What followed from its wish.
+    followed: Option<&'s mut Followed>,
+}
+
 /// Encodes what follows from an input into the outboxes.
 struct Sink<'s, 'f> {
     outboxes: &'s mut HashMap<ConnectionId, Outbox, FixedState>,
     totals: &'s mut Totals,
     /// The connection whose bytes are being taken in: what is for itself goes straight to what it writes next.
     own: Option<Own<'s>>,
-    answer: Option<OnAnswer<'s, 'f>>,
+    test: Test<'s, 'f>,
     /// Whom to wake once the lock is free.
     wakers: Vec<Waker>,
 }
@@ -148,9 +157,29 @@ impl Engine {
 
     /// Takes in one event of the world or wish of a test.
     pub(crate) fn feed(&self, input: Input<'_>) {
-        self.turn(None, None, |now, keeper, sink| {
+        self.turn(None, Test::default(), |now, keeper, sink| {
             keeper.step(now, input, sink)
         });
+        self.may_wait_in_vain();
+    }
+
+    /// The same, and notes what follows.
+    pub(crate) fn feed_and_tell(&self, input: Input<'_>, followed: &mut Followed) {
+        let test = Test {
+            answer: None,
+            followed: Some(followed),
+        };
+        self.turn(None, test, |now, keeper, sink| {
+            keeper.step(now, input, sink);
+        });
+        self.may_wait_in_vain();
+    }
+
+    /// Where the clock is the test's, somebody may wait in vain from now on, or no longer.
+    fn may_wait_in_vain(&self) {
+        if self.clock.is_manual() {
+            self.alarm.notify_one();
+        }
     }
 
     /// Asks as the test itself, which has every permission and no session, and gives the answer to `take`.
@@ -169,7 +198,11 @@ impl Engine {
             xid: Xid(0),
             request,
         };
-        self.turn(None, Some(&mut on_answer), |now, keeper, sink| {
+        let test = Test {
+            answer: Some(&mut on_answer),
+            followed: None,
+        };
+        self.turn(None, test, |now, keeper, sink| {
             keeper.step(now, input, sink)
         });
         answer.expect("every request of the test itself is answered at once")
@@ -181,28 +214,48 @@ impl Engine {
     }
 
     /// Moves a manual clock forward to `to`, stopping at every deadline on the way if the server `runs`.
-    pub(crate) fn advance(&self, to: Timestamp, runs: bool) {
+    pub(crate) fn advance(&self, to: Timestamp, runs: bool) -> Followed {
+        let mut followed = Followed::default();
         loop {
             let due = self
                 .look(Keeper::next_deadline)
                 .filter(|due| runs && *due <= to);
             self.clock.set(due.unwrap_or(to));
             if due.is_none() {
-                return;
+                self.may_wait_in_vain();
+                return followed;
             }
-            self.feed(Input::Tick);
+            self.feed_and_tell(Input::Tick, &mut followed);
         }
     }
 
-    /// Feeds ticks as they fall due, for ever.
+    /// Feeds ticks as they fall due, for ever; or warns of clients that wait in vain because nobody turns the clock.
     pub(super) async fn keep_time(&self) {
+        let mut warned = None;
+        while self.clock.is_manual() {
+            let silent = self.look(|keeper| keeper.sessions().next_silent());
+            let Some((session, due)) = silent.filter(|silent| warned != Some(*silent)) else {
+                self.alarm.notified().await;
+                continue;
+            };
+            let rung = self.alarm.notified();
+            let left = due.since(self.clock.now());
+            if tokio::time::timeout(left, rung).await.is_err() {
+                warned = Some((session, due));
+                tracing::warn!(
+                    %session,
+                    "nothing was heard of the session for its whole timeout, and it does not expire: the clock is manual \
+                     and stands still until Server::advance turns it"
+                );
+            }
+        }
         loop {
             let due = {
                 let mut state = self.lock();
                 state.armed = state.keeper.next_deadline();
                 state.armed
             };
-            let Some(due) = due.filter(|_| !self.clock.is_manual()) else {
+            let Some(due) = due else {
                 self.alarm.notified().await;
                 continue;
             };
@@ -279,7 +332,7 @@ impl Engine {
             closing: None,
         };
         let mut yielding = false;
-        let (result, closing) = self.turn(Some(own), None, |now, keeper, sink| {
+        let (result, closing) = self.turn(Some(own), Test::default(), |now, keeper, sink| {
             let slice = Slice::begin(self.limits.slice);
             let result = loop {
                 let full = sink
@@ -414,7 +467,7 @@ impl Engine {
     fn turn<T>(
         &self,
         own: Option<Own<'_>>,
-        answer: Option<OnAnswer<'_, '_>>,
+        test: Test<'_, '_>,
         take_turn: impl FnOnce(Timestamp, &mut Keeper, &mut Sink<'_, '_>) -> T,
     ) -> T {
         let (result, wakers, nearer) = {
@@ -432,7 +485,7 @@ impl Engine {
                 outboxes,
                 totals,
                 own: None,
-                answer,
+                test,
                 wakers: Vec::new(),
             };
             if let Some(own) = own {
@@ -483,6 +536,11 @@ fn take(outbox: &mut Outbox, bytes: &mut BytesMut) {
 impl Sink<'_, '_> {
     fn send(&mut self, connection: ConnectionId, message: &Message<'_>) {
         tracing::trace!(connection = connection.0, ?message);
+        if let Message::Connected(response) = message
+            && let Some(outbox) = self.outboxes.get_mut(&connection)
+        {
+            outbox.session = response.session;
+        }
         if let Some(own) = &mut self.own
             && own.id == connection
         {
@@ -497,7 +555,7 @@ impl Sink<'_, '_> {
             return;
         }
         if connection == ConnectionId::HANDLE {
-            if let (Message::Reply(reply), Some(answer)) = (message, &mut self.answer) {
+            if let (Message::Reply(reply), Some(answer)) = (message, &mut self.test.answer) {
                 answer(reply.result.as_ref().map_err(|code| *code));
             }
             return;
@@ -507,6 +565,10 @@ impl Sink<'_, '_> {
         };
         if outbox.closing.is_some() {
             return;
+        }
+        if let (Message::Event { zxid, event }, Some(followed)) = (message, &mut self.test.followed)
+        {
+            followed.sent(outbox.session, event.event_type, event.path, *zxid);
         }
         let before = outbox.bytes.len();
         wire::encode_message(message, &mut outbox.bytes);
@@ -544,7 +606,97 @@ impl Outputs for Sink<'_, '_> {
                 message,
             } => self.send(connection, &message),
             Output::Close { connection, reason } => self.close(connection, reason),
-            Output::Committed(txn) => tracing::trace!(?txn, "committed"),
+            Output::Committed(txn) => {
+                tracing::trace!(?txn, "committed");
+                if let Some(followed) = &mut self.test.followed {
+                    followed.committed(txn);
+                }
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Level, Metadata, Subscriber};
+
+    use super::*;
+    use crate::net::ClockKind;
+    use crate::net::connection::tests::engine_of;
+    use crate::protocol::{ConnectRequest, SessionId};
+
+    /// Counts warnings.
+    struct Warnings(&'static AtomicUsize);
+
+    impl Subscriber for Warnings {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() == Level::WARN
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    /// Lets real time pass, as far as the engine can tell, and counts the warnings meanwhile.
+    fn warnings_in(engine: &Engine, span: Duration) -> usize {
+        static WARNINGS: AtomicUsize = AtomicUsize::new(0);
+        WARNINGS.store(0, Ordering::SeqCst);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime starts");
+        tracing::subscriber::with_default(Warnings(&WARNINGS), || {
+            runtime.block_on(async {
+                let _ended = tokio::time::timeout(span, engine.keep_time()).await;
+            });
+        });
+        WARNINGS.load(Ordering::SeqCst)
+    }
+
+    #[test]
+    fn whoever_waits_in_vain_for_a_manual_clock_is_warned_once() {
+        const TIMEOUT: Duration = Duration::from_secs(10);
+        let engine = engine_of(ClockKind::Manual, |_| {});
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let connection = engine.accept(address).expect("there is no limit");
+        engine.feed(Input::Connect {
+            connection,
+            request: ConnectRequest {
+                last_zxid_seen: Zxid(0),
+                timeout_ms: 10_000,
+                session: SessionId::NONE,
+                password: None,
+                read_only: None,
+            },
+        });
+        assert_eq!(
+            warnings_in(&engine, TIMEOUT * 10),
+            0,
+            "its connection is up"
+        );
+        engine.disconnect(connection);
+        assert_eq!(warnings_in(&engine, TIMEOUT / 2), 0, "it may come back");
+        assert_eq!(warnings_in(&engine, TIMEOUT * 10), 1);
+        let now = engine.clock().now();
+        assert_eq!(engine.advance(now + TIMEOUT * 2, true).expired.len(), 1);
+        assert_eq!(warnings_in(&engine, TIMEOUT * 10), 0, "nobody waits");
     }
 }

@@ -6,7 +6,7 @@ use std::task::Waker;
 use bytes::BytesMut;
 
 use crate::keeper::CloseReason;
-use crate::protocol::{Operation, Timestamp, Xid, Zxid};
+use crate::protocol::{Operation, SessionId, Timestamp, Xid, Zxid};
 
 /// Beyond this many bytes of answers that a client does not read, it is no longer read either.
 pub(super) const HIGH_WATER: usize = 1 << 20;
@@ -24,6 +24,8 @@ pub(crate) struct Outbox {
     pub(super) closing: Option<CloseReason>,
     /// Whom to wake when there is something to send.
     pub(super) waker: Option<Waker>,
+    /// Whose it is; 0 until it has a session.
+    pub(super) session: SessionId,
     pub(super) stats: ConnectionStats,
 }
 
@@ -49,6 +51,7 @@ impl Outbox {
             leaving: 0,
             closing: None,
             waker: None,
+            session: SessionId::NONE,
             stats: ConnectionStats {
                 address,
                 established,

@@ -1,9 +1,12 @@
 //! What a watch says.
 
 /// What happened to a watched znode.
+///
+/// ```
+/// assert_ne!(minikeeper::EventType::NodeCreated, minikeeper::EventType::NodeDeleted);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(clippy::enum_variant_names, reason = "ZooKeeper's own names")]
-pub(crate) enum EventType {
+pub enum EventType {
     /// It was created.
     NodeCreated,
     /// It was deleted.

@@ -3,7 +3,6 @@
 use bytes::{BufMut, BytesMut};
 
 use crate::jute::{Length, Writer};
-use crate::planted::planted;
 use crate::protocol::{
     Acl, ClientInfo, ConnectResponse, ErrorCode, Message, MultiResult, Reply, Response, Stat,
     WatchedEvent, Xid, Zxid,

@@ -341,7 +341,7 @@ fn a_session_that_expires_takes_with_it_a_connection_that_does_not_read() {
     let mut neighbour = neighbour(server.addr());
     let mut stuck = Client::connect(server.addr());
     ask_until_blocked(&mut stuck, &mut neighbour);
-    assert!(server.expire(stuck.session()));
+    assert_eq!(server.expire(stuck.session()).expired, [stuck.session()]);
     is_cut_off(stuck);
     is_served(&mut neighbour);
 }

@@ -142,7 +142,7 @@ fn a_stopped_server_can_be_read_and_written() {
     server.stop();
     server.create("/meanwhile", b"1").expect("it is not there");
     assert_eq!(server.data("/meanwhile").as_deref(), Some(&b"1"[..]));
-    assert!(server.expire(session));
+    assert_eq!(server.expire(session).expired, [session]);
     assert_eq!(server.znode("/leader"), None);
     server.start_again().expect("it starts");
     assert!(Client::resume(server.addr(), &client.granted).is_none());

@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 use std::time::Duration;
 
-use minikeeper::{Server, ServerBuilder, SessionId, Timestamp};
+use minikeeper::{EventType, Server, ServerBuilder, SessionId, Timestamp};
 
 use crate::client::{
     self, CONTAINER, Client, EPHEMERAL, Event, NO_NODE, PERSISTENT, PERSISTENT_WITH_TTL, op,
@@ -126,11 +126,14 @@ fn one_session_can_be_expired_at_once() {
         owner.create("/leader", b"", EPHEMERAL);
         other.exists("/leader", true);
         let granted = owner.granted.clone();
-        assert!(server.expire(granted.session));
+        let followed = server.expire(granted.session);
+        assert_eq!(followed.expired, [granted.session]);
+        assert_eq!(followed.deleted, ["/leader"]);
         assert_eq!(other.event(), Event::Deleted("/leader".to_owned()));
         owner.ends();
-        assert!(!server.expire(granted.session));
-        assert!(!server.expire(SessionId(1)));
+        for gone in [granted.session, SessionId(1)] {
+            assert_eq!(server.expire(gone).expired, []);
+        }
         assert!(Client::resume(server.addr(), &granted).is_none());
         assert_eq!(server.sessions()[0].id, other.session());
         other.has_heard_nothing();
@@ -284,4 +287,58 @@ fn a_real_clock_cannot_be_turned() {
     let turned = std::panic::catch_unwind(|| server.advance(SECOND));
     assert!(turned.is_err());
     Client::connect(server.addr()).ping();
+}
+
+#[test]
+fn to_turn_the_clock_gives_what_followed() {
+    let server = start(manual());
+    let mut owner = Client::with_timeout(server.addr(), 2 * SECOND);
+    let mut other = Client::connect(server.addr());
+    owner.create("/leader", b"", EPHEMERAL);
+    other.exists("/leader", true);
+    server.mute(owner.session());
+    assert_eq!(server.advance(SECOND).expired, []);
+
+    let followed = server.advance(2 * SECOND);
+    assert_eq!(followed.expired, [owner.session()]);
+    assert_eq!(followed.deleted, ["/leader"]);
+    let [event] = &followed.events[..] else {
+        panic!("one event was sent, and not {:?}", followed.events);
+    };
+    assert_eq!(event.session, other.session());
+    assert_eq!(event.event_type, EventType::NodeDeleted);
+    assert_eq!(event.path, "/leader");
+    assert_eq!(other.event(), Event::Deleted("/leader".to_owned()));
+}
+
+#[test]
+fn where_expiry_is_exact_no_tick_is_added() {
+    let server = start(manual().exact_expiry(true));
+    server.advance(MS * 123);
+    let owner = Client::with_timeout(server.addr(), 2 * SECOND);
+    server.mute(owner.session());
+    assert_eq!(server.advance(2 * SECOND - MS).expired, []);
+    assert_eq!(server.advance(MS).expired, [owner.session()]);
+}
+
+#[test]
+fn containers_and_ttl_znodes_that_have_had_their_time_go_when_the_test_says() {
+    let server = start(manual());
+    let mut client = Client::connect(server.addr());
+    for path in ["/used", "/used/inner", "/unused"] {
+        let body = client::create(path, b"", CONTAINER);
+        client.ask_well(op::CREATE_CONTAINER, &body);
+    }
+    client.create("/used/inner/child", b"", 0);
+    server.delete("/used/inner/child").expect("it is there");
+    let mut body = client::create("/ttl", b"", PERSISTENT_WITH_TTL);
+    body.extend(1000_i64.to_be_bytes());
+    client.ask_well(op::CREATE_TTL, &body);
+
+    assert_eq!(server.reap_ttl().deleted, [""; 0], "it has time left");
+    // What is left empty goes too, but not what was never used.
+    assert_eq!(server.reap_containers().deleted, ["/used/inner", "/used"]);
+    server.advance(SECOND + MS);
+    assert_eq!(server.reap_ttl().deleted, ["/ttl"]);
+    assert!(server.znode("/unused").is_some());
 }

@@ -11,9 +11,16 @@
 //! | passwords | only their length |
 //! | children | sorted: ZooKeeper promises no order |
 //! | identities | sorted, as children |
+//! | ephemerals of one session | while time passes or a session closes, the events of one zxid that a client hears stand parent by parent, and under each the znodes that are gone are sorted; the order of the kinds of events stays |
+//! | control characters | escaped, so that a line stays one |
 
+mod ephemerals;
+
+use crate::alignment;
 use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, error_name, op};
+use crate::noted::Noted;
 use crate::script::{AclText, Step, quoted};
+use ephemerals::Heard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
@@ -38,11 +45,14 @@ pub struct Notes {
     absolute_zxids: bool,
     /// How long each `pass` was.
     passes: Vec<Duration>,
+    /// Whether a session may end in the step that is noted.
+    session_may_end: bool,
+    heard_at_an_end: Vec<Heard>,
 }
 
-/// One line before the rules.
+/// One line, in the making: what must differ between two servers is kept apart until all is noted.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Line(pub(crate) Vec<Piece>);
+pub struct Line(pub(crate) Vec<Piece>);
 
 impl Line {
     fn of(who: &str) -> Self {
@@ -51,17 +61,25 @@ impl Line {
         line
     }
 
-    fn text(&mut self, text: impl Into<String>) -> &mut Self {
+    /// Words that must be the same on every server.
+    pub fn text(&mut self, text: impl Into<String>) -> &mut Self {
         self.0.push(Piece::Text(text.into()));
         self
     }
 
-    fn zxid(&mut self, zxid: i64) -> &mut Self {
+    /// A zxid, to be compared by its place among all.
+    pub fn zxid(&mut self, zxid: i64) -> &mut Self {
         self.0.push(Piece::Zxid(zxid));
         self
     }
 
-    fn stat(&mut self, stat: &Stat) {
+    /// A session's id, to be compared by its first sight.
+    pub fn session(&mut self, id: i64) -> &mut Self {
+        self.0.push(Piece::Session(id));
+        self
+    }
+
+    pub(crate) fn stat(&mut self, stat: &Stat) {
         let time = |zxid, ms| Piece::Time { zxid, ms };
         self.text(" czxid=").zxid(stat.czxid);
         self.text(" mzxid=").zxid(stat.mzxid);
@@ -82,7 +100,14 @@ impl Line {
     fn answer(&mut self, answer: &Answer) {
         match answer {
             Answer::Path(path) => {
-                self.text(format!(" {}", path.as_deref().unwrap_or("null")));
+                self.text(match path {
+                    None => " null".to_owned(),
+                    // A sync echoes whatever it was asked for.
+                    Some(path) if path.is_empty() || path.contains(char::is_control) => {
+                        format!(" {}", quoted(path.as_bytes()))
+                    }
+                    Some(path) => format!(" {path}"),
+                });
             }
             Answer::PathStat(path, stat) => {
                 self.text(format!(" {path}")).stat(stat);
@@ -167,8 +192,17 @@ impl Notes {
         self.lines.push(line);
     }
 
+    /// What came of something that a client did.
+    pub fn saw(&mut self, who: &str, what: &str, seen: &impl Noted) {
+        let mut line = Line::of(who);
+        line.text(format!(" {what} ->"));
+        seen.note(&mut line);
+        self.lines.push(line);
+    }
+
     /// A step of a script.
     pub fn step(&mut self, step: &Step) {
+        self.session_may_end = step.may_end_a_session();
         let mut line = Line::default();
         line.text(step.to_string());
         self.lines.push(line);
@@ -237,6 +271,10 @@ impl Notes {
             event.state
         ));
         line.zxid(event.zxid);
+        if self.session_may_end {
+            let heard = Heard::new(self.lines.len(), who, event);
+            self.heard_at_an_end.push(heard);
+        }
         self.lines.push(line);
     }
 
@@ -268,7 +306,9 @@ impl Notes {
             times,
             passes: &self.passes,
         };
-        Transcript(self.lines.iter().map(|line| names.write(line)).collect())
+        let mut lines = self.lines.clone();
+        ephemerals::sort(&mut lines, &self.heard_at_an_end);
+        Transcript(lines.iter().map(|line| names.write(line)).collect())
     }
 }
 
@@ -283,7 +323,20 @@ struct Names<'a> {
 
 impl Names<'_> {
     fn write(&self, line: &Line) -> String {
-        line.0.iter().map(|piece| self.name(piece)).collect()
+        let text: String = line.0.iter().map(|piece| self.name(piece)).collect();
+        // A path may hold anything, and a line is to stay one.
+        if text.contains(char::is_control) {
+            text.chars().fold(String::new(), |mut text, c| {
+                if c.is_control() {
+                    text.extend(c.escape_default());
+                } else {
+                    text.push(c);
+                }
+                text
+            })
+        } else {
+            text
+        }
     }
 
     fn name(&self, piece: &Piece) -> String {
@@ -344,7 +397,7 @@ fn list(names: &[String]) -> String {
 }
 
 /// What a scenario came to on one backend. Two runs agree if their transcripts are equal.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript(Vec<String>);
 
 impl Transcript {
@@ -354,22 +407,22 @@ impl Transcript {
         &self.0
     }
 
+    /// Adds a line.
+    pub(crate) fn push(&mut self, line: &str) {
+        self.0.push(line.to_owned());
+    }
+
     /// Both transcripts in columns `width` wide, equal lines side by side; `|` stands between lines that differ,
     /// `<` and `>` beside a line that only one has.
     #[must_use]
     pub fn side_by_side(&self, other: &Self, width: usize) -> String {
-        let mut text = String::new();
-        for (mark, left, right) in pair_up(&self.0, &other.0) {
-            let left = wrap(left, width);
-            let right = wrap(right, width);
-            for at in 0..left.len().max(right.len()) {
-                let cell = |cells: &[String]| cells.get(at).cloned().unwrap_or_default();
-                let row = format!("{:width$} {mark} {}", cell(&left), cell(&right));
-                text.push_str(row.trim_end());
-                text.push('\n');
-            }
-        }
-        text
+        alignment::side_by_side(&self.0, &other.0, width)
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Transcript {
+    fn from_iter<T: IntoIterator<Item = &'a str>>(lines: T) -> Self {
+        Self(lines.into_iter().map(str::to_owned).collect())
     }
 }
 
@@ -379,81 +432,9 @@ impl fmt::Display for Transcript {
     }
 }
 
-/// The lines of both in order, equal ones paired as far as a longest common subsequence goes.
-fn pair_up<'a>(left: &'a [String], right: &'a [String]) -> Vec<(char, &'a str, &'a str)> {
-    // common[i][j]: how many lines left[i..] and right[j..] have in common.
-    let mut common = vec![vec![0_usize; right.len() + 1]; left.len() + 1];
-    let at = |common: &Vec<Vec<usize>>, i: usize, j: usize| {
-        common
-            .get(i)
-            .and_then(|row| row.get(j))
-            .copied()
-            .unwrap_or(0)
-    };
-    for (i, a) in left.iter().enumerate().rev() {
-        for (j, b) in right.iter().enumerate().rev() {
-            let best = if a == b {
-                at(&common, i + 1, j + 1) + 1
-            } else {
-                at(&common, i + 1, j).max(at(&common, i, j + 1))
-            };
-            if let Some(cell) = common.get_mut(i).and_then(|row| row.get_mut(j)) {
-                *cell = best;
-            }
-        }
-    }
-    let (mut i, mut j) = (0, 0);
-    let mut pairs = Vec::new();
-    loop {
-        match (left.get(i), right.get(j)) {
-            (None, None) => return pairs,
-            (Some(a), None) => {
-                pairs.push(('<', a.as_str(), ""));
-                i += 1;
-            }
-            (None, Some(b)) => {
-                pairs.push(('>', "", b.as_str()));
-                j += 1;
-            }
-            (Some(a), Some(b)) => {
-                let here = at(&common, i, j);
-                if a == b || (at(&common, i + 1, j + 1) == here) {
-                    pairs.push((if a == b { ' ' } else { '|' }, a, b));
-                    i += 1;
-                    j += 1;
-                } else if at(&common, i + 1, j) == here {
-                    pairs.push(('<', a, ""));
-                    i += 1;
-                } else {
-                    pairs.push(('>', "", b));
-                    j += 1;
-                }
-            }
-        }
-    }
-}
-
-/// Breaks a line at blanks; what continues is indented.
-fn wrap(line: &str, width: usize) -> Vec<String> {
-    let mut rows = vec![String::new()];
-    for word in line.split_inclusive(' ') {
-        let length = rows.last().map_or(0, |row| row.chars().count());
-        if length + word.trim_end().chars().count() > width && length > 4 {
-            rows.push("    ".to_owned());
-        }
-        if let Some(row) = rows.last_mut() {
-            row.push_str(word);
-        }
-    }
-    for row in &mut rows {
-        row.truncate(row.trim_end().len());
-    }
-    rows
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Notes, Transcript};
+    use super::Notes;
     use crate::client::{Answer, ConnectResponse, Event, Reply, ReplyHeader, Stat};
     use crate::script::Step;
     use std::time::Duration;
@@ -579,6 +560,43 @@ mod tests {
     }
 
     #[test]
+    fn the_ephemerals_of_one_session_are_sorted_and_the_kinds_of_events_stay() {
+        let event = |kind, path: &str| Event {
+            zxid: 9,
+            kind,
+            state: 3,
+            path: path.to_owned(),
+        };
+        let came = [(2, "/p/e3"), (4, "/p"), (2, "/e2"), (2, "/p/e1"), (4, "/")];
+        let tell = |notes: &mut Notes| {
+            for (kind, path) in came {
+                notes.told("a", &event(kind, path));
+            }
+        };
+        check(
+            |notes| {
+                notes.step(&Step::Pass(Duration::from_secs(2)));
+                tell(notes);
+            },
+            &[
+                "pass 2000ms",
+                "a:   ! NodeDeleted /e2 state=3 at z1",
+                "a:   ! NodeChildrenChanged / state=3 at z1",
+                "a:   ! NodeDeleted /p/e1 state=3 at z1",
+                "a:   ! NodeChildrenChanged /p state=3 at z1",
+                "a:   ! NodeDeleted /p/e3 state=3 at z1",
+            ],
+        );
+        let mut notes = Notes::default();
+        tell(&mut notes);
+        let first = notes.finish().lines().first().cloned();
+        assert_eq!(
+            first.as_deref(),
+            Some("a:   ! NodeDeleted /p/e3 state=3 at z1")
+        );
+    }
+
+    #[test]
     fn children_are_sorted_and_data_tells_null_from_empty() {
         let children = Answer::Children(vec!["b".to_owned(), "a".to_owned()]);
         check(
@@ -591,16 +609,5 @@ mod tests {
         notes.answered("a", &data(Some(vec![])));
         let transcript = notes.finish();
         assert_ne!(transcript.lines().first(), transcript.lines().last());
-    }
-
-    #[test]
-    fn a_difference_is_marked_and_the_rest_stays_paired() {
-        let transcript = |lines: &[&str]| Transcript(lines.iter().map(|&l| l.to_owned()).collect());
-        let left = transcript(&["one", "two", "three", "five"]);
-        let right = transcript(&["one", "2", "three", "four", "five"]);
-        assert_eq!(
-            left.side_by_side(&right, 5),
-            "one     one\ntwo   | 2\nthree   three\n      > four\nfive    five\n"
-        );
     }
 }

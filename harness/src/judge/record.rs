@@ -1,0 +1,101 @@
+//! Making a recording: the cases are played, and what came of them is written into one file a chapter.
+
+use super::{Contestant, Outcome, Recording, RecordingError, Standing, run};
+use crate::suite::Suite;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why there is no recording, or not a whole one.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// A recording is known by its version, and the server's is not known.
+    #[error("the version of {0} is not known")]
+    NoVersion(String),
+    /// What was recorded before cannot be read.
+    #[error("{}: {error}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        error: RecordingError,
+    },
+    /// Some cases were not played to their end; all others are recorded.
+    #[error("not recorded:\n{}", .0.join("\n"))]
+    NotPlayed(Vec<String>),
+    /// The system refused something.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Plays on a server what is not recorded yet, or was another text then, and everything if it is to be `anew`. The files
+/// go into a folder for its version in `folder`, one a chapter; cases that are no more are taken out. Returns how many
+/// cases were played.
+///
+/// # Errors
+/// If the server's version is not known, a case is not played to its end, or files cannot be read or written.
+pub fn record(
+    suite: &Suite,
+    server: &Contestant,
+    folder: &Path,
+    anew: bool,
+) -> Result<usize, RecordError> {
+    let no_version = || RecordError::NoVersion(server.name());
+    let version = server.version().ok_or_else(no_version)?;
+    let folder = folder.join(version.to_string());
+    fs::create_dir_all(&folder)?;
+    let mut recording = Recording::new(version);
+    for entry in fs::read_dir(&folder)? {
+        let file = entry?.path();
+        if let Some(chapter) = chapter_of(&file) {
+            recording
+                .read(chapter, &fs::read_to_string(&file)?)
+                .map_err(|error| RecordError::Unreadable {
+                    file: file.clone(),
+                    error,
+                })?;
+            if !suite.chapters.iter().any(|known| known.name == chapter) {
+                fs::remove_file(&file)?;
+            }
+        }
+    }
+    let cases: BTreeMap<_, _> = suite.cases().map(|case| (&case.id, case)).collect();
+    recording.retain(|id| cases.contains_key(id));
+    let wanted = suite
+        .clone()
+        .only(|case| anew || recording.standing(case) != Standing::Current);
+    let mut played = 0;
+    let mut trouble = BTreeMap::new();
+    run(&wanted, std::slice::from_ref(server), None, |came| {
+        let Some(case) = cases.get(&came.case) else {
+            return;
+        };
+        match came.outcome {
+            Outcome::Played { transcript, .. } => {
+                recording.insert(case, transcript);
+                played += 1;
+            }
+            Outcome::Skipped(why) | Outcome::Failed { why, .. } => {
+                trouble.insert(came.case, why);
+            }
+        }
+    });
+    for chapter in &suite.chapters {
+        let text = recording.write(&chapter.name);
+        fs::write(folder.join(format!("{}.txt", chapter.name)), text)?;
+    }
+    if trouble.is_empty() {
+        Ok(played)
+    } else {
+        let say = |(id, why)| format!("{id}: {why}");
+        Err(RecordError::NotPlayed(
+            trouble.into_iter().map(say).collect(),
+        ))
+    }
+}
+
+fn chapter_of(file: &Path) -> Option<&str> {
+    (file.extension()? == "txt").then_some(())?;
+    file.file_stem()?.to_str()
+}

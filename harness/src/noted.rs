@@ -1,0 +1,303 @@
+//! What users of the `zookeeper-client` crate see, as lines of a transcript: the same rules as for raw clients.
+
+use crate::client::{Event, Stat};
+use crate::script::quoted;
+use crate::transcript::Line;
+use std::fmt;
+use zookeeper_client::{
+    CheckWriteError, Client, CreateSequence, Error, EventType, MultiReadResult, MultiWriteError,
+    MultiWriteResult, SessionState, WatchedEvent,
+};
+
+/// Something that can stand in a transcript, with what must differ between two servers left to its rules.
+///
+/// Values of an own type are noted by writing them to the line:
+///
+/// ```
+/// use minikeeper_harness::noted::Noted;
+/// use minikeeper_harness::transcript::Line;
+///
+/// struct Leader { name: String, since: i64 }
+///
+/// impl Noted for Leader {
+///     fn note(&self, line: &mut Line) {
+///         line.text(format!(" {} since ", self.name)).zxid(self.since);
+///     }
+/// }
+/// ```
+pub trait Noted {
+    /// Writes it to a line, beginning with a blank.
+    fn note(&self, line: &mut Line);
+}
+
+impl<T: Noted + ?Sized> Noted for &T {
+    fn note(&self, line: &mut Line) {
+        (**self).note(line);
+    }
+}
+
+impl<T: Noted, E: Noted> Noted for Result<T, E> {
+    fn note(&self, line: &mut Line) {
+        match self {
+            Ok(value) => {
+                line.text(" ok");
+                value.note(line);
+            }
+            Err(error) => error.note(line),
+        }
+    }
+}
+
+impl<T: Noted> Noted for Option<T> {
+    fn note(&self, line: &mut Line) {
+        match self {
+            Some(value) => value.note(line),
+            None => {
+                line.text(" nothing");
+            }
+        }
+    }
+}
+
+impl Noted for () {
+    fn note(&self, _line: &mut Line) {}
+}
+
+macro_rules! as_it_is_written {
+    ($($type:ty)*) => {
+        $(impl Noted for $type {
+            fn note(&self, line: &mut Line) {
+                line.text(format!(" {self}"));
+            }
+        })*
+    };
+}
+
+as_it_is_written![bool i32 i64 usize str String SessionState];
+
+/// Nothing for a znode without a number.
+impl Noted for CreateSequence {
+    fn note(&self, line: &mut Line) {
+        if self.into_i64() >= 0 {
+            line.text(format!(" number {self}"));
+        }
+    }
+}
+
+impl Noted for [u8] {
+    fn note(&self, line: &mut Line) {
+        line.text(format!(" {}", quoted(self)));
+    }
+}
+
+impl Noted for Vec<u8> {
+    fn note(&self, line: &mut Line) {
+        self.as_slice().note(line);
+    }
+}
+
+/// Sorted, as ZooKeeper promises no order of children.
+impl Noted for Vec<String> {
+    fn note(&self, line: &mut Line) {
+        let mut names: Vec<&str> = self.iter().map(String::as_str).collect();
+        names.sort_unstable();
+        line.text(format!(" [{}]", names.join(", ")));
+    }
+}
+
+impl Noted for zookeeper_client::Stat {
+    fn note(&self, line: &mut Line) {
+        line.stat(&Stat {
+            czxid: self.czxid,
+            mzxid: self.mzxid,
+            ctime: self.ctime,
+            mtime: self.mtime,
+            version: self.version,
+            cversion: self.cversion,
+            aversion: self.aversion,
+            ephemeral_owner: self.ephemeral_owner,
+            data_length: self.data_length,
+            num_children: self.num_children,
+            pzxid: self.pzxid,
+        });
+    }
+}
+
+impl<A: Noted, B: Noted> Noted for (A, B) {
+    fn note(&self, line: &mut Line) {
+        self.0.note(line);
+        self.1.note(line);
+    }
+}
+
+impl<A: Noted, B: Noted, C: Noted> Noted for (A, B, C) {
+    fn note(&self, line: &mut Line) {
+        self.0.note(line);
+        self.1.note(line);
+        self.2.note(line);
+    }
+}
+
+/// A watcher is nothing to see until it is told.
+impl Noted for zookeeper_client::OneshotWatcher {
+    fn note(&self, _line: &mut Line) {}
+}
+
+/// A watcher is nothing to see until it is told.
+impl Noted for zookeeper_client::PersistentWatcher {
+    fn note(&self, _line: &mut Line) {}
+}
+
+/// Its session and what timeout it got.
+impl Noted for Client {
+    fn note(&self, line: &mut Line) {
+        line.text(" ")
+            .session(self.session_id().0)
+            .text(format!(" timeout={}", self.session_timeout().as_millis()));
+    }
+}
+
+impl Noted for Error {
+    fn note(&self, line: &mut Line) {
+        line.text(format!(" {self:?}"));
+    }
+}
+
+impl Noted for MultiWriteError {
+    fn note(&self, line: &mut Line) {
+        match self {
+            Self::RequestFailed { source } => source.note(line),
+            Self::OperationFailed { index, source } => {
+                source.note(line);
+                line.text(format!(" at operation {index}"));
+            }
+        }
+    }
+}
+
+impl Noted for CheckWriteError {
+    fn note(&self, line: &mut Line) {
+        match self {
+            Self::RequestFailed { source } => source.note(line),
+            Self::CheckFailed { source } => {
+                source.note(line);
+                line.text(" at the check");
+            }
+            Self::OperationFailed { index, source } => {
+                source.note(line);
+                line.text(format!(" at operation {index}"));
+            }
+        }
+    }
+}
+
+impl Noted for MultiWriteResult {
+    fn note(&self, line: &mut Line) {
+        match self {
+            Self::Check => {
+                line.text(" check");
+            }
+            Self::Delete => {
+                line.text(" delete");
+            }
+            Self::Create { path, stat } => stat.note(line.text(format!(" create {path}"))),
+            Self::SetData { stat } => stat.note(line.text(" setData")),
+            other => {
+                line.text(format!(" {other:?}"));
+            }
+        }
+    }
+}
+
+impl Noted for Vec<MultiWriteResult> {
+    fn note(&self, line: &mut Line) {
+        for result in self {
+            line.text(" [");
+            result.note(line);
+            line.text(" ]");
+        }
+    }
+}
+
+impl Noted for Vec<MultiReadResult> {
+    fn note(&self, line: &mut Line) {
+        for result in self {
+            line.text(" [");
+            match result {
+                MultiReadResult::Data { data, stat } => {
+                    data.note(line);
+                    stat.note(line);
+                }
+                MultiReadResult::Children { children } => children.note(line),
+                MultiReadResult::Error { err } => err.note(line),
+                other => {
+                    line.text(format!(" {other:?}"));
+                }
+            }
+            line.text(" ]");
+        }
+    }
+}
+
+/// An event of a znode as the wire has it; `Err` with the state if it is one of the session.
+pub(crate) fn event(event: &WatchedEvent) -> Result<Event, SessionState> {
+    let kind = match event.event_type {
+        EventType::Session => return Err(event.session_state),
+        EventType::NodeCreated => 1,
+        EventType::NodeDeleted => 2,
+        EventType::NodeDataChanged => 3,
+        EventType::NodeChildrenChanged => 4,
+    };
+    Ok(Event {
+        zxid: event.zxid,
+        kind,
+        state: 3,
+        path: event.path.clone(),
+    })
+}
+
+/// A result of some scenario's own, in words that are the same on every server.
+impl Noted for fmt::Arguments<'_> {
+    fn note(&self, line: &mut Line) {
+        line.text(format!(" {self}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Noted;
+    use crate::transcript::Notes;
+    use zookeeper_client::{Error, MultiWriteError};
+
+    #[track_caller]
+    fn check(seen: impl Noted, line: &str) {
+        let mut notes = Notes::default();
+        notes.saw("a", "looks", &seen);
+        assert_eq!(notes.finish().lines(), [format!("a: looks ->{line}")]);
+    }
+
+    #[test]
+    fn what_went_well_says_so() {
+        check(Ok::<_, Error>(7_usize), " ok 7");
+        check(Ok::<(), Error>(()), " ok");
+        check(Ok::<Option<i32>, Error>(None), " ok nothing");
+    }
+
+    #[test]
+    fn a_refusal_bears_its_name() {
+        check(Err::<(), _>(Error::BadVersion), " BadVersion");
+        check(
+            Err::<(), _>(MultiWriteError::OperationFailed {
+                index: 2,
+                source: Error::NoNode,
+            }),
+            " NoNode at operation 2",
+        );
+    }
+
+    #[test]
+    fn children_are_sorted_and_bytes_are_quoted() {
+        check(vec!["b".to_owned(), "a".to_owned()], " [a, b]");
+        check(b"one\n".to_vec(), " \"one\\n\"");
+    }
+}

@@ -1,0 +1,245 @@
+//! Barriers: everybody waits until all may go on.
+
+use super::{EPHEMERAL, PERSISTENT, in_order, usual};
+use crate::stage::{Stage, StageError, User};
+use crate::suite::Chapter;
+use std::pin::pin;
+use zookeeper_client::{Error, OneshotWatcher};
+
+pub(super) fn chapter() -> Chapter {
+    Chapter::new(
+        "barrier",
+        "Barriers",
+        "A barrier is a znode whose end is waited for. A double barrier holds all until enough have come, and again \
+         until all are done.",
+    )
+    .scenario(1, "whoever comes to a barrier waits until it is lifted", usual(), lifted)
+    .scenario(2, "a barrier that is not there stops nobody", usual(), not_there)
+    .scenario(3, "a barrier goes with the session that set it", usual(), goes_with_its_session)
+    .scenario(4, "nobody enters a double barrier before all have come", usual(), all_enter)
+    .scenario(5, "nobody leaves a double barrier before all are done", usual(), all_leave)
+    .scenario(6, "whoever comes late enters at once", usual(), late)
+    .scenario(7, "whoever dies inside does not keep the others", usual(), dies_inside)
+    .scenario(8, "whoever dies before all have come is missing", usual(), dies_before)
+}
+
+/// Waits at the barrier, unless there is none.
+async fn arrive(stage: &mut Stage<'_>, user: &User) -> Result<Option<OneshotWatcher>, StageError> {
+    let (barrier, watcher) = user.check_and_watch_stat("/barrier").await?;
+    stage.note(user, "comes to the barrier", barrier);
+    Ok(barrier.map(|_| watcher))
+}
+
+async fn lifted(stage: &mut Stage<'_>) -> Result<(), StageError> {
+    let [a, b, admin] = stage.users(["a", "b", "admin"]).await?;
+    stage.note(
+        &admin,
+        "sets the barrier",
+        admin.create("/barrier", b"", &PERSISTENT).await,
+    )?;
+    let first = arrive(stage, &a).await?;
+    let second = arrive(stage, &b).await?;
+    stage.note(
+        &admin,
+        "lifts the barrier",
+        admin.delete("/barrier", None).await,
+    )?;
+    for (user, waiting) in [(&a, first), (&b, second)] {
+        if let Some(waiting) = waiting {
+            stage.told(user, waiting).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn not_there(stage: &mut Stage<'_>) -> Result<(), StageError> {
+    let a = stage.user("a").await?;
+    arrive(stage, &a).await?;
+    let _ = stage.note(&a, "lifts the barrier", a.delete("/barrier", None).await);
+    Ok(())
+}
+
+async fn goes_with_its_session(stage: &mut Stage<'_>) -> Result<(), StageError> {
+    let [a, admin] = stage.users(["a", "admin"]).await?;
+    stage.note(
+        &admin,
+        "sets the barrier",
+        admin.create("/barrier", b"", &EPHEMERAL).await,
+    )?;
+    let waiting = arrive(stage, &a).await?;
+    stage.expires(&admin).await?;
+    if let Some(waiting) = waiting {
+        stage.told(&a, waiting).await?;
+    }
+    arrive(stage, &a).await?;
+    Ok(())
+}
+
+/// How many must come.
+const SIZE: usize = 3;
+
+const READY: &str = "/double/ready";
+
+/// Someone at a double barrier.
+struct Party {
+    /// Fires when all have come; `None` if they have.
+    ready: Option<OneshotWatcher>,
+}
+
+impl Party {
+    async fn enter(stage: &mut Stage<'_>, user: &User) -> Result<Self, StageError> {
+        let (ready, watcher) = user.check_and_watch_stat(READY).await?;
+        let path = format!("/double/p-{}", user.name());
+        let made = user.create(&path, b"", &EPHEMERAL).await;
+        stage.note(user, "comes", made)?;
+        if ready.is_some() {
+            stage.says(user, "enters at once");
+            return Ok(Self { ready: None });
+        }
+        let here = parties(user).await?.len();
+        stage.says(user, format_args!("is one of {here}"));
+        if here >= SIZE {
+            match user.create(READY, b"", &PERSISTENT).await {
+                Ok(_) | Err(Error::NodeExists) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Self {
+            ready: Some(watcher),
+        })
+    }
+
+    async fn wait(self, stage: &mut Stage<'_>, user: &User) -> Result<(), StageError> {
+        if let Some(ready) = self.ready {
+            stage.told(user, ready).await?;
+        }
+        stage.says(user, "enters");
+        Ok(())
+    }
+}
+
+/// Those at the barrier, in the order of their names.
+async fn parties(user: &User) -> Result<Vec<String>, StageError> {
+    let mut here = in_order(user.list_children("/double").await?);
+    here.retain(|name| name.starts_with("p-"));
+    here.sort();
+    Ok(here)
+}
+
+/// One step of leaving: gives up its own znode as the rule has it, and gives the watch on whom to wait for.
+async fn leave(stage: &mut Stage<'_>, user: &User) -> Result<Option<OneshotWatcher>, StageError> {
+    loop {
+        let here = parties(user).await?;
+        let own = format!("p-{}", user.name());
+        let (Some(first), Some(last)) = (here.first(), here.last()) else {
+            stage.says(user, "is out");
+            return Ok(None);
+        };
+        let own_path = format!("/double/{own}");
+        // The first waits for the last; all others go and wait for the first.
+        let waits_for = if here.len() == 1 && *first == own {
+            user.delete(&own_path, None).await?;
+            stage.says(user, "is the last to go");
+            return Ok(None);
+        } else if *first == own {
+            last
+        } else {
+            match user.delete(&own_path, None).await {
+                Ok(()) | Err(Error::NoNode) => first,
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let (there, gone) = user
+            .check_and_watch_stat(&format!("/double/{waits_for}"))
+            .await?;
+        if there.is_some() {
+            stage.says(user, format_args!("waits for {waits_for}"));
+            return Ok(Some(gone));
+        }
+    }
+}
+
+async fn double<const N: usize>(
+    stage: &mut Stage<'_>,
+    names: [&str; N],
+) -> Result<[User; N], StageError> {
+    let users = stage.users(names).await?;
+    if let Some(user) = users.first() {
+        user.create("/double", b"", &PERSISTENT).await?;
+    }
+    Ok(users)
+}
+
+async fn inside(stage: &mut Stage<'_>) -> Result<[User; SIZE], StageError> {
+    let users = double(stage, ["a", "b", "c"]).await?;
+    let mut parties = Vec::new();
+    for user in &users {
+        parties.push(Party::enter(stage, user).await?);
+    }
+    for (user, party) in users.iter().zip(parties) {
+        party.wait(stage, user).await?;
+    }
+    Ok(users)
+}
+
+async fn all_enter(stage: &mut Stage<'_>) -> Result<(), StageError> {
+    let [a, b, c] = double(stage, ["a", "b", "c"]).await?;
+    let first = Party::enter(stage, &a).await?;
+    let second = Party::enter(stage, &b).await?;
+    if let Some(ready) = first.ready {
+        let mut waiting = pin!(ready.changed());
+        stage.hears_nothing(&a, &mut waiting).await?;
+        let third = Party::enter(stage, &c).await?;
+        stage.told_by(&a, waiting).await?;
+        third.wait(stage, &c).await?;
+    }
+    second.wait(stage, &b).await
+}
+
+async fn all_leave(stage: &mut Stage<'_>) -> Result<(), StageError> {
+    let [a, b, c] = inside(stage).await?;
+    let b_waits = leave(stage, &b).await?;
+    let a_waits = leave(stage, &a).await?;
+    leave(stage, &c).await?;
+    if let Some(gone) = a_waits {
+        stage.told(&a, gone).await?;
+    }
+    leave(stage, &a).await?;
+    if let Some(gone) = b_waits {
+        stage.told(&b, gone).await?;
+    }
+    leave(stage, &b).await?;
+    Ok(())
+}
+
+async fn late(stage: &mut Stage<'_>) -> Result<(), StageError> {
+    let _inside = inside(stage).await?;
+    let d = stage.user("d").await?;
+    let party = Party::enter(stage, &d).await?;
+    party.wait(stage, &d).await
+}
+
+async fn dies_inside(stage: &mut Stage<'_>) -> Result<(), StageError> {
+    let [a, b, c] = inside(stage).await?;
+    leave(stage, &b).await?;
+    let a_waits = leave(stage, &a).await?;
+    stage.expires(&c).await?;
+    if let Some(gone) = a_waits {
+        stage.told(&a, gone).await?;
+    }
+    leave(stage, &a).await?;
+    stage.note(&b, "sees", b.list_children("/double").await)?;
+    Ok(())
+}
+
+async fn dies_before(stage: &mut Stage<'_>) -> Result<(), StageError> {
+    let [a, b, c, d] = double(stage, ["a", "b", "c", "d"]).await?;
+    let first = Party::enter(stage, &a).await?;
+    Party::enter(stage, &b).await?;
+    stage.expires(&b).await?;
+    Party::enter(stage, &c).await?;
+    // Three came, but two are here.
+    stage.note(&c, "sees", c.list_children("/double").await)?;
+    Party::enter(stage, &d).await?;
+    first.wait(stage, &a).await
+}

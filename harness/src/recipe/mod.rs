@@ -1,0 +1,96 @@
+//! Recipes: what people build on ZooKeeper, written with the `zookeeper-client` crate as they would write it, and played
+//! as cases.
+
+mod barrier;
+mod configuration;
+mod counter;
+mod discovery;
+mod election;
+mod lock;
+mod membership;
+mod queue;
+mod rwlock;
+mod semaphore;
+mod two_phase_commit;
+
+use crate::script::Headers;
+use crate::suite::Chapter;
+use zookeeper_client::{Acls, CreateMode, CreateOptions};
+
+const PERSISTENT: CreateOptions<'static> = CreateMode::Persistent.with_acls(Acls::anyone_all());
+const EPHEMERAL: CreateOptions<'static> = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
+const CONTAINER: CreateOptions<'static> = CreateMode::Container.with_acls(Acls::anyone_all());
+const PERSISTENT_SEQUENTIAL: CreateOptions<'static> =
+    CreateMode::PersistentSequential.with_acls(Acls::anyone_all());
+const EPHEMERAL_SEQUENTIAL: CreateOptions<'static> =
+    CreateMode::EphemeralSequential.with_acls(Acls::anyone_all());
+
+/// Every chapter of recipes, in the order in which a reader would want them.
+pub(crate) fn chapters() -> Vec<Chapter> {
+    vec![
+        election::chapter(),
+        configuration::chapter(),
+        discovery::chapter(),
+        membership::chapter(),
+        lock::chapter(),
+        rwlock::chapter(),
+        semaphore::chapter(),
+        barrier::chapter(),
+        queue::chapter(),
+        two_phase_commit::chapter(),
+        counter::chapter(),
+    ]
+}
+
+/// The client creates by an operation that came with 3.5.
+fn usual() -> Headers {
+    Headers {
+        since: Some(semver::Version::new(3, 5, 0)),
+        ..Headers::default()
+    }
+}
+
+/// Watches that stay, and reads of many znodes in one request, came with 3.6.
+fn since_3_6() -> Headers {
+    Headers {
+        since: Some(semver::Version::new(3, 6, 0)),
+        ..Headers::default()
+    }
+}
+
+/// The number at the end of a sequential znode's name; names without one come last.
+fn number(name: &str) -> i64 {
+    name.get(name.len().saturating_sub(10)..)
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(i64::MAX)
+}
+
+/// Names of sequential znodes in the order of their numbers, whatever stands before these.
+fn in_order(mut names: Vec<String>) -> Vec<String> {
+    names.sort_by_key(|name| number(name));
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_order;
+
+    #[test]
+    fn sequential_names_are_ordered_by_their_numbers_alone() {
+        let names = [
+            "_c_0-n-0000000002",
+            "n-0000000000",
+            "x",
+            "_c_f-n-0000000001",
+        ];
+        assert_eq!(
+            in_order(names.map(str::to_owned).to_vec()),
+            [
+                "n-0000000000",
+                "_c_f-n-0000000001",
+                "_c_0-n-0000000002",
+                "x"
+            ]
+        );
+    }
+}
