@@ -35,8 +35,11 @@ pub(super) struct Actor {
     pub(super) seen: i64,
     pub(super) silent: bool,
     closed: bool,
+    closing: bool,
     /// Whether a ping has been sent whose answer has not been read.
     pinged: bool,
+    /// Whether it has asked for something that may set a watch.
+    pub(super) watches: bool,
 }
 
 impl Actor {
@@ -47,7 +50,9 @@ impl Actor {
             seen: 0,
             silent: false,
             closed: false,
+            closing: false,
             pinged: false,
+            watches: false,
         }
     }
 
@@ -95,6 +100,7 @@ impl Actor {
         if *request == Request::CloseSession {
             self.closed = true;
         }
+        self.watches |= request.may_watch();
         let Some(client) = &mut self.client else {
             scene.notes.remark(scene.who, "  (has no connection)");
             return Ok(());
@@ -117,6 +123,7 @@ impl Actor {
         if requests.contains(&Request::CloseSession) {
             self.closed = true;
         }
+        self.watches |= requests.iter().any(Request::may_watch);
         let Some(client) = &mut self.client else {
             scene.notes.remark(scene.who, "  (has no connection)");
             return Ok(());
@@ -169,6 +176,38 @@ impl Actor {
         let _ = client.shutdown().await;
         let unread = async { while client.frame().await.is_ok() {} };
         let _ = patience::within_span(patience, "the end of a connection", unread).await;
+    }
+
+    /// Asks for the end of the session, if the connection is up.
+    pub(super) async fn send_close(&mut self) {
+        if !self.may_have_a_session() {
+            return;
+        }
+        if let Some(client) = &mut self.client {
+            self.closing = client.send(&Request::CloseSession).await.is_ok();
+        }
+    }
+
+    /// Reads up to the answer of [`Actor::send_close`]. A connection that ends without it leaves the session to whoever
+    /// has taken it over.
+    pub(super) async fn await_close(&mut self, span: Duration) {
+        if !self.closing {
+            return;
+        }
+        self.closing = false;
+        if let Some(client) = &mut self.client {
+            let reading = async {
+                loop {
+                    match client.receive().await {
+                        Ok(Message::Reply(reply)) if reply.header.xid != PING_XID => return true,
+                        Ok(_) => {}
+                        Err(_) => return false,
+                    }
+                }
+            };
+            let read = patience::within_span(span, "a session's end", reading).await;
+            self.closed = read.unwrap_or(false);
+        }
     }
 
     pub(super) async fn send_ping(&mut self) {
