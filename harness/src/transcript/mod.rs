@@ -17,6 +17,7 @@
 //! | four-letter words: order | connections, watches, what falls due and the lines of `mntr` are sorted |
 //! | four-letter words: moments | when something falls due, and in how many sets, is left out of `dump` |
 //! | four-letter words: namespaces | the lines of `mntr` for each name below the root are left out |
+//! | clients while time passes | what they hear stands client by client: which of them is listened to first is chance |
 //! | control characters | escaped, so that a line stays one |
 
 mod ephemerals;
@@ -29,6 +30,7 @@ use crate::script::{AclText, Step, quoted};
 use ephemerals::Heard;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 /// A piece of a line.
@@ -54,6 +56,8 @@ pub struct Notes {
     /// Whether a session may end in the step that is noted.
     session_may_end: bool,
     heard_at_an_end: Vec<Heard>,
+    /// The places of the lines that were noted while time passed; the last may not have an end yet.
+    passing: Vec<Range<usize>>,
     /// Whether the server's packets have been counted anew in this case.
     packets_known: bool,
 }
@@ -211,11 +215,15 @@ impl Notes {
     /// A step of a script.
     pub fn step(&mut self, step: &Step) {
         self.session_may_end = step.may_end_a_session();
+        if let Some(last) = self.passing.last_mut() {
+            last.end = last.end.min(self.lines.len());
+        }
         let mut line = Line::default();
         line.text(step.to_string());
         self.lines.push(line);
         if let Step::Pass(span) = step {
             self.passes.push(*span);
+            self.passing.push(self.lines.len()..usize::MAX);
         }
     }
 
@@ -317,6 +325,12 @@ impl Notes {
         };
         let mut lines = self.lines.clone();
         ephemerals::sort(&mut lines, &self.heard_at_an_end);
+        for Range { start, end } in &self.passing {
+            let end = (*end).min(lines.len());
+            if let Some(lines) = lines.get_mut(*start..end) {
+                lines.sort_by_key(who);
+            }
+        }
         Transcript(lines.iter().map(|line| names.write(line)).collect())
     }
 }
@@ -438,6 +452,14 @@ impl<'a> FromIterator<&'a str> for Transcript {
 impl fmt::Display for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+/// Whose line it is: what stands before its colon.
+fn who(line: &Line) -> String {
+    match line.0.first() {
+        Some(Piece::Text(text)) => text.split(':').next().unwrap_or_default().to_owned(),
+        Some(_) | None => String::new(),
     }
 }
 
