@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 /// How long anything may take that a healthy server does at once.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a server may take to come up: several may start at once, on a machine that is busy with other things.
+pub const START_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Something did not happen in time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("waited {} s in vain: {what}", waited.as_secs())]
@@ -44,7 +47,7 @@ pub async fn pass(span: Duration) {
     tokio::time::sleep(span).await;
 }
 
-/// Asks again and again, up to [`PATIENCE`], until `probe` gives something.
+/// Asks a server that comes up again and again, up to [`START_PATIENCE`], until `probe` gives something.
 ///
 /// # Errors
 /// If it gives nothing by then.
@@ -54,16 +57,12 @@ pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> Result<T, I
         if let Some(found) = probe() {
             return Ok(found);
         }
-        if start.elapsed() > PATIENCE {
-            return Err(in_vain(what));
+        if start.elapsed() > START_PATIENCE {
+            return Err(InVain {
+                what: what.to_owned(),
+                waited: START_PATIENCE,
+            });
         }
         std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn in_vain(what: &str) -> InVain {
-    InVain {
-        what: what.to_owned(),
-        waited: PATIENCE,
     }
 }

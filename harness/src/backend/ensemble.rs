@@ -14,7 +14,7 @@ use tempfile::TempDir;
 const MEMBERS: usize = 3;
 
 /// How often other ports are tried if someone takes one that was free.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: usize = 2;
 
 /// An ensemble of real ZooKeepers.
 #[derive(Debug)]
