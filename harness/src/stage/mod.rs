@@ -220,7 +220,8 @@ impl<'a> Stage<'a> {
             Step::Restart => Ok(self.backend.restart()?),
             Step::FourLetterWord(word) => {
                 let text = four_letter_word(&self.first_address(), word)?;
-                self.notes.four_letter_word(&self.chroot.in_text(&text));
+                self.notes
+                    .four_letter_word(word, &self.chroot.in_text(&text));
                 Ok(())
             }
         }
@@ -279,7 +280,8 @@ impl<'a> Stage<'a> {
                 Ok(())
             }
             Action::Cut => {
-                self.scene(who)?.0.cut();
+                let (actor, scene) = self.scene(who)?;
+                actor.cut(scene.patience).await;
                 Ok(())
             }
             Action::Silent => {

@@ -1,0 +1,521 @@
+//! Findings on a terminal: a table by chapter, every difference side by side, what was skipped by reason.
+
+use super::duration::span;
+use super::printable::printable;
+use super::tally::{Class, Pair, Tally};
+use crate::alignment::{self, Piece};
+use crate::judge::{CaseFindings, ChapterFindings, Findings, Trouble};
+use anstyle::{AnsiColor, Style};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// How much is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// Differences, failures and a closing line.
+    Little,
+    /// The tables and what was skipped too.
+    #[default]
+    Usual,
+    /// What the servers did in every case too.
+    Everything,
+}
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// How many characters a line may have.
+    pub width: usize,
+    /// How much is written.
+    pub detail: Detail,
+}
+
+/// Around a difference this many equal lines are shown.
+const CONTEXT: usize = 8;
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+fn style(class: Class) -> Style {
+    match class {
+        Class::Same | Class::Played => AnsiColor::Green.on_default(),
+        Class::Known | Class::Skipped => AnsiColor::Yellow.on_default(),
+        Class::Different | Class::Failed => AnsiColor::Red.on_default().bold(),
+    }
+}
+
+/// Writes findings with colours; a writer such as [`anstream::AutoStream`] takes them out where they are not wanted.
+///
+/// # Errors
+/// If the writer fails.
+pub fn terminal(out: &mut dyn Write, findings: &Findings, look: Look) -> io::Result<()> {
+    let pairs = Pair::all(findings);
+    if look.detail == Detail::Everything {
+        findings
+            .cases()
+            .try_for_each(|case| transcripts(out, findings, case))?;
+    }
+    if look.detail != Detail::Little {
+        for &pair in &pairs {
+            table(out, findings, pair)?;
+        }
+    }
+    for &pair in &pairs {
+        for case in findings.cases() {
+            trouble(out, findings, pair, case, look)?;
+        }
+    }
+    if look.detail != Detail::Little {
+        for &pair in &pairs {
+            reasons(out, findings, pair, Class::Known)?;
+            reasons(out, findings, pair, Class::Skipped)?;
+        }
+    }
+    closing(out, findings, &pairs)
+}
+
+fn table(out: &mut dyn Write, findings: &Findings, pair: Pair) -> io::Result<()> {
+    let all = pair.tally(findings.cases());
+    let shown: Vec<Class> = Class::ALL
+        .into_iter()
+        .filter(|&class| match pair.right {
+            Some(_) => class != Class::Played,
+            None => !class.compares(),
+        })
+        .collect();
+    let servers: Vec<(usize, &str)> = pair
+        .servers()
+        .filter_map(|place| Some((place, findings.servers.get(place)?.as_str())))
+        .collect();
+    let first = findings
+        .chapters
+        .iter()
+        .map(|chapter| chapter.name.chars().count())
+        .max()
+        .unwrap_or(0)
+        .max("together".len());
+    writeln!(out, "{BOLD}{}{BOLD:#}\n", printable(&pair.name(findings)))?;
+    write!(out, "{DIM}{:first$}", "chapter")?;
+    for class in &shown {
+        write!(out, "  {:>width$}", class.name(), width = column(*class))?;
+    }
+    for (_, name) in &servers {
+        write!(out, "  {name:>10}")?;
+    }
+    writeln!(out, "{DIM:#}")?;
+    let mut row = |name: &str, tally: Tally, cases: &[&CaseFindings]| {
+        write!(out, "{:first$}", printable(name))?;
+        for &class in &shown {
+            let (count, width) = (tally.of(class), column(class));
+            if count == 0 {
+                write!(out, "  {DIM}{:>width$}{DIM:#}", "·")?;
+            } else {
+                let style = style(class);
+                write!(out, "  {style}{count:>width$}{style:#}")?;
+            }
+        }
+        for &(place, name) in &servers {
+            let took = cases.iter().filter_map(|case| case.plays.get(place));
+            let took = span(took.map(|play| play.took_ms).sum());
+            write!(
+                out,
+                "  {took:>width$}",
+                width = name.chars().count().max(10)
+            )?;
+        }
+        writeln!(out)
+    };
+    for ChapterFindings { name, cases, .. } in &findings.chapters {
+        let cases: Vec<&CaseFindings> = cases.iter().collect();
+        row(name, pair.tally(cases.iter().copied()), &cases)?;
+    }
+    if findings.chapters.len() != 1 {
+        let cases: Vec<&CaseFindings> = findings.cases().collect();
+        row("together", all, &cases)?;
+    }
+    writeln!(out)
+}
+
+fn column(class: Class) -> usize {
+    class.name().len().max(5)
+}
+
+/// A difference or a failure, if there is one.
+fn trouble(
+    out: &mut dyn Write,
+    findings: &Findings,
+    pair: Pair,
+    case: &CaseFindings,
+    look: Look,
+) -> io::Result<()> {
+    let verdict = pair.verdict(case);
+    if !verdict.class.is_bad() {
+        return Ok(());
+    }
+    let style = style(verdict.class);
+    writeln!(
+        out,
+        "{style}{}{style:#} {BOLD}{} {}{BOLD:#} {DIM}({}){DIM:#}",
+        verdict.class.name().to_uppercase(),
+        case.id,
+        printable(&case.title),
+        printable(&pair.name(findings)),
+    )?;
+    match (verdict.class, pair.right) {
+        (Class::Different, Some(right)) => {
+            let context = match look.detail {
+                Detail::Little | Detail::Usual => CONTEXT,
+                Detail::Everything => usize::MAX,
+            };
+            difference(out, findings, case, (pair.left, right), look.width, context)?;
+        }
+        _ => {
+            writeln!(out, "{}", printable(verdict.why.as_deref().unwrap_or("")))?;
+            for place in pair.servers() {
+                let Some(play) = case.plays.get(place) else {
+                    continue;
+                };
+                if matches!(play.trouble, Some(Trouble::Failed(_))) && !play.lines.is_empty() {
+                    let name = findings.servers.get(place).map_or("?", String::as_str);
+                    let first = play.lines.len().saturating_sub(CONTEXT);
+                    writeln!(out, "{DIM}before, {} noted:{DIM:#}", printable(name))?;
+                    for line in play.lines.iter().skip(first) {
+                        writeln!(out, "  {}", printable(line))?;
+                    }
+                }
+            }
+        }
+    }
+    writeln!(out)
+}
+
+/// Two transcripts side by side, carets under the first word that differs.
+fn difference(
+    out: &mut dyn Write,
+    findings: &Findings,
+    case: &CaseFindings,
+    (left, right): (usize, usize),
+    width: usize,
+    context: usize,
+) -> io::Result<()> {
+    let lines = |place: usize| -> Vec<String> {
+        case.plays.get(place).map_or_else(Vec::new, |play| {
+            let lines = play.lines.iter();
+            lines.map(|line| printable(line).into_owned()).collect()
+        })
+    };
+    let name = |place: usize| findings.servers.get(place).map_or("?", String::as_str);
+    let column = (width.saturating_sub(3) / 2).max(24);
+    writeln!(
+        out,
+        "{DIM}{:column$}   {}{DIM:#}",
+        printable(name(left)),
+        printable(name(right))
+    )?;
+    let (left, right) = (lines(left), lines(right));
+    let rows = alignment::pair_up(&left, &right);
+    let near: Vec<bool> = (0..rows.len())
+        .map(|at| {
+            let from = at.saturating_sub(context);
+            let span = at
+                .saturating_sub(from)
+                .saturating_add(context)
+                .saturating_add(1);
+            let mut around = rows.iter().skip(from).take(span);
+            around.any(|&(mark, _, _)| mark != ' ')
+        })
+        .collect();
+    let mut unmarked = true;
+    let mut left_out = 0;
+    for (&(mark, a, b), near) in rows.iter().zip(near) {
+        if !near {
+            left_out += 1;
+            continue;
+        }
+        skipped_lines(out, &mut left_out)?;
+        let there = |line| Some(line).filter(|_| mark == '|' || mark == ' ');
+        let side = |line, other, absent| {
+            if mark == absent {
+                Vec::new()
+            } else {
+                alignment::wrap(&alignment::pieces(line, there(other)), column)
+            }
+        };
+        let (a, b) = (side(a, b, '>'), side(b, a, '<'));
+        let empty = Vec::new();
+        for at in 0..a.len().max(b.len()) {
+            let (a, b) = (a.get(at).unwrap_or(&empty), b.get(at).unwrap_or(&empty));
+            row(out, a, column, mark, b)?;
+            let differs = |row: &[Piece]| row.iter().any(|piece| piece.differs);
+            if unmarked && (differs(a) || differs(b)) {
+                unmarked = false;
+                let carets = format!("{:column$}   {}", carets(a), carets(b));
+                let red = style(Class::Different);
+                writeln!(out, "{red}{}{red:#}", carets.trim_end())?;
+            }
+        }
+    }
+    skipped_lines(out, &mut left_out)
+}
+
+fn skipped_lines(out: &mut dyn Write, count: &mut usize) -> io::Result<()> {
+    match std::mem::take(count) {
+        0 => Ok(()),
+        1 => writeln!(out, "{DIM}  ⋮ an equal line{DIM:#}"),
+        count => writeln!(out, "{DIM}  ⋮ {count} equal lines{DIM:#}"),
+    }
+}
+
+fn row(out: &mut dyn Write, a: &[Piece], column: usize, mark: char, b: &[Piece]) -> io::Result<()> {
+    let red = style(Class::Different);
+    let write = |out: &mut dyn Write, row: &[Piece]| {
+        row.iter().try_for_each(|piece| {
+            if piece.differs {
+                write!(out, "{red}{}{red:#}", piece.text)
+            } else {
+                write!(out, "{}", piece.text)
+            }
+        })
+    };
+    write(out, a)?;
+    if mark == ' ' && b.is_empty() {
+        return writeln!(out);
+    }
+    let blanks = column.saturating_sub(alignment::width(a));
+    write!(out, "{:blanks$} {mark}", "")?;
+    if !b.is_empty() {
+        write!(out, " ")?;
+    }
+    write(out, b)?;
+    writeln!(out)
+}
+
+/// Blanks under what is equal, `^` under the first word that differs.
+fn carets(row: &[Piece]) -> String {
+    let mut text = String::new();
+    for piece in row {
+        if piece.differs {
+            let word = piece.text.split(' ').next().unwrap_or_default();
+            text.push_str(&"^".repeat(word.chars().count().max(1)));
+            return text;
+        }
+        text.push_str(&" ".repeat(piece.text.chars().count()));
+    }
+    String::new()
+}
+
+/// What every server did in a case; those that did the same stand together.
+fn transcripts(out: &mut dyn Write, findings: &Findings, case: &CaseFindings) -> io::Result<()> {
+    let mut done: Vec<(Vec<&str>, &[String])> = Vec::new();
+    for (name, play) in findings.servers.iter().zip(&case.plays) {
+        if play.trouble.is_some() {
+            continue;
+        }
+        match done.iter_mut().find(|(_, lines)| **lines == play.lines) {
+            Some((names, _)) => names.push(name),
+            None => done.push((vec![name], &play.lines)),
+        }
+    }
+    for (names, lines) in done {
+        writeln!(
+            out,
+            "{BOLD}{} {}{BOLD:#} {DIM}({}){DIM:#}",
+            case.id,
+            printable(&case.title),
+            printable(&names.join(", "))
+        )?;
+        for line in lines {
+            writeln!(out, "  {}", printable(line))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// The cases of a class, by the reason.
+fn reasons(out: &mut dyn Write, findings: &Findings, pair: Pair, class: Class) -> io::Result<()> {
+    let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for case in findings.cases() {
+        let verdict = pair.verdict(case);
+        if verdict.class == class {
+            let why = verdict.why.unwrap_or_default();
+            by_reason.entry(why).or_default().push(&case.id);
+        }
+    }
+    if by_reason.is_empty() {
+        return Ok(());
+    }
+    let style = style(class);
+    writeln!(
+        out,
+        "{style}{}{style:#} {DIM}({}){DIM:#}",
+        class.name(),
+        printable(&pair.name(findings))
+    )?;
+    for (why, ids) in by_reason {
+        writeln!(out, "  {}: {}", printable(&why), ranges(&ids))?;
+    }
+    writeln!(out)
+}
+
+/// `watch/1 watch/2 watch/3 multi/7` as `watch/1..3, multi/7`, which `--only` understands.
+fn ranges(ids: &[&str]) -> String {
+    let mut ranges: Vec<(&str, u32, u32)> = Vec::new();
+    let mut others = Vec::new();
+    for id in ids {
+        let Some((chapter, number)) = id
+            .split_once('/')
+            .and_then(|(chapter, number)| Some((chapter, number.parse::<u32>().ok()?)))
+        else {
+            others.push(printable(id).into_owned());
+            continue;
+        };
+        match ranges.last_mut() {
+            Some((last, _, end)) if *last == chapter && end.checked_add(1) == Some(number) => {
+                *end = number;
+            }
+            _ => ranges.push((chapter, number, number)),
+        }
+    }
+    let ranges = ranges.iter().map(|&(chapter, first, last)| {
+        let chapter = printable(chapter);
+        if first == last {
+            format!("{chapter}/{first}")
+        } else {
+            format!("{chapter}/{first}..{last}")
+        }
+    });
+    ranges.chain(others).collect::<Vec<_>>().join(", ")
+}
+
+fn closing(out: &mut dyn Write, findings: &Findings, pairs: &[Pair]) -> io::Result<()> {
+    for absent in &findings.absent {
+        let style = style(Class::Skipped);
+        writeln!(
+            out,
+            "{style}{} took no part:{style:#} {}",
+            printable(&absent.server),
+            printable(&absent.why)
+        )?;
+    }
+    for stale in &findings.stale {
+        let style = style(Class::Different);
+        writeln!(
+            out,
+            "{style}STALE{style:#} the known difference {} no longer shows between {} and {}",
+            printable(&stale.id),
+            printable(&stale.left),
+            printable(&stale.right)
+        )?;
+    }
+    for pair in pairs {
+        let tally = pair.tally(findings.cases());
+        let counts: Vec<String> = Class::ALL
+            .into_iter()
+            .filter(|&class| tally.of(class) > 0)
+            .map(|class| {
+                let style = style(class);
+                format!("{style}{} {}{style:#}", tally.of(class), class.name())
+            })
+            .collect();
+        let counts = counts.join(", ");
+        writeln!(out, "{}: {counts}", printable(&pair.name(findings)))?;
+        if pair.right.is_none() {
+            let style = style(Class::Skipped);
+            writeln!(
+                out,
+                "{style}There was nothing to compare {} with.{style:#}",
+                printable(&pair.name(findings))
+            )?;
+        }
+    }
+    writeln!(out, "{DIM}{}{DIM:#}", span(findings.took_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Detail, Look, ranges, terminal};
+    use crate::judge::Findings;
+    use crate::report::sample;
+
+    fn written(findings: &Findings, detail: Detail) -> String {
+        let mut bytes = anstream::StripStream::new(Vec::new());
+        let look = Look { width: 79, detail };
+        terminal(&mut bytes, findings, look).expect("a Vec takes everything");
+        String::from_utf8(bytes.into_inner()).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_difference_stands_side_by_side_with_a_caret_under_its_first_word() {
+        let text = written(&sample::three_servers(), Detail::Little);
+        let expected = "\
+DIFFERENT watch/1 a watch fires (embedded and zookeeper:3.8.5)
+embedded                                 zookeeper:3.8.5
+a: create /x                             a: create /x
+a:   -> ok at z1 /x                    | a:   -> ok at z1 /x version=1
+                   ^                                         ^^^^^^^^^
+b:   ! NodeCreated /x at z1            <
+";
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn the_table_counts_by_chapter_and_the_end_sums_up() {
+        let text = written(&sample::three_servers(), Detail::Usual);
+        let expected = "\
+embedded and zookeeper:3.9.5
+
+chapter    same  known  different  skipped  failed    embedded  zookeeper:3.9.5
+watch         1      ·          1        ·       ·       24 ms            24 ms
+multi         ·      1          ·        ·       1       24 ms            12 ms
+together      1      1          1        ·       1       48 ms            36 ms
+";
+        assert!(text.starts_with(expected), "{text}");
+        let end = "\
+zookeeper:3.4.14 took no part: java is not there
+STALE the known difference old-order no longer shows between embedded and zookeeper:3.8.5
+embedded and zookeeper:3.9.5: 1 same, 1 known, 1 different, 1 failed
+embedded and zookeeper:3.8.5: 2 same, 1 different, 1 skipped
+1 min 23 s
+";
+        assert!(text.ends_with(end), "{text}");
+        assert!(text.contains("  needs ZooKeeper 3.9: multi/1\n"), "{text}");
+        assert!(text.contains("  multi-order: multi/1\n"), "{text}");
+    }
+
+    #[test]
+    fn a_server_alone_is_said_to_have_had_nothing_to_be_compared_with() {
+        for detail in [Detail::Little, Detail::Usual, Detail::Everything] {
+            let text = written(&sample::alone(), detail);
+            assert!(
+                text.contains("zookeeper:3.9.5 took no part: java is not there\n"),
+                "{text}"
+            );
+            assert!(
+                text.contains("There was nothing to compare embedded with.\n"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_server_says_cannot_move_the_cursor() {
+        let mut bytes = Vec::new();
+        let look = Look {
+            width: 60,
+            detail: Detail::Everything,
+        };
+        terminal(&mut bytes, &sample::three_servers(), look).expect("a Vec takes everything");
+        let text = String::from_utf8(bytes).expect("UTF-8");
+        assert!(!text.contains("\x1b[31m\0"), "{text:?}");
+        assert!(!text.contains(['\0', '\u{202e}']), "{text:?}");
+        assert!(text.contains("\\x1b[31m\\x00"), "{text:?}");
+    }
+
+    #[test]
+    fn neighbours_are_written_as_a_range() {
+        assert_eq!(
+            ranges(&["watch/1", "watch/2", "watch/3", "watch/5", "multi/6"]),
+            "watch/1..3, watch/5, multi/6"
+        );
+    }
+}
