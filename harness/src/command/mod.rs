@@ -19,6 +19,7 @@ mod record;
 mod report;
 mod run;
 
+use crate::backend::BackendKind;
 use crate::suite::{NoSuchCase, Suite};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
     version,
     args_conflicts_with_subcommands = true,
     after_help = STATUSES,
-    after_long_help = concat!(
+    after_long_help = format!(
         "Examples:
   minikeeper-harness                                    embedded against real 3.9.5 and 3.8.5
   minikeeper-harness run --only watch/3..9 --show       a few cases, with all that was said
@@ -43,15 +44,14 @@ use std::process::ExitCode;
   minikeeper-harness report run.json --html report.html
 
 Servers:
-  embedded             minikeeper in this process, its clock turned by hand
-  zookeeper:VERSION    a real one, fetched through Maven and started as a process
-  recorded:VERSION     what a real one did when it was recorded
+{}
+  recorded:VERSION    what a real one did when it was recorded
 
-",
-        "Exit status:
+Exit status:
   0  all is as expected
   1  servers differ, or something failed
-  2  wrong usage, or nothing could be compared where that was asked for"
+  2  wrong usage, or nothing could be compared where that was asked for",
+        BackendKind::NAMES
     )
 )]
 struct Arguments {
