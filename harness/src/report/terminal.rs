@@ -32,6 +32,10 @@ pub struct Look {
 
 /// Around a difference this many equal lines are shown.
 const CONTEXT: usize = 8;
+/// So many differences of two servers are shown.
+const MOST: usize = 20;
+/// More failures than this for one reason are told together.
+const ALIKE: usize = 3;
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
@@ -60,9 +64,7 @@ pub fn terminal(out: &mut dyn Write, findings: &Findings, look: Look) -> io::Res
         }
     }
     for &pair in &pairs {
-        for case in findings.cases() {
-            trouble(out, findings, pair, case, look)?;
-        }
+        troubles(out, findings, pair, look)?;
     }
     if look.detail != Detail::Little {
         for &pair in &pairs {
@@ -137,6 +139,55 @@ fn table(out: &mut dyn Write, findings: &Findings, pair: Pair) -> io::Result<()>
 
 fn column(class: Class) -> usize {
     class.name().len().max(5)
+}
+
+/// Differences and failures, in full as long as anybody would read them; the others by their names.
+fn troubles(out: &mut dyn Write, findings: &Findings, pair: Pair, look: Look) -> io::Result<()> {
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for case in findings.cases() {
+        let verdict = pair.verdict(case);
+        if verdict.class == Class::Failed {
+            *reasons.entry(verdict.why.unwrap_or_default()).or_default() += 1;
+        }
+    }
+    let most = match look.detail {
+        Detail::Little | Detail::Usual => MOST,
+        Detail::Everything => usize::MAX,
+    };
+    let (mut shown, mut left_out) = (0, Vec::new());
+    let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for case in findings.cases() {
+        let verdict = pair.verdict(case);
+        let why = verdict.why.unwrap_or_default();
+        if verdict.class == Class::Failed && reasons.get(&why).is_some_and(|&count| count > ALIKE) {
+            alike.entry(why).or_default().push(&case.id);
+        } else if verdict.class == Class::Different && shown >= most {
+            left_out.push(case.id.as_str());
+        } else {
+            shown += usize::from(verdict.class == Class::Different);
+            trouble(out, findings, pair, case, look)?;
+        }
+    }
+    let red = style(Class::Failed);
+    let between = printable(&pair.name(findings)).into_owned();
+    for (why, ids) in alike {
+        writeln!(
+            out,
+            "{red}FAILED{red:#} {BOLD}{} cases{BOLD:#} {DIM}({between}){DIM:#}\n{}\n  {}\n",
+            ids.len(),
+            printable(&why),
+            ranges(&ids)
+        )?;
+    }
+    if !left_out.is_empty() {
+        writeln!(
+            out,
+            "{red}DIFFERENT{red:#} {BOLD}in {} more{BOLD:#} {DIM}({between}; --show or --html shows them){DIM:#}\n  {}\n",
+            left_out.len(),
+            ranges(&left_out)
+        )?;
+    }
+    Ok(())
 }
 
 /// A difference or a failure, if there is one.
@@ -434,7 +485,7 @@ fn closing(out: &mut dyn Write, findings: &Findings, pairs: &[Pair]) -> io::Resu
 #[cfg(test)]
 mod tests {
     use super::{Detail, Look, ranges, terminal};
-    use crate::judge::Findings;
+    use crate::judge::{Findings, Judgement};
     use crate::report::sample;
 
     fn written(findings: &Findings, detail: Detail) -> String {
@@ -509,6 +560,33 @@ embedded and zookeeper:3.8.5: 2 same, 1 different, 1 skipped
         assert!(!text.contains("\x1b[31m\0"), "{text:?}");
         assert!(!text.contains(['\0', '\u{202e}']), "{text:?}");
         assert!(text.contains("\\x1b[31m\\x00"), "{text:?}");
+    }
+
+    #[test]
+    fn many_differences_are_told_by_name_and_many_failures_once() {
+        let mut findings = sample::three_servers();
+        let chapter = findings.chapters.first_mut().expect("a chapter");
+        let case = chapter.cases.first().expect("a case").clone();
+        let with = |number: usize, verdict: Judgement| {
+            let mut case = case.clone();
+            case.id = format!("watch/{number}");
+            case.comparisons.truncate(1);
+            let comparison = case.comparisons.first_mut().expect("a comparison");
+            comparison.verdict = verdict;
+            case
+        };
+        chapter.cases = (1..=30)
+            .map(|number| with(number, Judgement::Different))
+            .chain((31..=40).map(|number| with(number, Judgement::Failed("no server".to_owned()))))
+            .collect();
+        let text = written(&findings, Detail::Usual);
+        assert_eq!(text.matches("DIFFERENT watch/").count(), 20, "{text}");
+        assert!(text.contains("DIFFERENT in 10 more"), "{text}");
+        assert!(text.contains("  watch/21..30\n"), "{text}");
+        assert!(text.contains("FAILED 10 cases"), "{text}");
+        assert!(text.contains("no server\n  watch/31..40\n"), "{text}");
+        let text = written(&findings, Detail::Everything);
+        assert_eq!(text.matches("DIFFERENT watch/").count(), 30, "{text}");
     }
 
     #[test]
