@@ -1,13 +1,17 @@
 //! Findings on a terminal: a table by chapter, every difference side by side, what was skipped by reason.
 
+mod difference;
+mod table;
+
 use super::duration::span;
 use super::printable::printable;
-use super::tally::{Class, Pair, Tally};
-use crate::alignment::{self, Piece};
-use crate::judge::{CaseFindings, ChapterFindings, Findings, Trouble};
+use super::tally::{Class, Pair};
+use crate::judge::{CaseFindings, Findings, Trouble};
 use anstyle::{AnsiColor, Style};
+use difference::difference;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use table::table;
 
 /// How much is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,72 +77,6 @@ pub fn terminal(out: &mut dyn Write, findings: &Findings, look: Look) -> io::Res
         }
     }
     closing(out, findings, &pairs)
-}
-
-fn table(out: &mut dyn Write, findings: &Findings, pair: Pair) -> io::Result<()> {
-    let all = pair.tally(findings.cases());
-    let shown: Vec<Class> = Class::ALL
-        .into_iter()
-        .filter(|&class| match pair.right {
-            Some(_) => class != Class::Played,
-            None => !class.compares(),
-        })
-        .collect();
-    let servers: Vec<(usize, &str)> = pair
-        .servers()
-        .filter_map(|place| Some((place, findings.servers.get(place)?.as_str())))
-        .collect();
-    let first = findings
-        .chapters
-        .iter()
-        .map(|chapter| chapter.name.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max("together".len());
-    writeln!(out, "{BOLD}{}{BOLD:#}\n", printable(&pair.name(findings)))?;
-    write!(out, "{DIM}{:first$}", "chapter")?;
-    for class in &shown {
-        write!(out, "  {:>width$}", class.name(), width = column(*class))?;
-    }
-    for (_, name) in &servers {
-        write!(out, "  {name:>10}")?;
-    }
-    writeln!(out, "{DIM:#}")?;
-    let mut row = |name: &str, tally: Tally, cases: &[&CaseFindings]| {
-        write!(out, "{:first$}", printable(name))?;
-        for &class in &shown {
-            let (count, width) = (tally.of(class), column(class));
-            if count == 0 {
-                write!(out, "  {DIM}{:>width$}{DIM:#}", "·")?;
-            } else {
-                let style = style(class);
-                write!(out, "  {style}{count:>width$}{style:#}")?;
-            }
-        }
-        for &(place, name) in &servers {
-            let took = cases.iter().filter_map(|case| case.plays.get(place));
-            let took = span(took.map(|play| play.took_ms).sum());
-            write!(
-                out,
-                "  {took:>width$}",
-                width = name.chars().count().max(10)
-            )?;
-        }
-        writeln!(out)
-    };
-    for ChapterFindings { name, cases, .. } in &findings.chapters {
-        let cases: Vec<&CaseFindings> = cases.iter().collect();
-        row(name, pair.tally(cases.iter().copied()), &cases)?;
-    }
-    if findings.chapters.len() != 1 {
-        let cases: Vec<&CaseFindings> = findings.cases().collect();
-        row("together", all, &cases)?;
-    }
-    writeln!(out)
-}
-
-fn column(class: Class) -> usize {
-    class.name().len().max(5)
 }
 
 /// Differences and failures, in full as long as anybody would read them; the others by their names.
@@ -237,121 +175,6 @@ fn trouble(
         }
     }
     writeln!(out)
-}
-
-/// Two transcripts side by side, carets under the first word that differs.
-fn difference(
-    out: &mut dyn Write,
-    findings: &Findings,
-    case: &CaseFindings,
-    (left, right): (usize, usize),
-    width: usize,
-    context: usize,
-) -> io::Result<()> {
-    let lines = |place: usize| -> Vec<String> {
-        case.plays.get(place).map_or_else(Vec::new, |play| {
-            let lines = play.lines.iter();
-            lines.map(|line| printable(line).into_owned()).collect()
-        })
-    };
-    let name = |place: usize| findings.servers.get(place).map_or("?", String::as_str);
-    let column = (width.saturating_sub(3) / 2).max(24);
-    writeln!(
-        out,
-        "{DIM}{:column$}   {}{DIM:#}",
-        printable(name(left)),
-        printable(name(right))
-    )?;
-    let (left, right) = (lines(left), lines(right));
-    let rows = alignment::pair_up(&left, &right);
-    let near: Vec<bool> = (0..rows.len())
-        .map(|at| {
-            let from = at.saturating_sub(context);
-            let span = at
-                .saturating_sub(from)
-                .saturating_add(context)
-                .saturating_add(1);
-            let mut around = rows.iter().skip(from).take(span);
-            around.any(|&(mark, _, _)| mark != ' ')
-        })
-        .collect();
-    let mut unmarked = true;
-    let mut left_out = 0;
-    for (&(mark, a, b), near) in rows.iter().zip(near) {
-        if !near {
-            left_out += 1;
-            continue;
-        }
-        skipped_lines(out, &mut left_out)?;
-        let there = |line| Some(line).filter(|_| mark == '|' || mark == ' ');
-        let side = |line, other, absent| {
-            if mark == absent {
-                Vec::new()
-            } else {
-                alignment::wrap(&alignment::pieces(line, there(other)), column)
-            }
-        };
-        let (a, b) = (side(a, b, '>'), side(b, a, '<'));
-        let empty = Vec::new();
-        for at in 0..a.len().max(b.len()) {
-            let (a, b) = (a.get(at).unwrap_or(&empty), b.get(at).unwrap_or(&empty));
-            row(out, a, column, mark, b)?;
-            let differs = |row: &[Piece]| row.iter().any(|piece| piece.differs);
-            if unmarked && (differs(a) || differs(b)) {
-                unmarked = false;
-                let carets = format!("{:column$}   {}", carets(a), carets(b));
-                let red = style(Class::Different);
-                writeln!(out, "{red}{}{red:#}", carets.trim_end())?;
-            }
-        }
-    }
-    skipped_lines(out, &mut left_out)
-}
-
-fn skipped_lines(out: &mut dyn Write, count: &mut usize) -> io::Result<()> {
-    match std::mem::take(count) {
-        0 => Ok(()),
-        1 => writeln!(out, "{DIM}  ⋮ an equal line{DIM:#}"),
-        count => writeln!(out, "{DIM}  ⋮ {count} equal lines{DIM:#}"),
-    }
-}
-
-fn row(out: &mut dyn Write, a: &[Piece], column: usize, mark: char, b: &[Piece]) -> io::Result<()> {
-    let red = style(Class::Different);
-    let write = |out: &mut dyn Write, row: &[Piece]| {
-        row.iter().try_for_each(|piece| {
-            if piece.differs {
-                write!(out, "{red}{}{red:#}", piece.text)
-            } else {
-                write!(out, "{}", piece.text)
-            }
-        })
-    };
-    write(out, a)?;
-    if mark == ' ' && b.is_empty() {
-        return writeln!(out);
-    }
-    let blanks = column.saturating_sub(alignment::width(a));
-    write!(out, "{:blanks$} {mark}", "")?;
-    if !b.is_empty() {
-        write!(out, " ")?;
-    }
-    write(out, b)?;
-    writeln!(out)
-}
-
-/// Blanks under what is equal, `^` under the first word that differs.
-fn carets(row: &[Piece]) -> String {
-    let mut text = String::new();
-    for piece in row {
-        if piece.differs {
-            let word = piece.text.split(' ').next().unwrap_or_default();
-            text.push_str(&"^".repeat(word.chars().count().max(1)));
-            return text;
-        }
-        text.push_str(&" ".repeat(piece.text.chars().count()));
-    }
-    String::new()
 }
 
 /// What every server did in a case; those that did the same stand together.
