@@ -19,6 +19,7 @@ mod record;
 mod report;
 mod run;
 
+use crate::backend::BackendKind;
 use crate::suite::{NoSuchCase, Suite};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -33,26 +34,7 @@ use std::process::ExitCode;
     version,
     args_conflicts_with_subcommands = true,
     after_help = STATUSES,
-    after_long_help = concat!(
-        "Examples:
-  minikeeper-harness                                    embedded against real 3.9.5 and 3.8.5
-  minikeeper-harness run --only watch/3..9 --show       a few cases, with all that was said
-  minikeeper-harness run --html report.html --junit report.xml
-  minikeeper-harness compare zookeeper:3.6.4 zookeeper:3.9.5     what a migration changes
-  minikeeper-harness list --only multi
-  minikeeper-harness report run.json --html report.html
-
-Servers:
-  embedded             minikeeper in this process, its clock turned by hand
-  zookeeper:VERSION    a real one, fetched through Maven and started as a process
-  recorded:VERSION     what a real one did when it was recorded
-
-",
-        "Exit status:
-  0  all is as expected
-  1  servers differ, or something failed
-  2  wrong usage, or nothing could be compared where that was asked for"
-    )
+    after_long_help = format!("{EXAMPLES}\nServers:\n{}\n{RECORDED}\n{LONG_STATUSES}", BackendKind::NAMES)
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -60,6 +42,26 @@ struct Arguments {
     #[command(flatten)]
     run: run::Run,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  minikeeper-harness                                    embedded against real 3.9.5 and 3.8.5
+  minikeeper-harness run --only watch/3..9 --show       a few cases, with all that was said
+  minikeeper-harness run --html report.html --junit report.xml
+  minikeeper-harness compare zookeeper:3.6.4 zookeeper:3.9.5     what a migration changes
+  minikeeper-harness list --only multi
+  minikeeper-harness report run.json --html report.html
+";
+
+const RECORDED: &str = "\
+  recorded:VERSION    what a real one did when it was recorded; nothing is started
+";
+
+const LONG_STATUSES: &str = "\
+Exit status:
+  0  all is as expected
+  1  servers differ, or something failed
+  2  wrong usage, or nothing could be compared where that was asked for";
 
 const STATUSES: &str = "\
 Exit status: 0 all is as expected; 1 servers differ, or something failed; 2 wrong usage, or nothing could be compared

@@ -1,7 +1,8 @@
 //! Lanes: each has a server of its own and plays one case after the other on it, so that no case sees another's zxids.
 
+use super::needs::lack;
 use super::{Contestant, Server};
-use crate::backend::{Backend, BackendError, BackendSource, Capability, ServerSetup, Settings};
+use crate::backend::{Backend, BackendError, BackendSource, ServerSetup, Settings};
 use crate::patience::PATIENCE;
 use crate::provision::{self, Missing};
 use crate::stage::Stage;
@@ -144,7 +145,8 @@ fn identities(servers: &[Contestant], versions: Vec<OnceLock<Version>>) -> Vec<S
         .collect()
 }
 
-/// Cases that wait come first, so that the others run meanwhile.
+/// Cases that wait come first, so that the others run meanwhile; those that want a new server last, so that no other
+/// plays on what they leave of it.
 fn by_setup(suite: &Suite) -> BTreeMap<ServerSetup, VecDeque<&Case>> {
     let mut found: BTreeMap<ServerSetup, VecDeque<&Case>> = BTreeMap::new();
     for case in suite.cases() {
@@ -153,7 +155,7 @@ fn by_setup(suite: &Suite) -> BTreeMap<ServerSetup, VecDeque<&Case>> {
     for cases in found.values_mut() {
         cases
             .make_contiguous()
-            .sort_by_key(|case| std::cmp::Reverse(case.waits()));
+            .sort_by_key(|case| (case.headers.virgin, std::cmp::Reverse(case.waits())));
     }
     found
 }
@@ -238,7 +240,10 @@ impl Lane<'_> {
             let mut stage = if case.headers.bare || case.headers.virgin {
                 Stage::bare(&mut **backend)
             } else {
-                let name = format!("{}-{}-{count}", case.id.chapter, case.id.number);
+                let mut name = format!("{}-{}-{count}", case.id.chapter, case.id.number);
+                if let Some(mark) = backend.mark() {
+                    name = format!("minikeeper-harness-{mark}-{name}");
+                }
                 match Stage::under(&mut **backend, &name).await {
                     Ok(stage) => stage,
                     Err(error) => return failed(error.to_string(), None),
@@ -250,7 +255,11 @@ impl Lane<'_> {
                     transcript: stage.finish().await,
                     took: start.elapsed(),
                 },
-                Err(error) => failed(error.to_string(), Some(stage.transcript())),
+                Err(error) => {
+                    let so_far = stage.transcript();
+                    stage.leave().await;
+                    failed(error.to_string(), Some(so_far))
+                }
             }
         });
         if let Outcome::Failed { .. } = outcome {
@@ -278,24 +287,6 @@ fn lacks(missing: &Missing) -> Outcome {
 
 fn failed(why: String, so_far: Option<Transcript>) -> Outcome {
     Outcome::Failed { why, so_far }
-}
-
-/// What the case needs and the server does not have.
-fn lack(case: &Case, backend: &dyn Backend) -> Option<String> {
-    let headers = &case.headers;
-    if let (Some(since), Some(version)) = (&headers.since, backend.version())
-        && version < *since
-    {
-        return Some(format!("needs ZooKeeper {since}"));
-    }
-    let needs_setup = headers.virgin || headers.server != ServerSetup::Usual;
-    [
-        (headers.restart, Capability::Restart),
-        (needs_setup, Capability::Setup),
-    ]
-    .into_iter()
-    .find(|&(needed, capability)| needed && !backend.can(capability))
-    .map(|(_, capability)| format!("needs {capability}"))
 }
 
 #[cfg(test)]

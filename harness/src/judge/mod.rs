@@ -6,6 +6,7 @@ mod explain;
 mod findings;
 mod known;
 mod lane;
+mod needs;
 mod record;
 mod recording;
 

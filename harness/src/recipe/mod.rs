@@ -6,11 +6,14 @@ mod configuration;
 mod counter;
 mod discovery;
 mod election;
+mod failover;
 mod lock;
 mod membership;
+mod postgres;
 mod queue;
 mod rwlock;
 mod semaphore;
+mod troubles;
 mod two_phase_commit;
 
 use crate::script::Headers;
@@ -39,6 +42,9 @@ pub(crate) fn chapters() -> Vec<Chapter> {
         queue::chapter(),
         two_phase_commit::chapter(),
         counter::chapter(),
+        failover::chapter(),
+        postgres::chapter(),
+        troubles::chapter(),
     ]
 }
 

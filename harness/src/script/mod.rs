@@ -89,7 +89,7 @@ mod tests {
         check(
             "a: create \"\" \"\\x00\\xff\\\"\" flags=77\na: raw 999 00ff\na: bytes 0000000400\n\
              a: pipeline [exists /a watch; getChildren2 /a]\na: addWatch /a recursive\na: removeWatches /a type=9\n\
-             a: exists \"/a b\"\na: silent\na: mark m\na: setWatches2 since=m persistent=[/q]\n",
+             a: exists \"/a b\"\na: silent\na: mark m\na: setWatches2 since=m persistent=[/q]\n4lw \"stmk\\x00\"\n",
         );
     }
 

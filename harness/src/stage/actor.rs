@@ -12,6 +12,9 @@ use tokio::net::TcpStream;
 
 /// The xid of a ping.
 const PING_XID: i32 = -2;
+const UNIMPLEMENTED: i32 = -6;
+const AUTH_FAILED: i32 = -115;
+const AUTH_REQUIRED: i32 = -124;
 
 /// What an actor acts on.
 pub(super) struct Scene<'a> {
@@ -153,9 +156,17 @@ impl Actor {
         self.listen_to_the_end(scene).await
     }
 
-    pub(super) fn cut(&mut self) {
-        self.client = None;
+    /// Drops the connection without a word. Over when the server has noticed: whoever lets time pass next must not turn
+    /// a clock by which the connection is still up.
+    pub(super) async fn cut(&mut self, patience: Duration) {
         self.pinged = false;
+        let Some(mut client) = self.client.take() else {
+            return;
+        };
+        // A server that does not close its half may take the connection for up as long as it likes.
+        let _ = client.shutdown().await;
+        let unread = async { while client.frame().await.is_ok() {} };
+        let _ = patience::within_span(patience, "the end of a connection", unread).await;
     }
 
     pub(super) async fn send_ping(&mut self) {
@@ -186,6 +197,9 @@ impl Actor {
                     if reply.header.err != 0 {
                         scene.notes.answered(scene.who, &reply);
                     }
+                    if is_last_word(&reply) {
+                        return self.listen_to_the_end(scene).await;
+                    }
                 }
                 message @ (Message::Reply(_) | Message::Event(_)) => self.note(scene, message),
             }
@@ -214,10 +228,15 @@ impl Actor {
             let Some(message) = self.receive(scene, "a reply").await? else {
                 return Ok(());
             };
-            if matches!(message, Message::Reply(_)) {
+            let mut last = false;
+            if let Message::Reply(reply) = &message {
                 replies += 1;
+                last = is_last_word(reply);
             }
             self.note(scene, message);
+            if last {
+                return self.listen_to_the_end(scene).await;
+            }
         }
         if self.closed {
             return self.listen_to_the_end(scene).await;
@@ -284,5 +303,15 @@ impl Actor {
         scene.notes.remark(scene.who, &text);
         self.client = None;
         self.pinged = false;
+    }
+}
+
+/// Whether the server closes the connection behind this answer. A ping behind it might be answered or not, as the
+/// server's threads happen to run, so none is sent.
+fn is_last_word(reply: &Reply) -> bool {
+    match reply.header.err {
+        UNIMPLEMENTED => reply.header.zxid == -1,
+        AUTH_FAILED | AUTH_REQUIRED => reply.header.zxid == 0,
+        _ => false,
     }
 }

@@ -28,6 +28,7 @@ const SCRIPTS: &[(&str, &str)] = &chapters![
     "multiread"
     "container"
     "quota"
+    "words"
 ];
 
 pub(super) fn suite() -> Suite {
