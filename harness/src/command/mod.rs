@@ -199,7 +199,7 @@ mod tests {
         }
         for line in [
             "compare embedded",
-            "run --on etcd:3",
+            "run --on etcd",
             "run --only watch/9..3",
             "list --json --markdown",
             "report",
