@@ -33,14 +33,14 @@ impl BackendKind {
 
     /// What a user may say, a line each.
     pub const NAMES: &'static str = "\
-embedded            minikeeper, in this process
-zookeeper:VERSION   a real ZooKeeper as a local process (wants Java and Maven): 3.4.14 to 3.9.5 or any other;
-                    `3.9` is the newest known 3.9; `debian` is the one that Debian's package installed
-ensemble:VERSION    three real ones as local processes, of which one leads
-docker:IMAGE        a container of this image, which takes the variables of the official one; `docker` alone is the
-                    official image of the newest version (wants the cargo feature `docker` and a Docker engine)
-HOST:PORT           a server that runs already, `[::1]:2181` too; the members of an ensemble with commas between them,
-                    or with `+` where commas separate backends. Cases use znodes of their own there, and take them away";
+  embedded           minikeeper, in this process
+  zookeeper:VERSION  a real ZooKeeper as a local process (wants Java and Maven): 3.4.14 to 3.9.5 or any
+                     other; `3.9` is the newest 3.9, `debian` the one that Debian's package installed
+  ensemble:VERSION   three real ones as local processes, of which one leads
+  docker:IMAGE       a container of an image that takes the official one's variables; `docker` alone is
+                     the official image (wants the cargo feature `docker` and a Docker engine)
+  HOST:PORT          a server that runs already; members of an ensemble have commas or `+` between them.
+                     Cases use znodes of their own there, and take them away";
 
     /// The real ZooKeeper that decides what is right.
     #[must_use]

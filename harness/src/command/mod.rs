@@ -54,7 +54,7 @@ Examples:
 ";
 
 const RECORDED: &str = "\
-  recorded:VERSION    what a real one did when it was recorded; nothing is started
+  recorded:VERSION   what a real one did when it was recorded; nothing is started
 ";
 
 const LONG_STATUSES: &str = "\

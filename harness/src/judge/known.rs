@@ -195,8 +195,8 @@ impl<'a> Applicable<'a> {
         played: impl Fn(&CaseId) -> bool,
     ) -> Vec<String> {
         let too_old = |case: &Case| {
-            let since = case.headers.since.as_ref();
-            since.is_some_and(|since| self.oldest.as_ref().is_some_and(|oldest| oldest < since))
+            let oldest = self.oldest.as_ref();
+            oldest.is_some_and(|oldest| case.too_new_for(oldest).is_some())
         };
         let is_stale = |entry: &KnownDifference| {
             let named = || suite.cases().filter(|case| entry.names(&case.id));
