@@ -3,7 +3,7 @@
 use super::{Chroot, StageError};
 use crate::client::{
     Client, ClientError, ConnectRequest, ConnectResponse, Message, Reader, Reply, ReplyHeader,
-    Request,
+    Request, error_name,
 };
 use crate::patience;
 use crate::transcript::Notes;
@@ -13,6 +13,8 @@ use tokio::net::TcpStream;
 /// The xid of a ping.
 const PING_XID: i32 = -2;
 const UNIMPLEMENTED: i32 = -6;
+/// What an error is called that has no name.
+const UNKNOWN_ERROR: &str = "unknown error";
 const AUTH_FAILED: i32 = -115;
 const AUTH_REQUIRED: i32 = -124;
 
@@ -318,6 +320,14 @@ impl Actor {
 
     fn note(&mut self, scene: &mut Scene<'_>, message: Message) {
         match message {
+            // The header is that of something else; what stands in its fields says nothing.
+            Message::Reply(reply)
+                if reply.answer.is_none() && error_name(reply.header.err) == UNKNOWN_ERROR =>
+            {
+                scene
+                    .notes
+                    .remark(scene.who, "  -> a frame that is no reply");
+            }
             Message::Reply(mut reply) => {
                 self.seen = self.seen.max(reply.header.zxid);
                 if let Some(answer) = &mut reply.answer {

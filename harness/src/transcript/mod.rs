@@ -334,9 +334,9 @@ impl Names<'_> {
     fn write(&self, line: &Line) -> String {
         let text: String = line.0.iter().map(|piece| self.name(piece)).collect();
         // A path may hold anything, and a line is to stay one.
-        if text.contains(char::is_control) {
+        if text.contains(is_no_text) {
             text.chars().fold(String::new(), |mut text, c| {
-                if c.is_control() {
+                if is_no_text(c) {
                     text.extend(c.escape_default());
                 } else {
                     text.push(c);
