@@ -30,6 +30,7 @@ const SCRIPTS: &[(&str, &str)] = &chapters![
     "quota"
     "words"
     "refused"
+    "found"
 ];
 
 pub(super) fn suite() -> Suite {
