@@ -13,6 +13,7 @@ pub mod provision;
 mod recipe;
 pub mod report;
 pub mod script;
+pub mod search;
 pub mod stage;
 pub mod suite;
 pub mod transcript;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 /// How long anything may take that a healthy server does at once.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a server may take to come up: several may start at once, on a machine that is busy with other things.
-pub const START_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server may take to come up: a Java one asks much of a machine that is busy with others.
+pub const STARTING: Duration = Duration::from_secs(90);
 
 /// Something did not happen in time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +47,7 @@ pub async fn pass(span: Duration) {
     tokio::time::sleep(span).await;
 }
 
-/// Asks a server that comes up again and again, up to [`START_PATIENCE`], until `probe` gives something.
+/// Asks again and again, up to [`STARTING`], until `probe` gives something.
 ///
 /// # Errors
 /// If it gives nothing by then.
@@ -57,12 +57,16 @@ pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> Result<T, I
         if let Some(found) = probe() {
             return Ok(found);
         }
-        if start.elapsed() > START_PATIENCE {
-            return Err(InVain {
-                what: what.to_owned(),
-                waited: START_PATIENCE,
-            });
+        if start.elapsed() > STARTING {
+            return Err(in_vain(what));
         }
         std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn in_vain(what: &str) -> InVain {
+    InVain {
+        what: what.to_owned(),
+        waited: STARTING,
     }
 }

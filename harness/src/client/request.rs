@@ -261,6 +261,49 @@ impl Request {
         }
     }
 
+    /// Whether it changes nothing but the watches of its own connection, whatever the server makes of it.
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        matches!(
+            self.op(),
+            op::EXISTS
+                | op::GET_DATA
+                | op::GET_ACL
+                | op::GET_CHILDREN
+                | op::GET_CHILDREN2
+                | op::SYNC
+                | op::PING
+                | op::MULTI_READ
+                | op::CHECK_WATCHES
+                | op::REMOVE_WATCHES
+                | op::ADD_WATCH
+                | op::SET_WATCHES
+                | op::SET_WATCHES2
+                | op::GET_EPHEMERALS
+                | op::GET_ALL_CHILDREN_NUMBER
+                | op::WHO_AM_I
+        )
+    }
+
+    /// Whether it may set a watch.
+    #[must_use]
+    pub fn may_watch(&self) -> bool {
+        if let Self::Exists { watch, .. }
+        | Self::GetData { watch, .. }
+        | Self::GetChildren { watch, .. }
+        | Self::GetChildren2 { watch, .. } = self
+        {
+            return *watch;
+        }
+        matches!(
+            self,
+            Self::Raw { .. }
+                | Self::AddWatch { .. }
+                | Self::SetWatches { .. }
+                | Self::SetWatches2 { .. }
+        )
+    }
+
     /// The frame and its fields.
     #[must_use]
     pub fn encode(&self, xid: i32) -> (Vec<u8>, Vec<Field>) {

@@ -1,6 +1,7 @@
 //! `list`: which cases there are.
 
 use super::{Status, Trouble};
+use crate::judge::KnownDifferences;
 use crate::report;
 use crate::suite::{Pattern, Suite};
 use clap::Args;
@@ -18,6 +19,9 @@ pub(super) struct List {
     /// As the page `docs/conformance.md`.
     #[arg(long)]
     markdown: bool,
+    /// How ZooKeeper 3.4 to 3.9 differ, as the page `docs/versions.md`.
+    #[arg(long, conflicts_with_all = ["json", "markdown"])]
+    versions: bool,
 }
 
 impl List {
@@ -25,6 +29,8 @@ impl List {
         let suite = suite.select(&self.only)?;
         let text = if self.json {
             report::list_json(&suite).map_err(Trouble::failed)?
+        } else if self.versions {
+            report::versions(&suite, &KnownDifferences::builtin())
         } else if self.markdown {
             report::list_markdown(&suite)
         } else {

@@ -19,7 +19,9 @@ mod record;
 mod report;
 mod run;
 
-use crate::backend::BackendKind;
+use crate::backend::{BackendError, BackendKind};
+use crate::search::SearchArgs;
+use crate::stage::StageError;
 use crate::suite::{NoSuchCase, Suite};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -49,12 +51,13 @@ Examples:
   minikeeper-harness run --only watch/3..9 --show       a few cases, with all that was said
   minikeeper-harness run --html report.html --junit report.xml
   minikeeper-harness compare zookeeper:3.6.4 zookeeper:3.9.5     what a migration changes
+  minikeeper-harness search --ops 100000 --seed 7                what nobody thought of
   minikeeper-harness list --only multi
   minikeeper-harness report run.json --html report.html
 ";
 
-const RECORDED: &str = "\
-  recorded:VERSION    what a real one did when it was recorded; nothing is started
+const RECORDED: &str =
+    "\x20 recorded:VERSION    what a real one did when it was recorded; nothing is started
 ";
 
 const LONG_STATUSES: &str = "\
@@ -73,6 +76,8 @@ enum Verb {
     Run(run::Run),
     /// Play the cases on two servers and compare them.
     Compare(run::Compare),
+    /// Draw sequences of steps, play them on two servers and compare after each step.
+    Search(SearchArgs),
     /// Measure speed and size, beside a real ZooKeeper and a bare echo server.
     Bench(bench::Bench),
     /// List chapters and cases.
@@ -156,6 +161,15 @@ fn started(arguments: impl Iterator<Item = OsString>, suite: Suite) -> Result<St
     match arguments.verb.unwrap_or(Verb::Run(arguments.run)) {
         Verb::Run(run) => run.start(suite),
         Verb::Compare(compare) => compare.start(suite),
+        Verb::Search(search) => match search.run(io::stdout()) {
+            Ok(true) => Ok(Status::Expected),
+            Ok(false) => Ok(Status::Otherwise),
+            Err(StageError::Backend(BackendError::Missing(missing))) => {
+                eprintln!("minikeeper-harness: nothing was compared: {missing}");
+                Ok(Status::NothingCompared)
+            }
+            Err(error) => Err(Trouble::failed(error)),
+        },
         Verb::Bench(bench) => bench.start(),
         Verb::List(list) => list.start(suite),
         Verb::Report(report) => report.start(),
@@ -188,6 +202,7 @@ mod tests {
             "compare zookeeper:3.6.4 zookeeper:3.9.5 --patience 60 --quiet",
             "list --markdown",
             "report run.json --terminal",
+            "search --ops 100 --seed 1 --left embedded --right zookeeper:3.9.5",
             "bench --json target/bench.json",
         ] {
             let words = std::iter::once("minikeeper-harness").chain(line.split(' '));
@@ -199,7 +214,7 @@ mod tests {
         }
         for line in [
             "compare embedded",
-            "run --on etcd:3",
+            "run --on etcd",
             "run --only watch/9..3",
             "list --json --markdown",
             "report",

@@ -10,9 +10,8 @@ const ADMIN: i32 = 16;
 
 /// What the case needs and the server does not have.
 pub(super) fn lack(case: &Case, backend: &dyn Backend) -> Option<String> {
-    let headers = &case.headers;
-    if let (Some(since), Some(version)) = (&headers.since, backend.version())
-        && version < *since
+    if let Some(version) = backend.version()
+        && let Some(since) = case.too_new_for(&version)
     {
         return Some(format!("needs ZooKeeper {since}"));
     }

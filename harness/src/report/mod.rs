@@ -9,6 +9,7 @@ mod list;
 mod printable;
 mod tally;
 mod terminal;
+mod versions;
 
 pub use html::{HtmlError, html};
 pub use json::{JsonError, json, read_json};
@@ -16,6 +17,7 @@ pub use junit::{JunitError, junit};
 pub use list::{list, list_json, list_markdown};
 pub use tally::{Class, Tally};
 pub use terminal::{Detail, Look, terminal};
+pub use versions::versions;
 
 #[cfg(test)]
 pub(crate) mod sample;

@@ -3,7 +3,7 @@
 use super::{Chroot, StageError};
 use crate::client::{
     Client, ClientError, ConnectRequest, ConnectResponse, Message, Reader, Reply, ReplyHeader,
-    Request,
+    Request, error_name,
 };
 use crate::patience;
 use crate::transcript::Notes;
@@ -13,6 +13,8 @@ use tokio::net::TcpStream;
 /// The xid of a ping.
 const PING_XID: i32 = -2;
 const UNIMPLEMENTED: i32 = -6;
+/// What an error is called that has no name.
+const UNKNOWN_ERROR: &str = "unknown error";
 const AUTH_FAILED: i32 = -115;
 const AUTH_REQUIRED: i32 = -124;
 
@@ -33,8 +35,11 @@ pub(super) struct Actor {
     pub(super) seen: i64,
     pub(super) silent: bool,
     closed: bool,
+    closing: bool,
     /// Whether a ping has been sent whose answer has not been read.
     pinged: bool,
+    /// Whether it has asked for something that may set a watch.
+    pub(super) watches: bool,
 }
 
 impl Actor {
@@ -45,7 +50,9 @@ impl Actor {
             seen: 0,
             silent: false,
             closed: false,
+            closing: false,
             pinged: false,
+            watches: false,
         }
     }
 
@@ -93,6 +100,7 @@ impl Actor {
         if *request == Request::CloseSession {
             self.closed = true;
         }
+        self.watches |= request.may_watch();
         let Some(client) = &mut self.client else {
             scene.notes.remark(scene.who, "  (has no connection)");
             return Ok(());
@@ -115,6 +123,7 @@ impl Actor {
         if requests.contains(&Request::CloseSession) {
             self.closed = true;
         }
+        self.watches |= requests.iter().any(Request::may_watch);
         let Some(client) = &mut self.client else {
             scene.notes.remark(scene.who, "  (has no connection)");
             return Ok(());
@@ -167,6 +176,38 @@ impl Actor {
         let _ = client.shutdown().await;
         let unread = async { while client.frame().await.is_ok() {} };
         let _ = patience::within_span(patience, "the end of a connection", unread).await;
+    }
+
+    /// Asks for the end of the session, if the connection is up.
+    pub(super) async fn send_close(&mut self) {
+        if !self.may_have_a_session() {
+            return;
+        }
+        if let Some(client) = &mut self.client {
+            self.closing = client.send(&Request::CloseSession).await.is_ok();
+        }
+    }
+
+    /// Reads up to the answer of [`Actor::send_close`]. A connection that ends without it leaves the session to whoever
+    /// has taken it over.
+    pub(super) async fn await_close(&mut self, span: Duration) {
+        if !self.closing {
+            return;
+        }
+        self.closing = false;
+        if let Some(client) = &mut self.client {
+            let reading = async {
+                loop {
+                    match client.receive().await {
+                        Ok(Message::Reply(reply)) if reply.header.xid != PING_XID => return true,
+                        Ok(_) => {}
+                        Err(_) => return false,
+                    }
+                }
+            };
+            let read = patience::within_span(span, "a session's end", reading).await;
+            self.closed = read.unwrap_or(false);
+        }
     }
 
     pub(super) async fn send_ping(&mut self) {
@@ -279,6 +320,14 @@ impl Actor {
 
     fn note(&mut self, scene: &mut Scene<'_>, message: Message) {
         match message {
+            // The header is that of something else; what stands in its fields says nothing.
+            Message::Reply(reply)
+                if reply.answer.is_none() && error_name(reply.header.err) == UNKNOWN_ERROR =>
+            {
+                scene
+                    .notes
+                    .remark(scene.who, "  -> a frame that is no reply");
+            }
             Message::Reply(mut reply) => {
                 self.seen = self.seen.max(reply.header.zxid);
                 if let Some(answer) = &mut reply.answer {

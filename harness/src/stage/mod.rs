@@ -80,6 +80,7 @@ pub struct Stage<'a> {
     identities: Vec<Request>,
     notes: Notes,
     quiet: bool,
+    brief: bool,
     patience: Duration,
 }
 
@@ -96,6 +97,7 @@ impl<'a> Stage<'a> {
             identities: Vec::new(),
             notes: Notes::default(),
             quiet: false,
+            brief: false,
             patience: PATIENCE,
         }
     }
@@ -142,6 +144,19 @@ impl<'a> Stage<'a> {
         maker.call(&Request::CloseSession).await.map_err(fail)?;
         stage.chroot = chroot;
         Ok(stage)
+    }
+
+    /// A stage with a root of its own that was made before, and its quotas' root with it.
+    pub fn on(backend: &'a mut dyn Backend, chroot: Chroot) -> Self {
+        let mut stage = Self::bare(backend);
+        stage.chroot = chroot;
+        stage
+    }
+
+    /// From now on only those clients ping after a step that can have something to hear of it. Whatever comes to another
+    /// is noted when it reads next, or at [`Stage::hear`].
+    pub fn be_brief(&mut self) {
+        self.brief = true;
     }
 
     /// How long the server may take for anything.
@@ -209,7 +224,11 @@ impl<'a> Stage<'a> {
             .await?;
         }
         self.take(step).await?;
-        self.settle().await
+        if self.brief {
+            self.settle_briefly(step).await
+        } else {
+            self.settle().await
+        }
     }
 
     async fn take(&mut self, step: &Step) -> Result<(), StageError> {
@@ -365,10 +384,70 @@ impl<'a> Stage<'a> {
         if self.quiet {
             return Ok(());
         }
+        self.hear().await
+    }
+
+    async fn settle_briefly(&mut self, step: &Step) -> Result<(), StageError> {
+        match step {
+            Step::Act {
+                action: Action::Ask(request),
+                ..
+            } if request.only_reads() => Ok(()),
+            Step::Act {
+                action: Action::SetWatches(..) | Action::Mark(_) | Action::Silent,
+                ..
+            } => Ok(()),
+            Step::Act {
+                action: Action::Ask(_) | Action::Pipeline(_),
+                ..
+            } => self.hear_of(|actor| actor.watches).await,
+            Step::Act {
+                action: Action::Connect(_) | Action::Bytes(_) | Action::Cut,
+                ..
+            }
+            | Step::Pass(_)
+            | Step::Restart
+            | Step::FourLetterWord(_) => self.hear().await,
+        }
+    }
+
+    /// Every client pings; what comes before the answer is noted.
+    ///
+    /// # Errors
+    /// If the server stops answering.
+    pub async fn hear(&mut self) -> Result<(), StageError> {
+        self.hear_of(|_| true).await
+    }
+
+    async fn hear_of(&mut self, wanted: impl Fn(&Actor) -> bool) -> Result<(), StageError> {
+        for (_, actor) in &mut self.actors {
+            if wanted(actor) {
+                actor.send_ping().await;
+            }
+        }
+        self.listen_of(wanted).await
+    }
+
+    /// The first half of [`Stage::hear`], so that several stages can ping at once.
+    pub async fn ping(&mut self) {
         for (_, actor) in &mut self.actors {
             actor.send_ping().await;
         }
+    }
+
+    /// The second half of [`Stage::hear`].
+    ///
+    /// # Errors
+    /// If the server stops answering.
+    pub async fn listen(&mut self) -> Result<(), StageError> {
+        self.listen_of(|_| true).await
+    }
+
+    async fn listen_of(&mut self, wanted: impl Fn(&Actor) -> bool) -> Result<(), StageError> {
         for (who, actor) in &mut self.actors {
+            if !wanted(actor) {
+                continue;
+            }
             let mut scene = Scene {
                 who,
                 notes: &mut self.notes,
@@ -378,6 +457,13 @@ impl<'a> Stage<'a> {
             actor.read_to_ping(&mut scene).await?;
         }
         Ok(())
+    }
+
+    /// Notes that time passes, and turns the clock if there is one that can be turned. Where there is none, whoever keeps
+    /// several stages waits for all of them at once, and lets them [`Stage::hear`] meanwhile.
+    pub fn begin_pass(&mut self, span: Duration) -> Clock {
+        self.notes.step(&Step::Pass(span));
+        self.backend.turn_clock(span)
     }
 
     /// Lets time pass.
@@ -432,6 +518,13 @@ impl<'a> Stage<'a> {
 
     async fn end(&mut self) {
         self.see_users_off().await;
+        for actor in self.everyone() {
+            actor.send_close().await;
+        }
+        let patience = self.patience;
+        for actor in self.everyone() {
+            actor.await_close(patience).await;
+        }
         let named = self.actors.drain(..).map(|(_, actor)| actor);
         let sessions: Vec<(i64, Option<Vec<u8>>)> = named
             .chain(self.left.drain(..))
@@ -453,6 +546,11 @@ impl<'a> Stage<'a> {
             };
             let _ = patience::within_span(self.patience, "a session to close", closing).await;
         }
+    }
+
+    fn everyone(&mut self) -> impl Iterator<Item = &mut Actor> {
+        let named = self.actors.iter_mut().map(|(_, actor)| actor);
+        named.chain(&mut self.left)
     }
 
     /// What was noted so far.

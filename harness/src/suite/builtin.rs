@@ -29,6 +29,8 @@ const SCRIPTS: &[(&str, &str)] = &chapters![
     "container"
     "quota"
     "words"
+    "refused"
+    "found"
 ];
 
 pub(super) fn suite() -> Suite {

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Piece {
+pub(crate) enum Piece {
     Text(String),
     Session(i64),
     Zxid(i64),
@@ -60,7 +60,7 @@ pub struct Notes {
 
 /// One line, in the making: what must differ between two servers is kept apart until all is noted.
 #[derive(Clone, Debug, Default)]
-pub struct Line(Vec<Piece>);
+pub struct Line(pub(crate) Vec<Piece>);
 
 impl Line {
     fn of(who: &str) -> Self {
@@ -179,6 +179,11 @@ impl Notes {
             absolute_zxids: true,
             ..Self::default()
         }
+    }
+
+    /// What was noted, before the rules.
+    pub(crate) fn lines(&self) -> &[Line] {
+        &self.lines
     }
 
     /// A line between the steps.
@@ -329,9 +334,9 @@ impl Names<'_> {
     fn write(&self, line: &Line) -> String {
         let text: String = line.0.iter().map(|piece| self.name(piece)).collect();
         // A path may hold anything, and a line is to stay one.
-        if text.contains(char::is_control) {
+        if text.contains(is_no_text) {
             text.chars().fold(String::new(), |mut text, c| {
-                if c.is_control() {
+                if is_no_text(c) {
                     text.extend(c.escape_default());
                 } else {
                     text.push(c);

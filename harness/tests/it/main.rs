@@ -4,6 +4,7 @@ mod backends;
 #[cfg(feature = "docker")]
 mod containers;
 mod recorded;
+mod search;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use minikeeper_harness::backend::BackendKind;
@@ -21,6 +22,10 @@ fn main() -> ExitCode {
         Trial::ignorable_test(
             "embedded and the newest zookeeper do the same in every case",
             agree,
+        ),
+        Trial::ignorable_test(
+            "embedded and the newest zookeeper do the same whatever is drawn",
+            search::finds_nothing,
         ),
         Trial::ignorable_test(
             "every case is recorded as it is",

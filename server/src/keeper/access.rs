@@ -39,6 +39,13 @@ fn java_text(address: IpAddr) -> String {
     }
 }
 
+/// `Id.hashCode`.
+fn java_hash(id: &AuthId) -> i32 {
+    [&id.scheme, &id.id].iter().fold(17_i32, |hash, text| {
+        hash.wrapping_mul(37).wrapping_add(java::hash(text))
+    })
+}
+
 /// The ids that an auth packet adds, or a refusal: the scheme is unknown, or nobody can authenticate by it.
 pub(super) fn authenticate(
     rules: &Rules,
@@ -90,6 +97,8 @@ pub(super) struct Ids {
     /// In the order in which they came.
     list: Vec<AuthId>,
     known: HashSet<AuthId, FixedState>,
+    /// The order in which a real server has them (`ServerCnxn.authInfo` is a hash set); empty while there is but one.
+    order: java::HashOrder,
     is_super: bool,
     /// What the longer ones of the ACLs give to these ids, as far as it was asked for. Numbers of ACLs are not used again.
     granted: RefCell<HashMap<AclId, Permissions, FixedState>>,
@@ -107,6 +116,7 @@ impl Ids {
         let mut ids = Self {
             list: Vec::new(),
             known: HashSet::with_hasher(seed()),
+            order: java::HashOrder::default(),
             is_super: false,
             granted: RefCell::new(HashMap::with_hasher(seed())),
         };
@@ -124,11 +134,23 @@ impl Ids {
             self.granted.get_mut().clear();
             self.is_super |= &*id.scheme == "super";
             self.list.push(id);
+            match &self.list[..] {
+                [_] => {}
+                [first, second] => {
+                    self.order.add(java_hash(first));
+                    self.order.add(java_hash(second));
+                }
+                [.., last] => self.order.add(java_hash(last)),
+                [] => {}
+            }
         }
     }
 
+    /// In the order in which a real server has them, which shows where an ACL says `auth`.
     pub(super) fn iter(&self) -> impl Iterator<Item = &AuthId> {
-        self.list.iter()
+        let one = self.list.first().filter(|_| self.list.len() == 1);
+        let several = self.order.iter().filter_map(|number| self.list.get(number));
+        one.into_iter().chain(several)
     }
 
     /// Whether one of them is of this scheme, or of that which passes everywhere.

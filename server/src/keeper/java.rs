@@ -1,4 +1,4 @@
-//! Numbers as Java reads them.
+//! Numbers as Java reads them, and the order in which its hash sets have what they hold.
 
 use std::borrow::Cow;
 
@@ -40,6 +40,75 @@ fn ascii_digit(c: char) -> Option<char> {
     char::from_digit(u32::from(unit - zero), 10)
 }
 
+/// `String.hashCode`.
+pub(super) fn hash(text: &str) -> i32 {
+    text.encode_utf16().fold(0_i32, |hash, unit| {
+        hash.wrapping_mul(31).wrapping_add(i32::from(unit))
+    })
+}
+
+/// The order in which a `ConcurrentHashMap` has its keys, which are known here by the order in which they came.
+#[derive(Clone, Debug, Default)]
+pub(super) struct HashOrder {
+    /// The hash and the number of each key, bin by bin.
+    bins: Vec<Vec<(u32, usize)>>,
+    count: usize,
+}
+
+impl HashOrder {
+    /// Adds the next key.
+    pub(super) fn add(&mut self, hash: i32) {
+        const FIRST_BINS: usize = 16;
+        if self.bins.is_empty() {
+            self.bins.resize_with(FIRST_BINS, Vec::new);
+        }
+        let hash = hash.cast_unsigned();
+        let spread = hash ^ (hash >> 16);
+        let number = self.count;
+        self.count += 1;
+        if let Some(bin) = bin(&mut self.bins, spread) {
+            bin.push((spread, number));
+        }
+        if self.count >= self.bins.len() / 4 * 3 {
+            self.grow();
+        }
+    }
+
+    /// The keys, by number.
+    pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
+        self.bins.iter().flatten().map(|&(_, number)| number)
+    }
+
+    /// As `ConcurrentHashMap.transfer` does it: the longest tail of a bin that goes to one place keeps its order, and what
+    /// stood before it comes in front of it one by one.
+    fn grow(&mut self) {
+        let old = std::mem::take(&mut self.bins);
+        self.bins.resize_with(old.len() * 2, Vec::new);
+        for keys in old {
+            let goes_up = |hash: u32| {
+                usize::try_from(hash).is_ok_and(|hash| hash & (self.bins.len() / 2) != 0)
+            };
+            let last = keys.last().is_some_and(|&(hash, _)| goes_up(hash));
+            let tail = keys
+                .iter()
+                .rposition(|&(hash, _)| goes_up(hash) != last)
+                .map_or(0, |before| before + 1);
+            let (head, tail) = keys.split_at(tail);
+            for &(hash, number) in head.iter().rev().chain(tail) {
+                if let Some(bin) = bin(&mut self.bins, hash) {
+                    bin.push((hash, number));
+                }
+            }
+        }
+    }
+}
+
+/// Where a hash belongs; there are a power of two of places.
+fn bin(bins: &mut [Vec<(u32, usize)>], spread: u32) -> Option<&mut Vec<(u32, usize)>> {
+    let place = usize::try_from(spread).ok()? & (bins.len() - 1);
+    bins.get_mut(place)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,5 +136,27 @@ mod tests {
         assert_eq!(int("\u{ff46}", 10), None);
         assert_eq!(long("\u{ff19}223372036854775807"), Some(i64::MAX));
         assert_eq!(long("9223372036854775808"), None);
+    }
+
+    #[test]
+    fn texts_hash_as_in_java() {
+        assert_eq!(hash(""), 0);
+        assert_eq!(hash("digest"), -1_331_913_276);
+        assert_eq!(hash("\u{1f600}"), 1_772_899);
+    }
+
+    #[test]
+    fn keys_stand_by_their_hashes_and_those_of_one_bin_as_they_came() {
+        let mut order = HashOrder::default();
+        for hash in [5, 21, 0, 0x1_0000, 16] {
+            order.add(hash);
+        }
+        assert_eq!(order.iter().collect::<Vec<_>>(), [2, 4, 3, 0, 1]);
+        for _ in 5..12 {
+            order.add(31);
+        }
+        // Twice as many bins: 16 and 21 have their own now, and what is alike is as it was.
+        let numbers: Vec<usize> = order.iter().collect();
+        assert_eq!(numbers.get(..5), Some(&[2, 3, 0, 4, 1][..]));
     }
 }

@@ -167,13 +167,14 @@ mod tests {
     use super::{Primary, Settings};
 
     fn settings(postgresql: &str) -> Settings {
-        serde_json::from_str(&format!(r#"{{"ttl":30,"postgresql":{postgresql}}}"#)).unwrap()
+        serde_json::from_str(&format!(r#"{{"ttl":30,"postgresql":{postgresql}}}"#))
+            .expect("settings")
     }
 
     #[track_caller]
     fn check_conf(parameters: &str, lines: &[&str]) {
         let settings = settings(&format!(r#"{{"parameters":{parameters}}}"#));
-        assert_eq!(settings.render(None).unwrap().conf, lines);
+        assert_eq!(settings.render(None).expect("files").conf, lines);
     }
 
     #[test]
@@ -206,7 +207,7 @@ mod tests {
             password: "it's".to_owned(),
             application_name: "pg-0".to_owned(),
         };
-        let files = Settings::default().render(Some(&primary)).unwrap();
+        let files = Settings::default().render(Some(&primary)).expect("files");
         assert!(files.standby);
         assert_eq!(
             files.conf,
@@ -226,7 +227,7 @@ mod tests {
                 {"type":"local","method":"reject"}]}"#,
         );
         assert_eq!(
-            settings.render(None).unwrap().hba,
+            settings.render(None).expect("files").hba,
             [
                 "local all all peer",
                 r#"hostssl "all" "a b" 10.0.0.0/8 scram-sha-256"#,

@@ -97,6 +97,22 @@ fn auth_becomes_whoever_the_connection_is_but_not_its_address() {
 }
 
 #[test]
+fn auth_becomes_the_ids_in_the_order_of_a_java_hash_set() {
+    let (up, ux) = (
+        "31 digest:u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=",
+        "31 digest:u:qyauoE32sHRuxx6FfQ9AR/3sCLo=",
+    );
+    for auths in [["u:p", "u:x"], ["u:x", "u:p"]] {
+        let mut world = World::of(1);
+        world.given(1, auths.map(|text| auth("digest", text)));
+        assert_eq!(
+            stored(&mut world, [entry(31, "auth", "")]),
+            format!("acl [{ux}, {up}]")
+        );
+    }
+}
+
+#[test]
 fn doubles_that_auth_makes_stay() {
     let mut world = World::of(1);
     world.given(1, [auth("digest", "u:p")]);

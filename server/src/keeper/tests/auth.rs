@@ -75,7 +75,7 @@ fn who_am_i_shows_names_and_no_hashes_and_each_id_once() {
     );
     assert_eq!(
         world.answer(1, Request::WhoAmI),
-        "you are ip:127.0.0.1 digest:u digest:u super: digest:super"
+        "you are digest:super super: ip:127.0.0.1 digest:u digest:u"
     );
 }
 

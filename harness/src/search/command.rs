@@ -1,0 +1,122 @@
+//! `search`: the search on the command line.
+
+use super::{Found, Progress, Search};
+use crate::backend::{BackendKind, BackendSource};
+use crate::stage::StageError;
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// What `search` is told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SearchArgs {
+    /// How many steps to play at least.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    ops: u64,
+    /// Where everything that is drawn comes from; drawn itself if it is not given.
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// The server whose behaviour is in question: `embedded`, or `zookeeper:VERSION`.
+    #[arg(long, value_name = "A", default_value_t = BackendKind::Embedded)]
+    left: BackendKind,
+    /// The server that it is compared with.
+    #[arg(long, value_name = "B", default_value_t = BackendKind::newest_zookeeper())]
+    right: BackendKind,
+    /// How many clients a sequence has at most.
+    #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=4))]
+    clients: u8,
+    /// How many steps are drawn for a sequence at most.
+    #[arg(long, value_name = "L", default_value_t = 60)]
+    length: usize,
+    /// How many steps in a hundred are in sequences that wait for sessions, containers and TTL znodes to go.
+    #[arg(long, value_name = "P", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=100))]
+    time_share: u64,
+    /// After how many differences to stop.
+    #[arg(long, value_name = "D", default_value_t = 5)]
+    most: usize,
+    /// How many pairs of servers play at once, beside the one for what waits.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    lanes: usize,
+    /// Where each difference is written as a script.
+    #[arg(long, value_name = "FOLDER")]
+    keep: Option<PathBuf>,
+}
+
+impl SearchArgs {
+    /// Searches, writes what it finds to `out`, and says whether the servers agreed.
+    ///
+    /// # Errors
+    /// If a server cannot be had, or a file not written.
+    pub fn run(&self, mut out: impl Write + Send) -> Result<bool, StageError> {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        let drawn = since_1970.map_or(0, |span| u64::from(span.subsec_nanos()));
+        let seed = self.seed.unwrap_or(drawn);
+        let (left, right): (&dyn BackendSource, &dyn BackendSource) = (&self.left, &self.right);
+        writeln!(
+            out,
+            "seed {seed}: {} steps on {} and {}",
+            self.ops, self.left, self.right
+        )?;
+        let search = Search {
+            left,
+            right,
+            seed,
+            ops: self.ops,
+            clients: usize::from(self.clients),
+            length: self.length,
+            time_share: self.time_share,
+            most: self.most,
+            lanes: self.lanes,
+        };
+        let said = Mutex::new((Instant::now(), &mut out));
+        let report = search.run(|progress| {
+            // A poisoned lock means that another lane's words were lost, and this one's need not be.
+            let mut said = said
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let (last, out) = &mut *said;
+            let written = match progress {
+                Progress::Played(steps) if last.elapsed().as_secs() >= 10 => {
+                    *last = Instant::now();
+                    writeln!(out, "{steps} steps")
+                }
+                Progress::Played(_) => Ok(()),
+                Progress::Found(found) => writeln!(out, "DIFFERENT\n{found}"),
+                Progress::Unsteady(found) => {
+                    writeln!(out, "unsteady: {} differed once", found.name)
+                }
+            };
+            let _ = written.and_then(|()| out.flush());
+        })?;
+        if let Some(folder) = &self.keep {
+            fs::create_dir_all(folder)?;
+            let keep = |kind: &str, found: &Found| {
+                fs::write(
+                    folder.join(format!("{kind}{}.txt", found.name)),
+                    found.to_string(),
+                )
+            };
+            report.found.iter().try_for_each(|found| keep("", found))?;
+            report
+                .unsteady
+                .iter()
+                .try_for_each(|found| keep("unsteady-", found))?;
+        }
+        let seconds = report.took.as_secs_f64().max(0.001);
+        #[expect(clippy::cast_precision_loss, reason = "a rate for the eye")]
+        let rate = report.steps as f64 / seconds;
+        writeln!(
+            out,
+            "seed {seed}: {} steps in {} sequences, {} of them in sequences that wait, in {seconds:.0} s ({rate:.0} a second); \
+             {} different, {} unsteady",
+            report.steps,
+            report.sequences,
+            report.waiting_steps,
+            report.found.len(),
+            report.unsteady.len(),
+        )?;
+        Ok(report.found.is_empty())
+    }
+}

@@ -1,0 +1,249 @@
+//! Makes sense of what was drawn: a client that has no connection gets one before its next step, and what nobody could
+//! do is left out. So however a sequence is cut down while it is shrunk, every step of it says something.
+
+use super::lethal::is_lethal;
+use crate::client::{Request, op};
+use crate::script::{Action, Connect, Password, Since, Step};
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+/// How a client stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Connected,
+    /// Its connection is gone, its session is not.
+    Cut,
+    /// Its session is gone, or another's.
+    Gone,
+}
+
+#[derive(Default)]
+struct Sense {
+    clients: HashMap<String, (Standing, i32)>,
+    marks: HashSet<String>,
+    steps: Vec<Step>,
+}
+
+/// The steps of a sequence, phase by phase, with a wait of `span` between two phases.
+pub(super) fn sensible(phases: &[Vec<Step>], span: Duration) -> Vec<Step> {
+    let mut sense = Sense::default();
+    for (at, phase) in phases.iter().enumerate() {
+        if at > 0 {
+            sense.steps.push(Step::Pass(span));
+            sense.pass(span);
+        }
+        for step in phase {
+            if let Step::Act { who, action } = step {
+                sense.act(who, action.clone());
+            }
+        }
+    }
+    sense.steps
+}
+
+impl Sense {
+    fn act(&mut self, who: &str, mut action: Action) {
+        if is_left_out(&action) {
+            return;
+        }
+        let standing = self.clients.get(who).map(|&(standing, _)| standing);
+        match &mut action {
+            Action::Connect(connect) => {
+                self.connect(who, connect.clone());
+                return;
+            }
+            Action::Cut if standing != Some(Standing::Connected) => return,
+            Action::SetWatches(since, _) => {
+                if let Since::Mark(name) = since
+                    && !self.marks.contains(name)
+                {
+                    *since = Since::Seen;
+                }
+            }
+            Action::Mark(name) => {
+                self.marks.insert(name.clone());
+            }
+            Action::Ask(_)
+            | Action::Pipeline(_)
+            | Action::Bytes(_)
+            | Action::Cut
+            | Action::Silent => {}
+        }
+        match standing {
+            None => {
+                self.clients
+                    .insert(who.to_owned(), (Standing::Connected, 10_000));
+            }
+            Some(Standing::Connected) => {}
+            Some(Standing::Cut) => self.connect(
+                who,
+                Connect {
+                    resume: Some(who.to_owned()),
+                    seen: Since::Seen,
+                    ..Connect::default()
+                },
+            ),
+            Some(Standing::Gone) => self.connect(who, Connect::default()),
+        }
+        let after = after(&action);
+        self.push(who, action);
+        self.stand(who, after);
+    }
+
+    fn connect(&mut self, who: &str, connect: Connect) {
+        if connect.resume.is_some() && connect.session_id != 0 {
+            return;
+        }
+        let own = self.clients.get(who).map(|&(standing, _)| standing);
+        let mut timeout_ms = connect.timeout_ms;
+        let (mine, others) = match &connect.resume {
+            None if connect.session_id != 0 => (Standing::Gone, None),
+            // A session that nobody pings would be left behind.
+            None if own == Some(Standing::Connected) => return,
+            None => (Standing::Connected, None),
+            Some(other) => {
+                let Some(&(standing, timeout)) = self.clients.get(other) else {
+                    return;
+                };
+                if other != who && own.is_some() && own != Some(Standing::Gone) {
+                    return;
+                }
+                if standing == Standing::Gone {
+                    timeout_ms = timeout;
+                    (Standing::Gone, None)
+                } else if connect.password == Password::Own {
+                    (Standing::Connected, Some((other.clone(), Standing::Gone)))
+                } else if other == who {
+                    return;
+                } else {
+                    (Standing::Gone, Some((other.clone(), Standing::Cut)))
+                }
+            }
+        };
+        if let Some((other, standing)) = others {
+            self.stand(&other, standing);
+        }
+        self.clients.insert(who.to_owned(), (mine, timeout_ms));
+        self.push(who, Action::Connect(connect));
+    }
+
+    fn pass(&mut self, span: Duration) {
+        for (standing, timeout_ms) in self.clients.values_mut() {
+            let timeout = Duration::from_millis(u64::try_from(*timeout_ms).unwrap_or(0));
+            if *standing == Standing::Cut && timeout < span {
+                *standing = Standing::Gone;
+            }
+        }
+    }
+
+    fn stand(&mut self, who: &str, standing: Standing) {
+        if let Some(client) = self.clients.get_mut(who) {
+            client.0 = standing;
+        }
+    }
+
+    fn push(&mut self, who: &str, action: Action) {
+        let who = who.to_owned();
+        self.steps.push(Step::Act { who, action });
+    }
+}
+
+fn is_left_out(action: &Action) -> bool {
+    let left_out = |request: &Request| is_lethal(request) || strays(request);
+    match action {
+        Action::Ask(request) | Action::SetWatches(_, request) => left_out(request),
+        Action::Pipeline(requests) => requests.iter().any(left_out),
+        Action::Connect(_) | Action::Bytes(_) | Action::Mark(_) | Action::Cut | Action::Silent => {
+            false
+        }
+    }
+}
+
+/// Whether it creates a znode beside the root of the sequence, where others are numbered too.
+fn strays(request: &Request) -> bool {
+    match request {
+        Request::Create { path, flags, .. }
+        | Request::Create2 { path, flags, .. }
+        | Request::CreateContainer { path, flags, .. }
+        | Request::CreateTtl { path, flags, .. } => {
+            let is_numbered = matches!(flags, 2 | 3 | 6);
+            let is_the_servers = path == "/" || path.starts_with("/zookeeper");
+            let is_a_quota = path.starts_with("/zookeeper/quota/");
+            !path.starts_with('/') || is_numbered && is_the_servers && !is_a_quota
+        }
+        request => matches!(request, Request::Multi(requests) if requests.iter().any(strays)),
+    }
+}
+
+/// How a client stands after what it did.
+fn after(action: &Action) -> Standing {
+    match action {
+        Action::Cut | Action::Bytes(_) => Standing::Cut,
+        Action::Ask(Request::CloseSession) => Standing::Gone,
+        Action::Ask(Request::Check { .. } | Request::Sasl { .. }) => Standing::Cut,
+        Action::Ask(Request::Auth { scheme, .. }) if scheme != "digest" && scheme != "ip" => {
+            Standing::Cut
+        }
+        Action::Ask(Request::Raw { op, .. }) if op::name(*op) == "unknown" || *op == op::CHECK => {
+            Standing::Cut
+        }
+        Action::Ask(_)
+        | Action::SetWatches(..)
+        | Action::Pipeline(_)
+        | Action::Connect(_)
+        | Action::Mark(_)
+        | Action::Silent => Standing::Connected,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sensible;
+    use crate::script::Script;
+    use std::time::Duration;
+
+    #[track_caller]
+    fn check(drawn: &str, made: &str) {
+        let phases: Vec<_> = drawn
+            .split("--\n")
+            .map(|phase| phase.parse::<Script>().expect("steps").steps)
+            .collect();
+        let lines: Vec<String> = sensible(&phases, Duration::from_secs(3))
+            .iter()
+            .map(|step| format!("{step}\n"))
+            .collect();
+        assert_eq!(lines.concat(), made);
+    }
+
+    #[test]
+    fn who_lost_its_connection_gets_one() {
+        check(
+            "a: cut\na: whoAmI\na: cut\na: whoAmI\na: closeSession\na: whoAmI\n",
+            "a: whoAmI\na: cut\na: resume a seen=seen\na: whoAmI\na: closeSession\na: connect\na: whoAmI\n",
+        );
+    }
+
+    #[test]
+    fn nobody_resumes_who_was_never_there_and_no_mark_is_unknown() {
+        check(
+            "b: resume a\na: setWatches since=m data=[/a]\na: mark m\na: setWatches since=m data=[/a]\n",
+            "a: setWatches since=seen data=[/a]\na: mark m\na: setWatches since=m data=[/a]\n",
+        );
+    }
+
+    #[test]
+    fn a_session_that_was_taken_over_is_the_others() {
+        check(
+            "a: whoAmI\nb: resume a\na: whoAmI\n",
+            "a: whoAmI\nb: resume a\na: connect\na: whoAmI\n",
+        );
+    }
+
+    #[test]
+    fn phases_are_parted_by_waits_and_what_kills_is_left_out() {
+        check(
+            "a: deleteContainer /a\na: whoAmI\n--\na: whoAmI\n",
+            "a: whoAmI\npass 3000ms\na: whoAmI\n",
+        );
+    }
+}

@@ -1,0 +1,41 @@
+//! A bounded search against a real server, the same every time unless `MINIKEEPER_SEARCH_SEED` says otherwise.
+
+use libtest_mimic::{Completion, Failed};
+use minikeeper_harness::backend::{BackendError, BackendKind};
+use minikeeper_harness::provision::Verdict;
+use minikeeper_harness::search::Search;
+use minikeeper_harness::stage::StageError;
+
+const SEED: u64 = 20_240;
+
+pub(crate) fn finds_nothing() -> Result<Completion, Failed> {
+    let seed = match std::env::var("MINIKEEPER_SEARCH_SEED") {
+        Ok(text) => text.parse()?,
+        Err(_) => SEED,
+    };
+    let search = Search {
+        left: &BackendKind::Embedded,
+        right: &BackendKind::newest_zookeeper(),
+        seed,
+        ops: 20_000,
+        clients: 3,
+        length: 60,
+        time_share: 8,
+        most: 1,
+        lanes: 2,
+    };
+    let report = match search.run(|_| {}) {
+        Ok(report) => report,
+        Err(StageError::Backend(BackendError::Missing(missing))) => {
+            return match missing.verdict() {
+                Verdict::Ignored(why) => Ok(Completion::ignored_with(why)),
+                Verdict::Failed(why) => Err(why.into()),
+            };
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match report.found.first() {
+        Some(found) => Err(format!("seed {seed}\n{found}").into()),
+        None => Ok(Completion::Completed),
+    }
+}
