@@ -32,7 +32,8 @@ impl BackendKind {
     pub const NEWEST_ZOOKEEPER: &'static str = "3.9.5";
 
     /// What a user may say, a line each.
-    pub const NAMES: &'static str = "\x20 embedded            minikeeper in this process, its clock turned by hand
+    pub const NAMES: &'static str =
+        "\x20 embedded            minikeeper in this process, its clock turned by hand
   zookeeper:VERSION   a real one as a local process, by Java and Maven: 3.4.14 to 3.9.5 or any
                       other; `3.9` is the newest 3.9, `debian` that of Debian's package
   ensemble:VERSION    three real ones as local processes, of which one leads

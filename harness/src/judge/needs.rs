@@ -94,7 +94,8 @@ mod tests {
     fn check(script: &str, expected: &[Capability<'_>]) {
         let chapter = Chapter::parse("needs", &format!("# Needs\n\n== 1 a case\n{script}"));
         let chapter = chapter.expect("a chapter");
-        assert_eq!(needs(&chapter.cases[0], true), expected);
+        let case = chapter.cases.first().expect("a case");
+        assert_eq!(needs(case, true), expected);
     }
 
     #[test]
