@@ -64,6 +64,14 @@ fn since_3_6() -> Headers {
     }
 }
 
+/// Two kinds of watches that stay, on one path, came with 3.9.
+fn since_3_9() -> Headers {
+    Headers {
+        since: Some(semver::Version::new(3, 9, 0)),
+        ..Headers::default()
+    }
+}
+
 /// The number at the end of a sequential znode's name; names without one come last.
 fn number(name: &str) -> i64 {
     name.get(name.len().saturating_sub(10)..)

@@ -446,6 +446,11 @@ impl fmt::Display for Transcript {
     }
 }
 
+/// Whether a character would not show, or end its line.
+fn is_no_text(c: char) -> bool {
+    c.is_control() && c != '\t'
+}
+
 #[cfg(test)]
 mod tests {
     use super::Notes;
