@@ -176,6 +176,9 @@ pub(crate) fn wrap(pieces: &[Piece], width: usize) -> Vec<Vec<Piece>> {
             }
         }
     }
+    for last in rows.iter_mut().filter_map(|row| row.last_mut()) {
+        last.text.truncate(last.text.trim_end().len());
+    }
     rows
 }
 
@@ -289,7 +292,7 @@ mod tests {
             differs: false,
         }];
         for row in wrap(&line, 12) {
-            assert!(super::width(&row) <= 12 + 1, "{row:?}");
+            assert!(super::width(&row) <= 12, "{row:?}");
         }
     }
 }

@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 /// How long anything may take that a healthy server does at once.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a server may take to come up: a Java one asks much of a machine that is busy with others.
+pub const STARTING: Duration = Duration::from_secs(90);
+
 /// Something did not happen in time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("waited {} s in vain: {what}", waited.as_secs())]
@@ -44,7 +47,7 @@ pub async fn pass(span: Duration) {
     tokio::time::sleep(span).await;
 }
 
-/// Asks again and again, up to [`PATIENCE`], until `probe` gives something.
+/// Asks again and again, up to [`STARTING`], until `probe` gives something.
 ///
 /// # Errors
 /// If it gives nothing by then.
@@ -54,7 +57,7 @@ pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> Result<T, I
         if let Some(found) = probe() {
             return Ok(found);
         }
-        if start.elapsed() > PATIENCE {
+        if start.elapsed() > STARTING {
             return Err(in_vain(what));
         }
         std::thread::sleep(Duration::from_millis(10));
@@ -64,6 +67,6 @@ pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> Result<T, I
 fn in_vain(what: &str) -> InVain {
     InVain {
         what: what.to_owned(),
-        waited: PATIENCE,
+        waited: STARTING,
     }
 }

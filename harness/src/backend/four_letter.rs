@@ -1,18 +1,68 @@
 //! Four-letter words, asked as `nc` does it.
 
+use semver::Version;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Sends a four-letter word and reads all that comes.
 ///
 /// # Errors
 /// If nobody listens, or no answer ends within two seconds.
 pub fn four_letter_word(address: &str, word: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+    let mut stream = connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(word.as_bytes())?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     Ok(text)
+}
+
+/// Whether a server answers this word, and not only that it must not.
+pub(super) fn answers(address: &str, word: &str) -> bool {
+    four_letter_word(address, word)
+        .is_ok_and(|text| !text.is_empty() && !text.contains("is not in the whitelist"))
+}
+
+/// The version that a server says, if it answers `srvr`.
+pub(super) fn version(address: &str) -> Option<Version> {
+    version_in(&four_letter_word(address, "srvr").ok()?)
+}
+
+/// `Zookeeper version: 3.9.5-0123abc, built on …`.
+fn version_in(text: &str) -> Option<Version> {
+    let said = text.strip_prefix("Zookeeper version: ")?;
+    let end = said.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    Version::parse(said.get(..end)?).ok()
+}
+
+fn connect(address: &str) -> io::Result<TcpStream> {
+    let mut last = io::Error::other("the name has no address");
+    for address in address.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version_in;
+
+    #[test]
+    fn a_version_is_read_without_what_stands_behind_it() {
+        let version = |text| version_in(text).map(|version| version.to_string());
+        for text in [
+            "Zookeeper version: 3.9.5-0123abc, built on 2026-01-01\nMode: standalone\n",
+            "Zookeeper version: 3.9.5--1, built on 2026-01-01\n",
+        ] {
+            assert_eq!(version(text).as_deref(), Some("3.9.5"));
+        }
+        assert_eq!(version("srvr is not executed because"), None);
+    }
 }

@@ -1,13 +1,27 @@
-//! Servers on which a scenario can run: ours in this process, or a real ZooKeeper that the harness starts.
-//! All are set up alike: every four-letter word, no limit on connections, TTL znodes on, the same super user.
+//! Servers on which a scenario can run: ours in this process, real ZooKeepers that the harness starts, containers, and
+//! whatever runs somewhere. What the harness starts is set up alike: every four-letter word, no limit on connections,
+//! TTL znodes on, the same super user. [`BackendKind::NAMES`] says how each is called.
 
+mod address;
+mod child;
+#[cfg(feature = "docker")]
+mod docker;
 mod embedded;
+mod ensemble;
 mod four_letter;
+mod kind;
+mod member;
+mod ports;
 mod process;
 mod setup;
 
+pub use address::Address;
+#[cfg(feature = "docker")]
+pub use docker::Container;
 pub use embedded::Embedded;
+pub use ensemble::Ensemble;
 pub use four_letter::four_letter_word;
+pub use kind::{BackendKind, UnknownBackend};
 pub use process::ZooKeeper;
 pub use setup::ServerSetup;
 
@@ -16,7 +30,6 @@ use crate::provision::Missing;
 use semver::Version;
 use std::fmt;
 use std::io;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// The super user of every backend, as `user:base64` of its digest. The password is `test`.
@@ -34,7 +47,7 @@ pub trait Backend: fmt::Debug + Send {
     fn connect_string(&self) -> String;
 
     /// Whether this backend can do something beyond serving.
-    fn can(&self, capability: Capability) -> bool;
+    fn can(&self, capability: Capability<'_>) -> bool;
 
     /// Turns the server's clock, if it has one that can be turned.
     fn turn_clock(&self, _by: Duration) -> Clock {
@@ -43,6 +56,11 @@ pub trait Backend: fmt::Debug + Send {
 
     /// Tells a server whose clock is turned that a session is not to be heard from, though its connection is up.
     fn mute(&self, _session_id: i64) {}
+
+    /// If the server is somebody else's: what tells the znodes of this run from all others. They are taken away again.
+    fn mark(&self) -> Option<&str> {
+        None
+    }
 
     /// Stops the server and starts it again, its state kept.
     ///
@@ -65,22 +83,34 @@ pub enum Clock {
 
 /// What a case may need beyond a server. A backend without it is skipped by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Capability {
+pub enum Capability<'a> {
     /// It can be restarted with its state kept.
     Restart,
     /// It can be set up as a case wants it, and started anew for it.
     Setup,
     /// Its clock can be turned.
     ManualTime,
+    /// It has the super user of [`SUPER_DIGEST`].
+    SuperUser,
+    /// It has TTL znodes.
+    TtlZnodes,
+    /// It answers a wish for a session timeout of so many milliseconds as ticks of 500 ms do.
+    Timeout(i32),
+    /// It answers this four-letter word.
+    FourLetterWord(&'a str),
 }
 
-impl fmt::Display for Capability {
+impl fmt::Display for Capability<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Restart => "a restart",
-            Self::Setup => "a server of its own",
-            Self::ManualTime => "a clock that can be turned",
-        })
+        match self {
+            Self::Restart => f.write_str("a restart with its state kept"),
+            Self::Setup => f.write_str("a server of its own"),
+            Self::ManualTime => f.write_str("a clock that can be turned"),
+            Self::SuperUser => f.write_str("the super user super:test"),
+            Self::TtlZnodes => f.write_str("TTL znodes"),
+            Self::Timeout(ms) => write!(f, "session timeouts as of 500 ms ticks ({ms} ms)"),
+            Self::FourLetterWord(word) => write!(f, "the four-letter word {word}"),
+        }
     }
 }
 
@@ -147,86 +177,6 @@ impl Default for Settings {
     }
 }
 
-/// A backend by name: `embedded`, or `zookeeper:VERSION`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum BackendKind {
-    /// minikeeper, in this process.
-    Embedded,
-    /// A real ZooKeeper of this version, in a process of its own.
-    ZooKeeper(String),
-}
-
-impl BackendKind {
-    /// The version that decides what is right.
-    pub const NEWEST_ZOOKEEPER: &'static str = "3.9.5";
-
-    /// The real ZooKeeper that decides what is right.
-    #[must_use]
-    pub fn newest_zookeeper() -> Self {
-        Self::ZooKeeper(Self::NEWEST_ZOOKEEPER.to_owned())
-    }
-}
-
-impl BackendSource for BackendKind {
-    fn name(&self) -> String {
-        self.to_string()
-    }
-
-    fn version(&self) -> Option<Version> {
-        Version::parse(match self {
-            Self::Embedded => Self::NEWEST_ZOOKEEPER,
-            Self::ZooKeeper(version) => version,
-        })
-        .ok()
-    }
-
-    fn start(&self, settings: &Settings) -> Result<Box<dyn Backend>, BackendError> {
-        match self {
-            Self::Embedded => Ok(Box::new(Embedded::start(settings)?)),
-            Self::ZooKeeper(version) => Ok(Box::new(ZooKeeper::start(version, settings)?)),
-        }
-    }
-
-    fn is_quick(&self) -> bool {
-        *self == Self::Embedded
-    }
-
-    fn at_once(&self) -> usize {
-        match self {
-            Self::Embedded => 2,
-            Self::ZooKeeper(_) => 4,
-        }
-    }
-}
-
-impl fmt::Display for BackendKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Embedded => f.pad("embedded"),
-            Self::ZooKeeper(version) => f.pad(&format!("zookeeper:{version}")),
-        }
-    }
-}
-
-impl FromStr for BackendKind {
-    type Err = UnknownBackend;
-
-    fn from_str(text: &str) -> Result<Self, UnknownBackend> {
-        match text.split_once(':') {
-            None if text == "embedded" => Ok(Self::Embedded),
-            Some(("zookeeper", version)) if !version.is_empty() => {
-                Ok(Self::ZooKeeper(version.to_owned()))
-            }
-            _ => Err(UnknownBackend(text.to_owned())),
-        }
-    }
-}
-
-/// A name that is no backend's.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no backend; there are `embedded` and `zookeeper:VERSION`")]
-pub struct UnknownBackend(String);
-
 /// Why a backend does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
@@ -245,20 +195,20 @@ pub enum BackendError {
     /// It was started and ended by itself.
     #[error("the server ended by itself; its log ends with:\n{0}")]
     Ended(String),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::BackendKind;
-
-    #[test]
-    fn a_backend_reads_back_from_its_name() {
-        for name in ["embedded", "zookeeper:3.8.5"] {
-            let kind: BackendKind = name.parse().expect("a backend");
-            assert_eq!(kind.to_string(), name);
-        }
-        for name in ["", "zookeeper", "zookeeper:", "embedded:1", "etcd:3"] {
-            assert!(name.parse::<BackendKind>().is_err(), "{name}");
-        }
-    }
+    /// A server that was running already cannot be used.
+    #[error("{address}: {why}")]
+    Address {
+        /// Where it listens.
+        address: String,
+        /// Why not.
+        why: String,
+    },
+    /// A container does not run.
+    #[error("a container of {image}: {why}")]
+    Container {
+        /// Its image.
+        image: String,
+        /// Why not.
+        why: String,
+    },
 }

@@ -1,5 +1,7 @@
 //! The ways to set up a server, the same for every backend.
 
+use super::{SUPER_DIGEST, Settings};
+
 /// How the server of a case is set up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ServerSetup {
@@ -40,5 +42,46 @@ impl ServerSetup {
             Self::EnforcedAuth => "enforced-auth",
             Self::SkipAcl => "skip-acl",
         }
+    }
+}
+
+impl Settings {
+    /// The four-letter words that are answered.
+    pub(super) fn words(&self) -> &'static str {
+        // `conf` only shows the harness that the server is its own; no case asks for it.
+        match self.setup {
+            ServerSetup::Shipped => "srvr, conf",
+            ServerSetup::Usual
+            | ServerSetup::Quotas
+            | ServerSetup::Reaping
+            | ServerSetup::EnforcedAuth
+            | ServerSetup::SkipAcl => "*",
+        }
+    }
+
+    /// Java's system properties, without `-D`.
+    pub(super) fn properties(&self) -> Vec<String> {
+        let interval = self.reaping_interval().as_millis();
+        let mut properties = vec![
+            "zookeeper.forceSync=no".to_owned(),
+            format!("znode.container.checkIntervalMs={interval}"),
+        ];
+        if self.setup != ServerSetup::Shipped {
+            properties.push("zookeeper.extendedTypesEnabled=true".to_owned());
+            properties.push(format!(
+                "zookeeper.DigestAuthenticationProvider.superDigest={SUPER_DIGEST}"
+            ));
+        }
+        let more: &[&str] = match self.setup {
+            ServerSetup::Usual | ServerSetup::Reaping | ServerSetup::Shipped => &[],
+            ServerSetup::Quotas => &["zookeeper.enforceQuota=true"],
+            ServerSetup::EnforcedAuth => &[
+                "zookeeper.enforce.auth.enabled=true",
+                "zookeeper.enforce.auth.schemes=digest",
+            ],
+            ServerSetup::SkipAcl => &["zookeeper.skipACL=yes"],
+        };
+        properties.extend(more.iter().map(|&property| property.to_owned()));
+        properties
     }
 }

@@ -4,6 +4,7 @@ use super::Recording;
 use crate::backend::{BackendKind, BackendSource, UnknownBackend};
 use semver::Version;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use std::sync::Arc;
 pub enum Contestant {
     /// Plays every case.
     Live(Arc<dyn BackendSource>),
-    /// Plays nothing: `recorded:3.9.5` is what the real 3.9.5 did when it was recorded.
+    /// Plays nothing: `recorded:3.9.5` is what the real 3.9.5 did when it was recorded, `recorded:FOLDER/3.6.4` what was
+    /// recorded into a folder.
     Recorded(Recording),
 }
 
@@ -67,6 +69,11 @@ impl FromStr for Contestant {
 
     fn from_str(text: &str) -> Result<Self, UnknownContestant> {
         match text.strip_prefix("recorded:") {
+            Some(folder) if folder.contains('/') => {
+                let recording = Recording::in_folder(Path::new(folder));
+                let unreadable = |error| UnknownContestant::Unreadable(format!("{error}"));
+                Ok(Self::Recorded(recording.map_err(unreadable)?))
+            }
             Some(version) => Recording::builtin(version)
                 .map(Self::Recorded)
                 .ok_or_else(|| UnknownContestant::NotRecorded {
@@ -84,6 +91,9 @@ pub enum UnknownContestant {
     /// It is neither a backend's nor that of a recording.
     #[error("{0}, and `recorded:VERSION`")]
     Backend(#[from] UnknownBackend),
+    /// This folder is no recording.
+    #[error("{0}")]
+    Unreadable(String),
     /// This version was not recorded.
     #[error("ZooKeeper `{version}` is not recorded; recorded are {there_are}")]
     NotRecorded {
@@ -104,7 +114,7 @@ mod tests {
             let contestant: Contestant = name.parse().expect("a contestant");
             assert_eq!(contestant.to_string(), name);
         }
-        for name in ["recorded:", "recorded:3.9.4", "etcd:3"] {
+        for name in ["recorded:", "recorded:3.9.4", "etcd"] {
             assert!(name.parse::<Contestant>().is_err(), "{name}");
         }
     }

@@ -220,7 +220,7 @@ mod tests {
         for (at, entry) in entries.lines().enumerate() {
             text.push_str(&format!(
                 "[[difference]]\nid = \"{}\"\nserver = \"zookeeper\"\nversions = [\"<3.9\"]\ncases = [\"watch\"]\n\
-                 topic = \"\"\ndoes = \"\"\nothers = \"\"\nwhy = \"\"\n{entry}\n",
+                 topic = \"\"\ntitle = \"\"\ndoes = \"\"\nothers = \"\"\nwhy = \"\"\n{entry}\n",
                 at + 1
             ));
         }

@@ -5,6 +5,7 @@
 //! ```toml
 //! [[difference]]
 //! id = "event-without-zxid"             # what reports call it
+//! title = "Events bear no zxid"
 //! server = "zookeeper"                  # whose behaviour it is: any server of these versions...
 //! versions = ["<3.9"]                   # (one of the lines fits; `embedded` counts as the version it has)
 //! # server = "docker"                   # ...or whatever is called `docker:...`, `embedded`, ...
@@ -49,6 +50,8 @@ pub struct KnownDifferences {
 pub struct KnownDifference {
     /// What reports call it.
     pub id: String,
+    /// What is so, in a few words.
+    pub title: String,
     /// Whose behaviour it is: `zookeeper` is any server of the `versions`, every other word what a server's name begins
     /// with, such as `embedded` or `docker`.
     pub server: String,
@@ -195,8 +198,8 @@ impl<'a> Applicable<'a> {
         played: impl Fn(&CaseId) -> bool,
     ) -> Vec<String> {
         let too_old = |case: &Case| {
-            let since = case.headers.since.as_ref();
-            since.is_some_and(|since| self.oldest.as_ref().is_some_and(|oldest| oldest < since))
+            let oldest = self.oldest.as_ref();
+            oldest.is_some_and(|oldest| case.too_new_for(oldest).is_some())
         };
         let is_stale = |entry: &KnownDifference| {
             let named = || suite.cases().filter(|case| entry.names(&case.id));
@@ -260,7 +263,7 @@ mod tests {
 
     fn entry(id: &str, rest: &str) -> String {
         format!(
-            "[[difference]]\nid = '{id}'\ntopic = 'Watches'\ndoes = 'this'\nothers = 'that'\nwhy = 'because'\n{rest}\n"
+            "[[difference]]\nid = '{id}'\ntopic = 'Watches'\ntitle = 'It is so'\ndoes = 'this'\nothers = 'that'\nwhy = 'because'\n{rest}\n"
         )
     }
 

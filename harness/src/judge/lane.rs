@@ -1,7 +1,8 @@
 //! Lanes: each has a server of its own and plays one case after the other on it, so that no case sees another's zxids.
 
+use super::needs::lack;
 use super::{Contestant, Server};
-use crate::backend::{Backend, BackendError, BackendSource, Capability, ServerSetup, Settings};
+use crate::backend::{Backend, BackendError, BackendSource, ServerSetup, Settings};
 use crate::patience::PATIENCE;
 use crate::provision::{self, Missing};
 use crate::stage::Stage;
@@ -90,9 +91,13 @@ pub fn run_until<B>(
             }
         }
     }
+    // A dozen JVMs that start at once on few cores come up later than anybody has patience for.
+    let starting: Vec<Mutex<()>> = servers.iter().map(|_| Mutex::new(())).collect();
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
-        for ((server, contestant), version) in servers.iter().enumerate().zip(&versions) {
+        for (((server, contestant), version), starting) in
+            servers.iter().enumerate().zip(&versions).zip(&starting)
+        {
             let Contestant::Live(source) = contestant else {
                 continue;
             };
@@ -108,6 +113,7 @@ pub fn run_until<B>(
                         server,
                         source: &**source,
                         setup,
+                        starting,
                         queue: std::sync::Arc::clone(&queue),
                         sender: sender.clone(),
                         version,
@@ -139,7 +145,8 @@ fn identities(servers: &[Contestant], versions: Vec<OnceLock<Version>>) -> Vec<S
         .collect()
 }
 
-/// Cases that wait come first, so that the others run meanwhile.
+/// Cases that wait come first, so that the others run meanwhile; those that want a new server last, so that no other
+/// plays on what they leave of it.
 fn by_setup(suite: &Suite) -> BTreeMap<ServerSetup, VecDeque<&Case>> {
     let mut found: BTreeMap<ServerSetup, VecDeque<&Case>> = BTreeMap::new();
     for case in suite.cases() {
@@ -148,7 +155,7 @@ fn by_setup(suite: &Suite) -> BTreeMap<ServerSetup, VecDeque<&Case>> {
     for cases in found.values_mut() {
         cases
             .make_contiguous()
-            .sort_by_key(|case| std::cmp::Reverse(case.waits()));
+            .sort_by_key(|case| (case.headers.virgin, std::cmp::Reverse(case.waits())));
     }
     found
 }
@@ -157,6 +164,8 @@ struct Lane<'a> {
     server: usize,
     source: &'a dyn BackendSource,
     setup: ServerSetup,
+    /// Held by the lane whose server starts.
+    starting: &'a Mutex<()>,
     queue: std::sync::Arc<Mutex<VecDeque<&'a Case>>>,
     sender: mpsc::Sender<Played>,
     version: &'a OnceLock<Version>,
@@ -202,7 +211,7 @@ impl Lane<'_> {
             ..Settings::default()
         };
         if kept.is_none() || self.source.is_quick() || case.headers.virgin {
-            match self.source.start(&settings) {
+            match self.start(&settings) {
                 Ok(started) => {
                     if let Some(version) = started.version() {
                         self.version.get_or_init(|| version);
@@ -231,7 +240,10 @@ impl Lane<'_> {
             let mut stage = if case.headers.bare || case.headers.virgin {
                 Stage::bare(&mut **backend)
             } else {
-                let name = format!("{}-{}-{count}", case.id.chapter, case.id.number);
+                let mut name = format!("{}-{}-{count}", case.id.chapter, case.id.number);
+                if let Some(mark) = backend.mark() {
+                    name = format!("minikeeper-harness-{mark}-{name}");
+                }
                 match Stage::under(&mut **backend, &name).await {
                     Ok(stage) => stage,
                     Err(error) => return failed(error.to_string(), None),
@@ -243,14 +255,26 @@ impl Lane<'_> {
                     transcript: stage.finish().await,
                     took: start.elapsed(),
                 },
-                Err(error) => failed(error.to_string(), Some(stage.transcript())),
+                Err(error) => {
+                    let so_far = stage.transcript();
+                    stage.leave().await;
+                    failed(error.to_string(), Some(so_far))
+                }
             }
         });
         if let Outcome::Failed { .. } = outcome {
             // Whatever state it is in, the next case is not to suffer from it.
-            *kept = self.source.start(&settings).ok();
+            *kept = self.start(&settings).ok();
         }
         outcome
+    }
+}
+
+impl Lane<'_> {
+    fn start(&self, settings: &Settings) -> Result<Box<dyn Backend>, BackendError> {
+        let _turn = (!self.source.is_quick())
+            .then(|| self.starting.lock().unwrap_or_else(PoisonError::into_inner));
+        self.source.start(settings)
     }
 }
 
@@ -265,20 +289,22 @@ fn failed(why: String, so_far: Option<Transcript>) -> Outcome {
     Outcome::Failed { why, so_far }
 }
 
-/// What the case needs and the server does not have.
-fn lack(case: &Case, backend: &dyn Backend) -> Option<String> {
-    let headers = &case.headers;
-    if let (Some(since), Some(version)) = (&headers.since, backend.version())
-        && version < *since
-    {
-        return Some(format!("needs ZooKeeper {since}"));
+#[cfg(test)]
+mod tests {
+    use super::run_until;
+    use crate::backend::BackendKind;
+    use crate::suite::{Chapter, Suite};
+    use std::ops::ControlFlow;
+
+    #[test]
+    fn a_run_ends_when_whoever_listens_has_had_enough() {
+        let text = "# All alike\n\n== 1 one\na: create /x\n\n== 2 two\na: create /x\n\n== 3 three\na: create /x\n";
+        let suite = Suite::new().with(Chapter::parse("alike", text).expect("a chapter"));
+        let mut told = 0;
+        run_until(&suite, &[BackendKind::Embedded.into()], None, |_| {
+            told += 1;
+            ControlFlow::Break(())
+        });
+        assert_eq!(told, 1);
     }
-    let needs_setup = headers.virgin || headers.server != ServerSetup::Usual;
-    [
-        (headers.restart, Capability::Restart),
-        (needs_setup, Capability::Setup),
-    ]
-    .into_iter()
-    .find(|&(needed, capability)| needed && !backend.can(capability))
-    .map(|(_, capability)| format!("needs {capability}"))
 }

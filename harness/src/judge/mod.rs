@@ -6,6 +6,7 @@ mod explain;
 mod findings;
 mod known;
 mod lane;
+mod needs;
 mod record;
 mod recording;
 
@@ -16,5 +17,5 @@ pub use findings::{
 };
 pub use known::{Applicable, KnownDifference, KnownDifferences, KnownError, Stale};
 pub use lane::{Outcome, Played, run, run_until};
-pub use record::{RecordError, record};
+pub use record::{RecordError, UnreadableRecording, record};
 pub use recording::{Recording, RecordingError, Standing};

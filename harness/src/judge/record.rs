@@ -2,6 +2,7 @@
 
 use super::{Contestant, Outcome, Recording, RecordingError, Standing, run};
 use crate::suite::Suite;
+use semver::Version;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -14,13 +15,8 @@ pub enum RecordError {
     #[error("the version of {0} is not known")]
     NoVersion(String),
     /// What was recorded before cannot be read.
-    #[error("{}: {error}", file.display())]
-    Unreadable {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong with it.
-        error: RecordingError,
-    },
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableRecording),
     /// Some cases were not played to their end; all others are recorded.
     #[error("not recorded:\n{}", .0.join("\n"))]
     NotPlayed(Vec<String>),
@@ -45,19 +41,17 @@ pub fn record(
     let version = server.version().ok_or_else(no_version)?;
     let folder = folder.join(version.to_string());
     fs::create_dir_all(&folder)?;
-    let mut recording = Recording::new(version);
-    for entry in fs::read_dir(&folder)? {
-        let file = entry?.path();
-        if let Some(chapter) = chapter_of(&file) {
-            recording
-                .read(chapter, &fs::read_to_string(&file)?)
-                .map_err(|error| RecordError::Unreadable {
-                    file: file.clone(),
-                    error,
-                })?;
-            if !suite.chapters.iter().any(|known| known.name == chapter) {
-                fs::remove_file(&file)?;
-            }
+    let mut recording = Recording::in_folder(&folder)?;
+    let suite = suite
+        .clone()
+        .only(|case| case.too_new_for(&version).is_none());
+    for file in chapters(&folder)? {
+        if !suite
+            .chapters
+            .iter()
+            .any(|known| chapter_of(&file) == Some(&known.name))
+        {
+            fs::remove_file(&file)?;
         }
     }
     let cases: BTreeMap<_, _> = suite.cases().map(|case| (&case.id, case)).collect();
@@ -93,6 +87,67 @@ pub fn record(
             trouble.into_iter().map(say).collect(),
         ))
     }
+}
+
+/// Why a folder is no recording.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableRecording {
+    /// Its name is to be the version that was recorded.
+    #[error("{} is not called like a version", .0.display())]
+    NoVersion(PathBuf),
+    /// A file cannot be read.
+    #[error("{}: {error}", file.display())]
+    Io {
+        /// The file, or the folder.
+        file: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A file is not what a recording consists of.
+    #[error("{}: {error}", file.display())]
+    Line {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        error: RecordingError,
+    },
+}
+
+impl Recording {
+    /// Reads a folder that [`record`] has made; its name is the version.
+    ///
+    /// # Errors
+    /// If it is no such folder.
+    pub fn in_folder(folder: &Path) -> Result<Self, UnreadableRecording> {
+        let version = folder
+            .file_name()
+            .and_then(|name| Version::parse(name.to_str()?).ok())
+            .ok_or_else(|| UnreadableRecording::NoVersion(folder.to_owned()))?;
+        let mut recording = Self::new(version);
+        let say = |file: &Path| {
+            let file = file.to_owned();
+            |error| UnreadableRecording::Io { file, error }
+        };
+        for file in chapters(folder).map_err(say(folder))? {
+            let text = fs::read_to_string(&file).map_err(say(&file))?;
+            recording
+                .read(chapter_of(&file).unwrap_or_default(), &text)
+                .map_err(|error| UnreadableRecording::Line { file, error })?;
+        }
+        Ok(recording)
+    }
+}
+
+/// The files of a recording.
+fn chapters(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let file = entry?.path();
+        if chapter_of(&file).is_some() {
+            files.push(file);
+        }
+    }
+    Ok(files)
 }
 
 fn chapter_of(file: &Path) -> Option<&str> {

@@ -202,6 +202,9 @@ impl Recording {
     /// What came of a case when it was recorded.
     #[must_use]
     pub fn outcome(&self, case: &Case) -> Outcome {
+        if let Some(since) = case.too_new_for(&self.version) {
+            return Outcome::Skipped(format!("needs ZooKeeper {since}"));
+        }
         match (self.standing(case), self.cases.get(&case.id)) {
             (Standing::Current, Some(recorded)) => Outcome::Played {
                 transcript: recorded.transcript.clone(),

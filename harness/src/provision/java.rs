@@ -42,6 +42,43 @@ pub fn java() -> Result<PathBuf, Missing> {
     .map_err(|reason| Part::Java.missing("Java", reason))
 }
 
+/// What stands for a version where the one that Debian's package installed is wanted, whichever that is.
+pub const DEBIAN: &str = "debian";
+
+/// A ZooKeeper that can be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstalledZooKeeper {
+    /// Such as `3.9.5`.
+    pub version: String,
+    /// Its jars, and those it needs.
+    pub class_path: ClassPath,
+}
+
+/// A ZooKeeper of exactly this version, or of [`DEBIAN`].
+///
+/// # Errors
+/// As [`zookeeper_jars`].
+pub fn zookeeper(version: &str) -> Result<InstalledZooKeeper, Missing> {
+    if version == DEBIAN {
+        java()?;
+        return debian().map_err(|reason| Part::Java.missing("ZooKeeper as Debian has it", reason));
+    }
+    Ok(InstalledZooKeeper {
+        version: version.to_owned(),
+        class_path: zookeeper_jars(version)?,
+    })
+}
+
+/// The exact version: what is said, or that of [`DEBIAN`] if it is installed. Nothing is fetched.
+#[must_use]
+pub fn zookeeper_version(said: &str) -> Option<String> {
+    if said == DEBIAN {
+        debian().ok().map(|installed| installed.version)
+    } else {
+        Some(said.to_owned())
+    }
+}
+
 /// The class path of a ZooKeeper of exactly this version: server, `ZooKeeperMain` and the Java client.
 ///
 /// # Errors
@@ -101,18 +138,36 @@ fn pom(version: &str) -> String {
 }
 
 fn from_debian(version: &str) -> Result<ClassPath, String> {
-    let folder = Path::new("/usr/share/java");
-    let jar = folder.join("zookeeper.jar");
-    let installed =
-        fs::canonicalize(&jar).map_err(|_| "Debian's package is not installed".to_owned())?;
-    if installed
-        .file_name()
-        .is_some_and(|name| *name == *format!("zookeeper-{version}.jar"))
-    {
-        Ok(ClassPath(format!("{}/*", folder.display())))
+    let installed = debian()?;
+    if installed.version == version {
+        Ok(installed.class_path)
     } else {
-        Err(format!("Debian's package is {}", installed.display()))
+        Err(format!("Debian's package is {}", installed.version))
     }
+}
+
+/// What the package libzookeeper-java installed. Its jar names those it needs, but none that writes a log.
+fn debian() -> Result<InstalledZooKeeper, String> {
+    let folder = Path::new("/usr/share/java");
+    let missing = || "Debian's package libzookeeper-java is not installed".to_owned();
+    let jar = fs::canonicalize(folder.join("zookeeper.jar")).map_err(|_| missing())?;
+    // The version is in the name of the jar, or in that of a link to it.
+    let version = fs::read_dir(folder)
+        .map_err(|_| missing())?
+        .filter_map(Result::ok)
+        .filter(|entry| fs::canonicalize(entry.path()).is_ok_and(|to| to == jar))
+        .find_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let version = name.strip_prefix("zookeeper-")?.strip_suffix(".jar")?;
+            Some(version.to_owned())
+        })
+        .ok_or_else(|| format!("no name of {} has a version", jar.display()))?;
+    let jars = ["zookeeper.jar", "slf4j-log4j12.jar", "log4j-1.2.jar"]
+        .map(|name| folder.join(name).display().to_string());
+    Ok(InstalledZooKeeper {
+        version,
+        class_path: ClassPath(jars.join(":")),
+    })
 }
 
 #[cfg(test)]

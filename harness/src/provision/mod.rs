@@ -14,7 +14,9 @@ mod java;
 mod part;
 mod python;
 
-pub use java::{ClassPath, java, zookeeper_jars};
+pub use java::{
+    ClassPath, DEBIAN, InstalledZooKeeper, java, zookeeper, zookeeper_jars, zookeeper_version,
+};
 pub use part::{Missing, Part, Requirement, UnknownPart, Verdict};
 pub use python::python_venv;
 

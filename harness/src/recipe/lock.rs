@@ -202,8 +202,8 @@ async fn hears_of_number(
 async fn three_kinds(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b, c, observer] = stage.users(["a", "b", "c", "observer"]).await?;
     let mut line = folder(stage, &observer).await?;
-    // kazoo's lock znodes end in `__lock__` and a number, Curator's in `lock-` and a number; each kind of client is
-    // told which names to take for locks.
+    // kazoo's lock znodes end in `__lock__` and a number, Curator's in a name and a number: each client takes whatever has
+    // `lock` in its name for a place in the line.
     let kazoo = LockPrefix::new_custom("/lock/5d3c__lock__".to_owned(), "lock")?;
     let first = stage
         .within("the first lock", a.lock(kazoo, b"a", Acls::anyone_all()))
@@ -212,7 +212,7 @@ async fn three_kinds(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let curators = tokio::spawn({
         let b = b.clone();
         async move {
-            let prefix = LockPrefix::new_curator("/lock", "lock-")?;
+            let prefix = LockPrefix::new_curator("/lock", "lock")?;
             Ok(b.lock(prefix, b"b", Acls::anyone_all()).await?.into_owned())
         }
     });

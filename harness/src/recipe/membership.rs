@@ -1,6 +1,6 @@
 //! Group membership: who is there, told by ephemerals.
 
-use super::{EPHEMERAL, PERSISTENT, since_3_6, usual};
+use super::{EPHEMERAL, PERSISTENT, since_3_6, since_3_9, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
 use std::pin::pin;
@@ -20,7 +20,7 @@ pub(super) fn chapter() -> Chapter {
     .scenario(5, "a member that falls silent leaves when its timeout is over", usual(), a_silent_member)
     .scenario(6, "a member knows its own znodes in every group", since_3_6(), own_znodes)
     .scenario(7, "a group that is not empty cannot be dissolved", usual(), dissolved)
-    .scenario(8, "every coming and going is heard by a watch that stays", since_3_6(), every_change)
+    .scenario(8, "every coming and going is heard by a watch that stays", since_3_9(), every_change)
     .scenario(9, "members stay members through a restart of the server", restarting(), a_restart)
 }
 

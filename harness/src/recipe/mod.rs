@@ -6,11 +6,14 @@ mod configuration;
 mod counter;
 mod discovery;
 mod election;
+mod failover;
 mod lock;
 mod membership;
+mod postgres;
 mod queue;
 mod rwlock;
 mod semaphore;
+mod troubles;
 mod two_phase_commit;
 
 use crate::script::Headers;
@@ -39,6 +42,9 @@ pub(crate) fn chapters() -> Vec<Chapter> {
         queue::chapter(),
         two_phase_commit::chapter(),
         counter::chapter(),
+        failover::chapter(),
+        postgres::chapter(),
+        troubles::chapter(),
     ]
 }
 
@@ -54,6 +60,14 @@ fn usual() -> Headers {
 fn since_3_6() -> Headers {
     Headers {
         since: Some(semver::Version::new(3, 6, 0)),
+        ..Headers::default()
+    }
+}
+
+/// Two kinds of watches that stay, on one path, came with 3.9.
+fn since_3_9() -> Headers {
+    Headers {
+        since: Some(semver::Version::new(3, 9, 0)),
         ..Headers::default()
     }
 }

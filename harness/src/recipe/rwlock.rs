@@ -67,7 +67,7 @@ impl Access {
     }
 
     /// Whom of the line before it one has to wait for: the last that is in the way.
-    fn waits_for<'a>(self, before: &'a [String]) -> Option<&'a String> {
+    fn waits_for(self, before: &[String]) -> Option<&String> {
         before
             .iter()
             .rfind(|name| self == Self::Write || name.starts_with(Self::Write.prefix()))

@@ -117,7 +117,7 @@ impl Step {
         let step = match tokens.word("a step")?.as_str() {
             "pass" => Self::Pass(duration(&tokens.word("a span of time")?)?),
             "restart" => Self::Restart,
-            "4lw" => Self::FourLetterWord(tokens.word("a four-letter word")?),
+            "4lw" => Self::FourLetterWord(tokens.text("a four-letter word")?),
             word => return Err(format!("`{word}` is no step")),
         };
         tokens.end()?;

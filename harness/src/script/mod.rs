@@ -22,8 +22,13 @@ pub use action::{Action, Connect, Password, Since, Step};
 pub use chapter::{ChapterText, Headers};
 pub(crate) use request::AclText;
 
+use crate::client::{Request, op};
+use semver::Version;
 use std::fmt;
 use std::str::FromStr;
+
+/// No operation is looked for in anything older.
+const OLDEST: Version = Version::new(3, 4, 0);
 
 /// What was wrong with a line of a script.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +51,50 @@ pub struct Script {
     pub headers: Headers,
     /// What is done.
     pub steps: Vec<Step>,
+}
+
+impl Script {
+    /// The first version that can play it: that of its headers, or the first that knows every operation it asks for.
+    #[must_use]
+    pub fn since(&self) -> Option<Version> {
+        let ops = self.requests().into_iter().map(Request::op);
+        ops.filter_map(op::since)
+            .chain(self.headers.since.clone())
+            .max()
+            .filter(|since| *since > OLDEST)
+    }
+
+    /// Every request in it, those of a multi too.
+    #[must_use]
+    pub fn requests(&self) -> Vec<&Request> {
+        let mut found = Vec::new();
+        for step in &self.steps {
+            let Step::Act { action, .. } = step else {
+                continue;
+            };
+            match action {
+                Action::Ask(request) | Action::SetWatches(_, request) => {
+                    add(&mut found, request);
+                }
+                Action::Pipeline(requests) => {
+                    requests.iter().for_each(|request| add(&mut found, request));
+                }
+                Action::Connect(_)
+                | Action::Bytes(_)
+                | Action::Mark(_)
+                | Action::Cut
+                | Action::Silent => {}
+            }
+        }
+        found
+    }
+}
+
+fn add<'a>(found: &mut Vec<&'a Request>, request: &'a Request) {
+    found.push(request);
+    if let Request::Multi(inside) | Request::MultiRead(inside) = request {
+        inside.iter().for_each(|request| add(found, request));
+    }
 }
 
 impl fmt::Display for Script {
@@ -89,7 +138,7 @@ mod tests {
         check(
             "a: create \"\" \"\\x00\\xff\\\"\" flags=77\na: raw 999 00ff\na: bytes 0000000400\n\
              a: pipeline [exists /a watch; getChildren2 /a]\na: addWatch /a recursive\na: removeWatches /a type=9\n\
-             a: exists \"/a b\"\na: silent\na: mark m\na: setWatches2 since=m persistent=[/q]\n",
+             a: exists \"/a b\"\na: silent\na: mark m\na: setWatches2 since=m persistent=[/q]\n4lw \"stmk\\x00\"\n",
         );
     }
 

@@ -147,7 +147,7 @@ pub(super) fn hex(tokens: &mut Tokens) -> Result<Vec<u8>, String> {
 
 fn digits(word: &str) -> Result<Vec<u8>, String> {
     let bad = || format!("`{word}` are no hexadecimal digits");
-    if word.len() % 2 != 0 || !word.is_ascii() {
+    if !word.len().is_multiple_of(2) || !word.is_ascii() {
         return Err(bad());
     }
     (0..word.len())

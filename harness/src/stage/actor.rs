@@ -3,7 +3,7 @@
 use super::{Chroot, StageError};
 use crate::client::{
     Client, ClientError, ConnectRequest, ConnectResponse, Message, Reader, Reply, ReplyHeader,
-    Request,
+    Request, error_name,
 };
 use crate::patience;
 use crate::transcript::Notes;
@@ -12,6 +12,11 @@ use tokio::net::TcpStream;
 
 /// The xid of a ping.
 const PING_XID: i32 = -2;
+const UNIMPLEMENTED: i32 = -6;
+/// What an error is called that has no name.
+const UNKNOWN_ERROR: &str = "unknown error";
+const AUTH_FAILED: i32 = -115;
+const AUTH_REQUIRED: i32 = -124;
 
 /// What an actor acts on.
 pub(super) struct Scene<'a> {
@@ -160,9 +165,17 @@ impl Actor {
         self.listen_to_the_end(scene).await
     }
 
-    pub(super) fn cut(&mut self) {
-        self.client = None;
+    /// Drops the connection without a word. Over when the server has noticed: whoever lets time pass next must not turn
+    /// a clock by which the connection is still up.
+    pub(super) async fn cut(&mut self, patience: Duration) {
         self.pinged = false;
+        let Some(mut client) = self.client.take() else {
+            return;
+        };
+        // A server that does not close its half may take the connection for up as long as it likes.
+        let _ = client.shutdown().await;
+        let unread = async { while client.frame().await.is_ok() {} };
+        let _ = patience::within_span(patience, "the end of a connection", unread).await;
     }
 
     /// Asks for the end of the session, if the connection is up.
@@ -225,6 +238,9 @@ impl Actor {
                     if reply.header.err != 0 {
                         scene.notes.answered(scene.who, &reply);
                     }
+                    if is_last_word(&reply) {
+                        return self.listen_to_the_end(scene).await;
+                    }
                 }
                 message @ (Message::Reply(_) | Message::Event(_)) => self.note(scene, message),
             }
@@ -249,18 +265,21 @@ impl Actor {
         count: usize,
     ) -> Result<(), StageError> {
         let mut replies = 0;
-        let mut ends = false;
         while replies < count {
             let Some(message) = self.receive(scene, "a reply").await? else {
                 return Ok(());
             };
+            let mut last = false;
             if let Message::Reply(reply) = &message {
                 replies += 1;
-                ends |= is_the_last(&reply.header);
+                last = is_last_word(reply);
             }
             self.note(scene, message);
+            if last {
+                return self.listen_to_the_end(scene).await;
+            }
         }
-        if self.closed || ends {
+        if self.closed {
             return self.listen_to_the_end(scene).await;
         }
         Ok(())
@@ -301,6 +320,14 @@ impl Actor {
 
     fn note(&mut self, scene: &mut Scene<'_>, message: Message) {
         match message {
+            // The header is that of something else; what stands in its fields says nothing.
+            Message::Reply(reply)
+                if reply.answer.is_none() && error_name(reply.header.err) == UNKNOWN_ERROR =>
+            {
+                scene
+                    .notes
+                    .remark(scene.who, "  -> a frame that is no reply");
+            }
             Message::Reply(mut reply) => {
                 self.seen = self.seen.max(reply.header.zxid);
                 if let Some(answer) = &mut reply.answer {
@@ -328,9 +355,12 @@ impl Actor {
     }
 }
 
-/// Whether the server closes behind such a reply. It does so some time later, and may still answer a ping.
-fn is_the_last(header: &ReplyHeader) -> bool {
-    const UNIMPLEMENTED: i32 = -6;
-    const AUTH_FAILED: i32 = -115;
-    header.err == AUTH_FAILED || header.err == UNIMPLEMENTED && header.zxid == -1
+/// Whether the server closes the connection behind this answer. A ping behind it might be answered or not, as the
+/// server's threads happen to run, so none is sent.
+fn is_last_word(reply: &Reply) -> bool {
+    match reply.header.err {
+        UNIMPLEMENTED => reply.header.zxid == -1,
+        AUTH_FAILED | AUTH_REQUIRED => reply.header.zxid == 0,
+        _ => false,
+    }
 }

@@ -227,6 +227,17 @@ impl Stage<'_> {
         Ok(())
     }
 
+    /// Lets the program of a user go on by so many requests: each comes after what its other tasks had to send.
+    ///
+    /// # Errors
+    /// If the server stops answering.
+    pub async fn goes_on(&mut self, user: &User, requests: usize) -> Result<(), StageError> {
+        for _ in 0..requests {
+            self.within("an answer", user.check_stat("/")).await??;
+        }
+        Ok(())
+    }
+
     /// Waits for anything, as long as the server may take.
     ///
     /// # Errors
@@ -251,8 +262,7 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Sends the request of a step, such as `a: create /x`, and drops the connection before the reply can be read.
-    /// When the server has done it is not known here: who wants to know watches for it.
+    /// Sends the request of a step, such as `a: create /x`, and drops the connection without a look at the reply.
     ///
     /// # Errors
     /// If the step is no request of a client that is connected.
@@ -270,9 +280,9 @@ impl Stage<'_> {
         self.notes
             .remark(who, &format!("{request} (its reply is lost)"));
         let request = self.chroot.request(request);
-        let (actor, _) = self.scene(who)?;
+        let (actor, scene) = self.scene(who)?;
         actor.send(&request).await;
-        actor.cut();
+        actor.cut(scene.patience).await;
         Ok(())
     }
 

@@ -28,6 +28,8 @@ const SCRIPTS: &[(&str, &str)] = &chapters![
     "multiread"
     "container"
     "quota"
+    "words"
+    "refused"
     "found"
 ];
 

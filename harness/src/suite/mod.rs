@@ -9,9 +9,12 @@ use crate::backend::ServerSetup;
 use crate::patience;
 use crate::script::{ChapterText, Headers, Script, ScriptError, Step};
 use crate::stage::{Stage, StageError};
+use semver::Version;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 /// What a case is known by: `watch/17`.
@@ -179,7 +182,10 @@ impl Chapter {
             chapter.cases.push(Case {
                 id: chapter.id(number),
                 title: script.title.clone(),
-                headers: script.headers.clone(),
+                headers: Headers {
+                    since: script.since(),
+                    ..script.headers.clone()
+                },
                 body: Body::Script(Arc::new(script)),
             });
         }
@@ -236,6 +242,12 @@ impl Case {
         self.headers.server
     }
 
+    /// The first version that can play it, if this one cannot.
+    #[must_use]
+    pub fn too_new_for(&self, version: &Version) -> Option<&Version> {
+        self.headers.since.as_ref().filter(|since| version < *since)
+    }
+
     /// How long it lets time pass altogether, where the clock cannot be turned.
     #[must_use]
     pub fn waits(&self) -> Duration {
@@ -270,10 +282,23 @@ impl Case {
                 // A client may wait for ever for an answer that is lost, so the whole has an end.
                 let span = stage.patience() * 3;
                 let what = "the end of the scenario";
-                patience::within_span(span, what, scenario.play(stage)).await?
+                patience::within_span(span, what, unpanicked(scenario.play(stage))).await?
             }
         }
     }
+}
+
+/// A scenario that panics has failed, and the cases after it go on: a client library may be surprised by a server that
+/// errs, and a scenario may assert.
+async fn unpanicked(mut playing: Playing<'_>) -> Result<(), StageError> {
+    let played = std::future::poll_fn(|context| {
+        let polled = AssertUnwindSafe(|| playing.as_mut().poll(context));
+        match catch_unwind(polled) {
+            Ok(polled) => polled,
+            Err(_) => Poll::Ready(Err(StageError::Senseless("it panicked".to_owned()))),
+        }
+    });
+    played.await
 }
 
 impl fmt::Debug for Case {

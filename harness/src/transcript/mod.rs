@@ -12,9 +12,15 @@
 //! | children | sorted: ZooKeeper promises no order |
 //! | identities | sorted, as children |
 //! | ephemerals of one session | while time passes or a session closes, the events of one zxid that a client hears stand parent by parent, and under each the znodes that are gone are sorted; the order of the kinds of events stays |
+//! | four-letter words: addresses, versions, folders, the environment | `<address>`, `<version>`, `<folder>`, `<text>` |
+//! | four-letter words: numbers | latencies, times, sizes and counters by their kind, `<int>`, `<double>`, `0x<hex>`; what follows from what was done is compared on a new server, and the packets it received are behind an `srst` |
+//! | four-letter words: order | connections, watches, what falls due and the lines of `mntr` are sorted |
+//! | four-letter words: moments | when something falls due, and in how many sets, is left out of `dump` |
+//! | four-letter words: namespaces | the lines of `mntr` for each name below the root are left out |
 //! | control characters | escaped, so that a line stays one |
 
 mod ephemerals;
+mod words;
 
 use crate::alignment;
 use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, error_name, op};
@@ -48,6 +54,8 @@ pub struct Notes {
     /// Whether a session may end in the step that is noted.
     session_may_end: bool,
     heard_at_an_end: Vec<Heard>,
+    /// Whether the server's packets have been counted anew in this case.
+    packets_known: bool,
 }
 
 /// One line, in the making: what must differ between two servers is kept apart until all is noted.
@@ -238,12 +246,13 @@ impl Notes {
     }
 
     /// The answer to a four-letter word.
-    pub fn four_letter_word(&mut self, text: &str) {
-        for said in text.lines() {
-            let mut line = Line::default();
-            line.text(format!("  {said}"));
-            self.lines.push(line);
-        }
+    pub fn four_letter_word(&mut self, word: &str, text: &str) {
+        let known = words::Known {
+            state: self.absolute_zxids,
+            packets: self.packets_known,
+        };
+        self.lines.append(&mut words::lines(word, text, known));
+        self.packets_known |= word == "srst";
     }
 
     /// A reply came.
@@ -321,13 +330,18 @@ struct Names<'a> {
     passes: &'a [Duration],
 }
 
+/// What would break a line or be mistaken for nothing; a tab stays.
+fn is_no_text(c: char) -> bool {
+    c.is_control() && c != '\t'
+}
+
 impl Names<'_> {
     fn write(&self, line: &Line) -> String {
         let text: String = line.0.iter().map(|piece| self.name(piece)).collect();
         // A path may hold anything, and a line is to stay one.
-        if text.contains(char::is_control) {
+        if text.contains(is_no_text) {
             text.chars().fold(String::new(), |mut text, c| {
-                if c.is_control() {
+                if is_no_text(c) {
                     text.extend(c.escape_default());
                 } else {
                     text.push(c);
@@ -430,6 +444,11 @@ impl fmt::Display for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|line| writeln!(f, "{line}"))
     }
+}
+
+/// Whether a character would not show, or end its line.
+fn is_no_text(c: char) -> bool {
+    c.is_control() && c != '\t'
 }
 
 #[cfg(test)]

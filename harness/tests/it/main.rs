@@ -1,5 +1,8 @@
 //! Every case on every backend that is present. What is missing is said by name, with the reason.
 
+mod backends;
+#[cfg(feature = "docker")]
+mod containers;
 mod recorded;
 mod search;
 
@@ -15,7 +18,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 fn main() -> ExitCode {
-    let trials = vec![
+    let mut trials = vec![
         Trial::ignorable_test(
             "embedded and the newest zookeeper do the same in every case",
             agree,
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
             recorded::embedded_does_as_was_recorded,
         ),
     ];
+    trials.extend(backends::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -21,7 +21,7 @@ use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
 use super::{Clock, Followed};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
 use crate::protocol::{
-    ErrorCode, Message, Operation, Reply, Request, Response, Timestamp, Xid, Zxid,
+    ErrorCode, Message, Operation, Reply, Request, Response, SessionId, Timestamp, Xid, Zxid,
 };
 use crate::wire::{self, FourLetterWord};
 
@@ -34,6 +34,10 @@ pub(crate) struct Engine {
     alarm: Notify,
     limits: Limits,
 }
+
+/// How many characters of the answer to a four-letter word a real server's `BufferedWriter` hands on at once. Each of
+/// these pieces counts as a packet: `NIOServerCnxn.sendBufferSync`.
+const WORD_PIECE: usize = 8192;
 
 /// After so many requests of one turn, and after each that may take long, it is asked how long the turn has taken.
 const LOOK_AT_TIME: u64 = 8;
@@ -126,7 +130,8 @@ struct Own<'s> {
     id: ConnectionId,
     bytes: &'s mut BytesMut,
     sent: u64,
-    last_zxid: Zxid,
+    /// That of the last answer that has one.
+    last_zxid: Option<Zxid>,
     /// Whether the last answer was a refusal.
     refused: bool,
     closing: Option<CloseReason>,
@@ -323,11 +328,13 @@ impl Engine {
         let mut rest = bytes;
         let mut requests = 0;
         let mut last = None;
+        let mut last_operation = None;
+        let mut began = false;
         let own = Own {
             id,
             bytes: answers,
             sent: 0,
-            last_zxid: Zxid(0),
+            last_zxid: None,
             refused: false,
             closing: None,
         };
@@ -352,13 +359,20 @@ impl Engine {
                 let input = match phase {
                     Phase::Fresh => {
                         *phase = Phase::Connected;
-                        wire::decode_connect(frame).map(|request| Input::Connect {
-                            connection: id,
-                            request,
+                        wire::decode_connect(frame).map(|request| {
+                            began = request.session == SessionId::NONE;
+                            Input::Connect {
+                                connection: id,
+                                request,
+                            }
                         })
                     }
                     Phase::Connected => wire::decode_request(frame).map(|(xid, request)| {
-                        last = Some((xid, request.operation()));
+                        last_operation = request.operation();
+                        last = last_operation
+                            .map_or(Some("NA"), wire::last_operation)
+                            .map(|name| (xid, last_operation, name))
+                            .or(last);
                         Input::Request {
                             connection: id,
                             xid,
@@ -370,9 +384,8 @@ impl Engine {
                     Ok(input) => {
                         tracing::trace!(connection = id.0, ?input);
                         keeper.step(now, input, sink);
-                        let operation = last.and_then(|(_, operation)| operation);
                         yielding = (requests % LOOK_AT_TIME == 0
-                            || operation.is_some_and(Operation::may_take_long))
+                            || last_operation.is_some_and(Operation::may_take_long))
                             && slice.is_over();
                     }
                     Err(error) => break Err(error.into()),
@@ -384,18 +397,24 @@ impl Engine {
                 let stats = &mut outbox.stats;
                 stats.received += requests;
                 stats.last_response = now;
-                if let Some((xid, operation)) = last {
+                if began {
+                    // The beginning of a session is a request of its own to a real server, with the cxid 0.
+                    stats.last_operation = "SESS";
+                    stats.last_cxid = Xid(0);
+                    stats.last_zxid = keeper.tree().last_zxid();
+                }
+                if let Some((xid, operation, name)) = last {
                     // FinalRequestProcessor gives up on a refused write before it gives the operation its name.
                     let unnamed = own.as_ref().is_some_and(|own| own.refused)
                         && operation.is_some_and(Operation::is_write);
-                    stats.last_operation = Some(operation.filter(|_| !unnamed));
+                    stats.last_operation = if unnamed { "NA" } else { name };
                     if xid.0 >= 0 {
-                        stats.last_cxid = Some(xid);
+                        stats.last_cxid = xid;
                     }
                 }
                 if let Some(own) = own {
                     stats.sent += own.sent;
-                    stats.last_zxid = own.last_zxid;
+                    stats.last_zxid = own.last_zxid.unwrap_or(stats.last_zxid);
                 }
             }
             sink.totals.since_reset.received += requests;
@@ -429,7 +448,9 @@ impl Engine {
         };
         outbox.stats.received += 1;
         if let Some(answer) = report::answer(&mut state, &self.limits, now, id, word, received) {
-            answers.extend_from_slice(answer.to_string().as_bytes());
+            let text = answer.to_string();
+            answers.extend_from_slice(text.as_bytes());
+            state.totals.since_reset.sent += report::number(text.len().div_ceil(WORD_PIECE));
         }
         CloseReason::FourLetterWord
     }
@@ -548,8 +569,11 @@ impl Sink<'_, '_> {
             wire::encode_message(message, own.bytes);
             self.totals.count_sent(own.bytes.len() - before);
             own.sent += 1;
-            if let Message::Reply(Reply { zxid, result, .. }) = message {
-                own.last_zxid = *zxid;
+            // What is answered before it comes to FinalRequestProcessor has no zxid, and `cons` does not know of it.
+            if let Message::Reply(Reply { zxid, result, .. }) = message
+                && zxid.0 > 0
+            {
+                own.last_zxid = Some(*zxid);
                 own.refused = result.is_err();
             }
             return;
@@ -627,7 +651,7 @@ mod tests {
     use super::*;
     use crate::net::ClockKind;
     use crate::net::connection::tests::engine_of;
-    use crate::protocol::{ConnectRequest, SessionId};
+    use crate::protocol::ConnectRequest;
 
     /// Counts warnings.
     struct Warnings(&'static AtomicUsize);

@@ -6,7 +6,7 @@ use std::task::Waker;
 use bytes::BytesMut;
 
 use crate::keeper::CloseReason;
-use crate::protocol::{Operation, SessionId, Timestamp, Xid, Zxid};
+use crate::protocol::{SessionId, Timestamp, Xid, Zxid};
 
 /// Beyond this many bytes of answers that a client does not read, it is no longer read either.
 pub(super) const HIGH_WATER: usize = 1 << 20;
@@ -36,10 +36,10 @@ pub(crate) struct ConnectionStats {
     pub(crate) established: Timestamp,
     pub(crate) received: u64,
     pub(crate) sent: u64,
-    /// The last request: nothing before the first, and no operation if it was unknown.
-    pub(crate) last_operation: Option<Option<Operation>>,
-    /// The last xid of the client's own counting.
-    pub(crate) last_cxid: Option<Xid>,
+    /// How `cons` calls the last request.
+    pub(crate) last_operation: &'static str,
+    /// The last xid of the client's own counting; a negative one says that there was none.
+    pub(crate) last_cxid: Xid,
     pub(crate) last_zxid: Zxid,
     pub(crate) last_response: Timestamp,
 }
@@ -57,8 +57,9 @@ impl Outbox {
                 established,
                 received: 0,
                 sent: 0,
-                last_operation: None,
-                last_cxid: None,
+                // What Java has in fields that nobody has set.
+                last_operation: "null",
+                last_cxid: Xid(0),
                 last_zxid: Zxid(0),
                 last_response: established,
             },
@@ -72,9 +73,9 @@ impl ConnectionStats {
         *self = Self {
             received: 0,
             sent: 0,
-            last_operation: None,
-            last_cxid: None,
-            last_zxid: Zxid(0),
+            last_operation: "NA",
+            last_cxid: Xid(-1),
+            last_zxid: Zxid(-1),
             ..self.clone()
         };
     }

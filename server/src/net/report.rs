@@ -7,10 +7,10 @@ use super::engine::{Limits, State};
 use super::machine;
 use super::outbox::{ConnectionStats, Outbox};
 use crate::keeper::{CloseReason, ConnectionId};
-use crate::protocol::{SessionId, Timestamp, Xid};
+use crate::protocol::{SessionId, Timestamp};
 use crate::wire::{
     Answer, ConfReport, ConnectionReport, ConnectionSession, DumpReport, FourLetterWord,
-    LatencyReport, MonitorReport, ResponseSizes, ServerReport, last_operation,
+    LatencyReport, MonitorReport, ResponseSizes, ServerReport,
 };
 
 /// Which four-letter words are answered.
@@ -215,14 +215,10 @@ fn connection_session(
     let session = state.keeper.sessions().get(id)?;
     Some(ConnectionSession {
         session: id,
-        last_operation: match stats.last_operation {
-            None => "SESS",
-            Some(None) => "NA",
-            Some(Some(operation)) => last_operation(operation),
-        },
+        last_operation: stats.last_operation,
         established: stats.established,
         timeout_ms: session.timeout_ms,
-        last_cxid: stats.last_cxid.unwrap_or(Xid(-1)),
+        last_cxid: stats.last_cxid,
         last_zxid: stats.last_zxid,
         last_response_ms: u64::try_from(stats.last_response.0).unwrap_or(0),
         last_latency_ms: 0,

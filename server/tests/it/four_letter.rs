@@ -141,6 +141,30 @@ fn mntr_gives_measures() {
 }
 
 #[test]
+fn cons_knows_how_a_connection_began_and_nothing_of_its_auth() {
+    let server = start();
+    let mut client = Client::connect(server.addr());
+    let cons = || ask(server.addr(), b"cons");
+    let text = cons();
+    assert!(text.contains(",lop=SESS,"), "{text}");
+    assert!(text.contains(",lcxid=0x0,lzxid=0x1,"), "{text}");
+    ask(server.addr(), b"crst");
+    let text = cons();
+    assert!(text.contains(",lop=NA,"), "{text}");
+    assert!(
+        text.contains(",to=40000,lzxid=0xffffffffffffffff,"),
+        "{text}"
+    );
+    client.ping();
+    let kind = 0_i32.to_be_bytes().to_vec();
+    let auth = [kind, client::buffer(b"digest"), client::buffer(b"u:p")].concat();
+    client.ask_well(op::AUTH, &auth);
+    let text = cons();
+    assert!(text.contains(",lop=PING,"), "{text}");
+    assert!(text.contains(",lzxid=0x1,"), "{text}");
+}
+
+#[test]
 fn cons_tells_of_every_connection_and_crst_begins_to_count_again() {
     let server = start();
     let mut client = Client::connect(server.addr());
@@ -184,7 +208,24 @@ fn srst_begins_to_count_the_servers_packets_again() {
     client.ping();
     let text = ask(server.addr(), b"srvr");
     assert_eq!(value(&text, "Received", ": "), "2");
-    assert_eq!(value(&text, "Sent", ": "), "1");
+    assert_eq!(
+        value(&text, "Sent", ": "),
+        "2",
+        "of which one is the answer to srst"
+    );
+}
+
+#[test]
+fn the_answer_to_a_word_is_a_packet_and_a_long_one_several() {
+    let server = start();
+    ask(server.addr(), b"srst");
+    ask(server.addr(), b"hash");
+    let monitor = ask(server.addr(), b"mntr");
+    assert!(monitor.len() > 8192, "{}", monitor.len());
+    let text = ask(server.addr(), b"srvr");
+    let pieces = 1 + monitor.len().div_ceil(8192);
+    assert_eq!(value(&text, "Received", ": "), "3");
+    assert_eq!(value(&text, "Sent", ": "), pieces.to_string());
 }
 
 #[test]

@@ -194,7 +194,7 @@ pub(crate) struct ConnectionReport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConnectionSession {
     pub(crate) session: SessionId,
-    /// `SESS` at first, then as [`last_operation`] has it, `NA` after most refusals.
+    /// `SESS` once it began on this connection, then as [`last_operation`] has it, `NA` after most refusals.
     pub(crate) last_operation: &'static str,
     pub(crate) established: Timestamp,
     pub(crate) timeout_ms: i32,
@@ -259,8 +259,9 @@ impl fmt::Display for ConnectionSession {
 }
 
 /// How `cons` calls an operation: `FinalRequestProcessor.processRequest`.
-pub(crate) fn last_operation(operation: Operation) -> &'static str {
-    match operation {
+/// `None` if it leaves what was there.
+pub(crate) fn last_operation(operation: Operation) -> Option<&'static str> {
+    Some(match operation {
         Operation::Create
         | Operation::Create2
         | Operation::CreateContainer
@@ -287,8 +288,8 @@ pub(crate) fn last_operation(operation: Operation) -> &'static str {
         Operation::WhoAmI => "HOMI",
         Operation::CloseSession => "CLOS",
         // These two are answered before they come so far.
-        Operation::Auth | Operation::Sasl => "NA",
-    }
+        Operation::Auth | Operation::Sasl => return None,
+    })
 }
 
 /// The settings.
@@ -469,7 +470,7 @@ mod tests {
             sent: 64,
             session: Some(ConnectionSession {
                 session: SESSION,
-                last_operation: last_operation(Operation::Create),
+                last_operation: "CREA",
                 established: Timestamp(1_795_248_405_540),
                 timeout_ms: 8000,
                 last_cxid: Xid(0x3d),

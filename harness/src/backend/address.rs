@@ -1,0 +1,246 @@
+//! `HOST:PORT`: a server that runs already and belongs to somebody else. What it has is found out by asking; nothing
+//! but the znodes of the cases changes on it.
+
+use super::{Backend, BackendError, Capability, four_letter};
+use crate::client::{Acl, Client, ClientError, ConnectRequest, Request, error_name};
+use crate::patience;
+use semver::Version;
+use std::fmt;
+use std::time::{Duration, SystemTime};
+use tokio::net::TcpStream;
+
+/// How long a server may take to answer a stranger.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The password of the super user, as a client gives it.
+const SUPER: &[u8] = b"super:test";
+
+/// `CreateMode.PERSISTENT_WITH_TTL`.
+const WITH_TTL: i32 = 5;
+
+/// Words that change what a server says of itself, or end it.
+const RUDE_WORDS: [&str; 4] = ["crst", "srst", "stmk", "kill"];
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Host {
+    name: String,
+    port: u16,
+}
+
+impl Host {
+    /// Reads `HOST:PORT`, more of them between commas or plus signs.
+    pub(super) fn parse_all(text: &str) -> Result<Vec<Self>, String> {
+        text.split([',', '+']).map(Self::parse).collect()
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let (name, port) = text
+            .rsplit_once(':')
+            .ok_or_else(|| format!("`{text}` has no port"))?;
+        if name.is_empty() {
+            return Err(format!("`{text}` has no host"));
+        }
+        let in_brackets = name.starts_with('[') && name.ends_with(']');
+        if name.contains(':') && !in_brackets {
+            return Err(format!("`{text}` wants brackets around the address"));
+        }
+        match port.parse() {
+            Ok(number) if number != 0 => Ok(Self {
+                name: name.to_owned(),
+                port: number,
+            }),
+            _ => Err(format!("`{port}` is no port")),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.name, self.port)
+    }
+}
+
+/// A server that runs already, or several that are an ensemble. Cases play on the first.
+#[derive(Debug)]
+pub struct Address {
+    hosts: String,
+    version: Option<Version>,
+    found: Found,
+    mark: String,
+}
+
+/// What a server has.
+#[derive(Debug, Default)]
+struct Found {
+    shortest_timeout_ms: i32,
+    longest_timeout_ms: i32,
+    super_user: bool,
+    ttl_znodes: bool,
+}
+
+impl Address {
+    /// Looks at the first of these servers: whether it is a ZooKeeper, and what it has.
+    ///
+    /// # Errors
+    /// If nobody listens there, or it is no ZooKeeper on which znodes can be created.
+    pub fn start(hosts: &str) -> Result<Self, BackendError> {
+        let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let mut address = Self {
+            hosts: hosts.to_owned(),
+            version: None,
+            found: Found::default(),
+            mark: format!("{:x}-{:x}", std::process::id(), since.as_millis()),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let mark = &address.mark;
+        let probe = async { look(address.first(), mark).await };
+        let found = runtime.block_on(probe);
+        address.found = found.map_err(|why| BackendError::Address {
+            address: address.first().to_owned(),
+            why,
+        })?;
+        address.version = four_letter::version(address.first());
+        Ok(address)
+    }
+
+    fn first(&self) -> &str {
+        self.hosts.split(',').next().unwrap_or_default()
+    }
+}
+
+impl Backend for Address {
+    fn name(&self) -> String {
+        self.hosts.clone()
+    }
+
+    fn version(&self) -> Option<Version> {
+        self.version.clone()
+    }
+
+    fn connect_string(&self) -> String {
+        self.hosts.clone()
+    }
+
+    fn can(&self, capability: Capability<'_>) -> bool {
+        let found = &self.found;
+        match capability {
+            Capability::Restart | Capability::Setup | Capability::ManualTime => false,
+            Capability::SuperUser => found.super_user,
+            Capability::TtlZnodes => found.ttl_znodes,
+            Capability::Timeout(ms) => {
+                let (shortest, longest) = (found.shortest_timeout_ms, found.longest_timeout_ms);
+                (shortest..=longest).contains(&ms) || (shortest, longest) == (1000, 10_000)
+            }
+            Capability::FourLetterWord(word) => {
+                !RUDE_WORDS.contains(&word) && four_letter::answers(self.first(), word)
+            }
+        }
+    }
+
+    fn mark(&self) -> Option<&str> {
+        Some(&self.mark)
+    }
+
+    fn restart(&mut self) -> Result<(), BackendError> {
+        Err(BackendError::Address {
+            address: self.hosts.clone(),
+            why: "a server that the harness did not start is not restarted".to_owned(),
+        })
+    }
+
+    fn stop(&mut self) {}
+}
+
+/// Asks a server what it has. What is created for it is deleted again.
+async fn look(address: &str, mark: &str) -> Result<Found, String> {
+    let (mut owner, shortest_timeout_ms) = session(address, 1).await?;
+    let (mut other, longest_timeout_ms) = session(address, i32::MAX).await?;
+    let path = format!("/minikeeper-harness-{mark}");
+    let private = Request::Create {
+        path: path.clone(),
+        data: None,
+        // The digest of nobody's password: only the super user reads it.
+        acl: vec![Acl::new(
+            31,
+            "digest",
+            "nobody:AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        )],
+        flags: 0,
+    };
+    let err = ask(&mut owner, &private).await?;
+    if err != 0 {
+        return Err(format!(
+            "no znode can be created at its root: {}",
+            error_name(err)
+        ));
+    }
+    let auth = Request::Auth {
+        scheme: "digest".to_owned(),
+        auth: SUPER.to_vec(),
+    };
+    let read = Request::GetData {
+        path: path.clone(),
+        watch: false,
+    };
+    let super_user = ask(&mut other, &auth).await == Ok(0) && ask(&mut other, &read).await == Ok(0);
+    let delete = Request::Delete { path, version: -1 };
+    ask(&mut owner, &delete).await?;
+    let path = format!("/minikeeper-harness-{mark}-ttl");
+    let passing = Request::CreateTtl {
+        path: path.clone(),
+        data: None,
+        acl: Acl::open(),
+        flags: WITH_TTL,
+        ttl_ms: 60_000,
+    };
+    // A server that does not know the operation ends the connection.
+    let ttl_znodes = ask(&mut other, &passing).await == Ok(0);
+    if ttl_znodes {
+        ask(&mut other, &Request::Delete { path, version: -1 }).await?;
+    }
+    for mut client in [owner, other] {
+        // If the connection is gone, the session expires.
+        let _ = ask(&mut client, &Request::CloseSession).await;
+    }
+    Ok(Found {
+        shortest_timeout_ms,
+        longest_timeout_ms,
+        super_user,
+        ttl_znodes,
+    })
+}
+
+/// A session, and the timeout that was granted.
+async fn session(address: &str, timeout_ms: i32) -> Result<(Client<TcpStream>, i32), String> {
+    let open = patience::within_span(PATIENCE, "a connection", Client::open(address));
+    let mut client = match open.await {
+        Ok(Ok(client)) => client,
+        Ok(Err(ClientError::Io(error))) => return Err(error.to_string()),
+        Ok(Err(error)) => return Err(error.to_string()),
+        Err(in_vain) => return Err(in_vain.to_string()),
+    };
+    let request = ConnectRequest::new(timeout_ms);
+    let connect = patience::within_span(
+        PATIENCE,
+        "an answer to a connect request",
+        client.connect(&request),
+    );
+    match connect.await {
+        Ok(Ok(response)) if response.session_id != 0 => Ok((client, response.timeout_ms)),
+        Ok(Ok(_)) => Err("it gives no session".to_owned()),
+        Ok(Err(error)) => Err(format!("it is no ZooKeeper that serves: {error}")),
+        Err(in_vain) => Err(format!("it is no ZooKeeper that serves: {in_vain}")),
+    }
+}
+
+/// The error code of the reply.
+async fn ask(client: &mut Client<TcpStream>, request: &Request) -> Result<i32, String> {
+    match patience::within_span(PATIENCE, "a reply", client.call(request)).await {
+        Ok(Ok(reply)) => Ok(reply.header.err),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(in_vain) => Err(in_vain.to_string()),
+    }
+}

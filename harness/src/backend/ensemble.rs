@@ -1,0 +1,125 @@
+//! `ensemble:VERSION`: three real ZooKeepers that agree among each other, as local processes.
+
+use super::member::Member;
+use super::ports::free_port;
+use super::process::new_folder;
+use super::{Backend, BackendError, BackendKind, Capability, Settings};
+use crate::patience;
+use crate::provision::{InstalledZooKeeper, zookeeper};
+use semver::Version;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+use tempfile::TempDir;
+
+/// As few as can lose one and go on.
+const MEMBERS: usize = 3;
+
+/// How often other ports are tried if someone takes one that was free.
+const ATTEMPTS: usize = 2;
+
+/// An ensemble of real ZooKeepers.
+#[derive(Debug)]
+pub struct Ensemble {
+    kind: BackendKind,
+    settings: Settings,
+    installed: InstalledZooKeeper,
+    /// `server.1=…` and so on, which every member is told.
+    servers: String,
+    /// Before the folder, so that the processes are gone when the folder goes.
+    members: Vec<Member>,
+    _folder: TempDir,
+}
+
+impl Ensemble {
+    /// Fetches this version if need be, starts three members and waits until all serve and one leads.
+    ///
+    /// # Errors
+    /// If Java or the version cannot be had, or the members do not come up. None is left running then.
+    pub fn start(version: &str, settings: &Settings) -> Result<Self, BackendError> {
+        // One after the other: members that get no turn while others start do not find together.
+        static STARTING: Mutex<()> = Mutex::new(());
+        let installed = zookeeper(version)?;
+        let _turn = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut attempts = ATTEMPTS;
+        loop {
+            attempts -= 1;
+            let folder = new_folder()?;
+            // In ticks: on a busy machine a member may be without a turn for seconds, and must not be given up for that.
+            let mut servers = "initLimit=60\nsyncLimit=30\n".to_owned();
+            let mut members = Vec::new();
+            for id in 1..=MEMBERS {
+                let member = Member::new(folder.path().join(id.to_string()))?;
+                member.write_id(id)?;
+                members.push(member);
+                // Members among each other and at elections.
+                let (quorum, election) = (free_port()?, free_port()?);
+                let _ = writeln!(servers, "server.{id}=127.0.0.1:{quorum}:{election}");
+            }
+            let mut ensemble = Self {
+                kind: BackendKind::Ensemble(version.to_owned()),
+                settings: settings.clone(),
+                installed: installed.clone(),
+                servers,
+                members,
+                _folder: folder,
+            };
+            match ensemble.launch() {
+                // A member whose port among members is taken does not always end.
+                Err(BackendError::Ended(_) | BackendError::InVain(_)) if attempts > 0 => {}
+                outcome => return outcome.map(|()| ensemble),
+            }
+        }
+    }
+
+    /// The processes.
+    #[must_use]
+    pub fn pids(&self) -> Vec<u32> {
+        self.members.iter().filter_map(Member::pid).collect()
+    }
+
+    fn launch(&mut self) -> Result<(), BackendError> {
+        for member in &mut self.members {
+            member.launch(&self.installed.class_path, &self.settings, &self.servers)?;
+        }
+        let what = format!("{} to serve on {}", self.kind, self.connect_string());
+        let members = &mut self.members;
+        patience::until(&what, || {
+            let mut leaders = 0;
+            for member in members.iter_mut() {
+                match member.mode() {
+                    Ok(mode) => leaders += usize::from(mode? == "leader"),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            (leaders == 1).then_some(Ok(()))
+        })?
+    }
+}
+
+impl Backend for Ensemble {
+    fn name(&self) -> String {
+        self.kind.to_string()
+    }
+
+    fn version(&self) -> Option<Version> {
+        Version::parse(&self.installed.version).ok()
+    }
+
+    fn connect_string(&self) -> String {
+        let addresses: Vec<String> = self.members.iter().map(Member::address).collect();
+        addresses.join(",")
+    }
+
+    fn can(&self, capability: Capability<'_>) -> bool {
+        capability != Capability::ManualTime
+    }
+
+    fn restart(&mut self) -> Result<(), BackendError> {
+        self.stop();
+        self.launch()
+    }
+
+    fn stop(&mut self) {
+        self.members.iter_mut().for_each(Member::stop);
+    }
+}

@@ -1,0 +1,241 @@
+//! Backends by name.
+
+use super::{
+    Address, Backend, BackendError, BackendSource, Embedded, Ensemble, Settings, ZooKeeper,
+    address::Host,
+};
+use crate::provision::{DEBIAN, zookeeper_version};
+use semver::Version;
+use std::fmt;
+use std::str::FromStr;
+
+/// A backend by name; [`BackendKind::NAMES`] says which there are.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum BackendKind {
+    /// minikeeper, in this process.
+    Embedded,
+    /// A real ZooKeeper of this version, in a process of its own.
+    ZooKeeper(String),
+    /// Three real ZooKeepers of this version.
+    Ensemble(String),
+    /// A container of this image.
+    Docker(String),
+    /// A server that runs already, or the members of an ensemble.
+    Address(String),
+}
+
+/// The newest version of each line, for who says only the line.
+const NEWEST: [&str; 6] = ["3.9.5", "3.8.5", "3.7.2", "3.6.4", "3.5.10", "3.4.14"];
+
+impl BackendKind {
+    /// The version that decides what is right.
+    pub const NEWEST_ZOOKEEPER: &'static str = "3.9.5";
+
+    /// What a user may say, a line each.
+    pub const NAMES: &'static str =
+        "\x20 embedded            minikeeper in this process, its clock turned by hand
+  zookeeper:VERSION   a real one as a local process, by Java and Maven: 3.4.14 to 3.9.5 or any
+                      other; `3.9` is the newest 3.9, `debian` that of Debian's package
+  ensemble:VERSION    three real ones as local processes, of which one leads
+  docker:IMAGE        a container of an image that takes the official one's variables; `docker`
+                      is the official image (wants the cargo feature `docker` and an engine)
+  HOST:PORT           one that runs already, `[::1]:2181` too; members of an ensemble with commas or
+                      `+` between them; cases keep to znodes of their own and take them away";
+
+    /// The real ZooKeeper that decides what is right.
+    #[must_use]
+    pub fn newest_zookeeper() -> Self {
+        Self::ZooKeeper(Self::NEWEST_ZOOKEEPER.to_owned())
+    }
+}
+
+impl BackendSource for BackendKind {
+    fn name(&self) -> String {
+        self.to_string()
+    }
+
+    fn version(&self) -> Option<Version> {
+        match self {
+            Self::Embedded => Version::parse(Self::NEWEST_ZOOKEEPER).ok(),
+            Self::ZooKeeper(said) | Self::Ensemble(said) => {
+                Version::parse(&zookeeper_version(said)?).ok()
+            }
+            // It may be called anything; which it is is known once it runs.
+            Self::Docker(_) | Self::Address(_) => None,
+        }
+    }
+
+    fn start(&self, settings: &Settings) -> Result<Box<dyn Backend>, BackendError> {
+        match self {
+            Self::Embedded => Ok(Box::new(Embedded::start(settings)?)),
+            Self::ZooKeeper(version) => Ok(Box::new(ZooKeeper::start(version, settings)?)),
+            Self::Ensemble(version) => Ok(Box::new(Ensemble::start(version, settings)?)),
+            #[cfg(feature = "docker")]
+            Self::Docker(image) => Ok(Box::new(super::Container::start(image, settings)?)),
+            #[cfg(not(feature = "docker"))]
+            Self::Docker(image) => Err(crate::provision::Part::Docker
+                .missing(
+                    format!("a container of {image}"),
+                    "the harness is built without its feature `docker`",
+                )
+                .into()),
+            Self::Address(hosts) => Ok(Box::new(Address::start(hosts)?)),
+        }
+    }
+
+    fn is_quick(&self) -> bool {
+        *self == Self::Embedded
+    }
+
+    fn at_once(&self) -> usize {
+        match self {
+            Self::Embedded | Self::Docker(_) => 2,
+            Self::ZooKeeper(_) => 4,
+            // Three processes each; and one server that is somebody's.
+            Self::Ensemble(_) | Self::Address(_) => 1,
+        }
+    }
+}
+
+impl fmt::Display for BackendKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded => f.pad("embedded"),
+            Self::ZooKeeper(version) => f.pad(&format!("zookeeper:{version}")),
+            Self::Ensemble(version) => f.pad(&format!("ensemble:{version}")),
+            Self::Docker(image) => f.pad(&format!("docker:{image}")),
+            Self::Address(hosts) => f.pad(hosts),
+        }
+    }
+}
+
+impl FromStr for BackendKind {
+    type Err = UnknownBackend;
+
+    fn from_str(text: &str) -> Result<Self, UnknownBackend> {
+        let no = |why: &str| UnknownBackend {
+            name: text.to_owned(),
+            why: why.to_owned(),
+        };
+        let (word, rest) = text.split_once(':').unwrap_or((text, ""));
+        match word {
+            "embedded" if text == word => Ok(Self::Embedded),
+            "docker" if text == word => Ok(Self::Docker(format!(
+                "zookeeper:{}",
+                Self::NEWEST_ZOOKEEPER
+            ))),
+            "docker" if rest.is_empty() => Err(no("no image follows the colon")),
+            "docker" => Ok(Self::Docker(rest.to_owned())),
+            // In a compose file `zookeeper:2181` is an address, and no version is a bare number.
+            "zookeeper" | "ensemble" if rest.parse::<u16>().is_err() => {
+                let version = version(rest)
+                    .ok_or_else(|| no("a version such as 3.9.5 follows the colon, or `debian`"))?;
+                Ok(if word == "zookeeper" {
+                    Self::ZooKeeper(version)
+                } else {
+                    Self::Ensemble(version)
+                })
+            }
+            _ => match Host::parse_all(text) {
+                Ok(hosts) => {
+                    let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+                    Ok(Self::Address(hosts.join(",")))
+                }
+                Err(why) => Err(no(&why)),
+            },
+        }
+    }
+}
+
+/// An exact version: as it is said, or the newest of its line.
+fn version(said: &str) -> Option<String> {
+    if said == DEBIAN {
+        return Some(said.to_owned());
+    }
+    let of_line = |version: &&str| {
+        version
+            .rsplit_once('.')
+            .is_some_and(|(line, _)| line == said)
+    };
+    if let Some(newest) = NEWEST.into_iter().find(of_line) {
+        return Some(newest.to_owned());
+    }
+    Version::parse(said).is_ok().then(|| said.to_owned())
+}
+
+/// A name that is no backend's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{name}` is no backend: {why}; there are embedded, zookeeper:VERSION, ensemble:VERSION, docker:IMAGE and HOST:PORT"
+)]
+pub struct UnknownBackend {
+    name: String,
+    why: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BackendKind;
+
+    #[track_caller]
+    fn reads_as(name: &str, canonical: &str) {
+        let kind: BackendKind = name.parse().expect("a backend");
+        assert_eq!(kind.to_string(), canonical);
+    }
+
+    #[track_caller]
+    fn is_refused(name: &str, why: &str) {
+        let error = name.parse::<BackendKind>().expect_err("no backend");
+        let begin = format!("`{name}` is no backend: {why}; there are ");
+        assert!(error.to_string().starts_with(&begin), "{error}");
+    }
+
+    #[test]
+    fn a_backend_reads_back_from_its_name() {
+        for name in [
+            "embedded",
+            "zookeeper:3.8.5",
+            "zookeeper:3.5.4-beta",
+            "zookeeper:debian",
+            "ensemble:3.9.5",
+            "docker:zookeeper:3.9.5",
+            "docker:registry:5000/minikeeper",
+            "localhost:2181",
+            "[::1]:2181",
+            "zookeeper:2181",
+            "a:1,b:2,[::1]:3",
+        ] {
+            reads_as(name, name);
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_the_newest() {
+        reads_as("zookeeper:3.9", "zookeeper:3.9.5");
+        reads_as("ensemble:3.4", "ensemble:3.4.14");
+        reads_as("docker", "docker:zookeeper:3.9.5");
+        reads_as("a:1+b:2", "a:1,b:2");
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_refused_with_the_reason() {
+        let version = "a version such as 3.9.5 follows the colon, or `debian`";
+        for name in [
+            "zookeeper",
+            "zookeeper:",
+            "ensemble:latest",
+            "zookeeper:3.x",
+        ] {
+            is_refused(name, version);
+        }
+        is_refused("docker:", "no image follows the colon");
+        is_refused("", "`` has no port");
+        is_refused("etcd", "`etcd` has no port");
+        is_refused("etcd:x", "`x` is no port");
+        is_refused("etcd:0", "`0` is no port");
+        is_refused(":2181", "`:2181` has no host");
+        is_refused("a:1,", "`` has no port");
+        is_refused("::1:2181", "`::1:2181` wants brackets around the address");
+        is_refused("a:2181/x", "`2181/x` is no port");
+    }
+}

@@ -1,0 +1,131 @@
+//! One real ZooKeeper in a process of its own: standalone, or a member of an ensemble.
+
+use super::child::Child;
+use super::ports::free_port;
+use super::{BackendError, Settings, four_letter_word};
+use crate::provision::{ClassPath, java};
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// A server, its port and its folder. It is gone when this is dropped; the folder belongs to someone else.
+#[derive(Debug)]
+pub(super) struct Member {
+    folder: PathBuf,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl Member {
+    /// One that does not run yet, on a free port.
+    pub(super) fn new(folder: PathBuf) -> Result<Self, BackendError> {
+        fs::create_dir_all(folder.join("data"))?;
+        Ok(Self {
+            folder,
+            port: free_port()?,
+            child: None,
+        })
+    }
+
+    /// The number by which the others know it.
+    pub(super) fn write_id(&self, id: usize) -> Result<(), BackendError> {
+        Ok(fs::write(self.data().join("myid"), format!("{id}\n"))?)
+    }
+
+    pub(super) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::pid)
+    }
+
+    /// Starts the process, without waiting until it serves. `more` are further lines of its `zoo.cfg`.
+    pub(super) fn launch(
+        &mut self,
+        class_path: &ClassPath,
+        settings: &Settings,
+        more: &str,
+    ) -> Result<(), BackendError> {
+        let config = self.folder.join("zoo.cfg");
+        fs::write(
+            &config,
+            format!(
+                "tickTime={}\ndataDir={}\nclientPort={}\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\n\
+                 4lw.commands.whitelist={}\nadmin.enableServer=false\nreconfigEnabled=false\n{more}",
+                settings.tick_time.as_millis(),
+                self.data().display(),
+                self.port,
+                settings.words(),
+            ),
+        )?;
+        // Up to 3.7 there is log4j, which without this says nothing and yet makes the text of every line.
+        let log4j = self.folder.join("log4j.properties");
+        fs::write(
+            &log4j,
+            "log4j.rootLogger=WARN,out\nlog4j.appender.out=org.apache.log4j.ConsoleAppender\n\
+             log4j.appender.out.layout=org.apache.log4j.PatternLayout\nlog4j.appender.out.layout.ConversionPattern=%p %m%n\n",
+        )?;
+        let output = File::create(self.log())?;
+        let mut command = Command::new(java()?);
+        command.args([
+            "-Xmx1000m",
+            "-Xshare:auto",
+            "-XX:+UseSerialGC",
+            "-XX:-UsePerfData",
+            "-Dfile.encoding=UTF-8",
+        ]);
+        if !settings.fast_rather_than_soon {
+            command.arg("-XX:TieredStopAtLevel=1");
+        }
+        let properties = settings.properties();
+        command
+            .args(properties.iter().map(|property| format!("-D{property}")))
+            .arg(format!("-Dlog4j.configuration=file:{}", log4j.display()))
+            .args(["-cp", class_path.as_str()])
+            .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output);
+        self.child = Some(Child::start(&mut command)?);
+        Ok(())
+    }
+
+    /// Its mode, such as `standalone` or `leader`; `None` as long as it does not serve. An open port is not a server
+    /// that serves, and a server that serves on the port may be someone else's: ours says its mode and its own folder.
+    pub(super) fn mode(&mut self) -> Result<Option<String>, BackendError> {
+        if !self.child.as_mut().is_some_and(Child::runs) {
+            self.child = None;
+            return Err(BackendError::Ended(self.end_of_log()));
+        }
+        let Ok(srvr) = four_letter_word(&self.address(), "srvr") else {
+            return Ok(None);
+        };
+        let mode = srvr.lines().find_map(|line| line.strip_prefix("Mode: "));
+        let own = format!("dataDir={}", self.data().display());
+        let is_own =
+            || four_letter_word(&self.address(), "conf").is_ok_and(|conf| conf.contains(&own));
+        Ok(mode.filter(|_| is_own()).map(str::to_owned))
+    }
+
+    /// Kills it, and waits until it is gone.
+    pub(super) fn stop(&mut self) {
+        self.child = None;
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("server.log")
+    }
+
+    fn end_of_log(&self) -> String {
+        let text = fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let last = lines.len().saturating_sub(10);
+        lines.get(last..).unwrap_or_default().join("\n")
+    }
+}

@@ -1,0 +1,76 @@
+//! `bench`, and the hidden commands that it calls itself by.
+
+use super::{Status, Trouble};
+use crate::bench::{self, Measure, Report};
+use clap::{Args, Subcommand};
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Measure speed and size, beside a real ZooKeeper and a bare echo server.
+#[derive(Debug, Args)]
+pub(super) struct Bench {
+    /// Only this row; may be given several times.
+    #[arg(long, value_name = "ROW")]
+    only: Vec<Measure>,
+    /// Where the numbers go as JSON.
+    #[arg(long, value_name = "FILE", default_value = "target/bench.json")]
+    json: PathBuf,
+}
+
+impl Bench {
+    pub(super) fn start(&self) -> Result<Status, Trouble> {
+        if cfg!(debug_assertions) {
+            eprintln!("minikeeper-harness: not a release build, its numbers mean little");
+        }
+        let measures = if self.only.is_empty() {
+            &Measure::USUAL[..]
+        } else {
+            &self.only
+        };
+        let mut report = Report::default();
+        for measure in measures {
+            let row = measure.run()?;
+            writeln!(io::stdout(), "{row}")?;
+            report.rows.push(row);
+        }
+        if let Some(folder) = self.json.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let json = serde_json::to_vec_pretty(&report).map_err(Trouble::failed)?;
+        fs::write(&self.json, json)?;
+        Ok(Status::Expected)
+    }
+}
+
+/// What the benchmark starts in processes of their own.
+#[derive(Debug, Subcommand)]
+pub(super) enum Serve {
+    #[command(name = "serve-ours", hide = true)]
+    Ours,
+    #[command(name = "serve-echo", hide = true)]
+    Echo { request: usize, reply: usize },
+    #[command(name = "serve-bare-events", hide = true)]
+    BareEvents { watchers: usize, event: usize },
+    #[command(hide = true)]
+    ThousandServers,
+}
+
+impl Serve {
+    pub(super) fn start(&self) -> Result<Status, Trouble> {
+        match *self {
+            Self::Ours => bench::serve_ours().map_err(Trouble::failed)?,
+            Self::Echo { request, reply } => {
+                bench::serve_echo(request, reply).map_err(Trouble::failed)?;
+            }
+            Self::BareEvents { watchers, event } => {
+                bench::serve_bare_events(watchers, event).map_err(Trouble::failed)?;
+            }
+            Self::ThousandServers => {
+                let line = bench::thousand_servers().map_err(Trouble::failed)?;
+                writeln!(io::stdout(), "{line}")?;
+            }
+        }
+        Ok(Status::Expected)
+    }
+}

@@ -1,0 +1,227 @@
+//! The command line: `run`, `compare`, `bench`, `list`, `report`. Whoever has cases of their own makes a binary of a few
+//! lines with it:
+//!
+//! ```no_run
+//! use minikeeper_harness::command;
+//! use minikeeper_harness::suite::{Chapter, Suite};
+//! use std::process::ExitCode;
+//!
+//! fn main() -> ExitCode {
+//!     let mine = Chapter::parse("mine", include_str!("../../cases/watch.txt")).expect("a chapter");
+//!     command::main(Suite::builtin().with(mine))
+//! }
+//! ```
+
+mod bench;
+mod list;
+mod progress;
+mod record;
+mod report;
+mod run;
+
+use crate::backend::{BackendError, BackendKind};
+use crate::search::SearchArgs;
+use crate::stage::StageError;
+use crate::suite::{NoSuchCase, Suite};
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+
+/// Plays coordination scenarios on minikeeper and on real ZooKeeper and shows where they differ.
+#[derive(Debug, Parser)]
+#[command(
+    name = "minikeeper-harness",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = STATUSES,
+    after_long_help = format!("{EXAMPLES}\nServers:\n{}\n{RECORDED}\n{LONG_STATUSES}", BackendKind::NAMES)
+)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    run: run::Run,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  minikeeper-harness                                    embedded against real 3.9.5 and 3.8.5
+  minikeeper-harness run --only watch/3..9 --show       a few cases, with all that was said
+  minikeeper-harness run --html report.html --junit report.xml
+  minikeeper-harness compare zookeeper:3.6.4 zookeeper:3.9.5     what a migration changes
+  minikeeper-harness search --ops 100000 --seed 7                what nobody thought of
+  minikeeper-harness list --only multi
+  minikeeper-harness report run.json --html report.html
+";
+
+const RECORDED: &str =
+    "\x20 recorded:VERSION    what a real one did when it was recorded; nothing is started
+";
+
+const LONG_STATUSES: &str = "\
+Exit status:
+  0  all is as expected
+  1  servers differ, or something failed
+  2  wrong usage, or nothing could be compared where that was asked for";
+
+const STATUSES: &str = "\
+Exit status: 0 all is as expected; 1 servers differ, or something failed; 2 wrong usage, or nothing could be compared
+where that was asked for. `--help` shows examples.";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Play the cases on several servers and compare (what happens without a subcommand).
+    Run(run::Run),
+    /// Play the cases on two servers and compare them.
+    Compare(run::Compare),
+    /// Draw sequences of steps, play them on two servers and compare after each step.
+    Search(SearchArgs),
+    /// Measure speed and size, beside a real ZooKeeper and a bare echo server.
+    Bench(bench::Bench),
+    /// List chapters and cases.
+    List(list::List),
+    /// Show a run again that was saved with `--json`.
+    Report(report::Report),
+    /// Record a real ZooKeeper's answers, to be compared with where there is none.
+    #[command(flatten)]
+    Record(record::Record),
+    #[command(flatten)]
+    Serve(bench::Serve),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    /// All is as expected.
+    Expected,
+    /// Servers differ, or something failed.
+    Otherwise,
+    /// Nothing could be compared, and that was asked for.
+    NothingCompared,
+}
+
+/// Why a command did not do its work.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    /// It was called wrongly.
+    #[error("{0}")]
+    Usage(String),
+    /// Something failed.
+    #[error("{0}")]
+    Failed(String),
+    /// Whoever reads what is printed has stopped.
+    #[error("nobody reads the output")]
+    Closed,
+}
+
+impl Trouble {
+    fn failed(error: impl Display) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<NoSuchCase> for Trouble {
+    fn from(error: NoSuchCase) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::Closed
+        } else {
+            Self::failed(error)
+        }
+    }
+}
+
+/// Does what this process was called for, with these cases. The only place where a command's end becomes an exit status.
+#[must_use]
+pub fn main(suite: Suite) -> ExitCode {
+    match started(std::env::args_os(), suite) {
+        Ok(Status::Expected) | Err(Trouble::Closed) => ExitCode::SUCCESS,
+        Ok(Status::Otherwise) => ExitCode::FAILURE,
+        Ok(Status::NothingCompared) => ExitCode::from(2),
+        Err(trouble @ Trouble::Usage(_)) => {
+            eprintln!("minikeeper-harness: {trouble}");
+            ExitCode::from(2)
+        }
+        Err(trouble @ Trouble::Failed(_)) => {
+            eprintln!("minikeeper-harness: {trouble}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn started(arguments: impl Iterator<Item = OsString>, suite: Suite) -> Result<Status, Trouble> {
+    let arguments = Arguments::parse_from(arguments);
+    match arguments.verb.unwrap_or(Verb::Run(arguments.run)) {
+        Verb::Run(run) => run.start(suite),
+        Verb::Compare(compare) => compare.start(suite),
+        Verb::Search(search) => match search.run(io::stdout()) {
+            Ok(true) => Ok(Status::Expected),
+            Ok(false) => Ok(Status::Otherwise),
+            Err(StageError::Backend(BackendError::Missing(missing))) => {
+                eprintln!("minikeeper-harness: nothing was compared: {missing}");
+                Ok(Status::NothingCompared)
+            }
+            Err(error) => Err(Trouble::failed(error)),
+        },
+        Verb::Bench(bench) => bench.start(),
+        Verb::List(list) => list.start(suite),
+        Verb::Report(report) => report.start(),
+        Verb::Record(record) => record.start(&suite),
+        Verb::Serve(serve) => serve.start(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Arguments, Verb};
+    use clap::{CommandFactory, Parser};
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn no_subcommand_means_run() {
+        let arguments = ["minikeeper-harness", "--only", "watch/3..9", "--fail-fast"];
+        let arguments = Arguments::try_parse_from(arguments).expect("a command");
+        assert!(arguments.verb.is_none());
+    }
+
+    #[test]
+    fn every_verb_is_understood() {
+        for line in [
+            "run --on embedded,zookeeper:3.8.5 --only watch --only multi/7 --json a --junit b --html c",
+            "compare zookeeper:3.6.4 zookeeper:3.9.5 --patience 60 --quiet",
+            "list --markdown",
+            "report run.json --terminal",
+            "search --ops 100 --seed 1 --left embedded --right zookeeper:3.9.5",
+            "bench --json target/bench.json",
+        ] {
+            let words = std::iter::once("minikeeper-harness").chain(line.split(' '));
+            let arguments = Arguments::try_parse_from(words).expect(line);
+            assert!(
+                !matches!(arguments.verb, None | Some(Verb::Serve(_))),
+                "{line}"
+            );
+        }
+        for line in [
+            "compare embedded",
+            "run --on etcd",
+            "run --only watch/9..3",
+            "list --json --markdown",
+            "report",
+            "fly",
+        ] {
+            let words = std::iter::once("minikeeper-harness").chain(line.split(' '));
+            assert!(Arguments::try_parse_from(words).is_err(), "{line}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! `report`, and where the reports of a run go.
+
+use super::{Status, Trouble};
+use crate::judge::Findings;
+use crate::report::{self, Detail, Look};
+use clap::Args;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Show a run again that was saved with `--json`.
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    /// What `--json` of a run wrote.
+    file: PathBuf,
+    /// Write JUnit XML there.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write a page there.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Print it (what happens when no file is asked for).
+    #[arg(long)]
+    terminal: bool,
+    #[command(flatten)]
+    print: Print,
+}
+
+/// What is printed, and how.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Print {
+    /// Show what the servers did in every case.
+    #[arg(long, conflicts_with = "quiet")]
+    show: bool,
+    /// Show differences and failures alone.
+    #[arg(long)]
+    quiet: bool,
+    /// How many characters a line may have; by default as many as the terminal has.
+    #[arg(long, value_name = "CHARACTERS")]
+    width: Option<usize>,
+}
+
+/// Where terminals have their end when they do not say.
+const USUAL_WIDTH: usize = 160;
+
+impl Print {
+    pub(super) fn is_quiet(self) -> bool {
+        self.quiet
+    }
+
+    pub(super) fn terminal(self, findings: &Findings) -> Result<(), Trouble> {
+        let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+        let look = Look {
+            width: self.width.or_else(terminal).unwrap_or(USUAL_WIDTH),
+            detail: match (self.quiet, self.show) {
+                (true, _) => Detail::Little,
+                (false, false) => Detail::Usual,
+                (false, true) => Detail::Everything,
+            },
+        };
+        // Knows of NO_COLOR, and takes colours out where no terminal reads.
+        let mut out = anstream::stdout().lock();
+        Ok(report::terminal(&mut out, findings, look)?)
+    }
+}
+
+impl Report {
+    pub(super) fn start(&self) -> Result<Status, Trouble> {
+        let file = self.file.display();
+        let text = fs::read_to_string(&self.file)
+            .map_err(|error| Trouble::Usage(format!("{file}: {error}")))?;
+        let findings =
+            report::read_json(&text).map_err(|error| Trouble::Usage(format!("{file}: {error}")))?;
+        write(&findings, None, self.junit.as_deref(), self.html.as_deref())?;
+        if self.terminal || (self.junit.is_none() && self.html.is_none()) {
+            self.print.terminal(&findings)?;
+        }
+        Ok(Status::Expected)
+    }
+}
+
+/// Writes what is wanted as files.
+pub(super) fn write(
+    findings: &Findings,
+    json: Option<&Path>,
+    junit: Option<&Path>,
+    html: Option<&Path>,
+) -> Result<(), Trouble> {
+    if let Some(file) = json {
+        put(file, &report::json(findings).map_err(Trouble::failed)?)?;
+    }
+    if let Some(file) = junit {
+        put(file, &report::junit(findings).map_err(Trouble::failed)?)?;
+    }
+    if let Some(file) = html {
+        put(file, &report::html(findings).map_err(Trouble::failed)?)?;
+    }
+    Ok(())
+}
+
+fn put(file: &Path, text: &str) -> Result<(), Trouble> {
+    let say = |error| Trouble::Failed(format!("{}: {error}", file.display()));
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder).map_err(say)?;
+    }
+    fs::write(file, text).map_err(say)
+}

@@ -1,0 +1,257 @@
+//! `run` and `compare`: the cases played, the servers compared, the reports written.
+
+use super::progress::Progress;
+use super::report::{self, Print};
+use super::{Status, Trouble};
+use crate::backend::BackendKind;
+use crate::judge::{
+    self, Contestant, Findings, KnownDifferences, Outcome, Recording, Server, Verdict,
+};
+use crate::report::{Class, Tally};
+use crate::suite::{CaseId, Pattern, Suite};
+use clap::Args;
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+/// Play the cases on several servers and compare the first with each of the others.
+///
+/// A server that cannot be had here is said by name with the reason, and the others are compared; if none of the usual
+/// ones can be had, embedded is compared with what the real one did when it was recorded. MINIKEEPER_REQUIRE says what must be there (`java`, `docker`, `all`); lacking it is a failure then.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// The servers (`--help` of the whole command lists their kinds); by default embedded and the real 3.9.5 and 3.8.5.
+    /// The first is compared with each of the others.
+    #[arg(long = "on", value_name = "SERVER", value_delimiter = ',')]
+    on: Vec<Contestant>,
+    #[command(flatten)]
+    how: How,
+}
+
+/// Play the cases on two servers and compare them.
+///
+/// This is what to run before a migration: from one version of ZooKeeper to another, or to another server that speaks
+/// its protocol.
+#[derive(Debug, Args)]
+pub(super) struct Compare {
+    /// A server: `embedded`, `zookeeper:VERSION`, `recorded:VERSION`, `docker:IMAGE`, `HOST:PORT`, ...
+    left: Contestant,
+    /// The server it is compared with.
+    right: Contestant,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, Args)]
+struct How {
+    /// Only these cases: a chapter, `watch/17`, `watch/3..9`, or text in a title; may be given several times.
+    #[arg(long, value_name = "PATTERN")]
+    only: Vec<Pattern>,
+    /// Write the findings there as JSON; `report` shows them again.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write JUnit XML there, for CI systems.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write a page there, to be read in a browser.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// How long a server may take for any one answer.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    patience: Option<u64>,
+    /// Stop at the first difference or failure.
+    #[arg(long)]
+    fail_fast: bool,
+    #[command(flatten)]
+    print: Print,
+}
+
+/// The version before the newest, still maintained.
+const OLDER_ZOOKEEPER: &str = "3.8.5";
+
+impl Run {
+    pub(super) fn start(self, suite: Suite) -> Result<Status, Trouble> {
+        let asked_to_compare = self.on.len() > 1;
+        let servers = if self.on.is_empty() {
+            vec![
+                BackendKind::Embedded.into(),
+                BackendKind::newest_zookeeper().into(),
+                BackendKind::ZooKeeper(OLDER_ZOOKEEPER.to_owned()).into(),
+            ]
+        } else {
+            self.on
+        };
+        self.how.start(suite, &servers, asked_to_compare)
+    }
+}
+
+impl Compare {
+    pub(super) fn start(self, suite: Suite) -> Result<Status, Trouble> {
+        self.how.start(suite, &[self.left, self.right], true)
+    }
+}
+
+impl How {
+    fn start(
+        &self,
+        suite: Suite,
+        servers: &[Contestant],
+        asked_to_compare: bool,
+    ) -> Result<Status, Trouble> {
+        let suite = suite.select(&self.only)?;
+        let played = self.play(&suite, servers);
+        let mut findings = played.findings(&suite);
+        if !asked_to_compare && findings.servers.len() < servers.len() && findings.servers.len() < 2
+        {
+            findings = played.with_recording(&suite).findings(&suite);
+        }
+        let files = [&self.json, &self.junit, &self.html].map(Option::as_deref);
+        let [json, junit, html] = files;
+        report::write(&findings, json, junit, html)?;
+        self.print.terminal(&findings)?;
+        Ok(status(&findings, asked_to_compare))
+    }
+
+    fn play(&self, suite: &Suite, contestants: &[Contestant]) -> Played {
+        let (began, start) = (SystemTime::now(), Instant::now());
+        let names: Vec<String> = contestants.iter().map(Contestant::name).collect();
+        let mut progress = Progress::new(&names, suite.cases().count(), self.print.is_quiet());
+        let known = KnownDifferences::builtin();
+        let expected = Servers::expected(contestants);
+        let mut outcomes = Outcomes::new();
+        let patience = self.patience.map(Duration::from_secs);
+        let servers = judge::run_until(suite, contestants, patience, |played| {
+            progress.played(played.server, &played.case);
+            let (case, server) = (played.case.clone(), played.server);
+            outcomes.insert((played.case, server), played.outcome);
+            if self.fail_fast && expected.is_bad(&known, &outcomes, &case, server) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        progress.end();
+        Played {
+            began,
+            took: start.elapsed(),
+            servers,
+            outcomes,
+            known,
+        }
+    }
+}
+
+type Outcomes = HashMap<(CaseId, usize), Outcome>;
+
+/// All that came of a run.
+struct Played {
+    began: SystemTime,
+    took: Duration,
+    servers: Vec<Server>,
+    outcomes: Outcomes,
+    known: KnownDifferences,
+}
+
+impl Played {
+    fn findings(&self, suite: &Suite) -> Findings {
+        let mut findings =
+            Findings::new(suite, &self.servers, &self.outcomes, &self.known, self.took);
+        findings.started = Some(humantime::format_rfc3339_seconds(self.began).to_string());
+        findings.without_absent()
+    }
+
+    /// Adds what the newest real server did when it was recorded.
+    fn with_recording(mut self, suite: &Suite) -> Self {
+        let Some(recording) = Recording::builtin(BackendKind::NEWEST_ZOOKEEPER) else {
+            return self;
+        };
+        let place = self.servers.len();
+        for case in suite.cases() {
+            let outcome = recording.outcome(case);
+            self.outcomes.insert((case.id.clone(), place), outcome);
+        }
+        let recorded = Contestant::Recorded(recording);
+        self.servers.push(Server {
+            name: recorded.name(),
+            version: recorded.version(),
+        });
+        self
+    }
+}
+
+/// The servers as far as they are known before they run.
+struct Servers(Vec<Server>);
+
+impl Servers {
+    fn expected(contestants: &[Contestant]) -> Self {
+        let servers = contestants.iter().map(|contestant| Server {
+            name: contestant.name(),
+            version: contestant.version(),
+        });
+        Self(servers.collect())
+    }
+
+    /// Whether what came last is a failure, or differs from what it is compared with.
+    fn is_bad(
+        &self,
+        known: &KnownDifferences,
+        outcomes: &Outcomes,
+        case: &CaseId,
+        last: usize,
+    ) -> bool {
+        let of = |place| Some((self.0.get(place)?, outcomes.get(&(case.clone(), place))?));
+        if matches!(of(last), Some((_, Outcome::Failed { .. }))) {
+            return true;
+        }
+        let Some((left, left_outcome)) = of(0) else {
+            return false;
+        };
+        let rights = (1..self.0.len()).filter(|&right| last == 0 || right == last);
+        rights.filter_map(of).any(|(right, outcome)| {
+            let known = known.between(left, right);
+            let verdict = judge::judge_knowing(case, left_outcome, outcome, &known);
+            matches!(verdict, Verdict::Different(_))
+        })
+    }
+}
+
+fn status(findings: &Findings, asked_to_compare: bool) -> Status {
+    let tally = Tally::all(findings);
+    if tally.bad() > 0 || !findings.stale.is_empty() {
+        return Status::Otherwise;
+    }
+    let compared = Class::ALL
+        .into_iter()
+        .any(|class| class.compares() && tally.of(class) > 0);
+    if asked_to_compare && !compared {
+        return Status::NothingCompared;
+    }
+    Status::Expected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Status, status};
+    use crate::judge::Judgement;
+    use crate::report::sample;
+
+    #[test]
+    fn a_difference_or_a_stale_entry_is_told_by_the_exit_status() {
+        let mut findings = sample::three_servers();
+        assert_eq!(status(&findings, true), Status::Otherwise);
+        let cases = findings.chapters.iter_mut().flat_map(|c| &mut c.cases);
+        for comparison in cases.flat_map(|case| &mut case.comparisons) {
+            comparison.verdict = Judgement::Same;
+        }
+        assert_eq!(status(&findings, true), Status::Otherwise);
+        findings.stale.clear();
+        assert_eq!(status(&findings, true), Status::Expected);
+    }
+
+    #[test]
+    fn nothing_compared_is_as_expected_only_where_nobody_asked_for_it() {
+        assert_eq!(status(&sample::alone(), false), Status::Expected);
+        assert_eq!(status(&sample::alone(), true), Status::NothingCompared);
+    }
+}

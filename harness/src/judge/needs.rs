@@ -1,0 +1,123 @@
+//! What a case needs of its server, as its headers and its steps tell.
+
+use crate::backend::{Backend, Capability, ServerSetup};
+use crate::client::Request;
+use crate::script::{Action, Step};
+use crate::suite::Case;
+
+/// The permission to give others.
+const ADMIN: i32 = 16;
+
+/// What the case needs and the server does not have.
+pub(super) fn lack(case: &Case, backend: &dyn Backend) -> Option<String> {
+    if let Some(version) = backend.version()
+        && let Some(since) = case.too_new_for(&version)
+    {
+        return Some(format!("needs ZooKeeper {since}"));
+    }
+    needs(case, backend.mark().is_some())
+        .into_iter()
+        .find(|&need| !backend.can(need))
+        .map(|need| format!("needs {need}"))
+}
+
+/// On a server that is somebody else's, a case may not act on its own root.
+fn needs(case: &Case, foreign: bool) -> Vec<Capability<'_>> {
+    let headers = &case.headers;
+    let mut needs = Vec::new();
+    if headers.restart {
+        needs.push(Capability::Restart);
+    }
+    if headers.virgin || headers.server != ServerSetup::Usual || (headers.bare && foreign) {
+        needs.push(Capability::Setup);
+    }
+    if headers.server != ServerSetup::Usual {
+        // It is set up for the case, which may be about what then is lacking.
+        return needs;
+    }
+    for step in case.script().map_or(&[][..], |script| &script.steps) {
+        match step {
+            Step::FourLetterWord(word) => needs.push(Capability::FourLetterWord(word)),
+            Step::Act { action, .. } => of_action(action, foreign, &mut needs),
+            Step::Pass(_) | Step::Restart => {}
+        }
+    }
+    needs
+}
+
+fn of_action<'a>(action: &'a Action, foreign: bool, needs: &mut Vec<Capability<'a>>) {
+    if let Action::Connect(connect) = action {
+        needs.push(Capability::Timeout(connect.timeout_ms));
+    } else if let Action::Ask(request) | Action::SetWatches(_, request) = action {
+        of_request(request, foreign, needs);
+    } else if let Action::Pipeline(requests) = action {
+        for request in requests {
+            of_request(request, foreign, needs);
+        }
+    }
+}
+
+fn of_request(request: &Request, foreign: bool, needs: &mut Vec<Capability<'_>>) {
+    if let Request::Multi(requests) = request {
+        for request in requests {
+            of_request(request, foreign, needs);
+        }
+    }
+    if let Request::CreateTtl { .. } = request {
+        needs.push(Capability::TtlZnodes);
+    }
+    if let Request::Auth { auth, .. } = request
+        && auth.starts_with(b"super:")
+    {
+        needs.push(Capability::SuperUser);
+    }
+    // Nobody but the super user takes away what is below such a znode.
+    if let Request::Create { acl, .. }
+    | Request::Create2 { acl, .. }
+    | Request::CreateContainer { acl, .. }
+    | Request::SetAcl { acl, .. } = request
+        && foreign
+        && !acl.is_empty()
+        && acl.iter().all(|entry| entry.perms & ADMIN == 0)
+    {
+        needs.push(Capability::SuperUser);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::needs;
+    use crate::backend::Capability;
+    use crate::suite::Chapter;
+
+    #[track_caller]
+    fn check(script: &str, expected: &[Capability<'_>]) {
+        let chapter = Chapter::parse("needs", &format!("# Needs\n\n== 1 a case\n{script}"));
+        let chapter = chapter.expect("a chapter");
+        let case = chapter.cases.first().expect("a case");
+        assert_eq!(needs(case, true), expected);
+    }
+
+    #[test]
+    fn the_steps_of_a_script_tell_what_it_needs() {
+        check("a: create /x null\n", &[]);
+        check(
+            "a: connect timeout=1000\n4lw ruok\n",
+            &[
+                Capability::Timeout(1000),
+                Capability::FourLetterWord("ruok"),
+            ],
+        );
+        check(
+            "a: multi [createTTL /t null ttl=1000]\na: auth digest \"super:test\"\n",
+            &[Capability::TtlZnodes, Capability::SuperUser],
+        );
+        check(
+            "a: setACL / acl=[r world anyone]\n",
+            &[Capability::SuperUser],
+        );
+        check("needs: restart\nrestart\n", &[Capability::Restart]);
+        check("bare\na: exists /\n", &[Capability::Setup]);
+        check("server: shipped\n4lw ruok\n", &[Capability::Setup]);
+    }
+}

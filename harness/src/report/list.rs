@@ -1,0 +1,217 @@
+//! The cases there are: for a terminal, as JSON, and as the page of the documentation.
+
+use crate::suite::{Case, Suite};
+use serde::Serialize;
+use std::fmt::Write;
+
+/// Chapters and cases, a line each.
+#[must_use]
+pub fn list(suite: &Suite) -> String {
+    let mut text = String::new();
+    for chapter in &suite.chapters {
+        let _ = writeln!(text, "{}: {}", chapter.name, chapter.title);
+        for case in &chapter.cases {
+            let id = case.id.to_string();
+            let _ = writeln!(text, "  {id:<16} {}{}", case.title, needs(case, " [", "]"));
+        }
+        text.push('\n');
+    }
+    let _ = writeln!(
+        text,
+        "{} cases in {} chapters",
+        suite.cases().count(),
+        suite.chapters.len()
+    );
+    text
+}
+
+/// Chapters and cases as JSON: an array of `{name, title, about, cases: [{id, title, needs: [TEXT], script}]}`, where
+/// `script` is `null` for a case written in Rust.
+///
+/// # Errors
+/// If it cannot be written, which none can be seen to cause.
+pub fn list_json(suite: &Suite) -> Result<String, serde_json::Error> {
+    #[derive(Serialize)]
+    struct Chapter<'a> {
+        name: &'a str,
+        title: &'a str,
+        about: &'a str,
+        cases: Vec<Listed<'a>>,
+    }
+    #[derive(Serialize)]
+    struct Listed<'a> {
+        id: String,
+        title: &'a str,
+        needs: Vec<String>,
+        script: Option<String>,
+    }
+    let chapters: Vec<Chapter<'_>> = suite
+        .chapters
+        .iter()
+        .map(|chapter| Chapter {
+            name: &chapter.name,
+            title: &chapter.title,
+            about: &chapter.about,
+            cases: chapter
+                .cases
+                .iter()
+                .map(|case| Listed {
+                    id: case.id.to_string(),
+                    title: &case.title,
+                    needs: case
+                        .headers
+                        .to_string()
+                        .lines()
+                        .map(str::to_owned)
+                        .collect(),
+                    script: case.script().map(ToString::to_string),
+                })
+                .collect(),
+        })
+        .collect();
+    let mut text = serde_json::to_string_pretty(&chapters)?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// Chapters and cases as a page: `docs/conformance.md` is this.
+#[must_use]
+pub fn list_markdown(suite: &Suite) -> String {
+    let mut page = String::from(PREFACE);
+    page.push_str("\n| chapter | cases | about |\n|---|---:|---|\n");
+    for chapter in &suite.chapters {
+        let _ = writeln!(
+            page,
+            "| [{0}](#{0}) | {1} | {2} |",
+            chapter.name,
+            chapter.cases.len(),
+            markdown(&chapter.title)
+        );
+    }
+    let _ = writeln!(page, "| together | {} | |", suite.cases().count());
+    for chapter in &suite.chapters {
+        let _ = write!(
+            page,
+            "\n## {}\n\n{}\n",
+            chapter.name,
+            markdown(&chapter.title)
+        );
+        if !chapter.about.is_empty() {
+            let _ = write!(page, "\n{}\n", markdown(&chapter.about));
+        }
+        page.push_str("\n| case | what it shows |\n|---|---|\n");
+        for case in &chapter.cases {
+            let _ = writeln!(
+                page,
+                "| {} | {}{} |",
+                case.id,
+                markdown(&case.title),
+                needs(case, " (", ")")
+            );
+        }
+    }
+    page
+}
+
+const PREFACE: &str = "\
+# The cases
+
+<!-- Written by `cargo run -p minikeeper-harness -- list --markdown`; a test compares the two. -->
+
+Every case that the harness plays on embedded minikeeper and on real ZooKeeper. A number never changes, so an issue
+anywhere can cite `watch/17`. To see what servers do in it, run
+`cargo run -p minikeeper-harness -- run --only watch/17 --show`; its text stands in `harness/cases`.
+";
+
+/// What a case needs of its server, in short.
+fn needs(case: &Case, before: &str, after: &str) -> String {
+    let headers = case.headers.to_string();
+    let needs: Vec<&str> = headers
+        .lines()
+        .map(|line| line.strip_prefix("needs: ").unwrap_or(line))
+        .collect();
+    if needs.is_empty() {
+        return String::new();
+    }
+    format!("{before}{}{after}", needs.join("; "))
+}
+
+/// Text that Markdown leaves as it is.
+fn markdown(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '<' => safe.push_str("&lt;"),
+            '&' => safe.push_str("&amp;"),
+            '|' | '*' | '_' | '[' | ']' | '\\' => {
+                safe.push('\\');
+                safe.push(letter);
+            }
+            _ => safe.push(letter),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{list, list_json, list_markdown};
+    use crate::suite::{Chapter, Suite};
+    use std::path::Path;
+
+    fn suite() -> Suite {
+        let text = "# Watches | all\n\nEvery <kind>.\n\n== 1 one *fires*\na: exists /a watch\n\n== 12 two fire\n\
+                    needs: since 3.5, restart\nvirgin\na: exists /a watch\n";
+        Suite::new().with(Chapter::parse("watch", text).expect("a chapter"))
+    }
+
+    #[test]
+    fn a_list_has_a_line_for_every_case() {
+        assert_eq!(
+            list(&suite()),
+            "watch: Watches | all\n  watch/1          one *fires*\n  watch/12         two fire [since 3.5, restart; virgin]\n\n\
+             2 cases in 1 chapters\n"
+        );
+    }
+
+    #[test]
+    fn the_page_shows_titles_as_they_are() {
+        let page = list_markdown(&suite());
+        assert!(
+            page.contains("| [watch](#watch) | 2 | Watches \\| all |\n"),
+            "{page}"
+        );
+        assert!(page.contains("\nEvery &lt;kind>.\n"), "{page}");
+        assert!(page.contains("| watch/1 | one \\*fires\\* |\n"), "{page}");
+        assert!(
+            page.contains("| watch/12 | two fire (since 3.5, restart; virgin) |\n"),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn the_json_has_the_scripts() {
+        let text = list_json(&suite()).expect("JSON");
+        let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let at = |pointer| value.pointer(pointer).and_then(serde_json::Value::as_str);
+        assert_eq!(at("/0/cases/0/id"), Some("watch/1"));
+        assert_eq!(at("/0/cases/0/script"), Some("a: exists /a watch\n"));
+        assert_eq!(at("/0/cases/1/needs/1"), Some("virgin"));
+    }
+
+    #[test]
+    fn the_committed_page_lists_the_cases_as_they_are() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/conformance.md");
+        let committed = std::fs::read_to_string(&page).unwrap_or_default();
+        let listed = list_markdown(&Suite::builtin());
+        let differs = committed
+            .lines()
+            .zip(listed.lines())
+            .find(|(committed, listed)| committed != listed);
+        assert!(
+            committed == listed,
+            "docs/conformance.md is out of date ({differs:?}); write it by\n\
+             cargo run -p minikeeper-harness -- list --markdown > docs/conformance.md"
+        );
+    }
+}

@@ -1,0 +1,422 @@
+//! Findings on a terminal: a table by chapter, every difference side by side, what was skipped by reason.
+
+mod difference;
+mod table;
+
+use super::duration::span;
+use super::printable::printable;
+use super::tally::{Class, Pair};
+use crate::judge::{CaseFindings, Findings, Trouble};
+use anstyle::{AnsiColor, Style};
+use difference::difference;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use table::table;
+
+/// How much is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// Differences, failures and a closing line.
+    Little,
+    /// The tables and what was skipped too.
+    #[default]
+    Usual,
+    /// What the servers did in every case too.
+    Everything,
+}
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// How many characters a line may have.
+    pub width: usize,
+    /// How much is written.
+    pub detail: Detail,
+}
+
+/// Around a difference this many equal lines are shown.
+const CONTEXT: usize = 8;
+/// So many differences of two servers are shown.
+const MOST: usize = 20;
+/// More failures than this for one reason are told together.
+const ALIKE: usize = 3;
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+fn style(class: Class) -> Style {
+    match class {
+        Class::Same | Class::Played => AnsiColor::Green.on_default(),
+        Class::Known | Class::Skipped => AnsiColor::Yellow.on_default(),
+        Class::Different | Class::Failed => AnsiColor::Red.on_default().bold(),
+    }
+}
+
+/// Writes findings with colours; a writer such as [`anstream::AutoStream`] takes them out where they are not wanted.
+///
+/// # Errors
+/// If the writer fails.
+pub fn terminal(out: &mut dyn Write, findings: &Findings, look: Look) -> io::Result<()> {
+    let pairs = Pair::all(findings);
+    if look.detail == Detail::Everything {
+        findings
+            .cases()
+            .try_for_each(|case| transcripts(out, findings, case))?;
+    }
+    if look.detail != Detail::Little {
+        for &pair in &pairs {
+            table(out, findings, pair)?;
+        }
+    }
+    for &pair in &pairs {
+        troubles(out, findings, pair, look)?;
+    }
+    if look.detail != Detail::Little {
+        for &pair in &pairs {
+            reasons(out, findings, pair, Class::Known)?;
+            reasons(out, findings, pair, Class::Skipped)?;
+        }
+    }
+    closing(out, findings, &pairs)
+}
+
+/// Differences and failures, in full as long as anybody would read them; the others by their names.
+fn troubles(out: &mut dyn Write, findings: &Findings, pair: Pair, look: Look) -> io::Result<()> {
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for case in findings.cases() {
+        let verdict = pair.verdict(case);
+        if verdict.class == Class::Failed {
+            *reasons.entry(verdict.why.unwrap_or_default()).or_default() += 1;
+        }
+    }
+    let most = match look.detail {
+        Detail::Little | Detail::Usual => MOST,
+        Detail::Everything => usize::MAX,
+    };
+    let (mut shown, mut left_out) = (0, Vec::new());
+    let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for case in findings.cases() {
+        let verdict = pair.verdict(case);
+        let why = verdict.why.unwrap_or_default();
+        if verdict.class == Class::Failed && reasons.get(&why).is_some_and(|&count| count > ALIKE) {
+            alike.entry(why).or_default().push(&case.id);
+        } else if verdict.class == Class::Different && shown >= most {
+            left_out.push(case.id.as_str());
+        } else {
+            shown += usize::from(verdict.class == Class::Different);
+            trouble(out, findings, pair, case, look)?;
+        }
+    }
+    let red = style(Class::Failed);
+    let between = printable(&pair.name(findings)).into_owned();
+    for (why, ids) in alike {
+        writeln!(
+            out,
+            "{red}FAILED{red:#} {BOLD}{} cases{BOLD:#} {DIM}({between}){DIM:#}\n{}\n  {}\n",
+            ids.len(),
+            printable(&why),
+            ranges(&ids)
+        )?;
+    }
+    if !left_out.is_empty() {
+        writeln!(
+            out,
+            "{red}DIFFERENT{red:#} {BOLD}in {} more{BOLD:#} {DIM}({between}; --show or --html shows them){DIM:#}\n  {}\n",
+            left_out.len(),
+            ranges(&left_out)
+        )?;
+    }
+    Ok(())
+}
+
+/// A difference or a failure, if there is one.
+fn trouble(
+    out: &mut dyn Write,
+    findings: &Findings,
+    pair: Pair,
+    case: &CaseFindings,
+    look: Look,
+) -> io::Result<()> {
+    let verdict = pair.verdict(case);
+    if !verdict.class.is_bad() {
+        return Ok(());
+    }
+    let style = style(verdict.class);
+    writeln!(
+        out,
+        "{style}{}{style:#} {BOLD}{} {}{BOLD:#} {DIM}({}){DIM:#}",
+        verdict.class.name().to_uppercase(),
+        case.id,
+        printable(&case.title),
+        printable(&pair.name(findings)),
+    )?;
+    match (verdict.class, pair.right) {
+        (Class::Different, Some(right)) => {
+            let context = match look.detail {
+                Detail::Little | Detail::Usual => CONTEXT,
+                Detail::Everything => usize::MAX,
+            };
+            difference(out, findings, case, (pair.left, right), look.width, context)?;
+        }
+        _ => {
+            writeln!(out, "{}", printable(verdict.why.as_deref().unwrap_or("")))?;
+            for place in pair.servers() {
+                let Some(play) = case.plays.get(place) else {
+                    continue;
+                };
+                if matches!(play.trouble, Some(Trouble::Failed(_))) && !play.lines.is_empty() {
+                    let name = findings.servers.get(place).map_or("?", String::as_str);
+                    let first = play.lines.len().saturating_sub(CONTEXT);
+                    writeln!(out, "{DIM}before, {} noted:{DIM:#}", printable(name))?;
+                    for line in play.lines.iter().skip(first) {
+                        writeln!(out, "  {}", printable(line))?;
+                    }
+                }
+            }
+        }
+    }
+    writeln!(out)
+}
+
+/// What every server did in a case; those that did the same stand together.
+fn transcripts(out: &mut dyn Write, findings: &Findings, case: &CaseFindings) -> io::Result<()> {
+    let mut done: Vec<(Vec<&str>, &[String])> = Vec::new();
+    for (name, play) in findings.servers.iter().zip(&case.plays) {
+        if play.trouble.is_some() {
+            continue;
+        }
+        match done.iter_mut().find(|(_, lines)| **lines == play.lines) {
+            Some((names, _)) => names.push(name),
+            None => done.push((vec![name], &play.lines)),
+        }
+    }
+    for (names, lines) in done {
+        writeln!(
+            out,
+            "{BOLD}{} {}{BOLD:#} {DIM}({}){DIM:#}",
+            case.id,
+            printable(&case.title),
+            printable(&names.join(", "))
+        )?;
+        for line in lines {
+            writeln!(out, "  {}", printable(line))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// The cases of a class, by the reason.
+fn reasons(out: &mut dyn Write, findings: &Findings, pair: Pair, class: Class) -> io::Result<()> {
+    let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for case in findings.cases() {
+        let verdict = pair.verdict(case);
+        if verdict.class == class {
+            let why = verdict.why.unwrap_or_default();
+            by_reason.entry(why).or_default().push(&case.id);
+        }
+    }
+    if by_reason.is_empty() {
+        return Ok(());
+    }
+    let style = style(class);
+    writeln!(
+        out,
+        "{style}{}{style:#} {DIM}({}){DIM:#}",
+        class.name(),
+        printable(&pair.name(findings))
+    )?;
+    for (why, ids) in by_reason {
+        writeln!(out, "  {}: {}", printable(&why), ranges(&ids))?;
+    }
+    writeln!(out)
+}
+
+/// `watch/1 watch/2 watch/3 multi/7` as `watch/1..3, multi/7`, which `--only` understands.
+fn ranges(ids: &[&str]) -> String {
+    let mut ranges: Vec<(&str, u32, u32)> = Vec::new();
+    let mut others = Vec::new();
+    for id in ids {
+        let Some((chapter, number)) = id
+            .split_once('/')
+            .and_then(|(chapter, number)| Some((chapter, number.parse::<u32>().ok()?)))
+        else {
+            others.push(printable(id).into_owned());
+            continue;
+        };
+        match ranges.last_mut() {
+            Some((last, _, end)) if *last == chapter && end.checked_add(1) == Some(number) => {
+                *end = number;
+            }
+            _ => ranges.push((chapter, number, number)),
+        }
+    }
+    let ranges = ranges.iter().map(|&(chapter, first, last)| {
+        let chapter = printable(chapter);
+        if first == last {
+            format!("{chapter}/{first}")
+        } else {
+            format!("{chapter}/{first}..{last}")
+        }
+    });
+    ranges.chain(others).collect::<Vec<_>>().join(", ")
+}
+
+fn closing(out: &mut dyn Write, findings: &Findings, pairs: &[Pair]) -> io::Result<()> {
+    for absent in &findings.absent {
+        let style = style(Class::Skipped);
+        writeln!(
+            out,
+            "{style}{} took no part:{style:#} {}",
+            printable(&absent.server),
+            printable(&absent.why)
+        )?;
+    }
+    for stale in &findings.stale {
+        let style = style(Class::Different);
+        writeln!(
+            out,
+            "{style}STALE{style:#} the known difference {} no longer shows between {} and {}",
+            printable(&stale.id),
+            printable(&stale.left),
+            printable(&stale.right)
+        )?;
+    }
+    for pair in pairs {
+        let tally = pair.tally(findings.cases());
+        let counts: Vec<String> = Class::ALL
+            .into_iter()
+            .filter(|&class| tally.of(class) > 0)
+            .map(|class| {
+                let style = style(class);
+                format!("{style}{} {}{style:#}", tally.of(class), class.name())
+            })
+            .collect();
+        let counts = counts.join(", ");
+        writeln!(out, "{}: {counts}", printable(&pair.name(findings)))?;
+        if pair.right.is_none() {
+            let style = style(Class::Skipped);
+            writeln!(
+                out,
+                "{style}There was nothing to compare {} with.{style:#}",
+                printable(&pair.name(findings))
+            )?;
+        }
+    }
+    writeln!(out, "{DIM}{}{DIM:#}", span(findings.took_ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Detail, Look, ranges, terminal};
+    use crate::judge::{Findings, Judgement};
+    use crate::report::sample;
+
+    fn written(findings: &Findings, detail: Detail) -> String {
+        let mut bytes = anstream::StripStream::new(Vec::new());
+        let look = Look { width: 79, detail };
+        terminal(&mut bytes, findings, look).expect("a Vec takes everything");
+        String::from_utf8(bytes.into_inner()).expect("UTF-8")
+    }
+
+    #[test]
+    fn a_difference_stands_side_by_side_with_a_caret_under_its_first_word() {
+        let text = written(&sample::three_servers(), Detail::Little);
+        let expected = "\
+DIFFERENT watch/1 a watch fires (embedded and zookeeper:3.8.5)
+embedded                                 zookeeper:3.8.5
+a: create /x                             a: create /x
+a:   -> ok at z1 /x                    | a:   -> ok at z1 /x version=1
+                   ^                                         ^^^^^^^^^
+b:   ! NodeCreated /x at z1            <
+";
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn the_table_counts_by_chapter_and_the_end_sums_up() {
+        let text = written(&sample::three_servers(), Detail::Usual);
+        let expected = "\
+embedded and zookeeper:3.9.5
+
+chapter    same  known  different  skipped  failed    embedded  zookeeper:3.9.5
+watch         1      ·          1        ·       ·       24 ms            24 ms
+multi         ·      1          ·        ·       1       24 ms            12 ms
+together      1      1          1        ·       1       48 ms            36 ms
+";
+        assert!(text.starts_with(expected), "{text}");
+        let end = "\
+zookeeper:3.4.14 took no part: java is not there
+STALE the known difference old-order no longer shows between embedded and zookeeper:3.8.5
+embedded and zookeeper:3.9.5: 1 same, 1 known, 1 different, 1 failed
+embedded and zookeeper:3.8.5: 2 same, 1 different, 1 skipped
+1 min 23 s
+";
+        assert!(text.ends_with(end), "{text}");
+        assert!(text.contains("  needs ZooKeeper 3.9: multi/1\n"), "{text}");
+        assert!(text.contains("  multi-order: multi/1\n"), "{text}");
+    }
+
+    #[test]
+    fn a_server_alone_is_said_to_have_had_nothing_to_be_compared_with() {
+        for detail in [Detail::Little, Detail::Usual, Detail::Everything] {
+            let text = written(&sample::alone(), detail);
+            assert!(
+                text.contains("zookeeper:3.9.5 took no part: java is not there\n"),
+                "{text}"
+            );
+            assert!(
+                text.contains("There was nothing to compare embedded with.\n"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_server_says_cannot_move_the_cursor() {
+        let mut bytes = Vec::new();
+        let look = Look {
+            width: 60,
+            detail: Detail::Everything,
+        };
+        terminal(&mut bytes, &sample::three_servers(), look).expect("a Vec takes everything");
+        let text = String::from_utf8(bytes).expect("UTF-8");
+        assert!(!text.contains("\x1b[31m\0"), "{text:?}");
+        assert!(!text.contains(['\0', '\u{202e}']), "{text:?}");
+        assert!(text.contains("\\x1b[31m\\x00"), "{text:?}");
+    }
+
+    #[test]
+    fn many_differences_are_told_by_name_and_many_failures_once() {
+        let mut findings = sample::three_servers();
+        let chapter = findings.chapters.first_mut().expect("a chapter");
+        let case = chapter.cases.first().expect("a case").clone();
+        let with = |number: usize, verdict: Judgement| {
+            let mut case = case.clone();
+            case.id = format!("watch/{number}");
+            case.comparisons.truncate(1);
+            let comparison = case.comparisons.first_mut().expect("a comparison");
+            comparison.verdict = verdict;
+            case
+        };
+        chapter.cases = (1..=30)
+            .map(|number| with(number, Judgement::Different))
+            .chain((31..=40).map(|number| with(number, Judgement::Failed("no server".to_owned()))))
+            .collect();
+        let text = written(&findings, Detail::Usual);
+        assert_eq!(text.matches("DIFFERENT watch/").count(), 20, "{text}");
+        assert!(text.contains("DIFFERENT in 10 more"), "{text}");
+        assert!(text.contains("  watch/21..30\n"), "{text}");
+        assert!(text.contains("FAILED 10 cases"), "{text}");
+        assert!(text.contains("no server\n  watch/31..40\n"), "{text}");
+        let text = written(&findings, Detail::Everything);
+        assert_eq!(text.matches("DIFFERENT watch/").count(), 30, "{text}");
+    }
+
+    #[test]
+    fn neighbours_are_written_as_a_range() {
+        assert_eq!(
+            ranges(&["watch/1", "watch/2", "watch/3", "watch/5", "multi/6"]),
+            "watch/1..3, watch/5, multi/6"
+        );
+    }
+}

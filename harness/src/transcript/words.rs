@@ -1,0 +1,403 @@
+//! The answers to four-letter words, line by line, with what must differ written by its rule.
+
+use super::{Line, Piece};
+
+/// Which numbers of an answer can be known.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known {
+    /// Those of the tree and of the connections: the server was new.
+    pub(super) state: bool,
+    /// That of the packets received since the last `srst`. A real server counts what it sends, or no longer has to
+    /// send, after it has left: perhaps behind the question.
+    pub(super) packets: bool,
+}
+
+/// What `mntr` says that follows from what was done on a new server. Every other number is only looked at for its kind.
+const GAUGES: [&str; 13] = [
+    "zk_server_state",
+    "zk_ephemerals_count",
+    "zk_num_alive_connections",
+    "zk_outstanding_requests",
+    "zk_znode_count",
+    "zk_watch_count",
+    "zk_global_sessions",
+    "zk_local_sessions",
+    "zk_approximate_data_size",
+    "zk_auth_failed_count",
+    "zk_outstanding_tls_handshake",
+    "zk_non_mtls_remote_conn_count",
+    "zk_non_mtls_local_conn_count",
+];
+
+pub(super) fn lines(word: &str, text: &str, known: Known) -> Vec<Line> {
+    let said = text.lines();
+    let mut lines = match word.get(..4).unwrap_or(word) {
+        "srvr" | "stat" => with_sorted_clients(said, known),
+        "cons" => with_sorted_clients(said, known),
+        "conf" => said.map(configuration).collect(),
+        "dirs" => said.map(|line| Line::said(&kinds(line))).collect(),
+        "dump" => dump(said),
+        "envi" => said.map(environment).collect(),
+        "mntr" => monitor(said, known),
+        "wchc" | "wchp" => watches(said),
+        _ => said.map(Line::said).collect(),
+    };
+    if text.is_empty() {
+        lines.push(Line::said("(nothing)"));
+    } else if !text.ends_with('\n')
+        && let Some(last) = lines.last_mut()
+    {
+        last.text(" (and no end of line)");
+    }
+    lines
+}
+
+impl Line {
+    fn said(text: &str) -> Self {
+        let mut line = Self::default();
+        line.text(format!("  {text}"));
+        line
+    }
+}
+
+/// Numbers by their kind: `<int>`, `<double>`, `0x<hex>`.
+fn kinds(text: &str) -> String {
+    let mut found = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        if let Some(hex) = rest.strip_prefix("0x") {
+            rest = hex.trim_start_matches(|c: char| c.is_ascii_hexdigit());
+            found.push_str("0x<hex>");
+        } else if first.is_ascii_digit() {
+            let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+            let fraction = after
+                .strip_prefix('.')
+                .filter(|fraction| fraction.starts_with(|c: char| c.is_ascii_digit()));
+            (found, rest) = match fraction {
+                Some(fraction) => (
+                    found + "<double>",
+                    fraction.trim_start_matches(|c: char| c.is_ascii_digit()),
+                ),
+                None => (found + "<int>", after),
+            };
+        } else {
+            found.push(first);
+            rest = rest.get(first.len_utf8()..).unwrap_or_default();
+        }
+    }
+    found
+}
+
+fn session(hex: &str) -> Option<Piece> {
+    let digits = hex.strip_prefix("0x")?;
+    let id = u64::from_str_radix(digits, 16).ok()?;
+    Some(Piece::Session(id.cast_signed()))
+}
+
+/// `srvr`, `stat` and `cons`, whose connections stand in no order.
+fn with_sorted_clients<'a>(said: impl Iterator<Item = &'a str>, known: Known) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut clients = Vec::new();
+    for line in said {
+        if line.starts_with(" /") {
+            clients.push(client(line, known));
+            continue;
+        }
+        lines.append(&mut sorted(std::mem::take(&mut clients)));
+        lines.push(server(line, known));
+    }
+    lines.append(&mut sorted(clients));
+    lines
+}
+
+/// By the number of the session, those without one before them, and by their text.
+fn sorted(mut clients: Vec<(i64, Line)>) -> Vec<Line> {
+    let text = |line: &Line| format!("{:?}", line.0);
+    clients.sort_by_cached_key(|(session, line)| (*session, text(line)));
+    clients.into_iter().map(|(_, line)| line).collect()
+}
+
+fn server(line: &str, known: Known) -> Line {
+    let Some((name, value)) = line.split_once(": ") else {
+        return Line::said(line);
+    };
+    let exact = match name {
+        "Zookeeper version" => return Line::said(&format!("{name}: <version>")),
+        "Received" => known.packets,
+        "Connections" | "Outstanding" | "Zxid" | "Node count" => known.state,
+        "Mode" => true,
+        _ => false,
+    };
+    if exact {
+        Line::said(line)
+    } else {
+        Line::said(&format!("{name}: {}", kinds(value)))
+    }
+}
+
+/// ` /127.0.0.1:38366[1](queued=0,recved=9,sid=0x1,...)`
+fn client(line: &str, known: Known) -> (i64, Line) {
+    let parts = line
+        .split_once('[')
+        .and_then(|(_, rest)| rest.split_once('('))
+        .and_then(|(interest, rest)| Some((interest, rest.strip_suffix(')')?)));
+    let Some((interest, fields)) = parts else {
+        return (0, Line::said(line));
+    };
+    let mut of = 0;
+    let mut written = Line::said(&format!(" /<address>[{}(", kinds(interest)));
+    for (place, field) in fields.split(',').enumerate() {
+        let (name, value) = field.split_once('=').unwrap_or((field, ""));
+        written.text(format!("{}{name}=", if place == 0 { "" } else { "," }));
+        match (name, session(value)) {
+            ("sid", Some(Piece::Session(id))) => {
+                of = id;
+                written.0.push(Piece::Session(id));
+            }
+            ("lop" | "to" | "lcxid", _) => {
+                written.text(value);
+            }
+            ("recved" | "lzxid", _) if known.state => {
+                written.text(value);
+            }
+            _ => {
+                written.text(kinds(value));
+            }
+        }
+    }
+    written.text(")");
+    (of, written)
+}
+
+fn configuration(line: &str) -> Line {
+    match line.split_once('=') {
+        Some((name @ ("dataDir" | "dataLogDir"), folder)) => {
+            let last = folder.rsplit('/').next().unwrap_or_default();
+            Line::said(&format!("{name}=<folder>/{last}"))
+        }
+        Some((name @ ("clientPort" | "dataDirSize" | "dataLogSize"), number)) => {
+            Line::said(&format!("{name}={}", kinds(number)))
+        }
+        _ => Line::said(line),
+    }
+}
+
+fn environment(line: &str) -> Line {
+    match line.split_once('=') {
+        Some((name, size)) if name.starts_with("os.memory") => {
+            Line::said(&format!("{name}={}", kinds(size)))
+        }
+        Some((name, _)) => Line::said(&format!("{name}=<text>")),
+        None => Line::said(line),
+    }
+}
+
+/// The gauges, counters and summaries of `mntr` stand in no order behind the version and the state. There is one more
+/// for every name below the root that was used.
+fn monitor<'a>(said: impl Iterator<Item = &'a str>, known: Known) -> Vec<Line> {
+    let mut lines: Vec<&str> = said
+        .filter(|line| !line.contains("_per_namespace\t"))
+        .collect();
+    if let Some(unordered) = lines.get_mut(2..) {
+        unordered.sort_unstable();
+    }
+    lines
+        .into_iter()
+        .map(|line| match line.split_once('\t') {
+            Some(("zk_version", _)) => Line::said("zk_version\t<version>"),
+            Some((name, value)) if !(known.state && GAUGES.contains(&name)) => {
+                Line::said(&format!("{name}\t{}", kinds(value)))
+            }
+            _ => Line::said(line),
+        })
+        .collect()
+}
+
+/// Watches stand in no order: neither the blocks nor what is in one.
+fn watches<'a>(said: impl Iterator<Item = &'a str>) -> Vec<Line> {
+    let mut blocks: Vec<(&str, Vec<&str>)> = Vec::new();
+    let mut rest = Vec::new();
+    for line in said {
+        match blocks.last_mut() {
+            Some((_, inside)) if line.starts_with('\t') => inside.push(line),
+            _ if line.is_empty() => rest.push(Line::said(line)),
+            _ => blocks.push((line, Vec::new())),
+        }
+    }
+    blocks.sort_unstable();
+    let mut lines = Vec::new();
+    for (head, mut inside) in blocks {
+        inside.sort_unstable();
+        lines.push(with_session(head));
+        lines.extend(inside.into_iter().map(with_session));
+    }
+    lines.append(&mut rest);
+    lines
+}
+
+/// A session id that is all of a line but a tab before it and a colon behind.
+fn with_session(line: &str) -> Line {
+    let bare = line.trim_start_matches('\t').trim_end_matches(':');
+    let Some(piece) = session(bare) else {
+        return Line::said(line);
+    };
+    let (before, behind) = line.split_once(bare).unwrap_or_default();
+    let mut written = Line::said(before);
+    written.0.push(piece);
+    written.text(behind);
+    written
+}
+
+/// In `dump` the moments when something falls due are left out, and what falls due stands in the order of the ids, as do
+/// sessions with their ephemerals.
+fn dump<'a>(said: impl Iterator<Item = &'a str>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut entries: Vec<(i64, Line)> = Vec::new();
+    let mut owner = 0;
+    for line in said.filter(|line| !is_due(line)) {
+        if let Some((_, hex)) = line.split_once(" sessionId: ")
+            && let Some(piece @ Piece::Session(id)) = session(hex)
+        {
+            let mut written = Line::said("\tip: /<address> sessionId: ");
+            written.0.push(piece);
+            entries.push((id, written));
+        } else if let Some(Piece::Session(id)) = session(line.trim_matches(['\t', ':'])) {
+            owner = id;
+            entries.push((id, with_session(line)));
+        } else if line.starts_with("\t/") {
+            entries.push((owner, Line::said(line)));
+        } else {
+            lines.append(&mut sorted(std::mem::take(&mut entries)));
+            lines.push(match line.split_once(")/(") {
+                Some((sets, rest)) => Line::said(&format!("{})/({rest}", kinds(sets))),
+                None => Line::said(line),
+            });
+        }
+    }
+    lines.append(&mut sorted(entries));
+    lines
+}
+
+/// `2 expire at Sat Nov 21 13:49:06 UTC 2026:`
+fn is_due(line: &str) -> bool {
+    line.split_once(" expire at ").is_some_and(|(count, date)| {
+        count.parse::<u32>().is_ok() && date.ends_with(':') && date.split(' ').count() == 6
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::script::Step;
+    use crate::transcript::Notes;
+
+    #[track_caller]
+    fn check(word: &str, text: &str, lines: &[&str]) {
+        let mut notes = Notes::of_a_new_server();
+        notes.step(&Step::FourLetterWord(word.to_owned()));
+        notes.four_letter_word(word, text);
+        let transcript = notes.finish();
+        assert_eq!(transcript.lines().get(1..).unwrap_or_default(), lines);
+    }
+
+    #[test]
+    fn an_end_without_a_line_end_shows_and_so_does_nothing() {
+        check("ruok", "imok", &["  imok (and no end of line)"]);
+        check("xxxx", "", &["  (nothing)"]);
+    }
+
+    #[test]
+    fn a_server_tells_its_state_and_numbers_nobody_can_know_by_kind() {
+        check(
+            "srvr",
+            "Zookeeper version: 3.9.5-x, built on 2026\nLatency min/avg/max: 0/2.5/9\nReceived: 7\n\
+             Zxid: 0x1f\nNode count: 5\n",
+            &[
+                "  Zookeeper version: <version>",
+                "  Latency min/avg/max: <int>/<double>/<int>",
+                "  Received: <int>",
+                "  Zxid: 0x1f",
+                "  Node count: 5",
+            ],
+        );
+    }
+
+    #[test]
+    fn connections_stand_in_the_order_of_their_sessions() {
+        check(
+            "cons",
+            " /127.0.0.1:9[1](queued=0,recved=5,sent=6,sid=0x101,lop=PING,est=17,llat=1)\n \
+             /127.0.0.1:8[0](queued=0,recved=1,sent=0)\n\n",
+            &[
+                "   /<address>[<int>](queued=<int>,recved=1,sent=<int>)",
+                "   /<address>[<int>](queued=<int>,recved=5,sent=<int>,sid=session-1,lop=PING,est=<int>,llat=<int>)",
+                "  ",
+            ],
+        );
+    }
+
+    #[test]
+    fn watches_stand_in_order() {
+        check(
+            "wchc",
+            "0x102\n\t/b\n\t/a\n0x101\n\t/c\n\n",
+            &[
+                "  session-1",
+                "  \t/c",
+                "  session-2",
+                "  \t/a",
+                "  \t/b",
+                "  ",
+            ],
+        );
+        check(
+            "wchp",
+            "/b\n\t0x102\n\t0x101\n/a\n\t0x101\n",
+            &[
+                "  /a",
+                "  \tsession-1",
+                "  /b",
+                "  \tsession-1",
+                "  \tsession-2",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_dump_shows_no_moments() {
+        check(
+            "dump",
+            "SessionTracker dump:\nSession Sets (2)/(1):\n0 expire at Sat Nov 21 13:49:05 UTC 2026:\n\
+             1 expire at Sat Nov 21 13:49:06 UTC 2026:\n\t0x101\nSessions with Ephemerals (2):\n0x102:\n\t/f\n0x101:\n\t/e\n\t/d\n\
+             Connections Sets (1)/(2):\n2 expire at Sat Nov 21 13:49:09 UTC 2026:\n\
+             \tip: /127.0.0.1:4 sessionId: 0x101\n\tip: /127.0.0.1:5 sessionId: 0x0\n",
+            &[
+                "  SessionTracker dump:",
+                "  Session Sets (<int>)/(1):",
+                "  \tsession-1",
+                "  Sessions with Ephemerals (2):",
+                "  session-1:",
+                "  \t/d",
+                "  \t/e",
+                "  session-2:",
+                "  \t/f",
+                "  Connections Sets (<int>)/(2):",
+                "  \tip: /<address> sessionId: 0",
+                "  \tip: /<address> sessionId: session-1",
+            ],
+        );
+    }
+
+    #[test]
+    fn mntr_is_sorted_behind_its_first_two_lines() {
+        check(
+            "mntr",
+            "zk_version\t3.9.5\nzk_server_state\tstandalone\nzk_znode_count\t5\nzk_avg_latency\t0.5\n",
+            &[
+                "  zk_version\t<version>",
+                "  zk_server_state\tstandalone",
+                "  zk_avg_latency\t<double>",
+                "  zk_znode_count\t5",
+            ],
+        );
+    }
+}

@@ -1,0 +1,253 @@
+//! Every kind of server that the harness starts or finds: it serves, keeps its state over a restart, is gone when it is
+//! dropped, and says in one line why it cannot be had.
+
+use libtest_mimic::{Completion, Failed, Trial};
+use minikeeper_harness::backend::{
+    Backend, BackendError, BackendKind, BackendSource, Capability, Ensemble, ServerSetup, Settings,
+    ZooKeeper,
+};
+use minikeeper_harness::client::{Acl, BlockingClient, ConnectRequest, Request};
+use minikeeper_harness::judge::{self, Contestant, Findings, Judgement, KnownDifferences, Trouble};
+use minikeeper_harness::provision::{Missing, Verdict};
+use minikeeper_harness::suite::Suite;
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Duration;
+
+/// Every version that is known to start.
+const VERSIONS: [&str; 6] = ["3.4.14", "3.5.10", "3.6.4", "3.7.2", "3.8.5", "3.9.5"];
+
+pub(super) fn trials() -> Vec<Trial> {
+    let mut trials: Vec<Trial> = VERSIONS
+        .into_iter()
+        .chain(["debian"])
+        .map(|version| {
+            Trial::ignorable_test(
+                format!("zookeeper:{version} starts, restarts with its state and ends"),
+                move || told(one_starts(version)),
+            )
+        })
+        .collect();
+    let more: [(&str, fn() -> Result<Completion, Failed>); 5] = [
+        ("the newest zookeeper starts in every setup", || {
+            told(every_setup_starts())
+        }),
+        (
+            "an ensemble starts, restarts with its state and ends, also when the harness panics",
+            || told(an_ensemble_starts()),
+        ),
+        (
+            "somebody's server is played on and left as it was found",
+            a_server_of_somebody_is_left_as_it_was,
+        ),
+        ("what a server lacks is skipped by name", what_is_lacking),
+        (
+            "an address without a zookeeper is told in one line",
+            addresses_without_a_server,
+        ),
+    ];
+    trials.extend(more.map(|(name, test)| Trial::ignorable_test(name, test)));
+    #[cfg(feature = "docker")]
+    trials.extend(super::containers::trials());
+    trials
+}
+
+/// Ignored, by name and with the reason, if a part is missing that is not required.
+pub(super) fn told(outcome: Result<(), BackendError>) -> Result<Completion, Failed> {
+    match outcome {
+        Ok(()) => Ok(Completion::Completed),
+        Err(BackendError::Missing(missing)) => ignored(&missing),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn ignored(missing: &Missing) -> Result<Completion, Failed> {
+    match missing.verdict() {
+        Verdict::Ignored(why) => Ok(Completion::ignored_with(why)),
+        Verdict::Failed(why) => Err(why.into()),
+    }
+}
+
+fn one_starts(version: &str) -> Result<(), BackendError> {
+    let mut server = ZooKeeper::start(version, &Settings::default())?;
+    let said = server.version().expect("it has a version").to_string();
+    assert!(version == "debian" || version == said, "{said}");
+    it_keeps_its_state(&mut server)?;
+    let pid = server.pid();
+    drop(server);
+    assert_gone(pid);
+    Ok(())
+}
+
+fn every_setup_starts() -> Result<(), BackendError> {
+    for setup in ServerSetup::ALL {
+        let settings = Settings {
+            setup,
+            ..Settings::default()
+        };
+        BackendKind::newest_zookeeper().start(&settings)?;
+    }
+    Ok(())
+}
+
+fn an_ensemble_starts() -> Result<(), BackendError> {
+    let version = BackendKind::NEWEST_ZOOKEEPER;
+    let mut ensemble = Ensemble::start(version, &Settings::default())?;
+    assert_eq!(ensemble.connect_string().split(',').count(), 3);
+    it_keeps_its_state(&mut ensemble)?;
+    let pids = ensemble.pids();
+    assert_eq!(pids.len(), 3);
+    let panics = std::thread::spawn(move || {
+        let _ensemble = ensemble;
+        std::panic::resume_unwind(Box::new("as if the harness panicked"));
+    });
+    assert!(panics.join().is_err());
+    pids.into_iter().for_each(assert_gone);
+    Ok(())
+}
+
+/// Also that its address stays.
+pub(super) fn it_keeps_its_state(server: &mut dyn Backend) -> Result<(), BackendError> {
+    assert!(server.can(Capability::Restart));
+    let address = server.connect_string();
+    let kept = "/kept".to_owned();
+    let create = Request::Create {
+        path: kept.clone(),
+        data: None,
+        acl: Acl::open(),
+        flags: 0,
+    };
+    assert_eq!(ask(server, &create)?, 0);
+    server.restart()?;
+    assert_eq!(server.connect_string(), address);
+    let exists = Request::Exists {
+        path: kept,
+        watch: false,
+    };
+    // A member that was not the leader may serve before it has heard of everything.
+    ask(
+        server,
+        &Request::Sync {
+            path: "/".to_owned(),
+        },
+    )?;
+    assert_eq!(ask(server, &exists)?, 0);
+    Ok(())
+}
+
+/// The error code of the first server's answer to the only request of a session.
+fn ask(server: &dyn Backend, request: &Request) -> Result<i32, BackendError> {
+    let addresses = server.connect_string();
+    let first = addresses.split(',').next().unwrap_or_default();
+    let mut client = BlockingClient::connect(first, &ConnectRequest::new(10_000))?;
+    let err = client.call(request)?.header.err;
+    client.call(&Request::CloseSession)?;
+    Ok(err)
+}
+
+fn assert_gone(pid: u32) {
+    if cfg!(target_os = "linux") {
+        let folder = format!("/proc/{pid}");
+        assert!(!Path::new(&folder).exists(), "process {pid} is still there");
+    }
+}
+
+fn a_server_of_somebody_is_left_as_it_was() -> Result<Completion, Failed> {
+    let somebodys = minikeeper::Server::start()?;
+    let address: BackendKind = somebodys.connect_string().parse()?;
+    // With ticks of 2 s, without limits on paths and with permissions that a stranger does not have.
+    let findings = play(
+        &["watch", "acl", "ephemeral"],
+        BackendKind::Embedded,
+        &address,
+    )?;
+    let played = findings
+        .cases()
+        .filter(|case| case.plays.iter().all(|play| play.trouble.is_none()));
+    assert!(played.count() > 100, "hardly a case was played");
+    assert_eq!(somebodys.children("/"), Some(vec!["zookeeper".to_owned()]));
+    assert_eq!(somebodys.children("/zookeeper/quota"), Some(Vec::new()));
+    Ok(Completion::Completed)
+}
+
+fn what_is_lacking() -> Result<Completion, Failed> {
+    let somebodys = minikeeper::Server::start()?;
+    let address: BackendKind = somebodys.connect_string().parse()?;
+    let findings = play(&["container", "session"], BackendKind::Embedded, &address)?;
+    let reasons: Vec<&str> = findings
+        .cases()
+        .flat_map(|case| &case.plays)
+        .filter_map(|play| match &play.trouble {
+            Some(Trouble::Skipped(why)) => Some(why.as_str()),
+            _ => None,
+        })
+        .collect();
+    for expected in [
+        "needs a server of its own",
+        "needs session timeouts as of 500 ms ticks",
+    ] {
+        assert!(
+            reasons.iter().any(|why| why.contains(expected)),
+            "{expected}: {reasons:?}"
+        );
+    }
+    Ok(Completion::Completed)
+}
+
+fn addresses_without_a_server() -> Result<Completion, Failed> {
+    let check = |address: &str, expected: &str| {
+        let kind: BackendKind = address.parse().expect("an address");
+        let error = kind
+            .start(&Settings::default())
+            .expect_err("nobody serves")
+            .to_string();
+        assert!(error.starts_with(&format!("{address}: ")), "{error}");
+        assert!(error.contains(expected) && !error.contains('\n'), "{error}");
+    };
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let address = taken.local_addr()?.to_string();
+    let other = std::thread::spawn(move || {
+        use std::io::Write;
+        // As a web server answers what it does not understand.
+        if let Ok((mut stream, _)) = taken.accept() {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    check(&address, "it is no ZooKeeper that serves");
+    other.join().map_err(|_| "the web server panicked")?;
+    check(&address, "refused");
+    check("no-such-host.invalid:2181", "");
+    Ok(Completion::Completed)
+}
+
+/// Plays some chapters on two servers; what differs must be known.
+pub(super) fn play(
+    chapters: &[&str],
+    left: BackendKind,
+    right: &BackendKind,
+) -> Result<Findings, Failed> {
+    let suite = Suite::builtin().only(|case| chapters.contains(&case.id.chapter.as_str()));
+    let contestants = [Contestant::live(left), Contestant::live(right.clone())];
+    let mut outcomes = HashMap::new();
+    let servers = judge::run(&suite, &contestants, None, |played| {
+        outcomes.insert((played.case, played.server), played.outcome);
+    });
+    let known = KnownDifferences::builtin();
+    let findings = Findings::new(&suite, &servers, &outcomes, &known, Duration::ZERO);
+    let mut wrong = Vec::new();
+    for case in findings.cases() {
+        for comparison in &case.comparisons {
+            match &comparison.verdict {
+                Judgement::Same | Judgement::Known(_) | Judgement::Skipped(_) => {}
+                Judgement::Different => wrong.push(format!("{}\n{}", case.id, super::both(case))),
+                Judgement::Failed(why) => wrong.push(format!("{}: {why}", case.id)),
+            }
+        }
+    }
+    if wrong.is_empty() {
+        Ok(findings)
+    } else {
+        Err(wrong.join("\n").into())
+    }
+}

@@ -1,0 +1,102 @@
+//! Containers: our own image, and a real ZooKeeper in an image that is built from Debian's packages. Nothing is pulled.
+
+use super::backends::{ignored, it_keeps_its_state, play, told};
+use libtest_mimic::{Completion, Failed, Trial};
+use minikeeper_harness::backend::{
+    Backend, BackendError, BackendKind, BackendSource, Capability, Container, Settings,
+};
+use minikeeper_harness::provision::{DEBIAN, Part};
+use std::process::Command;
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+pub(super) fn trials() -> Vec<Trial> {
+    let trials: [(&str, fn() -> Result<Completion, Failed>); 3] = [
+        (
+            "a real zookeeper in a container does as the same one in a process",
+            a_real_zookeeper_agrees,
+        ),
+        ("our own image agrees with embedded", our_image_agrees),
+        (
+            "an image that is not to be had is told in one line",
+            no_image,
+        ),
+    ];
+    trials
+        .into_iter()
+        .map(|(name, test)| {
+            Trial::ignorable_test(name, move || match engine() {
+                Ok(()) => test(),
+                Err(why) => ignored(&Part::Docker.missing("a Docker engine", why)),
+            })
+        })
+        .collect()
+}
+
+fn a_real_zookeeper_agrees() -> Result<Completion, Failed> {
+    build("docker/debian/build", "minikeeper-test-zookeeper")?;
+    let image = "minikeeper-test-zookeeper";
+    let mut container = Container::start(image, &Settings::default())?;
+    it_keeps_its_state(&mut container)?;
+    drop(container);
+    assert_eq!(containers_of(image)?, "");
+    // The same version as a process.
+    let process = BackendKind::ZooKeeper(DEBIAN.to_owned());
+    let container = BackendKind::Docker(image.to_owned());
+    play(&["data", "delete"], process, &container)?;
+    assert_eq!(containers_of(image)?, "");
+    Ok(Completion::Completed)
+}
+
+fn our_image_agrees() -> Result<Completion, Failed> {
+    let image = "minikeeper:test";
+    build("docker/build", image)?;
+    let container = Container::start(image, &Settings::default())?;
+    // It keeps nothing on disk.
+    assert!(!container.can(Capability::Restart));
+    assert_eq!(container.version(), BackendKind::Embedded.version());
+    drop(container);
+    let container = BackendKind::Docker(image.to_owned());
+    play(&["data", "delete"], BackendKind::Embedded, &container)?;
+    assert_eq!(containers_of(image)?, "");
+    Ok(Completion::Completed)
+}
+
+fn no_image() -> Result<Completion, Failed> {
+    let image = "127.0.0.1:1/nobody:0";
+    match Container::start(image, &Settings::default()) {
+        Ok(_) => Err("it runs".into()),
+        Err(error @ (BackendError::Container { .. } | BackendError::Missing(_))) => {
+            let text = error.to_string();
+            assert!(text.contains(image) && !text.contains('\n'), "{text}");
+            Ok(Completion::Completed)
+        }
+        Err(error) => told(Err(error)),
+    }
+}
+
+fn build(script: &str, tag: &str) -> Result<(), Failed> {
+    let mut command = Command::new(format!("{ROOT}/{script}"));
+    output(command.arg(tag).current_dir(ROOT)).map(drop)
+}
+
+fn containers_of(image: &str) -> Result<String, Failed> {
+    output(Command::new("docker").args(["ps", "-aq", "--filter", &format!("ancestor={image}")]))
+}
+
+fn engine() -> Result<(), String> {
+    output(Command::new("docker").args(["info", "--format", "{{.ServerVersion}}"]))
+        .map(drop)
+        .map_err(|failed| failed.message().unwrap_or("it does not answer").to_owned())
+}
+
+fn output(command: &mut Command) -> Result<String, Failed> {
+    let output = command.output()?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    } else {
+        let errors = String::from_utf8_lossy(&output.stderr);
+        let line = errors.lines().last().unwrap_or_default();
+        Err(format!("{command:?}: {}: {line}", output.status).into())
+    }
+}
