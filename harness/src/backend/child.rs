@@ -84,18 +84,23 @@ mod tests {
     #[test]
     fn what_is_left_is_killed_when_nobody_writes_any_more() {
         let mut command = Command::new("sleep");
-        let mut left = command.arg("1000").stdin(Stdio::null()).spawn().unwrap();
-        let mut watcher = Watcher::start().unwrap();
-        let mut stdin = watcher.0.stdin.take().unwrap();
-        writeln!(stdin, "+ 999999999\n+ {}\n- 999999999", left.id()).unwrap();
+        let mut left = command
+            .arg("1000")
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("the system allows it");
+        let mut watcher = Watcher::start().expect("the system allows it");
+        let mut stdin = watcher.0.stdin.take().expect("the system allows it");
+        writeln!(stdin, "+ 999999999\n+ {}\n- 999999999", left.id()).expect("the system allows it");
         drop(stdin);
-        assert!(!left.wait().unwrap().success());
-        assert!(watcher.0.wait().unwrap().success());
+        assert!(!left.wait().expect("the system allows it").success());
+        assert!(watcher.0.wait().expect("the system allows it").success());
     }
 
     #[test]
     fn a_child_ends_when_dropped() {
-        let mut child = Child::start(Command::new("sleep").arg("1000")).unwrap();
+        let mut child =
+            Child::start(Command::new("sleep").arg("1000")).expect("the system allows it");
         assert!(child.runs());
     }
 }

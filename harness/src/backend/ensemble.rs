@@ -8,13 +8,14 @@ use crate::patience;
 use crate::provision::{InstalledZooKeeper, zookeeper};
 use semver::Version;
 use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
 use tempfile::TempDir;
 
 /// As few as can lose one and go on.
 const MEMBERS: usize = 3;
 
 /// How often other ports are tried if someone takes one that was free.
-const ATTEMPTS: usize = 3;
+const ATTEMPTS: usize = 2;
 
 /// An ensemble of real ZooKeepers.
 #[derive(Debug)]
@@ -35,12 +36,16 @@ impl Ensemble {
     /// # Errors
     /// If Java or the version cannot be had, or the members do not come up. None is left running then.
     pub fn start(version: &str, settings: &Settings) -> Result<Self, BackendError> {
+        // One after the other: members that get no turn while others start do not find together.
+        static STARTING: Mutex<()> = Mutex::new(());
         let installed = zookeeper(version)?;
+        let _turn = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
         let mut attempts = ATTEMPTS;
         loop {
             attempts -= 1;
             let folder = new_folder()?;
-            let mut servers = "initLimit=10\nsyncLimit=5\n".to_owned();
+            // In ticks: on a busy machine a member may be without a turn for seconds, and must not be given up for that.
+            let mut servers = "initLimit=60\nsyncLimit=30\n".to_owned();
             let mut members = Vec::new();
             for id in 1..=MEMBERS {
                 let member = Member::new(folder.path().join(id.to_string()))?;

@@ -32,15 +32,15 @@ impl BackendKind {
     pub const NEWEST_ZOOKEEPER: &'static str = "3.9.5";
 
     /// What a user may say, a line each.
-    pub const NAMES: &'static str = "\
-  embedded           minikeeper, in this process
-  zookeeper:VERSION  a real ZooKeeper as a local process (wants Java and Maven): 3.4.14 to 3.9.5 or any
-                     other; `3.9` is the newest 3.9, `debian` the one that Debian's package installed
-  ensemble:VERSION   three real ones as local processes, of which one leads
-  docker:IMAGE       a container of an image that takes the official one's variables; `docker` alone is
-                     the official image (wants the cargo feature `docker` and a Docker engine)
-  HOST:PORT          a server that runs already; members of an ensemble have commas or `+` between them.
-                     Cases use znodes of their own there, and take them away";
+    pub const NAMES: &'static str =
+        "\x20 embedded            minikeeper in this process, its clock turned by hand
+  zookeeper:VERSION   a real one as a local process, by Java and Maven: 3.4.14 to 3.9.5 or any
+                      other; `3.9` is the newest 3.9, `debian` that of Debian's package
+  ensemble:VERSION    three real ones as local processes, of which one leads
+  docker:IMAGE        a container of an image that takes the official one's variables; `docker`
+                      is the official image (wants the cargo feature `docker` and an engine)
+  HOST:PORT           one that runs already, `[::1]:2181` too; members of an ensemble with commas or
+                      `+` between them; cases keep to znodes of their own and take them away";
 
     /// The real ZooKeeper that decides what is right.
     #[must_use]

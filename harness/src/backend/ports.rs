@@ -33,7 +33,9 @@ mod tests {
 
     #[test]
     fn no_port_is_given_twice() {
-        let ports: HashSet<u16> = (0..50).map(|_| free_port().unwrap()).collect();
+        let ports: HashSet<u16> = (0..50)
+            .map(|_| free_port().expect("the system allows it"))
+            .collect();
         assert_eq!(ports.len(), 50);
     }
 }

@@ -56,8 +56,8 @@ Examples:
   minikeeper-harness report run.json --html report.html
 ";
 
-const RECORDED: &str = "\
-  recorded:VERSION   what a real one did when it was recorded; nothing is started
+const RECORDED: &str =
+    "\x20 recorded:VERSION    what a real one did when it was recorded; nothing is started
 ";
 
 const LONG_STATUSES: &str = "\

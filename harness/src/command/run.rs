@@ -21,8 +21,8 @@ use std::time::{Duration, Instant, SystemTime};
 /// ones can be had, embedded is compared with what the real one did when it was recorded. MINIKEEPER_REQUIRE says what must be there (`java`, `docker`, `all`); lacking it is a failure then.
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// The servers: `embedded`, `zookeeper:VERSION`, `recorded:VERSION`; by default embedded and the real 3.9.5 and
-    /// 3.8.5. The first is compared with each of the others.
+    /// The servers (`--help` of the whole command lists their kinds); by default embedded and the real 3.9.5 and 3.8.5.
+    /// The first is compared with each of the others.
     #[arg(long = "on", value_name = "SERVER", value_delimiter = ',')]
     on: Vec<Contestant>,
     #[command(flatten)]
@@ -35,7 +35,7 @@ pub(super) struct Run {
 /// its protocol.
 #[derive(Debug, Args)]
 pub(super) struct Compare {
-    /// A server: `embedded`, `zookeeper:VERSION` or `recorded:VERSION`.
+    /// A server: `embedded`, `zookeeper:VERSION`, `recorded:VERSION`, `docker:IMAGE`, `HOST:PORT`, ...
     left: Contestant,
     /// The server it is compared with.
     right: Contestant,

@@ -45,42 +45,42 @@ fn needs(case: &Case, foreign: bool) -> Vec<Capability<'_>> {
     needs
 }
 
-fn of_action(action: &Action, foreign: bool, needs: &mut Vec<Capability<'_>>) {
-    match action {
-        Action::Connect(connect) => needs.push(Capability::Timeout(connect.timeout_ms)),
-        Action::Ask(request) | Action::SetWatches(_, request) => {
+fn of_action<'a>(action: &'a Action, foreign: bool, needs: &mut Vec<Capability<'a>>) {
+    if let Action::Connect(connect) = action {
+        needs.push(Capability::Timeout(connect.timeout_ms));
+    } else if let Action::Ask(request) | Action::SetWatches(_, request) = action {
+        of_request(request, foreign, needs);
+    } else if let Action::Pipeline(requests) = action {
+        for request in requests {
             of_request(request, foreign, needs);
         }
-        Action::Pipeline(requests) => {
-            requests
-                .iter()
-                .for_each(|one| of_request(one, foreign, needs));
-        }
-        _ => {}
     }
 }
 
 fn of_request(request: &Request, foreign: bool, needs: &mut Vec<Capability<'_>>) {
-    match request {
-        Request::CreateTtl { .. } => needs.push(Capability::TtlZnodes),
-        Request::Auth { auth, .. } if auth.starts_with(b"super:") => {
-            needs.push(Capability::SuperUser);
+    if let Request::Multi(requests) = request {
+        for request in requests {
+            of_request(request, foreign, needs);
         }
-        Request::Multi(requests) => {
-            requests
-                .iter()
-                .for_each(|one| of_request(one, foreign, needs));
-        }
-        // Nobody but the super user takes away what is below such a znode.
-        Request::Create { acl, .. }
-        | Request::Create2 { acl, .. }
-        | Request::CreateContainer { acl, .. }
-        | Request::SetAcl { acl, .. }
-            if foreign && acl.iter().all(|entry| entry.perms & ADMIN == 0) && !acl.is_empty() =>
-        {
-            needs.push(Capability::SuperUser);
-        }
-        _ => {}
+    }
+    if let Request::CreateTtl { .. } = request {
+        needs.push(Capability::TtlZnodes);
+    }
+    if let Request::Auth { auth, .. } = request
+        && auth.starts_with(b"super:")
+    {
+        needs.push(Capability::SuperUser);
+    }
+    // Nobody but the super user takes away what is below such a znode.
+    if let Request::Create { acl, .. }
+    | Request::Create2 { acl, .. }
+    | Request::CreateContainer { acl, .. }
+    | Request::SetAcl { acl, .. } = request
+        && foreign
+        && !acl.is_empty()
+        && acl.iter().all(|entry| entry.perms & ADMIN == 0)
+    {
+        needs.push(Capability::SuperUser);
     }
 }
 
@@ -94,7 +94,8 @@ mod tests {
     fn check(script: &str, expected: &[Capability<'_>]) {
         let chapter = Chapter::parse("needs", &format!("# Needs\n\n== 1 a case\n{script}"));
         let chapter = chapter.expect("a chapter");
-        assert_eq!(needs(&chapter.cases[0], true), expected);
+        let case = chapter.cases.first().expect("a case");
+        assert_eq!(needs(case, true), expected);
     }
 
     #[test]

@@ -152,11 +152,17 @@ fn is_left_out(action: &Action) -> bool {
     let left_out = |request: &Request| is_lethal(request) || strays(request);
     match action {
         Action::Ask(request) | Action::SetWatches(_, request) => left_out(request),
-        Action::Pipeline(requests) => requests.iter().any(left_out),
+        Action::Pipeline(requests) => requests.iter().any(|r| left_out(r) || is_seen_late(r)),
         Action::Connect(_) | Action::Bytes(_) | Action::Mark(_) | Action::Cut | Action::Silent => {
             false
         }
     }
+}
+
+/// Whether a real server takes it for something else until it is carried out, so that what is sent with it fares by luck:
+/// a container whose flags say ephemeral may have no children that long.
+fn is_seen_late(request: &Request) -> bool {
+    matches!(request, Request::CreateContainer { flags: 1 | 3, .. })
 }
 
 /// Whether it creates a znode beside the root of the sequence, where others are numbered too.

@@ -342,10 +342,10 @@ mod tests {
             "0x102\n\t/b\n\t/a\n0x101\n\t/c\n\n",
             &[
                 "  session-1",
-                "  \\t/c",
+                "  \t/c",
                 "  session-2",
-                "  \\t/a",
-                "  \\t/b",
+                "  \t/a",
+                "  \t/b",
                 "  ",
             ],
         );
@@ -354,10 +354,10 @@ mod tests {
             "/b\n\t0x102\n\t0x101\n/a\n\t0x101\n",
             &[
                 "  /a",
-                "  \\tsession-1",
+                "  \tsession-1",
                 "  /b",
-                "  \\tsession-1",
-                "  \\tsession-2",
+                "  \tsession-1",
+                "  \tsession-2",
             ],
         );
     }
@@ -373,16 +373,16 @@ mod tests {
             &[
                 "  SessionTracker dump:",
                 "  Session Sets (<int>)/(1):",
-                "  \\tsession-1",
+                "  \tsession-1",
                 "  Sessions with Ephemerals (2):",
                 "  session-1:",
-                "  \\t/d",
-                "  \\t/e",
+                "  \t/d",
+                "  \t/e",
                 "  session-2:",
-                "  \\t/f",
+                "  \t/f",
                 "  Connections Sets (<int>)/(2):",
-                "  \\tip: /<address> sessionId: 0",
-                "  \\tip: /<address> sessionId: session-1",
+                "  \tip: /<address> sessionId: 0",
+                "  \tip: /<address> sessionId: session-1",
             ],
         );
     }
@@ -393,10 +393,10 @@ mod tests {
             "mntr",
             "zk_version\t3.9.5\nzk_server_state\tstandalone\nzk_znode_count\t5\nzk_avg_latency\t0.5\n",
             &[
-                "  zk_version\\t<version>",
-                "  zk_server_state\\tstandalone",
-                "  zk_avg_latency\\t<double>",
-                "  zk_znode_count\\t5",
+                "  zk_version\t<version>",
+                "  zk_server_state\tstandalone",
+                "  zk_avg_latency\t<double>",
+                "  zk_znode_count\t5",
             ],
         );
     }

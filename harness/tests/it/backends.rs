@@ -157,7 +157,11 @@ fn a_server_of_somebody_is_left_as_it_was() -> Result<Completion, Failed> {
     let somebodys = minikeeper::Server::start()?;
     let address: BackendKind = somebodys.connect_string().parse()?;
     // With ticks of 2 s, without limits on paths and with permissions that a stranger does not have.
-    let findings = play(&["watch", "acl", "ephemeral"], &address)?;
+    let findings = play(
+        &["watch", "acl", "ephemeral"],
+        BackendKind::Embedded,
+        &address,
+    )?;
     let played = findings
         .cases()
         .filter(|case| case.plays.iter().all(|play| play.trouble.is_none()));
@@ -170,7 +174,7 @@ fn a_server_of_somebody_is_left_as_it_was() -> Result<Completion, Failed> {
 fn what_is_lacking() -> Result<Completion, Failed> {
     let somebodys = minikeeper::Server::start()?;
     let address: BackendKind = somebodys.connect_string().parse()?;
-    let findings = play(&["container", "session"], &address)?;
+    let findings = play(&["container", "session"], BackendKind::Embedded, &address)?;
     let reasons: Vec<&str> = findings
         .cases()
         .flat_map(|case| &case.plays)
@@ -217,13 +221,14 @@ fn addresses_without_a_server() -> Result<Completion, Failed> {
     Ok(Completion::Completed)
 }
 
-/// Plays some chapters on an embedded server and on this one; what differs must be known.
-pub(super) fn play(chapters: &[&str], on: &BackendKind) -> Result<Findings, Failed> {
+/// Plays some chapters on two servers; what differs must be known.
+pub(super) fn play(
+    chapters: &[&str],
+    left: BackendKind,
+    right: &BackendKind,
+) -> Result<Findings, Failed> {
     let suite = Suite::builtin().only(|case| chapters.contains(&case.id.chapter.as_str()));
-    let contestants = [
-        Contestant::live(BackendKind::Embedded),
-        Contestant::live(on.clone()),
-    ];
+    let contestants = [Contestant::live(left), Contestant::live(right.clone())];
     let mut outcomes = HashMap::new();
     let servers = judge::run(&suite, &contestants, None, |played| {
         outcomes.insert((played.case, played.server), played.outcome);

@@ -5,7 +5,7 @@ use libtest_mimic::{Completion, Failed, Trial};
 use minikeeper_harness::backend::{
     Backend, BackendError, BackendKind, BackendSource, Capability, Container, Settings,
 };
-use minikeeper_harness::provision::Part;
+use minikeeper_harness::provision::{DEBIAN, Part};
 use std::process::Command;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -13,7 +13,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 pub(super) fn trials() -> Vec<Trial> {
     let trials: [(&str, fn() -> Result<Completion, Failed>); 3] = [
         (
-            "a real zookeeper in a container agrees",
+            "a real zookeeper in a container does as the same one in a process",
             a_real_zookeeper_agrees,
         ),
         ("our own image agrees with embedded", our_image_agrees),
@@ -40,7 +40,10 @@ fn a_real_zookeeper_agrees() -> Result<Completion, Failed> {
     it_keeps_its_state(&mut container)?;
     drop(container);
     assert_eq!(containers_of(image)?, "");
-    play(&["watch", "stat"], &BackendKind::Docker(image.to_owned()))?;
+    // The same version as a process.
+    let process = BackendKind::ZooKeeper(DEBIAN.to_owned());
+    let container = BackendKind::Docker(image.to_owned());
+    play(&["data", "delete"], process, &container)?;
     assert_eq!(containers_of(image)?, "");
     Ok(Completion::Completed)
 }
@@ -53,7 +56,8 @@ fn our_image_agrees() -> Result<Completion, Failed> {
     assert!(!container.can(Capability::Restart));
     assert_eq!(container.version(), BackendKind::Embedded.version());
     drop(container);
-    play(&["watch", "stat"], &BackendKind::Docker(image.to_owned()))?;
+    let container = BackendKind::Docker(image.to_owned());
+    play(&["data", "delete"], BackendKind::Embedded, &container)?;
     assert_eq!(containers_of(image)?, "");
     Ok(Completion::Completed)
 }

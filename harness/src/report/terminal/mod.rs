@@ -1,13 +1,17 @@
 //! Findings on a terminal: a table by chapter, every difference side by side, what was skipped by reason.
 
+mod difference;
+mod table;
+
 use super::duration::span;
 use super::printable::printable;
-use super::tally::{Class, Pair, Tally};
-use crate::alignment::{self, Piece};
-use crate::judge::{CaseFindings, ChapterFindings, Findings, Trouble};
+use super::tally::{Class, Pair};
+use crate::judge::{CaseFindings, Findings, Trouble};
 use anstyle::{AnsiColor, Style};
+use difference::difference;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use table::table;
 
 /// How much is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +36,10 @@ pub struct Look {
 
 /// Around a difference this many equal lines are shown.
 const CONTEXT: usize = 8;
+/// So many differences of two servers are shown.
+const MOST: usize = 20;
+/// More failures than this for one reason are told together.
+const ALIKE: usize = 3;
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
@@ -60,9 +68,7 @@ pub fn terminal(out: &mut dyn Write, findings: &Findings, look: Look) -> io::Res
         }
     }
     for &pair in &pairs {
-        for case in findings.cases() {
-            trouble(out, findings, pair, case, look)?;
-        }
+        troubles(out, findings, pair, look)?;
     }
     if look.detail != Detail::Little {
         for &pair in &pairs {
@@ -73,70 +79,53 @@ pub fn terminal(out: &mut dyn Write, findings: &Findings, look: Look) -> io::Res
     closing(out, findings, &pairs)
 }
 
-fn table(out: &mut dyn Write, findings: &Findings, pair: Pair) -> io::Result<()> {
-    let all = pair.tally(findings.cases());
-    let shown: Vec<Class> = Class::ALL
-        .into_iter()
-        .filter(|&class| match pair.right {
-            Some(_) => class != Class::Played,
-            None => !class.compares(),
-        })
-        .collect();
-    let servers: Vec<(usize, &str)> = pair
-        .servers()
-        .filter_map(|place| Some((place, findings.servers.get(place)?.as_str())))
-        .collect();
-    let first = findings
-        .chapters
-        .iter()
-        .map(|chapter| chapter.name.chars().count())
-        .max()
-        .unwrap_or(0)
-        .max("together".len());
-    writeln!(out, "{BOLD}{}{BOLD:#}\n", printable(&pair.name(findings)))?;
-    write!(out, "{DIM}{:first$}", "chapter")?;
-    for class in &shown {
-        write!(out, "  {:>width$}", class.name(), width = column(*class))?;
-    }
-    for (_, name) in &servers {
-        write!(out, "  {name:>10}")?;
-    }
-    writeln!(out, "{DIM:#}")?;
-    let mut row = |name: &str, tally: Tally, cases: &[&CaseFindings]| {
-        write!(out, "{:first$}", printable(name))?;
-        for &class in &shown {
-            let (count, width) = (tally.of(class), column(class));
-            if count == 0 {
-                write!(out, "  {DIM}{:>width$}{DIM:#}", "·")?;
-            } else {
-                let style = style(class);
-                write!(out, "  {style}{count:>width$}{style:#}")?;
-            }
+/// Differences and failures, in full as long as anybody would read them; the others by their names.
+fn troubles(out: &mut dyn Write, findings: &Findings, pair: Pair, look: Look) -> io::Result<()> {
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for case in findings.cases() {
+        let verdict = pair.verdict(case);
+        if verdict.class == Class::Failed {
+            *reasons.entry(verdict.why.unwrap_or_default()).or_default() += 1;
         }
-        for &(place, name) in &servers {
-            let took = cases.iter().filter_map(|case| case.plays.get(place));
-            let took = span(took.map(|play| play.took_ms).sum());
-            write!(
-                out,
-                "  {took:>width$}",
-                width = name.chars().count().max(10)
-            )?;
-        }
-        writeln!(out)
+    }
+    let most = match look.detail {
+        Detail::Little | Detail::Usual => MOST,
+        Detail::Everything => usize::MAX,
     };
-    for ChapterFindings { name, cases, .. } in &findings.chapters {
-        let cases: Vec<&CaseFindings> = cases.iter().collect();
-        row(name, pair.tally(cases.iter().copied()), &cases)?;
+    let (mut shown, mut left_out) = (0, Vec::new());
+    let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for case in findings.cases() {
+        let verdict = pair.verdict(case);
+        let why = verdict.why.unwrap_or_default();
+        if verdict.class == Class::Failed && reasons.get(&why).is_some_and(|&count| count > ALIKE) {
+            alike.entry(why).or_default().push(&case.id);
+        } else if verdict.class == Class::Different && shown >= most {
+            left_out.push(case.id.as_str());
+        } else {
+            shown += usize::from(verdict.class == Class::Different);
+            trouble(out, findings, pair, case, look)?;
+        }
     }
-    if findings.chapters.len() != 1 {
-        let cases: Vec<&CaseFindings> = findings.cases().collect();
-        row("together", all, &cases)?;
+    let red = style(Class::Failed);
+    let between = printable(&pair.name(findings)).into_owned();
+    for (why, ids) in alike {
+        writeln!(
+            out,
+            "{red}FAILED{red:#} {BOLD}{} cases{BOLD:#} {DIM}({between}){DIM:#}\n{}\n  {}\n",
+            ids.len(),
+            printable(&why),
+            ranges(&ids)
+        )?;
     }
-    writeln!(out)
-}
-
-fn column(class: Class) -> usize {
-    class.name().len().max(5)
+    if !left_out.is_empty() {
+        writeln!(
+            out,
+            "{red}DIFFERENT{red:#} {BOLD}in {} more{BOLD:#} {DIM}({between}; --show or --html shows them){DIM:#}\n  {}\n",
+            left_out.len(),
+            ranges(&left_out)
+        )?;
+    }
+    Ok(())
 }
 
 /// A difference or a failure, if there is one.
@@ -186,121 +175,6 @@ fn trouble(
         }
     }
     writeln!(out)
-}
-
-/// Two transcripts side by side, carets under the first word that differs.
-fn difference(
-    out: &mut dyn Write,
-    findings: &Findings,
-    case: &CaseFindings,
-    (left, right): (usize, usize),
-    width: usize,
-    context: usize,
-) -> io::Result<()> {
-    let lines = |place: usize| -> Vec<String> {
-        case.plays.get(place).map_or_else(Vec::new, |play| {
-            let lines = play.lines.iter();
-            lines.map(|line| printable(line).into_owned()).collect()
-        })
-    };
-    let name = |place: usize| findings.servers.get(place).map_or("?", String::as_str);
-    let column = (width.saturating_sub(3) / 2).max(24);
-    writeln!(
-        out,
-        "{DIM}{:column$}   {}{DIM:#}",
-        printable(name(left)),
-        printable(name(right))
-    )?;
-    let (left, right) = (lines(left), lines(right));
-    let rows = alignment::pair_up(&left, &right);
-    let near: Vec<bool> = (0..rows.len())
-        .map(|at| {
-            let from = at.saturating_sub(context);
-            let span = at
-                .saturating_sub(from)
-                .saturating_add(context)
-                .saturating_add(1);
-            let mut around = rows.iter().skip(from).take(span);
-            around.any(|&(mark, _, _)| mark != ' ')
-        })
-        .collect();
-    let mut unmarked = true;
-    let mut left_out = 0;
-    for (&(mark, a, b), near) in rows.iter().zip(near) {
-        if !near {
-            left_out += 1;
-            continue;
-        }
-        skipped_lines(out, &mut left_out)?;
-        let there = |line| Some(line).filter(|_| mark == '|' || mark == ' ');
-        let side = |line, other, absent| {
-            if mark == absent {
-                Vec::new()
-            } else {
-                alignment::wrap(&alignment::pieces(line, there(other)), column)
-            }
-        };
-        let (a, b) = (side(a, b, '>'), side(b, a, '<'));
-        let empty = Vec::new();
-        for at in 0..a.len().max(b.len()) {
-            let (a, b) = (a.get(at).unwrap_or(&empty), b.get(at).unwrap_or(&empty));
-            row(out, a, column, mark, b)?;
-            let differs = |row: &[Piece]| row.iter().any(|piece| piece.differs);
-            if unmarked && (differs(a) || differs(b)) {
-                unmarked = false;
-                let carets = format!("{:column$}   {}", carets(a), carets(b));
-                let red = style(Class::Different);
-                writeln!(out, "{red}{}{red:#}", carets.trim_end())?;
-            }
-        }
-    }
-    skipped_lines(out, &mut left_out)
-}
-
-fn skipped_lines(out: &mut dyn Write, count: &mut usize) -> io::Result<()> {
-    match std::mem::take(count) {
-        0 => Ok(()),
-        1 => writeln!(out, "{DIM}  ⋮ an equal line{DIM:#}"),
-        count => writeln!(out, "{DIM}  ⋮ {count} equal lines{DIM:#}"),
-    }
-}
-
-fn row(out: &mut dyn Write, a: &[Piece], column: usize, mark: char, b: &[Piece]) -> io::Result<()> {
-    let red = style(Class::Different);
-    let write = |out: &mut dyn Write, row: &[Piece]| {
-        row.iter().try_for_each(|piece| {
-            if piece.differs {
-                write!(out, "{red}{}{red:#}", piece.text)
-            } else {
-                write!(out, "{}", piece.text)
-            }
-        })
-    };
-    write(out, a)?;
-    if mark == ' ' && b.is_empty() {
-        return writeln!(out);
-    }
-    let blanks = column.saturating_sub(alignment::width(a));
-    write!(out, "{:blanks$} {mark}", "")?;
-    if !b.is_empty() {
-        write!(out, " ")?;
-    }
-    write(out, b)?;
-    writeln!(out)
-}
-
-/// Blanks under what is equal, `^` under the first word that differs.
-fn carets(row: &[Piece]) -> String {
-    let mut text = String::new();
-    for piece in row {
-        if piece.differs {
-            let word = piece.text.split(' ').next().unwrap_or_default();
-            text.push_str(&"^".repeat(word.chars().count().max(1)));
-            return text;
-        }
-        text.push_str(&" ".repeat(piece.text.chars().count()));
-    }
-    String::new()
 }
 
 /// What every server did in a case; those that did the same stand together.
@@ -434,7 +308,7 @@ fn closing(out: &mut dyn Write, findings: &Findings, pairs: &[Pair]) -> io::Resu
 #[cfg(test)]
 mod tests {
     use super::{Detail, Look, ranges, terminal};
-    use crate::judge::Findings;
+    use crate::judge::{Findings, Judgement};
     use crate::report::sample;
 
     fn written(findings: &Findings, detail: Detail) -> String {
@@ -509,6 +383,33 @@ embedded and zookeeper:3.8.5: 2 same, 1 different, 1 skipped
         assert!(!text.contains("\x1b[31m\0"), "{text:?}");
         assert!(!text.contains(['\0', '\u{202e}']), "{text:?}");
         assert!(text.contains("\\x1b[31m\\x00"), "{text:?}");
+    }
+
+    #[test]
+    fn many_differences_are_told_by_name_and_many_failures_once() {
+        let mut findings = sample::three_servers();
+        let chapter = findings.chapters.first_mut().expect("a chapter");
+        let case = chapter.cases.first().expect("a case").clone();
+        let with = |number: usize, verdict: Judgement| {
+            let mut case = case.clone();
+            case.id = format!("watch/{number}");
+            case.comparisons.truncate(1);
+            let comparison = case.comparisons.first_mut().expect("a comparison");
+            comparison.verdict = verdict;
+            case
+        };
+        chapter.cases = (1..=30)
+            .map(|number| with(number, Judgement::Different))
+            .chain((31..=40).map(|number| with(number, Judgement::Failed("no server".to_owned()))))
+            .collect();
+        let text = written(&findings, Detail::Usual);
+        assert_eq!(text.matches("DIFFERENT watch/").count(), 20, "{text}");
+        assert!(text.contains("DIFFERENT in 10 more"), "{text}");
+        assert!(text.contains("  watch/21..30\n"), "{text}");
+        assert!(text.contains("FAILED 10 cases"), "{text}");
+        assert!(text.contains("no server\n  watch/31..40\n"), "{text}");
+        let text = written(&findings, Detail::Everything);
+        assert_eq!(text.matches("DIFFERENT watch/").count(), 30, "{text}");
     }
 
     #[test]
