@@ -330,11 +330,6 @@ struct Names<'a> {
     passes: &'a [Duration],
 }
 
-/// What would break a line or be mistaken for nothing; a tab stays.
-fn is_no_text(c: char) -> bool {
-    c.is_control() && c != '\t'
-}
-
 impl Names<'_> {
     fn write(&self, line: &Line) -> String {
         let text: String = line.0.iter().map(|piece| self.name(piece)).collect();
