@@ -46,7 +46,7 @@ impl Backend for Guest {
         self.connect_string.clone()
     }
 
-    fn can(&self, _capability: Capability) -> bool {
+    fn can(&self, _capability: Capability<'_>) -> bool {
         false
     }
 

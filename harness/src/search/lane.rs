@@ -11,7 +11,6 @@ use crate::script::{Script, Step};
 use crate::stage::StageError;
 use proptest::strategy::BoxedStrategy;
 use std::collections::VecDeque;
-use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -72,8 +71,7 @@ pub(super) fn run<'s>(search: &'s Search<'s>, tell: Tell<'s>) -> Result<Report, 
 fn alone(lane: impl Future<Output = Result<(), StageError>>) -> Result<(), StageError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .build()
-        .map_err(io::Error::from)?
+        .build()?
         .block_on(lane)
 }
 
@@ -110,9 +108,8 @@ impl Shared<'_> {
             let scripts = [drawn.script()];
             let outcomes = duet::play((&mut hosts.0, &mut hosts.1), &scripts, true).await?;
             let [script] = scripts;
-            for outcome in outcomes {
+            if let Some(outcome) = outcomes.into_iter().next() {
                 self.judge(hosts, drawn, &script, outcome).await?;
-                break;
             }
         }
         Ok(())

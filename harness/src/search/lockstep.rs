@@ -183,13 +183,14 @@ impl Side {
 }
 
 fn is_one_write(step: &Step) -> bool {
-    match step {
-        Step::Act {
-            action: Action::Ask(request),
-            ..
-        } => !request.only_reads() && !matches!(request, Request::Raw { .. } | Request::WhoAmI),
-        _ => false,
-    }
+    let Step::Act {
+        action: Action::Ask(request),
+        ..
+    } = step
+    else {
+        return false;
+    };
+    !request.only_reads() && !matches!(request, Request::Raw { .. })
 }
 
 fn ends_a_session(step: &Step) -> bool {

@@ -167,18 +167,20 @@ fn is_seen_late(request: &Request) -> bool {
 
 /// Whether it creates a znode beside the root of the sequence, where others are numbered too.
 fn strays(request: &Request) -> bool {
-    match request {
-        Request::Create { path, flags, .. }
-        | Request::Create2 { path, flags, .. }
-        | Request::CreateContainer { path, flags, .. }
-        | Request::CreateTtl { path, flags, .. } => {
-            let is_numbered = matches!(flags, 2 | 3 | 6);
-            let is_the_servers = path == "/" || path.starts_with("/zookeeper");
-            let is_a_quota = path.starts_with("/zookeeper/quota/");
-            !path.starts_with('/') || is_numbered && is_the_servers && !is_a_quota
-        }
-        request => matches!(request, Request::Multi(requests) if requests.iter().any(strays)),
+    if let Request::Multi(requests) = request {
+        return requests.iter().any(strays);
     }
+    let (Request::Create { path, flags, .. }
+    | Request::Create2 { path, flags, .. }
+    | Request::CreateContainer { path, flags, .. }
+    | Request::CreateTtl { path, flags, .. }) = request
+    else {
+        return false;
+    };
+    let is_numbered = matches!(flags, 2 | 3 | 6);
+    let is_the_servers = path == "/" || path.starts_with("/zookeeper");
+    let is_a_quota = path.starts_with("/zookeeper/quota/");
+    !path.starts_with('/') || is_numbered && is_the_servers && !is_a_quota
 }
 
 /// How a client stands after what it did.
