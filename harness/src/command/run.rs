@@ -5,12 +5,12 @@ use super::report::{self, Print};
 use super::{Status, Trouble};
 use crate::backend::BackendKind;
 use crate::judge::{
-    self, Contestant, Findings, KnownDifferences, Outcome, Recording, Server, Verdict,
+    self, Contestant, Findings, KnownDifferences, Outcome, Outcomes, Recording, Server, Verdict,
 };
 use crate::report::{Class, Tally};
 use crate::suite::{CaseId, Pattern, Suite};
 use clap::Args;
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
@@ -132,17 +132,28 @@ impl How {
             }
         });
         progress.end();
+        let again = if self.fail_fast {
+            BTreeSet::new()
+        } else {
+            judge::rematch(
+                suite,
+                contestants,
+                patience,
+                &known,
+                &servers,
+                &mut outcomes,
+            )
+        };
         Played {
             began,
             took: start.elapsed(),
             servers,
             outcomes,
+            again,
             known,
         }
     }
 }
-
-type Outcomes = HashMap<(CaseId, usize), Outcome>;
 
 /// All that came of a run.
 struct Played {
@@ -150,6 +161,8 @@ struct Played {
     took: Duration,
     servers: Vec<Server>,
     outcomes: Outcomes,
+    /// The cases that were played more than once.
+    again: BTreeSet<CaseId>,
     known: KnownDifferences,
 }
 
@@ -157,6 +170,7 @@ impl Played {
     fn findings(&self, suite: &Suite) -> Findings {
         let mut findings =
             Findings::new(suite, &self.servers, &self.outcomes, &self.known, self.took);
+        findings.played_again = self.again.iter().map(ToString::to_string).collect();
         findings.started = Some(humantime::format_rfc3339_seconds(self.began).to_string());
         findings.without_absent()
     }

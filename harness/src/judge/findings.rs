@@ -23,6 +23,7 @@ pub const FORMAT: u32 = 1;
 ///   "took_ms": 81500,
 ///   "servers": ["embedded", "zookeeper:3.9.5"],
 ///   "absent": [{"server": "zookeeper:3.8.5", "why": "java: ..."}],
+///   "played_again": ["container/29"],
 ///   "stale": [{"id": "event-without-zxid", "left": "embedded", "right": "zookeeper:3.8.5"}],
 ///   "chapters": [{
 ///     "name": "watch",
@@ -55,6 +56,10 @@ pub struct Findings {
     /// The known differences that no longer show.
     #[serde(default)]
     pub stale: Vec<Stale>,
+    /// The cases that hang on real time, differed or failed at first, and were played again; what is said of them is
+    /// what the last time came to.
+    #[serde(default)]
+    pub played_again: Vec<String>,
     /// The chapters, in order.
     pub chapters: Vec<ChapterFindings>,
     /// How long the run took, in milliseconds.
@@ -225,6 +230,7 @@ impl Findings {
             servers: servers.iter().map(|server| server.name.clone()).collect(),
             absent: Vec::new(),
             stale,
+            played_again: Vec::new(),
             chapters,
             took_ms: ms(took),
         }

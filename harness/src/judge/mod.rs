@@ -9,6 +9,7 @@ mod lane;
 mod needs;
 mod record;
 mod recording;
+mod rematch;
 
 pub use compare::{Difference, Verdict, judge, judge_knowing};
 pub use contestant::{Contestant, Server, UnknownContestant};
@@ -19,3 +20,4 @@ pub use known::{Applicable, KnownDifference, KnownDifferences, KnownError, Stale
 pub use lane::{Outcome, Played, run, run_until};
 pub use record::{RecordError, UnreadableRecording, record};
 pub use recording::{Recording, RecordingError, Standing};
+pub use rematch::{Outcomes, rematch};

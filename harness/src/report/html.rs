@@ -33,6 +33,8 @@ struct Page {
     absent: Vec<(String, String)>,
     /// Ids of known differences, and between whom they no longer show.
     stale: Vec<(String, String)>,
+    /// Cases that were played more than once.
+    played_again: String,
     pairs: Vec<PairOnPage>,
     filters: Vec<Count>,
     chapters: Vec<ChapterOnPage>,
@@ -122,6 +124,7 @@ impl Page {
                     (shown(&stale.id), shown(&between))
                 })
                 .collect(),
+            played_again: shown(&findings.played_again.join(", ")),
             pairs: pairs
                 .iter()
                 .map(|pair| PairOnPage {

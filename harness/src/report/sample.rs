@@ -74,6 +74,7 @@ pub(crate) fn three_servers() -> Findings {
             left: "embedded".to_owned(),
             right: "zookeeper:3.8.5".to_owned(),
         }],
+        played_again: vec!["container/29".to_owned()],
         chapters: vec![
             chapter(
                 "watch",

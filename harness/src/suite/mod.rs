@@ -262,6 +262,12 @@ impl Case {
             .sum()
     }
 
+    /// Whether what it shows hangs on how fast the machine is, where the clock cannot be turned.
+    #[must_use]
+    pub fn hangs_on_real_time(&self) -> bool {
+        self.script().is_none() || self.headers.restart || !self.waits().is_zero()
+    }
+
     /// Its text, if it is a script.
     #[must_use]
     pub fn script(&self) -> Option<&Script> {

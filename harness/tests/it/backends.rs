@@ -29,7 +29,7 @@ pub(super) fn trials() -> Vec<Trial> {
             )
         })
         .collect();
-    let more: [(&str, fn() -> Result<Completion, Failed>); 5] = [
+    let more: [(&str, super::Test); 5] = [
         ("the newest zookeeper starts in every setup", || {
             told(every_setup_starts())
         }),

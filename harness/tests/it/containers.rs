@@ -11,7 +11,7 @@ use std::process::Command;
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 pub(super) fn trials() -> Vec<Trial> {
-    let trials: [(&str, fn() -> Result<Completion, Failed>); 3] = [
+    let trials: [(&str, super::Test); 3] = [
         (
             "a real zookeeper in a container does as the same one in a process",
             a_real_zookeeper_agrees,

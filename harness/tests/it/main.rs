@@ -17,10 +17,16 @@ use std::collections::HashMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// What a trial does.
+type Test = fn() -> Result<Completion, Failed>;
+
 fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Each keeps the machine busy by itself, and real servers are judged by how soon they answer.
+    arguments.test_threads = arguments.test_threads.or(Some(1));
     let mut trials = vec![
         Trial::ignorable_test(
-            "embedded and the newest zookeeper do the same in every case",
+            "embedded does in every case as real zookeepers do, but for what is known",
             agree,
         ),
         Trial::ignorable_test(
@@ -37,13 +43,14 @@ fn main() -> ExitCode {
         ),
     ];
     trials.extend(backends::trials());
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 fn agree() -> Result<Completion, Failed> {
     agree_but_for_what_is_known(&[
         Contestant::live(BackendKind::Embedded),
         Contestant::live(BackendKind::newest_zookeeper()),
+        Contestant::live(BackendKind::ZooKeeper("3.8.5".to_owned())),
     ])
 }
 
@@ -55,7 +62,18 @@ fn agree_but_for_what_is_known(contestants: &[Contestant]) -> Result<Completion,
         outcomes.insert((played.case, played.server), played.outcome);
     });
     let known = KnownDifferences::builtin();
+    let again = judge::rematch(&suite, contestants, None, &known, &servers, &mut outcomes);
+    if !again.is_empty() {
+        eprintln!("played again: {again:?}");
+    }
     let findings = Findings::new(&suite, &servers, &outcomes, &known, Duration::ZERO);
+    let findings = findings.without_absent();
+    if let ([_], [absent, ..]) = (&findings.servers[..], &findings.absent[..]) {
+        return Ok(Completion::ignored_with(format!(
+            "{}: {}",
+            absent.server, absent.why
+        )));
+    }
     let mut wrong: Vec<String> = Vec::new();
     for case in findings.cases() {
         for comparison in &case.comparisons {
