@@ -50,6 +50,11 @@ impl<'t> Transaction<'t> {
         &self.undo
     }
 
+    /// Notes what an operation of a multi created; see [`UndoLog::note_created`].
+    pub(super) fn note_created(&mut self, path: &str, seemingly_ephemeral: bool) {
+        self.undo.note_created(path, seemingly_ephemeral);
+    }
+
     pub(super) fn apply(&mut self, record: &TxnRecord<'_>, changes: &mut Changes) -> Option<Stat> {
         self.tree
             .apply_record(self.header, record, &mut self.undo, changes)

@@ -1,6 +1,6 @@
 //! What it takes to take a change back, kept while a multi may still fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::acl_table::AclId;
 use super::znode::{Data, Znode};
@@ -52,6 +52,8 @@ pub(crate) struct UndoLog {
     limits_changed: bool,
     /// How many znodes were visited to count the usage of quotas.
     visited: usize,
+    /// The containers that were asked for with the flags of an ephemeral.
+    seemingly_ephemeral: BTreeSet<Box<str>>,
 }
 
 impl UndoLog {
@@ -61,6 +63,20 @@ impl UndoLog {
             kept: true,
             ..Self::default()
         }
+    }
+
+    /// Notes a znode that was created, and whether its flags were those of an ephemeral though it is none.
+    pub(super) fn note_created(&mut self, path: &str, seemingly_ephemeral: bool) {
+        if seemingly_ephemeral {
+            self.seemingly_ephemeral.insert(path.into());
+        } else if !self.seemingly_ephemeral.is_empty() {
+            self.seemingly_ephemeral.remove(path);
+        }
+    }
+
+    /// Whether the last that was created there had the flags of an ephemeral and is none.
+    pub(super) fn is_seemingly_ephemeral(&self, path: &str) -> bool {
+        self.seemingly_ephemeral.contains(path)
     }
 
     /// Notes that so many znodes were visited.

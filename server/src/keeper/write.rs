@@ -139,6 +139,13 @@ pub(super) fn write<'a>(
     }
 }
 
+/// Whether the flags say ephemeral and the operation does not make one. Until the multi is carried out, what comes later in
+/// it goes by the flags: PrepRequestProcessor.pRequest2TxnCreate gives its change record the session as owner.
+fn is_seemingly_ephemeral(request: &CreateRequest<'_>) -> bool {
+    request.operation == CreateOperation::CreateContainer
+        && CreateMode::from_flags(request.flags).is_some_and(CreateMode::is_ephemeral)
+}
+
 /// Whether a multi is one that a real server stumbles over before it takes a zxid.
 pub(super) fn stumbles_early(operations: &[MultiOp<'_>]) -> bool {
     operations.iter().any(MultiOp::has_null_acl)
@@ -186,6 +193,9 @@ fn multi<'a>(
         match record {
             Ok(record) => {
                 let stat = transaction.apply(&record, changes);
+                if let (MultiOp::Create(request), Some(path)) = (operation, path_of(&record)) {
+                    transaction.note_created(path, is_seemingly_ephemeral(request));
+                }
                 outcomes.push(match (operation, stat) {
                     (
                         MultiOp::Create(CreateRequest {
@@ -328,12 +338,12 @@ impl Checked<'_> {
         if path.contains('\0') || path == quota::LETHAL_LIMITS {
             return Err(ErrorCode::BadArguments);
         }
-        let parent = parent_of(path).ok_or(ErrorCode::BadArguments)?;
+        let parent_path = parent_of(path).ok_or(ErrorCode::BadArguments)?;
         planted!("no-node-before-invalid-acl", {
-            self.tree.get(parent).ok_or(ErrorCode::NoNode)?;
+            self.tree.get(parent_path).ok_or(ErrorCode::NoNode)?;
         });
         let acl = self.fix_acl(request.acl.as_deref())?;
-        let parent = self.tree.get(parent).ok_or(ErrorCode::NoNode)?;
+        let parent = self.tree.get(parent_path).ok_or(ErrorCode::NoNode)?;
         self.allow(parent, Permissions::CREATE)?;
         let path = if mode.is_sequential() {
             let number = planted!(
@@ -357,6 +367,7 @@ impl Checked<'_> {
             "ephemerals-have-children",
             false,
             matches!(parent.owner(), OwnerKind::Session(_))
+                || self.undo.is_seemingly_ephemeral(parent_path)
         );
         if childless {
             return Err(ErrorCode::NoChildrenForEphemerals);

@@ -2,11 +2,11 @@
 
 use std::future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::crew::Crew;
 use super::engine::Engine;
@@ -104,8 +104,20 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
+/// A listener that listens no longer once it is dropped, whoever else may hold its socket: a child that another thread
+/// of the test is just starting has a copy of every socket, and would keep the port until it runs its own program.
+struct Listening(tokio::net::TcpListener);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        // Where a socket that listens cannot be shut down there is nothing to be done about it.
+        let _ = SockRef::from(&self.0).shutdown(Shutdown::Both);
+    }
+}
+
 /// Accepts connections for ever, and has each served. Panics if one of them does.
 pub(super) async fn accept(engine: Arc<Engine>, listener: tokio::net::TcpListener) {
+    let Listening(listener) = &Listening(listener);
     let mut crew = Crew::new(Arc::clone(&engine));
     loop {
         let accepted = future::poll_fn(|context| {
@@ -126,5 +138,34 @@ pub(super) async fn accept(engine: Arc<Engine>, listener: tokio::net::TcpListene
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+    use crate::net::connection::tests::engine;
+
+    #[test]
+    fn the_port_can_be_listened_on_again_while_a_child_that_starts_has_a_copy_of_the_socket() {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let address = Address::reserve(any, 0).expect("there is a free port");
+        let listener = address.listen().expect("the port is reserved");
+        let _copy = listener.try_clone().expect("there is a descriptor left");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .expect("a runtime starts");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("it is a socket");
+            let mut accepting = std::pin::pin!(accept(engine(), listener));
+            let pending = future::poll_fn(|context| {
+                std::task::Poll::Ready(accepting.as_mut().poll(context).is_pending())
+            });
+            assert!(pending.await, "nobody connects");
+        });
+        address.listen().expect("the port is its own");
     }
 }

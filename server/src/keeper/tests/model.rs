@@ -227,6 +227,8 @@ struct Item {
     creates: i32,
     acl: AclKind,
     owner: OwnerKind,
+    /// Whether its flags are those of an ephemeral, which counts in the multi that makes it.
+    asked_ephemeral: bool,
     /// When it came among its siblings.
     born: u64,
 }
@@ -332,6 +334,7 @@ impl Model {
             creates: 0,
             acl,
             owner: OwnerKind::Nobody,
+            asked_ephemeral: false,
             born,
         };
         let items = [
@@ -864,7 +867,8 @@ impl Model {
         if self.items.contains_key(&path) {
             return Err("NodeExists");
         }
-        if matches!(parent.owner, OwnerKind::Session(_)) {
+        let asked_just_now = parent.asked_ephemeral && parent.czxid == self.zxid;
+        if matches!(parent.owner, OwnerKind::Session(_)) || asked_just_now {
             return Err("NoChildrenForEphemerals");
         }
         let (zxid, now) = (self.zxid, self.now);
@@ -904,6 +908,7 @@ impl Model {
             creates: 0,
             acl: *acl,
             owner,
+            asked_ephemeral: [1, 3].contains(&flags),
             born: self.born,
         };
         self.items.insert(path.clone(), item);

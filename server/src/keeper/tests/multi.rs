@@ -204,6 +204,40 @@ fn a_child_of_an_ephemeral_is_refused_in_the_multi_that_makes_both() {
 }
 
 #[test]
+fn in_a_multi_a_container_with_the_flags_of_an_ephemeral_has_no_children() {
+    let seeming = || container("/c").flags(1);
+    let mut world = World::of(1);
+    check(
+        world.ask(1, multi([seeming().into(), create("/c/a").into()])),
+        &[
+            "txn 2 by 1: [create container /c #1; NoChildrenForEphemerals]",
+            "1 <- xid 1 zxid 2 multi [0; NoChildrenForEphemerals]",
+        ],
+    );
+    // What was made last counts.
+    let replies = world.ask(
+        1,
+        multi([
+            seeming().into(),
+            delete("/c", -1).into(),
+            container("/c").into(),
+            create("/c/a").into(),
+        ]),
+    );
+    assert!(
+        replies.iter().any(|line| line.contains("path /c/a")),
+        "{replies:?}"
+    );
+    // Once it is carried out it is a container.
+    world.given(1, [container("/d").flags(1)]);
+    let replies = world.ask(1, create("/d/a"));
+    assert!(
+        replies.iter().any(|line| line.contains("path /d/a")),
+        "{replies:?}"
+    );
+}
+
+#[test]
 fn check_leaves_no_trace_and_minus_one_only_asks_whether_it_is_there() {
     let mut world = World::of(1);
     world.given(1, [create("/a")]);
