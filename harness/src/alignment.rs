@@ -9,6 +9,36 @@ pub(crate) fn pair_up<'a, S: AsRef<str>>(
     left: &'a [S],
     right: &'a [S],
 ) -> Vec<(char, &'a str, &'a str)> {
+    let same = |(a, b): &(&S, &S)| a.as_ref() == b.as_ref();
+    let head = left.iter().zip(right).take_while(same).count();
+    let (left_rest, right_rest) = (left.len() - head, right.len() - head);
+    let tail = left.iter().rev().zip(right.iter().rev()).take_while(same);
+    let tail = tail.count().min(left_rest).min(right_rest);
+    let middle = |lines: &'a [S]| lines.get(head..lines.len() - tail).unwrap_or_default();
+    let ends = |lines: &'a [S]| lines.iter().map(|line| (' ', line.as_ref(), line.as_ref()));
+    let mut pairs: Vec<_> = ends(left.get(..head).unwrap_or_default()).collect();
+    pairs.extend(pair_up_what_differs(middle(left), middle(right)));
+    pairs.extend(ends(left.get(left.len() - tail..).unwrap_or_default()));
+    pairs
+}
+
+/// Beyond so many cells of its table, lines are paired as they stand.
+const MOST_CELLS: usize = 4_000_000;
+
+fn pair_up_what_differs<'a, S: AsRef<str>>(
+    left: &'a [S],
+    right: &'a [S],
+) -> Vec<(char, &'a str, &'a str)> {
+    if left.len().saturating_mul(right.len()) > MOST_CELLS {
+        let of = |lines: &'a [S], at: usize| lines.get(at).map(S::as_ref);
+        return (0..left.len().max(right.len()))
+            .map(|at| match (of(left, at), of(right, at)) {
+                (Some(a), Some(b)) => (if a == b { ' ' } else { '|' }, a, b),
+                (Some(a), None) => ('<', a, ""),
+                (None, b) => ('>', "", b.unwrap_or_default()),
+            })
+            .collect();
+    }
     // common[i][j]: how many lines left[i..] and right[j..] have in common.
     let mut common = vec![vec![0_usize; right.len() + 1]; left.len() + 1];
     let at = |common: &Vec<Vec<usize>>, i: usize, j: usize| {

@@ -6,6 +6,7 @@ use crate::client::{Acl, Client, ClientError, ConnectRequest, Request, error_nam
 use crate::patience;
 use semver::Version;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpStream;
 
@@ -17,6 +18,9 @@ const SUPER: &[u8] = b"super:test";
 
 /// `CreateMode.PERSISTENT_WITH_TTL`.
 const WITH_TTL: i32 = 5;
+
+/// So that two that begin in one millisecond have different marks.
+static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 /// Words that change what a server says of itself, or end it.
 const RUDE_WORDS: [&str; 4] = ["crst", "srst", "stmk", "kill"];
@@ -90,14 +94,24 @@ impl Address {
             hosts: hosts.to_owned(),
             version: None,
             found: Found::default(),
-            mark: format!("{:x}-{:x}", std::process::id(), since.as_millis()),
+            mark: format!(
+                "{:x}-{:x}-{:x}",
+                std::process::id(),
+                since.as_millis(),
+                NUMBER.fetch_add(1, Ordering::Relaxed)
+            ),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
         let mark = &address.mark;
-        let probe = async { look(address.first(), mark).await };
-        let found = runtime.block_on(probe);
+        let probe = || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            Ok(runtime.block_on(look(address.first(), mark)))
+        };
+        // On a thread of its own: whoever starts a server may be on a runtime's.
+        let probed = std::thread::scope(|scope| scope.spawn(probe).join());
+        let found = probed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let found = found.map_err(BackendError::Io)?;
         address.found = found.map_err(|why| BackendError::Address {
             address: address.first().to_owned(),
             why,

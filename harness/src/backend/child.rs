@@ -39,7 +39,7 @@ impl Drop for Child {
 #[derive(Debug)]
 struct Watcher(process::Child);
 
-const WATCH: &str = "trap '' INT HUP TERM
+const WATCH: &str = "trap '' INT HUP TERM QUIT PIPE
 while read -r sign pid; do
   case $sign in
   +) pids=\"$pids $pid\" ;;

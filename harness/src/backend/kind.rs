@@ -87,6 +87,10 @@ impl BackendSource for BackendKind {
         *self == Self::Embedded
     }
 
+    fn can_be_set_up(&self) -> bool {
+        !matches!(self, Self::Address(_))
+    }
+
     fn at_once(&self) -> usize {
         match self {
             Self::Embedded | Self::Docker(_) => 2,

@@ -135,6 +135,11 @@ pub trait BackendSource: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether one can be set up as a case wants it. Where not, none is started for cases that want that.
+    fn can_be_set_up(&self) -> bool {
+        true
+    }
+
     /// How many may run at once.
     fn at_once(&self) -> usize {
         1

@@ -14,6 +14,12 @@ pub enum ClientError {
     /// The server closed the connection.
     #[error("the server closed the connection")]
     Closed,
+    /// The server closed the connection within a frame.
+    #[error("the server closed the connection after {0} bytes of a frame")]
+    CutShort(usize),
+    /// A frame says that it is longer than any that a server sends, or shorter than nothing.
+    #[error("a frame of {0} bytes")]
+    BadLength(i32),
     /// The socket failed.
     #[error("the connection broke: {0}")]
     Io(#[from] io::Error),
@@ -24,6 +30,9 @@ pub enum ClientError {
     #[error("a reply to xid {0}, which nobody sent")]
     StrayReply(i32),
 }
+
+/// No server sends a longer frame: it would be a list of a million children.
+const LONGEST_FRAME: usize = 64 << 20;
 
 /// One frame from the server, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,15 +217,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub async fn frame(&mut self) -> Result<Vec<u8>, ClientError> {
         loop {
             if let Some(length) = self.received.first_chunk::<4>() {
-                let length = usize::try_from(i32::from_be_bytes(*length))
-                    .map_err(|_| io::Error::other("the server sent a negative length"))?;
+                let said = i32::from_be_bytes(*length);
+                let length = usize::try_from(said).unwrap_or(usize::MAX);
+                if length > LONGEST_FRAME {
+                    return Err(ClientError::BadLength(said));
+                }
                 if self.received.len() >= length + 4 {
                     let rest = self.received.split_off(length + 4);
                     return Ok(std::mem::replace(&mut self.received, rest));
                 }
             }
             match self.stream.read_buf(&mut self.received).await {
-                Ok(0) => return Err(ClientError::Closed),
+                Ok(0) if self.received.is_empty() => return Err(ClientError::Closed),
+                Ok(0) => return Err(ClientError::CutShort(self.received.len())),
                 // A server that closes with requests unread resets the connection.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                     return Err(ClientError::Closed);

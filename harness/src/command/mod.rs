@@ -20,6 +20,7 @@ mod report;
 mod run;
 
 use crate::backend::{BackendError, BackendKind};
+use crate::provision::Requirement;
 use crate::search::SearchArgs;
 use crate::stage::StageError;
 use crate::suite::{NoSuchCase, Suite};
@@ -64,11 +65,11 @@ const LONG_STATUSES: &str = "\
 Exit status:
   0  all is as expected
   1  servers differ, or something failed
-  2  wrong usage, or nothing could be compared where that was asked for";
+  2  wrong usage, or a server that was named could not be had";
 
 const STATUSES: &str = "\
-Exit status: 0 all is as expected; 1 servers differ, or something failed; 2 wrong usage, or nothing could be compared
-where that was asked for. `--help` shows examples.";
+Exit status: 0 all is as expected; 1 servers differ, or something failed; 2 wrong usage, or a server that was named
+could not be had. `--help` shows examples.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -98,7 +99,7 @@ enum Status {
     Expected,
     /// Servers differ, or something failed.
     Otherwise,
-    /// Nothing could be compared, and that was asked for.
+    /// Nothing could be compared, or a server was not to be had, and that was asked for.
     NothingCompared,
 }
 
@@ -142,6 +143,7 @@ impl From<io::Error> for Trouble {
 #[must_use]
 pub fn main(suite: Suite) -> ExitCode {
     match started(std::env::args_os(), suite) {
+        // Whoever lists and reads no further has seen enough; a run tells its end in any case.
         Ok(Status::Expected) | Err(Trouble::Closed) => ExitCode::SUCCESS,
         Ok(Status::Otherwise) => ExitCode::FAILURE,
         Ok(Status::NothingCompared) => ExitCode::from(2),
@@ -158,6 +160,9 @@ pub fn main(suite: Suite) -> ExitCode {
 
 fn started(arguments: impl Iterator<Item = OsString>, suite: Suite) -> Result<Status, Trouble> {
     let arguments = Arguments::parse_from(arguments);
+    if let Err(unknown) = Requirement::from_env() {
+        return Err(Trouble::Usage(format!("MINIKEEPER_REQUIRE: {unknown}")));
+    }
     match arguments.verb.unwrap_or(Verb::Run(arguments.run)) {
         Verb::Run(run) => run.start(suite),
         Verb::Compare(compare) => compare.start(suite),

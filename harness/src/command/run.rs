@@ -58,7 +58,7 @@ struct How {
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// How long a server may take for any one answer.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     patience: Option<u64>,
     /// Stop at the first difference or failure.
     #[arg(long)]
@@ -108,8 +108,13 @@ impl How {
         }
         let files = [&self.json, &self.junit, &self.html].map(Option::as_deref);
         let [json, junit, html] = files;
-        report::write(&findings, json, junit, html)?;
-        self.print.terminal(&findings)?;
+        // Whoever stops reading, or gives a file that cannot be written, is told what came out all the same.
+        let written = report::write(&findings, json, junit, html);
+        match self.print.terminal(&findings) {
+            Ok(()) | Err(Trouble::Closed) => {}
+            Err(trouble) => return Err(trouble),
+        }
+        written?;
         Ok(status(&findings, asked_to_compare))
     }
 
@@ -238,7 +243,7 @@ fn status(findings: &Findings, asked_to_compare: bool) -> Status {
     let compared = Class::ALL
         .into_iter()
         .any(|class| class.compares() && tally.of(class) > 0);
-    if asked_to_compare && !compared {
+    if asked_to_compare && (!compared || !findings.absent.is_empty()) {
         return Status::NothingCompared;
     }
     Status::Expected
@@ -260,6 +265,10 @@ mod tests {
         }
         assert_eq!(status(&findings, true), Status::Otherwise);
         findings.stale.clear();
+        // One of the servers that were named was not to be had.
+        assert_eq!(status(&findings, true), Status::NothingCompared);
+        assert_eq!(status(&findings, false), Status::Expected);
+        findings.absent.clear();
         assert_eq!(status(&findings, true), Status::Expected);
     }
 

@@ -2,7 +2,7 @@
 
 use super::needs::lack;
 use super::{Contestant, Server};
-use crate::backend::{Backend, BackendError, BackendSource, ServerSetup, Settings};
+use crate::backend::{Backend, BackendError, BackendSource, Capability, ServerSetup, Settings};
 use crate::patience::PATIENCE;
 use crate::provision::{self, Missing};
 use crate::stage::Stage;
@@ -190,7 +190,15 @@ impl Lane<'_> {
                 None => self.play(case, &mut backend, count),
             };
             // A server that could not be had once is not asked for again.
-            if backend.is_none() && !self.source.is_quick() && trouble.is_none() {
+            let never_played = !matches!(
+                outcome,
+                Outcome::Played { .. }
+                    | Outcome::Failed {
+                        so_far: Some(_),
+                        ..
+                    }
+            );
+            if backend.is_none() && never_played && !self.source.is_quick() && trouble.is_none() {
                 trouble = Some(outcome.clone());
             }
             let played = Played {
@@ -210,6 +218,9 @@ impl Lane<'_> {
             setup: self.setup,
             ..Settings::default()
         };
+        if self.setup != ServerSetup::Usual && !self.source.can_be_set_up() {
+            return Outcome::Skipped(format!("needs {}", Capability::Setup));
+        }
         if kept.is_none() || self.source.is_quick() || case.headers.virgin {
             match self.start(&settings) {
                 Ok(started) => {
@@ -244,7 +255,7 @@ impl Lane<'_> {
                 if let Some(mark) = backend.mark() {
                     name = format!("minikeeper-harness-{mark}-{name}");
                 }
-                match Stage::under(&mut **backend, &name).await {
+                match Stage::under(&mut **backend, &name, self.patience).await {
                     Ok(stage) => stage,
                     Err(error) => return failed(error.to_string(), None),
                 }
@@ -264,6 +275,7 @@ impl Lane<'_> {
         });
         if let Outcome::Failed { .. } = outcome {
             // Whatever state it is in, the next case is not to suffer from it.
+            // If it does not come up, the next case asks once more and tells why.
             *kept = self.start(&settings).ok();
         }
         outcome

@@ -5,6 +5,9 @@ use crate::client::Request;
 use crate::script::{Action, Step};
 use crate::suite::Case;
 
+/// What two ticks of 500 ms give.
+const SHORTEST_TIMEOUT_MS: i32 = 1000;
+
 /// The permission to give others.
 const ADMIN: i32 = 16;
 
@@ -37,8 +40,14 @@ fn needs(case: &Case, foreign: bool) -> Vec<Capability<'_>> {
     }
     for step in case.script().map_or(&[][..], |script| &script.steps) {
         match step {
+            // It tells how the server is set up.
+            Step::FourLetterWord(word) if foreign && word == "conf" => {
+                needs.push(Capability::Setup);
+            }
             Step::FourLetterWord(word) => needs.push(Capability::FourLetterWord(word)),
             Step::Act { action, .. } => of_action(action, foreign, &mut needs),
+            // What falls due when goes by the length of a tick.
+            Step::Pass(_) if foreign => needs.push(Capability::Timeout(SHORTEST_TIMEOUT_MS)),
             Step::Pass(_) | Step::Restart => {}
         }
     }

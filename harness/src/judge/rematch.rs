@@ -62,8 +62,16 @@ fn is_unsettled(
     (1..servers.len()).filter_map(of).any(|(right, outcome)| {
         let known = known.between(left, right);
         match judge_knowing(&case.id, left_outcome, outcome, &known) {
-            // Whatever broke off may have waited in vain for a server that was late.
-            Verdict::Failed(_) => true,
+            // What broke off may have waited in vain for a server that was late; what never began has another reason.
+            Verdict::Failed(_) => [left_outcome, outcome].into_iter().any(|outcome| {
+                matches!(
+                    outcome,
+                    Outcome::Failed {
+                        so_far: Some(_),
+                        ..
+                    }
+                )
+            }),
             Verdict::Different(_) => case.hangs_on_real_time(),
             Verdict::Same | Verdict::Known { .. } | Verdict::Skipped(_) => false,
         }

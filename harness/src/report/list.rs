@@ -16,11 +16,15 @@ pub fn list(suite: &Suite) -> String {
         }
         text.push('\n');
     }
+    let many = |number: usize, what: &str| {
+        format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+    };
+    let (cases, chapters) = (suite.cases().count(), suite.chapters.len());
     let _ = writeln!(
         text,
-        "{} cases in {} chapters",
-        suite.cases().count(),
-        suite.chapters.len()
+        "{} in {}",
+        many(cases, "case"),
+        many(chapters, "chapter")
     );
     text
 }
@@ -139,8 +143,12 @@ fn needs(case: &Case, before: &str, after: &str) -> String {
 /// Text that Markdown leaves as it is.
 fn markdown(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
+    let mut in_code = false;
     for letter in text.chars() {
+        in_code ^= letter == '`';
         match letter {
+            // In code only what ends a cell of a table has a meaning.
+            _ if in_code && letter != '|' => safe.push(letter),
             '<' => safe.push_str("&lt;"),
             '&' => safe.push_str("&amp;"),
             '|' | '*' | '_' | '[' | ']' | '\\' => {
@@ -170,7 +178,7 @@ mod tests {
         assert_eq!(
             list(&suite()),
             "watch: Watches | all\n  watch/1          one *fires*\n  watch/12         two fire [since 3.5, restart; virgin]\n\n\
-             2 cases in 1 chapters\n"
+             2 cases in 1 chapter\n"
         );
     }
 

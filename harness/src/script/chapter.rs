@@ -54,7 +54,10 @@ impl ChapterText {
             .and_then(|(_, line)| line.strip_prefix("# "))
             .unwrap_or_default()
             .to_owned();
-        let about: Vec<&str> = before.map(|&(_, line)| line).collect();
+        let about: Vec<&str> = before
+            .map(|&(_, line)| line)
+            .filter(|line| !line.starts_with('#'))
+            .collect();
         let mut cases = Vec::new();
         let mut last = 0;
         for (place, &head) in heads.iter().enumerate() {

@@ -13,7 +13,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 #[derive(Clone, Debug, clap::Args)]
 pub struct SearchArgs {
     /// How many steps to play at least.
-    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     ops: u64,
     /// Where everything that is drawn comes from; drawn itself if it is not given.
     #[arg(long, value_name = "S")]
@@ -28,17 +28,17 @@ pub struct SearchArgs {
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=4))]
     clients: u8,
     /// How many steps are drawn for a sequence at most.
-    #[arg(long, value_name = "L", default_value_t = 60)]
-    length: usize,
+    #[arg(long, value_name = "L", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    length: u16,
     /// How many steps in a hundred are in sequences that wait for sessions, containers and TTL znodes to go.
     #[arg(long, value_name = "P", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=100))]
     time_share: u64,
     /// After how many differences to stop.
-    #[arg(long, value_name = "D", default_value_t = 5)]
-    most: usize,
+    #[arg(long, value_name = "D", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    most: u16,
     /// How many pairs of servers play at once, beside the one for what waits.
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    lanes: usize,
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=16))]
+    lanes: u16,
     /// Where each difference is written as a script.
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
@@ -65,10 +65,10 @@ impl SearchArgs {
             seed,
             ops: self.ops,
             clients: usize::from(self.clients),
-            length: self.length,
+            length: usize::from(self.length),
             time_share: self.time_share,
-            most: self.most,
-            lanes: self.lanes,
+            most: usize::from(self.most),
+            lanes: usize::from(self.lanes),
         };
         let said = Mutex::new((Instant::now(), &mut out));
         let report = search.run(|progress| {

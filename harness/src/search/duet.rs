@@ -213,7 +213,8 @@ impl<'a> Duet<'a> {
                 self.over = true;
             }
         }
-        agree &= played.0.is_ok() == played.1.is_ok();
+        // Both broken off is no agreement: nobody knows what the servers would have said.
+        agree &= played.0.is_ok() && played.1.is_ok();
         if !agree {
             self.difference = Some(at);
             self.over = true;

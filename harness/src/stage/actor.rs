@@ -242,7 +242,28 @@ impl Actor {
                         return self.listen_to_the_end(scene).await;
                     }
                 }
-                message @ (Message::Reply(_) | Message::Event(_)) => self.note(scene, message),
+                message @ (Message::Reply(_) | Message::Event(_)) => {
+                    let last = matches!(&message, Message::Reply(reply) if is_last_word(reply));
+                    self.note(scene, message);
+                    if last {
+                        // The answer to the ping may come before the end, or not.
+                        self.pinged = false;
+                        return self.pass_over_pings_to_the_end(scene).await;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`Actor::listen_to_the_end`], where a ping was sent that may be answered or not.
+    async fn pass_over_pings_to_the_end(
+        &mut self,
+        scene: &mut Scene<'_>,
+    ) -> Result<(), StageError> {
+        while let Some(message) = self.receive(scene, "the end of the connection").await? {
+            if !matches!(&message, Message::Reply(reply) if reply.header.xid == PING_XID) {
+                self.note(scene, message);
             }
         }
         Ok(())
@@ -347,7 +368,10 @@ impl Actor {
     fn broken(&mut self, scene: &mut Scene<'_>, error: &ClientError) {
         let text = match error {
             ClientError::Closed | ClientError::Io(_) => "  the connection ends".to_owned(),
-            ClientError::Malformed(_) | ClientError::StrayReply(_) => format!("  {error}"),
+            ClientError::CutShort(_)
+            | ClientError::BadLength(_)
+            | ClientError::Malformed(_)
+            | ClientError::StrayReply(_) => format!("  {error}"),
         };
         scene.notes.remark(scene.who, &text);
         self.client = None;

@@ -106,8 +106,20 @@ impl<'a> Stage<'a> {
     ///
     /// # Errors
     /// If the root cannot be made.
-    pub async fn under(backend: &'a mut dyn Backend, name: &str) -> Result<Self, StageError> {
+    pub async fn under(
+        backend: &'a mut dyn Backend,
+        name: &str,
+        patience: Duration,
+    ) -> Result<Self, StageError> {
         let mut stage = Self::bare(backend);
+        stage.patience = patience;
+        let what = "a root for the case to be made";
+        patience::within_span(patience, what, stage.make_root(name)).await??;
+        Ok(stage)
+    }
+
+    async fn make_root(&mut self, name: &str) -> Result<(), StageError> {
+        let stage = self;
         let chroot = Chroot::new(format!("/{name}"));
         let mut maker = stage.open().await?;
         let fail = |error| StageError::Client {
@@ -143,7 +155,7 @@ impl<'a> Stage<'a> {
         }
         maker.call(&Request::CloseSession).await.map_err(fail)?;
         stage.chroot = chroot;
-        Ok(stage)
+        Ok(())
     }
 
     /// A stage with a root of its own that was made before, and its quotas' root with it.

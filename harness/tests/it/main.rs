@@ -9,7 +9,7 @@ mod search;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use minikeeper_harness::backend::BackendKind;
 use minikeeper_harness::judge::{
-    self, CaseFindings, Contestant, Findings, Judgement, KnownDifferences,
+    self, CaseFindings, Comparison, Contestant, Findings, Judgement, KnownDifferences,
 };
 use minikeeper_harness::suite::Suite;
 use minikeeper_harness::transcript::Transcript;
@@ -75,6 +75,17 @@ fn agree_but_for_what_is_known(contestants: &[Contestant]) -> Result<Completion,
         )));
     }
     let mut wrong: Vec<String> = Vec::new();
+    // A judge that skips everything sees nothing.
+    let compared = |comparison: &Comparison| {
+        matches!(comparison.verdict, Judgement::Same | Judgement::Known(_))
+    };
+    for (right, name) in findings.servers.iter().enumerate().skip(1) {
+        let of_right = findings.cases().flat_map(|case| &case.comparisons);
+        let number = of_right.filter(|c| c.right == right && compared(c)).count();
+        if number * 10 < findings.cases().count() * 9 {
+            wrong.push(format!("only {number} cases were compared with {name}"));
+        }
+    }
     for case in findings.cases() {
         for comparison in &case.comparisons {
             match &comparison.verdict {

@@ -34,6 +34,10 @@ pub(crate) fn finds_nothing() -> Result<Completion, Failed> {
         }
         Err(error) => return Err(error.into()),
     };
+    if report.steps < search.ops || report.unsteady.len() > 3 {
+        let unsteady = report.unsteady.len();
+        return Err(format!("seed {seed}: {} steps, {unsteady} unsteady", report.steps).into());
+    }
     match report.found.first() {
         Some(found) => Err(format!("seed {seed}\n{found}").into()),
         None => Ok(Completion::Completed),

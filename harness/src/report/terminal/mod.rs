@@ -289,7 +289,7 @@ fn closing(out: &mut dyn Write, findings: &Findings, pairs: &[Pair]) -> io::Resu
             .collect();
         writeln!(
             out,
-            "played again, since they hang on real time and differed or failed at first: {}",
+            "played again, because they broke off, or hang on real time and differed, the first time: {}",
             cases.join(", ")
         )?;
     }
@@ -359,7 +359,7 @@ together      1      1          1        ·       1       48 ms            36 ms
         let end = "\
 zookeeper:3.4.14 took no part: java is not there
 STALE the known difference old-order no longer shows between embedded and zookeeper:3.8.5
-played again, since they hang on real time and differed or failed at first: container/29
+played again, because they broke off, or hang on real time and differed, the first time: container/29
 embedded and zookeeper:3.9.5: 1 same, 1 known, 1 different, 1 failed
 embedded and zookeeper:3.8.5: 2 same, 1 different, 1 skipped
 1 min 23 s
