@@ -23,6 +23,7 @@ pub const FORMAT: u32 = 1;
 ///   "took_ms": 81500,
 ///   "servers": ["embedded", "zookeeper:3.9.5"],
 ///   "absent": [{"server": "zookeeper:3.8.5", "why": "java: ..."}],
+///   "explained": [{"id": "event-without-zxid", "title": "Events bear no zxid", "does": "...", "others": "...", "why": "..."}],
 ///   "played_again": ["container/29"],
 ///   "stale": [{"id": "event-without-zxid", "left": "embedded", "right": "zookeeper:3.8.5"}],
 ///   "chapters": [{
@@ -56,6 +57,9 @@ pub struct Findings {
     /// The known differences that no longer show.
     #[serde(default)]
     pub stale: Vec<Stale>,
+    /// What is known of the differences that showed, by id.
+    #[serde(default)]
+    pub explained: Vec<Explained>,
     /// The cases that hang on real time, differed or failed at first, and were played again; what is said of them is
     /// what the last time came to.
     #[serde(default)]
@@ -64,6 +68,21 @@ pub struct Findings {
     pub chapters: Vec<ChapterFindings>,
     /// How long the run took, in milliseconds.
     pub took_ms: u64,
+}
+
+/// A known difference that showed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explained {
+    /// As [`Judgement::Known`] names it.
+    pub id: String,
+    /// What is so, in a few words.
+    pub title: String,
+    /// What the server that the entry speaks of does.
+    pub does: String,
+    /// What all others do.
+    pub others: String,
+    /// Why, and where it can be looked up.
+    pub why: String,
 }
 
 /// A server that took part in nothing.
@@ -230,6 +249,7 @@ impl Findings {
             servers: servers.iter().map(|server| server.name.clone()).collect(),
             absent: Vec::new(),
             stale,
+            explained: explained(&chapters, known),
             played_again: Vec::new(),
             chapters,
             took_ms: ms(took),
@@ -283,6 +303,28 @@ impl Findings {
     pub fn cases(&self) -> impl Iterator<Item = &CaseFindings> {
         self.chapters.iter().flat_map(|chapter| &chapter.cases)
     }
+}
+
+/// The known differences that some verdict names.
+fn explained(chapters: &[ChapterFindings], known: &KnownDifferences) -> Vec<Explained> {
+    let comparisons = chapters
+        .iter()
+        .flat_map(|chapter| &chapter.cases)
+        .flat_map(|case| &case.comparisons);
+    let used: BTreeSet<&String> = comparisons
+        .flat_map(|found| found.verdict.known())
+        .collect();
+    let entries = known.entries().iter();
+    entries
+        .filter(|entry| used.contains(&entry.id))
+        .map(|entry| Explained {
+            id: entry.id.clone(),
+            title: entry.title.clone(),
+            does: entry.does.clone(),
+            others: entry.others.clone(),
+            why: entry.why.clone(),
+        })
+        .collect()
 }
 
 impl Play {

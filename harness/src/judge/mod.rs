@@ -14,7 +14,8 @@ mod rematch;
 pub use compare::{Difference, Verdict, judge, judge_knowing};
 pub use contestant::{Contestant, Server, UnknownContestant};
 pub use findings::{
-    Absent, CaseFindings, ChapterFindings, Comparison, FORMAT, Findings, Judgement, Play, Trouble,
+    Absent, CaseFindings, ChapterFindings, Comparison, Explained, FORMAT, Findings, Judgement,
+    Play, Trouble,
 };
 pub use known::{Applicable, KnownDifference, KnownDifferences, KnownError, Stale};
 pub use lane::{Outcome, Played, run, run_until};

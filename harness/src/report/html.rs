@@ -33,6 +33,8 @@ struct Page {
     absent: Vec<(String, String)>,
     /// Ids of known differences, and between whom they no longer show.
     stale: Vec<(String, String)>,
+    /// The known differences that showed: id, title, what one does and the others do, why.
+    explained: Vec<[String; 5]>,
     /// Cases that were played more than once.
     played_again: String,
     pairs: Vec<PairOnPage>,
@@ -122,6 +124,20 @@ impl Page {
                 .map(|stale| {
                     let between = format!("{} and {}", stale.left, stale.right);
                     (shown(&stale.id), shown(&between))
+                })
+                .collect(),
+            explained: findings
+                .explained
+                .iter()
+                .map(|known| {
+                    [
+                        &known.id,
+                        &known.title,
+                        &known.does,
+                        &known.others,
+                        &known.why,
+                    ]
+                    .map(|text| shown(text))
                 })
                 .collect(),
             played_again: shown(&findings.played_again.join(", ")),

@@ -1,8 +1,8 @@
 //! Small findings made by hand, with every verdict and with text that would like to be markup.
 
 use crate::judge::{
-    Absent, CaseFindings, ChapterFindings, Comparison, FORMAT, Findings, Judgement, Play, Stale,
-    Trouble,
+    Absent, CaseFindings, ChapterFindings, Comparison, Explained, FORMAT, Findings, Judgement,
+    Play, Stale, Trouble,
 };
 
 /// A path that would run in a page, colour a terminal, and end a CDATA section.
@@ -73,6 +73,13 @@ pub(crate) fn three_servers() -> Findings {
             id: "old-order".to_owned(),
             left: "embedded".to_owned(),
             right: "zookeeper:3.8.5".to_owned(),
+        }],
+        explained: vec![Explained {
+            id: "multi-order".to_owned(),
+            title: "A multi is looked at in another order".to_owned(),
+            does: "The last operation first.".to_owned(),
+            others: "The first first.".to_owned(),
+            why: "<script>why</script>".to_owned(),
         }],
         played_again: vec!["container/29".to_owned()],
         chapters: vec![

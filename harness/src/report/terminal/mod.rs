@@ -212,7 +212,17 @@ fn reasons(out: &mut dyn Write, findings: &Findings, pair: Pair, class: Class) -
         let verdict = pair.verdict(case);
         if verdict.class == class {
             let why = verdict.why.unwrap_or_default();
-            by_reason.entry(why).or_default().push(&case.id);
+            if class == Class::Known {
+                // A case may show several, and each is told with what it is.
+                for id in why.split(", ") {
+                    let title = findings.explained.iter().find(|known| known.id == id);
+                    let what = title
+                        .map_or_else(|| id.to_owned(), |known| format!("{id} ({})", known.title));
+                    by_reason.entry(what).or_default().push(&case.id);
+                }
+            } else {
+                by_reason.entry(why).or_default().push(&case.id);
+            }
         }
     }
     if by_reason.is_empty() {
@@ -366,7 +376,8 @@ embedded and zookeeper:3.8.5: 2 same, 1 different, 1 skipped
 ";
         assert!(text.ends_with(end), "{text}");
         assert!(text.contains("  needs ZooKeeper 3.9: multi/1\n"), "{text}");
-        assert!(text.contains("  multi-order: multi/1\n"), "{text}");
+        let known = "  multi-order (A multi is looked at in another order): multi/1\n";
+        assert!(text.contains(known), "{text}");
     }
 
     #[test]
