@@ -163,11 +163,7 @@ async fn double<const N: usize>(
     stage: &mut Stage<'_>,
     names: [&str; N],
 ) -> Result<[User; N], StageError> {
-    let users = stage.users(names).await?;
-    if let Some(user) = users.first() {
-        user.create("/double", b"", &PERSISTENT).await?;
-    }
-    Ok(users)
+    super::users_at(stage, names, "/double", b"").await
 }
 
 async fn inside(stage: &mut Stage<'_>) -> Result<[User; SIZE], StageError> {

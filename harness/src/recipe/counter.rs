@@ -49,11 +49,7 @@ async fn counter<const N: usize>(
     stage: &mut Stage<'_>,
     names: [&str; N],
 ) -> Result<[User; N], StageError> {
-    let users = stage.users(names).await?;
-    if let Some(user) = users.first() {
-        user.create(PATH, b"0", &PERSISTENT).await?;
-    }
-    Ok(users)
+    super::users_at(stage, names, PATH, b"0").await
 }
 
 async fn at_once(stage: &mut Stage<'_>) -> Result<(), StageError> {

@@ -91,11 +91,7 @@ async fn election<const N: usize>(
     stage: &mut Stage<'_>,
     names: [&str; N],
 ) -> Result<[User; N], StageError> {
-    let users = stage.users(names).await?;
-    if let Some(first) = users.first() {
-        first.create("/election", b"", &PERSISTENT).await?;
-    }
-    Ok(users)
+    super::users_at(stage, names, "/election", b"").await
 }
 
 async fn the_first_leads(stage: &mut Stage<'_>) -> Result<(), StageError> {

@@ -35,11 +35,7 @@ async fn group<const N: usize>(
     stage: &mut Stage<'_>,
     names: [&str; N],
 ) -> Result<[User; N], StageError> {
-    let users = stage.users(names).await?;
-    if let Some(user) = users.first() {
-        user.create("/group", b"", &PERSISTENT).await?;
-    }
-    Ok(users)
+    super::users_at(stage, names, "/group", b"").await
 }
 
 async fn join(stage: &mut Stage<'_>, user: &User) -> Result<(), StageError> {

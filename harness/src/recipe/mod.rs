@@ -17,6 +17,7 @@ mod troubles;
 mod two_phase_commit;
 
 use crate::script::Headers;
+use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
 use zookeeper_client::{Acls, CreateMode, CreateOptions};
 
@@ -27,6 +28,20 @@ const PERSISTENT_SEQUENTIAL: CreateOptions<'static> =
     CreateMode::PersistentSequential.with_acls(Acls::anyone_all());
 const EPHEMERAL_SEQUENTIAL: CreateOptions<'static> =
     CreateMode::EphemeralSequential.with_acls(Acls::anyone_all());
+
+/// Users, and the znode at which they meet, which the first of them makes.
+async fn users_at<const N: usize>(
+    stage: &mut Stage<'_>,
+    names: [&str; N],
+    path: &str,
+    data: &[u8],
+) -> Result<[User; N], StageError> {
+    let users = stage.users(names).await?;
+    if let Some(first) = users.first() {
+        first.create(path, data, &PERSISTENT).await?;
+    }
+    Ok(users)
+}
 
 /// Every chapter of recipes, in the order in which a reader would want them.
 pub(crate) fn chapters() -> Vec<Chapter> {

@@ -26,11 +26,7 @@ async fn queue<const N: usize>(
     stage: &mut Stage<'_>,
     names: [&str; N],
 ) -> Result<[User; N], StageError> {
-    let users = stage.users(names).await?;
-    if let Some(user) = users.first() {
-        user.create("/queue", b"", &PERSISTENT).await?;
-    }
-    Ok(users)
+    super::users_at(stage, names, "/queue", b"").await
 }
 
 async fn put(stage: &mut Stage<'_>, user: &User, item: &str) -> Result<(), StageError> {

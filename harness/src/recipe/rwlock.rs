@@ -1,6 +1,6 @@
 //! Read-write locks: readers share, writers do not, and nobody overtakes.
 
-use super::{EPHEMERAL_SEQUENTIAL, PERSISTENT, in_order, usual};
+use super::{EPHEMERAL_SEQUENTIAL, in_order, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
 use std::fmt;
@@ -146,11 +146,7 @@ async fn users<const N: usize>(
     stage: &mut Stage<'_>,
     names: [&str; N],
 ) -> Result<[User; N], StageError> {
-    let users = stage.users(names).await?;
-    if let Some(user) = users.first() {
-        user.create("/lock", b"", &PERSISTENT).await?;
-    }
-    Ok(users)
+    super::users_at(stage, names, "/lock", b"").await
 }
 
 async fn readers_share(stage: &mut Stage<'_>) -> Result<(), StageError> {

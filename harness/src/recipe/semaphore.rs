@@ -1,6 +1,6 @@
 //! Semaphores: as many holders as there are leases.
 
-use super::{EPHEMERAL_SEQUENTIAL, PERSISTENT, in_order, usual};
+use super::{EPHEMERAL_SEQUENTIAL, in_order, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
 use zookeeper_client::OneshotWatcher;
@@ -99,12 +99,7 @@ async fn users<const N: usize>(
     leases: &str,
     names: [&str; N],
 ) -> Result<[User; N], StageError> {
-    let users = stage.users(names).await?;
-    if let Some(user) = users.first() {
-        user.create("/leases", leases.as_bytes(), &PERSISTENT)
-            .await?;
-    }
-    Ok(users)
+    super::users_at(stage, names, "/leases", leases.as_bytes()).await
 }
 
 async fn the_next_waits(stage: &mut Stage<'_>) -> Result<(), StageError> {

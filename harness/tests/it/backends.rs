@@ -217,7 +217,7 @@ fn addresses_without_a_server() -> Result<Completion, Failed> {
     check(&address, "it is no ZooKeeper that serves");
     other.join().map_err(|_| "the web server panicked")?;
     check(&address, "refused");
-    check("no-such-host.invalid:2181", "");
+    check("no-such-host.invalid:2181", "lookup");
     Ok(Completion::Completed)
 }
 
