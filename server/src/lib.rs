@@ -46,5 +46,5 @@ pub use handle::{
     ServerBuilder, SessionView, StartError, WatchKind, WatchView, ZnodeView,
 };
 pub use protocol::{
-    Acl, AuthId, ErrorCode, EventType, Permissions, SessionId, Stat, Timestamp, Zxid,
+    Acl, AuthId, ErrorCode, EventType, MemberId, Permissions, SessionId, Stat, Timestamp, Zxid,
 };

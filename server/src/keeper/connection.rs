@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use super::access::Ids;
 use super::deadline::Deadline;
 use super::{CloseReason, Keeper, Output, Outputs, Rules, access, reply};
-use crate::protocol::{AuthId, ErrorCode, Response, SessionId, Timestamp, Xid, Zxid};
+use crate::protocol::{AuthId, ErrorCode, MemberId, Response, SessionId, Timestamp, Xid, Zxid};
 
 /// The number of a connection, never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +24,8 @@ impl ConnectionId {
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     pub(super) address: IpAddr,
+    /// The member of the ensemble that it is a connection to.
+    pub(super) member: MemberId,
     pub(super) session: Option<SessionId>,
     pub(super) ids: Ids,
     /// Whether it is being closed, so that nothing it sends is heard any more.
@@ -34,6 +36,10 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn session(&self) -> Option<SessionId> {
         self.session
+    }
+
+    pub(crate) fn member(&self) -> MemberId {
+        self.member
     }
 
     /// Whether it may ask for more than to authenticate.
@@ -58,6 +64,7 @@ impl Connections {
         let mut by_id = HashMap::with_hasher(FixedState::with_seed(0));
         let handle = Connection {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            member: MemberId::ALONE,
             session: None,
             ids: Ids::of_super(),
             closing: false,
@@ -82,11 +89,13 @@ impl Connections {
         &mut self,
         id: ConnectionId,
         address: IpAddr,
+        member: MemberId,
         ip_id: AuthId,
         sessionless_deadline: Timestamp,
     ) {
         let connection = Connection {
             address,
+            member,
             session: None,
             ids: Ids::new(ip_id),
             closing: false,
@@ -139,6 +148,7 @@ impl Keeper {
         now: Timestamp,
         connection: ConnectionId,
         address: IpAddr,
+        member: MemberId,
         out: &mut impl Outputs,
     ) {
         let (everywhere, here) = self.connections.count(address);
@@ -156,8 +166,13 @@ impl Keeper {
         let bucket = self.rules.sessionless_timeout_ms.max(1);
         let buckets = now.0.saturating_add(bucket).div_euclid(bucket) + 1;
         let deadline = Timestamp(buckets.saturating_mul(bucket));
-        self.connections
-            .add(connection, address, access::ip_id(address), deadline);
+        self.connections.add(
+            connection,
+            address,
+            member,
+            access::ip_id(address),
+            deadline,
+        );
         self.deadlines
             .add(deadline, Deadline::Sessionless(connection));
     }

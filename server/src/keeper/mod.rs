@@ -45,8 +45,9 @@ use self::reap::look_at;
 use self::transaction::Transaction;
 use self::write::Caller;
 use crate::protocol::{
-    ConnectRequest, ErrorCode, EventType, KeeperState, Message, MultiOp, Operation, Permissions,
-    Reply, Request, Response, SessionId, Timestamp, Txn, TxnRecord, WatchedEvent, Xid, Zxid,
+    ConnectRequest, ErrorCode, EventType, KeeperState, MemberId, Message, MultiOp, Operation,
+    Permissions, Reply, Request, Response, SessionId, Timestamp, Txn, TxnRecord, WatchedEvent, Xid,
+    Zxid,
 };
 
 /// The state of a server.
@@ -69,6 +70,8 @@ pub(crate) enum Input<'a> {
     Accepted {
         connection: ConnectionId,
         address: IpAddr,
+        /// The member of the ensemble to whom.
+        member: MemberId,
     },
     /// The first frame of a connection.
     Connect {
@@ -167,7 +170,8 @@ impl Keeper {
             Input::Accepted {
                 connection,
                 address,
-            } => self.accepted(now, connection, address, out),
+                member,
+            } => self.accepted(now, connection, address, member, out),
             Input::Connect {
                 connection,
                 request,

@@ -282,7 +282,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::keeper::{Keeper, Rules};
-    use crate::net::{Clock, ClockKind, FourLetterWords, Limits};
+    use crate::net::{Clock, ClockKind, Entrance, FourLetterWords, Limits};
     use crate::protocol::{AclList, CreateOperation, CreateRequest, Request, SetDataRequest};
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -321,7 +321,9 @@ pub(super) mod tests {
 
     fn accepted(engine: &Engine) -> ConnectionId {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        engine.accept(address).expect("there is no limit")
+        engine
+            .accept(address, &Entrance::default())
+            .expect("there is no limit")
     }
 
     /// Time passes as soon as nothing else can happen.

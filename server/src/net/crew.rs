@@ -211,6 +211,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::net::Entrance;
     use crate::net::connection::tests::engine;
 
     /// Connects so many clients to a crew of two threads at most, and gives what each thread serves.
@@ -242,7 +243,7 @@ mod tests {
             let (socket, peer) = listener.accept().unwrap();
             socket.set_nonblocking(true).unwrap();
             crew.serve(
-                engine.accept(peer).unwrap(),
+                engine.accept(peer, &Entrance::default()).unwrap(),
                 TcpStream::from_std(socket).unwrap(),
             );
         }

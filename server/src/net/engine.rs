@@ -18,7 +18,7 @@ use super::clock::Slice;
 use super::connection::KEPT_CAPACITY;
 use super::outbox::{EVENT_LIMIT, HIGH_WATER, Outbox};
 use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
-use super::{Clock, Followed};
+use super::{Clock, Entrance, Followed};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
 use crate::protocol::{
     ErrorCode, Message, Operation, Reply, Request, Response, SessionId, Timestamp, Xid, Zxid,
@@ -275,19 +275,21 @@ impl Engine {
     }
 
     /// Numbers a new connection, if there may be one more.
-    pub(super) fn accept(&self, address: SocketAddr) -> Option<ConnectionId> {
+    pub(super) fn accept(&self, address: SocketAddr, entrance: &Entrance) -> Option<ConnectionId> {
         let established = self.clock.now();
         let id = {
             let mut state = self.lock();
             let id = ConnectionId(state.next_connection);
             state.totals.accepted += 1;
             state.next_connection += 1;
-            state.outboxes.insert(id, Outbox::new(address, established));
+            let outbox = Outbox::new(address, entrance.clone(), established);
+            state.outboxes.insert(id, outbox);
             id
         };
         self.feed(Input::Accepted {
             connection: id,
             address: address.ip().to_canonical(),
+            member: entrance.member,
         });
         let refused = self
             .lock()
@@ -700,7 +702,9 @@ mod tests {
         const TIMEOUT: Duration = Duration::from_secs(10);
         let engine = engine_of(ClockKind::Manual, |_| {});
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let connection = engine.accept(address).expect("there is no limit");
+        let connection = engine
+            .accept(address, &Entrance::default())
+            .expect("there is no limit");
         engine.feed(Input::Connect {
             connection,
             request: ConnectRequest {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use super::Entrance;
 use super::crew::Crew;
 use super::engine::Engine;
 
@@ -128,7 +129,7 @@ pub(super) async fn accept(engine: Arc<Engine>, listener: tokio::net::TcpListene
             Ok((socket, peer)) => {
                 // Without it small answers wait for one another; a socket that cannot do it is about to fail anyway.
                 let _ = socket.set_nodelay(true);
-                if let Some(id) = engine.accept(peer) {
+                if let Some(id) = engine.accept(peer, &Entrance::default()) {
                     crew.serve(id, socket);
                 }
             }

@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use bytes::BytesMut;
 
+use super::Entrance;
 use crate::keeper::CloseReason;
 use crate::protocol::{SessionId, Timestamp, Xid, Zxid};
 
@@ -26,6 +27,8 @@ pub(crate) struct Outbox {
     pub(super) waker: Option<Waker>,
     /// Whose it is; 0 until it has a session.
     pub(super) session: SessionId,
+    /// By which address it came.
+    pub(super) entrance: Entrance,
     pub(super) stats: ConnectionStats,
 }
 
@@ -45,13 +48,14 @@ pub(crate) struct ConnectionStats {
 }
 
 impl Outbox {
-    pub(super) fn new(address: SocketAddr, established: Timestamp) -> Self {
+    pub(super) fn new(address: SocketAddr, entrance: Entrance, established: Timestamp) -> Self {
         Self {
             bytes: BytesMut::new(),
             leaving: 0,
             closing: None,
             waker: None,
             session: SessionId::NONE,
+            entrance,
             stats: ConnectionStats {
                 address,
                 established,

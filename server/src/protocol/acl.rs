@@ -10,7 +10,10 @@ use std::sync::{Arc, LazyLock};
 ///
 /// assert!(Permissions::ALL.intersects(Permissions::READ));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(transparent)]
 pub struct Permissions(pub i32);
 
 impl Permissions {
@@ -48,7 +51,9 @@ impl std::ops::BitOr for Permissions {
 /// let anyone = minikeeper::AuthId::new("world", "anyone");
 /// assert_eq!(anyone.to_string(), "world:anyone");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct AuthId {
     /// The scheme.
     pub scheme: Box<str>,
@@ -84,7 +89,9 @@ impl std::fmt::Display for AuthId {
 /// assert_eq!(server.znode("/open").map(|znode| znode.acl), Some(vec![open]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct Acl {
     /// What is allowed.
     pub permissions: Permissions,

@@ -10,7 +10,19 @@
 /// assert_eq!(ErrorCode::NoNode.number(), -101);
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    thiserror::Error,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[non_exhaustive]
 pub enum ErrorCode {
     /// An operation of a multi that was not tried because an earlier one failed.

@@ -5,7 +5,9 @@
 /// ```
 /// assert_ne!(minikeeper::EventType::NodeCreated, minikeeper::EventType::NodeDeleted);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub enum EventType {
     /// It was created.
     NodeCreated,

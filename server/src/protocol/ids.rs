@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 /// The number of a transaction. Transactions are numbered densely from 1; the high 32 bits are the leader's epoch,
 /// which a standalone server leaves at 0.
 ///
@@ -20,8 +22,32 @@ pub struct Zxid(pub i64);
 pub struct SessionId(pub i64);
 
 /// The number a client gives to a request, which the reply repeats.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 pub(crate) struct Xid(pub(crate) i32);
+
+/// The number of a member of an ensemble, from 1 as in `myid`.
+///
+/// ```
+/// assert_eq!(minikeeper::MemberId(2).to_string(), "2");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MemberId(pub u8);
+
+impl MemberId {
+    /// The one member of a server that is no ensemble.
+    pub(crate) const ALONE: Self = Self(1);
+}
+
+impl Default for MemberId {
+    /// The one member of a server that is no ensemble.
+    fn default() -> Self {
+        Self::ALONE
+    }
+}
 
 impl Zxid {
     /// The number after this one.
@@ -54,6 +80,12 @@ impl fmt::Display for SessionId {
     }
 }
 
+impl fmt::Display for MemberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
 impl fmt::Display for Xid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
@@ -70,5 +102,51 @@ impl fmt::Debug for Zxid {
 impl fmt::Debug for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SessionId({self})")
+    }
+}
+
+/// As text in hexadecimal in every format: JSON's numbers are too short for some of them.
+macro_rules! as_hexadecimal {
+    ($name:ident) => {
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.strip_prefix("0x")
+                    .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+                    .map(|number| Self(number.cast_signed()))
+                    .ok_or_else(|| {
+                        de::Error::invalid_value(
+                            de::Unexpected::Str(&text),
+                            &"0x and hexadecimal digits",
+                        )
+                    })
+            }
+        }
+    };
+}
+
+as_hexadecimal!(Zxid);
+as_hexadecimal!(SessionId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_in_hexadecimal_and_read_back() {
+        for session in [SessionId(0), SessionId(0x100_0000), SessionId(-2)] {
+            let json = serde_json::to_string(&session).unwrap();
+            assert_eq!(json, format!("\"{session}\""));
+            assert_eq!(serde_json::from_str::<SessionId>(&json).unwrap(), session);
+        }
+        for bad in ["\"12\"", "\"0xg\"", "12", "\"0x11111111111111111\""] {
+            assert!(serde_json::from_str::<Zxid>(bad).is_err(), "{bad}");
+        }
     }
 }

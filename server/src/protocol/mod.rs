@@ -21,7 +21,7 @@ pub use error_code::ErrorCode;
 pub use event::EventType;
 pub(crate) use event::{AddWatchMode, KeeperState, WatchedEvent};
 pub(crate) use ids::Xid;
-pub use ids::{SessionId, Zxid};
+pub use ids::{MemberId, SessionId, Zxid};
 pub(crate) use path::{ancestors, is_ephemeral_prefix, name_of, parent_of, validate_path};
 pub(crate) use reply::{ClientInfo, ConnectResponse, Message, MultiResult, Reply, Response};
 pub(crate) use request::{

@@ -11,7 +11,7 @@ use super::{SessionId, Timestamp, Zxid};
 /// assert_eq!((stat.version, stat.data_length), (1, 2));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Stat {
     /// The transaction that created the znode.
     pub czxid: Zxid,

@@ -18,7 +18,7 @@ const LAYERS: [Layer; 6] = [
     Layer {
         name: "protocol",
         imports: &[],
-        crates: &["bytes", "thiserror"],
+        crates: &["bytes", "serde", "thiserror"],
         is_pure: true,
     },
     Layer {
@@ -54,6 +54,8 @@ const LAYERS: [Layer; 6] = [
             "bytes",
             "foldhash",
             "hashbrown",
+            "serde",
+            "serde_json",
             "socket2",
             "thiserror",
             "tokio",
@@ -64,18 +66,20 @@ const LAYERS: [Layer; 6] = [
     Layer {
         name: "handle",
         imports: &["protocol", "wire", "keeper", "net"],
-        crates: &["thiserror"],
+        crates: &["serde", "serde_json", "thiserror"],
         is_pure: false,
     },
 ];
 
 /// All that the library depends on, as it is spelled in a path.
-const CRATES: [&str; 12] = [
+const CRATES: [&str; 14] = [
     "base64",
     "bytes",
     "foldhash",
     "hashbrown",
     "nom",
+    "serde",
+    "serde_json",
     "sha1",
     "sha2",
     "socket2",

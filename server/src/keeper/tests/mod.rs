@@ -113,6 +113,7 @@ impl World {
         self.step(Input::Accepted {
             connection: ConnectionId(client),
             address,
+            member: MemberId::ALONE,
         })
     }
 

@@ -1156,6 +1156,7 @@ impl Run {
         self.step(Input::Accepted {
             connection,
             address,
+            member: MemberId::ALONE,
         });
         self.step(Input::Connect {
             connection,
