@@ -42,9 +42,10 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    ClockKind, Config, DigestAlgorithm, Followed, FourLetterWords, SentEvent, Server,
+    ClockKind, Config, DigestAlgorithm, Followed, FourLetterWords, Leading, SentEvent, Server,
     ServerBuilder, SessionView, StartError, WatchKind, WatchView, ZnodeView,
 };
 pub use protocol::{
-    Acl, AuthId, ErrorCode, EventType, MemberId, Permissions, SessionId, Stat, Timestamp, Zxid,
+    Acl, AuthId, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode, Permissions,
+    SessionId, Stat, Timestamp, Zxid,
 };

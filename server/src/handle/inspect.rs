@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::Server;
-use crate::keeper::{ConnectionId, Keeper, Modes, OwnerKind, Tree, Znode};
-use crate::protocol::{Acl, SessionId, Stat};
+use crate::keeper::{Connection, ConnectionId, Keeper, Modes, OwnerKind, Tree, Znode};
+use crate::protocol::{Acl, MemberId, SessionId, Stat};
 
 /// Everything about a znode at one moment.
 ///
@@ -53,6 +53,8 @@ pub struct SessionView {
     pub connected: bool,
     /// Whether it was muted.
     pub muted: bool,
+    /// The member of the ensemble that its connection is to, if one is up; of a server that is none, the one it has.
+    pub member: Option<MemberId>,
     /// The paths of its ephemeral znodes, sorted.
     pub ephemerals: Vec<String>,
 }
@@ -144,6 +146,10 @@ impl Server {
                     timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
                     connected: session.connection.is_some(),
                     muted: session.muted,
+                    member: session
+                        .connection
+                        .and_then(|connection| keeper.connection(connection))
+                        .map(Connection::member),
                     ephemerals: keeper.tree().ephemerals(id).map(str::to_owned).collect(),
                 })
                 .collect()
@@ -167,10 +173,12 @@ impl Server {
                     .unwrap_or(SessionId::NONE)
             };
             let mut views = Vec::new();
-            let tables = [
-                (WatchKind::Data, keeper.watches().data()),
-                (WatchKind::Children, keeper.watches().child()),
-            ];
+            let tables = keeper.all_watches().flat_map(|watches| {
+                [
+                    (WatchKind::Data, watches.data()),
+                    (WatchKind::Children, watches.child()),
+                ]
+            });
             for (one_shot, table) in tables {
                 for (path, connection, modes) in table.sorted() {
                     let mut push = |kind| {

@@ -11,7 +11,7 @@ mod tree;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-pub use crate::net::{Followed, SentEvent};
+pub use crate::net::{Followed, Leading, SentEvent};
 pub use builder::ServerBuilder;
 pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
 pub use inspect::{SessionView, WatchKind, WatchView, ZnodeView};

@@ -98,12 +98,18 @@ impl Ending {
             | CloseReason::SessionRefused
             | CloseReason::Unimplemented
             | CloseReason::FourLetterWord
+            | CloseReason::SessionMoved
             | CloseReason::AuthFailed => Self::WhenSent,
             CloseReason::TooManyConnections
             | CloseReason::NoSession
             | CloseReason::AheadOfServer
             | CloseReason::TakenOver
             | CloseReason::SessionExpired
+            | CloseReason::MemberStopped
+            | CloseReason::LostLeader
+            | CloseReason::ReadOnlyEnded
+            | CloseReason::NotReadOnlyClient
+            | CloseReason::NotServing
             | CloseReason::DoesNotRead => Self::Now,
         }
     }

@@ -18,7 +18,7 @@ use super::clock::Slice;
 use super::connection::KEPT_CAPACITY;
 use super::outbox::{EVENT_LIMIT, HIGH_WATER, Outbox};
 use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
-use super::{Clock, Entrance, Followed};
+use super::{Clock, Entrance, Followed, Leading};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
 use crate::protocol::{
     ErrorCode, Message, Operation, Reply, Request, Response, SessionId, Timestamp, Xid, Zxid,
@@ -620,6 +620,9 @@ impl Sink<'_, '_> {
         if let Some(outbox) = self.outboxes.get_mut(&connection) {
             outbox.closing = Some(reason);
             self.wakers.extend(outbox.waker.take());
+            if let Some(followed) = &mut self.test.followed {
+                followed.closed(outbox.session);
+            }
         }
     }
 }
@@ -636,6 +639,12 @@ impl Outputs for Sink<'_, '_> {
                 tracing::trace!(?txn, "committed");
                 if let Some(followed) = &mut self.test.followed {
                     followed.committed(txn);
+                }
+            }
+            Output::Leading { leader, epoch } => {
+                tracing::debug!(?leader, epoch, "leading");
+                if let Some(followed) = &mut self.test.followed {
+                    followed.leading = Some(Leading { leader, epoch });
                 }
             }
         }

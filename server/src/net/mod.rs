@@ -19,7 +19,7 @@ pub(crate) use clock::Clock;
 pub use clock::ClockKind;
 pub(crate) use engine::{Engine, Limits};
 pub(crate) use entrance::Entrance;
-pub use followed::{Followed, SentEvent};
+pub use followed::{Followed, Leading, SentEvent};
 pub(crate) use listener::Address;
 pub use report::FourLetterWords;
 pub(crate) use thread::ServerThread;
