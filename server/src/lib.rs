@@ -42,8 +42,8 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    ClockKind, Config, DigestAlgorithm, Followed, FourLetterWords, SentEvent, Server,
-    ServerBuilder, SessionView, StartError, WatchKind, WatchView, ZnodeView,
+    Address, ClockKind, Config, ConnectionView, DigestAlgorithm, Followed, FourLetterWords,
+    SentEvent, Server, ServerBuilder, SessionView, StartError, WatchKind, WatchView, ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, ErrorCode, EventType, MemberId, Permissions, SessionId, Stat, Timestamp, Zxid,

@@ -2,22 +2,24 @@
 //!
 //! Every call that does not wait is synchronous, and sees the effects of all calls before it.
 
+mod address;
 mod builder;
 mod config;
 mod inspect;
 mod time;
 mod tree;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 pub use crate::net::{Followed, SentEvent};
+pub use address::Address;
 pub use builder::ServerBuilder;
 pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
-pub use inspect::{SessionView, WatchKind, WatchView, ZnodeView};
+pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
 
 use crate::keeper::{Input, Keeper};
-use crate::net::{Address, Clock, Engine, ServerThread};
+use crate::net::{Clock, Engine, Entrance, PortError, Ports, ReservedPort};
 
 /// A ZooKeeper server in this process.
 ///
@@ -43,12 +45,12 @@ pub struct Server {
 struct Shared {
     config: Config,
     engine: Arc<Engine>,
-    address: Address,
-    /// `None` while it is stopped.
-    thread: Mutex<Option<ServerThread>>,
+    /// Where clients connect who bear no label.
+    addr: SocketAddr,
+    ports: Mutex<Ports>,
 }
 
-/// Why a server could not be started.
+/// Why a server could not be started, or could not listen on one more address.
 ///
 /// ```
 /// let first = minikeeper::Server::start()?;
@@ -83,6 +85,11 @@ pub enum StartError {
     /// A configuration that cannot be.
     #[error("{0}")]
     Config(String),
+    /// Nobody can be told by this label: it is empty, begins or ends with white space, or has control characters.
+    #[error(
+        "{0:?} is no label: it must not be empty, begin or end with white space or have control characters"
+    )]
+    Label(String),
     /// The thread that serves could not be started.
     #[error("cannot start the thread that serves: {0}")]
     Thread(#[source] std::io::Error),
@@ -122,38 +129,24 @@ impl Server {
     fn launch(config: Config) -> Result<Self, StartError> {
         let rules = config.rules().map_err(StartError::Config)?;
         let asked = config.address;
-        let address = Address::reserve(asked, config.listen_backlog)
+        let port = ReservedPort::reserve(asked, config.listen_backlog)
             .map_err(|error| listen_error(asked, error))?;
+        let addr = port.addr();
         let clock = Clock::start(config.clock);
-        let limits = config.limits(address.get().port(), &rules);
+        let limits = config.limits(addr.port(), &rules);
         let keeper = Keeper::new(rules, clock.now());
         let engine = Arc::new(Engine::new(keeper, clock, limits));
+        let mut ports = Ports::default();
+        ports.add(port, Entrance::default()).map_err(port_error)?;
+        ports.start(Arc::clone(&engine)).map_err(port_error)?;
         let shared = Shared {
             config,
             engine,
-            address,
-            thread: Mutex::new(None),
+            addr,
+            ports: Mutex::new(ports),
         };
-        let server = Self {
+        Ok(Self {
             shared: Arc::new(shared),
-        };
-        *server.thread() = Some(server.serve()?);
-        Ok(server)
-    }
-
-    fn serve(&self) -> Result<ServerThread, StartError> {
-        let address = &self.shared.address;
-        let listener = address
-            .listen()
-            .map_err(|error| listen_error(address.get(), error))?;
-        let thread = ServerThread::start(Arc::clone(&self.shared.engine), listener);
-        thread.map_err(|error| {
-            address.keep();
-            if is_out_of_files(&error) {
-                StartError::TooManyOpenFiles
-            } else {
-                StartError::Thread(error)
-            }
         })
     }
 
@@ -166,7 +159,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.shared.address.get()
+        self.shared.addr
     }
 
     /// What a client on this machine is to be given: `127.0.0.1:PORT`, also for a server that listens on all addresses.
@@ -178,14 +171,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn connect_string(&self) -> String {
-        let mut address = self.addr();
-        if address.ip().is_unspecified() {
-            address.set_ip(match address.ip() {
-                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        address.to_string()
+        address::reachable(self.addr()).to_string()
     }
 
     /// What it was told before it started.
@@ -201,7 +187,7 @@ impl Server {
     }
 
     /// Stops serving, as if the process had ended: connections are closed, and who connects is refused. Znodes,
-    /// sessions and the port are kept; no session expires meanwhile, and this handle still reads and writes the tree.
+    /// sessions and every port are kept; no session expires meanwhile, and this handle still reads and writes the tree.
     /// Does nothing if it is stopped.
     ///
     /// # Panics
@@ -218,32 +204,27 @@ impl Server {
     /// ```
     pub fn stop(&self) {
         // The lock is not held any more when this panics.
-        let ended = self.end(&mut self.thread());
+        let ended = self.ports().stop();
         assert!(ended.is_ok(), "{PANICKED}");
     }
 
-    fn end(&self, thread: &mut Option<ServerThread>) -> std::thread::Result<()> {
-        let ended = thread.take().map_or(Ok(()), ServerThread::stop);
-        self.shared.address.keep();
-        ended
-    }
-
-    fn begin(&self, thread: &mut Option<ServerThread>) -> Result<(), StartError> {
-        if thread.is_none() {
-            self.shared.engine.feed(Input::Restarted);
-            *thread = Some(self.serve()?);
+    fn begin(&self, ports: &mut Ports) -> Result<(), StartError> {
+        if ports.is_running() {
+            return Ok(());
         }
-        Ok(())
+        let engine = &self.shared.engine;
+        engine.feed(Input::Restarted);
+        ports.start(Arc::clone(engine)).map_err(port_error)
     }
 
-    /// Serves again after [`stop`](Self::stop), on the same port. Every session has its whole timeout before it. Does
+    /// Serves again after [`stop`](Self::stop), on the same ports. Every session has its whole timeout before it. Does
     /// nothing if it serves.
     ///
     /// # Errors
     ///
     /// When this process or machine has no sockets or threads left.
     pub fn start_again(&self) -> Result<(), StartError> {
-        self.begin(&mut self.thread())
+        self.begin(&mut self.ports())
     }
 
     /// Stops and starts again at once, as a real server does that is restarted: clients lose their connections and
@@ -266,9 +247,9 @@ impl Server {
     /// ```
     pub fn restart(&self) -> Result<(), StartError> {
         let (ended, begun) = {
-            let mut thread = self.thread();
-            let ended = self.end(&mut thread);
-            let begun = ended.as_ref().ok().map(|()| self.begin(&mut thread));
+            let mut ports = self.ports();
+            let ended = ports.stop();
+            let begun = ended.as_ref().ok().map(|()| self.begin(&mut ports));
             (ended, begun)
         };
         assert!(ended.is_ok(), "{PANICKED}");
@@ -284,12 +265,12 @@ impl Server {
     /// ```
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.thread().is_some()
+        self.ports().is_running()
     }
 
-    fn thread(&self) -> std::sync::MutexGuard<'_, Option<ServerThread>> {
+    fn ports(&self) -> std::sync::MutexGuard<'_, Ports> {
         self.shared
-            .thread
+            .ports
             .lock()
             .expect("nothing panics while the thread is started or stopped")
     }
@@ -310,17 +291,22 @@ impl std::fmt::Debug for Server {
 impl Drop for Shared {
     fn drop(&mut self) {
         // A poisoned lock has been reported where it happened; the thread is to be stopped all the same.
-        let thread = self
-            .thread
+        let ports = self
+            .ports
             .get_mut()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
-        if let Some(thread) = thread
-            && thread.stop().is_err()
-        {
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if ports.stop().is_err() {
             assert!(std::thread::panicking(), "{PANICKED}");
             eprintln!("{PANICKED}");
         }
+    }
+}
+
+fn port_error(error: PortError) -> StartError {
+    match error {
+        PortError::Listen(address, source) => listen_error(address, source),
+        PortError::Thread(source) if is_out_of_files(&source) => StartError::TooManyOpenFiles,
+        PortError::Thread(source) => StartError::Thread(source),
     }
 }
 
@@ -345,7 +331,7 @@ fn is_out_of_files(error: &std::io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::net::TcpStream;
+    use std::net::{Ipv4Addr, TcpStream};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::time::Duration;
 

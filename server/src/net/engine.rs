@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use super::clock::Slice;
 use super::connection::KEPT_CAPACITY;
-use super::outbox::{EVENT_LIMIT, HIGH_WATER, Outbox};
+use super::outbox::{EVENT_LIMIT, HIGH_WATER, Outbox, Outboxes};
 use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
 use super::{Clock, Entrance, Followed};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
@@ -65,7 +65,7 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) keeper: Keeper,
-    pub(super) outboxes: HashMap<ConnectionId, Outbox, FixedState>,
+    pub(super) outboxes: Outboxes,
     next_connection: u64,
     pub(super) totals: Totals,
     pub(super) trace_mask: i64,
@@ -117,7 +117,7 @@ struct Test<'s, 'f> {
 
 /// Encodes what follows from an input into the outboxes.
 struct Sink<'s, 'f> {
-    outboxes: &'s mut HashMap<ConnectionId, Outbox, FixedState>,
+    outboxes: &'s mut Outboxes,
     totals: &'s mut Totals,
     /// The connection whose bytes are being taken in: what is for itself goes straight to what it writes next.
     own: Option<Own<'s>>,
@@ -216,6 +216,12 @@ impl Engine {
     /// Looks at the state.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Keeper) -> T) -> T {
         look(&self.lock().keeper)
+    }
+
+    /// Looks at the state and at the connections.
+    pub(crate) fn look_closer<T>(&self, look: impl FnOnce(&Keeper, &Outboxes) -> T) -> T {
+        let state = self.lock();
+        look(&state.keeper, &state.outboxes)
     }
 
     /// Moves a manual clock forward to `to`, stopping at every deadline on the way if the server `runs`.

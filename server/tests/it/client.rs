@@ -218,6 +218,11 @@ pub(crate) fn open(address: SocketAddr) -> TcpStream {
     socket
 }
 
+/// Whether nobody listens there.
+pub(crate) fn refuses(address: SocketAddr) -> bool {
+    TcpStream::connect(address).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
 pub(crate) fn with_deadline(socket: &TcpStream) {
     socket
         .set_read_timeout(Some(DEADLINE))

@@ -1,5 +1,6 @@
 //! Tests through the public door.
 
+mod address;
 mod alone;
 mod architecture;
 mod client;
