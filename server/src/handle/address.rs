@@ -83,8 +83,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the label is empty, begins or ends with white space or has control characters, or when this process or machine
-    /// has no sockets or ports left.
+    /// When the label is empty, begins or ends with white space or has control characters, when this process or machine has
+    /// no sockets or ports left, or when the server has [no listener](crate::ServerBuilder::without_listener).
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -96,6 +96,9 @@ impl Server {
     /// ```
     pub fn address(&self, label: &str) -> Result<Address, StartError> {
         let checked = check_label(label)?;
+        if !self.config().listener {
+            return Err(StartError::NoListener);
+        }
         let bears_it = |entrance: &Entrance| entrance.label.as_deref() == Some(label);
         let mut ports = self.ports();
         let addr = match ports.find(bears_it) {

@@ -59,6 +59,20 @@ impl ServerBuilder {
         self
     }
 
+    /// Lets it listen nowhere and have no thread: clients are served on the caller's own runtime by [`Server::serve`]
+    /// alone, and time is kept by them, or by [`Server::keep_time`].
+    ///
+    /// ```
+    /// let server = minikeeper::Server::builder().without_listener().start()?;
+    /// assert!(server.address("worker").is_err());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn without_listener(mut self) -> Self {
+        self.config.listener = false;
+        self
+    }
+
     /// Lets time stand still until [`Server::advance`] moves it.
     #[must_use]
     pub fn manual_clock(mut self) -> Self {
@@ -87,6 +101,8 @@ impl ServerBuilder {
     setters! {
         /// Where clients connect; port 0 takes a free one.
         address: SocketAddr;
+        /// Whether it listens, with a thread of its own.
+        listener: bool;
         /// The length of the queue of connections not yet accepted.
         listen_backlog: i32;
         /// The length of a tick.

@@ -27,6 +27,9 @@ pub use crate::net::{ClockKind, FourLetterWords};
 pub struct Config {
     /// Where clients connect (`clientPort`, `clientPortAddress`). Port 0 takes a free one. Default `127.0.0.1:0`.
     pub address: SocketAddr,
+    /// Whether it listens at `address`, with a thread of its own. Default true. Without, clients are served by
+    /// [`Server::serve`](crate::Server::serve) alone.
+    pub listener: bool,
     /// The length of the queue of connections not yet accepted (`clientPortListenBacklog`). Default -1: 1024.
     pub listen_backlog: i32,
     /// The length of a tick (`tickTime`), at least 1 ms. Default 2000 ms.
@@ -86,6 +89,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listener: true,
             listen_backlog: -1,
             tick_time: Duration::from_millis(2000),
             exact_expiry: false,

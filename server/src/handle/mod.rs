@@ -6,6 +6,7 @@ mod address;
 mod builder;
 mod config;
 mod inspect;
+mod serve;
 mod time;
 mod tree;
 
@@ -19,7 +20,7 @@ pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
 pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
 
 use crate::keeper::{Input, Keeper};
-use crate::net::{Clock, Engine, Entrance, PortError, Ports, ReservedPort};
+use crate::net::{Clock, Engine, Entrance, Hosted, PortError, Ports, ReservedPort};
 
 /// A ZooKeeper server in this process.
 ///
@@ -47,7 +48,9 @@ struct Shared {
     engine: Arc<Engine>,
     /// Where clients connect who bear no label.
     addr: SocketAddr,
+    /// Held while the server starts or stops.
     ports: Mutex<Ports>,
+    hosted: Hosted,
 }
 
 /// Why a server could not be started, or could not listen on one more address.
@@ -90,6 +93,9 @@ pub enum StartError {
         "{0:?} is no label: it must not be empty, begin or end with white space or have control characters"
     )]
     Label(String),
+    /// The server was started without a listener, and so has no addresses.
+    #[error("a server without a listener has no addresses: serve a stream with `serve_as`")]
+    NoListener,
     /// The thread that serves could not be started.
     #[error("cannot start the thread that serves: {0}")]
     Thread(#[source] std::io::Error),
@@ -129,28 +135,37 @@ impl Server {
     fn launch(config: Config) -> Result<Self, StartError> {
         let rules = config.rules().map_err(StartError::Config)?;
         let asked = config.address;
-        let port = ReservedPort::reserve(asked, config.listen_backlog)
-            .map_err(|error| listen_error(asked, error))?;
-        let addr = port.addr();
+        let port = if config.listener {
+            let port = ReservedPort::reserve(asked, config.listen_backlog);
+            Some(port.map_err(|error| listen_error(asked, error))?)
+        } else {
+            None
+        };
+        let addr = port.as_ref().map_or(asked, ReservedPort::addr);
         let clock = Clock::start(config.clock);
         let limits = config.limits(addr.port(), &rules);
         let keeper = Keeper::new(rules, clock.now());
         let engine = Arc::new(Engine::new(keeper, clock, limits));
         let mut ports = Ports::default();
-        ports.add(port, Entrance::default()).map_err(port_error)?;
-        ports.start(Arc::clone(&engine)).map_err(port_error)?;
+        if let Some(port) = port {
+            ports.add(port, Entrance::default()).map_err(port_error)?;
+        }
         let shared = Shared {
-            config,
-            engine,
             addr,
             ports: Mutex::new(ports),
+            hosted: Hosted::new(Arc::clone(&engine), !config.listener),
+            engine,
+            config,
         };
-        Ok(Self {
+        let server = Self {
             shared: Arc::new(shared),
-        })
+        };
+        server.begin(&mut server.ports())?;
+        Ok(server)
     }
 
-    /// Where it listens.
+    /// Where it listens. A server [without a listener](ServerBuilder::without_listener) gives the address it was told,
+    /// which is that of nobody: port 0, if it was told none.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -204,17 +219,36 @@ impl Server {
     /// ```
     pub fn stop(&self) {
         // The lock is not held any more when this panics.
-        let ended = self.ports().stop();
+        let ended = self.end(&mut self.ports());
         assert!(ended.is_ok(), "{PANICKED}");
     }
 
+    fn end(&self, ports: &mut Ports) -> std::thread::Result<()> {
+        let ended = ports.stop();
+        self.shared.hosted.stop();
+        ended
+    }
+
     fn begin(&self, ports: &mut Ports) -> Result<(), StartError> {
-        if ports.is_running() {
+        let Shared {
+            config,
+            engine,
+            hosted,
+            ..
+        } = &*self.shared;
+        if config.listener {
+            ports.start(Arc::clone(engine)).map_err(port_error)?;
+        }
+        hosted.start();
+        Ok(())
+    }
+
+    fn begin_again(&self, ports: &mut Ports) -> Result<(), StartError> {
+        if self.is_running() {
             return Ok(());
         }
-        let engine = &self.shared.engine;
-        engine.feed(Input::Restarted);
-        ports.start(Arc::clone(engine)).map_err(port_error)
+        self.shared.engine.feed(Input::Restarted);
+        self.begin(ports)
     }
 
     /// Serves again after [`stop`](Self::stop), on the same ports. Every session has its whole timeout before it. Does
@@ -224,7 +258,7 @@ impl Server {
     ///
     /// When this process or machine has no sockets or threads left.
     pub fn start_again(&self) -> Result<(), StartError> {
-        self.begin(&mut self.ports())
+        self.begin_again(&mut self.ports())
     }
 
     /// Stops and starts again at once, as a real server does that is restarted: clients lose their connections and
@@ -248,8 +282,8 @@ impl Server {
     pub fn restart(&self) -> Result<(), StartError> {
         let (ended, begun) = {
             let mut ports = self.ports();
-            let ended = ports.stop();
-            let begun = ended.as_ref().ok().map(|()| self.begin(&mut ports));
+            let ended = self.end(&mut ports);
+            let begun = ended.as_ref().ok().map(|()| self.begin_again(&mut ports));
             (ended, begun)
         };
         assert!(ended.is_ok(), "{PANICKED}");
@@ -265,7 +299,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.ports().is_running()
+        self.shared.hosted.is_running()
     }
 
     fn ports(&self) -> std::sync::MutexGuard<'_, Ports> {
@@ -295,7 +329,9 @@ impl Drop for Shared {
             .ports
             .get_mut()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if ports.stop().is_err() {
+        let ended = ports.stop();
+        self.hosted.stop();
+        if ended.is_err() {
             assert!(std::thread::panicking(), "{PANICKED}");
             eprintln!("{PANICKED}");
         }

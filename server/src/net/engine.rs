@@ -314,6 +314,18 @@ impl Engine {
         self.lock().outboxes.remove(&id);
     }
 
+    /// Disconnects whoever is connected, if the server has not panicked.
+    pub(super) fn disconnect_all(&self) {
+        let Ok(state) = self.state.lock() else {
+            // It has been reported where it happened, and whoever stops the server may be panicking already.
+            return;
+        };
+        let mut ids: Vec<ConnectionId> = state.outboxes.keys().copied().collect();
+        drop(state);
+        ids.sort_unstable();
+        ids.into_iter().for_each(|id| self.disconnect(id));
+    }
+
     /// Takes in the whole frames among `bytes`, as far as there is room for their answers, which are appended to
     /// `answers` behind whatever waits in the outbox.
     pub(super) fn receive(

@@ -57,10 +57,6 @@ impl Ports {
         Some(port.reserved.addr())
     }
 
-    pub(crate) fn is_running(&self) -> bool {
-        self.thread.is_some()
-    }
-
     /// Starts to serve, on every port that is not shut.
     pub(crate) fn start(&mut self, engine: Arc<Engine>) -> Result<(), PortError> {
         let mut thread = ServerThread::start(engine).map_err(PortError::Thread)?;
