@@ -7,6 +7,7 @@ pub use crate::keeper::DigestAlgorithm;
 use crate::keeper::Rules;
 use crate::net::Limits;
 pub use crate::net::{ClockKind, FourLetterWords};
+use crate::protocol::Timestamp;
 
 /// What a server can be told before it starts; [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.
 ///
@@ -79,6 +80,9 @@ pub struct Config {
     pub container_max_never_used: Duration,
     /// The clock: the machine's, or one that stands still until it is told to move. Default: the machine's.
     pub clock: ClockKind,
+    /// What the clock says when the server starts. Default: the time of day. With a fixed one, and a clock that is not the
+    /// machine's, two runs of a test have the same session ids, `ctime`s and `mtime`s.
+    pub start_time: Option<Timestamp>,
     /// What the four-letter word `conf` and the metrics say of `dataDir`. Nothing is kept there.
     pub data_dir: Option<String>,
     /// What the four-letter word `conf` says of `dataLogDir`. Nothing is kept there.
@@ -113,6 +117,7 @@ impl Default for Config {
             container_max_per_minute: 10_000,
             container_max_never_used: Duration::ZERO,
             clock: ClockKind::System,
+            start_time: None,
             data_dir: None,
             data_log_dir: None,
         }
@@ -157,6 +162,16 @@ impl Config {
                 "the shortest session timeout, {min_session_timeout_ms} ms, is longer than the longest, \
                  {max_session_timeout_ms} ms"
             ));
+        }
+        if self.start_time.is_some_and(|time| time.0 < 0) {
+            return Err("the clock cannot start before 1970".to_owned());
+        }
+        #[cfg(feature = "tokio-clock")]
+        if self.clock == ClockKind::Tokio && self.listener {
+            return Err(
+                "tokio's clock is for a server on the caller's runtime: without_listener()"
+                    .to_owned(),
+            );
         }
         if self.server_id == u8::MAX {
             return Err("the server's number, 255, is more than 254".to_owned());

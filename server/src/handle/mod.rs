@@ -20,7 +20,7 @@ pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
 pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
 
 use crate::keeper::{Input, Keeper};
-use crate::net::{Clock, Engine, Entrance, Hosted, PortError, Ports, ReservedPort};
+use crate::net::{Clock, Engine, Entrance, Hosted, NoRuntime, PortError, Ports, ReservedPort};
 
 /// A ZooKeeper server in this process.
 ///
@@ -96,6 +96,9 @@ pub enum StartError {
     /// The server was started without a listener, and so has no addresses.
     #[error("a server without a listener has no addresses: serve a stream with `serve_as`")]
     NoListener,
+    /// The clock is to follow the time of a tokio runtime, and there is none here.
+    #[error("a server with tokio's clock is to be started inside a tokio runtime")]
+    NoRuntime,
     /// The thread that serves could not be started.
     #[error("cannot start the thread that serves: {0}")]
     Thread(#[source] std::io::Error),
@@ -142,7 +145,8 @@ impl Server {
             None
         };
         let addr = port.as_ref().map_or(asked, ReservedPort::addr);
-        let clock = Clock::start(config.clock);
+        let clock = Clock::start(config.clock, config.start_time)
+            .map_err(|NoRuntime| StartError::NoRuntime)?;
         let limits = config.limits(addr.port(), &rules);
         let keeper = Keeper::new(rules, clock.now());
         let engine = Arc::new(Engine::new(keeper, clock, limits));

@@ -360,7 +360,7 @@ impl Engine {
         };
         let mut yielding = false;
         let (result, closing) = self.turn(Some(own), Test::default(), |now, keeper, sink| {
-            let slice = Slice::begin(self.limits.slice);
+            let mut slice = Slice::begin(&self.clock, self.limits.slice);
             let result = loop {
                 let full = sink
                     .own

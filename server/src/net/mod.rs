@@ -18,8 +18,8 @@ mod ports;
 mod report;
 mod thread;
 
-pub(crate) use clock::Clock;
 pub use clock::ClockKind;
+pub(crate) use clock::{Clock, NoRuntime};
 pub(crate) use engine::{Engine, Limits};
 pub(crate) use entrance::Entrance;
 pub use followed::{Followed, SentEvent};

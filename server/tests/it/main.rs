@@ -9,4 +9,5 @@ mod golden;
 mod handle;
 mod hostile;
 mod restart;
+mod serve;
 mod time;
