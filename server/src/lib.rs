@@ -42,8 +42,9 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    ClockKind, Config, DigestAlgorithm, Followed, FourLetterWords, Leading, SentEvent, Server,
-    ServerBuilder, SessionView, StartError, WatchKind, WatchView, ZnodeView,
+    Address, ClockKind, Config, ConnectionView, DigestAlgorithm, Followed, FourLetterWords,
+    Leading, SentEvent, Server, ServerBuilder, SessionView, StartError, WatchKind, WatchView,
+    ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode, Permissions,

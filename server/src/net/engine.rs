@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use super::clock::Slice;
 use super::connection::KEPT_CAPACITY;
-use super::outbox::{EVENT_LIMIT, HIGH_WATER, Outbox};
+use super::outbox::{EVENT_LIMIT, HIGH_WATER, Outbox, Outboxes};
 use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
 use super::{Clock, Entrance, Followed, Leading};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
@@ -65,7 +65,7 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) keeper: Keeper,
-    pub(super) outboxes: HashMap<ConnectionId, Outbox, FixedState>,
+    pub(super) outboxes: Outboxes,
     next_connection: u64,
     pub(super) totals: Totals,
     pub(super) trace_mask: i64,
@@ -117,7 +117,7 @@ struct Test<'s, 'f> {
 
 /// Encodes what follows from an input into the outboxes.
 struct Sink<'s, 'f> {
-    outboxes: &'s mut HashMap<ConnectionId, Outbox, FixedState>,
+    outboxes: &'s mut Outboxes,
     totals: &'s mut Totals,
     /// The connection whose bytes are being taken in: what is for itself goes straight to what it writes next.
     own: Option<Own<'s>>,
@@ -218,6 +218,12 @@ impl Engine {
         look(&self.lock().keeper)
     }
 
+    /// Looks at the state and at the connections.
+    pub(crate) fn look_closer<T>(&self, look: impl FnOnce(&Keeper, &Outboxes) -> T) -> T {
+        let state = self.lock();
+        look(&state.keeper, &state.outboxes)
+    }
+
     /// Moves a manual clock forward to `to`, stopping at every deadline on the way if the server `runs`.
     pub(crate) fn advance(&self, to: Timestamp, runs: bool) -> Followed {
         let mut followed = Followed::default();
@@ -308,6 +314,18 @@ impl Engine {
         self.lock().outboxes.remove(&id);
     }
 
+    /// Disconnects whoever is connected, if the server has not panicked.
+    pub(super) fn disconnect_all(&self) {
+        let Ok(state) = self.state.lock() else {
+            // It has been reported where it happened, and whoever stops the server may be panicking already.
+            return;
+        };
+        let mut ids: Vec<ConnectionId> = state.outboxes.keys().copied().collect();
+        drop(state);
+        ids.sort_unstable();
+        ids.into_iter().for_each(|id| self.disconnect(id));
+    }
+
     /// Takes in the whole frames among `bytes`, as far as there is room for their answers, which are appended to
     /// `answers` behind whatever waits in the outbox.
     pub(super) fn receive(
@@ -342,7 +360,7 @@ impl Engine {
         };
         let mut yielding = false;
         let (result, closing) = self.turn(Some(own), Test::default(), |now, keeper, sink| {
-            let slice = Slice::begin(self.limits.slice);
+            let mut slice = Slice::begin(&self.clock, self.limits.slice);
             let result = loop {
                 let full = sink
                     .own

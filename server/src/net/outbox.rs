@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::task::Waker;
 
 use bytes::BytesMut;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use super::Entrance;
-use crate::keeper::CloseReason;
+use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{SessionId, Timestamp, Xid, Zxid};
 
 /// Beyond this many bytes of answers that a client does not read, it is no longer read either.
@@ -69,7 +71,20 @@ impl Outbox {
             },
         }
     }
+
+    /// By which address the connection came.
+    pub(crate) fn entrance(&self) -> &Entrance {
+        &self.entrance
+    }
+
+    /// The address of the client.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.stats.address
+    }
 }
+
+/// The outboxes of all connections.
+pub(crate) type Outboxes = HashMap<ConnectionId, Outbox, FixedState>;
 
 impl ConnectionStats {
     /// Starts counting anew, as `crst` asks.
