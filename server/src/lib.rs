@@ -42,9 +42,9 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    Address, ClockKind, Config, ConnectionView, DigestAlgorithm, Followed, FourLetterWords,
-    Leading, SentEvent, Server, ServerBuilder, SessionView, StartError, WatchKind, WatchView,
-    ZnodeView,
+    ActError, Address, ClockKind, Config, ConnectionView, DigestAlgorithm, Ensemble, Followed,
+    FourLetterWords, Lag, Leading, Member, MemberView, Partition, SentEvent, Server, ServerBuilder,
+    SessionView, StartError, WatchKind, WatchView, ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode, Permissions,

@@ -7,7 +7,7 @@ pub use crate::keeper::DigestAlgorithm;
 use crate::keeper::Rules;
 use crate::net::Limits;
 pub use crate::net::{ClockKind, FourLetterWords};
-use crate::protocol::Timestamp;
+use crate::protocol::{MemberId, Timestamp};
 
 /// What a server can be told before it starts; [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.
 ///
@@ -151,6 +151,17 @@ impl Config {
 }
 
 impl Config {
+    /// The members, and where each is to listen: from the second on the ports are the next ones, or free ones too.
+    pub(super) fn members(&self) -> impl Iterator<Item = (MemberId, SocketAddr)> {
+        (1..=self.members).map(|member| {
+            let mut address = self.address;
+            if address.port() != 0 {
+                address.set_port(address.port().saturating_add(u16::from(member) - 1));
+            }
+            (MemberId(member), address)
+        })
+    }
+
     /// What the rules are to know of it, or why it cannot be.
     pub(super) fn rules(&self) -> Result<Rules, String> {
         let tick_ms = positive(self.tick_time, "the tick time")?;

@@ -304,6 +304,16 @@ impl Keeper {
         self.members.last_zxid(member, &self.tree)
     }
 
+    /// The sessions that are on connections to a member, by number.
+    pub(crate) fn sessions_at(&self, member: MemberId) -> Vec<SessionId> {
+        let connections = self.connections.of(member).into_iter();
+        let mut sessions: Vec<_> = connections
+            .filter_map(|id| self.connections.get(id).filter(|it| !it.closing)?.session)
+            .collect();
+        sessions.sort_unstable();
+        sessions
+    }
+
     /// What there is to know of a member.
     pub(crate) fn member(&self, member: MemberId) -> Option<MemberState> {
         let members = &self.members;
@@ -339,7 +349,9 @@ impl Keeper {
             EnsembleAction::Elect(wanted) => {
                 let leader = self.members.leader;
                 let next = wanted.or_else(|| self.members.winner(&self.tree, leader));
-                self.begin_epoch(now, next);
+                if self.members.is_ensemble() {
+                    self.begin_epoch(now, next);
+                }
             }
             EnsembleAction::Lag(member) => self.lag(member),
             EnsembleAction::Release {
@@ -377,17 +389,17 @@ impl Keeper {
 
     /// There is a new leader, and all that was before is of an epoch before.
     fn begin_epoch(&mut self, now: Timestamp, leader: Option<MemberId>) {
+        self.members.leader = leader;
+        self.sessions.renumber(&self.rules, now);
+        self.sessions_begin_anew(now);
         if !self.members.is_ensemble() {
             return;
         }
         if self.tree.last_zxid() != self.members.start_of_epoch() {
             self.members.last_of_before = self.tree.last_zxid();
         }
-        self.members.leader = leader;
         self.members.epoch = self.members.epoch.wrapping_add(1);
         self.tree.set_last_zxid(self.members.start_of_epoch());
-        self.sessions.renumber(&self.rules, now);
-        self.sessions_begin_anew(now);
     }
 
     /// Lets everything follow from how the members are now: an election if there is nobody who leads and there can be
@@ -408,7 +420,7 @@ impl Keeper {
             }
         }
         let (leader, epoch) = (self.members.leader, self.members.epoch);
-        if led != (leader, epoch) {
+        if led != (leader, epoch) && self.members.is_ensemble() {
             out.emit(Output::Leading { leader, epoch });
         }
     }
@@ -518,12 +530,11 @@ impl Keeper {
             return writes || syncs;
         }
         if self.members.is_left_behind(connection) && !ends_session {
-            let unchecked = match request {
-                Request::Malformed(operation) => operation.is_write(),
-                Request::Multi(operations) => operations.is_empty(),
-                Request::Unknown { .. } => true,
-                _ => false,
-            };
+            // What is refused before anybody asks whose session it is.
+            let unchecked = operation.is_none()
+                || matches!(request, Request::Malformed(operation) if operation.is_write())
+                || matches!(request, Request::Multi(operations) if operations.is_empty())
+                || matches!(request, Request::Reconfig if !self.rules.reconfig_enabled);
             // The leader checks the owner of whatever comes by way of itself, and of what others send it: the writes.
             // What has moved is not answered, see FinalRequestProcessor.processRequest.
             if !unchecked && (writes || self.members.leader == Some(member)) {

@@ -31,7 +31,7 @@ use std::net::IpAddr;
 
 pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
-pub(crate) use ensemble::{MemberState, Members};
+pub(crate) use ensemble::Members;
 pub(crate) use reap::Reapable;
 pub use rules::DigestAlgorithm;
 pub(crate) use rules::Rules;
@@ -378,14 +378,14 @@ impl Keeper {
             | Request::CheckWatches { .. }
             | Request::RemoveWatches { .. }
             | Request::WhoAmI => {
-                let zxid = self.members.last_zxid(member, &self.tree);
+                let last_zxid = self.members.last_zxid(member, &self.tree);
                 let (tree, watches) = self.members.view(member, &self.tree, &mut self.watches);
                 let reader = reader(&self.rules, tree, &self.connections, connection);
                 let result = match &reader {
                     Ok(reader) => reader.read(request, watches),
                     Err(code) => Err(*code),
                 };
-                let zxid = planted!("read-without-zxid", Zxid(0), zxid);
+                let zxid = planted!("read-without-zxid", Zxid(0), last_zxid);
                 reply(out, connection, xid, zxid, result);
             }
             Request::Auth { .. } | Request::Sasl { .. } => {}

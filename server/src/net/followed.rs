@@ -74,6 +74,15 @@ impl Followed {
         }
     }
 
+    /// What followed after it.
+    pub(crate) fn append(&mut self, mut later: Self) {
+        self.expired.append(&mut later.expired);
+        self.deleted.append(&mut later.deleted);
+        self.events.append(&mut later.events);
+        self.disconnected.append(&mut later.disconnected);
+        self.leading = later.leading.or(self.leading);
+    }
+
     pub(super) fn closed(&mut self, session: SessionId) {
         if session != SessionId::NONE {
             self.disconnected.push(session);

@@ -835,16 +835,13 @@ mod lag {
 
     #[test]
     fn a_stop_or_a_partition_ends_it() {
-        for (action, undo) in [(Stop(ONE), Start(ONE)), (Partition(ONE), Heal(ONE))] {
+        for (action, undo, reason) in [
+            (Stop(ONE), Start(ONE), "MemberStopped"),
+            (Partition(ONE), Heal(ONE), "LostLeader"),
+        ] {
             let mut world = lagging();
             world.given(2, [set("/a", "1", -1)]);
-            check(
-                world.act(action),
-                &[match action {
-                    Stop(_) => "1 closed MemberStopped",
-                    _ => "1 closed LostLeader",
-                }],
-            );
+            check(world.act(action), &[&*format!("1 closed {reason}")]);
             assert_eq!(world.behind(ONE), None);
             world.act(undo);
             world.connect_at(ONE, 3, resuming(session(ONE, 0)));
