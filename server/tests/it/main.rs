@@ -3,6 +3,7 @@
 mod alone;
 mod architecture;
 mod client;
+mod control;
 mod four_letter;
 mod golden;
 mod handle;
