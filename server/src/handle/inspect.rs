@@ -1,11 +1,15 @@
 //! Pictures of the state: znodes, sessions, watches. They are values and do not change with the server.
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::Server;
-use crate::keeper::{ConnectionId, Keeper, Modes, OwnerKind, Tree, Znode};
-use crate::protocol::{Acl, SessionId, Stat};
+use crate::keeper::{Connection, ConnectionId, Keeper, Modes, OwnerKind, Tree, Znode};
+use crate::net::Outbox;
+use crate::protocol::{Acl, MemberId, SessionId, Stat};
 
 /// Everything about a znode at one moment.
 ///
@@ -51,10 +55,34 @@ pub struct SessionView {
     pub timeout: Duration,
     /// Whether a connection is up.
     pub connected: bool,
+    /// The label of the address that its connection came by; `None` while no connection is up.
+    pub label: Option<String>,
     /// Whether it was muted.
     pub muted: bool,
     /// The paths of its ephemeral znodes, sorted.
     pub ephemerals: Vec<String>,
+}
+
+/// A connection at one moment.
+///
+/// ```
+/// let server = minikeeper::Server::start()?;
+/// assert!(server.connections().iter().all(|connection| connection.peer.ip().is_loopback()));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ConnectionView {
+    /// Its number: the first that the server accepted is 1, and none is given twice.
+    pub number: u64,
+    /// The address of the client.
+    pub peer: SocketAddr,
+    /// The label of the address that it came by, if that has one.
+    pub label: Option<String>,
+    /// The member of the ensemble that it is a connection to.
+    pub member: MemberId,
+    /// The session it is on, once it has one.
+    pub session: Option<SessionId>,
 }
 
 /// A watch at one moment.
@@ -136,17 +164,47 @@ impl Server {
     /// ```
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionView> {
-        self.shared.engine.look(|keeper| {
+        self.shared.engine.look_closer(|keeper, outboxes| {
             let sessions = keeper.sessions().sorted().into_iter();
             sessions
                 .map(|(id, session)| SessionView {
                     id,
                     timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
                     connected: session.connection.is_some(),
+                    label: session
+                        .connection
+                        .and_then(|connection| outboxes.get(&connection))
+                        .and_then(label),
                     muted: session.muted,
                     ephemerals: keeper.tree().ephemerals(id).map(str::to_owned).collect(),
                 })
                 .collect()
+        })
+    }
+
+    /// The connections that are up, in the order in which they came.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert_eq!(server.connections(), []);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn connections(&self) -> Vec<ConnectionView> {
+        self.shared.engine.look_closer(|keeper, outboxes| {
+            let views = outboxes.iter().map(|(id, outbox)| {
+                let connection = keeper.connection(*id);
+                ConnectionView {
+                    number: id.0,
+                    peer: outbox.peer(),
+                    label: label(outbox),
+                    member: connection.map_or(outbox.entrance().member, Connection::member),
+                    session: connection.and_then(Connection::session),
+                }
+            });
+            let mut views: Vec<ConnectionView> = views.collect();
+            views.sort_unstable_by_key(|view| view.number);
+            views
         })
     }
 
@@ -212,6 +270,10 @@ impl Server {
     pub fn dump(&self) -> String {
         self.shared.engine.look(dump)
     }
+}
+
+fn label(outbox: &Outbox) -> Option<String> {
+    outbox.entrance().label.as_deref().map(str::to_owned)
 }
 
 fn dump(keeper: &Keeper) -> String {

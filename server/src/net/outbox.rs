@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::BytesMut;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use super::Entrance;
 use super::control::{Control, Gate};
@@ -114,6 +116,16 @@ impl Outbox {
             },
         }
     }
+
+    /// By which address the connection came.
+    pub(crate) fn entrance(&self) -> &Entrance {
+        &self.entrance
+    }
+
+    /// The address of the client.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.stats.address
+    }
 }
 
 impl Outbox {
@@ -194,6 +206,8 @@ impl Gate {
         }
     }
 }
+/// The outboxes of all connections.
+pub(crate) type Outboxes = HashMap<ConnectionId, Outbox, FixedState>;
 
 impl ConnectionStats {
     /// Starts counting anew, as `crst` asks.

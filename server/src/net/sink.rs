@@ -5,12 +5,10 @@ use std::ops::ControlFlow;
 use std::task::Waker;
 
 use bytes::BytesMut;
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 
 use super::Followed;
 use super::control::{Control, Gate, Shape, Treatment, Verdict};
-use super::outbox::{EVENT_LIMIT, Outbox, Parcel, Stall};
+use super::outbox::{EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::report::Totals;
 use super::sight::Sight;
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
@@ -31,7 +29,7 @@ pub(super) struct Test<'s, 'f> {
 
 /// Encodes what follows from an input into the outboxes.
 pub(super) struct Sink<'s, 'f> {
-    pub(super) outboxes: &'s mut HashMap<ConnectionId, Outbox, FixedState>,
+    pub(super) outboxes: &'s mut Outboxes,
     pub(super) totals: &'s mut Totals,
     pub(super) control: &'s mut Control,
     pub(super) due: &'s mut BTreeSet<(Timestamp, ConnectionId)>,

@@ -1,5 +1,6 @@
 //! Tests through the public door.
 
+mod address;
 mod alone;
 mod architecture;
 mod client;
@@ -9,4 +10,5 @@ mod golden;
 mod handle;
 mod hostile;
 mod restart;
+mod serve;
 mod time;
