@@ -42,11 +42,14 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    ActError, Address, ClockKind, Config, ConnectionView, DigestAlgorithm, Ensemble, Followed,
-    FourLetterWords, Lag, Leading, Member, MemberView, Partition, SentEvent, Server, ServerBuilder,
-    SessionView, StartError, WatchKind, WatchView, ZnodeView,
+    ActError, Address, BadPattern, ClockKind, CloseReason, Config, ConnectionView, Data,
+    DigestAlgorithm, Direction, Ensemble, Entry, Fault, FaultBuilder, FaultError, FaultGuard,
+    FaultRule, Followed, FourLetterWords, Held, HeldMessage, Hold, JournalMode, Kind, Lag, Leading,
+    Matcher, Member, MemberPartition, MemberView, Op, Partition, PathPattern, Release,
+    ReleaseError, SentEvent, Server, ServerBuilder, SessionView, StartError, TimedOut, WaitFor,
+    WatchKind, WatchView, What, ZnodeView,
 };
 pub use protocol::{
-    Acl, AuthId, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode, Permissions,
-    SessionId, Stat, Timestamp, Zxid,
+    Acl, AuthId, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode, Operation,
+    Permissions, SessionId, Stat, Timestamp, Zxid,
 };

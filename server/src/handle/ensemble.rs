@@ -459,7 +459,7 @@ impl Member {
         Ok(followed)
     }
 
-    /// Parts it from the other members, until the guard is dropped or [healed](Partition::heal). Clients reach it, and it
+    /// Parts it from the other members, until the guard is dropped or [healed](MemberPartition::heal). Clients reach it, and it
     /// has no leader: its connections are closed, and who asks for a session is disconnected, unless it serves
     /// [reads](crate::ServerBuilder::read_only_mode). If it led, or there is no quorum without it, more follows.
     ///
@@ -474,8 +474,8 @@ impl Member {
     /// assert_eq!(ensemble.member(3).mode(), Mode::Follower);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn partition(&self) -> Partition {
-        Partition {
+    pub fn partition(&self) -> MemberPartition {
+        MemberPartition {
             followed: self.wish(EnsembleAction::Partition(self.id)),
             member: self.clone(),
         }
@@ -567,12 +567,12 @@ impl fmt::Debug for Member {
 /// ```
 #[must_use = "the partition is healed when this is dropped"]
 #[derive(Debug)]
-pub struct Partition {
+pub struct MemberPartition {
     member: Member,
     followed: Followed,
 }
 
-impl Partition {
+impl MemberPartition {
     /// What followed when the member was parted.
     ///
     /// ```
@@ -599,7 +599,7 @@ impl Partition {
     }
 }
 
-impl Drop for Partition {
+impl Drop for MemberPartition {
     fn drop(&mut self) {
         if !std::thread::panicking() {
             self.member.wish(EnsembleAction::Heal(self.member.id));

@@ -6,7 +6,10 @@ mod address;
 mod builder;
 mod config;
 mod ensemble;
+mod faults;
+mod holds;
 mod inspect;
+mod journal;
 mod serve;
 mod time;
 mod tree;
@@ -14,12 +17,19 @@ mod tree;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-pub use crate::net::{Followed, Leading, SentEvent};
+pub use crate::keeper::CloseReason;
+pub use crate::net::{
+    BadPattern, Data, Direction, Entry, Fault, FaultError, FaultRule, Followed, Held, HeldMessage,
+    Kind, Leading, Matcher, Op, PathPattern, Release, ReleaseError, SentEvent, TimedOut, What,
+};
 pub use address::Address;
 pub use builder::ServerBuilder;
-pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
-pub use ensemble::{ActError, Ensemble, Lag, Member, MemberView, Partition};
+pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
+pub use ensemble::{ActError, Ensemble, Lag, Member, MemberPartition, MemberView};
+pub use faults::{FaultBuilder, FaultGuard, Partition};
+pub use holds::Hold;
 pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
+pub use journal::WaitFor;
 
 use crate::keeper::{Input, Keeper};
 use crate::net::{Clock, Engine, Entrance, Hosted, NoRuntime, PortError, Ports, ReservedPort};

@@ -355,11 +355,21 @@ impl Keeper {
         }
     }
 
+    /// Whether a connection is up on which it could be heard.
+    pub(super) fn is_present(&self, id: SessionId) -> bool {
+        let connection = self.sessions.get(id).and_then(|session| session.connection);
+        if self.members.are_as_one() {
+            return connection.is_some_and(|connection| self.connections.is_heard(connection));
+        }
+        // Pings on the connection that it has left keep it alive too.
+        let mut connections = self.connections.on(id).into_iter();
+        connections.any(|connection| self.connections.is_heard(connection))
+    }
+
     pub(super) fn mute(&mut self, now: Timestamp, id: SessionId, muted: bool) {
         // Up to now it was heard from, and from now on if it is no longer muted.
         if let Some(session) = self.sessions.get(id)
-            && (session.connection.is_some() && self.rules.presence_is_life
-                || session.muted && !muted)
+            && (self.is_present(id) && self.rules.presence_is_life || session.muted && !muted)
         {
             if let Some(session) = self.sessions.get_mut(id) {
                 session.muted = false;
@@ -407,6 +417,7 @@ impl Keeper {
     }
 
     pub(super) fn session_due(&mut self, now: Timestamp, id: SessionId, out: &mut impl Outputs) {
+        let is_present = self.is_present(id);
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
@@ -414,7 +425,7 @@ impl Keeper {
         if self.members.leader().is_none() && session.known_only_to.is_none() {
             return;
         }
-        if self.rules.presence_is_life && session.connection.is_some() && !session.muted {
+        if self.rules.presence_is_life && is_present && !session.muted {
             session.deadline = deadline(&self.rules, now, session.timeout_ms);
         }
         if session.deadline > now {

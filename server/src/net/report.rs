@@ -77,7 +77,8 @@ impl Totals {
             | CloseReason::NotReadOnlyClient
             | CloseReason::NotServing
             | CloseReason::DoesNotRead
-            | CloseReason::FourLetterWord => {}
+            | CloseReason::FourLetterWord
+            | CloseReason::Test => {}
         }
     }
 

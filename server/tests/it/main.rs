@@ -4,6 +4,7 @@ mod address;
 mod alone;
 mod architecture;
 mod client;
+mod control;
 mod ensemble;
 mod four_letter;
 mod golden;
