@@ -2,6 +2,8 @@
 //!
 //! What real members of 3.9.5 do was looked at on three of them.
 
+use proptest::prelude::*;
+
 use super::*;
 use EnsembleAction::{
     CatchUp, Elect, Heal, Lag, LoseQuorum, Partition, RegainQuorum, Release, Start, Stop,
@@ -846,6 +848,51 @@ mod lag {
             world.act(undo);
             world.connect_at(ONE, 3, resuming(session(ONE, 0)));
             assert_eq!(data(&mut world, 3), "\"1\"");
+        }
+    }
+
+    /// A write of another client's, and how many transactions the member takes in behind it.
+    fn writes() -> impl Strategy<Value = Vec<(u8, &'static str, usize)>> {
+        let path = prop::sample::select(&["/a", "/b", "/b/c", "/b/d"][..]);
+        prop::collection::vec((0..6_u8, path, 0..3_usize), 1..40)
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_told_twice_or_out_of_order(writes in writes()) {
+            let mut worlds = [three(), three()];
+            for world in &mut worlds {
+                world.join(ONE, 1);
+                world.join(TWO, 2);
+                world.given(1, [watch_recursively("/")]);
+            }
+            let [behind, with] = &mut worlds;
+            behind.act(Lag(ONE));
+            let told = |lines: Vec<String>| -> Vec<String> {
+                let lines = events(lines).into_iter();
+                lines.filter(|line| line.starts_with("1 ")).collect()
+            };
+            let (mut heard, mut expected) = (Vec::new(), Vec::new());
+            for (kind, path, taken_in) in writes {
+                let request: Request<'static> = match kind {
+                    0 => create(path).into(),
+                    1 => ephemeral(path).into(),
+                    2 => set(path, "new", -1).into(),
+                    3 => delete(path, -1).into(),
+                    4 => set_acl(path, [entry(31, "world", "anyone")], -1),
+                    _ => multi([create("/m").into(), set(path, "", -1).into(), delete("/m", -1).into()]),
+                };
+                expected.extend(told(with.ask(2, request.clone())));
+                heard.extend(told(behind.ask(2, request)));
+                let next = Release { member: ONE, transactions: Some(taken_in) };
+                heard.extend(told(behind.act(next)));
+                prop_assert!(expected.starts_with(&heard));
+            }
+            heard.extend(told(behind.act(Release { member: ONE, transactions: None })));
+            prop_assert_eq!(&heard, &expected);
+            let replica = behind.keeper.drop_replica(ONE).expect("it lags");
+            prop_assert!(replica.tree == behind.keeper.tree);
+            prop_assert!(behind.keeper.tree == with.keeper.tree);
         }
     }
 
