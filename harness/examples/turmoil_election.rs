@@ -232,7 +232,7 @@ fn story(seed: u64) -> Result<Story, Box<dyn std::error::Error>> {
     let mut sim = Builder::new()
         .rng_seed(seed)
         .enable_random_order()
-        .tick_duration(Duration::from_millis(5))
+        .tick_duration(Duration::from_millis(10))
         .max_message_latency(Duration::from_millis(50))
         .simulation_duration(60 * SECOND)
         .build();
