@@ -42,9 +42,13 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    Address, ClockKind, Config, ConnectionView, DigestAlgorithm, Followed, FourLetterWords,
-    SentEvent, Server, ServerBuilder, SessionView, StartError, WatchKind, WatchView, ZnodeView,
+    Address, BadPattern, ClockKind, CloseReason, Config, ConnectionView, Data, DigestAlgorithm,
+    Direction, Entry, Fault, FaultBuilder, FaultError, FaultGuard, FaultRule, Followed,
+    FourLetterWords, Held, HeldMessage, Hold, JournalMode, Kind, Matcher, Op, Partition,
+    PathPattern, Release, ReleaseError, SentEvent, Server, ServerBuilder, SessionView, StartError,
+    TimedOut, WaitFor, WatchKind, WatchView, What, ZnodeView,
 };
 pub use protocol::{
-    Acl, AuthId, ErrorCode, EventType, MemberId, Permissions, SessionId, Stat, Timestamp, Zxid,
+    Acl, AuthId, ErrorCode, EventType, MemberId, Operation, Permissions, SessionId, Stat,
+    Timestamp, Zxid,
 };

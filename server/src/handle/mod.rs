@@ -5,7 +5,10 @@
 mod address;
 mod builder;
 mod config;
+mod faults;
+mod holds;
 mod inspect;
+mod journal;
 mod serve;
 mod time;
 mod tree;
@@ -13,11 +16,18 @@ mod tree;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-pub use crate::net::{Followed, SentEvent};
+pub use crate::keeper::CloseReason;
+pub use crate::net::{
+    BadPattern, Data, Direction, Entry, Fault, FaultError, FaultRule, Followed, Held, HeldMessage,
+    Kind, Matcher, Op, PathPattern, Release, ReleaseError, SentEvent, TimedOut, What,
+};
 pub use address::Address;
 pub use builder::ServerBuilder;
-pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
+pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
+pub use faults::{FaultBuilder, FaultGuard, Partition};
+pub use holds::Hold;
 pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
+pub use journal::WaitFor;
 
 use crate::keeper::{Input, Keeper};
 use crate::net::{Clock, Engine, Entrance, Hosted, NoRuntime, PortError, Ports, ReservedPort};

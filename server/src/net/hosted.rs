@@ -9,7 +9,7 @@ use std::task::Poll;
 pub(crate) use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
 
-use super::engine::Engine;
+use super::engine::{Engine, Welcome};
 use super::{Entrance, connection};
 
 /// The connections that the caller's runtime serves.
@@ -57,10 +57,11 @@ impl Hosted {
         let accepted = {
             // Held meanwhile, so that none is accepted while the server stops.
             let running = self.running.borrow();
-            let id = if *running {
-                self.engine.accept(peer, entrance)
-            } else {
-                None
+            let welcome = running.then(|| self.engine.accept(peer, entrance));
+            let id = match welcome {
+                Some(Welcome::Serve(id)) => Some(id),
+                // A stream that is no socket cannot be reset.
+                Some(Welcome::Close | Welcome::Reset) | None => None,
             };
             id.map(|id| {
                 let connection = connection::serve(Arc::clone(&self.engine), id, io);

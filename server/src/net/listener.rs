@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::Entrance;
 use super::crew::Crew;
-use super::engine::Engine;
+use super::engine::{Engine, Welcome};
 
 /// How long nothing is accepted after it could not be.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -51,8 +51,13 @@ pub(super) async fn accept(
             Some(Ok((socket, peer))) => {
                 // Without it small answers wait for one another; a socket that cannot do it is about to fail anyway.
                 let _ = socket.set_nodelay(true);
-                if let Some(id) = engine.accept(peer, &entrance) {
-                    crew.serve(id, socket);
+                match engine.accept(peer, &entrance) {
+                    Welcome::Serve(id) => crew.serve(id, socket),
+                    Welcome::Close => {}
+                    Welcome::Reset => {
+                        // With nothing to linger for, closing is TCP's RST.
+                        let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+                    }
                 }
             }
             Some(Err(error)) => {

@@ -247,7 +247,7 @@ pub(crate) fn receive_rest(socket: &mut TcpStream) -> Vec<u8> {
 
 pub(crate) fn receive_end(socket: &mut TcpStream) {
     let rest = receive_rest(socket);
-    assert_eq!(rest, [], "something before the end");
+    assert!(rest.is_empty(), "something before the end: {rest:?}");
 }
 
 /// What a server grants who asks for a session, if it does.
@@ -286,7 +286,7 @@ pub(crate) fn message(frame: &[u8]) -> Result<Event, Reply> {
     let (kind, state) = (fields.int(), fields.int());
     assert_eq!(state, 3, "the state of an event");
     let path = fields.text();
-    assert_eq!(fields.0, [], "behind an event");
+    assert!(fields.0.is_empty(), "behind an event");
     Ok(match kind {
         1 => Event::Created(path),
         2 => Event::Deleted(path),

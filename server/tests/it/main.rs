@@ -4,6 +4,7 @@ mod address;
 mod alone;
 mod architecture;
 mod client;
+mod control;
 mod four_letter;
 mod golden;
 mod handle;
