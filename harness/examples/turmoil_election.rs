@@ -11,7 +11,7 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use minikeeper::{Server, Timestamp};
+use minikeeper::{Entry, JournalMode, Server, Timestamp};
 use minikeeper_harness::client::{
     Acl, Answer, Client, ClientError, ConnectRequest, Event, Request,
 };
@@ -29,15 +29,15 @@ const EPHEMERAL_SEQUENTIAL: i32 = 3;
 struct Note {
     at: Duration,
     who: &'static str,
-    what: What,
+    what: Say,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum What {
+enum Say {
     Leads,
     StepsDown,
     /// Anything else worth a line.
-    Says(String),
+    Other(String),
 }
 
 /// The notes of all hosts, in the order in which they were taken.
@@ -45,7 +45,7 @@ enum What {
 struct Notes(Rc<RefCell<Vec<Note>>>);
 
 impl Notes {
-    fn take(&self, who: &'static str, what: What) {
+    fn take(&self, who: &'static str, what: Say) {
         let at = turmoil::sim_elapsed().unwrap_or_default();
         self.0.borrow_mut().push(Note { at, who, what });
     }
@@ -55,9 +55,9 @@ impl Notes {
         let mut leaders = Vec::new();
         for note in self.0.borrow().iter() {
             match note.what {
-                What::Leads => leaders.push(note.who),
-                What::StepsDown => leaders.retain(|who| *who != note.who),
-                What::Says(_) => {}
+                Say::Leads => leaders.push(note.who),
+                Say::StepsDown => leaders.retain(|who| *who != note.who),
+                Say::Other(_) => {}
             }
         }
         leaders
@@ -69,9 +69,9 @@ impl fmt::Display for Note {
         let Self { at, who, what } = self;
         write!(f, "{:>6} ms  {who:<6}", at.as_millis())?;
         match what {
-            What::Leads => write!(f, "LEADS"),
-            What::StepsDown => write!(f, "STEPS DOWN"),
-            What::Says(what) => write!(f, "{what}"),
+            Say::Leads => write!(f, "LEADS"),
+            Say::StepsDown => write!(f, "STEPS DOWN"),
+            Say::Other(what) => write!(f, "{what}"),
         }
     }
 }
@@ -83,8 +83,8 @@ enum Lost {
     Silence,
     #[error("{0}")]
     Client(#[from] ClientError),
-    #[error("{0}")]
-    Network(#[from] std::io::Error),
+    #[error("cannot connect: {0}")]
+    Connect(#[from] std::io::Error),
 }
 
 /// A session that pings, and that knows when the server may have given it up.
@@ -140,7 +140,7 @@ impl Session {
 /// Stands for election until the session is lost. The znode with the lowest number leads; each other candidate watches
 /// the one before its own.
 async fn stand(who: &'static str, notes: &Notes) -> Result<Infallible, Lost> {
-    let says = |what: String| notes.take(who, What::Says(what));
+    let says = |what: String| notes.take(who, Say::Other(what));
     let mut session = Session::open().await?;
     let create = Request::Create {
         path: "/election/n-".to_owned(),
@@ -177,16 +177,19 @@ async fn stand(who: &'static str, notes: &Notes) -> Result<Infallible, Lost> {
             says(format!("hears that {path} went in {zxid:#x}"));
         }
     }
-    notes.take(who, What::Leads);
+    notes.take(who, Say::Leads);
     let lost = session.event().await.map(|event| event.path);
-    notes.take(who, What::StepsDown);
+    notes.take(who, Say::StepsDown);
     Err(lost.err().unwrap_or(Lost::Silence))
 }
 
 async fn candidate(who: &'static str, notes: Notes) -> turmoil::Result {
     loop {
-        let Err(lost) = stand(who, &notes).await;
-        notes.take(who, What::Says(format!("lost its session: {lost}")));
+        match stand(who, &notes).await {
+            // It tries again until the server can be reached.
+            Err(Lost::Connect(_)) => {}
+            Err(lost) => notes.take(who, Say::Other(format!("lost its session: {lost}"))),
+        }
         sleep(SECOND).await;
     }
 }
@@ -197,6 +200,7 @@ async fn zookeeper(handle: Rc<OnceCell<Server>>) -> turmoil::Result {
         .without_listener()
         .tokio_clock()
         .start_time(Timestamp(1_000_000_000_000))
+        .journal(JournalMode::Full)
         .start()?;
     server.create("/election", b"")?;
     let _ = handle.set(server.clone());
@@ -216,7 +220,8 @@ struct Story {
     led: [&'static str; 2],
     /// What the server had at the end.
     tree: String,
-    sessions: String,
+    /// Everything that passed there.
+    journal: Vec<Entry>,
 }
 
 fn run_until(sim: &mut Sim<'_>, end: Duration) -> turmoil::Result {
@@ -259,7 +264,7 @@ fn story(seed: u64) -> Result<Story, Box<dyn std::error::Error>> {
         notes,
         led: [first, second],
         tree: server.dump(),
-        sessions: format!("{:?}", server.sessions()),
+        journal: server.journal(),
     })
 }
 
@@ -271,12 +276,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let story = story(seed)?;
     story.notes.iter().for_each(|note| println!("{note}"));
     println!("\nThe tree at the end:\n{}", story.tree);
+    println!("The journal has {} entries.", story.journal.len());
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use minikeeper::What;
 
     use super::*;
 
@@ -289,12 +297,15 @@ mod tests {
             let mut leader = None;
             for note in &story.notes {
                 match note.what {
-                    What::Leads => assert_eq!(leader.replace(note.who), None, "seed {seed}"),
-                    What::StepsDown => assert_eq!(leader.take(), Some(note.who), "seed {seed}"),
-                    What::Says(_) => {}
+                    Say::Leads => assert_eq!(leader.replace(note.who), None, "seed {seed}"),
+                    Say::StepsDown => assert_eq!(leader.take(), Some(note.who), "seed {seed}"),
+                    Say::Other(_) => {}
                 }
             }
             assert_eq!(leader, Some(second), "seed {seed}");
+            let expired = |entry: &&Entry| matches!(entry.what, What::SessionExpired { .. });
+            let expired: Vec<&Entry> = story.journal.iter().filter(expired).collect();
+            assert_eq!(expired.len(), 1, "seed {seed}");
             // The first has come back since, and waits.
             assert_eq!(story.tree.matches("ephemeral").count(), 3, "seed {seed}");
         }
