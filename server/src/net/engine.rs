@@ -381,6 +381,7 @@ impl Engine {
             refused: false,
             closing: None,
             queues: false,
+            stalled: false,
         };
         let mut yielding = false;
         let mut stalled = false;
@@ -391,7 +392,7 @@ impl Engine {
                     .own
                     .as_ref()
                     .is_none_or(|own| own.bytes.len() >= HIGH_WATER || own.closing.is_some());
-                stalled = sink.is_stalled(id);
+                stalled = sink.own.as_ref().is_some_and(|own| own.stalled);
                 if full || yielding || stalled {
                     break Ok(());
                 }
@@ -637,6 +638,7 @@ impl Engine {
                 if let Some(outbox) = sink.outboxes.get_mut(&own.id) {
                     take(outbox, own.bytes);
                     own.queues = !outbox.kept.is_empty();
+                    own.stalled = outbox.is_stalled();
                 }
                 sink.own = Some(own);
             }

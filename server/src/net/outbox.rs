@@ -137,6 +137,11 @@ impl Outbox {
         }
     }
 
+    /// Whether a test keeps what it sends from being taken in.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.link.is_cut_to_server() || matches!(self.stall, Stall::Until(_) | Stall::Held { .. })
+    }
+
     /// Lets go what may leave at this moment, up to what is written alone.
     pub(super) fn let_go(&mut self, now: Timestamp) {
         while let Some(parcel) = self.kept.front()
