@@ -61,7 +61,8 @@ impl ServerBuilder {
     }
 
     /// Lets it listen nowhere and have no thread: clients are served on the caller's own runtime by [`Server::serve`]
-    /// alone, and time is kept by them, or by [`Server::keep_time`].
+    /// alone, and time is kept by them, or by [`Server::keep_time`]. If that runtime's time is paused, the clock must be
+    /// `tokio_clock` or [`manual_clock`](Self::manual_clock): by the machine's, its timer would wait in vain, and busily.
     ///
     /// ```
     /// let server = minikeeper::Server::builder().without_listener().start()?;

@@ -165,6 +165,13 @@ fn beside_a_thread_any_executor_will_do() {
         assert_eq!(answer, "imok");
     });
     serving.join().expect("no panic");
+
+    // Who does not read its last answer is not waited for.
+    let (mut client, io) = duplex(16);
+    let served = server.serve(io);
+    pollster::block_on(client.write_all(b"mntr")).expect("there is room");
+    pollster::block_on(served);
+    assert_eq!(server.connections(), []);
 }
 
 #[cfg(unix)]
