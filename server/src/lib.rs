@@ -42,8 +42,9 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    ClockKind, Config, DigestAlgorithm, Followed, FourLetterWords, SentEvent, Server,
-    ServerBuilder, SessionView, StartError, WatchKind, WatchView, ZnodeView,
+    ClockKind, Config, DigestAlgorithm, Followed, FourLetterWords, SeedError, SentEvent, Server,
+    ServerBuilder, SessionView, Snapshot, StartError, Tree, TreeError, WatchKind, WatchView, Znode,
+    ZnodeKind, ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, ErrorCode, EventType, MemberId, Permissions, SessionId, Stat, Timestamp, Zxid,

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::Server;
-use crate::keeper::{ConnectionId, Keeper, Modes, OwnerKind, Tree, Znode};
+use crate::keeper::{ConnectionId, Modes, OwnerKind, Sessions, Tree, Znode};
 use crate::protocol::{Acl, SessionId, Stat};
 
 /// Everything about a znode at one moment.
@@ -126,6 +126,21 @@ impl ZnodeView {
     }
 }
 
+impl SessionView {
+    pub(super) fn all(sessions: &Sessions, tree: &Tree) -> Vec<Self> {
+        let sessions = sessions.sorted().into_iter();
+        sessions
+            .map(|(id, session)| Self {
+                id,
+                timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
+                connected: session.connection.is_some(),
+                muted: session.muted,
+                ephemerals: tree.ephemerals(id).map(str::to_owned).collect(),
+            })
+            .collect()
+    }
+}
+
 impl Server {
     /// The sessions that are alive, by number.
     ///
@@ -136,18 +151,8 @@ impl Server {
     /// ```
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionView> {
-        self.shared.engine.look(|keeper| {
-            let sessions = keeper.sessions().sorted().into_iter();
-            sessions
-                .map(|(id, session)| SessionView {
-                    id,
-                    timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
-                    connected: session.connection.is_some(),
-                    muted: session.muted,
-                    ephemerals: keeper.tree().ephemerals(id).map(str::to_owned).collect(),
-                })
-                .collect()
-        })
+        let engine = &self.shared.engine;
+        engine.look(|keeper| SessionView::all(keeper.sessions(), keeper.tree()))
     }
 
     /// Who watches what, by path, then by kind, then by the age of the connection.
@@ -210,22 +215,31 @@ impl Server {
     /// ```
     #[must_use]
     pub fn dump(&self) -> String {
-        self.shared.engine.look(dump)
+        self.shared.engine.look(|keeper| dump(keeper.tree()))
     }
 }
 
-fn dump(keeper: &Keeper) -> String {
-    let tree = keeper.tree();
+/// Every znode but ZooKeeper's own, sorted by path; the root among them.
+pub(super) fn users_znodes(tree: &Tree) -> Vec<&Znode> {
+    let root = tree.get("/");
+    let below = root.into_iter().flat_map(|root| tree.below(root));
+    let mut znodes: Vec<&Znode> = root
+        .into_iter()
+        .chain(below.filter(|znode| {
+            let below_own = znode.path().strip_prefix("/zookeeper");
+            below_own.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/'))
+        }))
+        .collect();
+    znodes.sort_unstable_by_key(|znode| znode.path());
+    znodes
+}
+
+pub(super) fn dump(tree: &Tree) -> String {
     let mut owners: Vec<SessionId> = tree.all_ephemerals().map(|(session, _)| session).collect();
     owners.sort_unstable();
-    let mut znodes: Vec<&Znode> = tree
-        .get("/")
-        .map(|root| tree.below(root).collect())
-        .unwrap_or_default();
-    znodes.retain(|znode| znode.path() != "/zookeeper" && !znode.path().starts_with("/zookeeper/"));
-    znodes.sort_unstable_by_key(|znode| znode.path());
     let mut text = String::new();
-    for znode in znodes {
+    // The root is always there and says nothing.
+    for znode in users_znodes(tree).into_iter().skip(1) {
         let data = match znode.data() {
             Some(data) => format!("\"{}\"", data.escape_ascii()),
             None => "null".to_owned(),

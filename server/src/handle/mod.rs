@@ -5,6 +5,7 @@
 mod builder;
 mod config;
 mod inspect;
+mod state;
 mod time;
 mod tree;
 
@@ -15,6 +16,7 @@ pub use crate::net::{Followed, SentEvent};
 pub use builder::ServerBuilder;
 pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
 pub use inspect::{SessionView, WatchKind, WatchView, ZnodeView};
+pub use state::{SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
 
 use crate::keeper::{Input, Keeper};
 use crate::net::{Address, Clock, Engine, ServerThread};
@@ -83,6 +85,9 @@ pub enum StartError {
     /// A configuration that cannot be.
     #[error("{0}")]
     Config(String),
+    /// The seed could not be written.
+    #[error("the seed: {0}")]
+    Seed(#[from] SeedError),
     /// The thread that serves could not be started.
     #[error("cannot start the thread that serves: {0}")]
     Thread(#[source] std::io::Error),
@@ -119,14 +124,21 @@ impl Server {
         ServerBuilder::default()
     }
 
-    fn launch(config: Config) -> Result<Self, StartError> {
+    fn launch(
+        config: Config,
+        snapshot: Option<&Snapshot>,
+        seed: Option<&Tree>,
+    ) -> Result<Self, StartError> {
         let rules = config.rules().map_err(StartError::Config)?;
         let asked = config.address;
         let address = Address::reserve(asked, config.listen_backlog)
             .map_err(|error| listen_error(asked, error))?;
-        let clock = Clock::start(config.clock);
+        let clock = Clock::start(config.clock, snapshot.map(Snapshot::now));
         let limits = config.limits(address.get().port(), &rules);
-        let keeper = Keeper::new(rules, clock.now());
+        let keeper = match snapshot {
+            Some(snapshot) => Keeper::resume(rules, &snapshot.state(), clock.now()),
+            None => Keeper::new(rules, clock.now()),
+        };
         let engine = Arc::new(Engine::new(keeper, clock, limits));
         let shared = Shared {
             config,
@@ -137,6 +149,9 @@ impl Server {
         let server = Self {
             shared: Arc::new(shared),
         };
+        if let Some(seed) = seed {
+            server.seed(seed)?;
+        }
         *server.thread() = Some(server.serve()?);
         Ok(server)
     }

@@ -19,7 +19,7 @@ pub enum ClockKind {
     /// The machine's clock.
     System,
     /// A clock that stands still until [`Server::advance`](crate::Server::advance) moves it. It starts at the time
-    /// of day at which the server starts.
+    /// of day at which the server starts, or at that of the [`Snapshot`](crate::Snapshot) that it starts from.
     Manual,
 }
 
@@ -33,14 +33,17 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
-    pub(crate) fn start(kind: ClockKind) -> Self {
-        let started = time_of_day();
+    /// Starts a clock. A state that was reached at `reached` goes on from there: a manual clock says so, and the machine's
+    /// says nothing earlier.
+    pub(crate) fn start(kind: ClockKind, reached: Option<Timestamp>) -> Self {
         match kind {
             ClockKind::System => Self::System {
-                started,
+                started: time_of_day().max(reached.unwrap_or_default()),
                 since: ticker(),
             },
-            ClockKind::Manual => Self::Manual(AtomicI64::new(started.0)),
+            ClockKind::Manual => {
+                Self::Manual(AtomicI64::new(reached.unwrap_or_else(time_of_day).0))
+            }
         }
     }
 

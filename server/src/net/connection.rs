@@ -300,7 +300,7 @@ pub(super) mod tests {
         clock: ClockKind,
         tell: impl FnOnce(&mut Limits),
     ) -> Arc<Engine> {
-        let clock = Clock::start(clock);
+        let clock = Clock::start(clock, None);
         let mut limits = Limits {
             max_frame: 0xf_ffff,
             slice: HOUR,

@@ -19,7 +19,7 @@ use super::connection::KEPT_CAPACITY;
 use super::outbox::{EVENT_LIMIT, HIGH_WATER, Outbox};
 use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
 use super::{Clock, Entrance, Followed};
-use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
+use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs, Snapshot};
 use crate::protocol::{
     ErrorCode, Message, Operation, Reply, Request, Response, SessionId, Timestamp, Xid, Zxid,
 };
@@ -216,6 +216,16 @@ impl Engine {
     /// Looks at the state.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Keeper) -> T) -> T {
         look(&self.lock().keeper)
+    }
+
+    /// A copy of the state. What takes long about it is done once the lock is free.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let captured = {
+            let mut state = self.lock();
+            let now = self.clock.now();
+            state.keeper.capture(now)
+        };
+        captured.finish()
     }
 
     /// Moves a manual clock forward to `to`, stopping at every deadline on the way if the server `runs`.

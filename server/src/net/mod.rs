@@ -21,5 +21,6 @@ pub(crate) use engine::{Engine, Limits};
 pub(crate) use entrance::Entrance;
 pub use followed::{Followed, SentEvent};
 pub(crate) use listener::Address;
+pub(crate) use machine::read as read_file;
 pub use report::FourLetterWords;
 pub(crate) use thread::ServerThread;

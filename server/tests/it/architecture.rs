@@ -66,13 +66,13 @@ const LAYERS: [Layer; 6] = [
     Layer {
         name: "handle",
         imports: &["protocol", "wire", "keeper", "net"],
-        crates: &["serde", "serde_json", "thiserror"],
+        crates: &["base64", "serde", "serde_json", "serde_saphyr", "thiserror"],
         is_pure: false,
     },
 ];
 
 /// All that the library depends on, as it is spelled in a path.
-const CRATES: [&str; 14] = [
+const CRATES: [&str; 15] = [
     "base64",
     "bytes",
     "foldhash",
@@ -80,6 +80,7 @@ const CRATES: [&str; 14] = [
     "nom",
     "serde",
     "serde_json",
+    "serde_saphyr",
     "sha1",
     "sha2",
     "socket2",
@@ -393,7 +394,8 @@ fn mentions(code: &str) -> Vec<Mention> {
             continue;
         }
         let behind = &rest[word.len()..];
-        if before != ':' && roots.contains(&word) && behind.starts_with("::") {
+        // Behind a dollar it is a macro that names what is public.
+        if !matches!(before, ':' | '$') && roots.contains(&word) && behind.starts_with("::") {
             let line = 1 + code[..code.len() - rest.len()].matches('\n').count();
             let mut paths = Vec::new();
             expand(word.to_owned(), &behind[2..], &mut paths);
