@@ -42,10 +42,13 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    ClockKind, Config, DigestAlgorithm, Followed, FourLetterWords, SeedError, SentEvent, Server,
-    ServerBuilder, SessionView, Snapshot, StartError, Tree, TreeError, WatchKind, WatchView, Znode,
-    ZnodeKind, ZnodeView,
+    BadPattern, ClockKind, CloseReason, Config, Data, DigestAlgorithm, Direction, Entry, Fault,
+    FaultBuilder, FaultError, FaultGuard, FaultRule, Followed, FourLetterWords, Held, HeldMessage,
+    Hold, JournalMode, Kind, Matcher, Op, Partition, PathPattern, Release, ReleaseError, SeedError,
+    SentEvent, Server, ServerBuilder, SessionView, Snapshot, StartError, TimedOut, Tree, TreeError,
+    WaitFor, WatchKind, WatchView, What, Znode, ZnodeKind, ZnodeView,
 };
 pub use protocol::{
-    Acl, AuthId, ErrorCode, EventType, MemberId, Permissions, SessionId, Stat, Timestamp, Zxid,
+    Acl, AuthId, ErrorCode, EventType, MemberId, Operation, Permissions, SessionId, Stat,
+    Timestamp, Zxid,
 };

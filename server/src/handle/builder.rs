@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::config::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
+use super::config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
 use super::{Server, Snapshot, StartError, Tree};
 
 /// Says how a server is to be, then starts it. See [`Config`] for what each setting means and its default.
@@ -172,6 +172,8 @@ impl ServerBuilder {
         container_max_per_minute: u32;
         /// After which time a container that never had a child goes; zero is never.
         container_max_never_used: Duration;
+        /// How much of what passes is kept in the journal.
+        journal: JournalMode;
         /// The clock.
         clock: ClockKind;
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 pub use crate::keeper::DigestAlgorithm;
 use crate::keeper::Rules;
 use crate::net::Limits;
-pub use crate::net::{ClockKind, FourLetterWords};
+pub use crate::net::{ClockKind, FourLetterWords, JournalMode};
 
 /// What a server can be told before it starts; [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.
 ///
@@ -76,6 +76,8 @@ pub struct Config {
     pub container_max_never_used: Duration,
     /// The clock: the machine's, or one that stands still until it is told to move. Default: the machine's.
     pub clock: ClockKind,
+    /// How much of what passes is kept in the journal. Default: the last 10,000 entries.
+    pub journal: JournalMode,
     /// What the four-letter word `conf` and the metrics say of `dataDir`. Nothing is kept there.
     pub data_dir: Option<String>,
     /// What the four-letter word `conf` says of `dataLogDir`. Nothing is kept there.
@@ -109,6 +111,7 @@ impl Default for Config {
             container_max_per_minute: 10_000,
             container_max_never_used: Duration::ZERO,
             clock: ClockKind::System,
+            journal: JournalMode::DEFAULT,
             data_dir: None,
             data_log_dir: None,
         }
@@ -129,6 +132,7 @@ impl Config {
             max_client_connections: 60,
             four_letter_words: FourLetterWords::Only(Vec::new()),
             extended_types: false,
+            journal: JournalMode::Off,
             ..Self::default()
         }
     }
@@ -209,6 +213,7 @@ impl Config {
             min_session_timeout: duration(rules.min_session_timeout_ms),
             max_session_timeout: duration(rules.max_session_timeout_ms),
             max_client_connections: self.max_client_connections,
+            journal: self.journal,
         }
     }
 }

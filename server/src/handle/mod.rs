@@ -4,7 +4,10 @@
 
 mod builder;
 mod config;
+mod faults;
+mod holds;
 mod inspect;
+mod journal;
 mod state;
 mod time;
 mod tree;
@@ -12,10 +15,17 @@ mod tree;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-pub use crate::net::{Followed, SentEvent};
+pub use crate::keeper::CloseReason;
+pub use crate::net::{
+    BadPattern, Data, Direction, Entry, Fault, FaultError, FaultRule, Followed, Held, HeldMessage,
+    Kind, Matcher, Op, PathPattern, Release, ReleaseError, SentEvent, TimedOut, What,
+};
 pub use builder::ServerBuilder;
-pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords};
+pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
+pub use faults::{FaultBuilder, FaultGuard, Partition};
+pub use holds::Hold;
 pub use inspect::{SessionView, WatchKind, WatchView, ZnodeView};
+pub use journal::WaitFor;
 pub use state::{SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
 
 use crate::keeper::{Input, Keeper};

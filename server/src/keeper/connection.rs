@@ -28,6 +28,8 @@ pub(crate) struct Connection {
     pub(super) member: MemberId,
     pub(super) session: Option<SessionId>,
     pub(super) ids: Ids,
+    /// Whether nothing that it sends arrives, because a test has cut the link.
+    pub(super) silent: bool,
     /// Whether it is being closed, so that nothing it sends is heard any more.
     pub(super) closing: bool,
     pub(super) sessionless_deadline: Timestamp,
@@ -67,6 +69,7 @@ impl Connections {
             member: MemberId::ALONE,
             session: None,
             ids: Ids::of_super(),
+            silent: false,
             closing: false,
             sessionless_deadline: Timestamp(0),
         };
@@ -98,6 +101,7 @@ impl Connections {
             member,
             session: None,
             ids: Ids::new(ip_id),
+            silent: false,
             closing: false,
             sessionless_deadline,
         };
@@ -120,6 +124,17 @@ impl Connections {
             for id in ids {
                 connection.ids.add(id);
             }
+        }
+    }
+
+    /// Whether it is up and what it sends arrives.
+    pub(super) fn is_heard(&self, id: ConnectionId) -> bool {
+        self.get(id).is_some_and(|connection| !connection.silent)
+    }
+
+    pub(super) fn silence(&mut self, id: ConnectionId, silent: bool) {
+        if let Some(connection) = self.by_id.get_mut(&id) {
+            connection.silent = silent;
         }
     }
 
@@ -197,14 +212,27 @@ impl Keeper {
         }
     }
 
+    /// Up to now, and from now on if it is no longer silent, its session was heard from where presence is life.
+    pub(super) fn silence(&mut self, now: Timestamp, connection: ConnectionId, silent: bool) {
+        let session = self.connections.get(connection).and_then(|it| it.session);
+        if let Some(session) = session
+            && self.rules.presence_is_life
+            && self.is_present(session)
+        {
+            self.touch(now, session);
+        }
+        self.connections.silence(connection, silent);
+    }
+
     pub(super) fn disconnected(&mut self, now: Timestamp, connection: ConnectionId) {
         self.watches.disconnected(connection);
+        let heard = self.connections.is_heard(connection);
         let Some(gone) = self.connections.remove(connection) else {
             return;
         };
         self.deadlines
             .remove(gone.sessionless_deadline, Deadline::Sessionless(connection));
-        self.leave_session(now, gone.session, connection);
+        self.leave_session(now, gone.session, connection, heard);
     }
 
     pub(super) fn leave_session(
@@ -212,13 +240,14 @@ impl Keeper {
         now: Timestamp,
         id: Option<SessionId>,
         connection: ConnectionId,
+        heard: bool,
     ) {
         if let Some(id) = id
             && let Some(session) = self.sessions.get_mut(id)
             && session.connection == Some(connection)
         {
             session.connection = None;
-            if self.rules.presence_is_life {
+            if self.rules.presence_is_life && heard {
                 // Up to now it was heard from.
                 self.touch(now, id);
             }
@@ -235,7 +264,8 @@ impl Keeper {
     ) {
         let session = self.connections.close(connection);
         self.watches.disconnected(connection);
-        self.leave_session(now, session, connection);
+        let heard = self.connections.is_heard(connection);
+        self.leave_session(now, session, connection, heard);
         out.emit(Output::Close { connection, reason });
     }
 }

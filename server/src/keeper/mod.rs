@@ -87,6 +87,19 @@ pub(crate) enum Input<'a> {
         xid: Xid,
         request: Request<'a>,
     },
+    /// A test wants this request refused.
+    Refuse {
+        connection: ConnectionId,
+        xid: Xid,
+        code: ErrorCode,
+    },
+    /// A test wants this connection closed.
+    Close(ConnectionId),
+    /// A test lets nothing that the client sends arrive from now on, or does again.
+    Silence {
+        connection: ConnectionId,
+        silent: bool,
+    },
     /// The connection is gone.
     Disconnected(ConnectionId),
     /// A test wants this session to be over.
@@ -117,9 +130,15 @@ pub(crate) enum Output<'a> {
     Committed(&'a Txn<'a>),
 }
 
-/// Why a connection is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CloseReason {
+/// Why a server closes a connection.
+///
+/// ```
+/// assert_ne!(minikeeper::CloseReason::SessionExpired, minikeeper::CloseReason::SessionClosed);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum CloseReason {
     /// There are as many connections as there may be.
     TooManyConnections,
     /// It did not ask for a session in time.
@@ -142,6 +161,28 @@ pub(crate) enum CloseReason {
     DoesNotRead,
     /// It asked for one of the four-letter words, and has its answer.
     FourLetterWord,
+    /// A test wanted it.
+    Test,
+}
+
+impl CloseReason {
+    /// Whether what was sent before is to arrive, if the client reads it.
+    pub(crate) fn is_owed_what_waits(self) -> bool {
+        match self {
+            Self::SessionClosed
+            | Self::SessionRefused
+            | Self::Unimplemented
+            | Self::FourLetterWord
+            | Self::AuthFailed
+            | Self::Test => true,
+            Self::TooManyConnections
+            | Self::NoSession
+            | Self::AheadOfServer
+            | Self::TakenOver
+            | Self::SessionExpired
+            | Self::DoesNotRead => false,
+        }
+    }
 }
 
 /// Where outputs go.
@@ -184,6 +225,13 @@ impl Keeper {
                 xid,
                 request,
             } => self.request(now, connection, xid, &request, out),
+            Input::Refuse {
+                connection,
+                xid,
+                code,
+            } => self.refuse(now, connection, xid, code, out),
+            Input::Close(connection) => self.close(now, connection, CloseReason::Test, out),
+            Input::Silence { connection, silent } => self.silence(now, connection, silent),
             Input::Disconnected(connection) => self.disconnected(now, connection),
             Input::ExpireSession(session) => self.expire(now, session, out),
             Input::Mute { session, muted } => self.mute(now, session, muted),
@@ -341,6 +389,22 @@ impl Keeper {
             }
             Request::Auth { .. } | Request::Sasl { .. } => {}
         }
+    }
+
+    /// Refuses a request that arrived, as a test wants it.
+    fn refuse(
+        &mut self,
+        now: Timestamp,
+        connection: ConnectionId,
+        xid: Xid,
+        code: ErrorCode,
+        out: &mut impl Outputs,
+    ) {
+        let session = self.connections.get(connection).and_then(|it| it.session);
+        if let Some(session) = session {
+            self.touch(now, session);
+        }
+        self.reply(connection, xid, Err(code), out);
     }
 
     fn write(

@@ -278,11 +278,16 @@ impl Keeper {
         }
     }
 
+    /// Whether a connection is up on which it could be heard.
+    pub(super) fn is_present(&self, id: SessionId) -> bool {
+        let connection = self.sessions.get(id).and_then(|session| session.connection);
+        connection.is_some_and(|connection| self.connections.is_heard(connection))
+    }
+
     pub(super) fn mute(&mut self, now: Timestamp, id: SessionId, muted: bool) {
         // Up to now it was heard from, and from now on if it is no longer muted.
         if let Some(session) = self.sessions.get(id)
-            && (session.connection.is_some() && self.rules.presence_is_life
-                || session.muted && !muted)
+            && (self.is_present(id) && self.rules.presence_is_life || session.muted && !muted)
         {
             if let Some(session) = self.sessions.get_mut(id) {
                 session.muted = false;
@@ -327,10 +332,11 @@ impl Keeper {
     }
 
     pub(super) fn session_due(&mut self, now: Timestamp, id: SessionId, out: &mut impl Outputs) {
+        let is_present = self.is_present(id);
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
-        if self.rules.presence_is_life && session.connection.is_some() && !session.muted {
+        if self.rules.presence_is_life && is_present && !session.muted {
             session.deadline = deadline(&self.rules, now, session.timeout_ms);
         }
         if session.deadline > now {

@@ -86,6 +86,30 @@ impl Slice {
     }
 }
 
+/// Real time that is to pass, whoever turns the server's clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Countdown {
+    began: Instant,
+    span: Duration,
+}
+
+impl Countdown {
+    pub(super) fn begin(span: Duration) -> Self {
+        let began = ticker();
+        Self { began, span }
+    }
+
+    pub(super) fn span(&self) -> Duration {
+        self.span
+    }
+
+    /// What is left of it.
+    pub(super) fn left(&self) -> Duration {
+        self.span
+            .saturating_sub(ticker().saturating_duration_since(self.began))
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place where time is read"

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::engine::{Engine, Phase};
+use super::link::Link;
 use super::outbox::HIGH_WATER;
 use crate::keeper::{CloseReason, ConnectionId};
 
@@ -46,6 +47,10 @@ struct Connection<IO> {
     unfed: bool,
     /// Whether others are to have their turn before the rest of what was received.
     yielding: bool,
+    /// Whether a test keeps what was received from being taken in.
+    stalled: bool,
+    /// What a test may have cut.
+    link: Arc<Link>,
     /// To be written next.
     sending: BytesMut,
     ending: Option<Ending>,
@@ -68,7 +73,10 @@ pub(super) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
     id: ConnectionId,
     io: IO,
 ) -> impl Future<Output = ()> {
+    let link = engine.link(id);
     let mut connection = Connection {
+        link,
+        stalled: false,
         engine,
         id,
         io,
@@ -93,18 +101,10 @@ impl<IO> Drop for Connection<IO> {
 
 impl Ending {
     fn of(reason: CloseReason) -> Self {
-        match reason {
-            CloseReason::SessionClosed
-            | CloseReason::SessionRefused
-            | CloseReason::Unimplemented
-            | CloseReason::FourLetterWord
-            | CloseReason::AuthFailed => Self::WhenSent,
-            CloseReason::TooManyConnections
-            | CloseReason::NoSession
-            | CloseReason::AheadOfServer
-            | CloseReason::TakenOver
-            | CloseReason::SessionExpired
-            | CloseReason::DoesNotRead => Self::Now,
+        if reason.is_owed_what_waits() {
+            Self::WhenSent
+        } else {
+            Self::Now
         }
     }
 }
@@ -128,6 +128,8 @@ fn give_way(context: &mut Context<'_>) -> Poll<()> {
 impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut reads = 0;
+        // Whoever woke this may have let it go.
+        self.unfed |= std::mem::take(&mut self.stalled);
         loop {
             let Ok(blocked) = self.write(context) else {
                 return Poll::Ready(());
@@ -138,7 +140,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             if std::mem::take(&mut self.yielding) {
                 return give_way(context);
             }
-            let step = if self.is_full() {
+            let step = if self.is_full() || self.stalled || self.link.is_cut_to_server() {
                 Step::Wait
             } else if self.unfed {
                 self.feed_received()
@@ -166,6 +168,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     /// Writes what there is; says whether the socket would not take it all.
     fn write(&mut self, context: &mut Context<'_>) -> Result<bool, ()> {
         while !self.sending.is_empty() {
+            if self.link.is_cut_to_client() {
+                return Ok(true);
+            }
             match Pin::new(&mut self.io).poll_write(context, &self.sending) {
                 Poll::Ready(Ok(0) | Err(_)) => return Err(()),
                 Poll::Ready(Ok(written)) if written == self.sending.len() => self.sending.clear(),
@@ -183,6 +188,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     }
 
     fn close(&mut self, ending: Ending, blocked: bool, context: &mut Context<'_>) -> Poll<()> {
+        if self.link.is_cut_to_client() {
+            // The client does not learn of it before the link is whole again.
+            let _ = self.engine.poll_outbox(self.id, context, &mut self.sending);
+            return Poll::Pending;
+        }
         if blocked && ending == Ending::WhenSent {
             // A real server closes who moves nothing for a while too: NIOServerCnxnFactory.ConnectionExpirerThread.
             let linger = self
@@ -263,6 +273,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             Ok(fed) => {
                 self.ending = fed.closing.map(Ending::of);
                 self.yielding = fed.yielding;
+                self.stalled = fed.stalled;
                 Some(fed.used)
             }
             Err(reason) => {
@@ -282,7 +293,8 @@ pub(super) mod tests {
 
     use super::*;
     use crate::keeper::{Keeper, Rules};
-    use crate::net::{Clock, ClockKind, Entrance, FourLetterWords, Limits};
+    use crate::net::engine::Welcome;
+    use crate::net::{Clock, ClockKind, Entrance, FourLetterWords, JournalMode, Limits};
     use crate::protocol::{AclList, CreateOperation, CreateRequest, Request, SetDataRequest};
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -313,17 +325,19 @@ pub(super) mod tests {
             min_session_timeout: HOUR,
             max_session_timeout: HOUR,
             max_client_connections: 0,
+            journal: JournalMode::DEFAULT,
         };
         tell(&mut limits);
         let keeper = Keeper::new(Rules::default(), clock.now());
         Arc::new(Engine::new(keeper, clock, limits))
     }
 
-    fn accepted(engine: &Engine) -> ConnectionId {
+    pub(in crate::net) fn accepted(engine: &Engine) -> ConnectionId {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        engine
-            .accept(address, &Entrance::default())
-            .expect("there is no limit")
+        match engine.accept(address, &Entrance::default()) {
+            Welcome::Serve(id) => id,
+            Welcome::Close | Welcome::Reset => panic!("there is no limit"),
+        }
     }
 
     /// Time passes as soon as nothing else can happen.

@@ -213,6 +213,7 @@ mod tests {
     use super::*;
     use crate::net::Entrance;
     use crate::net::connection::tests::engine;
+    use crate::net::engine::Welcome;
 
     /// Connects so many clients to a crew of two threads at most, and gives what each thread serves.
     fn share(
@@ -242,10 +243,10 @@ mod tests {
             streams.push(stream);
             let (socket, peer) = listener.accept().unwrap();
             socket.set_nonblocking(true).unwrap();
-            crew.serve(
-                engine.accept(peer, &Entrance::default()).unwrap(),
-                TcpStream::from_std(socket).unwrap(),
-            );
+            let Welcome::Serve(id) = engine.accept(peer, &Entrance::default()) else {
+                panic!("there is no limit");
+            };
+            crew.serve(id, TcpStream::from_std(socket).unwrap());
         }
         drop(context);
         let others = crew.others.iter().map(Hand::serving).collect();

@@ -1,12 +1,13 @@
 //! The one door: whatever happens enters here, in one order.
 //!
 //! Under one lock the clock is read, the rules take a step, and what follows is encoded into the outboxes of the
-//! connections it is for. The order of outputs is the order on the wire. Faults and holds will stand here: before a
-//! step, and where an output is taken.
+//! connections it is for. The order of outputs is the order on the wire. What a test has in its hands is asked here, before a
+//! step and where an output is taken: see [`Control`].
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard};
-use std::task::{Context, Waker};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Context;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -16,13 +17,16 @@ use tokio::sync::Notify;
 
 use super::clock::Slice;
 use super::connection::KEPT_CAPACITY;
-use super::outbox::{EVENT_LIMIT, HIGH_WATER, Outbox};
+use super::control::Control;
+use super::journal::Journal;
+use super::link::Link;
+use super::outbox::{HIGH_WATER, Outbox, Stall};
 use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
-use super::{Clock, Entrance, Followed};
-use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs, Snapshot};
-use crate::protocol::{
-    ErrorCode, Message, Operation, Reply, Request, Response, SessionId, Timestamp, Xid, Zxid,
-};
+use super::sight::Sight;
+use super::sink::{Own, Sink, Test};
+use super::{Clock, Entrance, Fault, Followed, JournalMode};
+use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Snapshot};
+use crate::protocol::{ErrorCode, Operation, Request, Response, SessionId, Timestamp, Xid};
 use crate::wire::{self, FourLetterWord};
 
 /// A server without its sockets.
@@ -32,6 +36,8 @@ pub(crate) struct Engine {
     clock: Clock,
     /// Rung when the next deadline came nearer.
     alarm: Notify,
+    /// Rung when somebody waits who did not before.
+    patience: Notify,
     limits: Limits,
 }
 
@@ -59,6 +65,7 @@ pub(crate) struct Limits {
     pub(crate) min_session_timeout: Duration,
     pub(crate) max_session_timeout: Duration,
     pub(crate) max_client_connections: usize,
+    pub(crate) journal: JournalMode,
 }
 
 /// Everything behind the lock.
@@ -70,8 +77,22 @@ pub(super) struct State {
     pub(super) totals: Totals,
     pub(super) trace_mask: i64,
     pub(super) started: Timestamp,
+    pub(super) control: Control,
+    /// When something that is kept back, or stalled, goes on.
+    pub(super) due: BTreeSet<(Timestamp, ConnectionId)>,
     /// What the timer waits for.
     armed: Option<Timestamp>,
+}
+
+/// What becomes of somebody who connects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Welcome {
+    /// It is served, under this number.
+    Serve(ConnectionId),
+    /// There is no room for it, or a test wants none.
+    Close,
+    /// A test wants it reset.
+    Reset,
 }
 
 /// How far a connection has come.
@@ -101,40 +122,8 @@ pub(super) struct Fed {
     pub(super) closing: Option<CloseReason>,
     /// Whether it is the turn of others before the rest of the bytes is.
     pub(super) yielding: bool,
-}
-
-/// Takes the answer to a question of the test itself.
-type OnAnswer<'s, 'f> = &'s mut (dyn FnMut(Result<&Response<'_>, ErrorCode>) + 'f);
-
-/// What the test itself is to be told of a turn.
-#[derive(Default)]
-struct Test<'s, 'f> {
-    /// The answer to its request.
-    answer: Option<OnAnswer<'s, 'f>>,
-    /// What followed from its wish.
-    followed: Option<&'s mut Followed>,
-}
-
-/// Encodes what follows from an input into the outboxes.
-struct Sink<'s, 'f> {
-    outboxes: &'s mut HashMap<ConnectionId, Outbox, FixedState>,
-    totals: &'s mut Totals,
-    /// The connection whose bytes are being taken in: what is for itself goes straight to what it writes next.
-    own: Option<Own<'s>>,
-    test: Test<'s, 'f>,
-    /// Whom to wake once the lock is free.
-    wakers: Vec<Waker>,
-}
-
-struct Own<'s> {
-    id: ConnectionId,
-    bytes: &'s mut BytesMut,
-    sent: u64,
-    /// That of the last answer that has one.
-    last_zxid: Option<Zxid>,
-    /// Whether the last answer was a refusal.
-    refused: bool,
-    closing: Option<CloseReason>,
+    /// Whether a test keeps the rest of the bytes from being taken in.
+    pub(super) stalled: bool,
 }
 
 impl Engine {
@@ -146,12 +135,15 @@ impl Engine {
             totals: Totals::default(),
             trace_mask: TRACE_MASK,
             started: clock.now(),
+            control: Control::new(Journal::new(limits.journal)),
+            due: BTreeSet::new(),
             armed: None,
         };
         Self {
             state: Mutex::new(state),
             clock,
             alarm: Notify::new(),
+            patience: Notify::new(),
             limits,
         }
     }
@@ -232,10 +224,8 @@ impl Engine {
     pub(crate) fn advance(&self, to: Timestamp, runs: bool) -> Followed {
         let mut followed = Followed::default();
         loop {
-            let due = self
-                .look(Keeper::next_deadline)
-                .filter(|due| runs && *due <= to);
-            self.clock.set(due.unwrap_or(to));
+            let due = self.lock().next_deadline().filter(|due| runs && *due <= to);
+            self.turn_clock(due.unwrap_or(to));
             if due.is_none() {
                 self.may_wait_in_vain();
                 return followed;
@@ -267,7 +257,7 @@ impl Engine {
         loop {
             let due = {
                 let mut state = self.lock();
-                state.armed = state.keeper.next_deadline();
+                state.armed = state.next_deadline();
                 state.armed
             };
             let Some(due) = due else {
@@ -285,7 +275,7 @@ impl Engine {
     }
 
     /// Numbers a new connection, if there may be one more.
-    pub(super) fn accept(&self, address: SocketAddr, entrance: &Entrance) -> Option<ConnectionId> {
+    pub(super) fn accept(&self, address: SocketAddr, entrance: &Entrance) -> Welcome {
         let established = self.clock.now();
         let id = {
             let mut state = self.lock();
@@ -293,7 +283,10 @@ impl Engine {
             state.totals.accepted += 1;
             state.next_connection += 1;
             let outbox = Outbox::new(address, entrance.clone(), established);
-            state.outboxes.insert(id, outbox);
+            let welcome = state.welcome(established, id, outbox);
+            if let Welcome::Close | Welcome::Reset = welcome {
+                return welcome;
+            }
             id
         };
         self.feed(Input::Accepted {
@@ -308,14 +301,30 @@ impl Engine {
             .is_none_or(|outbox| outbox.closing.is_some());
         if refused {
             self.disconnect(id);
-            return None;
+            return Welcome::Close;
         }
-        Some(id)
+        Welcome::Serve(id)
     }
 
     pub(super) fn disconnect(&self, id: ConnectionId) {
         self.feed(Input::Disconnected(id));
-        self.lock().outboxes.remove(&id);
+        let mut state = self.lock();
+        let Some(outbox) = state.outboxes.remove(&id) else {
+            return;
+        };
+        let wakers = {
+            let now = self.clock.now();
+            let control = &mut state.control;
+            outbox.forget(control);
+            if !control.is_idle() {
+                control.note(now, Some(&outbox.who(id)), &Sight::Disconnected);
+            }
+            std::mem::take(&mut control.wakers)
+        };
+        drop(state);
+        for waker in wakers {
+            waker.wake();
+        }
     }
 
     /// Takes in the whole frames among `bytes`, as far as there is room for their answers, which are appended to
@@ -335,6 +344,7 @@ impl Engine {
                 used: bytes.len(),
                 closing,
                 yielding: false,
+                stalled: false,
             });
         }
         let mut rest = bytes;
@@ -349,8 +359,10 @@ impl Engine {
             last_zxid: None,
             refused: false,
             closing: None,
+            queues: false,
         };
         let mut yielding = false;
+        let mut stalled = false;
         let (result, closing) = self.turn(Some(own), Test::default(), |now, keeper, sink| {
             let slice = Slice::begin(self.limits.slice);
             let result = loop {
@@ -358,7 +370,8 @@ impl Engine {
                     .own
                     .as_ref()
                     .is_none_or(|own| own.bytes.len() >= HIGH_WATER || own.closing.is_some());
-                if full || yielding {
+                stalled = sink.is_stalled(id);
+                if full || yielding || stalled {
                     break Ok(());
                 }
                 let (frame, behind) = match wire::split_frame(rest, self.limits.max_frame) {
@@ -366,8 +379,9 @@ impl Engine {
                     Ok(None) => break Ok(()),
                     Err(error) => break Err(error.into()),
                 };
-                rest = behind;
+                let before = std::mem::replace(&mut rest, behind);
                 requests += 1;
+                let was_fresh = *phase == Phase::Fresh;
                 let input = match phase {
                     Phase::Fresh => {
                         *phase = Phase::Connected;
@@ -395,7 +409,15 @@ impl Engine {
                 match input {
                     Ok(input) => {
                         tracing::trace!(connection = id.0, ?input);
-                        keeper.step(now, input, sink);
+                        if sink.take_in(id, input, keeper).is_break() {
+                            // The frame comes again when it may.
+                            rest = before;
+                            requests -= 1;
+                            if was_fresh {
+                                *phase = Phase::Fresh;
+                            }
+                            continue;
+                        }
                         yielding = (requests % LOOK_AT_TIME == 0
                             || last_operation.is_some_and(Operation::may_take_long))
                             && slice.is_over();
@@ -437,6 +459,7 @@ impl Engine {
             used: bytes.len() - rest.len(),
             closing,
             yielding,
+            stalled,
         })
     }
 
@@ -467,6 +490,57 @@ impl Engine {
         CloseReason::FourLetterWord
     }
 
+    /// The link of a connection.
+    pub(super) fn link(&self, id: ConnectionId) -> Arc<Link> {
+        let state = self.lock();
+        let outbox = state.outboxes.get(&id);
+        outbox.map_or_else(Arc::default, |outbox| Arc::clone(&outbox.link))
+    }
+
+    /// Looks at what a test has in its hands, or changes it, and wakes whoever waited for that.
+    pub(super) fn control<T>(&self, with: impl FnOnce(&mut Control) -> T) -> T {
+        let (result, wakers) = {
+            let mut state = self.lock();
+            let result = with(&mut state.control);
+            (result, std::mem::take(&mut state.control.wakers))
+        };
+        for waker in wakers {
+            waker.wake();
+        }
+        result
+    }
+
+    /// Somebody waits who did not before.
+    pub(super) fn patience_changed(&self) {
+        self.patience.notify_one();
+    }
+
+    /// Ends the waiting of those who have waited long enough, for ever.
+    pub(super) async fn keep_patience(&self) {
+        loop {
+            let rung = self.patience.notified();
+            let left = self.control(|control| control.waits.next_timeout());
+            let Some(left) = left else {
+                rung.await;
+                continue;
+            };
+            if tokio::time::timeout(left, rung).await.is_err() {
+                self.control(|control| control.waits.time_out(&mut control.wakers));
+            }
+        }
+    }
+
+    /// Turns a manual clock, and tells the journal.
+    fn turn_clock(&self, to: Timestamp) {
+        let from = self.clock.now();
+        self.clock.set(to);
+        self.control(|control| {
+            if !control.is_idle() {
+                control.note(to, None, &Sight::Clock { from, to });
+            }
+        });
+    }
+
     #[cfg(test)]
     pub(super) fn has_outbox(&self, id: ConnectionId) -> bool {
         self.lock().outboxes.contains_key(&id)
@@ -482,8 +556,17 @@ impl Engine {
     ) -> Option<CloseReason> {
         let mut state = self.lock();
         let outbox = state.outboxes.get_mut(&id)?;
+        if outbox.link.is_cut_to_client() {
+            // Neither what waits nor that the connection closes arrives.
+            outbox.waker = Some(context.waker().clone());
+            return None;
+        }
         if bytes.is_empty() {
-            std::mem::swap(&mut outbox.bytes, bytes);
+            if outbox.kept.is_empty() {
+                std::mem::swap(&mut outbox.bytes, bytes);
+            } else {
+                outbox.fill(self.clock.now(), bytes);
+            }
         }
         outbox.leaving = bytes.len();
         if !outbox
@@ -511,29 +594,38 @@ impl Engine {
                 keeper,
                 outboxes,
                 totals,
-                armed,
+                control,
+                due,
                 ..
             } = &mut *state;
+            let idle = control.is_idle();
             let mut sink = Sink {
                 outboxes,
                 totals,
+                control,
+                due,
+                now,
+                idle,
                 own: None,
                 test,
                 wakers: Vec::new(),
             };
-            if let Some(own) = own {
+            if let Some(mut own) = own {
                 // What others said to this connection came first.
                 if let Some(outbox) = sink.outboxes.get_mut(&own.id) {
                     take(outbox, own.bytes);
+                    own.queues = !outbox.kept.is_empty();
                 }
                 sink.own = Some(own);
             }
             let result = take_turn(now, keeper, &mut sink);
-            let wakers = sink.wakers;
-            let due = keeper.next_deadline();
-            let nearer = due.is_some_and(|due| armed.is_none_or(|armed| due < armed));
+            sink.let_go_due();
+            let mut wakers = sink.wakers;
+            wakers.append(&mut state.control.wakers);
+            let due = state.next_deadline();
+            let nearer = due.is_some_and(|due| state.armed.is_none_or(|armed| due < armed));
             if nearer {
-                *armed = due;
+                state.armed = due;
             }
             (result, wakers, nearer)
         };
@@ -546,10 +638,42 @@ impl Engine {
         result
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state
             .lock()
             .expect("a panic inside the server has been reported where it happened")
+    }
+}
+
+impl State {
+    /// What becomes of somebody who connects, as far as the test has a say in it.
+    fn welcome(&mut self, now: Timestamp, id: ConnectionId, mut outbox: Outbox) -> Welcome {
+        let control = &mut self.control;
+        let who = outbox.who(id);
+        let fault = if control.is_idle() {
+            None
+        } else {
+            let peer = outbox.stats.address;
+            control.judge_arrival(now, &who, peer)
+        };
+        outbox.link.set(control.cuts(&who));
+        match fault {
+            Some(Fault::Refuse) => return Welcome::Close,
+            Some(Fault::Reset) => return Welcome::Reset,
+            Some(Fault::SlowAccept { by }) => {
+                outbox.stall = Stall::Until(now + by);
+                self.due.insert((now + by, id));
+            }
+            Some(_) | None => {}
+        }
+        self.outboxes.insert(id, outbox);
+        Welcome::Serve(id)
+    }
+
+    /// When something falls due: for the rules, or of what is kept back.
+    fn next_deadline(&self) -> Option<Timestamp> {
+        let kept = self.due.first().map(|(at, _)| *at);
+        self.keeper.next_deadline().into_iter().chain(kept).min()
     }
 }
 
@@ -566,95 +690,8 @@ fn take(outbox: &mut Outbox, bytes: &mut BytesMut) {
     }
 }
 
-impl Sink<'_, '_> {
-    fn send(&mut self, connection: ConnectionId, message: &Message<'_>) {
-        tracing::trace!(connection = connection.0, ?message);
-        if let Message::Connected(response) = message
-            && let Some(outbox) = self.outboxes.get_mut(&connection)
-        {
-            outbox.session = response.session;
-        }
-        if let Some(own) = &mut self.own
-            && own.id == connection
-        {
-            let before = own.bytes.len();
-            wire::encode_message(message, own.bytes);
-            self.totals.count_sent(own.bytes.len() - before);
-            own.sent += 1;
-            // What is answered before it comes to FinalRequestProcessor has no zxid, and `cons` does not know of it.
-            if let Message::Reply(Reply { zxid, result, .. }) = message
-                && zxid.0 > 0
-            {
-                own.last_zxid = Some(*zxid);
-                own.refused = result.is_err();
-            }
-            return;
-        }
-        if connection == ConnectionId::HANDLE {
-            if let (Message::Reply(reply), Some(answer)) = (message, &mut self.test.answer) {
-                answer(reply.result.as_ref().map_err(|code| *code));
-            }
-            return;
-        }
-        let Some(outbox) = self.outboxes.get_mut(&connection) else {
-            return;
-        };
-        if outbox.closing.is_some() {
-            return;
-        }
-        if let (Message::Event { zxid, event }, Some(followed)) = (message, &mut self.test.followed)
-        {
-            followed.sent(outbox.session, event.event_type, event.path, *zxid);
-        }
-        let before = outbox.bytes.len();
-        wire::encode_message(message, &mut outbox.bytes);
-        self.totals.count_sent(outbox.bytes.len() - before);
-        outbox.stats.sent += 1;
-        if outbox.leaving + outbox.bytes.len() > EVENT_LIMIT {
-            outbox.bytes = BytesMut::new();
-            outbox.closing = Some(CloseReason::DoesNotRead);
-            self.totals.count_close(CloseReason::DoesNotRead);
-            tracing::debug!(connection = connection.0, "closing: it does not read");
-        }
-        self.wakers.extend(outbox.waker.take());
-    }
-
-    fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
-        tracing::debug!(connection = connection.0, ?reason, "closing");
-        self.totals.count_close(reason);
-        if let Some(own) = &mut self.own
-            && own.id == connection
-        {
-            own.closing = Some(reason);
-        }
-        if let Some(outbox) = self.outboxes.get_mut(&connection) {
-            outbox.closing = Some(reason);
-            self.wakers.extend(outbox.waker.take());
-        }
-    }
-}
-
-impl Outputs for Sink<'_, '_> {
-    fn emit(&mut self, output: Output<'_>) {
-        match output {
-            Output::Send {
-                connection,
-                message,
-            } => self.send(connection, &message),
-            Output::Close { connection, reason } => self.close(connection, reason),
-            Output::Committed(txn) => {
-                tracing::trace!(?txn, "committed");
-                if let Some(followed) = &mut self.test.followed {
-                    followed.committed(txn);
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tracing::span::{Attributes, Id, Record};
@@ -662,7 +699,7 @@ mod tests {
 
     use super::*;
     use crate::net::ClockKind;
-    use crate::net::connection::tests::engine_of;
+    use crate::net::connection::tests::{accepted, engine_of};
     use crate::protocol::ConnectRequest;
 
     /// Counts warnings.
@@ -711,14 +748,11 @@ mod tests {
     fn whoever_waits_in_vain_for_a_manual_clock_is_warned_once() {
         const TIMEOUT: Duration = Duration::from_secs(10);
         let engine = engine_of(ClockKind::Manual, |_| {});
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        let connection = engine
-            .accept(address, &Entrance::default())
-            .expect("there is no limit");
+        let connection = accepted(&engine);
         engine.feed(Input::Connect {
             connection,
             request: ConnectRequest {
-                last_zxid_seen: Zxid(0),
+                last_zxid_seen: crate::protocol::Zxid(0),
                 timeout_ms: 10_000,
                 session: SessionId::NONE,
                 password: None,

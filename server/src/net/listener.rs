@@ -10,7 +10,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::Entrance;
 use super::crew::Crew;
-use super::engine::Engine;
+use super::engine::{Engine, Welcome};
 
 /// Enough for the clients of a large test that all connect at once.
 const DEFAULT_BACKLOG: i32 = 1024;
@@ -129,8 +129,13 @@ pub(super) async fn accept(engine: Arc<Engine>, listener: tokio::net::TcpListene
             Ok((socket, peer)) => {
                 // Without it small answers wait for one another; a socket that cannot do it is about to fail anyway.
                 let _ = socket.set_nodelay(true);
-                if let Some(id) = engine.accept(peer, &Entrance::default()) {
-                    crew.serve(id, socket);
+                match engine.accept(peer, &Entrance::default()) {
+                    Welcome::Serve(id) => crew.serve(id, socket),
+                    Welcome::Close => {}
+                    Welcome::Reset => {
+                        // With nothing to linger for, closing is TCP's RST.
+                        let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+                    }
                 }
             }
             Err(error) => {

@@ -1,12 +1,18 @@
 //! What waits to leave by a connection, and what is counted about it.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::BytesMut;
 
 use super::Entrance;
-use crate::keeper::CloseReason;
+use super::control::{Control, Gate};
+use super::hold::{HeldMessage, HoldId};
+use super::link::Link;
+use super::sight::Who;
+use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{SessionId, Timestamp, Xid, Zxid};
 
 /// Beyond this many bytes of answers that a client does not read, it is no longer read either.
@@ -30,6 +36,41 @@ pub(crate) struct Outbox {
     /// By which address it came.
     pub(super) entrance: Entrance,
     pub(super) stats: ConnectionStats,
+    pub(super) link: Arc<Link>,
+    /// What is kept back, in order; whatever is sent later queues behind it.
+    pub(super) kept: VecDeque<Parcel>,
+    /// To be closed when nothing is kept back any more.
+    pub(super) closing_behind: Option<CloseReason>,
+    /// Why nothing that it sends is taken in just now.
+    pub(super) stall: Stall,
+}
+
+/// A message, or a piece of one, that is kept back.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub(super) bytes: BytesMut,
+    pub(super) gate: Gate,
+    /// Whether it is written by itself.
+    pub(super) alone: bool,
+    /// What is told of it, if it is held.
+    pub(super) held: Option<HeldMessage>,
+}
+
+/// Why nothing that a connection sends is taken in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Stall {
+    #[default]
+    No,
+    /// Not before this moment.
+    Until(Timestamp),
+    /// Not before the hold lets it.
+    Held {
+        hold: HoldId,
+        item: u64,
+        what: HeldMessage,
+    },
+    /// The next frame has waited, and is judged no more.
+    Over,
 }
 
 /// What `cons` tells of a connection.
@@ -56,6 +97,10 @@ impl Outbox {
             waker: None,
             session: SessionId::NONE,
             entrance,
+            link: Arc::default(),
+            kept: VecDeque::new(),
+            closing_behind: None,
+            stall: Stall::No,
             stats: ConnectionStats {
                 address,
                 established,
@@ -67,6 +112,85 @@ impl Outbox {
                 last_zxid: Zxid(0),
                 last_response: established,
             },
+        }
+    }
+}
+
+impl Outbox {
+    pub(super) fn who(&self, connection: ConnectionId) -> Who<'_> {
+        Who {
+            connection,
+            session: self.session,
+            entrance: &self.entrance,
+        }
+    }
+
+    /// Lets go what may leave at this moment, up to what is written alone.
+    pub(super) fn let_go(&mut self, now: Timestamp) {
+        while let Some(parcel) = self.kept.front()
+            && parcel.gate.is_open(now)
+            && !parcel.alone
+        {
+            if let Some(parcel) = self.kept.pop_front() {
+                self.bytes.extend_from_slice(&parcel.bytes);
+            }
+        }
+        if self.kept.is_empty() && self.closing.is_none() {
+            self.closing = self.closing_behind.take();
+        }
+    }
+
+    /// Moves what is to be written next to `bytes`, which have been written.
+    pub(super) fn fill(&mut self, now: Timestamp, bytes: &mut BytesMut) {
+        std::mem::swap(&mut self.bytes, bytes);
+        if bytes.is_empty()
+            && let Some(parcel) = self.kept.front()
+            && parcel.alone
+            && parcel.gate.is_open(now)
+            && let Some(parcel) = self.kept.pop_front()
+        {
+            *bytes = parcel.bytes;
+            self.let_go(now);
+        }
+    }
+
+    /// When something that is kept back may leave next, or what was stalled goes on.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        let front = self.kept.front().and_then(|parcel| match parcel.gate {
+            Gate::Until(at) => Some(at),
+            Gate::Open | Gate::Held { .. } => None,
+        });
+        let stalled = match self.stall {
+            Stall::Until(at) => Some(at),
+            Stall::No | Stall::Held { .. } | Stall::Over => None,
+        };
+        front.into_iter().chain(stalled).min()
+    }
+
+    /// It goes, and what is held back of it is held no more.
+    pub(super) fn forget(&self, control: &mut Control) {
+        for parcel in &self.kept {
+            if let Gate::Held { hold, .. } = parcel.gate {
+                control.holds.gone(hold);
+            }
+        }
+        if let Stall::Held { hold, .. } = self.stall {
+            control.holds.gone(hold);
+        }
+    }
+
+    /// How many bytes are kept back.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.kept.iter().map(|parcel| parcel.bytes.len()).sum()
+    }
+}
+
+impl Gate {
+    pub(super) fn is_open(self, now: Timestamp) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Until(at) => at <= now,
+            Self::Held { .. } => false,
         }
     }
 }

@@ -71,7 +71,8 @@ impl Totals {
             | CloseReason::SessionClosed
             | CloseReason::Unimplemented
             | CloseReason::DoesNotRead
-            | CloseReason::FourLetterWord => {}
+            | CloseReason::FourLetterWord
+            | CloseReason::Test => {}
         }
     }
 

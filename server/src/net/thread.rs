@@ -39,10 +39,12 @@ impl ServerThread {
             .spawn(move || {
                 let mut stopped = stopped;
                 let mut time = pin!(engine.keep_time());
+                let mut patience = pin!(engine.keep_patience());
                 let mut accept = pin!(listener::accept(Arc::clone(&engine), listener));
                 // Not spawned, so that a panic in here ends the thread, and is noticed.
                 runtime.block_on(future::poll_fn(|context| {
                     let _: Poll<()> = time.as_mut().poll(context);
+                    let _: Poll<()> = patience.as_mut().poll(context);
                     let _: Poll<()> = accept.as_mut().poll(context);
                     // Sent, or dropped with the handle: either way it is time to go.
                     Pin::new(&mut stopped).poll(context).map(|_| ())

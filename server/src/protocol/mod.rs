@@ -24,9 +24,10 @@ pub(crate) use ids::Xid;
 pub use ids::{MemberId, SessionId, Zxid};
 pub(crate) use path::{ancestors, is_ephemeral_prefix, name_of, parent_of, validate_path};
 pub(crate) use reply::{ClientInfo, ConnectResponse, Message, MultiResult, Reply, Response};
+pub use request::Operation;
 pub(crate) use request::{
     CheckVersionRequest, ConnectRequest, CreateOperation, CreateRequest, DeleteRequest, MultiOp,
-    MultiReadOp, Operation, Request, SetDataRequest, SetWatches, Text, WatcherType,
+    MultiReadOp, Request, SetDataRequest, SetWatches, Text, WatcherType,
 };
 pub use stat::Stat;
 pub use time::Timestamp;

@@ -208,8 +208,20 @@ pub(crate) enum WatcherType {
 }
 
 /// The name of an operation, without what it is asked to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Operation {
+///
+/// ```
+/// assert_ne!(minikeeper::Operation::Create, minikeeper::Operation::Create2);
+/// ```
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+#[expect(
+    missing_docs,
+    reason = "the names are those of ZooKeeper's own operations"
+)]
+pub enum Operation {
     Create,
     Create2,
     CreateContainer,
@@ -277,6 +289,93 @@ impl Request<'_> {
             Self::Malformed(operation) => *operation,
             Self::Unknown { .. } => return None,
         })
+    }
+}
+
+impl Request<'_> {
+    /// The paths that it is about, in order.
+    pub(crate) fn paths(&self, mut visit: impl FnMut(&str)) {
+        let mut one = |path: &Text<'_>| path.iter().for_each(|path| visit(path));
+        match self {
+            Self::Create(CreateRequest { path, .. })
+            | Self::Delete(DeleteRequest { path, .. })
+            | Self::SetData(SetDataRequest { path, .. })
+            | Self::SetAcl { path, .. }
+            | Self::Exists { path, .. }
+            | Self::GetData { path, .. }
+            | Self::GetAcl { path }
+            | Self::GetChildren { path, .. }
+            | Self::GetChildren2 { path, .. }
+            | Self::GetAllChildrenNumber { path }
+            | Self::GetEphemerals { prefix: path }
+            | Self::Sync { path }
+            | Self::AddWatch { path, .. }
+            | Self::CheckWatches { path, .. }
+            | Self::RemoveWatches { path, .. } => one(path),
+            Self::Multi(operations) => {
+                for operation in operations {
+                    match operation {
+                        MultiOp::Create(CreateRequest { path, .. })
+                        | MultiOp::Delete(DeleteRequest { path, .. })
+                        | MultiOp::SetData(SetDataRequest { path, .. })
+                        | MultiOp::Check(CheckVersionRequest { path, .. })
+                        | MultiOp::Read(
+                            MultiReadOp::GetData { path } | MultiReadOp::GetChildren { path },
+                        ) => one(path),
+                        MultiOp::Read(MultiReadOp::Write) => {}
+                    }
+                }
+            }
+            Self::MultiRead(operations) => {
+                for operation in operations {
+                    match operation {
+                        MultiReadOp::GetData { path } | MultiReadOp::GetChildren { path } => {
+                            one(path);
+                        }
+                        MultiReadOp::Write => {}
+                    }
+                }
+            }
+            Self::SetWatches(watches) | Self::SetWatches2(watches) => {
+                let lists = [
+                    &watches.data,
+                    &watches.exist,
+                    &watches.child,
+                    &watches.persistent,
+                    &watches.persistent_recursive,
+                ];
+                lists.into_iter().flatten().flatten().for_each(one);
+            }
+            Self::Reconfig
+            | Self::Ping
+            | Self::WhoAmI
+            | Self::Auth { .. }
+            | Self::Sasl { .. }
+            | Self::CloseSession
+            | Self::Malformed(_)
+            | Self::Unknown { .. } => {}
+        }
+    }
+
+    /// What it would write, if it is a single write of data.
+    pub(crate) fn data(&self) -> Option<&[u8]> {
+        match self {
+            Self::Create(CreateRequest { data, .. })
+            | Self::SetData(SetDataRequest { data, .. }) => *data,
+            _ => None,
+        }
+    }
+
+    /// Whether it asks for a watch.
+    pub(crate) fn watches(&self) -> bool {
+        match self {
+            Self::Exists { watch, .. }
+            | Self::GetData { watch, .. }
+            | Self::GetChildren { watch, .. }
+            | Self::GetChildren2 { watch, .. } => *watch,
+            Self::AddWatch { .. } | Self::SetWatches(_) | Self::SetWatches2(_) => true,
+            _ => false,
+        }
     }
 }
 

@@ -41,6 +41,7 @@ const LAYERS: [Layer; 6] = [
             "bytes",
             "foldhash",
             "hashbrown",
+            "serde",
             "sha1",
             "sha2",
             "thiserror",
@@ -53,6 +54,7 @@ const LAYERS: [Layer; 6] = [
         crates: &[
             "bytes",
             "foldhash",
+            "glob",
             "hashbrown",
             "serde",
             "serde_json",
@@ -72,10 +74,11 @@ const LAYERS: [Layer; 6] = [
 ];
 
 /// All that the library depends on, as it is spelled in a path.
-const CRATES: [&str; 15] = [
+const CRATES: [&str; 16] = [
     "base64",
     "bytes",
     "foldhash",
+    "glob",
     "hashbrown",
     "nom",
     "serde",

@@ -255,7 +255,7 @@ pub(crate) fn receive_rest(socket: &mut TcpStream) -> Vec<u8> {
 
 pub(crate) fn receive_end(socket: &mut TcpStream) {
     let rest = receive_rest(socket);
-    assert_eq!(rest, b"", "something before the end");
+    assert!(rest.is_empty(), "something before the end: {rest:?}");
 }
 
 /// An event, or else a reply.
@@ -274,7 +274,7 @@ pub(crate) fn message(frame: &[u8]) -> Result<Event, Reply> {
     let (kind, state) = (fields.int(), fields.int());
     assert_eq!(state, 3, "the state of an event");
     let path = fields.text();
-    assert_eq!(fields.0, b"", "behind an event");
+    assert!(fields.0.is_empty(), "behind an event");
     Ok(match kind {
         1 => Event::Created(path),
         2 => Event::Deleted(path),

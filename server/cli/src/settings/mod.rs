@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use minikeeper::{Config, FourLetterWords};
+use minikeeper::{Config, FourLetterWords, JournalMode};
 use thiserror::Error;
 
 use crate::digest;
@@ -106,6 +106,8 @@ pub(crate) fn settle(
         Door::Variables => match environment::image(variables) {
             None => {
                 config = Config::default();
+                // Nobody would ask the binary for it.
+                config.journal = JournalMode::Off;
                 None
             }
             Some(Image::File(path)) => {

@@ -316,6 +316,13 @@ impl<'de> Visitor<'de> for At<'_> {
         Err(self.unquoted(value))
     }
 
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        let path = self.path;
+        let reason = format!("{path}: expected a text, null or an object, not a list");
+        Err(A::Error::custom(reason))
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut znode = Znode::new("");
         let mut seen: Vec<FieldName> = Vec::new();

@@ -1,0 +1,258 @@
+//! What is held back: messages on their way to clients that a test lets go when it likes.
+
+use serde::{Deserialize, Serialize};
+
+use super::Matcher;
+use super::sight::{Sight, Who};
+use crate::protocol::{EventType, Operation, SessionId, Zxid};
+
+/// The number of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HoldId(u64);
+
+/// A message that is held back.
+///
+/// ```
+/// use minikeeper::Matcher;
+///
+/// let server = minikeeper::Server::start()?;
+/// let hold = server.hold(Matcher::event().path("/leader"));
+/// assert!(hold.held().is_empty());
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Held {
+    /// Its number; messages held later have higher ones.
+    pub item: u64,
+    /// The connection that it is for.
+    pub connection: u64,
+    /// The session that it is for.
+    pub session: SessionId,
+    /// The label of the address that the connection came to.
+    pub label: Option<String>,
+    /// What it is.
+    pub message: HeldMessage,
+}
+
+/// What is held back.
+///
+/// ```
+/// use minikeeper::{HeldMessage, Operation, Zxid};
+///
+/// let reply = HeldMessage::Reply { operation: Some(Operation::Create), zxid: Zxid(1) };
+/// assert!(matches!(reply, HeldMessage::Reply { .. }));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum HeldMessage {
+    /// The event of a watch.
+    Event {
+        /// What happened.
+        event_type: EventType,
+        /// To which znode.
+        path: String,
+        /// In which transaction.
+        zxid: Zxid,
+    },
+    /// The reply to a request.
+    Reply {
+        /// What was asked; `None` for an operation that nobody knows.
+        operation: Option<Operation>,
+        /// The transaction that it tells of.
+        zxid: Zxid,
+    },
+    /// The answer to the request for a session.
+    Connected,
+    /// A request, before it is carried out.
+    Request {
+        /// What is asked; `None` for an operation that nobody knows.
+        operation: Option<Operation>,
+        /// The paths it is about.
+        paths: Vec<String>,
+    },
+    /// The request for a session, before it is carried out.
+    Connect,
+}
+
+impl HeldMessage {
+    /// What is told of something that is held back.
+    pub(super) fn of(sight: &Sight<'_>) -> Option<Self> {
+        Some(match sight {
+            Sight::Event {
+                zxid,
+                event_type,
+                path,
+            } => Self::Event {
+                event_type: *event_type,
+                path: (*path).to_owned(),
+                zxid: *zxid,
+            },
+            Sight::Reply { zxid, asked, .. } => Self::Reply {
+                operation: asked.operation,
+                zxid: *zxid,
+            },
+            Sight::Connected { .. } => Self::Connected,
+            Sight::Request { asked, .. } => Self::Request {
+                operation: asked.operation,
+                paths: asked.paths().to_vec(),
+            },
+            Sight::Connect { .. } => Self::Connect,
+            _ => return None,
+        })
+    }
+}
+
+/// Which of the messages that are held back are to be let go.
+///
+/// ```
+/// assert_ne!(minikeeper::Release::All, minikeeper::Release::First { count: 1 });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "release", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Release {
+    /// Those that have been held for longest.
+    First {
+        /// So many.
+        count: usize,
+    },
+    /// One of them.
+    Item {
+        /// Its number.
+        item: u64,
+    },
+    /// Those for one session.
+    Session {
+        /// That one.
+        session: SessionId,
+    },
+    /// All of them.
+    All,
+}
+
+/// Why a message cannot be let go.
+///
+/// ```
+/// use minikeeper::{Matcher, ReleaseError};
+///
+/// let server = minikeeper::Server::start()?;
+/// let hold = server.hold(Matcher::event());
+/// assert_eq!(hold.release_item(7), Err(ReleaseError::NotHeld { item: 7 }));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReleaseError {
+    /// It is not held: it never was, it has been let go, or its connection is gone.
+    #[error(
+        "message {item} is not held: it never was, it has been let go, or its connection is gone"
+    )]
+    NotHeld {
+        /// Its number.
+        item: u64,
+    },
+    /// Something before it is still kept back on the same connection. A client gets what a server sends in the order in which
+    /// it was sent; no real network changes that.
+    #[error(
+        "message {item} cannot be let go before message {before}, which is kept back on the same connection: a client gets \
+         events and replies in the order in which the server sends them"
+    )]
+    WouldOvertake {
+        /// Its number.
+        item: u64,
+        /// That of what is before it.
+        before: u64,
+    },
+}
+
+/// Something that a hold keeps back from now on.
+#[derive(Debug)]
+pub(super) struct Decided {
+    pub(super) hold: HoldId,
+    pub(super) item: u64,
+    pub(super) what: HeldMessage,
+    /// How many things the hold keeps back, this one included.
+    pub(super) held: usize,
+}
+
+/// The holds that were placed.
+#[derive(Debug, Default)]
+pub(super) struct Holds {
+    placed: Vec<Placed>,
+    next: u64,
+    next_item: u64,
+}
+
+#[derive(Debug)]
+struct Placed {
+    id: HoldId,
+    on: Matcher,
+    /// How many things it keeps back.
+    held: usize,
+    /// Whether it holds nothing new.
+    ended: bool,
+}
+
+impl Holds {
+    pub(super) fn is_empty(&self) -> bool {
+        self.placed.is_empty()
+    }
+
+    pub(super) fn place(&mut self, on: Matcher) -> HoldId {
+        self.next += 1;
+        let id = HoldId(self.next);
+        self.placed.push(Placed {
+            id,
+            on,
+            held: 0,
+            ended: false,
+        });
+        id
+    }
+
+    /// It holds nothing new.
+    pub(super) fn end(&mut self, id: HoldId) {
+        if let Some(placed) = self.placed.iter_mut().find(|placed| placed.id == id) {
+            placed.ended = true;
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: HoldId) {
+        self.placed.retain(|placed| placed.id != id);
+    }
+
+    /// Whether a hold keeps this back: which, under which number, what is told of it, and how many it holds with it.
+    pub(super) fn decide(&mut self, who: &Who<'_>, sight: &Sight<'_>) -> Option<Decided> {
+        if self.placed.is_empty() {
+            return None;
+        }
+        let what = HeldMessage::of(sight)?;
+        let mut placed = self.placed.iter_mut();
+        let placed = placed.find(|placed| !placed.ended && placed.on.matches(who, sight))?;
+        placed.held += 1;
+        self.next_item += 1;
+        Some(Decided {
+            hold: placed.id,
+            item: self.next_item,
+            what,
+            held: placed.held,
+        })
+    }
+
+    /// How many things a hold keeps back.
+    pub(super) fn held(&self, id: HoldId) -> usize {
+        let mut placed = self.placed.iter();
+        placed
+            .find(|placed| placed.id == id)
+            .map_or(0, |placed| placed.held)
+    }
+
+    /// Something is no longer kept back.
+    pub(super) fn gone(&mut self, id: HoldId) {
+        if let Some(placed) = self.placed.iter_mut().find(|placed| placed.id == id) {
+            placed.held = placed.held.saturating_sub(1);
+        }
+    }
+}

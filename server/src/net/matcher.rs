@@ -1,0 +1,428 @@
+//! What a test means: some of all that passes. Faults, holds, the journal and whoever waits say it in the same words.
+
+use glob::{MatchOptions, Pattern};
+use serde::{Deserialize, Serialize};
+
+use super::Entrance;
+use super::sight::{Sight, Who};
+use crate::keeper::ConnectionId;
+use crate::protocol::{ErrorCode, EventType, MemberId, Operation, SessionId};
+
+/// Some of all that passes between clients and server. What is not said matches everything.
+///
+/// ```
+/// use minikeeper::{EventType, Matcher, Op};
+///
+/// // The requests of whoever connected to the address "worker" to create something below /locks.
+/// let create = Matcher::request(Op::Create).path("/locks/**").label("worker");
+/// // The events that tell of the leader's end.
+/// let ended = Matcher::event().event_type(EventType::NodeDeleted).path("/leader");
+/// assert_ne!(create, ended);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Matcher {
+    /// What kind of thing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<Kind>,
+    /// Requests of this operation, and the replies to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub op: Option<Op>,
+    /// About one of these paths.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathPattern>,
+    /// Events of this type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_type: Option<EventType>,
+    /// Replies that refuse with this code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorCode>,
+    /// On connections to the address with this label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// On connections of this session, or about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<SessionId>,
+    /// On connections to this member of an ensemble.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub member: Option<MemberId>,
+    /// On the connection with this number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection: Option<u64>,
+}
+
+/// What kind of thing passes.
+///
+/// ```
+/// use minikeeper::{Kind, Matcher};
+///
+/// assert_eq!(Matcher::of(Kind::SessionExpired).kind, Some(Kind::SessionExpired));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// Somebody connected.
+    Accepted,
+    /// A connection is gone.
+    Disconnected,
+    /// The server closes a connection.
+    Closing,
+    /// A client asks for a session, a new one or its own.
+    Connect,
+    /// A client is told which session it has, or that it has none.
+    Connected,
+    /// A request arrived.
+    Request,
+    /// A reply is sent.
+    Reply,
+    /// The event of a watch is sent.
+    Event,
+    /// A client closed its session.
+    SessionClosed,
+    /// A session was not heard from in time, or a test wanted it to be over.
+    SessionExpired,
+    /// The server removed a container or a TTL znode.
+    Reaped,
+    /// A fault did what it is there for.
+    Fault,
+    /// Something is held back.
+    Held,
+    /// Something that was held back is let go.
+    Released,
+    /// The clock was turned.
+    Clock,
+}
+
+/// A family of operations: what a test means by "create" is every request that creates.
+///
+/// ```
+/// use minikeeper::{Op, Operation};
+///
+/// assert!(Op::Create.contains(Operation::Create2));
+/// assert!(Op::Write.contains(Operation::Multi));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Op {
+    /// Every request but the first of a connection.
+    Any,
+    /// Whatever takes a zxid.
+    Write,
+    /// Whatever does not.
+    Read,
+    /// The first request of a connection, for a session.
+    Connect,
+    /// create, create2, createContainer, createTTL.
+    Create,
+    /// delete.
+    Delete,
+    /// setData.
+    SetData,
+    /// setACL.
+    SetAcl,
+    /// multi.
+    Multi,
+    /// multiRead.
+    MultiRead,
+    /// reconfig.
+    Reconfig,
+    /// exists.
+    Exists,
+    /// getData.
+    GetData,
+    /// getACL.
+    GetAcl,
+    /// getChildren, getChildren2.
+    GetChildren,
+    /// getAllChildrenNumber.
+    GetAllChildrenNumber,
+    /// getEphemerals.
+    GetEphemerals,
+    /// sync.
+    Sync,
+    /// ping.
+    Ping,
+    /// setWatches, setWatches2: a client that came back says what it waits for.
+    SetWatches,
+    /// addWatch.
+    AddWatch,
+    /// checkWatches.
+    CheckWatches,
+    /// removeWatches.
+    RemoveWatches,
+    /// whoAmI.
+    WhoAmI,
+    /// auth.
+    Auth,
+    /// sasl.
+    Sasl,
+    /// closeSession.
+    CloseSession,
+}
+
+/// Paths, as a pattern: `*` and `?` stand for what they do in a shell and never for a `/`; `**` stands for any number of
+/// names, so `/locks/**` is everything below `/locks`.
+///
+/// ```
+/// use minikeeper::PathPattern;
+///
+/// let below: PathPattern = "/locks/**".parse()?;
+/// assert!(below.matches("/locks/a/b") && !below.matches("/locks"));
+/// assert!("/a/***".parse::<PathPattern>().is_err());
+/// # Ok::<(), minikeeper::BadPattern>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PathPattern(Pattern);
+
+/// Why a text is no pattern of paths.
+///
+/// ```
+/// assert!("/a/***".parse::<minikeeper::PathPattern>().unwrap_err().to_string().contains("/a/***"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{pattern:?} is no pattern of paths: {reason}")]
+pub struct BadPattern {
+    pattern: String,
+    reason: &'static str,
+}
+
+impl PathPattern {
+    const OPTIONS: MatchOptions = MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: false,
+    };
+
+    /// Whether it stands for this path.
+    #[must_use]
+    pub fn matches(&self, path: &str) -> bool {
+        self.0.as_str() == path || self.0.matches_with(path, Self::OPTIONS)
+    }
+}
+
+impl std::str::FromStr for PathPattern {
+    type Err = BadPattern;
+
+    fn from_str(pattern: &str) -> Result<Self, BadPattern> {
+        Pattern::new(pattern).map(Self).map_err(|error| BadPattern {
+            pattern: pattern.to_owned(),
+            reason: error.msg,
+        })
+    }
+}
+
+impl TryFrom<String> for PathPattern {
+    type Error = BadPattern;
+
+    fn try_from(pattern: String) -> Result<Self, BadPattern> {
+        pattern.parse()
+    }
+}
+
+impl From<PathPattern> for String {
+    fn from(pattern: PathPattern) -> Self {
+        pattern.0.as_str().to_owned()
+    }
+}
+
+impl Op {
+    /// Whether the operation belongs to it.
+    #[must_use]
+    pub fn contains(self, operation: Operation) -> bool {
+        use Operation as O;
+        match self {
+            Self::Any => true,
+            Self::Write => operation.is_write(),
+            Self::Read => !operation.is_write(),
+            Self::Connect => false,
+            Self::Create => matches!(
+                operation,
+                O::Create | O::Create2 | O::CreateContainer | O::CreateTtl
+            ),
+            Self::Delete => operation == O::Delete,
+            Self::SetData => operation == O::SetData,
+            Self::SetAcl => operation == O::SetAcl,
+            Self::Multi => operation == O::Multi,
+            Self::MultiRead => operation == O::MultiRead,
+            Self::Reconfig => operation == O::Reconfig,
+            Self::Exists => operation == O::Exists,
+            Self::GetData => operation == O::GetData,
+            Self::GetAcl => operation == O::GetAcl,
+            Self::GetChildren => matches!(operation, O::GetChildren | O::GetChildren2),
+            Self::GetAllChildrenNumber => operation == O::GetAllChildrenNumber,
+            Self::GetEphemerals => operation == O::GetEphemerals,
+            Self::Sync => operation == O::Sync,
+            Self::Ping => operation == O::Ping,
+            Self::SetWatches => matches!(operation, O::SetWatches | O::SetWatches2),
+            Self::AddWatch => operation == O::AddWatch,
+            Self::CheckWatches => operation == O::CheckWatches,
+            Self::RemoveWatches => operation == O::RemoveWatches,
+            Self::WhoAmI => operation == O::WhoAmI,
+            Self::Auth => operation == O::Auth,
+            Self::Sasl => operation == O::Sasl,
+            Self::CloseSession => operation == O::CloseSession,
+        }
+    }
+}
+
+impl Matcher {
+    /// Everything.
+    #[must_use]
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    /// Everything of one kind.
+    #[must_use]
+    pub fn of(kind: Kind) -> Self {
+        Self {
+            kind: Some(kind),
+            ..Self::default()
+        }
+    }
+
+    /// Requests of one family; [`Op::Connect`] are the first of a connection.
+    #[must_use]
+    pub fn request(op: Op) -> Self {
+        let kind = if op == Op::Connect {
+            Kind::Connect
+        } else {
+            Kind::Request
+        };
+        Self {
+            op: Some(op),
+            ..Self::of(kind)
+        }
+    }
+
+    /// Replies to requests of one family.
+    #[must_use]
+    pub fn reply(op: Op) -> Self {
+        let kind = if op == Op::Connect {
+            Kind::Connected
+        } else {
+            Kind::Reply
+        };
+        Self {
+            op: Some(op),
+            ..Self::of(kind)
+        }
+    }
+
+    /// Events of watches.
+    #[must_use]
+    pub fn event() -> Self {
+        Self::of(Kind::Event)
+    }
+
+    /// Only what is about a path that the pattern stands for; see [`PathPattern`].
+    ///
+    /// # Panics
+    ///
+    /// If it is no pattern: `/a/***`, `[`. To be told instead, parse a [`PathPattern`].
+    #[must_use]
+    pub fn path(mut self, pattern: &str) -> Self {
+        match pattern.parse() {
+            Ok(pattern) => self.path = Some(pattern),
+            Err(error) => panic!("{error}"),
+        }
+        self
+    }
+
+    /// Only events of this type.
+    #[must_use]
+    pub fn event_type(mut self, event_type: EventType) -> Self {
+        self.event_type = Some(event_type);
+        self
+    }
+
+    /// Only replies that refuse with this code.
+    #[must_use]
+    pub fn error(mut self, code: ErrorCode) -> Self {
+        self.error = Some(code);
+        self
+    }
+
+    /// Only on connections to the address with this label.
+    #[must_use]
+    pub fn label(mut self, label: &str) -> Self {
+        self.label = Some(label.to_owned());
+        self
+    }
+
+    /// Only on connections of this session, or about it.
+    #[must_use]
+    pub fn session(mut self, session: SessionId) -> Self {
+        self.session = Some(session);
+        self
+    }
+
+    /// Only on connections to this member of an ensemble.
+    #[must_use]
+    pub fn member(mut self, member: MemberId) -> Self {
+        self.member = Some(member);
+        self
+    }
+
+    /// Only on the connection with this number.
+    #[must_use]
+    pub fn connection(mut self, connection: u64) -> Self {
+        self.connection = Some(connection);
+        self
+    }
+
+    /// Whether it means these connections.
+    pub(super) fn means(&self, who: &Who<'_>) -> bool {
+        self.connection
+            .is_none_or(|connection| connection == who.connection.0)
+            && self.session.is_none_or(|session| session == who.session)
+            && self
+                .member
+                .is_none_or(|member| member == who.entrance.member)
+            && self
+                .label
+                .as_deref()
+                .is_none_or(|label| who.entrance.label.as_deref() == Some(label))
+    }
+
+    /// Whether it means this, which may pass on no connection at all.
+    pub(super) fn matches_any(&self, who: Option<&Who<'_>>, sight: &Sight<'_>) -> bool {
+        let nowhere = Entrance::default();
+        let nobody = Who {
+            connection: ConnectionId::HANDLE,
+            session: match sight {
+                Sight::SessionEnded { session, .. } => *session,
+                _ => SessionId::NONE,
+            },
+            entrance: &nowhere,
+        };
+        self.matches(who.unwrap_or(&nobody), sight)
+    }
+
+    /// Whether it means this.
+    pub(super) fn matches(&self, who: &Who<'_>, sight: &Sight<'_>) -> bool {
+        self.kind.is_none_or(|kind| kind == sight.kind())
+            && self.means(who)
+            && self.op.is_none_or(|op| match sight {
+                Sight::Request { asked, .. } | Sight::Reply { asked, .. } => asked
+                    .operation
+                    .map_or(op == Op::Any, |operation| op.contains(operation)),
+                Sight::Connect { .. } | Sight::Connected { .. } => op == Op::Connect,
+                _ => false,
+            })
+            && self
+                .path
+                .as_ref()
+                .is_none_or(|pattern| sight.is_about(|path| pattern.matches(path)))
+            && self.event_type.is_none_or(
+                |wanted| matches!(sight, Sight::Event { event_type, .. } if *event_type == wanted),
+            )
+            && self.error.is_none_or(
+                |wanted| matches!(sight, Sight::Reply { error, .. } if *error == Some(wanted)),
+            )
+    }
+}

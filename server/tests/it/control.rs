@@ -1,0 +1,147 @@
+//! Faults, holds, cut links and the journal, as a client meets them.
+
+use minikeeper::{
+    ErrorCode, EventType, Fault, Kind, Matcher, Op, Operation, ReleaseError, Server, What,
+};
+
+use crate::client::{Client, Event, op};
+
+fn create(client: &mut Client, path: &str) -> i32 {
+    client.create(path, b"", 0).error
+}
+
+#[test]
+fn a_request_is_refused_where_a_test_wants_it_and_not_carried_out() {
+    let server = Server::start().unwrap();
+    let mut client = Client::connect(server.addr());
+    let fault = server
+        .fault("no locks")
+        .on(Op::Create)
+        .path("/locks/*")
+        .nth(2)
+        .then(Fault::Error {
+            code: ErrorCode::NoAuth,
+        });
+    assert_eq!(create(&mut client, "/locks"), 0);
+    assert_eq!(create(&mut client, "/locks/a"), 0);
+    assert_eq!(create(&mut client, "/locks/b"), ErrorCode::NoAuth.number());
+    assert_eq!(create(&mut client, "/locks/b"), 0);
+    assert_eq!(fault.hits(), 1);
+}
+
+#[test]
+fn a_write_is_carried_out_and_its_reply_lost_with_the_connection() {
+    let server = Server::start().unwrap();
+    let mut client = Client::connect(server.addr());
+    let _fault = server
+        .fault("the ambiguous write")
+        .on(Op::Create)
+        .then(Fault::ApplyThenDrop);
+    client.send(op::CREATE, &crate::client::create("/a", b"", 0));
+    client.ends();
+    assert!(server.znode("/a").is_some());
+}
+
+#[test]
+#[should_panic(expected = "the fault \"never\" never happened")]
+fn a_fault_that_never_happens_fails_the_test() {
+    let server = Server::start().unwrap();
+    drop(server.fault("never").on(Op::Create).then(Fault::DropBefore));
+}
+
+#[test]
+fn events_are_held_and_let_go_across_clients_as_the_test_likes() {
+    let server = Server::start().unwrap();
+    let (mut a, mut b) = (
+        Client::connect(server.addr()),
+        Client::connect(server.addr()),
+    );
+    for client in [&mut a, &mut b] {
+        client.exists("/leader", true);
+    }
+    let hold = server.hold(Matcher::event().path("/leader"));
+    server.create("/leader", b"").unwrap();
+    hold.wait_for(2).blocking().unwrap();
+    let held = hold.held();
+    assert_eq!(held.len(), 2);
+    assert_eq!(hold.release_session(b.session()), 1);
+    assert_eq!(b.event(), Event::Created("/leader".to_owned()));
+    // The reply to what the other asks now waits behind its event.
+    let xid = a.send(op::PING, &[]);
+    assert_eq!(hold.release_all(), 1);
+    assert_eq!(a.event(), Event::Created("/leader".to_owned()));
+    assert_eq!(a.receive().xid, xid);
+}
+
+#[test]
+fn nothing_overtakes_what_is_held_on_the_same_connection() {
+    let server = Server::start().unwrap();
+    let mut client = Client::connect(server.addr());
+    for path in ["/a", "/b"] {
+        client.exists(path, true);
+    }
+    let hold = server.hold(Matcher::event());
+    server.create("/a", b"").unwrap();
+    server.create("/b", b"").unwrap();
+    let [first, second] = &hold.held()[..] else {
+        panic!("{:?}", hold.held());
+    };
+    assert_eq!(
+        hold.release_item(second.item),
+        Err(ReleaseError::WouldOvertake {
+            item: second.item,
+            before: first.item
+        })
+    );
+    hold.release_item(first.item).unwrap();
+    hold.release_item(second.item).unwrap();
+    assert_eq!(client.event(), Event::Created("/a".to_owned()));
+    assert_eq!(client.event(), Event::Created("/b".to_owned()));
+}
+
+#[test]
+fn the_journal_tells_what_passed_and_can_be_waited_on() {
+    let server = Server::start().unwrap();
+    let mut client = Client::connect(server.addr());
+    client.exists("/a", true);
+    let waiting = server.wait_for(Matcher::event().event_type(EventType::NodeCreated));
+    let writer = std::thread::spawn({
+        let server = server.clone();
+        move || server.create("/a", b"").unwrap()
+    });
+    let entry = waiting.blocking().unwrap();
+    assert!(matches!(&entry.what, What::Event { path, .. } if path == "/a"));
+    writer.join().unwrap();
+    let kinds: Vec<String> = server
+        .journal()
+        .iter()
+        .map(|entry| {
+            serde_json::to_value(entry).unwrap()["what"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            "accepted",
+            "connect",
+            "connected",
+            "request",
+            "reply",
+            "event"
+        ]
+    );
+    let exists = server
+        .journal()
+        .into_iter()
+        .find(|entry| entry.is_meant_by(&Matcher::of(Kind::Reply).error(ErrorCode::NoNode)));
+    assert!(matches!(
+        exists.unwrap().what,
+        What::Reply {
+            operation: Some(Operation::Exists),
+            ..
+        }
+    ));
+}
