@@ -42,11 +42,12 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    BadPattern, ClockKind, CloseReason, Config, Data, DigestAlgorithm, Direction, Entry, Fault,
-    FaultBuilder, FaultError, FaultGuard, FaultRule, Followed, FourLetterWords, Held, HeldMessage,
-    Hold, JournalMode, Kind, Matcher, Op, Partition, PathPattern, Release, ReleaseError, SeedError,
-    SentEvent, Server, ServerBuilder, SessionView, Snapshot, StartError, TimedOut, Tree, TreeError,
-    WaitFor, WatchKind, WatchView, What, Znode, ZnodeKind, ZnodeView,
+    Address, BadPattern, ClockKind, CloseReason, Config, ConnectionView, Data, DigestAlgorithm,
+    Direction, Entry, Fault, FaultBuilder, FaultError, FaultGuard, FaultRule, Followed,
+    FourLetterWords, Held, HeldMessage, Hold, JournalMode, Kind, Matcher, Op, Partition,
+    PathPattern, Release, ReleaseError, SeedError, SentEvent, Server, ServerBuilder, SessionView,
+    Snapshot, StartError, TimedOut, Tree, TreeError, WaitFor, WatchKind, WatchView, What, Znode,
+    ZnodeKind, ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, ErrorCode, EventType, MemberId, Operation, Permissions, SessionId, Stat,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
 use super::{Server, Snapshot, StartError, Tree};
+use crate::protocol::Timestamp;
 
 /// Says how a server is to be, then starts it. See [`Config`] for what each setting means and its default.
 ///
@@ -100,10 +101,64 @@ impl ServerBuilder {
         self
     }
 
+    /// Lets it listen nowhere and have no thread: clients are served on the caller's own runtime by [`Server::serve`]
+    /// alone, and time is kept by them, or by [`Server::keep_time`].
+    ///
+    /// ```
+    /// let server = minikeeper::Server::builder().without_listener().start()?;
+    /// assert!(server.address("worker").is_err());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn without_listener(mut self) -> Self {
+        self.config.listener = false;
+        self
+    }
+
     /// Lets time stand still until [`Server::advance`] moves it.
     #[must_use]
     pub fn manual_clock(mut self) -> Self {
         self.config.clock = ClockKind::Manual;
+        self
+    }
+
+    /// Lets it follow the time of the tokio runtime inside which it is started, which a test may have paused
+    /// (`tokio::time::pause`, `#[tokio::test(start_paused = true)]`): then time passes as soon as nothing else can happen.
+    /// Only for a server [without a listener](Self::without_listener). Needs the feature `tokio-clock`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = minikeeper::Server::builder().without_listener().tokio_clock().start()?;
+    /// let before = server.now();
+    /// tokio::time::sleep(Duration::from_secs(3600)).await;
+    /// assert_eq!(server.now().since(before), Duration::from_secs(3600));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "tokio-clock")]
+    #[must_use]
+    pub fn tokio_clock(mut self) -> Self {
+        self.config.clock = ClockKind::Tokio;
+        self
+    }
+
+    /// What the clock says when the server starts, instead of the time of day: with a clock that is not the machine's, two
+    /// runs of a test then have the same session ids, `ctime`s and `mtime`s.
+    ///
+    /// ```
+    /// use minikeeper::{Server, Timestamp};
+    ///
+    /// let server = Server::builder().manual_clock().start_time(Timestamp(1_000_000)).start()?;
+    /// server.create("/config", b"v1")?;
+    /// assert_eq!(server.znode("/config").map(|znode| znode.stat.ctime), Some(Timestamp(1_000_000)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn start_time(mut self, start_time: Timestamp) -> Self {
+        self.config.start_time = Some(start_time);
         self
     }
 
@@ -128,6 +183,8 @@ impl ServerBuilder {
     setters! {
         /// Where clients connect; port 0 takes a free one.
         address: SocketAddr;
+        /// Whether it listens, with a thread of its own.
+        listener: bool;
         /// The length of the queue of connections not yet accepted.
         listen_backlog: i32;
         /// The length of a tick.

@@ -7,6 +7,7 @@ pub use crate::keeper::DigestAlgorithm;
 use crate::keeper::Rules;
 use crate::net::Limits;
 pub use crate::net::{ClockKind, FourLetterWords, JournalMode};
+use crate::protocol::Timestamp;
 
 /// What a server can be told before it starts; [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.
 ///
@@ -27,6 +28,9 @@ pub use crate::net::{ClockKind, FourLetterWords, JournalMode};
 pub struct Config {
     /// Where clients connect (`clientPort`, `clientPortAddress`). Port 0 takes a free one. Default `127.0.0.1:0`.
     pub address: SocketAddr,
+    /// Whether it listens at `address`, with a thread of its own. Default true. Without, clients are served by
+    /// [`Server::serve`](crate::Server::serve) alone.
+    pub listener: bool,
     /// The length of the queue of connections not yet accepted (`clientPortListenBacklog`). Default -1: 1024.
     pub listen_backlog: i32,
     /// The length of a tick (`tickTime`), at least 1 ms. Default 2000 ms.
@@ -78,6 +82,9 @@ pub struct Config {
     pub clock: ClockKind,
     /// How much of what passes is kept in the journal. Default: the last 10,000 entries.
     pub journal: JournalMode,
+    /// What the clock says when the server starts. Default: the time of day. With a fixed one, and a clock that is not the
+    /// machine's, two runs of a test have the same session ids, `ctime`s and `mtime`s.
+    pub start_time: Option<Timestamp>,
     /// What the four-letter word `conf` and the metrics say of `dataDir`. Nothing is kept there.
     pub data_dir: Option<String>,
     /// What the four-letter word `conf` says of `dataLogDir`. Nothing is kept there.
@@ -88,6 +95,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listener: true,
             listen_backlog: -1,
             tick_time: Duration::from_millis(2000),
             exact_expiry: false,
@@ -112,6 +120,7 @@ impl Default for Config {
             container_max_never_used: Duration::ZERO,
             clock: ClockKind::System,
             journal: JournalMode::DEFAULT,
+            start_time: None,
             data_dir: None,
             data_log_dir: None,
         }
@@ -157,6 +166,16 @@ impl Config {
                 "the shortest session timeout, {min_session_timeout_ms} ms, is longer than the longest, \
                  {max_session_timeout_ms} ms"
             ));
+        }
+        if self.start_time.is_some_and(|time| time.0 < 0) {
+            return Err("the clock cannot start before 1970".to_owned());
+        }
+        #[cfg(feature = "tokio-clock")]
+        if self.clock == ClockKind::Tokio && self.listener {
+            return Err(
+                "tokio's clock is for a server on the caller's runtime: without_listener()"
+                    .to_owned(),
+            );
         }
         if self.server_id == u8::MAX {
             return Err("the server's number, 255, is more than 254".to_owned());

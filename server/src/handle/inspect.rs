@@ -1,11 +1,15 @@
 //! Pictures of the state: znodes, sessions, watches. They are values and do not change with the server.
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::Server;
-use crate::keeper::{ConnectionId, Modes, OwnerKind, Sessions, Tree, Znode};
-use crate::protocol::{Acl, SessionId, Stat};
+use crate::keeper::{Connection, ConnectionId, Modes, OwnerKind, Sessions, Tree, Znode};
+use crate::net::Outbox;
+use crate::protocol::{Acl, MemberId, SessionId, Stat};
 
 /// Everything about a znode at one moment.
 ///
@@ -51,10 +55,34 @@ pub struct SessionView {
     pub timeout: Duration,
     /// Whether a connection is up.
     pub connected: bool,
+    /// The label of the address that its connection came by; `None` while no connection is up.
+    pub label: Option<String>,
     /// Whether it was muted.
     pub muted: bool,
     /// The paths of its ephemeral znodes, sorted.
     pub ephemerals: Vec<String>,
+}
+
+/// A connection at one moment.
+///
+/// ```
+/// let server = minikeeper::Server::start()?;
+/// assert!(server.connections().iter().all(|connection| connection.peer.ip().is_loopback()));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ConnectionView {
+    /// Its number: the first that the server accepted is 1, and none is given twice.
+    pub number: u64,
+    /// The address of the client.
+    pub peer: SocketAddr,
+    /// The label of the address that it came by, if that has one.
+    pub label: Option<String>,
+    /// The member of the ensemble that it is a connection to.
+    pub member: MemberId,
+    /// The session it is on, once it has one.
+    pub session: Option<SessionId>,
 }
 
 /// A watch at one moment.
@@ -127,13 +155,18 @@ impl ZnodeView {
 }
 
 impl SessionView {
-    pub(super) fn all(sessions: &Sessions, tree: &Tree) -> Vec<Self> {
+    pub(super) fn all(
+        sessions: &Sessions,
+        tree: &Tree,
+        label: impl Fn(ConnectionId) -> Option<String>,
+    ) -> Vec<Self> {
         let sessions = sessions.sorted().into_iter();
         sessions
             .map(|(id, session)| Self {
                 id,
                 timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
                 connected: session.connection.is_some(),
+                label: session.connection.and_then(&label),
                 muted: session.muted,
                 ephemerals: tree.ephemerals(id).map(str::to_owned).collect(),
             })
@@ -151,8 +184,36 @@ impl Server {
     /// ```
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionView> {
-        let engine = &self.shared.engine;
-        engine.look(|keeper| SessionView::all(keeper.sessions(), keeper.tree()))
+        self.shared.engine.look_closer(|keeper, outboxes| {
+            let label = |connection| outboxes.get(&connection).and_then(label);
+            SessionView::all(keeper.sessions(), keeper.tree(), label)
+        })
+    }
+
+    /// The connections that are up, in the order in which they came.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert_eq!(server.connections(), []);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn connections(&self) -> Vec<ConnectionView> {
+        self.shared.engine.look_closer(|keeper, outboxes| {
+            let views = outboxes.iter().map(|(id, outbox)| {
+                let connection = keeper.connection(*id);
+                ConnectionView {
+                    number: id.0,
+                    peer: outbox.peer(),
+                    label: label(outbox),
+                    member: connection.map_or(outbox.entrance().member, Connection::member),
+                    session: connection.and_then(Connection::session),
+                }
+            });
+            let mut views: Vec<ConnectionView> = views.collect();
+            views.sort_unstable_by_key(|view| view.number);
+            views
+        })
     }
 
     /// Who watches what, by path, then by kind, then by the age of the connection.
@@ -217,6 +278,10 @@ impl Server {
     pub fn dump(&self) -> String {
         self.shared.engine.look(|keeper| dump(keeper.tree()))
     }
+}
+
+fn label(outbox: &Outbox) -> Option<String> {
+    outbox.entrance().label.as_deref().map(str::to_owned)
 }
 
 /// Every znode but ZooKeeper's own, sorted by path; the root among them.

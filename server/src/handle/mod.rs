@@ -2,17 +2,19 @@
 //!
 //! Every call that does not wait is synchronous, and sees the effects of all calls before it.
 
+mod address;
 mod builder;
 mod config;
 mod faults;
 mod holds;
 mod inspect;
 mod journal;
+mod serve;
 mod state;
 mod time;
 mod tree;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 pub use crate::keeper::CloseReason;
@@ -20,16 +22,17 @@ pub use crate::net::{
     BadPattern, Data, Direction, Entry, Fault, FaultError, FaultRule, Followed, Held, HeldMessage,
     Kind, Matcher, Op, PathPattern, Release, ReleaseError, SentEvent, TimedOut, What,
 };
+pub use address::Address;
 pub use builder::ServerBuilder;
 pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
 pub use faults::{FaultBuilder, FaultGuard, Partition};
 pub use holds::Hold;
-pub use inspect::{SessionView, WatchKind, WatchView, ZnodeView};
+pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
 pub use journal::WaitFor;
 pub use state::{SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
 
 use crate::keeper::{Input, Keeper};
-use crate::net::{Address, Clock, Engine, ServerThread};
+use crate::net::{Clock, Engine, Entrance, Hosted, NoRuntime, PortError, Ports, ReservedPort};
 
 /// A ZooKeeper server in this process.
 ///
@@ -55,12 +58,14 @@ pub struct Server {
 struct Shared {
     config: Config,
     engine: Arc<Engine>,
-    address: Address,
-    /// `None` while it is stopped.
-    thread: Mutex<Option<ServerThread>>,
+    /// Where clients connect who bear no label.
+    addr: SocketAddr,
+    /// Held while the server starts or stops.
+    ports: Mutex<Ports>,
+    hosted: Hosted,
 }
 
-/// Why a server could not be started.
+/// Why a server could not be started, or could not listen on one more address.
 ///
 /// ```
 /// let first = minikeeper::Server::start()?;
@@ -98,6 +103,17 @@ pub enum StartError {
     /// The seed could not be written.
     #[error("the seed: {0}")]
     Seed(#[from] SeedError),
+    /// Nobody can be told by this label: it is empty, begins or ends with white space, or has control characters.
+    #[error(
+        "{0:?} is no label: it must not be empty, begin or end with white space or have control characters"
+    )]
+    Label(String),
+    /// The server was started without a listener, and so has no addresses.
+    #[error("a server without a listener has no addresses: serve a stream with `serve_as`")]
+    NoListener,
+    /// The clock is to follow the time of a tokio runtime, and there is none here.
+    #[error("a server with tokio's clock is to be started inside a tokio runtime")]
+    NoRuntime,
     /// The thread that serves could not be started.
     #[error("cannot start the thread that serves: {0}")]
     Thread(#[source] std::io::Error),
@@ -141,20 +157,31 @@ impl Server {
     ) -> Result<Self, StartError> {
         let rules = config.rules().map_err(StartError::Config)?;
         let asked = config.address;
-        let address = Address::reserve(asked, config.listen_backlog)
-            .map_err(|error| listen_error(asked, error))?;
-        let clock = Clock::start(config.clock, snapshot.map(Snapshot::now));
-        let limits = config.limits(address.get().port(), &rules);
+        let port = if config.listener {
+            let port = ReservedPort::reserve(asked, config.listen_backlog);
+            Some(port.map_err(|error| listen_error(asked, error))?)
+        } else {
+            None
+        };
+        let addr = port.as_ref().map_or(asked, ReservedPort::addr);
+        let clock = Clock::start(config.clock, config.start_time, snapshot.map(Snapshot::now))
+            .map_err(|NoRuntime| StartError::NoRuntime)?;
+        let limits = config.limits(addr.port(), &rules);
         let keeper = match snapshot {
             Some(snapshot) => Keeper::resume(rules, &snapshot.state(), clock.now()),
             None => Keeper::new(rules, clock.now()),
         };
         let engine = Arc::new(Engine::new(keeper, clock, limits));
+        let mut ports = Ports::default();
+        if let Some(port) = port {
+            ports.add(port, Entrance::default()).map_err(port_error)?;
+        }
         let shared = Shared {
-            config,
+            addr,
+            ports: Mutex::new(ports),
+            hosted: Hosted::new(Arc::clone(&engine), !config.listener),
             engine,
-            address,
-            thread: Mutex::new(None),
+            config,
         };
         let server = Self {
             shared: Arc::new(shared),
@@ -162,27 +189,12 @@ impl Server {
         if let Some(seed) = seed {
             server.seed(seed)?;
         }
-        *server.thread() = Some(server.serve()?);
+        server.begin(&mut server.ports())?;
         Ok(server)
     }
 
-    fn serve(&self) -> Result<ServerThread, StartError> {
-        let address = &self.shared.address;
-        let listener = address
-            .listen()
-            .map_err(|error| listen_error(address.get(), error))?;
-        let thread = ServerThread::start(Arc::clone(&self.shared.engine), listener);
-        thread.map_err(|error| {
-            address.keep();
-            if is_out_of_files(&error) {
-                StartError::TooManyOpenFiles
-            } else {
-                StartError::Thread(error)
-            }
-        })
-    }
-
-    /// Where it listens.
+    /// Where it listens. A server [without a listener](ServerBuilder::without_listener) gives the address it was told,
+    /// which is that of nobody: port 0, if it was told none.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -191,7 +203,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.shared.address.get()
+        self.shared.addr
     }
 
     /// What a client on this machine is to be given: `127.0.0.1:PORT`, also for a server that listens on all addresses.
@@ -203,14 +215,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn connect_string(&self) -> String {
-        let mut address = self.addr();
-        if address.ip().is_unspecified() {
-            address.set_ip(match address.ip() {
-                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        address.to_string()
+        address::reachable(self.addr()).to_string()
     }
 
     /// What it was told before it started.
@@ -226,7 +231,7 @@ impl Server {
     }
 
     /// Stops serving, as if the process had ended: connections are closed, and who connects is refused. Znodes,
-    /// sessions and the port are kept; no session expires meanwhile, and this handle still reads and writes the tree.
+    /// sessions and every port are kept; no session expires meanwhile, and this handle still reads and writes the tree.
     /// Does nothing if it is stopped.
     ///
     /// # Panics
@@ -243,32 +248,46 @@ impl Server {
     /// ```
     pub fn stop(&self) {
         // The lock is not held any more when this panics.
-        let ended = self.end(&mut self.thread());
+        let ended = self.end(&mut self.ports());
         assert!(ended.is_ok(), "{PANICKED}");
     }
 
-    fn end(&self, thread: &mut Option<ServerThread>) -> std::thread::Result<()> {
-        let ended = thread.take().map_or(Ok(()), ServerThread::stop);
-        self.shared.address.keep();
+    fn end(&self, ports: &mut Ports) -> std::thread::Result<()> {
+        let ended = ports.stop();
+        self.shared.hosted.stop();
         ended
     }
 
-    fn begin(&self, thread: &mut Option<ServerThread>) -> Result<(), StartError> {
-        if thread.is_none() {
-            self.shared.engine.feed(Input::Restarted);
-            *thread = Some(self.serve()?);
+    fn begin(&self, ports: &mut Ports) -> Result<(), StartError> {
+        let Shared {
+            config,
+            engine,
+            hosted,
+            ..
+        } = &*self.shared;
+        if config.listener {
+            ports.start(Arc::clone(engine)).map_err(port_error)?;
         }
+        hosted.start();
         Ok(())
     }
 
-    /// Serves again after [`stop`](Self::stop), on the same port. Every session has its whole timeout before it. Does
+    fn begin_again(&self, ports: &mut Ports) -> Result<(), StartError> {
+        if self.is_running() {
+            return Ok(());
+        }
+        self.shared.engine.feed(Input::Restarted);
+        self.begin(ports)
+    }
+
+    /// Serves again after [`stop`](Self::stop), on the same ports. Every session has its whole timeout before it. Does
     /// nothing if it serves.
     ///
     /// # Errors
     ///
     /// When this process or machine has no sockets or threads left.
     pub fn start_again(&self) -> Result<(), StartError> {
-        self.begin(&mut self.thread())
+        self.begin_again(&mut self.ports())
     }
 
     /// Stops and starts again at once, as a real server does that is restarted: clients lose their connections and
@@ -291,9 +310,9 @@ impl Server {
     /// ```
     pub fn restart(&self) -> Result<(), StartError> {
         let (ended, begun) = {
-            let mut thread = self.thread();
-            let ended = self.end(&mut thread);
-            let begun = ended.as_ref().ok().map(|()| self.begin(&mut thread));
+            let mut ports = self.ports();
+            let ended = self.end(&mut ports);
+            let begun = ended.as_ref().ok().map(|()| self.begin_again(&mut ports));
             (ended, begun)
         };
         assert!(ended.is_ok(), "{PANICKED}");
@@ -309,12 +328,12 @@ impl Server {
     /// ```
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.thread().is_some()
+        self.shared.hosted.is_running()
     }
 
-    fn thread(&self) -> std::sync::MutexGuard<'_, Option<ServerThread>> {
+    fn ports(&self) -> std::sync::MutexGuard<'_, Ports> {
         self.shared
-            .thread
+            .ports
             .lock()
             .expect("nothing panics while the thread is started or stopped")
     }
@@ -335,17 +354,24 @@ impl std::fmt::Debug for Server {
 impl Drop for Shared {
     fn drop(&mut self) {
         // A poisoned lock has been reported where it happened; the thread is to be stopped all the same.
-        let thread = self
-            .thread
+        let ports = self
+            .ports
             .get_mut()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .take();
-        if let Some(thread) = thread
-            && thread.stop().is_err()
-        {
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let ended = ports.stop();
+        self.hosted.stop();
+        if ended.is_err() {
             assert!(std::thread::panicking(), "{PANICKED}");
             eprintln!("{PANICKED}");
         }
+    }
+}
+
+fn port_error(error: PortError) -> StartError {
+    match error {
+        PortError::Listen(address, source) => listen_error(address, source),
+        PortError::Thread(source) if is_out_of_files(&source) => StartError::TooManyOpenFiles,
+        PortError::Thread(source) => StartError::Thread(source),
     }
 }
 
@@ -370,7 +396,7 @@ fn is_out_of_files(error: &std::io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
-    use std::net::TcpStream;
+    use std::net::{Ipv4Addr, TcpStream};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::time::Duration;
 

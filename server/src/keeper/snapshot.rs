@@ -55,7 +55,7 @@ impl Keeper {
     pub(crate) fn capture(&mut self, now: Timestamp) -> Capture {
         Capture(Snapshot {
             tree: self.tree.share(),
-            sessions: self.sessions.clone(),
+            sessions: self.sessions.disconnected(),
             now,
         })
     }

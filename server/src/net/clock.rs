@@ -15,12 +15,17 @@ use crate::protocol::Timestamp;
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ClockKind {
     /// The machine's clock.
     System,
     /// A clock that stands still until [`Server::advance`](crate::Server::advance) moves it. It starts at the time
     /// of day at which the server starts, or at that of the [`Snapshot`](crate::Snapshot) that it starts from.
     Manual,
+    /// The time of the tokio runtime in which the server is started, paused or not; see `ServerBuilder::tokio_clock`. Only
+    /// for a server [without a listener](crate::ServerBuilder::without_listener), and with the feature `tokio-clock`.
+    #[cfg(feature = "tokio-clock")]
+    Tokio,
 }
 
 /// The one clock of a server: sessions, containers, TTL znodes, `ctime` and `mtime` all go by it.
@@ -30,21 +35,43 @@ pub(crate) enum Clock {
     System { started: Timestamp, since: Instant },
     /// Stands still until it is moved.
     Manual(AtomicI64),
+    /// The same as the first by the time of a runtime, which may be asked for from outside of it.
+    #[cfg(feature = "tokio-clock")]
+    Tokio {
+        started: Timestamp,
+        since: tokio::time::Instant,
+        runtime: tokio::runtime::Handle,
+    },
 }
 
+/// There is no tokio runtime here whose time a clock could follow.
+#[derive(Debug)]
+pub(crate) struct NoRuntime;
+
 impl Clock {
-    /// Starts a clock. A state that was reached at `reached` goes on from there: a manual clock says so, and the machine's
-    /// says nothing earlier.
-    pub(crate) fn start(kind: ClockKind, reached: Option<Timestamp>) -> Self {
-        match kind {
+    /// A clock that says `started` now; by default, the time of day. A state that was reached at `reached` goes on from there:
+    /// the machine's clock then says nothing earlier, and others say just that by default.
+    pub(crate) fn start(
+        kind: ClockKind,
+        started: Option<Timestamp>,
+        reached: Option<Timestamp>,
+    ) -> Result<Self, NoRuntime> {
+        let usual = reached.filter(|_| kind != ClockKind::System);
+        let started = started.or(usual).unwrap_or_else(time_of_day);
+        let started = reached.map_or(started, |reached| started.max(reached));
+        Ok(match kind {
             ClockKind::System => Self::System {
-                started: time_of_day().max(reached.unwrap_or_default()),
+                started,
                 since: ticker(),
             },
-            ClockKind::Manual => {
-                Self::Manual(AtomicI64::new(reached.unwrap_or_else(time_of_day).0))
-            }
-        }
+            ClockKind::Manual => Self::Manual(AtomicI64::new(started.0)),
+            #[cfg(feature = "tokio-clock")]
+            ClockKind::Tokio => Self::Tokio {
+                started,
+                runtime: tokio::runtime::Handle::try_current().map_err(|_| NoRuntime)?,
+                since: tokio::time::Instant::now(),
+            },
+        })
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -53,6 +80,15 @@ impl Clock {
                 *started + ticker().saturating_duration_since(*since)
             }
             Self::Manual(now) => Timestamp(now.load(Ordering::Acquire)),
+            #[cfg(feature = "tokio-clock")]
+            Self::Tokio {
+                started,
+                since,
+                runtime,
+            } => {
+                let _context = runtime.enter();
+                *started + tokio::time::Instant::now().saturating_duration_since(*since)
+            }
         }
     }
 
@@ -68,21 +104,41 @@ impl Clock {
     }
 }
 
-/// The time that one turn of a connection may take. It is real time, whoever turns the server's clock.
+/// What one turn of a connection may take.
 #[derive(Debug)]
-pub(super) struct Slice {
-    began: Instant,
-    length: Duration,
+pub(super) enum Slice {
+    /// Real time, whoever turns the server's clock.
+    Time { began: Instant, length: Duration },
+    /// So many looks at it: where all time is a runtime's, what happens must not hang on how fast the machine is.
+    #[cfg(feature = "tokio-clock")]
+    Looks(u32),
 }
 
+/// About what a server does in 10 ms, which is the usual length.
+#[cfg(feature = "tokio-clock")]
+const LOOKS: u32 = 1000;
+
 impl Slice {
-    pub(super) fn begin(length: Duration) -> Self {
-        let began = ticker();
-        Self { began, length }
+    pub(super) fn begin(clock: &Clock, length: Duration) -> Self {
+        match clock {
+            Clock::System { .. } | Clock::Manual(_) => Self::Time {
+                began: ticker(),
+                length,
+            },
+            #[cfg(feature = "tokio-clock")]
+            Clock::Tokio { .. } => Self::Looks(LOOKS),
+        }
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        ticker().saturating_duration_since(self.began) >= self.length
+    pub(super) fn is_over(&mut self) -> bool {
+        match self {
+            Self::Time { began, length } => ticker().saturating_duration_since(*began) >= *length,
+            #[cfg(feature = "tokio-clock")]
+            Self::Looks(left) => {
+                *left = left.saturating_sub(1);
+                *left == 0
+            }
+        }
     }
 }
 

@@ -93,6 +93,24 @@ impl Crew {
         (own >= self.share && hand.serving() < own).then_some(hand)
     }
 
+    /// Ends every connection, as if the process had ended, and waits until they are gone.
+    ///
+    /// # Panics
+    ///
+    /// If one of them has.
+    pub(super) async fn end(mut self) {
+        self.own.abort_all();
+        future::poll_fn(|context| {
+            self.poll_ended(context);
+            if self.own.is_empty() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+
     /// Forgets connections that have ended.
     ///
     /// # Panics

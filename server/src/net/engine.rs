@@ -5,9 +5,11 @@
 //! step and where an output is taken: see [`Control`].
 
 use std::collections::BTreeSet;
+use std::future;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -20,7 +22,7 @@ use super::connection::KEPT_CAPACITY;
 use super::control::Control;
 use super::journal::Journal;
 use super::link::Link;
-use super::outbox::{HIGH_WATER, Outbox, Stall};
+use super::outbox::{HIGH_WATER, Outbox, Outboxes, Stall};
 use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
 use super::sight::Sight;
 use super::sink::{Own, Sink, Test};
@@ -72,7 +74,7 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) keeper: Keeper,
-    pub(super) outboxes: HashMap<ConnectionId, Outbox, FixedState>,
+    pub(super) outboxes: Outboxes,
     next_connection: u64,
     pub(super) totals: Totals,
     pub(super) trace_mask: i64,
@@ -220,6 +222,12 @@ impl Engine {
         captured.finish()
     }
 
+    /// Looks at the state and at the connections.
+    pub(crate) fn look_closer<T>(&self, look: impl FnOnce(&Keeper, &Outboxes) -> T) -> T {
+        let state = self.lock();
+        look(&state.keeper, &state.outboxes)
+    }
+
     /// Moves a manual clock forward to `to`, stopping at every deadline on the way if the server `runs`.
     pub(crate) fn advance(&self, to: Timestamp, runs: bool) -> Followed {
         let mut followed = Followed::default();
@@ -234,8 +242,19 @@ impl Engine {
         }
     }
 
-    /// Feeds ticks as they fall due, for ever; or warns of clients that wait in vain because nobody turns the clock.
+    /// Keeps time for ever: for the server, and for whoever waits for something to happen.
     pub(super) async fn keep_time(&self) {
+        let mut clock = pin!(self.keep_clock());
+        let mut patience = pin!(self.keep_patience());
+        future::poll_fn(|context| {
+            let _: Poll<()> = patience.as_mut().poll(context);
+            clock.as_mut().poll(context)
+        })
+        .await;
+    }
+
+    /// Feeds ticks as they fall due, for ever; or warns of clients that wait in vain because nobody turns the clock.
+    async fn keep_clock(&self) {
         let mut warned = None;
         while self.clock.is_manual() {
             let silent = self.look(|keeper| keeper.sessions().next_silent());
@@ -327,6 +346,18 @@ impl Engine {
         }
     }
 
+    /// Disconnects whoever is connected, if the server has not panicked.
+    pub(super) fn disconnect_all(&self) {
+        let Ok(state) = self.state.lock() else {
+            // It has been reported where it happened, and whoever stops the server may be panicking already.
+            return;
+        };
+        let mut ids: Vec<ConnectionId> = state.outboxes.keys().copied().collect();
+        drop(state);
+        ids.sort_unstable();
+        ids.into_iter().for_each(|id| self.disconnect(id));
+    }
+
     /// Takes in the whole frames among `bytes`, as far as there is room for their answers, which are appended to
     /// `answers` behind whatever waits in the outbox.
     pub(super) fn receive(
@@ -360,17 +391,18 @@ impl Engine {
             refused: false,
             closing: None,
             queues: false,
+            stalled: false,
         };
         let mut yielding = false;
         let mut stalled = false;
         let (result, closing) = self.turn(Some(own), Test::default(), |now, keeper, sink| {
-            let slice = Slice::begin(self.limits.slice);
+            let mut slice = Slice::begin(&self.clock, self.limits.slice);
             let result = loop {
                 let full = sink
                     .own
                     .as_ref()
                     .is_none_or(|own| own.bytes.len() >= HIGH_WATER || own.closing.is_some());
-                stalled = sink.is_stalled(id);
+                stalled = sink.own.as_ref().is_some_and(|own| own.stalled);
                 if full || yielding || stalled {
                     break Ok(());
                 }
@@ -516,16 +548,17 @@ impl Engine {
     }
 
     /// Ends the waiting of those who have waited long enough, for ever.
-    pub(super) async fn keep_patience(&self) {
+    async fn keep_patience(&self) {
         loop {
             let rung = self.patience.notified();
-            let left = self.control(|control| control.waits.next_timeout());
-            let Some(left) = left else {
+            let next = self.control(|control| control.waits.next_timeout());
+            let Some((left, id)) = next else {
                 rung.await;
                 continue;
             };
             if tokio::time::timeout(left, rung).await.is_err() {
-                self.control(|control| control.waits.time_out(&mut control.wakers));
+                // The runtime says that it is time, whose clock may be another than the machine's.
+                self.control(|control| control.waits.time_out(id, &mut control.wakers));
             }
         }
     }
@@ -615,6 +648,7 @@ impl Engine {
                 if let Some(outbox) = sink.outboxes.get_mut(&own.id) {
                     take(outbox, own.bytes);
                     own.queues = !outbox.kept.is_empty();
+                    own.stalled = outbox.is_stalled();
                 }
                 sink.own = Some(own);
             }

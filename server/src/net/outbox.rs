@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::BytesMut;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use super::Entrance;
 use super::control::{Control, Gate};
@@ -114,6 +116,16 @@ impl Outbox {
             },
         }
     }
+
+    /// By which address the connection came.
+    pub(crate) fn entrance(&self) -> &Entrance {
+        &self.entrance
+    }
+
+    /// The address of the client.
+    pub(crate) fn peer(&self) -> SocketAddr {
+        self.stats.address
+    }
 }
 
 impl Outbox {
@@ -123,6 +135,11 @@ impl Outbox {
             session: self.session,
             entrance: &self.entrance,
         }
+    }
+
+    /// Whether a test keeps what it sends from being taken in.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.link.is_cut_to_server() || matches!(self.stall, Stall::Until(_) | Stall::Held { .. })
     }
 
     /// Lets go what may leave at this moment, up to what is written alone.
@@ -194,6 +211,8 @@ impl Gate {
         }
     }
 }
+/// The outboxes of all connections.
+pub(crate) type Outboxes = HashMap<ConnectionId, Outbox, FixedState>;
 
 impl ConnectionStats {
     /// Starts counting anew, as `crst` asks.

@@ -5,12 +5,10 @@ use std::ops::ControlFlow;
 use std::task::Waker;
 
 use bytes::BytesMut;
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 
 use super::Followed;
 use super::control::{Control, Gate, Shape, Treatment, Verdict};
-use super::outbox::{EVENT_LIMIT, Outbox, Parcel, Stall};
+use super::outbox::{EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::report::Totals;
 use super::sight::Sight;
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
@@ -31,7 +29,7 @@ pub(super) struct Test<'s, 'f> {
 
 /// Encodes what follows from an input into the outboxes.
 pub(super) struct Sink<'s, 'f> {
-    pub(super) outboxes: &'s mut HashMap<ConnectionId, Outbox, FixedState>,
+    pub(super) outboxes: &'s mut Outboxes,
     pub(super) totals: &'s mut Totals,
     pub(super) control: &'s mut Control,
     pub(super) due: &'s mut BTreeSet<(Timestamp, ConnectionId)>,
@@ -54,6 +52,8 @@ pub(super) struct Own<'s> {
     /// Whether the last answer was a refusal.
     pub(super) refused: bool,
     pub(super) closing: Option<CloseReason>,
+    /// Whether a test keeps what it sends from being taken in.
+    pub(super) stalled: bool,
     /// Whether something for it is kept back, behind which everything else queues.
     pub(super) queues: bool,
 }
@@ -82,10 +82,12 @@ impl Sink<'_, '_> {
             Verdict::Delay(until) => {
                 outbox.stall = Stall::Until(until);
                 self.due.insert((until, id));
+                self.stall_own();
                 return ControlFlow::Break(());
             }
             Verdict::Hold { hold, item, what } => {
                 outbox.stall = Stall::Held { hold, item, what };
+                self.stall_own();
                 return ControlFlow::Break(());
             }
             Verdict::Refuse(code, then_close) => {
@@ -116,12 +118,10 @@ impl Sink<'_, '_> {
         ControlFlow::Continue(())
     }
 
-    /// Whether a test keeps what this connection sends from being taken in.
-    pub(super) fn is_stalled(&self, id: ConnectionId) -> bool {
-        self.outboxes.get(&id).is_some_and(|outbox| {
-            outbox.link.is_cut_to_server()
-                || matches!(outbox.stall, Stall::Until(_) | Stall::Held { .. })
-        })
+    fn stall_own(&mut self) {
+        if let Some(own) = &mut self.own {
+            own.stalled = true;
+        }
     }
 
     /// Lets go what was kept back until now.

@@ -111,19 +111,19 @@ impl Waits {
         }
     }
 
-    /// How long until the first of them has waited long enough.
-    pub(super) fn next_timeout(&self) -> Option<Duration> {
+    /// Who has waited long enough first, and how long that is.
+    pub(super) fn next_timeout(&self) -> Option<(Duration, u64)> {
         let open = self.waiting.iter().filter(|wait| wait.outcome.is_none());
-        open.map(|wait| wait.left.left()).min()
+        open.map(|wait| (wait.left.left(), wait.id)).min()
     }
 
-    /// Ends the waiting of those who have waited long enough: whom to wake.
-    pub(super) fn time_out(&mut self, wakers: &mut Vec<Waker>) {
-        for wait in &mut self.waiting {
-            if wait.outcome.is_none() && wait.left.left().is_zero() {
-                wait.give_up();
-                wakers.extend(wait.waker.take());
-            }
+    /// It has waited long enough: whom to wake.
+    pub(super) fn time_out(&mut self, id: u64, wakers: &mut Vec<Waker>) {
+        if let Some(wait) = self.find(Some(id))
+            && wait.outcome.is_none()
+        {
+            wait.give_up();
+            wakers.extend(wait.waker.take());
         }
     }
 }

@@ -97,23 +97,10 @@ impl Client {
     /// Takes the answer to a connect request.
     pub(crate) fn granted(mut socket: TcpStream) -> Option<Self> {
         let frame = receive(&mut socket);
-        let mut fields = Fields(&frame);
-        assert_eq!(fields.int(), 0, "the protocol's version");
-        let timeout_ms = fields.int();
-        let session = SessionId(fields.long());
-        let password = fields.buffer().expect("a password").to_vec();
-        assert_eq!(fields.0, [0], "not read-only");
-        let granted = Granted {
-            timeout: Duration::from_millis(u64::try_from(timeout_ms).expect("no negative timeout")),
-            session,
-            password,
-        };
-        if timeout_ms == 0 {
-            assert_eq!(granted.session, SessionId(0));
-            assert!(granted.password.iter().all(|byte| *byte == 0));
+        let Some(granted) = grant(&frame) else {
             receive_end(&mut socket);
             return None;
-        }
+        };
         Some(Self {
             socket,
             granted,
@@ -218,6 +205,11 @@ pub(crate) fn open(address: SocketAddr) -> TcpStream {
     socket
 }
 
+/// Whether nobody listens there.
+pub(crate) fn refuses(address: SocketAddr) -> bool {
+    TcpStream::connect(address).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+}
+
 pub(crate) fn with_deadline(socket: &TcpStream) {
     socket
         .set_read_timeout(Some(DEADLINE))
@@ -256,6 +248,26 @@ pub(crate) fn receive_rest(socket: &mut TcpStream) -> Vec<u8> {
 pub(crate) fn receive_end(socket: &mut TcpStream) {
     let rest = receive_rest(socket);
     assert!(rest.is_empty(), "something before the end: {rest:?}");
+}
+
+/// What a server grants who asks for a session, if it does.
+pub(crate) fn grant(frame: &[u8]) -> Option<Granted> {
+    let mut fields = Fields(frame);
+    assert_eq!(fields.int(), 0, "the protocol's version");
+    let timeout_ms = fields.int();
+    let session = SessionId(fields.long());
+    let password = fields.buffer().expect("a password").to_vec();
+    assert_eq!(fields.0, [0], "not read-only");
+    if timeout_ms == 0 {
+        assert_eq!(session, SessionId(0));
+        assert!(password.iter().all(|byte| *byte == 0));
+        return None;
+    }
+    Some(Granted {
+        timeout: Duration::from_millis(u64::try_from(timeout_ms).expect("no negative timeout")),
+        session,
+        password,
+    })
 }
 
 /// An event, or else a reply.

@@ -1,5 +1,6 @@
 //! Tests through the public door.
 
+mod address;
 mod alone;
 mod architecture;
 mod client;
@@ -9,5 +10,6 @@ mod golden;
 mod handle;
 mod hostile;
 mod restart;
+mod serve;
 mod state;
 mod time;

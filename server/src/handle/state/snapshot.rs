@@ -164,7 +164,7 @@ impl Snapshot {
         znodes.map(|znode| ZnodeView::of(tree, znode)).collect()
     }
 
-    /// The sessions, by number.
+    /// The sessions, by number; none is connected.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -174,7 +174,7 @@ impl Snapshot {
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionView> {
         let state = self.state();
-        SessionView::all(state.sessions(), state.tree())
+        SessionView::all(state.sessions(), state.tree(), |_| None)
     }
 
     /// The tree without its stats. See [`Server::tree`].

@@ -1,0 +1,196 @@
+//! Every port of a server, and the thread that serves whoever comes by one of them.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use super::engine::Engine;
+use super::{Entrance, ReservedPort, ServerThread};
+
+/// Every port of a server, and the thread that serves while it runs.
+#[derive(Debug, Default)]
+pub(crate) struct Ports {
+    ports: Vec<Port>,
+    /// `None` while it is stopped.
+    thread: Option<ServerThread>,
+}
+
+/// One port.
+#[derive(Debug)]
+struct Port {
+    reserved: ReservedPort,
+    entrance: Entrance,
+    /// Whether it is not listened on, though the server runs.
+    shut: bool,
+}
+
+/// Why ports cannot be listened on.
+#[derive(Debug)]
+pub(crate) enum PortError {
+    Listen(SocketAddr, io::Error),
+    Thread(io::Error),
+}
+
+impl Ports {
+    /// Adds a port, and listens on it if the server runs.
+    pub(crate) fn add(
+        &mut self,
+        reserved: ReservedPort,
+        entrance: Entrance,
+    ) -> Result<(), PortError> {
+        let port = Port {
+            reserved,
+            entrance,
+            shut: false,
+        };
+        if let Some(thread) = &mut self.thread {
+            port.listen(thread)?;
+        }
+        self.ports.push(port);
+        Ok(())
+    }
+
+    /// Where the first port that satisfies `which` is.
+    pub(crate) fn find(&self, which: impl Fn(&Entrance) -> bool) -> Option<SocketAddr> {
+        let port = self.ports.iter().find(|port| which(&port.entrance))?;
+        Some(port.reserved.addr())
+    }
+
+    /// Starts to serve, on every port that is not shut.
+    pub(crate) fn start(&mut self, engine: Arc<Engine>) -> Result<(), PortError> {
+        let mut thread = ServerThread::start(engine).map_err(PortError::Thread)?;
+        for port in self.ports.iter().filter(|port| !port.shut) {
+            if let Err(error) = port.listen(&mut thread) {
+                self.thread = Some(thread);
+                // Whatever its thread panicked with, it is the start that failed.
+                let _ = self.stop();
+                return Err(error);
+            }
+        }
+        self.thread = Some(thread);
+        Ok(())
+    }
+
+    /// Stops serving: when this returns, the sockets are closed, and the ports are kept. Gives what the thread panicked
+    /// with, if it did.
+    pub(crate) fn stop(&mut self) -> thread::Result<()> {
+        let ended = self.thread.take().map_or(Ok(()), ServerThread::stop);
+        self.ports.iter().for_each(|port| port.reserved.keep());
+        ended
+    }
+
+    /// Listens no longer on the ports that satisfy `which`, until they are [opened](Self::open). When this returns, who
+    /// connects there is refused and the connections that came there have ended.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "members of an ensemble will stop and start")
+    )]
+    pub(crate) fn shut(&mut self, which: impl Fn(&Entrance) -> bool) {
+        for port in self.ports.iter_mut().filter(|port| which(&port.entrance)) {
+            port.shut = true;
+            if let Some(thread) = &mut self.thread {
+                thread.close(&port.reserved);
+            }
+        }
+    }
+
+    /// Listens again on the ports that satisfy `which`, at once if the server runs.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "members of an ensemble will stop and start")
+    )]
+    pub(crate) fn open(&mut self, which: impl Fn(&Entrance) -> bool) -> Result<(), PortError> {
+        let shut = |port: &&mut Port| port.shut && which(&port.entrance);
+        for port in self.ports.iter_mut().filter(shut) {
+            if let Some(thread) = &mut self.thread {
+                port.listen(thread)?;
+            }
+            port.shut = false;
+        }
+        Ok(())
+    }
+}
+
+impl Port {
+    fn listen(&self, thread: &mut ServerThread) -> Result<(), PortError> {
+        let listened = thread.listen(&self.reserved, self.entrance.clone());
+        listened.map_err(|error| {
+            self.reserved.keep();
+            PortError::Listen(self.reserved.addr(), error)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::net::{Ipv4Addr, TcpStream};
+
+    use super::*;
+    use crate::net::connection::tests::engine;
+    use crate::protocol::MemberId;
+
+    const MEMBERS: [MemberId; 2] = [MemberId(1), MemberId(2)];
+
+    fn two_ports() -> (Ports, [SocketAddr; 2]) {
+        let mut ports = Ports::default();
+        let addrs = MEMBERS.map(|member| {
+            let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            let port = ReservedPort::reserve(any, 0).expect("there is a free port");
+            let addr = port.addr();
+            let entrance = Entrance {
+                label: None,
+                member,
+            };
+            ports.add(port, entrance).expect("nobody listens yet");
+            addr
+        });
+        (ports, addrs)
+    }
+
+    fn refuses(addr: SocketAddr) -> bool {
+        TcpStream::connect(addr).is_err()
+    }
+
+    #[test]
+    fn a_port_that_is_shut_refuses_and_ends_its_connections_alone() {
+        let engine = engine();
+        let (mut ports, [one, other]) = two_ports();
+        ports.start(Arc::clone(&engine)).expect("it starts");
+        let mut client = TcpStream::connect(one).expect("it listens");
+        let stays = TcpStream::connect(other).expect("it listens");
+        ports.shut(|entrance| entrance.member == MEMBERS[0]);
+        assert!(refuses(one) && !refuses(other));
+        assert!(std::net::TcpListener::bind(one).is_err(), "it is kept");
+        // It was accepted or not: either way it ended, and nothing is left of it.
+        let ended = client.read(&mut [0]);
+        assert!(ended.is_err() || ended.is_ok_and(|read| read == 0));
+        engine.look_closer(|_, outboxes| {
+            assert!(
+                outboxes
+                    .values()
+                    .all(|outbox| outbox.entrance.member == MEMBERS[1])
+            );
+        });
+        stays.peer_addr().expect("it is up");
+
+        ports.open(|_| true).expect("the port is kept");
+        assert!(!refuses(one) && !refuses(other));
+        assert!(ports.stop().is_ok());
+        assert!(refuses(one) && refuses(other));
+    }
+
+    #[test]
+    fn a_port_that_was_shut_stays_so_when_the_server_starts() {
+        let (mut ports, [one, other]) = two_ports();
+        ports.shut(|entrance| entrance.member == MEMBERS[0]);
+        ports.start(engine()).expect("it starts");
+        assert!(refuses(one) && !refuses(other));
+        assert!(ports.stop().is_ok());
+        ports.open(|_| true).expect("nothing is listened on");
+        assert!(refuses(one));
+        ports.start(engine()).expect("it starts");
+        assert!(!refuses(one));
+    }
+}

@@ -1,0 +1,158 @@
+//! Labelled addresses: who came by which is known, and all lead to one tree.
+
+use std::net::{TcpListener, TcpStream};
+
+use minikeeper::{Server, StartError};
+
+use crate::client::{Client, EPHEMERAL, Event, PERSISTENT, refuses};
+
+fn start() -> Server {
+    Server::start().expect("a server starts")
+}
+
+#[test]
+fn whoever_connects_to_a_labelled_address_bears_its_label() {
+    let server = start();
+    let worker = server.address("worker").expect("there is a port");
+    let boss = server.address("the boss").expect("there is a port");
+    let clients = [worker.addr(), server.addr(), boss.addr()].map(Client::connect);
+    let labels = [Some("worker"), None, Some("the boss")];
+
+    let connections = server.connections();
+    let sessions = server.sessions();
+    assert_eq!((connections.len(), sessions.len()), (3, 3));
+    for (at, client) in clients.iter().enumerate() {
+        let connection = &connections[at];
+        assert_eq!(connection.label.as_deref(), labels[at]);
+        assert_eq!(connection.session, Some(client.session()));
+        let peer = client.socket.local_addr().expect("it is connected");
+        assert_eq!((connection.peer, connection.number), (peer, at as u64 + 1));
+        let session = sessions
+            .iter()
+            .find(|session| session.id == client.session())
+            .expect("it is open");
+        assert_eq!(session.label.as_deref(), labels[at]);
+    }
+}
+
+#[test]
+fn all_addresses_lead_to_one_tree() {
+    let server = start();
+    let [one, other] =
+        ["one", "other"].map(|label| server.address(label).expect("there is a port").addr());
+    let mut one = Client::connect(one);
+    one.create("/leader", b"one", EPHEMERAL);
+    let mut watcher = Client::connect(other);
+    assert_eq!(watcher.data("/leader", true), b"one");
+    one.close();
+    assert_eq!(watcher.event(), Event::Deleted("/leader".to_owned()));
+}
+
+#[test]
+fn the_same_label_has_the_same_address() {
+    let server = start();
+    let worker = server.address("worker").expect("there is a port");
+    let threads = [(); 4].map(|()| {
+        let server = server.clone();
+        std::thread::spawn(move || server.address("worker").expect("there is a port"))
+    });
+    for thread in threads {
+        assert_eq!(thread.join().expect("no panic"), worker);
+    }
+    let other = server.address("Worker").expect("there is a port");
+    assert_ne!(other.addr(), worker.addr());
+    assert_ne!(other.addr(), server.addr());
+    assert_eq!(worker.connect_string(), worker.addr().to_string());
+}
+
+#[test]
+fn a_label_by_which_nobody_could_be_told_is_refused() {
+    let server = start();
+    for label in ["", " ", " worker", "worker\n", "a\tb"] {
+        let refused = server.address(label).expect_err("it is no label");
+        assert!(matches!(&refused, StartError::Label(of) if of == label));
+        assert!(refused.to_string().starts_with(&format!("{label:?}")));
+    }
+    server.address("der Arbeiter № 1").expect("it is a label");
+}
+
+#[test]
+fn a_session_moves_from_one_address_to_another_and_bears_the_label_of_its_connection() {
+    let server = start();
+    let worker = server.address("worker").expect("there is a port");
+    let mut client = Client::connect(server.addr());
+    client.create("/mine", b"", EPHEMERAL);
+    assert_eq!(server.sessions()[0].label, None);
+    let moved = Client::resume(worker.addr(), &client.granted).expect("it is there");
+    assert_eq!(server.sessions()[0].label.as_deref(), Some("worker"));
+    assert_eq!(server.sessions()[0].ephemerals, ["/mine"]);
+    client.ends();
+    drop(moved);
+}
+
+#[test]
+fn stop_and_start_are_for_all_addresses() {
+    let server = start();
+    let worker = server.address("worker").expect("there is a port");
+    let addrs = [server.addr(), worker.addr()];
+    let clients = addrs.map(Client::connect);
+    server.stop();
+    clients.into_iter().for_each(|client| client.ends());
+    for addr in addrs {
+        assert!(refuses(addr));
+        assert!(TcpListener::bind(addr).is_err(), "the port is kept");
+    }
+    assert_eq!(server.connections(), []);
+    // An address that is asked for meanwhile is there when the server is.
+    assert_eq!(server.address("worker").expect("it is kept"), worker);
+    let late = server.address("late").expect("there is a port").addr();
+    assert!(refuses(late));
+
+    server.start_again().expect("the ports are ours");
+    server.restart().expect("the ports are ours");
+    for (addr, label) in [
+        (worker.addr(), Some("worker")),
+        (late, Some("late")),
+        (server.addr(), None),
+    ] {
+        let mut client = Client::connect(addr);
+        client.ping();
+        let connections = server.connections();
+        assert_eq!(
+            connections.last().expect("one is up").label.as_deref(),
+            label
+        );
+    }
+    drop(server);
+    for addr in [worker.addr(), late] {
+        assert!(refuses(addr));
+        TcpListener::bind(addr).expect("the port is free");
+    }
+}
+
+#[test]
+fn an_address_can_be_asked_for_while_others_are_busy() {
+    let server = start();
+    let mut client = Client::connect(server.addr());
+    for number in 0..50 {
+        let addr = server
+            .address(&format!("worker {number}"))
+            .expect("there is a port")
+            .addr();
+        let mut worker = Client::connect(addr);
+        worker.create(&format!("/{number}"), b"", PERSISTENT);
+        client.data(&format!("/{number}"), false);
+    }
+}
+
+#[test]
+fn the_limit_on_connections_from_one_address_is_one_limit() {
+    let server = Server::builder()
+        .max_client_connections(1)
+        .start()
+        .expect("a server starts");
+    let worker = server.address("worker").expect("there is a port");
+    let _one = Client::connect(server.addr());
+    let mut socket = TcpStream::connect(worker.addr()).expect("the kernel accepts");
+    crate::client::receive_end(&mut socket);
+}

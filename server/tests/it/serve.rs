@@ -1,0 +1,586 @@
+//! Connections on the test's own runtime, over any stream.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use minikeeper::{Server, ServerBuilder, SessionId, StartError};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
+use tokio::runtime;
+
+use crate::client::{
+    self, Client, DEADLINE, EPHEMERAL, Event, Fields, Granted, PERSISTENT, Reply, TIMEOUT, op,
+    refuses,
+};
+
+/// A client on any stream, with a session.
+struct Guest<IO> {
+    io: IO,
+    granted: Granted,
+    xid: i32,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Guest<IO> {
+    async fn connect(io: IO) -> Self {
+        Self::with(io, TIMEOUT, None).await.expect("it is granted")
+    }
+
+    async fn with(mut io: IO, timeout: Duration, granted: Option<&Granted>) -> Option<Self> {
+        let request = client::connect_request(timeout, granted);
+        io.write_all(&request).await.expect("the server reads");
+        let granted = client::grant(&frame(&mut io).await)?;
+        Some(Self {
+            io,
+            granted,
+            xid: 0,
+        })
+    }
+
+    async fn ask(&mut self, op: i32, body: &[u8]) -> Reply {
+        self.xid += 1;
+        let request = client::request(self.xid, op, body);
+        self.io.write_all(&request).await.expect("the server reads");
+        let reply = client::message(&frame(&mut self.io).await).expect_err("no event");
+        assert_eq!((reply.xid, reply.error), (self.xid, 0));
+        reply
+    }
+
+    async fn create(&mut self, path: &str, flags: i32) {
+        self.ask(op::CREATE, &client::create(path, b"", flags))
+            .await;
+    }
+
+    async fn watch(&mut self, path: &str) {
+        self.ask(op::GET_DATA, &client::read(path, true)).await;
+    }
+
+    async fn event(&mut self) -> Event {
+        client::message(&frame(&mut self.io).await).expect("an event")
+    }
+
+    async fn ends(mut self) {
+        assert_eq!(self.io.read(&mut [0]).await.expect("an end"), 0);
+    }
+}
+
+async fn frame(io: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
+    let frame = async {
+        let mut length = [0; 4];
+        io.read_exact(&mut length).await.expect("a frame comes");
+        let mut frame = vec![0; u32::from_be_bytes(length) as usize];
+        io.read_exact(&mut frame).await.expect("it is whole");
+        frame
+    };
+    in_time(frame).await
+}
+
+async fn in_time<T>(future: impl Future<Output = T>) -> T {
+    let result = tokio::time::timeout(DEADLINE, future).await;
+    result.expect("it takes too long")
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime starts")
+        .block_on(future)
+}
+
+fn block_on_many<T>(future: impl Future<Output = T>) -> T {
+    runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime starts")
+        .block_on(future)
+}
+
+fn quiet() -> ServerBuilder {
+    Server::builder().without_listener()
+}
+
+fn start() -> Server {
+    quiet().start().expect("a server starts")
+}
+
+/// Has the runtime serve one more client.
+fn open(server: &Server) -> DuplexStream {
+    let (client, io) = duplex(1 << 12);
+    tokio::spawn(server.serve(io));
+    client
+}
+
+async fn two_guests_of(server: &Server) {
+    let mut one = Guest::connect(open(server)).await;
+    let mut other = Guest::connect(open(server)).await;
+    one.create("/leader", EPHEMERAL).await;
+    other.watch("/leader").await;
+    one.ask(op::CLOSE_SESSION, &[]).await;
+    one.ends().await;
+    assert_eq!(other.event().await, Event::Deleted("/leader".to_owned()));
+}
+
+#[test]
+fn clients_are_served_over_pipes_without_a_thread_or_a_port() {
+    block_on(async { two_guests_of(&start()).await });
+    block_on_many(async { two_guests_of(&start()).await });
+}
+
+#[test]
+fn clients_are_served_over_pipes_beside_those_who_connect() {
+    let server = Server::start().expect("a server starts");
+    let mut connected = Client::connect(server.addr());
+    connected.create("/config", b"", PERSISTENT);
+    connected.data("/config", true);
+    block_on(async {
+        let mut guest = Guest::connect(open(&server)).await;
+        guest.watch("/config").await;
+        connected.set("/config", b"1");
+        assert_eq!(guest.event().await, Event::Changed("/config".to_owned()));
+        assert_eq!(server.connections().len(), 2);
+    });
+    assert_eq!(connected.event(), Event::Changed("/config".to_owned()));
+    // Its runtime has gone, and the guest with it.
+    assert_eq!(server.connections().len(), 1);
+}
+
+#[test]
+fn beside_a_thread_any_executor_will_do() {
+    let server = Server::start().expect("a server starts");
+    let (client, io) = duplex(64);
+    let serving = std::thread::spawn({
+        let served = server.serve(io);
+        move || pollster::block_on(served)
+    });
+    pollster::block_on(async move {
+        let mut client = client;
+        client.write_all(b"ruok").await.expect("it reads");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.expect("an answer");
+        assert_eq!(answer, "imok");
+    });
+    serving.join().expect("no panic");
+}
+
+#[cfg(unix)]
+#[test]
+fn clients_are_served_over_unix_sockets() {
+    block_on_many(async {
+        let server = start();
+        let (one, io) = tokio::net::UnixStream::pair().expect("there are sockets");
+        tokio::spawn(server.serve(io));
+        let (other, io) = tokio::net::UnixStream::pair().expect("there are sockets");
+        tokio::spawn(server.serve(io));
+        let mut one = Guest::connect(one).await;
+        one.create("/a", PERSISTENT).await;
+        Guest::connect(other).await.watch("/a").await;
+    });
+}
+
+/// A stream that stays on its thread.
+struct Local(
+    DuplexStream,
+    #[expect(dead_code, reason = "it is only held")] Rc<()>,
+);
+
+impl AsyncRead for Local {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Local {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+#[test]
+fn a_stream_that_cannot_leave_its_thread_is_served_there_and_let_go_of() {
+    let server = start();
+    let held = Rc::new(());
+    let local = tokio::task::LocalSet::new();
+    block_on(local.run_until(async {
+        let (client, io) = duplex(1 << 12);
+        let serving = tokio::task::spawn_local(server.serve(Local(io, Rc::clone(&held))));
+        let mut guest = Guest::connect(client).await;
+        guest.create("/a", PERSISTENT).await;
+        drop(guest);
+        in_time(serving).await.expect("it ends with its client");
+    }));
+    assert_eq!(Rc::strong_count(&held), 1);
+    assert_eq!(server.connections(), []);
+    assert_eq!(server.sessions().len(), 1, "nobody closed it");
+}
+
+#[test]
+fn dropping_what_serves_disconnects() {
+    let server = start();
+    block_on(async {
+        let (client, io) = duplex(1 << 12);
+        let serving = tokio::spawn(server.serve(io));
+        let guest = Guest::connect(client).await;
+        serving.abort();
+        assert!(serving.await.expect_err("it was aborted").is_cancelled());
+        assert!(!server.sessions()[0].connected);
+        guest.ends().await;
+    });
+    let (mut client, io) = duplex(64);
+    let never_polled = server.serve(io);
+    assert_eq!(server.connections().len(), 1);
+    drop(never_polled);
+    assert_eq!(server.connections(), []);
+    let read = block_on(client.read(&mut [0]));
+    assert_eq!(read.expect("an end"), 0);
+}
+
+#[test]
+fn a_stop_ends_them_and_their_sessions_can_be_resumed() {
+    for server in [start(), Server::start().expect("a server starts")] {
+        block_on(async {
+            let (client, io) = duplex(1 << 12);
+            let serving = tokio::spawn(server.serve(io));
+            let mut guest = Guest::connect(client).await;
+            guest.create("/mine", EPHEMERAL).await;
+            server.stop();
+            // Before anybody has polled anything.
+            assert_eq!((server.is_running(), server.connections()), (false, vec![]));
+            let granted = guest.granted.clone();
+            let write = client::request(2, op::CREATE, &client::create("/late", b"", 0));
+            let _ = guest.io.write_all(&write).await;
+            in_time(serving).await.expect("it ends");
+            guest.ends().await;
+            assert_eq!(server.znode("/late"), None, "nobody hears it");
+
+            // Who comes meanwhile is let go of at once.
+            let (mut refused, io) = duplex(64);
+            in_time(server.serve(io)).await;
+            assert_eq!(refused.read(&mut [0]).await.expect("an end"), 0);
+
+            server.start_again().expect("it starts");
+            let resumed = Guest::with(open(&server), TIMEOUT, Some(&granted)).await;
+            let resumed = resumed.expect("the session is there");
+            assert_eq!(server.sessions()[0].ephemerals, ["/mine"]);
+            server.restart().expect("it starts");
+            resumed.ends().await;
+        });
+    }
+}
+
+#[test]
+fn dropping_the_server_ends_them_and_its_time() {
+    block_on_many(async {
+        let server = start();
+        let (client, io) = duplex(1 << 12);
+        let serving = tokio::spawn(server.serve(io));
+        let time = tokio::spawn(server.keep_time());
+        let guest = Guest::connect(client).await;
+        drop(server);
+        guest.ends().await;
+        in_time(serving).await.expect("it ends");
+        in_time(time).await.expect("it ends");
+    });
+}
+
+/// Sessions that expire in the time of a test.
+fn quick() -> Server {
+    quiet()
+        .tick_time(Duration::from_millis(1))
+        .session_timeouts(Duration::from_millis(20), TIMEOUT)
+        .start()
+        .expect("a server starts")
+}
+
+/// A guest whose session expires soon, once it is disconnected.
+async fn short_lived(server: &Server) -> Guest<DuplexStream> {
+    let guest = Guest::with(open(server), Duration::from_millis(20), None).await;
+    guest.expect("it is granted")
+}
+
+#[test]
+fn each_connection_keeps_time_for_all() {
+    let server = quick();
+    block_on(async {
+        // The first keeps time, and leaves it to the others.
+        let first = Guest::connect(open(&server)).await;
+        let mut watcher = Guest::connect(open(&server)).await;
+        watcher.create("/a", PERSISTENT).await;
+        drop(first);
+        for _ in 0..2 {
+            let mut guest = short_lived(&server).await;
+            guest.create("/a/b", EPHEMERAL).await;
+            watcher.watch("/a/b").await;
+            drop(guest);
+            assert_eq!(watcher.event().await, Event::Deleted("/a/b".to_owned()));
+        }
+    });
+}
+
+#[test]
+fn a_guest_bears_a_label_and_comes_from_where_it_is_said_to() {
+    let server = start();
+    let peer: SocketAddr = "192.168.0.7:1234".parse().expect("an address");
+    let serve = |label, peer: Option<SocketAddr>| {
+        let (_, io) = duplex(64);
+        match peer {
+            Some(peer) => Box::pin(server.serve_from(peer, label, io).expect("it may")),
+            None => Box::pin(
+                server
+                    .serve_from(([127, 0, 0, 1], 0).into(), label, io)
+                    .expect("it may"),
+            ),
+        }
+    };
+    let _one = serve(Some("one"), Some(peer));
+    let _two = serve(None, None);
+    let (_, io) = duplex(64);
+    let _three = server.serve_as("three", io).expect("it is a label");
+    let views = server.connections();
+    let seen: Vec<_> = views
+        .iter()
+        .map(|view| (view.number, view.label.as_deref(), view.peer.to_string()))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (1, Some("one"), "192.168.0.7:1234".to_owned()),
+            (2, None, "127.0.0.1:0".to_owned()),
+            (3, Some("three"), "127.0.0.1:0".to_owned()),
+        ]
+    );
+    let (_, io) = duplex(64);
+    let refused = server.serve_as("", io).err().expect("it is no label");
+    assert!(matches!(refused, StartError::Label(_)));
+    assert_eq!(server.connections().len(), 3);
+}
+
+#[test]
+fn the_limit_on_connections_is_for_guests_too() {
+    let server = quiet()
+        .max_client_connections(1)
+        .start()
+        .expect("a server starts");
+    block_on(async {
+        let _one = Guest::connect(open(&server)).await;
+        let (mut refused, io) = duplex(64);
+        in_time(server.serve(io)).await;
+        assert_eq!(refused.read(&mut [0]).await.expect("an end"), 0);
+        let (client, io) = duplex(64);
+        let elsewhere = ([192, 168, 0, 7], 1).into();
+        tokio::spawn(server.serve_from(elsewhere, None, io).expect("no label"));
+        Guest::connect(client).await;
+    });
+}
+
+#[test]
+fn a_server_without_a_listener_has_no_addresses_and_is_as_any_other() {
+    let server = start();
+    assert!(server.is_running());
+    assert_eq!(server.addr().port(), 0);
+    assert!(refuses(server.addr()));
+    let none = server.address("worker").expect_err("it has no port");
+    assert!(matches!(none, StartError::NoListener));
+    assert!(none.to_string().contains("serve_as"));
+    server.create("/a", b"1").expect("it is not there");
+    server.restart().expect("it starts");
+    assert_eq!(server.data("/a").as_deref(), Some(&b"1"[..]));
+}
+
+#[test]
+fn a_manual_clock_is_turned_while_guests_are_served() {
+    let server = quiet().manual_clock().start().expect("a server starts");
+    block_on(async {
+        let mut guest = Guest::connect(open(&server)).await;
+        guest.create("/a", EPHEMERAL).await;
+        let session: SessionId = guest.granted.session;
+        server.mute(session);
+        let followed = server.advance(TIMEOUT * 2);
+        assert_eq!(followed.expired, [session]);
+        guest.ends().await;
+    });
+}
+
+#[test]
+fn no_thread_is_started_without_a_listener() {
+    if !cfg!(target_os = "linux")
+        || !crate::alone::is_alone("serve::no_thread_is_started_without_a_listener")
+    {
+        return;
+    }
+    let threads = || {
+        std::fs::read_dir("/proc/self/task")
+            .expect("Linux has it")
+            .count()
+    };
+    let before = threads();
+    let server = start();
+    block_on(two_guests_of(&server));
+    assert_eq!(threads(), before);
+    let _listening = Server::start().expect("a server starts");
+    assert_eq!(threads(), before + 1);
+}
+
+#[test]
+fn what_a_client_sent_last_is_answered_before_the_end() {
+    let server = start();
+    block_on(async {
+        let (mut client, io) = duplex(1 << 12);
+        tokio::spawn(server.serve(io));
+        let connect = client::connect_request(TIMEOUT, None);
+        let create = client::request(1, op::CREATE, &client::create("/a", b"", 0));
+        client
+            .write_all(&[connect, create].concat())
+            .await
+            .expect("it reads");
+        client.shutdown().await.expect("it is open");
+        let mut answers = Vec::new();
+        client.read_to_end(&mut answers).await.expect("an end");
+        let frames = client::frames(&answers);
+        assert_eq!(frames.len(), 2);
+        let mut fields = Fields(frames[1]);
+        assert_eq!(fields.int(), 1);
+    });
+}
+
+/// Time that the runtime has, and that passes as soon as nothing else can happen.
+#[cfg(feature = "tokio-clock")]
+mod tokio_clock {
+    use minikeeper::{ClockKind, Timestamp};
+    use tokio::time::{advance, sleep};
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const START: Timestamp = Timestamp(1_000_000_000_000);
+
+    fn start() -> Server {
+        let server = quiet().tokio_clock().start_time(START).start();
+        server.expect("a server starts")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_expires_in_no_real_time() {
+        let server = start();
+        let mut watcher = Guest::connect(open(&server)).await;
+        let (client, io) = duplex(1 << 12);
+        let serving = tokio::spawn(server.serve(io));
+        let leader = Guest::with(client, 10 * SECOND, None).await;
+        let mut leader = leader.expect("it is granted");
+        leader.create("/leader", EPHEMERAL).await;
+        watcher.watch("/leader").await;
+        // As if its machine had died: nothing closes the session.
+        serving.abort();
+        let begun = tokio::time::Instant::now();
+        assert_eq!(watcher.event().await, Event::Deleted("/leader".to_owned()));
+        // At the end of the tick in which its timeout is over.
+        assert!((10 * SECOND..=12 * SECOND).contains(&begun.elapsed()));
+        assert_eq!(server.now().since(START), begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_pings_lives_and_a_silent_one_does_not() {
+        let server = start();
+        let mut pings = Guest::with(open(&server), 10 * SECOND, None)
+            .await
+            .expect("it is granted");
+        let silent = Guest::with(open(&server), 10 * SECOND, None)
+            .await
+            .expect("it is granted");
+        for _ in 0..10 {
+            sleep(3 * SECOND).await;
+            pings.ask(op::EXISTS, &client::read("/", false)).await;
+        }
+        let alive: Vec<SessionId> = server.sessions().iter().map(|view| view.id).collect();
+        assert_eq!(alive, [pings.granted.session]);
+        silent.ends().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_is_kept_while_nobody_is_served_if_that_is_wanted() {
+        let server = start();
+        drop(Guest::connect(open(&server)).await);
+        sleep(3600 * SECOND).await;
+        assert_eq!(server.sessions().len(), 1, "nobody keeps time");
+        tokio::spawn(server.keep_time());
+        sleep(SECOND).await;
+        assert_eq!(server.sessions(), []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_stands_while_time_does_and_can_be_read_from_any_thread() {
+        let server = start();
+        let elsewhere = || {
+            let server = server.clone();
+            let now = std::thread::spawn(move || server.now());
+            now.join().expect("no panic")
+        };
+        assert_eq!((server.now(), elsewhere()), (START, START));
+        advance(90 * SECOND).await;
+        assert_eq!(
+            (server.now(), elsewhere()),
+            (START + 90 * SECOND, START + 90 * SECOND)
+        );
+        server.create("/a", b"").expect("it is not there");
+        let stat = server.znode("/a").expect("it is there").stat;
+        assert_eq!(stat.ctime, server.now());
+    }
+
+    #[tokio::test]
+    async fn a_clock_of_a_runtime_that_does_not_pause_goes_on() {
+        let server = start();
+        sleep(Duration::from_millis(2)).await;
+        assert!(server.now() >= START + Duration::from_millis(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_runs_have_the_same_session_ids_and_times() {
+        let run = async || {
+            let server = start();
+            let mut guest = Guest::connect(open(&server)).await;
+            sleep(SECOND).await;
+            guest.create("/a", EPHEMERAL).await;
+            (guest.granted, server.znode("/a"), server.sessions())
+        };
+        let first = run().await;
+        sleep(SECOND).await;
+        assert_eq!(run().await, first);
+    }
+
+    #[test]
+    fn a_runtime_is_needed_and_no_listener() {
+        let nowhere = quiet().tokio_clock().start();
+        assert!(matches!(nowhere, Err(StartError::NoRuntime)));
+        let listening = block_on(async { Server::builder().clock(ClockKind::Tokio).start() });
+        let refused = listening
+            .expect_err("it has a thread of its own")
+            .to_string();
+        assert!(refused.contains("without_listener"), "{refused}");
+    }
+}
