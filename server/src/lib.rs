@@ -45,8 +45,9 @@ pub use handle::{
     Address, BadPattern, ClockKind, CloseReason, Config, ConnectionView, Data, DigestAlgorithm,
     Direction, Entry, Fault, FaultBuilder, FaultError, FaultGuard, FaultRule, Followed,
     FourLetterWords, Held, HeldMessage, Hold, JournalMode, Kind, Matcher, Op, Partition,
-    PathPattern, Release, ReleaseError, SentEvent, Server, ServerBuilder, SessionView, StartError,
-    TimedOut, WaitFor, WatchKind, WatchView, What, ZnodeView,
+    PathPattern, Release, ReleaseError, SeedError, SentEvent, Server, ServerBuilder, SessionView,
+    Snapshot, StartError, TimedOut, Tree, TreeError, WaitFor, WatchKind, WatchView, What, Znode,
+    ZnodeKind, ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, ErrorCode, EventType, MemberId, Operation, Permissions, SessionId, Stat,

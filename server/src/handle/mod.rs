@@ -10,6 +10,7 @@ mod holds;
 mod inspect;
 mod journal;
 mod serve;
+mod state;
 mod time;
 mod tree;
 
@@ -28,6 +29,7 @@ pub use faults::{FaultBuilder, FaultGuard, Partition};
 pub use holds::Hold;
 pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
 pub use journal::WaitFor;
+pub use state::{SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
 
 use crate::keeper::{Input, Keeper};
 use crate::net::{Clock, Engine, Entrance, Hosted, NoRuntime, PortError, Ports, ReservedPort};
@@ -98,6 +100,9 @@ pub enum StartError {
     /// A configuration that cannot be.
     #[error("{0}")]
     Config(String),
+    /// The seed could not be written.
+    #[error("the seed: {0}")]
+    Seed(#[from] SeedError),
     /// Nobody can be told by this label: it is empty, begins or ends with white space, or has control characters.
     #[error(
         "{0:?} is no label: it must not be empty, begin or end with white space or have control characters"
@@ -145,7 +150,11 @@ impl Server {
         ServerBuilder::default()
     }
 
-    fn launch(config: Config) -> Result<Self, StartError> {
+    fn launch(
+        config: Config,
+        snapshot: Option<&Snapshot>,
+        seed: Option<&Tree>,
+    ) -> Result<Self, StartError> {
         let rules = config.rules().map_err(StartError::Config)?;
         let asked = config.address;
         let port = if config.listener {
@@ -155,10 +164,13 @@ impl Server {
             None
         };
         let addr = port.as_ref().map_or(asked, ReservedPort::addr);
-        let clock = Clock::start(config.clock, config.start_time)
+        let clock = Clock::start(config.clock, config.start_time, snapshot.map(Snapshot::now))
             .map_err(|NoRuntime| StartError::NoRuntime)?;
         let limits = config.limits(addr.port(), &rules);
-        let keeper = Keeper::new(rules, clock.now());
+        let keeper = match snapshot {
+            Some(snapshot) => Keeper::resume(rules, &snapshot.state(), clock.now()),
+            None => Keeper::new(rules, clock.now()),
+        };
         let engine = Arc::new(Engine::new(keeper, clock, limits));
         let mut ports = Ports::default();
         if let Some(port) = port {
@@ -174,6 +186,9 @@ impl Server {
         let server = Self {
             shared: Arc::new(shared),
         };
+        if let Some(seed) = seed {
+            server.seed(seed)?;
+        }
         server.begin(&mut server.ports())?;
         Ok(server)
     }

@@ -14,6 +14,8 @@ mod read;
 mod reap;
 mod rules;
 mod session;
+mod slab;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -33,6 +35,7 @@ pub(crate) use reap::Reapable;
 pub use rules::DigestAlgorithm;
 pub(crate) use rules::Rules;
 pub(crate) use session::Sessions;
+pub(crate) use snapshot::Snapshot;
 pub(crate) use tree::Tree;
 pub(crate) use watch::{Modes, Watches};
 pub(crate) use znode::{OwnerKind, Znode};

@@ -71,6 +71,25 @@ impl Sessions {
         id
     }
 
+    /// A copy in which none has a connection.
+    pub(super) fn disconnected(&self) -> Self {
+        let mut copy = self.clone();
+        for session in copy.by_id.values_mut() {
+            session.connection = None;
+        }
+        copy
+    }
+
+    /// Goes on with the sessions of another server.
+    pub(super) fn take_over(&mut self, others: &Self) {
+        self.by_id.clone_from(&others.by_id);
+        // A number that was given is not given again.
+        let is_own = |next: &i64| next >> 56 == self.next >> 56;
+        let given = others.by_id.keys().map(|id| id.0.saturating_add(1));
+        let next = given.chain([others.next]).filter(is_own).max();
+        self.next = self.next.max(next.unwrap_or(self.next));
+    }
+
     pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
         self.by_id.get(&id)
     }

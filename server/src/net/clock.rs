@@ -20,7 +20,7 @@ pub enum ClockKind {
     /// The machine's clock.
     System,
     /// A clock that stands still until [`Server::advance`](crate::Server::advance) moves it. It starts at the time
-    /// of day at which the server starts.
+    /// of day at which the server starts, or at that of the [`Snapshot`](crate::Snapshot) that it starts from.
     Manual,
     /// The time of the tokio runtime in which the server is started, paused or not; see `ServerBuilder::tokio_clock`. Only
     /// for a server [without a listener](crate::ServerBuilder::without_listener), and with the feature `tokio-clock`.
@@ -49,9 +49,16 @@ pub(crate) enum Clock {
 pub(crate) struct NoRuntime;
 
 impl Clock {
-    /// A clock that says `started` now; by default, the time of day.
-    pub(crate) fn start(kind: ClockKind, started: Option<Timestamp>) -> Result<Self, NoRuntime> {
-        let started = started.unwrap_or_else(time_of_day);
+    /// A clock that says `started` now; by default, the time of day. A state that was reached at `reached` goes on from there:
+    /// the machine's clock then says nothing earlier, and others say just that by default.
+    pub(crate) fn start(
+        kind: ClockKind,
+        started: Option<Timestamp>,
+        reached: Option<Timestamp>,
+    ) -> Result<Self, NoRuntime> {
+        let usual = reached.filter(|_| kind != ClockKind::System);
+        let started = started.or(usual).unwrap_or_else(time_of_day);
+        let started = reached.map_or(started, |reached| started.max(reached));
         Ok(match kind {
             ClockKind::System => Self::System {
                 started,
