@@ -46,8 +46,8 @@ pub use handle::{
     DigestAlgorithm, Direction, Ensemble, Entry, Fault, FaultBuilder, FaultError, FaultGuard,
     FaultRule, Followed, FourLetterWords, Held, HeldMessage, Hold, JournalMode, Kind, Lag, Leading,
     Matcher, Member, MemberPartition, MemberView, Op, Partition, PathPattern, Release,
-    ReleaseError, SentEvent, Server, ServerBuilder, SessionView, StartError, TimedOut, WaitFor,
-    WatchKind, WatchView, What, ZnodeView,
+    ReleaseError, SeedError, SentEvent, Server, ServerBuilder, SessionView, Snapshot, StartError,
+    TimedOut, Tree, TreeError, WaitFor, WatchKind, WatchView, What, Znode, ZnodeKind, ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode, Operation,

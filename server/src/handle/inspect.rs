@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Server;
-use crate::keeper::{Connection, ConnectionId, Keeper, Modes, OwnerKind, Tree, Znode};
+use crate::keeper::{Connection, ConnectionId, Modes, OwnerKind, Sessions, Tree, Znode};
 use crate::net::Outbox;
 use crate::protocol::{Acl, MemberId, SessionId, Stat};
 
@@ -156,6 +156,30 @@ impl ZnodeView {
     }
 }
 
+impl SessionView {
+    pub(super) fn all(
+        sessions: &Sessions,
+        tree: &Tree,
+        (label, member): (
+            impl Fn(ConnectionId) -> Option<String>,
+            impl Fn(ConnectionId) -> Option<MemberId>,
+        ),
+    ) -> Vec<Self> {
+        let sessions = sessions.sorted().into_iter();
+        sessions
+            .map(|(id, session)| Self {
+                id,
+                timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
+                connected: session.connection.is_some(),
+                label: session.connection.and_then(&label),
+                muted: session.muted,
+                member: session.connection.and_then(&member),
+                ephemerals: tree.ephemerals(id).map(str::to_owned).collect(),
+            })
+            .collect()
+    }
+}
+
 impl Server {
     /// The sessions that are alive, by number.
     ///
@@ -167,24 +191,9 @@ impl Server {
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionView> {
         self.shared.engine.look_closer(|keeper, outboxes| {
-            let sessions = keeper.sessions().sorted().into_iter();
-            sessions
-                .map(|(id, session)| SessionView {
-                    id,
-                    timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
-                    connected: session.connection.is_some(),
-                    label: session
-                        .connection
-                        .and_then(|connection| outboxes.get(&connection))
-                        .and_then(label),
-                    muted: session.muted,
-                    member: session
-                        .connection
-                        .and_then(|connection| keeper.connection(connection))
-                        .map(Connection::member),
-                    ephemerals: keeper.tree().ephemerals(id).map(str::to_owned).collect(),
-                })
-                .collect()
+            let label = |connection| outboxes.get(&connection).and_then(label);
+            let member = |connection| keeper.connection(connection).map(Connection::member);
+            SessionView::all(keeper.sessions(), keeper.tree(), (label, member))
         })
     }
 
@@ -276,7 +285,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn dump(&self) -> String {
-        self.shared.engine.look(dump)
+        self.shared.engine.look(|keeper| dump(keeper.tree()))
     }
 }
 
@@ -284,18 +293,27 @@ fn label(outbox: &Outbox) -> Option<String> {
     outbox.entrance().label.as_deref().map(str::to_owned)
 }
 
-fn dump(keeper: &Keeper) -> String {
-    let tree = keeper.tree();
+/// Every znode but ZooKeeper's own, sorted by path; the root among them.
+pub(super) fn users_znodes(tree: &Tree) -> Vec<&Znode> {
+    let root = tree.get("/");
+    let below = root.into_iter().flat_map(|root| tree.below(root));
+    let mut znodes: Vec<&Znode> = root
+        .into_iter()
+        .chain(below.filter(|znode| {
+            let below_own = znode.path().strip_prefix("/zookeeper");
+            below_own.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/'))
+        }))
+        .collect();
+    znodes.sort_unstable_by_key(|znode| znode.path());
+    znodes
+}
+
+pub(super) fn dump(tree: &Tree) -> String {
     let mut owners: Vec<SessionId> = tree.all_ephemerals().map(|(session, _)| session).collect();
     owners.sort_unstable();
-    let mut znodes: Vec<&Znode> = tree
-        .get("/")
-        .map(|root| tree.below(root).collect())
-        .unwrap_or_default();
-    znodes.retain(|znode| znode.path() != "/zookeeper" && !znode.path().starts_with("/zookeeper/"));
-    znodes.sort_unstable_by_key(|znode| znode.path());
     let mut text = String::new();
-    for znode in znodes {
+    // The root is always there and says nothing.
+    for znode in users_znodes(tree).into_iter().skip(1) {
         let data = match znode.data() {
             Some(data) => format!("\"{}\"", data.escape_ascii()),
             None => "null".to_owned(),

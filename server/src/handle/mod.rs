@@ -11,6 +11,7 @@ mod holds;
 mod inspect;
 mod journal;
 mod serve;
+mod state;
 mod time;
 mod tree;
 
@@ -30,6 +31,7 @@ pub use faults::{FaultBuilder, FaultGuard, Partition};
 pub use holds::Hold;
 pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
 pub use journal::WaitFor;
+pub use state::{SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
 
 use crate::keeper::{Input, Keeper};
 use crate::net::{Clock, Engine, Entrance, Hosted, NoRuntime, PortError, Ports, ReservedPort};
@@ -102,6 +104,9 @@ pub enum StartError {
     /// A configuration that cannot be.
     #[error("{0}")]
     Config(String),
+    /// The seed could not be written.
+    #[error("the seed: {0}")]
+    Seed(#[from] SeedError),
     /// Nobody can be told by this label: it is empty, begins or ends with white space, or has control characters.
     #[error(
         "{0:?} is no label: it must not be empty, begin or end with white space or have control characters"
@@ -149,7 +154,11 @@ impl Server {
         ServerBuilder::default()
     }
 
-    fn launch(config: Config) -> Result<Self, StartError> {
+    fn launch(
+        config: Config,
+        snapshot: Option<&Snapshot>,
+        seed: Option<&Tree>,
+    ) -> Result<Self, StartError> {
         let rules = config.rules().map_err(StartError::Config)?;
         let mut ports = Ports::default();
         let mut addrs = Vec::new();
@@ -170,10 +179,13 @@ impl Server {
             addrs.push(addr);
         }
         let addr = addrs.first().copied().unwrap_or(config.address);
-        let clock = Clock::start(config.clock, config.start_time)
+        let clock = Clock::start(config.clock, config.start_time, snapshot.map(Snapshot::now))
             .map_err(|NoRuntime| StartError::NoRuntime)?;
         let limits = config.limits(addr.port(), &rules);
-        let keeper = Keeper::new(rules, clock.now());
+        let keeper = match snapshot {
+            Some(snapshot) => Keeper::resume(rules, &snapshot.state(), clock.now()),
+            None => Keeper::new(rules, clock.now()),
+        };
         let engine = Arc::new(Engine::new(keeper, clock, limits));
         let shared = Shared {
             addr,
@@ -186,6 +198,9 @@ impl Server {
         let server = Self {
             shared: Arc::new(shared),
         };
+        if let Some(seed) = seed {
+            server.seed(seed)?;
+        }
         server.begin(&mut server.ports())?;
         Ok(server)
     }

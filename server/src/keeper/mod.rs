@@ -16,6 +16,8 @@ mod reap;
 mod replica;
 mod rules;
 mod session;
+mod slab;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -36,6 +38,7 @@ pub(crate) use reap::Reapable;
 pub use rules::DigestAlgorithm;
 pub(crate) use rules::Rules;
 pub(crate) use session::Sessions;
+pub(crate) use snapshot::Snapshot;
 pub(crate) use tree::Tree;
 pub(crate) use watch::{Modes, Table, Watches};
 pub(crate) use znode::{OwnerKind, Znode};

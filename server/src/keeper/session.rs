@@ -96,6 +96,32 @@ impl Sessions {
             .collect()
     }
 
+    /// A copy in which none has a connection.
+    pub(super) fn disconnected(&self) -> Self {
+        let mut copy = self.clone();
+        copy.by_id
+            .retain(|_, session| session.known_only_to.is_none());
+        for session in copy.by_id.values_mut() {
+            session.connection = None;
+        }
+        copy
+    }
+
+    /// Goes on with the sessions of another server.
+    pub(super) fn take_over(&mut self, others: &Self) {
+        self.by_id.clone_from(&others.by_id);
+        // A number that was given is not given again.
+        for own in &mut self.next {
+            let is_own = |next: &i64| next >> 56 == *own >> 56;
+            let given = others.by_id.keys().map(|id| id.0.saturating_add(1));
+            let next = given
+                .chain(others.next.iter().copied())
+                .filter(is_own)
+                .max();
+            *own = next.unwrap_or(*own).max(*own);
+        }
+    }
+
     pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
         self.by_id.get(&id)
     }

@@ -27,7 +27,7 @@ use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
 use super::sight::Sight;
 use super::sink::{Own, Sink, Test};
 use super::{Clock, Entrance, Fault, Followed, JournalMode};
-use crate::keeper::{CloseReason, ConnectionId, Input, Keeper};
+use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Snapshot};
 use crate::protocol::{ErrorCode, Operation, Request, Response, SessionId, Timestamp, Xid};
 use crate::wire::{self, FourLetterWord};
 
@@ -169,6 +169,12 @@ impl Engine {
             followed: Some(followed),
         };
         self.turn(None, test, |now, keeper, sink| {
+            if let Input::Ensemble(action) = input
+                && !sink.idle
+            {
+                let sight = Sight::Ensemble { action };
+                sink.control.note(now, None, &sight);
+            }
             keeper.step(now, input, sink);
         });
         self.may_wait_in_vain();
@@ -210,6 +216,16 @@ impl Engine {
     /// Looks at the state.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Keeper) -> T) -> T {
         look(&self.lock().keeper)
+    }
+
+    /// A copy of the state. What takes long about it is done once the lock is free.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let captured = {
+            let mut state = self.lock();
+            let now = self.clock.now();
+            state.keeper.capture(now)
+        };
+        captured.finish()
     }
 
     /// Looks at the state and at the connections.

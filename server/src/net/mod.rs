@@ -40,6 +40,7 @@ pub use hold::{Held, HeldMessage, Release, ReleaseError};
 pub(crate) use hosted::{AsyncRead, AsyncWrite, Hosted};
 pub use journal::{Data, Entry, JournalMode, What};
 pub use link::Direction;
+pub(crate) use machine::read as read_file;
 pub use matcher::{BadPattern, Kind, Matcher, Op, PathPattern};
 pub(crate) use outbox::Outbox;
 pub(crate) use port::ReservedPort;

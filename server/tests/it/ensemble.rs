@@ -292,40 +292,40 @@ fn whatever_can_be_done_can_be_said_as_data() {
     let ensemble = three();
     for (json, modes_then) in [
         (
-            r#"{"Stop":1}"#,
+            r#"{"action":"stop","member":1}"#,
             [Mode::Stopped, Mode::Follower, Mode::Leader],
         ),
         (
-            r#"{"Start":1}"#,
+            r#"{"action":"start","member":1}"#,
             [Mode::Follower, Mode::Follower, Mode::Leader],
         ),
         (
-            r#"{"Elect":null}"#,
+            r#"{"action":"elect"}"#,
             [Mode::Follower, Mode::Leader, Mode::Follower],
         ),
         (
-            r#"{"Partition":2}"#,
+            r#"{"action":"partition","member":2}"#,
             [Mode::Follower, Mode::NotServing, Mode::Leader],
         ),
         (
-            r#"{"Heal":2}"#,
+            r#"{"action":"heal","member":2}"#,
             [Mode::Follower, Mode::Follower, Mode::Leader],
         ),
         (
-            r#"{"Lag":1}"#,
+            r#"{"action":"lag","member":1}"#,
             [Mode::Follower, Mode::Follower, Mode::Leader],
         ),
         (
-            r#"{"Release":{"member":1,"transactions":null}}"#,
+            r#"{"action":"release","member":1}"#,
             [Mode::Follower, Mode::Follower, Mode::Leader],
         ),
         (
-            r#"{"CatchUp":1}"#,
+            r#"{"action":"catch_up","member":1}"#,
             [Mode::Follower, Mode::Follower, Mode::Leader],
         ),
-        (r#""LoseQuorum""#, [Mode::NotServing; 3]),
+        (r#"{"action":"lose_quorum"}"#, [Mode::NotServing; 3]),
         (
-            r#""RegainQuorum""#,
+            r#"{"action":"regain_quorum"}"#,
             [Mode::Follower, Mode::Follower, Mode::Leader],
         ),
     ] {
@@ -343,12 +343,16 @@ fn what_cannot_be_done_says_why() {
         other => panic!("{other:?}"),
     };
     assert_eq!(
-        refusal(EnsembleAction::Lag(MemberId(7))),
+        refusal(EnsembleAction::Lag {
+            member: MemberId(7)
+        }),
         EnsembleError::NoSuchMember(MemberId(7))
     );
     ensemble.member(1).stop();
     assert_eq!(
-        refusal(EnsembleAction::Elect(Some(MemberId(1)))),
+        refusal(EnsembleAction::Elect {
+            leader: Some(MemberId(1))
+        }),
         EnsembleError::CannotLead(MemberId(1))
     );
     assert!(Ensemble::of(0).is_err() && Ensemble::of(255).is_err());

@@ -12,4 +12,5 @@ mod handle;
 mod hostile;
 mod restart;
 mod serve;
+mod state;
 mod time;

@@ -165,6 +165,13 @@ fn beside_a_thread_any_executor_will_do() {
         assert_eq!(answer, "imok");
     });
     serving.join().expect("no panic");
+
+    // Who does not read its last answer is not waited for.
+    let (mut client, io) = duplex(16);
+    let served = server.serve(io);
+    pollster::block_on(client.write_all(b"mntr")).expect("there is room");
+    pollster::block_on(served);
+    assert_eq!(server.connections(), []);
 }
 
 #[cfg(unix)]
@@ -472,7 +479,7 @@ fn what_a_client_sent_last_is_answered_before_the_end() {
 /// Time that the runtime has, and that passes as soon as nothing else can happen.
 #[cfg(feature = "tokio-clock")]
 mod tokio_clock {
-    use minikeeper::{ClockKind, Timestamp};
+    use minikeeper::{ClockKind, Matcher, Timestamp};
     use tokio::time::{advance, sleep};
 
     use super::*;
@@ -571,6 +578,22 @@ mod tokio_clock {
         let first = run().await;
         sleep(SECOND).await;
         assert_eq!(run().await, first);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_in_vain_does_so_in_no_real_time() {
+        let server = start();
+        tokio::spawn(server.keep_time());
+        let begun = tokio::time::Instant::now();
+        let (long, short) = tokio::join!(
+            server.wait_for(Matcher::event()).within(3600 * SECOND),
+            async {
+                sleep(1800 * SECOND).await;
+                server.wait_for(Matcher::event()).within(SECOND).await
+            }
+        );
+        assert!(long.is_err() && short.is_err());
+        assert_eq!(begun.elapsed(), 3600 * SECOND);
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod session;
 mod set_acl;
 mod set_data;
 mod set_watches;
+mod snapshot;
 mod tree;
 mod watch;
 mod zxid;

@@ -1498,9 +1498,17 @@ proptest! {
             run.happen(&Event::Ask { place: 0, question: Question::Write(write) });
         }
         run.check();
-        for event in &events {
+        let mut half = None;
+        for (number, event) in events.iter().enumerate() {
+            if number == events.len() / 2 {
+                // The tree made of the transactions shares nothing with a snapshot.
+                half = Some((run.keeper.capture(run.now).finish(), run.tree.clone()));
+            }
             run.happen(event);
             run.check();
+        }
+        if let Some((snapshot, tree)) = half {
+            assert_eq!(snapshot.tree(), &tree, "a snapshot does not change");
         }
     }
 }
