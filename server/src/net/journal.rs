@@ -193,7 +193,6 @@ pub enum What {
     /// A test did something to members of the ensemble.
     Ensemble {
         /// What.
-        #[serde(flatten)]
         action: EnsembleAction,
     },
     /// The ensemble has a new leader, or lost the one it had.

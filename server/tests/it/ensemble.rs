@@ -4,7 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use minikeeper::{
-    ActError, Ensemble, EnsembleAction, EnsembleError, MemberId, Mode, Server, SessionId, Zxid,
+    ActError, Ensemble, EnsembleAction, EnsembleError, Entry, MemberId, Mode, Server, SessionId,
+    What, Zxid,
 };
 
 use crate::client::{self, Client, EPHEMERAL, Event, NO_NODE, PERSISTENT, op, refuses};
@@ -395,4 +396,50 @@ fn a_restart_of_the_whole_is_an_election_and_leaves_stopped_members_stopped() {
     );
     let client = Client::resume(ensemble.member(2).addr(), &granted).expect("it is alive");
     assert_ne!(client.session(), SessionId(0));
+}
+
+#[test]
+fn the_journal_has_what_was_done_and_who_leads() {
+    let ensemble = three();
+    let server = ensemble.server();
+    ensemble.member(3).stop();
+    let entries = server.journal();
+    let whats: Vec<&What> = entries.iter().map(|entry| &entry.what).collect();
+    let member = MemberId(3);
+    let action = EnsembleAction::Stop { member };
+    let (leader, epoch) = (Some(MemberId(2)), 2);
+    assert_eq!(
+        whats,
+        [&What::Ensemble { action }, &What::Leading { leader, epoch }]
+    );
+    let json = serde_json::to_string(&entries).expect("it is plain data");
+    let read: Vec<Entry> = serde_json::from_str(&json).expect("it was just written");
+    assert_eq!(read, entries);
+}
+
+#[test]
+fn a_fork_of_an_ensemble_is_one_after_an_election() {
+    let ensemble = three();
+    let mut client = at(&ensemble, 2);
+    client.create("/e", b"", EPHEMERAL);
+    let snapshot = ensemble.server().snapshot();
+    let fork = Server::builder()
+        .snapshot(snapshot.clone())
+        .ensemble(3)
+        .expect("it starts");
+    assert_eq!((fork.epoch(), ensemble.epoch()), (2, 1));
+    let mut moved =
+        Client::resume(fork.member(1).addr(), &client.granted).expect("its session is there too");
+    assert_eq!(moved.set("/e", b"").zxid, 0x2_0000_0001);
+    let new = at(&fork, 2);
+    assert_ne!(new.session(), client.session());
+
+    // A single server goes on where it was.
+    let single = Server::builder()
+        .snapshot(snapshot)
+        .start()
+        .expect("it starts");
+    single.create("/a", b"").expect("it is not there");
+    let zxid = single.znode("/a").expect("it is there").stat.czxid;
+    assert_eq!(zxid, Zxid(0x1_0000_0003));
 }
