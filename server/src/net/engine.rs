@@ -212,14 +212,11 @@ impl Engine {
         look(&self.lock().keeper)
     }
 
-    /// A copy of the state. What takes long about it is done once the lock is free.
+    /// A copy of the state, to be [indexed](Snapshot::index) before it is looked at.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let captured = {
-            let mut state = self.lock();
-            let now = self.clock.now();
-            state.keeper.capture(now)
-        };
-        captured.finish()
+        let mut state = self.lock();
+        let now = self.clock.now();
+        state.keeper.snapshot(now)
     }
 
     /// Looks at the state and at the connections.
