@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
-use super::{Server, Snapshot, StartError, Tree};
+use super::{Ensemble, Server, Snapshot, StartError, Tree};
 use crate::protocol::Timestamp;
 
 /// Says how a server is to be, then starts it. See [`Config`] for what each setting means and its default.
@@ -92,6 +92,24 @@ impl ServerBuilder {
     pub fn seed(mut self, tree: Tree) -> Self {
         self.seed = Some(tree);
         self
+    }
+
+    /// Starts an ensemble of so many members. If there is a [port](Self::port), it is that of the first, and those of the
+    /// others follow. Members number sessions by themselves, so [`server_id`](Self::server_id) does not count.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and when the number is not 1 to 254.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Server::builder().manual_clock().read_only_mode(true).ensemble(3)?;
+    /// ensemble.lose_quorum();
+    /// assert_eq!(ensemble.member(1).mode(), minikeeper::Mode::ReadOnly);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn ensemble(mut self, members: u8) -> Result<Ensemble, StartError> {
+        self.config.members = members;
+        Ok(self.start()?.ensemble())
     }
 
     /// Takes this port, of 127.0.0.1 unless [`address`](Self::address) names another.
@@ -204,6 +222,10 @@ impl ServerBuilder {
         sessionless_timeout: Duration;
         /// The longest frame that is read, in bytes.
         max_frame: usize;
+        /// How many members the ensemble has; at 1 it is none.
+        members: u8;
+        /// Whether a member of an ensemble that reaches no quorum serves reads.
+        read_only_mode: bool;
         /// The server's number, the top byte of its session ids.
         server_id: u8;
         /// Which four-letter words are answered.
