@@ -106,7 +106,7 @@ pub enum StartError {
     Config(String),
     /// The seed could not be written.
     #[error("the seed: {0}")]
-    Seed(#[from] SeedError),
+    Seed(SeedError),
     /// Nobody can be told by this label: it is empty, begins or ends with white space, or has control characters.
     #[error(
         "{0:?} is no label: it must not be empty, begin or end with white space or have control characters"
@@ -199,7 +199,7 @@ impl Server {
             shared: Arc::new(shared),
         };
         if let Some(seed) = seed {
-            server.seed(seed)?;
+            server.seed(seed).map_err(StartError::Seed)?;
         }
         server.begin(&mut server.ports())?;
         Ok(server)

@@ -56,7 +56,7 @@ impl Tree {
             let line = format!("{comma}\n  {}: {}", json(&path), json(&Form(znode)));
             text.push_str(&line);
         }
-        text.push_str("\n}\n");
+        text.push_str(if self.is_empty() { "}\n" } else { "\n}\n" });
         text
     }
 
