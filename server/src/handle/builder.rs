@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
-use super::{Server, Snapshot, StartError, Tree};
+use super::{Ensemble, Server, Snapshot, StartError, Tree};
 use crate::protocol::Timestamp;
 
 /// Says how a server is to be, then starts it. See [`Config`] for what each setting means and its default.
@@ -94,6 +94,24 @@ impl ServerBuilder {
         self
     }
 
+    /// Starts an ensemble of so many members. If there is a [port](Self::port), it is that of the first, and those of the
+    /// others follow. Members number sessions by themselves, so [`server_id`](Self::server_id) does not count.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and when the number is not 1 to 254.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Server::builder().manual_clock().read_only_mode(true).ensemble(3)?;
+    /// ensemble.lose_quorum();
+    /// assert_eq!(ensemble.member(1).mode(), minikeeper::Mode::ReadOnly);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn ensemble(mut self, members: u8) -> Result<Ensemble, StartError> {
+        self.config.members = members;
+        Ok(self.start()?.ensemble())
+    }
+
     /// Takes this port, of 127.0.0.1 unless [`address`](Self::address) names another.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
@@ -102,7 +120,8 @@ impl ServerBuilder {
     }
 
     /// Lets it listen nowhere and have no thread: clients are served on the caller's own runtime by [`Server::serve`]
-    /// alone, and time is kept by them, or by [`Server::keep_time`].
+    /// alone, and time is kept by them, or by [`Server::keep_time`]. If that runtime's time is paused, the clock must be
+    /// `tokio_clock` or [`manual_clock`](Self::manual_clock): by the machine's, its timer would wait in vain, and busily.
     ///
     /// ```
     /// let server = minikeeper::Server::builder().without_listener().start()?;
@@ -203,6 +222,10 @@ impl ServerBuilder {
         sessionless_timeout: Duration;
         /// The longest frame that is read, in bytes.
         max_frame: usize;
+        /// How many members the ensemble has; at 1 it is none.
+        members: u8;
+        /// Whether a member of an ensemble that reaches no quorum serves reads.
+        read_only_mode: bool;
         /// The server's number, the top byte of its session ids.
         server_id: u8;
         /// Which four-letter words are answered.

@@ -59,6 +59,8 @@ pub struct SessionView {
     pub label: Option<String>,
     /// Whether it was muted.
     pub muted: bool,
+    /// The member of the ensemble that its connection is to, if one is up; of a server that is none, the one it has.
+    pub member: Option<MemberId>,
     /// The paths of its ephemeral znodes, sorted.
     pub ephemerals: Vec<String>,
 }
@@ -158,20 +160,31 @@ impl SessionView {
     pub(super) fn all(
         sessions: &Sessions,
         tree: &Tree,
-        label: impl Fn(ConnectionId) -> Option<String>,
+        place: impl Fn(ConnectionId) -> Place,
     ) -> Vec<Self> {
         let sessions = sessions.sorted().into_iter();
         sessions
-            .map(|(id, session)| Self {
-                id,
-                timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
-                connected: session.connection.is_some(),
-                label: session.connection.and_then(&label),
-                muted: session.muted,
-                ephemerals: tree.ephemerals(id).map(str::to_owned).collect(),
+            .map(|(id, session)| {
+                let place = session.connection.map(&place).unwrap_or_default();
+                Self {
+                    id,
+                    timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
+                    connected: session.connection.is_some(),
+                    label: place.label,
+                    member: place.member,
+                    muted: session.muted,
+                    ephemerals: tree.ephemerals(id).map(str::to_owned).collect(),
+                }
             })
             .collect()
     }
+}
+
+/// Where a session is connected.
+#[derive(Debug, Default)]
+pub(in crate::handle) struct Place {
+    label: Option<String>,
+    member: Option<MemberId>,
 }
 
 impl Server {
@@ -185,8 +198,11 @@ impl Server {
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionView> {
         self.shared.engine.look_closer(|keeper, outboxes| {
-            let label = |connection| outboxes.get(&connection).and_then(label);
-            SessionView::all(keeper.sessions(), keeper.tree(), label)
+            let place = |id| Place {
+                label: outboxes.get(&id).and_then(label),
+                member: keeper.connection(id).map(Connection::member),
+            };
+            SessionView::all(keeper.sessions(), keeper.tree(), place)
         })
     }
 
@@ -233,10 +249,12 @@ impl Server {
                     .unwrap_or(SessionId::NONE)
             };
             let mut views = Vec::new();
-            let tables = [
-                (WatchKind::Data, keeper.watches().data()),
-                (WatchKind::Children, keeper.watches().child()),
-            ];
+            let tables = keeper.all_watches().flat_map(|watches| {
+                [
+                    (WatchKind::Data, watches.data()),
+                    (WatchKind::Children, watches.child()),
+                ]
+            });
             for (one_shot, table) in tables {
                 for (path, connection, modes) in table.sorted() {
                     let mut push = |kind| {

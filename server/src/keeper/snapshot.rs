@@ -1,6 +1,6 @@
 //! The whole state as a value, and servers that begin with one.
 
-use super::{Keeper, Rules, Sessions, Tree};
+use super::{Keeper, Output, Outputs, Rules, Sessions, Tree};
 use crate::protocol::Timestamp;
 
 /// The znodes and sessions of a server at one moment. Connections and watches are no part of it.
@@ -43,6 +43,13 @@ impl PartialEq for Snapshot {
     }
 }
 
+/// Takes what nobody is there for.
+struct Nobody;
+
+impl Outputs for Nobody {
+    fn emit(&mut self, _: Output<'_>) {}
+}
+
 impl Keeper {
     /// Copies the state, to be [indexed](Snapshot::index) before it is looked at. Neither the copy nor this server sees what
     /// becomes of the other.
@@ -59,8 +66,10 @@ impl Keeper {
     pub(crate) fn resume(rules: Rules, snapshot: &Snapshot, now: Timestamp) -> Self {
         let mut keeper = Self::new(rules, now);
         keeper.tree = snapshot.tree.clone();
-        keeper.sessions.take_over(&snapshot.sessions);
-        keeper.restarted(now);
+        keeper.sessions.go_on_from(&snapshot.sessions);
+        keeper.members.go_on_from(keeper.tree.last_zxid());
+        // Nobody is connected yet.
+        keeper.restarted(now, &mut Nobody);
         keeper
     }
 }

@@ -142,17 +142,38 @@ impl Slice {
     }
 }
 
-/// Real time that is to pass, whoever turns the server's clock.
-#[derive(Clone, Copy, Debug)]
+/// Time that is to pass: real time, whoever turns the server's clock, unless that follows a runtime.
+#[derive(Clone, Debug)]
 pub(super) struct Countdown {
-    began: Instant,
+    since: Since,
     span: Duration,
 }
 
+#[derive(Clone, Debug)]
+enum Since {
+    Real(Instant),
+    #[cfg(feature = "tokio-clock")]
+    Tokio(tokio::time::Instant, tokio::runtime::Handle),
+}
+
 impl Countdown {
+    /// Real time.
     pub(super) fn begin(span: Duration) -> Self {
-        let began = ticker();
-        Self { began, span }
+        let since = Since::Real(ticker());
+        Self { since, span }
+    }
+
+    /// Real time, or that of the runtime which the clock follows.
+    pub(super) fn begin_by(clock: &Clock, span: Duration) -> Self {
+        match clock {
+            Clock::System { .. } | Clock::Manual(_) => Self::begin(span),
+            #[cfg(feature = "tokio-clock")]
+            Clock::Tokio { runtime, .. } => {
+                let _context = runtime.enter();
+                let since = Since::Tokio(tokio::time::Instant::now(), runtime.clone());
+                Self { since, span }
+            }
+        }
     }
 
     pub(super) fn span(&self) -> Duration {
@@ -161,8 +182,15 @@ impl Countdown {
 
     /// What is left of it.
     pub(super) fn left(&self) -> Duration {
-        self.span
-            .saturating_sub(ticker().saturating_duration_since(self.began))
+        let passed = match &self.since {
+            Since::Real(began) => ticker().saturating_duration_since(*began),
+            #[cfg(feature = "tokio-clock")]
+            Since::Tokio(began, runtime) => {
+                let _context = runtime.enter();
+                tokio::time::Instant::now().saturating_duration_since(*began)
+            }
+        };
+        self.span.saturating_sub(passed)
     }
 }
 

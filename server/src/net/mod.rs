@@ -34,7 +34,7 @@ pub(crate) use engine::{Engine, Limits};
 pub(crate) use entrance::Entrance;
 pub(crate) use fault::FaultId;
 pub use fault::{Fault, FaultError, FaultRule};
-pub use followed::{Followed, SentEvent};
+pub use followed::{Followed, Leading, SentEvent};
 pub(crate) use hold::HoldId;
 pub use hold::{Held, HeldMessage, Release, ReleaseError};
 pub(crate) use hosted::{AsyncRead, AsyncWrite, Hosted};

@@ -5,6 +5,7 @@ mod alone;
 mod architecture;
 mod client;
 mod control;
+mod ensemble;
 mod four_letter;
 mod golden;
 mod handle;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::Tree;
-use crate::handle::inspect::{self, SessionView, ZnodeView};
+use crate::handle::inspect::{self, Place, SessionView, ZnodeView};
 use crate::handle::{Config, Server, ServerBuilder, StartError};
 use crate::keeper;
 use crate::protocol::{Timestamp, Zxid};
@@ -179,7 +179,7 @@ impl Snapshot {
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionView> {
         let state = self.state();
-        SessionView::all(state.sessions(), state.tree(), |_| None)
+        SessionView::all(state.sessions(), state.tree(), |_| Place::default())
     }
 
     /// The tree without its stats. See [`Server::tree`].

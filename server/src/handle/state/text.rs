@@ -126,7 +126,8 @@ impl Tree {
                 Err(TreeError::new(String::from(reason)))
             },
         };
-        let known = matches!(ending, Some("json" | "yaml" | "yml"));
+        let yaml = cfg!(feature = "yaml") && matches!(ending, Some("yaml" | "yml"));
+        let known = yaml || ending == Some("json");
         let text = if known {
             read_file(file).map_err(|error| TreeError::new(format!("cannot be read: {error}")))
         } else {

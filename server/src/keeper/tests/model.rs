@@ -1142,7 +1142,7 @@ impl Run {
         assert_eq!(record.lines.0, twin.lines.0, "same inputs, same outputs");
         for (zxid, txn) in (before + 1..).zip(&record.txns) {
             assert_eq!(txn.zxid.0, zxid, "zxids are dense");
-            self.tree.apply(txn);
+            self.tree.apply(txn, &mut Changes::default());
         }
         self.lines.extend(record.lines.0);
     }
