@@ -169,6 +169,12 @@ impl Engine {
             followed: Some(followed),
         };
         self.turn(None, test, |now, keeper, sink| {
+            if let Input::Ensemble(action) = input
+                && !sink.idle
+            {
+                let sight = Sight::Ensemble { action };
+                sink.control.note(now, None, &sight);
+            }
             keeper.step(now, input, sink);
         });
         self.may_wait_in_vain();

@@ -355,6 +355,10 @@ impl Outputs for Sink<'_, '_> {
             }
             Output::Leading { leader, epoch } => {
                 tracing::debug!(?leader, epoch, "leading");
+                if !self.idle {
+                    let sight = Sight::Leading { leader, epoch };
+                    self.control.note(self.now, None, &sight);
+                }
                 if let Some(followed) = &mut self.test.followed {
                     followed.leading = Some(Leading { leader, epoch });
                 }
