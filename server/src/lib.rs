@@ -44,7 +44,7 @@ mod wire;
 pub use handle::{
     Address, BadPattern, ClockKind, CloseReason, Config, ConnectionView, Data, DigestAlgorithm,
     Direction, Entry, Fault, FaultBuilder, FaultError, FaultGuard, FaultRule, Followed,
-    FourLetterWords, Held, HeldMessage, Hold, JournalMode, Kind, Matcher, Op, Partition,
+    FourLetterWords, Held, HeldMessage, Hold, HoldError, JournalMode, Kind, Matcher, Op, Partition,
     PathPattern, Release, ReleaseError, SentEvent, Server, ServerBuilder, SessionView, StartError,
     TimedOut, WaitFor, WatchKind, WatchView, What, ZnodeView,
 };

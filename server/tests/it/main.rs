@@ -8,6 +8,7 @@ mod control;
 mod four_letter;
 mod golden;
 mod handle;
+mod holds;
 mod hostile;
 mod restart;
 mod serve;
