@@ -102,7 +102,15 @@ impl HeldMessage {
                 paths: asked.paths().to_vec(),
             },
             Sight::Connect { .. } => Self::Connect,
-            _ => return None,
+            Sight::Accepted { .. }
+            | Sight::Disconnected
+            | Sight::Closing { .. }
+            | Sight::SessionEnded { .. }
+            | Sight::Reaped { .. }
+            | Sight::Fault { .. }
+            | Sight::Held { .. }
+            | Sight::Released { .. }
+            | Sight::Clock { .. } => return None,
         })
     }
 }
@@ -244,10 +252,9 @@ impl HoldError {
             let asks = matches!(kind, Kind::Request | Kind::Reply);
             let connects = matches!(kind, Kind::Connect | Kind::Connected);
             on.kind.is_none_or(|meant| meant == *kind)
-                && on.op.is_none_or(|op| match op {
-                    Op::Connect => connects,
-                    _ => asks,
-                })
+                && on
+                    .op
+                    .is_none_or(|op| if op == Op::Connect { connects } else { asks })
                 && (on.path.is_none() || !connects)
                 && (on.event_type.is_none() || *kind == Kind::Event)
                 && (on.error.is_none() || *kind == Kind::Reply)

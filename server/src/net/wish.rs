@@ -188,23 +188,27 @@ impl Outbox {
     fn may_go(&self, now: Timestamp, hold: HoldId, items: &[u64]) -> Result<(), ReleaseError> {
         let mut ahead = None;
         for parcel in &self.kept {
-            match (parcel.gate, ahead) {
-                (Gate::Held { hold: of, item }, ahead)
-                    if of == hold && items.binary_search(&item).is_ok() =>
-                {
-                    match ahead {
-                        Some(Gate::Held { item: before, .. }) => {
-                            return Err(ReleaseError::WouldOvertake { item, before });
-                        }
-                        Some(Gate::Until(until)) => {
-                            return Err(ReleaseError::WouldOvertakeDelayed { item, until });
-                        }
-                        Some(Gate::Open) | None if items.last() == Some(&item) => break,
-                        Some(Gate::Open) | None => {}
-                    }
+            let Some(item) = parcel
+                .gate
+                .item_of(hold)
+                .filter(|item| is_among(items, *item))
+            else {
+                if ahead.is_none() && !parcel.gate.is_open(now) {
+                    ahead = Some(parcel.gate);
                 }
-                (gate, None) if !gate.is_open(now) => ahead = Some(gate),
-                _ => {}
+                continue;
+            };
+            match ahead {
+                Some(Gate::Held { item: before, .. }) => {
+                    return Err(ReleaseError::WouldOvertake { item, before });
+                }
+                Some(Gate::Until(until)) => {
+                    return Err(ReleaseError::WouldOvertakeDelayed { item, until });
+                }
+                Some(Gate::Open) | None => {}
+            }
+            if items.last() == Some(&item) {
+                break;
             }
         }
         Ok(())
@@ -221,7 +225,7 @@ impl Outbox {
         let mut last = items.last().copied();
         if let Stall::Held { hold: of, item, .. } = self.stall
             && of == hold
-            && items.binary_search(&item).is_ok()
+            && is_among(items, item)
             && let Stall::Held { what, .. } = std::mem::replace(&mut self.stall, Stall::Released)
         {
             opened.push(self.describe(connection, item, what));
@@ -231,17 +235,17 @@ impl Outbox {
         let mut whats = Vec::new();
         let mut is_done = false;
         for parcel in &mut self.kept {
-            match parcel.gate {
-                Gate::Held { hold: of, item }
-                    if of == hold && items.binary_search(&item).is_ok() =>
-                {
-                    parcel.gate = Gate::Open;
-                    whats.extend(parcel.held.take().map(|what| (item, what)));
-                    is_done = last == Some(item);
-                }
-                // A message in pieces has several parcels.
-                _ if is_done => break,
-                _ => {}
+            if let Some(item) = parcel
+                .gate
+                .item_of(hold)
+                .filter(|item| is_among(items, *item))
+            {
+                parcel.gate = Gate::Open;
+                whats.extend(parcel.held.take().map(|what| (item, what)));
+                is_done = last == Some(item);
+            } else if is_done {
+                // Not before: a message in pieces has several parcels.
+                break;
             }
         }
         for (item, what) in whats {
@@ -260,25 +264,36 @@ impl Outbox {
     }
 
     fn held(&self, connection: ConnectionId, hold: HoldId) -> Vec<Held> {
-        let stalled = match &self.stall {
-            Stall::Held {
-                hold: of,
-                item,
-                what,
-            } if *of == hold => Some((*item, what.clone())),
-            _ => None,
+        let stalled = if let Stall::Held {
+            hold: of,
+            item,
+            what,
+        } = &self.stall
+            && *of == hold
+        {
+            Some((*item, what))
+        } else {
+            None
         };
-        let kept = self
-            .kept
-            .iter()
-            .filter_map(|parcel| match (parcel.gate, &parcel.held) {
-                (Gate::Held { hold: of, item }, Some(what)) if of == hold => {
-                    Some((item, what.clone()))
-                }
-                _ => None,
-            });
-        kept.chain(stalled)
-            .map(|(item, what)| self.describe(connection, item, what))
+        let kept = self.kept.iter();
+        kept.filter_map(|parcel| Some((parcel.gate.item_of(hold)?, parcel.held.as_ref()?)))
+            .chain(stalled)
+            .map(|(item, what)| self.describe(connection, item, what.clone()))
             .collect()
     }
+}
+
+impl Gate {
+    /// The number of what this hold keeps back.
+    fn item_of(self, hold: HoldId) -> Option<u64> {
+        match self {
+            Self::Held { hold: of, item } if of == hold => Some(item),
+            Self::Held { .. } | Self::Open | Self::Until(_) => None,
+        }
+    }
+}
+
+/// The numbers are in order.
+fn is_among(items: &[u64], item: u64) -> bool {
+    items.binary_search(&item).is_ok()
 }
