@@ -27,7 +27,7 @@ use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
 use super::sight::Sight;
 use super::sink::{Own, Sink, Test};
 use super::{Clock, Entrance, Fault, Followed, JournalMode};
-use crate::keeper::{CloseReason, ConnectionId, Input, Keeper};
+use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Snapshot};
 use crate::protocol::{ErrorCode, Operation, Request, Response, SessionId, Timestamp, Xid};
 use crate::wire::{self, FourLetterWord};
 
@@ -210,6 +210,16 @@ impl Engine {
     /// Looks at the state.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Keeper) -> T) -> T {
         look(&self.lock().keeper)
+    }
+
+    /// A copy of the state. What takes long about it is done once the lock is free.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let captured = {
+            let mut state = self.lock();
+            let now = self.clock.now();
+            state.keeper.capture(now)
+        };
+        captured.finish()
     }
 
     /// Looks at the state and at the connections.

@@ -6,11 +6,11 @@ use std::task::Waker;
 
 use bytes::BytesMut;
 
-use super::Followed;
 use super::control::{Control, Gate, Shape, Treatment, Verdict};
 use super::outbox::{EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::report::Totals;
 use super::sight::Sight;
+use super::{Followed, Leading};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
 use crate::protocol::{ErrorCode, Message, Reply, Response, Timestamp, Txn, TxnRecord, Zxid};
 use crate::wire;
@@ -234,6 +234,9 @@ impl Sink<'_, '_> {
         let Some(outbox) = self.outboxes.get_mut(&connection) else {
             return;
         };
+        if let Some(followed) = &mut self.test.followed {
+            followed.closed(outbox.session);
+        }
         if !self.idle {
             let who = outbox.who(connection);
             self.control
@@ -351,6 +354,12 @@ impl Outputs for Sink<'_, '_> {
                 }
                 if let Some(followed) = &mut self.test.followed {
                     followed.committed(txn);
+                }
+            }
+            Output::Leading { leader, epoch } => {
+                tracing::debug!(?leader, epoch, "leading");
+                if let Some(followed) = &mut self.test.followed {
+                    followed.leading = Some(Leading { leader, epoch });
                 }
             }
         }
