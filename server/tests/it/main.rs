@@ -11,6 +11,7 @@ mod golden;
 mod handle;
 mod holds;
 mod hostile;
+mod races;
 mod restart;
 mod serve;
 mod state;
