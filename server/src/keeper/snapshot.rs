@@ -73,10 +73,3 @@ impl Keeper {
         keeper
     }
 }
-
-/// There is nobody yet to hear of anything.
-struct Nobody;
-
-impl Outputs for Nobody {
-    fn emit(&mut self, _: Output<'_>) {}
-}
