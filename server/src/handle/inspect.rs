@@ -160,24 +160,31 @@ impl SessionView {
     pub(super) fn all(
         sessions: &Sessions,
         tree: &Tree,
-        (label, member): (
-            impl Fn(ConnectionId) -> Option<String>,
-            impl Fn(ConnectionId) -> Option<MemberId>,
-        ),
+        place: impl Fn(ConnectionId) -> Place,
     ) -> Vec<Self> {
         let sessions = sessions.sorted().into_iter();
         sessions
-            .map(|(id, session)| Self {
-                id,
-                timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
-                connected: session.connection.is_some(),
-                label: session.connection.and_then(&label),
-                muted: session.muted,
-                member: session.connection.and_then(&member),
-                ephemerals: tree.ephemerals(id).map(str::to_owned).collect(),
+            .map(|(id, session)| {
+                let place = session.connection.map(&place).unwrap_or_default();
+                Self {
+                    id,
+                    timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
+                    connected: session.connection.is_some(),
+                    label: place.label,
+                    member: place.member,
+                    muted: session.muted,
+                    ephemerals: tree.ephemerals(id).map(str::to_owned).collect(),
+                }
             })
             .collect()
     }
+}
+
+/// Where a session is connected.
+#[derive(Debug, Default)]
+pub(in crate::handle) struct Place {
+    label: Option<String>,
+    member: Option<MemberId>,
 }
 
 impl Server {
@@ -191,9 +198,11 @@ impl Server {
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionView> {
         self.shared.engine.look_closer(|keeper, outboxes| {
-            let label = |connection| outboxes.get(&connection).and_then(label);
-            let member = |connection| keeper.connection(connection).map(Connection::member);
-            SessionView::all(keeper.sessions(), keeper.tree(), (label, member))
+            let place = |id| Place {
+                label: outboxes.get(&id).and_then(label),
+                member: keeper.connection(id).map(Connection::member),
+            };
+            SessionView::all(keeper.sessions(), keeper.tree(), place)
         })
     }
 

@@ -21,7 +21,8 @@ use std::sync::{Arc, Mutex};
 pub use crate::keeper::CloseReason;
 pub use crate::net::{
     BadPattern, Data, Direction, Entry, Fault, FaultError, FaultRule, Followed, Held, HeldMessage,
-    Kind, Leading, Matcher, Op, PathPattern, Release, ReleaseError, SentEvent, TimedOut, What,
+    HoldError, Kind, Leading, Matcher, Op, PathPattern, Release, ReleaseError, SentEvent, TimedOut,
+    What,
 };
 pub use address::Address;
 pub use builder::ServerBuilder;
@@ -106,7 +107,7 @@ pub enum StartError {
     Config(String),
     /// The seed could not be written.
     #[error("the seed: {0}")]
-    Seed(#[from] SeedError),
+    Seed(SeedError),
     /// Nobody can be told by this label: it is empty, begins or ends with white space, or has control characters.
     #[error(
         "{0:?} is no label: it must not be empty, begin or end with white space or have control characters"
@@ -199,7 +200,7 @@ impl Server {
             shared: Arc::new(shared),
         };
         if let Some(seed) = seed {
-            server.seed(seed)?;
+            server.seed(seed).map_err(StartError::Seed)?;
         }
         server.begin(&mut server.ports())?;
         Ok(server)

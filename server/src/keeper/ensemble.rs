@@ -85,10 +85,11 @@ impl Members {
         }
     }
 
-    /// Goes on where others left off, whose last transaction this was.
-    pub(super) fn resume(&mut self, last_zxid: Zxid) {
+    /// Goes on after the transactions of another server: no epoch of theirs comes again.
+    pub(super) fn go_on_from(&mut self, last_zxid: Zxid) {
+        let epoch = u32::try_from(last_zxid.0 >> 32).unwrap_or(self.epoch);
         if self.is_ensemble() {
-            self.epoch = u32::try_from(last_zxid.0 >> 32).unwrap_or(0);
+            self.epoch = self.epoch.max(epoch);
         }
     }
 

@@ -87,15 +87,6 @@ impl Sessions {
         id
     }
 
-    /// Those of which no other member knows.
-    pub(super) fn known_only_to(&self, member: MemberId) -> Vec<SessionId> {
-        let sessions = self.sorted().into_iter();
-        sessions
-            .filter(|(_, session)| session.known_only_to == Some(member))
-            .map(|(id, _)| id)
-            .collect()
-    }
-
     /// A copy in which none has a connection.
     pub(super) fn disconnected(&self) -> Self {
         let mut copy = self.clone();
@@ -108,18 +99,28 @@ impl Sessions {
     }
 
     /// Goes on with the sessions of another server.
-    pub(super) fn take_over(&mut self, others: &Self) {
+    pub(super) fn go_on_from(&mut self, others: &Self) {
         self.by_id.clone_from(&others.by_id);
         // A number that was given is not given again.
-        for own in &mut self.next {
-            let is_own = |next: &i64| next >> 56 == *own >> 56;
-            let given = others.by_id.keys().map(|id| id.0.saturating_add(1));
-            let next = given
-                .chain(others.next.iter().copied())
-                .filter(is_own)
-                .max();
-            *own = next.unwrap_or(*own).max(*own);
+        let given = self.by_id.keys().map(|id| id.0.saturating_add(1));
+        for given in given.chain(others.next.iter().copied()) {
+            let own = self
+                .next
+                .iter_mut()
+                .find(|next| **next >> 56 == given >> 56);
+            if let Some(next) = own {
+                *next = given.max(*next);
+            }
         }
+    }
+
+    /// Those of which no other member knows.
+    pub(super) fn known_only_to(&self, member: MemberId) -> Vec<SessionId> {
+        let sessions = self.sorted().into_iter();
+        sessions
+            .filter(|(_, session)| session.known_only_to == Some(member))
+            .map(|(id, _)| id)
+            .collect()
     }
 
     pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {

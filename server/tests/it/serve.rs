@@ -316,40 +316,6 @@ fn dropping_the_server_ends_them_and_its_time() {
     });
 }
 
-/// Sessions that expire in the time of a test.
-fn quick() -> Server {
-    quiet()
-        .tick_time(Duration::from_millis(1))
-        .session_timeouts(Duration::from_millis(20), TIMEOUT)
-        .start()
-        .expect("a server starts")
-}
-
-/// A guest whose session expires soon, once it is disconnected.
-async fn short_lived(server: &Server) -> Guest<DuplexStream> {
-    let guest = Guest::with(open(server), Duration::from_millis(20), None).await;
-    guest.expect("it is granted")
-}
-
-#[test]
-fn each_connection_keeps_time_for_all() {
-    let server = quick();
-    block_on(async {
-        // The first keeps time, and leaves it to the others.
-        let first = Guest::connect(open(&server)).await;
-        let mut watcher = Guest::connect(open(&server)).await;
-        watcher.create("/a", PERSISTENT).await;
-        drop(first);
-        for _ in 0..2 {
-            let mut guest = short_lived(&server).await;
-            guest.create("/a/b", EPHEMERAL).await;
-            watcher.watch("/a/b").await;
-            drop(guest);
-            assert_eq!(watcher.event().await, Event::Deleted("/a/b".to_owned()));
-        }
-    });
-}
-
 #[test]
 fn a_guest_bears_a_label_and_comes_from_where_it_is_said_to() {
     let server = start();
@@ -527,6 +493,24 @@ mod tokio_clock {
         let alive: Vec<SessionId> = server.sessions().iter().map(|view| view.id).collect();
         assert_eq!(alive, [pings.granted.session]);
         silent.ends().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_connection_keeps_time_for_all() {
+        let server = start();
+        // The first keeps time, and leaves it to the others.
+        let first = Guest::connect(open(&server)).await;
+        let mut watcher = Guest::connect(open(&server)).await;
+        watcher.create("/a", PERSISTENT).await;
+        drop(first);
+        for _ in 0..2 {
+            let guest = Guest::with(open(&server), 10 * SECOND, None).await;
+            let mut guest = guest.expect("it is granted");
+            guest.create("/a/b", EPHEMERAL).await;
+            watcher.watch("/a/b").await;
+            drop(guest);
+            assert_eq!(watcher.event().await, Event::Deleted("/a/b".to_owned()));
+        }
     }
 
     #[tokio::test(start_paused = true)]

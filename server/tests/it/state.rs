@@ -704,3 +704,120 @@ proptest! {
         let _ = Tree::from_yaml(&text);
     }
 }
+
+#[cfg(feature = "yaml")]
+#[test]
+fn yaml_says_the_same_as_json() {
+    let text = "
+# A comment.
+/config: v1
+/empty: {}
+/null:
+/also-null: ~
+/quoted: '8080'
+/yes: yes
+/lines: |
+  one
+  two
+/app:
+  data: \"x\\ty\"
+  acl: [&reader 'world:anyone:r', 'ip:10.0.0.0/8:cdrwa']
+  children:
+    db: {base64: AP8=, acl: [*reader]}
+    log/level: info
+/locks: {container: true}
+/lease:
+  ttl_ms: 60000
+";
+    let tree = read(Tree::from_yaml(text));
+    let reader = || acl("world:anyone:r");
+    let expected = tree! {
+        "/config" => "v1",
+        "/empty" => {},
+        "/null" => Znode::null(),
+        "/also-null" => Znode::null(),
+        "/quoted" => "8080",
+        "/yes" => "yes",
+        "/lines" => "one\ntwo\n",
+        "/app" => (Znode::new("x\ty").acl([reader(), acl("ip:10.0.0.0/8:cdrwa")]), {
+            "db" => Znode::new([0, 255]).acl([reader()]),
+            "log/level" => "info",
+        }),
+        "/locks" => Znode::new("").container(),
+        "/lease" => Znode::new("").ttl(Duration::from_secs(60)),
+    };
+    assert_eq!(tree, expected);
+    assert_eq!(
+        expected.to_yaml(),
+        r#"/also-null: null
+/app:
+  data: "x\ty"
+  acl: ["world:anyone:r","ip:10.0.0.0/8:cdrwa"]
+/app/db:
+  base64: "AP8="
+  acl: ["world:anyone:r"]
+/app/log: {}
+/app/log/level: "info"
+/config: "v1"
+/empty: {}
+/lease:
+  ttl_ms: 60000
+/lines: "one\ntwo\n"
+/locks:
+  container: true
+/null: null
+/quoted: "8080"
+/yes: "yes"
+"#
+    );
+    assert_eq!(read(Tree::from_yaml(&Tree::new().to_yaml())), Tree::new());
+}
+
+#[cfg(feature = "yaml")]
+#[test]
+fn bad_yaml_is_refused_with_place_and_reason() {
+    let check = |text: &str, expected: &str| {
+        let error = Tree::from_yaml(text).expect_err(text);
+        assert_eq!(error.to_string(), expected, "{text}");
+    };
+    assert_eq!(Tree::from_yaml(""), Ok(Tree::new()));
+    check("- a", "1:1: expected mapping start");
+    check("/a: 'x", "1:5: unclosed quote");
+    check("/a: 8080", "1:5: /a: data are text: put 8080 in quotes");
+    check("/a: true", "1:5: /a: data are text: put true in quotes");
+    check("/a:\n  data: x\n  data: y", "2:3: /a: data is there twice");
+    check("/a: [", "1:5: unclosed bracket '['");
+    check("/a: 1.50", "1:5: /a: data are text: put 1.5 in quotes");
+    check("/a: ''\n/a: ''", "2:5: /a is there twice");
+    check(
+        "/a: ''\n/b: &x [*x]",
+        "2:9: recursive references require weak recursion types",
+    );
+    check(
+        "/a:\n  date: x",
+        "2:3: /a: \"date\" is none of data, base64, acl, container, ttl_ms, ephemeral, children",
+    );
+    check(
+        "/a: ''\n---\n/b: ''",
+        "3:1: expected one document, not several",
+    );
+    check(
+        "/a: &x {children: {a: x}}\n/b:\n  <<: *x",
+        "3:3: YAML merge keys are not allowed by configured policy",
+    );
+}
+
+#[cfg(feature = "yaml")]
+#[test]
+fn a_hostile_yaml_is_refused_and_takes_no_more_than_its_due() {
+    for text in [
+        "[".repeat(1_000_000),
+        "{a: ".repeat(100_000),
+        format!("/a: {}", "{children: {a: ".repeat(10_000)),
+        format!("/a: {}", "- ".repeat(100_000)),
+        format!("/a: {{acl: [&a x{}]}}", ", *a".repeat(10_000)),
+    ] {
+        let error = Tree::from_yaml(&text).expect_err("it is too much");
+        assert!(error.to_string().len() < 1000);
+    }
+}

@@ -81,7 +81,6 @@ pub struct SeedError {
     /// The path of the znode.
     pub path: String,
     /// Why the server refused it.
-    #[source]
     pub code: ErrorCode,
 }
 

@@ -56,7 +56,7 @@ impl Tree {
             let line = format!("{comma}\n  {}: {}", json(&path), json(&Form(znode)));
             text.push_str(&line);
         }
-        text.push_str("\n}\n");
+        text.push_str(if self.is_empty() { "}\n" } else { "\n}\n" });
         text
     }
 
@@ -126,7 +126,8 @@ impl Tree {
                 Err(TreeError::new(String::from(reason)))
             },
         };
-        let known = matches!(ending, Some("json" | "yaml" | "yml"));
+        let yaml = cfg!(feature = "yaml") && matches!(ending, Some("yaml" | "yml"));
+        let known = yaml || ending == Some("json");
         let text = if known {
             read_file(file).map_err(|error| TreeError::new(format!("cannot be read: {error}")))
         } else {

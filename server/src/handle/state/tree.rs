@@ -415,8 +415,8 @@ impl Eq for Tree {}
 /// A line a znode, so that a failed comparison of two can be read.
 impl fmt::Debug for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("tree!")?;
-        f.write_str(&self.to_json())
+        f.write_str("tree! ")?;
+        f.write_str(self.to_json().trim_end())
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn read(text: &str) -> Result<Tree, TreeError> {
             // The longest path that there may be.
             simple_key_max_lookahead: 1 << 20,
         },
-        duplicate_keys: DuplicateKeyPolicy::Error,
+        duplicate_keys: DuplicateKeyPolicy::LastWins,
         merge_keys: MergeKeyPolicy::Error,
         strict_booleans: true,
         with_snippet: false,
@@ -31,7 +31,18 @@ pub(super) fn read(text: &str) -> Result<Tree, TreeError> {
         let position = error
             .location()
             .map(|at| (number(at.line()), number(at.column())));
-        TreeError::at(position, error.to_string())
+        let text = error.to_string();
+        let reason = match position {
+            _ if text.starts_with("multiple YAML documents") => {
+                "expected one document, not several"
+            }
+            Some((line, column)) => {
+                let behind = format!(" at line {line}, column {column}");
+                text.strip_suffix(&behind).unwrap_or(&text)
+            }
+            None => &text,
+        };
+        TreeError::at(position, reason.to_owned())
     })
 }
 
