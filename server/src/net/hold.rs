@@ -110,7 +110,9 @@ impl HeldMessage {
             | Sight::Fault { .. }
             | Sight::Held { .. }
             | Sight::Released { .. }
-            | Sight::Clock { .. } => return None,
+            | Sight::Clock { .. }
+            | Sight::Ensemble { .. }
+            | Sight::Leading { .. } => return None,
         })
     }
 }
