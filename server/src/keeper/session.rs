@@ -320,12 +320,12 @@ impl Keeper {
         out: &mut impl Outputs,
     ) -> Option<SessionId> {
         let id = request.session;
+        let current = self.sessions.get(id).and_then(|session| session.connection);
+        let current = planted!("takeover-leaves-the-old", None, current);
+        self.take_over(now, id, (current, member), out);
         let session = self.sessions.get(id)?;
         if session.known_only_to.is_some_and(|home| home != member) {
             return None;
-        }
-        if let Some(other) = planted!("takeover-leaves-the-old", None, session.connection) {
-            self.take_over(now, id, (other, member), out);
         }
         if planted!(
             "any-password",
@@ -351,13 +351,13 @@ impl Keeper {
         &mut self,
         now: Timestamp,
         id: SessionId,
-        (current, member): (ConnectionId, MemberId),
+        (current, member): (Option<ConnectionId>, MemberId),
         out: &mut impl Outputs,
     ) {
         let others = if self.members.is_ensemble() {
             self.connections.on(id)
         } else {
-            vec![current]
+            current.into_iter().collect()
         };
         for other in others {
             if self.is_to(other, member) {
@@ -464,6 +464,11 @@ impl Keeper {
     }
 
     pub(super) fn restarted(&mut self, now: Timestamp, out: &mut impl Outputs) {
+        for member in self.members.ids() {
+            for session in self.sessions.known_only_to(member) {
+                self.end_session(now, session, Xid(0), out);
+            }
+        }
         self.deadlines.clear();
         self.reap_queue.clear();
         self.deadlines

@@ -345,6 +345,21 @@ mod quorum {
     }
 
     #[test]
+    fn without_a_leader_nothing_is_reaped() {
+        let mut world = three();
+        world.join(ONE, 1);
+        world.given(1, [container("/c"), create("/c/a")]);
+        world.given(1, [delete("/c/a", -1)]);
+        world.act(LoseQuorum);
+        check(world.advance(120_000), &[]);
+        world.act(RegainQuorum);
+        check(
+            world.advance(60_000),
+            &["txn 2:1 by 1.0: session over, []", "txn 2:2 by 0: reap /c"],
+        );
+    }
+
+    #[test]
     fn a_member_that_is_partitioned_serves_nobody_and_the_others_go_on() {
         let mut world = three();
         world.join(ONE, 1);
@@ -479,6 +494,15 @@ mod read_only {
             world.connect_at(ONE, 6, resuming(0)),
             &["6 <- connected session 1.0 timeout 10000 password right read-only false"],
         );
+    }
+
+    #[test]
+    fn a_restart_of_all_ends_the_sessions_given_there() {
+        let mut world = cut_off();
+        world.connect_at(ONE, 2, content_with_reading());
+        world.act(LoseQuorum);
+        check(world.step(Input::Restarted), &[]);
+        assert_eq!(world.keeper.sessions().len(), 1);
     }
 
     #[test]
@@ -802,6 +826,20 @@ mod lag {
         };
         check(other.act(catch_up(ONE)), &["1 closed SessionExpired"]);
         check(world.ask(1, create("/b")), &["1 closed SessionExpired"]);
+    }
+
+    #[test]
+    fn who_comes_back_for_a_session_that_is_over_closes_what_the_member_still_had_of_it() {
+        let mut world = lagging();
+        world.step(Input::ExpireSession(SessionId(session(ONE, 0))));
+        check(
+            world.connect_at(ONE, 3, resuming(session(ONE, 0))),
+            &[
+                "1 closed TakenOver",
+                "3 <- connected session 0 timeout 0 password zeros read-only false",
+                "3 closed SessionRefused",
+            ],
+        );
     }
 
     #[test]
