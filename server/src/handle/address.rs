@@ -7,8 +7,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{Server, StartError, port_error};
+use crate::keeper::Keeper;
 use crate::net::{Entrance, ReservedPort};
-use crate::protocol::MemberId;
+use crate::protocol::{MemberId, Mode};
 
 /// A further address of a server: who connects there is known by its label, in any language.
 ///
@@ -95,11 +96,17 @@ impl Server {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn address(&self, label: &str) -> Result<Address, StartError> {
+        self.address_of(MemberId::default(), label)
+    }
+
+    pub(super) fn address_of(&self, member: MemberId, label: &str) -> Result<Address, StartError> {
         let checked = check_label(label)?;
         if !self.config().listener {
             return Err(StartError::NoListener);
         }
-        let bears_it = |entrance: &Entrance| entrance.label.as_deref() == Some(label);
+        let bears_it = |entrance: &Entrance| {
+            entrance.member == member && entrance.label.as_deref() == Some(label)
+        };
         let mut ports = self.ports();
         let addr = match ports.find(bears_it) {
             Some(addr) => addr,
@@ -111,9 +118,13 @@ impl Server {
                 let addr = port.addr();
                 let entrance = Entrance {
                     label: Some(checked),
-                    member: MemberId::default(),
+                    member,
                 };
                 ports.add(port, entrance).map_err(port_error)?;
+                let mode = |keeper: &Keeper| keeper.members().mode(member);
+                if self.shared.engine.look(mode) == Mode::Stopped {
+                    ports.shut(bears_it);
+                }
                 addr
             }
         };

@@ -123,12 +123,12 @@ impl Members {
     /// How a member serves.
     pub(crate) fn mode(&self, member: MemberId) -> Mode {
         match self.service(member) {
+            Service::Stopped => Mode::Stopped,
             _ if !self.is_ensemble() => Mode::Standalone,
             Service::Quorum { .. } if self.leader == Some(member) => Mode::Leader,
             Service::Quorum { .. } => Mode::Follower,
             Service::ReadOnly => Mode::ReadOnly,
             Service::Nobody => Mode::NotServing,
-            Service::Stopped => Mode::Stopped,
         }
     }
 

@@ -399,6 +399,28 @@ fn a_restart_of_the_whole_is_an_election_and_leaves_stopped_members_stopped() {
 }
 
 #[test]
+fn a_labelled_address_of_a_member_goes_and_comes_with_it() {
+    let ensemble = three();
+    let member = ensemble.member(2);
+    let worker = member.address("worker").expect("there is a port");
+    let other = ensemble
+        .member(1)
+        .address("worker")
+        .expect("there is a port");
+    assert_ne!(worker, other, "each member has its own");
+    let client = Client::connect(worker.addr());
+    let session = &ensemble.server().sessions()[0];
+    assert_eq!(session.label.as_deref(), Some("worker"));
+    assert_eq!(session.member, Some(MemberId(2)));
+    member.stop();
+    client.ends();
+    let boss = member.address("boss").expect("there is a port");
+    assert!(refuses(worker.addr()) && refuses(boss.addr()) && !refuses(other.addr()));
+    member.start_again().expect("the ports are its own");
+    assert!(!refuses(worker.addr()) && !refuses(boss.addr()));
+}
+
+#[test]
 fn the_journal_has_what_was_done_and_who_leads() {
     let ensemble = three();
     let server = ensemble.server();
