@@ -44,7 +44,7 @@ pub struct Ensemble {
 /// ```
 #[derive(Clone)]
 pub struct Member {
-    server: Server,
+    pub(super) server: Server,
     id: MemberId,
 }
 
