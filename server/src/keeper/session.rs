@@ -90,6 +90,8 @@ impl Sessions {
     /// A copy in which none has a connection.
     pub(super) fn disconnected(&self) -> Self {
         let mut copy = self.clone();
+        copy.by_id
+            .retain(|_, session| session.known_only_to.is_none());
         for session in copy.by_id.values_mut() {
             session.connection = None;
         }
