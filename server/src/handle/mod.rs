@@ -229,11 +229,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn connect_string(&self) -> String {
-        let addrs = self.shared.addrs.iter();
-        let addrs: Vec<String> = addrs
-            .map(|addr| address::reachable(*addr).to_string())
-            .collect();
-        addrs.join(",")
+        address::connect_string(&self.shared.addrs)
     }
 
     /// The members, as something that things can happen to. A server that is no [`Ensemble`] has one, and it always leads.
