@@ -87,9 +87,11 @@ impl Sessions {
         id
     }
 
-    /// A copy in which none has a connection.
+    /// A copy in which none has a connection; so there is none of which only a read-only member knows.
     pub(super) fn disconnected(&self) -> Self {
         let mut copy = self.clone();
+        copy.by_id
+            .retain(|_, session| session.known_only_to.is_none());
         for session in copy.by_id.values_mut() {
             session.connection = None;
         }
