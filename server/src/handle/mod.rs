@@ -21,7 +21,8 @@ use std::sync::{Arc, Mutex};
 pub use crate::keeper::CloseReason;
 pub use crate::net::{
     BadPattern, Data, Direction, Entry, Fault, FaultError, FaultRule, Followed, Held, HeldMessage,
-    Kind, Leading, Matcher, Op, PathPattern, Release, ReleaseError, SentEvent, TimedOut, What,
+    HoldError, Kind, Leading, Matcher, Op, PathPattern, Release, ReleaseError, SentEvent, TimedOut,
+    What,
 };
 pub use address::Address;
 pub use builder::ServerBuilder;

@@ -131,6 +131,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         // Whoever woke this may have let it go.
         self.unfed |= std::mem::take(&mut self.stalled);
         loop {
+            let cut = self.link.cut();
             let Ok(blocked) = self.write(context) else {
                 return Poll::Ready(());
             };
@@ -157,12 +158,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                     let before = self.sending.len();
                     let closing = self.engine.poll_outbox(self.id, context, &mut self.sending);
                     self.ending = closing.map(Ending::of);
-                    if self.sending.len() == before && self.ending.is_none() {
+                    if self.sending.len() == before && self.ending.is_none() && !self.may_go_on(cut)
+                    {
                         return Poll::Pending;
                     }
                 }
             }
         }
+    }
+
+    /// Whether a test let it go on since it looked, when there was nobody to wake: before the outbox had its waker.
+    fn may_go_on(&mut self, cut: u8) -> bool {
+        let released = self.stalled && !self.engine.is_stalled(self.id);
+        self.stalled &= !released;
+        self.unfed |= released;
+        released || cut & !self.link.cut() != 0
     }
 
     /// Writes what there is; says whether the socket would not take it all.

@@ -12,6 +12,7 @@ use super::fault::Faults;
 use super::hold::{Decided, HeldMessage, HoldId, Holds};
 use super::journal::{DATA_CAP, Journal};
 use super::link::Direction;
+use super::outbox::Stall;
 use super::sight::{Asked, Sight, Who};
 use super::wait::{Condition, Waits};
 use super::{Entry, Fault, Matcher};
@@ -98,16 +99,6 @@ pub(super) enum Gate {
     Until(Timestamp),
     /// When the hold lets it go.
     Held { hold: HoldId, item: u64 },
-}
-
-impl Gate {
-    /// The number of what is held.
-    pub(super) fn item(self) -> Option<u64> {
-        match self {
-            Self::Held { item, .. } => Some(item),
-            Self::Open | Self::Until(_) => None,
-        }
-    }
 }
 
 /// How the bytes of a message change.
@@ -226,13 +217,14 @@ impl Control {
         Some(rule.then.clone())
     }
 
-    /// What becomes of something that a client sent. `again` says that it was asked already, and came later.
+    /// What becomes of something that a client sent. Holds keep it in front of the server, so faults see it when it is let
+    /// go; `stalled` says whether it has waited for that, or for more.
     pub(super) fn judge(
         &mut self,
         now: Timestamp,
         who: &Who<'_>,
         input: &Input<'_>,
-        again: bool,
+        stalled: &Stall,
     ) -> Verdict {
         self.reply = Treatment::default();
         self.then_close = false;
@@ -255,12 +247,24 @@ impl Control {
             }
             _ => return Verdict::Pass,
         };
-        if again {
-            return Verdict::Pass;
-        }
         let (journal, waits, wakers) = (&mut self.journal, &mut self.waits, &mut self.wakers);
-        note(journal, waits, wakers, now, Some(who), &sight);
-        let verdict = match self.faults.decide(who, &sight) {
+        match stalled {
+            Stall::Over => return Verdict::Pass,
+            Stall::Released => {}
+            Stall::No | Stall::Until(_) | Stall::Held { .. } => {
+                note(journal, waits, wakers, now, Some(who), &sight);
+                if let Some(decided) = self.holds.decide(who, &sight) {
+                    let Decided {
+                        hold, item, what, ..
+                    } = decided;
+                    let sight = Sight::Held { item };
+                    note(journal, waits, wakers, now, Some(who), &sight);
+                    waits.held(hold, decided.held, wakers);
+                    return Verdict::Hold { hold, item, what };
+                }
+            }
+        }
+        match self.faults.decide(who, &sight) {
             None => Verdict::Pass,
             Some(rule) => {
                 let sight = Sight::Fault {
@@ -282,25 +286,7 @@ impl Control {
                     }
                 }
             }
-        };
-        if matches!(verdict, Verdict::Pass)
-            && let Some(decided) = self.holds.decide(who, &sight)
-        {
-            let Decided {
-                hold, item, what, ..
-            } = decided;
-            note(
-                journal,
-                waits,
-                wakers,
-                now,
-                Some(who),
-                &Sight::Held { item },
-            );
-            waits.held(hold, decided.held, wakers);
-            return Verdict::Hold { hold, item, what };
         }
-        verdict
     }
 
     /// What becomes of a message to a client. `own` says that it goes to whoever asks just now.

@@ -9,7 +9,7 @@ use std::future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -169,6 +169,12 @@ impl Engine {
             followed: Some(followed),
         };
         self.turn(None, test, |now, keeper, sink| {
+            if let Input::Ensemble(action) = input
+                && !sink.idle
+            {
+                let sight = Sight::Ensemble { action };
+                sink.control.note(now, None, &sight);
+            }
             keeper.step(now, input, sink);
         });
         self.may_wait_in_vain();
@@ -526,6 +532,12 @@ impl Engine {
         outbox.map_or_else(Arc::default, |outbox| Arc::clone(&outbox.link))
     }
 
+    /// Whether a test keeps what a connection sends from being taken in.
+    pub(super) fn is_stalled(&self, id: ConnectionId) -> bool {
+        let state = self.lock();
+        state.outboxes.get(&id).is_some_and(Outbox::is_stalled)
+    }
+
     /// Looks at what a test has in its hands, or changes it, and wakes whoever waited for that.
     pub(super) fn control<T>(&self, with: impl FnOnce(&mut Control) -> T) -> T {
         let (result, wakers) = {
@@ -537,6 +549,33 @@ impl Engine {
             waker.wake();
         }
         result
+    }
+
+    /// Looks at everything behind the lock, or changes it, and wakes whoever is to learn of it, the timer too.
+    pub(super) fn with_state<T>(&self, with: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+        let (result, wakers, nearer) = {
+            let mut state = self.lock();
+            let now = self.clock.now();
+            let result = with(&mut state, now);
+            let wakers = std::mem::take(&mut state.control.wakers);
+            (result, wakers, state.comes_nearer())
+        };
+        self.wake(wakers, nearer);
+        result
+    }
+
+    fn wake(&self, wakers: Vec<Waker>, nearer: bool) {
+        for waker in wakers {
+            waker.wake();
+        }
+        if nearer && !self.clock.is_manual() {
+            self.alarm.notify_one();
+        }
+    }
+
+    /// Whether it has never panicked.
+    pub(super) fn is_sound(&self) -> bool {
+        !self.state.is_poisoned()
     }
 
     /// Somebody waits who did not before.
@@ -646,6 +685,9 @@ impl Engine {
                     take(outbox, own.bytes);
                     own.queues = !outbox.kept.is_empty();
                     own.stalled = outbox.is_stalled();
+                    if idle {
+                        outbox.forget_wait();
+                    }
                 }
                 sink.own = Some(own);
             }
@@ -653,19 +695,9 @@ impl Engine {
             sink.let_go_due();
             let mut wakers = sink.wakers;
             wakers.append(&mut state.control.wakers);
-            let due = state.next_deadline();
-            let nearer = due.is_some_and(|due| state.armed.is_none_or(|armed| due < armed));
-            if nearer {
-                state.armed = due;
-            }
-            (result, wakers, nearer)
+            (result, wakers, state.comes_nearer())
         };
-        for waker in wakers {
-            waker.wake();
-        }
-        if nearer && !self.clock.is_manual() {
-            self.alarm.notify_one();
-        }
+        self.wake(wakers, nearer);
         result
     }
 
@@ -699,6 +731,16 @@ impl State {
         }
         self.outboxes.insert(id, outbox);
         Welcome::Serve(id)
+    }
+
+    /// Whether the next deadline came nearer than what the timer waits for.
+    fn comes_nearer(&mut self) -> bool {
+        let due = self.next_deadline();
+        let nearer = due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed));
+        if nearer {
+            self.armed = due;
+        }
+        nearer
     }
 
     /// When something falls due: for the rules, or of what is kept back.

@@ -39,6 +39,11 @@ impl Link {
             .store(bits.fold(0, |all, one| all | one), Ordering::Release);
     }
 
+    /// The directions in which it is cut, to see whether that changes.
+    pub(super) fn cut(&self) -> u8 {
+        self.0.load(Ordering::Acquire)
+    }
+
     pub(super) fn is_cut_to_client(&self) -> bool {
         self.0.load(Ordering::Acquire) & Self::TO_CLIENT != 0
     }

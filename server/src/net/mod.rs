@@ -36,7 +36,7 @@ pub(crate) use fault::FaultId;
 pub use fault::{Fault, FaultError, FaultRule};
 pub use followed::{Followed, Leading, SentEvent};
 pub(crate) use hold::HoldId;
-pub use hold::{Held, HeldMessage, Release, ReleaseError};
+pub use hold::{Held, HeldMessage, HoldError, Release, ReleaseError};
 pub(crate) use hosted::{AsyncRead, AsyncWrite, Hosted};
 pub use journal::{Data, Entry, JournalMode, What};
 pub use link::Direction;

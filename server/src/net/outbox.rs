@@ -41,6 +41,8 @@ pub(crate) struct Outbox {
     pub(super) link: Arc<Link>,
     /// What is kept back, in order; whatever is sent later queues behind it.
     pub(super) kept: VecDeque<Parcel>,
+    /// How many bytes that is.
+    pub(super) kept_bytes: usize,
     /// To be closed when nothing is kept back any more.
     pub(super) closing_behind: Option<CloseReason>,
     /// Why nothing that it sends is taken in just now.
@@ -73,6 +75,8 @@ pub(super) enum Stall {
     },
     /// The next frame has waited, and is judged no more.
     Over,
+    /// The next frame was held, and no hold keeps it again.
+    Released,
 }
 
 /// What `cons` tells of a connection.
@@ -101,6 +105,7 @@ impl Outbox {
             entrance,
             link: Arc::default(),
             kept: VecDeque::new(),
+            kept_bytes: 0,
             closing_behind: None,
             stall: Stall::No,
             stats: ConnectionStats {
@@ -139,7 +144,29 @@ impl Outbox {
 
     /// Whether a test keeps what it sends from being taken in.
     pub(super) fn is_stalled(&self) -> bool {
-        self.link.is_cut_to_server() || matches!(self.stall, Stall::Until(_) | Stall::Held { .. })
+        self.link.is_cut_to_server()
+            || matches!(self.stall, Stall::Until(_) | Stall::Held { .. })
+            // A session that is closed asks for nothing more.
+            || self.closing_behind.is_some()
+    }
+
+    /// The next frame is judged by nobody, so it does not matter that it has waited.
+    pub(super) fn forget_wait(&mut self) {
+        if let Stall::Over | Stall::Released = self.stall {
+            self.stall = Stall::No;
+        }
+    }
+
+    /// Keeps one more message back, or a piece of one.
+    pub(super) fn keep(&mut self, parcel: Parcel) {
+        self.kept_bytes += parcel.bytes.len();
+        self.kept.push_back(parcel);
+    }
+
+    fn pop(&mut self) -> Option<Parcel> {
+        let parcel = self.kept.pop_front()?;
+        self.kept_bytes -= parcel.bytes.len();
+        Some(parcel)
     }
 
     /// Lets go what may leave at this moment, up to what is written alone.
@@ -148,7 +175,7 @@ impl Outbox {
             && parcel.gate.is_open(now)
             && !parcel.alone
         {
-            if let Some(parcel) = self.kept.pop_front() {
+            if let Some(parcel) = self.pop() {
                 self.bytes.extend_from_slice(&parcel.bytes);
             }
         }
@@ -164,7 +191,7 @@ impl Outbox {
             && let Some(parcel) = self.kept.front()
             && parcel.alone
             && parcel.gate.is_open(now)
-            && let Some(parcel) = self.kept.pop_front()
+            && let Some(parcel) = self.pop()
         {
             *bytes = parcel.bytes;
             self.let_go(now);
@@ -179,7 +206,7 @@ impl Outbox {
         });
         let stalled = match self.stall {
             Stall::Until(at) => Some(at),
-            Stall::No | Stall::Held { .. } | Stall::Over => None,
+            Stall::No | Stall::Held { .. } | Stall::Over | Stall::Released => None,
         };
         front.into_iter().chain(stalled).min()
     }
@@ -187,18 +214,13 @@ impl Outbox {
     /// It goes, and what is held back of it is held no more.
     pub(super) fn forget(&self, control: &mut Control) {
         for parcel in &self.kept {
-            if let Gate::Held { hold, .. } = parcel.gate {
-                control.holds.gone(hold);
+            if let Gate::Held { hold, item } = parcel.gate {
+                control.holds.gone(hold, item);
             }
         }
-        if let Stall::Held { hold, .. } = self.stall {
-            control.holds.gone(hold);
+        if let Stall::Held { hold, item, .. } = self.stall {
+            control.holds.gone(hold, item);
         }
-    }
-
-    /// How many bytes are kept back.
-    pub(super) fn kept_bytes(&self) -> usize {
-        self.kept.iter().map(|parcel| parcel.bytes.len()).sum()
     }
 }
 

@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 
 use super::{Entrance, Kind};
 use crate::keeper::{CloseReason, ConnectionId};
-use crate::protocol::{ErrorCode, EventType, Operation, Request, SessionId, Timestamp, Xid, Zxid};
+use crate::protocol::{
+    EnsembleAction, ErrorCode, EventType, MemberId, Operation, Request, SessionId, Timestamp, Xid,
+    Zxid,
+};
 
 /// Whose connection something passes on.
 #[derive(Clone, Copy, Debug)]
@@ -82,6 +85,15 @@ pub(super) enum Sight<'a> {
     Released {
         item: u64,
     },
+    /// A test wants this to happen to members of the ensemble.
+    Ensemble {
+        action: EnsembleAction,
+    },
+    /// The ensemble has a new leader, or lost the one it had.
+    Leading {
+        leader: Option<MemberId>,
+        epoch: u32,
+    },
     /// The clock was turned.
     Clock {
         from: Timestamp,
@@ -106,6 +118,8 @@ impl Sight<'_> {
             Self::Fault { .. } => Kind::Fault,
             Self::Held { .. } => Kind::Held,
             Self::Released { .. } => Kind::Released,
+            Self::Ensemble { .. } => Kind::Ensemble,
+            Self::Leading { .. } => Kind::Leading,
             Self::Clock { .. } => Kind::Clock,
         }
     }
@@ -127,6 +141,8 @@ impl Sight<'_> {
             | Self::Fault { .. }
             | Self::Held { .. }
             | Self::Released { .. }
+            | Self::Ensemble { .. }
+            | Self::Leading { .. }
             | Self::Clock { .. } => false,
         }
     }

@@ -74,9 +74,8 @@ impl Sink<'_, '_> {
         let Some(outbox) = self.outboxes.get_mut(&id) else {
             return ControlFlow::Continue(());
         };
-        let again = outbox.stall == Stall::Over;
-        outbox.stall = Stall::No;
-        match self.control.judge(now, &outbox.who(id), &input, again) {
+        let stalled = std::mem::take(&mut outbox.stall);
+        match self.control.judge(now, &outbox.who(id), &input, &stalled) {
             Verdict::Pass => keeper.step(now, input, self),
             Verdict::Lose => {}
             Verdict::Delay(until) => {
@@ -221,7 +220,7 @@ impl Sink<'_, '_> {
                 outbox.let_go(self.now);
             }
         }
-        if outbox.leaving + outbox.bytes.len() + outbox.kept_bytes() > EVENT_LIMIT {
+        if outbox.leaving + outbox.bytes.len() + outbox.kept_bytes > EVENT_LIMIT {
             outbox.bytes = BytesMut::new();
             self.close(connection, CloseReason::DoesNotRead);
             return;
@@ -245,13 +244,17 @@ impl Sink<'_, '_> {
         }
         if !outbox.kept.is_empty() && reason.is_owed_what_waits() {
             outbox.closing_behind = Some(reason);
+            if self.own.as_ref().is_some_and(|own| own.id == connection) {
+                self.stall_own();
+            }
             return;
         }
         for parcel in outbox.kept.drain(..) {
-            if let Gate::Held { hold, .. } = parcel.gate {
-                self.control.holds.gone(hold);
+            if let Gate::Held { hold, item } = parcel.gate {
+                self.control.holds.gone(hold, item);
             }
         }
+        outbox.kept_bytes = 0;
         outbox.closing = Some(reason);
         self.wakers.extend(outbox.waker.take());
         if let Some(own) = &mut self.own
@@ -300,7 +303,7 @@ fn keep(outbox: &mut Outbox, now: Timestamp, mut bytes: BytesMut, treatment: Tre
         let mut at = now;
         while !bytes.is_empty() {
             let piece = bytes.split_to(size.min(bytes.len()));
-            outbox.kept.push_back(Parcel {
+            outbox.keep(Parcel {
                 bytes: piece,
                 gate: if gate == Gate::Open && !every.is_zero() {
                     Gate::Until(at)
@@ -313,7 +316,7 @@ fn keep(outbox: &mut Outbox, now: Timestamp, mut bytes: BytesMut, treatment: Tre
             at = at + every;
         }
     } else {
-        outbox.kept.push_back(Parcel {
+        outbox.keep(Parcel {
             bytes,
             gate,
             alone: false,
@@ -355,6 +358,10 @@ impl Outputs for Sink<'_, '_> {
             }
             Output::Leading { leader, epoch } => {
                 tracing::debug!(?leader, epoch, "leading");
+                if !self.idle {
+                    let sight = Sight::Leading { leader, epoch };
+                    self.control.note(self.now, None, &sight);
+                }
                 if let Some(followed) = &mut self.test.followed {
                     followed.leading = Some(Leading { leader, epoch });
                 }
