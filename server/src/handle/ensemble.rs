@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use super::address::reachable;
-use super::{Address, Server, Shared, StartError, port_error};
+use super::{Server, Shared, StartError, port_error};
 use crate::keeper::{Input, Keeper};
 use crate::net::{AsyncRead, AsyncWrite, Entrance, Followed};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, Zxid};

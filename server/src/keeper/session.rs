@@ -87,7 +87,7 @@ impl Sessions {
         id
     }
 
-    /// A copy in which none has a connection.
+    /// A copy in which none has a connection; so there is none of which only a read-only member knows.
     pub(super) fn disconnected(&self) -> Self {
         let mut copy = self.clone();
         copy.by_id
