@@ -42,11 +42,11 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    Address, BadPattern, ClockKind, CloseReason, Config, ConnectionView, Data, DigestAlgorithm,
-    Direction, Entry, Fault, FaultBuilder, FaultError, FaultGuard, FaultRule, Followed,
-    FourLetterWords, Held, HeldMessage, Hold, JournalMode, Kind, Matcher, Op, Partition,
-    PathPattern, Release, ReleaseError, SentEvent, Server, ServerBuilder, SessionView, StartError,
-    TimedOut, WaitFor, WatchKind, WatchView, What, ZnodeView,
+    Address, BadPattern, Chaos, ChaosGuard, ChaosRule, ClockKind, CloseReason, Config,
+    ConnectionView, Data, DigestAlgorithm, Direction, Entry, Fault, FaultBuilder, FaultError,
+    FaultGuard, FaultRule, Followed, FourLetterWords, Held, HeldMessage, Hold, JournalMode, Kind,
+    Matcher, Op, Partition, PathPattern, Release, ReleaseError, SentEvent, Server, ServerBuilder,
+    SessionView, StartError, TimedOut, WaitFor, WatchKind, WatchView, What, ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, ErrorCode, EventType, MemberId, Operation, Permissions, SessionId, Stat,

@@ -4,6 +4,7 @@
 
 mod address;
 mod builder;
+mod chaos;
 mod config;
 mod faults;
 mod holds;
@@ -18,11 +19,13 @@ use std::sync::{Arc, Mutex};
 
 pub use crate::keeper::CloseReason;
 pub use crate::net::{
-    BadPattern, Data, Direction, Entry, Fault, FaultError, FaultRule, Followed, Held, HeldMessage,
-    Kind, Matcher, Op, PathPattern, Release, ReleaseError, SentEvent, TimedOut, What,
+    BadPattern, Chaos, ChaosRule, Data, Direction, Entry, Fault, FaultError, FaultRule, Followed,
+    Held, HeldMessage, Kind, Matcher, Op, PathPattern, Release, ReleaseError, SentEvent, TimedOut,
+    What,
 };
 pub use address::Address;
 pub use builder::ServerBuilder;
+pub use chaos::ChaosGuard;
 pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
 pub use faults::{FaultBuilder, FaultGuard, Partition};
 pub use holds::Hold;

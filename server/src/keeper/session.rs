@@ -87,11 +87,15 @@ impl Sessions {
         self.by_id.len()
     }
 
-    /// The session that is over next if nothing is heard of it, among those that nothing can be heard of.
-    pub(crate) fn next_silent(&self) -> Option<(SessionId, Timestamp)> {
+    /// The session that is over next if nothing is heard of it, among those that nothing can be heard of: muted, or on no
+    /// connection that is heard.
+    pub(super) fn next_silent(
+        &self,
+        is_heard: impl Fn(ConnectionId) -> bool,
+    ) -> Option<(SessionId, Timestamp)> {
         self.by_id
             .iter()
-            .filter(|(_, session)| session.muted || session.connection.is_none())
+            .filter(|(_, session)| session.muted || !session.connection.is_some_and(&is_heard))
             .map(|(id, session)| (*id, session.deadline))
             .min_by_key(|(id, deadline)| (*deadline, *id))
     }
@@ -269,6 +273,12 @@ impl Keeper {
     pub(super) fn is_present(&self, id: SessionId) -> bool {
         let connection = self.sessions.get(id).and_then(|session| session.connection);
         connection.is_some_and(|connection| self.connections.is_heard(connection))
+    }
+
+    /// The session that is over next if nothing is heard of it, among those that nothing can be heard of.
+    pub(crate) fn next_silent(&self) -> Option<(SessionId, Timestamp)> {
+        self.sessions
+            .next_silent(|connection| self.connections.is_heard(connection))
     }
 
     pub(super) fn mute(&mut self, now: Timestamp, id: SessionId, muted: bool) {

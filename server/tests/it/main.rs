@@ -5,6 +5,7 @@ mod alone;
 mod architecture;
 mod client;
 mod control;
+mod faults;
 mod four_letter;
 mod golden;
 mod handle;
