@@ -42,13 +42,15 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    Address, BadPattern, Chaos, ChaosGuard, ChaosRule, ClockKind, CloseReason, Config,
-    ConnectionView, Data, DigestAlgorithm, Direction, Entry, Fault, FaultBuilder, FaultError,
-    FaultGuard, FaultRule, Followed, FourLetterWords, Held, HeldMessage, Hold, JournalMode, Kind,
-    Matcher, Op, Partition, PathPattern, Release, ReleaseError, SentEvent, Server, ServerBuilder,
-    SessionView, StartError, TimedOut, WaitFor, WatchKind, WatchView, What, ZnodeView,
+    ActError, Address, BadPattern, Chaos, ChaosGuard, ChaosRule, ClockKind, CloseReason, Config,
+    ConnectionView, Data, DigestAlgorithm, Direction, Ensemble, Entry, Fault, FaultBuilder,
+    FaultError, FaultGuard, FaultRule, Followed, FourLetterWords, Held, HeldMessage, Hold,
+    HoldError, JournalMode, Kind, Lag, Leading, Matcher, Member, MemberPartition, MemberView, Op,
+    Partition, PathPattern, Release, ReleaseError, SeedError, SentEvent, Server, ServerBuilder,
+    SessionView, Snapshot, StartError, TimedOut, Tree, TreeError, WaitFor, WatchKind, WatchView,
+    What, Znode, ZnodeKind, ZnodeView,
 };
 pub use protocol::{
-    Acl, AuthId, ErrorCode, EventType, MemberId, Operation, Permissions, SessionId, Stat,
-    Timestamp, Zxid,
+    Acl, AuthId, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode, Operation,
+    Permissions, SessionId, Stat, Timestamp, Zxid,
 };

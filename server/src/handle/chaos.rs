@@ -95,7 +95,6 @@ impl Server {
     pub fn place_chaos(&self, chaos: Chaos) -> Result<ChaosGuard, FaultError> {
         let seed = chaos.seed.unwrap_or_else(seed);
         let id = self.shared.engine.place_chaos(&chaos, seed)?;
-        tracing::info!(seed, "chaos");
         Ok(ChaosGuard {
             server: self.clone(),
             id,

@@ -143,7 +143,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             if std::mem::take(&mut self.yielding) {
                 return give_way(context);
             }
-            let step = if self.is_full() || self.stalled || self.link.keeps_from_server(context) {
+            // The link is asked first, and so knows whom to wake, whatever else keeps it.
+            let cut = self.link.keeps_from_server(context);
+            let step = if cut || self.stalled || self.is_full() {
                 Step::Wait
             } else if self.unfed {
                 self.feed_received()
@@ -208,7 +210,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             self.engine.disconnect(self.id);
             return Poll::Pending;
         }
-        if blocked && ending == Ending::WhenSent {
+        // Outside of a tokio runtime there is nobody who could tell when to give up.
+        let has_timer = || tokio::runtime::Handle::try_current().is_ok();
+        if blocked && ending == Ending::WhenSent && has_timer() {
             // A real server closes who moves nothing for a while too: NIOServerCnxnFactory.ConnectionExpirerThread.
             let linger = self
                 .linger
@@ -328,7 +332,7 @@ pub(super) mod tests {
         clock: ClockKind,
         tell: impl FnOnce(&mut Limits),
     ) -> Arc<Engine> {
-        let clock = Clock::start(clock, None).expect("it needs no runtime");
+        let clock = Clock::start(clock, None, None).expect("it needs no runtime");
         let mut limits = Limits {
             max_frame: 0xf_ffff,
             slice: HOUR,

@@ -128,16 +128,6 @@ pub(super) enum Gate {
     Held { hold: HoldId, item: u64 },
 }
 
-impl Gate {
-    /// The number of what is held.
-    pub(super) fn item(self) -> Option<u64> {
-        match self {
-            Self::Held { item, .. } => Some(item),
-            Self::Open => None,
-        }
-    }
-}
-
 /// How the bytes of a message change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Shape {

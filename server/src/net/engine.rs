@@ -8,7 +8,7 @@ use std::future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -25,7 +25,7 @@ use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
 use super::sight::Sight;
 use super::sink::{Own, Sink, Taken, Test};
 use super::{Clock, Entrance, Fault, Followed, JournalMode};
-use crate::keeper::{CloseReason, ConnectionId, Input, Keeper};
+use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Snapshot};
 use crate::protocol::{ErrorCode, Operation, Request, Response, SessionId, Timestamp, Xid};
 use crate::wire::{self, FourLetterWord};
 
@@ -178,6 +178,12 @@ impl Engine {
             followed: Some(followed),
         };
         self.turn(None, test, |now, keeper, sink| {
+            if let Input::Ensemble(action) = input
+                && !sink.idle
+            {
+                let sight = Sight::Ensemble { action };
+                sink.control.note(now, None, &sight);
+            }
             keeper.step(now, input, sink);
         });
         self.may_wait_in_vain();
@@ -219,6 +225,13 @@ impl Engine {
     /// Looks at the state.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Keeper) -> T) -> T {
         look(&self.lock().keeper)
+    }
+
+    /// A copy of the state, to be [indexed](Snapshot::index) before it is looked at.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let mut state = self.lock();
+        let now = self.clock.now();
+        state.keeper.snapshot(now)
     }
 
     /// Looks at the state and at the connections.
@@ -543,6 +556,33 @@ impl Engine {
         result
     }
 
+    /// Looks at everything behind the lock, or changes it, and wakes whoever is to learn of it, the timer too.
+    pub(super) fn with_state<T>(&self, with: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+        let (result, wakers, nearer) = {
+            let mut state = self.lock();
+            let now = self.clock.now();
+            let result = with(&mut state, now);
+            let wakers = std::mem::take(&mut state.control.wakers);
+            (result, wakers, state.comes_nearer())
+        };
+        self.wake(wakers, nearer);
+        result
+    }
+
+    fn wake(&self, wakers: Vec<Waker>, nearer: bool) {
+        for waker in wakers {
+            waker.wake();
+        }
+        if nearer && !self.clock.is_manual() {
+            self.alarm.notify_one();
+        }
+    }
+
+    /// Whether it has never panicked.
+    pub(super) fn is_sound(&self) -> bool {
+        !self.state.is_poisoned()
+    }
+
     /// Somebody waits who did not before.
     pub(super) fn patience_changed(&self) {
         self.patience.notify_one();
@@ -623,9 +663,9 @@ impl Engine {
             }
             outbox.leaving = bytes.len();
             left.closing = outbox.closing;
-            (left, state.arm())
+            (left, state.comes_nearer())
         };
-        self.ring_if(nearer);
+        self.wake(Vec::new(), nearer);
         left
     }
 
@@ -673,20 +713,10 @@ impl Engine {
             sink.let_go_due();
             let mut wakers = sink.wakers;
             wakers.append(&mut state.control.wakers);
-            (result, wakers, state.arm())
+            (result, wakers, state.comes_nearer())
         };
-        for waker in wakers {
-            waker.wake();
-        }
-        self.ring_if(nearer);
+        self.wake(wakers, nearer);
         result
-    }
-
-    /// Tells whoever keeps time that a deadline came nearer.
-    pub(super) fn ring_if(&self, nearer: bool) {
-        if nearer && !self.clock.is_manual() {
-            self.alarm.notify_one();
-        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -723,7 +753,7 @@ impl State {
     }
 
     /// Says whether what falls due next came nearer since whoever keeps time was told.
-    pub(super) fn arm(&mut self) -> bool {
+    fn comes_nearer(&mut self) -> bool {
         let due = self.next_deadline();
         let nearer = due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed));
         if nearer {

@@ -100,6 +100,10 @@ pub enum Kind {
     Held,
     /// Something that was held back is let go.
     Released,
+    /// A test did something to members of the ensemble.
+    Ensemble,
+    /// The ensemble has a new leader, or lost the one it had.
+    Leading,
     /// The clock was turned.
     Clock,
 }

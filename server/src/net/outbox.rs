@@ -88,7 +88,7 @@ pub(super) enum Stall {
         what: HeldMessage,
     },
     /// The next frame was held, and is held no more.
-    Over,
+    Released,
     /// The next frame is not taken in before this moment, as a fault wants it.
     Delayed(Timestamp),
     /// The next frame had its fault, and is judged no more.
@@ -245,8 +245,8 @@ impl Outbox {
     pub(super) fn drop_kept(&mut self, control: &mut Control) {
         self.kept_bytes = 0;
         for parcel in self.kept.drain(..) {
-            if let Gate::Held { hold, .. } = parcel.gate {
-                control.holds.gone(hold);
+            if let Gate::Held { hold, item } = parcel.gate {
+                control.holds.gone(hold, item);
             }
         }
     }
@@ -274,7 +274,7 @@ impl Outbox {
         });
         let stalled = match self.stall {
             Stall::Until(at) | Stall::Delayed(at) => Some(at),
-            Stall::No | Stall::Held { .. } | Stall::Over | Stall::Judged => None,
+            Stall::No | Stall::Held { .. } | Stall::Released | Stall::Judged => None,
         };
         let next = first.into_iter().chain(stalled).min();
         if next == self.due {
@@ -301,8 +301,8 @@ impl Outbox {
     /// It goes, and what is held back of it is held no more.
     pub(super) fn forget(&mut self, id: ConnectionId, control: &mut Control, due: &mut Due) {
         self.drop_kept(control);
-        if let Stall::Held { hold, .. } = self.stall {
-            control.holds.gone(hold);
+        if let Stall::Held { hold, item, .. } = self.stall {
+            control.holds.gone(hold, item);
         }
         if let Some(at) = self.due.take() {
             due.remove(&(at, id));
@@ -311,7 +311,7 @@ impl Outbox {
 }
 
 impl Parcel {
-    fn is_open(&self, now: Timestamp) -> bool {
+    pub(super) fn is_open(&self, now: Timestamp) -> bool {
         self.gate == Gate::Open && self.not_before.is_none_or(|at| at <= now)
     }
 }

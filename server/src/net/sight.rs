@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use super::{Entrance, Kind};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{
-    CreateMode, ErrorCode, EventType, Operation, Request, SessionId, Timestamp, Xid, Zxid,
+    CreateMode, EnsembleAction, ErrorCode, EventType, MemberId, Operation, Request, SessionId,
+    Timestamp, Xid, Zxid,
 };
 
 /// Whose connection something passes on.
@@ -94,6 +95,15 @@ pub(super) enum Sight<'a> {
     Released {
         item: u64,
     },
+    /// A test wants this to happen to members of the ensemble.
+    Ensemble {
+        action: EnsembleAction,
+    },
+    /// The ensemble has a new leader, or lost the one it had.
+    Leading {
+        leader: Option<MemberId>,
+        epoch: u32,
+    },
     /// The clock was turned.
     Clock {
         from: Timestamp,
@@ -118,6 +128,8 @@ impl Sight<'_> {
             Self::Fault { .. } => Kind::Fault,
             Self::Held { .. } => Kind::Held,
             Self::Released { .. } => Kind::Released,
+            Self::Ensemble { .. } => Kind::Ensemble,
+            Self::Leading { .. } => Kind::Leading,
             Self::Clock { .. } => Kind::Clock,
         }
     }
@@ -139,6 +151,8 @@ impl Sight<'_> {
             | Self::Fault { .. }
             | Self::Held { .. }
             | Self::Released { .. }
+            | Self::Ensemble { .. }
+            | Self::Leading { .. }
             | Self::Clock { .. } => false,
         }
     }

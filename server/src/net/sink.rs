@@ -4,11 +4,11 @@ use std::task::Waker;
 
 use bytes::BytesMut;
 
-use super::Followed;
 use super::control::{Control, Shape, Stage, Treatment, Verdict};
 use super::outbox::{Due, EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::report::Totals;
 use super::sight::{Sight, Who};
+use super::{Followed, Leading};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
 use crate::protocol::{ErrorCode, Message, Reply, Response, Timestamp, Txn, TxnRecord, Zxid};
 use crate::wire;
@@ -344,6 +344,9 @@ impl Sink<'_, '_> {
         let Some(outbox) = self.outboxes.get_mut(&connection) else {
             return;
         };
+        if let Some(followed) = &mut self.test.followed {
+            followed.closed(outbox.session);
+        }
         if !self.idle {
             let who = outbox.who(connection);
             self.control
@@ -422,7 +425,7 @@ impl<'s> Own<'s> {
         self.closing = outbox.closing;
         self.stalled = outbox.is_stalled();
         self.stage = match outbox.stall {
-            Stall::Over => Stage::Released,
+            Stall::Released => Stage::Released,
             Stall::Judged => Stage::Judged,
             Stall::No | Stall::Until(_) | Stall::Held { .. } | Stall::Delayed(_) => Stage::New,
         };
@@ -458,6 +461,16 @@ impl Outputs for Sink<'_, '_> {
                 }
                 if let Some(followed) = &mut self.test.followed {
                     followed.committed(txn);
+                }
+            }
+            Output::Leading { leader, epoch } => {
+                tracing::debug!(?leader, epoch, "leading");
+                if !self.idle {
+                    let sight = Sight::Leading { leader, epoch };
+                    self.control.note(self.now, None, &sight);
+                }
+                if let Some(followed) = &mut self.test.followed {
+                    followed.leading = Some(Leading { leader, epoch });
                 }
             }
         }

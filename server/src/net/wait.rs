@@ -64,12 +64,12 @@ impl Waits {
         self.waiting.is_empty()
     }
 
-    fn add(&mut self, condition: Condition, span: Duration) -> u64 {
+    fn add(&mut self, condition: Condition, left: Countdown) -> u64 {
         self.next += 1;
         self.waiting.push(Wait {
             id: self.next,
             condition,
-            left: Countdown::begin(span),
+            left,
             waker: None,
             outcome: None,
         });
@@ -166,6 +166,8 @@ pub(crate) struct Waiting {
     /// The first number of the journal that counts.
     from: u64,
     id: Option<u64>,
+    /// Whether a thread does. The time that it has is real: a runtime whose time stands may wait for it.
+    blocks: bool,
 }
 
 impl Waiting {
@@ -181,6 +183,7 @@ impl Waiting {
             span,
             from,
             id: None,
+            blocks: false,
         }
     }
 
@@ -192,10 +195,15 @@ impl Waiting {
         if let Some(id) = self.id {
             return Ok(id);
         }
-        let (condition, from, span) = (self.condition.clone(), self.from, self.span);
+        let (condition, from) = (self.condition.clone(), self.from);
+        let left = if self.blocks {
+            Countdown::begin(self.span)
+        } else {
+            Countdown::begin_by(self.engine.clock(), self.span)
+        };
         let begun = self.engine.control(|control| {
             control.already(&condition, from)?;
-            Ok(control.waits.add(condition, span))
+            Ok(control.waits.add(condition, left))
         });
         if let Ok(id) = begun {
             self.id = Some(id);
@@ -212,6 +220,7 @@ impl Waiting {
                 self.0.unpark();
             }
         }
+        self.blocks = true;
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
         loop {
