@@ -495,9 +495,10 @@ fn who_is_let_wait_longer_than_it_may_be_without_a_session_is_closed() {
     let slow = server.fault("slow").then(Fault::SlowAccept { by: HOUR });
     let mut socket = open(server.addr());
     slow.happened().blocking().unwrap();
+    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
     server.advance(Duration::from_secs(2));
     receive_end(&mut socket);
-    // Nothing is left that could fall due.
+    gone.blocking().unwrap();
     assert_eq!(server.connections().len(), 0);
 }
 
@@ -893,4 +894,21 @@ fn the_client_is_told_by_event_before_reply_whatever_is_late() {
     server.advance(HOUR);
     assert_eq!(client.event(), Event::Created("/a".to_owned()));
     assert_eq!(client.receive().xid, xid);
+}
+
+#[test]
+fn a_session_that_is_closed_where_a_fault_closes_the_connection_too_is_told_once() {
+    let server = server();
+    let mut client = Client::connect(server.addr());
+    let _fault = server
+        .fault("both")
+        .on(Op::CloseSession)
+        .then(Fault::ReplyThenDrop);
+    client.send(op::CLOSE_SESSION, &[]);
+    client.receive();
+    client.ends();
+    let told = server.journal();
+    let closing = |entry: &&minikeeper::Entry| matches!(entry.what, What::Closing { .. });
+    assert_eq!(told.iter().filter(closing).count(), 1);
+    assert_eq!(server.sessions(), []);
 }

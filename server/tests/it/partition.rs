@@ -395,3 +395,33 @@ fn whole_frames_that_were_read_before_the_cut_are_not_lost() {
     partition.heal();
     assert_eq!((client.receive().xid, client.receive().xid), (1, 2));
 }
+
+#[test]
+fn a_fault_cuts_a_client_off_when_it_connects_and_its_other_connections_with_it() {
+    let server = server();
+    let mut before = worker(&server);
+    let fault = server
+        .fault("cut off")
+        .on_any(Matcher::of(Kind::Accepted).label("worker"))
+        .always()
+        .then(Fault::Partition {
+            direction: Direction::ToServer,
+        });
+    let address = server.address("worker").unwrap().addr();
+    let sockets = [(); 3].map(|()| {
+        let mut socket = open(address);
+        send(&mut socket, &connect_request(TIMEOUT, None));
+        socket
+    });
+    fault.happened_times(3).blocking().unwrap();
+    let xid = before.send(op::EXISTS, &read("/", false));
+    Client::connect(server.addr()).ping();
+    nothing_has_arrived(&before);
+    fault.heal();
+    assert_eq!(before.receive().xid, xid);
+    for socket in sockets {
+        Client::granted(socket)
+            .expect("the link is whole again")
+            .ping();
+    }
+}
