@@ -41,6 +41,8 @@ pub enum Measure {
     FanOut,
     /// Resident memory with 1,000,000 znodes.
     Million,
+    /// Snapshot of 1,000,000 znodes.
+    Snapshot,
     /// Resident memory of the idle binary.
     Idle,
     /// Crates compiled for the library, and how long a clean build takes; only when asked for.
@@ -49,7 +51,7 @@ pub enum Measure {
 
 impl Measure {
     /// What is run when nothing is asked for: all that needs no clean build.
-    pub const USUAL: [Self; 10] = [
+    pub const USUAL: [Self; 11] = [
         Self::Start,
         Self::Exec,
         Self::Thousand,
@@ -59,6 +61,7 @@ impl Measure {
         Self::Create4x64,
         Self::FanOut,
         Self::Million,
+        Self::Snapshot,
         Self::Idle,
     ];
 
@@ -77,6 +80,7 @@ impl Measure {
             Self::Create4x64 => rows::throughput(&rows::CREATE_4X64),
             Self::FanOut => rows::fan_out(),
             Self::Million => rows::million(),
+            Self::Snapshot => rows::snapshot(),
             Self::Idle => rows::idle(),
             Self::Build => rows::build(),
         }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use super::address::reachable;
-use super::{Address, Server, Shared, StartError, port_error};
+use super::{Server, Shared, StartError, port_error};
 use crate::keeper::{Input, Keeper};
 use crate::net::{AsyncRead, AsyncWrite, Entrance, Followed};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, Zxid};
@@ -44,7 +44,7 @@ pub struct Ensemble {
 /// ```
 #[derive(Clone)]
 pub struct Member {
-    server: Server,
+    pub(super) server: Server,
     id: MemberId,
 }
 
@@ -511,25 +511,6 @@ impl Member {
         Ok(Lag {
             member: self.clone(),
         })
-    }
-
-    /// Listens on one more free port for this member: who connects there bears the label; see [`Server::address`]. It goes
-    /// with the member when that is stopped.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
-    /// let member = ensemble.member(2);
-    /// let worker = member.address("worker")?;
-    /// member.stop();
-    /// assert!(std::net::TcpStream::connect(worker.addr()).is_err());
-    /// # Ok::<(), minikeeper::StartError>(())
-    /// ```
-    pub fn address(&self, label: &str) -> Result<Address, StartError> {
-        self.server.address_of(self.id, label)
     }
 
     /// Serves one more client of this member, over any stream of bytes; see [`Server::serve`].

@@ -87,7 +87,7 @@ impl Sessions {
         id
     }
 
-    /// A copy in which none has a connection.
+    /// A copy in which none has a connection; so there is none of which only a read-only member knows.
     pub(super) fn disconnected(&self) -> Self {
         let mut copy = self.clone();
         copy.by_id
@@ -145,11 +145,15 @@ impl Sessions {
             .is_some_and(|session| session.known_only_to != Some(member))
     }
 
-    /// The session that is over next if nothing is heard of it, among those that nothing can be heard of.
-    pub(crate) fn next_silent(&self) -> Option<(SessionId, Timestamp)> {
+    /// The session that is over next if nothing is heard of it, among those that nothing can be heard of: muted, or on no
+    /// connection that is heard.
+    pub(super) fn next_silent(
+        &self,
+        is_heard: impl Fn(ConnectionId) -> bool,
+    ) -> Option<(SessionId, Timestamp)> {
         self.by_id
             .iter()
-            .filter(|(_, session)| session.muted || session.connection.is_none())
+            .filter(|(_, session)| session.muted || !session.connection.is_some_and(&is_heard))
             .map(|(id, session)| (*id, session.deadline))
             .min_by_key(|(id, deadline)| (*deadline, *id))
     }
@@ -391,6 +395,12 @@ impl Keeper {
         // Pings on the connection that it has left keep it alive too.
         let mut connections = self.connections.on(id).into_iter();
         connections.any(|connection| self.connections.is_heard(connection))
+    }
+
+    /// The session that is over next if nothing is heard of it, among those that nothing can be heard of.
+    pub(crate) fn next_silent(&self) -> Option<(SessionId, Timestamp)> {
+        self.sessions
+            .next_silent(|connection| self.connections.is_heard(connection))
     }
 
     pub(super) fn mute(&mut self, now: Timestamp, id: SessionId, muted: bool) {

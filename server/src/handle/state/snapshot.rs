@@ -94,7 +94,8 @@ impl Snapshot {
     ///
     /// Its sessions go on as after a restart: each has its whole timeout before it, and its client can resume it there with
     /// its password. Containers and TTL znodes go by the new server's time, which begins with that of the snapshot where the
-    /// clock is manual, and is never earlier.
+    /// clock is manual, and is never earlier. The snapshot of an ensemble starts an ensemble, of which all members run and
+    /// reach one another, in a new epoch. Labelled addresses are opened anew.
     ///
     /// # Errors
     ///

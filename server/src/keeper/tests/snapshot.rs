@@ -102,3 +102,25 @@ fn two_snapshots_are_equal_whenever_they_were_taken() {
     world.open(2);
     assert_ne!(before, snapshot(&mut world));
 }
+
+#[test]
+fn a_session_that_only_a_read_only_member_knows_is_no_part_of_it() {
+    let mut world = World::with(|rules| {
+        rules.members = 3;
+        rules.read_only_mode = true;
+    });
+    world.open(1);
+    world.step(Input::Ensemble(EnsembleAction::LoseQuorum));
+    world.accept(2, "127.0.0.1");
+    let reading = ConnectRequest {
+        read_only: Some(true),
+        ..asking_for_session(10_000)
+    };
+    world.connect(2, reading);
+    assert_eq!(world.keeper.sessions().len(), 2);
+    let mut other = resumed(&mut world);
+    assert_eq!(other.keeper.sessions().len(), 1);
+    assert!(other.open(3) > world.session_of(2), "its number was given");
+    other.given(3, [create("/a")]);
+    assert!(other.last_zxid() > world.last_zxid());
+}
