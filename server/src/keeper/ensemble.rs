@@ -486,9 +486,9 @@ impl Keeper {
     }
 
     /// A copy of what there is, with no watches.
-    pub(super) fn replica_of(&self, member: MemberId, follows: bool) -> Replica {
+    pub(super) fn replica_of(&mut self, member: MemberId, follows: bool) -> Replica {
         let last_zxid = self.members.last_zxid(member, &self.tree);
-        Replica::new(&self.tree, last_zxid, follows)
+        Replica::new(&mut self.tree, last_zxid, follows)
     }
 
     pub(super) fn keep_replica(&mut self, member: MemberId, replica: Replica) {
