@@ -1,12 +1,14 @@
 //! The rows, one function each.
 
 mod build;
+mod expiry;
 mod fan_out;
 mod size;
 mod start;
 mod throughput;
 
 pub(super) use build::build;
+pub(super) use expiry::expiry;
 pub(super) use fan_out::fan_out;
 pub(super) use size::{idle, million};
 pub use start::thousand_servers;
