@@ -42,13 +42,13 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    ActError, Address, BadPattern, ClockKind, CloseReason, Config, ConnectionView, Data,
-    DigestAlgorithm, Direction, Ensemble, Entry, Fault, FaultBuilder, FaultError, FaultGuard,
-    FaultRule, Followed, FourLetterWords, Held, HeldMessage, Hold, HoldError, JournalMode, Kind,
-    Lag, Leading, Matcher, Member, MemberPartition, MemberView, Op, Partition, PathPattern,
-    Release, ReleaseError, SeedError, SentEvent, Server, ServerBuilder, SessionView, Snapshot,
-    StartError, TimedOut, Tree, TreeError, WaitFor, WatchKind, WatchView, What, Znode, ZnodeKind,
-    ZnodeView,
+    ActError, Address, BadPattern, Chaos, ChaosGuard, ChaosRule, ClockKind, CloseReason, Config,
+    ConnectionView, Data, DigestAlgorithm, Direction, Ensemble, Entry, Fault, FaultBuilder,
+    FaultError, FaultGuard, FaultRule, Followed, FourLetterWords, Held, HeldMessage, Hold,
+    HoldError, JournalMode, Kind, Lag, Leading, Matcher, Member, MemberPartition, MemberView, Op,
+    Partition, PathPattern, Release, ReleaseError, SeedError, SentEvent, Server, ServerBuilder,
+    SessionView, Snapshot, StartError, TimedOut, Tree, TreeError, WaitFor, WatchKind, WatchView,
+    What, Znode, ZnodeKind, ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode, Operation,

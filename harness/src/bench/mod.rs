@@ -43,6 +43,8 @@ pub enum Measure {
     FanOut,
     /// Resident memory with 1,000,000 znodes.
     Million,
+    /// Snapshot of 1,000,000 znodes.
+    Snapshot,
     /// Resident memory of the idle binary.
     Idle,
     /// Crates compiled for the library, and how long a clean build takes; only when asked for.
@@ -62,6 +64,7 @@ impl Measure {
         Self::Create4x64,
         Self::FanOut,
         Self::Million,
+        Self::Snapshot,
         Self::Idle,
     ];
 
@@ -81,6 +84,7 @@ impl Measure {
             Self::Create4x64 => rows::throughput(&rows::CREATE_4X64),
             Self::FanOut => rows::fan_out(),
             Self::Million => rows::million(),
+            Self::Snapshot => rows::snapshot(),
             Self::Idle => rows::idle(),
             Self::Build => rows::build(),
         }

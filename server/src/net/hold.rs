@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::sight::{Sight, Who};
-use super::{Kind, Matcher, Op};
+use super::{Kind, Matcher};
 use crate::keeper::ConnectionId;
 use crate::protocol::{EventType, Operation, SessionId, Timestamp, Zxid};
 
@@ -110,7 +110,9 @@ impl HeldMessage {
             | Sight::Fault { .. }
             | Sight::Held { .. }
             | Sight::Released { .. }
-            | Sight::Clock { .. } => return None,
+            | Sight::Clock { .. }
+            | Sight::Ensemble { .. }
+            | Sight::Leading { .. } => return None,
         })
     }
 }
@@ -248,17 +250,8 @@ impl HoldError {
         {
             return Err(Self::CannotBeHeld { kind });
         }
-        let is_possible = |kind: &Kind| {
-            let asks = matches!(kind, Kind::Request | Kind::Reply);
-            let connects = matches!(kind, Kind::Connect | Kind::Connected);
-            on.kind.is_none_or(|meant| meant == *kind)
-                && on
-                    .op
-                    .is_none_or(|op| if op == Op::Connect { connects } else { asks })
-                && (on.path.is_none() || !connects)
-                && (on.event_type.is_none() || *kind == Kind::Event)
-                && (on.error.is_none() || *kind == Kind::Reply)
-        };
+        let is_possible =
+            |kind: &Kind| on.kind.is_none_or(|meant| meant == *kind) && on.in_vain(*kind).is_none();
         if KINDS.iter().any(is_possible) {
             Ok(())
         } else {

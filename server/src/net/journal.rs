@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::sight::{Asked, Sight, Who};
 use super::{Entrance, Fault, Matcher};
 use crate::keeper::{CloseReason, ConnectionId};
-use crate::protocol::{ErrorCode, EventType, MemberId, Operation, SessionId, Timestamp, Xid, Zxid};
+use crate::protocol::{
+    EnsembleAction, ErrorCode, EventType, MemberId, Operation, SessionId, Timestamp, Xid, Zxid,
+};
 
 /// How much of what passes is kept.
 ///
@@ -187,6 +189,18 @@ pub enum What {
     Released {
         /// Its number.
         item: u64,
+    },
+    /// A test did something to members of the ensemble.
+    Ensemble {
+        /// What.
+        action: EnsembleAction,
+    },
+    /// The ensemble has a new leader, or lost the one it had.
+    Leading {
+        /// The leader, if there is one.
+        leader: Option<MemberId>,
+        /// The epoch: the high 32 bits of the zxids.
+        epoch: u32,
     },
     /// The clock was turned.
     Clock {
@@ -406,6 +420,11 @@ impl What {
             Self::Fault { name, then } => see(&Sight::Fault { name, fault: then }),
             Self::Held { item } => see(&Sight::Held { item: *item }),
             Self::Released { item } => see(&Sight::Released { item: *item }),
+            Self::Ensemble { action } => see(&Sight::Ensemble { action: *action }),
+            Self::Leading { leader, epoch } => see(&Sight::Leading {
+                leader: *leader,
+                epoch: *epoch,
+            }),
             Self::Clock { from, to } => see(&Sight::Clock {
                 from: *from,
                 to: *to,
@@ -497,6 +516,8 @@ impl What {
             },
             Sight::Held { item } => Self::Held { item },
             Sight::Released { item } => Self::Released { item },
+            Sight::Ensemble { action } => Self::Ensemble { action },
+            Sight::Leading { leader, epoch } => Self::Leading { leader, epoch },
             Sight::Clock { from, to } => Self::Clock { from, to },
         }
     }

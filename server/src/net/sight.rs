@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 
 use super::{Entrance, Kind};
 use crate::keeper::{CloseReason, ConnectionId};
-use crate::protocol::{ErrorCode, EventType, Operation, Request, SessionId, Timestamp, Xid, Zxid};
+use crate::protocol::{
+    CreateMode, EnsembleAction, ErrorCode, EventType, MemberId, Operation, Request, SessionId,
+    Timestamp, Xid, Zxid,
+};
 
 /// Whose connection something passes on.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +17,16 @@ pub(super) struct Who<'a> {
     /// 0 until it has a session.
     pub(super) session: SessionId,
     pub(super) entrance: &'a Entrance,
+}
+
+impl Who<'_> {
+    /// Whose it is that passes here: who comes back says so, and has the session only then.
+    pub(super) fn session_of(&self, sight: &Sight<'_>) -> SessionId {
+        match sight {
+            Sight::Connect { session, .. } => *session,
+            _ => self.session,
+        }
+    }
 }
 
 /// Something that passes.
@@ -82,6 +95,15 @@ pub(super) enum Sight<'a> {
     Released {
         item: u64,
     },
+    /// A test wants this to happen to members of the ensemble.
+    Ensemble {
+        action: EnsembleAction,
+    },
+    /// The ensemble has a new leader, or lost the one it had.
+    Leading {
+        leader: Option<MemberId>,
+        epoch: u32,
+    },
     /// The clock was turned.
     Clock {
         from: Timestamp,
@@ -106,6 +128,8 @@ impl Sight<'_> {
             Self::Fault { .. } => Kind::Fault,
             Self::Held { .. } => Kind::Held,
             Self::Released { .. } => Kind::Released,
+            Self::Ensemble { .. } => Kind::Ensemble,
+            Self::Leading { .. } => Kind::Leading,
             Self::Clock { .. } => Kind::Clock,
         }
     }
@@ -127,6 +151,8 @@ impl Sight<'_> {
             | Self::Fault { .. }
             | Self::Held { .. }
             | Self::Released { .. }
+            | Self::Ensemble { .. }
+            | Self::Leading { .. }
             | Self::Clock { .. } => false,
         }
     }
@@ -138,6 +164,9 @@ pub(super) struct Asked {
     /// `None` for an operation that nobody knows.
     pub(super) operation: Option<Operation>,
     pub(super) watch: bool,
+    /// Whether something of the kind is to be created.
+    pub(super) ephemeral: bool,
+    pub(super) sequential: bool,
     /// The length of the data that it would write.
     pub(super) data_length: Option<usize>,
     /// The data, as far as it is kept.
@@ -151,6 +180,8 @@ impl Asked {
     pub(super) fn note(&mut self, request: &Request<'_>, cap: usize) {
         self.operation = request.operation();
         self.watch = request.watches();
+        self.ephemeral = request.creates(CreateMode::is_ephemeral);
+        self.sequential = request.creates(CreateMode::is_sequential);
         self.used = 0;
         request.paths(|path| {
             if let Some(room) = self.paths.get_mut(self.used) {

@@ -10,7 +10,7 @@ use super::clock::Countdown;
 use super::engine::Engine;
 use super::hold::HoldId;
 use super::sight::{Sight, Who};
-use super::{Entry, Matcher};
+use super::{Entry, FaultId, Matcher};
 
 /// Who waits.
 #[derive(Debug, Default)]
@@ -35,6 +35,8 @@ pub(crate) enum Condition {
     Passes(Box<Matcher>),
     /// So many messages are held back.
     Held { hold: HoldId, number: usize },
+    /// A fault has happened so many times.
+    Happened { fault: FaultId, times: u64 },
 }
 
 /// Nothing of the kind happened in time.
@@ -111,6 +113,20 @@ impl Waits {
         }
     }
 
+    /// A fault has happened so many times: whom to wake.
+    pub(super) fn happened(&mut self, fault: FaultId, hits: u64, wakers: &mut Vec<Waker>) {
+        for wait in &mut self.waiting {
+            if let Condition::Happened { fault: of, times } = wait.condition
+                && of == fault
+                && hits >= times
+                && wait.outcome.is_none()
+            {
+                wait.outcome = Some(Ok(None));
+                wakers.extend(wait.waker.take());
+            }
+        }
+    }
+
     /// Who has waited long enough first, and how long that is.
     pub(super) fn next_timeout(&self) -> Option<(Duration, u64)> {
         let open = self.waiting.iter().filter(|wait| wait.outcome.is_none());
@@ -134,6 +150,7 @@ impl Wait {
             what: match &self.condition {
                 Condition::Passes(matcher) => serde_json::to_string(matcher).unwrap_or_default(),
                 Condition::Held { number, .. } => format!("{number} messages to be held back"),
+                Condition::Happened { times, .. } => format!("a fault to happen {times} times"),
             },
             span: self.left.span(),
         }));

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::control::Gate;
+use super::control::{Control, Gate};
 use super::engine::{Engine, State};
 use super::hold::{HeldMessage, HoldError, HoldId};
 use super::outbox::{Outbox, Stall};
 use super::sight::Sight;
+use super::sink::Test;
 use super::{
-    Direction, Entry, FaultError, FaultId, FaultRule, Held, Matcher, Release, ReleaseError,
+    Chaos, Direction, Entry, FaultError, FaultId, FaultOutcome, FaultRule, Held, Matcher, Release,
+    ReleaseError,
 };
 use crate::keeper::{ConnectionId, Input};
 use crate::protocol::Timestamp;
@@ -18,9 +20,17 @@ impl Engine {
         self.control(|control| control.faults.place(rule))
     }
 
-    /// Takes a rule away; gives how often it happened.
-    pub(crate) fn remove_fault(&self, id: FaultId) -> u64 {
-        self.control(|control| control.faults.remove(id))
+    pub(crate) fn place_chaos(&self, chaos: &Chaos, seed: u64) -> Result<FaultId, FaultError> {
+        tracing::info!(seed, "chaos");
+        self.control(|control| control.faults.place_chaos(chaos, seed))
+    }
+
+    /// Takes a fault away, and heals what it has cut; gives what became of it.
+    pub(crate) fn remove_fault(&self, id: FaultId) -> FaultOutcome {
+        self.relink(|control| {
+            control.heal_by(Some(id));
+            control.faults.remove(id)
+        })
     }
 
     /// How often it happened.
@@ -61,35 +71,52 @@ impl Engine {
 
     /// Cuts the links of some clients, those included that connect later; gives the number of the cut.
     pub(crate) fn cut(&self, whose: Matcher, direction: Direction) -> u64 {
-        let id = self.control(|control| control.cut(whose, direction));
-        self.links_changed();
-        id
+        self.relink(|control| control.cut(whose, direction, None))
     }
 
     pub(crate) fn heal(&self, id: u64) {
-        self.control(|control| control.heal(id));
-        self.links_changed();
+        self.relink(|control| control.heal(id));
     }
 
-    fn links_changed(&self) {
-        let changed = self.with_state(|state, _| {
-            let mut changed = Vec::new();
-            for (id, outbox) in &mut state.outboxes {
-                let before = outbox.link.is_cut_to_server();
-                let who = outbox.who(*id);
-                outbox.link.set(state.control.cuts(&who));
-                let silent = outbox.link.is_cut_to_server();
-                if before != silent {
-                    changed.push((*id, silent));
-                }
-                state.control.wakers.extend(outbox.waker.take());
+    /// Heals what a fault has cut.
+    pub(crate) fn heal_fault(&self, id: FaultId) {
+        self.relink(|control| control.heal_by(Some(id)));
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) fn clear_faults(&self) {
+        self.relink(|control| {
+            control.faults.clear();
+            control.heal_by(None);
+        });
+    }
+
+    /// Closes the connections that a matcher means; says how many.
+    pub(crate) fn close_connections(&self, whose: &Matcher) -> usize {
+        self.turn(None, Test::default(), |now, keeper, sink| {
+            let mut ids: Vec<ConnectionId> = sink
+                .outboxes
+                .iter()
+                .filter(|(id, outbox)| outbox.is_up() && whose.means(&outbox.who(**id)))
+                .map(|(id, _)| *id)
+                .collect();
+            ids.sort_unstable();
+            for id in &ids {
+                keeper.step(now, Input::Close(*id), sink);
             }
-            changed.sort_unstable();
+            ids.len()
+        })
+    }
+
+    /// Changes which links are cut, and lets everybody feel it.
+    fn relink<T>(&self, change: impl FnOnce(&mut Control) -> T) -> T {
+        let changed = self.turn(None, Test::default(), |_, keeper, sink| {
+            let changed = change(sink.control);
+            sink.relink(keeper);
             changed
         });
-        for (connection, silent) in changed {
-            self.feed(Input::Silence { connection, silent });
-        }
+        self.may_wait_in_vain();
+        changed
     }
 
     /// What the journal kept, from this number on.
@@ -136,9 +163,7 @@ impl State {
             };
             outbox.open(*connection, hold, items, &mut held);
             outbox.let_go(now);
-            if let Some(due) = outbox.next_due() {
-                self.due.insert((due, *connection));
-            }
+            outbox.schedule(*connection, now, &mut self.due);
             self.control.wakers.extend(outbox.waker.take());
         }
         held.sort_unstable_by_key(|held| held.item);
@@ -193,19 +218,19 @@ impl Outbox {
                 .item_of(hold)
                 .filter(|item| is_among(items, *item))
             else {
-                if ahead.is_none() && !parcel.gate.is_open(now) {
-                    ahead = Some(parcel.gate);
+                if ahead.is_none() && !parcel.is_open(now) {
+                    ahead = Some((parcel.gate, parcel.not_before));
                 }
                 continue;
             };
             match ahead {
-                Some(Gate::Held { item: before, .. }) => {
+                Some((Gate::Held { item: before, .. }, _)) => {
                     return Err(ReleaseError::WouldOvertake { item, before });
                 }
-                Some(Gate::Until(until)) => {
+                Some((Gate::Open, Some(until))) => {
                     return Err(ReleaseError::WouldOvertakeDelayed { item, until });
                 }
-                Some(Gate::Open) | None => {}
+                Some((Gate::Open, None)) | None => {}
             }
             if items.last() == Some(&item) {
                 break;
@@ -288,7 +313,7 @@ impl Gate {
     fn item_of(self, hold: HoldId) -> Option<u64> {
         match self {
             Self::Held { hold: of, item } if of == hold => Some(item),
-            Self::Held { .. } | Self::Open | Self::Until(_) => None,
+            Self::Held { .. } | Self::Open => None,
         }
     }
 }

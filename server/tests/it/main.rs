@@ -3,14 +3,17 @@
 mod address;
 mod alone;
 mod architecture;
+mod chaos;
 mod client;
 mod control;
 mod ensemble;
+mod faults;
 mod four_letter;
 mod golden;
 mod handle;
 mod holds;
 mod hostile;
+mod partition;
 mod races;
 mod restart;
 mod serve;

@@ -4,6 +4,7 @@ mod build;
 mod expiry;
 mod fan_out;
 mod size;
+mod snapshot;
 mod start;
 mod throughput;
 
@@ -11,6 +12,7 @@ pub(super) use build::build;
 pub(super) use expiry::expiry;
 pub(super) use fan_out::fan_out;
 pub(super) use size::{idle, million};
+pub(super) use snapshot::snapshot;
 pub use start::thousand_servers;
 pub(super) use start::{exec, start, thousand};
 pub(super) use throughput::{CREATE_4X64, GET_1X1, GET_4X64, SET_4X64, throughput};
