@@ -22,9 +22,10 @@ pub(super) struct Who<'a> {
 impl Who<'_> {
     /// Whose it is that passes here: who comes back says so, and has the session only then.
     pub(super) fn session_of(&self, sight: &Sight<'_>) -> SessionId {
-        match sight {
-            Sight::Connect { session, .. } => *session,
-            _ => self.session,
+        if let Sight::Connect { session, .. } = sight {
+            *session
+        } else {
+            self.session
         }
     }
 }

@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use bytes::BytesMut;
 
-use super::control::{Control, Shape, Stage, Treatment, Verdict};
+use super::control::{Control, Stage, Treatment, Verdict};
 use super::outbox::{Due, EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::report::Totals;
 use super::sight::{Sight, Who};
@@ -318,10 +318,7 @@ impl Sink<'_, '_> {
                 bytes,
                 gate: treatment.gate,
                 not_before: treatment.not_before,
-                pieces: match treatment.shape {
-                    Shape::Pieces(pieces) => Some(pieces),
-                    _ => None,
-                },
+                pieces: treatment.shape.pieces(),
                 alone: false,
                 held: treatment.held,
             });

@@ -20,7 +20,7 @@ impl Engine {
         self.control(|control| control.faults.place(rule))
     }
 
-    pub(crate) fn place_chaos(&self, chaos: &Chaos, seed: u64) -> Result<FaultId, FaultError> {
+    pub(crate) fn place_chaos(&self, chaos: Chaos, seed: u64) -> Result<FaultId, FaultError> {
         tracing::info!(seed, "chaos");
         self.control(|control| control.faults.place_chaos(chaos, seed))
     }

@@ -372,13 +372,12 @@ impl Request<'_> {
         let is_meant = |create: &CreateRequest<'_>| {
             CreateMode::from_flags(create.flags).is_some_and(&is_meant)
         };
-        match self {
-            Self::Create(create) => is_meant(create),
-            Self::Multi(operations) => operations
-                .iter()
-                .any(|operation| matches!(operation, MultiOp::Create(create) if is_meant(create))),
-            _ => false,
+        if let Self::Multi(operations) = self {
+            let mut operations = operations.iter();
+            return operations
+                .any(|operation| matches!(operation, MultiOp::Create(create) if is_meant(create)));
         }
+        matches!(self, Self::Create(create) if is_meant(create))
     }
 
     /// Whether it asks for a watch.
