@@ -3,6 +3,12 @@
 //!
 //! Clients and server share one thread and take turns, so what was drawn happens in the same way each time it is run.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "all of it is parts of one test"
+)]
+
 mod received;
 mod world;
 
@@ -108,6 +114,7 @@ fn held() -> impl Strategy<Value = Matcher> {
 fn fault() -> impl Strategy<Value = (Matcher, Fault)> {
     let by = std::time::Duration::from_millis(300);
     let every = by / 30;
+    let at_once = std::time::Duration::ZERO;
     let create = ErrorCode::NoAuth;
     select(vec![
         (Matcher::request(Op::Any), Fault::DelayRequest { by }),
@@ -119,7 +126,7 @@ fn fault() -> impl Strategy<Value = (Matcher, Fault)> {
             Matcher::event(),
             Fault::Split {
                 bytes: 3,
-                every: by * 0,
+                every: at_once,
             },
         ),
         (Matcher::request(Op::Create), Fault::Error { code: create }),
