@@ -14,6 +14,7 @@ mod handle;
 mod holds;
 mod hostile;
 mod partition;
+mod promises;
 mod races;
 mod restart;
 mod serve;
