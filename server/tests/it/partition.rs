@@ -12,7 +12,10 @@ use crate::client::{
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn server() -> Server {
-    Server::builder().manual_clock().start().unwrap()
+    Server::builder()
+        .manual_clock()
+        .start()
+        .expect("a server starts")
 }
 
 /// A server whose sessions can be as short as its clock, which runs, allows in a test.
@@ -21,11 +24,11 @@ fn server_in_real_time() -> Server {
         .tick_time(Duration::from_millis(20))
         .session_timeouts(Duration::from_millis(20), TIMEOUT)
         .start()
-        .unwrap()
+        .expect("a server starts")
 }
 
 fn worker(server: &Server) -> Client {
-    Client::connect(server.address("worker").unwrap().addr())
+    Client::connect(server.address("worker").expect("a port is free").addr())
 }
 
 fn create_leader(client: &mut Client) {
@@ -34,10 +37,13 @@ fn create_leader(client: &mut Client) {
 
 /// Takes what has arrived, and nothing more.
 fn nothing_has_arrived(client: &Client) {
-    client.socket.set_nonblocking(true).unwrap();
-    let error = client.socket.peek(&mut [0]).unwrap_err();
+    client.socket.set_nonblocking(true).expect("it can be set");
+    let error = client
+        .socket
+        .peek(&mut [0])
+        .expect_err("nothing has arrived");
     assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
-    client.socket.set_nonblocking(false).unwrap();
+    client.socket.set_nonblocking(false).expect("it can be set");
 }
 
 #[test]
