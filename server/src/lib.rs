@@ -42,11 +42,12 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    Address, BadPattern, ClockKind, CloseReason, Config, ConnectionView, Data, DigestAlgorithm,
-    Direction, Entry, Fault, FaultBuilder, FaultError, FaultGuard, FaultRule, Followed,
-    FourLetterWords, Held, HeldMessage, Hold, JournalMode, Kind, Matcher, Op, Partition,
-    PathPattern, Release, ReleaseError, SentEvent, Server, ServerBuilder, SessionView, StartError,
-    TimedOut, WaitFor, WatchKind, WatchView, What, ZnodeView,
+    Address, BadJournal, BadPattern, Budget, BudgetGuard, Claim, ClaimBroken, ClockKind,
+    CloseReason, Config, ConnectionView, Data, DigestAlgorithm, Direction, Entry, Exceeded, Fault,
+    FaultBuilder, FaultError, FaultGuard, FaultRule, Followed, FourLetterWords, Held, HeldMessage,
+    Hold, Journal, JournalMode, Kind, Mark, Matcher, Op, Partition, PathPattern, Release,
+    ReleaseError, SentEvent, Server, ServerBuilder, SessionView, StartError, TimedOut, WaitFor,
+    WatchKind, WatchView, What, ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, ErrorCode, EventType, MemberId, Operation, Permissions, SessionId, Stat,

@@ -1,11 +1,10 @@
 //! What a test keeps back, and lets go in the order that it chooses.
 
-use std::sync::Arc;
 use std::thread;
 
 use super::Server;
-use super::journal::{PATIENCE, WaitFor};
-use crate::net::{Condition, Held, HoldId, Matcher, Release, ReleaseError, Waiting};
+use super::journal::WaitFor;
+use crate::net::{Condition, Held, HoldId, Matcher, Release, ReleaseError};
 use crate::protocol::SessionId;
 
 /// Keeps back what a matcher means, as long as it is held; dropping it lets everything go.
@@ -55,8 +54,7 @@ impl Hold {
             hold: self.id,
             number,
         };
-        let engine = Arc::clone(&self.server.shared.engine);
-        WaitFor::new(Waiting::new(engine, condition, 0, PATIENCE), |_| ())
+        WaitFor::new(self.server.waiting(condition), |_| ())
     }
 
     /// Lets go what has been kept back for longest; says whether there was anything.

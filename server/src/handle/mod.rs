@@ -18,8 +18,9 @@ use std::sync::{Arc, Mutex};
 
 pub use crate::keeper::CloseReason;
 pub use crate::net::{
-    BadPattern, Data, Direction, Entry, Fault, FaultError, FaultRule, Followed, Held, HeldMessage,
-    Kind, Matcher, Op, PathPattern, Release, ReleaseError, SentEvent, TimedOut, What,
+    BadJournal, BadPattern, Budget, Claim, ClaimBroken, Data, Direction, Entry, Exceeded, Fault,
+    FaultError, FaultRule, Followed, Held, HeldMessage, Journal, Kind, Mark, Matcher, Op,
+    PathPattern, Release, ReleaseError, SentEvent, TimedOut, What,
 };
 pub use address::Address;
 pub use builder::ServerBuilder;
@@ -27,7 +28,7 @@ pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMod
 pub use faults::{FaultBuilder, FaultGuard, Partition};
 pub use holds::Hold;
 pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
-pub use journal::WaitFor;
+pub use journal::{BudgetGuard, WaitFor};
 
 use crate::keeper::{Input, Keeper};
 use crate::net::{Clock, Engine, Entrance, Hosted, NoRuntime, PortError, Ports, ReservedPort};
@@ -238,8 +239,12 @@ impl Server {
     }
 
     fn end(&self, ports: &mut Ports) -> std::thread::Result<()> {
+        let was_running = self.is_running();
         let ended = ports.stop();
         self.shared.hosted.stop();
+        if was_running && ended.is_ok() {
+            self.shared.engine.stopped();
+        }
         ended
     }
 

@@ -10,20 +10,20 @@ use bytes::BytesMut;
 
 use super::fault::Faults;
 use super::hold::{Decided, HeldMessage, HoldId, Holds};
-use super::journal::{DATA_CAP, Journal};
+use super::journal::Notes;
 use super::link::Direction;
 use super::sight::{Asked, Sight, Who};
-use super::wait::{Condition, Waits};
-use super::{Entry, Fault, Matcher};
-use crate::keeper::Input;
+use super::wait::Waits;
+use super::{Fault, Matcher};
+use crate::keeper::{Input, Watches};
 use crate::protocol::{
-    ErrorCode, Message, MultiResult, Operation, Reply, Response, SessionId, Timestamp, Xid,
+    ErrorCode, Message, MultiResult, Operation, Reply, Request, Response, SessionId, Timestamp, Xid,
 };
 
 /// Faults, holds, links, journal and waits of one server.
 #[derive(Debug)]
 pub(super) struct Control {
-    pub(super) journal: Journal,
+    pub(super) journal: Notes,
     pub(super) faults: Faults,
     pub(super) holds: Holds,
     pub(super) waits: Waits,
@@ -31,6 +31,9 @@ pub(super) struct Control {
     next_cut: u64,
     /// The request that is being carried out.
     asked: Asked,
+    /// Whether that is a write of the test itself, and what it writes.
+    own_write: bool,
+    own_data: Option<Vec<u8>>,
     /// Whether the first request of the connection asked for a new session.
     asked_new: bool,
     /// What becomes of the reply to it.
@@ -156,7 +159,7 @@ impl Treatment {
 }
 
 impl Control {
-    pub(super) fn new(journal: Journal) -> Self {
+    pub(super) fn new(journal: Notes) -> Self {
         Self {
             journal,
             faults: Faults::default(),
@@ -165,6 +168,8 @@ impl Control {
             cuts: Vec::new(),
             next_cut: 0,
             asked: Asked::default(),
+            own_write: false,
+            own_data: None,
             asked_new: false,
             reply: Treatment::default(),
             then_close: false,
@@ -192,18 +197,36 @@ impl Control {
         );
     }
 
-    /// What passed already counts too, from this number of the journal on; or so many messages are held back already.
-    pub(super) fn already(&self, condition: &Condition, from: u64) -> Result<(), Option<Entry>> {
-        match condition {
-            Condition::Passes(matcher) => {
-                let mut entries = self.journal.entries(from);
-                match entries.find(|entry| entry.is_meant_by(matcher)) {
-                    Some(entry) => Err(Some(entry.clone())),
-                    None => Ok(()),
-                }
+    /// The test itself is about to write.
+    pub(super) fn about_to_write(&mut self, request: &Request<'_>) {
+        self.asked.note(request);
+        self.own_data = request.data().map(<[u8]>::to_vec);
+        self.own_write = true;
+    }
+
+    /// The test itself is answered; if that was a write, the journal is told.
+    pub(super) fn wrote(&mut self, now: Timestamp, reply: &Reply<'_>) {
+        if !std::mem::take(&mut self.own_write) {
+            return;
+        }
+        let data = self.own_data.take();
+        let sight = Sight::Wrote {
+            zxid: reply.zxid,
+            asked: &self.asked,
+            data: data.as_deref(),
+            error: reply.result.as_ref().err().copied(),
+        };
+        let (journal, waits, wakers) = (&mut self.journal, &mut self.waits, &mut self.wakers);
+        note(journal, waits, wakers, now, None, &sight);
+    }
+
+    /// A request was carried out: whoever minds how many watch something is told, if that may be more than before.
+    pub(super) fn mind_watches(&mut self, watches: &Watches) {
+        if self.asked.watch && self.journal.budgets.mind_watches() {
+            for path in self.asked.paths() {
+                let clients = watches.clients(path);
+                self.journal.budgets.watched(path, clients);
             }
-            Condition::Held { hold, number } if self.holds.held(*hold) >= *number => Err(None),
-            Condition::Held { .. } => Ok(()),
         }
     }
 
@@ -247,10 +270,11 @@ impl Control {
                 }
             }
             Input::Request { xid, request, .. } => {
-                self.asked.note(request, DATA_CAP);
+                self.asked.note(request);
                 Sight::Request {
                     xid: *xid,
                     asked: &self.asked,
+                    data: request.data(),
                 }
             }
             _ => return Verdict::Pass,
@@ -327,6 +351,16 @@ impl Control {
                     asked: &self.asked,
                     error: result.as_ref().err().copied(),
                     created: result.as_ref().ok().and_then(created),
+                    data: match result {
+                        Ok(Response::Data(data, _)) => *data,
+                        _ => None,
+                    },
+                    children: match result {
+                        Ok(
+                            Response::Children(children) | Response::ChildrenAndStat(children, _),
+                        ) => Some(children.len()),
+                        _ => None,
+                    },
                 };
                 (sight, true)
             }
@@ -466,7 +500,7 @@ impl Treatment {
 }
 
 fn note(
-    journal: &mut Journal,
+    journal: &mut Notes,
     waits: &mut Waits,
     wakers: &mut Vec<Waker>,
     now: Timestamp,
@@ -475,9 +509,7 @@ fn note(
 ) {
     journal.note(now, who, sight);
     if !waits.is_empty() {
-        let number = journal.noted();
-        let entry = || Entry::of(number, now, who, sight);
-        waits.pass(who, sight, entry, wakers);
+        waits.pass(who, sight, || journal.entry(now, who, sight), wakers);
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use super::clock::Slice;
 use super::connection::KEPT_CAPACITY;
 use super::control::Control;
-use super::journal::Journal;
+use super::journal::Notes;
 use super::link::Link;
 use super::outbox::{HIGH_WATER, Outbox, Outboxes, Stall};
 use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
@@ -137,7 +137,7 @@ impl Engine {
             totals: Totals::default(),
             trace_mask: TRACE_MASK,
             started: clock.now(),
-            control: Control::new(Journal::new(limits.journal)),
+            control: Control::new(Notes::new(limits.journal, clock.now())),
             due: BTreeSet::new(),
             armed: None,
         };
@@ -156,6 +156,11 @@ impl Engine {
 
     /// Takes in one event of the world or wish of a test.
     pub(crate) fn feed(&self, input: Input<'_>) {
+        match input {
+            Input::Mute { session, muted } => self.note(&Sight::Muted { session, muted }),
+            Input::Restarted => self.note(&Sight::Started),
+            _ => {}
+        }
         self.turn(None, Test::default(), |now, keeper, sink| {
             keeper.step(now, input, sink)
         });
@@ -202,6 +207,12 @@ impl Engine {
             followed: None,
         };
         self.turn(None, test, |now, keeper, sink| {
+            if let Input::Request { request, .. } = &input
+                && !sink.idle
+                && request.operation().is_some_and(Operation::is_write)
+            {
+                sink.control.about_to_write(request);
+            }
             keeper.step(now, input, sink)
         });
         answer.expect("every request of the test itself is answered at once")
@@ -328,7 +339,8 @@ impl Engine {
             if !control.is_idle() {
                 control.note(now, Some(&outbox.who(id)), &Sight::Disconnected);
             }
-            std::mem::take(&mut control.wakers)
+            state.look_for_quiet();
+            std::mem::take(&mut state.control.wakers)
         };
         drop(state);
         for waker in wakers {
@@ -548,7 +560,7 @@ impl Engine {
             };
             if tokio::time::timeout(left, rung).await.is_err() {
                 // The runtime says that it is time, whose clock may be another than the machine's.
-                self.control(|control| control.waits.time_out(id, &mut control.wakers));
+                self.control(|control| control.time_out(id));
             }
         }
     }
@@ -557,11 +569,28 @@ impl Engine {
     fn turn_clock(&self, to: Timestamp) {
         let from = self.clock.now();
         self.clock.set(to);
+        self.note(&Sight::Clock { from, to });
+    }
+
+    /// Tells the journal, and whoever waits, of what the test does.
+    pub(super) fn note(&self, sight: &Sight<'_>) {
         self.control(|control| {
             if !control.is_idle() {
-                control.note(to, None, &Sight::Clock { from, to });
+                control.note(self.clock.now(), None, sight);
             }
         });
+    }
+
+    /// Nobody is served any more.
+    pub(crate) fn stopped(&self) {
+        self.note(&Sight::Stopped);
+    }
+
+    /// The last lines of the journal for a test that panics, if there are any new ones.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        // Nothing may panic here.
+        let mut state = self.state.lock().ok()?;
+        state.control.journal.last_words()
     }
 
     #[cfg(test)]
@@ -645,6 +674,9 @@ impl Engine {
             let result = take_turn(now, keeper, &mut sink);
             sink.let_go_due();
             let mut wakers = sink.wakers;
+            if !idle {
+                state.look_for_quiet();
+            }
             wakers.append(&mut state.control.wakers);
             let due = state.next_deadline();
             let nearer = due.is_some_and(|due| state.armed.is_none_or(|armed| due < armed));
@@ -692,6 +724,19 @@ impl State {
         }
         self.outboxes.insert(id, outbox);
         Welcome::Serve(id)
+    }
+
+    /// Whether nobody is connected, and no session is left.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.outboxes.is_empty() && self.keeper.sessions().len() == 0
+    }
+
+    /// Tells whoever waits for that.
+    fn look_for_quiet(&mut self) {
+        if !self.control.waits.is_empty() && self.is_quiet() {
+            let Control { waits, wakers, .. } = &mut self.control;
+            waits.quiet(wakers);
+        }
     }
 
     /// When something falls due: for the rules, or of what is kept back.

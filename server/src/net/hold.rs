@@ -96,7 +96,7 @@ impl HeldMessage {
             Sight::Connected { .. } => Self::Connected,
             Sight::Request { asked, .. } => Self::Request {
                 operation: asked.operation,
-                paths: asked.paths().to_vec(),
+                paths: asked.paths().map(str::to_owned).collect(),
             },
             Sight::Connect { .. } => Self::Connect,
             _ => return None,

@@ -93,6 +93,20 @@ pub enum Kind {
     Released,
     /// The clock was turned.
     Clock,
+    /// The test itself wrote, by the handle.
+    Wrote,
+    /// A test wants a session to be silent.
+    Muted,
+    /// A session may be heard again.
+    Unmuted,
+    /// A test cut links.
+    Cut,
+    /// Links that were cut are whole again.
+    Healed,
+    /// The server stopped.
+    Stopped,
+    /// The server serves again.
+    Started,
 }
 
 /// A family of operations: what a test means by "create" is every request that creates.
@@ -201,6 +215,13 @@ impl PathPattern {
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
         self.0.as_str() == path || self.0.matches_with(path, Self::OPTIONS)
+    }
+}
+
+/// The pattern.
+impl std::fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.as_str())
     }
 }
 
@@ -394,10 +415,7 @@ impl Matcher {
         let nowhere = Entrance::default();
         let nobody = Who {
             connection: ConnectionId::HANDLE,
-            session: match sight {
-                Sight::SessionEnded { session, .. } => *session,
-                _ => SessionId::NONE,
-            },
+            session: sight.session().unwrap_or_default(),
             entrance: &nowhere,
         };
         self.matches(who.unwrap_or(&nobody), sight)
@@ -408,11 +426,12 @@ impl Matcher {
         self.kind.is_none_or(|kind| kind == sight.kind())
             && self.means(who)
             && self.op.is_none_or(|op| match sight {
-                Sight::Request { asked, .. } | Sight::Reply { asked, .. } => asked
-                    .operation
-                    .map_or(op == Op::Any, |operation| op.contains(operation)),
                 Sight::Connect { .. } | Sight::Connected { .. } => op == Op::Connect,
-                _ => false,
+                _ => sight.asked().is_some_and(|asked| {
+                    asked
+                        .operation
+                        .map_or(op == Op::Any, |operation| op.contains(operation))
+                }),
             })
             && self
                 .path
@@ -422,7 +441,7 @@ impl Matcher {
                 |wanted| matches!(sight, Sight::Event { event_type, .. } if *event_type == wanted),
             )
             && self.error.is_none_or(
-                |wanted| matches!(sight, Sight::Reply { error, .. } if *error == Some(wanted)),
+                |wanted| matches!(sight, Sight::Reply { error, .. } | Sight::Wrote { error, .. } if *error == Some(wanted)),
             )
     }
 }

@@ -38,7 +38,10 @@ pub use followed::{Followed, SentEvent};
 pub(crate) use hold::HoldId;
 pub use hold::{Held, HeldMessage, Release, ReleaseError};
 pub(crate) use hosted::{AsyncRead, AsyncWrite, Hosted};
-pub use journal::{Data, Entry, JournalMode, What};
+pub(crate) use journal::BudgetId;
+pub use journal::{
+    BadJournal, Budget, Claim, ClaimBroken, Data, Entry, Exceeded, Journal, JournalMode, Mark, What,
+};
 pub use link::Direction;
 pub use matcher::{BadPattern, Kind, Matcher, Op, PathPattern};
 pub(crate) use outbox::Outbox;

@@ -77,7 +77,10 @@ impl Sink<'_, '_> {
         let again = outbox.stall == Stall::Over;
         outbox.stall = Stall::No;
         match self.control.judge(now, &outbox.who(id), &input, again) {
-            Verdict::Pass => keeper.step(now, input, self),
+            Verdict::Pass => {
+                keeper.step(now, input, self);
+                self.control.mind_watches(keeper.watches());
+            }
             Verdict::Lose => {}
             Verdict::Delay(until) => {
                 outbox.stall = Stall::Until(until);
@@ -149,6 +152,9 @@ impl Sink<'_, '_> {
         if connection == ConnectionId::HANDLE {
             if let (Message::Reply(reply), Some(answer)) = (message, &mut self.test.answer) {
                 answer(reply.result.as_ref().map_err(|code| *code));
+                if !self.idle {
+                    self.control.wrote(self.now, reply);
+                }
             }
             return;
         }

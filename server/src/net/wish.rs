@@ -7,9 +7,7 @@ use super::engine::{Engine, State};
 use super::hold::HoldId;
 use super::outbox::{Outbox, Stall};
 use super::sight::{Sight, Who};
-use super::{
-    Direction, Entry, FaultError, FaultId, FaultRule, Held, Matcher, Release, ReleaseError,
-};
+use super::{Direction, FaultError, FaultId, FaultRule, Held, Matcher, Release, ReleaseError};
 use crate::keeper::{ConnectionId, Input};
 use crate::protocol::Timestamp;
 
@@ -79,13 +77,19 @@ impl Engine {
 
     /// Cuts the links of some clients, those included that connect later; gives the number of the cut.
     pub(crate) fn cut(&self, whose: Matcher, direction: Direction) -> u64 {
-        let id = self.control(|control| control.cut(whose, direction));
+        let cut = self.control(|control| control.cut(whose.clone(), direction));
+        self.note(&Sight::Cut {
+            cut,
+            whose: &whose,
+            direction,
+        });
         self.links_changed();
-        id
+        cut
     }
 
     pub(crate) fn heal(&self, id: u64) {
         self.control(|control| control.heal(id));
+        self.note(&Sight::Healed { cut: id });
         self.links_changed();
     }
 
@@ -108,16 +112,6 @@ impl Engine {
         for (connection, silent) in changed {
             self.feed(Input::Silence { connection, silent });
         }
-    }
-
-    /// What the journal kept, from this number on.
-    pub(crate) fn journal(&self, from: u64) -> Vec<Entry> {
-        self.control(|control| control.journal.entries(from).cloned().collect())
-    }
-
-    /// How many entries the journal has had.
-    pub(crate) fn noted(&self) -> u64 {
-        self.control(|control| control.journal.noted())
     }
 }
 
