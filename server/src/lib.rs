@@ -42,14 +42,15 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    Address, BadJournal, BadPattern, Budget, BudgetGuard, Claim, ClaimBroken, ClockKind,
-    CloseReason, Config, ConnectionView, Data, DigestAlgorithm, Direction, Entry, Exceeded, Fault,
-    FaultBuilder, FaultError, FaultGuard, FaultRule, Followed, FourLetterWords, Held, HeldMessage,
-    Hold, Journal, JournalMode, Kind, Mark, Matcher, Op, Partition, PathPattern, Release,
-    ReleaseError, SentEvent, Server, ServerBuilder, SessionView, StartError, TimedOut, WaitFor,
-    WatchKind, WatchView, What, ZnodeView,
+    ActError, Address, BadJournal, BadPattern, Budget, BudgetGuard, Claim, ClaimBroken, ClockKind,
+    CloseReason, Config, ConnectionView, Data, DigestAlgorithm, Direction, Ensemble, Entry,
+    Exceeded, Fault, FaultBuilder, FaultError, FaultGuard, FaultRule, Followed, FourLetterWords,
+    Held, HeldMessage, Hold, Journal, JournalMode, Kind, Lag, Leading, Mark, Matcher, Member,
+    MemberPartition, MemberView, Op, Partition, PathPattern, Release, ReleaseError, SeedError,
+    SentEvent, Server, ServerBuilder, SessionView, Snapshot, StartError, TimedOut, Tree, TreeError,
+    WaitFor, WatchKind, WatchView, What, Znode, ZnodeKind, ZnodeView,
 };
 pub use protocol::{
-    Acl, AuthId, ErrorCode, EventType, MemberId, Operation, Permissions, SessionId, Stat,
-    Timestamp, Zxid,
+    Acl, AuthId, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode, Operation,
+    Permissions, SessionId, Stat, Timestamp, Zxid,
 };

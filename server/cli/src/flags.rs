@@ -96,6 +96,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "BOOL")]
     extended_types: Option<bool>,
 
+    /// Begin with the znodes in this file, JSON or YAML by its ending (.json, .yaml, .yml)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) seed: Option<PathBuf>,
+
     /// Serve even if the configuration asks for what cannot be given: an ensemble, TLS, SASL
     #[arg(long)]
     ignore_unsupported: bool,

@@ -52,7 +52,7 @@ fn run(command: &Command) -> Result<(), (ExitCode, String)> {
     match command {
         Command::Serve(flags) => serve::run(flags).map_err(|failure| {
             let code = match failure {
-                Failure::Refused(_) => ExitCode::from(INVALID),
+                Failure::Refused(_) | Failure::Seed(_) => ExitCode::from(INVALID),
                 Failure::NotStarted(_) | Failure::Signals(_) => ExitCode::FAILURE,
             };
             (code, failure.to_string())

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use minikeeper::{Server, ServerBuilder, StartError};
+use minikeeper::{Server, ServerBuilder, StartError, Tree, TreeError, ZnodeKind};
 use thiserror::Error;
 use tracing::{info, warn};
 
@@ -17,6 +17,8 @@ use crate::settings::{self, Refusal, Settings};
 pub(crate) enum Failure {
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error(transparent)]
+    Seed(#[from] TreeError),
     #[error("cannot serve: {0}")]
     NotStarted(String),
     #[error("cannot wait for signals: {0}")]
@@ -40,9 +42,13 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     for warning in &settings.warnings {
         warn!("{warning}");
     }
+    let seed = flags.seed.as_deref().map(Tree::from_file).transpose()?;
+    for path in seed.iter().flat_map(ephemerals) {
+        warn!("the seed's {path} is left out: an ephemeral goes with a session, and there is none");
+    }
     // Before the start, so that a signal that comes early ends it cleanly too.
     let signals = Signals::catch().map_err(Failure::Signals)?;
-    let server = start(settings)?;
+    let server = start(settings, seed)?;
     say(&greeting(server.addr()));
     let signal = signals.wait();
     info!("{signal}: stopping");
@@ -50,8 +56,18 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     Ok(())
 }
 
-fn start(settings: Settings) -> Result<Server, Failure> {
+fn ephemerals(tree: &Tree) -> impl Iterator<Item = &str> {
+    let ephemerals = tree
+        .iter()
+        .filter(|(_, znode)| znode.kind == ZnodeKind::Ephemeral);
+    ephemerals.map(|(path, _)| path)
+}
+
+fn start(settings: Settings, seed: Option<Tree>) -> Result<Server, Failure> {
     let mut builder = ServerBuilder::from(settings.config);
+    if let Some(seed) = seed {
+        builder = builder.seed(seed);
+    }
     if let Some(user) = &settings.super_user {
         builder = builder.super_user(user);
     }

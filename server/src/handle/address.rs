@@ -104,7 +104,8 @@ impl Server {
         let addr = match ports.find(bears_it) {
             Some(addr) => addr,
             None => {
-                let asked = SocketAddr::new(self.addr().ip(), 0);
+                let mut asked = self.addr();
+                asked.set_port(0);
                 let port = ReservedPort::reserve(asked, self.config().listen_backlog)
                     .map_err(|error| super::listen_error(asked, error))?;
                 let addr = port.addr();

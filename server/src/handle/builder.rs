@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
-use super::{Server, StartError};
+use super::{Ensemble, Server, Snapshot, StartError, Tree};
 use crate::protocol::Timestamp;
 
 /// Says how a server is to be, then starts it. See [`Config`] for what each setting means and its default.
@@ -22,11 +22,17 @@ use crate::protocol::Timestamp;
 #[derive(Clone, Debug, Default)]
 pub struct ServerBuilder {
     config: Config,
+    snapshot: Option<Snapshot>,
+    seed: Option<Tree>,
 }
 
 impl From<Config> for ServerBuilder {
     fn from(config: Config) -> Self {
-        Self { config }
+        Self {
+            config,
+            snapshot: None,
+            seed: None,
+        }
     }
 }
 
@@ -48,9 +54,62 @@ impl ServerBuilder {
     ///
     /// # Errors
     ///
-    /// When the port is taken, a setting cannot be, or this process or machine has no sockets or threads left.
+    /// When the port is taken, a setting cannot be, the seed cannot be written, or this process or machine has no sockets or
+    /// threads left.
     pub fn start(self) -> Result<Server, StartError> {
-        Server::launch(self.config)
+        Server::launch(self.config, self.snapshot.as_ref(), self.seed.as_ref())
+    }
+
+    /// Begins with everything that another server had: see [`Snapshot::start`], which also takes over what that server was
+    /// told.
+    ///
+    /// ```
+    /// use minikeeper::Server;
+    ///
+    /// let server = Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// let fork = Server::builder().manual_clock().snapshot(server.snapshot()).start()?;
+    /// assert_eq!(fork.znode("/config"), server.znode("/config"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn snapshot(mut self, snapshot: Snapshot) -> Self {
+        self.snapshot = Some(snapshot);
+        self
+    }
+
+    /// Begins with these znodes, before anybody can connect: see [`Server::seed`].
+    ///
+    /// ```
+    /// use minikeeper::{Server, Zxid, tree};
+    ///
+    /// let server = Server::builder().seed(tree! { "/config" => "v1", "/locks" => {} }).start()?;
+    /// assert_eq!(server.znode("/config").map(|znode| znode.stat.czxid), Some(Zxid(1)));
+    /// assert_eq!(server.znode("/locks").map(|znode| znode.stat.czxid), Some(Zxid(2)));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn seed(mut self, tree: Tree) -> Self {
+        self.seed = Some(tree);
+        self
+    }
+
+    /// Starts an ensemble of so many members. If there is a [port](Self::port), it is that of the first, and those of the
+    /// others follow. Members number sessions by themselves, so [`server_id`](Self::server_id) does not count.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start), and when the number is not 1 to 254.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Server::builder().manual_clock().read_only_mode(true).ensemble(3)?;
+    /// ensemble.lose_quorum();
+    /// assert_eq!(ensemble.member(1).mode(), minikeeper::Mode::ReadOnly);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn ensemble(mut self, members: u8) -> Result<Ensemble, StartError> {
+        self.config.members = members;
+        Ok(self.start()?.ensemble())
     }
 
     /// Takes this port, of 127.0.0.1 unless [`address`](Self::address) names another.
@@ -61,7 +120,8 @@ impl ServerBuilder {
     }
 
     /// Lets it listen nowhere and have no thread: clients are served on the caller's own runtime by [`Server::serve`]
-    /// alone, and time is kept by them, or by [`Server::keep_time`].
+    /// alone, and time is kept by them, or by [`Server::keep_time`]. If that runtime's time is paused, the clock must be
+    /// `tokio_clock` or [`manual_clock`](Self::manual_clock): by the machine's, its timer would wait in vain, and busily.
     ///
     /// ```
     /// let server = minikeeper::Server::builder().without_listener().start()?;
@@ -162,6 +222,10 @@ impl ServerBuilder {
         sessionless_timeout: Duration;
         /// The longest frame that is read, in bytes.
         max_frame: usize;
+        /// How many members the ensemble has; at 1 it is none.
+        members: u8;
+        /// Whether a member of an ensemble that reaches no quorum serves reads.
+        read_only_mode: bool;
         /// The server's number, the top byte of its session ids.
         server_id: u8;
         /// Which four-letter words are answered.

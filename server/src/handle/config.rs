@@ -7,7 +7,7 @@ pub use crate::keeper::DigestAlgorithm;
 use crate::keeper::Rules;
 use crate::net::Limits;
 pub use crate::net::{ClockKind, FourLetterWords, JournalMode};
-use crate::protocol::Timestamp;
+use crate::protocol::{MemberId, Timestamp};
 
 /// What a server can be told before it starts; [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.
 ///
@@ -52,6 +52,11 @@ pub struct Config {
     pub max_frame: usize,
     /// The server's number, the top byte of its session ids (`myid`), 0 to 254. Default 1.
     pub server_id: u8,
+    /// How many members the ensemble has, 1 to 254; at 1 it is none. Default 1. See [`Ensemble`](crate::Ensemble).
+    pub members: u8,
+    /// Whether a member of an ensemble that reaches no quorum serves reads (`readonlymode.enabled`, together with
+    /// `localSessionsEnabled`). Default false.
+    pub read_only_mode: bool,
     /// The four-letter words that are answered (`4lw.commands.whitelist`). Default: all.
     pub four_letter_words: FourLetterWords,
     /// Whether TTL znodes can be created (`zookeeper.extendedTypesEnabled`). Default true.
@@ -109,6 +114,8 @@ impl Default for Config {
             sessionless_timeout: Duration::from_secs(10),
             max_frame: 0xf_ffff,
             server_id: 1,
+            members: 1,
+            read_only_mode: false,
             four_letter_words: FourLetterWords::All,
             extended_types: true,
             enforce_quota: false,
@@ -153,6 +160,17 @@ impl Config {
 }
 
 impl Config {
+    /// The members, and where each is to listen: from the second on the ports are the next ones, or free ones too.
+    pub(super) fn members(&self) -> impl Iterator<Item = (MemberId, SocketAddr)> {
+        (1..=self.members).map(|member| {
+            let mut address = self.address;
+            if address.port() != 0 {
+                address.set_port(address.port().saturating_add(u16::from(member) - 1));
+            }
+            (MemberId(member), address)
+        })
+    }
+
     /// What the rules are to know of it, or why it cannot be.
     pub(super) fn rules(&self) -> Result<Rules, String> {
         let tick_ms = positive(self.tick_time, "the tick time")?;
@@ -185,6 +203,12 @@ impl Config {
         if self.server_id == u8::MAX {
             return Err("the server's number, 255, is more than 254".to_owned());
         }
+        if self.members == 0 || self.members == u8::MAX {
+            return Err(format!(
+                "an ensemble has 1 to 254 members, not {}",
+                self.members
+            ));
+        }
         Ok(Rules {
             tick_ms,
             exact_expiry: self.exact_expiry,
@@ -197,6 +221,8 @@ impl Config {
                 "the time without a session",
             )?,
             server_id: self.server_id,
+            members: self.members,
+            read_only_mode: self.read_only_mode,
             extended_types: self.extended_types,
             enforce_quota: self.enforce_quota,
             skip_acl: self.skip_acl,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Server;
-use crate::keeper::{Connection, ConnectionId, Keeper, Modes, OwnerKind, Tree, Znode};
+use crate::keeper::{Connection, ConnectionId, Modes, OwnerKind, Sessions, Tree, Znode};
 use crate::net::Outbox;
 use crate::protocol::{Acl, MemberId, SessionId, Stat};
 
@@ -59,6 +59,8 @@ pub struct SessionView {
     pub label: Option<String>,
     /// Whether it was muted.
     pub muted: bool,
+    /// The member of the ensemble that its connection is to, if one is up; of a server that is none, the one it has.
+    pub member: Option<MemberId>,
     /// The paths of its ephemeral znodes, sorted.
     pub ephemerals: Vec<String>,
 }
@@ -154,6 +156,37 @@ impl ZnodeView {
     }
 }
 
+impl SessionView {
+    pub(super) fn all(
+        sessions: &Sessions,
+        tree: &Tree,
+        place: impl Fn(ConnectionId) -> Place,
+    ) -> Vec<Self> {
+        let sessions = sessions.sorted().into_iter();
+        sessions
+            .map(|(id, session)| {
+                let place = session.connection.map(&place).unwrap_or_default();
+                Self {
+                    id,
+                    timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
+                    connected: session.connection.is_some(),
+                    label: place.label,
+                    member: place.member,
+                    muted: session.muted,
+                    ephemerals: tree.ephemerals(id).map(str::to_owned).collect(),
+                }
+            })
+            .collect()
+    }
+}
+
+/// Where a session is connected.
+#[derive(Debug, Default)]
+pub(in crate::handle) struct Place {
+    label: Option<String>,
+    member: Option<MemberId>,
+}
+
 impl Server {
     /// The sessions that are alive, by number.
     ///
@@ -165,20 +198,11 @@ impl Server {
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionView> {
         self.shared.engine.look_closer(|keeper, outboxes| {
-            let sessions = keeper.sessions().sorted().into_iter();
-            sessions
-                .map(|(id, session)| SessionView {
-                    id,
-                    timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
-                    connected: session.connection.is_some(),
-                    label: session
-                        .connection
-                        .and_then(|connection| outboxes.get(&connection))
-                        .and_then(label),
-                    muted: session.muted,
-                    ephemerals: keeper.tree().ephemerals(id).map(str::to_owned).collect(),
-                })
-                .collect()
+            let place = |id| Place {
+                label: outboxes.get(&id).and_then(label),
+                member: keeper.connection(id).map(Connection::member),
+            };
+            SessionView::all(keeper.sessions(), keeper.tree(), place)
         })
     }
 
@@ -225,10 +249,12 @@ impl Server {
                     .unwrap_or(SessionId::NONE)
             };
             let mut views = Vec::new();
-            let tables = [
-                (WatchKind::Data, keeper.watches().data()),
-                (WatchKind::Children, keeper.watches().child()),
-            ];
+            let tables = keeper.all_watches().flat_map(|watches| {
+                [
+                    (WatchKind::Data, watches.data()),
+                    (WatchKind::Children, watches.child()),
+                ]
+            });
             for (one_shot, table) in tables {
                 for (path, connection, modes) in table.sorted() {
                     let mut push = |kind| {
@@ -268,7 +294,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn dump(&self) -> String {
-        self.shared.engine.look(dump)
+        self.shared.engine.look(|keeper| dump(keeper.tree()))
     }
 }
 
@@ -276,18 +302,27 @@ fn label(outbox: &Outbox) -> Option<String> {
     outbox.entrance().label.as_deref().map(str::to_owned)
 }
 
-fn dump(keeper: &Keeper) -> String {
-    let tree = keeper.tree();
+/// Every znode but ZooKeeper's own, sorted by path; the root among them.
+pub(super) fn users_znodes(tree: &Tree) -> Vec<&Znode> {
+    let root = tree.get("/");
+    let below = root.into_iter().flat_map(|root| tree.below(root));
+    let mut znodes: Vec<&Znode> = root
+        .into_iter()
+        .chain(below.filter(|znode| {
+            let below_own = znode.path().strip_prefix("/zookeeper");
+            below_own.is_none_or(|rest| !rest.is_empty() && !rest.starts_with('/'))
+        }))
+        .collect();
+    znodes.sort_unstable_by_key(|znode| znode.path());
+    znodes
+}
+
+pub(super) fn dump(tree: &Tree) -> String {
     let mut owners: Vec<SessionId> = tree.all_ephemerals().map(|(session, _)| session).collect();
     owners.sort_unstable();
-    let mut znodes: Vec<&Znode> = tree
-        .get("/")
-        .map(|root| tree.below(root).collect())
-        .unwrap_or_default();
-    znodes.retain(|znode| znode.path() != "/zookeeper" && !znode.path().starts_with("/zookeeper/"));
-    znodes.sort_unstable_by_key(|znode| znode.path());
     let mut text = String::new();
-    for znode in znodes {
+    // The root is always there and says nothing.
+    for znode in users_znodes(tree).into_iter().skip(1) {
         let data = match znode.data() {
             Some(data) => format!("\"{}\"", data.escape_ascii()),
             None => "null".to_owned(),

@@ -40,7 +40,8 @@ impl<T> WaitFor<T> {
         Self { waiting, take }
     }
 
-    /// Waits no longer than this, of real time; 10 s if it is not said. It runs from when this is awaited.
+    /// Waits no longer than this, of real time; 10 s if it is not said. It runs from when this is awaited. Where the
+    /// server follows [tokio's time](crate::ClockKind) it is of that, unless this [blocks](Self::blocking).
     pub fn within(mut self, span: Duration) -> Self {
         self.waiting.set_span(span);
         self

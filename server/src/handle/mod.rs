@@ -5,11 +5,13 @@
 mod address;
 mod builder;
 mod config;
+mod ensemble;
 mod faults;
 mod holds;
 mod inspect;
 mod journal;
 mod serve;
+mod state;
 mod time;
 mod tree;
 
@@ -19,16 +21,18 @@ use std::sync::{Arc, Mutex};
 pub use crate::keeper::CloseReason;
 pub use crate::net::{
     BadJournal, BadPattern, Budget, Claim, ClaimBroken, Data, Direction, Entry, Exceeded, Fault,
-    FaultError, FaultRule, Followed, Held, HeldMessage, Journal, Kind, Mark, Matcher, Op,
+    FaultError, FaultRule, Followed, Held, HeldMessage, Journal, Kind, Leading, Mark, Matcher, Op,
     PathPattern, Release, ReleaseError, SentEvent, TimedOut, What,
 };
 pub use address::Address;
 pub use builder::ServerBuilder;
 pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
+pub use ensemble::{ActError, Ensemble, Lag, Member, MemberPartition, MemberView};
 pub use faults::{FaultBuilder, FaultGuard, Partition};
 pub use holds::Hold;
 pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
 pub use journal::{BudgetGuard, WaitFor};
+pub use state::{SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
 
 use crate::keeper::{Input, Keeper};
 use crate::net::{Clock, Engine, Entrance, Hosted, NoRuntime, PortError, Ports, ReservedPort};
@@ -59,6 +63,8 @@ struct Shared {
     engine: Arc<Engine>,
     /// Where clients connect who bear no label.
     addr: SocketAddr,
+    /// The same, of every member.
+    addrs: Vec<SocketAddr>,
     /// Held while the server starts or stops.
     ports: Mutex<Ports>,
     hosted: Hosted,
@@ -99,6 +105,9 @@ pub enum StartError {
     /// A configuration that cannot be.
     #[error("{0}")]
     Config(String),
+    /// The seed could not be written.
+    #[error("the seed: {0}")]
+    Seed(SeedError),
     /// Nobody can be told by this label: it is empty, begins or ends with white space, or has control characters.
     #[error(
         "{0:?} is no label: it must not be empty, begin or end with white space or have control characters"
@@ -146,27 +155,42 @@ impl Server {
         ServerBuilder::default()
     }
 
-    fn launch(config: Config) -> Result<Self, StartError> {
+    fn launch(
+        config: Config,
+        snapshot: Option<&Snapshot>,
+        seed: Option<&Tree>,
+    ) -> Result<Self, StartError> {
         let rules = config.rules().map_err(StartError::Config)?;
-        let asked = config.address;
-        let port = if config.listener {
-            let port = ReservedPort::reserve(asked, config.listen_backlog);
-            Some(port.map_err(|error| listen_error(asked, error))?)
-        } else {
-            None
-        };
-        let addr = port.as_ref().map_or(asked, ReservedPort::addr);
-        let clock = Clock::start(config.clock, config.start_time)
+        let mut ports = Ports::default();
+        let mut addrs = Vec::new();
+        for (member, asked) in config.members() {
+            let addr = if config.listener {
+                let port = ReservedPort::reserve(asked, config.listen_backlog)
+                    .map_err(|error| listen_error(asked, error))?;
+                let addr = port.addr();
+                let entrance = Entrance {
+                    label: None,
+                    member,
+                };
+                ports.add(port, entrance).map_err(port_error)?;
+                addr
+            } else {
+                asked
+            };
+            addrs.push(addr);
+        }
+        let addr = addrs.first().copied().unwrap_or(config.address);
+        let clock = Clock::start(config.clock, config.start_time, snapshot.map(Snapshot::now))
             .map_err(|NoRuntime| StartError::NoRuntime)?;
         let limits = config.limits(addr.port(), &rules);
-        let keeper = Keeper::new(rules, clock.now());
+        let keeper = match snapshot {
+            Some(snapshot) => Keeper::resume(rules, &snapshot.state(), clock.now()),
+            None => Keeper::new(rules, clock.now()),
+        };
         let engine = Arc::new(Engine::new(keeper, clock, limits));
-        let mut ports = Ports::default();
-        if let Some(port) = port {
-            ports.add(port, Entrance::default()).map_err(port_error)?;
-        }
         let shared = Shared {
             addr,
+            addrs,
             ports: Mutex::new(ports),
             hosted: Hosted::new(Arc::clone(&engine), !config.listener),
             engine,
@@ -175,6 +199,9 @@ impl Server {
         let server = Self {
             shared: Arc::new(shared),
         };
+        if let Some(seed) = seed {
+            server.seed(seed).map_err(StartError::Seed)?;
+        }
         server.begin(&mut server.ports())?;
         Ok(server)
     }
@@ -192,7 +219,8 @@ impl Server {
         self.shared.addr
     }
 
-    /// What a client on this machine is to be given: `127.0.0.1:PORT`, also for a server that listens on all addresses.
+    /// What a client on this machine is to be given: `127.0.0.1:PORT`, also for a server that listens on all addresses. Of
+    /// an [ensemble](crate::Ensemble), that of every member.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -201,7 +229,23 @@ impl Server {
     /// ```
     #[must_use]
     pub fn connect_string(&self) -> String {
-        address::reachable(self.addr()).to_string()
+        let addrs = self.shared.addrs.iter();
+        let addrs: Vec<String> = addrs
+            .map(|addr| address::reachable(*addr).to_string())
+            .collect();
+        addrs.join(",")
+    }
+
+    /// The members, as something that things can happen to. A server that is no [`Ensemble`] has one, and it always leads.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert_eq!(server.ensemble().members().len(), 1);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn ensemble(&self) -> Ensemble {
+        Ensemble::from_server(self.clone())
     }
 
     /// What it was told before it started.

@@ -9,7 +9,8 @@ use crate::protocol::MemberId;
 
 impl Server {
     /// Serves one more client, over any stream of bytes: a Unix socket, an in-memory pipe, a socket of a simulator. What it
-    /// gives is to be awaited or spawned, on a tokio runtime of the caller's that has a timer. It ends when the connection
+    /// gives is to be awaited or spawned, on a tokio runtime of the caller's that has a timer; beside the server's own thread, any
+    /// executor will do. It ends when the connection
     /// does or when the server stops; dropping it disconnects. Whoever is served after [`stop`](Self::stop) is at once
     /// disconnected.
     ///
@@ -118,4 +119,5 @@ impl Server {
     }
 }
 
-const LOCALHOST: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+pub(super) const LOCALHOST: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

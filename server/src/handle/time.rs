@@ -121,7 +121,7 @@ impl Server {
         self.wish(Input::Reap(Reapable::TtlZnodes))
     }
 
-    fn wish(&self, input: Input<'_>) -> Followed {
+    pub(super) fn wish(&self, input: Input<'_>) -> Followed {
         let mut followed = Followed::default();
         self.shared.engine.feed_and_tell(input, &mut followed);
         followed

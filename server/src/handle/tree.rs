@@ -140,7 +140,7 @@ impl Server {
         .map(|_| ())
     }
 
-    fn write(&self, request: Request<'_>) -> Result<Stat, ErrorCode> {
+    pub(super) fn write(&self, request: Request<'_>) -> Result<Stat, ErrorCode> {
         self.shared.engine.ask(request, |answer| {
             answer.map(|response| {
                 if let Response::Stat(stat) | Response::PathAndStat(_, stat) = response {

@@ -129,6 +129,11 @@ impl Ids {
         Self::new(super_id())
     }
 
+    /// Forgets what ACLs gave them: the numbers of the ACLs of another tree mean others.
+    pub(super) fn forget_acls(&mut self) {
+        self.granted.get_mut().clear();
+    }
+
     pub(super) fn add(&mut self, id: AuthId) {
         if self.known.insert(id.clone()) {
             self.granted.get_mut().clear();

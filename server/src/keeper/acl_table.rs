@@ -50,6 +50,11 @@ impl AclTable {
         self.by_id.len()
     }
 
+    /// From here on gives other numbers than the table that it is a copy of.
+    pub(super) fn set_apart(&mut self) {
+        self.next = self.next.max(1 << 31);
+    }
+
     /// Counts one more user of the ACL.
     pub(super) fn intern(&mut self, acl: &Arc<[Acl]>) -> AclId {
         if Arc::ptr_eq(acl, &self.open) || *acl == self.open {

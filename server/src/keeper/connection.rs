@@ -66,7 +66,7 @@ impl Connections {
         let mut by_id = HashMap::with_hasher(FixedState::with_seed(0));
         let handle = Connection {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            member: MemberId::ALONE,
+            member: MemberId::NONE,
             session: None,
             ids: Ids::of_super(),
             silent: false,
@@ -145,6 +145,39 @@ impl Connections {
         connection.session
     }
 
+    /// Whether it is not heard any more.
+    pub(super) fn is_closing(&self, id: ConnectionId) -> bool {
+        self.get(id).is_none_or(|connection| connection.closing)
+    }
+
+    /// Those to a member, in the order in which they came.
+    pub(super) fn of(&self, member: MemberId) -> Vec<ConnectionId> {
+        let those = self.by_id.iter();
+        let mut those: Vec<_> = those
+            .filter(|(_, connection)| connection.member == member)
+            .map(|(id, _)| *id)
+            .collect();
+        those.sort_unstable();
+        those
+    }
+
+    /// Those that are on a session, in the order in which they came.
+    pub(super) fn on(&self, session: SessionId) -> Vec<ConnectionId> {
+        let those = self.by_id.iter();
+        let mut those: Vec<_> = those
+            .filter(|(_, connection)| connection.session == Some(session) && !connection.closing)
+            .map(|(id, _)| *id)
+            .collect();
+        those.sort_unstable();
+        those
+    }
+
+    pub(super) fn forget_acls(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.by_id.get_mut(&id) {
+            connection.ids.forget_acls();
+        }
+    }
+
     pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
         let connection = self.by_id.remove(&id)?;
         if let Some(number) = self.by_address.get_mut(&connection.address) {
@@ -166,6 +199,11 @@ impl Keeper {
         member: MemberId,
         out: &mut impl Outputs,
     ) {
+        if !self.members.is_running(member) {
+            let reason = CloseReason::MemberStopped;
+            out.emit(Output::Close { connection, reason });
+            return;
+        }
         let (everywhere, here) = self.connections.count(address);
         let full = |limit: usize, number: usize| limit > 0 && number >= limit;
         if full(self.rules.max_client_connections, here)
@@ -226,6 +264,7 @@ impl Keeper {
 
     pub(super) fn disconnected(&mut self, now: Timestamp, connection: ConnectionId) {
         self.watches.disconnected(connection);
+        self.members.disconnected(connection);
         let heard = self.connections.is_heard(connection);
         let Some(gone) = self.connections.remove(connection) else {
             return;
@@ -264,6 +303,7 @@ impl Keeper {
     ) {
         let session = self.connections.close(connection);
         self.watches.disconnected(connection);
+        self.members.disconnected(connection);
         let heard = self.connections.is_heard(connection);
         self.leave_session(now, session, connection, heard);
         out.emit(Output::Close { connection, reason });

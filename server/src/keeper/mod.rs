@@ -8,12 +8,16 @@ mod acl_table;
 mod apply;
 mod connection;
 mod deadline;
+mod ensemble;
 mod java;
 mod quota;
 mod read;
 mod reap;
+mod replica;
 mod rules;
 mod session;
+mod slab;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -29,12 +33,14 @@ use std::net::IpAddr;
 
 pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
+pub(crate) use ensemble::Members;
 pub(crate) use reap::Reapable;
 pub use rules::DigestAlgorithm;
 pub(crate) use rules::Rules;
 pub(crate) use session::Sessions;
+pub(crate) use snapshot::Snapshot;
 pub(crate) use tree::Tree;
-pub(crate) use watch::{Modes, Watches};
+pub(crate) use watch::{Modes, Table, Watches};
 pub(crate) use znode::{OwnerKind, Znode};
 
 use self::apply::{Change, Changes};
@@ -45,19 +51,21 @@ use self::reap::look_at;
 use self::transaction::Transaction;
 use self::write::Caller;
 use crate::protocol::{
-    ConnectRequest, ErrorCode, EventType, KeeperState, MemberId, Message, MultiOp, Operation,
-    Permissions, Reply, Request, Response, SessionId, Timestamp, Txn, TxnRecord, WatchedEvent, Xid,
-    Zxid,
+    ConnectRequest, EnsembleAction, ErrorCode, EventType, KeeperState, MemberId, Message, MultiOp,
+    Operation, Permissions, Reply, Request, Response, SessionId, Timestamp, Txn, TxnRecord,
+    WatchedEvent, Xid, Zxid,
 };
 
 /// The state of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Keeper {
     rules: Rules,
+    /// What is committed.
     tree: Tree,
     sessions: Sessions,
     watches: Watches,
     connections: Connections,
+    members: Members,
     deadlines: Deadlines,
     /// Containers and TTL znodes that were found to have had their time.
     reap_queue: VecDeque<Box<str>>,
@@ -105,6 +113,8 @@ pub(crate) enum Input<'a> {
     Mute { session: SessionId, muted: bool },
     /// A test wants what has had its time to go now.
     Reap(Reapable),
+    /// A test wants this to happen to members of the ensemble.
+    Ensemble(EnsembleAction),
     /// The server serves again after it was stopped.
     Restarted,
     /// Time has passed.
@@ -125,6 +135,11 @@ pub(crate) enum Output<'a> {
     },
     /// A transaction took its number, before anything that shows it is sent.
     Committed(&'a Txn<'a>),
+    /// The ensemble has a new leader, or lost the one it had.
+    Leading {
+        leader: Option<MemberId>,
+        epoch: u32,
+    },
 }
 
 /// Why a server closes a connection.
@@ -154,6 +169,18 @@ pub enum CloseReason {
     Unimplemented,
     /// It could not authenticate, or has to and did not.
     AuthFailed,
+    /// Its session came by another connection to another member before.
+    SessionMoved,
+    /// The member that it is a connection to was stopped.
+    MemberStopped,
+    /// The member has no leader any more, or has got a new one.
+    LostLeader,
+    /// The member was read-only, and reaches a quorum again.
+    ReadOnlyEnded,
+    /// The member is read-only, and the client is not content with that.
+    NotReadOnlyClient,
+    /// The member reaches no quorum.
+    NotServing,
     /// It leaves too much unread.
     DoesNotRead,
     /// It asked for one of the four-letter words, and has its answer.
@@ -171,12 +198,18 @@ impl CloseReason {
             | Self::Unimplemented
             | Self::FourLetterWord
             | Self::AuthFailed
+            | Self::SessionMoved
             | Self::Test => true,
             Self::TooManyConnections
             | Self::NoSession
             | Self::AheadOfServer
             | Self::TakenOver
             | Self::SessionExpired
+            | Self::MemberStopped
+            | Self::LostLeader
+            | Self::ReadOnlyEnded
+            | Self::NotReadOnlyClient
+            | Self::NotServing
             | Self::DoesNotRead => false,
         }
     }
@@ -194,11 +227,15 @@ impl Keeper {
         let sessions = Sessions::new(&rules, now);
         let mut deadlines = Deadlines::default();
         deadlines.add(look_at(&rules, now), Deadline::LookForReapable);
+        let members = Members::new(&rules);
+        let mut tree = Tree::new();
+        tree.set_last_zxid(members.start_of_epoch());
         Self {
-            tree: Tree::new(),
+            tree,
             sessions,
             watches: Watches::default(),
             connections: Connections::new(),
+            members,
             deadlines,
             reap_queue: VecDeque::new(),
             rules,
@@ -233,7 +270,8 @@ impl Keeper {
             Input::ExpireSession(session) => self.expire(now, session, out),
             Input::Mute { session, muted } => self.mute(now, session, muted),
             Input::Reap(what) => self.reap_now(now, what, out),
-            Input::Restarted => self.restarted(now),
+            Input::Ensemble(action) => self.act(now, action, out),
+            Input::Restarted => self.restarted(now, out),
             Input::Tick => self.tick(now, out),
         }
     }
@@ -251,8 +289,14 @@ impl Keeper {
         &self.sessions
     }
 
+    #[cfg(test)]
     pub(crate) fn watches(&self) -> &Watches {
         &self.watches
+    }
+
+    /// The watches of those whose member has everything, and then those of the others.
+    pub(crate) fn all_watches(&self) -> impl Iterator<Item = &Watches> {
+        std::iter::once(&self.watches).chain(self.members.watches())
     }
 
     /// A connection that is up.
@@ -277,6 +321,7 @@ impl Keeper {
         };
         let operation = request.operation();
         let session = asking.session;
+        let member = asking.member;
         // These two are answered aside from the pipeline, by the thread that reads them (ZooKeeperServer.processPacket),
         // and also where a server insists on authentication.
         if let Request::Auth { scheme, auth } = request {
@@ -313,6 +358,11 @@ impl Keeper {
         } else {
             xid
         };
+        if !self.members.are_as_one()
+            && self.stopped_by_member(now, (connection, member), xid, request, out)
+        {
+            return;
+        }
         match request {
             Request::Create(_)
             | Request::Delete(_)
@@ -347,20 +397,29 @@ impl Keeper {
             }
             Request::CloseSession => {
                 if let Some(session) = session {
+                    let current = self.sessions.get(session).and_then(|it| it.connection);
                     self.end_session(now, session, xid, out);
+                    self.release(now, member, usize::MAX, Some(connection), out);
+                    for other in self.connections_on(session, current) {
+                        if other != connection {
+                            self.close(now, other, CloseReason::SessionClosed, out);
+                        }
+                    }
                 }
                 self.reply(connection, xid, Ok(Response::Empty), out);
                 self.close(now, connection, CloseReason::SessionClosed, out);
             }
             Request::SetWatches(set_watches) | Request::SetWatches2(set_watches) => {
-                let reader = reader(&self.rules, &self.tree, &self.connections, connection);
+                let zxid = self.members.last_zxid(member, &self.tree);
+                let (tree, watches) = self.members.view(member, &self.tree, &mut self.watches);
+                let reader = reader(&self.rules, tree, &self.connections, connection);
                 let result = reader.and_then(|reader| {
-                    reader.set_watches(set_watches, &mut self.watches, |event_type, path| {
+                    reader.set_watches(set_watches, watches, |event_type, path| {
                         // Made here and not by a transaction, so without the number of one.
                         tell(out, connection, Zxid(-1), event_type, path);
                     })
                 });
-                reply(out, connection, xid, self.tree.last_zxid(), result);
+                reply(out, connection, xid, zxid, result);
             }
             Request::Exists { .. }
             | Request::GetData { .. }
@@ -376,12 +435,14 @@ impl Keeper {
             | Request::CheckWatches { .. }
             | Request::RemoveWatches { .. }
             | Request::WhoAmI => {
-                let reader = reader(&self.rules, &self.tree, &self.connections, connection);
+                let last_zxid = self.members.last_zxid(member, &self.tree);
+                let (tree, watches) = self.members.view(member, &self.tree, &mut self.watches);
+                let reader = reader(&self.rules, tree, &self.connections, connection);
                 let result = match &reader {
-                    Ok(reader) => reader.read(request, &mut self.watches),
+                    Ok(reader) => reader.read(request, watches),
                     Err(code) => Err(*code),
                 };
-                let zxid = planted!("read-without-zxid", Zxid(0), self.tree.last_zxid());
+                let zxid = planted!("read-without-zxid", Zxid(0), last_zxid);
                 reply(out, connection, xid, zxid, result);
             }
             Request::Auth { .. } | Request::Sasl { .. } => {}
@@ -422,6 +483,7 @@ impl Keeper {
             has_session: asking.session.is_some(),
         };
         let session = asking.session.unwrap_or(SessionId::NONE);
+        let member = asking.member;
         let several = matches!(request, Request::Multi(_));
         let mut changes = self.changes();
         let mut transaction = Transaction::begin(&mut self.tree, session, xid, now, several);
@@ -441,6 +503,7 @@ impl Keeper {
         });
         // Events come before the reply: DataTree fires while FinalRequestProcessor has not answered yet.
         self.publish(&txn, &changes, out);
+        self.release(now, member, usize::MAX, Some(connection), out);
         let result = written
             .result
             .map(|outcome| write::respond(&outcome, &txn.record));
@@ -473,7 +536,7 @@ impl Keeper {
 
     /// Gives out a transaction, then what it gives to hear.
     fn publish(&mut self, txn: &Txn<'_>, changes: &Changes, out: &mut impl Outputs) {
-        out.emit(Output::Committed(txn));
+        committed(&mut self.members, txn, out);
         fire(
             &self.rules,
             &mut self.watches,
@@ -504,7 +567,18 @@ impl Keeper {
         result: Result<Response<'_>, ErrorCode>,
         out: &mut impl Outputs,
     ) {
-        reply(out, connection, xid, self.tree.last_zxid(), result);
+        let member = self.connections.get(connection);
+        let member = member.map_or(MemberId::NONE, |connection| connection.member);
+        let zxid = self.members.last_zxid(member, &self.tree);
+        reply(out, connection, xid, zxid, result);
+    }
+}
+
+/// Gives out a transaction, also to those members that take it in later.
+fn committed(members: &mut Members, txn: &Txn<'_>, out: &mut impl Outputs) {
+    out.emit(Output::Committed(txn));
+    for replica in members.replicas_mut() {
+        replica.hear(txn);
     }
 }
 

@@ -12,6 +12,10 @@ pub(crate) struct Rules {
     pub(crate) max_connections: usize,
     pub(crate) sessionless_timeout_ms: i64,
     pub(crate) server_id: u8,
+    /// How many members the ensemble has; one if it is none.
+    pub(crate) members: u8,
+    /// Whether a member that reaches no quorum serves reads.
+    pub(crate) read_only_mode: bool,
     pub(crate) extended_types: bool,
     pub(crate) enforce_quota: bool,
     pub(crate) skip_acl: bool,
@@ -39,6 +43,8 @@ impl Default for Rules {
             max_connections: 0,
             sessionless_timeout_ms: 10_000,
             server_id: 1,
+            members: 1,
+            read_only_mode: false,
             extended_types: true,
             enforce_quota: false,
             skip_acl: false,

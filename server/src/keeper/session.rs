@@ -8,16 +8,17 @@ use hashbrown::HashMap;
 use super::deadline::Deadline;
 use super::reap::look_at;
 use super::transaction::Transaction;
-use super::{CloseReason, ConnectionId, Keeper, Output, Outputs, Rules};
+use super::{CloseReason, ConnectionId, Keeper, Output, Outputs, Rules, committed};
 use crate::protocol::{
-    ConnectRequest, ConnectResponse, Message, SessionId, Timestamp, TxnRecord, Xid,
+    ConnectRequest, ConnectResponse, MemberId, Message, SessionId, Timestamp, TxnRecord, Xid,
 };
 
 /// Every session that is alive.
 #[derive(Clone, Debug)]
 pub(crate) struct Sessions {
     by_id: HashMap<SessionId, Session, FixedState>,
-    next: i64,
+    /// The next number that each member gives.
+    next: Vec<i64>,
 }
 
 /// One session.
@@ -34,29 +35,43 @@ pub(crate) struct Session {
     pub(crate) connection: Option<ConnectionId>,
     /// Whether what it sends counts as silence.
     pub(crate) muted: bool,
+    /// The read-only member that alone knows of it.
+    pub(super) known_only_to: Option<MemberId>,
 }
 
 impl Sessions {
     pub(super) fn new(rules: &Rules, now: Timestamp) -> Self {
-        // SessionTrackerImpl.initializeNextSessionId: the server's number, then forty bits of time, then a counter.
-        let started = (now.0 << 24).cast_unsigned() >> 8;
-        let first = started.cast_signed() | (i64::from(rules.server_id) << 56);
-        // The number that means a container is passed over, and 0, which asks for a new session.
-        let taken = matches!(first, 0 | i64::MIN);
         Self {
             by_id: HashMap::with_hasher(FixedState::with_seed(0)),
-            next: if taken { first + 1 } else { first },
+            next: first_numbers(rules, now),
         }
+    }
+
+    /// Every member numbers anew, and gives no number twice.
+    pub(super) fn renumber(&mut self, rules: &Rules, now: Timestamp) {
+        for (next, anew) in self.next.iter_mut().zip(first_numbers(rules, now)) {
+            *next = anew.max(*next);
+        }
+    }
+
+    /// The number of the next session that a member grants.
+    fn number(&mut self, member: MemberId) -> SessionId {
+        let next = usize::from(member.0).saturating_sub(1);
+        let next = self.next.get_mut(next);
+        let next = next.expect("who asks for a session is connected to a member that there is");
+        let id = SessionId(*next);
+        *next += 1;
+        id
     }
 
     pub(super) fn open(
         &mut self,
         timeout_ms: i32,
         deadline: Timestamp,
-        connection: ConnectionId,
+        (connection, member): (ConnectionId, MemberId),
+        known_only_to: Option<MemberId>,
     ) -> SessionId {
-        let id = SessionId(self.next);
-        self.next += 1;
+        let id = self.number(member);
         self.by_id.insert(
             id,
             Session {
@@ -66,9 +81,44 @@ impl Sessions {
                 queued: deadline,
                 connection: Some(connection),
                 muted: false,
+                known_only_to,
             },
         );
         id
+    }
+
+    /// A copy in which none has a connection.
+    pub(super) fn disconnected(&self) -> Self {
+        let mut copy = self.clone();
+        for session in copy.by_id.values_mut() {
+            session.connection = None;
+        }
+        copy
+    }
+
+    /// Goes on with the sessions of another server.
+    pub(super) fn go_on_from(&mut self, others: &Self) {
+        self.by_id.clone_from(&others.by_id);
+        // A number that was given is not given again.
+        let given = self.by_id.keys().map(|id| id.0.saturating_add(1));
+        for given in given.chain(others.next.iter().copied()) {
+            let own = self
+                .next
+                .iter_mut()
+                .find(|next| **next >> 56 == given >> 56);
+            if let Some(next) = own {
+                *next = given.max(*next);
+            }
+        }
+    }
+
+    /// Those of which no other member knows.
+    pub(super) fn known_only_to(&self, member: MemberId) -> Vec<SessionId> {
+        let sessions = self.sorted().into_iter();
+        sessions
+            .filter(|(_, session)| session.known_only_to == Some(member))
+            .map(|(id, _)| id)
+            .collect()
     }
 
     pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
@@ -85,6 +135,12 @@ impl Sessions {
 
     pub(crate) fn len(&self) -> usize {
         self.by_id.len()
+    }
+
+    /// Whether others than this member know of a session.
+    fn is_known_beyond(&self, id: SessionId, member: MemberId) -> bool {
+        self.get(id)
+            .is_some_and(|session| session.known_only_to != Some(member))
     }
 
     /// The session that is over next if nothing is heard of it, among those that nothing can be heard of.
@@ -106,6 +162,25 @@ impl Sessions {
         sessions.sort_unstable_by_key(|(id, _)| *id);
         sessions
     }
+}
+
+/// The first number that each member gives.
+fn first_numbers(rules: &Rules, now: Timestamp) -> Vec<i64> {
+    let members = 1..=rules.members.max(1);
+    let numbers = members.map(|member| {
+        let server_id = if rules.members > 1 {
+            member
+        } else {
+            rules.server_id
+        };
+        // SessionTrackerImpl.initializeNextSessionId: the server's number, then forty bits of time, then a counter.
+        let started = (now.0 << 24).cast_unsigned() >> 8;
+        let first = started.cast_signed() | (i64::from(server_id) << 56);
+        // The number that means a container is passed over, and 0, which asks for a new session.
+        let taken = matches!(first, 0 | i64::MIN);
+        if taken { first + 1 } else { first }
+    });
+    numbers.collect()
 }
 
 /// The timeout that a client gets which asks for `requested_ms`.
@@ -166,17 +241,27 @@ impl Keeper {
             asking.sessionless_deadline,
             Deadline::Sessionless(connection),
         );
-        if request.last_zxid_seen > self.tree.last_zxid() {
+        let member = asking.member;
+        if let Some(reason) = self.turns_away(member, request) {
+            self.close(now, connection, reason, out);
+            return;
+        }
+        if request.last_zxid_seen > self.members.last_zxid(member, &self.tree) {
             self.close(now, connection, CloseReason::AheadOfServer, out);
             return;
         }
         let timeout_ms = negotiate(&self.rules, request.timeout_ms);
-        // A standalone server is never read-only, and says so to those who ask.
-        let read_only = request.read_only.map(|_| false);
+        // Who does not ask is not told, as a client of before 3.4 does not expect it.
+        let is_read_only = self.members.is_read_only(member);
+        let read_only = request.read_only.map(|_| is_read_only);
         let granted = if request.session == SessionId::NONE {
-            Some(self.open_session(now, connection, timeout_ms, out))
+            Some(self.open_session(now, (connection, member), timeout_ms, out))
+        } else if is_read_only && self.sessions.is_known_beyond(request.session, member) {
+            // ReadOnlyZooKeeperServer.validateSession: only the leader can say whether the session is still alive.
+            self.close(now, connection, CloseReason::NotServing, out);
+            return;
         } else {
-            self.resume_session(now, connection, request, timeout_ms, out)
+            self.resume_session(now, (connection, member), request, timeout_ms, out)
         };
         let response = match granted {
             Some(session) => ConnectResponse {
@@ -205,16 +290,21 @@ impl Keeper {
     pub(super) fn open_session(
         &mut self,
         now: Timestamp,
-        connection: ConnectionId,
+        (connection, member): (ConnectionId, MemberId),
         timeout_ms: i32,
         out: &mut impl Outputs,
     ) -> SessionId {
         let deadline = deadline(&self.rules, now, timeout_ms);
-        let session = self.sessions.open(timeout_ms, deadline, connection);
+        let known_only_to = self.members.is_read_only(member).then_some(member);
+        let to = (connection, member);
+        let session = self.sessions.open(timeout_ms, deadline, to, known_only_to);
         self.deadlines.add(deadline, Deadline::Session(session));
-        let transaction = Transaction::begin(&mut self.tree, session, Xid(0), now, false);
-        let txn = transaction.commit(TxnRecord::CreateSession { timeout_ms });
-        out.emit(Output::Committed(&txn));
+        if known_only_to.is_none() {
+            let transaction = Transaction::begin(&mut self.tree, session, Xid(0), now, false);
+            let txn = transaction.commit(TxnRecord::CreateSession { timeout_ms });
+            committed(&mut self.members, &txn, out);
+            self.release(now, member, usize::MAX, None, out);
+        }
         session
     }
 
@@ -222,18 +312,18 @@ impl Keeper {
     pub(super) fn resume_session(
         &mut self,
         now: Timestamp,
-        connection: ConnectionId,
+        (connection, member): (ConnectionId, MemberId),
         request: &ConnectRequest<'_>,
         timeout_ms: i32,
         out: &mut impl Outputs,
     ) -> Option<SessionId> {
         let id = request.session;
-        if let Some(other) = planted!(
-            "takeover-leaves-the-old",
-            None,
-            self.sessions.get(id)?.connection
-        ) {
-            self.close(now, other, CloseReason::TakenOver, out);
+        let session = self.sessions.get(id)?;
+        if session.known_only_to.is_some_and(|home| home != member) {
+            return None;
+        }
+        if let Some(other) = planted!("takeover-leaves-the-old", None, session.connection) {
+            self.take_over(now, id, (other, member), out);
         }
         if planted!(
             "any-password",
@@ -244,9 +334,34 @@ impl Keeper {
         }
         let session = self.sessions.get_mut(id)?;
         session.timeout_ms = timeout_ms;
-        session.connection = Some(connection);
+        // Another member does not close the connection that the session was on.
+        if let Some(other) = session.connection.replace(connection)
+            && self.members.is_ensemble()
+        {
+            self.members.leave_behind(other);
+        }
         self.touch(now, id);
         Some(id)
+    }
+
+    /// Closes the connection that a session is on, or was before it came to another member, if it is to this member.
+    fn take_over(
+        &mut self,
+        now: Timestamp,
+        id: SessionId,
+        (current, member): (ConnectionId, MemberId),
+        out: &mut impl Outputs,
+    ) {
+        let others = if self.members.is_ensemble() {
+            self.connections.on(id)
+        } else {
+            vec![current]
+        };
+        for other in others {
+            if self.is_to(other, member) {
+                self.close(now, other, CloseReason::TakenOver, out);
+            }
+        }
     }
 
     /// The session was heard from.
@@ -268,7 +383,12 @@ impl Keeper {
     /// Whether a connection is up on which it could be heard.
     pub(super) fn is_present(&self, id: SessionId) -> bool {
         let connection = self.sessions.get(id).and_then(|session| session.connection);
-        connection.is_some_and(|connection| self.connections.is_heard(connection))
+        if self.members.are_as_one() {
+            return connection.is_some_and(|connection| self.connections.is_heard(connection));
+        }
+        // Pings on the connection that it has left keep it alive too.
+        let mut connections = self.connections.on(id).into_iter();
+        connections.any(|connection| self.connections.is_heard(connection))
     }
 
     pub(super) fn mute(&mut self, now: Timestamp, id: SessionId, muted: bool) {
@@ -292,7 +412,7 @@ impl Keeper {
         };
         let connection = planted!("expired-stays-connected", None, session.connection);
         self.end_session(now, id, Xid(0), out);
-        if let Some(connection) = connection {
+        for connection in self.connections_on(id, connection) {
             self.close(now, connection, CloseReason::SessionExpired, out);
         }
     }
@@ -309,6 +429,9 @@ impl Keeper {
             return;
         };
         self.deadlines.remove(session.queued, Deadline::Session(id));
+        if session.known_only_to.is_some() {
+            return;
+        }
         let paths = self.tree.ephemerals(id).map(|path| path.to_owned().into());
         let paths = planted!(
             "an-ephemeral-stays",
@@ -323,6 +446,10 @@ impl Keeper {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
+        // It is the leader who lets sessions expire. The next one begins with their whole timeouts.
+        if self.members.leader().is_none() && session.known_only_to.is_none() {
+            return;
+        }
         if self.rules.presence_is_life && is_present && !session.muted {
             session.deadline = deadline(&self.rules, now, session.timeout_ms);
         }
@@ -334,11 +461,16 @@ impl Keeper {
         }
     }
 
-    pub(super) fn restarted(&mut self, now: Timestamp) {
+    pub(super) fn restarted(&mut self, now: Timestamp, out: &mut impl Outputs) {
         self.deadlines.clear();
         self.reap_queue.clear();
         self.deadlines
             .add(look_at(&self.rules, now), Deadline::LookForReapable);
+        self.sessions_begin_anew(now);
+        self.members_restarted(now, out);
+    }
+
+    pub(super) fn sessions_begin_anew(&mut self, now: Timestamp) {
         // As after the restart of a real server, every session has its whole timeout before it: the one it began with,
         // since a resume is no transaction and so is not in the log (ZooKeeperServer.revalidateSession).
         let ids: Vec<_> = self
@@ -348,7 +480,10 @@ impl Keeper {
             .map(|(id, _)| id)
             .collect();
         for id in ids {
-            if let Some(session) = self.sessions.get_mut(id) {
+            if let Some(session) = self.sessions.get_mut(id)
+                && session.known_only_to.is_none()
+            {
+                self.deadlines.remove(session.queued, Deadline::Session(id));
                 session.timeout_ms = session.first_timeout_ms;
                 session.deadline = deadline(&self.rules, now, session.timeout_ms);
                 session.queued = session.deadline;
@@ -378,8 +513,13 @@ mod tests {
             ..Rules::default()
         };
         let sessions = Sessions::new(&rules, Timestamp(0xc_47fc_0000_i64));
-        assert_eq!(sessions.next >> 56, 1);
-        assert_eq!(sessions.next & 0xffff, 0);
+        assert_eq!(sessions.next.len(), 1);
+        assert!(
+            sessions
+                .next
+                .iter()
+                .all(|next| next >> 56 == 1 && next & 0xffff == 0)
+        );
     }
 
     #[test]

@@ -103,25 +103,13 @@ impl<'t> Transaction<'t> {
 impl Tree {
     /// Carries out a transaction that another tree has committed. Besides the making of a transaction this is the only
     /// way a tree changes; two trees that were given the same transactions are equal.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "members that lag, logs and forks will stand on it"
-        )
-    )]
-    pub(crate) fn apply(&mut self, txn: &Txn<'_>) {
+    pub(super) fn apply(&mut self, txn: &Txn<'_>, changes: &mut Changes) {
         let header = TxnHeader {
             session: txn.session,
             zxid: txn.zxid,
             time: txn.time,
         };
-        self.apply_record(
-            header,
-            &txn.record,
-            &mut UndoLog::default(),
-            &mut Changes::default(),
-        );
+        self.apply_record(header, &txn.record, &mut UndoLog::default(), changes);
         self.set_last_zxid(Zxid(self.last_zxid().0.max(txn.zxid.0)));
     }
 }

@@ -12,13 +12,14 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use super::acl_table::{AclId, AclTable};
+use super::slab::Slab;
 use super::znode::{NIL, OwnerKind, Znode, length};
 use crate::protocol::{Acl, AuthId, Permissions, SessionId, Zxid, name_of, open_acl, parent_of};
 
 /// Every znode, and what is known about them together.
 #[derive(Clone)]
 pub(crate) struct Tree {
-    znodes: Vec<Option<Znode>>,
+    znodes: Slab,
     free: Vec<u32>,
     by_path: HashTable<Entry>,
     root: u32,
@@ -47,7 +48,7 @@ impl Tree {
     /// The tree of a fresh server.
     pub(crate) fn new() -> Self {
         let mut tree = Self {
-            znodes: Vec::new(),
+            znodes: Slab::default(),
             free: Vec::new(),
             by_path: HashTable::new(),
             root: 0,
@@ -80,6 +81,39 @@ impl Tree {
         tree
     }
 
+    /// A copy that shares its znodes with this tree until one of the two changes them, and in which nothing is found before
+    /// it is [indexed](Self::index).
+    pub(super) fn share(&mut self) -> Self {
+        Self {
+            znodes: self.znodes.share(),
+            free: self.free.clone(),
+            by_path: HashTable::new(),
+            root: self.root,
+            found: Cell::new(NIL),
+            acls: self.acls.clone(),
+            ephemerals: BTreeMap::new(),
+            containers: BTreeSet::new(),
+            with_ttl: BTreeSet::new(),
+            limited: self.limited.clone(),
+            last_zxid: self.last_zxid,
+            data_size: self.data_size,
+        }
+    }
+
+    /// Finds out anew where each path leads and whom each znode goes with.
+    pub(super) fn index(&mut self) {
+        let znodes = std::mem::take(&mut self.znodes);
+        let count = znodes.iter().count();
+        self.by_path = HashTable::with_capacity(count);
+        for (id, znode) in znodes.iter() {
+            self.index_owner(znode, true);
+            let hash = hash(&znode.path);
+            self.by_path
+                .insert_unique(spread(hash), Entry { hash, id }, |entry| spread(entry.hash));
+        }
+        self.znodes = znodes;
+    }
+
     /// The number of the last transaction.
     pub(crate) fn last_zxid(&self) -> Zxid {
         self.last_zxid
@@ -106,8 +140,7 @@ impl Tree {
 
     /// The znode at a path, where the empty path means the root, as it does for every read in ZooKeeper.
     pub(crate) fn get(&self, path: &str) -> Option<&Znode> {
-        let id = self.find_id(path)?;
-        self.znodes.get(id as usize)?.as_ref()
+        self.slot(self.find_id(path)?)
     }
 
     /// The names of a znode's children, in the order of their creation.
@@ -178,7 +211,7 @@ impl Tree {
     /// Every znode, in no order that means anything.
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Znode> {
-        self.znodes.iter().flatten()
+        self.znodes.iter().map(|(_, znode)| znode)
     }
 
     /// How many different ACLs are kept, besides the open one.
@@ -214,12 +247,12 @@ impl Tree {
     }
 
     pub(super) fn slot(&self, id: u32) -> Option<&Znode> {
-        self.znodes.get(id as usize)?.as_ref()
+        self.znodes.get(id)
     }
 
     pub(super) fn slot_mut(&mut self, id: u32) -> &mut Znode {
         self.znodes
-            .get_mut(id as usize)
+            .slot_mut(id)
             .and_then(Option::as_mut)
             .expect("an id that the index or a link gave out is that of a znode")
     }
@@ -227,10 +260,7 @@ impl Tree {
     /// Adds a znode as the last child of its parent.
     #[inline]
     pub(super) fn insert(&mut self, mut znode: Znode, parent: u32) -> u32 {
-        let id = self.free.pop().unwrap_or_else(|| {
-            self.znodes.push(None);
-            u32::try_from(self.znodes.len() - 1).expect("fewer than four thousand million znodes")
-        });
+        let id = self.free.pop().unwrap_or_else(|| self.znodes.push());
         (znode.next, znode.previous) = (id, id);
         if parent != NIL {
             let first = self.slot_mut(parent).first_child;
@@ -255,7 +285,7 @@ impl Tree {
         self.data_size += size(&znode);
         self.index_owner(&znode, true);
         let hash = hash(&znode.path);
-        if let Some(slot) = self.znodes.get_mut(id as usize) {
+        if let Some(slot) = self.znodes.slot_mut(id) {
             *slot = Some(znode);
         }
         if parent != NIL {
@@ -276,7 +306,7 @@ impl Tree {
     pub(super) fn remove(&mut self, id: u32, parent: u32) -> Znode {
         let znode = self
             .znodes
-            .get_mut(id as usize)
+            .slot_mut(id)
             .and_then(Option::take)
             .expect("an id that the index gave out is that of a znode");
         if let Ok(entry) = self
@@ -339,7 +369,7 @@ impl PartialEq for Tree {
             && self.with_ttl == other.with_ttl
             && self.limited == other.limited
             && self.data_size == other.data_size
-            && self.znodes.iter().flatten().all(|znode| {
+            && self.znodes.iter().all(|(_, znode)| {
                 other.get(&znode.path).is_some_and(|twin| {
                     znode.stat() == twin.stat()
                         && znode.owner == twin.owner
@@ -356,8 +386,7 @@ impl std::fmt::Debug for Tree {
         let sorted: BTreeMap<_, _> = self
             .znodes
             .iter()
-            .flatten()
-            .map(|znode| (&znode.path, znode.stat()))
+            .map(|(_, znode)| (&znode.path, znode.stat()))
             .collect();
         f.debug_struct("Tree")
             .field("last_zxid", &self.last_zxid)

@@ -216,6 +216,26 @@ impl Table {
         (before, after)
     }
 
+    /// Gives to another table what a connection watches.
+    fn hand_over(&mut self, connection: ConnectionId, other: &mut Self) {
+        let Some(watched) = self.by_connection.get(&connection) else {
+            return;
+        };
+        let paths = watched.paths.iter().map(|path| Some(&**path));
+        for path in paths.chain(watched.null.then_some(None)) {
+            for mode in [
+                Modes::STANDARD,
+                Modes::PERSISTENT,
+                Modes::PERSISTENT_RECURSIVE,
+            ] {
+                if self.contains(path, connection, mode) {
+                    other.add(path, connection, mode);
+                }
+            }
+        }
+        self.disconnected(connection);
+    }
+
     fn disconnected(&mut self, connection: ConnectionId) {
         if let Some(watched) = self.by_connection.remove(&connection) {
             for path in &watched.paths {
@@ -392,6 +412,12 @@ impl Watches {
         let child = child.is_some_and(|mode| self.child.remove(path, connection, mode));
         let data = data.is_some_and(|mode| self.data.remove(path, connection, mode));
         child || data
+    }
+
+    /// Gives to others what a connection watches.
+    pub(super) fn hand_over(&mut self, connection: ConnectionId, other: &mut Self) {
+        self.data.hand_over(connection, &mut other.data);
+        self.child.hand_over(connection, &mut other.child);
     }
 
     pub(super) fn disconnected(&mut self, connection: ConnectionId) {

@@ -20,7 +20,7 @@ pub enum ClockKind {
     /// The machine's clock.
     System,
     /// A clock that stands still until [`Server::advance`](crate::Server::advance) moves it. It starts at the time
-    /// of day at which the server starts.
+    /// of day at which the server starts, or at that of the [`Snapshot`](crate::Snapshot) that it starts from.
     Manual,
     /// The time of the tokio runtime in which the server is started, paused or not; see `ServerBuilder::tokio_clock`. Only
     /// for a server [without a listener](crate::ServerBuilder::without_listener), and with the feature `tokio-clock`.
@@ -49,9 +49,16 @@ pub(crate) enum Clock {
 pub(crate) struct NoRuntime;
 
 impl Clock {
-    /// A clock that says `started` now; by default, the time of day.
-    pub(crate) fn start(kind: ClockKind, started: Option<Timestamp>) -> Result<Self, NoRuntime> {
-        let started = started.unwrap_or_else(time_of_day);
+    /// A clock that says `started` now; by default, the time of day. A state that was reached at `reached` goes on from there:
+    /// the machine's clock then says nothing earlier, and others say just that by default.
+    pub(crate) fn start(
+        kind: ClockKind,
+        started: Option<Timestamp>,
+        reached: Option<Timestamp>,
+    ) -> Result<Self, NoRuntime> {
+        let usual = reached.filter(|_| kind != ClockKind::System);
+        let started = started.or(usual).unwrap_or_else(time_of_day);
+        let started = reached.map_or(started, |reached| started.max(reached));
         Ok(match kind {
             ClockKind::System => Self::System {
                 started,
@@ -135,17 +142,38 @@ impl Slice {
     }
 }
 
-/// Real time that is to pass, whoever turns the server's clock.
-#[derive(Clone, Copy, Debug)]
+/// Time that is to pass: real time, whoever turns the server's clock, unless that follows a runtime.
+#[derive(Clone, Debug)]
 pub(super) struct Countdown {
-    began: Instant,
+    since: Since,
     span: Duration,
 }
 
+#[derive(Clone, Debug)]
+enum Since {
+    Real(Instant),
+    #[cfg(feature = "tokio-clock")]
+    Tokio(tokio::time::Instant, tokio::runtime::Handle),
+}
+
 impl Countdown {
+    /// Real time.
     pub(super) fn begin(span: Duration) -> Self {
-        let began = ticker();
-        Self { began, span }
+        let since = Since::Real(ticker());
+        Self { since, span }
+    }
+
+    /// Real time, or that of the runtime which the clock follows.
+    pub(super) fn begin_by(clock: &Clock, span: Duration) -> Self {
+        match clock {
+            Clock::System { .. } | Clock::Manual(_) => Self::begin(span),
+            #[cfg(feature = "tokio-clock")]
+            Clock::Tokio { runtime, .. } => {
+                let _context = runtime.enter();
+                let since = Since::Tokio(tokio::time::Instant::now(), runtime.clone());
+                Self { since, span }
+            }
+        }
     }
 
     pub(super) fn span(&self) -> Duration {
@@ -154,8 +182,15 @@ impl Countdown {
 
     /// What is left of it.
     pub(super) fn left(&self) -> Duration {
-        self.span
-            .saturating_sub(ticker().saturating_duration_since(self.began))
+        let passed = match &self.since {
+            Since::Real(began) => ticker().saturating_duration_since(*began),
+            #[cfg(feature = "tokio-clock")]
+            Since::Tokio(began, runtime) => {
+                let _context = runtime.enter();
+                tokio::time::Instant::now().saturating_duration_since(*began)
+            }
+        };
+        self.span.saturating_sub(passed)
     }
 }
 

@@ -193,7 +193,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             let _ = self.engine.poll_outbox(self.id, context, &mut self.sending);
             return Poll::Pending;
         }
-        if blocked && ending == Ending::WhenSent {
+        // Outside of a tokio runtime there is nobody who could tell when to give up.
+        let has_timer = || tokio::runtime::Handle::try_current().is_ok();
+        if blocked && ending == Ending::WhenSent && has_timer() {
             // A real server closes who moves nothing for a while too: NIOServerCnxnFactory.ConnectionExpirerThread.
             let linger = self
                 .linger
@@ -312,7 +314,7 @@ pub(super) mod tests {
         clock: ClockKind,
         tell: impl FnOnce(&mut Limits),
     ) -> Arc<Engine> {
-        let clock = Clock::start(clock, None).expect("it needs no runtime");
+        let clock = Clock::start(clock, None, None).expect("it needs no runtime");
         let mut limits = Limits {
             max_frame: 0xf_ffff,
             slice: HOUR,

@@ -15,7 +15,7 @@ use super::link::Direction;
 use super::sight::{Asked, Sight, Who};
 use super::wait::Waits;
 use super::{Fault, Matcher};
-use crate::keeper::{Input, Watches};
+use crate::keeper::{Input, Keeper};
 use crate::protocol::{
     ErrorCode, Message, MultiResult, Operation, Reply, Request, Response, SessionId, Timestamp, Xid,
 };
@@ -221,10 +221,11 @@ impl Control {
     }
 
     /// A request was carried out: whoever minds how many watch something is told, if that may be more than before.
-    pub(super) fn mind_watches(&mut self, watches: &Watches) {
+    pub(super) fn mind_watches(&mut self, keeper: &Keeper) {
         if self.asked.watch && self.journal.budgets.mind_watches() {
             for path in self.asked.paths() {
-                let clients = watches.clients(path);
+                let clients = keeper.all_watches().map(|watches| watches.clients(path));
+                let clients = clients.sum();
                 self.journal.budgets.watched(path, clients);
             }
         }

@@ -27,7 +27,7 @@ use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
 use super::sight::Sight;
 use super::sink::{Own, Sink, Test};
 use super::{Clock, Entrance, Fault, Followed, JournalMode};
-use crate::keeper::{CloseReason, ConnectionId, Input, Keeper};
+use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Snapshot};
 use crate::protocol::{ErrorCode, Operation, Request, Response, SessionId, Timestamp, Xid};
 use crate::wire::{self, FourLetterWord};
 
@@ -156,11 +156,7 @@ impl Engine {
 
     /// Takes in one event of the world or wish of a test.
     pub(crate) fn feed(&self, input: Input<'_>) {
-        match input {
-            Input::Mute { session, muted } => self.note(&Sight::Muted { session, muted }),
-            Input::Restarted => self.note(&Sight::Started),
-            _ => {}
-        }
+        self.note_wish(&input);
         self.turn(None, Test::default(), |now, keeper, sink| {
             keeper.step(now, input, sink)
         });
@@ -169,6 +165,7 @@ impl Engine {
 
     /// The same, and notes what follows.
     pub(crate) fn feed_and_tell(&self, input: Input<'_>, followed: &mut Followed) {
+        self.note_wish(&input);
         let test = Test {
             answer: None,
             followed: Some(followed),
@@ -221,6 +218,16 @@ impl Engine {
     /// Looks at the state.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Keeper) -> T) -> T {
         look(&self.lock().keeper)
+    }
+
+    /// A copy of the state. What takes long about it is done once the lock is free.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let captured = {
+            let mut state = self.lock();
+            let now = self.clock.now();
+            state.keeper.capture(now)
+        };
+        captured.finish()
     }
 
     /// Looks at the state and at the connections.
@@ -562,6 +569,19 @@ impl Engine {
                 // The runtime says that it is time, whose clock may be another than the machine's.
                 self.control(|control| control.time_out(id));
             }
+        }
+    }
+
+    /// Tells the journal what the test wants, where nothing that follows shows it.
+    fn note_wish(&self, input: &Input<'_>) {
+        match input {
+            Input::Mute { session, muted } => self.note(&Sight::Muted {
+                session: *session,
+                muted: *muted,
+            }),
+            Input::Restarted => self.note(&Sight::Started),
+            Input::Ensemble(action) => self.note(&Sight::Ensemble { action: *action }),
+            _ => {}
         }
     }
 

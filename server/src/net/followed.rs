@@ -1,6 +1,6 @@
 //! What followed from a wish of the test.
 
-use crate::protocol::{EventType, SessionId, Txn, TxnRecord, Zxid};
+use crate::protocol::{EventType, MemberId, SessionId, Txn, TxnRecord, Zxid};
 
 /// What followed from turning the clock, or from another wish of a test, each in the order in which it happened.
 ///
@@ -21,6 +21,26 @@ pub struct Followed {
     pub deleted: Vec<String>,
     /// The events that were sent.
     pub events: Vec<SentEvent>,
+    /// The sessions whose connection the server closed, these that expired among them.
+    pub disconnected: Vec<SessionId>,
+    /// Who leads the ensemble, if that has changed.
+    pub leading: Option<Leading>,
+}
+
+/// Who leads an ensemble from now on.
+///
+/// ```
+/// let server = minikeeper::Server::start()?;
+/// assert_eq!(server.reap_containers().leading, None);
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Leading {
+    /// The leader; `None` where there is no quorum.
+    pub leader: Option<MemberId>,
+    /// The epoch: the high 32 bits of the zxids.
+    pub epoch: u32,
 }
 
 /// An event of a watch, on its way to a client.
@@ -51,6 +71,21 @@ impl Followed {
                 .extend(paths.iter().map(|path| path.as_ref().to_owned()));
         } else if let TxnRecord::DeleteContainer { path } = &txn.record {
             self.deleted.push(path.as_ref().to_owned());
+        }
+    }
+
+    /// What followed after it.
+    pub(crate) fn append(&mut self, mut later: Self) {
+        self.expired.append(&mut later.expired);
+        self.deleted.append(&mut later.deleted);
+        self.events.append(&mut later.events);
+        self.disconnected.append(&mut later.disconnected);
+        self.leading = later.leading.or(self.leading);
+    }
+
+    pub(super) fn closed(&mut self, session: SessionId) {
+        if session != SessionId::NONE {
+            self.disconnected.push(session);
         }
     }
 

@@ -1,9 +1,16 @@
-//! What the operating system says of this process and machine, as far as it says it: on Linux, by `/proc`.
+//! What the operating system says of this process and machine, as far as it says it: on Linux, by `/proc`; and files.
 
 use std::env;
 use std::fs;
+use std::io;
+use std::path::Path;
 
 use crate::wire::EnvironmentReport;
+
+/// The text of a file that the test named.
+pub(crate) fn read(file: &Path) -> io::Result<String> {
+    fs::read_to_string(file)
+}
 
 /// The number of open files and the most there may be; 0 where it is not known.
 pub(super) fn file_descriptors() -> (u64, u64) {

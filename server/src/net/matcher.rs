@@ -107,6 +107,8 @@ pub enum Kind {
     Stopped,
     /// The server serves again.
     Started,
+    /// Something was done to a member of an ensemble.
+    Ensemble,
 }
 
 /// A family of operations: what a test means by "create" is every request that creates.

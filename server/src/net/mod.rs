@@ -34,7 +34,7 @@ pub(crate) use engine::{Engine, Limits};
 pub(crate) use entrance::Entrance;
 pub(crate) use fault::FaultId;
 pub use fault::{Fault, FaultError, FaultRule};
-pub use followed::{Followed, SentEvent};
+pub use followed::{Followed, Leading, SentEvent};
 pub(crate) use hold::HoldId;
 pub use hold::{Held, HeldMessage, Release, ReleaseError};
 pub(crate) use hosted::{AsyncRead, AsyncWrite, Hosted};
@@ -43,6 +43,7 @@ pub use journal::{
     BadJournal, Budget, Claim, ClaimBroken, Data, Entry, Exceeded, Journal, JournalMode, Mark, What,
 };
 pub use link::Direction;
+pub(crate) use machine::read as read_file;
 pub use matcher::{BadPattern, Kind, Matcher, Op, PathPattern};
 pub(crate) use outbox::Outbox;
 pub(crate) use port::ReservedPort;

@@ -82,10 +82,6 @@ impl Ports {
 
     /// Listens no longer on the ports that satisfy `which`, until they are [opened](Self::open). When this returns, who
     /// connects there is refused and the connections that came there have ended.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "members of an ensemble will stop and start")
-    )]
     pub(crate) fn shut(&mut self, which: impl Fn(&Entrance) -> bool) {
         for port in self.ports.iter_mut().filter(|port| which(&port.entrance)) {
             port.shut = true;
@@ -96,10 +92,6 @@ impl Ports {
     }
 
     /// Listens again on the ports that satisfy `which`, at once if the server runs.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "members of an ensemble will stop and start")
-    )]
     pub(crate) fn open(&mut self, which: impl Fn(&Entrance) -> bool) -> Result<(), PortError> {
         let shut = |port: &&mut Port| port.shut && which(&port.entrance);
         for port in self.ports.iter_mut().filter(shut) {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::engine::{Limits, State};
 use super::machine;
 use super::outbox::{ConnectionStats, Outbox};
-use crate::keeper::{CloseReason, ConnectionId};
-use crate::protocol::{SessionId, Timestamp};
+use crate::keeper::{CloseReason, Connection, ConnectionId, Table, Watches};
+use crate::protocol::{MemberId, Mode, SessionId, Timestamp};
 use crate::wire::{
     Answer, ConfReport, ConnectionReport, ConnectionSession, DumpReport, FourLetterWord,
     LatencyReport, MonitorReport, ResponseSizes, ServerReport,
@@ -70,6 +70,12 @@ impl Totals {
             | CloseReason::TakenOver
             | CloseReason::SessionClosed
             | CloseReason::Unimplemented
+            | CloseReason::SessionMoved
+            | CloseReason::MemberStopped
+            | CloseReason::LostLeader
+            | CloseReason::ReadOnlyEnded
+            | CloseReason::NotReadOnlyClient
+            | CloseReason::NotServing
             | CloseReason::DoesNotRead
             | CloseReason::FourLetterWord
             | CloseReason::Test => {}
@@ -109,6 +115,12 @@ pub(super) fn answer(
     if !listed {
         return Some(Answer::NotListed(word));
     }
+    let member = state.keeper.connection(asking).map(Connection::member);
+    let member = member.unwrap_or_default();
+    let mode = state.keeper.members().mode(member);
+    if mode == Mode::NotServing && !word.is_answered_by_all() {
+        return Some(Answer::NotServing);
+    }
     Some(match word {
         FourLetterWord::Conf => Answer::Conf(conf(limits)),
         FourLetterWord::Cons => Answer::Cons(connections(state, asking)),
@@ -133,25 +145,30 @@ pub(super) fn answer(
         }
         // No digest of the tree is kept.
         FourLetterWord::Hash => Answer::Hash(Vec::new()),
-        FourLetterWord::Isro => Answer::Isro { read_only: false },
-        FourLetterWord::Mntr => Answer::Mntr(Box::new(monitor(state, now))),
+        FourLetterWord::Isro => Answer::Isro {
+            read_only: (mode != Mode::NotServing).then_some(mode == Mode::ReadOnly),
+        },
+        FourLetterWord::Mntr => Answer::Mntr(Box::new(monitor(state, mode, now))),
         FourLetterWord::Ruok => Answer::Ruok,
         FourLetterWord::Srst => {
             state.totals.since_reset = Packets::default();
             Answer::Srst
         }
-        FourLetterWord::Srvr => Answer::Srvr(server(state)),
-        FourLetterWord::Stat => Answer::Stat(server(state), connections(state, asking)),
+        FourLetterWord::Srvr => Answer::Srvr(server(state, member)),
+        FourLetterWord::Stat => Answer::Stat(server(state, member), connections(state, asking)),
         FourLetterWord::Wchc => {
             Answer::Wchc(group(watches(state).map(|(path, session)| (session, path))))
         }
         FourLetterWord::Wchp => Answer::Wchp(group(watches(state))),
         FourLetterWord::Wchs => {
-            let watches = state.keeper.watches().data();
+            let count = |count: fn(&Table) -> usize| {
+                let tables = state.keeper.all_watches().map(Watches::data);
+                tables.map(count).sum()
+            };
             Answer::Wchs {
-                connections: watches.connections(),
-                paths: watches.paths(),
-                watches: watches.pairs(),
+                connections: count(Table::connections),
+                paths: count(Table::paths),
+                watches: count(Table::pairs),
             }
         }
         FourLetterWord::TelnetClose => Answer::TelnetClose,
@@ -175,7 +192,7 @@ fn conf(limits: &Limits) -> ConfReport {
     }
 }
 
-fn server(state: &State) -> ServerReport {
+fn server(state: &State, member: MemberId) -> ServerReport {
     let Packets { received, sent } = state.totals.since_reset;
     ServerReport {
         // An answer is made in the same turn in which its request is taken in.
@@ -184,7 +201,8 @@ fn server(state: &State) -> ServerReport {
         sent,
         connections: state.outboxes.len(),
         outstanding: 0,
-        last_zxid: state.keeper.tree().last_zxid(),
+        last_zxid: state.keeper.last_zxid_of(member),
+        mode: state.keeper.members().mode(member),
         // A real server keeps the root under two names and counts both.
         znodes: state.keeper.tree().len() + 1,
     }
@@ -269,8 +287,8 @@ fn dump(state: &State) -> DumpReport {
 
 /// Every pair of a path watched for itself or its data and the session that watches it.
 fn watches(state: &State) -> impl Iterator<Item = (String, SessionId)> {
-    let watches = state.keeper.watches().data().sorted().into_iter();
-    watches.map(|(path, connection, _)| {
+    let tables = state.keeper.all_watches().map(Watches::data);
+    tables.flat_map(Table::sorted).map(|(path, connection, _)| {
         (
             path.to_owned(),
             session_of(state, connection).unwrap_or(SessionId::NONE),
@@ -286,20 +304,24 @@ fn group<K: Ord, V>(pairs: impl Iterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
     groups.into_iter().collect()
 }
 
-fn monitor(state: &State, now: Timestamp) -> MonitorReport {
+fn monitor(state: &State, mode: Mode, now: Timestamp) -> MonitorReport {
     let totals = &state.totals;
     let tree = state.keeper.tree();
-    let watches = state.keeper.watches();
     let (open_files, max_files) = machine::file_descriptors();
     let uptime: Duration = now.since(state.started);
     MonitorReport {
+        server_state: mode,
         latency: LatencyReport::default(),
         packets_received: totals.since_reset.received,
         packets_sent: totals.since_reset.sent,
         num_alive_connections: state.outboxes.len(),
         outstanding_requests: 0,
         znode_count: tree.len() + 1,
-        watch_count: watches.data().pairs() + watches.child().pairs(),
+        watch_count: state
+            .keeper
+            .all_watches()
+            .map(|watches| watches.data().pairs() + watches.child().pairs())
+            .sum(),
         ephemerals_count: tree.ephemerals_count(),
         approximate_data_size: u64::try_from(tree.data_size()).unwrap_or(0),
         open_file_descriptor_count: open_files,

@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 
 use super::{Direction, Entrance, Kind, Matcher};
 use crate::keeper::{CloseReason, ConnectionId};
-use crate::protocol::{ErrorCode, EventType, Operation, Request, SessionId, Timestamp, Xid, Zxid};
+use crate::protocol::{
+    EnsembleAction, ErrorCode, EventType, Operation, Request, SessionId, Timestamp, Xid, Zxid,
+};
 
 /// Whose connection something passes on.
 #[derive(Clone, Copy, Debug)]
@@ -117,6 +119,10 @@ pub(super) enum Sight<'a> {
     /// The server stopped, or serves again.
     Stopped,
     Started,
+    /// A test wants this of a member, or of all.
+    Ensemble {
+        action: EnsembleAction,
+    },
 }
 
 impl Sight<'_> {
@@ -144,6 +150,7 @@ impl Sight<'_> {
             Self::Healed { .. } => Kind::Healed,
             Self::Stopped => Kind::Stopped,
             Self::Started => Kind::Started,
+            Self::Ensemble { .. } => Kind::Ensemble,
         }
     }
 
@@ -199,7 +206,8 @@ impl Sight<'_> {
             | Self::Cut { .. }
             | Self::Healed { .. }
             | Self::Stopped
-            | Self::Started => false,
+            | Self::Started
+            | Self::Ensemble { .. } => false,
         }
     }
 }

@@ -6,11 +6,11 @@ use std::task::Waker;
 
 use bytes::BytesMut;
 
-use super::Followed;
 use super::control::{Control, Gate, Shape, Treatment, Verdict};
 use super::outbox::{EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::report::Totals;
 use super::sight::Sight;
+use super::{Followed, Leading};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
 use crate::protocol::{ErrorCode, Message, Reply, Response, Timestamp, Txn, TxnRecord, Zxid};
 use crate::wire;
@@ -79,7 +79,7 @@ impl Sink<'_, '_> {
         match self.control.judge(now, &outbox.who(id), &input, again) {
             Verdict::Pass => {
                 keeper.step(now, input, self);
-                self.control.mind_watches(keeper.watches());
+                self.control.mind_watches(keeper);
             }
             Verdict::Lose => {}
             Verdict::Delay(until) => {
@@ -241,6 +241,9 @@ impl Sink<'_, '_> {
         let Some(outbox) = self.outboxes.get_mut(&connection) else {
             return;
         };
+        if let Some(followed) = &mut self.test.followed {
+            followed.closed(outbox.session);
+        }
         if !self.idle {
             let who = outbox.who(connection);
             self.control
@@ -354,6 +357,12 @@ impl Outputs for Sink<'_, '_> {
                 }
                 if let Some(followed) = &mut self.test.followed {
                     followed.committed(txn);
+                }
+            }
+            Output::Leading { leader, epoch } => {
+                tracing::debug!(?leader, epoch, "leading");
+                if let Some(followed) = &mut self.test.followed {
+                    followed.leading = Some(Leading { leader, epoch });
                 }
             }
         }

@@ -137,7 +137,7 @@ impl Waits {
     /// Who has waited long enough first, and how long that is.
     pub(super) fn next_timeout(&self) -> Option<(Duration, u64)> {
         let open = self.waiting.iter().filter(|wait| wait.outcome.is_none());
-        open.filter_map(|wait| Some((wait.left?.left(), wait.id)))
+        open.filter_map(|wait| Some((wait.left.as_ref()?.left(), wait.id)))
             .min()
     }
 }
@@ -201,7 +201,7 @@ impl Control {
             };
             let timed_out = TimedOut {
                 what: wait.what(),
-                span: wait.left.map_or(Duration::ZERO, |left| left.span()),
+                span: wait.left.as_ref().map_or(Duration::ZERO, Countdown::span),
                 tail,
             };
             wait.end(Err(timed_out), wakers);
@@ -216,12 +216,19 @@ pub(crate) struct Waiting {
     engine: Arc<Engine>,
     span: Duration,
     id: u64,
+    /// Whether a thread does. The time that it has is real: a runtime whose time stands may wait for it.
+    blocks: bool,
 }
 
 impl Waiting {
     pub(crate) fn new(engine: Arc<Engine>, condition: Condition, span: Duration) -> Self {
         let id = engine.begin_to_wait(condition);
-        Self { engine, span, id }
+        Self {
+            engine,
+            span,
+            id,
+            blocks: false,
+        }
     }
 
     pub(crate) fn set_span(&mut self, span: Duration) {
@@ -276,6 +283,7 @@ impl Waiting {
                 self.0.unpark();
             }
         }
+        self.blocks = true;
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
         loop {
@@ -285,8 +293,8 @@ impl Waiting {
             // The server may be stopped, and then nobody but this thread minds the time.
             let id = self.id;
             let left = self.engine.control(|control| {
-                let left = control.waits.find(id).and_then(|wait| wait.left);
-                let left = left.map_or(Duration::ZERO, |left| left.left());
+                let left = control.waits.find(id).and_then(|wait| wait.left.as_ref());
+                let left = left.map_or(Duration::ZERO, Countdown::left);
                 if left.is_zero() {
                     control.time_out(id);
                 }
@@ -334,7 +342,11 @@ impl Future for Waiting {
                 return Poll::Ready(outcome.map(|()| std::mem::take(&mut wait.found)));
             }
             if wait.left.is_none() {
-                wait.left = Some(Countdown::begin(self.span));
+                wait.left = Some(if self.blocks {
+                    Countdown::begin(self.span)
+                } else {
+                    Countdown::begin_by(self.engine.clock(), self.span)
+                });
                 begun = true;
             }
             wait.waker = Some(context.waker().clone());

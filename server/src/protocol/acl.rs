@@ -1,7 +1,10 @@
 //! Who may do what to a znode.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
+
+use super::ErrorCode;
 
 /// The permissions of an ACL entry: a sum of the constants. ZooKeeper stores any number it is given, so does this.
 ///
@@ -34,6 +37,53 @@ impl Permissions {
     #[must_use]
     pub fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
+    }
+}
+
+/// As `zkCli` writes them, a letter each: create, delete, read, write, admin. What the letters do not cover is a number.
+///
+/// ```
+/// use minikeeper::Permissions;
+///
+/// assert_eq!((Permissions::READ | Permissions::WRITE).to_string(), "rw");
+/// ```
+impl std::fmt::Display for Permissions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0 & !Self::ALL.0 != 0 {
+            return self.0.fmt(f);
+        }
+        let granted = LETTERS.iter().filter(|(_, one)| self.intersects(*one));
+        granted
+            .map(|(letter, _)| *letter)
+            .try_for_each(|letter| f.write_char(letter))
+    }
+}
+
+const LETTERS: [(char, Permissions); 5] = [
+    ('c', Permissions::CREATE),
+    ('d', Permissions::DELETE),
+    ('r', Permissions::READ),
+    ('w', Permissions::WRITE),
+    ('a', Permissions::ADMIN),
+];
+
+/// From letters or a number, as they are displayed.
+///
+/// ```
+/// assert_eq!("cdrwa".parse(), Ok(minikeeper::Permissions::ALL));
+/// ```
+impl std::str::FromStr for Permissions {
+    type Err = ErrorCode;
+
+    fn from_str(text: &str) -> Result<Self, ErrorCode> {
+        if let Ok(number) = text.parse() {
+            return Ok(Self(number));
+        }
+        text.chars().try_fold(Self(0), |permissions, char| {
+            let one = LETTERS.iter().find(|(letter, _)| *letter == char);
+            one.map(|(_, one)| permissions | *one)
+                .ok_or(ErrorCode::InvalidAcl)
+        })
     }
 }
 
@@ -97,6 +147,45 @@ pub struct Acl {
     pub permissions: Permissions,
     /// To whom.
     pub id: AuthId,
+}
+
+/// As `zkCli` writes it: `world:anyone:cdrwa`, `digest:user:hash:r`.
+///
+/// ```
+/// use minikeeper::{Acl, AuthId, Permissions};
+///
+/// let anyone = AuthId::new("world", "anyone");
+/// let acl = Acl { permissions: Permissions::READ | Permissions::ADMIN, id: anyone };
+/// assert_eq!(acl.to_string(), "world:anyone:ra");
+/// ```
+impl std::fmt::Display for Acl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.id, self.permissions)
+    }
+}
+
+/// From the text that is displayed. Whether the scheme is known and the id has its form, the server says.
+///
+/// ```
+/// use minikeeper::{Acl, ErrorCode};
+///
+/// let acl: Acl = "ip:10.0.0.0/8:r".parse()?;
+/// assert_eq!(&*acl.id.id, "10.0.0.0/8");
+/// assert_eq!("world:anyone".parse::<Acl>(), Err(ErrorCode::InvalidAcl));
+/// # Ok::<(), ErrorCode>(())
+/// ```
+impl std::str::FromStr for Acl {
+    type Err = ErrorCode;
+
+    fn from_str(text: &str) -> Result<Self, ErrorCode> {
+        let (scheme, rest) = text.split_once(':').ok_or(ErrorCode::InvalidAcl)?;
+        // Ids have colons in them.
+        let (id, permissions) = rest.rsplit_once(':').ok_or(ErrorCode::InvalidAcl)?;
+        Ok(Self {
+            permissions: permissions.parse()?,
+            id: AuthId::new(scheme, id),
+        })
+    }
 }
 
 /// An entry of an ACL as a client sent it, where a text may be null.

@@ -34,6 +34,19 @@ impl CreateMode {
         })
     }
 
+    /// The number of the mode.
+    pub(crate) fn flags(self) -> i32 {
+        match self {
+            Self::Persistent => 0,
+            Self::Ephemeral => 1,
+            Self::PersistentSequential => 2,
+            Self::EphemeralSequential => 3,
+            Self::Container => 4,
+            Self::PersistentWithTtl => 5,
+            Self::PersistentSequentialWithTtl => 6,
+        }
+    }
+
     /// Whether the znode goes with its session.
     pub(crate) fn is_ephemeral(self) -> bool {
         matches!(self, Self::Ephemeral | Self::EphemeralSequential)

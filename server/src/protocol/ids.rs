@@ -38,6 +38,8 @@ pub(crate) struct Xid(pub(crate) i32);
 pub struct MemberId(pub u8);
 
 impl MemberId {
+    /// No member: the test itself, which sees what is committed.
+    pub(crate) const NONE: Self = Self(0);
     /// The one member of a server that is no ensemble.
     pub(crate) const ALONE: Self = Self(1);
 }

@@ -4,6 +4,7 @@
 
 mod acl;
 mod create_mode;
+mod ensemble;
 mod error_code;
 mod event;
 mod ids;
@@ -17,6 +18,7 @@ mod txn;
 pub use acl::{Acl, AuthId, Permissions};
 pub(crate) use acl::{AclEntry, AclList, open_acl};
 pub(crate) use create_mode::CreateMode;
+pub use ensemble::{EnsembleAction, EnsembleError, Mode};
 pub use error_code::ErrorCode;
 pub use event::EventType;
 pub(crate) use event::{AddWatchMode, KeeperState, WatchedEvent};

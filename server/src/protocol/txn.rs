@@ -121,13 +121,6 @@ pub(crate) enum TxnRecord<'a> {
 
 impl Txn<'_> {
     /// The same transaction, borrowing nothing.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "journals and members that lag will keep what they are shown"
-        )
-    )]
     pub(crate) fn into_owned(self) -> Txn<'static> {
         Txn {
             session: self.session,

@@ -146,6 +146,30 @@ fn an_address_can_be_asked_for_while_others_are_busy() {
 }
 
 #[test]
+fn addresses_can_be_asked_for_while_the_server_restarts() {
+    let server = start();
+    let restarts = std::thread::spawn({
+        let server = server.clone();
+        move || {
+            for _ in 0..30 {
+                server.restart().expect("the ports are ours");
+            }
+        }
+    });
+    let addresses: Vec<_> = (0..30)
+        .map(|number| server.address(&format!("worker {number}")))
+        .collect();
+    restarts.join().expect("no panic");
+    for address in addresses {
+        let address = address.expect("there is a port");
+        let _client = Client::connect(address.addr());
+        let connections = server.connections();
+        let last = connections.last().expect("one is up");
+        assert_eq!(last.label.as_deref(), Some(address.label()));
+    }
+}
+
+#[test]
 fn the_limit_on_connections_from_one_address_is_one_limit() {
     let server = Server::builder()
         .max_client_connections(1)

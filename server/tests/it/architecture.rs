@@ -68,13 +68,13 @@ const LAYERS: [Layer; 6] = [
     Layer {
         name: "handle",
         imports: &["protocol", "wire", "keeper", "net"],
-        crates: &["serde", "serde_json", "thiserror"],
+        crates: &["base64", "serde", "serde_json", "serde_saphyr", "thiserror"],
         is_pure: false,
     },
 ];
 
 /// All that the library depends on, as it is spelled in a path.
-const CRATES: [&str; 15] = [
+const CRATES: [&str; 16] = [
     "base64",
     "bytes",
     "foldhash",
@@ -83,6 +83,7 @@ const CRATES: [&str; 15] = [
     "nom",
     "serde",
     "serde_json",
+    "serde_saphyr",
     "sha1",
     "sha2",
     "socket2",
@@ -396,7 +397,8 @@ fn mentions(code: &str) -> Vec<Mention> {
             continue;
         }
         let behind = &rest[word.len()..];
-        if before != ':' && roots.contains(&word) && behind.starts_with("::") {
+        // Behind a dollar it is a macro that names what is public.
+        if !matches!(before, ':' | '$') && roots.contains(&word) && behind.starts_with("::") {
             let line = 1 + code[..code.len() - rest.len()].matches('\n').count();
             let mut paths = Vec::new();
             expand(word.to_owned(), &behind[2..], &mut paths);

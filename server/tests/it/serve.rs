@@ -165,6 +165,13 @@ fn beside_a_thread_any_executor_will_do() {
         assert_eq!(answer, "imok");
     });
     serving.join().expect("no panic");
+
+    // Who does not read its last answer is not waited for.
+    let (mut client, io) = duplex(16);
+    let served = server.serve(io);
+    pollster::block_on(client.write_all(b"mntr")).expect("there is room");
+    pollster::block_on(served);
+    assert_eq!(server.connections(), []);
 }
 
 #[cfg(unix)]
@@ -309,40 +316,6 @@ fn dropping_the_server_ends_them_and_its_time() {
     });
 }
 
-/// Sessions that expire in the time of a test.
-fn quick() -> Server {
-    quiet()
-        .tick_time(Duration::from_millis(1))
-        .session_timeouts(Duration::from_millis(20), TIMEOUT)
-        .start()
-        .expect("a server starts")
-}
-
-/// A guest whose session expires soon, once it is disconnected.
-async fn short_lived(server: &Server) -> Guest<DuplexStream> {
-    let guest = Guest::with(open(server), Duration::from_millis(20), None).await;
-    guest.expect("it is granted")
-}
-
-#[test]
-fn each_connection_keeps_time_for_all() {
-    let server = quick();
-    block_on(async {
-        // The first keeps time, and leaves it to the others.
-        let first = Guest::connect(open(&server)).await;
-        let mut watcher = Guest::connect(open(&server)).await;
-        watcher.create("/a", PERSISTENT).await;
-        drop(first);
-        for _ in 0..2 {
-            let mut guest = short_lived(&server).await;
-            guest.create("/a/b", EPHEMERAL).await;
-            watcher.watch("/a/b").await;
-            drop(guest);
-            assert_eq!(watcher.event().await, Event::Deleted("/a/b".to_owned()));
-        }
-    });
-}
-
 #[test]
 fn a_guest_bears_a_label_and_comes_from_where_it_is_said_to() {
     let server = start();
@@ -472,7 +445,7 @@ fn what_a_client_sent_last_is_answered_before_the_end() {
 /// Time that the runtime has, and that passes as soon as nothing else can happen.
 #[cfg(feature = "tokio-clock")]
 mod tokio_clock {
-    use minikeeper::{ClockKind, Timestamp};
+    use minikeeper::{ClockKind, Matcher, Timestamp};
     use tokio::time::{advance, sleep};
 
     use super::*;
@@ -520,6 +493,24 @@ mod tokio_clock {
         let alive: Vec<SessionId> = server.sessions().iter().map(|view| view.id).collect();
         assert_eq!(alive, [pings.granted.session]);
         silent.ends().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_connection_keeps_time_for_all() {
+        let server = start();
+        // The first keeps time, and leaves it to the others.
+        let first = Guest::connect(open(&server)).await;
+        let mut watcher = Guest::connect(open(&server)).await;
+        watcher.create("/a", PERSISTENT).await;
+        drop(first);
+        for _ in 0..2 {
+            let guest = Guest::with(open(&server), 10 * SECOND, None).await;
+            let mut guest = guest.expect("it is granted");
+            guest.create("/a/b", EPHEMERAL).await;
+            watcher.watch("/a/b").await;
+            drop(guest);
+            assert_eq!(watcher.event().await, Event::Deleted("/a/b".to_owned()));
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -571,6 +562,22 @@ mod tokio_clock {
         let first = run().await;
         sleep(SECOND).await;
         assert_eq!(run().await, first);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_in_vain_does_so_in_no_real_time() {
+        let server = start();
+        tokio::spawn(server.keep_time());
+        let begun = tokio::time::Instant::now();
+        let (long, short) = tokio::join!(
+            server.wait_for(Matcher::event()).within(3600 * SECOND),
+            async {
+                sleep(1800 * SECOND).await;
+                server.wait_for(Matcher::event()).within(SECOND).await
+            }
+        );
+        assert!(long.is_err() && short.is_err());
+        assert_eq!(begun.elapsed(), 3600 * SECOND);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod binary;
 mod health;
 mod precedence;
 mod refusals;
+mod seed;
 mod serving;
 
 #[test]

@@ -324,19 +324,22 @@ fn the_counter_of_creates_stands_still_at_its_end() {
     let mut world = World::of(1);
     world.given(1, [create("/p")]);
     // What another server would have in its log after so many creates.
-    world.keeper.tree.apply(&Txn {
-        session: SessionId(1),
-        cxid: Xid(1),
-        zxid: Zxid(3),
-        time: Timestamp(0),
-        record: TxnRecord::Create {
-            path: "/p/before".into(),
-            data: None,
-            acl: crate::protocol::open_acl(),
-            ephemeral: false,
-            parent_cversion: i32::MAX - 1,
+    world.keeper.tree.apply(
+        &Txn {
+            session: SessionId(1),
+            cxid: Xid(1),
+            zxid: Zxid(3),
+            time: Timestamp(0),
+            record: TxnRecord::Create {
+                path: "/p/before".into(),
+                data: None,
+                acl: crate::protocol::open_acl(),
+                ephemeral: false,
+                parent_cversion: i32::MAX - 1,
+            },
         },
-    });
+        &mut Changes::default(),
+    );
     assert_eq!(world.stat("/p"), "c2 m2 p3 t0/0 v0 cv-5 av0 len0 kids1");
     assert_eq!(world.answer(1, sequential("/p/s")), "path /p/s2147483646");
     assert_eq!(world.answer(1, sequential("/p/s")), "path /p/s2147483647");

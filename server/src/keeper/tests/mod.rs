@@ -10,6 +10,7 @@ mod connection;
 mod container;
 mod create;
 mod delete;
+mod ensemble;
 mod ephemeral;
 
 mod model;
@@ -20,6 +21,7 @@ mod session;
 mod set_acl;
 mod set_data;
 mod set_watches;
+mod snapshot;
 mod tree;
 mod watch;
 mod zxid;
@@ -58,11 +60,15 @@ impl Outputs for Lines {
                 let Txn { zxid, session, .. } = txn;
                 format!(
                     "txn {} by {}: {}",
-                    zxid.0,
-                    session.0,
+                    zxid_text(*zxid),
+                    session_text(*session),
                     record_text(&txn.record)
                 )
             }
+            Output::Leading { leader, epoch } => match leader {
+                Some(leader) => format!("{leader} leads epoch {epoch}"),
+                None => "nobody leads".to_owned(),
+            },
         });
     }
 }
@@ -109,11 +115,15 @@ impl World {
     }
 
     fn accept(&mut self, client: u64, address: &str) -> Vec<String> {
+        self.accept_at(MemberId::ALONE, client, address)
+    }
+
+    fn accept_at(&mut self, member: MemberId, client: u64, address: &str) -> Vec<String> {
         let address: IpAddr = address.parse().expect("an address");
         self.step(Input::Accepted {
             connection: ConnectionId(client),
             address,
-            member: MemberId::ALONE,
+            member,
         })
     }
 
@@ -536,22 +546,38 @@ fn message_text(message: &Message<'_>) -> String {
             let read_only = read_only.map_or(String::new(), |is| format!(" read-only {is}"));
             format!(
                 "connected session {} timeout {timeout_ms} password {password}{read_only}",
-                session.0
+                session_text(*session)
             )
         }
         Message::Event { zxid, event } => {
             let WatchedEvent {
                 event_type, path, ..
             } = event;
-            format!("event {event_type:?} {path} zxid {}", zxid.0)
+            format!("event {event_type:?} {path} zxid {}", zxid_text(*zxid))
         }
         Message::Reply(Reply { xid, zxid, result }) => {
             let result = match result {
                 Ok(response) => response_text(response),
                 Err(code) => format!("{code:?}"),
             };
-            format!("xid {} zxid {} {result}", xid.0, zxid.0)
+            format!("xid {} zxid {} {result}", xid.0, zxid_text(*zxid))
         }
+    }
+}
+
+/// With the epoch before it, in an ensemble.
+fn zxid_text(zxid: Zxid) -> String {
+    match zxid.0 >> 32 {
+        epoch @ 1.. => format!("{epoch}:{}", zxid.0 & 0xffff_ffff),
+        _ => zxid.0.to_string(),
+    }
+}
+
+/// With the member before it, in an ensemble.
+fn session_text(session: SessionId) -> String {
+    match session.0 >> 56 {
+        member @ 1.. => format!("{member}.{}", session.0 & 0xff_ffff_ffff_ffff),
+        _ => session.0.to_string(),
     }
 }
 

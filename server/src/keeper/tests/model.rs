@@ -1142,7 +1142,7 @@ impl Run {
         assert_eq!(record.lines.0, twin.lines.0, "same inputs, same outputs");
         for (zxid, txn) in (before + 1..).zip(&record.txns) {
             assert_eq!(txn.zxid.0, zxid, "zxids are dense");
-            self.tree.apply(txn);
+            self.tree.apply(txn, &mut Changes::default());
         }
         self.lines.extend(record.lines.0);
     }
@@ -1498,9 +1498,17 @@ proptest! {
             run.happen(&Event::Ask { place: 0, question: Question::Write(write) });
         }
         run.check();
-        for event in &events {
+        let mut half = None;
+        for (number, event) in events.iter().enumerate() {
+            if number == events.len() / 2 {
+                // The tree made of the transactions shares nothing with a snapshot.
+                half = Some((run.keeper.capture(run.now).finish(), run.tree.clone()));
+            }
             run.happen(event);
             run.check();
+        }
+        if let Some((snapshot, tree)) = half {
+            assert_eq!(snapshot.tree(), &tree, "a snapshot does not change");
         }
     }
 }

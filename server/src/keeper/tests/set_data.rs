@@ -91,17 +91,20 @@ fn a_null_path_takes_a_zxid() {
 fn a_version_wraps_and_minus_one_matches_anything() {
     let mut world = World::of(1);
     world.given(1, [create("/a")]);
-    world.keeper.tree.apply(&Txn {
-        session: SessionId(1),
-        cxid: Xid(1),
-        zxid: Zxid(3),
-        time: Timestamp(0),
-        record: TxnRecord::SetData {
-            path: "/a".into(),
-            data: None,
-            version: i32::MAX,
+    world.keeper.tree.apply(
+        &Txn {
+            session: SessionId(1),
+            cxid: Xid(1),
+            zxid: Zxid(3),
+            time: Timestamp(0),
+            record: TxnRecord::SetData {
+                path: "/a".into(),
+                data: None,
+                version: i32::MAX,
+            },
         },
-    });
+        &mut Changes::default(),
+    );
     assert_eq!(
         world.answer(1, set("/a", "", i32::MAX)),
         "c2 m4 p2 t0/0 v-2147483648 cv0 av0 len0 kids0"

@@ -49,7 +49,7 @@ fn what_was_missed_is_told_at_once_list_by_list_and_the_rest_is_registered() {
         ],
     );
     let watches = world.keeper.watches();
-    let table = |table: &super::super::watch::Table| {
+    let table = |table: &Table| {
         table
             .sorted()
             .iter()

@@ -104,13 +104,16 @@ fn a_record_for_what_is_already_done_changes_nothing() {
             parent_cversion: 9,
         },
     ] {
-        world.keeper.tree.apply(&Txn {
-            session: SessionId(1),
-            cxid: Xid(1),
-            zxid: Zxid(2),
-            time: Timestamp(9),
-            record,
-        });
+        world.keeper.tree.apply(
+            &Txn {
+                session: SessionId(1),
+                cxid: Xid(1),
+                zxid: Zxid(2),
+                time: Timestamp(9),
+                record,
+            },
+            &mut Changes::default(),
+        );
     }
     assert_eq!(*world.keeper.tree(), before);
 }
@@ -128,13 +131,16 @@ fn a_failed_multi_in_the_log_changes_nothing_but_the_last_zxid() {
     let error = TxnRecord::Error {
         code: ErrorCode::NoNode,
     };
-    tree.apply(&Txn {
-        session: SessionId(1),
-        cxid: Xid(1),
-        zxid: Zxid(5),
-        time: Timestamp(0),
-        record: TxnRecord::Multi(vec![create, error]),
-    });
+    tree.apply(
+        &Txn {
+            session: SessionId(1),
+            cxid: Xid(1),
+            zxid: Zxid(5),
+            time: Timestamp(0),
+            record: TxnRecord::Multi(vec![create, error]),
+        },
+        &mut Changes::default(),
+    );
     assert!(tree.get("/a").is_none());
     assert_eq!(tree.last_zxid(), Zxid(5));
 }

@@ -11,7 +11,9 @@ use super::code;
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::net::sight::{Asked, Sight, Who};
 use crate::net::{Direction, Entrance, Fault, Matcher};
-use crate::protocol::{ErrorCode, EventType, MemberId, Operation, SessionId, Timestamp, Xid, Zxid};
+use crate::protocol::{
+    EnsembleAction, ErrorCode, EventType, MemberId, Operation, SessionId, Timestamp, Xid, Zxid,
+};
 
 /// One thing that passed. It is written as a line for people, `{entry}`, and as JSON.
 ///
@@ -227,6 +229,11 @@ pub enum What {
     Stopped,
     /// The server serves again.
     Started,
+    /// A test did something to a member of an ensemble, or to all.
+    Ensemble {
+        /// What.
+        action: EnsembleAction,
+    },
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
@@ -397,6 +404,7 @@ impl Entry {
             What::Healed { cut } => see(&Sight::Healed { cut: *cut }),
             What::Stopped => see(&Sight::Stopped),
             What::Started => see(&Sight::Started),
+            What::Ensemble { action } => see(&Sight::Ensemble { action: *action }),
         }
     }
 }
@@ -518,6 +526,7 @@ impl What {
             Sight::Healed { cut } => Self::Healed { cut },
             Sight::Stopped => Self::Stopped,
             Sight::Started => Self::Started,
+            Sight::Ensemble { action } => Self::Ensemble { action },
         }
     }
 

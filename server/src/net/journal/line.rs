@@ -153,6 +153,7 @@ impl Display for What {
             Self::Healed { cut } => write!(f, "healed {cut}"),
             Self::Stopped => f.write_str("stopped the server"),
             Self::Started => f.write_str("started the server again"),
+            Self::Ensemble { action } => write!(f, "ensemble {}", Word(action)),
         }
     }
 }
@@ -214,13 +215,13 @@ impl<T: Serialize> Display for Word<T> {
         match serde_json::to_value(&self.0).map_err(|_| fmt::Error)? {
             Value::String(name) => f.write_str(&name),
             Value::Object(fields) => {
+                let mut words = Vec::new();
                 if let Some(Value::String(name)) = fields.get(FAULT) {
-                    f.write_str(name)?;
+                    words.push(name.clone());
                 }
                 let others = fields.iter().filter(|(key, _)| *key != FAULT);
-                others
-                    .map(|(key, value)| write!(f, " {key} {value}"))
-                    .collect()
+                words.extend(others.map(|(key, value)| format!("{key} {value}")));
+                f.write_str(&words.join(" "))
             }
             value => write!(f, "{value}"),
         }

@@ -124,6 +124,15 @@ impl FourLetterWord {
             )
     }
 
+    /// Whether also a member of an ensemble answers it that serves nobody: each command asks by itself whether there is a
+    /// server (`AbstractFourLetterCommand.isZKServerRunning`).
+    pub(crate) fn is_answered_by_all(self) -> bool {
+        matches!(
+            self,
+            Self::Envi | Self::Gtmk | Self::Stmk | Self::Isro | Self::Ruok | Self::TelnetClose
+        )
+    }
+
     /// The mask that follows `stmk`. Without one the connection closes and says nothing.
     pub(crate) fn trace_mask(received: &[u8]) -> Option<i64> {
         let mask = received.get(4..)?.first_chunk()?;

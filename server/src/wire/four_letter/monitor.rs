@@ -4,10 +4,12 @@ use std::fmt;
 
 use super::java::Average;
 use super::report::{LatencyReport, VERSION};
+use crate::protocol::Mode;
 
 /// The measures that mean something here. Each field bears the name that `mntr` gives it, without `zk_`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MonitorReport {
+    pub(crate) server_state: Mode,
     /// `avg_latency`, `min_latency` and `max_latency`.
     pub(crate) latency: LatencyReport,
     pub(crate) packets_received: u64,
@@ -48,7 +50,7 @@ impl fmt::Display for MonitorReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = |name: &str, value: &dyn fmt::Display| writeln!(f, "zk_{name}\t{value}");
         line("version", &VERSION)?;
-        line("server_state", &"standalone")?;
+        line("server_state", &self.server_state)?;
 
         line("avg_latency", &Average(self.latency.average_ms()))?;
         line("min_latency", &self.latency.min_ms)?;

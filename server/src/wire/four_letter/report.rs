@@ -6,7 +6,7 @@ use std::fmt;
 use super::FourLetterWord;
 use super::java::{Address, Average, Date};
 use super::monitor::MonitorReport;
-use crate::protocol::{Operation, SessionId, Timestamp, Xid, Zxid};
+use crate::protocol::{Mode, Operation, SessionId, Timestamp, Xid, Zxid};
 
 /// The version, in the form in which a real server tells it: tools read up to the first `-` or `,`.
 pub(super) const VERSION: &str = concat!(
@@ -30,8 +30,9 @@ pub(crate) enum Answer {
     /// The answer to `gtmk`, and to `stmk` when it is set.
     TraceMask(i64),
     Hash(Vec<(Zxid, i64)>),
+    /// `None` where nobody is served.
     Isro {
-        read_only: bool,
+        read_only: Option<bool>,
     },
     Mntr(Box<MonitorReport>),
     Ruok,
@@ -47,6 +48,8 @@ pub(crate) enum Answer {
         watches: usize,
     },
     TelnetClose,
+    /// The member of the ensemble that was asked serves nobody.
+    NotServing,
     /// The word is known, but not in the list of those that may be asked.
     NotListed(FourLetterWord),
 }
@@ -75,16 +78,24 @@ impl fmt::Display for Answer {
             Self::Hash(digests) => digests
                 .iter()
                 .try_for_each(|(zxid, digest)| writeln!(f, "{:x}: {digest}", zxid.0)),
-            Self::Isro { read_only } => f.write_str(if *read_only { "ro" } else { "rw" }),
+            Self::Isro { read_only } => f.write_str(match read_only {
+                Some(true) => "ro",
+                Some(false) => "rw",
+                None => "null",
+            }),
+            Self::NotServing => writeln!(
+                f,
+                "This ZooKeeper instance is not currently serving requests"
+            ),
             Self::Mntr(monitor) => write!(f, "{monitor}"),
             Self::Ruok => f.write_str("imok"),
             Self::Srst => writeln!(f, "Server stats reset."),
             Self::Srvr(server) => {
-                writeln!(f, "Zookeeper version: {VERSION}")?;
+                server.write_title(f)?;
                 write!(f, "{server}")
             }
             Self::Stat(server, connections) => {
-                writeln!(f, "Zookeeper version: {VERSION}")?;
+                server.write_title(f)?;
                 writeln!(f, "Clients:")?;
                 for connection in connections {
                     connection.write(f, Detail::Brief)?;
@@ -135,7 +146,18 @@ pub(crate) struct ServerReport {
     pub(crate) connections: usize,
     pub(crate) outstanding: u64,
     pub(crate) last_zxid: Zxid,
+    pub(crate) mode: Mode,
     pub(crate) znodes: usize,
+}
+
+impl ServerReport {
+    fn write_title(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Zookeeper version: {VERSION}")?;
+        if self.mode == Mode::ReadOnly {
+            writeln!(f, "READ-ONLY mode; serving only read-only clients")?;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for ServerReport {
@@ -148,8 +170,13 @@ impl fmt::Display for ServerReport {
         writeln!(f, "Connections: {}", self.connections)?;
         writeln!(f, "Outstanding: {}", self.outstanding)?;
         writeln!(f, "Zxid: {}", self.last_zxid)?;
-        writeln!(f, "Mode: standalone")?;
-        writeln!(f, "Node count: {}", self.znodes)
+        writeln!(f, "Mode: {}", self.mode)?;
+        writeln!(f, "Node count: {}", self.znodes)?;
+        if self.mode == Mode::Leader {
+            // As of a leader that has proposed nothing yet: there are no proposals here.
+            writeln!(f, "Proposal sizes last/min/max: -1/-1/-1")?;
+        }
+        Ok(())
     }
 }
 
@@ -446,6 +473,7 @@ mod tests {
             connections: 3,
             outstanding: 0,
             last_zxid: Zxid(0x17),
+            mode: Mode::Standalone,
             znodes: 23,
         }
     }
@@ -681,8 +709,18 @@ mod tests {
     #[test]
     fn short_answers() {
         check(&Answer::Ruok, "imok");
-        check(&Answer::Isro { read_only: false }, "rw");
-        check(&Answer::Isro { read_only: true }, "ro");
+        check(
+            &Answer::Isro {
+                read_only: Some(false),
+            },
+            "rw",
+        );
+        check(
+            &Answer::Isro {
+                read_only: Some(true),
+            },
+            "ro",
+        );
         check(&Answer::TraceMask(306), "306");
         check(&Answer::Crst, "Connection stats reset.\n");
         check(&Answer::Srst, "Server stats reset.\n");

@@ -1,0 +1,326 @@
+//! An election inside the simulator `turmoil`: a server and three candidates are simulated hosts, with a simulated network
+//! and simulated time between them. The leader is cut off, its session expires, another one leads. The same seed tells the
+//! same story to the millisecond, and forty simulated seconds take a fraction of a real one.
+//!
+//! `cargo run -p minikeeper-harness --example turmoil_election -- 7` tells the story of seed 7.
+
+use std::cell::{OnceCell, RefCell};
+use std::convert::Infallible;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use minikeeper::{Entry, JournalMode, Server, Timestamp};
+use minikeeper_harness::client::{
+    Acl, Answer, Client, ClientError, ConnectRequest, Event, Request,
+};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use turmoil::net::{TcpListener, TcpStream};
+use turmoil::{Builder, Sim};
+
+const CANDIDATES: [&str; 3] = ["alice", "bob", "carol"];
+const SECOND: Duration = Duration::from_secs(1);
+const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
+const EPHEMERAL_SEQUENTIAL: i32 = 3;
+
+/// What one host has to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Note {
+    at: Duration,
+    who: &'static str,
+    what: Say,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Say {
+    Leads,
+    StepsDown,
+    /// Anything else worth a line.
+    Other(String),
+}
+
+/// The notes of all hosts, in the order in which they were taken.
+#[derive(Clone, Debug, Default)]
+struct Notes(Rc<RefCell<Vec<Note>>>);
+
+impl Notes {
+    fn take(&self, who: &'static str, what: Say) {
+        let at = turmoil::sim_elapsed().unwrap_or_default();
+        self.0.borrow_mut().push(Note { at, who, what });
+    }
+
+    /// Who leads, or believes so.
+    fn leaders(&self) -> Vec<&'static str> {
+        let mut leaders = Vec::new();
+        for note in self.0.borrow().iter() {
+            match note.what {
+                Say::Leads => leaders.push(note.who),
+                Say::StepsDown => leaders.retain(|who| *who != note.who),
+                Say::Other(_) => {}
+            }
+        }
+        leaders
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, who, what } = self;
+        write!(f, "{:>6} ms  {who:<6}", at.as_millis())?;
+        match what {
+            Say::Leads => write!(f, "LEADS"),
+            Say::StepsDown => write!(f, "STEPS DOWN"),
+            Say::Other(what) => write!(f, "{what}"),
+        }
+    }
+}
+
+/// Why a candidate has to begin anew.
+#[derive(Debug, thiserror::Error)]
+enum Lost {
+    #[error("heard nothing for too long")]
+    Silence,
+    #[error("{0}")]
+    Client(#[from] ClientError),
+    #[error("cannot connect: {0}")]
+    Connect(#[from] std::io::Error),
+}
+
+/// A session that pings, and that knows when the server may have given it up.
+struct Session {
+    client: Client<TcpStream>,
+    timeout: Duration,
+    /// When the last request that was answered was sent: the server has heard of this client since.
+    heard: Instant,
+}
+
+impl Session {
+    async fn open() -> Result<Self, Lost> {
+        let open = async {
+            let heard = Instant::now();
+            let mut client = Client::new(TcpStream::connect(("zookeeper", 2181)).await?);
+            let timeout_ms = i32::try_from(SESSION_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
+            let granted = client.connect(&ConnectRequest::new(timeout_ms)).await?;
+            let timeout_ms = u64::try_from(granted.timeout_ms).unwrap_or_default();
+            let timeout = Duration::from_millis(timeout_ms);
+            Ok(Self {
+                client,
+                timeout,
+                heard,
+            })
+        };
+        timeout(SECOND, open).await.unwrap_or(Err(Lost::Silence))
+    }
+
+    async fn ask(&mut self, request: Request) -> Result<Option<Answer>, Lost> {
+        let sent = Instant::now();
+        // Before the server can have expired the session, whatever is lost on the way.
+        let deadline = self.heard + self.timeout * 2 / 3;
+        match timeout_at(deadline, self.client.call(&request)).await {
+            Ok(reply) => {
+                self.heard = sent;
+                Ok(reply?.answer)
+            }
+            Err(_) => Err(Lost::Silence),
+        }
+    }
+
+    /// Waits for a watch to fire, and pings meanwhile.
+    async fn event(&mut self) -> Result<Event, Lost> {
+        loop {
+            match timeout(self.timeout / 4, self.client.event()).await {
+                Ok(event) => return Ok(event?),
+                Err(_) => self.ask(Request::Ping).await?,
+            };
+        }
+    }
+}
+
+/// Stands for election until the session is lost. The znode with the lowest number leads; each other candidate watches
+/// the one before its own.
+async fn stand(who: &'static str, notes: &Notes) -> Result<Infallible, Lost> {
+    let says = |what: String| notes.take(who, Say::Other(what));
+    let mut session = Session::open().await?;
+    let create = Request::Create {
+        path: "/election/n-".to_owned(),
+        data: Some(who.as_bytes().to_vec()),
+        acl: Acl::open(),
+        flags: EPHEMERAL_SEQUENTIAL,
+    };
+    let Some(Answer::Path(Some(mine))) = session.ask(create).await? else {
+        return Err(Lost::Silence);
+    };
+    says(format!("is {mine}"));
+    loop {
+        let children = Request::GetChildren {
+            path: "/election".to_owned(),
+            watch: false,
+        };
+        let Some(Answer::Children(mut candidates)) = session.ask(children).await? else {
+            return Err(Lost::Silence);
+        };
+        candidates.sort_unstable();
+        let before = candidates
+            .into_iter()
+            .map(|name| format!("/election/{name}"))
+            .take_while(|path| *path != mine)
+            .last();
+        let Some(before) = before else { break };
+        says(format!("waits for {before}"));
+        let exists = Request::Exists {
+            path: before,
+            watch: true,
+        };
+        if session.ask(exists).await?.is_some() {
+            let Event { path, zxid, .. } = session.event().await?;
+            says(format!("hears that {path} went in {zxid:#x}"));
+        }
+    }
+    notes.take(who, Say::Leads);
+    let lost = session.event().await.map(|event| event.path);
+    notes.take(who, Say::StepsDown);
+    Err(lost.err().unwrap_or(Lost::Silence))
+}
+
+async fn candidate(who: &'static str, notes: Notes) -> turmoil::Result {
+    loop {
+        match stand(who, &notes).await {
+            // It tries again until the server can be reached.
+            Err(Lost::Connect(_)) => {}
+            Err(lost) => notes.take(who, Say::Other(format!("lost its session: {lost}"))),
+        }
+        sleep(SECOND).await;
+    }
+}
+
+/// The host that is the server: it serves whoever connects by the simulated network, in simulated time.
+async fn zookeeper(handle: Rc<OnceCell<Server>>) -> turmoil::Result {
+    let server = Server::builder()
+        .without_listener()
+        .tokio_clock()
+        .start_time(Timestamp(1_000_000_000_000))
+        .journal(JournalMode::Full)
+        .start()?;
+    server.create("/election", b"")?;
+    let _ = handle.set(server.clone());
+    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 2181)).await?;
+    loop {
+        let (socket, peer) = listener.accept().await?;
+        let label = turmoil::reverse_lookup(peer.ip());
+        tokio::spawn(server.serve_from(peer, label.as_deref(), socket)?);
+    }
+}
+
+/// All that can be told of a run.
+#[derive(Debug, PartialEq, Eq)]
+struct Story {
+    notes: Vec<Note>,
+    /// Who led, one after the other.
+    led: [&'static str; 2],
+    /// What the server had at the end.
+    tree: String,
+    /// Everything that passed there.
+    journal: Vec<Entry>,
+}
+
+fn run_until(sim: &mut Sim<'_>, end: Duration) -> turmoil::Result {
+    while sim.elapsed() < end {
+        sim.step()?;
+    }
+    Ok(())
+}
+
+fn story(seed: u64) -> Result<Story, Box<dyn std::error::Error>> {
+    let notes = Notes::default();
+    let handle = Rc::new(OnceCell::new());
+    let mut sim = Builder::new()
+        .rng_seed(seed)
+        .enable_random_order()
+        .tick_duration(Duration::from_millis(10))
+        .max_message_latency(Duration::from_millis(50))
+        .simulation_duration(60 * SECOND)
+        .build();
+    sim.host("zookeeper", || zookeeper(Rc::clone(&handle)));
+    for who in CANDIDATES {
+        sim.host(who, || candidate(who, notes.clone()));
+    }
+
+    run_until(&mut sim, 10 * SECOND)?;
+    let [first] = notes.leaders()[..] else {
+        return Err(format!("one was to lead: {:?}", notes.leaders()).into());
+    };
+    sim.partition(first, "zookeeper");
+    run_until(&mut sim, 25 * SECOND)?;
+    let [second] = notes.leaders()[..] else {
+        return Err(format!("another was to lead: {:?}", notes.leaders()).into());
+    };
+    sim.repair(first, "zookeeper");
+    run_until(&mut sim, 40 * SECOND)?;
+
+    let server = handle.get().ok_or("the server did not start")?;
+    let notes = notes.0.borrow().clone();
+    Ok(Story {
+        notes,
+        led: [first, second],
+        tree: server.dump(),
+        journal: server.journal().to_vec(),
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "it is what the example is for")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let seed = std::env::args()
+        .nth(1)
+        .map_or(Ok(42), |seed| seed.parse())?;
+    let story = story(seed)?;
+    story.notes.iter().for_each(|note| println!("{note}"));
+    println!("\nThe tree at the end:\n{}", story.tree);
+    println!("The journal has {} entries.", story.journal.len());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use minikeeper::What;
+
+    use super::*;
+
+    #[test]
+    fn when_the_leader_is_cut_off_another_one_leads_and_never_two_at_once() {
+        for seed in 0..10 {
+            let story = story(seed).expect("one leads after the other");
+            let [first, second] = story.led;
+            assert_ne!(first, second, "seed {seed}");
+            let mut leader = None;
+            for note in &story.notes {
+                match note.what {
+                    Say::Leads => assert_eq!(leader.replace(note.who), None, "seed {seed}"),
+                    Say::StepsDown => assert_eq!(leader.take(), Some(note.who), "seed {seed}"),
+                    Say::Other(_) => {}
+                }
+            }
+            assert_eq!(leader, Some(second), "seed {seed}");
+            let expired = |entry: &&Entry| matches!(entry.what, What::SessionExpired { .. });
+            let expired: Vec<&Entry> = story.journal.iter().filter(expired).collect();
+            assert_eq!(expired.len(), 1, "seed {seed}");
+            // The first has come back since, and waits.
+            assert_eq!(story.tree.matches("ephemeral").count(), 3, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn the_same_seed_tells_the_same_story_and_another_one_another() {
+        let stories: Vec<Story> = (0..5)
+            .map(|seed| story(seed).expect("one leads after the other"))
+            .collect();
+        for (seed, told) in (0..).zip(&stories) {
+            let again = story(seed).expect("as before");
+            assert_eq!(again, *told, "seed {seed}");
+        }
+        let leaders: BTreeSet<_> = stories.iter().map(|story| story.led).collect();
+        assert!(leaders.len() > 1, "chance decides who leads: {leaders:?}");
+    }
+}

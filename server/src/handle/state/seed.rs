@@ -1,0 +1,124 @@
+//! Trees into a server, and out of it.
+
+use super::{SeedError, Tree, Znode, ZnodeKind};
+use crate::handle::Server;
+use crate::protocol::{
+    Acl, AclEntry, AclList, CreateMode, CreateOperation, CreateRequest, ErrorCode, Request,
+    SetDataRequest,
+};
+
+const ANY_VERSION: i32 = -1;
+
+impl Server {
+    /// The tree as a value, ZooKeeper's own znodes left out: to be compared with an expected one, or written to a file.
+    ///
+    /// ```
+    /// use minikeeper::tree;
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// server.create("/config/db", b"")?;
+    /// assert_eq!(server.tree(), tree! { "/config" => ("v1", { "db" => "" }) });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        self.shared
+            .engine
+            .look(|keeper| Tree::of_server(keeper.tree()))
+    }
+
+    /// Makes the tree hold what `tree` says: a znode that is missing is created; one that is there is given the data and the
+    /// ACL, if it has others. A parent that nobody named and that is there is left alone, and so is everything that the
+    /// tree does not name. Ephemerals in it are left out, since they would have no session to go with.
+    ///
+    /// Each of these is a write of its own, in the order of the paths: it takes a zxid and fires watches. So the first znode
+    /// of a seed that a server [starts with](crate::ServerBuilder::seed) has the zxid 1, the next 2, and the first session
+    /// takes the one behind the last.
+    ///
+    /// # Errors
+    ///
+    /// When the server refuses one of the writes, as it would refuse a client's; those before it are done. A znode that is
+    /// there and is of another kind is refused with [`ErrorCode::NodeExists`].
+    ///
+    /// ```
+    /// use minikeeper::{Server, tree};
+    ///
+    /// let server = Server::builder().seed(tree! { "/a/b" => "1" }).start()?;
+    /// server.seed(&tree! { "/a/b" => "2", "/a/c" => "3" })?;
+    /// assert_eq!(server.tree(), tree! { "/a" => { "b" => "2", "c" => "3" } });
+    /// assert_eq!(server.znode("/a").map(|znode| znode.stat.version), Some(0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn seed(&self, tree: &Tree) -> Result<(), SeedError> {
+        for (path, znode, named) in tree.entries() {
+            if znode.kind != ZnodeKind::Ephemeral {
+                self.sow(path, znode, named)
+                    .map_err(|code| SeedError::new(path, code))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sow(&self, path: &str, znode: &Znode, named: bool) -> Result<(), ErrorCode> {
+        let there = self.shared.engine.look(|keeper| {
+            let tree = keeper.tree();
+            tree.get(path).map(|there| Znode::of_server(tree, there))
+        });
+        let Some(there) = there else {
+            return self.create_as(path, znode);
+        };
+        if !named {
+            return Ok(());
+        }
+        if there.kind != znode.kind {
+            return Err(ErrorCode::NodeExists);
+        }
+        if there.data != znode.data {
+            self.write(Request::SetData(SetDataRequest {
+                path: Some(path.into()),
+                data: znode.data.as_deref(),
+                version: ANY_VERSION,
+            }))?;
+        }
+        if there.acl != znode.acl {
+            self.write(Request::SetAcl {
+                path: Some(path.into()),
+                acl: Some(acl_list(&znode.acl)),
+                version: ANY_VERSION,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn create_as(&self, path: &str, znode: &Znode) -> Result<(), ErrorCode> {
+        let (operation, mode, ttl_ms) = match znode.kind {
+            ZnodeKind::Persistent => (CreateOperation::Create2, CreateMode::Persistent, -1),
+            ZnodeKind::Ephemeral => (CreateOperation::Create2, CreateMode::Ephemeral, -1),
+            ZnodeKind::Container => (CreateOperation::CreateContainer, CreateMode::Container, -1),
+            ZnodeKind::Ttl(ttl) => (
+                CreateOperation::CreateTtl,
+                CreateMode::PersistentWithTtl,
+                i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX),
+            ),
+        };
+        self.write(Request::Create(CreateRequest {
+            operation,
+            path: Some(path.into()),
+            data: znode.data.as_deref(),
+            acl: Some(acl_list(&znode.acl)),
+            flags: mode.flags(),
+            ttl_ms,
+        }))
+        .map(|_| ())
+    }
+}
+
+fn acl_list(acl: &[Acl]) -> AclList<'_> {
+    let entries = acl.iter().map(|entry| AclEntry {
+        permissions: entry.permissions.0,
+        scheme: Some((&*entry.id.scheme).into()),
+        id: Some((&*entry.id.id).into()),
+    });
+    AclList::Entries(entries.collect())
+}

@@ -1,0 +1,230 @@
+//! Everything a server had at one moment.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::Tree;
+use crate::handle::inspect::{self, Place, SessionView, ZnodeView};
+use crate::handle::{Config, Server, ServerBuilder, StartError};
+use crate::keeper;
+use crate::protocol::{Timestamp, Zxid};
+
+/// Everything that a server had at one moment: znodes with all their stats, zxids and counters, sessions with their
+/// timeouts and ephemerals, and the time. It is a value: what becomes of the server does not change it. Connections and
+/// watches are no part of it.
+///
+/// Any number of servers can start from one, by [`start`](Self::start) or
+/// [`ServerBuilder::snapshot`](crate::ServerBuilder::snapshot). Two are equal if they hold the same znodes, to the last zxid,
+/// and the same sessions, whenever they were taken. To clone it costs nothing; znodes are shared with the server until
+/// it changes them.
+///
+/// ```
+/// use minikeeper::{Server, tree};
+///
+/// let server = Server::builder().seed(tree! { "/config" => "v1" }).start()?;
+/// let before = server.snapshot();
+/// server.set("/config", b"v2")?;
+///
+/// let other = before.start()?;
+/// assert_eq!(other.data("/config").as_deref(), Some(&b"v1"[..]));
+/// assert_eq!(other.snapshot(), before);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Snapshot {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// Behind a lock because a tree remembers what was looked for last.
+    state: Mutex<keeper::Snapshot>,
+    /// What the server was told of which it is.
+    config: Config,
+}
+
+impl Server {
+    /// Copies the whole state, as it is between two requests. The server stands still for well under a millisecond, however
+    /// many znodes it has.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// let before = server.snapshot();
+    /// assert!(server.delete("/none").is_err());
+    /// assert_eq!(server.snapshot().tree(), before.tree());
+    /// assert!(server.snapshot().zxid() > before.zxid(), "a refused write takes a zxid too");
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            shared: Arc::new(Shared {
+                state: Mutex::new(self.shared.engine.snapshot()),
+                config: self.config().clone(),
+            }),
+        }
+    }
+
+    /// Starts another server with the same state and configuration, on a free port of the same address. From here on neither
+    /// sees what becomes of the other. See [`Snapshot::start`].
+    ///
+    /// # Errors
+    ///
+    /// When this process or machine has no sockets or threads left.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// let fork = server.fork()?;
+    /// fork.set("/config", b"v2")?;
+    /// assert_eq!(server.data("/config").as_deref(), Some(&b"v1"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn fork(&self) -> Result<Self, StartError> {
+        self.snapshot().start()
+    }
+}
+
+impl Snapshot {
+    /// Starts a server with this state, told what that server was told of which it is, on a free port of the same address.
+    ///
+    /// Its sessions go on as after a restart: each has its whole timeout before it, and its client can resume it there with
+    /// its password. Containers and TTL znodes go by the new server's time, which begins with that of the snapshot where the
+    /// clock is manual, and is never earlier.
+    ///
+    /// # Errors
+    ///
+    /// When this process or machine has no sockets or threads left.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::builder().manual_clock().start()?;
+    /// let other = server.snapshot().start()?;
+    /// assert_ne!(other.addr(), server.addr());
+    /// assert_eq!(other.now(), server.now());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn start(&self) -> Result<Server, StartError> {
+        let mut config = self.shared.config.clone();
+        config.address.set_port(0);
+        ServerBuilder::from(config).snapshot(self.clone()).start()
+    }
+
+    /// The number of the last transaction.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert_eq!(server.snapshot().zxid(), minikeeper::Zxid(0));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn zxid(&self) -> Zxid {
+        self.state().tree().last_zxid()
+    }
+
+    /// What the server's clock said.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::builder().manual_clock().start()?;
+    /// assert_eq!(server.snapshot().now(), server.now());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.state().now()
+    }
+
+    /// Everything about a znode.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// assert_eq!(server.snapshot().znode("/config"), server.znode("/config"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn znode(&self, path: &str) -> Option<ZnodeView> {
+        let state = self.state();
+        let tree = state.tree();
+        tree.get(path).map(|znode| ZnodeView::of(tree, znode))
+    }
+
+    /// Everything about every znode but ZooKeeper's own, sorted by path; the root comes first.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// let paths: Vec<_> = server.snapshot().znodes().into_iter().map(|znode| znode.path).collect();
+    /// assert_eq!(paths, ["/", "/config"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn znodes(&self) -> Vec<ZnodeView> {
+        let state = self.state();
+        let tree = state.tree();
+        let znodes = inspect::users_znodes(tree).into_iter();
+        znodes.map(|znode| ZnodeView::of(tree, znode)).collect()
+    }
+
+    /// The sessions, by number; none is connected.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert!(server.snapshot().sessions().is_empty());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn sessions(&self) -> Vec<SessionView> {
+        let state = self.state();
+        SessionView::all(state.sessions(), state.tree(), |_| Place::default())
+    }
+
+    /// The tree without its stats. See [`Server::tree`].
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert_eq!(server.snapshot().tree(), server.tree());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn tree(&self) -> Tree {
+        Tree::of_server(self.state().tree())
+    }
+
+    /// The tree as text, for people and for assertions. See [`Server::dump`].
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert_eq!(server.snapshot().dump(), server.dump());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn dump(&self) -> String {
+        inspect::dump(self.state().tree())
+    }
+
+    pub(in crate::handle) fn state(&self) -> MutexGuard<'_, keeper::Snapshot> {
+        self.shared
+            .state
+            .lock()
+            .expect("nothing panics while a snapshot is looked at")
+    }
+}
+
+impl PartialEq for Snapshot {
+    fn eq(&self, other: &Self) -> bool {
+        // One of the two is copied, so that no two locks are ever held at once.
+        Arc::ptr_eq(&self.shared, &other.shared) || {
+            let other = other.state().clone();
+            *self.state() == other
+        }
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("zxid", &self.zxid())
+            .field("znodes", &self.znodes())
+            .field("sessions", &self.sessions())
+            .finish_non_exhaustive()
+    }
+}

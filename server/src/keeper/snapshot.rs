@@ -1,0 +1,81 @@
+//! The whole state as a value, and servers that begin with one.
+
+use super::{Keeper, Output, Outputs, Rules, Sessions, Tree};
+use crate::protocol::Timestamp;
+
+/// The znodes and sessions of a server at one moment. Connections and watches are no part of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    tree: Tree,
+    sessions: Sessions,
+    now: Timestamp,
+}
+
+/// All that has to be done while the server stands still.
+#[derive(Debug)]
+pub(crate) struct Capture(Snapshot);
+
+impl Capture {
+    /// Does the rest, which takes longer, and in which the server has no part.
+    pub(crate) fn finish(self) -> Snapshot {
+        let Self(mut snapshot) = self;
+        snapshot.tree.index();
+        snapshot
+    }
+}
+
+impl Snapshot {
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    pub(crate) fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// When it was taken.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+/// Two are equal if they hold the same znodes and sessions, whenever they were taken.
+impl PartialEq for Snapshot {
+    fn eq(&self, other: &Self) -> bool {
+        fn sessions(snapshot: &Snapshot) -> impl Iterator<Item = impl PartialEq> {
+            let sorted = snapshot.sessions.sorted().into_iter();
+            sorted.map(|(id, session)| (id, session.timeout_ms, session.muted))
+        }
+        self.tree == other.tree && sessions(self).eq(sessions(other))
+    }
+}
+
+/// Takes what nobody is there for.
+struct Nobody;
+
+impl Outputs for Nobody {
+    fn emit(&mut self, _: Output<'_>) {}
+}
+
+impl Keeper {
+    /// Copies the state. Neither the copy nor this server sees what becomes of the other.
+    pub(crate) fn capture(&mut self, now: Timestamp) -> Capture {
+        Capture(Snapshot {
+            tree: self.tree.share(),
+            sessions: self.sessions.disconnected(),
+            now,
+        })
+    }
+
+    /// A server that begins with this state, as one does that was restarted: every session has its whole timeout before
+    /// it, and no connection yet.
+    pub(crate) fn resume(rules: Rules, snapshot: &Snapshot, now: Timestamp) -> Self {
+        let mut keeper = Self::new(rules, now);
+        keeper.tree = snapshot.tree.clone();
+        keeper.sessions.go_on_from(&snapshot.sessions);
+        keeper.members.go_on_from(keeper.tree.last_zxid());
+        // Nobody is connected yet.
+        keeper.restarted(now, &mut Nobody);
+        keeper
+    }
+}

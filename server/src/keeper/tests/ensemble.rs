@@ -1,0 +1,858 @@
+//! Members of an ensemble: who serves, who leads, what a session takes with it, what a member has that lags.
+//!
+//! What real members of 3.9.5 do was looked at on three of them.
+
+use super::*;
+use EnsembleAction::{
+    CatchUp, Elect, Heal, Lag, LoseQuorum, Partition, RegainQuorum, Release, Start, Stop,
+};
+
+const ONE: MemberId = MemberId(1);
+const TWO: MemberId = MemberId(2);
+const THREE: MemberId = MemberId(3);
+
+/// Three members, of which the third leads.
+fn three() -> World {
+    World::with(|rules| rules.members = 3)
+}
+
+/// The same, and who is cut off serves reads.
+fn three_that_read() -> World {
+    World::with(|rules| {
+        rules.members = 3;
+        rules.read_only_mode = true;
+    })
+}
+
+fn session(member: MemberId, number: i64) -> i64 {
+    (i64::from(member.0) << 56) + number
+}
+
+fn content_with_reading() -> ConnectRequest<'static> {
+    ConnectRequest {
+        read_only: Some(true),
+        ..asking_for_session(10_000)
+    }
+}
+
+impl World {
+    fn act(&mut self, action: EnsembleAction) -> Vec<String> {
+        self.step(Input::Ensemble(action))
+    }
+
+    fn connect_at(
+        &mut self,
+        member: MemberId,
+        client: u64,
+        request: ConnectRequest<'_>,
+    ) -> Vec<String> {
+        let mut lines = self.accept_at(member, client, "127.0.0.1");
+        lines.extend(self.connect(client, request));
+        lines
+    }
+
+    /// A new client of a member, with a new session of 10 s.
+    fn join(&mut self, member: MemberId, client: u64) {
+        let lines = self.connect_at(member, client, asking_for_session(10_000));
+        assert!(lines.len() == 2, "{lines:?}");
+    }
+
+    fn modes(&self) -> Vec<String> {
+        let members = self.keeper.members();
+        let ids = members.ids();
+        ids.map(|member| members.mode(member).to_string()).collect()
+    }
+
+    fn behind(&self, member: MemberId) -> Option<usize> {
+        self.keeper.member(member).and_then(|member| member.behind)
+    }
+}
+
+#[test]
+fn the_first_transaction_of_an_ensemble_is_the_first_of_epoch_1() {
+    let mut world = three();
+    check(world.modes(), &["follower", "follower", "leader"]);
+    check(
+        world.connect_at(TWO, 1, asking_for_session(10_000)),
+        &[
+            "txn 1:1 by 2.0: session of 10000",
+            "1 <- connected session 2.0 timeout 10000 password right read-only false",
+        ],
+    );
+    check(
+        world.connect_at(ONE, 2, asking_for_session(10_000)),
+        &[
+            "txn 1:2 by 1.0: session of 10000",
+            "2 <- connected session 1.0 timeout 10000 password right read-only false",
+        ],
+    );
+}
+
+#[test]
+fn a_server_that_is_no_ensemble_has_one_member_to_which_nothing_happens_but_its_end() {
+    let mut world = World::of(1);
+    for action in [
+        Partition(ONE),
+        LoseQuorum,
+        Elect(None),
+        Heal(ONE),
+        Start(ONE),
+    ] {
+        check(world.act(action), &[]);
+    }
+    check(world.modes(), &["standalone"]);
+    check(
+        world.ask(1, exists("/", false)),
+        &["1 <- xid 1 zxid 1 c0 m0 p0 t0/0 v0 cv-1 av0 len0 kids1"],
+    );
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    use crate::protocol::EnsembleError::{CannotLag, CannotLead, NoQuorum, NoSuchMember};
+    let mut world = three();
+    let four = MemberId(4);
+    for action in [Stop(four), Lag(MemberId(0)), Elect(Some(four))] {
+        assert!(matches!(
+            world.keeper.members().check(action),
+            Err(NoSuchMember(_))
+        ));
+        check(world.act(action), &[]);
+    }
+    world.act(Stop(ONE));
+    let refused = |world: &World, action| world.keeper.members().check(action).unwrap_err();
+    assert_eq!(refused(&world, Lag(ONE)), CannotLag(ONE));
+    assert_eq!(refused(&world, Elect(Some(ONE))), CannotLead(ONE));
+    world.act(Stop(TWO));
+    assert_eq!(refused(&world, Elect(None)), NoQuorum);
+}
+
+mod elections {
+    use super::*;
+
+    #[test]
+    fn a_follower_that_is_stopped_takes_its_connections_with_it_and_nothing_else() {
+        let mut world = three();
+        world.join(ONE, 1);
+        world.join(THREE, 2);
+        check(world.act(Stop(ONE)), &["1 closed MemberStopped"]);
+        check(world.modes(), &["stopped", "follower", "leader"]);
+        check(world.ask(2, sync("/")), &["2 <- xid 1 zxid 1:2 path /"]);
+        check(
+            world.accept_at(ONE, 3, "127.0.0.1"),
+            &["3 closed MemberStopped"],
+        );
+        check(world.act(Start(ONE)), &[]);
+        check(world.modes(), &["follower", "follower", "leader"]);
+        check(
+            world.connect_at(ONE, 4, resuming(session(ONE, 0))),
+            &["4 <- connected session 1.0 timeout 10000 password right read-only false"],
+        );
+    }
+
+    #[test]
+    fn a_leader_that_is_stopped_takes_the_connections_of_all_and_there_is_a_new_epoch() {
+        let mut world = three();
+        for (client, member) in [(1, ONE), (2, TWO), (3, THREE)] {
+            world.join(member, client);
+        }
+        check(
+            world.act(Stop(THREE)),
+            &[
+                "1 closed LostLeader",
+                "2 closed LostLeader",
+                "3 closed MemberStopped",
+                "2 leads epoch 2",
+            ],
+        );
+        check(world.modes(), &["follower", "leader", "stopped"]);
+        check(
+            world.connect_at(ONE, 4, resuming(session(ONE, 0))),
+            &["4 <- connected session 1.0 timeout 10000 password right read-only false"],
+        );
+        check(
+            world.ask(4, create("/a")),
+            &[
+                "txn 2:1 by 1.0: create /a #1",
+                "4 <- xid 1 zxid 2:1 path /a",
+            ],
+        );
+        check(world.act(Start(THREE)), &[]);
+        check(world.modes(), &["follower", "leader", "follower"]);
+    }
+
+    #[test]
+    fn after_an_election_the_leader_shows_the_new_epoch_and_others_the_last_transaction_of_the_old()
+    {
+        let mut world = three();
+        world.join(ONE, 1);
+        world.act(Stop(THREE));
+        for (client, member, zxid) in [(2, ONE, "1:1"), (3, TWO, "2:0"), (4, ONE, "1:1")] {
+            world.connect_at(member, client, resuming(session(ONE, 0)));
+            check(
+                world.ask(client, Request::Ping),
+                &[&*format!("{client} <- xid -2 zxid {zxid} ok")],
+            );
+        }
+        // So who has seen the one is refused by the others until something is written.
+        let ahead = ConnectRequest {
+            last_zxid_seen: Zxid(0x2_0000_0000),
+            ..resuming(session(ONE, 0))
+        };
+        check(
+            world.connect_at(ONE, 5, ahead.clone()),
+            &["5 closed AheadOfServer"],
+        );
+        world.join(TWO, 6);
+        assert_eq!(
+            world.connect_at(ONE, 7, ahead).len(),
+            2,
+            "taken over, connected"
+        );
+    }
+
+    #[test]
+    fn an_election_gives_every_session_its_whole_timeout() {
+        let mut world = three();
+        world.join(ONE, 1);
+        world.hang_up(1);
+        world.advance(9_000);
+        check(world.act(Elect(None)), &["2 leads epoch 2"]);
+        check(world.advance(10_000), &[]);
+        check(world.advance(1_000), &["txn 2:1 by 1.0: session over, []"]);
+    }
+
+    #[test]
+    fn a_member_can_be_made_the_leader_also_the_one_that_is() {
+        let mut world = three();
+        world.join(TWO, 1);
+        check(
+            world.act(Elect(Some(ONE))),
+            &["1 closed LostLeader", "1 leads epoch 2"],
+        );
+        check(world.act(Elect(Some(ONE))), &["1 leads epoch 3"]);
+        check(world.act(Elect(None)), &["3 leads epoch 4"]);
+        check(world.modes(), &["follower", "follower", "leader"]);
+    }
+
+    #[test]
+    fn who_has_more_transactions_wins_against_a_higher_number() {
+        let mut world = three();
+        world.act(Stop(TWO));
+        world.join(ONE, 1);
+        world.act(Stop(THREE));
+        world.act(Stop(ONE));
+        world.act(Start(TWO));
+        check(world.act(Start(ONE)), &["1 leads epoch 2"]);
+    }
+
+    #[test]
+    fn a_restart_of_all_is_an_election() {
+        let mut world = three();
+        world.join(ONE, 1);
+        world.hang_up(1);
+        check(world.step(Input::Restarted), &["3 leads epoch 2"]);
+        world.connect_at(ONE, 2, resuming(session(ONE, 0)));
+        check(
+            world.ask(2, create("/a")),
+            &[
+                "txn 2:1 by 1.0: create /a #1",
+                "2 <- xid 1 zxid 2:1 path /a",
+            ],
+        );
+    }
+
+    #[test]
+    fn no_session_number_is_given_twice() {
+        let mut world = three();
+        world.join(ONE, 1);
+        world.act(Elect(None));
+        world.join(ONE, 2);
+        assert_eq!(world.session_of(2).0, session(ONE, 1));
+        world.advance(1000);
+        world.act(Elect(None));
+        world.join(ONE, 3);
+        assert_eq!(world.session_of(3).0, session(ONE, 1000 << 16));
+    }
+}
+
+mod quorum {
+    use super::*;
+
+    #[test]
+    fn without_a_quorum_all_connections_end_and_nobody_is_served() {
+        let mut world = three();
+        for (client, member) in [(1, ONE), (2, TWO), (3, THREE)] {
+            world.join(member, client);
+        }
+        world.act(Stop(TWO));
+        check(
+            world.act(Stop(THREE)),
+            &[
+                "1 closed LostLeader",
+                "3 closed MemberStopped",
+                "nobody leads",
+            ],
+        );
+        check(world.modes(), &["not serving", "stopped", "stopped"]);
+        check(
+            world.connect_at(ONE, 4, content_with_reading()),
+            &["4 closed NotServing"],
+        );
+        check(world.act(Start(TWO)), &["2 leads epoch 2"]);
+    }
+
+    #[test]
+    fn without_a_leader_no_session_expires_and_with_the_next_each_has_its_whole_timeout() {
+        let mut world = three();
+        world.join(ONE, 1);
+        check(
+            world.act(LoseQuorum),
+            &["1 closed LostLeader", "nobody leads"],
+        );
+        check(world.advance(3_600_000), &[]);
+        check(world.act(RegainQuorum), &["3 leads epoch 2"]);
+        check(world.advance(10_000), &[]);
+        check(world.advance(1_000), &["txn 2:1 by 1.0: session over, []"]);
+    }
+
+    #[test]
+    fn a_member_that_is_partitioned_serves_nobody_and_the_others_go_on() {
+        let mut world = three();
+        world.join(ONE, 1);
+        world.join(TWO, 2);
+        check(world.act(Partition(ONE)), &["1 closed LostLeader"]);
+        check(world.modes(), &["not serving", "follower", "leader"]);
+        check(
+            world.ask(2, create("/a")),
+            &[
+                "txn 1:3 by 2.0: create /a #1",
+                "2 <- xid 1 zxid 1:3 path /a",
+            ],
+        );
+        check(world.act(Heal(ONE)), &[]);
+        check(world.modes(), &["follower", "follower", "leader"]);
+    }
+
+    #[test]
+    fn a_leader_that_is_partitioned_is_followed_by_another() {
+        let mut world = three();
+        world.join(THREE, 1);
+        check(
+            world.act(Partition(THREE)),
+            &["1 closed LostLeader", "2 leads epoch 2"],
+        );
+        check(world.modes(), &["follower", "leader", "not serving"]);
+    }
+}
+
+mod read_only {
+    use super::*;
+
+    /// The first member is cut off, after one session began there and a znode was created.
+    fn cut_off() -> World {
+        let mut world = three_that_read();
+        world.join(ONE, 1);
+        world.given(1, [create("/a").data("old")]);
+        check(world.act(Partition(ONE)), &["1 closed LostLeader"]);
+        check(world.modes(), &["read-only", "follower", "leader"]);
+        world
+    }
+
+    #[test]
+    fn a_member_that_is_cut_off_serves_those_who_are_content_with_reading() {
+        let mut world = cut_off();
+        check(
+            world.connect_at(ONE, 2, content_with_reading()),
+            &["2 <- connected session 1.1 timeout 10000 password right read-only true"],
+        );
+        for request in [
+            asking_for_session(10_000),
+            ConnectRequest {
+                read_only: None,
+                ..asking_for_session(10_000)
+            },
+        ] {
+            check(
+                world.connect_at(ONE, 3, request),
+                &["3 closed NotReadOnlyClient"],
+            );
+        }
+    }
+
+    #[test]
+    fn it_has_what_it_had_when_it_was_cut_off() {
+        let mut world = cut_off();
+        world.connect_at(ONE, 2, content_with_reading());
+        world.ask(2, get("/a", true));
+        world.join(TWO, 3);
+        world.given(3, [set("/a", "new", -1)]);
+        check(
+            world.ask(2, get("/a", false)),
+            &[
+                "2 <- xid 2 zxid 1:2 \"old\" c4294967298 m4294967298 p4294967298 t0/0 v0 cv0 av0 len3 kids0",
+            ],
+        );
+    }
+
+    #[test]
+    fn it_refuses_writes_and_sync_whatever_they_are_about() {
+        let mut world = cut_off();
+        world.connect_at(ONE, 2, content_with_reading());
+        for request in [
+            create("b//").into(),
+            delete("/none", -1).into(),
+            set("/a", "", 7).into(),
+            set_acl("/a", [], -1),
+            multi([]),
+            sync("/"),
+            Request::Reconfig,
+            Request::Malformed(Operation::Create),
+        ] {
+            assert_eq!(world.answer(2, request), "NotReadOnly");
+        }
+        assert_eq!(
+            world.answer(2, Request::Malformed(Operation::GetData)),
+            "MarshallingError"
+        );
+        assert_eq!(world.last_zxid(), 0x1_0000_0002, "none took a zxid");
+    }
+
+    #[test]
+    fn sessions_given_there_are_known_to_nobody_else_and_end_when_it_is_back() {
+        let mut world = cut_off();
+        world.connect_at(ONE, 2, content_with_reading());
+        let resuming = |number| ConnectRequest {
+            read_only: Some(true),
+            ..resuming(session(ONE, number))
+        };
+        check(
+            world.connect_at(TWO, 3, resuming(1)),
+            &[
+                "3 <- connected session 0 timeout 0 password zeros read-only false",
+                "3 closed SessionRefused",
+            ],
+        );
+        check(
+            world.connect_at(ONE, 4, resuming(1)),
+            &[
+                "2 closed TakenOver",
+                "4 <- connected session 1.1 timeout 10000 password right read-only true",
+            ],
+        );
+        check(
+            world.connect_at(ONE, 5, resuming(0)),
+            // Only the leader could say whether it is still alive.
+            &["5 closed NotServing"],
+        );
+        check(world.act(Heal(ONE)), &["4 closed ReadOnlyEnded"]);
+        assert_eq!(world.keeper.sessions().len(), 1);
+        check(
+            world.connect_at(ONE, 6, resuming(0)),
+            &["6 <- connected session 1.0 timeout 10000 password right read-only false"],
+        );
+    }
+
+    #[test]
+    fn sessions_given_there_expire_and_close_without_a_transaction() {
+        let mut world = cut_off();
+        world.act(LoseQuorum);
+        world.connect_at(ONE, 2, content_with_reading());
+        world.connect_at(ONE, 3, content_with_reading());
+        check(
+            world.ask(2, Request::CloseSession),
+            &["2 <- xid 1 zxid 1:2 ok", "2 closed SessionClosed"],
+        );
+        check(world.advance(11_000), &["3 closed SessionExpired"]);
+        assert_eq!(
+            world.keeper.sessions().len(),
+            1,
+            "the one that began before"
+        );
+    }
+}
+
+mod moving {
+    use super::*;
+
+    /// A session of the first member that has come to the second, on connection 2.
+    fn moved(from: MemberId, to: MemberId) -> World {
+        let mut world = three();
+        world.join(from, 1);
+        world.given(1, [create("/a")]);
+        let resumed = world.connect_at(to, 2, resuming(session(from, 0)));
+        assert_eq!(
+            resumed.len(),
+            1,
+            "the connection it was on stays: {resumed:?}"
+        );
+        world
+    }
+
+    #[test]
+    fn the_connection_that_a_session_has_left_still_reads_at_a_follower() {
+        let mut world = moved(ONE, TWO);
+        assert_eq!(world.answer(1, Request::Ping), "ok");
+        assert_eq!(world.answer(1, sync("/")), "path /");
+        assert!(world.answer(1, get("/a", true)).starts_with("\"\""));
+        world.join(THREE, 3);
+        check(
+            events(world.ask(3, set("/a", "", -1))),
+            &["1 <- event NodeDataChanged /a zxid 1:4"],
+        );
+    }
+
+    #[test]
+    fn a_write_through_it_takes_a_zxid_and_is_not_answered() {
+        for request in [
+            create("/b").into(),
+            create("/a").into(),
+            multi([check_version("/a", 0).into()]),
+            set("/none", "", -1).into(),
+        ] {
+            let mut world = moved(ONE, TWO);
+            check(
+                world.ask(1, request),
+                &["txn 1:3 by 1.0: SessionMoved", "1 closed SessionMoved"],
+            );
+            assert_eq!(world.answer(2, create("/b")), "path /b");
+        }
+    }
+
+    #[test]
+    fn at_the_leader_nothing_passes_through_it() {
+        for request in [Request::Ping, sync("/"), get("/a", false)] {
+            let mut world = moved(THREE, TWO);
+            check(world.ask(1, request), &["1 closed SessionMoved"]);
+        }
+    }
+
+    #[test]
+    fn it_can_end_the_session_everywhere() {
+        let mut world = moved(ONE, TWO);
+        check(
+            world.ask(1, Request::CloseSession),
+            &[
+                "txn 1:3 by 1.0: session over, []",
+                "2 closed SessionClosed",
+                "1 <- xid 2 zxid 1:3 ok",
+                "1 closed SessionClosed",
+            ],
+        );
+    }
+
+    #[test]
+    fn it_is_closed_when_the_session_ends_or_comes_back_to_the_member() {
+        let mut world = moved(ONE, TWO);
+        check(
+            world.step(Input::ExpireSession(SessionId(session(ONE, 0)))),
+            &[
+                "txn 1:3 by 1.0: session over, []",
+                "1 closed SessionExpired",
+                "2 closed SessionExpired",
+            ],
+        );
+        let mut world = moved(ONE, TWO);
+        check(
+            world.connect_at(ONE, 3, resuming(session(ONE, 0))),
+            &[
+                "1 closed TakenOver",
+                "3 <- connected session 1.0 timeout 10000 password right read-only false",
+            ],
+        );
+        check(
+            world.ask(2, create("/b")),
+            &["txn 1:3 by 1.0: SessionMoved", "2 closed SessionMoved"],
+        );
+    }
+
+    #[test]
+    fn a_wrong_password_at_another_member_changes_nothing() {
+        let mut world = three();
+        world.join(ONE, 1);
+        let wrong = ConnectRequest {
+            password: Some(&[7; 16]),
+            ..resuming(session(ONE, 0))
+        };
+        check(
+            world.connect_at(TWO, 2, wrong),
+            &[
+                "2 <- connected session 0 timeout 0 password zeros read-only false",
+                "2 closed SessionRefused",
+            ],
+        );
+        assert_eq!(world.answer(1, create("/a")), "path /a");
+    }
+
+    #[test]
+    fn it_is_known_to_which_member_a_connection_is() {
+        let world = moved(ONE, TWO);
+        let member = |client| {
+            world
+                .keeper
+                .connection(ConnectionId(client))
+                .map(Connection::member)
+        };
+        assert_eq!((member(1), member(2)), (Some(ONE), Some(TWO)));
+    }
+}
+
+mod lag {
+    use super::*;
+
+    /// The first member lags, with client 1; client 2 is at the second, and has created `/a` before.
+    fn lagging() -> World {
+        let mut world = three();
+        world.join(ONE, 1);
+        world.join(TWO, 2);
+        world.given(2, [create("/a").data("0")]);
+        check(world.act(Lag(ONE)), &[]);
+        world
+    }
+
+    fn data(world: &mut World, client: u64) -> String {
+        let answer = world.answer(client, get("/a", false));
+        answer.split(' ').next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn who_is_connected_to_it_reads_what_was_with_the_zxid_of_then() {
+        let mut world = lagging();
+        world.given(2, [set("/a", "1", -1), set("/a", "2", -1)]);
+        assert_eq!(world.behind(ONE), Some(2));
+        check(
+            world.ask(1, exists("/a", false)),
+            &["1 <- xid 1 zxid 1:3 c4294967299 m4294967299 p4294967299 t0/0 v0 cv0 av0 len1 kids0"],
+        );
+        assert_eq!(data(&mut world, 1), "\"0\"");
+        assert_eq!(data(&mut world, 2), "\"2\"");
+        check(world.ask(1, Request::Ping), &["1 <- xid -2 zxid 1:3 ok"]);
+    }
+
+    #[test]
+    fn its_watches_fire_when_it_hears_of_the_change() {
+        let mut world = lagging();
+        world.given(1, [get("/a", true)]);
+        check(events(world.ask(2, set("/a", "1", -1))), &[]);
+        check(events(world.ask(2, set("/a", "2", -1))), &[]);
+        let next = Release {
+            member: ONE,
+            transactions: Some(1),
+        };
+        check(world.act(next), &["1 <- event NodeDataChanged /a zxid 1:4"]);
+        assert_eq!(data(&mut world, 1), "\"1\"");
+        world.given(1, [get("/a", true)]);
+        check(world.act(next), &["1 <- event NodeDataChanged /a zxid 1:5"]);
+        check(world.act(next), &[]);
+        assert_eq!(world.behind(ONE), Some(0));
+    }
+
+    #[test]
+    fn watches_go_with_the_member_into_the_lag_and_out_of_it() {
+        let mut world = three();
+        world.join(ONE, 1);
+        world.join(TWO, 2);
+        world.given(1, [create("/a")]);
+        world.given(1, [get("/a", true), ls("/", true)]);
+        world.ask(1, exists("/b", true));
+        world.given(1, [watch_recursively("/c")]);
+        world.given(2, [get("/a", true)]);
+        assert_eq!(world.watches(), (4, 1));
+        world.act(Lag(ONE));
+        assert_eq!(world.watches(), (1, 0));
+        check(
+            events(world.ask(2, set("/a", "", -1))),
+            &["2 <- event NodeDataChanged /a zxid 1:4"],
+        );
+        check(
+            world.act(CatchUp(ONE)),
+            &["1 <- event NodeDataChanged /a zxid 1:4"],
+        );
+        assert_eq!((world.watches(), world.behind(ONE)), ((2, 1), None));
+        check(
+            events(world.ask(2, create("/b"))),
+            &[
+                "1 <- event NodeCreated /b zxid 1:5",
+                "1 <- event NodeChildrenChanged / zxid 1:5",
+            ],
+        );
+        check(
+            events(world.ask(2, create("/c"))),
+            &["1 <- event NodeCreated /c zxid 1:6"],
+        );
+    }
+
+    #[test]
+    fn a_sync_catches_it_up() {
+        let mut world = lagging();
+        world.given(1, [get("/a", true)]);
+        world.given(2, [Request::from(set("/a", "1", -1)), create("/b").into()]);
+        check(
+            world.ask(1, sync("/")),
+            &[
+                "1 <- event NodeDataChanged /a zxid 1:4",
+                "1 <- xid 2 zxid 1:5 path /",
+            ],
+        );
+        assert_eq!(data(&mut world, 1), "\"1\"");
+        world.given(2, [set("/a", "2", -1)]);
+        assert_eq!(data(&mut world, 1), "\"1\"", "it lags on");
+    }
+
+    #[test]
+    fn a_write_catches_it_up_to_its_own_zxid_and_events_come_in_order() {
+        let mut world = lagging();
+        world.given(1, [watch_persistently("/a")]);
+        world.given(2, [set("/a", "1", -1)]);
+        check(
+            world.ask(1, set("/a", "2", 1)),
+            &[
+                "1 <- event NodeDataChanged /a zxid 1:4",
+                "txn 1:5 by 1.0: set /a v2",
+                "1 <- event NodeDataChanged /a zxid 1:5",
+                "1 <- xid 2 zxid 1:5 c4294967299 m4294967301 p4294967299 t0/0 v2 cv0 av0 len1 kids0",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_refused_write_catches_it_up_too() {
+        let mut world = lagging();
+        world.given(2, [set("/a", "1", -1)]);
+        check(
+            world.ask(1, delete("/none", -1)),
+            &["txn 1:5 by 1.0: NoNode", "1 <- xid 1 zxid 1:5 NoNode"],
+        );
+        assert_eq!(data(&mut world, 1), "\"1\"");
+    }
+
+    #[test]
+    fn a_new_session_catches_it_up_and_a_resumed_one_does_not() {
+        let mut world = lagging();
+        world.given(2, [set("/a", "1", -1)]);
+        world.connect_at(ONE, 3, resuming(session(TWO, 0)));
+        assert_eq!(data(&mut world, 3), "\"0\"");
+        world.join(ONE, 4);
+        assert_eq!(data(&mut world, 4), "\"1\"");
+        assert_eq!(data(&mut world, 1), "\"1\"");
+    }
+
+    #[test]
+    fn who_has_seen_more_is_refused_by_it_and_not_by_the_next() {
+        let mut world = lagging();
+        world.given(2, [set("/a", "1", -1)]);
+        let seen = |zxid| ConnectRequest {
+            last_zxid_seen: Zxid(zxid),
+            ..resuming(session(TWO, 0))
+        };
+        check(
+            world.connect_at(ONE, 3, seen(0x1_0000_0004)),
+            &["3 closed AheadOfServer"],
+        );
+        check(
+            world.connect_at(THREE, 4, seen(0x1_0000_0004)),
+            &["4 <- connected session 2.0 timeout 10000 password right read-only false"],
+        );
+        check(
+            world.connect_at(ONE, 5, seen(0x1_0000_0003)),
+            &["5 <- connected session 2.0 timeout 10000 password right read-only false"],
+        );
+    }
+
+    #[test]
+    fn it_closes_the_connection_of_a_session_when_it_hears_that_it_is_over() {
+        let mut world = lagging();
+        world.given(1, [ephemeral("/e")]);
+        check(
+            world.step(Input::ExpireSession(SessionId(session(ONE, 0)))),
+            &["txn 1:5 by 1.0: session over, [\"/e\"]"],
+        );
+        assert!(world.answer(1, exists("/e", false)).starts_with('c'));
+        let mut other = World {
+            keeper: world.keeper.clone(),
+            ..three()
+        };
+        check(other.act(CatchUp(ONE)), &["1 closed SessionExpired"]);
+        check(world.ask(1, create("/b")), &["1 closed SessionExpired"]);
+    }
+
+    #[test]
+    fn a_session_is_closed_by_its_client_as_ever() {
+        let mut world = lagging();
+        world.given(1, [ephemeral("/e")]);
+        world.given(1, [exists("/e", true)]);
+        world.given(2, [set("/a", "1", -1)]);
+        check(
+            world.ask(1, Request::CloseSession),
+            &[
+                "txn 1:6 by 1.0: session over, [\"/e\"]",
+                "1 <- event NodeDeleted /e zxid 1:6",
+                "1 <- xid 3 zxid 1:6 ok",
+                "1 closed SessionClosed",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_it_took_in_is_what_the_others_have() {
+        let mut world = lagging();
+        world.given(
+            2,
+            [
+                create("/q"),
+                create("/q/n").flags(2),
+                create("/q/n").flags(2),
+            ],
+        );
+        world.given(2, [set_acl("/q", [entry(1, "world", "anyone")], -1)]);
+        world.given(2, [multi([create("/m").into(), delete("/a", -1).into()])]);
+        world.ask(2, multi([create("/x").into(), delete("/none", -1).into()]));
+        let tree = world.keeper.tree.clone();
+        world.act(Release {
+            member: ONE,
+            transactions: None,
+        });
+        let replica = world.keeper.drop_replica(ONE).expect("it lags");
+        assert!(replica.tree == tree);
+    }
+
+    #[test]
+    fn in_an_election_it_takes_in_everything_and_lags_on() {
+        let mut world = lagging();
+        world.given(2, [set("/a", "1", -1)]);
+        check(
+            world.act(Elect(Some(ONE))),
+            &[
+                "1 closed LostLeader",
+                "2 closed LostLeader",
+                "1 leads epoch 2",
+            ],
+        );
+        assert_eq!(world.behind(ONE), Some(0));
+        world.connect_at(ONE, 3, resuming(session(ONE, 0)));
+        assert_eq!(data(&mut world, 3), "\"1\"");
+    }
+
+    #[test]
+    fn a_stop_or_a_partition_ends_it() {
+        for (action, undo, reason) in [
+            (Stop(ONE), Start(ONE), "MemberStopped"),
+            (Partition(ONE), Heal(ONE), "LostLeader"),
+        ] {
+            let mut world = lagging();
+            world.given(2, [set("/a", "1", -1)]);
+            check(world.act(action), &[&*format!("1 closed {reason}")]);
+            assert_eq!(world.behind(ONE), None);
+            world.act(undo);
+            world.connect_at(ONE, 3, resuming(session(ONE, 0)));
+            assert_eq!(data(&mut world, 3), "\"1\"");
+        }
+    }
+
+    #[test]
+    fn the_test_itself_sees_what_is_committed() {
+        let mut world = lagging();
+        world.given(2, [set("/a", "1", -1)]);
+        assert_eq!(data(&mut world, 0), "\"1\"");
+    }
+}

@@ -1,0 +1,394 @@
+//! Members of an ensemble, over sockets: what clients see when something happens to one.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use minikeeper::{
+    ActError, Ensemble, EnsembleAction, EnsembleError, MemberId, Mode, Server, SessionId, Zxid,
+};
+
+use crate::client::{self, Client, EPHEMERAL, Event, NO_NODE, PERSISTENT, op, refuses};
+
+const SYNC: i32 = 9;
+const NOT_READ_ONLY: i32 = -119;
+
+fn three() -> Ensemble {
+    Ensemble::of(3).expect("an ensemble starts")
+}
+
+fn at(ensemble: &Ensemble, member: u8) -> Client {
+    Client::connect(ensemble.member(member).addr())
+}
+
+fn modes(ensemble: &Ensemble) -> Vec<Mode> {
+    ensemble.view().iter().map(|member| member.mode).collect()
+}
+
+fn word(address: SocketAddr, word: &str) -> String {
+    let mut socket = client::open(address);
+    client::send(&mut socket, word.as_bytes());
+    String::from_utf8(client::receive_rest(&mut socket)).expect("text")
+}
+
+/// A request for a session, of a client that has seen a zxid, and may be content with reading.
+fn connect_request(client: Option<&Client>, seen: Zxid, read_only: bool) -> Vec<u8> {
+    let granted = client.map(|client| &client.granted);
+    let mut request = client::connect_request(client::TIMEOUT, granted);
+    let seen_at = request.get_mut(8..16).expect("it is longer");
+    seen_at.copy_from_slice(&seen.0.to_be_bytes());
+    *request.last_mut().expect("it has bytes") = u8::from(read_only);
+    request
+}
+
+/// Asks for a session; gives the whole frame that answers, or nothing if the connection ends.
+fn ask_for_session(address: SocketAddr, request: &[u8]) -> Vec<u8> {
+    use std::io::Read;
+    let mut socket = client::open(address);
+    client::send(&mut socket, request);
+    let mut first = [0];
+    match socket.read(&mut first) {
+        Ok(0) => Vec::new(),
+        Ok(_) => {
+            let mut rest = [0; 40];
+            socket.read_exact(&mut rest).expect("the frame is whole");
+            [&first[..], &rest].concat()
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Vec::new(),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn all_members_serve_one_tree_and_number_sessions_by_themselves() {
+    let ensemble = three();
+    let [mut one, mut two, three] = [1, 2, 3].map(|member| at(&ensemble, member));
+    for (client, member) in [(&one, 1), (&two, 2), (&three, 3)] {
+        assert_eq!(client.session().0 >> 56, member);
+    }
+    assert_eq!(two.exists("/a", true).error, NO_NODE);
+    let created = one.create("/a", b"1", EPHEMERAL);
+    assert_eq!(created.zxid, 0x1_0000_0004);
+    assert_eq!(two.event(), Event::Created("/a".to_owned()));
+    assert_eq!(two.data("/a", false), b"1");
+    assert_eq!(ensemble.server().data("/a").as_deref(), Some(&b"1"[..]));
+
+    let sessions = ensemble.server().sessions();
+    let members: Vec<_> = sessions.iter().map(|session| session.member).collect();
+    assert_eq!(members, [1, 2, 3].map(|id| Some(MemberId(id))));
+    assert_eq!(ensemble.member(2).view().sessions, [two.session()]);
+}
+
+#[test]
+fn a_member_that_is_stopped_refuses_and_keeps_its_port() {
+    let ensemble = three();
+    let (client, mut other) = (at(&ensemble, 1), at(&ensemble, 3));
+    let session = client.session();
+    let member = ensemble.member(1);
+    let followed = member.stop();
+    assert_eq!(followed.disconnected, [session]);
+    assert_eq!(followed.leading, None);
+    assert!(refuses(member.addr()));
+    assert!(TcpListener::bind(member.addr()).is_err());
+    other.ping();
+    let granted = client.granted.clone();
+    client.ends();
+    // The session lives on, and can go to another member.
+    let moved = Client::resume(ensemble.member(2).addr(), &granted).expect("it is alive");
+    assert_eq!(moved.session(), session);
+    member.start_again().expect("the port is its own");
+    assert_eq!(
+        modes(&ensemble),
+        [Mode::Follower, Mode::Follower, Mode::Leader]
+    );
+    at(&ensemble, 1).ping();
+}
+
+#[test]
+fn when_the_leader_is_stopped_all_connections_end_and_sessions_live_on_in_a_new_epoch() {
+    let ensemble = three();
+    let mut clients = [1, 2, 3].map(|member| at(&ensemble, member));
+    clients[0].create("/leader", b"", EPHEMERAL);
+    let followed = ensemble.member(3).stop();
+    let mut ended = followed.disconnected;
+    ended.sort_unstable();
+    assert_eq!(ended, clients.each_ref().map(Client::session));
+    let leading = followed.leading.expect("there is a new leader");
+    assert_eq!((leading.leader, leading.epoch), (Some(MemberId(2)), 2));
+    let granted = clients[0].granted.clone();
+    clients.into_iter().for_each(Client::ends);
+    let mut client = Client::resume(ensemble.member(2).addr(), &granted).expect("it is alive");
+    assert_eq!(client.exists("/leader", false).error, 0);
+    assert_eq!(client.set("/leader", b"new").zxid, 0x2_0000_0001);
+}
+
+#[test]
+fn a_session_that_moved_leaves_a_connection_that_reads_and_cannot_write() {
+    let ensemble = three();
+    let mut old = at(&ensemble, 1);
+    old.create("/a", b"1", PERSISTENT);
+    let mut new = Client::resume(ensemble.member(2).addr(), &old.granted).expect("it is alive");
+    assert_eq!(old.data("/a", false), b"1");
+    old.send(op::SET_DATA, &client::set("/a", b"2"));
+    old.ends();
+    assert_eq!(new.data("/a", false), b"1");
+    assert_eq!(
+        new.set("/a", b"3").zxid,
+        0x1_0000_0004,
+        "the other took one"
+    );
+}
+
+#[test]
+fn without_a_quorum_nobody_is_served_and_nothing_expires() {
+    let ensemble = Server::builder()
+        .manual_clock()
+        .ensemble(3)
+        .expect("an ensemble starts");
+    let mut client = at(&ensemble, 1);
+    client.create("/e", b"", EPHEMERAL);
+    ensemble.member(2).stop();
+    let followed = ensemble.member(3).stop();
+    assert_eq!(followed.leading.map(|leading| leading.leader), Some(None));
+    let granted = client.granted.clone();
+    client.ends();
+    let refused = ask_for_session(
+        ensemble.member(1).addr(),
+        &connect_request(None, Zxid(0), true),
+    );
+    assert!(refused.is_empty());
+    let followed = ensemble.server().advance(Duration::from_secs(3600));
+    assert_eq!(followed.expired, []);
+
+    let followed = ensemble.member(2).start_again().expect("it listens");
+    assert_eq!(followed.leading.map(|leading| leading.epoch), Some(2));
+    let followed = ensemble.server().advance(Duration::from_secs(39));
+    assert_eq!(followed.expired, []);
+    Client::resume(ensemble.member(1).addr(), &granted).expect("it is alive");
+}
+
+#[test]
+fn a_read_only_member_serves_what_it_had_to_those_who_ask_for_it() {
+    let ensemble = Server::builder()
+        .read_only_mode(true)
+        .ensemble(3)
+        .expect("an ensemble starts");
+    let server = ensemble.server();
+    server.create("/a", b"old").expect("it is not there");
+    let partition = ensemble.member(1).partition();
+    server.set("/a", b"new").expect("it is there");
+    assert_eq!(
+        modes(&ensemble),
+        [Mode::ReadOnly, Mode::Follower, Mode::Leader]
+    );
+    let address = ensemble.member(1).addr();
+    let refused = ask_for_session(address, &connect_request(None, Zxid(0), false));
+    assert!(refused.is_empty());
+
+    let mut socket = client::open(address);
+    client::send(&mut socket, &connect_request(None, Zxid(0), true));
+    let granted = client::receive(&mut socket);
+    assert_eq!(granted.last(), Some(&1), "read-only");
+    let mut ask = |op, body: &[u8]| {
+        client::send(&mut socket, &client::request(1, op, body));
+        let frame = client::receive(&mut socket);
+        client::message(&frame).expect_err("it is no event")
+    };
+    let reply = ask(op::GET_DATA, &client::read("/a", true));
+    assert_eq!((reply.error, &reply.body[4..7]), (0, &b"old"[..]));
+    assert_eq!(
+        ask(op::SET_DATA, &client::set("/a", b"")).error,
+        NOT_READ_ONLY
+    );
+    assert_eq!(ask(SYNC, &client::buffer(b"/")).error, NOT_READ_ONLY);
+    assert_eq!(word(address, "isro"), "ro");
+
+    partition.heal();
+    client::receive_end(&mut socket);
+    assert_eq!(at(&ensemble, 1).data("/a", false), b"new");
+}
+
+#[test]
+fn a_member_that_lags_serves_an_old_prefix_until_a_sync() {
+    let ensemble = three();
+    ensemble
+        .server()
+        .create("/a", b"0")
+        .expect("it is not there");
+    let (mut behind, mut ahead) = (at(&ensemble, 1), at(&ensemble, 2));
+    let lag = ensemble.member(1).lag().expect("it has a leader");
+    assert_eq!(behind.data("/a", true), b"0");
+    let last = ahead.set("/a", b"1").zxid;
+    assert_eq!(ahead.data("/a", false), b"1");
+    assert_eq!(lag.pending(), 1);
+    assert_eq!(
+        behind.data("/a", false),
+        b"0",
+        "older than another was told"
+    );
+
+    // Who has seen the new is refused by this member, and taken in by the next.
+    let request = connect_request(Some(&ahead), Zxid(last), false);
+    let [refused, taken] =
+        [1, 3].map(|member| ask_for_session(ensemble.member(member).addr(), &request));
+    assert_eq!((refused.len(), taken.len()), (0, 41));
+
+    behind.send(SYNC, &client::buffer(b"/a"));
+    assert_eq!(behind.event(), Event::Changed("/a".to_owned()));
+    assert_eq!(behind.receive().zxid, last);
+    assert_eq!(behind.data("/a", false), b"1");
+    assert_eq!(lag.pending(), 0);
+}
+
+#[test]
+fn what_is_released_is_heard_one_by_one_and_the_end_of_the_lag_is_the_end_of_the_guard() {
+    let ensemble = three();
+    let server = ensemble.server();
+    let mut client = at(&ensemble, 1);
+    client.exists("/a", true);
+    client.exists("/b", true);
+    let lag = ensemble.member(1).lag().expect("it has a leader");
+    for path in ["/a", "/b"] {
+        server.create(path, b"").expect("it is not there");
+    }
+    assert_eq!(server.watches().len(), 2);
+    client.has_heard_nothing();
+    let followed = lag.release(1);
+    assert_eq!(followed.events.len(), 1);
+    assert_eq!(followed.events[0].session, client.session());
+    assert_eq!(client.event(), Event::Created("/a".to_owned()));
+    client.has_heard_nothing();
+    drop(lag);
+    assert_eq!(client.event(), Event::Created("/b".to_owned()));
+    assert_eq!(server.watches(), []);
+}
+
+#[test]
+fn words_tell_how_a_member_serves() {
+    let ensemble = three();
+    let mode = |member: u8, of: &str| {
+        let text = word(ensemble.member(member).addr(), of);
+        let line = text.lines().find(|line| line.starts_with("Mode: "));
+        line.unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
+    assert_eq!(mode(1, "srvr"), "Mode: follower");
+    assert_eq!(mode(3, "stat"), "Mode: leader");
+    let address = ensemble.member(1).addr();
+    assert!(word(address, "mntr").contains("zk_server_state\tfollower\n"));
+    ensemble.lose_quorum();
+    let nothing = "This ZooKeeper instance is not currently serving requests\n";
+    for (asked, answer) in [
+        ("srvr", nothing),
+        ("mntr", nothing),
+        ("conf", nothing),
+        ("isro", "null"),
+        ("ruok", "imok"),
+    ] {
+        assert_eq!(word(address, asked), answer, "{asked}");
+    }
+}
+
+#[test]
+fn whatever_can_be_done_can_be_said_as_data() {
+    let ensemble = three();
+    for (json, modes_then) in [
+        (
+            r#"{"Stop":1}"#,
+            [Mode::Stopped, Mode::Follower, Mode::Leader],
+        ),
+        (
+            r#"{"Start":1}"#,
+            [Mode::Follower, Mode::Follower, Mode::Leader],
+        ),
+        (
+            r#"{"Elect":null}"#,
+            [Mode::Follower, Mode::Leader, Mode::Follower],
+        ),
+        (
+            r#"{"Partition":2}"#,
+            [Mode::Follower, Mode::NotServing, Mode::Leader],
+        ),
+        (
+            r#"{"Heal":2}"#,
+            [Mode::Follower, Mode::Follower, Mode::Leader],
+        ),
+        (
+            r#"{"Lag":1}"#,
+            [Mode::Follower, Mode::Follower, Mode::Leader],
+        ),
+        (
+            r#"{"Release":{"member":1,"transactions":null}}"#,
+            [Mode::Follower, Mode::Follower, Mode::Leader],
+        ),
+        (
+            r#"{"CatchUp":1}"#,
+            [Mode::Follower, Mode::Follower, Mode::Leader],
+        ),
+        (r#""LoseQuorum""#, [Mode::NotServing; 3]),
+        (
+            r#""RegainQuorum""#,
+            [Mode::Follower, Mode::Follower, Mode::Leader],
+        ),
+    ] {
+        let action: EnsembleAction = serde_json::from_str(json).expect("it is an action");
+        ensemble.act(action).expect("it can be done");
+        assert_eq!(modes(&ensemble), modes_then, "{json}");
+    }
+}
+
+#[test]
+fn what_cannot_be_done_says_why() {
+    let ensemble = three();
+    let refusal = |action| match ensemble.act(action) {
+        Err(ActError::Ensemble(error)) => error,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        refusal(EnsembleAction::Lag(MemberId(7))),
+        EnsembleError::NoSuchMember(MemberId(7))
+    );
+    ensemble.member(1).stop();
+    assert_eq!(
+        refusal(EnsembleAction::Elect(Some(MemberId(1)))),
+        EnsembleError::CannotLead(MemberId(1))
+    );
+    assert!(Ensemble::of(0).is_err() && Ensemble::of(255).is_err());
+}
+
+#[test]
+fn a_server_that_is_no_ensemble_has_one_member() {
+    let server = Server::start().expect("a server starts");
+    let ensemble = server.ensemble();
+    let member = ensemble.member(1);
+    assert_eq!(
+        (member.addr(), member.mode()),
+        (server.addr(), Mode::Standalone)
+    );
+    let mut client = Client::connect(server.addr());
+    ensemble.lose_quorum();
+    ensemble.elect(None).expect("it does nothing");
+    client.ping();
+    assert_eq!((ensemble.epoch(), client.session().0 >> 56), (0, 1));
+    member.stop();
+    assert!(refuses(server.addr()));
+    client.ends();
+    member.start_again().expect("the port is its own");
+    Client::connect(server.addr()).ping();
+}
+
+#[test]
+fn a_restart_of_the_whole_is_an_election_and_leaves_stopped_members_stopped() {
+    let ensemble = three();
+    ensemble.member(3).stop();
+    let client = at(&ensemble, 1);
+    let granted = client.granted.clone();
+    ensemble.server().restart().expect("its ports are its own");
+    client.ends();
+    assert_eq!(ensemble.epoch(), 3);
+    assert!(refuses(ensemble.member(3).addr()));
+    assert_eq!(
+        modes(&ensemble),
+        [Mode::Follower, Mode::Leader, Mode::Stopped]
+    );
+    let client = Client::resume(ensemble.member(2).addr(), &granted).expect("it is alive");
+    assert_ne!(client.session(), SessionId(0));
+}
