@@ -45,7 +45,7 @@ pub use handle::{
     ActError, Address, BadJournal, BadPattern, Budget, BudgetGuard, Claim, ClaimBroken, ClockKind,
     CloseReason, Config, ConnectionView, Data, DigestAlgorithm, Direction, Ensemble, Entry,
     Exceeded, Fault, FaultBuilder, FaultError, FaultGuard, FaultRule, Followed, FourLetterWords,
-    Held, HeldMessage, Hold, Journal, JournalMode, Kind, Lag, Leading, Mark, Matcher, Member,
+    Held, HeldMessage, Hold, Journal, JournalMode, Kind, Lag, Leading, Leak, Mark, Matcher, Member,
     MemberPartition, MemberView, Op, Partition, PathPattern, Release, ReleaseError, SeedError,
     SentEvent, Server, ServerBuilder, SessionView, Snapshot, StartError, TimedOut, Tree, TreeError,
     WaitFor, WatchKind, WatchView, What, Znode, ZnodeKind, ZnodeView,

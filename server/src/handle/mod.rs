@@ -10,6 +10,7 @@ mod faults;
 mod holds;
 mod inspect;
 mod journal;
+mod leaks;
 mod serve;
 mod state;
 mod time;
@@ -32,6 +33,7 @@ pub use faults::{FaultBuilder, FaultGuard, Partition};
 pub use holds::Hold;
 pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
 pub use journal::{BudgetGuard, WaitFor};
+pub use leaks::Leak;
 pub use state::{SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
 
 use crate::keeper::{Input, Keeper};

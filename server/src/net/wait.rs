@@ -216,6 +216,8 @@ pub(crate) struct Waiting {
     engine: Arc<Engine>,
     span: Duration,
     id: u64,
+    /// How far it looks back.
+    since: Option<Mark>,
     /// Whether a thread does. The time that it has is real: a runtime whose time stands may wait for it.
     blocks: bool,
 }
@@ -227,6 +229,7 @@ impl Waiting {
             engine,
             span,
             id,
+            since: None,
             blocks: false,
         }
     }
@@ -249,10 +252,14 @@ impl Waiting {
                 }
             }
         });
+        if let Some(mark) = self.since {
+            self.look_back(mark);
+        }
     }
 
     /// Counts what has passed since a mark too, as far as the journal has kept it.
     pub(crate) fn look_back(&mut self, mark: Mark) {
+        self.since = Some(mark);
         let id = self.id;
         self.engine.control(|control| {
             let Control {

@@ -10,6 +10,7 @@ mod four_letter;
 mod golden;
 mod handle;
 mod hostile;
+mod journal;
 mod restart;
 mod serve;
 mod state;

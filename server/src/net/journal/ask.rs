@@ -2,6 +2,7 @@
 
 use super::{Budget, BudgetId, Exceeded, Journal, JournalMode, Mark};
 use crate::net::Engine;
+use crate::protocol::Timestamp;
 
 impl Engine {
     pub(crate) fn journal(&self) -> Journal {
@@ -22,6 +23,11 @@ impl Engine {
 
     pub(crate) fn mark(&self) -> Mark {
         self.control(|control| Mark(control.journal.noted()))
+    }
+
+    /// When the server started, by its clock.
+    pub(crate) fn started(&self) -> Timestamp {
+        self.control(|control| control.journal.started())
     }
 
     pub(crate) fn add_budget(&self, budget: Budget) -> BudgetId {

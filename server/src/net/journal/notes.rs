@@ -71,6 +71,10 @@ impl Notes {
         self.begin = Mark(self.noted);
     }
 
+    pub(in crate::net) fn started(&self) -> Timestamp {
+        self.started
+    }
+
     /// How many were noted, kept or not.
     pub(in crate::net) fn noted(&self) -> u64 {
         self.noted
