@@ -47,6 +47,8 @@ pub enum Measure {
     FanOut,
     /// Resident memory with 1,000,000 znodes.
     Million,
+    /// Snapshot of 1,000,000 znodes.
+    Snapshot,
     /// Resident memory of the idle binary.
     Idle,
     /// Crates compiled for the library, and how long a clean build takes; only when asked for.
@@ -55,7 +57,7 @@ pub enum Measure {
 
 impl Measure {
     /// What is run when nothing is asked for: all that needs no clean build.
-    pub const USUAL: [Self; 12] = [
+    pub const USUAL: [Self; 13] = [
         Self::Start,
         Self::Exec,
         Self::Thousand,
@@ -67,6 +69,7 @@ impl Measure {
         Self::JournalSet,
         Self::FanOut,
         Self::Million,
+        Self::Snapshot,
         Self::Idle,
     ];
 
@@ -87,6 +90,7 @@ impl Measure {
             Self::JournalSet => rows::journal(&rows::JOURNAL_SET),
             Self::FanOut => rows::fan_out(),
             Self::Million => rows::million(),
+            Self::Snapshot => rows::snapshot(),
             Self::Idle => rows::idle(),
             Self::Build => rows::build(),
         }

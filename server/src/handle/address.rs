@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::{Server, StartError, port_error};
+use super::serve::LOCALHOST;
+use super::{Member, Server, StartError, port_error};
 use crate::net::{Entrance, ReservedPort};
 use crate::protocol::MemberId;
 
@@ -24,7 +25,8 @@ use crate::protocol::MemberId;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Address {
     label: String,
-    addr: SocketAddr,
+    /// That of each member, by number.
+    addrs: Vec<SocketAddr>,
 }
 
 impl Address {
@@ -40,7 +42,7 @@ impl Address {
         &self.label
     }
 
-    /// Where the server listens: a port of its own, of the server's IP address.
+    /// Where the server listens: a port of its own, of the server's IP address. Of an ensemble, that of the first member.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -49,7 +51,19 @@ impl Address {
     /// ```
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.addr
+        self.addrs.first().copied().unwrap_or(LOCALHOST)
+    }
+
+    /// Where each member of an ensemble listens, by number; of a server that is none, the one address.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// assert_eq!(ensemble.server().address("worker")?.addrs().len(), 3);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn addrs(&self) -> &[SocketAddr] {
+        &self.addrs
     }
 
     /// What a client on this machine is to be given, as [`Server::connect_string`] is. [`Display`](fmt::Display) writes
@@ -63,19 +77,19 @@ impl Address {
     /// ```
     #[must_use]
     pub fn connect_string(&self) -> String {
-        reachable(self.addr).to_string()
+        connect_string(&self.addrs)
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", reachable(self.addr))
+        f.write_str(&self.connect_string())
     }
 }
 
 impl Server {
-    /// Listens on one more free port, of the same IP address, over the same tree: every connection that comes by it bears
-    /// the label, in [`connections`](Self::connections) and wherever else connections and sessions are told apart. The
+    /// Listens on one more free port, of the same IP address, over the same tree, and so does each member of an ensemble:
+    /// every connection that comes by it bears the label, in [`connections`](Self::connections) and wherever else connections and sessions are told apart. The
     /// same label asked for again gives the same address.
     ///
     /// When this returns, clients can connect, or as soon as the server starts again if it is stopped. Stop and restart
@@ -95,32 +109,61 @@ impl Server {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn address(&self, label: &str) -> Result<Address, StartError> {
+        let addrs = self.shared.addrs.iter().copied();
+        let members = (1..).map(MemberId).zip(addrs);
+        self.labelled(label, members)
+    }
+
+    /// Listens on a further port for each of these members, if it does not yet.
+    fn labelled(
+        &self,
+        label: &str,
+        members: impl Iterator<Item = (MemberId, SocketAddr)>,
+    ) -> Result<Address, StartError> {
         let checked = check_label(label)?;
         if !self.config().listener {
             return Err(StartError::NoListener);
         }
-        let bears_it = |entrance: &Entrance| entrance.label.as_deref() == Some(label);
         let mut ports = self.ports();
-        let addr = match ports.find(bears_it) {
-            Some(addr) => addr,
-            None => {
-                let mut asked = self.addr();
-                asked.set_port(0);
-                let port = ReservedPort::reserve(asked, self.config().listen_backlog)
-                    .map_err(|error| super::listen_error(asked, error))?;
-                let addr = port.addr();
-                let entrance = Entrance {
-                    label: Some(checked),
-                    member: MemberId::default(),
-                };
-                ports.add(port, entrance).map_err(port_error)?;
-                addr
+        let mut addrs = Vec::new();
+        for (member, mut addr) in members {
+            let entrance = Entrance {
+                label: Some(Arc::clone(&checked)),
+                member,
+            };
+            if let Some(addr) = ports.find(|other| *other == entrance) {
+                addrs.push(addr);
+                continue;
             }
-        };
+            addr.set_port(0);
+            let port = ReservedPort::reserve(addr, self.config().listen_backlog)
+                .map_err(|error| super::listen_error(addr, error))?;
+            addrs.push(port.addr());
+            ports.add(port, entrance).map_err(port_error)?;
+        }
         Ok(Address {
             label: label.to_owned(),
-            addr,
+            addrs,
         })
+    }
+}
+
+impl Member {
+    /// The labelled address of this member alone. That of the [server](Server::address) leads to every member.
+    ///
+    /// # Errors
+    ///
+    /// As [`Server::address`].
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let worker = ensemble.member(2).address("worker")?;
+    /// assert_eq!(ensemble.server().address("worker")?.addrs()[1], worker.addr());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn address(&self, label: &str) -> Result<Address, StartError> {
+        let member = (self.id(), self.addr());
+        self.server.labelled(label, std::iter::once(member))
     }
 }
 
@@ -130,6 +173,15 @@ pub(super) fn check_label(label: &str) -> Result<Arc<str>, StartError> {
         return Err(StartError::Label(label.to_owned()));
     }
     Ok(label.into())
+}
+
+/// What a client on this machine is to be given that may connect to any of these.
+pub(super) fn connect_string(addrs: &[SocketAddr]) -> String {
+    let addrs: Vec<String> = addrs
+        .iter()
+        .map(|addr| reachable(*addr).to_string())
+        .collect();
+    addrs.join(",")
 }
 
 /// Where a client on this machine finds who listens there.

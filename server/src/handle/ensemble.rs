@@ -44,7 +44,7 @@ pub struct Ensemble {
 /// ```
 #[derive(Clone)]
 pub struct Member {
-    server: Server,
+    pub(super) server: Server,
     id: MemberId,
 }
 
@@ -84,7 +84,7 @@ pub struct MemberView {
 /// use minikeeper::{EnsembleAction, MemberId};
 ///
 /// let ensemble = minikeeper::Ensemble::of(3)?;
-/// let refused = ensemble.act(EnsembleAction::Stop(MemberId(4)));
+/// let refused = ensemble.act(EnsembleAction::Stop { member: MemberId(4) });
 /// assert_eq!(refused.unwrap_err().to_string(), "the ensemble has no member 4");
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
@@ -228,7 +228,7 @@ impl Ensemble {
     /// use minikeeper::{EnsembleAction, MemberId};
     ///
     /// let ensemble = minikeeper::Ensemble::of(3)?;
-    /// let followed = ensemble.act(EnsembleAction::Stop(MemberId(3)))?;
+    /// let followed = ensemble.act(EnsembleAction::Stop { member: MemberId(3) })?;
     /// assert_eq!(followed.leading.and_then(|leading| leading.leader), Some(MemberId(2)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -254,7 +254,9 @@ impl Ensemble {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn elect(&self, leader: impl Into<Option<MemberId>>) -> Result<Followed, EnsembleError> {
-        let action = EnsembleAction::Elect(leader.into());
+        let action = EnsembleAction::Elect {
+            leader: leader.into(),
+        };
         self.look(|keeper| keeper.members().check(action))?;
         Ok(self.server.wish(Input::Ensemble(action)))
     }
@@ -308,21 +310,21 @@ fn act(server: &Server, action: EnsembleAction) -> Result<Followed, ActError> {
     // So that of two stops and starts at once one comes wholly before the other.
     let mut ports = server.ports();
     match action {
-        EnsembleAction::Stop(member) => {
+        EnsembleAction::Stop { member } => {
             let followed = server.wish(Input::Ensemble(action));
             ports.shut(to(member));
             Ok(followed)
         }
-        EnsembleAction::Start(member) => {
+        EnsembleAction::Start { member } => {
             ports.open(to(member)).map_err(port_error)?;
             Ok(server.wish(Input::Ensemble(action)))
         }
-        EnsembleAction::Partition(_)
-        | EnsembleAction::Heal(_)
-        | EnsembleAction::Elect(_)
-        | EnsembleAction::Lag(_)
+        EnsembleAction::Partition { .. }
+        | EnsembleAction::Heal { .. }
+        | EnsembleAction::Elect { .. }
+        | EnsembleAction::Lag { .. }
         | EnsembleAction::Release { .. }
-        | EnsembleAction::CatchUp(_)
+        | EnsembleAction::CatchUp { .. }
         | EnsembleAction::LoseQuorum
         | EnsembleAction::RegainQuorum => Ok(server.wish(Input::Ensemble(action))),
     }
@@ -415,7 +417,7 @@ impl Member {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn stop(&self) -> Followed {
-        self.wish(EnsembleAction::Stop(self.id))
+        self.wish(EnsembleAction::Stop { member: self.id })
     }
 
     /// Starts it again after it was [stopped](Self::stop), on the same port. It follows whoever leads; if nobody does, and
@@ -434,7 +436,7 @@ impl Member {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn start_again(&self) -> Result<Followed, StartError> {
-        match act(&self.server, EnsembleAction::Start(self.id)) {
+        match act(&self.server, EnsembleAction::Start { member: self.id }) {
             Ok(followed) => Ok(followed),
             Err(ActError::Start(error)) => Err(error),
             Err(ActError::Ensemble(_)) => Ok(Followed::default()),
@@ -476,7 +478,7 @@ impl Member {
     /// ```
     pub fn partition(&self) -> MemberPartition {
         MemberPartition {
-            followed: self.wish(EnsembleAction::Partition(self.id)),
+            followed: self.wish(EnsembleAction::Partition { member: self.id }),
             member: self.clone(),
         }
     }
@@ -502,7 +504,7 @@ impl Member {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn lag(&self) -> Result<Lag, EnsembleError> {
-        let action = EnsembleAction::Lag(self.id);
+        let action = EnsembleAction::Lag { member: self.id };
         let engine = &self.server.shared.engine;
         engine.look(|keeper| keeper.members().check(action))?;
         self.wish(action);
@@ -595,14 +597,18 @@ impl MemberPartition {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn heal(self) -> Followed {
-        self.member.wish(EnsembleAction::Heal(self.member.id))
+        self.member.wish(EnsembleAction::Heal {
+            member: self.member.id,
+        })
     }
 }
 
 impl Drop for MemberPartition {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.member.wish(EnsembleAction::Heal(self.member.id));
+            self.member.wish(EnsembleAction::Heal {
+                member: self.member.id,
+            });
         }
     }
 }
@@ -676,7 +682,9 @@ impl Lag {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn catch_up(self) -> Followed {
-        self.member.wish(EnsembleAction::CatchUp(self.member.id))
+        self.member.wish(EnsembleAction::CatchUp {
+            member: self.member.id,
+        })
     }
 
     fn wish(&self, transactions: Option<usize>) -> Followed {
@@ -690,7 +698,9 @@ impl Lag {
 impl Drop for Lag {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.member.wish(EnsembleAction::CatchUp(self.member.id));
+            self.member.wish(EnsembleAction::CatchUp {
+                member: self.member.id,
+            });
         }
     }
 }

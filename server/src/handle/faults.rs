@@ -3,15 +3,18 @@
 use std::thread;
 
 use super::Server;
-use crate::net::{Direction, Fault, FaultError, FaultId, FaultRule, Matcher, Op};
+use super::journal::WaitFor;
+use crate::net::{
+    Condition, Direction, Fault, FaultError, FaultId, FaultOutcome, FaultRule, Matcher, Op,
+};
 use crate::protocol::SessionId;
 
 /// A fault that was placed: it lasts as long as this is held.
 ///
 /// # Panics
 ///
-/// Dropping it panics if it never happened, unless it is [optional](FaultRule::optional) or the thread panics already: a
-/// fault that does not happen proves nothing.
+/// Dropping it panics if it never happened, and says what came near, unless it is [optional](FaultRule::optional) or the
+/// thread panics already: a fault that does not happen proves nothing.
 ///
 /// ```
 /// use minikeeper::{ErrorCode, Fault, Op};
@@ -27,7 +30,6 @@ pub struct FaultGuard {
     server: Server,
     id: FaultId,
     name: String,
-    optional: bool,
 }
 
 impl FaultGuard {
@@ -36,6 +38,37 @@ impl FaultGuard {
     pub fn hits(&self) -> u64 {
         self.server.shared.engine.fault_hits(self.id)
     }
+
+    /// Waits until it has happened; at once, if it has already.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use minikeeper::Fault;
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let fault = server.fault("nobody comes in").then(Fault::Refuse);
+    /// let client = std::net::TcpStream::connect(server.addr())?;
+    /// fault.happened().blocking()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn happened(&self) -> WaitFor<()> {
+        self.happened_times(1)
+    }
+
+    /// Waits until it has happened so many times.
+    pub fn happened_times(&self, times: u64) -> WaitFor<()> {
+        let condition = Condition::Happened {
+            fault: self.id,
+            times,
+        };
+        WaitFor::new(self.server.waiting(condition), |_| ())
+    }
+
+    /// Makes the links whole again that a [partition](Fault::Partition) has cut. What was sent meanwhile arrives now, be it
+    /// that the connection is closed.
+    pub fn heal(&self) {
+        self.server.shared.engine.heal_fault(self.id);
+    }
 }
 
 impl Drop for FaultGuard {
@@ -43,12 +76,12 @@ impl Drop for FaultGuard {
         if thread::panicking() {
             return;
         }
-        let hits = self.server.shared.engine.remove_fault(self.id);
-        assert!(
-            hits > 0 || self.optional,
-            "the fault {:?} never happened: nothing matched it; if that is all right, say optional()",
-            self.name
-        );
+        if let FaultOutcome::Never(why) = self.server.shared.engine.remove_fault(self.id) {
+            panic!(
+                "the fault {:?} never happened: {why}. If that is all right, say optional()",
+                self.name
+            );
+        }
     }
 }
 
@@ -61,7 +94,7 @@ pub struct FaultBuilder<'s> {
 }
 
 impl FaultBuilder<'_> {
-    /// Happens to requests of this family.
+    /// Happens to requests of this family, or to their replies, as the fault has it.
     pub fn on(mut self, op: Op) -> Self {
         self.rule.on = Matcher {
             kind: Matcher::request(op).kind,
@@ -71,7 +104,26 @@ impl FaultBuilder<'_> {
         self
     }
 
-    /// Happens to what a matcher means.
+    /// Happens to events of watches.
+    ///
+    /// ```
+    /// use minikeeper::Fault;
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let fault = server.fault("half an event").on_event().path("/leader").optional().then(Fault::Truncate { bytes: 7 });
+    /// # drop(fault);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn on_event(mut self) -> Self {
+        self.rule.on = Matcher {
+            kind: Matcher::event().kind,
+            op: None,
+            ..self.rule.on
+        };
+        self
+    }
+
+    /// Happens to what a matcher means, and to nothing that was said before.
     pub fn on_any(mut self, on: Matcher) -> Self {
         self.rule.on = on;
         self
@@ -96,6 +148,24 @@ impl FaultBuilder<'_> {
     /// Only on connections of this session.
     pub fn session(mut self, session: SessionId) -> Self {
         self.rule.on = self.rule.on.session(session);
+        self
+    }
+
+    /// Only to requests that ask for a watch.
+    pub fn watching(mut self) -> Self {
+        self.rule.on = self.rule.on.watching();
+        self
+    }
+
+    /// Only to requests that create an ephemeral.
+    pub fn ephemeral(mut self) -> Self {
+        self.rule.on = self.rule.on.ephemeral();
+        self
+    }
+
+    /// Only to requests that create something whose name gets a number.
+    pub fn sequential(mut self) -> Self {
+        self.rule.on = self.rule.on.sequential();
         self
     }
 
@@ -127,7 +197,8 @@ impl FaultBuilder<'_> {
     ///
     /// # Panics
     ///
-    /// If it cannot happen to what is matched: an event cannot be refused. To be told instead, use [`Server::place`].
+    /// If it can never happen: an event cannot be refused, and nothing happens 0 times. To be told instead, use
+    /// [`Server::place`].
     pub fn then(mut self, fault: Fault) -> FaultGuard {
         self.rule.then = fault;
         match self.server.place(self.rule) {
@@ -170,6 +241,9 @@ impl Drop for Partition {
 impl Server {
     /// Says that something goes wrong, once, at the first match, unless told otherwise.
     ///
+    /// Several faults that mean the same request queue: the first that was placed and is not exhausted has it, and those
+    /// behind it do not see it.
+    ///
     /// ```
     /// use minikeeper::{Fault, Op};
     ///
@@ -188,7 +262,7 @@ impl Server {
     pub fn fault(&self, name: &str) -> FaultBuilder<'_> {
         FaultBuilder {
             server: self,
-            rule: FaultRule::new(name, Matcher::request(Op::Any), Fault::DropBefore),
+            rule: FaultRule::new(name, Matcher::any(), Fault::DropBefore),
         }
     }
 
@@ -196,26 +270,60 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If it cannot happen to what is matched.
+    /// If it can never happen.
     pub fn place(&self, rule: FaultRule) -> Result<FaultGuard, FaultError> {
-        let (name, optional) = (rule.name.clone(), rule.optional);
+        let name = rule.name.clone();
         let id = self.shared.engine.place_fault(rule)?;
         Ok(FaultGuard {
             server: self.clone(),
             id,
             name,
-            optional,
         })
+    }
+
+    /// Ends every fault and every chaos, and makes every link whole. Guards that are still held know how often their faults
+    /// happened, and no longer mind if they did not.
+    ///
+    /// ```
+    /// use minikeeper::{Fault, Op};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let fault = server.fault("no reply to anybody").on(Op::Any).always().then(Fault::LoseReply);
+    /// server.clear_faults();
+    /// drop(fault);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn clear_faults(&self) {
+        self.shared.engine.clear_faults();
+    }
+
+    /// Closes connections now; gives how many. What was sent before arrives. Sessions are kept, and clients may come back.
+    /// Of the matcher only label, session, member and connection count.
+    ///
+    /// ```
+    /// use minikeeper::Matcher;
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// assert_eq!(server.disconnect(&Matcher::any().label("worker")), 0);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn disconnect(&self, whose: &Matcher) -> usize {
+        self.shared.engine.close_connections(whose)
     }
 
     /// Cuts the links of whoever connected, or connects, to the address with this label, both ways: nothing passes, and
     /// nobody is told. A session whose requests do not arrive falls silent, on a manual clock too.
+    ///
+    /// Whoever connects to a cut address is connected, as the machine's own network has it, and hears nothing. The server
+    /// may be done with a connection long before its client learns of it: a session expires, or comes by another
+    /// connection. When the link is whole again, what was sent meanwhile arrives, then the end. Only where the server
+    /// stops do all clients learn of it at once, since their sockets are closed.
     pub fn partition(&self, label: &str) -> Partition {
         self.cut(Matcher::any().label(label), Direction::Both)
     }
 
     /// Cuts some links one way or both, those included that are made later. Of the matcher only label, session, member and
-    /// connection count.
+    /// connection count. Who is cut by its session cannot come back for it by another connection before it is healed.
     ///
     /// ```
     /// use minikeeper::{Direction, Matcher};

@@ -1,13 +1,12 @@
 //! What a test keeps back, and lets go in the order that it chooses.
 
-use std::thread;
-
 use super::Server;
 use super::journal::WaitFor;
-use crate::net::{Condition, Held, HoldId, Matcher, Release, ReleaseError};
+use crate::net::{Condition, Held, HoldError, HoldId, Matcher, Release, ReleaseError};
 use crate::protocol::SessionId;
 
-/// Keeps back what a matcher means, as long as it is held; dropping it lets everything go.
+/// Keeps back what a matcher means, as long as this is held. Dropping it lets everything go, in a test that panics too, so
+/// that nobody waits for what is held.
 ///
 /// ```
 /// use minikeeper::Matcher;
@@ -27,28 +26,72 @@ pub struct Hold {
 }
 
 impl Server {
-    /// Keeps back events, replies or requests from now on. Whatever comes later on the same connection waits behind
-    /// them: a client gets what is sent to it in the order in which it was sent.
+    /// Keeps back events, replies or requests from now on, until the test lets them go.
+    ///
+    /// - Events and replies: the server has done what they tell of, and the client does not know. Whatever is sent later on
+    ///   the same connection waits behind them: a client gets what is sent to it in the order in which it was sent.
+    /// - Requests: the server does not know of them yet. Whatever the client sends later on the same connection waits behind,
+    ///   its pings too, so in real time its session may expire meanwhile.
+    ///
+    /// What is held ends with its connection, as bytes on their way do: when it closes, when its session expires or moves to
+    /// another connection, when the server stops. A reply to who closes its session is still owed, and the connection
+    /// stays open for it. If several holds mean the same message, the first that was placed has it.
+    ///
+    /// A matcher that does not say of which [`Kind`](crate::Kind) holds a request, and its reply too.
     ///
     /// # Panics
     ///
-    /// If the matcher means nothing that can be kept back, such as the expiry of a session.
+    /// If the matcher means nothing that can be held, such as the expiry of a session. To be told instead, use
+    /// [`try_hold`](Self::try_hold).
+    ///
+    /// ```
+    /// use minikeeper::{Matcher, Op};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// // What B asks for is done, and B does not learn of it before the test wants it to.
+    /// let hold = server.hold(Matcher::reply(Op::Create).path("/locks/**").label("B"));
+    /// # drop(hold);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
     pub fn hold(&self, on: Matcher) -> Hold {
-        Hold {
-            id: self.shared.engine.hold(on),
-            server: self.clone(),
+        match self.try_hold(on) {
+            Ok(hold) => hold,
+            Err(error) => panic!("{error}"),
         }
+    }
+
+    /// The same as [`hold`](Self::hold), for a matcher that comes from elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// If the matcher means nothing that can be held.
+    pub fn try_hold(&self, on: Matcher) -> Result<Hold, HoldError> {
+        Ok(Hold {
+            id: self.shared.engine.hold(on)?,
+            server: self.clone(),
+        })
     }
 }
 
 impl Hold {
-    /// What is kept back, in the order in which it came.
+    /// What is held now, in the order in which it came.
     #[must_use]
     pub fn held(&self) -> Vec<Held> {
         self.server.shared.engine.held(self.id)
     }
 
-    /// Waits until so many are kept back.
+    /// Waits until so many are held: a future, or [`blocking`](WaitFor::blocking).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use minikeeper::Matcher;
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let hold = server.hold(Matcher::event());
+    /// let waited = hold.wait_for(2).within(Duration::ZERO).blocking();
+    /// assert!(waited.is_err(), "nobody watches anything");
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
     pub fn wait_for(&self, number: usize) -> WaitFor<()> {
         let condition = Condition::Held {
             hold: self.id,
@@ -57,45 +100,60 @@ impl Hold {
         WaitFor::new(self.server.waiting(condition), |_| ())
     }
 
-    /// Lets go what has been kept back for longest; says whether there was anything.
-    pub fn release_next(&self) -> bool {
-        self.release(Release::First { count: 1 })
-            .is_ok_and(|count| count > 0)
+    /// Lets go what has been held for longest.
+    ///
+    /// # Errors
+    ///
+    /// If nothing is held, or something before it on the same connection is kept back otherwise.
+    pub fn release_next(&self) -> Result<Held, ReleaseError> {
+        let released = self.release(&Release::First { count: 1 })?;
+        released.into_iter().next().ok_or(ReleaseError::NothingHeld)
     }
 
     /// Lets one message go.
     ///
     /// # Errors
     ///
-    /// If it is not held, or something before it on the same connection is.
+    /// If it is not held, or something before it on the same connection is kept back.
     pub fn release_item(&self, item: u64) -> Result<(), ReleaseError> {
-        self.release(Release::Item { item }).map(|_| ())
+        self.release(&Release::Item { item }).map(|_| ())
     }
 
     /// Lets go what is for one session; gives how much it was.
     pub fn release_session(&self, session: SessionId) -> usize {
-        self.release(Release::Session { session }).unwrap_or(0)
+        self.let_go(&Release::Session { session })
     }
 
-    /// Lets everything go that is kept back now; gives how much it was. What comes later is kept back again.
+    /// Lets go what is for whoever came by the address with this label; gives how much it was.
+    pub fn release_label(&self, label: &str) -> usize {
+        self.let_go(&Release::Label {
+            label: label.to_owned(),
+        })
+    }
+
+    /// Lets everything go that is held now; gives how much it was. What comes later is held again.
     pub fn release_all(&self) -> usize {
-        self.release(Release::All).unwrap_or(0)
+        self.let_go(&Release::All)
     }
 
-    /// Lets some go; gives how much it was.
+    /// Lets some go; gives what it was, in the order in which it came. Where a session, a label or all is meant, what is
+    /// behind something that another hold or a delay keeps back leaves right after that.
     ///
     /// # Errors
     ///
-    /// If one message is asked for that is not held, or something before it on the same connection is.
-    pub fn release(&self, which: Release) -> Result<usize, ReleaseError> {
+    /// If a message is asked for that is not held; or one, or the first, before which something is kept back on the same
+    /// connection. Then nothing is let go.
+    pub fn release(&self, which: &Release) -> Result<Vec<Held>, ReleaseError> {
         self.server.shared.engine.release(self.id, which)
+    }
+
+    fn let_go(&self, which: &Release) -> usize {
+        self.release(which).map_or(0, |released| released.len())
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        if !thread::panicking() {
-            self.server.shared.engine.end_hold(self.id);
-        }
+        self.server.shared.engine.end_hold(self.id);
     }
 }

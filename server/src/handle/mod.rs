@@ -4,6 +4,7 @@
 
 mod address;
 mod builder;
+mod chaos;
 mod config;
 mod ensemble;
 mod faults;
@@ -21,12 +22,13 @@ use std::sync::{Arc, Mutex};
 
 pub use crate::keeper::CloseReason;
 pub use crate::net::{
-    BadJournal, BadPattern, Budget, Claim, ClaimBroken, Data, Direction, Entry, Exceeded, Fault,
-    FaultError, FaultRule, Followed, Held, HeldMessage, Journal, Kind, Leading, Mark, Matcher, Op,
-    PathPattern, Release, ReleaseError, SentEvent, TimedOut, What,
+    BadJournal, BadPattern, Budget, Chaos, ChaosRule, Claim, ClaimBroken, Data, Direction, Entry,
+    Exceeded, Fault, FaultError, FaultRule, Followed, Held, HeldMessage, HoldError, Journal, Kind,
+    Leading, Mark, Matcher, Op, PathPattern, Release, ReleaseError, SentEvent, TimedOut, What,
 };
 pub use address::Address;
 pub use builder::ServerBuilder;
+pub use chaos::ChaosGuard;
 pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
 pub use ensemble::{ActError, Ensemble, Lag, Member, MemberPartition, MemberView};
 pub use faults::{FaultBuilder, FaultGuard, Partition};
@@ -231,11 +233,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn connect_string(&self) -> String {
-        let addrs = self.shared.addrs.iter();
-        let addrs: Vec<String> = addrs
-            .map(|addr| address::reachable(*addr).to_string())
-            .collect();
-        addrs.join(",")
+        address::connect_string(&self.shared.addrs)
     }
 
     /// The members, as something that things can happen to. A server that is no [`Ensemble`] has one, and it always leads.

@@ -123,12 +123,12 @@ impl Members {
     /// How a member serves.
     pub(crate) fn mode(&self, member: MemberId) -> Mode {
         match self.service(member) {
+            Service::Stopped => Mode::Stopped,
             _ if !self.is_ensemble() => Mode::Standalone,
             Service::Quorum { .. } if self.leader == Some(member) => Mode::Leader,
             Service::Quorum { .. } => Mode::Follower,
             Service::ReadOnly => Mode::ReadOnly,
             Service::Nobody => Mode::NotServing,
-            Service::Stopped => Mode::Stopped,
         }
     }
 
@@ -140,13 +140,13 @@ impl Members {
         };
         match action {
             EnsembleAction::LoseQuorum | EnsembleAction::RegainQuorum => Ok(()),
-            EnsembleAction::Stop(member)
-            | EnsembleAction::Start(member)
-            | EnsembleAction::Partition(member)
-            | EnsembleAction::Heal(member)
+            EnsembleAction::Stop { member }
+            | EnsembleAction::Start { member }
+            | EnsembleAction::Partition { member }
+            | EnsembleAction::Heal { member }
             | EnsembleAction::Release { member, .. }
-            | EnsembleAction::CatchUp(member) => known(member),
-            EnsembleAction::Lag(member) => {
+            | EnsembleAction::CatchUp { member } => known(member),
+            EnsembleAction::Lag { member } => {
                 known(member)?;
                 match self.service(member) {
                     Service::Quorum { .. } => Ok(()),
@@ -155,7 +155,7 @@ impl Members {
                     }
                 }
             }
-            EnsembleAction::Elect(wanted) => {
+            EnsembleAction::Elect { leader: wanted } => {
                 wanted.map_or(Ok(()), known)?;
                 if !self.has_quorum() {
                     return Err(EnsembleError::NoQuorum);
@@ -348,25 +348,25 @@ impl Keeper {
         let before = (self.members.leader, self.members.epoch);
         let everybody = self.members.ids();
         match action {
-            EnsembleAction::Stop(member) => self.set_running(member, false),
-            EnsembleAction::Start(member) => self.set_running(member, true),
-            EnsembleAction::Partition(member) => self.set_partitioned([member], true),
-            EnsembleAction::Heal(member) => self.set_partitioned([member], false),
+            EnsembleAction::Stop { member } => self.set_running(member, false),
+            EnsembleAction::Start { member } => self.set_running(member, true),
+            EnsembleAction::Partition { member } => self.set_partitioned([member], true),
+            EnsembleAction::Heal { member } => self.set_partitioned([member], false),
             EnsembleAction::LoseQuorum => self.set_partitioned(everybody, true),
             EnsembleAction::RegainQuorum => self.set_partitioned(everybody, false),
-            EnsembleAction::Elect(wanted) => {
+            EnsembleAction::Elect { leader: wanted } => {
                 let leader = self.members.leader;
                 let next = wanted.or_else(|| self.members.winner(&self.tree, leader));
                 if self.members.is_ensemble() {
                     self.begin_epoch(now, next);
                 }
             }
-            EnsembleAction::Lag(member) => self.lag(member),
+            EnsembleAction::Lag { member } => self.lag(member),
             EnsembleAction::Release {
                 member,
                 transactions,
             } => self.release(now, member, transactions.unwrap_or(usize::MAX), None, out),
-            EnsembleAction::CatchUp(member) => self.catch_up_for_good(now, member, out),
+            EnsembleAction::CatchUp { member } => self.catch_up_for_good(now, member, out),
         }
         self.settle(now, before, out);
     }

@@ -20,7 +20,8 @@ impl Keeper {
     pub(super) fn look_for_reapable(&mut self, now: Timestamp) {
         self.deadlines
             .add(look_at(&self.rules, now), Deadline::LookForReapable);
-        if !self.reap_queue.is_empty() {
+        // It is the leader who looks.
+        if !self.reap_queue.is_empty() || self.members.leader().is_none() {
             return;
         }
         self.reap_queue = self.due(now).map(|znode| znode.path().into()).collect();
@@ -75,6 +76,9 @@ impl Keeper {
     }
 
     pub(super) fn reap(&mut self, now: Timestamp, out: &mut impl Outputs) {
+        if self.members.leader().is_none() {
+            self.reap_queue.clear();
+        }
         let Some(path) = self.reap_queue.pop_front() else {
             return;
         };

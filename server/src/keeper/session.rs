@@ -87,9 +87,11 @@ impl Sessions {
         id
     }
 
-    /// A copy in which none has a connection.
+    /// A copy in which none has a connection; so there is none of which only a read-only member knows.
     pub(super) fn disconnected(&self) -> Self {
         let mut copy = self.clone();
+        copy.by_id
+            .retain(|_, session| session.known_only_to.is_none());
         for session in copy.by_id.values_mut() {
             session.connection = None;
         }
@@ -143,11 +145,15 @@ impl Sessions {
             .is_some_and(|session| session.known_only_to != Some(member))
     }
 
-    /// The session that is over next if nothing is heard of it, among those that nothing can be heard of.
-    pub(crate) fn next_silent(&self) -> Option<(SessionId, Timestamp)> {
+    /// The session that is over next if nothing is heard of it, among those that nothing can be heard of: muted, or on no
+    /// connection that is heard.
+    pub(super) fn next_silent(
+        &self,
+        is_heard: impl Fn(ConnectionId) -> bool,
+    ) -> Option<(SessionId, Timestamp)> {
         self.by_id
             .iter()
-            .filter(|(_, session)| session.muted || session.connection.is_none())
+            .filter(|(_, session)| session.muted || !session.connection.is_some_and(&is_heard))
             .map(|(id, session)| (*id, session.deadline))
             .min_by_key(|(id, deadline)| (*deadline, *id))
     }
@@ -318,12 +324,12 @@ impl Keeper {
         out: &mut impl Outputs,
     ) -> Option<SessionId> {
         let id = request.session;
+        let current = self.sessions.get(id).and_then(|session| session.connection);
+        let current = planted!("takeover-leaves-the-old", None, current);
+        self.take_over(now, id, (current, member), out);
         let session = self.sessions.get(id)?;
         if session.known_only_to.is_some_and(|home| home != member) {
             return None;
-        }
-        if let Some(other) = planted!("takeover-leaves-the-old", None, session.connection) {
-            self.take_over(now, id, (other, member), out);
         }
         if planted!(
             "any-password",
@@ -349,13 +355,13 @@ impl Keeper {
         &mut self,
         now: Timestamp,
         id: SessionId,
-        (current, member): (ConnectionId, MemberId),
+        (current, member): (Option<ConnectionId>, MemberId),
         out: &mut impl Outputs,
     ) {
         let others = if self.members.is_ensemble() {
             self.connections.on(id)
         } else {
-            vec![current]
+            current.into_iter().collect()
         };
         for other in others {
             if self.is_to(other, member) {
@@ -389,6 +395,12 @@ impl Keeper {
         // Pings on the connection that it has left keep it alive too.
         let mut connections = self.connections.on(id).into_iter();
         connections.any(|connection| self.connections.is_heard(connection))
+    }
+
+    /// The session that is over next if nothing is heard of it, among those that nothing can be heard of.
+    pub(crate) fn next_silent(&self) -> Option<(SessionId, Timestamp)> {
+        self.sessions
+            .next_silent(|connection| self.connections.is_heard(connection))
     }
 
     pub(super) fn mute(&mut self, now: Timestamp, id: SessionId, muted: bool) {
@@ -462,6 +474,11 @@ impl Keeper {
     }
 
     pub(super) fn restarted(&mut self, now: Timestamp, out: &mut impl Outputs) {
+        for member in self.members.ids() {
+            for session in self.sessions.known_only_to(member) {
+                self.end_session(now, session, Xid(0), out);
+            }
+        }
         self.deadlines.clear();
         self.reap_queue.clear();
         self.deadlines

@@ -11,20 +11,13 @@ pub(crate) struct Snapshot {
     now: Timestamp,
 }
 
-/// All that has to be done while the server stands still.
-#[derive(Debug)]
-pub(crate) struct Capture(Snapshot);
-
-impl Capture {
-    /// Does the rest, which takes longer, and in which the server has no part.
-    pub(crate) fn finish(self) -> Snapshot {
-        let Self(mut snapshot) = self;
-        snapshot.tree.index();
-        snapshot
-    }
-}
-
 impl Snapshot {
+    /// Makes what is looked at and started from of what was copied, once. It takes a while where there are many znodes, and the
+    /// server has no part in it.
+    pub(crate) fn index(&mut self) {
+        self.tree.index();
+    }
+
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
     }
@@ -58,13 +51,14 @@ impl Outputs for Nobody {
 }
 
 impl Keeper {
-    /// Copies the state. Neither the copy nor this server sees what becomes of the other.
-    pub(crate) fn capture(&mut self, now: Timestamp) -> Capture {
-        Capture(Snapshot {
+    /// Copies the state, to be [indexed](Snapshot::index) before it is looked at. Neither the copy nor this server sees what
+    /// becomes of the other.
+    pub(crate) fn snapshot(&mut self, now: Timestamp) -> Snapshot {
+        Snapshot {
             tree: self.tree.share(),
             sessions: self.sessions.disconnected(),
             now,
-        })
+        }
     }
 
     /// A server that begins with this state, as one does that was restarted: every session has its whole timeout before

@@ -100,8 +100,11 @@ impl Tree {
         }
     }
 
-    /// Finds out anew where each path leads and whom each znode goes with.
+    /// Finds out anew where each path leads and whom each znode goes with, if it is not known.
     pub(super) fn index(&mut self) {
+        if !self.by_path.is_empty() {
+            return;
+        }
         let znodes = std::mem::take(&mut self.znodes);
         let count = znodes.iter().count();
         self.by_path = HashTable::with_capacity(count);

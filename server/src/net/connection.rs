@@ -51,6 +51,8 @@ struct Connection<IO> {
     stalled: bool,
     /// What a test may have cut.
     link: Arc<Link>,
+    /// How much of what is to be written was sent before the link was cut, and so arrives.
+    under_way: usize,
     /// To be written next.
     sending: BytesMut,
     ending: Option<Ending>,
@@ -76,6 +78,7 @@ pub(super) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
     let link = engine.link(id);
     let mut connection = Connection {
         link,
+        under_way: 0,
         stalled: false,
         engine,
         id,
@@ -140,7 +143,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             if std::mem::take(&mut self.yielding) {
                 return give_way(context);
             }
-            let step = if self.is_full() || self.stalled || self.link.is_cut_to_server() {
+            // The link is asked first, and so knows whom to wake, whatever else keeps it.
+            let cut = self.link.keeps_from_server(context);
+            let step = if cut || self.stalled || self.is_full() {
                 Step::Wait
             } else if self.unfed {
                 self.feed_received()
@@ -155,9 +160,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 Step::End => return Poll::Ready(()),
                 Step::Wait => {
                     let before = self.sending.len();
-                    let closing = self.engine.poll_outbox(self.id, context, &mut self.sending);
-                    self.ending = closing.map(Ending::of);
-                    if self.sending.len() == before && self.ending.is_none() {
+                    let left = self.engine.poll_outbox(self.id, context, &mut self.sending);
+                    self.ending = left.closing.map(Ending::of);
+                    let goes_on = self.stalled && !left.stalled;
+                    if goes_on {
+                        (self.stalled, self.unfed) = (false, true);
+                    }
+                    if self.sending.len() == before && self.ending.is_none() && !goes_on {
                         return Poll::Pending;
                     }
                 }
@@ -168,15 +177,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     /// Writes what there is; says whether the socket would not take it all.
     fn write(&mut self, context: &mut Context<'_>) -> Result<bool, ()> {
         while !self.sending.is_empty() {
-            if self.link.is_cut_to_client() {
-                return Ok(true);
+            let mut next = &self.sending[..];
+            if self.link.keeps_from_client(context) {
+                next = next.get(..self.under_way).unwrap_or(next);
+                if next.is_empty() {
+                    return Ok(true);
+                }
             }
-            match Pin::new(&mut self.io).poll_write(context, &self.sending) {
+            match Pin::new(&mut self.io).poll_write(context, next) {
                 Poll::Ready(Ok(0) | Err(_)) => return Err(()),
-                Poll::Ready(Ok(written)) if written == self.sending.len() => self.sending.clear(),
                 Poll::Ready(Ok(written)) => {
-                    self.sending.advance(written);
-                    self.linger = None;
+                    self.under_way = self.under_way.saturating_sub(written);
+                    if written == self.sending.len() {
+                        self.sending.clear();
+                    } else {
+                        self.sending.advance(written);
+                        self.linger = None;
+                    }
                 }
                 Poll::Pending => return Ok(true),
             }
@@ -188,9 +205,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     }
 
     fn close(&mut self, ending: Ending, blocked: bool, context: &mut Context<'_>) -> Poll<()> {
-        if self.link.is_cut_to_client() {
-            // The client does not learn of it before the link is whole again.
-            let _ = self.engine.poll_outbox(self.id, context, &mut self.sending);
+        if self.link.keeps_from_client(context) {
+            // The client does not learn of it before the link is whole again. The server has done with it.
+            self.engine.disconnect(self.id);
             return Poll::Pending;
         }
         // Outside of a tokio runtime there is nobody who could tell when to give up.
@@ -276,6 +293,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 self.ending = fed.closing.map(Ending::of);
                 self.yielding = fed.yielding;
                 self.stalled = fed.stalled;
+                self.under_way = fed.under_way.unwrap_or(self.under_way);
                 Some(fed.used)
             }
             Err(reason) => {

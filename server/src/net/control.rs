@@ -4,20 +4,23 @@
 //! while there is nothing to ask.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::BytesMut;
 
-use super::fault::Faults;
+use super::fault::{FaultId, Faults, Happening};
 use super::hold::{Decided, HeldMessage, HoldId, Holds};
 use super::journal::Notes;
-use super::link::Direction;
+use super::link::{Direction, Link};
+use super::outbox::Outbox;
 use super::sight::{Asked, Sight, Who};
 use super::wait::Waits;
-use super::{Fault, Matcher};
-use crate::keeper::{Input, Keeper};
+use super::{Entrance, Fault, Matcher};
+use crate::keeper::{ConnectionId, Input, Keeper};
 use crate::protocol::{
-    ErrorCode, Message, MultiResult, Operation, Reply, Request, Response, SessionId, Timestamp, Xid,
+    ConnectRequest, ErrorCode, Message, MultiResult, Operation, Reply, Request, Response,
+    SessionId, Timestamp, Xid,
 };
 
 /// Faults, holds, links, journal and waits of one server.
@@ -29,6 +32,7 @@ pub(super) struct Control {
     pub(super) waits: Waits,
     cuts: Vec<Cut>,
     next_cut: u64,
+    departed: Vec<Departed>,
     /// The request that is being carried out.
     asked: Asked,
     /// Whether that is a write of the test itself, and what it writes.
@@ -38,8 +42,6 @@ pub(super) struct Control {
     asked_new: bool,
     /// What becomes of the reply to it.
     reply: Treatment,
-    /// Whether the connection closes once the request was carried out.
-    then_close: ThenClose,
     /// Whom to wake once the lock is free.
     pub(super) wakers: Vec<Waker>,
 }
@@ -50,6 +52,29 @@ struct Cut {
     id: u64,
     whose: Matcher,
     direction: Direction,
+    /// The fault that did it.
+    by: Option<FaultId>,
+}
+
+/// A connection that the server has done with, and whose client does not know as long as the link is cut.
+#[derive(Debug)]
+struct Departed {
+    connection: ConnectionId,
+    session: SessionId,
+    entrance: Entrance,
+    link: Arc<Link>,
+}
+
+/// How far a frame has come when it is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It has just arrived.
+    #[default]
+    New,
+    /// It was held, and is held no more.
+    Released,
+    /// It had its fault.
+    Judged,
 }
 
 /// What becomes of a request.
@@ -67,12 +92,14 @@ pub(super) enum Verdict {
         item: u64,
         what: HeldMessage,
     },
+    /// The link is cut before it.
+    Cut,
     /// It is refused with this code; perhaps the connection closes then.
     Refuse(ErrorCode, ThenClose),
     /// The connection closes.
     Close,
     /// The session expires.
-    Expire,
+    Expire(SessionId),
 }
 
 /// Whether the connection closes when that is done.
@@ -86,31 +113,23 @@ pub(super) struct Treatment {
     /// How its bytes change.
     pub(super) shape: Shape,
     pub(super) gate: Gate,
+    /// It does not leave before.
+    pub(super) not_before: Option<Timestamp>,
     /// What is told of it, if it is held.
     pub(super) held: Option<HeldMessage>,
+    /// Whether the link was cut before it.
+    pub(super) cut: bool,
     /// Whether the connection closes behind it.
     pub(super) then_close: ThenClose,
 }
 
-/// When a message may leave.
+/// Whether a message may leave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Gate {
     #[default]
     Open,
-    /// Not before this moment.
-    Until(Timestamp),
     /// When the hold lets it go.
     Held { hold: HoldId, item: u64 },
-}
-
-impl Gate {
-    /// The number of what is held.
-    pub(super) fn item(self) -> Option<u64> {
-        match self {
-            Self::Held { item, .. } => Some(item),
-            Self::Open | Self::Until(_) => None,
-        }
-    }
 }
 
 /// How the bytes of a message change.
@@ -119,20 +138,26 @@ pub(super) enum Shape {
     #[default]
     Whole,
     Truncated(usize),
-    Pieces {
-        bytes: usize,
-        every: std::time::Duration,
-    },
+    Pieces(Pieces),
     Garbage(Vec<u8>),
     Twice,
     Xid(Xid),
+}
+
+/// The pieces of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pieces {
+    /// How many bytes each has.
+    pub(super) bytes: usize,
+    /// The time between two of them.
+    pub(super) every: std::time::Duration,
 }
 
 impl Shape {
     /// Changes the bytes of a message; pieces are cut elsewhere.
     pub(super) fn apply(&self, message: &mut BytesMut) {
         match self {
-            Self::Whole | Self::Pieces { .. } => {}
+            Self::Whole | Self::Pieces(_) => {}
             Self::Truncated(bytes) => message.truncate(*bytes),
             Self::Garbage(bytes) => {
                 message.clear();
@@ -153,8 +178,13 @@ impl Shape {
 }
 
 impl Treatment {
-    pub(super) fn is_usual(&self) -> bool {
+    fn is_usual(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether it leaves at once and as it is.
+    pub(super) fn is_whole(&self) -> bool {
+        self.shape == Shape::Whole && self.gate == Gate::Open && self.not_before.is_none()
     }
 }
 
@@ -167,22 +197,24 @@ impl Control {
             waits: Waits::default(),
             cuts: Vec::new(),
             next_cut: 0,
+            departed: Vec::new(),
             asked: Asked::default(),
             own_write: false,
             own_data: None,
             asked_new: false,
             reply: Treatment::default(),
-            then_close: false,
             wakers: Vec::new(),
         }
     }
 
     /// Whether nobody wants to know or change anything.
     pub(super) fn is_idle(&self) -> bool {
-        self.journal.is_off()
-            && self.faults.is_empty()
-            && self.holds.is_empty()
-            && self.waits.is_empty()
+        self.journal.is_off() && self.waits.is_empty() && self.changes_nothing()
+    }
+
+    /// Whether nobody wants to change anything.
+    pub(super) fn changes_nothing(&self) -> bool {
+        self.faults.is_empty() && self.holds.is_empty() && self.cuts.is_empty()
     }
 
     /// Tells the journal, and whoever waits, of something that passes.
@@ -195,6 +227,34 @@ impl Control {
             who,
             sight,
         );
+    }
+
+    /// A client sent this, and nobody wants to change anything: it is told.
+    pub(super) fn see_input(&mut self, now: Timestamp, who: &Who<'_>, input: &Input<'_>) {
+        let sight = match input {
+            Input::Connect { request, .. } => {
+                self.asked_new = request.session == SessionId::NONE;
+                connect_sight(request)
+            }
+            Input::Request { xid, request, .. } => {
+                self.asked.note(request);
+                Sight::Request {
+                    xid: *xid,
+                    asked: &self.asked,
+                    data: request.data(),
+                }
+            }
+            _ => return,
+        };
+        let (journal, waits, wakers) = (&mut self.journal, &mut self.waits, &mut self.wakers);
+        note(journal, waits, wakers, now, Some(who), &sight);
+    }
+
+    /// This is sent to a client, and nobody wants to change anything: it is told.
+    pub(super) fn see_message(&mut self, now: Timestamp, who: &Who<'_>, message: &Message<'_>) {
+        let sight = sight_of(message, &self.asked, self.asked_new);
+        let (journal, waits, wakers) = (&mut self.journal, &mut self.waits, &mut self.wakers);
+        note(journal, waits, wakers, now, Some(who), &sight);
     }
 
     /// The test itself is about to write.
@@ -231,6 +291,25 @@ impl Control {
         }
     }
 
+    /// What goes wrong with something that passes, if a fault wants it. It is told, and counted.
+    fn go_wrong(&mut self, now: Timestamp, who: &Who<'_>, sight: &Sight<'_>) -> Option<Fault> {
+        let Happening {
+            id,
+            name,
+            fault,
+            hits,
+        } = self.faults.decide(who, sight)?;
+        let told = Sight::Fault { name, fault };
+        let (journal, waits, wakers) = (&mut self.journal, &mut self.waits, &mut self.wakers);
+        note(journal, waits, wakers, now, Some(who), &told);
+        waits.happened(id, hits, wakers);
+        let fault = fault.clone();
+        if let Fault::Partition { direction } = fault {
+            self.cut(Matcher::client(who), direction, Some(id));
+        }
+        Some(fault)
+    }
+
     /// What goes wrong with somebody who connects.
     pub(super) fn judge_arrival(
         &mut self,
@@ -239,93 +318,90 @@ impl Control {
         peer: SocketAddr,
     ) -> Option<Fault> {
         let sight = Sight::Accepted { peer };
-        let (journal, waits, wakers) = (&mut self.journal, &mut self.waits, &mut self.wakers);
-        note(journal, waits, wakers, now, Some(who), &sight);
-        let rule = self.faults.decide(who, &sight)?;
-        let sight = Sight::Fault {
-            name: &rule.name,
-            fault: &rule.then,
-        };
-        note(journal, waits, wakers, now, Some(who), &sight);
-        Some(rule.then.clone())
+        self.note(now, Some(who), &sight);
+        let fault = self.go_wrong(now, who, &sight);
+        if let Some(Fault::Refuse | Fault::Reset) = fault {
+            self.note(now, Some(who), &Sight::Disconnected);
+        }
+        fault
     }
 
-    /// What becomes of something that a client sent. `again` says that it was asked already, and came later.
+    /// What becomes of something that a client sent.
     pub(super) fn judge(
         &mut self,
         now: Timestamp,
         who: &Who<'_>,
         input: &Input<'_>,
-        again: bool,
+        stage: Stage,
     ) -> Verdict {
         self.reply = Treatment::default();
-        self.then_close = false;
-        let sight = match input {
+        // Lent out, so that a sight of it and the rest can be used side by side.
+        let mut asked = std::mem::take(&mut self.asked);
+        let verdict = match input {
             Input::Connect { request, .. } => {
                 self.asked_new = request.session == SessionId::NONE;
-                Sight::Connect {
-                    session: request.session,
-                    timeout_ms: request.timeout_ms,
-                    last_zxid_seen: request.last_zxid_seen,
-                    read_only: request.read_only == Some(true),
-                }
+                let sight = connect_sight(request);
+                self.judge_sight(now, who, &sight, request.session, stage)
             }
             Input::Request { xid, request, .. } => {
-                self.asked.note(request);
-                Sight::Request {
+                asked.note(request);
+                let sight = Sight::Request {
                     xid: *xid,
-                    asked: &self.asked,
+                    asked: &asked,
                     data: request.data(),
-                }
+                };
+                self.judge_sight(now, who, &sight, who.session, stage)
             }
-            _ => return Verdict::Pass,
+            _ => Verdict::Pass,
         };
-        if again {
+        if let Verdict::Expire(_) = verdict {
+            // Whatever was asked, it is not what ends the session.
+            asked.operation = None;
+        }
+        self.asked = asked;
+        verdict
+    }
+
+    fn judge_sight(
+        &mut self,
+        now: Timestamp,
+        who: &Who<'_>,
+        sight: &Sight<'_>,
+        session: SessionId,
+        stage: Stage,
+    ) -> Verdict {
+        if stage == Stage::Judged {
             return Verdict::Pass;
         }
-        let (journal, waits, wakers) = (&mut self.journal, &mut self.waits, &mut self.wakers);
-        note(journal, waits, wakers, now, Some(who), &sight);
-        let verdict = match self.faults.decide(who, &sight) {
-            None => Verdict::Pass,
-            Some(rule) => {
-                let sight = Sight::Fault {
-                    name: &rule.name,
-                    fault: &rule.then,
-                };
-                note(journal, waits, wakers, now, Some(who), &sight);
-                match &rule.then {
-                    Fault::Error { code } => Verdict::Refuse(*code, false),
-                    Fault::SessionMoved => Verdict::Refuse(ErrorCode::SessionMoved, true),
-                    Fault::AuthFailed => Verdict::Refuse(ErrorCode::AuthFailed, true),
-                    Fault::DropBefore => Verdict::Close,
-                    Fault::LoseRequest => Verdict::Lose,
-                    Fault::DelayRequest { by } => Verdict::Delay(now + *by),
-                    Fault::Expire => Verdict::Expire,
-                    then => {
-                        self.reply = Treatment::of(then, now);
-                        Verdict::Pass
-                    }
-                }
+        if stage == Stage::New {
+            self.note(now, Some(who), sight);
+            // What is held is still on its way; faults wait for it where it arrives.
+            if let Some(Decided {
+                hold,
+                item,
+                what,
+                held,
+            }) = self.holds.decide(who, sight)
+            {
+                self.note(now, Some(who), &Sight::Held { item });
+                self.waits.held(hold, held, &mut self.wakers);
+                return Verdict::Hold { hold, item, what };
             }
-        };
-        if matches!(verdict, Verdict::Pass)
-            && let Some(decided) = self.holds.decide(who, &sight)
-        {
-            let Decided {
-                hold, item, what, ..
-            } = decided;
-            note(
-                journal,
-                waits,
-                wakers,
-                now,
-                Some(who),
-                &Sight::Held { item },
-            );
-            waits.held(hold, decided.held, wakers);
-            return Verdict::Hold { hold, item, what };
         }
-        verdict
+        match self.go_wrong(now, who, sight) {
+            None => Verdict::Pass,
+            Some(Fault::Error { code }) => Verdict::Refuse(code, false),
+            Some(Fault::AuthFailed) => Verdict::Refuse(ErrorCode::AuthFailed, true),
+            Some(Fault::SessionMoved | Fault::DropBefore) => Verdict::Close,
+            Some(Fault::LoseRequest) => Verdict::Lose,
+            Some(Fault::DelayRequest { by }) => Verdict::Delay(now + by),
+            Some(Fault::Expire) => Verdict::Expire(session),
+            Some(Fault::Partition { .. }) => Verdict::Cut,
+            Some(fault) => {
+                self.reply = Treatment::of(&fault, now);
+                Verdict::Pass
+            }
+        }
     }
 
     /// What becomes of a message to a client. `own` says that it goes to whoever asks just now.
@@ -336,90 +412,45 @@ impl Control {
         message: &Message<'_>,
         own: bool,
     ) -> Treatment {
-        let (sight, is_reply) = match message {
-            Message::Connected(response) => {
-                let sight = Sight::Connected {
-                    session: response.session,
-                    timeout_ms: response.timeout_ms,
-                    new: self.asked_new,
-                };
-                (sight, true)
-            }
-            Message::Reply(Reply { xid, zxid, result }) => {
-                let sight = Sight::Reply {
-                    xid: *xid,
-                    zxid: *zxid,
-                    asked: &self.asked,
-                    error: result.as_ref().err().copied(),
-                    created: result.as_ref().ok().and_then(created),
-                    data: match result {
-                        Ok(Response::Data(data, _)) => *data,
-                        _ => None,
-                    },
-                    children: match result {
-                        Ok(
-                            Response::Children(children) | Response::ChildrenAndStat(children, _),
-                        ) => Some(children.len()),
-                        _ => None,
-                    },
-                };
-                (sight, true)
-            }
-            Message::Event { zxid, event } => {
-                let sight = Sight::Event {
-                    zxid: *zxid,
-                    event_type: event.event_type,
-                    path: event.path,
-                };
-                (sight, false)
-            }
-        };
-        let (journal, waits, wakers) = (&mut self.journal, &mut self.waits, &mut self.wakers);
-        note(journal, waits, wakers, now, Some(who), &sight);
+        let asked = std::mem::take(&mut self.asked);
+        let sight = sight_of(message, &asked, self.asked_new);
+        let is_reply = !matches!(message, Message::Event { .. });
+        self.note(now, Some(who), &sight);
         let mut treatment = if own && is_reply {
             std::mem::take(&mut self.reply)
         } else {
             Treatment::default()
         };
         if treatment.is_usual()
-            && let Some(rule) = self.faults.decide(who, &sight)
+            && let Some(fault) = self.go_wrong(now, who, &sight)
         {
-            let sight = Sight::Fault {
-                name: &rule.name,
-                fault: &rule.then,
-            };
-            note(journal, waits, wakers, now, Some(who), &sight);
-            treatment = Treatment::of(&rule.then, now);
+            treatment = Treatment::of(&fault, now);
         }
-        self.then_close |= own && treatment.then_close;
         if !treatment.lose
-            && let Some(decided) = self.holds.decide(who, &sight)
+            && let Some(Decided {
+                hold,
+                item,
+                what,
+                held,
+            }) = self.holds.decide(who, &sight)
         {
-            let Decided {
-                hold, item, what, ..
-            } = decided;
-            note(
-                journal,
-                waits,
-                wakers,
-                now,
-                Some(who),
-                &Sight::Held { item },
-            );
-            waits.held(hold, decided.held, wakers);
+            self.note(now, Some(who), &Sight::Held { item });
+            self.waits.held(hold, held, &mut self.wakers);
             treatment.gate = Gate::Held { hold, item };
             treatment.held = Some(what);
         }
+        self.asked = asked;
         treatment
     }
 
     /// Cuts links from now on; gives the number of the cut.
-    pub(super) fn cut(&mut self, whose: Matcher, direction: Direction) -> u64 {
+    pub(super) fn cut(&mut self, whose: Matcher, direction: Direction, by: Option<FaultId>) -> u64 {
         self.next_cut += 1;
         self.cuts.push(Cut {
             id: self.next_cut,
             whose,
             direction,
+            by,
         });
         self.next_cut
     }
@@ -428,25 +459,55 @@ impl Control {
         !self.cuts.is_empty()
     }
 
+    /// Remembers the link of a connection that the server has done with, as long as it is cut.
+    pub(super) fn departs(&mut self, connection: ConnectionId, outbox: &Outbox) {
+        if outbox.link.is_cut() {
+            self.departed.push(Departed {
+                connection,
+                session: outbox.session,
+                entrance: outbox.entrance.clone(),
+                link: Arc::clone(&outbox.link),
+            });
+        }
+    }
+
+    /// Makes links whole again of connections that the server has done with.
+    pub(super) fn relink_departed(&mut self, wakers: &mut Vec<Waker>) {
+        let cuts = &self.cuts;
+        self.departed.retain(|departed| {
+            let who = Who {
+                connection: departed.connection,
+                session: departed.session,
+                entrance: &departed.entrance,
+            };
+            wakers.extend(departed.link.set(directions(cuts, &who)));
+            departed.link.is_cut() && Arc::strong_count(&departed.link) > 1
+        });
+    }
+
     /// Whether the request that is being carried out ends its session.
     pub(super) fn closes_session(&self) -> bool {
         self.asked.operation == Some(Operation::CloseSession)
-    }
-
-    /// Whether the connection closes now that its request was carried out. Says so once.
-    pub(super) fn closes_now(&mut self) -> bool {
-        std::mem::take(&mut self.then_close)
     }
 
     pub(super) fn heal(&mut self, id: u64) {
         self.cuts.retain(|cut| cut.id != id);
     }
 
+    /// Heals what a fault has cut, or everything.
+    pub(super) fn heal_by(&mut self, fault: Option<FaultId>) {
+        self.cuts.retain(|cut| fault.is_some() && cut.by != fault);
+    }
+
     /// Which ways the link of a connection is cut.
     pub(super) fn cuts<'c>(&'c self, who: &'c Who<'c>) -> impl Iterator<Item = Direction> + 'c {
-        let cuts = self.cuts.iter().filter(|cut| cut.whose.means(who));
-        cuts.map(|cut| cut.direction)
+        directions(&self.cuts, who)
     }
+}
+
+fn directions<'c>(cuts: &'c [Cut], who: &'c Who<'c>) -> impl Iterator<Item = Direction> + use<'c> {
+    let cuts = cuts.iter().filter(|cut| cut.whose.means(who));
+    cuts.map(|cut| cut.direction)
 }
 
 impl Treatment {
@@ -461,7 +522,7 @@ impl Treatment {
                 lose: true,
                 ..Self::default()
             },
-            Fault::ApplyThenDrop => Self {
+            Fault::ApplyThenDrop | Fault::Close => Self {
                 lose: true,
                 then_close: true,
                 ..Self::default()
@@ -471,20 +532,24 @@ impl Treatment {
                 ..Self::default()
             },
             Fault::DelayReply { by } => Self {
-                gate: Gate::Until(now + *by),
+                not_before: Some(now + *by),
                 ..Self::default()
             },
             Fault::Truncate { bytes } => Self {
                 then_close: true,
                 ..shape(Shape::Truncated(*bytes))
             },
-            Fault::Split { bytes, every } => shape(Shape::Pieces {
+            Fault::Split { bytes, every } => shape(Shape::Pieces(Pieces {
                 bytes: (*bytes).max(1),
                 every: *every,
-            }),
+            })),
             Fault::Garbage { bytes } => shape(Shape::Garbage(bytes.clone())),
             Fault::Duplicate => shape(Shape::Twice),
             Fault::WrongXid { xid } => shape(Shape::Xid(Xid(*xid))),
+            Fault::Partition { .. } => Self {
+                cut: true,
+                ..Self::default()
+            },
             // These happen to requests and connections, and were settled there.
             Fault::Error { .. }
             | Fault::DropBefore
@@ -511,6 +576,48 @@ fn note(
     journal.note(now, who, sight);
     if !waits.is_empty() {
         waits.pass(who, sight, || journal.entry(now, who, sight), wakers);
+    }
+}
+
+fn connect_sight(request: &ConnectRequest<'_>) -> Sight<'static> {
+    Sight::Connect {
+        session: request.session,
+        timeout_ms: request.timeout_ms,
+        last_zxid_seen: request.last_zxid_seen,
+        read_only: request.read_only == Some(true),
+    }
+}
+
+/// What is sent, as it is told.
+fn sight_of<'a>(message: &'a Message<'_>, asked: &'a Asked, new: bool) -> Sight<'a> {
+    match message {
+        Message::Connected(response) => Sight::Connected {
+            session: response.session,
+            timeout_ms: response.timeout_ms,
+            new,
+        },
+        Message::Reply(Reply { xid, zxid, result }) => Sight::Reply {
+            xid: *xid,
+            zxid: *zxid,
+            asked,
+            error: result.as_ref().err().copied(),
+            created: result.as_ref().ok().and_then(created),
+            data: match result {
+                Ok(Response::Data(data, _)) => *data,
+                _ => None,
+            },
+            children: match result {
+                Ok(Response::Children(children) | Response::ChildrenAndStat(children, _)) => {
+                    Some(children.len())
+                }
+                _ => None,
+            },
+        },
+        Message::Event { zxid, event } => Sight::Event {
+            zxid: *zxid,
+            event_type: event.event_type,
+            path: event.path,
+        },
     }
 }
 

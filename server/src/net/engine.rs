@@ -4,12 +4,11 @@
 //! connections it is for. The order of outputs is the order on the wire. What a test has in its hands is asked here, before a
 //! step and where an output is taken: see [`Control`].
 
-use std::collections::BTreeSet;
 use std::future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -18,14 +17,13 @@ use hashbrown::HashMap;
 use tokio::sync::Notify;
 
 use super::clock::Slice;
-use super::connection::KEPT_CAPACITY;
 use super::control::Control;
 use super::journal::Notes;
 use super::link::Link;
-use super::outbox::{HIGH_WATER, Outbox, Outboxes, Stall};
+use super::outbox::{Due, HIGH_WATER, Outbox, Outboxes, Stall};
 use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
 use super::sight::Sight;
-use super::sink::{Own, Sink, Test};
+use super::sink::{Own, Sink, Taken, Test};
 use super::{Clock, Entrance, Fault, Followed, JournalMode};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Snapshot};
 use crate::protocol::{ErrorCode, Operation, Request, Response, SessionId, Timestamp, Xid};
@@ -81,7 +79,7 @@ pub(super) struct State {
     pub(super) started: Timestamp,
     pub(super) control: Control,
     /// When something that is kept back, or stalled, goes on.
-    pub(super) due: BTreeSet<(Timestamp, ConnectionId)>,
+    pub(super) due: Due,
     /// What the timer waits for.
     armed: Option<Timestamp>,
 }
@@ -126,6 +124,17 @@ pub(super) struct Fed {
     pub(super) yielding: bool,
     /// Whether a test keeps the rest of the bytes from being taken in.
     pub(super) stalled: bool,
+    /// How much of what is to be written arrives although the link is cut: it was cut later.
+    pub(super) under_way: Option<usize>,
+}
+
+/// What a connection is to do when it has nothing to do.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// It is to be closed when what waits has left.
+    pub(super) closing: Option<CloseReason>,
+    /// A test keeps what it received from being taken in.
+    pub(super) stalled: bool,
 }
 
 impl Engine {
@@ -138,7 +147,7 @@ impl Engine {
             trace_mask: TRACE_MASK,
             started: clock.now(),
             control: Control::new(Notes::new(limits.journal, clock.now())),
-            due: BTreeSet::new(),
+            due: Due::new(),
             armed: None,
         };
         Self {
@@ -171,13 +180,19 @@ impl Engine {
             followed: Some(followed),
         };
         self.turn(None, test, |now, keeper, sink| {
+            if let Input::Ensemble(action) = input
+                && !sink.idle
+            {
+                let sight = Sight::Ensemble { action };
+                sink.control.note(now, None, &sight);
+            }
             keeper.step(now, input, sink);
         });
         self.may_wait_in_vain();
     }
 
     /// Where the clock is the test's, somebody may wait in vain from now on, or no longer.
-    fn may_wait_in_vain(&self) {
+    pub(super) fn may_wait_in_vain(&self) {
         if self.clock.is_manual() {
             self.alarm.notify_one();
         }
@@ -220,14 +235,11 @@ impl Engine {
         look(&self.lock().keeper)
     }
 
-    /// A copy of the state. What takes long about it is done once the lock is free.
+    /// A copy of the state, to be [indexed](Snapshot::index) before it is looked at.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let captured = {
-            let mut state = self.lock();
-            let now = self.clock.now();
-            state.keeper.capture(now)
-        };
-        captured.finish()
+        let mut state = self.lock();
+        let now = self.clock.now();
+        state.keeper.snapshot(now)
     }
 
     /// Looks at the state and at the connections.
@@ -265,7 +277,7 @@ impl Engine {
     async fn keep_clock(&self) {
         let mut warned = None;
         while self.clock.is_manual() {
-            let silent = self.look(|keeper| keeper.sessions().next_silent());
+            let silent = self.look(Keeper::next_silent);
             let Some((session, due)) = silent.filter(|silent| warned != Some(*silent)) else {
                 self.alarm.notified().await;
                 continue;
@@ -336,13 +348,14 @@ impl Engine {
     pub(super) fn disconnect(&self, id: ConnectionId) {
         self.feed(Input::Disconnected(id));
         let mut state = self.lock();
-        let Some(outbox) = state.outboxes.remove(&id) else {
+        let Some(mut outbox) = state.outboxes.remove(&id) else {
             return;
         };
         let wakers = {
             let now = self.clock.now();
-            let control = &mut state.control;
-            outbox.forget(control);
+            let State { control, due, .. } = &mut *state;
+            outbox.forget(id, control, due);
+            control.departs(id, &outbox);
             if !control.is_idle() {
                 control.note(now, Some(&outbox.who(id)), &Sight::Disconnected);
             }
@@ -379,12 +392,13 @@ impl Engine {
         if *phase == Phase::Fresh
             && let Some(word) = FourLetterWord::parse(bytes)
         {
-            let closing = Some(self.answer_word(id, word, bytes, answers));
+            let closing = self.answer_word(id, word, bytes, answers);
             return Ok(Fed {
-                used: bytes.len(),
+                used: if closing.is_some() { bytes.len() } else { 0 },
                 closing,
                 yielding: false,
-                stalled: false,
+                stalled: closing.is_none(),
+                under_way: None,
             });
         }
         let mut rest = bytes;
@@ -392,143 +406,143 @@ impl Engine {
         let mut last = None;
         let mut last_operation = None;
         let mut began = false;
-        let own = Own {
-            id,
-            bytes: answers,
-            sent: 0,
-            last_zxid: None,
-            refused: false,
-            closing: None,
-            queues: false,
-            stalled: false,
-        };
+        let own = Own::new(id, answers);
         let mut yielding = false;
         let mut stalled = false;
-        let (result, closing) = self.turn(Some(own), Test::default(), |now, keeper, sink| {
-            let mut slice = Slice::begin(&self.clock, self.limits.slice);
-            let result = loop {
-                let full = sink
-                    .own
-                    .as_ref()
-                    .is_none_or(|own| own.bytes.len() >= HIGH_WATER || own.closing.is_some());
-                stalled = sink.own.as_ref().is_some_and(|own| own.stalled);
-                if full || yielding || stalled {
-                    break Ok(());
-                }
-                let (frame, behind) = match wire::split_frame(rest, self.limits.max_frame) {
-                    Ok(Some(split)) => split,
-                    Ok(None) => break Ok(()),
-                    Err(error) => break Err(error.into()),
-                };
-                let before = std::mem::replace(&mut rest, behind);
-                requests += 1;
-                let was_fresh = *phase == Phase::Fresh;
-                let input = match phase {
-                    Phase::Fresh => {
-                        *phase = Phase::Connected;
-                        wire::decode_connect(frame).map(|request| {
-                            began = request.session == SessionId::NONE;
-                            Input::Connect {
+        let (result, closing, under_way) =
+            self.turn(Some(own), Test::default(), |now, keeper, sink| {
+                let mut slice = Slice::begin(&self.clock, self.limits.slice);
+                let result = loop {
+                    let Some(own) = &sink.own else {
+                        break Ok(());
+                    };
+                    stalled = own.stalled;
+                    let full = own.bytes.len() >= HIGH_WATER || own.closing.is_some();
+                    if full || yielding || stalled {
+                        break Ok(());
+                    }
+                    let (frame, behind) = match wire::split_frame(rest, self.limits.max_frame) {
+                        Ok(Some(split)) => split,
+                        Ok(None) => break Ok(()),
+                        Err(error) => break Err(error.into()),
+                    };
+                    let before = std::mem::replace(&mut rest, behind);
+                    requests += 1;
+                    let was_fresh = *phase == Phase::Fresh;
+                    let input = match phase {
+                        Phase::Fresh => {
+                            *phase = Phase::Connected;
+                            wire::decode_connect(frame).map(|request| {
+                                began = request.session == SessionId::NONE;
+                                Input::Connect {
+                                    connection: id,
+                                    request,
+                                }
+                            })
+                        }
+                        Phase::Connected => wire::decode_request(frame).map(|(xid, request)| {
+                            last_operation = request.operation();
+                            last = last_operation
+                                .map_or(Some("NA"), wire::last_operation)
+                                .map(|name| (xid, last_operation, name))
+                                .or(last);
+                            Input::Request {
                                 connection: id,
+                                xid,
                                 request,
                             }
-                        })
-                    }
-                    Phase::Connected => wire::decode_request(frame).map(|(xid, request)| {
-                        last_operation = request.operation();
-                        last = last_operation
-                            .map_or(Some("NA"), wire::last_operation)
-                            .map(|name| (xid, last_operation, name))
-                            .or(last);
-                        Input::Request {
-                            connection: id,
-                            xid,
-                            request,
-                        }
-                    }),
-                };
-                match input {
-                    Ok(input) => {
-                        tracing::trace!(connection = id.0, ?input);
-                        if sink.take_in(id, input, keeper).is_break() {
-                            // The frame comes again when it may.
-                            rest = before;
-                            requests -= 1;
-                            if was_fresh {
+                        }),
+                    };
+                    match input {
+                        Ok(input) => {
+                            tracing::trace!(connection = id.0, ?input);
+                            let taken = sink.take_in(id, input, keeper);
+                            if taken != Taken::In && was_fresh {
                                 *phase = Phase::Fresh;
+                                began = false;
                             }
-                            continue;
+                            if taken == Taken::Later {
+                                rest = before;
+                                requests -= 1;
+                                continue;
+                            }
+                            yielding = (requests % LOOK_AT_TIME == 0
+                                || last_operation.is_some_and(Operation::may_take_long))
+                                && slice.is_over();
                         }
-                        yielding = (requests % LOOK_AT_TIME == 0
-                            || last_operation.is_some_and(Operation::may_take_long))
-                            && slice.is_over();
+                        Err(error) => break Err(error.into()),
                     }
-                    Err(error) => break Err(error.into()),
-                }
-            };
-            let own = sink.own.take();
-            let closing = own.as_ref().and_then(|own| own.closing);
-            if let Some(outbox) = sink.outboxes.get_mut(&id) {
-                let stats = &mut outbox.stats;
-                stats.received += requests;
-                stats.last_response = now;
-                if began {
-                    // The beginning of a session is a request of its own to a real server, with the cxid 0.
-                    stats.last_operation = "SESS";
-                    stats.last_cxid = Xid(0);
-                    stats.last_zxid = keeper.tree().last_zxid();
-                }
-                if let Some((xid, operation, name)) = last {
-                    // FinalRequestProcessor gives up on a refused write before it gives the operation its name.
-                    let unnamed = own.as_ref().is_some_and(|own| own.refused)
-                        && operation.is_some_and(Operation::is_write);
-                    stats.last_operation = if unnamed { "NA" } else { name };
-                    if xid.0 >= 0 {
-                        stats.last_cxid = xid;
+                };
+                let own = sink.own.take();
+                let closing = own.as_ref().and_then(|own| own.closing);
+                let under_way = own.as_ref().and_then(|own| own.under_way);
+                if let Some(outbox) = sink.outboxes.get_mut(&id) {
+                    let stats = &mut outbox.stats;
+                    stats.received += requests;
+                    stats.last_response = now;
+                    if began {
+                        // The beginning of a session is a request of its own to a real server, with the cxid 0.
+                        stats.last_operation = "SESS";
+                        stats.last_cxid = Xid(0);
+                        stats.last_zxid = keeper.tree().last_zxid();
+                    }
+                    if let Some((xid, operation, name)) = last {
+                        // FinalRequestProcessor gives up on a refused write before it gives the operation its name.
+                        let unnamed = own.as_ref().is_some_and(|own| own.refused)
+                            && operation.is_some_and(Operation::is_write);
+                        stats.last_operation = if unnamed { "NA" } else { name };
+                        if xid.0 >= 0 {
+                            stats.last_cxid = xid;
+                        }
+                    }
+                    if let Some(own) = own {
+                        stats.sent += own.sent;
+                        stats.last_zxid = own.last_zxid.unwrap_or(stats.last_zxid);
                     }
                 }
-                if let Some(own) = own {
-                    stats.sent += own.sent;
-                    stats.last_zxid = own.last_zxid.unwrap_or(stats.last_zxid);
-                }
-            }
-            sink.totals.since_reset.received += requests;
-            sink.totals.bytes_received += report::number(bytes.len() - rest.len());
-            (result, closing)
-        });
+                sink.totals.since_reset.received += requests;
+                sink.totals.bytes_received += report::number(bytes.len() - rest.len());
+                (result, closing, under_way)
+            });
         result.map(|()| Fed {
             used: bytes.len() - rest.len(),
             closing,
             yielding,
             stalled,
+            under_way,
         })
     }
 
-    /// Answers a four-letter word. It takes no turn: nothing changes, and nothing is heard of it.
+    /// Answers a four-letter word, unless a test keeps it from being read. It takes no turn: nothing changes, and nothing
+    /// is heard of it.
     fn answer_word(
         &self,
         id: ConnectionId,
         word: FourLetterWord,
         received: &[u8],
         answers: &mut BytesMut,
-    ) -> CloseReason {
+    ) -> Option<CloseReason> {
         let mut state = self.lock();
         let now = self.clock.now();
-        state.totals.since_reset.received += 1;
         let Some(outbox) = state
             .outboxes
             .get_mut(&id)
             .filter(|outbox| outbox.closing.is_none())
         else {
-            return CloseReason::NoSession;
+            state.totals.since_reset.received += 1;
+            return Some(CloseReason::NoSession);
         };
+        if outbox.is_stalled() {
+            return None;
+        }
         outbox.stats.received += 1;
+        state.totals.since_reset.received += 1;
         if let Some(answer) = report::answer(&mut state, &self.limits, now, id, word, received) {
             let text = answer.to_string();
             answers.extend_from_slice(text.as_bytes());
             state.totals.since_reset.sent += report::number(text.len().div_ceil(WORD_PIECE));
         }
-        CloseReason::FourLetterWord
+        Some(CloseReason::FourLetterWord)
     }
 
     /// The link of a connection.
@@ -549,6 +563,33 @@ impl Engine {
             waker.wake();
         }
         result
+    }
+
+    /// Looks at everything behind the lock, or changes it, and wakes whoever is to learn of it, the timer too.
+    pub(super) fn with_state<T>(&self, with: impl FnOnce(&mut State, Timestamp) -> T) -> T {
+        let (result, wakers, nearer) = {
+            let mut state = self.lock();
+            let now = self.clock.now();
+            let result = with(&mut state, now);
+            let wakers = std::mem::take(&mut state.control.wakers);
+            (result, wakers, state.comes_nearer())
+        };
+        self.wake(wakers, nearer);
+        result
+    }
+
+    fn wake(&self, wakers: Vec<Waker>, nearer: bool) {
+        for waker in wakers {
+            waker.wake();
+        }
+        if nearer && !self.clock.is_manual() {
+            self.alarm.notify_one();
+        }
+    }
+
+    /// Whether it has never panicked.
+    pub(super) fn is_sound(&self) -> bool {
+        !self.state.is_poisoned()
     }
 
     /// Somebody waits who did not before.
@@ -580,7 +621,6 @@ impl Engine {
                 muted: *muted,
             }),
             Input::Restarted => self.note(&Sight::Started),
-            Input::Ensemble(action) => self.note(&Sight::Ensemble { action: *action }),
             _ => {}
         }
     }
@@ -625,34 +665,50 @@ impl Engine {
         id: ConnectionId,
         context: &Context<'_>,
         bytes: &mut BytesMut,
-    ) -> Option<CloseReason> {
-        let mut state = self.lock();
-        let outbox = state.outboxes.get_mut(&id)?;
-        if outbox.link.is_cut_to_client() {
-            // Neither what waits nor that the connection closes arrives.
-            outbox.waker = Some(context.waker().clone());
-            return None;
-        }
-        if bytes.is_empty() {
-            if outbox.kept.is_empty() {
-                std::mem::swap(&mut outbox.bytes, bytes);
-            } else {
-                outbox.fill(self.clock.now(), bytes);
+    ) -> Left {
+        let (left, nearer) = {
+            let mut state = self.lock();
+            let now = self.clock.now();
+            let State { outboxes, due, .. } = &mut *state;
+            let Some(outbox) = outboxes.get_mut(&id) else {
+                return Left::default();
+            };
+            if !outbox
+                .waker
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(context.waker()))
+            {
+                outbox.waker = Some(context.waker().clone());
             }
-        }
-        outbox.leaving = bytes.len();
-        if !outbox
-            .waker
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(context.waker()))
-        {
-            outbox.waker = Some(context.waker().clone());
-        }
-        outbox.closing
+            let mut left = Left {
+                closing: None,
+                stalled: outbox.is_stalled(),
+            };
+            if outbox.link.is_cut_to_client() && outbox.closing.is_none() {
+                // What waits may wait here.
+                return left;
+            }
+            if !bytes.is_empty() && outbox.closing.is_some() {
+                outbox.move_to(bytes);
+            } else if bytes.is_empty() {
+                if outbox.kept.is_empty() {
+                    std::mem::swap(&mut outbox.bytes, bytes);
+                } else {
+                    outbox.fill(now, bytes);
+                    outbox.schedule(id, now, due);
+                    left.stalled = outbox.is_stalled();
+                }
+            }
+            outbox.leaving = bytes.len();
+            left.closing = outbox.closing;
+            (left, state.comes_nearer())
+        };
+        self.wake(Vec::new(), nearer);
+        left
     }
 
     /// One turn at the door.
-    fn turn<T>(
+    pub(super) fn turn<T>(
         &self,
         own: Option<Own<'_>>,
         test: Test<'_, '_>,
@@ -670,7 +726,7 @@ impl Engine {
                 due,
                 ..
             } = &mut *state;
-            let idle = control.is_idle();
+            let (idle, plain) = (control.is_idle(), control.changes_nothing());
             let mut sink = Sink {
                 outboxes,
                 totals,
@@ -678,39 +734,30 @@ impl Engine {
                 due,
                 now,
                 idle,
+                plain,
                 own: None,
                 test,
                 wakers: Vec::new(),
+                to_close: Vec::new(),
+                cut: false,
             };
             if let Some(mut own) = own {
-                // What others said to this connection came first.
                 if let Some(outbox) = sink.outboxes.get_mut(&own.id) {
-                    take(outbox, own.bytes);
-                    own.queues = !outbox.kept.is_empty();
-                    own.stalled = outbox.is_stalled();
+                    own.enter(outbox, now, sink.due);
                 }
                 sink.own = Some(own);
             }
             let result = take_turn(now, keeper, &mut sink);
+            sink.settle(keeper);
             sink.let_go_due();
             let mut wakers = sink.wakers;
             if !idle {
                 state.look_for_quiet();
             }
             wakers.append(&mut state.control.wakers);
-            let due = state.next_deadline();
-            let nearer = due.is_some_and(|due| state.armed.is_none_or(|armed| due < armed));
-            if nearer {
-                state.armed = due;
-            }
-            (result, wakers, nearer)
+            (result, wakers, state.comes_nearer())
         };
-        for waker in wakers {
-            waker.wake();
-        }
-        if nearer && !self.clock.is_manual() {
-            self.alarm.notify_one();
-        }
+        self.wake(wakers, nearer);
         result
     }
 
@@ -732,13 +779,14 @@ impl State {
             let peer = outbox.stats.address;
             control.judge_arrival(now, &who, peer)
         };
-        outbox.link.set(control.cuts(&who));
+        // Nobody waits for it yet.
+        let _ = outbox.link.set(control.cuts(&who));
         match fault {
             Some(Fault::Refuse) => return Welcome::Close,
             Some(Fault::Reset) => return Welcome::Reset,
             Some(Fault::SlowAccept { by }) => {
                 outbox.stall = Stall::Until(now + by);
-                self.due.insert((now + by, id));
+                outbox.schedule(id, now, &mut self.due);
             }
             Some(_) | None => {}
         }
@@ -759,23 +807,20 @@ impl State {
         }
     }
 
+    /// Says whether what falls due next came nearer since whoever keeps time was told.
+    fn comes_nearer(&mut self) -> bool {
+        let due = self.next_deadline();
+        let nearer = due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed));
+        if nearer {
+            self.armed = due;
+        }
+        nearer
+    }
+
     /// When something falls due: for the rules, or of what is kept back.
     fn next_deadline(&self) -> Option<Timestamp> {
         let kept = self.due.first().map(|(at, _)| *at);
         self.keeper.next_deadline().into_iter().chain(kept).min()
-    }
-}
-
-fn take(outbox: &mut Outbox, bytes: &mut BytesMut) {
-    if bytes.is_empty() {
-        std::mem::swap(&mut outbox.bytes, bytes);
-    } else {
-        bytes.extend_from_slice(&outbox.bytes);
-    }
-    if outbox.bytes.capacity() > KEPT_CAPACITY {
-        outbox.bytes = BytesMut::new();
-    } else {
-        outbox.bytes.clear();
     }
 }
 

@@ -1,58 +1,70 @@
 //! Faults: what goes wrong because a test wants it to, where, and how often.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::chaos::{Chaos, PlacedChaos};
+use super::matcher::Criterion;
 use super::sight::{Sight, Who};
-use super::{Kind, Matcher};
+use super::{Direction, Kind, Matcher, Op};
 use crate::protocol::ErrorCode;
 
 /// Something that goes wrong. Spans go by the server's clock.
 ///
+/// What happens to a request happens to the first of a connection too, by which it asks for a session, where nothing else is
+/// said. Nothing ever overtakes anything: what is behind a message that is late is late too, and what was sent before the
+/// end of a connection arrives.
+///
+/// As data it is an object that names the fault and says what belongs to it:
+///
 /// ```
 /// use minikeeper::{ErrorCode, Fault};
 ///
-/// let fault = Fault::Error { code: ErrorCode::NoAuth };
-/// assert_ne!(fault, Fault::LoseReply);
+/// let fault: Fault = serde_json::from_str(r#"{"fault": "error", "code": "NoAuth"}"#)?;
+/// assert_eq!(fault, Fault::Error { code: ErrorCode::NoAuth });
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "fault", rename_all = "snake_case")]
+#[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The request is refused with this code, and not carried out.
+    /// The request is refused with this code, and not carried out. Not the first of a connection, which has no codes.
     Error {
         /// The refusal.
         code: ErrorCode,
     },
     /// The connection closes, and the request is not carried out.
     DropBefore,
-    /// The request is carried out, and the connection closes instead of an answer: the client cannot know.
+    /// The request is carried out, and the connection closes instead of a reply: the client cannot know.
     ApplyThenDrop,
-    /// The request is answered, then the connection closes.
+    /// The request is carried out and answered, or the event sent; then the connection closes.
     ReplyThenDrop,
-    /// The request never arrives; the connection stays.
+    /// The connection closes instead of this reply or event being sent.
+    Close,
+    /// The request never arrives; the connection stays. Its session is not heard from by it.
     LoseRequest,
-    /// The message is never sent; the connection stays.
+    /// The reply or event is never sent; the connection stays.
     LoseReply,
-    /// The request arrives later, and everything behind it.
+    /// The request arrives later, and everything behind it. Its session is heard from when it arrives.
     DelayRequest {
         /// By how much.
         #[serde(rename = "by_ms", with = "as_ms")]
         by: Duration,
     },
-    /// The message leaves later, and everything behind it.
+    /// The reply or event leaves later, and everything behind it. If it is held too, it leaves when both allow it.
     DelayReply {
         /// By how much.
         #[serde(rename = "by_ms", with = "as_ms")]
         by: Duration,
     },
-    /// Only the first bytes of the message are sent, its length of four bytes included; then the connection closes.
+    /// Only the first bytes of the reply or event are sent, its length of four bytes included; then the connection closes.
     Truncate {
-        /// How many bytes.
+        /// How many bytes; 0 is none.
         bytes: usize,
     },
-    /// The message is sent in pieces.
+    /// The reply or event is sent in pieces, each written by itself, from the moment at which it leaves.
     Split {
         /// How many bytes a piece has, at least 1.
         bytes: usize,
@@ -60,29 +72,42 @@ pub enum Fault {
         #[serde(default, rename = "every_ms", with = "as_ms")]
         every: Duration,
     },
-    /// These bytes are sent instead of the message.
+    /// These bytes are sent instead of the reply or event, with no length before them; the connection stays.
     Garbage {
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// The message is sent twice.
+    /// The reply or event is sent twice.
     Duplicate,
-    /// The reply bears another xid.
+    /// The reply bears another xid. Not the answer to the first request of a connection, which bears none.
     WrongXid {
         /// That one.
         xid: i32,
     },
-    /// The request is answered as by a member that the session has left, and the connection closes.
+    /// The request comes to a member that the session has left: it is not carried out, and the connection closes without a
+    /// reply, as `FinalRequestProcessor` has it. No client is ever told the code; who wants to see it told takes
+    /// [`Error`](Self::Error).
     SessionMoved,
-    /// The request is answered as one whose authentication failed, and the connection closes.
+    /// The request is refused as one whose authentication failed, and the connection closes.
     AuthFailed,
-    /// The session of the request expires before the request is carried out.
+    /// The session expires, and the request is not carried out. A client that comes back for its session finds it over.
     Expire,
+    /// The link of this client is cut from here on: what comes is the first that does not arrive. A request is not carried
+    /// out before the link is whole again, unless the link is cut [to the client](Direction::ToClient) alone: then it is,
+    /// and its reply is the first that does not arrive.
+    ///
+    /// This client is whoever bears the same label; without a label, whoever has the same session. The link is whole again,
+    /// and what was sent meanwhile arrives, when the guard of the fault [heals](crate::FaultGuard::heal) it or is dropped.
+    Partition {
+        /// Which way.
+        direction: Direction,
+    },
     /// The connection closes as soon as it is accepted.
     Refuse,
     /// The connection is reset as soon as it is accepted (TCP's RST); on other transports than TCP it closes.
     Reset,
-    /// The connection is accepted, and nothing is read of it for a while.
+    /// The connection is accepted, and nothing is read of it for a while. If that is longer than a connection may stay
+    /// without a session, it is closed meanwhile.
     SlowAccept {
         /// For how long.
         #[serde(rename = "by_ms", with = "as_ms")]
@@ -115,8 +140,16 @@ pub(super) mod as_ms {
 /// ```
 /// use minikeeper::{Fault, FaultRule, Matcher, Op};
 ///
-/// let rule = FaultRule::new("the second create loses its reply", Matcher::request(Op::Create), Fault::LoseReply);
-/// assert_eq!((rule.nth, rule.times), (1, Some(1)));
+/// let rule: FaultRule = serde_json::from_str(
+///     r#"{
+///         "name": "the second create loses its reply",
+///         "on": {"op": "create", "path": "/locks/**", "label": "worker"},
+///         "nth": 2,
+///         "then": {"fault": "apply_then_drop"}
+///     }"#,
+/// )?;
+/// assert_eq!((rule.nth, rule.times, rule.optional), (2, Some(1), false));
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -124,7 +157,9 @@ pub(super) mod as_ms {
 pub struct FaultRule {
     /// What a failing test and the journal call it.
     pub name: String,
-    /// Where it happens.
+    /// Where it happens. If it does not say to what kind of thing, that is requests; or whoever connects, if the fault is
+    /// one of those that happen to them alone.
+    #[serde(default)]
     pub on: Matcher,
     /// With which of the matches it begins; the first is 1.
     #[serde(default = "one")]
@@ -143,12 +178,23 @@ fn one() -> u64 {
     1
 }
 
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is the default of a field that may be `None`"
+)]
 fn once() -> Option<u64> {
     Some(1)
 }
 
 impl FaultRule {
     /// A fault that happens at the first match, once.
+    ///
+    /// ```
+    /// use minikeeper::{Fault, FaultRule, Matcher, Op};
+    ///
+    /// let rule = FaultRule::new("no reply", Matcher::request(Op::Create), Fault::LoseReply);
+    /// assert_eq!((rule.nth, rule.times), (1, Some(1)));
+    /// ```
     #[must_use]
     pub fn new(name: impl Into<String>, on: Matcher, then: Fault) -> Self {
         Self {
@@ -176,9 +222,7 @@ impl FaultRule {
 #[non_exhaustive]
 pub enum FaultError {
     /// What is matched cannot go wrong in this way.
-    #[error(
-        "the fault {name:?} cannot happen to what it matches: {fault:?} does not go with {kind:?}"
-    )]
+    #[error("the fault {name:?} cannot happen: {fault:?} does not go with {kind:?}")]
     CannotHappen {
         /// The name of the rule.
         name: String,
@@ -187,16 +231,44 @@ pub enum FaultError {
         /// To what.
         kind: Kind,
     },
+    /// Nothing can ever match.
+    #[error("the fault {name:?} cannot happen: {why}")]
+    NeverMatches {
+        /// The name of the rule.
+        name: String,
+        /// Why not.
+        why: String,
+    },
 }
 
-/// The number of a rule that was placed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The number of a fault, or of a chaos, that was placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct FaultId(u64);
 
-/// The rules that were placed.
+/// What became of a fault that was taken away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FaultOutcome {
+    /// It happened, or it is all right that it did not.
+    Fine,
+    /// It did not; this is what it waited for, and what came near.
+    Never(String),
+}
+
+/// Something that goes wrong just now.
+#[derive(Debug)]
+pub(super) struct Happening<'f> {
+    pub(super) id: FaultId,
+    pub(super) name: &'f str,
+    pub(super) fault: &'f Fault,
+    /// How often, with this time.
+    pub(super) hits: u64,
+}
+
+/// The faults that were placed.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     placed: Vec<Placed>,
+    chaos: Vec<PlacedChaos>,
     next: u64,
 }
 
@@ -205,101 +277,199 @@ struct Placed {
     id: FaultId,
     rule: FaultRule,
     kind: Kind,
+    /// How many things of the kind passed.
+    passed: u64,
     matches: u64,
     hits: u64,
+    /// What did not match for one reason alone, as long as it has not happened: how often, and the first of them.
+    near: BTreeMap<Criterion, (u64, String)>,
+    /// Whether the test has ended it while its guard is still there.
+    ended: bool,
 }
 
 impl Fault {
     /// Whether it can happen to things of this kind.
     fn goes_with(&self, kind: Kind) -> bool {
+        let asks = matches!(kind, Kind::Request | Kind::Connect);
+        let says = matches!(kind, Kind::Reply | Kind::Connected | Kind::Event);
         match self {
-            Self::Error { .. } | Self::SessionMoved | Self::AuthFailed | Self::Expire => {
-                kind == Kind::Request
-            }
+            Self::Error { .. } | Self::SessionMoved | Self::AuthFailed => kind == Kind::Request,
             Self::DropBefore
             | Self::ApplyThenDrop
-            | Self::ReplyThenDrop
             | Self::LoseRequest
-            | Self::DelayRequest { .. } => matches!(kind, Kind::Request | Kind::Connect),
-            Self::LoseReply
+            | Self::DelayRequest { .. }
+            | Self::Expire => asks,
+            Self::Close => says,
+            Self::ReplyThenDrop
+            | Self::LoseReply
             | Self::DelayReply { .. }
             | Self::Truncate { .. }
             | Self::Split { .. }
             | Self::Garbage { .. }
-            | Self::Duplicate
-            | Self::WrongXid { .. } => matches!(
-                kind,
-                Kind::Request | Kind::Connect | Kind::Reply | Kind::Connected | Kind::Event
-            ),
+            | Self::Duplicate => asks || says,
+            Self::WrongXid { .. } => matches!(kind, Kind::Request | Kind::Reply),
+            Self::Partition { .. } => asks || says || kind == Kind::Accepted,
             Self::Refuse | Self::Reset | Self::SlowAccept { .. } => kind == Kind::Accepted,
         }
     }
 
-    /// What it happens to where a rule does not say.
-    fn usual_kind(&self) -> Kind {
-        if self.goes_with(Kind::Accepted) {
-            Kind::Accepted
-        } else {
-            Kind::Request
+    /// What it happens to, by a rule of this name; or why it never does.
+    pub(super) fn kind_on(&self, on: &Matcher, name: &str) -> Result<Kind, FaultError> {
+        let kind = on.kind.unwrap_or_else(|| {
+            if on.op == Some(Op::Connect) {
+                Kind::Connect
+            } else if self.goes_with(Kind::Request) {
+                Kind::Request
+            } else if self.goes_with(Kind::Accepted) {
+                Kind::Accepted
+            } else {
+                Kind::Reply
+            }
+        });
+        if !self.goes_with(kind) {
+            return Err(FaultError::CannotHappen {
+                name: name.to_owned(),
+                fault: self.clone(),
+                kind,
+            });
+        }
+        match on.in_vain(kind) {
+            Some(criterion) => Err(FaultError::NeverMatches {
+                name: name.to_owned(),
+                why: format!("{criterion} is asked for, and nothing of the kind {kind:?} has it"),
+            }),
+            None => Ok(kind),
         }
     }
 }
 
 impl Faults {
+    /// Whether nothing goes wrong.
     pub(super) fn is_empty(&self) -> bool {
-        self.placed.is_empty()
+        self.placed.iter().all(|placed| placed.ended) && self.chaos.iter().all(|it| it.ended)
+    }
+
+    fn next_id(&mut self) -> FaultId {
+        self.next += 1;
+        FaultId(self.next)
     }
 
     pub(super) fn place(&mut self, rule: FaultRule) -> Result<FaultId, FaultError> {
-        let kind = rule.on.kind.unwrap_or_else(|| rule.then.usual_kind());
-        if !rule.then.goes_with(kind) {
-            return Err(FaultError::CannotHappen {
+        let kind = rule.then.kind_on(&rule.on, &rule.name)?;
+        if rule.nth == 0 || rule.times == Some(0) {
+            return Err(FaultError::NeverMatches {
                 name: rule.name,
-                fault: rule.then,
-                kind,
+                why: "matches are counted from 1, and 0 times is never".to_owned(),
             });
         }
-        self.next += 1;
-        let id = FaultId(self.next);
+        let id = self.next_id();
         self.placed.push(Placed {
             id,
             rule,
             kind,
+            passed: 0,
             matches: 0,
             hits: 0,
+            near: BTreeMap::new(),
+            ended: false,
         });
         Ok(id)
     }
 
-    /// Takes a rule away; gives how often it happened.
-    pub(super) fn remove(&mut self, id: FaultId) -> u64 {
-        let hits = self.hits(id);
-        self.placed.retain(|placed| placed.id != id);
-        hits
+    pub(super) fn place_chaos(&mut self, chaos: &Chaos, seed: u64) -> Result<FaultId, FaultError> {
+        let id = self.next_id();
+        self.chaos.push(PlacedChaos::new(id, chaos, seed)?);
+        Ok(id)
+    }
+
+    /// Nothing goes wrong any more. What happened is still known to whoever holds a guard.
+    pub(super) fn clear(&mut self) {
+        self.placed
+            .iter_mut()
+            .for_each(|placed| placed.ended = true);
+        self.chaos.iter_mut().for_each(|chaos| chaos.ended = true);
+    }
+
+    /// Takes a fault away.
+    pub(super) fn remove(&mut self, id: FaultId) -> FaultOutcome {
+        self.chaos.retain(|chaos| chaos.id != id);
+        let Some(place) = self.placed.iter().position(|placed| placed.id == id) else {
+            return FaultOutcome::Fine;
+        };
+        let placed = self.placed.remove(place);
+        if placed.hits > 0 || placed.rule.optional || placed.ended {
+            FaultOutcome::Fine
+        } else {
+            FaultOutcome::Never(placed.what_it_waited_for())
+        }
     }
 
     /// How often it happened.
     pub(super) fn hits(&self, id: FaultId) -> u64 {
-        let mut placed = self.placed.iter();
+        let placed = self.placed.iter().find(|placed| placed.id == id);
+        let chaos = self.chaos.iter().find(|chaos| chaos.id == id);
         placed
-            .find(|placed| placed.id == id)
-            .map_or(0, |placed| placed.hits)
+            .map(|placed| placed.hits)
+            .or(chaos.map(|chaos| chaos.hits))
+            .unwrap_or(0)
     }
 
     /// What goes wrong here, by the first rule that says something goes wrong; those behind it do not see this match.
-    pub(super) fn decide(&mut self, who: &Who<'_>, sight: &Sight<'_>) -> Option<&FaultRule> {
+    /// Chaos comes last.
+    pub(super) fn decide(&mut self, who: &Who<'_>, sight: &Sight<'_>) -> Option<Happening<'_>> {
         let kind = sight.kind();
-        let placed = self.placed.iter_mut().find_map(|placed| {
-            if placed.kind != kind
-                || placed.rule.times.is_some_and(|times| placed.hits >= times)
-                || !placed.rule.on.matches(who, sight)
+        let mut placed = self.placed.iter_mut();
+        if let Some(placed) = placed.find_map(|placed| placed.takes(kind, who, sight)) {
+            return Some(placed);
+        }
+        let mut chaos = self.chaos.iter_mut();
+        chaos.find_map(|chaos| chaos.decide(kind, who, sight))
+    }
+}
+
+impl Placed {
+    fn takes(&mut self, kind: Kind, who: &Who<'_>, sight: &Sight<'_>) -> Option<Happening<'_>> {
+        let exhausted = self.rule.times.is_some_and(|times| self.hits >= times);
+        if self.ended || exhausted || self.kind != kind {
+            return None;
+        }
+        self.passed += 1;
+        if !self.rule.on.matches(who, sight) {
+            if self.hits == 0
+                && let Some(criterion) = self.rule.on.only_miss(who, sight)
             {
-                return None;
+                let first = || criterion.shown(who, sight);
+                self.near.entry(criterion).or_insert_with(|| (0, first())).0 += 1;
             }
-            placed.matches += 1;
-            (placed.matches >= placed.rule.nth).then_some(placed)
-        })?;
-        placed.hits += 1;
-        Some(&placed.rule)
+            return None;
+        }
+        self.matches += 1;
+        if self.matches < self.rule.nth {
+            return None;
+        }
+        self.hits += 1;
+        Some(Happening {
+            id: self.id,
+            name: &self.rule.name,
+            fault: &self.rule.then,
+            hits: self.hits,
+        })
+    }
+
+    fn what_it_waited_for(&self) -> String {
+        let on = serde_json::to_string(&self.rule.on).unwrap_or_default();
+        let kind = self.kind;
+        let (passed, matches, nth) = (self.passed, self.matches, self.rule.nth);
+        let mut text = format!("it waited for match {nth} of {on}; ");
+        if passed == 0 {
+            text += &format!("nothing of the kind {kind:?} passed");
+        } else {
+            text +=
+                &format!("of {passed} things of the kind {kind:?} that passed, {matches} matched");
+        }
+        for (criterion, (number, first)) in &self.near {
+            text += &format!("; {number} matched in all but {criterion} ({first})");
+        }
+        text
     }
 }

@@ -1,10 +1,13 @@
-//! What is held back: messages on their way to clients that a test lets go when it likes.
+//! What is held back: messages on their way, which a test lets go when it likes.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Matcher;
 use super::sight::{Sight, Who};
-use crate::protocol::{EventType, Operation, SessionId, Zxid};
+use super::{Kind, Matcher};
+use crate::keeper::ConnectionId;
+use crate::protocol::{EventType, Operation, SessionId, Timestamp, Zxid};
 
 /// The number of a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +102,23 @@ impl HeldMessage {
                 paths: asked.paths().map(str::to_owned).collect(),
             },
             Sight::Connect { .. } => Self::Connect,
-            _ => return None,
+            Sight::Accepted { .. }
+            | Sight::Disconnected
+            | Sight::Closing { .. }
+            | Sight::SessionEnded { .. }
+            | Sight::Reaped { .. }
+            | Sight::Fault { .. }
+            | Sight::Held { .. }
+            | Sight::Released { .. }
+            | Sight::Clock { .. }
+            | Sight::Ensemble { .. }
+            | Sight::Leading { .. }
+            | Sight::Wrote { .. }
+            | Sight::Muted { .. }
+            | Sight::Cut { .. }
+            | Sight::Healed { .. }
+            | Sight::Stopped
+            | Sight::Started => return None,
         })
     }
 }
@@ -109,7 +128,7 @@ impl HeldMessage {
 /// ```
 /// assert_ne!(minikeeper::Release::All, minikeeper::Release::First { count: 1 });
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "release", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Release {
@@ -128,6 +147,11 @@ pub enum Release {
         /// That one.
         session: SessionId,
     },
+    /// Those for whoever came by the address with this label.
+    Label {
+        /// That one.
+        label: String,
+    },
     /// All of them.
     All,
 }
@@ -139,12 +163,16 @@ pub enum Release {
 ///
 /// let server = minikeeper::Server::start()?;
 /// let hold = server.hold(Matcher::event());
+/// assert_eq!(hold.release_next(), Err(ReleaseError::NothingHeld));
 /// assert_eq!(hold.release_item(7), Err(ReleaseError::NotHeld { item: 7 }));
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReleaseError {
+    /// Nothing is held now.
+    #[error("nothing is held; wait for it first: `hold.wait_for(1)`")]
+    NothingHeld,
     /// It is not held: it never was, it has been let go, or its connection is gone.
     #[error(
         "message {item} is not held: it never was, it has been let go, or its connection is gone"
@@ -153,10 +181,10 @@ pub enum ReleaseError {
         /// Its number.
         item: u64,
     },
-    /// Something before it is still kept back on the same connection. A client gets what a server sends in the order in which
-    /// it was sent; no real network changes that.
+    /// Something before it is still held on the same connection, by this hold or another. A client gets what a server sends in
+    /// the order in which it was sent; no real network changes that.
     #[error(
-        "message {item} cannot be let go before message {before}, which is kept back on the same connection: a client gets \
+        "message {item} cannot be let go before message {before}, which is held on the same connection: a client gets \
          events and replies in the order in which the server sends them"
     )]
     WouldOvertake {
@@ -165,6 +193,78 @@ pub enum ReleaseError {
         /// That of what is before it.
         before: u64,
     },
+    /// Something before it on the same connection is delayed.
+    #[error(
+        "message {item} cannot be let go before what is delayed until {until:?} on the same connection: a client gets \
+         events and replies in the order in which the server sends them"
+    )]
+    WouldOvertakeDelayed {
+        /// Its number.
+        item: u64,
+        /// When what is before it leaves.
+        until: Timestamp,
+    },
+}
+
+/// Why nothing can be held.
+///
+/// ```
+/// use minikeeper::{HoldError, Kind, Matcher};
+///
+/// let server = minikeeper::Server::start()?;
+/// let expiry = server.try_hold(Matcher::of(Kind::SessionExpired));
+/// assert_eq!(expiry.unwrap_err(), HoldError::CannotBeHeld { kind: Kind::SessionExpired });
+/// // Only replies bear errors.
+/// let refused = server.try_hold(Matcher::event().error(minikeeper::ErrorCode::NoNode));
+/// assert!(matches!(refused, Err(HoldError::MeansNothing { .. })));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HoldError {
+    /// It is not on its way to anybody.
+    #[error(
+        "{kind:?} cannot be held: only requests, replies and events are on their way to somebody"
+    )]
+    CannotBeHeld {
+        /// What was to be held.
+        kind: Kind,
+    },
+    /// No request, reply or event can be all of this at once.
+    #[error(
+        "no request, reply or event can be all of this at once: {}",
+        serde_json::to_string(on).unwrap_or_default()
+    )]
+    MeansNothing {
+        /// What was to be held.
+        on: Box<Matcher>,
+    },
+}
+
+impl HoldError {
+    /// Says no to what can never hold anything.
+    fn check(on: &Matcher) -> Result<(), Self> {
+        const KINDS: [Kind; 5] = [
+            Kind::Connect,
+            Kind::Connected,
+            Kind::Request,
+            Kind::Reply,
+            Kind::Event,
+        ];
+        if let Some(kind) = on.kind
+            && !KINDS.contains(&kind)
+        {
+            return Err(Self::CannotBeHeld { kind });
+        }
+        let is_possible =
+            |kind: &Kind| on.kind.is_none_or(|meant| meant == *kind) && on.in_vain(*kind).is_none();
+        if KINDS.iter().any(is_possible) {
+            Ok(())
+        } else {
+            let on = Box::new(on.clone());
+            Err(Self::MeansNothing { on })
+        }
+    }
 }
 
 /// Something that a hold keeps back from now on.
@@ -189,10 +289,8 @@ pub(super) struct Holds {
 struct Placed {
     id: HoldId,
     on: Matcher,
-    /// How many things it keeps back.
-    held: usize,
-    /// Whether it holds nothing new.
-    ended: bool,
+    /// What it keeps back, and on which connection.
+    items: BTreeMap<u64, ConnectionId>,
 }
 
 impl Holds {
@@ -200,23 +298,16 @@ impl Holds {
         self.placed.is_empty()
     }
 
-    pub(super) fn place(&mut self, on: Matcher) -> HoldId {
+    pub(super) fn place(&mut self, on: Matcher) -> Result<HoldId, HoldError> {
+        HoldError::check(&on)?;
         self.next += 1;
         let id = HoldId(self.next);
         self.placed.push(Placed {
             id,
             on,
-            held: 0,
-            ended: false,
+            items: BTreeMap::new(),
         });
-        id
-    }
-
-    /// It holds nothing new.
-    pub(super) fn end(&mut self, id: HoldId) {
-        if let Some(placed) = self.placed.iter_mut().find(|placed| placed.id == id) {
-            placed.ended = true;
-        }
+        Ok(id)
     }
 
     pub(super) fn remove(&mut self, id: HoldId) {
@@ -228,31 +319,43 @@ impl Holds {
         if self.placed.is_empty() {
             return None;
         }
-        let what = HeldMessage::of(sight)?;
         let mut placed = self.placed.iter_mut();
-        let placed = placed.find(|placed| !placed.ended && placed.on.matches(who, sight))?;
-        placed.held += 1;
+        let placed = placed.find(|placed| placed.on.matches(who, sight))?;
+        let what = HeldMessage::of(sight)?;
         self.next_item += 1;
+        placed.items.insert(self.next_item, who.connection);
         Some(Decided {
             hold: placed.id,
             item: self.next_item,
             what,
-            held: placed.held,
+            held: placed.items.len(),
         })
+    }
+
+    fn find(&self, id: HoldId) -> Option<&Placed> {
+        self.placed.iter().find(|placed| placed.id == id)
+    }
+
+    /// On which connection a hold keeps this back.
+    pub(super) fn connection(&self, id: HoldId, item: u64) -> Option<ConnectionId> {
+        self.find(id)?.items.get(&item).copied()
+    }
+
+    /// What a hold keeps back, in the order in which it came, and on which connections.
+    pub(super) fn items(&self, id: HoldId) -> impl Iterator<Item = (u64, ConnectionId)> {
+        let items = self.find(id).into_iter().flat_map(|placed| &placed.items);
+        items.map(|(item, connection)| (*item, *connection))
     }
 
     /// How many things a hold keeps back.
     pub(super) fn held(&self, id: HoldId) -> usize {
-        let mut placed = self.placed.iter();
-        placed
-            .find(|placed| placed.id == id)
-            .map_or(0, |placed| placed.held)
+        self.find(id).map_or(0, |placed| placed.items.len())
     }
 
     /// Something is no longer kept back.
-    pub(super) fn gone(&mut self, id: HoldId) {
+    pub(super) fn gone(&mut self, id: HoldId, item: u64) {
         if let Some(placed) = self.placed.iter_mut().find(|placed| placed.id == id) {
-            placed.held = placed.held.saturating_sub(1);
+            placed.items.remove(&item);
         }
     }
 }

@@ -4,7 +4,7 @@ use glob::{MatchOptions, Pattern};
 use serde::{Deserialize, Serialize};
 
 use super::Entrance;
-use super::sight::{Sight, Who};
+use super::sight::{Asked, Sight, Who};
 use crate::keeper::ConnectionId;
 use crate::protocol::{ErrorCode, EventType, MemberId, Operation, SessionId};
 
@@ -50,6 +50,15 @@ pub struct Matcher {
     /// On the connection with this number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<u64>,
+    /// Requests that ask for a watch, or that do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watching: Option<bool>,
+    /// Requests that create an ephemeral, or that do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ephemeral: Option<bool>,
+    /// Requests that create something whose name gets a number, or that do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequential: Option<bool>,
 }
 
 /// What kind of thing passes.
@@ -91,6 +100,10 @@ pub enum Kind {
     Held,
     /// Something that was held back is let go.
     Released,
+    /// A test did something to members of the ensemble.
+    Ensemble,
+    /// The ensemble has a new leader, or lost the one it had.
+    Leading,
     /// The clock was turned.
     Clock,
     /// The test itself wrote, by the handle.
@@ -107,8 +120,6 @@ pub enum Kind {
     Stopped,
     /// The server serves again.
     Started,
-    /// Something was done to a member of an ensemble.
-    Ensemble,
 }
 
 /// A family of operations: what a test means by "create" is every request that creates.
@@ -398,6 +409,50 @@ impl Matcher {
         self
     }
 
+    /// Only requests that ask for a watch.
+    ///
+    /// ```
+    /// use minikeeper::{Matcher, Op};
+    ///
+    /// let waits_for_leader = Matcher::request(Op::Exists).path("/leader").watching();
+    /// assert_eq!(waits_for_leader.watching, Some(true));
+    /// ```
+    #[must_use]
+    pub fn watching(mut self) -> Self {
+        self.watching = Some(true);
+        self
+    }
+
+    /// Only requests that create an ephemeral.
+    ///
+    /// ```
+    /// use minikeeper::{Matcher, Op};
+    ///
+    /// let candidacy = Matcher::request(Op::Create).path("/election/**").ephemeral().sequential();
+    /// assert_eq!(candidacy.ephemeral, Some(true));
+    /// ```
+    #[must_use]
+    pub fn ephemeral(mut self) -> Self {
+        self.ephemeral = Some(true);
+        self
+    }
+
+    /// Only requests that create something whose name gets a number.
+    #[must_use]
+    pub fn sequential(mut self) -> Self {
+        self.sequential = Some(true);
+        self
+    }
+
+    /// All connections of one client: those by its label; without a label, those of its session.
+    pub(super) fn client(who: &Who<'_>) -> Self {
+        match &who.entrance.label {
+            Some(label) => Self::any().label(label),
+            None if who.session == SessionId::NONE => Self::any().connection(who.connection.0),
+            None => Self::any().session(who.session),
+        }
+    }
+
     /// Whether it means these connections.
     pub(super) fn means(&self, who: &Who<'_>) -> bool {
         self.connection
@@ -426,24 +481,187 @@ impl Matcher {
     /// Whether it means this.
     pub(super) fn matches(&self, who: &Who<'_>, sight: &Sight<'_>) -> bool {
         self.kind.is_none_or(|kind| kind == sight.kind())
-            && self.means(who)
-            && self.op.is_none_or(|op| match sight {
+            && Criterion::ALL
+                .iter()
+                .all(|criterion| self.meets(*criterion, who, sight))
+    }
+
+    /// What alone is not as it should be, if it is one thing alone.
+    pub(super) fn only_miss(&self, who: &Who<'_>, sight: &Sight<'_>) -> Option<Criterion> {
+        let mut misses = Criterion::ALL
+            .into_iter()
+            .filter(|criterion| !self.meets(*criterion, who, sight));
+        let first = misses.next()?;
+        misses.next().is_none().then_some(first)
+    }
+
+    fn meets(&self, criterion: Criterion, who: &Who<'_>, sight: &Sight<'_>) -> bool {
+        match criterion {
+            Criterion::Connection => self
+                .connection
+                .is_none_or(|connection| connection == who.connection.0),
+            Criterion::Session => self
+                .session
+                .is_none_or(|session| session == who.session_of(sight)),
+            Criterion::Member => self
+                .member
+                .is_none_or(|member| member == who.entrance.member),
+            Criterion::Label => self
+                .label
+                .as_deref()
+                .is_none_or(|label| who.entrance.label.as_deref() == Some(label)),
+            Criterion::Op => self.op.is_none_or(|op| match sight {
                 Sight::Connect { .. } | Sight::Connected { .. } => op == Op::Connect,
                 _ => sight.asked().is_some_and(|asked| {
                     asked
                         .operation
                         .map_or(op == Op::Any, |operation| op.contains(operation))
                 }),
-            })
-            && self
+            }),
+            Criterion::Path => self
                 .path
                 .as_ref()
-                .is_none_or(|pattern| sight.is_about(|path| pattern.matches(path)))
-            && self.event_type.is_none_or(
+                .is_none_or(|pattern| sight.is_about(|path| pattern.matches(path))),
+            Criterion::EventType => self.event_type.is_none_or(
                 |wanted| matches!(sight, Sight::Event { event_type, .. } if *event_type == wanted),
-            )
-            && self.error.is_none_or(
+            ),
+            Criterion::Error => self.error.is_none_or(
                 |wanted| matches!(sight, Sight::Reply { error, .. } | Sight::Wrote { error, .. } if *error == Some(wanted)),
-            )
+            ),
+            Criterion::Watching => asks(self.watching, sight, |asked| asked.watch),
+            Criterion::Ephemeral => asks(self.ephemeral, sight, |asked| asked.ephemeral),
+            Criterion::Sequential => asks(self.sequential, sight, |asked| asked.sequential),
+        }
+    }
+
+    /// What it asks for that nothing of this kind has.
+    pub(super) fn in_vain(&self, kind: Kind) -> Option<Criterion> {
+        let asks = matches!(kind, Kind::Request | Kind::Connect);
+        let answers = matches!(kind, Kind::Reply | Kind::Connected);
+        let first = matches!(kind, Kind::Connect | Kind::Connected);
+        let has = |criterion| match criterion {
+            Criterion::Connection | Criterion::Member | Criterion::Label => true,
+            Criterion::Session => kind != Kind::Accepted,
+            Criterion::Op => (asks || answers) && (self.op == Some(Op::Connect)) == first,
+            Criterion::Path => matches!(kind, Kind::Request | Kind::Reply | Kind::Event),
+            Criterion::EventType => kind == Kind::Event,
+            Criterion::Error => kind == Kind::Reply,
+            Criterion::Watching | Criterion::Ephemeral | Criterion::Sequential => {
+                kind == Kind::Request
+            }
+        };
+        let says = |criterion| match criterion {
+            Criterion::Connection => self.connection.is_some(),
+            Criterion::Session => self.session.is_some(),
+            Criterion::Member => self.member.is_some(),
+            Criterion::Label => self.label.is_some(),
+            Criterion::Op => self.op.is_some(),
+            Criterion::Path => self.path.is_some(),
+            Criterion::EventType => self.event_type.is_some(),
+            Criterion::Error => self.error.is_some(),
+            Criterion::Watching => self.watching.is_some(),
+            Criterion::Ephemeral => self.ephemeral.is_some(),
+            Criterion::Sequential => self.sequential.is_some(),
+        };
+        Criterion::ALL
+            .into_iter()
+            .find(|criterion| says(*criterion) && !has(*criterion))
+    }
+}
+
+/// Whether a request is as it should be.
+fn asks(wanted: Option<bool>, sight: &Sight<'_>, is: impl Fn(&Asked) -> bool) -> bool {
+    wanted.is_none_or(|wanted| matches!(sight, Sight::Request { asked, .. } if is(asked) == wanted))
+}
+
+/// One of the things that a matcher may ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Criterion {
+    Connection,
+    Session,
+    Member,
+    Label,
+    Op,
+    Path,
+    EventType,
+    Error,
+    Watching,
+    Ephemeral,
+    Sequential,
+}
+
+impl Criterion {
+    const ALL: [Self; 11] = [
+        Self::Connection,
+        Self::Session,
+        Self::Member,
+        Self::Label,
+        Self::Op,
+        Self::Path,
+        Self::EventType,
+        Self::Error,
+        Self::Watching,
+        Self::Ephemeral,
+        Self::Sequential,
+    ];
+
+    /// How it is with something that passed, for people.
+    pub(super) fn shown(self, who: &Who<'_>, sight: &Sight<'_>) -> String {
+        let shown = match self {
+            Self::Connection => who.connection.0.to_string(),
+            Self::Session => who.session_of(sight).to_string(),
+            Self::Member => format!("{:?}", who.entrance.member),
+            Self::Label => match &who.entrance.label {
+                Some(label) => format!("{label:?}"),
+                None => "none".to_owned(),
+            },
+            Self::Op => match sight {
+                Sight::Request { asked, .. } | Sight::Reply { asked, .. } => {
+                    asked.operation.map_or_else(
+                        || "one that nobody knows".to_owned(),
+                        |operation| format!("{operation:?}"),
+                    )
+                }
+                _ => "another".to_owned(),
+            },
+            Self::Path => {
+                let mut first = None;
+                sight.is_about(|path| {
+                    first.get_or_insert_with(|| path.to_owned());
+                    false
+                });
+                first.unwrap_or_else(|| "none".to_owned())
+            }
+            Self::EventType => match sight {
+                Sight::Event { event_type, .. } => format!("{event_type:?}"),
+                _ => "none".to_owned(),
+            },
+            Self::Error => match sight {
+                Sight::Reply {
+                    error: Some(error), ..
+                } => format!("{error:?}"),
+                _ => "none".to_owned(),
+            },
+            Self::Watching | Self::Ephemeral | Self::Sequential => return "it differs".to_owned(),
+        };
+        format!("the first time it was {shown}")
+    }
+}
+
+impl std::fmt::Display for Criterion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Connection => "the connection",
+            Self::Session => "the session",
+            Self::Member => "the member",
+            Self::Label => "the label",
+            Self::Op => "the operation",
+            Self::Path => "the path",
+            Self::EventType => "the type of the event",
+            Self::Error => "the error",
+            Self::Watching => "whether a watch is asked for",
+            Self::Ephemeral => "whether an ephemeral is created",
+            Self::Sequential => "whether the name gets a number",
+        })
     }
 }

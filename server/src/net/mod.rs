@@ -3,6 +3,7 @@
 //! Everything that happens, be it a frame, the passing of time or the wish of a test, enters through
 //! [`Engine`](engine::Engine), one at a time.
 
+mod chaos;
 mod clock;
 mod connection;
 mod control;
@@ -28,15 +29,16 @@ mod thread;
 mod wait;
 mod wish;
 
+pub use chaos::{Chaos, ChaosRule};
 pub use clock::ClockKind;
 pub(crate) use clock::{Clock, NoRuntime};
 pub(crate) use engine::{Engine, Limits};
 pub(crate) use entrance::Entrance;
-pub(crate) use fault::FaultId;
 pub use fault::{Fault, FaultError, FaultRule};
+pub(crate) use fault::{FaultId, FaultOutcome};
 pub use followed::{Followed, Leading, SentEvent};
 pub(crate) use hold::HoldId;
-pub use hold::{Held, HeldMessage, Release, ReleaseError};
+pub use hold::{Held, HeldMessage, HoldError, Release, ReleaseError};
 pub(crate) use hosted::{AsyncRead, AsyncWrite, Hosted};
 pub(crate) use journal::BudgetId;
 pub use journal::{

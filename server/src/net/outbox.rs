@@ -1,6 +1,6 @@
 //! What waits to leave by a connection, and what is counted about it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
@@ -10,7 +10,8 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::Entrance;
-use super::control::{Control, Gate};
+use super::connection::KEPT_CAPACITY;
+use super::control::{Control, Gate, Pieces};
 use super::hold::{HeldMessage, HoldId};
 use super::link::Link;
 use super::sight::Who;
@@ -39,19 +40,34 @@ pub(crate) struct Outbox {
     pub(super) entrance: Entrance,
     pub(super) stats: ConnectionStats,
     pub(super) link: Arc<Link>,
+    /// Whether the rules were told that nothing arrives that it sends.
+    pub(super) silent: bool,
     /// What is kept back, in order; whatever is sent later queues behind it.
     pub(super) kept: VecDeque<Parcel>,
+    /// How many bytes are kept back.
+    pub(super) kept_bytes: usize,
+    /// Whether a fault closes the connection behind what was said last: nothing more is said.
+    pub(super) said_last: bool,
     /// To be closed when nothing is kept back any more.
     pub(super) closing_behind: Option<CloseReason>,
     /// Why nothing that it sends is taken in just now.
     pub(super) stall: Stall,
+    /// Its entry among what falls due.
+    due: Option<Timestamp>,
 }
+
+/// When something that is kept back, or stalled, goes on: one entry a connection.
+pub(super) type Due = BTreeSet<(Timestamp, ConnectionId)>;
 
 /// A message, or a piece of one, that is kept back.
 #[derive(Debug)]
 pub(super) struct Parcel {
     pub(super) bytes: BytesMut,
     pub(super) gate: Gate,
+    /// It does not leave before.
+    pub(super) not_before: Option<Timestamp>,
+    /// It leaves in pieces.
+    pub(super) pieces: Option<Pieces>,
     /// Whether it is written by itself.
     pub(super) alone: bool,
     /// What is told of it, if it is held.
@@ -63,16 +79,20 @@ pub(super) struct Parcel {
 pub(super) enum Stall {
     #[default]
     No,
-    /// Not before this moment.
+    /// Nothing is read of it before this moment.
     Until(Timestamp),
-    /// Not before the hold lets it.
+    /// The next frame is not taken in before the hold lets it.
     Held {
         hold: HoldId,
         item: u64,
         what: HeldMessage,
     },
-    /// The next frame has waited, and is judged no more.
-    Over,
+    /// The next frame was held, and is held no more.
+    Released,
+    /// The next frame is not taken in before this moment, as a fault wants it.
+    Delayed(Timestamp),
+    /// The next frame had its fault, and is judged no more.
+    Judged,
 }
 
 /// What `cons` tells of a connection.
@@ -100,9 +120,13 @@ impl Outbox {
             session: SessionId::NONE,
             entrance,
             link: Arc::default(),
+            silent: false,
             kept: VecDeque::new(),
+            kept_bytes: 0,
+            said_last: false,
             closing_behind: None,
             stall: Stall::No,
+            due: None,
             stats: ConnectionStats {
                 address,
                 established,
@@ -142,19 +166,30 @@ impl Outbox {
         }
     }
 
-    /// Whether a test keeps what it sends from being taken in.
-    pub(super) fn is_stalled(&self) -> bool {
-        self.link.is_cut_to_server() || matches!(self.stall, Stall::Until(_) | Stall::Held { .. })
+    /// Keeps something back, behind whatever is kept back already.
+    pub(super) fn keep(&mut self, parcel: Parcel) {
+        self.kept_bytes += parcel.bytes.len();
+        self.kept.push_back(parcel);
+    }
+
+    fn take_first(&mut self) -> Option<Parcel> {
+        let parcel = self.kept.pop_front()?;
+        self.kept_bytes -= parcel.bytes.len();
+        Some(parcel)
     }
 
     /// Lets go what may leave at this moment, up to what is written alone.
     pub(super) fn let_go(&mut self, now: Timestamp) {
-        while let Some(parcel) = self.kept.front()
-            && parcel.gate.is_open(now)
-            && !parcel.alone
+        while let Some(first) = self.kept.front()
+            && first.is_open(now)
+            && !first.alone
         {
-            if let Some(parcel) = self.kept.pop_front() {
-                self.bytes.extend_from_slice(&parcel.bytes);
+            let Some(parcel) = self.take_first() else {
+                break;
+            };
+            match parcel.pieces {
+                None => self.bytes.extend_from_slice(&parcel.bytes),
+                Some(pieces) => self.cut_up(now, parcel.bytes, pieces),
             }
         }
         if self.kept.is_empty() && self.closing.is_none() {
@@ -162,60 +197,130 @@ impl Outbox {
         }
     }
 
+    /// Puts the pieces of a message, whose turn it is now, before everything else that is kept back.
+    fn cut_up(&mut self, now: Timestamp, mut message: BytesMut, pieces: Pieces) {
+        self.kept_bytes += message.len();
+        let mut parcels = Vec::new();
+        let mut at = now;
+        while !message.is_empty() {
+            parcels.push(Parcel {
+                bytes: message.split_to(pieces.bytes.clamp(1, message.len())),
+                gate: Gate::Open,
+                not_before: Some(at),
+                pieces: None,
+                alone: true,
+                held: None,
+            });
+            at = at + pieces.every;
+        }
+        for parcel in parcels.into_iter().rev() {
+            self.kept.push_front(parcel);
+        }
+    }
+
     /// Moves what is to be written next to `bytes`, which have been written.
     pub(super) fn fill(&mut self, now: Timestamp, bytes: &mut BytesMut) {
+        self.let_go(now);
         std::mem::swap(&mut self.bytes, bytes);
         if bytes.is_empty()
-            && let Some(parcel) = self.kept.front()
-            && parcel.alone
-            && parcel.gate.is_open(now)
-            && let Some(parcel) = self.kept.pop_front()
+            && let Some(first) = self.kept.front()
+            && first.is_open(now)
+            && let Some(parcel) = self.take_first()
         {
             *bytes = parcel.bytes;
             self.let_go(now);
         }
     }
 
-    /// When something that is kept back may leave next, or what was stalled goes on.
-    pub(super) fn next_due(&self) -> Option<Timestamp> {
-        let front = self.kept.front().and_then(|parcel| match parcel.gate {
-            Gate::Until(at) => Some(at),
-            Gate::Open | Gate::Held { .. } => None,
+    /// Moves what waits behind what is in `bytes` already.
+    pub(super) fn move_to(&mut self, bytes: &mut BytesMut) {
+        if bytes.is_empty() {
+            std::mem::swap(&mut self.bytes, bytes);
+        } else {
+            bytes.extend_from_slice(&self.bytes);
+        }
+        if self.bytes.capacity() > KEPT_CAPACITY {
+            self.bytes = BytesMut::new();
+        } else {
+            self.bytes.clear();
+        }
+    }
+
+    /// Keeps nothing back any more: what was is never sent.
+    pub(super) fn drop_kept(&mut self, control: &mut Control) {
+        self.kept_bytes = 0;
+        for parcel in self.kept.drain(..) {
+            if let Gate::Held { hold, item } = parcel.gate {
+                control.holds.gone(hold, item);
+            }
+        }
+    }
+
+    /// Whether nothing that it sends is to be taken in.
+    pub(super) fn is_stalled(&self) -> bool {
+        self.link.is_cut_to_server()
+            || self.closing_behind.is_some()
+            || matches!(
+                self.stall,
+                Stall::Until(_) | Stall::Delayed(_) | Stall::Held { .. }
+            )
+    }
+
+    /// Whether it is up, and not about to be closed.
+    pub(super) fn is_up(&self) -> bool {
+        self.closing.is_none() && self.closing_behind.is_none()
+    }
+
+    /// Sees to it that what is kept back or stalled goes on when it is time.
+    pub(super) fn schedule(&mut self, id: ConnectionId, now: Timestamp, due: &mut Due) {
+        let first = self.kept.front().and_then(|first| match first.gate {
+            Gate::Open => first.not_before.filter(|at| *at > now),
+            Gate::Held { .. } => None,
         });
         let stalled = match self.stall {
-            Stall::Until(at) => Some(at),
-            Stall::No | Stall::Held { .. } | Stall::Over => None,
+            Stall::Until(at) | Stall::Delayed(at) => Some(at),
+            Stall::No | Stall::Held { .. } | Stall::Released | Stall::Judged => None,
         };
-        front.into_iter().chain(stalled).min()
+        let next = first.into_iter().chain(stalled).min();
+        if next == self.due {
+            return;
+        }
+        if let Some(at) = self.due {
+            due.remove(&(at, id));
+        }
+        due.extend(next.map(|at| (at, id)));
+        self.due = next;
+    }
+
+    /// It is time to go on.
+    pub(super) fn is_due(&mut self, now: Timestamp) {
+        self.due = None;
+        match self.stall {
+            Stall::Until(at) if at <= now => self.stall = Stall::No,
+            Stall::Delayed(at) if at <= now => self.stall = Stall::Judged,
+            _ => {}
+        }
+        self.let_go(now);
     }
 
     /// It goes, and what is held back of it is held no more.
-    pub(super) fn forget(&self, control: &mut Control) {
-        for parcel in &self.kept {
-            if let Gate::Held { hold, .. } = parcel.gate {
-                control.holds.gone(hold);
-            }
+    pub(super) fn forget(&mut self, id: ConnectionId, control: &mut Control, due: &mut Due) {
+        self.drop_kept(control);
+        if let Stall::Held { hold, item, .. } = self.stall {
+            control.holds.gone(hold, item);
         }
-        if let Stall::Held { hold, .. } = self.stall {
-            control.holds.gone(hold);
-        }
-    }
-
-    /// How many bytes are kept back.
-    pub(super) fn kept_bytes(&self) -> usize {
-        self.kept.iter().map(|parcel| parcel.bytes.len()).sum()
-    }
-}
-
-impl Gate {
-    pub(super) fn is_open(self, now: Timestamp) -> bool {
-        match self {
-            Self::Open => true,
-            Self::Until(at) => at <= now,
-            Self::Held { .. } => false,
+        if let Some(at) = self.due.take() {
+            due.remove(&(at, id));
         }
     }
 }
+
+impl Parcel {
+    pub(super) fn is_open(&self, now: Timestamp) -> bool {
+        self.gate == Gate::Open && self.not_before.is_none_or(|at| at <= now)
+    }
+}
+
 /// The outboxes of all connections.
 pub(crate) type Outboxes = HashMap<ConnectionId, Outbox, FixedState>;
 

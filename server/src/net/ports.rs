@@ -33,18 +33,22 @@ pub(crate) enum PortError {
 }
 
 impl Ports {
-    /// Adds a port, and listens on it if the server runs.
+    /// Adds a port, and listens on it if the server runs and its member's other ports are not shut.
     pub(crate) fn add(
         &mut self,
         reserved: ReservedPort,
         entrance: Entrance,
     ) -> Result<(), PortError> {
+        let of_member = |port: &&Port| port.entrance.member == entrance.member;
+        let first = self.ports.iter().find(of_member);
         let port = Port {
+            shut: first.is_some_and(|port| port.shut),
             reserved,
             entrance,
-            shut: false,
         };
-        if let Some(thread) = &mut self.thread {
+        if let Some(thread) = &mut self.thread
+            && !port.shut
+        {
             port.listen(thread)?;
         }
         self.ports.push(port);

@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use super::{Direction, Entrance, Kind, Matcher};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{
-    EnsembleAction, ErrorCode, EventType, Operation, Request, SessionId, Timestamp, Xid, Zxid,
+    CreateMode, EnsembleAction, ErrorCode, EventType, MemberId, Operation, Request, SessionId,
+    Timestamp, Xid, Zxid,
 };
 
 /// Whose connection something passes on.
@@ -16,6 +17,16 @@ pub(super) struct Who<'a> {
     /// 0 until it has a session.
     pub(super) session: SessionId,
     pub(super) entrance: &'a Entrance,
+}
+
+impl Who<'_> {
+    /// Whose it is that passes here: who comes back says so, and has the session only then.
+    pub(super) fn session_of(&self, sight: &Sight<'_>) -> SessionId {
+        match sight {
+            Sight::Connect { session, .. } => *session,
+            _ => self.session,
+        }
+    }
 }
 
 /// Something that passes.
@@ -90,6 +101,15 @@ pub(super) enum Sight<'a> {
     Released {
         item: u64,
     },
+    /// A test wants this to happen to members of the ensemble.
+    Ensemble {
+        action: EnsembleAction,
+    },
+    /// The ensemble has a new leader, or lost the one it had.
+    Leading {
+        leader: Option<MemberId>,
+        epoch: u32,
+    },
     /// The clock was turned.
     Clock {
         from: Timestamp,
@@ -119,10 +139,6 @@ pub(super) enum Sight<'a> {
     /// The server stopped, or serves again.
     Stopped,
     Started,
-    /// A test wants this of a member, or of all.
-    Ensemble {
-        action: EnsembleAction,
-    },
 }
 
 impl Sight<'_> {
@@ -142,6 +158,8 @@ impl Sight<'_> {
             Self::Fault { .. } => Kind::Fault,
             Self::Held { .. } => Kind::Held,
             Self::Released { .. } => Kind::Released,
+            Self::Ensemble { .. } => Kind::Ensemble,
+            Self::Leading { .. } => Kind::Leading,
             Self::Clock { .. } => Kind::Clock,
             Self::Wrote { .. } => Kind::Wrote,
             Self::Muted { muted: true, .. } => Kind::Muted,
@@ -150,7 +168,6 @@ impl Sight<'_> {
             Self::Healed { .. } => Kind::Healed,
             Self::Stopped => Kind::Stopped,
             Self::Started => Kind::Started,
-            Self::Ensemble { .. } => Kind::Ensemble,
         }
     }
 
@@ -201,13 +218,14 @@ impl Sight<'_> {
             | Self::Fault { .. }
             | Self::Held { .. }
             | Self::Released { .. }
+            | Self::Ensemble { .. }
+            | Self::Leading { .. }
             | Self::Clock { .. }
             | Self::Muted { .. }
             | Self::Cut { .. }
             | Self::Healed { .. }
             | Self::Stopped
-            | Self::Started
-            | Self::Ensemble { .. } => false,
+            | Self::Started => false,
         }
     }
 }
@@ -218,6 +236,9 @@ pub(super) struct Asked {
     /// `None` for an operation that nobody knows.
     pub(super) operation: Option<Operation>,
     pub(super) watch: bool,
+    /// Whether something of the kind is to be created.
+    pub(super) ephemeral: bool,
+    pub(super) sequential: bool,
     /// The paths, one after the other.
     text: String,
     /// Where each ends.
@@ -229,6 +250,8 @@ impl Asked {
     pub(super) fn note(&mut self, request: &Request<'_>) {
         self.operation = request.operation();
         self.watch = request.watches();
+        self.ephemeral = request.creates(CreateMode::is_ephemeral);
+        self.sequential = request.creates(CreateMode::is_sequential);
         self.text.clear();
         self.ends.clear();
         request.paths(|path| {

@@ -1,15 +1,13 @@
 //! Where outputs are taken: judged, encoded into the bytes of their connection, or kept back.
 
-use std::collections::BTreeSet;
-use std::ops::ControlFlow;
 use std::task::Waker;
 
 use bytes::BytesMut;
 
-use super::control::{Control, Gate, Shape, Treatment, Verdict};
-use super::outbox::{EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
+use super::control::{Control, Shape, Stage, Treatment, Verdict};
+use super::outbox::{Due, EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::report::Totals;
-use super::sight::Sight;
+use super::sight::{Sight, Who};
 use super::{Followed, Leading};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
 use crate::protocol::{ErrorCode, Message, Reply, Response, Timestamp, Txn, TxnRecord, Zxid};
@@ -32,17 +30,24 @@ pub(super) struct Sink<'s, 'f> {
     pub(super) outboxes: &'s mut Outboxes,
     pub(super) totals: &'s mut Totals,
     pub(super) control: &'s mut Control,
-    pub(super) due: &'s mut BTreeSet<(Timestamp, ConnectionId)>,
+    pub(super) due: &'s mut Due,
     pub(super) now: Timestamp,
     /// Whether nobody wants to know or change anything, as on nearly every server but a test's.
     pub(super) idle: bool,
+    /// Whether nobody wants to change anything.
+    pub(super) plain: bool,
     /// The connection whose bytes are being taken in: what is for itself goes straight to what it writes next.
     pub(super) own: Option<Own<'s>>,
     pub(super) test: Test<'s, 'f>,
     /// Whom to wake once the lock is free.
     pub(super) wakers: Vec<Waker>,
+    /// The connections that a fault closes once the step is done.
+    pub(super) to_close: Vec<ConnectionId>,
+    /// Whether a fault has cut a link, which the others and the rules learn of once the step is done.
+    pub(super) cut: bool,
 }
 
+/// The connection whose bytes are being taken in.
 pub(super) struct Own<'s> {
     pub(super) id: ConnectionId,
     pub(super) bytes: &'s mut BytesMut,
@@ -52,46 +57,105 @@ pub(super) struct Own<'s> {
     /// Whether the last answer was a refusal.
     pub(super) refused: bool,
     pub(super) closing: Option<CloseReason>,
-    /// Whether a test keeps what it sends from being taken in.
-    pub(super) stalled: bool,
     /// Whether something for it is kept back, behind which everything else queues.
     pub(super) queues: bool,
+    /// Whether a test keeps what it sends from being taken in.
+    pub(super) stalled: bool,
+    /// How far the first frame has come already.
+    pub(super) stage: Stage,
+    /// How much was said to it before its link was cut in this turn.
+    pub(super) under_way: Option<usize>,
+}
+
+/// What became of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It was taken in.
+    In,
+    /// It never came.
+    Lost,
+    /// It comes again when it may.
+    Later,
 }
 
 impl Sink<'_, '_> {
-    /// Lets what a client sent come to the rules, unless a test wants otherwise. Breaks if it is to come later.
+    /// Lets what a client sent come to the rules, unless a test wants otherwise.
     pub(super) fn take_in(
         &mut self,
         id: ConnectionId,
         input: Input<'_>,
         keeper: &mut Keeper,
-    ) -> ControlFlow<()> {
+    ) -> Taken {
         let now = self.now;
-        if self.idle {
+        let stage = self
+            .own
+            .as_mut()
+            .map_or(Stage::New, |own| std::mem::take(&mut own.stage));
+        if self.plain && stage == Stage::New {
+            if !self.idle
+                && let Some(outbox) = self.outboxes.get(&id)
+            {
+                self.control.see_input(now, &outbox.who(id), &input);
+            }
             keeper.step(now, input, self);
-            return ControlFlow::Continue(());
-        }
-        let Some(outbox) = self.outboxes.get_mut(&id) else {
-            return ControlFlow::Continue(());
-        };
-        let again = outbox.stall == Stall::Over;
-        outbox.stall = Stall::No;
-        match self.control.judge(now, &outbox.who(id), &input, again) {
-            Verdict::Pass => {
-                keeper.step(now, input, self);
+            if !self.idle {
                 self.control.mind_watches(keeper);
             }
-            Verdict::Lose => {}
+            return Taken::In;
+        }
+        let Some(outbox) = self.outboxes.get_mut(&id) else {
+            return Taken::In;
+        };
+        if let Input::Connect { request, .. } = &input
+            && self.control.has_cuts()
+        {
+            // It comes for a session, and the link is that session's.
+            let who = Who {
+                session: request.session,
+                ..outbox.who(id)
+            };
+            self.wakers.extend(outbox.link.set(self.control.cuts(&who)));
+            if outbox.link.is_cut_to_server() {
+                self.stall(stage);
+                return Taken::Later;
+            }
+        }
+        outbox.stall = Stall::No;
+        let verdict = if self.idle {
+            Verdict::Pass
+        } else {
+            self.control.judge(now, &outbox.who(id), &input, stage)
+        };
+        match verdict {
+            Verdict::Pass => {
+                keeper.step(now, input, self);
+                if !self.idle {
+                    self.control.mind_watches(keeper);
+                }
+            }
+            Verdict::Lose => return Taken::Lost,
             Verdict::Delay(until) => {
-                outbox.stall = Stall::Until(until);
-                self.due.insert((until, id));
-                self.stall_own();
-                return ControlFlow::Break(());
+                outbox.stall = Stall::Delayed(until);
+                outbox.schedule(id, now, self.due);
+                self.stall(Stage::New);
+                return Taken::Later;
             }
             Verdict::Hold { hold, item, what } => {
                 outbox.stall = Stall::Held { hold, item, what };
-                self.stall_own();
-                return ControlFlow::Break(());
+                self.stall(Stage::New);
+                return Taken::Later;
+            }
+            Verdict::Cut => {
+                self.cut = true;
+                self.settle(keeper);
+                if let Some(outbox) = self.outboxes.get_mut(&id)
+                    && outbox.link.is_cut_to_server()
+                {
+                    outbox.stall = Stall::Judged;
+                    self.stall(Stage::Judged);
+                    return Taken::Later;
+                }
+                keeper.step(now, input, self);
             }
             Verdict::Refuse(code, then_close) => {
                 if let Input::Request {
@@ -110,20 +174,64 @@ impl Sink<'_, '_> {
                 }
             }
             Verdict::Close => keeper.step(now, Input::Close(id), self),
-            Verdict::Expire => {
-                let session = outbox.session;
+            Verdict::Expire(session) => {
                 keeper.step(now, Input::ExpireSession(session), self);
+                // Whoever comes back for it is told that it is over; any other request went with its connection.
+                if let Input::Connect { .. } = input {
+                    keeper.step(now, input, self);
+                }
             }
         }
-        if self.control.closes_now() {
-            keeper.step(now, Input::Close(id), self);
-        }
-        ControlFlow::Continue(())
+        self.settle(keeper);
+        Taken::In
     }
 
-    fn stall_own(&mut self) {
+    /// Nothing more of what the connection sends is taken in for now.
+    fn stall(&mut self, stage: Stage) {
         if let Some(own) = &mut self.own {
             own.stalled = true;
+            own.stage = stage;
+        }
+    }
+
+    /// Does what faults wanted of a step that could not be done within it.
+    pub(super) fn settle(&mut self, keeper: &mut Keeper) {
+        if std::mem::take(&mut self.cut) {
+            self.relink(keeper);
+        }
+        for id in std::mem::take(&mut self.to_close) {
+            keeper.step(self.now, Input::Close(id), self);
+        }
+    }
+
+    /// Cuts links, or makes them whole, as the test wants it now, and tells the rules of who is silent.
+    pub(super) fn relink(&mut self, keeper: &mut Keeper) {
+        let mut changed = Vec::new();
+        for (id, outbox) in self.outboxes.iter_mut() {
+            let who = outbox.who(*id);
+            self.wakers.extend(outbox.link.set(self.control.cuts(&who)));
+            let silent = outbox.link.is_cut_to_server();
+            if std::mem::replace(&mut outbox.silent, silent) != silent {
+                changed.push((*id, silent));
+            }
+        }
+        self.control.relink_departed(&mut self.wakers);
+        self.own_link_changed();
+        changed.sort_unstable();
+        for (connection, silent) in changed {
+            keeper.step(self.now, Input::Silence { connection, silent }, self);
+        }
+    }
+
+    /// What was said before the link was cut arrives.
+    fn own_link_changed(&mut self) {
+        if let Some(own) = &mut self.own
+            && let Some(outbox) = self.outboxes.get(&own.id)
+        {
+            own.stalled |= outbox.is_stalled();
+            if outbox.link.is_cut_to_client() {
+                own.under_way.get_or_insert(own.bytes.len());
+            }
         }
     }
 
@@ -133,17 +241,11 @@ impl Sink<'_, '_> {
             && at <= self.now
         {
             self.due.pop_first();
-            let Some(outbox) = self.outboxes.get_mut(&id) else {
-                continue;
-            };
-            if matches!(outbox.stall, Stall::Until(until) if until <= self.now) {
-                outbox.stall = Stall::Over;
+            if let Some(outbox) = self.outboxes.get_mut(&id) {
+                outbox.is_due(self.now);
+                outbox.schedule(id, self.now, self.due);
+                self.wakers.extend(outbox.waker.take());
             }
-            outbox.let_go(self.now);
-            if let Some(due) = outbox.next_due().filter(|due| *due > self.now) {
-                self.due.insert((due, id));
-            }
-            self.wakers.extend(outbox.waker.take());
         }
     }
 
@@ -162,16 +264,18 @@ impl Sink<'_, '_> {
             && let Some(outbox) = self.outboxes.get_mut(&connection)
         {
             outbox.session = response.session;
-            if self.control.has_cuts() {
-                let who = outbox.who(connection);
-                outbox.link.set(self.control.cuts(&who));
-            }
         }
         let mut own = self.own.as_mut().filter(|own| own.id == connection);
-        if self.idle
+        if self.plain
             && let Some(own) = &mut own
             && !own.queues
         {
+            if !self.idle
+                && let Some(outbox) = self.outboxes.get(&connection)
+            {
+                let who = outbox.who(connection);
+                self.control.see_message(self.now, &who, message);
+            }
             let before = own.bytes.len();
             wire::encode_message(message, own.bytes);
             self.totals.count_sent(own.bytes.len() - before);
@@ -181,7 +285,7 @@ impl Sink<'_, '_> {
         let Some(outbox) = self.outboxes.get_mut(&connection) else {
             return;
         };
-        if outbox.closing.is_some() || outbox.closing_behind.is_some() {
+        if outbox.closing.is_some() || outbox.closing_behind.is_some() || outbox.said_last {
             return;
         }
         let treatment = if self.idle {
@@ -194,13 +298,28 @@ impl Sink<'_, '_> {
         {
             followed.sent(outbox.session, event.event_type, event.path, *zxid);
         }
+        if treatment.then_close {
+            outbox.said_last = true;
+            self.to_close.push(connection);
+        }
+        if treatment.cut {
+            // What is said from here on does not arrive; the others whose link it is learn of it later.
+            self.cut = true;
+            let who = outbox.who(connection);
+            self.wakers.extend(outbox.link.set(self.control.cuts(&who)));
+            if let Some(own) = &mut own
+                && outbox.link.is_cut_to_client()
+            {
+                own.under_way.get_or_insert(own.bytes.len());
+            }
+        }
         if treatment.lose {
             return;
         }
         let is_own = own.is_some();
         if let Some(own) = own {
             own.count(message);
-            if treatment.is_usual() && !own.queues {
+            if treatment.is_whole() && !own.queues {
                 let before = own.bytes.len();
                 wire::encode_message(message, own.bytes);
                 self.totals.count_sent(own.bytes.len() - before);
@@ -210,7 +329,7 @@ impl Sink<'_, '_> {
         } else {
             outbox.stats.sent += 1;
         }
-        if treatment.is_usual() && outbox.kept.is_empty() && !is_own {
+        if treatment.is_whole() && outbox.kept.is_empty() && !is_own {
             let before = outbox.bytes.len();
             wire::encode_message(message, &mut outbox.bytes);
             self.totals.count_sent(outbox.bytes.len() - before);
@@ -219,15 +338,23 @@ impl Sink<'_, '_> {
             wire::encode_message(message, &mut bytes);
             treatment.shape.apply(&mut bytes);
             self.totals.count_sent(bytes.len());
-            keep(outbox, self.now, bytes, treatment);
-            if let Some(due) = outbox.next_due() {
-                self.due.insert((due, connection));
-            }
+            outbox.keep(Parcel {
+                bytes,
+                gate: treatment.gate,
+                not_before: treatment.not_before,
+                pieces: match treatment.shape {
+                    Shape::Pieces(pieces) => Some(pieces),
+                    _ => None,
+                },
+                alone: false,
+                held: treatment.held,
+            });
             if !is_own {
                 outbox.let_go(self.now);
             }
+            outbox.schedule(connection, self.now, self.due);
         }
-        if outbox.leaving + outbox.bytes.len() + outbox.kept_bytes() > EVENT_LIMIT {
+        if outbox.leaving + outbox.bytes.len() + outbox.kept_bytes > EVENT_LIMIT {
             outbox.bytes = BytesMut::new();
             self.close(connection, CloseReason::DoesNotRead);
             return;
@@ -250,14 +377,13 @@ impl Sink<'_, '_> {
                 .note(self.now, Some(&who), &Sight::Closing { reason });
         }
         if !outbox.kept.is_empty() && reason.is_owed_what_waits() {
-            outbox.closing_behind = Some(reason);
+            if outbox.closing.is_none() {
+                outbox.closing_behind = Some(reason);
+                self.own_link_changed();
+            }
             return;
         }
-        for parcel in outbox.kept.drain(..) {
-            if let Gate::Held { hold, .. } = parcel.gate {
-                self.control.holds.gone(hold);
-            }
-        }
+        outbox.drop_kept(self.control);
         outbox.closing = Some(reason);
         self.wakers.extend(outbox.waker.take());
         if let Some(own) = &mut self.own
@@ -296,35 +422,37 @@ impl Sink<'_, '_> {
     }
 }
 
-/// Keeps a message back behind whatever is kept back already, in pieces if it is to be.
-fn keep(outbox: &mut Outbox, now: Timestamp, mut bytes: BytesMut, treatment: Treatment) {
-    let Treatment {
-        shape, gate, held, ..
-    } = treatment;
-    let mut held = held;
-    if let Shape::Pieces { bytes: size, every } = shape {
-        let mut at = now;
-        while !bytes.is_empty() {
-            let piece = bytes.split_to(size.min(bytes.len()));
-            outbox.kept.push_back(Parcel {
-                bytes: piece,
-                gate: if gate == Gate::Open && !every.is_zero() {
-                    Gate::Until(at)
-                } else {
-                    gate
-                },
-                alone: true,
-                held: held.take(),
-            });
-            at = at + every;
-        }
-    } else {
-        outbox.kept.push_back(Parcel {
+impl<'s> Own<'s> {
+    pub(super) fn new(id: ConnectionId, bytes: &'s mut BytesMut) -> Self {
+        Self {
+            id,
             bytes,
-            gate,
-            alone: false,
-            held,
-        });
+            sent: 0,
+            last_zxid: None,
+            refused: false,
+            closing: None,
+            queues: false,
+            stalled: false,
+            stage: Stage::New,
+            under_way: None,
+        }
+    }
+
+    /// Takes what others said to the connection, which came first, and finds out how it stands.
+    pub(super) fn enter(&mut self, outbox: &mut Outbox, now: Timestamp, due: &mut Due) {
+        if !outbox.kept.is_empty() {
+            outbox.let_go(now);
+            outbox.schedule(self.id, now, due);
+        }
+        outbox.move_to(self.bytes);
+        self.queues = !outbox.kept.is_empty();
+        self.closing = outbox.closing;
+        self.stalled = outbox.is_stalled();
+        self.stage = match outbox.stall {
+            Stall::Released => Stage::Released,
+            Stall::Judged => Stage::Judged,
+            Stall::No | Stall::Until(_) | Stall::Held { .. } | Stall::Delayed(_) => Stage::New,
+        };
     }
 }
 
@@ -361,6 +489,10 @@ impl Outputs for Sink<'_, '_> {
             }
             Output::Leading { leader, epoch } => {
                 tracing::debug!(?leader, epoch, "leading");
+                if !self.idle {
+                    let sight = Sight::Leading { leader, epoch };
+                    self.control.note(self.now, None, &sight);
+                }
                 if let Some(followed) = &mut self.test.followed {
                     followed.leading = Some(Leading { leader, epoch });
                 }

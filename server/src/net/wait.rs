@@ -12,7 +12,7 @@ use super::engine::Engine;
 use super::hold::HoldId;
 use super::journal::{Mark, as_text};
 use super::sight::{Sight, Who};
-use super::{Entry, JournalMode, Matcher};
+use super::{Entry, FaultId, JournalMode, Matcher};
 
 /// Who waits.
 #[derive(Debug, Default)]
@@ -40,6 +40,8 @@ pub(crate) enum Condition {
     Passes(Vec<Matcher>),
     /// So many messages are held back.
     Held { hold: HoldId, number: usize },
+    /// A fault has happened so many times.
+    Happened { fault: FaultId, times: u64 },
     /// Nobody is connected, and no session is left.
     Quiet,
 }
@@ -134,6 +136,18 @@ impl Waits {
         }
     }
 
+    /// A fault has happened so many times: whom to wake.
+    pub(super) fn happened(&mut self, fault: FaultId, hits: u64, wakers: &mut Vec<Waker>) {
+        for wait in &mut self.waiting {
+            if let Condition::Happened { fault: of, times } = wait.condition
+                && of == fault
+                && hits >= times
+            {
+                wait.end(Ok(()), wakers);
+            }
+        }
+    }
+
     /// Who has waited long enough first, and how long that is.
     pub(super) fn next_timeout(&self) -> Option<(Duration, u64)> {
         let open = self.waiting.iter().filter(|wait| wait.outcome.is_none());
@@ -149,7 +163,10 @@ impl Wait {
             Condition::Passes(steps) if self.outcome.is_none() => {
                 steps.get(self.found.len()).is_some_and(is_meant)
             }
-            Condition::Passes(_) | Condition::Held { .. } | Condition::Quiet => false,
+            Condition::Passes(_)
+            | Condition::Held { .. }
+            | Condition::Happened { .. }
+            | Condition::Quiet => false,
         }
     }
 
@@ -178,6 +195,7 @@ impl Wait {
                 (None, _) => "nothing".to_owned(),
             },
             Condition::Held { number, .. } => format!("{number} messages to be held back"),
+            Condition::Happened { times, .. } => format!("a fault to happen {times} times"),
             Condition::Quiet => "every connection and session to be gone".to_owned(),
         }
     }
@@ -319,14 +337,20 @@ impl Engine {
         let mut state = self.lock();
         let is_quiet = state.is_quiet();
         let control = &mut state.control;
-        let held = match &condition {
-            Condition::Held { hold, .. } => Some((*hold, control.holds.held(*hold))),
-            Condition::Passes(_) | Condition::Quiet => None,
-        };
-        let id = control.waits.add(condition);
-        let Control { waits, wakers, .. } = control;
-        if let Some((hold, count)) = held {
-            waits.held(hold, count, wakers);
+        let id = control.waits.add(condition.clone());
+        let Control {
+            waits,
+            wakers,
+            holds,
+            faults,
+            ..
+        } = control;
+        match condition {
+            Condition::Held { hold, .. } => waits.held(hold, holds.held(hold), wakers),
+            Condition::Happened { fault, .. } => {
+                waits.happened(fault, faults.hits(fault), wakers);
+            }
+            Condition::Passes(_) | Condition::Quiet => {}
         }
         if is_quiet {
             waits.quiet(wakers);

@@ -1,13 +1,17 @@
 //! What a test asks of the engine besides turning the clock: to place faults, to hold and let go, to cut links.
 
-use std::task::Waker;
+use std::collections::BTreeMap;
 
 use super::control::{Control, Gate};
 use super::engine::{Engine, State};
-use super::hold::HoldId;
+use super::hold::{HeldMessage, HoldError, HoldId};
 use super::outbox::{Outbox, Stall};
-use super::sight::{Sight, Who};
-use super::{Direction, FaultError, FaultId, FaultRule, Held, Matcher, Release, ReleaseError};
+use super::sight::Sight;
+use super::sink::Test;
+use super::{
+    Chaos, Direction, FaultError, FaultId, FaultOutcome, FaultRule, Held, Matcher, Release,
+    ReleaseError,
+};
 use crate::keeper::{ConnectionId, Input};
 use crate::protocol::Timestamp;
 
@@ -16,9 +20,17 @@ impl Engine {
         self.control(|control| control.faults.place(rule))
     }
 
-    /// Takes a rule away; gives how often it happened.
-    pub(crate) fn remove_fault(&self, id: FaultId) -> u64 {
-        self.control(|control| control.faults.remove(id))
+    pub(crate) fn place_chaos(&self, chaos: &Chaos, seed: u64) -> Result<FaultId, FaultError> {
+        tracing::info!(seed, "chaos");
+        self.control(|control| control.faults.place_chaos(chaos, seed))
+    }
+
+    /// Takes a fault away, and heals what it has cut; gives what became of it.
+    pub(crate) fn remove_fault(&self, id: FaultId) -> FaultOutcome {
+        self.relink(|control| {
+            control.heal_by(Some(id));
+            control.faults.remove(id)
+        })
     }
 
     /// How often it happened.
@@ -26,196 +38,284 @@ impl Engine {
         self.control(|control| control.faults.hits(id))
     }
 
-    pub(crate) fn hold(&self, on: Matcher) -> HoldId {
+    pub(crate) fn hold(&self, on: Matcher) -> Result<HoldId, HoldError> {
         self.control(|control| control.holds.place(on))
     }
 
     /// What a hold keeps back, in the order in which it came.
     pub(crate) fn held(&self, id: HoldId) -> Vec<Held> {
-        self.with_state(|state, _| {
-            let mut held: Vec<Held> = state
-                .outboxes
-                .iter()
-                .flat_map(|(connection, outbox)| outbox.held(*connection, id))
-                .collect();
-            held.sort_unstable_by_key(|held| held.item);
-            held
-        })
+        let state = self.lock();
+        let mut held: Vec<Held> = wanted_by_connection(state.control.holds.items(id))
+            .keys()
+            .filter_map(|connection| Some((*connection, state.outboxes.get(connection)?)))
+            .flat_map(|(connection, outbox)| outbox.held(connection, id))
+            .collect();
+        held.sort_unstable_by_key(|held| held.item);
+        held
     }
 
-    /// Lets go what a hold keeps back; gives how much it was.
-    pub(crate) fn release(&self, id: HoldId, which: Release) -> Result<usize, ReleaseError> {
-        let held = self.held(id);
-        let wanted: Vec<u64> = match which {
-            Release::First { count } => held.iter().take(count).map(|held| held.item).collect(),
-            Release::Item { item } => vec![item],
-            Release::Session { session } => held
-                .iter()
-                .filter(|held| held.session == session)
-                .map(|held| held.item)
-                .collect(),
-            Release::All => held.iter().map(|held| held.item).collect(),
-        };
-        self.with_state(|state, now| {
-            if let Release::Item { item } = which {
-                state.may_go(id, item)?;
-            }
-            for item in &wanted {
-                state.let_item_go(now, id, *item);
-            }
-            Ok(wanted.len())
-        })
+    /// Lets go what a hold keeps back; gives what it was, in the order in which it came.
+    pub(crate) fn release(&self, id: HoldId, which: &Release) -> Result<Vec<Held>, ReleaseError> {
+        self.with_state(|state, now| state.release(now, id, which))
     }
 
-    /// Ends a hold: what it keeps back is let go.
+    /// Ends a hold: what it keeps back is let go. A server that panicked has let everything go.
     pub(crate) fn end_hold(&self, id: HoldId) {
-        // Nothing new is held between the two.
-        self.control(|control| control.holds.end(id));
-        let _ = self.release(id, Release::All);
-        self.control(|control| control.holds.remove(id));
+        if self.is_sound() {
+            self.with_state(|state, now| {
+                let _ = state.release(now, id, &Release::All);
+                state.control.holds.remove(id);
+            });
+        }
     }
 
     /// Cuts the links of some clients, those included that connect later; gives the number of the cut.
     pub(crate) fn cut(&self, whose: Matcher, direction: Direction) -> u64 {
-        let cut = self.control(|control| control.cut(whose.clone(), direction));
+        let cut = self.relink(|control| control.cut(whose.clone(), direction, None));
         self.note(&Sight::Cut {
             cut,
             whose: &whose,
             direction,
         });
-        self.links_changed();
         cut
     }
 
     pub(crate) fn heal(&self, id: u64) {
-        self.control(|control| control.heal(id));
         self.note(&Sight::Healed { cut: id });
-        self.links_changed();
+        self.relink(|control| control.heal(id));
     }
 
-    fn links_changed(&self) {
-        let changed = self.with_state(|state, _| {
-            let mut changed = Vec::new();
-            for (id, outbox) in &mut state.outboxes {
-                let before = outbox.link.is_cut_to_server();
-                let who = outbox.who(*id);
-                outbox.link.set(state.control.cuts(&who));
-                let silent = outbox.link.is_cut_to_server();
-                if before != silent {
-                    changed.push((*id, silent));
-                }
-                state.control.wakers.extend(outbox.waker.take());
+    /// Heals what a fault has cut.
+    pub(crate) fn heal_fault(&self, id: FaultId) {
+        self.relink(|control| control.heal_by(Some(id)));
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) fn clear_faults(&self) {
+        self.relink(|control| {
+            control.faults.clear();
+            control.heal_by(None);
+        });
+    }
+
+    /// Closes the connections that a matcher means; says how many.
+    pub(crate) fn close_connections(&self, whose: &Matcher) -> usize {
+        self.turn(None, Test::default(), |now, keeper, sink| {
+            let mut ids: Vec<ConnectionId> = sink
+                .outboxes
+                .iter()
+                .filter(|(id, outbox)| outbox.is_up() && whose.means(&outbox.who(**id)))
+                .map(|(id, _)| *id)
+                .collect();
+            ids.sort_unstable();
+            for id in &ids {
+                keeper.step(now, Input::Close(*id), sink);
             }
-            changed.sort_unstable();
+            ids.len()
+        })
+    }
+
+    /// Changes which links are cut, and lets everybody feel it.
+    fn relink<T>(&self, change: impl FnOnce(&mut Control) -> T) -> T {
+        let changed = self.turn(None, Test::default(), |_, keeper, sink| {
+            let changed = change(sink.control);
+            sink.relink(keeper);
             changed
         });
-        for (connection, silent) in changed {
-            self.feed(Input::Silence { connection, silent });
-        }
+        self.may_wait_in_vain();
+        changed
     }
 }
 
+/// Some of what a hold keeps back, by the connection that it is for, each in the order in which it came.
+type Wanted = BTreeMap<ConnectionId, Vec<u64>>;
+
+fn wanted_by_connection(items: impl Iterator<Item = (u64, ConnectionId)>) -> Wanted {
+    let mut wanted = Wanted::new();
+    for (item, connection) in items {
+        wanted.entry(connection).or_default().push(item);
+    }
+    wanted
+}
+
 impl State {
-    /// Whether nothing that is kept back on the same connection is before it.
-    fn may_go(&self, hold: HoldId, item: u64) -> Result<(), ReleaseError> {
-        for outbox in self.outboxes.values() {
-            if matches!(outbox.stall, Stall::Held { hold: of, item: it, .. } if of == hold && it == item)
-            {
-                return Ok(());
-            }
-            let is_it = |gate| gate == Gate::Held { hold, item };
-            if let Some(place) = outbox.kept.iter().position(|parcel| is_it(parcel.gate)) {
-                let mut ahead = outbox.kept.iter().take(place);
-                return match ahead.find_map(|parcel| parcel.gate.item()) {
-                    Some(before) => Err(ReleaseError::WouldOvertake { item, before }),
-                    None => Ok(()),
-                };
+    fn release(
+        &mut self,
+        now: Timestamp,
+        hold: HoldId,
+        which: &Release,
+    ) -> Result<Vec<Held>, ReleaseError> {
+        let wanted = self.wanted(hold, which)?;
+        if let Release::First { .. } | Release::Item { .. } = which {
+            for (connection, items) in &wanted {
+                if let Some(outbox) = self.outboxes.get(connection) {
+                    outbox.may_go(now, hold, items)?;
+                }
             }
         }
-        Err(ReleaseError::NotHeld { item })
+        let mut held = Vec::new();
+        for (connection, items) in &wanted {
+            let Some(outbox) = self.outboxes.get_mut(connection) else {
+                continue;
+            };
+            outbox.open(*connection, hold, items, &mut held);
+            outbox.let_go(now);
+            outbox.schedule(*connection, now, &mut self.due);
+            self.control.wakers.extend(outbox.waker.take());
+        }
+        held.sort_unstable_by_key(|held| held.item);
+        for Held {
+            item, connection, ..
+        } in &held
+        {
+            self.control.holds.gone(hold, *item);
+            let outbox = self.outboxes.get(&ConnectionId(*connection));
+            let who = outbox.map(|outbox| outbox.who(ConnectionId(*connection)));
+            let sight = Sight::Released { item: *item };
+            self.control.note(now, who.as_ref(), &sight);
+        }
+        Ok(held)
     }
 
-    fn let_item_go(&mut self, now: Timestamp, hold: HoldId, item: u64) {
-        for (id, outbox) in &mut self.outboxes {
-            let gate = Gate::Held { hold, item };
-            let stalled = matches!(outbox.stall, Stall::Held { hold: of, item: it, .. } if of == hold && it == item);
-            if stalled {
-                outbox.stall = Stall::Over;
+    /// What is asked for of what a hold keeps back.
+    fn wanted(&self, hold: HoldId, which: &Release) -> Result<Wanted, ReleaseError> {
+        let items = self.control.holds.items(hold);
+        let is_for = |connection: &ConnectionId, is_meant: &dyn Fn(&Outbox) -> bool| {
+            self.outboxes.get(connection).is_some_and(is_meant)
+        };
+        Ok(match which {
+            Release::First { count } => wanted_by_connection(items.take(*count)),
+            Release::Item { item: wanted } => {
+                let connection = self.control.holds.connection(hold, *wanted);
+                let connection = connection.ok_or(ReleaseError::NotHeld { item: *wanted })?;
+                Wanted::from([(connection, vec![*wanted])])
             }
-            let mut found = stalled;
-            for parcel in outbox.kept.iter_mut().filter(|parcel| parcel.gate == gate) {
-                parcel.gate = Gate::Open;
-                parcel.held = None;
-                found = true;
+            Release::Session { session } => {
+                wanted_by_connection(items.filter(|(_, connection)| {
+                    is_for(connection, &|outbox| outbox.session == *session)
+                }))
             }
-            if !found {
-                continue;
-            }
-            let who = Who {
-                connection: *id,
-                session: outbox.session,
-                entrance: &outbox.entrance,
-            };
-            self.control.holds.gone(hold);
-            self.control
-                .note(now, Some(&who), &Sight::Released { item });
-            outbox.let_go(now);
-            if let Some(due) = outbox.next_due() {
-                self.due.insert((due, *id));
-            }
-            self.control.wakers.extend(outbox.waker.take());
-            return;
-        }
+            Release::Label { label } => wanted_by_connection(items.filter(|(_, connection)| {
+                is_for(connection, &|outbox| {
+                    outbox.entrance.label.as_deref() == Some(label)
+                })
+            })),
+            Release::All => wanted_by_connection(items),
+        })
     }
 }
 
 impl Outbox {
-    fn held(&self, connection: ConnectionId, hold: HoldId) -> Vec<Held> {
-        let stalled = match &self.stall {
-            Stall::Held {
-                hold: of,
-                item,
-                what,
-            } if *of == hold => Some((*item, what.clone())),
-            Stall::Held { .. } | Stall::No | Stall::Until(_) | Stall::Over => None,
-        };
-        let kept = self
-            .kept
-            .iter()
-            .filter_map(|parcel| match (parcel.gate, &parcel.held) {
-                (Gate::Held { hold: of, item }, Some(what)) if of == hold => {
-                    Some((item, what.clone()))
+    /// Whether nothing is kept back before these, but they themselves.
+    fn may_go(&self, now: Timestamp, hold: HoldId, items: &[u64]) -> Result<(), ReleaseError> {
+        let mut ahead = None;
+        for parcel in &self.kept {
+            let Some(item) = parcel
+                .gate
+                .item_of(hold)
+                .filter(|item| is_among(items, *item))
+            else {
+                if ahead.is_none() && !parcel.is_open(now) {
+                    ahead = Some((parcel.gate, parcel.not_before));
                 }
-                _ => None,
-            });
-        kept.chain(stalled)
-            .map(|(item, message)| Held {
-                item,
-                connection: connection.0,
-                session: self.session,
-                label: self.entrance.label.as_deref().map(str::to_owned),
-                message,
-            })
+                continue;
+            };
+            match ahead {
+                Some((Gate::Held { item: before, .. }, _)) => {
+                    return Err(ReleaseError::WouldOvertake { item, before });
+                }
+                Some((Gate::Open, Some(until))) => {
+                    return Err(ReleaseError::WouldOvertakeDelayed { item, until });
+                }
+                Some((Gate::Open, None)) | None => {}
+            }
+            if items.last() == Some(&item) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the gates of these; tells what they are.
+    fn open(
+        &mut self,
+        connection: ConnectionId,
+        hold: HoldId,
+        items: &[u64],
+        opened: &mut Vec<Held>,
+    ) {
+        let mut last = items.last().copied();
+        if let Stall::Held { hold: of, item, .. } = self.stall
+            && of == hold
+            && is_among(items, item)
+            && let Stall::Held { what, .. } = std::mem::replace(&mut self.stall, Stall::Released)
+        {
+            opened.push(self.describe(connection, item, what));
+            // It has no place among what is kept back, so the place of the last is not known.
+            last = None;
+        }
+        let mut whats = Vec::new();
+        let mut is_done = false;
+        for parcel in &mut self.kept {
+            if let Some(item) = parcel
+                .gate
+                .item_of(hold)
+                .filter(|item| is_among(items, *item))
+            {
+                parcel.gate = Gate::Open;
+                whats.extend(parcel.held.take().map(|what| (item, what)));
+                is_done = last == Some(item);
+            } else if is_done {
+                // Not before: a message in pieces has several parcels.
+                break;
+            }
+        }
+        for (item, what) in whats {
+            opened.push(self.describe(connection, item, what));
+        }
+    }
+
+    fn describe(&self, connection: ConnectionId, item: u64, message: HeldMessage) -> Held {
+        Held {
+            item,
+            connection: connection.0,
+            session: self.session,
+            label: self.entrance.label.as_deref().map(str::to_owned),
+            message,
+        }
+    }
+
+    fn held(&self, connection: ConnectionId, hold: HoldId) -> Vec<Held> {
+        let stalled = if let Stall::Held {
+            hold: of,
+            item,
+            what,
+        } = &self.stall
+            && *of == hold
+        {
+            Some((*item, what))
+        } else {
+            None
+        };
+        let kept = self.kept.iter();
+        kept.filter_map(|parcel| Some((parcel.gate.item_of(hold)?, parcel.held.as_ref()?)))
+            .chain(stalled)
+            .map(|(item, what)| self.describe(connection, item, what.clone()))
             .collect()
     }
 }
 
-impl Engine {
-    /// Looks at everything behind the lock, or changes it, and wakes whoever is to learn of it.
-    fn with_state<T>(&self, with: impl FnOnce(&mut State, Timestamp) -> T) -> T {
-        let (result, wakers): (T, Vec<Waker>) = {
-            let mut state = self.lock();
-            let now = self.clock().now();
-            let result = with(&mut state, now);
-            (result, take_wakers(&mut state.control))
-        };
-        for waker in wakers {
-            waker.wake();
+impl Gate {
+    /// The number of what this hold keeps back.
+    fn item_of(self, hold: HoldId) -> Option<u64> {
+        match self {
+            Self::Held { hold: of, item } if of == hold => Some(item),
+            Self::Held { .. } | Self::Open => None,
         }
-        result
     }
 }
 
-fn take_wakers(control: &mut Control) -> Vec<Waker> {
-    std::mem::take(&mut control.wakers)
+/// The numbers are in order.
+fn is_among(items: &[u64], item: u64) -> bool {
+    items.binary_search(&item).is_ok()
 }

@@ -11,35 +11,59 @@ use super::MemberId;
 /// ```
 /// use minikeeper::{EnsembleAction, MemberId};
 ///
-/// let json = serde_json::to_string(&EnsembleAction::Partition(MemberId(2)))?;
-/// assert_eq!(json, r#"{"Partition":2}"#);
+/// let action = EnsembleAction::Partition { member: MemberId(2) };
+/// assert_eq!(serde_json::to_string(&action)?, r#"{"action":"partition","member":2}"#);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EnsembleAction {
     /// The member ends as a process does: its connections are closed, and who connects is refused.
-    Stop(MemberId),
+    Stop {
+        /// The member.
+        member: MemberId,
+    },
     /// A member that was stopped runs again.
-    Start(MemberId),
+    Start {
+        /// The member.
+        member: MemberId,
+    },
     /// The member runs and reaches no other member any more; clients reach it.
-    Partition(MemberId),
+    Partition {
+        /// The member.
+        member: MemberId,
+    },
     /// A member that was partitioned reaches the others again.
-    Heal(MemberId),
+    Heal {
+        /// The member.
+        member: MemberId,
+    },
     /// There is an election, which this member wins, or without a number another one than leads now.
-    Elect(Option<MemberId>),
+    Elect {
+        /// Who wins.
+        #[serde(default)]
+        leader: Option<MemberId>,
+    },
     /// From now on the member takes in what the others commit only when it is told to, or when a write, a `sync` or a new
     /// session comes through it.
-    Lag(MemberId),
+    Lag {
+        /// The member.
+        member: MemberId,
+    },
     /// A member that lags takes in the next transactions.
     Release {
         /// The member.
         member: MemberId,
         /// How many; without a number, all that there are.
+        #[serde(default)]
         transactions: Option<usize>,
     },
     /// A member that lags takes in everything, and lags no longer.
-    CatchUp(MemberId),
+    CatchUp {
+        /// The member.
+        member: MemberId,
+    },
     /// No member reaches another one any more, so nobody leads.
     LoseQuorum,
     /// Every member that was partitioned reaches the others again.

@@ -82,6 +82,37 @@ pub enum ErrorCode {
     /// The quota would be exceeded.
     #[error("the quota would be exceeded")]
     QuotaExceeded,
+    // These are answered where a fault wants them, and by no rule.
+    /// The server itself failed.
+    #[error("the server itself failed")]
+    SystemError,
+    /// The server found its data inconsistent.
+    #[error("the server found its data inconsistent")]
+    DataInconsistency,
+    /// The connection was lost; clients say so themselves, and no server does.
+    #[error("the connection was lost")]
+    ConnectionLoss,
+    /// The operation took too long.
+    #[error("the operation took too long")]
+    OperationTimeout,
+    /// The session is not known.
+    #[error("the session is not known")]
+    UnknownSession,
+    /// Of the new ensemble too few members are connected.
+    #[error("of the new ensemble too few members are connected")]
+    NewConfigNoQuorum,
+    /// Another reconfiguration is under way.
+    #[error("another reconfiguration is under way")]
+    ReconfigInProgress,
+    /// Something is wrong with the request that no other code tells.
+    #[error("something is wrong with the request")]
+    ApiError,
+    /// A session that only one member knows cannot have ephemeral znodes.
+    #[error("a local session cannot have ephemeral znodes")]
+    EphemeralOnLocalSession,
+    /// The request took too long.
+    #[error("the request took too long")]
+    RequestTimeout,
 }
 
 impl ErrorCode {
@@ -108,6 +139,16 @@ impl ErrorCode {
             Self::ReconfigDisabled => -123,
             Self::SessionClosedRequireSaslAuth => -124,
             Self::QuotaExceeded => -125,
+            Self::SystemError => -1,
+            Self::DataInconsistency => -3,
+            Self::ConnectionLoss => -4,
+            Self::OperationTimeout => -7,
+            Self::UnknownSession => -12,
+            Self::NewConfigNoQuorum => -13,
+            Self::ReconfigInProgress => -14,
+            Self::ApiError => -100,
+            Self::EphemeralOnLocalSession => -120,
+            Self::RequestTimeout => -122,
         }
     }
 

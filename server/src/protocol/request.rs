@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::CreateMode;
 use super::{AclList, SessionId, Zxid};
 
 /// A text as a client sent it, which may be null.
@@ -363,6 +364,20 @@ impl Request<'_> {
             Self::Create(CreateRequest { data, .. })
             | Self::SetData(SetDataRequest { data, .. }) => *data,
             _ => None,
+        }
+    }
+
+    /// Whether it would create a znode of a mode that is meant, by itself or in a multi.
+    pub(crate) fn creates(&self, is_meant: impl Fn(CreateMode) -> bool) -> bool {
+        let is_meant = |create: &CreateRequest<'_>| {
+            CreateMode::from_flags(create.flags).is_some_and(&is_meant)
+        };
+        match self {
+            Self::Create(create) => is_meant(create),
+            Self::Multi(operations) => operations
+                .iter()
+                .any(|operation| matches!(operation, MultiOp::Create(create) if is_meant(create))),
+            _ => false,
         }
     }
 

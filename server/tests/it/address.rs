@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, TcpStream};
 
-use minikeeper::{Server, StartError};
+use minikeeper::{Ensemble, MemberId, Server, StartError};
 
 use crate::client::{Client, EPHEMERAL, Event, PERSISTENT, refuses};
 
@@ -179,4 +179,34 @@ fn the_limit_on_connections_from_one_address_is_one_limit() {
     let _one = Client::connect(server.addr());
     let mut socket = TcpStream::connect(worker.addr()).expect("the kernel accepts");
     crate::client::receive_end(&mut socket);
+}
+
+#[test]
+fn a_labelled_address_of_an_ensemble_leads_to_every_member() {
+    let ensemble = Ensemble::of(3).expect("an ensemble starts");
+    let server = ensemble.server();
+    let second = ensemble.member(2);
+    second.stop();
+    let worker = server.address("worker").expect("there are ports");
+    assert_eq!(worker.connect_string().split(',').count(), 3);
+    let [one, two, three] = worker.addrs()[..] else {
+        panic!("one of each member");
+    };
+    assert_eq!(worker.addr(), one);
+    assert!(refuses(two), "the member is stopped");
+    second.start_again().expect("the ports are ours");
+    for (member, addr) in (1..).zip([one, two, three]) {
+        let of_member = ensemble.member(member).address("worker");
+        assert_eq!(of_member.expect("it is there").addrs(), [addr]);
+        let client = Client::connect(addr);
+        let connections = server.connections();
+        let last = connections.last().expect("one is up");
+        assert_eq!(last.session, Some(client.session()));
+        let seen = (last.label.as_deref(), last.member);
+        assert_eq!(seen, (Some("worker"), MemberId(member)));
+    }
+    let boss = second.address("boss").expect("there is a port");
+    assert_eq!(boss.addrs().len(), 1);
+    second.stop();
+    assert!(refuses(two) && refuses(boss.addr()) && !refuses(one));
 }

@@ -4,7 +4,8 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use minikeeper::{
-    ActError, Ensemble, EnsembleAction, EnsembleError, MemberId, Mode, Server, SessionId, Zxid,
+    ActError, Ensemble, EnsembleAction, EnsembleError, Entry, MemberId, Mode, Server, SessionId,
+    What, Zxid,
 };
 
 use crate::client::{self, Client, EPHEMERAL, Event, NO_NODE, PERSISTENT, op, refuses};
@@ -292,40 +293,40 @@ fn whatever_can_be_done_can_be_said_as_data() {
     let ensemble = three();
     for (json, modes_then) in [
         (
-            r#"{"Stop":1}"#,
+            r#"{"action":"stop","member":1}"#,
             [Mode::Stopped, Mode::Follower, Mode::Leader],
         ),
         (
-            r#"{"Start":1}"#,
+            r#"{"action":"start","member":1}"#,
             [Mode::Follower, Mode::Follower, Mode::Leader],
         ),
         (
-            r#"{"Elect":null}"#,
+            r#"{"action":"elect"}"#,
             [Mode::Follower, Mode::Leader, Mode::Follower],
         ),
         (
-            r#"{"Partition":2}"#,
+            r#"{"action":"partition","member":2}"#,
             [Mode::Follower, Mode::NotServing, Mode::Leader],
         ),
         (
-            r#"{"Heal":2}"#,
+            r#"{"action":"heal","member":2}"#,
             [Mode::Follower, Mode::Follower, Mode::Leader],
         ),
         (
-            r#"{"Lag":1}"#,
+            r#"{"action":"lag","member":1}"#,
             [Mode::Follower, Mode::Follower, Mode::Leader],
         ),
         (
-            r#"{"Release":{"member":1,"transactions":null}}"#,
+            r#"{"action":"release","member":1}"#,
             [Mode::Follower, Mode::Follower, Mode::Leader],
         ),
         (
-            r#"{"CatchUp":1}"#,
+            r#"{"action":"catch_up","member":1}"#,
             [Mode::Follower, Mode::Follower, Mode::Leader],
         ),
-        (r#""LoseQuorum""#, [Mode::NotServing; 3]),
+        (r#"{"action":"lose_quorum"}"#, [Mode::NotServing; 3]),
         (
-            r#""RegainQuorum""#,
+            r#"{"action":"regain_quorum"}"#,
             [Mode::Follower, Mode::Follower, Mode::Leader],
         ),
     ] {
@@ -343,12 +344,16 @@ fn what_cannot_be_done_says_why() {
         other => panic!("{other:?}"),
     };
     assert_eq!(
-        refusal(EnsembleAction::Lag(MemberId(7))),
+        refusal(EnsembleAction::Lag {
+            member: MemberId(7)
+        }),
         EnsembleError::NoSuchMember(MemberId(7))
     );
     ensemble.member(1).stop();
     assert_eq!(
-        refusal(EnsembleAction::Elect(Some(MemberId(1)))),
+        refusal(EnsembleAction::Elect {
+            leader: Some(MemberId(1))
+        }),
         EnsembleError::CannotLead(MemberId(1))
     );
     assert!(Ensemble::of(0).is_err() && Ensemble::of(255).is_err());
@@ -391,4 +396,72 @@ fn a_restart_of_the_whole_is_an_election_and_leaves_stopped_members_stopped() {
     );
     let client = Client::resume(ensemble.member(2).addr(), &granted).expect("it is alive");
     assert_ne!(client.session(), SessionId(0));
+}
+
+#[test]
+fn a_labelled_address_of_a_member_goes_and_comes_with_it() {
+    let ensemble = three();
+    let member = ensemble.member(2);
+    let worker = member.address("worker").expect("there is a port");
+    let other = ensemble
+        .member(1)
+        .address("worker")
+        .expect("there is a port");
+    assert_ne!(worker, other, "each member has its own");
+    let client = Client::connect(worker.addr());
+    let session = &ensemble.server().sessions()[0];
+    assert_eq!(session.label.as_deref(), Some("worker"));
+    assert_eq!(session.member, Some(MemberId(2)));
+    member.stop();
+    client.ends();
+    let boss = member.address("boss").expect("there is a port");
+    assert!(refuses(worker.addr()) && refuses(boss.addr()) && !refuses(other.addr()));
+    member.start_again().expect("the ports are its own");
+    assert!(!refuses(worker.addr()) && !refuses(boss.addr()));
+}
+
+#[test]
+fn the_journal_has_what_was_done_and_who_leads() {
+    let ensemble = three();
+    let server = ensemble.server();
+    ensemble.member(3).stop();
+    let entries = server.journal().to_vec();
+    let whats: Vec<&What> = entries.iter().map(|entry| &entry.what).collect();
+    let member = MemberId(3);
+    let action = EnsembleAction::Stop { member };
+    let (leader, epoch) = (Some(MemberId(2)), 2);
+    assert_eq!(
+        whats,
+        [&What::Ensemble { action }, &What::Leading { leader, epoch }]
+    );
+    let json = serde_json::to_string(&entries).expect("it is plain data");
+    let read: Vec<Entry> = serde_json::from_str(&json).expect("it was just written");
+    assert_eq!(read, entries);
+}
+
+#[test]
+fn a_fork_of_an_ensemble_is_one_after_an_election() {
+    let ensemble = three();
+    let mut client = at(&ensemble, 2);
+    client.create("/e", b"", EPHEMERAL);
+    let snapshot = ensemble.server().snapshot();
+    let fork = Server::builder()
+        .snapshot(snapshot.clone())
+        .ensemble(3)
+        .expect("it starts");
+    assert_eq!((fork.epoch(), ensemble.epoch()), (2, 1));
+    let mut moved =
+        Client::resume(fork.member(1).addr(), &client.granted).expect("its session is there too");
+    assert_eq!(moved.set("/e", b"").zxid, 0x2_0000_0001);
+    let new = at(&fork, 2);
+    assert_ne!(new.session(), client.session());
+
+    // A single server goes on where it was.
+    let single = Server::builder()
+        .snapshot(snapshot)
+        .start()
+        .expect("it starts");
+    single.create("/a", b"").expect("it is not there");
+    let zxid = single.znode("/a").expect("it is there").stat.czxid;
+    assert_eq!(zxid, Zxid(0x1_0000_0003));
 }

@@ -264,6 +264,25 @@ fn a_snapshot_starts_a_server_that_is_told_otherwise() {
 }
 
 #[test]
+fn the_fork_of_an_ensemble_is_one() {
+    let builder = Server::builder().seed(tree! { "/config" => "v1" });
+    let ensemble = builder.ensemble(3).expect("it starts");
+    let server = ensemble.server();
+    let client = Client::connect(ensemble.member(2).addr());
+    let fork = server.fork().expect("it starts");
+    assert_eq!(fork.ensemble().members().len(), 3);
+    assert_eq!(fork.tree(), server.tree());
+    assert_eq!(fork.snapshot().zxid(), Zxid(2 << 32), "a new epoch");
+    assert_eq!(fork.sessions().len(), 1);
+    let member = fork.ensemble().member(1);
+    let mut there = Client::resume(member.addr(), &client.granted).expect("it goes on there");
+    assert_eq!(there.data("/config", false), b"v1");
+    there.set("/config", b"v2");
+    assert!(fork.snapshot().zxid() > server.snapshot().zxid());
+    assert_eq!(server.data("/config").as_deref(), Some(&b"v1"[..]));
+}
+
+#[test]
 fn a_stopped_server_can_be_forked() {
     let server = start();
     server.create("/config", b"v1").expect("it is created");

@@ -3,12 +3,14 @@
 mod build;
 mod fan_out;
 mod size;
+mod snapshot;
 mod start;
 mod throughput;
 
 pub(super) use build::build;
 pub(super) use fan_out::fan_out;
 pub(super) use size::{idle, million};
+pub(super) use snapshot::snapshot;
 pub use start::thousand_servers;
 pub(super) use start::{exec, start, thousand};
 pub(super) use throughput::{

@@ -34,7 +34,7 @@ impl Server {
     ///
     /// Each of these is a write of its own, in the order of the paths: it takes a zxid and fires watches. So the first znode
     /// of a seed that a server [starts with](crate::ServerBuilder::seed) has the zxid 1, the next 2, and the first session
-    /// takes the one behind the last.
+    /// takes the one behind the last. In an ensemble they count from the first of its epoch.
     ///
     /// # Errors
     ///

@@ -2,14 +2,42 @@
 //!
 //! What real members of 3.9.5 do was looked at on three of them.
 
+use proptest::prelude::*;
+
 use super::*;
-use EnsembleAction::{
-    CatchUp, Elect, Heal, Lag, LoseQuorum, Partition, RegainQuorum, Release, Start, Stop,
-};
+use EnsembleAction::{LoseQuorum, RegainQuorum, Release};
 
 const ONE: MemberId = MemberId(1);
 const TWO: MemberId = MemberId(2);
 const THREE: MemberId = MemberId(3);
+
+fn stop(member: MemberId) -> EnsembleAction {
+    EnsembleAction::Stop { member }
+}
+
+fn start(member: MemberId) -> EnsembleAction {
+    EnsembleAction::Start { member }
+}
+
+fn partition(member: MemberId) -> EnsembleAction {
+    EnsembleAction::Partition { member }
+}
+
+fn heal(member: MemberId) -> EnsembleAction {
+    EnsembleAction::Heal { member }
+}
+
+fn lag(member: MemberId) -> EnsembleAction {
+    EnsembleAction::Lag { member }
+}
+
+fn catch_up(member: MemberId) -> EnsembleAction {
+    EnsembleAction::CatchUp { member }
+}
+
+fn elect(leader: Option<MemberId>) -> EnsembleAction {
+    EnsembleAction::Elect { leader }
+}
 
 /// Three members, of which the third leads.
 fn three() -> World {
@@ -92,11 +120,11 @@ fn the_first_transaction_of_an_ensemble_is_the_first_of_epoch_1() {
 fn a_server_that_is_no_ensemble_has_one_member_to_which_nothing_happens_but_its_end() {
     let mut world = World::of(1);
     for action in [
-        Partition(ONE),
+        partition(ONE),
         LoseQuorum,
-        Elect(None),
-        Heal(ONE),
-        Start(ONE),
+        elect(None),
+        heal(ONE),
+        start(ONE),
     ] {
         check(world.act(action), &[]);
     }
@@ -112,19 +140,19 @@ fn what_cannot_be_is_refused() {
     use crate::protocol::EnsembleError::{CannotLag, CannotLead, NoQuorum, NoSuchMember};
     let mut world = three();
     let four = MemberId(4);
-    for action in [Stop(four), Lag(MemberId(0)), Elect(Some(four))] {
+    for action in [stop(four), lag(MemberId(0)), elect(Some(four))] {
         assert!(matches!(
             world.keeper.members().check(action),
             Err(NoSuchMember(_))
         ));
         check(world.act(action), &[]);
     }
-    world.act(Stop(ONE));
+    world.act(stop(ONE));
     let refused = |world: &World, action| world.keeper.members().check(action).unwrap_err();
-    assert_eq!(refused(&world, Lag(ONE)), CannotLag(ONE));
-    assert_eq!(refused(&world, Elect(Some(ONE))), CannotLead(ONE));
-    world.act(Stop(TWO));
-    assert_eq!(refused(&world, Elect(None)), NoQuorum);
+    assert_eq!(refused(&world, lag(ONE)), CannotLag(ONE));
+    assert_eq!(refused(&world, elect(Some(ONE))), CannotLead(ONE));
+    world.act(stop(TWO));
+    assert_eq!(refused(&world, elect(None)), NoQuorum);
 }
 
 mod elections {
@@ -135,14 +163,14 @@ mod elections {
         let mut world = three();
         world.join(ONE, 1);
         world.join(THREE, 2);
-        check(world.act(Stop(ONE)), &["1 closed MemberStopped"]);
+        check(world.act(stop(ONE)), &["1 closed MemberStopped"]);
         check(world.modes(), &["stopped", "follower", "leader"]);
         check(world.ask(2, sync("/")), &["2 <- xid 1 zxid 1:2 path /"]);
         check(
             world.accept_at(ONE, 3, "127.0.0.1"),
             &["3 closed MemberStopped"],
         );
-        check(world.act(Start(ONE)), &[]);
+        check(world.act(start(ONE)), &[]);
         check(world.modes(), &["follower", "follower", "leader"]);
         check(
             world.connect_at(ONE, 4, resuming(session(ONE, 0))),
@@ -157,7 +185,7 @@ mod elections {
             world.join(member, client);
         }
         check(
-            world.act(Stop(THREE)),
+            world.act(stop(THREE)),
             &[
                 "1 closed LostLeader",
                 "2 closed LostLeader",
@@ -177,7 +205,7 @@ mod elections {
                 "4 <- xid 1 zxid 2:1 path /a",
             ],
         );
-        check(world.act(Start(THREE)), &[]);
+        check(world.act(start(THREE)), &[]);
         check(world.modes(), &["follower", "leader", "follower"]);
     }
 
@@ -186,7 +214,7 @@ mod elections {
     {
         let mut world = three();
         world.join(ONE, 1);
-        world.act(Stop(THREE));
+        world.act(stop(THREE));
         for (client, member, zxid) in [(2, ONE, "1:1"), (3, TWO, "2:0"), (4, ONE, "1:1")] {
             world.connect_at(member, client, resuming(session(ONE, 0)));
             check(
@@ -217,7 +245,7 @@ mod elections {
         world.join(ONE, 1);
         world.hang_up(1);
         world.advance(9_000);
-        check(world.act(Elect(None)), &["2 leads epoch 2"]);
+        check(world.act(elect(None)), &["2 leads epoch 2"]);
         check(world.advance(10_000), &[]);
         check(world.advance(1_000), &["txn 2:1 by 1.0: session over, []"]);
     }
@@ -227,23 +255,23 @@ mod elections {
         let mut world = three();
         world.join(TWO, 1);
         check(
-            world.act(Elect(Some(ONE))),
+            world.act(elect(Some(ONE))),
             &["1 closed LostLeader", "1 leads epoch 2"],
         );
-        check(world.act(Elect(Some(ONE))), &["1 leads epoch 3"]);
-        check(world.act(Elect(None)), &["3 leads epoch 4"]);
+        check(world.act(elect(Some(ONE))), &["1 leads epoch 3"]);
+        check(world.act(elect(None)), &["3 leads epoch 4"]);
         check(world.modes(), &["follower", "follower", "leader"]);
     }
 
     #[test]
     fn who_has_more_transactions_wins_against_a_higher_number() {
         let mut world = three();
-        world.act(Stop(TWO));
+        world.act(stop(TWO));
         world.join(ONE, 1);
-        world.act(Stop(THREE));
-        world.act(Stop(ONE));
-        world.act(Start(TWO));
-        check(world.act(Start(ONE)), &["1 leads epoch 2"]);
+        world.act(stop(THREE));
+        world.act(stop(ONE));
+        world.act(start(TWO));
+        check(world.act(start(ONE)), &["1 leads epoch 2"]);
     }
 
     #[test]
@@ -266,11 +294,11 @@ mod elections {
     fn no_session_number_is_given_twice() {
         let mut world = three();
         world.join(ONE, 1);
-        world.act(Elect(None));
+        world.act(elect(None));
         world.join(ONE, 2);
         assert_eq!(world.session_of(2).0, session(ONE, 1));
         world.advance(1000);
-        world.act(Elect(None));
+        world.act(elect(None));
         world.join(ONE, 3);
         assert_eq!(world.session_of(3).0, session(ONE, 1000 << 16));
     }
@@ -285,9 +313,9 @@ mod quorum {
         for (client, member) in [(1, ONE), (2, TWO), (3, THREE)] {
             world.join(member, client);
         }
-        world.act(Stop(TWO));
+        world.act(stop(TWO));
         check(
-            world.act(Stop(THREE)),
+            world.act(stop(THREE)),
             &[
                 "1 closed LostLeader",
                 "3 closed MemberStopped",
@@ -299,7 +327,7 @@ mod quorum {
             world.connect_at(ONE, 4, content_with_reading()),
             &["4 closed NotServing"],
         );
-        check(world.act(Start(TWO)), &["2 leads epoch 2"]);
+        check(world.act(start(TWO)), &["2 leads epoch 2"]);
     }
 
     #[test]
@@ -317,11 +345,26 @@ mod quorum {
     }
 
     #[test]
+    fn without_a_leader_nothing_is_reaped() {
+        let mut world = three();
+        world.join(ONE, 1);
+        world.given(1, [container("/c"), create("/c/a")]);
+        world.given(1, [delete("/c/a", -1)]);
+        world.act(LoseQuorum);
+        check(world.advance(120_000), &[]);
+        world.act(RegainQuorum);
+        check(
+            world.advance(60_000),
+            &["txn 2:1 by 1.0: session over, []", "txn 2:2 by 0: reap /c"],
+        );
+    }
+
+    #[test]
     fn a_member_that_is_partitioned_serves_nobody_and_the_others_go_on() {
         let mut world = three();
         world.join(ONE, 1);
         world.join(TWO, 2);
-        check(world.act(Partition(ONE)), &["1 closed LostLeader"]);
+        check(world.act(partition(ONE)), &["1 closed LostLeader"]);
         check(world.modes(), &["not serving", "follower", "leader"]);
         check(
             world.ask(2, create("/a")),
@@ -330,7 +373,7 @@ mod quorum {
                 "2 <- xid 1 zxid 1:3 path /a",
             ],
         );
-        check(world.act(Heal(ONE)), &[]);
+        check(world.act(heal(ONE)), &[]);
         check(world.modes(), &["follower", "follower", "leader"]);
     }
 
@@ -339,7 +382,7 @@ mod quorum {
         let mut world = three();
         world.join(THREE, 1);
         check(
-            world.act(Partition(THREE)),
+            world.act(partition(THREE)),
             &["1 closed LostLeader", "2 leads epoch 2"],
         );
         check(world.modes(), &["follower", "leader", "not serving"]);
@@ -354,7 +397,7 @@ mod read_only {
         let mut world = three_that_read();
         world.join(ONE, 1);
         world.given(1, [create("/a").data("old")]);
-        check(world.act(Partition(ONE)), &["1 closed LostLeader"]);
+        check(world.act(partition(ONE)), &["1 closed LostLeader"]);
         check(world.modes(), &["read-only", "follower", "leader"]);
         world
     }
@@ -445,12 +488,21 @@ mod read_only {
             // Only the leader could say whether it is still alive.
             &["5 closed NotServing"],
         );
-        check(world.act(Heal(ONE)), &["4 closed ReadOnlyEnded"]);
+        check(world.act(heal(ONE)), &["4 closed ReadOnlyEnded"]);
         assert_eq!(world.keeper.sessions().len(), 1);
         check(
             world.connect_at(ONE, 6, resuming(0)),
             &["6 <- connected session 1.0 timeout 10000 password right read-only false"],
         );
+    }
+
+    #[test]
+    fn a_restart_of_all_ends_the_sessions_given_there() {
+        let mut world = cut_off();
+        world.connect_at(ONE, 2, content_with_reading());
+        world.act(LoseQuorum);
+        check(world.step(Input::Restarted), &[]);
+        assert_eq!(world.keeper.sessions().len(), 1);
     }
 
     #[test]
@@ -606,7 +658,7 @@ mod lag {
         world.join(ONE, 1);
         world.join(TWO, 2);
         world.given(2, [create("/a").data("0")]);
-        check(world.act(Lag(ONE)), &[]);
+        check(world.act(lag(ONE)), &[]);
         world
     }
 
@@ -658,14 +710,14 @@ mod lag {
         world.given(1, [watch_recursively("/c")]);
         world.given(2, [get("/a", true)]);
         assert_eq!(world.watches(), (4, 1));
-        world.act(Lag(ONE));
+        world.act(lag(ONE));
         assert_eq!(world.watches(), (1, 0));
         check(
             events(world.ask(2, set("/a", "", -1))),
             &["2 <- event NodeDataChanged /a zxid 1:4"],
         );
         check(
-            world.act(CatchUp(ONE)),
+            world.act(catch_up(ONE)),
             &["1 <- event NodeDataChanged /a zxid 1:4"],
         );
         assert_eq!((world.watches(), world.behind(ONE)), ((2, 1), None));
@@ -772,8 +824,22 @@ mod lag {
             keeper: world.keeper.clone(),
             ..three()
         };
-        check(other.act(CatchUp(ONE)), &["1 closed SessionExpired"]);
+        check(other.act(catch_up(ONE)), &["1 closed SessionExpired"]);
         check(world.ask(1, create("/b")), &["1 closed SessionExpired"]);
+    }
+
+    #[test]
+    fn who_comes_back_for_a_session_that_is_over_closes_what_the_member_still_had_of_it() {
+        let mut world = lagging();
+        world.step(Input::ExpireSession(SessionId(session(ONE, 0))));
+        check(
+            world.connect_at(ONE, 3, resuming(session(ONE, 0))),
+            &[
+                "1 closed TakenOver",
+                "3 <- connected session 0 timeout 0 password zeros read-only false",
+                "3 closed SessionRefused",
+            ],
+        );
     }
 
     #[test]
@@ -821,7 +887,7 @@ mod lag {
         let mut world = lagging();
         world.given(2, [set("/a", "1", -1)]);
         check(
-            world.act(Elect(Some(ONE))),
+            world.act(elect(Some(ONE))),
             &[
                 "1 closed LostLeader",
                 "2 closed LostLeader",
@@ -836,8 +902,8 @@ mod lag {
     #[test]
     fn a_stop_or_a_partition_ends_it() {
         for (action, undo, reason) in [
-            (Stop(ONE), Start(ONE), "MemberStopped"),
-            (Partition(ONE), Heal(ONE), "LostLeader"),
+            (stop(ONE), start(ONE), "MemberStopped"),
+            (partition(ONE), heal(ONE), "LostLeader"),
         ] {
             let mut world = lagging();
             world.given(2, [set("/a", "1", -1)]);
@@ -846,6 +912,51 @@ mod lag {
             world.act(undo);
             world.connect_at(ONE, 3, resuming(session(ONE, 0)));
             assert_eq!(data(&mut world, 3), "\"1\"");
+        }
+    }
+
+    /// A write of another client's, and how many transactions the member takes in behind it.
+    fn writes() -> impl Strategy<Value = Vec<(u8, &'static str, usize)>> {
+        let path = prop::sample::select(&["/a", "/b", "/b/c", "/b/d"][..]);
+        prop::collection::vec((0..6_u8, path, 0..3_usize), 1..40)
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_told_twice_or_out_of_order(writes in writes()) {
+            let mut worlds = [three(), three()];
+            for world in &mut worlds {
+                world.join(ONE, 1);
+                world.join(TWO, 2);
+                world.given(1, [watch_recursively("/")]);
+            }
+            let [behind, with] = &mut worlds;
+            behind.act(lag(ONE));
+            let told = |lines: Vec<String>| -> Vec<String> {
+                let lines = events(lines).into_iter();
+                lines.filter(|line| line.starts_with("1 ")).collect()
+            };
+            let (mut heard, mut expected) = (Vec::new(), Vec::new());
+            for (kind, path, taken_in) in writes {
+                let request: Request<'static> = match kind {
+                    0 => create(path).into(),
+                    1 => ephemeral(path).into(),
+                    2 => set(path, "new", -1).into(),
+                    3 => delete(path, -1).into(),
+                    4 => set_acl(path, [entry(31, "world", "anyone")], -1),
+                    _ => multi([create("/m").into(), set(path, "", -1).into(), delete("/m", -1).into()]),
+                };
+                expected.extend(told(with.ask(2, request.clone())));
+                heard.extend(told(behind.ask(2, request)));
+                let next = Release { member: ONE, transactions: Some(taken_in) };
+                heard.extend(told(behind.act(next)));
+                prop_assert!(expected.starts_with(&heard));
+            }
+            heard.extend(told(behind.act(Release { member: ONE, transactions: None })));
+            prop_assert_eq!(&heard, &expected);
+            let replica = behind.keeper.drop_replica(ONE).expect("it lags");
+            prop_assert!(replica.tree == behind.keeper.tree);
+            prop_assert!(behind.keeper.tree == with.keeper.tree);
         }
     }
 

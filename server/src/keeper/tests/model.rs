@@ -1502,7 +1502,9 @@ proptest! {
         for (number, event) in events.iter().enumerate() {
             if number == events.len() / 2 {
                 // The tree made of the transactions shares nothing with a snapshot.
-                half = Some((run.keeper.capture(run.now).finish(), run.tree.clone()));
+                let mut snapshot = run.keeper.snapshot(run.now);
+                snapshot.index();
+                half = Some((snapshot, run.tree.clone()));
             }
             run.happen(event);
             run.check();

@@ -499,3 +499,76 @@ fn where_presence_is_life_a_muted_session_gains_nothing_when_its_connection_goes
     world.hang_up(1);
     check(world.advance(2000), &["txn 2 by 1: session over, []"]);
 }
+
+fn silence(silent: bool) -> Input<'static> {
+    Input::Silence {
+        connection: ConnectionId(1),
+        silent,
+    }
+}
+
+#[test]
+fn where_presence_is_life_silence_begins_when_the_link_is_cut() {
+    for before in [0, 100, 10_900, 54_321] {
+        let mut world = still();
+        check(world.advance(before), &[]);
+        check(world.step(silence(true)), &[]);
+        check(world.advance(10_000), &[]);
+        check(
+            world.advance(1000),
+            &["txn 2 by 1: session over, []", "1 closed SessionExpired"],
+        );
+    }
+}
+
+#[test]
+fn where_presence_is_life_a_session_lives_on_whose_link_is_whole_again_in_time() {
+    let mut world = still();
+    world.step(silence(true));
+    world.advance(9999);
+    world.step(silence(false));
+    check(world.advance(1_000_000), &[]);
+    world.step(silence(true));
+    check(world.advance(9999), &[]);
+}
+
+#[test]
+fn where_presence_is_life_a_cut_session_gains_nothing_when_its_connection_goes() {
+    let mut world = still();
+    world.step(silence(true));
+    world.advance(9000);
+    world.hang_up(1);
+    check(world.advance(2000), &["txn 2 by 1: session over, []"]);
+}
+
+#[test]
+fn a_session_whose_link_is_cut_lives_on_by_another_connection() {
+    let mut world = still();
+    world.step(silence(true));
+    world.advance(9000);
+    world.resume(2, 1);
+    check(world.advance(1_000_000), &[]);
+}
+
+#[test]
+fn where_pings_are_life_a_cut_link_changes_nothing_by_itself() {
+    let mut world = World::of(1);
+    world.step(silence(true));
+    world.advance(9000);
+    // What was under way arrives nevertheless.
+    world.ask(1, Request::Ping);
+    check(world.advance(9000), &[]);
+}
+
+#[test]
+fn a_session_that_nothing_can_be_heard_of_waits_in_vain() {
+    let silent = |world: &World| world.keeper.next_silent().map(|(session, _)| session);
+    let mut world = still();
+    assert_eq!(silent(&world), None);
+    world.step(silence(true));
+    assert_eq!(silent(&world), Some(SessionId(1)), "its link is cut");
+    world.step(silence(false));
+    assert_eq!(silent(&world), None);
+    world.hang_up(1);
+    assert_eq!(silent(&world), Some(SessionId(1)), "it has no connection");
+}

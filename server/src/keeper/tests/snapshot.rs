@@ -8,7 +8,7 @@ fn resumed(world: &mut World) -> World {
 }
 
 fn resumed_with(world: &mut World, tell: impl FnOnce(&mut Rules)) -> World {
-    let snapshot = world.keeper.capture(world.now).finish();
+    let snapshot = snapshot(world);
     let mut rules = world.keeper.rules.clone();
     tell(&mut rules);
     World {
@@ -16,6 +16,12 @@ fn resumed_with(world: &mut World, tell: impl FnOnce(&mut Rules)) -> World {
         now: world.now,
         xids: BTreeMap::new(),
     }
+}
+
+fn snapshot(world: &mut World) -> Snapshot {
+    let mut snapshot = world.keeper.snapshot(world.now);
+    snapshot.index();
+    snapshot
 }
 
 #[test]
@@ -88,11 +94,33 @@ fn a_new_session_gets_no_number_that_was_given_before() {
 #[test]
 fn two_snapshots_are_equal_whenever_they_were_taken() {
     let mut world = World::of(1);
-    let before = world.keeper.capture(world.now).finish();
+    let before = snapshot(&mut world);
     world.advance(1);
-    let after = world.keeper.capture(world.now).finish();
+    let after = snapshot(&mut world);
     assert_eq!(before, after);
     assert_eq!(after.now(), Timestamp(before.now().0 + 1));
     world.open(2);
-    assert_ne!(before, world.keeper.capture(world.now).finish());
+    assert_ne!(before, snapshot(&mut world));
+}
+
+#[test]
+fn a_session_that_only_a_read_only_member_knows_is_no_part_of_it() {
+    let mut world = World::with(|rules| {
+        rules.members = 3;
+        rules.read_only_mode = true;
+    });
+    world.open(1);
+    world.step(Input::Ensemble(EnsembleAction::LoseQuorum));
+    world.accept(2, "127.0.0.1");
+    let reading = ConnectRequest {
+        read_only: Some(true),
+        ..asking_for_session(10_000)
+    };
+    world.connect(2, reading);
+    assert_eq!(world.keeper.sessions().len(), 2);
+    let mut other = resumed(&mut world);
+    assert_eq!(other.keeper.sessions().len(), 1);
+    assert!(other.open(3) > world.session_of(2), "its number was given");
+    other.given(3, [create("/a")]);
+    assert!(other.last_zxid() > world.last_zxid());
 }

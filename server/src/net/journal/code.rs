@@ -27,18 +27,15 @@ const ABOUT: usize = 80;
 /// About how many bytes [`encode`] will write.
 pub(super) fn about(who: Option<&Who<'_>>, sight: &Sight<'_>, cap: usize) -> usize {
     let label = who.and_then(|who| who.entrance.label.as_deref());
+    let kept = |data: &Option<&[u8]>| data.map_or(0, |data| data.len().min(cap));
     let what = match sight {
-        Sight::Request { asked, data, .. } => {
-            asked.size() + data.map_or(0, |data| data.len().min(cap))
-        }
+        Sight::Request { asked, data, .. } => asked.size() + kept(data),
         Sight::Reply {
             asked,
             data,
             created,
             ..
-        } => {
-            asked.size() + data.map_or(0, |data| data.len().min(cap)) + created.map_or(0, str::len)
-        }
+        } => asked.size() + kept(data) + created.map_or(0, str::len),
         Sight::Event { path, .. } => path.len(),
         _ => ABOUT,
     };
@@ -52,29 +49,38 @@ pub(super) fn encode(
     sight: &Sight<'_>,
     cap: usize,
 ) {
-    let tag = match sight {
-        Sight::Request { .. } => REQUEST,
-        Sight::Reply { .. } => REPLY,
-        Sight::Event { .. } => EVENT,
-        _ => RARE,
-    };
     let session = sight.session().or(who.map(|who| who.session));
-    bytes.push(tag);
-    put_i64(bytes, now.0);
-    put_i64(bytes, session.unwrap_or_default().0);
-    match who {
-        None => put_u64(bytes, 0),
-        Some(who) => {
-            put_u64(bytes, who.connection.0);
-            bytes.push(who.entrance.member.0);
-            put_text(bytes, who.entrance.label.as_deref());
-        }
-    }
+    let session = session.unwrap_or_default();
+    let label = who.and_then(|who| who.entrance.label.as_deref());
+    // Numbers go first, all at once.
+    let head = |tag: u8, watch: bool| {
+        let member = who.map_or(MemberId::ALONE, |who| who.entrance.member);
+        let small = u32::from_le_bytes([tag, member.0, u8::from(watch), 0]);
+        [
+            two(small, label.map_or(NONE, |label| number(label.len()))),
+            now.0.cast_unsigned(),
+            session.0.cast_unsigned(),
+            who.map_or(0, |who| who.connection.0),
+        ]
+    };
     match sight {
         Sight::Request { xid, asked, data } => {
-            put_i32(bytes, xid.0);
-            put_asked(bytes, asked);
-            bytes.push(u8::from(asked.watch));
+            let [a, b, c, d] = head(REQUEST, asked.watch);
+            let (asks, paths) = numbers_of(asked);
+            put(
+                bytes,
+                [
+                    a,
+                    b,
+                    c,
+                    d,
+                    two(xid.0.cast_unsigned(), asks),
+                    paths,
+                    kept(*data, cap),
+                ],
+            );
+            put_text(bytes, label);
+            put_paths(bytes, asked);
             put_data(bytes, *data, cap);
         }
         Sight::Reply {
@@ -86,24 +92,48 @@ pub(super) fn encode(
             data,
             children,
         } => {
-            put_i32(bytes, xid.0);
-            put_asked(bytes, asked);
-            put_i64(bytes, zxid.0);
-            put_i32(bytes, error.map_or(NO_ERROR, ErrorCode::number));
-            put_text(bytes, *created);
+            let [a, b, c, d] = head(REPLY, false);
+            let (asks, paths) = numbers_of(asked);
+            let error = error.map_or(NO_ERROR, ErrorCode::number).cast_unsigned();
+            let children = children.map_or(NONE, number);
+            let created_length = created.map_or(NONE, |path| number(path.len()));
+            put(
+                bytes,
+                [
+                    a,
+                    b,
+                    c,
+                    d,
+                    two(xid.0.cast_unsigned(), asks),
+                    paths,
+                    kept(*data, cap),
+                    zxid.0.cast_unsigned(),
+                    two(error, children),
+                    u64::from(created_length),
+                ],
+            );
+            put_text(bytes, label);
+            put_paths(bytes, asked);
             put_data(bytes, *data, cap);
-            put_u32(bytes, children.map_or(NONE, number));
+            put_text(bytes, *created);
         }
         Sight::Event {
             zxid,
             event_type,
             path,
         } => {
-            put_i64(bytes, zxid.0);
-            put_i32(bytes, event_type.number());
+            let [a, b, c, d] = head(EVENT, false);
+            let event_type = event_type.number().cast_unsigned();
+            put(
+                bytes,
+                [a, b, c, d, zxid.0.cast_unsigned(), u64::from(event_type)],
+            );
+            put_text(bytes, label);
             bytes.extend_from_slice(path.as_bytes());
         }
         _ => {
+            put(bytes, head(RARE, false));
+            put_text(bytes, label);
             let written = serde_json::to_writer(&mut *bytes, &What::of(sight, cap));
             debug_assert!(written.is_ok(), "{sight:?} can be written: {written:?}");
         }
@@ -113,98 +143,116 @@ pub(super) fn encode(
 /// Reads what [`encode`] wrote.
 pub(super) fn decode(bytes: &[u8], number: u64, started: Timestamp) -> Option<Entry> {
     let mut rest = Rest(bytes);
-    let tag = rest.byte()?;
-    let time = Timestamp(rest.i64()?);
-    let session = Some(SessionId(rest.i64()?)).filter(|session| *session != SessionId::NONE);
-    let connection = Some(rest.u64()?).filter(|connection| *connection != 0);
-    let (mut member, mut label) = (MemberId::ALONE, None);
-    if connection.is_some() {
-        member = MemberId(rest.byte()?);
-        label = rest.text()?.map(Arc::from);
-    }
-    let what = match tag {
+    let (small, label) = rest.two()?;
+    let [tag, member, watch, _] = small.to_le_bytes();
+    let time = Timestamp(rest.word()?.cast_signed());
+    let session = SessionId(rest.word()?.cast_signed());
+    let connection = rest.word()?;
+    let (label, what) = match tag {
         REQUEST => {
-            let xid = rest.i32()?;
-            let (operation, paths) = rest.asked()?;
-            What::Request {
-                xid,
-                operation,
-                paths,
-                watch: rest.byte()? != 0,
-                data: rest.data()?,
-            }
+            let (xid, asks) = rest.two()?;
+            let (count, paths) = rest.two()?;
+            let (length, kept) = rest.two()?;
+            let label = rest.text(label)?;
+            let what = What::Request {
+                xid: xid.cast_signed(),
+                operation: OpCode(asks.cast_signed()).operation(),
+                paths: rest.paths(count, paths)?,
+                watch: watch != 0,
+                data: rest.data(length, kept)?,
+            };
+            (label, what)
         }
         REPLY => {
-            let xid = rest.i32()?;
-            let (operation, paths) = rest.asked()?;
-            What::Reply {
-                xid,
-                operation,
-                paths,
-                zxid: Zxid(rest.i64()?),
-                error: ErrorCode::from_number(rest.i32()?),
-                created: rest.text()?.map(str::to_owned),
-                data: rest.data()?,
-                children: rest.length()?,
-            }
+            let (xid, asks) = rest.two()?;
+            let (count, paths) = rest.two()?;
+            let (length, kept) = rest.two()?;
+            let zxid = Zxid(rest.word()?.cast_signed());
+            let (error, children) = rest.two()?;
+            let (created, _) = rest.two()?;
+            let label = rest.text(label)?;
+            let what = What::Reply {
+                xid: xid.cast_signed(),
+                operation: OpCode(asks.cast_signed()).operation(),
+                paths: rest.paths(count, paths)?,
+                zxid,
+                error: ErrorCode::from_number(error.cast_signed()),
+                data: rest.data(length, kept)?,
+                created: rest.text(created)?.map(str::to_owned),
+                children: length_of(children),
+            };
+            (label, what)
         }
-        EVENT => What::Event {
-            zxid: Zxid(rest.i64()?),
-            event_type: EventType::from_number(rest.i32()?)?,
-            path: std::str::from_utf8(rest.0).ok()?.to_owned(),
-        },
-        _ => serde_json::from_slice(rest.0).ok()?,
+        EVENT => {
+            let zxid = Zxid(rest.word()?.cast_signed());
+            let (event_type, _) = rest.two()?;
+            let label = rest.text(label)?;
+            let what = What::Event {
+                zxid,
+                event_type: EventType::from_number(event_type.cast_signed())?,
+                path: std::str::from_utf8(rest.0).ok()?.to_owned(),
+            };
+            (label, what)
+        }
+        _ => {
+            let label = rest.text(label)?;
+            (label, serde_json::from_slice(rest.0).ok()?)
+        }
     };
     Some(Entry {
         number,
         time,
         elapsed_ms: u64::try_from(time.since(started).as_millis()).unwrap_or(u64::MAX),
-        connection,
-        session,
-        label,
-        member,
+        connection: Some(connection).filter(|connection| *connection != 0),
+        session: Some(session).filter(|session| *session != SessionId::NONE),
+        label: label.map(Arc::from),
+        member: MemberId(member),
         what,
     })
 }
 
-fn put_i32(bytes: &mut Vec<u8>, value: i32) {
-    bytes.extend_from_slice(&value.to_le_bytes());
+/// Two short numbers as a long one.
+fn two(low: u32, high: u32) -> u64 {
+    u64::from(low) | u64::from(high) << 32
 }
 
-fn put_u32(bytes: &mut Vec<u8>, value: u32) {
-    bytes.extend_from_slice(&value.to_le_bytes());
+/// How long data is, and how much of it is kept.
+fn kept(data: Option<&[u8]>, cap: usize) -> u64 {
+    data.map_or(two(NONE, 0), |data| {
+        two(number(data.len()), number(data.len().min(cap)))
+    })
 }
 
-fn put_i64(bytes: &mut Vec<u8>, value: i64) {
-    bytes.extend_from_slice(&value.to_le_bytes());
+/// The operation; how many paths there are, and how long they are together.
+fn numbers_of(asked: &Asked) -> (u32, u64) {
+    let operation = asked.operation.map(OpCode::from);
+    let operation = operation.map_or(NO_OPERATION, |code| code.0);
+    let paths = two(number(asked.ends().len()), number(asked.text().len()));
+    (operation.cast_unsigned(), paths)
 }
 
-fn put_u64(bytes: &mut Vec<u8>, value: u64) {
-    bytes.extend_from_slice(&value.to_le_bytes());
+fn put<const N: usize>(bytes: &mut Vec<u8>, words: [u64; N]) {
+    bytes.extend_from_slice(words.map(u64::to_le_bytes).as_flattened());
 }
 
 fn put_text(bytes: &mut Vec<u8>, text: Option<&str>) {
-    put_u32(bytes, text.map_or(NONE, |text| number(text.len())));
-    bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
-}
-
-fn put_data(bytes: &mut Vec<u8>, data: Option<&[u8]>, cap: usize) {
-    put_u32(bytes, data.map_or(NONE, |data| number(data.len())));
-    if let Some(data) = data {
-        let kept = data.get(..cap).unwrap_or(data);
-        put_u32(bytes, number(kept.len()));
-        bytes.extend_from_slice(kept);
+    if let Some(text) = text {
+        bytes.extend_from_slice(text.as_bytes());
     }
 }
 
-fn put_asked(bytes: &mut Vec<u8>, asked: &Asked) {
-    let operation = asked.operation.map(OpCode::from);
-    put_i32(bytes, operation.map_or(NO_OPERATION, |code| code.0));
-    put_u32(bytes, number(asked.ends().len()));
-    let mut begin = 0;
-    for end in asked.ends() {
-        put_u32(bytes, number(end - begin));
-        begin = *end;
+fn put_data(bytes: &mut Vec<u8>, data: Option<&[u8]>, cap: usize) {
+    if let Some(data) = data {
+        bytes.extend_from_slice(data.get(..cap).unwrap_or(data));
+    }
+}
+
+/// The paths one after the other; before them where each ends, unless there is one alone.
+fn put_paths(bytes: &mut Vec<u8>, asked: &Asked) {
+    if asked.ends().len() > 1 {
+        for end in asked.ends() {
+            bytes.extend_from_slice(&number(*end).to_le_bytes());
+        }
     }
     bytes.extend_from_slice(asked.text().as_bytes());
 }
@@ -218,10 +266,21 @@ fn number(length: usize) -> u32 {
 struct Rest<'b>(&'b [u8]);
 
 impl<'b> Rest<'b> {
-    fn chunk<const N: usize>(&mut self) -> Option<&'b [u8; N]> {
-        let (chunk, rest) = self.0.split_first_chunk()?;
+    fn word(&mut self) -> Option<u64> {
+        let (word, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
-        Some(chunk)
+        Some(u64::from_le_bytes(*word))
+    }
+
+    fn two(&mut self) -> Option<(u32, u32)> {
+        let low = self.short()?;
+        Some((low, self.short()?))
+    }
+
+    fn short(&mut self) -> Option<u32> {
+        let (number, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u32::from_le_bytes(*number))
     }
 
     fn bytes(&mut self, length: usize) -> Option<&'b [u8]> {
@@ -230,41 +289,12 @@ impl<'b> Rest<'b> {
         Some(bytes)
     }
 
-    fn byte(&mut self) -> Option<u8> {
-        self.chunk::<1>().map(|[byte]| *byte)
-    }
-
-    fn i32(&mut self) -> Option<i32> {
-        self.chunk().copied().map(i32::from_le_bytes)
-    }
-
-    fn i64(&mut self) -> Option<i64> {
-        self.chunk().copied().map(i64::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        self.chunk().copied().map(u64::from_le_bytes)
-    }
-
-    /// A length, or none.
     #[expect(
         clippy::option_option,
         reason = "the outer one says that the bytes ended"
     )]
-    fn length(&mut self) -> Option<Option<usize>> {
-        let length = self.chunk().copied().map(u32::from_le_bytes)?;
-        if length == NONE {
-            return Some(None);
-        }
-        usize::try_from(length).ok().map(Some)
-    }
-
-    #[expect(
-        clippy::option_option,
-        reason = "the outer one says that the bytes ended"
-    )]
-    fn text(&mut self) -> Option<Option<&'b str>> {
-        match self.length()? {
+    fn text(&mut self, length: u32) -> Option<Option<&'b str>> {
+        match length_of(length) {
             None => Some(None),
             Some(length) => std::str::from_utf8(self.bytes(length)?).ok().map(Some),
         }
@@ -274,26 +304,35 @@ impl<'b> Rest<'b> {
         clippy::option_option,
         reason = "the outer one says that the bytes ended"
     )]
-    fn data(&mut self) -> Option<Option<Data>> {
-        let Some(length) = self.length()? else {
+    fn data(&mut self, length: u32, kept: u32) -> Option<Option<Data>> {
+        let Some(length) = length_of(length) else {
             return Some(None);
         };
-        let kept = self.length()??;
-        let begin = self.bytes(kept)?.to_vec();
+        let begin = self.bytes(length_of(kept)?)?.to_vec();
         Some(Some(Data { length, begin }))
     }
 
-    fn asked(&mut self) -> Option<(Option<crate::protocol::Operation>, Vec<String>)> {
-        let operation = OpCode(self.i32()?).operation();
-        let count = self.length()??;
-        let lengths = (0..count).map(|_| self.length()?);
-        let lengths: Vec<usize> = lengths.collect::<Option<_>>()?;
-        let paths = lengths.into_iter().map(|length| {
-            let path = std::str::from_utf8(self.bytes(length)?).ok()?;
+    fn paths(&mut self, count: u32, length: u32) -> Option<Vec<String>> {
+        let ends = match count {
+            0 => Vec::new(),
+            1 => vec![length],
+            _ => (0..count).map(|_| self.short()).collect::<Option<_>>()?,
+        };
+        let text = std::str::from_utf8(self.bytes(length_of(length)?)?).ok()?;
+        let mut begin = 0;
+        let paths = ends.into_iter().map(|end| {
+            let end = length_of(end)?;
+            let path = text.get(begin..end)?;
+            begin = end;
             Some(path.to_owned())
         });
-        Some((operation, paths.collect::<Option<_>>()?))
+        paths.collect()
     }
+}
+
+/// A length, unless it says that there is nothing.
+fn length_of(length: u32) -> Option<usize> {
+    usize::try_from(length).ok().filter(|_| length != NONE)
 }
 
 #[cfg(test)]

@@ -185,6 +185,18 @@ pub enum What {
         /// Its number.
         item: u64,
     },
+    /// A test did something to members of the ensemble.
+    Ensemble {
+        /// What.
+        action: EnsembleAction,
+    },
+    /// The ensemble has a new leader, or lost the one it had.
+    Leading {
+        /// The leader, if there is one.
+        leader: Option<MemberId>,
+        /// The epoch: the high 32 bits of the zxids.
+        epoch: u32,
+    },
     /// The clock was turned.
     Clock {
         /// From here.
@@ -229,11 +241,6 @@ pub enum What {
     Stopped,
     /// The server serves again.
     Started,
-    /// A test did something to a member of an ensemble, or to all.
-    Ensemble {
-        /// What.
-        action: EnsembleAction,
-    },
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
@@ -369,6 +376,10 @@ impl Entry {
             What::Fault { name, then } => see(&Sight::Fault { name, fault: then }),
             What::Held { item } => see(&Sight::Held { item: *item }),
             What::Released { item } => see(&Sight::Released { item: *item }),
+            What::Leading { leader, epoch } => see(&Sight::Leading {
+                leader: *leader,
+                epoch: *epoch,
+            }),
             What::Clock { from, to } => see(&Sight::Clock {
                 from: *from,
                 to: *to,
@@ -499,6 +510,8 @@ impl What {
             },
             Sight::Held { item } => Self::Held { item },
             Sight::Released { item } => Self::Released { item },
+            Sight::Ensemble { action } => Self::Ensemble { action },
+            Sight::Leading { leader, epoch } => Self::Leading { leader, epoch },
             Sight::Clock { from, to } => Self::Clock { from, to },
             Sight::Wrote {
                 zxid,
@@ -526,7 +539,6 @@ impl What {
             Sight::Healed { cut } => Self::Healed { cut },
             Sight::Stopped => Self::Stopped,
             Sight::Started => Self::Started,
-            Sight::Ensemble { action } => Self::Ensemble { action },
         }
     }
 

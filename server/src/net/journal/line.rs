@@ -23,6 +23,7 @@ impl Display for Entry {
             (None, None, Some(connection)) => write!(f, "connection {connection} ")?,
             (None, None, None) => f.write_str(match self.what {
                 What::Reaped { .. } => "server ",
+                What::Leading { .. } => "ensemble ",
                 _ => "test ",
             })?,
         }
@@ -153,6 +154,10 @@ impl Display for What {
             Self::Healed { cut } => write!(f, "healed {cut}"),
             Self::Stopped => f.write_str("stopped the server"),
             Self::Started => f.write_str("started the server again"),
+            Self::Leading { leader, epoch } => match leader {
+                Some(leader) => write!(f, "member {leader} leads, epoch {epoch}"),
+                None => write!(f, "nobody leads, epoch {epoch}"),
+            },
             Self::Ensemble { action } => write!(f, "ensemble {}", Word(action)),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Entry, Journal, Mark};
+use super::{Entry, Journal};
 
 /// Why a text is no journal.
 ///
@@ -65,10 +65,7 @@ impl Journal {
             })
         });
         let entries: Vec<Entry> = entries.collect::<Result<_, _>>()?;
-        let from = entries.first().map_or(Mark::BEGINNING, |first| {
-            Mark(first.number.saturating_sub(1))
-        });
-        Ok(Self::new(entries, from, from))
+        Ok(Self::from(entries))
     }
 
     /// The last lines, for people: pings are left out.

@@ -189,6 +189,29 @@ impl Journal {
     }
 }
 
+/// As a list of entries.
+impl Serialize for Journal {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.entries.serialize(serializer)
+    }
+}
+
+/// What it begins with is taken for its beginning.
+impl<'de> Deserialize<'de> for Journal {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// What it begins with is taken for its beginning.
+impl From<Vec<Entry>> for Journal {
+    fn from(entries: Vec<Entry>) -> Self {
+        let first = entries.first().map_or(1, |first| first.number);
+        let from = Mark(first.saturating_sub(1));
+        Self::new(entries, from, from)
+    }
+}
+
 impl Deref for Journal {
     type Target = [Entry];
 

@@ -92,16 +92,15 @@ impl Notes {
             let entry = || Entry::of(number, started, now, who, sight);
             self.budgets.note(who, sight, entry);
         }
-        let cap = match self.mode {
+        let (most, cap) = match self.mode {
             JournalMode::Off => return,
-            JournalMode::Last(_) => DATA_CAP,
-            JournalMode::Full => usize::MAX,
+            JournalMode::Last(most) => (most, DATA_CAP),
+            JournalMode::Full => (usize::MAX, usize::MAX),
         };
         let about = code::about(who, sight, cap);
-        self.ring.push(self.noted, about, |bytes| {
+        self.ring.push(self.noted, most, about, |bytes| {
             code::encode(bytes, now, who, sight, cap);
         });
-        self.shorten();
     }
 
     /// The entry of what was noted last.

@@ -31,14 +31,22 @@ struct Block {
 }
 
 impl Ring {
-    /// Writes one more entry, of about so many bytes.
-    pub(super) fn push(&mut self, number: u64, about: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Writes one more entry, of about so many bytes. Where it needs another block, the oldest entries go that are more than
+    /// so many.
+    pub(super) fn push(
+        &mut self,
+        number: u64,
+        most: usize,
+        about: usize,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) {
         let about = about + size_of::<u32>();
         let fits = self.blocks.back().is_some_and(|block| {
             block.bytes.len() + about <= block.bytes.capacity()
                 && block.first + block.count as u64 == number
         });
         if !fits {
+            self.shorten(most);
             self.add_block(number, about);
         }
         let Some(block) = self.blocks.back_mut() else {
@@ -63,7 +71,7 @@ impl Ring {
     pub(super) fn shorten(&mut self, most: usize) {
         while let Some(oldest) = self.blocks.front()
             && (self.count - oldest.count >= most
-                || (self.room > MOST_BYTES && self.blocks.len() > 1))
+                || (self.room > MOST_BYTES && most < usize::MAX && self.blocks.len() > 1))
         {
             self.pop();
         }
@@ -145,8 +153,9 @@ mod tests {
     fn filled(numbers: std::ops::RangeInclusive<u64>, most: usize) -> Ring {
         let mut ring = Ring::default();
         for number in numbers {
-            ring.push(number, 100, |bytes| bytes.extend_from_slice(&[7; 100]));
-            ring.shorten(most);
+            ring.push(number, most, 100, |bytes| {
+                bytes.extend_from_slice(&[7; 100])
+            });
         }
         ring
     }
@@ -171,10 +180,9 @@ mod tests {
     fn huge_entries_do_not_fill_the_memory() {
         let mut ring = Ring::default();
         for number in 1..=200 {
-            ring.push(number, 1 << 20, |bytes| {
+            ring.push(number, 10_000, 1 << 20, |bytes| {
                 bytes.resize(bytes.len() + (1 << 20), 7)
             });
-            ring.shorten(10_000);
         }
         assert!(ring.room <= MOST_BYTES + (2 << 20), "{}", ring.room);
         assert_eq!(ring.from(200).count(), 1);
@@ -183,7 +191,7 @@ mod tests {
     #[test]
     fn numbers_may_be_left_out() {
         let mut ring = filled(1..=3, 10);
-        ring.push(9, 1, |bytes| bytes.push(1));
+        ring.push(9, 10, 1, |bytes| bytes.push(1));
         let numbers: Vec<u64> = ring.from(2).map(|(number, _)| number).collect();
         assert_eq!(numbers, [2, 3, 9]);
     }

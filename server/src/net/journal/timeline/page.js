@@ -5,7 +5,7 @@
   const AT_ONCE = 5000;
   const WRITES = new Set(['create', 'create2', 'createContainer', 'createTtl', 'delete', 'setData', 'setAcl', 'multi', 'reconfig', 'closeSession']);
   const CONNECTIONS = new Set(['accepted', 'disconnected', 'connect', 'connected', 'closing']);
-  const WHOLE_ROW = new Set(['clock', 'cut', 'healed', 'stopped', 'started', 'ensemble', 'wrote', 'reaped']);
+  const WHOLE_ROW = new Set(['clock', 'cut', 'healed', 'stopped', 'started', 'ensemble', 'leading', 'wrote', 'reaped']);
   // What happens by itself or by the client; whatever comes until the next of these follows from it.
   const BEGINS = new Set(['accepted', 'disconnected', 'connect', 'request', 'released', 'session_expired', 'muted', 'unmuted',
     'clock', 'cut', 'healed', 'stopped', 'started', 'ensemble', 'reaped']);
@@ -187,6 +187,7 @@
       case 'wrote': say('test', `test: ${e.operation}`, paths(e.paths) + data(e.data)); answer(made, e); break;
       case 'stopped': say('fault', '■ server stopped'); break;
       case 'started': say('link', '▶ server started again'); break;
+      case 'leading': say('fault', '★', e.leader ? ` member ${e.leader} leads, epoch ${e.epoch}` : ' nobody leads'); break;
       case 'ensemble': say('fault', 'ensemble', ` ${words(e.action)}`); break;
       default: say('read', e.what, '');
     }

@@ -1,0 +1,199 @@
+//! Chaos: the same by the same seed, and no promise broken by any.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use minikeeper::{Chaos, Fault, FaultError, Matcher, Op, Server, What};
+
+use crate::client::{
+    self, Client, Granted, TIMEOUT, connect_request, create, op, open, read, request,
+};
+
+/// What went wrong, in order, for two clients that ask in turns or one after the other.
+fn wrongs(seed: u64, in_turns: bool) -> [Vec<String>; 2] {
+    let server = Server::start().unwrap();
+    let mut clients =
+        ["a", "b"].map(|label| Client::connect(server.address(label).unwrap().addr()));
+    let lose = Chaos::new()
+        .rule("lost", 0.3, Matcher::request(Op::Exists), Fault::LoseReply)
+        .rule("twice", 0.3, Matcher::reply(Op::Exists), Fault::Duplicate)
+        .seed(seed);
+    let chaos = server.chaos(lose);
+    let mut ask = |client: usize| {
+        clients[client].send(op::EXISTS, &read("/", false));
+        // All that came before has been answered when a ping is.
+        let ping = clients[client].send(op::PING, &[]);
+        while clients[client].receive().xid != ping {}
+    };
+    if in_turns {
+        (0..200).for_each(|turn| ask(turn % 2));
+    } else {
+        (0..200).for_each(|turn| ask(turn / 100));
+    }
+    let told = server.journal();
+    let of = |label: &str| {
+        told.iter()
+            .filter(|entry| entry.label.as_deref() == Some(label))
+            .filter_map(|entry| match &entry.what {
+                What::Request { .. } => Some("?".to_owned()),
+                What::Fault { name, .. } => Some(name.clone()),
+                _ => None,
+            })
+            .collect()
+    };
+    let wrongs = ["a", "b"].map(of);
+    let hits = wrongs.iter().flatten().filter(|told| *told != "?").count();
+    assert_eq!(usize::try_from(chaos.hits()).unwrap(), hits);
+    assert!(hits > 20, "{hits} of 200");
+    wrongs
+}
+
+#[test]
+fn the_same_seed_makes_the_same_go_wrong_whoever_comes_first() {
+    assert_eq!(wrongs(7, true), wrongs(7, false));
+    assert_ne!(wrongs(7, true), wrongs(8, true));
+    let [a, b] = wrongs(7, true);
+    assert_ne!(a, b);
+}
+
+#[test]
+fn a_fault_that_was_placed_comes_before_chaos() {
+    let server = Server::start().unwrap();
+    let mut client = Client::connect(server.addr());
+    let always = Chaos::new().rule("never alone", 1.0, Matcher::any(), Fault::DropBefore);
+    let chaos = server.chaos(always.seed(1));
+    let fault = server.fault("twice").on(Op::Ping).then(Fault::Duplicate);
+    client.send(op::PING, &[]);
+    assert_eq!(client.receive(), client.receive());
+    assert_eq!((fault.hits(), chaos.hits()), (1, 0));
+    client.send(op::PING, &[]);
+    client.ends();
+    assert_eq!(chaos.hits(), 1);
+}
+
+#[test]
+fn chaos_ends_with_its_guard_or_when_the_test_says_so() {
+    let server = Server::start().unwrap();
+    let mut client = Client::connect(server.addr());
+    let always = || Chaos::new().rule("all", 1.0, Matcher::any(), Fault::DropBefore);
+    drop(server.chaos(always()));
+    client.ping();
+    let chaos = server.chaos(always());
+    server.clear_faults();
+    client.ping();
+    assert_eq!(chaos.hits(), 0);
+}
+
+#[test]
+fn what_is_no_chance_is_not_placed() {
+    let server = Server::start().unwrap();
+    for (probability, on) in [
+        (1.5, Matcher::any()),
+        (f64::NAN, Matcher::any()),
+        (
+            0.5,
+            Matcher::request(Op::Create).error(minikeeper::ErrorCode::NoNode),
+        ),
+    ] {
+        let chaos = Chaos::new().rule("no", probability, on, Fault::DropBefore);
+        let error = server.place_chaos(chaos).unwrap_err();
+        assert!(matches!(error, FaultError::NeverMatches { .. }));
+    }
+}
+
+#[test]
+fn a_chaos_is_the_same_after_it_was_written_and_read() {
+    let json = r#"{"seed":7,"rules":[{"name":"slow","on":{"op":"create"},"probability":0.25,"then":{"fault":"delay_reply","by_ms":5}}]}"#;
+    let chaos: Chaos = serde_json::from_str(json).unwrap();
+    assert_eq!(serde_json::to_string(&chaos).unwrap(), json);
+    for chaos in [Chaos::gentle(), Chaos::rough()] {
+        let text = serde_json::to_string(&chaos).unwrap();
+        assert_eq!(serde_json::from_str::<Chaos>(&text).unwrap(), chaos);
+    }
+    assert!(serde_json::from_str::<Chaos>(r#"{"rules":[],"sead":7}"#).is_err());
+}
+
+/// A client that comes back whatever happens, and writes down what it was promised.
+struct Stubborn {
+    server: Server,
+    granted: Option<Granted>,
+    socket: Option<TcpStream>,
+    /// The last zxid that a write was answered with.
+    zxid: i64,
+}
+
+impl Stubborn {
+    /// Asks once; `None` if it cannot know what became of it.
+    fn ask(&mut self, op: i32, body: &[u8]) -> Option<client::Reply> {
+        if self.socket.is_none() {
+            self.socket = self.connect();
+        }
+        let socket = self.socket.as_mut()?;
+        let sent = socket.write_all(&request(1, op, body));
+        let reply = sent.ok().and_then(|()| frame(socket));
+        if reply.is_none() {
+            self.socket = None;
+        }
+        let reply = client::message(&reply?).expect_err("nothing is watched");
+        assert_eq!(reply.xid, 1, "the reply is that to the request");
+        assert!(reply.zxid >= self.zxid, "zxids never go back");
+        self.zxid = reply.zxid;
+        Some(reply)
+    }
+
+    fn connect(&mut self) -> Option<TcpStream> {
+        let mut socket = open(self.server.addr());
+        let asked = connect_request(TIMEOUT, self.granted.as_ref());
+        socket.write_all(&asked).ok()?;
+        let answer = frame(&mut socket)?;
+        // If it is over, a new one is asked for next.
+        self.granted = client::grant(&answer);
+        self.granted.is_some().then_some(socket)
+    }
+}
+
+/// The next frame, unless the connection ends before it is whole.
+fn frame(socket: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut length = [0; 4];
+    socket.read_exact(&mut length).ok()?;
+    let mut frame = vec![0; u32::from_be_bytes(length) as usize];
+    socket.read_exact(&mut frame).ok()?;
+    Some(frame)
+}
+
+#[test]
+fn a_client_under_rough_chaos_sees_no_promise_broken() {
+    for seed in 0..10 {
+        let server = Server::start().unwrap();
+        let chaos = server.chaos(Chaos::rough().seed(seed));
+        let mut client = Stubborn {
+            server: server.clone(),
+            granted: None,
+            socket: None,
+            zxid: 0,
+        };
+        let mut made = Vec::new();
+        let mut unknown = 0;
+        for number in 0..100 {
+            let path = format!("/{number}");
+            match client.ask(op::CREATE, &create(&path, b"", 0)) {
+                Some(reply) => {
+                    assert_eq!(reply.error, 0, "nobody else creates it");
+                    made.push(path);
+                }
+                // It was carried out or not.
+                None => unknown += 1,
+            }
+        }
+        assert!(
+            chaos.hits() > 10 && unknown > 0 && made.len() > 50,
+            "seed {seed}"
+        );
+        for path in made {
+            assert!(
+                server.znode(&path).is_some(),
+                "{path} was promised, seed {seed}"
+            );
+        }
+    }
+}

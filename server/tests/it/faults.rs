@@ -1,0 +1,896 @@
+//! Every fault, byte for byte, as a client meets it that asks for much in one go; and the guards that say where.
+
+use std::io::{ErrorKind, Read};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use minikeeper::{
+    ErrorCode, Fault, FaultError, FaultRule, JournalMode, Kind, Matcher, Op, Server, What,
+};
+
+use crate::client::{
+    self, Client, Event, TIMEOUT, connect_request, create, frames, op, open, read, receive,
+    receive_end, request, send, set,
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// The xid of the last request.
+const LAST: i32 = 99;
+
+fn server_with(journal: JournalMode) -> Server {
+    Server::builder()
+        .manual_clock()
+        .journal(journal)
+        .start()
+        .unwrap()
+}
+
+fn server() -> Server {
+    server_with(JournalMode::DEFAULT)
+}
+
+/// What arrives, as text, up to the last reply or to the end: xids of replies with what they refuse, and bytes that are no
+/// whole frame.
+fn heard(socket: &mut TcpStream) -> String {
+    heard_up_to(socket, LAST)
+}
+
+fn heard_up_to(socket: &mut TcpStream, last: i32) -> String {
+    let (mut bytes, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let whole = frames(&bytes);
+        let texts: Vec<String> = whole.iter().map(|frame| text(frame)).collect();
+        if texts.last() == Some(&last.to_string()) {
+            return texts.join(" ");
+        }
+        let used: usize = whole.iter().map(|frame| frame.len() + 4).sum();
+        let end = match socket.read(&mut buffer) {
+            Ok(0) => true,
+            Ok(read) => {
+                bytes.extend_from_slice(&buffer[..read]);
+                false
+            }
+            // A socket that is closed over unread bytes is reset.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => true,
+            Err(error) => panic!("{texts:?}, and then {error}"),
+        };
+        if end {
+            let cut_short = bytes.len() - used;
+            let rest = (cut_short > 0).then(|| format!("+{cut_short}"));
+            let texts = texts.into_iter().chain(rest).chain(["end".to_owned()]);
+            return texts.collect::<Vec<_>>().join(" ");
+        }
+    }
+}
+
+fn text(frame: &[u8]) -> String {
+    if frame.len() < 16 {
+        return format!("{frame:?}");
+    }
+    if frame.len() == 37 && frame.starts_with(&[0; 4]) {
+        return "session".to_owned();
+    }
+    match client::message(frame) {
+        Ok(_) => "event".to_owned(),
+        Err(reply) if reply.error == 0 || reply.error == client::NO_NODE => reply.xid.to_string(),
+        Err(reply) => format!("{}!{}", reply.xid, reply.error),
+    }
+}
+
+/// Three requests in one write, a create in the middle, and a last one.
+fn batch() -> Vec<u8> {
+    [
+        request(1, op::EXISTS, &read("/a", false)),
+        request(2, op::CREATE, &create("/a", b"", 0)),
+        request(3, op::EXISTS, &read("/b", false)),
+        request(LAST, op::EXISTS, &read("/", false)),
+    ]
+    .concat()
+}
+
+#[test]
+fn each_fault_does_to_a_request_what_it_says() {
+    let none = Duration::ZERO;
+    let no_auth = ErrorCode::NoAuth;
+    let cases = [
+        (Fault::Error { code: no_auth }, "1 2!-102 3 99", false),
+        (Fault::DropBefore, "1 end", false),
+        (Fault::ApplyThenDrop, "1 end", true),
+        (Fault::ReplyThenDrop, "1 2 end", true),
+        (Fault::LoseRequest, "1 3 99", false),
+        (Fault::LoseReply, "1 3 99", true),
+        (Fault::DelayRequest { by: none }, "1 2 3 99", true),
+        (Fault::DelayReply { by: none }, "1 2 3 99", true),
+        (Fault::Truncate { bytes: 0 }, "1 end", true),
+        (Fault::Truncate { bytes: 10 }, "1 +10 end", true),
+        (Fault::Truncate { bytes: 4096 }, "1 2 end", true),
+        (
+            Fault::Split {
+                bytes: 1,
+                every: none,
+            },
+            "1 2 3 99",
+            true,
+        ),
+        (
+            Fault::Garbage {
+                bytes: vec![0, 0, 0, 1, 7],
+            },
+            "1 [7] 3 99",
+            true,
+        ),
+        (Fault::Garbage { bytes: vec![] }, "1 3 99", true),
+        (Fault::Duplicate, "1 2 2 3 99", true),
+        (Fault::WrongXid { xid: 77 }, "1 77 3 99", true),
+        (Fault::SessionMoved, "1 end", false),
+        (Fault::AuthFailed, "1 2!-115 end", false),
+        (Fault::Expire, "1 end", false),
+    ];
+    for journal in [JournalMode::Off, JournalMode::Full] {
+        for (fault, expected, applied) in &cases {
+            let server = server_with(journal);
+            let mut client = Client::connect(server.addr());
+            let guard = server.fault("it").on(Op::Create).then(fault.clone());
+            send(&mut client.socket, &batch());
+            assert_eq!(&heard(&mut client.socket), expected, "{fault:?}");
+            assert_eq!(server.znode("/a").is_some(), *applied, "{fault:?}");
+            assert_eq!(guard.hits(), 1);
+            let expired = *fault == Fault::Expire;
+            assert_eq!(server.sessions().is_empty(), expired, "{fault:?}");
+        }
+    }
+}
+
+#[test]
+fn each_fault_does_the_same_behind_something_that_is_held() {
+    let none = Duration::ZERO;
+    let cases = [
+        (Fault::DropBefore, "event 1 end"),
+        (Fault::ApplyThenDrop, "event 1 end"),
+        (Fault::LoseReply, "event 1 3 99"),
+        (Fault::Truncate { bytes: 10 }, "event 1 +10 end"),
+        (
+            Fault::Split {
+                bytes: 3,
+                every: none,
+            },
+            "event 1 2 3 99",
+        ),
+        (Fault::Duplicate, "event 1 2 2 3 99"),
+        (Fault::DelayReply { by: none }, "event 1 2 3 99"),
+        (Fault::SessionMoved, "event 1 end"),
+    ];
+    for (fault, expected) in cases {
+        let server = server();
+        let mut client = Client::connect(server.addr());
+        client.exists("/leader", true);
+        let hold = server.hold(Matcher::event());
+        server.create("/leader", b"").unwrap();
+        let guard = server.fault("it").on(Op::Create).then(fault.clone());
+        send(&mut client.socket, &batch());
+        guard.happened().blocking().unwrap();
+        drop(hold);
+        assert_eq!(heard(&mut client.socket), expected, "{fault:?}");
+    }
+}
+
+#[test]
+fn what_is_shaped_and_held_leaves_shaped_when_it_is_released() {
+    for (fault, expected) in [
+        (Fault::Duplicate, "2 2 99"),
+        (Fault::Truncate { bytes: 10 }, "+10 end"),
+        (
+            Fault::Split {
+                bytes: 1,
+                every: Duration::ZERO,
+            },
+            "2 99",
+        ),
+        (Fault::ReplyThenDrop, "2 end"),
+    ] {
+        let server = server();
+        let mut client = Client::connect(server.addr());
+        let hold = server.hold(Matcher::reply(Op::Create));
+        let guard = server.fault("it").on(Op::Create).then(fault.clone());
+        send(
+            &mut client.socket,
+            &[
+                request(2, op::CREATE, &create("/a", b"", 0)),
+                request(LAST, op::EXISTS, &read("/", false)),
+            ]
+            .concat(),
+        );
+        guard.happened().blocking().unwrap();
+        assert_eq!(hold.held().len(), 1, "{fault:?}");
+        assert_eq!(hold.release_all(), 1);
+        assert_eq!(heard(&mut client.socket), expected, "{fault:?}");
+    }
+}
+
+#[test]
+fn what_is_held_and_late_leaves_when_both_allow_it() {
+    let server = server();
+    let mut client = Client::connect(server.addr());
+    let hold = server.hold(Matcher::reply(Op::Create));
+    let late = Fault::DelayReply { by: HOUR };
+    let guard = server.fault("late").on(Op::Create).then(late);
+    let xid = client.send(op::CREATE, &create("/a", b"", 0));
+    guard.happened().blocking().unwrap();
+    hold.release_all();
+    server.advance(HOUR);
+    assert_eq!(client.receive().xid, xid);
+
+    let late = Fault::DelayRequest { by: HOUR };
+    let guard = server.fault("late").on(Op::Delete).then(late);
+    let hold = server.hold(Matcher::request(Op::Delete));
+    let delete = [client::buffer(b"/a"), (-1_i32).to_be_bytes().to_vec()].concat();
+    let xid = client.send(op::DELETE, &delete);
+    hold.wait_for(1).blocking().unwrap();
+    assert_eq!(guard.hits(), 0, "what is held has not arrived");
+    hold.release_all();
+    guard.happened().blocking().unwrap();
+    assert!(server.znode("/a").is_some());
+    server.advance(HOUR);
+    assert_eq!(client.receive().xid, xid);
+}
+
+#[test]
+fn a_request_that_is_late_keeps_back_what_is_behind_it_and_is_judged_once() {
+    let server = server();
+    let mut client = Client::connect(server.addr());
+    let late = Fault::DelayRequest { by: HOUR };
+    let guard = server.fault("late").on(Op::Create).always().then(late);
+    send(&mut client.socket, &batch());
+    assert_eq!(heard_up_to(&mut client.socket, 1), "1");
+    guard.happened().blocking().unwrap();
+    server.advance(HOUR - Duration::from_millis(1));
+    assert_eq!(server.znode("/a"), None);
+    server.advance(Duration::from_millis(1));
+    assert_eq!(heard(&mut client.socket), "2 3 99");
+    assert_eq!(guard.hits(), 1);
+    let requests = server.journal();
+    let requests = requests
+        .iter()
+        .filter(|entry| entry.is_meant_by(&Matcher::request(Op::Create)));
+    assert_eq!(requests.count(), 1, "it is told once");
+}
+
+#[test]
+fn a_fault_that_ends_while_its_request_is_late_leaves_the_next_request_to_the_next_fault() {
+    let server = server_with(JournalMode::Off);
+    let mut client = Client::connect(server.addr());
+    let late = server
+        .fault("late")
+        .on(Op::Create)
+        .then(Fault::DelayRequest { by: HOUR });
+    let xid = client.send(op::CREATE, &create("/a", b"", 0));
+    late.happened().blocking().unwrap();
+    drop(late);
+    server.advance(HOUR);
+    assert_eq!(client.receive().xid, xid);
+    let code = ErrorCode::NoAuth;
+    let _next = server
+        .fault("no")
+        .on(Op::Create)
+        .then(Fault::Error { code });
+    assert_eq!(client.create("/b", b"", 0).error, client::NO_AUTH);
+}
+
+#[test]
+fn pieces_leave_one_after_the_other_on_a_clock_that_stands_and_on_one_that_runs() {
+    let every = Duration::from_millis(20);
+    for manual in [true, false] {
+        let server = if manual {
+            server()
+        } else {
+            Server::start().unwrap()
+        };
+        let mut client = Client::connect(server.addr());
+        let split = Fault::Split { bytes: 7, every };
+        let _fault = server.fault("pieces").on(Op::Ping).then(split);
+        let xid = client.send(op::PING, &[]);
+        if manual {
+            // 20 bytes in three pieces.
+            client.socket.read_exact(&mut [0; 7]).unwrap();
+            server.advance(every);
+            client.socket.read_exact(&mut [0; 7]).unwrap();
+            server.advance(every);
+            client.socket.read_exact(&mut [0; 6]).unwrap();
+        } else {
+            assert_eq!(client.receive().xid, xid);
+        }
+        client.ping();
+    }
+}
+
+#[test]
+fn a_reply_that_is_late_leaves_in_real_time_too() {
+    let server = Server::start().unwrap();
+    let mut client = Client::connect(server.addr());
+    let by = Duration::from_millis(20);
+    let _reply = server
+        .fault("slow reply")
+        .on(Op::Exists)
+        .then(Fault::DelayReply { by });
+    let _request = server
+        .fault("slow request")
+        .on(Op::Create)
+        .then(Fault::DelayRequest { by });
+    send(&mut client.socket, &batch());
+    assert_eq!(heard(&mut client.socket), "1 2 3 99");
+}
+
+#[test]
+fn each_fault_does_to_the_first_request_of_a_connection_what_it_says() {
+    let cases = [
+        (Fault::DropBefore, "end", 0),
+        (Fault::ApplyThenDrop, "end", 1),
+        (Fault::ReplyThenDrop, "session end", 1),
+        (Fault::LoseReply, "99", 1),
+        (Fault::Truncate { bytes: 5 }, "+5 end", 1),
+        (Fault::Duplicate, "session session 99", 1),
+        (
+            Fault::Split {
+                bytes: 1,
+                every: Duration::ZERO,
+            },
+            "session 99",
+            1,
+        ),
+        (
+            Fault::Garbage {
+                bytes: vec![0, 0, 0, 1, 7],
+            },
+            "[7] 99",
+            1,
+        ),
+        // There is no session that could expire.
+        (Fault::Expire, "session 99", 1),
+    ];
+    for (fault, expected, sessions) in cases {
+        let server = server();
+        let _guard = server.fault("it").on(Op::Connect).then(fault.clone());
+        let mut socket = open(server.addr());
+        let last = request(LAST, op::EXISTS, &read("/", false));
+        send(
+            &mut socket,
+            &[connect_request(TIMEOUT, None), last].concat(),
+        );
+        assert_eq!(heard(&mut socket), expected, "{fault:?}");
+        assert_eq!(server.sessions().len(), sessions, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_first_request_that_is_lost_leaves_the_next_one_to_be_the_first() {
+    let server = server();
+    let fault = server.fault("it").on(Op::Connect).then(Fault::LoseRequest);
+    let mut socket = open(server.addr());
+    send(&mut socket, &connect_request(TIMEOUT, None));
+    fault.happened().blocking().unwrap();
+    assert_eq!(server.sessions(), []);
+    send(&mut socket, &connect_request(TIMEOUT, None));
+    Client::granted(socket).expect("it is asked again").ping();
+}
+
+#[test]
+fn a_session_expires_while_its_client_comes_back() {
+    let server = server();
+    let client = Client::connect(server.addr());
+    let granted = client.granted.clone();
+    drop(client);
+    let _fault = server
+        .fault("too late")
+        .on(Op::Connect)
+        .session(granted.session)
+        .then(Fault::Expire);
+    assert!(Client::resume(server.addr(), &granted).is_none());
+    assert_eq!(server.sessions(), []);
+}
+
+#[test]
+fn each_fault_does_to_an_event_what_it_says_whoever_caused_it() {
+    let cases = [
+        (Fault::LoseReply, "99"),
+        (Fault::ReplyThenDrop, "event end"),
+        (Fault::Close, "end"),
+        (Fault::Truncate { bytes: 6 }, "+6 end"),
+        (Fault::Truncate { bytes: 0 }, "end"),
+        (
+            Fault::Garbage {
+                bytes: vec![0, 0, 0, 1, 7],
+            },
+            "[7] 99",
+        ),
+        (Fault::Duplicate, "event event 99"),
+        (
+            Fault::Split {
+                bytes: 1,
+                every: Duration::ZERO,
+            },
+            "event 99",
+        ),
+        (Fault::DelayReply { by: Duration::ZERO }, "event 99"),
+    ];
+    for (fault, expected) in cases {
+        for by_itself in [true, false] {
+            let server = server();
+            let mut client = Client::connect(server.addr());
+            client.exists("/a", true);
+            let guard = server.fault("it").on_event().path("/a").then(fault.clone());
+            if by_itself {
+                let create = request(LAST, op::CREATE, &create("/a", b"", 0));
+                send(&mut client.socket, &create);
+            } else {
+                server.create("/a", b"").unwrap();
+                if expected.ends_with("99") {
+                    let last = request(LAST, op::EXISTS, &read("/", false));
+                    send(&mut client.socket, &last);
+                }
+            }
+            assert_eq!(heard(&mut client.socket), expected, "{fault:?} {by_itself}");
+            assert_eq!(guard.hits(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_reply_is_found_by_what_it_says() {
+    let server = server();
+    let mut client = Client::connect(server.addr());
+    let fault = server
+        .fault("no such znode")
+        .on_any(Matcher::reply(Op::Exists).error(ErrorCode::NoNode))
+        .then(Fault::Close);
+    client.exists("/", false);
+    client.send(op::EXISTS, &read("/a", false));
+    client.ends();
+    assert_eq!(fault.hits(), 1);
+}
+
+#[test]
+fn who_connects_is_refused_reset_or_let_wait() {
+    let server = server();
+    let refused = server.fault("refused").then(Fault::Refuse);
+    let reset = server.fault("reset").then(Fault::Reset);
+    receive_end(&mut open(server.addr()));
+    let mut socket = open(server.addr());
+    let error = socket.read(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert_eq!((refused.hits(), reset.hits()), (1, 1));
+    assert_eq!(server.connections().len(), 0);
+
+    for said in [&connect_request(TIMEOUT, None)[..], b"ruok"] {
+        let by = Duration::from_secs(5);
+        let slow = server.fault("slow").then(Fault::SlowAccept { by });
+        let connects = server
+            .fault("the first request is still judged")
+            .on(Op::Connect)
+            .optional()
+            .then(Fault::Duplicate);
+        let mut socket = open(server.addr());
+        send(&mut socket, said);
+        slow.happened().blocking().unwrap();
+        server.advance(by - Duration::from_millis(1));
+        assert_eq!(server.sessions(), []);
+        server.advance(Duration::from_millis(1));
+        if said == b"ruok" {
+            assert_eq!(client::receive_rest(&mut socket), b"imok");
+        } else {
+            assert_eq!(receive(&mut socket), receive(&mut socket));
+            assert_eq!(connects.hits(), 1);
+            server.expire(server.sessions()[0].id);
+        }
+    }
+}
+
+#[test]
+fn who_is_let_wait_longer_than_it_may_be_without_a_session_is_closed() {
+    let server = Server::builder()
+        .manual_clock()
+        .sessionless_timeout(Duration::from_secs(1))
+        .start()
+        .unwrap();
+    let slow = server.fault("slow").then(Fault::SlowAccept { by: HOUR });
+    let mut socket = open(server.addr());
+    slow.happened().blocking().unwrap();
+    server.advance(Duration::from_secs(2));
+    receive_end(&mut socket);
+    // Nothing is left that could fall due.
+    assert_eq!(server.connections().len(), 0);
+}
+
+#[test]
+fn a_client_that_goes_leaves_nothing_of_what_was_late_or_held() {
+    let server = server();
+    let mut client = Client::connect(server.addr());
+    client.exists("/a", true);
+    let hold = server.hold(Matcher::event());
+    let late = server
+        .fault("late")
+        .on(Op::Exists)
+        .then(Fault::DelayReply { by: HOUR });
+    client.send(op::EXISTS, &read("/b", false));
+    server.create("/a", b"").unwrap();
+    late.happened().blocking().unwrap();
+    hold.wait_for(1).blocking().unwrap();
+    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    drop(client);
+    gone.blocking().unwrap();
+    assert_eq!(hold.held(), []);
+    assert_eq!(hold.release_all(), 0);
+}
+
+#[test]
+fn a_half_written_request_is_judged_when_it_is_whole() {
+    let server = server();
+    let mut client = Client::connect(server.addr());
+    let fault = server.fault("it").on(Op::Create).then(Fault::ApplyThenDrop);
+    let request = request(1, op::CREATE, &create("/a", b"", 0));
+    let (half, rest) = request.split_at(7);
+    send(&mut client.socket, half);
+    // Whoever connects now is served behind what was read.
+    Client::connect(server.addr()).ping();
+    assert_eq!(fault.hits(), 0);
+    send(&mut client.socket, rest);
+    client.ends();
+    assert!(server.znode("/a").is_some());
+}
+
+#[test]
+fn a_request_that_is_late_is_gone_when_its_session_expires_or_comes_by_another_connection() {
+    for takeover in [true, false] {
+        let server = server();
+        let mut client = Client::connect(server.addr());
+        let granted = client.granted.clone();
+        let late = server
+            .fault("late")
+            .on(Op::Create)
+            .then(Fault::DelayRequest { by: HOUR });
+        client.send(op::CREATE, &create("/a", b"", 0));
+        late.happened().blocking().unwrap();
+        let resumed = if takeover {
+            Client::resume(server.addr(), &granted)
+        } else {
+            server.expire(granted.session);
+            None
+        };
+        client.ends();
+        server.advance(HOUR * 2);
+        assert_eq!(server.znode("/a"), None);
+        drop(resumed);
+    }
+}
+
+#[test]
+fn faults_outlast_a_restart_and_what_was_late_does_not() {
+    let server = server();
+    let mut client = Client::connect(server.addr());
+    let late = server
+        .fault("late")
+        .on(Op::Create)
+        .nth(1)
+        .times(2)
+        .then(Fault::DelayRequest { by: HOUR });
+    client.send(op::CREATE, &create("/a", b"", 0));
+    late.happened().blocking().unwrap();
+    server.restart().unwrap();
+    client.ends();
+    server.advance(HOUR);
+    assert_eq!(server.znode("/a"), None);
+    let mut client = Client::connect(server.addr());
+    let xid = client.send(op::CREATE, &create("/a", b"", 0));
+    late.happened_times(2).blocking().unwrap();
+    server.advance(HOUR);
+    assert_eq!(client.receive().xid, xid);
+}
+
+#[test]
+fn faults_queue_and_each_has_its_own_matches() {
+    let server = server();
+    let mut client = Client::connect(server.addr());
+    let fault = |name, code, nth, times| {
+        let fault = server.fault(name).on(Op::SetData).nth(nth).times(times);
+        fault.then(Fault::Error { code })
+    };
+    let first = fault("the second and third", ErrorCode::NoAuth, 2, 2);
+    let second = fault("then once", ErrorCode::BadVersion, 2, 1);
+    server.create("/a", b"").unwrap();
+    let mut errors = Vec::new();
+    for _ in 0..6 {
+        errors.push(client.set("/a", b"").error);
+    }
+    // The second sees what the first lets pass: the first request, and those from the fourth on.
+    assert_eq!(errors, [0, -102, -102, -103, 0, 0]);
+    assert_eq!((first.hits(), second.hits()), (2, 1));
+}
+
+#[test]
+fn a_fault_is_narrow() {
+    let server = server();
+    let worker = server.address("worker").unwrap();
+    let mut client = Client::connect(server.addr());
+    let mut other = Client::connect(worker.addr());
+    let code = ErrorCode::NoAuth;
+    let fault = |matcher: Matcher| {
+        let rule = FaultRule::new("narrow", matcher, Fault::Error { code });
+        server.place(rule).unwrap()
+    };
+    server.create("/locks", b"").unwrap();
+
+    let by_label = fault(Matcher::request(Op::Create).label("worker"));
+    assert_eq!(client.create("/locks/a", b"", 0).error, 0);
+    assert_eq!(other.create("/locks/b", b"", 0).error, -102);
+    drop(by_label);
+    let by_session = fault(Matcher::request(Op::Create).session(client.session()));
+    assert_eq!(other.create("/locks/b", b"", 0).error, 0);
+    assert_eq!(client.create("/locks/c", b"", 0).error, -102);
+    drop(by_session);
+    let deep = fault(Matcher::request(Op::Any).path("/locks/**"));
+    assert_eq!(client.exists("/locks", false).error, 0);
+    assert_eq!(client.exists("/locks/a/b/c", false).error, -102);
+    drop(deep);
+    let below = fault(Matcher::request(Op::Any).path("/locks/*"));
+    assert_eq!(client.exists("/locks/a/b", false).error, -101);
+    assert_eq!(client.exists("/locks/a", false).error, -102);
+    drop(below);
+    let watching = fault(Matcher::request(Op::Exists).watching());
+    assert_eq!(client.exists("/locks", false).error, 0);
+    assert_eq!(client.exists("/locks", true).error, -102);
+    drop(watching);
+    let candidacy = fault(Matcher::request(Op::Create).ephemeral().sequential());
+    for (flags, error) in [(0, 0), (1, 0), (2, 0), (3, -102)] {
+        assert_eq!(client.create(&format!("/{flags}"), b"", flags).error, error);
+    }
+    drop(candidacy);
+}
+
+#[test]
+#[should_panic(
+    expected = "the fault \"a lock\" never happened: it waited for match 2 of {\"kind\":\"request\",\"op\":\"create\",\
+                \"path\":\"/locks/*\"}; of 3 things of the kind Request that passed, 1 matched; 1 matched in all but the \
+                operation (the first time it was Exists); 1 matched in all but the path (the first time it was /a)"
+)]
+fn a_fault_that_never_happened_says_what_came_near() {
+    let server = server();
+    server.create("/locks", b"").unwrap();
+    let mut client = Client::connect(server.addr());
+    let _fault = server
+        .fault("a lock")
+        .on(Op::Create)
+        .path("/locks/*")
+        .nth(2)
+        .then(Fault::LoseReply);
+    client.create("/locks/a", b"", 0);
+    client.create("/a", b"", 0);
+    client.exists("/locks/a", false);
+}
+
+#[test]
+#[should_panic(expected = "nothing of the kind Accepted passed")]
+fn a_fault_that_waits_for_nobody_says_so() {
+    let server = server();
+    drop(server.fault("nobody").then(Fault::Refuse));
+}
+
+#[test]
+fn what_can_never_happen_is_not_placed() {
+    let server = server();
+    let place = |json: &str| server.place(serde_json::from_str(json).unwrap()).map(drop);
+    for (on, then) in [
+        (r#"{"kind": "event"}"#, r#"{"fault": "expire"}"#),
+        (
+            r#"{"kind": "event"}"#,
+            r#"{"fault": "wrong_xid", "xid": 1}"#,
+        ),
+        (r#"{"op": "connect"}"#, r#"{"fault": "session_moved"}"#),
+        (
+            r#"{"op": "connect"}"#,
+            r#"{"fault": "wrong_xid", "xid": 1}"#,
+        ),
+        (
+            r#"{"kind": "session_expired"}"#,
+            r#"{"fault": "lose_reply"}"#,
+        ),
+        (r#"{"op": "create"}"#, r#"{"fault": "refuse"}"#),
+    ] {
+        let rule = format!(r#"{{"name": "it", "on": {on}, "then": {then}}}"#);
+        assert!(place(&rule).is_err(), "{rule}");
+    }
+    for on in [
+        r#"{"kind": "event", "op": "create"}"#,
+        r#"{"kind": "request", "error": "NoNode"}"#,
+        r#"{"kind": "request", "event_type": "NodeDeleted"}"#,
+        r#"{"kind": "reply", "op": "connect"}"#,
+        r#"{"kind": "connect", "path": "/a"}"#,
+    ] {
+        let rule = format!(r#"{{"name": "it", "on": {on}, "then": {{"fault": "lose_reply"}}}}"#);
+        let error = place(&rule).unwrap_err();
+        assert!(matches!(error, FaultError::NeverMatches { .. }), "{rule}");
+    }
+    for times in [r#""nth": 0"#, r#""times": 0"#] {
+        let rule = format!(r#"{{"name": "it", {times}, "then": {{"fault": "lose_reply"}}}}"#);
+        assert!(place(&rule).is_err(), "{rule}");
+    }
+}
+
+#[test]
+fn a_rule_is_the_same_after_it_was_written_and_read() {
+    let rules = [
+        r#"{"name":"a","on":{"op":"create","path":"/locks/**","label":"worker"},"nth":2,"times":null,"optional":true,"then":{"fault":"error","code":"NoAuth"}}"#,
+        r#"{"name":"b","on":{"kind":"event","event_type":"NodeDeleted"},"nth":1,"times":3,"optional":false,"then":{"fault":"split","bytes":1,"every_ms":20}}"#,
+        r#"{"name":"c","on":{"session":"0x1a"},"nth":1,"times":1,"optional":false,"then":{"fault":"partition","direction":"to_client"}}"#,
+        r#"{"name":"d","on":{"op":"connect"},"nth":1,"times":1,"optional":false,"then":{"fault":"delay_request","by_ms":1500}}"#,
+        r#"{"name":"e","on":{"watching":true},"nth":1,"times":1,"optional":false,"then":{"fault":"garbage","bytes":[1,255]}}"#,
+        r#"{"name":"f","on":{"ephemeral":true,"sequential":false},"nth":1,"times":1,"optional":false,"then":{"fault":"apply_then_drop"}}"#,
+    ];
+    for json in rules {
+        let rule: FaultRule = serde_json::from_str(json).unwrap();
+        assert_eq!(serde_json::to_string(&rule).unwrap(), json);
+    }
+    for json in [
+        r#"{"name":"a","then":{"fault":"lose_reply"},"when":"now"}"#,
+        r#"{"name":"a","on":{"paht":"/a"},"then":{"fault":"lose_reply"}}"#,
+        r#"{"name":"a","then":{"fault":"delay_reply","by_ms":1,"by":1}}"#,
+        r#"{"name":"a","then":{"fault":"lose_everything"}}"#,
+        r#"{"name":"a","on":{"path":"/a/***"},"then":{"fault":"lose_reply"}}"#,
+        r#"{"name":"a"}"#,
+    ] {
+        assert!(serde_json::from_str::<FaultRule>(json).is_err(), "{json}");
+    }
+}
+
+#[test]
+fn a_rule_is_one_on_the_wire_of_a_journal_too() {
+    let server = server();
+    let mut client = Client::connect(server.addr());
+    let _fault = server.fault("no ping").on(Op::Ping).then(Fault::LoseReply);
+    client.send(op::PING, &[]);
+    client.ping();
+    let told = server.journal();
+    let told = told.iter().find_map(|entry| match &entry.what {
+        What::Fault { name, then } => Some((name.as_str(), then)),
+        _ => None,
+    });
+    assert_eq!(told, Some(("no ping", &Fault::LoseReply)));
+}
+
+/// Everything that ZooKeeper's own `ControlCommand` can do, by its names.
+mod controller {
+    use super::*;
+
+    #[test]
+    fn ping() {
+        assert!(server().is_running());
+    }
+
+    #[test]
+    fn shutdown() {
+        let server = server();
+        let client = Client::connect(server.addr());
+        server.stop();
+        client.ends();
+        assert!(client::refuses(server.addr()));
+    }
+
+    #[test]
+    fn closeconnection() {
+        let server = server();
+        let [mut a, b, c] = [(); 3].map(|()| Client::connect(server.addr()));
+        assert_eq!(server.disconnect(&Matcher::any().session(b.session())), 1);
+        b.ends();
+        a.ping();
+        assert_eq!(server.disconnect(&Matcher::any()), 2);
+        a.ends();
+        let granted = c.granted.clone();
+        c.ends();
+        Client::resume(server.addr(), &granted).expect("sessions are kept");
+    }
+
+    #[test]
+    fn expiresession() {
+        let server = server();
+        let [a, b] = [(); 2].map(|()| Client::connect(server.addr()));
+        server.expire(a.session());
+        a.ends();
+        for session in server.sessions() {
+            server.expire(session.id);
+        }
+        b.ends();
+        assert_eq!(server.sessions(), []);
+    }
+
+    #[test]
+    fn rejectconnections() {
+        let server = server();
+        let mut before = Client::connect(server.addr());
+        let rejected = server.fault("reject").always().then(Fault::Refuse);
+        receive_end(&mut open(server.addr()));
+        receive_end(&mut open(server.addr()));
+        assert_eq!(rejected.hits(), 2);
+        before.ping();
+    }
+
+    #[test]
+    fn adddelay() {
+        let server = server();
+        let mut client = Client::connect(server.addr());
+        let by = Duration::from_secs(1);
+        let delay = server
+            .fault("delay")
+            .on(Op::Any)
+            .always()
+            .then(Fault::DelayRequest { by });
+        for times in 1..3 {
+            let xid = client.send(op::EXISTS, &read("/", false));
+            delay.happened_times(times).blocking().unwrap();
+            server.advance(by);
+            assert_eq!(client.receive().xid, xid);
+        }
+    }
+
+    #[test]
+    fn failrequests() {
+        let server = server();
+        let mut client = Client::connect(server.addr());
+        let fail = Fault::Error {
+            code: ErrorCode::ApiError,
+        };
+        let two = server.fault("two").on(Op::Any).times(2).then(fail.clone());
+        let errors: Vec<i32> = (0..3).map(|_| client.exists("/", false).error).collect();
+        assert_eq!(errors, [-100, -100, 0]);
+        drop(two);
+        let _all = server.fault("all").on(Op::Any).always().then(fail);
+        assert!((0..3).all(|_| client.exists("/", false).error == -100));
+    }
+
+    #[test]
+    fn noresponse() {
+        let server = server();
+        let mut client = Client::connect(server.addr());
+        let eaten = server
+            .fault("eaten")
+            .on(Op::Any)
+            .times(2)
+            .then(Fault::LoseReply);
+        client.send(op::CREATE, &create("/a", b"", 0));
+        client.send(op::SET_DATA, &set("/a", b"v"));
+        assert_eq!(client.data("/a", false), b"v");
+        assert_eq!(eaten.hits(), 2);
+    }
+
+    #[test]
+    fn reset() {
+        let server = server();
+        let mut client = Client::connect(server.addr());
+        let refuse = server.fault("reject").always().then(Fault::Refuse);
+        let eat = server
+            .fault("eat")
+            .on(Op::Any)
+            .always()
+            .then(Fault::LoseReply);
+        client.send(op::CREATE, &create("/a", b"", 0));
+        eat.happened().blocking().unwrap();
+        server.clear_faults();
+        client.ping();
+        Client::connect(server.addr()).ping();
+        assert_eq!((refuse.hits(), eat.hits()), (0, 1));
+    }
+}
+
+#[test]
+fn the_client_is_told_by_event_before_reply_whatever_is_late() {
+    let server = server();
+    let mut client = Client::connect(server.addr());
+    client.exists("/a", true);
+    let late = server
+        .fault("late")
+        .on_event()
+        .then(Fault::DelayReply { by: HOUR });
+    let xid = client.send(op::CREATE, &create("/a", b"", 0));
+    late.happened().blocking().unwrap();
+    server.advance(HOUR);
+    assert_eq!(client.event(), Event::Created("/a".to_owned()));
+    assert_eq!(client.receive().xid, xid);
+}

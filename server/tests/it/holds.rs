@@ -1,0 +1,407 @@
+//! What a test holds and lets go: in which order, and what becomes of it when its connection ends.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use minikeeper::{
+    ErrorCode, EventType, Fault, Held, HeldMessage, Hold, HoldError, Kind, Matcher, Op, Operation,
+    Release, ReleaseError, Server,
+};
+
+use crate::client::{self, Client, EPHEMERAL, Event, Granted, NO_NODE, op};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn start() -> Server {
+    let builder = Server::builder().manual_clock();
+    builder.start().expect("a server starts")
+}
+
+/// One client for each label.
+fn clients<const N: usize>(server: &Server, labels: [&str; N]) -> [Client; N] {
+    labels.map(|label| Client::connect(address(server, label)))
+}
+
+fn address(server: &Server, label: &str) -> std::net::SocketAddr {
+    server.address(label).expect("it listens").addr()
+}
+
+fn wait_for(hold: &Hold, number: usize) -> Vec<Held> {
+    hold.wait_for(number).blocking().expect("they come");
+    hold.held()
+}
+
+fn created(path: &str) -> Event {
+    Event::Created(path.to_owned())
+}
+
+#[test]
+fn what_is_held_says_whose_it_is_and_what_it_tells() {
+    let server = start();
+    let [mut a, mut b] = clients(&server, ["A", "B"]);
+    let event = server.hold(Matcher::event().path("/*"));
+    let reply = server.hold(Matcher::reply(Op::Exists).label("A"));
+    let request = server.hold(Matcher::request(Op::Create).session(b.session()));
+    a.send(op::EXISTS, &client::read("/x", true));
+    wait_for(&reply, 1);
+    b.send(op::CREATE, &client::create("/x", b"", 0));
+    let [held] = &wait_for(&request, 1)[..] else {
+        panic!("one request is held");
+    };
+    assert_eq!(held.label.as_deref(), Some("B"));
+    assert_eq!(held.session, b.session());
+    let paths = vec!["/x".to_owned()];
+    let operation = Some(Operation::Create);
+    assert_eq!(held.message, HeldMessage::Request { operation, paths });
+    assert!(server.znode("/x").is_none(), "nobody knows of it yet");
+
+    assert!(matches!(
+        reply.held()[0].message,
+        HeldMessage::Reply {
+            operation: Some(Operation::Exists),
+            ..
+        }
+    ));
+    request.release_next().unwrap();
+    b.receive();
+    let [held] = &event.held()[..] else {
+        panic!("one event is held");
+    };
+    let told = HeldMessage::Event {
+        event_type: EventType::NodeCreated,
+        path: "/x".to_owned(),
+        zxid: server.znode("/x").expect("it was created").stat.czxid,
+    };
+    assert_eq!((&held.message, held.session), (&told, a.session()));
+}
+
+#[test]
+fn clients_are_told_in_the_order_that_the_test_chooses() {
+    let server = start();
+    let labels = ["A", "B", "C"];
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+        let mut clients = clients(&server, labels);
+        for client in &mut clients {
+            client.exists("/leader", true);
+        }
+        let hold = server.hold(Matcher::event().path("/leader"));
+        server.create("/leader", b"").unwrap();
+        for (place, told) in order.into_iter().enumerate() {
+            assert_eq!(hold.release_label(labels[told]), 1);
+            assert_eq!(clients[told].event(), created("/leader"));
+            assert_eq!(hold.held().len(), 2 - place);
+        }
+        server.delete("/leader").unwrap();
+    }
+}
+
+#[test]
+fn one_by_one_and_by_number_they_go_in_the_order_in_which_they_came() {
+    let server = start();
+    let [mut a, mut b] = clients(&server, ["A", "B"]);
+    for path in ["/1", "/2", "/3"] {
+        a.exists(path, true);
+        b.exists(path, true);
+    }
+    let hold = server.hold(Matcher::event());
+    for path in ["/1", "/2", "/3"] {
+        server.create(path, b"").unwrap();
+    }
+    let numbers: Vec<u64> = hold.held().iter().map(|held| held.item).collect();
+    assert!(numbers.is_sorted());
+    assert_eq!(hold.release(&Release::First { count: 2 }).unwrap().len(), 2);
+    assert_eq!([a.event(), b.event()], [created("/1"), created("/1")]);
+    let next = hold.release_next().unwrap();
+    assert_eq!(next.item, numbers[2]);
+    assert_eq!(hold.release_all(), 3);
+    assert_eq!(hold.release_next(), Err(ReleaseError::NothingHeld));
+    let item = numbers[5];
+    assert_eq!(
+        hold.release_item(item),
+        Err(ReleaseError::NotHeld { item }),
+        "it has been let go"
+    );
+    for client in [&mut a, &mut b] {
+        assert_eq!(
+            [client.event(), client.event()],
+            [created("/2"), created("/3")]
+        );
+    }
+}
+
+#[test]
+fn nothing_overtakes_what_another_hold_keeps_back() {
+    let server = start();
+    let [mut a] = clients(&server, ["A"]);
+    a.exists("/a", true);
+    let events = server.hold(Matcher::event());
+    let replies = server.hold(Matcher::reply(Op::Any));
+    server.create("/a", b"").unwrap();
+    let before = events.held()[0].item;
+    a.send(op::EXISTS, &client::read("/a", false));
+    let item = wait_for(&replies, 1)[0].item;
+    let refused = ReleaseError::WouldOvertake { item, before };
+    assert_eq!(replies.release_item(item), Err(refused.clone()));
+    assert_eq!(replies.release_next(), Err(refused));
+    // Whoever lets all go asks for no order.
+    assert_eq!(replies.release_all(), 1);
+    events.release_next().unwrap();
+    assert_eq!(a.event(), created("/a"));
+    assert_eq!(a.receive().error, 0);
+}
+
+#[test]
+fn nothing_overtakes_what_is_delayed() {
+    let server = start();
+    let [mut a] = clients(&server, ["A"]);
+    a.exists("/a", true);
+    let _delay = server
+        .fault("late")
+        .on_any(Matcher::event())
+        .then(Fault::DelayReply { by: SECOND });
+    let hold = server.hold(Matcher::reply(Op::Exists));
+    server.create("/a", b"").unwrap();
+    a.send(op::EXISTS, &client::read("/a", false));
+    let item = wait_for(&hold, 1)[0].item;
+    let until = server.now() + SECOND;
+    let refused = ReleaseError::WouldOvertakeDelayed { item, until };
+    assert_eq!(hold.release_item(item), Err(refused));
+    server.advance(SECOND);
+    hold.release_item(item).unwrap();
+    assert_eq!(a.event(), created("/a"));
+    assert_eq!(a.receive().error, 0);
+}
+
+#[test]
+fn what_is_asked_in_one_go_is_held_in_order() {
+    let server = start();
+    let [mut a] = clients(&server, ["A"]);
+    let hold = server.hold(Matcher::request(Op::Create));
+    let paths = ["/a", "/b", "/c"];
+    let mut asked = Vec::new();
+    for (xid, path) in (1..).zip(paths) {
+        asked.extend(client::request(
+            2 * xid - 1,
+            op::CREATE,
+            &client::create(path, b"", 0),
+        ));
+        asked.extend(client::request(
+            2 * xid,
+            op::EXISTS,
+            &client::read(path, false),
+        ));
+    }
+    client::send(&mut a.socket, &asked);
+    for path in paths {
+        // What is behind a request is not asked yet.
+        assert_eq!(wait_for(&hold, 1).len(), 1);
+        assert!(server.znode(path).is_none());
+        hold.release_next().unwrap();
+        assert_eq!([a.receive().error, a.receive().error], [0, 0]);
+    }
+}
+
+#[test]
+fn a_request_is_let_go_as_soon_as_it_is_held_and_is_not_forgotten() {
+    let server = start();
+    let [mut a] = clients(&server, ["A"]);
+    for round in 0..200 {
+        let hold = server.hold(Matcher::request(Op::Exists));
+        let waiting = hold.wait_for(1);
+        a.send(op::EXISTS, &client::read("/a", false));
+        waiting.blocking().unwrap();
+        hold.release_next().unwrap();
+        assert_eq!(a.receive().error, NO_NODE, "round {round}");
+    }
+}
+
+#[test]
+fn a_request_for_a_session_can_be_held_and_so_can_its_answer() {
+    let server = start();
+    let request = server.hold(Matcher::request(Op::Connect));
+    let answer = server.hold(Matcher::reply(Op::Connect));
+    let mut socket = client::open(server.addr());
+    client::send(&mut socket, &client::connect_request(client::TIMEOUT, None));
+    assert_eq!(wait_for(&request, 1)[0].message, HeldMessage::Connect);
+    assert!(server.sessions().is_empty());
+    request.release_next().unwrap();
+    assert_eq!(wait_for(&answer, 1)[0].message, HeldMessage::Connected);
+    assert_eq!(server.sessions().len(), 1);
+    answer.release_next().unwrap();
+    assert!(Client::granted(socket).is_some());
+}
+
+#[test]
+fn faults_happen_to_a_request_when_it_is_let_go() {
+    let server = start();
+    let [mut a] = clients(&server, ["A"]);
+    let hold = server.hold(Matcher::request(Op::Create));
+    let fault = server.fault("refused").on(Op::Create).then(Fault::Error {
+        code: ErrorCode::NoAuth,
+    });
+    a.send(op::CREATE, &client::create("/a", b"", 0));
+    wait_for(&hold, 1);
+    assert_eq!(fault.hits(), 0);
+    hold.release_next().unwrap();
+    assert_eq!(a.receive().error, ErrorCode::NoAuth.number());
+    assert_eq!(fault.hits(), 1);
+}
+
+#[test]
+fn what_is_held_ends_with_its_connection() {
+    let server = start();
+    let hold = server.hold(Matcher::event());
+    let held_by = |end: &dyn Fn(Client) -> Option<Granted>| {
+        let [mut a] = clients(&server, ["A"]);
+        a.exists("/a", true);
+        server.create("/a", b"").unwrap();
+        assert_eq!(hold.held().len(), 1);
+        let item = hold.held()[0].item;
+        let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+        let granted = end(a);
+        gone.blocking().unwrap();
+        assert_eq!(hold.held(), []);
+        assert_eq!(hold.release_item(item), Err(ReleaseError::NotHeld { item }));
+        server.delete("/a").unwrap();
+        granted
+    };
+    // The client goes.
+    held_by(&|a| Some(a.granted));
+    // The session expires.
+    held_by(&|a| {
+        server.expire(a.session());
+        a.ends();
+        None
+    });
+    // The session moves to another connection, and is told nothing of what was held: it is to set its watches again.
+    held_by(&|a| {
+        let mut moved = Client::resume(server.addr(), &a.granted).expect("it is there");
+        moved.has_heard_nothing();
+        a.ends();
+        Some(moved.granted)
+    });
+    // The server stops.
+    held_by(&|a| {
+        server.restart().unwrap();
+        a.ends();
+        None
+    });
+    // The hold is still there.
+    held_by(&|a| Some(a.granted));
+}
+
+#[test]
+fn a_held_request_arrives_though_its_client_has_gone() {
+    let server = start();
+    let [mut a] = clients(&server, ["A"]);
+    let hold = server.hold(Matcher::request(Op::Create));
+    a.send(op::CREATE, &client::create("/a", b"", 0));
+    wait_for(&hold, 1);
+    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    a.socket.shutdown(std::net::Shutdown::Write).unwrap();
+    hold.release_next().unwrap();
+    gone.blocking().unwrap();
+    assert!(server.znode("/a").is_some());
+}
+
+#[test]
+fn a_session_that_is_closed_is_owed_the_reply_that_is_held() {
+    let server = start();
+    let [mut a] = clients(&server, ["A"]);
+    a.create("/a", b"", EPHEMERAL);
+    let hold = server.hold(Matcher::reply(Op::CloseSession));
+    let mut asked = client::request(7, op::CLOSE_SESSION, &[]);
+    asked.extend(client::request(8, op::EXISTS, &client::read("/a", false)));
+    client::send(&mut a.socket, &asked);
+    wait_for(&hold, 1);
+    assert!(server.sessions().is_empty());
+    assert!(server.znode("/a").is_none());
+    hold.release_next().unwrap();
+    assert_eq!(a.receive().xid, 7);
+    a.ends();
+}
+
+#[test]
+fn a_hold_that_is_dropped_lets_everything_go_and_holds_nothing_more() {
+    let server = start();
+    let [mut a, mut b] = clients(&server, ["A", "B"]);
+    a.exists("/a", true);
+    let hold = server.hold(Matcher::any());
+    server.create("/a", b"").unwrap();
+    b.send(op::PING, &[]);
+    wait_for(&hold, 2);
+    drop(hold);
+    assert_eq!(a.event(), created("/a"));
+    assert_eq!(b.receive().error, 0);
+    b.ping();
+}
+
+#[test]
+fn a_test_that_panics_keeps_nobody_waiting() {
+    let server = start();
+    let [mut a] = clients(&server, ["A"]);
+    let hold = server.hold(Matcher::reply(Op::Any));
+    a.send(op::PING, &[]);
+    wait_for(&hold, 1);
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let _hold = hold;
+        panic!("as a test that fails does");
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(a.receive().error, 0);
+}
+
+#[test]
+fn what_can_never_be_held_is_refused() {
+    let server = start();
+    for kind in [Kind::SessionExpired, Kind::Accepted, Kind::Clock] {
+        let error = server.try_hold(Matcher::of(kind)).unwrap_err();
+        assert_eq!(error, HoldError::CannotBeHeld { kind });
+    }
+    for on in [
+        Matcher::event().error(ErrorCode::NoNode),
+        Matcher::request(Op::Connect).path("/a"),
+        Matcher::reply(Op::Create).event_type(EventType::NodeCreated),
+        Matcher::any()
+            .event_type(EventType::NodeCreated)
+            .error(ErrorCode::NoNode),
+    ] {
+        let error = server.try_hold(on.clone()).unwrap_err();
+        assert!(error.to_string().contains("at once: {"), "{error}");
+        assert_eq!(error, HoldError::MeansNothing { on: Box::new(on) });
+    }
+    for on in [
+        Matcher::any(),
+        Matcher::any().path("/a"),
+        Matcher::any().event_type(EventType::NodeCreated),
+        Matcher::any().error(ErrorCode::NoNode),
+        Matcher::reply(Op::Connect).label("A"),
+    ] {
+        assert!(server.try_hold(on.clone()).is_ok(), "{on:?}");
+    }
+}
+
+#[test]
+fn ten_thousand_are_held_and_let_go_one_by_one() {
+    const NUMBER: usize = 10_000;
+    let server = start();
+    let [mut a] = clients(&server, ["A"]);
+    let watch = [client::buffer(b"/"), 1_i32.to_be_bytes().to_vec()].concat();
+    a.ask_well(op::ADD_WATCH, &watch);
+    server.create("/a", b"").unwrap();
+    assert_eq!(a.event(), created("/a"));
+    let hold = server.hold(Matcher::event());
+    for _ in 0..NUMBER {
+        server.set("/a", b"").unwrap();
+    }
+    assert_eq!(hold.held().len(), NUMBER);
+    for _ in 0..NUMBER / 2 {
+        hold.release_next().unwrap();
+    }
+    let last = hold.held()[NUMBER / 2 - 1].item;
+    assert!(hold.release_item(last).is_err());
+    assert_eq!(hold.release_all(), NUMBER / 2);
+    for _ in 0..NUMBER {
+        assert_eq!(a.event(), Event::Changed("/a".to_owned()));
+    }
+}

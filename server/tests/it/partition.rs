@@ -1,0 +1,397 @@
+//! Cut links, one way or both, by the test and by faults: who hears what, and when.
+
+use std::time::Duration;
+
+use minikeeper::{Direction, Fault, Kind, Matcher, Op, Server, SessionId};
+
+use crate::client::{
+    self, Client, Event, TIMEOUT, connect_request, create, op, open, read, receive_rest, request,
+    send,
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn server() -> Server {
+    Server::builder().manual_clock().start().unwrap()
+}
+
+/// A server whose sessions can be as short as its clock, which runs, allows in a test.
+fn server_in_real_time() -> Server {
+    Server::builder()
+        .tick_time(Duration::from_millis(20))
+        .session_timeouts(Duration::from_millis(20), TIMEOUT)
+        .start()
+        .unwrap()
+}
+
+fn worker(server: &Server) -> Client {
+    Client::connect(server.address("worker").unwrap().addr())
+}
+
+fn create_leader(client: &mut Client) {
+    assert_eq!(client.create("/leader", b"", client::EPHEMERAL).error, 0);
+}
+
+/// Takes what has arrived, and nothing more.
+fn nothing_has_arrived(client: &Client) {
+    client.socket.set_nonblocking(true).unwrap();
+    let error = client.socket.peek(&mut [0]).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
+    client.socket.set_nonblocking(false).unwrap();
+}
+
+#[test]
+fn what_is_sent_while_a_link_is_cut_arrives_when_it_is_whole_again() {
+    let server = server();
+    let mut client = worker(&server);
+    client.exists("/a", true);
+    let partition = server.partition("worker");
+    server.create("/a", b"").unwrap();
+    let xid = client.send(op::CREATE, &create("/b", b"", 0));
+    // Whoever comes later by another address is served.
+    Client::connect(server.addr()).ping();
+    nothing_has_arrived(&client);
+    assert_eq!(server.znode("/b"), None);
+    partition.heal();
+    assert_eq!(client.event(), Event::Created("/a".to_owned()));
+    assert_eq!(client.receive().xid, xid);
+    assert!(server.znode("/b").is_some());
+}
+
+#[test]
+fn a_half_open_link_carries_what_the_client_says_and_nothing_back() {
+    let server = server();
+    let mut client = worker(&server);
+    let cut = server.cut(Matcher::any().label("worker"), Direction::ToClient);
+    let created = server.wait_for(Matcher::request(Op::Create));
+    let xid = client.send(op::CREATE, &create("/a", b"", 0));
+    created.blocking().unwrap();
+    assert!(server.znode("/a").is_some());
+    server.advance(HOUR);
+    assert_eq!(server.sessions().len(), 1, "it is heard");
+    nothing_has_arrived(&client);
+    cut.heal();
+    assert_eq!(client.receive().xid, xid);
+}
+
+#[test]
+fn the_other_half_carries_events_and_lets_the_session_fall_silent() {
+    let server = server();
+    let mut client = worker(&server);
+    client.exists("/a", true);
+    let _cut = server.cut(Matcher::any().label("worker"), Direction::ToServer);
+    server.create("/a", b"").unwrap();
+    assert_eq!(client.event(), Event::Created("/a".to_owned()));
+    assert_eq!(server.advance(HOUR).expired, [client.session()]);
+    // It is told, as far as the end of a connection tells anything.
+    client.ends();
+}
+
+#[test]
+fn a_client_that_is_cut_off_does_not_learn_that_its_session_expired_before_it_is_healed() {
+    for manual in [true, false] {
+        let server = if manual {
+            server()
+        } else {
+            server_in_real_time()
+        };
+        let address = server.address("worker").unwrap();
+        let mut client = Client::with_timeout(address.addr(), Duration::from_millis(500));
+        create_leader(&mut client);
+        let partition = server.partition("worker");
+        let expired = server.wait_for(Matcher::of(Kind::SessionExpired));
+        if manual {
+            let followed = server.advance(HOUR);
+            assert_eq!(followed.deleted, ["/leader"]);
+        }
+        expired.blocking().unwrap();
+        assert_eq!(server.znode("/leader"), None);
+        nothing_has_arrived(&client);
+        client.send(op::EXISTS, &read("/leader", false));
+        partition.heal();
+        let granted = client.granted.clone();
+        assert_eq!(receive_rest(&mut client.socket), [0; 0]);
+        assert!(Client::resume(address.addr(), &granted).is_none());
+    }
+}
+
+#[test]
+fn there_are_two_leaders_as_long_as_one_is_cut_off() {
+    let server = server();
+    let mut old = worker(&server);
+    create_leader(&mut old);
+    let partition = server.partition("worker");
+    server.advance(HOUR);
+    let mut new = Client::connect(server.addr());
+    create_leader(&mut new);
+    nothing_has_arrived(&old);
+    partition.heal();
+    old.ends();
+    new.ping();
+}
+
+#[test]
+fn who_connects_to_an_address_that_is_cut_is_connected_and_hears_nothing() {
+    let server = server();
+    let address = server.address("worker").unwrap();
+    let partition = server.partition("worker");
+    let accepted = server.wait_for(Matcher::of(Kind::Accepted).label("worker"));
+    let mut socket = open(address.addr());
+    accepted.blocking().unwrap();
+    send(&mut socket, &connect_request(TIMEOUT, None));
+    let mut word = open(address.addr());
+    send(&mut word, b"ruok");
+    Client::connect(server.addr()).ping();
+    assert_eq!(server.sessions().len(), 1);
+    partition.heal();
+    assert_eq!(receive_rest(&mut word), b"imok");
+    Client::granted(socket)
+        .expect("its request was under way")
+        .ping();
+}
+
+#[test]
+fn who_connects_while_it_is_cut_and_waits_too_long_is_closed_when_it_is_healed() {
+    let server = server();
+    let address = server.address("worker").unwrap();
+    let partition = server.partition("worker");
+    let accepted = server.wait_for(Matcher::of(Kind::Accepted).label("worker"));
+    let mut socket = open(address.addr());
+    accepted.blocking().unwrap();
+    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    server.advance(HOUR);
+    gone.blocking().unwrap();
+    assert_eq!(server.connections(), []);
+    partition.heal();
+    assert_eq!(receive_rest(&mut socket), [0; 0]);
+}
+
+#[test]
+fn a_session_that_is_cut_off_cannot_come_back_by_another_connection() {
+    let server = server();
+    let client = Client::connect(server.addr());
+    let granted = client.granted.clone();
+    let partition = server.cut(Matcher::any().session(client.session()), Direction::Both);
+    let mut socket = open(server.addr());
+    let asked = connect_request(TIMEOUT, Some(&granted));
+    send(&mut socket, &asked);
+    let mut other = Client::connect(server.addr());
+    other.ping();
+    nothing_has_arrived(&client);
+    // Another cut changes nothing about this one.
+    server.partition("nobody").heal();
+    other.ping();
+    partition.heal();
+    Client::granted(socket)
+        .expect("the session is there")
+        .ping();
+    client.ends();
+}
+
+#[test]
+fn cuts_add_up_and_each_heals_for_itself() {
+    let server = server();
+    let mut client = worker(&server);
+    let both = server.partition("worker");
+    let half = server.cut(Matcher::any().label("worker"), Direction::ToClient);
+    both.heal();
+    let created = server.wait_for(Matcher::request(Op::Create));
+    let xid = client.send(op::CREATE, &create("/a", b"", 0));
+    created.blocking().unwrap();
+    nothing_has_arrived(&client);
+    half.heal();
+    assert_eq!(client.receive().xid, xid);
+}
+
+#[test]
+fn a_server_stops_and_starts_and_goes_while_links_are_cut() {
+    let server = server();
+    let mut client = worker(&server);
+    let granted = client.granted.clone();
+    let partition = server.partition("worker");
+    client.send(op::CREATE, &create("/a", b"", 0));
+    server.restart().unwrap();
+    client.ends();
+    assert_eq!(server.connections(), []);
+    let mut socket = open(server.address("worker").unwrap().addr());
+    send(&mut socket, &connect_request(TIMEOUT, Some(&granted)));
+    Client::connect(server.addr()).ping();
+    assert!(server.sessions().iter().any(|it| it.id == granted.session));
+    server.stop();
+    server.start_again().unwrap();
+    partition.heal();
+    drop(server);
+    receive_rest(&mut socket);
+}
+
+#[test]
+fn a_connection_that_the_server_closed_while_it_was_cut_off_ends_with_the_server() {
+    let server = server();
+    let client = worker(&server);
+    let _partition = server.partition("worker");
+    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    assert_eq!(server.disconnect(&Matcher::any()), 1);
+    gone.blocking().unwrap();
+    assert_eq!(server.connections(), []);
+    nothing_has_arrived(&client);
+    server.stop();
+    client.ends();
+}
+
+#[test]
+fn a_client_that_hangs_up_on_a_half_open_link_is_gone_for_the_server() {
+    let server = server();
+    let client = worker(&server);
+    let cut = server.cut(Matcher::any().label("worker"), Direction::ToClient);
+    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    drop(client);
+    gone.blocking().unwrap();
+    assert_eq!(server.connections(), []);
+    cut.heal();
+}
+
+#[test]
+fn a_fault_cuts_the_link_at_one_request() {
+    for (direction, applied, behind_the_cut) in [
+        (Direction::Both, false, vec![2, 3]),
+        (Direction::ToServer, false, vec![2, 3]),
+        (Direction::ToClient, true, vec![2, 3]),
+    ] {
+        let server = server();
+        let mut client = worker(&server);
+        let fault = server
+            .fault("cut off")
+            .on(Op::Create)
+            .then(Fault::Partition { direction });
+        send(
+            &mut client.socket,
+            &[
+                request(1, op::EXISTS, &read("/a", false)),
+                request(2, op::CREATE, &create("/a", b"", 0)),
+                request(3, op::EXISTS, &read("/a", false)),
+            ]
+            .concat(),
+        );
+        // What was answered before arrives.
+        assert_eq!(client.receive().xid, 1);
+        fault.happened().blocking().unwrap();
+        Client::connect(server.addr()).ping();
+        nothing_has_arrived(&client);
+        assert_eq!(server.znode("/a").is_some(), applied, "{direction:?}");
+        fault.heal();
+        for xid in behind_the_cut {
+            assert_eq!(client.receive().xid, xid);
+        }
+        assert_eq!(fault.hits(), 1);
+    }
+}
+
+#[test]
+fn a_fault_cuts_the_link_at_an_event_or_a_reply() {
+    let server = server();
+    let mut client = worker(&server);
+    client.exists("/a", true);
+    let direction = Direction::ToClient;
+    let fault = server
+        .fault("cut off")
+        .on_event()
+        .then(Fault::Partition { direction });
+    server.create("/a", b"").unwrap();
+    assert_eq!(fault.hits(), 1);
+    nothing_has_arrived(&client);
+    drop(fault);
+    assert_eq!(client.event(), Event::Created("/a".to_owned()));
+
+    let fault = server
+        .fault("cut off")
+        .on_any(Matcher::reply(Op::Create))
+        .then(Fault::Partition {
+            direction: Direction::Both,
+        });
+    send(
+        &mut client.socket,
+        &[
+            request(1, op::EXISTS, &read("/b", false)),
+            request(2, op::CREATE, &create("/b", b"", 0)),
+            request(3, op::DELETE, &[]),
+        ]
+        .concat(),
+    );
+    assert_eq!(client.receive().xid, 1);
+    fault.happened().blocking().unwrap();
+    assert!(server.znode("/b").is_some());
+    nothing_has_arrived(&client);
+    server.clear_faults();
+    assert_eq!((client.receive().xid, client.receive().xid), (2, 3));
+}
+
+#[test]
+fn a_fault_cuts_every_connection_of_a_client_by_its_label_or_else_its_session() {
+    let server = server();
+    let (mut a, mut b) = (worker(&server), worker(&server));
+    let mut c = Client::connect(server.addr());
+    let cut = |session: SessionId| {
+        server
+            .fault("cut off")
+            .on(Op::Create)
+            .session(session)
+            .then(Fault::Partition {
+                direction: Direction::Both,
+            })
+    };
+    let fault = cut(a.session());
+    a.send(op::CREATE, &create("/a", b"", 0));
+    fault.happened().blocking().unwrap();
+    b.send(op::PING, &[]);
+    c.ping();
+    nothing_has_arrived(&b);
+    let followed = server.advance(HOUR);
+    assert_eq!(followed.expired.len(), 2, "both fell silent");
+    drop(fault);
+    a.ends();
+    b.ends();
+
+    let fault = cut(c.session());
+    c.send(op::CREATE, &create("/a", b"", 0));
+    fault.happened().blocking().unwrap();
+    Client::connect(server.addr()).close();
+    assert_eq!(server.advance(HOUR).expired, [c.session()]);
+    drop(fault);
+    c.ends();
+}
+
+#[test]
+fn a_lock_is_released_while_its_waiter_is_cut_off_and_the_waiter_is_told_when_it_is_back() {
+    let server = server();
+    server.create("/lock", b"").unwrap();
+    let mut waiter = worker(&server);
+    waiter.exists("/lock", true);
+    let partition = server.partition("worker");
+    server.delete("/lock").unwrap();
+    server.advance(Duration::from_secs(1));
+    nothing_has_arrived(&waiter);
+    partition.heal();
+    assert_eq!(waiter.event(), Event::Deleted("/lock".to_owned()));
+}
+
+#[test]
+fn whole_frames_that_were_read_before_the_cut_are_not_lost() {
+    let server = server();
+    let mut client = worker(&server);
+    let hold = server.hold(Matcher::request(Op::Create));
+    send(
+        &mut client.socket,
+        &[
+            request(1, op::CREATE, &create("/a", b"", 0)),
+            request(2, op::CREATE, &create("/b", b"", 0)),
+        ]
+        .concat(),
+    );
+    hold.wait_for(1).blocking().unwrap();
+    let partition = server.partition("worker");
+    drop(hold);
+    Client::connect(server.addr()).ping();
+    assert_eq!(server.znode("/a"), None);
+    partition.heal();
+    assert_eq!((client.receive().xid, client.receive().xid), (1, 2));
+}
