@@ -71,10 +71,11 @@ impl Engine {
 
     /// Cuts the links of some clients, those included that connect later; gives the number of the cut.
     pub(crate) fn cut(&self, whose: Matcher, direction: Direction) -> u64 {
-        let cut = self.relink(|control| control.cut(whose.clone(), direction, None));
+        let told = whose.clone();
+        let cut = self.relink(|control| control.cut(whose, direction, None));
         self.note(&Sight::Cut {
             cut,
-            whose: &whose,
+            whose: &told,
             direction,
         });
         cut
