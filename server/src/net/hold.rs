@@ -99,7 +99,7 @@ impl HeldMessage {
             Sight::Connected { .. } => Self::Connected,
             Sight::Request { asked, .. } => Self::Request {
                 operation: asked.operation,
-                paths: asked.paths().to_vec(),
+                paths: asked.paths().map(str::to_owned).collect(),
             },
             Sight::Connect { .. } => Self::Connect,
             Sight::Accepted { .. }
@@ -112,7 +112,13 @@ impl HeldMessage {
             | Sight::Released { .. }
             | Sight::Clock { .. }
             | Sight::Ensemble { .. }
-            | Sight::Leading { .. } => return None,
+            | Sight::Leading { .. }
+            | Sight::Wrote { .. }
+            | Sight::Muted { .. }
+            | Sight::Cut { .. }
+            | Sight::Healed { .. }
+            | Sight::Stopped
+            | Sight::Started => return None,
         })
     }
 }
