@@ -318,11 +318,18 @@ impl Control {
         let fault = fault.clone();
         if let Fault::Partition { direction } = fault {
             let whose = Matcher::client(who);
-            let mut cuts = self.cuts.iter();
-            if !cuts
-                .any(|cut| (cut.by, cut.direction) == (Some(id), direction) && cut.whose == whose)
-            {
-                self.cut(whose, direction, Some(id));
+            let is_cut = self
+                .cuts
+                .iter()
+                .any(|cut| (cut.by, cut.direction) == (Some(id), direction) && cut.whose == whose);
+            if !is_cut {
+                let cut = self.cut(whose.clone(), direction, Some(id));
+                let told = Sight::Cut {
+                    cut,
+                    whose: &whose,
+                    direction,
+                };
+                self.note(now, Some(who), &told);
             }
             self.was_cut = true;
         }
@@ -517,8 +524,12 @@ impl Control {
     }
 
     /// Heals what a fault has cut, or everything.
-    pub(super) fn heal_by(&mut self, fault: Option<FaultId>) {
-        self.cuts.retain(|cut| fault.is_some() && cut.by != fault);
+    pub(super) fn heal_by(&mut self, now: Timestamp, fault: Option<FaultId>) {
+        let is_meant = |cut: &mut Cut| fault.is_none() || cut.by == fault;
+        let healed: Vec<Cut> = self.cuts.extract_if(.., is_meant).collect();
+        for cut in healed {
+            self.note(now, None, &Sight::Healed { cut: cut.id });
+        }
     }
 
     /// Which ways the link of a connection is cut.

@@ -27,8 +27,8 @@ impl Engine {
 
     /// Takes a fault away, and heals what it has cut; gives what became of it.
     pub(crate) fn remove_fault(&self, id: FaultId) -> FaultOutcome {
-        self.relink(|control| {
-            control.heal_by(Some(id));
+        self.relink(|control, now| {
+            control.heal_by(now, Some(id));
             control.faults.remove(id)
         })
     }
@@ -72,7 +72,7 @@ impl Engine {
     /// Cuts the links of some clients, those included that connect later; gives the number of the cut.
     pub(crate) fn cut(&self, whose: Matcher, direction: Direction) -> u64 {
         let told = whose.clone();
-        let cut = self.relink(|control| control.cut(whose, direction, None));
+        let cut = self.relink(|control, _| control.cut(whose, direction, None));
         self.note(&Sight::Cut {
             cut,
             whose: &told,
@@ -83,19 +83,19 @@ impl Engine {
 
     pub(crate) fn heal(&self, id: u64) {
         self.note(&Sight::Healed { cut: id });
-        self.relink(|control| control.heal(id));
+        self.relink(|control, _| control.heal(id));
     }
 
     /// Heals what a fault has cut.
     pub(crate) fn heal_fault(&self, id: FaultId) {
-        self.relink(|control| control.heal_by(Some(id)));
+        self.relink(|control, now| control.heal_by(now, Some(id)));
     }
 
     /// Nothing goes wrong any more.
     pub(crate) fn clear_faults(&self) {
-        self.relink(|control| {
+        self.relink(|control, now| {
             control.faults.clear();
-            control.heal_by(None);
+            control.heal_by(now, None);
         });
     }
 
@@ -117,9 +117,9 @@ impl Engine {
     }
 
     /// Changes which links are cut, and lets everybody feel it.
-    fn relink<T>(&self, change: impl FnOnce(&mut Control) -> T) -> T {
-        let changed = self.turn(None, Test::default(), |_, keeper, sink| {
-            let changed = change(sink.control);
+    fn relink<T>(&self, change: impl FnOnce(&mut Control, Timestamp) -> T) -> T {
+        let changed = self.turn(None, Test::default(), |now, keeper, sink| {
+            let changed = change(sink.control, now);
             sink.relink(keeper);
             changed
         });

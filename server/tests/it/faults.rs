@@ -650,6 +650,20 @@ fn a_fault_is_narrow() {
         assert_eq!(client.create(&format!("/{flags}"), b"", flags).error, error);
     }
     drop(candidacy);
+    let told = server.journal();
+    let asked = |matcher: Matcher| {
+        let asked = told.iter().filter(|entry| entry.is_meant_by(&matcher));
+        asked.count()
+    };
+    assert_eq!(
+        asked(Matcher::request(Op::Create).path("/?").ephemeral()),
+        2
+    );
+    assert_eq!(
+        asked(Matcher::request(Op::Create).path("/?").sequential()),
+        2
+    );
+    assert_eq!(asked(Matcher::request(Op::Exists).watching()), 1);
 }
 
 #[test]

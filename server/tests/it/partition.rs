@@ -290,6 +290,13 @@ fn a_fault_cuts_the_link_at_one_request() {
         nothing_has_arrived(&client);
         assert_eq!(server.znode("/a").is_some(), applied, "{direction:?}");
         fault.heal();
+        let told = server.journal();
+        let told = |kind| {
+            told.iter()
+                .filter(|entry| entry.is_meant_by(&Matcher::of(kind)))
+                .count()
+        };
+        assert_eq!((told(Kind::Cut), told(Kind::Healed)), (1, 1));
         for xid in behind_the_cut {
             assert_eq!(client.receive().xid, xid);
         }

@@ -53,9 +53,9 @@ pub(super) fn encode(
     let session = session.unwrap_or_default();
     let label = who.and_then(|who| who.entrance.label.as_deref());
     // Numbers go first, all at once.
-    let head = |tag: u8, watch: bool| {
+    let head = |tag: u8, flags: u8| {
         let member = who.map_or(MemberId::ALONE, |who| who.entrance.member);
-        let small = u32::from_le_bytes([tag, member.0, u8::from(watch), 0]);
+        let small = u32::from_le_bytes([tag, member.0, flags, 0]);
         [
             two(small, label.map_or(NONE, |label| number(label.len()))),
             now.0.cast_unsigned(),
@@ -65,7 +65,7 @@ pub(super) fn encode(
     };
     match sight {
         Sight::Request { xid, asked, data } => {
-            let [a, b, c, d] = head(REQUEST, asked.watch);
+            let [a, b, c, d] = head(REQUEST, flags_of(asked));
             let (asks, paths) = numbers_of(asked);
             put(
                 bytes,
@@ -92,7 +92,7 @@ pub(super) fn encode(
             data,
             children,
         } => {
-            let [a, b, c, d] = head(REPLY, false);
+            let [a, b, c, d] = head(REPLY, 0);
             let (asks, paths) = numbers_of(asked);
             let error = error.map_or(NO_ERROR, ErrorCode::number).cast_unsigned();
             let children = children.map_or(NONE, number);
@@ -122,7 +122,7 @@ pub(super) fn encode(
             event_type,
             path,
         } => {
-            let [a, b, c, d] = head(EVENT, false);
+            let [a, b, c, d] = head(EVENT, 0);
             let event_type = event_type.number().cast_unsigned();
             put(
                 bytes,
@@ -132,7 +132,7 @@ pub(super) fn encode(
             bytes.extend_from_slice(path.as_bytes());
         }
         _ => {
-            put(bytes, head(RARE, false));
+            put(bytes, head(RARE, 0));
             put_text(bytes, label);
             let written = serde_json::to_writer(&mut *bytes, &What::of(sight, cap));
             debug_assert!(written.is_ok(), "{sight:?} can be written: {written:?}");
@@ -140,11 +140,21 @@ pub(super) fn encode(
     }
 }
 
+/// What a request asks for, a bit each.
+const WATCH: u8 = 1;
+const EPHEMERAL: u8 = 2;
+const SEQUENTIAL: u8 = 4;
+
+fn flags_of(asked: &Asked) -> u8 {
+    let flag = |is, flag| if is { flag } else { 0 };
+    flag(asked.watch, WATCH) | flag(asked.ephemeral, EPHEMERAL) | flag(asked.sequential, SEQUENTIAL)
+}
+
 /// Reads what [`encode`] wrote.
 pub(super) fn decode(bytes: &[u8], number: u64, started: Timestamp) -> Option<Entry> {
     let mut rest = Rest(bytes);
     let (small, label) = rest.two()?;
-    let [tag, member, watch, _] = small.to_le_bytes();
+    let [tag, member, flags, _] = small.to_le_bytes();
     let time = Timestamp(rest.word()?.cast_signed());
     let session = SessionId(rest.word()?.cast_signed());
     let connection = rest.word()?;
@@ -158,7 +168,9 @@ pub(super) fn decode(bytes: &[u8], number: u64, started: Timestamp) -> Option<En
                 xid: xid.cast_signed(),
                 operation: OpCode(asks.cast_signed()).operation(),
                 paths: rest.paths(count, paths)?,
-                watch: watch != 0,
+                watch: flags & WATCH != 0,
+                ephemeral: flags & EPHEMERAL != 0,
+                sequential: flags & SEQUENTIAL != 0,
                 data: rest.data(length, kept)?,
             };
             (label, what)

@@ -107,6 +107,12 @@ pub enum What {
         /// Whether it asks for a watch.
         #[serde(default, skip_serializing_if = "is_false")]
         watch: bool,
+        /// Whether it creates an ephemeral.
+        #[serde(default, skip_serializing_if = "is_false")]
+        ephemeral: bool,
+        /// Whether it creates something whose name gets a number.
+        #[serde(default, skip_serializing_if = "is_false")]
+        sequential: bool,
         /// What it would write.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         data: Option<Data>,
@@ -323,10 +329,12 @@ impl Entry {
                 operation,
                 paths,
                 watch,
+                ephemeral,
+                sequential,
                 data,
             } => {
                 room.set(*operation, paths);
-                room.watch = *watch;
+                (room.watch, room.ephemeral, room.sequential) = (*watch, *ephemeral, *sequential);
                 see(&Sight::Request {
                     xid: Xid(*xid),
                     asked: &room,
@@ -457,6 +465,8 @@ impl What {
                 operation: asked.operation,
                 paths: paths(asked),
                 watch: asked.watch,
+                ephemeral: asked.ephemeral,
+                sequential: asked.sequential,
                 data: data.map(kept),
             },
             Sight::Reply {
