@@ -382,6 +382,44 @@ fn what_can_never_be_held_is_refused() {
 }
 
 #[test]
+fn what_is_held_and_what_is_let_go_is_plain_data() {
+    let server = start();
+    let [mut a] = clients(&server, ["A"]);
+    a.exists("/a", true);
+    let on: Matcher =
+        serde_json::from_str(r#"{"kind": "event", "path": "/*", "label": "A"}"#).unwrap();
+    let hold = server.try_hold(on).unwrap();
+    server.create("/a", b"").unwrap();
+    let held = serde_json::to_value(hold.held()).unwrap();
+    let session = a.session();
+    assert_eq!(
+        held,
+        serde_json::json!([{
+            "item": 1,
+            "connection": 1,
+            "session": format!("{session}"),
+            "label": "A",
+            "message": {
+                "message": "event",
+                "event_type": "NodeCreated",
+                "path": "/a",
+                "zxid": "0x2"
+            }
+        }])
+    );
+    for which in [
+        r#"{"release": "session", "session": "0x7"}"#.to_owned(),
+        r#"{"release": "label", "label": "B"}"#.to_owned(),
+    ] {
+        let which: Release = serde_json::from_str(&which).unwrap();
+        assert_eq!(hold.release(&which), Ok(Vec::new()));
+    }
+    let which = serde_json::from_str(r#"{"release": "item", "item": 1}"#).unwrap();
+    assert_eq!(hold.release(&which).unwrap().len(), 1);
+    assert_eq!(a.event(), created("/a"));
+}
+
+#[test]
 fn ten_thousand_are_held_and_let_go_one_by_one() {
     const NUMBER: usize = 10_000;
     let server = start();
