@@ -42,13 +42,14 @@ mod protocol;
 mod wire;
 
 pub use handle::{
-    ActError, Address, BadPattern, Chaos, ChaosGuard, ChaosRule, ClockKind, CloseReason, Config,
-    ConnectionView, Data, DigestAlgorithm, Direction, Ensemble, Entry, Fault, FaultBuilder,
-    FaultError, FaultGuard, FaultRule, Followed, FourLetterWords, Held, HeldMessage, Hold,
-    HoldError, JournalMode, Kind, Lag, Leading, Matcher, Member, MemberPartition, MemberView, Op,
-    Partition, PathPattern, Release, ReleaseError, SeedError, SentEvent, Server, ServerBuilder,
-    SessionView, Snapshot, StartError, TimedOut, Tree, TreeError, WaitFor, WatchKind, WatchView,
-    What, Znode, ZnodeKind, ZnodeView,
+    ActError, Address, BadJournal, BadPattern, Budget, BudgetGuard, Chaos, ChaosGuard, ChaosRule,
+    Claim, ClaimBroken, ClockKind, CloseReason, Config, ConnectionView, Data, DigestAlgorithm,
+    Direction, Ensemble, Entry, Exceeded, Fault, FaultBuilder, FaultError, FaultGuard, FaultRule,
+    Followed, FourLetterWords, Held, HeldMessage, Hold, HoldError, Journal, JournalMode, Kind, Lag,
+    Leading, Leak, Mark, Matcher, Member, MemberPartition, MemberView, Op, Partition, PathPattern,
+    Release, ReleaseError, SeedError, SentEvent, Server, ServerBuilder, SessionView, Snapshot,
+    StartError, TimedOut, Tree, TreeError, WaitFor, WatchKind, WatchView, What, Znode, ZnodeKind,
+    ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode, Operation,

@@ -15,6 +15,12 @@ pub struct Embedded {
 }
 
 impl Embedded {
+    /// The server itself.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// Starts one on a free port.
     ///
     /// # Errors

@@ -39,6 +39,12 @@ pub enum Measure {
     /// create, 4 connections, 64 in flight.
     #[value(name = "create-4x64")]
     Create4x64,
+    /// getData, 4 connections, 64 in flight, with the journal on.
+    #[value(name = "journal-get")]
+    JournalGet,
+    /// setData, 4 connections, 64 in flight, with the journal on.
+    #[value(name = "journal-set")]
+    JournalSet,
     /// One change told to 10,000 watchers on 10,000 connections.
     FanOut,
     /// Resident memory with 1,000,000 znodes.
@@ -62,6 +68,8 @@ impl Measure {
         Self::Get4x64,
         Self::Set4x64,
         Self::Create4x64,
+        Self::JournalGet,
+        Self::JournalSet,
         Self::FanOut,
         Self::Million,
         Self::Snapshot,
@@ -82,6 +90,8 @@ impl Measure {
             Self::Get4x64 => rows::throughput(&rows::GET_4X64),
             Self::Set4x64 => rows::throughput(&rows::SET_4X64),
             Self::Create4x64 => rows::throughput(&rows::CREATE_4X64),
+            Self::JournalGet => rows::journal(&rows::JOURNAL_GET),
+            Self::JournalSet => rows::journal(&rows::JOURNAL_SET),
             Self::FanOut => rows::fan_out(),
             Self::Million => rows::million(),
             Self::Snapshot => rows::snapshot(),

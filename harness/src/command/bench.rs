@@ -47,7 +47,11 @@ impl Bench {
 #[derive(Debug, Subcommand)]
 pub(super) enum Serve {
     #[command(name = "serve-ours", hide = true)]
-    Ours,
+    Ours {
+        /// With the journal that a server in a test keeps.
+        #[arg(long)]
+        journal: bool,
+    },
     #[command(name = "serve-echo", hide = true)]
     Echo { request: usize, reply: usize },
     #[command(name = "serve-bare-events", hide = true)]
@@ -59,7 +63,7 @@ pub(super) enum Serve {
 impl Serve {
     pub(super) fn start(&self) -> Result<Status, Trouble> {
         match *self {
-            Self::Ours => bench::serve_ours().map_err(Trouble::failed)?,
+            Self::Ours { journal } => bench::serve_ours(journal).map_err(Trouble::failed)?,
             Self::Echo { request, reply } => {
                 bench::serve_echo(request, reply).map_err(Trouble::failed)?;
             }

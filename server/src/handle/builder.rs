@@ -254,6 +254,8 @@ impl ServerBuilder {
         container_max_never_used: Duration;
         /// How much of what passes is kept in the journal.
         journal: JournalMode;
+        /// Whether a test that panics is told the journal's last lines.
+        journal_on_panic: bool;
         /// The clock.
         clock: ClockKind;
     }

@@ -87,6 +87,9 @@ pub struct Config {
     pub clock: ClockKind,
     /// How much of what passes is kept in the journal. Default: the last 10,000 entries.
     pub journal: JournalMode,
+    /// Whether a test that panics while it holds the server is told the last lines of the journal, on the standard error
+    /// output. Default: yes.
+    pub journal_on_panic: bool,
     /// What the clock says when the server starts. Default: the time of day. With a fixed one, and a clock that is not the
     /// machine's, two runs of a test have the same session ids, `ctime`s and `mtime`s.
     pub start_time: Option<Timestamp>,
@@ -127,6 +130,7 @@ impl Default for Config {
             container_max_never_used: Duration::ZERO,
             clock: ClockKind::System,
             journal: JournalMode::DEFAULT,
+            journal_on_panic: true,
             start_time: None,
             data_dir: None,
             data_log_dir: None,
@@ -149,6 +153,7 @@ impl Config {
             four_letter_words: FourLetterWords::Only(Vec::new()),
             extended_types: false,
             journal: JournalMode::Off,
+            journal_on_panic: false,
             ..Self::default()
         }
     }

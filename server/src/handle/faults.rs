@@ -1,12 +1,11 @@
 //! Faults and cut links: each lasts as long as the guard that a test holds.
 
-use std::sync::Arc;
 use std::thread;
 
 use super::Server;
-use super::journal::{PATIENCE, WaitFor};
+use super::journal::WaitFor;
 use crate::net::{
-    Condition, Direction, Fault, FaultError, FaultId, FaultOutcome, FaultRule, Matcher, Op, Waiting,
+    Condition, Direction, Fault, FaultError, FaultId, FaultOutcome, FaultRule, Matcher, Op,
 };
 use crate::protocol::SessionId;
 
@@ -62,8 +61,7 @@ impl FaultGuard {
             fault: self.id,
             times,
         };
-        let engine = Arc::clone(&self.server.shared.engine);
-        WaitFor::new(Waiting::new(engine, condition, 0, PATIENCE), |_| ())
+        WaitFor::new(self.server.waiting(condition), |_| ())
     }
 
     /// Makes the links whole again that a [partition](Fault::Partition) has cut. What was sent meanwhile arrives now, be it

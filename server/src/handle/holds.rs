@@ -1,10 +1,8 @@
 //! What a test keeps back, and lets go in the order that it chooses.
 
-use std::sync::Arc;
-
 use super::Server;
-use super::journal::{PATIENCE, WaitFor};
-use crate::net::{Condition, Held, HoldError, HoldId, Matcher, Release, ReleaseError, Waiting};
+use super::journal::WaitFor;
+use crate::net::{Condition, Held, HoldError, HoldId, Matcher, Release, ReleaseError};
 use crate::protocol::SessionId;
 
 /// Keeps back what a matcher means, as long as this is held. Dropping it lets everything go, in a test that panics too, so
@@ -118,8 +116,7 @@ impl Hold {
             hold: self.id,
             number,
         };
-        let engine = Arc::clone(&self.server.shared.engine);
-        WaitFor::new(Waiting::new(engine, condition, 0, PATIENCE), |_| ())
+        WaitFor::new(self.server.waiting(condition), |_| ())
     }
 
     /// Lets go what has been held for longest.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Server;
 use crate::keeper::{Connection, ConnectionId, Modes, OwnerKind, Sessions, Tree, Znode};
 use crate::net::Outbox;
-use crate::protocol::{Acl, MemberId, SessionId, Stat};
+use crate::protocol::{Acl, MemberId, SessionId, Stat, Timestamp};
 
 /// Everything about a znode at one moment.
 ///
@@ -85,6 +85,8 @@ pub struct ConnectionView {
     pub member: MemberId,
     /// The session it is on, once it has one.
     pub session: Option<SessionId>,
+    /// When it came.
+    pub since: Timestamp,
 }
 
 /// A watch at one moment.
@@ -224,6 +226,7 @@ impl Server {
                     label: label(outbox),
                     member: connection.map_or(outbox.entrance().member, Connection::member),
                     session: connection.and_then(Connection::session),
+                    since: outbox.established(),
                 }
             });
             let mut views: Vec<ConnectionView> = views.collect();

@@ -1,31 +1,47 @@
-//! The journal as a test reads it, and waiting for what it will say.
+//! The journal as a test reads it, waiting for what it will say, and budgets.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::Duration;
 
 use super::Server;
-use crate::net::{Condition, Entry, Matcher, TimedOut, Waiting};
+use crate::net::{
+    Budget, BudgetId, Condition, Entry, Exceeded, Journal, JournalMode, Mark, Matcher, TimedOut,
+    Waiting,
+};
 
 /// How long anything is waited for if nothing else is said.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Waits for something: a future that needs no particular runtime, or [`blocking`](Self::blocking).
+/// Waits for something: a future that needs no particular runtime, or [`blocking`](Self::blocking). What passes from when
+/// it was made counts, so make it first, then let happen what is to happen, then await it.
+///
+/// ```
+/// use minikeeper::{Kind, Matcher};
+///
+/// let server = minikeeper::Server::start()?;
+/// let second = server.wait_for(Matcher::of(Kind::Wrote)).nth(2);
+/// server.create("/a", b"")?;
+/// server.create("/b", b"")?;
+/// assert!(second.blocking()?.to_string().contains("/b"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "nothing is waited for before this is awaited"]
 #[derive(Debug)]
 pub struct WaitFor<T = Entry> {
     waiting: Waiting,
-    take: fn(Option<Entry>) -> T,
+    take: fn(Vec<Entry>) -> T,
 }
 
 impl<T> WaitFor<T> {
-    pub(super) fn new(waiting: Waiting, take: fn(Option<Entry>) -> T) -> Self {
+    pub(super) fn new(waiting: Waiting, take: fn(Vec<Entry>) -> T) -> Self {
         Self { waiting, take }
     }
 
-    /// Waits no longer than this, of real time; 10 s if it is not said. Where the server follows
-    /// [tokio's time](crate::ClockKind) it is of that, unless it [blocks](Self::blocking).
+    /// Waits no longer than this, of real time; 10 s if it is not said. It runs from when this is awaited. Where the
+    /// server follows [tokio's time](crate::ClockKind) it is of that, unless this [blocks](Self::blocking).
     pub fn within(mut self, span: Duration) -> Self {
         self.waiting.set_span(span);
         self
@@ -42,6 +58,38 @@ impl<T> WaitFor<T> {
     }
 }
 
+impl WaitFor<Entry> {
+    /// Waits for the match of this number, the first being 1, and gives that one.
+    pub fn nth(mut self, nth: usize) -> Self {
+        self.waiting.set_nth(nth);
+        self
+    }
+
+    /// Counts what has passed since a mark too, as far as the journal has kept it: nothing, if it is off.
+    ///
+    /// ```
+    /// use minikeeper::{Kind, Mark, Matcher};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/a", b"")?;
+    /// let created = server.wait_for(Matcher::of(Kind::Wrote)).since(Mark::BEGINNING).blocking()?;
+    /// assert_eq!(created.number, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn since(mut self, mark: Mark) -> Self {
+        self.waiting.look_back(mark);
+        self
+    }
+}
+
+impl WaitFor<Vec<Entry>> {
+    /// Counts what has passed since a mark too, as far as the journal has kept it: nothing, if it is off.
+    pub fn since(mut self, mark: Mark) -> Self {
+        self.waiting.look_back(mark);
+        self
+    }
+}
+
 impl<T> Future for WaitFor<T> {
     type Output = Result<T, TimedOut>;
 
@@ -53,25 +101,180 @@ impl<T> Future for WaitFor<T> {
     }
 }
 
+/// A budget that is kept an eye on as long as this is held.
+///
+/// # Panics
+///
+/// Dropping it panics if the budget was exceeded, with the lines that show it; unless the thread panics already.
+///
+/// ```
+/// use minikeeper::{Budget, Kind, Matcher};
+///
+/// let server = minikeeper::Server::start()?;
+/// let budget = server.budget(Budget::requests(Matcher::of(Kind::Wrote), 1));
+/// server.create("/a", b"")?;
+/// assert!(budget.check().is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a budget is kept an eye on as long as its guard is held"]
+pub struct BudgetGuard {
+    server: Server,
+    id: BudgetId,
+    told: std::cell::Cell<bool>,
+}
+
+impl BudgetGuard {
+    /// Whether it is kept so far. Once this has said that it is not, dropping the guard no longer does.
+    ///
+    /// # Errors
+    ///
+    /// If it was exceeded.
+    pub fn check(&self) -> Result<(), Exceeded> {
+        let checked = self.server.shared.engine.check_budget(self.id);
+        self.told.set(self.told.get() || checked.is_err());
+        checked
+    }
+}
+
+impl Drop for BudgetGuard {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            return;
+        }
+        if let Err(exceeded) = self.server.shared.engine.remove_budget(self.id)
+            && !self.told.get()
+        {
+            panic!("{exceeded}");
+        }
+    }
+}
+
 impl Server {
-    /// What the journal has kept, in order.
+    /// What the journal has kept, in order. It is kept for the last 10,000 entries unless
+    /// [told otherwise](crate::ServerBuilder::journal).
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
     /// assert!(server.journal().is_empty());
+    /// server.create("/config", b"v1")?;
+    /// println!("{}", server.journal());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn journal(&self) -> Journal {
+        self.shared.engine.journal()
+    }
+
+    /// How much of what passes is kept.
+    ///
+    /// ```
+    /// use minikeeper::{JournalMode, Server};
+    ///
+    /// assert_eq!(Server::start()?.journal_mode(), JournalMode::DEFAULT);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]
-    pub fn journal(&self) -> Vec<Entry> {
-        self.shared.engine.journal(0)
+    pub fn journal_mode(&self) -> JournalMode {
+        self.shared.engine.journal_mode()
     }
 
-    /// Waits for something to pass, from now on. What passed before does not count; see [`Server::journal`] for that.
+    /// Keeps more or less from now on. What was kept stays as far as it may; switched off, nothing stays.
+    ///
+    /// ```
+    /// use minikeeper::{JournalMode, Server};
+    ///
+    /// let server = Server::start()?;
+    /// server.set_journal(JournalMode::Full);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn set_journal(&self, mode: JournalMode) {
+        self.shared.engine.set_journal(mode);
+    }
+
+    /// Forgets what was kept. Numbers go on.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// server.clear_journal();
+    /// assert!(server.journal().is_empty() && server.journal().is_whole());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn clear_journal(&self) {
+        self.shared.engine.clear_journal();
+    }
+
+    /// The place in the journal where it is now: for [`Journal::since`] and [`WaitFor::since`].
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        self.shared.engine.mark()
+    }
+
+    /// Waits for something to pass, from now on. What passed before does not count, unless
+    /// [asked for](WaitFor::since). It works where the journal is off, too.
+    ///
+    /// ```
+    /// use minikeeper::{Kind, Matcher};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let accepted = server.wait_for(Matcher::of(Kind::Accepted));
+    /// let _client = std::net::TcpStream::connect(server.addr())?;
+    /// assert_eq!(accepted.blocking()?.connection, Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_for(&self, matcher: Matcher) -> WaitFor {
-        let engine = &self.shared.engine;
-        let from = engine.noted() + 1;
-        let condition = Condition::Passes(Box::new(matcher));
-        let waiting = Waiting::new(Arc::clone(engine), condition, from, PATIENCE);
-        WaitFor::new(waiting, |entry| entry.expect("what passed is told"))
+        let condition = Condition::Passes(vec![matcher]);
+        WaitFor::new(self.waiting(condition), |mut found| {
+            found.pop().expect("what was waited for has passed")
+        })
+    }
+
+    /// Waits for some things to pass in this order, with anything in between, from now on; gives them.
+    ///
+    /// ```
+    /// use minikeeper::{Kind, Matcher};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let came_and_went =
+    ///     server.wait_for_sequence([Matcher::of(Kind::Accepted), Matcher::of(Kind::Disconnected)]);
+    /// drop(std::net::TcpStream::connect(server.addr())?);
+    /// assert_eq!(came_and_went.blocking()?.len(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wait_for_sequence(
+        &self,
+        steps: impl IntoIterator<Item = Matcher>,
+    ) -> WaitFor<Vec<Entry>> {
+        let condition = Condition::Passes(steps.into_iter().collect());
+        WaitFor::new(self.waiting(condition), |found| found)
+    }
+
+    pub(super) fn waiting(&self, condition: Condition) -> Waiting {
+        Waiting::new(Arc::clone(&self.shared.engine), condition, PATIENCE)
+    }
+
+    /// Keeps an eye on how much of something there is, from now on: see [`Budget`].
+    pub fn budget(&self, budget: Budget) -> BudgetGuard {
+        BudgetGuard {
+            server: self.clone(),
+            id: self.shared.engine.add_budget(budget),
+            told: std::cell::Cell::new(false),
+        }
+    }
+}
+
+impl Drop for Server {
+    /// A test that fails is told what happened last, while there is somebody who knows.
+    fn drop(&mut self) {
+        if thread::panicking()
+            && self.shared.config.journal_on_panic
+            && let Some(lines) = self.shared.engine.last_words()
+        {
+            eprintln!(
+                "the last that minikeeper at {} saw (Server::journal() has all of it):{lines}",
+                self.connect_string()
+            );
+        }
     }
 }

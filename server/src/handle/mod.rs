@@ -11,6 +11,7 @@ mod faults;
 mod holds;
 mod inspect;
 mod journal;
+mod leaks;
 mod member;
 mod serve;
 mod state;
@@ -22,9 +23,9 @@ use std::sync::{Arc, Mutex};
 
 pub use crate::keeper::CloseReason;
 pub use crate::net::{
-    BadPattern, Chaos, ChaosRule, Data, Direction, Entry, Fault, FaultError, FaultRule, Followed,
-    Held, HeldMessage, HoldError, Kind, Leading, Matcher, Op, PathPattern, Release, ReleaseError,
-    SentEvent, TimedOut, What,
+    BadJournal, BadPattern, Budget, Chaos, ChaosRule, Claim, ClaimBroken, Data, Direction, Entry,
+    Exceeded, Fault, FaultError, FaultRule, Followed, Held, HeldMessage, HoldError, Journal, Kind,
+    Leading, Mark, Matcher, Op, PathPattern, Release, ReleaseError, SentEvent, TimedOut, What,
 };
 pub use address::Address;
 pub use builder::ServerBuilder;
@@ -34,7 +35,8 @@ pub use ensemble::{ActError, Ensemble};
 pub use faults::{FaultBuilder, FaultGuard, Partition};
 pub use holds::Hold;
 pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
-pub use journal::WaitFor;
+pub use journal::{BudgetGuard, WaitFor};
+pub use leaks::Leak;
 pub use member::{Lag, Member, MemberPartition, MemberView};
 pub use state::{SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
 
@@ -283,8 +285,12 @@ impl Server {
     }
 
     fn end(&self, ports: &mut Ports) -> std::thread::Result<()> {
+        let was_running = self.is_running();
         let ended = ports.stop();
         self.shared.hosted.stop();
+        if was_running && ended.is_ok() {
+            self.shared.engine.stopped();
+        }
         ended
     }
 

@@ -336,6 +336,19 @@ impl Watches {
         &self.child
     }
 
+    /// How many clients watch a path, in whatever way; recursive watches count where they were set.
+    pub(crate) fn clients(&self, path: &str) -> usize {
+        let watchers = |table: &'_ Table| table.by_path.get(path).map_or(0, |all| all.0.len());
+        let Some(child) = self.child.by_path.get(path) else {
+            return watchers(&self.data);
+        };
+        let Some(data) = self.data.by_path.get(path) else {
+            return watchers(&self.child);
+        };
+        let only_child = child.0.iter().filter(|(id, _)| data.find(*id).is_err());
+        data.0.len() + only_child.count()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.data.pairs == 0 && self.child.pairs == 0
     }

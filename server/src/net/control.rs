@@ -11,21 +11,22 @@ use bytes::BytesMut;
 
 use super::fault::{FaultId, Faults, Happening};
 use super::hold::{Decided, HeldMessage, HoldId, Holds};
-use super::journal::{DATA_CAP, Journal};
+use super::journal::Notes;
 use super::link::{Direction, Link};
 use super::outbox::Outbox;
 use super::sight::{Asked, Sight, Who};
-use super::wait::{Condition, Waits};
-use super::{Entrance, Entry, Fault, Matcher};
-use crate::keeper::{ConnectionId, Input};
+use super::wait::Waits;
+use super::{Entrance, Fault, Matcher};
+use crate::keeper::{ConnectionId, Input, Keeper};
 use crate::protocol::{
-    ErrorCode, Message, MultiResult, Operation, Reply, Response, SessionId, Timestamp, Xid,
+    ConnectRequest, ErrorCode, Message, MultiResult, Operation, Reply, Request, Response,
+    SessionId, Timestamp, Xid,
 };
 
 /// Faults, holds, links, journal and waits of one server.
 #[derive(Debug)]
 pub(super) struct Control {
-    pub(super) journal: Journal,
+    pub(super) journal: Notes,
     pub(super) faults: Faults,
     pub(super) holds: Holds,
     pub(super) waits: Waits,
@@ -34,6 +35,9 @@ pub(super) struct Control {
     departed: Vec<Departed>,
     /// The request that is being carried out.
     asked: Asked,
+    /// Whether that is a write of the test itself, and what it writes.
+    own_write: bool,
+    own_data: Option<Vec<u8>>,
     /// Whether the first request of the connection asked for a new session.
     asked_new: bool,
     /// What becomes of the reply to it.
@@ -194,7 +198,7 @@ impl Treatment {
 }
 
 impl Control {
-    pub(super) fn new(journal: Journal) -> Self {
+    pub(super) fn new(journal: Notes) -> Self {
         Self {
             journal,
             faults: Faults::default(),
@@ -204,6 +208,8 @@ impl Control {
             next_cut: 0,
             departed: Vec::new(),
             asked: Asked::default(),
+            own_write: false,
+            own_data: None,
             asked_new: false,
             reply: Treatment::default(),
             wakers: Vec::new(),
@@ -212,11 +218,12 @@ impl Control {
 
     /// Whether nobody wants to know or change anything.
     pub(super) fn is_idle(&self) -> bool {
-        self.journal.is_off()
-            && self.faults.is_empty()
-            && self.holds.is_empty()
-            && self.waits.is_empty()
-            && self.cuts.is_empty()
+        self.journal.is_off() && self.waits.is_empty() && self.changes_nothing()
+    }
+
+    /// Whether nobody wants to change anything.
+    pub(super) fn changes_nothing(&self) -> bool {
+        self.faults.is_empty() && self.holds.is_empty() && self.cuts.is_empty()
     }
 
     /// Tells the journal, and whoever waits, of something that passes.
@@ -231,19 +238,65 @@ impl Control {
         );
     }
 
-    /// What passed already counts too, from this number of the journal on; or so many messages are held back already.
-    pub(super) fn already(&self, condition: &Condition, from: u64) -> Result<(), Option<Entry>> {
-        match condition {
-            Condition::Passes(matcher) => {
-                let mut entries = self.journal.entries(from);
-                match entries.find(|entry| entry.is_meant_by(matcher)) {
-                    Some(entry) => Err(Some(entry.clone())),
-                    None => Ok(()),
+    /// A client sent this, and nobody wants to change anything: it is told.
+    pub(super) fn see_input(&mut self, now: Timestamp, who: &Who<'_>, input: &Input<'_>) {
+        let sight = match input {
+            Input::Connect { request, .. } => {
+                self.asked_new = request.session == SessionId::NONE;
+                connect_sight(request)
+            }
+            Input::Request { xid, request, .. } => {
+                self.asked.note(request);
+                Sight::Request {
+                    xid: *xid,
+                    asked: &self.asked,
+                    data: request.data(),
                 }
             }
-            Condition::Held { hold, number } if self.holds.held(*hold) >= *number => Err(None),
-            Condition::Happened { fault, times } if self.faults.hits(*fault) >= *times => Err(None),
-            Condition::Held { .. } | Condition::Happened { .. } => Ok(()),
+            _ => return,
+        };
+        let (journal, waits, wakers) = (&mut self.journal, &mut self.waits, &mut self.wakers);
+        note(journal, waits, wakers, now, Some(who), &sight);
+    }
+
+    /// This is sent to a client, and nobody wants to change anything: it is told.
+    pub(super) fn see_message(&mut self, now: Timestamp, who: &Who<'_>, message: &Message<'_>) {
+        let sight = sight_of(message, &self.asked, self.asked_new);
+        let (journal, waits, wakers) = (&mut self.journal, &mut self.waits, &mut self.wakers);
+        note(journal, waits, wakers, now, Some(who), &sight);
+    }
+
+    /// The test itself is about to write.
+    pub(super) fn about_to_write(&mut self, request: &Request<'_>) {
+        self.asked.note(request);
+        self.own_data = request.data().map(<[u8]>::to_vec);
+        self.own_write = true;
+    }
+
+    /// The test itself is answered; if that was a write, the journal is told.
+    pub(super) fn wrote(&mut self, now: Timestamp, reply: &Reply<'_>) {
+        if !std::mem::take(&mut self.own_write) {
+            return;
+        }
+        let data = self.own_data.take();
+        let sight = Sight::Wrote {
+            zxid: reply.zxid,
+            asked: &self.asked,
+            data: data.as_deref(),
+            error: reply.result.as_ref().err().copied(),
+        };
+        let (journal, waits, wakers) = (&mut self.journal, &mut self.waits, &mut self.wakers);
+        note(journal, waits, wakers, now, None, &sight);
+    }
+
+    /// A request was carried out: whoever minds how many watch something is told, if that may be more than before.
+    pub(super) fn mind_watches(&mut self, keeper: &Keeper) {
+        if self.asked.watch && self.journal.budgets.mind_watches() {
+            for path in self.asked.paths() {
+                let clients = keeper.all_watches().map(|watches| watches.clients(path));
+                let clients = clients.sum();
+                self.journal.budgets.watched(path, clients);
+            }
         }
     }
 
@@ -295,18 +348,14 @@ impl Control {
         let mut asked = std::mem::take(&mut self.asked);
         let verdict = if let Input::Connect { request, .. } = input {
             self.asked_new = request.session == SessionId::NONE;
-            let sight = Sight::Connect {
-                session: request.session,
-                timeout_ms: request.timeout_ms,
-                last_zxid_seen: request.last_zxid_seen,
-                read_only: request.read_only == Some(true),
-            };
+            let sight = connect_sight(request);
             self.judge_sight(now, who, &sight, request.session, stage)
         } else if let Input::Request { xid, request, .. } = input {
-            asked.note(request, DATA_CAP);
+            asked.note(request);
             let sight = Sight::Request {
                 xid: *xid,
                 asked: &asked,
+                data: request.data(),
             };
             self.judge_sight(now, who, &sight, who.session, stage)
         } else {
@@ -371,34 +420,8 @@ impl Control {
         own: bool,
     ) -> Treatment {
         let asked = std::mem::take(&mut self.asked);
-        let (sight, is_reply) = match message {
-            Message::Connected(response) => {
-                let sight = Sight::Connected {
-                    session: response.session,
-                    timeout_ms: response.timeout_ms,
-                    new: self.asked_new,
-                };
-                (sight, true)
-            }
-            Message::Reply(Reply { xid, zxid, result }) => {
-                let sight = Sight::Reply {
-                    xid: *xid,
-                    zxid: *zxid,
-                    asked: &asked,
-                    error: result.as_ref().err().copied(),
-                    created: result.as_ref().ok().and_then(created),
-                };
-                (sight, true)
-            }
-            Message::Event { zxid, event } => {
-                let sight = Sight::Event {
-                    zxid: *zxid,
-                    event_type: event.event_type,
-                    path: event.path,
-                };
-                (sight, false)
-            }
-        };
+        let sight = sight_of(message, &asked, self.asked_new);
+        let is_reply = !matches!(message, Message::Event { .. });
         self.note(now, Some(who), &sight);
         let mut treatment = if own && is_reply {
             std::mem::take(&mut self.reply)
@@ -550,7 +573,7 @@ impl Treatment {
 }
 
 fn note(
-    journal: &mut Journal,
+    journal: &mut Notes,
     waits: &mut Waits,
     wakers: &mut Vec<Waker>,
     now: Timestamp,
@@ -559,9 +582,49 @@ fn note(
 ) {
     journal.note(now, who, sight);
     if !waits.is_empty() {
-        let number = journal.noted();
-        let entry = || Entry::of(number, now, who, sight);
-        waits.pass(who, sight, entry, wakers);
+        waits.pass(who, sight, || journal.entry(now, who, sight), wakers);
+    }
+}
+
+fn connect_sight(request: &ConnectRequest<'_>) -> Sight<'static> {
+    Sight::Connect {
+        session: request.session,
+        timeout_ms: request.timeout_ms,
+        last_zxid_seen: request.last_zxid_seen,
+        read_only: request.read_only == Some(true),
+    }
+}
+
+/// What is sent, as it is told.
+fn sight_of<'a>(message: &'a Message<'_>, asked: &'a Asked, new: bool) -> Sight<'a> {
+    match message {
+        Message::Connected(response) => Sight::Connected {
+            session: response.session,
+            timeout_ms: response.timeout_ms,
+            new,
+        },
+        Message::Reply(Reply { xid, zxid, result }) => Sight::Reply {
+            xid: *xid,
+            zxid: *zxid,
+            asked,
+            error: result.as_ref().err().copied(),
+            created: result.as_ref().ok().and_then(created),
+            data: match result {
+                Ok(Response::Data(data, _)) => *data,
+                _ => None,
+            },
+            children: match result {
+                Ok(Response::Children(children) | Response::ChildrenAndStat(children, _)) => {
+                    Some(children.len())
+                }
+                _ => None,
+            },
+        },
+        Message::Event { zxid, event } => Sight::Event {
+            zxid: *zxid,
+            event_type: event.event_type,
+            path: event.path,
+        },
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 
 use super::clock::Slice;
 use super::control::Control;
-use super::journal::Journal;
+use super::journal::Notes;
 use super::link::Link;
 use super::outbox::{Due, HIGH_WATER, Outbox, Outboxes, Stall};
 use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
@@ -146,7 +146,7 @@ impl Engine {
             totals: Totals::default(),
             trace_mask: TRACE_MASK,
             started: clock.now(),
-            control: Control::new(Journal::new(limits.journal)),
+            control: Control::new(Notes::new(limits.journal, clock.now())),
             due: Due::new(),
             armed: None,
         };
@@ -165,6 +165,7 @@ impl Engine {
 
     /// Takes in one event of the world or wish of a test.
     pub(crate) fn feed(&self, input: Input<'_>) {
+        self.note_wish(&input);
         self.turn(None, Test::default(), |now, keeper, sink| {
             keeper.step(now, input, sink)
         });
@@ -173,6 +174,7 @@ impl Engine {
 
     /// The same, and notes what follows.
     pub(crate) fn feed_and_tell(&self, input: Input<'_>, followed: &mut Followed) {
+        self.note_wish(&input);
         let test = Test {
             answer: None,
             followed: Some(followed),
@@ -217,6 +219,12 @@ impl Engine {
             followed: None,
         };
         self.turn(None, test, |now, keeper, sink| {
+            if let Input::Request { request, .. } = &input
+                && !sink.idle
+                && request.operation().is_some_and(Operation::is_write)
+            {
+                sink.control.about_to_write(request);
+            }
             keeper.step(now, input, sink)
         });
         answer.expect("every request of the test itself is answered at once")
@@ -351,7 +359,8 @@ impl Engine {
             if !control.is_idle() {
                 control.note(now, Some(&outbox.who(id)), &Sight::Disconnected);
             }
-            std::mem::take(&mut control.wakers)
+            state.look_for_quiet();
+            std::mem::take(&mut state.control.wakers)
         };
         drop(state);
         for waker in wakers {
@@ -599,8 +608,20 @@ impl Engine {
             };
             if tokio::time::timeout(left, rung).await.is_err() {
                 // The runtime says that it is time, whose clock may be another than the machine's.
-                self.control(|control| control.waits.time_out(id, &mut control.wakers));
+                self.control(|control| control.time_out(id));
             }
+        }
+    }
+
+    /// Tells the journal what the test wants, where nothing that follows shows it.
+    fn note_wish(&self, input: &Input<'_>) {
+        if let Input::Mute { session, muted } = input {
+            self.note(&Sight::Muted {
+                session: *session,
+                muted: *muted,
+            });
+        } else if let Input::Restarted = input {
+            self.note(&Sight::Started);
         }
     }
 
@@ -608,11 +629,28 @@ impl Engine {
     fn turn_clock(&self, to: Timestamp) {
         let from = self.clock.now();
         self.clock.set(to);
+        self.note(&Sight::Clock { from, to });
+    }
+
+    /// Tells the journal, and whoever waits, of what the test does.
+    pub(super) fn note(&self, sight: &Sight<'_>) {
         self.control(|control| {
             if !control.is_idle() {
-                control.note(to, None, &Sight::Clock { from, to });
+                control.note(self.clock.now(), None, sight);
             }
         });
+    }
+
+    /// Nobody is served any more.
+    pub(crate) fn stopped(&self) {
+        self.note(&Sight::Stopped);
+    }
+
+    /// The last lines of the journal for a test that panics, if there are any new ones.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        // Nothing may panic here.
+        let mut state = self.state.lock().ok()?;
+        state.control.journal.last_words()
     }
 
     #[cfg(test)]
@@ -688,7 +726,7 @@ impl Engine {
                 due,
                 ..
             } = &mut *state;
-            let idle = control.is_idle();
+            let (idle, plain) = (control.is_idle(), control.changes_nothing());
             let mut sink = Sink {
                 outboxes,
                 totals,
@@ -696,6 +734,7 @@ impl Engine {
                 due,
                 now,
                 idle,
+                plain,
                 own: None,
                 test,
                 wakers: Vec::new(),
@@ -712,6 +751,9 @@ impl Engine {
             sink.settle(keeper);
             sink.let_go_due();
             let mut wakers = sink.wakers;
+            if !idle {
+                state.look_for_quiet();
+            }
             wakers.append(&mut state.control.wakers);
             (result, wakers, state.comes_nearer())
         };
@@ -750,6 +792,19 @@ impl State {
         }
         self.outboxes.insert(id, outbox);
         Welcome::Serve(id)
+    }
+
+    /// Whether nobody is connected, and no session is left.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.outboxes.is_empty() && self.keeper.sessions().len() == 0
+    }
+
+    /// Tells whoever waits for that.
+    fn look_for_quiet(&mut self) {
+        if !self.control.waits.is_empty() && self.is_quiet() {
+            let Control { waits, wakers, .. } = &mut self.control;
+            waits.quiet(wakers);
+        }
     }
 
     /// Says whether what falls due next came nearer since whoever keeps time was told.

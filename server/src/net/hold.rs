@@ -102,7 +102,7 @@ impl HeldMessage {
             Sight::Connected { .. } => Self::Connected,
             Sight::Request { asked, .. } => Self::Request {
                 operation: asked.operation,
-                paths: asked.paths().to_vec(),
+                paths: asked.paths().map(str::to_owned).collect(),
             },
             Sight::Connect { session, .. } => Self::Connect { session: *session },
             Sight::Accepted { .. }
@@ -115,7 +115,13 @@ impl HeldMessage {
             | Sight::Released { .. }
             | Sight::Clock { .. }
             | Sight::Ensemble { .. }
-            | Sight::Leading { .. } => return None,
+            | Sight::Leading { .. }
+            | Sight::Wrote { .. }
+            | Sight::Muted { .. }
+            | Sight::Cut { .. }
+            | Sight::Healed { .. }
+            | Sight::Stopped
+            | Sight::Started => return None,
         })
     }
 }

@@ -106,6 +106,20 @@ pub enum Kind {
     Leading,
     /// The clock was turned.
     Clock,
+    /// The test itself wrote, by the handle.
+    Wrote,
+    /// A test wants a session to be silent.
+    Muted,
+    /// A session may be heard again.
+    Unmuted,
+    /// A test cut links.
+    Cut,
+    /// Links that were cut are whole again.
+    Healed,
+    /// The server stopped.
+    Stopped,
+    /// The server serves again.
+    Started,
 }
 
 /// A family of operations: what a test means by "create" is every request that creates.
@@ -214,6 +228,13 @@ impl PathPattern {
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
         self.0.as_str() == path || self.0.matches_with(path, Self::OPTIONS)
+    }
+}
+
+/// The pattern.
+impl std::fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.as_str())
     }
 }
 
@@ -451,10 +472,7 @@ impl Matcher {
         let nowhere = Entrance::default();
         let nobody = Who {
             connection: ConnectionId::HANDLE,
-            session: match sight {
-                Sight::SessionEnded { session, .. } => *session,
-                _ => SessionId::NONE,
-            },
+            session: sight.session().unwrap_or_default(),
             entrance: &nowhere,
         };
         self.matches(who.unwrap_or(&nobody), sight)
@@ -496,7 +514,7 @@ impl Matcher {
                 if let Sight::Connect { .. } | Sight::Connected { .. } = sight {
                     return op == Op::Connect;
                 }
-                asked_in(sight).is_some_and(|asked| {
+                sight.asked().is_some_and(|asked| {
                     asked
                         .operation
                         .map_or(op == Op::Any, |operation| op.contains(operation))
@@ -510,7 +528,7 @@ impl Matcher {
                 |wanted| matches!(sight, Sight::Event { event_type, .. } if *event_type == wanted),
             ),
             Criterion::Error => self.error.is_none_or(
-                |wanted| matches!(sight, Sight::Reply { error, .. } if *error == Some(wanted)),
+                |wanted| matches!(sight, Sight::Reply { error, .. } | Sight::Wrote { error, .. } if *error == Some(wanted)),
             ),
             Criterion::Watching => asks(self.watching, sight, |asked| asked.watch),
             Criterion::Ephemeral => asks(self.ephemeral, sight, |asked| asked.ephemeral),

@@ -40,7 +40,10 @@ pub use followed::{Followed, Leading, SentEvent};
 pub(crate) use hold::HoldId;
 pub use hold::{Held, HeldMessage, HoldError, Release, ReleaseError};
 pub(crate) use hosted::{AsyncRead, AsyncWrite, Hosted};
-pub use journal::{Data, Entry, JournalMode, What};
+pub(crate) use journal::BudgetId;
+pub use journal::{
+    BadJournal, Budget, Claim, ClaimBroken, Data, Entry, Exceeded, Journal, JournalMode, Mark, What,
+};
 pub use link::Direction;
 pub(crate) use machine::read as read_file;
 pub use matcher::{BadPattern, Kind, Matcher, Op, PathPattern};

@@ -146,6 +146,11 @@ impl Outbox {
         &self.entrance
     }
 
+    /// When it came.
+    pub(crate) fn established(&self) -> Timestamp {
+        self.stats.established
+    }
+
     /// The address of the client.
     pub(crate) fn peer(&self) -> SocketAddr {
         self.stats.address

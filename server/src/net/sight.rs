@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use super::{Entrance, Kind};
+use super::{Direction, Entrance, Kind, Matcher};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{
     CreateMode, EnsembleAction, ErrorCode, EventType, MemberId, Operation, Request, SessionId,
@@ -59,6 +59,8 @@ pub(super) enum Sight<'a> {
     Request {
         xid: Xid,
         asked: &'a Asked,
+        /// What it would write.
+        data: Option<&'a [u8]>,
     },
     Reply {
         xid: Xid,
@@ -66,6 +68,10 @@ pub(super) enum Sight<'a> {
         asked: &'a Asked,
         error: Option<ErrorCode>,
         created: Option<&'a str>,
+        /// What was read.
+        data: Option<&'a [u8]>,
+        /// How many children were read.
+        children: Option<usize>,
     },
     Event {
         zxid: Zxid,
@@ -110,6 +116,30 @@ pub(super) enum Sight<'a> {
         from: Timestamp,
         to: Timestamp,
     },
+    /// The test itself wrote.
+    Wrote {
+        zxid: Zxid,
+        asked: &'a Asked,
+        data: Option<&'a [u8]>,
+        error: Option<ErrorCode>,
+    },
+    /// A session counts as silent, or does no longer.
+    Muted {
+        session: SessionId,
+        muted: bool,
+    },
+    /// Links are cut, or whole again.
+    Cut {
+        cut: u64,
+        whose: &'a Matcher,
+        direction: Direction,
+    },
+    Healed {
+        cut: u64,
+    },
+    /// The server stopped, or serves again.
+    Stopped,
+    Started,
 }
 
 impl Sight<'_> {
@@ -132,15 +162,52 @@ impl Sight<'_> {
             Self::Ensemble { .. } => Kind::Ensemble,
             Self::Leading { .. } => Kind::Leading,
             Self::Clock { .. } => Kind::Clock,
+            Self::Wrote { .. } => Kind::Wrote,
+            Self::Muted { muted: true, .. } => Kind::Muted,
+            Self::Muted { muted: false, .. } => Kind::Unmuted,
+            Self::Cut { .. } => Kind::Cut,
+            Self::Healed { .. } => Kind::Healed,
+            Self::Stopped => Kind::Stopped,
+            Self::Started => Kind::Started,
+        }
+    }
+
+    /// The session that it is about, where that is not the one of a connection.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::SessionEnded { session, .. } | Self::Muted { session, .. } => Some(*session),
+            _ => None,
+        }
+    }
+
+    /// The transaction in which it happened, or that it knows of.
+    pub(super) fn zxid(&self) -> Option<Zxid> {
+        match self {
+            Self::Reply { zxid, .. }
+            | Self::Event { zxid, .. }
+            | Self::SessionEnded { zxid, .. }
+            | Self::Reaped { zxid, .. }
+            | Self::Wrote { zxid, .. } => Some(*zxid),
+            _ => None,
+        }
+    }
+
+    /// What was asked for, where something was.
+    pub(super) fn asked(&self) -> Option<&Asked> {
+        match self {
+            Self::Request { asked, .. } | Self::Reply { asked, .. } | Self::Wrote { asked, .. } => {
+                Some(asked)
+            }
+            _ => None,
         }
     }
 
     /// Whether it is about a path that is meant.
     pub(super) fn is_about(&self, mut is_meant: impl FnMut(&str) -> bool) -> bool {
         match self {
-            Self::Request { asked, .. } => asked.paths().iter().any(|path| is_meant(path)),
+            Self::Request { asked, .. } | Self::Wrote { asked, .. } => asked.paths().any(is_meant),
             Self::Reply { asked, created, .. } => {
-                asked.paths().iter().any(|path| is_meant(path)) || created.is_some_and(is_meant)
+                asked.paths().any(&mut is_meant) || created.is_some_and(is_meant)
             }
             Self::Event { path, .. } | Self::Reaped { path, .. } => is_meant(path),
             Self::SessionEnded { deleted, .. } => deleted.iter().any(|path| is_meant(path)),
@@ -154,7 +221,12 @@ impl Sight<'_> {
             | Self::Released { .. }
             | Self::Ensemble { .. }
             | Self::Leading { .. }
-            | Self::Clock { .. } => false,
+            | Self::Clock { .. }
+            | Self::Muted { .. }
+            | Self::Cut { .. }
+            | Self::Healed { .. }
+            | Self::Stopped
+            | Self::Started => false,
         }
     }
 }
@@ -168,48 +240,66 @@ pub(super) struct Asked {
     /// Whether something of the kind is to be created.
     pub(super) ephemeral: bool,
     pub(super) sequential: bool,
-    /// The length of the data that it would write.
-    pub(super) data_length: Option<usize>,
-    /// The data, as far as it is kept.
-    pub(super) data: Vec<u8>,
-    paths: Vec<String>,
-    used: usize,
+    /// The paths, one after the other.
+    text: String,
+    /// Where each ends.
+    ends: Vec<usize>,
 }
 
 impl Asked {
-    /// Takes note of a request, and of so many bytes of its data.
-    pub(super) fn note(&mut self, request: &Request<'_>, cap: usize) {
+    /// Takes note of a request.
+    pub(super) fn note(&mut self, request: &Request<'_>) {
         self.operation = request.operation();
         self.watch = request.watches();
         self.ephemeral = request.creates(CreateMode::is_ephemeral);
         self.sequential = request.creates(CreateMode::is_sequential);
-        self.used = 0;
+        self.text.clear();
+        self.ends.clear();
         request.paths(|path| {
-            if let Some(room) = self.paths.get_mut(self.used) {
-                room.clear();
-                room.push_str(path);
-            } else {
-                self.paths.push(path.to_owned());
-            }
-            self.used += 1;
+            self.text.push_str(path);
+            self.ends.push(self.text.len());
         });
-        self.data.clear();
-        let data = request.data();
-        self.data_length = data.map(<[u8]>::len);
-        if let Some(data) = data {
-            self.data.extend_from_slice(data.get(..cap).unwrap_or(data));
-        }
+        // One huge request is not paid for as long as the server runs.
+        self.text.shrink_to(KEPT_ROOM);
+        self.ends.shrink_to(KEPT_ROOM);
     }
 
     /// The same again, from what was kept of it.
     pub(super) fn set(&mut self, operation: Option<Operation>, paths: &[String]) {
         self.operation = operation;
-        self.paths = paths.to_vec();
-        self.used = paths.len();
+        self.text.clear();
+        self.ends.clear();
+        for path in paths {
+            self.text.push_str(path);
+            self.ends.push(self.text.len());
+        }
     }
 
     /// The paths that it is about, in order.
-    pub(super) fn paths(&self) -> &[String] {
-        self.paths.get(..self.used).unwrap_or_default()
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        let mut begin = 0;
+        self.ends.iter().map(move |end| {
+            let path = self.text.get(begin..*end);
+            begin = *end;
+            path.unwrap_or_default()
+        })
+    }
+
+    /// The paths, one after the other.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where each path ends in that text.
+    pub(super) fn ends(&self) -> &[usize] {
+        &self.ends
+    }
+
+    /// How many bytes the paths and their lengths take.
+    pub(super) fn size(&self) -> usize {
+        self.text.len() + self.ends.len() * size_of::<u32>()
     }
 }
+
+/// So much room is kept for the next request.
+const KEPT_ROOM: usize = 4096;

@@ -34,6 +34,8 @@ pub(super) struct Sink<'s, 'f> {
     pub(super) now: Timestamp,
     /// Whether nobody wants to know or change anything, as on nearly every server but a test's.
     pub(super) idle: bool,
+    /// Whether nobody wants to change anything.
+    pub(super) plain: bool,
     /// The connection whose bytes are being taken in: what is for itself goes straight to what it writes next.
     pub(super) own: Option<Own<'s>>,
     pub(super) test: Test<'s, 'f>,
@@ -89,8 +91,16 @@ impl Sink<'_, '_> {
             .own
             .as_mut()
             .map_or(Stage::New, |own| std::mem::take(&mut own.stage));
-        if self.idle && stage == Stage::New {
+        if self.plain && stage == Stage::New {
+            if !self.idle
+                && let Some(outbox) = self.outboxes.get(&id)
+            {
+                self.control.see_input(now, &outbox.who(id), &input);
+            }
             keeper.step(now, input, self);
+            if !self.idle {
+                self.control.mind_watches(keeper);
+            }
             return Taken::In;
         }
         let Some(outbox) = self.outboxes.get_mut(&id) else {
@@ -117,7 +127,12 @@ impl Sink<'_, '_> {
             self.control.judge(now, &outbox.who(id), &input, stage)
         };
         match verdict {
-            Verdict::Pass => keeper.step(now, input, self),
+            Verdict::Pass => {
+                keeper.step(now, input, self);
+                if !self.idle {
+                    self.control.mind_watches(keeper);
+                }
+            }
             Verdict::Lose => return Taken::Lost,
             Verdict::Delay(until) => {
                 outbox.stall = Stall::Delayed(until);
@@ -239,6 +254,9 @@ impl Sink<'_, '_> {
         if connection == ConnectionId::HANDLE {
             if let (Message::Reply(reply), Some(answer)) = (message, &mut self.test.answer) {
                 answer(reply.result.as_ref().map_err(|code| *code));
+                if !self.idle {
+                    self.control.wrote(self.now, reply);
+                }
             }
             return;
         }
@@ -248,10 +266,16 @@ impl Sink<'_, '_> {
             outbox.session = response.session;
         }
         let mut own = self.own.as_mut().filter(|own| own.id == connection);
-        if self.idle
+        if self.plain
             && let Some(own) = &mut own
             && !own.queues
         {
+            if !self.idle
+                && let Some(outbox) = self.outboxes.get(&connection)
+            {
+                let who = outbox.who(connection);
+                self.control.see_message(self.now, &who, message);
+            }
             let before = own.bytes.len();
             wire::encode_message(message, own.bytes);
             self.totals.count_sent(own.bytes.len() - before);
@@ -368,29 +392,25 @@ impl Sink<'_, '_> {
 
     /// Tells the journal of what no connection asked for, or of the end of a session.
     fn note_transaction(&mut self, txn: &Txn<'_>) {
-        match &txn.record {
-            TxnRecord::CloseSession { paths } => {
-                let own = self.own.as_ref().map(|own| own.id);
-                let asked = own
-                    .and_then(|own| self.outboxes.get(&own))
-                    .is_some_and(|outbox| outbox.session == txn.session)
-                    && self.control.closes_session();
-                let sight = Sight::SessionEnded {
-                    session: txn.session,
-                    zxid: txn.zxid,
-                    deleted: paths,
-                    expired: !asked,
-                };
-                self.control.note(self.now, None, &sight);
-            }
-            TxnRecord::DeleteContainer { path } => {
-                let sight = Sight::Reaped {
-                    path,
-                    zxid: txn.zxid,
-                };
-                self.control.note(self.now, None, &sight);
-            }
-            _ => {}
+        if let TxnRecord::CloseSession { paths } = &txn.record {
+            let own = self.own.as_ref().map(|own| own.id);
+            let asked = own
+                .and_then(|own| self.outboxes.get(&own))
+                .is_some_and(|outbox| outbox.session == txn.session)
+                && self.control.closes_session();
+            let sight = Sight::SessionEnded {
+                session: txn.session,
+                zxid: txn.zxid,
+                deleted: paths,
+                expired: !asked,
+            };
+            self.control.note(self.now, None, &sight);
+        } else if let TxnRecord::DeleteContainer { path } = &txn.record {
+            let sight = Sight::Reaped {
+                path,
+                zxid: txn.zxid,
+            };
+            self.control.note(self.now, None, &sight);
         }
     }
 }

@@ -7,10 +7,12 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use super::clock::Countdown;
+use super::control::Control;
 use super::engine::Engine;
 use super::hold::HoldId;
+use super::journal::{Mark, as_text};
 use super::sight::{Sight, Who};
-use super::{Entry, FaultId, Matcher};
+use super::{Entry, FaultId, JournalMode, Matcher};
 
 /// Who waits.
 #[derive(Debug, Default)]
@@ -23,53 +25,67 @@ pub(super) struct Waits {
 struct Wait {
     id: u64,
     condition: Condition,
-    left: Countdown,
+    /// What has passed of what is waited for.
+    found: Vec<Entry>,
+    /// Runs from when somebody minds.
+    left: Option<Countdown>,
     waker: Option<Waker>,
-    outcome: Option<Result<Option<Entry>, TimedOut>>,
+    outcome: Option<Result<(), TimedOut>>,
 }
 
 /// What is waited for.
 #[derive(Clone, Debug)]
 pub(crate) enum Condition {
-    /// Something passes.
-    Passes(Box<Matcher>),
+    /// These pass, one after the other.
+    Passes(Vec<Matcher>),
     /// So many messages are held back.
     Held { hold: HoldId, number: usize },
     /// A fault has happened so many times.
     Happened { fault: FaultId, times: u64 },
+    /// Nobody is connected, and no session is left.
+    Quiet,
 }
 
-/// Nothing of the kind happened in time.
+/// It did not happen in time. The last lines of the journal are told with it, if that is kept.
 ///
 /// ```
 /// use std::time::Duration;
 /// use minikeeper::Matcher;
 ///
 /// let server = minikeeper::Server::start()?;
-/// let waited = server.wait_for(Matcher::event()).within(Duration::ZERO).blocking();
-/// assert!(waited.is_err());
-/// # Ok::<(), minikeeper::StartError>(())
+/// server.create("/a", b"")?;
+/// let waited = server.wait_for(Matcher::event().path("/a")).within(Duration::ZERO).blocking();
+/// let error = waited.unwrap_err().to_string();
+/// assert!(error.contains(r#"in vain for {"kind":"event","path":"/a"}"#), "{error}");
+/// assert!(error.contains("test create2 /a"), "{error}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("waited for {span:?} in vain for {what}")]
+#[error("waited for {span:?} in vain for {what}{tail}")]
 pub struct TimedOut {
     /// What was waited for.
     what: String,
     /// For how long.
     span: Duration,
+    /// The last lines of the journal.
+    tail: String,
 }
+
+/// How many lines of the journal are told when nothing came.
+const TAIL: usize = 20;
 
 impl Waits {
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    fn add(&mut self, condition: Condition, left: Countdown) -> u64 {
+    fn add(&mut self, condition: Condition) -> u64 {
         self.next += 1;
         self.waiting.push(Wait {
             id: self.next,
             condition,
-            left,
+            found: Vec::new(),
+            left: None,
             waker: None,
             outcome: None,
         });
@@ -78,6 +94,10 @@ impl Waits {
 
     fn remove(&mut self, id: u64) {
         self.waiting.retain(|wait| wait.id != id);
+    }
+
+    fn find(&mut self, id: u64) -> Option<&mut Wait> {
+        self.waiting.iter_mut().find(|wait| wait.id == id)
     }
 
     /// Something passes: whom to wake.
@@ -89,12 +109,8 @@ impl Waits {
         wakers: &mut Vec<Waker>,
     ) {
         for wait in &mut self.waiting {
-            if let Condition::Passes(matcher) = &wait.condition
-                && wait.outcome.is_none()
-                && matcher.matches_any(who, sight)
-            {
-                wait.outcome = Some(Ok(Some(entry())));
-                wakers.extend(wait.waker.take());
+            if wait.wants(|matcher| matcher.matches_any(who, sight)) {
+                wait.take(entry(), wakers);
             }
         }
     }
@@ -105,10 +121,17 @@ impl Waits {
             if let Condition::Held { hold: of, number } = wait.condition
                 && of == hold
                 && count >= number
-                && wait.outcome.is_none()
             {
-                wait.outcome = Some(Ok(None));
-                wakers.extend(wait.waker.take());
+                wait.end(Ok(()), wakers);
+            }
+        }
+    }
+
+    /// Nobody is connected, and no session is left: whom to wake.
+    pub(super) fn quiet(&mut self, wakers: &mut Vec<Waker>) {
+        for wait in &mut self.waiting {
+            if matches!(wait.condition, Condition::Quiet) {
+                wait.end(Ok(()), wakers);
             }
         }
     }
@@ -119,10 +142,8 @@ impl Waits {
             if let Condition::Happened { fault: of, times } = wait.condition
                 && of == fault
                 && hits >= times
-                && wait.outcome.is_none()
             {
-                wait.outcome = Some(Ok(None));
-                wakers.extend(wait.waker.take());
+                wait.end(Ok(()), wakers);
             }
         }
     }
@@ -130,59 +151,103 @@ impl Waits {
     /// Who has waited long enough first, and how long that is.
     pub(super) fn next_timeout(&self) -> Option<(Duration, u64)> {
         let open = self.waiting.iter().filter(|wait| wait.outcome.is_none());
-        open.map(|wait| (wait.left.left(), wait.id)).min()
-    }
-
-    /// It has waited long enough: whom to wake.
-    pub(super) fn time_out(&mut self, id: u64, wakers: &mut Vec<Waker>) {
-        if let Some(wait) = self.find(Some(id))
-            && wait.outcome.is_none()
-        {
-            wait.give_up();
-            wakers.extend(wait.waker.take());
-        }
+        open.filter_map(|wait| Some((wait.left.as_ref()?.left(), wait.id)))
+            .min()
     }
 }
 
 impl Wait {
-    fn give_up(&mut self) {
-        self.outcome = Some(Err(TimedOut {
-            what: match &self.condition {
-                Condition::Passes(matcher) => serde_json::to_string(matcher).unwrap_or_default(),
-                Condition::Held { number, .. } => format!("{number} messages to be held back"),
-                Condition::Happened { times, .. } => format!("a fault to happen {times} times"),
+    /// Whether it is this that is waited for next.
+    fn wants(&self, is_meant: impl FnOnce(&Matcher) -> bool) -> bool {
+        match &self.condition {
+            Condition::Passes(steps) if self.outcome.is_none() => {
+                steps.get(self.found.len()).is_some_and(is_meant)
+            }
+            Condition::Passes(_)
+            | Condition::Held { .. }
+            | Condition::Happened { .. }
+            | Condition::Quiet => false,
+        }
+    }
+
+    /// It passed.
+    fn take(&mut self, entry: Entry, wakers: &mut Vec<Waker>) {
+        self.found.push(entry);
+        if matches!(&self.condition, Condition::Passes(steps) if steps.len() <= self.found.len()) {
+            self.end(Ok(()), wakers);
+        }
+    }
+
+    fn end(&mut self, outcome: Result<(), TimedOut>, wakers: &mut Vec<Waker>) {
+        if self.outcome.is_none() {
+            self.outcome = Some(outcome);
+            wakers.extend(self.waker.take());
+        }
+    }
+
+    fn what(&self) -> String {
+        match &self.condition {
+            Condition::Passes(steps) => match (steps.get(self.found.len()), steps.len()) {
+                (Some(step), 1) => as_text(step),
+                (Some(step), all) => {
+                    format!("{}, {} of {all}", as_text(step), self.found.len() + 1)
+                }
+                (None, _) => "nothing".to_owned(),
             },
-            span: self.left.span(),
-        }));
+            Condition::Held { number, .. } => format!("{number} messages to be held back"),
+            Condition::Happened { times, .. } => format!("a fault to happen {times} times"),
+            Condition::Quiet => "every connection and session to be gone".to_owned(),
+        }
     }
 }
 
-/// Waits for something: a future that needs no particular runtime. It looks back as far as the test said when it began.
+impl Control {
+    /// It has waited long enough.
+    pub(super) fn time_out(&mut self, id: u64) {
+        let Self {
+            waits,
+            journal,
+            wakers,
+            ..
+        } = self;
+        if let Some(wait) = waits.find(id)
+            && wait.outcome.is_none()
+        {
+            let tail = match journal.mode() {
+                JournalMode::Off => "; the journal is off".to_owned(),
+                _ => format!("; the journal ends with{}", journal.tail(TAIL)),
+            };
+            let timed_out = TimedOut {
+                what: wait.what(),
+                span: wait.left.as_ref().map_or(Duration::ZERO, Countdown::span),
+                tail,
+            };
+            wait.end(Err(timed_out), wakers);
+        }
+    }
+}
+
+/// Waits for something: a future that needs no particular runtime. It sees what passes from when it is made; its time
+/// runs from when it is first asked.
 #[derive(Debug)]
 pub(crate) struct Waiting {
     engine: Arc<Engine>,
-    condition: Condition,
     span: Duration,
-    /// The first number of the journal that counts.
-    from: u64,
-    id: Option<u64>,
+    id: u64,
+    /// How far it looks back.
+    since: Option<Mark>,
     /// Whether a thread does. The time that it has is real: a runtime whose time stands may wait for it.
     blocks: bool,
 }
 
 impl Waiting {
-    pub(crate) fn new(
-        engine: Arc<Engine>,
-        condition: Condition,
-        from: u64,
-        span: Duration,
-    ) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, condition: Condition, span: Duration) -> Self {
+        let id = engine.begin_to_wait(condition);
         Self {
             engine,
-            condition,
             span,
-            from,
-            id: None,
+            id,
+            since: None,
             blocks: false,
         }
     }
@@ -191,29 +256,52 @@ impl Waiting {
         self.span = span;
     }
 
-    fn begin(&mut self) -> Result<u64, Option<Entry>> {
-        if let Some(id) = self.id {
-            return Ok(id);
-        }
-        let (condition, from) = (self.condition.clone(), self.from);
-        let left = if self.blocks {
-            Countdown::begin(self.span)
-        } else {
-            Countdown::begin_by(self.engine.clock(), self.span)
-        };
-        let begun = self.engine.control(|control| {
-            control.already(&condition, from)?;
-            Ok(control.waits.add(condition, left))
+    /// Waits for the match of this number, and not for the first.
+    pub(crate) fn set_nth(&mut self, nth: usize) {
+        let id = self.id;
+        self.engine.control(|control| {
+            if let Some(wait) = control.waits.find(id)
+                && let Condition::Passes(steps) = &mut wait.condition
+                && let Some(step) = steps.first().cloned()
+            {
+                *steps = vec![step; nth.max(1)];
+                if wait.found.len() < steps.len() {
+                    wait.outcome = None;
+                }
+            }
         });
-        if let Ok(id) = begun {
-            self.id = Some(id);
-            self.engine.patience_changed();
+        if let Some(mark) = self.since {
+            self.look_back(mark);
         }
-        begun
+    }
+
+    /// Counts what has passed since a mark too, as far as the journal has kept it.
+    pub(crate) fn look_back(&mut self, mark: Mark) {
+        self.since = Some(mark);
+        let id = self.id;
+        self.engine.control(|control| {
+            let Control {
+                waits,
+                journal,
+                wakers,
+                ..
+            } = control;
+            if let Some(wait) = waits.find(id)
+                && journal.mode() != JournalMode::Off
+            {
+                wait.found.clear();
+                wait.outcome = None;
+                for entry in journal.since(mark) {
+                    if wait.wants(|matcher| entry.is_meant_by(matcher)) {
+                        wait.take(entry, wakers);
+                    }
+                }
+            }
+        });
     }
 
     /// Blocks this thread until it has happened, or the time is over.
-    pub(crate) fn block(mut self) -> Result<Option<Entry>, TimedOut> {
+    pub(crate) fn block(mut self) -> Result<Vec<Entry>, TimedOut> {
         struct Unpark(Thread);
         impl Wake for Unpark {
             fn wake(self: Arc<Self>) {
@@ -228,15 +316,14 @@ impl Waiting {
                 return outcome;
             }
             // The server may be stopped, and then nobody but this thread minds the time.
+            let id = self.id;
             let left = self.engine.control(|control| {
-                let wait = control.waits.find(self.id);
-                wait.map_or(Duration::ZERO, |wait| {
-                    let left = wait.left.left();
-                    if left.is_zero() && wait.outcome.is_none() {
-                        wait.give_up();
-                    }
-                    left
-                })
+                let left = control.waits.find(id).and_then(|wait| wait.left.as_ref());
+                let left = left.map_or(Duration::ZERO, Countdown::left);
+                if left.is_zero() {
+                    control.time_out(id);
+                }
+                left
             });
             if !left.is_zero() {
                 thread::park_timeout(left);
@@ -245,39 +332,68 @@ impl Waiting {
     }
 }
 
-impl Waits {
-    fn find(&mut self, id: Option<u64>) -> Option<&mut Wait> {
-        self.waiting.iter_mut().find(|wait| Some(wait.id) == id)
+impl Engine {
+    fn begin_to_wait(&self, condition: Condition) -> u64 {
+        let mut state = self.lock();
+        let is_quiet = state.is_quiet();
+        let control = &mut state.control;
+        let id = control.waits.add(condition.clone());
+        let Control {
+            waits,
+            wakers,
+            holds,
+            faults,
+            ..
+        } = control;
+        match condition {
+            Condition::Held { hold, .. } => waits.held(hold, holds.held(hold), wakers),
+            Condition::Happened { fault, .. } => {
+                waits.happened(fault, faults.hits(fault), wakers);
+            }
+            Condition::Passes(_) | Condition::Quiet => {}
+        }
+        if is_quiet {
+            waits.quiet(wakers);
+        }
+        id
     }
 }
 
 impl Future for Waiting {
-    type Output = Result<Option<Entry>, TimedOut>;
+    type Output = Result<Vec<Entry>, TimedOut>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let id = match self.begin() {
-            Ok(id) => id,
-            Err(already) => return Poll::Ready(Ok(already)),
-        };
-        self.engine.control(|control| {
-            let Some(wait) = control.waits.find(Some(id)) else {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut begun = false;
+        let polled = self.engine.control(|control| {
+            let Some(wait) = control.waits.find(self.id) else {
                 return Poll::Pending;
             };
-            if let Some(outcome) = wait.outcome.clone() {
-                return Poll::Ready(outcome);
+            if let Some(outcome) = &wait.outcome {
+                let outcome = outcome.clone();
+                return Poll::Ready(outcome.map(|()| std::mem::take(&mut wait.found)));
+            }
+            if wait.left.is_none() {
+                wait.left = Some(if self.blocks {
+                    Countdown::begin(self.span)
+                } else {
+                    Countdown::begin_by(self.engine.clock(), self.span)
+                });
+                begun = true;
             }
             wait.waker = Some(context.waker().clone());
             Poll::Pending
-        })
+        });
+        if begun {
+            self.engine.patience_changed();
+        }
+        polled
     }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Some(id) = self.id
-            && !thread::panicking()
-        {
-            self.engine.control(|control| control.waits.remove(id));
+        if !thread::panicking() {
+            self.engine.control(|control| control.waits.remove(self.id));
         }
     }
 }

@@ -9,7 +9,7 @@ use super::outbox::{Outbox, Stall};
 use super::sight::Sight;
 use super::sink::Test;
 use super::{
-    Chaos, Direction, Entry, FaultError, FaultId, FaultOutcome, FaultRule, Held, Matcher, Release,
+    Chaos, Direction, FaultError, FaultId, FaultOutcome, FaultRule, Held, Matcher, Release,
     ReleaseError,
 };
 use crate::keeper::{ConnectionId, Input};
@@ -71,10 +71,18 @@ impl Engine {
 
     /// Cuts the links of some clients, those included that connect later; gives the number of the cut.
     pub(crate) fn cut(&self, whose: Matcher, direction: Direction) -> u64 {
-        self.relink(|control| control.cut(whose, direction, None))
+        let told = whose.clone();
+        let cut = self.relink(|control| control.cut(whose, direction, None));
+        self.note(&Sight::Cut {
+            cut,
+            whose: &told,
+            direction,
+        });
+        cut
     }
 
     pub(crate) fn heal(&self, id: u64) {
+        self.note(&Sight::Healed { cut: id });
         self.relink(|control| control.heal(id));
     }
 
@@ -117,16 +125,6 @@ impl Engine {
         });
         self.may_wait_in_vain();
         changed
-    }
-
-    /// What the journal kept, from this number on.
-    pub(crate) fn journal(&self, from: u64) -> Vec<Entry> {
-        self.control(|control| control.journal.entries(from).cloned().collect())
-    }
-
-    /// How many entries the journal has had.
-    pub(crate) fn noted(&self) -> u64 {
-        self.control(|control| control.journal.noted())
     }
 }
 

@@ -151,4 +151,31 @@ impl ErrorCode {
             Self::RequestTimeout => -122,
         }
     }
+
+    /// The refusal with this number.
+    pub(crate) fn from_number(number: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.number() == number)
+    }
+
+    const ALL: [Self; 19] = [
+        Self::RuntimeInconsistency,
+        Self::MarshallingError,
+        Self::Unimplemented,
+        Self::BadArguments,
+        Self::NoNode,
+        Self::NoAuth,
+        Self::BadVersion,
+        Self::NoChildrenForEphemerals,
+        Self::NodeExists,
+        Self::NotEmpty,
+        Self::SessionExpired,
+        Self::InvalidAcl,
+        Self::AuthFailed,
+        Self::SessionMoved,
+        Self::NotReadOnly,
+        Self::NoWatcher,
+        Self::ReconfigDisabled,
+        Self::SessionClosedRequireSaslAuth,
+        Self::QuotaExceeded,
+    ];
 }

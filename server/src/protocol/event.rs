@@ -29,6 +29,17 @@ impl EventType {
             Self::NodeChildrenChanged => 4,
         }
     }
+
+    /// The type with this number, if there is one.
+    pub(crate) fn from_number(number: i32) -> Option<Self> {
+        match number {
+            1 => Some(Self::NodeCreated),
+            2 => Some(Self::NodeDeleted),
+            3 => Some(Self::NodeDataChanged),
+            4 => Some(Self::NodeChildrenChanged),
+            _ => None,
+        }
+    }
 }
 
 /// The state of a client's connection, as an event carries it. A server only ever sends the one.

@@ -17,5 +17,6 @@ pub(crate) use four_letter::{
     FourLetterWord, LatencyReport, MonitorReport, ResponseSizes, ServerReport, last_operation,
 };
 pub(crate) use frame::{FrameError, split_frame};
+pub(crate) use op_code::OpCode;
 pub(crate) use reply::encode_message;
 pub(crate) use request::{DecodeError, decode_connect, decode_request};

@@ -130,7 +130,8 @@ fn the_journal_tells_what_passed_and_can_be_waited_on() {
             "connected",
             "request",
             "reply",
-            "event"
+            "event",
+            "wrote"
         ]
     );
     let exists = server

@@ -13,6 +13,7 @@ mod golden;
 mod handle;
 mod holds;
 mod hostile;
+mod journal;
 mod partition;
 mod promises;
 mod races;

@@ -15,10 +15,13 @@ pub(super) use size::{idle, million};
 pub(super) use snapshot::snapshot;
 pub use start::thousand_servers;
 pub(super) use start::{exec, start, thousand};
-pub(super) use throughput::{CREATE_4X64, GET_1X1, GET_4X64, SET_4X64, throughput};
+pub(super) use throughput::{
+    CREATE_4X64, GET_1X1, GET_4X64, JOURNAL_GET, JOURNAL_SET, SET_4X64, journal, throughput,
+};
 
 use super::{OPEN_FILES, child};
 use crate::backend::{Backend, Embedded, ServerSetup, Settings};
+use minikeeper::JournalMode;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,13 +37,19 @@ const SETTINGS: Settings = Settings {
     setup: ServerSetup::Usual,
 };
 
-/// The hidden subcommand that serves minikeeper in a process of its own.
+/// The hidden subcommand that serves minikeeper in a process of its own, as the binary does or with the journal that
+/// a test has.
 ///
 /// # Errors
 /// If it does not start.
-pub fn serve_ours() -> io::Result<()> {
+pub fn serve_ours(journal: bool) -> io::Result<()> {
     rlimit::increase_nofile_limit(OPEN_FILES)?;
     let server = ours()?;
+    server.server().set_journal(if journal {
+        JournalMode::DEFAULT
+    } else {
+        JournalMode::Off
+    });
     child::say(&server.connect_string())?;
     child::wait_for_the_end_of_input()
 }

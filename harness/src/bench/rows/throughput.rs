@@ -75,6 +75,39 @@ pub(in crate::bench) const CREATE_4X64: Throughput = Throughput {
     of_echo: None,
 };
 
+pub(in crate::bench) const JOURNAL_GET: Throughput = Throughput {
+    name: "journal-get",
+    what: "getData 100 B, 4 x 64, journal on",
+    ..GET_4X64
+};
+
+pub(in crate::bench) const JOURNAL_SET: Throughput = Throughput {
+    name: "journal-set",
+    what: "setData 100 B, 4 x 64, journal on",
+    ..SET_4X64
+};
+
+/// What the journal costs: with it on, that much of the rate without it is to be left.
+const WITH_JOURNAL: f64 = 0.7;
+
+pub(in crate::bench) fn journal(row: &Throughput) -> io::Result<Row> {
+    let mut found = Row::new(row.name, row.what);
+    let off = Served::this_program(&["serve-ours"])?;
+    let on = Served::this_program(&["serve-ours", "--journal"])?;
+    let (mut of_off, mut of_on) = (Vec::new(), Vec::new());
+    for round in 1..=ROUNDS {
+        for (served, rates) in [(&off, &mut of_off), (&on, &mut of_on)] {
+            row.prepare(&served.address, round)?;
+            rates.push(row.drive(&served.address, Speaks::ZooKeeper, round, ROUND)?);
+        }
+    }
+    let off = found.value("journal off", "/s", of_off);
+    let on = found.value("journal on", "/s", of_on);
+    found.value("on / off", "", vec![on / off]);
+    found.at_least(on / off, WITH_JOURNAL, "of the rate without a journal:");
+    Ok(found)
+}
+
 pub(in crate::bench) fn throughput(row: &Throughput) -> io::Result<Row> {
     let mut found = Row::new(row.name, row.what);
     let real = match BackendKind::newest_zookeeper().start(&SETTINGS) {

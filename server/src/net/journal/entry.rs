@@ -1,58 +1,39 @@
-//! The journal: everything that passed, numbered, in order.
+//! One entry of the journal: who, when, what.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::sight::{Asked, Sight, Who};
-use super::{Entrance, Fault, Matcher};
+use super::Data;
+use super::code;
 use crate::keeper::{CloseReason, ConnectionId};
+use crate::net::sight::{Asked, Sight, Who};
+use crate::net::{Direction, Entrance, Fault, Matcher};
 use crate::protocol::{
     EnsembleAction, ErrorCode, EventType, MemberId, Operation, SessionId, Timestamp, Xid, Zxid,
 };
 
-/// How much of what passes is kept.
-///
-/// ```
-/// use minikeeper::{JournalMode, Server};
-///
-/// let server = Server::builder().journal(JournalMode::Full).start()?;
-/// # Ok::<(), minikeeper::StartError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JournalMode {
-    /// Nothing.
-    Off,
-    /// The last entries, so many.
-    Last(usize),
-    /// Everything.
-    Full,
-}
-
-impl JournalMode {
-    /// What a server in a test keeps.
-    pub const DEFAULT: Self = Self::Last(10_000);
-}
-
-/// One thing that passed.
+/// One thing that passed. It is written as a line for people, `{entry}`, and as JSON.
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
-/// assert!(server.journal().is_empty());
-/// # Ok::<(), minikeeper::StartError>(())
+/// server.create("/config", b"v1")?;
+/// let line = server.journal()[0].to_string();
+/// assert!(line.ends_with(r#"test create /config "v1" -> ok zxid 0x1"#), "{line}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Entry {
-    /// Its number, from 1.
+    /// Its number, from 1. One is left out where the journal was off meanwhile.
     pub number: u64,
     /// When it passed, by the server's clock.
     pub time: Timestamp,
-    /// On which connection; `None` for what the server does by itself.
+    /// How long the server had run by then, by its clock, in milliseconds.
+    pub elapsed_ms: u64,
+    /// On which connection; `None` for what the server or the test does by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<u64>,
     /// Of which session.
@@ -62,6 +43,7 @@ pub struct Entry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Arc<str>>,
     /// To which member of an ensemble.
+    #[serde(default, skip_serializing_if = "is_alone")]
     pub member: MemberId,
     /// What it was.
     #[serde(flatten)]
@@ -74,7 +56,7 @@ pub struct Entry {
 /// use minikeeper::{EventType, What, Zxid};
 ///
 /// let event = What::Event { event_type: EventType::NodeDeleted, path: "/leader".to_owned(), zxid: Zxid(7) };
-/// assert!(event.to_string().contains("/leader"));
+/// assert_eq!(event.to_string(), "event NodeDeleted /leader zxid 0x7");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
@@ -109,7 +91,7 @@ pub enum What {
         granted: SessionId,
         /// The timeout it was granted, in milliseconds.
         timeout_ms: i32,
-        /// Whether it is a new one.
+        /// Whether it is a new one; one that the client had before is resumed, perhaps from another connection.
         new: bool,
     },
     /// A request arrived.
@@ -117,10 +99,13 @@ pub enum What {
         /// The number that the client gave it.
         xid: i32,
         /// What is asked for; `None` for an operation that nobody knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         operation: Option<Operation>,
         /// The paths it is about.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         paths: Vec<String>,
         /// Whether it asks for a watch.
+        #[serde(default, skip_serializing_if = "is_false")]
         watch: bool,
         /// What it would write.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -131,17 +116,25 @@ pub enum What {
         /// The number that the client gave to the request.
         xid: i32,
         /// What was asked for; `None` for an operation that nobody knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         operation: Option<Operation>,
         /// The paths it was about.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         paths: Vec<String>,
         /// The last transaction that the reply knows of; that of the request itself, if it is a write.
         zxid: Zxid,
         /// Why it is refused.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<ErrorCode>,
-        /// The path that was created.
+        /// The path that was created, the first one if it was a multi.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         created: Option<String>,
+        /// What getData gave.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<Data>,
+        /// How many children getChildren gave.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        children: Option<usize>,
     },
     /// The event of a watch is sent.
     Event {
@@ -157,6 +150,7 @@ pub enum What {
         /// In which transaction.
         zxid: Zxid,
         /// The ephemerals that went with it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         deleted: Vec<String>,
     },
     /// A session expired.
@@ -164,6 +158,7 @@ pub enum What {
         /// In which transaction.
         zxid: Zxid,
         /// The ephemerals that went with it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
         deleted: Vec<String>,
     },
     /// The server removed a container or a TTL znode.
@@ -209,111 +204,69 @@ pub enum What {
         /// To here.
         to: Timestamp,
     },
+    /// The test itself wrote, by the handle.
+    Wrote {
+        /// What was asked for.
+        operation: Operation,
+        /// The paths it was about.
+        paths: Vec<String>,
+        /// What it would write.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        data: Option<Data>,
+        /// In which transaction.
+        zxid: Zxid,
+        /// Why it was refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<ErrorCode>,
+    },
+    /// A test wants the session to count as silent.
+    Muted,
+    /// The session may be heard again.
+    Unmuted,
+    /// A test cut links.
+    Cut {
+        /// The number of the cut.
+        cut: u64,
+        /// Of whose connections.
+        whose: Matcher,
+        /// Which way.
+        direction: Direction,
+    },
+    /// Links that were cut are whole again.
+    Healed {
+        /// The number of the cut.
+        cut: u64,
+    },
+    /// The server stopped.
+    Stopped,
+    /// The server serves again.
+    Started,
 }
 
-/// Data, as far as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Data {
-    /// How long it is, in bytes.
-    pub length: usize,
-    /// Its first bytes.
-    pub begin: Vec<u8>,
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+fn is_alone(member: &MemberId) -> bool {
+    *member == MemberId::ALONE
 }
 
-/// What is kept of all that passed.
-#[derive(Debug)]
-pub(super) struct Journal {
-    mode: JournalMode,
-    entries: VecDeque<Entry>,
-    /// How many were noted, kept or not.
-    noted: u64,
-}
-
-/// How much data an entry keeps.
-pub(super) const DATA_CAP: usize = 256;
-
-impl Journal {
-    pub(super) fn new(mode: JournalMode) -> Self {
-        Self {
-            mode,
-            entries: VecDeque::new(),
-            noted: 0,
-        }
-    }
-
-    pub(super) fn is_off(&self) -> bool {
-        self.mode == JournalMode::Off
-    }
-
-    pub(super) fn set_mode(&mut self, mode: JournalMode) {
-        self.mode = mode;
-        self.shorten();
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.entries.clear();
-    }
-
-    pub(super) fn noted(&self) -> u64 {
-        self.noted
-    }
-
-    pub(super) fn note(&mut self, now: Timestamp, who: Option<&Who<'_>>, sight: &Sight<'_>) {
-        self.noted += 1;
-        if self.is_off() {
-            return;
-        }
-        let entry = Entry::of(self.noted, now, who, sight);
-        self.entries.push_back(entry);
-        self.shorten();
-    }
-
-    /// What is kept, from this number on.
-    pub(super) fn entries(&self, from: u64) -> impl Iterator<Item = &Entry> {
-        self.entries
-            .iter()
-            .filter(move |entry| entry.number >= from)
-    }
-
-    fn shorten(&mut self) {
-        let most = match self.mode {
-            JournalMode::Off => 0,
-            JournalMode::Last(most) => most,
-            JournalMode::Full => usize::MAX,
-        };
-        let over = self.entries.len().saturating_sub(most);
-        self.entries.drain(..over);
-    }
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+fn is_false(is: &bool) -> bool {
+    !is
 }
 
 impl Entry {
-    /// What passed, to be kept.
+    /// What passes just now, as it would be kept.
     pub(super) fn of(
         number: u64,
-        time: Timestamp,
+        started: Timestamp,
+        now: Timestamp,
         who: Option<&Who<'_>>,
         sight: &Sight<'_>,
     ) -> Self {
-        let ended = match sight {
-            Sight::SessionEnded { session, .. } => Some(*session),
-            _ => None,
-        };
-        Self {
-            number,
-            time,
-            connection: who.map(|who| who.connection.0),
-            session: ended
-                .or(who.map(|who| who.session))
-                .filter(|session| *session != SessionId::NONE),
-            label: who.and_then(|who| who.entrance.label.clone()),
-            member: who.map_or(MemberId::ALONE, |who| who.entrance.member),
-            what: What::of(sight),
-        }
+        let mut bytes = Vec::new();
+        code::encode(&mut bytes, now, who, sight, usize::MAX);
+        code::decode(&bytes, number, started).expect("what was just written can be read")
     }
-}
 
-impl Entry {
     /// Whether a matcher means it.
     ///
     /// ```
@@ -334,22 +287,18 @@ impl Entry {
             session: self.session.unwrap_or_default(),
             entrance: &entrance,
         });
-        let mut asked = Asked::default();
-        self.what
-            .see(self.session.unwrap_or_default(), &mut asked, |sight| {
-                matcher.matches_any(who.as_ref(), sight)
-            })
+        self.see(|sight| matcher.matches_any(who.as_ref(), sight))
     }
-}
 
-impl What {
     /// Gives it as it passed.
-    fn see<T>(&self, session: SessionId, room: &mut Asked, see: impl FnOnce(&Sight<'_>) -> T) -> T {
-        match self {
-            Self::Accepted { peer } => see(&Sight::Accepted { peer: *peer }),
-            Self::Disconnected => see(&Sight::Disconnected),
-            Self::Closing { reason } => see(&Sight::Closing { reason: *reason }),
-            Self::Connect {
+    fn see<T>(&self, see: impl FnOnce(&Sight<'_>) -> T) -> T {
+        let session = self.session.unwrap_or_default();
+        let mut room = Asked::default();
+        match &self.what {
+            What::Accepted { peer } => see(&Sight::Accepted { peer: *peer }),
+            What::Disconnected => see(&Sight::Disconnected),
+            What::Closing { reason } => see(&Sight::Closing { reason: *reason }),
+            What::Connect {
                 asked,
                 timeout_ms,
                 last_zxid_seen,
@@ -360,7 +309,7 @@ impl What {
                 last_zxid_seen: *last_zxid_seen,
                 read_only: *read_only,
             }),
-            Self::Connected {
+            What::Connected {
                 granted,
                 timeout_ms,
                 new,
@@ -369,36 +318,43 @@ impl What {
                 timeout_ms: *timeout_ms,
                 new: *new,
             }),
-            Self::Request {
+            What::Request {
                 xid,
                 operation,
                 paths,
-                ..
+                watch,
+                data,
             } => {
                 room.set(*operation, paths);
+                room.watch = *watch;
                 see(&Sight::Request {
                     xid: Xid(*xid),
-                    asked: room,
+                    asked: &room,
+                    data: data.as_ref().map(|data| &*data.begin),
                 })
             }
-            Self::Reply {
+            What::Reply {
                 xid,
                 operation,
                 paths,
                 zxid,
                 error,
                 created,
+                data,
+                children,
             } => {
                 room.set(*operation, paths);
                 see(&Sight::Reply {
                     xid: Xid(*xid),
                     zxid: *zxid,
-                    asked: room,
+                    asked: &room,
                     error: *error,
                     created: created.as_deref(),
+                    data: data.as_ref().map(|data| &*data.begin),
+                    children: *children,
                 })
             }
-            Self::Event {
+            What::Event {
                 event_type,
                 path,
                 zxid,
@@ -407,32 +363,71 @@ impl What {
                 event_type: *event_type,
                 path,
             }),
-            Self::SessionClosed { zxid, deleted } | Self::SessionExpired { zxid, deleted } => {
+            What::SessionClosed { zxid, deleted } | What::SessionExpired { zxid, deleted } => {
                 let deleted: Vec<Cow<'_, str>> = deleted.iter().map(Cow::from).collect();
                 see(&Sight::SessionEnded {
                     session,
                     zxid: *zxid,
                     deleted: &deleted,
-                    expired: matches!(self, Self::SessionExpired { .. }),
+                    expired: matches!(self.what, What::SessionExpired { .. }),
                 })
             }
-            Self::Reaped { path, zxid } => see(&Sight::Reaped { path, zxid: *zxid }),
-            Self::Fault { name, then } => see(&Sight::Fault { name, fault: then }),
-            Self::Held { item } => see(&Sight::Held { item: *item }),
-            Self::Released { item } => see(&Sight::Released { item: *item }),
-            Self::Ensemble { action } => see(&Sight::Ensemble { action: *action }),
-            Self::Leading { leader, epoch } => see(&Sight::Leading {
+            What::Reaped { path, zxid } => see(&Sight::Reaped { path, zxid: *zxid }),
+            What::Fault { name, then } => see(&Sight::Fault { name, fault: then }),
+            What::Held { item } => see(&Sight::Held { item: *item }),
+            What::Released { item } => see(&Sight::Released { item: *item }),
+            What::Leading { leader, epoch } => see(&Sight::Leading {
                 leader: *leader,
                 epoch: *epoch,
             }),
-            Self::Clock { from, to } => see(&Sight::Clock {
+            What::Clock { from, to } => see(&Sight::Clock {
                 from: *from,
                 to: *to,
             }),
+            What::Wrote {
+                operation,
+                paths,
+                data,
+                zxid,
+                error,
+            } => {
+                room.set(Some(*operation), paths);
+                see(&Sight::Wrote {
+                    zxid: *zxid,
+                    asked: &room,
+                    data: data.as_ref().map(|data| &*data.begin),
+                    error: *error,
+                })
+            }
+            What::Muted | What::Unmuted => see(&Sight::Muted {
+                session,
+                muted: self.what == What::Muted,
+            }),
+            What::Cut {
+                cut,
+                whose,
+                direction,
+            } => see(&Sight::Cut {
+                cut: *cut,
+                whose,
+                direction: *direction,
+            }),
+            What::Healed { cut } => see(&Sight::Healed { cut: *cut }),
+            What::Stopped => see(&Sight::Stopped),
+            What::Started => see(&Sight::Started),
+            What::Ensemble { action } => see(&Sight::Ensemble { action: *action }),
         }
     }
+}
 
-    fn of(sight: &Sight<'_>) -> Self {
+impl What {
+    /// What passes just now, as it is kept, with so many bytes of data.
+    pub(super) fn of(sight: &Sight<'_>, cap: usize) -> Self {
+        let paths = |asked: &Asked| asked.paths().map(str::to_owned).collect();
+        let kept = |data: &[u8]| Data {
+            length: data.len(),
+            begin: data.get(..cap).unwrap_or(data).to_vec(),
+        };
         match *sight {
             Sight::Accepted { peer } => Self::Accepted { peer },
             Sight::Disconnected => Self::Disconnected,
@@ -457,15 +452,12 @@ impl What {
                 timeout_ms,
                 new,
             },
-            Sight::Request { xid, asked } => Self::Request {
+            Sight::Request { xid, asked, data } => Self::Request {
                 xid: xid.0,
                 operation: asked.operation,
-                paths: asked.paths().to_vec(),
+                paths: paths(asked),
                 watch: asked.watch,
-                data: asked.data_length.map(|length| Data {
-                    length,
-                    begin: asked.data.clone(),
-                }),
+                data: data.map(kept),
             },
             Sight::Reply {
                 xid,
@@ -473,13 +465,17 @@ impl What {
                 asked,
                 error,
                 created,
+                data,
+                children,
             } => Self::Reply {
                 xid: xid.0,
                 operation: asked.operation,
-                paths: asked.paths().to_vec(),
+                paths: paths(asked),
                 zxid,
                 error,
                 created: created.map(str::to_owned),
+                data: data.map(kept),
+                children,
             },
             Sight::Event {
                 zxid,
@@ -496,10 +492,8 @@ impl What {
                 expired,
                 ..
             } => {
-                let deleted = deleted
-                    .iter()
-                    .map(|path| path.clone().into_owned())
-                    .collect();
+                let deleted = deleted.iter().map(|path| path.as_ref().to_owned());
+                let deleted = deleted.collect();
                 if expired {
                     Self::SessionExpired { zxid, deleted }
                 } else {
@@ -519,26 +513,46 @@ impl What {
             Sight::Ensemble { action } => Self::Ensemble { action },
             Sight::Leading { leader, epoch } => Self::Leading { leader, epoch },
             Sight::Clock { from, to } => Self::Clock { from, to },
+            Sight::Wrote {
+                zxid,
+                asked,
+                data,
+                error,
+            } => Self::Wrote {
+                operation: asked.operation.unwrap_or(Operation::Ping),
+                paths: paths(asked),
+                data: data.map(kept),
+                zxid,
+                error,
+            },
+            Sight::Muted { muted: true, .. } => Self::Muted,
+            Sight::Muted { muted: false, .. } => Self::Unmuted,
+            Sight::Cut {
+                cut,
+                whose,
+                direction,
+            } => Self::Cut {
+                cut,
+                whose: whose.clone(),
+                direction,
+            },
+            Sight::Healed { cut } => Self::Healed { cut },
+            Sight::Stopped => Self::Stopped,
+            Sight::Started => Self::Started,
         }
     }
-}
 
-/// One line, for people.
-impl std::fmt::Display for Entry {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} ", self.number)?;
-        match (&self.label, self.session) {
-            (Some(label), _) => write!(f, "{label} ")?,
-            (None, Some(session)) => write!(f, "{session} ")?,
-            (None, None) => {}
-        }
-        self.what.fmt(f)
-    }
-}
-
-/// One line, for people.
-impl std::fmt::Display for What {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{self:?}")
+    /// Whether it is a ping, or the reply to one.
+    pub(super) fn is_ping(&self) -> bool {
+        matches!(
+            self,
+            Self::Request {
+                operation: Some(Operation::Ping),
+                ..
+            } | Self::Reply {
+                operation: Some(Operation::Ping),
+                ..
+            }
+        )
     }
 }

@@ -1,0 +1,257 @@
+//! Budgets: how much of something a test allows, kept an eye on while it runs.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Entry;
+use super::claim::{as_text, show};
+use crate::net::sight::{Sight, Who};
+use crate::net::{Matcher, PathPattern};
+use crate::protocol::Zxid;
+
+/// How much of something a test allows. [`Server::budget`](crate::Server::budget) keeps an eye on it.
+///
+/// ```
+/// use minikeeper::{Budget, Matcher, Op};
+///
+/// let server = minikeeper::Server::start()?;
+/// // No herd: whoever waits for a lock watches the one before it, and nobody else does.
+/// let _watches = server.budget(Budget::watches_per_path("/locks/**", 1));
+/// let _events = server.budget(Budget::events_per_transaction(1));
+/// let _creates = server.budget(Budget::requests(Matcher::request(Op::Create), 100));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "budget", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Budget {
+    /// Clients that watch the same znode at the same time.
+    WatchesPerPath {
+        /// Which znodes.
+        paths: PathPattern,
+        /// How many clients.
+        at_most: usize,
+    },
+    /// Of what one transaction tells: what the matcher means.
+    PerTransaction {
+        /// Which events.
+        matcher: Matcher,
+        /// How many.
+        at_most: usize,
+    },
+    /// Of all that passes: what the matcher means.
+    InAll {
+        /// What counts.
+        matcher: Matcher,
+        /// How many.
+        at_most: usize,
+    },
+}
+
+impl Budget {
+    /// No more than so many clients watch the same znode at the same time, of the znodes for which the pattern stands. A
+    /// recursive watch counts where it was set.
+    ///
+    /// # Panics
+    ///
+    /// If it is no pattern; see [`PathPattern`].
+    #[must_use]
+    pub fn watches_per_path(paths: &str, at_most: usize) -> Self {
+        match paths.parse() {
+            Ok(paths) => Self::WatchesPerPath { paths, at_most },
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// No more than so many events are sent for one transaction: a herd is many clients woken for the sake of one.
+    #[must_use]
+    pub fn events_per_transaction(at_most: usize) -> Self {
+        let matcher = Matcher::event();
+        Self::PerTransaction { matcher, at_most }
+    }
+
+    /// No more than so many of these pass in all.
+    #[must_use]
+    pub fn requests(matcher: Matcher, at_most: usize) -> Self {
+        Self::InAll { matcher, at_most }
+    }
+}
+
+/// In words.
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WatchesPerPath { paths, at_most } => {
+                write!(f, "at most {at_most} clients watch one znode of {paths}")
+            }
+            Self::PerTransaction { matcher, at_most } => {
+                write!(f, "at most {at_most} a transaction of {}", as_text(matcher))
+            }
+            Self::InAll { matcher, at_most } => {
+                write!(f, "at most {at_most} in all of {}", as_text(matcher))
+            }
+        }
+    }
+}
+
+/// A budget was exceeded: where it was first, with the lines that show it.
+///
+/// ```
+/// use minikeeper::{Budget, Kind, Matcher};
+///
+/// let server = minikeeper::Server::start()?;
+/// let budget = server.budget(Budget::requests(Matcher::of(Kind::Wrote), 0));
+/// server.create("/a", b"")?;
+/// let exceeded = budget.check().unwrap_err();
+/// assert!(exceeded.to_string().contains("test create2 /a"), "{exceeded}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Exceeded(String);
+
+/// The number of a budget that is kept an eye on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BudgetId(u64);
+
+/// The budgets that are kept an eye on.
+#[derive(Debug, Default)]
+pub(in crate::net) struct Budgets {
+    kept: Vec<Kept>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    id: BudgetId,
+    budget: Budget,
+    /// The transaction that is counted.
+    zxid: Option<Zxid>,
+    count: usize,
+    /// What was counted, as far as a message can show it.
+    entries: Vec<Entry>,
+    exceeded: Option<Exceeded>,
+}
+
+impl Budgets {
+    pub(in crate::net) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    pub(in crate::net) fn add(&mut self, budget: Budget) -> BudgetId {
+        self.next += 1;
+        let id = BudgetId(self.next);
+        self.kept.push(Kept {
+            id,
+            budget,
+            zxid: None,
+            count: 0,
+            entries: Vec::new(),
+            exceeded: None,
+        });
+        id
+    }
+
+    pub(in crate::net) fn remove(&mut self, id: BudgetId) -> Result<(), Exceeded> {
+        let checked = self.check(id);
+        self.kept.retain(|kept| kept.id != id);
+        checked
+    }
+
+    pub(in crate::net) fn check(&self, id: BudgetId) -> Result<(), Exceeded> {
+        let kept = self.kept.iter().find(|kept| kept.id == id);
+        match kept.and_then(|kept| kept.exceeded.clone()) {
+            Some(exceeded) => Err(exceeded),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether anybody minds who watches what.
+    pub(in crate::net) fn mind_watches(&self) -> bool {
+        self.kept
+            .iter()
+            .any(|kept| matches!(kept.budget, Budget::WatchesPerPath { .. }))
+    }
+
+    /// So many clients watch this now.
+    pub(in crate::net) fn watched(&mut self, path: &str, clients: usize) {
+        for kept in &mut self.kept {
+            if let Budget::WatchesPerPath { paths, at_most } = &kept.budget
+                && clients > *at_most
+                && paths.matches(path)
+                && kept.exceeded.is_none()
+            {
+                let message = format!("{}: {clients} watch {path}", kept.budget);
+                kept.exceed(message);
+            }
+        }
+    }
+
+    /// Something passes.
+    pub(super) fn note(
+        &mut self,
+        who: Option<&Who<'_>>,
+        sight: &Sight<'_>,
+        entry: impl Fn() -> Entry,
+    ) {
+        for kept in &mut self.kept {
+            if kept.exceeded.is_some() {
+                continue;
+            }
+            let at_most = match &kept.budget {
+                Budget::WatchesPerPath { paths, .. } => {
+                    if asks_for_watch(sight) && sight.is_about(|path| paths.matches(path)) {
+                        kept.remember(entry());
+                    }
+                    continue;
+                }
+                Budget::PerTransaction { matcher, at_most }
+                | Budget::InAll { matcher, at_most } => {
+                    if !matcher.matches_any(who, sight) {
+                        continue;
+                    }
+                    *at_most
+                }
+            };
+            if matches!(kept.budget, Budget::PerTransaction { .. }) {
+                let zxid = sight.zxid();
+                if zxid.is_none() || zxid != kept.zxid {
+                    kept.zxid = zxid;
+                    kept.count = 0;
+                    kept.entries.clear();
+                }
+            }
+            kept.count += 1;
+            kept.remember(entry());
+            if kept.count > at_most {
+                let message = format!("{}: there are {}", kept.budget, kept.count);
+                kept.exceed(message);
+            }
+        }
+    }
+}
+
+/// How many lines are remembered for a message.
+const REMEMBERED: usize = 30;
+
+impl Kept {
+    fn remember(&mut self, entry: Entry) {
+        if self.entries.len() >= REMEMBERED {
+            self.entries.remove(0);
+        }
+        self.entries.push(entry);
+    }
+
+    fn exceed(&mut self, mut message: String) {
+        message.insert_str(0, "a budget is exceeded: ");
+        let entries: Vec<&Entry> = self.entries.iter().collect();
+        show(&mut message, "these counted", &entries);
+        self.exceeded = Some(Exceeded(message));
+        self.entries = Vec::new();
+    }
+}
+
+fn asks_for_watch(sight: &Sight<'_>) -> bool {
+    matches!(sight, Sight::Request { asked, .. } if asked.watch)
+}

@@ -1,0 +1,160 @@
+//! What is noted of all that passes: the ring, and the budgets that are kept an eye on.
+
+use super::budget::Budgets;
+use super::code;
+use super::{Entry, Journal, JournalMode, Mark, Ring};
+use crate::net::sight::{Sight, Who};
+use crate::protocol::Timestamp;
+
+/// How much data an entry keeps, unless everything is kept.
+const DATA_CAP: usize = 256;
+
+/// How many lines a test that panics is told.
+const LAST_WORDS: usize = 30;
+
+/// What is kept of all that passed.
+#[derive(Debug)]
+pub(in crate::net) struct Notes {
+    mode: JournalMode,
+    ring: Ring,
+    /// When the server started.
+    started: Timestamp,
+    /// How many were noted, kept or not.
+    noted: u64,
+    /// Where the journal begins for whoever asks for all of it.
+    begin: Mark,
+    /// Nothing after this place was left out by the journal being off.
+    on_since: Mark,
+    pub(in crate::net) budgets: Budgets,
+    /// How much was noted when a test last panicked.
+    told: u64,
+}
+
+impl Notes {
+    pub(in crate::net) fn new(mode: JournalMode, started: Timestamp) -> Self {
+        Self {
+            mode,
+            ring: Ring::default(),
+            started,
+            noted: 0,
+            begin: Mark::BEGINNING,
+            on_since: Mark::BEGINNING,
+            budgets: Budgets::default(),
+            told: 0,
+        }
+    }
+
+    /// Whether nobody wants to know anything.
+    pub(in crate::net) fn is_off(&self) -> bool {
+        self.mode == JournalMode::Off && self.budgets.is_empty()
+    }
+
+    pub(in crate::net) fn mode(&self) -> JournalMode {
+        self.mode
+    }
+
+    pub(in crate::net) fn set_mode(&mut self, mode: JournalMode) {
+        if self.mode == JournalMode::Off && mode != JournalMode::Off {
+            // A number is left out for whatever passed and was not even counted.
+            self.noted += 1;
+            self.on_since = Mark(self.noted);
+        }
+        self.mode = mode;
+        if mode == JournalMode::Off {
+            self.ring.clear();
+        }
+        self.shorten();
+    }
+
+    pub(in crate::net) fn clear(&mut self) {
+        self.ring.clear();
+        self.begin = Mark(self.noted);
+    }
+
+    pub(in crate::net) fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// How many were noted, kept or not.
+    pub(in crate::net) fn noted(&self) -> u64 {
+        self.noted
+    }
+
+    pub(in crate::net) fn note(
+        &mut self,
+        now: Timestamp,
+        who: Option<&Who<'_>>,
+        sight: &Sight<'_>,
+    ) {
+        self.noted += 1;
+        if !self.budgets.is_empty() {
+            let (number, started) = (self.noted, self.started);
+            let entry = || Entry::of(number, started, now, who, sight);
+            self.budgets.note(who, sight, entry);
+        }
+        let (most, cap) = match self.mode {
+            JournalMode::Off => return,
+            JournalMode::Last(most) => (most, DATA_CAP),
+            JournalMode::Full => (usize::MAX, usize::MAX),
+        };
+        let about = code::about(who, sight, cap);
+        self.ring.push(self.noted, most, about, |bytes| {
+            code::encode(bytes, now, who, sight, cap);
+        });
+    }
+
+    /// The entry of what was noted last.
+    pub(in crate::net) fn entry(
+        &self,
+        now: Timestamp,
+        who: Option<&Who<'_>>,
+        sight: &Sight<'_>,
+    ) -> Entry {
+        Entry::of(self.noted, self.started, now, who, sight)
+    }
+
+    /// The entries after a mark that were kept.
+    pub(in crate::net) fn since(&self, mark: Mark) -> impl Iterator<Item = Entry> {
+        let from = match self.mode {
+            JournalMode::Last(most) => self.noted.saturating_sub(most as u64),
+            JournalMode::Off | JournalMode::Full => 0,
+        };
+        self.ring
+            .from(from.max(mark.0) + 1)
+            .filter_map(|(number, bytes)| code::decode(bytes, number, self.started))
+    }
+
+    /// All that was kept.
+    pub(in crate::net) fn journal(&self) -> Journal {
+        let entries: Vec<Entry> = self.since(self.begin).collect();
+        let whole_since = match (self.mode, entries.first()) {
+            // Something may pass at any time, and is not seen.
+            (JournalMode::Off, _) => Mark(u64::MAX),
+            (_, Some(first)) => self.on_since.max(Mark(first.number - 1)),
+            (_, None) => self.on_since.max(Mark(self.noted)),
+        };
+        Journal::new(entries, self.begin, whole_since)
+    }
+
+    /// The last lines of it.
+    pub(in crate::net) fn tail(&self, most: usize) -> String {
+        // Some may be pings.
+        let mark = Mark(self.noted.saturating_sub(most as u64 * 16)).max(self.begin);
+        let entries = self.since(mark).collect();
+        Journal::new(entries, mark, mark).tail(most).to_string()
+    }
+
+    /// The last lines for a test that panics, if anything passed since they were last told.
+    pub(in crate::net) fn last_words(&mut self) -> Option<String> {
+        if std::mem::replace(&mut self.told, self.noted) == self.noted {
+            return None;
+        }
+        Some(self.tail(LAST_WORDS)).filter(|lines| !lines.is_empty())
+    }
+
+    fn shorten(&mut self) {
+        if let JournalMode::Last(most) = self.mode {
+            self.ring.shorten(most);
+        }
+    }
+}

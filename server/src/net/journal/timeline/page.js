@@ -1,0 +1,331 @@
+'use strict';
+(() => {
+  const by = (id) => document.getElementById(id);
+  const { entries, whole } = JSON.parse(by('journal').textContent);
+  const AT_ONCE = 5000;
+  const WRITES = new Set(['create', 'create2', 'createContainer', 'createTtl', 'delete', 'setData', 'setAcl', 'multi', 'reconfig', 'closeSession']);
+  const CONNECTIONS = new Set(['accepted', 'disconnected', 'connect', 'connected', 'closing']);
+  const WHOLE_ROW = new Set(['clock', 'cut', 'healed', 'stopped', 'started', 'ensemble', 'leading', 'wrote', 'reaped']);
+  // What happens by itself or by the client; whatever comes until the next of these follows from it.
+  const BEGINS = new Set(['accepted', 'disconnected', 'connect', 'request', 'released', 'session_expired', 'muted', 'unmuted',
+    'clock', 'cut', 'healed', 'stopped', 'started', 'ensemble', 'reaped']);
+  const MARKED = new Set(['fault', 'held', 'released', 'cut', 'healed']);
+  const COLOURS = ['#3b78c9', '#c2703d', '#3f9a63', '#9a5bc7', '#b8923a', '#c0567f', '#3d9aa8', '#7b7f33'];
+
+  const element = (name, classes, text) => {
+    const made = document.createElement(name);
+    if (classes) made.className = classes;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  };
+  // Paths and data come from anybody: nothing that they say may turn the page upside down.
+  const shown = (text) => String(text).replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+    (odd) => '\\u' + odd.charCodeAt(0).toString(16).padStart(4, '0'));
+  const data = (value) => {
+    if (!value || value.length === 0) return '';
+    const begin = value.text !== undefined ? JSON.stringify(value.text) : `0x${value.hex || ''}`;
+    const cut = begin.length > 60 ? begin.slice(0, 60) + '…' : begin;
+    return ' ' + shown(cut) + (value.length > 40 ? ` (${value.length} bytes)` : '');
+  };
+  const paths = (list) => (list || []).slice(0, 6).map((path) => ' ' + (path === '' ? '""' : shown(path))).join('')
+    + ((list || []).length > 6 ? ` and ${list.length - 6} more` : '');
+  const seconds = (ms) => `${ms < 0 ? '-' : '+'}${(Math.abs(ms) / 1000).toFixed(3)}s`;
+  const words = (value) => {
+    if (value === null || typeof value !== 'object') return shown(value);
+    return Object.entries(value).map(([key, inner]) => key === 'fault' ? shown(inner) : `${key} ${words(inner)}`).join(' ');
+  };
+
+  // A lane a client: by its label, unless several clients bear it at the same time; else by its session.
+  const sessionOf = new Map();
+  for (const e of entries) {
+    if (e.connection === undefined) continue;
+    const session = e.what === 'connected' && e.granted !== '0x0' ? e.granted : e.session;
+    if (session && session !== '0x0') sessionOf.set(e.connection, session);
+  }
+  const labels = new Map();
+  const labelOf = new Map();
+  const sessionAt = (e) => (e.connection !== undefined ? sessionOf.get(e.connection) : undefined) || e.session;
+  entries.forEach((e, at) => {
+    if (e.label === undefined) return;
+    const key = sessionAt(e) || `connection ${e.connection}`;
+    labelOf.set(key, e.label);
+    const spans = labels.get(e.label) || new Map();
+    labels.set(e.label, spans);
+    const span = spans.get(key) || { first: at, last: at };
+    span.last = at;
+    spans.set(key, span);
+  });
+  const shared = new Set();
+  for (const [label, spans] of labels) {
+    let last = -1;
+    for (const span of [...spans.values()].sort((one, other) => one.first - other.first)) {
+      if (span.first < last) shared.add(label);
+      last = Math.max(last, span.last);
+    }
+  }
+  const lanes = [];
+  const laneByKey = new Map();
+  const laneOf = (e) => {
+    const client = sessionAt(e) || (e.connection !== undefined ? `connection ${e.connection}` : undefined);
+    if (client === undefined) return null;
+    const label = e.label !== undefined ? e.label : labelOf.get(client);
+    const key = label !== undefined && !shared.has(label) ? `label ${label}` : client;
+    let lane = laneByKey.get(key);
+    if (!lane) {
+      const names = label === undefined ? client : shared.has(label) ? `${label} ${client}` : label;
+      lane = { at: lanes.length, name: names, sessions: new Set(), members: new Set(), label, on: true, wanted: true };
+      lanes.push(lane);
+      laneByKey.set(key, lane);
+    }
+    if (client.startsWith('0x')) lane.sessions.add(client);
+    if (e.connection !== undefined) lane.members.add(e.member || 1);
+    return lane;
+  };
+
+  // Rows: a step of the server, with whatever follows from it.
+  const rows = [];
+  let row = null;
+  // Rows share these as long as nothing changes.
+  let up = new Map();
+  const set = (lane, state) => { if (up.get(lane) !== state) up = new Map(up).set(lane, state); };
+  const NOBODY = new Set();
+  const cuts = new Map();
+  const isCut = (whose, lane, member) => (whose.label === undefined || whose.label === lane.label)
+    && (whose.session === undefined || lane.sessions.has(whose.session))
+    && (whose.member === undefined || whose.member === member);
+  const memberNow = new Map();
+  for (const e of entries) {
+    const lane = laneOf(e);
+    const what = e.what;
+    const zxid = what === 'reply' ? (WRITES.has(e.operation) && !e.error ? e.zxid : undefined)
+      : ['event', 'session_closed', 'session_expired', 'reaped', 'wrote'].includes(what) ? e.zxid : undefined;
+    // What the test wrote is noted behind the events that it made.
+    const joins = what === 'connect' ? row && row.items.every((item) => item.e.what === 'accepted' && item.e.connection === e.connection)
+      : what === 'wrote' ? row && row.open && row.items.every((item) => item.e.what === 'event') && row.zxid === zxid
+      : row && !BEGINS.has(what) && (row.open || !['event', 'session_closed'].includes(what));
+    if (!joins) {
+      row = { items: [], zxid: undefined, open: true, marked: false, ping: false, read: false, connection: false, at: rows.length };
+      rows.push(row);
+    }
+    const answers = what === 'reply' ? 'request' : what === 'connected' ? 'connect' : undefined;
+    const request = answers && row.items.find((item) => item.e.what === answers && item.e.connection === e.connection && item.e.xid === e.xid && !item.reply);
+    if (request) request.reply = e; else row.items.push({ e, lane });
+    if (what === 'reply' || what === 'connected' || what === 'wrote') row.open = false;
+    if (zxid !== undefined && (row.zxid === undefined || what !== 'event')) row.zxid = zxid;
+    row.marked = row.marked || MARKED.has(what);
+    if (what === 'cut') cuts.set(e.cut, e.whose);
+    if (what === 'healed') cuts.delete(e.cut);
+    if (lane) {
+      if (what === 'accepted') { set(lane, 'up'); memberNow.set(lane, e.member || 1); }
+      if (what === 'disconnected' && up.get(lane) !== '') set(lane, 'down');
+      if (what === 'session_closed' || what === 'session_expired') set(lane, '');
+      if (!up.has(lane)) set(lane, 'up');
+    }
+    row.up = up;
+    row.cut = cuts.size > 0 ? new Set() : NOBODY;
+    for (const whose of cuts.values()) for (const other of lanes) if (isCut(whose, other, memberNow.get(other))) row.cut.add(other);
+  }
+  for (const made of rows) {
+    const first = made.items[0].e;
+    made.ping = made.items.every((item) => item.e.operation === 'ping');
+    made.read = made.items.every((item) => ['request', 'reply'].includes(item.e.what) && !WRITES.has(item.e.operation)) && !made.ping;
+    made.connection = made.items.every((item) => CONNECTIONS.has(item.e.what));
+    made.number = first.number;
+    made.elapsed = first.elapsed_ms;
+    made.text = made.items.map((item) => JSON.stringify(item.e) + (item.reply ? JSON.stringify(item.reply) : '')).join(' ').toLowerCase();
+  }
+
+  const answer = (into, reply) => {
+    if (reply.error) { into.append(element('span', 'refused', ` → ${reply.error}`)); return; }
+    const told = reply.created !== undefined ? shown(reply.created) : reply.what === 'reply' && reply.data ? data(reply.data).trim() || '""'
+      : reply.children !== undefined ? `${reply.children} ${reply.children === 1 ? 'child' : 'children'}` : 'ok';
+    into.append(element('span', 'answer', ` → ${told}`));
+  };
+  const chip = (item) => {
+    const e = item.e;
+    const made = element('div', 'chip');
+    const say = (classes, strong, rest) => {
+      made.classList.add(classes);
+      made.append(element('em', '', strong));
+      if (rest) made.append(rest);
+    };
+    switch (e.what) {
+      case 'request':
+      case 'reply': {
+        const name = e.operation || 'unknown operation';
+        say(WRITES.has(e.operation) ? 'write' : 'read', name, paths(e.paths));
+        if (e.what === 'request') {
+          made.append(data(e.data));
+          if (e.watch) made.append(element('span', 'soft', ' watch'));
+          if (item.reply) answer(made, item.reply);
+          else made.append(element('span', 'soft', ' …'));
+        } else answer(made, e);
+        break;
+      }
+      case 'event': say('event', `◆ ${e.event_type}`, ` ${shown(e.path)}`); break;
+      case 'fault': say('fault', `⚡ ${shown(e.name)}`, `: ${words(e.then)}`); break;
+      case 'held': say('hold', '‖ held back', ` as ${e.item}`); break;
+      case 'released': say('hold', `▶ released`, ` ${e.item}`); break;
+      case 'session_expired': say('end', '✕ session expired', paths(e.deleted) ? `, deleted${paths(e.deleted)}` : ''); break;
+      case 'session_closed': say('end', '✕ session closed', paths(e.deleted) ? `, deleted${paths(e.deleted)}` : ''); break;
+      case 'reaped': say('end', '✕ reaped', ` ${shown(e.path)}`); break;
+      case 'accepted': say('link', 'accepted', ` from ${shown(e.peer)}${lanes.some((lane) => lane.members.size > 1) ? ` by member ${e.member || 1}` : ''}`); break;
+      case 'disconnected': say('link', 'disconnected'); break;
+      case 'closing': say('link', 'closing', ` ${e.reason}`); break;
+      case 'connect':
+        say('link', 'connect', e.asked === '0x0' ? '' : ` session ${e.asked}`);
+        if (item.reply) {
+          const { granted } = item.reply;
+          if (granted === '0x0') made.append(element('span', 'refused', ' → refused'));
+          else made.append(element('span', 'answer', ` → ${item.reply.new ? 'new' : 'resumed'} session${granted === e.asked ? '' : ` ${granted}`}`));
+        } else made.append(element('span', 'soft', ' …'));
+        break;
+      case 'connected': say('link', 'connect', e.granted === '0x0' ? ' → refused' : ` → ${e.new ? 'new' : 'resumed'} session ${e.granted}`); break;
+      case 'clock': say('hold', 'clock', ` ${seconds(e.to - e.from)}`); break;
+      case 'cut': say('fault', '✂ links cut', ` ${e.direction}: ${words(e.whose)}`); break;
+      case 'healed': say('fault', '✂ links healed', ` (${e.cut})`); break;
+      case 'wrote': say('test', `test: ${e.operation}`, paths(e.paths) + data(e.data)); answer(made, e); break;
+      case 'stopped': say('fault', '■ server stopped'); break;
+      case 'started': say('link', '▶ server started again'); break;
+      case 'leading': say('fault', '★', e.leader ? ` member ${e.leader} leads, epoch ${e.epoch}` : ' nobody leads'); break;
+      case 'ensemble': say('fault', 'ensemble', ` ${words(e.action)}`); break;
+      default: say('read', e.what, '');
+    }
+    return made;
+  };
+
+  let shownRows = [];
+  let limit = AT_ONCE;
+  let only = null;
+  const draw = (made) => {
+    const visible = lanes.filter((lane) => lane.on);
+    const line = element('div', 'row');
+    line.tabIndex = -1;
+    line.setAttribute('role', 'row');
+    line.id = `row-${made.number}`;
+    const gutter = element('div', 'gutter', seconds(made.elapsed));
+    gutter.setAttribute('role', 'rowheader');
+    gutter.prepend(element('b', '', made.number));
+    if (made.zxid !== undefined) gutter.append(element('i', '', made.zxid));
+    line.append(gutter);
+    const wide = made.items.filter((item) => WHOLE_ROW.has(item.e.what) || !item.lane);
+    const inLanes = made.items.filter((item) => !wide.includes(item) && item.lane.on);
+    // The lanes go on behind what is nobody's.
+    const across = (place, items) => visible.forEach((lane, at) => {
+      const cell = element('div', `cell ${place} ${made.up.get(lane) || ''} ${made.cut.has(lane) ? 'cut' : ''}`);
+      cell.style.gridColumn = at + 2;
+      cell.style.setProperty('--lane', COLOURS[lane.at % COLOURS.length]);
+      cell.append(...items.filter((item) => item.lane === lane).map(chip));
+      line.append(cell);
+    });
+    if (wide.length > 0) {
+      across('first', []);
+      const cell = element('div', 'wide');
+      cell.append(...wide.map(chip));
+      line.append(cell);
+    }
+    if (wide.length > 0 && inLanes.length > 0) line.classList.add('two');
+    if (inLanes.length > 0 || wide.length === 0) across(wide.length > 0 ? 'second' : 'first', inLanes);
+    line.made = made;
+    return line;
+  };
+  const filter = () => {
+    const wanted = by('search').value.toLowerCase().split(/\s+/).filter(Boolean);
+    const [reads, pings, connections] = ['reads', 'pings', 'connections'].map((id) => by(id).checked);
+    shownRows = rows.filter((made) => (pings || !made.ping) && (reads || !made.read) && (connections || !made.connection)
+      && (only === null || made.zxid === only)
+      && wanted.every((word) => made.text.includes(word))
+      && made.items.some((item) => !item.lane || item.lane.on));
+    by('shown').textContent = only !== null ? `only zxid ${only}: ${shownRows.length} of ${rows.length} rows`
+      : shownRows.length === rows.length ? `${rows.length} rows` : `${shownRows.length} of ${rows.length} rows`;
+    const visible = lanes.filter((lane) => lane.on);
+    document.documentElement.style.setProperty('--lanes', Math.max(1, visible.length));
+    by('head').replaceChildren(element('div', 'gutter', ''), ...visible.map((lane) => {
+      const title = element('div', '', shown(lane.name));
+      title.style.borderLeft = `3px solid ${COLOURS[lane.at % COLOURS.length]}`;
+      const sessions = [...lane.sessions].filter((session) => session !== lane.name);
+      const members = lane.members.size > 1 || [...lane.members].some((member) => member > 1) ? [`member ${[...lane.members].join(', ')}`] : [];
+      title.append(element('small', '', [...sessions, ...members].join(' ')));
+      return title;
+    }));
+    const body = document.createDocumentFragment();
+    for (const made of shownRows.slice(0, limit)) body.append(draw(made));
+    by('rows').replaceChildren(body);
+    by('none').hidden = shownRows.length > 0;
+    by('more').hidden = shownRows.length <= limit;
+  };
+  const current = () => document.activeElement && document.activeElement.closest('#rows .row');
+  const pick = (line) => {
+    if (!line) return;
+    for (const other of document.querySelectorAll('.picked')) other.classList.remove('picked');
+    const zxid = line.made.zxid;
+    if (zxid !== undefined) for (const other of by('rows').children) if (other.made.zxid === zxid) other.classList.add('picked');
+    line.focus({ preventScroll: true });
+    line.scrollIntoView({ block: 'nearest' });
+    if (!by('detail').hidden) tell(line);
+  };
+  const tell = (line) => {
+    const lines = line.made.items.flatMap((item) => [item.e, ...(item.reply ? [item.reply] : [])]);
+    by('detail').querySelector('pre').textContent = lines.map((e) => shown(JSON.stringify(e))).join('\n');
+    by('detail').hidden = false;
+  };
+  const step = (forward, fits) => {
+    const lines = [...by('rows').children];
+    const at = lines.indexOf(current());
+    const from = at < 0 ? (forward ? -1 : lines.length) : at;
+    for (let next = from + (forward ? 1 : -1); next >= 0 && next < lines.length; next += forward ? 1 : -1) {
+      if (fits(lines[next].made)) { pick(lines[next]); return; }
+    }
+  };
+
+  const boxes = by('clients');
+  lanes.forEach((lane) => {
+    const box = element('input');
+    box.type = 'checkbox';
+    box.checked = true;
+    box.addEventListener('change', () => { lane.on = box.checked; filter(); });
+    const label = element('label', '');
+    label.append(box, shown(lane.name));
+    boxes.append(label);
+  });
+  boxes.hidden = lanes.length < 2;
+  let due = 0;
+  by('search').addEventListener('input', () => { clearTimeout(due); due = setTimeout(filter, 80); });
+  for (const id of ['reads', 'pings', 'connections']) by(id).addEventListener('change', filter);
+  by('tools').addEventListener('submit', (event) => event.preventDefault());
+  by('more').addEventListener('click', () => { limit += AT_ONCE; filter(); });
+  by('close').addEventListener('click', () => { by('detail').hidden = true; });
+  by('rows').addEventListener('click', (event) => {
+    const line = event.target.closest('.row');
+    if (line && String(getSelection()) === '') { pick(line); tell(line); }
+  });
+  document.addEventListener('keydown', (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const typing = event.target.id === 'search';
+    if (event.key === 'Escape') {
+      if (!by('detail').hidden) by('detail').hidden = true;
+      else if (only !== null) { only = null; filter(); }
+      else if (typing) { by('search').value = ''; by('search').blur(); filter(); }
+      return;
+    }
+    if (typing) return;
+    const all = () => true;
+    const actions = {
+      j: () => step(true, all), k: () => step(false, all), ArrowDown: () => step(true, all), ArrowUp: () => step(false, all),
+      n: () => step(true, (made) => made.marked), p: () => step(false, (made) => made.marked),
+      '/': () => by('search').focus(),
+      Enter: () => { if (current()) tell(current()); },
+      z: () => { const line = current(); only = only === null && line ? line.made.zxid ?? null : null; filter(); },
+    };
+    if (event.target.tagName === 'INPUT' || event.target.tagName === 'BUTTON') { if (event.key !== '/') return; }
+    const action = actions[event.key];
+    if (action) { event.preventDefault(); action(); }
+  });
+  const last = entries[entries.length - 1];
+  by('about').textContent = entries.length === 0 ? 'nothing passed'
+    : `${entries.length} entries, ${seconds(entries[0].elapsed_ms)} to ${seconds(last.elapsed_ms)}`
+      + (whole ? '' : '; what passed before is not kept, or the journal was off');
+  filter();
+  const wanted = location.hash.slice(1) && by(location.hash.slice(1));
+  if (wanted && wanted.made) pick(wanted);
+})();

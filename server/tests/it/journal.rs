@@ -1,0 +1,506 @@
+//! The journal through the public door: what it tells, what can be claimed of it and waited for, budgets, leaks, the page.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use minikeeper::{
+    Budget, Claim, ErrorCode, EventType, Fault, Journal, JournalMode, Kind, Mark, Matcher, Op,
+    Server, What,
+};
+
+use crate::client::{Client, Event, buffer, op, read};
+
+/// The lines of a journal from the word behind the time on.
+fn lines(journal: &Journal) -> Vec<String> {
+    let line = |entry: &minikeeper::Entry| {
+        let line = entry.to_string();
+        line.splitn(3, ' ').nth(2).unwrap().to_owned()
+    };
+    journal.iter().map(line).collect()
+}
+
+/// What something panics with.
+fn panic_of(act: impl FnOnce()) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(act)).expect_err("it panics");
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap()
+}
+
+#[test]
+fn every_entry_is_one_line_that_says_who_did_what_and_what_became_of_it() {
+    let server = Server::builder().manual_clock().start().unwrap();
+    server.create("/locks", b"").unwrap();
+    let worker = server.address("worker").unwrap();
+    let mark = server.mark();
+    let mut client = Client::connect(worker.addr());
+    let session = client.session();
+    server.advance(Duration::from_millis(250));
+    client.create("/locks/lock-", b"me", 3);
+    client.exists("/locks/other", true);
+    server.create("/locks/other", b"\xff").unwrap();
+    client.event();
+    client.create("/locks/lock-\n", b"", 0);
+    server.expire(session);
+    client.ends();
+    let gone = server.wait_for(Matcher::of(Kind::Disconnected)).since(mark);
+    gone.blocking().unwrap();
+    let journal = server.journal().since(mark);
+    let told = lines(&journal);
+    assert!(told[0].starts_with("worker accepted from 127.0.0.1:"));
+    assert_eq!(
+        told[1..],
+        [
+            "worker connect timeout 40000ms".to_owned(),
+            format!("worker connect -> new session {session} timeout 40000ms"),
+            "test clock +250ms".to_owned(),
+            r#"worker create /locks/lock- "me""#.to_owned(),
+            "worker create /locks/lock- -> /locks/lock-0000000000 zxid 0x3".to_owned(),
+            "worker exists /locks/other watch".to_owned(),
+            "worker exists /locks/other -> NoNode zxid 0x3".to_owned(),
+            "worker event NodeCreated /locks/other zxid 0x4".to_owned(),
+            r#"test create2 /locks/other "\xff" -> ok zxid 0x4"#.to_owned(),
+            r#"worker create "/locks/lock-\n" """#.to_owned(),
+            r#"worker create "/locks/lock-\n" -> BadArguments zxid 0x5"#.to_owned(),
+            format!("{session} session expired, deleted /locks/lock-0000000000 zxid 0x6"),
+            "worker closing session_expired".to_owned(),
+            "worker disconnected".to_owned(),
+        ]
+    );
+    let created = &journal[5];
+    assert_eq!(
+        created.to_string(),
+        format!(
+            "{} +0.250s worker create /locks/lock- -> /locks/lock-0000000000 zxid 0x3",
+            created.number
+        )
+    );
+}
+
+#[test]
+fn a_session_that_is_resumed_is_told_from_a_new_one() {
+    let server = Server::start().unwrap();
+    let first = Client::connect(server.addr());
+    let _second = Client::resume(server.addr(), &first.granted).unwrap();
+    let connected = Matcher::of(Kind::Connected);
+    let entry = server
+        .wait_for(connected)
+        .since(Mark::BEGINNING)
+        .nth(2)
+        .blocking()
+        .unwrap();
+    assert!(matches!(entry.what, What::Connected { new: false, .. }));
+    assert!(
+        entry.to_string().contains("connect -> resumed session"),
+        "{entry}"
+    );
+}
+
+#[test]
+fn the_last_entries_are_kept_with_the_first_of_their_data() {
+    let mode = JournalMode::Last(4);
+    let server = Server::builder().journal(mode).start().unwrap();
+    server.create("/a", &[b'x'; 1000]).unwrap();
+    let What::Wrote {
+        data: Some(data), ..
+    } = &server.journal()[0].what
+    else {
+        panic!("{}", server.journal());
+    };
+    assert_eq!((data.length, data.begin.len()), (1000, 256));
+    for _ in 0..5000 {
+        server.set("/a", b"").unwrap();
+    }
+    let numbers: Vec<u64> = server.journal().iter().map(|entry| entry.number).collect();
+    assert_eq!(numbers, [4998, 4999, 5000, 5001]);
+    assert!(!server.journal().is_whole());
+
+    server.set_journal(JournalMode::Full);
+    for _ in 0..100 {
+        server.set("/a", &[b'x'; 1000]).unwrap();
+    }
+    let journal = server.journal();
+    assert!(journal.len() > 100);
+    let What::Wrote {
+        data: Some(data), ..
+    } = &journal.last().unwrap().what
+    else {
+        panic!("{}", server.journal());
+    };
+    assert!(data.is_whole());
+}
+
+#[test]
+fn a_journal_that_was_off_or_lost_entries_does_not_let_a_test_pass_that_counts() {
+    let off = JournalMode::Off;
+    let server = Server::builder().journal(off).start().unwrap();
+    let wrote = Matcher::of(Kind::Wrote);
+    let mark = server.mark();
+    server.create("/a", b"").unwrap();
+    let told = panic_of(|| server.journal().assert_never(&wrote));
+    assert!(
+        told.contains("nobody can tell: the journal is off"),
+        "{told}"
+    );
+    server.set_journal(JournalMode::DEFAULT);
+    server.create("/b", b"").unwrap();
+    let told = panic_of(|| server.journal().since(mark).assert_count(&wrote, 1));
+    assert!(told.contains("what passed before number 2"), "{told}");
+    server.clear_journal();
+    server.journal().assert_never(&wrote);
+    server.set("/b", b"").unwrap();
+    server.journal().assert_count(&wrote, 1);
+}
+
+#[test]
+fn counts_and_sequences_are_claimed_and_shown_when_they_fail() {
+    let server = Server::start().unwrap();
+    for path in ["/a", "/b", "/c"] {
+        server.create(path, b"").unwrap();
+    }
+    let wrote = |path: &str| Matcher::of(Kind::Wrote).path(path);
+    let journal = server.journal();
+    journal.assert_sequence([wrote("/a"), wrote("/c")]);
+    journal.assert_count(wrote("/?"), 3);
+    journal.assert_at_most(wrote("/a"), 1);
+    journal.assert_never(wrote("/d"));
+
+    let told = panic_of(|| journal.assert_sequence([wrote("/b"), wrote("/a")]));
+    assert!(
+        told.starts_with(r#"step 2 of 2 never passed: {"kind":"wrote","path":"/a"}"#),
+        "{told}"
+    );
+    assert!(told.contains("passed before it:\n  2 +"), "{told}");
+    assert!(told.contains("passed since:\n  3 +"), "{told}");
+    let told = panic_of(|| journal.assert_at_most(wrote("/*"), 2));
+    assert!(
+        told.starts_with("wanted at most 2 times, passed 3 times"),
+        "{told}"
+    );
+    assert!(told.contains("\n  3 +0."), "{told}");
+
+    let claim = Claim::Exactly {
+        matcher: wrote("/a"),
+        count: 1,
+    };
+    let json = serde_json::to_string(&claim).unwrap();
+    assert_eq!(
+        json,
+        r#"{"claim":"exactly","matcher":{"kind":"wrote","path":"/a"},"count":1}"#
+    );
+    assert_eq!(journal.check(&serde_json::from_str(&json).unwrap()), Ok(()));
+}
+
+#[test]
+fn whoever_waits_sees_what_passes_after_the_call_with_the_journal_off_too() {
+    for mode in [JournalMode::Off, JournalMode::DEFAULT] {
+        let server = Server::builder().journal(mode).start().unwrap();
+        server.create("/before", b"").unwrap();
+        let any = server.wait_for(Matcher::of(Kind::Wrote));
+        let third = server.wait_for(Matcher::of(Kind::Wrote)).nth(3);
+        let both =
+            server.wait_for_sequence(["/2", "/3"].map(|path| Matcher::of(Kind::Wrote).path(path)));
+        for path in ["/1", "/2", "/3"] {
+            server.create(path, b"").unwrap();
+        }
+        assert!(any.blocking().unwrap().to_string().contains(" /1 "));
+        assert!(third.blocking().unwrap().to_string().contains(" /3 "));
+        assert_eq!(both.blocking().unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn what_passed_since_a_mark_counts_if_it_is_asked_for() {
+    let server = Server::start().unwrap();
+    server.create("/1", b"").unwrap();
+    let mark = server.mark();
+    server.create("/2", b"").unwrap();
+    let wrote = || server.wait_for(Matcher::of(Kind::Wrote));
+    assert_eq!(wrote().since(mark).blocking().unwrap().number, 2);
+    assert_eq!(
+        wrote()
+            .since(Mark::BEGINNING)
+            .nth(2)
+            .blocking()
+            .unwrap()
+            .number,
+        2
+    );
+    assert_eq!(
+        wrote()
+            .nth(2)
+            .since(Mark::BEGINNING)
+            .blocking()
+            .unwrap()
+            .number,
+        2
+    );
+    let told = wrote().within(Duration::ZERO).blocking().unwrap_err();
+    let told = told.to_string();
+    assert!(told.contains("in vain for {\"kind\":\"wrote\"}"), "{told}");
+    assert!(told.contains("\n  2 +0."), "{told}");
+}
+
+#[test]
+fn json_lines_are_read_again() {
+    let server = Server::start().unwrap();
+    let _fault = server
+        .fault("no \"writes\"")
+        .on(Op::Write)
+        .then(Fault::Error {
+            code: ErrorCode::NoAuth,
+        });
+    let mut client = Client::connect(server.addr());
+    client.create("/</script>\u{2028}", b"\xff\0", 0);
+    client.exists("/", true);
+    client.ask(op::GET_CHILDREN, &read("/", false));
+    let hold = server.hold(Matcher::event());
+    drop(server.partition("nobody"));
+    drop(hold);
+    let journal = server.journal();
+    let again = Journal::from_json_lines(&journal.to_json_lines()).unwrap();
+    assert_eq!(again[..], journal[..]);
+    assert!(again.is_whole());
+    let error = Journal::from_json_lines("\n{\"number\":1}\n").unwrap_err();
+    assert!(
+        error.to_string().starts_with("line 2: missing field"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_herd_exceeds_its_budget() {
+    let server = Server::start().unwrap();
+    let watches = server.budget(Budget::watches_per_path("/lock*", 1));
+    let events = server.budget(Budget::events_per_transaction(1));
+    let requests = server.budget(Budget::requests(Matcher::request(Op::Exists), 3));
+    let mut clients = [(); 2].map(|()| Client::connect(server.addr()));
+    clients[0].exists("/lock-1", true);
+    clients[1].exists("/lock-2", true);
+    clients[0].exists("/other", true);
+    server.create("/lock-1", b"").unwrap();
+    server.create("/lock-2", b"").unwrap();
+    for client in &mut clients {
+        client.event();
+    }
+    assert_eq!(watches.check(), Ok(()));
+    assert_eq!(events.check(), Ok(()));
+    assert_eq!(requests.check(), Ok(()));
+
+    clients[1].exists("/other", true);
+    for client in &mut clients {
+        client.exists("/lock", true);
+    }
+    server.create("/lock", b"").unwrap();
+    let told = panic_of(|| drop(watches));
+    assert!(
+        told.starts_with(
+            "a budget is exceeded: at most 1 clients watch one znode of /lock*: 2 watch /lock"
+        ),
+        "{told}"
+    );
+    assert!(told.contains("exists /lock watch"), "{told}");
+    let told = events.check().unwrap_err().to_string();
+    assert_eq!(
+        told.matches("event NodeCreated /lock zxid").count(),
+        2,
+        "{told}"
+    );
+    let told = panic_of(|| drop(requests));
+    assert!(told.contains("there are 4"), "{told}");
+    drop(events);
+}
+
+#[test]
+fn budgets_are_kept_an_eye_on_with_the_journal_off_too() {
+    let off = JournalMode::Off;
+    let server = Server::builder().journal(off).start().unwrap();
+    let budget = server.budget(Budget::requests(Matcher::of(Kind::Wrote), 0));
+    server.create("/a", b"").unwrap();
+    assert!(budget.check().is_err());
+    drop(budget);
+    assert!(server.journal().is_empty());
+    let json = serde_json::to_string(&Budget::watches_per_path("/a/*", 1)).unwrap();
+    assert_eq!(
+        json,
+        r#"{"budget":"watches_per_path","paths":"/a/*","at_most":1}"#
+    );
+}
+
+#[test]
+fn what_a_client_leaves_behind_is_listed_with_whose_it_is() {
+    let server = Server::builder().manual_clock().start().unwrap();
+    let worker = server.address("worker").unwrap();
+    server.advance(Duration::from_millis(1500));
+    let mut client = Client::connect(worker.addr());
+    client.create("/leader", b"", 1);
+    client.exists("/other", true);
+    let told = panic_of(|| server.assert_no_leaks());
+    let session = client.session();
+    let ports = told.split("127.0.0.1:").nth(1).unwrap();
+    let port = ports.split(' ').next().unwrap();
+    assert_eq!(
+        told,
+        format!(
+            "clients have left behind\n  connection 1 from 127.0.0.1:{port} of worker, since +1.500s\n  session {session} of \
+             worker, since +1.500s\n  ephemeral /leader of worker, since +1.500s\n  watch on /other (Data) of worker, since \
+             +1.500s"
+        )
+    );
+    let quiet = server.wait_for_no_leaks();
+    client.send(op::CLOSE_SESSION, &[]);
+    drop(client);
+    quiet.blocking().unwrap();
+    server.assert_no_leaks();
+    server.wait_for_no_leaks().blocking().unwrap();
+}
+
+/// A journal with hostile texts, a fault and a hold.
+fn hostile() -> Journal {
+    let server = Server::start().unwrap();
+    let address = server
+        .address("</script><script>alert(1)</script>")
+        .unwrap();
+    let _fault = server
+        .fault("</SCRIPT ><img src=x onerror=alert(2)>")
+        .on(Op::Delete)
+        .then(Fault::DropBefore);
+    let mut client = Client::connect(address.addr());
+    client.create("/<!--<script>", b"</script>", 0);
+    client.create("/\u{202e}}};alert(3)//", b"<\xff", 0);
+    client.exists("/b", true);
+    server.create("/b", b"<a href=//example.org>").unwrap();
+    assert_eq!(client.event(), Event::Created("/b".to_owned()));
+    let mut delete = buffer(b"/b");
+    delete.extend((-1_i32).to_be_bytes());
+    client.send(op::DELETE, &delete);
+    client.ends();
+    server.journal()
+}
+
+#[test]
+fn the_page_stands_alone_and_hostile_texts_do_not_break_out() {
+    let journal = hostile();
+    let page = journal.to_html();
+    assert_eq!(page.matches("<script").count(), 2, "{page}");
+    assert_eq!(page.to_ascii_lowercase().matches("</script").count(), 2);
+    assert!(!page.contains("<!--") && !page.contains("<img"), "{page}");
+    let (before, rest) = page
+        .split_once(r#"<script type="application/json" id="journal">"#)
+        .unwrap();
+    let (json, after) = rest.split_once("</script>").unwrap();
+    for part in [before, after] {
+        for outside in [
+            "http:",
+            "https:",
+            "src=",
+            "href=",
+            "url(",
+            "@import",
+            "import(",
+            "fetch(",
+            "innerHTML",
+        ] {
+            assert!(!part.contains(outside), "{outside}");
+        }
+    }
+    assert!(before.contains("default-src 'none'"));
+    let told: serde_json::Value = serde_json::from_str(json).unwrap();
+    let entries: Vec<minikeeper::Entry> = serde_json::from_value(told["entries"].clone()).unwrap();
+    assert_eq!(entries, journal[..]);
+    assert_eq!(told["whole"], true);
+}
+
+#[test]
+fn events_and_replies_can_be_told_from_one_another_by_their_values() {
+    let server = Server::start().unwrap();
+    let mut client = Client::connect(server.addr());
+    client.create("/a", b"v1", 0);
+    client.data("/a", true);
+    server.set("/a", b"v2").unwrap();
+    client.event();
+    let reply = Matcher::reply(Op::GetData);
+    let journal = server.journal();
+    let What::Reply {
+        data: Some(data), ..
+    } = &journal.matching(reply).next().unwrap().what
+    else {
+        panic!("{journal}");
+    };
+    assert_eq!(data.begin, b"v1");
+    journal.assert_count(Matcher::event().event_type(EventType::NodeDataChanged), 1);
+}
+
+/// Four clients take turns with a lock, as its recipe has it, so many times.
+fn locks(server: &Server, rounds: usize) {
+    let names = ["ann", "bob", "cyd", "dan"];
+    let addresses = names.map(|name| server.address(name).unwrap());
+    let mut clients: Vec<Client> = addresses
+        .iter()
+        .map(|address| Client::connect(address.addr()))
+        .collect();
+    server.create("/locks", b"").unwrap();
+    for round in 0..rounds {
+        let mut locks: Vec<String> = Vec::new();
+        for client in &mut clients {
+            let reply = client.create("/locks/lock-", b"", 3);
+            let length = usize::from(reply.body[3]);
+            let lock = String::from_utf8(reply.body[4..4 + length].to_vec()).unwrap();
+            client.ask(op::GET_CHILDREN, &read("/locks", false));
+            if let Some(before) = locks.last() {
+                client.exists(before, true);
+            }
+            locks.push(lock);
+        }
+        for (at, lock) in locks.iter().enumerate() {
+            let hold = (at == 1 && round == 0)
+                .then(|| server.hold(Matcher::event().label("cyd").path("/locks/*")));
+            let mut delete = buffer(lock.as_bytes());
+            delete.extend((-1_i32).to_be_bytes());
+            clients[at].ask_well(op::DELETE, &delete);
+            if let Some(hold) = hold {
+                hold.wait_for(1).blocking().unwrap();
+                server.advance(Duration::from_millis(1500));
+                hold.release_all();
+            }
+            if let Some(next) = clients.get_mut(at + 1) {
+                next.event();
+            }
+        }
+    }
+    let fault = server
+        .fault("the reply is lost")
+        .on(Op::Create)
+        .from("bob")
+        .then(Fault::ApplyThenDrop);
+    clients[1].send(
+        op::CREATE,
+        &crate::client::create("/locks/lock-", b"bob", 3),
+    );
+    let bob = clients.remove(1);
+    let granted = bob.granted.clone();
+    bob.ends();
+    drop(fault);
+    let mut bob = Client::resume(addresses[1].addr(), &granted).unwrap();
+    bob.exists("/locks", false);
+    let partition = server.partition("dan");
+    server.advance(Duration::from_secs(60));
+    server.set("/locks", b"after the partition").unwrap();
+    drop(partition);
+    clients.remove(2).ends();
+    bob.close();
+}
+
+#[test]
+fn a_page_is_drawn_of_any_length() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    for (name, rounds) in [("timeline.html", 1), ("timeline-long.html", 120)] {
+        let server = Server::builder().manual_clock().start().unwrap();
+        locks(&server, rounds);
+        let page = server.journal().to_html();
+        // To be looked at: nothing but a browser can tell whether it is readable.
+        std::fs::write(folder.join(name), &page).unwrap();
+        assert!(page.len() > 5_000);
+    }
+    std::fs::write(folder.join("timeline-hostile.html"), hostile().to_html()).unwrap();
+}
