@@ -13,7 +13,7 @@ use super::{
     ReleaseError,
 };
 use crate::keeper::{ConnectionId, Input};
-use crate::protocol::Timestamp;
+use crate::protocol::{SessionId, Timestamp};
 
 impl Engine {
     pub(crate) fn place_fault(&self, rule: FaultRule) -> Result<FaultId, FaultError> {
@@ -191,11 +191,10 @@ impl State {
                 let connection = connection.ok_or(ReleaseError::NotHeld { item: *wanted })?;
                 Wanted::from([(connection, vec![*wanted])])
             }
-            Release::Session { session } => {
-                wanted_by_connection(items.filter(|(_, connection)| {
-                    is_for(connection, &|outbox| outbox.session == *session)
-                }))
-            }
+            Release::Session { session } => wanted_by_connection(
+                items
+                    .filter(|(_, connection)| is_for(connection, &|outbox| outbox.is_of(*session))),
+            ),
             Release::Label { label } => wanted_by_connection(items.filter(|(_, connection)| {
                 is_for(connection, &|outbox| {
                     outbox.entrance.label.as_deref() == Some(label)
@@ -276,11 +275,23 @@ impl Outbox {
         }
     }
 
+    /// Whether it is of this session, or asks for it.
+    fn is_of(&self, session: SessionId) -> bool {
+        self.session == session
+            || matches!(&self.stall, Stall::Held { what: HeldMessage::Connect { session: own }, .. } if *own == session)
+    }
+
     fn describe(&self, connection: ConnectionId, item: u64, message: HeldMessage) -> Held {
         Held {
             item,
             connection: connection.0,
-            session: self.session,
+            session: match message {
+                HeldMessage::Connect { session } => session,
+                HeldMessage::Event { .. }
+                | HeldMessage::Reply { .. }
+                | HeldMessage::Connected
+                | HeldMessage::Request { .. } => self.session,
+            },
             label: self.entrance.label.as_deref().map(str::to_owned),
             message,
         }
