@@ -230,6 +230,7 @@ impl Control {
     }
 
     /// A client sent this, and nobody wants to change anything: it is told.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "clients send nothing else")]
     pub(super) fn see_input(&mut self, now: Timestamp, who: &Who<'_>, input: &Input<'_>) {
         let sight = match input {
             Input::Connect { request, .. } => {
@@ -327,6 +328,7 @@ impl Control {
     }
 
     /// What becomes of something that a client sent.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "clients send nothing else")]
     pub(super) fn judge(
         &mut self,
         now: Timestamp,
@@ -622,6 +624,7 @@ fn sight_of<'a>(message: &'a Message<'_>, asked: &'a Asked, new: bool) -> Sight<
 }
 
 /// The path that a write created, the first one if it is a multi.
+#[expect(clippy::wildcard_enum_match_arm, reason = "nothing else creates")]
 fn created<'a>(response: &'a Response<'_>) -> Option<&'a str> {
     match response {
         Response::Path(path) => path.as_deref(),

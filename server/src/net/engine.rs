@@ -615,13 +615,13 @@ impl Engine {
 
     /// Tells the journal what the test wants, where nothing that follows shows it.
     fn note_wish(&self, input: &Input<'_>) {
-        match input {
-            Input::Mute { session, muted } => self.note(&Sight::Muted {
+        if let Input::Mute { session, muted } = input {
+            self.note(&Sight::Muted {
                 session: *session,
                 muted: *muted,
-            }),
-            Input::Restarted => self.note(&Sight::Started),
-            _ => {}
+            });
+        } else if matches!(input, Input::Restarted) {
+            self.note(&Sight::Started);
         }
     }
 
