@@ -25,6 +25,8 @@ pub enum Measure {
     Exec,
     /// 1,000 servers in one process.
     Thousand,
+    /// A test in which a session of 30 s expires.
+    Expiry,
     /// getData, 1 connection, 1 in flight.
     #[value(name = "get-1x1")]
     Get1x1,
@@ -57,10 +59,11 @@ pub enum Measure {
 
 impl Measure {
     /// What is run when nothing is asked for: all that needs no clean build.
-    pub const USUAL: [Self; 13] = [
+    pub const USUAL: &[Self] = &[
         Self::Start,
         Self::Exec,
         Self::Thousand,
+        Self::Expiry,
         Self::Get1x1,
         Self::Get4x64,
         Self::Set4x64,
@@ -82,6 +85,7 @@ impl Measure {
             Self::Start => rows::start(),
             Self::Exec => rows::exec(),
             Self::Thousand => rows::thousand(),
+            Self::Expiry => rows::expiry(),
             Self::Get1x1 => rows::throughput(&rows::GET_1X1),
             Self::Get4x64 => rows::throughput(&rows::GET_4X64),
             Self::Set4x64 => rows::throughput(&rows::SET_4X64),

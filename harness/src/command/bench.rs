@@ -24,7 +24,7 @@ impl Bench {
             eprintln!("minikeeper-harness: not a release build, its numbers mean little");
         }
         let measures = if self.only.is_empty() {
-            &Measure::USUAL[..]
+            Measure::USUAL
         } else {
             &self.only
         };

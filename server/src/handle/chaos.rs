@@ -94,7 +94,7 @@ impl Server {
     /// If the seed is to come from `MINIKEEPER_SEED`, and what is there is no number.
     pub fn place_chaos(&self, chaos: Chaos) -> Result<ChaosGuard, FaultError> {
         let seed = chaos.seed.unwrap_or_else(seed);
-        let id = self.shared.engine.place_chaos(&chaos, seed)?;
+        let id = self.shared.engine.place_chaos(chaos, seed)?;
         Ok(ChaosGuard {
             server: self.clone(),
             id,

@@ -1,4 +1,4 @@
-//! The members of an ensemble: who runs, who reaches the others, who leads, and what follows when that changes.
+//! The members of an ensemble: who runs, who reaches the others, who leads, and what each has.
 //!
 //! All members serve one tree, and there is no protocol among them: a test says what happens to a member, and what would
 //! follow from it among real ones follows at once. A server that is no ensemble is one member that always leads.
@@ -6,12 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::replica::Replica;
-use super::transaction::{Transaction, refusal};
-use super::{CloseReason, ConnectionId, Keeper, Output, Outputs, Rules, Tree, Watches, reply};
-use crate::protocol::{
-    ConnectRequest, EnsembleAction, EnsembleError, ErrorCode, MemberId, Mode, Operation, Request,
-    SessionId, Timestamp, Xid, Zxid,
-};
+use super::{ConnectionId, Keeper, Rules, Tree, Watches};
+use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, Zxid};
 
 /// The members, and who leads them.
 #[derive(Clone, Debug)]
@@ -19,30 +15,30 @@ pub(crate) struct Members {
     /// By number, from 1.
     list: Vec<Member>,
     read_only_mode: bool,
-    leader: Option<MemberId>,
+    pub(super) leader: Option<MemberId>,
     /// How many leaders there have been: the high half of every zxid. A server that is no ensemble stays at 0.
-    epoch: u32,
+    pub(super) epoch: u32,
     /// The last transaction of the epochs before: what followers show until the first of this one.
-    last_of_before: Zxid,
+    pub(super) last_of_before: Zxid,
     /// Connections whose session has since come to another member.
     left_behind: BTreeSet<ConnectionId>,
     /// What members have that do not have everything.
-    replicas: BTreeMap<MemberId, Replica>,
+    pub(super) replicas: BTreeMap<MemberId, Replica>,
 }
 
 /// One member.
 #[derive(Clone, Debug)]
-struct Member {
-    running: bool,
-    partitioned: bool,
-    service: Service,
+pub(super) struct Member {
+    pub(super) running: bool,
+    pub(super) partitioned: bool,
+    pub(super) service: Service,
     /// The last transaction that it had when it followed last.
-    last_zxid: Zxid,
+    pub(super) last_zxid: Zxid,
 }
 
 /// Whom a member serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Service {
+pub(super) enum Service {
     /// Everybody, as one of those who follow the leader of this epoch, or as that leader.
     Quorum { epoch: u32 },
     /// Those who are content with reading.
@@ -248,32 +244,32 @@ impl Members {
         }
     }
 
-    fn get(&self, member: MemberId) -> Option<&Member> {
+    pub(super) fn get(&self, member: MemberId) -> Option<&Member> {
         self.list.get(usize::from(member.0).checked_sub(1)?)
     }
 
-    fn get_mut(&mut self, member: MemberId) -> Option<&mut Member> {
+    pub(super) fn get_mut(&mut self, member: MemberId) -> Option<&mut Member> {
         self.list.get_mut(usize::from(member.0).checked_sub(1)?)
     }
 
-    fn service(&self, member: MemberId) -> Service {
+    pub(super) fn service(&self, member: MemberId) -> Service {
         self.get(member)
             .map_or(Service::Stopped, |member| member.service)
     }
 
-    fn reaches_others(&self, member: MemberId) -> bool {
+    pub(super) fn reaches_others(&self, member: MemberId) -> bool {
         self.get(member)
             .is_some_and(|it| it.running && (!it.partitioned || !self.is_ensemble()))
     }
 
-    fn has_quorum(&self) -> bool {
+    pub(super) fn has_quorum(&self) -> bool {
         let reaching = self.ids().filter(|member| self.reaches_others(*member));
         reaching.count() * 2 > self.list.len()
     }
 
     /// Who would be elected: among those with the most transactions the one with the highest number, as in
     /// `FastLeaderElection.totalOrderPredicate`.
-    fn winner(&self, tree: &Tree, but: Option<MemberId>) -> Option<MemberId> {
+    pub(super) fn winner(&self, tree: &Tree, but: Option<MemberId>) -> Option<MemberId> {
         let last_zxid = |member: MemberId| match self.service(member) {
             // Who lags has taken in less than it has in its log.
             Service::Quorum { .. } => tree.last_zxid(),
@@ -289,7 +285,7 @@ impl Members {
     }
 
     /// What a member serves as things are.
-    fn service_due(&self, member: MemberId) -> Service {
+    pub(super) fn service_due(&self, member: MemberId) -> Service {
         if !self.is_running(member) {
             Service::Stopped
         } else if self.leader.is_some() && self.reaches_others(member) {
@@ -339,239 +335,5 @@ impl Keeper {
             },
             behind: lagging.map(|replica| replica.pending.len()),
         })
-    }
-
-    pub(super) fn act(&mut self, now: Timestamp, action: EnsembleAction, out: &mut impl Outputs) {
-        if self.members.check(action).is_err() {
-            return;
-        }
-        let before = (self.members.leader, self.members.epoch);
-        let everybody = self.members.ids();
-        match action {
-            EnsembleAction::Stop { member } => self.set_running(member, false),
-            EnsembleAction::Start { member } => self.set_running(member, true),
-            EnsembleAction::Partition { member } => self.set_partitioned([member], true),
-            EnsembleAction::Heal { member } => self.set_partitioned([member], false),
-            EnsembleAction::LoseQuorum => self.set_partitioned(everybody, true),
-            EnsembleAction::RegainQuorum => self.set_partitioned(everybody, false),
-            EnsembleAction::Elect { leader: wanted } => {
-                let leader = self.members.leader;
-                let next = wanted.or_else(|| self.members.winner(&self.tree, leader));
-                if self.members.is_ensemble() {
-                    self.begin_epoch(now, next);
-                }
-            }
-            EnsembleAction::Lag { member } => self.lag(member),
-            EnsembleAction::Release {
-                member,
-                transactions,
-            } => self.release(now, member, transactions.unwrap_or(usize::MAX), None, out),
-            EnsembleAction::CatchUp { member } => self.catch_up_for_good(now, member, out),
-        }
-        self.settle(now, before, out);
-    }
-
-    fn set_running(&mut self, member: MemberId, running: bool) {
-        if let Some(member) = self.members.get_mut(member) {
-            member.running = running;
-        }
-    }
-
-    fn set_partitioned(&mut self, those: impl IntoIterator<Item = MemberId>, partitioned: bool) {
-        for member in those {
-            if let Some(member) = self.members.get_mut(member) {
-                member.partitioned = partitioned;
-            }
-        }
-    }
-
-    /// All of them were stopped and have started again.
-    pub(super) fn members_restarted(&mut self, now: Timestamp, out: &mut impl Outputs) {
-        if self.members.leader.is_some() {
-            let before = (self.members.leader, self.members.epoch);
-            let leader = self.members.winner(&self.tree, None);
-            self.begin_epoch(now, leader);
-            self.settle(now, before, out);
-        }
-    }
-
-    /// There is a new leader, and all that was before is of an epoch before.
-    fn begin_epoch(&mut self, now: Timestamp, leader: Option<MemberId>) {
-        self.members.leader = leader;
-        self.sessions.renumber(&self.rules, now);
-        self.sessions_begin_anew(now);
-        if !self.members.is_ensemble() {
-            return;
-        }
-        if self.tree.last_zxid() != self.members.start_of_epoch() {
-            self.members.last_of_before = self.tree.last_zxid();
-        }
-        self.members.epoch = self.members.epoch.wrapping_add(1);
-        self.tree.set_last_zxid(self.members.start_of_epoch());
-    }
-
-    /// Lets everything follow from how the members are now: an election if there is nobody who leads and there can be
-    /// one; and at each member whose service changes, the end of all connections.
-    fn settle(&mut self, now: Timestamp, led: (Option<MemberId>, u32), out: &mut impl Outputs) {
-        let reaches = |leader: &MemberId| self.members.reaches_others(*leader);
-        if !self.members.has_quorum() {
-            self.members.leader = None;
-        } else if !self.members.leader.as_ref().is_some_and(reaches) {
-            let leader = self.members.winner(&self.tree, None);
-            self.begin_epoch(now, leader);
-        }
-        for member in self.members.ids() {
-            let before = self.members.service(member);
-            let after = self.members.service_due(member);
-            if before != after {
-                self.change_service(now, member, (before, after), out);
-            }
-        }
-        let (leader, epoch) = (self.members.leader, self.members.epoch);
-        if led != (leader, epoch) && self.members.is_ensemble() {
-            out.emit(Output::Leading { leader, epoch });
-        }
-    }
-
-    fn change_service(
-        &mut self,
-        now: Timestamp,
-        member: MemberId,
-        (before, after): (Service, Service),
-        out: &mut impl Outputs,
-    ) {
-        let reason = match (before, after) {
-            (_, Service::Stopped) => CloseReason::MemberStopped,
-            (Service::ReadOnly, _) => CloseReason::ReadOnlyEnded,
-            (Service::Quorum { .. } | Service::Nobody | Service::Stopped, _) => {
-                CloseReason::LostLeader
-            }
-        };
-        // QuorumPeer has a server for each of its states, and closes all connections with the one that it leaves.
-        for connection in self.connections.of(member) {
-            if !self.connections.is_closing(connection) {
-                self.close(now, connection, reason, out);
-            }
-        }
-        let lagged = self.members.lags(member);
-        self.members.replicas.remove(&member);
-        if before == Service::ReadOnly {
-            for session in self.sessions.known_only_to(member) {
-                self.end_session(now, session, Xid(0), out);
-            }
-        }
-        if let Service::Quorum { .. } = before {
-            let last_zxid = match after {
-                // It takes part in the election with what it has.
-                Service::Quorum { .. } => self.tree.last_zxid(),
-                Service::ReadOnly | Service::Nobody | Service::Stopped => {
-                    self.members.last_zxid(member, &self.tree)
-                }
-            };
-            if let Some(member) = self.members.get_mut(member) {
-                member.last_zxid = last_zxid;
-            }
-        }
-        let replica = match after {
-            Service::Quorum { .. } => lagged.then(|| self.replica_of(member, true)),
-            Service::ReadOnly => Some(self.replica_of(member, false)),
-            Service::Nobody | Service::Stopped => None,
-        };
-        if let Some(replica) = replica {
-            self.members.replicas.insert(member, replica);
-        }
-        if let Some(member) = self.members.get_mut(member) {
-            member.service = after;
-        }
-    }
-
-    /// A copy of what there is, with no watches.
-    pub(super) fn replica_of(&self, member: MemberId, follows: bool) -> Replica {
-        let last_zxid = self.members.last_zxid(member, &self.tree);
-        Replica::new(&self.tree, last_zxid, follows)
-    }
-
-    pub(super) fn keep_replica(&mut self, member: MemberId, replica: Replica) {
-        self.members.replicas.insert(member, replica);
-    }
-
-    pub(super) fn drop_replica(&mut self, member: MemberId) -> Option<Replica> {
-        self.members.replicas.remove(&member)
-    }
-
-    /// Why a member does not take in somebody who asks for a session, if it does not.
-    pub(super) fn turns_away(
-        &self,
-        member: MemberId,
-        request: &ConnectRequest<'_>,
-    ) -> Option<CloseReason> {
-        match self.members.service(member) {
-            Service::Quorum { .. } => None,
-            Service::ReadOnly if request.read_only != Some(true) => {
-                Some(CloseReason::NotReadOnlyClient)
-            }
-            Service::ReadOnly => None,
-            Service::Nobody => Some(CloseReason::NotServing),
-            Service::Stopped => Some(CloseReason::MemberStopped),
-        }
-    }
-
-    /// Deals with a request that the member to which it came does not let pass; says whether it did.
-    pub(super) fn stopped_by_member(
-        &mut self,
-        now: Timestamp,
-        (connection, member): (ConnectionId, MemberId),
-        xid: Xid,
-        request: &Request<'_>,
-        out: &mut impl Outputs,
-    ) -> bool {
-        let operation = request.operation();
-        let ends_session = operation == Some(Operation::CloseSession);
-        let writes = operation.is_some_and(Operation::is_write) && !ends_session;
-        let syncs = operation == Some(Operation::Sync);
-        if self.members.is_read_only(member) {
-            // ReadOnlyRequestProcessor goes by the operation, and does not look at what it is about.
-            if writes || syncs {
-                let zxid = self.members.last_zxid(member, &self.tree);
-                reply(out, connection, xid, zxid, Err(ErrorCode::NotReadOnly));
-            }
-            return writes || syncs;
-        }
-        if self.members.is_left_behind(connection) && !ends_session {
-            // What is refused before anybody asks whose session it is.
-            let unchecked = operation.is_none()
-                || matches!(request, Request::Malformed(operation) if operation.is_write())
-                || matches!(request, Request::Multi(operations) if operations.is_empty())
-                || matches!(request, Request::Reconfig if !self.rules.reconfig_enabled);
-            // The leader checks the owner of whatever comes by way of itself, and of what others send it: the writes.
-            // What has moved is not answered, see FinalRequestProcessor.processRequest.
-            if !unchecked && (writes || self.members.leader == Some(member)) {
-                if writes {
-                    let session = self.connections.get(connection).and_then(|it| it.session);
-                    self.write_refused(now, session.unwrap_or(SessionId::NONE), xid, out);
-                }
-                self.close(now, connection, CloseReason::SessionMoved, out);
-                return true;
-            }
-        }
-        if writes || syncs || ends_session {
-            self.release(now, member, usize::MAX, None, out);
-            // It may have heard that the session is over.
-            return self.connections.is_closing(connection);
-        }
-        false
-    }
-
-    /// A write that came by the wrong way takes a zxid all the same.
-    fn write_refused(
-        &mut self,
-        now: Timestamp,
-        session: SessionId,
-        xid: Xid,
-        out: &mut impl Outputs,
-    ) {
-        let transaction = Transaction::begin(&mut self.tree, session, xid, now, false);
-        let txn = transaction.commit(refusal(ErrorCode::SessionMoved));
-        super::committed(&mut self.members, &txn, out);
     }
 }

@@ -5,9 +5,11 @@
 
 mod access;
 mod acl_table;
+mod admission;
 mod apply;
 mod connection;
 mod deadline;
+mod election;
 mod ensemble;
 mod java;
 mod quota;

@@ -21,8 +21,10 @@ pub(super) struct Replica {
 }
 
 impl Replica {
-    pub(super) fn new(tree: &Tree, last_zxid: Zxid, follows: bool) -> Self {
-        let mut tree = tree.clone();
+    /// One that begins with all there is, and shares it until either changes.
+    pub(super) fn new(tree: &mut Tree, last_zxid: Zxid, follows: bool) -> Self {
+        let mut tree = tree.share();
+        tree.index();
         tree.set_last_zxid(last_zxid);
         tree.acls.set_apart();
         Self {

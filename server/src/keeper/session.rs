@@ -325,8 +325,8 @@ impl Keeper {
     ) -> Option<SessionId> {
         let id = request.session;
         let current = self.sessions.get(id).and_then(|session| session.connection);
-        let current = planted!("takeover-leaves-the-old", None, current);
-        self.take_over(now, id, (current, member), out);
+        let closed = planted!("takeover-leaves-the-old", None, current);
+        self.take_over(now, id, (closed, member), out);
         let session = self.sessions.get(id)?;
         if session.known_only_to.is_some_and(|home| home != member) {
             return None;

@@ -195,16 +195,16 @@ enum Whose {
 }
 
 impl PlacedChaos {
-    pub(super) fn new(id: FaultId, chaos: &Chaos, seed: u64) -> Result<Self, FaultError> {
-        let rules = chaos.rules.iter().map(|rule| {
+    pub(super) fn new(id: FaultId, chaos: Chaos, seed: u64) -> Result<Self, FaultError> {
+        let rules = chaos.rules.into_iter().map(|rule| {
             if !(0.0..=1.0).contains(&rule.probability) {
                 return Err(FaultError::NeverMatches {
-                    name: rule.name.clone(),
+                    name: rule.name,
                     why: format!("{} is no probability", rule.probability),
                 });
             }
             let kind = rule.then.kind_on(&rule.on, &rule.name)?;
-            Ok((kind, rule.clone()))
+            Ok((kind, rule))
         });
         Ok(Self {
             id,

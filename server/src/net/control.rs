@@ -154,6 +154,15 @@ pub(super) struct Pieces {
 }
 
 impl Shape {
+    /// The pieces in which it is sent, if it is.
+    pub(super) fn pieces(&self) -> Option<Pieces> {
+        if let Self::Pieces(pieces) = self {
+            Some(*pieces)
+        } else {
+            None
+        }
+    }
+
     /// Changes the bytes of a message; pieces are cut elsewhere.
     pub(super) fn apply(&self, message: &mut BytesMut) {
         match self {
@@ -328,7 +337,6 @@ impl Control {
     }
 
     /// What becomes of something that a client sent.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "clients send nothing else")]
     pub(super) fn judge(
         &mut self,
         now: Timestamp,
@@ -339,22 +347,20 @@ impl Control {
         self.reply = Treatment::default();
         // Lent out, so that a sight of it and the rest can be used side by side.
         let mut asked = std::mem::take(&mut self.asked);
-        let verdict = match input {
-            Input::Connect { request, .. } => {
-                self.asked_new = request.session == SessionId::NONE;
-                let sight = connect_sight(request);
-                self.judge_sight(now, who, &sight, request.session, stage)
-            }
-            Input::Request { xid, request, .. } => {
-                asked.note(request);
-                let sight = Sight::Request {
-                    xid: *xid,
-                    asked: &asked,
-                    data: request.data(),
-                };
-                self.judge_sight(now, who, &sight, who.session, stage)
-            }
-            _ => Verdict::Pass,
+        let verdict = if let Input::Connect { request, .. } = input {
+            self.asked_new = request.session == SessionId::NONE;
+            let sight = connect_sight(request);
+            self.judge_sight(now, who, &sight, request.session, stage)
+        } else if let Input::Request { xid, request, .. } = input {
+            asked.note(request);
+            let sight = Sight::Request {
+                xid: *xid,
+                asked: &asked,
+                data: request.data(),
+            };
+            self.judge_sight(now, who, &sight, who.session, stage)
+        } else {
+            Verdict::Pass
         };
         if let Verdict::Expire(_) = verdict {
             // Whatever was asked, it is not what ends the session.
@@ -624,15 +630,21 @@ fn sight_of<'a>(message: &'a Message<'_>, asked: &'a Asked, new: bool) -> Sight<
 }
 
 /// The path that a write created, the first one if it is a multi.
-#[expect(clippy::wildcard_enum_match_arm, reason = "nothing else creates")]
 fn created<'a>(response: &'a Response<'_>) -> Option<&'a str> {
-    match response {
-        Response::Path(path) => path.as_deref(),
-        Response::PathAndStat(path, _) => Some(path),
-        Response::Multi(results) => results.iter().find_map(|result| match result {
-            MultiResult::Create(path) | MultiResult::Create2(path, _) => Some(&**path),
-            _ => None,
-        }),
-        _ => None,
+    if let Response::Path(path) = response {
+        return path.as_deref();
     }
+    if let Response::PathAndStat(path, _) = response {
+        return Some(path);
+    }
+    let Response::Multi(results) = response else {
+        return None;
+    };
+    results.iter().find_map(|result| {
+        if let MultiResult::Create(path) | MultiResult::Create2(path, _) = result {
+            Some(&**path)
+        } else {
+            None
+        }
+    })
 }

@@ -684,8 +684,8 @@ impl Engine {
                 closing: None,
                 stalled: outbox.is_stalled(),
             };
-            if outbox.link.is_cut_to_client() && outbox.closing.is_none() {
-                // What waits may wait here.
+            if outbox.closing.is_none() && outbox.link.keeps_from_client(context) {
+                // What waits may wait here, and goes on when the link is whole again.
                 return left;
             }
             if !bytes.is_empty() && outbox.closing.is_some() {

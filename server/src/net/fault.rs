@@ -376,7 +376,7 @@ impl Faults {
         Ok(id)
     }
 
-    pub(super) fn place_chaos(&mut self, chaos: &Chaos, seed: u64) -> Result<FaultId, FaultError> {
+    pub(super) fn place_chaos(&mut self, chaos: Chaos, seed: u64) -> Result<FaultId, FaultError> {
         let id = self.next_id();
         self.chaos.push(PlacedChaos::new(id, chaos, seed)?);
         Ok(id)

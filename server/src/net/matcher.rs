@@ -510,13 +510,15 @@ impl Matcher {
                 .label
                 .as_deref()
                 .is_none_or(|label| who.entrance.label.as_deref() == Some(label)),
-            Criterion::Op => self.op.is_none_or(|op| match sight {
-                Sight::Connect { .. } | Sight::Connected { .. } => op == Op::Connect,
-                _ => sight.asked().is_some_and(|asked| {
+            Criterion::Op => self.op.is_none_or(|op| {
+                if let Sight::Connect { .. } | Sight::Connected { .. } = sight {
+                    return op == Op::Connect;
+                }
+                sight.asked().is_some_and(|asked| {
                     asked
                         .operation
                         .map_or(op == Op::Any, |operation| op.contains(operation))
-                }),
+                })
             }),
             Criterion::Path => self
                 .path
@@ -569,6 +571,15 @@ impl Matcher {
     }
 }
 
+/// What was asked for, where something was.
+fn asked_in<'a>(sight: &'a Sight<'_>) -> Option<&'a Asked> {
+    if let Sight::Request { asked, .. } | Sight::Reply { asked, .. } = sight {
+        Some(asked)
+    } else {
+        None
+    }
+}
+
 /// Whether a request is as it should be.
 fn asks(wanted: Option<bool>, sight: &Sight<'_>, is: impl Fn(&Asked) -> bool) -> bool {
     wanted.is_none_or(|wanted| matches!(sight, Sight::Request { asked, .. } if is(asked) == wanted))
@@ -615,14 +626,9 @@ impl Criterion {
                 Some(label) => format!("{label:?}"),
                 None => "none".to_owned(),
             },
-            Self::Op => match sight {
-                Sight::Request { asked, .. } | Sight::Reply { asked, .. } => {
-                    asked.operation.map_or_else(
-                        || "one that nobody knows".to_owned(),
-                        |operation| format!("{operation:?}"),
-                    )
-                }
-                _ => "another".to_owned(),
+            Self::Op => match asked_in(sight).map(|asked| asked.operation) {
+                Some(Some(operation)) => format!("{operation:?}"),
+                Some(None) | None => "one that nobody knows".to_owned(),
             },
             Self::Path => {
                 let mut first = None;
@@ -632,16 +638,23 @@ impl Criterion {
                 });
                 first.unwrap_or_else(|| "none".to_owned())
             }
-            Self::EventType => match sight {
-                Sight::Event { event_type, .. } => format!("{event_type:?}"),
-                _ => "none".to_owned(),
-            },
-            Self::Error => match sight {
-                Sight::Reply {
+            Self::EventType => {
+                if let Sight::Event { event_type, .. } = sight {
+                    format!("{event_type:?}")
+                } else {
+                    "none".to_owned()
+                }
+            }
+            Self::Error => {
+                if let Sight::Reply {
                     error: Some(error), ..
-                } => format!("{error:?}"),
-                _ => "none".to_owned(),
-            },
+                } = sight
+                {
+                    format!("{error:?}")
+                } else {
+                    "none".to_owned()
+                }
+            }
             Self::Watching | Self::Ephemeral | Self::Sequential => return "it differs".to_owned(),
         };
         format!("the first time it was {shown}")

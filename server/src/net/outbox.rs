@@ -298,7 +298,12 @@ impl Outbox {
         match self.stall {
             Stall::Until(at) if at <= now => self.stall = Stall::No,
             Stall::Delayed(at) if at <= now => self.stall = Stall::Judged,
-            _ => {}
+            Stall::No
+            | Stall::Until(_)
+            | Stall::Held { .. }
+            | Stall::Released
+            | Stall::Delayed(_)
+            | Stall::Judged => {}
         }
         self.let_go(now);
     }

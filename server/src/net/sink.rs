@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use bytes::BytesMut;
 
-use super::control::{Control, Shape, Stage, Treatment, Verdict};
+use super::control::{Control, Stage, Treatment, Verdict};
 use super::outbox::{Due, EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::report::Totals;
 use super::sight::{Sight, Who};
@@ -342,10 +342,7 @@ impl Sink<'_, '_> {
                 bytes,
                 gate: treatment.gate,
                 not_before: treatment.not_before,
-                pieces: match treatment.shape {
-                    Shape::Pieces(pieces) => Some(pieces),
-                    _ => None,
-                },
+                pieces: treatment.shape.pieces(),
                 alone: false,
                 held: treatment.held,
             });
@@ -395,29 +392,25 @@ impl Sink<'_, '_> {
 
     /// Tells the journal of what no connection asked for, or of the end of a session.
     fn note_transaction(&mut self, txn: &Txn<'_>) {
-        match &txn.record {
-            TxnRecord::CloseSession { paths } => {
-                let own = self.own.as_ref().map(|own| own.id);
-                let asked = own
-                    .and_then(|own| self.outboxes.get(&own))
-                    .is_some_and(|outbox| outbox.session == txn.session)
-                    && self.control.closes_session();
-                let sight = Sight::SessionEnded {
-                    session: txn.session,
-                    zxid: txn.zxid,
-                    deleted: paths,
-                    expired: !asked,
-                };
-                self.control.note(self.now, None, &sight);
-            }
-            TxnRecord::DeleteContainer { path } => {
-                let sight = Sight::Reaped {
-                    path,
-                    zxid: txn.zxid,
-                };
-                self.control.note(self.now, None, &sight);
-            }
-            _ => {}
+        if let TxnRecord::CloseSession { paths } = &txn.record {
+            let own = self.own.as_ref().map(|own| own.id);
+            let asked = own
+                .and_then(|own| self.outboxes.get(&own))
+                .is_some_and(|outbox| outbox.session == txn.session)
+                && self.control.closes_session();
+            let sight = Sight::SessionEnded {
+                session: txn.session,
+                zxid: txn.zxid,
+                deleted: paths,
+                expired: !asked,
+            };
+            self.control.note(self.now, None, &sight);
+        } else if let TxnRecord::DeleteContainer { path } = &txn.record {
+            let sight = Sight::Reaped {
+                path,
+                zxid: txn.zxid,
+            };
+            self.control.note(self.now, None, &sight);
         }
     }
 }

@@ -20,7 +20,7 @@ impl Engine {
         self.control(|control| control.faults.place(rule))
     }
 
-    pub(crate) fn place_chaos(&self, chaos: &Chaos, seed: u64) -> Result<FaultId, FaultError> {
+    pub(crate) fn place_chaos(&self, chaos: Chaos, seed: u64) -> Result<FaultId, FaultError> {
         tracing::info!(seed, "chaos");
         self.control(|control| control.faults.place_chaos(chaos, seed))
     }
@@ -71,10 +71,11 @@ impl Engine {
 
     /// Cuts the links of some clients, those included that connect later; gives the number of the cut.
     pub(crate) fn cut(&self, whose: Matcher, direction: Direction) -> u64 {
-        let cut = self.relink(|control| control.cut(whose.clone(), direction, None));
+        let told = whose.clone();
+        let cut = self.relink(|control| control.cut(whose, direction, None));
         self.note(&Sight::Cut {
             cut,
-            whose: &whose,
+            whose: &told,
             direction,
         });
         cut

@@ -360,10 +360,12 @@ impl Request<'_> {
 
     /// What it would write, if it is a single write of data.
     pub(crate) fn data(&self) -> Option<&[u8]> {
-        match self {
-            Self::Create(CreateRequest { data, .. })
-            | Self::SetData(SetDataRequest { data, .. }) => *data,
-            _ => None,
+        if let Self::Create(CreateRequest { data, .. })
+        | Self::SetData(SetDataRequest { data, .. }) = self
+        {
+            *data
+        } else {
+            None
         }
     }
 
@@ -372,24 +374,27 @@ impl Request<'_> {
         let is_meant = |create: &CreateRequest<'_>| {
             CreateMode::from_flags(create.flags).is_some_and(&is_meant)
         };
-        match self {
-            Self::Create(create) => is_meant(create),
-            Self::Multi(operations) => operations
-                .iter()
-                .any(|operation| matches!(operation, MultiOp::Create(create) if is_meant(create))),
-            _ => false,
+        if let Self::Multi(operations) = self {
+            let mut operations = operations.iter();
+            return operations
+                .any(|operation| matches!(operation, MultiOp::Create(create) if is_meant(create)));
         }
+        matches!(self, Self::Create(create) if is_meant(create))
     }
 
     /// Whether it asks for a watch.
     pub(crate) fn watches(&self) -> bool {
-        match self {
-            Self::Exists { watch, .. }
-            | Self::GetData { watch, .. }
-            | Self::GetChildren { watch, .. }
-            | Self::GetChildren2 { watch, .. } => *watch,
-            Self::AddWatch { .. } | Self::SetWatches(_) | Self::SetWatches2(_) => true,
-            _ => false,
+        if let Self::Exists { watch, .. }
+        | Self::GetData { watch, .. }
+        | Self::GetChildren { watch, .. }
+        | Self::GetChildren2 { watch, .. } = self
+        {
+            *watch
+        } else {
+            matches!(
+                self,
+                Self::AddWatch { .. } | Self::SetWatches(_) | Self::SetWatches2(_)
+            )
         }
     }
 }

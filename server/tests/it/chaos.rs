@@ -1,5 +1,10 @@
 //! Chaos: the same by the same seed, and no promise broken by any.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what a test's own parts cannot do fails the test"
+)]
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -196,4 +201,30 @@ fn a_client_under_rough_chaos_sees_no_promise_broken() {
             );
         }
     }
+}
+
+/// Set for the child that panics under chaos.
+const CHILD: &str = "MINIKEEPER_TEST_PANICS_UNDER_CHAOS";
+
+#[test]
+fn a_test_that_panics_under_chaos_tells_the_seed() {
+    if std::env::var_os(CHILD).is_some() {
+        let server = Server::start().unwrap();
+        let chaos = server.chaos(Chaos::gentle());
+        panic!("it had the seed {}", chaos.seed());
+    }
+    let name = "chaos::a_test_that_panics_under_chaos_tells_the_seed";
+    let ran = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"])
+        .env(CHILD, "1")
+        .env("MINIKEEPER_SEED", "4711")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(!ran.status.success());
+    assert!(said.contains("it had the seed 4711"), "{said}");
+    assert!(
+        said.contains("MINIKEEPER_SEED=4711 plays it again"),
+        "{said}"
+    );
 }

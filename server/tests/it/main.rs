@@ -15,6 +15,7 @@ mod holds;
 mod hostile;
 mod journal;
 mod partition;
+mod promises;
 mod races;
 mod restart;
 mod serve;

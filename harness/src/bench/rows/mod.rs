@@ -1,6 +1,7 @@
 //! The rows, one function each.
 
 mod build;
+mod expiry;
 mod fan_out;
 mod size;
 mod snapshot;
@@ -8,6 +9,7 @@ mod start;
 mod throughput;
 
 pub(super) use build::build;
+pub(super) use expiry::expiry;
 pub(super) use fan_out::fan_out;
 pub(super) use size::{idle, million};
 pub(super) use snapshot::snapshot;

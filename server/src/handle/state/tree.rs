@@ -153,6 +153,13 @@ impl Znode {
     }
 
     /// The same as a container.
+    ///
+    /// ```
+    /// let locks = minikeeper::Znode::new("").container();
+    /// let server = minikeeper::Server::builder().seed(minikeeper::tree! { "/locks" => locks }).start()?;
+    /// assert!(server.znode("/locks").is_some_and(|znode| znode.container));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
     #[must_use]
     pub fn container(mut self) -> Self {
         self.kind = ZnodeKind::Container;
@@ -160,6 +167,15 @@ impl Znode {
     }
 
     /// The same with a time to live, which counts in milliseconds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let lease = minikeeper::Znode::new("me").ttl(Duration::from_secs(60));
+    /// let server = minikeeper::Server::builder().seed(minikeeper::tree! { "/lease" => lease }).start()?;
+    /// assert_eq!(server.znode("/lease").and_then(|znode| znode.ttl), Some(Duration::from_secs(60)));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
     #[must_use]
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.kind = ZnodeKind::Ttl(ttl);
@@ -168,6 +184,15 @@ impl Znode {
 
     /// The same as an ephemeral: to compare with the tree of a server. Where a tree becomes a seed its ephemerals are
     /// left out, since it has no sessions that they could go with.
+    ///
+    /// ```
+    /// use minikeeper::{Server, Znode, tree};
+    ///
+    /// let tree = tree! { "/members" => { "a" => Znode::new("me").ephemeral() } };
+    /// let server = Server::builder().seed(tree).start()?;
+    /// assert_eq!(server.tree(), tree! { "/members" => {} });
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
     #[must_use]
     pub fn ephemeral(mut self) -> Self {
         self.kind = ZnodeKind::Ephemeral;

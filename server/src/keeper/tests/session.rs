@@ -572,3 +572,27 @@ fn a_session_that_nothing_can_be_heard_of_waits_in_vain() {
     world.hang_up(1);
     assert_eq!(silent(&world), Some(SessionId(1)), "it has no connection");
 }
+
+#[test]
+fn a_request_that_a_test_refuses_is_heard_and_changes_nothing() {
+    let mut world = World::of(1);
+    world.advance(9000);
+    let refuse = Input::Refuse {
+        connection: ConnectionId(1),
+        xid: Xid(7),
+        code: ErrorCode::NoAuth,
+    };
+    let said = world.step(refuse);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("NoAuth"), "{said:?}");
+    check(world.advance(9000), &[]);
+}
+
+#[test]
+fn a_connection_that_a_test_closes_leaves_its_session() {
+    let mut world = World::of(1);
+    let close = Input::Close(ConnectionId(1));
+    check(world.step(close), &["1 closed Test"]);
+    check(world.ask(1, create("/a")), &[]);
+    assert!(world.keeper.sessions().get(SessionId(1)).is_some());
+}

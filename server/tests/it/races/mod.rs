@@ -4,6 +4,12 @@
 //!
 //! `MINIKEEPER_RACE_RUNS=1000 cargo test -p minikeeper --test it races::` runs each of them a thousand times.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "recipes and users are parts of tests: what they cannot do fails the test"
+)]
+
 mod recipes;
 mod user;
 

@@ -1,0 +1,105 @@
+//! How long a test takes that needs a session to expire.
+
+use super::{ROUNDS, SETTINGS};
+use crate::backend::{Backend, BackendError, BackendKind, BackendSource, Embedded, Settings};
+use crate::bench::report::Row;
+use crate::client::{Acl, BlockingClient, ConnectRequest, Request, read_frame};
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+const TIMEOUT_MS: i32 = 30_000;
+/// The session of who looks on outlives it.
+const LONGER_MS: i32 = 40_000;
+const PATH: &str = "/leader";
+
+/// A real server looks at its sessions once a tick.
+const UNTIL_IT_HAS_EXPIRED: Duration = Duration::from_secs(32);
+
+pub(in crate::bench) fn expiry() -> io::Result<Row> {
+    let mut row = Row::new(
+        "expiry",
+        "a test in which a session of 30 s expires: a watcher is told, its client is refused",
+    );
+    let times = (0..201).map(|_| {
+        let start = Instant::now();
+        let settings = Settings {
+            manual_time: true,
+            ..SETTINGS
+        };
+        let server = Embedded::start(&settings).map_err(io::Error::other)?;
+        a_session_expires(&server)?;
+        drop(server);
+        Ok(start.elapsed().as_secs_f64() * 1e3)
+    });
+    let times = times.collect::<io::Result<_>>()?;
+    let median = row.value("embedded, from start to drop", "ms", times);
+    row.at_most(median, 5.0, "ms");
+    match BackendKind::newest_zookeeper().start(&SETTINGS) {
+        Ok(real) => {
+            let times = (0..ROUNDS.div_ceil(2)).map(|_| {
+                let start = Instant::now();
+                a_session_expires(&*real)?;
+                Ok(start.elapsed().as_secs_f64() * 1e3)
+            });
+            let times = times.collect::<io::Result<_>>()?;
+            row.value(format!("{}, running already", real.name()), "ms", times);
+        }
+        Err(BackendError::Missing(missing)) => row.missing.push(missing.to_string()),
+        Err(error) => return Err(io::Error::other(error)),
+    }
+    Ok(row)
+}
+
+/// The same for every server: who cannot turn its clock takes the time that it takes.
+fn a_session_expires(server: &dyn Backend) -> io::Result<()> {
+    let address = server.connect_string();
+    let mut owner = BlockingClient::connect(&address, &ConnectRequest::new(TIMEOUT_MS))?;
+    owner.call(&Request::Create {
+        path: PATH.to_owned(),
+        data: None,
+        acl: Acl::open(),
+        flags: 1,
+    })?;
+    let mut watcher = BlockingClient::connect(&address, &ConnectRequest::new(LONGER_MS))?;
+    watcher.call(&Request::Exists {
+        path: PATH.to_owned(),
+        watch: true,
+    })?;
+    let session = owner.session().clone();
+    is(session.timeout_ms == TIMEOUT_MS, "a session of 30 s")?;
+    // From here on the owner says nothing.
+    server.mute(session.session_id);
+    server.turn_clock(UNTIL_IT_HAS_EXPIRED);
+    let event = read_frame(&mut watcher.into_stream())?;
+    is(event.get(4..8) == Some(&[0xff; 4]), "an event")?;
+    let mut rest = Vec::new();
+    owner.into_stream().read_to_end(&mut rest)?;
+    is(rest.is_empty(), "the end of the connection")?;
+    let again = ConnectRequest {
+        session_id: session.session_id,
+        password: session.password,
+        ..ConnectRequest::new(TIMEOUT_MS)
+    };
+    let refused = BlockingClient::connect(&address, &again)?;
+    is(refused.session().timeout_ms == 0, "a refusal")
+}
+
+fn is(so: bool, what: &str) -> io::Result<()> {
+    so.then_some(())
+        .ok_or_else(|| io::Error::other(format!("something other than {what}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_expires_on_a_clock_that_is_turned() {
+        let settings = Settings {
+            manual_time: true,
+            ..SETTINGS
+        };
+        let server = Embedded::start(&settings).expect("a server starts");
+        a_session_expires(&server).expect("it is as on every server");
+    }
+}

@@ -1,0 +1,431 @@
+//! A member of an ensemble, and the guards of what lasts: a partition, a lag.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use serde::Serialize;
+
+use super::address::reachable;
+use super::ensemble::{ActError, act};
+use super::{Server, Shared, StartError};
+use crate::net::{AsyncRead, AsyncWrite, Entrance, Followed};
+use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, Zxid};
+
+/// One member of an [`Ensemble`].
+///
+/// ```
+/// let ensemble = minikeeper::Ensemble::of(3)?;
+/// let member = ensemble.member(1);
+/// assert_eq!(member.connect_string(), format!("127.0.0.1:{}", member.addr().port()));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone)]
+pub struct Member {
+    pub(super) server: Server,
+    pub(super) id: MemberId,
+}
+
+/// A member at one moment.
+///
+/// ```
+/// use minikeeper::{Ensemble, Mode};
+///
+/// let ensemble = Ensemble::of(3)?;
+/// ensemble.member(1).stop();
+/// let modes: Vec<Mode> = ensemble.view().iter().map(|member| member.mode).collect();
+/// assert_eq!(modes, [Mode::Stopped, Mode::Follower, Mode::Leader]);
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct MemberView {
+    /// Its number, from 1.
+    pub id: MemberId,
+    /// Where it listens, unless it is stopped.
+    pub addr: SocketAddr,
+    /// How it serves.
+    pub mode: Mode,
+    /// Whether it does not reach the others, though it may run.
+    pub partitioned: bool,
+    /// The last transaction that it has.
+    pub last_zxid: Zxid,
+    /// How many transactions it lags behind; `None` if it does not [lag](Member::lag).
+    pub behind: Option<usize>,
+    /// The sessions that are on connections to it, by number; one that has since moved to another member included.
+    pub sessions: Vec<SessionId>,
+}
+
+impl Member {
+    /// Its number, from 1.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// assert_eq!(ensemble.member(3).id(), minikeeper::MemberId(3));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn id(&self) -> MemberId {
+        self.id
+    }
+
+    /// Where it listens. The port stays its own while it is stopped.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// assert_ne!(ensemble.member(1).addr(), ensemble.member(2).addr());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        let at = usize::from(self.id.0).saturating_sub(1);
+        let Shared { addr, addrs, .. } = &*self.server.shared;
+        addrs.get(at).copied().unwrap_or(*addr)
+    }
+
+    /// What a client on this machine is to be given that is to connect to this member alone.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// assert!(ensemble.connect_string().contains(&ensemble.member(1).connect_string()));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn connect_string(&self) -> String {
+        reachable(self.addr()).to_string()
+    }
+
+    /// How it serves.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// assert_eq!(ensemble.member(1).mode(), minikeeper::Mode::Follower);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        let engine = &self.server.shared.engine;
+        engine.look(|keeper| keeper.members().mode(self.id))
+    }
+
+    /// What there is to know of it at this moment.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// assert_eq!(ensemble.member(1).view().behind, None);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn view(&self) -> MemberView {
+        let addr = self.addr();
+        self.server.shared.engine.look(|keeper| {
+            let state = keeper.member(self.id);
+            MemberView {
+                id: self.id,
+                addr,
+                mode: keeper.members().mode(self.id),
+                partitioned: state.is_some_and(|state| state.partitioned),
+                last_zxid: state.map_or(Zxid(0), |state| state.last_zxid),
+                behind: state.and_then(|state| state.behind),
+                sessions: keeper.sessions_at(self.id),
+            }
+        })
+    }
+
+    /// Stops it, as if its process had ended: its connections are closed, and who connects is refused. If it led, there is
+    /// an election, if enough others are left; all connections of all members are closed then.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let member = ensemble.member(1);
+    /// member.stop();
+    /// assert!(std::net::TcpStream::connect(member.addr()).is_err());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn stop(&self) -> Followed {
+        self.wish(EnsembleAction::Stop { member: self.id })
+    }
+
+    /// Starts it again after it was [stopped](Self::stop), on the same port. It follows whoever leads; if nobody does, and
+    /// there are enough members now, there is an election. Does nothing if it runs.
+    ///
+    /// # Errors
+    ///
+    /// When this process or machine has no sockets left.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let member = ensemble.member(3);
+    /// member.stop();
+    /// member.start_again()?;
+    /// assert_eq!(member.mode(), minikeeper::Mode::Follower);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn start_again(&self) -> Result<Followed, StartError> {
+        match act(&self.server, EnsembleAction::Start { member: self.id }) {
+            Ok(followed) => Ok(followed),
+            Err(ActError::Start(error)) => Err(error),
+            Err(ActError::Ensemble(_)) => Ok(Followed::default()),
+        }
+    }
+
+    /// Stops it and starts it again. If it led, it follows now.
+    ///
+    /// # Errors
+    ///
+    /// When this process or machine has no sockets left; then it is stopped.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let followed = ensemble.member(3).restart()?;
+    /// assert_eq!(followed.leading.map(|leading| leading.epoch), Some(2));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn restart(&self) -> Result<Followed, StartError> {
+        let mut followed = self.stop();
+        followed.append(self.start_again()?);
+        Ok(followed)
+    }
+
+    /// Parts it from the other members, until the guard is dropped or [healed](MemberPartition::heal). Clients reach it, and it
+    /// has no leader: its connections are closed, and who asks for a session is disconnected, unless it serves
+    /// [reads](crate::ServerBuilder::read_only_mode). If it led, or there is no quorum without it, more follows.
+    ///
+    /// ```
+    /// use minikeeper::{Ensemble, Mode};
+    ///
+    /// let ensemble = Ensemble::of(3)?;
+    /// let partition = ensemble.member(3).partition();
+    /// assert_eq!(ensemble.member(3).mode(), Mode::NotServing);
+    /// assert_eq!(ensemble.member(2).mode(), Mode::Leader);
+    /// partition.heal();
+    /// assert_eq!(ensemble.member(3).mode(), Mode::Follower);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn partition(&self) -> MemberPartition {
+        MemberPartition {
+            followed: self.wish(EnsembleAction::Partition { member: self.id }),
+            member: self.clone(),
+        }
+    }
+
+    /// From now on the member takes in what is committed only when it is [told to](Lag::release), until the guard is
+    /// dropped. Who is connected to it reads what was, is answered with the zxid of then, and hears of no change.
+    ///
+    /// A write through it, a `sync` or a new session catches it up to the zxid of its own, and then it lags on, as a slow
+    /// member of a real ensemble does. A client that has seen more than the member has is disconnected when it asks for a
+    /// session there. An election catches it up; a stop or a partition ends the lag.
+    ///
+    /// # Errors
+    ///
+    /// When it has no leader.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let lag = ensemble.member(1).lag()?;
+    /// ensemble.server().create("/config", b"v1")?;
+    /// assert_eq!(lag.pending(), 1);
+    /// lag.release(1);
+    /// assert_eq!(lag.pending(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn lag(&self) -> Result<Lag, EnsembleError> {
+        let action = EnsembleAction::Lag { member: self.id };
+        let engine = &self.server.shared.engine;
+        engine.look(|keeper| keeper.members().check(action))?;
+        self.wish(action);
+        Ok(Lag {
+            member: self.clone(),
+        })
+    }
+
+    /// Serves one more client of this member, over any stream of bytes; see [`Server::serve`].
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let (_client, io) = tokio::io::duplex(4096);
+    /// let _serving = ensemble.member(2).serve(io);
+    /// assert_eq!(ensemble.server().connections()[0].member, minikeeper::MemberId(2));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn serve<IO>(&self, io: IO) -> impl Future<Output = ()> + use<IO>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let entrance = Entrance {
+            label: None,
+            member: self.id,
+        };
+        let hosted = &self.server.shared.hosted;
+        hosted.serve(io, super::serve::LOCALHOST, &entrance)
+    }
+
+    /// What cannot fail, as the member is there.
+    fn wish(&self, action: EnsembleAction) -> Followed {
+        act(&self.server, action).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Member {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id && std::sync::Arc::ptr_eq(&self.server.shared, &other.server.shared)
+    }
+}
+
+impl Eq for Member {}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A member does not reach the others as long as this is there.
+///
+/// ```
+/// let ensemble = minikeeper::Ensemble::of(3)?;
+/// {
+///     let _partition = ensemble.member(1).partition();
+///     assert!(ensemble.member(1).view().partitioned);
+/// }
+/// assert!(!ensemble.member(1).view().partitioned);
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[must_use = "the partition is healed when this is dropped"]
+#[derive(Debug)]
+pub struct MemberPartition {
+    member: Member,
+    followed: Followed,
+}
+
+impl MemberPartition {
+    /// What followed when the member was parted.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let partition = ensemble.member(3).partition();
+    /// assert_eq!(partition.followed().leading.map(|leading| leading.epoch), Some(2));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn followed(&self) -> &Followed {
+        &self.followed
+    }
+
+    /// Lets it reach the others again, and gives what follows: who was served reads is disconnected.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let followed = ensemble.member(1).partition().heal();
+    /// assert_eq!(followed.leading, None);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn heal(self) -> Followed {
+        self.member.wish(EnsembleAction::Heal {
+            member: self.member.id,
+        })
+    }
+}
+
+impl Drop for MemberPartition {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.member.wish(EnsembleAction::Heal {
+                member: self.member.id,
+            });
+        }
+    }
+}
+
+/// A member lags as long as this is there.
+///
+/// ```
+/// let ensemble = minikeeper::Ensemble::of(3)?;
+/// {
+///     let _lag = ensemble.member(1).lag()?;
+///     assert_eq!(ensemble.member(1).view().behind, Some(0));
+/// }
+/// assert_eq!(ensemble.member(1).view().behind, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "the member catches up when this is dropped"]
+#[derive(Debug)]
+pub struct Lag {
+    member: Member,
+}
+
+impl Lag {
+    /// How many transactions the member has not taken in yet.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// assert_eq!(ensemble.member(1).lag()?.pending(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.member.view().behind.unwrap_or(0)
+    }
+
+    /// Lets the member take in the next so many transactions, as far as there are any, and gives what followed: who is
+    /// connected to it hears of what it watches.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let lag = ensemble.member(1).lag()?;
+    /// ensemble.server().create("/a", b"")?;
+    /// ensemble.server().create("/b", b"")?;
+    /// lag.release(1);
+    /// assert_eq!(lag.pending(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn release(&self, transactions: usize) -> Followed {
+        self.wish(Some(transactions))
+    }
+
+    /// The same with everything that there is; what is committed from here on waits again.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let lag = ensemble.member(1).lag()?;
+    /// ensemble.server().create("/a", b"")?;
+    /// lag.release_all();
+    /// assert_eq!(lag.pending(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn release_all(&self) -> Followed {
+        self.wish(None)
+    }
+
+    /// Ends the lag, and gives what followed.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let followed = ensemble.member(1).lag()?.catch_up();
+    /// assert!(followed.events.is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn catch_up(self) -> Followed {
+        self.member.wish(EnsembleAction::CatchUp {
+            member: self.member.id,
+        })
+    }
+
+    fn wish(&self, transactions: Option<usize>) -> Followed {
+        self.member.wish(EnsembleAction::Release {
+            member: self.member.id,
+            transactions,
+        })
+    }
+}
+
+impl Drop for Lag {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.member.wish(EnsembleAction::CatchUp {
+                member: self.member.id,
+            });
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Whatever faults, holds, cut links and steps of the clock are drawn, a server keeps its promises to its clients. It is judged by
+//! the bytes that they received and by nothing else.
+//!
+//! Clients and server share one thread and take turns, so what was drawn happens in the same way each time it is run.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
+    reason = "all of it is parts of one test"
+)]
+
+mod received;
+mod world;
+
+use minikeeper::{Direction, ErrorCode, Fault, Matcher, Op, Release};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+use self::world::World;
+
+/// Whose turn it is; there are so many.
+const CLIENTS: usize = 3;
+
+const LABELS: [&str; CLIENTS] = ["A", "B", "C"];
+
+const PATHS: [&str; 4] = ["/a", "/a/x", "/b", "/b/y"];
+
+/// What a client asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ask {
+    Create(&'static str),
+    Set(&'static str),
+    Delete(&'static str),
+    Exists(&'static str, bool),
+    Get(&'static str, bool),
+    Children(&'static str, bool),
+    Ping,
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Step {
+    Asks(usize, Vec<Ask>),
+    /// The test itself writes.
+    Writes(Ask),
+    Hold(Matcher),
+    Release(Index, Which),
+    DropHold(Index),
+    /// Something goes wrong, for this client, with what is matched.
+    Fault(usize, Matcher, Fault),
+    Cut(usize, Direction),
+    Heal(Index),
+    Advance(u64),
+    Expire(usize),
+    Leaves(usize),
+}
+
+/// What is let go of a hold.
+#[derive(Clone, Debug)]
+enum Which {
+    As(Release),
+    One(Index),
+    Of(usize),
+}
+
+fn client() -> impl Strategy<Value = usize> {
+    0..CLIENTS
+}
+
+fn path() -> impl Strategy<Value = &'static str> {
+    select(&PATHS[..])
+}
+
+fn write() -> impl Strategy<Value = Ask> {
+    prop_oneof![
+        3 => path().prop_map(Ask::Create),
+        4 => path().prop_map(Ask::Set),
+        2 => path().prop_map(Ask::Delete),
+    ]
+}
+
+fn ask() -> impl Strategy<Value = Ask> {
+    let watch = any::<bool>;
+    prop_oneof![
+        6 => write(),
+        3 => (path(), watch()).prop_map(|(path, watch)| Ask::Get(path, watch)),
+        2 => (path(), watch()).prop_map(|(path, watch)| Ask::Exists(path, watch)),
+        2 => (path(), watch()).prop_map(|(path, watch)| Ask::Children(path, watch)),
+        1 => Just(Ask::Ping),
+    ]
+}
+
+/// What a hold means.
+fn held() -> impl Strategy<Value = Matcher> {
+    let kind = prop_oneof![
+        4 => Just(Matcher::event()),
+        3 => Just(Matcher::reply(Op::Any)),
+        1 => Just(Matcher::reply(Op::Write)),
+        2 => Just(Matcher::request(Op::Any)),
+        1 => Just(Matcher::any()),
+    ];
+    let whose = prop::option::of(select(&LABELS[..]));
+    let about = prop::option::of(select(&["/a", "/b", "/*", "/a/**"][..]));
+    (kind, whose, about).prop_map(|(mut on, whose, about)| {
+        if let Some(about) = about {
+            on = on.path(about);
+        }
+        // Whoever sees everything is never kept from it.
+        on.label(whose.unwrap_or("A"))
+    })
+}
+
+/// Faults that break no promise by themselves: what is told stays as it is, or the connection ends.
+fn fault() -> impl Strategy<Value = (Matcher, Fault)> {
+    let by = std::time::Duration::from_millis(300);
+    let every = by / 30;
+    let at_once = std::time::Duration::ZERO;
+    let create = ErrorCode::NoAuth;
+    select(vec![
+        (Matcher::request(Op::Any), Fault::DelayRequest { by }),
+        (Matcher::request(Op::Any), Fault::DelayReply { by }),
+        (Matcher::reply(Op::Any), Fault::DelayReply { by }),
+        (Matcher::event(), Fault::DelayReply { by }),
+        (Matcher::reply(Op::Any), Fault::Split { bytes: 5, every }),
+        (
+            Matcher::event(),
+            Fault::Split {
+                bytes: 3,
+                every: at_once,
+            },
+        ),
+        (Matcher::request(Op::Create), Fault::Error { code: create }),
+        (Matcher::request(Op::SetData), Fault::LoseRequest),
+        (Matcher::request(Op::SetData), Fault::LoseReply),
+        (Matcher::request(Op::Write), Fault::ApplyThenDrop),
+        (Matcher::request(Op::Any), Fault::DropBefore),
+        (Matcher::request(Op::Any), Fault::ReplyThenDrop),
+        (Matcher::request(Op::Any), Fault::Expire),
+    ])
+}
+
+fn direction() -> impl Strategy<Value = Direction> {
+    select(&[Direction::Both, Direction::ToClient, Direction::ToServer][..])
+}
+
+fn which() -> impl Strategy<Value = Which> {
+    prop_oneof![
+        3 => Just(Which::As(Release::First { count: 1 })),
+        1 => Just(Which::As(Release::First { count: 3 })),
+        1 => Just(Which::As(Release::All)),
+        3 => any::<Index>().prop_map(Which::One),
+        1 => client().prop_map(Which::Of),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let asks = prop::collection::vec(ask(), 1..5);
+    prop_oneof![
+        20 => (client(), asks).prop_map(|(client, asks)| Step::Asks(client, asks)),
+        3 => write().prop_map(Step::Writes),
+        4 => held().prop_map(Step::Hold),
+        6 => (any::<Index>(), which()).prop_map(|(hold, which)| Step::Release(hold, which)),
+        2 => any::<Index>().prop_map(Step::DropHold),
+        3 => (client(), fault()).prop_map(|(client, (on, fault))| Step::Fault(client, on, fault)),
+        2 => (client(), direction()).prop_map(|(client, way)| Step::Cut(client, way)),
+        2 => any::<Index>().prop_map(Step::Heal),
+        4 => select(&[10, 100, 500, 60_000][..]).prop_map(Step::Advance),
+        1 => client().prop_map(Step::Expire),
+        1 => client().prop_map(Step::Leaves),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_goes_wrong_the_servers_promises_hold(steps in prop::collection::vec(step(), 1..60)) {
+        World::play(&steps)?;
+    }
+}
