@@ -477,7 +477,7 @@ fn locks(server: &Server, rounds: usize) {
         .on(Op::Create)
         .from("bob")
         .then(Fault::ApplyThenDrop);
-    clients[1].send(
+    clients.get_mut(1).expect("there are four").send(
         op::CREATE,
         &crate::client::create("/locks/lock-", b"bob", 3),
     );
