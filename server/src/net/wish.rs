@@ -244,29 +244,25 @@ impl Outbox {
         items: &[u64],
         opened: &mut Vec<Held>,
     ) {
-        let mut last = items.last().copied();
         if let Stall::Held { hold: of, item, .. } = self.stall
             && of == hold
             && is_among(items, item)
             && let Stall::Held { what, .. } = std::mem::replace(&mut self.stall, Stall::Released)
         {
             opened.push(self.describe(connection, item, what));
-            // It has no place among what is kept back, so the place of the last is not known.
-            last = None;
         }
         let mut whats = Vec::new();
-        let mut is_done = false;
         for parcel in &mut self.kept {
-            if let Some(item) = parcel
+            let Some(item) = parcel
                 .gate
                 .item_of(hold)
                 .filter(|item| is_among(items, *item))
-            {
-                parcel.gate = Gate::Open;
-                whats.extend(parcel.held.take().map(|what| (item, what)));
-                is_done = last == Some(item);
-            } else if is_done {
-                // Not before: a message in pieces has several parcels.
+            else {
+                continue;
+            };
+            parcel.gate = Gate::Open;
+            whats.extend(parcel.held.take().map(|what| (item, what)));
+            if items.last() == Some(&item) {
                 break;
             }
         }
