@@ -477,11 +477,11 @@ fn locks(server: &Server, rounds: usize) {
         .on(Op::Create)
         .from("bob")
         .then(Fault::ApplyThenDrop);
-    clients.get_mut(1).expect("there are four").send(
+    let mut bob = clients.remove(1);
+    bob.send(
         op::CREATE,
         &crate::client::create("/locks/lock-", b"bob", 3),
     );
-    let bob = clients.remove(1);
     let granted = bob.granted.clone();
     bob.ends();
     drop(fault);
