@@ -225,9 +225,7 @@ impl Server {
     /// ```
     pub fn wait_for(&self, matcher: Matcher) -> WaitFor {
         let condition = Condition::Passes(vec![matcher]);
-        WaitFor::new(self.waiting(condition), |mut found| {
-            found.pop().expect("what was waited for has passed")
-        })
+        WaitFor::new(self.waiting(condition), last)
     }
 
     /// Waits for some things to pass in this order, with anything in between, from now on; gives them.
@@ -262,6 +260,10 @@ impl Server {
             told: std::cell::Cell::new(false),
         }
     }
+}
+
+fn last(mut found: Vec<Entry>) -> Entry {
+    found.pop().expect("what was waited for has passed")
 }
 
 impl Drop for Server {

@@ -11,7 +11,7 @@ use super::{Server, Shared, StartError};
 use crate::net::{AsyncRead, AsyncWrite, Entrance, Followed};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, Zxid};
 
-/// One member of an [`Ensemble`].
+/// One member of an [`Ensemble`](crate::Ensemble).
 ///
 /// ```
 /// let ensemble = minikeeper::Ensemble::of(3)?;

@@ -242,6 +242,7 @@ impl Control {
     }
 
     /// A client sent this, and nobody wants to change anything: it is told.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "clients send nothing else")]
     pub(super) fn see_input(&mut self, now: Timestamp, who: &Who<'_>, input: &Input<'_>) {
         let sight = match input {
             Input::Connect { request, .. } => {

@@ -620,7 +620,7 @@ impl Engine {
                 session: *session,
                 muted: *muted,
             });
-        } else if let Input::Restarted = input {
+        } else if matches!(input, Input::Restarted) {
             self.note(&Sight::Started);
         }
     }

@@ -173,6 +173,10 @@ impl Sight<'_> {
     }
 
     /// The session that it is about, where that is not the one of a connection.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most of what passes has none"
+    )]
     pub(super) fn session(&self) -> Option<SessionId> {
         match self {
             Self::SessionEnded { session, .. } | Self::Muted { session, .. } => Some(*session),
@@ -181,6 +185,10 @@ impl Sight<'_> {
     }
 
     /// The transaction in which it happened, or that it knows of.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most of what passes has none"
+    )]
     pub(super) fn zxid(&self) -> Option<Zxid> {
         match self {
             Self::Reply { zxid, .. }
@@ -193,6 +201,10 @@ impl Sight<'_> {
     }
 
     /// What was asked for, where something was.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most of what passes has none"
+    )]
     pub(super) fn asked(&self) -> Option<&Asked> {
         match self {
             Self::Request { asked, .. } | Self::Reply { asked, .. } | Self::Wrote { asked, .. } => {

@@ -213,9 +213,10 @@ impl Control {
         if let Some(wait) = waits.find(id)
             && wait.outcome.is_none()
         {
-            let tail = match journal.mode() {
-                JournalMode::Off => "; the journal is off".to_owned(),
-                _ => format!("; the journal ends with{}", journal.tail(TAIL)),
+            let tail = if journal.mode() == JournalMode::Off {
+                "; the journal is off".to_owned()
+            } else {
+                format!("; the journal ends with{}", journal.tail(TAIL))
             };
             let timed_out = TimedOut {
                 what: wait.what(),
@@ -337,7 +338,8 @@ impl Engine {
         let mut state = self.lock();
         let is_quiet = state.is_quiet();
         let control = &mut state.control;
-        let id = control.waits.add(condition.clone());
+        let watched = condition.clone();
+        let id = control.waits.add(condition);
         let Control {
             waits,
             wakers,
@@ -345,7 +347,7 @@ impl Engine {
             faults,
             ..
         } = control;
-        match condition {
+        match watched {
             Condition::Held { hold, .. } => waits.held(hold, holds.held(hold), wakers),
             Condition::Happened { fault, .. } => {
                 waits.happened(fault, faults.hits(fault), wakers);

@@ -1,10 +1,5 @@
 //! Chaos: the same by the same seed, and no promise broken by any.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test's own parts cannot do fails the test"
-)]
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 

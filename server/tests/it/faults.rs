@@ -1,10 +1,5 @@
 //! Every fault, byte for byte, as a client meets it that asks for much in one go; and the guards that say where.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test's own parts cannot do fails the test"
-)]
-
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::Duration;

@@ -8,13 +8,14 @@ use minikeeper::{
     Server, What,
 };
 
-use crate::client::{Client, Event, buffer, op, read};
+use crate::client::{Client, Event, Fields, buffer, op, read};
 
 /// The lines of a journal from the word behind the time on.
 fn lines(journal: &Journal) -> Vec<String> {
     let line = |entry: &minikeeper::Entry| {
         let line = entry.to_string();
-        line.splitn(3, ' ').nth(2).unwrap().to_owned()
+        let behind_time = line.splitn(3, ' ').nth(2);
+        behind_time.expect("number, time, the rest").to_owned()
     };
     journal.iter().map(line).collect()
 }
@@ -24,7 +25,7 @@ fn panic_of(act: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(act)).expect_err("it panics");
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-        .unwrap()
+        .expect("it says why")
 }
 
 #[test]
@@ -357,10 +358,10 @@ fn what_a_client_leaves_behind_is_listed_with_whose_it_is() {
 
 /// A journal with hostile texts, a fault and a hold.
 fn hostile() -> Journal {
-    let server = Server::start().unwrap();
+    let server = Server::start().expect("it can be had");
     let address = server
         .address("</script><script>alert(1)</script>")
-        .unwrap();
+        .expect("it can be had");
     let _fault = server
         .fault("</SCRIPT ><img src=x onerror=alert(2)>")
         .on(Op::Delete)
@@ -369,7 +370,9 @@ fn hostile() -> Journal {
     client.create("/<!--<script>", b"</script>", 0);
     client.create("/\u{202e}}};alert(3)//", b"<\xff", 0);
     client.exists("/b", true);
-    server.create("/b", b"<a href=//example.org>").unwrap();
+    server
+        .create("/b", b"<a href=//example.org>")
+        .expect("it can be had");
     assert_eq!(client.event(), Event::Created("/b".to_owned()));
     let mut delete = buffer(b"/b");
     delete.extend((-1_i32).to_be_bytes());
@@ -434,18 +437,17 @@ fn events_and_replies_can_be_told_from_one_another_by_their_values() {
 /// Four clients take turns with a lock, as its recipe has it, so many times.
 fn locks(server: &Server, rounds: usize) {
     let names = ["ann", "bob", "cyd", "dan"];
-    let addresses = names.map(|name| server.address(name).unwrap());
+    let addresses = names.map(|name| server.address(name).expect("an address"));
     let mut clients: Vec<Client> = addresses
         .iter()
         .map(|address| Client::connect(address.addr()))
         .collect();
-    server.create("/locks", b"").unwrap();
+    server.create("/locks", b"").expect("it is new");
     for round in 0..rounds {
         let mut locks: Vec<String> = Vec::new();
         for client in &mut clients {
             let reply = client.create("/locks/lock-", b"", 3);
-            let length = usize::from(reply.body[3]);
-            let lock = String::from_utf8(reply.body[4..4 + length].to_vec()).unwrap();
+            let lock = Fields(&reply.body).text();
             client.ask(op::GET_CHILDREN, &read("/locks", false));
             if let Some(before) = locks.last() {
                 client.exists(before, true);
@@ -457,9 +459,11 @@ fn locks(server: &Server, rounds: usize) {
                 .then(|| server.hold(Matcher::event().label("cyd").path("/locks/*")));
             let mut delete = buffer(lock.as_bytes());
             delete.extend((-1_i32).to_be_bytes());
-            clients[at].ask_well(op::DELETE, &delete);
+            if let Some(client) = clients.get_mut(at) {
+                client.ask_well(op::DELETE, &delete);
+            }
             if let Some(hold) = hold {
-                hold.wait_for(1).blocking().unwrap();
+                hold.wait_for(1).blocking().expect("it is told");
                 server.advance(Duration::from_millis(1500));
                 hold.release_all();
             }
@@ -473,19 +477,22 @@ fn locks(server: &Server, rounds: usize) {
         .on(Op::Create)
         .from("bob")
         .then(Fault::ApplyThenDrop);
-    clients[1].send(
+    let mut bob = clients.remove(1);
+    bob.send(
         op::CREATE,
         &crate::client::create("/locks/lock-", b"bob", 3),
     );
-    let bob = clients.remove(1);
     let granted = bob.granted.clone();
     bob.ends();
     drop(fault);
-    let mut bob = Client::resume(addresses[1].addr(), &granted).unwrap();
+    let [_, address, ..] = &addresses;
+    let mut bob = Client::resume(address.addr(), &granted).expect("it is still there");
     bob.exists("/locks", false);
     let partition = server.partition("dan");
     server.advance(Duration::from_secs(60));
-    server.set("/locks", b"after the partition").unwrap();
+    server
+        .set("/locks", b"after the partition")
+        .expect("it is there");
     drop(partition);
     clients.remove(2).ends();
     bob.close();
@@ -503,4 +510,41 @@ fn a_page_is_drawn_of_any_length() {
         assert!(page.len() > 5_000);
     }
     std::fs::write(folder.join("timeline-hostile.html"), hostile().to_html()).unwrap();
+}
+
+/// Set for a run of this program in which a test panics.
+const PANICS: &str = "MINIKEEPER_TEST_PANICS";
+
+#[test]
+fn a_test_that_panics_is_told_what_passed_last_unless_it_wants_quiet() {
+    if let Ok(wanted) = std::env::var(PANICS) {
+        let told = Server::builder().journal_on_panic(wanted == "loud");
+        let server = told.start().unwrap();
+        for _ in 0..50 {
+            let _refused = server.create("/a", b"v1");
+        }
+        let another = server.clone();
+        assert!(
+            std::thread::spawn(move || drop(another)).join().is_ok(),
+            "whoever does not panic is told nothing"
+        );
+        panic!("as it was told");
+    }
+    let stderr_of = |wanted: &str| {
+        let this = std::env::current_exe().unwrap();
+        let name = "journal::a_test_that_panics_is_told_what_passed_last_unless_it_wants_quiet";
+        let output = std::process::Command::new(this)
+            .args([name, "--exact", "--nocapture"])
+            .env(PANICS, wanted)
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let loud = stderr_of("loud");
+    assert!(loud.contains("as it was told"), "{loud}");
+    assert_eq!(loud.matches(" test create2 /a ").count(), 30, "{loud}");
+    assert!(loud.contains("\n  50 +"), "{loud}");
+    let quiet = stderr_of("quiet");
+    assert!(!quiet.contains("create2"), "{quiet}");
 }

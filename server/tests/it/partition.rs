@@ -1,10 +1,5 @@
 //! Cut links, one way or both, by the test and by faults: who hears what, and when.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test's own parts cannot do fails the test"
-)]
-
 use std::time::Duration;
 
 use minikeeper::{Direction, Fault, Kind, Matcher, Op, Server, SessionId};

@@ -25,6 +25,10 @@ const NONE: u32 = u32::MAX;
 const ABOUT: usize = 80;
 
 /// About how many bytes [`encode`] will write.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "whatever else passes is rare"
+)]
 pub(super) fn about(who: Option<&Who<'_>>, sight: &Sight<'_>, cap: usize) -> usize {
     let label = who.and_then(|who| who.entrance.label.as_deref());
     let kept = |data: &Option<&[u8]>| data.map_or(0, |data| data.len().min(cap));
@@ -42,6 +46,10 @@ pub(super) fn about(who: Option<&Who<'_>>, sight: &Sight<'_>, cap: usize) -> usi
     ABOUT + label.map_or(0, str::len) + what
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "whatever else passes is rare"
+)]
 pub(super) fn encode(
     bytes: &mut Vec<u8>,
     now: Timestamp,

@@ -21,10 +21,12 @@ impl Display for Entry {
             (Some(label), ..) => write!(f, "{label} ")?,
             (None, Some(session), _) => write!(f, "{session} ")?,
             (None, None, Some(connection)) => write!(f, "connection {connection} ")?,
-            (None, None, None) => f.write_str(match self.what {
-                What::Reaped { .. } => "server ",
-                What::Leading { .. } => "ensemble ",
-                _ => "test ",
+            (None, None, None) => f.write_str(if matches!(self.what, What::Reaped { .. }) {
+                "server "
+            } else if matches!(self.what, What::Leading { .. }) {
+                "ensemble "
+            } else {
+                "test "
             })?,
         }
         self.what.fmt(f)
@@ -228,7 +230,9 @@ impl<T: Serialize> Display for Word<T> {
                 words.extend(others.map(|(key, value)| format!("{key} {value}")));
                 f.write_str(&words.join(" "))
             }
-            value => write!(f, "{value}"),
+            value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) => {
+                write!(f, "{value}")
+            }
         }
     }
 }
