@@ -24,7 +24,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! There is no quorum and no durability: all state is in memory and goes with the last handle.
+//! What no real ensemble gives a test, all of it plain data at its core:
+//!
+//! | power | begins at |
+//! |---|---|
+//! | time that stands still until it is turned | [`ServerBuilder::manual_clock`], [`Server::advance`], [`Server::expire`] |
+//! | faults where a test wants them, chaos by a seed, links that are cut | [`Server::fault`], [`Server::chaos`], [`Server::partition`] |
+//! | events, replies and requests that are held, and let go in any order across clients | [`Server::hold`] |
+//! | a journal of all that passes, to wait on and to make claims about | [`Server::journal`], [`Server::wait_for`], [`Server::budget`] |
+//! | clients told apart in any language | [`Server::address`] |
+//! | members that stop, part from the others, lag | [`Ensemble`] |
+//! | state as a value, to fork, to compare, to begin with | [`Server::snapshot`], [`tree!`], [`Tree`] |
+//! | any stream on the test's own runtime | [`ServerBuilder::without_listener`], [`Server::serve`] |
+//!
+//! There is no durability: all state is in memory and goes with the last handle.
 
 // First, and with its macro known everywhere, so that no layer has to import what is not there in any usual build.
 #[cfg(not(minikeeper_planted))]

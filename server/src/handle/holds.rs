@@ -65,6 +65,15 @@ impl Server {
     /// # Errors
     ///
     /// If the matcher means nothing that can be held.
+    ///
+    /// ```
+    /// use minikeeper::{Kind, Matcher};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let hold = server.try_hold(Matcher::of(Kind::SessionExpired));
+    /// assert!(hold.unwrap_err().to_string().contains("cannot be held"));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
     pub fn try_hold(&self, on: Matcher) -> Result<Hold, HoldError> {
         Ok(Hold {
             id: self.shared.engine.hold(on)?,
@@ -75,6 +84,16 @@ impl Server {
 
 impl Hold {
     /// What is held now, in the order in which it came.
+    ///
+    /// ```
+    /// use minikeeper::{Matcher};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let hold = server.hold(Matcher::event());
+    /// let of_b = hold.held().into_iter().filter(|held| held.label.as_deref() == Some("B"));
+    /// assert_eq!(of_b.count(), 0);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
     #[must_use]
     pub fn held(&self) -> Vec<Held> {
         self.server.shared.engine.held(self.id)
@@ -105,6 +124,15 @@ impl Hold {
     /// # Errors
     ///
     /// If nothing is held, or something before it on the same connection is kept back otherwise.
+    ///
+    /// ```
+    /// use minikeeper::{Matcher, ReleaseError};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let hold = server.hold(Matcher::event());
+    /// assert_eq!(hold.release_next(), Err(ReleaseError::NothingHeld));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
     pub fn release_next(&self) -> Result<Held, ReleaseError> {
         let released = self.release(&Release::First { count: 1 })?;
         released.into_iter().next().ok_or(ReleaseError::NothingHeld)
@@ -115,16 +143,50 @@ impl Hold {
     /// # Errors
     ///
     /// If it is not held, or something before it on the same connection is kept back.
+    ///
+    /// ```
+    /// use minikeeper::{Matcher};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let hold = server.hold(Matcher::event());
+    /// // The newest first: refused where it would overtake another one of the same client.
+    /// for held in hold.held().iter().rev() {
+    ///     hold.release_item(held.item).expect("it is the only one of its client");
+    /// }
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
     pub fn release_item(&self, item: u64) -> Result<(), ReleaseError> {
         self.release(&Release::Item { item }).map(|_| ())
     }
 
     /// Lets go what is for one session; gives how much it was.
+    ///
+    /// ```
+    /// use minikeeper::{Matcher};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let hold = server.hold(Matcher::event());
+    /// for session in server.sessions() {
+    ///     hold.release_session(session.id);
+    /// }
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
     pub fn release_session(&self, session: SessionId) -> usize {
         self.let_go(&Release::Session { session })
     }
 
     /// Lets go what is for whoever came by the address with this label; gives how much it was.
+    ///
+    /// ```
+    /// use minikeeper::{Matcher};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let hold = server.hold(Matcher::event());
+    /// // B is told before A.
+    /// hold.release_label("B");
+    /// hold.release_label("A");
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
     pub fn release_label(&self, label: &str) -> usize {
         self.let_go(&Release::Label {
             label: label.to_owned(),
@@ -132,6 +194,15 @@ impl Hold {
     }
 
     /// Lets everything go that is held now; gives how much it was. What comes later is held again.
+    ///
+    /// ```
+    /// use minikeeper::{Matcher};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let hold = server.hold(Matcher::event());
+    /// assert_eq!(hold.release_all(), 0);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
     pub fn release_all(&self) -> usize {
         self.let_go(&Release::All)
     }
@@ -143,6 +214,16 @@ impl Hold {
     ///
     /// If a message is asked for that is not held; or one, or the first, before which something is kept back on the same
     /// connection. Then nothing is let go.
+    ///
+    /// ```
+    /// use minikeeper::{Matcher, Release};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let hold = server.hold(Matcher::event());
+    /// let released = hold.release(&Release::First { count: 2 });
+    /// assert_eq!(released, Ok(Vec::new()));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
     pub fn release(&self, which: &Release) -> Result<Vec<Held>, ReleaseError> {
         self.server.shared.engine.release(self.id, which)
     }

@@ -32,6 +32,8 @@ pub(super) struct Control {
     pub(super) waits: Waits,
     cuts: Vec<Cut>,
     next_cut: u64,
+    /// Whether a fault has cut a link, and connections and rules are still to learn of it.
+    was_cut: bool,
     departed: Vec<Departed>,
     /// The request that is being carried out.
     asked: Asked,
@@ -206,6 +208,7 @@ impl Control {
             waits: Waits::default(),
             cuts: Vec::new(),
             next_cut: 0,
+            was_cut: false,
             departed: Vec::new(),
             asked: Asked::default(),
             own_write: false,
@@ -315,7 +318,14 @@ impl Control {
         waits.happened(id, hits, wakers);
         let fault = fault.clone();
         if let Fault::Partition { direction } = fault {
-            self.cut(Matcher::client(who), direction, Some(id));
+            let whose = Matcher::client(who);
+            let mut cuts = self.cuts.iter();
+            if !cuts
+                .any(|cut| (cut.by, cut.direction) == (Some(id), direction) && cut.whose == whose)
+            {
+                self.cut(whose, direction, Some(id));
+            }
+            self.was_cut = true;
         }
         Some(fault)
     }
@@ -463,6 +473,11 @@ impl Control {
         self.next_cut
     }
 
+    /// Whether a fault has cut a link since this was last asked.
+    pub(super) fn was_cut(&mut self) -> bool {
+        std::mem::take(&mut self.was_cut)
+    }
+
     pub(super) fn has_cuts(&self) -> bool {
         !self.cuts.is_empty()
     }
@@ -488,7 +503,7 @@ impl Control {
                 session: departed.session,
                 entrance: &departed.entrance,
             };
-            wakers.extend(departed.link.set(directions(cuts, &who)));
+            departed.link.set(directions(cuts, &who), wakers);
             departed.link.is_cut() && Arc::strong_count(&departed.link) > 1
         });
     }

@@ -680,6 +680,7 @@ impl Engine {
             {
                 outbox.waker = Some(context.waker().clone());
             }
+            let mut scheduled = false;
             let mut left = Left {
                 closing: None,
                 stalled: outbox.is_stalled(),
@@ -697,11 +698,12 @@ impl Engine {
                     outbox.fill(now, bytes);
                     outbox.schedule(id, now, due);
                     left.stalled = outbox.is_stalled();
+                    scheduled = true;
                 }
             }
             outbox.leaving = bytes.len();
             left.closing = outbox.closing;
-            (left, state.comes_nearer())
+            (left, scheduled && state.comes_nearer())
         };
         self.wake(Vec::new(), nearer);
         left
@@ -739,7 +741,6 @@ impl Engine {
                 test,
                 wakers: Vec::new(),
                 to_close: Vec::new(),
-                cut: false,
             };
             if let Some(mut own) = own {
                 if let Some(outbox) = sink.outboxes.get_mut(&own.id) {
@@ -779,8 +780,7 @@ impl State {
             let peer = outbox.stats.address;
             control.judge_arrival(now, &who, peer)
         };
-        // Nobody waits for it yet.
-        let _ = outbox.link.set(control.cuts(&who));
+        outbox.link.set(control.cuts(&who), &mut Vec::new());
         match fault {
             Some(Fault::Refuse) => return Welcome::Close,
             Some(Fault::Reset) => return Welcome::Reset,

@@ -30,7 +30,7 @@ pub struct Held {
     pub item: u64,
     /// The connection that it is for.
     pub connection: u64,
-    /// The session that it is for.
+    /// The session that it is for; 0 if there is none yet.
     pub session: SessionId,
     /// The label of the address that the connection came to.
     pub label: Option<String>,
@@ -76,7 +76,10 @@ pub enum HeldMessage {
         paths: Vec<String>,
     },
     /// The request for a session, before it is carried out.
-    Connect,
+    Connect {
+        /// The client's own; 0 if it wants a new one.
+        session: SessionId,
+    },
 }
 
 impl HeldMessage {
@@ -101,7 +104,7 @@ impl HeldMessage {
                 operation: asked.operation,
                 paths: asked.paths().map(str::to_owned).collect(),
             },
-            Sight::Connect { .. } => Self::Connect,
+            Sight::Connect { session, .. } => Self::Connect { session: *session },
             Sight::Accepted { .. }
             | Sight::Disconnected
             | Sight::Closing { .. }

@@ -44,16 +44,20 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Cuts it in these directions, and in no other. Gives whom to wake.
-    pub(super) fn set(&self, cut: impl IntoIterator<Item = Direction>) -> Option<Waker> {
+    /// Cuts it in these directions, and in no other. Says whether that changes anything; if so, whoever waits for the link
+    /// is to be woken.
+    pub(super) fn set(
+        &self,
+        cut: impl IntoIterator<Item = Direction>,
+        wakers: &mut Vec<Waker>,
+    ) -> bool {
         let bits = cut.into_iter().fold(0, |all, one| all | one.bits());
         if self.cut.swap(bits, Ordering::AcqRel) == bits {
-            return None;
+            return false;
         }
-        self.waiting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        wakers.extend(waiting.take());
+        true
     }
 
     pub(super) fn is_cut(&self) -> bool {

@@ -43,8 +43,6 @@ pub(super) struct Sink<'s, 'f> {
     pub(super) wakers: Vec<Waker>,
     /// The connections that a fault closes once the step is done.
     pub(super) to_close: Vec<ConnectionId>,
-    /// Whether a fault has cut a link, which the others and the rules learn of once the step is done.
-    pub(super) cut: bool,
 }
 
 /// The connection whose bytes are being taken in.
@@ -114,7 +112,7 @@ impl Sink<'_, '_> {
                 session: request.session,
                 ..outbox.who(id)
             };
-            self.wakers.extend(outbox.link.set(self.control.cuts(&who)));
+            outbox.link.set(self.control.cuts(&who), &mut self.wakers);
             if outbox.link.is_cut_to_server() {
                 self.stall(stage);
                 return Taken::Later;
@@ -146,7 +144,6 @@ impl Sink<'_, '_> {
                 return Taken::Later;
             }
             Verdict::Cut => {
-                self.cut = true;
                 self.settle(keeper);
                 if let Some(outbox) = self.outboxes.get_mut(&id)
                     && outbox.link.is_cut_to_server()
@@ -196,7 +193,7 @@ impl Sink<'_, '_> {
 
     /// Does what faults wanted of a step that could not be done within it.
     pub(super) fn settle(&mut self, keeper: &mut Keeper) {
-        if std::mem::take(&mut self.cut) {
+        if self.control.was_cut() {
             self.relink(keeper);
         }
         for id in std::mem::take(&mut self.to_close) {
@@ -209,7 +206,10 @@ impl Sink<'_, '_> {
         let mut changed = Vec::new();
         for (id, outbox) in self.outboxes.iter_mut() {
             let who = outbox.who(*id);
-            self.wakers.extend(outbox.link.set(self.control.cuts(&who)));
+            if outbox.link.set(self.control.cuts(&who), &mut self.wakers) {
+                // What waits in it may leave now, or what was received be taken in.
+                self.wakers.extend(outbox.waker.take());
+            }
             let silent = outbox.link.is_cut_to_server();
             if std::mem::replace(&mut outbox.silent, silent) != silent {
                 changed.push((*id, silent));
@@ -304,9 +304,8 @@ impl Sink<'_, '_> {
         }
         if treatment.cut {
             // What is said from here on does not arrive; the others whose link it is learn of it later.
-            self.cut = true;
             let who = outbox.who(connection);
-            self.wakers.extend(outbox.link.set(self.control.cuts(&who)));
+            outbox.link.set(self.control.cuts(&who), &mut self.wakers);
             if let Some(own) = &mut own
                 && outbox.link.is_cut_to_client()
             {
@@ -360,11 +359,17 @@ impl Sink<'_, '_> {
     }
 
     fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
-        tracing::debug!(connection = connection.0, ?reason, "closing");
-        self.totals.count_close(reason);
         let Some(outbox) = self.outboxes.get_mut(&connection) else {
+            self.totals.count_close(reason);
             return;
         };
+        let owed = reason.is_owed_what_waits();
+        if outbox.closing.is_some() || outbox.closing_behind.is_some() && owed {
+            // A fault and the rules may both want it.
+            return;
+        }
+        tracing::debug!(connection = connection.0, ?reason, "closing");
+        self.totals.count_close(reason);
         if let Some(followed) = &mut self.test.followed {
             followed.closed(outbox.session);
         }
@@ -373,11 +378,9 @@ impl Sink<'_, '_> {
             self.control
                 .note(self.now, Some(&who), &Sight::Closing { reason });
         }
-        if !outbox.kept.is_empty() && reason.is_owed_what_waits() {
-            if outbox.closing.is_none() {
-                outbox.closing_behind = Some(reason);
-                self.own_link_changed();
-            }
+        if !outbox.kept.is_empty() && owed {
+            outbox.closing_behind = Some(reason);
+            self.own_link_changed();
             return;
         }
         outbox.drop_kept(self.control);

@@ -13,7 +13,7 @@ use super::{
     ReleaseError,
 };
 use crate::keeper::{ConnectionId, Input};
-use crate::protocol::Timestamp;
+use crate::protocol::{SessionId, Timestamp};
 
 impl Engine {
     pub(crate) fn place_fault(&self, rule: FaultRule) -> Result<FaultId, FaultError> {
@@ -191,11 +191,10 @@ impl State {
                 let connection = connection.ok_or(ReleaseError::NotHeld { item: *wanted })?;
                 Wanted::from([(connection, vec![*wanted])])
             }
-            Release::Session { session } => {
-                wanted_by_connection(items.filter(|(_, connection)| {
-                    is_for(connection, &|outbox| outbox.session == *session)
-                }))
-            }
+            Release::Session { session } => wanted_by_connection(
+                items
+                    .filter(|(_, connection)| is_for(connection, &|outbox| outbox.is_of(*session))),
+            ),
             Release::Label { label } => wanted_by_connection(items.filter(|(_, connection)| {
                 is_for(connection, &|outbox| {
                     outbox.entrance.label.as_deref() == Some(label)
@@ -245,29 +244,25 @@ impl Outbox {
         items: &[u64],
         opened: &mut Vec<Held>,
     ) {
-        let mut last = items.last().copied();
         if let Stall::Held { hold: of, item, .. } = self.stall
             && of == hold
             && is_among(items, item)
             && let Stall::Held { what, .. } = std::mem::replace(&mut self.stall, Stall::Released)
         {
             opened.push(self.describe(connection, item, what));
-            // It has no place among what is kept back, so the place of the last is not known.
-            last = None;
         }
         let mut whats = Vec::new();
-        let mut is_done = false;
         for parcel in &mut self.kept {
-            if let Some(item) = parcel
+            let Some(item) = parcel
                 .gate
                 .item_of(hold)
                 .filter(|item| is_among(items, *item))
-            {
-                parcel.gate = Gate::Open;
-                whats.extend(parcel.held.take().map(|what| (item, what)));
-                is_done = last == Some(item);
-            } else if is_done {
-                // Not before: a message in pieces has several parcels.
+            else {
+                continue;
+            };
+            parcel.gate = Gate::Open;
+            whats.extend(parcel.held.take().map(|what| (item, what)));
+            if items.last() == Some(&item) {
                 break;
             }
         }
@@ -276,11 +271,23 @@ impl Outbox {
         }
     }
 
+    /// Whether it is of this session, or asks for it.
+    fn is_of(&self, session: SessionId) -> bool {
+        self.session == session
+            || matches!(&self.stall, Stall::Held { what: HeldMessage::Connect { session: own }, .. } if *own == session)
+    }
+
     fn describe(&self, connection: ConnectionId, item: u64, message: HeldMessage) -> Held {
         Held {
             item,
             connection: connection.0,
-            session: self.session,
+            session: match message {
+                HeldMessage::Connect { session } => session,
+                HeldMessage::Event { .. }
+                | HeldMessage::Reply { .. }
+                | HeldMessage::Connected
+                | HeldMessage::Request { .. } => self.session,
+            },
             label: self.entrance.label.as_deref().map(str::to_owned),
             message,
         }

@@ -1,10 +1,5 @@
 //! Chaos: the same by the same seed, and no promise broken by any.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test's own parts cannot do fails the test"
-)]
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
@@ -16,39 +11,41 @@ use crate::client::{
 
 /// What went wrong, in order, for two clients that ask in turns or one after the other.
 fn wrongs(seed: u64, in_turns: bool) -> [Vec<String>; 2] {
-    let server = Server::start().unwrap();
-    let mut clients =
-        ["a", "b"].map(|label| Client::connect(server.address(label).unwrap().addr()));
+    let server = Server::start().expect("a server starts");
+    let [mut a, mut b] = ["a", "b"].map(|label| {
+        let address = server.address(label).expect("a port is free");
+        Client::connect(address.addr())
+    });
     let lose = Chaos::new()
         .rule("lost", 0.3, Matcher::request(Op::Exists), Fault::LoseReply)
         .rule("twice", 0.3, Matcher::reply(Op::Exists), Fault::Duplicate)
         .seed(seed);
     let chaos = server.chaos(lose);
-    let mut ask = |client: usize| {
-        clients[client].send(op::EXISTS, &read("/", false));
+    let ask = |client: &mut Client| {
+        client.send(op::EXISTS, &read("/", false));
         // All that came before has been answered when a ping is.
-        let ping = clients[client].send(op::PING, &[]);
-        while clients[client].receive().xid != ping {}
+        let ping = client.send(op::PING, &[]);
+        while client.receive().xid != ping {}
     };
-    if in_turns {
-        (0..200).for_each(|turn| ask(turn % 2));
-    } else {
-        (0..200).for_each(|turn| ask(turn / 100));
+    for turn in 0..200 {
+        let is_first = if in_turns { turn % 2 == 0 } else { turn < 100 };
+        ask(if is_first { &mut a } else { &mut b });
     }
     let told = server.journal();
     let of = |label: &str| {
         told.iter()
             .filter(|entry| entry.label.as_deref() == Some(label))
-            .filter_map(|entry| match &entry.what {
-                What::Request { .. } => Some("?".to_owned()),
-                What::Fault { name, .. } => Some(name.clone()),
-                _ => None,
+            .filter_map(|entry| {
+                if let What::Fault { name, .. } = &entry.what {
+                    return Some(name.clone());
+                }
+                matches!(entry.what, What::Request { .. }).then(|| "?".to_owned())
             })
             .collect()
     };
     let wrongs = ["a", "b"].map(of);
     let hits = wrongs.iter().flatten().filter(|told| *told != "?").count();
-    assert_eq!(usize::try_from(chaos.hits()).unwrap(), hits);
+    assert_eq!(usize::try_from(chaos.hits()).expect("few"), hits);
     assert!(hits > 20, "{hits} of 200");
     wrongs
 }

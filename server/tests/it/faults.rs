@@ -1,10 +1,5 @@
 //! Every fault, byte for byte, as a client meets it that asks for much in one go; and the guards that say where.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test's own parts cannot do fails the test"
-)]
-
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -28,7 +23,7 @@ fn server_with(journal: JournalMode) -> Server {
         .manual_clock()
         .journal(journal)
         .start()
-        .unwrap()
+        .expect("a server starts")
 }
 
 fn server() -> Server {
@@ -53,7 +48,7 @@ fn heard_up_to(socket: &mut TcpStream, last: i32) -> String {
         let end = match socket.read(&mut buffer) {
             Ok(0) => true,
             Ok(read) => {
-                bytes.extend_from_slice(&buffer[..read]);
+                bytes.extend(buffer.iter().take(read));
                 false
             }
             // A socket that is closed over unread bytes is reset.
@@ -500,9 +495,10 @@ fn who_is_let_wait_longer_than_it_may_be_without_a_session_is_closed() {
     let slow = server.fault("slow").then(Fault::SlowAccept { by: HOUR });
     let mut socket = open(server.addr());
     slow.happened().blocking().unwrap();
+    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
     server.advance(Duration::from_secs(2));
     receive_end(&mut socket);
-    // Nothing is left that could fall due.
+    gone.blocking().unwrap();
     assert_eq!(server.connections().len(), 0);
 }
 
@@ -747,18 +743,21 @@ fn a_rule_is_the_same_after_it_was_written_and_read() {
 }
 
 #[test]
-fn a_rule_is_one_on_the_wire_of_a_journal_too() {
+fn the_journal_tells_of_a_fault_by_its_name() {
     let server = server();
     let mut client = Client::connect(server.addr());
     let _fault = server.fault("no ping").on(Op::Ping).then(Fault::LoseReply);
     client.send(op::PING, &[]);
     client.ping();
     let told = server.journal();
-    let told = told.iter().find_map(|entry| match &entry.what {
-        What::Fault { name, then } => Some((name.as_str(), then)),
-        _ => None,
-    });
-    assert_eq!(told, Some(("no ping", &Fault::LoseReply)));
+    let told = told
+        .iter()
+        .find(|entry| entry.is_meant_by(&Matcher::of(Kind::Fault)));
+    let fault = What::Fault {
+        name: "no ping".to_owned(),
+        then: Fault::LoseReply,
+    };
+    assert_eq!(told.map(|entry| &entry.what), Some(&fault));
 }
 
 /// Everything that ZooKeeper's own `ControlCommand` can do, by its names.
@@ -898,4 +897,21 @@ fn the_client_is_told_by_event_before_reply_whatever_is_late() {
     server.advance(HOUR);
     assert_eq!(client.event(), Event::Created("/a".to_owned()));
     assert_eq!(client.receive().xid, xid);
+}
+
+#[test]
+fn a_session_that_is_closed_where_a_fault_closes_the_connection_too_is_told_once() {
+    let server = server();
+    let mut client = Client::connect(server.addr());
+    let _fault = server
+        .fault("both")
+        .on(Op::CloseSession)
+        .then(Fault::ReplyThenDrop);
+    client.send(op::CLOSE_SESSION, &[]);
+    client.receive();
+    client.ends();
+    let told = server.journal();
+    let closing = |entry: &&minikeeper::Entry| matches!(entry.what, What::Closing { .. });
+    assert_eq!(told.iter().filter(closing).count(), 1);
+    assert_eq!(server.sessions(), []);
 }

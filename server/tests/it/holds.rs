@@ -1,11 +1,12 @@
 //! What a test holds and lets go: in which order, and what becomes of it when its connection ends.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 use std::time::Duration;
 
 use minikeeper::{
-    ErrorCode, EventType, Fault, Held, HeldMessage, Hold, HoldError, Kind, Matcher, Op, Operation,
-    Release, ReleaseError, Server,
+    Ensemble, ErrorCode, EventType, Fault, Held, HeldMessage, Hold, HoldError, Kind, Matcher,
+    MemberId, Op, Operation, Release, ReleaseError, Server, SessionId,
 };
 
 use crate::client::{self, Client, EPHEMERAL, Event, Granted, NO_NODE, op};
@@ -222,13 +223,44 @@ fn a_request_for_a_session_can_be_held_and_so_can_its_answer() {
     let answer = server.hold(Matcher::reply(Op::Connect));
     let mut socket = client::open(server.addr());
     client::send(&mut socket, &client::connect_request(client::TIMEOUT, None));
-    assert_eq!(wait_for(&request, 1)[0].message, HeldMessage::Connect);
+    let session = SessionId(0);
+    assert_eq!(
+        wait_for(&request, 1)[0].message,
+        HeldMessage::Connect { session }
+    );
     assert!(server.sessions().is_empty());
     request.release_next().unwrap();
     assert_eq!(wait_for(&answer, 1)[0].message, HeldMessage::Connected);
     assert_eq!(server.sessions().len(), 1);
     answer.release_next().unwrap();
     assert!(Client::granted(socket).is_some());
+}
+
+#[test]
+fn a_hold_on_a_session_goes_with_it_from_member_to_member() {
+    let ensemble = Ensemble::of(3).unwrap();
+    let [one, two] = [1, 2].map(|member| ensemble.member(member).addr());
+    let server = ensemble.server();
+    let (a, mut b) = (Client::connect(one), Client::connect(two));
+    let (session, granted) = (a.session(), a.granted.clone());
+    let connect = server.hold(Matcher::request(Op::Connect).session(session));
+    let events = server.hold(Matcher::event().member(MemberId(2)).session(session));
+    drop(a);
+    let moved = thread::spawn(move || Client::resume(two, &granted).unwrap());
+    let [held] = &wait_for(&connect, 1)[..] else {
+        panic!("one request is held");
+    };
+    assert_eq!(held.message, HeldMessage::Connect { session });
+    assert_eq!(held.session, session);
+    assert_eq!(connect.release_session(session), 1);
+    let mut a = moved.join().unwrap();
+    for client in [&mut a, &mut b] {
+        client.exists("/a", true);
+    }
+    server.create("/a", b"").unwrap();
+    assert_eq!(b.event(), created("/a"));
+    assert_eq!(events.release_next().unwrap().session, session);
+    assert_eq!(a.event(), created("/a"));
 }
 
 #[test]
@@ -379,6 +411,44 @@ fn what_can_never_be_held_is_refused() {
     ] {
         assert!(server.try_hold(on.clone()).is_ok(), "{on:?}");
     }
+}
+
+#[test]
+fn what_is_held_and_what_is_let_go_is_plain_data() {
+    let server = start();
+    let [mut a] = clients(&server, ["A"]);
+    a.exists("/a", true);
+    let on: Matcher =
+        serde_json::from_str(r#"{"kind": "event", "path": "/*", "label": "A"}"#).unwrap();
+    let hold = server.try_hold(on).unwrap();
+    server.create("/a", b"").unwrap();
+    let held = serde_json::to_value(hold.held()).unwrap();
+    let session = a.session();
+    assert_eq!(
+        held,
+        serde_json::json!([{
+            "item": 1,
+            "connection": 1,
+            "session": format!("{session}"),
+            "label": "A",
+            "message": {
+                "message": "event",
+                "event_type": "NodeCreated",
+                "path": "/a",
+                "zxid": "0x2"
+            }
+        }])
+    );
+    for which in [
+        r#"{"release": "session", "session": "0x7"}"#.to_owned(),
+        r#"{"release": "label", "label": "B"}"#.to_owned(),
+    ] {
+        let which: Release = serde_json::from_str(&which).unwrap();
+        assert_eq!(hold.release(&which), Ok(Vec::new()));
+    }
+    let which = serde_json::from_str(r#"{"release": "item", "item": 1}"#).unwrap();
+    assert_eq!(hold.release(&which).unwrap().len(), 1);
+    assert_eq!(a.event(), created("/a"));
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use minikeeper::{
-    Budget, Claim, ErrorCode, EventType, Fault, Journal, JournalMode, Kind, Mark, Matcher, Op,
-    Server, What,
+    Budget, Claim, Ensemble, ErrorCode, EventType, Fault, Journal, JournalMode, Kind, Mark,
+    Matcher, Op, Server, What,
 };
 
 use crate::client::{Client, Event, Fields, buffer, op, read};
@@ -506,6 +506,18 @@ fn a_page_is_drawn_of_any_length() {
         std::fs::write(folder.join(name), &page).unwrap();
         assert!(page.len() > 5_000);
     }
+    let ensemble = Ensemble::of(3).unwrap();
+    let mut client = Client::connect(ensemble.member(1).addr());
+    client.create("/a", b"", 1);
+    let granted = client.granted.clone();
+    ensemble.member(1).stop();
+    client.ends();
+    let mut client = Client::resume(ensemble.member(2).addr(), &granted).unwrap();
+    client.exists("/a", true);
+    ensemble.server().delete("/a").unwrap();
+    client.event();
+    let page = ensemble.server().journal().to_html();
+    std::fs::write(folder.join("timeline-ensemble.html"), page).unwrap();
     std::fs::write(folder.join("timeline-hostile.html"), hostile().to_html()).unwrap();
 }
 

@@ -1,10 +1,5 @@
 //! Cut links, one way or both, by the test and by faults: who hears what, and when.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what a test's own parts cannot do fails the test"
-)]
-
 use std::time::Duration;
 
 use minikeeper::{Direction, Fault, Kind, Matcher, Op, Server, SessionId};
@@ -17,7 +12,10 @@ use crate::client::{
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn server() -> Server {
-    Server::builder().manual_clock().start().unwrap()
+    Server::builder()
+        .manual_clock()
+        .start()
+        .expect("a server starts")
 }
 
 /// A server whose sessions can be as short as its clock, which runs, allows in a test.
@@ -26,11 +24,11 @@ fn server_in_real_time() -> Server {
         .tick_time(Duration::from_millis(20))
         .session_timeouts(Duration::from_millis(20), TIMEOUT)
         .start()
-        .unwrap()
+        .expect("a server starts")
 }
 
 fn worker(server: &Server) -> Client {
-    Client::connect(server.address("worker").unwrap().addr())
+    Client::connect(server.address("worker").expect("a port is free").addr())
 }
 
 fn create_leader(client: &mut Client) {
@@ -39,10 +37,13 @@ fn create_leader(client: &mut Client) {
 
 /// Takes what has arrived, and nothing more.
 fn nothing_has_arrived(client: &Client) {
-    client.socket.set_nonblocking(true).unwrap();
-    let error = client.socket.peek(&mut [0]).unwrap_err();
+    client.socket.set_nonblocking(true).expect("it can be set");
+    let error = client
+        .socket
+        .peek(&mut [0])
+        .expect_err("nothing has arrived");
     assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
-    client.socket.set_nonblocking(false).unwrap();
+    client.socket.set_nonblocking(false).expect("it can be set");
 }
 
 #[test]
@@ -399,4 +400,34 @@ fn whole_frames_that_were_read_before_the_cut_are_not_lost() {
     assert_eq!(server.znode("/a"), None);
     partition.heal();
     assert_eq!((client.receive().xid, client.receive().xid), (1, 2));
+}
+
+#[test]
+fn a_fault_cuts_a_client_off_when_it_connects_and_its_other_connections_with_it() {
+    let server = server();
+    let mut before = worker(&server);
+    let fault = server
+        .fault("cut off")
+        .on_any(Matcher::of(Kind::Accepted).label("worker"))
+        .always()
+        .then(Fault::Partition {
+            direction: Direction::ToServer,
+        });
+    let address = server.address("worker").unwrap().addr();
+    let sockets = [(); 3].map(|()| {
+        let mut socket = open(address);
+        send(&mut socket, &connect_request(TIMEOUT, None));
+        socket
+    });
+    fault.happened_times(3).blocking().unwrap();
+    let xid = before.send(op::EXISTS, &read("/", false));
+    Client::connect(server.addr()).ping();
+    nothing_has_arrived(&before);
+    fault.heal();
+    assert_eq!(before.receive().xid, xid);
+    for socket in sockets {
+        Client::granted(socket)
+            .expect("the link is whole again")
+            .ping();
+    }
 }

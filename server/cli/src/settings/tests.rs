@@ -292,7 +292,7 @@ fn without_configuration_the_defaults_are_those_of_a_server_for_tests() {
     .expect("nothing was asked for");
     let mut expected = Config::default();
     expected.address = ([127, 0, 0, 1], 2181).into();
-    expected.journal = minikeeper::JournalMode::Off;
+    expected.journal = JournalMode::Off;
     assert_eq!(settings.config, expected);
     assert!(settings.warnings.is_empty());
 }

@@ -17,6 +17,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use self::world::World;
+use crate::client::{EPHEMERAL, PERSISTENT};
 
 /// Whose turn it is; there are so many.
 const CLIENTS: usize = 3;
@@ -28,7 +29,7 @@ const PATHS: [&str; 4] = ["/a", "/a/x", "/b", "/b/y"];
 /// What a client asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ask {
-    Create(&'static str),
+    Create(&'static str, i32),
     Set(&'static str),
     Delete(&'static str),
     Exists(&'static str, bool),
@@ -73,7 +74,8 @@ fn path() -> impl Strategy<Value = &'static str> {
 
 fn write() -> impl Strategy<Value = Ask> {
     prop_oneof![
-        3 => path().prop_map(Ask::Create),
+        3 => path().prop_map(|path| Ask::Create(path, PERSISTENT)),
+        1 => path().prop_map(|path| Ask::Create(path, EPHEMERAL)),
         4 => path().prop_map(Ask::Set),
         2 => path().prop_map(Ask::Delete),
     ]

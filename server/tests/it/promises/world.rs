@@ -99,7 +99,7 @@ impl World {
         match step {
             Step::Asks(client, asks) => self.clients[*client].ask(asks),
             // Whether it can be done does not matter.
-            Step::Writes(Ask::Create(path)) => drop(self.server.create(path, b"")),
+            Step::Writes(Ask::Create(path, _)) => drop(self.server.create(path, b"")),
             Step::Writes(Ask::Set(path)) => drop(self.server.set(path, b"")),
             Step::Writes(Ask::Delete(path)) => drop(self.server.delete(path)),
             Step::Writes(_) => {}
@@ -214,7 +214,9 @@ impl Client {
             let xid = self.next_xid;
             let data = format!("{}-{xid}", self.session);
             let (operation, body) = match ask {
-                Ask::Create(path) => (op::CREATE, client::create(path, data.as_bytes(), 0)),
+                Ask::Create(path, flags) => {
+                    (op::CREATE, client::create(path, data.as_bytes(), *flags))
+                }
                 Ask::Set(path) => (op::SET_DATA, client::set(path, data.as_bytes())),
                 Ask::Delete(path) => {
                     let any_version = (-1_i32).to_be_bytes().to_vec();
