@@ -79,6 +79,53 @@ fn every_entry_is_one_line_that_says_who_did_what_and_what_became_of_it() {
 }
 
 #[test]
+fn what_a_test_does_to_clients_is_told_too() {
+    let server = Server::builder().manual_clock().start().unwrap();
+    let mut client = Client::connect(server.addr());
+    let session = client.session();
+    let fault = server.fault("no writes").on(Op::Write);
+    let fault = fault.then(Fault::Error {
+        code: ErrorCode::NoAuth,
+    });
+    let mark = server.mark();
+    client.create("/a", b"", 0);
+    drop(fault);
+    let hold = server.hold(Matcher::reply(Op::Exists));
+    client.send(op::EXISTS, &read("/", false));
+    hold.wait_for(1).blocking().unwrap();
+    hold.release_all();
+    client.receive();
+    server.mute(session);
+    drop(server.partition("nobody"));
+    server.stop();
+    server.start_again().unwrap();
+    let all = lines(&server.journal().since(mark));
+    for wanted in [
+        r#"test cut 1 both of {"label":"nobody"}"#,
+        "test healed 1",
+        "test stopped the server",
+        "test started the server again",
+    ] {
+        assert!(all.iter().any(|line| line == wanted), "{wanted}: {all:#?}");
+    }
+    assert_eq!(
+        all[..6],
+        [
+            format!("{session} create /a \"\""),
+            format!("{session} fault \"no writes\": error code NoAuth"),
+            format!("{session} create /a -> NoAuth zxid 0x1"),
+            format!("{session} exists /"),
+            format!("{session} exists / -> ok zxid 0x1"),
+            format!("{session} held back as 1"),
+        ]
+    );
+    assert_eq!(
+        all[6..8],
+        [format!("{session} released 1"), format!("{session} muted")]
+    );
+}
+
+#[test]
 fn a_session_that_is_resumed_is_told_from_a_new_one() {
     let server = Server::start().unwrap();
     let first = Client::connect(server.addr());
@@ -516,8 +563,9 @@ fn a_page_is_drawn_of_any_length() {
     client.exists("/a", true);
     ensemble.server().delete("/a").unwrap();
     client.event();
-    let page = ensemble.server().journal().to_html();
-    std::fs::write(folder.join("timeline-ensemble.html"), page).unwrap();
+    let journal = ensemble.server().journal();
+    assert!(lines(&journal).contains(&"test ensemble stop member 1".to_owned()));
+    std::fs::write(folder.join("timeline-ensemble.html"), journal.to_html()).unwrap();
     std::fs::write(folder.join("timeline-hostile.html"), hostile().to_html()).unwrap();
 }
 
