@@ -59,10 +59,10 @@ pub use handle::{
     Claim, ClaimBroken, ClockKind, CloseReason, Config, ConnectionView, Data, DigestAlgorithm,
     Direction, Ensemble, Entry, Exceeded, Fault, FaultBuilder, FaultError, FaultGuard, FaultRule,
     Followed, FourLetterWords, Held, HeldMessage, Hold, HoldError, Journal, JournalMode, Kind, Lag,
-    Leading, Leak, Mark, Matcher, Member, MemberPartition, MemberView, Op, Partition, PathPattern,
-    Release, ReleaseError, SeedError, SentEvent, Server, ServerBuilder, SessionView, Snapshot,
-    StartError, TimedOut, Tree, TreeError, WaitFor, WatchKind, WatchView, What, Znode, ZnodeKind,
-    ZnodeView,
+    Leading, Leak, LeakKind, Mark, Matcher, Member, MemberPartition, MemberView, Op, Partition,
+    PathPattern, Release, ReleaseError, SeedError, SentEvent, Server, ServerBuilder, SessionView,
+    Snapshot, StartError, TimedOut, Tree, TreeError, WaitFor, WatchKind, WatchView, What, Znode,
+    ZnodeKind, ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode, Operation,

@@ -1,7 +1,6 @@
 //! What clients have left behind.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::Serialize;
 
@@ -15,37 +14,67 @@ use crate::protocol::{SessionId, Timestamp};
 /// let server = minikeeper::Server::start()?;
 /// let _client = std::net::TcpStream::connect(server.addr())?;
 /// # server.wait_for(minikeeper::Matcher::any()).since(minikeeper::Mark::BEGINNING).blocking()?;
-/// assert!(server.leaks()[0].to_string().starts_with("connection 1 from 127.0.0.1:"));
+/// assert!(server.leaks()[0].to_string().starts_with("connection 1, since +0."));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Leak {
-    /// What it is: `connection 1 from 127.0.0.1:40000`, `session 0x1`, `ephemeral /leader`, `watch on /leader (Data)`.
-    pub what: String,
+    /// What kind of thing.
+    pub kind: LeakKind,
+    /// The path of what is ephemeral, or watched.
+    pub path: Option<String>,
+    /// The number of the connection.
+    pub connection: Option<u64>,
     /// The session that has it, or that it is.
     pub session: Option<SessionId>,
     /// The label of the address that its client came by.
     pub label: Option<String>,
     /// Since when. Of sessions and watches only the journal knows.
     pub since: Option<Timestamp>,
-    /// The same from the start of the server on.
-    elapsed: Option<Duration>,
+    /// The same from the start of the server on, in milliseconds.
+    pub elapsed_ms: Option<u64>,
+}
+
+/// What kind of thing a client has left behind.
+///
+/// ```
+/// assert_ne!(minikeeper::LeakKind::Session, minikeeper::LeakKind::Connection);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LeakKind {
+    /// A connection that is up.
+    Connection,
+    /// A session that is alive.
+    Session,
+    /// An ephemeral znode.
+    Ephemeral,
+    /// A watch.
+    Watch,
 }
 
 /// `session 0x1 of worker, since +0.250s`.
 impl fmt::Display for Leak {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)?;
-        match (&self.label, self.session) {
-            (Some(label), _) => write!(f, " of {label}")?,
-            (None, Some(session)) if !self.what.starts_with("session") => {
+        let path = self.path.as_deref().unwrap_or_default();
+        let session = self.session.unwrap_or_default();
+        match self.kind {
+            LeakKind::Connection => write!(f, "connection {}", self.connection.unwrap_or(0))?,
+            LeakKind::Session => write!(f, "session {session}")?,
+            LeakKind::Ephemeral => write!(f, "ephemeral {path}")?,
+            LeakKind::Watch => write!(f, "watch on {path}")?,
+        }
+        match &self.label {
+            Some(label) => write!(f, " of {label}")?,
+            None if self.session.is_some() && self.kind != LeakKind::Session => {
                 write!(f, " of session {session}")?;
             }
-            (None, _) => {}
+            None => {}
         }
-        if let Some(elapsed) = self.elapsed {
-            write!(f, ", since +{:.3}s", elapsed.as_secs_f64())?;
+        if let Some(ms) = self.elapsed_ms {
+            write!(f, ", since +{}.{:03}s", ms / 1000, ms % 1000)?;
         }
         Ok(())
     }
@@ -63,34 +92,48 @@ impl Server {
     pub fn leaks(&self) -> Vec<Leak> {
         let journal = self.journal();
         let started = self.shared.engine.started();
-        let leak = |what, session, label: Option<String>, since: Option<Timestamp>| Leak {
-            what,
+        let leak = |kind, session: Option<SessionId>, since: Option<Timestamp>| Leak {
+            kind,
+            path: None,
+            connection: None,
             session,
-            label: label.or_else(|| label_of(&journal, session?)),
+            label: session.and_then(|session| label_of(&journal, session)),
             since,
-            elapsed: since.map(|since| since.since(started)),
+            elapsed_ms: since
+                .and_then(|since| u64::try_from(since.since(started).as_millis()).ok()),
         };
         let mut leaks = Vec::new();
         for connection in self.connections() {
-            let what = format!("connection {} from {}", connection.number, connection.peer);
             let since = Some(connection.since);
-            leaks.push(leak(what, connection.session, connection.label, since));
+            leaks.push(Leak {
+                connection: Some(connection.number),
+                label: connection.label,
+                ..leak(LeakKind::Connection, connection.session, since)
+            });
         }
         for session in self.sessions() {
             let id = Some(session.id);
-            let what = format!("session {}", session.id);
-            let since = began(&journal, session.id);
-            leaks.push(leak(what, id, session.label.clone(), since));
+            let of_session = leak(LeakKind::Session, id, began(&journal, session.id));
+            let label = session.label.or_else(|| of_session.label.clone());
+            leaks.push(Leak {
+                label: label.clone(),
+                ..of_session
+            });
             for path in session.ephemerals {
                 let since = self.znode(&path).map(|znode| znode.stat.ctime);
-                let what = format!("ephemeral {path}");
-                leaks.push(leak(what, id, session.label.clone(), since));
+                leaks.push(Leak {
+                    path: Some(path),
+                    label: label.clone(),
+                    ..leak(LeakKind::Ephemeral, id, since)
+                });
             }
         }
         for watch in self.watches() {
-            let what = format!("watch on {} ({:?})", watch.path, watch.kind);
             let since = watched(&journal, watch.session, &watch.path);
-            leaks.push(leak(what, Some(watch.session), None, since));
+            leaks.push(Leak {
+                path: Some(watch.path),
+                ..leak(LeakKind::Watch, Some(watch.session), since)
+            });
         }
         leaks
     }

@@ -36,7 +36,7 @@ pub use faults::{FaultBuilder, FaultGuard, Partition};
 pub use holds::Hold;
 pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
 pub use journal::{BudgetGuard, WaitFor};
-pub use leaks::Leak;
+pub use leaks::{Leak, LeakKind};
 pub use member::{Lag, Member, MemberPartition, MemberView};
 pub use state::{SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
 

@@ -223,11 +223,16 @@ impl<T: Serialize> Display for Word<T> {
             Value::String(name) => f.write_str(&name),
             Value::Object(fields) => {
                 let mut words = Vec::new();
-                if let Some(Value::String(name)) = fields.get(FAULT) {
-                    words.push(name.clone());
+                for name in NAMES {
+                    words.extend(fields.get(name).and_then(Value::as_str).map(str::to_owned));
                 }
-                let others = fields.iter().filter(|(key, _)| *key != FAULT);
-                words.extend(others.map(|(key, value)| format!("{key} {value}")));
+                let others = fields
+                    .iter()
+                    .filter(|(key, _)| !NAMES.contains(&key.as_str()));
+                words.extend(others.map(|(key, value)| match value.as_str() {
+                    Some(text) => format!("{key} {text}"),
+                    None => format!("{key} {value}"),
+                }));
                 f.write_str(&words.join(" "))
             }
             value @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) => {
@@ -237,5 +242,5 @@ impl<T: Serialize> Display for Word<T> {
     }
 }
 
-/// Where the JSON of a fault has its name.
-const FAULT: &str = "fault";
+/// Where the JSON of a fault has its name, and that of what is done to an ensemble.
+const NAMES: [&str; 2] = ["fault", "action"];

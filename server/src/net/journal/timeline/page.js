@@ -32,7 +32,7 @@
   const seconds = (ms) => `${ms < 0 ? '-' : '+'}${(Math.abs(ms) / 1000).toFixed(3)}s`;
   const words = (value) => {
     if (value === null || typeof value !== 'object') return shown(value);
-    return Object.entries(value).map(([key, inner]) => key === 'fault' ? shown(inner) : `${key} ${words(inner)}`).join(' ');
+    return Object.entries(value).map(([key, inner]) => key === 'fault' || key === 'action' ? shown(inner) : `${key} ${words(inner)}`).join(' ');
   };
 
   // A lane a client: by its label, unless several clients bear it at the same time; else by its session.
