@@ -89,6 +89,24 @@ impl Server {
     }
 }
 
+/// Starts a server with this state; see [`Snapshot::start`].
+///
+/// ```
+/// use minikeeper::Server;
+///
+/// let server = Server::start()?;
+/// let other = Server::try_from(server.snapshot())?;
+/// assert_eq!(other.snapshot(), server.snapshot());
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+impl TryFrom<Snapshot> for Server {
+    type Error = StartError;
+
+    fn try_from(snapshot: Snapshot) -> Result<Self, StartError> {
+        snapshot.start()
+    }
+}
+
 impl Snapshot {
     /// Starts a server with this state, told what that server was told of which it is, on a free port of the same address.
     ///
