@@ -235,6 +235,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        self.server.on_drop();
         self.server.shared.engine.end_hold(self.id);
     }
 }

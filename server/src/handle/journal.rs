@@ -266,9 +266,10 @@ fn last(mut found: Vec<Entry>) -> Entry {
     found.pop().expect("what was waited for has passed")
 }
 
-impl Drop for Server {
-    /// A test that fails is told what happened last, while there is somebody who knows.
-    fn drop(&mut self) {
+impl Server {
+    /// A guard or a handle goes. If that is since a test fails, it is told what passed last and what it had in its hands,
+    /// while there is somebody who knows and before anything else of it goes.
+    pub(super) fn on_drop(&self) {
         if thread::panicking()
             && self.shared.config.journal_on_panic
             && let Some(lines) = self.shared.engine.last_words()
@@ -278,5 +279,11 @@ impl Drop for Server {
                 self.connect_string()
             );
         }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.on_drop();
     }
 }

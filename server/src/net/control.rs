@@ -11,7 +11,7 @@ use bytes::BytesMut;
 
 use super::fault::{FaultId, Faults, Happening};
 use super::hold::{Decided, HeldMessage, HoldId, Holds};
-use super::journal::Notes;
+use super::journal::{Notes, as_text};
 use super::link::{Direction, Link};
 use super::outbox::Outbox;
 use super::sight::{Asked, Sight, Who};
@@ -522,6 +522,17 @@ impl Control {
 
     pub(super) fn heal(&mut self, id: u64) {
         self.cuts.retain(|cut| cut.id != id);
+    }
+
+    /// Whose links are cut, and which way.
+    pub(super) fn cuts_in_words(&self) -> impl Iterator<Item = String> {
+        self.cuts.iter().map(|cut| {
+            let whose = match &cut.whose.label {
+                Some(label) if cut.whose == Matcher::any().label(label) => label.clone(),
+                Some(_) | None => as_text(&cut.whose),
+            };
+            format!("{whose} {}", cut.direction.in_words())
+        })
     }
 
     /// Heals what a fault has cut, or everything.

@@ -646,11 +646,9 @@ impl Engine {
         self.note(&Sight::Stopped);
     }
 
-    /// The last lines of the journal for a test that panics, if there are any new ones.
-    pub(crate) fn last_words(&self) -> Option<String> {
-        // Nothing may panic here.
-        let mut state = self.state.lock().ok()?;
-        state.control.journal.last_words()
+    /// Everything behind the lock, for a thread that panics; `None` if the server itself has.
+    pub(super) fn panicked_state(&self) -> Option<MutexGuard<'_, State>> {
+        self.state.lock().ok()
     }
 
     #[cfg(test)]
@@ -763,9 +761,12 @@ impl Engine {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state
+        let mut state = self
+            .state
             .lock()
-            .expect("a panic inside the server has been reported where it happened")
+            .expect("a panic inside the server has been reported where it happened");
+        state.control.journal.last_words.used();
+        state
     }
 }
 

@@ -43,8 +43,9 @@ pub struct Held {
 /// ```
 /// use minikeeper::{HeldMessage, Operation, Zxid};
 ///
-/// let reply = HeldMessage::Reply { operation: Some(Operation::Create), zxid: Zxid(1) };
-/// assert!(matches!(reply, HeldMessage::Reply { .. }));
+/// let paths = vec!["/a".to_owned()];
+/// let reply = HeldMessage::Reply { operation: Some(Operation::Create), paths, zxid: Zxid(1) };
+/// assert_eq!(reply.to_string(), "reply create /a");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "message", rename_all = "snake_case")]
@@ -63,6 +64,8 @@ pub enum HeldMessage {
     Reply {
         /// What was asked; `None` for an operation that nobody knows.
         operation: Option<Operation>,
+        /// The paths it was about.
+        paths: Vec<String>,
         /// The transaction that it tells of.
         zxid: Zxid,
     },
@@ -82,6 +85,17 @@ pub enum HeldMessage {
     },
 }
 
+impl Held {
+    /// Whom it is for: a label, a session or a connection.
+    pub(super) fn whom(&self) -> String {
+        match &self.label {
+            Some(label) => label.clone(),
+            None if self.session != SessionId::NONE => self.session.to_string(),
+            None => format!("connection {}", self.connection),
+        }
+    }
+}
+
 impl HeldMessage {
     /// What is told of something that is held back.
     pub(super) fn of(sight: &Sight<'_>) -> Option<Self> {
@@ -97,6 +111,7 @@ impl HeldMessage {
             },
             Sight::Reply { zxid, asked, .. } => Self::Reply {
                 operation: asked.operation,
+                paths: asked.paths().map(str::to_owned).collect(),
                 zxid: *zxid,
             },
             Sight::Connected { .. } => Self::Connected,
@@ -333,6 +348,11 @@ impl Holds {
             what,
             held: placed.items.len(),
         })
+    }
+
+    /// All that were placed.
+    pub(super) fn ids(&self) -> impl Iterator<Item = HoldId> {
+        self.placed.iter().map(|placed| placed.id)
     }
 
     fn find(&self, id: HoldId) -> Option<&Placed> {

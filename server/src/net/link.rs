@@ -23,6 +23,14 @@ pub enum Direction {
 }
 
 impl Direction {
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            Self::Both => "both ways",
+            Self::ToClient => "to the client",
+            Self::ToServer => "to the server",
+        }
+    }
+
     const TO_CLIENT: u8 = 1;
     const TO_SERVER: u8 = 2;
 

@@ -44,14 +44,7 @@ impl Engine {
 
     /// What a hold keeps back, in the order in which it came.
     pub(crate) fn held(&self, id: HoldId) -> Vec<Held> {
-        let state = self.lock();
-        let mut held: Vec<Held> = wanted_by_connection(state.control.holds.items(id))
-            .keys()
-            .filter_map(|connection| Some((*connection, state.outboxes.get(connection)?)))
-            .flat_map(|(connection, outbox)| outbox.held(connection, id))
-            .collect();
-        held.sort_unstable_by_key(|held| held.item);
-        held
+        self.lock().held(id)
     }
 
     /// Lets go what a hold keeps back; gives what it was, in the order in which it came.
@@ -140,6 +133,25 @@ fn wanted_by_connection(items: impl Iterator<Item = (u64, ConnectionId)>) -> Wan
 }
 
 impl State {
+    /// What a hold keeps back, in the order in which it came.
+    fn held(&self, id: HoldId) -> Vec<Held> {
+        let mut held: Vec<Held> = wanted_by_connection(self.control.holds.items(id))
+            .keys()
+            .filter_map(|connection| Some((*connection, self.outboxes.get(connection)?)))
+            .flat_map(|(connection, outbox)| outbox.held(connection, id))
+            .collect();
+        held.sort_unstable_by_key(|held| held.item);
+        held
+    }
+
+    /// What all holds keep back, in the order in which it came.
+    pub(super) fn all_held(&self) -> Vec<Held> {
+        let holds = self.control.holds.ids();
+        let mut held: Vec<Held> = holds.flat_map(|id| self.held(id)).collect();
+        held.sort_unstable_by_key(|held| held.item);
+        held
+    }
+
     fn release(
         &mut self,
         now: Timestamp,

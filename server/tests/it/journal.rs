@@ -587,21 +587,65 @@ fn a_test_that_panics_is_told_what_passed_last_unless_it_wants_quiet() {
         );
         panic!("as it was told");
     }
-    let stderr_of = |wanted: &str| {
-        let this = std::env::current_exe().unwrap();
-        let name = "journal::a_test_that_panics_is_told_what_passed_last_unless_it_wants_quiet";
-        let output = std::process::Command::new(this)
-            .args([name, "--exact", "--nocapture"])
-            .env(PANICS, wanted)
-            .output()
-            .unwrap();
-        assert!(!output.status.success());
-        String::from_utf8(output.stderr).unwrap()
-    };
-    let loud = stderr_of("loud");
+    let name = "journal::a_test_that_panics_is_told_what_passed_last_unless_it_wants_quiet";
+    let loud = stderr_of(name, "loud");
     assert!(loud.contains("as it was told"), "{loud}");
     assert_eq!(loud.matches(" test create2 /a ").count(), 30, "{loud}");
     assert!(loud.contains("\n  50 +"), "{loud}");
-    let quiet = stderr_of("quiet");
+    let quiet = stderr_of(name, "quiet");
     assert!(!quiet.contains("create2"), "{quiet}");
+}
+
+/// What a test of this program says that panics.
+fn stderr_of(name: &str, wanted: &str) -> String {
+    let this = std::env::current_exe().expect("it has a name");
+    let output = std::process::Command::new(this)
+        .args([name, "--exact", "--nocapture"])
+        .env(PANICS, wanted)
+        .output()
+        .expect("it can be run");
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr).expect("it is text")
+}
+
+#[test]
+fn a_test_that_panics_is_told_once_and_before_unwinding_changes_anything() {
+    let act = || {
+        let server = Server::start().unwrap();
+        let mut client = Client::connect(server.address("b").unwrap().addr());
+        client.exists("/x", true);
+        let _other = server.clone();
+        let _fault = server.fault("lost").on(Op::Delete).then(Fault::DropBefore);
+        let _budget = server.budget(Budget::requests(Matcher::of(Kind::Wrote), 0));
+        let hold = server.hold(Matcher::event());
+        server.create("/x", b"").unwrap();
+        hold.wait_for(1).blocking().unwrap();
+        let _partition = server.partition("b");
+        let _another = server.clone();
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            let _third = server.clone();
+            panic!("the first panic");
+        }));
+        assert!(caught.is_err());
+        server.set("/x", b"").unwrap();
+        let _fourth = server.clone();
+        let _second_hold = hold;
+        panic!("the second panic");
+    };
+    if std::env::var(PANICS).is_ok() {
+        act();
+    }
+    let name = "journal::a_test_that_panics_is_told_once_and_before_unwinding_changes_anything";
+    let told = stderr_of(name, "loud");
+    assert_eq!(
+        told.matches("the last that minikeeper").count(),
+        2,
+        "{told}"
+    );
+    assert!(!told.contains(" released "), "{told}");
+    assert!(!told.contains(" healed "), "{told}");
+    let (_, last) = told.split_once("the second panic").unwrap();
+    let in_hands = "\nstill held: event NodeCreated /x for b\nlinks cut: b both ways\n\
+                    budget exceeded: at most 0 in all of {\"kind\":\"wrote\"}: there are 1\n";
+    assert!(last.contains(in_hands), "{told}");
 }

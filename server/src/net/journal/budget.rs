@@ -167,6 +167,12 @@ impl Budgets {
         }
     }
 
+    /// The first lines of those that were exceeded.
+    pub(super) fn exceeded(&self) -> impl Iterator<Item = &str> {
+        let exceeded = self.kept.iter().filter_map(|kept| kept.exceeded.as_ref());
+        exceeded.filter_map(|Exceeded(message)| message.strip_prefix(EXCEEDED)?.lines().next())
+    }
+
     /// Whether anybody minds who watches what.
     pub(in crate::net) fn mind_watches(&self) -> bool {
         self.kept
@@ -232,6 +238,9 @@ impl Budgets {
     }
 }
 
+/// What a message begins with.
+const EXCEEDED: &str = "a budget is exceeded: ";
+
 /// How many lines are remembered for a message.
 const REMEMBERED: usize = 30;
 
@@ -244,7 +253,7 @@ impl Kept {
     }
 
     fn exceed(&mut self, mut message: String) {
-        message.insert_str(0, "a budget is exceeded: ");
+        message.insert_str(0, EXCEEDED);
         let entries: Vec<&Entry> = self.entries.iter().collect();
         show(&mut message, "these counted", &entries);
         self.exceeded = Some(Exceeded(message));

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Entry, What};
+use crate::net::HeldMessage;
 use crate::protocol::{Operation, SessionId};
 
 /// More paths than this are counted.
@@ -161,6 +162,32 @@ impl Display for What {
                 None => write!(f, "nobody leads, epoch {epoch}"),
             },
             Self::Ensemble { action } => write!(f, "ensemble {}", Word(action)),
+        }
+    }
+}
+
+/// What it is and what it is about: `event NodeCreated /leader`, `reply create /a`.
+impl Display for HeldMessage {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Event {
+                event_type, path, ..
+            } => write!(f, "event {event_type:?} {}", Path(path)),
+            Self::Reply {
+                operation, paths, ..
+            } => {
+                f.write_str("reply ")?;
+                asked(f, *operation, paths)
+            }
+            Self::Request { operation, paths } => {
+                f.write_str("request ")?;
+                asked(f, *operation, paths)
+            }
+            Self::Connect { session } if *session == SessionId::NONE => {
+                f.write_str("request connect")
+            }
+            Self::Connect { session } => write!(f, "request connect session {session}"),
+            Self::Connected => f.write_str("reply connect"),
         }
     }
 }

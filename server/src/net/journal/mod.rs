@@ -8,6 +8,7 @@ mod claim;
 mod code;
 mod data;
 mod entry;
+mod last_words;
 mod line;
 mod lines;
 mod notes;

@@ -2,15 +2,13 @@
 
 use super::budget::Budgets;
 use super::code;
+use super::last_words::LastWords;
 use super::{Entry, Journal, JournalMode, Mark, Ring};
 use crate::net::sight::{Sight, Who};
 use crate::protocol::Timestamp;
 
 /// How much data an entry keeps, unless everything is kept.
 const DATA_CAP: usize = 256;
-
-/// How many lines a test that panics is told.
-const LAST_WORDS: usize = 30;
 
 /// What is kept of all that passed.
 #[derive(Debug)]
@@ -26,8 +24,7 @@ pub(in crate::net) struct Notes {
     /// Nothing after this place was left out by the journal being off.
     on_since: Mark,
     pub(in crate::net) budgets: Budgets,
-    /// How much was noted when a test last panicked.
-    told: u64,
+    pub(in crate::net) last_words: LastWords,
 }
 
 impl Notes {
@@ -40,7 +37,7 @@ impl Notes {
             begin: Mark::BEGINNING,
             on_since: Mark::BEGINNING,
             budgets: Budgets::default(),
-            told: 0,
+            last_words: LastWords::default(),
         }
     }
 
@@ -142,14 +139,6 @@ impl Notes {
         let mark = Mark(self.noted.saturating_sub(most as u64 * 16)).max(self.begin);
         let entries = self.since(mark).collect();
         Journal::new(entries, mark, mark).tail(most).to_string()
-    }
-
-    /// The last lines for a test that panics, if anything passed since they were last told.
-    pub(in crate::net) fn last_words(&mut self) -> Option<String> {
-        if std::mem::replace(&mut self.told, self.noted) == self.noted {
-            return None;
-        }
-        Some(self.tail(LAST_WORDS)).filter(|lines| !lines.is_empty())
     }
 
     fn shorten(&mut self) {
