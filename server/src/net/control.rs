@@ -408,7 +408,11 @@ impl Control {
                 held,
             }) = self.holds.decide(who, sight)
             {
-                self.note(now, Some(who), &Sight::Held { item });
+                let told = Sight::Held {
+                    item,
+                    message: &what,
+                };
+                self.note(now, Some(who), &told);
                 self.waits.held(hold, held, &mut self.wakers);
                 return Verdict::Hold { hold, item, what };
             }
@@ -459,7 +463,11 @@ impl Control {
                 held,
             }) = self.holds.decide(who, &sight)
         {
-            self.note(now, Some(who), &Sight::Held { item });
+            let told = Sight::Held {
+                item,
+                message: &what,
+            };
+            self.note(now, Some(who), &told);
             self.waits.held(hold, held, &mut self.wakers);
             treatment.gate = Gate::Held { hold, item };
             treatment.held = Some(what);

@@ -97,6 +97,15 @@ impl Held {
 }
 
 impl HeldMessage {
+    /// The paths it is about.
+    pub(super) fn paths(&self) -> &[String] {
+        match self {
+            Self::Event { path, .. } => std::slice::from_ref(path),
+            Self::Reply { paths, .. } | Self::Request { paths, .. } => paths,
+            Self::Connected | Self::Connect { .. } => &[],
+        }
+    }
+
     /// What is told of something that is held back.
     pub(super) fn of(sight: &Sight<'_>) -> Option<Self> {
         Some(match sight {

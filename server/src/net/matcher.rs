@@ -84,9 +84,10 @@ pub enum Kind {
     Connected,
     /// A request arrived.
     Request,
-    /// A reply is sent.
+    /// A reply is sent: the server has made it. Where a fault loses it or a hold keeps it back, what follows says so
+    /// ([`Fault`](Self::Fault), [`Held`](Self::Held)); so whoever waits for a reply does not wait for its release.
     Reply,
-    /// The event of a watch is sent.
+    /// The event of a watch is sent: the server has made it, as with [`Reply`](Self::Reply).
     Event,
     /// A client closed its session.
     SessionClosed,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use super::{Direction, Entrance, Kind, Matcher};
+use super::{Direction, Entrance, HeldMessage, Kind, Matcher};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{
     CreateMode, EnsembleAction, ErrorCode, EventType, MemberId, Operation, Request, SessionId,
@@ -98,9 +98,11 @@ pub(super) enum Sight<'a> {
     /// Something is kept back, or let go.
     Held {
         item: u64,
+        message: &'a HeldMessage,
     },
     Released {
         item: u64,
+        message: &'a HeldMessage,
     },
     /// A test wants this to happen to members of the ensemble.
     Ensemble {
@@ -223,14 +225,15 @@ impl Sight<'_> {
             }
             Self::Event { path, .. } | Self::Reaped { path, .. } => is_meant(path),
             Self::SessionEnded { deleted, .. } => deleted.iter().any(|path| is_meant(path)),
+            Self::Held { message, .. } | Self::Released { message, .. } => {
+                message.paths().iter().any(|path| is_meant(path))
+            }
             Self::Accepted { .. }
             | Self::Disconnected
             | Self::Closing { .. }
             | Self::Connect { .. }
             | Self::Connected { .. }
             | Self::Fault { .. }
-            | Self::Held { .. }
-            | Self::Released { .. }
             | Self::Ensemble { .. }
             | Self::Leading { .. }
             | Self::Clock { .. }

@@ -178,13 +178,19 @@ impl State {
         }
         held.sort_unstable_by_key(|held| held.item);
         for Held {
-            item, connection, ..
+            item,
+            connection,
+            message,
+            ..
         } in &held
         {
             self.control.holds.gone(hold, *item);
             let outbox = self.outboxes.get(&ConnectionId(*connection));
             let who = outbox.map(|outbox| outbox.who(ConnectionId(*connection)));
-            let sight = Sight::Released { item: *item };
+            let sight = Sight::Released {
+                item: *item,
+                message,
+            };
             self.control.note(now, who.as_ref(), &sight);
         }
         Ok(held)

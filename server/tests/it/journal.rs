@@ -116,12 +116,15 @@ fn what_a_test_does_to_clients_is_told_too() {
             format!("{session} create /a -> NoAuth zxid 0x1"),
             format!("{session} exists /"),
             format!("{session} exists / -> ok zxid 0x1"),
-            format!("{session} held back as 1"),
+            format!("{session} held 1: reply exists /"),
         ]
     );
     assert_eq!(
         all[6..8],
-        [format!("{session} released 1"), format!("{session} muted")]
+        [
+            format!("{session} released 1: reply exists /"),
+            format!("{session} muted")
+        ]
     );
 }
 

@@ -359,7 +359,7 @@ fn length_of(length: u32) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::keeper::{CloseReason, ConnectionId};
-    use crate::net::{Entrance, Fault};
+    use crate::net::{Entrance, Fault, HeldMessage};
     use crate::protocol::{Operation, Xid};
 
     fn check(sight: &Sight<'_>) -> Entry {
@@ -447,6 +447,18 @@ mod tests {
         check(&Sight::Fault {
             name: "a \"name\"",
             fault: &Fault::DropBefore,
+        });
+        check(&Sight::Held {
+            item: 3,
+            message: &HeldMessage::Reply {
+                operation: None,
+                paths: vec!["/ü".to_owned()],
+                zxid: Zxid(7),
+            },
+        });
+        check(&Sight::Released {
+            item: 3,
+            message: &HeldMessage::Connected,
         });
         check(&Sight::Clock {
             from: Timestamp(1),

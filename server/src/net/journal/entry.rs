@@ -10,7 +10,7 @@ use super::Data;
 use super::code;
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::net::sight::{Asked, Sight, Who};
-use crate::net::{Direction, Entrance, Fault, Matcher};
+use crate::net::{Direction, Entrance, Fault, HeldMessage, Matcher};
 use crate::protocol::{
     EnsembleAction, ErrorCode, EventType, MemberId, Operation, SessionId, Timestamp, Xid, Zxid,
 };
@@ -117,7 +117,8 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         data: Option<Data>,
     },
-    /// A reply is sent.
+    /// A reply is sent: the server has made it. Where a fault loses or changes it, or a hold keeps it back, the entry behind
+    /// this one says so.
     Reply {
         /// The number that the client gave to the request.
         xid: i32,
@@ -142,7 +143,8 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         children: Option<usize>,
     },
-    /// The event of a watch is sent.
+    /// The event of a watch is sent: the server has made it. Where a fault loses or changes it, or a hold keeps it back,
+    /// the entry behind this one says so.
     Event {
         /// What happened.
         event_type: EventType,
@@ -181,15 +183,19 @@ pub enum What {
         /// What went wrong.
         then: Fault,
     },
-    /// The message before this one is held back.
+    /// A message is held back: that of the entry before this one.
     Held {
         /// Its number.
         item: u64,
+        /// What it is.
+        message: HeldMessage,
     },
     /// A message that was held back is let go.
     Released {
         /// Its number.
         item: u64,
+        /// What it is.
+        message: HeldMessage,
     },
     /// A test did something to members of the ensemble.
     Ensemble {
@@ -382,8 +388,14 @@ impl Entry {
             }
             What::Reaped { path, zxid } => see(&Sight::Reaped { path, zxid: *zxid }),
             What::Fault { name, then } => see(&Sight::Fault { name, fault: then }),
-            What::Held { item } => see(&Sight::Held { item: *item }),
-            What::Released { item } => see(&Sight::Released { item: *item }),
+            What::Held { item, message } => see(&Sight::Held {
+                item: *item,
+                message,
+            }),
+            What::Released { item, message } => see(&Sight::Released {
+                item: *item,
+                message,
+            }),
             What::Leading { leader, epoch } => see(&Sight::Leading {
                 leader: *leader,
                 epoch: *epoch,
@@ -518,8 +530,14 @@ impl What {
                 name: name.to_owned(),
                 then: fault.clone(),
             },
-            Sight::Held { item } => Self::Held { item },
-            Sight::Released { item } => Self::Released { item },
+            Sight::Held { item, message } => Self::Held {
+                item,
+                message: message.clone(),
+            },
+            Sight::Released { item, message } => Self::Released {
+                item,
+                message: message.clone(),
+            },
             Sight::Ensemble { action } => Self::Ensemble { action },
             Sight::Leading { leader, epoch } => Self::Leading { leader, epoch },
             Sight::Clock { from, to } => Self::Clock { from, to },

@@ -124,8 +124,8 @@ impl Display for What {
             }
             Self::Reaped { path, zxid } => write!(f, "reaped {} zxid {zxid}", Path(path)),
             Self::Fault { name, then } => write!(f, "fault {name:?}: {}", Word(then)),
-            Self::Held { item } => write!(f, "held back as {item}"),
-            Self::Released { item } => write!(f, "released {item}"),
+            Self::Held { item, message } => write!(f, "held {item}: {message}"),
+            Self::Released { item, message } => write!(f, "released {item}: {message}"),
             Self::Clock { from, to } => write!(f, "clock {:+}ms", to.0.saturating_sub(from.0)),
             Self::Wrote {
                 operation,

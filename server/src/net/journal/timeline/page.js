@@ -141,6 +141,10 @@
       : reply.children !== undefined ? `${reply.children} ${reply.children === 1 ? 'child' : 'children'}` : 'ok';
     into.append(element('span', 'answer', ` → ${told}`));
   };
+  const heldMessage = (held) => held.message === 'event' ? `event ${held.event_type} ${shown(held.path)}`
+    : held.message === 'connected' ? 'reply connect'
+    : held.message === 'connect' ? `request connect${held.session === '0x0' ? '' : ` session ${held.session}`}`
+    : `${held.message} ${held.operation || 'unknown operation'}${paths(held.paths)}`;
   const chip = (item) => {
     const e = item.e;
     const made = element('div', 'chip');
@@ -164,8 +168,8 @@
       }
       case 'event': say('event', `◆ ${e.event_type}`, ` ${shown(e.path)}`); break;
       case 'fault': say('fault', `⚡ ${shown(e.name)}`, `: ${words(e.then)}`); break;
-      case 'held': say('hold', '‖ held back', ` as ${e.item}`); break;
-      case 'released': say('hold', `▶ released`, ` ${e.item}`); break;
+      case 'held': say('hold', `‖ held ${e.item}`, `: ${heldMessage(e.message)}`); break;
+      case 'released': say('hold', `▶ released ${e.item}`, `: ${heldMessage(e.message)}`); break;
       case 'session_expired': say('end', '✕ session expired', paths(e.deleted) ? `, deleted${paths(e.deleted)}` : ''); break;
       case 'session_closed': say('end', '✕ session closed', paths(e.deleted) ? `, deleted${paths(e.deleted)}` : ''); break;
       case 'reaped': say('end', '✕ reaped', ` ${shown(e.path)}`); break;
