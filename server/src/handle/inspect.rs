@@ -55,7 +55,7 @@ pub struct SessionView {
     pub timeout: Duration,
     /// Whether a connection is up.
     pub connected: bool,
-    /// The label of the address that its connection came by; `None` while no connection is up.
+    /// The label of the address that its connection came by; while no connection is up, the last that it came by.
     pub label: Option<String>,
     /// Whether it was muted.
     pub muted: bool,
@@ -162,12 +162,12 @@ impl SessionView {
     pub(super) fn all(
         sessions: &Sessions,
         tree: &Tree,
-        place: impl Fn(ConnectionId) -> Place,
+        place: impl Fn(SessionId, Option<ConnectionId>) -> Place,
     ) -> Vec<Self> {
         let sessions = sessions.sorted().into_iter();
         sessions
             .map(|(id, session)| {
-                let place = session.connection.map(&place).unwrap_or_default();
+                let place = place(id, session.connection);
                 Self {
                     id,
                     timeout: Duration::from_millis(u64::try_from(session.timeout_ms).unwrap_or(0)),
@@ -182,7 +182,7 @@ impl SessionView {
     }
 }
 
-/// Where a session is connected.
+/// Where a session is connected, or was.
 #[derive(Debug, Default)]
 pub(in crate::handle) struct Place {
     label: Option<String>,
@@ -199,10 +199,12 @@ impl Server {
     /// ```
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionView> {
-        self.shared.engine.look_closer(|keeper, outboxes| {
-            let place = |id| Place {
-                label: outboxes.get(&id).and_then(label),
-                member: keeper.connection(id).map(Connection::member),
+        self.shared.engine.look_at_sessions(|keeper, label| {
+            let place = |session, connection| Place {
+                label: label(session, connection),
+                member: connection
+                    .and_then(|id| keeper.connection(id))
+                    .map(Connection::member),
             };
             SessionView::all(keeper.sessions(), keeper.tree(), place)
         })

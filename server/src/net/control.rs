@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::BytesMut;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 
 use super::fault::{FaultId, Faults, Happening};
 use super::hold::{Decided, HeldMessage, HoldId, Holds};
@@ -30,6 +32,8 @@ pub(super) struct Control {
     pub(super) faults: Faults,
     pub(super) holds: Holds,
     pub(super) waits: Waits,
+    /// The labels that sessions last came by.
+    labels: Labels,
     cuts: Vec<Cut>,
     next_cut: u64,
     /// Whether a fault has cut a link, and connections and rules are still to learn of it.
@@ -47,6 +51,9 @@ pub(super) struct Control {
     /// Whom to wake once the lock is free.
     pub(super) wakers: Vec<Waker>,
 }
+
+/// The labels that sessions last came by, until they end.
+type Labels = HashMap<SessionId, Arc<str>, FixedState>;
 
 /// A link that is cut.
 #[derive(Debug)]
@@ -206,6 +213,7 @@ impl Control {
             faults: Faults::default(),
             holds: Holds::default(),
             waits: Waits::default(),
+            labels: HashMap::with_hasher(FixedState::with_seed(0)),
             cuts: Vec::new(),
             next_cut: 0,
             was_cut: false,
@@ -229,8 +237,46 @@ impl Control {
         self.faults.is_empty() && self.holds.is_empty() && self.cuts.is_empty()
     }
 
-    /// Tells the journal, and whoever waits, of something that passes.
+    /// A session has come by this address.
+    pub(super) fn comes_by(&mut self, session: SessionId, entrance: &Entrance) {
+        if let Some(label) = &entrance.label
+            && session != SessionId::NONE
+        {
+            self.labels.insert(session, Arc::clone(label));
+        }
+    }
+
+    /// A session is over.
+    pub(super) fn session_ended(&mut self, session: SessionId) {
+        self.labels.remove(&session);
+    }
+
+    /// The label that a session last came by.
+    pub(super) fn label_of(&self, session: SessionId) -> Option<&Arc<str>> {
+        self.labels.get(&session)
+    }
+
+    /// Tells the journal, and whoever waits, of something that passes. What is about a session and passes on no connection
+    /// bears the label that the session last came by.
     pub(super) fn note(&mut self, now: Timestamp, who: Option<&Who<'_>>, sight: &Sight<'_>) {
+        let entrance;
+        let absent;
+        let mut who = who;
+        if who.is_none()
+            && let Some(session) = sight.session()
+            && let Some(label) = self.label_of(session)
+        {
+            entrance = Entrance {
+                label: Some(Arc::clone(label)),
+                ..Entrance::default()
+            };
+            absent = Who {
+                connection: ConnectionId::HANDLE,
+                session,
+                entrance: &entrance,
+            };
+            who = Some(&absent);
+        }
         note(
             &mut self.journal,
             &mut self.waits,

@@ -248,6 +248,22 @@ impl Engine {
         look(&state.keeper, &state.outboxes)
     }
 
+    /// Looks at the state, and knows the labels that sessions last came by, those on connections included.
+    pub(crate) fn look_at_sessions<T>(
+        &self,
+        look: impl FnOnce(&Keeper, &dyn Fn(SessionId, Option<ConnectionId>) -> Option<String>) -> T,
+    ) -> T {
+        let state = self.lock();
+        let label = |session, connection: Option<ConnectionId>| {
+            let label = match connection {
+                Some(connection) => state.outboxes.get(&connection)?.entrance.label.as_ref(),
+                None => state.control.label_of(session),
+            };
+            label.map(|label| (**label).to_owned())
+        };
+        look(&state.keeper, &label)
+    }
+
     /// Moves a manual clock forward to `to`, stopping at every deadline on the way if the server `runs`.
     pub(crate) fn advance(&self, to: Timestamp, runs: bool) -> Followed {
         let mut followed = Followed::default();

@@ -264,6 +264,7 @@ impl Sink<'_, '_> {
             && let Some(outbox) = self.outboxes.get_mut(&connection)
         {
             outbox.session = response.session;
+            self.control.comes_by(response.session, &outbox.entrance);
         }
         let mut own = self.own.as_mut().filter(|own| own.id == connection);
         if self.plain
@@ -478,6 +479,9 @@ impl Outputs for Sink<'_, '_> {
                 tracing::trace!(?txn, "committed");
                 if !self.idle {
                     self.note_transaction(txn);
+                }
+                if let TxnRecord::CloseSession { .. } = txn.record {
+                    self.control.session_ended(txn.session);
                 }
                 if let Some(followed) = &mut self.test.followed {
                     followed.committed(txn);

@@ -63,7 +63,7 @@ fn every_entry_is_one_line_that_says_who_did_what_and_what_became_of_it() {
             r#"test create2 /locks/other "\xff" -> ok zxid 0x4"#.to_owned(),
             r#"worker create "/locks/lock-\n" """#.to_owned(),
             r#"worker create "/locks/lock-\n" -> BadArguments zxid 0x5"#.to_owned(),
-            format!("{session} session expired, deleted /locks/lock-0000000000 zxid 0x6"),
+            "worker session expired, deleted /locks/lock-0000000000 zxid 0x6".to_owned(),
             "worker closing session_expired".to_owned(),
             "worker disconnected".to_owned(),
         ]
@@ -145,6 +145,41 @@ fn a_session_that_is_resumed_is_told_from_a_new_one() {
         entry.to_string().contains("connect -> resumed session"),
         "{entry}"
     );
+}
+
+#[test]
+fn a_session_keeps_the_label_that_it_last_came_by() {
+    let server = Server::builder().manual_clock().start().unwrap();
+    let client = Client::connect(server.address("a").unwrap().addr());
+    let granted = client.granted.clone();
+    drop(client);
+    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    gone.since(Mark::BEGINNING).blocking().unwrap();
+    assert_eq!(server.sessions()[0].label.as_deref(), Some("a"));
+    let client = Client::resume(server.address("b").unwrap().addr(), &granted).unwrap();
+    let session = client.session();
+    assert_eq!(server.sessions()[0].label.as_deref(), Some("b"));
+    let mark = server.mark();
+    server.mute(session);
+    let expired = server.wait_for(Matcher::of(Kind::SessionExpired).label("b"));
+    server.advance(Duration::from_secs(60));
+    let expired = expired.blocking().unwrap();
+    assert_eq!(expired.session, Some(session));
+    assert_eq!(expired.connection, None);
+    assert!(expired.to_string().contains(" b session expired"));
+    // It is over, and nobody knows any more who it was.
+    server.mute(session);
+    let journal = server.journal().since(mark);
+    journal.assert_count(Matcher::of(Kind::Muted), 2);
+    journal.assert_count(Matcher::of(Kind::Muted).label("b"), 1);
+    journal.assert_count(Matcher::of(Kind::SessionExpired).label("b"), 1);
+    journal.assert_never(Matcher::any().label("a"));
+    drop(client);
+
+    let client = Client::connect(server.address("c").unwrap().addr());
+    let closed = server.wait_for(Matcher::of(Kind::SessionClosed).label("c"));
+    client.close();
+    closed.blocking().unwrap();
 }
 
 #[test]

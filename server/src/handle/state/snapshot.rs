@@ -198,7 +198,7 @@ impl Snapshot {
     #[must_use]
     pub fn sessions(&self) -> Vec<SessionView> {
         let state = self.state();
-        SessionView::all(state.sessions(), state.tree(), |_| Place::default())
+        SessionView::all(state.sessions(), state.tree(), |_, _| Place::default())
     }
 
     /// The tree without its stats. See [`Server::tree`].

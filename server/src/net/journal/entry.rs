@@ -39,7 +39,7 @@ pub struct Entry {
     /// Of which session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
-    /// By the address with which label.
+    /// By the address with which label; of what is about a session and passes on no connection, by which it last came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Arc<str>>,
     /// To which member of an ensemble.
@@ -294,8 +294,9 @@ impl Entry {
             label: self.label.clone(),
             member: self.member,
         };
-        let who = self.connection.map(|connection| Who {
-            connection: ConnectionId(connection),
+        let is_somebodys = self.connection.is_some() || self.label.is_some();
+        let who = is_somebodys.then(|| Who {
+            connection: self.connection.map_or(ConnectionId::HANDLE, ConnectionId),
             session: self.session.unwrap_or_default(),
             entrance: &entrance,
         });
