@@ -1,12 +1,13 @@
 //! The journal as a test reads it, waiting for what it will say, and budgets.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use super::Server;
+use super::leaks::list;
+use super::{Server, Shared};
 use crate::net::{
     Budget, BudgetId, Condition, Entry, Exceeded, Journal, JournalMode, Mark, Matcher, TimedOut,
     Waiting,
@@ -33,11 +34,23 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 pub struct WaitFor<T = Entry> {
     waiting: Waiting,
     take: fn(Vec<Entry>) -> T,
+    /// Whose leaks are told if it is waited in vain.
+    leaky: Option<Weak<Shared>>,
 }
 
 impl<T> WaitFor<T> {
     pub(super) fn new(waiting: Waiting, take: fn(Vec<Entry>) -> T) -> Self {
-        Self { waiting, take }
+        Self {
+            waiting,
+            take,
+            leaky: None,
+        }
+    }
+
+    /// Tells what clients have left behind, if it is waited in vain.
+    pub(super) fn with_leaks(mut self, server: &Server) -> Self {
+        self.leaky = Some(Arc::downgrade(&server.shared));
+        self
     }
 
     /// Waits no longer than this, of real time; 10 s if it is not said. It runs from when this is awaited. Where the
@@ -54,7 +67,15 @@ impl<T> WaitFor<T> {
     ///
     /// If it does not happen in time.
     pub fn blocking(self) -> Result<T, TimedOut> {
-        self.waiting.block().map(self.take)
+        let Self {
+            waiting,
+            take,
+            leaky,
+        } = self;
+        let outcome = waiting.block();
+        outcome
+            .map(take)
+            .map_err(|error| explain(error, leaky.as_ref()))
     }
 }
 
@@ -98,6 +119,7 @@ impl<T> Future for WaitFor<T> {
         Pin::new(&mut self.waiting)
             .poll(context)
             .map(|outcome| outcome.map(take))
+            .map_err(|error| explain(error, self.leaky.as_ref()))
     }
 }
 
@@ -260,6 +282,18 @@ impl Server {
             told: std::cell::Cell::new(false),
         }
     }
+}
+
+/// Says what clients have left behind, if that is what was to change.
+fn explain(error: TimedOut, leaky: Option<&Weak<Shared>>) -> TimedOut {
+    let Some(shared) = leaky.and_then(Weak::upgrade) else {
+        return error;
+    };
+    let leaks = Server { shared }.leaks();
+    if leaks.is_empty() {
+        return error;
+    }
+    error.and_lines("clients have left behind", &list(&leaks))
 }
 
 fn last(mut found: Vec<Entry>) -> Entry {

@@ -158,7 +158,8 @@ impl Server {
         assert!(leaks.is_empty(), "clients have left behind{}", list(&leaks));
     }
 
-    /// Waits until every client has closed its session and its connection, now or later: then nothing is left of any.
+    /// Waits until every client has closed its session and its connection, now or later: then nothing is left of any. In
+    /// vain, it lists what is left.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -169,11 +170,11 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wait_for_no_leaks(&self) -> WaitFor<()> {
-        WaitFor::new(self.waiting(Condition::Quiet), |_| ())
+        WaitFor::new(self.waiting(Condition::Quiet), |_| ()).with_leaks(self)
     }
 }
 
-fn list(leaks: &[Leak]) -> String {
+pub(super) fn list(leaks: &[Leak]) -> String {
     leaks.iter().map(|leak| format!("\n  {leak}")).collect()
 }
 

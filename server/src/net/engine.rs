@@ -624,7 +624,7 @@ impl Engine {
             };
             if tokio::time::timeout(left, rung).await.is_err() {
                 // The runtime says that it is time, whose clock may be another than the machine's.
-                self.control(|control| control.time_out(id));
+                self.time_out(id);
             }
         }
     }

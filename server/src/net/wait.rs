@@ -1,5 +1,6 @@
 //! Whoever waits for something to happen: without polling, on any runtime or none.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -8,11 +9,12 @@ use std::time::Duration;
 
 use super::clock::Countdown;
 use super::control::Control;
-use super::engine::Engine;
+use super::engine::{Engine, State};
 use super::hold::HoldId;
-use super::journal::{Mark, as_text};
+use super::journal::{Mark, Notes, as_text, show};
 use super::sight::{Sight, Who};
 use super::{Entry, FaultId, JournalMode, Matcher};
+use crate::protocol::Timestamp;
 
 /// Who waits.
 #[derive(Debug, Default)]
@@ -25,6 +27,8 @@ pub(super) struct Waits {
 struct Wait {
     id: u64,
     condition: Condition,
+    /// What passed before does not count.
+    since: Mark,
     /// What has passed of what is waited for.
     found: Vec<Entry>,
     /// Runs from when somebody minds.
@@ -60,15 +64,38 @@ pub(crate) enum Condition {
 /// assert!(error.contains("test create2 /a"), "{error}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("waited for {span:?} in vain for {what}{tail}")]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 pub struct TimedOut {
-    /// What was waited for.
-    what: String,
-    /// For how long.
-    span: Duration,
+    /// What was waited for, for how long, and why it may not have come.
+    message: String,
     /// The last lines of the journal.
     tail: String,
+}
+
+impl TimedOut {
+    /// Says something more, in lines of their own.
+    pub(crate) fn and_lines(mut self, title: &str, lines: &str) -> Self {
+        self.message += &format!("\n{title}{lines}");
+        self
+    }
+}
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let behind = if self.message.contains('\n') {
+            "\n"
+        } else {
+            "; "
+        };
+        write!(f, "{}{behind}{}", self.message, self.tail)
+    }
+}
+
+/// The same: it is what a test shows that unwraps it, or gives it with `?`.
+impl fmt::Debug for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// How many lines of the journal are told when nothing came.
@@ -79,11 +106,12 @@ impl Waits {
         self.waiting.is_empty()
     }
 
-    fn add(&mut self, condition: Condition) -> u64 {
+    fn add(&mut self, condition: Condition, since: Mark) -> u64 {
         self.next += 1;
         self.waiting.push(Wait {
             id: self.next,
             condition,
+            since,
             found: Vec::new(),
             left: None,
             waker: None,
@@ -185,6 +213,15 @@ impl Wait {
         }
     }
 
+    /// The last that passed before and would have been what is waited for.
+    fn passed_before(&self, journal: &Notes) -> Option<Entry> {
+        let before = journal.since(Mark::BEGINNING);
+        before
+            .take_while(|entry| entry.number <= self.since.0)
+            .filter(|entry| self.wants(|matcher| entry.is_meant_by(matcher)))
+            .last()
+    }
+
     fn what(&self) -> String {
         match &self.condition {
             Condition::Passes(steps) => match (steps.get(self.found.len()), steps.len()) {
@@ -202,8 +239,8 @@ impl Wait {
 }
 
 impl Control {
-    /// It has waited long enough.
-    pub(super) fn time_out(&mut self, id: u64) {
+    /// It has waited long enough. Where the clock is the test's, what is due is told with it.
+    fn time_out(&mut self, id: u64, due: Option<String>) {
         let Self {
             waits,
             journal,
@@ -213,16 +250,31 @@ impl Control {
         if let Some(wait) = waits.find(id)
             && wait.outcome.is_none()
         {
+            let span = wait.left.as_ref().map_or(Duration::ZERO, Countdown::span);
+            let mut message = format!("waited for {span:?} in vain for {}", wait.what());
+            if let Some(entry) = wait.passed_before(journal) {
+                message += &format!(
+                    "; something that matches passed before (entry {}): .since(mark) counts it",
+                    entry.number
+                );
+            }
+            if let Some(due) = due {
+                message += &format!("; the clock is manual: {due}");
+            }
+            show(
+                &mut message,
+                "passed before it",
+                &wait.found.iter().collect::<Vec<_>>(),
+            );
             let tail = if journal.mode() == JournalMode::Off {
-                "; the journal is off".to_owned()
+                "the journal is off".to_owned()
             } else {
-                format!("; the journal ends with{}", journal.tail(TAIL))
+                match journal.tail(TAIL) {
+                    tail if tail.is_empty() => "the journal is empty".to_owned(),
+                    tail => format!("the journal ends with{tail}"),
+                }
             };
-            let timed_out = TimedOut {
-                what: wait.what(),
-                span: wait.left.as_ref().map_or(Duration::ZERO, Countdown::span),
-                tail,
-            };
+            let timed_out = TimedOut { message, tail };
             wait.end(Err(timed_out), wakers);
         }
     }
@@ -292,6 +344,7 @@ impl Waiting {
             {
                 wait.found.clear();
                 wait.outcome = None;
+                wait.since = mark;
                 for entry in journal.since(mark) {
                     if wait.wants(|matcher| entry.is_meant_by(matcher)) {
                         wait.take(entry, wakers);
@@ -320,13 +373,11 @@ impl Waiting {
             let id = self.id;
             let left = self.engine.control(|control| {
                 let left = control.waits.find(id).and_then(|wait| wait.left.as_ref());
-                let left = left.map_or(Duration::ZERO, Countdown::left);
-                if left.is_zero() {
-                    control.time_out(id);
-                }
-                left
+                left.map_or(Duration::ZERO, Countdown::left)
             });
-            if !left.is_zero() {
+            if left.is_zero() {
+                self.engine.time_out(id);
+            } else {
                 thread::park_timeout(left);
             }
         }
@@ -334,12 +385,21 @@ impl Waiting {
 }
 
 impl Engine {
+    /// Somebody has waited long enough.
+    pub(super) fn time_out(&self, id: u64) {
+        self.with_state(|state, now| {
+            let due = self.clock().is_manual().then(|| state.what_is_due(now));
+            state.control.time_out(id, due);
+        });
+    }
+
     fn begin_to_wait(&self, condition: Condition) -> u64 {
         let mut state = self.lock();
         let is_quiet = state.is_quiet();
         let control = &mut state.control;
         let watched = condition.clone();
-        let id = control.waits.add(condition);
+        let since = Mark(control.journal.noted());
+        let id = control.waits.add(condition, since);
         let Control {
             waits,
             wakers,
@@ -358,6 +418,33 @@ impl Engine {
             waits.quiet(wakers);
         }
         id
+    }
+}
+
+impl State {
+    /// What falls due next if the clock is turned, in words.
+    fn what_is_due(&self, now: Timestamp) -> String {
+        let mut due = Vec::new();
+        if let Some((session, at)) = self.keeper.next_silent() {
+            let whose = match self.control.label_of(session) {
+                Some(label) => format!("the session of {label}"),
+                None => format!("session {session}"),
+            };
+            due.push((at, whose));
+        }
+        if let Some((at, _)) = self.due.first() {
+            due.push((*at, "what is delayed".to_owned()));
+        }
+        due.sort();
+        let words: Vec<String> = due
+            .into_iter()
+            .map(|(at, what)| format!("{what} is due in {:?}", at.since(now)))
+            .collect();
+        if words.is_empty() {
+            "it stands until `advance` turns it, and no session is due".to_owned()
+        } else {
+            words.join(", ")
+        }
     }
 }
 

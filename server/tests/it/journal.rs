@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use minikeeper::{
     Budget, Claim, Ensemble, ErrorCode, EventType, Fault, Journal, JournalMode, Kind, Mark,
-    Matcher, Op, Server, What,
+    Matcher, Op, Server, Timestamp, What,
 };
 
 use crate::client::{Client, Event, Fields, buffer, op, read};
@@ -325,6 +325,57 @@ fn what_passed_since_a_mark_counts_if_it_is_asked_for() {
     let told = told.to_string();
     assert!(told.contains("in vain for {\"kind\":\"wrote\"}"), "{told}");
     assert!(told.contains("\n  2 +0."), "{told}");
+}
+
+#[test]
+fn who_waited_in_vain_is_told_what_came_what_passed_before_and_what_is_due() {
+    let clock = Server::builder().manual_clock();
+    let server = clock.start_time(Timestamp(0)).start().unwrap();
+    let wrote = |path: &str| Matcher::of(Kind::Wrote).path(path);
+    server.create("/1", b"").unwrap();
+    let error = server.wait_for(wrote("/1")).within(Duration::ZERO);
+    let told = error.blocking().unwrap_err();
+    assert_eq!(format!("{told:?}"), told.to_string());
+    let wanted = r#"waited for 0ns in vain for {"kind":"wrote","path":"/1"}; something that matches passed before (entry 1): .since(mark) counts it; the clock is manual: it stands until `advance` turns it, and no session is due; the journal ends with"#;
+    assert!(told.to_string().starts_with(wanted), "{told}");
+    let since = server.wait_for(wrote("/2")).since(Mark::BEGINNING);
+    let told = since.within(Duration::ZERO).blocking().unwrap_err();
+    assert!(!told.to_string().contains("passed before"), "{told}");
+
+    drop(Client::connect(server.address("a").unwrap().addr()));
+    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    gone.since(Mark::BEGINNING).blocking().unwrap();
+    server.advance(Duration::from_secs(34));
+    let steps = server.wait_for_sequence(["/3", "/4", "/5"].map(wrote));
+    server.create("/3", b"").unwrap();
+    server.create("/5", b"").unwrap();
+    let told = steps.within(Duration::ZERO).blocking().unwrap_err();
+    let told = told.to_string();
+    assert!(
+        told.contains(r#"in vain for {"kind":"wrote","path":"/4"}, 2 of 3;"#),
+        "{told}"
+    );
+    let due = "the clock is manual: the session of a is due in 8s\npassed before it:\n";
+    assert!(told.contains(due), "{told}");
+    let (_, came) = told.split_once(due).unwrap();
+    let came: Vec<&str> = came.lines().collect();
+    assert!(came[0].contains("create2 /3"), "{told}");
+    assert_eq!(came[1], "the journal ends with", "{told}");
+}
+
+#[test]
+fn who_waits_in_vain_for_clients_to_be_gone_is_told_what_is_left() {
+    let server = Server::builder().manual_clock().start().unwrap();
+    let mut client = Client::connect(server.address("worker").unwrap().addr());
+    client.create("/leader", b"", 1);
+    let waited = server.wait_for_no_leaks().within(Duration::ZERO);
+    let told = waited.blocking().unwrap_err().to_string();
+    let left = "\nclients have left behind\n  connection 1 of worker, since +0.000s\n";
+    assert!(told.contains(left), "{told}");
+    assert!(
+        told.contains("\n  ephemeral /leader of worker, since +0.000s\nthe journal ends with"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -107,9 +107,16 @@ impl fmt::Display for Budget {
 /// assert!(exceeded.to_string().contains("test create2 /a"), "{exceeded}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Exceeded(String);
+
+/// The same as it is displayed: it is what a test shows that unwraps it, or gives it with `?`.
+impl fmt::Debug for Exceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 /// The number of a budget that is kept an eye on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -237,7 +237,7 @@ pub(in crate::net) fn as_text(matcher: &Matcher) -> String {
 }
 
 /// Adds the last of these lines.
-pub(super) fn show(message: &mut String, title: &str, entries: &[&Entry]) {
+pub(in crate::net) fn show(message: &mut String, title: &str, entries: &[&Entry]) {
     if entries.is_empty() {
         return;
     }

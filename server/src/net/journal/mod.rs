@@ -17,8 +17,8 @@ mod timeline;
 
 pub(crate) use budget::BudgetId;
 pub use budget::{Budget, Exceeded};
-pub(super) use claim::as_text;
 pub use claim::{Claim, ClaimBroken};
+pub(super) use claim::{as_text, show};
 pub use data::Data;
 pub use entry::{Entry, What};
 pub use lines::BadJournal;
