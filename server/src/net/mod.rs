@@ -26,6 +26,7 @@ mod report;
 mod sight;
 mod sink;
 mod thread;
+mod timed_out;
 mod wait;
 mod wish;
 
@@ -52,5 +53,5 @@ pub(crate) use port::ReservedPort;
 pub(crate) use ports::{PortError, Ports};
 pub use report::FourLetterWords;
 use thread::ServerThread;
-pub use wait::TimedOut;
+pub use timed_out::TimedOut;
 pub(crate) use wait::{Condition, Waiting};

@@ -1,20 +1,19 @@
 //! Whoever waits for something to happen: without polling, on any runtime or none.
 
-use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use super::TimedOut;
 use super::clock::Countdown;
 use super::control::Control;
-use super::engine::{Engine, State};
+use super::engine::Engine;
 use super::hold::HoldId;
-use super::journal::{Mark, Notes, as_text, show};
+use super::journal::Mark;
 use super::sight::{Sight, Who};
 use super::{Entry, FaultId, JournalMode, Matcher};
-use crate::protocol::Timestamp;
 
 /// Who waits.
 #[derive(Debug, Default)]
@@ -24,17 +23,17 @@ pub(super) struct Waits {
 }
 
 #[derive(Debug)]
-struct Wait {
+pub(super) struct Wait {
     id: u64,
-    condition: Condition,
+    pub(super) condition: Condition,
     /// What passed before does not count.
-    since: Mark,
+    pub(super) since: Mark,
     /// What has passed of what is waited for.
-    found: Vec<Entry>,
+    pub(super) found: Vec<Entry>,
     /// Runs from when somebody minds.
-    left: Option<Countdown>,
+    pub(super) left: Option<Countdown>,
     waker: Option<Waker>,
-    outcome: Option<Result<(), TimedOut>>,
+    pub(super) outcome: Option<Result<(), TimedOut>>,
 }
 
 /// What is waited for.
@@ -49,57 +48,6 @@ pub(crate) enum Condition {
     /// Nobody is connected, and no session is left.
     Quiet,
 }
-
-/// It did not happen in time. The last lines of the journal are told with it, if that is kept.
-///
-/// ```
-/// use std::time::Duration;
-/// use minikeeper::Matcher;
-///
-/// let server = minikeeper::Server::start()?;
-/// server.create("/a", b"")?;
-/// let waited = server.wait_for(Matcher::event().path("/a")).within(Duration::ZERO).blocking();
-/// let error = waited.unwrap_err().to_string();
-/// assert!(error.contains(r#"in vain for {"kind":"event","path":"/a"}"#), "{error}");
-/// assert!(error.contains("test create2 /a"), "{error}");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
-pub struct TimedOut {
-    /// What was waited for, for how long, and why it may not have come.
-    message: String,
-    /// The last lines of the journal.
-    tail: String,
-}
-
-impl TimedOut {
-    /// Says something more, in lines of their own.
-    pub(crate) fn and_lines(mut self, title: &str, lines: &str) -> Self {
-        self.message += &format!("\n{title}{lines}");
-        self
-    }
-}
-
-impl fmt::Display for TimedOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let behind = if self.message.contains('\n') {
-            "\n"
-        } else {
-            "; "
-        };
-        write!(f, "{}{behind}{}", self.message, self.tail)
-    }
-}
-
-/// The same: it is what a test shows that unwraps it, or gives it with `?`.
-impl fmt::Debug for TimedOut {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-/// How many lines of the journal are told when nothing came.
-const TAIL: usize = 20;
 
 impl Waits {
     pub(super) fn is_empty(&self) -> bool {
@@ -124,7 +72,7 @@ impl Waits {
         self.waiting.retain(|wait| wait.id != id);
     }
 
-    fn find(&mut self, id: u64) -> Option<&mut Wait> {
+    pub(super) fn find(&mut self, id: u64) -> Option<&mut Wait> {
         self.waiting.iter_mut().find(|wait| wait.id == id)
     }
 
@@ -186,7 +134,7 @@ impl Waits {
 
 impl Wait {
     /// Whether it is this that is waited for next.
-    fn wants(&self, is_meant: impl FnOnce(&Matcher) -> bool) -> bool {
+    pub(super) fn wants(&self, is_meant: impl FnOnce(&Matcher) -> bool) -> bool {
         match &self.condition {
             Condition::Passes(steps) if self.outcome.is_none() => {
                 steps.get(self.found.len()).is_some_and(is_meant)
@@ -206,76 +154,10 @@ impl Wait {
         }
     }
 
-    fn end(&mut self, outcome: Result<(), TimedOut>, wakers: &mut Vec<Waker>) {
+    pub(super) fn end(&mut self, outcome: Result<(), TimedOut>, wakers: &mut Vec<Waker>) {
         if self.outcome.is_none() {
             self.outcome = Some(outcome);
             wakers.extend(self.waker.take());
-        }
-    }
-
-    /// The last that passed before and would have been what is waited for.
-    fn passed_before(&self, journal: &Notes) -> Option<Entry> {
-        let before = journal.since(Mark::BEGINNING);
-        before
-            .take_while(|entry| entry.number <= self.since.0)
-            .filter(|entry| self.wants(|matcher| entry.is_meant_by(matcher)))
-            .last()
-    }
-
-    fn what(&self) -> String {
-        match &self.condition {
-            Condition::Passes(steps) => match (steps.get(self.found.len()), steps.len()) {
-                (Some(step), 1) => as_text(step),
-                (Some(step), all) => {
-                    format!("{}, {} of {all}", as_text(step), self.found.len() + 1)
-                }
-                (None, _) => "nothing".to_owned(),
-            },
-            Condition::Held { number, .. } => format!("{number} messages to be held back"),
-            Condition::Happened { times, .. } => format!("a fault to happen {times} times"),
-            Condition::Quiet => "every connection and session to be gone".to_owned(),
-        }
-    }
-}
-
-impl Control {
-    /// It has waited long enough. Where the clock is the test's, what is due is told with it.
-    fn time_out(&mut self, id: u64, due: Option<String>) {
-        let Self {
-            waits,
-            journal,
-            wakers,
-            ..
-        } = self;
-        if let Some(wait) = waits.find(id)
-            && wait.outcome.is_none()
-        {
-            let span = wait.left.as_ref().map_or(Duration::ZERO, Countdown::span);
-            let mut message = format!("waited for {span:?} in vain for {}", wait.what());
-            if let Some(entry) = wait.passed_before(journal) {
-                message += &format!(
-                    "; something that matches passed before (entry {}): .since(mark) counts it",
-                    entry.number
-                );
-            }
-            if let Some(due) = due {
-                message += &format!("; the clock is manual: {due}");
-            }
-            show(
-                &mut message,
-                "passed before it",
-                &wait.found.iter().collect::<Vec<_>>(),
-            );
-            let tail = if journal.mode() == JournalMode::Off {
-                "the journal is off".to_owned()
-            } else {
-                match journal.tail(TAIL) {
-                    tail if tail.is_empty() => "the journal is empty".to_owned(),
-                    tail => format!("the journal ends with{tail}"),
-                }
-            };
-            let timed_out = TimedOut { message, tail };
-            wait.end(Err(timed_out), wakers);
         }
     }
 }
@@ -385,14 +267,6 @@ impl Waiting {
 }
 
 impl Engine {
-    /// Somebody has waited long enough.
-    pub(super) fn time_out(&self, id: u64) {
-        self.with_state(|state, now| {
-            let due = self.clock().is_manual().then(|| state.what_is_due(now));
-            state.control.time_out(id, due);
-        });
-    }
-
     fn begin_to_wait(&self, condition: Condition) -> u64 {
         let mut state = self.lock();
         let is_quiet = state.is_quiet();
@@ -418,33 +292,6 @@ impl Engine {
             waits.quiet(wakers);
         }
         id
-    }
-}
-
-impl State {
-    /// What falls due next if the clock is turned, in words.
-    fn what_is_due(&self, now: Timestamp) -> String {
-        let mut due = Vec::new();
-        if let Some((session, at)) = self.keeper.next_silent() {
-            let whose = match self.control.label_of(session) {
-                Some(label) => format!("the session of {label}"),
-                None => format!("session {session}"),
-            };
-            due.push((at, whose));
-        }
-        if let Some((at, _)) = self.due.first() {
-            due.push((*at, "what is delayed".to_owned()));
-        }
-        due.sort();
-        let words: Vec<String> = due
-            .into_iter()
-            .map(|(at, what)| format!("{what} is due in {:?}", at.since(now)))
-            .collect();
-        if words.is_empty() {
-            "it stands until `advance` turns it, and no session is due".to_owned()
-        } else {
-            words.join(", ")
-        }
     }
 }
 

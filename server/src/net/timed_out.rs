@@ -1,0 +1,168 @@
+//! What is told of something that did not happen in time.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::clock::Countdown;
+use super::control::Control;
+use super::engine::{Engine, State};
+use super::journal::{Mark, Notes, as_text, show};
+use super::wait::{Condition, Wait};
+use super::{Entry, JournalMode};
+use crate::protocol::Timestamp;
+
+/// It did not happen in time. The last lines of the journal are told with it, if that is kept.
+///
+/// ```
+/// use std::time::Duration;
+/// use minikeeper::Matcher;
+///
+/// let server = minikeeper::Server::start()?;
+/// server.create("/a", b"")?;
+/// let waited = server.wait_for(Matcher::event().path("/a")).within(Duration::ZERO).blocking();
+/// let error = waited.unwrap_err().to_string();
+/// assert!(error.contains(r#"in vain for {"kind":"event","path":"/a"}"#), "{error}");
+/// assert!(error.contains("test create2 /a"), "{error}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+pub struct TimedOut {
+    /// What was waited for, for how long, and why it may not have come.
+    message: String,
+    /// The last lines of the journal.
+    tail: String,
+}
+
+impl TimedOut {
+    /// Says something more, in lines of their own.
+    pub(crate) fn and_lines(mut self, title: &str, lines: &str) -> Self {
+        self.message += &format!("\n{title}{lines}");
+        self
+    }
+}
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let behind = if self.message.contains('\n') {
+            "\n"
+        } else {
+            "; "
+        };
+        write!(f, "{}{behind}{}", self.message, self.tail)
+    }
+}
+
+/// The same: it is what a test shows that unwraps it, or gives it with `?`.
+impl fmt::Debug for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// How many lines of the journal are told when nothing came.
+const TAIL: usize = 20;
+
+impl Wait {
+    /// The last that passed before and would have been what is waited for.
+    fn passed_before(&self, journal: &Notes) -> Option<Entry> {
+        let before = journal.since(Mark::BEGINNING);
+        before
+            .take_while(|entry| entry.number <= self.since.0)
+            .filter(|entry| self.wants(|matcher| entry.is_meant_by(matcher)))
+            .last()
+    }
+
+    fn what(&self) -> String {
+        match &self.condition {
+            Condition::Passes(steps) => match (steps.get(self.found.len()), steps.len()) {
+                (Some(step), 1) => as_text(step),
+                (Some(step), all) => {
+                    format!("{}, {} of {all}", as_text(step), self.found.len() + 1)
+                }
+                (None, _) => "nothing".to_owned(),
+            },
+            Condition::Held { number, .. } => format!("{number} messages to be held back"),
+            Condition::Happened { times, .. } => format!("a fault to happen {times} times"),
+            Condition::Quiet => "every connection and session to be gone".to_owned(),
+        }
+    }
+}
+
+impl Control {
+    /// It has waited long enough. Where the clock is the test's, what is due is told with it.
+    fn time_out(&mut self, id: u64, due: Option<String>) {
+        let Self {
+            waits,
+            journal,
+            wakers,
+            ..
+        } = self;
+        if let Some(wait) = waits.find(id)
+            && wait.outcome.is_none()
+        {
+            let span = wait.left.as_ref().map_or(Duration::ZERO, Countdown::span);
+            let mut message = format!("waited for {span:?} in vain for {}", wait.what());
+            if let Some(entry) = wait.passed_before(journal) {
+                message += &format!(
+                    "; something that matches passed before (entry {}): .since(mark) counts it",
+                    entry.number
+                );
+            }
+            if let Some(due) = due {
+                message += &format!("; the clock is manual: {due}");
+            }
+            show(
+                &mut message,
+                "passed before it",
+                &wait.found.iter().collect::<Vec<_>>(),
+            );
+            let tail = if journal.mode() == JournalMode::Off {
+                "the journal is off".to_owned()
+            } else {
+                match journal.tail(TAIL) {
+                    tail if tail.is_empty() => "the journal is empty".to_owned(),
+                    tail => format!("the journal ends with{tail}"),
+                }
+            };
+            let timed_out = TimedOut { message, tail };
+            wait.end(Err(timed_out), wakers);
+        }
+    }
+}
+
+impl Engine {
+    /// Somebody has waited long enough.
+    pub(super) fn time_out(&self, id: u64) {
+        self.with_state(|state, now| {
+            let due = self.clock().is_manual().then(|| state.what_is_due(now));
+            state.control.time_out(id, due);
+        });
+    }
+}
+
+impl State {
+    /// What falls due next if the clock is turned, in words.
+    fn what_is_due(&self, now: Timestamp) -> String {
+        let mut due = Vec::new();
+        if let Some((session, at)) = self.keeper.next_silent() {
+            let whose = match self.control.label_of(session) {
+                Some(label) => format!("the session of {label}"),
+                None => format!("session {session}"),
+            };
+            due.push((at, whose));
+        }
+        if let Some((at, _)) = self.due.first() {
+            due.push((*at, "what is delayed".to_owned()));
+        }
+        due.sort();
+        let words: Vec<String> = due
+            .into_iter()
+            .map(|(at, what)| format!("{what} is due in {:?}", at.since(now)))
+            .collect();
+        if words.is_empty() {
+            "it stands until `advance` turns it, and no session is due".to_owned()
+        } else {
+            words.join(", ")
+        }
+    }
+}
