@@ -642,6 +642,25 @@ fn a_page_is_drawn_of_any_length() {
         std::fs::write(folder.join(name), &page).unwrap();
         assert!(page.len() > 5_000);
     }
+    let server = Server::builder().manual_clock().start().unwrap();
+    let workers = server.address("workers").unwrap();
+    let mut clients = [(); 2].map(|()| Client::connect(workers.addr()));
+    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    drop(std::net::TcpStream::connect(workers.addr()).unwrap());
+    gone.blocking().unwrap();
+    for client in &mut clients {
+        client.exists("/a", true);
+    }
+    let [first, second] = clients;
+    server.expire(first.session());
+    let session = second.granted.clone();
+    drop(second);
+    let other = server.address("other").unwrap();
+    Client::resume(other.addr(), &session).unwrap().close();
+    first.ends();
+    let page = server.journal().to_html();
+    std::fs::write(folder.join("timeline-workers.html"), page).unwrap();
+
     let ensemble = Ensemble::of(3).unwrap();
     let mut client = Client::connect(ensemble.member(1).addr());
     client.create("/a", b"", 1);

@@ -18,9 +18,10 @@ struct Told<'j> {
 }
 
 impl Journal {
-    /// The journal as a timeline, one HTML page with everything in it: a lane a client (by its label, or by its session), a
-    /// row a step of the server; faults, holds, cut links and turns of the clock are marked, and what follows from one
-    /// transaction is shown by its zxid. It can be filtered by path and client, walked by keyboard, and printed.
+    /// The journal as a timeline, one HTML page with everything in it: a lane a label, in which its sessions are numbered (or
+    /// a lane a session, where there is no label), a row a step of the server; faults, holds, cut links and turns of the clock
+    /// are marked, and what follows from one transaction is shown by its zxid. It can be filtered by path and client, walked
+    /// by keyboard, and printed.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;

@@ -35,52 +35,38 @@
     return Object.entries(value).map(([key, inner]) => key === 'fault' || key === 'action' ? shown(inner) : `${key} ${words(inner)}`).join(' ');
   };
 
-  // A lane a client: by its label, unless several clients bear it at the same time; else by its session.
+  // A lane a label, with all its sessions and the connections that never had one; who has no label has a lane a session.
   const sessionOf = new Map();
   for (const e of entries) {
     if (e.connection === undefined) continue;
     const session = e.what === 'connected' && e.granted !== '0x0' ? e.granted : e.session;
     if (session && session !== '0x0') sessionOf.set(e.connection, session);
   }
-  const labels = new Map();
+  const clientOf = (e) => (e.connection !== undefined ? sessionOf.get(e.connection) : undefined) || e.session
+    || (e.connection !== undefined ? `connection ${e.connection}` : undefined);
   const labelOf = new Map();
-  const sessionAt = (e) => (e.connection !== undefined ? sessionOf.get(e.connection) : undefined) || e.session;
-  entries.forEach((e, at) => {
-    if (e.label === undefined) return;
-    const key = sessionAt(e) || `connection ${e.connection}`;
-    labelOf.set(key, e.label);
-    const spans = labels.get(e.label) || new Map();
-    labels.set(e.label, spans);
-    const span = spans.get(key) || { first: at, last: at };
-    span.last = at;
-    spans.set(key, span);
-  });
-  const shared = new Set();
-  for (const [label, spans] of labels) {
-    let last = -1;
-    for (const span of [...spans.values()].sort((one, other) => one.first - other.first)) {
-      if (span.first < last) shared.add(label);
-      last = Math.max(last, span.last);
-    }
-  }
+  for (const e of entries) if (e.label !== undefined) labelOf.set(clientOf(e), e.label);
   const lanes = [];
   const laneByKey = new Map();
   const laneOf = (e) => {
-    const client = sessionAt(e) || (e.connection !== undefined ? `connection ${e.connection}` : undefined);
+    const client = clientOf(e);
     if (client === undefined) return null;
     const label = e.label !== undefined ? e.label : labelOf.get(client);
-    const key = label !== undefined && !shared.has(label) ? `label ${label}` : client;
+    const key = label !== undefined ? `label ${label}` : client;
     let lane = laneByKey.get(key);
     if (!lane) {
-      const names = label === undefined ? client : shared.has(label) ? `${label} ${client}` : label;
-      lane = { at: lanes.length, name: names, sessions: new Set(), members: new Set(), label, on: true, wanted: true };
+      // Clients are its sessions, each with its number in the lane; connections are those that are up, sessions those alive.
+      lane = { at: lanes.length, name: label !== undefined ? label : client, clients: new Map(), members: new Set(), label, on: true,
+        connections: new Set(), sessions: new Set() };
       lanes.push(lane);
       laneByKey.set(key, lane);
     }
-    if (client.startsWith('0x')) lane.sessions.add(client);
+    if (!lane.clients.has(client)) lane.clients.set(client, lane.clients.size + 1);
     if (e.connection !== undefined) lane.members.add(e.member || 1);
     return lane;
   };
+  // Which of the sessions of a lane, where it has several.
+  const markOf = (lane, client) => lane && lane.clients.size > 1 && lane.clients.has(client) ? `#${lane.clients.get(client)}` : '';
 
   // Rows: a step of the server, with whatever follows from it.
   const rows = [];
@@ -88,12 +74,15 @@
   // Rows share these as long as nothing changes.
   let up = new Map();
   const set = (lane, state) => { if (up.get(lane) !== state) up = new Map(up).set(lane, state); };
+  const feel = (lane) => set(lane, lane.connections.size > 0 ? 'up' : lane.sessions.size > 0 ? 'down' : '');
   const NOBODY = new Set();
   const cuts = new Map();
   const isCut = (whose, lane, member) => (whose.label === undefined || whose.label === lane.label)
-    && (whose.session === undefined || lane.sessions.has(whose.session))
+    && (whose.session === undefined || lane.clients.has(whose.session))
     && (whose.member === undefined || whose.member === member);
   const memberNow = new Map();
+  // Connections that are gone, or whose session is.
+  const over = new Set();
   for (const e of entries) {
     const lane = laneOf(e);
     const what = e.what;
@@ -116,10 +105,23 @@
     if (what === 'cut') cuts.set(e.cut, e.whose);
     if (what === 'healed') cuts.delete(e.cut);
     if (lane) {
-      if (what === 'accepted') { set(lane, 'up'); memberNow.set(lane, e.member || 1); }
-      if (what === 'disconnected' && up.get(lane) !== '') set(lane, 'down');
-      if (what === 'session_closed' || what === 'session_expired') set(lane, '');
-      if (!up.has(lane)) set(lane, 'up');
+      if (what === 'accepted') memberNow.set(lane, e.member || 1);
+      if (what === 'connected' && e.granted !== '0x0') {
+        // One that comes by another label leaves the lane where it was.
+        for (const other of lanes) if (other !== lane && other.sessions.delete(e.granted)) feel(other);
+        lane.sessions.add(e.granted);
+      }
+      if (what === 'session_closed' || what === 'session_expired') {
+        lane.sessions.delete(e.session);
+        for (const [connection, session] of sessionOf) if (session === e.session) { over.add(connection); lane.connections.delete(connection); }
+      } else if (what === 'disconnected') {
+        over.add(e.connection);
+        lane.connections.delete(e.connection);
+      } else {
+        if (e.connection !== undefined && !over.has(e.connection)) lane.connections.add(e.connection);
+        if (e.connection !== undefined && e.session && e.session !== '0x0' && !over.has(e.connection)) lane.sessions.add(e.session);
+      }
+      feel(lane);
     }
     row.up = up;
     row.cut = cuts.size > 0 ? new Set() : NOBODY;
@@ -148,6 +150,11 @@
   const chip = (item) => {
     const e = item.e;
     const made = element('div', 'chip');
+    const mark = markOf(item.lane, clientOf(e));
+    if (mark) made.append(element('span', 'mark', `${mark} `));
+    // The heading has the sessions, and the mark says which one: here is only another.
+    const session = (id) => id === clientOf(e) ? '' : item.lane && item.lane.clients.has(id) ? markOf(item.lane, id) : id;
+    const again = (id) => session(id) === '' ? ' again' : ` session ${session(id)}`;
     const say = (classes, strong, rest) => {
       made.classList.add(classes);
       made.append(element('em', '', strong));
@@ -177,14 +184,14 @@
       case 'disconnected': say('link', 'disconnected'); break;
       case 'closing': say('link', 'closing', ` ${e.reason}`); break;
       case 'connect':
-        say('link', 'connect', e.asked === '0x0' ? '' : ` session ${e.asked}`);
+        say('link', 'connect', e.asked === '0x0' ? '' : again(e.asked));
         if (item.reply) {
           const { granted } = item.reply;
           if (granted === '0x0') made.append(element('span', 'refused', ' → refused'));
-          else made.append(element('span', 'answer', ` → ${item.reply.new ? 'new' : 'resumed'} session${granted === e.asked ? '' : ` ${granted}`}`));
+          else made.append(element('span', 'answer', ` → ${item.reply.new ? 'new' : 'resumed'} session${granted === e.asked ? '' : ` ${session(granted)}`.trimEnd()}`));
         } else made.append(element('span', 'soft', ' …'));
         break;
-      case 'connected': say('link', 'connect', e.granted === '0x0' ? ' → refused' : ` → ${e.new ? 'new' : 'resumed'} session ${e.granted}`); break;
+      case 'connected': say('link', 'connect', e.granted === '0x0' ? ' → refused' : ` → ${e.new ? 'new' : 'resumed'} session ${session(e.granted)}`.trimEnd()); break;
       case 'clock': say('hold', 'clock', ` ${seconds(e.to - e.from)}`); break;
       case 'cut': say('fault', '✂ links cut', ` ${e.direction}: ${words(e.whose)}`); break;
       case 'healed': say('fault', '✂ links healed', ` (${e.cut})`); break;
@@ -247,7 +254,8 @@
     by('head').replaceChildren(element('div', 'gutter', ''), ...visible.map((lane) => {
       const title = element('div', '', shown(lane.name));
       title.style.borderLeft = `3px solid ${COLOURS[lane.at % COLOURS.length]}`;
-      const sessions = [...lane.sessions].filter((session) => session !== lane.name);
+      const sessions = [...lane.clients.keys()].filter((client) => client !== lane.name)
+        .map((client) => `${markOf(lane, client)} ${client}`.trimStart());
       const members = lane.members.size > 1 || [...lane.members].some((member) => member > 1) ? [`member ${[...lane.members].join(', ')}`] : [];
       title.append(element('small', '', [...sessions, ...members].join(' ')));
       return title;
