@@ -199,6 +199,7 @@ pub enum Op {
 /// let below: PathPattern = "/locks/**".parse()?;
 /// assert!(below.matches("/locks/a/b") && !below.matches("/locks"));
 /// assert!("/a/***".parse::<PathPattern>().is_err());
+/// assert!("locks/**".parse::<PathPattern>().is_err(), "it could match no path");
 /// # Ok::<(), minikeeper::BadPattern>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -242,10 +243,18 @@ impl std::str::FromStr for PathPattern {
     type Err = BadPattern;
 
     fn from_str(pattern: &str) -> Result<Self, BadPattern> {
-        Pattern::new(pattern).map(Self).map_err(|error| BadPattern {
+        let bad = |reason| BadPattern {
             pattern: pattern.to_owned(),
-            reason: error.msg,
-        })
+            reason,
+        };
+        if !pattern.starts_with(['/', '*', '?', '[']) {
+            return Err(bad(
+                "it matches no path, since every path begins with a slash",
+            ));
+        }
+        Pattern::new(pattern)
+            .map(Self)
+            .map_err(|error| bad(error.msg))
     }
 }
 
@@ -359,6 +368,7 @@ impl Matcher {
     ///
     /// If it is no pattern: `/a/***`, `[`. To be told instead, parse a [`PathPattern`].
     #[must_use]
+    #[track_caller]
     pub fn path(mut self, pattern: &str) -> Self {
         match pattern.parse() {
             Ok(pattern) => self.path = Some(pattern),

@@ -342,3 +342,19 @@ fn containers_and_ttl_znodes_that_have_had_their_time_go_when_the_test_says() {
     assert_eq!(server.reap_ttl().deleted, ["/ttl"]);
     assert!(server.znode("/unused").is_some());
 }
+
+#[test]
+fn a_session_expires_after_the_same_time_in_every_run() {
+    for _ in 0..5 {
+        let server = Server::builder()
+            .manual_clock()
+            .start()
+            .expect("a server starts");
+        let client = Client::with_timeout(server.addr(), Duration::from_secs(30));
+        server.mute(client.session());
+        let tick = server.config().tick_time;
+        let almost = Duration::from_secs(30) + tick - Duration::from_millis(1);
+        assert!(server.advance(almost).expired.is_empty());
+        assert_eq!(server.advance(Duration::from_millis(1)).expired.len(), 1);
+    }
+}
