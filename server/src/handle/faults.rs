@@ -83,9 +83,6 @@ impl Drop for FaultGuard {
                 "the fault {:?} never happened: {why}. It was placed at {}. If that is all right, say optional(); if the \
                  test returned an error before it could happen, that error is not shown",
                 self.name, self.placed_at
-            ); if the test \
-                 returned an error before it could happen, that error is not shown",
-                self.name, self.placed_at
             );
         }
     }
