@@ -42,6 +42,9 @@ impl<T> WaitFor<T> {
 
     /// Waits no longer than this, of real time; 10 s if it is not said. It runs from when this is awaited. Where the
     /// server follows [tokio's time](crate::ClockKind) it is of that, unless this [blocks](Self::blocking).
+    ///
+    /// It is the server that minds the time of whoever awaits this: while it is stopped, the time does not end. When the
+    /// last handle of the server is dropped, it is over.
     pub fn within(mut self, span: Duration) -> Self {
         self.waiting.set_span(span);
         self
@@ -224,7 +227,10 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wait_for(&self, matcher: Matcher) -> WaitFor {
-        let condition = Condition::Passes(vec![matcher]);
+        let condition = Condition::Nth {
+            matcher: Box::new(matcher),
+            nth: 1,
+        };
         WaitFor::new(self.waiting(condition), last)
     }
 

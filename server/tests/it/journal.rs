@@ -605,3 +605,28 @@ fn a_test_that_panics_is_told_what_passed_last_unless_it_wants_quiet() {
     let quiet = stderr_of("quiet");
     assert!(!quiet.contains("create2"), "{quiet}");
 }
+
+#[test]
+fn to_wait_for_nothing_or_for_ever_or_since_any_mark_harms_nobody() {
+    let server = Server::builder().manual_clock().start().unwrap();
+    let none = server.wait_for_sequence([]).within(Duration::ZERO);
+    assert_eq!(none.blocking(), Ok(Vec::new()), "nothing has passed");
+    let wrote = || server.wait_for(Matcher::of(Kind::Wrote));
+    let most = wrote().nth(usize::MAX).within(Duration::ZERO);
+    let last: Mark = serde_json::from_str("18446744073709551615").unwrap();
+    let late = wrote().since(last).within(Duration::ZERO);
+    server.create("/a", b"").unwrap();
+    assert!(most.blocking().unwrap_err().to_string().contains("2 of "));
+    late.blocking().expect("it passed after the call");
+    let first = wrote().nth(2).nth(1).since(Mark::BEGINNING);
+    assert_eq!(first.blocking().unwrap().number, 1);
+}
+
+#[test]
+fn whoever_awaits_something_of_a_server_that_is_gone_is_told_so() {
+    let server = Server::start().unwrap();
+    let waiting = server.wait_for(Matcher::event());
+    drop(server);
+    let told = pollster::block_on(waiting);
+    assert!(told.unwrap_err().to_string().contains("in vain"));
+}

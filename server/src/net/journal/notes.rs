@@ -120,7 +120,7 @@ impl Notes {
             JournalMode::Off | JournalMode::Full => 0,
         };
         self.ring
-            .from(from.max(mark.0) + 1)
+            .from(from.max(mark.0).saturating_add(1))
             .filter_map(|(number, bytes)| code::decode(bytes, number, self.started))
     }
 
