@@ -142,11 +142,13 @@ impl BudgetGuard {
 
 impl Drop for BudgetGuard {
     fn drop(&mut self) {
-        if thread::panicking() {
+        let engine = &self.server.shared.engine;
+        if thread::panicking() && !engine.is_sound() {
             return;
         }
-        if let Err(exceeded) = self.server.shared.engine.remove_budget(self.id)
+        if let Err(exceeded) = engine.remove_budget(self.id)
             && !self.told.get()
+            && !thread::panicking()
         {
             panic!("{exceeded}");
         }

@@ -588,7 +588,7 @@ impl Engine {
     }
 
     /// Whether it has never panicked.
-    pub(super) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         !self.state.is_poisoned()
     }
 

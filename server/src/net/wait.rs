@@ -430,7 +430,7 @@ impl Future for Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if !thread::panicking() {
+        if !thread::panicking() || self.engine.is_sound() {
             self.engine.control(|control| control.waits.remove(self.id));
         }
     }
