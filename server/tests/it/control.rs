@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use minikeeper::{
     Budget, Chaos, Direction, Ensemble, ErrorCode, EventType, Fault, Kind, Matcher, Op, Operation,
-    ReleaseError, Server, What,
+    PathPattern, ReleaseError, Server, What,
 };
 
 use crate::client::{Client, Event, op};
@@ -172,4 +172,47 @@ fn what_a_test_did_to_a_server_that_others_use_too_ends_with_it_though_it_panics
         let mut client = Client::connect(member.addr);
         assert_eq!(create(&mut client, &format!("/{}", member.id)), 0);
     }
+}
+
+#[test]
+fn a_pattern_stands_for_what_a_shell_says_and_never_takes_long() {
+    for (pattern, meant, not_meant) in [
+        (
+            "/locks/**",
+            &["/locks/a", "/locks/a/b"][..],
+            &["/locks", "/", "/locksmith"][..],
+        ),
+        ("/**", &["/", "/a", "/a/b"], &[]),
+        ("**", &["/", "/a/b"], &[]),
+        (
+            "/**/lock-*",
+            &["/lock-1", "/a/b/lock-"],
+            &["/a/lock", "/lock-1/a"],
+        ),
+        (
+            "/a/**/b/**/c",
+            &["/a/b/c", "/a/x/b/y/b/z/c"],
+            &["/a/b", "/a/c", "/a/b/c/d"],
+        ),
+        ("/*", &["/a"], &["/a/b"]),
+        ("/a?[b-d]", &["/a-c"], &["/a/c", "/a-e", "/a-"]),
+        ("/a", &["/a"], &["/a/", "/A", "/b"]),
+    ] {
+        let parsed: PathPattern = pattern.parse().unwrap();
+        for path in meant {
+            assert!(parsed.matches(path), "{pattern} stands for {path}");
+        }
+        for path in not_meant {
+            assert!(!parsed.matches(path), "{pattern} does not stand for {path}");
+        }
+    }
+    // Each of these would be tried in more ways than there are atoms in the world.
+    let name = "a".repeat(10_000);
+    let stars: PathPattern = format!("/{}b/x", "*a".repeat(100)).parse().unwrap();
+    assert!(!stars.matches(&format!("/{name}/x")));
+    let many = format!("{}/b/c", "/**/a".repeat(1000));
+    let many: PathPattern = many.parse().unwrap();
+    assert!(!many.matches(&format!("{}/b", "/a".repeat(10_000))));
+    assert!("*".repeat(10_000).parse::<PathPattern>().is_err());
+    assert!("*a".repeat(10_000).parse::<PathPattern>().is_err());
 }
