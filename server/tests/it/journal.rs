@@ -630,3 +630,32 @@ fn whoever_awaits_something_of_a_server_that_is_gone_is_told_so() {
     let told = pollster::block_on(waiting);
     assert!(told.unwrap_err().to_string().contains("in vain"));
 }
+
+#[test]
+fn a_week_that_brings_nothing_is_one_step_of_the_clock() {
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+    let server = Server::builder().manual_clock().start().unwrap();
+    let _client = Client::connect(server.addr());
+    server.create("/a", b"").unwrap();
+    let mark = server.mark();
+    server.advance(WEEK);
+    assert_eq!(
+        lines(&server.journal().since(mark)),
+        ["test clock +604800000ms"]
+    );
+    let muted = Client::connect(server.addr());
+    server.mute(muted.session());
+    let mark = server.mark();
+    let expired = server.advance(WEEK).expired;
+    let steps = server.journal().since(mark);
+    let kinds: Vec<_> = lines(&steps)
+        .iter()
+        .map(|line| line.split(' ').nth(1).unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        (expired.len(), &*kinds[0], &*kinds[1]),
+        (1, "clock", "session")
+    );
+    // The connection ends meanwhile, at whatever moment.
+    assert!(steps.count(Matcher::of(Kind::Clock)) <= 3, "{steps}");
+}
