@@ -3,6 +3,7 @@
 //! One thread is enough for any test. But to tell ten thousand watchers of one change is ten thousand writes, and those are
 //! worth sharing.
 
+use std::cell::OnceCell;
 use std::future;
 use std::io;
 use std::panic;
@@ -27,8 +28,8 @@ pub(super) struct Crew {
     engine: Arc<Engine>,
     own: JoinSet<()>,
     others: Vec<Hand>,
-    /// How many threads there may be.
-    most: usize,
+    /// How many threads there may be, once somebody wanted to know: to find out reads files.
+    most: OnceCell<usize>,
     /// From how many connections each on another one starts.
     share: usize,
 }
@@ -51,12 +52,11 @@ struct Handed {
 
 impl Crew {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
-        let most = thread::available_parallelism().map_or(1, usize::from);
         Self {
             engine,
             own: JoinSet::new(),
             others: Vec::new(),
-            most,
+            most: OnceCell::new(),
             share: SHARE,
         }
     }
@@ -74,6 +74,11 @@ impl Crew {
         }
     }
 
+    fn most(&self) -> usize {
+        let find_out = || thread::available_parallelism().map_or(1, usize::from);
+        *self.most.get_or_init(find_out)
+    }
+
     /// The thread that has the least to do, if that is another one.
     fn hand(&mut self) -> Option<&Hand> {
         let own = self.own.len();
@@ -83,7 +88,7 @@ impl Crew {
             .map(Hand::serving)
             .min()
             .unwrap_or(usize::MAX);
-        if own.min(least) >= self.share && self.others.len() + 1 < self.most {
+        if own.min(least) >= self.share && self.others.len() + 1 < self.most() {
             match Hand::start(Arc::clone(&self.engine), self.others.len() + 2) {
                 Ok(hand) => self.others.push(hand),
                 Err(error) => tracing::warn!(%error, "cannot start another thread"),
@@ -250,7 +255,7 @@ mod tests {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let engine = engine();
         let mut crew = Crew::new(Arc::clone(&engine));
-        (crew.most, crew.share) = (2, share);
+        (crew.most, crew.share) = (OnceCell::from(2), share);
         let mut streams = Vec::new();
         let context = runtime.enter();
         for _ in 0..clients {
