@@ -48,8 +48,9 @@ impl ChaosGuard {
 
 impl Drop for ChaosGuard {
     fn drop(&mut self) {
-        if !thread::panicking() {
-            let _ = self.server.shared.engine.remove_fault(self.id);
+        let engine = &self.server.shared.engine;
+        if !thread::panicking() || engine.is_sound() {
+            let _ = engine.remove_fault(self.id);
         }
     }
 }

@@ -75,10 +75,13 @@ impl FaultGuard {
 
 impl Drop for FaultGuard {
     fn drop(&mut self) {
-        if thread::panicking() {
+        let engine = &self.server.shared.engine;
+        if thread::panicking() && !engine.is_sound() {
             return;
         }
-        if let FaultOutcome::Never(why) = self.server.shared.engine.remove_fault(self.id) {
+        if let FaultOutcome::Never(why) = engine.remove_fault(self.id)
+            && !thread::panicking()
+        {
             panic!(
                 "the fault {:?} never happened: {why}. It was placed at {}. If that is all right, say optional(); if the \
                  test returned an error before it could happen, that error is not shown",
@@ -237,8 +240,9 @@ impl Partition {
 
 impl Drop for Partition {
     fn drop(&mut self) {
-        if !thread::panicking() {
-            self.server.shared.engine.heal(self.id);
+        let engine = &self.server.shared.engine;
+        if !thread::panicking() || engine.is_sound() {
+            engine.heal(self.id);
         }
     }
 }

@@ -404,6 +404,7 @@ impl Drop for Shared {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let ended = ports.stop();
         self.hosted.stop();
+        self.engine.end_waits();
         if ended.is_err() {
             assert!(std::thread::panicking(), "{PANICKED}");
             eprintln!("{PANICKED}");

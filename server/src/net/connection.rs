@@ -96,7 +96,7 @@ pub(super) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
 
 impl<IO> Drop for Connection<IO> {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if !std::thread::panicking() || self.engine.is_sound() {
             self.engine.disconnect(self.id);
         }
     }

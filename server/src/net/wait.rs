@@ -38,6 +38,8 @@ struct Wait {
 pub(crate) enum Condition {
     /// These pass, one after the other.
     Passes(Vec<Matcher>),
+    /// This passes so many times.
+    Nth { matcher: Box<Matcher>, nth: usize },
     /// So many messages are held back.
     Held { hold: HoldId, number: usize },
     /// A fault has happened so many times.
@@ -81,13 +83,15 @@ impl Waits {
 
     fn add(&mut self, condition: Condition) -> u64 {
         self.next += 1;
+        // A sequence of nothing has passed.
+        let outcome = matches!(&condition, Condition::Passes(steps) if steps.is_empty());
         self.waiting.push(Wait {
             id: self.next,
             condition,
             found: Vec::new(),
             left: None,
             waker: None,
-            outcome: None,
+            outcome: outcome.then_some(Ok(())),
         });
         self.next
     }
@@ -163,7 +167,9 @@ impl Wait {
             Condition::Passes(steps) if self.outcome.is_none() => {
                 steps.get(self.found.len()).is_some_and(is_meant)
             }
+            Condition::Nth { matcher, .. } if self.outcome.is_none() => is_meant(matcher),
             Condition::Passes(_)
+            | Condition::Nth { .. }
             | Condition::Held { .. }
             | Condition::Happened { .. }
             | Condition::Quiet => false,
@@ -173,8 +179,17 @@ impl Wait {
     /// It passed.
     fn take(&mut self, entry: Entry, wakers: &mut Vec<Waker>) {
         self.found.push(entry);
-        if matches!(&self.condition, Condition::Passes(steps) if steps.len() <= self.found.len()) {
+        if self.is_found() {
             self.end(Ok(()), wakers);
+        }
+    }
+
+    /// Whether everything has passed that is waited for.
+    fn is_found(&self) -> bool {
+        match &self.condition {
+            Condition::Passes(steps) => steps.len() <= self.found.len(),
+            Condition::Nth { nth, .. } => *nth <= self.found.len(),
+            Condition::Held { .. } | Condition::Happened { .. } | Condition::Quiet => false,
         }
     }
 
@@ -194,6 +209,11 @@ impl Wait {
                 }
                 (None, _) => "nothing".to_owned(),
             },
+            Condition::Nth { matcher, nth: 1 } => as_text(matcher),
+            Condition::Nth { matcher, nth } => {
+                let (text, next) = (as_text(matcher), self.found.len().saturating_add(1));
+                format!("{text}, {next} of {nth}")
+            }
             Condition::Held { number, .. } => format!("{number} messages to be held back"),
             Condition::Happened { times, .. } => format!("a fault to happen {times} times"),
             Condition::Quiet => "every connection and session to be gone".to_owned(),
@@ -202,6 +222,12 @@ impl Wait {
 }
 
 impl Control {
+    /// Nothing will happen any more.
+    fn time_out_all(&mut self) {
+        let ids: Vec<u64> = self.waits.waiting.iter().map(|wait| wait.id).collect();
+        ids.into_iter().for_each(|id| self.time_out(id));
+    }
+
     /// It has waited long enough.
     pub(super) fn time_out(&mut self, id: u64) {
         let Self {
@@ -262,11 +288,10 @@ impl Waiting {
         let id = self.id;
         self.engine.control(|control| {
             if let Some(wait) = control.waits.find(id)
-                && let Condition::Passes(steps) = &mut wait.condition
-                && let Some(step) = steps.first().cloned()
+                && let Condition::Nth { nth: wanted, .. } = &mut wait.condition
             {
-                *steps = vec![step; nth.max(1)];
-                if wait.found.len() < steps.len() {
+                *wanted = nth.max(1);
+                if !wait.is_found() {
                     wait.outcome = None;
                 }
             }
@@ -292,6 +317,9 @@ impl Waiting {
             {
                 wait.found.clear();
                 wait.outcome = None;
+                if wait.is_found() {
+                    wait.end(Ok(()), wakers);
+                }
                 for entry in journal.since(mark) {
                     if wait.wants(|matcher| entry.is_meant_by(matcher)) {
                         wait.take(entry, wakers);
@@ -334,6 +362,14 @@ impl Waiting {
 }
 
 impl Engine {
+    /// The server is gone: nobody waits any longer. A server that panicked has been waited for in vain too, and says so
+    /// itself.
+    pub(crate) fn end_waits(&self) {
+        if self.is_sound() {
+            self.control(Control::time_out_all);
+        }
+    }
+
     fn begin_to_wait(&self, condition: Condition) -> u64 {
         let mut state = self.lock();
         let is_quiet = state.is_quiet();
@@ -352,7 +388,7 @@ impl Engine {
             Condition::Happened { fault, .. } => {
                 waits.happened(fault, faults.hits(fault), wakers);
             }
-            Condition::Passes(_) | Condition::Quiet => {}
+            Condition::Passes(_) | Condition::Nth { .. } | Condition::Quiet => {}
         }
         if is_quiet {
             waits.quiet(wakers);
@@ -394,7 +430,7 @@ impl Future for Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if !thread::panicking() {
+        if !thread::panicking() || self.engine.is_sound() {
             self.engine.control(|control| control.waits.remove(self.id));
         }
     }

@@ -26,6 +26,8 @@ pub(in crate::net) struct Notes {
     /// Nothing after this place was left out by the journal being off.
     on_since: Mark,
     pub(in crate::net) budgets: Budgets,
+    /// From where a manual clock was turned, as long as nothing has followed.
+    pub(in crate::net) turned: Option<Timestamp>,
     /// How much was noted when a test last panicked.
     told: u64,
 }
@@ -40,6 +42,7 @@ impl Notes {
             begin: Mark::BEGINNING,
             on_since: Mark::BEGINNING,
             budgets: Budgets::default(),
+            turned: None,
             told: 0,
         }
     }
@@ -120,7 +123,7 @@ impl Notes {
             JournalMode::Off | JournalMode::Full => 0,
         };
         self.ring
-            .from(from.max(mark.0) + 1)
+            .from(from.max(mark.0).saturating_add(1))
             .filter_map(|(number, bytes)| code::decode(bytes, number, self.started))
     }
 
