@@ -32,6 +32,7 @@ impl Server {
     /// assert_eq!(server.now().since(before), Duration::from_secs(3600));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
+    #[track_caller]
     pub fn advance(&self, by: Duration) -> Followed {
         let engine = &self.shared.engine;
         assert!(

@@ -332,7 +332,7 @@ pub(super) mod tests {
         clock: ClockKind,
         tell: impl FnOnce(&mut Limits),
     ) -> Arc<Engine> {
-        let clock = Clock::start(clock, None, None).expect("it needs no runtime");
+        let clock = Clock::start(clock, None, None, HOUR).expect("it needs no runtime");
         let mut limits = Limits {
             max_frame: 0xf_ffff,
             slice: HOUR,

@@ -199,6 +199,7 @@ pub enum Op {
 /// let below: PathPattern = "/locks/**".parse()?;
 /// assert!(below.matches("/locks/a/b") && !below.matches("/locks"));
 /// assert!("/a/***".parse::<PathPattern>().is_err());
+/// assert!("locks/**".parse::<PathPattern>().is_err(), "it could match no path");
 /// # Ok::<(), minikeeper::BadPattern>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -285,6 +286,11 @@ impl std::str::FromStr for PathPattern {
             pattern: pattern.to_owned(),
             reason,
         };
+        if !pattern.starts_with(['/', '*', '?', '[']) {
+            return Err(bad(
+                "it matches no path, since every path begins with a slash",
+            ));
+        }
         let names = pattern.split('/').map(|part| match part {
             "**" => Ok(Names::Any),
             _ if part.matches('*').count() > MOST_STARS => {
@@ -411,6 +417,7 @@ impl Matcher {
     ///
     /// If it is no pattern: `/a/***`, `[`. To be told instead, parse a [`PathPattern`].
     #[must_use]
+    #[track_caller]
     pub fn path(mut self, pattern: &str) -> Self {
         match pattern.parse() {
             Ok(pattern) => self.path = Some(pattern),

@@ -367,3 +367,19 @@ fn time_may_come_to_its_end() {
     client.create("/b", b"", EPHEMERAL);
     server.unmute(client.session());
 }
+
+#[test]
+fn a_session_expires_after_the_same_time_in_every_run() {
+    for _ in 0..5 {
+        let server = Server::builder()
+            .manual_clock()
+            .start()
+            .expect("a server starts");
+        let client = Client::with_timeout(server.addr(), Duration::from_secs(30));
+        server.mute(client.session());
+        let tick = server.config().tick_time;
+        let almost = Duration::from_secs(30) + tick - Duration::from_millis(1);
+        assert!(server.advance(almost).expired.is_empty());
+        assert_eq!(server.advance(Duration::from_millis(1)).expired.len(), 1);
+    }
+}
