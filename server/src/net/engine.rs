@@ -255,7 +255,7 @@ impl Engine {
             let due = self.lock().next_deadline().filter(|due| runs && *due <= to);
             self.turn_clock(due.unwrap_or(to));
             if due.is_none() {
-                self.control(|control| control.tell_clock(to));
+                self.control(|control| control.tell_clock(self.clock.now()));
                 self.may_wait_in_vain();
                 return followed;
             }

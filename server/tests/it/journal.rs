@@ -659,3 +659,26 @@ fn a_week_that_brings_nothing_is_one_step_of_the_clock() {
     // The connection ends meanwhile, at whatever moment.
     assert!(steps.count(Matcher::of(Kind::Clock)) <= 3, "{steps}");
 }
+
+#[test]
+fn a_clock_that_several_turn_at_once_goes_forward_alone() {
+    let server = Server::builder().manual_clock().start().unwrap();
+    let clients: [Client; 10] = std::array::from_fn(|_| Client::connect(server.addr()));
+    clients
+        .iter()
+        .for_each(|client| server.mute(client.session()));
+    let turn = || {
+        let turned = (0..200).map(|_| server.advance(Duration::from_secs(1)).expired.len());
+        turned.sum::<usize>()
+    };
+    let expired: usize = std::thread::scope(|scope| {
+        let turning: [_; 4] = std::array::from_fn(|_| scope.spawn(turn));
+        let expired = turning.into_iter().map(|turning| turning.join().unwrap());
+        expired.sum()
+    });
+    assert_eq!(expired, clients.len());
+    assert!(server.journal().iter().is_sorted_by_key(|entry| entry.time));
+    let forward =
+        |entry: &minikeeper::Entry| !matches!(&entry.what, What::Clock { from, to } if from > to);
+    assert!(server.journal().iter().all(forward));
+}
