@@ -48,13 +48,10 @@ impl ChaosGuard {
 
 impl Drop for ChaosGuard {
     fn drop(&mut self) {
-        if thread::panicking() {
-            eprintln!(
-                "minikeeper: there was chaos of seed {seed}; {SEED}={seed} plays it again",
-                seed = self.seed
-            );
-        } else {
-            let _ = self.server.shared.engine.remove_fault(self.id);
+        self.server.on_drop();
+        let engine = &self.server.shared.engine;
+        if !thread::panicking() || engine.is_sound() {
+            let _ = engine.remove_fault(self.id);
         }
     }
 }
@@ -76,6 +73,7 @@ impl Server {
     ///
     /// If something can never happen, or a probability is none; or if the seed is to come from `MINIKEEPER_SEED`, and what is
     /// there is no number. To be told of the former instead, use [`place_chaos`](Self::place_chaos).
+    #[track_caller]
     pub fn chaos(&self, chaos: Chaos) -> ChaosGuard {
         match self.place_chaos(chaos) {
             Ok(guard) => guard,
@@ -95,6 +93,8 @@ impl Server {
     pub fn place_chaos(&self, chaos: Chaos) -> Result<ChaosGuard, FaultError> {
         let seed = chaos.seed.unwrap_or_else(seed);
         let id = self.shared.engine.place_chaos(chaos, seed)?;
+        // Told now, since a test that returns an error does not panic; the test runner shows it if the test fails.
+        eprintln!("minikeeper: chaos of seed {seed}; {SEED}={seed} plays it again");
         Ok(ChaosGuard {
             server: self.clone(),
             id,

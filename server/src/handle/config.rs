@@ -90,7 +90,7 @@ pub struct Config {
     /// Whether a test that panics while it holds the server is told the last lines of the journal, on the standard error
     /// output. Default: yes.
     pub journal_on_panic: bool,
-    /// What the clock says when the server starts. Default: the time of day. With a fixed one, and a clock that is not the
+    /// What the clock says when the server starts. Default: the time of day, rounded down to a tick if the clock is manual. With a fixed one, and a clock that is not the
     /// machine's, two runs of a test have the same session ids, `ctime`s and `mtime`s.
     pub start_time: Option<Timestamp>,
     /// What the four-letter word `conf` and the metrics say of `dataDir`. Nothing is kept there.

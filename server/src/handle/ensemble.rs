@@ -110,13 +110,17 @@ impl Ensemble {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn member(&self, number: u8) -> Member {
         let members = self.members();
         let count = members.len();
         let member = members
             .into_iter()
             .find(|member| member.id == MemberId(number));
-        member.unwrap_or_else(|| panic!("the ensemble has members 1 to {count}, and no {number}"))
+        match member {
+            Some(member) => member,
+            None => panic!("the ensemble has members 1 to {count}, and no {number}"),
+        }
     }
 
     /// All members, by number.

@@ -1,5 +1,6 @@
 //! Faults and cut links: each lasts as long as the guard that a test holds.
 
+use std::panic::Location;
 use std::thread;
 
 use super::Server;
@@ -30,6 +31,7 @@ pub struct FaultGuard {
     server: Server,
     id: FaultId,
     name: String,
+    placed_at: &'static Location<'static>,
 }
 
 impl FaultGuard {
@@ -73,13 +75,18 @@ impl FaultGuard {
 
 impl Drop for FaultGuard {
     fn drop(&mut self) {
-        if thread::panicking() {
+        self.server.on_drop();
+        let engine = &self.server.shared.engine;
+        if thread::panicking() && !engine.is_sound() {
             return;
         }
-        if let FaultOutcome::Never(why) = self.server.shared.engine.remove_fault(self.id) {
+        if let FaultOutcome::Never(why) = engine.remove_fault(self.id)
+            && !thread::panicking()
+        {
             panic!(
-                "the fault {:?} never happened: {why}. If that is all right, say optional()",
-                self.name
+                "the fault {:?} never happened: {why}. It was placed at {}. If that is all right, say optional(); if the \
+                 test returned an error before it could happen, that error is not shown",
+                self.name, self.placed_at
             );
         }
     }
@@ -134,6 +141,7 @@ impl FaultBuilder<'_> {
     /// # Panics
     ///
     /// If it is no pattern.
+    #[track_caller]
     pub fn path(mut self, pattern: &str) -> Self {
         self.rule.on = self.rule.on.path(pattern);
         self
@@ -199,6 +207,7 @@ impl FaultBuilder<'_> {
     ///
     /// If it can never happen: an event cannot be refused, and nothing happens 0 times. To be told instead, use
     /// [`Server::place`].
+    #[track_caller]
     pub fn then(mut self, fault: Fault) -> FaultGuard {
         self.rule.then = fault;
         match self.server.place(self.rule) {
@@ -232,8 +241,10 @@ impl Partition {
 
 impl Drop for Partition {
     fn drop(&mut self) {
-        if !thread::panicking() {
-            self.server.shared.engine.heal(self.id);
+        self.server.on_drop();
+        let engine = &self.server.shared.engine;
+        if !thread::panicking() || engine.is_sound() {
+            engine.heal(self.id);
         }
     }
 }
@@ -271,6 +282,7 @@ impl Server {
     /// # Errors
     ///
     /// If it can never happen.
+    #[track_caller]
     pub fn place(&self, rule: FaultRule) -> Result<FaultGuard, FaultError> {
         let name = rule.name.clone();
         let id = self.shared.engine.place_fault(rule)?;
@@ -278,6 +290,7 @@ impl Server {
             server: self.clone(),
             id,
             name,
+            placed_at: Location::caller(),
         })
     }
 

@@ -53,6 +53,7 @@ impl Server {
     /// # drop(hold);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
+    #[track_caller]
     pub fn hold(&self, on: Matcher) -> Hold {
         match self.try_hold(on) {
             Ok(hold) => hold,

@@ -55,6 +55,9 @@ impl<T> WaitFor<T> {
 
     /// Waits no longer than this, of real time; 10 s if it is not said. It runs from when this is awaited. Where the
     /// server follows [tokio's time](crate::ClockKind) it is of that, unless this [blocks](Self::blocking).
+    ///
+    /// It is the server that minds the time of whoever awaits this: while it is stopped, the time does not end. When the
+    /// last handle of the server is dropped, it is over.
     pub fn within(mut self, span: Duration) -> Self {
         self.waiting.set_span(span);
         self
@@ -161,11 +164,14 @@ impl BudgetGuard {
 
 impl Drop for BudgetGuard {
     fn drop(&mut self) {
-        if thread::panicking() {
+        self.server.on_drop();
+        let engine = &self.server.shared.engine;
+        if thread::panicking() && !engine.is_sound() {
             return;
         }
-        if let Err(exceeded) = self.server.shared.engine.remove_budget(self.id)
+        if let Err(exceeded) = engine.remove_budget(self.id)
             && !self.told.get()
+            && !thread::panicking()
         {
             panic!("{exceeded}");
         }
@@ -246,7 +252,10 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wait_for(&self, matcher: Matcher) -> WaitFor {
-        let condition = Condition::Passes(vec![matcher]);
+        let condition = Condition::Nth {
+            matcher: Box::new(matcher),
+            nth: 1,
+        };
         WaitFor::new(self.waiting(condition), last)
     }
 

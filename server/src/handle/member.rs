@@ -330,7 +330,8 @@ impl MemberPartition {
 
 impl Drop for MemberPartition {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        self.member.server.on_drop();
+        if !std::thread::panicking() || self.member.server.shared.engine.is_sound() {
             self.member.wish(EnsembleAction::Heal {
                 member: self.member.id,
             });
@@ -422,7 +423,8 @@ impl Lag {
 
 impl Drop for Lag {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        self.member.server.on_drop();
+        if !std::thread::panicking() || self.member.server.shared.engine.is_sound() {
             self.member.wish(EnsembleAction::CatchUp {
                 member: self.member.id,
             });

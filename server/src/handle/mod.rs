@@ -84,7 +84,7 @@ struct Shared {
 /// assert!(matches!(second, Err(minikeeper::StartError::AddressInUse { .. })));
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// Somebody else listens on the port.
@@ -128,6 +128,13 @@ pub enum StartError {
     /// The thread that serves could not be started.
     #[error("cannot start the thread that serves: {0}")]
     Thread(#[source] std::io::Error),
+}
+
+/// As for people: a test that ends with an error shows it in this form.
+impl std::fmt::Debug for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 impl Server {
@@ -186,7 +193,8 @@ impl Server {
             addrs.push(addr);
         }
         let addr = addrs.first().copied().unwrap_or(config.address);
-        let clock = Clock::start(config.clock, config.start_time, snapshot.map(Snapshot::now))
+        let reached = snapshot.map(Snapshot::now);
+        let clock = Clock::start(config.clock, config.start_time, reached, config.tick_time)
             .map_err(|NoRuntime| StartError::NoRuntime)?;
         let limits = config.limits(addr.port(), &rules);
         let keeper = match snapshot {
@@ -396,6 +404,7 @@ impl Drop for Shared {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let ended = ports.stop();
         self.hosted.stop();
+        self.engine.end_waits();
         if ended.is_err() {
             assert!(std::thread::panicking(), "{PANICKED}");
             eprintln!("{PANICKED}");

@@ -14,6 +14,9 @@ impl Server {
     /// No client can ping inside one call, so a session whose connection is up counts as heard from. To let one
     /// expire, [`mute`](Self::mute) it first. While the server is stopped, time passes and nothing falls due.
     ///
+    /// Each session that is up is looked at once in its timeout, and containers and TTL znodes once a minute: a year takes
+    /// seconds, and `Duration::MAX` takes for ever.
+    ///
     /// Gives what followed.
     ///
     /// # Panics
@@ -29,6 +32,7 @@ impl Server {
     /// assert_eq!(server.now().since(before), Duration::from_secs(3600));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
+    #[track_caller]
     pub fn advance(&self, by: Duration) -> Followed {
         let engine = &self.shared.engine;
         assert!(

@@ -18,6 +18,9 @@ pub(super) enum Deadline {
     Reap,
 }
 
+/// The end of time, at which everything would be due again as soon as it was put off.
+const NEVER: Timestamp = Timestamp(i64::MAX);
+
 /// Everything that will fall due, soonest first.
 ///
 /// An entry may come too early, never too late: what is put off is not moved here, but looked at again when its
@@ -35,7 +38,8 @@ impl Deadlines {
     }
 
     pub(super) fn next(&self) -> Option<Timestamp> {
-        self.0.first().map(|(at, _)| *at)
+        let next = self.0.first().map(|(at, _)| *at);
+        next.filter(|at| *at != NEVER)
     }
 
     /// Takes the first entry that is due.

@@ -19,8 +19,9 @@ use crate::protocol::Timestamp;
 pub enum ClockKind {
     /// The machine's clock.
     System,
-    /// A clock that stands still until [`Server::advance`](crate::Server::advance) moves it. It starts at the time
-    /// of day at which the server starts, or at that of the [`Snapshot`](crate::Snapshot) that it starts from.
+    /// A clock that stands still until [`Server::advance`](crate::Server::advance) moves it. It starts at the time of day at
+    /// which the server starts, rounded down to a tick, or at that of the [`Snapshot`](crate::Snapshot) that it starts from: so the same happens after the same time in every run. A session that is
+    /// not heard from expires a tick after its timeout, or with [exact expiry](crate::Config::exact_expiry) when that ends.
     Manual,
     /// The time of the tokio runtime in which the server is started, paused or not; see `ServerBuilder::tokio_clock`. Only
     /// for a server [without a listener](crate::ServerBuilder::without_listener), and with the feature `tokio-clock`.
@@ -49,15 +50,24 @@ pub(crate) enum Clock {
 pub(crate) struct NoRuntime;
 
 impl Clock {
-    /// A clock that says `started` now; by default, the time of day. A state that was reached at `reached` goes on from there:
+    /// A clock that says `started` now; by default, the time of day, and where it stands still the beginning of a tick, so that
+    /// sessions expire after the same time in every run. A state that was reached at `reached` goes on from there:
     /// the machine's clock then says nothing earlier, and others say just that by default.
     pub(crate) fn start(
         kind: ClockKind,
         started: Option<Timestamp>,
         reached: Option<Timestamp>,
+        tick: Duration,
     ) -> Result<Self, NoRuntime> {
         let usual = reached.filter(|_| kind != ClockKind::System);
-        let started = started.or(usual).unwrap_or_else(time_of_day);
+        let started = started.or(usual).unwrap_or_else(|| {
+            let now = time_of_day();
+            if kind == ClockKind::System {
+                now
+            } else {
+                now.beginning_of(tick)
+            }
+        });
         let started = reached.map_or(started, |reached| started.max(reached));
         Ok(match kind {
             ClockKind::System => Self::System {

@@ -96,7 +96,7 @@ pub(super) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
 
 impl<IO> Drop for Connection<IO> {
     fn drop(&mut self) {
-        if !std::thread::panicking() {
+        if !std::thread::panicking() || self.engine.is_sound() {
             self.engine.disconnect(self.id);
         }
     }
@@ -332,7 +332,7 @@ pub(super) mod tests {
         clock: ClockKind,
         tell: impl FnOnce(&mut Limits),
     ) -> Arc<Engine> {
-        let clock = Clock::start(clock, None, None).expect("it needs no runtime");
+        let clock = Clock::start(clock, None, None, HOUR).expect("it needs no runtime");
         let mut limits = Limits {
             max_frame: 0xf_ffff,
             slice: HOUR,

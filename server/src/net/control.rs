@@ -287,6 +287,15 @@ impl Control {
         );
     }
 
+    /// The clock stands here now.
+    pub(super) fn tell_clock(&mut self, to: Timestamp) {
+        if let Some(from) = self.journal.turned.take()
+            && !self.is_idle()
+        {
+            self.note(to, None, &Sight::Clock { from, to });
+        }
+    }
+
     /// A client sent this, and nobody wants to change anything: it is told.
     #[expect(clippy::wildcard_enum_match_arm, reason = "clients send nothing else")]
     pub(super) fn see_input(&mut self, now: Timestamp, who: &Who<'_>, input: &Input<'_>) {
@@ -672,6 +681,10 @@ fn note(
     who: Option<&Who<'_>>,
     sight: &Sight<'_>,
 ) {
+    if let Some(from) = journal.turned.take() {
+        let sight = Sight::Clock { from, to: now };
+        note(journal, waits, wakers, now, None, &sight);
+    }
     journal.note(now, who, sight);
     if !waits.is_empty() {
         waits.pass(who, sight, || journal.entry(now, who, sight), wakers);

@@ -271,6 +271,7 @@ impl Engine {
             let due = self.lock().next_deadline().filter(|due| runs && *due <= to);
             self.turn_clock(due.unwrap_or(to));
             if due.is_none() {
+                self.control(|control| control.tell_clock(self.clock.now()));
                 self.may_wait_in_vain();
                 return followed;
             }
@@ -604,7 +605,7 @@ impl Engine {
     }
 
     /// Whether it has never panicked.
-    pub(super) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         !self.state.is_poisoned()
     }
 
@@ -641,11 +642,12 @@ impl Engine {
         }
     }
 
-    /// Turns a manual clock, and tells the journal.
+    /// Turns a manual clock. The journal is told before whatever follows.
     fn turn_clock(&self, to: Timestamp) {
-        let from = self.clock.now();
-        self.clock.set(to);
-        self.note(&Sight::Clock { from, to });
+        self.control(|control| {
+            control.journal.turned.get_or_insert(self.clock.now());
+            self.clock.set(to);
+        });
     }
 
     /// Tells the journal, and whoever waits, of what the test does.

@@ -24,6 +24,9 @@ pub(super) const HIGH_WATER: usize = 1 << 20;
 /// Beyond this many bytes of events that a client does not read, it is closed.
 pub(super) const EVENT_LIMIT: usize = 64 << 20;
 
+/// Beyond this many bytes that a test keeps back, the client is no longer read: of answers it never comes to the limit.
+const KEPT_HIGH_WATER: usize = EVENT_LIMIT / 2;
+
 /// What waits to leave by one connection.
 #[derive(Debug)]
 pub(crate) struct Outbox {
@@ -260,6 +263,7 @@ impl Outbox {
     pub(super) fn is_stalled(&self) -> bool {
         self.link.is_cut_to_server()
             || self.closing_behind.is_some()
+            || self.kept_bytes > KEPT_HIGH_WATER
             || matches!(
                 self.stall,
                 Stall::Until(_) | Stall::Delayed(_) | Stall::Held { .. }

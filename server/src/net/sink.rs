@@ -348,6 +348,8 @@ impl Sink<'_, '_> {
             });
             if !is_own {
                 outbox.let_go(self.now);
+            } else if let Some(own) = &mut self.own {
+                own.stalled |= outbox.is_stalled();
             }
             outbox.schedule(connection, self.now, self.due);
         }

@@ -81,6 +81,11 @@ impl Wait {
                 }
                 (None, _) => "nothing".to_owned(),
             },
+            Condition::Nth { matcher, nth: 1 } => as_text(matcher),
+            Condition::Nth { matcher, nth } => {
+                let (text, next) = (as_text(matcher), self.found.len().saturating_add(1));
+                format!("{text}, {next} of {nth}")
+            }
             Condition::Held { number, .. } => format!("{number} messages to be held back"),
             Condition::Happened { times, .. } => format!("a fault to happen {times} times"),
             Condition::Quiet => "every connection and session to be gone".to_owned(),
@@ -89,8 +94,8 @@ impl Wait {
 }
 
 impl Control {
-    /// It has waited long enough. Where the clock is the test's, what is due is told with it.
-    fn time_out(&mut self, id: u64, due: Option<String>) {
+    /// It has waited long enough. Where the clock is the test's, what is due is told with it; or that the server is gone.
+    fn time_out(&mut self, id: u64, due: Option<&str>) {
         let Self {
             waits,
             journal,
@@ -109,7 +114,7 @@ impl Control {
                 );
             }
             if let Some(due) = due {
-                message += &format!("; the clock is manual: {due}");
+                message += &format!("; {due}");
             }
             show(
                 &mut message,
@@ -135,8 +140,20 @@ impl Engine {
     pub(super) fn time_out(&self, id: u64) {
         self.with_state(|state, now| {
             let due = self.clock().is_manual().then(|| state.what_is_due(now));
-            state.control.time_out(id, due);
+            state.control.time_out(id, due.as_deref());
         });
+    }
+
+    /// The server is gone: nobody waits any longer. A server that panicked has been waited for in vain too, and says so
+    /// itself.
+    pub(crate) fn end_waits(&self) {
+        if self.is_sound() {
+            self.control(|control| {
+                let ids: Vec<u64> = control.waits.ids().collect();
+                ids.into_iter()
+                    .for_each(|id| control.time_out(id, Some("the server is gone")));
+            });
+        }
     }
 }
 
@@ -160,9 +177,10 @@ impl State {
             .map(|(at, what)| format!("{what} is due in {:?}", at.since(now)))
             .collect();
         if words.is_empty() {
-            "it stands until `advance` turns it, and no session is due".to_owned()
+            "the clock is manual: it stands until `advance` turns it, and no session is due"
+                .to_owned()
         } else {
-            words.join(", ")
+            format!("the clock is manual: {}", words.join(", "))
         }
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Wait {
 pub(crate) enum Condition {
     /// These pass, one after the other.
     Passes(Vec<Matcher>),
+    /// This passes so many times.
+    Nth { matcher: Box<Matcher>, nth: usize },
     /// So many messages are held back.
     Held { hold: HoldId, number: usize },
     /// A fault has happened so many times.
@@ -56,6 +58,8 @@ impl Waits {
 
     fn add(&mut self, condition: Condition, since: Mark) -> u64 {
         self.next += 1;
+        // A sequence of nothing has passed.
+        let outcome = matches!(&condition, Condition::Passes(steps) if steps.is_empty());
         self.waiting.push(Wait {
             id: self.next,
             condition,
@@ -63,9 +67,13 @@ impl Waits {
             found: Vec::new(),
             left: None,
             waker: None,
-            outcome: None,
+            outcome: outcome.then_some(Ok(())),
         });
         self.next
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = u64> {
+        self.waiting.iter().map(|wait| wait.id)
     }
 
     fn remove(&mut self, id: u64) {
@@ -139,7 +147,9 @@ impl Wait {
             Condition::Passes(steps) if self.outcome.is_none() => {
                 steps.get(self.found.len()).is_some_and(is_meant)
             }
+            Condition::Nth { matcher, .. } if self.outcome.is_none() => is_meant(matcher),
             Condition::Passes(_)
+            | Condition::Nth { .. }
             | Condition::Held { .. }
             | Condition::Happened { .. }
             | Condition::Quiet => false,
@@ -149,8 +159,17 @@ impl Wait {
     /// It passed.
     fn take(&mut self, entry: Entry, wakers: &mut Vec<Waker>) {
         self.found.push(entry);
-        if matches!(&self.condition, Condition::Passes(steps) if steps.len() <= self.found.len()) {
+        if self.is_found() {
             self.end(Ok(()), wakers);
+        }
+    }
+
+    /// Whether everything has passed that is waited for.
+    fn is_found(&self) -> bool {
+        match &self.condition {
+            Condition::Passes(steps) => steps.len() <= self.found.len(),
+            Condition::Nth { nth, .. } => *nth <= self.found.len(),
+            Condition::Held { .. } | Condition::Happened { .. } | Condition::Quiet => false,
         }
     }
 
@@ -196,11 +215,10 @@ impl Waiting {
         let id = self.id;
         self.engine.control(|control| {
             if let Some(wait) = control.waits.find(id)
-                && let Condition::Passes(steps) = &mut wait.condition
-                && let Some(step) = steps.first().cloned()
+                && let Condition::Nth { nth: wanted, .. } = &mut wait.condition
             {
-                *steps = vec![step; nth.max(1)];
-                if wait.found.len() < steps.len() {
+                *wanted = nth.max(1);
+                if !wait.is_found() {
                     wait.outcome = None;
                 }
             }
@@ -226,7 +244,10 @@ impl Waiting {
             {
                 wait.found.clear();
                 wait.outcome = None;
-                wait.since = mark;
+                wait.since = Mark(mark.0.min(journal.noted()));
+                if wait.is_found() {
+                    wait.end(Ok(()), wakers);
+                }
                 for entry in journal.since(mark) {
                     if wait.wants(|matcher| entry.is_meant_by(matcher)) {
                         wait.take(entry, wakers);
@@ -286,7 +307,7 @@ impl Engine {
             Condition::Happened { fault, .. } => {
                 waits.happened(fault, faults.hits(fault), wakers);
             }
-            Condition::Passes(_) | Condition::Quiet => {}
+            Condition::Passes(_) | Condition::Nth { .. } | Condition::Quiet => {}
         }
         if is_quiet {
             waits.quiet(wakers);
@@ -328,7 +349,7 @@ impl Future for Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if !thread::panicking() {
+        if !thread::panicking() || self.engine.is_sound() {
             self.engine.control(|control| control.waits.remove(self.id));
         }
     }

@@ -34,6 +34,14 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// The beginning of the tick in which it lies, counted from 1970.
+    pub(crate) fn beginning_of(self, tick: Duration) -> Self {
+        let tick = i64::try_from(tick.as_millis()).unwrap_or(i64::MAX).max(1);
+        Self(self.0.div_euclid(tick) * tick)
+    }
+}
+
 impl std::ops::Add<Duration> for Timestamp {
     type Output = Self;
 

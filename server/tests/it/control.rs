@@ -1,7 +1,10 @@
 //! Faults, holds, cut links and the journal, as a client meets them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use minikeeper::{
-    ErrorCode, EventType, Fault, Kind, Matcher, Op, Operation, ReleaseError, Server, What,
+    Budget, Chaos, Direction, Ensemble, ErrorCode, EventType, Fault, Kind, Matcher, Op, Operation,
+    PathPattern, ReleaseError, Server, What,
 };
 
 use crate::client::{Client, Event, op};
@@ -145,4 +148,71 @@ fn the_journal_tells_what_passed_and_can_be_waited_on() {
             ..
         }
     ));
+}
+
+#[test]
+fn what_a_test_did_to_a_server_that_others_use_too_ends_with_it_though_it_panics() {
+    let ensemble = Ensemble::of(3).unwrap();
+    let server = ensemble.server();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let drop_all = server.fault("all").on(Op::Any).always();
+        let _fault = drop_all.then(Fault::DropBefore);
+        let refuse = Matcher::of(Kind::Accepted);
+        let _chaos = server.chaos(Chaos::new().rule("all", 1.0, refuse, Fault::Refuse));
+        let _cut = server.cut(Matcher::any(), Direction::Both);
+        let _budget = server.budget(Budget::requests(Matcher::any(), 0));
+        let _partition = ensemble.member(1).partition();
+        let _lag = ensemble.member(2).lag().unwrap();
+        let _waiting = server.wait_for(Matcher::event());
+        panic!("as a test that fails does");
+    }));
+    assert!(panicked.is_err());
+    for member in ensemble.view() {
+        assert_eq!((member.partitioned, member.behind), (false, None));
+        let mut client = Client::connect(member.addr);
+        assert_eq!(create(&mut client, &format!("/{}", member.id)), 0);
+    }
+}
+
+#[test]
+fn a_pattern_stands_for_what_a_shell_says_and_never_takes_long() {
+    for (pattern, meant, not_meant) in [
+        (
+            "/locks/**",
+            &["/locks/a", "/locks/a/b"][..],
+            &["/locks", "/", "/locksmith"][..],
+        ),
+        ("/**", &["/", "/a", "/a/b"], &[]),
+        ("**", &["/", "/a/b"], &[]),
+        (
+            "/**/lock-*",
+            &["/lock-1", "/a/b/lock-"],
+            &["/a/lock", "/lock-1/a"],
+        ),
+        (
+            "/a/**/b/**/c",
+            &["/a/b/c", "/a/x/b/y/b/z/c"],
+            &["/a/b", "/a/c", "/a/b/c/d"],
+        ),
+        ("/*", &["/a"], &["/a/b"]),
+        ("/a?[b-d]", &["/a-c"], &["/a/c", "/a-e", "/a-"]),
+        ("/a", &["/a"], &["/a/", "/A", "/b"]),
+    ] {
+        let parsed: PathPattern = pattern.parse().unwrap();
+        for path in meant {
+            assert!(parsed.matches(path), "{pattern} stands for {path}");
+        }
+        for path in not_meant {
+            assert!(!parsed.matches(path), "{pattern} does not stand for {path}");
+        }
+    }
+    // Each of these would be tried in more ways than there are atoms in the world.
+    let name = "a".repeat(10_000);
+    let stars: PathPattern = format!("/{}b/x", "*a".repeat(100)).parse().unwrap();
+    assert!(!stars.matches(&format!("/{name}/x")));
+    let many = format!("{}/b/c", "/**/a".repeat(1000));
+    let many: PathPattern = many.parse().unwrap();
+    assert!(!many.matches(&format!("{}/b", "/a".repeat(10_000))));
+    assert!("*".repeat(10_000).parse::<PathPattern>().is_err());
+    assert!("*a".repeat(10_000).parse::<PathPattern>().is_err());
 }

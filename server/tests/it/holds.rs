@@ -475,3 +475,28 @@ fn ten_thousand_are_held_and_let_go_one_by_one() {
         assert_eq!(a.event(), Event::Changed("/a".to_owned()));
     }
 }
+
+#[test]
+fn a_client_whose_answers_are_held_is_read_no_further_than_there_is_room_and_loses_none() {
+    const LAST: i32 = 100;
+    let server = start();
+    let [mut a] = clients(&server, ["A"]);
+    a.create("/a", &[7; 1_000_000], 0);
+    let hold = server.hold(Matcher::reply(Op::Exists));
+    let mut asked = client::request(1, op::EXISTS, &client::read("/a", false));
+    for xid in 2..=LAST {
+        asked.extend(client::request(
+            xid,
+            op::GET_DATA,
+            &client::read("/a", false),
+        ));
+    }
+    client::send(&mut a.socket, &asked);
+    wait_for(&hold, 1);
+    let read = server.wait_for(Matcher::reply(Op::GetData)).nth(32);
+    read.since(minikeeper::Mark::BEGINNING).blocking().unwrap();
+    hold.release_all();
+    for xid in 1..=LAST {
+        assert_eq!(a.receive().xid, xid);
+    }
+}

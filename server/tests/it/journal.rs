@@ -732,6 +732,7 @@ fn a_test_that_panics_is_told_once_and_before_unwinding_changes_anything() {
         let _another = server.clone();
         let caught = catch_unwind(AssertUnwindSafe(|| {
             let _third = server.clone();
+            let _cut = server.partition("c");
             panic!("the first panic");
         }));
         assert!(caught.is_err());
@@ -751,9 +752,88 @@ fn a_test_that_panics_is_told_once_and_before_unwinding_changes_anything() {
         "{told}"
     );
     assert!(!told.contains(" released "), "{told}");
-    assert!(!told.contains(" healed "), "{told}");
-    let (_, last) = told.split_once("the second panic").unwrap();
+    let (first, last) = told.split_once("the second panic").unwrap();
+    assert!(!first.contains(" healed ") && !last.contains(" healed 1"));
+    let cut = "\nlinks cut: b both ways\nlinks cut: c both ways\n";
+    assert!(first.contains(cut), "{told}");
     let in_hands = "\nstill held: event NodeCreated /x for b\nlinks cut: b both ways\n\
                     budget exceeded: at most 0 in all of {\"kind\":\"wrote\"}: there are 1\n";
     assert!(last.contains(in_hands), "{told}");
+}
+
+#[test]
+fn to_wait_for_nothing_or_for_ever_or_since_any_mark_harms_nobody() {
+    let server = Server::builder().manual_clock().start().unwrap();
+    let none = server.wait_for_sequence([]).within(Duration::ZERO);
+    assert_eq!(none.blocking(), Ok(Vec::new()), "nothing has passed");
+    let wrote = || server.wait_for(Matcher::of(Kind::Wrote));
+    let most = wrote().nth(usize::MAX).within(Duration::ZERO);
+    let last: Mark = serde_json::from_str("18446744073709551615").unwrap();
+    let late = wrote().since(last).within(Duration::ZERO);
+    server.create("/a", b"").unwrap();
+    assert!(most.blocking().unwrap_err().to_string().contains("2 of "));
+    late.blocking().expect("it passed after the call");
+    let first = wrote().nth(2).nth(1).since(Mark::BEGINNING);
+    assert_eq!(first.blocking().unwrap().number, 1);
+}
+
+#[test]
+fn whoever_awaits_something_of_a_server_that_is_gone_is_told_so() {
+    let server = Server::start().unwrap();
+    let waiting = server.wait_for(Matcher::event());
+    drop(server);
+    let told = pollster::block_on(waiting);
+    assert!(told.unwrap_err().to_string().contains("the server is gone"));
+}
+
+#[test]
+fn a_week_that_brings_nothing_is_one_step_of_the_clock() {
+    const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+    let server = Server::builder().manual_clock().start().unwrap();
+    let _client = Client::connect(server.addr());
+    server.create("/a", b"").unwrap();
+    let mark = server.mark();
+    server.advance(WEEK);
+    assert_eq!(
+        lines(&server.journal().since(mark)),
+        ["test clock +604800000ms"]
+    );
+    let muted = Client::connect(server.addr());
+    server.mute(muted.session());
+    let mark = server.mark();
+    let expired = server.advance(WEEK).expired;
+    let steps = server.journal().since(mark);
+    let kinds: Vec<_> = lines(&steps)
+        .iter()
+        .map(|line| line.split(' ').nth(1).unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        (expired.len(), &*kinds[0], &*kinds[1]),
+        (1, "clock", "session")
+    );
+    // The connection ends meanwhile, at whatever moment.
+    assert!(steps.count(Matcher::of(Kind::Clock)) <= 3, "{steps}");
+}
+
+#[test]
+fn a_clock_that_several_turn_at_once_goes_forward_alone() {
+    let server = Server::builder().manual_clock().start().unwrap();
+    let clients: [Client; 10] = std::array::from_fn(|_| Client::connect(server.addr()));
+    clients
+        .iter()
+        .for_each(|client| server.mute(client.session()));
+    let turn = || {
+        let turned = (0..200).map(|_| server.advance(Duration::from_secs(1)).expired.len());
+        turned.sum::<usize>()
+    };
+    let expired: usize = std::thread::scope(|scope| {
+        let turning: [_; 4] = std::array::from_fn(|_| scope.spawn(turn));
+        let expired = turning.into_iter().map(|turning| turning.join().unwrap());
+        expired.sum()
+    });
+    assert_eq!(expired, clients.len());
+    assert!(server.journal().iter().is_sorted_by_key(|entry| entry.time));
+    let forward =
+        |entry: &minikeeper::Entry| !matches!(&entry.what, What::Clock { from, to } if from > to);
+    assert!(server.journal().iter().all(forward));
 }

@@ -3,7 +3,7 @@
 use std::net::Shutdown;
 use std::time::Duration;
 
-use minikeeper::{EventType, Server, ServerBuilder, SessionId, Timestamp};
+use minikeeper::{EventType, Fault, Op, Server, ServerBuilder, SessionId, Timestamp};
 
 use crate::client::{
     self, CONTAINER, Client, EPHEMERAL, Event, NO_NODE, PERSISTENT, PERSISTENT_WITH_TTL, op,
@@ -341,4 +341,45 @@ fn containers_and_ttl_znodes_that_have_had_their_time_go_when_the_test_says() {
     server.advance(SECOND + MS);
     assert_eq!(server.reap_ttl().deleted, ["/ttl"]);
     assert!(server.znode("/unused").is_some());
+}
+
+#[test]
+fn a_session_expires_after_the_same_time_in_every_run() {
+    for _ in 0..5 {
+        let server = Server::builder()
+            .manual_clock()
+            .start()
+            .expect("a server starts");
+        let client = Client::with_timeout(server.addr(), Duration::from_secs(30));
+        server.mute(client.session());
+        let tick = server.config().tick_time;
+        let almost = Duration::from_secs(30) + tick - Duration::from_millis(1);
+        assert!(server.advance(almost).expired.is_empty());
+        assert_eq!(server.advance(Duration::from_millis(1)).expired.len(), 1);
+    }
+}
+
+#[test]
+fn time_may_come_to_its_end() {
+    const LEFT: i64 = 60_000;
+    let end = Timestamp(i64::MAX);
+    let server = start(manual().start_time(Timestamp(end.0 - LEFT)));
+    let mut client = Client::connect(server.addr());
+    let late = server.fault("late").on(Op::Create).always();
+    let late = late.then(Fault::DelayReply { by: Duration::MAX });
+    client.send(op::CREATE, &client::create("/a", b"", EPHEMERAL));
+    late.happened().blocking().unwrap();
+    let muted = Client::connect(server.addr());
+    server.mute(muted.session());
+    assert_eq!(server.advance(Duration::MAX).expired.len(), 1);
+    assert_eq!(server.now(), end);
+    assert_eq!(client.receive().error, 0);
+    server.mute(client.session());
+    assert_eq!(
+        server.advance(Duration::MAX).expired.len(),
+        0,
+        "no time passes"
+    );
+    client.create("/b", b"", EPHEMERAL);
+    server.unmute(client.session());
 }

@@ -243,12 +243,26 @@ impl PartialEq for Snapshot {
     }
 }
 
+/// A line a znode and a session, so that a failed comparison of two can be read.
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Snapshot")
-            .field("zxid", &self.zxid())
-            .field("znodes", &self.znodes())
-            .field("sessions", &self.sessions())
-            .finish_non_exhaustive()
+        write!(f, "Snapshot of zxid {}", self.zxid())?;
+        for znode in self.znodes() {
+            let ZnodeView {
+                path,
+                data,
+                stat,
+                acl,
+                ..
+            } = &znode;
+            let data = data.as_deref().map(<[u8]>::escape_ascii);
+            let data = data.map_or_else(|| "null".to_owned(), |data| format!("\"{data}\""));
+            let acl: Vec<String> = acl.iter().map(ToString::to_string).collect();
+            write!(f, "\n{path} = {data} {} {stat:?}", acl.join(","))?;
+        }
+        for session in self.sessions() {
+            write!(f, "\n{session:?}")?;
+        }
+        Ok(())
     }
 }

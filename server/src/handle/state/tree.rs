@@ -477,6 +477,12 @@ impl fmt::Debug for Tree {
 /// );
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// Data and children without parentheses are refused when it is compiled:
+///
+/// ```compile_fail
+/// let tree = minikeeper::tree! { "/app" => "8080" { "db" => "x" } };
+/// ```
 #[macro_export]
 macro_rules! tree {
     (@in $tree:ident $above:expr ;) => {};
@@ -494,6 +500,11 @@ macro_rules! tree {
     (@in $tree:ident $above:expr ; $path:expr => $znode:expr $(, $($rest:tt)*)?) => {
         $tree.plant($above, $path, $znode);
         $crate::tree!(@in $tree $above ; $($($rest)*)?);
+    };
+    (@in $tree:ident $above:expr ; $($rest:tt)+) => {
+        compile_error!(
+            "a tree is `\"/path\" => \"data\"`, `\"/path\" => { below }` or `\"/path\" => (\"data\", { below })`, with commas between"
+        )
     };
     ($($body:tt)*) => {{
         #[allow(unused_mut, reason = "it may be empty")]

@@ -25,6 +25,8 @@ pub(in crate::net) struct Notes {
     on_since: Mark,
     pub(in crate::net) budgets: Budgets,
     pub(in crate::net) last_words: LastWords,
+    /// From where a manual clock was turned, as long as nothing has followed.
+    pub(in crate::net) turned: Option<Timestamp>,
 }
 
 impl Notes {
@@ -38,6 +40,7 @@ impl Notes {
             on_since: Mark::BEGINNING,
             budgets: Budgets::default(),
             last_words: LastWords::default(),
+            turned: None,
         }
     }
 
@@ -117,7 +120,7 @@ impl Notes {
             JournalMode::Off | JournalMode::Full => 0,
         };
         self.ring
-            .from(from.max(mark.0) + 1)
+            .from(from.max(mark.0).saturating_add(1))
             .filter_map(|(number, bytes)| code::decode(bytes, number, self.started))
     }
 
