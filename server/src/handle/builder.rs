@@ -254,7 +254,7 @@ impl ServerBuilder {
         container_max_never_used: Duration;
         /// How much of what passes is kept in the journal.
         journal: JournalMode;
-        /// Whether a test that panics is told the journal's last lines.
+        /// Whether a test that panics is told the journal's last lines, and what it had in its hands.
         journal_on_panic: bool;
         /// The clock.
         clock: ClockKind;

@@ -87,8 +87,8 @@ pub struct Config {
     pub clock: ClockKind,
     /// How much of what passes is kept in the journal. Default: the last 10,000 entries.
     pub journal: JournalMode,
-    /// Whether a test that panics while it holds the server is told the last lines of the journal, on the standard error
-    /// output. Default: yes.
+    /// Whether a test that panics while it holds the server is told the last lines of the journal, and what it held, cut or
+    /// exceeded: once, on the standard error output, before unwinding changes any of it. Default: yes.
     pub journal_on_panic: bool,
     /// What the clock says when the server starts. Default: the time of day, rounded down to a tick if the clock is manual. With a fixed one, and a clock that is not the
     /// machine's, two runs of a test have the same session ids, `ctime`s and `mtime`s.
