@@ -129,6 +129,35 @@ fn what_a_test_does_to_clients_is_told_too() {
 }
 
 #[test]
+fn what_is_held_and_released_says_which_message_it_is_and_for_whom() {
+    let server = Server::start().unwrap();
+    let mut client = Client::connect(server.address("b").unwrap().addr());
+    client.exists("/x", true);
+    let hold = server.hold(Matcher::event());
+    let made = server.wait_for(Matcher::event().path("/x"));
+    server.create("/x", b"").unwrap();
+    made.blocking().expect("it is made, though it is held");
+    let about = |kind| Matcher::of(kind).path("/x").label("b");
+    let held = server
+        .wait_for(about(Kind::Held))
+        .since(Mark::BEGINNING)
+        .blocking()
+        .unwrap();
+    assert!(
+        held.to_string()
+            .ends_with(" b held 1: event NodeCreated /x")
+    );
+    let json = serde_json::to_value(&held).unwrap();
+    assert_eq!(json["message"]["event_type"], "NodeCreated");
+    hold.release_all();
+    client.event();
+    let journal = server.journal();
+    let released = journal.matching(about(Kind::Released)).next().unwrap();
+    let line = released.to_string();
+    assert!(line.ends_with(" b released 1: event NodeCreated /x"));
+}
+
+#[test]
 fn a_session_that_is_resumed_is_told_from_a_new_one() {
     let server = Server::start().unwrap();
     let first = Client::connect(server.addr());
@@ -176,7 +205,9 @@ fn a_session_keeps_the_label_that_it_last_came_by() {
     journal.assert_never(Matcher::any().label("a"));
     drop(client);
 
+    server.set_journal(JournalMode::Off);
     let client = Client::connect(server.address("c").unwrap().addr());
+    assert_eq!(server.sessions()[0].label.as_deref(), Some("c"));
     let closed = server.wait_for(Matcher::of(Kind::SessionClosed).label("c"));
     client.close();
     closed.blocking().unwrap();
@@ -437,7 +468,9 @@ fn a_herd_exceeds_its_budget() {
         "{told}"
     );
     assert!(told.contains("exists /lock watch"), "{told}");
-    let told = events.check().unwrap_err().to_string();
+    let exceeded = events.check().unwrap_err();
+    let told = exceeded.to_string();
+    assert_eq!(format!("{exceeded:?}"), told);
     assert_eq!(
         told.matches("event NodeCreated /lock zxid").count(),
         2,
