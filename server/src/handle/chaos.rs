@@ -9,7 +9,7 @@ use crate::net::{Chaos, FaultError, FaultId};
 /// The variable that has the seed of every chaos without one of its own.
 const SEED: &str = "MINIKEEPER_SEED";
 
-/// A chaos that was placed: it lasts as long as this is held. If the test panics meanwhile, a line tells its seed.
+/// A chaos that was placed: it lasts as long as this is held. A line tells its seed when it begins.
 ///
 /// ```
 /// use minikeeper::Chaos;
