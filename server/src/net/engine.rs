@@ -4,11 +4,9 @@
 //! connections it is for. The order of outputs is the order on the wire. What a test has in its hands is asked here, before a
 //! step and where an output is taken: see [`Control`].
 
-use std::future;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -33,11 +31,11 @@ use crate::wire::{self, FourLetterWord};
 #[derive(Debug)]
 pub(crate) struct Engine {
     state: Mutex<State>,
-    clock: Clock,
+    pub(super) clock: Clock,
     /// Rung when the next deadline came nearer.
-    alarm: Notify,
+    pub(super) alarm: Notify,
     /// Rung when somebody waits who did not before.
-    patience: Notify,
+    pub(super) patience: Notify,
     limits: Limits,
 }
 
@@ -81,7 +79,7 @@ pub(super) struct State {
     /// When something that is kept back, or stalled, goes on.
     pub(super) due: Due,
     /// What the timer waits for.
-    armed: Option<Timestamp>,
+    pub(super) armed: Option<Timestamp>,
 }
 
 /// What becomes of somebody who connects.
@@ -191,13 +189,6 @@ impl Engine {
         self.may_wait_in_vain();
     }
 
-    /// Where the clock is the test's, somebody may wait in vain from now on, or no longer.
-    pub(super) fn may_wait_in_vain(&self) {
-        if self.clock.is_manual() {
-            self.alarm.notify_one();
-        }
-    }
-
     /// Asks as the test itself, which has every permission and no session, and gives the answer to `take`.
     pub(crate) fn ask<T>(
         &self,
@@ -262,72 +253,6 @@ impl Engine {
             label.map(|label| (**label).to_owned())
         };
         look(&state.keeper, &label)
-    }
-
-    /// Moves a manual clock forward to `to`, stopping at every deadline on the way if the server `runs`.
-    pub(crate) fn advance(&self, to: Timestamp, runs: bool) -> Followed {
-        let mut followed = Followed::default();
-        loop {
-            let due = self.lock().next_deadline().filter(|due| runs && *due <= to);
-            self.turn_clock(due.unwrap_or(to));
-            if due.is_none() {
-                self.control(|control| control.tell_clock(self.clock.now()));
-                self.may_wait_in_vain();
-                return followed;
-            }
-            self.feed_and_tell(Input::Tick, &mut followed);
-        }
-    }
-
-    /// Keeps time for ever: for the server, and for whoever waits for something to happen.
-    pub(super) async fn keep_time(&self) {
-        let mut clock = pin!(self.keep_clock());
-        let mut patience = pin!(self.keep_patience());
-        future::poll_fn(|context| {
-            let _: Poll<()> = patience.as_mut().poll(context);
-            clock.as_mut().poll(context)
-        })
-        .await;
-    }
-
-    /// Feeds ticks as they fall due, for ever; or warns of clients that wait in vain because nobody turns the clock.
-    async fn keep_clock(&self) {
-        let mut warned = None;
-        while self.clock.is_manual() {
-            let silent = self.look(Keeper::next_silent);
-            let Some((session, due)) = silent.filter(|silent| warned != Some(*silent)) else {
-                self.alarm.notified().await;
-                continue;
-            };
-            let rung = self.alarm.notified();
-            let left = due.since(self.clock.now());
-            if tokio::time::timeout(left, rung).await.is_err() {
-                warned = Some((session, due));
-                tracing::warn!(
-                    %session,
-                    "nothing was heard of the session for its whole timeout, and it does not expire: the clock is manual \
-                     and stands still until Server::advance turns it"
-                );
-            }
-        }
-        loop {
-            let due = {
-                let mut state = self.lock();
-                state.armed = state.next_deadline();
-                state.armed
-            };
-            let Some(due) = due else {
-                self.alarm.notified().await;
-                continue;
-            };
-            let rung = self.alarm.notified();
-            if tokio::time::timeout(due.since(self.clock.now()), rung)
-                .await
-                .is_err()
-            {
-                self.feed(Input::Tick);
-            }
-        }
     }
 
     /// Numbers a new connection, if there may be one more.
@@ -609,27 +534,6 @@ impl Engine {
         !self.state.is_poisoned()
     }
 
-    /// Somebody waits who did not before.
-    pub(super) fn patience_changed(&self) {
-        self.patience.notify_one();
-    }
-
-    /// Ends the waiting of those who have waited long enough, for ever.
-    async fn keep_patience(&self) {
-        loop {
-            let rung = self.patience.notified();
-            let next = self.control(|control| control.waits.next_timeout());
-            let Some((left, id)) = next else {
-                rung.await;
-                continue;
-            };
-            if tokio::time::timeout(left, rung).await.is_err() {
-                // The runtime says that it is time, whose clock may be another than the machine's.
-                self.time_out(id);
-            }
-        }
-    }
-
     /// Tells the journal what the test wants, where nothing that follows shows it.
     fn note_wish(&self, input: &Input<'_>) {
         if let Input::Mute { session, muted } = input {
@@ -640,14 +544,6 @@ impl Engine {
         } else if matches!(input, Input::Restarted) {
             self.note(&Sight::Started);
         }
-    }
-
-    /// Turns a manual clock. The journal is told before whatever follows.
-    fn turn_clock(&self, to: Timestamp) {
-        self.control(|control| {
-            control.journal.turned.get_or_insert(self.clock.now());
-            self.clock.set(to);
-        });
     }
 
     /// Tells the journal, and whoever waits, of what the test does.
@@ -837,91 +733,8 @@ impl State {
     }
 
     /// When something falls due: for the rules, or of what is kept back.
-    fn next_deadline(&self) -> Option<Timestamp> {
+    pub(super) fn next_deadline(&self) -> Option<Timestamp> {
         let kept = self.due.first().map(|(at, _)| *at);
         self.keeper.next_deadline().into_iter().chain(kept).min()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use tracing::span::{Attributes, Id, Record};
-    use tracing::{Event, Level, Metadata, Subscriber};
-
-    use super::*;
-    use crate::net::ClockKind;
-    use crate::net::connection::tests::{accepted, engine_of};
-    use crate::protocol::ConnectRequest;
-
-    /// Counts warnings.
-    struct Warnings(&'static AtomicUsize);
-
-    impl Subscriber for Warnings {
-        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-            *metadata.level() == Level::WARN
-        }
-
-        fn new_span(&self, _: &Attributes<'_>) -> Id {
-            Id::from_u64(1)
-        }
-
-        fn record(&self, _: &Id, _: &Record<'_>) {}
-
-        fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-        fn event(&self, _: &Event<'_>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-
-        fn enter(&self, _: &Id) {}
-
-        fn exit(&self, _: &Id) {}
-    }
-
-    /// Lets real time pass, as far as the engine can tell, and counts the warnings meanwhile.
-    fn warnings_in(engine: &Engine, span: Duration) -> usize {
-        static WARNINGS: AtomicUsize = AtomicUsize::new(0);
-        WARNINGS.store(0, Ordering::SeqCst);
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .expect("a runtime starts");
-        tracing::subscriber::with_default(Warnings(&WARNINGS), || {
-            runtime.block_on(async {
-                let _ended = tokio::time::timeout(span, engine.keep_time()).await;
-            });
-        });
-        WARNINGS.load(Ordering::SeqCst)
-    }
-
-    #[test]
-    fn whoever_waits_in_vain_for_a_manual_clock_is_warned_once() {
-        const TIMEOUT: Duration = Duration::from_secs(10);
-        let engine = engine_of(ClockKind::Manual, |_| {});
-        let connection = accepted(&engine);
-        engine.feed(Input::Connect {
-            connection,
-            request: ConnectRequest {
-                last_zxid_seen: crate::protocol::Zxid(0),
-                timeout_ms: 10_000,
-                session: SessionId::NONE,
-                password: None,
-                read_only: None,
-            },
-        });
-        assert_eq!(
-            warnings_in(&engine, TIMEOUT * 10),
-            0,
-            "its connection is up"
-        );
-        engine.disconnect(connection);
-        assert_eq!(warnings_in(&engine, TIMEOUT / 2), 0, "it may come back");
-        assert_eq!(warnings_in(&engine, TIMEOUT * 10), 1);
-        let now = engine.clock().now();
-        assert_eq!(engine.advance(now + TIMEOUT * 2, true).expired.len(), 1);
-        assert_eq!(warnings_in(&engine, TIMEOUT * 10), 0, "nobody waits");
     }
 }

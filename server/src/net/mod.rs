@@ -26,6 +26,7 @@ mod report;
 mod sight;
 mod sink;
 mod thread;
+mod time;
 mod timed_out;
 mod wait;
 mod wish;

@@ -1,0 +1,198 @@
+//! The passing of time: ticks as they fall due, the turning of a manual clock, and the patience of whoever waits.
+
+use std::future;
+use std::pin::pin;
+use std::task::Poll;
+
+use super::Followed;
+use super::engine::Engine;
+use crate::keeper::{Input, Keeper};
+use crate::protocol::Timestamp;
+
+impl Engine {
+    /// Moves a manual clock forward to `to`, stopping at every deadline on the way if the server `runs`.
+    pub(crate) fn advance(&self, to: Timestamp, runs: bool) -> Followed {
+        let mut followed = Followed::default();
+        loop {
+            let due = self.lock().next_deadline().filter(|due| runs && *due <= to);
+            self.turn_clock(due.unwrap_or(to));
+            if due.is_none() {
+                self.control(|control| control.tell_clock(self.clock.now()));
+                self.may_wait_in_vain();
+                return followed;
+            }
+            self.feed_and_tell(Input::Tick, &mut followed);
+        }
+    }
+
+    /// Keeps time for ever: for the server, and for whoever waits for something to happen.
+    pub(super) async fn keep_time(&self) {
+        let mut clock = pin!(self.keep_clock());
+        let mut patience = pin!(self.keep_patience());
+        future::poll_fn(|context| {
+            let _: Poll<()> = patience.as_mut().poll(context);
+            clock.as_mut().poll(context)
+        })
+        .await;
+    }
+
+    /// Feeds ticks as they fall due, for ever; or warns of clients that wait in vain because nobody turns the clock.
+    async fn keep_clock(&self) {
+        let mut warned = None;
+        while self.clock.is_manual() {
+            let silent = self.look(Keeper::next_silent);
+            let Some((session, due)) = silent.filter(|silent| warned != Some(*silent)) else {
+                self.alarm.notified().await;
+                continue;
+            };
+            let rung = self.alarm.notified();
+            let left = due.since(self.clock.now());
+            if tokio::time::timeout(left, rung).await.is_err() {
+                warned = Some((session, due));
+                tracing::warn!(
+                    %session,
+                    "nothing was heard of the session for its whole timeout, and it does not expire: the clock is manual \
+                     and stands still until Server::advance turns it"
+                );
+            }
+        }
+        loop {
+            let due = {
+                let mut state = self.lock();
+                state.armed = state.next_deadline();
+                state.armed
+            };
+            let Some(due) = due else {
+                self.alarm.notified().await;
+                continue;
+            };
+            let rung = self.alarm.notified();
+            if tokio::time::timeout(due.since(self.clock.now()), rung)
+                .await
+                .is_err()
+            {
+                self.feed(Input::Tick);
+            }
+        }
+    }
+
+    /// Turns a manual clock. The journal is told before whatever follows.
+    fn turn_clock(&self, to: Timestamp) {
+        self.control(|control| {
+            control.journal.turned.get_or_insert(self.clock.now());
+            self.clock.set(to);
+        });
+    }
+
+    /// Where the clock is the test's, somebody may wait in vain from now on, or no longer.
+    pub(super) fn may_wait_in_vain(&self) {
+        if self.clock.is_manual() {
+            self.alarm.notify_one();
+        }
+    }
+
+    /// Somebody waits who did not before.
+    pub(super) fn patience_changed(&self) {
+        self.patience.notify_one();
+    }
+
+    /// Ends the waiting of those who have waited long enough, for ever.
+    async fn keep_patience(&self) {
+        loop {
+            let rung = self.patience.notified();
+            let next = self.control(|control| control.waits.next_timeout());
+            let Some((left, id)) = next else {
+                rung.await;
+                continue;
+            };
+            if tokio::time::timeout(left, rung).await.is_err() {
+                // The runtime says that it is time, whose clock may be another than the machine's.
+                self.time_out(id);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Level, Metadata, Subscriber};
+
+    use super::*;
+    use crate::net::ClockKind;
+    use crate::net::connection::tests::{accepted, engine_of};
+    use crate::protocol::{ConnectRequest, SessionId};
+
+    /// Counts warnings.
+    struct Warnings(&'static AtomicUsize);
+
+    impl Subscriber for Warnings {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            *metadata.level() == Level::WARN
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, _: &Event<'_>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    /// Lets real time pass, as far as the engine can tell, and counts the warnings meanwhile.
+    fn warnings_in(engine: &Engine, span: Duration) -> usize {
+        static WARNINGS: AtomicUsize = AtomicUsize::new(0);
+        WARNINGS.store(0, Ordering::SeqCst);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime starts");
+        tracing::subscriber::with_default(Warnings(&WARNINGS), || {
+            runtime.block_on(async {
+                let _ended = tokio::time::timeout(span, engine.keep_time()).await;
+            });
+        });
+        WARNINGS.load(Ordering::SeqCst)
+    }
+
+    #[test]
+    fn whoever_waits_in_vain_for_a_manual_clock_is_warned_once() {
+        const TIMEOUT: Duration = Duration::from_secs(10);
+        let engine = engine_of(ClockKind::Manual, |_| {});
+        let connection = accepted(&engine);
+        engine.feed(Input::Connect {
+            connection,
+            request: ConnectRequest {
+                last_zxid_seen: crate::protocol::Zxid(0),
+                timeout_ms: 10_000,
+                session: SessionId::NONE,
+                password: None,
+                read_only: None,
+            },
+        });
+        assert_eq!(
+            warnings_in(&engine, TIMEOUT * 10),
+            0,
+            "its connection is up"
+        );
+        engine.disconnect(connection);
+        assert_eq!(warnings_in(&engine, TIMEOUT / 2), 0, "it may come back");
+        assert_eq!(warnings_in(&engine, TIMEOUT * 10), 1);
+        let now = engine.clock().now();
+        assert_eq!(engine.advance(now + TIMEOUT * 2, true).expired.len(), 1);
+        assert_eq!(warnings_in(&engine, TIMEOUT * 10), 0, "nobody waits");
+    }
+}
