@@ -11,10 +11,11 @@ use hashbrown::HashMap;
 
 use super::Entrance;
 use super::connection::KEPT_CAPACITY;
-use super::control::{Control, Gate, Pieces};
+use super::control::Control;
 use super::hold::{HeldMessage, HoldId};
 use super::link::Link;
 use super::sight::Who;
+use super::treatment::{Gate, Pieces};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{SessionId, Timestamp, Xid, Zxid};
 

@@ -4,10 +4,11 @@ use std::task::Waker;
 
 use bytes::BytesMut;
 
-use super::control::{Control, Stage, Treatment, Verdict};
+use super::control::Control;
 use super::outbox::{Due, EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::report::Totals;
 use super::sight::{Sight, Who};
+use super::treatment::{Stage, Treatment, Verdict};
 use super::{Followed, Leading};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
 use crate::protocol::{ErrorCode, Message, Reply, Response, Timestamp, Txn, TxnRecord, Zxid};

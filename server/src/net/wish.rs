@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::control::{Control, Gate};
+use super::control::Control;
 use super::engine::{Engine, State};
 use super::hold::{HeldMessage, HoldError, HoldId};
 use super::outbox::{Outbox, Stall};
 use super::sight::Sight;
 use super::sink::Test;
+use super::treatment::Gate;
 use super::{
     Chaos, Direction, FaultError, FaultId, FaultOutcome, FaultRule, Held, Matcher, Release,
     ReleaseError,

@@ -1,0 +1,113 @@
+//! Families of operations, as a test means them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::Operation;
+
+/// A family of operations: what a test means by "create" is every request that creates.
+///
+/// ```
+/// use minikeeper::{Op, Operation};
+///
+/// assert!(Op::Create.contains(Operation::Create2));
+/// assert!(Op::Write.contains(Operation::Multi));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Op {
+    /// Every request but the first of a connection.
+    Any,
+    /// Whatever takes a zxid.
+    Write,
+    /// Whatever does not.
+    Read,
+    /// The first request of a connection, for a session.
+    Connect,
+    /// create, create2, createContainer, createTTL.
+    Create,
+    /// delete.
+    Delete,
+    /// setData.
+    SetData,
+    /// setACL.
+    SetAcl,
+    /// multi.
+    Multi,
+    /// multiRead.
+    MultiRead,
+    /// reconfig.
+    Reconfig,
+    /// exists.
+    Exists,
+    /// getData.
+    GetData,
+    /// getACL.
+    GetAcl,
+    /// getChildren, getChildren2.
+    GetChildren,
+    /// getAllChildrenNumber.
+    GetAllChildrenNumber,
+    /// getEphemerals.
+    GetEphemerals,
+    /// sync.
+    Sync,
+    /// ping.
+    Ping,
+    /// setWatches, setWatches2: a client that came back says what it waits for.
+    SetWatches,
+    /// addWatch.
+    AddWatch,
+    /// checkWatches.
+    CheckWatches,
+    /// removeWatches.
+    RemoveWatches,
+    /// whoAmI.
+    WhoAmI,
+    /// auth.
+    Auth,
+    /// sasl.
+    Sasl,
+    /// closeSession.
+    CloseSession,
+}
+
+impl Op {
+    /// Whether the operation belongs to it.
+    #[must_use]
+    pub fn contains(self, operation: Operation) -> bool {
+        use Operation as O;
+        match self {
+            Self::Any => true,
+            Self::Write => operation.is_write(),
+            Self::Read => !operation.is_write(),
+            Self::Connect => false,
+            Self::Create => matches!(
+                operation,
+                O::Create | O::Create2 | O::CreateContainer | O::CreateTtl
+            ),
+            Self::Delete => operation == O::Delete,
+            Self::SetData => operation == O::SetData,
+            Self::SetAcl => operation == O::SetAcl,
+            Self::Multi => operation == O::Multi,
+            Self::MultiRead => operation == O::MultiRead,
+            Self::Reconfig => operation == O::Reconfig,
+            Self::Exists => operation == O::Exists,
+            Self::GetData => operation == O::GetData,
+            Self::GetAcl => operation == O::GetAcl,
+            Self::GetChildren => matches!(operation, O::GetChildren | O::GetChildren2),
+            Self::GetAllChildrenNumber => operation == O::GetAllChildrenNumber,
+            Self::GetEphemerals => operation == O::GetEphemerals,
+            Self::Sync => operation == O::Sync,
+            Self::Ping => operation == O::Ping,
+            Self::SetWatches => matches!(operation, O::SetWatches | O::SetWatches2),
+            Self::AddWatch => operation == O::AddWatch,
+            Self::CheckWatches => operation == O::CheckWatches,
+            Self::RemoveWatches => operation == O::RemoveWatches,
+            Self::WhoAmI => operation == O::WhoAmI,
+            Self::Auth => operation == O::Auth,
+            Self::Sasl => operation == O::Sasl,
+            Self::CloseSession => operation == O::CloseSession,
+        }
+    }
+}
