@@ -505,7 +505,9 @@ impl Keeper {
         });
         // Events come before the reply: DataTree fires while FinalRequestProcessor has not answered yet.
         self.publish(&txn, &changes, out);
-        self.release(now, member, usize::MAX, Some(connection), out);
+        if !self.members.are_as_one() {
+            self.release(now, member, usize::MAX, Some(connection), out);
+        }
         let result = written
             .result
             .map(|outcome| write::respond(&outcome, &txn.record));
@@ -539,6 +541,9 @@ impl Keeper {
     /// Gives out a transaction, then what it gives to hear.
     fn publish(&mut self, txn: &Txn<'_>, changes: &Changes, out: &mut impl Outputs) {
         committed(&mut self.members, txn, out);
+        if changes.list.is_empty() {
+            return;
+        }
         fire(
             &self.rules,
             &mut self.watches,
@@ -579,6 +584,9 @@ impl Keeper {
 /// Gives out a transaction, also to those members that take it in later.
 fn committed(members: &mut Members, txn: &Txn<'_>, out: &mut impl Outputs) {
     out.emit(Output::Committed(txn));
+    if members.are_as_one() {
+        return;
+    }
     for replica in members.replicas_mut() {
         replica.hear(txn);
     }

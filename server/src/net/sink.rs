@@ -102,6 +102,19 @@ impl Sink<'_, '_> {
             }
             return Taken::In;
         }
+        self.take_in_judged(id, input, keeper, stage)
+    }
+
+    /// The same where a test may want something of it.
+    #[inline(never)]
+    fn take_in_judged(
+        &mut self,
+        id: ConnectionId,
+        input: Input<'_>,
+        keeper: &mut Keeper,
+        stage: Stage,
+    ) -> Taken {
+        let now = self.now;
         let Some(outbox) = self.outboxes.get_mut(&id) else {
             return Taken::In;
         };
@@ -250,26 +263,18 @@ impl Sink<'_, '_> {
         }
     }
 
+    /// Encodes what is for the connection whose turn it is, where nothing is in its way.
     fn send(&mut self, connection: ConnectionId, message: &Message<'_>) {
         tracing::trace!(connection = connection.0, ?message);
-        if connection == ConnectionId::HANDLE {
-            if let (Message::Reply(reply), Some(answer)) = (message, &mut self.test.answer) {
-                answer(reply.result.as_ref().map_err(|code| *code));
-                if !self.idle {
-                    self.control.wrote(self.now, reply);
-                }
-            }
-            return;
-        }
         if let Message::Connected(response) = message
             && let Some(outbox) = self.outboxes.get_mut(&connection)
         {
             outbox.session = response.session;
             self.control.comes_by(response.session, &outbox.entrance);
         }
-        let mut own = self.own.as_mut().filter(|own| own.id == connection);
         if self.plain
-            && let Some(own) = &mut own
+            && let Some(own) = &mut self.own
+            && own.id == connection
             && !own.queues
         {
             if !self.idle
@@ -284,6 +289,22 @@ impl Sink<'_, '_> {
             own.count(message);
             return;
         }
+        self.send_treated(connection, message);
+    }
+
+    /// The same for another connection, for the test itself, or where a test may want something of it.
+    #[inline(never)]
+    fn send_treated(&mut self, connection: ConnectionId, message: &Message<'_>) {
+        if connection == ConnectionId::HANDLE {
+            if let (Message::Reply(reply), Some(answer)) = (message, &mut self.test.answer) {
+                answer(reply.result.as_ref().map_err(|code| *code));
+                if !self.idle {
+                    self.control.wrote(self.now, reply);
+                }
+            }
+            return;
+        }
+        let mut own = self.own.as_mut().filter(|own| own.id == connection);
         let Some(outbox) = self.outboxes.get_mut(&connection) else {
             return;
         };
