@@ -52,6 +52,7 @@ mod jute;
 mod keeper;
 mod net;
 mod protocol;
+mod store;
 mod wire;
 
 pub use handle::{
@@ -65,6 +66,6 @@ pub use handle::{
     ZnodeKind, ZnodeView,
 };
 pub use protocol::{
-    Acl, AuthId, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode, Operation,
-    Permissions, SessionId, Stat, Timestamp, Zxid,
+    Acl, AuthId, DataFormat, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode,
+    NoDataFormat, Operation, Permissions, SessionId, Stat, Timestamp, Zxid,
 };

@@ -1,0 +1,122 @@
+//! What is kept of znodes and sessions where state outlasts the process, as ZooKeeper's snapshots have it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use super::{Acl, SessionId, Timestamp, Zxid};
+
+/// A znode as a snapshot keeps it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ZnodeRecord<'a> {
+    /// Its path; the root is `/`, although a snapshot has it as the empty path.
+    pub(crate) path: &'a str,
+    pub(crate) data: Option<&'a [u8]>,
+    pub(crate) acl: &'a Arc<[Acl]>,
+    pub(crate) stat: StatPersisted,
+}
+
+/// The part of a stat that is kept, ZooKeeper's `StatPersisted`: what clients see is made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StatPersisted {
+    pub(crate) czxid: Zxid,
+    pub(crate) mzxid: Zxid,
+    pub(crate) pzxid: Zxid,
+    pub(crate) ctime: Timestamp,
+    pub(crate) mtime: Timestamp,
+    pub(crate) version: i32,
+    /// `cversion`: here the number of children ever created.
+    pub(crate) cversion: i32,
+    pub(crate) aversion: i32,
+    /// As ZooKeeper encodes it: a session's number, or a container, or a time to live.
+    pub(crate) ephemeral_owner: i64,
+}
+
+/// A session as a snapshot keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SessionRecord {
+    pub(crate) id: SessionId,
+    /// Its timeout in milliseconds.
+    pub(crate) timeout_ms: i32,
+}
+
+/// The release of ZooKeeper whose data folder it is: what is written there, that release reads.
+///
+/// ```
+/// use minikeeper::DataFormat;
+///
+/// assert_eq!("3.6".parse(), Ok(DataFormat::V3_6));
+/// assert_eq!(DataFormat::default().to_string(), "3.9");
+/// ```
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+)]
+pub enum DataFormat {
+    /// Neither containers, times to live nor `/zookeeper/config`.
+    #[serde(rename = "3.4")]
+    V3_4,
+    /// With containers and times to live.
+    #[serde(rename = "3.5")]
+    V3_5,
+    /// With digests, and with the znodes that went in the end of a session.
+    #[serde(rename = "3.6")]
+    V3_6,
+    /// As 3.6.
+    #[serde(rename = "3.7")]
+    V3_7,
+    /// As 3.6.
+    #[serde(rename = "3.8")]
+    V3_8,
+    /// With the last zxid in the snapshot.
+    #[default]
+    #[serde(rename = "3.9")]
+    V3_9,
+}
+
+/// Every format, with its name.
+const FORMATS: [(DataFormat, &str); 6] = [
+    (DataFormat::V3_4, "3.4"),
+    (DataFormat::V3_5, "3.5"),
+    (DataFormat::V3_6, "3.6"),
+    (DataFormat::V3_7, "3.7"),
+    (DataFormat::V3_8, "3.8"),
+    (DataFormat::V3_9, "3.9"),
+];
+
+impl fmt::Display for DataFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = FORMATS.iter().find(|(format, _)| format == self);
+        f.write_str(name.map_or("", |(_, name)| name))
+    }
+}
+
+/// What was asked for is no data format.
+///
+/// ```
+/// let error = "3.3".parse::<minikeeper::DataFormat>().unwrap_err();
+/// assert_eq!(error.to_string(), "no data format: 3.3; there are 3.4, 3.5, 3.6, 3.7, 3.8 and 3.9");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no data format: {0}; there are 3.4, 3.5, 3.6, 3.7, 3.8 and 3.9")]
+pub struct NoDataFormat(String);
+
+impl FromStr for DataFormat {
+    type Err = NoDataFormat;
+
+    fn from_str(text: &str) -> Result<Self, NoDataFormat> {
+        let found = FORMATS.iter().find(|(_, name)| *name == text);
+        found
+            .map(|(format, _)| *format)
+            .ok_or_else(|| NoDataFormat(text.to_owned()))
+    }
+}
