@@ -198,6 +198,8 @@ pub enum CloseReason {
     NotServing,
     /// It leaves too much unread.
     DoesNotRead,
+    /// The disk refused what was to outlast the process, and the server stopped.
+    DiskRefused,
     /// It asked for one of the four-letter words, and has its answer.
     FourLetterWord,
     /// A test wanted it.
@@ -225,7 +227,8 @@ impl CloseReason {
             | Self::ReadOnlyEnded
             | Self::NotReadOnlyClient
             | Self::NotServing
-            | Self::DoesNotRead => false,
+            | Self::DoesNotRead
+            | Self::DiskRefused => false,
         }
     }
 }

@@ -55,7 +55,7 @@ impl Snapshot {
 
     /// Its znodes as they are kept, parents before their children and siblings in the order of their creation. It need not
     /// be [indexed](Self::index) for that.
-    pub(crate) fn znodes_to_keep(&self) -> impl Iterator<Item = ZnodeRecord<'_>> {
+    pub(crate) fn znodes_to_keep(&self) -> impl Iterator<Item = ZnodeRecord<'_>> + Clone {
         self.tree.to_keep()
     }
 
