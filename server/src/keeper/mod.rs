@@ -9,6 +9,7 @@ mod admission;
 mod apply;
 mod connection;
 mod deadline;
+mod digest;
 mod election;
 mod ensemble;
 mod java;
@@ -16,12 +17,18 @@ mod quota;
 mod read;
 mod reap;
 mod replica;
-#[expect(dead_code, reason = "the disk that it is read from is being built")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the disk that it is read from is being built")
+)]
 mod restore;
 mod rules;
 mod session;
 mod slab;
-#[expect(dead_code, reason = "the disk that wants it is being built")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the disk that wants it is being built")
+)]
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -40,9 +47,12 @@ pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
 pub(crate) use ensemble::Members;
 pub(crate) use reap::Reapable;
-#[expect(
-    unused_imports,
-    reason = "the disk that it is read from is being built"
+#[cfg_attr(
+    not(test),
+    expect(
+        unused_imports,
+        reason = "the disk that it is read from is being built"
+    )
 )]
 pub(crate) use restore::Restored;
 pub use rules::DigestAlgorithm;
@@ -246,7 +256,8 @@ impl Keeper {
         let mut deadlines = Deadlines::default();
         deadlines.add(look_at(&rules, now), Deadline::LookForReapable);
         let members = Members::new(&rules);
-        let mut tree = Tree::new();
+        let mut tree = Tree::new(rules.data_format);
+        tree.keep_digest(rules.digest);
         tree.set_last_zxid(members.start_of_epoch());
         Self {
             tree,

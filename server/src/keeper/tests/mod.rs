@@ -17,6 +17,7 @@ mod model;
 mod multi;
 mod quota;
 mod read;
+mod restore;
 mod session;
 mod set_acl;
 mod set_data;
