@@ -17,18 +17,10 @@ mod quota;
 mod read;
 mod reap;
 mod replica;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the disk that it is read from is being built")
-)]
 mod restore;
 mod rules;
 mod session;
 mod slab;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the disk that wants it is being built")
-)]
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -47,13 +39,6 @@ pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
 pub(crate) use ensemble::Members;
 pub(crate) use reap::Reapable;
-#[cfg_attr(
-    not(test),
-    expect(
-        unused_imports,
-        reason = "the disk that it is read from is being built"
-    )
-)]
 pub(crate) use restore::Restored;
 pub use rules::DigestAlgorithm;
 pub(crate) use rules::Rules;
@@ -157,7 +142,6 @@ pub(crate) enum Output<'a> {
     Committed {
         txn: &'a Txn<'a>,
         /// The digest of the tree after it, where one is kept.
-        #[expect(dead_code, reason = "the disk that wants it is being built")]
         digest: Option<u64>,
     },
     /// The ensemble has a new leader, or lost the one it had.
