@@ -10,6 +10,7 @@ mod connection;
 mod container;
 mod create;
 mod delete;
+mod digest;
 mod ensemble;
 mod ephemeral;
 
