@@ -12,6 +12,7 @@ mod deadline;
 mod digest;
 mod election;
 mod ensemble;
+mod format;
 mod java;
 mod quota;
 mod read;
@@ -345,6 +346,8 @@ impl Keeper {
         else {
             return;
         };
+        let taken_for = format::without_record(self.rules.data_format, request);
+        let request = taken_for.as_ref().unwrap_or(request);
         let operation = request.operation();
         let session = asking.session;
         let member = asking.member;
@@ -419,7 +422,9 @@ impl Keeper {
                     Zxid(-1),
                     Err(ErrorCode::Unimplemented),
                 );
-                self.close(now, connection, CloseReason::Unimplemented, out);
+                if connection != ConnectionId::HANDLE {
+                    self.close(now, connection, CloseReason::Unimplemented, out);
+                }
             }
             Request::CloseSession => {
                 if let Some(session) = session {
