@@ -158,7 +158,10 @@ pub(crate) enum Output<'a> {
     Committed {
         txn: &'a Txn<'a>,
         /// The digest of the tree after it, where one is kept and a real server would write it down.
-        #[expect(dead_code, reason = "the disk that wants it is being built")]
+        #[cfg_attr(
+            not(test),
+            expect(dead_code, reason = "the disk that wants it is being built")
+        )]
         digest: Option<u64>,
     },
     /// The ensemble has a new leader, or lost the one it had.
