@@ -18,7 +18,7 @@ pub use crate::net::Storage;
 use crate::net::{read_folder, write_folder};
 use crate::protocol::DataFormat;
 use crate::store::RealDisk;
-pub use crate::store::{Compression, StorageError};
+pub use crate::store::{Compression, NoSuchCompression, StorageError};
 
 impl Server {
     /// Starts a server with what a data folder holds, or one file of a snapshot. It keeps everything in memory: nothing is ever
@@ -30,7 +30,7 @@ impl Server {
     ///
     /// When the folder cannot be read, and as [`ServerBuilder::start`](crate::ServerBuilder::start).
     ///
-    /// ```no_run
+    /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-copy-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::Server;
@@ -57,7 +57,7 @@ impl Server {
     ///
     /// When there is something in the folder, or the disk refuses.
     ///
-    /// ```no_run
+    /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-export-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::Server;
@@ -82,7 +82,7 @@ impl Snapshot {
     ///
     /// When there is no such file or folder, or it is damaged: file, offset and reason, in one line.
     ///
-    /// ```no_run
+    /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-open-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::{Server, Snapshot, tree};
@@ -118,7 +118,7 @@ impl Snapshot {
     ///
     /// When there is something in the folder, or the disk refuses.
     ///
-    /// ```no_run
+    /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-write-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::{Server, Snapshot};
