@@ -9,6 +9,7 @@ mod admission;
 mod apply;
 mod connection;
 mod deadline;
+mod digest;
 mod election;
 mod ensemble;
 mod java;
@@ -16,9 +17,18 @@ mod quota;
 mod read;
 mod reap;
 mod replica;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the disk that it is read from is being built")
+)]
+mod restore;
 mod rules;
 mod session;
 mod slab;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the disk that wants it is being built")
+)]
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -37,6 +47,14 @@ pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
 pub(crate) use ensemble::Members;
 pub(crate) use reap::Reapable;
+#[cfg_attr(
+    not(test),
+    expect(
+        unused_imports,
+        reason = "the disk that it is read from is being built"
+    )
+)]
+pub(crate) use restore::Restored;
 pub use rules::DigestAlgorithm;
 pub(crate) use rules::Rules;
 pub(crate) use session::Sessions;
@@ -136,7 +154,12 @@ pub(crate) enum Output<'a> {
         reason: CloseReason,
     },
     /// A transaction took its number, before anything that shows it is sent.
-    Committed(&'a Txn<'a>),
+    Committed {
+        txn: &'a Txn<'a>,
+        /// The digest of the tree after it, where one is kept.
+        #[expect(dead_code, reason = "the disk that wants it is being built")]
+        digest: Option<u64>,
+    },
     /// The ensemble has a new leader, or lost the one it had.
     Leading {
         leader: Option<MemberId>,
@@ -185,6 +208,8 @@ pub enum CloseReason {
     NotServing,
     /// It leaves too much unread.
     DoesNotRead,
+    /// The disk refused what was to outlast the process, and the server stopped.
+    DiskRefused,
     /// It asked for one of the four-letter words, and has its answer.
     FourLetterWord,
     /// A test wanted it.
@@ -212,7 +237,8 @@ impl CloseReason {
             | Self::ReadOnlyEnded
             | Self::NotReadOnlyClient
             | Self::NotServing
-            | Self::DoesNotRead => false,
+            | Self::DoesNotRead
+            | Self::DiskRefused => false,
         }
     }
 }
@@ -230,7 +256,8 @@ impl Keeper {
         let mut deadlines = Deadlines::default();
         deadlines.add(look_at(&rules, now), Deadline::LookForReapable);
         let members = Members::new(&rules);
-        let mut tree = Tree::new();
+        let mut tree = Tree::new(rules.data_format);
+        tree.keep_digest(rules.digest);
         tree.set_last_zxid(members.start_of_epoch());
         Self {
             tree,
@@ -540,7 +567,7 @@ impl Keeper {
 
     /// Gives out a transaction, then what it gives to hear.
     fn publish(&mut self, txn: &Txn<'_>, changes: &Changes, out: &mut impl Outputs) {
-        committed(&mut self.members, txn, out);
+        committed(&mut self.members, &self.tree, txn, out);
         if changes.list.is_empty() {
             return;
         }
@@ -582,8 +609,9 @@ impl Keeper {
 }
 
 /// Gives out a transaction, also to those members that take it in later.
-fn committed(members: &mut Members, txn: &Txn<'_>, out: &mut impl Outputs) {
-    out.emit(Output::Committed(txn));
+fn committed(members: &mut Members, tree: &Tree, txn: &Txn<'_>, out: &mut impl Outputs) {
+    let digest = tree.digest();
+    out.emit(Output::Committed { txn, digest });
     if members.are_as_one() {
         return;
     }

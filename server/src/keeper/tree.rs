@@ -14,7 +14,10 @@ use hashbrown::HashTable;
 use super::acl_table::{AclId, AclTable};
 use super::slab::Slab;
 use super::znode::{NIL, OwnerKind, Znode, length};
-use crate::protocol::{Acl, AuthId, Permissions, SessionId, Zxid, name_of, open_acl, parent_of};
+use crate::protocol::{
+    Acl, AuthId, DataFormat, Permissions, SessionId, ZnodeRecord, Zxid, name_of, open_acl,
+    parent_of,
+};
 
 /// Every znode, and what is known about them together.
 #[derive(Clone)]
@@ -34,6 +37,8 @@ pub(crate) struct Tree {
     pub(super) limited: BTreeSet<Box<str>>,
     last_zxid: Zxid,
     pub(super) data_size: i64,
+    /// See `digest.rs`.
+    pub(super) digest: Option<u64>,
 }
 
 /// Where a path leads. The hash stands beside the number, so that the index grows, and passes over most of those that are
@@ -46,21 +51,8 @@ struct Entry {
 
 impl Tree {
     /// The tree of a fresh server.
-    pub(crate) fn new() -> Self {
-        let mut tree = Self {
-            znodes: Slab::default(),
-            free: Vec::new(),
-            by_path: HashTable::new(),
-            root: 0,
-            found: Cell::new(NIL),
-            acls: AclTable::new(),
-            ephemerals: BTreeMap::new(),
-            containers: BTreeSet::new(),
-            with_ttl: BTreeSet::new(),
-            limited: BTreeSet::new(),
-            last_zxid: Zxid(0),
-            data_size: 0,
-        };
+    pub(crate) fn new(format: DataFormat) -> Self {
+        let mut tree = Self::empty();
         let readable: Arc<[Acl]> = Arc::from([Acl {
             permissions: Permissions::READ,
             id: AuthId::new("world", "anyone"),
@@ -72,6 +64,9 @@ impl Tree {
             // DataTree.addConfigNode sets this ACL with version -1.
             ("/zookeeper/config", readable, -1),
         ] {
+            if path == "/zookeeper/config" && format == DataFormat::V3_4 {
+                continue;
+            }
             let acl = tree.acls.intern(&acl);
             let parent = tree
                 .find_id(parent_of(path).unwrap_or_default())
@@ -79,6 +74,25 @@ impl Tree {
             tree.insert(Znode::built_in(path, acl, aversion), parent);
         }
         tree
+    }
+
+    /// A tree without any znode, not even the root.
+    pub(super) fn empty() -> Self {
+        Self {
+            znodes: Slab::default(),
+            free: Vec::new(),
+            by_path: HashTable::new(),
+            root: NIL,
+            found: Cell::new(NIL),
+            acls: AclTable::new(),
+            ephemerals: BTreeMap::new(),
+            containers: BTreeSet::new(),
+            with_ttl: BTreeSet::new(),
+            limited: BTreeSet::new(),
+            last_zxid: Zxid(0),
+            data_size: 0,
+            digest: None,
+        }
     }
 
     /// A copy that shares its znodes with this tree until one of the two changes them, and in which nothing is found before
@@ -97,6 +111,7 @@ impl Tree {
             limited: self.limited.clone(),
             last_zxid: self.last_zxid,
             data_size: self.data_size,
+            digest: self.digest,
         }
     }
 
@@ -124,6 +139,83 @@ impl Tree {
 
     pub(super) fn set_last_zxid(&mut self, zxid: Zxid) {
         self.last_zxid = zxid;
+    }
+
+    /// Takes a znode as a snapshot keeps it, after its parent.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be.
+    pub(super) fn take(&mut self, record: &ZnodeRecord<'_>) -> Result<(), &'static str> {
+        let ZnodeRecord {
+            path,
+            data,
+            acl,
+            stat,
+        } = *record;
+        let parent = match parent_of(path) {
+            _ if path == "/" => NIL,
+            Some(parent) if !path.ends_with('/') => {
+                self.parent_taken(parent).ok_or("it has no parent")?
+            }
+            Some(_) | None => return Err("that is no path"),
+        };
+        let hash = hash(path);
+        let is_it = |entry: &Entry| {
+            let znode = self.znodes.get(entry.id);
+            entry.hash == hash && znode.is_some_and(|znode| *znode.path == *path)
+        };
+        let vacant = match self
+            .by_path
+            .entry(spread(hash), is_it, |entry| spread(entry.hash))
+        {
+            hashbrown::hash_table::Entry::Vacant(vacant) => vacant,
+            hashbrown::hash_table::Entry::Occupied(_) => return Err("it is there twice"),
+        };
+        let id = self.znodes.push();
+        vacant.insert(Entry { hash, id });
+        let acl = self.acls.intern(acl);
+        let mut znode = Znode::kept(path, data, acl, &stat);
+        (znode.next, znode.previous) = (id, id);
+        if parent == NIL {
+            self.root = id;
+        } else {
+            let first = self.slot_mut(parent).first_child;
+            if let Some(last) = self.slot(first).map(|first| first.previous) {
+                (znode.next, znode.previous) = (first, last);
+            }
+            self.link(id, parent, (znode.next, znode.previous));
+            self.found.set(parent);
+        }
+        self.data_size += size(&znode);
+        self.index_owner(&znode, true);
+        if let Some(slot) = self.znodes.slot_mut(id) {
+            *slot = Some(znode);
+        }
+        self.digest_with(id);
+        Ok(())
+    }
+
+    /// The number of the znode whose child is taken next: most often it is the same as before, or what was taken last.
+    fn parent_taken(&self, path: &str) -> Option<u32> {
+        let last = u32::try_from(self.len()).ok()?.checked_sub(1)?;
+        if self.slot(last).is_some_and(|last| *last.path == *path) {
+            return Some(last);
+        }
+        self.find_id(path).filter(|id| *id != NIL)
+    }
+
+    /// Every znode as a snapshot keeps it, parents before their children and siblings in the order of their creation.
+    pub(super) fn to_keep(&self) -> impl Iterator<Item = ZnodeRecord<'_>> + Clone {
+        let root = self.slot(self.root);
+        root.into_iter()
+            .flat_map(|root| std::iter::once(root).chain(self.below(root)))
+            .map(|znode| ZnodeRecord {
+                path: znode.path(),
+                data: znode.data(),
+                acl: self.acl(znode.acl()),
+                stat: znode.persisted(),
+            })
     }
 
     /// How many znodes there are, the root included.
@@ -158,7 +250,7 @@ impl Tree {
     }
 
     /// Every znode below one, parents before their children.
-    pub(crate) fn below(&self, znode: &Znode) -> impl Iterator<Item = &Znode> {
+    pub(crate) fn below(&self, znode: &Znode) -> impl Iterator<Item = &Znode> + Clone {
         // Each entry is the next child to visit and the first of its siblings, at which their ring closes.
         let mut open = vec![(znode.first_child, znode.first_child)];
         std::iter::from_fn(move || {
@@ -212,8 +304,7 @@ impl Tree {
     }
 
     /// Every znode, in no order that means anything.
-    #[cfg(test)]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Znode> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Znode> {
         self.znodes.iter().map(|(_, znode)| znode)
     }
 
@@ -247,6 +338,10 @@ impl Tree {
         let entry = self.by_path.find(spread(hash), is_it)?;
         self.found.set(entry.id);
         Some(entry.id)
+    }
+
+    pub(super) fn find_root(&self) -> u32 {
+        self.root
     }
 
     pub(super) fn slot(&self, id: u32) -> Option<&Znode> {
@@ -292,18 +387,24 @@ impl Tree {
             *slot = Some(znode);
         }
         if parent != NIL {
-            if next != id {
-                self.slot_mut(next).previous = id;
-                self.slot_mut(previous).next = id;
-            }
-            let parent = self.slot_mut(parent);
-            parent.num_children += 1;
-            if parent.first_child == NIL {
-                parent.first_child = id;
-            }
+            self.link(id, parent, (next, previous));
         }
         self.by_path
             .insert_unique(spread(hash), Entry { hash, id }, |entry| spread(entry.hash));
+    }
+
+    /// Puts a znode into the ring of its parent's children.
+    #[inline]
+    fn link(&mut self, id: u32, parent: u32, (next, previous): (u32, u32)) {
+        if next != id {
+            self.slot_mut(next).previous = id;
+            self.slot_mut(previous).next = id;
+        }
+        let parent = self.slot_mut(parent);
+        parent.num_children += 1;
+        if parent.first_child == NIL {
+            parent.first_child = id;
+        }
     }
 
     pub(super) fn remove(&mut self, id: u32, parent: u32) -> Znode {
@@ -359,7 +460,8 @@ impl Tree {
     }
 }
 
-/// Two trees are equal if no client could tell them apart.
+/// Two trees are equal if no client could tell them apart. What `approximate_data_size` counts is left out: usage grows without being
+/// counted, until a restart (`DataTree.updateQuotaStat`).
 impl PartialEq for Tree {
     fn eq(&self, other: &Self) -> bool {
         fn names<'a>(tree: &'a Tree, znode: &'a Znode) -> Vec<&'a str> {
@@ -371,7 +473,6 @@ impl PartialEq for Tree {
             && self.containers == other.containers
             && self.with_ttl == other.with_ttl
             && self.limited == other.limited
-            && self.data_size == other.data_size
             && self.znodes.iter().all(|(_, znode)| {
                 other.get(&znode.path).is_some_and(|twin| {
                     znode.stat() == twin.stat()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::acl_table::AclId;
-use crate::protocol::{SessionId, Stat, Timestamp, Zxid};
+use crate::protocol::{SessionId, Stat, StatPersisted, Timestamp, Zxid};
 
 /// What a znode holds, shared with whoever keeps a copy of the tree.
 pub(crate) type Data = Option<Arc<[u8]>>;
@@ -46,7 +46,9 @@ pub(crate) enum OwnerKind {
 
 impl Owner {
     const CONTAINER: i64 = i64::MIN;
-    const TTL_MASK: i64 = 0xff << 56;
+    const TTL: i64 = 0xff << 56;
+    /// A top byte of ones, then the number of the feature, 0 for a time to live.
+    const TTL_MASK: i64 = 0xff_ffff << 40;
     /// The longest time to live, in milliseconds.
     pub(crate) const MAX_TTL_MS: i64 = 0xff_ffff_ffff;
 
@@ -56,7 +58,7 @@ impl Owner {
         match self.0 {
             0 => OwnerKind::Nobody,
             Self::CONTAINER => OwnerKind::Container,
-            owner if owner & Self::TTL_MASK == Self::TTL_MASK => OwnerKind::Ttl {
+            owner if owner & Self::TTL_MASK == Self::TTL => OwnerKind::Ttl {
                 ms: owner & Self::MAX_TTL_MS,
             },
             owner => OwnerKind::Session(SessionId(owner)),
@@ -70,7 +72,7 @@ impl From<OwnerKind> for Owner {
             OwnerKind::Nobody => 0,
             OwnerKind::Session(session) => session.0,
             OwnerKind::Container => Self::CONTAINER,
-            OwnerKind::Ttl { ms } => Self::TTL_MASK | (ms & Self::MAX_TTL_MS),
+            OwnerKind::Ttl { ms } => Self::TTL | (ms & Self::MAX_TTL_MS),
         })
     }
 }
@@ -169,6 +171,43 @@ pub(super) fn length(data: &Data) -> i32 {
 }
 
 impl Znode {
+    /// One that was kept.
+    pub(super) fn kept(path: &str, data: Option<&[u8]>, acl: AclId, stat: &StatPersisted) -> Self {
+        Self {
+            path: path.into(),
+            data: data.map(Arc::from),
+            czxid: stat.czxid,
+            mzxid: stat.mzxid,
+            pzxid: stat.pzxid,
+            ctime: stat.ctime,
+            mtime: stat.mtime,
+            version: stat.version,
+            creates: stat.cversion,
+            aversion: stat.aversion,
+            num_children: 0,
+            owner: Owner(stat.ephemeral_owner),
+            acl,
+            first_child: NIL,
+            next: NIL,
+            previous: NIL,
+        }
+    }
+
+    /// What is kept of its stat.
+    pub(super) fn persisted(&self) -> StatPersisted {
+        StatPersisted {
+            czxid: self.czxid,
+            mzxid: self.mzxid,
+            pzxid: self.pzxid,
+            ctime: self.ctime,
+            mtime: self.mtime,
+            version: self.version,
+            cversion: self.creates,
+            aversion: self.aversion,
+            ephemeral_owner: self.owner.0,
+        }
+    }
+
     /// One of the znodes that are there from the start.
     pub(super) fn built_in(path: &str, acl: AclId, aversion: i32) -> Self {
         Self {
