@@ -58,7 +58,9 @@ fn run(command: &Command) -> Result<ExitCode, (ExitCode, String)> {
             .map_err(|failure| {
                 let code = match failure {
                     Failure::Refused(_) | Failure::Seed(_) => ExitCode::from(INVALID),
-                    Failure::NotStarted(_) | Failure::Signals(_) | Failure::Disk(_) => ExitCode::FAILURE,
+                    Failure::NotStarted(_) | Failure::Signals(_) | Failure::Disk(_) => {
+                        ExitCode::FAILURE
+                    }
                 };
                 (code, failure.to_string())
             }),

@@ -75,7 +75,9 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
             info!("{signal}: stopping");
             server.stop();
             // What was still to be written may have been refused.
-            server.failure().map_or(Ok(()), |failure| Err(Failure::Disk(failure)))
+            server
+                .failure()
+                .map_or(Ok(()), |failure| Err(Failure::Disk(failure)))
         }
         End::Disk(failure) => Err(Failure::Disk(failure)),
     }
@@ -135,7 +137,9 @@ fn start(
             Some(String::from("; --listen 127.0.0.1:0 takes a free port"))
         } else {
             // What a folder's error says holds all of it.
-            let source = error.source().filter(|_| !matches!(error, StartError::Storage(_)));
+            let source = error
+                .source()
+                .filter(|_| !matches!(error, StartError::Storage(_)));
             source.map(|source| format!(": {source}"))
         };
         Failure::NotStarted(format!("{error}{}", more.unwrap_or_default()))
@@ -152,7 +156,11 @@ fn greeting(bound: SocketAddr, storage: &Storage) -> String {
         (None, _) => String::from("in memory"),
         (Some(data), None) => format!("state in {}", whole(data).display()),
         (Some(data), Some(logs)) => {
-            format!("state in {}, logs in {}", whole(data).display(), whole(logs).display())
+            format!(
+                "state in {}, logs in {}",
+                whole(data).display(),
+                whole(logs).display()
+            )
         }
     };
     let kept = if storage.data_dir.is_some() {

@@ -301,6 +301,7 @@ impl Gathered {
             });
         };
         let id = self.id(&PathBuf::from(data_dir))?;
+        self.check_folders()?;
         let members = self.members()?;
         self.check_members(&members)?;
 

@@ -45,6 +45,27 @@ impl Gathered {
         Ok(warnings)
     }
 
+    /// `VerifyingFileFactory.doWarnForRelativePath`, which looks at two characters of whatever is relative.
+    pub(super) fn check_folders(&self) -> Result<(), Refusal> {
+        let folders = [Setting::DataDir, Setting::DataLogDir];
+        let mut folders = folders
+            .iter()
+            .filter_map(|setting| self.honoured.get(setting));
+        let too_short = |given: &&Given| {
+            given.origin != Origin::CommandLine
+                && given.value.len() < 2
+                && !Path::new(&given.value).is_absolute()
+        };
+        match folders.find(too_short) {
+            None => Ok(()),
+            Some(given) => {
+                let reason =
+                    "ZooKeeper wants two characters of a relative folder: put ./ before it";
+                Err(Refusal::value(given, reason))
+            }
+        }
+    }
+
     /// What says how it is kept has no effect then.
     fn nothing_is_kept(&mut self) {
         let names = self

@@ -89,6 +89,10 @@ struct Parts<'a> {
     acl: Option<&'a [minikeeper::Acl]>,
     rest: Vec<(&'static str, i64)>,
     ephemeral: bool,
+    /// Why it was refused.
+    error: Option<String>,
+    deleted: Option<&'a [String]>,
+    changes: Option<&'a [Change]>,
 }
 
 impl<'a> Parts<'a> {
@@ -100,17 +104,25 @@ impl<'a> Parts<'a> {
             acl: None,
             rest: Vec::new(),
             ephemeral: false,
+            error: None,
+            deleted: None,
+            changes: None,
         };
-        let bytes = |data: &'a Option<minikeeper::Data>| Some(data.as_ref().map(|data| &*data.begin));
+        let bytes =
+            |data: &'a Option<minikeeper::Data>| Some(data.as_ref().map(|data| &*data.begin));
         match change {
             Change::CreateSession { timeout_ms } => {
                 parts.name = "createSession";
                 parts.rest.push(("timeout_ms", (*timeout_ms).into()));
             }
-            Change::CloseSession { .. } => parts.name = "closeSession",
+            Change::CloseSession { deleted } => {
+                parts.name = "closeSession";
+                parts.deleted = Some(deleted);
+            }
             Change::Error { error } => {
                 parts.name = "error";
                 parts.rest.push(("error", error.number().into()));
+                parts.error = Some(format!("{error:?}"));
             }
             Change::Create {
                 path,
@@ -123,7 +135,9 @@ impl<'a> Parts<'a> {
                 parts.path = Some(path);
                 parts.data = bytes(data);
                 parts.acl = Some(acl);
-                parts.rest.push(("parent_cversion", (*parent_cversion).into()));
+                parts
+                    .rest
+                    .push(("parent_cversion", (*parent_cversion).into()));
                 parts.ephemeral = *ephemeral;
             }
             Change::CreateContainer {
@@ -136,7 +150,9 @@ impl<'a> Parts<'a> {
                 parts.path = Some(path);
                 parts.data = bytes(data);
                 parts.acl = Some(acl);
-                parts.rest.push(("parent_cversion", (*parent_cversion).into()));
+                parts
+                    .rest
+                    .push(("parent_cversion", (*parent_cversion).into()));
             }
             Change::CreateTtl {
                 path,
@@ -150,7 +166,9 @@ impl<'a> Parts<'a> {
                 parts.data = bytes(data);
                 parts.acl = Some(acl);
                 parts.rest.push(("ttl_ms", *ttl_ms));
-                parts.rest.push(("parent_cversion", (*parent_cversion).into()));
+                parts
+                    .rest
+                    .push(("parent_cversion", (*parent_cversion).into()));
             }
             Change::Delete { path } => {
                 parts.name = "delete";
@@ -181,7 +199,10 @@ impl<'a> Parts<'a> {
                 parts.path = Some(path);
                 parts.rest.push(("version", (*version).into()));
             }
-            Change::Multi { .. } => parts.name = "multi",
+            Change::Multi { changes } => {
+                parts.name = "multi";
+                parts.changes = Some(changes);
+            }
             _ => parts.name = "unknown",
         }
         parts
@@ -210,19 +231,16 @@ fn change_line(change: &Change, data: Data) -> String {
         });
     }
     words.extend(parts.acl.map(|acl| format!("acl {}", words::acl(acl))));
-    match change {
-        Change::Error { error } => words.push(format!("{error:?}")),
-        Change::CloseSession { deleted } if !deleted.is_empty() => {
-            words.push(format!("deletes {}", deleted.join(" ")));
-        }
-        Change::Multi { changes } => {
-            let changes: Vec<String> = changes
-                .iter()
-                .map(|change| change_line(change, data))
-                .collect();
-            words.push(format!("[{}]", changes.join("; ")));
-        }
-        _ => {}
+    words.extend(parts.error);
+    if let Some(deleted) = parts.deleted.filter(|deleted| !deleted.is_empty()) {
+        words.push(format!("deletes {}", deleted.join(" ")));
+    }
+    if let Some(changes) = parts.changes {
+        let changes: Vec<String> = changes
+            .iter()
+            .map(|change| change_line(change, data))
+            .collect();
+        words.push(format!("[{}]", changes.join("; ")));
     }
     words.join(" ")
 }
@@ -245,17 +263,16 @@ fn change_fields(change: &Change, data: Data) -> Vec<(&'static str, Value)> {
         let entries = acl.iter().map(Value::text).collect();
         fields.push(("acl", Value::List(entries)));
     }
-    match change {
-        Change::Error { error } => fields.push(("error_name", Value::text(&format!("{error:?}")))),
-        Change::CloseSession { deleted } => {
-            let deleted = deleted.iter().map(Value::text).collect();
-            fields.push(("deleted", Value::List(deleted)));
-        }
-        Change::Multi { changes } => {
-            let changes = changes.iter().map(|change| Value::Fields(change_fields(change, data)));
-            fields.push(("changes", Value::List(changes.collect())));
-        }
-        _ => {}
+    fields.extend(parts.error.map(|name| ("error_name", Value::Text(name))));
+    if let Some(deleted) = parts.deleted {
+        let deleted = deleted.iter().map(Value::text).collect();
+        fields.push(("deleted", Value::List(deleted)));
+    }
+    if let Some(changes) = parts.changes {
+        let changes = changes
+            .iter()
+            .map(|change| Value::Fields(change_fields(change, data)));
+        fields.push(("changes", Value::List(changes.collect())));
     }
     fields
 }

@@ -25,7 +25,9 @@ pub(super) fn run(flags: &Verify, out: &mut dyn Write) -> Result<Found, Failure>
     let mut files = Vec::new();
     for folder in std::iter::once(path).chain(&flags.data_log_dir) {
         let list = files_of(folder);
-        files.extend(list.map_err(|error| Failure::Source(format!("{}: {error}", folder.display())))?);
+        files.extend(
+            list.map_err(|error| Failure::Source(format!("{}: {error}", folder.display())))?,
+        );
     }
     // Snapshots first, each kind by its zxid.
     files.sort_by_key(|file| (file.kind == Kind::Log, file.zxid));
@@ -89,7 +91,9 @@ impl Report<'_> {
             match kind {
                 Some(Kind::Log) => log(path),
                 // Whatever it is called: what is none is said to be none.
-                Some(Kind::Snapshot) | None => Snapshot::open(path).map(|snapshot| state(&snapshot)),
+                Some(Kind::Snapshot) | None => {
+                    Snapshot::open(path).map(|snapshot| state(&snapshot))
+                }
             }
         };
         match checked {

@@ -1,4 +1,4 @@
-//! The few requests that the tests of the binary make: a client of forty lines, which knows nothing of the server's code.
+//! The few requests that the tests of the binary make: a small client, which knows nothing of the server's code.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -6,8 +6,10 @@ use std::time::Duration;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 const CREATE: i32 = 1;
+const DELETE: i32 = 2;
 const GET_DATA: i32 = 4;
 const SET_DATA: i32 = 5;
+const MULTI: i32 = 14;
 
 /// One session on one connection.
 pub(crate) struct Client {
@@ -42,7 +44,10 @@ impl Client {
         request.extend(session);
         client.send(&request);
         let answer = client.receive();
-        client.session = answer.get(8..8 + 8 + 4 + 16).expect("it is a session").to_vec();
+        client.session = answer
+            .get(8..8 + 8 + 4 + 16)
+            .expect("it is a session")
+            .to_vec();
         client
     }
 
@@ -53,13 +58,28 @@ impl Client {
 
     /// Creates a znode that everybody may use, ephemeral or not.
     pub(crate) fn create(&mut self, path: &str, data: &[u8], ephemeral: bool) {
-        let mut body = buffer(path.as_bytes());
-        body.extend(buffer(data));
-        body.extend([0, 0, 0, 1, 0, 0, 0, 31]);
-        body.extend(buffer(b"world"));
-        body.extend(buffer(b"anyone"));
-        body.extend(i32::from(ephemeral).to_be_bytes());
+        let body = create(path, data, ephemeral);
         self.request(CREATE, &body).expect("it can be created");
+    }
+
+    /// Both at once.
+    pub(crate) fn multi_create_and_delete(&mut self, created: &str, deleted: &str) {
+        let head = |operation: i32, done: bool| {
+            let mut head = operation.to_be_bytes().to_vec();
+            head.push(done.into());
+            head.extend((-1_i32).to_be_bytes());
+            head
+        };
+        let any_version = (-1_i32).to_be_bytes();
+        let body = [
+            &head(CREATE, false)[..],
+            &create(created, b"", false),
+            &head(DELETE, false),
+            &buffer(deleted.as_bytes()),
+            &any_version,
+            &head(-1, true),
+        ];
+        self.request(MULTI, &body.concat()).expect("both can be done");
     }
 
     pub(crate) fn set(&mut self, path: &str, data: &[u8]) -> Result<(), i32> {
@@ -74,7 +94,9 @@ impl Client {
         let mut body = buffer(path.as_bytes());
         body.push(0);
         let answer = self.request(GET_DATA, &body).ok()?;
-        let length = answer.first_chunk().map(|length| i32::from_be_bytes(*length));
+        let length = answer
+            .first_chunk()
+            .map(|length| i32::from_be_bytes(*length));
         let length = usize::try_from(length?).ok()?;
         answer.get(4..4 + length).map(<[u8]>::to_vec)
     }
@@ -107,6 +129,16 @@ impl Client {
         self.socket.read_exact(&mut frame).expect("it answers");
         frame
     }
+}
+
+fn create(path: &str, data: &[u8], ephemeral: bool) -> Vec<u8> {
+    let mut body = buffer(path.as_bytes());
+    body.extend(buffer(data));
+    body.extend([0, 0, 0, 1, 0, 0, 0, 31]);
+    body.extend(buffer(b"world"));
+    body.extend(buffer(b"anyone"));
+    body.extend(i32::from(ephemeral).to_be_bytes());
+    body
 }
 
 fn buffer(bytes: &[u8]) -> Vec<u8> {

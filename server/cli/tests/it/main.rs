@@ -8,6 +8,7 @@ mod refusals;
 mod seed;
 mod serving;
 mod storage;
+mod tools;
 
 #[test]
 fn both_dockerfiles_make_the_same_image() {

@@ -50,7 +50,10 @@ fn the_greeting_says_where_state_is_kept() {
     let check = |arguments: &[&str], place: &str| {
         let server = served(arguments);
         let [first, second] = server.greeting.clone();
-        assert!(first.contains(&format!(", {place}; connect with")), "{first}");
+        assert!(
+            first.contains(&format!(", {place}; connect with")),
+            "{first}"
+        );
         assert!(second.ends_with("; state is kept."), "{second}");
         server.end("TERM");
     };
@@ -100,7 +103,11 @@ fn in_memory_keeps_nothing_whatever_the_configuration_says() {
     let data = folder.path().join("data");
     let server = Serving::start(&["--in-memory", "0", text(&data)], &[]);
     Client::connect(server.address()).create("/gone", b"", false);
-    assert!(server.greeting[0].contains(", in memory;"), "{:?}", server.greeting);
+    assert!(
+        server.greeting[0].contains(", in memory;"),
+        "{:?}",
+        server.greeting
+    );
     server.end("TERM");
     assert!(!data.exists());
 }
@@ -123,7 +130,11 @@ fn a_copy_begins_with_what_is_there_and_changes_nothing() {
     };
     let before = files();
     let copy = served(&["--open-copy", data]);
-    assert!(copy.greeting[0].contains(", in memory;"), "{:?}", copy.greeting);
+    assert!(
+        copy.greeting[0].contains(", in memory;"),
+        "{:?}",
+        copy.greeting
+    );
     let mut client = Client::connect(copy.address());
     assert_eq!(client.get("/config").as_deref(), Some(&b"v1"[..]));
     client.set("/config", b"v2").expect("it can be written");
@@ -200,10 +211,20 @@ fn what_a_release_cannot_hold_is_not_written_for_it() {
     assert!(ask(server.address(), "srvr").contains("Mode: standalone"));
     server.end("TERM");
     let output = run(
-        &["--listen", "127.0.0.1:0", "--data-dir", data, "--data-format", "3.3"],
+        &[
+            "--listen",
+            "127.0.0.1:0",
+            "--data-dir",
+            data,
+            "--data-format",
+            "3.3",
+        ],
         &[],
     );
     assert_eq!(output.status.code(), Some(2));
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(stderr.contains("there are 3.4, 3.5, 3.6, 3.7, 3.8 and 3.9"), "{stderr}");
+    assert!(
+        stderr.contains("there are 3.4, 3.5, 3.6, 3.7, 3.8 and 3.9"),
+        "{stderr}"
+    );
 }
