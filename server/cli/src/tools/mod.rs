@@ -16,7 +16,7 @@ mod verify;
 mod walk;
 mod words;
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use thiserror::Error;
@@ -95,9 +95,22 @@ fn finish(
     }
 }
 
+/// What is remarkable about a folder without being damage (a snapshot was passed over, the end of a log cut off) is told on the
+/// standard error output.
+fn tell_warnings() {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .without_time()
+        .init();
+}
+
 fn with_output(
     tool: impl FnOnce(&mut dyn io::Write) -> Result<Found, Failure>,
 ) -> Result<Found, Failure> {
+    tell_warnings();
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let found = tool(&mut out);
     // What was said before a failure is said.

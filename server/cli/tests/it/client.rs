@@ -79,7 +79,8 @@ impl Client {
             &any_version,
             &head(-1, true),
         ];
-        self.request(MULTI, &body.concat()).expect("both can be done");
+        self.request(MULTI, &body.concat())
+            .expect("both can be done");
     }
 
     pub(crate) fn set(&mut self, path: &str, data: &[u8]) -> Result<(), i32> {

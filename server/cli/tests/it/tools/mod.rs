@@ -80,7 +80,9 @@ fn refused(arguments: &[&str], code: i32) -> (String, String) {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    let line = stderr.strip_prefix("minikeeper: ").expect("it says who speaks");
+    let line = stderr
+        .strip_prefix("minikeeper: ")
+        .expect("it says who speaks");
     let printed = String::from_utf8(output.stdout).expect("it is text");
     (String::from(line.trim_end()), printed)
 }
