@@ -41,7 +41,7 @@ impl Folder {
             .data_dir(self.path())
             .seed(tree! {
                 "/app" => ("x", { "db" => "v1", "old" => "" }),
-                "/icon" => [0, 1, 0xfe],
+                "/icon" => &[0_u8, 1, 0xfe][..],
                 "/lease" => Znode::new("mine").ttl(std::time::Duration::from_secs(60)),
                 "/locks" => Znode::new("").container(),
                 "/null" => Znode::null(),
