@@ -5,8 +5,8 @@ use std::time::Duration;
 
 pub use crate::keeper::DigestAlgorithm;
 use crate::keeper::Rules;
-use crate::net::{Limits, Storage};
 pub use crate::net::{ClockKind, FourLetterWords, JournalMode};
+use crate::net::{Limits, Storage};
 use crate::protocol::{MemberId, Timestamp};
 
 /// What a server can be told before it starts; [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.

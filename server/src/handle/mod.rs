@@ -232,19 +232,21 @@ impl Server {
             }
             seed = None;
         }
-        let begins = opened.as_ref().map(|opened| &opened.state).or(begins.as_ref());
-        let reached = begins.map(keeper::Snapshot::now);
+        let (begins, appender, writing) = match opened {
+            Some(opened) => {
+                let (begins, appender, writing) = opened.begin(&config.storage)?;
+                (Some(begins), Some(appender), Some(writing))
+            }
+            None => (begins, None, None),
+        };
+        let reached = begins.as_ref().map(keeper::Snapshot::now);
         let clock = Clock::start(config.clock, config.start_time, reached, config.tick_time)
             .map_err(|NoRuntime| StartError::NoRuntime)?;
         let limits = config.limits(addr.port(), &rules);
         let keeper = match begins {
-            Some(begins) => Keeper::resume(rules, begins, clock.now()),
+            Some(begins) => Keeper::begin_with(rules, begins, clock.now()),
             None => Keeper::new(rules, clock.now()),
         };
-        let (appender, writing) = opened
-            .map(|opened| opened.begin(&config.storage))
-            .transpose()?
-            .unzip();
         let engine = Arc::new(Engine::new(keeper, clock, limits, appender));
         if let Some(writing) = writing {
             engine.begin_log(writing).map_err(StartError::Thread)?;

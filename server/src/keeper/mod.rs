@@ -12,23 +12,16 @@ mod deadline;
 mod digest;
 mod election;
 mod ensemble;
+mod format;
 mod java;
 mod quota;
 mod read;
 mod reap;
 mod replica;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the disk that it is read from is being built")
-)]
 mod restore;
 mod rules;
 mod session;
 mod slab;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the disk that wants it is being built")
-)]
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -47,13 +40,6 @@ pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
 pub(crate) use ensemble::Members;
 pub(crate) use reap::Reapable;
-#[cfg_attr(
-    not(test),
-    expect(
-        unused_imports,
-        reason = "the disk that it is read from is being built"
-    )
-)]
 pub(crate) use restore::Restored;
 pub use rules::DigestAlgorithm;
 pub(crate) use rules::Rules;
@@ -156,8 +142,7 @@ pub(crate) enum Output<'a> {
     /// A transaction took its number, before anything that shows it is sent.
     Committed {
         txn: &'a Txn<'a>,
-        /// The digest of the tree after it, where one is kept.
-        #[expect(dead_code, reason = "the disk that wants it is being built")]
+        /// The digest of the tree after it, where one is kept and a real server would write it down.
         digest: Option<u64>,
     },
     /// The ensemble has a new leader, or lost the one it had.
@@ -348,6 +333,8 @@ impl Keeper {
         else {
             return;
         };
+        let taken_for = format::without_record(self.rules.data_format, request);
+        let request = taken_for.as_ref().unwrap_or(request);
         let operation = request.operation();
         let session = asking.session;
         let member = asking.member;
@@ -422,7 +409,9 @@ impl Keeper {
                     Zxid(-1),
                     Err(ErrorCode::Unimplemented),
                 );
-                self.close(now, connection, CloseReason::Unimplemented, out);
+                if connection != ConnectionId::HANDLE {
+                    self.close(now, connection, CloseReason::Unimplemented, out);
+                }
             }
             Request::CloseSession => {
                 if let Some(session) = session {
@@ -610,7 +599,9 @@ impl Keeper {
 
 /// Gives out a transaction, also to those members that take it in later.
 fn committed(members: &mut Members, tree: &Tree, txn: &Txn<'_>, out: &mut impl Outputs) {
-    let digest = tree.digest();
+    // PrepRequestProcessor.pRequest2Txn throws before it has come to the digest.
+    let is_refusal = matches!(txn.record, TxnRecord::Error { .. });
+    let digest = tree.digest().filter(|_| !is_refusal);
     out.emit(Output::Committed { txn, digest });
     if members.are_as_one() {
         return;

@@ -197,7 +197,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         while !self.sending.is_empty() {
             let mut next = &self.sending[..];
             if !self.marks.is_empty() {
-                let open = self.marks.open(next.len(), self.engine.log.as_deref(), context);
+                let open = self
+                    .marks
+                    .open(next.len(), self.engine.log.as_deref(), context);
                 next = next.get(..open).unwrap_or(next);
                 if next.is_empty() {
                     return Ok(Blocked::ByLog);
@@ -315,16 +317,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
 
     /// Gives bytes to the engine; says how many it used, or nothing if they make no sense.
     fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
-        match self
-            .engine
-            .receive(
+        match self.engine.receive(
             self.id,
             &mut self.phase,
             bytes,
             &mut self.sending,
             &mut self.marks,
-        )
-        {
+        ) {
             Ok(fed) => {
                 self.ending = fed.closing.map(Ending::of);
                 self.yielding = fed.yielding;
@@ -511,7 +510,13 @@ pub(super) mod tests {
         let [connect, ping, multi] = [&CONNECT_AND_WATCH[..49], &PING, &EMPTY_MULTI];
         let mut used = |frames: &[&[u8]]| {
             let fed = engine
-                .receive(id, &mut phase, &frames.concat(), &mut answers)
+                .receive(
+                    id,
+                    &mut phase,
+                    &frames.concat(),
+                    &mut answers,
+                    &mut Marks::default(),
+                )
                 .expect("it makes sense");
             (fed.used, fed.yielding)
         };

@@ -595,7 +595,7 @@ impl Engine {
     /// Begins to write what is committed to the log.
     pub(crate) fn begin_log(self: &Arc<Self>, writing: Writing) -> io::Result<()> {
         match &self.log {
-            Some(log) => log.begin(writing, Arc::downgrade(self)),
+            Some(log) => log.begin(writing, self),
             None => Ok(()),
         }
     }

@@ -52,7 +52,7 @@ pub use journal::{
 };
 pub use link::Direction;
 pub use log::Storage;
-pub(crate) use log::{Appender, Log, Opened, Writing, read as read_folder, write as write_folder};
+pub(crate) use log::{Log, Opened, read as read_folder, write as write_folder};
 pub(crate) use machine::read as read_file;
 pub use matcher::{Kind, Matcher};
 pub use op::Op;

@@ -13,6 +13,7 @@ pub use failure::Failure;
 pub use log::{Change, Log, Transaction};
 
 use super::{Config, Server, Snapshot, StartError};
+use crate::keeper::Rules;
 pub use crate::net::Storage;
 use crate::net::{read_folder, write_folder};
 use crate::protocol::DataFormat;
@@ -29,7 +30,7 @@ impl Server {
     ///
     /// When the folder cannot be read, and as [`ServerBuilder::start`](crate::ServerBuilder::start).
     ///
-    /// ```
+    /// ```no_run
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-copy-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::Server;
@@ -56,7 +57,7 @@ impl Server {
     ///
     /// When there is something in the folder, or the disk refuses.
     ///
-    /// ```
+    /// ```no_run
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-export-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::Server;
@@ -81,7 +82,7 @@ impl Snapshot {
     ///
     /// When there is no such file or folder, or it is damaged: file, offset and reason, in one line.
     ///
-    /// ```
+    /// ```no_run
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-open-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::{Server, Snapshot, tree};
@@ -102,8 +103,10 @@ impl Snapshot {
     ///
     /// As [`open`](Self::open).
     pub fn open_as(path: impl AsRef<Path>, storage: &Storage) -> Result<Self, StorageError> {
-        let mut rules = crate::keeper::Rules::default();
-        rules.digest = storage.digest;
+        let rules = Rules {
+            digest: storage.digest,
+            ..Rules::default()
+        };
         let state = read_folder(Arc::new(RealDisk), path.as_ref(), storage, &rules)?;
         Ok(Self::of(state, Config::default()))
     }
@@ -115,7 +118,7 @@ impl Snapshot {
     ///
     /// When there is something in the folder, or the disk refuses.
     ///
-    /// ```
+    /// ```no_run
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-write-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::{Server, Snapshot};

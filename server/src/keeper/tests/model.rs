@@ -1127,7 +1127,7 @@ impl Run {
             keeper: Keeper::new(rules.clone(), Timestamp(0)),
             twin: Keeper::new(rules, Timestamp(0)),
             txns: Vec::new(),
-            tree: Tree::new(crate::DataFormat::default()),
+            tree: Tree::new(DataFormat::default()),
             model: Model::new(),
             places: [None; 3],
             connections: 0,

@@ -8,7 +8,7 @@ use proptest::sample::Index;
 
 use super::model::{Run, any_event};
 use super::*;
-use crate::protocol::{Acl, SessionRecord, StatPersisted, ZnodeRecord};
+use crate::protocol::{Acl, SessionRecord, StatPersisted, ZnodeRecord, open_acl};
 
 /// A snapshot as a folder would hold it: written at some moment, or while time went on.
 struct Kept {
@@ -155,6 +155,304 @@ fn without_a_digest_kept_it_is_made_of_every_znode() {
     world.keeper.rules.digest = true;
     let with = read_again(&mut world, &kept, &[]);
     assert_eq!(with.digest(), Some(without.reckoned_digest()));
+}
+
+fn record(path: &str, owner: i64) -> KeptZnode {
+    KeptZnode {
+        path: path.to_owned(),
+        data: None,
+        acl: open_acl(),
+        stat: StatPersisted {
+            czxid: Zxid(3),
+            mzxid: Zxid(3),
+            pzxid: Zxid(3),
+            ctime: Timestamp(0),
+            mtime: Timestamp(0),
+            version: 0,
+            cversion: 0,
+            aversion: 0,
+            ephemeral_owner: owner,
+        },
+    }
+}
+
+fn txn(zxid: i64, session: i64, record: TxnRecord<'static>) -> Txn<'static> {
+    Txn {
+        session: SessionId(session),
+        cxid: Xid(0),
+        zxid: Zxid(zxid),
+        time: Timestamp(0),
+        record,
+    }
+}
+
+fn created(path: &'static str, parent_cversion: i32) -> TxnRecord<'static> {
+    TxnRecord::Create {
+        path: path.into(),
+        data: None,
+        acl: open_acl(),
+        ephemeral: false,
+        parent_cversion,
+    }
+}
+
+/// What a snapshot of zxid 9 with these znodes becomes, and the server that goes on from it.
+fn world_from(znodes: &[KeptZnode], sessions: &[i64], txns: &[Txn<'_>]) -> World {
+    let mut world = World::new();
+    let mut restored = Restored::new(&world.keeper.rules);
+    restored.begin();
+    for session in sessions {
+        restored.session(SessionRecord {
+            id: SessionId(*session),
+            timeout_ms: 4000,
+        });
+    }
+    for znode in znodes {
+        assert_eq!(restored.znode(&znode.record()), Ok(()));
+    }
+    restored.loaded(Zxid(9));
+    for txn in txns {
+        restored.replay(txn);
+    }
+    let rules = world.keeper.rules.clone();
+    world.keeper = Keeper::begin_with(rules, restored.finish(world.now), world.now);
+    world
+}
+
+#[test]
+fn a_znode_without_a_parent_and_one_that_comes_twice_cannot_be() {
+    let mut restored = Restored::new(&Rules::default());
+    restored.begin();
+    let mut take = |path| restored.znode(&record(path, 0).record());
+    assert_eq!(take("/a"), Err("it has no parent"));
+    assert_eq!(take("/"), Ok(()));
+    assert_eq!(take("/"), Err("it is there twice"));
+    assert_eq!(take("/a"), Ok(()));
+    assert_eq!(take("/a/b/c"), Err("it has no parent"));
+    assert_eq!(take("/a/b"), Ok(()));
+    assert_eq!(take("/a"), Err("it is there twice"));
+    for path in ["", "a", "/a/", "//", "a/b"] {
+        assert!(take(path).is_err(), "{path:?}");
+    }
+    assert_eq!(take("/b"), Ok(()));
+}
+
+#[test]
+fn when_a_snapshot_begins_the_one_before_it_is_forgotten() {
+    let mut restored = Restored::new(&Rules::default());
+    restored.begin();
+    restored.session(SessionRecord {
+        id: SessionId(5),
+        timeout_ms: 4000,
+    });
+    for path in ["/", "/a"] {
+        assert_eq!(restored.znode(&record(path, 0).record()), Ok(()));
+    }
+    restored.begin();
+    let digest = restored.loaded(Zxid(3));
+    let snapshot = restored.finish(Timestamp(0));
+    assert_eq!(snapshot.reckoned_digest(), digest);
+    assert_eq!(snapshot.tree().len(), 1);
+    assert_eq!(snapshot.sessions().len(), 0);
+    let mut world = World::new();
+    world.keeper = Keeper::begin_with(Rules::default(), snapshot, Timestamp(0));
+    world.open(1);
+    world.given(1, [create("/b")]);
+    assert_eq!(world.children("/"), "b");
+}
+
+#[test]
+fn an_ephemeral_goes_at_the_load_if_its_session_is_not_there() {
+    let znodes = [
+        record("/", 0),
+        record("/a", 7),
+        record("/b", 8),
+        record("/c", i64::MIN),
+        record("/t", -1 << 56 | 1000),
+        record("/old", i64::MIN | 1000),
+    ];
+    let mut world = world_from(&znodes, &[8], &[]);
+    assert_eq!(world.children("/"), "b c t");
+    assert_eq!(world.last_zxid(), 9, "without a transaction");
+    assert_eq!(world.stat("/"), "c3 m3 p9 t0/0 v0 cv-3 av0 len0 kids3");
+    check(
+        world.resume(1, 8),
+        &["1 <- connected session 8 timeout 10000 password right read-only false"],
+    );
+    // It has the timeout that it began with before it until it comes again.
+    let mut world = world_from(&znodes, &[8], &[]);
+    check(
+        world.advance(5000),
+        &["txn 10 by 8: session over, [\"/b\"]"],
+    );
+}
+
+#[test]
+fn a_session_that_ends_without_a_list_takes_what_is_its_own() {
+    let closed = |paths: &[&'static str]| TxnRecord::CloseSession {
+        paths: paths.iter().map(|path| Cow::Borrowed(*path)).collect(),
+    };
+    let znodes = [
+        record("/", 0),
+        record("/a", 7),
+        record("/b", 7),
+        record("/c", 8),
+    ];
+    for (paths, left) in [
+        (&[] as &[&str], "c"),
+        // DataTree.killSession: what the list names goes whomever it belongs to, and what it does not name goes too.
+        (&["/c", "/none"], ""),
+    ] {
+        let world = world_from(&znodes, &[7, 8], &[txn(10, 7, closed(paths))]);
+        assert_eq!(world.children("/"), left);
+        assert_eq!(world.keeper.sessions().len(), 1);
+    }
+}
+
+#[test]
+fn sessions_begin_and_end_by_transactions() {
+    let txns = [
+        txn(10, 5, TxnRecord::CreateSession { timeout_ms: 7000 }),
+        txn(11, 6, TxnRecord::CreateSession { timeout_ms: 7000 }),
+        txn(12, 6, TxnRecord::CloseSession { paths: Vec::new() }),
+        txn(
+            13,
+            8,
+            TxnRecord::Error {
+                code: ErrorCode::NoNode,
+            },
+        ),
+    ];
+    let mut world = world_from(&[record("/", 0)], &[6], &txns);
+    assert_eq!(world.last_zxid(), 13);
+    let sessions: Vec<_> = world.keeper.sessions().sorted();
+    let sessions = sessions
+        .iter()
+        .map(|(id, session)| (id.0, session.timeout_ms));
+    assert_eq!(sessions.collect::<Vec<_>>(), [(5, 7000)]);
+    // Their numbers are not given again, as far as they are known.
+    assert_eq!(world.open(1), SessionId(6));
+}
+
+#[test]
+fn what_is_there_already_counts_in_its_parent() {
+    let mut first = record("/", 0);
+    first.stat.cversion = 1;
+    let znodes = [first, record("/a", 0)];
+    for (parent_cversion, after) in [(1, "p3"), (4, "p10"), (-1, "p10")] {
+        let world = world_from(&znodes, &[], &[txn(10, 0, created("/a", parent_cversion))]);
+        let stat = world.stat("/");
+        assert!(stat.contains(after), "{parent_cversion}: {stat}");
+        assert_eq!(world.children("/"), "a");
+    }
+    // Old logs do not say how many there were.
+    let world = world_from(&znodes, &[], &[txn(10, 0, created("/b", -1))]);
+    assert_eq!(world.keeper.tree().get("/").map(Znode::creates), Some(2));
+}
+
+#[test]
+fn what_is_below_a_deleted_znode_goes_with_it_and_comes_again() {
+    let znodes = [
+        record("/", 0),
+        record("/a", 0),
+        record("/a/b", 0),
+        record("/a/b/c", 0),
+    ];
+    let deleted = TxnRecord::Delete { path: "/a".into() };
+    let txns = [
+        txn(10, 0, deleted),
+        txn(11, 0, created("/a", 2)),
+        txn(12, 0, created("/a/b", 1)),
+    ];
+    let world = world_from(&znodes, &[], &txns);
+    assert_eq!(world.children("/a"), "b");
+    assert_eq!(world.children("/a/b"), "");
+    assert_eq!(world.keeper.tree().len(), 3);
+}
+
+#[test]
+fn what_makes_no_sense_in_a_log_is_passed_over() {
+    let deleted = |path: &'static str| TxnRecord::Delete { path: path.into() };
+    let records = [
+        deleted("/"),
+        deleted(""),
+        deleted("a"),
+        created("/", 1),
+        created("", 1),
+        created("b", 1),
+        created("/a/", 1),
+        TxnRecord::SetData {
+            path: "/none".into(),
+            data: None,
+            version: 3,
+        },
+    ];
+    let mut txns: Vec<_> = (10..)
+        .zip(records.clone())
+        .map(|(zxid, record)| txn(zxid, 0, record))
+        .collect();
+    txns.push(txn(20, 0, TxnRecord::Multi(records.to_vec())));
+    let world = world_from(&[record("/", 0), record("/a", 0)], &[], &txns);
+    assert_eq!(world.children("/"), "a");
+    assert_eq!(world.last_zxid(), 20);
+}
+
+#[test]
+fn a_quota_is_counted_anew_and_holds() {
+    let mut world = World::with(|rules| rules.enforce_quota = true).joined_by(1);
+    world.given(
+        1,
+        [
+            create("/a").data("12345"),
+            create("/a/b").data("678"),
+            create("/zookeeper/quota/a"),
+            create("/zookeeper/quota/a/zookeeper_limits")
+                .data("count=3,bytes=-1=;countHardLimit=3"),
+            create("/zookeeper/quota/a/zookeeper_stats"),
+        ],
+    );
+    // Whatever stands there.
+    world.given(
+        1,
+        [set(
+            "/zookeeper/quota/a/zookeeper_stats",
+            "count=9,bytes=9",
+            -1,
+        )],
+    );
+    let kept = Kept::of(&world.keeper.snapshot(world.now));
+    let snapshot = read_again(&mut world, &kept, &[]);
+    let mut other = World::new();
+    other.keeper = Keeper::begin_with(world.keeper.rules.clone(), snapshot, world.now);
+    other.resume(1, 1);
+    assert_eq!(
+        other.data("/zookeeper/quota/a/zookeeper_stats").as_deref(),
+        Some("count=2,bytes=8")
+    );
+    other.given(1, [create("/a/c")]);
+    assert_eq!(other.answer(1, create("/a/d")), "QuotaExceeded");
+}
+
+#[test]
+fn limits_that_are_no_leaf_do_not_hold_after_a_load() {
+    // DataTree.traverseNode looks at leaves alone, and only below /zookeeper/quota itself.
+    let mut world = World::of(1);
+    world.given(
+        1,
+        [
+            create("/a"),
+            create("/b"),
+            create("/zookeeper/quota/a"),
+            create("/zookeeper/quota/a/zookeeper_limits"),
+            create("/zookeeper/quota/a/zookeeper_limits/x"),
+            create("/zookeeper/quotab"),
+            create("/zookeeper/quotab/zookeeper_limits"),
+        ],
+    );
+    assert_eq!(world.keeper.tree().limited.len(), 2);
+    let kept = Kept::of(&world.keeper.snapshot(world.now));
+    let snapshot = read_again(&mut world, &kept, &[]);
+    assert!(snapshot.tree().limited.is_empty());
 }
 
 proptest! {

@@ -52,19 +52,18 @@ impl Opened {
         self.recovered.snapshot.is_none() && self.recovered.logs.is_empty()
     }
 
-    /// What takes the transactions of a server that begins with this state to the log, and what is to write them. A fresh
-    /// folder has its first snapshot before.
-    pub(crate) fn begin(self, storage: &Storage) -> Result<(Appender, Writing), StorageError> {
+    /// What takes the transactions of a server to the log, and what is to write them; and the state that it begins with. A
+    /// fresh folder has its first snapshot before.
+    pub(crate) fn begin(
+        self,
+        storage: &Storage,
+    ) -> Result<(Snapshot, Appender, Writing), StorageError> {
         let form = SnapshotForm {
             format: self.format,
             compression: storage.compression,
         };
-        let mut first = None;
         if self.is_fresh() {
-            keep(&self.folder, form, &self.state)?;
-        } else if self.recovered.replayed > 0 {
-            // So that the next start has less to replay: ZooKeeperServer.loadData.
-            first = Some(Box::new(self.state.clone()));
+            keep(&self.folder, form, self.state.digest(), &self.state)?;
         }
         let purge = (!storage.purge_interval.is_zero()).then(|| {
             let retain = usize::try_from(storage.purge_retain).unwrap_or(usize::MAX);
@@ -81,10 +80,12 @@ impl Opened {
                 form,
                 purge,
             },
-            first,
+            // So that the next start has less to replay: ZooKeeperServer.loadData.
+            keeps_at_once: self.recovered.replayed > 0,
         };
         let log = Arc::new(Log::default());
-        Ok((Appender::new(log, self.format, pace), writing))
+        let appender = Appender::new(log, self.format, pace);
+        Ok((self.state, appender, writing))
     }
 }
 
@@ -129,7 +130,7 @@ pub(crate) fn write(
         format,
         compression,
     };
-    keep(&folder, form, state)?;
+    keep(&folder, form, Some(state.reckoned_digest()), state)?;
     Ok(())
 }
 

@@ -90,6 +90,9 @@ struct Batch {
     roll: Option<Option<Kept>>,
 }
 
+// What is told of a failure is never changed, and the rest lies behind locks.
+impl std::panic::RefUnwindSafe for Log {}
+
 impl Log {
     /// The number of the last transaction that outlasts the process.
     fn flushed(&self) -> u64 {
@@ -204,7 +207,8 @@ impl Log {
                 .unwrap_or_else(PoisonError::into_inner);
         }
         // What is appended after a failure is not given over.
-        self.failure().map_or(Ok(()), |failure| Err(failure.clone()))
+        self.failure()
+            .map_or(Ok(()), |failure| Err(failure.clone()))
     }
 
     /// Flushes what was appended, and ends the thread: nothing is to be appended any more.

@@ -61,17 +61,18 @@ impl Restore for Restoring {
     }
 }
 
-/// Writes a state into a folder as a snapshot; gives its file.
+/// Writes a state into a folder as a snapshot, with the digest of its tree or without; gives its file.
 pub(crate) fn keep(
     folder: &Folder,
     form: SnapshotForm,
+    digest: Option<u64>,
     state: &Snapshot,
 ) -> Result<PathBuf, StorageError> {
     write_snapshot(
         folder,
         form,
         state.zxid(),
-        state.digest(),
+        digest,
         state.sessions_to_keep(),
         state.znodes_to_keep(),
     )

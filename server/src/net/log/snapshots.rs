@@ -29,7 +29,7 @@ impl Keeping {
     /// Writes a snapshot, and purges if it is time.
     pub(super) fn keep(&self, kept: Kept) -> Result<(), StorageError> {
         let zxid = kept.zxid();
-        let file = keep(&self.folder, self.form, &kept)?;
+        let file = keep(&self.folder, self.form, kept.digest(), &kept)?;
         // What nobody else has of it goes here, where that keeps nobody waiting.
         drop(kept);
         tracing::debug!(%zxid, file = %file.display(), "snapshot");

@@ -23,8 +23,8 @@ pub(crate) struct Writing {
     /// Whether what is written is flushed to the disk itself.
     pub(crate) force_sync: bool,
     pub(crate) keeping: Keeping,
-    /// What a snapshot is to be written of at once.
-    pub(crate) first: Option<Kept>,
+    /// Whether a snapshot is to be written at once.
+    pub(crate) keeps_at_once: bool,
 }
 
 impl Log {
@@ -32,26 +32,28 @@ impl Log {
     pub(crate) fn begin(
         self: &Arc<Self>,
         writing: Writing,
-        engine: Weak<Engine>,
+        engine: &Arc<Engine>,
     ) -> io::Result<()> {
+        let first = writing.keeps_at_once.then(|| Box::new(engine.snapshot()));
+        let engine = Arc::downgrade(engine);
         let log = Arc::clone(self);
         let started = thread::Builder::new()
             .name("minikeeper-log".to_owned())
             .spawn(move || {
                 let _told = Told(&log, engine);
-                log.write(writing);
+                log.write(writing, first);
             })?;
         *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
         Ok(())
     }
 
     /// Writes until nothing more is to come, or the disk refuses.
-    fn write(self: &Arc<Self>, writing: Writing) {
+    fn write(self: &Arc<Self>, writing: Writing, first: Option<Kept>) {
         let Writing {
             mut writer,
             force_sync,
             keeping,
-            first,
+            ..
         } = writing;
         let mut beside = Beside::new(self, keeping, writer.filler());
         if let Some(first) = first {
@@ -128,15 +130,16 @@ impl Log {
     /// The disk has refused a write: nothing that was not flushed is ever heard of.
     pub(super) fn fail(&self, failure: StorageError) {
         let mut queue = self.queue();
-        if self.failure.set(failure.clone()).is_err() {
+        if self.is_broken() {
             return;
         }
+        tracing::error!(%failure, "the disk refuses what was written: the server stops");
+        let _ = self.failure.set(failure);
         self.broken.store(true, Ordering::Release);
         let waiting = std::mem::take(&mut queue.waiting);
         let watching = std::mem::take(&mut queue.watching);
         queue.pending.clear();
         drop(queue);
-        tracing::error!(%failure, "the disk refuses what was written: the server stops");
         self.done.notify_all();
         self.appended.notify_one();
         for waker in waiting.into_iter().map(|(_, waker)| waker).chain(watching) {
