@@ -319,7 +319,8 @@ mod tests {
         let missing: Vec<_> = flags(&CommandLine::command())
             .into_iter()
             .filter(|name| {
-                let mut places = page.split(&format!("--{name}")).skip(1);
+                let flag = format!("--{name}");
+                let mut places = page.split(&flag).skip(1);
                 !places.any(|behind| behind.starts_with(['`', ' ']))
             })
             .collect();

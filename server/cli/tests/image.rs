@@ -12,6 +12,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Failed, Trial};
 
 #[path = "it/client.rs"]
+#[expect(dead_code, reason = "the tests of the binary make more requests")]
 mod client;
 
 use client::Client;

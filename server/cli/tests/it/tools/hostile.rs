@@ -26,7 +26,7 @@ fn a_file_that_is_not_there_is_named_in_one_line() {
 #[test]
 fn a_file_that_is_none_of_zookeepers_is_refused_in_one_line() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let random: Vec<u8> = (0..5000_u32).map(|n| (n * n >> 3) as u8).collect();
+    let random: Vec<u8> = (0..5000_u32).flat_map(|n| (n * n).to_be_bytes()).collect();
     let header = |magic: &[u8]| [magic, &2_i32.to_be_bytes(), &[0xff; 8], &[0x7f; 64]].concat();
     for (name, bytes) in [
         ("snapshot.1", &b""[..]),
