@@ -349,6 +349,7 @@ pub(super) mod tests {
     use super::*;
     use crate::keeper::{Keeper, Rules};
     use crate::net::engine::Welcome;
+    use crate::net::log::Appender;
     use crate::net::{Clock, ClockKind, Entrance, FourLetterWords, JournalMode, Limits};
     use crate::protocol::{AclList, CreateOperation, CreateRequest, Request, SetDataRequest};
 
@@ -367,6 +368,19 @@ pub(super) mod tests {
         clock: ClockKind,
         tell: impl FnOnce(&mut Limits),
     ) -> Arc<Engine> {
+        engine_and(clock, tell, None)
+    }
+
+    /// One that gives what it commits to a log.
+    pub(in crate::net) fn engine_that_logs(clock: ClockKind, appender: Appender) -> Arc<Engine> {
+        engine_and(clock, |_| {}, Some(appender))
+    }
+
+    fn engine_and(
+        clock: ClockKind,
+        tell: impl FnOnce(&mut Limits),
+        appender: Option<Appender>,
+    ) -> Arc<Engine> {
         let clock = Clock::start(clock, None, None, HOUR).expect("it needs no runtime");
         let mut limits = Limits {
             max_frame: 0xf_ffff,
@@ -384,7 +398,7 @@ pub(super) mod tests {
         };
         tell(&mut limits);
         let keeper = Keeper::new(Rules::default(), clock.now());
-        Arc::new(Engine::new(keeper, clock, limits, None))
+        Arc::new(Engine::new(keeper, clock, limits, appender))
     }
 
     pub(in crate::net) fn accepted(engine: &Engine) -> ConnectionId {
