@@ -1,5 +1,6 @@
 //! What leaves before a flush, and what does not, where the test itself is the disk.
 
+mod crash;
 mod gates;
 
 use std::sync::Arc;
@@ -92,7 +93,8 @@ impl Client {
         connect[3] = 45;
         connect[18..20].copy_from_slice(&[0x27, 0x10]);
         connect[31] = 16;
-        self.io.write_all(&connect).await.expect("it is read");
+        // Whoever does not read it has ended, which is seen later.
+        let _ = self.io.write_all(&connect).await;
     }
 
     /// Sends a request.
@@ -102,7 +104,7 @@ impl Client {
         let length = i32::try_from(body.len() + 8).expect("it is short");
         let head = [length, self.xid, op].map(i32::to_be_bytes).concat();
         let frame = [head, body].concat();
-        self.io.write_all(&frame).await.expect("it is read");
+        let _ = self.io.write_all(&frame).await;
     }
 
     pub(super) async fn send_word(&mut self, word: &str) {
@@ -118,6 +120,40 @@ impl Client {
 
     pub(super) async fn close(&mut self) {
         self.send(-11, &[]).await;
+    }
+
+    pub(super) async fn set(&mut self, path: &str, data: &[u8]) {
+        let length = i32::try_from(data.len()).expect("it is short");
+        let any = (-1_i32).to_be_bytes();
+        self.send(5, &[&text(path), &length.to_be_bytes(), data, &any])
+            .await;
+    }
+
+    pub(super) async fn delete(&mut self, path: &str) {
+        let any = (-1_i32).to_be_bytes();
+        self.send(2, &[&text(path), &any]).await;
+    }
+
+    /// Asks for a session that was granted before.
+    pub(super) async fn resume(&mut self, session: i64, password: &[u8; 16]) {
+        let mut connect = vec![0; 49];
+        connect[3] = 45;
+        connect[18..20].copy_from_slice(&[0x27, 0x10]);
+        connect[20..28].copy_from_slice(&session.to_be_bytes());
+        connect[31] = 16;
+        connect[32..48].copy_from_slice(password);
+        // Whoever does not read it has ended, which is seen later.
+        let _ = self.io.write_all(&connect).await;
+    }
+
+    /// The next frame; `None` if the connection ends before.
+    pub(super) async fn answer(&mut self) -> Option<Vec<u8>> {
+        let mut length = [0; 4];
+        self.io.read_exact(&mut length).await.ok()?;
+        let length = usize::try_from(i32::from_be_bytes(length)).expect("it is a length");
+        let mut frame = vec![0; length];
+        self.io.read_exact(&mut frame).await.ok()?;
+        Some(frame)
     }
 
     pub(super) async fn exists(&mut self, path: &str, watch: bool) {
