@@ -206,6 +206,9 @@ pub(crate) struct Verify {
     /// The folder of the transaction logs, if they are not beside the snapshots
     #[arg(long, value_name = "DIR")]
     pub(super) data_log_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) how: source::How,
 }
 
 /// The flags of `minikeeper snapshot export`.

@@ -230,7 +230,10 @@ fn change_line(change: &Change, data: Data) -> String {
             _ => format!("{name} {number}"),
         });
     }
-    words.extend(parts.acl.map(|acl| format!("acl {}", words::acl(acl))));
+    let acl = parts.acl.map(words::acl);
+    // What nearly all have says nothing.
+    let acl = acl.filter(|acl| acl != "world:anyone:cdrwa");
+    words.extend(acl.map(|acl| format!("acl {acl}")));
     words.extend(parts.error);
     if let Some(deleted) = parts.deleted.filter(|deleted| !deleted.is_empty()) {
         words.push(format!("deletes {}", deleted.join(" ")));

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use minikeeper::{SessionView, Snapshot, ZnodeView};
+use minikeeper::{Compression, SessionView, Snapshot, ZnodeView};
 
 use super::flags::{Format, Summary};
 use super::progress::Progress;
@@ -119,6 +119,27 @@ fn text(
 ) -> io::Result<()> {
     let mut line = |name: &str, value: String| writeln!(out, "{name:<12} {value}");
     line("zxid", snapshot.zxid().to_string())?;
+    if let Some(origin) = snapshot.origin() {
+        let compressed = match origin.compression {
+            Compression::None => String::new(),
+            method @ (Compression::Gzip | Compression::Snappy) => {
+                format!(", compressed by {method}")
+            }
+        };
+        if let Some(file) = &origin.snapshot {
+            line("snapshot", format!("{}{compressed}", file.display()))?;
+        }
+        for file in &origin.logs {
+            line("log", file.display().to_string())?;
+        }
+        line("replayed", words::count(origin.replayed, "transaction"))?;
+        if let Some(format) = origin.format {
+            line("format", format.to_string())?;
+        }
+        if let Some(digest) = origin.digest {
+            line("digest", format!("{digest:#x}"))?;
+        }
+    }
     line("znodes", totals.znodes.to_string())?;
     line("bytes", totals.bytes.to_string())?;
     line("ephemerals", totals.ephemerals.to_string())?;
@@ -164,6 +185,26 @@ fn document(
 ) -> io::Result<()> {
     let mut document = Document::begin(out, notation)?;
     document.field("zxid", &Value::text(&snapshot.zxid()))?;
+    if let Some(origin) = snapshot.origin() {
+        let or_null = |text: Option<String>| text.map_or(Value::Null, Value::Text);
+        let file = origin
+            .snapshot
+            .as_ref()
+            .map(|file| file.display().to_string());
+        let logs = origin.logs.iter().map(|file| Value::text(&file.display()));
+        document.field("snapshot", &or_null(file))?;
+        document.field("compression", &Value::text(&origin.compression))?;
+        document.field("logs", &Value::List(logs.collect()))?;
+        document.field("replayed", &Value::count(origin.replayed))?;
+        document.field(
+            "format",
+            &or_null(origin.format.map(|format| format.to_string())),
+        )?;
+        document.field(
+            "digest",
+            &or_null(origin.digest.map(|digest| format!("{digest:#x}"))),
+        )?;
+    }
     for (name, count) in [
         ("znodes", totals.znodes),
         ("bytes", totals.bytes),

@@ -8,7 +8,7 @@ use minikeeper::{Log, Snapshot, StorageError};
 
 use super::flags::Verify;
 use super::progress::Progress;
-use super::source::{How, Source};
+use super::source::Source;
 use super::walk::Walk;
 use super::{Failure, Found, words};
 
@@ -34,7 +34,7 @@ pub(super) fn run(flags: &Verify, out: &mut dyn Write) -> Result<Found, Failure>
     for file in &files {
         report.file(&file.path)?;
     }
-    let source = Source::new(path, flags.data_log_dir.as_deref(), How::default());
+    let source = Source::new(path, flags.data_log_dir.as_deref(), flags.how);
     report.whole(path, source.open())?;
     Ok(report.found)
 }
@@ -89,33 +89,44 @@ impl Report<'_> {
         let checked = {
             let _progress = Progress::of(format!("reading {}", path.display()));
             match kind {
-                Some(Kind::Log) => log(path),
+                Some(Kind::Log) => log(path).map_err(|error| error.to_string()),
                 // Whatever it is called: what is none is said to be none.
-                Some(Kind::Snapshot) | None => {
-                    Snapshot::open(path).map(|snapshot| state(&snapshot))
-                }
+                Some(Kind::Snapshot) | None => Snapshot::open(path)
+                    .map_err(|error| error.to_string())
+                    .and_then(|snapshot| sound(path, &snapshot)),
             }
         };
         match checked {
             Ok(what) => writeln!(self.out, "{}: ok: {what}", path.display()),
-            Err(error) => self.bad(&error),
+            Err(reason) => self.bad(&reason),
         }
     }
 
     /// A line on the whole folder.
     fn whole(&mut self, path: &Path, opened: Result<Snapshot, Failure>) -> io::Result<()> {
-        match opened {
-            Ok(snapshot) => {
-                let state = state(&snapshot);
-                writeln!(self.out, "{}: ok: a server loads {state}", path.display())
-            }
-            Err(failure) => self.bad(&failure),
+        let checked = opened
+            .map_err(|failure| format!("{}: no server loads it: {failure}", path.display()))
+            .and_then(|snapshot| sound(path, &snapshot));
+        match checked {
+            Ok(what) => writeln!(self.out, "{}: ok: a server loads {what}", path.display()),
+            Err(reason) => self.bad(&reason),
         }
     }
 
-    fn bad(&mut self, error: &dyn std::fmt::Display) -> io::Result<()> {
+    fn bad(&mut self, line: &str) -> io::Result<()> {
         self.found = Found::Something;
-        writeln!(self.out, "{error}")
+        writeln!(self.out, "{line}")
+    }
+}
+
+/// What is in it, or that its digest is wrong.
+fn sound(path: &Path, snapshot: &Snapshot) -> Result<String, String> {
+    match snapshot.origin().and_then(|origin| origin.digest_mismatch) {
+        None => Ok(state(snapshot)),
+        Some(zxid) => Err(format!(
+            "{}: the tree has another digest than the files say, from {zxid} on",
+            path.display()
+        )),
     }
 }
 

@@ -58,6 +58,7 @@ impl Opened {
         self,
         storage: &Storage,
     ) -> Result<(Snapshot, Appender, Writing), StorageError> {
+        can_hold(self.format, &self.state)?;
         let form = SnapshotForm {
             format: self.format,
             compression: storage.compression,
@@ -141,12 +142,28 @@ pub(crate) fn write(
             folder: path.to_path_buf(),
         });
     }
+    can_hold(format, state)?;
     let folder = Folder::open_to_write(disk, path, None)?;
     let form = SnapshotForm {
         format,
         compression,
     };
     keep(&folder, form, Some(state.reckoned_digest()), state)?;
+    Ok(())
+}
+
+/// Whether that release would take every znode for what it is: 3.4 takes an owner that is no session for one that has gone.
+fn can_hold(format: DataFormat, state: &Snapshot) -> Result<(), StorageError> {
+    const CONTAINER: i64 = i64::MIN;
+    const TTL: i64 = 0xff;
+    let is_special = |owner: i64| owner == CONTAINER || (owner >> 56) & TTL == TTL;
+    let mut owners = state.znodes_to_keep().map(|znode| znode.stat.ephemeral_owner);
+    if format < DataFormat::V3_5 && owners.any(is_special) {
+        return Err(StorageError::NotInFormat {
+            format,
+            what: "containers and znodes with a time to live",
+        });
+    }
     Ok(())
 }
 

@@ -19,9 +19,18 @@ fn what_is_the_same_is_not_told_and_ends_with_0() {
 #[test]
 fn what_is_not_is_a_line_each_and_ends_with_1() {
     let folder = Folder::new();
-    let before = folder.file("snapshot.0");
+    let before = folder.file("snapshot.8");
     let told = output(&["snapshot", "diff", &before, folder.text()], 1);
-    assert_eq!(told, "TODO");
+    assert_eq!(
+        told,
+        "\
+~ /app pzxid 0x3 -> 0xd, cversion 2 -> 5
+~ /app/db data \"v1\" -> \"v2\", mzxid 0x2 -> 0xb, version 0 -> 1
++ /app/me \"worker\"
++ /app/new \"\"
+- /app/old \"\"
+"
+    );
     let ignored = ["--ignore", "stat", "--path", "/app/db"];
     let told = output(
         &[
@@ -49,7 +58,7 @@ fn what_is_not_is_a_line_each_and_ends_with_1() {
 #[test]
 fn json_names_the_fields_with_both_values() {
     let folder = Folder::new();
-    let before = folder.file("snapshot.0");
+    let before = folder.file("snapshot.8");
     let told = output(
         &[
             "snapshot",

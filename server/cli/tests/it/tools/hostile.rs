@@ -35,7 +35,6 @@ fn a_file_that_is_none_of_zookeepers_is_refused_in_one_line() {
         ("snapshot.4", &header(b"ZKSN")),
         ("snapshot.5.gz", &random),
         ("snapshot.6.snappy", &random),
-        ("log.1", b"ZK"),
         ("log.2", &random),
         ("log.3", &header(b"ZKLG")),
     ] {

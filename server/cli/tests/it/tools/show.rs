@@ -6,7 +6,29 @@ use super::{Folder, output};
 fn text_has_three_lines_a_znode() {
     let folder = Folder::new();
     let shown = output(&["snapshot", "show", "--path", "/app", folder.text()], 0);
-    assert_eq!(shown, "TODO");
+    assert_eq!(
+        shown,
+        "\
+zxid 0xd
+session 0x18bcfe568000000  timeout 30000 ms  1 ephemeral
+/app \"x\"
+  czxid 0x1  ctime 2023-11-14T22:13:20.000Z  mzxid 0x1  mtime 2023-11-14T22:13:20.000Z  pzxid 0xd
+  version 0  cversion 5  aversion 0  dataLength 1  numChildren 3
+  acl world:anyone:cdrwa
+/app/db \"v2\"
+  czxid 0x2  ctime 2023-11-14T22:13:20.000Z  mzxid 0xb  mtime 2023-11-14T22:13:20.000Z  pzxid 0x2
+  version 1  cversion 0  aversion 0  dataLength 2  numChildren 0
+  acl world:anyone:cdrwa
+/app/me \"worker\"
+  czxid 0xa  ctime 2023-11-14T22:13:20.000Z  mzxid 0xa  mtime 2023-11-14T22:13:20.000Z  pzxid 0xa
+  version 0  cversion 0  aversion 0  dataLength 6  numChildren 0
+  acl world:anyone:cdrwa  ephemeral of session 0x18bcfe568000000
+/app/new \"\"
+  czxid 0xd  ctime 2023-11-14T22:13:20.000Z  mzxid 0xd  mtime 2023-11-14T22:13:20.000Z  pzxid 0xd
+  version 0  cversion 0  aversion 0  dataLength 0  numChildren 0
+  acl world:anyone:cdrwa
+"
+    );
 }
 
 #[test]
@@ -59,7 +81,7 @@ fn json_is_one_object_with_everything() {
         let found = znodes.iter().find(|znode| znode["path"] == path);
         found.unwrap_or_else(|| panic!("no {path}")).clone()
     };
-    assert_eq!(all["zxid"], "TODO");
+    assert_eq!(all["zxid"], "0xd");
     assert_eq!(znode("/app/db")["data"], "v2");
     assert_eq!(znode("/app/db")["stat"]["version"], 1);
     assert_eq!(znode("/icon")["base64"], "AAH+");
@@ -79,23 +101,38 @@ fn yaml_says_what_json_says_for_people() {
         "snapshot", "show", "--format", "yaml", "--path", "/icon", "--data", "hex",
     ];
     let shown = output(&[&arguments[..], &[folder.text()]].concat(), 0);
-    assert_eq!(shown, "TODO");
+    assert_eq!(
+        shown,
+        "\
+zxid: \"0xd\"
+sessions: []
+znodes:
+- path: \"/icon\"
+  hex: \"0001fe\"
+  acl: [\"world:anyone:cdrwa\"]
+  stat:
+    czxid: \"0x4\"
+    mzxid: \"0x4\"
+    pzxid: \"0x4\"
+    ctime: \"2023-11-14T22:13:20.000Z\"
+    mtime: \"2023-11-14T22:13:20.000Z\"
+    version: 0
+    cversion: 0
+    aversion: 0
+    data_length: 3
+    num_children: 0
+"
+    );
 }
 
 #[test]
 fn one_snapshot_alone_is_what_it_was() {
     let folder = Folder::new();
-    let shown = output(
-        &[
-            "snapshot",
-            "show",
-            "--path",
-            "/app/*",
-            &folder.file("snapshot.0"),
-        ],
-        0,
-    );
-    assert_eq!(shown, "TODO");
+    let file = folder.file("snapshot.8");
+    let shown = output(&["snapshot", "show", "--path", "/app/*", &file], 0);
+    let paths = shown.lines().filter(|line| !line.starts_with(' '));
+    let paths: Vec<&str> = paths.collect();
+    assert_eq!(paths, ["zxid 0x8", "/app/db \"v1\"", "/app/old \"\""]);
 }
 
 #[test]
