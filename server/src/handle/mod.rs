@@ -40,7 +40,10 @@ pub use journal::{BudgetGuard, WaitFor};
 pub use leaks::{Leak, LeakKind};
 pub use member::{Lag, Member, MemberPartition, MemberView};
 pub use state::{SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
-pub use storage::{Change, Compression, Failure, Log, Origin, Storage, StorageError, Transaction};
+pub use storage::{
+    Change, Compression, Failure, Log, NoSuchCompression, Origin, Storage, StorageError,
+    Transaction,
+};
 
 use crate::keeper::{self, Input, Keeper};
 use crate::net::{

@@ -351,7 +351,9 @@ pub(super) mod tests {
     use crate::net::engine::Welcome;
     use crate::net::log::Appender;
     use crate::net::{Clock, ClockKind, Entrance, FourLetterWords, JournalMode, Limits};
-    use crate::protocol::{AclList, CreateOperation, CreateRequest, Request, SetDataRequest, Timestamp};
+    use crate::protocol::{
+        AclList, CreateOperation, CreateRequest, Request, SetDataRequest, Timestamp,
+    };
 
     const HOUR: Duration = Duration::from_secs(3600);
 

@@ -164,9 +164,9 @@ mod with_feature {
     use flate2::read::MultiGzDecoder;
     use flate2::write::GzEncoder;
 
-    use super::super::StorageError;
-    use super::super::snappy::{SnappyReader, SnappyWriter};
     use super::Compressor;
+    use crate::store::StorageError;
+    use crate::store::snappy::{SnappyReader, SnappyWriter};
 
     pub(super) fn gzip_reader(
         stream: impl Read + 'static,
@@ -219,8 +219,8 @@ mod without_feature {
     use std::io::{Read, Write};
     use std::path::Path;
 
-    use super::super::StorageError;
     use super::Compressor;
+    use crate::store::StorageError;
 
     fn refuse(path: &Path, method: &'static str) -> StorageError {
         StorageError::NoCompression {

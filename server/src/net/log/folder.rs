@@ -157,7 +157,9 @@ fn can_hold(format: DataFormat, state: &Snapshot) -> Result<(), StorageError> {
     const CONTAINER: i64 = i64::MIN;
     const TTL: i64 = 0xff;
     let is_special = |owner: i64| owner == CONTAINER || (owner >> 56) & TTL == TTL;
-    let mut owners = state.znodes_to_keep().map(|znode| znode.stat.ephemeral_owner);
+    let mut owners = state
+        .znodes_to_keep()
+        .map(|znode| znode.stat.ephemeral_owner);
     if format < DataFormat::V3_5 && owners.any(is_special) {
         return Err(StorageError::NotInFormat {
             format,

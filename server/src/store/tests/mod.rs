@@ -132,7 +132,7 @@ fn snapshot_file(zxid: i64) -> PathBuf {
 
 /// A transaction that sets some data.
 fn set(zxid: i64, length: usize) -> Txn<'static> {
-    let data: Vec<u8> = (0..length).map(|i| (i % 251) as u8 + 1).collect();
+    let data: Vec<u8> = (1..=251_u8).cycle().take(length).collect();
     Txn {
         session: SessionId(0x1000),
         cxid: Xid(7),

@@ -282,7 +282,11 @@ fn whatever_the_disk_refuses_nothing_that_was_seen_is_lost() {
         for call in 0.. {
             let (disk, outcome) = run_with(Some((call, fault)));
             let what = format!("call {call}, {fault:?}");
-            for survival in [Survival::Nothing, Survival::Everything, Survival::Torn(call as u64)] {
+            for survival in [
+                Survival::Nothing,
+                Survival::Everything,
+                Survival::Torn(call as u64),
+            ] {
                 let what = format!("{what}, {survival:?}");
                 check(&disk.after_power_loss(survival), &outcome, &states, &what);
             }
