@@ -32,7 +32,7 @@ impl Server {
     ///
     /// When the folder cannot be read, and as [`ServerBuilder::start`](crate::ServerBuilder::start).
     ///
-    /// ```no_run
+    /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-copy-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::Server;
@@ -59,7 +59,7 @@ impl Server {
     ///
     /// When there is something in the folder, or the disk refuses.
     ///
-    /// ```no_run
+    /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-export-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::Server;
@@ -84,7 +84,7 @@ impl Snapshot {
     ///
     /// When there is no such file or folder, or it is damaged: file, offset and reason, in one line.
     ///
-    /// ```no_run
+    /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-open-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::{Server, Snapshot, tree};
@@ -120,7 +120,7 @@ impl Snapshot {
     ///
     /// When there is something in the folder, or the disk refuses.
     ///
-    /// ```no_run
+    /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-write-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::{Server, Snapshot};
