@@ -5,6 +5,7 @@ use super::{
 };
 use minikeeper::{Config, FourLetterWords, Server, ServerBuilder, SessionId};
 use semver::Version;
+use std::path::Path;
 use std::time::Duration;
 
 /// A server of ours.
@@ -26,8 +27,21 @@ impl Embedded {
     /// # Errors
     /// If the system refuses it.
     pub fn start(settings: &Settings) -> Result<Self, BackendError> {
+        Self::begin(settings, None)
+    }
+
+    /// Starts one on a free port that keeps its state in a folder.
+    ///
+    /// # Errors
+    /// If the system refuses it, or the folder cannot be read.
+    pub fn start_on(data: &Path, settings: &Settings) -> Result<Self, BackendError> {
+        Self::begin(settings, Some(data))
+    }
+
+    fn begin(settings: &Settings, _data: Option<&Path>) -> Result<Self, BackendError> {
         let mut config = Config::default();
         config.tick_time = settings.tick_time;
+        config.max_session_timeout = settings.keeping.longest_session;
         config.super_digest = Some(SUPER_DIGEST.to_owned());
         config.container_check_interval = settings.reaping_interval();
         match settings.setup {

@@ -9,7 +9,7 @@ mod system;
 
 pub use child::{serve_bare_events, serve_echo};
 pub use report::{Report, Row, Target, Value};
-pub use rows::{serve_ours, thousand_servers};
+pub use rows::{serve_folder, serve_ours, thousand_servers};
 
 use std::io;
 

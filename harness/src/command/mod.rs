@@ -18,9 +18,11 @@ mod progress;
 mod record;
 mod report;
 mod run;
+mod serve;
 
 use crate::backend::{BackendError, BackendKind};
 use crate::provision::Requirement;
+use crate::relay::{RelayArgs, RelayOutcome};
 use crate::search::SearchArgs;
 use crate::stage::StageError;
 use crate::suite::{NoSuchCase, Suite};
@@ -79,6 +81,8 @@ enum Verb {
     Compare(run::Compare),
     /// Draw sequences of steps, play them on two servers and compare after each step.
     Search(SearchArgs),
+    /// Hand a data folder from real servers to ours and back, and compare what each finds with what was left.
+    Interop(RelayArgs),
     /// Measure speed and size, beside a real ZooKeeper and a bare echo server.
     Bench(bench::Bench),
     /// List chapters and cases.
@@ -89,7 +93,7 @@ enum Verb {
     #[command(flatten)]
     Record(record::Record),
     #[command(flatten)]
-    Serve(bench::Serve),
+    Serve(serve::Serve),
 }
 
 /// How a command ended.
@@ -175,6 +179,11 @@ fn started(arguments: impl Iterator<Item = OsString>, suite: Suite) -> Result<St
             }
             Err(error) => Err(Trouble::failed(error)),
         },
+        Verb::Interop(relays) => match relays.run(io::stdout())? {
+            RelayOutcome::Same => Ok(Status::Expected),
+            RelayOutcome::Different => Ok(Status::Otherwise),
+            RelayOutcome::Missing(_) => Ok(Status::NothingCompared),
+        },
         Verb::Bench(bench) => bench.start(),
         Verb::List(list) => list.start(suite),
         Verb::Report(report) => report.start(),
@@ -208,6 +217,7 @@ mod tests {
             "list --markdown",
             "report run.json --terminal",
             "search --ops 100 --seed 1 --left embedded --right zookeeper:3.9.5",
+            "interop --versions 3.4.14,3.9.5 --ops 100 --seed 1 --compression none,gz",
             "bench --json target/bench.json",
         ] {
             let words = std::iter::once("minikeeper-harness").chain(line.split(' '));
