@@ -52,6 +52,12 @@ mod jute;
 mod keeper;
 mod net;
 mod protocol;
+#[expect(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "the server that keeps its state by it is being built"
+)]
 mod store;
 mod wire;
 

@@ -238,6 +238,8 @@ impl Config {
             container_interval_ms: 60_000 / i64::from(self.container_max_per_minute.max(1)),
             container_max_never_used_ms: millis(self.container_max_never_used),
             presence_is_life: self.clock == ClockKind::Manual,
+            digest: false,
+            data_format: crate::DataFormat::default(),
         })
     }
 

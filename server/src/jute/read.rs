@@ -86,6 +86,12 @@ impl<'a> Reader<'a> {
         rest.is_some()
     }
 
+    /// What was not read yet.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// Whether every byte was read.
     #[cfg(test)]
     pub(crate) fn is_at_end(&self) -> bool {

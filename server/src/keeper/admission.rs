@@ -81,6 +81,6 @@ impl Keeper {
     ) {
         let transaction = Transaction::begin(&mut self.tree, session, xid, now, false);
         let txn = transaction.commit(refusal(ErrorCode::SessionMoved));
-        committed(&mut self.members, &txn, out);
+        committed(&mut self.members, &self.tree, &txn, out);
     }
 }

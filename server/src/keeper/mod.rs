@@ -16,9 +16,12 @@ mod quota;
 mod read;
 mod reap;
 mod replica;
+#[expect(dead_code, reason = "the disk that it is read from is being built")]
+mod restore;
 mod rules;
 mod session;
 mod slab;
+#[expect(dead_code, reason = "the disk that wants it is being built")]
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -37,6 +40,11 @@ pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
 pub(crate) use ensemble::Members;
 pub(crate) use reap::Reapable;
+#[expect(
+    unused_imports,
+    reason = "the disk that it is read from is being built"
+)]
+pub(crate) use restore::Restored;
 pub use rules::DigestAlgorithm;
 pub(crate) use rules::Rules;
 pub(crate) use session::Sessions;
@@ -136,7 +144,12 @@ pub(crate) enum Output<'a> {
         reason: CloseReason,
     },
     /// A transaction took its number, before anything that shows it is sent.
-    Committed(&'a Txn<'a>),
+    Committed {
+        txn: &'a Txn<'a>,
+        /// The digest of the tree after it, where one is kept.
+        #[expect(dead_code, reason = "the disk that wants it is being built")]
+        digest: Option<u64>,
+    },
     /// The ensemble has a new leader, or lost the one it had.
     Leading {
         leader: Option<MemberId>,
@@ -540,7 +553,7 @@ impl Keeper {
 
     /// Gives out a transaction, then what it gives to hear.
     fn publish(&mut self, txn: &Txn<'_>, changes: &Changes, out: &mut impl Outputs) {
-        committed(&mut self.members, txn, out);
+        committed(&mut self.members, &self.tree, txn, out);
         if changes.list.is_empty() {
             return;
         }
@@ -582,8 +595,9 @@ impl Keeper {
 }
 
 /// Gives out a transaction, also to those members that take it in later.
-fn committed(members: &mut Members, txn: &Txn<'_>, out: &mut impl Outputs) {
-    out.emit(Output::Committed(txn));
+fn committed(members: &mut Members, tree: &Tree, txn: &Txn<'_>, out: &mut impl Outputs) {
+    let digest = tree.digest();
+    out.emit(Output::Committed { txn, digest });
     if members.are_as_one() {
         return;
     }

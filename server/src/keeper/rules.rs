@@ -1,5 +1,7 @@
 //! What differs from one server to the next.
 
+use crate::protocol::DataFormat;
+
 /// What a server was told that the rules depend on; `Config` explains each.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
@@ -30,6 +32,12 @@ pub(crate) struct Rules {
     /// Whether a session whose connection is up counts as heard from, because time stands still while clients could
     /// speak.
     pub(crate) presence_is_life: bool,
+    /// Whether the digest of the tree is kept up to date.
+    #[expect(dead_code, reason = "the disk that wants it is being built")]
+    pub(crate) digest: bool,
+    /// What it could not hold is refused, as the release of that name refuses it.
+    #[expect(dead_code, reason = "the disk that wants it is being built")]
+    pub(crate) data_format: DataFormat,
 }
 
 impl Default for Rules {
@@ -57,6 +65,8 @@ impl Default for Rules {
             container_interval_ms: 6,
             container_max_never_used_ms: 0,
             presence_is_life: false,
+            digest: false,
+            data_format: DataFormat::default(),
         }
     }
 }

@@ -10,7 +10,8 @@ use super::reap::look_at;
 use super::transaction::Transaction;
 use super::{CloseReason, ConnectionId, Keeper, Output, Outputs, Rules, committed};
 use crate::protocol::{
-    ConnectRequest, ConnectResponse, MemberId, Message, SessionId, Timestamp, TxnRecord, Xid,
+    ConnectRequest, ConnectResponse, MemberId, Message, SessionId, SessionRecord, Timestamp,
+    TxnRecord, Xid,
 };
 
 /// Every session that is alive.
@@ -85,6 +86,23 @@ impl Sessions {
             },
         );
         id
+    }
+
+    /// A session that goes on from before.
+    pub(super) fn restore(&mut self, session: SessionRecord) {
+        let SessionRecord { id, timeout_ms } = session;
+        self.by_id.insert(
+            id,
+            Session {
+                timeout_ms,
+                first_timeout_ms: timeout_ms,
+                deadline: Timestamp(0),
+                queued: Timestamp(0),
+                connection: None,
+                muted: false,
+                known_only_to: None,
+            },
+        );
     }
 
     /// A copy in which none has a connection; so there is none of which only a read-only member knows.
@@ -308,7 +326,7 @@ impl Keeper {
         if known_only_to.is_none() {
             let transaction = Transaction::begin(&mut self.tree, session, Xid(0), now, false);
             let txn = transaction.commit(TxnRecord::CreateSession { timeout_ms });
-            committed(&mut self.members, &txn, out);
+            committed(&mut self.members, &self.tree, &txn, out);
             self.release(now, member, usize::MAX, None, out);
         }
         session

@@ -1,7 +1,7 @@
 //! The whole state as a value, and servers that begin with one.
 
 use super::{Keeper, Output, Outputs, Rules, Sessions, Tree};
-use crate::protocol::Timestamp;
+use crate::protocol::{SessionRecord, Timestamp, ZnodeRecord, Zxid};
 
 /// The znodes and sessions of a server at one moment. Connections and watches are no part of it.
 #[derive(Clone, Debug)]
@@ -12,6 +12,14 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
+    pub(super) fn new(tree: Tree, sessions: Sessions, now: Timestamp) -> Self {
+        Self {
+            tree,
+            sessions,
+            now,
+        }
+    }
+
     /// Makes what is looked at and started from of what was copied, once. It takes a while where there are many znodes, and the
     /// server has no part in it.
     pub(crate) fn index(&mut self) {
@@ -24,6 +32,31 @@ impl Snapshot {
 
     pub(crate) fn sessions(&self) -> &Sessions {
         &self.sessions
+    }
+
+    /// The number of the last transaction in it.
+    pub(crate) fn zxid(&self) -> Zxid {
+        self.tree.last_zxid()
+    }
+
+    /// The digest of its tree, where one is kept.
+    pub(crate) fn digest(&self) -> Option<u64> {
+        self.tree.digest()
+    }
+
+    /// Its sessions as they are kept, by number.
+    pub(crate) fn sessions_to_keep(&self) -> impl Iterator<Item = SessionRecord> {
+        let sessions = self.sessions.sorted().into_iter();
+        sessions.map(|(id, session)| SessionRecord {
+            id,
+            timeout_ms: session.first_timeout_ms,
+        })
+    }
+
+    /// Its znodes as they are kept, parents before their children and siblings in the order of their creation. It need not
+    /// be [indexed](Self::index) for that.
+    pub(crate) fn znodes_to_keep(&self) -> impl Iterator<Item = ZnodeRecord<'_>> {
+        self.tree.to_keep()
     }
 
     /// When it was taken.

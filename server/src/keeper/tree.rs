@@ -14,7 +14,9 @@ use hashbrown::HashTable;
 use super::acl_table::{AclId, AclTable};
 use super::slab::Slab;
 use super::znode::{NIL, OwnerKind, Znode, length};
-use crate::protocol::{Acl, AuthId, Permissions, SessionId, Zxid, name_of, open_acl, parent_of};
+use crate::protocol::{
+    Acl, AuthId, Permissions, SessionId, ZnodeRecord, Zxid, name_of, open_acl, parent_of,
+};
 
 /// Every znode, and what is known about them together.
 #[derive(Clone)]
@@ -47,20 +49,7 @@ struct Entry {
 impl Tree {
     /// The tree of a fresh server.
     pub(crate) fn new() -> Self {
-        let mut tree = Self {
-            znodes: Slab::default(),
-            free: Vec::new(),
-            by_path: HashTable::new(),
-            root: 0,
-            found: Cell::new(NIL),
-            acls: AclTable::new(),
-            ephemerals: BTreeMap::new(),
-            containers: BTreeSet::new(),
-            with_ttl: BTreeSet::new(),
-            limited: BTreeSet::new(),
-            last_zxid: Zxid(0),
-            data_size: 0,
-        };
+        let mut tree = Self::empty();
         let readable: Arc<[Acl]> = Arc::from([Acl {
             permissions: Permissions::READ,
             id: AuthId::new("world", "anyone"),
@@ -79,6 +68,24 @@ impl Tree {
             tree.insert(Znode::built_in(path, acl, aversion), parent);
         }
         tree
+    }
+
+    /// A tree without any znode, not even the root.
+    pub(super) fn empty() -> Self {
+        Self {
+            znodes: Slab::default(),
+            free: Vec::new(),
+            by_path: HashTable::new(),
+            root: NIL,
+            found: Cell::new(NIL),
+            acls: AclTable::new(),
+            ephemerals: BTreeMap::new(),
+            containers: BTreeSet::new(),
+            with_ttl: BTreeSet::new(),
+            limited: BTreeSet::new(),
+            last_zxid: Zxid(0),
+            data_size: 0,
+        }
     }
 
     /// A copy that shares its znodes with this tree until one of the two changes them, and in which nothing is found before
@@ -124,6 +131,49 @@ impl Tree {
 
     pub(super) fn set_last_zxid(&mut self, zxid: Zxid) {
         self.last_zxid = zxid;
+    }
+
+    /// The digest of all znodes, where one is kept.
+    pub(crate) fn digest(&self) -> Option<u64> {
+        None
+    }
+
+    /// Takes a znode as a snapshot keeps it, after its parent.
+    pub(super) fn take(&mut self, record: &ZnodeRecord<'_>) -> Result<(), &'static str> {
+        let ZnodeRecord {
+            path,
+            data,
+            acl,
+            stat,
+        } = *record;
+        let parent = if path == "/" {
+            NIL
+        } else {
+            let parent = parent_of(path).and_then(|parent| self.find_id(parent));
+            parent.ok_or("there is no parent")?
+        };
+        if self.find_id(path).is_some() && self.root != NIL {
+            return Err("there is one already");
+        }
+        let acl = self.acls.intern(acl);
+        let id = self.insert(Znode::kept(path, data, acl, &stat), parent);
+        if parent == NIL {
+            self.root = id;
+        }
+        Ok(())
+    }
+
+    /// Every znode as a snapshot keeps it, parents before their children and siblings in the order of their creation.
+    pub(super) fn to_keep(&self) -> impl Iterator<Item = ZnodeRecord<'_>> {
+        let root = self.slot(self.root);
+        root.into_iter()
+            .flat_map(|root| std::iter::once(root).chain(self.below(root)))
+            .map(|znode| ZnodeRecord {
+                path: znode.path(),
+                data: znode.data(),
+                acl: self.acl(znode.acl()),
+                stat: znode.persisted(),
+            })
     }
 
     /// How many znodes there are, the root included.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::acl_table::AclId;
-use crate::protocol::{SessionId, Stat, Timestamp, Zxid};
+use crate::protocol::{SessionId, Stat, StatPersisted, Timestamp, Zxid};
 
 /// What a znode holds, shared with whoever keeps a copy of the tree.
 pub(crate) type Data = Option<Arc<[u8]>>;
@@ -169,6 +169,43 @@ pub(super) fn length(data: &Data) -> i32 {
 }
 
 impl Znode {
+    /// One that was kept.
+    pub(super) fn kept(path: &str, data: Option<&[u8]>, acl: AclId, stat: &StatPersisted) -> Self {
+        Self {
+            path: path.into(),
+            data: data.map(Arc::from),
+            czxid: stat.czxid,
+            mzxid: stat.mzxid,
+            pzxid: stat.pzxid,
+            ctime: stat.ctime,
+            mtime: stat.mtime,
+            version: stat.version,
+            creates: stat.cversion,
+            aversion: stat.aversion,
+            num_children: 0,
+            owner: Owner(stat.ephemeral_owner),
+            acl,
+            first_child: NIL,
+            next: NIL,
+            previous: NIL,
+        }
+    }
+
+    /// What is kept of its stat.
+    pub(super) fn persisted(&self) -> StatPersisted {
+        StatPersisted {
+            czxid: self.czxid,
+            mzxid: self.mzxid,
+            pzxid: self.pzxid,
+            ctime: self.ctime,
+            mtime: self.mtime,
+            version: self.version,
+            cversion: self.creates,
+            aversion: self.aversion,
+            ephemeral_owner: self.owner.0,
+        }
+    }
+
     /// One of the znodes that are there from the start.
     pub(super) fn built_in(path: &str, acl: AclId, aversion: i32) -> Self {
         Self {

@@ -499,7 +499,7 @@ impl Outputs for Sink<'_, '_> {
                 message,
             } => self.send(connection, &message),
             Output::Close { connection, reason } => self.close(connection, reason),
-            Output::Committed(txn) => {
+            Output::Committed { txn, digest: _ } => {
                 tracing::trace!(?txn, "committed");
                 if !self.idle {
                     self.note_transaction(txn);

@@ -9,7 +9,6 @@ mod error_code;
 mod event;
 mod ids;
 mod path;
-#[expect(dead_code, reason = "the disk that holds them is being built")]
 mod persisted;
 mod reply;
 mod request;
@@ -28,7 +27,6 @@ pub(crate) use ids::Xid;
 pub use ids::{MemberId, SessionId, Zxid};
 pub(crate) use path::{ancestors, is_ephemeral_prefix, name_of, parent_of, validate_path};
 pub use persisted::{DataFormat, NoDataFormat};
-#[expect(unused_imports, reason = "the disk that holds them is being built")]
 pub(crate) use persisted::{SessionRecord, StatPersisted, ZnodeRecord};
 pub(crate) use reply::{ClientInfo, ConnectResponse, Message, MultiResult, Reply, Response};
 pub use request::Operation;

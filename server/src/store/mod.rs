@@ -2,3 +2,21 @@
 //!
 //! What is in them is for others to say: records go in and out as plain words of [`protocol`](crate::protocol). Files are
 //! opened in `disk.rs` alone.
+
+mod compression;
+mod disk;
+mod error;
+mod folder;
+mod log;
+mod restore;
+mod snapshot;
+mod txn;
+
+pub use compression::Compression;
+pub(crate) use disk::{Disk, DiskFile, DiskLock, RealDisk};
+pub use error::StorageError;
+pub(crate) use folder::{Folder, RecoverOptions, Recovered};
+pub(crate) use log::{Filler, LogEntry, LogReader, LogSettings, LogWriter};
+pub(crate) use restore::Restore;
+pub(crate) use snapshot::{SnapshotEnd, SnapshotForm, read_snapshot, write_snapshot};
+pub(crate) use txn::{TxnDigest, encode_txn};

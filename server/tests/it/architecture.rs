@@ -41,6 +41,7 @@ const LAYERS: [Layer; 7] = [
             "bytes",
             "crc32fast",
             "flate2",
+            "serde",
             "simd_adler32",
             "snap",
             "thiserror",

@@ -56,7 +56,7 @@ impl Outputs for Lines {
                 message,
             } => format!("{} <- {}", connection.0, message_text(&message)),
             Output::Close { connection, reason } => format!("{} closed {reason:?}", connection.0),
-            Output::Committed(txn) => {
+            Output::Committed { txn, digest: _ } => {
                 let Txn { zxid, session, .. } = txn;
                 format!(
                     "txn {} by {}: {}",

@@ -1087,7 +1087,7 @@ struct Record {
 
 impl Outputs for Record {
     fn emit(&mut self, output: Output<'_>) {
-        if let Output::Committed(txn) = &output {
+        if let Output::Committed { txn, digest: _ } = &output {
             self.txns.push((*txn).clone().into_owned());
         }
         self.lines.emit(output);

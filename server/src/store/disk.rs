@@ -1,0 +1,171 @@
+//! The disk as the store sees it, and the one that the machine has: the only place where its files are opened.
+
+use std::fmt::Debug;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Folders and files. A test has one that loses, tears and fails.
+pub(crate) trait Disk: Send + Sync + Debug {
+    /// The names in a folder, in any order; those that are no UTF-8 are none of ours.
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
+    /// Opens a file that is there, to read it.
+    fn open(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// Opens a file that is there, to read and write it.
+    fn open_to_write(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// Makes an empty file, or empties the one that is there, to read and write it.
+    fn create(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// Gives a file another name, in place of the file that had it.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, file: &Path) -> io::Result<()>;
+    /// Makes a folder and those above it, where they are not there yet.
+    fn make_folder(&self, folder: &Path) -> io::Result<()>;
+    /// Has what was made, renamed and removed in the folder outlast a loss of power.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+    /// Takes the file for this process alone, and makes it if need be; `None` if somebody else has it. It is given back
+    /// with the value, and by the operating system if the process ends.
+    fn lock(&self, file: &Path) -> io::Result<Option<Box<dyn DiskLock>>>;
+}
+
+/// An open file. Several threads may have it at once.
+pub(crate) trait DiskFile: Send + Sync + Debug {
+    /// Reads what is there at an offset, at most what fits; 0 bytes are the end.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+    /// Writes all of it at an offset; the file becomes longer if need be.
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+    /// The length in bytes.
+    fn length(&self) -> io::Result<u64>;
+    /// Cuts the file, or lets it go on with zeros.
+    fn set_length(&self, length: u64) -> io::Result<()>;
+    /// Has what was written outlast a loss of power: `fdatasync`.
+    fn sync_data(&self) -> io::Result<()>;
+}
+
+/// Holds a file for this process alone.
+pub(crate) trait DiskLock: Send + Sync + Debug {}
+
+/// The disk of this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct RealDisk;
+
+impl Disk for RealDisk {
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            names.extend(entry?.file_name().into_string().ok());
+        }
+        Ok(names)
+    }
+
+    fn open(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(Arc::new(RealFile(File::open(file)?)))
+    }
+
+    fn open_to_write(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let file = OpenOptions::new().read(true).write(true).open(file)?;
+        Ok(Arc::new(RealFile(file)))
+    }
+
+    fn create(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(file)?;
+        Ok(Arc::new(RealFile(file)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, file: &Path) -> io::Result<()> {
+        fs::remove_file(file)
+    }
+
+    fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)
+    }
+
+    // Windows has no such thing: it writes the names of files with the files.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        if cfg!(unix) {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    fn lock(&self, file: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(file)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Box::new(RealLock { _file: file }))),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct RealLock {
+    _file: File,
+}
+
+impl DiskLock for RealLock {}
+
+#[derive(Debug)]
+struct RealFile(File);
+
+impl DiskFile for RealFile {
+    #[cfg(unix)]
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match std::os::unix::fs::FileExt::read_at(&self.0, buffer, offset) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(&self.0, buffer, offset)
+    }
+
+    #[cfg(unix)]
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        std::os::unix::fs::FileExt::write_all_at(&self.0, bytes, offset)
+    }
+
+    #[cfg(windows)]
+    fn write_at(&self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = std::os::windows::fs::FileExt::seek_write(&self.0, bytes, offset)?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            offset = offset.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
+            bytes = bytes.get(written..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn set_length(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}

@@ -1,0 +1,99 @@
+//! What can be wrong with a folder or a file of it, one clear line each.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::protocol::DataFormat;
+
+/// Why a folder or a file of ZooKeeper's cannot be read or written. Nothing on the disk was changed by it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StorageError {
+    /// The disk refused.
+    #[error("{}: {source}", file.display())]
+    Io {
+        /// The file or folder.
+        file: PathBuf,
+        /// What the operating system said.
+        source: Arc<io::Error>,
+    },
+    /// The file holds what cannot be.
+    #[error("{}: damaged at offset {offset}: {reason}", file.display())]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// Where, in bytes from its beginning; of a compressed file, in what is compressed.
+        offset: u64,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// There are transaction logs but no snapshot, so that what was before them may be missing.
+    #[error(
+        "{}: there are transaction logs but no snapshot: part of the data may be missing (snapshot.trust.empty opens them nevertheless)",
+        folder.display()
+    )]
+    NoSnapshot {
+        /// The folder of the snapshots.
+        folder: PathBuf,
+    },
+    /// None of the snapshots can be read.
+    #[error("{}: none of its {count} snapshots is valid; the newest: {newest}", folder.display())]
+    NoValidSnapshot {
+        /// The folder of the snapshots.
+        folder: PathBuf,
+        /// How many there are.
+        count: usize,
+        /// What is wrong with the newest.
+        newest: Box<Self>,
+    },
+    /// Another process has the folder.
+    #[error("{}: another server has this folder", folder.display())]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The file is compressed, and this build cannot read or write that.
+    #[error("{}: compressed by {method}: that needs minikeeper's feature `compression`", file.display())]
+    NoCompression {
+        /// The file.
+        file: PathBuf,
+        /// `gz` or `snappy`.
+        method: &'static str,
+    },
+    /// What is to be written cannot be held by files of that release.
+    #[error("ZooKeeper {format} cannot hold {what}")]
+    NotInFormat {
+        /// The format asked for.
+        format: DataFormat,
+        /// What it cannot hold.
+        what: &'static str,
+    },
+    /// Snapshots lie where only logs belong, or the other way round: `dataDir` and `dataLogDir` were changed or swapped.
+    #[error("{}: there are {what} here: check dataDir and dataLogDir", folder.display())]
+    Misplaced {
+        /// The folder.
+        folder: PathBuf,
+        /// What lies there.
+        what: &'static str,
+    },
+}
+
+impl StorageError {
+    /// What the disk refused, with the file's name.
+    pub(crate) fn io(file: &Path, source: io::Error) -> Self {
+        Self::Io {
+            file: file.to_path_buf(),
+            source: Arc::new(source),
+        }
+    }
+
+    /// What cannot be, with its place.
+    pub(crate) fn damaged(file: &Path, offset: u64, reason: impl Into<String>) -> Self {
+        Self::Damaged {
+            file: file.to_path_buf(),
+            offset,
+            reason: reason.into(),
+        }
+    }
+}

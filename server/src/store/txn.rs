@@ -1,0 +1,377 @@
+//! A transaction as an entry of the log has it: header, record, digest.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+use crate::jute::{Malformed, Reader, Writer};
+use crate::protocol::{
+    Acl, AuthId, DataFormat, ErrorCode, Permissions, SessionId, Timestamp, Txn, TxnRecord, Xid,
+    Zxid, open_acl,
+};
+
+/// The version of the digest that is written, and the only one that can be compared: `DigestCalculator.DIGEST_VERSION`.
+pub(crate) const DIGEST_VERSION: i32 = 2;
+
+/// The digest of the tree after a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TxnDigest {
+    pub(crate) version: i32,
+    pub(crate) digest: u64,
+}
+
+/// A transaction as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DecodedTxn<'a> {
+    pub(crate) txn: Txn<'a>,
+    pub(crate) digest: Option<TxnDigest>,
+    /// Up to which offset the file was on the disk when the entry was written, if a writer of ours wrote it.
+    pub(crate) synced: Option<u64>,
+    /// The oldest release that can have written it.
+    pub(crate) least: DataFormat,
+}
+
+/// The bytes in front of an entry's payload: a checksum and a length.
+pub(super) const ENTRY_HEAD: usize = 12;
+/// The byte behind an entry's payload.
+pub(super) const ENTRY_END: u8 = b'B';
+/// The bytes that our writer puts at the end of each payload, where real servers have stopped reading
+/// (`SerializeUtils.deserializeTxn`): two of [`SYNCED_MARK`] and six of an offset.
+pub(super) const SYNCED_LENGTH: usize = 8;
+/// `MK`, which begins what our writer puts at the end of a payload.
+pub(super) const SYNCED_MARK: u64 = 0x4d4b << 48;
+
+mod op {
+    pub(super) const CREATE_SESSION: i32 = -10;
+    pub(super) const CLOSE_SESSION: i32 = -11;
+    pub(super) const ERROR: i32 = -1;
+    pub(super) const CREATE: i32 = 1;
+    pub(super) const DELETE: i32 = 2;
+    pub(super) const SET_DATA: i32 = 5;
+    pub(super) const SET_ACL: i32 = 7;
+    pub(super) const CHECK: i32 = 13;
+    pub(super) const MULTI: i32 = 14;
+    pub(super) const CREATE_2: i32 = 15;
+    pub(super) const RECONFIG: i32 = 16;
+    pub(super) const CREATE_CONTAINER: i32 = 19;
+    pub(super) const DELETE_CONTAINER: i32 = 20;
+    pub(super) const CREATE_TTL: i32 = 21;
+}
+
+/// Appends a transaction as a whole entry of the log, but for its checksum and what is on the disk, which
+/// [`LogWriter`](super::LogWriter) fills in.
+pub(crate) fn encode_txn(
+    format: DataFormat,
+    txn: &Txn<'_>,
+    digest: Option<u64>,
+    out: &mut BytesMut,
+) {
+    let start = out.len();
+    out.write_long(0);
+    out.write_int(0);
+    out.write_long(txn.session.0);
+    out.write_int(txn.cxid.0);
+    out.write_long(txn.zxid.0);
+    out.write_long(txn.time.0);
+    out.write_int(type_of(&txn.record));
+    if let (TxnRecord::CloseSession { .. }, DataFormat::V3_4 | DataFormat::V3_5) =
+        (&txn.record, format)
+    {
+        // These releases write no record and stop reading here. Later ones would take what follows for the record: as a
+        // null list they pass over it.
+        out.write_int(-1);
+    } else {
+        write_record(&txn.record, out);
+    }
+    if let Some(digest) = digest
+        && format >= DataFormat::V3_6
+    {
+        out.write_int(DIGEST_VERSION);
+        out.write_long(digest.cast_signed());
+    }
+    out.write_long(SYNCED_MARK.cast_signed());
+    let length = out.len().saturating_sub(start).saturating_sub(ENTRY_HEAD);
+    let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+    if let Some(place) = out.get_mut(start.saturating_add(8)..start.saturating_add(ENTRY_HEAD)) {
+        place.copy_from_slice(&length);
+    }
+    out.write(&[ENTRY_END]);
+}
+
+fn type_of(record: &TxnRecord<'_>) -> i32 {
+    match record {
+        TxnRecord::CreateSession { .. } => op::CREATE_SESSION,
+        TxnRecord::CloseSession { .. } => op::CLOSE_SESSION,
+        TxnRecord::Error { .. } => op::ERROR,
+        TxnRecord::Create { .. } => op::CREATE,
+        TxnRecord::CreateContainer { .. } => op::CREATE_CONTAINER,
+        TxnRecord::CreateTtl { .. } => op::CREATE_TTL,
+        TxnRecord::Delete { .. } => op::DELETE,
+        TxnRecord::DeleteContainer { .. } => op::DELETE_CONTAINER,
+        TxnRecord::SetData { .. } => op::SET_DATA,
+        TxnRecord::SetAcl { .. } => op::SET_ACL,
+        TxnRecord::Check { .. } => op::CHECK,
+        TxnRecord::Multi(_) => op::MULTI,
+    }
+}
+
+fn write_record(record: &TxnRecord<'_>, out: &mut BytesMut) {
+    match record {
+        TxnRecord::CreateSession { timeout_ms } => out.write_int(*timeout_ms),
+        TxnRecord::CloseSession { paths } => {
+            out.write_length(paths.len());
+            paths.iter().for_each(|path| out.write_ustring(path));
+        }
+        TxnRecord::Error { code } => out.write_int(code.number()),
+        TxnRecord::Create {
+            path,
+            data,
+            acl,
+            ephemeral,
+            parent_cversion,
+        } => {
+            out.write_ustring(path);
+            out.write_buffer(data.as_deref());
+            write_acl(acl, out);
+            out.write_bool(*ephemeral);
+            out.write_int(*parent_cversion);
+        }
+        TxnRecord::CreateContainer {
+            path,
+            data,
+            acl,
+            parent_cversion,
+        } => {
+            out.write_ustring(path);
+            out.write_buffer(data.as_deref());
+            write_acl(acl, out);
+            out.write_int(*parent_cversion);
+        }
+        TxnRecord::CreateTtl {
+            path,
+            data,
+            acl,
+            parent_cversion,
+            ttl_ms,
+        } => {
+            out.write_ustring(path);
+            out.write_buffer(data.as_deref());
+            write_acl(acl, out);
+            out.write_int(*parent_cversion);
+            out.write_long(*ttl_ms);
+        }
+        TxnRecord::Delete { path } | TxnRecord::DeleteContainer { path } => out.write_ustring(path),
+        TxnRecord::SetData {
+            path,
+            data,
+            version,
+        } => {
+            out.write_ustring(path);
+            out.write_buffer(data.as_deref());
+            out.write_int(*version);
+        }
+        TxnRecord::SetAcl { path, acl, version } => {
+            out.write_ustring(path);
+            write_acl(acl, out);
+            out.write_int(*version);
+        }
+        TxnRecord::Check { path, version } => {
+            out.write_ustring(path);
+            out.write_int(*version);
+        }
+        TxnRecord::Multi(records) => {
+            out.write_length(records.len());
+            for record in records {
+                out.write_int(type_of(record));
+                let at = out.len();
+                out.write_int(0);
+                write_record(record, out);
+                let length = out.len().saturating_sub(at).saturating_sub(4);
+                let length = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
+                if let Some(place) = out.get_mut(at..at.saturating_add(4)) {
+                    place.copy_from_slice(&length);
+                }
+            }
+        }
+    }
+}
+
+/// A list of ACL entries, as every record has it.
+pub(super) fn write_acl(acl: &[Acl], out: &mut impl Writer) {
+    out.write_length(acl.len());
+    for entry in acl {
+        out.write_int(entry.permissions.0);
+        out.write_ustring(&entry.id.scheme);
+        out.write_ustring(&entry.id.id);
+    }
+}
+
+/// Reads the payload of an entry.
+pub(crate) fn decode_txn(payload: &[u8]) -> Result<DecodedTxn<'_>, Malformed> {
+    let mut reader = Reader::new(payload);
+    let session = SessionId(reader.long()?);
+    let cxid = Xid(reader.int()?);
+    let zxid = Zxid(reader.long()?);
+    let time = Timestamp(reader.long()?);
+    let kind = reader.int()?;
+    let mut least = DataFormat::V3_4;
+    let record = if kind == op::CLOSE_SESSION {
+        // `CloseSessionTxn` is younger than the log: what is too short for one is none.
+        let before = reader.clone();
+        let paths = match read_paths(&mut reader) {
+            Ok(Some(paths)) => {
+                least = DataFormat::V3_6;
+                paths
+            }
+            Ok(None) => Vec::new(),
+            Err(_) => {
+                reader = before;
+                Vec::new()
+            }
+        };
+        TxnRecord::CloseSession { paths }
+    } else {
+        read_record(kind, &mut reader, &mut least)?
+    };
+    let mut digest = None;
+    if reader.rest().len() == SYNCED_LENGTH {
+        // Ours, of a release without digests, or with them switched off.
+    } else if reader.rest().len() >= 12 {
+        digest = Some(TxnDigest {
+            version: reader.int()?,
+            digest: reader.long()?.cast_unsigned(),
+        });
+        least = least.max(DataFormat::V3_6);
+    }
+    let synced = reader
+        .rest()
+        .try_into()
+        .ok()
+        .map(u64::from_be_bytes)
+        .filter(|synced| synced & (0xffff << 48) == SYNCED_MARK)
+        .map(|synced| synced ^ SYNCED_MARK);
+    Ok(DecodedTxn {
+        txn: Txn {
+            session,
+            cxid,
+            zxid,
+            time,
+            record,
+        },
+        digest,
+        synced,
+        least,
+    })
+}
+
+fn read_record<'a>(
+    kind: i32,
+    reader: &mut Reader<'a>,
+    least: &mut DataFormat,
+) -> Result<TxnRecord<'a>, Malformed> {
+    if matches!(
+        kind,
+        op::CREATE_2 | op::RECONFIG | op::CREATE_CONTAINER | op::DELETE_CONTAINER | op::CREATE_TTL
+    ) {
+        *least = (*least).max(DataFormat::V3_5);
+    }
+    Ok(match kind {
+        op::CREATE_SESSION => TxnRecord::CreateSession {
+            timeout_ms: reader.int()?,
+        },
+        op::ERROR => TxnRecord::Error {
+            code: ErrorCode::from_number(reader.int()?).unwrap_or(ErrorCode::SystemError),
+        },
+        op::CREATE | op::CREATE_2 => TxnRecord::Create {
+            path: read_path(reader)?,
+            data: reader.buffer()?.map(Cow::Borrowed),
+            acl: read_acl(reader)?,
+            ephemeral: reader.bool()?,
+            // The oldest releases wrote none: `CreateTxnV0`, which -1 stands for.
+            parent_cversion: match reader.rest().len() < 4 && kind == op::CREATE {
+                true => -1,
+                false => reader.int()?,
+            },
+        },
+        op::CREATE_CONTAINER => TxnRecord::CreateContainer {
+            path: read_path(reader)?,
+            data: reader.buffer()?.map(Cow::Borrowed),
+            acl: read_acl(reader)?,
+            parent_cversion: reader.int()?,
+        },
+        op::CREATE_TTL => TxnRecord::CreateTtl {
+            path: read_path(reader)?,
+            data: reader.buffer()?.map(Cow::Borrowed),
+            acl: read_acl(reader)?,
+            parent_cversion: reader.int()?,
+            ttl_ms: reader.long()?,
+        },
+        op::DELETE => TxnRecord::Delete {
+            path: read_path(reader)?,
+        },
+        op::DELETE_CONTAINER => TxnRecord::DeleteContainer {
+            path: read_path(reader)?,
+        },
+        op::SET_DATA | op::RECONFIG => TxnRecord::SetData {
+            path: read_path(reader)?,
+            data: reader.buffer()?.map(Cow::Borrowed),
+            version: reader.int()?,
+        },
+        op::SET_ACL => TxnRecord::SetAcl {
+            path: read_path(reader)?,
+            acl: read_acl(reader)?,
+            version: reader.int()?,
+        },
+        op::CHECK => TxnRecord::Check {
+            path: read_path(reader)?,
+            version: reader.int()?,
+        },
+        op::MULTI => {
+            let records = reader.vector(8, |reader| {
+                let kind = reader.int()?;
+                // A multi has no multi in it.
+                if matches!(kind, op::MULTI | op::CLOSE_SESSION) {
+                    return Err(reader.refuse("a transaction that a multi can have"));
+                }
+                let bytes = reader.buffer()?.unwrap_or_default();
+                read_record(kind, &mut Reader::new(bytes), least)
+            })?;
+            TxnRecord::Multi(records.unwrap_or_default())
+        }
+        _ => return Err(reader.refuse("a known type of transaction")),
+    })
+}
+
+fn read_path<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Malformed> {
+    match reader.ustring()? {
+        Some(path) => Ok(path),
+        None => Err(reader.refuse("a path")),
+    }
+}
+
+fn read_paths<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<Cow<'a, str>>>, Malformed> {
+    reader.vector(4, read_path)
+}
+
+/// Reads a list of ACL entries. The open one, which nearly all are, is shared.
+pub(super) fn read_acl(reader: &mut Reader<'_>) -> Result<Arc<[Acl]>, Malformed> {
+    if reader.skip(OPEN_ACL) {
+        return Ok(open_acl());
+    }
+    let entries = reader.vector(12, |reader| {
+        let permissions = Permissions(reader.int()?);
+        let scheme = reader.ustring()?.unwrap_or_default();
+        let id = reader.ustring()?.unwrap_or_default();
+        Ok(Acl {
+            permissions,
+            id: AuthId::new(scheme, id),
+        })
+    })?;
+    match entries {
+        Some(entries) => Ok(entries.into()),
+        None => Err(reader.refuse("an ACL")),
+    }
+}
+
+const OPEN_ACL: &[u8] = b"\0\0\0\x01\0\0\0\x1f\0\0\0\x05world\0\0\0\x06anyone";
