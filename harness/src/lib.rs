@@ -5,6 +5,7 @@ pub mod backend;
 pub mod bench;
 pub mod client;
 pub mod command;
+pub mod crash;
 mod dice;
 pub mod golden;
 pub mod judge;

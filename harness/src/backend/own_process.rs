@@ -1,8 +1,9 @@
 //! minikeeper in a process of its own, on a folder: the harness's own program with a hidden command.
 
 use super::child::Child;
-use super::{BackendError, Compression, ServerSetup, Settings};
-use std::io::{BufRead, BufReader};
+use super::{Backend, BackendError, BackendKind, Capability, Compression, ServerSetup, Settings};
+use semver::Version;
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -56,21 +57,10 @@ impl OwnProcess {
         })
     }
 
-    /// Where it listens.
-    #[must_use]
-    pub fn connect_string(&self) -> String {
-        self.address.clone()
-    }
-
     /// The process, for reading its memory.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.child.as_ref().map(Child::pid)
-    }
-
-    /// Kills it, and waits until it is gone.
-    pub fn stop(&mut self) {
-        self.child = None;
     }
 
     /// Asks it to end, by the end of its input, and waits until it has.
@@ -82,5 +72,32 @@ impl OwnProcess {
             Some(mut child) => child.end_input(),
             None => Ok(()),
         }
+    }
+}
+
+impl Backend for OwnProcess {
+    fn name(&self) -> String {
+        "minikeeper on a folder".to_owned()
+    }
+
+    fn version(&self) -> Option<Version> {
+        Version::parse(BackendKind::NEWEST_ZOOKEEPER).ok()
+    }
+
+    fn connect_string(&self) -> String {
+        self.address.clone()
+    }
+
+    fn can(&self, _capability: Capability<'_>) -> bool {
+        false
+    }
+
+    fn restart(&mut self) -> Result<(), BackendError> {
+        Err(io::Error::other("whoever has the folder starts another").into())
+    }
+
+    /// Kills it, and waits until it is gone.
+    fn stop(&mut self) {
+        self.child = None;
     }
 }

@@ -21,6 +21,7 @@ mod run;
 mod serve;
 
 use crate::backend::{BackendError, BackendKind};
+use crate::crash::{CrashArgs, CrashOutcome};
 use crate::provision::Requirement;
 use crate::relay::{RelayArgs, RelayOutcome};
 use crate::search::SearchArgs;
@@ -83,6 +84,8 @@ enum Verb {
     Search(SearchArgs),
     /// Hand a data folder from real servers to ours and back, and compare what each finds with what was left.
     Interop(RelayArgs),
+    /// Kill the server under load, again and again, and hold what it has afterwards against what was acknowledged and seen.
+    Crash(CrashArgs),
     /// Measure speed and size, beside a real ZooKeeper and a bare echo server.
     Bench(bench::Bench),
     /// List chapters and cases.
@@ -184,6 +187,10 @@ fn started(arguments: impl Iterator<Item = OsString>, suite: Suite) -> Result<St
             RelayOutcome::Different => Ok(Status::Otherwise),
             RelayOutcome::Missing(_) => Ok(Status::NothingCompared),
         },
+        Verb::Crash(crashes) => match crashes.run(io::stdout())? {
+            CrashOutcome::Kept => Ok(Status::Expected),
+            CrashOutcome::Broken => Ok(Status::Otherwise),
+        },
         Verb::Bench(bench) => bench.start(),
         Verb::List(list) => list.start(suite),
         Verb::Report(report) => report.start(),
@@ -218,6 +225,7 @@ mod tests {
             "report run.json --terminal",
             "search --ops 100 --seed 1 --left embedded --right zookeeper:3.9.5",
             "interop --versions 3.4.14,3.9.5 --ops 100 --seed 1 --compression none,gz",
+            "crash --rounds 3 --seed 1 --force-sync no",
             "bench --json target/bench.json",
         ] {
             let words = std::iter::once("minikeeper-harness").chain(line.split(' '));
