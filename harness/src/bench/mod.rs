@@ -45,6 +45,13 @@ pub enum Measure {
     /// setData, 4 connections, 64 in flight, with the journal on.
     #[value(name = "journal-set")]
     JournalSet,
+    /// setData, 4 connections, 64 in flight, with a folder that the operating system flushes.
+    DiskSet,
+    /// setData, 4 connections, 64 in flight, each on the disk before it is answered.
+    DiskSync,
+    /// setData, 1 connection, 1 in flight, each on the disk before it is answered.
+    #[value(name = "disk-sync-1x1")]
+    DiskSync1x1,
     /// One change told to 10,000 watchers on 10,000 connections.
     FanOut,
     /// Resident memory with 1,000,000 znodes.
@@ -70,6 +77,9 @@ impl Measure {
         Self::Create4x64,
         Self::JournalGet,
         Self::JournalSet,
+        Self::DiskSet,
+        Self::DiskSync,
+        Self::DiskSync1x1,
         Self::FanOut,
         Self::Million,
         Self::Snapshot,
@@ -92,6 +102,9 @@ impl Measure {
             Self::Create4x64 => rows::throughput(&rows::CREATE_4X64),
             Self::JournalGet => rows::journal(&rows::JOURNAL_GET),
             Self::JournalSet => rows::journal(&rows::JOURNAL_SET),
+            Self::DiskSet => rows::on_disk(&rows::DISK_SET),
+            Self::DiskSync => rows::on_disk(&rows::DISK_SYNC),
+            Self::DiskSync1x1 => rows::on_disk(&rows::DISK_SYNC_1X1),
             Self::FanOut => rows::fan_out(),
             Self::Million => rows::million(),
             Self::Snapshot => rows::snapshot(),

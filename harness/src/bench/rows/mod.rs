@@ -1,6 +1,7 @@
 //! The rows, one function each.
 
 mod build;
+mod disk;
 mod expiry;
 mod fan_out;
 mod size;
@@ -9,6 +10,7 @@ mod start;
 mod throughput;
 
 pub(super) use build::build;
+pub(super) use disk::{DISK_SET, DISK_SYNC, DISK_SYNC_1X1, on_disk};
 pub(super) use expiry::expiry;
 pub(super) use fan_out::fan_out;
 pub(super) use size::{idle, million};
