@@ -7,7 +7,7 @@ pub use crate::keeper::DigestAlgorithm;
 use crate::keeper::Rules;
 use crate::net::Limits;
 pub use crate::net::{ClockKind, FourLetterWords, JournalMode};
-use crate::protocol::{MemberId, Timestamp};
+use crate::protocol::{DataFormat, MemberId, Timestamp};
 
 /// What a server can be told before it starts; [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.
 ///
@@ -239,7 +239,7 @@ impl Config {
             container_max_never_used_ms: millis(self.container_max_never_used),
             presence_is_life: self.clock == ClockKind::Manual,
             digest: false,
-            data_format: crate::DataFormat::default(),
+            data_format: DataFormat::default(),
         })
     }
 

@@ -142,15 +142,27 @@ impl Tree {
             parent_cversion,
         } = *new;
         let parent_id = self.find_id(parent_of(path)?)?;
-        if self.find_id(path).is_some() {
+        if path.ends_with('/') {
             return None;
         }
+        let is_there = self.find_id(path).is_some();
+        self.digest_without(parent_id);
         let parent = self.slot_mut(parent_id);
         let before = (parent.creates, parent.pzxid);
-        // DataTree.createNode only ever raises it, so at i32::MAX the counter stands still for good.
+        let parent_cversion = match parent_cversion {
+            // As old logs have it.
+            -1 => parent.creates.wrapping_add(1),
+            counted => counted,
+        };
+        // DataTree.createNode only ever raises it, so at i32::MAX the counter stands still for good. It does so too where
+        // the znode is there already, because a snapshot was taken while it was created (DataTree.setCversionPzxid).
         if parent_cversion > parent.creates {
             parent.creates = parent_cversion;
             parent.pzxid = planted!("create-leaves-pzxid", parent.pzxid, header.zxid);
+        }
+        self.digest_with(parent_id);
+        if is_there {
+            return None;
         }
         let acl_id = self.acls.intern(acl);
         let znode = Znode {
@@ -173,6 +185,7 @@ impl Tree {
         };
         let stat = znode.stat();
         let id = self.insert(znode, parent_id);
+        self.digest_with(id);
         undo.push(|| Undo::Created {
             id,
             parent: parent_id,
@@ -189,6 +202,7 @@ impl Tree {
         let Some(parent_id) = parent_of(path).and_then(|parent| self.find_id(parent)) else {
             return;
         };
+        self.digest_without(parent_id);
         let parent = self.slot_mut(parent_id);
         let parent_pzxid = parent.pzxid;
         parent.pzxid = planted!(
@@ -196,7 +210,14 @@ impl Tree {
             parent.pzxid,
             parent.pzxid.max(header.zxid)
         );
-        let Some(id) = self.find_id(path) else { return };
+        self.digest_with(parent_id);
+        // No log says that the root is deleted, unless somebody else wrote it.
+        let found = self.find_id(path).filter(|id| *id != self.find_root());
+        let Some(id) = found else { return };
+        if self.slot(id).is_some_and(Znode::has_children) {
+            self.delete_below(header, id, undo, changes);
+        }
+        self.digest_without(id);
         let acl = self.slot(id).map_or(AclId::OPEN, Znode::acl);
         self.tell(changes, ChangeKind::Deleted, path, acl, parent_id);
         let was_first = self
@@ -219,6 +240,27 @@ impl Tree {
         quota::znode_deleted(self, path, size, undo);
     }
 
+    /// What is below a znode that is deleted was created later, and is there because a snapshot was taken meanwhile: it will be
+    /// created again. A real server leaves it where no list of children names it, and then does not create it
+    /// (`DataTree.createNode`).
+    #[cold]
+    fn delete_below(
+        &mut self,
+        header: TxnHeader,
+        id: u32,
+        undo: &mut UndoLog,
+        changes: &mut Changes,
+    ) {
+        let below = self
+            .slot(id)
+            .into_iter()
+            .flat_map(|znode| self.below(znode));
+        let paths: Vec<Box<str>> = below.map(|znode| znode.path().into()).collect();
+        for path in paths.iter().rev() {
+            self.delete(header, path, undo, changes);
+        }
+    }
+
     fn set_data(
         &mut self,
         header: TxnHeader,
@@ -229,6 +271,7 @@ impl Tree {
         changes: &mut Changes,
     ) -> Option<Stat> {
         let id = self.find_id(path)?;
+        self.digest_without(id);
         let znode = self.slot_mut(id);
         let old = std::mem::replace(&mut znode.data, share(data));
         let (mzxid, mtime, old_version) = (znode.mzxid, znode.mtime, znode.version);
@@ -241,6 +284,7 @@ impl Tree {
         let stat = znode.stat();
         let acl = znode.acl;
         let grown = i64::from(length(&znode.data)) - i64::from(length(&old));
+        self.digest_with(id);
         self.data_size += grown;
         quota::about_to_change(undo, path, Some(&old));
         undo.push(|| Undo::DataSet {
@@ -265,6 +309,7 @@ impl Tree {
     ) -> Option<Stat> {
         let id = self.find_id(path)?;
         let new = self.acls.intern(acl);
+        self.digest_without(id);
         let znode = self.slot_mut(id);
         let old = std::mem::replace(&mut znode.acl, new);
         let aversion = std::mem::replace(&mut znode.aversion, version);
@@ -272,6 +317,7 @@ impl Tree {
             znode.version += 1;
         });
         let stat = znode.stat();
+        self.digest_with(id);
         if undo.is_kept() {
             undo.push(|| Undo::AclSet {
                 id,

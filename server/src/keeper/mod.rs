@@ -9,19 +9,27 @@ mod admission;
 mod apply;
 mod connection;
 mod deadline;
+mod digest;
 mod election;
 mod ensemble;
+mod format;
 mod java;
 mod quota;
 mod read;
 mod reap;
 mod replica;
-#[expect(dead_code, reason = "the disk that it is read from is being built")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the disk that it is read from is being built")
+)]
 mod restore;
 mod rules;
 mod session;
 mod slab;
-#[expect(dead_code, reason = "the disk that wants it is being built")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the disk that wants it is being built")
+)]
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -40,9 +48,12 @@ pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
 pub(crate) use ensemble::Members;
 pub(crate) use reap::Reapable;
-#[expect(
-    unused_imports,
-    reason = "the disk that it is read from is being built"
+#[cfg_attr(
+    not(test),
+    expect(
+        unused_imports,
+        reason = "the disk that it is read from is being built"
+    )
 )]
 pub(crate) use restore::Restored;
 pub use rules::DigestAlgorithm;
@@ -146,8 +157,11 @@ pub(crate) enum Output<'a> {
     /// A transaction took its number, before anything that shows it is sent.
     Committed {
         txn: &'a Txn<'a>,
-        /// The digest of the tree after it, where one is kept.
-        #[expect(dead_code, reason = "the disk that wants it is being built")]
+        /// The digest of the tree after it, where one is kept and a real server would write it down.
+        #[cfg_attr(
+            not(test),
+            expect(dead_code, reason = "the disk that wants it is being built")
+        )]
         digest: Option<u64>,
     },
     /// The ensemble has a new leader, or lost the one it had.
@@ -243,7 +257,8 @@ impl Keeper {
         let mut deadlines = Deadlines::default();
         deadlines.add(look_at(&rules, now), Deadline::LookForReapable);
         let members = Members::new(&rules);
-        let mut tree = Tree::new();
+        let mut tree = Tree::new(rules.data_format);
+        tree.keep_digest(rules.digest);
         tree.set_last_zxid(members.start_of_epoch());
         Self {
             tree,
@@ -334,6 +349,8 @@ impl Keeper {
         else {
             return;
         };
+        let taken_for = format::without_record(self.rules.data_format, request);
+        let request = taken_for.as_ref().unwrap_or(request);
         let operation = request.operation();
         let session = asking.session;
         let member = asking.member;
@@ -408,7 +425,9 @@ impl Keeper {
                     Zxid(-1),
                     Err(ErrorCode::Unimplemented),
                 );
-                self.close(now, connection, CloseReason::Unimplemented, out);
+                if connection != ConnectionId::HANDLE {
+                    self.close(now, connection, CloseReason::Unimplemented, out);
+                }
             }
             Request::CloseSession => {
                 if let Some(session) = session {
@@ -596,7 +615,9 @@ impl Keeper {
 
 /// Gives out a transaction, also to those members that take it in later.
 fn committed(members: &mut Members, tree: &Tree, txn: &Txn<'_>, out: &mut impl Outputs) {
-    let digest = tree.digest();
+    // PrepRequestProcessor.pRequest2Txn throws before it has come to the digest.
+    let is_refusal = matches!(txn.record, TxnRecord::Error { .. });
+    let digest = tree.digest().filter(|_| !is_refusal);
     out.emit(Output::Committed { txn, digest });
     if members.are_as_one() {
         return;

@@ -199,6 +199,47 @@ pub(super) fn znode_deleted(tree: &mut Tree, path: &str, bytes: i32, undo: &mut 
     );
 }
 
+/// Finds the limits and counts the usage anew, as a server does that has read a snapshot (`DataTree.setupQuota`).
+pub(super) fn count_anew(tree: &mut Tree) {
+    let end = format!("/{LIMITS}");
+    let prefix = |znode: &Znode| {
+        let path = znode.path().strip_prefix(QUOTA)?;
+        let is_it = !znode.has_children() && path.ends_with(&end);
+        let (prefix, _) = path.split_once(&end)?;
+        (is_it && !prefix.is_empty()).then(|| Box::from(prefix))
+    };
+    let quotas = tree.get(QUOTA).into_iter();
+    let prefixes: Vec<Box<str>> = quotas
+        .flat_map(|quotas| tree.below(quotas))
+        .filter_map(prefix)
+        .collect();
+    tree.limited.clear();
+    for prefix in prefixes {
+        let usage = usage_of(tree, &prefix).data();
+        tree.replace_data(
+            &format!("{QUOTA}{prefix}/{STATS}"),
+            usage,
+            &mut UndoLog::default(),
+        );
+        let prefix = in_trie(&prefix);
+        if !prefix.is_empty() {
+            tree.limited.insert(prefix.into());
+        }
+    }
+}
+
+/// How much there is from here down.
+fn usage_of(tree: &Tree, prefix: &str) -> Track {
+    // getCounts asks for the node under this very text, and a prefix like "X" names none.
+    let counted = tree
+        .get(prefix)
+        .map_or((0, 0), |znode| usage_below(tree, znode));
+    let mut usage = Track::default();
+    usage.0.insert("count".into(), counted.0);
+    usage.0.insert("bytes".into(), counted.1);
+    usage
+}
+
 pub(super) fn data_set(tree: &mut Tree, path: &str, grown: i64, undo: &mut UndoLog) {
     count(tree, path, 0, grown, undo);
 }
@@ -227,14 +268,8 @@ fn stats_created(tree: &mut Tree, path: &str, undo: &mut UndoLog) {
     if name_of(path) != STATS {
         return;
     }
-    let mut usage = Track::default();
-    // getCounts asks for the node under this very text, and a prefix like "X" names none.
-    let counted = tree
-        .get(prefix)
-        .map_or((0, 0), |znode| usage_below(tree, znode));
-    undo.visit(usize::try_from(counted.0).unwrap_or(usize::MAX));
-    usage.0.insert("count".into(), counted.0);
-    usage.0.insert("bytes".into(), counted.1);
+    let usage = usage_of(tree, prefix);
+    undo.visit(usize::try_from(usage.get("count")).unwrap_or(usize::MAX));
     // The prefix as it stands in the path, so that /zookeeper/quotaX/zookeeper_stats is overwritten too.
     let data = usage.data();
     tree.replace_data(path, data, undo);

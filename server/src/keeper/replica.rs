@@ -25,6 +25,7 @@ impl Replica {
     pub(super) fn new(tree: &mut Tree, last_zxid: Zxid, follows: bool) -> Self {
         let mut tree = tree.share();
         tree.index();
+        tree.keep_digest(false);
         tree.set_last_zxid(last_zxid);
         tree.acls.set_apart();
         Self {

@@ -33,10 +33,8 @@ pub(crate) struct Rules {
     /// speak.
     pub(crate) presence_is_life: bool,
     /// Whether the digest of the tree is kept up to date.
-    #[expect(dead_code, reason = "the disk that wants it is being built")]
     pub(crate) digest: bool,
     /// What it could not hold is refused, as the release of that name refuses it.
-    #[expect(dead_code, reason = "the disk that wants it is being built")]
     pub(crate) data_format: DataFormat,
 }
 

@@ -44,6 +44,11 @@ impl Snapshot {
         self.tree.digest()
     }
 
+    /// The digest of its tree, made of every znode anew if none is kept.
+    pub(crate) fn reckoned_digest(&self) -> u64 {
+        self.digest().unwrap_or_else(|| self.tree.reckoned_digest())
+    }
+
     /// Its sessions as they are kept, by number.
     pub(crate) fn sessions_to_keep(&self) -> impl Iterator<Item = SessionRecord> {
         let sessions = self.sessions.sorted().into_iter();
@@ -97,8 +102,15 @@ impl Keeper {
     /// A server that begins with this state, as one does that was restarted: every session has its whole timeout before
     /// it, and no connection yet.
     pub(crate) fn resume(rules: Rules, snapshot: &Snapshot, now: Timestamp) -> Self {
+        Self::begin_with(rules, snapshot.clone(), now)
+    }
+
+    /// The same where nobody else needs the state.
+    pub(crate) fn begin_with(rules: Rules, snapshot: Snapshot, now: Timestamp) -> Self {
         let mut keeper = Self::new(rules, now);
-        keeper.tree = snapshot.tree.clone();
+        keeper.tree = snapshot.tree;
+        keeper.tree.index();
+        keeper.tree.keep_digest(keeper.rules.digest);
         keeper.sessions.go_on_from(&snapshot.sessions);
         keeper.members.go_on_from(keeper.tree.last_zxid());
         // Nobody is connected yet.

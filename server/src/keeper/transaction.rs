@@ -12,6 +12,8 @@ pub(super) struct Transaction<'t> {
     header: TxnHeader,
     cxid: Xid,
     undo: UndoLog,
+    /// The digest of the tree before it.
+    digest: Option<u64>,
 }
 
 impl<'t> Transaction<'t> {
@@ -30,6 +32,7 @@ impl<'t> Transaction<'t> {
             time,
         };
         Self {
+            digest: tree.digest(),
             tree,
             header,
             cxid,
@@ -73,6 +76,7 @@ impl<'t> Transaction<'t> {
             self.tree.keep(&mut self.undo),
             self.tree.roll_back(&mut self.undo)
         );
+        self.tree.set_digest(self.digest);
         planted!("failed-multi-fires", (), changes.list.clear());
         self.end(record)
     }

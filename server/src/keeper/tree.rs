@@ -15,7 +15,8 @@ use super::acl_table::{AclId, AclTable};
 use super::slab::Slab;
 use super::znode::{NIL, OwnerKind, Znode, length};
 use crate::protocol::{
-    Acl, AuthId, Permissions, SessionId, ZnodeRecord, Zxid, name_of, open_acl, parent_of,
+    Acl, AuthId, DataFormat, Permissions, SessionId, ZnodeRecord, Zxid, name_of, open_acl,
+    parent_of,
 };
 
 /// Every znode, and what is known about them together.
@@ -36,6 +37,8 @@ pub(crate) struct Tree {
     pub(super) limited: BTreeSet<Box<str>>,
     last_zxid: Zxid,
     pub(super) data_size: i64,
+    /// See `digest.rs`.
+    pub(super) digest: Option<u64>,
 }
 
 /// Where a path leads. The hash stands beside the number, so that the index grows, and passes over most of those that are
@@ -48,7 +51,7 @@ struct Entry {
 
 impl Tree {
     /// The tree of a fresh server.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(format: DataFormat) -> Self {
         let mut tree = Self::empty();
         let readable: Arc<[Acl]> = Arc::from([Acl {
             permissions: Permissions::READ,
@@ -61,6 +64,9 @@ impl Tree {
             // DataTree.addConfigNode sets this ACL with version -1.
             ("/zookeeper/config", readable, -1),
         ] {
+            if path == "/zookeeper/config" && format == DataFormat::V3_4 {
+                continue;
+            }
             let acl = tree.acls.intern(&acl);
             let parent = tree
                 .find_id(parent_of(path).unwrap_or_default())
@@ -85,6 +91,7 @@ impl Tree {
             limited: BTreeSet::new(),
             last_zxid: Zxid(0),
             data_size: 0,
+            digest: None,
         }
     }
 
@@ -104,6 +111,7 @@ impl Tree {
             limited: self.limited.clone(),
             last_zxid: self.last_zxid,
             data_size: self.data_size,
+            digest: self.digest,
         }
     }
 
@@ -133,12 +141,11 @@ impl Tree {
         self.last_zxid = zxid;
     }
 
-    /// The digest of all znodes, where one is kept.
-    pub(crate) fn digest(&self) -> Option<u64> {
-        None
-    }
-
     /// Takes a znode as a snapshot keeps it, after its parent.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be.
     pub(super) fn take(&mut self, record: &ZnodeRecord<'_>) -> Result<(), &'static str> {
         let ZnodeRecord {
             path,
@@ -146,21 +153,56 @@ impl Tree {
             acl,
             stat,
         } = *record;
-        let parent = if path == "/" {
-            NIL
-        } else {
-            let parent = parent_of(path).and_then(|parent| self.find_id(parent));
-            parent.ok_or("there is no parent")?
+        let parent = match parent_of(path) {
+            _ if path == "/" => NIL,
+            Some(parent) if !path.ends_with('/') => {
+                self.parent_taken(parent).ok_or("it has no parent")?
+            }
+            Some(_) | None => return Err("that is no path"),
         };
-        if self.find_id(path).is_some() && self.root != NIL {
-            return Err("there is one already");
-        }
+        let hash = hash(path);
+        let is_it = |entry: &Entry| {
+            let znode = self.znodes.get(entry.id);
+            entry.hash == hash && znode.is_some_and(|znode| *znode.path == *path)
+        };
+        let vacant = match self
+            .by_path
+            .entry(spread(hash), is_it, |entry| spread(entry.hash))
+        {
+            hashbrown::hash_table::Entry::Vacant(vacant) => vacant,
+            hashbrown::hash_table::Entry::Occupied(_) => return Err("it is there twice"),
+        };
+        let id = self.znodes.push();
+        vacant.insert(Entry { hash, id });
         let acl = self.acls.intern(acl);
-        let id = self.insert(Znode::kept(path, data, acl, &stat), parent);
+        let mut znode = Znode::kept(path, data, acl, &stat);
+        (znode.next, znode.previous) = (id, id);
         if parent == NIL {
             self.root = id;
+        } else {
+            let first = self.slot_mut(parent).first_child;
+            if let Some(last) = self.slot(first).map(|first| first.previous) {
+                (znode.next, znode.previous) = (first, last);
+            }
+            self.link(id, parent, (znode.next, znode.previous));
+            self.found.set(parent);
         }
+        self.data_size += size(&znode);
+        self.index_owner(&znode, true);
+        if let Some(slot) = self.znodes.slot_mut(id) {
+            *slot = Some(znode);
+        }
+        self.digest_with(id);
         Ok(())
+    }
+
+    /// The number of the znode whose child is taken next: most often it is the same as before, or what was taken last.
+    fn parent_taken(&self, path: &str) -> Option<u32> {
+        let last = u32::try_from(self.len()).ok()?.checked_sub(1)?;
+        if self.slot(last).is_some_and(|last| *last.path == *path) {
+            return Some(last);
+        }
+        self.find_id(path).filter(|id| *id != NIL)
     }
 
     /// Every znode as a snapshot keeps it, parents before their children and siblings in the order of their creation.
@@ -262,8 +304,7 @@ impl Tree {
     }
 
     /// Every znode, in no order that means anything.
-    #[cfg(test)]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Znode> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Znode> {
         self.znodes.iter().map(|(_, znode)| znode)
     }
 
@@ -297,6 +338,10 @@ impl Tree {
         let entry = self.by_path.find(spread(hash), is_it)?;
         self.found.set(entry.id);
         Some(entry.id)
+    }
+
+    pub(super) fn find_root(&self) -> u32 {
+        self.root
     }
 
     pub(super) fn slot(&self, id: u32) -> Option<&Znode> {
@@ -342,18 +387,24 @@ impl Tree {
             *slot = Some(znode);
         }
         if parent != NIL {
-            if next != id {
-                self.slot_mut(next).previous = id;
-                self.slot_mut(previous).next = id;
-            }
-            let parent = self.slot_mut(parent);
-            parent.num_children += 1;
-            if parent.first_child == NIL {
-                parent.first_child = id;
-            }
+            self.link(id, parent, (next, previous));
         }
         self.by_path
             .insert_unique(spread(hash), Entry { hash, id }, |entry| spread(entry.hash));
+    }
+
+    /// Puts a znode into the ring of its parent's children.
+    #[inline]
+    fn link(&mut self, id: u32, parent: u32, (next, previous): (u32, u32)) {
+        if next != id {
+            self.slot_mut(next).previous = id;
+            self.slot_mut(previous).next = id;
+        }
+        let parent = self.slot_mut(parent);
+        parent.num_children += 1;
+        if parent.first_child == NIL {
+            parent.first_child = id;
+        }
     }
 
     pub(super) fn remove(&mut self, id: u32, parent: u32) -> Znode {
@@ -409,7 +460,8 @@ impl Tree {
     }
 }
 
-/// Two trees are equal if no client could tell them apart.
+/// Two trees are equal if no client could tell them apart. What `approximate_data_size` counts is left out: usage grows without being
+/// counted, until a restart (`DataTree.updateQuotaStat`).
 impl PartialEq for Tree {
     fn eq(&self, other: &Self) -> bool {
         fn names<'a>(tree: &'a Tree, znode: &'a Znode) -> Vec<&'a str> {
@@ -421,7 +473,6 @@ impl PartialEq for Tree {
             && self.containers == other.containers
             && self.with_ttl == other.with_ttl
             && self.limited == other.limited
-            && self.data_size == other.data_size
             && self.znodes.iter().all(|(_, znode)| {
                 other.get(&znode.path).is_some_and(|twin| {
                     znode.stat() == twin.stat()

@@ -46,7 +46,9 @@ pub(crate) enum OwnerKind {
 
 impl Owner {
     const CONTAINER: i64 = i64::MIN;
-    const TTL_MASK: i64 = 0xff << 56;
+    const TTL: i64 = 0xff << 56;
+    /// A top byte of ones, then the number of the feature, 0 for a time to live.
+    const TTL_MASK: i64 = 0xff_ffff << 40;
     /// The longest time to live, in milliseconds.
     pub(crate) const MAX_TTL_MS: i64 = 0xff_ffff_ffff;
 
@@ -56,7 +58,7 @@ impl Owner {
         match self.0 {
             0 => OwnerKind::Nobody,
             Self::CONTAINER => OwnerKind::Container,
-            owner if owner & Self::TTL_MASK == Self::TTL_MASK => OwnerKind::Ttl {
+            owner if owner & Self::TTL_MASK == Self::TTL => OwnerKind::Ttl {
                 ms: owner & Self::MAX_TTL_MS,
             },
             owner => OwnerKind::Session(SessionId(owner)),
@@ -70,7 +72,7 @@ impl From<OwnerKind> for Owner {
             OwnerKind::Nobody => 0,
             OwnerKind::Session(session) => session.0,
             OwnerKind::Container => Self::CONTAINER,
-            OwnerKind::Ttl { ms } => Self::TTL_MASK | (ms & Self::MAX_TTL_MS),
+            OwnerKind::Ttl { ms } => Self::TTL | (ms & Self::MAX_TTL_MS),
         })
     }
 }

@@ -10,13 +10,16 @@ mod connection;
 mod container;
 mod create;
 mod delete;
+mod digest;
 mod ensemble;
 mod ephemeral;
+mod format;
 
 mod model;
 mod multi;
 mod quota;
 mod read;
+mod restore;
 mod session;
 mod set_acl;
 mod set_data;
@@ -31,11 +34,11 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::*;
-use crate::protocol::ConnectResponse;
 use crate::protocol::{
     AclEntry, AclList, AddWatchMode, CheckVersionRequest, CreateOperation, CreateRequest,
     DeleteRequest, MultiReadOp, MultiResult, SetDataRequest, SetWatches, Stat, WatcherType,
 };
+use crate::protocol::{ConnectResponse, DataFormat};
 
 /// A server, its clock, and the clients around it, which are numbered from 1.
 struct World {

@@ -15,7 +15,7 @@ const HASH: &str = "u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=";
 
 /// One thing that happens. Clients have three places; in each there is one connection after the other.
 #[derive(Clone, Debug)]
-enum Event {
+pub(super) enum Event {
     Open {
         place: usize,
         timeout_ms: i32,
@@ -44,7 +44,7 @@ enum Event {
 }
 
 #[derive(Clone, Debug)]
-enum Question {
+pub(super) enum Question {
     Write(Write),
     Multi(Vec<Write>),
     Exists(&'static str, bool),
@@ -68,7 +68,7 @@ enum Question {
 }
 
 #[derive(Clone, Debug)]
-enum Write {
+pub(super) enum Write {
     Create {
         operation: CreateOperation,
         path: &'static str,
@@ -86,7 +86,7 @@ enum Write {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum AclKind {
+pub(super) enum AclKind {
     Open,
     Readable,
     /// Everything for `u`, READ for everybody.
@@ -1095,23 +1095,26 @@ impl Outputs for Record {
 }
 
 /// A keeper, another one given the same inputs, a tree given the same transactions, and the model.
-struct Run {
-    keeper: Keeper,
+pub(super) struct Run {
+    pub(super) keeper: Keeper,
     twin: Keeper,
+    /// Every transaction so far.
+    pub(super) txns: Vec<Txn<'static>>,
     tree: Tree,
     model: Model,
     places: [Option<u64>; 3],
     connections: u64,
     xid: i32,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     /// The zxid of the last reply on each connection.
     replied: BTreeMap<u64, i64>,
     lines: Vec<String>,
 }
 
 impl Run {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let rules = Rules {
+            digest: true,
             server_id: 0,
             tick_ms: TICK_MS,
             min_session_timeout_ms: 2000,
@@ -1123,7 +1126,8 @@ impl Run {
         Self {
             keeper: Keeper::new(rules.clone(), Timestamp(0)),
             twin: Keeper::new(rules, Timestamp(0)),
-            tree: Tree::new(),
+            txns: Vec::new(),
+            tree: Tree::new(DataFormat::default()),
             model: Model::new(),
             places: [None; 3],
             connections: 0,
@@ -1132,6 +1136,32 @@ impl Run {
             replied: BTreeMap::new(),
             lines: Vec::new(),
         }
+    }
+
+    /// One with some clients and znodes.
+    pub(super) fn begun() -> Self {
+        let mut run = Self::new();
+        for place in 0..3 {
+            run.happen(&Event::Open {
+                place,
+                timeout_ms: 10_000,
+            });
+        }
+        for path in ["/a", "/a/x", "/a/y"] {
+            let write = Write::Create {
+                operation: CreateOperation::Create,
+                path,
+                flags: 0,
+                ttl_ms: -1,
+                data: "",
+                acl: AclKind::Open,
+            };
+            run.happen(&Event::Ask {
+                place: 0,
+                question: Question::Write(write),
+            });
+        }
+        run
     }
 
     fn step(&mut self, input: Input<'_>) {
@@ -1145,6 +1175,7 @@ impl Run {
             self.tree.apply(txn, &mut Changes::default());
         }
         self.lines.extend(record.lines.0);
+        self.txns.extend(record.txns);
     }
 
     fn arrive(&mut self, place: usize, request: ConnectRequest<'_>) {
@@ -1172,7 +1203,7 @@ impl Run {
         }
     }
 
-    fn happen(&mut self, event: &Event) {
+    pub(super) fn happen(&mut self, event: &Event) {
         match event {
             Event::Open { place, timeout_ms } => {
                 self.arrive(*place, asking_for_session(*timeout_ms));
@@ -1242,8 +1273,15 @@ impl Run {
             let mut after = self.keeper.tree().clone();
             after.set_last_zxid(before.last_zxid());
             assert_eq!(after, before, "a failed multi changes nothing");
+            assert_eq!(after.data_size(), before.data_size());
         }
         self.model.ask(connection, self.xid, question);
+    }
+
+    /// What came out is of no interest.
+    pub(super) fn forget_outputs(&mut self) {
+        self.lines.clear();
+        self.model.lines.clear();
     }
 
     /// Everything that must hold after each event.
@@ -1257,6 +1295,9 @@ impl Run {
             self.tree == *self.keeper.tree(),
             "the sum of the transactions"
         );
+        let tree = self.keeper.tree();
+        assert_eq!(self.tree.data_size(), tree.data_size(), "the size of it");
+        assert_eq!(tree.digest(), Some(tree.reckoned_digest()), "the digest");
         self.check_watches();
         let sessions: Vec<_> = self.keeper.sessions().sorted();
         let sessions: Vec<_> = sessions
@@ -1292,7 +1333,7 @@ impl Run {
         let tree = self.keeper.tree();
         assert_eq!(tree.last_zxid().0, self.model.zxid);
         let znodes: BTreeMap<_, _> = tree
-            .iter()
+            .all()
             .map(|znode| {
                 let data = String::from_utf8_lossy(znode.data().unwrap_or_default());
                 (
@@ -1461,7 +1502,7 @@ fn any_question() -> impl Strategy<Value = Question> {
     ]
 }
 
-fn any_event() -> impl Strategy<Value = Event> {
+pub(super) fn any_event() -> impl Strategy<Value = Event> {
     let place = || 0..3_usize;
     prop_oneof![
         2 => (place(), select(vec![2000, 5000, 20_000]))
@@ -1482,21 +1523,7 @@ proptest! {
     fn any_sequence_of_inputs_does_what_a_plain_model_does(
         events in prop::collection::vec(any_event(), 0..100)
     ) {
-        let mut run = Run::new();
-        for place in 0..3 {
-            run.happen(&Event::Open { place, timeout_ms: 10_000 });
-        }
-        for path in ["/a", "/a/x", "/a/y"] {
-            let write = Write::Create {
-                operation: CreateOperation::Create,
-                path,
-                flags: 0,
-                ttl_ms: -1,
-                data: "",
-                acl: AclKind::Open,
-            };
-            run.happen(&Event::Ask { place: 0, question: Question::Write(write) });
-        }
+        let mut run = Run::begun();
         run.check();
         let mut half = None;
         for (number, event) in events.iter().enumerate() {

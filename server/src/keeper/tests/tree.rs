@@ -120,7 +120,7 @@ fn a_record_for_what_is_already_done_changes_nothing() {
 
 #[test]
 fn a_failed_multi_in_the_log_changes_nothing_but_the_last_zxid() {
-    let mut tree = Tree::new();
+    let mut tree = Tree::new(DataFormat::default());
     let create = TxnRecord::Create {
         path: "/a".into(),
         data: None,
