@@ -58,6 +58,10 @@ pub enum Measure {
     Million,
     /// Snapshot of 1,000,000 znodes.
     Snapshot,
+    /// A folder of 1,000,000 znodes opened, and resident memory after it.
+    OpenMillion,
+    /// The longest that a client waits while snapshots of 1,000,000 znodes are written.
+    SnapshotPause,
     /// Resident memory of the idle binary.
     Idle,
     /// Crates compiled for the library, and how long a clean build takes; only when asked for.
@@ -83,6 +87,8 @@ impl Measure {
         Self::FanOut,
         Self::Million,
         Self::Snapshot,
+        Self::OpenMillion,
+        Self::SnapshotPause,
         Self::Idle,
     ];
 
@@ -108,6 +114,8 @@ impl Measure {
             Self::FanOut => rows::fan_out(),
             Self::Million => rows::million(),
             Self::Snapshot => rows::snapshot(),
+            Self::OpenMillion => rows::open_million(),
+            Self::SnapshotPause => rows::snapshot_pause(),
             Self::Idle => rows::idle(),
             Self::Build => rows::build(),
         }

@@ -3,6 +3,7 @@
 use super::RelayError;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use tempfile::TempDir;
 
 /// A folder for a server, with its state under `data`.
@@ -39,6 +40,20 @@ impl Folder {
         let kept = builder.prefix(as_what).disable_cleanup(true).tempdir()?;
         copy_all(self.path(), kept.path())?;
         Ok(kept.path().to_owned())
+    }
+
+    /// What there is, and how long each file is and when it was changed.
+    pub(super) fn listed(&self) -> Result<Vec<(PathBuf, u64, SystemTime)>, RelayError> {
+        let mut listed = Vec::new();
+        for folder in [self.data(), self.data().join("version-2")] {
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                let about = entry.metadata()?;
+                listed.push((entry.path(), about.len(), about.modified()?));
+            }
+        }
+        listed.sort_unstable();
+        Ok(listed)
     }
 
     /// How many logs and snapshots there are.

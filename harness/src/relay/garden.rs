@@ -5,7 +5,7 @@ use super::RelayError;
 use super::server::Held;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request, op};
 use crate::dice::Dice;
-use crate::patience::{self, PATIENCE};
+use crate::patience::PATIENCE;
 use semver::Version;
 
 /// Sessions that do things, and live on.
@@ -90,16 +90,10 @@ impl<'a> Garden<'a> {
         Ok(())
     }
 
-    /// The sessions that stay open, once those that were to expire have.
-    pub(super) fn leave(mut self) -> Result<Vec<Held>, RelayError> {
-        for path in std::mem::take(&mut self.short) {
-            let exists = Request::Exists { path, watch: false };
-            patience::until("a session to expire", || match self.call(&exists) {
-                Ok(err) => (err == -101).then_some(Ok(())),
-                Err(error) => Some(Err(error)),
-            })??;
-        }
-        Ok(self.owners.into_iter().map(|(_, held)| held).collect())
+    /// The sessions that stay open, and znodes of those that are to expire.
+    pub(super) fn leave(self) -> (Vec<Held>, Vec<String>) {
+        let held = self.owners.into_iter().map(|(_, held)| held).collect();
+        (held, self.short)
     }
 
     fn call(&mut self, request: &Request) -> Result<i32, RelayError> {

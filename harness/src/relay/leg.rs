@@ -3,17 +3,20 @@
 use super::folder::Folder;
 use super::garden::Garden;
 use super::server::{Ending, Held, Runner, Who, become_super};
-use super::{LONGEST, Picture, RelayError, Report, eye, sequences};
-use crate::backend::{Guest, Keeping, ServerSetup};
-use crate::client::{Acl, Answer, BlockingClient, Request};
+use super::{LONGEST, Picture, RelayError, Report, copy, eye, sequences};
+use crate::backend::{self, Guest, Keeping, ServerSetup};
+use crate::client::{Acl, Answer, BlockingClient, ConnectRequest, Request};
 use crate::dice::Dice;
-use crate::patience::PATIENCE;
+use crate::patience::{self, PATIENCE};
+use minikeeper::{Compression, DataFormat, Snapshot, StorageError};
 use semver::Version;
+use std::time::Duration;
 
 /// How many parents are asked for the next number.
 const NUMBERED: usize = 6;
-/// How many lives a real server has in its turn.
-const LIVES: usize = 3;
+const NO_NODE: i32 = -101;
+/// How many lives a server has in its turn.
+const LIVES: usize = 2;
 
 /// A relay under way.
 pub(super) struct Leg<'a> {
@@ -28,6 +31,8 @@ pub(super) struct Leg<'a> {
     pub(super) sequence: u64,
     /// The sessions that were left open, or were believed to be.
     pub(super) held: Vec<Held>,
+    /// Znodes of sessions that are to expire.
+    pub(super) short: Vec<String>,
     /// The session of who looks.
     pub(super) eye: Option<Held>,
     /// What the last server left.
@@ -43,15 +48,10 @@ impl Leg<'_> {
         dice: &mut Dice,
         ending: Ending,
     ) -> Result<(), RelayError> {
-        let lives = if matches!(who, Who::Real(_)) {
-            LIVES
-        } else {
-            2
-        };
-        for life in 0..lives {
-            let is_last = life + 1 == lives;
-            // What is reaped goes in the midst, so that nothing goes while somebody looks.
-            let setup = if life == 1 && !is_last {
+        for life in 0..LIVES {
+            let is_last = life + 1 == LIVES;
+            // What is reaped goes before the last life, so that nothing goes while somebody looks.
+            let setup = if !is_last && dice.percent(60) {
                 ServerSetup::Reaping
             } else {
                 ServerSetup::Usual
@@ -71,8 +71,9 @@ impl Leg<'_> {
                 self.check_sessions(&address)?;
                 self.check_numbers(&address, dice)?;
             }
-            self.work(&address, dice, self.ops / lives)?;
+            self.work(&address, dice, self.ops / LIVES)?;
             if is_last {
+                self.wait_for_the_end_of_short_sessions(&address)?;
                 self.look(&address)?;
             }
             runner.end(ending)?;
@@ -108,12 +109,63 @@ impl Leg<'_> {
 
     /// Ours on the folder, by its handle and without writing to it.
     pub(super) fn check_copy(&mut self) -> Result<(), RelayError> {
+        let Some(left) = self.left.clone() else {
+            return Ok(());
+        };
+        let before = self.folder.listed()?;
+        let (found, timeouts) = copy::open(&self.folder.data())
+            .map_err(|error| self.kept(&format!("opened as a copy: {error}")))?;
+        self.report.comparisons += 1;
+        if let Some(difference) = left.difference(&found) {
+            return Err(self.kept(&format!("left, and found in a copy: {difference}")));
+        }
+        for held in &self.held {
+            let timeout = timeouts.get(&held.id()).map(Duration::as_millis);
+            let wanted = u128::from(held.session.timeout_ms.unsigned_abs());
+            if timeout != Some(wanted) {
+                let id = held.id();
+                let what = format!("session {id:#x} of {wanted} ms has {timeout:?} ms in a copy");
+                return Err(self.kept(&what));
+            }
+        }
+        if self.folder.listed()? != before {
+            return Err(self.kept("to look at the folder changed it"));
+        }
         Ok(())
     }
 
     /// What ours exports, a real server starts from.
-    pub(super) fn check_export(&mut self, _who: Who<'_>) -> Result<(), RelayError> {
-        Ok(())
+    pub(super) fn check_export(&mut self, who: Who<'_>) -> Result<(), RelayError> {
+        let Some(left) = self.left.clone() else {
+            return Ok(());
+        };
+        let exported = Folder::new()?;
+        let failed =
+            |error: StorageError| RelayError::Differs(format!("not exported: {error}"));
+        let format = format!("{}.{}", self.version.major, self.version.minor)
+            .parse::<DataFormat>()
+            .map_err(|error| RelayError::Differs(error.to_string()))?;
+        let compression = match self.keeping.compression {
+            backend::Compression::None => Compression::None,
+            backend::Compression::Gzip => Compression::Gzip,
+            backend::Compression::Snappy => Compression::Snappy,
+        };
+        Snapshot::open(self.folder.data())
+            .and_then(|snapshot| snapshot.write_as(exported.data(), format, compression))
+            .map_err(failed)?;
+        let mut runner = Runner::start(who, exported.path(), ServerSetup::Usual, &self.keeping)?;
+        let found = self.picture(&runner.address())?;
+        let complaints = runner.complaints();
+        runner.end(Ending::Killed)?;
+        self.report.comparisons += 1;
+        match left.difference(&found) {
+            None if complaints.is_empty() => Ok(()),
+            difference => Err(self.kept(&format!(
+                "left, and found in what was exported: {}\n{}",
+                difference.unwrap_or_default(),
+                complaints.join("\n")
+            ))),
+        }
     }
 
     /// A last real server finds what was left.
@@ -141,13 +193,19 @@ impl Leg<'_> {
         if difference.is_none() && complaints.is_empty() {
             return Ok(());
         }
-        let kept = self.folder.keep("minikeeper-relay-kept-")?;
-        Err(RelayError::Differs(format!(
-            "{what}, before and after: {}\ncomplaints: {}\nkept in {}",
+        Err(self.kept(&format!(
+            "{what}, before and after: {}\ncomplaints: {}",
             difference.unwrap_or_else(|| "no difference".to_owned()),
             complaints.join("\n"),
-            kept.display()
         )))
+    }
+
+    /// What differs, and where the folder is kept for who wants to know more.
+    fn kept(&self, what: &str) -> RelayError {
+        match self.folder.keep("minikeeper-relay-kept-") {
+            Ok(kept) => RelayError::Differs(format!("{what}\nthe folder is in {}", kept.display())),
+            Err(error) => error,
+        }
     }
 
     /// Looks at everything, by a session that was there before.
@@ -158,6 +216,21 @@ impl Leg<'_> {
         };
         let mut client = eye.resume_as_super(address)?;
         Picture::of(&mut client, address)
+    }
+
+    fn wait_for_the_end_of_short_sessions(&mut self, address: &str) -> Result<(), RelayError> {
+        let request = ConnectRequest::new(10_000);
+        let mut client = BlockingClient::connect_within(PATIENCE, address, &request)?;
+        become_super(&mut client)?;
+        for path in std::mem::take(&mut self.short) {
+            let exists = Request::Exists { path, watch: false };
+            patience::until("a session to expire", || match client.call(&exists) {
+                Ok(reply) => (reply.header.err == NO_NODE).then_some(Ok(())),
+                Err(error) => Some(Err(error)),
+            })??;
+        }
+        client.call(&Request::CloseSession)?;
+        Ok(())
     }
 
     fn look(&mut self, address: &str) -> Result<(), RelayError> {
@@ -252,7 +325,7 @@ impl Leg<'_> {
         let mut maker = BlockingClient::connect_within(
             PATIENCE,
             address,
-            &crate::client::ConnectRequest::new(maker_timeout),
+            &ConnectRequest::new(maker_timeout),
         )?;
         become_super(&mut maker)?;
         let guest = Guest::new(
@@ -273,7 +346,9 @@ impl Leg<'_> {
             played += steps.max(1);
         }
         maker.call(&Request::CloseSession)?;
-        self.held.extend(garden.leave()?);
+        let (held, short) = garden.leave();
+        self.held.extend(held);
+        self.short.extend(short);
         // Some that were found again go in order.
         if self.held.len() > 4 {
             let at = dice.number(0..self.held.len());

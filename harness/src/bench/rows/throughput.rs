@@ -203,7 +203,7 @@ impl Throughput {
         client.call(&Request::CloseSession).map(drop)
     }
 
-    fn exchange(&self, round: usize, connection: usize) -> Exchange {
+    pub(super) fn exchange(&self, round: usize, connection: usize) -> Exchange {
         let path = folder(round, connection);
         let (request, counter) = match self.operation {
             Operation::Get => (Request::GetData { path, watch: false }, None),
