@@ -1,10 +1,11 @@
 //! What is said before a server starts.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
-use super::{Ensemble, Server, Snapshot, StartError, Tree};
+use super::{Ensemble, Server, Snapshot, StartError, Storage, Tree};
 use crate::protocol::Timestamp;
 
 /// Says how a server is to be, then starts it. See [`Config`] for what each setting means and its default.
@@ -199,6 +200,41 @@ impl ServerBuilder {
         self
     }
 
+    /// Keeps the state in this folder, ZooKeeper's `dataDir`, and begins with what is there: whatever was acknowledged before,
+    /// by a server of these or a real one, is there again, and its sessions can be resumed. The folder is made if need be, and
+    /// is this server's alone. A [`seed`](Self::seed) or a [`snapshot`](Self::snapshot) is for a fresh folder: a seed is passed
+    /// over if there is a state already, a snapshot refused. What else there is to say of it: [`Storage`].
+    ///
+    /// Not for an [ensemble](Self::ensemble).
+    ///
+    /// ```no_run
+    /// # let folder = std::env::temp_dir().join(format!("minikeeper-data-dir-{}", std::process::id()));
+    /// # let _ = std::fs::remove_dir_all(&folder);
+    /// use minikeeper::Server;
+    ///
+    /// let server = Server::builder().data_dir(&folder).start()?;
+    /// server.create("/config", b"v1")?;
+    /// drop(server);
+    ///
+    /// let server = Server::builder().data_dir(&folder).start()?;
+    /// assert_eq!(server.data("/config").as_deref(), Some(&b"v1"[..]));
+    /// # drop(server);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn data_dir(mut self, data_dir: impl Into<PathBuf>) -> Self {
+        self.config.storage.data_dir = Some(data_dir.into());
+        self
+    }
+
+    /// Keeps transaction logs in another folder than snapshots, ZooKeeper's `dataLogDir`.
+    #[must_use]
+    pub fn data_log_dir(mut self, data_log_dir: impl Into<PathBuf>) -> Self {
+        self.config.storage.data_log_dir = Some(data_log_dir.into());
+        self
+    }
+
     setters! {
         /// Where clients connect; port 0 takes a free one.
         address: SocketAddr;
@@ -258,5 +294,7 @@ impl ServerBuilder {
         journal_on_panic: bool;
         /// The clock.
         clock: ClockKind;
+        /// Where the state is kept, and how.
+        storage: Storage;
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 pub use crate::keeper::DigestAlgorithm;
 use crate::keeper::Rules;
-use crate::net::Limits;
 pub use crate::net::{ClockKind, FourLetterWords, JournalMode};
-use crate::protocol::{DataFormat, MemberId, Timestamp};
+use crate::net::{Limits, Storage};
+use crate::protocol::{MemberId, Timestamp};
 
 /// What a server can be told before it starts; [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.
 ///
@@ -93,6 +93,8 @@ pub struct Config {
     /// What the clock says when the server starts. Default: the time of day, rounded down to a tick if the clock is manual. With a fixed one, and a clock that is not the
     /// machine's, two runs of a test have the same session ids, `ctime`s and `mtime`s.
     pub start_time: Option<Timestamp>,
+    /// Where the state is kept, and how. Default: in memory alone.
+    pub storage: Storage,
     /// What the four-letter word `conf` and the metrics say of `dataDir`. Nothing is kept there.
     pub data_dir: Option<String>,
     /// What the four-letter word `conf` says of `dataLogDir`. Nothing is kept there.
@@ -132,6 +134,7 @@ impl Default for Config {
             journal: JournalMode::DEFAULT,
             journal_on_panic: true,
             start_time: None,
+            storage: Storage::default(),
             data_dir: None,
             data_log_dir: None,
         }
@@ -203,6 +206,14 @@ impl Config {
         if self.server_id == u8::MAX {
             return Err("the server's number, 255, is more than 254".to_owned());
         }
+        if self.storage.data_dir.is_none() && self.storage.data_log_dir.is_some() {
+            return Err("there is a dataLogDir and no dataDir".to_owned());
+        }
+        if self.storage.data_dir.is_some() && self.members > 1 {
+            return Err(
+                "an ensemble keeps its state in memory: it cannot have a data folder".to_owned(),
+            );
+        }
         if self.members == 0 || self.members == u8::MAX {
             return Err(format!(
                 "an ensemble has 1 to 254 members, not {}",
@@ -238,17 +249,30 @@ impl Config {
             container_interval_ms: 60_000 / i64::from(self.container_max_per_minute.max(1)),
             container_max_never_used_ms: millis(self.container_max_never_used),
             presence_is_life: self.clock == ClockKind::Manual,
-            digest: false,
-            data_format: DataFormat::default(),
+            digest: self.storage.digest && self.storage.data_dir.is_some(),
+            data_format: self.storage.data_format.unwrap_or_default(),
         })
+    }
+
+    /// The same for a server that only makes a state to begin with.
+    pub(super) fn in_memory(&self) -> Self {
+        Self {
+            listener: false,
+            storage: Storage::default(),
+            journal: JournalMode::Off,
+            ..self.clone()
+        }
     }
 
     /// What concerns bytes and sockets, where clients connect at `port`.
     pub(super) fn limits(&self, port: u16, rules: &Rules) -> Limits {
         let duration = |ms: i32| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
         let data_dir = self
+            .storage
             .data_dir
-            .clone()
+            .as_ref()
+            .map(|folder| folder.display().to_string())
+            .or_else(|| self.data_dir.clone())
             .unwrap_or_else(|| "/tmp/minikeeper".to_owned());
         Limits {
             max_frame: self.max_frame,
@@ -257,8 +281,11 @@ impl Config {
             port,
             listen_backlog: self.listen_backlog,
             data_log_dir: self
+                .storage
                 .data_log_dir
-                .clone()
+                .as_ref()
+                .map(|folder| folder.display().to_string())
+                .or_else(|| self.data_log_dir.clone())
                 .unwrap_or_else(|| data_dir.clone()),
             data_dir,
             tick_time: self.tick_time,

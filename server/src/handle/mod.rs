@@ -15,6 +15,7 @@ mod leaks;
 mod member;
 mod serve;
 mod state;
+mod storage;
 mod time;
 mod tree;
 
@@ -39,9 +40,13 @@ pub use journal::{BudgetGuard, WaitFor};
 pub use leaks::{Leak, LeakKind};
 pub use member::{Lag, Member, MemberPartition, MemberView};
 pub use state::{SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
+pub use storage::{Change, Compression, Failure, Log, Storage, StorageError, Transaction};
 
-use crate::keeper::{Input, Keeper};
-use crate::net::{Clock, Engine, Entrance, Hosted, NoRuntime, PortError, Ports, ReservedPort};
+use crate::keeper::{self, Input, Keeper};
+use crate::net::{
+    Clock, Engine, Entrance, Hosted, NoRuntime, Opened, PortError, Ports, ReservedPort,
+};
+use crate::store::{Disk, RealDisk};
 
 /// A ZooKeeper server in this process.
 ///
@@ -125,6 +130,9 @@ pub enum StartError {
     /// The clock is to follow the time of a tokio runtime, and there is none here.
     #[error("a server with tokio's clock is to be started inside a tokio runtime")]
     NoRuntime,
+    /// The folder in which the state is to be kept cannot be opened or written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
     /// The thread that serves could not be started.
     #[error("cannot start the thread that serves: {0}")]
     Thread(#[source] std::io::Error),
@@ -173,7 +181,16 @@ impl Server {
         snapshot: Option<&Snapshot>,
         seed: Option<&Tree>,
     ) -> Result<Self, StartError> {
-        let rules = config.rules().map_err(StartError::Config)?;
+        Self::launch_on(Arc::new(RealDisk), config, snapshot, seed)
+    }
+
+    fn launch_on(
+        disk: Arc<dyn Disk>,
+        config: Config,
+        snapshot: Option<&Snapshot>,
+        seed: Option<&Tree>,
+    ) -> Result<Self, StartError> {
+        let mut rules = config.rules().map_err(StartError::Config)?;
         let mut ports = Ports::default();
         let mut addrs = Vec::new();
         for (member, asked) in config.members() {
@@ -193,15 +210,47 @@ impl Server {
             addrs.push(addr);
         }
         let addr = addrs.first().copied().unwrap_or(config.address);
-        let reached = snapshot.map(Snapshot::now);
+        let mut seed = seed;
+        let mut begins = snapshot.map(|snapshot| snapshot.state().clone());
+        let mut opened = Opened::open(disk, &config.storage, &rules)?;
+        if let Some(opened) = &mut opened {
+            rules.data_format = opened.format;
+            if opened.is_fresh() {
+                // A seed is there as a whole or not at all.
+                if let Some(seed) = seed {
+                    let seeded = Self::launch(config.in_memory(), snapshot, Some(seed))?;
+                    begins = Some(seeded.snapshot().state().clone());
+                }
+                if let Some(begins) = begins.take() {
+                    opened.state = begins;
+                }
+            } else if snapshot.is_some() {
+                return Err(StartError::Config(
+                    "there is a state in the data folder already, and a snapshot to begin with"
+                        .to_owned(),
+                ));
+            }
+            seed = None;
+        }
+        let (begins, appender, writing) = match opened {
+            Some(opened) => {
+                let (begins, appender, writing) = opened.begin(&config.storage)?;
+                (Some(begins), Some(appender), Some(writing))
+            }
+            None => (begins, None, None),
+        };
+        let reached = begins.as_ref().map(keeper::Snapshot::now);
         let clock = Clock::start(config.clock, config.start_time, reached, config.tick_time)
             .map_err(|NoRuntime| StartError::NoRuntime)?;
         let limits = config.limits(addr.port(), &rules);
-        let keeper = match snapshot {
-            Some(snapshot) => Keeper::resume(rules, &snapshot.state(), clock.now()),
+        let keeper = match begins {
+            Some(begins) => Keeper::begin_with(rules, begins, clock.now()),
             None => Keeper::new(rules, clock.now()),
         };
-        let engine = Arc::new(Engine::new(keeper, clock, limits));
+        let engine = Arc::new(Engine::new(keeper, clock, limits, appender));
+        if let Some(writing) = writing {
+            engine.begin_log(writing).map_err(StartError::Thread)?;
+        }
         let shared = Shared {
             addr,
             addrs,
@@ -299,6 +348,7 @@ impl Server {
         if was_running && ended.is_ok() {
             self.shared.engine.stopped();
         }
+        self.shared.engine.flush();
         ended
     }
 
@@ -319,6 +369,9 @@ impl Server {
     fn begin_again(&self, ports: &mut Ports) -> Result<(), StartError> {
         if self.is_running() {
             return Ok(());
+        }
+        if let Some(failure) = self.failure() {
+            return Err(StartError::Storage(failure));
         }
         self.shared.engine.feed(Input::Restarted);
         self.begin(ports)
@@ -363,7 +416,7 @@ impl Server {
         begun.unwrap_or(Ok(()))
     }
 
-    /// Whether it serves, and was not stopped.
+    /// Whether it serves: it was not stopped, and did not [stop by itself](Self::failure).
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -372,7 +425,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.shared.hosted.is_running()
+        self.shared.hosted.is_running() && self.failure().is_none()
     }
 
     fn ports(&self) -> std::sync::MutexGuard<'_, Ports> {
@@ -405,6 +458,9 @@ impl Drop for Shared {
         let ended = ports.stop();
         self.hosted.stop();
         self.engine.end_waits();
+        if let Some(log) = self.engine.log() {
+            log.end();
+        }
         if ended.is_err() {
             assert!(std::thread::panicking(), "{PANICKED}");
             eprintln!("{PANICKED}");

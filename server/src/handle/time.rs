@@ -39,7 +39,9 @@ impl Server {
             engine.clock().is_manual(),
             "only a manual clock can be advanced: Server::builder().manual_clock()"
         );
-        engine.advance(engine.clock().now() + by, self.is_running())
+        let followed = engine.advance(engine.clock().now() + by, self.is_running());
+        engine.flush();
+        followed
     }
 
     /// What the server's clock says.
@@ -128,6 +130,7 @@ impl Server {
     pub(super) fn wish(&self, input: Input<'_>) -> Followed {
         let mut followed = Followed::default();
         self.shared.engine.feed_and_tell(input, &mut followed);
+        self.shared.engine.flush();
         followed
     }
 }

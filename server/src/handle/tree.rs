@@ -141,6 +141,16 @@ impl Server {
     }
 
     pub(super) fn write(&self, request: Request<'_>) -> Result<Stat, ErrorCode> {
+        let written = self.write_unflushed(request);
+        if self.shared.engine.flush() {
+            written
+        } else {
+            Err(ErrorCode::SystemError)
+        }
+    }
+
+    /// The same, and does not wait until it outlasts the process.
+    pub(super) fn write_unflushed(&self, request: Request<'_>) -> Result<Stat, ErrorCode> {
         self.shared.engine.ask(request, |answer| {
             answer.map(|response| {
                 if let Response::Stat(stat) | Response::PathAndStat(_, stat) = response {

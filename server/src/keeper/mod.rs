@@ -18,18 +18,10 @@ mod quota;
 mod read;
 mod reap;
 mod replica;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the disk that it is read from is being built")
-)]
 mod restore;
 mod rules;
 mod session;
 mod slab;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the disk that wants it is being built")
-)]
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -48,13 +40,6 @@ pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
 pub(crate) use ensemble::Members;
 pub(crate) use reap::Reapable;
-#[cfg_attr(
-    not(test),
-    expect(
-        unused_imports,
-        reason = "the disk that it is read from is being built"
-    )
-)]
 pub(crate) use restore::Restored;
 pub use rules::DigestAlgorithm;
 pub(crate) use rules::Rules;
@@ -158,10 +143,6 @@ pub(crate) enum Output<'a> {
     Committed {
         txn: &'a Txn<'a>,
         /// The digest of the tree after it, where one is kept and a real server would write it down.
-        #[cfg_attr(
-            not(test),
-            expect(dead_code, reason = "the disk that wants it is being built")
-        )]
         digest: Option<u64>,
     },
     /// The ensemble has a new leader, or lost the one it had.
@@ -212,6 +193,8 @@ pub enum CloseReason {
     NotServing,
     /// It leaves too much unread.
     DoesNotRead,
+    /// The disk refused what was to outlast the process, and the server stopped.
+    DiskRefused,
     /// It asked for one of the four-letter words, and has its answer.
     FourLetterWord,
     /// A test wanted it.
@@ -239,7 +222,8 @@ impl CloseReason {
             | Self::ReadOnlyEnded
             | Self::NotReadOnlyClient
             | Self::NotServing
-            | Self::DoesNotRead => false,
+            | Self::DoesNotRead
+            | Self::DiskRefused => false,
         }
     }
 }

@@ -60,7 +60,7 @@ impl Snapshot {
 
     /// Its znodes as they are kept, parents before their children and siblings in the order of their creation. It need not
     /// be [indexed](Self::index) for that.
-    pub(crate) fn znodes_to_keep(&self) -> impl Iterator<Item = ZnodeRecord<'_>> {
+    pub(crate) fn znodes_to_keep(&self) -> impl Iterator<Item = ZnodeRecord<'_>> + Clone {
         self.tree.to_keep()
     }
 
@@ -99,13 +99,14 @@ impl Keeper {
         }
     }
 
-    /// A server that begins with this state, as one does that was restarted: every session has its whole timeout before
-    /// it, and no connection yet.
+    /// The same where the state is needed still.
+    #[cfg(test)]
     pub(crate) fn resume(rules: Rules, snapshot: &Snapshot, now: Timestamp) -> Self {
         Self::begin_with(rules, snapshot.clone(), now)
     }
 
-    /// The same where nobody else needs the state.
+    /// A server that begins with this state, as one does that was restarted: every session has its whole timeout before
+    /// it, and no connection yet.
     pub(crate) fn begin_with(rules: Rules, snapshot: Snapshot, now: Timestamp) -> Self {
         let mut keeper = Self::new(rules, now);
         keeper.tree = snapshot.tree;

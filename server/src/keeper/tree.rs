@@ -206,7 +206,7 @@ impl Tree {
     }
 
     /// Every znode as a snapshot keeps it, parents before their children and siblings in the order of their creation.
-    pub(super) fn to_keep(&self) -> impl Iterator<Item = ZnodeRecord<'_>> {
+    pub(super) fn to_keep(&self) -> impl Iterator<Item = ZnodeRecord<'_>> + Clone {
         let root = self.slot(self.root);
         root.into_iter()
             .flat_map(|root| std::iter::once(root).chain(self.below(root)))
@@ -250,7 +250,7 @@ impl Tree {
     }
 
     /// Every znode below one, parents before their children.
-    pub(crate) fn below(&self, znode: &Znode) -> impl Iterator<Item = &Znode> {
+    pub(crate) fn below(&self, znode: &Znode) -> impl Iterator<Item = &Znode> + Clone {
         // Each entry is the next child to visit and the first of its siblings, at which their ring closes.
         let mut open = vec![(znode.first_child, znode.first_child)];
         std::iter::from_fn(move || {

@@ -15,6 +15,7 @@ use tokio::time::Sleep;
 
 use super::engine::{Engine, Phase};
 use super::link::Link;
+use super::log::Marks;
 use super::outbox::HIGH_WATER;
 use crate::keeper::{CloseReason, ConnectionId};
 
@@ -55,6 +56,8 @@ struct Connection<IO> {
     under_way: usize,
     /// To be written next.
     sending: BytesMut,
+    /// How much of it may not leave before the log is flushed.
+    marks: Marks,
     ending: Option<Ending>,
     /// How long the socket has still to take something of what is owed.
     linger: Option<Pin<Box<Sleep>>>,
@@ -88,6 +91,7 @@ pub(super) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
         unfed: false,
         yielding: false,
         sending: BytesMut::new(),
+        marks: Marks::default(),
         ending: None,
         linger: None,
     };
@@ -112,6 +116,16 @@ impl Ending {
     }
 }
 
+/// Why what is to be written has not all left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blocked {
+    No,
+    /// The socket would not take it, or the link is cut.
+    BySocket,
+    /// It shows what is not flushed yet.
+    ByLog,
+}
+
 /// What a step of the future came to.
 enum Step {
     /// There is more to do.
@@ -134,6 +148,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         // Whoever woke this may have let it go.
         self.unfed |= std::mem::take(&mut self.stalled);
         loop {
+            if self.engine.is_broken() {
+                // Nothing that was not flushed is ever said.
+                return Poll::Ready(());
+            }
             let Ok(blocked) = self.write(context) else {
                 return Poll::Ready(());
             };
@@ -174,20 +192,30 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         }
     }
 
-    /// Writes what there is; says whether the socket would not take it all.
-    fn write(&mut self, context: &mut Context<'_>) -> Result<bool, ()> {
+    /// Writes what there is; says why not all of it.
+    fn write(&mut self, context: &mut Context<'_>) -> Result<Blocked, ()> {
         while !self.sending.is_empty() {
             let mut next = &self.sending[..];
+            if !self.marks.is_empty() {
+                let open = self
+                    .marks
+                    .open(next.len(), self.engine.log.as_deref(), context);
+                next = next.get(..open).unwrap_or(next);
+                if next.is_empty() {
+                    return Ok(Blocked::ByLog);
+                }
+            }
             if self.link.keeps_from_client(context) {
                 next = next.get(..self.under_way).unwrap_or(next);
                 if next.is_empty() {
-                    return Ok(true);
+                    return Ok(Blocked::BySocket);
                 }
             }
             match Pin::new(&mut self.io).poll_write(context, next) {
                 Poll::Ready(Ok(0) | Err(_)) => return Err(()),
                 Poll::Ready(Ok(written)) => {
                     self.under_way = self.under_way.saturating_sub(written);
+                    self.marks.left(written);
                     if written == self.sending.len() {
                         self.sending.clear();
                     } else {
@@ -195,24 +223,28 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                         self.linger = None;
                     }
                 }
-                Poll::Pending => return Ok(true),
+                Poll::Pending => return Ok(Blocked::BySocket),
             }
         }
         if self.sending.capacity() > KEPT_CAPACITY {
             self.sending = BytesMut::new();
         }
-        Ok(false)
+        Ok(Blocked::No)
     }
 
-    fn close(&mut self, ending: Ending, blocked: bool, context: &mut Context<'_>) -> Poll<()> {
+    fn close(&mut self, ending: Ending, blocked: Blocked, context: &mut Context<'_>) -> Poll<()> {
         if self.link.keeps_from_client(context) {
             // The client does not learn of it before the link is whole again. The server has done with it.
             self.engine.disconnect(self.id);
             return Poll::Pending;
         }
+        if blocked == Blocked::ByLog {
+            // What it is owed waits for the disk, and so does its end.
+            return Poll::Pending;
+        }
         // Outside of a tokio runtime there is nobody who could tell when to give up.
         let has_timer = || tokio::runtime::Handle::try_current().is_ok();
-        if blocked && ending == Ending::WhenSent && has_timer() {
+        if blocked == Blocked::BySocket && ending == Ending::WhenSent && has_timer() {
             // A real server closes who moves nothing for a while too: NIOServerCnxnFactory.ConnectionExpirerThread.
             let linger = self
                 .linger
@@ -285,10 +317,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
 
     /// Gives bytes to the engine; says how many it used, or nothing if they make no sense.
     fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
-        match self
-            .engine
-            .receive(self.id, &mut self.phase, bytes, &mut self.sending)
-        {
+        match self.engine.receive(
+            self.id,
+            &mut self.phase,
+            bytes,
+            &mut self.sending,
+            &mut self.marks,
+        ) {
             Ok(fed) => {
                 self.ending = fed.closing.map(Ending::of);
                 self.yielding = fed.yielding;
@@ -349,7 +384,7 @@ pub(super) mod tests {
         };
         tell(&mut limits);
         let keeper = Keeper::new(Rules::default(), clock.now());
-        Arc::new(Engine::new(keeper, clock, limits))
+        Arc::new(Engine::new(keeper, clock, limits, None))
     }
 
     pub(in crate::net) fn accepted(engine: &Engine) -> ConnectionId {
@@ -475,7 +510,13 @@ pub(super) mod tests {
         let [connect, ping, multi] = [&CONNECT_AND_WATCH[..49], &PING, &EMPTY_MULTI];
         let mut used = |frames: &[&[u8]]| {
             let fed = engine
-                .receive(id, &mut phase, &frames.concat(), &mut answers)
+                .receive(
+                    id,
+                    &mut phase,
+                    &frames.concat(),
+                    &mut answers,
+                    &mut Marks::default(),
+                )
                 .expect("it makes sense");
             (fed.used, fed.yielding)
         };

@@ -4,9 +4,10 @@
 //! connections it is for. The order of outputs is the order on the wire. What a test has in its hands is asked here, before a
 //! step and where an output is taken: see [`Control`].
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -18,6 +19,7 @@ use super::clock::Slice;
 use super::control::Control;
 use super::journal::Notes;
 use super::link::Link;
+use super::log::{Appender, Log, Marks, Writing};
 use super::outbox::{Due, HIGH_WATER, Outbox, Outboxes, Stall};
 use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
 use super::sight::Sight;
@@ -36,6 +38,8 @@ pub(crate) struct Engine {
     pub(super) alarm: Notify,
     /// Rung when somebody waits who did not before.
     pub(super) patience: Notify,
+    /// Where what is committed is kept, if it is.
+    pub(super) log: Option<Arc<Log>>,
     limits: Limits,
 }
 
@@ -80,6 +84,8 @@ pub(super) struct State {
     pub(super) due: Due,
     /// What the timer waits for.
     pub(super) armed: Option<Timestamp>,
+    /// Takes what is committed to the log, if there is one.
+    pub(super) appender: Option<Appender>,
 }
 
 /// What becomes of somebody who connects.
@@ -136,7 +142,14 @@ pub(super) struct Left {
 }
 
 impl Engine {
-    pub(crate) fn new(keeper: Keeper, clock: Clock, limits: Limits) -> Self {
+    /// A server whose state goes with it, unless there is somebody who takes it to a log.
+    pub(crate) fn new(
+        keeper: Keeper,
+        clock: Clock,
+        limits: Limits,
+        appender: Option<Appender>,
+    ) -> Self {
+        let log = appender.as_ref().map(Appender::log);
         let state = State {
             keeper,
             outboxes: HashMap::with_hasher(FixedState::with_seed(0)),
@@ -147,12 +160,14 @@ impl Engine {
             control: Control::new(Notes::new(limits.journal, clock.now())),
             due: Due::new(),
             armed: None,
+            appender,
         };
         Self {
             state: Mutex::new(state),
             clock,
             alarm: Notify::new(),
             patience: Notify::new(),
+            log,
             limits,
         }
     }
@@ -257,6 +272,9 @@ impl Engine {
 
     /// Numbers a new connection, if there may be one more.
     pub(super) fn accept(&self, address: SocketAddr, entrance: &Entrance) -> Welcome {
+        if self.is_broken() {
+            return Welcome::Close;
+        }
         let established = self.clock.now();
         let id = {
             let mut state = self.lock();
@@ -330,11 +348,12 @@ impl Engine {
         phase: &mut Phase,
         bytes: &[u8],
         answers: &mut BytesMut,
+        marks: &mut Marks,
     ) -> Result<Fed, Malformed> {
         if *phase == Phase::Fresh
             && let Some(word) = FourLetterWord::parse(bytes)
         {
-            let closing = self.answer_word(id, word, bytes, answers);
+            let closing = self.answer_word(id, word, bytes, answers, marks);
             return Ok(Fed {
                 used: if closing.is_some() { bytes.len() } else { 0 },
                 closing,
@@ -348,11 +367,12 @@ impl Engine {
         let mut last = None;
         let mut last_operation = None;
         let mut began = false;
+        let before = answers.len();
         let own = Own::new(id, answers);
         let mut yielding = false;
         let mut stalled = false;
-        let (result, closing, under_way) =
-            self.turn(Some(own), Test::default(), |now, keeper, sink| {
+        let ((result, closing, under_way), unflushed) =
+            self.turn_and_mark(Some(own), Test::default(), |now, keeper, sink| {
                 let mut slice = Slice::begin(&self.clock, self.limits.slice);
                 let result = loop {
                     let Some(own) = &sink.own else {
@@ -446,6 +466,9 @@ impl Engine {
                 sink.totals.bytes_received += report::number(bytes.len() - rest.len());
                 (result, closing, under_way)
             });
+        if self.log.is_some() && answers.len() > before {
+            marks.note(before, unflushed);
+        }
         result.map(|()| Fed {
             used: bytes.len() - rest.len(),
             closing,
@@ -463,6 +486,7 @@ impl Engine {
         word: FourLetterWord,
         received: &[u8],
         answers: &mut BytesMut,
+        marks: &mut Marks,
     ) -> Option<CloseReason> {
         let mut state = self.lock();
         let now = self.clock.now();
@@ -481,6 +505,9 @@ impl Engine {
         state.totals.since_reset.received += 1;
         if let Some(answer) = report::answer(&mut state, &self.limits, now, id, word, received) {
             let text = answer.to_string();
+            if let Some(appender) = &state.appender {
+                marks.note(answers.len(), appender.unflushed());
+            }
             answers.extend_from_slice(text.as_bytes());
             state.totals.since_reset.sent += report::number(text.len().div_ceil(WORD_PIECE));
         }
@@ -555,6 +582,73 @@ impl Engine {
         });
     }
 
+    /// Where what is committed is kept, if it is.
+    pub(crate) fn log(&self) -> Option<&Arc<Log>> {
+        self.log.as_ref()
+    }
+
+    /// Whether the disk has refused a write.
+    pub(super) fn is_broken(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.is_broken())
+    }
+
+    /// Begins to write what is committed to the log.
+    pub(crate) fn begin_log(self: &Arc<Self>, writing: Writing) -> io::Result<()> {
+        match &self.log {
+            Some(log) => log.begin(writing, self),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until everything that was committed outlasts the process, where it is to; says whether it does.
+    pub(crate) fn flush(&self) -> bool {
+        self.log.as_ref().is_none_or(|log| log.flush().is_ok())
+    }
+
+    /// Is ready when the disk has refused a write.
+    pub(super) fn poll_broken(&self, context: &Context<'_>) -> Poll<()> {
+        match &self.log {
+            Some(log) => log.poll_failure(context).map(|_| ()),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Closes every connection, as the disk has refused a write: nothing more is said.
+    pub(super) fn close_all(&self) {
+        let Ok(mut state) = self.state.lock() else {
+            // It has been reported where it happened.
+            return;
+        };
+        let now = self.clock.now();
+        let State {
+            control,
+            outboxes,
+            totals,
+            ..
+        } = &mut *state;
+        let mut ids: Vec<ConnectionId> = outboxes.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            if let Some(outbox) = outboxes.get_mut(&id)
+                && outbox.closing.is_none()
+            {
+                let reason = CloseReason::DiskRefused;
+                outbox.drop_kept(control);
+                outbox.closing = Some(reason);
+                totals.count_close(reason);
+                if !control.is_idle() {
+                    control.note(now, Some(&outbox.who(id)), &Sight::Closing { reason });
+                }
+                control.wakers.extend(outbox.waker.take());
+            }
+        }
+        let wakers = std::mem::take(&mut control.wakers);
+        drop(state);
+        for waker in wakers {
+            waker.wake();
+        }
+    }
+
     /// Nobody is served any more.
     pub(crate) fn stopped(&self) {
         self.note(&Sight::Stopped);
@@ -601,6 +695,13 @@ impl Engine {
                 // What waits may wait here, and goes on when the link is whole again.
                 return left;
             }
+            if let Some(log) = &self.log
+                && !log.is_broken()
+                && log.wakes(outbox.shows, context.waker())
+            {
+                // It shows what is not flushed yet, be it that it ends.
+                return left;
+            }
             if !bytes.is_empty() && outbox.closing.is_some() {
                 outbox.move_to(bytes);
             } else if bytes.is_empty() {
@@ -628,7 +729,17 @@ impl Engine {
         test: Test<'_, '_>,
         take_turn: impl FnOnce(Timestamp, &mut Keeper, &mut Sink<'_, '_>) -> T,
     ) -> T {
-        let (result, wakers, nearer) = {
+        self.turn_and_mark(own, test, take_turn).0
+    }
+
+    /// The same, and says up to where the log must be flushed before anybody may hear of it, if it is not.
+    fn turn_and_mark<T>(
+        &self,
+        own: Option<Own<'_>>,
+        test: Test<'_, '_>,
+        take_turn: impl FnOnce(Timestamp, &mut Keeper, &mut Sink<'_, '_>) -> T,
+    ) -> (T, Option<u64>) {
+        let (result, wakers, nearer, unflushed) = {
             let mut state = self.lock();
             // Read behind the lock, so that no turn is earlier than the one before it.
             let now = self.clock.now();
@@ -638,6 +749,7 @@ impl Engine {
                 totals,
                 control,
                 due,
+                appender,
                 ..
             } = &mut *state;
             let (idle, plain) = (control.is_idle(), control.changes_nothing());
@@ -653,6 +765,7 @@ impl Engine {
                 test,
                 wakers: Vec::new(),
                 to_close: Vec::new(),
+                appender: appender.as_mut(),
             };
             if let Some(mut own) = own {
                 if let Some(outbox) = sink.outboxes.get_mut(&own.id) {
@@ -668,10 +781,14 @@ impl Engine {
                 state.look_for_quiet();
             }
             wakers.append(&mut state.control.wakers);
-            (result, wakers, state.comes_nearer())
+            let mut unflushed = None;
+            if state.appender.is_some() {
+                unflushed = state.end_turn(now, &mut wakers);
+            }
+            (result, wakers, state.comes_nearer(), unflushed)
         };
         self.wake(wakers, nearer);
-        result
+        (result, unflushed)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -720,6 +837,13 @@ impl State {
             let Control { waits, wakers, .. } = &mut self.control;
             waits.quiet(wakers);
         }
+    }
+
+    /// Gives over what a turn has appended to the log. Says up to where that must be flushed before anybody may hear of the
+    /// turn, if it is not; `wakers` are those who need not wait for it.
+    fn end_turn(&mut self, now: Timestamp, wakers: &mut Vec<Waker>) -> Option<u64> {
+        let appender = self.appender.as_mut()?;
+        appender.end_turn(&mut self.keeper, now, wakers)
     }
 
     /// Says whether what falls due next came nearer since whoever keeps time was told.

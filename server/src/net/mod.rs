@@ -17,6 +17,7 @@ mod hosted;
 mod journal;
 mod link;
 mod listener;
+mod log;
 mod machine;
 mod matcher;
 mod op;
@@ -50,6 +51,8 @@ pub use journal::{
     BadJournal, Budget, Claim, ClaimBroken, Data, Entry, Exceeded, Journal, JournalMode, Mark, What,
 };
 pub use link::Direction;
+pub use log::Storage;
+pub(crate) use log::{Log, Opened, read as read_folder, write as write_folder};
 pub(crate) use machine::read as read_file;
 pub use matcher::{Kind, Matcher};
 pub use op::Op;

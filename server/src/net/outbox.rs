@@ -58,6 +58,8 @@ pub(crate) struct Outbox {
     pub(super) stall: Stall,
     /// Its entry among what falls due.
     due: Option<Timestamp>,
+    /// What waits in it shows what the log holds up to this number.
+    pub(super) shows: u64,
 }
 
 /// When something that is kept back, or stalled, goes on: one entry a connection.
@@ -131,6 +133,7 @@ impl Outbox {
             closing_behind: None,
             stall: Stall::No,
             due: None,
+            shows: 0,
             stats: ConnectionStats {
                 address,
                 established,

@@ -77,6 +77,7 @@ impl Totals {
             | CloseReason::NotReadOnlyClient
             | CloseReason::NotServing
             | CloseReason::DoesNotRead
+            | CloseReason::DiskRefused
             | CloseReason::FourLetterWord
             | CloseReason::Test => {}
         }

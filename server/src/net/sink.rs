@@ -5,6 +5,7 @@ use std::task::Waker;
 use bytes::BytesMut;
 
 use super::control::Control;
+use super::log::Appender;
 use super::outbox::{Due, EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::report::Totals;
 use super::sight::{Sight, Who};
@@ -44,6 +45,8 @@ pub(super) struct Sink<'s, 'f> {
     pub(super) wakers: Vec<Waker>,
     /// The connections that a fault closes once the step is done.
     pub(super) to_close: Vec<ConnectionId>,
+    /// Takes what is committed to the log, if there is one.
+    pub(super) appender: Option<&'s mut Appender>,
 }
 
 /// The connection whose bytes are being taken in.
@@ -380,7 +383,13 @@ impl Sink<'_, '_> {
             self.close(connection, CloseReason::DoesNotRead);
             return;
         }
-        self.wakers.extend(outbox.waker.take());
+        match &mut self.appender {
+            Some(appender) => {
+                outbox.shows = appender.appended();
+                appender.wake_later(outbox.waker.take());
+            }
+            None => self.wakers.extend(outbox.waker.take()),
+        }
     }
 
     fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
@@ -499,8 +508,11 @@ impl Outputs for Sink<'_, '_> {
                 message,
             } => self.send(connection, &message),
             Output::Close { connection, reason } => self.close(connection, reason),
-            Output::Committed { txn, digest: _ } => {
+            Output::Committed { txn, digest } => {
                 tracing::trace!(?txn, "committed");
+                if let Some(appender) = &mut self.appender {
+                    appender.append(txn, digest);
+                }
                 if !self.idle {
                     self.note_transaction(txn);
                 }

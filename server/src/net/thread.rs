@@ -69,6 +69,9 @@ impl ServerThread {
                             listeners.push(accepting);
                         }
                         listeners.retain_mut(|listener| listener.poll(context).is_pending());
+                        if engine.poll_broken(context).is_ready() {
+                            return Poll::Ready(());
+                        }
                         // Sent, or dropped with the handle: either way it is time to go.
                         Pin::new(&mut stopped).poll(context).map(|_| ())
                     }));

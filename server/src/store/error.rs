@@ -61,6 +61,12 @@ pub enum StorageError {
         /// `gz` or `snappy`.
         method: &'static str,
     },
+    /// A state is to be written where there is something already.
+    #[error("{}: not empty", folder.display())]
+    NotEmpty {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// What is to be written cannot be held by files of that release.
     #[error("ZooKeeper {format} cannot hold {what}")]
     NotInFormat {

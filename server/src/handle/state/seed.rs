@@ -57,7 +57,11 @@ impl Server {
                     .map_err(|code| SeedError::new(path, code))?;
             }
         }
-        Ok(())
+        if self.shared.engine.flush() {
+            Ok(())
+        } else {
+            Err(SeedError::new("/", ErrorCode::SystemError))
+        }
     }
 
     fn sow(&self, path: &str, znode: &Znode, named: bool) -> Result<(), ErrorCode> {
@@ -75,14 +79,14 @@ impl Server {
             return Err(ErrorCode::NodeExists);
         }
         if there.data != znode.data {
-            self.write(Request::SetData(SetDataRequest {
+            self.write_unflushed(Request::SetData(SetDataRequest {
                 path: Some(path.into()),
                 data: znode.data.as_deref(),
                 version: ANY_VERSION,
             }))?;
         }
         if there.acl != znode.acl {
-            self.write(Request::SetAcl {
+            self.write_unflushed(Request::SetAcl {
                 path: Some(path.into()),
                 acl: Some(acl_list(&znode.acl)),
                 version: ANY_VERSION,
@@ -102,7 +106,7 @@ impl Server {
                 i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX),
             ),
         };
-        self.write(Request::Create(CreateRequest {
+        self.write_unflushed(Request::Create(CreateRequest {
             operation,
             path: Some(path.into()),
             data: znode.data.as_deref(),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::Tree;
 use crate::handle::inspect::{self, Place, SessionView, ZnodeView};
-use crate::handle::{Config, Server, ServerBuilder, StartError};
+use crate::handle::{Config, Server, ServerBuilder, StartError, Storage};
 use crate::keeper;
 use crate::protocol::{Timestamp, Zxid};
 
@@ -58,15 +58,10 @@ impl Server {
     /// ```
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let state = self.shared.engine.snapshot();
-        Snapshot {
-            shared: Arc::new(Shared {
-                zxid: state.tree().last_zxid(),
-                now: state.now(),
-                state: Mutex::new(state),
-                config: self.config().clone(),
-            }),
-        }
+        // Another server has another folder, or none.
+        let mut config = self.config().clone();
+        config.storage = Storage::default();
+        Snapshot::of(self.shared.engine.snapshot(), config)
     }
 
     /// Starts another server with the same state and configuration, on a free port of the same address. From here on neither
@@ -108,6 +103,18 @@ impl TryFrom<Snapshot> for Server {
 }
 
 impl Snapshot {
+    /// A state that is told what a server of that configuration would be told.
+    pub(in crate::handle) fn of(state: keeper::Snapshot, config: Config) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                zxid: state.zxid(),
+                now: state.now(),
+                state: Mutex::new(state),
+                config,
+            }),
+        }
+    }
+
     /// Starts a server with this state, told what that server was told of which it is, on a free port of the same address.
     ///
     /// Its sessions go on as after a restart: each has its whole timeout before it, and its client can resume it there with

@@ -1,0 +1,150 @@
+//! State that outlasts the server: ZooKeeper's own data folder, opened, written and looked into.
+//!
+//! What is said before is [`Storage`]; what lies there comes back as a [`Snapshot`], and as [`Log`]s for whoever wants to know how
+//! it came about.
+
+mod failure;
+mod log;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use failure::Failure;
+pub use log::{Change, Log, Transaction};
+
+use super::{Config, Server, Snapshot, StartError};
+use crate::keeper::Rules;
+pub use crate::net::Storage;
+use crate::net::{read_folder, write_folder};
+use crate::protocol::DataFormat;
+use crate::store::RealDisk;
+pub use crate::store::{Compression, StorageError};
+
+impl Server {
+    /// Starts a server with what a data folder holds, or one file of a snapshot. It keeps everything in memory: nothing is ever
+    /// written to the folder, and a server may have it meanwhile.
+    ///
+    /// Sessions go on as after a restart, as with [`Snapshot::start`]: a client can resume one with its password.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read, and as [`ServerBuilder::start`](crate::ServerBuilder::start).
+    ///
+    /// ```no_run
+    /// # let folder = std::env::temp_dir().join(format!("minikeeper-copy-{}", std::process::id()));
+    /// # let _ = std::fs::remove_dir_all(&folder);
+    /// use minikeeper::Server;
+    ///
+    /// let server = Server::builder().data_dir(&folder).start()?;
+    /// server.create("/config", b"v1")?;
+    ///
+    /// let copy = Server::open_copy(&folder)?;
+    /// copy.set("/config", b"v2")?;
+    /// assert_eq!(server.data("/config").as_deref(), Some(&b"v1"[..]));
+    /// # drop(server);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_copy(path: impl AsRef<Path>) -> Result<Self, StartError> {
+        let snapshot = Snapshot::open(path).map_err(StartError::Storage)?;
+        Self::builder().snapshot(snapshot).start()
+    }
+
+    /// Writes the state into a folder, from which a real server starts, or another of these. The folder is made if it is not
+    /// there. See [`Snapshot::write_to`].
+    ///
+    /// # Errors
+    ///
+    /// When there is something in the folder, or the disk refuses.
+    ///
+    /// ```no_run
+    /// # let folder = std::env::temp_dir().join(format!("minikeeper-export-{}", std::process::id()));
+    /// # let _ = std::fs::remove_dir_all(&folder);
+    /// use minikeeper::Server;
+    ///
+    /// let server = Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// server.export(&folder)?;
+    /// assert_eq!(Server::open_copy(&folder)?.snapshot(), server.snapshot());
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn export(&self, path: impl AsRef<Path>) -> Result<(), StorageError> {
+        self.snapshot().write_to(path)
+    }
+}
+
+impl Snapshot {
+    /// Reads what a data folder of ZooKeeper's holds, `dataDir` or the `version-2` in it, or one file of a snapshot. Nothing on
+    /// the disk is changed. Logs that lie elsewhere are found by [`open_as`](Self::open_as).
+    ///
+    /// # Errors
+    ///
+    /// When there is no such file or folder, or it is damaged: file, offset and reason, in one line.
+    ///
+    /// ```no_run
+    /// # let folder = std::env::temp_dir().join(format!("minikeeper-open-{}", std::process::id()));
+    /// # let _ = std::fs::remove_dir_all(&folder);
+    /// use minikeeper::{Server, Snapshot, tree};
+    ///
+    /// Server::builder().seed(tree! { "/config" => "v1" }).data_dir(&folder).start()?;
+    /// assert_eq!(Snapshot::open(&folder)?.tree(), tree! { "/config" => "v1" });
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
+        Self::open_as(path, &Storage::default())
+    }
+
+    /// The same with what is said of the folder: [`data_log_dir`](Storage::data_log_dir),
+    /// [`trust_empty`](Storage::trust_empty), [`recover`](Storage::recover), [`digest`](Storage::digest).
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_as(path: impl AsRef<Path>, storage: &Storage) -> Result<Self, StorageError> {
+        let rules = Rules {
+            digest: storage.digest,
+            ..Rules::default()
+        };
+        let state = read_folder(Arc::new(RealDisk), path.as_ref(), storage, &rules)?;
+        Ok(Self::of(state, Config::default()))
+    }
+
+    /// Writes the state into a folder, as ZooKeeper 3.9 would have it: it starts from it, and so does a server of these. The
+    /// folder is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When there is something in the folder, or the disk refuses.
+    ///
+    /// ```no_run
+    /// # let folder = std::env::temp_dir().join(format!("minikeeper-write-{}", std::process::id()));
+    /// # let _ = std::fs::remove_dir_all(&folder);
+    /// use minikeeper::{Server, Snapshot};
+    ///
+    /// let before = Server::start()?.snapshot();
+    /// before.write_to(&folder)?;
+    /// assert_eq!(Snapshot::open(&folder)?, before);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn write_to(&self, path: impl AsRef<Path>) -> Result<(), StorageError> {
+        self.write_as(path, DataFormat::default(), Compression::None)
+    }
+
+    /// The same as another release has it, or compressed.
+    ///
+    /// # Errors
+    ///
+    /// As [`write_to`](Self::write_to), and when that release knows nothing of what is to be written.
+    pub fn write_as(
+        &self,
+        path: impl AsRef<Path>,
+        format: DataFormat,
+        compression: Compression,
+    ) -> Result<(), StorageError> {
+        let disk = Arc::new(RealDisk);
+        write_folder(disk, path.as_ref(), format, compression, &self.state())
+    }
+}

@@ -1,0 +1,174 @@
+//! A folder becomes a state, and a state a folder.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::restore::{Restoring, keep};
+use super::snapshots::{Keeping, Purge};
+use super::thread::Writing;
+use super::{Appender, Log, Pace, Storage};
+use crate::keeper::{Rules, Snapshot};
+use crate::protocol::{DataFormat, Zxid};
+use crate::store::{
+    Compression, Disk, Folder, LogSettings, LogWriter, RecoverOptions, Recovered, Restore,
+    SnapshotForm, StorageError, read_snapshot,
+};
+
+/// A folder that is a server's own, and what was in it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    folder: Arc<Folder>,
+    recovered: Recovered,
+    /// What the server begins with.
+    pub(crate) state: Snapshot,
+    /// The release for which it is written.
+    pub(crate) format: DataFormat,
+}
+
+impl Opened {
+    /// Opens the folder that a server is to keep its state in, if it is.
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        storage: &Storage,
+        rules: &Rules,
+    ) -> Result<Option<Self>, StorageError> {
+        let Some(data_dir) = &storage.data_dir else {
+            return Ok(None);
+        };
+        let folder = Folder::open_to_write(disk, data_dir, storage.data_log_dir.as_deref())?;
+        let (state, recovered) = recover(&folder, storage, rules)?;
+        let format = storage.data_format.or(recovered.format).unwrap_or_default();
+        Ok(Some(Self {
+            folder: Arc::new(folder),
+            recovered,
+            state,
+            format,
+        }))
+    }
+
+    /// Whether nothing was in it.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.recovered.snapshot.is_none() && self.recovered.logs.is_empty()
+    }
+
+    /// What takes the transactions of a server to the log, and what is to write them; and the state that it begins with. A
+    /// fresh folder has its first snapshot before.
+    pub(crate) fn begin(
+        self,
+        storage: &Storage,
+    ) -> Result<(Snapshot, Appender, Writing), StorageError> {
+        let form = SnapshotForm {
+            format: self.format,
+            compression: storage.compression,
+        };
+        if self.is_fresh() {
+            keep(&self.folder, form, self.state.digest(), &self.state)?;
+        }
+        let purge = (!storage.purge_interval.is_zero()).then(|| {
+            let retain = usize::try_from(storage.purge_retain).unwrap_or(usize::MAX);
+            Purge::new(retain, storage.purge_interval)
+        });
+        let pre_alloc_size = storage.pre_alloc_size;
+        let zxid = self.state.zxid();
+        let pace = Pace::new(storage.snap_count.into(), storage.snap_size_limit, zxid);
+        let writing = Writing {
+            writer: LogWriter::new(Arc::clone(&self.folder), LogSettings { pre_alloc_size }),
+            force_sync: storage.force_sync,
+            keeping: Keeping {
+                folder: self.folder,
+                form,
+                purge,
+            },
+            // So that the next start has less to replay: ZooKeeperServer.loadData.
+            keeps_at_once: self.recovered.replayed > 0,
+        };
+        let log = Arc::new(Log::default());
+        let appender = Appender::new(log, self.format, pace);
+        Ok((self.state, appender, writing))
+    }
+}
+
+/// What a folder holds, be it `dataDir` or the `version-2` in it, or one file of a snapshot. Nothing is changed.
+pub(crate) fn read(
+    disk: Arc<dyn Disk>,
+    path: &Path,
+    storage: &Storage,
+    rules: &Rules,
+) -> Result<Snapshot, StorageError> {
+    match disk.list(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
+        Err(error) => return Err(StorageError::io(path, error)),
+        Ok(_) => {
+            let folder = Folder::open(disk, data_dir(path), storage.data_log_dir.as_deref())?;
+            return Ok(recover(&folder, storage, rules)?.0);
+        }
+    }
+    let mut restoring = Restoring::new(rules);
+    let end = read_snapshot(&*disk, path, &mut restoring)?;
+    let named = zxid_of(path).or(end.last_zxid).unwrap_or(Zxid(0));
+    restoring.loaded(named);
+    let latest = restoring.latest();
+    Ok(restoring.finish(latest))
+}
+
+/// Writes a folder that a server begins with.
+pub(crate) fn write(
+    disk: Arc<dyn Disk>,
+    path: &Path,
+    format: DataFormat,
+    compression: Compression,
+    state: &Snapshot,
+) -> Result<(), StorageError> {
+    if disk.list(path).is_ok_and(|names| !names.is_empty()) {
+        return Err(StorageError::NotEmpty {
+            folder: path.to_path_buf(),
+        });
+    }
+    let folder = Folder::open_to_write(disk, path, None)?;
+    let form = SnapshotForm {
+        format,
+        compression,
+    };
+    keep(&folder, form, Some(state.reckoned_digest()), state)?;
+    Ok(())
+}
+
+fn recover(
+    folder: &Folder,
+    storage: &Storage,
+    rules: &Rules,
+) -> Result<(Snapshot, Recovered), StorageError> {
+    let options = RecoverOptions {
+        trust_empty: storage.trust_empty,
+        recover: storage.recover,
+    };
+    let mut restoring = Restoring::new(rules);
+    let recovered = folder.recover(options, &mut restoring)?;
+    for error in &recovered.passed_over {
+        tracing::warn!(%error, "a snapshot was passed over");
+    }
+    for error in &recovered.cut {
+        tracing::warn!(%error, "the end of a log was cut off");
+    }
+    if let Some(zxid) = recovered.digest_mismatch {
+        tracing::warn!(%zxid, "the digest of the tree is not what the folder says, from this transaction on");
+    }
+    let latest = restoring.latest();
+    Ok((restoring.finish(latest), recovered))
+}
+
+/// Where `version-2` lies, be it that the folder is that itself.
+fn data_dir(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if path.ends_with("version-2") => parent,
+        _ => path,
+    }
+}
+
+/// The number in the name of a snapshot.
+fn zxid_of(file: &Path) -> Option<Zxid> {
+    let name = file.file_name()?.to_str()?;
+    let number = name.strip_prefix("snapshot.")?.split('.').next()?;
+    i64::from_str_radix(number, 16).ok().map(Zxid)
+}

@@ -1,0 +1,77 @@
+//! What is said about the folder before a server starts.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::protocol::DataFormat;
+use crate::store::Compression;
+
+/// Where a server keeps its state, and how; without a [`data_dir`](Self::data_dir), which is the default, nowhere but in memory.
+///
+/// The folder is ZooKeeper's own: a real server of the release that [`data_format`](Self::data_format) names opens what is
+/// written here, and its folder is opened here.
+///
+/// ```
+/// use minikeeper::Storage;
+///
+/// let storage: Storage = serde_json::from_str(r#"{"data_dir": "/data", "force_sync": false}"#)?;
+/// assert_eq!(storage.data_dir.as_deref(), Some("/data".as_ref()));
+/// assert_eq!(storage.snap_count, 100_000);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Storage {
+    /// The folder (`dataDir`); what is kept lies in `version-2` within it. It is made if it is not there.
+    pub data_dir: Option<PathBuf>,
+    /// The folder of the logs (`dataLogDir`). Default: the same.
+    pub data_log_dir: Option<PathBuf>,
+    /// Whether a write is answered when the disk has it (`forceSync`), and not already when the operating system has. Default
+    /// true.
+    pub force_sync: bool,
+    /// After about so many transactions a snapshot is written and the next log begun (`snapCount`): after half of it to all of
+    /// it, drawn each time. At least 2. Default 100,000.
+    pub snap_count: u32,
+    /// After about so many bytes of transactions, likewise (`snapSizeLimitInKb`, in KiB there); 0 is never. Default 4 GiB.
+    pub snap_size_limit: u64,
+    /// By so many bytes at a time a log is filled with zeros ahead of what is written (`preAllocSize`, in KiB there).
+    /// Default 64 MiB.
+    pub pre_alloc_size: u64,
+    /// How snapshots are compressed (`zookeeper.snapshot.compression.method`). Default: not at all.
+    pub compression: Compression,
+    /// How many snapshots a purge leaves, with the logs that go with them (`autopurge.snapRetainCount`), at least 3. Default 3.
+    pub purge_retain: u32,
+    /// How often it is purged (`autopurge.purgeInterval`, in hours there): at the start, and with the first snapshot after so
+    /// long. Zero, the default: never.
+    pub purge_interval: Duration,
+    /// Whether a folder with logs and no snapshot is opened (`zookeeper.snapshot.trust.empty`). Default false.
+    pub trust_empty: bool,
+    /// Whether a log is cut where it is damaged, as a real server does it. Default false: damage is an error.
+    pub recover: bool,
+    /// Which release's folder it is; what that could not hold is refused. Default: as the folder is found, and 3.9 for an
+    /// empty one.
+    pub data_format: Option<DataFormat>,
+    /// Whether the digest of the tree is written and checked (`zookeeper.digest.enabled`). Default true.
+    pub digest: bool,
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            data_dir: None,
+            data_log_dir: None,
+            force_sync: true,
+            snap_count: 100_000,
+            snap_size_limit: 4 << 30,
+            pre_alloc_size: 64 << 20,
+            compression: Compression::None,
+            purge_retain: 3,
+            purge_interval: Duration::ZERO,
+            trust_empty: false,
+            recover: false,
+            data_format: None,
+            digest: true,
+        }
+    }
+}
