@@ -1,10 +1,10 @@
 //! `embedded`: minikeeper in this process.
 
+use super::process::new_folder;
 use super::{
     Backend, BackendError, BackendKind, Capability, Clock, Compression, SUPER_DIGEST, ServerSetup,
     Settings,
 };
-use super::process::new_folder;
 use minikeeper::{Config, FourLetterWords, Server, ServerBuilder, SessionId};
 use semver::Version;
 use std::path::Path;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// What a folder holds, and the timeout of every session.
 pub(super) fn open(data: &Path) -> Result<(Picture, BTreeMap<i64, Duration>), RelayError> {
-    let snapshot =
-        Snapshot::open(data).map_err(|error| RelayError::Differs(format!("not opened: {error}")))?;
+    let snapshot = Snapshot::open(data)
+        .map_err(|error| RelayError::Differs(format!("not opened: {error}")))?;
     let znodes = snapshot.znodes().into_iter();
     let sessions: BTreeMap<i64, Duration> = snapshot
         .sessions()

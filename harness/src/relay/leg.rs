@@ -140,8 +140,7 @@ impl Leg<'_> {
             return Ok(());
         };
         let exported = Folder::new()?;
-        let failed =
-            |error: StorageError| RelayError::Differs(format!("not exported: {error}"));
+        let failed = |error: StorageError| RelayError::Differs(format!("not exported: {error}"));
         let format = format!("{}.{}", self.version.major, self.version.minor)
             .parse::<DataFormat>()
             .map_err(|error| RelayError::Differs(error.to_string()))?;
@@ -322,11 +321,8 @@ impl Leg<'_> {
         let mut garden = Garden::new(address, self.version, garden_dice, self.life)?;
         garden.grow(ops / 2)?;
         let maker_timeout = i32::try_from(LONGEST.as_millis()).unwrap_or(i32::MAX);
-        let mut maker = BlockingClient::connect_within(
-            PATIENCE,
-            address,
-            &ConnectRequest::new(maker_timeout),
-        )?;
+        let mut maker =
+            BlockingClient::connect_within(PATIENCE, address, &ConnectRequest::new(maker_timeout))?;
         become_super(&mut maker)?;
         let guest = Guest::new(
             "the server of a relay".to_owned(),

@@ -161,8 +161,12 @@ mod tests {
 
     #[test]
     fn a_version_is_asked_what_it_knows() {
-        let drawn = "a: create /x\na: create2 /y\na: multi [create /z; createContainer /c]\n";
-        check("3.4.14", drawn, "a: connect timeout=60000\na: create /x\n");
+        let drawn = "a: create /x null\na: create2 /y null\na: multi [create /z null; createContainer /c null]\n";
+        check(
+            "3.4.14",
+            drawn,
+            "a: connect timeout=60000\na: create /x null\n",
+        );
         check(
             "3.9.5",
             drawn,

@@ -37,7 +37,11 @@ fn play(version: &str, compression: Compression) -> Result<Completion, Failed> {
         version: version.to_owned(),
         seed,
         ops: 700,
-        rounds: if compression == Compression::None { 2 } else { 1 },
+        rounds: if compression == Compression::None {
+            2
+        } else {
+            1
+        },
         compression,
         control: false,
         program: env!("CARGO_BIN_EXE_minikeeper-harness").into(),

@@ -167,7 +167,9 @@ fn ask(address: &str) -> io::Result<()> {
     if reply.header.err == 0 {
         Ok(())
     } else {
-        Err(io::Error::other(format!("the last znode is not there: {reply:?}")))
+        Err(io::Error::other(format!(
+            "the last znode is not there: {reply:?}"
+        )))
     }
 }
 
