@@ -40,7 +40,9 @@ pub use journal::{BudgetGuard, WaitFor};
 pub use leaks::{Leak, LeakKind};
 pub use member::{Lag, Member, MemberPartition, MemberView};
 pub use state::{SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
-pub use storage::{Change, Compression, Failure, Log, Storage, StorageError, Transaction};
+pub use storage::{
+    Change, Compression, Failure, Log, NoSuchCompression, Storage, StorageError, Transaction,
+};
 
 use crate::keeper::{self, Input, Keeper};
 use crate::net::{

@@ -1,8 +1,10 @@
 //! A data folder: which snapshot and which logs count, what is cut, what is purged, who has it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::recover::Recovery;
 use super::{Compression, Disk, DiskLock, Restore, StorageError};
 use crate::protocol::{DataFormat, Zxid};
 
@@ -50,8 +52,30 @@ pub(crate) struct Recovered {
     pub(crate) digest_mismatch: Option<Zxid>,
 }
 
+/// Which kind of file a name is one of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FileKind {
+    Snapshot,
+    Log,
+}
+
+/// A snapshot or a log, by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NamedFile {
+    pub(super) zxid: Zxid,
+    pub(super) path: PathBuf,
+}
+
+/// The folder in the data folder that has all files: `FileTxnSnapLog.version`.
+const VERSION_FOLDER: &str = "version-2";
+/// The file that is locked. Real servers have none, and pass over it.
+const LOCK: &str = "minikeeper.lock";
+/// What the names of files begin with that are not whole yet.
+const TEMPORARY: &str = "tmp-";
+
 impl Folder {
-    /// Opens a folder to read it. Nothing in it is changed, and nobody is kept from it.
+    /// Opens a folder to read it: one that has `version-2` in it, or is it. Nothing in it is changed, and nobody is kept
+    /// from it.
     ///
     /// # Errors
     ///
@@ -61,12 +85,13 @@ impl Folder {
         data_dir: &Path,
         data_log_dir: Option<&Path>,
     ) -> Result<Self, StorageError> {
-        Ok(Self {
-            disk,
-            snapshots: data_dir.join("version-2"),
-            logs: data_log_dir.unwrap_or(data_dir).join("version-2"),
-            locks: Vec::new(),
-        })
+        let folder = Self::at(disk, data_dir, data_log_dir);
+        folder
+            .disk
+            .list(&folder.snapshots)
+            .map_err(|error| StorageError::io(&folder.snapshots, error))?;
+        folder.check_places()?;
+        Ok(folder)
     }
 
     /// Opens a folder to write in it, and makes it if need be. It is this one's alone until the value goes.
@@ -79,11 +104,81 @@ impl Folder {
         data_dir: &Path,
         data_log_dir: Option<&Path>,
     ) -> Result<Self, StorageError> {
-        Self::open(disk, data_dir, data_log_dir)
+        let mut folder = Self::at(disk, data_dir, data_log_dir);
+        let on = |path: &Path, error| StorageError::io(path, error);
+        let mut own = vec![folder.snapshots.clone()];
+        if folder.logs != folder.snapshots {
+            own.push(folder.logs.clone());
+        }
+        for path in &own {
+            folder
+                .disk
+                .make_folder(path)
+                .map_err(|error| on(path, error))?;
+            let above = path.parent().unwrap_or(path);
+            let lock = folder
+                .disk
+                .lock(&above.join(LOCK))
+                .map_err(|error| on(above, error))?;
+            folder.locks.push(lock.ok_or_else(|| StorageError::InUse {
+                folder: above.to_path_buf(),
+            })?);
+            folder
+                .disk
+                .sync_folder(above)
+                .map_err(|error| on(above, error))?;
+        }
+        folder.check_places()?;
+        for path in &own {
+            for name in folder.list(path)? {
+                if name.starts_with(TEMPORARY) {
+                    let file = path.join(name);
+                    folder
+                        .disk
+                        .remove(&file)
+                        .map_err(|error| on(&file, error))?;
+                }
+            }
+        }
+        Ok(folder)
+    }
+
+    fn at(disk: Arc<dyn Disk>, data_dir: &Path, data_log_dir: Option<&Path>) -> Self {
+        let version_folder = |path: &Path| match path.ends_with(VERSION_FOLDER) {
+            true => path.to_path_buf(),
+            false => path.join(VERSION_FOLDER),
+        };
+        Self {
+            disk,
+            snapshots: version_folder(data_dir),
+            logs: version_folder(data_log_dir.unwrap_or(data_dir)),
+            locks: Vec::new(),
+        }
+    }
+
+    /// `FileTxnSnapLog.checkLogDir` and `checkSnapDir`.
+    fn check_places(&self) -> Result<(), StorageError> {
+        if self.logs == self.snapshots {
+            return Ok(());
+        }
+        for (folder, prefix, what) in [
+            (&self.logs, "snapshot.", "snapshots"),
+            (&self.snapshots, "log.", "logs"),
+        ] {
+            let names = self.list(folder)?;
+            if names.iter().any(|name| name.starts_with(prefix)) {
+                return Err(StorageError::Misplaced {
+                    folder: folder.clone(),
+                    what,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Reads the folder as a real server does on its start: the newest snapshot that is whole, and the transactions after
-    /// it. If the folder was opened to write, what is torn off the newest log is cut afterwards.
+    /// it. If the folder was opened to write, what is torn off the newest log is cut afterwards, and all that was read is
+    /// synced.
     ///
     /// # Errors
     ///
@@ -94,19 +189,13 @@ impl Folder {
         options: RecoverOptions,
         restore: &mut dyn Restore,
     ) -> Result<Recovered, StorageError> {
-        let _ = (options, restore, &self.disk, &self.locks);
-        Ok(Recovered {
-            last_zxid: Zxid(0),
-            digest: None,
-            format: None,
-            snapshot: None,
-            compression: Compression::None,
-            passed_over: Vec::new(),
-            logs: Vec::new(),
-            replayed: 0,
-            cut: Vec::new(),
-            digest_mismatch: None,
-        })
+        let mut recovery = Recovery::new(self, options, restore);
+        recovery.read_snapshot()?;
+        recovery.replay()?;
+        if !self.locks.is_empty() {
+            recovery.cut()?;
+        }
+        Ok(recovery.recovered)
     }
 
     /// Removes all but the newest snapshots, 3 at least, and the logs that none of those needs: `PurgeTxnLog`. Gives what
@@ -116,8 +205,97 @@ impl Folder {
     ///
     /// [`StorageError::Io`].
     pub(crate) fn purge(&self, retain: usize) -> Result<Vec<PathBuf>, StorageError> {
-        let _ = retain;
-        Ok(Vec::new())
+        let mut snapshots = self.files(FileKind::Snapshot)?;
+        snapshots.reverse();
+        let mut oldest = None;
+        let mut valid = 0;
+        for snapshot in &snapshots {
+            if valid < retain.max(3) && self.looks_whole(&snapshot.path)? {
+                valid += 1;
+                oldest = Some(snapshot.zxid);
+            }
+        }
+        let Some(oldest) = oldest else {
+            return Ok(Vec::new());
+        };
+        let logs = self.files(FileKind::Log)?;
+        let needed = logs.iter().rfind(|log| log.zxid <= oldest);
+        let needed = needed.map_or(oldest, |log| log.zxid);
+        let mut removed: Vec<PathBuf> = Vec::new();
+        // From the oldest on: what is left if the power is lost meanwhile has no gap.
+        let logs = logs.into_iter().filter(|log| log.zxid < needed);
+        let snapshots = snapshots.into_iter().rev();
+        for file in snapshots.filter(|file| file.zxid < oldest).chain(logs) {
+            self.disk
+                .remove(&file.path)
+                .map_err(|error| StorageError::io(&file.path, error))?;
+            removed.push(file.path);
+        }
+        Ok(removed)
+    }
+
+    /// The snapshots or logs, by their numbers: `Util.getZxidFromName`.
+    pub(super) fn files(&self, kind: FileKind) -> Result<Vec<NamedFile>, StorageError> {
+        let (folder, prefix) = match kind {
+            FileKind::Snapshot => (&self.snapshots, "snapshot"),
+            FileKind::Log => (&self.logs, "log"),
+        };
+        let mut files: Vec<NamedFile> = Vec::new();
+        for name in self.list(folder)? {
+            let mut parts = name.split('.');
+            let (Some(first), Some(number)) = (parts.next(), parts.next()) else {
+                continue;
+            };
+            let zxid = i64::from_str_radix(number, 16);
+            if let (true, Ok(zxid @ 0..)) = (first == prefix, zxid) {
+                files.push(NamedFile {
+                    zxid: Zxid(zxid),
+                    path: folder.join(&name),
+                });
+            }
+        }
+        files.sort_by(|a, b| (a.zxid, &a.path).cmp(&(b.zxid, &b.path)));
+        Ok(files)
+    }
+
+    /// Whether a snapshot seems to be whole by its end, or if it is compressed, by its beginning:
+    /// `SnapStream.isValidSnapshot`.
+    pub(super) fn looks_whole(&self, path: &Path) -> Result<bool, StorageError> {
+        let look = || -> io::Result<bool> {
+            let file = self.disk.open(path)?;
+            let length = file.length()?;
+            let mut bytes = [0; 8];
+            let (expected, offset): (&[u8], u64) = match Compression::of(path) {
+                Compression::None if length < 10 => return Ok(false),
+                Compression::None => (b"\0\0\0\x01/", length.saturating_sub(5)),
+                Compression::Gzip => (&[0x1f, 0x8b], 0),
+                Compression::Snappy => (b"\x82SNAPPY\0", 0),
+            };
+            let bytes = bytes.get_mut(..expected.len()).unwrap_or_default();
+            let mut filled = 0;
+            while let Some(room) = bytes.get_mut(filled..).filter(|room| !room.is_empty()) {
+                let at = offset.saturating_add(u64::try_from(filled).unwrap_or(u64::MAX));
+                match file.read_at(at, room)? {
+                    0 => return Ok(false),
+                    read => filled = filled.saturating_add(read),
+                }
+            }
+            Ok(bytes == expected)
+        };
+        look().map_err(|error| StorageError::io(path, error))
+    }
+
+    /// The disk that it is on.
+    pub(crate) fn disk(&self) -> &dyn Disk {
+        &*self.disk
+    }
+
+    /// The names in one of its folders; none if it is not there.
+    pub(super) fn list(&self, folder: &Path) -> Result<Vec<String>, StorageError> {
+        match self.disk.list(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed.map_err(|error| StorageError::io(folder, error)),
+        }
     }
 
     /// Where snapshots lie.

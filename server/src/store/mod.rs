@@ -8,15 +8,22 @@ mod disk;
 mod error;
 mod folder;
 mod log;
+mod recover;
 mod restore;
+#[cfg(feature = "compression")]
+mod snappy;
 mod snapshot;
+#[cfg(test)]
+pub(crate) mod tests;
 mod txn;
 
-pub use compression::Compression;
+pub use compression::{Compression, NoSuchCompression};
 pub(crate) use disk::{Disk, DiskFile, DiskLock, RealDisk};
 pub use error::StorageError;
 pub(crate) use folder::{Folder, RecoverOptions, Recovered};
-pub(crate) use log::{Filler, LogEntry, LogReader, LogSettings, LogWriter};
+pub(crate) use log::{Filler, LogEntry, LogReader, LogSettings, LogWriter, Tail};
 pub(crate) use restore::Restore;
-pub(crate) use snapshot::{SnapshotEnd, SnapshotForm, read_snapshot, write_snapshot};
+pub(crate) use snapshot::{
+    SnapshotDigest, SnapshotEnd, SnapshotForm, read_snapshot, write_snapshot,
+};
 pub(crate) use txn::{TxnDigest, encode_txn};

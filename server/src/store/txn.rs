@@ -84,8 +84,10 @@ pub(crate) fn encode_txn(
     } else {
         write_record(&txn.record, out);
     }
+    // Of a refused write no digest is kept: `PrepRequestProcessor.setTxnDigest`.
     if let Some(digest) = digest
         && format >= DataFormat::V3_6
+        && !matches!(txn.record, TxnRecord::Error { .. })
     {
         out.write_int(DIGEST_VERSION);
         out.write_long(digest.cast_signed());

@@ -18,7 +18,7 @@ pub use crate::net::Storage;
 use crate::net::{read_folder, write_folder};
 use crate::protocol::DataFormat;
 use crate::store::RealDisk;
-pub use crate::store::{Compression, StorageError};
+pub use crate::store::{Compression, NoSuchCompression, StorageError};
 
 impl Server {
     /// Starts a server with what a data folder holds, or one file of a snapshot. It keeps everything in memory: nothing is ever

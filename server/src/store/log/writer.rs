@@ -1,11 +1,17 @@
 //! Appending to a log.
 
-use std::sync::Arc;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::BytesMut;
 
+use super::{HEADER_LENGTH, LogReader, MAGIC, OURS, VERSION};
+use crate::jute::Writer;
 use crate::protocol::Zxid;
-use crate::store::{Folder, StorageError};
+use crate::store::txn::{ENTRY_HEAD, SYNCED_LENGTH, SYNCED_MARK};
+use crate::store::{DiskFile, Folder, StorageError};
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +25,33 @@ pub(crate) struct LogSettings {
 #[derive(Debug)]
 pub(crate) struct LogWriter {
     folder: Arc<Folder>,
-    settings: LogSettings,
+    current: Option<Current>,
+    /// The log before, if not all of it is synced.
+    unsynced: Option<Arc<Region>>,
     filler: Filler,
+}
+
+/// The log that is written.
+#[derive(Debug)]
+struct Current {
+    region: Arc<Region>,
+    /// Where the next entry begins.
+    end: u64,
+    /// Up to where the file is known to be on the disk.
+    synced: u64,
+}
+
+/// A log, and how far it is filled with zeros.
+#[derive(Debug)]
+struct Region {
+    file: Arc<dyn DiskFile>,
+    path: PathBuf,
+    /// Up to where the writer has written.
+    written: AtomicU64,
+    /// Up to where nothing but the writer writes any more.
+    filled: AtomicU64,
+    /// Held while anything is written at or beyond `filled`.
+    beyond: Mutex<()>,
 }
 
 impl LogWriter {
@@ -28,8 +59,12 @@ impl LogWriter {
     pub(crate) fn new(folder: Arc<Folder>, settings: LogSettings) -> Self {
         Self {
             folder,
-            settings,
-            filler: Filler {},
+            current: None,
+            unsynced: None,
+            filler: Filler {
+                pre_alloc_size: settings.pre_alloc_size,
+                region: Arc::default(),
+            },
         }
     }
 
@@ -45,7 +80,32 @@ impl LogWriter {
         first_zxid: Zxid,
         batch: &mut BytesMut,
     ) -> Result<(), StorageError> {
-        let _ = (&self.folder, self.settings, first_zxid, batch);
+        let current = match &mut self.current {
+            Some(current) => current,
+            None => {
+                if let Some(before) = self.unsynced.take() {
+                    // Only the newest log may be torn.
+                    before.at(before.file.sync_data())?;
+                }
+                let begun = begin(&self.folder, first_zxid, self.filler.pre_alloc_size)?;
+                self.filler.follow(Some(Arc::clone(&begun.region)));
+                self.current.insert(begun)
+            }
+        };
+        seal(batch, current.synced);
+        let region = &current.region;
+        let length = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        let end = current.end.saturating_add(length);
+        if end <= region.filled.load(Ordering::Acquire) {
+            region.at(region.file.write_at(current.end, batch))?;
+        } else {
+            // The zeros did not come in time. Whoever writes them is waited for, and begins behind this batch next time.
+            let _beyond = region.beyond.lock().unwrap_or_else(PoisonError::into_inner);
+            region.at(region.file.write_at(current.end, batch))?;
+            region.filled.fetch_max(end, Ordering::AcqRel);
+        }
+        current.end = end;
+        region.written.store(end, Ordering::Release);
         Ok(())
     }
 
@@ -55,15 +115,31 @@ impl LogWriter {
     ///
     /// [`StorageError::Io`]. Nothing may be written any more after it.
     pub(crate) fn sync(&mut self) -> Result<(), StorageError> {
+        if let Some(before) = self.unsynced.take() {
+            before.at(before.file.sync_data())?;
+        }
+        if let Some(current) = &mut self.current
+            && current.synced != current.end
+        {
+            current.region.at(current.region.file.sync_data())?;
+            current.synced = current.end;
+        }
         Ok(())
     }
 
     /// The next batch begins a new log. Nothing is opened or written by this.
-    pub(crate) fn roll(&mut self) {}
+    pub(crate) fn roll(&mut self) {
+        self.filler.follow(None);
+        if let Some(current) = self.current.take()
+            && current.synced != current.end
+        {
+            self.unsynced = Some(current.region);
+        }
+    }
 
     /// How long the current log is, without what was filled ahead; 0 if there is none.
     pub(crate) fn size(&self) -> u64 {
-        0
+        self.current.as_ref().map_or(0, |current| current.end)
     }
 
     /// What fills the log with zeros ahead, for another thread.
@@ -72,14 +148,117 @@ impl LogWriter {
     }
 }
 
+/// Fills in what entries do not know of themselves: up to where the file was on the disk, and their checksums.
+fn seal(batch: &mut [u8], synced: u64) {
+    let synced = (SYNCED_MARK | synced & !(0xffff << 48)).to_be_bytes();
+    let mut rest = batch;
+    while let Some((head, behind)) = rest.split_first_chunk_mut::<ENTRY_HEAD>() {
+        let [.., a, b, c, d] = *head;
+        let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+        let Some((payload, behind)) = behind.split_at_mut_checked(length) else {
+            return;
+        };
+        if let Some(place) = payload.last_chunk_mut::<SYNCED_LENGTH>() {
+            *place = synced;
+        }
+        let checksum = u64::from(simd_adler32::adler32(&&*payload)).to_be_bytes();
+        if let Some(place) = head.first_chunk_mut() {
+            *place = checksum;
+        }
+        rest = behind.get_mut(1..).unwrap_or_default();
+    }
+}
+
+/// Begins a log under another name, so that no log is without its header, and then gives it its own.
+fn begin(folder: &Folder, first: Zxid, pre_alloc_size: u64) -> Result<Current, StorageError> {
+    let name = format!("log.{:x}", first.0);
+    let path = folder.logs().join(&name);
+    if let Some(current) = resume(folder, &path)? {
+        return Ok(current);
+    }
+    let temporary = folder.logs().join(format!("tmp-{name}"));
+    let on = |path: &Path, error| StorageError::io(path, error);
+    let file = folder
+        .disk()
+        .create(&temporary)
+        .map_err(|error| on(&temporary, error))?;
+    let mut header = BytesMut::new();
+    header.write_int(MAGIC);
+    header.write_int(VERSION);
+    header.write_long(OURS);
+    let filled = step(0, pre_alloc_size).max(HEADER_LENGTH);
+    write_zeros(&*file, HEADER_LENGTH, filled)
+        .and_then(|()| file.write_at(0, &header))
+        .and_then(|()| file.sync_data())
+        .map_err(|error| on(&temporary, error))?;
+    let disk = folder.disk();
+    disk.rename(&temporary, &path)
+        .map_err(|error| on(&path, error))?;
+    disk.sync_folder(folder.logs())
+        .map_err(|error| on(folder.logs(), error))?;
+    Ok(Current::new(file, path, HEADER_LENGTH, filled))
+}
+
+/// Goes on with a log of that name that has entries: where an entry has the number of the one before it, as on 3.9 that of
+/// a malformed write, it may be the first of a new log, which would be named as the one before.
+fn resume(folder: &Folder, path: &Path) -> Result<Option<Current>, StorageError> {
+    let names = folder.list(folder.logs())?;
+    if !names.iter().any(|name| path.ends_with(name)) {
+        return Ok(None);
+    }
+    let mut reader = LogReader::open(folder.disk(), path)?;
+    if reader.next()?.is_none() {
+        return Ok(None);
+    }
+    while reader.next()?.is_some() {}
+    let end = reader.offset();
+    let file = folder
+        .disk()
+        .open_to_write(path)
+        .and_then(|file| file.sync_data().map(|()| file))
+        .map_err(|error| StorageError::io(path, error))?;
+    Ok(Some(Current::new(file, path.to_path_buf(), end, end)))
+}
+
+impl Current {
+    fn new(file: Arc<dyn DiskFile>, path: PathBuf, end: u64, filled: u64) -> Self {
+        let region = Region {
+            file,
+            path,
+            written: AtomicU64::new(end),
+            filled: AtomicU64::new(filled),
+            beyond: Mutex::new(()),
+        };
+        Self {
+            region: Arc::new(region),
+            end,
+            synced: end,
+        }
+    }
+}
+
+impl Region {
+    /// Says which file it is that the disk has refused.
+    fn at<T>(&self, result: io::Result<T>) -> Result<T, StorageError> {
+        result.map_err(|error| StorageError::io(&self.path, error))
+    }
+}
+
 /// Fills the newest log with zeros ahead of its [`LogWriter`]: to write into them and to sync that changes no metadata.
 #[derive(Clone, Debug)]
-pub(crate) struct Filler {}
+pub(crate) struct Filler {
+    pre_alloc_size: u64,
+    region: Arc<Mutex<Option<Arc<Region>>>>,
+}
 
 impl Filler {
     /// Whether it is time for [`fill_ahead`](Self::fill_ahead). Cheap: to be asked after each write.
     pub(crate) fn is_due(&self) -> bool {
-        false
+        self.region().is_some_and(|region| {
+            let filled = region.filled.load(Ordering::Acquire);
+            let left = filled.saturating_sub(region.written.load(Ordering::Acquire));
+            left < step(filled, self.pre_alloc_size) / 2
+        })
     }
 
     /// Writes zeros ahead of where the writer is, and syncs them. The writer goes on meanwhile.
@@ -88,6 +267,40 @@ impl Filler {
     ///
     /// [`StorageError::Io`]: the disk may be full. The writer will find out by itself.
     pub(crate) fn fill_ahead(&self) -> Result<(), StorageError> {
+        let Some(region) = self.region() else {
+            return Ok(());
+        };
+        let _beyond = region.beyond.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = region.filled.load(Ordering::Acquire);
+        let to = from.saturating_add(step(from, self.pre_alloc_size));
+        region.at(write_zeros(&*region.file, from, to).and_then(|()| region.file.sync_data()))?;
+        region.filled.fetch_max(to, Ordering::AcqRel);
         Ok(())
     }
+
+    fn region(&self) -> Option<Arc<Region>> {
+        let region = self.region.lock().unwrap_or_else(PoisonError::into_inner);
+        region.clone()
+    }
+
+    fn follow(&self, region: Option<Arc<Region>>) {
+        *self.region.lock().unwrap_or_else(PoisonError::into_inner) = region;
+    }
+}
+
+/// How much to fill at once: as much as there is, so that a small folder stays small.
+fn step(filled: u64, pre_alloc_size: u64) -> u64 {
+    filled.clamp(256 << 10, 8 << 20).min(pre_alloc_size)
+}
+
+fn write_zeros(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<()> {
+    static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
+    let mut at = from;
+    while at < to {
+        let left = usize::try_from(to.saturating_sub(at)).unwrap_or(usize::MAX);
+        let zeros = ZEROS.get(..left).unwrap_or(&ZEROS);
+        file.write_at(at, zeros)?;
+        at = at.saturating_add(u64::try_from(zeros.len()).unwrap_or(u64::MAX));
+    }
+    Ok(())
 }

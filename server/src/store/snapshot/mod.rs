@@ -2,8 +2,17 @@
 //!
 //! Both ways they stream: a record at a time, whatever the size of the file.
 
+mod input;
 mod reader;
 mod writer;
 
-pub(crate) use reader::{SnapshotEnd, read_snapshot};
+pub(crate) use reader::{SnapshotDigest, SnapshotEnd, read_snapshot};
 pub(crate) use writer::{SnapshotForm, write_snapshot};
+
+/// `ZKSN`.
+const MAGIC: i32 = 0x5a4b_534e;
+const VERSION: i32 = 2;
+/// The number that real servers write, and none of them reads: `FileSnap.dbId`.
+const DATABASE: i64 = -1;
+/// The length of a seal: a checksum, and `/` as a text.
+const SEAL: usize = 13;

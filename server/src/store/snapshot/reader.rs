@@ -1,8 +1,17 @@
 //! Reading a snapshot.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::protocol::{DataFormat, Zxid};
+use super::input::Input;
+use super::{MAGIC, SEAL};
+use crate::jute::{Malformed, Reader};
+use crate::protocol::{
+    Acl, DataFormat, SessionId, SessionRecord, StatPersisted, Timestamp, ZnodeRecord, Zxid,
+    open_acl,
+};
+use crate::store::txn::read_acl;
 use crate::store::{Compression, Disk, Restore, StorageError};
 
 /// What a snapshot says at its end, and of itself.
@@ -39,16 +48,202 @@ pub(crate) fn read_snapshot(
     path: &Path,
     restore: &mut dyn Restore,
 ) -> Result<SnapshotEnd, StorageError> {
-    let _ = disk
-        .open(path)
-        .map_err(|error| StorageError::io(path, error))?;
+    let mut input = Input::open(disk, path)?;
     restore.begin();
+    let magic = input.record(|reader| {
+        let magic = reader.int()?;
+        // Of version and number a real server thinks nothing: `FileSnap.deserialize`.
+        reader.int()?;
+        reader.long()?;
+        Ok(magic)
+    })?;
+    if magic != MAGIC {
+        return Err(input.damaged_at(0, "no snapshot: it does not begin with ZKSN"));
+    }
+    let sessions = read_sessions(&mut input, restore)?;
+    let mut acls = read_acls(&mut input)?;
+    let mut least = DataFormat::V3_4;
+    let mut znodes = 0_u64;
+    while read_znode(&mut input, &mut acls, &mut least, restore)? {
+        znodes = znodes.saturating_add(1);
+    }
+    check_seal(&mut input)?;
+    let (digest, last_zxid) = read_end(&mut input, &mut least)?;
     Ok(SnapshotEnd {
-        digest: None,
-        last_zxid: None,
-        compression: Compression::None,
-        least: DataFormat::V3_4,
-        sessions: 0,
-        znodes: 0,
+        digest,
+        last_zxid,
+        compression: input.compression(),
+        least,
+        sessions,
+        znodes,
     })
+}
+
+fn read_sessions(input: &mut Input, restore: &mut dyn Restore) -> Result<u64, StorageError> {
+    let count = input.record(|reader| reader.int())?;
+    let mut read = 0_u64;
+    // A count below 0 is none: `SerializeUtils.deserializeSnapshot`.
+    for _ in 0..count {
+        let session = input.record(|reader| {
+            Ok(SessionRecord {
+                id: SessionId(reader.long()?),
+                timeout_ms: reader.int()?,
+            })
+        })?;
+        restore.session(session);
+        read = read.saturating_add(1);
+    }
+    Ok(read)
+}
+
+/// The ACLs of a snapshot by their numbers, and the one that was asked for last.
+struct Acls {
+    by_number: BTreeMap<i64, Arc<[Acl]>>,
+    last: (i64, Arc<[Acl]>),
+}
+
+/// The number of the open ACL, which is in no map: `ReferenceCountedACLCache.OPEN_UNSAFE_ACL_ID`.
+const OPEN: i64 = -1;
+
+impl Acls {
+    #[inline]
+    fn find(&mut self, number: i64) -> Option<&Arc<[Acl]>> {
+        if self.last.0 != number {
+            let acl = match number {
+                OPEN => open_acl(),
+                _ => Arc::clone(self.by_number.get(&number)?),
+            };
+            self.last = (number, acl);
+        }
+        Some(&self.last.1)
+    }
+}
+
+fn read_acls(input: &mut Input) -> Result<Acls, StorageError> {
+    let count = input.record(|reader| reader.int())?;
+    let mut by_number = BTreeMap::new();
+    for _ in 0..count {
+        let (number, acl) = input.record(|reader| Ok((reader.long()?, read_acl(reader)?)))?;
+        by_number.insert(number, acl);
+    }
+    Ok(Acls {
+        by_number,
+        last: (OPEN, open_acl()),
+    })
+}
+
+/// Reads a znode and gives it away; says whether there was one, and not the end mark.
+fn read_znode(
+    input: &mut Input,
+    acls: &mut Acls,
+    least: &mut DataFormat,
+    restore: &mut dyn Restore,
+) -> Result<bool, StorageError> {
+    let taken = input.record(|reader| {
+        let Some(path) = reader.ustring()? else {
+            return Err(reader.refuse("a path"));
+        };
+        if path == "/" {
+            return Ok(Ok(false));
+        }
+        let data = reader.buffer()?;
+        let acl = reader.long()?;
+        let stat = read_stat(reader)?;
+        let Some(acl) = acls.find(acl) else {
+            return Ok(Err("its ACL is not in the list of ACLs"));
+        };
+        // A container or a time to live.
+        if stat.ephemeral_owner < 0
+            && (stat.ephemeral_owner == i64::MIN || stat.ephemeral_owner >> 56 == -1)
+        {
+            *least = (*least).max(DataFormat::V3_5);
+        }
+        let path = match &*path {
+            "" => "/",
+            "/zookeeper/config" => {
+                *least = (*least).max(DataFormat::V3_5);
+                "/zookeeper/config"
+            }
+            path => path,
+        };
+        let znode = ZnodeRecord {
+            path,
+            data,
+            acl,
+            stat,
+        };
+        Ok(restore.znode(&znode).map(|()| true))
+    })?;
+    taken.map_err(|reason| input.damaged(reason))
+}
+
+#[inline]
+fn read_stat(reader: &mut Reader<'_>) -> Result<StatPersisted, Malformed> {
+    Ok(StatPersisted {
+        czxid: Zxid(reader.long()?),
+        mzxid: Zxid(reader.long()?),
+        ctime: Timestamp(reader.long()?),
+        mtime: Timestamp(reader.long()?),
+        version: reader.int()?,
+        cversion: reader.int()?,
+        aversion: reader.int()?,
+        ephemeral_owner: reader.long()?,
+        pzxid: Zxid(reader.long()?),
+    })
+}
+
+/// Compares a seal with the bytes before it: `SnapStream.checkSealIntegrity`.
+fn check_seal(input: &mut Input) -> Result<(), StorageError> {
+    let checksum = i64::from(input.checksum());
+    let sealed = input.record(|reader| {
+        let sealed = reader.long()?;
+        match reader.ustring()? {
+            Some(mark) if mark == "/" => Ok(sealed),
+            _ => Err(reader.refuse("the end of a seal")),
+        }
+    })?;
+    if sealed == checksum {
+        Ok(())
+    } else {
+        Err(input.damaged("the checksum is not that of the bytes before it"))
+    }
+}
+
+/// What may lie behind the first seal: a digest (3.6), the last zxid (3.9), each with a seal of its own.
+fn read_end(
+    input: &mut Input,
+    least: &mut DataFormat,
+) -> Result<(Option<SnapshotDigest>, Option<Zxid>), StorageError> {
+    const LAST_ZXID: usize = 8 + SEAL;
+    const DIGEST: usize = 20 + SEAL;
+    let mut digest = None;
+    // Where digests are switched off, the last zxid is there without one.
+    if input.left(DIGEST)? > LAST_ZXID {
+        let read = input.record(|reader| {
+            let zxid = Zxid(reader.long()?);
+            let version = reader.int()?;
+            // The oldest digests were texts: `DataTree.ZxidDigest.deserialize`.
+            let digest = if version < 2 {
+                let text = reader.ustring()?.unwrap_or_default();
+                u64::from_str_radix(&text, 16).unwrap_or_default()
+            } else {
+                reader.long()?.cast_unsigned()
+            };
+            Ok(SnapshotDigest {
+                zxid,
+                version,
+                digest,
+            })
+        })?;
+        check_seal(input)?;
+        *least = (*least).max(DataFormat::V3_6);
+        digest = (read.zxid.0 > 0).then_some(read);
+    }
+    let mut last_zxid = None;
+    if input.left(1)? > 0 {
+        last_zxid = Some(Zxid(input.record(|reader| reader.long())?));
+        check_seal(input)?;
+        *least = DataFormat::V3_9;
+    }
+    Ok((digest, last_zxid))
 }

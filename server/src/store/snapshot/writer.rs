@@ -1,9 +1,19 @@
 //! Writing a snapshot.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::protocol::{DataFormat, SessionRecord, ZnodeRecord, Zxid};
-use crate::store::{Compression, Folder, StorageError};
+use bytes::BytesMut;
+use simd_adler32::Adler32;
+
+use super::{DATABASE, MAGIC, VERSION};
+use crate::jute::Writer;
+use crate::protocol::{Acl, DataFormat, SessionRecord, ZnodeRecord, Zxid, open_acl};
+use crate::store::compression::{Compressor, compressor};
+use crate::store::txn::{DIGEST_VERSION, write_acl};
+use crate::store::{Compression, DiskFile, Folder, StorageError};
 
 /// How a snapshot is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +37,232 @@ pub(crate) fn write_snapshot<'a>(
     sessions: impl Iterator<Item = SessionRecord>,
     znodes: impl Iterator<Item = ZnodeRecord<'a>> + Clone,
 ) -> Result<PathBuf, StorageError> {
-    let _ = (form, digest, sessions.count(), znodes.count());
-    Ok(folder.snapshots().join(format!("snapshot.{:x}", zxid.0)))
+    // `SnapStream` came with 3.6.
+    if form.compression != Compression::None && form.format < DataFormat::V3_6 {
+        return Err(StorageError::NotInFormat {
+            format: form.format,
+            what: "compressed snapshots",
+        });
+    }
+    let name = format!("snapshot.{:x}{}", zxid.0, form.compression.extension());
+    let path = folder.snapshots().join(&name);
+    let temporary = folder.snapshots().join(format!("tmp-{name}"));
+    let disk = folder.disk();
+    let file = disk
+        .create(&temporary)
+        .map_err(|error| StorageError::io(&temporary, error))?;
+    let written = write(&*file, &temporary, form, zxid, digest, sessions, znodes).and_then(|()| {
+        disk.rename(&temporary, &path)
+            .map_err(|error| StorageError::io(&path, error))?;
+        disk.sync_folder(folder.snapshots())
+            .map_err(|error| StorageError::io(folder.snapshots(), error))
+    });
+    match written {
+        Ok(()) => Ok(path),
+        Err(error) => {
+            // What matters is why it could not be written.
+            let _ = disk.remove(&temporary);
+            Err(error)
+        }
+    }
+}
+
+fn write<'a>(
+    file: &dyn DiskFile,
+    path: &Path,
+    form: SnapshotForm,
+    zxid: Zxid,
+    digest: Option<u64>,
+    sessions: impl Iterator<Item = SessionRecord>,
+    znodes: impl Iterator<Item = ZnodeRecord<'a>> + Clone,
+) -> Result<(), StorageError> {
+    let on_disk = OnDisk {
+        file,
+        at: 0,
+        synced: 0,
+    };
+    let mut out = Output {
+        compressor: compressor(on_disk, form.compression, path)?,
+        bytes: BytesMut::with_capacity(CHUNK.saturating_mul(2)),
+        checksum: Adler32::new(),
+    };
+    let write = || {
+        out.bytes.write_int(MAGIC);
+        out.bytes.write_int(VERSION);
+        out.bytes.write_long(DATABASE);
+        let sessions: Vec<SessionRecord> = sessions.collect();
+        out.bytes.write_length(sessions.len());
+        for session in &sessions {
+            out.bytes.write_long(session.id.0);
+            out.bytes.write_int(session.timeout_ms);
+            out.make_room()?;
+        }
+        let mut acls = Acls::of(znodes.clone());
+        acls.write(&mut out)?;
+        for znode in znodes {
+            write_znode(&znode, acls.number(znode.acl), &mut out.bytes);
+            out.make_room()?;
+        }
+        out.bytes.write_ustring("/");
+        out.seal()?;
+        if let Some(digest) = digest
+            && form.format >= DataFormat::V3_6
+        {
+            out.bytes.write_long(zxid.0);
+            out.bytes.write_int(DIGEST_VERSION);
+            out.bytes.write_long(digest.cast_signed());
+            out.seal()?;
+        }
+        if form.format >= DataFormat::V3_9 {
+            out.bytes.write_long(zxid.0);
+            out.seal()?;
+        }
+        out.compressor.end()?;
+        file.sync_data()
+    };
+    write().map_err(|error| StorageError::io(path, error))
+}
+
+fn write_znode(znode: &ZnodeRecord<'_>, acl: i64, out: &mut BytesMut) {
+    let stat = &znode.stat;
+    out.write_ustring(match znode.path {
+        "/" => "",
+        path => path,
+    });
+    out.write_buffer(znode.data);
+    out.write_long(acl);
+    out.write_long(stat.czxid.0);
+    out.write_long(stat.mzxid.0);
+    out.write_long(stat.ctime.0);
+    out.write_long(stat.mtime.0);
+    out.write_int(stat.version);
+    out.write_int(stat.cversion);
+    out.write_int(stat.aversion);
+    out.write_long(stat.ephemeral_owner);
+    out.write_long(stat.pzxid.0);
+}
+
+/// The ACLs of a snapshot, numbered as they come.
+struct Acls {
+    /// By where they are in memory: what is equal is mostly the same.
+    by_place: BTreeMap<usize, i64>,
+    numbered: BTreeMap<Arc<[Acl]>, i64>,
+    last: (usize, i64),
+}
+
+impl Acls {
+    fn of<'a>(znodes: impl Iterator<Item = ZnodeRecord<'a>>) -> Self {
+        let mut acls = Self {
+            by_place: BTreeMap::new(),
+            numbered: BTreeMap::new(),
+            last: (0, -1),
+        };
+        for znode in znodes {
+            let place = place_of(znode.acl);
+            if place != acls.last.0 {
+                acls.last = (place, acls.take(place, znode.acl));
+            }
+        }
+        acls
+    }
+
+    fn take(&mut self, place: usize, acl: &Arc<[Acl]>) -> i64 {
+        if let Some(number) = self.by_place.get(&place) {
+            return *number;
+        }
+        // The open one is -1, and in no list.
+        let number = if **acl == *open_acl() {
+            -1
+        } else {
+            let next = i64::try_from(self.numbered.len())
+                .unwrap_or(i64::MAX)
+                .saturating_add(1);
+            *self.numbered.entry(Arc::clone(acl)).or_insert(next)
+        };
+        self.by_place.insert(place, number);
+        number
+    }
+
+    fn number(&mut self, acl: &Arc<[Acl]>) -> i64 {
+        let place = place_of(acl);
+        if place != self.last.0 {
+            let number = self.by_place.get(&place).copied();
+            self.last = (place, number.unwrap_or(-1));
+        }
+        self.last.1
+    }
+
+    fn write(&self, out: &mut Output<'_>) -> io::Result<()> {
+        out.bytes.write_length(self.numbered.len());
+        for (acl, number) in &self.numbered {
+            out.bytes.write_long(*number);
+            write_acl(acl, &mut out.bytes);
+            out.make_room()?;
+        }
+        Ok(())
+    }
+}
+
+fn place_of(acl: &Arc<[Acl]>) -> usize {
+    Arc::as_ptr(acl).cast::<Acl>().addr()
+}
+
+const CHUNK: usize = 1 << 20;
+
+/// What was not given to the compressor yet, and the checksum of all before.
+struct Output<'w> {
+    compressor: Box<dyn Compressor + 'w>,
+    bytes: BytesMut,
+    checksum: Adler32,
+}
+
+impl Output<'_> {
+    /// Writes what has gathered, if that is much.
+    #[inline]
+    fn make_room(&mut self) -> io::Result<()> {
+        match self.bytes.len() >= CHUNK {
+            true => self.write_out(),
+            false => Ok(()),
+        }
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
+        self.checksum.write(&self.bytes);
+        self.compressor.write_all(&self.bytes)?;
+        self.bytes.clear();
+        Ok(())
+    }
+
+    /// Writes the checksum of all before: `SnapStream.sealStream`.
+    fn seal(&mut self) -> io::Result<()> {
+        self.write_out()?;
+        self.bytes.write_long(self.checksum.finish().into());
+        self.bytes.write_ustring("/");
+        self.write_out()
+    }
+}
+
+/// Appends to a file, and syncs now and then: what is synced at once keeps the log, which is synced beside it, waiting.
+struct OnDisk<'f> {
+    file: &'f dyn DiskFile,
+    at: u64,
+    synced: u64,
+}
+
+impl Write for OnDisk<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_at(self.at, bytes)?;
+        self.at = self
+            .at
+            .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if self.at.saturating_sub(self.synced) >= 8 << 20 {
+            self.file.sync_data()?;
+            self.synced = self.at;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

@@ -1,0 +1,216 @@
+//! What a folder holds, read by the rules of a real server's start: `FileTxnSnapLog.restore`.
+
+use super::folder::{FileKind, NamedFile};
+use super::log::{LogReader, Tail};
+use super::snapshot::{SnapshotDigest, read_snapshot};
+use super::txn::{DIGEST_VERSION, TxnDigest};
+use super::{Compression, Folder, RecoverOptions, Recovered, Restore, StorageError};
+use crate::protocol::Zxid;
+
+/// How many snapshots are tried: `FileSnap.deserialize`.
+const MOST_SNAPSHOTS: usize = 100;
+
+/// A folder that is being read.
+pub(super) struct Recovery<'f> {
+    folder: &'f Folder,
+    options: RecoverOptions,
+    restore: &'f mut dyn Restore,
+    /// The digest that the snapshot has for a later transaction: before that, the tree may be anything.
+    expected: Option<SnapshotDigest>,
+    pub(super) recovered: Recovered,
+    /// Logs that have something behind their last entry, and where that begins.
+    ends: Vec<(NamedFile, u64)>,
+}
+
+impl<'f> Recovery<'f> {
+    pub(super) fn new(
+        folder: &'f Folder,
+        options: RecoverOptions,
+        restore: &'f mut dyn Restore,
+    ) -> Self {
+        Self {
+            folder,
+            options,
+            restore,
+            expected: None,
+            recovered: Recovered {
+                last_zxid: Zxid(0),
+                digest: None,
+                format: None,
+                snapshot: None,
+                compression: Compression::None,
+                passed_over: Vec::new(),
+                logs: Vec::new(),
+                replayed: 0,
+                cut: Vec::new(),
+                digest_mismatch: None,
+            },
+            ends: Vec::new(),
+        }
+    }
+
+    /// Reads the newest snapshot that is whole: `FileSnap.deserialize`.
+    pub(super) fn read_snapshot(&mut self) -> Result<(), StorageError> {
+        let mut snapshots = self.folder.files(FileKind::Snapshot)?;
+        snapshots.reverse();
+        let mut tried = 0_usize;
+        for snapshot in &snapshots {
+            let path = &snapshot.path;
+            if tried == MOST_SNAPSHOTS {
+                break;
+            }
+            if !self.folder.looks_whole(path)? {
+                let error = StorageError::damaged(path, 0, "it has no end, or is no snapshot");
+                self.recovered.passed_over.push(error);
+                continue;
+            }
+            tried += 1;
+            match read_snapshot(self.folder.disk(), path, self.restore) {
+                Ok(end) => {
+                    self.recovered.snapshot = Some(path.clone());
+                    self.recovered.compression = end.compression;
+                    self.recovered.format = Some(end.least);
+                    self.recovered.last_zxid = snapshot.zxid;
+                    self.recovered.digest = self.restore.loaded(snapshot.zxid);
+                    // A digest of an earlier transaction says nothing: `DataTree.deserializeZxidDigest`.
+                    self.expected = end.digest.filter(|digest| digest.zxid >= snapshot.zxid);
+                    self.compare_snapshot(snapshot.zxid);
+                    return Ok(());
+                }
+                Err(error @ StorageError::Damaged { .. }) => {
+                    self.recovered.passed_over.push(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let folder = self.folder.snapshots().to_path_buf();
+        match self.recovered.passed_over.first() {
+            // Where not one seems to be whole, a real server finds none at all.
+            Some(newest) if tried > 0 => Err(StorageError::NoValidSnapshot {
+                folder,
+                count: snapshots.len(),
+                newest: Box::new(newest.clone()),
+            }),
+            _ if self.options.trust_empty || self.folder.files(FileKind::Log)?.is_empty() => Ok(()),
+            _ => Err(StorageError::NoSnapshot { folder }),
+        }
+    }
+
+    /// Replays what is later than the snapshot: `FileTxnSnapLog.fastForwardFromEdits`.
+    pub(super) fn replay(&mut self) -> Result<(), StorageError> {
+        let wanted = self.recovered.last_zxid.next();
+        let mut logs = self.folder.files(FileKind::Log)?;
+        // The newest that begins before, and all later ones: `FileTxnIterator.init`.
+        let first = logs.iter().rposition(|log| log.zxid < wanted);
+        logs.drain(..first.unwrap_or_default());
+        let newest = logs.last().cloned();
+        let mut has_begun = false;
+        for log in logs {
+            let is_newest = Some(&log) == newest.as_ref();
+            self.recovered.logs.push(log.path.clone());
+            let read = self.replay_log(&log, wanted, &mut has_begun, is_newest);
+            if let (offset, Some(error)) = read? {
+                self.recovered.cut.push(error);
+                self.ends.push((log, offset));
+            }
+        }
+        Ok(())
+    }
+
+    /// Replays one log. Gives where its last entry has ended, and what is wrong behind it, if that may be passed over.
+    fn replay_log(
+        &mut self,
+        log: &NamedFile,
+        wanted: Zxid,
+        has_begun: &mut bool,
+        is_newest: bool,
+    ) -> Result<(u64, Option<StorageError>), StorageError> {
+        let mut reader = LogReader::open(self.folder.disk(), &log.path)?;
+        loop {
+            let entry = match reader.next() {
+                Ok(Some(entry)) => entry,
+                Ok(None) => break,
+                // As the real one cuts it: what stops that, only where nothing can be missing between two logs.
+                Err(error) => match reader.tail() {
+                    Some(Tail::Short(_)) if self.options.recover => {
+                        return Ok((reader.offset(), Some(error)));
+                    }
+                    Some(Tail::Broken(_)) if self.options.recover && is_newest => {
+                        return Ok((reader.offset(), Some(error)));
+                    }
+                    _ => return Err(error),
+                },
+            };
+            self.recovered.format = self.recovered.format.max(Some(entry.least));
+            let zxid = entry.txn.zxid;
+            // Once there is one to be replayed, so are all that follow.
+            *has_begun |= zxid >= wanted;
+            if *has_begun {
+                let digest = self.restore.replay(&entry.txn);
+                let said = entry.digest;
+                self.recovered.digest = digest;
+                self.recovered.replayed = self.recovered.replayed.saturating_add(1);
+                self.recovered.last_zxid = self.recovered.last_zxid.max(zxid);
+                self.compare_snapshot(zxid);
+                self.compare(zxid, said);
+            }
+        }
+        let Some(Tail::Torn(reason)) = reader.tail() else {
+            return Ok((reader.offset(), None));
+        };
+        let error = StorageError::damaged(&log.path, reader.offset(), reason);
+        match is_newest || self.options.recover {
+            true => Ok((reader.offset(), Some(error))),
+            false => Err(error),
+        }
+    }
+
+    /// `DataTree.compareSnapshotDigests`.
+    fn compare_snapshot(&mut self, zxid: Zxid) {
+        if let Some(expected) = self.expected
+            && expected.zxid == zxid
+        {
+            self.expected = None;
+            let said = TxnDigest {
+                version: expected.version,
+                digest: expected.digest,
+            };
+            self.compare(zxid, Some(said));
+        }
+    }
+
+    /// `DataTree.compareDigest`. A real server goes on where they differ, and says so.
+    fn compare(&mut self, zxid: Zxid, said: Option<TxnDigest>) {
+        if let (None, Some(digest), Some(said)) = (self.expected, self.recovered.digest, said)
+            && said.version == DIGEST_VERSION
+            && said.digest != digest
+        {
+            self.recovered.digest_mismatch.get_or_insert(zxid);
+        }
+    }
+
+    /// Cuts off what was passed over: behind newer logs it would be damage. And syncs what was read: it may never have
+    /// been, if the server before this one was killed, and clients will see it now.
+    pub(super) fn cut(&mut self) -> Result<(), StorageError> {
+        let disk = self.folder.disk();
+        for path in &self.recovered.logs {
+            let on = |error| StorageError::io(path, error);
+            let end = self.ends.iter().find(|(log, _)| log.path == *path);
+            match end {
+                Some((_, 0)) => disk.remove(path).map_err(on)?,
+                Some((_, offset)) => {
+                    let file = disk.open_to_write(path).map_err(on)?;
+                    file.set_length(*offset).map_err(on)?;
+                    file.sync_data().map_err(on)?;
+                }
+                None => {
+                    let file = disk.open_to_write(path).map_err(on)?;
+                    file.sync_data().map_err(on)?;
+                }
+            }
+        }
+        let logs = self.folder.logs();
+        disk.sync_folder(logs)
+            .map_err(|error| StorageError::io(logs, error))
+    }
+}

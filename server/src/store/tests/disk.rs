@@ -1,0 +1,610 @@
+//! A disk in memory that knows what of it would outlast a loss of power, and that fails and stops where a test wants.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use crate::store::{Disk, DiskFile, DiskLock};
+
+/// What becomes of a call to the disk, and of those after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The call fails, a write when half of it is written; what follows does not.
+    Once(io::ErrorKind),
+    /// The same, and so does every later call that changes anything.
+    FromThenOn(io::ErrorKind),
+    /// The power goes: the call may have had its effect, and nothing after it has any.
+    PowerLoss,
+}
+
+/// What is found of all that was not synced when the power was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Survival {
+    /// None of it.
+    Nothing,
+    /// All of it.
+    Everything,
+    /// What came before some byte of some write, which the seed chooses.
+    Torn(u64),
+    /// Any sectors, any lengths and any names, which the seed chooses.
+    Reordered(u64),
+}
+
+/// A disk in memory. Its clones are the same disk.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FaultyDisk(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    syncs_change: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    folders: BTreeSet<PathBuf>,
+    names: BTreeMap<PathBuf, u64>,
+    synced_names: BTreeMap<PathBuf, u64>,
+    files: BTreeMap<u64, Content>,
+    next_file: u64,
+    /// What is not synced, in order.
+    unsynced: Vec<Change>,
+    locked: BTreeSet<PathBuf>,
+    calls: Vec<String>,
+    faults: BTreeMap<usize, Fault>,
+    failing: Option<io::ErrorKind>,
+    is_down: bool,
+    holds_syncs: bool,
+    held_syncs: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Content {
+    now: Vec<u8>,
+    synced: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Write(u64, usize, Vec<u8>),
+    Length(u64, usize),
+    /// These names are these files, or none, from now on, all at once.
+    Names(PathBuf, Vec<(PathBuf, Option<u64>)>),
+}
+
+/// Numbers that look random, the same for the same seed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seeded(pub(crate) u64);
+
+impl Seeded {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`, 0 if that is 0.
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % (end.max(1) as u64)).unwrap()
+    }
+
+    fn coin(&mut self) -> bool {
+        self.next() & 1 == 0
+    }
+}
+
+impl FaultyDisk {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap()
+    }
+
+    /// How many calls there were.
+    pub(crate) fn calls(&self) -> usize {
+        self.state().calls.len()
+    }
+
+    /// Every call there was, as a line.
+    pub(crate) fn call_lines(&self) -> Vec<String> {
+        self.state().calls.clone()
+    }
+
+    /// What the call of this number, from 0, will meet.
+    pub(crate) fn plan(&self, call: usize, fault: Fault) {
+        self.state().faults.insert(call, fault);
+    }
+
+    /// The power goes now.
+    pub(crate) fn lose_power(&self) {
+        self.state().is_down = true;
+    }
+
+    /// Lets every sync wait, as a slow disk does, until [`release_syncs`](Self::release_syncs).
+    pub(crate) fn hold_syncs(&self) {
+        self.state().holds_syncs = true;
+    }
+
+    /// Waits until a sync waits.
+    pub(crate) fn wait_for_held_sync(&self) {
+        let state = self.state();
+        let held = self.0.syncs_change.wait_timeout_while(
+            state,
+            std::time::Duration::from_secs(30),
+            |state| state.held_syncs == 0,
+        );
+        assert!(!held.unwrap().1.timed_out(), "nothing is synced");
+    }
+
+    /// Lets all syncs go on.
+    pub(crate) fn release_syncs(&self) {
+        self.state().holds_syncs = false;
+        self.0.syncs_change.notify_all();
+    }
+
+    /// A disk with what is found when the power is back. This one is as it was.
+    pub(crate) fn after_power_loss(&self, survival: Survival) -> Self {
+        let state = self.state();
+        let mut names = state.synced_names.clone();
+        let mut files: BTreeMap<u64, Vec<u8>> = state
+            .files
+            .iter()
+            .map(|(id, content)| (*id, content.synced.clone()))
+            .collect();
+        match survival {
+            Survival::Nothing => {}
+            Survival::Everything => {
+                for change in &state.unsynced {
+                    apply(change, &mut names, &mut files);
+                }
+            }
+            Survival::Torn(seed) => {
+                let mut seeded = Seeded(seed);
+                let at = seeded.below(state.unsynced.len() + 1);
+                for change in &state.unsynced[..at] {
+                    apply(change, &mut names, &mut files);
+                }
+                if let Some(Change::Write(file, offset, bytes)) = state.unsynced.get(at) {
+                    let part = bytes[..seeded.below(bytes.len() + 1)].to_vec();
+                    apply(&Change::Write(*file, *offset, part), &mut names, &mut files);
+                }
+            }
+            Survival::Reordered(seed) => {
+                let mut seeded = Seeded(seed);
+                for change in &state.unsynced {
+                    match change {
+                        Change::Write(file, offset, bytes) => {
+                            reorder(*file, *offset, bytes, &mut files, &mut seeded);
+                        }
+                        Change::Length(..) | Change::Names(..) => {
+                            if seeded.coin() {
+                                apply(change, &mut names, &mut files);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let found = State {
+            folders: state.folders.clone(),
+            synced_names: names.clone(),
+            names,
+            files: files
+                .into_iter()
+                .map(|(id, bytes)| {
+                    let synced = bytes.clone();
+                    (id, Content { now: bytes, synced })
+                })
+                .collect(),
+            next_file: state.next_file,
+            ..State::default()
+        };
+        Self(Arc::new(Shared {
+            state: Mutex::new(found),
+            syncs_change: Condvar::new(),
+        }))
+    }
+
+    /// Puts a file there, synced.
+    pub(crate) fn put(&self, path: &Path, bytes: &[u8]) {
+        let mut state = self.state();
+        let id = state.next_file;
+        state.next_file += 1;
+        let content = Content {
+            now: bytes.to_vec(),
+            synced: bytes.to_vec(),
+        };
+        state.files.insert(id, content);
+        state.names.insert(path.to_path_buf(), id);
+        state.synced_names.insert(path.to_path_buf(), id);
+        let folder = path.parent().unwrap().to_path_buf();
+        state.folders.insert(folder);
+    }
+
+    /// The bytes of a file as they are seen.
+    pub(crate) fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
+        let state = self.state();
+        let id = state.names.get(path)?;
+        Some(state.files[id].now.clone())
+    }
+
+    /// Every file as it is seen.
+    pub(crate) fn all(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let state = self.state();
+        state
+            .names
+            .iter()
+            .map(|(path, id)| (path.clone(), state.files[id].now.clone()))
+            .collect()
+    }
+}
+
+fn apply(change: &Change, names: &mut BTreeMap<PathBuf, u64>, files: &mut BTreeMap<u64, Vec<u8>>) {
+    match change {
+        Change::Write(file, offset, bytes) => {
+            write(files.get_mut(file).unwrap(), *offset, bytes);
+        }
+        Change::Length(file, length) => files.get_mut(file).unwrap().resize(*length, 0),
+        Change::Names(_, changed) => {
+            for (path, file) in changed {
+                match file {
+                    Some(file) => names.insert(path.clone(), *file),
+                    None => names.remove(path),
+                };
+            }
+        }
+    }
+}
+
+/// Writes some of the sectors, and lets the file become so long or not.
+fn reorder(
+    file: u64,
+    offset: usize,
+    bytes: &[u8],
+    files: &mut BTreeMap<u64, Vec<u8>>,
+    seeded: &mut Seeded,
+) {
+    let content = files.get_mut(&file).unwrap();
+    let mut at = offset;
+    while at < offset + bytes.len() {
+        let to = (at / 512 * 512 + 512).min(offset + bytes.len());
+        if seeded.coin() {
+            write(content, at, &bytes[at - offset..to - offset]);
+        }
+        at = to;
+    }
+    if seeded.coin() {
+        content.resize(content.len().max(offset + bytes.len()), 0);
+    }
+}
+
+fn write(content: &mut Vec<u8>, offset: usize, bytes: &[u8]) {
+    let end = offset + bytes.len();
+    if content.len() < end {
+        content.resize(end, 0);
+    }
+    content[offset..end].copy_from_slice(bytes);
+}
+
+fn no_power() -> io::Error {
+    io::Error::other("the power is out")
+}
+
+fn not_there() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+/// What a call is to do.
+enum Verdict {
+    Do,
+    /// Half of it, and then fail.
+    Fail(io::ErrorKind),
+    /// All of it, but nobody hears of it.
+    DoAndStop,
+}
+
+impl State {
+    /// Notes a call and says what becomes of it.
+    fn call(&mut self, line: String, changes: bool) -> io::Result<Verdict> {
+        if self.is_down {
+            return Err(no_power());
+        }
+        let number = self.calls.len();
+        self.calls.push(line);
+        Ok(match self.faults.get(&number) {
+            Some(Fault::Once(kind)) => Verdict::Fail(*kind),
+            Some(Fault::FromThenOn(kind)) => {
+                self.failing = Some(*kind);
+                Verdict::Fail(*kind)
+            }
+            Some(Fault::PowerLoss) => {
+                self.is_down = true;
+                Verdict::DoAndStop
+            }
+            None => match self.failing {
+                Some(kind) if changes => Verdict::Fail(kind),
+                _ => Verdict::Do,
+            },
+        })
+    }
+
+    /// A call that has its effect or has it not.
+    fn whole(
+        &mut self,
+        line: String,
+        changes: bool,
+        act: impl FnOnce(&mut Self) -> io::Result<()>,
+    ) -> io::Result<()> {
+        match self.call(line, changes)? {
+            Verdict::Do => act(self),
+            Verdict::Fail(kind) => Err(kind.into()),
+            Verdict::DoAndStop => {
+                act(self)?;
+                Err(no_power())
+            }
+        }
+    }
+
+    fn rename(&mut self, folder: &Path, changed: Vec<(PathBuf, Option<u64>)>) {
+        for (path, file) in &changed {
+            match file {
+                Some(file) => self.names.insert(path.clone(), *file),
+                None => self.names.remove(path),
+            };
+        }
+        let change = Change::Names(folder.to_path_buf(), changed);
+        self.unsynced.push(change);
+    }
+}
+
+impl Disk for FaultyDisk {
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let mut state = self.state();
+        state.whole(format!("list {}", folder.display()), false, |_| Ok(()))?;
+        if !state.folders.contains(folder) {
+            return Err(not_there());
+        }
+        let own = state
+            .names
+            .keys()
+            .filter(|path| path.parent() == Some(folder));
+        Ok(own
+            .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+            .collect())
+    }
+
+    fn open(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let mut state = self.state();
+        state.whole(format!("open {}", file.display()), false, |_| Ok(()))?;
+        let id = *state.names.get(file).ok_or_else(not_there)?;
+        Ok(Arc::new(FaultyFile {
+            disk: self.clone(),
+            id,
+            path: file.to_path_buf(),
+            is_writable: false,
+        }))
+    }
+
+    fn open_to_write(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let mut state = self.state();
+        state.whole(format!("open to write {}", file.display()), false, |_| {
+            Ok(())
+        })?;
+        let id = *state.names.get(file).ok_or_else(not_there)?;
+        Ok(Arc::new(FaultyFile {
+            disk: self.clone(),
+            id,
+            path: file.to_path_buf(),
+            is_writable: true,
+        }))
+    }
+
+    fn create(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let mut state = self.state();
+        let folder = file.parent().unwrap();
+        if !state.folders.contains(folder) {
+            return Err(not_there());
+        }
+        state.whole(format!("create {}", file.display()), true, |state| {
+            if let Some(id) = state.names.get(file).copied() {
+                state.files.get_mut(&id).unwrap().now.clear();
+                state.unsynced.push(Change::Length(id, 0));
+            } else {
+                let id = state.next_file;
+                state.next_file += 1;
+                state.files.insert(id, Content::default());
+                state.rename(folder, vec![(file.to_path_buf(), Some(id))]);
+            }
+            Ok(())
+        })?;
+        Ok(Arc::new(FaultyFile {
+            disk: self.clone(),
+            id: state.names[file],
+            path: file.to_path_buf(),
+            is_writable: true,
+        }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let line = format!("rename {} {}", from.display(), to.display());
+        state.whole(line, true, |state| {
+            let id = *state.names.get(from).ok_or_else(not_there)?;
+            let changed = vec![(from.to_path_buf(), None), (to.to_path_buf(), Some(id))];
+            state.rename(from.parent().unwrap(), changed);
+            Ok(())
+        })
+    }
+
+    fn remove(&self, file: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.whole(format!("remove {}", file.display()), true, |state| {
+            state.names.get(file).ok_or_else(not_there)?;
+            state.rename(file.parent().unwrap(), vec![(file.to_path_buf(), None)]);
+            Ok(())
+        })
+    }
+
+    // A folder outlasts everything: what is lost are the files.
+    fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.whole(format!("make {}", folder.display()), true, |state| {
+            state
+                .folders
+                .extend(folder.ancestors().map(Path::to_path_buf));
+            Ok(())
+        })
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        state.whole(format!("sync folder {}", folder.display()), true, |state| {
+            let (synced, rest) = std::mem::take(&mut state.unsynced)
+                .into_iter()
+                .partition(|change| matches!(change, Change::Names(of, _) if of == folder));
+            state.unsynced = rest;
+            for change in &synced as &Vec<Change> {
+                apply(change, &mut state.synced_names, &mut BTreeMap::new());
+            }
+            Ok(())
+        })
+    }
+
+    fn lock(&self, file: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+        let mut state = self.state();
+        state.whole(format!("lock {}", file.display()), true, |_| Ok(()))?;
+        if !state.locked.insert(file.to_path_buf()) {
+            return Ok(None);
+        }
+        Ok(Some(Box::new(FaultyLock {
+            disk: self.clone(),
+            path: file.to_path_buf(),
+        })))
+    }
+}
+
+#[derive(Debug)]
+struct FaultyLock {
+    disk: FaultyDisk,
+    path: PathBuf,
+}
+
+impl DiskLock for FaultyLock {}
+
+impl Drop for FaultyLock {
+    fn drop(&mut self) {
+        self.disk.state().locked.remove(&self.path);
+    }
+}
+
+struct FaultyFile {
+    disk: FaultyDisk,
+    id: u64,
+    path: PathBuf,
+    is_writable: bool,
+}
+
+impl std::fmt::Debug for FaultyFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.path.fmt(f)
+    }
+}
+
+impl FaultyFile {
+    fn writable(&self) -> io::Result<()> {
+        match self.is_writable {
+            true => Ok(()),
+            false => Err(io::ErrorKind::PermissionDenied.into()),
+        }
+    }
+
+    fn write(&self, state: &mut State, offset: u64, bytes: &[u8]) {
+        let offset = usize::try_from(offset).unwrap();
+        write(
+            &mut state.files.get_mut(&self.id).unwrap().now,
+            offset,
+            bytes,
+        );
+        let change = Change::Write(self.id, offset, bytes.to_vec());
+        state.unsynced.push(change);
+    }
+}
+
+impl DiskFile for FaultyFile {
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.disk.state();
+        let line = format!("read {} at {offset}", self.path.display());
+        state.whole(line, false, |_| Ok(()))?;
+        let content = &state.files[&self.id].now;
+        let from = usize::try_from(offset).unwrap().min(content.len());
+        let read = buffer.len().min(content.len() - from);
+        buffer[..read].copy_from_slice(&content[from..from + read]);
+        Ok(read)
+    }
+
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.writable()?;
+        let mut state = self.disk.state();
+        let length = bytes.len();
+        let line = format!("write {} at {offset}, {length} bytes", self.path.display());
+        match state.call(line, true)? {
+            Verdict::Do => {
+                self.write(&mut state, offset, bytes);
+                Ok(())
+            }
+            Verdict::Fail(kind) => {
+                self.write(&mut state, offset, &bytes[..length / 2]);
+                Err(kind.into())
+            }
+            Verdict::DoAndStop => {
+                self.write(&mut state, offset, bytes);
+                Err(no_power())
+            }
+        }
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        let mut state = self.disk.state();
+        let line = format!("length of {}", self.path.display());
+        state.whole(line, false, |_| Ok(()))?;
+        Ok(state.files[&self.id].now.len() as u64)
+    }
+
+    fn set_length(&self, length: u64) -> io::Result<()> {
+        self.writable()?;
+        let mut state = self.disk.state();
+        let line = format!("cut {} at {length}", self.path.display());
+        state.whole(line, true, |state| {
+            let length = usize::try_from(length).unwrap();
+            state.files.get_mut(&self.id).unwrap().now.resize(length, 0);
+            state.unsynced.push(Change::Length(self.id, length));
+            Ok(())
+        })
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        let mut state = self.disk.state();
+        if state.holds_syncs {
+            state.held_syncs += 1;
+            self.disk.0.syncs_change.notify_all();
+            state = self
+                .disk
+                .0
+                .syncs_change
+                .wait_while(state, |state| state.holds_syncs)
+                .unwrap();
+            state.held_syncs -= 1;
+        }
+        let line = format!("sync {}", self.path.display());
+        state.whole(line, true, |state| {
+            let content = state.files.get_mut(&self.id).unwrap();
+            content.synced = content.now.clone();
+            state.unsynced.retain(|change| match change {
+                Change::Write(file, ..) | Change::Length(file, _) => *file != self.id,
+                Change::Names(..) => true,
+            });
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,238 @@
+//! Tests of the store, and the disk that they and others test on.
+
+mod disk;
+mod golden;
+mod hostile;
+mod power;
+mod torn;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::BytesMut;
+
+pub(crate) use disk::{Fault, FaultyDisk, Seeded, Survival};
+
+use super::{
+    Compression, Folder, LogReader, LogSettings, LogWriter, RecoverOptions, Recovered, Restore,
+    SnapshotForm, StorageError, encode_txn, write_snapshot,
+};
+use crate::protocol::{
+    Acl, DataFormat, SessionId, SessionRecord, StatPersisted, Timestamp, Txn, TxnRecord, Xid,
+    ZnodeRecord, Zxid,
+};
+
+/// A znode as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct KeptZnode {
+    path: String,
+    data: Option<Vec<u8>>,
+    acl: Arc<[Acl]>,
+    stat: StatPersisted,
+}
+
+impl KeptZnode {
+    fn record(&self) -> ZnodeRecord<'_> {
+        ZnodeRecord {
+            path: &self.path,
+            data: self.data.as_deref(),
+            acl: &self.acl,
+            stat: self.stat,
+        }
+    }
+
+    /// `DigestCalculator.calculateDigest`.
+    fn digest(&self) -> u64 {
+        if self.path.starts_with("/zookeeper/") {
+            return 0;
+        }
+        let stat = &self.stat;
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(self.path.strip_suffix('/').unwrap_or(&self.path).as_bytes());
+        crc.update(self.data.as_deref().unwrap_or_default());
+        for long in [
+            stat.czxid.0,
+            stat.mzxid.0,
+            stat.pzxid.0,
+            stat.ctime.0,
+            stat.mtime.0,
+        ] {
+            crc.update(&long.to_be_bytes());
+        }
+        for int in [stat.version, stat.cversion, stat.aversion] {
+            crc.update(&int.to_be_bytes());
+        }
+        crc.update(&stat.ephemeral_owner.to_be_bytes());
+        crc.finalize().into()
+    }
+}
+
+/// Keeps all that it is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Kept {
+    begun: usize,
+    sessions: Vec<SessionRecord>,
+    znodes: Vec<KeptZnode>,
+    loaded: Option<Zxid>,
+    txns: Vec<Txn<'static>>,
+}
+
+impl Kept {
+    fn digest(&self) -> u64 {
+        self.znodes
+            .iter()
+            .map(KeptZnode::digest)
+            .fold(0, u64::wrapping_add)
+    }
+}
+
+impl Restore for Kept {
+    fn begin(&mut self) {
+        self.begun += 1;
+        self.sessions.clear();
+        self.znodes.clear();
+    }
+
+    fn session(&mut self, session: SessionRecord) {
+        self.sessions.push(session);
+    }
+
+    fn znode(&mut self, znode: &ZnodeRecord<'_>) -> Result<(), &'static str> {
+        self.znodes.push(KeptZnode {
+            path: znode.path.to_owned(),
+            data: znode.data.map(<[u8]>::to_vec),
+            acl: Arc::clone(znode.acl),
+            stat: znode.stat,
+        });
+        Ok(())
+    }
+
+    fn loaded(&mut self, zxid: Zxid) -> Option<u64> {
+        self.loaded = Some(zxid);
+        Some(self.digest())
+    }
+
+    fn replay(&mut self, txn: &Txn<'_>) -> Option<u64> {
+        self.txns.push(txn.clone().into_owned());
+        None
+    }
+}
+
+fn data_dir() -> PathBuf {
+    PathBuf::from("/data")
+}
+
+fn log_file(zxid: i64) -> PathBuf {
+    data_dir().join(format!("version-2/log.{zxid:x}"))
+}
+
+fn snapshot_file(zxid: i64) -> PathBuf {
+    data_dir().join(format!("version-2/snapshot.{zxid:x}"))
+}
+
+/// A transaction that sets some data.
+fn set(zxid: i64, length: usize) -> Txn<'static> {
+    let data: Vec<u8> = (1..=251_u8).cycle().take(length).collect();
+    Txn {
+        session: SessionId(0x1000),
+        cxid: Xid(7),
+        zxid: Zxid(zxid),
+        time: Timestamp(1_700_000_000_000),
+        record: TxnRecord::SetData {
+            path: "/a".into(),
+            data: Some(data.into()),
+            version: 1,
+        },
+    }
+}
+
+/// These transactions as one batch.
+fn batch(txns: &[Txn<'_>]) -> BytesMut {
+    let mut out = BytesMut::new();
+    for txn in txns {
+        encode_txn(DataFormat::V3_9, txn, Some(5), &mut out);
+    }
+    out
+}
+
+fn folder(disk: &FaultyDisk) -> Result<Folder, StorageError> {
+    Folder::open_to_write(Arc::new(disk.clone()), &data_dir(), None)
+}
+
+/// Reads a folder without changing it.
+fn recover(disk: &FaultyDisk, recover: bool) -> Result<(Recovered, Kept), StorageError> {
+    let folder = Folder::open(Arc::new(disk.clone()), &data_dir(), None)?;
+    let mut kept = Kept::default();
+    let options = RecoverOptions {
+        trust_empty: true,
+        recover,
+    };
+    let recovered = folder.recover(options, &mut kept)?;
+    Ok((recovered, kept))
+}
+
+fn zxids(kept: &Kept) -> Vec<i64> {
+    kept.txns.iter().map(|txn| txn.zxid.0).collect()
+}
+
+fn read_log(disk: &FaultyDisk, path: &Path) -> Result<Vec<Txn<'static>>, StorageError> {
+    let mut reader = LogReader::open(disk, path)?;
+    let mut txns = Vec::new();
+    while let Some(entry) = reader.next()? {
+        txns.push(entry.txn.into_owned());
+    }
+    Ok(txns)
+}
+
+/// A log of ours with these transactions, each a batch of its own and synced, without zeros behind it.
+fn log_of(txns: &[Txn<'_>]) -> Vec<u8> {
+    let disk = FaultyDisk::default();
+    let folder = Arc::new(folder(&disk).unwrap());
+    let mut writer = LogWriter::new(folder, LogSettings { pre_alloc_size: 0 });
+    for txn in txns {
+        writer
+            .write(txn.zxid, &mut batch(std::slice::from_ref(txn)))
+            .unwrap();
+        writer.sync().unwrap();
+    }
+    disk.bytes(&log_file(txns[0].zxid.0)).unwrap()
+}
+
+fn znode(path: &str, data: &[u8]) -> KeptZnode {
+    KeptZnode {
+        path: path.to_owned(),
+        data: Some(data.to_vec()),
+        acl: crate::protocol::open_acl(),
+        stat: StatPersisted {
+            czxid: Zxid(1),
+            mzxid: Zxid(2),
+            pzxid: Zxid(3),
+            ctime: Timestamp(4),
+            mtime: Timestamp(5),
+            version: 6,
+            cversion: 7,
+            aversion: 8,
+            ephemeral_owner: 0,
+        },
+    }
+}
+
+fn put_snapshot(
+    folder: &Folder,
+    zxid: i64,
+    compression: Compression,
+    kept: &Kept,
+) -> Result<PathBuf, StorageError> {
+    let form = SnapshotForm {
+        format: DataFormat::V3_9,
+        compression,
+    };
+    write_snapshot(
+        folder,
+        form,
+        Zxid(zxid),
+        Some(kept.digest()),
+        kept.sessions.iter().copied(),
+        kept.znodes.iter().map(KeptZnode::record),
+    )
+}
