@@ -12,17 +12,24 @@ use std::time::Duration;
 pub(super) fn open(data: &Path) -> Result<(Picture, BTreeMap<i64, Duration>), RelayError> {
     let snapshot = Snapshot::open(data)
         .map_err(|error| RelayError::Differs(format!("not opened: {error}")))?;
-    let znodes = snapshot.znodes().into_iter();
     let sessions: BTreeMap<i64, Duration> = snapshot
         .sessions()
         .into_iter()
         .map(|session| (session.id.0, session.timeout))
         .collect();
+    // Those of the server's own are in no list.
+    let mut znodes = BTreeMap::new();
+    let mut left = vec!["/".to_owned()];
+    while let Some(path) = left.pop() {
+        if let Some(znode) = snapshot.znode(&path) {
+            let parent = path.trim_end_matches('/');
+            left.extend(znode.children.iter().map(|name| format!("{parent}/{name}")));
+            znodes.insert(path, of(&znode));
+        }
+    }
     let picture = Picture {
         zxid: snapshot.zxid().0,
-        znodes: znodes
-            .map(|znode| (znode.path.clone(), of(&znode)))
-            .collect(),
+        znodes,
         sessions: sessions.keys().copied().collect(),
     };
     Ok((picture, sessions))
