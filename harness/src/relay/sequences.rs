@@ -46,7 +46,9 @@ pub(super) async fn play(
     stage.be_brief();
     stage.set_patience(PATIENCE);
     for step in &steps {
-        stage.step(step).await?;
+        stage.step(step).await.map_err(|error| {
+            RelayError::Differs(format!("sequence {number}: `{step}`: {error}"))
+        })?;
     }
     let held = if dice.percent(70) {
         stage.abandon().await.into_iter().map(Held::of).collect()
@@ -76,6 +78,13 @@ fn fitting(steps: Vec<Step>, version: &Version) -> Vec<Step> {
             requests.retain(fits);
         }
         let is_known = match action {
+            // It is never answered by 3.4.
+            Action::Ask(Request::Check { .. }) if *version < Version::new(3, 5, 0) => false,
+            Action::Ask(Request::Raw { op, .. })
+                if *op == op::CHECK && *version < Version::new(3, 5, 0) =>
+            {
+                false
+            }
             Action::Ask(request) | Action::SetWatches(_, request) => fits(request),
             Action::Pipeline(requests) => !requests.is_empty(),
             Action::Connect(_)
