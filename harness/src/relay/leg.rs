@@ -15,8 +15,6 @@ use std::time::Duration;
 /// How many parents are asked for the next number.
 const NUMBERED: usize = 6;
 const NO_NODE: i32 = -101;
-/// How many lives a server has in its turn.
-const LIVES: usize = 2;
 
 /// A relay under way.
 pub(super) struct Leg<'a> {
@@ -48,14 +46,14 @@ impl Leg<'_> {
         dice: &mut Dice,
         ending: Ending,
     ) -> Result<(), RelayError> {
-        for life in 0..LIVES {
-            let is_last = life + 1 == LIVES;
-            // What is reaped goes before the last life, so that nothing goes while somebody looks.
-            let setup = if !is_last && dice.percent(60) {
-                ServerSetup::Reaping
-            } else {
-                ServerSetup::Usual
-            };
+        // What is reaped goes before the last life, and after what was left is compared: nothing goes while somebody looks.
+        let setups: &[ServerSetup] = match who {
+            Who::Real(_) if self.left.is_none() => &[ServerSetup::Reaping, ServerSetup::Usual],
+            Who::Real(_) => &[ServerSetup::Usual, ServerSetup::Usual],
+            Who::Ours(_) => &[ServerSetup::Usual, ServerSetup::Reaping, ServerSetup::Usual],
+        };
+        for (life, &setup) in setups.iter().enumerate() {
+            let is_last = life + 1 == setups.len();
             let ending = if is_last {
                 ending
             } else if dice.percent(50) {
@@ -71,7 +69,7 @@ impl Leg<'_> {
                 self.check_sessions(&address)?;
                 self.check_numbers(&address, dice)?;
             }
-            self.work(&address, dice, self.ops / LIVES)?;
+            self.work(&address, dice, self.ops / setups.len())?;
             if is_last {
                 self.wait_for_the_end_of_short_sessions(&address)?;
                 self.look(&address)?;

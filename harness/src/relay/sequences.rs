@@ -135,8 +135,16 @@ fn long_lived(steps: Vec<Step>, longest: Duration) -> Vec<Step> {
     let mut made = Vec::new();
     for mut step in steps {
         if let Step::Act { who, action } = &mut step {
-            let is_new = known.insert(who.clone());
+            let is_new = !known.contains(who);
             if let Action::Connect(connect) = action {
+                // Whoever had it may have had nothing to do that this version knows.
+                if connect
+                    .resume
+                    .as_ref()
+                    .is_some_and(|other| !known.contains(other))
+                {
+                    continue;
+                }
                 connect.timeout_ms = timeout_ms;
             } else if is_new {
                 let action = Action::Connect(Connect {
@@ -146,6 +154,7 @@ fn long_lived(steps: Vec<Step>, longest: Duration) -> Vec<Step> {
                 let who = who.clone();
                 made.push(Step::Act { who, action });
             }
+            known.insert(who.clone());
         }
         made.push(step);
     }
