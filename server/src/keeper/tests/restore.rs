@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use proptest::sample::Index;
+use proptest::sample::{Index, select};
 
 use super::model::{Run, any_event};
 use super::*;
@@ -249,9 +249,8 @@ fn when_a_snapshot_begins_the_one_before_it_is_forgotten() {
         assert_eq!(restored.znode(&record(path, 0).record()), Ok(()));
     }
     restored.begin();
-    let digest = restored.loaded(Zxid(3));
+    restored.loaded(Zxid(3));
     let snapshot = restored.finish(Timestamp(0));
-    assert_eq!(snapshot.reckoned_digest(), digest);
     assert_eq!(snapshot.tree().len(), 1);
     assert_eq!(snapshot.sessions().len(), 0);
     let mut world = World::new();
@@ -501,7 +500,7 @@ proptest! {
 
     #[test]
     fn a_snapshot_that_was_written_while_time_went_on_is_mended(
-        events in prop::collection::vec((any_event(), 0..4_usize), 1..100),
+        events in prop::collection::vec((any_event(), select(vec![0, 0, 1, 2_usize])), 1..100),
         at in any::<Index>(),
     ) {
         let mut run = Run::begun();
