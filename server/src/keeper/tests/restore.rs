@@ -454,6 +454,31 @@ fn limits_that_are_no_leaf_do_not_hold_after_a_load() {
     assert!(snapshot.tree().limited.is_empty());
 }
 
+#[test]
+fn servers_that_begin_with_what_was_restored_share_it_until_they_change_it() {
+    let znodes = [record("/", 0), record("/a", 0)];
+    let restored = {
+        let mut restored = Restored::new(&Rules::default());
+        restored.begin();
+        for znode in &znodes {
+            assert_eq!(restored.znode(&znode.record()), Ok(()));
+        }
+        restored.loaded(Zxid(9));
+        restored.finish(Timestamp(0))
+    };
+    let mut worlds = [1, 2].map(|_| {
+        let mut world = World::new();
+        world.keeper = Keeper::resume(Rules::default(), &restored, Timestamp(0));
+        world
+    });
+    let at = |world: &World| std::ptr::from_ref(world.keeper.tree().get("/a").unwrap());
+    assert_eq!(at(&worlds[0]), at(&worlds[1]));
+    worlds[0].open(1);
+    worlds[0].given(1, [create("/b")]);
+    assert_eq!(worlds[0].children("/"), "a b");
+    assert_eq!(worlds[1].children("/"), "a");
+}
+
 proptest! {
     #[test]
     fn a_snapshot_and_what_came_after_it_are_what_is(
