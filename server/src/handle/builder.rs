@@ -207,7 +207,7 @@ impl ServerBuilder {
     ///
     /// Not for an [ensemble](Self::ensemble).
     ///
-    /// ```no_run
+    /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-data-dir-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::Server;

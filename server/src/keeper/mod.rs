@@ -44,6 +44,8 @@ pub(crate) use restore::Restored;
 pub use rules::DigestAlgorithm;
 pub(crate) use rules::Rules;
 pub(crate) use session::Sessions;
+#[cfg(test)]
+pub(crate) use session::password;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use tree::Tree;
 pub(crate) use watch::{Modes, Table, Watches};

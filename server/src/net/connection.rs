@@ -349,8 +349,11 @@ pub(super) mod tests {
     use super::*;
     use crate::keeper::{Keeper, Rules};
     use crate::net::engine::Welcome;
+    use crate::net::log::Appender;
     use crate::net::{Clock, ClockKind, Entrance, FourLetterWords, JournalMode, Limits};
-    use crate::protocol::{AclList, CreateOperation, CreateRequest, Request, SetDataRequest};
+    use crate::protocol::{
+        AclList, CreateOperation, CreateRequest, Request, SetDataRequest, Timestamp,
+    };
 
     const HOUR: Duration = Duration::from_secs(3600);
 
@@ -367,8 +370,40 @@ pub(super) mod tests {
         clock: ClockKind,
         tell: impl FnOnce(&mut Limits),
     ) -> Arc<Engine> {
+        engine_and(clock, tell, None)
+    }
+
+    /// One that gives what it commits to a log.
+    pub(in crate::net) fn engine_that_logs(clock: ClockKind, appender: Appender) -> Arc<Engine> {
+        engine_and(clock, |_| {}, Some(appender))
+    }
+
+    /// One whose clock stands still.
+    pub(in crate::net) fn engine_begun(
+        started: Timestamp,
+        appender: Option<Appender>,
+        begin: impl FnOnce(Timestamp) -> Keeper,
+    ) -> Arc<Engine> {
+        let clock = Clock::start(ClockKind::Manual, Some(started), None, HOUR);
+        let clock = clock.expect("it needs no runtime");
+        let keeper = begin(clock.now());
+        Arc::new(Engine::new(keeper, clock, limits(), appender))
+    }
+
+    fn engine_and(
+        clock: ClockKind,
+        tell: impl FnOnce(&mut Limits),
+        appender: Option<Appender>,
+    ) -> Arc<Engine> {
         let clock = Clock::start(clock, None, None, HOUR).expect("it needs no runtime");
-        let mut limits = Limits {
+        let mut limits = limits();
+        tell(&mut limits);
+        let keeper = Keeper::new(Rules::default(), clock.now());
+        Arc::new(Engine::new(keeper, clock, limits, appender))
+    }
+
+    fn limits() -> Limits {
+        Limits {
             max_frame: 0xf_ffff,
             slice: HOUR,
             four_letter_words: FourLetterWords::All,
@@ -381,10 +416,7 @@ pub(super) mod tests {
             max_session_timeout: HOUR,
             max_client_connections: 0,
             journal: JournalMode::DEFAULT,
-        };
-        tell(&mut limits);
-        let keeper = Keeper::new(Rules::default(), clock.now());
-        Arc::new(Engine::new(keeper, clock, limits, None))
+        }
     }
 
     pub(in crate::net) fn accepted(engine: &Engine) -> ConnectionId {

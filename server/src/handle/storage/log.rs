@@ -15,7 +15,7 @@ use crate::store::{Disk as _, LogEntry, LogReader, RealDisk, StorageError};
 ///
 /// After damage there is nothing more.
 ///
-/// ```no_run
+/// ```
 /// # let folder = std::env::temp_dir().join(format!("minikeeper-log-{}", std::process::id()));
 /// # let _ = std::fs::remove_dir_all(&folder);
 /// let server = minikeeper::Server::builder().data_dir(&folder).start()?;

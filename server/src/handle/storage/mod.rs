@@ -5,12 +5,14 @@
 
 mod failure;
 mod log;
+mod origin;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use failure::Failure;
 pub use log::{Change, Log, Transaction};
+pub use origin::Origin;
 
 use super::{Config, Server, Snapshot, StartError};
 use crate::keeper::Rules;
@@ -30,7 +32,7 @@ impl Server {
     ///
     /// When the folder cannot be read, and as [`ServerBuilder::start`](crate::ServerBuilder::start).
     ///
-    /// ```no_run
+    /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-copy-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::Server;
@@ -57,7 +59,7 @@ impl Server {
     ///
     /// When there is something in the folder, or the disk refuses.
     ///
-    /// ```no_run
+    /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-export-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::Server;
@@ -82,7 +84,7 @@ impl Snapshot {
     ///
     /// When there is no such file or folder, or it is damaged: file, offset and reason, in one line.
     ///
-    /// ```no_run
+    /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-open-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::{Server, Snapshot, tree};
@@ -107,8 +109,8 @@ impl Snapshot {
             digest: storage.digest,
             ..Rules::default()
         };
-        let state = read_folder(Arc::new(RealDisk), path.as_ref(), storage, &rules)?;
-        Ok(Self::of(state, Config::default()))
+        let (state, recovered) = read_folder(Arc::new(RealDisk), path.as_ref(), storage, &rules)?;
+        Ok(Self::of(state, Config::default()).read_at(recovered.into()))
     }
 
     /// Writes the state into a folder, as ZooKeeper 3.9 would have it: it starts from it, and so does a server of these. The
@@ -118,7 +120,7 @@ impl Snapshot {
     ///
     /// When there is something in the folder, or the disk refuses.
     ///
-    /// ```no_run
+    /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-write-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// use minikeeper::{Server, Snapshot};

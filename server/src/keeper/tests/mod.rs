@@ -283,7 +283,7 @@ fn asking_for_session(timeout_ms: i32) -> ConnectRequest<'static> {
 }
 
 fn resuming(session: i64) -> ConnectRequest<'static> {
-    let password = super::session::password(SessionId(session));
+    let password = password(SessionId(session));
     ConnectRequest {
         session: SessionId(session),
         password: Some(password.to_vec().leak()),

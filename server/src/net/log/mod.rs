@@ -9,6 +9,8 @@ mod marks;
 mod restore;
 mod snapshots;
 mod storage;
+#[cfg(test)]
+mod tests;
 mod thread;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

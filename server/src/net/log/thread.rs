@@ -105,7 +105,7 @@ impl Log {
     }
 
     /// All up to this number outlasts the process.
-    fn raise(&self, number: u64, mut written: BytesMut) {
+    pub(super) fn raise(&self, number: u64, mut written: BytesMut) {
         let mut queue = self.queue();
         self.flushed.store(number, Ordering::Release);
         if written.capacity() <= KEPT_CAPACITY {

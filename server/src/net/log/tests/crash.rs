@@ -1,0 +1,331 @@
+//! A workload over a disk that fails, or loses its power, at every single call there is.
+//!
+//! Whatever goes wrong: every write that was acknowledged, and every one that any client saw, is there afterwards, none is half
+//! there, and the sessions go on.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Client, EPHEMERAL, PERSISTENT};
+use crate::keeper::{Input, Keeper, Rules, Snapshot};
+use crate::net::connection;
+use crate::net::connection::tests::{accepted, engine_begun};
+use crate::net::engine::Engine;
+use crate::net::log::{Opened, Storage};
+use crate::protocol::{Timestamp, Zxid};
+use crate::store::tests::{Fault, FaultyDisk, Survival};
+use crate::store::{Disk, StorageError};
+
+const SEQUENTIAL: i32 = 2;
+
+/// What the state was after each transaction, where nothing went wrong.
+type States = BTreeMap<Zxid, Snapshot>;
+
+/// What came of a run.
+struct Outcome {
+    /// The last transaction that was acknowledged, or shown by a read.
+    seen: Zxid,
+    /// Whether all was done.
+    finished: bool,
+    failed: bool,
+}
+
+fn storage() -> Storage {
+    Storage {
+        data_dir: Some("/data".into()),
+        // So few that logs roll and snapshots are written meanwhile.
+        snap_count: 8,
+        pre_alloc_size: 0,
+        purge_interval: Duration::from_nanos(1),
+        ..Storage::default()
+    }
+}
+
+fn rules() -> Rules {
+    Rules {
+        digest: true,
+        presence_is_life: true,
+        ..Rules::default()
+    }
+}
+
+fn open(disk: &FaultyDisk) -> Result<Opened, StorageError> {
+    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    Ok(Opened::open(disk, &storage(), &rules())?.expect("there is a folder"))
+}
+
+/// A server with that disk, if it starts. Its clock stands still.
+fn start(disk: &FaultyDisk) -> Result<Arc<Engine>, StorageError> {
+    let (state, appender, writing) = open(disk)?.begin(&storage())?;
+    let started = Timestamp(1_000_000_000_000).max(state.now());
+    let engine = engine_begun(started, Some(appender), |now| {
+        Keeper::begin_with(rules(), state, now)
+    });
+    engine.begin_log(writing).expect("a thread starts");
+    Ok(engine)
+}
+
+fn connect(engine: &Arc<Engine>) -> Client {
+    let id = accepted(engine);
+    let (io, served) = tokio::io::duplex(1 << 16);
+    tokio::spawn(connection::serve(Arc::clone(engine), id, served));
+    Client { id, io, xid: 0 }
+}
+
+fn run<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime starts")
+        .block_on(async { tokio::time::timeout(Duration::from_secs(60), test).await })
+        .expect("it ends in time")
+}
+
+/// What a client has learned by a reply: the number that it bears.
+fn zxid_of(reply: &[u8]) -> Zxid {
+    let bytes = reply[4..12].try_into().expect("a reply has a head");
+    Zxid(i64::from_be_bytes(bytes))
+}
+
+/// A reply that tells of nothing.
+const SILENCE: [u8; 12] = [0; 12];
+
+/// Several sessions create, set, delete, watch, read, and end. Tells `note` after each step; there is never more than one
+/// transaction in one, if it `waits`.
+async fn work(engine: &Arc<Engine>, waits: bool, mut note: impl FnMut(&Engine)) -> Outcome {
+    let mut outcome = Outcome {
+        seen: Zxid(0),
+        finished: false,
+        failed: false,
+    };
+    outcome.finished = steps(engine, waits, &mut outcome.seen, &mut note)
+        .await
+        .is_some();
+    outcome
+}
+
+async fn steps(
+    engine: &Arc<Engine>,
+    waits: bool,
+    seen: &mut Zxid,
+    note: &mut impl FnMut(&Engine),
+) -> Option<()> {
+    let learn = &mut |reply: &[u8], engine: &Engine| {
+        *seen = (*seen).max(zxid_of(reply));
+        note(engine);
+    };
+    let mut writer = connect(engine);
+    writer.ask_for_session().await;
+    writer.answer().await?;
+    learn(&SILENCE, engine);
+    let mut other = connect(engine);
+    other.ask_for_session().await;
+    other.answer().await?;
+    learn(&SILENCE, engine);
+    for round in 0..3 {
+        let path = format!("/a{round}");
+        other.exists(&path, true).await;
+        learn(&other.answer().await?, engine);
+        writer.create(&path, PERSISTENT).await;
+        learn(&writer.answer().await?, engine);
+        // The event tells of what is there, and so does the answer.
+        learn(&SILENCE, engine);
+        assert_eq!(other.answer().await?[..4], [0xff; 4]);
+        other.exists(&path, false).await;
+        learn(&other.answer().await?, engine);
+        writer.create(&format!("{path}/mine"), EPHEMERAL).await;
+        learn(&writer.answer().await?, engine);
+        other.create(&format!("{path}/n-"), SEQUENTIAL).await;
+        learn(&other.answer().await?, engine);
+        writer.set(&path, &[b'x'; 700]).await;
+        learn(&writer.answer().await?, engine);
+        // Refused, and takes a number all the same.
+        other.create(&path, PERSISTENT).await;
+        learn(&other.answer().await?, engine);
+        writer.delete(&format!("{path}/mine")).await;
+        learn(&writer.answer().await?, engine);
+    }
+    let mut third = connect(engine);
+    third.ask_for_session().await;
+    third.answer().await?;
+    learn(&SILENCE, engine);
+    third.create("/gone", EPHEMERAL).await;
+    learn(&third.answer().await?, engine);
+    other.create("/other", EPHEMERAL).await;
+    learn(&other.answer().await?, engine);
+    third.close().await;
+    learn(&third.answer().await?, engine);
+    writer.set("/a0", b"1").await;
+    if waits {
+        learn(&writer.answer().await?, engine);
+        writer.set("/a1", b"2").await;
+    } else {
+        // Two that may be in one batch.
+        writer.set("/a1", b"2").await;
+        learn(&writer.answer().await?, engine);
+    }
+    learn(&writer.answer().await?, engine);
+    Some(())
+}
+
+/// What the state is after each transaction of the workload.
+fn states() -> States {
+    let engine = engine_begun(Timestamp(1_000_000_000_000), None, |now| {
+        Keeper::new(rules(), now)
+    });
+    let mut states = States::new();
+    let log = |engine: &Engine, states: &mut States| {
+        let state = engine.snapshot();
+        states.insert(state.zxid(), state);
+    };
+    log(&engine, &mut states);
+    let outcome = run(async { work(&engine, true, |engine| log(engine, &mut states)).await });
+    assert!(outcome.finished);
+    states
+}
+
+/// Opens what is left, and compares it with what must be there.
+fn check(disk: &FaultyDisk, outcome: &Outcome, states: &States, what: &str) {
+    let opened = match open(disk) {
+        Ok(opened) => opened,
+        Err(error) => panic!("{what}: it cannot be opened: {error}"),
+    };
+    let zxid = opened.state.zxid();
+    assert!(
+        zxid >= outcome.seen,
+        "{what}: {} was seen, and there is but {zxid}",
+        outcome.seen
+    );
+    let Some(expected) = states.get(&zxid) else {
+        panic!("{what}: nobody wrote {zxid}");
+    };
+    let (mut found, mut expected) = (opened.state, expected.clone());
+    found.index();
+    expected.index();
+    assert!(found == expected, "{what}: it is not what was at {zxid}");
+}
+
+/// Somebody who had a session has it again on what is left.
+fn check_sessions(disk: &FaultyDisk, what: &str) {
+    let Ok(engine) = start(disk) else {
+        panic!("{what}: it does not start again");
+    };
+    run(async {
+        let sessions: Vec<_> = engine.look(|keeper| {
+            let sorted = keeper.sessions().sorted().into_iter();
+            sorted.map(|(id, _)| id).collect()
+        });
+        for session in sessions {
+            let mut client = connect(&engine);
+            client
+                .resume(session.0, &crate::keeper::password(session))
+                .await;
+            let granted = client.answer().await.expect("it is answered");
+            assert_ne!(granted[4..8], [0; 4], "{what}: {session} is not resumed");
+        }
+        let mut client = connect(&engine);
+        client.ask_for_session().await;
+        client.answer().await.expect("it is answered");
+        client.create("/after", PERSISTENT).await;
+        let created = client.answer().await.expect("it goes on");
+        assert_eq!(created[12..16], [0; 4], "{what}");
+    });
+    engine.log().expect("there is one").end();
+}
+
+/// Runs the workload on a disk to which something happens at one call; gives what came of it, and whether it came to that.
+fn run_with(fault: Option<(usize, Fault)>) -> (FaultyDisk, Outcome) {
+    let disk = FaultyDisk::default();
+    if let Some((call, fault)) = fault {
+        disk.plan(call, fault);
+    }
+    let Ok(engine) = start(&disk) else {
+        let outcome = Outcome {
+            seen: Zxid(0),
+            finished: false,
+            failed: true,
+        };
+        return (disk, outcome);
+    };
+    let mut outcome = run(work(&engine, false, |_| {}));
+    let log = Arc::clone(engine.log().expect("there is one"));
+    log.end();
+    outcome.failed = log.is_broken();
+    assert!(outcome.finished || outcome.failed);
+    (disk, outcome)
+}
+
+#[test]
+fn a_loss_of_power_at_every_single_call_loses_nothing_that_was_seen() {
+    let states = states();
+    for call in 0.. {
+        let (disk, outcome) = run_with(Some((call, Fault::PowerLoss)));
+        let seed = call as u64;
+        for survival in [
+            Survival::Nothing,
+            Survival::Everything,
+            Survival::Torn(seed),
+            Survival::Reordered(seed),
+        ] {
+            let what = format!("call {call}, {survival:?}");
+            let found = disk.after_power_loss(survival);
+            check(&found, &outcome, &states, &what);
+            if call % 8 == 0 {
+                check_sessions(&found, &what);
+            }
+        }
+        if outcome.finished && !outcome.failed && call >= disk.calls() {
+            assert!(call > 100, "there was more to do than {call} calls");
+            return;
+        }
+    }
+}
+
+#[test]
+fn whatever_the_disk_refuses_nothing_that_was_seen_is_lost() {
+    let states = states();
+    for fault in [
+        Fault::Once(ErrorKind::Other),
+        Fault::FromThenOn(ErrorKind::StorageFull),
+    ] {
+        for call in 0.. {
+            let (disk, outcome) = run_with(Some((call, fault)));
+            let what = format!("call {call}, {fault:?}");
+            for survival in [
+                Survival::Nothing,
+                Survival::Everything,
+                Survival::Torn(call as u64),
+            ] {
+                let what = format!("{what}, {survival:?}");
+                check(&disk.after_power_loss(survival), &outcome, &states, &what);
+            }
+            if outcome.finished && !outcome.failed && call >= disk.calls() {
+                break;
+            }
+        }
+    }
+}
+
+/// An expiry that nobody asked for on any connection is kept as well.
+#[test]
+fn a_session_that_expired_is_over_after_a_loss_of_power() {
+    let disk = FaultyDisk::default();
+    let engine = start(&disk).expect("it starts");
+    let session = run(async {
+        let mut client = connect(&engine);
+        client.ask_for_session().await;
+        client.answer().await.expect("it is answered");
+        client.create("/mine", EPHEMERAL).await;
+        client.answer().await.expect("it is answered");
+        engine.look(|keeper| keeper.sessions().sorted()[0].0)
+    });
+    engine.feed(Input::ExpireSession(session));
+    assert!(engine.flush());
+    disk.lose_power();
+    let found = disk.after_power_loss(Survival::Nothing);
+    let opened = open(&found).expect("it can be opened");
+    assert_eq!(opened.state.sessions().len(), 0);
+    engine.log().expect("there is one").end();
+}

@@ -1,0 +1,258 @@
+//! Gates: whatever shows a write that is not flushed waits until it is.
+
+use super::{EPHEMERAL, PERSISTENT, run, settle};
+use crate::keeper::Input;
+use crate::net::{Direction, Matcher};
+use crate::protocol::SessionId;
+use crate::store::StorageError;
+
+fn disk_full() -> StorageError {
+    let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    StorageError::io("log.1".as_ref(), full)
+}
+
+#[test]
+fn a_reply_does_not_leave_before_the_flush() {
+    run(async |world| {
+        let mut client = world.connected().await;
+        client.create("/a", PERSISTENT).await;
+        assert_eq!(client.frames().await, 0);
+        assert_eq!(world.appended(), 2);
+        world.flush();
+        assert_eq!(client.frames().await, 1);
+    });
+}
+
+#[test]
+fn a_connect_response_does_not_leave_before_the_session_is_flushed() {
+    run(async |world| {
+        let mut client = world.client();
+        client.ask_for_session().await;
+        assert_eq!(client.heard().await, b"");
+        world.flush();
+        assert_eq!(client.heard().await.len(), 41);
+    });
+}
+
+#[test]
+fn a_connection_goes_on_reading_while_it_waits() {
+    run(async |world| {
+        let mut client = world.connected().await;
+        for path in ["/a", "/b", "/c"] {
+            client.create(path, PERSISTENT).await;
+            settle().await;
+        }
+        assert_eq!(world.appended(), 4, "all were taken in");
+        assert_eq!(client.frames().await, 0);
+        world.flush();
+        assert_eq!(client.frames().await, 3);
+    });
+}
+
+#[test]
+fn what_is_flushed_leaves_although_there_is_more_that_is_not() {
+    run(async |world| {
+        let mut client = world.connected().await;
+        client.create("/a", PERSISTENT).await;
+        settle().await;
+        let first = world.appended();
+        client.create("/b", PERSISTENT).await;
+        settle().await;
+        world.log.raise(first, bytes::BytesMut::new());
+        assert_eq!(client.frames().await, 1);
+        world.flush();
+        assert_eq!(client.frames().await, 1);
+    });
+}
+
+#[test]
+fn a_read_on_another_connection_waits_for_what_it_may_show() {
+    run(async |world| {
+        let mut writer = world.connected().await;
+        let mut reader = world.connected().await;
+        writer.create("/a", PERSISTENT).await;
+        settle().await;
+        reader.exists("/a", false).await;
+        assert_eq!(reader.frames().await, 0);
+        world.flush();
+        assert_eq!(reader.frames().await, 1);
+    });
+}
+
+#[test]
+fn a_read_does_not_wait_where_everything_is_flushed() {
+    run(async |world| {
+        let mut writer = world.connected().await;
+        let mut reader = world.connected().await;
+        writer.create("/a", PERSISTENT).await;
+        settle().await;
+        world.flush();
+        reader.exists("/a", false).await;
+        assert_eq!(reader.frames().await, 1);
+        // And one that was answered before a write does not wait for it.
+        reader.ping().await;
+        assert_eq!(reader.frames().await, 1);
+        writer.create("/b", PERSISTENT).await;
+        settle().await;
+        assert_eq!(reader.frames().await, 0);
+    });
+}
+
+#[test]
+fn a_watch_event_waits_for_the_write_that_it_tells_of() {
+    run(async |world| {
+        let mut writer = world.connected().await;
+        let mut watcher = world.connected().await;
+        watcher.exists("/a", true).await;
+        assert_eq!(watcher.frames().await, 1);
+        writer.create("/a", PERSISTENT).await;
+        assert_eq!(watcher.frames().await, 0);
+        world.flush();
+        assert_eq!(watcher.frames().await, 1, "without being asked");
+    });
+}
+
+#[test]
+fn an_event_does_not_overtake_nor_is_it_overtaken() {
+    run(async |world| {
+        let mut writer = world.connected().await;
+        let mut watcher = world.connected().await;
+        watcher.exists("/a", true).await;
+        assert_eq!(watcher.frames().await, 1);
+        writer.create("/a", PERSISTENT).await;
+        settle().await;
+        watcher.exists("/a", false).await;
+        assert_eq!(watcher.heard().await, b"");
+        world.flush();
+        let heard = watcher.heard().await;
+        assert_eq!(heard[4..8], [0xff; 4], "the event comes first");
+        assert!(heard.len() > 60, "and then the answer");
+    });
+}
+
+#[test]
+fn a_four_letter_word_waits_too() {
+    run(async |world| {
+        let mut writer = world.connected().await;
+        writer.create("/a", PERSISTENT).await;
+        settle().await;
+        let mut asking = world.client();
+        asking.send_word("srvr").await;
+        assert_eq!(asking.heard().await, b"");
+        world.flush();
+        let answer = String::from_utf8(asking.heard().await).expect("it is text");
+        assert!(answer.contains("Zxid: 0x2"), "{answer}");
+        assert!(asking.has_ended().await);
+    });
+}
+
+#[test]
+fn the_end_of_a_session_is_flushed_before_its_client_is_told_and_closed() {
+    run(async |world| {
+        let mut client = world.connected().await;
+        client.create("/mine", EPHEMERAL).await;
+        settle().await;
+        world.flush();
+        assert_eq!(client.frames().await, 1);
+        client.close().await;
+        assert!(!client.has_ended().await);
+        world.flush();
+        assert_eq!(client.frames().await, 1);
+        assert!(client.has_ended().await);
+    });
+}
+
+#[test]
+fn what_was_asked_before_the_client_ended_its_half_is_flushed_and_answered() {
+    use tokio::io::AsyncWriteExt;
+    run(async |world| {
+        let mut client = world.connected().await;
+        client.create("/a", PERSISTENT).await;
+        client.io.shutdown().await.expect("it is open");
+        assert_eq!(client.frames().await, 0);
+        world.flush();
+        assert_eq!(client.frames().await, 1);
+        assert!(client.has_ended().await);
+    });
+}
+
+#[test]
+fn what_is_held_leaves_when_it_is_let_go_and_flushed() {
+    run(async |world| {
+        let mut writer = world.connected().await;
+        let mut watcher = world.connected().await;
+        watcher.exists("/a", true).await;
+        watcher.exists("/b", true).await;
+        assert_eq!(watcher.frames().await, 2);
+        let hold = world
+            .engine
+            .hold(Matcher::of(crate::net::Kind::Event))
+            .expect("it can be held");
+        writer.create("/a", PERSISTENT).await;
+        settle().await;
+        world.flush();
+        assert_eq!(watcher.frames().await, 0, "it is held");
+        writer.create("/b", PERSISTENT).await;
+        settle().await;
+        world.engine.end_hold(hold);
+        assert_eq!(watcher.frames().await, 0, "one of them is not flushed");
+        world.flush();
+        assert_eq!(watcher.frames().await, 2);
+    });
+}
+
+#[test]
+fn what_waits_behind_a_cut_link_goes_on_when_both_are_done() {
+    run(async |world| {
+        let mut client = world.connected().await;
+        client.create("/a", PERSISTENT).await;
+        settle().await;
+        let cut = world.engine.cut(Matcher::any(), Direction::ToClient);
+        world.flush();
+        assert_eq!(client.frames().await, 0, "the link is cut");
+        client.create("/b", PERSISTENT).await;
+        settle().await;
+        world.engine.heal(cut);
+        assert_eq!(client.frames().await, 1, "the second is not flushed");
+        world.flush();
+        assert_eq!(client.frames().await, 1);
+    });
+}
+
+#[test]
+fn nothing_that_was_not_flushed_is_said_when_the_disk_refuses_it_and_all_connections_end() {
+    run(async |world| {
+        let mut writer = world.connected().await;
+        let mut watcher = world.connected().await;
+        let mut idle = world.connected().await;
+        watcher.exists("/a", true).await;
+        assert_eq!(watcher.frames().await, 1);
+        writer.create("/a", PERSISTENT).await;
+        settle().await;
+        world.log.fail(disk_full());
+        world.engine.close_all();
+        for client in [&mut writer, &mut watcher, &mut idle] {
+            assert_eq!(client.heard().await, b"");
+            assert!(client.has_ended().await);
+            assert!(!world.engine.has_outbox(client.id));
+        }
+        assert!(world.log.failure().is_some());
+        assert!(!world.engine.flush());
+    });
+}
+
+#[test]
+fn who_waits_with_a_thread_of_its_own_goes_on_with_the_flush() {
+    run(async |world| {
+        assert!(world.engine.flush(), "there is nothing to flush");
+        world.engine.feed(Input::ExpireSession(SessionId(1)));
+        assert!(world.engine.flush());
+        let mut client = world.connected().await;
+        client.create("/a", PERSISTENT).await;
+        settle().await;
+        let engine = std::sync::Arc::clone(&world.engine);
+        let waiting = std::thread::spawn(move || engine.flush());
+        world.flush();
+        assert!(waiting.join().expect("it does not panic"));
+    });
+}
