@@ -175,8 +175,10 @@ proptest! {
         for compression in [Compression::Gzip, Compression::Snappy] {
             let disk = FaultyDisk::default();
             let folder = folder(&disk).unwrap();
-            let mut kept = Kept::default();
-            kept.znodes = (0..repeated).map(|i| znode(&format!("/{i}"), &data)).collect();
+            let kept = Kept {
+                znodes: (0..repeated).map(|i| znode(&format!("/{i}"), &data)).collect(),
+                ..Kept::default()
+            };
             let written = put_snapshot(&folder, 9, compression, &kept).unwrap();
             prop_assert!(folder.looks_whole(&written).unwrap());
             let mut again = Kept::default();
