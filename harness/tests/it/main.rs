@@ -43,6 +43,10 @@ fn main() -> ExitCode {
             "embedded does as was recorded in every case",
             recorded::embedded_does_as_was_recorded,
         ),
+        Trial::ignorable_test(
+            "embedded with a folder does as was recorded in every case",
+            recorded::embedded_with_a_folder_does_as_was_recorded,
+        ),
     ];
     trials.extend(backends::trials());
     trials.extend(relay::trials());

@@ -34,8 +34,16 @@ pub(crate) fn every_case_is_recorded_as_it_is() -> Result<Completion, Failed> {
 }
 
 pub(crate) fn embedded_does_as_was_recorded() -> Result<Completion, Failed> {
+    does_as_was_recorded(BackendKind::Embedded)
+}
+
+pub(crate) fn embedded_with_a_folder_does_as_was_recorded() -> Result<Completion, Failed> {
+    does_as_was_recorded(BackendKind::EmbeddedData)
+}
+
+fn does_as_was_recorded(kind: BackendKind) -> Result<Completion, Failed> {
     super::agree_but_for_what_is_known(&[
-        Contestant::live(BackendKind::Embedded),
+        Contestant::live(kind),
         Contestant::Recorded(recording()?),
     ])
 }

@@ -242,7 +242,9 @@ impl Server {
             }
             None => (begins, None, None),
         };
+        // An empty folder tells of no moment.
         let reached = begins.as_ref().map(keeper::Snapshot::now);
+        let reached = reached.filter(|reached| *reached > crate::protocol::Timestamp(0));
         let clock = Clock::start(config.clock, config.start_time, reached, config.tick_time)
             .map_err(|NoRuntime| StartError::NoRuntime)?;
         let limits = config.limits(addr.port(), &rules);
