@@ -69,7 +69,12 @@ impl Opened {
             let retain = usize::try_from(storage.purge_retain).unwrap_or(usize::MAX);
             Purge::new(retain, storage.purge_interval)
         });
-        let pre_alloc_size = storage.pre_alloc_size;
+        // To fill ahead is to sync sooner, and nothing is synced otherwise.
+        let pre_alloc_size = if storage.force_sync {
+            storage.pre_alloc_size
+        } else {
+            0
+        };
         let zxid = self.state.zxid();
         let pace = Pace::new(storage.snap_count.into(), storage.snap_size_limit, zxid);
         let writing = Writing {

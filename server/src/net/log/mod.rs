@@ -27,6 +27,7 @@ pub use storage::Storage;
 pub(crate) use thread::Writing;
 
 use self::appender::Kept;
+use self::thread::Writer;
 use crate::protocol::Zxid;
 use crate::store::StorageError;
 
@@ -40,7 +41,12 @@ pub(crate) struct Log {
     keeping: AtomicBool,
     /// Why the disk refused a write, once it has.
     failure: OnceLock<StorageError>,
+    /// The number of the last transaction that was given over.
+    given: AtomicU64,
+    /// Whether whoever appends writes too.
+    at_once: AtomicBool,
     queue: Mutex<Queue>,
+    writer: Mutex<Option<Writer>>,
     /// Rung when there is something to write, or nothing more to come.
     appended: Condvar,
     /// Rung when more is flushed, or nothing more will be.
@@ -142,6 +148,7 @@ impl Log {
         let waiting = turn.waiting.drain(..).map(|waker| (number, waker));
         queue.waiting.extend(waiting);
         queue.given = number;
+        self.given.store(number, Ordering::Release);
         let last = queue.pending.last_mut();
         if let Some(last) = last.filter(|last| last.roll.is_none()) {
             last.entries.extend_from_slice(&turn.entries);
@@ -158,7 +165,8 @@ impl Log {
             };
             queue.pending.push(batch);
         }
-        let parked = std::mem::take(&mut queue.parked);
+        let at_once = self.at_once.load(Ordering::Acquire);
+        let parked = !at_once && std::mem::take(&mut queue.parked);
         drop(queue);
         if parked {
             self.appended.notify_one();
