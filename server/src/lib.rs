@@ -35,9 +35,11 @@
 //! | clients told apart in any language | [`Server::address`] |
 //! | members that stop, part from the others, lag | [`Ensemble`] |
 //! | state as a value, to fork, to compare, to begin with | [`Server::snapshot`], [`tree!`], [`Tree`] |
+//! | state that lasts, and a real server's to begin with | [`ServerBuilder::data_dir`], [`Server::open_copy`], [`Server::export`] |
 //! | any stream on the test's own runtime | [`ServerBuilder::without_listener`], [`Server::serve`] |
 //!
-//! There is no durability: all state is in memory and goes with the last handle.
+//! State is in memory and goes with the last handle, unless the server is given a folder for it:
+//! [`ServerBuilder::data_dir`] keeps it in ZooKeeper's own files, [`Server::open_copy`] begins with those of a real server.
 
 // First, and with its macro known everywhere, so that no layer has to import what is not there in any usual build.
 #[cfg(not(minikeeper_planted))]
@@ -62,10 +64,10 @@ pub use handle::{
     Data, DigestAlgorithm, Direction, Ensemble, Entry, Exceeded, Failure, Fault, FaultBuilder,
     FaultError, FaultGuard, FaultRule, Followed, FourLetterWords, Held, HeldMessage, Hold,
     HoldError, Journal, JournalMode, Kind, Lag, Leading, Leak, LeakKind, Log, Mark, Matcher,
-    Member, MemberPartition, MemberView, NoSuchCompression, Op, Partition, PathPattern, Release,
-    ReleaseError, SeedError, SentEvent, Server, ServerBuilder, SessionView, Snapshot, StartError,
-    Storage, StorageError, TimedOut, Transaction, Tree, TreeError, WaitFor, WatchKind, WatchView,
-    What, Znode, ZnodeKind, ZnodeView,
+    Member, MemberPartition, MemberView, NoSuchCompression, Op, Origin, Partition, PathPattern,
+    Release, ReleaseError, SeedError, SentEvent, Server, ServerBuilder, SessionView, Snapshot,
+    StartError, Storage, StorageError, TimedOut, Transaction, Tree, TreeError, WaitFor, WatchKind,
+    WatchView, What, Znode, ZnodeKind, ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, DataFormat, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode,

@@ -5,20 +5,24 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use minikeeper::DataFormat;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::members;
-use crate::settings::{Door, Overrides};
+use crate::settings::{Door, Keep, Overrides};
+use crate::tools::{LogCommand, SnapshotCommand};
 
-/// A ZooKeeper-compatible coordination server for tests and local development: one process, everything in memory,
-/// no quorum, no durability.
+/// A ZooKeeper-compatible coordination server for tests and local development: one process, no quorum; state in memory, or
+/// in ZooKeeper's own folder. And tools that show, compare and check such folders.
 #[derive(Debug, Parser)]
 #[command(
     name = "minikeeper",
     version,
     args_conflicts_with_subcommands = true,
     override_usage = "minikeeper [serve] [OPTIONS] [FILE | PORT DIR [TICKTIME [MAXCNXNS]]]\n       \
-                      minikeeper health [OPTIONS] [ADDR]",
+                      minikeeper health [OPTIONS] [ADDR]\n       \
+                      minikeeper snapshot <show | summary | diff | verify | export> [OPTIONS] FILE_OR_DIR...\n       \
+                      minikeeper log show [OPTIONS] FILE_OR_DIR",
     after_help = "Without FILE, --config and PORT DIR, the official image's ZOO_* variables are read; system properties \
                   in JVMFLAGS and SERVER_JVMFLAGS always are. A flag wins over all of them."
 )]
@@ -26,16 +30,22 @@ pub(crate) struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    serve: Serve,
+    serve: Box<Serve>,
 }
 
 /// What the binary can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve clients until a signal comes (what happens without a command, too)
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Ask a server whether it serves: exit code 0 if so, 1 if not
     Health(Health),
+    /// Show, sum up, compare, check or export the state in ZooKeeper's snapshots and data folders
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
+    /// Show the transactions in ZooKeeper's logs
+    #[command(subcommand)]
+    Log(LogCommand),
 }
 
 impl CommandLine {
@@ -96,6 +106,36 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "BOOL")]
     extended_types: Option<bool>,
 
+    /// Keep state in this folder, ZooKeeper's own: what is there is gone on with [default: dataDir; without one, in memory]
+    #[arg(long, value_name = "DIR", conflicts_with = "in_memory")]
+    data_dir: Option<PathBuf>,
+
+    /// Keep the transaction logs in this folder [default: with --data-dir the same; else dataLogDir]
+    #[arg(long, value_name = "DIR", requires = "data_dir")]
+    data_log_dir: Option<PathBuf>,
+
+    /// Keep nothing, whatever the configuration says of dataDir
+    #[arg(long)]
+    in_memory: bool,
+
+    /// Begin with the state in this snapshot or data folder, which is only read; all that is done is kept in memory
+    #[arg(long, value_name = "FILE_OR_DIR", conflicts_with = "data_dir")]
+    pub(crate) open_copy: Option<PathBuf>,
+
+    /// Cut a damaged transaction log where the damage begins, as ZooKeeper does, instead of refusing the folder
+    #[arg(long)]
+    pub(crate) recover: bool,
+
+    /// The release of ZooKeeper that is to read the folder: 3.4, 3.5, 3.6, 3.7, 3.8 or 3.9; what it could not hold is
+    /// refused [default: as the folder is, and 3.9 for an empty one]
+    #[arg(long, value_name = "RELEASE")]
+    data_format: Option<DataFormat>,
+
+    /// Answer a write once the operating system has it, as forceSync=no does: a crash of the machine may lose the last
+    /// ones, one of the server does not
+    #[arg(long)]
+    no_fsync: bool,
+
     /// Begin with the znodes in this file, JSON or YAML by its ending (.json, .yaml, .yml)
     #[arg(long, value_name = "FILE")]
     pub(crate) seed: Option<PathBuf>,
@@ -134,6 +174,14 @@ impl Serve {
             four_letter_words: self.four_letter_words.clone(),
             jute_max_buffer: self.jute_max_buffer,
             extended_types: self.extended_types,
+            keep: match &self.data_dir {
+                Some(folder) => Keep::In(folder.clone(), self.data_log_dir.clone()),
+                None if self.in_memory || self.open_copy.is_some() => Keep::InMemory,
+                None => Keep::AsConfigured,
+            },
+            recover: self.recover,
+            data_format: self.data_format,
+            no_fsync: self.no_fsync,
             ignore_unsupported: self.ignore_unsupported,
         }
     }
@@ -195,7 +243,7 @@ mod tests {
     fn serve(line: &str) -> Serve {
         let words = std::iter::once("minikeeper").chain(line.split_whitespace());
         match CommandLine::try_parse_from(words).map(CommandLine::into_command) {
-            Ok(Command::Serve(serve)) => serve,
+            Ok(Command::Serve(serve)) => *serve,
             other => panic!("expected serve, got {other:?}"),
         }
     }
@@ -263,11 +311,18 @@ mod tests {
     #[test]
     fn every_flag_stands_in_the_page_on_configuration() {
         let page = include_str!("../../../docs/configuration.md");
-        let command = CommandLine::command();
-        let missing: Vec<_> = command
-            .get_arguments()
-            .filter_map(|flag| flag.get_long())
-            .filter(|name| !page.contains(&format!("`--{name}")))
+        fn flags(command: &clap::Command) -> Vec<String> {
+            let own = command.get_arguments().filter_map(|flag| flag.get_long());
+            let below = command.get_subcommands().flat_map(flags);
+            own.map(String::from).chain(below).collect()
+        }
+        let missing: Vec<_> = flags(&CommandLine::command())
+            .into_iter()
+            .filter(|name| {
+                let flag = format!("--{name}");
+                let mut places = page.split(&flag).skip(1);
+                !places.any(|behind| behind.starts_with(['`', ' ']))
+            })
             .collect();
         assert!(
             missing.is_empty(),

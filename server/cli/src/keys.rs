@@ -68,13 +68,16 @@ pub(crate) enum When {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Setting {
     AuthProvider,
+    AutoCreate,
     ClientPort,
     ClientPortAddress,
+    Compression,
     ContainerCheckInterval,
     ContainerMaxNeverUsed,
     ContainerMaxPerMinute,
     DataDir,
     DataLogDir,
+    Digest,
     DigestAlgorithm,
     DigestAuth,
     DynamicConfigFile,
@@ -82,6 +85,7 @@ pub(crate) enum Setting {
     EnforceAuthSchemes,
     EnforceQuota,
     ExtendedTypes,
+    ForceSync,
     FourLetterWords,
     ListenBacklog,
     MaxClientConnections,
@@ -89,14 +93,39 @@ pub(crate) enum Setting {
     MaxFrame,
     MaxSessionTimeout,
     MinSessionTimeout,
+    PreAllocSize,
+    PurgeInterval,
+    PurgeRetain,
     ReadOnlyMode,
     Reconfig,
     Server,
     SessionlessTimeout,
     SkipAcl,
+    SnapCount,
+    SnapSizeLimit,
     StandaloneEnabled,
     SuperDigest,
     TickTime,
+    TrustEmpty,
+}
+
+impl Setting {
+    /// Whether it says how state is kept, so that it means nothing where none is.
+    pub(crate) fn is_of_the_disk(self) -> bool {
+        matches!(
+            self,
+            Self::AutoCreate
+                | Self::Compression
+                | Self::Digest
+                | Self::ForceSync
+                | Self::PreAllocSize
+                | Self::PurgeInterval
+                | Self::PurgeRetain
+                | Self::SnapCount
+                | Self::SnapSizeLimit
+                | Self::TrustEmpty
+        )
+    }
 }
 
 /// Why a key has no effect here.
@@ -108,10 +137,12 @@ pub(crate) enum Why {
     Audit,
     /// There is no other client socket than the plain one.
     Connections,
-    /// Nothing is kept on disk.
+    /// What is kept on disk is read and written in one way.
     Disk,
     /// There is no Java virtual machine.
     Java,
+    /// This server keeps nothing on disk.
+    Memory,
     /// Metrics are had through `mntr` only.
     Metrics,
     /// There is one server and no ensemble.
@@ -131,8 +162,9 @@ impl Why {
             Self::Admin => "the AdminServer is not served",
             Self::Audit => "no audit log is written",
             Self::Connections => "only plain connections are served",
-            Self::Disk => "everything is kept in memory",
+            Self::Disk => "ZooKeeper's files are read and written without it",
             Self::Java => "there is no Java virtual machine",
+            Self::Memory => "everything is kept in memory",
             Self::Metrics => "metrics are had through `mntr` only",
             Self::Quorum => "one server, no ensemble",
             Self::Sasl => "neither SASL nor Kerberos is spoken",
@@ -359,21 +391,21 @@ pub(crate) const KEYS: &[Key] = &[
     both("controllerPort", Any, Nothing(Quorum)),
 
     // Disk.
-    file("autopurge.snapRetainCount", Int, Nothing(Disk)),
-    file("autopurge.purgeInterval", Int, Nothing(Disk)),
-    both("forceSync", Any, Nothing(Disk)),
-    both("preAllocSize", Any, Nothing(Disk)),
-    both("snapCount", Any, Nothing(Disk)),
-    both("snapSizeLimitInKb", Any, Nothing(Disk)),
+    file("autopurge.snapRetainCount", Int, Sets(Setting::PurgeRetain)),
+    file("autopurge.purgeInterval", Int, Sets(Setting::PurgeInterval)),
+    both("forceSync", Any, Sets(Setting::ForceSync)),
+    both("preAllocSize", Any, Sets(Setting::PreAllocSize)),
+    both("snapCount", Any, Sets(Setting::SnapCount)),
+    both("snapSizeLimitInKb", NotZero, Sets(Setting::SnapSizeLimit)),
     both("txnLogSizeLimitInKb", Any, Nothing(Disk)),
     both("fsync.warningthresholdms", Any, Nothing(Disk)),
     jvm("fsync.warningthresholdms", Any, Nothing(Disk)),
-    both("snapshot.compression.method", Any, Nothing(Disk)),
-    both("snapshot.trust.empty", Any, Nothing(Disk)),
+    both("snapshot.compression.method", Any, Sets(Setting::Compression)),
+    both("snapshot.trust.empty", Any, Sets(Setting::TrustEmpty)),
     both("serializeLastProcessedZxid.enabled", Any, Nothing(Disk)),
     both("closeSessionTxn.enabled", Any, Nothing(Disk)),
-    both("digest.enabled", Any, Nothing(Disk)),
-    both("datadir.autocreate", Any, Nothing(Disk)),
+    both("digest.enabled", Any, Sets(Setting::Digest)),
+    both("datadir.autocreate", Any, Sets(Setting::AutoCreate)),
     both("db.autocreate", Any, Nothing(Disk)),
     both("jute.maxbuffer.extrasize", Any, Nothing(Disk)),
 

@@ -1,5 +1,5 @@
 //! The `minikeeper` binary: flags, `zoo.cfg` and variables become a [`minikeeper::Config`], and a server until a
-//! signal comes.
+//! signal comes; or it reads ZooKeeper's files and says what is in them.
 
 mod digest;
 mod environment;
@@ -10,6 +10,7 @@ mod members;
 mod properties;
 mod serve;
 mod settings;
+mod tools;
 mod zoo_cfg;
 
 use std::io::Write as _;
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
         }
     };
     match run(&command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err((code, reason)) => {
             complain(&reason);
             code
@@ -48,15 +49,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) -> Result<(), (ExitCode, String)> {
+fn run(command: &Command) -> Result<ExitCode, (ExitCode, String)> {
     match command {
-        Command::Serve(flags) => serve::run(flags).map_err(|failure| {
-            let code = match failure {
-                Failure::Refused(_) | Failure::Seed(_) => ExitCode::from(INVALID),
-                Failure::NotStarted(_) | Failure::Signals(_) => ExitCode::FAILURE,
-            };
-            (code, failure.to_string())
-        }),
+        Command::Snapshot(command) => tools::run_snapshot(command),
+        Command::Log(command) => tools::run_log(command),
+        Command::Serve(flags) => serve::run(flags)
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(|failure| {
+                let code = match failure {
+                    Failure::Refused(_) | Failure::Seed(_) => ExitCode::from(INVALID),
+                    Failure::NotStarted(_) | Failure::Signals(_) | Failure::Disk(_) => {
+                        ExitCode::FAILURE
+                    }
+                };
+                (code, failure.to_string())
+            }),
         Command::Health(flags) => {
             let address = match flags.address {
                 Some(address) => address,
@@ -64,6 +71,7 @@ fn run(command: &Command) -> Result<(), (ExitCode, String)> {
                     .map_err(|refusal| (ExitCode::FAILURE, refusal.to_string()))?,
             };
             health::check(serve::reachable(address), flags.timeout)
+                .map(|()| ExitCode::SUCCESS)
                 .map_err(|reason| (ExitCode::FAILURE, reason))
         }
     }

@@ -1,10 +1,14 @@
-//! `minikeeper serve`: one server until a signal comes.
+//! `minikeeper serve`: one server until a signal comes, or its disk fails.
 
 use std::error::Error as _;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::mpsc;
 
-use minikeeper::{Server, ServerBuilder, StartError, Tree, TreeError, ZnodeKind};
+use minikeeper::{
+    Server, ServerBuilder, Snapshot, StartError, Storage, StorageError, Tree, TreeError, ZnodeKind,
+};
 use thiserror::Error;
 use tracing::{info, warn};
 
@@ -23,13 +27,16 @@ pub(crate) enum Failure {
     NotStarted(String),
     #[error("cannot wait for signals: {0}")]
     Signals(io::Error),
+    /// It served, until the disk refused a write.
+    #[error("stopped: {0}")]
+    Disk(StorageError),
 }
 
 /// Serves until SIGINT or SIGTERM.
 ///
 /// # Errors
 ///
-/// When the configuration is refused or the server does not start.
+/// When the configuration is refused, the server does not start, or the disk refuses a write.
 pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     tracing_subscriber::fmt()
         .with_max_level(flags.log)
@@ -46,14 +53,61 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     for path in seed.iter().flat_map(ephemerals) {
         warn!("the seed's {path} is left out: an ephemeral goes with a session, and there is none");
     }
+    let storage = settings.config.storage.clone();
+    if let (Some(_), Some(folder)) = (&seed, kept(&storage)) {
+        warn!(
+            "the seed is left out: there is a state in {} already",
+            folder.display()
+        );
+    }
+    let copied = flags.open_copy.as_deref().map(|from| {
+        let mut how = Storage::default();
+        how.recover = flags.recover;
+        Snapshot::open_as(from, &how).map_err(|error| Failure::NotStarted(error.to_string()))
+    });
+    let copied = copied.transpose()?;
     // Before the start, so that a signal that comes early ends it cleanly too.
     let signals = Signals::catch().map_err(Failure::Signals)?;
-    let server = start(settings, seed)?;
-    say(&greeting(server.addr()));
-    let signal = signals.wait();
-    info!("{signal}: stopping");
-    server.stop();
-    Ok(())
+    let server = start(settings, seed, copied)?;
+    say(&greeting(server.addr(), &storage));
+    match end(signals, &server) {
+        End::Signal(signal) => {
+            info!("{signal}: stopping");
+            server.stop();
+            // What was still to be written may have been refused.
+            server
+                .failure()
+                .map_or(Ok(()), |failure| Err(Failure::Disk(failure)))
+        }
+        End::Disk(failure) => Err(Failure::Disk(failure)),
+    }
+}
+
+/// Why it serves no longer.
+enum End {
+    Signal(&'static str),
+    Disk(StorageError),
+}
+
+/// Waits for whichever comes first.
+fn end(signals: Signals, server: &Server) -> End {
+    let (ends, end) = mpsc::channel();
+    let disk = ends.clone();
+    let failure = server.wait_for_failure();
+    // Nobody waits for either thread: they end with the process, and nobody hears the second word.
+    std::thread::spawn(move || ends.send(End::Signal(signals.wait())));
+    std::thread::spawn(move || disk.send(End::Disk(failure.blocking())));
+    end.recv().unwrap_or(End::Signal("signal"))
+}
+
+/// The folder, if there is something in it that a server would go on with.
+fn kept(storage: &Storage) -> Option<&Path> {
+    let folder = storage.data_dir.as_deref()?;
+    let mut files = std::fs::read_dir(folder.join("version-2")).ok()?;
+    let is_state = |name: &str| name.starts_with("snapshot.") || name.starts_with("log.");
+    files
+        .any(|file| file.is_ok_and(|file| file.file_name().to_str().is_some_and(is_state)))
+        .then_some(folder)
 }
 
 fn ephemerals(tree: &Tree) -> impl Iterator<Item = &str> {
@@ -63,8 +117,15 @@ fn ephemerals(tree: &Tree) -> impl Iterator<Item = &str> {
     ephemerals.map(|(path, _)| path)
 }
 
-fn start(settings: Settings, seed: Option<Tree>) -> Result<Server, Failure> {
+fn start(
+    settings: Settings,
+    seed: Option<Tree>,
+    copied: Option<Snapshot>,
+) -> Result<Server, Failure> {
     let mut builder = ServerBuilder::from(settings.config);
+    if let Some(copied) = copied {
+        builder = builder.snapshot(copied);
+    }
     if let Some(seed) = seed {
         builder = builder.seed(seed);
     }
@@ -75,17 +136,41 @@ fn start(settings: Settings, seed: Option<Tree>) -> Result<Server, Failure> {
         let more = if matches!(error, StartError::AddressInUse { .. }) {
             Some(String::from("; --listen 127.0.0.1:0 takes a free port"))
         } else {
-            error.source().map(|source| format!(": {source}"))
+            // What a folder's error says holds all of it.
+            let source = error
+                .source()
+                .filter(|_| !matches!(error, StartError::Storage(_)));
+            source.map(|source| format!(": {source}"))
         };
         Failure::NotStarted(format!("{error}{}", more.unwrap_or_default()))
     })
 }
 
-/// How to connect and how to stop, a line each.
-fn greeting(bound: SocketAddr) -> String {
+/// Where state is kept, how to connect and how to stop, in two lines.
+fn greeting(bound: SocketAddr, storage: &Storage) -> String {
+    let whole = |folder: &Path| {
+        let whole = std::path::absolute(folder);
+        whole.unwrap_or_else(|_| folder.to_path_buf())
+    };
+    let place = match (&storage.data_dir, &storage.data_log_dir) {
+        (None, _) => String::from("in memory"),
+        (Some(data), None) => format!("state in {}", whole(data).display()),
+        (Some(data), Some(logs)) => {
+            format!(
+                "state in {}, logs in {}",
+                whole(data).display(),
+                whole(logs).display()
+            )
+        }
+    };
+    let kept = if storage.data_dir.is_some() {
+        "state is kept"
+    } else {
+        "nothing is kept"
+    };
     format!(
-        "minikeeper serves ZooKeeper clients on {bound}, in memory; connect with: zkCli.sh -server {}\n\
-         Stop with Ctrl-C or `kill {}`; nothing is kept.\n",
+        "minikeeper serves ZooKeeper clients on {bound}, {place}; connect with: zkCli.sh -server {}\n\
+         Stop with Ctrl-C or `kill {}`; {kept}.\n",
         reachable(bound),
         std::process::id(),
     )

@@ -11,6 +11,12 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
+#[path = "it/client.rs"]
+#[expect(dead_code, reason = "the tests of the binary make more requests")]
+mod client;
+
+use client::Client;
+
 const DEADLINE: Duration = Duration::from_secs(60);
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -26,6 +32,14 @@ const TESTS: &[(&str, Test)] = &[
     (
         "compose_starts_it_as_zookeeper",
         compose_starts_it_as_zookeeper,
+    ),
+    (
+        "compose_keeps_state_over_kill_and_down",
+        compose_keeps_state_over_kill_and_down,
+    ),
+    (
+        "a_folder_that_it_may_not_write_is_told_in_one_line",
+        a_folder_that_it_may_not_write_is_told_in_one_line,
     ),
     (
         "the_official_images_variables_are_honoured",
@@ -94,6 +108,7 @@ fn the_image_says_what_the_official_one_says() -> Outcome {
         "ZOO_TICK_TIME=2000",
         "ZOO_MAX_CLIENT_CNXNS=60",
         "ZOO_STANDALONE_ENABLED=true",
+        r#""Volumes":{"/data":{},"/datalog":{}}"#,
         r#"["CMD","/minikeeper","health"]"#,
     ] {
         contains(&config, part)?;
@@ -122,6 +137,52 @@ fn compose_starts_it_as_zookeeper() -> Outcome {
         "zookeeper:2181",
     ])?;
     Ok(())
+}
+
+fn compose_keeps_state_over_kill_and_down() -> Outcome {
+    let project = Project::up()?;
+    // Which port it has may change.
+    let up = || -> Result<Client, Failed> {
+        project.compose(&["up", "--detach"])?;
+        await_health(&project.compose(&["ps", "--quiet", "zookeeper"])?)?;
+        let address = project.compose(&["port", "zookeeper", "2181"])?.parse()?;
+        Ok(Client::connect(address))
+    };
+    let kept = |client: &mut Client, expected: &[u8]| -> Outcome {
+        let data = client.get("/kept");
+        if data.as_deref() == Some(expected) {
+            return Ok(());
+        }
+        Err(format!("/kept has {data:?}").into())
+    };
+    let mut client = up()?;
+    client.create("/kept", b"v1", false);
+    client
+        .set("/kept", b"v2")
+        .map_err(|code| format!("refused with {code}"))?;
+    project.compose(&["kill", "zookeeper"])?;
+
+    let mut client = up()?;
+    kept(&mut client, b"v2")?;
+    client
+        .set("/kept", b"v3")
+        .map_err(|code| format!("refused with {code}"))?;
+    project.compose(&["down", "--timeout", "60"])?;
+
+    kept(&mut up()?, b"v3")
+}
+
+fn a_folder_that_it_may_not_write_is_told_in_one_line() -> Outcome {
+    // Somebody else's, as a folder of the machine mostly is.
+    let output = Command::new("docker")
+        .args(["run", "--rm", "--user=65534", image()?])
+        .output()?;
+    let log = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() != Some(1) || log.lines().count() != 1 {
+        return Err(format!("{}: {log}", output.status).into());
+    }
+    contains(&log, "minikeeper: cannot serve: /data")?;
+    contains(&log, "Permission denied")
 }
 
 fn the_official_images_variables_are_honoured() -> Outcome {
@@ -283,9 +344,9 @@ fn compose_command() -> Option<&'static [&'static str]> {
     })
 }
 
-/// Waits for the engine's own word that a container is healthy, told from its start on.
+/// Waits for the engine's own word that a container is healthy, told from its last start on.
 fn await_health(container: &str) -> Outcome {
-    let started = docker(&["inspect", "--format", "{{.Created}}", container])?;
+    let started = docker(&["inspect", "--format", "{{.State.StartedAt}}", container])?;
     let mut events = Command::new("docker")
         .args(["events", "--since", &started, "--format", "{{.Action}}"])
         .args([

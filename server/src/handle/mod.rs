@@ -41,7 +41,8 @@ pub use leaks::{Leak, LeakKind};
 pub use member::{Lag, Member, MemberPartition, MemberView};
 pub use state::{SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
 pub use storage::{
-    Change, Compression, Failure, Log, NoSuchCompression, Storage, StorageError, Transaction,
+    Change, Compression, Failure, Log, NoSuchCompression, Origin, Storage, StorageError,
+    Transaction,
 };
 
 use crate::keeper::{self, Input, Keeper};

@@ -4,7 +4,7 @@
 //! (`DataTree.updateQuotaStat`).
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::java;
@@ -209,7 +209,8 @@ pub(super) fn count_anew(tree: &mut Tree) {
         (is_it && !prefix.is_empty()).then(|| Box::from(prefix))
     };
     let quotas = tree.get(QUOTA).into_iter();
-    let prefixes: Vec<Box<str>> = quotas
+    // More than one may be for the same path, which is counted once.
+    let prefixes: BTreeSet<Box<str>> = quotas
         .flat_map(|quotas| tree.below(quotas))
         .filter_map(prefix)
         .collect();

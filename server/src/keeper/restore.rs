@@ -11,7 +11,7 @@ use crate::protocol::{
 };
 
 /// A state in the making. It takes sessions and znodes, parents before their children, then [`loaded`](Self::loaded), then
-/// later transactions. Until it is finished it keeps the digest, so that what is read can be compared.
+/// later transactions.
 #[derive(Debug)]
 pub(crate) struct Restored {
     rules: Rules,
@@ -23,7 +23,7 @@ impl Restored {
     /// The state of a fresh server: what a folder without a snapshot begins with.
     pub(crate) fn new(rules: &Rules) -> Self {
         let mut tree = Tree::new(rules.data_format);
-        tree.keep_digest(true);
+        tree.keep_digest(rules.digest);
         Self {
             rules: rules.clone(),
             tree,
@@ -34,7 +34,7 @@ impl Restored {
     /// A snapshot begins: whatever was taken before is forgotten.
     pub(crate) fn begin(&mut self) {
         self.tree = Tree::empty();
-        self.tree.keep_digest(true);
+        self.tree.keep_digest(self.rules.digest);
         self.sessions = Sessions::new(&self.rules, Timestamp(0));
     }
 
@@ -52,18 +52,18 @@ impl Restored {
         self.tree.take(znode)
     }
 
-    /// The snapshot has ended. Gives the digest of the tree.
-    pub(crate) fn loaded(&mut self, zxid: Zxid) -> u64 {
+    /// The snapshot has ended. Gives the digest of the tree, where one is kept.
+    pub(crate) fn loaded(&mut self, zxid: Zxid) -> Option<u64> {
         if self.tree.get("/").is_none() {
             self.plant_root();
         }
         self.tree.set_last_zxid(zxid);
         quota::count_anew(&mut self.tree);
-        self.digest()
+        self.tree.digest()
     }
 
-    /// Takes a later transaction. Gives the digest of the tree after it.
-    pub(crate) fn replay(&mut self, txn: &Txn<'_>) -> u64 {
+    /// Takes a later transaction. Gives the digest of the tree after it, where one is kept.
+    pub(crate) fn replay(&mut self, txn: &Txn<'_>) -> Option<u64> {
         self.tree.apply(txn, &mut Changes::default());
         if let TxnRecord::CreateSession { timeout_ms } = txn.record {
             self.sessions.restore(SessionRecord {
@@ -76,7 +76,7 @@ impl Restored {
             // Before 3.6 no list says which znodes went, and those that a list does not name go too: DataTree.killSession.
             self.drop_ephemerals(txn.session, txn.zxid);
         }
-        self.digest()
+        self.tree.digest()
     }
 
     /// What it has become.
@@ -91,7 +91,7 @@ impl Restored {
         for session in dead {
             self.drop_ephemerals(session, last_zxid);
         }
-        self.tree.keep_digest(self.rules.digest);
+        self.tree.make_shared();
         Snapshot::new(self.tree, self.sessions, now)
     }
 
@@ -133,9 +133,5 @@ impl Restored {
         };
         let planted = self.tree.take(&root);
         debug_assert_eq!(planted, Ok(()), "the first znode is the root");
-    }
-
-    fn digest(&self) -> u64 {
-        self.tree.digest().unwrap_or_default()
     }
 }

@@ -61,7 +61,8 @@ impl Sessions {
         let next = self.next.get_mut(next);
         let next = next.expect("who asks for a session is connected to a member that there is");
         let id = SessionId(*next);
-        *next += 1;
+        // A folder may hold any number, the last one too.
+        *next = next.wrapping_add(1);
         id
     }
 

@@ -115,6 +115,11 @@ impl Tree {
         }
     }
 
+    /// From here on a clone shares the znodes until it changes them, and has only the index to itself.
+    pub(super) fn make_shared(&mut self) {
+        self.znodes.make_shared();
+    }
+
     /// Finds out anew where each path leads and whom each znode goes with, if it is not known.
     pub(super) fn index(&mut self) {
         if !self.by_path.is_empty() {

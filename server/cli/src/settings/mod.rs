@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use minikeeper::{Config, FourLetterWords, JournalMode};
+use minikeeper::{Config, DataFormat, FourLetterWords, JournalMode};
 use thiserror::Error;
 
 use crate::digest;
@@ -69,7 +69,23 @@ pub(crate) struct Overrides {
     pub(crate) four_letter_words: Option<String>,
     pub(crate) jute_max_buffer: Option<usize>,
     pub(crate) extended_types: Option<bool>,
+    pub(crate) keep: Keep,
+    pub(crate) recover: bool,
+    pub(crate) data_format: Option<DataFormat>,
+    pub(crate) no_fsync: bool,
     pub(crate) ignore_unsupported: bool,
+}
+
+/// Where the command line wants state to be kept.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Keep {
+    /// Where files and variables say, and nowhere if they do not.
+    #[default]
+    AsConfigured,
+    /// Nowhere but in memory, whatever they say.
+    InMemory,
+    /// In this folder, with the logs there too or in the second.
+    In(PathBuf, Option<PathBuf>),
 }
 
 /// Which of ZooKeeper's doors the user came through; each has defaults of its own.
@@ -272,7 +288,9 @@ impl Gathered {
 
     /// Where clients connect, and whether this is one server: `QuorumPeerConfig.setupQuorumPeerConfig`.
     fn place(&mut self, config: &mut Config, overrides: &Overrides) -> Result<(), Refusal> {
-        let Some(data_dir) = self.value(Setting::DataDir) else {
+        let told = !matches!(overrides.keep, Keep::AsConfigured);
+        let data_dir = self.value(Setting::DataDir);
+        let Some(data_dir) = data_dir.or(told.then_some("")) else {
             let reason = String::from("dataDir is not set");
             return Err(match &self.file {
                 Some(path) => Refusal::File {
@@ -283,6 +301,7 @@ impl Gathered {
             });
         };
         let id = self.id(&PathBuf::from(data_dir))?;
+        self.check_folders()?;
         let members = self.members()?;
         self.check_members(&members)?;
 
@@ -465,8 +484,6 @@ impl Gathered {
         if let Some(ms) = self.decoded(Setting::ContainerMaxNeverUsed) {
             config.container_max_never_used = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
         }
-        config.data_dir = self.value(Setting::DataDir).map(String::from);
-        config.data_log_dir = self.value(Setting::DataLogDir).map(String::from);
         config.super_digest = self
             .value(Setting::SuperDigest)
             .filter(|digest| !digest.is_empty())
@@ -512,7 +529,7 @@ impl Gathered {
     }
 
     /// The command line's word, the check of the session timeouts, which want all of it, and the warnings.
-    fn finish(self, mut config: Config, overrides: &Overrides) -> Result<Settings, Refusal> {
+    fn finish(mut self, mut config: Config, overrides: &Overrides) -> Result<Settings, Refusal> {
         if let Some(address) = overrides.listen {
             config.address = address;
         }
@@ -532,19 +549,8 @@ impl Gathered {
             config.super_digest = Some(digest.clone());
         }
         self.times(&mut config, overrides)?;
+        let mut warnings = self.keep(&mut config.storage, overrides)?;
 
-        let mut warnings = Vec::new();
-        let folders: Vec<_> = [Setting::DataDir, Setting::DataLogDir]
-            .iter()
-            .filter_map(|setting| self.honoured.get(setting))
-            .map(|given| format!("{}={}", given.name, given.value))
-            .collect();
-        if !folders.is_empty() {
-            warnings.push(format!(
-                "{}: not used, everything is kept in memory and gone when the server stops",
-                folders.join(", ")
-            ));
-        }
         if !self.idle.is_empty() {
             let groups: Vec<_> = self
                 .idle
@@ -708,5 +714,6 @@ pub(crate) fn address_in(variables: &Variables) -> Result<SocketAddr, Refusal> {
     settle(&Door::Variables, variables, &overrides).map(|settings| settings.config.address)
 }
 
+mod storage;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Each verdict on a configuration was seen on a real 3.9.5.
 
-use minikeeper::DigestAlgorithm;
+use minikeeper::{Compression, DigestAlgorithm, Storage};
 
 use super::*;
 
@@ -114,6 +114,13 @@ fn a_line_more_in_zoo_cfg_is_judged_as_a_real_server_does() {
         ),
         ("metricsProvider.httpPort=7000", Serves),
         ("version=zz", Refused),
+        ("snapCount=0", Serves),
+        ("snapSizeLimitInKb=0", Refused),
+        ("snapSizeLimitInKb=-1", Serves),
+        ("preAllocSize=x", Serves),
+        ("snapshot.compression.method=lz4", Serves),
+        ("dataLogDir=x", Refused),
+        ("dataLogDir=", Refused),
         ("foo", Serves),
         ("=x", Serves),
         ("foo\\u12", Refused),
@@ -355,13 +362,9 @@ fn the_images_variables_have_the_images_defaults() {
     assert_eq!(config.max_client_connections, 60);
     assert_eq!(config.four_letter_words, FourLetterWords::Only(Vec::new()));
     assert!(config.skip_acl);
-    assert_eq!(
-        settings.warnings,
-        [
-            "dataDir=/data, dataLogDir=/datalog: not used, everything is kept in memory and gone when the server stops",
-            "without effect here: snapCount (everything is kept in memory)",
-        ]
-    );
+    assert_eq!(settings.warnings, [""; 0]);
+    assert_eq!(config.storage.data_dir, Some(PathBuf::from("/data")));
+    assert_eq!(config.storage.data_log_dir, Some(PathBuf::from("/datalog")));
 }
 
 #[test]
@@ -410,7 +413,7 @@ fn what_is_honoured_reaches_the_config() {
     assert_eq!(config.super_digest.as_deref(), Some("super:x"));
     assert_eq!(config.digest_algorithm, DigestAlgorithm::Sha256);
     assert_eq!(config.required_auth_schemes, ["ip"]);
-    assert_eq!(config.data_log_dir.as_deref(), Some("/logs"));
+    assert_eq!(config.storage.data_log_dir, Some(PathBuf::from("/logs")));
 }
 
 #[test]
@@ -509,8 +512,8 @@ fn what_has_no_effect_is_named_once_and_what_is_unknown_with_a_hint() {
         "{BASE}initLimit=5\nsyncLimit=2\nadmin.serverPort=8080\nbar=1\njute.maxbuffer=5\nzookeeper.skipACL=yes\n"
     );
     let settings = of_file(&text, &flags, &Overrides::default()).expect("it is in order");
-    let [_data_dir, idle, unknown] = settings.warnings.as_slice() else {
-        panic!("three warnings were expected, got {:?}", settings.warnings);
+    let [idle, unknown] = settings.warnings.as_slice() else {
+        panic!("two warnings were expected, got {:?}", settings.warnings);
     };
     assert_eq!(
         idle,
@@ -521,6 +524,144 @@ fn what_has_no_effect_is_named_once_and_what_is_unknown_with_a_hint() {
         "not known, so without effect: zookeeper.foo, zookeeper.peerType (only in a zoo.cfg), bar, \
          jute.maxbuffer (only as a system property), zookeeper.skipACL (in a zoo.cfg without the `zookeeper.`)"
     );
+}
+
+/// What a `zoo.cfg` with these lines and system properties says of the folder.
+fn storage(lines: &str, flags: &[(&str, &str)], overrides: &Overrides) -> Storage {
+    let text = format!("dataDir=/d\ndataLogDir=/l\nclientPort=2181\n{lines}");
+    let settings = of_file(&text, flags, overrides).expect("it is in order");
+    assert_eq!(settings.warnings, [""; 0], "{lines}");
+    settings.config.storage
+}
+
+#[test]
+fn how_state_is_kept_reaches_the_config_in_the_real_servers_units() {
+    let mut default = Storage::default();
+    default.data_dir = Some(PathBuf::from("/d"));
+    default.data_log_dir = Some(PathBuf::from("/l"));
+    assert_eq!(storage("", &[], &Overrides::default()), default);
+    let check = |lines: &str, expected: fn(&mut Storage)| {
+        let mut all = default.clone();
+        expected(&mut all);
+        assert_eq!(storage(lines, &[], &Overrides::default()), all, "{lines}");
+    };
+    check("forceSync=no", |storage| storage.force_sync = false);
+    check("forceSync=NO", |_| ());
+    check("forceSync=false", |_| ());
+    check("snapCount=7", |storage| storage.snap_count = 7);
+    check("snapCount=0x10", |storage| storage.snap_count = 16);
+    check("snapCount=1", |storage| storage.snap_count = 2);
+    check("snapCount=-3", |storage| storage.snap_count = 2);
+    check("snapCount=many", |_| ());
+    check("snapCount=3000000000", |_| ());
+    check("snapSizeLimitInKb=3", |storage| {
+        storage.snap_size_limit = 3 << 10
+    });
+    check("snapSizeLimitInKb=-1", |storage| {
+        storage.snap_size_limit = 0
+    });
+    check("preAllocSize=16", |storage| {
+        storage.pre_alloc_size = 16 << 10
+    });
+    check("preAllocSize=-5", |storage| storage.pre_alloc_size = 0);
+    check("snapshot.compression.method=GZ", |storage| {
+        storage.compression = Compression::Gzip
+    });
+    check("snapshot.compression.method=snappy", |storage| {
+        storage.compression = Compression::Snappy
+    });
+    check("snapshot.compression.method=lz4", |_| ());
+    check("snapshot.trust.empty=TRUE", |storage| {
+        storage.trust_empty = true
+    });
+    check("snapshot.trust.empty=yes", |_| ());
+    check("digest.enabled=false", |storage| storage.digest = false);
+    check("autopurge.snapRetainCount=5", |storage| {
+        storage.purge_retain = 5
+    });
+    check("autopurge.snapRetainCount=1", |_| ());
+    check("autopurge.purgeInterval=2", |storage| {
+        storage.purge_interval = Duration::from_secs(7200);
+    });
+    check("autopurge.purgeInterval=-1", |_| ());
+}
+
+#[test]
+fn a_flag_says_where_and_how_state_is_kept_before_all_else() {
+    let with = |keep: Keep| Overrides {
+        keep,
+        ..Overrides::default()
+    };
+    let folders = |overrides: &Overrides| {
+        let storage = storage("", &[], overrides);
+        (storage.data_dir, storage.data_log_dir)
+    };
+    let (here, there) = (PathBuf::from("/here"), PathBuf::from("/there"));
+    assert_eq!(folders(&with(Keep::InMemory)), (None, None));
+    let both = Keep::In(here.clone(), None);
+    assert_eq!(folders(&with(both)), (Some(here.clone()), None));
+    let apart = Keep::In(here.clone(), Some(there.clone()));
+    assert_eq!(folders(&with(apart)), (Some(here), Some(there)));
+    let overrides = Overrides {
+        recover: true,
+        no_fsync: true,
+        data_format: Some(DataFormat::V3_6),
+        ..Overrides::default()
+    };
+    let storage = storage("forceSync=yes", &[], &overrides);
+    assert!(storage.recover && !storage.force_sync);
+    assert_eq!(storage.data_format, Some(DataFormat::V3_6));
+}
+
+#[test]
+fn without_a_folder_how_it_is_kept_has_no_effect_and_that_is_told() {
+    let variables = Variables::from([("JVMFLAGS", "-Dzookeeper.snapCount=5")]);
+    let warnings = |keep: Keep| {
+        let overrides = Overrides {
+            keep,
+            ..Overrides::default()
+        };
+        let settings = settle(&Door::Variables, &variables, &overrides);
+        settings.expect("it is in order").warnings
+    };
+    assert_eq!(
+        warnings(Keep::AsConfigured),
+        ["without effect here: zookeeper.snapCount (everything is kept in memory)"]
+    );
+    let folder = Keep::In(PathBuf::from("/d"), None);
+    assert_eq!(warnings(folder), [""; 0]);
+}
+
+#[test]
+fn a_relative_folder_is_told_unless_it_is_meant() {
+    let warnings = |folder: &str| {
+        let text = format!("dataDir={folder}\nclientPort=2181\n");
+        let settings = of_file(&text, &[], &Overrides::default());
+        settings.expect("it is in order").warnings
+    };
+    assert_eq!(warnings("./data"), [""; 0]);
+    let told = warnings("data").concat();
+    assert!(told.starts_with("dataDir=data is relative: /"), "{told}");
+    assert!(
+        told.ends_with("/data; put ./ before it if that is meant"),
+        "{told}"
+    );
+}
+
+#[test]
+fn folders_that_are_not_to_be_made_must_be_there() {
+    let text = format!("{BASE}datadir.autocreate=false\n");
+    assert_eq!(
+        verdict(&of_file(&text, &[], &Overrides::default())),
+        Refused
+    );
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    std::fs::create_dir(folder.path().join("version-2")).expect("it can be made");
+    let text = format!(
+        "dataDir={}\nclientPort=1\ndatadir.autocreate=false\n",
+        folder.path().display()
+    );
+    assert_eq!(verdict(&of_file(&text, &[], &Overrides::default())), Serves);
 }
 
 #[test]

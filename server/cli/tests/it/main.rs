@@ -1,11 +1,14 @@
 //! Drives the binary `minikeeper` as a user does: by its arguments, its environment, its output and signals.
 
 mod binary;
+mod client;
 mod health;
 mod precedence;
 mod refusals;
 mod seed;
 mod serving;
+mod storage;
+mod tools;
 
 #[test]
 fn both_dockerfiles_make_the_same_image() {

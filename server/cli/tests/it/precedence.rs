@@ -5,7 +5,8 @@ use std::fs;
 use crate::binary::{Serving, ask};
 
 fn check(arguments: &[&str], variables: &[(&str, &str)], expected: &[&str]) {
-    let server = Serving::start(arguments, variables);
+    let arguments = [&["--in-memory"], arguments].concat();
+    let server = Serving::start(&arguments, variables);
     let conf = ask(server.address(), "conf");
     for line in expected {
         assert!(

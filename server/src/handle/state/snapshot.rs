@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::Tree;
 use crate::handle::inspect::{self, Place, SessionView, ZnodeView};
-use crate::handle::{Config, Server, ServerBuilder, StartError, Storage};
+use crate::handle::{Config, Origin, Server, ServerBuilder, StartError, Storage};
 use crate::keeper;
 use crate::protocol::{Timestamp, Zxid};
 
@@ -42,6 +42,8 @@ struct Shared {
     now: Timestamp,
     /// What the server was told of which it is.
     config: Config,
+    /// Where it was read, if it was.
+    origin: Option<Origin>,
 }
 
 impl Server {
@@ -111,8 +113,21 @@ impl Snapshot {
                 now: state.now(),
                 state: Mutex::new(state),
                 config,
+                origin: None,
             }),
         }
+    }
+
+    /// The same, read from there. Nobody has it yet.
+    pub(in crate::handle) fn read_at(mut self, origin: Origin) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.origin = Some(origin);
+        }
+        self
+    }
+
+    pub(in crate::handle) fn read_from(&self) -> Option<&Origin> {
+        self.shared.origin.as_ref()
     }
 
     /// Starts a server with this state, told what that server was told of which it is, on a free port of the same address.

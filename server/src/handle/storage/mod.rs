@@ -5,12 +5,14 @@
 
 mod failure;
 mod log;
+mod origin;
 
 use std::path::Path;
 use std::sync::Arc;
 
 pub use failure::Failure;
 pub use log::{Change, Log, Transaction};
+pub use origin::Origin;
 
 use super::{Config, Server, Snapshot, StartError};
 use crate::keeper::Rules;
@@ -107,8 +109,8 @@ impl Snapshot {
             digest: storage.digest,
             ..Rules::default()
         };
-        let state = read_folder(Arc::new(RealDisk), path.as_ref(), storage, &rules)?;
-        Ok(Self::of(state, Config::default()))
+        let (state, recovered) = read_folder(Arc::new(RealDisk), path.as_ref(), storage, &rules)?;
+        Ok(Self::of(state, Config::default()).read_at(recovered.into()))
     }
 
     /// Writes the state into a folder, as ZooKeeper 3.9 would have it: it starts from it, and so does a server of these. The

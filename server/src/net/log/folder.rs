@@ -58,6 +58,7 @@ impl Opened {
         self,
         storage: &Storage,
     ) -> Result<(Snapshot, Appender, Writing), StorageError> {
+        can_hold(self.format, &self.state)?;
         let form = SnapshotForm {
             format: self.format,
             compression: storage.compression,
@@ -94,27 +95,43 @@ impl Opened {
     }
 }
 
-/// What a folder holds, be it `dataDir` or the `version-2` in it, or one file of a snapshot. Nothing is changed.
+/// What a folder holds, be it `dataDir` or the `version-2` in it, or one file of a snapshot, and how it was found. Nothing is
+/// changed.
 pub(crate) fn read(
     disk: Arc<dyn Disk>,
     path: &Path,
     storage: &Storage,
     rules: &Rules,
-) -> Result<Snapshot, StorageError> {
+) -> Result<(Snapshot, Recovered), StorageError> {
     match disk.list(path) {
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
         Err(error) => return Err(StorageError::io(path, error)),
         Ok(_) => {
             let folder = Folder::open(disk, data_dir(path), storage.data_log_dir.as_deref())?;
-            return Ok(recover(&folder, storage, rules)?.0);
+            return recover(&folder, storage, rules);
         }
     }
     let mut restoring = Restoring::new(rules);
     let end = read_snapshot(&*disk, path, &mut restoring)?;
     let named = zxid_of(path).or(end.last_zxid).unwrap_or(Zxid(0));
-    restoring.loaded(named);
+    let digest = restoring.loaded(named);
+    // What the file says is true of a later tree, if there were writes while it was written.
+    let said = end.digest.filter(|said| said.zxid == named);
+    let differs = said.is_some_and(|said| digest.is_some_and(|digest| digest != said.digest));
+    let recovered = Recovered {
+        last_zxid: named,
+        digest,
+        format: Some(end.least),
+        snapshot: Some(path.to_path_buf()),
+        compression: end.compression,
+        passed_over: Vec::new(),
+        logs: Vec::new(),
+        replayed: 0,
+        cut: Vec::new(),
+        digest_mismatch: differs.then_some(named),
+    };
     let latest = restoring.latest();
-    Ok(restoring.finish(latest))
+    Ok((restoring.finish(latest), recovered))
 }
 
 /// Writes a folder that a server begins with.
@@ -130,12 +147,30 @@ pub(crate) fn write(
             folder: path.to_path_buf(),
         });
     }
+    can_hold(format, state)?;
     let folder = Folder::open_to_write(disk, path, None)?;
     let form = SnapshotForm {
         format,
         compression,
     };
     keep(&folder, form, Some(state.reckoned_digest()), state)?;
+    Ok(())
+}
+
+/// Whether that release would take every znode for what it is: 3.4 takes an owner that is no session for one that has gone.
+fn can_hold(format: DataFormat, state: &Snapshot) -> Result<(), StorageError> {
+    const CONTAINER: i64 = i64::MIN;
+    const TTL: i64 = 0xff;
+    let is_special = |owner: i64| owner == CONTAINER || (owner >> 56) & TTL == TTL;
+    let mut owners = state
+        .znodes_to_keep()
+        .map(|znode| znode.stat.ephemeral_owner);
+    if format < DataFormat::V3_5 && owners.any(is_special) {
+        return Err(StorageError::NotInFormat {
+            format,
+            what: "containers and znodes with a time to live",
+        });
+    }
     Ok(())
 }
 

@@ -10,7 +10,6 @@ use crate::store::{Folder, Restore, SnapshotForm, StorageError, write_snapshot};
 #[derive(Debug)]
 pub(crate) struct Restoring {
     restored: Restored,
-    digest: bool,
     /// The latest moment that was read of.
     latest: Timestamp,
 }
@@ -19,7 +18,6 @@ impl Restoring {
     pub(crate) fn new(rules: &Rules) -> Self {
         Self {
             restored: Restored::new(rules),
-            digest: rules.digest,
             latest: Timestamp(0),
         }
     }
@@ -50,14 +48,12 @@ impl Restore for Restoring {
     }
 
     fn loaded(&mut self, zxid: Zxid) -> Option<u64> {
-        let digest = self.restored.loaded(zxid);
-        self.digest.then_some(digest)
+        self.restored.loaded(zxid)
     }
 
     fn replay(&mut self, txn: &Txn<'_>) -> Option<u64> {
         self.latest = self.latest.max(txn.time);
-        let digest = self.restored.replay(txn);
-        self.digest.then_some(digest)
+        self.restored.replay(txn)
     }
 }
 

@@ -1,0 +1,336 @@
+//! `minikeeper log show`: every transaction.
+
+use std::io::Write;
+use std::str::FromStr;
+use std::time::UNIX_EPOCH;
+
+use minikeeper::{Change, Log, Timestamp, Transaction, Zxid};
+
+use super::bytes::Data;
+use super::filter::PathFilter;
+use super::flags::{LogFormat, LogShow};
+use super::progress::Progress;
+use super::value::{self, Value};
+use super::{Failure, Found, words};
+
+pub(super) fn run(flags: &LogShow, out: &mut dyn Write) -> Result<Found, Failure> {
+    let broken = |error: minikeeper::StorageError| Failure::Source(error.to_string());
+    let progress = Progress::of(format!("reading {}", flags.file_or_dir.display()));
+    let log = Log::open(&flags.file_or_dir).map_err(broken)?;
+    for (transaction, number) in log.zip(1..) {
+        // What comes before damage is shown.
+        let transaction = transaction.map_err(broken)?;
+        progress.count("transactions", number);
+        if !is_meant(flags, &transaction) {
+            continue;
+        }
+        match flags.format {
+            LogFormat::Text => writeln!(out, "{}", line(&transaction, flags.data))?,
+            LogFormat::Json => {
+                writeln!(out, "{}", value::json(&fields(&transaction, flags.data)))?;
+            }
+        }
+    }
+    Ok(Found::Nothing)
+}
+
+fn is_meant(flags: &LogShow, transaction: &Transaction) -> bool {
+    let not_before = |from: Moment| match from {
+        Moment::Zxid(zxid) => transaction.zxid >= zxid,
+        Moment::Time(time) => transaction.time >= time,
+    };
+    let not_after = |to: Moment| match to {
+        Moment::Zxid(zxid) => transaction.zxid <= zxid,
+        Moment::Time(time) => transaction.time <= time,
+    };
+    flags.from.is_none_or(not_before)
+        && flags.to.is_none_or(not_after)
+        && (flags.session.is_empty() || flags.session.contains(&transaction.session))
+        && (flags.path.is_empty()
+            || transaction
+                .paths()
+                .iter()
+                .any(|path| PathFilter::any(&flags.path, path)))
+}
+
+fn line(transaction: &Transaction, data: Data) -> String {
+    format!(
+        "{} {} session {} cxid {} {}",
+        transaction.zxid,
+        words::time(transaction.time),
+        transaction.session,
+        transaction.cxid,
+        change_line(&transaction.what, data)
+    )
+}
+
+fn fields(transaction: &Transaction, data: Data) -> Value {
+    let mut fields = vec![
+        ("zxid", Value::text(&transaction.zxid)),
+        ("time", Value::text(&words::time(transaction.time))),
+        ("session", Value::text(&transaction.session)),
+        ("cxid", Value::Number(transaction.cxid.into())),
+    ];
+    fields.extend(change_fields(&transaction.what, data));
+    if let Some(digest) = transaction.digest {
+        fields.push(("digest", Value::text(&format!("{digest:#x}"))));
+    }
+    fields.push(("file", Value::text(&transaction.file.display())));
+    fields.push(("offset", Value::count(transaction.offset)));
+    Value::Fields(fields)
+}
+
+/// What a change is called, the path it concerns, and the rest of it.
+struct Parts<'a> {
+    name: &'static str,
+    path: Option<&'a str>,
+    /// Of data, if it has any to have: null is some too.
+    data: Option<Option<&'a [u8]>>,
+    acl: Option<&'a [minikeeper::Acl]>,
+    rest: Vec<(&'static str, i64)>,
+    ephemeral: bool,
+    /// Why it was refused.
+    error: Option<String>,
+    deleted: Option<&'a [String]>,
+    changes: Option<&'a [Change]>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(change: &'a Change) -> Self {
+        let mut parts = Parts {
+            name: "",
+            path: None,
+            data: None,
+            acl: None,
+            rest: Vec::new(),
+            ephemeral: false,
+            error: None,
+            deleted: None,
+            changes: None,
+        };
+        let bytes =
+            |data: &'a Option<minikeeper::Data>| Some(data.as_ref().map(|data| &*data.begin));
+        match change {
+            Change::CreateSession { timeout_ms } => {
+                parts.name = "createSession";
+                parts.rest.push(("timeout_ms", (*timeout_ms).into()));
+            }
+            Change::CloseSession { deleted } => {
+                parts.name = "closeSession";
+                parts.deleted = Some(deleted);
+            }
+            Change::Error { error } => {
+                parts.name = "error";
+                parts.rest.push(("error", error.number().into()));
+                parts.error = Some(format!("{error:?}"));
+            }
+            Change::Create {
+                path,
+                data,
+                acl,
+                ephemeral,
+                parent_cversion,
+            } => {
+                parts.name = "create";
+                parts.path = Some(path);
+                parts.data = bytes(data);
+                parts.acl = Some(acl);
+                parts
+                    .rest
+                    .push(("parent_cversion", (*parent_cversion).into()));
+                parts.ephemeral = *ephemeral;
+            }
+            Change::CreateContainer {
+                path,
+                data,
+                acl,
+                parent_cversion,
+            } => {
+                parts.name = "createContainer";
+                parts.path = Some(path);
+                parts.data = bytes(data);
+                parts.acl = Some(acl);
+                parts
+                    .rest
+                    .push(("parent_cversion", (*parent_cversion).into()));
+            }
+            Change::CreateTtl {
+                path,
+                data,
+                acl,
+                parent_cversion,
+                ttl_ms,
+            } => {
+                parts.name = "createTTL";
+                parts.path = Some(path);
+                parts.data = bytes(data);
+                parts.acl = Some(acl);
+                parts.rest.push(("ttl_ms", *ttl_ms));
+                parts
+                    .rest
+                    .push(("parent_cversion", (*parent_cversion).into()));
+            }
+            Change::Delete { path } => {
+                parts.name = "delete";
+                parts.path = Some(path);
+            }
+            Change::DeleteContainer { path } => {
+                parts.name = "deleteContainer";
+                parts.path = Some(path);
+            }
+            Change::SetData {
+                path,
+                data,
+                version,
+            } => {
+                parts.name = "setData";
+                parts.path = Some(path);
+                parts.data = bytes(data);
+                parts.rest.push(("version", (*version).into()));
+            }
+            Change::SetAcl { path, acl, version } => {
+                parts.name = "setACL";
+                parts.path = Some(path);
+                parts.acl = Some(acl);
+                parts.rest.push(("aversion", (*version).into()));
+            }
+            Change::Check { path, version } => {
+                parts.name = "check";
+                parts.path = Some(path);
+                parts.rest.push(("version", (*version).into()));
+            }
+            Change::Multi { changes } => {
+                parts.name = "multi";
+                parts.changes = Some(changes);
+            }
+            _ => parts.name = "unknown",
+        }
+        parts
+    }
+}
+
+fn change_line(change: &Change, data: Data) -> String {
+    let parts = Parts::of(change);
+    let mut words = vec![String::from(parts.name)];
+    words.extend(parts.path.map(String::from));
+    if let Some(bytes) = parts.data {
+        words.extend(data.line(bytes));
+        let length = bytes.map_or(0, <[u8]>::len) as u64;
+        words.push(words::count(length, "byte"));
+    }
+    if parts.ephemeral {
+        words.push(String::from("ephemeral"));
+    }
+    for (name, number) in parts.rest {
+        words.push(match name {
+            "timeout_ms" => format!("timeout {number} ms"),
+            "ttl_ms" => format!("ttl {number} ms"),
+            "parent_cversion" => format!("parentCVersion {number}"),
+            "error" => number.to_string(),
+            _ => format!("{name} {number}"),
+        });
+    }
+    let acl = parts.acl.map(words::acl);
+    // What nearly all have says nothing.
+    let acl = acl.filter(|acl| acl != "world:anyone:cdrwa");
+    words.extend(acl.map(|acl| format!("acl {acl}")));
+    words.extend(parts.error);
+    if let Some(deleted) = parts.deleted.filter(|deleted| !deleted.is_empty()) {
+        words.push(format!("deletes {}", deleted.join(" ")));
+    }
+    if let Some(changes) = parts.changes {
+        let changes: Vec<String> = changes
+            .iter()
+            .map(|change| change_line(change, data))
+            .collect();
+        words.push(format!("[{}]", changes.join("; ")));
+    }
+    words.join(" ")
+}
+
+fn change_fields(change: &Change, data: Data) -> Vec<(&'static str, Value)> {
+    let parts = Parts::of(change);
+    let mut fields = vec![("type", Value::text(parts.name))];
+    fields.extend(parts.path.map(|path| ("path", Value::text(path))));
+    if let Some(bytes) = parts.data {
+        fields.extend(data.field(bytes));
+        let length = bytes.map_or(0, <[u8]>::len);
+        fields.push(("data_length", Value::count(length)));
+    }
+    if parts.ephemeral {
+        fields.push(("ephemeral", Value::Bool(true)));
+    }
+    let rest = parts.rest.into_iter();
+    fields.extend(rest.map(|(name, number)| (name, Value::Number(number))));
+    if let Some(acl) = parts.acl {
+        let entries = acl.iter().map(Value::text).collect();
+        fields.push(("acl", Value::List(entries)));
+    }
+    fields.extend(parts.error.map(|name| ("error_name", Value::Text(name))));
+    if let Some(deleted) = parts.deleted {
+        let deleted = deleted.iter().map(Value::text).collect();
+        fields.push(("deleted", Value::List(deleted)));
+    }
+    if let Some(changes) = parts.changes {
+        let changes = changes
+            .iter()
+            .map(|change| Value::Fields(change_fields(change, data)));
+        fields.push(("changes", Value::List(changes.collect())));
+    }
+    fields
+}
+
+/// A place in a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    Zxid(Zxid),
+    Time(Timestamp),
+}
+
+impl FromStr for Moment {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = match text.strip_prefix("0x") {
+            Some(digits) => i64::from_str_radix(digits, 16).ok(),
+            None => text.parse::<i64>().ok(),
+        };
+        if let Some(number) = number.filter(|number| *number >= 0) {
+            return Ok(Self::Zxid(Zxid(number)));
+        }
+        let whole = match text.len() {
+            10 => format!("{text}T00:00:00Z"),
+            _ => String::from(text),
+        };
+        humantime::parse_rfc3339_weak(&whole)
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+            .and_then(|time| i64::try_from(time.as_millis()).ok())
+            .map(|ms| Self::Time(Timestamp(ms)))
+            .ok_or("expected a zxid as 0x1f, or a time as 2026-01-31T12:00:00Z, in UTC")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_zxid_or_a_time() {
+        assert_eq!("0x1f".parse(), Ok(Moment::Zxid(Zxid(31))));
+        assert_eq!("31".parse(), Ok(Moment::Zxid(Zxid(31))));
+        let noon = Moment::Time(Timestamp(1_769_860_800_000));
+        for text in [
+            "2026-01-31T12:00:00Z",
+            "2026-01-31 12:00:00",
+            "2026-01-31T12:00:00.000Z",
+        ] {
+            assert_eq!(text.parse(), Ok(noon), "{text}");
+        }
+        let midnight = Moment::Time(Timestamp(1_769_817_600_000));
+        assert_eq!("2026-01-31".parse(), Ok(midnight));
+        for bad in ["", "-1", "0x", "noon", "2026-13-01"] {
+            assert!(bad.parse::<Moment>().is_err(), "{bad}");
+        }
+    }
+}

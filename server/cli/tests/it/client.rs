@@ -1,0 +1,148 @@
+//! The few requests that the tests of the binary make: a small client, which knows nothing of the server's code.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+const CREATE: i32 = 1;
+const DELETE: i32 = 2;
+const GET_DATA: i32 = 4;
+const SET_DATA: i32 = 5;
+const MULTI: i32 = 14;
+
+/// One session on one connection.
+pub(crate) struct Client {
+    socket: TcpStream,
+    /// Its number and its password, as the server gave them.
+    session: Vec<u8>,
+    xid: i32,
+}
+
+impl Client {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
+        Self::with_session(address, &[0; 8 + 4 + 16])
+    }
+
+    /// Comes back with the session of another connection.
+    pub(crate) fn resume(&self, address: SocketAddr) -> Self {
+        Self::with_session(address, &self.session)
+    }
+
+    fn with_session(address: SocketAddr, session: &[u8]) -> Self {
+        let socket = TcpStream::connect_timeout(&address, DEADLINE).expect("it listens");
+        socket
+            .set_read_timeout(Some(DEADLINE))
+            .expect("a deadline can be set");
+        let mut client = Self {
+            socket,
+            session: Vec::new(),
+            xid: 0,
+        };
+        let mut request = vec![0; 4 + 8];
+        request.extend(30_000_i32.to_be_bytes());
+        request.extend(session);
+        client.send(&request);
+        let answer = client.receive();
+        client.session = answer
+            .get(8..8 + 8 + 4 + 16)
+            .expect("it is a session")
+            .to_vec();
+        client
+    }
+
+    /// Whether the server has given the session that was asked for.
+    pub(crate) fn has_session_of(&self, other: &Self) -> bool {
+        self.session == other.session
+    }
+
+    /// Creates a znode that everybody may use, ephemeral or not.
+    pub(crate) fn create(&mut self, path: &str, data: &[u8], ephemeral: bool) {
+        let body = create(path, data, ephemeral);
+        self.request(CREATE, &body).expect("it can be created");
+    }
+
+    /// Both at once.
+    pub(crate) fn multi_create_and_delete(&mut self, created: &str, deleted: &str) {
+        let head = |operation: i32, done: bool| {
+            let mut head = operation.to_be_bytes().to_vec();
+            head.push(done.into());
+            head.extend((-1_i32).to_be_bytes());
+            head
+        };
+        let any_version = (-1_i32).to_be_bytes();
+        let body = [
+            &head(CREATE, false)[..],
+            &create(created, b"", false),
+            &head(DELETE, false),
+            &buffer(deleted.as_bytes()),
+            &any_version,
+            &head(-1, true),
+        ];
+        self.request(MULTI, &body.concat())
+            .expect("both can be done");
+    }
+
+    pub(crate) fn set(&mut self, path: &str, data: &[u8]) -> Result<(), i32> {
+        let mut body = buffer(path.as_bytes());
+        body.extend(buffer(data));
+        body.extend((-1_i32).to_be_bytes());
+        self.request(SET_DATA, &body).map(drop)
+    }
+
+    /// The data of a znode that is there.
+    pub(crate) fn get(&mut self, path: &str) -> Option<Vec<u8>> {
+        let mut body = buffer(path.as_bytes());
+        body.push(0);
+        let answer = self.request(GET_DATA, &body).ok()?;
+        let length = answer
+            .first_chunk()
+            .map(|length| i32::from_be_bytes(*length));
+        let length = usize::try_from(length?).ok()?;
+        answer.get(4..4 + length).map(<[u8]>::to_vec)
+    }
+
+    /// What stands behind the head of the reply, or the error in it.
+    fn request(&mut self, operation: i32, body: &[u8]) -> Result<Vec<u8>, i32> {
+        self.xid += 1;
+        let mut request = self.xid.to_be_bytes().to_vec();
+        request.extend(operation.to_be_bytes());
+        request.extend(body);
+        self.send(&request);
+        let answer = self.receive();
+        let (head, body) = answer.split_at(4 + 8 + 4);
+        assert_eq!(head.get(..4), Some(&self.xid.to_be_bytes()[..]));
+        match head.last_chunk().map(|error| i32::from_be_bytes(*error)) {
+            Some(0) => Ok(body.to_vec()),
+            error => Err(error.expect("there is a head")),
+        }
+    }
+
+    fn send(&mut self, frame: &[u8]) {
+        self.socket.write_all(&buffer(frame)).expect("it reads");
+    }
+
+    fn receive(&mut self) -> Vec<u8> {
+        let mut length = [0; 4];
+        self.socket.read_exact(&mut length).expect("it answers");
+        let length = usize::try_from(i32::from_be_bytes(length)).expect("it is a length");
+        let mut frame = vec![0; length];
+        self.socket.read_exact(&mut frame).expect("it answers");
+        frame
+    }
+}
+
+fn create(path: &str, data: &[u8], ephemeral: bool) -> Vec<u8> {
+    let mut body = buffer(path.as_bytes());
+    body.extend(buffer(data));
+    body.extend([0, 0, 0, 1, 0, 0, 0, 31]);
+    body.extend(buffer(b"world"));
+    body.extend(buffer(b"anyone"));
+    body.extend(i32::from(ephemeral).to_be_bytes());
+    body
+}
+
+fn buffer(bytes: &[u8]) -> Vec<u8> {
+    let length = i32::try_from(bytes.len()).expect("it is short");
+    [&length.to_be_bytes(), bytes].concat()
+}

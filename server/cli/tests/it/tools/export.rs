@@ -1,0 +1,80 @@
+//! `minikeeper snapshot export`.
+
+use std::fs;
+
+use minikeeper::{Snapshot, Tree};
+
+use super::{Folder, output, refused};
+
+#[test]
+fn a_tree_comes_out_as_a_seed_takes_it() {
+    let folder = Folder::new();
+    let tree = Snapshot::open(folder.path())
+        .expect("it is in order")
+        .tree();
+    let json = output(&["snapshot", "export", folder.text()], 0);
+    assert_eq!(Tree::from_json(&json).expect("it is a tree"), tree);
+    let yaml = output(
+        &["snapshot", "export", "--format", "yaml", folder.text()],
+        0,
+    );
+    assert_eq!(Tree::from_yaml(&yaml).expect("it is a tree"), tree);
+    for name in ["a.json", "a.yaml", "a.yml"] {
+        let file = folder.path().join(name);
+        let path = file.to_str().expect("the path is Unicode");
+        assert_eq!(output(&["snapshot", "export", folder.text(), path], 0), "");
+        assert_eq!(Tree::from_file(&file).expect("it is a tree"), tree);
+        let (line, _) = refused(&["snapshot", "export", folder.text(), path], 1);
+        assert!(line.starts_with(&format!("{path}: ")), "{line}");
+        assert!(line.contains("File exists"), "{line}");
+    }
+}
+
+#[test]
+fn a_folder_comes_out_as_a_server_takes_it() {
+    let folder = Folder::new();
+    let before = Snapshot::open(folder.path()).expect("it is in order");
+    let to = folder.path().join("new/folder");
+    let path = to.to_str().expect("the path is Unicode");
+    output(&["snapshot", "export", folder.text(), path], 0);
+    assert_eq!(Snapshot::open(&to).expect("it is in order"), before);
+    let (line, _) = refused(&["snapshot", "export", folder.text(), path], 1);
+    assert_eq!(
+        line,
+        format!("{path}: there is something in this folder already")
+    );
+}
+
+#[test]
+fn what_a_release_cannot_hold_is_refused_in_one_line() {
+    let folder = Folder::new();
+    let to = folder.path().join("old");
+    let path = to.to_str().expect("the path is Unicode");
+    let (line, _) = refused(
+        &[
+            "snapshot",
+            "export",
+            "--data-format",
+            "3.4",
+            folder.text(),
+            path,
+        ],
+        1,
+    );
+    assert!(line.contains("3.4"), "{line}");
+    let json = folder.path().join("a.json");
+    let json = json.to_str().expect("the path is Unicode");
+    let (line, _) = refused(
+        &[
+            "snapshot",
+            "export",
+            "--data-format",
+            "3.9",
+            folder.text(),
+            json,
+        ],
+        1,
+    );
+    assert!(line.contains("--data-format is for a folder"), "{line}");
+    assert!(!fs::exists(json).expect("it can be looked for"));
+}
