@@ -1,7 +1,9 @@
 //! Processes that end with whoever started them.
 
+use super::BackendError;
+use crate::patience;
 use std::io::{self, Write};
-use std::process::{self, Command, Stdio};
+use std::process::{self, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 /// A process that is killed when dropped, and also if this process is killed.
@@ -22,6 +24,31 @@ impl Child {
 
     pub(super) fn runs(&mut self) -> bool {
         matches!(self.0.try_wait(), Ok(None))
+    }
+
+    /// What it says, if that is piped and nobody has taken it.
+    pub(super) fn output(&mut self) -> Option<ChildStdout> {
+        self.0.stdout.take()
+    }
+
+    /// Ends what it reads, and waits until it has ended for that.
+    pub(super) fn end_input(&mut self) -> Result<(), BackendError> {
+        drop(self.0.stdin.take());
+        Ok(patience::until("a process whose input ended", || {
+            (!self.runs()).then_some(())
+        })?)
+    }
+
+    /// Asks it to end by a signal, and waits until it has.
+    pub(super) fn terminate(&mut self) -> Result<(), BackendError> {
+        let pid = self.pid().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status()?;
+        if !asked.success() {
+            return Err(io::Error::other(format!("`kill -TERM {pid}` failed ({asked})")).into());
+        }
+        Ok(patience::until("a process that was asked to end", || {
+            (!self.runs()).then_some(())
+        })?)
     }
 }
 

@@ -1,17 +1,24 @@
 //! `embedded`: minikeeper in this process.
 
+use super::process::new_folder;
 use super::{
-    Backend, BackendError, BackendKind, Capability, Clock, SUPER_DIGEST, ServerSetup, Settings,
+    Backend, BackendError, BackendKind, Capability, Clock, Compression, SUPER_DIGEST, ServerSetup,
+    Settings,
 };
 use minikeeper::{Config, FourLetterWords, Server, ServerBuilder, SessionId};
 use semver::Version;
+use std::path::Path;
 use std::time::Duration;
+use tempfile::TempDir;
 
 /// A server of ours.
 #[derive(Debug)]
 pub struct Embedded {
+    kind: BackendKind,
+    /// Before the folder, so that nobody writes there when it goes.
     server: Server,
     manual_time: bool,
+    _folder: Option<TempDir>,
 }
 
 impl Embedded {
@@ -26,8 +33,32 @@ impl Embedded {
     /// # Errors
     /// If the system refuses it.
     pub fn start(settings: &Settings) -> Result<Self, BackendError> {
+        Self::begin(settings, None)
+    }
+
+    /// Starts one on a free port that keeps its state in a folder.
+    ///
+    /// # Errors
+    /// If the system refuses it, or the folder cannot be read.
+    pub fn start_on(data: &Path, settings: &Settings) -> Result<Self, BackendError> {
+        Self::begin(settings, Some(data))
+    }
+
+    /// The same with a folder of its own, gone when the server is.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub fn start_with_folder(settings: &Settings) -> Result<Self, BackendError> {
+        let folder = new_folder()?;
+        let mut server = Self::begin(settings, Some(folder.path()))?;
+        server._folder = Some(folder);
+        Ok(server)
+    }
+
+    fn begin(settings: &Settings, data: Option<&Path>) -> Result<Self, BackendError> {
         let mut config = Config::default();
         config.tick_time = settings.tick_time;
+        config.max_session_timeout = settings.keeping.longest_session;
         config.super_digest = Some(SUPER_DIGEST.to_owned());
         config.container_check_interval = settings.reaping_interval();
         match settings.setup {
@@ -41,20 +72,42 @@ impl Embedded {
             ServerSetup::EnforcedAuth => config.required_auth_schemes = vec!["digest".to_owned()],
             ServerSetup::SkipAcl => config.skip_acl = true,
         }
+        if let Some(data) = data {
+            let keeping = &settings.keeping;
+            config.storage.data_dir = Some(data.to_owned());
+            config.storage.force_sync = keeping.force_sync;
+            if let Some(count) = keeping.snap_count {
+                config.storage.snap_count = count;
+            }
+            if let Some(kib) = keeping.pre_alloc_kib {
+                config.storage.pre_alloc_size = u64::from(kib) << 10;
+            }
+            config.storage.compression = match keeping.compression {
+                Compression::None => minikeeper::Compression::None,
+                Compression::Gzip => minikeeper::Compression::Gzip,
+                Compression::Snappy => minikeeper::Compression::Snappy,
+            };
+        }
         let mut builder = ServerBuilder::from(config);
         if settings.manual_time {
             builder = builder.manual_clock();
         }
         Ok(Self {
+            kind: if data.is_some() {
+                BackendKind::EmbeddedData
+            } else {
+                BackendKind::Embedded
+            },
             server: builder.start()?,
             manual_time: settings.manual_time,
+            _folder: None,
         })
     }
 }
 
 impl Backend for Embedded {
     fn name(&self) -> String {
-        BackendKind::Embedded.to_string()
+        self.kind.to_string()
     }
 
     fn version(&self) -> Option<Version> {

@@ -14,6 +14,8 @@ use std::str::FromStr;
 pub enum BackendKind {
     /// minikeeper, in this process.
     Embedded,
+    /// The same with a folder to keep its state in.
+    EmbeddedData,
     /// A real ZooKeeper of this version, in a process of its own.
     ZooKeeper(String),
     /// Three real ZooKeepers of this version.
@@ -34,6 +36,7 @@ impl BackendKind {
     /// What a user may say, a line each.
     pub const NAMES: &'static str =
         "\x20 embedded            minikeeper in this process, its clock turned by hand
+  embedded:data       the same with a temporary folder in which it keeps its state
   zookeeper:VERSION   a real one as a local process, by Java and Maven: 3.4.14 to 3.9.5 or any
                       other; `3.9` is the newest 3.9, `debian` that of Debian's package
   ensemble:VERSION    three real ones as local processes, of which one leads
@@ -56,7 +59,7 @@ impl BackendSource for BackendKind {
 
     fn version(&self) -> Option<Version> {
         match self {
-            Self::Embedded => Version::parse(Self::NEWEST_ZOOKEEPER).ok(),
+            Self::Embedded | Self::EmbeddedData => Version::parse(Self::NEWEST_ZOOKEEPER).ok(),
             Self::ZooKeeper(said) | Self::Ensemble(said) => {
                 Version::parse(&zookeeper_version(said)?).ok()
             }
@@ -68,6 +71,7 @@ impl BackendSource for BackendKind {
     fn start(&self, settings: &Settings) -> Result<Box<dyn Backend>, BackendError> {
         match self {
             Self::Embedded => Ok(Box::new(Embedded::start(settings)?)),
+            Self::EmbeddedData => Ok(Box::new(Embedded::start_with_folder(settings)?)),
             Self::ZooKeeper(version) => Ok(Box::new(ZooKeeper::start(version, settings)?)),
             Self::Ensemble(version) => Ok(Box::new(Ensemble::start(version, settings)?)),
             #[cfg(feature = "docker")]
@@ -84,7 +88,7 @@ impl BackendSource for BackendKind {
     }
 
     fn is_quick(&self) -> bool {
-        *self == Self::Embedded
+        matches!(self, Self::Embedded | Self::EmbeddedData)
     }
 
     fn can_be_set_up(&self) -> bool {
@@ -93,7 +97,7 @@ impl BackendSource for BackendKind {
 
     fn at_once(&self) -> usize {
         match self {
-            Self::Embedded | Self::Docker(_) => 2,
+            Self::Embedded | Self::EmbeddedData | Self::Docker(_) => 2,
             Self::ZooKeeper(_) => 4,
             // Three processes each; and one server that is somebody's.
             Self::Ensemble(_) | Self::Address(_) => 1,
@@ -105,6 +109,7 @@ impl fmt::Display for BackendKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Embedded => f.pad("embedded"),
+            Self::EmbeddedData => f.pad("embedded:data"),
             Self::ZooKeeper(version) => f.pad(&format!("zookeeper:{version}")),
             Self::Ensemble(version) => f.pad(&format!("ensemble:{version}")),
             Self::Docker(image) => f.pad(&format!("docker:{image}")),
@@ -124,6 +129,7 @@ impl FromStr for BackendKind {
         let (word, rest) = text.split_once(':').unwrap_or((text, ""));
         match word {
             "embedded" if text == word => Ok(Self::Embedded),
+            "embedded" if rest == "data" => Ok(Self::EmbeddedData),
             "docker" if text == word => Ok(Self::Docker(format!(
                 "zookeeper:{}",
                 Self::NEWEST_ZOOKEEPER
@@ -198,6 +204,7 @@ mod tests {
     fn a_backend_reads_back_from_its_name() {
         for name in [
             "embedded",
+            "embedded:data",
             "zookeeper:3.8.5",
             "zookeeper:3.5.4-beta",
             "zookeeper:debian",

@@ -48,11 +48,17 @@ impl Member {
         more: &str,
     ) -> Result<(), BackendError> {
         let config = self.folder.join("zoo.cfg");
+        let longest = settings
+            .keeping
+            .longest_session
+            .map_or_else(String::new, |span| {
+                format!("maxSessionTimeout={}\n", span.as_millis())
+            });
         fs::write(
             &config,
             format!(
                 "tickTime={}\ndataDir={}\nclientPort={}\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\n\
-                 4lw.commands.whitelist={}\nadmin.enableServer=false\nreconfigEnabled=false\n{more}",
+                 4lw.commands.whitelist={}\nadmin.enableServer=false\nreconfigEnabled=false\n{longest}{more}",
                 settings.tick_time.as_millis(),
                 self.data().display(),
                 self.port,
@@ -114,6 +120,22 @@ impl Member {
         self.child = None;
     }
 
+    /// Asks it to end, and waits until it has.
+    pub(super) fn terminate(&mut self) -> Result<(), BackendError> {
+        if let Some(mut child) = self.child.take() {
+            child.terminate()?;
+        }
+        Ok(())
+    }
+
+    /// What it has said since it was started last.
+    pub(super) fn said(&self) -> String {
+        fs::read(self.log()).map_or_else(
+            |_| String::new(),
+            |bytes| String::from_utf8_lossy(&bytes).into_owned(),
+        )
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.join("data")
     }
@@ -123,7 +145,7 @@ impl Member {
     }
 
     fn end_of_log(&self) -> String {
-        let text = fs::read_to_string(self.log()).unwrap_or_default();
+        let text = self.said();
         let lines: Vec<&str> = text.lines().collect();
         let last = lines.len().saturating_sub(10);
         lines.get(last..).unwrap_or_default().join("\n")

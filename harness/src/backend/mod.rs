@@ -9,8 +9,11 @@ mod docker;
 mod embedded;
 mod ensemble;
 mod four_letter;
+mod guest;
+mod keeping;
 mod kind;
 mod member;
+mod own_process;
 mod ports;
 mod process;
 mod setup;
@@ -21,7 +24,10 @@ pub use docker::Container;
 pub use embedded::Embedded;
 pub use ensemble::Ensemble;
 pub use four_letter::four_letter_word;
+pub(crate) use guest::Guest;
+pub use keeping::{Compression, Keeping};
 pub use kind::{BackendKind, UnknownBackend};
+pub use own_process::OwnProcess;
 pub use process::ZooKeeper;
 pub use setup::ServerSetup;
 
@@ -157,6 +163,8 @@ pub struct Settings {
     pub manual_time: bool,
     /// What is switched on and off.
     pub setup: ServerSetup,
+    /// How it keeps its folder, if it has one.
+    pub keeping: Keeping,
 }
 
 impl Settings {
@@ -178,6 +186,7 @@ impl Default for Settings {
             fast_rather_than_soon: false,
             manual_time: false,
             setup: ServerSetup::Usual,
+            keeping: Keeping::USUAL,
         }
     }
 }

@@ -5,6 +5,7 @@ use super::{Backend, BackendError, BackendKind, Capability, Settings};
 use crate::patience;
 use crate::provision::{InstalledZooKeeper, zookeeper};
 use semver::Version;
+use std::path::Path;
 use tempfile::TempDir;
 
 /// How often another port is tried if someone takes the one that was free.
@@ -18,7 +19,8 @@ pub struct ZooKeeper {
     installed: InstalledZooKeeper,
     /// Before the folder, so that the process is gone when the folder goes.
     member: Member,
-    _folder: TempDir,
+    /// `None` if it is somebody else's.
+    _folder: Option<TempDir>,
 }
 
 impl ZooKeeper {
@@ -28,17 +30,43 @@ impl ZooKeeper {
     /// # Errors
     /// If Java or the version cannot be had, or the server does not come up.
     pub fn start(version: &str, settings: &Settings) -> Result<Self, BackendError> {
+        Self::begin(version, settings, None)
+    }
+
+    /// As [`ZooKeeper::start`], with what `folder` has under `data` as its state. The folder stays when the server goes.
+    ///
+    /// # Errors
+    /// As [`ZooKeeper::start`].
+    pub fn start_on(
+        folder: &Path,
+        version: &str,
+        settings: &Settings,
+    ) -> Result<Self, BackendError> {
+        Self::begin(version, settings, Some(folder))
+    }
+
+    fn begin(
+        version: &str,
+        settings: &Settings,
+        folder: Option<&Path>,
+    ) -> Result<Self, BackendError> {
         let installed = zookeeper(version)?;
         let mut attempts = ATTEMPTS;
         loop {
             attempts -= 1;
-            let folder = new_folder()?;
+            let (path, own) = match folder {
+                Some(folder) => (folder.to_owned(), None),
+                None => {
+                    let own = new_folder()?;
+                    (own.path().to_owned(), Some(own))
+                }
+            };
             let mut server = Self {
                 kind: BackendKind::ZooKeeper(version.to_owned()),
                 settings: settings.clone(),
                 installed: installed.clone(),
-                member: Member::new(folder.path().to_owned())?,
-                _folder: folder,
+                member: Member::new(path)?,
+                _folder: own,
             };
             match server.launch() {
                 Err(BackendError::Ended(_)) if attempts > 0 => {}
@@ -54,6 +82,20 @@ impl ZooKeeper {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.member.pid().expect("the server runs")
+    }
+
+    /// Asks it to end (SIGTERM), and waits until it has.
+    ///
+    /// # Errors
+    /// If it does not end.
+    pub fn terminate(&mut self) -> Result<(), BackendError> {
+        self.member.terminate()
+    }
+
+    /// What it has said since it was started last.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.member.said()
     }
 
     fn launch(&mut self) -> Result<(), BackendError> {

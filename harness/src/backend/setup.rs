@@ -62,10 +62,8 @@ impl Settings {
     /// Java's system properties, without `-D`.
     pub(super) fn properties(&self) -> Vec<String> {
         let interval = self.reaping_interval().as_millis();
-        let mut properties = vec![
-            "zookeeper.forceSync=no".to_owned(),
-            format!("znode.container.checkIntervalMs={interval}"),
-        ];
+        let mut properties = self.keeping.properties();
+        properties.push(format!("znode.container.checkIntervalMs={interval}"));
         if self.setup != ServerSetup::Shipped {
             properties.push("zookeeper.extendedTypesEnabled=true".to_owned());
             properties.push(format!(

@@ -9,7 +9,7 @@ mod system;
 
 pub use child::{serve_bare_events, serve_echo};
 pub use report::{Report, Row, Target, Value};
-pub use rows::{serve_ours, thousand_servers};
+pub use rows::{serve_folder, serve_ours, thousand_servers};
 
 use std::io;
 
@@ -45,12 +45,23 @@ pub enum Measure {
     /// setData, 4 connections, 64 in flight, with the journal on.
     #[value(name = "journal-set")]
     JournalSet,
+    /// setData, 4 connections, 64 in flight, with a folder that the operating system flushes.
+    DiskSet,
+    /// setData, 4 connections, 64 in flight, each on the disk before it is answered.
+    DiskSync,
+    /// setData, 1 connection, 1 in flight, each on the disk before it is answered.
+    #[value(name = "disk-sync-1x1")]
+    DiskSync1x1,
     /// One change told to 10,000 watchers on 10,000 connections.
     FanOut,
     /// Resident memory with 1,000,000 znodes.
     Million,
     /// Snapshot of 1,000,000 znodes.
     Snapshot,
+    /// A folder of 1,000,000 znodes opened, and resident memory after it.
+    OpenMillion,
+    /// The longest that a client waits while snapshots of 1,000,000 znodes are written.
+    SnapshotPause,
     /// Resident memory of the idle binary.
     Idle,
     /// Crates compiled for the library, and how long a clean build takes; only when asked for.
@@ -70,9 +81,14 @@ impl Measure {
         Self::Create4x64,
         Self::JournalGet,
         Self::JournalSet,
+        Self::DiskSet,
+        Self::DiskSync,
+        Self::DiskSync1x1,
         Self::FanOut,
         Self::Million,
         Self::Snapshot,
+        Self::OpenMillion,
+        Self::SnapshotPause,
         Self::Idle,
     ];
 
@@ -92,9 +108,14 @@ impl Measure {
             Self::Create4x64 => rows::throughput(&rows::CREATE_4X64),
             Self::JournalGet => rows::journal(&rows::JOURNAL_GET),
             Self::JournalSet => rows::journal(&rows::JOURNAL_SET),
+            Self::DiskSet => rows::on_disk(&rows::DISK_SET),
+            Self::DiskSync => rows::on_disk(&rows::DISK_SYNC),
+            Self::DiskSync1x1 => rows::on_disk(&rows::DISK_SYNC_1X1),
             Self::FanOut => rows::fan_out(),
             Self::Million => rows::million(),
             Self::Snapshot => rows::snapshot(),
+            Self::OpenMillion => rows::open_million(),
+            Self::SnapshotPause => rows::snapshot_pause(),
             Self::Idle => rows::idle(),
             Self::Build => rows::build(),
         }

@@ -21,6 +21,8 @@ pub struct Row {
     pub values: Vec<Value>,
     /// What is wanted of it.
     pub targets: Vec<Target>,
+    /// What else is to be known of it.
+    pub notes: Vec<String>,
     /// Why there is nothing, or less than there should be.
     pub missing: Vec<String>,
 }
@@ -56,6 +58,7 @@ impl Row {
             what,
             values: Vec::new(),
             targets: Vec::new(),
+            notes: Vec::new(),
             missing: Vec::new(),
         }
     }
@@ -137,6 +140,9 @@ impl fmt::Display for Row {
                 target.wanted,
                 number(target.got)
             )?;
+        }
+        for note in &self.notes {
+            writeln!(f, "    {note}")?;
         }
         self.missing
             .iter()

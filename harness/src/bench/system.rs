@@ -1,6 +1,7 @@
 //! What the system says about a process.
 
 use std::fs;
+use std::path::Path;
 
 const BYTES_PER_KIB: f64 = 1024.0;
 
@@ -17,4 +18,27 @@ pub(super) fn resident_mb(pid: u32) -> Option<f64> {
 /// How many files this process has open; `None` where there is no `/proc`.
 pub(super) fn open_files() -> Option<usize> {
     Some(fs::read_dir("/proc/self/fd").ok()?.count())
+}
+
+/// The kind of the file system on which a folder is, and what it is on; `None` where there is no `/proc`.
+pub(super) fn file_system(folder: &Path) -> Option<(String, String)> {
+    let folder = folder.canonicalize().ok()?;
+    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+    let of_line = |line: &str| {
+        let mut words = line.split(' ');
+        let (device, place, kind) = (words.next()?, words.next()?, words.next()?);
+        let (place, kind, device) = (place.to_owned(), kind.to_owned(), device.to_owned());
+        folder.starts_with(&place).then_some((place, kind, device))
+    };
+    // The last of the longest, for one may be mounted over another.
+    let (_, kind, device) = mounts
+        .lines()
+        .filter_map(of_line)
+        .max_by_key(|(place, ..)| place.len())?;
+    Some((kind, device))
+}
+
+/// Whether what is written there never reaches a disk.
+pub(super) fn is_in_memory(folder: &Path) -> bool {
+    file_system(folder).is_some_and(|(kind, _)| kind == "tmpfs" || kind == "ramfs")
 }

@@ -5,6 +5,7 @@ use super::{
 };
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 /// A session on a blocking socket.
 #[derive(Debug)]
@@ -20,7 +21,24 @@ impl BlockingClient {
     /// # Errors
     /// If nobody listens, or the server refuses.
     pub fn connect(address: &str, request: &ConnectRequest) -> io::Result<Self> {
-        let mut stream = TcpStream::connect(address)?;
+        Self::on(TcpStream::connect(address)?, request)
+    }
+
+    /// As [`BlockingClient::connect`], to a server that may take so long for an answer and no longer.
+    ///
+    /// # Errors
+    /// As there, and later from every call that takes longer.
+    pub fn connect_within(
+        patience: Duration,
+        address: &str,
+        request: &ConnectRequest,
+    ) -> io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(patience))?;
+        Self::on(stream, request)
+    }
+
+    fn on(mut stream: TcpStream, request: &ConnectRequest) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.write_all(&request.encode().0)?;
         let frame = read_frame(&mut stream)?;
@@ -45,13 +63,35 @@ impl BlockingClient {
     pub fn call(&mut self, request: &Request) -> io::Result<Reply> {
         self.last_xid += 1;
         self.stream.write_all(&request.encode(self.last_xid).0)?;
+        self.read(self.last_xid, request)
+    }
+
+    /// Sends requests in one write and waits for as many replies, in their order.
+    ///
+    /// # Errors
+    /// As [`BlockingClient::call`].
+    pub fn call_all(&mut self, requests: &[Request]) -> io::Result<Vec<Reply>> {
+        let first = self.last_xid + 1;
+        let mut bytes = Vec::new();
+        for request in requests {
+            self.last_xid += 1;
+            bytes.extend(request.encode(self.last_xid).0);
+        }
+        self.stream.write_all(&bytes)?;
+        let replies = (first..).zip(requests);
+        replies
+            .map(|(xid, request)| self.read(xid, request))
+            .collect()
+    }
+
+    fn read(&mut self, xid: i32, request: &Request) -> io::Result<Reply> {
         let frame = read_frame(&mut self.stream)?;
         let mut reader = Reader::new(&frame).map_err(invalid)?;
         let header = ReplyHeader::decode(&mut reader).map_err(invalid)?;
-        if header.xid != self.last_xid {
+        if header.xid != xid {
             return Err(io::Error::other(format!(
-                "xid {} instead of {}",
-                header.xid, self.last_xid
+                "xid {} instead of {xid}",
+                header.xid
             )));
         }
         let answer = Answer::decode(request.op(), header.err, &mut reader).map_err(invalid)?;

@@ -1,8 +1,8 @@
-//! `bench`, and the hidden commands that it calls itself by.
+//! `bench`.
 
 use super::{Status, Trouble};
-use crate::bench::{self, Measure, Report};
-use clap::{Args, Subcommand};
+use crate::bench::{Measure, Report};
+use clap::Args;
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -39,42 +39,6 @@ impl Bench {
         }
         let json = serde_json::to_vec_pretty(&report).map_err(Trouble::failed)?;
         fs::write(&self.json, json)?;
-        Ok(Status::Expected)
-    }
-}
-
-/// What the benchmark starts in processes of their own.
-#[derive(Debug, Subcommand)]
-pub(super) enum Serve {
-    #[command(name = "serve-ours", hide = true)]
-    Ours {
-        /// With the journal that a server in a test keeps.
-        #[arg(long)]
-        journal: bool,
-    },
-    #[command(name = "serve-echo", hide = true)]
-    Echo { request: usize, reply: usize },
-    #[command(name = "serve-bare-events", hide = true)]
-    BareEvents { watchers: usize, event: usize },
-    #[command(hide = true)]
-    ThousandServers,
-}
-
-impl Serve {
-    pub(super) fn start(&self) -> Result<Status, Trouble> {
-        match *self {
-            Self::Ours { journal } => bench::serve_ours(journal).map_err(Trouble::failed)?,
-            Self::Echo { request, reply } => {
-                bench::serve_echo(request, reply).map_err(Trouble::failed)?;
-            }
-            Self::BareEvents { watchers, event } => {
-                bench::serve_bare_events(watchers, event).map_err(Trouble::failed)?;
-            }
-            Self::ThousandServers => {
-                let line = bench::thousand_servers().map_err(Trouble::failed)?;
-                writeln!(io::stdout(), "{line}")?;
-            }
-        }
         Ok(Status::Expected)
     }
 }

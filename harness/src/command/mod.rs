@@ -18,9 +18,12 @@ mod progress;
 mod record;
 mod report;
 mod run;
+mod serve;
 
 use crate::backend::{BackendError, BackendKind};
+use crate::crash::{CrashArgs, CrashOutcome};
 use crate::provision::Requirement;
+use crate::relay::{RelayArgs, RelayOutcome};
 use crate::search::SearchArgs;
 use crate::stage::StageError;
 use crate::suite::{NoSuchCase, Suite};
@@ -79,6 +82,10 @@ enum Verb {
     Compare(run::Compare),
     /// Draw sequences of steps, play them on two servers and compare after each step.
     Search(SearchArgs),
+    /// Hand a data folder from real servers to ours and back, and compare what each finds with what was left.
+    Interop(RelayArgs),
+    /// Kill the server under load, again and again, and hold what it has afterwards against what was acknowledged and seen.
+    Crash(CrashArgs),
     /// Measure speed and size, beside a real ZooKeeper and a bare echo server.
     Bench(bench::Bench),
     /// List chapters and cases.
@@ -89,7 +96,7 @@ enum Verb {
     #[command(flatten)]
     Record(record::Record),
     #[command(flatten)]
-    Serve(bench::Serve),
+    Serve(serve::Serve),
 }
 
 /// How a command ended.
@@ -175,6 +182,15 @@ fn started(arguments: impl Iterator<Item = OsString>, suite: Suite) -> Result<St
             }
             Err(error) => Err(Trouble::failed(error)),
         },
+        Verb::Interop(relays) => match relays.run(io::stdout())? {
+            RelayOutcome::Same => Ok(Status::Expected),
+            RelayOutcome::Different => Ok(Status::Otherwise),
+            RelayOutcome::Missing(_) => Ok(Status::NothingCompared),
+        },
+        Verb::Crash(crashes) => match crashes.run(io::stdout())? {
+            CrashOutcome::Kept => Ok(Status::Expected),
+            CrashOutcome::Broken => Ok(Status::Otherwise),
+        },
         Verb::Bench(bench) => bench.start(),
         Verb::List(list) => list.start(suite),
         Verb::Report(report) => report.start(),
@@ -208,6 +224,8 @@ mod tests {
             "list --markdown",
             "report run.json --terminal",
             "search --ops 100 --seed 1 --left embedded --right zookeeper:3.9.5",
+            "interop --versions 3.4.14,3.9.5 --ops 100 --seed 1 --compression none,gz",
+            "crash --rounds 3 --seed 1 --force-sync no",
             "bench --json target/bench.json",
         ] {
             let words = std::iter::once("minikeeper-harness").chain(line.split(' '));

@@ -1,11 +1,10 @@
 //! The two servers of a lane: quick ones are started anew for every sequence, the others are kept, and every sequence has
 //! a root of its own on them.
 
-use crate::backend::{Backend, BackendError, BackendSource, Capability, Settings};
+use crate::backend::{Backend, BackendSource, Guest, Settings};
 use crate::client::{Acl, Client, ClientError, ConnectRequest, Request};
 use crate::patience;
 use crate::stage::{Chroot, StageError};
-use semver::Version;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -23,38 +22,6 @@ struct Kept {
     backend: Box<dyn Backend>,
     /// Makes the roots.
     maker: Option<Client<TcpStream>>,
-}
-
-/// A server that somebody else keeps: it is only talked to.
-#[derive(Debug)]
-struct Guest {
-    name: String,
-    version: Option<Version>,
-    connect_string: String,
-}
-
-impl Backend for Guest {
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
-    fn version(&self) -> Option<Version> {
-        self.version.clone()
-    }
-
-    fn connect_string(&self) -> String {
-        self.connect_string.clone()
-    }
-
-    fn can(&self, _capability: Capability<'_>) -> bool {
-        false
-    }
-
-    fn restart(&mut self) -> Result<(), BackendError> {
-        Err(std::io::Error::other("not ours to restart").into())
-    }
-
-    fn stop(&mut self) {}
 }
 
 impl<'s> Host<'s> {
@@ -95,21 +62,16 @@ impl<'s> Host<'s> {
         };
         self.roots += 1;
         let chroot = Chroot::new(format!("/s{}", self.roots));
-        let address = kept.backend.connect_string();
+        let guest = Guest::of(kept.backend.as_ref());
         let made = match &mut kept.maker {
             Some(maker) => make(maker, &chroot).await.is_ok(),
             None => false,
         };
         if !made {
-            let mut maker = enter(&address).await?;
+            let mut maker = enter(&guest.connect_string()).await?;
             make(&mut maker, &chroot).await?;
             kept.maker = Some(maker);
         }
-        let guest = Guest {
-            name: kept.backend.name(),
-            version: kept.backend.version(),
-            connect_string: address,
-        };
         Ok((Box::new(guest), chroot))
     }
 

@@ -165,6 +165,19 @@ impl Drawn {
     }
 }
 
+/// Sequence number `number` of a seed, as the search would play it where quotas are enforced or not, for who plays it on
+/// one server alone.
+pub(crate) fn sequence(seed: u64, number: u64, quotas: bool, length: usize) -> Vec<Step> {
+    let flavour = if quotas {
+        Flavour::Quotas
+    } else {
+        Flavour::Usual
+    };
+    let strategy = draw::phases(flavour, draw::CLIENTS.len(), length);
+    let drawn = Drawn::new(&strategy, flavour, seed, number);
+    drawn.map_or_else(Vec::new, |drawn| drawn.script().steps)
+}
+
 fn script(flavour: Flavour, phases: &[Vec<Step>], name: &str) -> Script {
     let headers = Headers {
         server: match flavour {

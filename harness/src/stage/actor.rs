@@ -62,6 +62,10 @@ impl Actor {
             .map_or(0, |session| session.session_id)
     }
 
+    pub(super) fn session(&self) -> Option<&ConnectResponse> {
+        self.session.as_ref()
+    }
+
     pub(super) fn password(&self) -> Option<Vec<u8>> {
         self.session
             .as_ref()

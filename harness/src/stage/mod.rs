@@ -9,7 +9,7 @@ pub use chroot::Chroot;
 pub use user::User;
 
 use crate::backend::{Backend, BackendError, Clock, four_letter_word};
-use crate::client::{Acl, Client, ClientError, ConnectRequest, Request};
+use crate::client::{Acl, Client, ClientError, ConnectRequest, ConnectResponse, Request};
 use crate::patience::{self, InVain, PATIENCE};
 use crate::script::{Action, Connect, Password, Script, ScriptError, Since, Step};
 use crate::transcript::{Notes, Transcript};
@@ -526,6 +526,30 @@ impl<'a> Stage<'a> {
             self.end().await;
             self.sweep().await;
         }
+    }
+
+    /// Drops every connection without a word, and gives the sessions that are left behind: nobody has closed them.
+    pub(crate) async fn abandon(mut self) -> Vec<ConnectResponse> {
+        let patience = self.patience;
+        for actor in self.everyone() {
+            actor.cut(patience).await;
+        }
+        let closed: Vec<i64> = self
+            .everyone()
+            .filter(|actor| !actor.may_have_a_session())
+            .map(|actor| actor.session_id())
+            .collect();
+        let mut sessions: Vec<ConnectResponse> = Vec::new();
+        for actor in self.everyone() {
+            let Some(session) = actor.session() else {
+                continue;
+            };
+            let is_there = |other: &ConnectResponse| other.session_id == session.session_id;
+            if !closed.contains(&session.session_id) && !sessions.iter().any(is_there) {
+                sessions.push(session.clone());
+            }
+        }
+        sessions
     }
 
     async fn end(&mut self) {

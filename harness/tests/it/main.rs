@@ -3,7 +3,9 @@
 mod backends;
 #[cfg(feature = "docker")]
 mod containers;
+mod crash;
 mod recorded;
+mod relay;
 mod search;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -43,6 +45,8 @@ fn main() -> ExitCode {
         ),
     ];
     trials.extend(backends::trials());
+    trials.extend(relay::trials());
+    trials.extend(crash::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 

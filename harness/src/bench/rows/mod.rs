@@ -1,16 +1,20 @@
 //! The rows, one function each.
 
 mod build;
+mod disk;
 mod expiry;
 mod fan_out;
+mod open;
 mod size;
 mod snapshot;
 mod start;
 mod throughput;
 
 pub(super) use build::build;
+pub(super) use disk::{DISK_SET, DISK_SYNC, DISK_SYNC_1X1, on_disk};
 pub(super) use expiry::expiry;
 pub(super) use fan_out::fan_out;
+pub(super) use open::{open_million, snapshot_pause};
 pub(super) use size::{idle, million};
 pub(super) use snapshot::snapshot;
 pub use start::thousand_servers;
@@ -20,10 +24,10 @@ pub(super) use throughput::{
 };
 
 use super::{OPEN_FILES, child};
-use crate::backend::{Backend, Embedded, ServerSetup, Settings};
+use crate::backend::{Backend, Embedded, Keeping, ServerSetup, Settings};
 use minikeeper::JournalMode;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How many rounds a value is the median of.
@@ -35,6 +39,7 @@ const SETTINGS: Settings = Settings {
     fast_rather_than_soon: true,
     manual_time: false,
     setup: ServerSetup::Usual,
+    keeping: Keeping::USUAL,
 };
 
 /// The hidden subcommand that serves minikeeper in a process of its own, as the binary does or with the journal that
@@ -50,6 +55,19 @@ pub fn serve_ours(journal: bool) -> io::Result<()> {
     } else {
         JournalMode::Off
     });
+    child::say(&server.connect_string())?;
+    child::wait_for_the_end_of_input()
+}
+
+/// The hidden subcommand that serves minikeeper in a process of its own, its state kept in a folder. It ends when its input
+/// does.
+///
+/// # Errors
+/// If it does not start.
+pub fn serve_folder(folder: &Path, settings: &Settings) -> io::Result<()> {
+    rlimit::increase_nofile_limit(OPEN_FILES)?;
+    let server = Embedded::start_on(folder, settings).map_err(io::Error::other)?;
+    server.server().set_journal(JournalMode::Off);
     child::say(&server.connect_string())?;
     child::wait_for_the_end_of_input()
 }

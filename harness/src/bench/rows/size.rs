@@ -7,6 +7,7 @@ use crate::bench::report::Row;
 use crate::bench::system::resident_mb;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request};
 use std::io;
+use std::path::Path;
 use std::process::Command;
 
 const CONNECTIONS: usize = 4;
@@ -17,14 +18,19 @@ pub(in crate::bench) fn million() -> io::Result<Row> {
         "million",
         "1,000,000 znodes of 100 B, resident memory of the binary",
     );
-    // Not this program, which keeps more of its own in memory than a server does.
-    let ours = match binary() {
-        Ok(binary) => Served::start(Command::new(binary).args(["--listen", "127.0.0.1:0"]))?,
-        Err(error) => {
-            row.missing.push(error.to_string());
-            return Ok(row);
+    match binary() {
+        Ok(binary) => {
+            let served = in_memory(&binary)?;
+            resident_of(&mut row, served.pid(), 300.0);
         }
-    };
+        Err(error) => row.missing.push(error.to_string()),
+    }
+    Ok(row)
+}
+
+/// The binary with a million znodes in memory: not this program, which keeps more of its own than a server does.
+pub(super) fn in_memory(binary: &Path) -> io::Result<Served> {
+    let ours = Served::start(Command::new(binary).args(["--listen", "127.0.0.1:0"]))?;
     let mut client = BlockingClient::connect(&ours.address, &ConnectRequest::new(40_000))?;
     let create = |path| Request::Create {
         path,
@@ -54,8 +60,7 @@ pub(in crate::bench) fn million() -> io::Result<Row> {
     let Some(crate::client::Answer::Number(1_000_000..)) = count.answer else {
         return Err(io::Error::other(format!("not a million znodes: {count:?}")));
     };
-    resident(&mut row, "minikeeper", ours.pid(), 300.0);
-    Ok(row)
+    Ok(ours)
 }
 
 pub(in crate::bench) fn idle() -> io::Result<Row> {
@@ -66,17 +71,17 @@ pub(in crate::bench) fn idle() -> io::Result<Row> {
             let mut client =
                 BlockingClient::connect(&served.address, &ConnectRequest::new(10_000))?;
             client.call(&Request::CloseSession)?;
-            resident(&mut row, "minikeeper", served.pid(), 8.0);
+            resident_of(&mut row, served.pid(), 8.0);
         }
         Err(error) => row.missing.push(error.to_string()),
     }
     Ok(row)
 }
 
-fn resident(row: &mut Row, of: &str, pid: u32, limit: f64) {
+fn resident_of(row: &mut Row, pid: u32, limit: f64) {
     match resident_mb(pid) {
         Some(megabytes) => {
-            row.value(of, "MB", vec![megabytes]);
+            row.value("minikeeper", "MB", vec![megabytes]);
             row.at_most(megabytes, limit, "MB");
         }
         None => row

@@ -11,14 +11,14 @@ use std::time::Duration;
 
 const ROUND: Duration = Duration::from_secs(1);
 /// Java compiles what runs often; before that it is no measure.
-const WARM_UP: Duration = Duration::from_secs(5);
+pub(super) const WARM_UP: Duration = Duration::from_secs(5);
 const DATA: [u8; 100] = [b'x'; 100];
 
 /// What a row does, and what is wanted of it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::bench) struct Throughput {
-    name: &'static str,
-    what: &'static str,
+    pub(super) name: &'static str,
+    pub(super) what: &'static str,
     operation: Operation,
     connections: usize,
     in_flight: usize,
@@ -159,7 +159,25 @@ pub(in crate::bench) fn throughput(row: &Throughput) -> io::Result<Row> {
 }
 
 impl Throughput {
-    fn drive(
+    /// setData by so many connections with so many requests in flight each.
+    pub(super) const fn set(
+        name: &'static str,
+        what: &'static str,
+        connections: usize,
+        in_flight: usize,
+    ) -> Self {
+        Self {
+            name,
+            what,
+            operation: Operation::Set,
+            connections,
+            in_flight,
+            times_real: None,
+            of_echo: None,
+        }
+    }
+
+    pub(super) fn drive(
         &self,
         address: &str,
         speaks: Speaks,
@@ -177,7 +195,7 @@ impl Throughput {
     }
 
     /// Makes what the requests of a round are about. Rounds differ so that each can create its own znodes.
-    fn prepare(&self, address: &str, round: usize) -> io::Result<()> {
+    pub(super) fn prepare(&self, address: &str, round: usize) -> io::Result<()> {
         let mut client = BlockingClient::connect(address, &ConnectRequest::new(40_000))?;
         for connection in 0..self.connections {
             client.call(&create(folder(round, connection)))?;
@@ -185,7 +203,7 @@ impl Throughput {
         client.call(&Request::CloseSession).map(drop)
     }
 
-    fn exchange(&self, round: usize, connection: usize) -> Exchange {
+    pub(super) fn exchange(&self, round: usize, connection: usize) -> Exchange {
         let path = folder(round, connection);
         let (request, counter) = match self.operation {
             Operation::Get => (Request::GetData { path, watch: false }, None),

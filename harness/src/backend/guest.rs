@@ -1,0 +1,52 @@
+//! A server that somebody else keeps.
+
+use super::{Backend, BackendError, Capability};
+use semver::Version;
+
+/// A server that is only talked to.
+#[derive(Clone, Debug)]
+pub(crate) struct Guest {
+    name: String,
+    version: Option<Version>,
+    connect_string: String,
+}
+
+impl Guest {
+    /// The same server, for whoever must not stop it.
+    pub(crate) fn of(backend: &dyn Backend) -> Self {
+        Self::new(backend.name(), backend.version(), backend.connect_string())
+    }
+
+    /// A server at this address.
+    pub(crate) fn new(name: String, version: Option<Version>, connect_string: String) -> Self {
+        Self {
+            name,
+            version,
+            connect_string,
+        }
+    }
+}
+
+impl Backend for Guest {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn version(&self) -> Option<Version> {
+        self.version.clone()
+    }
+
+    fn connect_string(&self) -> String {
+        self.connect_string.clone()
+    }
+
+    fn can(&self, _capability: Capability<'_>) -> bool {
+        false
+    }
+
+    fn restart(&mut self) -> Result<(), BackendError> {
+        Err(std::io::Error::other("not ours to restart").into())
+    }
+
+    fn stop(&mut self) {}
+}

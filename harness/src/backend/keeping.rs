@@ -1,0 +1,87 @@
+//! How a server keeps its folder, the same for a real one and for ours.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How a server keeps its folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keeping {
+    /// Whether a write is on the disk before it is answered.
+    pub force_sync: bool,
+    /// About how many transactions there are between two snapshots; as it is shipped, if `None`.
+    pub snap_count: Option<u32>,
+    /// How far a log is filled ahead, in KiB; as it is shipped, if `None`.
+    pub pre_alloc_kib: Option<u32>,
+    /// How snapshots are compressed, which servers know from 3.6 on.
+    pub compression: Compression,
+    /// The longest session timeout, if it is not 20 ticks.
+    pub longest_session: Option<Duration>,
+}
+
+impl Keeping {
+    /// As a server is shipped, but that a write is left to the operating system.
+    pub const USUAL: Self = Self {
+        force_sync: false,
+        snap_count: None,
+        pre_alloc_kib: None,
+        compression: Compression::None,
+        longest_session: None,
+    };
+
+    /// Java's system properties, without `-D`.
+    pub(super) fn properties(&self) -> Vec<String> {
+        let force_sync = if self.force_sync { "yes" } else { "no" };
+        let mut properties = vec![format!("zookeeper.forceSync={force_sync}")];
+        if let Some(count) = self.snap_count {
+            properties.push(format!("zookeeper.snapCount={count}"));
+        }
+        if let Some(kib) = self.pre_alloc_kib {
+            properties.push(format!("zookeeper.preAllocSize={kib}"));
+        }
+        if self.compression != Compression::None {
+            let method = self.compression;
+            properties.push(format!("zookeeper.snapshot.compression.method={method}"));
+        }
+        properties
+    }
+}
+
+impl Default for Keeping {
+    fn default() -> Self {
+        Self::USUAL
+    }
+}
+
+/// How snapshots are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// As `gzip` does.
+    Gzip,
+    /// As snappy does, in the frames of Java's library.
+    Snappy,
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::None => "none",
+            Self::Gzip => "gz",
+            Self::Snappy => "snappy",
+        })
+    }
+}
+
+impl FromStr for Compression {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::None, Self::Gzip, Self::Snappy]
+            .into_iter()
+            .find(|compression| compression.to_string() == text)
+            .ok_or_else(|| format!("`{text}` is none of none, gz, snappy"))
+    }
+}

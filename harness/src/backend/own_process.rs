@@ -1,0 +1,103 @@
+//! minikeeper in a process of its own, on a folder: the harness's own program with a hidden command.
+
+use super::child::Child;
+use super::{Backend, BackendError, BackendKind, Capability, Compression, ServerSetup, Settings};
+use semver::Version;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A server of ours in a process of its own.
+#[derive(Debug)]
+pub struct OwnProcess {
+    child: Option<Child>,
+    address: String,
+}
+
+impl OwnProcess {
+    /// Runs `program serve-folder` on a data folder, and waits until it serves.
+    ///
+    /// # Errors
+    /// If it does not start: what it says is on this program's standard error.
+    pub fn start(program: &Path, data: &Path, settings: &Settings) -> Result<Self, BackendError> {
+        let mut command = Command::new(program);
+        command.arg("serve-folder").arg(data);
+        let keeping = &settings.keeping;
+        if !keeping.force_sync {
+            command.arg("--no-sync");
+        }
+        if let Some(count) = keeping.snap_count {
+            command.args(["--snap-count", &count.to_string()]);
+        }
+        if let Some(kib) = keeping.pre_alloc_kib {
+            command.args(["--pre-alloc-kib", &kib.to_string()]);
+        }
+        if keeping.compression != Compression::None {
+            command.args(["--compression", &keeping.compression.to_string()]);
+        }
+        if let Some(span) = keeping.longest_session {
+            command.args(["--longest-session-ms", &span.as_millis().to_string()]);
+        }
+        if settings.setup == ServerSetup::Reaping {
+            command.arg("--reaping");
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = Child::start(&mut command)?;
+        let mut line = String::new();
+        if let Some(output) = child.output() {
+            BufReader::new(output).read_line(&mut line)?;
+        }
+        let address = line.trim().to_owned();
+        if address.is_empty() {
+            return Err(BackendError::Ended(format!("{command:?}")));
+        }
+        Ok(Self {
+            child: Some(child),
+            address,
+        })
+    }
+
+    /// The process, for reading its memory.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::pid)
+    }
+
+    /// Asks it to end, by the end of its input, and waits until it has.
+    ///
+    /// # Errors
+    /// If it does not end.
+    pub fn terminate(&mut self) -> Result<(), BackendError> {
+        match self.child.take() {
+            Some(mut child) => child.end_input(),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Backend for OwnProcess {
+    fn name(&self) -> String {
+        "minikeeper on a folder".to_owned()
+    }
+
+    fn version(&self) -> Option<Version> {
+        Version::parse(BackendKind::NEWEST_ZOOKEEPER).ok()
+    }
+
+    fn connect_string(&self) -> String {
+        self.address.clone()
+    }
+
+    fn can(&self, _capability: Capability<'_>) -> bool {
+        false
+    }
+
+    fn restart(&mut self) -> Result<(), BackendError> {
+        Err(io::Error::other("whoever has the folder starts another").into())
+    }
+
+    /// Kills it, and waits until it is gone.
+    fn stop(&mut self) {
+        self.child = None;
+    }
+}

@@ -1,0 +1,193 @@
+//! What it costs to keep the state in a folder: beside a server without one, a real server with one, and the disk itself.
+
+use super::throughput::{Throughput, WARM_UP};
+use super::{ROUNDS, SETTINGS};
+use crate::backend::{
+    Backend, BackendError, BackendKind, Keeping, OwnProcess, Settings, ZooKeeper,
+};
+use crate::bench::child::Served;
+use crate::bench::load::Speaks;
+use crate::bench::report::Row;
+use crate::bench::system;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const ROUND: Duration = Duration::from_secs(2);
+const PAGE: [u8; 4096] = [b'x'; 4096];
+/// How far the file is filled ahead for the disk's own rate.
+const FILLED: usize = 64 << 20;
+
+/// What a row does, and what is wanted of it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::bench) struct OnDisk {
+    load: Throughput,
+    force_sync: bool,
+    /// Against the same without a folder.
+    of_memory: Option<f64>,
+    /// Against the real server.
+    times_real: Option<f64>,
+    /// Against pages that are appended and flushed one by one.
+    of_disk: Option<f64>,
+}
+
+pub(in crate::bench) const DISK_SET: OnDisk = OnDisk {
+    load: Throughput::set(
+        "disk-set",
+        "setData 100 B, 4 x 64, with a folder, flushed by the operating system",
+        4,
+        64,
+    ),
+    force_sync: false,
+    of_memory: Some(0.6),
+    times_real: Some(20.0),
+    of_disk: None,
+};
+
+pub(in crate::bench) const DISK_SYNC: OnDisk = OnDisk {
+    load: Throughput::set(
+        "disk-sync",
+        "setData 100 B, 4 x 64, with a folder, on the disk before it is answered",
+        4,
+        64,
+    ),
+    force_sync: true,
+    of_memory: None,
+    times_real: Some(15.0),
+    of_disk: None,
+};
+
+pub(in crate::bench) const DISK_SYNC_1X1: OnDisk = OnDisk {
+    load: Throughput::set(
+        "disk-sync-1x1",
+        "setData 100 B, 1 x 1, with a folder, on the disk before it is answered",
+        1,
+        1,
+    ),
+    force_sync: true,
+    of_memory: None,
+    times_real: None,
+    of_disk: Some(0.8),
+};
+
+pub(in crate::bench) fn on_disk(row: &OnDisk) -> io::Result<Row> {
+    let load = &row.load;
+    let mut found = Row::new(load.name, load.what);
+    let settings = Settings {
+        keeping: Keeping {
+            force_sync: row.force_sync,
+            ..Keeping::USUAL
+        },
+        ..SETTINGS
+    };
+    let (own_folder, real_folder, bare_folder) = (folder()?, folder()?, folder()?);
+    found
+        .notes
+        .push(format!("on {}", where_is(own_folder.path())));
+    let version = BackendKind::NEWEST_ZOOKEEPER;
+    let real = match ZooKeeper::start_on(real_folder.path(), version, &settings) {
+        Ok(real) => Some(real),
+        Err(BackendError::Missing(missing)) => {
+            found.missing.push(missing.to_string());
+            None
+        }
+        Err(error) => return Err(io::Error::other(error)),
+    };
+    let zookeeper = Speaks::ZooKeeper;
+    if let Some(real) = &real {
+        load.prepare(&real.connect_string(), 0)?;
+        load.drive(&real.connect_string(), zookeeper, 0, WARM_UP)?;
+    }
+    let program = std::env::current_exe()?;
+    let ours =
+        OwnProcess::start(&program, own_folder.path(), &settings).map_err(io::Error::other)?;
+    let memory = row
+        .of_memory
+        .map(|_| Served::this_program(&["serve-ours"]))
+        .transpose()?;
+    let (mut of_ours, mut of_memory) = (Vec::new(), Vec::new());
+    let (mut of_real, mut of_disk) = (Vec::new(), Vec::new());
+    for round in 1..=ROUNDS {
+        load.prepare(&ours.connect_string(), round)?;
+        of_ours.push(load.drive(&ours.connect_string(), zookeeper, round, ROUND)?);
+        if let Some(memory) = &memory {
+            load.prepare(&memory.address, round)?;
+            of_memory.push(load.drive(&memory.address, zookeeper, round, ROUND)?);
+        }
+        if row.of_disk.is_some() {
+            of_disk.push(appends(bare_folder.path(), ROUND)?);
+        }
+        if let Some(real) = &real {
+            load.prepare(&real.connect_string(), round)?;
+            of_real.push(load.drive(&real.connect_string(), zookeeper, round, ROUND)?);
+        }
+    }
+    drop(ours);
+    let ours = found.value("minikeeper", "/s", of_ours);
+    if let Some(wanted) = row.of_memory {
+        let memory = found.value("minikeeper without a folder", "/s", of_memory);
+        found.value("with / without", "", vec![ours / memory]);
+        found.at_least(ours / memory, wanted, "of the rate without a folder:");
+    }
+    if let Some(wanted) = row.of_disk {
+        let disk = found.value("the disk: 4 KiB and fdatasync", "/s", of_disk);
+        found.value("minikeeper / the disk", "", vec![ours / disk]);
+        found.at_least(ours / disk, wanted, "of the disk's own rate:");
+    }
+    if real.is_some() {
+        let real = found.value(BackendKind::newest_zookeeper().to_string(), "/s", of_real);
+        found.value("minikeeper / zookeeper", "", vec![ours / real]);
+        if let Some(wanted) = row.times_real {
+            found.at_least(ours / real, wanted, "times ZooKeeper's rate:");
+        }
+    }
+    Ok(found)
+}
+
+/// How many pages a second go to the disk one by one, each flushed before the next, where nothing has to be allotted:
+/// the file is filled with zeros before.
+fn appends(folder: &Path, span: Duration) -> io::Result<f64> {
+    let mut file = File::create(folder.join("pages"))?;
+    file.write_all(&vec![0; FILLED])?;
+    file.sync_all()?;
+    file.seek(SeekFrom::Start(0))?;
+    let start = Instant::now();
+    let mut pages = 0_u32;
+    while start.elapsed() < span {
+        if usize::try_from(pages)
+            .unwrap_or(0)
+            .is_multiple_of(FILLED / PAGE.len())
+        {
+            file.seek(SeekFrom::Start(0))?;
+        }
+        file.write_all(&PAGE)?;
+        file.sync_data()?;
+        pages += 1;
+    }
+    Ok(f64::from(pages) / start.elapsed().as_secs_f64())
+}
+
+/// A folder on a disk: where temporary files lie, unless that is in memory.
+pub(super) fn folder() -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("minikeeper-bench-");
+    let usual = std::env::temp_dir();
+    if system::is_in_memory(&usual) {
+        let target = PathBuf::from("target");
+        std::fs::create_dir_all(&target)?;
+        builder.tempdir_in(target.canonicalize()?)
+    } else {
+        builder.tempdir_in(usual)
+    }
+}
+
+/// Where a folder is, and on what.
+pub(super) fn where_is(folder: &Path) -> String {
+    let parent = folder.parent().unwrap_or(folder).display();
+    match system::file_system(folder) {
+        Some((kind, device)) => format!("{parent} ({kind}, {device})"),
+        None => parent.to_string(),
+    }
+}

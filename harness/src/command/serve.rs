@@ -1,0 +1,92 @@
+//! The hidden commands by which the harness calls itself.
+
+use super::{Status, Trouble};
+use crate::backend::{Compression, Keeping, ServerSetup, Settings};
+use crate::bench;
+use clap::{Args, Subcommand};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What the harness starts in processes of their own.
+#[derive(Debug, Subcommand)]
+pub(super) enum Serve {
+    #[command(name = "serve-ours", hide = true)]
+    Ours {
+        /// With the journal that a server in a test keeps.
+        #[arg(long)]
+        journal: bool,
+    },
+    /// One that keeps its state in a folder, and ends when its input does.
+    #[command(name = "serve-folder", hide = true)]
+    Folder(ServeFolder),
+    #[command(name = "serve-echo", hide = true)]
+    Echo { request: usize, reply: usize },
+    #[command(name = "serve-bare-events", hide = true)]
+    BareEvents { watchers: usize, event: usize },
+    #[command(hide = true)]
+    ThousandServers,
+}
+
+impl Serve {
+    pub(super) fn start(&self) -> Result<Status, Trouble> {
+        match self {
+            Self::Folder(folder) => folder.start()?,
+            Self::Ours { journal } => bench::serve_ours(*journal).map_err(Trouble::failed)?,
+            Self::Echo { request, reply } => {
+                bench::serve_echo(*request, *reply).map_err(Trouble::failed)?;
+            }
+            Self::BareEvents { watchers, event } => {
+                bench::serve_bare_events(*watchers, *event).map_err(Trouble::failed)?;
+            }
+            Self::ThousandServers => {
+                let line = bench::thousand_servers().map_err(Trouble::failed)?;
+                writeln!(io::stdout(), "{line}")?;
+            }
+        }
+        Ok(Status::Expected)
+    }
+}
+
+/// How a folder is served.
+#[derive(Debug, Args)]
+pub(super) struct ServeFolder {
+    folder: PathBuf,
+    #[arg(long)]
+    no_sync: bool,
+    #[arg(long)]
+    snap_count: Option<u32>,
+    #[arg(long)]
+    pre_alloc_kib: Option<u32>,
+    #[arg(long, default_value_t)]
+    compression: Compression,
+    #[arg(long)]
+    longest_session_ms: Option<u64>,
+    #[arg(long)]
+    tick_ms: Option<u64>,
+    #[arg(long)]
+    reaping: bool,
+}
+
+impl ServeFolder {
+    fn start(&self) -> Result<(), Trouble> {
+        let usual = Settings::default();
+        let settings = Settings {
+            tick_time: self.tick_ms.map_or(usual.tick_time, Duration::from_millis),
+            setup: if self.reaping {
+                ServerSetup::Reaping
+            } else {
+                ServerSetup::Usual
+            },
+            keeping: Keeping {
+                force_sync: !self.no_sync,
+                snap_count: self.snap_count,
+                pre_alloc_kib: self.pre_alloc_kib,
+                compression: self.compression,
+                longest_session: self.longest_session_ms.map(Duration::from_millis),
+            },
+            ..usual
+        };
+        bench::serve_folder(&self.folder, &settings).map_err(Trouble::failed)
+    }
+}

@@ -1,0 +1,392 @@
+//! What a writer does below a znode of its own, and what must be there after so much of it.
+
+use crate::client::{Acl, Request, Stat};
+use crate::dice::Dice;
+use std::collections::BTreeMap;
+
+/// So many znodes are below the parent at most, or a little more.
+const MOST: usize = 60;
+/// Znodes that are there from the beginning, for readers to watch.
+pub(super) const WATCHED: usize = 4;
+
+const NO_NODE: i32 = -101;
+const BAD_VERSION: i32 = -103;
+
+/// When something happened: by its zxid, or in a request whose answer did not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum When {
+    Known(i64),
+    In(u64),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Child {
+    pub(super) data: Vec<u8>,
+    pub(super) version: i32,
+    pub(super) ephemeral: bool,
+    pub(super) created: When,
+    pub(super) changed: When,
+}
+
+/// What is below the parent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Model {
+    pub(super) parent: String,
+    pub(super) children: BTreeMap<String, Child>,
+    /// How many were created, which numbers the next sequential one.
+    pub(super) created: i32,
+    /// When a child came or went last.
+    pub(super) children_changed: When,
+}
+
+/// One thing that a writer does. Names are those below the parent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Create {
+        name: String,
+        data: Vec<u8>,
+        ephemeral: bool,
+    },
+    Number {
+        prefix: &'static str,
+        data: Vec<u8>,
+        ephemeral: bool,
+    },
+    Set {
+        name: String,
+        data: Vec<u8>,
+        version: i32,
+    },
+    Delete {
+        name: String,
+    },
+    Check {
+        name: String,
+        version: i32,
+    },
+    Multi(Vec<Self>),
+}
+
+impl Model {
+    pub(super) fn new(parent: String) -> Self {
+        Self {
+            parent,
+            children: BTreeMap::new(),
+            created: 0,
+            children_changed: When::Known(0),
+        }
+    }
+
+    /// What is done next, as number `number` of this writer: about one in eight is refused.
+    pub(super) fn draw(&self, number: u64, dice: &mut Dice) -> Act {
+        if dice.percent(25) {
+            let mut parts = Vec::new();
+            let mut after = self.clone();
+            for part in 0..dice.number(2..6) {
+                let act = after.draw_one(&format!("{number}.{part}"), number, dice);
+                if after.apply(&act, When::In(number)).is_ok() {
+                    parts.push(act);
+                }
+            }
+            if dice.percent(30) {
+                let at = dice.number(0..parts.len() + 1);
+                let name = watched(0);
+                parts.insert(at, Act::Check { name, version: -7 });
+            }
+            return Act::Multi(parts);
+        }
+        self.draw_one(&number.to_string(), number, dice)
+    }
+
+    fn draw_one(&self, name: &str, number: u64, dice: &mut Dice) -> Act {
+        let data = |dice: &mut Dice| {
+            let mut text = format!("{number};").into_bytes();
+            text.resize(text.len() + dice.number(0..120), b'.');
+            text
+        };
+        let any = |dice: &mut Dice| {
+            let names: Vec<&String> = self.children.keys().collect();
+            if names.is_empty() {
+                "none".to_owned()
+            } else {
+                (*dice.one(&names)).clone()
+            }
+        };
+        let ephemeral = dice.percent(20);
+        let full = self.children.len() > MOST;
+        match dice.number(0..10) {
+            0..2 if !full => Act::Create {
+                name: format!("n{name}"),
+                data: data(dice),
+                ephemeral,
+            },
+            2..4 if !full => Act::Number {
+                prefix: if dice.percent(50) { "q-" } else { "" },
+                data: data(dice),
+                ephemeral,
+            },
+            4..6 => Act::Set {
+                name: watched(dice.number(0..WATCHED)),
+                data: data(dice),
+                version: -1,
+            },
+            6..8 => Act::Set {
+                name: any(dice),
+                data: data(dice),
+                version: if dice.percent(80) { -1 } else { 3 },
+            },
+            _ => {
+                let name = any(dice);
+                let stays = name.starts_with('w');
+                Act::Delete {
+                    name: if stays { "none".to_owned() } else { name },
+                }
+            }
+        }
+    }
+
+    /// Does it, or says with which error it is refused.
+    pub(super) fn apply(&mut self, act: &Act, when: When) -> Result<(), i32> {
+        match act {
+            Act::Create {
+                name,
+                data,
+                ephemeral,
+            } => self.create(name.clone(), data, *ephemeral, when),
+            Act::Number {
+                prefix,
+                data,
+                ephemeral,
+            } => self.create(self.numbered(prefix), data, *ephemeral, when),
+            Act::Set {
+                name,
+                data,
+                version,
+            } => {
+                let child = self.children.get_mut(name).ok_or(NO_NODE)?;
+                if *version != -1 && *version != child.version {
+                    return Err(BAD_VERSION);
+                }
+                child.data.clone_from(data);
+                child.version += 1;
+                child.changed = when;
+            }
+            Act::Delete { name } => {
+                self.children.remove(name).ok_or(NO_NODE)?;
+                self.children_changed = when;
+            }
+            Act::Check { name, version } => {
+                let child = self.children.get(name).ok_or(NO_NODE)?;
+                if *version != -1 && *version != child.version {
+                    return Err(BAD_VERSION);
+                }
+            }
+            Act::Multi(parts) => {
+                let mut after = self.clone();
+                for part in parts {
+                    after.apply(part, when)?;
+                }
+                *self = after;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn numbered(&self, prefix: &str) -> String {
+        format!("{prefix}{:010}", self.created)
+    }
+
+    fn create(&mut self, name: String, data: &[u8], ephemeral: bool, when: When) {
+        let child = Child {
+            data: data.to_vec(),
+            version: 0,
+            ephemeral,
+            created: when,
+            changed: when,
+        };
+        self.children.insert(name, child);
+        self.created += 1;
+        self.children_changed = when;
+    }
+
+    pub(super) fn request(&self, act: &Act) -> Request {
+        let path = |name: &str| format!("{}/{name}", self.parent);
+        let create = |path: String, data: &Vec<u8>, flags: i32| Request::Create {
+            path,
+            data: Some(data.clone()),
+            acl: Acl::open(),
+            flags,
+        };
+        match act {
+            Act::Create {
+                name,
+                data,
+                ephemeral,
+            } => create(path(name), data, i32::from(*ephemeral)),
+            Act::Number {
+                prefix,
+                data,
+                ephemeral,
+            } => create(path(prefix), data, 2 + i32::from(*ephemeral)),
+            Act::Set {
+                name,
+                data,
+                version,
+            } => Request::SetData {
+                path: path(name),
+                data: Some(data.clone()),
+                version: *version,
+            },
+            Act::Delete { name } => Request::Delete {
+                path: path(name),
+                version: -1,
+            },
+            Act::Check { name, version } => Request::Check {
+                path: path(name),
+                version: *version,
+            },
+            Act::Multi(parts) => {
+                Request::Multi(parts.iter().map(|part| self.request(part)).collect())
+            }
+        }
+    }
+
+    /// Why what was found is not this, whatever the zxids of requests without an answer are.
+    pub(super) fn mismatch(&self, found: &Found, session: i64) -> Option<String> {
+        let created = (found.parent.cversion + found.parent.num_children) / 2;
+        if created != self.created {
+            return Some(format!("{created} were created, and not {}", self.created));
+        }
+        if let Some(name) = self
+            .children
+            .keys()
+            .find(|name| !found.children.contains_key(*name))
+        {
+            return Some(format!("{name} is missing"));
+        }
+        for (name, (data, stat)) in &found.children {
+            let Some(child) = self.children.get(name) else {
+                return Some(format!("{name} should not be there"));
+            };
+            let owner = if child.ephemeral { session } else { 0 };
+            if child.data != *data
+                || child.version != stat.version
+                || stat.ephemeral_owner != owner
+                || !child.created.may_be(stat.czxid)
+                || !child.changed.may_be(stat.mzxid)
+            {
+                return Some(format!("{name} is {stat:?}, and should be {child:?}"));
+            }
+        }
+        if !self.children_changed.may_be(found.parent.pzxid) {
+            return Some(format!(
+                "children changed at {:#x}, and not {:?}",
+                found.parent.pzxid, self.children_changed
+            ));
+        }
+        None
+    }
+
+    /// Takes the zxids that were not known from what was found; they must be of one mind.
+    pub(super) fn learn(&mut self, found: &Found, after: i64, last: i64) -> Result<(), String> {
+        let mut known: BTreeMap<u64, i64> = BTreeMap::new();
+        let mut learn = |when: &mut When, zxid: i64| {
+            if let When::In(number) = *when {
+                if zxid <= after || zxid > last {
+                    return Err(format!("{zxid:#x} is not of {after:#x} to {last:#x}"));
+                }
+                if *known.entry(number).or_insert(zxid) != zxid {
+                    return Err(format!("request {number} has several zxids"));
+                }
+                *when = When::Known(zxid);
+            }
+            Ok(())
+        };
+        for (name, child) in &mut self.children {
+            let Some((_, stat)) = found.children.get(name) else {
+                continue;
+            };
+            learn(&mut child.created, stat.czxid)?;
+            learn(&mut child.changed, stat.mzxid)?;
+        }
+        learn(&mut self.children_changed, found.parent.pzxid)?;
+        let zxids: Vec<i64> = known.values().copied().collect();
+        if zxids.is_sorted() {
+            Ok(())
+        } else {
+            Err(format!("later requests have earlier zxids: {known:x?}"))
+        }
+    }
+}
+
+/// What a restarted server has below a parent.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) parent: Stat,
+    pub(super) children: BTreeMap<String, (Vec<u8>, Stat)>,
+}
+
+impl When {
+    fn may_be(self, zxid: i64) -> bool {
+        match self {
+            Self::Known(known) => known == zxid,
+            Self::In(_) => true,
+        }
+    }
+}
+
+/// The name of a znode that is there from the beginning.
+pub(super) fn watched(number: usize) -> String {
+    format!("w{number}")
+}
+
+/// Which request of a writer wrote this data, counted from 0.
+pub(super) fn writer_of(data: &[u8]) -> Option<u64> {
+    let end = data.iter().position(|byte| *byte == b';')?;
+    std::str::from_utf8(data.get(..end)?).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Act, Model, When, writer_of};
+    use crate::dice::Dice;
+
+    #[test]
+    fn a_multi_is_done_whole_or_not_at_all() {
+        let mut model = Model::new("/a".to_owned());
+        let create = |name: &str| Act::Create {
+            name: name.to_owned(),
+            data: Vec::new(),
+            ephemeral: false,
+        };
+        let check = Act::Check {
+            name: "x".to_owned(),
+            version: 4,
+        };
+        let before = model.clone();
+        let failing = Act::Multi(vec![create("x"), check]);
+        assert_eq!(model.apply(&failing, When::In(1)), Err(-103));
+        assert_eq!(model, before);
+        let whole = Act::Multi(vec![create("x"), create("y")]);
+        assert_eq!(model.apply(&whole, When::In(2)), Ok(()));
+        assert_eq!(model.created, 2);
+    }
+
+    #[test]
+    fn what_is_written_tells_by_which_request() {
+        assert_eq!(writer_of(b"17;..."), Some(17));
+        assert_eq!(writer_of(b"..."), None);
+    }
+
+    #[test]
+    fn the_same_seed_draws_the_same() {
+        let model = Model::new("/a".to_owned());
+        let draw = |seed| {
+            let mut dice = Dice::new(seed, 1);
+            (0..20)
+                .map(|number| model.draw(number, &mut dice))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(draw(3), draw(3));
+    }
+}

@@ -1,0 +1,84 @@
+//! A client that writes nothing: whatever it sees of others' writes must outlast the server.
+
+use super::model::{WATCHED, watched, writer_of};
+use super::round::{WRITERS, Watch};
+use super::{Failure, LONGEST};
+use crate::client::{Answer, Client, ClientError, ConnectRequest, Message, Request};
+use crate::dice::Dice;
+
+/// Reads and watches until the connection ends.
+pub(super) async fn read(address: &str, watch: &Watch, mut dice: Dice) -> Result<(), Failure> {
+    let timeout_ms = i32::try_from(LONGEST.as_millis()).unwrap_or(i32::MAX);
+    let outcome = async {
+        let mut client = Client::open(address).await?;
+        client.connect(&ConnectRequest::new(timeout_ms)).await?;
+        loop {
+            let writer = dice.number(0..WRITERS);
+            let parent = format!("/writer-{writer}");
+            let request = if dice.percent(50) {
+                Request::GetChildren2 {
+                    path: parent,
+                    watch: true,
+                }
+            } else {
+                Request::GetData {
+                    path: format!("{parent}/{}", watched(dice.number(0..WATCHED))),
+                    watch: true,
+                }
+            };
+            client.send(&request).await?;
+            loop {
+                let message = client.receive().await?;
+                watch.saw();
+                match message {
+                    // Since 3.9 the zxid is that of the change.
+                    Message::Event(event) => watch.saw_zxid(event.zxid),
+                    Message::Reply(reply) => {
+                        watch.saw_zxid(reply.header.zxid);
+                        match &reply.answer {
+                            Some(Answer::Data(Some(data), stat)) => {
+                                watch.saw_zxid(stat.mzxid);
+                                if let Some(number) = writer_of(data) {
+                                    watch.saw_request(writer, number);
+                                }
+                            }
+                            Some(Answer::ChildrenStat(names, stat)) => {
+                                watch.saw_zxid(stat.pzxid);
+                                for name in names {
+                                    if let Some(number) = number_in(name) {
+                                        watch.saw_request(writer, number);
+                                    }
+                                }
+                            }
+                            _ => {}
+                        }
+                        break;
+                    }
+                }
+            }
+        }
+    };
+    let outcome: Result<(), ClientError> = outcome.await;
+    match outcome {
+        Ok(()) | Err(ClientError::Closed | ClientError::CutShort(_) | ClientError::Io(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The request that made a znode of this name: `n17`, or `n17.2` in a multi.
+fn number_in(name: &str) -> Option<u64> {
+    let rest = name.strip_prefix('n')?;
+    rest.split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number_in;
+
+    #[test]
+    fn a_name_tells_by_which_request() {
+        assert_eq!(number_in("n17"), Some(17));
+        assert_eq!(number_in("n17.2"), Some(17));
+        assert_eq!(number_in("q-0000000001"), None);
+    }
+}

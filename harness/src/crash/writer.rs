@@ -1,0 +1,247 @@
+//! A client that writes below its own znode without waiting for answers, and knows what each must be.
+
+use super::model::{Act, Child, Found, Model, WATCHED, When, watched};
+use super::round::Watch;
+use super::{Failure, LONGEST};
+use crate::client::{Acl, Answer, Client, ClientError, ConnectRequest, ConnectResponse, Message};
+use crate::client::{Reply, Request};
+use crate::dice::Dice;
+use std::collections::VecDeque;
+use tokio::net::TcpStream;
+
+/// A writer, over all rounds of a folder.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) session: Option<ConnectResponse>,
+    /// What must be there, as far as it was answered.
+    pub(super) model: Model,
+    /// What was sent and not answered, with its number.
+    sent: VecDeque<(u64, Act)>,
+    /// The same with all that was sent: what the next is drawn for.
+    ahead: Model,
+    next: u64,
+    /// The zxid of the last answer.
+    last_zxid: i64,
+}
+
+impl Writer {
+    pub(super) fn new(number: usize) -> Self {
+        let model = Model::new(format!("/writer-{number}"));
+        Self {
+            session: None,
+            ahead: model.clone(),
+            model,
+            sent: VecDeque::new(),
+            next: 0,
+            last_zxid: 0,
+        }
+    }
+
+    pub(super) fn session_id(&self) -> i64 {
+        self.session
+            .as_ref()
+            .map_or(0, |session| session.session_id)
+    }
+
+    /// Makes its znodes on a new server, before anything goes wrong.
+    pub(super) async fn begin(&mut self, client: &mut Client<TcpStream>) -> Result<(), Failure> {
+        let create = |path: String| Request::Create {
+            path,
+            data: Some(b"begin".to_vec()),
+            acl: Acl::open(),
+            flags: 0,
+        };
+        client.call(&create(self.model.parent.clone())).await?;
+        for number in 0..WATCHED {
+            let name = watched(number);
+            let path = format!("{}/{name}", self.model.parent);
+            let reply = client.call(&create(path)).await?;
+            let when = When::Known(reply.header.zxid);
+            self.last_zxid = reply.header.zxid;
+            let child = Child {
+                data: b"begin".to_vec(),
+                version: 0,
+                ephemeral: false,
+                created: when,
+                changed: when,
+            };
+            self.model.children.insert(name, child);
+            self.model.created += 1;
+            self.model.children_changed = when;
+        }
+        self.ahead = self.model.clone();
+        Ok(())
+    }
+
+    /// A connection with the session that it has, or a new one.
+    pub(super) async fn connect(&mut self, address: &str) -> Result<Client<TcpStream>, Failure> {
+        let mut client = Client::open(address).await?;
+        let timeout_ms = i32::try_from(LONGEST.as_millis()).unwrap_or(i32::MAX);
+        let mut request = ConnectRequest::new(timeout_ms);
+        if let Some(session) = &self.session {
+            request.session_id = session.session_id;
+            request.password = session.password.clone();
+        }
+        let response = client.connect(&request).await?;
+        if request.session_id != 0 && response.session_id != request.session_id {
+            return Err(Failure::Broken(format!(
+                "the session {:#x} of {} is gone: {response:?}",
+                request.session_id, self.model.parent
+            )));
+        }
+        self.session = Some(response);
+        Ok(client)
+    }
+
+    /// Writes until the connection ends.
+    pub(super) async fn write(
+        &mut self,
+        mut client: Client<TcpStream>,
+        watch: &Watch,
+        mut dice: Dice,
+    ) -> Result<(), Failure> {
+        let depth = *dice.one(&[1, 4, 16, 64]);
+        loop {
+            let mut bytes = Vec::new();
+            while self.sent.len() < depth {
+                let act = self.ahead.draw(self.next, &mut dice);
+                let request = self.ahead.request(&act);
+                // What is refused changes nothing.
+                let _ = self.ahead.apply(&act, When::In(self.next));
+                let xid = client.next_xid(&request);
+                client.expect_reply(xid, request.op());
+                bytes.extend(request.encode(xid).0);
+                self.sent.push_back((self.next, act));
+                self.next += 1;
+            }
+            if client.send_bytes(&bytes).await.is_err() {
+                // What has come meanwhile was answered none the less.
+                while let Ok(message) = client.receive().await {
+                    self.hear(message, watch)?;
+                }
+                return Ok(());
+            }
+            match client.receive().await {
+                Ok(message) => self.hear(message, watch)?,
+                Err(ClientError::Closed | ClientError::CutShort(_) | ClientError::Io(_)) => {
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn hear(&mut self, message: Message, watch: &Watch) -> Result<(), Failure> {
+        let Message::Reply(reply) = message else {
+            return Err(Failure::Broken("a writer watches nothing".to_owned()));
+        };
+        watch.saw_zxid(reply.header.zxid);
+        let Some((number, act)) = self.sent.pop_front() else {
+            return Err(Failure::Broken(format!("nobody asked for {reply:?}")));
+        };
+        let numbered = if let Act::Number { prefix, .. } = &act {
+            Some(self.model.numbered(prefix))
+        } else {
+            None
+        };
+        let wanted = self
+            .model
+            .apply(&act, When::Known(reply.header.zxid))
+            .err()
+            .unwrap_or(0);
+        let parent = &self.model.parent;
+        let wrong = |why: &str| {
+            Err(Failure::Broken(format!(
+                "request {number} below {parent}, {act:?}: {why}: {reply:?}"
+            )))
+        };
+        if outcome(&reply) != wanted {
+            return wrong(&format!("{wanted} was to come"));
+        }
+        if reply.header.zxid <= self.last_zxid {
+            return wrong("the zxid does not rise");
+        }
+        if let Some(name) = numbered
+            && reply.answer != Some(Answer::Path(Some(format!("{parent}/{name}"))))
+        {
+            return wrong(&format!("{name} was to come"));
+        }
+        self.last_zxid = reply.header.zxid;
+        watch.acknowledged();
+        Ok(())
+    }
+
+    /// Holds what a restarted server has against what was answered, and what may have come through: that is known then.
+    pub(super) fn recover(
+        &mut self,
+        found: &Found,
+        last: i64,
+        seen: Option<u64>,
+    ) -> Result<(u64, u64), Failure> {
+        let (acknowledged, sent) = (self.next - self.count(), self.count());
+        let session = self.session_id();
+        let mut candidate = self.model.clone();
+        let mut through = None;
+        let mut why = Vec::new();
+        let acts = self.sent.iter().map(Some).chain([None]);
+        for (count, act) in (0..).zip(acts) {
+            match candidate.mismatch(found, session) {
+                None => {
+                    let mut learned = candidate.clone();
+                    match learned.learn(found, self.last_zxid, last) {
+                        // The last that fits: refused requests at the end say nothing of themselves.
+                        Ok(()) => through = Some((count, learned)),
+                        Err(error) => why.push(format!("after {count}: {error}")),
+                    }
+                }
+                Some(error) => why.push(format!("after {count}: {error}")),
+            }
+            if let Some((number, act)) = act {
+                let _ = candidate.apply(act, When::In(*number));
+            }
+        }
+        let Some((count, learned)) = through else {
+            why.truncate(3);
+            return Err(Failure::Broken(format!(
+                "{}: none of the {sent} requests under way after the {acknowledged} answered ones explains what is found:\n{}",
+                self.model.parent,
+                why.join("\n")
+            )));
+        };
+        if let Some(seen) = seen
+            && seen >= acknowledged + count
+        {
+            return Err(Failure::Broken(format!(
+                "{}: somebody saw request {seen}, and only {} are there",
+                self.model.parent,
+                acknowledged + count
+            )));
+        }
+        self.model = learned;
+        self.ahead = self.model.clone();
+        self.sent.clear();
+        // What is sent from now on is later than all that is there.
+        self.last_zxid = last;
+        Ok((count, sent - count))
+    }
+
+    fn count(&self) -> u64 {
+        u64::try_from(self.sent.len()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The error of a reply; that of a multi is the one of the part that was refused.
+fn outcome(reply: &Reply) -> i32 {
+    if let Some(Answer::Multi(results)) = &reply.answer {
+        let errors = results.iter().map(|result| match result.answer {
+            Some(Answer::Error(err)) => err,
+            _ => 0,
+        });
+        // Parts after the refused one are RUNTIMEINCONSISTENCY.
+        return errors
+            .into_iter()
+            .find(|err| *err != 0 && *err != -2)
+            .unwrap_or(0);
+    }
+    reply.header.err
+}

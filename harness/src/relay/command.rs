@@ -1,0 +1,117 @@
+//! `interop`: relays on the command line.
+
+use super::{Relay, RelayError, VERSIONS};
+use crate::backend::{BackendError, Compression};
+use crate::provision::Missing;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What `interop` is told.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RelayArgs {
+    /// The versions of the real server.
+    #[arg(long, value_name = "VERSION", value_delimiter = ',', default_values = VERSIONS)]
+    versions: Vec<String>,
+    /// About how many requests a server is sent before it hands over.
+    #[arg(long, value_name = "N", default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    ops: u32,
+    /// How often the folder goes from a real server to ours and back.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// Where everything that is drawn comes from; drawn itself if it is not given.
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// How snapshots are compressed, in turn: none, gz, snappy. A version before 3.6 knows none.
+    #[arg(long, value_name = "METHOD", value_delimiter = ',', default_values_t = [Compression::None])]
+    compression: Vec<Compression>,
+    /// Let a real server stand in for ours, to see what the judge itself is worth.
+    #[arg(long)]
+    control: bool,
+    /// Say what is done.
+    #[arg(long)]
+    verbose: bool,
+    /// The program that runs ours; by default this one.
+    #[arg(long, hide = true)]
+    program: Option<PathBuf>,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RelayOutcome {
+    /// Everything was found as it was left.
+    Same,
+    /// Something was not.
+    Different,
+    /// There was nobody to play with.
+    Missing(Missing),
+}
+
+impl RelayArgs {
+    /// Plays the relays and writes what comes of each.
+    ///
+    /// # Errors
+    /// If nothing can be written.
+    pub fn run(&self, mut out: impl Write) -> io::Result<RelayOutcome> {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        let drawn = since_1970.map_or(0, |span| u64::from(span.subsec_nanos()));
+        let seed = self.seed.unwrap_or(drawn);
+        let program = match &self.program {
+            Some(program) => program.clone(),
+            None => std::env::current_exe()?,
+        };
+        let mut outcome = RelayOutcome::Same;
+        for version in &self.versions {
+            for &compression in &self.compression {
+                let relay = Relay {
+                    version: version.clone(),
+                    seed,
+                    ops: usize::try_from(self.ops).unwrap_or(usize::MAX),
+                    rounds: usize::from(self.rounds),
+                    compression,
+                    control: self.control,
+                    program: program.clone(),
+                };
+                write!(out, "{version}, compression {compression}, seed {seed}: ")?;
+                out.flush()?;
+                let verbose = self.verbose;
+                let mut tell = |what: &str| {
+                    if verbose {
+                        eprintln!("  {what}");
+                    }
+                };
+                match relay.run(&mut tell) {
+                    Ok(report) => {
+                        writeln!(
+                            out,
+                            "same in {} comparisons; {} requests; in the end {} znodes, {} sessions, zxid {:#x}, {} logs, \
+                             {} snapshots; {:.1} s",
+                            report.comparisons,
+                            report.requests,
+                            report.znodes,
+                            report.sessions,
+                            report.zxid,
+                            report.files.0,
+                            report.files.1,
+                            report.took.as_secs_f64(),
+                        )?;
+                        for note in report.notes {
+                            writeln!(out, "  note: {note}")?;
+                        }
+                    }
+                    Err(RelayError::Backend(BackendError::Missing(missing))) => {
+                        writeln!(out, "{missing}")?;
+                        if outcome == RelayOutcome::Same {
+                            outcome = RelayOutcome::Missing(missing);
+                        }
+                    }
+                    Err(error) => {
+                        writeln!(out, "DIFFERENT\n{error}")?;
+                        outcome = RelayOutcome::Different;
+                    }
+                }
+            }
+        }
+        Ok(outcome)
+    }
+}

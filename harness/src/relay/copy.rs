@@ -1,0 +1,62 @@
+//! The folder opened by ours without a server: what the handle shows, in the words of who looks over the wire.
+
+use super::RelayError;
+use super::picture::{Picture, Znode};
+use crate::client::{Acl, Stat};
+use minikeeper::{Snapshot, ZnodeView};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+/// What a folder holds, and the timeout of every session.
+pub(super) fn open(data: &Path) -> Result<(Picture, BTreeMap<i64, Duration>), RelayError> {
+    let snapshot = Snapshot::open(data)
+        .map_err(|error| RelayError::Differs(format!("not opened: {error}")))?;
+    let sessions: BTreeMap<i64, Duration> = snapshot
+        .sessions()
+        .into_iter()
+        .map(|session| (session.id.0, session.timeout))
+        .collect();
+    // Those of the server's own are in no list.
+    let mut znodes = BTreeMap::new();
+    let mut left = vec!["/".to_owned()];
+    while let Some(path) = left.pop() {
+        if let Some(znode) = snapshot.znode(&path) {
+            let parent = path.trim_end_matches('/');
+            left.extend(znode.children.iter().map(|name| format!("{parent}/{name}")));
+            znodes.insert(path, of(&znode));
+        }
+    }
+    let picture = Picture {
+        zxid: snapshot.zxid().0,
+        znodes,
+        sessions: sessions.keys().copied().collect(),
+    };
+    Ok((picture, sessions))
+}
+
+fn of(znode: &ZnodeView) -> Znode {
+    let stat = &znode.stat;
+    let acl = znode.acl.iter().map(|entry| Acl {
+        perms: entry.permissions.0,
+        scheme: entry.id.scheme.to_string(),
+        id: entry.id.id.to_string(),
+    });
+    Znode {
+        data: znode.data.clone(),
+        acl: acl.collect(),
+        stat: Stat {
+            czxid: stat.czxid.0,
+            mzxid: stat.mzxid.0,
+            ctime: stat.ctime.0,
+            mtime: stat.mtime.0,
+            version: stat.version,
+            cversion: stat.cversion,
+            aversion: stat.aversion,
+            ephemeral_owner: stat.ephemeral_owner.0,
+            data_length: stat.data_length,
+            num_children: stat.num_children,
+            pzxid: stat.pzxid.0,
+        },
+    }
+}

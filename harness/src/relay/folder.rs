@@ -1,0 +1,84 @@
+//! The folder that is handed on, and copies of it.
+
+use super::RelayError;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use tempfile::TempDir;
+
+/// A folder for a server, with its state under `data`.
+#[derive(Debug)]
+pub(super) struct Folder(TempDir);
+
+impl Folder {
+    pub(super) fn new() -> Result<Self, RelayError> {
+        let mut builder = tempfile::Builder::new();
+        let folder = builder.prefix("minikeeper-relay-").tempdir()?;
+        fs::create_dir(folder.path().join("data"))?;
+        Ok(Self(folder))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Where a server has its state.
+    pub(super) fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// A folder with the same state.
+    pub(super) fn copy(&self) -> Result<Self, RelayError> {
+        let copy = Self::new()?;
+        copy_all(&self.data(), &copy.data())?;
+        Ok(copy)
+    }
+
+    /// Leaves it lying for whoever wants to know more, and says where.
+    pub(super) fn keep(&self, as_what: &str) -> Result<PathBuf, RelayError> {
+        let mut builder = tempfile::Builder::new();
+        let kept = builder.prefix(as_what).disable_cleanup(true).tempdir()?;
+        copy_all(self.path(), kept.path())?;
+        Ok(kept.path().to_owned())
+    }
+
+    /// What there is, and how long each file is and when it was changed.
+    pub(super) fn listed(&self) -> Result<Vec<(PathBuf, u64, SystemTime)>, RelayError> {
+        let mut listed = Vec::new();
+        for folder in [self.data(), self.data().join("version-2")] {
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                let about = entry.metadata()?;
+                listed.push((entry.path(), about.len(), about.modified()?));
+            }
+        }
+        listed.sort_unstable();
+        Ok(listed)
+    }
+
+    /// How many logs and snapshots there are.
+    pub(super) fn files(&self) -> Result<(usize, usize), RelayError> {
+        let (mut logs, mut snapshots) = (0, 0);
+        for entry in fs::read_dir(self.data().join("version-2"))? {
+            let name = entry?.file_name();
+            let name = name.to_string_lossy();
+            logs += usize::from(name.starts_with("log."));
+            snapshots += usize::from(name.starts_with("snapshot."));
+        }
+        Ok((logs, snapshots))
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) -> Result<(), RelayError> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_all(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,313 @@
+//! What the sequences of the search do not have, for they are about a few znodes: many children, large data, long and odd
+//! names, many ACLs, sessions that come and go and expire, quotas that count, transactions that fail half-way.
+
+use super::RelayError;
+use super::server::Held;
+use crate::client::{Acl, BlockingClient, ConnectRequest, Request, op};
+use crate::dice::Dice;
+use crate::patience::PATIENCE;
+use semver::Version;
+
+/// Sessions that do things, and live on.
+const OWNERS: usize = 3;
+/// Sessions that expire, and what they held with them.
+const SHORT: usize = 2;
+const SHORT_MS: i32 = 1000;
+/// So many requests are sent at once.
+const AT_ONCE: usize = 40;
+
+/// The session of [`super::Relay`] grows one for every life of a server.
+pub(super) struct Garden<'a> {
+    address: &'a str,
+    version: &'a Version,
+    dice: Dice,
+    root: String,
+    owners: Vec<(BlockingClient, Held)>,
+    /// What was created by name, so that some of it can be changed.
+    names: Vec<String>,
+    short: Vec<String>,
+}
+
+impl<'a> Garden<'a> {
+    pub(super) fn new(
+        address: &'a str,
+        version: &'a Version,
+        mut dice: Dice,
+        life: usize,
+    ) -> Result<Self, RelayError> {
+        let mut owners = Vec::new();
+        for _ in 0..OWNERS {
+            let timeout = dice.number(200_000..600_000);
+            let request = ConnectRequest::new(i32::try_from(timeout).unwrap_or(i32::MAX));
+            let mut client = BlockingClient::connect_within(PATIENCE, address, &request)?;
+            client.call(&Request::Auth {
+                scheme: "digest".to_owned(),
+                auth: b"u:p".to_vec(),
+            })?;
+            let held = Held::of(client.session().clone());
+            owners.push((client, held));
+        }
+        let mut garden = Self {
+            address,
+            version,
+            dice,
+            root: format!("/garden-{life}"),
+            owners,
+            names: Vec::new(),
+            short: Vec::new(),
+        };
+        let root = garden.root.clone();
+        garden.call(&Request::Create {
+            path: root,
+            data: None,
+            acl: Acl::open(),
+            flags: 0,
+        })?;
+        Ok(garden)
+    }
+
+    /// Does about so many things.
+    pub(super) fn grow(&mut self, requests: usize) -> Result<(), RelayError> {
+        self.open_short_sessions()?;
+        if self.version >= &Version::new(3, 5, 0) || self.dice.percent(50) {
+            self.limit()?;
+        }
+        let mut left = requests;
+        while left > 0 {
+            let owner = self.dice.number(0..OWNERS);
+            let batch: Vec<Request> = (0..AT_ONCE.min(left)).map(|_| self.request()).collect();
+            left -= batch.len();
+            if let Some((client, _)) = self.owners.get_mut(owner) {
+                client.call_all(&batch)?;
+            }
+        }
+        // One goes in order, and what it held with it.
+        if self.dice.percent(60)
+            && let Some((mut client, _)) = self.owners.pop()
+        {
+            client.call(&Request::CloseSession)?;
+        }
+        Ok(())
+    }
+
+    /// The sessions that stay open, and znodes of those that are to expire.
+    pub(super) fn leave(self) -> (Vec<Held>, Vec<String>) {
+        let held = self.owners.into_iter().map(|(_, held)| held).collect();
+        (held, self.short)
+    }
+
+    fn call(&mut self, request: &Request) -> Result<i32, RelayError> {
+        let Some((client, _)) = self.owners.first_mut() else {
+            return Ok(0);
+        };
+        Ok(client.call(request)?.header.err)
+    }
+
+    fn open_short_sessions(&mut self) -> Result<(), RelayError> {
+        for number in 0..SHORT {
+            let request = ConnectRequest::new(SHORT_MS);
+            let mut client = BlockingClient::connect_within(PATIENCE, self.address, &request)?;
+            let path = format!("{}/short-{number}", self.root);
+            for (path, flags) in [
+                (path.clone(), 1),
+                (format!("{}/short-numbered-", self.root), 3),
+            ] {
+                client.call(&Request::Create {
+                    path,
+                    data: Some(b"soon gone".to_vec()),
+                    acl: Acl::open(),
+                    flags,
+                })?;
+            }
+            self.short.push(path);
+        }
+        Ok(())
+    }
+
+    /// A quota on the root of the garden, which counts what is done below it.
+    fn limit(&mut self) -> Result<(), RelayError> {
+        let quota = format!("/zookeeper/quota{}", self.root);
+        for (path, data) in [
+            (quota.clone(), None),
+            (
+                format!("{quota}/zookeeper_limits"),
+                Some("count=100000,bytes=-1"),
+            ),
+            (format!("{quota}/zookeeper_stats"), Some("count=0,bytes=0")),
+        ] {
+            self.call(&Request::Create {
+                path,
+                data: data.map(|text| text.as_bytes().to_vec()),
+                acl: Acl::open(),
+                flags: 0,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn request(&mut self) -> Request {
+        match self.dice.number(0..100) {
+            0..40 => self.create(),
+            40..55 => {
+                let path = self.known();
+                let data = self.data();
+                let version = if self.dice.percent(80) { -1 } else { 1 };
+                Request::SetData {
+                    path,
+                    data,
+                    version,
+                }
+            }
+            55..65 => Request::Delete {
+                path: self.known(),
+                version: -1,
+            },
+            65..72 => Request::SetAcl {
+                path: self.known(),
+                acl: self.acl(),
+                version: -1,
+            },
+            72..88 => self.multi(),
+            88..94 => Request::GetData {
+                path: self.known(),
+                watch: false,
+            },
+            _ => Request::Create {
+                path: format!("{}/none/such", self.root),
+                data: None,
+                acl: Acl::open(),
+                flags: 0,
+            },
+        }
+    }
+
+    fn create(&mut self) -> Request {
+        let data = self.data();
+        let acl = self.acl();
+        let (kinds, flags) = if self.dice.percent(40) {
+            // Under a few parents, so that numbers rise.
+            (4, if self.dice.percent(25) { 3 } else { 2 })
+        } else {
+            (8, i32::from(self.dice.percent(25)))
+        };
+        let parent = match self.dice.number(0..kinds) {
+            0..4 => self.root.clone(),
+            _ => self.known(),
+        };
+        let name = self.name();
+        let path = format!("{parent}/{name}");
+        if path.len() < 900 && self.names.len() < 2000 {
+            self.names.push(path.clone());
+        }
+        let knows = |op| op::since(op).is_some_and(|since| since <= *self.version);
+        match self.dice.number(0..10) {
+            0 if knows(op::CREATE_CONTAINER) => Request::CreateContainer {
+                path,
+                data,
+                acl,
+                flags: 4,
+            },
+            1 if knows(op::CREATE_TTL) => {
+                let ttl_ms = *self.dice.one(&[1, 900, 1 << 20, 0xFF_FFFF_FFFF]);
+                let flags = if flags >= 2 { 6 } else { 5 };
+                Request::CreateTtl {
+                    path,
+                    data,
+                    acl,
+                    flags,
+                    ttl_ms,
+                }
+            }
+            2..6 if knows(op::CREATE2) => Request::Create2 {
+                path,
+                data,
+                acl,
+                flags,
+            },
+            _ => Request::Create {
+                path,
+                data,
+                acl,
+                flags,
+            },
+        }
+    }
+
+    fn multi(&mut self) -> Request {
+        let mut parts = Vec::new();
+        for _ in 0..self.dice.number(1..5) {
+            parts.push(match self.dice.number(0..4) {
+                0 | 1 => self.create(),
+                2 => Request::SetData {
+                    path: self.known(),
+                    data: self.data(),
+                    version: -1,
+                },
+                _ => Request::Delete {
+                    path: self.known(),
+                    version: -1,
+                },
+            });
+        }
+        if self.dice.percent(40) {
+            let at = self.dice.number(0..parts.len() + 1);
+            let version = if self.dice.percent(50) { -1 } else { 1 << 20 };
+            let path = self.root.clone();
+            parts.insert(at, Request::Check { path, version });
+        }
+        Request::Multi(parts)
+    }
+
+    /// Something that was asked for; it may have been refused, or be gone.
+    fn known(&mut self) -> String {
+        if self.names.is_empty() {
+            self.root.clone()
+        } else {
+            self.dice.one(&self.names).clone()
+        }
+    }
+
+    fn name(&mut self) -> String {
+        let number = self.dice.number(0..500);
+        match self.dice.number(0..12) {
+            0 => format!("\u{e9}t\u{e9}-\u{4e2d}\u{6587}-{number}"),
+            1 => format!("{}{number}", "long".repeat(self.dice.number(1..40))),
+            2 => "-".to_owned(),
+            3..6 => "n-".to_owned(),
+            _ => format!("k{number}"),
+        }
+    }
+
+    fn data(&mut self) -> Option<Vec<u8>> {
+        let length = match self.dice.number(0..20) {
+            0 => return None,
+            1 => 0,
+            2 => self.dice.number(1000..60_000),
+            3..6 => self.dice.number(100..1000),
+            _ => self.dice.number(1..40),
+        };
+        let byte = u8::try_from(self.dice.number(0..256)).unwrap_or(0);
+        Some(vec![byte; length])
+    }
+
+    fn acl(&mut self) -> Vec<Acl> {
+        if self.dice.percent(70) {
+            return Acl::open();
+        }
+        let perms = |dice: &mut Dice| i32::try_from(dice.number(0..32)).unwrap_or(31);
+        let mut acl = vec![Acl::new(31, "digest", "u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=")];
+        for _ in 0..self.dice.number(0..3) {
+            let number = self.dice.number(0..30);
+            let (scheme, id) = match self.dice.number(0..3) {
+                0 => (
+                    "digest",
+                    format!("user-{number}:AAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+                ),
+                1 => ("ip", format!("10.0.{number}.1")),
+                _ => ("world", "anyone".to_owned()),
+            };
+            acl.push(Acl::new(perms(&mut self.dice), scheme, &id));
+        }
+        acl
+    }
+}

@@ -1,0 +1,176 @@
+//! A data folder that is handed from a real server to ours and back: each works on it, is ended or killed, and what the next
+//! one finds there is compared with what the one before had, znode by znode.
+//!
+//! Everything that is drawn comes from one seed.
+
+mod command;
+mod copy;
+mod folder;
+mod garden;
+mod leg;
+mod picture;
+mod sequences;
+mod server;
+
+pub use command::{RelayArgs, RelayOutcome};
+pub(crate) use picture::Picture;
+
+use crate::backend::{BackendError, Compression, Keeping};
+use crate::client::ConnectRequest;
+use crate::dice::Dice;
+use crate::patience::InVain;
+use crate::stage::StageError;
+use folder::Folder;
+use leg::Leg;
+use semver::Version;
+use server::{Ending, Held, Who};
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// How long a session lives that is to be found again.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// Every version of ZooKeeper whose folders are opened and written.
+pub const VERSIONS: [&str; 6] = ["3.4.14", "3.5.10", "3.6.4", "3.7.2", "3.8.5", "3.9.5"];
+
+/// What is played, and with whom.
+#[derive(Clone, Debug)]
+pub struct Relay {
+    /// The version of the real server.
+    pub version: String,
+    /// Where everything that is drawn comes from.
+    pub seed: u64,
+    /// About how many requests a server is sent before it hands over.
+    pub ops: usize,
+    /// How often the folder goes from a real server to ours and back.
+    pub rounds: usize,
+    /// How both compress their snapshots.
+    pub compression: Compression,
+    /// Whether a real server stands in for ours, to see what the judge itself is worth.
+    pub control: bool,
+    /// A program that has the harness's commands: ours is run by it.
+    pub program: PathBuf,
+}
+
+/// What was compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How often one server's state was compared with another's.
+    pub comparisons: usize,
+    /// How many requests were sent.
+    pub requests: usize,
+    /// How many znodes the folder had in the end.
+    pub znodes: usize,
+    /// How many sessions were open in the end.
+    pub sessions: usize,
+    /// The last zxid.
+    pub zxid: i64,
+    /// How many logs and snapshots there were in the folder.
+    pub files: (usize, usize),
+    /// What a real server does not find again in its own folder, and other curiosities.
+    pub notes: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Why a relay did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// A server cannot be had, or does not come up.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// A sequence broke off.
+    #[error(transparent)]
+    Stage(#[from] StageError),
+    /// Something did not happen.
+    #[error(transparent)]
+    InVain(#[from] InVain),
+    /// The system or a connection failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// What is found is not what was left.
+    #[error("{0}")]
+    Differs(String),
+}
+
+impl Relay {
+    /// Plays it to the end, or to the first difference. `tell` is told what is done.
+    ///
+    /// # Errors
+    /// If a server cannot be had, or one finds what another has not left.
+    pub fn run(&self, tell: &mut dyn FnMut(&str)) -> Result<Report, RelayError> {
+        let start = Instant::now();
+        let mut dice = Dice::new(self.seed, 0);
+        let folder = Folder::new()?;
+        let keeping = |dice: &mut Dice| Keeping {
+            force_sync: false,
+            snap_count: Some(*dice.one(&[60, 150, 400, 1000])),
+            pre_alloc_kib: Some(*dice.one(&[16, 64, 1024])),
+            compression: self.compression,
+            longest_session: Some(LONGEST),
+        };
+        let version = Version::parse(&self.version)
+            .map_err(|error| RelayError::Differs(format!("{}: {error}", self.version)))?;
+        let mut leg = Leg {
+            version: &version,
+            folder: &folder,
+            seed: self.seed,
+            ops: self.ops,
+            keeping: keeping(&mut dice),
+            life: 0,
+            sequence: 0,
+            held: Vec::new(),
+            short: Vec::new(),
+            eye: None,
+            left: None,
+            report: Report::default(),
+            tell,
+        };
+        let real = Who::Real(&self.version);
+        let ours = if self.control {
+            real
+        } else {
+            Who::Ours(&self.program)
+        };
+        // Both are ended both ways, whatever the seed says.
+        let turn = usize::from(dice.percent(50));
+        for round in 0..self.rounds.max(1) {
+            let ending = |of: usize| {
+                if (round + of + turn).is_multiple_of(2) {
+                    Ending::Killed
+                } else {
+                    Ending::Asked
+                }
+            };
+            leg.keeping = keeping(&mut dice);
+            leg.run(real, &mut dice, ending(0))?;
+            leg.check_that_it_comes_back(real)?;
+            if !self.control {
+                leg.check_copy()?;
+            }
+            leg.keeping = keeping(&mut dice);
+            leg.run(ours, &mut dice, ending(1))?;
+            if !self.control {
+                leg.check_export(real)?;
+            }
+        }
+        leg.finish(real)?;
+        let mut report = leg.report;
+        report.files = folder.files()?;
+        report.took = start.elapsed();
+        Ok(report)
+    }
+}
+
+/// A session for who looks, and leaves no trace by looking.
+fn eye(address: &str) -> Result<Held, RelayError> {
+    let timeout_ms = i32::try_from(LONGEST.as_millis()).unwrap_or(i32::MAX);
+    let request = ConnectRequest::new(timeout_ms);
+    let client = crate::client::BlockingClient::connect_within(
+        crate::patience::PATIENCE,
+        address,
+        &request,
+    )?;
+    Ok(Held::of(client.session().clone()))
+}

@@ -1,0 +1,242 @@
+//! Everything that a server has, as a client sees it that may see everything: every znode with data, ACL and Stat, the
+//! sessions, the last zxid. Whoever looks leaves no trace: it looks by a session that was there before.
+
+use super::RelayError;
+use crate::backend::four_letter_word;
+use crate::client::{Acl, Answer, BlockingClient, Reply, Request, Stat};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+/// So many requests are sent at once: a real server stops reading at a thousand.
+const AT_ONCE: usize = 300;
+/// How many differences are told one by one.
+const TOLD: usize = 12;
+
+/// What a server had at some moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Picture {
+    pub(super) zxid: i64,
+    pub(super) znodes: BTreeMap<String, Znode>,
+    pub(super) sessions: BTreeSet<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Znode {
+    pub(super) data: Option<Vec<u8>>,
+    pub(super) acl: Vec<Acl>,
+    pub(super) stat: Stat,
+}
+
+impl Picture {
+    /// Looks at everything. The client must be one that may see everything.
+    pub(crate) fn of(client: &mut BlockingClient, address: &str) -> Result<Self, RelayError> {
+        let root = Request::Exists {
+            path: "/".to_owned(),
+            watch: false,
+        };
+        let mut picture = Self {
+            zxid: client.call(&root)?.header.zxid,
+            sessions: sessions(address)?,
+            ..Self::default()
+        };
+        let mut level = vec!["/".to_owned()];
+        while !level.is_empty() {
+            let mut below = Vec::new();
+            for paths in level.chunks(AT_ONCE / 3) {
+                picture.look_at(client, paths, &mut below)?;
+            }
+            level = below;
+        }
+        Ok(picture)
+    }
+
+    fn look_at(
+        &mut self,
+        client: &mut BlockingClient,
+        paths: &[String],
+        below: &mut Vec<String>,
+    ) -> Result<(), RelayError> {
+        let requests = paths.iter().flat_map(|path| {
+            let (path, watch) = (path.clone(), false);
+            [
+                Request::GetData {
+                    path: path.clone(),
+                    watch,
+                },
+                Request::GetAcl { path: path.clone() },
+                Request::GetChildren { path, watch },
+            ]
+        });
+        let replies = client.call_all(&requests.collect::<Vec<_>>())?;
+        for (path, replies) in paths.iter().zip(replies.chunks(3)) {
+            let answers: Vec<Option<&Answer>> = replies.iter().map(answer).collect();
+            let [
+                Some(Answer::Data(data, stat)),
+                Some(Answer::Acl(acl, _)),
+                Some(Answer::Children(children)),
+            ] = answers[..]
+            else {
+                return Err(RelayError::Differs(format!(
+                    "{path} cannot be looked at: {replies:?}"
+                )));
+            };
+            let znode = Znode {
+                data: data.clone(),
+                acl: acl.clone(),
+                stat: *stat,
+            };
+            self.znodes.insert(path.clone(), znode);
+            let parent = path.trim_end_matches('/');
+            below.extend(children.iter().map(|name| format!("{parent}/{name}")));
+        }
+        Ok(())
+    }
+
+    /// The number that the next sequential znode below `path` bears.
+    pub(super) fn next_number(&self, path: &str) -> Option<i32> {
+        let stat = self.znodes.get(path)?.stat;
+        // What is kept is how many were created, and what is shown twice that, less those that are there
+        // (DataNode.copyStat).
+        Some((stat.cversion.wrapping_add(stat.num_children)) / 2)
+    }
+
+    /// How the other differs, a line each; nothing if it does not.
+    pub(crate) fn difference(&self, other: &Self) -> Option<String> {
+        let mut lines = Vec::new();
+        if self.zxid != other.zxid {
+            lines.push(format!("last zxid {:#x} and {:#x}", self.zxid, other.zxid));
+        }
+        for (sessions, others, what) in [
+            (&self.sessions, &other.sessions, "first"),
+            (&other.sessions, &self.sessions, "second"),
+        ] {
+            for session in sessions.difference(others) {
+                lines.push(format!("session {session:#x} only in the {what}"));
+            }
+        }
+        let paths: BTreeSet<&String> = self.znodes.keys().chain(other.znodes.keys()).collect();
+        for path in paths {
+            match (self.znodes.get(path), other.znodes.get(path)) {
+                (Some(one), Some(two)) if one == two || self.is_counted_anew(path, one, two) => {}
+                (Some(one), Some(two)) => lines.push(format!("{path:?}: {}", one.difference(two))),
+                (Some(_), None) => lines.push(format!("{path:?} only in the first")),
+                (None, _) => lines.push(format!("{path:?} only in the second")),
+            }
+        }
+        let first = lines.first()?;
+        let mut text = format!("{} differences\n  {first}", lines.len());
+        for line in lines.iter().take(TOLD).skip(1) {
+            let _ = write!(text, "\n  {line}");
+        }
+        Some(text)
+    }
+}
+
+impl Picture {
+    /// Whether the other says what really is below a quota: usage is counted anew when a snapshot is read, whatever somebody
+    /// has written there (DataTree.setupQuota).
+    fn is_counted_anew(&self, path: &str, one: &Znode, two: &Znode) -> bool {
+        let place = path
+            .strip_prefix("/zookeeper/quota")
+            .and_then(|path| path.strip_suffix("/zookeeper_stats"));
+        let (Some(place), Some(said)) = (place, &two.data) else {
+            return false;
+        };
+        let below = format!("{place}/");
+        let (mut count, mut bytes) = (0_usize, 0_usize);
+        for (path, znode) in &self.znodes {
+            if path == place || path.starts_with(&below) {
+                count += 1;
+                bytes += znode.data.as_ref().map_or(0, Vec::len);
+            }
+        }
+        let said = String::from_utf8_lossy(said);
+        let numbers = said.split(';').next().unwrap_or_default();
+        let mut stat = two.stat;
+        stat.data_length = one.stat.data_length;
+        numbers == format!("count={count},bytes={bytes}") && one.acl == two.acl && one.stat == stat
+    }
+}
+
+impl Znode {
+    fn difference(&self, other: &Self) -> String {
+        let mut text = String::new();
+        let (one, two) = (&self.stat, &other.stat);
+        for (name, one, two) in [
+            ("czxid", one.czxid, two.czxid),
+            ("mzxid", one.mzxid, two.mzxid),
+            ("pzxid", one.pzxid, two.pzxid),
+            ("ctime", one.ctime, two.ctime),
+            ("mtime", one.mtime, two.mtime),
+            ("version", one.version.into(), two.version.into()),
+            ("cversion", one.cversion.into(), two.cversion.into()),
+            ("aversion", one.aversion.into(), two.aversion.into()),
+            ("ephemeralOwner", one.ephemeral_owner, two.ephemeral_owner),
+            ("dataLength", one.data_length.into(), two.data_length.into()),
+            (
+                "numChildren",
+                one.num_children.into(),
+                two.num_children.into(),
+            ),
+        ] {
+            if one != two {
+                let _ = write!(text, "{name} {one} and {two}; ");
+            }
+        }
+        if self.data != other.data {
+            let _ = write!(
+                text,
+                "data {} and {}; ",
+                shown(&self.data),
+                shown(&other.data)
+            );
+        }
+        if self.acl != other.acl {
+            let _ = write!(text, "ACL {:?} and {:?}; ", self.acl, other.acl);
+        }
+        text
+    }
+}
+
+fn shown(data: &Option<Vec<u8>>) -> String {
+    match data {
+        None => "null".to_owned(),
+        Some(data) => format!(
+            "{:?} ({} B)",
+            String::from_utf8_lossy(data.get(..data.len().min(60)).unwrap_or_default()),
+            data.len()
+        ),
+    }
+}
+
+fn answer(reply: &Reply) -> Option<&Answer> {
+    reply.answer.as_ref()
+}
+
+/// The sessions that a server knows, by its four-letter word `dump`.
+fn sessions(address: &str) -> Result<BTreeSet<i64>, RelayError> {
+    let text = four_letter_word(address, "dump")?;
+    let tracked = text.split("phemeral nodes dump").next().unwrap_or_default();
+    let ids = tracked.lines().filter_map(|line| {
+        let hex = line.trim().strip_prefix("0x")?;
+        u64::from_str_radix(hex, 16).ok().map(u64::cast_signed)
+    });
+    Ok(ids.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Picture;
+
+    #[test]
+    fn what_differs_is_told_by_name() {
+        let (mut one, mut two) = (Picture::default(), Picture::default());
+        assert_eq!(one.difference(&two), None);
+        one.zxid = 3;
+        two.sessions.insert(0x10);
+        assert_eq!(
+            one.difference(&two).as_deref(),
+            Some("2 differences\n  last zxid 0x3 and 0x0\n  session 0x10 only in the second")
+        );
+    }
+}

@@ -1,0 +1,57 @@
+//! A data folder handed from real servers of every version to ours and back. The same every time unless
+//! `MINIKEEPER_RELAY_SEED` says otherwise; `minikeeper-harness interop` plays longer ones.
+
+use super::backends::ignored;
+use libtest_mimic::{Completion, Failed, Trial};
+use minikeeper_harness::backend::{BackendError, Compression};
+use minikeeper_harness::relay::{Relay, RelayError, VERSIONS};
+
+const SEED: u64 = 20_246;
+
+pub(super) fn trials() -> Vec<Trial> {
+    let plain = VERSIONS.map(|version| (version, Compression::None));
+    let compressed = [Compression::Gzip, Compression::Snappy].map(|how| ("3.9.5", how));
+    plain
+        .into_iter()
+        .chain(compressed)
+        .map(|(version, compression)| {
+            let how = match compression {
+                Compression::None => "",
+                Compression::Gzip => ", snapshots in gzip",
+                Compression::Snappy => ", snapshots in snappy",
+            };
+            Trial::ignorable_test(
+                format!("what zookeeper:{version} left is found, and it finds what is left{how}"),
+                move || play(version, compression),
+            )
+        })
+        .collect()
+}
+
+fn play(version: &str, compression: Compression) -> Result<Completion, Failed> {
+    let seed = match std::env::var("MINIKEEPER_RELAY_SEED") {
+        Ok(text) => text.parse()?,
+        Err(_) => SEED,
+    };
+    let relay = Relay {
+        version: version.to_owned(),
+        seed,
+        ops: 700,
+        rounds: if compression == Compression::None {
+            2
+        } else {
+            1
+        },
+        compression,
+        control: false,
+        program: env!("CARGO_BIN_EXE_minikeeper-harness").into(),
+    };
+    match relay.run(&mut |_| {}) {
+        Ok(report) if report.znodes < 100 || report.sessions < 10 => {
+            Err(format!("seed {seed}: little was played: {report:?}").into())
+        }
+        Ok(_) => Ok(Completion::Completed),
+        Err(RelayError::Backend(BackendError::Missing(missing))) => ignored(&missing),
+        Err(error) => Err(format!("seed {seed}: {error}").into()),
+    }
+}
