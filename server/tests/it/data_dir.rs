@@ -106,6 +106,25 @@ fn a_fresh_folder_has_a_snapshot_before_its_first_log() {
 }
 
 #[test]
+fn conf_tells_where_it_is_and_how_large() {
+    let folder = Folder::new();
+    let server = folder.start();
+    let text = {
+        let mut socket = crate::client::open(server.addr());
+        crate::client::send(&mut socket, b"conf");
+        crate::client::receive_rest(&mut socket)
+    };
+    let text = String::from_utf8(text).expect("it is text");
+    let name = name_of(&folder.0);
+    assert!(
+        text.contains(&format!("dataDir={name}/version-2\n")),
+        "{text}"
+    );
+    let size: usize = folder.files().values().map(Vec::len).sum();
+    assert!(text.contains(&format!("dataDirSize={size}\n")), "{text}");
+}
+
+#[test]
 fn a_folder_is_one_servers_alone() {
     let folder = Folder::new();
     let server = folder.start();

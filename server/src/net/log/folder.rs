@@ -212,3 +212,14 @@ fn zxid_of(file: &Path) -> Option<Zxid> {
     let number = name.strip_prefix("snapshot.")?.split('.').next()?;
     i64::from_str_radix(number, 16).ok().map(Zxid)
 }
+
+/// How large the files in it are: those where snapshots lie, and those where logs do.
+pub(super) fn sizes(folder: &Folder) -> (u64, u64) {
+    let disk = folder.disk();
+    let size = |path: &Path| {
+        let names = disk.list(path).unwrap_or_default().into_iter();
+        let files = names.filter_map(|name| disk.open(&path.join(name)).ok());
+        files.filter_map(|file| file.length().ok()).sum()
+    };
+    (size(folder.snapshots()), size(folder.logs()))
+}

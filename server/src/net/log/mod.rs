@@ -14,13 +14,14 @@ mod tests;
 mod thread;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 
 use bytes::BytesMut;
 
 pub(crate) use appender::{Appender, Pace};
+use folder::sizes;
 pub(crate) use folder::{Opened, read, write};
 pub(super) use marks::Marks;
 pub use storage::Storage;
@@ -29,7 +30,7 @@ pub(crate) use thread::Writing;
 use self::appender::Kept;
 use self::thread::Writer;
 use crate::protocol::Zxid;
-use crate::store::StorageError;
+use crate::store::{Folder, StorageError};
 
 /// A server's log, as whoever appends, flushes or waits sees it.
 #[derive(Debug, Default)]
@@ -51,6 +52,8 @@ pub(crate) struct Log {
     appended: Condvar,
     /// Rung when more is flushed, or nothing more will be.
     done: Condvar,
+    /// What it is written to, as long as somebody writes.
+    folder: OnceLock<Weak<Folder>>,
     /// Writes and flushes.
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -110,6 +113,12 @@ impl Log {
     /// Whether the disk has refused a write: nothing is flushed any more, and so nothing leaves that shows it.
     pub(crate) fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Acquire)
+    }
+
+    /// How large the files of snapshots and those of logs are, in bytes.
+    pub(super) fn sizes(&self) -> (u64, u64) {
+        let folder = self.folder.get().and_then(Weak::upgrade);
+        folder.map_or((0, 0), |folder| sizes(&folder))
     }
 
     /// Whether a snapshot is being written.

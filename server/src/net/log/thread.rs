@@ -51,6 +51,7 @@ impl Log {
             keeping,
             keeps_at_once,
         } = writing;
+        let _ = self.folder.set(Arc::downgrade(&keeping.folder));
         let mut beside = Beside::new(keeping, writer.filler());
         if keeps_at_once {
             beside.keep(self, Box::new(engine.snapshot()));
