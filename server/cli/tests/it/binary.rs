@@ -41,9 +41,25 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = command(arguments, variables)
-            .spawn()
-            .expect("the binary is built");
+        Self::of(command(arguments, variables))
+    }
+
+    /// A server that cannot write files of more than so many blocks of 512 bytes.
+    pub(crate) fn start_with_file_limit(blocks: u32, arguments: &[&str]) -> Self {
+        // The signal would end it before it could say a word.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &script, env!("CARGO_BIN_EXE_minikeeper")])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("the binary is built");
         let stdout = child.stdout.take().expect("it is piped");
         let greeting = within_deadline(child.id(), move || {
             let mut lines = BufReader::new(stdout).lines();
@@ -74,10 +90,15 @@ impl Serving {
     }
 
     /// Sends a signal, and waits for the end; with it comes what stood in stderr.
-    pub(crate) fn end(mut self, signal: &str) -> (ExitStatus, String) {
+    pub(crate) fn end(self, signal: &str) -> (ExitStatus, String) {
+        kill(self.id(), signal);
+        self.ended()
+    }
+
+    /// The same without a signal.
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let child = self.child.take().expect("it is ended once");
         let id = child.id();
-        kill(id, signal);
         let output = within_deadline(id, move || {
             child.wait_with_output().expect("its output can be read")
         });

@@ -83,6 +83,35 @@ impl Client {
             .expect("both can be done");
     }
 
+    /// Writes until the server is gone; gives how many writes it acknowledged, of which the last has that number as data.
+    pub(crate) fn set_until_it_ends(mut self, path: &str, padding: usize) -> u32 {
+        let mut acknowledged = 0;
+        loop {
+            let mut body = buffer(path.as_bytes());
+            let number = (acknowledged + 1_u32).to_be_bytes();
+            body.extend(buffer(&[&number[..], &vec![b'x'; padding]].concat()));
+            body.extend((-1_i32).to_be_bytes());
+            let mut request = [0; 4].to_vec();
+            request.extend(SET_DATA.to_be_bytes());
+            request.extend(body);
+            let mut head = [0; 4];
+            let sent = self.socket.write_all(&buffer(&request));
+            if sent
+                .and_then(|()| self.socket.read_exact(&mut head))
+                .is_err()
+            {
+                return acknowledged;
+            }
+            let length = usize::try_from(i32::from_be_bytes(head)).expect("it is a length");
+            let mut answer = vec![0; length];
+            if self.socket.read_exact(&mut answer).is_err() {
+                return acknowledged;
+            }
+            assert_eq!(answer.get(12..16), Some(&[0; 4][..]), "it is not refused");
+            acknowledged += 1;
+        }
+    }
+
     pub(crate) fn set(&mut self, path: &str, data: &[u8]) -> Result<(), i32> {
         let mut body = buffer(path.as_bytes());
         body.extend(buffer(data));

@@ -188,6 +188,63 @@ fn a_damaged_log_is_refused_with_its_place_and_cut_if_asked() {
     assert!(client.get("/b").is_none() && client.get("/x").is_none());
 }
 
+#[test]
+fn a_disk_that_refuses_a_write_ends_it_and_nothing_acknowledged_is_lost() {
+    let folder = folder();
+    let file = folder.path().join("zoo.cfg");
+    let data = folder.path().join("data");
+    let lines = format!(
+        "clientPort=0\ndataDir={}\npreAllocSize=16\n",
+        data.display()
+    );
+    fs::write(&file, lines).expect("it can be written");
+    let server = Serving::start_with_file_limit(400, &["--log", "off", text(&file)]);
+    let mut client = Client::connect(server.address());
+    client.create("/count", b"", false);
+    let acknowledged = client.set_until_it_ends("/count", 1000);
+    let (status, stderr) = server.ended();
+    assert_eq!(status.code(), Some(1), "{stderr}");
+    assert!(stderr.starts_with("minikeeper: stopped: "), "{stderr}");
+    assert!(stderr.contains("/version-2/log.1: "), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+
+    let server = Serving::start(&[text(&file)], &[]);
+    let kept = Client::connect(server.address()).get("/count");
+    let kept = kept.and_then(|data| data.first_chunk().map(|number| u32::from_be_bytes(*number)));
+    // What was on its way when the disk refused may be there or not.
+    let kept = kept.expect("many writes were acknowledged");
+    assert!(
+        acknowledged > 50 && (acknowledged..=acknowledged + 1).contains(&kept),
+        "{acknowledged} {kept}"
+    );
+}
+
+#[test]
+fn a_seed_is_for_an_empty_folder() {
+    let folder = folder();
+    let seed = folder.path().join("seed.json");
+    fs::write(&seed, r#"{"/config": "seed"}"#).expect("it can be written");
+    let data = folder.path().join("data");
+    let arguments = ["--data-dir", text(&data), "--seed", text(&seed)];
+    let server = served(&arguments);
+    let mut client = Client::connect(server.address());
+    client
+        .set("/config", b"changed")
+        .expect("the seed was sown");
+    let (_, log) = server.end("TERM");
+    assert!(!log.contains("seed"), "{log}");
+
+    let server = served(&arguments);
+    let kept = Client::connect(server.address()).get("/config");
+    assert_eq!(kept.as_deref(), Some(&b"changed"[..]));
+    let (_, log) = server.end("TERM");
+    let told = format!(
+        "the seed is left out: there is a state in {} already",
+        text(&data)
+    );
+    assert!(log.contains(&told), "{log}");
+}
+
 /// Refused with exit code 1 and one line, which is given.
 fn check_refused(data: &str, reason: &str) -> String {
     let output = run(&["--listen", "127.0.0.1:0", "--data-dir", data], &[]);

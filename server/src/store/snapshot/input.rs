@@ -9,7 +9,7 @@ use crate::jute::{Malformed, Reader};
 use crate::store::compression::{Compression, decompressed};
 use crate::store::{Disk, StorageError};
 
-/// How much is read at once.
+/// How much is read at once, and less of a file that is smaller.
 const CHUNK: usize = 1 << 20;
 /// What one record may take of a compressed file, however long that is: a few bytes may stand for many.
 const MOST_UNPACKED: usize = 64 << 20;
@@ -29,6 +29,8 @@ pub(super) struct Input {
     /// Where the first byte is in all that was read.
     offset: u64,
     checksum: Adler32,
+    /// How much is read at once.
+    chunk: usize,
     /// How long a record may be.
     most: usize,
     is_at_end: bool,
@@ -55,6 +57,7 @@ impl Input {
             filled: 0,
             offset: 0,
             checksum: Adler32::new(),
+            chunk: length.clamp(1 << 12, CHUNK),
             most: match compression {
                 Compression::None => length,
                 Compression::Gzip | Compression::Snappy => length.max(MOST_UNPACKED),
@@ -140,7 +143,7 @@ impl Input {
         self.given = 0;
         self.last = 0;
         self.summed = 0;
-        let goal = self.filled.saturating_add(self.filled.max(CHUNK));
+        let goal = self.filled.saturating_add(self.filled.max(self.chunk));
         if self.bytes.len() < goal {
             self.bytes.resize(goal, 0);
         }

@@ -1,1 +1,267 @@
-//! x
+//! Where a log ends, and what is damage.
+
+use super::*;
+use crate::store::Tail;
+
+fn disk_with(logs: &[(i64, &[u8])]) -> FaultyDisk {
+    let disk = FaultyDisk::default();
+    for (zxid, bytes) in logs {
+        disk.put(&log_file(*zxid), bytes);
+    }
+    disk
+}
+
+fn some_txns() -> Vec<Txn<'static>> {
+    [3, 0, 700, 20, 1500, 1]
+        .into_iter()
+        .zip(1..)
+        .map(|(length, zxid)| set(zxid, length))
+        .collect()
+}
+
+/// Where the entries of a log begin, and where the last has ended.
+fn offsets(log: &[u8]) -> Vec<usize> {
+    let disk = disk_with(&[(1, log)]);
+    let mut reader = LogReader::open(&disk, &log_file(1)).unwrap();
+    let mut offsets = Vec::new();
+    while let Some(entry) = reader.next().unwrap() {
+        offsets.push(usize::try_from(entry.offset).unwrap());
+    }
+    offsets.push(usize::try_from(reader.offset()).unwrap());
+    offsets
+}
+
+/// A log of a real server, with a few of its zeros.
+fn real_log() -> Vec<u8> {
+    let bytes = include_bytes!("../../../tests/golden/folders/3.8.5/version-2/log.1f").to_vec();
+    let end = offsets(&bytes).pop().unwrap();
+    bytes[..end + 100].to_vec()
+}
+
+fn with_zeros(mut log: Vec<u8>) -> Vec<u8> {
+    log.resize(log.len() + 700, 0);
+    log
+}
+
+#[test]
+fn a_log_cut_at_any_byte_is_read_as_a_prefix() {
+    for log in [log_of(&some_txns()), real_log()] {
+        let all = read_log(&disk_with(&[(1, &log)]), &log_file(1)).unwrap();
+        let offsets = offsets(&log);
+        for length in 0..=log.len() {
+            let whole = offsets[1..].iter().filter(|end| **end <= length).count();
+            for zeros in [0, 5000] {
+                let mut cut = log[..length].to_vec();
+                cut.resize(length + zeros, 0);
+                let disk = disk_with(&[(1, &cut)]);
+                let (recovered, kept) = recover(&disk, false)
+                    .unwrap_or_else(|error| panic!("cut at {length}, {zeros} zeros: {error}"));
+                assert_eq!(kept.txns, all[..whole], "cut at {length}");
+                assert_eq!(recovered.replayed, whole as u64);
+                assert_eq!(disk.bytes(&log_file(1)).unwrap(), cut, "nothing is changed");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_a_log_is_seen_or_harmless() {
+    for (what, log) in [
+        ("ours", log_of(&some_txns())),
+        ("ours, with zeros", with_zeros(log_of(&some_txns()))),
+        ("real", real_log()),
+    ] {
+        let all = read_log(&disk_with(&[(1, &log)]), &log_file(1)).unwrap();
+        let mut seen = 0;
+        for bit in 0..log.len() * 8 {
+            let mut flipped = log.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            match recover(&disk_with(&[(1, &flipped)]), false) {
+                Ok((_, kept)) => assert_eq!(kept.txns, all, "{what}: bit {bit}"),
+                Err(error) => {
+                    seen += 1;
+                    let text = error.to_string();
+                    assert!(
+                        text.starts_with("/data/version-2/log.1: damaged at offset "),
+                        "{text}"
+                    );
+                }
+            }
+        }
+        assert!(seen > all.len() * 50 * 8, "{what}: {seen}");
+    }
+}
+
+/// What is wrong with a log, and whether what the real server takes for an end is one by request.
+#[track_caller]
+fn check_damage(log: &[u8], offset: usize, reason: &str, recovered: Option<&[i64]>) {
+    let disk = disk_with(&[(1, log), (9, &log_of(&[set(9, 1)]))]);
+    let error = recover(&disk, false).unwrap_err().to_string();
+    let expected = format!("/data/version-2/log.1: damaged at offset {offset}: {reason}");
+    assert_eq!(error, expected);
+    match (recover(&disk, true), recovered) {
+        (Ok((found, kept)), Some(zxids)) => {
+            assert_eq!(self::zxids(&kept), zxids);
+            assert_eq!(found.cut.len(), 1);
+        }
+        (Err(_), None) => {}
+        (other, _) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn damage_is_one_line_with_file_offset_and_reason() {
+    let log = log_of(&some_txns());
+    let offsets = offsets(&log);
+    let at = offsets[2];
+    let damaged = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut log = log.clone();
+        change(&mut log);
+        log
+    };
+    let end_mark = damaged(&|log| log[offsets[3] - 1] = 0);
+    check_damage(&end_mark, at, "an entry has no end mark", Some(&[1, 2, 9]));
+    let end_mark = damaged(&|log| log[offsets[3] - 1] = b'C');
+    check_damage(
+        &end_mark,
+        at,
+        "an entry has another byte for its end mark",
+        Some(&[1, 2, 9]),
+    );
+    let length = damaged(&|log| log[at + 8..at + 12].fill(0));
+    check_damage(
+        &length,
+        at,
+        "an entry's length is 0, but more lies behind it",
+        Some(&[1, 2, 9]),
+    );
+    let length = damaged(&|log| log[at + 8] = 1);
+    check_damage(
+        &length,
+        at,
+        "an entry goes on behind the end of the file",
+        Some(&[1, 2, 9]),
+    );
+    let length = damaged(&|log| log[at + 8] = 0xff);
+    check_damage(&length, at, "an entry's length is negative", None);
+    let payload = damaged(&|log| log[at + 100] ^= 1);
+    check_damage(
+        &payload,
+        at,
+        "an entry's checksum is not that of its bytes",
+        None,
+    );
+    let torn = damaged(&|log| log.truncate(offsets[3] - 7));
+    check_damage(
+        &torn,
+        at,
+        "what was written last is not whole",
+        Some(&[1, 2, 9]),
+    );
+    let header = damaged(&|log| log[0] = b'z');
+    check_damage(
+        &header,
+        0,
+        "no transaction log: it does not begin with ZKLG",
+        None,
+    );
+}
+
+#[test]
+fn zeros_at_the_end_of_any_log_are_its_end() {
+    let first = with_zeros(log_of(&[set(1, 10), set(2, 10)]));
+    let second = log_of(&[set(3, 10)]);
+    let disk = disk_with(&[(1, &first), (3, &with_zeros(second)), (4, &[])]);
+    let (recovered, kept) = recover(&disk, false).unwrap();
+    assert_eq!(zxids(&kept), [1, 2, 3]);
+    assert_eq!(recovered.logs.len(), 3);
+    // The newest is empty: the power went before its header was written.
+    assert_eq!(recovered.cut.len(), 1);
+    let mut reader = LogReader::open(&disk, &log_file(1)).unwrap();
+    while reader.next().unwrap().is_some() {}
+    assert_eq!(reader.tail(), Some(Tail::Clean));
+}
+
+#[test]
+fn to_open_a_folder_to_write_cuts_what_is_torn() {
+    let log = log_of(&[set(1, 10), set(2, 1000)]);
+    let end = offsets(&log)[1];
+    let disk = disk_with(&[(1, &log[..log.len() - 100])]);
+    let opened = folder(&disk).unwrap();
+    let options = RecoverOptions {
+        trust_empty: true,
+        recover: false,
+    };
+    let recovered = opened.recover(options, &mut Kept::default()).unwrap();
+    assert_eq!(recovered.last_zxid, Zxid(1));
+    assert_eq!(disk.bytes(&log_file(1)).unwrap(), log[..end]);
+    // With a newer log behind it, it would be damage otherwise.
+    let mut writer = LogWriter::new(
+        Arc::new(opened),
+        LogSettings {
+            pre_alloc_size: 1 << 20,
+        },
+    );
+    writer.write(Zxid(2), &mut batch(&[set(2, 5)])).unwrap();
+    writer.sync().unwrap();
+    let (_, kept) = recover(&disk, false).unwrap();
+    assert_eq!(kept.txns, [set(1, 10), set(2, 5)]);
+}
+
+/// One batch of ours behind some that were synced, and any of its sectors missing.
+#[test]
+fn sectors_that_are_missing_of_what_was_never_synced_are_no_damage() {
+    let mut seeded = Seeded(6);
+    let mut whole = 0;
+    for round in 0..3000 {
+        let disk = FaultyDisk::default();
+        let folder = Arc::new(folder(&disk).unwrap());
+        let mut writer = LogWriter::new(
+            folder,
+            LogSettings {
+                pre_alloc_size: 64 << 10,
+            },
+        );
+        let mut zxid = 0;
+        let mut some = |seeded: &mut Seeded, most: usize| -> Vec<Txn<'static>> {
+            let lengths = 1 + seeded.below(most);
+            (0..lengths)
+                .map(|_| {
+                    zxid += 1;
+                    let most = if seeded.below(4) == 0 { 2000 } else { 60 };
+                    set(zxid, seeded.below(most))
+                })
+                .collect()
+        };
+        let mut synced = Vec::new();
+        for _ in 0..seeded.below(4) {
+            let txns = some(&mut seeded, 4);
+            writer.write(txns[0].zxid, &mut batch(&txns)).unwrap();
+            writer.sync().unwrap();
+            synced.extend(txns);
+        }
+        let last = some(&mut seeded, 12);
+        writer.write(last[0].zxid, &mut batch(&last)).unwrap();
+        let all = [synced.clone(), last].concat();
+        let found = disk.after_power_loss(Survival::Reordered(seeded.next()));
+        let (_, kept) =
+            recover(&found, false).unwrap_or_else(|error| panic!("round {round}: {error}"));
+        assert!(kept.txns.len() >= synced.len(), "round {round}");
+        assert_eq!(kept.txns, all[..kept.txns.len()], "round {round}");
+        whole += usize::from(kept.txns.len() == all.len());
+    }
+    assert!(whole < 1500, "{whole}");
+}
+
+#[test]
+fn a_sector_that_is_missing_of_what_was_synced_is_damage() {
+    let txns: Vec<_> = (1..40).map(|zxid| set(zxid, 100)).collect();
+    let log = log_of(&txns);
+    let last = offsets(&log)[txns.len() - 2];
+    for sector in 0..last / 512 {
+        let mut damaged = log.clone();
+        damaged[(sector * 512).max(16)..sector * 512 + 512].fill(0);
+        let error = recover(&disk_with(&[(1, &damaged)]), false).unwrap_err();
+        assert!(matches!(error, StorageError::Damaged { .. }), "{error}");
+    }
+}
