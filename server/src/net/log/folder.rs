@@ -81,6 +81,7 @@ impl Opened {
         let writing = Writing {
             writer: LogWriter::new(Arc::clone(&self.folder), LogSettings { pre_alloc_size }),
             force_sync: storage.force_sync,
+            fsync_warning: storage.fsync_warning,
             keeping: Keeping {
                 folder: self.folder,
                 form,

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use bytes::BytesMut;
 
@@ -11,6 +12,7 @@ use super::appender::Kept;
 use super::snapshots::Keeping;
 use super::{Batch, Log};
 use crate::net::Engine;
+use crate::net::clock::Stopwatch;
 use crate::store::{Filler, LogWriter, StorageError};
 
 /// So often the others have their turn before the thread goes to sleep.
@@ -25,6 +27,8 @@ pub(crate) struct Writing {
     pub(crate) writer: LogWriter,
     /// Whether what is written is flushed to the disk itself.
     pub(crate) force_sync: bool,
+    /// A flush that takes longer is told of.
+    pub(crate) fsync_warning: Duration,
     pub(crate) keeping: Keeping,
     /// Whether a snapshot is to be written at once.
     pub(crate) keeps_at_once: bool,
@@ -35,7 +39,22 @@ pub(crate) struct Writing {
 pub(super) struct Writer {
     log: LogWriter,
     force_sync: bool,
+    fsync_warning: Duration,
     beside: Beside,
+}
+
+/// Flushes to the disk; `FileTxnLog.commit` tells when that takes long.
+fn sync(writer: &mut LogWriter, fsync_warning: Duration) -> Result<(), StorageError> {
+    let watch = Stopwatch::start();
+    writer.sync()?;
+    let took = watch.elapsed();
+    if took > fsync_warning {
+        tracing::warn!(
+            took_ms = took.as_millis(),
+            "to flush the log took long: every write waits for it"
+        );
+    }
+    Ok(())
 }
 
 impl Log {
@@ -48,6 +67,7 @@ impl Log {
         let Writing {
             writer,
             force_sync,
+            fsync_warning,
             keeping,
             keeps_at_once,
         } = writing;
@@ -59,6 +79,7 @@ impl Log {
         *self.writer() = Some(Writer {
             log: writer,
             force_sync,
+            fsync_warning,
             beside,
         });
         self.at_once.store(!force_sync, Ordering::Release);
@@ -113,7 +134,7 @@ impl Log {
             {
                 let mut written = writer.log.write(first, &mut entries);
                 if writer.force_sync {
-                    written = written.and_then(|()| writer.log.sync());
+                    written = written.and_then(|()| sync(&mut writer.log, writer.fsync_warning));
                 }
                 if let Err(failure) = written {
                     self.fail(failure);
