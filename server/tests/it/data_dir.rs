@@ -414,3 +414,30 @@ fn a_folder_that_cannot_be_opened_is_told_in_one_line() {
 fn name_of(path: &Path) -> String {
     path.display().to_string()
 }
+
+#[test]
+fn what_newer_snapshots_make_superfluous_is_purged_where_that_is_wanted() {
+    let folder = Folder::new();
+    let start = |purge_interval: Duration| {
+        let mut config = Config::default();
+        config.storage.data_dir = Some(folder.0.clone());
+        config.storage.purge_interval = purge_interval;
+        ServerBuilder::from(config).start().expect("a server starts")
+    };
+    let snapshots = || {
+        let names = folder.names().into_iter();
+        names.filter(|name| name.starts_with("snapshot.")).count()
+    };
+    for number in 0..5 {
+        // Each start after a write writes a snapshot.
+        let server = start(Duration::ZERO);
+        server
+            .create(&format!("/{number}"), b"")
+            .expect("it is created");
+    }
+    let before = start(Duration::ZERO).snapshot();
+    assert_eq!(snapshots(), 6);
+    drop(start(SECOND * 3600));
+    assert_eq!(snapshots(), 3);
+    assert_eq!(start(Duration::ZERO).snapshot(), before);
+}

@@ -73,8 +73,9 @@ impl Log {
         } = writing;
         let _ = self.folder.set(Arc::downgrade(&keeping.folder));
         let mut beside = Beside::new(keeping, writer.filler());
-        if keeps_at_once {
-            beside.keep(self, Box::new(engine.snapshot()));
+        if keeps_at_once || beside.keeping.purge.is_some() {
+            let kept = keeps_at_once.then(|| Box::new(engine.snapshot()));
+            beside.keep(self, kept);
         }
         *self.writer() = Some(Writer {
             log: writer,
@@ -143,7 +144,7 @@ impl Log {
                 self.raise(number, entries);
                 if let Some(kept) = roll {
                     writer.log.roll();
-                    if let Some(kept) = kept {
+                    if kept.is_some() {
                         writer.beside.keep(self, kept);
                     }
                 }
@@ -155,9 +156,8 @@ impl Log {
     /// Waits until there is something to write; says whether there ever will be.
     fn waits_for_more(&self) -> bool {
         // Whoever was just answered may ask again before it is worth the while to go to sleep and to be woken.
-        let given = self.given.load(Ordering::Acquire);
         for _ in 0..YIELDS {
-            if self.given.load(Ordering::Acquire) != given {
+            if self.given.load(Ordering::Acquire) != self.flushed() {
                 break;
             }
             thread::yield_now();
@@ -264,8 +264,8 @@ impl Beside {
         }
     }
 
-    /// Writes a snapshot, unless one is being written.
-    fn keep(&mut self, log: &Arc<Log>, kept: Kept) {
+    /// Writes a snapshot, if there is something to write and none is being written, and purges if it is time.
+    fn keep(&mut self, log: &Arc<Log>, kept: Option<Kept>) {
         if log.keeping.swap(true, Ordering::AcqRel) {
             return;
         }
