@@ -59,7 +59,7 @@ impl Tree {
     }
 
     /// The digest made of every znode anew.
-    pub(super) fn reckoned_digest(&self) -> u64 {
+    pub(crate) fn reckoned_digest(&self) -> u64 {
         let znodes = self.all().map(digest_of);
         znodes.fold(0, u64::wrapping_add)
     }
