@@ -76,6 +76,7 @@ impl Embedded {
             let keeping = &settings.keeping;
             config.storage.data_dir = Some(data.to_owned());
             config.storage.force_sync = keeping.force_sync;
+            config.storage.trust_empty = keeping.trust_empty;
             if let Some(count) = keeping.snap_count {
                 config.storage.snap_count = count;
             }

@@ -15,6 +15,8 @@ pub struct Keeping {
     pub pre_alloc_kib: Option<u32>,
     /// How snapshots are compressed, which servers know from 3.6 on.
     pub compression: Compression,
+    /// Whether logs without a snapshot are a state, as they are to 3.4 and to nobody later: it writes none at its start.
+    pub trust_empty: bool,
     /// The longest session timeout, if it is not 20 ticks.
     pub longest_session: Option<Duration>,
 }
@@ -26,6 +28,7 @@ impl Keeping {
         snap_count: None,
         pre_alloc_kib: None,
         compression: Compression::None,
+        trust_empty: false,
         longest_session: None,
     };
 
@@ -38,6 +41,9 @@ impl Keeping {
         }
         if let Some(kib) = self.pre_alloc_kib {
             properties.push(format!("zookeeper.preAllocSize={kib}"));
+        }
+        if self.trust_empty {
+            properties.push("zookeeper.snapshot.trust.empty=true".to_owned());
         }
         if self.compression != Compression::None {
             let method = self.compression;

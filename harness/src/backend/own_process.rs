@@ -35,6 +35,9 @@ impl OwnProcess {
         if keeping.compression != Compression::None {
             command.args(["--compression", &keeping.compression.to_string()]);
         }
+        if keeping.trust_empty {
+            command.arg("--trust-empty");
+        }
         if let Some(span) = keeping.longest_session {
             command.args(["--longest-session-ms", &span.as_millis().to_string()]);
         }

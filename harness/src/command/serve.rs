@@ -61,6 +61,8 @@ pub(super) struct ServeFolder {
     #[arg(long, default_value_t)]
     compression: Compression,
     #[arg(long)]
+    trust_empty: bool,
+    #[arg(long)]
     longest_session_ms: Option<u64>,
     #[arg(long)]
     tick_ms: Option<u64>,
@@ -83,6 +85,7 @@ impl ServeFolder {
                 snap_count: self.snap_count,
                 pre_alloc_kib: self.pre_alloc_kib,
                 compression: self.compression,
+                trust_empty: self.trust_empty,
                 longest_session: self.longest_session_ms.map(Duration::from_millis),
             },
             ..usual

@@ -150,6 +150,7 @@ impl Crash {
                 snap_count: Some(*dice.one(&[50, 200, 1000, 5000])),
                 pre_alloc_kib: Some(*dice.one(&[16, 64, 1024])),
                 compression: *dice.one(&compressions),
+                trust_empty: false,
                 longest_session: Some(LONGEST),
             },
             ..Settings::default()

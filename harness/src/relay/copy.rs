@@ -3,15 +3,17 @@
 use super::RelayError;
 use super::picture::{Picture, Znode};
 use crate::client::{Acl, Stat};
-use minikeeper::{Snapshot, ZnodeView};
+use minikeeper::{Snapshot, Storage, ZnodeView};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 /// What a folder holds, and the timeout of every session.
-pub(super) fn open(data: &Path) -> Result<(Picture, BTreeMap<i64, Duration>), RelayError> {
-    let snapshot = Snapshot::open(data)
-        .map_err(|error| RelayError::Differs(format!("not opened: {error}")))?;
+pub(super) fn open(
+    data: &Path,
+    trust_empty: bool,
+) -> Result<(Picture, BTreeMap<i64, Duration>), RelayError> {
+    let snapshot = snapshot(data, trust_empty)?;
     let sessions: BTreeMap<i64, Duration> = snapshot
         .sessions()
         .into_iter()
@@ -33,6 +35,14 @@ pub(super) fn open(data: &Path) -> Result<(Picture, BTreeMap<i64, Duration>), Re
         sessions: sessions.keys().copied().collect(),
     };
     Ok((picture, sessions))
+}
+
+/// What a folder holds, as a value.
+pub(super) fn snapshot(data: &Path, trust_empty: bool) -> Result<Snapshot, RelayError> {
+    let mut storage = Storage::default();
+    storage.trust_empty = trust_empty;
+    Snapshot::open_as(data, &storage)
+        .map_err(|error| RelayError::Differs(format!("not opened: {error}")))
 }
 
 fn of(znode: &ZnodeView) -> Znode {

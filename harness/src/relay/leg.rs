@@ -8,7 +8,7 @@ use crate::backend::{self, Guest, Keeping, ServerSetup};
 use crate::client::{Acl, Answer, BlockingClient, ConnectRequest, Request};
 use crate::dice::Dice;
 use crate::patience::{self, PATIENCE};
-use minikeeper::{Compression, DataFormat, Snapshot, StorageError};
+use minikeeper::{Compression, DataFormat, StorageError};
 use semver::Version;
 use std::time::Duration;
 
@@ -111,7 +111,7 @@ impl Leg<'_> {
             return Ok(());
         };
         let before = self.folder.listed()?;
-        let (found, timeouts) = copy::open(&self.folder.data())
+        let (found, timeouts) = copy::open(&self.folder.data(), self.keeping.trust_empty)
             .map_err(|error| self.kept(&format!("opened as a copy: {error}")))?;
         self.report.comparisons += 1;
         if let Some(difference) = left.difference(&found) {
@@ -147,8 +147,8 @@ impl Leg<'_> {
             backend::Compression::Gzip => Compression::Gzip,
             backend::Compression::Snappy => Compression::Snappy,
         };
-        Snapshot::open(self.folder.data())
-            .and_then(|snapshot| snapshot.write_as(exported.data(), format, compression))
+        copy::snapshot(&self.folder.data(), self.keeping.trust_empty)?
+            .write_as(exported.data(), format, compression)
             .map_err(failed)?;
         let mut runner = Runner::start(who, exported.path(), ServerSetup::Usual, &self.keeping)?;
         let found = self.picture(&runner.address())?;

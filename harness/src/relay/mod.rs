@@ -103,15 +103,16 @@ impl Relay {
         let start = Instant::now();
         let mut dice = Dice::new(self.seed, 0);
         let folder = Folder::new()?;
+        let version = Version::parse(&self.version)
+            .map_err(|error| RelayError::Differs(format!("{}: {error}", self.version)))?;
         let keeping = |dice: &mut Dice| Keeping {
             force_sync: false,
             snap_count: Some(*dice.one(&[60, 150, 400, 1000])),
             pre_alloc_kib: Some(*dice.one(&[16, 64, 1024])),
             compression: self.compression,
+            trust_empty: version < Version::new(3, 5, 0),
             longest_session: Some(LONGEST),
         };
-        let version = Version::parse(&self.version)
-            .map_err(|error| RelayError::Differs(format!("{}: {error}", self.version)))?;
         let mut leg = Leg {
             version: &version,
             folder: &folder,

@@ -78,10 +78,10 @@ fn fitting(steps: Vec<Step>, version: &Version) -> Vec<Step> {
             requests.retain(fits);
         }
         let is_known = match action {
-            // It is never answered by 3.4.
-            Action::Ask(Request::Check { .. }) if *version < Version::new(3, 5, 0) => false,
+            // It is never answered up to 3.7.
+            Action::Ask(Request::Check { .. }) if *version < Version::new(3, 8, 0) => false,
             Action::Ask(Request::Raw { op, .. })
-                if *op == op::CHECK && *version < Version::new(3, 5, 0) =>
+                if *op == op::CHECK && *version < Version::new(3, 8, 0) =>
             {
                 false
             }
