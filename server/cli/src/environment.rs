@@ -207,6 +207,17 @@ pub(crate) fn image(variables: &Variables) -> Option<Image> {
             origin: Origin::Variable(String::from("ZOO_4LW_COMMANDS_WHITELIST")),
         });
     }
+    // zkServer.sh makes it a system property.
+    if variables
+        .set_and_not_empty("ZOO_DATADIR_AUTOCREATE_DISABLE")
+        .is_some()
+    {
+        lines.push(Given {
+            name: String::from("datadir.autocreate"),
+            value: String::from("false"),
+            origin: Origin::Variable(String::from("ZOO_DATADIR_AUTOCREATE_DISABLE")),
+        });
+    }
     if let Some(extra) = variables.set_and_not_empty("ZOO_CFG_EXTRA") {
         lines.extend(each_word("ZOO_CFG_EXTRA", extra));
     }
@@ -303,6 +314,7 @@ mod tests {
             ("ZOO_TICK_TIME", "500"),
             ("ZOO_SERVERS", ""),
             ("ZOO_4LW_COMMANDS_WHITELIST", "ruok, mntr"),
+            ("ZOO_DATADIR_AUTOCREATE_DISABLE", "1"),
             ("ZOO_CFG_EXTRA", "tickTime=700 skipACL=yes"),
         ]));
         assert_eq!(
@@ -320,6 +332,7 @@ mod tests {
                 "admin.enableServer=true",
                 "server.1=localhost:2888:3888;2181",
                 "4lw.commands.whitelist=ruok, mntr",
+                "datadir.autocreate=false",
                 "tickTime=700",
                 "skipACL=yes",
             ]

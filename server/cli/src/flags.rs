@@ -107,19 +107,24 @@ pub(crate) struct Serve {
     extended_types: Option<bool>,
 
     /// Keep state in this folder, ZooKeeper's own: what is there is gone on with [default: dataDir; without one, in memory]
-    #[arg(long, value_name = "DIR", conflicts_with = "in_memory")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        group = "place",
+        conflicts_with = "in_memory"
+    )]
     data_dir: Option<PathBuf>,
 
-    /// Keep the transaction logs in this folder [default: with --data-dir the same; else dataLogDir]
-    #[arg(long, value_name = "DIR", requires = "data_dir")]
-    data_log_dir: Option<PathBuf>,
+    /// The folder of the transaction logs, with --data-dir or --open-copy [default: the same]
+    #[arg(long, value_name = "DIR", requires = "place")]
+    pub(crate) data_log_dir: Option<PathBuf>,
 
     /// Keep nothing, whatever the configuration says of dataDir
     #[arg(long)]
     in_memory: bool,
 
     /// Begin with the state in this snapshot or data folder, which is only read; all that is done is kept in memory
-    #[arg(long, value_name = "FILE_OR_DIR", conflicts_with = "data_dir")]
+    #[arg(long, value_name = "FILE_OR_DIR", group = "place")]
     pub(crate) open_copy: Option<PathBuf>,
 
     /// Cut a damaged transaction log where the damage begins, as ZooKeeper does, instead of refusing the folder

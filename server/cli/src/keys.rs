@@ -87,6 +87,9 @@ pub(crate) enum Setting {
     ExtendedTypes,
     ForceSync,
     FourLetterWords,
+    FsyncWarning,
+    /// The same without `zookeeper.` before it, which wins.
+    FsyncWarningAlone,
     ListenBacklog,
     MaxClientConnections,
     MaxConnections,
@@ -118,6 +121,8 @@ impl Setting {
                 | Self::Compression
                 | Self::Digest
                 | Self::ForceSync
+                | Self::FsyncWarning
+                | Self::FsyncWarningAlone
                 | Self::PreAllocSize
                 | Self::PurgeInterval
                 | Self::PurgeRetain
@@ -398,8 +403,8 @@ pub(crate) const KEYS: &[Key] = &[
     both("snapCount", Any, Sets(Setting::SnapCount)),
     both("snapSizeLimitInKb", NotZero, Sets(Setting::SnapSizeLimit)),
     both("txnLogSizeLimitInKb", Any, Nothing(Disk)),
-    both("fsync.warningthresholdms", Any, Nothing(Disk)),
-    jvm("fsync.warningthresholdms", Any, Nothing(Disk)),
+    both("fsync.warningthresholdms", Any, Sets(Setting::FsyncWarning)),
+    jvm("fsync.warningthresholdms", Any, Sets(Setting::FsyncWarningAlone)),
     both("snapshot.compression.method", Any, Sets(Setting::Compression)),
     both("snapshot.trust.empty", Any, Sets(Setting::TrustEmpty)),
     both("serializeLastProcessedZxid.enabled", Any, Nothing(Disk)),

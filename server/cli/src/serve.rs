@@ -62,6 +62,7 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     }
     let copied = flags.open_copy.as_deref().map(|from| {
         let mut how = Storage::default();
+        how.data_log_dir.clone_from(&flags.data_log_dir);
         how.recover = flags.recover;
         Snapshot::open_as(from, &how).map_err(|error| Failure::NotStarted(error.to_string()))
     });

@@ -1,6 +1,7 @@
 //! Everything a server can be told, as plain data.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub use crate::keeper::DigestAlgorithm;
@@ -95,10 +96,6 @@ pub struct Config {
     pub start_time: Option<Timestamp>,
     /// Where the state is kept, and how. Default: in memory alone.
     pub storage: Storage,
-    /// What the four-letter word `conf` and the metrics say of `dataDir`. Nothing is kept there.
-    pub data_dir: Option<String>,
-    /// What the four-letter word `conf` says of `dataLogDir`. Nothing is kept there.
-    pub data_log_dir: Option<String>,
 }
 
 impl Default for Config {
@@ -135,8 +132,6 @@ impl Default for Config {
             journal_on_panic: true,
             start_time: None,
             storage: Storage::default(),
-            data_dir: None,
-            data_log_dir: None,
         }
     }
 }
@@ -267,26 +262,20 @@ impl Config {
     /// What concerns bytes and sockets, where clients connect at `port`.
     pub(super) fn limits(&self, port: u16, rules: &Rules) -> Limits {
         let duration = |ms: i32| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-        let data_dir = self
-            .storage
-            .data_dir
-            .as_ref()
-            .map(|folder| folder.display().to_string())
-            .or_else(|| self.data_dir.clone())
-            .unwrap_or_else(|| "/tmp/minikeeper".to_owned());
+        let shown = |folder: &Option<PathBuf>| {
+            let folder = folder.as_ref();
+            folder.map(|folder| folder.display().to_string())
+        };
+        // In memory it is nowhere, and a real server is somewhere.
+        let data_dir =
+            shown(&self.storage.data_dir).unwrap_or_else(|| "/tmp/minikeeper".to_owned());
         Limits {
             max_frame: self.max_frame,
             slice: Duration::from_millis(10),
             four_letter_words: self.four_letter_words.clone(),
             port,
             listen_backlog: self.listen_backlog,
-            data_log_dir: self
-                .storage
-                .data_log_dir
-                .as_ref()
-                .map(|folder| folder.display().to_string())
-                .or_else(|| self.data_log_dir.clone())
-                .unwrap_or_else(|| data_dir.clone()),
+            data_log_dir: shown(&self.storage.data_log_dir).unwrap_or_else(|| data_dir.clone()),
             data_dir,
             tick_time: self.tick_time,
             min_session_timeout: duration(rules.min_session_timeout_ms),

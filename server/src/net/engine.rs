@@ -788,6 +788,8 @@ impl Engine {
             (result, wakers, state.comes_nearer(), unflushed)
         };
         self.wake(wakers, nearer);
+        let log = self.log.as_ref().filter(|_| unflushed.is_some());
+        let unflushed = log.and_then(|log| log.write_at_once(unflushed));
         (result, unflushed)
     }
 

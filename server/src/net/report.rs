@@ -123,7 +123,7 @@ pub(super) fn answer(
         return Some(Answer::NotServing);
     }
     Some(match word {
-        FourLetterWord::Conf => Answer::Conf(conf(limits)),
+        FourLetterWord::Conf => Answer::Conf(conf(state, limits)),
         FourLetterWord::Cons => Answer::Cons(connections(state, asking)),
         FourLetterWord::Crst => {
             state
@@ -176,13 +176,15 @@ pub(super) fn answer(
     })
 }
 
-fn conf(limits: &Limits) -> ConfReport {
+fn conf(state: &State, limits: &Limits) -> ConfReport {
+    let appender = state.appender.as_ref();
+    let (data_dir_size, data_log_size) = appender.map_or((0, 0), |appender| appender.log().sizes());
     ConfReport {
         client_port: limits.port,
         data_dir: format!("{}/version-2", limits.data_dir),
-        data_dir_size: 0,
+        data_dir_size,
         data_log_dir: format!("{}/version-2", limits.data_log_dir),
-        data_log_size: 0,
+        data_log_size,
         tick_time_ms: limits.tick_time.as_millis(),
         max_client_connections: limits.max_client_connections,
         min_session_timeout_ms: limits.min_session_timeout.as_millis(),

@@ -82,7 +82,6 @@ fn conf_tells_the_settings() {
         let mut config = minikeeper::Config::default();
         config.max_client_connections = 7;
         config.tick_time = std::time::Duration::from_millis(1500);
-        config.data_dir = Some("/data".to_owned());
         config
     };
     let server = minikeeper::ServerBuilder::from(config)
@@ -93,8 +92,8 @@ fn conf_tells_the_settings() {
     for (name, expected) in [
         ("clientPort", &*port),
         ("secureClientPort", "-1"),
-        ("dataDir", "/data/version-2"),
-        ("dataLogDir", "/data/version-2"),
+        ("dataDir", "/tmp/minikeeper/version-2"),
+        ("dataLogDir", "/tmp/minikeeper/version-2"),
         ("tickTime", "1500"),
         ("maxClientCnxns", "7"),
         ("minSessionTimeout", "3000"),

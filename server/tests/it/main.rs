@@ -6,6 +6,7 @@ mod architecture;
 mod chaos;
 mod client;
 mod control;
+mod data_dir;
 mod ensemble;
 mod faults;
 mod four_letter;

@@ -106,6 +106,10 @@ impl Gathered {
         if self.value(Setting::ForceSync) == Some("no") {
             storage.force_sync = false;
         }
+        let slow = self.decoded(Setting::FsyncWarning);
+        if let Some(ms) = slow.or_else(|| self.decoded(Setting::FsyncWarningAlone)) {
+            storage.fsync_warning = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+        }
         // ZooKeeperServer.getSnapCount; Integer.getInteger takes what is no number of 32 bits for no number.
         let int = |setting| self.decoded(setting).and_then(|n| i32::try_from(n).ok());
         if let Some(count) = int(Setting::SnapCount) {

@@ -548,6 +548,10 @@ fn how_state_is_kept_reaches_the_config_in_the_real_servers_units() {
     check("forceSync=no", |storage| storage.force_sync = false);
     check("forceSync=NO", |_| ());
     check("forceSync=false", |_| ());
+    check("fsync.warningthresholdms=20", |storage| {
+        storage.fsync_warning = Duration::from_millis(20);
+    });
+    check("fsync.warningthresholdms=x", |_| ());
     check("snapCount=7", |storage| storage.snap_count = 7);
     check("snapCount=0x10", |storage| storage.snap_count = 16);
     check("snapCount=1", |storage| storage.snap_count = 2);
@@ -584,6 +588,13 @@ fn how_state_is_kept_reaches_the_config_in_the_real_servers_units() {
         storage.purge_interval = Duration::from_secs(7200);
     });
     check("autopurge.purgeInterval=-1", |_| ());
+    let slow = |flags: &[(&str, &str)]| storage("", flags, &Overrides::default()).fsync_warning;
+    let (alone, whole) = (
+        ("fsync.warningthresholdms", "5"),
+        ("zookeeper.fsync.warningthresholdms", "6"),
+    );
+    assert_eq!(slow(&[alone]), Duration::from_millis(5));
+    assert_eq!(slow(&[whole, alone]), Duration::from_millis(6));
 }
 
 #[test]

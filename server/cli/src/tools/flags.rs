@@ -243,7 +243,7 @@ pub(crate) enum TreeFormat {
 /// The flags of `minikeeper log show`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LogShow {
-    /// A transaction log, or a data folder, of which all logs are read, the oldest first
+    /// A transaction log, or a folder (dataLogDir, or dataDir if there is none), of which all logs are read, the oldest first
     #[arg(value_name = "FILE_OR_DIR")]
     pub(super) file_or_dir: PathBuf,
 

@@ -211,18 +211,18 @@ impl<'a> Parts<'a> {
 
 fn change_line(change: &Change, data: Data) -> String {
     let parts = Parts::of(change);
-    let mut words = vec![String::from(parts.name)];
-    words.extend(parts.path.map(String::from));
+    let mut line = vec![String::from(parts.name)];
+    line.extend(parts.path.map(String::from));
     if let Some(bytes) = parts.data {
-        words.extend(data.line(bytes));
+        line.extend(data.line(bytes));
         let length = bytes.map_or(0, <[u8]>::len) as u64;
-        words.push(words::count(length, "byte"));
+        line.push(words::count(length, "byte"));
     }
     if parts.ephemeral {
-        words.push(String::from("ephemeral"));
+        line.push(String::from("ephemeral"));
     }
     for (name, number) in parts.rest {
-        words.push(match name {
+        line.push(match name {
             "timeout_ms" => format!("timeout {number} ms"),
             "ttl_ms" => format!("ttl {number} ms"),
             "parent_cversion" => format!("parentCVersion {number}"),
@@ -232,20 +232,20 @@ fn change_line(change: &Change, data: Data) -> String {
     }
     let acl = parts.acl.map(words::acl);
     // What nearly all have says nothing.
-    let acl = acl.filter(|acl| acl != "world:anyone:cdrwa");
-    words.extend(acl.map(|acl| format!("acl {acl}")));
-    words.extend(parts.error);
+    let acl = acl.filter(|acl| acl != words::OPEN);
+    line.extend(acl.map(|acl| format!("acl {acl}")));
+    line.extend(parts.error);
     if let Some(deleted) = parts.deleted.filter(|deleted| !deleted.is_empty()) {
-        words.push(format!("deletes {}", deleted.join(" ")));
+        line.push(format!("deletes {}", deleted.join(" ")));
     }
     if let Some(changes) = parts.changes {
         let changes: Vec<String> = changes
             .iter()
             .map(|change| change_line(change, data))
             .collect();
-        words.push(format!("[{}]", changes.join("; ")));
+        line.push(format!("[{}]", changes.join("; ")));
     }
-    words.join(" ")
+    line.join(" ")
 }
 
 fn change_fields(change: &Change, data: Data) -> Vec<(&'static str, Value)> {

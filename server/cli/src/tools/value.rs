@@ -150,7 +150,7 @@ pub(crate) fn json(value: &Value) -> String {
 }
 
 /// The value of a name that has just been written, and the end of its line.
-fn yaml_behind_name(value: &Value, indent: usize, text: &mut String) {
+pub(crate) fn yaml_behind_name(value: &Value, indent: usize, text: &mut String) {
     match value {
         Value::Fields(fields) if !fields.is_empty() => {
             text.push('\n');

@@ -19,6 +19,9 @@ pub(crate) fn time(time: Timestamp) -> String {
     }
 }
 
+/// The ACL that lets everybody do everything, which nearly all znodes have.
+pub(crate) const OPEN: &str = "world:anyone:cdrwa";
+
 /// The entries of an ACL, by comma.
 pub(crate) fn acl(acl: &[Acl]) -> String {
     let entries: Vec<String> = acl.iter().map(Acl::to_string).collect();

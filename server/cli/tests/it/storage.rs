@@ -143,6 +143,27 @@ fn a_copy_begins_with_what_is_there_and_changes_nothing() {
 }
 
 #[test]
+fn a_copy_finds_logs_that_lie_elsewhere() {
+    let folder = folder();
+    let (data, logs) = (folder.path().join("data"), folder.path().join("logs"));
+    let (data, logs) = (text(&data), text(&logs));
+    let server = served(&["--data-dir", data, "--data-log-dir", logs]);
+    Client::connect(server.address()).create("/config", b"v1", false);
+    server.end("KILL");
+    let copy = served(&["--open-copy", data, "--data-log-dir", logs]);
+    let found = Client::connect(copy.address()).get("/config");
+    assert_eq!(found.as_deref(), Some(&b"v1"[..]));
+    for flags in [
+        &["--data-log-dir", logs][..],
+        &["--open-copy", data, "--data-dir", data],
+        &["--in-memory", "--data-dir", data],
+    ] {
+        let output = run(flags, &[]);
+        assert_eq!(output.status.code(), Some(2), "{flags:?}");
+    }
+}
+
+#[test]
 fn a_second_server_on_a_folder_is_refused_in_one_line() {
     let folder = folder();
     let data = text(folder.path());

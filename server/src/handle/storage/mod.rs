@@ -6,6 +6,8 @@
 mod failure;
 mod log;
 mod origin;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -70,12 +70,18 @@ impl Opened {
             let retain = usize::try_from(storage.purge_retain).unwrap_or(usize::MAX);
             Purge::new(retain, storage.purge_interval)
         });
-        let pre_alloc_size = storage.pre_alloc_size;
+        // To fill ahead is to sync sooner, and nothing is synced otherwise.
+        let pre_alloc_size = if storage.force_sync {
+            storage.pre_alloc_size
+        } else {
+            0
+        };
         let zxid = self.state.zxid();
         let pace = Pace::new(storage.snap_count.into(), storage.snap_size_limit, zxid);
         let writing = Writing {
             writer: LogWriter::new(Arc::clone(&self.folder), LogSettings { pre_alloc_size }),
             force_sync: storage.force_sync,
+            fsync_warning: storage.fsync_warning,
             keeping: Keeping {
                 folder: self.folder,
                 form,
@@ -206,4 +212,15 @@ fn zxid_of(file: &Path) -> Option<Zxid> {
     let name = file.file_name()?.to_str()?;
     let number = name.strip_prefix("snapshot.")?.split('.').next()?;
     i64::from_str_radix(number, 16).ok().map(Zxid)
+}
+
+/// How large the files in it are: those where snapshots lie, and those where logs do.
+pub(super) fn sizes(folder: &Folder) -> (u64, u64) {
+    let disk = folder.disk();
+    let size = |path: &Path| {
+        let names = disk.list(path).unwrap_or_default().into_iter();
+        let files = names.filter_map(|name| disk.open(&path.join(name)).ok());
+        files.filter_map(|file| file.length().ok()).sum()
+    };
+    (size(folder.snapshots()), size(folder.logs()))
 }

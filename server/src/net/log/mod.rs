@@ -14,21 +14,23 @@ mod tests;
 mod thread;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread::JoinHandle;
 
 use bytes::BytesMut;
 
 pub(crate) use appender::{Appender, Pace};
+use folder::sizes;
 pub(crate) use folder::{Opened, read, write};
 pub(super) use marks::Marks;
 pub use storage::Storage;
 pub(crate) use thread::Writing;
 
 use self::appender::Kept;
+use self::thread::Writer;
 use crate::protocol::Zxid;
-use crate::store::StorageError;
+use crate::store::{Folder, StorageError};
 
 /// A server's log, as whoever appends, flushes or waits sees it.
 #[derive(Debug, Default)]
@@ -40,11 +42,18 @@ pub(crate) struct Log {
     keeping: AtomicBool,
     /// Why the disk refused a write, once it has.
     failure: OnceLock<StorageError>,
+    /// The number of the last transaction that was given over.
+    given: AtomicU64,
+    /// Whether whoever appends writes too.
+    at_once: AtomicBool,
     queue: Mutex<Queue>,
+    writer: Mutex<Option<Writer>>,
     /// Rung when there is something to write, or nothing more to come.
     appended: Condvar,
     /// Rung when more is flushed, or nothing more will be.
     done: Condvar,
+    /// What it is written to, as long as somebody writes.
+    folder: OnceLock<Weak<Folder>>,
     /// Writes and flushes.
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -106,6 +115,12 @@ impl Log {
         self.broken.load(Ordering::Acquire)
     }
 
+    /// How large the files of snapshots and those of logs are, in bytes.
+    pub(super) fn sizes(&self) -> (u64, u64) {
+        let folder = self.folder.get().and_then(Weak::upgrade);
+        folder.map_or((0, 0), |folder| sizes(&folder))
+    }
+
     /// Whether a snapshot is being written.
     fn is_keeping(&self) -> bool {
         self.keeping.load(Ordering::Acquire)
@@ -142,6 +157,7 @@ impl Log {
         let waiting = turn.waiting.drain(..).map(|waker| (number, waker));
         queue.waiting.extend(waiting);
         queue.given = number;
+        self.given.store(number, Ordering::Release);
         let last = queue.pending.last_mut();
         if let Some(last) = last.filter(|last| last.roll.is_none()) {
             last.entries.extend_from_slice(&turn.entries);
@@ -158,7 +174,8 @@ impl Log {
             };
             queue.pending.push(batch);
         }
-        let parked = std::mem::take(&mut queue.parked);
+        let at_once = self.at_once.load(Ordering::Acquire);
+        let parked = !at_once && std::mem::take(&mut queue.parked);
         drop(queue);
         if parked {
             self.appended.notify_one();

@@ -26,19 +26,26 @@ pub(crate) struct Purge {
 }
 
 impl Keeping {
-    /// Writes a snapshot, and purges if it is time.
-    pub(super) fn keep(&self, kept: Kept) -> Result<(), StorageError> {
+    /// Writes a snapshot, if there is something to write, and purges if it is time.
+    pub(super) fn keep(&self, kept: Option<Kept>) -> Result<(), StorageError> {
+        if let Some(kept) = kept {
+            self.write(kept)?;
+        }
+        self.purge();
+        Ok(())
+    }
+
+    fn write(&self, kept: Kept) -> Result<(), StorageError> {
         let zxid = kept.zxid();
         let file = keep(&self.folder, self.form, kept.digest(), &kept)?;
         // What nobody else has of it goes here, where that keeps nobody waiting.
         drop(kept);
         tracing::debug!(%zxid, file = %file.display(), "snapshot");
-        self.purge();
         Ok(())
     }
 
     /// Purges if it is time.
-    pub(super) fn purge(&self) {
+    fn purge(&self) {
         if let Some(purge) = &self.purge
             && purge.is_due()
         {

@@ -30,6 +30,8 @@ pub struct Storage {
     /// Whether a write is answered when the disk has it (`forceSync`), and not already when the operating system has. Default
     /// true.
     pub force_sync: bool,
+    /// A flush to the disk that takes longer is told in the log, by `tracing` (`fsync.warningthresholdms`). Default 1 s.
+    pub fsync_warning: Duration,
     /// After about so many transactions a snapshot is written and the next log begun (`snapCount`): after half of it to all of
     /// it, drawn each time. At least 2. Default 100,000.
     pub snap_count: u32,
@@ -62,6 +64,7 @@ impl Default for Storage {
             data_dir: None,
             data_log_dir: None,
             force_sync: true,
+            fsync_warning: Duration::from_secs(1),
             snap_count: 100_000,
             snap_size_limit: 4 << 30,
             pre_alloc_size: 64 << 20,

@@ -2,8 +2,9 @@
 
 use std::io;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use bytes::BytesMut;
 
@@ -11,7 +12,11 @@ use super::appender::Kept;
 use super::snapshots::Keeping;
 use super::{Batch, Log};
 use crate::net::Engine;
+use crate::net::clock::Stopwatch;
 use crate::store::{Filler, LogWriter, StorageError};
+
+/// So often the others have their turn before the thread goes to sleep.
+const YIELDS: usize = 32;
 
 /// A buffer larger than this is not kept.
 const KEPT_CAPACITY: usize = 1 << 20;
@@ -22,9 +27,34 @@ pub(crate) struct Writing {
     pub(crate) writer: LogWriter,
     /// Whether what is written is flushed to the disk itself.
     pub(crate) force_sync: bool,
+    /// A flush that takes longer is told of.
+    pub(crate) fsync_warning: Duration,
     pub(crate) keeping: Keeping,
     /// Whether a snapshot is to be written at once.
     pub(crate) keeps_at_once: bool,
+}
+
+/// Writes what is pending, on whichever thread has it.
+#[derive(Debug)]
+pub(super) struct Writer {
+    log: LogWriter,
+    force_sync: bool,
+    fsync_warning: Duration,
+    beside: Beside,
+}
+
+/// Flushes to the disk; `FileTxnLog.commit` tells when that takes long.
+fn sync(writer: &mut LogWriter, fsync_warning: Duration) -> Result<(), StorageError> {
+    let watch = Stopwatch::start();
+    writer.sync()?;
+    let took = watch.elapsed();
+    if took > fsync_warning {
+        tracing::warn!(
+            took_ms = took.as_millis(),
+            "to flush the log took long: every write waits for it"
+        );
+    }
+    Ok(())
 }
 
 impl Log {
@@ -34,32 +64,68 @@ impl Log {
         writing: Writing,
         engine: &Arc<Engine>,
     ) -> io::Result<()> {
-        let first = writing.keeps_at_once.then(|| Box::new(engine.snapshot()));
-        let engine = Arc::downgrade(engine);
-        let log = Arc::clone(self);
+        let Writing {
+            writer,
+            force_sync,
+            fsync_warning,
+            keeping,
+            keeps_at_once,
+        } = writing;
+        let _ = self.folder.set(Arc::downgrade(&keeping.folder));
+        let mut beside = Beside::new(keeping, writer.filler());
+        if keeps_at_once || beside.keeping.purge.is_some() {
+            let kept = keeps_at_once.then(|| Box::new(engine.snapshot()));
+            beside.keep(self, kept);
+        }
+        *self.writer() = Some(Writer {
+            log: writer,
+            force_sync,
+            fsync_warning,
+            beside,
+        });
+        self.at_once.store(!force_sync, Ordering::Release);
+        let (log, engine) = (Arc::clone(self), Arc::downgrade(engine));
         let started = thread::Builder::new()
             .name("minikeeper-log".to_owned())
             .spawn(move || {
                 let _told = Told(&log, engine);
-                log.write(writing, first);
+                while log.waits_for_more() {
+                    if let Some(writer) = &mut *log.writer() {
+                        log.write(writer);
+                    }
+                }
+                // Whatever goes on beside it ends too.
+                let ended = log.writer().take();
+                drop(ended);
             })?;
         *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(started);
         Ok(())
     }
 
-    /// Writes until nothing more is to come, or the disk refuses.
-    fn write(self: &Arc<Self>, writing: Writing, first: Option<Kept>) {
-        let Writing {
-            mut writer,
-            force_sync,
-            keeping,
-            ..
-        } = writing;
-        let mut beside = Beside::new(self, keeping, writer.filler());
-        if let Some(first) = first {
-            beside.keep(first);
+    /// Writes what was appended, if it is left to the operating system when the disk has it: that takes no longer than to wake
+    /// somebody who would. Gives the number that was asked about, if all up to it is not written now.
+    pub(in crate::net) fn write_at_once(self: &Arc<Self>, number: Option<u64>) -> Option<u64> {
+        if self.at_once.load(Ordering::Acquire) {
+            match self.writer.try_lock() {
+                Ok(mut writer) => {
+                    if let Some(writer) = &mut *writer {
+                        self.write(writer);
+                    }
+                }
+                // Somebody else does, and may have seen all that there was a moment ago.
+                Err(_) => self.appended.notify_one(),
+            }
         }
-        while let Some(batches) = self.next() {
+        number.filter(|number| self.flushed() < *number)
+    }
+
+    /// Writes until nothing is pending, or the disk refuses.
+    fn write(self: &Arc<Self>, writer: &mut Writer) {
+        loop {
+            let batches = std::mem::take(&mut self.queue().pending);
+            if batches.is_empty() || self.is_broken() {
+                return;
+            }
             for Batch {
                 mut entries,
                 first,
@@ -67,9 +133,9 @@ impl Log {
                 roll,
             } in batches
             {
-                let mut written = writer.write(first, &mut entries);
-                if force_sync {
-                    written = written.and_then(|()| writer.sync());
+                let mut written = writer.log.write(first, &mut entries);
+                if writer.force_sync {
+                    written = written.and_then(|()| sync(&mut writer.log, writer.fsync_warning));
                 }
                 if let Err(failure) = written {
                     self.fail(failure);
@@ -77,22 +143,29 @@ impl Log {
                 }
                 self.raise(number, entries);
                 if let Some(kept) = roll {
-                    writer.roll();
-                    if let Some(kept) = kept {
-                        beside.keep(kept);
+                    writer.log.roll();
+                    if kept.is_some() {
+                        writer.beside.keep(self, kept);
                     }
                 }
-                beside.fill();
+                writer.beside.fill(self);
             }
         }
     }
 
-    /// Waits for what is to be written next; `None`, if nothing more is to come.
-    fn next(&self) -> Option<Vec<Batch>> {
+    /// Waits until there is something to write; says whether there ever will be.
+    fn waits_for_more(&self) -> bool {
+        // Whoever was just answered may ask again before it is worth the while to go to sleep and to be woken.
+        for _ in 0..YIELDS {
+            if self.given.load(Ordering::Acquire) != self.flushed() {
+                break;
+            }
+            thread::yield_now();
+        }
         let mut queue = self.queue();
         while queue.pending.is_empty() {
             if queue.ending || self.is_broken() {
-                return None;
+                return false;
             }
             queue.parked = true;
             queue = self
@@ -101,7 +174,11 @@ impl Log {
                 .unwrap_or_else(PoisonError::into_inner);
             queue.parked = false;
         }
-        Some(std::mem::take(&mut queue.pending))
+        !self.is_broken()
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All up to this number outlasts the process.
@@ -167,8 +244,8 @@ impl Drop for Told<'_> {
 }
 
 /// What goes on beside the writing.
-struct Beside<'l> {
-    log: &'l Arc<Log>,
+#[derive(Debug)]
+struct Beside {
     keeping: Arc<Keeping>,
     filler: Filler,
     /// Fills ahead, once that was due.
@@ -177,10 +254,9 @@ struct Beside<'l> {
     snapshot: Option<JoinHandle<()>>,
 }
 
-impl<'l> Beside<'l> {
-    fn new(log: &'l Arc<Log>, keeping: Keeping, filler: Filler) -> Self {
+impl Beside {
+    fn new(keeping: Keeping, filler: Filler) -> Self {
         Self {
-            log,
             keeping: Arc::new(keeping),
             filler,
             filling: None,
@@ -188,34 +264,34 @@ impl<'l> Beside<'l> {
         }
     }
 
-    /// Writes a snapshot, unless one is being written.
-    fn keep(&mut self, kept: Kept) {
-        if self.log.keeping.swap(true, Ordering::AcqRel) {
+    /// Writes a snapshot, if there is something to write and none is being written, and purges if it is time.
+    fn keep(&mut self, log: &Arc<Log>, kept: Option<Kept>) {
+        if log.keeping.swap(true, Ordering::AcqRel) {
             return;
         }
         // The one before has ended.
         join(self.snapshot.take());
-        let (log, keeping) = (Arc::clone(self.log), Arc::clone(&self.keeping));
+        let (writing, keeping) = (Arc::clone(log), Arc::clone(&self.keeping));
         let started = thread::Builder::new()
             .name("minikeeper-snapshot".to_owned())
             .spawn(move || {
                 let kept = keeping.keep(kept);
-                log.keeping.store(false, Ordering::Release);
+                writing.keeping.store(false, Ordering::Release);
                 if let Err(failure) = kept {
-                    log.fail(failure);
+                    writing.fail(failure);
                 }
             });
         match started {
             Ok(started) => self.snapshot = Some(started),
             Err(error) => {
-                self.log.keeping.store(false, Ordering::Release);
+                log.keeping.store(false, Ordering::Release);
                 tracing::warn!(%error, "cannot start the thread that writes a snapshot");
             }
         }
     }
 
     /// Fills ahead what is written next, if it is time.
-    fn fill(&mut self) {
+    fn fill(&mut self, log: &Arc<Log>) {
         if !self.filler.is_due() {
             return;
         }
@@ -226,7 +302,7 @@ impl<'l> Beside<'l> {
             return;
         }
         let filler = self.filler.clone();
-        let log = Arc::clone(self.log);
+        let log = Arc::clone(log);
         let started = thread::Builder::new()
             .name("minikeeper-fill".to_owned())
             .spawn(move || {
@@ -246,7 +322,7 @@ impl<'l> Beside<'l> {
     }
 }
 
-impl Drop for Beside<'_> {
+impl Drop for Beside {
     fn drop(&mut self) {
         if let Some(filling) = &self.filling {
             filling.thread().unpark();

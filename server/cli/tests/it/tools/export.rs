@@ -14,6 +14,8 @@ fn a_tree_comes_out_as_a_seed_takes_it() {
         .tree();
     let json = output(&["snapshot", "export", folder.text()], 0);
     assert_eq!(Tree::from_json(&json).expect("it is a tree"), tree);
+    let line = "\n  \"/lease\": {\"data\":\"mine\",\"ttl_ms\":60000},\n";
+    assert!(json.contains(line), "{json}");
     let yaml = output(
         &["snapshot", "export", "--format", "yaml", folder.text()],
         0,

@@ -1,0 +1,110 @@
+//! A server on a disk that refuses.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Server, StorageError};
+use crate::handle::{Config, StartError};
+use crate::protocol::ErrorCode;
+use crate::store::tests::{Fault, FaultyDisk};
+
+fn start(disk: &FaultyDisk) -> Result<Server, StartError> {
+    let mut config = Config::default();
+    config.storage.data_dir = Some("/data".into());
+    Server::launch_on(Arc::new(disk.clone()), config, None, None)
+}
+
+/// Connects, and waits until that was noticed.
+fn connected(server: &Server) -> TcpStream {
+    let mut socket = TcpStream::connect(server.addr()).expect("it listens");
+    let deadline = Some(Duration::from_secs(60));
+    socket.set_read_timeout(deadline).expect("it is not zero");
+    let mut connect = [0; 49];
+    connect[3] = 45;
+    connect[31] = 16;
+    socket.write_all(&connect).expect("it is open");
+    socket.read_exact(&mut [0; 41]).expect("it is answered");
+    socket
+}
+
+#[test]
+fn a_server_whose_disk_is_full_acknowledges_nothing_says_why_and_stops() {
+    let disk = FaultyDisk::default();
+    let server = start(&disk).expect("it starts");
+    server.create("/before", b"").expect("there is room");
+    let mut client = connected(&server);
+    assert!(server.failure().is_none() && server.is_running());
+
+    disk.plan(disk.calls(), Fault::FromThenOn(ErrorKind::StorageFull));
+    let refused = server.create("/after", b"");
+    assert_eq!(refused.unwrap_err(), ErrorCode::SystemError);
+    assert_eq!(client.read(&mut [0]).unwrap_or(0), 0, "it is closed");
+    let failure = server.wait_for_failure().blocking();
+    assert!(matches!(failure, StorageError::Io { .. }), "{failure}");
+    assert!(
+        failure.to_string().contains("/data/version-2/"),
+        "{failure}"
+    );
+    assert_eq!(failure.to_string().lines().count(), 1);
+    assert!(server.failure().is_some() && !server.is_running());
+    let again = server.start_again();
+    assert!(matches!(again, Err(StartError::Storage(_))));
+    assert!(server.restart().is_err());
+    assert!(TcpStream::connect(server.addr()).is_err());
+    drop(server);
+
+    // With room again, it is as it was acknowledged.
+    let disk = disk.after_power_loss(crate::store::tests::Survival::Nothing);
+    let server = start(&disk).expect("it starts");
+    assert!(server.znode("/before").is_some() && server.znode("/after").is_none());
+}
+
+#[test]
+fn a_snapshot_that_the_disk_refuses_stops_the_server_too() {
+    let disk = FaultyDisk::default();
+    let mut config = Config::default();
+    config.storage.data_dir = Some("/data".into());
+    config.storage.snap_count = 2;
+    config.storage.pre_alloc_size = 0;
+    let server = Server::launch_on(Arc::new(disk.clone()), config, None, None);
+    let server = server.expect("it starts");
+    server.create("/1", b"").expect("it is written");
+    // The write of the second and its flush go well, and then comes the snapshot.
+    disk.plan(disk.calls() + 2, Fault::FromThenOn(ErrorKind::Other));
+    for number in 2..100 {
+        if server.create(&format!("/{number}"), b"").is_err() {
+            break;
+        }
+    }
+    let _failure = server.wait_for_failure().blocking();
+    assert!(!server.is_running());
+}
+
+#[test]
+fn a_folder_in_which_nothing_can_be_written_is_refused_at_the_start() {
+    let disk = FaultyDisk::default();
+    disk.plan(0, Fault::FromThenOn(ErrorKind::ReadOnlyFilesystem));
+    let error = start(&disk).expect_err("nothing can be written");
+    assert!(matches!(error, StartError::Storage(_)), "{error}");
+}
+
+#[test]
+fn a_flush_that_takes_long_keeps_a_write_of_the_test_waiting() {
+    let disk = FaultyDisk::default();
+    let server = start(&disk).expect("it starts");
+    server.create("/first", b"").expect("it is written");
+    disk.hold_syncs();
+    let writing = {
+        let server = server.clone();
+        std::thread::spawn(move || server.create("/slow", b""))
+    };
+    disk.wait_for_held_sync();
+    assert!(!writing.is_finished());
+    // It is there, and nobody was told.
+    assert!(server.znode("/slow").is_some());
+    disk.release_syncs();
+    let written = writing.join().expect("it does not panic");
+    written.expect("it is written");
+}

@@ -1,0 +1,443 @@
+//! State that outlasts the server, in ZooKeeper's own data folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use minikeeper::{
+    Change, Compression, Config, DataFormat, Log, Server, ServerBuilder, SessionId, Snapshot,
+    StartError, Storage, StorageError, Timestamp, Transaction, Zxid, tree,
+};
+
+use crate::client::{Client, EPHEMERAL, PERSISTENT};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A folder of this test alone, which goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("minikeeper-it-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        // Left by an earlier process of that number.
+        let _ = std::fs::remove_dir_all(&folder);
+        Self(folder)
+    }
+
+    fn start(&self) -> Server {
+        Server::builder()
+            .data_dir(&self.0)
+            .start()
+            .expect("a server starts")
+    }
+
+    /// Every file with its bytes.
+    fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut files = BTreeMap::new();
+        let folder = std::fs::read_dir(self.0.join("version-2")).expect("it is there");
+        for entry in folder {
+            let path = entry.expect("it can be read").path();
+            let bytes = std::fs::read(&path).expect("it can be read");
+            files.insert(path, bytes);
+        }
+        files
+    }
+
+    fn names(&self) -> Vec<String> {
+        let files = self.files().into_keys();
+        files
+            .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
+            .filter(|name| name.starts_with("snapshot.") || name.starts_with("log."))
+            .collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn everything_is_there_again_after_a_restart_with_all_its_stats() {
+    let folder = Folder::new();
+    let server = folder.start();
+    let mut client = Client::connect(server.addr());
+    client.create("/config", b"v1", PERSISTENT);
+    client.set("/config", b"v2");
+    client.create("/config/mine", b"", EPHEMERAL);
+    server.create("/by-hand", b"").expect("it is created");
+    server.delete("/by-hand").expect("it is deleted");
+    let before = server.snapshot();
+    drop(server);
+
+    let server = folder.start();
+    assert_eq!(server.snapshot(), before);
+    assert_eq!(server.data("/config").as_deref(), Some(&b"v2"[..]));
+    let after = server.create("/after", b"").expect("it goes on");
+    assert_eq!(after.czxid, Zxid(before.zxid().0 + 1));
+}
+
+#[test]
+fn a_session_of_the_old_server_is_resumed_on_the_new_one() {
+    let folder = Folder::new();
+    let server = folder.start();
+    let mut client = Client::connect(server.addr());
+    client.create("/mine", b"", EPHEMERAL);
+    let granted = client.granted.clone();
+    drop(server);
+    let server = folder.start();
+    let client = Client::resume(server.addr(), &granted).expect("the session is known");
+    client.close();
+    assert!(server.znode("/mine").is_none());
+}
+
+#[test]
+fn a_fresh_folder_has_a_snapshot_before_its_first_log() {
+    let folder = Folder::new();
+    let server = folder.start();
+    assert_eq!(folder.names(), ["snapshot.0"]);
+    server.create("/a", b"").expect("it is created");
+    assert_eq!(folder.names(), ["log.1", "snapshot.0"]);
+}
+
+#[test]
+fn conf_tells_where_it_is_and_how_large() {
+    let folder = Folder::new();
+    let server = folder.start();
+    let text = {
+        let mut socket = crate::client::open(server.addr());
+        crate::client::send(&mut socket, b"conf");
+        crate::client::receive_rest(&mut socket)
+    };
+    let text = String::from_utf8(text).expect("it is text");
+    let name = name_of(&folder.0);
+    assert!(
+        text.contains(&format!("dataDir={name}/version-2\n")),
+        "{text}"
+    );
+    let size: usize = folder.files().values().map(Vec::len).sum();
+    assert!(text.contains(&format!("dataDirSize={size}\n")), "{text}");
+}
+
+#[test]
+fn a_folder_is_one_servers_alone() {
+    let folder = Folder::new();
+    let server = folder.start();
+    let other = Server::builder().data_dir(&folder.0).start();
+    let error = other.expect_err("it is taken");
+    assert!(
+        matches!(error, StartError::Storage(StorageError::InUse { .. })),
+        "{error}"
+    );
+    assert_eq!(error.to_string().lines().count(), 1);
+    drop(server);
+    folder.start();
+}
+
+#[test]
+fn the_log_goes_on_while_the_server_is_stopped_and_started_again() {
+    let folder = Folder::new();
+    let server = folder.start();
+    server.create("/a", b"").expect("it is created");
+    server.restart().expect("it starts");
+    server.create("/b", b"").expect("it is created");
+    server.stop();
+    server.create("/c", b"").expect("the handle writes still");
+    let before = server.snapshot();
+    drop(server);
+    assert_eq!(folder.start().snapshot(), before);
+}
+
+#[test]
+fn a_copy_never_writes() {
+    let folder = Folder::new();
+    let server = folder.start();
+    server.create("/config", b"v1").expect("it is created");
+    let before = server.snapshot();
+    // Somebody may have the folder.
+    assert_eq!(
+        Server::open_copy(&folder.0).expect("it starts").snapshot(),
+        before
+    );
+    drop(server);
+    let files = folder.files();
+    let copy = Server::open_copy(folder.0.join("version-2")).expect("it starts");
+    copy.set("/config", b"v2").expect("it is set");
+    copy.restart().expect("it starts");
+    drop(copy);
+    assert_eq!(folder.files(), files);
+    assert_eq!(folder.start().snapshot(), before);
+}
+
+#[test]
+fn what_is_exported_is_opened_again_and_goes_on() {
+    let (folder, export) = (Folder::new(), Folder::new());
+    let server = Server::builder()
+        .seed(tree! { "/a/b" => "1" })
+        .start()
+        .expect("a server starts");
+    let mut client = Client::connect(server.addr());
+    client.create("/mine", b"", EPHEMERAL);
+    server.export(&export.0).expect("it is written");
+    assert!(matches!(
+        server.export(&export.0),
+        Err(StorageError::NotEmpty { .. })
+    ));
+    let before = server.snapshot();
+    let file = export.0.join("version-2/snapshot.4");
+    for path in [&export.0, &file] {
+        let opened = Snapshot::open(path).expect("it can be read");
+        assert_eq!(opened, before, "{}", path.display());
+    }
+    let other = export.start();
+    assert_eq!(other.snapshot(), before);
+    other.create("/a/c", b"").expect("it goes on");
+    before
+        .write_as(&folder.0, DataFormat::V3_5, Compression::None)
+        .expect("it is written");
+    assert_eq!(Snapshot::open(&folder.0).expect("it can be read"), before);
+    drop(other);
+}
+
+#[test]
+fn a_snapshot_begins_in_a_fresh_folder_and_is_refused_in_another() {
+    let folder = Folder::new();
+    let before = Server::builder()
+        .seed(tree! { "/config" => "v1" })
+        .start()
+        .expect("a server starts")
+        .snapshot();
+    let begin = || {
+        Server::builder()
+            .snapshot(before.clone())
+            .data_dir(&folder.0)
+            .start()
+    };
+    let server = begin().expect("a server starts");
+    assert_eq!(server.snapshot(), before);
+    drop(server);
+    assert_eq!(folder.names(), ["snapshot.1"]);
+    assert_eq!(folder.start().snapshot(), before);
+    assert!(matches!(begin(), Err(StartError::Config(_))));
+}
+
+#[test]
+fn a_seed_is_sown_in_a_fresh_folder_alone() {
+    let folder = Folder::new();
+    let seeded = || {
+        Server::builder()
+            .seed(tree! { "/config" => "v1" })
+            .data_dir(&folder.0)
+            .start()
+            .expect("a server starts")
+    };
+    let server = seeded();
+    let config = server.znode("/config").expect("it was sown");
+    assert_eq!(config.stat.czxid, Zxid(1));
+    server.set("/config", b"v2").expect("it is set");
+    drop(server);
+    assert_eq!(seeded().data("/config").as_deref(), Some(&b"v2"[..]));
+}
+
+#[test]
+fn the_log_tells_every_transaction_and_where_it_lies() {
+    let folder = Folder::new();
+    let server = folder.start();
+    server.create("/a", b"1").expect("it is created");
+    assert!(server.create("/a", b"").is_err());
+    server.set("/a", b"2").expect("it is set");
+    drop(server);
+    let server = folder.start();
+    server.delete("/a").expect("it is deleted");
+    let all: Vec<Transaction> = Log::open(&folder.0)
+        .expect("there are logs")
+        .collect::<Result<_, _>>()
+        .expect("they are whole");
+    let told: Vec<String> = all.iter().map(|txn| txn.what.to_string()).collect();
+    let expected = [
+        "create /a \"1\"",
+        "refused: the znode exists already",
+        "set /a \"2\" version 1",
+        "delete /a",
+    ];
+    assert_eq!(told, expected);
+    let zxids: Vec<i64> = all.iter().map(|txn| txn.zxid.0).collect();
+    assert_eq!(zxids, [1, 2, 3, 4]);
+    assert!(all[0].file.ends_with("log.1") && all[3].file.ends_with("log.4"));
+    assert_eq!(all[0].offset, 16);
+    assert_eq!(all[2].paths(), ["/a"]);
+    assert!(matches!(&all[3].what, Change::Delete { path } if path == "/a"));
+    let json = serde_json::to_string(&all).expect("it is plain data");
+    assert_eq!(
+        serde_json::from_str::<Vec<Transaction>>(&json).expect("it is plain data"),
+        all
+    );
+    // One file alone.
+    let one = Log::open(&all[3].file).expect("it is there");
+    assert_eq!(one.count(), 1);
+    assert!(Log::open(folder.0.join("none")).is_err());
+}
+
+#[test]
+fn logs_may_lie_in_another_folder() {
+    let (data, logs) = (Folder::new(), Folder::new());
+    let start = || {
+        Server::builder()
+            .data_dir(&data.0)
+            .data_log_dir(&logs.0)
+            .start()
+            .expect("a server starts")
+    };
+    let server = start();
+    server.create("/a", b"").expect("it is created");
+    let before = server.snapshot();
+    drop(server);
+    assert_eq!(data.names(), ["snapshot.0"]);
+    assert_eq!(logs.names(), ["log.1"]);
+    assert_eq!(start().snapshot(), before);
+    let mut storage = Storage::default();
+    storage.data_log_dir = Some(logs.0.clone());
+    let opened = Snapshot::open_as(&data.0, &storage).expect("it can be read");
+    assert!(opened.znode("/a").is_some());
+}
+
+#[test]
+fn snapshots_are_written_meanwhile_and_logs_roll() {
+    let folder = Folder::new();
+    let start = || {
+        let mut config = Config::default();
+        config.storage.data_dir = Some(folder.0.clone());
+        config.storage.snap_count = 10;
+        config.storage.force_sync = false;
+        ServerBuilder::from(config)
+            .start()
+            .expect("a server starts")
+    };
+    let server = start();
+    for number in 0..100 {
+        server
+            .create(&format!("/{number}"), b"")
+            .expect("it is created");
+    }
+    let before = server.snapshot();
+    // What is being written is written to the end.
+    drop(server);
+    let logs = folder.names().into_iter();
+    assert!(logs.filter(|name| name.starts_with("log.")).count() >= 10);
+    assert!(folder.names().len() > 12, "{:?}", folder.names());
+    assert_eq!(start().snapshot(), before);
+}
+
+#[test]
+fn what_no_release_of_that_name_could_read_is_refused() {
+    let folder = Folder::new();
+    let mut config = Config::default();
+    config.storage.data_dir = Some(folder.0.clone());
+    config.storage.data_format = Some(DataFormat::V3_4);
+    let server = ServerBuilder::from(config)
+        .start()
+        .expect("a server starts");
+    let container = tree! { "/c" => minikeeper::Znode::new("").container() };
+    assert!(server.seed(&container).is_err());
+}
+
+#[test]
+fn time_goes_on_from_what_was_last_written() {
+    let folder = Folder::new();
+    let start = |at: i64| {
+        Server::builder()
+            .manual_clock()
+            .start_time(Timestamp(at))
+            .data_dir(&folder.0)
+            .start()
+            .expect("a server starts")
+    };
+    let server = start(1_000_000);
+    server.advance(SECOND * 3600);
+    let mtime = server.create("/a", b"").expect("it is created").mtime;
+    let now = server.now();
+    assert_eq!(mtime, now);
+    drop(server);
+    let server = start(1_000_000);
+    assert_eq!(server.now(), now);
+}
+
+#[test]
+fn an_expiry_outlasts_the_server_too() {
+    let folder = Folder::new();
+    let start = || {
+        Server::builder()
+            .manual_clock()
+            .data_dir(&folder.0)
+            .start()
+            .expect("a server starts")
+    };
+    let server = start();
+    let client = Client::connect(server.addr());
+    let session = client.session();
+    assert_ne!(session, SessionId(0));
+    server.mute(session);
+    server.advance(SECOND * 60);
+    assert!(server.sessions().is_empty());
+    drop(server);
+    assert!(start().sessions().is_empty());
+}
+
+#[test]
+fn an_ensemble_has_no_folder_and_says_so() {
+    let folder = Folder::new();
+    let ensemble = Server::builder().data_dir(&folder.0).ensemble(3);
+    assert!(matches!(ensemble, Err(StartError::Config(_))));
+    let logs_alone = Server::builder().data_log_dir(&folder.0).start();
+    assert!(matches!(logs_alone, Err(StartError::Config(_))));
+    assert!(!folder.0.exists());
+}
+
+#[test]
+fn a_folder_that_cannot_be_opened_is_told_in_one_line() {
+    let folder = Folder::new();
+    std::fs::write(&folder.0, "no folder").expect("it can be written");
+    let error = Server::builder().data_dir(&folder.0).start();
+    let error = error.expect_err("it is a file").to_string();
+    assert!(error.contains(&name_of(&folder.0)), "{error}");
+    assert_eq!(error.lines().count(), 1);
+    std::fs::remove_file(&folder.0).expect("it is there");
+    assert!(Server::open_copy(&folder.0).is_err());
+    assert!(!folder.0.exists());
+}
+
+fn name_of(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[test]
+fn what_newer_snapshots_make_superfluous_is_purged_where_that_is_wanted() {
+    let folder = Folder::new();
+    let start = |purge_interval: Duration| {
+        let mut config = Config::default();
+        config.storage.data_dir = Some(folder.0.clone());
+        config.storage.purge_interval = purge_interval;
+        ServerBuilder::from(config).start().expect("a server starts")
+    };
+    let snapshots = || {
+        let names = folder.names().into_iter();
+        names.filter(|name| name.starts_with("snapshot.")).count()
+    };
+    for number in 0..5 {
+        // Each start after a write writes a snapshot.
+        let server = start(Duration::ZERO);
+        server
+            .create(&format!("/{number}"), b"")
+            .expect("it is created");
+    }
+    let before = start(Duration::ZERO).snapshot();
+    assert_eq!(snapshots(), 6);
+    drop(start(SECOND * 3600));
+    assert_eq!(snapshots(), 3);
+    assert_eq!(start(Duration::ZERO).snapshot(), before);
+}
