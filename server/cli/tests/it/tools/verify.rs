@@ -1,8 +1,10 @@
 //! `minikeeper snapshot verify`.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Folder, output};
+use crate::binary::run;
 
 fn verified(folder: &Folder, code: i32) -> Vec<String> {
     let told = output(&["snapshot", "verify", folder.text()], code);
@@ -43,6 +45,29 @@ fn damage_is_told_with_file_offset_and_reason() {
     );
     let told = output(&["snapshot", "verify", &log], 1);
     assert_eq!(told.replace(folder.text(), "DIR"), format!("{damage}\n"));
+}
+
+#[test]
+fn a_folder_is_in_order_while_a_server_writes_to_it() {
+    let folder = Folder::new();
+    let server = folder.serve();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for number in 0_u64.. {
+                if done.load(Ordering::Relaxed) {
+                    return;
+                }
+                let data = vec![b'x'; usize::try_from(number * 37 % 5000).unwrap_or(0)];
+                server.set("/app/db", &data).expect("it can be written");
+            }
+        });
+        let told = [(); 5].map(|()| run(&["snapshot", "verify", folder.text()], &[]));
+        done.store(true, Ordering::Relaxed);
+        for told in told {
+            assert_eq!(told.status.code(), Some(0), "{told:?}");
+        }
+    });
 }
 
 #[test]
