@@ -443,3 +443,35 @@ fn what_newer_snapshots_make_superfluous_is_purged_where_that_is_wanted() {
     assert_eq!(snapshots(), 3);
     assert_eq!(start(Duration::ZERO).snapshot(), before);
 }
+
+#[test]
+fn a_clock_that_stands_still_is_the_same_with_an_empty_folder() {
+    let folder = Folder::new();
+    let still = || Server::builder().manual_clock();
+    let without = still().start().expect("a server starts");
+    let with = still().data_dir(&folder.0).start();
+    let later = with.expect("a server starts").now().0 - without.now().0;
+    assert!((0..60_000).contains(&later), "{later} ms");
+}
+
+// 3.4 writes no snapshot before there have been enough transactions, and has no /zookeeper/config.
+#[test]
+fn logs_of_3_4_without_a_snapshot_begin_with_what_3_4_has() {
+    let folder = Folder::new();
+    let mut storage = Storage::default();
+    storage.data_format = Some(DataFormat::V3_4);
+    storage.data_dir = Some(folder.0.clone());
+    let server = Server::builder().storage(storage).start();
+    let server = server.expect("a server starts");
+    server.create("/a", b"1").expect("it is new");
+    let zookeeper = server.znode("/zookeeper");
+    drop(server);
+    std::fs::remove_file(folder.0.join("version-2/snapshot.0")).expect("it is there");
+
+    let mut storage = Storage::default();
+    storage.trust_empty = true;
+    let found = Snapshot::open_as(&folder.0, &storage).expect("logs are trusted");
+    assert_eq!(found.znode("/zookeeper/config"), None);
+    assert_eq!(found.znode("/zookeeper"), zookeeper);
+    assert!(found.znode("/a").is_some());
+}

@@ -383,16 +383,3 @@ fn time_may_come_to_its_end() {
     client.create("/b", b"", EPHEMERAL);
     server.unmute(client.session());
 }
-
-#[test]
-fn a_clock_that_stands_still_is_the_same_with_an_empty_folder()
--> Result<(), Box<dyn std::error::Error>> {
-    let folder = std::env::temp_dir().join(format!("minikeeper-still-{}", std::process::id()));
-    let without = Server::builder().manual_clock().start()?;
-    let with = Server::builder().manual_clock().data_dir(&folder).start()?;
-    let later = with.now().0 - without.now().0;
-    drop(with);
-    std::fs::remove_dir_all(&folder)?;
-    assert!((0..60_000).contains(&later), "{later} ms");
-    Ok(())
-}

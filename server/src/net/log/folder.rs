@@ -185,7 +185,19 @@ fn recover(
         recover: storage.recover,
     };
     let mut restoring = Restoring::new(rules);
-    let recovered = folder.recover(options, &mut restoring)?;
+    let mut recovered = folder.recover(options, &mut restoring)?;
+    // Without a snapshot, only the logs tell on what their transactions were made: 3.4 has fewer znodes of its own.
+    let found = storage.data_format.or(recovered.format);
+    if let Some(found) = found.filter(|found| *found != rules.data_format)
+        && recovered.snapshot.is_none()
+    {
+        let rules = Rules {
+            data_format: found,
+            ..rules.clone()
+        };
+        restoring = Restoring::new(&rules);
+        recovered = folder.recover(options, &mut restoring)?;
+    }
     for error in &recovered.passed_over {
         tracing::warn!(%error, "a snapshot was passed over");
     }
