@@ -422,7 +422,9 @@ fn what_newer_snapshots_make_superfluous_is_purged_where_that_is_wanted() {
         let mut config = Config::default();
         config.storage.data_dir = Some(folder.0.clone());
         config.storage.purge_interval = purge_interval;
-        ServerBuilder::from(config).start().expect("a server starts")
+        ServerBuilder::from(config)
+            .start()
+            .expect("a server starts")
     };
     let snapshots = || {
         let names = folder.names().into_iter();
