@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use nom::bytes::complete::take;
-use nom::number::complete::{be_i32, be_i64, be_u8};
+use nom::number::complete::be_u8;
 use nom::{IResult, Parser};
 
 /// Bytes that are not what was asked for.
@@ -56,6 +56,14 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn ustring(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
         self.parse("a ustring", buffer.map(|bytes| bytes.map(text)))
+    }
+
+    /// A text that was stored: what [`Writer::write_ustring`](super::Writer::write_ustring) and Java's own archive make of
+    /// a character beyond the basic multilingual plane, two surrogates, is that character again. A real server reads two
+    /// U+FFFD there, so that the znode has another name after its restart.
+    #[inline]
+    pub(crate) fn stored_ustring(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
+        self.parse("a ustring", buffer.map(|bytes| bytes.map(stored_text)))
     }
 
     /// A vector of items of which each takes `least` bytes or more. A negative count other than that of null is an
@@ -123,6 +131,23 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A number at one go: nom's own go byte by byte.
+#[inline]
+fn be_i32(input: &[u8]) -> IResult<&[u8], i32, ()> {
+    match input.split_first_chunk() {
+        Some((bytes, rest)) => Ok((rest, i32::from_be_bytes(*bytes))),
+        None => Err(nom::Err::Error(())),
+    }
+}
+
+#[inline]
+fn be_i64(input: &[u8]) -> IResult<&[u8], i64, ()> {
+    match input.split_first_chunk() {
+        Some((bytes, rest)) => Ok((rest, i64::from_be_bytes(*bytes))),
+        None => Err(nom::Err::Error(())),
+    }
+}
+
 #[inline]
 fn buffer(input: &[u8]) -> IResult<&[u8], Option<&[u8]>, ()> {
     let (input, length) = be_i32(input)?;
@@ -145,6 +170,44 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(replaced(bytes)),
     }
+}
+
+#[inline]
+fn stored_text(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(text(&with_pairs_joined(bytes)).into_owned()),
+    }
+}
+
+/// The bytes with each encoded pair of surrogates as the one character that it stands for.
+#[cold]
+fn with_pairs_joined(mut bytes: &[u8]) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(bytes.len());
+    while let [first, rest @ ..] = bytes {
+        if let [
+            0xed,
+            a @ 0xa0..=0xaf,
+            b @ 0x80..=0xbf,
+            0xed,
+            c @ 0xb0..=0xbf,
+            d @ 0x80..=0xbf,
+            behind @ ..,
+        ] = bytes
+        {
+            let unit =
+                |high: u8, low: u8| 0xd000 | u16::from(high & 0x3f) << 6 | u16::from(low & 0x3f);
+            let char = char::decode_utf16([unit(*a, *b), unit(*c, *d)]).next();
+            if let Some(Ok(char)) = char {
+                joined.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+                bytes = behind;
+                continue;
+            }
+        }
+        joined.push(*first);
+        bytes = rest;
+    }
+    joined
 }
 
 /// The text with U+FFFD for what is not UTF-8, as Java's `String(byte[], UTF_8)` puts it. It replaces what the
@@ -277,6 +340,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_text_that_was_stored_is_read_as_it_was(text in "\\PC*") {
+            let mut out = bytes::BytesMut::new();
+            crate::jute::Writer::write_ustring(&mut out, &text);
+            let read = Reader::new(&out).stored_ustring();
+            prop_assert_eq!(read.unwrap().unwrap(), text);
+        }
+
+        #[test]
+        fn any_stored_bytes_are_a_text(bytes: Vec<u8>) {
+            let whole = std::str::from_utf8(&bytes);
+            let read = stored_text(&bytes);
+            if let Ok(whole) = whole {
+                prop_assert_eq!(read, whole);
+            }
+        }
+
         #[test]
         fn any_bytes_are_a_text(bytes: Vec<u8>) {
             let replaced = replaced(&bytes);

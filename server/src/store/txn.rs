@@ -346,7 +346,7 @@ fn read_record<'a>(
 }
 
 fn read_path<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Malformed> {
-    match reader.ustring()? {
+    match reader.stored_ustring()? {
         Some(path) => Ok(path),
         None => Err(reader.refuse("a path")),
     }
@@ -363,8 +363,8 @@ pub(super) fn read_acl(reader: &mut Reader<'_>) -> Result<Arc<[Acl]>, Malformed>
     }
     let entries = reader.vector(12, |reader| {
         let permissions = Permissions(reader.int()?);
-        let scheme = reader.ustring()?.unwrap_or_default();
-        let id = reader.ustring()?.unwrap_or_default();
+        let scheme = reader.stored_ustring()?.unwrap_or_default();
+        let id = reader.stored_ustring()?.unwrap_or_default();
         Ok(Acl {
             permissions,
             id: AuthId::new(scheme, id),

@@ -10,7 +10,7 @@ use crate::store::compression::{Compression, decompressed};
 use crate::store::{Disk, StorageError};
 
 /// How much is read at once, and less of a file that is smaller.
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 256 << 10;
 /// What one record may take of a compressed file, however long that is: a few bytes may stand for many.
 const MOST_UNPACKED: usize = 64 << 20;
 

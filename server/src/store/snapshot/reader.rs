@@ -140,7 +140,7 @@ fn read_znode(
     restore: &mut dyn Restore,
 ) -> Result<bool, StorageError> {
     let taken = input.record(|reader| {
-        let Some(path) = reader.ustring()? else {
+        let Some(path) = reader.stored_ustring()? else {
             return Err(reader.refuse("a path"));
         };
         if path == "/" {
@@ -197,7 +197,7 @@ fn check_seal(input: &mut Input) -> Result<(), StorageError> {
     let checksum = i64::from(input.checksum());
     let sealed = input.record(|reader| {
         let sealed = reader.long()?;
-        match reader.ustring()? {
+        match reader.stored_ustring()? {
             Some(mark) if mark == "/" => Ok(sealed),
             _ => Err(reader.refuse("the end of a seal")),
         }
@@ -224,7 +224,7 @@ fn read_end(
             let version = reader.int()?;
             // The oldest digests were texts: `DataTree.ZxidDigest.deserialize`.
             let digest = if version < 2 {
-                let text = reader.ustring()?.unwrap_or_default();
+                let text = reader.stored_ustring()?.unwrap_or_default();
                 u64::from_str_radix(&text, 16).unwrap_or_default()
             } else {
                 reader.long()?.cast_unsigned()

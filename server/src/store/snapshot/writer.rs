@@ -23,7 +23,7 @@ pub(crate) struct SnapshotForm {
 }
 
 /// Writes the snapshot of the state after a transaction, under another name first, so that a snapshot that is there is
-/// whole. Gives its path. The digest is written where the format has one.
+/// whole. Gives its path. The digest is written where the format has a place for one.
 ///
 /// # Errors
 ///
@@ -105,10 +105,10 @@ fn write<'a>(
         }
         out.bytes.write_ustring("/");
         out.seal()?;
-        if let Some(digest) = digest
-            && form.format >= DataFormat::V3_6
-        {
-            out.bytes.write_long(zxid.0);
+        if form.format >= DataFormat::V3_6 {
+            // Without one it is empty, as in `DataTree.serializeZxidDigest`: 3.9 takes what follows for it otherwise.
+            let (of, digest) = digest.map_or((0, 0), |digest| (zxid.0, digest));
+            out.bytes.write_long(of);
             out.bytes.write_int(DIGEST_VERSION);
             out.bytes.write_long(digest.cast_signed());
             out.seal()?;

@@ -5,6 +5,7 @@ mod golden;
 mod hostile;
 mod power;
 mod torn;
+mod txn;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -213,7 +213,7 @@ fn to_open_a_folder_to_write_cuts_what_is_torn() {
 fn sectors_that_are_missing_of_what_was_never_synced_are_no_damage() {
     let mut seeded = Seeded(6);
     let mut whole = 0;
-    for round in 0..3000 {
+    for round in 0..1000 {
         let disk = FaultyDisk::default();
         let folder = Arc::new(folder(&disk).unwrap());
         let mut writer = LogWriter::new(
@@ -250,7 +250,7 @@ fn sectors_that_are_missing_of_what_was_never_synced_are_no_damage() {
         assert_eq!(kept.txns, all[..kept.txns.len()], "round {round}");
         whole += usize::from(kept.txns.len() == all.len());
     }
-    assert!(whole < 1500, "{whole}");
+    assert!(whole < 500, "{whole}");
 }
 
 #[test]
