@@ -108,3 +108,38 @@ fn a_flush_that_takes_long_keeps_a_write_of_the_test_waiting() {
     let written = writing.join().expect("it does not panic");
     written.expect("it is written");
 }
+
+#[test]
+fn many_threads_write_at_once_and_each_is_told_when_it_is_kept() {
+    const THREADS: usize = 8;
+    const WRITES: usize = 100;
+    for force_sync in [true, false] {
+        let disk = FaultyDisk::default();
+        let mut config = Config::default();
+        config.storage.data_dir = Some("/data".into());
+        config.storage.force_sync = force_sync;
+        config.storage.pre_alloc_size = 4096;
+        config.storage.snap_count = 100;
+        let server = Server::launch_on(Arc::new(disk.clone()), config, None, None);
+        let server = server.expect("it starts");
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let server = &server;
+                scope.spawn(move || {
+                    for write in 0..WRITES {
+                        let created = server.create(&format!("/{thread}-{write}"), b"");
+                        created.expect("it is written");
+                    }
+                });
+            }
+        });
+        let before = server.snapshot();
+        if force_sync {
+            // Not even the end of the server was noticed.
+            let found = disk.after_power_loss(crate::store::tests::Survival::Nothing);
+            assert_eq!(start(&found).expect("it starts").snapshot(), before);
+        }
+        drop(server);
+        assert_eq!(start(&disk).expect("it starts").snapshot(), before);
+    }
+}

@@ -88,13 +88,14 @@ impl Log {
         let started = thread::Builder::new()
             .name("minikeeper-log".to_owned())
             .spawn(move || {
-                let _told = Told(&log, engine);
+                let told = Told(&log, engine);
                 while log.waits_for_more() {
                     if let Some(writer) = &mut *log.writer() {
                         log.write(writer);
                     }
                 }
-                // Whatever goes on beside it ends too.
+                drop(told);
+                // Whatever goes on beside it ends too, and may take its time.
                 let ended = log.writer().take();
                 drop(ended);
             })?;

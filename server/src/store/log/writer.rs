@@ -137,11 +137,6 @@ impl LogWriter {
         }
     }
 
-    /// How long the current log is, without what was filled ahead; 0 if there is none.
-    pub(crate) fn size(&self) -> u64 {
-        self.current.as_ref().map_or(0, |current| current.end)
-    }
-
     /// What fills the log with zeros ahead, for another thread.
     pub(crate) fn filler(&self) -> Filler {
         self.filler.clone()
@@ -270,12 +265,19 @@ impl Filler {
         let Some(region) = self.region() else {
             return Ok(());
         };
-        let _beyond = region.beyond.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = region.filled.load(Ordering::Acquire);
-        let to = from.saturating_add(step(from, self.pre_alloc_size));
-        region.at(write_zeros(&*region.file, from, to).and_then(|()| region.file.sync_data()))?;
-        region.filled.fetch_max(to, Ordering::AcqRel);
-        Ok(())
+        let filled = region.filled.load(Ordering::Acquire);
+        let until = filled.saturating_add(step(filled, self.pre_alloc_size));
+        loop {
+            let _beyond = region.beyond.lock().unwrap_or_else(PoisonError::into_inner);
+            let from = region.filled.load(Ordering::Acquire);
+            if from >= until {
+                return Ok(());
+            }
+            let to = until.min(from.saturating_add(SLICE));
+            region
+                .at(write_zeros(&*region.file, from, to).and_then(|()| region.file.sync_data()))?;
+            region.filled.fetch_max(to, Ordering::AcqRel);
+        }
     }
 
     fn region(&self) -> Option<Arc<Region>> {
@@ -287,6 +289,9 @@ impl Filler {
         *self.region.lock().unwrap_or_else(PoisonError::into_inner) = region;
     }
 }
+
+/// How much is filled between two syncs: whoever syncs the log meanwhile waits for no more.
+const SLICE: u64 = 512 << 10;
 
 /// How much to fill at once: as much as there is, so that a small folder stays small.
 fn step(filled: u64, pre_alloc_size: u64) -> u64 {
