@@ -54,7 +54,6 @@ mod jute;
 mod keeper;
 mod net;
 mod protocol;
-#[expect(dead_code, unused_imports, reason = "its bodies are being written")]
 mod store;
 mod wire;
 

@@ -21,9 +21,7 @@ pub use compression::{Compression, NoSuchCompression};
 pub(crate) use disk::{Disk, DiskFile, DiskLock, RealDisk};
 pub use error::StorageError;
 pub(crate) use folder::{Folder, RecoverOptions, Recovered};
-pub(crate) use log::{Filler, LogEntry, LogReader, LogSettings, LogWriter, Tail};
+pub(crate) use log::{Filler, LogEntry, LogReader, LogSettings, LogWriter};
 pub(crate) use restore::Restore;
-pub(crate) use snapshot::{
-    SnapshotDigest, SnapshotEnd, SnapshotForm, read_snapshot, write_snapshot,
-};
-pub(crate) use txn::{TxnDigest, encode_txn};
+pub(crate) use snapshot::{SnapshotForm, read_snapshot, write_snapshot};
+pub(crate) use txn::encode_txn;

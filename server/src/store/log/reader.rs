@@ -142,11 +142,6 @@ impl LogReader {
         self.tail
     }
 
-    /// The file that is read.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The length of the next entry's payload; or notes what is there instead, and gives 0.
     fn length_of_next(&mut self) -> Result<usize, StorageError> {
         let left = self.window.length.saturating_sub(self.offset);

@@ -137,11 +137,6 @@ impl LogWriter {
         }
     }
 
-    /// How long the current log is, without what was filled ahead; 0 if there is none.
-    pub(crate) fn size(&self) -> u64 {
-        self.current.as_ref().map_or(0, |current| current.end)
-    }
-
     /// What fills the log with zeros ahead, for another thread.
     pub(crate) fn filler(&self) -> Filler {
         self.filler.clone()

@@ -6,7 +6,7 @@ mod input;
 mod reader;
 mod writer;
 
-pub(crate) use reader::{SnapshotDigest, SnapshotEnd, read_snapshot};
+pub(crate) use reader::{SnapshotDigest, read_snapshot};
 pub(crate) use writer::{SnapshotForm, write_snapshot};
 
 /// `ZKSN`.

@@ -1,7 +1,7 @@
 //! Where a log ends, and what is damage.
 
 use super::*;
-use crate::store::Tail;
+use crate::store::log::Tail;
 
 fn disk_with(logs: &[(i64, &[u8])]) -> FaultyDisk {
     let disk = FaultyDisk::default();
