@@ -6,7 +6,8 @@ mod input;
 mod reader;
 mod writer;
 
-pub(crate) use reader::{SnapshotDigest, read_snapshot};
+pub(super) use reader::SnapshotDigest;
+pub(crate) use reader::read_snapshot;
 pub(crate) use writer::{SnapshotForm, write_snapshot};
 
 /// `ZKSN`.
