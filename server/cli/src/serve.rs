@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::mpsc;
 
 use minikeeper::{
-    Server, ServerBuilder, Snapshot, StartError, Storage, StorageError, Tree, TreeError, ZnodeKind,
+    Origin, Server, ServerBuilder, Snapshot, StartError, Storage, StorageError, Tree, TreeError,
+    ZnodeKind,
 };
 use thiserror::Error;
 use tracing::{info, warn};
@@ -67,10 +68,14 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
         Snapshot::open_as(from, &how).map_err(|error| Failure::NotStarted(error.to_string()))
     });
     let copied = copied.transpose()?;
+    let place = match (&copied, &flags.open_copy) {
+        (Some(copied), Some(from)) => copy_of(copied, from),
+        _ => place(&storage),
+    };
     // Before the start, so that a signal that comes early ends it cleanly too.
     let signals = Signals::catch().map_err(Failure::Signals)?;
     let server = start(settings, seed, copied)?;
-    say(&greeting(server.addr(), &storage));
+    say(&greeting(server.addr(), &place, storage.data_dir.is_some()));
     match end(signals, &server) {
         End::Signal(signal) => {
             info!("{signal}: stopping");
@@ -147,24 +152,42 @@ fn start(
     })
 }
 
-/// Where state is kept, how to connect and how to stop, in two lines.
-fn greeting(bound: SocketAddr, storage: &Storage) -> String {
-    let whole = |folder: &Path| {
-        let whole = std::path::absolute(folder);
-        whole.unwrap_or_else(|_| folder.to_path_buf())
-    };
-    let place = match (&storage.data_dir, &storage.data_log_dir) {
+/// Where state is kept.
+fn place(storage: &Storage) -> String {
+    match (&storage.data_dir, &storage.data_log_dir) {
         (None, _) => String::from("in memory"),
-        (Some(data), None) => format!("state in {}", whole(data).display()),
+        (Some(data), None) => format!("state in {}", whole(data)),
         (Some(data), Some(logs)) => {
-            format!(
-                "state in {}, logs in {}",
-                whole(data).display(),
-                whole(logs).display()
-            )
+            format!("state in {}, logs in {}", whole(data), whole(logs))
         }
-    };
-    let kept = if storage.data_dir.is_some() {
+    }
+}
+
+/// Of which state nothing is kept.
+fn copy_of(copied: &Snapshot, from: &Path) -> String {
+    let is_empty = |origin: &Origin| origin.snapshot.is_none() && origin.logs.is_empty();
+    if copied.origin().is_some_and(is_empty) {
+        warn!(
+            "{} has neither a snapshot nor a log: the copy is empty",
+            from.display()
+        );
+    }
+    format!(
+        "in memory, from a copy of {} at zxid {}",
+        whole(from),
+        copied.zxid()
+    )
+}
+
+fn whole(folder: &Path) -> String {
+    let whole = std::path::absolute(folder);
+    let whole = whole.unwrap_or_else(|_| folder.to_path_buf());
+    whole.display().to_string()
+}
+
+/// Where state is kept, how to connect and how to stop, in two lines.
+fn greeting(bound: SocketAddr, place: &str, is_kept: bool) -> String {
+    let kept = if is_kept {
         "state is kept"
     } else {
         "nothing is kept"

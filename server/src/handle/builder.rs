@@ -294,7 +294,8 @@ impl ServerBuilder {
         journal_on_panic: bool;
         /// The clock.
         clock: ClockKind;
-        /// Where the state is kept, and how.
+        /// Where the state is kept, and how. It takes the place of what [`data_dir`](Self::data_dir) and
+        /// [`data_log_dir`](Self::data_log_dir) have said before.
         storage: Storage;
     }
 }

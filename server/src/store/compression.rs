@@ -57,6 +57,26 @@ impl Compression {
             Self::Snappy => ".snappy",
         }
     }
+
+    /// Whether this build has it.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::NoCompression`], with this file or folder.
+    pub(super) fn check(self, path: &Path) -> Result<(), StorageError> {
+        let method = match self {
+            Self::None => return Ok(()),
+            Self::Gzip => "gz",
+            Self::Snappy => "snappy",
+        };
+        if cfg!(feature = "compression") {
+            return Ok(());
+        }
+        Err(StorageError::NoCompression {
+            file: path.to_path_buf(),
+            method,
+        })
+    }
 }
 
 impl std::fmt::Display for Compression {

@@ -110,7 +110,7 @@ impl Disk for RealDisk {
             .truncate(false)
             .open(file)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(RealLock { _file: file }))),
+            Ok(()) => Ok(Some(Box::new(RealLock { file }))),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(error)) => Err(error),
         }
@@ -119,7 +119,16 @@ impl Disk for RealDisk {
 
 #[derive(Debug)]
 struct RealLock {
-    _file: File,
+    file: File,
+}
+
+/// In so many words, for to close the file is not enough: a child process that another thread is just starting has it too, until it
+/// becomes another program.
+impl Drop for RealLock {
+    fn drop(&mut self) {
+        // If that cannot be, it goes with the last who has the file.
+        let _ = self.file.unlock();
+    }
 }
 
 impl DiskLock for RealLock {}
@@ -171,5 +180,26 @@ impl DiskFile for RealFile {
 
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_goes_although_a_child_process_has_its_file_still() {
+        let name = format!("minikeeper-lock-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let file = File::create(&path).unwrap();
+        // What a child process has of it between `fork` and `exec`.
+        let childs = file.try_clone().unwrap();
+        assert!(file.try_lock().is_ok());
+        let lock = RealLock { file };
+        assert!(RealDisk.lock(&path).unwrap().is_none());
+        drop(lock);
+        assert!(RealDisk.lock(&path).unwrap().is_some());
+        drop(childs);
+        fs::remove_file(&path).unwrap();
     }
 }

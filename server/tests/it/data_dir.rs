@@ -399,6 +399,34 @@ fn an_ensemble_has_no_folder_and_says_so() {
 }
 
 #[test]
+fn what_cannot_be_written_leaves_no_folder_and_begins_none() {
+    let (export, folder) = (Folder::new(), Folder::new());
+    let snapshot = Server::start().expect("a server starts").snapshot();
+    let of_3_5 = snapshot.write_as(&export.0, DataFormat::V3_5, Compression::Gzip);
+    assert!(matches!(of_3_5, Err(StorageError::NotInFormat { .. })));
+    if cfg!(not(feature = "compression")) {
+        let compressed = snapshot.write_as(&export.0, DataFormat::V3_9, Compression::Snappy);
+        assert!(matches!(
+            compressed,
+            Err(StorageError::NoCompression { .. })
+        ));
+    }
+    assert!(!export.0.exists());
+
+    // At the start, and not at the first snapshot.
+    drop(folder.start());
+    let mut storage = Storage::default();
+    storage.data_dir = Some(folder.0.clone());
+    storage.data_format = Some(DataFormat::V3_5);
+    storage.compression = Compression::Gzip;
+    let refused = Server::builder().storage(storage).start();
+    assert!(matches!(
+        refused,
+        Err(StartError::Storage(StorageError::NotInFormat { .. }))
+    ));
+}
+
+#[test]
 fn a_folder_that_cannot_be_opened_is_told_in_one_line() {
     let folder = Folder::new();
     std::fs::write(&folder.0, "no folder").expect("it can be written");

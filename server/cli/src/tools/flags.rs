@@ -259,7 +259,7 @@ pub(crate) struct LogShow {
     #[arg(long, value_name = "ID", value_parser = filter::session)]
     pub(super) session: Vec<SessionId>,
 
-    /// From here on: a zxid as 0x1f, or a time as 2026-01-31T12:00:00Z
+    /// From here on: a zxid as 0x1f (without 0x it is decimal), or a time in UTC as 2026-01-31T12:00:00Z or 2026-01-31
     #[arg(long, value_name = "ZXID_OR_TIME")]
     pub(super) from: Option<Moment>,
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::UNIX_EPOCH;
 
 use minikeeper::{Change, Log, Timestamp, Transaction, Zxid};
+use tracing::warn;
 
 use super::bytes::Data;
 use super::filter::PathFilter;
@@ -17,7 +18,9 @@ pub(super) fn run(flags: &LogShow, out: &mut dyn Write) -> Result<Found, Failure
     let broken = |error: minikeeper::StorageError| Failure::Source(error.to_string());
     let progress = Progress::of(format!("reading {}", flags.file_or_dir.display()));
     let log = Log::open(&flags.file_or_dir).map_err(broken)?;
+    let mut is_empty = true;
     for (transaction, number) in log.zip(1..) {
+        is_empty = false;
         // What comes before damage is shown.
         let transaction = transaction.map_err(broken)?;
         progress.count("transactions", number);
@@ -30,6 +33,9 @@ pub(super) fn run(flags: &LogShow, out: &mut dyn Write) -> Result<Found, Failure
                 writeln!(out, "{}", value::json(&fields(&transaction, flags.data)))?;
             }
         }
+    }
+    if is_empty {
+        warn!("no transactions in {}", flags.file_or_dir.display());
     }
     Ok(Found::Nothing)
 }

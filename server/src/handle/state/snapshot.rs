@@ -67,7 +67,7 @@ impl Server {
     }
 
     /// Starts another server with the same state and configuration, on a free port of the same address. From here on neither
-    /// sees what becomes of the other. See [`Snapshot::start`].
+    /// sees what becomes of the other. The other is in memory, be there a data folder here or not. See [`Snapshot::start`].
     ///
     /// # Errors
     ///

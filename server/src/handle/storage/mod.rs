@@ -30,6 +30,10 @@ impl Server {
     ///
     /// Sessions go on as after a restart, as with [`Snapshot::start`]: a client can resume one with its password.
     ///
+    /// With more to it, a manual clock or a port, say, it is [`Snapshot::open`] and
+    /// [`ServerBuilder::snapshot`](crate::ServerBuilder::snapshot). An empty `version-2` begins an empty server, as with a real
+    /// one; [`Snapshot::origin`] tells what was found.
+    ///
     /// # Errors
     ///
     /// When the folder cannot be read, and as [`ServerBuilder::start`](crate::ServerBuilder::start).

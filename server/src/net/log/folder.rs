@@ -63,6 +63,7 @@ impl Opened {
             format: self.format,
             compression: storage.compression,
         };
+        form.check(self.folder.snapshots())?;
         if self.is_fresh() {
             keep(&self.folder, form, self.state.digest(), &self.state)?;
         }
@@ -149,11 +150,13 @@ pub(crate) fn write(
         });
     }
     can_hold(format, state)?;
-    let folder = Folder::open_to_write(disk, path, None)?;
     let form = SnapshotForm {
         format,
         compression,
     };
+    // Before there is a folder: one without a snapshot would be opened as empty.
+    form.check(path)?;
+    let folder = Folder::open_to_write(disk, path, None)?;
     keep(&folder, form, Some(state.reckoned_digest()), state)?;
     Ok(())
 }

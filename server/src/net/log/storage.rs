@@ -17,6 +17,12 @@ use crate::store::Compression;
 /// let storage: Storage = serde_json::from_str(r#"{"data_dir": "/data", "force_sync": false}"#)?;
 /// assert_eq!(storage.data_dir.as_deref(), Some("/data".as_ref()));
 /// assert_eq!(storage.snap_count, 100_000);
+///
+/// // In code, all but what differs is the default.
+/// let mut storage = Storage::default();
+/// storage.force_sync = false;
+/// storage.data_format = Some(minikeeper::DataFormat::V3_6);
+/// let builder = minikeeper::Server::builder().storage(storage).data_dir("/data");
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

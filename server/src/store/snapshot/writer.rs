@@ -22,6 +22,27 @@ pub(crate) struct SnapshotForm {
     pub(crate) compression: Compression,
 }
 
+impl SnapshotForm {
+    /// Whether this build can write it and a release of that name read it, to be known before anything is begun in the folder.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::NoCompression`], [`StorageError::NotInFormat`].
+    pub(crate) fn check(self, folder: &Path) -> Result<(), StorageError> {
+        if self.compression == Compression::None {
+            return Ok(());
+        }
+        // `SnapStream` came with 3.6.
+        if self.format < DataFormat::V3_6 {
+            return Err(StorageError::NotInFormat {
+                format: self.format,
+                what: "compressed snapshots",
+            });
+        }
+        self.compression.check(folder)
+    }
+}
+
 /// Writes the snapshot of the state after a transaction, under another name first, so that a snapshot that is there is
 /// whole. Gives its path. The digest is written where the format has a place for one.
 ///
@@ -37,13 +58,7 @@ pub(crate) fn write_snapshot<'a>(
     sessions: impl Iterator<Item = SessionRecord>,
     znodes: impl Iterator<Item = ZnodeRecord<'a>> + Clone,
 ) -> Result<PathBuf, StorageError> {
-    // `SnapStream` came with 3.6.
-    if form.compression != Compression::None && form.format < DataFormat::V3_6 {
-        return Err(StorageError::NotInFormat {
-            format: form.format,
-            what: "compressed snapshots",
-        });
-    }
+    form.check(folder.snapshots())?;
     let name = format!("snapshot.{:x}{}", zxid.0, form.compression.extension());
     let path = folder.snapshots().join(&name);
     let temporary = folder.snapshots().join(format!("tmp-{name}"));
