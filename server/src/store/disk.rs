@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub(crate) trait Disk: Send + Sync + Debug {
     /// The names in a folder, in any order; those that are no UTF-8 are none of ours.
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
-    /// Opens a file that is there, to read it.
+    /// Opens a file that is there, to read it. A folder, a pipe or a device is refused as invalid input.
     fn open(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Opens a file that is there, to read and write it.
     fn open_to_write(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>>;
@@ -60,6 +60,10 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        // To open a pipe waits for somebody who writes into it, and a device has no end.
+        if !fs::metadata(file)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
+        }
         Ok(Arc::new(RealFile(File::open(file)?)))
     }
 

@@ -148,10 +148,15 @@ impl Folder {
             true => path.to_path_buf(),
             false => path.join(VERSION_FOLDER),
         };
+        let snapshots = version_folder(data_dir);
+        let logs = data_log_dir.map(version_folder);
+        // One folder said in two ways, be it from the working directory, is one.
+        let whole = |path: &Path| std::path::absolute(path).ok();
+        let logs = logs.filter(|logs| whole(logs) != whole(&snapshots));
         Self {
             disk,
-            snapshots: version_folder(data_dir),
-            logs: version_folder(data_log_dir.unwrap_or(data_dir)),
+            logs: logs.unwrap_or_else(|| snapshots.clone()),
+            snapshots,
             locks: Vec::new(),
         }
     }
@@ -282,7 +287,11 @@ impl Folder {
             }
             Ok(bytes == expected)
         };
-        look().map_err(|error| StorageError::io(path, error))
+        match look() {
+            // A folder, a pipe: SnapStream.isValidSnapshot fails on them, and FileSnap.findNValidSnapshots passes over.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(false),
+            looked => looked.map_err(|error| StorageError::io(path, error)),
+        }
     }
 
     /// The disk that it is on.

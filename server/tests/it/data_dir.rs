@@ -503,3 +503,29 @@ fn logs_of_3_4_without_a_snapshot_begin_with_what_3_4_has() {
     assert_eq!(found.znode("/zookeeper"), zookeeper);
     assert!(found.znode("/a").is_some());
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_named_like_a_file_and_is_none_keeps_nobody_waiting() {
+    let folder = Folder::new();
+    let server = folder.start();
+    server.create("/a", b"").expect("it is created");
+    drop(server);
+    let inside = folder.0.join("version-2");
+    let make = |tool: &str, name: &str| {
+        let made = std::process::Command::new(tool)
+            .arg(inside.join(name))
+            .status();
+        assert!(made.expect("the tool is there").success(), "{tool} {name}");
+    };
+
+    // As with a real server: no snapshot, and so passed over.
+    make("mkdir", "snapshot.ff");
+    make("mkfifo", "snapshot.fe");
+    assert!(folder.start().znode("/a").is_some());
+
+    make("mkfifo", "log.ff");
+    let refused = Snapshot::open(&folder.0).expect_err("what it holds may be missing");
+    let expected = format!("{}: not a file", inside.join("log.ff").display());
+    assert_eq!(refused.to_string(), expected);
+}

@@ -27,7 +27,7 @@ impl Gathered {
             }
             Keep::AsConfigured => {
                 let Some(data_dir) = self.honoured.get(&Setting::DataDir) else {
-                    self.nothing_is_kept();
+                    self.nothing_is_kept(overrides);
                     return Ok(warnings);
                 };
                 storage.data_dir = Some(PathBuf::from(&data_dir.value));
@@ -67,7 +67,7 @@ impl Gathered {
     }
 
     /// What says how it is kept has no effect then.
-    fn nothing_is_kept(&mut self) {
+    fn nothing_is_kept(&mut self, overrides: &Overrides) {
         let names = self
             .honoured
             .iter()
@@ -75,7 +75,15 @@ impl Gathered {
                 setting.is_of_the_disk() && !matches!(given.origin, Origin::ImageDefault(_))
             })
             .map(|(_, given)| given.name.clone());
-        let names: Vec<_> = names.collect();
+        let flags = [
+            ("--recover", overrides.recover),
+            ("--data-format", overrides.data_format.is_some()),
+            ("--no-fsync", overrides.no_fsync),
+        ];
+        let flags = flags.into_iter().filter(|(_, is_given)| *is_given);
+        let names: Vec<_> = names
+            .chain(flags.map(|(name, _)| String::from(name)))
+            .collect();
         if !names.is_empty() {
             self.idle.entry(Why::Memory).or_default().extend(names);
         }

@@ -630,6 +630,7 @@ fn without_a_folder_how_it_is_kept_has_no_effect_and_that_is_told() {
     let warnings = |keep: Keep| {
         let overrides = Overrides {
             keep,
+            no_fsync: true,
             ..Overrides::default()
         };
         let settings = settle(&Door::Variables, &variables, &overrides);
@@ -637,7 +638,7 @@ fn without_a_folder_how_it_is_kept_has_no_effect_and_that_is_told() {
     };
     assert_eq!(
         warnings(Keep::AsConfigured),
-        ["without effect here: zookeeper.snapCount (everything is kept in memory)"]
+        ["without effect here: zookeeper.snapCount, --no-fsync (everything is kept in memory)"]
     );
     let folder = Keep::In(PathBuf::from("/d"), None);
     assert_eq!(warnings(folder), [""; 0]);

@@ -187,3 +187,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn one_folder_said_in_two_ways_is_one() {
+    let disk = Arc::new(FaultyDisk::default());
+    let here = std::env::current_dir().unwrap();
+    let logs = here.join("data");
+    let folder = Folder::open_to_write(disk, Path::new("./data"), Some(&logs)).unwrap();
+    assert_eq!(folder.logs(), folder.snapshots());
+}
