@@ -224,14 +224,15 @@ struct Signals(signal_hook::iterator::Signals);
 #[cfg(unix)]
 impl Signals {
     fn catch() -> io::Result<Self> {
-        use signal_hook::consts::{SIGINT, SIGTERM};
-        signal_hook::iterator::Signals::new([SIGINT, SIGTERM]).map(Self)
+        use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+        signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGXFSZ]).map(Self)
     }
 
     fn wait(mut self) -> &'static str {
         self.0
             .forever()
-            .next()
+            // That of a file that may not become longer (`ulimit -f`): whoever writes it is told, and says so.
+            .find(|signal| *signal != signal_hook::consts::SIGXFSZ)
             .and_then(signal_hook::low_level::signal_name)
             .unwrap_or("signal")
     }

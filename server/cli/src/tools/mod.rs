@@ -95,7 +95,7 @@ fn finish(
     }
 }
 
-/// What is remarkable about a folder without being damage (a snapshot was passed over, the end of a log cut off) is told on the
+/// What is remarkable about a folder without being damage (a snapshot was passed over, the end of a log is torn) is told on the
 /// standard error output.
 fn tell_warnings() {
     tracing_subscriber::fmt()

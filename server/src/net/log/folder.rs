@@ -205,7 +205,7 @@ fn recover(
         tracing::warn!(%error, "a snapshot was passed over");
     }
     for error in &recovered.cut {
-        tracing::warn!(%error, "the end of a log was cut off");
+        tracing::warn!(%error, "the end of a log is torn and left out, as after a crash");
     }
     if let Some(zxid) = recovered.digest_mismatch {
         tracing::warn!(%zxid, "the digest of the tree is not what the folder says, from this transaction on");
