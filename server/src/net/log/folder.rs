@@ -80,7 +80,13 @@ impl Opened {
         let zxid = self.state.zxid();
         let pace = Pace::new(storage.snap_count.into(), storage.snap_size_limit, zxid);
         let writing = Writing {
-            writer: LogWriter::new(Arc::clone(&self.folder), LogSettings { pre_alloc_size }),
+            writer: LogWriter::new(
+                Arc::clone(&self.folder),
+                LogSettings {
+                    pre_alloc_size,
+                    force_sync: storage.force_sync,
+                },
+            ),
             force_sync: storage.force_sync,
             fsync_warning: storage.fsync_warning,
             keeping: Keeping {

@@ -18,6 +18,9 @@ use crate::store::{DiskFile, Folder, StorageError};
 pub(crate) struct LogSettings {
     /// The most that is filled with zeros ahead of what is written, in bytes; 0 for nothing.
     pub(crate) pre_alloc_size: u64,
+    /// Whether it is to outlast a loss of power too. If not, nothing ever waits for the disk: to begin a new log would
+    /// otherwise wait for all of the one before.
+    pub(crate) force_sync: bool,
 }
 
 /// Appends batches of entries to the newest log. One thread has it, which may be another than the one with the
@@ -25,6 +28,7 @@ pub(crate) struct LogSettings {
 #[derive(Debug)]
 pub(crate) struct LogWriter {
     folder: Arc<Folder>,
+    force_sync: bool,
     current: Option<Current>,
     /// The log before, if not all of it is synced.
     unsynced: Option<Arc<Region>>,
@@ -59,6 +63,7 @@ impl LogWriter {
     pub(crate) fn new(folder: Arc<Folder>, settings: LogSettings) -> Self {
         Self {
             folder,
+            force_sync: settings.force_sync,
             current: None,
             unsynced: None,
             filler: Filler {
@@ -87,7 +92,11 @@ impl LogWriter {
                     // Only the newest log may be torn.
                     before.at(before.file.sync_data())?;
                 }
-                let begun = begin(&self.folder, first_zxid, self.filler.pre_alloc_size)?;
+                let settings = LogSettings {
+                    pre_alloc_size: self.filler.pre_alloc_size,
+                    force_sync: self.force_sync,
+                };
+                let begun = begin(&self.folder, first_zxid, settings)?;
                 self.filler.follow(Some(Arc::clone(&begun.region)));
                 self.current.insert(begun)
             }
@@ -132,6 +141,7 @@ impl LogWriter {
         self.filler.follow(None);
         if let Some(current) = self.current.take()
             && current.synced != current.end
+            && self.force_sync
         {
             self.unsynced = Some(current.region);
         }
@@ -165,7 +175,7 @@ fn seal(batch: &mut [u8], synced: u64) {
 }
 
 /// Begins a log under another name, so that no log is without its header, and then gives it its own.
-fn begin(folder: &Folder, first: Zxid, pre_alloc_size: u64) -> Result<Current, StorageError> {
+fn begin(folder: &Folder, first: Zxid, settings: LogSettings) -> Result<Current, StorageError> {
     let name = format!("log.{:x}", first.0);
     let path = folder.logs().join(&name);
     if let Some(current) = resume(folder, &path)? {
@@ -181,16 +191,21 @@ fn begin(folder: &Folder, first: Zxid, pre_alloc_size: u64) -> Result<Current, S
     header.write_int(MAGIC);
     header.write_int(VERSION);
     header.write_long(OURS);
-    let filled = step(0, pre_alloc_size).max(HEADER_LENGTH);
+    let filled = step(0, settings.pre_alloc_size).max(HEADER_LENGTH);
     write_zeros(&*file, HEADER_LENGTH, filled)
         .and_then(|()| file.write_at(0, &header))
-        .and_then(|()| file.sync_data())
+        .and_then(|()| match settings.force_sync {
+            true => file.sync_data(),
+            false => Ok(()),
+        })
         .map_err(|error| on(&temporary, error))?;
     let disk = folder.disk();
     disk.rename(&temporary, &path)
         .map_err(|error| on(&path, error))?;
-    disk.sync_folder(folder.logs())
-        .map_err(|error| on(folder.logs(), error))?;
+    if settings.force_sync {
+        disk.sync_folder(folder.logs())
+            .map_err(|error| on(folder.logs(), error))?;
+    }
     Ok(Current::new(file, path, HEADER_LENGTH, filled))
 }
 

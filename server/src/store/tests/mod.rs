@@ -189,7 +189,13 @@ fn read_log(disk: &FaultyDisk, path: &Path) -> Result<Vec<Txn<'static>>, Storage
 fn log_of(txns: &[Txn<'_>]) -> Vec<u8> {
     let disk = FaultyDisk::default();
     let folder = Arc::new(folder(&disk).unwrap());
-    let mut writer = LogWriter::new(folder, LogSettings { pre_alloc_size: 0 });
+    let mut writer = LogWriter::new(
+        folder,
+        LogSettings {
+            pre_alloc_size: 0,
+            force_sync: true,
+        },
+    );
     for txn in txns {
         writer
             .write(txn.zxid, &mut batch(std::slice::from_ref(txn)))

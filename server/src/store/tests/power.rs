@@ -18,6 +18,7 @@ fn work(disk: &FaultyDisk, rounds: usize) -> (i64, Result<(), StorageError>) {
         put_snapshot(&folder, zxid, Compression::None, &state(zxid))?;
         let settings = LogSettings {
             pre_alloc_size: 4 << 10,
+            force_sync: true,
         };
         let mut writer = LogWriter::new(Arc::clone(&folder), settings);
         let filler = writer.filler();
@@ -248,6 +249,7 @@ fn the_machines_own_disk_does_what_is_promised() {
         Arc::clone(&first),
         LogSettings {
             pre_alloc_size: 1 << 20,
+            force_sync: true,
         },
     );
     writer

@@ -200,6 +200,7 @@ fn to_open_a_folder_to_write_cuts_what_is_torn() {
         Arc::new(opened),
         LogSettings {
             pre_alloc_size: 1 << 20,
+            force_sync: true,
         },
     );
     writer.write(Zxid(2), &mut batch(&[set(2, 5)])).unwrap();
@@ -220,6 +221,7 @@ fn sectors_that_are_missing_of_what_was_never_synced_are_no_damage() {
             folder,
             LogSettings {
                 pre_alloc_size: 64 << 10,
+                force_sync: true,
             },
         );
         let mut zxid = 0;
