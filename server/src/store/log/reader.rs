@@ -144,6 +144,23 @@ impl LogReader {
 
     /// The length of the next entry's payload; or notes what is there instead, and gives 0.
     fn length_of_next(&mut self) -> Result<usize, StorageError> {
+        let mut length = self.look_at_next()?;
+        // A server may be writing it just now, and to read takes in what was written later before what was written sooner.
+        for _ in 0..LOOKS {
+            if matches!(self.tail, None | Some(Tail::Clean)) {
+                break;
+            }
+            let path = &self.path;
+            self.window
+                .forget()
+                .map_err(|error| StorageError::io(path, error))?;
+            self.tail = None;
+            length = self.look_at_next()?;
+        }
+        Ok(length)
+    }
+
+    fn look_at_next(&mut self) -> Result<usize, StorageError> {
         let left = self.window.length.saturating_sub(self.offset);
         let mut fields = Reader::new(self.at(self.offset, ENTRY_HEAD)?);
         let (Ok(checksum), Ok(length)) = (fields.long(), fields.int()) else {
@@ -230,6 +247,8 @@ impl LogReader {
 
 /// More than a writer has under way at once.
 const MOST_BEHIND: usize = 256 << 20;
+/// How often it is looked again at what is no entry.
+const LOOKS: usize = 3;
 /// How much is read at once.
 const CHUNK: usize = 1 << 20;
 
@@ -244,6 +263,14 @@ struct Window {
 }
 
 impl Window {
+    /// Reads anew what is asked for next.
+    fn forget(&mut self) -> std::io::Result<()> {
+        self.bytes.clear();
+        self.offset = 0;
+        self.length = self.file.length()?;
+        Ok(())
+    }
+
     /// The bytes at an offset, fewer at the end of the file. No more is held than the file has.
     fn at(&mut self, offset: u64, length: usize) -> std::io::Result<&[u8]> {
         let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
