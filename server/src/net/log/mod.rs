@@ -42,7 +42,7 @@ pub(crate) struct Log {
     keeping: AtomicBool,
     /// Why the disk refused a write, once it has.
     failure: OnceLock<StorageError>,
-    /// The number of the last transaction that was given over.
+    /// The number of the last transaction that was given over; it rises while the queue is held.
     given: AtomicU64,
     /// Whether whoever appends writes too.
     at_once: AtomicBool,
@@ -63,8 +63,6 @@ pub(crate) struct Log {
 struct Queue {
     /// What is to be written, in order.
     pending: Vec<Batch>,
-    /// The number of the last transaction that was given over.
-    given: u64,
     /// A buffer that was written.
     spare: BytesMut,
     /// Whom to wake when it is flushed up to which number.
@@ -156,7 +154,6 @@ impl Log {
         let number = turn.number;
         let waiting = turn.waiting.drain(..).map(|waker| (number, waker));
         queue.waiting.extend(waiting);
-        queue.given = number;
         self.given.store(number, Ordering::Release);
         let last = queue.pending.last_mut();
         if let Some(last) = last.filter(|last| last.roll.is_none()) {
@@ -215,7 +212,7 @@ impl Log {
     /// Waits until all that was appended is flushed. Gives why it never will be, if it will not.
     pub(crate) fn flush(&self) -> Result<(), StorageError> {
         let mut queue = self.queue();
-        let number = queue.given;
+        let number = self.given.load(Ordering::Acquire);
         while self.flushed() < number {
             if let Some(failure) = self.failure() {
                 return Err(failure.clone());

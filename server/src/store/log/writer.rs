@@ -28,7 +28,7 @@ pub(crate) struct LogSettings {
 #[derive(Debug)]
 pub(crate) struct LogWriter {
     folder: Arc<Folder>,
-    force_sync: bool,
+    settings: LogSettings,
     current: Option<Current>,
     /// The log before, if not all of it is synced.
     unsynced: Option<Arc<Region>>,
@@ -63,7 +63,7 @@ impl LogWriter {
     pub(crate) fn new(folder: Arc<Folder>, settings: LogSettings) -> Self {
         Self {
             folder,
-            force_sync: settings.force_sync,
+            settings,
             current: None,
             unsynced: None,
             filler: Filler {
@@ -92,11 +92,7 @@ impl LogWriter {
                     // Only the newest log may be torn.
                     before.at(before.file.sync_data())?;
                 }
-                let settings = LogSettings {
-                    pre_alloc_size: self.filler.pre_alloc_size,
-                    force_sync: self.force_sync,
-                };
-                let begun = begin(&self.folder, first_zxid, settings)?;
+                let begun = begin(&self.folder, first_zxid, self.settings)?;
                 self.filler.follow(Some(Arc::clone(&begun.region)));
                 self.current.insert(begun)
             }
@@ -141,7 +137,7 @@ impl LogWriter {
         self.filler.follow(None);
         if let Some(current) = self.current.take()
             && current.synced != current.end
-            && self.force_sync
+            && self.settings.force_sync
         {
             self.unsynced = Some(current.region);
         }

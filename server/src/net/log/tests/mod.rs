@@ -4,6 +4,7 @@ mod crash;
 mod gates;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -59,13 +60,13 @@ pub(super) async fn settle() {
 impl World {
     /// Flushes what was appended up to now.
     pub(super) fn flush(&self) {
-        let given = self.log.queue().given;
+        let given = self.log.given.load(Ordering::Acquire);
         self.log.raise(given, bytes::BytesMut::new());
     }
 
     /// How many transactions were appended.
     pub(super) fn appended(&self) -> u64 {
-        self.log.queue().given
+        self.log.given.load(Ordering::Acquire)
     }
 
     /// Somebody connects, and asks for nothing yet.
