@@ -9,6 +9,7 @@ pub mod crash;
 mod dice;
 pub mod golden;
 pub mod judge;
+mod kept;
 pub mod noted;
 pub mod patience;
 pub mod provision;

@@ -18,6 +18,7 @@ use crate::backend::{
 };
 use crate::client::ClientError;
 use crate::dice::Dice;
+use crate::kept::keep;
 use crate::patience::InVain;
 use round::Cast;
 use std::fs;
@@ -122,7 +123,8 @@ impl Crash {
                 continue;
             };
             if let Err(why) = self.round(round, folder.path(), cast, &mut report) {
-                let kept = keep(folder.path()).map_err(|error| fail(error.into()))?;
+                let kept = keep(folder.path(), "minikeeper-crash-kept-")
+                    .map_err(|error| fail(error.into()))?;
                 let why = Failure::Broken(format!("{why}\nthe folder is in {}", kept.display()));
                 return Err(fail(why));
             }
@@ -171,27 +173,4 @@ fn new_folder() -> io::Result<tempfile::TempDir> {
     tempfile::Builder::new()
         .prefix("minikeeper-crash-")
         .tempdir()
-}
-
-fn keep(folder: &Path) -> io::Result<PathBuf> {
-    let kept = tempfile::Builder::new()
-        .prefix("minikeeper-crash-kept-")
-        .disable_cleanup(true)
-        .tempdir()?;
-    copy_all(folder, kept.path())?;
-    Ok(kept.path().to_owned())
-}
-
-fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_all(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The folder that is handed on, and copies of it.
 
 use super::RelayError;
+use crate::kept::{copy_all, keep};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -36,10 +37,7 @@ impl Folder {
 
     /// Leaves it lying for whoever wants to know more, and says where.
     pub(super) fn keep(&self, as_what: &str) -> Result<PathBuf, RelayError> {
-        let mut builder = tempfile::Builder::new();
-        let kept = builder.prefix(as_what).disable_cleanup(true).tempdir()?;
-        copy_all(self.path(), kept.path())?;
-        Ok(kept.path().to_owned())
+        Ok(keep(self.path(), as_what)?)
     }
 
     /// What there is, and how long each file is and when it was changed.
@@ -67,18 +65,4 @@ impl Folder {
         }
         Ok((logs, snapshots))
     }
-}
-
-fn copy_all(from: &Path, to: &Path) -> Result<(), RelayError> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_all(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }
