@@ -76,6 +76,10 @@ impl Writer for Length {
 
 #[inline]
 fn count_supplementary(text: &str) -> usize {
+    if text.is_ascii() {
+        // As almost every path is.
+        return 0;
+    }
     text.bytes().filter(|byte| *byte >= 0xf0).count()
 }
 

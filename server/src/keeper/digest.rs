@@ -3,7 +3,7 @@
 //! It is the sum of what each znode comes to, so a change takes away what a znode came to and adds what it comes to now.
 
 use super::tree::Tree;
-use super::znode::Znode;
+use super::znode::{NIL, Znode};
 
 /// What a znode comes to: CRC-32 of its path, its data and what is kept of its stat.
 fn digest_of(znode: &Znode) -> u64 {
@@ -59,17 +59,55 @@ fn checksum_of_many(pieces: [&[u8]; 3]) -> u32 {
     crc.finalize()
 }
 
+/// The digest of a tree, and what the znodes that changed last came to: who changes a znode mostly changes it again, and to
+/// take away what it came to is then not to reckon it once more.
+#[derive(Clone, Debug)]
+pub(super) struct TreeDigest {
+    sum: u64,
+    recent: Box<[Recent; RECENT]>,
+}
+
+/// What a znode came to when it changed last.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    id: u32,
+    digest: u64,
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self { id: NIL, digest: 0 }
+    }
+}
+
+/// How many znodes that is known of, at most; each has one place where it can be.
+const RECENT: usize = 256;
+
+impl TreeDigest {
+    fn new(sum: u64) -> Self {
+        Self {
+            sum,
+            recent: Box::new([Recent::default(); RECENT]),
+        }
+    }
+
+    /// Where it stands what a znode came to, if that is known.
+    fn place(&mut self, id: u32) -> Option<&mut Recent> {
+        self.recent.get_mut(usize::try_from(id).ok()? % RECENT)
+    }
+}
+
 impl Tree {
     /// The digest of all znodes, where one is kept.
     #[inline]
     pub(crate) fn digest(&self) -> Option<u64> {
-        self.digest
+        self.digest.as_ref().map(|digest| digest.sum)
     }
 
     /// From here on a digest is kept, or none.
     pub(super) fn keep_digest(&mut self, wanted: bool) {
-        match (wanted, self.digest) {
-            (true, None) => self.digest = Some(self.reckoned_digest()),
+        match (wanted, &self.digest) {
+            (true, None) => self.digest = Some(TreeDigest::new(self.reckoned_digest())),
             (false, Some(_)) => self.digest = None,
             (true, Some(_)) | (false, None) => {}
         }
@@ -83,28 +121,52 @@ impl Tree {
 
     /// What it was before all of a transaction is taken back.
     pub(super) fn set_digest(&mut self, digest: Option<u64>) {
-        self.digest = digest;
+        self.digest = digest.map(TreeDigest::new);
     }
 
     /// A znode is about to change or to go.
     #[inline]
     pub(super) fn digest_without(&mut self, id: u32) {
-        if let Some(digest) = self.digest {
-            self.digest = Some(digest.wrapping_sub(self.digest_at(id)));
+        if self.digest.is_some() {
+            self.take_from_digest(id);
         }
     }
 
     /// A znode has changed or come.
     #[inline]
     pub(super) fn digest_with(&mut self, id: u32) {
-        if let Some(digest) = self.digest {
-            self.digest = Some(digest.wrapping_add(self.digest_at(id)));
+        if self.digest.is_some() {
+            self.add_to_digest(id);
         }
     }
 
     #[inline(never)]
-    fn digest_at(&self, id: u32) -> u64 {
-        self.slot(id).map_or(0, digest_of)
+    fn take_from_digest(&mut self, id: u32) {
+        let known = self
+            .digest
+            .as_mut()
+            .and_then(|digest| digest.place(id))
+            .filter(|recent| recent.id == id)
+            .map(std::mem::take)
+            .map(|recent| recent.digest);
+        let of_znode = known.unwrap_or_else(|| self.slot(id).map_or(0, digest_of));
+        if let Some(digest) = &mut self.digest {
+            digest.sum = digest.sum.wrapping_sub(of_znode);
+        }
+    }
+
+    #[inline(never)]
+    fn add_to_digest(&mut self, id: u32) {
+        let of_znode = self.slot(id).map_or(0, digest_of);
+        if let Some(digest) = &mut self.digest {
+            digest.sum = digest.sum.wrapping_add(of_znode);
+            if let Some(recent) = digest.place(id) {
+                *recent = Recent {
+                    id,
+                    digest: of_znode,
+                };
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 
 use super::acl_table::{AclId, AclTable};
+use super::digest::TreeDigest;
 use super::slab::Slab;
 use super::znode::{NIL, OwnerKind, Znode, length};
 use crate::protocol::{
@@ -38,7 +39,7 @@ pub(crate) struct Tree {
     last_zxid: Zxid,
     pub(super) data_size: i64,
     /// See `digest.rs`.
-    pub(super) digest: Option<u64>,
+    pub(super) digest: Option<TreeDigest>,
 }
 
 /// Where a path leads. The hash stands beside the number, so that the index grows, and passes over most of those that are
@@ -111,7 +112,7 @@ impl Tree {
             limited: self.limited.clone(),
             last_zxid: self.last_zxid,
             data_size: self.data_size,
-            digest: self.digest,
+            digest: self.digest.clone(),
         }
     }
 

@@ -739,6 +739,7 @@ impl Engine {
         test: Test<'_, '_>,
         take_turn: impl FnOnce(Timestamp, &mut Keeper, &mut Sink<'_, '_>) -> T,
     ) -> (T, Option<u64>) {
+        let of_connection = own.is_some();
         let (result, wakers, nearer, unflushed) = {
             let mut state = self.lock();
             // Read behind the lock, so that no turn is earlier than the one before it.
@@ -789,7 +790,13 @@ impl Engine {
         };
         self.wake(wakers, nearer);
         let log = self.log.as_ref().filter(|_| unflushed.is_some());
-        let unflushed = log.and_then(|log| log.write_at_once(unflushed));
+        let unflushed = log.and_then(|log| {
+            if of_connection && log.puts_off() {
+                unflushed
+            } else {
+                log.write_at_once(unflushed)
+            }
+        });
         (result, unflushed)
     }
 

@@ -52,6 +52,9 @@ impl ServerThread {
             .enable_time()
             .build()?;
         let handle = runtime.handle().clone();
+        if let Some(log) = engine.log() {
+            runtime.spawn(log.write_each_round());
+        }
         let (accepting, handed) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::Builder::new()

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 
 use crate::jute::{Malformed, Reader, Writer};
 use crate::protocol::{
@@ -34,6 +34,8 @@ pub(crate) struct DecodedTxn<'a> {
 
 /// The bytes in front of an entry's payload: a checksum and a length.
 pub(super) const ENTRY_HEAD: usize = 12;
+/// The bytes of a transaction's header: `TxnHeader`.
+const TXN_HEAD: usize = 32;
 /// The byte behind an entry's payload.
 pub(super) const ENTRY_END: u8 = b'B';
 /// The bytes that our writer puts at the end of each payload, where real servers have stopped reading
@@ -68,13 +70,7 @@ pub(crate) fn encode_txn(
     out: &mut BytesMut,
 ) {
     let start = out.len();
-    out.write_long(0);
-    out.write_int(0);
-    out.write_long(txn.session.0);
-    out.write_int(txn.cxid.0);
-    out.write_long(txn.zxid.0);
-    out.write_long(txn.time.0);
-    out.write_int(type_of(&txn.record));
+    out.write(&head(txn));
     if let (TxnRecord::CloseSession { .. }, DataFormat::V3_4 | DataFormat::V3_5) =
         (&txn.record, format)
     {
@@ -99,6 +95,18 @@ pub(crate) fn encode_txn(
         place.copy_from_slice(&length);
     }
     out.write(&[ENTRY_END]);
+}
+
+/// The room for what is filled in later, and the header of the transaction. In one piece: this is made of every transaction.
+fn head(txn: &Txn<'_>) -> [u8; ENTRY_HEAD + TXN_HEAD] {
+    let mut head = [0; ENTRY_HEAD + TXN_HEAD];
+    let mut rest = head.get_mut(ENTRY_HEAD..).unwrap_or_default();
+    rest.put_i64(txn.session.0);
+    rest.put_i32(txn.cxid.0);
+    rest.put_i64(txn.zxid.0);
+    rest.put_i64(txn.time.0);
+    rest.put_i32(type_of(&txn.record));
+    head
 }
 
 fn type_of(record: &TxnRecord<'_>) -> i32 {

@@ -62,6 +62,7 @@ impl Opened {
         let form = SnapshotForm {
             format: self.format,
             compression: storage.compression,
+            synced: storage.force_sync,
         };
         form.check(self.folder.snapshots())?;
         if self.is_fresh() {
@@ -159,6 +160,7 @@ pub(crate) fn write(
     let form = SnapshotForm {
         format,
         compression,
+        synced: true,
     };
     // Before there is a folder: one without a snapshot would be opened as empty.
     form.check(path)?;

@@ -7,6 +7,7 @@ mod appender;
 mod folder;
 mod marks;
 mod restore;
+mod round;
 mod snapshots;
 mod storage;
 #[cfg(test)]
@@ -46,6 +47,8 @@ pub(crate) struct Log {
     given: AtomicU64,
     /// Whether whoever appends writes too.
     at_once: AtomicBool,
+    /// Wakes whoever writes once in each round, if there is somebody.
+    round: Mutex<Option<Waker>>,
     queue: Mutex<Queue>,
     writer: Mutex<Option<Writer>>,
     /// Rung when there is something to write, or nothing more to come.
@@ -71,6 +74,8 @@ struct Queue {
     watching: Vec<Waker>,
     /// Whether the thread waits to be rung.
     parked: bool,
+    /// How many wait in [`Log::flush`]: to ring where nobody listens would still be a call of the system.
+    flushing: usize,
     /// Whether nothing more is to come.
     ending: bool,
 }
@@ -217,10 +222,12 @@ impl Log {
             if let Some(failure) = self.failure() {
                 return Err(failure.clone());
             }
+            queue.flushing += 1;
             queue = self
                 .done
                 .wait(queue)
                 .unwrap_or_else(PoisonError::into_inner);
+            queue.flushing -= 1;
         }
         // What is appended after a failure is not given over.
         self.failure()

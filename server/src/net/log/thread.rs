@@ -190,6 +190,7 @@ impl Log {
             written.clear();
             queue.spare = written;
         }
+        let is_waited_for = queue.flushing > 0;
         let mut wakers = Vec::new();
         queue.waiting.retain_mut(|(waits_for, waker)| {
             let waits = *waits_for > number;
@@ -199,7 +200,9 @@ impl Log {
             waits
         });
         drop(queue);
-        self.done.notify_all();
+        if is_waited_for {
+            self.done.notify_all();
+        }
         for waker in wakers {
             waker.wake();
         }

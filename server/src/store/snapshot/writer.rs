@@ -20,6 +20,8 @@ use crate::store::{Compression, DiskFile, Folder, StorageError};
 pub(crate) struct SnapshotForm {
     pub(crate) format: DataFormat,
     pub(crate) compression: Compression,
+    /// Whether it is to outlast a loss of power too, as soon as it has its name.
+    pub(crate) synced: bool,
 }
 
 impl SnapshotForm {
@@ -69,8 +71,11 @@ pub(crate) fn write_snapshot<'a>(
     let written = write(&*file, &temporary, form, zxid, digest, sessions, znodes).and_then(|()| {
         disk.rename(&temporary, &path)
             .map_err(|error| StorageError::io(&path, error))?;
-        disk.sync_folder(folder.snapshots())
-            .map_err(|error| StorageError::io(folder.snapshots(), error))
+        if form.synced {
+            disk.sync_folder(folder.snapshots())
+                .map_err(|error| StorageError::io(folder.snapshots(), error))?;
+        }
+        Ok(())
     });
     match written {
         Ok(()) => Ok(path),
@@ -94,7 +99,7 @@ fn write<'a>(
     let on_disk = OnDisk {
         file,
         at: 0,
-        synced: 0,
+        synced: form.synced.then_some(0),
     };
     let mut out = Output {
         compressor: compressor(on_disk, form.compression, path)?,
@@ -133,7 +138,10 @@ fn write<'a>(
             out.seal()?;
         }
         out.compressor.end()?;
-        file.sync_data()
+        if form.synced {
+            file.sync_data()?;
+        }
+        Ok(())
     };
     write().map_err(|error| StorageError::io(path, error))
 }
@@ -261,7 +269,8 @@ impl Output<'_> {
 struct OnDisk<'f> {
     file: &'f dyn DiskFile,
     at: u64,
-    synced: u64,
+    /// Up to where it is synced, if it is to be.
+    synced: Option<u64>,
 }
 
 impl Write for OnDisk<'_> {
@@ -270,9 +279,11 @@ impl Write for OnDisk<'_> {
         self.at = self
             .at
             .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        if self.at.saturating_sub(self.synced) >= 8 << 20 {
+        if let Some(synced) = &mut self.synced
+            && self.at.saturating_sub(*synced) >= 8 << 20
+        {
             self.file.sync_data()?;
-            self.synced = self.at;
+            *synced = self.at;
         }
         Ok(bytes.len())
     }

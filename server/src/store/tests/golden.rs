@@ -136,6 +136,7 @@ fn a_snapshot_written_again_is_read_as_the_same() {
         let form = SnapshotForm {
             format: end.least,
             compression: Compression::None,
+            synced: true,
         };
         let written = write_snapshot(
             &folder,

@@ -233,6 +233,7 @@ fn put_snapshot(
     let form = SnapshotForm {
         format: DataFormat::V3_9,
         compression,
+        synced: true,
     };
     write_snapshot(
         folder,

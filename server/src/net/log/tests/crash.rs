@@ -32,7 +32,7 @@ struct Outcome {
     failed: bool,
 }
 
-fn storage() -> Storage {
+pub(super) fn storage() -> Storage {
     Storage {
         data_dir: Some("/data".into()),
         // So few that logs roll and snapshots are written meanwhile.
@@ -51,14 +51,14 @@ fn rules() -> Rules {
     }
 }
 
-fn open(disk: &FaultyDisk) -> Result<Opened, StorageError> {
+fn open(disk: &FaultyDisk, storage: &Storage) -> Result<Opened, StorageError> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    Ok(Opened::open(disk, &storage(), &rules())?.expect("there is a folder"))
+    Ok(Opened::open(disk, storage, &rules())?.expect("there is a folder"))
 }
 
 /// A server with that disk, if it starts. Its clock stands still.
-fn start(disk: &FaultyDisk) -> Result<Arc<Engine>, StorageError> {
-    let (state, appender, writing) = open(disk)?.begin(&storage())?;
+pub(super) fn start(disk: &FaultyDisk, storage: &Storage) -> Result<Arc<Engine>, StorageError> {
+    let (state, appender, writing) = open(disk, storage)?.begin(storage)?;
     let started = Timestamp(1_000_000_000_000).max(state.now());
     let engine = engine_begun(started, Some(appender), |now| {
         Keeper::begin_with(rules(), state, now)
@@ -67,14 +67,14 @@ fn start(disk: &FaultyDisk) -> Result<Arc<Engine>, StorageError> {
     Ok(engine)
 }
 
-fn connect(engine: &Arc<Engine>) -> Client {
+pub(super) fn connect(engine: &Arc<Engine>) -> Client {
     let id = accepted(engine);
     let (io, served) = tokio::io::duplex(1 << 16);
     tokio::spawn(connection::serve(Arc::clone(engine), id, served));
     Client { id, io, xid: 0 }
 }
 
-fn run<T>(test: impl Future<Output = T>) -> T {
+pub(super) fn run<T>(test: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
@@ -188,7 +188,7 @@ fn states() -> States {
 
 /// Opens what is left, and compares it with what must be there.
 fn check(disk: &FaultyDisk, outcome: &Outcome, states: &States, what: &str) {
-    let opened = match open(disk) {
+    let opened = match open(disk, &storage()) {
         Ok(opened) => opened,
         Err(error) => panic!("{what}: it cannot be opened: {error}"),
     };
@@ -209,7 +209,7 @@ fn check(disk: &FaultyDisk, outcome: &Outcome, states: &States, what: &str) {
 
 /// Somebody who had a session has it again on what is left.
 fn check_sessions(disk: &FaultyDisk, what: &str) {
-    let Ok(engine) = start(disk) else {
+    let Ok(engine) = start(disk, &storage()) else {
         panic!("{what}: it does not start again");
     };
     run(async {
@@ -241,7 +241,7 @@ fn run_with(fault: Option<(usize, Fault)>) -> (FaultyDisk, Outcome) {
     if let Some((call, fault)) = fault {
         disk.plan(call, fault);
     }
-    let Ok(engine) = start(&disk) else {
+    let Ok(engine) = start(&disk, &storage()) else {
         let outcome = Outcome {
             seen: Zxid(0),
             finished: false,
@@ -312,7 +312,7 @@ fn whatever_the_disk_refuses_nothing_that_was_seen_is_lost() {
 #[test]
 fn a_session_that_expired_is_over_after_a_loss_of_power() {
     let disk = FaultyDisk::default();
-    let engine = start(&disk).expect("it starts");
+    let engine = start(&disk, &storage()).expect("it starts");
     let session = run(async {
         let mut client = connect(&engine);
         client.ask_for_session().await;
@@ -325,7 +325,7 @@ fn a_session_that_expired_is_over_after_a_loss_of_power() {
     assert!(engine.flush());
     disk.lose_power();
     let found = disk.after_power_loss(Survival::Nothing);
-    let opened = open(&found).expect("it can be opened");
+    let opened = open(&found, &storage()).expect("it can be opened");
     assert_eq!(opened.state.sessions().len(), 0);
     engine.log().expect("there is one").end();
 }

@@ -2,6 +2,7 @@
 
 mod crash;
 mod gates;
+mod round;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,0 +1,83 @@
+//! What is left to the end of a round, where whoever appends writes too.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use super::crash::{connect, run, start, storage};
+use super::{Client, PERSISTENT};
+use crate::net::engine::Engine;
+use crate::net::log::Storage;
+use crate::store::tests::FaultyDisk;
+
+/// A server that leaves it to the operating system when the disk has something.
+fn engine(disk: &FaultyDisk) -> Arc<Engine> {
+    let storage = Storage {
+        force_sync: false,
+        snap_count: u32::MAX,
+        ..storage()
+    };
+    start(disk, &storage).expect("it starts")
+}
+
+async fn connected(engine: &Arc<Engine>) -> Client {
+    let mut client = connect(engine);
+    client.ask_for_session().await;
+    client.answer().await.expect("it is answered");
+    client
+}
+
+fn end(engine: &Engine) {
+    engine.log().expect("there is one").end();
+}
+
+#[test]
+fn connections_that_are_ready_together_are_answered_after_one_write() {
+    let disk = FaultyDisk::default();
+    let engine = engine(&disk);
+    run(async {
+        let mut clients = Vec::new();
+        for _ in 0..8 {
+            clients.push(connected(&engine).await);
+        }
+        let log = engine.log().expect("there is one");
+        let writing = tokio::spawn(log.write_each_round());
+        tokio::task::yield_now().await;
+        let before = disk.calls();
+        for (number, client) in clients.iter_mut().enumerate() {
+            client.create(&format!("/{number}"), PERSISTENT).await;
+        }
+        for client in &mut clients {
+            client.answer().await.expect("it is answered");
+        }
+        assert_eq!(disk.calls() - before, 1, "{:?}", disk.call_lines());
+        writing.abort();
+    });
+    end(&engine);
+}
+
+#[test]
+fn what_was_left_to_somebody_who_goes_is_written() {
+    let disk = FaultyDisk::default();
+    let engine = engine(&disk);
+    run(async {
+        let mut client = connected(&engine).await;
+        let log = engine.log().expect("there is one");
+        {
+            let mut writing = pin!(log.write_each_round());
+            // Whoever is woken never comes.
+            let _pending = writing
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+            client.create("/left", PERSISTENT).await;
+            tokio::task::yield_now().await;
+            assert!(log.puts_off());
+            assert!(engine.look(|keeper| keeper.tree().get("/left").is_some()));
+        }
+        client.answer().await.expect("it is answered");
+        // And whoever comes later does it again.
+        client.create("/later", PERSISTENT).await;
+        client.answer().await.expect("it is answered");
+    });
+    end(&engine);
+}
