@@ -138,7 +138,7 @@ enum Step {
 
 /// Waits until the other connections had their turn, those included whose sockets have something new. Only to be woken
 /// would not do: a runtime that has tasks to run looks at its sockets after dozens of them.
-fn give_way(context: &mut Context<'_>) -> Poll<()> {
+pub(super) fn give_way(context: &mut Context<'_>) -> Poll<()> {
     pin!(tokio::task::yield_now()).poll(context)
 }
 

@@ -53,7 +53,7 @@ impl ServerThread {
             .build()?;
         let handle = runtime.handle().clone();
         if let Some(log) = engine.log() {
-            runtime.spawn(log.write_each_round());
+            runtime.spawn(log.look_after());
         }
         let (accepting, handed) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -5,9 +5,9 @@
 
 mod appender;
 mod folder;
+mod lookout;
 mod marks;
 mod restore;
-mod round;
 mod snapshots;
 mod storage;
 #[cfg(test)]
@@ -47,8 +47,8 @@ pub(crate) struct Log {
     given: AtomicU64,
     /// Whether whoever appends writes too.
     at_once: AtomicBool,
-    /// Wakes whoever writes once in each round, if there is somebody.
-    round: Mutex<Option<Waker>>,
+    /// Wakes whoever looks after it, if there is somebody.
+    lookout: Mutex<Option<Waker>>,
     queue: Mutex<Queue>,
     writer: Mutex<Option<Writer>>,
     /// Rung when there is something to write, or nothing more to come.
@@ -70,6 +70,8 @@ struct Queue {
     spare: BytesMut,
     /// Whom to wake when it is flushed up to which number.
     waiting: Vec<(u64, Waker)>,
+    /// Whether somebody looks who wakes them.
+    watched: bool,
     /// Whom to wake when the disk has refused a write.
     watching: Vec<Waker>,
     /// Whether the thread waits to be rung.
@@ -102,6 +104,16 @@ struct Batch {
     first: Zxid,
     number: u64,
     roll: Option<Option<Kept>>,
+}
+
+impl Queue {
+    /// Whom to wake, now that it is flushed up to this number.
+    fn take_flushed(&mut self, number: u64) -> Vec<Waker> {
+        let waiting = self
+            .waiting
+            .extract_if(.., |(waits_for, _)| *waits_for <= number);
+        waiting.map(|(_, waker)| waker).collect()
+    }
 }
 
 // What is told of a failure is never changed, and the rest lies behind locks.

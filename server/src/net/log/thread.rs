@@ -3,20 +3,19 @@
 use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::BytesMut;
 
 use super::appender::Kept;
+use super::lookout::LINGER;
 use super::snapshots::Keeping;
 use super::{Batch, Log};
 use crate::net::Engine;
 use crate::net::clock::Stopwatch;
 use crate::store::{Filler, LogWriter, StorageError};
-
-/// So often the others have their turn before the thread goes to sleep.
-const YIELDS: usize = 32;
 
 /// A buffer larger than this is not kept.
 const KEPT_CAPACITY: usize = 1 << 20;
@@ -157,10 +156,8 @@ impl Log {
     /// Waits until there is something to write; says whether there ever will be.
     fn waits_for_more(&self) -> bool {
         // Whoever was just answered may ask again before it is worth the while to go to sleep and to be woken.
-        for _ in 0..YIELDS {
-            if self.given.load(Ordering::Acquire) != self.flushed() {
-                break;
-            }
+        let idle = Stopwatch::start();
+        while self.given.load(Ordering::Acquire) == self.flushed() && idle.elapsed() < LINGER {
             thread::yield_now();
         }
         let mut queue = self.queue();
@@ -191,21 +188,16 @@ impl Log {
             queue.spare = written;
         }
         let is_waited_for = queue.flushing > 0;
-        let mut wakers = Vec::new();
-        queue.waiting.retain_mut(|(waits_for, waker)| {
-            let waits = *waits_for > number;
-            if !waits {
-                wakers.push(std::mem::replace(waker, std::task::Waker::noop().clone()));
-            }
-            waits
-        });
+        let wakers = if queue.watched {
+            Vec::new()
+        } else {
+            queue.take_flushed(number)
+        };
         drop(queue);
         if is_waited_for {
             self.done.notify_all();
         }
-        for waker in wakers {
-            waker.wake();
-        }
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// The disk has refused a write: nothing that was not flushed is ever heard of.

@@ -2,7 +2,7 @@
 
 mod crash;
 mod gates;
-mod round;
+mod lookout;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,11 +1,12 @@
-//! What is left to the end of a round, where whoever appends writes too.
+//! What is left to whoever looks after the log.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use super::crash::{connect, run, start, storage};
-use super::{Client, PERSISTENT};
+use super::{Client, HOUR, PERSISTENT, settle};
 use crate::net::engine::Engine;
 use crate::net::log::Storage;
 use crate::store::tests::FaultyDisk;
@@ -41,7 +42,7 @@ fn connections_that_are_ready_together_are_answered_after_one_write() {
             clients.push(connected(&engine).await);
         }
         let log = engine.log().expect("there is one");
-        let writing = tokio::spawn(log.write_each_round());
+        let writing = tokio::spawn(log.look_after());
         tokio::task::yield_now().await;
         let before = disk.calls();
         for (number, client) in clients.iter_mut().enumerate() {
@@ -64,14 +65,14 @@ fn what_was_left_to_somebody_who_goes_is_written() {
         let mut client = connected(&engine).await;
         let log = engine.log().expect("there is one");
         {
-            let mut writing = pin!(log.write_each_round());
+            let mut writing = pin!(log.look_after());
             // Whoever is woken never comes.
             let _pending = writing
                 .as_mut()
                 .poll(&mut Context::from_waker(Waker::noop()));
             client.create("/left", PERSISTENT).await;
             tokio::task::yield_now().await;
-            assert!(log.puts_off());
+            assert!(log.is_looked_after());
             assert!(engine.look(|keeper| keeper.tree().get("/left").is_some()));
         }
         client.answer().await.expect("it is answered");
@@ -80,4 +81,57 @@ fn what_was_left_to_somebody_who_goes_is_written() {
         client.answer().await.expect("it is answered");
     });
     end(&engine);
+}
+
+#[test]
+fn while_somebody_looks_it_is_he_who_tells_what_is_flushed() {
+    super::run(async |world| {
+        let mut client = world.connected().await;
+        let mut lookout = pin!(world.log.look_after_for(HOUR, HOUR));
+        let mut look = || {
+            let _pending = lookout
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+        };
+        client.create("/a", PERSISTENT).await;
+        settle().await;
+        look();
+        world.flush();
+        assert_eq!(client.frames().await, 0);
+        look();
+        assert_eq!(client.frames().await, 1);
+    });
+}
+
+#[test]
+fn while_nobody_does_it_is_whoever_flushes() {
+    super::run(async |world| {
+        let mut client = world.connected().await;
+        let looking = tokio::spawn(world.log.look_after_for(Duration::ZERO, Duration::ZERO));
+        for path in ["/a", "/b"] {
+            client.create(path, PERSISTENT).await;
+            settle().await;
+            world.flush();
+            assert_eq!(client.frames().await, 1);
+        }
+        looking.abort();
+    });
+}
+
+#[test]
+fn who_goes_while_he_looks_tells_what_he_has_not_told() {
+    super::run(async |world| {
+        let mut client = world.connected().await;
+        {
+            let mut lookout = pin!(world.log.look_after_for(HOUR, HOUR));
+            client.create("/a", PERSISTENT).await;
+            settle().await;
+            let _pending = lookout
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+            world.flush();
+            assert_eq!(client.frames().await, 0);
+        }
+        assert_eq!(client.frames().await, 1);
+    });
 }
