@@ -92,6 +92,7 @@ impl Restored {
         for session in dead {
             self.drop_ephemerals(session, last_zxid);
         }
+        self.sessions.pass_over(last_zxid);
         self.tree.make_shared();
         Snapshot::new(self.tree, self.sessions, now)
     }

@@ -11,7 +11,7 @@ use super::transaction::Transaction;
 use super::{CloseReason, ConnectionId, Keeper, Output, Outputs, Rules, committed};
 use crate::protocol::{
     ConnectRequest, ConnectResponse, MemberId, Message, SessionId, SessionRecord, Timestamp,
-    TxnRecord, Xid,
+    TxnRecord, Xid, Zxid,
 };
 
 /// Every session that is alive.
@@ -20,6 +20,8 @@ pub(crate) struct Sessions {
     by_id: HashMap<SessionId, Session, FixedState>,
     /// The next number that each member gives.
     next: Vec<i64>,
+    /// How many numbers may have been given already that began at any one moment, by those of whom only a folder is left.
+    passed_over: i64,
 }
 
 /// One session.
@@ -45,14 +47,21 @@ impl Sessions {
         Self {
             by_id: HashMap::with_hasher(FixedState::with_seed(0)),
             next: first_numbers(rules, now),
+            passed_over: 0,
         }
     }
 
     /// Every member numbers anew, and gives no number twice.
     pub(super) fn renumber(&mut self, rules: &Rules, now: Timestamp) {
         for (next, anew) in self.next.iter_mut().zip(first_numbers(rules, now)) {
-            *next = anew.max(*next);
+            *next = anew.wrapping_add(self.passed_over).max(*next);
         }
+    }
+
+    /// Nothing tells of the sessions that have ended. Each began with a transaction, though: so many numbers further on,
+    /// nobody has been, even if the clock stood still all the time.
+    pub(super) fn pass_over(&mut self, last_zxid: Zxid) {
+        self.passed_over = last_zxid.0 & i64::from(u32::MAX);
     }
 
     /// The number of the next session that a member grants.
@@ -120,6 +129,10 @@ impl Sessions {
     /// Goes on with the sessions of another server.
     pub(super) fn go_on_from(&mut self, others: &Self) {
         self.by_id.clone_from(&others.by_id);
+        self.passed_over = others.passed_over;
+        for next in &mut self.next {
+            *next = next.wrapping_add(others.passed_over);
+        }
         // A number that was given is not given again.
         let given = self.by_id.keys().map(|id| id.0.saturating_add(1));
         for given in given.chain(others.next.iter().copied()) {

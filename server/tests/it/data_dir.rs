@@ -426,6 +426,29 @@ fn an_expiry_outlasts_the_server_too() {
 }
 
 #[test]
+fn no_session_has_the_number_of_an_earlier_one_though_the_clock_stands_still() {
+    let folder = Folder::new();
+    let mut before = Vec::new();
+    // The second finds the sessions in the log, the third finds a snapshot that tells of none.
+    for run in 0..4 {
+        let server = Server::builder()
+            .manual_clock()
+            .start_time(Timestamp(1_000_000_000_000))
+            .data_dir(&folder.0)
+            .start()
+            .expect("a server starts");
+        for _ in 0..run % 2 + 1 {
+            let client = Client::connect(server.addr());
+            let session = client.session();
+            client.close();
+            assert!(!before.contains(&session), "{session}: {before:?}");
+            before.push(session);
+            server.restart().expect("it starts");
+        }
+    }
+}
+
+#[test]
 fn an_ensemble_has_no_folder_and_says_so() {
     let folder = Folder::new();
     let ensemble = Server::builder().data_dir(&folder.0).ensemble(3);
