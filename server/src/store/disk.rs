@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Folders and files. A test has one that loses, tears and fails.
@@ -24,6 +24,8 @@ pub(crate) trait Disk: Send + Sync + Debug {
     fn make_folder(&self, folder: &Path) -> io::Result<()>;
     /// Has what was made, renamed and removed in the folder outlast a loss of power.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+    /// Whether two paths lead to one folder that is there, be it by a link.
+    fn is_same(&self, one: &Path, other: &Path) -> bool;
     /// Takes the file for this process alone, and makes it if need be; `None` if somebody else has it. It is given back
     /// with the value, and by the operating system if the process ends.
     fn lock(&self, file: &Path) -> io::Result<Option<Box<dyn DiskLock>>>;
@@ -44,7 +46,10 @@ pub(crate) trait DiskFile: Send + Sync + Debug {
 }
 
 /// Holds a file for this process alone.
-pub(crate) trait DiskLock: Send + Sync + Debug {}
+pub(crate) trait DiskLock: Send + Sync + Debug {
+    /// Whether the file is still found where it was: its folder may have been renamed or removed, and another be in its place.
+    fn is_in_place(&self) -> bool;
+}
 
 /// The disk of this machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -102,24 +107,49 @@ impl Disk for RealDisk {
         Ok(())
     }
 
-    fn lock(&self, file: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
+    #[cfg(unix)]
+    fn is_same(&self, one: &Path, other: &Path) -> bool {
+        match (fs::metadata(one), fs::metadata(other)) {
+            (Ok(one), Ok(other)) => is_one(&one, &other),
+            _ => false,
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn is_same(&self, one: &Path, other: &Path) -> bool {
+        match (fs::canonicalize(one), fs::canonicalize(other)) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => false,
+        }
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(file)?;
+            .open(path)?;
+        let path = path.to_path_buf();
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(RealLock { file }))),
+            Ok(()) => Ok(Some(Box::new(RealLock { file, path }))),
             Err(fs::TryLockError::WouldBlock) => Ok(None),
             Err(fs::TryLockError::Error(error)) => Err(error),
         }
     }
 }
 
+/// Whether both are of one file or folder. It must be there, for a number that is free is given again.
+#[cfg(unix)]
+fn is_one(one: &fs::Metadata, other: &fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
 #[derive(Debug)]
 struct RealLock {
     file: File,
+    path: PathBuf,
 }
 
 /// In so many words, for to close the file is not enough: a child process that another thread is just starting has it too, until it
@@ -131,7 +161,21 @@ impl Drop for RealLock {
     }
 }
 
-impl DiskLock for RealLock {}
+impl DiskLock for RealLock {
+    #[cfg(unix)]
+    fn is_in_place(&self) -> bool {
+        match (fs::metadata(&self.path), self.file.metadata()) {
+            (Ok(found), Ok(held)) => is_one(&found, &held),
+            _ => false,
+        }
+    }
+
+    // An open file can be neither renamed nor removed there.
+    #[cfg(not(unix))]
+    fn is_in_place(&self) -> bool {
+        self.path.exists()
+    }
+}
 
 #[derive(Debug)]
 struct RealFile(File);
@@ -195,7 +239,10 @@ mod tests {
         // What a child process has of it between `fork` and `exec`.
         let childs = file.try_clone().unwrap();
         assert!(file.try_lock().is_ok());
-        let lock = RealLock { file };
+        let lock = RealLock {
+            file,
+            path: path.clone(),
+        };
         assert!(RealDisk.lock(&path).unwrap().is_none());
         drop(lock);
         assert!(RealDisk.lock(&path).unwrap().is_some());

@@ -53,6 +53,12 @@ pub enum StorageError {
         /// The folder.
         folder: PathBuf,
     },
+    /// The folder was removed, renamed or replaced while a server had it: its lock is not there any more, or is another's.
+    #[error("{}: it was removed, renamed or replaced while the server ran: its minikeeper.lock is gone", folder.display())]
+    Gone {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The file is compressed, and this build cannot read or write that.
     #[error("{}: compressed by {method}: that needs minikeeper's feature `compression`", file.display())]
     NoCompression {

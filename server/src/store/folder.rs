@@ -106,15 +106,18 @@ impl Folder {
     ) -> Result<Self, StorageError> {
         let mut folder = Self::at(disk, data_dir, data_log_dir);
         let on = |path: &Path, error| StorageError::io(path, error);
+        let make = |path: &Path| folder.disk.make_folder(path);
+        for path in [&folder.snapshots, &folder.logs] {
+            make(path).map_err(|error| on(path, error))?;
+        }
+        if folder.disk.is_same(&folder.snapshots, &folder.logs) {
+            folder.logs.clone_from(&folder.snapshots);
+        }
         let mut own = vec![folder.snapshots.clone()];
         if folder.logs != folder.snapshots {
             own.push(folder.logs.clone());
         }
         for path in &own {
-            folder
-                .disk
-                .make_folder(path)
-                .map_err(|error| on(path, error))?;
             let above = path.parent().unwrap_or(path);
             let lock = folder
                 .disk
@@ -152,7 +155,8 @@ impl Folder {
         let logs = data_log_dir.map(version_folder);
         // One folder said in two ways, be it from the working directory, is one.
         let whole = |path: &Path| std::path::absolute(path).ok();
-        let logs = logs.filter(|logs| whole(logs) != whole(&snapshots));
+        let logs =
+            logs.filter(|logs| whole(logs) != whole(&snapshots) && !disk.is_same(logs, &snapshots));
         Self {
             disk,
             logs: logs.unwrap_or_else(|| snapshots.clone()),
@@ -203,13 +207,28 @@ impl Folder {
         Ok(recovery.recovered)
     }
 
+    /// Whether this is still where it was: what is written elsewhere would be lost, or be in somebody else's folder.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Gone`].
+    pub(super) fn check_in_place(&self) -> Result<(), StorageError> {
+        match self.locks.iter().all(|lock| lock.is_in_place()) {
+            true => Ok(()),
+            false => Err(StorageError::Gone {
+                folder: self.snapshots.clone(),
+            }),
+        }
+    }
+
     /// Removes all but the newest snapshots, 3 at least, and the logs that none of those needs: `PurgeTxnLog`. Gives what
     /// was removed.
     ///
     /// # Errors
     ///
-    /// [`StorageError::Io`].
+    /// [`StorageError::Io`], [`StorageError::Gone`].
     pub(crate) fn purge(&self, retain: usize) -> Result<Vec<PathBuf>, StorageError> {
+        self.check_in_place()?;
         let mut snapshots = self.files(FileKind::Snapshot)?;
         snapshots.reverse();
         let mut oldest = None;

@@ -15,10 +15,10 @@ use crate::client::{Client, EPHEMERAL, PERSISTENT};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A folder of this test alone, which goes with it.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("minikeeper-it-{}-{number}", std::process::id());
@@ -341,6 +341,61 @@ fn logs_may_lie_in_another_folder() {
     storage.data_log_dir = Some(logs.0.clone());
     let opened = Snapshot::open_as(&data.0, &storage).expect("it can be read");
     assert!(opened.znode("/a").is_some());
+}
+
+#[cfg(unix)]
+#[test]
+fn logs_in_a_folder_that_is_a_link_to_the_other_lie_in_one() {
+    use std::os::unix::fs::symlink;
+    let (data, link) = (Folder::new(), Folder::new());
+    symlink(&data.0, &link.0).expect("a link is made");
+    let mut storage = Storage::default();
+    storage.data_log_dir = Some(link.0.clone());
+    let start = || {
+        let builder = Server::builder().storage(storage.clone());
+        builder.data_dir(&data.0).start()
+    };
+    // First there is nothing that it leads to, then there is.
+    for _ in 0..2 {
+        let server = start().expect("a server starts");
+        server.set("/", b"again").expect("it is set");
+        let before = server.snapshot();
+        drop(server);
+        assert_eq!(start().expect("a server starts").snapshot(), before);
+        let opened = Snapshot::open_as(&data.0, &storage).expect("it can be read");
+        assert_eq!(opened, before);
+    }
+    std::fs::remove_file(&link.0).expect("it is removed");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_whose_folder_was_renamed_never_writes_into_the_one_in_its_place() {
+    let (folder, renamed) = (Folder::new(), Folder::new());
+    let mut storage = Storage::default();
+    storage.snap_count = 10;
+    let builder = Server::builder().storage(storage);
+    let server = builder.data_dir(&folder.0).start().expect("it starts");
+    server.create("/a", b"").expect("it is created");
+    std::fs::rename(&folder.0, &renamed.0).expect("it is renamed");
+    let other = folder.start();
+    other.create("/other", b"").expect("it is created");
+    let before = folder.files();
+    let mut acknowledged = 0;
+    for number in 0..100_u32 {
+        let bytes = number.to_be_bytes();
+        if server.set("/a", &bytes).is_err() || server.failure().is_some() {
+            break;
+        }
+        acknowledged = number;
+    }
+    let failure = server.failure().expect("it has stopped");
+    assert!(matches!(failure, StorageError::Gone { .. }), "{failure}");
+    drop(server);
+    assert_eq!(folder.files(), before);
+    let kept = renamed.start().data("/a").expect("it is there");
+    let kept = u32::from_be_bytes(kept.try_into().expect("a number"));
+    assert!((acknowledged..=acknowledged + 1).contains(&kept));
 }
 
 #[test]

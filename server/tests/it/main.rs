@@ -7,6 +7,7 @@ mod chaos;
 mod client;
 mod control;
 mod data_dir;
+mod data_dir_races;
 mod ensemble;
 mod faults;
 mod four_letter;

@@ -329,8 +329,9 @@ fn sessions_begin_and_end_by_transactions() {
         .iter()
         .map(|(id, session)| (id.0, session.timeout_ms));
     assert_eq!(sessions.collect::<Vec<_>>(), [(5, 7000)]);
-    // Their numbers are not given again, as far as they are known.
-    assert_eq!(world.open(1), SessionId(6));
+    // Their numbers are not given again, those of sessions that ended included: it goes on as many numbers further on as there
+    // were transactions.
+    assert_eq!(world.open(1), SessionId(1 + 13));
 }
 
 #[test]

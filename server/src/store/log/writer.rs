@@ -79,7 +79,7 @@ impl LogWriter {
     ///
     /// # Errors
     ///
-    /// [`StorageError::Io`]. Nothing may be written any more after it.
+    /// [`StorageError::Io`], [`StorageError::Gone`]. Nothing may be written any more after it.
     pub(crate) fn write(
         &mut self,
         first_zxid: Zxid,
@@ -172,6 +172,7 @@ fn seal(batch: &mut [u8], synced: u64) {
 
 /// Begins a log under another name, so that no log is without its header, and then gives it its own.
 fn begin(folder: &Folder, first: Zxid, settings: LogSettings) -> Result<Current, StorageError> {
+    folder.check_in_place()?;
     let name = format!("log.{:x}", first.0);
     let path = folder.logs().join(&name);
     if let Some(current) = resume(folder, &path)? {

@@ -50,7 +50,7 @@ impl SnapshotForm {
 ///
 /// # Errors
 ///
-/// [`StorageError::Io`], [`StorageError::NoCompression`], [`StorageError::NotInFormat`]. What was half written is removed
+/// [`StorageError::Io`], [`StorageError::Gone`], [`StorageError::NoCompression`], [`StorageError::NotInFormat`]. What was half written is removed
 /// again, if the disk allows.
 pub(crate) fn write_snapshot<'a>(
     folder: &Folder,
@@ -61,6 +61,7 @@ pub(crate) fn write_snapshot<'a>(
     znodes: impl Iterator<Item = ZnodeRecord<'a>> + Clone,
 ) -> Result<PathBuf, StorageError> {
     form.check(folder.snapshots())?;
+    folder.check_in_place()?;
     let name = format!("snapshot.{:x}{}", zxid.0, form.compression.extension());
     let path = folder.snapshots().join(&name);
     let temporary = folder.snapshots().join(format!("tmp-{name}"));

@@ -471,6 +471,10 @@ impl Disk for FaultyDisk {
         })
     }
 
+    fn is_same(&self, one: &Path, other: &Path) -> bool {
+        one == other
+    }
+
     fn lock(&self, file: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
         let mut state = self.state();
         state.whole(format!("lock {}", file.display()), true, |_| Ok(()))?;
@@ -490,7 +494,11 @@ struct FaultyLock {
     path: PathBuf,
 }
 
-impl DiskLock for FaultyLock {}
+impl DiskLock for FaultyLock {
+    fn is_in_place(&self) -> bool {
+        true
+    }
+}
 
 impl Drop for FaultyLock {
     fn drop(&mut self) {
