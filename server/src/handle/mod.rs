@@ -364,9 +364,15 @@ impl Server {
             hosted,
             ..
         } = &*self.shared;
-        if config.listener {
-            ports.start(Arc::clone(engine)).map_err(port_error)?;
+        let started = match config.listener {
+            true => ports.start(Arc::clone(engine)),
+            false => Ok(()),
+        };
+        // Whatever else went wrong then did so because of that.
+        if let Some(failure) = self.failure() {
+            return Err(StartError::Storage(failure));
         }
+        started.map_err(port_error)?;
         hosted.start();
         Ok(())
     }

@@ -62,6 +62,20 @@ fn a_server_whose_disk_is_full_acknowledges_nothing_says_why_and_stops() {
 }
 
 #[test]
+fn a_disk_that_refuses_while_a_server_starts_is_why_it_does_not() {
+    let disk = FaultyDisk::default();
+    let server = start(&disk).expect("it starts");
+    server.stop();
+    disk.plan(disk.calls(), Fault::FromThenOn(ErrorKind::StorageFull));
+    assert!(server.create("/after", b"").is_err());
+    // What a snapshot that is written at once may do meanwhile.
+    let begun = server.begin(&mut server.ports());
+    let error = begun.expect_err("nothing can be written");
+    assert!(matches!(error, StartError::Storage(_)), "{error}");
+    assert!(!server.is_running());
+}
+
+#[test]
 fn a_snapshot_that_the_disk_refuses_stops_the_server_too() {
     let disk = FaultyDisk::default();
     let mut config = Config::default();

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::BytesMut;
@@ -56,6 +56,8 @@ struct Region {
     filled: AtomicU64,
     /// Held while anything is written at or beyond `filled`.
     beyond: Mutex<()>,
+    /// Whether the disk would take no more zeros: it is nearly full, and to try again with each write would not help.
+    given_up: AtomicBool,
 }
 
 impl LogWriter {
@@ -235,6 +237,7 @@ impl Current {
             written: AtomicU64::new(end),
             filled: AtomicU64::new(filled),
             beyond: Mutex::new(()),
+            given_up: AtomicBool::new(false),
         };
         Self {
             region: Arc::new(region),
@@ -262,6 +265,9 @@ impl Filler {
     /// Whether it is time for [`fill_ahead`](Self::fill_ahead). Cheap: to be asked after each write.
     pub(crate) fn is_due(&self) -> bool {
         self.region().is_some_and(|region| {
+            if region.given_up.load(Ordering::Relaxed) {
+                return false;
+            }
             let filled = region.filled.load(Ordering::Acquire);
             let left = filled.saturating_sub(region.written.load(Ordering::Acquire));
             left < step(filled, self.pre_alloc_size) / 2
@@ -272,7 +278,7 @@ impl Filler {
     ///
     /// # Errors
     ///
-    /// [`StorageError::Io`]: the disk may be full. The writer will find out by itself.
+    /// [`StorageError::Io`]: the disk may be full. The writer will find out by itself; this log is not filled any more.
     pub(crate) fn fill_ahead(&self) -> Result<(), StorageError> {
         let Some(region) = self.region() else {
             return Ok(());
@@ -286,8 +292,12 @@ impl Filler {
                 return Ok(());
             }
             let to = until.min(from.saturating_add(SLICE));
-            region
-                .at(write_zeros(&*region.file, from, to).and_then(|()| region.file.sync_data()))?;
+            let written = write_zeros(&*region.file, from, to);
+            let written = written.and_then(|()| region.file.sync_data());
+            if written.is_err() {
+                region.given_up.store(true, Ordering::Relaxed);
+            }
+            region.at(written)?;
             region.filled.fetch_max(to, Ordering::AcqRel);
         }
     }

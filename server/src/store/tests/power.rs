@@ -273,3 +273,28 @@ fn the_machines_own_disk_does_what_is_promised() {
     assert_eq!((recovered.last_zxid, kept.txns.len()), (Zxid(49), 45));
     std::fs::remove_dir_all(root).unwrap();
 }
+
+#[test]
+fn a_disk_that_takes_no_more_zeros_is_asked_again_with_the_next_log() {
+    let disk = FaultyDisk::default();
+    let folder = Arc::new(folder(&disk).unwrap());
+    let settings = LogSettings {
+        pre_alloc_size: 64,
+        force_sync: true,
+    };
+    let mut writer = LogWriter::new(folder, settings);
+    let filler = writer.filler();
+    writer
+        .write(Zxid(1), &mut batch(&[txn(1), txn(2)]))
+        .unwrap();
+    assert!(filler.is_due());
+    disk.plan(disk.calls(), Fault::Once(std::io::ErrorKind::StorageFull));
+    assert!(filler.fill_ahead().is_err());
+    assert!(!filler.is_due());
+    writer.write(Zxid(3), &mut batch(&[txn(3)])).unwrap();
+    assert!(!filler.is_due());
+    writer.roll();
+    writer.write(Zxid(4), &mut batch(&[txn(4)])).unwrap();
+    assert!(filler.is_due());
+    filler.fill_ahead().unwrap();
+}
