@@ -119,10 +119,8 @@ impl Folder {
         }
         for path in &own {
             let above = path.parent().unwrap_or(path);
-            let lock = folder
-                .disk
-                .lock(&above.join(LOCK))
-                .map_err(|error| on(above, error))?;
+            let lock = above.join(LOCK);
+            let lock = folder.disk.lock(&lock).map_err(|error| on(&lock, error))?;
             folder.locks.push(lock.ok_or_else(|| StorageError::InUse {
                 folder: above.to_path_buf(),
             })?);

@@ -1,5 +1,7 @@
 //! What a folder holds, read by the rules of a real server's start: `FileTxnSnapLog.restore`.
 
+use std::io;
+
 use super::folder::{FileKind, NamedFile};
 use super::log::{LogReader, Tail};
 use super::snapshot::{SnapshotDigest, read_snapshot};
@@ -204,7 +206,14 @@ impl<'f> Recovery<'f> {
                     file.sync_data().map_err(on)?;
                 }
                 None => {
-                    let file = disk.open_to_write(path).map_err(on)?;
+                    // Nothing more is written to it, and it may be somebody else's.
+                    let opened = disk
+                        .open_to_write(path)
+                        .or_else(|error| match error.kind() {
+                            io::ErrorKind::PermissionDenied => disk.open(path),
+                            _ => Err(error),
+                        });
+                    let file = opened.map_err(on)?;
                     file.sync_data().map_err(on)?;
                 }
             }

@@ -298,3 +298,25 @@ fn a_disk_that_takes_no_more_zeros_is_asked_again_with_the_next_log() {
     assert!(filler.is_due());
     filler.fill_ahead().unwrap();
 }
+
+#[test]
+fn an_old_log_that_nobody_may_write_to_is_read_nevertheless() {
+    let disk = FaultyDisk::default();
+    let (acknowledged, result) = work(&disk, 2);
+    result.unwrap();
+    let begin = disk.calls();
+    let open = || {
+        let mut kept = Kept::default();
+        folder(&disk)?.recover(RecoverOptions::default(), &mut kept)
+    };
+    open().unwrap();
+    let lines = disk.call_lines();
+    let writes = |line: &String| line.starts_with("open to write");
+    let at = lines.iter().skip(begin).position(writes);
+    let at = at.expect("what is read is synced");
+    disk.plan(
+        disk.calls() + at,
+        Fault::Once(std::io::ErrorKind::PermissionDenied),
+    );
+    assert_eq!(open().unwrap().last_zxid, Zxid(acknowledged));
+}
