@@ -426,6 +426,33 @@ fn snapshots_are_written_meanwhile_and_logs_roll() {
 }
 
 #[test]
+fn a_log_that_has_grown_is_followed_by_the_next_without_a_snapshot() {
+    let folder = Folder::new();
+    let start = || {
+        let mut config = Config::default();
+        config.storage.data_dir = Some(folder.0.clone());
+        config.storage.log_size_limit = 1024;
+        config.storage.last_zxid = false;
+        ServerBuilder::from(config)
+            .start()
+            .expect("a server starts")
+    };
+    let server = start();
+    server.create("/a", &[b'a'; 1000]).expect("it is created");
+    server.create("/b", b"").expect("it is created");
+    server.create("/c", &[b'c'; 1000]).expect("it is created");
+    let before = server.snapshot();
+    drop(server);
+    assert_eq!(folder.names(), ["log.1", "log.2", "snapshot.0"]);
+    // It ends with the digest: its checksum, and the mark behind it.
+    let first = &folder.files()[&folder.0.join("version-2/snapshot.0")];
+    let digest = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
+    let at = first.len() - 13 - 8 - digest.len();
+    assert_eq!(first[at..at + digest.len()], digest, "{first:x?}");
+    assert_eq!(start().snapshot(), before);
+}
+
+#[test]
 fn what_no_release_of_that_name_could_read_is_refused() {
     let folder = Folder::new();
     let mut config = Config::default();
