@@ -207,12 +207,10 @@ impl<'f> Recovery<'f> {
                 }
                 None => {
                     // Nothing more is written to it, and it may be somebody else's.
-                    let opened = disk
-                        .open_to_write(path)
-                        .or_else(|error| match error.kind() {
-                            io::ErrorKind::PermissionDenied => disk.open(path),
-                            _ => Err(error),
-                        });
+                    let opened = disk.open_to_write(path).or_else(|error| {
+                        let refused = error.kind() == io::ErrorKind::PermissionDenied;
+                        if refused { disk.open(path) } else { Err(error) }
+                    });
                     let file = opened.map_err(on)?;
                     file.sync_data().map_err(on)?;
                 }

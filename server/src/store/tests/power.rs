@@ -282,6 +282,7 @@ fn a_disk_that_takes_no_more_zeros_is_asked_again_with_the_next_log() {
     let folder = Arc::new(folder(&disk).unwrap());
     let settings = LogSettings {
         pre_alloc_size: 64,
+        size_limit: 0,
         force_sync: true,
     };
     let mut writer = LogWriter::new(folder, settings);
