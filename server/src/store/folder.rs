@@ -230,10 +230,10 @@ impl Folder {
         let mut snapshots = self.files(FileKind::Snapshot)?;
         snapshots.reverse();
         let mut oldest = None;
-        let mut valid = 0;
+        let mut valid = Vec::new();
         for snapshot in &snapshots {
-            if valid < retain.max(3) && self.looks_whole(&snapshot.path)? {
-                valid += 1;
+            if valid.len() < retain.max(3) && self.looks_whole(&snapshot.path)? {
+                valid.push(snapshot.path.clone());
                 oldest = Some(snapshot.zxid);
             }
         }
@@ -247,13 +247,43 @@ impl Folder {
         // From the oldest on: what is left if the power is lost meanwhile has no gap.
         let logs = logs.into_iter().filter(|log| log.zxid < needed);
         let snapshots = snapshots.into_iter().rev();
-        for file in snapshots.filter(|file| file.zxid < oldest).chain(logs) {
+        let superfluous = snapshots.filter(|file| file.zxid < oldest).chain(logs);
+        let superfluous: Vec<NamedFile> = superfluous.collect();
+        if !superfluous.is_empty() {
+            // With forceSync=no none of them may be on the disk yet, and those that are would go.
+            for path in &valid {
+                self.sync(path)?;
+            }
+            self.sync_names(&self.snapshots)?;
+        }
+        for file in superfluous {
             self.disk
                 .remove(&file.path)
                 .map_err(|error| StorageError::io(&file.path, error))?;
             removed.push(file.path);
         }
         Ok(removed)
+    }
+
+    /// Has a file that is written by nobody any more outlast a loss of power. It may be somebody else's, and only be read.
+    pub(super) fn sync(&self, path: &Path) -> Result<(), StorageError> {
+        let opened = self.disk.open_to_write(path).or_else(|error| {
+            let refused = error.kind() == io::ErrorKind::PermissionDenied;
+            if refused {
+                self.disk.open(path)
+            } else {
+                Err(error)
+            }
+        });
+        opened
+            .and_then(|file| file.sync_data())
+            .map_err(|error| StorageError::io(path, error))
+    }
+
+    /// The same with what was made, renamed and removed in one of its folders.
+    pub(super) fn sync_names(&self, folder: &Path) -> Result<(), StorageError> {
+        let synced = self.disk.sync_folder(folder);
+        synced.map_err(|error| StorageError::io(folder, error))
     }
 
     /// The snapshots or logs, by their numbers: `Util.getZxidFromName`.

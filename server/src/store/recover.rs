@@ -1,7 +1,5 @@
 //! What a folder holds, read by the rules of a real server's start: `FileTxnSnapLog.restore`.
 
-use std::io;
-
 use super::folder::{FileKind, NamedFile};
 use super::log::{LogReader, Tail};
 use super::snapshot::{SnapshotDigest, read_snapshot};
@@ -205,19 +203,9 @@ impl<'f> Recovery<'f> {
                     file.set_length(*offset).map_err(on)?;
                     file.sync_data().map_err(on)?;
                 }
-                None => {
-                    // Nothing more is written to it, and it may be somebody else's.
-                    let opened = disk.open_to_write(path).or_else(|error| {
-                        let refused = error.kind() == io::ErrorKind::PermissionDenied;
-                        if refused { disk.open(path) } else { Err(error) }
-                    });
-                    let file = opened.map_err(on)?;
-                    file.sync_data().map_err(on)?;
-                }
+                None => self.folder.sync(path)?,
             }
         }
-        let logs = self.folder.logs();
-        disk.sync_folder(logs)
-            .map_err(|error| StorageError::io(logs, error))
+        self.folder.sync_names(self.folder.logs())
     }
 }

@@ -323,3 +323,38 @@ fn an_old_log_that_nobody_may_write_to_is_read_nevertheless() {
     );
     assert_eq!(open().unwrap().last_zxid, Zxid(acknowledged));
 }
+
+// As with forceSync=no.
+#[test]
+fn a_purge_leaves_something_that_outlasts_a_loss_of_power() {
+    for seed in 0..200 {
+        let disk = FaultyDisk::default();
+        put_snapshot(&folder(&disk).unwrap(), 0, Compression::None, &state(0)).unwrap();
+        let opened = folder(&disk).unwrap();
+        for zxid in 1..8 {
+            let form = SnapshotForm {
+                format: DataFormat::V3_9,
+                compression: Compression::None,
+                synced: false,
+                last_zxid: true,
+            };
+            let kept = state(zxid);
+            write_snapshot(
+                &opened,
+                form,
+                Zxid(zxid),
+                Some(kept.digest()),
+                kept.sessions.iter().copied(),
+                kept.znodes.iter().map(KeptZnode::record),
+            )
+            .unwrap();
+        }
+        assert_eq!(opened.purge(3).unwrap().len(), 5);
+        drop(opened);
+        let found = disk.after_power_loss(Survival::Reordered(seed));
+        let (recovered, kept) =
+            recover(&found, false).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        assert_eq!(recovered.last_zxid, Zxid(7), "seed {seed}");
+        assert_eq!(kept.znodes, state(7).znodes, "seed {seed}");
+    }
+}
