@@ -14,7 +14,8 @@ pub(crate) struct Folder {
     disk: Arc<dyn Disk>,
     snapshots: PathBuf,
     logs: PathBuf,
-    locks: Vec<Box<dyn DiskLock>>,
+    /// What it has for itself, and where that lies.
+    locks: Vec<(PathBuf, Box<dyn DiskLock>)>,
 }
 
 /// How a folder is recovered.
@@ -121,9 +122,10 @@ impl Folder {
             let above = path.parent().unwrap_or(path);
             let lock = above.join(LOCK);
             let lock = folder.disk.lock(&lock).map_err(|error| on(&lock, error))?;
-            folder.locks.push(lock.ok_or_else(|| StorageError::InUse {
+            let lock = lock.ok_or_else(|| StorageError::InUse {
                 folder: above.to_path_buf(),
-            })?);
+            })?;
+            folder.locks.push((above.to_path_buf(), lock));
             folder
                 .disk
                 .sync_folder(above)
@@ -211,10 +213,11 @@ impl Folder {
     ///
     /// [`StorageError::Gone`].
     pub(super) fn check_in_place(&self) -> Result<(), StorageError> {
-        match self.locks.iter().all(|lock| lock.is_in_place()) {
-            true => Ok(()),
-            false => Err(StorageError::Gone {
-                folder: self.snapshots.clone(),
+        let mut locks = self.locks.iter();
+        match locks.find(|(_, lock)| !lock.is_in_place()) {
+            None => Ok(()),
+            Some((folder, _)) => Err(StorageError::Gone {
+                folder: folder.clone(),
             }),
         }
     }
