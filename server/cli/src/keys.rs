@@ -106,7 +106,9 @@ pub(crate) enum Setting {
     SkipAcl,
     SnapCount,
     SnapSizeLimit,
+    LogSizeLimit,
     StandaloneEnabled,
+    LastZxid,
     SuperDigest,
     TickTime,
     TrustEmpty,
@@ -128,6 +130,8 @@ impl Setting {
                 | Self::PurgeRetain
                 | Self::SnapCount
                 | Self::SnapSizeLimit
+                | Self::LogSizeLimit
+                | Self::LastZxid
                 | Self::TrustEmpty
         )
     }
@@ -402,12 +406,12 @@ pub(crate) const KEYS: &[Key] = &[
     both("preAllocSize", Any, Sets(Setting::PreAllocSize)),
     both("snapCount", Any, Sets(Setting::SnapCount)),
     both("snapSizeLimitInKb", NotZero, Sets(Setting::SnapSizeLimit)),
-    both("txnLogSizeLimitInKb", Any, Nothing(Disk)),
+    both("txnLogSizeLimitInKb", Any, Sets(Setting::LogSizeLimit)),
     both("fsync.warningthresholdms", Any, Sets(Setting::FsyncWarning)),
     jvm("fsync.warningthresholdms", Any, Sets(Setting::FsyncWarningAlone)),
     both("snapshot.compression.method", Any, Sets(Setting::Compression)),
     both("snapshot.trust.empty", Any, Sets(Setting::TrustEmpty)),
-    both("serializeLastProcessedZxid.enabled", Any, Nothing(Disk)),
+    both("serializeLastProcessedZxid.enabled", Any, Sets(Setting::LastZxid)),
     both("closeSessionTxn.enabled", Any, Nothing(Disk)),
     both("digest.enabled", Any, Sets(Setting::Digest)),
     both("datadir.autocreate", Any, Sets(Setting::AutoCreate)),

@@ -2,8 +2,11 @@
 //!
 //! It is the sum of what each znode comes to, so a change takes away what a znode came to and adds what it comes to now.
 
+use std::collections::VecDeque;
+
 use super::tree::Tree;
 use super::znode::{NIL, Znode};
+use crate::protocol::Zxid;
 
 /// What a znode comes to: CRC-32 of its path, its data and what is kept of its stat.
 fn digest_of(znode: &Znode) -> u64 {
@@ -65,6 +68,8 @@ fn checksum_of_many(pieces: [&[u8]; 3]) -> u32 {
 pub(super) struct TreeDigest {
     sum: u64,
     recent: Box<[Recent; RECENT]>,
+    /// What it was after some of the transactions, the oldest first: what the word `hash` tells.
+    history: VecDeque<(Zxid, u64)>,
 }
 
 /// What a znode came to when it changed last.
@@ -83,11 +88,18 @@ impl Default for Recent {
 /// How many znodes that is known of, at most; each has one place where it can be.
 const RECENT: usize = 256;
 
+/// Of every so many transactions one has its digest in the history: `DataTree.DIGEST_LOG_INTERVAL`.
+const HISTORY_INTERVAL: i64 = 128;
+
+/// So many are in the history: `DataTree.DIGEST_LOG_LIMIT`.
+const HISTORY_LIMIT: usize = 1024;
+
 impl TreeDigest {
     fn new(sum: u64) -> Self {
         Self {
             sum,
             recent: Box::new([Recent::default(); RECENT]),
+            history: VecDeque::new(),
         }
     }
 
@@ -121,7 +133,30 @@ impl Tree {
 
     /// What it was before all of a transaction is taken back.
     pub(super) fn set_digest(&mut self, digest: Option<u64>) {
-        self.digest = digest.map(TreeDigest::new);
+        if let (Some(kept), Some(sum)) = (&mut self.digest, digest) {
+            kept.sum = sum;
+            kept.recent.fill(Recent::default());
+        }
+    }
+
+    /// What the digest was after every 128th transaction, the oldest first, where one is kept.
+    pub(crate) fn digest_history(&self) -> impl Iterator<Item = (Zxid, u64)> {
+        let history = self.digest.iter().flat_map(|digest| &digest.history);
+        history.copied()
+    }
+
+    /// A transaction has ended: `DataTree.logZxidDigest`.
+    #[inline]
+    pub(super) fn note_digest(&mut self) {
+        let zxid = self.last_zxid();
+        if let Some(TreeDigest { sum, history, .. }) = &mut self.digest
+            && zxid.0 % HISTORY_INTERVAL == 0
+        {
+            history.push_back((zxid, *sum));
+            if history.len() > HISTORY_LIMIT {
+                history.pop_front();
+            }
+        }
     }
 
     /// A znode is about to change or to go.

@@ -76,6 +76,7 @@ impl Restored {
             // Before 3.6 no list says which znodes went, and those that a list does not name go too: DataTree.killSession.
             self.drop_ephemerals(txn.session, txn.zxid);
         }
+        self.tree.note_digest();
         self.tree.digest()
     }
 

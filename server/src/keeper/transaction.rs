@@ -94,6 +94,7 @@ impl<'t> Transaction<'t> {
             },
             self.tree.set_last_zxid(zxid)
         );
+        self.tree.note_digest();
         Txn {
             session,
             cxid: self.cxid,

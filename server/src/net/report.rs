@@ -144,8 +144,14 @@ pub(super) fn answer(
             state.trace_mask = FourLetterWord::trace_mask(received)?;
             Answer::TraceMask(state.trace_mask)
         }
-        // No digest of the tree is kept.
-        FourLetterWord::Hash => Answer::Hash(Vec::new()),
+        FourLetterWord::Hash => {
+            let history = state.keeper.tree().digest_history();
+            Answer::Hash(
+                history
+                    .map(|(zxid, digest)| (zxid, digest.cast_signed()))
+                    .collect(),
+            )
+        }
         FourLetterWord::Isro => Answer::Isro {
             read_only: (mode != Mode::NotServing).then_some(mode == Mode::ReadOnly),
         },

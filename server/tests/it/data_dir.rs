@@ -105,16 +105,53 @@ fn a_fresh_folder_has_a_snapshot_before_its_first_log() {
     assert_eq!(folder.names(), ["log.1", "snapshot.0"]);
 }
 
+/// What a four-letter word is answered.
+fn word(server: &Server, word: &[u8; 4]) -> String {
+    let mut socket = crate::client::open(server.addr());
+    crate::client::send(&mut socket, word);
+    let answer = crate::client::receive_rest(&mut socket);
+    String::from_utf8(answer).expect("it is text")
+}
+
+#[test]
+fn hash_tells_the_digest_after_each_128th_transaction() {
+    let folder = Folder::new();
+    let server = folder.start();
+    assert_eq!(word(&server, b"hash"), "");
+    server.create("/a", b"").expect("it is created");
+    for _ in 0..300 {
+        server.set("/a", b"again").expect("it is set");
+        assert!(server.create("/a", b"").is_err());
+    }
+    let told = word(&server, b"hash");
+    let logged = Log::open(&folder.0)
+        .expect("there are logs")
+        .map(|txn| txn.expect("they are whole"))
+        .filter(|txn| txn.zxid.0 % 128 == 0)
+        .map(|txn| (txn.zxid, txn.digest));
+    let logged: Vec<(Zxid, Option<u64>)> = logged.collect();
+    assert_eq!(logged.len(), 4, "{logged:?}");
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 4, "{told}");
+    for ((zxid, digest), line) in logged.iter().zip(lines) {
+        // A refused write has none in the log.
+        let digest = digest.map(u64::cast_signed);
+        let number = digest.map_or(String::new(), |digest| digest.to_string());
+        assert!(
+            line.starts_with(&format!("{:x}: {number}", zxid.0)),
+            "{line}"
+        );
+    }
+    // What is read of the log is told as well.
+    drop(server);
+    assert_eq!(word(&folder.start(), b"hash"), told);
+}
+
 #[test]
 fn conf_tells_where_it_is_and_how_large() {
     let folder = Folder::new();
     let server = folder.start();
-    let text = {
-        let mut socket = crate::client::open(server.addr());
-        crate::client::send(&mut socket, b"conf");
-        crate::client::receive_rest(&mut socket)
-    };
-    let text = String::from_utf8(text).expect("it is text");
+    let text = word(&server, b"conf");
     let name = name_of(&folder.0);
     assert!(
         text.contains(&format!("dataDir={name}/version-2\n")),
@@ -474,6 +511,33 @@ fn snapshots_are_written_meanwhile_and_logs_roll() {
     let logs = folder.names().into_iter();
     assert!(logs.filter(|name| name.starts_with("log.")).count() >= 10);
     assert!(folder.names().len() > 12, "{:?}", folder.names());
+    assert_eq!(start().snapshot(), before);
+}
+
+#[test]
+fn a_log_that_has_grown_is_followed_by_the_next_without_a_snapshot() {
+    let folder = Folder::new();
+    let start = || {
+        let mut config = Config::default();
+        config.storage.data_dir = Some(folder.0.clone());
+        config.storage.log_size_limit = 1024;
+        config.storage.last_zxid = false;
+        ServerBuilder::from(config)
+            .start()
+            .expect("a server starts")
+    };
+    let server = start();
+    server.create("/a", &[b'a'; 1000]).expect("it is created");
+    server.create("/b", b"").expect("it is created");
+    server.create("/c", &[b'c'; 1000]).expect("it is created");
+    let before = server.snapshot();
+    drop(server);
+    assert_eq!(folder.names(), ["log.1", "log.2", "snapshot.0"]);
+    // It ends with the digest: its checksum, and the mark behind it.
+    let first = &folder.files()[&folder.0.join("version-2/snapshot.0")];
+    let digest = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
+    let at = first.len() - 13 - 8 - digest.len();
+    assert_eq!(first[at..at + digest.len()], digest, "{first:x?}");
     assert_eq!(start().snapshot(), before);
 }
 

@@ -126,6 +126,10 @@ impl Gathered {
         if let Some(kib) = self.decoded(Setting::SnapSizeLimit) {
             storage.snap_size_limit = u64::try_from(kib).unwrap_or(0).saturating_mul(1024);
         }
+        // FileTxnLog: what is not more than nothing is no limit.
+        if let Some(kib) = self.decoded(Setting::LogSizeLimit) {
+            storage.log_size_limit = u64::try_from(kib).unwrap_or(0).saturating_mul(1024);
+        }
         // FilePadding reads it by Long.parseLong, and goes on without it.
         if let Some(given) = self.honoured.get(&Setting::PreAllocSize) {
             match given.value.parse::<i64>() {
@@ -148,6 +152,9 @@ impl Gathered {
         }
         if let Some(on) = self.flag(Setting::TrustEmpty) {
             storage.trust_empty = on;
+        }
+        if let Some(on) = self.flag(Setting::LastZxid) {
+            storage.last_zxid = on;
         }
         if let Some(on) = self.flag(Setting::Digest) {
             storage.digest = on;

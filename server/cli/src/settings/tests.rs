@@ -564,6 +564,14 @@ fn how_state_is_kept_reaches_the_config_in_the_real_servers_units() {
     check("snapSizeLimitInKb=-1", |storage| {
         storage.snap_size_limit = 0
     });
+    check("txnLogSizeLimitInKb=3", |storage| {
+        storage.log_size_limit = 3 << 10
+    });
+    check("txnLogSizeLimitInKb=-1", |_| ());
+    check("txnLogSizeLimitInKb=much", |_| ());
+    check("serializeLastProcessedZxid.enabled=false", |storage| {
+        storage.last_zxid = false
+    });
     check("preAllocSize=16", |storage| {
         storage.pre_alloc_size = 16 << 10
     });

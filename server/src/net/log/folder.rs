@@ -63,6 +63,7 @@ impl Opened {
             format: self.format,
             compression: storage.compression,
             synced: storage.force_sync,
+            last_zxid: storage.last_zxid,
         };
         form.check(self.folder.snapshots())?;
         if self.is_fresh() {
@@ -85,6 +86,7 @@ impl Opened {
                 Arc::clone(&self.folder),
                 LogSettings {
                     pre_alloc_size,
+                    size_limit: storage.log_size_limit,
                     force_sync: storage.force_sync,
                 },
             ),
@@ -193,6 +195,7 @@ pub(crate) fn write(
         format,
         compression,
         synced: true,
+        last_zxid: true,
     };
     // Before there is a folder: one without a snapshot would be opened as empty.
     form.check(path)?;

@@ -43,6 +43,9 @@ pub struct Storage {
     pub snap_count: u32,
     /// After about so many bytes of transactions, likewise (`snapSizeLimitInKb`, in KiB there); 0 is never. Default 4 GiB.
     pub snap_size_limit: u64,
+    /// A log that has grown beyond so many bytes is followed by the next (`txnLogSizeLimitInKb`, in KiB there), without a snapshot;
+    /// 0, the default, is never. What is filled with zeros ahead does not count, as it does on a real server.
+    pub log_size_limit: u64,
     /// By so many bytes at a time a log is filled with zeros ahead of what is written (`preAllocSize`, in KiB there).
     /// Default 64 MiB.
     pub pre_alloc_size: u64,
@@ -62,6 +65,9 @@ pub struct Storage {
     pub data_format: Option<DataFormat>,
     /// Whether the digest of the tree is written and checked (`zookeeper.digest.enabled`). Default true.
     pub digest: bool,
+    /// Whether a snapshot of 3.9 ends with the number of the last transaction
+    /// (`zookeeper.serializeLastProcessedZxid.enabled`). Default true.
+    pub last_zxid: bool,
 }
 
 impl Default for Storage {
@@ -73,6 +79,7 @@ impl Default for Storage {
             fsync_warning: Duration::from_secs(1),
             snap_count: 100_000,
             snap_size_limit: 4 << 30,
+            log_size_limit: 0,
             pre_alloc_size: 64 << 20,
             compression: Compression::None,
             purge_retain: 3,
@@ -81,6 +88,7 @@ impl Default for Storage {
             recover: false,
             data_format: None,
             digest: true,
+            last_zxid: true,
         }
     }
 }

@@ -18,6 +18,8 @@ use crate::store::{DiskFile, Folder, StorageError};
 pub(crate) struct LogSettings {
     /// The most that is filled with zeros ahead of what is written, in bytes; 0 for nothing.
     pub(crate) pre_alloc_size: u64,
+    /// A log that has more bytes than this is followed by the next; 0 for never.
+    pub(crate) size_limit: u64,
     /// Whether it is to outlast a loss of power too. If not, nothing ever waits for the disk: to begin a new log would
     /// otherwise wait for all of the one before.
     pub(crate) force_sync: bool,
@@ -85,6 +87,11 @@ impl LogWriter {
         first_zxid: Zxid,
         batch: &mut BytesMut,
     ) -> Result<(), StorageError> {
+        // FileTxnLog.commit.
+        let limit = self.settings.size_limit;
+        if limit > 0 && self.current.as_ref().is_some_and(|log| log.end > limit) {
+            self.roll();
+        }
         let current = match &mut self.current {
             Some(current) => current,
             None => {

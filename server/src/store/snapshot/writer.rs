@@ -22,6 +22,8 @@ pub(crate) struct SnapshotForm {
     pub(crate) compression: Compression,
     /// Whether it is to outlast a loss of power too, as soon as it has its name.
     pub(crate) synced: bool,
+    /// Whether it ends with the number of the last transaction, where the format has a place for one.
+    pub(crate) last_zxid: bool,
 }
 
 impl SnapshotForm {
@@ -134,7 +136,7 @@ fn write<'a>(
             out.bytes.write_long(digest.cast_signed());
             out.seal()?;
         }
-        if form.format >= DataFormat::V3_9 {
+        if form.format >= DataFormat::V3_9 && form.last_zxid {
             out.bytes.write_long(zxid.0);
             out.seal()?;
         }

@@ -137,6 +137,7 @@ fn a_snapshot_written_again_is_read_as_the_same() {
             format: end.least,
             compression: Compression::None,
             synced: true,
+            last_zxid: true,
         };
         let written = write_snapshot(
             &folder,

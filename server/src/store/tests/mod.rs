@@ -192,6 +192,7 @@ fn log_of(txns: &[Txn<'_>]) -> Vec<u8> {
     let mut writer = LogWriter::new(
         folder,
         LogSettings {
+            size_limit: 0,
             pre_alloc_size: 0,
             force_sync: true,
         },
@@ -234,6 +235,7 @@ fn put_snapshot(
         format: DataFormat::V3_9,
         compression,
         synced: true,
+        last_zxid: true,
     };
     write_snapshot(
         folder,

@@ -17,6 +17,7 @@ fn work(disk: &FaultyDisk, rounds: usize) -> (i64, Result<(), StorageError>) {
         acknowledged = zxid;
         put_snapshot(&folder, zxid, Compression::None, &state(zxid))?;
         let settings = LogSettings {
+            size_limit: 0,
             pre_alloc_size: 4 << 10,
             force_sync: true,
         };
@@ -248,6 +249,7 @@ fn the_machines_own_disk_does_what_is_promised() {
     let mut writer = LogWriter::new(
         Arc::clone(&first),
         LogSettings {
+            size_limit: 0,
             pre_alloc_size: 1 << 20,
             force_sync: true,
         },

@@ -199,6 +199,7 @@ fn to_open_a_folder_to_write_cuts_what_is_torn() {
     let mut writer = LogWriter::new(
         Arc::new(opened),
         LogSettings {
+            size_limit: 0,
             pre_alloc_size: 1 << 20,
             force_sync: true,
         },
@@ -220,6 +221,7 @@ fn sectors_that_are_missing_of_what_was_never_synced_are_no_damage() {
         let mut writer = LogWriter::new(
             folder,
             LogSettings {
+                size_limit: 0,
                 pre_alloc_size: 64 << 10,
                 force_sync: true,
             },
