@@ -69,7 +69,7 @@ pub(crate) fn unreadable(path: &Path, expected: Kind, error: &StorageError) -> F
                 file, offset: 0, ..
             },
             Kind::Snapshot,
-        ) if begins(file, b"ZKLG") => {
+        ) if is_log(file) => {
             format!("; it is a transaction log: minikeeper log show {path}")
         }
         (
@@ -86,6 +86,10 @@ pub(crate) fn unreadable(path: &Path, expected: Kind, error: &StorageError) -> F
         _ => String::new(),
     };
     Failure::Source(format!("{error}{hint}"))
+}
+
+pub(crate) fn is_log(file: &Path) -> bool {
+    begins(file, b"ZKLG")
 }
 
 fn is_snapshot(file: &Path) -> bool {

@@ -8,7 +8,7 @@ use minikeeper::{Log, Snapshot, StorageError};
 use super::files::{self, File, Kind};
 use super::flags::Verify;
 use super::progress::Progress;
-use super::source::Source;
+use super::source::{self, Source};
 use super::walk::Walk;
 use super::{Failure, Found, words};
 
@@ -86,6 +86,8 @@ impl Report<'_> {
                     let is_newest = self.newest_log.is_none_or(|newest| zxid >= newest);
                     log(path, is_newest).map_err(|error| error.to_string())
                 }
+                // A copy under another name, which has no newer beside it.
+                None if source::is_log(path) => log(path, true).map_err(|error| error.to_string()),
                 // Whatever it is called: what is none is said to be none.
                 Some(_) | None => Snapshot::open(path)
                     .map_err(|error| error.to_string())

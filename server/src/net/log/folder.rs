@@ -259,6 +259,15 @@ fn recover(
     for error in &recovered.cut {
         tracing::warn!(%error, "the end of a log is torn and left out, as after a crash");
     }
+    // The folder of an export has one snapshot and no log, but that of a server has logs if it was ever used.
+    let names = folder.disk().list(folder.snapshots()).unwrap_or_default();
+    let snapshots = names.iter().filter(|name| name.starts_with("snapshot."));
+    if recovered.logs.is_empty() && snapshots.count() > 1 {
+        tracing::warn!(
+            folder = %folder.logs().display(),
+            "there are snapshots and no logs: if the logs lie elsewhere (dataLogDir), all later writes are missing"
+        );
+    }
     if let Some(zxid) = recovered.digest_mismatch {
         tracing::warn!(%zxid, "the digest of the tree is not what the folder says, from this transaction on");
     }

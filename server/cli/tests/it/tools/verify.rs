@@ -100,6 +100,35 @@ fn output_of(file: &str, code: i32) -> String {
 }
 
 #[test]
+fn a_log_is_one_under_any_name() {
+    let folder = Folder::new();
+    let copy = folder.path().join("copy");
+    fs::copy(folder.file("log.9"), &copy).expect("it can be copied");
+    let copy = copy.to_str().expect("the path is Unicode");
+    let expected = format!("{copy}: ok: 5 transactions, 0x9 to 0xd\n");
+    assert_eq!(output_of(copy, 0), expected);
+}
+
+#[test]
+fn a_state_that_is_most_likely_stale_is_warned_of() {
+    let folder = Folder::new();
+    fs::copy(folder.file("snapshot.8"), folder.file("snapshot.7")).expect("it can be copied");
+    let stderr = |tool: &str| {
+        let told = run(&["snapshot", tool, folder.text()], &[]);
+        assert_eq!(told.status.code(), Some(0), "{told:?}");
+        String::from_utf8_lossy(&told.stderr).into_owned()
+    };
+    assert_eq!(stderr("summary"), "");
+    fs::remove_file(folder.file("log.9")).expect("it is there");
+    let told = stderr("summary");
+    assert!(
+        told.contains("snapshots and no logs") && told.contains("dataLogDir"),
+        "{told}"
+    );
+    assert_eq!(told.lines().count(), 1);
+}
+
+#[test]
 fn a_folder_without_logs_is_said_to_have_none() {
     let folder = Folder::new();
     fs::remove_file(folder.file("log.9")).expect("it is there");
