@@ -7,8 +7,7 @@ use std::path::Path;
 use std::sync::mpsc;
 
 use minikeeper::{
-    Origin, Server, ServerBuilder, Snapshot, StartError, Storage, StorageError, Tree, TreeError,
-    ZnodeKind,
+    Server, ServerBuilder, Snapshot, StartError, Storage, StorageError, Tree, TreeError, ZnodeKind,
 };
 use thiserror::Error;
 use tracing::{info, warn};
@@ -163,17 +162,18 @@ fn place(storage: &Storage) -> String {
     }
 }
 
-/// Of which state nothing is kept.
+/// Of which state nothing is kept. How many logs were read is said: where there are none, they may have been looked for in
+/// the wrong folder.
 fn copy_of(copied: &Snapshot, from: &Path) -> String {
-    let is_empty = |origin: &Origin| origin.snapshot.is_none() && origin.logs.is_empty();
-    if copied.origin().is_some_and(is_empty) {
-        warn!(
-            "{} has neither a snapshot nor a log: the copy is empty",
-            from.display()
-        );
-    }
+    let logs = copied.origin().map_or(0, |origin| origin.logs.len());
+    let logs = match (from.is_dir(), logs) {
+        (false, _) => String::new(),
+        (true, 0) => String::from(" without logs"),
+        (true, 1) => String::from(" with 1 log"),
+        (true, logs) => format!(" with {logs} logs"),
+    };
     format!(
-        "in memory, from a copy of {} at zxid {}",
+        "in memory, from a copy of {}{logs} at zxid {}",
         whole(from),
         copied.zxid()
     )

@@ -208,7 +208,7 @@ pub(crate) enum WatcherType {
     PersistentRecursive,
 }
 
-/// The name of an operation, without what it is asked to do.
+/// The name of an operation, without what it is asked to do. As data it is ZooKeeper's: `create`, `createTTL`, `setData`, `setACL`.
 ///
 /// ```
 /// assert_ne!(minikeeper::Operation::Create, minikeeper::Operation::Create2);
@@ -226,15 +226,18 @@ pub enum Operation {
     Create,
     Create2,
     CreateContainer,
+    #[serde(rename = "createTTL")]
     CreateTtl,
     Delete,
     SetData,
+    #[serde(rename = "setACL")]
     SetAcl,
     Multi,
     MultiRead,
     Reconfig,
     Exists,
     GetData,
+    #[serde(rename = "getACL")]
     GetAcl,
     GetChildren,
     GetChildren2,

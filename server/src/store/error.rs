@@ -74,12 +74,22 @@ pub enum StorageError {
         folder: PathBuf,
     },
     /// What is to be written cannot be held by files of that release.
-    #[error("ZooKeeper {format} cannot hold {what}")]
+    #[error("{}: ZooKeeper {format} cannot hold {what}", folder.display())]
     NotInFormat {
+        /// The folder that is to be written.
+        folder: PathBuf,
         /// The format asked for.
         format: DataFormat,
-        /// What it cannot hold.
-        what: &'static str,
+        /// What it cannot hold; of several znodes, the first by its path.
+        what: String,
+    },
+    /// There is nothing to be read: the path is most likely another than was meant.
+    #[error("{}: {missing}: is this the folder that was meant?", folder.display())]
+    Empty {
+        /// The folder.
+        folder: PathBuf,
+        /// What is not there.
+        missing: &'static str,
     },
     /// Snapshots lie where only logs belong, or the other way round: `dataDir` and `dataLogDir` were changed or swapped.
     #[error("{}: there are {what} here: check dataDir and dataLogDir", folder.display())]
@@ -98,6 +108,11 @@ impl StorageError {
             file: file.to_path_buf(),
             source: Arc::new(source),
         }
+    }
+
+    /// Whether a file or folder is not there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
     /// What cannot be, with its place.

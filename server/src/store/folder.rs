@@ -34,7 +34,7 @@ pub(crate) struct Recovered {
     pub(crate) last_zxid: Zxid,
     /// The digest of the tree, if one is kept.
     pub(crate) digest: Option<u64>,
-    /// The release that wrote the folder, as far as its files tell; `None` in an empty folder.
+    /// The release that wrote the folder, as far as its files tell; `None` where they hold nothing.
     pub(crate) format: Option<DataFormat>,
     /// The snapshot that was read.
     pub(crate) snapshot: Option<PathBuf>,
@@ -235,7 +235,7 @@ impl Folder {
         let mut oldest = None;
         let mut valid = Vec::new();
         for snapshot in &snapshots {
-            if valid.len() < retain.max(3) && self.looks_whole(&snapshot.path)? {
+            if valid.len() < retain.max(3) && self.is_broken(&snapshot.path)?.is_none() {
                 valid.push(snapshot.path.clone());
                 oldest = Some(snapshot.zxid);
             }
@@ -313,9 +313,9 @@ impl Folder {
         Ok(files)
     }
 
-    /// Whether a snapshot seems to be whole by its end, or if it is compressed, by its beginning:
+    /// Why a snapshot cannot be whole, by its end or, if it is compressed, by its beginning:
     /// `SnapStream.isValidSnapshot`.
-    pub(super) fn looks_whole(&self, path: &Path) -> Result<bool, StorageError> {
+    pub(super) fn is_broken(&self, path: &Path) -> Result<Option<&'static str>, StorageError> {
         let look = || -> io::Result<bool> {
             let file = self.disk.open(path)?;
             let length = file.length()?;
@@ -338,9 +338,15 @@ impl Folder {
             Ok(bytes == expected)
         };
         match look() {
-            // A folder, a pipe: SnapStream.isValidSnapshot fails on them, and FileSnap.findNValidSnapshots passes over.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(false),
-            looked => looked.map_err(|error| StorageError::io(path, error)),
+            Ok(true) => Ok(None),
+            Ok(false) => Ok(Some("it has no end, or is no snapshot")),
+            // A folder, a pipe, a link that leads nowhere: SnapStream.isValidSnapshot fails on them, and
+            // FileSnap.findNValidSnapshots passes over.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(Some("it is no file")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(Some("the file that it leads to is not there"))
+            }
+            Err(error) => Err(StorageError::io(path, error)),
         }
     }
 

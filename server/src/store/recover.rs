@@ -59,8 +59,8 @@ impl<'f> Recovery<'f> {
             if tried == MOST_SNAPSHOTS {
                 break;
             }
-            if !self.folder.looks_whole(path)? {
-                let error = StorageError::damaged(path, 0, "it has no end, or is no snapshot");
+            if let Some(reason) = self.folder.is_broken(path)? {
+                let error = StorageError::damaged(path, 0, reason);
                 self.recovered.passed_over.push(error);
                 continue;
             }
@@ -84,14 +84,20 @@ impl<'f> Recovery<'f> {
             }
         }
         let folder = self.folder.snapshots().to_path_buf();
+        // Where not one seems to be whole, a real server finds none at all.
+        let has_logs = !self.folder.files(FileKind::Log)?.is_empty();
+        // And begins with nothing, if there are no logs either. That is right for the first snapshot, whose writing a crash has
+        // ended, and loses what was in a later one.
+        let is_lost = !has_logs && snapshots.iter().any(|snapshot| snapshot.zxid > Zxid(0));
         match self.recovered.passed_over.first() {
-            // Where not one seems to be whole, a real server finds none at all.
-            Some(newest) if tried > 0 => Err(StorageError::NoValidSnapshot {
-                folder,
-                count: snapshots.len(),
-                newest: Box::new(newest.clone()),
-            }),
-            _ if self.options.trust_empty || self.folder.files(FileKind::Log)?.is_empty() => Ok(()),
+            Some(newest) if tried > 0 || (is_lost && !self.options.trust_empty) => {
+                Err(StorageError::NoValidSnapshot {
+                    folder,
+                    count: snapshots.len(),
+                    newest: Box::new(newest.clone()),
+                })
+            }
+            _ if self.options.trust_empty || !has_logs => Ok(()),
             _ => Err(StorageError::NoSnapshot { folder }),
         }
     }
@@ -155,10 +161,9 @@ impl<'f> Recovery<'f> {
                 self.compare(zxid, said);
             }
         }
-        let Some(Tail::Torn(reason)) = reader.tail() else {
+        let Some(error) = reader.torn() else {
             return Ok((reader.offset(), None));
         };
-        let error = StorageError::damaged(&log.path, reader.offset(), reason);
         match is_newest || self.options.recover {
             true => Ok((reader.offset(), Some(error))),
             false => Err(error),

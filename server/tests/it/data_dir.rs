@@ -298,8 +298,8 @@ fn the_log_tells_every_transaction_and_where_it_lies() {
     let told: Vec<String> = all.iter().map(|txn| txn.what.to_string()).collect();
     let expected = [
         "create /a \"1\"",
-        "refused: the znode exists already",
-        "set /a \"2\" version 1",
+        "error -110 NodeExists",
+        "setData /a \"2\" version 1",
         "delete /a",
     ];
     assert_eq!(told, expected);
@@ -314,10 +314,154 @@ fn the_log_tells_every_transaction_and_where_it_lies() {
         serde_json::from_str::<Vec<Transaction>>(&json).expect("it is plain data"),
         all
     );
+    for (txn, name) in all.iter().zip(["create", "error", "setData", "delete"]) {
+        assert_eq!(txn.what.name(), name);
+        let value = serde_json::to_value(&txn.what).expect("it is plain data");
+        assert_eq!(value["type"], name);
+    }
     // One file alone.
     let one = Log::open(&all[3].file).expect("it is there");
     assert_eq!(one.count(), 1);
     assert!(Log::open(folder.0.join("none")).is_err());
+}
+
+#[test]
+fn a_change_is_called_what_zookeeper_calls_it() {
+    let of = |json: &str| -> Change { serde_json::from_str(json).expect("it is a change") };
+    let acl = r#""path":"/a","acl":[],"aversion":1"#;
+    let ttl = r#""path":"/a","data":null,"acl":[],"parent_cversion":1,"ttl_ms":5"#;
+    for (name, rest, text) in [
+        ("setACL", acl, "setACL /a aversion 1 acl "),
+        ("createTTL", ttl, "createTTL /a null ttl 5 ms"),
+        (
+            "closeSession",
+            r#""deleted":["/e"]"#,
+            "closeSession deletes /e",
+        ),
+        ("deleteContainer", r#""path":"/c""#, "deleteContainer /c"),
+        ("multi", r#""changes":[]"#, "multi []"),
+    ] {
+        let change = of(&format!(r#"{{"type":"{name}",{rest}}}"#));
+        assert_eq!(change.name(), name);
+        assert_eq!(change.to_string(), text);
+    }
+    let operation = serde_json::to_string(&minikeeper::Operation::SetAcl);
+    assert_eq!(operation.expect("it is plain data"), r#""setACL""#);
+}
+
+/// A folder with two logs, of one transaction each.
+fn with_two_logs() -> Folder {
+    let folder = Folder::new();
+    for path in ["/a", "/b"] {
+        folder.start().create(path, b"").expect("it is created");
+    }
+    assert!(
+        folder
+            .names()
+            .starts_with(&["log.1".into(), "log.2".into()])
+    );
+    folder
+}
+
+/// Loses the end mark of the only entry in a log, and what is behind.
+fn tear(log: &Path) {
+    let mut bytes = std::fs::read(log).expect("it can be read");
+    let end = bytes.iter().rposition(|byte| *byte != 0);
+    bytes.truncate(end.expect("there is an entry"));
+    std::fs::write(log, bytes).expect("it can be written");
+}
+
+#[test]
+fn a_torn_end_is_damage_in_any_but_the_newest_log() {
+    let folder = with_two_logs();
+    let [older, newer] = ["log.1", "log.2"].map(|name| folder.0.join("version-2").join(name));
+    tear(&newer);
+    let mut log = Log::open(&folder.0).expect("there are logs");
+    let zxids: Vec<i64> = (&mut log)
+        .map(|txn| txn.expect("it is whole").zxid.0)
+        .collect();
+    assert_eq!(zxids, [1]);
+    let torn = log.torn().expect("the newest ends torn").to_string();
+    let expected = format!("{}: damaged at offset 16: ", newer.display());
+    assert!(torn.starts_with(&expected), "{torn}");
+
+    let folder = with_two_logs();
+    let older = folder
+        .0
+        .join("version-2")
+        .join(older.file_name().expect("it has one"));
+    tear(&older);
+    let mut log = Log::open(&folder.0).expect("there are logs");
+    let all: Vec<_> = (&mut log).collect();
+    let [Err(damage), Ok(after)] = &all[..] else {
+        panic!("damage and what comes after it: {all:?}")
+    };
+    let expected = format!("{}: damaged at offset 16: ", older.display());
+    assert!(damage.to_string().starts_with(&expected), "{damage}");
+    assert_eq!((after.zxid, log.torn().is_none()), (Zxid(2), true));
+    // A file alone has no newer beside it.
+    let mut alone = Log::open(&older).expect("it is there");
+    assert_eq!((&mut alone).count(), 0);
+    assert!(alone.torn().is_some());
+}
+
+#[test]
+fn where_there_is_nothing_no_copy_begins() {
+    let check = |path: &Path, expected: &str| {
+        let told = format!("{expected}: is this the folder that was meant?");
+        let error = Server::open_copy(path).expect_err("there is nothing");
+        assert!(
+            matches!(&error, StartError::Storage(StorageError::Empty { .. })),
+            "{error}"
+        );
+        assert_eq!(error.to_string(), told);
+        assert!(Snapshot::open(path).is_err());
+    };
+    let folder = Folder::new();
+    let name = folder.0.display();
+    std::fs::create_dir_all(&folder.0).expect("it can be made");
+    check(&folder.0, &format!("{name}: there is no version-2 here"));
+    let error = Log::open(&folder.0).expect_err("there is nothing");
+    assert!(matches!(error, StorageError::Empty { .. }), "{error}");
+    let inside = folder.0.join("version-2");
+    std::fs::create_dir_all(&inside).expect("it can be made");
+    let nothing = format!("{name}/version-2: there is neither a snapshot nor a log here");
+    check(&folder.0, &nothing);
+    check(&inside, &nothing);
+    assert_eq!(Log::open(&folder.0).expect("it may be empty").count(), 0);
+    // A server may begin there.
+    let server = folder.start();
+    server.create("/a", b"").expect("it is created");
+    drop(server);
+    assert!(Server::open_copy(&folder.0).is_ok());
+    let mut storage = Storage::default();
+    storage.data_log_dir = Some(folder.0.join("typo"));
+    let error = Snapshot::open_as(&folder.0, &storage).expect_err("the logs are not there");
+    assert!(matches!(error, StorageError::Misplaced { .. }), "{error}");
+    std::fs::remove_file(inside.join("log.1")).expect("it is there");
+    let error = Snapshot::open_as(&folder.0, &storage).expect_err("the logs are not there");
+    assert!(
+        error.to_string().contains("/typo: there is no version-2"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_that_is_no_snapshot_is_said_to_be_none() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(&folder.0).expect("it can be made");
+    let path = folder.0.join("snapshot.5");
+    for (bytes, why) in [
+        (&b""[..], "it is empty"),
+        (b"abc", "it does not begin with ZKSN"),
+        (b"no snapshot, but a text", "it does not begin with ZKSN"),
+    ] {
+        std::fs::write(&path, bytes).expect("it can be written");
+        let error = Snapshot::open(&path).expect_err("it is none").to_string();
+        let name = path.display();
+        let expected = format!("{name}: damaged at offset 0: no snapshot: {why}");
+        assert_eq!(error, expected);
+    }
 }
 
 #[test]
@@ -463,6 +607,42 @@ fn what_no_release_of_that_name_could_read_is_refused() {
         .expect("a server starts");
     let container = tree! { "/c" => minikeeper::Znode::new("").container() };
     assert!(server.seed(&container).is_err());
+
+    let special = tree! {
+        "/b" => minikeeper::Znode::new("").ttl(SECOND),
+        "/c" => minikeeper::Znode::new("").container(),
+    };
+    let server = Server::builder().seed(special).start();
+    let snapshot = server.expect("a server starts").snapshot();
+    let export = Folder::new();
+    let old = || snapshot.write_as(&export.0, DataFormat::V3_4, Compression::None);
+    let expected = format!(
+        "{}: ZooKeeper 3.4 cannot hold /b, a znode with a time to live",
+        export.0.display()
+    );
+    assert_eq!(old().expect_err("3.4 has none").to_string(), expected);
+    assert!(!export.0.exists());
+}
+
+#[test]
+fn a_folder_whose_state_is_damaged_does_not_begin_as_an_empty_one() {
+    let folder = Folder::new();
+    let server = Server::start().expect("a server starts");
+    server.create("/a", b"").expect("it is created");
+    server.export(&folder.0).expect("it is written");
+    let snapshot = folder.0.join("version-2/snapshot.1");
+    std::fs::write(&snapshot, b"ZKSN").expect("it can be written");
+    let start = || Server::builder().data_dir(&folder.0).start();
+    let error = start().expect_err("there was a state").to_string();
+    let expected = format!(
+        "none of its 1 snapshots is valid; the newest: {}: damaged at offset 0: it has no end, or is no snapshot",
+        snapshot.display()
+    );
+    assert!(error.ends_with(&expected), "{error}");
+    // A real server that was killed while it wrote its first has lost nothing.
+    let first = folder.0.join("version-2/snapshot.0");
+    std::fs::rename(&snapshot, first).expect("it is there");
+    assert_eq!(start().expect("it begins").snapshot().zxid(), Zxid(0));
 }
 
 #[test]
@@ -664,7 +844,20 @@ fn what_is_named_like_a_file_and_is_none_keeps_nobody_waiting() {
     // As with a real server: no snapshot, and so passed over.
     make("mkdir", "snapshot.ff");
     make("mkfifo", "snapshot.fe");
+    let link = inside.join("snapshot.fd.gz");
+    std::os::unix::fs::symlink("/nowhere", link).expect("it can be made");
     assert!(folder.start().znode("/a").is_some());
+    let found = Snapshot::open(&folder.0).expect("it is in order");
+    let origin = found.origin().expect("it was read");
+    let passed_over: Vec<String> = origin.passed_over.iter().map(ToString::to_string).collect();
+    assert_eq!(passed_over.len(), 3, "{passed_over:?}");
+    let [.., link] = &passed_over[..] else {
+        unreachable!("there are three")
+    };
+    assert!(
+        link.contains("snapshot.fd.gz: ") && link.contains("is not there"),
+        "{link}"
+    );
 
     make("mkfifo", "log.ff");
     let refused = Snapshot::open(&folder.0).expect_err("what it holds may be missing");

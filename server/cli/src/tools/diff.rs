@@ -9,17 +9,25 @@ use super::bytes::Data;
 use super::filter::PathFilter;
 use super::flags::{Diff, Format, Ignore};
 use super::progress::Progress;
+use super::sessions;
 use super::value::{Document, Notation, Value};
 use super::walk::{self, Walk};
 use super::{Failure, Found, words};
 
 pub(super) fn run(flags: &Diff, out: &mut dyn Write) -> Result<Found, Failure> {
     let (one, other) = flags.open()?;
-    let mut found = Found::Nothing;
+    let sessions = sessions::differences(flags, &one, &other);
+    let mut found = match sessions.is_empty() {
+        true => Found::Nothing,
+        false => Found::Something,
+    };
     let differences =
         Differences::between(flags, &one, &other).inspect(|_| found = Found::Something);
     let notation = match flags.format {
         Format::Text => {
+            for session in &sessions {
+                writeln!(out, "{}", session.line())?;
+            }
             for difference in differences {
                 writeln!(out, "{}", difference.line())?;
             }
@@ -29,6 +37,7 @@ pub(super) fn run(flags: &Diff, out: &mut dyn Write) -> Result<Found, Failure> {
         Format::Yaml => Notation::Yaml,
     };
     let mut document = Document::begin(out, notation)?;
+    document.list("sessions", sessions.iter().map(sessions::Difference::value))?;
     document.list("znodes", differences.map(|difference| difference.value()))?;
     document.end()?;
     Ok(found)

@@ -18,7 +18,7 @@ pub(crate) enum SnapshotCommand {
     Show(Show),
     /// How many znodes, bytes and sessions there are, and below which znodes
     Summary(Summary),
-    /// What two states do not have in common: exit code 0 if nothing, 1 if something, 2 for trouble
+    /// What two states do not have in common, znodes and sessions: exit code 0 if nothing, 1 if something, 2 for trouble
     #[command(
         after_help = "A line that begins with - is only in the first, with + only in the second, with ~ in both."
     )]
@@ -124,6 +124,14 @@ pub(crate) struct Diff {
     #[arg(value_name = "B")]
     other: PathBuf,
 
+    /// The folder of the transaction logs of A, if they are not beside its snapshots
+    #[arg(long, value_name = "DIR")]
+    data_log_dir_a: Option<PathBuf>,
+
+    /// The folder of the transaction logs of B, likewise
+    #[arg(long, value_name = "DIR")]
+    data_log_dir_b: Option<PathBuf>,
+
     #[command(flatten)]
     how: source::How,
 
@@ -131,7 +139,7 @@ pub(crate) struct Diff {
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(super) format: Format,
 
-    /// Only these znodes, as for `show`
+    /// Only these znodes, as for `show`, and sessions that have an ephemeral among them
     #[arg(long, value_name = "PATH")]
     pub(super) path: Vec<PathFilter>,
 
@@ -142,8 +150,11 @@ pub(crate) struct Diff {
 
 impl Diff {
     pub(super) fn open(&self) -> Result<(Snapshot, Snapshot), Failure> {
-        let open = |path| Source::new(path, None, self.how).open();
-        Ok((open(&self.one)?, open(&self.other)?))
+        let open =
+            |path, logs: &Option<PathBuf>| Source::new(path, logs.as_deref(), self.how).open();
+        let one = open(&self.one, &self.data_log_dir_a)?;
+        let other = open(&self.other, &self.data_log_dir_b)?;
+        Ok((one, other))
     }
 }
 
@@ -170,6 +181,8 @@ pub(crate) enum Ignore {
     Versions,
     /// All of the stat: zxids, times, versions
     Stat,
+    /// The sessions and their timeouts
+    Sessions,
 }
 
 impl Ignore {
@@ -192,6 +205,7 @@ impl Ignore {
             Self::Stat => &[
                 "czxid", "mzxid", "pzxid", "ctime", "mtime", "version", "cversion", "aversion",
             ],
+            Self::Sessions => &[],
         }
     }
 }
@@ -259,7 +273,8 @@ pub(crate) struct LogShow {
     #[arg(long, value_name = "ID", value_parser = filter::session)]
     pub(super) session: Vec<SessionId>,
 
-    /// From here on: a zxid as 0x1f (without 0x it is decimal), or a time in UTC as 2026-01-31T12:00:00Z or 2026-01-31
+    /// From here on: a zxid in hexadecimal, as logs are named by and as they are shown (1f or 0x1f), or a time in UTC as
+    /// 2026-01-31T12:00:00Z or 2026-01-31
     #[arg(long, value_name = "ZXID_OR_TIME")]
     pub(super) from: Option<Moment>,
 

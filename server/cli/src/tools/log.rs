@@ -8,22 +8,34 @@ use minikeeper::{Change, Log, Timestamp, Transaction, Zxid};
 use tracing::warn;
 
 use super::bytes::Data;
+use super::files::{self, Kind};
 use super::filter::PathFilter;
 use super::flags::{LogFormat, LogShow};
 use super::progress::Progress;
+use super::source;
 use super::value::{self, Value};
 use super::{Failure, Found, words};
 
 pub(super) fn run(flags: &LogShow, out: &mut dyn Write) -> Result<Found, Failure> {
-    let broken = |error: minikeeper::StorageError| Failure::Source(error.to_string());
-    let progress = Progress::of(format!("reading {}", flags.file_or_dir.display()));
-    let log = Log::open(&flags.file_or_dir).map_err(broken)?;
-    let mut is_empty = true;
-    for (transaction, number) in log.zip(1..) {
-        is_empty = false;
-        // What comes before damage is shown.
-        let transaction = transaction.map_err(broken)?;
+    let path = &flags.file_or_dir;
+    let broken = |error: minikeeper::StorageError| source::unreadable(path, Kind::Log, &error);
+    let progress = Progress::of(format!("reading {}", path.display()));
+    let mut log = Log::open(path).map_err(broken)?;
+    let mut shown = 0_u64;
+    let mut damage = None;
+    for (transaction, number) in (&mut log).zip(1..) {
         progress.count("transactions", number);
+        // What comes before damage is shown, and so are the logs behind it.
+        let transaction = match transaction {
+            Ok(transaction) => transaction,
+            Err(error) => {
+                if let Some(before) = damage.replace(error) {
+                    warn!("{before}");
+                }
+                continue;
+            }
+        };
+        shown += 1;
         if !is_meant(flags, &transaction) {
             continue;
         }
@@ -34,8 +46,22 @@ pub(super) fn run(flags: &LogShow, out: &mut dyn Write) -> Result<Found, Failure
             }
         }
     }
-    if is_empty {
-        warn!("no transactions in {}", flags.file_or_dir.display());
+    if let Some(damage) = damage {
+        return Err(broken(damage));
+    }
+    if let Some(torn) = log.torn() {
+        warn!("{torn}: as after a crash; a server leaves it out");
+    }
+    if shown == 0 {
+        let is_without =
+            path.is_dir() && files::of(path).is_ok_and(|files| files::newest_log(&files).is_none());
+        match is_without {
+            true => warn!(
+                "no transaction logs in {}; if there is a dataLogDir, they are there",
+                path.display()
+            ),
+            false => warn!("no transactions in {}", path.display()),
+        }
     }
     Ok(Found::Nothing)
 }
@@ -104,7 +130,7 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn of(change: &'a Change) -> Self {
         let mut parts = Parts {
-            name: "",
+            name: change.name(),
             path: None,
             data: None,
             acl: None,
@@ -118,15 +144,12 @@ impl<'a> Parts<'a> {
             |data: &'a Option<minikeeper::Data>| Some(data.as_ref().map(|data| &*data.begin));
         match change {
             Change::CreateSession { timeout_ms } => {
-                parts.name = "createSession";
                 parts.rest.push(("timeout_ms", (*timeout_ms).into()));
             }
             Change::CloseSession { deleted } => {
-                parts.name = "closeSession";
                 parts.deleted = Some(deleted);
             }
             Change::Error { error } => {
-                parts.name = "error";
                 parts.rest.push(("error", error.number().into()));
                 parts.error = Some(format!("{error:?}"));
             }
@@ -137,7 +160,6 @@ impl<'a> Parts<'a> {
                 ephemeral,
                 parent_cversion,
             } => {
-                parts.name = "create";
                 parts.path = Some(path);
                 parts.data = bytes(data);
                 parts.acl = Some(acl);
@@ -152,7 +174,6 @@ impl<'a> Parts<'a> {
                 acl,
                 parent_cversion,
             } => {
-                parts.name = "createContainer";
                 parts.path = Some(path);
                 parts.data = bytes(data);
                 parts.acl = Some(acl);
@@ -167,7 +188,6 @@ impl<'a> Parts<'a> {
                 parent_cversion,
                 ttl_ms,
             } => {
-                parts.name = "createTTL";
                 parts.path = Some(path);
                 parts.data = bytes(data);
                 parts.acl = Some(acl);
@@ -177,11 +197,9 @@ impl<'a> Parts<'a> {
                     .push(("parent_cversion", (*parent_cversion).into()));
             }
             Change::Delete { path } => {
-                parts.name = "delete";
                 parts.path = Some(path);
             }
             Change::DeleteContainer { path } => {
-                parts.name = "deleteContainer";
                 parts.path = Some(path);
             }
             Change::SetData {
@@ -189,27 +207,27 @@ impl<'a> Parts<'a> {
                 data,
                 version,
             } => {
-                parts.name = "setData";
                 parts.path = Some(path);
                 parts.data = bytes(data);
                 parts.rest.push(("version", (*version).into()));
             }
-            Change::SetAcl { path, acl, version } => {
-                parts.name = "setACL";
+            Change::SetAcl {
+                path,
+                acl,
+                aversion,
+            } => {
                 parts.path = Some(path);
                 parts.acl = Some(acl);
-                parts.rest.push(("aversion", (*version).into()));
+                parts.rest.push(("aversion", (*aversion).into()));
             }
             Change::Check { path, version } => {
-                parts.name = "check";
                 parts.path = Some(path);
                 parts.rest.push(("version", (*version).into()));
             }
             Change::Multi { changes } => {
-                parts.name = "multi";
                 parts.changes = Some(changes);
             }
-            _ => parts.name = "unknown",
+            _ => {}
         }
         parts
     }
@@ -297,12 +315,13 @@ impl FromStr for Moment {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let number = match text.strip_prefix("0x") {
-            Some(digits) => i64::from_str_radix(digits, 16).ok(),
-            None => text.parse::<i64>().ok(),
-        };
-        if let Some(number) = number.filter(|number| *number >= 0) {
-            return Ok(Self::Zxid(Zxid(number)));
+        const EXPECTED: &str = "expected a zxid in hexadecimal, as logs are named by and as they are shown (1f or 0x1f), \
+                                or a time in UTC (2026-01-31T12:00:00Z or 2026-01-31)";
+        let digits = text.strip_prefix("0x").unwrap_or(text);
+        // The parser of numbers would take a sign.
+        if digits.chars().all(|c| c.is_ascii_hexdigit()) {
+            let zxid = i64::from_str_radix(digits, 16).map_err(|_| EXPECTED)?;
+            return Ok(Self::Zxid(Zxid(zxid)));
         }
         let whole = match text.len() {
             10 => format!("{text}T00:00:00Z"),
@@ -313,7 +332,7 @@ impl FromStr for Moment {
             .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
             .and_then(|time| i64::try_from(time.as_millis()).ok())
             .map(|ms| Self::Time(Timestamp(ms)))
-            .ok_or("expected a zxid as 0x1f, or a time as 2026-01-31T12:00:00Z, in UTC")
+            .ok_or(EXPECTED)
     }
 }
 
@@ -324,7 +343,8 @@ mod tests {
     #[test]
     fn a_moment_is_a_zxid_or_a_time() {
         assert_eq!("0x1f".parse(), Ok(Moment::Zxid(Zxid(31))));
-        assert_eq!("31".parse(), Ok(Moment::Zxid(Zxid(31))));
+        assert_eq!("1f".parse(), Ok(Moment::Zxid(Zxid(31))));
+        assert_eq!("14".parse(), Ok(Moment::Zxid(Zxid(20))));
         let noon = Moment::Time(Timestamp(1_769_860_800_000));
         for text in [
             "2026-01-31T12:00:00Z",
@@ -335,7 +355,15 @@ mod tests {
         }
         let midnight = Moment::Time(Timestamp(1_769_817_600_000));
         assert_eq!("2026-01-31".parse(), Ok(midnight));
-        for bad in ["", "-1", "0x", "noon", "2026-13-01"] {
+        for bad in [
+            "",
+            "-1",
+            "+1",
+            "0x",
+            "noon",
+            "2026-13-01",
+            "ffffffffffffffff",
+        ] {
             assert!(bad.parse::<Moment>().is_err(), "{bad}");
         }
     }

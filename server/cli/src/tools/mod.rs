@@ -4,10 +4,12 @@
 mod bytes;
 mod diff;
 mod export;
+mod files;
 mod filter;
 mod flags;
 mod log;
 mod progress;
+mod sessions;
 mod show;
 mod source;
 mod summary;

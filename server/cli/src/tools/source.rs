@@ -1,11 +1,14 @@
 //! Where a tool reads from.
 
+use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use minikeeper::{Snapshot, Storage};
+use minikeeper::{Snapshot, Storage, StorageError};
 
 use super::Failure;
+use super::files::{File, Kind};
 use super::progress::Progress;
 
 /// How a state is read that is not quite as it should be.
@@ -38,11 +41,67 @@ impl<'a> Source<'a> {
     }
 
     pub(crate) fn open(&self) -> Result<Snapshot, Failure> {
+        if let Some(logs) = self.data_log_dir
+            && self.path.is_file()
+        {
+            return Err(Failure::Source(format!(
+                "{} is a file and has no logs: the logs in {} are read for a data folder",
+                self.path.display(),
+                logs.display()
+            )));
+        }
         let _progress = Progress::of(format!("reading {}", self.path.display()));
         let mut storage = Storage::default();
         storage.data_log_dir = self.data_log_dir.map(PathBuf::from);
         storage.recover = self.how.recover;
         storage.trust_empty = self.how.trust_empty;
-        Snapshot::open_as(self.path, &storage).map_err(|error| Failure::Source(error.to_string()))
+        Snapshot::open_as(self.path, &storage)
+            .map_err(|error| unreadable(self.path, Kind::Snapshot, &error))
     }
+}
+
+/// Why something cannot be read, and what would help.
+pub(crate) fn unreadable(path: &Path, expected: Kind, error: &StorageError) -> Failure {
+    let path = path.display();
+    let hint = match (error, expected) {
+        (
+            StorageError::Damaged {
+                file, offset: 0, ..
+            },
+            Kind::Snapshot,
+        ) if is_log(file) => {
+            format!("; it is a transaction log: minikeeper log show {path}")
+        }
+        (
+            StorageError::Damaged {
+                file, offset: 0, ..
+            },
+            Kind::Log,
+        ) if is_snapshot(file) => {
+            format!("; it is a snapshot: minikeeper snapshot show {path}")
+        }
+        (StorageError::NoSnapshot { .. }, Kind::Snapshot) => {
+            String::from("; here that is --trust-empty")
+        }
+        _ => String::new(),
+    };
+    Failure::Source(format!("{error}{hint}"))
+}
+
+pub(crate) fn is_log(file: &Path) -> bool {
+    begins(file, b"ZKLG")
+}
+
+fn is_snapshot(file: &Path) -> bool {
+    let named = || File::named(file.to_path_buf()).is_some_and(|file| file.kind == Kind::Snapshot);
+    // What is compressed begins with something else.
+    begins(file, b"ZKSN")
+        || begins(file, b"\x1f\x8b") && named()
+        || begins(file, b"\x82SNA") && named()
+}
+
+fn begins(file: &Path, magic: &[u8]) -> bool {
+    let mut bytes = vec![0; magic.len()];
+    let read = fs::File::open(file).and_then(|mut file| file.read_exact(&mut bytes));
+    read.is_ok() && bytes == magic
 }

@@ -1,14 +1,14 @@
 //! `minikeeper snapshot verify`: whether every file is what it should be.
 
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use minikeeper::{Log, Snapshot, StorageError};
 
+use super::files::{self, File, Kind};
 use super::flags::Verify;
 use super::progress::Progress;
-use super::source::Source;
+use super::source::{self, Source};
 use super::walk::Walk;
 use super::{Failure, Found, words};
 
@@ -17,81 +17,79 @@ pub(super) fn run(flags: &Verify, out: &mut dyn Write) -> Result<Found, Failure>
     let mut report = Report {
         out,
         found: Found::Nothing,
+        newest_log: None,
     };
     if !path.is_dir() {
+        let beside = path
+            .parent()
+            .map(|folder| match folder.as_os_str().is_empty() {
+                true => Path::new("."),
+                false => folder,
+            });
+        let files = beside.and_then(|folder| files::of(folder).ok());
+        let newest = files.as_deref().and_then(files::newest_log);
+        report.newest_log = newest.map(|log| log.zxid);
         report.file(path)?;
         return Ok(report.found);
     }
     let mut files = Vec::new();
     for folder in std::iter::once(path).chain(&flags.data_log_dir) {
-        let list = files_of(folder);
+        let list = files::of(folder);
         files.extend(
             list.map_err(|error| Failure::Source(format!("{}: {error}", folder.display())))?,
         );
     }
+    report.newest_log = files::newest_log(&files).map(|log| log.zxid);
     // Snapshots first, each kind by its zxid.
     files.sort_by_key(|file| (file.kind == Kind::Log, file.zxid));
     for file in &files {
         report.file(&file.path)?;
     }
     let source = Source::new(path, flags.data_log_dir.as_deref(), flags.how);
+    if files.is_empty() {
+        // What is nothing cannot be damaged.
+        source.open()?;
+    }
     report.whole(path, source.open())?;
     Ok(report.found)
-}
-
-/// A file of a data folder, by its name.
-struct File {
-    path: PathBuf,
-    kind: Kind,
-    zxid: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Snapshot,
-    Log,
-}
-
-impl File {
-    fn of(path: PathBuf) -> Option<Self> {
-        let name = path.file_name()?.to_str()?;
-        let (kind, rest) = match name.split_once('.')? {
-            ("snapshot", rest) => (Kind::Snapshot, rest),
-            ("log", rest) => (Kind::Log, rest),
-            _ => return None,
-        };
-        let digits = rest.split('.').next().unwrap_or_default();
-        let zxid = u64::from_str_radix(digits, 16).ok()?;
-        Some(Self { path, kind, zxid })
-    }
-}
-
-/// The snapshots and logs of a data folder, or of the `version-2` in it.
-fn files_of(folder: &Path) -> io::Result<Vec<File>> {
-    let inner = folder.join("version-2");
-    let folder = if inner.is_dir() { &inner } else { folder };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        files.extend(File::of(entry?.path()));
-    }
-    Ok(files)
 }
 
 struct Report<'o> {
     out: &'o mut dyn Write,
     found: Found,
+    /// Where the newest log begins, the only one whose end may be torn.
+    newest_log: Option<u64>,
 }
 
 impl Report<'_> {
     /// A line on a file.
     fn file(&mut self, path: &Path) -> io::Result<()> {
-        let kind = File::of(path.to_path_buf()).map(|file| file.kind);
+        let named = File::named(path.to_path_buf());
         let checked = {
             let _progress = Progress::of(format!("reading {}", path.display()));
-            match kind {
-                Some(Kind::Log) => log(path).map_err(|error| error.to_string()),
+            match named {
+                Some(file) if path.is_dir() => {
+                    let what = match file.kind {
+                        Kind::Snapshot => "a snapshot, and a server passes it over",
+                        Kind::Log => "a log",
+                    };
+                    Err(format!(
+                        "{}: a folder that is named like {what}",
+                        path.display()
+                    ))
+                }
+                Some(File {
+                    kind: Kind::Log,
+                    zxid,
+                    ..
+                }) => {
+                    let is_newest = self.newest_log.is_none_or(|newest| zxid >= newest);
+                    log(path, is_newest).map_err(|error| error.to_string())
+                }
+                // A copy under another name, which has no newer beside it.
+                None if source::is_log(path) => log(path, true).map_err(|error| error.to_string()),
                 // Whatever it is called: what is none is said to be none.
-                Some(Kind::Snapshot) | None => Snapshot::open(path)
+                Some(_) | None => Snapshot::open(path)
                     .map_err(|error| error.to_string())
                     .and_then(|snapshot| sound(path, &snapshot)),
             }
@@ -105,10 +103,17 @@ impl Report<'_> {
     /// A line on the whole folder.
     fn whole(&mut self, path: &Path, opened: Result<Snapshot, Failure>) -> io::Result<()> {
         let checked = opened
-            .map_err(|failure| format!("{}: no server loads it: {failure}", path.display()))
+            .map_err(|failure| format!("{}: cannot be loaded: {failure}", path.display()))
             .and_then(|snapshot| sound(path, &snapshot));
         match checked {
-            Ok(what) => writeln!(self.out, "{}: ok: a server loads {what}", path.display()),
+            Ok(what) => {
+                let logs = match self.newest_log {
+                    Some(_) => "",
+                    None => "; there are no logs",
+                };
+                let path = path.display();
+                writeln!(self.out, "{path}: ok: a server loads {what}{logs}")
+            }
             Err(reason) => self.bad(&reason),
         }
     }
@@ -140,19 +145,28 @@ fn state(snapshot: &Snapshot) -> String {
     )
 }
 
-fn log(path: &Path) -> Result<String, StorageError> {
+fn log(path: &Path, is_newest: bool) -> Result<String, StorageError> {
     let mut count = 0_u64;
     let (mut first, mut last) = (None, None);
-    for transaction in Log::open(path)? {
+    let mut log = Log::open(path)?;
+    for transaction in &mut log {
         let zxid = transaction?.zxid;
         count += 1;
         first.get_or_insert(zxid);
         last = Some(zxid);
     }
-    Ok(match (first, last) {
-        (Some(first), Some(last)) => {
-            format!("{}, {first} to {last}", words::count(count, "transaction"))
+    let mut what = words::count(count, "transaction");
+    match (first, last) {
+        (Some(first), Some(last)) if first == last => what += &format!(", {first}"),
+        (Some(first), Some(last)) => what += &format!(", {first} to {last}"),
+        _ => {}
+    }
+    match log.torn() {
+        Some(torn) if !is_newest => return Err(torn.clone()),
+        Some(StorageError::Damaged { offset, reason, .. }) => {
+            what += &format!("; left out as after a crash, from offset {offset} on: {reason}");
         }
-        _ => words::count(count, "transaction"),
-    })
+        _ => {}
+    }
+    Ok(what)
 }

@@ -130,7 +130,7 @@ fn a_copy_begins_with_what_is_there_and_changes_nothing() {
     };
     let before = files();
     let copy = served(&["--open-copy", data]);
-    let place = format!(", in memory, from a copy of {data} at zxid 0x2;");
+    let place = format!(", in memory, from a copy of {data} with 1 log at zxid 0x2;");
     assert!(copy.greeting[0].contains(&place), "{:?}", copy.greeting);
     let mut client = Client::connect(copy.address());
     assert_eq!(client.get("/config").as_deref(), Some(&b"v1"[..]));

@@ -13,7 +13,8 @@ use crate::store::{Disk as _, LogEntry, LogReader, RealDisk, StorageError};
 /// The transactions of one log file, or of all logs of a folder, in their order. Nothing on the disk is changed, and a server
 /// may have the folder meanwhile.
 ///
-/// After damage there is nothing more.
+/// After damage it goes on with the next log. That is an error too if the end of any log but the newest is torn; what a crash has
+/// left at the end of that one is passed over, and [`torn`](Self::torn) tells of it.
 ///
 /// ```
 /// # let folder = std::env::temp_dir().join(format!("minikeeper-log-{}", std::process::id()));
@@ -31,6 +32,7 @@ pub struct Log {
     /// Those that come after the one that is read.
     files: VecDeque<PathBuf>,
     reading: Option<(PathBuf, LogReader)>,
+    torn: Option<StorageError>,
 }
 
 /// One transaction, as a log holds it.
@@ -56,9 +58,9 @@ pub struct Transaction {
     pub digest: Option<u64>,
 }
 
-/// What a transaction changed.
+/// What a transaction changed. As text and as data it is called what ZooKeeper calls it; see [`name`](Self::name).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "type")]
+#[serde(rename_all = "camelCase", tag = "type")]
 #[non_exhaustive]
 pub enum Change {
     /// A session began.
@@ -101,6 +103,7 @@ pub enum Change {
         parent_cversion: i32,
     },
     /// A znode with a time to live was created.
+    #[serde(rename = "createTTL")]
     CreateTtl {
         /// Its path, sequence number included.
         path: String,
@@ -133,13 +136,14 @@ pub enum Change {
         version: i32,
     },
     /// An ACL was set.
+    #[serde(rename = "setACL")]
     SetAcl {
         /// The znode.
         path: String,
         /// Its new ACL.
         acl: Vec<Acl>,
         /// Its new `aversion`.
-        version: i32,
+        aversion: i32,
     },
     /// A version was checked, within a multi.
     Check {
@@ -160,21 +164,52 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// When there is no such file or folder, or the disk refuses. What is damaged is told by the iterator.
+    /// When there is no such file or folder, it is no folder of logs, or the disk refuses. What is damaged is told by the iterator.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
         let path = path.as_ref();
-        let folder = path.join("version-2");
-        let files = match logs_in(&folder).or_else(|_| logs_in(path)) {
+        let on = |error| StorageError::io(path, error);
+        let files = match logs_in(&path.join("version-2")) {
             Ok(files) => files,
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
                 VecDeque::from([path.to_path_buf()])
             }
-            Err(error) => return Err(StorageError::io(path, error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let files = logs_in(path).map_err(on)?;
+                if files.is_empty() && !path.ends_with("version-2") {
+                    return Err(StorageError::Empty {
+                        folder: path.to_path_buf(),
+                        missing: "there is neither a version-2 nor a log here",
+                    });
+                }
+                files
+            }
+            Err(error) => return Err(on(error)),
         };
         Ok(Self {
             files,
             reading: None,
+            torn: None,
         })
+    }
+
+    /// What is wrong at the end of the newest log, if that is what a crash leaves of what was written last: a server leaves it out.
+    /// It is known once all was read.
+    ///
+    /// ```
+    /// # let folder = std::env::temp_dir().join(format!("minikeeper-torn-{}", std::process::id()));
+    /// # let _ = std::fs::remove_dir_all(&folder);
+    /// # minikeeper::Server::builder().data_dir(&folder).start()?.create("/config", b"v1")?;
+    /// let mut log = minikeeper::Log::open(&folder)?;
+    /// for transaction in &mut log {
+    ///     println!("{}", transaction?);
+    /// }
+    /// assert!(log.torn().is_none());
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn torn(&self) -> Option<&StorageError> {
+        self.torn.as_ref()
     }
 }
 
@@ -200,29 +235,31 @@ impl Iterator for Log {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if self.reading.is_none() {
+            let Some((file, reader)) = &mut self.reading else {
                 let file = self.files.pop_front()?;
                 match LogReader::open(&RealDisk, &file) {
                     Ok(reader) => self.reading = Some((file, reader)),
-                    Err(error) => return Some(Err(self.end(error))),
+                    Err(error) => return Some(Err(error)),
                 }
-            }
-            let (file, reader) = self.reading.as_mut()?;
+                continue;
+            };
             match reader.next() {
                 Ok(Some(entry)) => return Some(Ok(Transaction::of(file, &entry))),
-                Ok(None) => self.reading = None,
-                Err(error) => return Some(Err(self.end(error))),
+                Ok(None) => {
+                    let torn = reader.torn();
+                    self.reading = None;
+                    if self.files.is_empty() {
+                        self.torn = torn;
+                    } else if let Some(error) = torn {
+                        return Some(Err(error));
+                    }
+                }
+                Err(error) => {
+                    self.reading = None;
+                    return Some(Err(error));
+                }
             }
         }
-    }
-}
-
-impl Log {
-    /// Nothing comes after this.
-    fn end(&mut self, error: StorageError) -> StorageError {
-        self.files.clear();
-        self.reading = None;
-        error
     }
 }
 
@@ -268,6 +305,31 @@ impl fmt::Display for Transaction {
 }
 
 impl Change {
+    /// What ZooKeeper calls it: `create`, `createContainer`, `createTTL`, `delete`, `deleteContainer`, `setData`, `setACL`, `check`,
+    /// `multi`, `createSession`, `closeSession`, `error`.
+    ///
+    /// ```
+    /// let change = minikeeper::Change::Delete { path: "/a".to_owned() };
+    /// assert_eq!(change.name(), "delete");
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::CreateSession { .. } => "createSession",
+            Self::CloseSession { .. } => "closeSession",
+            Self::Error { .. } => "error",
+            Self::Create { .. } => "create",
+            Self::CreateContainer { .. } => "createContainer",
+            Self::CreateTtl { .. } => "createTTL",
+            Self::Delete { .. } => "delete",
+            Self::DeleteContainer { .. } => "deleteContainer",
+            Self::SetData { .. } => "setData",
+            Self::SetAcl { .. } => "setACL",
+            Self::Check { .. } => "check",
+            Self::Multi { .. } => "multi",
+        }
+    }
+
     fn of(record: &TxnRecord<'_>) -> Self {
         let data = |data: &Option<std::borrow::Cow<'_, [u8]>>| data.as_deref().map(Data::of);
         match record {
@@ -333,7 +395,7 @@ impl Change {
             TxnRecord::SetAcl { path, acl, version } => Self::SetAcl {
                 path: path.clone().into_owned(),
                 acl: acl.to_vec(),
-                version: *version,
+                aversion: *version,
             },
             TxnRecord::Check { path, version } => Self::Check {
                 path: path.clone().into_owned(),
@@ -366,67 +428,62 @@ impl Change {
     }
 }
 
-/// As `zkCli` would have it, or nearly.
+/// Its name, the znode, what is of interest of the rest.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |f: &mut fmt::Formatter<'_>, data: &Option<Data>| match data {
             Some(data) => write!(f, " {data}"),
             None => f.write_str(" null"),
         };
+        f.write_str(self.name())?;
         match self {
-            Self::CreateSession { timeout_ms } => write!(f, "createSession {timeout_ms} ms"),
-            Self::CloseSession { deleted } => {
-                f.write_str("closeSession")?;
-                deleted.iter().try_for_each(|path| write!(f, " {path}"))
-            }
-            Self::Error { error } => write!(f, "refused: {error}"),
+            Self::CreateSession { timeout_ms } => write!(f, " timeout {timeout_ms} ms"),
+            Self::CloseSession { deleted } if deleted.is_empty() => Ok(()),
+            Self::CloseSession { deleted } => write!(f, " deletes {}", deleted.join(" ")),
+            Self::Error { error } => write!(f, " {} {error:?}", error.number()),
             Self::Create {
                 path,
                 data,
                 ephemeral,
                 ..
             } => {
-                let flag = if *ephemeral { " -e" } else { "" };
-                write!(f, "create{flag} {path}")?;
-                shown(f, data)
+                write!(f, " {path}")?;
+                shown(f, data)?;
+                f.write_str(if *ephemeral { " ephemeral" } else { "" })
             }
             Self::CreateContainer { path, data, .. } => {
-                write!(f, "create -c {path}")?;
+                write!(f, " {path}")?;
                 shown(f, data)
             }
             Self::CreateTtl {
                 path, data, ttl_ms, ..
             } => {
-                write!(f, "create -t {ttl_ms} {path}")?;
-                shown(f, data)
+                write!(f, " {path}")?;
+                shown(f, data)?;
+                write!(f, " ttl {ttl_ms} ms")
             }
-            Self::Delete { path } => write!(f, "delete {path}"),
-            Self::DeleteContainer { path } => write!(f, "deleteContainer {path}"),
+            Self::Delete { path } | Self::DeleteContainer { path } => write!(f, " {path}"),
             Self::SetData {
                 path,
                 data,
                 version,
             } => {
-                write!(f, "set {path}")?;
+                write!(f, " {path}")?;
                 shown(f, data)?;
                 write!(f, " version {version}")
             }
-            Self::SetAcl { path, acl, version } => {
-                write!(f, "setAcl {path} ")?;
-                for (index, entry) in acl.iter().enumerate() {
-                    let comma = if index > 0 { "," } else { "" };
-                    write!(f, "{comma}{entry}")?;
-                }
-                write!(f, " version {version}")
+            Self::SetAcl {
+                path,
+                acl,
+                aversion,
+            } => {
+                let entries: Vec<String> = acl.iter().map(Acl::to_string).collect();
+                write!(f, " {path} aversion {aversion} acl {}", entries.join(","))
             }
-            Self::Check { path, version } => write!(f, "check {path} version {version}"),
+            Self::Check { path, version } => write!(f, " {path} version {version}"),
             Self::Multi { changes } => {
-                f.write_str("multi [")?;
-                for (index, change) in changes.iter().enumerate() {
-                    let comma = if index > 0 { "; " } else { "" };
-                    write!(f, "{comma}{change}")?;
-                }
-                f.write_str("]")
+                let changes: Vec<String> = changes.iter().map(Self::to_string).collect();
+                write!(f, " [{}]", changes.join("; "))
             }
         }
     }

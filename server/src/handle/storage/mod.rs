@@ -31,12 +31,12 @@ impl Server {
     /// Sessions go on as after a restart, as with [`Snapshot::start`]: a client can resume one with its password.
     ///
     /// With more to it, a manual clock or a port, say, it is [`Snapshot::open`] and
-    /// [`ServerBuilder::snapshot`](crate::ServerBuilder::snapshot). An empty `version-2` begins an empty server, as with a real
-    /// one; [`Snapshot::origin`] tells what was found.
+    /// [`ServerBuilder::snapshot`](crate::ServerBuilder::snapshot). What was found in the folder is told by the
+    /// [`origin`](Snapshot::origin) of that snapshot, and not by the server, which knows a state and no folder.
     ///
     /// # Errors
     ///
-    /// When the folder cannot be read, and as [`ServerBuilder::start`](crate::ServerBuilder::start).
+    /// When the folder cannot be read or has nothing in it, and as [`ServerBuilder::start`](crate::ServerBuilder::start).
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-copy-{}", std::process::id()));
@@ -88,7 +88,8 @@ impl Snapshot {
     ///
     /// # Errors
     ///
-    /// When there is no such file or folder, or it is damaged: file, offset and reason, in one line.
+    /// When there is no such file or folder, when there is neither a snapshot nor a log in it ([`StorageError::Empty`]: a path that is
+    /// wrong is no empty state), or it is damaged: file, offset and reason, in one line.
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-open-{}", std::process::id()));

@@ -30,7 +30,7 @@ pub struct Origin {
     pub snapshot: Option<PathBuf>,
     /// How that is compressed.
     pub compression: Compression,
-    /// The oldest release that can have written it, as far as it tells; `None` in an empty folder.
+    /// The oldest release that can have written it, as far as it tells; `None` where the logs hold nothing.
     pub format: Option<DataFormat>,
     /// The logs that were read after it, the oldest first.
     pub logs: Vec<PathBuf>,
@@ -47,7 +47,8 @@ pub struct Origin {
 }
 
 impl Snapshot {
-    /// Where it was [opened](Self::open), and what was found there; of a server's snapshot there is nothing to tell.
+    /// Where it was [opened](Self::open), and what was found there. It belongs to this value: the snapshot of a server has none, be it
+    /// one that was started from a folder or a copy.
     #[must_use]
     pub fn origin(&self) -> Option<&Origin> {
         self.read_from()

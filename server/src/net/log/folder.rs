@@ -58,7 +58,7 @@ impl Opened {
         self,
         storage: &Storage,
     ) -> Result<(Snapshot, Appender, Writing), StorageError> {
-        can_hold(self.format, &self.state)?;
+        can_hold(self.format, self.folder.snapshots(), &self.state)?;
         let form = SnapshotForm {
             format: self.format,
             compression: storage.compression,
@@ -118,8 +118,7 @@ pub(crate) fn read(
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
         Err(error) => return Err(StorageError::io(path, error)),
         Ok(_) => {
-            let folder = Folder::open(disk, data_dir(path), storage.data_log_dir.as_deref())?;
-            return recover(&folder, storage, rules);
+            return read_all(disk, path, storage, rules);
         }
     }
     let mut restoring = Restoring::new(rules);
@@ -145,6 +144,39 @@ pub(crate) fn read(
     Ok((restoring.finish(latest), recovered))
 }
 
+/// The same of a folder. There must be something in it: a server may begin with nothing, but what is to be looked at or copied is
+/// somewhere.
+fn read_all(
+    disk: Arc<dyn Disk>,
+    path: &Path,
+    storage: &Storage,
+    rules: &Rules,
+) -> Result<(Snapshot, Recovered), StorageError> {
+    let empty = |folder: &Path, missing| StorageError::Empty {
+        folder: folder.to_path_buf(),
+        missing,
+    };
+    let logs = storage.data_log_dir.as_deref();
+    let folder = Folder::open(disk, data_dir(path), logs);
+    let folder = folder.map_err(|error| match error.is_not_found() {
+        true => empty(path, "there is no version-2 here"),
+        false => error,
+    })?;
+    // A name that is wrong would give the snapshot alone, as if nothing had happened since.
+    match (logs, folder.disk().list(folder.logs())) {
+        (Some(logs), Err(error)) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(empty(logs, "there is no version-2 here"));
+        }
+        _ => {}
+    }
+    let (state, recovered) = recover(&folder, storage, rules)?;
+    if recovered.snapshot.is_none() && recovered.logs.is_empty() {
+        let missing = "there is neither a snapshot nor a log here";
+        return Err(empty(folder.snapshots(), missing));
+    }
+    Ok((state, recovered))
+}
+
 /// Writes a folder that a server begins with.
 pub(crate) fn write(
     disk: Arc<dyn Disk>,
@@ -158,7 +190,7 @@ pub(crate) fn write(
             folder: path.to_path_buf(),
         });
     }
-    can_hold(format, state)?;
+    can_hold(format, path, state)?;
     let form = SnapshotForm {
         format,
         compression,
@@ -173,20 +205,29 @@ pub(crate) fn write(
 }
 
 /// Whether that release would take every znode for what it is: 3.4 takes an owner that is no session for one that has gone.
-fn can_hold(format: DataFormat, state: &Snapshot) -> Result<(), StorageError> {
+fn can_hold(format: DataFormat, folder: &Path, state: &Snapshot) -> Result<(), StorageError> {
     const CONTAINER: i64 = i64::MIN;
     const TTL: i64 = 0xff;
-    let is_special = |owner: i64| owner == CONTAINER || (owner >> 56) & TTL == TTL;
-    let mut owners = state
-        .znodes_to_keep()
-        .map(|znode| znode.stat.ephemeral_owner);
-    if format < DataFormat::V3_5 && owners.any(is_special) {
-        return Err(StorageError::NotInFormat {
-            format,
-            what: "containers and znodes with a time to live",
-        });
+    if format >= DataFormat::V3_5 {
+        return Ok(());
     }
-    Ok(())
+    let special = state.znodes_to_keep().filter_map(|znode| {
+        let what = match znode.stat.ephemeral_owner {
+            CONTAINER => "a container",
+            owner if (owner >> 56) & TTL == TTL => "a znode with a time to live",
+            _ => return None,
+        };
+        Some((znode.path, what))
+    });
+    // By their order in the tree it would be another each time.
+    match special.min() {
+        None => Ok(()),
+        Some((path, what)) => Err(StorageError::NotInFormat {
+            folder: folder.to_path_buf(),
+            format,
+            what: format!("{path}, {what}"),
+        }),
+    }
 }
 
 fn recover(
@@ -217,6 +258,15 @@ fn recover(
     }
     for error in &recovered.cut {
         tracing::warn!(%error, "the end of a log is torn and left out, as after a crash");
+    }
+    // The folder of an export has one snapshot and no log, but that of a server has logs if it was ever used.
+    let names = folder.disk().list(folder.snapshots()).unwrap_or_default();
+    let snapshots = names.iter().filter(|name| name.starts_with("snapshot."));
+    if recovered.logs.is_empty() && snapshots.count() > 1 {
+        tracing::warn!(
+            folder = %folder.logs().display(),
+            "there are snapshots and no logs: if the logs lie elsewhere (dataLogDir), all later writes are missing"
+        );
     }
     if let Some(zxid) = recovered.digest_mismatch {
         tracing::warn!(%zxid, "the digest of the tree is not what the folder says, from this transaction on");

@@ -79,7 +79,7 @@ impl LogReader {
                 reader.offset = HEADER_LENGTH;
             }
             // The file was made, and the power lost before its header was on the disk.
-            _ if reader.behind(0)?.is_some_and(|behind| behind.len() < 16) => {
+            _ if reader.behind(0)?.is_some_and(begins_header) => {
                 reader.tail = Some(Tail::Torn("it has no header"));
             }
             _ => {
@@ -140,6 +140,14 @@ impl LogReader {
     /// What lies behind the last entry, once that is known.
     pub(crate) fn tail(&self) -> Option<Tail> {
         self.tail
+    }
+
+    /// What is wrong behind the last entry, if that is what a crash leaves of what was written last; known at the end.
+    pub(crate) fn torn(&self) -> Option<StorageError> {
+        match self.tail? {
+            Tail::Torn(reason) => Some(StorageError::damaged(&self.path, self.offset, reason)),
+            Tail::Clean | Tail::Short(_) | Tail::Broken(_) => None,
+        }
     }
 
     /// The length of the next entry's payload; or notes what is there instead, and gives 0.
@@ -336,6 +344,12 @@ impl Window {
             false => Ok(None),
         }
     }
+}
+
+/// Whether there is no more than a header, and as much of it as there is may be one.
+fn begins_header(bytes: &[u8]) -> bool {
+    let magic = MAGIC.to_be_bytes();
+    bytes.len() < 16 && bytes.iter().zip(magic).all(|(byte, magic)| *byte == magic)
 }
 
 fn whole(length: usize) -> u64 {

@@ -50,16 +50,9 @@ pub(crate) fn read_snapshot(
 ) -> Result<SnapshotEnd, StorageError> {
     let mut input = Input::open(disk, path)?;
     restore.begin();
-    let magic = input.record(|reader| {
-        let magic = reader.int()?;
-        // Of version and number a real server thinks nothing: `FileSnap.deserialize`.
-        reader.int()?;
-        reader.long()?;
-        Ok(magic)
-    })?;
-    if magic != MAGIC {
-        return Err(input.damaged_at(0, "no snapshot: it does not begin with ZKSN"));
-    }
+    check_magic(&mut input)?;
+    // Of version and number a real server thinks nothing: `FileSnap.deserialize`.
+    input.record(|reader| Ok((reader.int()?, reader.long()?)))?;
     let sessions = read_sessions(&mut input, restore)?;
     let mut acls = read_acls(&mut input)?;
     let mut least = DataFormat::V3_4;
@@ -77,6 +70,15 @@ pub(crate) fn read_snapshot(
         sessions,
         znodes,
     })
+}
+
+fn check_magic(input: &mut Input) -> Result<(), StorageError> {
+    let reason = match input.left(4)? {
+        0 => "no snapshot: it is empty",
+        4 if input.record(|reader| reader.int())? == MAGIC => return Ok(()),
+        _ => "no snapshot: it does not begin with ZKSN",
+    };
+    Err(input.damaged_at(0, reason))
 }
 
 fn read_sessions(input: &mut Input, restore: &mut dyn Restore) -> Result<u64, StorageError> {

@@ -39,8 +39,9 @@ impl SnapshotForm {
         // `SnapStream` came with 3.6.
         if self.format < DataFormat::V3_6 {
             return Err(StorageError::NotInFormat {
+                folder: folder.to_path_buf(),
                 format: self.format,
-                what: "compressed snapshots",
+                what: String::from("compressed snapshots"),
             });
         }
         self.compression.check(folder)

@@ -180,7 +180,7 @@ proptest! {
                 ..Kept::default()
             };
             let written = put_snapshot(&folder, 9, compression, &kept).unwrap();
-            prop_assert!(folder.looks_whole(&written).unwrap());
+            prop_assert_eq!(folder.is_broken(&written).unwrap(), None);
             let mut again = Kept::default();
             read_snapshot(&disk, &written, &mut again).unwrap();
             prop_assert_eq!(again.znodes, kept.znodes);

@@ -63,7 +63,8 @@ fn what_a_release_cannot_hold_is_refused_in_one_line() {
         ],
         1,
     );
-    assert!(line.contains("3.4"), "{line}");
+    let expected = format!("{path}: ZooKeeper 3.4 cannot hold /lease, a znode with a time to live");
+    assert_eq!(line, expected);
     let json = folder.path().join("a.json");
     let json = json.to_str().expect("the path is Unicode");
     let (line, _) = refused(

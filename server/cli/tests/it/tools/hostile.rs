@@ -52,6 +52,43 @@ fn a_file_that_is_none_of_zookeepers_is_refused_in_one_line() {
 }
 
 #[test]
+fn where_there_is_nothing_that_is_said() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().to_str().expect("the path is Unicode");
+    let check = |missing: &str| {
+        let others: [&[&str]; 2] = [&["snapshot", "verify"], &["--open-copy"]];
+        let tools = TOOLS.iter().filter(|tool| tool[0] == "snapshot");
+        for tool in tools.chain(&others) {
+            let (line, printed) = refused(&[tool, &[path][..]].concat(), 1);
+            assert!(line.contains(&format!("{missing} here")), "{line}");
+            assert!(line.contains(path), "{line}");
+            assert_eq!(printed, "");
+        }
+    };
+    check("there is no version-2");
+    fs::create_dir(folder.path().join("version-2")).expect("it can be made");
+    check("there is neither a snapshot nor a log");
+}
+
+#[test]
+fn a_folder_of_logs_is_for_a_folder_and_must_be_there() {
+    let folder = Folder::new();
+    fs::remove_file(folder.file("log.9")).expect("it is there");
+    let show = ["snapshot", "show", "--data-log-dir", "/nowhere"];
+    let (line, _) = refused(&[&show[..], &[folder.text()]].concat(), 1);
+    assert!(
+        line.starts_with("/nowhere: there is no version-2 here"),
+        "{line}"
+    );
+    let file = folder.file("snapshot.8");
+    let (line, _) = refused(&[&show[..], &[&file]].concat(), 1);
+    assert!(
+        line.starts_with(&format!("{file} is a file and has no logs")),
+        "{line}"
+    );
+}
+
+#[test]
 fn what_is_read_is_not_changed() {
     let folder = Folder::new();
     let names = || {

@@ -1,6 +1,9 @@
 //! `minikeeper log show`.
 
-use super::{Folder, output};
+use std::fs;
+
+use super::{Folder, output, refused};
+use crate::binary::run;
 
 fn shown(arguments: &[&str]) -> String {
     let folder = Folder::new();
@@ -69,9 +72,85 @@ fn path_session_from_and_to_choose() {
         zxids.map(String::from).collect()
     };
     assert_eq!(zxids(&["--path", "/app/new"]), ["0xd"]);
-    assert_eq!(zxids(&["--from", "0xa", "--to", "11"]), ["0xa", "0xb"]);
+    assert_eq!(zxids(&["--from", "0xa", "--to", "b"]), ["0xa", "0xb"]);
     assert_eq!(zxids(&["--session", "0x18bcfe568000000"]).len(), 5);
     assert_eq!(zxids(&["--session", "0"]), [""; 0]);
     assert_eq!(zxids(&["--from", "2030-01-01"]), [""; 0]);
     assert_eq!(zxids(&["--to", "2023-11-14T00:00:00Z"]), [""; 0]);
+}
+
+#[test]
+fn a_zxid_is_hexadecimal_with_and_without_the_mark() {
+    let folder = Folder::new();
+    let server = folder.serve();
+    for number in 0..10 {
+        let created = server.create(&format!("/n{number}"), b"");
+        created.expect("it is created");
+    }
+    drop(server);
+    let shown = |from: &str| output(&["log", "show", "--from", from, folder.text()], 0);
+    assert!(shown("14").starts_with("0x14 "));
+    assert_eq!(shown("14"), shown("0x14"));
+    let nonsense = run(&["log", "show", "--from", "1g", folder.text()], &[]);
+    assert_eq!(nonsense.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&nonsense.stderr).into_owned();
+    assert!(told.contains("a zxid in hexadecimal"), "{told}");
+    assert!(told.contains("2026-01-31T12:00:00Z"), "{told}");
+}
+
+#[test]
+fn where_there_are_no_logs_that_is_said() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().to_str().expect("the path is Unicode");
+    let (line, printed) = refused(&["log", "show", path], 1);
+    let missing = "there is neither a version-2 nor a log here";
+    assert!(line.starts_with(&format!("{path}: {missing}")), "{line}");
+    assert_eq!(printed, "");
+    fs::create_dir(folder.path().join("version-2")).expect("it can be made");
+    let shown = run(&["log", "show", path], &[]);
+    assert_eq!(
+        (shown.status.code(), &shown.stdout[..]),
+        (Some(0), &b""[..])
+    );
+    let told = String::from_utf8_lossy(&shown.stderr).into_owned();
+    assert!(
+        told.contains(&format!("no transaction logs in {path}")),
+        "{told}"
+    );
+    assert_eq!(told.lines().count(), 1);
+}
+
+#[test]
+fn what_comes_behind_a_damaged_log_is_shown_too() {
+    let folder = Folder::new();
+    let server = folder.serve();
+    server.create("/later", b"").expect("it is created");
+    drop(server);
+    let log = folder.file("log.9");
+    let mut bytes = fs::read(&log).expect("it can be read");
+    bytes[16 + 8 + 4 + 3] ^= 1;
+    fs::write(&log, &bytes).expect("it can be written");
+    let (line, printed) = refused(&["log", "show", folder.text()], 1);
+    assert!(
+        line.starts_with(&format!("{log}: damaged at offset 16: ")),
+        "{line}"
+    );
+    assert!(
+        printed.starts_with("0xe ") && printed.contains("create /later"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn each_tool_names_the_other_for_the_others_files() {
+    let folder = Folder::new();
+    let (log, snapshot) = (folder.file("log.9"), folder.file("snapshot.8"));
+    for tool in ["show", "summary", "export"] {
+        let (line, _) = refused(&["snapshot", tool, &log], 1);
+        let hint = format!("; it is a transaction log: minikeeper log show {log}");
+        assert!(line.ends_with(&hint), "{line}");
+    }
+    let (line, _) = refused(&["log", "show", &snapshot], 1);
+    let hint = format!("; it is a snapshot: minikeeper snapshot show {snapshot}");
+    assert!(line.ends_with(&hint), "{line}");
 }

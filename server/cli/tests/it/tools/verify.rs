@@ -40,11 +40,101 @@ fn damage_is_told_with_file_offset_and_reason() {
         [
             "DIR/version-2/snapshot.8: ok: zxid 0x8, 12 znodes, 0 sessions",
             damage,
-            &format!("DIR: no server loads it: {damage}"),
+            &format!("DIR: cannot be loaded: {damage}"),
         ]
     );
     let told = output(&["snapshot", "verify", &log], 1);
     assert_eq!(told.replace(folder.text(), "DIR"), format!("{damage}\n"));
+}
+
+/// Loses the end mark of the last entry, and what is behind.
+fn tear(log: &str) {
+    let mut bytes = fs::read(log).expect("it can be read");
+    let end = bytes.iter().rposition(|byte| *byte != 0);
+    bytes.truncate(end.expect("there is an entry"));
+    fs::write(log, bytes).expect("it can be written");
+}
+
+#[test]
+fn a_torn_log_is_damage_but_at_the_end_of_the_newest() {
+    let folder = Folder::new();
+    tear(&folder.file("log.9"));
+    let output = run(&["snapshot", "verify", folder.text()], &[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let line = told.lines().nth(1).expect("the log has a line");
+    let (what, torn_at) = line
+        .split_once("; left out as after a crash, from ")
+        .expect(line);
+    assert!(
+        what.ends_with("log.9: ok: 4 transactions, 0x9 to 0xc"),
+        "{line}"
+    );
+    assert!(
+        torn_at.starts_with("offset ") && torn_at.ends_with(": what was written last is not whole"),
+        "{line}"
+    );
+    let server = folder.serve();
+    server.create("/later", b"").expect("it is created");
+    drop(server);
+
+    let log = folder.file("log.9");
+    tear(&log);
+    let told = verified(&folder, 1);
+    let damage = told
+        .iter()
+        .find(|line| line.starts_with("DIR/version-2/log.9: "));
+    let damage = damage.expect("it has a line");
+    assert!(damage.contains("log.9: damaged at offset "), "{damage}");
+    let last = told.last().expect("the folder has a line");
+    assert!(last.starts_with("DIR: "), "{last}");
+    // And alone, for there is a newer one beside it.
+    let alone = output_of(&log, 1).replace(folder.text(), "DIR");
+    assert_eq!(alone.trim_end(), damage);
+    fs::remove_file(folder.file("log.d")).expect("it is there");
+    assert!(output_of(&log, 0).contains(": ok: 3 transactions"));
+}
+
+fn output_of(file: &str, code: i32) -> String {
+    output(&["snapshot", "verify", file], code)
+}
+
+#[test]
+fn a_log_is_one_under_any_name() {
+    let folder = Folder::new();
+    let copy = folder.path().join("copy");
+    fs::copy(folder.file("log.9"), &copy).expect("it can be copied");
+    let copy = copy.to_str().expect("the path is Unicode");
+    let expected = format!("{copy}: ok: 5 transactions, 0x9 to 0xd\n");
+    assert_eq!(output_of(copy, 0), expected);
+}
+
+#[test]
+fn a_state_that_is_most_likely_stale_is_warned_of() {
+    let folder = Folder::new();
+    fs::copy(folder.file("snapshot.8"), folder.file("snapshot.7")).expect("it can be copied");
+    let stderr = |tool: &str| {
+        let told = run(&["snapshot", tool, folder.text()], &[]);
+        assert_eq!(told.status.code(), Some(0), "{told:?}");
+        String::from_utf8_lossy(&told.stderr).into_owned()
+    };
+    assert_eq!(stderr("summary"), "");
+    fs::remove_file(folder.file("log.9")).expect("it is there");
+    let told = stderr("summary");
+    assert!(
+        told.contains("snapshots and no logs") && told.contains("dataLogDir"),
+        "{told}"
+    );
+    assert_eq!(told.lines().count(), 1);
+}
+
+#[test]
+fn a_folder_without_logs_is_said_to_have_none() {
+    let folder = Folder::new();
+    fs::remove_file(folder.file("log.9")).expect("it is there");
+    let told = verified(&folder, 0);
+    let expected = "DIR: ok: a server loads zxid 0x8, 12 znodes, 0 sessions; there are no logs";
+    assert_eq!(told.last().map(String::as_str), Some(expected));
 }
 
 #[test]
