@@ -205,7 +205,8 @@ impl ServerBuilder {
     /// is this server's alone. A [`seed`](Self::seed) or a [`snapshot`](Self::snapshot) is for a fresh folder: a seed is passed
     /// over if there is a state already, a snapshot refused. What else there is to say of it: [`Storage`].
     ///
-    /// Not for an [ensemble](Self::ensemble).
+    /// A server [without a listener](Self::without_listener) whose clock is not the machine's flushes on the caller's own runtime,
+    /// so that no time passes meanwhile. Not for an [ensemble](Self::ensemble).
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-data-dir-{}", std::process::id()));

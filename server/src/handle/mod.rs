@@ -253,7 +253,8 @@ impl Server {
             None => Keeper::new(rules, clock.now()),
         };
         let engine = Arc::new(Engine::new(keeper, clock, limits, appender));
-        if let Some(writing) = writing {
+        if let Some(mut writing) = writing {
+            writing.at_once |= !config.listener && config.clock != ClockKind::System;
             engine.begin_log(writing).map_err(StartError::Thread)?;
         }
         let shared = Shared {

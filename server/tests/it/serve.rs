@@ -449,6 +449,7 @@ mod tokio_clock {
     use tokio::time::{advance, sleep};
 
     use super::*;
+    use crate::data_dir::Folder;
 
     const SECOND: Duration = Duration::from_secs(1);
     const START: Timestamp = Timestamp(1_000_000_000_000);
@@ -493,6 +494,24 @@ mod tokio_clock {
         let alive: Vec<SessionId> = server.sessions().iter().map(|view| view.id).collect();
         assert_eq!(alive, [pings.granted.session]);
         silent.ends().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn to_wait_for_the_disk_takes_no_time() {
+        let folder = Folder::new();
+        let server = quiet().tokio_clock().data_dir(&folder.0).start();
+        let server = server.expect("a server starts");
+        let begun = tokio::time::Instant::now();
+        // Whoever has a timer would see it go off.
+        let mut guest = Guest::connect(open(&server)).await;
+        for path in ["/a", "/b", "/c"] {
+            guest.create(path, PERSISTENT).await;
+        }
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        let before = server.snapshot();
+        drop((guest, server));
+        let server = Server::open_copy(&folder.0).expect("it can be read");
+        assert_eq!(server.snapshot(), before);
     }
 
     #[tokio::test(start_paused = true)]

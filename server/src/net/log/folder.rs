@@ -91,6 +91,7 @@ impl Opened {
                 },
             ),
             force_sync: storage.force_sync,
+            at_once: !storage.force_sync,
             fsync_warning: storage.fsync_warning,
             keeping: Keeping {
                 folder: self.folder,

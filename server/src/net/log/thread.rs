@@ -26,6 +26,9 @@ pub(crate) struct Writing {
     pub(crate) writer: LogWriter,
     /// Whether what is written is flushed to the disk itself.
     pub(crate) force_sync: bool,
+    /// Whether whoever commits also writes, and flushes if that is to be: to wake somebody who would takes longer than to write,
+    /// and a runtime whose time is paused would let it pass meanwhile.
+    pub(crate) at_once: bool,
     /// A flush that takes longer is told of.
     pub(crate) fsync_warning: Duration,
     pub(crate) keeping: Keeping,
@@ -66,6 +69,7 @@ impl Log {
         let Writing {
             writer,
             force_sync,
+            at_once,
             fsync_warning,
             keeping,
             keeps_at_once,
@@ -82,7 +86,7 @@ impl Log {
             fsync_warning,
             beside,
         });
-        self.at_once.store(!force_sync, Ordering::Release);
+        self.at_once.store(at_once, Ordering::Release);
         let (log, engine) = (Arc::clone(self), Arc::downgrade(engine));
         let started = thread::Builder::new()
             .name("minikeeper-log".to_owned())
@@ -102,8 +106,7 @@ impl Log {
         Ok(())
     }
 
-    /// Writes what was appended, if it is left to the operating system when the disk has it: that takes no longer than to wake
-    /// somebody who would. Gives the number that was asked about, if all up to it is not written now.
+    /// Writes what was appended, if whoever commits does that. Gives the number that was asked about, if all up to it is not written now.
     pub(in crate::net) fn write_at_once(self: &Arc<Self>, number: Option<u64>) -> Option<u64> {
         if self.at_once.load(Ordering::Acquire) {
             match self.writer.try_lock() {
