@@ -109,12 +109,14 @@ impl<'f> Recovery<'f> {
         // The newest that begins before, and all later ones: `FileTxnIterator.init`.
         let first = logs.iter().rposition(|log| log.zxid < wanted);
         logs.drain(..first.unwrap_or_default());
-        let newest = logs.last().cloned();
         let mut has_begun = false;
+        let begins: Vec<Zxid> = logs.iter().map(|log| log.zxid).collect();
+        let mut begins = begins.into_iter();
         for log in logs {
-            let is_newest = Some(&log) == newest.as_ref();
+            begins.next();
+            let next = begins.clone().next();
             self.recovered.logs.push(log.path.clone());
-            let read = self.replay_log(&log, wanted, &mut has_begun, is_newest);
+            let read = self.replay_log(&log, wanted, &mut has_begun, next);
             if let (offset, Some(error)) = read? {
                 self.recovered.cut.push(error);
                 self.ends.push((log, offset));
@@ -123,13 +125,14 @@ impl<'f> Recovery<'f> {
         Ok(())
     }
 
-    /// Replays one log. Gives where its last entry has ended, and what is wrong behind it, if that may be passed over.
+    /// Replays one log, which the next one follows from a transaction on. Gives where its last entry has ended, and what is wrong
+    /// behind it, if that may be passed over.
     fn replay_log(
         &mut self,
         log: &NamedFile,
         wanted: Zxid,
         has_begun: &mut bool,
-        is_newest: bool,
+        next: Option<Zxid>,
     ) -> Result<(u64, Option<StorageError>), StorageError> {
         let mut reader = LogReader::open(self.folder.disk(), &log.path)?;
         loop {
@@ -141,7 +144,7 @@ impl<'f> Recovery<'f> {
                     Some(Tail::Short(_)) if self.options.recover => {
                         return Ok((reader.offset(), Some(error)));
                     }
-                    Some(Tail::Broken(_)) if self.options.recover && is_newest => {
+                    Some(Tail::Broken(_)) if self.options.recover && next.is_none() => {
                         return Ok((reader.offset(), Some(error)));
                     }
                     _ => return Err(error),
@@ -164,7 +167,10 @@ impl<'f> Recovery<'f> {
         let Some(error) = reader.torn() else {
             return Ok((reader.offset(), None));
         };
-        match is_newest || self.options.recover {
+        // A real server leaves a torn end where it is and goes on in the next log: as long as that has what comes then, nothing is
+        // missing between them.
+        let goes_on = next.is_none_or(|next| next <= self.recovered.last_zxid.next());
+        match goes_on || self.options.recover {
             true => Ok((reader.offset(), Some(error))),
             false => Err(error),
         }

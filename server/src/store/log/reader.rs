@@ -26,7 +26,7 @@ pub(crate) struct LogEntry<'a> {
 pub(crate) enum Tail {
     /// Nothing, or zeros.
     Clean,
-    /// Part of what was written last, and never synced. In any but the newest log that is damage.
+    /// Part of what was written last, and never synced. Where the next log does not go on from there, that is damage.
     Torn(&'static str),
     /// Damage that a real server takes for the end.
     Short(&'static str),

@@ -269,3 +269,31 @@ fn a_sector_that_is_missing_of_what_was_synced_is_damage() {
         assert!(matches!(error, StorageError::Damaged { .. }), "{error}");
     }
 }
+
+#[test]
+fn a_torn_end_behind_which_a_real_server_went_on_is_no_damage() {
+    let whole = log_of(&[set(1, 10), set(2, 1000), set(3, 500)]);
+    let torn = &whole[..whole.len() - 100];
+    let next = |zxid| log_of(&[set(zxid, 7), set(zxid + 1, 7)]);
+    // What was torn was never answered, and its number was given again.
+    let disk = disk_with(&[(1, torn), (3, &next(3))]);
+    let (recovered, kept) = recover(&disk, false).unwrap();
+    assert_eq!(zxids(&kept), [1, 2, 3, 4]);
+    assert_eq!(recovered.cut.len(), 1);
+    // Or it is older than the snapshot, and read only to find what is not there.
+    put_snapshot(
+        &folder(&disk).unwrap(),
+        2,
+        Compression::None,
+        &Kept::default(),
+    )
+    .unwrap();
+    let (_, kept) = recover(&disk, false).unwrap();
+    assert_eq!(zxids(&kept), [3, 4]);
+    let disk = disk_with(&[(1, torn), (4, &next(4))]);
+    let error = recover(&disk, false).unwrap_err();
+    assert!(
+        matches!(error, StorageError::Damaged { .. }),
+        "the third is missing: {error}"
+    );
+}
