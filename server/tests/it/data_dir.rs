@@ -28,7 +28,7 @@ impl Folder {
         Self(folder)
     }
 
-    fn start(&self) -> Server {
+    pub(crate) fn start(&self) -> Server {
         Server::builder()
             .data_dir(&self.0)
             .start()

@@ -4,10 +4,12 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use minikeeper::{Server, Storage};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
 use crate::client::{
     DEADLINE, Granted, connect_request, grant, message, request, set, with_deadline,
@@ -73,7 +75,7 @@ impl Writer {
     fn write(&mut self, server: &Server, progress: &Progress, ending: &AtomicBool) -> Option<()> {
         let mut socket = TcpStream::connect(server.addr()).ok()?;
         with_deadline(&socket);
-        let timeout = std::time::Duration::from_secs(40);
+        let timeout = Duration::from_secs(40);
         let asked = connect_request(timeout, self.granted.as_ref());
         unless_over(socket.write_all(&asked))?;
         self.granted = grant(&answer(&mut socket)?);
@@ -110,7 +112,7 @@ fn race(force_sync: bool, drops: bool) {
     let mut storage = Storage::default();
     storage.force_sync = force_sync;
     storage.snap_count = 300;
-    storage.purge_interval = std::time::Duration::from_nanos(1);
+    storage.purge_interval = Duration::from_nanos(1);
     let builder = Server::builder().storage(storage.clone());
     let server = builder.data_dir(&folder.0).start();
     let server = server.expect("a server starts");
@@ -234,4 +236,144 @@ fn whoever_is_cut_off_while_he_writes_loses_nothing_with_a_flush() {
 #[test]
 fn whoever_is_cut_off_while_he_writes_loses_nothing_without_one() {
     race(false, true);
+}
+
+/// Writes over a stream that the test's own runtime serves, until that ends. Gives the last number that was acknowledged, and the
+/// last that was asked for.
+async fn write_until_it_ends(
+    mut io: DuplexStream,
+    path: String,
+    progress: &Progress,
+) -> (u64, u64) {
+    async fn answer(io: &mut DuplexStream) -> Option<Vec<u8>> {
+        let mut length = [0; 4];
+        io.read_exact(&mut length).await.ok()?;
+        let mut frame = vec![0; u32::from_be_bytes(length) as usize];
+        io.read_exact(&mut frame).await.ok()?;
+        Some(frame)
+    }
+    let (mut acknowledged, mut asked) = (0, 0);
+    let writing = async {
+        let timeout = Duration::from_secs(40);
+        io.write_all(&connect_request(timeout, None)).await.ok()?;
+        grant(&answer(&mut io).await?)?;
+        for xid in 1.. {
+            asked += 1;
+            let body = set(&path, asked.to_string().as_bytes());
+            io.write_all(&request(xid, 5, &body)).await.ok()?;
+            let reply = answer(&mut io).await?;
+            assert_eq!(message(&reply).expect_err("no event").error, 0);
+            acknowledged = asked;
+            progress.add(1);
+        }
+        Some(())
+    };
+    let ended = tokio::time::timeout(DEADLINE, writing).await;
+    assert_eq!(ended, Ok(None), "the connection ends");
+    (acknowledged, asked)
+}
+
+/// Connections on the test's own runtime write while the server restarts, and when its last handle goes.
+fn race_hosted(force_sync: bool, listener: bool) {
+    let folder = Folder::new();
+    let start = || {
+        let mut storage = Storage::default();
+        storage.force_sync = force_sync;
+        storage.snap_count = 100;
+        let mut builder = Server::builder().storage(storage).data_dir(&folder.0);
+        if !listener {
+            builder = builder.without_listener();
+        }
+        builder.start().expect("a server starts")
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime starts");
+    let paths: Vec<String> = (0..4).map(|number| format!("/{number}")).collect();
+    let progress = Arc::new(Progress::default());
+    let mut before = None;
+    for round in 0..12 {
+        let server = start();
+        if let Some(before) = before.take() {
+            assert_eq!(server.snapshot(), before);
+        }
+        let writers: Vec<_> = paths
+            .iter()
+            .map(|path| {
+                if round == 0 {
+                    server.create(path, b"0").expect("it is created");
+                }
+                let (client, io) = tokio::io::duplex(1 << 12);
+                runtime.spawn(server.serve(io));
+                let (path, progress) = (path.clone(), Arc::clone(&progress));
+                runtime.spawn(async move { write_until_it_ends(client, path, &progress).await })
+            })
+            .collect();
+        progress.wait_for(50);
+        let server = match round % 3 {
+            0 => {
+                server.restart().expect("it starts");
+                Some(server)
+            }
+            1 => {
+                server.stop();
+                Some(server)
+            }
+            _ => {
+                drop(server);
+                None
+            }
+        };
+        let written: Vec<(u64, u64)> = writers
+            .into_iter()
+            .map(|writer| runtime.block_on(writer).expect("it does not panic"))
+            .collect();
+        let server = server.unwrap_or_else(start);
+        for (path, (acknowledged, asked)) in paths.iter().zip(written) {
+            let kept = number(&server, path);
+            assert!(
+                (acknowledged..=asked).contains(&kept),
+                "{acknowledged}..={asked}: {kept}"
+            );
+            server.set(path, b"0").expect("it is set");
+        }
+        before = Some(server.snapshot());
+    }
+}
+
+#[test]
+fn whoever_is_served_on_another_runtime_is_answered_or_ends_with_a_flush() {
+    race_hosted(true, true);
+    race_hosted(true, false);
+}
+
+#[test]
+fn whoever_is_served_on_another_runtime_is_answered_or_ends_without_one() {
+    race_hosted(false, true);
+    race_hosted(false, false);
+}
+
+#[test]
+fn nothing_is_left_of_servers_with_folders() {
+    if !cfg!(target_os = "linux")
+        || !crate::alone::is_alone("data_dir_races::nothing_is_left_of_servers_with_folders")
+    {
+        return;
+    }
+    let count = |folder| std::fs::read_dir(folder).expect("Linux has it").count();
+    let counts = || (count("/proc/self/task"), count("/proc/self/fd"));
+    let (_, before) = (race(true, true), counts());
+    for force_sync in [true, false] {
+        race(force_sync, true);
+        race_hosted(force_sync, true);
+        let folder = Folder::new();
+        let server = folder.start();
+        assert!(Server::builder().data_dir(&folder.0).start().is_err());
+        std::fs::remove_dir_all(&folder.0).expect("it is there");
+        assert!(server.create("/a", b"").is_err());
+        assert!(server.restart().is_err());
+    }
+    assert_eq!(counts(), before);
 }
