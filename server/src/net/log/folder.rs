@@ -67,6 +67,11 @@ impl Opened {
         };
         form.check(self.folder.snapshots())?;
         if self.is_fresh() {
+            // There is no other to fall back to.
+            let form = SnapshotForm {
+                synced: true,
+                ..form
+            };
             keep(&self.folder, form, self.state.digest(), &self.state)?;
         }
         let purge = (!storage.purge_interval.is_zero()).then(|| {
