@@ -146,6 +146,20 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Whether nothing is there but what is left where somebody began a folder in vain.
+    pub(crate) fn is_empty(disk: &dyn Disk, path: &Path) -> bool {
+        // What is not there, or is no folder, is told where it is to be written.
+        let names = |folder: &Path| disk.list(folder).unwrap_or_default();
+        let is_temporary = |name: &String| name.starts_with(TEMPORARY);
+        let is_version = path.ends_with(VERSION_FOLDER);
+        let is_nothing = |name: &String| match &**name {
+            VERSION_FOLDER | LOCK => true,
+            _ => is_version && is_temporary(name),
+        };
+        let in_version = names(&path.join(VERSION_FOLDER));
+        in_version.iter().all(is_temporary) && names(path).iter().all(is_nothing)
+    }
+
     fn at(disk: Arc<dyn Disk>, data_dir: &Path, data_log_dir: Option<&Path>) -> Self {
         let version_folder = |path: &Path| match path.ends_with(VERSION_FOLDER) {
             true => path.to_path_buf(),

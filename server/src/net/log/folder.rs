@@ -191,7 +191,7 @@ pub(crate) fn write(
     compression: Compression,
     state: &Snapshot,
 ) -> Result<(), StorageError> {
-    if disk.list(path).is_ok_and(|names| !names.is_empty()) {
+    if !Folder::is_empty(&*disk, path) {
         return Err(StorageError::NotEmpty {
             folder: path.to_path_buf(),
         });
