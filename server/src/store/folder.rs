@@ -105,7 +105,10 @@ impl Folder {
         data_dir: &Path,
         data_log_dir: Option<&Path>,
     ) -> Result<Self, StorageError> {
-        let mut folder = Self::at(disk, data_dir, data_log_dir);
+        // The working directory may be another when the log rolls.
+        let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let logs = data_log_dir.map(whole);
+        let mut folder = Self::at(disk, &whole(data_dir), logs.as_deref());
         let on = |path: &Path, error| StorageError::io(path, error);
         let make = |path: &Path| folder.disk.make_folder(path);
         for path in [&folder.snapshots, &folder.logs] {

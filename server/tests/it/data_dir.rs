@@ -512,6 +512,35 @@ fn logs_in_a_folder_that_is_a_link_to_the_other_lie_in_one() {
     std::fs::remove_file(&link.0).expect("it is removed");
 }
 
+#[test]
+fn a_folder_stays_where_it_is_when_the_working_directory_becomes_another() {
+    if !crate::alone::is_alone(
+        "data_dir::a_folder_stays_where_it_is_when_the_working_directory_becomes_another",
+    ) {
+        return;
+    }
+    let (folder, other) = (Folder::new(), Folder::new());
+    for folder in [&folder, &other] {
+        std::fs::create_dir_all(&folder.0).expect("it is made");
+    }
+    let go_to = |folder: &Folder| std::env::set_current_dir(&folder.0).expect("it is there");
+    go_to(&folder);
+    let mut storage = Storage::default();
+    storage.snap_count = 10;
+    let server = Server::builder().storage(storage).data_dir("data").start();
+    let server = server.expect("a server starts");
+    server.create("/a", b"").expect("it is created");
+    go_to(&other);
+    for _ in 0..30 {
+        server.set("/a", b"again").expect("it is set");
+    }
+    let before = server.snapshot();
+    drop(server);
+    assert!(!other.0.join("data").exists());
+    let kept = Snapshot::open(folder.0.join("data")).expect("it is there");
+    assert_eq!(kept, before);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_server_whose_folder_was_renamed_never_writes_into_the_one_in_its_place() {
