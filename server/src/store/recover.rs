@@ -170,6 +170,10 @@ impl<'f> Recovery<'f> {
         // A real server leaves a torn end where it is and goes on in the next log: as long as that has what comes then, nothing is
         // missing between them.
         let goes_on = next.is_none_or(|next| next <= self.recovered.last_zxid.next());
+        if goes_on && next.is_some() && !*has_begun {
+            // The snapshot is younger than all of it.
+            return Ok((reader.offset(), None));
+        }
         match goes_on || self.options.recover {
             true => Ok((reader.offset(), Some(error))),
             false => Err(error),
