@@ -158,9 +158,12 @@ impl Log {
 
     /// Waits until there is something to write; says whether there ever will be.
     fn waits_for_more(&self) -> bool {
-        // Whoever was just answered may ask again before it is worth the while to go to sleep and to be woken.
+        // Whoever was just answered may ask again before it is worth the while to go to sleep and to be woken; unless he writes too.
         let idle = Stopwatch::start();
-        while self.given.load(Ordering::Acquire) == self.flushed() && idle.elapsed() < LINGER {
+        while !self.at_once.load(Ordering::Acquire)
+            && self.given.load(Ordering::Acquire) == self.flushed()
+            && idle.elapsed() < LINGER
+        {
             thread::yield_now();
         }
         let mut queue = self.queue();
