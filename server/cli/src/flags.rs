@@ -131,6 +131,10 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) recover: bool,
 
+    /// Read logs without any snapshot, as snapshot.trust.empty=true does: a folder of 3.4 that is younger than its first snapshot has none
+    #[arg(long)]
+    pub(crate) trust_empty: bool,
+
     /// The release of ZooKeeper that is to read the folder: 3.4, 3.5, 3.6, 3.7, 3.8 or 3.9; what it could not hold is
     /// refused [default: as the folder is, and 3.9 for an empty one]
     #[arg(long, value_name = "RELEASE")]
@@ -185,6 +189,7 @@ impl Serve {
                 None => Keep::AsConfigured,
             },
             recover: self.recover,
+            trust_empty: self.trust_empty,
             data_format: self.data_format,
             no_fsync: self.no_fsync,
             ignore_unsupported: self.ignore_unsupported,

@@ -64,7 +64,9 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
         let mut how = Storage::default();
         how.data_log_dir.clone_from(&flags.data_log_dir);
         how.recover = flags.recover;
-        Snapshot::open_as(from, &how).map_err(|error| Failure::NotStarted(error.to_string()))
+        how.trust_empty = flags.trust_empty;
+        Snapshot::open_as(from, &how)
+            .map_err(|error| Failure::NotStarted(format!("{error}{}", what_helps(&error))))
     });
     let copied = copied.transpose()?;
     let place = match (&copied, &flags.open_copy) {
@@ -140,15 +142,38 @@ fn start(
     builder.start().map_err(|error| {
         let more = if matches!(error, StartError::AddressInUse { .. }) {
             Some(String::from("; --listen 127.0.0.1:0 takes a free port"))
+        } else if let StartError::Storage(error) = &error {
+            // What it says holds all of it.
+            Some(what_helps(error))
         } else {
-            // What a folder's error says holds all of it.
-            let source = error
-                .source()
-                .filter(|_| !matches!(error, StartError::Storage(_)));
-            source.map(|source| format!(": {source}"))
+            error.source().map(|source| format!(": {source}"))
         };
         Failure::NotStarted(format!("{error}{}", more.unwrap_or_default()))
     })
+}
+
+/// What to do about a folder that cannot be served.
+fn what_helps(error: &StorageError) -> String {
+    if let StorageError::InUse { folder } = error {
+        let folder = folder.display();
+        format!("; --open-copy {folder} serves a copy of it meanwhile")
+    } else if let StorageError::NoSnapshot { .. } = error {
+        String::from("; --trust-empty opens them; or is this the folder of the logs alone?")
+    } else if let StorageError::Damaged { file, .. } = error
+        && is_log(file)
+    {
+        let file = file.display();
+        format!(
+            "; --recover cuts it there, and what is behind is lost; minikeeper log show {file} tells what is before"
+        )
+    } else {
+        String::new()
+    }
+}
+
+fn is_log(file: &Path) -> bool {
+    let name = file.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with("log."))
 }
 
 /// Where state is kept.

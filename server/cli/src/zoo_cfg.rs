@@ -11,7 +11,13 @@ use crate::settings::Refusal;
 pub(crate) fn read(path: &Path) -> Result<Vec<Given>, Refusal> {
     let bytes = std::fs::read(path).map_err(|error| Refusal::File {
         path: path.to_path_buf(),
-        reason: format!("cannot be read as configuration: {error}"),
+        reason: match path.is_dir() {
+            true => format!(
+                "is a folder and no configuration: --data-dir {0} serves what is in it, --open-copy {0} a copy of it",
+                path.display()
+            ),
+            false => format!("cannot be read as configuration: {error}"),
+        },
     })?;
     let file: Rc<str> = path.display().to_string().into();
     let properties = properties::parse(&bytes).map_err(|malformed| Refusal::File {

@@ -51,6 +51,10 @@ pub(crate) struct Recovered {
     pub(crate) cut: Vec<StorageError>,
     /// The first transaction after which the tree had another digest than it should.
     pub(crate) digest_mismatch: Option<Zxid>,
+    /// The first transactions that are in no log although later ones are: from the one to the other.
+    pub(crate) missing: Option<(Zxid, Zxid)>,
+    /// The first transaction that came again after later ones.
+    pub(crate) repeated: Option<Zxid>,
 }
 
 /// Which kind of file a name is one of.

@@ -44,6 +44,8 @@ impl<'f> Recovery<'f> {
                 replayed: 0,
                 cut: Vec::new(),
                 digest_mismatch: None,
+                missing: None,
+                repeated: None,
             },
             ends: Vec::new(),
         }
@@ -155,6 +157,7 @@ impl<'f> Recovery<'f> {
             // Once there is one to be replayed, so are all that follow.
             *has_begun |= zxid >= wanted;
             if *has_begun {
+                self.compare_numbers(zxid);
                 let digest = self.restore.replay(&entry.txn);
                 let said = entry.digest;
                 self.recovered.digest = digest;
@@ -177,6 +180,18 @@ impl<'f> Recovery<'f> {
         match goes_on || self.options.recover {
             true => Ok((reader.offset(), Some(error))),
             false => Err(error),
+        }
+    }
+
+    /// Within an epoch every transaction has the next number; at most, the one of the last again. A real server does not look.
+    fn compare_numbers(&mut self, zxid: Zxid) {
+        let last = self.recovered.last_zxid;
+        if zxid < last {
+            self.recovered.repeated.get_or_insert(zxid);
+        }
+        if zxid > last.next() && zxid.0 >> 32 == last.0 >> 32 {
+            let gap = (last.next(), Zxid(zxid.0.saturating_sub(1)));
+            self.recovered.missing.get_or_insert(gap);
         }
     }
 

@@ -71,6 +71,7 @@ pub(crate) struct Overrides {
     pub(crate) extended_types: Option<bool>,
     pub(crate) keep: Keep,
     pub(crate) recover: bool,
+    pub(crate) trust_empty: bool,
     pub(crate) data_format: Option<DataFormat>,
     pub(crate) no_fsync: bool,
     pub(crate) ignore_unsupported: bool,

@@ -40,6 +40,7 @@ impl Gathered {
         self.must_be_there(storage)?;
         self.how(storage, &mut warnings);
         storage.recover = overrides.recover;
+        storage.trust_empty |= overrides.trust_empty;
         storage.data_format = overrides.data_format;
         storage.force_sync &= !overrides.no_fsync;
         Ok(warnings)
@@ -77,6 +78,7 @@ impl Gathered {
             .map(|(_, given)| given.name.clone());
         let flags = [
             ("--recover", overrides.recover),
+            ("--trust-empty", overrides.trust_empty),
             ("--data-format", overrides.data_format.is_some()),
             ("--no-fsync", overrides.no_fsync),
         ];

@@ -623,12 +623,13 @@ fn a_flag_says_where_and_how_state_is_kept_before_all_else() {
     assert_eq!(folders(&with(apart)), (Some(here), Some(there)));
     let overrides = Overrides {
         recover: true,
+        trust_empty: true,
         no_fsync: true,
         data_format: Some(DataFormat::V3_6),
         ..Overrides::default()
     };
     let storage = storage("forceSync=yes", &[], &overrides);
-    assert!(storage.recover && !storage.force_sync);
+    assert!(storage.recover && storage.trust_empty && !storage.force_sync);
     assert_eq!(storage.data_format, Some(DataFormat::V3_6));
 }
 

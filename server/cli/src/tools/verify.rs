@@ -124,13 +124,26 @@ impl Report<'_> {
     }
 }
 
-/// What is in it, or that its digest is wrong.
+/// What is in it, or why it cannot be right although it can be read.
 fn sound(path: &Path, snapshot: &Snapshot) -> Result<String, String> {
-    match snapshot.origin().and_then(|origin| origin.digest_mismatch) {
+    let Some(origin) = snapshot.origin() else {
+        return Ok(state(snapshot));
+    };
+    let path = path.display();
+    if let Some((first, last)) = origin.missing {
+        return Err(format!(
+            "{path}: {first} to {last} are missing, and later transactions are there: a log has gone"
+        ));
+    }
+    if let Some(zxid) = origin.repeated {
+        return Err(format!(
+            "{path}: {zxid} comes again after later transactions: two servers wrote here at once"
+        ));
+    }
+    match origin.digest_mismatch {
         None => Ok(state(snapshot)),
         Some(zxid) => Err(format!(
-            "{}: the tree has another digest than the files say, from {zxid} on",
-            path.display()
+            "{path}: the tree has another digest than the files say, from {zxid} on"
         )),
     }
 }

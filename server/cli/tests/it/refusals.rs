@@ -56,6 +56,15 @@ fn a_zoo_cfg_that_a_real_server_refuses() {
         2,
         &format!("{path}: cannot be read as configuration: No such file or directory (os error 2)"),
     );
+    let folder = folder.path().to_str().expect("the path is Unicode");
+    check(
+        &[folder],
+        &[],
+        2,
+        &format!(
+            "{folder}: is a folder and no configuration: --data-dir {folder} serves what is in it, --open-copy {folder} a copy of it"
+        ),
+    );
     fs::write(path, "dataDir=/data\nclientPort=2181\ntickTime=soon\n").expect("it can be written");
     check(
         &["--config", path],

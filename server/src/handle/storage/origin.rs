@@ -40,6 +40,10 @@ pub struct Origin {
     pub digest: Option<u64>,
     /// The first transaction after which the tree had another digest than the files say.
     pub digest_mismatch: Option<Zxid>,
+    /// The first transactions that are in no log although later ones are, from the one to the other: a log has gone.
+    pub missing: Option<(Zxid, Zxid)>,
+    /// The first transaction that came again after later ones: two servers wrote to the folder at once.
+    pub repeated: Option<Zxid>,
     /// Newer snapshots that were passed over, and what is wrong with them.
     pub passed_over: Vec<StorageError>,
     /// Ends of logs that were passed over: torn by a crash, or damaged where [`recover`](super::Storage::recover) allows it.
@@ -65,6 +69,8 @@ impl From<Recovered> for Origin {
             replayed: recovered.replayed,
             digest: recovered.digest,
             digest_mismatch: recovered.digest_mismatch,
+            missing: recovered.missing,
+            repeated: recovered.repeated,
             passed_over: recovered.passed_over,
             cut: recovered.cut,
         }

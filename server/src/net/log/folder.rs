@@ -145,6 +145,8 @@ pub(crate) fn read(
         replayed: 0,
         cut: Vec::new(),
         digest_mismatch: differs.then_some(named),
+        missing: None,
+        repeated: None,
     };
     let latest = restoring.latest();
     Ok((restoring.finish(latest), recovered))
@@ -176,6 +178,12 @@ fn read_all(
         _ => {}
     }
     let (state, recovered) = recover(&folder, storage, rules)?;
+    if recovered.logs.is_empty() && recovered.snapshot.is_some() && state.zxid() == Zxid(0) {
+        tracing::warn!(
+            folder = %folder.logs().display(),
+            "there is the snapshot of a fresh server and no log: if the logs lie elsewhere (dataLogDir), all writes are missing"
+        );
+    }
     if recovered.snapshot.is_none() && recovered.logs.is_empty() {
         let missing = "there is neither a snapshot nor a log here";
         return Err(empty(folder.snapshots(), missing));
@@ -273,6 +281,12 @@ fn recover(
             folder = %folder.logs().display(),
             "there are snapshots and no logs: if the logs lie elsewhere (dataLogDir), all later writes are missing"
         );
+    }
+    if let Some((first, last)) = recovered.missing {
+        tracing::warn!(%first, %last, "transactions are missing in the logs, and later ones are there: a log has gone");
+    }
+    if let Some(zxid) = recovered.repeated {
+        tracing::warn!(%zxid, "a transaction comes after later ones: two servers wrote to the folder at once");
     }
     if let Some(zxid) = recovered.digest_mismatch {
         tracing::warn!(%zxid, "the digest of the tree is not what the folder says, from this transaction on");

@@ -128,6 +128,41 @@ fn a_state_that_is_most_likely_stale_is_warned_of() {
     assert_eq!(told.lines().count(), 1);
 }
 
+/// The last line on a folder that is not in order, of which warnings tell too.
+fn verdict(folder: &Folder) -> String {
+    let output = run(&["snapshot", "verify", folder.text()], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8(output.stdout).expect("it is text");
+    let last = told.lines().last().expect("there is a line");
+    last.replace(folder.text(), "DIR")
+}
+
+#[test]
+fn a_log_that_has_gone_is_missed() {
+    let folder = Folder::new();
+    for path in ["/first", "/second"] {
+        let server = folder.serve();
+        server.create(path, b"").expect("it is created");
+    }
+    for name in ["log.e", "snapshot.d", "snapshot.e"] {
+        fs::remove_file(folder.file(name)).expect("it is there");
+    }
+    assert_eq!(
+        verdict(&folder),
+        "DIR: 0xe to 0xe are missing, and later transactions are there: a log has gone"
+    );
+}
+
+#[test]
+fn what_two_servers_wrote_at_once_is_seen() {
+    let folder = Folder::new();
+    fs::copy(folder.file("log.9"), folder.file("log.e")).expect("it is copied");
+    assert_eq!(
+        verdict(&folder),
+        "DIR: 0x9 comes again after later transactions: two servers wrote here at once"
+    );
+}
+
 #[test]
 fn a_folder_without_logs_is_said_to_have_none() {
     let folder = Folder::new();
