@@ -4,12 +4,14 @@
 
 use std::collections::VecDeque;
 
+use crc32fast::Hasher;
+
 use super::tree::Tree;
 use super::znode::{NIL, Znode};
 use crate::protocol::Zxid;
 
 /// What a znode comes to: CRC-32 of its path, its data and what is kept of its stat.
-fn digest_of(znode: &Znode) -> u64 {
+fn digest_of(znode: &Znode, crc: &Hasher) -> u64 {
     // DigestCalculator.calculateDigest: usage is counted by each server for itself, so what is below /zookeeper is left out.
     if znode.path.starts_with("/zookeeper/") {
         return 0;
@@ -39,26 +41,22 @@ fn digest_of(znode: &Znode) -> u64 {
     }
     last.copy_from_slice(&stat.ephemeral_owner.to_be_bytes());
     let data = znode.data().unwrap_or_default();
-    u64::from(checksum([path.as_bytes(), data, &fields]))
+    u64::from(checksum([path.as_bytes(), data, &fields], crc.clone()))
 }
 
 /// The CRC-32 of three pieces. It is made several times as fast of many bytes at once, so few are put together first.
-fn checksum(pieces: [&[u8]; 3]) -> u32 {
+fn checksum(pieces: [&[u8]; 3], mut crc: Hasher) -> u32 {
     let mut together = [0; 256];
     let mut length = 0;
     for piece in pieces {
         let Some(place) = together.get_mut(length..length + piece.len()) else {
-            return checksum_of_many(pieces);
+            pieces.iter().for_each(|piece| crc.update(piece));
+            return crc.finalize();
         };
         place.copy_from_slice(piece);
         length += piece.len();
     }
-    crc32fast::hash(together.get(..length).unwrap_or_default())
-}
-
-fn checksum_of_many(pieces: [&[u8]; 3]) -> u32 {
-    let mut crc = crc32fast::Hasher::new();
-    pieces.iter().for_each(|piece| crc.update(piece));
+    crc.update(together.get(..length).unwrap_or_default());
     crc.finalize()
 }
 
@@ -67,7 +65,9 @@ fn checksum_of_many(pieces: [&[u8]; 3]) -> u32 {
 #[derive(Clone, Debug)]
 pub(super) struct TreeDigest {
     sum: u64,
-    recent: Box<[Recent; RECENT]>,
+    recent: [Recent; RECENT],
+    /// Of nothing yet: to begin one anew is to ask the processor what it can do.
+    crc: Hasher,
     /// What it was after some of the transactions, the oldest first: what the word `hash` tells.
     history: VecDeque<(Zxid, u64)>,
 }
@@ -98,7 +98,8 @@ impl TreeDigest {
     fn new(sum: u64) -> Self {
         Self {
             sum,
-            recent: Box::new([Recent::default(); RECENT]),
+            recent: [Recent::default(); RECENT],
+            crc: Hasher::new(),
             history: VecDeque::new(),
         }
     }
@@ -119,7 +120,7 @@ impl Tree {
     /// From here on a digest is kept, or none.
     pub(super) fn keep_digest(&mut self, wanted: bool) {
         match (wanted, &self.digest) {
-            (true, None) => self.digest = Some(TreeDigest::new(self.reckoned_digest())),
+            (true, None) => self.digest = Some(Box::new(TreeDigest::new(self.reckoned_digest()))),
             (false, Some(_)) => self.digest = None,
             (true, Some(_)) | (false, None) => {}
         }
@@ -127,7 +128,8 @@ impl Tree {
 
     /// The digest made of every znode anew.
     pub(crate) fn reckoned_digest(&self) -> u64 {
-        let znodes = self.all().map(digest_of);
+        let crc = Hasher::new();
+        let znodes = self.all().map(|znode| digest_of(znode, &crc));
         znodes.fold(0, u64::wrapping_add)
     }
 
@@ -149,7 +151,7 @@ impl Tree {
     #[inline]
     pub(super) fn note_digest(&mut self) {
         let zxid = self.last_zxid();
-        if let Some(TreeDigest { sum, history, .. }) = &mut self.digest
+        if let Some(TreeDigest { sum, history, .. }) = self.digest.as_deref_mut()
             && zxid.0 % HISTORY_INTERVAL == 0
         {
             history.push_back((zxid, *sum));
@@ -177,31 +179,31 @@ impl Tree {
 
     #[inline(never)]
     fn take_from_digest(&mut self, id: u32) {
-        let known = self
-            .digest
-            .as_mut()
-            .and_then(|digest| digest.place(id))
-            .filter(|recent| recent.id == id)
-            .map(std::mem::take)
-            .map(|recent| recent.digest);
-        let of_znode = known.unwrap_or_else(|| self.slot(id).map_or(0, digest_of));
-        if let Some(digest) = &mut self.digest {
-            digest.sum = digest.sum.wrapping_sub(of_znode);
-        }
+        let Some(mut digest) = self.digest.take() else {
+            return;
+        };
+        let place = digest.place(id).filter(|recent| recent.id == id);
+        let known = place.map(|recent| std::mem::take(recent).digest);
+        let of_znode = known.or_else(|| Some(digest_of(self.slot(id)?, &digest.crc)));
+        digest.sum = digest.sum.wrapping_sub(of_znode.unwrap_or_default());
+        self.digest = Some(digest);
     }
 
     #[inline(never)]
     fn add_to_digest(&mut self, id: u32) {
-        let of_znode = self.slot(id).map_or(0, digest_of);
-        if let Some(digest) = &mut self.digest {
-            digest.sum = digest.sum.wrapping_add(of_znode);
-            if let Some(recent) = digest.place(id) {
-                *recent = Recent {
-                    id,
-                    digest: of_znode,
-                };
-            }
+        let Some(mut digest) = self.digest.take() else {
+            return;
+        };
+        let znode = self.slot(id);
+        let of_znode = znode.map_or(0, |znode| digest_of(znode, &digest.crc));
+        digest.sum = digest.sum.wrapping_add(of_znode);
+        if let Some(recent) = digest.place(id) {
+            *recent = Recent {
+                id,
+                digest: of_znode,
+            };
         }
+        self.digest = Some(digest);
     }
 }
 
@@ -211,15 +213,18 @@ mod tests {
 
     #[test]
     fn the_check_sum_is_that_of_zlib_however_it_is_cut() {
-        assert_eq!(checksum([b"12345", b"", b"6789"]), 0xcbf4_3926);
-        assert_eq!(checksum([&[]; 3]), 0);
+        assert_eq!(
+            checksum([b"12345", b"", b"6789"], Hasher::new()),
+            0xcbf4_3926
+        );
+        assert_eq!(checksum([&[]; 3], Hasher::new()), 0);
         let long: Vec<u8> = (0..600_u32).map(|at| at.to_le_bytes()[0]).collect();
         for end in (0..long.len()).step_by(7) {
             let (whole, _) = long.split_at(end);
             let (first, rest) = whole.split_at(end / 3);
             let (second, third) = rest.split_at(end / 3);
             assert_eq!(
-                checksum([first, second, third]),
+                checksum([first, second, third], Hasher::new()),
                 crc32fast::hash(whole),
                 "{end}"
             );

@@ -39,7 +39,7 @@ pub(crate) struct Tree {
     last_zxid: Zxid,
     pub(super) data_size: i64,
     /// See `digest.rs`.
-    pub(super) digest: Option<TreeDigest>,
+    pub(super) digest: Option<Box<TreeDigest>>,
 }
 
 /// Where a path leads. The hash stands beside the number, so that the index grows, and passes over most of those that are
