@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::environment::Variables;
 use crate::flags::Serve;
 use crate::settings::{self, Refusal, Settings};
+use crate::tools::files::{File, Kind};
 
 /// Why nothing was served.
 #[derive(Debug, Error)]
@@ -160,7 +161,7 @@ fn what_helps(error: &StorageError) -> String {
     } else if let StorageError::NoSnapshot { .. } = error {
         String::from("; --trust-empty opens them; or is this the folder of the logs alone?")
     } else if let StorageError::Damaged { file, .. } = error
-        && is_log(file)
+        && File::named(file.clone()).is_some_and(|file| file.kind == Kind::Log)
     {
         let file = file.display();
         format!(
@@ -169,11 +170,6 @@ fn what_helps(error: &StorageError) -> String {
     } else {
         String::new()
     }
-}
-
-fn is_log(file: &Path) -> bool {
-    let name = file.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| name.starts_with("log."))
 }
 
 /// Where state is kept.

@@ -179,22 +179,21 @@ impl Tree {
 
     #[inline(never)]
     fn take_from_digest(&mut self, id: u32) {
-        let Some(mut digest) = self.digest.take() else {
+        let Some(digest) = self.digest.as_deref_mut() else {
             return;
         };
         let place = digest.place(id).filter(|recent| recent.id == id);
         let known = place.map(|recent| std::mem::take(recent).digest);
-        let of_znode = known.or_else(|| Some(digest_of(self.slot(id)?, &digest.crc)));
+        let of_znode = known.or_else(|| Some(digest_of(self.znodes.get(id)?, &digest.crc)));
         digest.sum = digest.sum.wrapping_sub(of_znode.unwrap_or_default());
-        self.digest = Some(digest);
     }
 
     #[inline(never)]
     fn add_to_digest(&mut self, id: u32) {
-        let Some(mut digest) = self.digest.take() else {
+        let Some(digest) = self.digest.as_deref_mut() else {
             return;
         };
-        let znode = self.slot(id);
+        let znode = self.znodes.get(id);
         let of_znode = znode.map_or(0, |znode| digest_of(znode, &digest.crc));
         digest.sum = digest.sum.wrapping_add(of_znode);
         if let Some(recent) = digest.place(id) {
@@ -203,7 +202,6 @@ impl Tree {
                 digest: of_znode,
             };
         }
-        self.digest = Some(digest);
     }
 }
 

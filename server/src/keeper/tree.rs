@@ -23,7 +23,7 @@ use crate::protocol::{
 /// Every znode, and what is known about them together.
 #[derive(Clone)]
 pub(crate) struct Tree {
-    znodes: Slab,
+    pub(super) znodes: Slab,
     free: Vec<u32>,
     by_path: HashTable<Entry>,
     root: u32,

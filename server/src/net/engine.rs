@@ -791,7 +791,7 @@ impl Engine {
         self.wake(wakers, nearer);
         let log = self.log.as_ref().filter(|_| unflushed.is_some());
         let unflushed = log.and_then(|log| {
-            if of_connection && log.is_looked_after() {
+            if of_connection && log.wakes_lookout() {
                 unflushed
             } else {
                 log.write_at_once(unflushed)

@@ -4,7 +4,7 @@
 mod bytes;
 mod diff;
 mod export;
-mod files;
+pub(crate) mod files;
 mod filter;
 mod flags;
 mod log;

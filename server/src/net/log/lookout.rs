@@ -54,8 +54,8 @@ impl Log {
         future::poll_fn(move |context| lookout.poll(context))
     }
 
-    /// Tells whoever looks after the log that something was appended; says whether there is somebody.
-    pub(in crate::net) fn is_looked_after(&self) -> bool {
+    /// Wakes whoever looks after the log, as something was appended; says whether there is somebody.
+    pub(in crate::net) fn wakes_lookout(&self) -> bool {
         // Held, so that whoever is woken has not gone meanwhile.
         let lookout = self.lookout();
         lookout.as_ref().map(Waker::wake_by_ref).is_some()

@@ -76,7 +76,7 @@ fn what_was_left_to_somebody_who_goes_is_written() {
                 .poll(&mut Context::from_waker(Waker::noop()));
             client.create("/left", PERSISTENT).await;
             tokio::task::yield_now().await;
-            assert!(log.is_looked_after());
+            assert!(log.wakes_lookout());
             assert!(engine.look(|keeper| keeper.tree().get("/left").is_some()));
         }
         client.answer().await.expect("it is answered");
