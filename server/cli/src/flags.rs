@@ -127,7 +127,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE_OR_DIR", group = "place")]
     pub(crate) open_copy: Option<PathBuf>,
 
-    /// Cut a damaged transaction log where the damage begins, as ZooKeeper does, instead of refusing the folder
+    /// Cut a damaged transaction log where the damage begins, as ZooKeeper does, instead of refusing the folder; as it was, it is kept
+    /// as damaged-log.*
     #[arg(long)]
     pub(crate) recover: bool,
 

@@ -6,6 +6,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// What is written past the operating system's cache is made up of such blocks.
+pub(crate) const BLOCK: usize = 4096;
+
+/// Whether an error says that the file cannot be written past the operating system's cache, and nothing else.
+pub(crate) fn is_no_direct(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, Unsupported};
+    matches!(error.kind(), InvalidInput | Unsupported)
+}
+
 /// Folders and files. A test has one that loses, tears and fails.
 pub(crate) trait Disk: Send + Sync + Debug {
     /// The names in a folder, in any order; those that are no UTF-8 are none of ours.
@@ -14,6 +23,10 @@ pub(crate) trait Disk: Send + Sync + Debug {
     fn open(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Opens a file that is there, to read and write it.
     fn open_to_write(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>>;
+    /// Opens a file that is there once more, to read and write it past the operating system's cache: a write waits until the disk
+    /// has it, though it may lose it with its power before [`DiskFile::sync_data`]. Offsets, lengths and where the bytes lie in memory
+    /// must be multiples of [`BLOCK`]. An error where that cannot be, be it only with the first write, is [`is_no_direct`].
+    fn open_direct(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Makes an empty file, or empties the one that is there, to read and write it.
     fn create(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>>;
     /// Gives a file another name, in place of the file that had it.
@@ -75,6 +88,22 @@ impl Disk for RealDisk {
     fn open_to_write(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let file = OpenOptions::new().read(true).write(true).open(file)?;
         Ok(Arc::new(RealFile(file)))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn open_direct(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_DIRECT)
+            .open(file)?;
+        Ok(Arc::new(RealFile(file)))
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn open_direct(&self, _: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     fn create(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {

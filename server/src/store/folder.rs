@@ -46,8 +46,9 @@ pub(crate) struct Recovered {
     pub(crate) logs: Vec<PathBuf>,
     /// How many transactions were replayed.
     pub(crate) replayed: u64,
-    /// Ends of logs that were torn or, by [`RecoverOptions::recover`], damaged: cut off if the folder was opened to write,
-    /// else passed over.
+    /// Ends of logs that were torn by a crash: cut off if the folder was opened to write, else passed over.
+    pub(crate) torn: Vec<StorageError>,
+    /// Likewise those that were damaged, with [`RecoverOptions::recover`].
     pub(crate) cut: Vec<StorageError>,
     /// The first transaction after which the tree had another digest than it should.
     pub(crate) digest_mismatch: Option<Zxid>,
@@ -77,6 +78,12 @@ const VERSION_FOLDER: &str = "version-2";
 const LOCK: &str = "minikeeper.lock";
 /// What the names of files begin with that are not whole yet.
 const TEMPORARY: &str = "tmp-";
+
+/// What a damaged log is called when it was cut: a name that neither a real server nor this one takes for a log.
+pub(crate) fn damaged_name(log: &Path) -> PathBuf {
+    let name = log.file_name().unwrap_or_default().to_string_lossy();
+    log.with_file_name(format!("damaged-{name}"))
+}
 
 impl Folder {
     /// Opens a folder to read it: one that has `version-2` in it, or is it. Nothing in it is changed, and nobody is kept
@@ -302,6 +309,28 @@ impl Folder {
         opened
             .and_then(|file| file.sync_data())
             .map_err(|error| StorageError::io(path, error))
+    }
+
+    /// Copies a log that is to be cut to [`damaged_name`], as it is.
+    pub(super) fn keep_damaged(&self, path: &Path) -> Result<(), StorageError> {
+        let to = damaged_name(path);
+        let from = |error| StorageError::io(path, error);
+        let on = |error| StorageError::io(&to, error);
+        let damaged = self.disk.open(path).map_err(from)?;
+        let copy = self.disk.create(&to).map_err(on)?;
+        let mut buffer = vec![0; 1 << 20];
+        let mut offset = 0_u64;
+        loop {
+            let read = damaged.read_at(offset, &mut buffer).map_err(from)?;
+            let bytes = buffer.get(..read).unwrap_or_default();
+            if bytes.is_empty() {
+                break;
+            }
+            copy.write_at(offset, bytes).map_err(on)?;
+            offset = offset.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+        }
+        copy.sync_data().map_err(on)?;
+        self.sync_names(&self.logs)
     }
 
     /// The same with what was made, renamed and removed in one of its folders.

@@ -18,8 +18,24 @@ pub(super) struct Recovery<'f> {
     /// The digest that the snapshot has for a later transaction: before that, the tree may be anything.
     expected: Option<SnapshotDigest>,
     pub(super) recovered: Recovered,
-    /// Logs that have something behind their last entry, and where that begins.
-    ends: Vec<(NamedFile, u64)>,
+    /// Logs that have something behind their last entry.
+    ends: Vec<(NamedFile, End)>,
+}
+
+/// What is behind the last entry of a log.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    /// Where it begins.
+    offset: u64,
+    /// Whether somebody may want to look at it: it was not torn by a crash.
+    damaged: bool,
+}
+
+/// How a log ended.
+enum Replayed {
+    Whole,
+    Torn(u64, StorageError),
+    Damaged(u64, StorageError),
 }
 
 impl<'f> Recovery<'f> {
@@ -42,6 +58,7 @@ impl<'f> Recovery<'f> {
                 passed_over: Vec::new(),
                 logs: Vec::new(),
                 replayed: 0,
+                torn: Vec::new(),
                 cut: Vec::new(),
                 digest_mismatch: None,
                 missing: None,
@@ -118,24 +135,31 @@ impl<'f> Recovery<'f> {
             begins.next();
             let next = begins.clone().next();
             self.recovered.logs.push(log.path.clone());
-            let read = self.replay_log(&log, wanted, &mut has_begun, next);
-            if let (offset, Some(error)) = read? {
-                self.recovered.cut.push(error);
-                self.ends.push((log, offset));
-            }
+            let (offset, damaged) = match self.replay_log(&log, wanted, &mut has_begun, next)? {
+                Replayed::Whole => continue,
+                Replayed::Torn(offset, error) => {
+                    self.recovered.torn.push(error);
+                    (offset, false)
+                }
+                Replayed::Damaged(offset, error) => {
+                    self.recovered.cut.push(error);
+                    (offset, true)
+                }
+            };
+            self.ends.push((log, End { offset, damaged }));
         }
         Ok(())
     }
 
-    /// Replays one log, which the next one follows from a transaction on. Gives where its last entry has ended, and what is wrong
-    /// behind it, if that may be passed over.
+    /// Replays one log, which the next one follows from a transaction on. Gives where its last entry has ended and what is wrong
+    /// behind it, if something is that may be passed over.
     fn replay_log(
         &mut self,
         log: &NamedFile,
         wanted: Zxid,
         has_begun: &mut bool,
         next: Option<Zxid>,
-    ) -> Result<(u64, Option<StorageError>), StorageError> {
+    ) -> Result<Replayed, StorageError> {
         let mut reader = LogReader::open(self.folder.disk(), &log.path)?;
         loop {
             let entry = match reader.next() {
@@ -144,10 +168,10 @@ impl<'f> Recovery<'f> {
                 // As the real one cuts it: what stops that, only where nothing can be missing between two logs.
                 Err(error) => match reader.tail() {
                     Some(Tail::Short(_)) if self.options.recover => {
-                        return Ok((reader.offset(), Some(error)));
+                        return Ok(Replayed::Damaged(reader.offset(), error));
                     }
                     Some(Tail::Broken(_)) if self.options.recover && next.is_none() => {
-                        return Ok((reader.offset(), Some(error)));
+                        return Ok(Replayed::Damaged(reader.offset(), error));
                     }
                     _ => return Err(error),
                 },
@@ -168,18 +192,20 @@ impl<'f> Recovery<'f> {
             }
         }
         let Some(error) = reader.torn() else {
-            return Ok((reader.offset(), None));
+            return Ok(Replayed::Whole);
         };
         // A real server leaves a torn end where it is and goes on in the next log: as long as that has what comes then, nothing is
         // missing between them.
         let goes_on = next.is_none_or(|next| next <= self.recovered.last_zxid.next());
         if goes_on && next.is_some() && !*has_begun {
             // The snapshot is younger than all of it.
-            return Ok((reader.offset(), None));
+            return Ok(Replayed::Whole);
         }
-        match goes_on || self.options.recover {
-            true => Ok((reader.offset(), Some(error))),
-            false => Err(error),
+        match (goes_on, self.options.recover) {
+            (true, _) => Ok(Replayed::Torn(reader.offset(), error)),
+            // Something is missing behind it.
+            (false, true) => Ok(Replayed::Damaged(reader.offset(), error)),
+            (false, false) => Err(error),
         }
     }
 
@@ -219,16 +245,20 @@ impl<'f> Recovery<'f> {
         }
     }
 
-    /// Cuts off what was passed over: behind newer logs it would be damage. And syncs what was read: it may never have
-    /// been, if the server before this one was killed, and clients will see it now.
+    /// Cuts off what was passed over: behind newer logs it would be damage. A log that was damaged is kept as it was, under
+    /// [another name](Folder::keep_damaged). And syncs what was read: it may never have been, if the server before this one was
+    /// killed, and clients will see it now.
     pub(super) fn cut(&mut self) -> Result<(), StorageError> {
         let disk = self.folder.disk();
         for path in &self.recovered.logs {
             let on = |error| StorageError::io(path, error);
             let end = self.ends.iter().find(|(log, _)| log.path == *path);
+            if let Some((_, End { damaged: true, .. })) = end {
+                self.folder.keep_damaged(path)?;
+            }
             match end {
-                Some((_, 0)) => disk.remove(path).map_err(on)?,
-                Some((_, offset)) => {
+                Some((_, End { offset: 0, .. })) => disk.remove(path).map_err(on)?,
+                Some((_, End { offset, .. })) => {
                     let file = disk.open_to_write(path).map_err(on)?;
                     file.set_length(*offset).map_err(on)?;
                     file.sync_data().map_err(on)?;

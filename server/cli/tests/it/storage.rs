@@ -204,6 +204,8 @@ fn a_damaged_log_is_refused_with_its_place_and_cut_if_asked() {
     let mut client = Client::connect(server.address());
     assert!(client.get("/a").is_some());
     assert!(client.get("/b").is_none() && client.get("/x").is_none());
+    let kept = log.with_file_name("damaged-log.1");
+    assert_eq!(fs::read(&kept).expect("it is kept"), bytes);
 }
 
 #[test]

@@ -46,7 +46,9 @@ pub struct Origin {
     pub repeated: Option<Zxid>,
     /// Newer snapshots that were passed over, and what is wrong with them.
     pub passed_over: Vec<StorageError>,
-    /// Ends of logs that were passed over: torn by a crash, or damaged where [`recover`](super::Storage::recover) allows it.
+    /// Ends of logs that were passed over since a crash has torn them.
+    pub torn: Vec<StorageError>,
+    /// Ends of logs that were passed over although they are damaged, as [`recover`](super::Storage::recover) allows.
     pub cut: Vec<StorageError>,
 }
 
@@ -72,6 +74,7 @@ impl From<Recovered> for Origin {
             missing: recovered.missing,
             repeated: recovered.repeated,
             passed_over: recovered.passed_over,
+            torn: recovered.torn,
             cut: recovered.cut,
         }
     }

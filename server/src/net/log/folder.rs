@@ -143,6 +143,7 @@ pub(crate) fn read(
         passed_over: Vec::new(),
         logs: Vec::new(),
         replayed: 0,
+        torn: Vec::new(),
         cut: Vec::new(),
         digest_mismatch: differs.then_some(named),
         missing: None,
@@ -270,8 +271,11 @@ fn recover(
     for error in &recovered.passed_over {
         tracing::warn!(%error, "a snapshot was passed over");
     }
-    for error in &recovered.cut {
+    for error in &recovered.torn {
         tracing::warn!(%error, "the end of a log is torn and left out, as after a crash");
+    }
+    for error in &recovered.cut {
+        tracing::warn!(%error, "a log is damaged, and all behind that is left out, as it was asked for; a log that is cut is kept as damaged-log.*");
     }
     // The folder of an export has one snapshot and no log, but that of a server has logs if it was ever used.
     let names = folder.disk().list(folder.snapshots()).unwrap_or_default();

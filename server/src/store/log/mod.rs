@@ -3,6 +3,7 @@
 //! The reader says what is the end of a log and what is damage; the writer appends batches into zeros that were written
 //! ahead, so that to sync a batch changes nothing but data.
 
+mod blocks;
 mod reader;
 mod torn;
 mod writer;

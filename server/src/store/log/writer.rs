@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::BytesMut;
 
+use super::blocks::Blocks;
 use super::{HEADER_LENGTH, LogReader, MAGIC, OURS, VERSION};
 use crate::jute::Writer;
 use crate::protocol::Zxid;
+use crate::store::disk::is_no_direct;
 use crate::store::txn::{ENTRY_HEAD, SYNCED_LENGTH, SYNCED_MARK};
-use crate::store::{DiskFile, Folder, StorageError};
+use crate::store::{Disk, DiskFile, Folder, StorageError};
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub(crate) struct LogWriter {
 #[derive(Debug)]
 struct Current {
     region: Arc<Region>,
+    /// Where it can be written past the operating system's cache: what is flushed at once anyway comes to the disk sooner so.
+    blocks: Option<Blocks>,
     /// Where the next entry begins.
     end: u64,
     /// Up to where the file is known to be on the disk.
@@ -107,19 +111,13 @@ impl LogWriter {
             }
         };
         seal(batch, current.synced);
-        let region = &current.region;
-        let length = u64::try_from(batch.len()).unwrap_or(u64::MAX);
-        let end = current.end.saturating_add(length);
-        if end <= region.filled.load(Ordering::Acquire) {
-            region.at(region.file.write_at(current.end, batch))?;
-        } else {
-            // The zeros did not come in time. Whoever writes them is waited for, and begins behind this batch next time.
-            let _beyond = region.beyond.lock().unwrap_or_else(PoisonError::into_inner);
-            region.at(region.file.write_at(current.end, batch))?;
-            region.filled.fetch_max(end, Ordering::AcqRel);
+        if !current.write_blocks(batch)? {
+            current.write(batch)?;
         }
-        current.end = end;
-        region.written.store(end, Ordering::Release);
+        let length = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        current.end = current.end.saturating_add(length);
+        let written = &current.region.written;
+        written.store(current.end, Ordering::Release);
         Ok(())
     }
 
@@ -212,7 +210,11 @@ fn begin(folder: &Folder, first: Zxid, settings: LogSettings) -> Result<Current,
         disk.sync_folder(folder.logs())
             .map_err(|error| on(folder.logs(), error))?;
     }
-    Ok(Current::new(file, path, HEADER_LENGTH, filled))
+    let mut begun = Current::new(file, path, HEADER_LENGTH, filled);
+    if settings.force_sync {
+        begun.open_blocks(disk)?;
+    }
+    Ok(begun)
 }
 
 /// Goes on with a log of that name that has entries: where an entry has the number of the one before it, as on 3.9 that of
@@ -248,9 +250,51 @@ impl Current {
         };
         Self {
             region: Arc::new(region),
+            blocks: None,
             end,
             synced: end,
         }
+    }
+
+    /// Has it written past the operating system's cache, if that can be.
+    fn open_blocks(&mut self, disk: &dyn Disk) -> Result<(), StorageError> {
+        match disk.open_direct(&self.region.path) {
+            Err(error) if is_no_direct(&error) => {}
+            opened => self.blocks = Some(Blocks::new(self.region.at(opened)?)),
+        }
+        Ok(())
+    }
+
+    /// Writes a batch where there are zeros up to the end of its last block; says whether that could be.
+    fn write_blocks(&mut self, batch: &[u8]) -> Result<bool, StorageError> {
+        let filled = self.region.filled.load(Ordering::Acquire);
+        let blocks = self.blocks.as_mut();
+        let Some(blocks) = blocks.filter(|_| Blocks::end_of(self.end, batch.len()) <= filled)
+        else {
+            return Ok(false);
+        };
+        match blocks.write(self.end, batch) {
+            Err(error) if is_no_direct(&error) => {
+                self.blocks = None;
+                Ok(false)
+            }
+            written => self.region.at(written).map(|()| true),
+        }
+    }
+
+    /// Writes a batch wherever it is.
+    fn write(&self, batch: &[u8]) -> Result<(), StorageError> {
+        let region = &self.region;
+        let length = u64::try_from(batch.len()).unwrap_or(u64::MAX);
+        let end = self.end.saturating_add(length);
+        if end <= region.filled.load(Ordering::Acquire) {
+            return region.at(region.file.write_at(self.end, batch));
+        }
+        // The zeros did not come in time. Whoever writes them is waited for, and begins behind this batch next time.
+        let _beyond = region.beyond.lock().unwrap_or_else(PoisonError::into_inner);
+        region.at(region.file.write_at(self.end, batch))?;
+        region.filled.fetch_max(end, Ordering::AcqRel);
+        Ok(())
     }
 }
 
@@ -261,7 +305,8 @@ impl Region {
     }
 }
 
-/// Fills the newest log with zeros ahead of its [`LogWriter`]: to write into them and to sync that changes no metadata.
+/// Fills the newest log with zeros ahead of its [`LogWriter`]: to write into them and to sync that changes no metadata. It syncs
+/// nothing itself: the next sync of what is written takes the zeros along, which costs less than one more.
 #[derive(Clone, Debug)]
 pub(crate) struct Filler {
     pre_alloc_size: u64,
@@ -281,7 +326,7 @@ impl Filler {
         })
     }
 
-    /// Writes zeros ahead of where the writer is, and syncs them. The writer goes on meanwhile.
+    /// Writes zeros ahead of where the writer is, who goes on meanwhile.
     ///
     /// # Errors
     ///
@@ -300,7 +345,6 @@ impl Filler {
             }
             let to = until.min(from.saturating_add(SLICE));
             let written = write_zeros(&*region.file, from, to);
-            let written = written.and_then(|()| region.file.sync_data());
             if written.is_err() {
                 region.given_up.store(true, Ordering::Relaxed);
             }
@@ -319,12 +363,13 @@ impl Filler {
     }
 }
 
-/// How much is filled between two syncs: whoever syncs the log meanwhile waits for no more.
-const SLICE: u64 = 512 << 10;
+/// How much is filled at once: whoever writes to the file meanwhile waits for no more.
+const SLICE: u64 = 128 << 10;
 
-/// How much to fill at once: as much as there is, so that a small folder stays small.
+/// How far to fill ahead: as much as there is, so that a small folder stays small, and not more than a sync takes along in a
+/// millisecond.
 fn step(filled: u64, pre_alloc_size: u64) -> u64 {
-    filled.clamp(256 << 10, 8 << 20).min(pre_alloc_size)
+    filled.clamp(256 << 10, 1 << 20).min(pre_alloc_size)
 }
 
 fn write_zeros(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<()> {

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
+use crate::store::disk::BLOCK;
 use crate::store::{Disk, DiskFile, DiskLock};
 
 /// What becomes of a call to the disk, and of those after it.
@@ -383,6 +384,7 @@ impl Disk for FaultyDisk {
             id,
             path: file.to_path_buf(),
             is_writable: false,
+            is_direct: false,
         }))
     }
 
@@ -397,6 +399,22 @@ impl Disk for FaultyDisk {
             id,
             path: file.to_path_buf(),
             is_writable: true,
+            is_direct: false,
+        }))
+    }
+
+    fn open_direct(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let mut state = self.state();
+        state.whole(format!("open directly {}", file.display()), false, |_| {
+            Ok(())
+        })?;
+        let id = *state.names.get(file).ok_or_else(not_there)?;
+        Ok(Arc::new(FaultyFile {
+            disk: self.clone(),
+            id,
+            path: file.to_path_buf(),
+            is_writable: true,
+            is_direct: true,
         }))
     }
 
@@ -423,6 +441,7 @@ impl Disk for FaultyDisk {
             id: state.names[file],
             path: file.to_path_buf(),
             is_writable: true,
+            is_direct: false,
         }))
     }
 
@@ -511,6 +530,7 @@ struct FaultyFile {
     id: u64,
     path: PathBuf,
     is_writable: bool,
+    is_direct: bool,
 }
 
 impl std::fmt::Debug for FaultyFile {
@@ -527,6 +547,14 @@ impl FaultyFile {
         }
     }
 
+    /// What a real disk would refuse, or not, as it pleases.
+    fn check_blocks(&self, offset: u64, bytes: &[u8]) {
+        let begin = bytes.as_ptr().addr();
+        let parts = [usize::try_from(offset).unwrap(), bytes.len(), begin];
+        let fits = parts.iter().all(|part| part.is_multiple_of(BLOCK));
+        assert!(fits || !self.is_direct, "{parts:?}");
+    }
+
     fn write(&self, state: &mut State, offset: u64, bytes: &[u8]) {
         let offset = usize::try_from(offset).unwrap();
         write(
@@ -541,6 +569,7 @@ impl FaultyFile {
 
 impl DiskFile for FaultyFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        self.check_blocks(offset, buffer);
         let mut state = self.disk.state();
         let line = format!("read {} at {offset}", self.path.display());
         state.whole(line, false, |_| Ok(()))?;
@@ -553,6 +582,7 @@ impl DiskFile for FaultyFile {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.writable()?;
+        self.check_blocks(offset, bytes);
         let mut state = self.disk.state();
         let length = bytes.len();
         let line = format!("write {} at {offset}, {length} bytes", self.path.display());

@@ -137,10 +137,15 @@ fn whatever_call_is_the_last_before_the_power_goes_nothing_acknowledged_is_lost(
 
 #[test]
 fn whatever_call_fails_nothing_acknowledged_is_lost() {
-    use std::io::ErrorKind::{Other, StorageFull};
+    use std::io::ErrorKind::{InvalidInput, Other, StorageFull};
     let all = all();
     for call in 0..calls() {
-        for fault in [Fault::Once(Other), Fault::FromThenOn(StorageFull)] {
+        for fault in [
+            Fault::Once(Other),
+            Fault::FromThenOn(StorageFull),
+            // What cannot be written past the cache is written all the same.
+            Fault::Once(InvalidInput),
+        ] {
             let disk = FaultyDisk::default();
             disk.plan(call, fault);
             let (acknowledged, result) = work(&disk, ROUNDS);
@@ -274,6 +279,47 @@ fn the_machines_own_disk_does_what_is_promised() {
         .unwrap();
     assert_eq!((recovered.last_zxid, kept.txns.len()), (Zxid(49), 45));
     std::fs::remove_dir_all(root).unwrap();
+}
+
+#[test]
+fn a_log_that_cannot_be_written_past_the_cache_is_written_into_it() {
+    let calls_of = |refused: Option<usize>| {
+        let disk = FaultyDisk::default();
+        if let Some(call) = refused {
+            disk.plan(call, Fault::Once(std::io::ErrorKind::InvalidInput));
+        }
+        let folder = Arc::new(folder(&disk).unwrap());
+        let settings = LogSettings {
+            pre_alloc_size: 64 << 10,
+            size_limit: 0,
+            force_sync: true,
+        };
+        let mut writer = LogWriter::new(folder, settings);
+        for zxid in 1..8 {
+            writer.write(Zxid(zxid), &mut batch(&[txn(zxid)])).unwrap();
+            writer.sync().unwrap();
+        }
+        let lines = disk.call_lines();
+        assert_eq!(read_log(&disk, &log_file(1)).unwrap().len(), 7);
+        lines
+    };
+    let blocks = |lines: &[String]| {
+        let is_block = |line: &&String| line.ends_with("at 0, 4096 bytes");
+        lines.iter().filter(is_block).count()
+    };
+    let lines = calls_of(None);
+    assert_eq!(blocks(&lines), 7, "all of it is in the first: {lines:?}");
+    // With the first that is refused it is over.
+    for (call, begun) in [("open directly", 0), ("read", 0), ("write", 1)] {
+        let of_blocks = lines
+            .iter()
+            .position(|line| line.starts_with("open directly"));
+        let of_blocks = of_blocks.unwrap();
+        let later = lines[of_blocks..].iter();
+        let at = later.clone().position(|line| line.starts_with(call));
+        let lines = calls_of(Some(of_blocks + at.unwrap()));
+        assert_eq!(blocks(&lines), begun, "{lines:?}");
+    }
 }
 
 #[test]

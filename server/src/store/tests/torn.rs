@@ -176,7 +176,7 @@ fn zeros_at_the_end_of_any_log_are_its_end() {
     assert_eq!(zxids(&kept), [1, 2, 3]);
     assert_eq!(recovered.logs.len(), 3);
     // The newest is empty: the power went before its header was written.
-    assert_eq!(recovered.cut.len(), 1);
+    assert_eq!(recovered.torn.len(), 1);
     let mut reader = LogReader::open(&disk, &log_file(1)).unwrap();
     while reader.next().unwrap().is_some() {}
     assert_eq!(reader.tail(), Some(Tail::Clean));
@@ -208,6 +208,28 @@ fn to_open_a_folder_to_write_cuts_what_is_torn() {
     writer.sync().unwrap();
     let (_, kept) = recover(&disk, false).unwrap();
     assert_eq!(kept.txns, [set(1, 10), set(2, 5)]);
+}
+
+#[test]
+fn a_damaged_log_that_is_cut_is_kept_as_it_was() {
+    let mut log = with_zeros(log_of(&some_txns()));
+    let at = offsets(&log)[2];
+    log[at + 8] = 1;
+    let disk = disk_with(&[(1, &log)]);
+    let options = RecoverOptions {
+        trust_empty: true,
+        recover: true,
+    };
+    let opened = folder(&disk).unwrap();
+    let recovered = opened.recover(options, &mut Kept::default()).unwrap();
+    assert_eq!((recovered.torn.len(), recovered.cut.len()), (0, 1));
+    assert_eq!(disk.bytes(&log_file(1)).unwrap(), log[..at]);
+    let kept = log_file(1).with_file_name("damaged-log.1");
+    assert_eq!(disk.bytes(&kept).unwrap(), log);
+    // It is nobody's log.
+    let (recovered, kept) = recover(&disk, false).unwrap();
+    assert_eq!(recovered.logs, [log_file(1)]);
+    assert_eq!(zxids(&kept), [1, 2]);
 }
 
 /// One batch of ours behind some that were synced, and any of its sectors missing.
@@ -279,7 +301,7 @@ fn a_torn_end_behind_which_a_real_server_went_on_is_no_damage() {
     let disk = disk_with(&[(1, torn), (3, &next(3))]);
     let (recovered, kept) = recover(&disk, false).unwrap();
     assert_eq!(zxids(&kept), [1, 2, 3, 4]);
-    assert_eq!(recovered.cut.len(), 1);
+    assert_eq!(recovered.torn.len(), 1);
     // Or it is older than the snapshot, and read only to find what is not there.
     put_snapshot(
         &folder(&disk).unwrap(),
@@ -290,7 +312,7 @@ fn a_torn_end_behind_which_a_real_server_went_on_is_no_damage() {
     .unwrap();
     let (recovered, kept) = recover(&disk, false).unwrap();
     assert_eq!(zxids(&kept), [3, 4]);
-    assert!(recovered.cut.is_empty(), "nothing of it counts");
+    assert!(recovered.torn.is_empty(), "nothing of it counts");
     let disk = disk_with(&[(1, torn), (4, &next(4))]);
     let error = recover(&disk, false).unwrap_err();
     assert!(

@@ -37,7 +37,8 @@ pub(super) fn storage() -> Storage {
         data_dir: Some("/data".into()),
         // So few that logs roll and snapshots are written meanwhile.
         snap_count: 8,
-        pre_alloc_size: 0,
+        // More than is written until the log rolls, so that nothing is filled beside.
+        pre_alloc_size: 64 << 10,
         purge_interval: Duration::from_nanos(1),
         ..Storage::default()
     }
