@@ -35,13 +35,17 @@ pub(super) fn run(flags: &Export, out: &mut dyn Write) -> Result<Found, Failure>
             }
             // Nothing that is there is written over.
             let file = File::create_new(to).map_err(|error| cannot(&error))?;
-            let snapshot = flags.source.open().inspect_err(|_| {
+            let mut file = BufWriter::with_capacity(1 << 16, file);
+            let mut write = || {
+                let snapshot = flags.source.open()?;
+                write_tree(&snapshot, format, &mut file)
+                    .and_then(|()| file.flush())
+                    .map_err(|error| cannot(&error))
+            };
+            // Half a tree is none, and would be in the way.
+            write().inspect_err(|_| {
                 let _ = fs::remove_file(to);
             })?;
-            let mut file = BufWriter::with_capacity(1 << 16, file);
-            write_tree(&snapshot, format, &mut file)
-                .and_then(|()| file.flush())
-                .map_err(|error| cannot(&error))?;
         }
         None => {
             if !is_empty(to).map_err(|error| cannot(&error))? {

@@ -21,7 +21,7 @@ pub(super) fn run(flags: &LogShow, out: &mut dyn Write) -> Result<Found, Failure
     let broken = |error: minikeeper::StorageError| source::unreadable(path, Kind::Log, &error);
     let progress = Progress::of(format!("reading {}", path.display()));
     let mut log = Log::open(path).map_err(broken)?;
-    let mut shown = 0_u64;
+    let (mut read, mut shown) = (0_u64, 0_u64);
     let mut damage = None;
     for (transaction, number) in (&mut log).zip(1..) {
         progress.count("transactions", number);
@@ -35,10 +35,11 @@ pub(super) fn run(flags: &LogShow, out: &mut dyn Write) -> Result<Found, Failure
                 continue;
             }
         };
-        shown += 1;
+        read += 1;
         if !is_meant(flags, &transaction) {
             continue;
         }
+        shown += 1;
         match flags.format {
             LogFormat::Text => writeln!(out, "{}", line(&transaction, flags.data))?,
             LogFormat::Json => {
@@ -52,7 +53,13 @@ pub(super) fn run(flags: &LogShow, out: &mut dyn Write) -> Result<Found, Failure
     if let Some(torn) = log.torn() {
         warn!("{torn}: as after a crash; a server leaves it out");
     }
-    if shown == 0 {
+    if read > 0 && shown == 0 {
+        warn!(
+            "none of the {read} transactions in {} is one that was asked for",
+            path.display()
+        );
+    }
+    if read == 0 {
         let is_without =
             path.is_dir() && files::of(path).is_ok_and(|files| files::newest_log(&files).is_none());
         match is_without {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use minikeeper::{SessionView, Snapshot, ZnodeView};
+use tracing::warn;
 
 use super::filter::PathFilter;
 use super::flags::{Format, Show};
@@ -18,6 +19,9 @@ pub(super) fn run(flags: &Show, out: &mut dyn Write) -> Result<Found, Failure> {
         Format::Json => document(flags, &snapshot, out, Notation::Json)?,
         Format::Yaml => document(flags, &snapshot, out, Notation::Yaml)?,
     }
+    if !Walk::of(&snapshot).any(|znode| is_meant(flags, &znode)) {
+        warn!("none of the znodes is one that was asked for");
+    }
     Ok(Found::Nothing)
 }
 
@@ -28,8 +32,12 @@ fn znodes<'a>(flags: &'a Show, snapshot: &'a Snapshot) -> impl Iterator<Item = Z
         .zip(1..)
         .filter_map(move |(znode, number)| {
             progress.count("znodes", number);
-            PathFilter::any(&flags.path, &znode.path).then_some(znode)
+            is_meant(flags, &znode).then_some(znode)
         })
+}
+
+fn is_meant(flags: &Show, znode: &ZnodeView) -> bool {
+    PathFilter::any(&flags.path, &znode.path)
 }
 
 /// Likewise: those with an ephemeral among the znodes that were asked for, if not all were.

@@ -46,8 +46,8 @@ pub struct Storage {
     /// A log that has grown beyond so many bytes is followed by the next (`txnLogSizeLimitInKb`, in KiB there), without a snapshot;
     /// 0, the default, is never. What is filled with zeros ahead does not count, as it does on a real server.
     pub log_size_limit: u64,
-    /// By so many bytes at a time a log is filled with zeros ahead of what is written (`preAllocSize`, in KiB there).
-    /// Default 64 MiB.
+    /// At most so many bytes of a log are filled with zeros ahead of what is written (`preAllocSize`, in KiB there), and more than
+    /// 1 MiB never are. Default 64 MiB.
     pub pre_alloc_size: u64,
     /// How snapshots are compressed (`zookeeper.snapshot.compression.method`). Default: not at all.
     pub compression: Compression,

@@ -86,3 +86,22 @@ fn refused(arguments: &[&str], code: i32) -> (String, String) {
     let printed = String::from_utf8(output.stdout).expect("it is text");
     (String::from(line.trim_end()), printed)
 }
+
+#[test]
+fn a_filter_that_nothing_passes_is_told_of() {
+    let folder = Folder::new();
+    for arguments in [
+        &["snapshot", "show", "--path", "/nowhere"],
+        &["log", "show", "--path", "/nowhere"],
+        &["log", "show", "--session", "0"],
+        &["log", "show", "--from", "2030-01-01"],
+        &["log", "show", "--to", "2023-11-14T00:00:00Z"],
+    ] {
+        let arguments = [arguments, &[folder.text()][..]].concat();
+        let ran = run(&arguments, &[]);
+        assert!(ran.status.success());
+        let told = String::from_utf8_lossy(&ran.stderr);
+        assert!(told.contains(" is one that was asked for"), "{told}");
+        assert!(!String::from_utf8_lossy(&ran.stdout).contains("/app"));
+    }
+}
