@@ -1,6 +1,7 @@
 //! A data folder: which snapshot and which logs count, what is cut, what is purged, who has it.
 
 use std::io;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -79,11 +80,8 @@ const LOCK: &str = "minikeeper.lock";
 /// What the names of files begin with that are not whole yet.
 const TEMPORARY: &str = "tmp-";
 
-/// What a damaged log is called when it was cut: a name that neither a real server nor this one takes for a log.
-pub(crate) fn damaged_name(log: &Path) -> PathBuf {
-    let name = log.file_name().unwrap_or_default().to_string_lossy();
-    log.with_file_name(format!("damaged-{name}"))
-}
+/// What the names of damaged logs begin with that were cut: neither a real server nor this one takes them for logs.
+const DAMAGED: &str = "damaged-";
 
 impl Folder {
     /// Opens a folder to read it: one that has `version-2` in it, or is it. Nothing in it is changed, and nobody is kept
@@ -311,9 +309,14 @@ impl Folder {
             .map_err(|error| StorageError::io(path, error))
     }
 
-    /// Copies a log that is to be cut to [`damaged_name`], as it is.
+    /// Copies a log that is to be cut to `damaged-log.5`, as it is, or to `damaged-log.5.2` if it was cut before.
     pub(super) fn keep_damaged(&self, path: &Path) -> Result<(), StorageError> {
-        let to = damaged_name(path);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = format!("{DAMAGED}{name}");
+        let others = self.list(&self.logs)?;
+        let mut names = iter::once(name.clone()).chain((2..).map(|n| format!("{name}.{n}")));
+        let free = names.find(|name| !others.contains(name));
+        let to = self.logs.join(free.unwrap_or(name));
         let from = |error| StorageError::io(path, error);
         let on = |error| StorageError::io(&to, error);
         let damaged = self.disk.open(path).map_err(from)?;

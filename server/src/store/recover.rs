@@ -245,7 +245,7 @@ impl<'f> Recovery<'f> {
         }
     }
 
-    /// Cuts off what was passed over: behind newer logs it would be damage. A log that was damaged is kept as it was, under
+    /// Cuts off what was passed over: behind newer logs it would be damage. A log that was damaged is kept as it was, by
     /// [another name](Folder::keep_damaged). And syncs what was read: it may never have been, if the server before this one was
     /// killed, and clients will see it now.
     pub(super) fn cut(&mut self) -> Result<(), StorageError> {

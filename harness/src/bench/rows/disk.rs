@@ -157,8 +157,8 @@ pub(in crate::bench) fn on_disk(row: &OnDisk) -> io::Result<Row> {
     Ok(found)
 }
 
-/// How a real server is started. Java makes the best of its code after some ten thousand requests, and what a test starts seldom
-/// comes to that; the harness and others start theirs with the first compiler alone, so that they are there sooner.
+/// How a real server is started. Java has made the best of its code after a million requests or so, and what a test starts seldom
+/// comes to that; the harness starts its own with the first compiler alone, so that they are there sooner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     Shipped,

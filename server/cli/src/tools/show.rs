@@ -36,10 +36,6 @@ fn znodes<'a>(flags: &'a Show, snapshot: &'a Snapshot) -> impl Iterator<Item = Z
         })
 }
 
-fn is_meant(flags: &Show, znode: &ZnodeView) -> bool {
-    PathFilter::any(&flags.path, &znode.path)
-}
-
 /// Likewise: those with an ephemeral among the znodes that were asked for, if not all were.
 fn sessions(flags: &Show, snapshot: &Snapshot) -> impl Iterator<Item = SessionView> {
     let all = snapshot.sessions().into_iter();
@@ -50,6 +46,10 @@ fn sessions(flags: &Show, snapshot: &Snapshot) -> impl Iterator<Item = SessionVi
                 .iter()
                 .any(|path| PathFilter::any(&flags.path, path))
     })
+}
+
+fn is_meant(flags: &Show, znode: &ZnodeView) -> bool {
+    PathFilter::any(&flags.path, &znode.path)
 }
 
 fn document(

@@ -275,7 +275,7 @@ fn recover(
         tracing::warn!(%error, "the end of a log is torn and left out, as after a crash");
     }
     for error in &recovered.cut {
-        tracing::warn!(%error, "a log is damaged, and all behind that is left out, as it was asked for; a log that is cut is kept as damaged-log.*");
+        tracing::warn!(%error, "a log is damaged, and left out from there on, as it was asked for; if it is cut, it is kept as it was as damaged-log.*");
     }
     // The folder of an export has one snapshot and no log, but that of a server has logs if it was ever used.
     let names = folder.disk().list(folder.snapshots()).unwrap_or_default();

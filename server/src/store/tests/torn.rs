@@ -227,9 +227,16 @@ fn a_damaged_log_that_is_cut_is_kept_as_it_was() {
     let kept = log_file(1).with_file_name("damaged-log.1");
     assert_eq!(disk.bytes(&kept).unwrap(), log);
     // It is nobody's log.
-    let (recovered, kept) = recover(&disk, false).unwrap();
+    let (recovered, found) = recover(&disk, false).unwrap();
     assert_eq!(recovered.logs, [log_file(1)]);
-    assert_eq!(zxids(&kept), [1, 2]);
+    assert_eq!(zxids(&found), [1, 2]);
+    // Nor is the next.
+    disk.put(&log_file(1), &log);
+    opened.recover(options, &mut Kept::default()).unwrap();
+    let next = log_file(1).with_file_name("damaged-log.1.2");
+    assert_eq!(disk.bytes(&next).unwrap(), log);
+    assert_eq!(disk.bytes(&kept).unwrap(), log);
+    assert_eq!(recover(&disk, false).unwrap().0.logs, [log_file(1)]);
 }
 
 /// One batch of ours behind some that were synced, and any of its sectors missing.
