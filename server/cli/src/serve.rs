@@ -44,6 +44,7 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
+        .log_internal_errors(false)
         .init();
     let variables = Variables::of_this_process();
     let settings = settings::settle(&flags.door(), &variables, &flags.overrides())?;
@@ -66,8 +67,9 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
         how.data_log_dir.clone_from(&flags.data_log_dir);
         how.recover = flags.recover;
         how.trust_empty = flags.trust_empty;
-        Snapshot::open_as(from, &how)
-            .map_err(|error| Failure::NotStarted(format!("{error}{}", what_helps(&error))))
+        Snapshot::open_as(from, &how).map_err(|error| {
+            Failure::NotStarted(format!("{error}{}", what_helps(&error, how.recover)))
+        })
     });
     let copied = copied.transpose()?;
     let place = match (&copied, &flags.open_copy) {
@@ -130,6 +132,7 @@ fn start(
     seed: Option<Tree>,
     copied: Option<Snapshot>,
 ) -> Result<Server, Failure> {
+    let recovers = settings.config.storage.recover;
     let mut builder = ServerBuilder::from(settings.config);
     if let Some(copied) = copied {
         builder = builder.snapshot(copied);
@@ -145,7 +148,7 @@ fn start(
             Some(String::from("; --listen 127.0.0.1:0 takes a free port"))
         } else if let StartError::Storage(error) = &error {
             // What it says holds all of it.
-            Some(what_helps(error))
+            Some(what_helps(error, recovers))
         } else {
             error.source().map(|source| format!(": {source}"))
         };
@@ -153,8 +156,8 @@ fn start(
     })
 }
 
-/// What to do about a folder that cannot be served.
-fn what_helps(error: &StorageError) -> String {
+/// What to do about a folder that cannot be served, with or without `--recover`.
+fn what_helps(error: &StorageError, recovers: bool) -> String {
     if let StorageError::InUse { folder } = error {
         let folder = folder.display();
         format!("; --open-copy {folder} serves a copy of it meanwhile")
@@ -164,6 +167,11 @@ fn what_helps(error: &StorageError) -> String {
         && File::named(file.clone()).is_some_and(|file| file.kind == Kind::Log)
     {
         let file = file.display();
+        if recovers {
+            return String::from(
+                "; not even --recover cuts it there: a real server does not start either",
+            );
+        }
         format!(
             "; --recover cuts it there, and what is behind is lost; minikeeper log show {file} tells what is before"
         )

@@ -316,7 +316,11 @@ impl Folder {
         let others = self.list(&self.logs)?;
         let mut names = iter::once(name.clone()).chain((2..).map(|n| format!("{name}.{n}")));
         let free = names.find(|name| !others.contains(name));
-        let to = self.logs.join(free.unwrap_or(name));
+        let name = free.unwrap_or(name);
+        let (to, kept) = (
+            self.logs.join(format!("{TEMPORARY}{name}")),
+            self.logs.join(&name),
+        );
         let from = |error| StorageError::io(path, error);
         let on = |error| StorageError::io(&to, error);
         let damaged = self.disk.open(path).map_err(from)?;
@@ -333,6 +337,7 @@ impl Folder {
             offset = offset.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
         }
         copy.sync_data().map_err(on)?;
+        self.disk.rename(&to, &kept).map_err(on)?;
         self.sync_names(&self.logs)
     }
 

@@ -49,6 +49,8 @@ struct Current {
     end: u64,
     /// Up to where the file is known to be on the disk.
     synced: u64,
+    /// Up to where its blocks are: what is written there needs nothing else.
+    allotted: u64,
 }
 
 /// A log, and how far it is filled with zeros.
@@ -133,8 +135,7 @@ impl LogWriter {
         if let Some(current) = &mut self.current
             && current.synced != current.end
         {
-            current.region.at(current.region.file.sync_data())?;
-            current.synced = current.end;
+            current.sync()?;
         }
         Ok(())
     }
@@ -253,7 +254,23 @@ impl Current {
             blocks: None,
             end,
             synced: end,
+            allotted: filled,
         }
+    }
+
+    /// Has everything written so far outlast a loss of power. A file system that has just become read-only may say that this is
+    /// done when nothing was (`ext4_sync_file`). What was written where there were blocks already is then no worse off, but new
+    /// ones are lost: a write that succeeds afterwards tells that they are not.
+    fn sync(&mut self) -> Result<(), StorageError> {
+        let region = &self.region;
+        let filled = region.filled.load(Ordering::Acquire);
+        region.at(region.file.sync_data())?;
+        if self.end > self.allotted {
+            region.at(region.file.write_at(self.end, &[0]))?;
+        }
+        self.synced = self.end;
+        self.allotted = self.allotted.max(filled).max(self.end);
+        Ok(())
     }
 
     /// Has it written past the operating system's cache, if that can be.

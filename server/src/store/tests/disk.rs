@@ -15,6 +15,9 @@ pub(crate) enum Fault {
     Once(io::ErrorKind),
     /// The same, and so does every later call that changes anything.
     FromThenOn(io::ErrorKind),
+    /// The file system becomes read-only, as ext4 does after an error: it refuses what changes anything, and takes a sync for done
+    /// without doing it.
+    ReadOnly,
     /// The power goes: the call may have had its effect, and nothing after it has any.
     PowerLoss,
 }
@@ -30,6 +33,8 @@ pub(crate) enum Survival {
     Torn(u64),
     /// Any sectors, any lengths and any names, which the seed chooses.
     Reordered(u64),
+    /// What changed nothing but data: the rest was never committed.
+    Data,
 }
 
 /// A disk in memory. Its clones are the same disk.
@@ -56,6 +61,7 @@ struct State {
     faults: BTreeMap<usize, Fault>,
     failing: Option<io::ErrorKind>,
     is_down: bool,
+    is_read_only: bool,
     holds_syncs: bool,
     held_syncs: usize,
 }
@@ -169,6 +175,17 @@ impl FaultyDisk {
                 if let Some(Change::Write(file, offset, bytes)) = state.unsynced.get(at) {
                     let part = bytes[..seeded.below(bytes.len() + 1)].to_vec();
                     apply(&Change::Write(*file, *offset, part), &mut names, &mut files);
+                }
+            }
+            Survival::Data => {
+                for change in &state.unsynced {
+                    if let Change::Write(file, offset, bytes) = change {
+                        let content = files.get_mut(file).unwrap();
+                        let there = content.len().saturating_sub(*offset).min(bytes.len());
+                        if there > 0 {
+                            write(content, *offset, &bytes[..there]);
+                        }
+                    }
                 }
             }
             Survival::Reordered(seed) => {
@@ -301,6 +318,10 @@ enum Verdict {
     Do,
     /// Half of it, and then fail.
     Fail(io::ErrorKind),
+    /// Nothing of it.
+    Refuse,
+    /// Nothing of it, and say that it is done.
+    Pretend,
     /// All of it, but nobody hears of it.
     DoAndStop,
 }
@@ -312,7 +333,16 @@ impl State {
             return Err(no_power());
         }
         let number = self.calls.len();
+        let is_sync = line.starts_with("sync");
         self.calls.push(line);
+        self.is_read_only |= self.faults.get(&number) == Some(&Fault::ReadOnly);
+        if self.is_read_only {
+            return Ok(match (changes, is_sync) {
+                (true, true) => Verdict::Pretend,
+                (true, false) => Verdict::Refuse,
+                (false, _) => Verdict::Do,
+            });
+        }
         Ok(match self.faults.get(&number) {
             Some(Fault::Once(kind)) => Verdict::Fail(*kind),
             Some(Fault::FromThenOn(kind)) => {
@@ -323,7 +353,7 @@ impl State {
                 self.is_down = true;
                 Verdict::DoAndStop
             }
-            None => match self.failing {
+            Some(Fault::ReadOnly) | None => match self.failing {
                 Some(kind) if changes => Verdict::Fail(kind),
                 _ => Verdict::Do,
             },
@@ -340,6 +370,8 @@ impl State {
         match self.call(line, changes)? {
             Verdict::Do => act(self),
             Verdict::Fail(kind) => Err(kind.into()),
+            Verdict::Refuse => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+            Verdict::Pretend => Ok(()),
             Verdict::DoAndStop => {
                 act(self)?;
                 Err(no_power())
@@ -595,6 +627,7 @@ impl DiskFile for FaultyFile {
                 self.write(&mut state, offset, &bytes[..length / 2]);
                 Err(kind.into())
             }
+            Verdict::Refuse | Verdict::Pretend => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
             Verdict::DoAndStop => {
                 self.write(&mut state, offset, bytes);
                 Err(no_power())

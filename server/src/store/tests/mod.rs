@@ -203,7 +203,10 @@ fn log_of(txns: &[Txn<'_>]) -> Vec<u8> {
             .unwrap();
         writer.sync().unwrap();
     }
-    disk.bytes(&log_file(txns[0].zxid.0)).unwrap()
+    let mut log = disk.bytes(&log_file(txns[0].zxid.0)).unwrap();
+    let last = log.iter().rposition(|byte| *byte != 0);
+    log.truncate(last.unwrap() + 1);
+    log
 }
 
 fn znode(path: &str, data: &[u8]) -> KeptZnode {

@@ -170,6 +170,23 @@ fn whatever_call_fails_nothing_acknowledged_is_lost() {
 }
 
 #[test]
+fn a_file_system_that_becomes_read_only_at_any_call_loses_nothing_acknowledged() {
+    let all = all();
+    for call in 0..calls() {
+        let disk = FaultyDisk::default();
+        disk.plan(call, Fault::ReadOnly);
+        let (acknowledged, _) = work(&disk, ROUNDS);
+        let what = format!("read-only at call {call}");
+        check(
+            &disk.after_power_loss(Survival::Data),
+            acknowledged,
+            all,
+            &what,
+        );
+    }
+}
+
+#[test]
 fn the_newest_snapshots_and_their_logs_stay() {
     let disk = FaultyDisk::default();
     work(&disk, 40).1.unwrap();
