@@ -391,6 +391,28 @@ impl State {
     }
 }
 
+impl FaultyDisk {
+    /// Opens a file that is there.
+    fn opened(
+        &self,
+        how: &str,
+        file: &Path,
+        is_writable: bool,
+        is_direct: bool,
+    ) -> io::Result<Arc<dyn DiskFile>> {
+        let mut state = self.state();
+        state.whole(format!("{how} {}", file.display()), false, |_| Ok(()))?;
+        let id = *state.names.get(file).ok_or_else(not_there)?;
+        Ok(Arc::new(FaultyFile {
+            disk: self.clone(),
+            id,
+            path: file.to_path_buf(),
+            is_writable,
+            is_direct,
+        }))
+    }
+}
+
 impl Disk for FaultyDisk {
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         let mut state = self.state();
@@ -408,46 +430,15 @@ impl Disk for FaultyDisk {
     }
 
     fn open(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let mut state = self.state();
-        state.whole(format!("open {}", file.display()), false, |_| Ok(()))?;
-        let id = *state.names.get(file).ok_or_else(not_there)?;
-        Ok(Arc::new(FaultyFile {
-            disk: self.clone(),
-            id,
-            path: file.to_path_buf(),
-            is_writable: false,
-            is_direct: false,
-        }))
+        self.opened("open", file, false, false)
     }
 
     fn open_to_write(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let mut state = self.state();
-        state.whole(format!("open to write {}", file.display()), false, |_| {
-            Ok(())
-        })?;
-        let id = *state.names.get(file).ok_or_else(not_there)?;
-        Ok(Arc::new(FaultyFile {
-            disk: self.clone(),
-            id,
-            path: file.to_path_buf(),
-            is_writable: true,
-            is_direct: false,
-        }))
+        self.opened("open to write", file, true, false)
     }
 
     fn open_direct(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let mut state = self.state();
-        state.whole(format!("open directly {}", file.display()), false, |_| {
-            Ok(())
-        })?;
-        let id = *state.names.get(file).ok_or_else(not_there)?;
-        Ok(Arc::new(FaultyFile {
-            disk: self.clone(),
-            id,
-            path: file.to_path_buf(),
-            is_writable: true,
-            is_direct: true,
-        }))
+        self.opened("open directly", file, true, true)
     }
 
     fn create(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
