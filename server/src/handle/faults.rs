@@ -310,7 +310,8 @@ impl Server {
         self.shared.engine.clear_faults();
     }
 
-    /// Closes connections now; gives how many. What was sent before arrives. Sessions are kept, and clients may come back.
+    /// Closes connections now, and gives how many: when this returns, no view counts them any more. What was sent before
+    /// arrives, except for what is held or delayed, which is dropped. Sessions are kept, and clients may come back.
     /// Of the matcher only label, session, member and connection count.
     ///
     /// ```

@@ -33,9 +33,10 @@ impl Server {
     /// - Requests: the server does not know of them yet. Whatever the client sends later on the same connection waits behind,
     ///   its pings too, so in real time its session may expire meanwhile.
     ///
-    /// What is held ends with its connection, as bytes on their way do: when it closes, when its session expires or moves to
-    /// another connection, when the server stops. A reply to who closes its session is still owed, and the connection
-    /// stays open for it. If several holds mean the same message, the first that was placed has it.
+    /// A held message ends with its connection, as bytes on their way do: when the connection closes, when its session expires
+    /// or moves to another connection, when the server stops. It is no longer held when the call that caused this returns. A
+    /// held reply to the request that closes a session is still owed: the connection stays open, and every view counts it,
+    /// until the reply is released. If several holds mean the same message, the first that was placed has it.
     ///
     /// A matcher that does not say of which [`Kind`](crate::Kind) holds a request, and its reply too.
     ///

@@ -66,7 +66,7 @@ impl Keeper {
         if writes || syncs || ends_session {
             self.release(now, member, usize::MAX, None, out);
             // It may have heard that the session is over.
-            return self.connections.is_closing(connection);
+            return self.connections.is_gone(connection);
         }
         false
     }

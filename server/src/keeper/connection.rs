@@ -30,8 +30,6 @@ pub(crate) struct Connection {
     pub(super) ids: Ids,
     /// Whether nothing that it sends arrives, because a test has cut the link.
     pub(super) silent: bool,
-    /// Whether it is being closed, so that nothing it sends is heard any more.
-    pub(super) closing: bool,
     pub(super) sessionless_deadline: Timestamp,
 }
 
@@ -70,7 +68,6 @@ impl Connections {
             session: None,
             ids: Ids::of_super(),
             silent: false,
-            closing: false,
             sessionless_deadline: Timestamp(0),
         };
         by_id.insert(ConnectionId::HANDLE, handle);
@@ -102,7 +99,6 @@ impl Connections {
             session: None,
             ids: Ids::new(ip_id),
             silent: false,
-            closing: false,
             sessionless_deadline,
         };
         self.by_id.insert(id, connection);
@@ -138,16 +134,9 @@ impl Connections {
         }
     }
 
-    /// Stops listening to it, and says whose session it was on.
-    pub(super) fn close(&mut self, id: ConnectionId) -> Option<SessionId> {
-        let connection = self.by_id.get_mut(&id)?;
-        connection.closing = true;
-        connection.session
-    }
-
-    /// Whether it is not heard any more.
-    pub(super) fn is_closing(&self, id: ConnectionId) -> bool {
-        self.get(id).is_none_or(|connection| connection.closing)
+    /// Whether it was closed, or its client has gone.
+    pub(super) fn is_gone(&self, id: ConnectionId) -> bool {
+        !self.by_id.contains_key(&id)
     }
 
     /// Those to a member, in the order in which they came.
@@ -165,7 +154,7 @@ impl Connections {
     pub(super) fn on(&self, session: SessionId) -> Vec<ConnectionId> {
         let those = self.by_id.iter();
         let mut those: Vec<_> = those
-            .filter(|(_, connection)| connection.session == Some(session) && !connection.closing)
+            .filter(|(_, connection)| connection.session == Some(session))
             .map(|(id, _)| *id)
             .collect();
         those.sort_unstable();
@@ -293,7 +282,8 @@ impl Keeper {
         }
     }
 
-    /// Closes a connection: from here on it watches nothing and nothing that it sends is heard.
+    /// Closes a connection. It is forgotten at once, as `NIOServerCnxn.close` has it: from here on it watches nothing,
+    /// nothing that it sends is heard, and it counts towards no limit.
     pub(super) fn close(
         &mut self,
         now: Timestamp,
@@ -301,11 +291,7 @@ impl Keeper {
         reason: CloseReason,
         out: &mut impl Outputs,
     ) {
-        let session = self.connections.close(connection);
-        self.watches.disconnected(connection);
-        self.members.disconnected(connection);
-        let heard = self.connections.is_heard(connection);
-        self.leave_session(now, session, connection, heard);
+        self.disconnected(now, connection);
         out.emit(Output::Close { connection, reason });
     }
 }

@@ -114,7 +114,7 @@ impl Keeper {
         };
         // QuorumPeer has a server for each of its states, and closes all connections with the one that it leaves.
         for connection in self.connections.of(member) {
-            if !self.connections.is_closing(connection) {
+            if !self.connections.is_gone(connection) {
                 self.close(now, connection, reason, out);
             }
         }

@@ -312,7 +312,7 @@ impl Keeper {
     pub(crate) fn sessions_at(&self, member: MemberId) -> Vec<SessionId> {
         let connections = self.connections.of(member).into_iter();
         let mut sessions: Vec<_> = connections
-            .filter_map(|id| self.connections.get(id).filter(|it| !it.closing)?.session)
+            .filter_map(|id| self.connections.get(id)?.session)
             .collect();
         sessions.sort_unstable();
         sessions

@@ -328,11 +328,7 @@ impl Keeper {
         request: &Request<'_>,
         out: &mut impl Outputs,
     ) {
-        let Some(asking) = self
-            .connections
-            .get(connection)
-            .filter(|asking| !asking.closing)
-        else {
+        let Some(asking) = self.connections.get(connection) else {
             return;
         };
         let taken_for = format::without_record(self.rules.data_format, request);

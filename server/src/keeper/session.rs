@@ -268,11 +268,7 @@ impl Keeper {
         request: &ConnectRequest<'_>,
         out: &mut impl Outputs,
     ) {
-        let Some(asking) = self
-            .connections
-            .get(connection)
-            .filter(|asking| !asking.closing)
-        else {
+        let Some(asking) = self.connections.get(connection) else {
             return;
         };
         self.deadlines.remove(

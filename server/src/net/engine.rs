@@ -11,8 +11,6 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
 use tokio::sync::Notify;
 
 use super::clock::Slice;
@@ -152,7 +150,7 @@ impl Engine {
         let log = appender.as_ref().map(Appender::log);
         let state = State {
             keeper,
-            outboxes: HashMap::with_hasher(FixedState::with_seed(0)),
+            outboxes: Outboxes::new(),
             next_connection: 1,
             totals: Totals::default(),
             trace_mask: TRACE_MASK,
@@ -262,7 +260,7 @@ impl Engine {
         let state = self.lock();
         let label = |session, connection: Option<ConnectionId>| {
             let label = match connection {
-                Some(connection) => state.outboxes.get(&connection)?.entrance.label.as_ref(),
+                Some(connection) => state.outboxes.get(connection)?.entrance.label.as_ref(),
                 None => state.control.label_of(session),
             };
             label.map(|label| (**label).to_owned())
@@ -293,39 +291,22 @@ impl Engine {
             address: address.ip().to_canonical(),
             member: entrance.member,
         });
-        let refused = self
-            .lock()
-            .outboxes
-            .get(&id)
-            .is_none_or(|outbox| outbox.closing.is_some());
-        if refused {
+        if self.lock().outboxes.get(id).is_none() {
             self.disconnect(id);
             return Welcome::Close;
         }
         Welcome::Serve(id)
     }
 
+    /// The client has gone, or its task ends: nothing more is written.
     pub(super) fn disconnect(&self, id: ConnectionId) {
-        self.feed(Input::Disconnected(id));
-        let mut state = self.lock();
-        let Some(mut outbox) = state.outboxes.remove(&id) else {
-            return;
-        };
-        let wakers = {
-            let now = self.clock.now();
-            let State { control, due, .. } = &mut *state;
-            outbox.forget(id, control, due);
-            control.departs(id, &outbox);
-            if !control.is_idle() {
-                control.note(now, Some(&outbox.who(id)), &Sight::Disconnected);
-            }
-            state.look_for_quiet();
-            std::mem::take(&mut state.control.wakers)
-        };
-        drop(state);
-        for waker in wakers {
-            waker.wake();
-        }
+        self.turn(None, Test::default(), |now, keeper, sink| {
+            keeper.step(now, Input::Disconnected(id), sink);
+            let at = (id, now);
+            sink.outboxes.remove(at, false, sink.control, sink.due);
+            sink.outboxes.task_ended(id);
+        });
+        self.may_wait_in_vain();
     }
 
     /// Disconnects whoever is connected, if the server has not panicked.
@@ -334,9 +315,8 @@ impl Engine {
             // It has been reported where it happened, and whoever stops the server may be panicking already.
             return;
         };
-        let mut ids: Vec<ConnectionId> = state.outboxes.keys().copied().collect();
+        let ids = state.outboxes.ids();
         drop(state);
-        ids.sort_unstable();
         ids.into_iter().for_each(|id| self.disconnect(id));
     }
 
@@ -354,6 +334,10 @@ impl Engine {
             && let Some(word) = FourLetterWord::parse(bytes)
         {
             let closing = self.answer_word(id, word, bytes, answers, marks);
+            if closing.is_some() {
+                // Its task writes the answer and ends.
+                self.disconnect(id);
+            }
             return Ok(Fed {
                 used: if closing.is_some() { bytes.len() } else { 0 },
                 closing,
@@ -438,7 +422,7 @@ impl Engine {
                 let own = sink.own.take();
                 let closing = own.as_ref().and_then(|own| own.closing);
                 let under_way = own.as_ref().and_then(|own| own.under_way);
-                if let Some(outbox) = sink.outboxes.get_mut(&id) {
+                if let Some(outbox) = sink.outboxes.get_mut(id) {
                     let stats = &mut outbox.stats;
                     stats.received += requests;
                     stats.last_response = now;
@@ -490,11 +474,7 @@ impl Engine {
     ) -> Option<CloseReason> {
         let mut state = self.lock();
         let now = self.clock.now();
-        let Some(outbox) = state
-            .outboxes
-            .get_mut(&id)
-            .filter(|outbox| outbox.closing.is_none())
-        else {
+        let Some(outbox) = state.outboxes.get_mut(id) else {
             state.totals.since_reset.received += 1;
             return Some(CloseReason::NoSession);
         };
@@ -517,7 +497,7 @@ impl Engine {
     /// The link of a connection.
     pub(super) fn link(&self, id: ConnectionId) -> Arc<Link> {
         let state = self.lock();
-        let outbox = state.outboxes.get(&id);
+        let outbox = state.outboxes.get(id);
         outbox.map_or_else(Arc::default, |outbox| Arc::clone(&outbox.link))
     }
 
@@ -615,38 +595,16 @@ impl Engine {
 
     /// Closes every connection, as the disk has refused a write: nothing more is said.
     pub(super) fn close_all(&self) {
-        let Ok(mut state) = self.state.lock() else {
+        if !self.is_sound() {
             // It has been reported where it happened.
             return;
-        };
-        let now = self.clock.now();
-        let State {
-            control,
-            outboxes,
-            totals,
-            ..
-        } = &mut *state;
-        let mut ids: Vec<ConnectionId> = outboxes.keys().copied().collect();
-        ids.sort_unstable();
-        for id in ids {
-            if let Some(outbox) = outboxes.get_mut(&id)
-                && outbox.closing.is_none()
-            {
-                let reason = CloseReason::DiskRefused;
-                outbox.drop_kept(control);
-                outbox.closing = Some(reason);
-                totals.count_close(reason);
-                if !control.is_idle() {
-                    control.note(now, Some(&outbox.who(id)), &Sight::Closing { reason });
-                }
-                control.wakers.extend(outbox.waker.take());
+        }
+        self.turn(None, Test::default(), |now, keeper, sink| {
+            for id in sink.outboxes.ids() {
+                keeper.step(now, Input::Disconnected(id), sink);
+                sink.close(id, CloseReason::DiskRefused);
             }
-        }
-        let wakers = std::mem::take(&mut control.wakers);
-        drop(state);
-        for waker in wakers {
-            waker.wake();
-        }
+        });
     }
 
     /// Nobody is served any more.
@@ -661,7 +619,7 @@ impl Engine {
 
     #[cfg(test)]
     pub(super) fn has_outbox(&self, id: ConnectionId) -> bool {
-        self.lock().outboxes.contains_key(&id)
+        self.lock().outboxes.of_task(id).is_some()
     }
 
     /// Moves what waits in the outbox to `bytes`, if that has been written. Where there is nothing to do, whoever asks
@@ -672,11 +630,11 @@ impl Engine {
         context: &Context<'_>,
         bytes: &mut BytesMut,
     ) -> Left {
-        let (left, nearer) = {
+        let (left, wakers, nearer) = {
             let mut state = self.lock();
             let now = self.clock.now();
             let State { outboxes, due, .. } = &mut *state;
-            let Some(outbox) = outboxes.get_mut(&id) else {
+            let Some(outbox) = outboxes.of_task(id) else {
                 return Left::default();
             };
             if !outbox
@@ -716,9 +674,15 @@ impl Engine {
             }
             outbox.leaving = bytes.len();
             left.closing = outbox.closing;
-            (left, scheduled && state.comes_nearer())
+            if left.closing.is_some() {
+                outbox.waker = None;
+                state.settle_closing(now, id);
+                state.look_for_quiet();
+            }
+            let wakers = std::mem::take(&mut state.control.wakers);
+            (left, wakers, scheduled && state.comes_nearer())
         };
-        self.wake(Vec::new(), nearer);
+        self.wake(wakers, nearer);
         left
     }
 
@@ -769,9 +733,10 @@ impl Engine {
                 appender: appender.as_mut(),
             };
             if let Some(mut own) = own {
-                if let Some(outbox) = sink.outboxes.get_mut(&own.id) {
+                if let Some(outbox) = sink.outboxes.of_task(own.id) {
                     own.enter(outbox, now, sink.due);
                 }
+                sink.settle_closing(own.id);
                 sink.own = Some(own);
             }
             let result = take_turn(now, keeper, &mut sink);
@@ -835,13 +800,26 @@ impl State {
         Welcome::Serve(id)
     }
 
+    /// Takes a connection out of every view if nothing is to follow on it.
+    pub(super) fn settle_closing(&mut self, now: Timestamp, id: ConnectionId) {
+        let Self {
+            outboxes,
+            control,
+            due,
+            ..
+        } = self;
+        if outboxes.get(id).is_some_and(Outbox::is_closed) {
+            outboxes.remove((id, now), true, control, due);
+        }
+    }
+
     /// Whether nobody is connected, and no session is left.
     pub(super) fn is_quiet(&self) -> bool {
         self.outboxes.is_empty() && self.keeper.sessions().len() == 0
     }
 
     /// Tells whoever waits for that.
-    fn look_for_quiet(&mut self) {
+    pub(super) fn look_for_quiet(&mut self) {
         if !self.control.waits.is_empty() && self.is_quiet() {
             let Control { waits, wakers, .. } = &mut self.control;
             waits.quiet(wakers);

@@ -14,7 +14,7 @@ use super::connection::KEPT_CAPACITY;
 use super::control::Control;
 use super::hold::{HeldMessage, HoldId};
 use super::link::Link;
-use super::sight::Who;
+use super::sight::{Sight, Who};
 use super::treatment::{Gate, Pieces};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{SessionId, Timestamp, Xid, Zxid};
@@ -263,6 +263,13 @@ impl Outbox {
         }
     }
 
+    /// Drops the request that is held or delayed, if there is one: it is never carried out.
+    pub(super) fn drop_request(&mut self, control: &mut Control) {
+        if let Stall::Held { hold, item, .. } = std::mem::take(&mut self.stall) {
+            control.holds.gone(hold, item);
+        }
+    }
+
     /// Whether nothing that it sends is to be taken in.
     pub(super) fn is_stalled(&self) -> bool {
         self.link.is_cut_to_server()
@@ -272,6 +279,11 @@ impl Outbox {
                 self.stall,
                 Stall::Until(_) | Stall::Delayed(_) | Stall::Held { .. }
             )
+    }
+
+    /// Whether nothing is to follow what waits in it.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closing.is_some()
     }
 
     /// Whether it is up, and not about to be closed.
@@ -317,11 +329,9 @@ impl Outbox {
     }
 
     /// It goes, and what is held back of it is held no more.
-    pub(super) fn forget(&mut self, id: ConnectionId, control: &mut Control, due: &mut Due) {
+    fn forget(&mut self, id: ConnectionId, control: &mut Control, due: &mut Due) {
         self.drop_kept(control);
-        if let Stall::Held { hold, item, .. } = self.stall {
-            control.holds.gone(hold, item);
-        }
+        self.drop_request(control);
         if let Some(at) = self.due.take() {
             due.remove(&(at, id));
         }
@@ -334,8 +344,92 @@ impl Parcel {
     }
 }
 
-/// The outboxes of all connections.
-pub(crate) type Outboxes = HashMap<ConnectionId, Outbox, FixedState>;
+/// The outboxes of all connections. A connection that is closed is not among them any more, whatever its own task has
+/// still to write: views count those that are up.
+#[derive(Debug)]
+pub(crate) struct Outboxes {
+    up: HashMap<ConnectionId, Outbox, FixedState>,
+    /// Outboxes of closed connections, until their tasks have ended. Only those tasks see them.
+    closed: HashMap<ConnectionId, Outbox, FixedState>,
+}
+
+impl Outboxes {
+    pub(super) fn new() -> Self {
+        let none = || HashMap::with_hasher(FixedState::with_seed(0));
+        Self {
+            up: none(),
+            closed: none(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.up.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.up.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&ConnectionId, &Outbox)> {
+        self.up.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&ConnectionId, &mut Outbox)> {
+        self.up.iter_mut()
+    }
+
+    /// The numbers of the connections that are up, in the order in which they came.
+    pub(super) fn ids(&self) -> Vec<ConnectionId> {
+        let mut ids: Vec<ConnectionId> = self.up.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    pub(super) fn get(&self, id: ConnectionId) -> Option<&Outbox> {
+        self.up.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
+        self.up.get_mut(&id)
+    }
+
+    /// The outbox as the connection's own task sees it: also that of a connection that is closed.
+    pub(super) fn of_task(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
+        self.up.get_mut(&id).or_else(|| self.closed.get_mut(&id))
+    }
+
+    pub(super) fn insert(&mut self, id: ConnectionId, outbox: Outbox) {
+        self.up.insert(id, outbox);
+    }
+
+    /// Takes a connection out of every view, and notes that in the journal. What is held or delayed of it goes at once.
+    /// `bytes_wait` says whether its task has still to fetch what it is to write.
+    pub(super) fn remove(
+        &mut self,
+        (id, now): (ConnectionId, Timestamp),
+        bytes_wait: bool,
+        control: &mut Control,
+        due: &mut Due,
+    ) {
+        let Some(mut outbox) = self.up.remove(&id) else {
+            return;
+        };
+        outbox.forget(id, control, due);
+        control.departs(id, &outbox);
+        if !control.is_idle() {
+            control.note(now, Some(&outbox.who(id)), &Sight::Disconnected);
+        }
+        if bytes_wait {
+            control.wakers.extend(outbox.waker.take());
+            self.closed.insert(id, outbox);
+        }
+    }
+
+    /// Forgets a closed connection whose task has ended.
+    pub(super) fn task_ended(&mut self, id: ConnectionId) {
+        self.closed.remove(&id);
+    }
+}
 
 impl ConnectionStats {
     /// Starts counting anew, as `crst` asks.

@@ -165,8 +165,8 @@ mod tests {
         engine.look_closer(|_, outboxes| {
             assert!(
                 outboxes
-                    .values()
-                    .all(|outbox| outbox.entrance.member == MEMBERS[1])
+                    .iter()
+                    .all(|(_, outbox)| outbox.entrance.member == MEMBERS[1])
             );
         });
         stays.peer_addr().expect("it is up");

@@ -126,10 +126,8 @@ pub(super) fn answer(
         FourLetterWord::Conf => Answer::Conf(conf(state, limits)),
         FourLetterWord::Cons => Answer::Cons(connections(state, asking)),
         FourLetterWord::Crst => {
-            state
-                .outboxes
-                .values_mut()
-                .for_each(|outbox| outbox.stats.reset());
+            let outboxes = state.outboxes.iter_mut();
+            outboxes.for_each(|(_, outbox)| outbox.stats.reset());
             Answer::Crst
         }
         // Nothing is kept on disk.

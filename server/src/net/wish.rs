@@ -104,6 +104,10 @@ impl Engine {
                 .collect();
             ids.sort_unstable();
             for id in &ids {
+                // Now means now: the connection does not stay open for what is held or delayed.
+                if let Some(outbox) = sink.outboxes.get_mut(*id) {
+                    outbox.drop_kept(sink.control);
+                }
                 keeper.step(now, Input::Close(*id), sink);
             }
             ids.len()
@@ -138,7 +142,7 @@ impl State {
     fn held(&self, id: HoldId) -> Vec<Held> {
         let mut held: Vec<Held> = wanted_by_connection(self.control.holds.items(id))
             .keys()
-            .filter_map(|connection| Some((*connection, self.outboxes.get(connection)?)))
+            .filter_map(|connection| Some((*connection, self.outboxes.get(*connection)?)))
             .flat_map(|(connection, outbox)| outbox.held(connection, id))
             .collect();
         held.sort_unstable_by_key(|held| held.item);
@@ -162,14 +166,14 @@ impl State {
         let wanted = self.wanted(hold, which)?;
         if let Release::First { .. } | Release::Item { .. } = which {
             for (connection, items) in &wanted {
-                if let Some(outbox) = self.outboxes.get(connection) {
+                if let Some(outbox) = self.outboxes.get(*connection) {
                     outbox.may_go(now, hold, items)?;
                 }
             }
         }
         let mut held = Vec::new();
         for (connection, items) in &wanted {
-            let Some(outbox) = self.outboxes.get_mut(connection) else {
+            let Some(outbox) = self.outboxes.get_mut(*connection) else {
                 continue;
             };
             outbox.open(*connection, hold, items, &mut held);
@@ -186,7 +190,7 @@ impl State {
         } in &held
         {
             self.control.holds.gone(hold, *item);
-            let outbox = self.outboxes.get(&ConnectionId(*connection));
+            let outbox = self.outboxes.get(ConnectionId(*connection));
             let who = outbox.map(|outbox| outbox.who(ConnectionId(*connection)));
             let sight = Sight::Released {
                 item: *item,
@@ -194,6 +198,10 @@ impl State {
             };
             self.control.note(now, who.as_ref(), &sight);
         }
+        for connection in wanted.into_keys() {
+            self.settle_closing(now, connection);
+        }
+        self.look_for_quiet();
         Ok(held)
     }
 
@@ -201,7 +209,7 @@ impl State {
     fn wanted(&self, hold: HoldId, which: &Release) -> Result<Wanted, ReleaseError> {
         let items = self.control.holds.items(hold);
         let is_for = |connection: &ConnectionId, is_meant: &dyn Fn(&Outbox) -> bool| {
-            self.outboxes.get(connection).is_some_and(is_meant)
+            self.outboxes.get(*connection).is_some_and(is_meant)
         };
         Ok(match which {
             Release::First { count } => wanted_by_connection(items.take(*count)),

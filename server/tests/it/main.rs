@@ -23,3 +23,4 @@ mod restart;
 mod serve;
 mod state;
 mod time;
+mod views;

@@ -1,0 +1,219 @@
+//! A view is never behind the call that changed it.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use minikeeper::{CloseReason, Ensemble, Fault, Hold, Kind, Matcher, Op, Server, SessionId, What};
+
+use crate::client::{self, Client, EPHEMERAL, op};
+
+/// A view that lags does so in about half of the runs.
+const ROUNDS: usize = 40;
+
+fn start() -> Server {
+    let builder = Server::builder().manual_clock();
+    builder.start().expect("a server starts")
+}
+
+fn address(server: &Server, label: &str) -> SocketAddr {
+    server.address(label).expect("it listens").addr()
+}
+
+/// Asserts that the journal ends with these kinds of entries, of those that are about this connection.
+fn assert_ends(server: &Server, connection: u64, kinds: &[Kind]) {
+    let journal = server.journal();
+    let of_connection = Matcher::any().connection(connection);
+    let entries: Vec<_> = journal.matching(&of_connection).collect();
+    assert!(entries.len() >= kinds.len(), "{journal}");
+    for (entry, kind) in entries.iter().rev().zip(kinds.iter().rev()) {
+        assert!(
+            entry.is_meant_by(&Matcher::of(*kind)),
+            "{kind:?}: {journal}"
+        );
+    }
+}
+
+fn number_of(server: &Server, client: &Client) -> u64 {
+    let connections = server.connections();
+    let own = |it: &&minikeeper::ConnectionView| it.session == Some(client.session());
+    connections.iter().find(own).expect("it is up").number
+}
+
+#[test]
+fn a_connection_that_a_verb_closes_is_gone_when_the_verb_returns() {
+    let ensemble = Ensemble::of(3).expect("an ensemble starts");
+    let server = ensemble.server();
+    let verbs: [&dyn Fn(&Client); 8] = [
+        &|_| assert_eq!(server.disconnect(&Matcher::any().label("a")), 1),
+        &|client| assert_eq!(server.expire(client.session()).expired.len(), 1),
+        &|_| drop(ensemble.elect(None).expect("there is a quorum")),
+        &|_| drop(ensemble.lose_quorum()),
+        &|_| drop(ensemble.member(1).stop()),
+        &|_| drop(ensemble.member(1).partition()),
+        &|_| server.stop(),
+        &|_| server.restart().expect("it starts again"),
+    ];
+    let member = ensemble.member(1);
+    let addr = member.address("a").expect("it listens").addr();
+    for (verb, close) in verbs.iter().enumerate() {
+        for round in 0..ROUNDS / 8 {
+            ensemble.regain_quorum();
+            member.start_again().expect("it starts again");
+            server.start_again().expect("it starts again");
+            let mut client = Client::connect(addr);
+            client.exists("/a", true);
+            let number = number_of(server, &client);
+            close(&client);
+            let seen = format!("verb {verb}, round {round}");
+            assert_eq!(server.connections(), [], "{seen}");
+            assert_eq!(server.watches(), [], "{seen}");
+            assert_eq!(ensemble.view()[0].sessions, [], "{seen}");
+            let sessions = server.sessions();
+            assert!(sessions.iter().all(|session| !session.connected), "{seen}");
+            assert_ends(server, number, &[Kind::Disconnected]);
+            for session in sessions {
+                server.expire(session.id);
+            }
+            server.assert_no_leaks();
+            let left = server.wait_for_no_leaks().within(Duration::ZERO);
+            left.blocking().expect("nothing is left");
+            client.ends();
+        }
+    }
+}
+
+#[test]
+fn the_journal_says_why_a_connection_closes_and_then_that_it_is_gone() {
+    let server = start();
+    let client = Client::connect(server.addr());
+    let number = number_of(&server, &client);
+    server.expire(client.session());
+    assert_ends(&server, number, &[Kind::Closing, Kind::Disconnected]);
+    let journal = server.journal();
+    let closing = Matcher::of(Kind::Closing).connection(number);
+    let reason = CloseReason::SessionExpired;
+    let entry = journal.matching(closing).next().expect("it is noted");
+    assert_eq!(entry.what, What::Closing { reason });
+    client.ends();
+}
+
+#[test]
+fn a_client_that_has_its_last_answer_is_gone() {
+    let server = start();
+    for round in 0..ROUNDS {
+        let mut client = Client::connect(server.addr());
+        client.ask_well(op::CLOSE_SESSION, &[]);
+        assert_eq!(server.connections(), [], "round {round}");
+        server.assert_no_leaks();
+        let mut socket = client::open(server.addr());
+        socket.write_all(b"ruok").expect("the server reads");
+        let mut answer = [0; 4];
+        std::io::Read::read_exact(&mut socket, &mut answer).expect("it is answered");
+        assert_eq!(server.connections(), [], "round {round}");
+    }
+}
+
+#[test]
+fn a_closed_connection_counts_towards_no_limit() {
+    let builder = Server::builder().max_client_connections(1);
+    let server = builder.start().expect("a server starts");
+    for _ in 0..ROUNDS {
+        let client = Client::connect(server.addr());
+        server.disconnect(&Matcher::any());
+        Client::resume(server.addr(), &client.granted)
+            .expect("there is room for it")
+            .close();
+    }
+}
+
+/// A client whose create of an ephemeral is held.
+fn held(server: &Server, hold: &Hold) -> Client {
+    let mut client = Client::connect(address(server, "a"));
+    client.send(op::CREATE, &client::create("/a", b"", EPHEMERAL));
+    hold.wait_for(1).blocking().expect("it is held");
+    client
+}
+
+#[test]
+fn a_held_request_goes_with_its_session() {
+    let server = start();
+    let hold = server.hold(Matcher::request(Op::Create));
+    let ends: [&dyn Fn(SessionId); 4] = [
+        &|session| drop(server.expire(session)),
+        &|_| assert_eq!(server.disconnect(&Matcher::any().label("a")), 1),
+        &|session| {
+            server.mute(session);
+            server.advance(2 * client::TIMEOUT);
+        },
+        &|_| server.restart().expect("it starts again"),
+    ];
+    for (verb, end) in ends.iter().enumerate() {
+        for round in 0..ROUNDS / 4 {
+            let client = held(&server, &hold);
+            let [item] = &hold.held()[..] else {
+                panic!("one request is held");
+            };
+            end(client.session());
+            let seen = format!("verb {verb}, round {round}");
+            assert_eq!(hold.held(), [], "{seen}");
+            let nothing = minikeeper::ReleaseError::NothingHeld;
+            assert_eq!(hold.release_next(), Err(nothing), "{seen}");
+            let item = item.item;
+            let gone = minikeeper::ReleaseError::NotHeld { item };
+            assert_eq!(hold.release_item(item), Err(gone), "{seen}");
+            client.ends();
+        }
+    }
+    assert!(server.znode("/a").is_none());
+}
+
+#[test]
+fn what_is_held_or_delayed_goes_with_a_connection_that_the_test_closes() {
+    let server = start();
+    let delay = Fault::DelayReply {
+        by: Duration::from_secs(1),
+    };
+    let hold = server.hold(Matcher::reply(Op::Exists).label("held"));
+    let late = server.fault("late").on(Op::Exists).from("late").then(delay);
+    for label in ["held", "late"] {
+        let mut client = Client::connect(address(&server, label));
+        client.send(op::EXISTS, &client::read("/a", false));
+        let kind = if label == "held" {
+            Kind::Held
+        } else {
+            Kind::Fault
+        };
+        let seen = server.wait_for(Matcher::of(kind));
+        seen.since(minikeeper::Mark::BEGINNING)
+            .blocking()
+            .expect("it passes");
+        assert_eq!(server.disconnect(&Matcher::any().label(label)), 1);
+        assert_eq!(server.connections(), []);
+        assert_eq!(hold.held(), []);
+        client.ends();
+    }
+    assert_eq!(late.hits(), 1);
+}
+
+#[test]
+fn a_connection_is_up_while_a_reply_that_it_is_owed_is_held() {
+    let server = start();
+    let hold = server.hold(Matcher::reply(Op::CloseSession));
+    for round in 0..ROUNDS {
+        let mut client = Client::connect(server.addr());
+        client.send(op::CLOSE_SESSION, &[]);
+        hold.wait_for(1).blocking().expect("it is held");
+        assert_eq!(server.sessions(), []);
+        let [up] = &server.connections()[..] else {
+            panic!("the connection stays open for the reply");
+        };
+        assert_eq!(up.session, None, "its session is over");
+        let quiet = server.wait_for_no_leaks();
+        hold.release_next().expect("it is held");
+        assert_eq!(server.connections(), [], "round {round}");
+        quiet.blocking().expect("nothing is left");
+        assert_eq!(client.receive().error, 0);
+        client.ends();
+    }
+}
