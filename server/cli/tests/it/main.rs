@@ -2,6 +2,7 @@
 
 mod binary;
 mod client;
+mod faults;
 mod health;
 mod precedence;
 mod refusals;
