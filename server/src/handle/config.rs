@@ -51,7 +51,8 @@ pub struct Config {
     pub sessionless_timeout: Duration,
     /// The longest frame that is read, in bytes (`jute.maxbuffer`). Default 1 048 575.
     pub max_frame: usize,
-    /// The server's number, the top byte of its session ids (`myid`), 0 to 254. Default 1.
+    /// The server's number, the top byte of its session ids (`myid`), 0 to 254; 255 too without
+    /// [`extended_types`](Self::extended_types). Default 1.
     pub server_id: u8,
     /// How many members the ensemble has, 1 to 254; at 1 it is none. Default 1. See [`Ensemble`](crate::Ensemble).
     pub members: u8,
@@ -198,8 +199,12 @@ impl Config {
                     .to_owned(),
             );
         }
-        if self.server_id == u8::MAX {
-            return Err("the server's number, 255, is more than 254".to_owned());
+        if self.server_id == u8::MAX && self.extended_types {
+            // EphemeralType.validateServerId.
+            return Err(
+                "server id 255 needs extended types switched off: ephemerals of its sessions cannot be told from TTL znodes"
+                    .to_owned(),
+            );
         }
         if self.storage.data_dir.is_none() && self.storage.data_log_dir.is_some() {
             return Err("there is a dataLogDir and no dataDir".to_owned());
@@ -294,5 +299,22 @@ fn positive(span: Duration, name: &str) -> Result<i64, String> {
     match millis(span) {
         0 => Err(format!("{name}, {span:?}, is less than a millisecond")),
         ms => Ok(ms),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_id_255_needs_extended_types_switched_off() {
+        let mut config = Config {
+            server_id: 255,
+            ..Config::default()
+        };
+        let refused = config.rules().expect_err("extended types are on");
+        assert!(refused.contains("extended types"), "{refused}");
+        config.extended_types = false;
+        assert_eq!(config.rules().map(|rules| rules.server_id), Ok(255));
     }
 }

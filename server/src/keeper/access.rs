@@ -13,7 +13,7 @@ use sha1::Digest;
 
 use super::acl_table::AclId;
 use super::{DigestAlgorithm, Rules, java};
-use crate::protocol::{Acl, AclEntry, AuthId, ErrorCode, Permissions, open_acl};
+use crate::protocol::{Acl, AclEntry, AuthId, ErrorCode, Permissions, open_acl, unlisted_number};
 
 /// The id of whoever passes every check.
 fn super_id() -> AuthId {
@@ -201,6 +201,10 @@ pub(super) fn check(
     wanted: Permissions,
     ids: &Ids,
 ) -> Result<(), ErrorCode> {
+    // Whoever asks: ReferenceCountedACLCache.convertLong throws before anything is compared.
+    if id != AclId::OPEN && unlisted_number(acl).is_some() {
+        return Err(ErrorCode::MarshallingError);
+    }
     let allowed = rules.skip_acl
         || acl.is_empty()
         || ids.is_super

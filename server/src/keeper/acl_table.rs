@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::protocol::{Acl, open_acl};
+use crate::protocol::{Acl, open_acl, unlisted_number};
 
 /// The number of an ACL in the table, never given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +21,8 @@ pub(super) struct AclTable {
     by_id: BTreeMap<u32, (Arc<[Acl]>, usize)>,
     by_acl: BTreeMap<Arc<[Acl]>, u32>,
     next: u32,
+    /// The number of placeholders for ACLs that a snapshot does not list.
+    unlisted: usize,
 }
 
 impl AclTable {
@@ -30,6 +32,7 @@ impl AclTable {
             by_id: BTreeMap::new(),
             by_acl: BTreeMap::new(),
             next: 1,
+            unlisted: 0,
         }
     }
 
@@ -55,6 +58,19 @@ impl AclTable {
         self.next = self.next.max(1 << 31);
     }
 
+    /// Whether some znode has the placeholder for an ACL that a snapshot does not list.
+    pub(super) fn has_unlisted(&self) -> bool {
+        self.unlisted > 0
+    }
+
+    /// The number for which this ACL is the placeholder, if it is one.
+    pub(super) fn unlisted(&self, id: AclId) -> Option<i64> {
+        match self.unlisted {
+            0 => None,
+            _ => unlisted_number(self.get(id)),
+        }
+    }
+
     /// Counts one more user of the ACL.
     pub(super) fn intern(&mut self, acl: &Arc<[Acl]>) -> AclId {
         if Arc::ptr_eq(acl, &self.open) || *acl == self.open {
@@ -71,6 +87,7 @@ impl AclTable {
             .next
             .checked_add(1)
             .expect("fewer than four thousand million distinct ACLs");
+        self.unlisted += usize::from(unlisted_number(acl).is_some());
         self.by_acl.insert(Arc::clone(acl), id);
         self.by_id.insert(id, (Arc::clone(acl), 1));
         AclId(id)
@@ -82,6 +99,7 @@ impl AclTable {
             *users -= 1;
             if *users == 0 {
                 let acl = Arc::clone(acl);
+                self.unlisted -= usize::from(unlisted_number(&acl).is_some());
                 self.by_acl.remove(&acl);
                 self.by_id.remove(&id.0);
             }

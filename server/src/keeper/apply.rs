@@ -89,7 +89,7 @@ impl Tree {
                     path,
                     data: data.as_deref(),
                     acl,
-                    owner: owner(header, record),
+                    owner: self.owner(header, record),
                     parent_cversion: *parent_cversion,
                 };
                 self.create(header, &new, undo, changes)
@@ -145,7 +145,7 @@ impl Tree {
         if path.ends_with('/') {
             return None;
         }
-        let is_there = self.find_id(path).is_some();
+        let there = self.find_id(path);
         self.digest_without(parent_id);
         let parent = self.slot_mut(parent_id);
         let before = (parent.creates, parent.pzxid);
@@ -161,7 +161,9 @@ impl Tree {
             parent.pzxid = planted!("create-leaves-pzxid", parent.pzxid, header.zxid);
         }
         self.digest_with(parent_id);
-        if is_there {
+        if let Some(id) = there {
+            // A snapshot that was taken meanwhile has the znode and may not list its ACL: DataTree.createNode.
+            self.replace_acl(id, acl, undo);
             return None;
         }
         let acl_id = self.acls.intern(acl);
@@ -177,7 +179,7 @@ impl Tree {
             creates: 0,
             aversion: 0,
             num_children: 0,
-            owner: owner.into(),
+            owner,
             acl: acl_id,
             first_child: NIL,
             next: NIL,
@@ -308,16 +310,24 @@ impl Tree {
         undo: &mut UndoLog,
     ) -> Option<Stat> {
         let id = self.find_id(path)?;
-        let new = self.acls.intern(acl);
         self.digest_without(id);
+        self.replace_acl(id, acl, undo);
         let znode = self.slot_mut(id);
-        let old = std::mem::replace(&mut znode.acl, new);
-        let aversion = std::mem::replace(&mut znode.aversion, version);
+        znode.aversion = version;
         planted!("set-acl-bumps-version", {
             znode.version += 1;
         });
         let stat = znode.stat();
         self.digest_with(id);
+        Some(stat)
+    }
+
+    /// Replaces an ACL, and leaves its version as it is.
+    fn replace_acl(&mut self, id: u32, acl: &Arc<[Acl]>, undo: &mut UndoLog) {
+        let new = self.acls.intern(acl);
+        let znode = self.slot_mut(id);
+        let old = std::mem::replace(&mut znode.acl, new);
+        let aversion = znode.aversion;
         if undo.is_kept() {
             undo.push(|| Undo::AclSet {
                 id,
@@ -327,7 +337,6 @@ impl Tree {
         } else {
             self.acls.release(old);
         }
-        Some(stat)
     }
 
     /// Replaces data without it being a write: no version, no time, no watch. Only quotas do this to their usage.
@@ -412,6 +421,23 @@ impl Tree {
         }
     }
 
+    /// What the znode of a creating record goes with.
+    fn owner(&self, header: TxnHeader, record: &TxnRecord<'_>) -> OwnerKind {
+        if let TxnRecord::Create {
+            ephemeral: true, ..
+        } = record
+        {
+            OwnerKind::Session(header.session)
+        } else if let TxnRecord::CreateContainer { .. } = record {
+            OwnerKind::Container
+        } else if let TxnRecord::CreateTtl { ttl_ms, .. } = record {
+            // What a log has of a server with extended types is something else without them: DataTree.createNode.
+            OwnerKind::of(OwnerKind::Ttl { ms: *ttl_ms }.number(), self.extended_types)
+        } else {
+            OwnerKind::Nobody
+        }
+    }
+
     fn tell(&self, changes: &mut Changes, kind: ChangeKind, path: &str, acl: AclId, parent: u32) {
         if changes.wanted {
             let parent_acl = self.slot(parent).map_or(AclId::OPEN, Znode::acl);
@@ -422,22 +448,6 @@ impl Tree {
                 parent_acl: (parent_acl, Arc::clone(self.acls.get(parent_acl))),
             });
         }
-    }
-}
-
-/// Whom the znode of a creating record goes with.
-fn owner(header: TxnHeader, record: &TxnRecord<'_>) -> OwnerKind {
-    if let TxnRecord::Create {
-        ephemeral: true, ..
-    } = record
-    {
-        OwnerKind::Session(header.session)
-    } else if let TxnRecord::CreateContainer { .. } = record {
-        OwnerKind::Container
-    } else if let TxnRecord::CreateTtl { ttl_ms, .. } = record {
-        OwnerKind::Ttl { ms: *ttl_ms }
-    } else {
-        OwnerKind::Nobody
     }
 }
 

@@ -244,6 +244,7 @@ impl Keeper {
         deadlines.add(look_at(&rules, now), Deadline::LookForReapable);
         let members = Members::new(&rules);
         let mut tree = Tree::new(rules.data_format);
+        tree.extended_types = rules.extended_types;
         tree.keep_digest(rules.digest);
         tree.set_last_zxid(members.start_of_epoch());
         Self {

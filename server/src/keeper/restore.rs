@@ -3,11 +3,14 @@
 //! A snapshot of a real server may have been taken while transactions went on, so what is replayed onto it may be there
 //! already, or gone again: `DataTree.processTxn` and `FileTxnSnapLog.processTransaction` let that pass.
 
+use std::collections::BTreeSet;
+
 use super::apply::{Changes, TxnHeader};
 use super::undo::UndoLog;
 use super::{Rules, Sessions, Snapshot, Tree, quota};
 use crate::protocol::{
-    SessionId, SessionRecord, StatPersisted, Timestamp, Txn, TxnRecord, ZnodeRecord, Zxid, open_acl,
+    SessionId, SessionRecord, StatPersisted, Timestamp, Txn, TxnRecord, ZnodeRecord, Zxid,
+    open_acl, parent_of,
 };
 
 /// A state in the making. It takes sessions and znodes, parents before their children, then [`loaded`](Self::loaded), then
@@ -24,6 +27,7 @@ impl Restored {
     pub(crate) fn new(rules: &Rules) -> Self {
         let mut tree = Tree::new(rules.data_format);
         tree.keep_digest(rules.digest);
+        tree.extended_types = rules.extended_types;
         Self {
             rules: rules.clone(),
             tree,
@@ -35,6 +39,7 @@ impl Restored {
     pub(crate) fn begin(&mut self) {
         self.tree = Tree::empty();
         self.tree.keep_digest(self.rules.digest);
+        self.tree.extended_types = self.rules.extended_types;
         self.sessions = Sessions::new(&self.rules, Timestamp(0));
     }
 
@@ -60,6 +65,67 @@ impl Restored {
         self.tree.set_last_zxid(zxid);
         quota::count_anew(&mut self.tree);
         self.tree.digest()
+    }
+
+    /// The znode whose ACL a real server asks for to replay this transaction, and the ACL's number, if no snapshot lists it:
+    /// `DataTree.createNode`, `deleteNode` and `setData` ask for the ACL, to notify watches, and the server does not start.
+    /// Releases before 3.8.4 and 3.9.2 do not ask.
+    pub(crate) fn needs_unlisted_acl(&self, txn: &Txn<'_>) -> Option<(Box<str>, i64)> {
+        if !self.tree.acls.has_unlisted() {
+            return None;
+        }
+        let one = std::slice::from_ref(&txn.record);
+        let records = if let TxnRecord::Multi(records) = &txn.record {
+            records
+        } else {
+            one
+        };
+        let is_refused = |record: &TxnRecord<'_>| matches!(record, TxnRecord::Error { .. });
+        if records.iter().any(is_refused) {
+            return None;
+        }
+        // What an earlier part of the same transaction supplies is listed for the later ones.
+        let mut supplied: BTreeSet<&str> = BTreeSet::new();
+        for record in records {
+            let found = self
+                .needed_by(txn.session, record)
+                .into_iter()
+                .find_map(|path| {
+                    let znode = self.tree.get(path)?;
+                    let number = self.tree.unlisted_acl(znode)?;
+                    (!supplied.contains(path)).then(|| (path.into(), number))
+                });
+            if found.is_some() {
+                return found;
+            }
+            supplied.extend(supplied_by(record));
+        }
+        None
+    }
+
+    /// The paths whose ACLs a real server asks for to replay a record.
+    fn needed_by<'r>(&'r self, session: SessionId, record: &'r TxnRecord<'_>) -> Vec<&'r str> {
+        let with_parent = |path: &'r str| match self.tree.get(path) {
+            Some(_) => vec![path, parent_of(path).unwrap_or_default()],
+            None => Vec::new(),
+        };
+        match record {
+            TxnRecord::Create { path, .. }
+            | TxnRecord::CreateContainer { path, .. }
+            | TxnRecord::CreateTtl { path, .. } => parent_of(path).into_iter().collect(),
+            TxnRecord::Delete { path } | TxnRecord::DeleteContainer { path } => with_parent(path),
+            TxnRecord::CloseSession { paths } => {
+                let paths = paths.iter().map(|path| &**path);
+                let paths = paths.chain(self.tree.ephemerals(session));
+                paths.flat_map(with_parent).collect()
+            }
+            TxnRecord::SetData { path, .. } => vec![path],
+            TxnRecord::SetAcl { .. }
+            | TxnRecord::Check { .. }
+            | TxnRecord::CreateSession { .. }
+            | TxnRecord::Multi(_)
+            | TxnRecord::Error { .. } => Vec::new(),
+        }
     }
 
     /// Takes a later transaction. Gives the digest of the tree after it, where one is kept.
@@ -135,5 +201,48 @@ impl Restored {
         };
         let planted = self.tree.take(&root);
         debug_assert_eq!(planted, Ok(()), "the first znode is the root");
+    }
+}
+
+impl Tree {
+    /// Sets whether an owner may be a time to live. Where none may, znodes that have one go, as they do on a real server: they are
+    /// ephemerals of a session that does not exist.
+    pub(super) fn set_extended_types(&mut self, on: bool) {
+        self.extended_types = on;
+        if on {
+            return;
+        }
+        let paths: Vec<Box<str>> = self.ttl_paths().map(Box::from).collect();
+        let header = TxnHeader {
+            session: SessionId::NONE,
+            zxid: self.last_zxid(),
+            time: Timestamp(0),
+        };
+        let record = TxnRecord::CloseSession {
+            paths: paths
+                .into_iter()
+                .map(|path| String::from(path).into())
+                .collect(),
+        };
+        let (mut undo, mut changes) = (UndoLog::default(), Changes::default());
+        self.apply_record(header, &record, &mut undo, &mut changes);
+    }
+}
+
+/// The path whose ACL a record sets.
+fn supplied_by<'r>(record: &'r TxnRecord<'_>) -> Option<&'r str> {
+    match record {
+        TxnRecord::Create { path, .. }
+        | TxnRecord::CreateContainer { path, .. }
+        | TxnRecord::CreateTtl { path, .. }
+        | TxnRecord::SetAcl { path, .. } => Some(path),
+        TxnRecord::Delete { .. }
+        | TxnRecord::DeleteContainer { .. }
+        | TxnRecord::SetData { .. }
+        | TxnRecord::CloseSession { .. }
+        | TxnRecord::Check { .. }
+        | TxnRecord::CreateSession { .. }
+        | TxnRecord::Multi(_)
+        | TxnRecord::Error { .. } => None,
     }
 }

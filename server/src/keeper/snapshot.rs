@@ -1,7 +1,7 @@
 //! The whole state as a value, and servers that begin with one.
 
-use super::{Keeper, Output, Outputs, Rules, Sessions, Tree};
-use crate::protocol::{SessionRecord, Timestamp, ZnodeRecord, Zxid};
+use super::{Keeper, Output, Outputs, Rules, Sessions, Tree, Znode};
+use crate::protocol::{OwnerKind, SessionId, SessionRecord, Timestamp, ZnodeRecord, Zxid};
 
 /// The znodes and sessions of a server at one moment. Connections and watches are no part of it.
 #[derive(Clone, Debug)]
@@ -64,6 +64,20 @@ impl Snapshot {
         self.tree.to_keep()
     }
 
+    /// A session of the server with id 255, which has a znode or is open.
+    pub(crate) fn session_of_server_255(&self) -> Option<SessionId> {
+        let owners = self.tree.all_ephemerals().map(|(session, _)| session);
+        let open = self.sessions.sorted().into_iter().map(|(id, _)| id);
+        owners
+            .chain(open)
+            .find(|session| OwnerKind::is_of_server_255(*session))
+    }
+
+    /// The znodes whose ACL no snapshot lists.
+    pub(crate) fn with_unlisted_acl(&self) -> impl Iterator<Item = &Znode> {
+        self.tree.with_unlisted_acl()
+    }
+
     /// When it was taken.
     pub(crate) fn now(&self) -> Timestamp {
         self.now
@@ -112,6 +126,7 @@ impl Keeper {
         keeper.tree = snapshot.tree;
         keeper.tree.index();
         keeper.tree.keep_digest(keeper.rules.digest);
+        keeper.tree.set_extended_types(keeper.rules.extended_types);
         keeper.sessions.go_on_from(&snapshot.sessions);
         keeper.members.go_on_from(keeper.tree.last_zxid());
         // Nobody is connected yet.

@@ -37,6 +37,8 @@ pub(crate) struct Tree {
     /// The paths that have a quota.
     pub(super) limited: BTreeSet<Box<str>>,
     last_zxid: Zxid,
+    /// Whether an owner may be a time to live: `extendedTypesEnabled`.
+    pub(super) extended_types: bool,
     pub(super) data_size: i64,
     /// See `digest.rs`.
     pub(super) digest: Option<Box<TreeDigest>>,
@@ -91,6 +93,7 @@ impl Tree {
             with_ttl: BTreeSet::new(),
             limited: BTreeSet::new(),
             last_zxid: Zxid(0),
+            extended_types: true,
             data_size: 0,
             digest: None,
         }
@@ -111,6 +114,7 @@ impl Tree {
             with_ttl: BTreeSet::new(),
             limited: self.limited.clone(),
             last_zxid: self.last_zxid,
+            extended_types: self.extended_types,
             data_size: self.data_size,
             digest: self.digest.clone(),
         }
@@ -181,7 +185,7 @@ impl Tree {
         let id = self.znodes.push();
         vacant.insert(Entry { hash, id });
         let acl = self.acls.intern(acl);
-        let mut znode = Znode::kept(path, data, acl, &stat);
+        let mut znode = Znode::kept(path, data, acl, &stat, self.extended_types);
         (znode.next, znode.previous) = (id, id);
         if parent == NIL {
             self.root = id;
@@ -283,6 +287,20 @@ impl Tree {
         (znode.acl(), self.acl(znode.acl()))
     }
 
+    /// The number of a znode's ACL, if no snapshot lists it.
+    pub(super) fn unlisted_acl(&self, znode: &Znode) -> Option<i64> {
+        self.acls.unlisted(znode.acl())
+    }
+
+    /// The znodes whose ACL no snapshot lists.
+    pub(crate) fn with_unlisted_acl(&self) -> impl Iterator<Item = &Znode> {
+        let znodes = self.acls.has_unlisted().then(|| self.all());
+        znodes
+            .into_iter()
+            .flatten()
+            .filter(|znode| self.unlisted_acl(znode).is_some())
+    }
+
     /// The paths of a session's ephemerals, sorted.
     pub(crate) fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = &str> {
         self.ephemerals
@@ -301,6 +319,11 @@ impl Tree {
             .map(|(session, paths)| (*session, paths.iter().map(|path| &**path)))
     }
 
+    /// The paths of the znodes with a time to live, sorted.
+    pub(super) fn ttl_paths(&self) -> impl Iterator<Item = &str> {
+        self.with_ttl.iter().map(|path| &**path)
+    }
+
     /// The containers and the znodes with a time to live, sorted by path within each kind.
     pub(crate) fn reapable(&self) -> impl Iterator<Item = &Znode> {
         self.containers
@@ -310,7 +333,7 @@ impl Tree {
     }
 
     /// Every znode, in no order that means anything.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Znode> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Znode> {
         self.znodes.iter().map(|(_, znode)| znode)
     }
 
@@ -441,7 +464,7 @@ impl Tree {
     }
 
     fn index_owner(&mut self, znode: &Znode, present: bool) {
-        let set = match znode.owner.kind() {
+        let set = match znode.owner {
             OwnerKind::Nobody => return,
             OwnerKind::Container => &mut self.containers,
             OwnerKind::Ttl { .. } => &mut self.with_ttl,

@@ -11,7 +11,7 @@ use super::apply::Changes;
 use super::transaction::{Transaction, refusal};
 use super::tree::Tree;
 use super::undo::UndoLog;
-use super::znode::{Owner, OwnerKind, Znode};
+use super::znode::{OwnerKind, Znode};
 use super::{Rules, access, quota};
 use crate::protocol::{
     Acl, AclEntry, CheckVersionRequest, CreateMode, CreateOperation, CreateRequest, DeleteRequest,
@@ -296,6 +296,7 @@ fn path_of<'r>(record: &'r TxnRecord<'_>) -> Option<&'r str> {
 /// What the reaper would remove: `PrepRequestProcessor`'s check of a deleteContainer of its own.
 pub(super) fn check_reap<'a>(tree: &Tree, path: &'a str) -> Result<TxnRecord<'a>, ErrorCode> {
     let znode = tree.get(path).ok_or(ErrorCode::NoNode)?;
+    check_listed(tree, znode)?;
     if znode.has_children() {
         return Err(ErrorCode::NotEmpty);
     }
@@ -306,6 +307,14 @@ pub(super) fn check_reap<'a>(tree: &Tree, path: &'a str) -> Result<TxnRecord<'a>
     Ok(TxnRecord::DeleteContainer {
         path: Cow::Borrowed(path),
     })
+}
+
+/// Refuses what needs the record of a znode whose ACL no snapshot lists: `PrepRequestProcessor.getRecordForPath` asks for the ACL.
+fn check_listed(tree: &Tree, znode: &Znode) -> Result<(), ErrorCode> {
+    match tree.unlisted_acl(znode) {
+        None => Ok(()),
+        Some(_) => Err(ErrorCode::MarshallingError),
+    }
 }
 
 impl Checked<'_> {
@@ -360,7 +369,8 @@ impl Checked<'_> {
             path.clone()
         };
         validate_path(&path)?;
-        if self.tree.get(&path).is_some() {
+        if let Some(znode) = self.tree.get(&path) {
+            check_listed(self.tree, znode)?;
             return Err(ErrorCode::NodeExists);
         }
         let childless = planted!(
@@ -410,7 +420,7 @@ impl Checked<'_> {
             return Err(ErrorCode::Unimplemented);
         }
         let valid = if mode.has_ttl() {
-            (1..=Owner::MAX_TTL_MS).contains(&request.ttl_ms)
+            (1..=OwnerKind::MAX_TTL_MS).contains(&request.ttl_ms)
         } else {
             request.operation != CreateOperation::CreateTtl
         };
@@ -439,6 +449,7 @@ impl Checked<'_> {
         );
         self.allow(asked, Permissions::DELETE)?;
         let znode = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
+        check_listed(self.tree, znode)?;
         planted!("not-empty-before-bad-version", {
             if znode.has_children() {
                 return Err(ErrorCode::NotEmpty);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::acl_table::AclId;
+pub(crate) use crate::protocol::OwnerKind;
 use crate::protocol::{SessionId, Stat, StatPersisted, Timestamp, Zxid};
 
 /// What a znode holds, shared with whoever keeps a copy of the tree.
@@ -23,58 +24,11 @@ pub(crate) struct Znode {
     pub(super) creates: i32,
     pub(super) aversion: i32,
     pub(super) num_children: i32,
-    pub(super) owner: Owner,
+    pub(super) owner: OwnerKind,
     pub(super) acl: AclId,
     pub(super) first_child: u32,
     pub(super) next: u32,
     pub(super) previous: u32,
-}
-
-/// Whom a znode goes with, in ZooKeeper's own encoding (`EphemeralType`): 0 nobody, a session's number, the lowest
-/// number for a container, and a top byte of ones for a time to live in milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owner(i64);
-
-/// What [`Owner`] says, taken apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OwnerKind {
-    Nobody,
-    Session(SessionId),
-    Container,
-    Ttl { ms: i64 },
-}
-
-impl Owner {
-    const CONTAINER: i64 = i64::MIN;
-    const TTL: i64 = 0xff << 56;
-    /// A top byte of ones, then the number of the feature, 0 for a time to live.
-    const TTL_MASK: i64 = 0xff_ffff << 40;
-    /// The longest time to live, in milliseconds.
-    pub(crate) const MAX_TTL_MS: i64 = 0xff_ffff_ffff;
-
-    pub(crate) const NOBODY: Self = Self(0);
-
-    pub(crate) fn kind(self) -> OwnerKind {
-        match self.0 {
-            0 => OwnerKind::Nobody,
-            Self::CONTAINER => OwnerKind::Container,
-            owner if owner & Self::TTL_MASK == Self::TTL => OwnerKind::Ttl {
-                ms: owner & Self::MAX_TTL_MS,
-            },
-            owner => OwnerKind::Session(SessionId(owner)),
-        }
-    }
-}
-
-impl From<OwnerKind> for Owner {
-    fn from(kind: OwnerKind) -> Self {
-        Self(match kind {
-            OwnerKind::Nobody => 0,
-            OwnerKind::Session(session) => session.0,
-            OwnerKind::Container => Self::CONTAINER,
-            OwnerKind::Ttl { ms } => Self::TTL | (ms & Self::MAX_TTL_MS),
-        })
-    }
 }
 
 impl Znode {
@@ -120,7 +74,7 @@ impl Znode {
     }
 
     pub(crate) fn owner(&self) -> OwnerKind {
-        self.owner.kind()
+        self.owner
     }
 
     pub(crate) fn acl(&self) -> AclId {
@@ -142,7 +96,7 @@ impl Znode {
                 self.creates.wrapping_mul(2).wrapping_sub(self.num_children)
             ),
             aversion: self.aversion,
-            ephemeral_owner: match self.owner.kind() {
+            ephemeral_owner: match self.owner {
                 OwnerKind::Session(session) => session,
                 OwnerKind::Container => {
                     planted!(
@@ -171,8 +125,14 @@ pub(super) fn length(data: &Data) -> i32 {
 }
 
 impl Znode {
-    /// One that was kept.
-    pub(super) fn kept(path: &str, data: Option<&[u8]>, acl: AclId, stat: &StatPersisted) -> Self {
+    /// One that was kept; `extended_types` decides what its owner is.
+    pub(super) fn kept(
+        path: &str,
+        data: Option<&[u8]>,
+        acl: AclId,
+        stat: &StatPersisted,
+        extended_types: bool,
+    ) -> Self {
         Self {
             path: path.into(),
             data: data.map(Arc::from),
@@ -185,7 +145,7 @@ impl Znode {
             creates: stat.cversion,
             aversion: stat.aversion,
             num_children: 0,
-            owner: Owner(stat.ephemeral_owner),
+            owner: OwnerKind::of(stat.ephemeral_owner, extended_types),
             acl,
             first_child: NIL,
             next: NIL,
@@ -204,7 +164,7 @@ impl Znode {
             version: self.version,
             cversion: self.creates,
             aversion: self.aversion,
-            ephemeral_owner: self.owner.0,
+            ephemeral_owner: self.owner.number(),
         }
     }
 
@@ -222,7 +182,7 @@ impl Znode {
             creates: 0,
             aversion,
             num_children: 0,
-            owner: Owner::NOBODY,
+            owner: OwnerKind::Nobody,
             acl,
             first_child: NIL,
             next: NIL,

@@ -149,6 +149,43 @@ pub struct Acl {
     pub id: AuthId,
 }
 
+impl Acl {
+    /// Whether this is the placeholder for an ACL that a snapshot refers to by its number and does not list.
+    ///
+    /// A snapshot of a real server lists the ACLs first and the znodes later, while writes go on, so a znode may refer to an ACL
+    /// that is not listed yet. Replaying the transaction log supplies it. Where no log does, the znode has this placeholder, shown
+    /// as `unlisted-acl:7:`, and every request that needs its ACL fails with [`ErrorCode::MarshallingError`], as on a real server.
+    ///
+    /// ```
+    /// let acl: minikeeper::Acl = "world:anyone:r".parse()?;
+    /// assert!(!acl.is_unlisted());
+    /// # Ok::<(), minikeeper::ErrorCode>(())
+    /// ```
+    #[must_use]
+    pub fn is_unlisted(&self) -> bool {
+        self.permissions == Permissions(0) && &*self.id.scheme == UNLISTED
+    }
+}
+
+/// Scheme of the placeholder for an ACL that a snapshot does not list.
+const UNLISTED: &str = "unlisted-acl";
+
+/// The placeholder for the ACL of this number, which a snapshot does not list.
+pub(crate) fn unlisted_acl(number: i64) -> Arc<[Acl]> {
+    Arc::from([Acl {
+        permissions: Permissions(0),
+        id: AuthId::new(UNLISTED, number.to_string()),
+    }])
+}
+
+/// The number for which an ACL is the placeholder, if it is one.
+pub(crate) fn unlisted_number(acl: &[Acl]) -> Option<i64> {
+    match acl {
+        [only] if only.is_unlisted() => only.id.id.parse().ok(),
+        _ => None,
+    }
+}
+
 /// As `zkCli` writes it: `world:anyone:cdrwa`, `digest:user:hash:r`.
 ///
 /// ```

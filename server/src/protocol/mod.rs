@@ -17,7 +17,7 @@ mod time;
 mod txn;
 
 pub use acl::{Acl, AuthId, Permissions};
-pub(crate) use acl::{AclEntry, AclList, open_acl};
+pub(crate) use acl::{AclEntry, AclList, open_acl, unlisted_acl, unlisted_number};
 pub(crate) use create_mode::CreateMode;
 pub use ensemble::{EnsembleAction, EnsembleError, Mode};
 pub use error_code::ErrorCode;
@@ -27,7 +27,7 @@ pub(crate) use ids::Xid;
 pub use ids::{MemberId, SessionId, Zxid};
 pub(crate) use path::{ancestors, is_ephemeral_prefix, name_of, parent_of, validate_path};
 pub use persisted::{DataFormat, NoDataFormat};
-pub(crate) use persisted::{SessionRecord, StatPersisted, ZnodeRecord};
+pub(crate) use persisted::{OwnerKind, SessionRecord, StatPersisted, ZnodeRecord};
 pub(crate) use reply::{ClientInfo, ConnectResponse, Message, MultiResult, Reply, Response};
 pub use request::Operation;
 pub(crate) use request::{

@@ -32,6 +32,56 @@ pub(crate) struct StatPersisted {
     pub(crate) ephemeral_owner: i64,
 }
 
+/// What a znode goes with. As a number it is ZooKeeper's `ephemeralOwner`, which `EphemeralType` takes apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OwnerKind {
+    Nobody,
+    Session(SessionId),
+    Container,
+    /// A time to live in milliseconds.
+    Ttl {
+        ms: i64,
+    },
+}
+
+impl OwnerKind {
+    const CONTAINER: i64 = i64::MIN;
+    const TTL: i64 = 0xff << 56;
+    /// A top byte of ones, then the number of the feature, 0 for a time to live.
+    const TTL_MASK: i64 = 0xff_ffff << 40;
+    /// The longest time to live, in milliseconds.
+    pub(crate) const MAX_TTL_MS: i64 = 0xff_ffff_ffff;
+
+    /// Takes a number apart, as `EphemeralType.get` does. Without extended types (`extendedTypesEnabled`) there is no time to live,
+    /// and a top byte of ones is that of a session of the server with id 255.
+    pub(crate) fn of(number: i64, extended_types: bool) -> Self {
+        match number {
+            0 => Self::Nobody,
+            Self::CONTAINER => Self::Container,
+            number if extended_types && number & Self::TTL_MASK == Self::TTL => Self::Ttl {
+                ms: number & Self::MAX_TTL_MS,
+            },
+            number => Self::Session(SessionId(number)),
+        }
+    }
+
+    /// The number.
+    pub(crate) fn number(self) -> i64 {
+        match self {
+            Self::Nobody => 0,
+            Self::Session(session) => session.0,
+            Self::Container => Self::CONTAINER,
+            Self::Ttl { ms } => Self::TTL | (ms & Self::MAX_TTL_MS),
+        }
+    }
+
+    /// Whether a session is one of the server with id 255. Where extended types are on, its ephemerals cannot be told from znodes
+    /// with a time to live: `EphemeralType.validateServerId` refuses that id.
+    pub(crate) fn is_of_server_255(session: SessionId) -> bool {
+        session.0 & Self::TTL == Self::TTL
+    }
+}
+
 /// A session as a snapshot keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SessionRecord {

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::protocol::DataFormat;
+use crate::protocol::{DataFormat, SessionId, Zxid};
 
 /// Why a folder or a file of ZooKeeper's cannot be read or written. Nothing on the disk was changed by it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -27,6 +27,40 @@ pub enum StorageError {
         offset: u64,
         /// What is wrong there.
         reason: String,
+    },
+    /// Transactions are in no log although later ones are: a log was removed, or never copied.
+    #[error(
+        "{}: {} before offset {offset}: a transaction log has gone; put it back, or rerun with --recover (`Storage::recover`) to \
+         leave out all later transactions too (their logs are saved as damaged-log.*)",
+        file.display(),
+        missing(*first, *last)
+    )]
+    Missing {
+        /// The log that has the later ones.
+        file: PathBuf,
+        /// Where the first of these begins, in bytes from the beginning of the file.
+        offset: u64,
+        /// The first transaction that is missing.
+        first: Zxid,
+        /// The last one in the same gap.
+        last: Zxid,
+    },
+    /// A transaction needs an ACL that the snapshot refers to by its number and does not list, before any transaction supplies it.
+    #[error(
+        "{}: transaction {zxid} needs the ACL of {path}, number {number}, which the snapshot does not list: a real server does not \
+         start from this folder (\"Failed to fetch acls for {number}\"); rerun with --recover (`Storage::recover`) to replay it \
+         without that ACL, as releases before 3.8.4 and 3.9.2 do",
+        file.display()
+    )]
+    UnlistedAcl {
+        /// The log.
+        file: PathBuf,
+        /// The transaction.
+        zxid: Zxid,
+        /// The znode.
+        path: Box<str>,
+        /// The number of its ACL in the snapshot.
+        number: i64,
     },
     /// There are transaction logs but no snapshot, so that what was before them may be missing.
     #[error(
@@ -72,6 +106,19 @@ pub enum StorageError {
     NotEmpty {
         /// The folder.
         folder: PathBuf,
+    },
+    /// The folder has a session of a server with id 255, and a server with extended types takes its ephemerals for znodes with a time
+    /// to live, or does not start.
+    #[error(
+        "{}: session {session} is one of a server with id 255, whose ephemerals cannot be told from TTL znodes: switch extended types \
+         off (extendedTypesEnabled=false, --extended-types false, `Config::extended_types`)",
+        folder.display()
+    )]
+    ServerId255 {
+        /// The folder of the snapshots.
+        folder: PathBuf,
+        /// The session.
+        session: SessionId,
     },
     /// What is to be written cannot be held by files of that release.
     #[error("{}: ZooKeeper {format} cannot hold {what}", folder.display())]
@@ -122,5 +169,13 @@ impl StorageError {
             offset,
             reason: reason.into(),
         }
+    }
+}
+
+/// The transactions of a gap, in words.
+fn missing(first: Zxid, last: Zxid) -> String {
+    match first == last {
+        true => format!("transaction {first} is missing"),
+        false => format!("transactions {first} to {last} are missing"),
     }
 }

@@ -1,7 +1,7 @@
 //! What a folder holds, read by the rules of a real server's start: `FileTxnSnapLog.restore`.
 
 use super::folder::{FileKind, NamedFile};
-use super::log::{LogReader, Tail};
+use super::log::{HEADER_LENGTH, LogEntry, LogReader, Tail};
 use super::snapshot::{SnapshotDigest, read_snapshot};
 use super::txn::{DIGEST_VERSION, TxnDigest};
 use super::{Compression, Folder, RecoverOptions, Recovered, Restore, StorageError};
@@ -36,6 +36,8 @@ enum Replayed {
     Whole,
     Torn(u64, StorageError),
     Damaged(u64, StorageError),
+    /// Transactions before this offset are missing, so neither what follows here nor any later log counts.
+    Gap(u64, StorageError),
 }
 
 impl<'f> Recovery<'f> {
@@ -131,10 +133,19 @@ impl<'f> Recovery<'f> {
         let mut has_begun = false;
         let begins: Vec<Zxid> = logs.iter().map(|log| log.zxid).collect();
         let mut begins = begins.into_iter();
+        let mut has_gap = false;
         for log in logs {
             begins.next();
             let next = begins.clone().next();
             self.recovered.logs.push(log.path.clone());
+            if has_gap {
+                let end = End {
+                    offset: 0,
+                    damaged: true,
+                };
+                self.ends.push((log, end));
+                continue;
+            }
             let (offset, damaged) = match self.replay_log(&log, wanted, &mut has_begun, next)? {
                 Replayed::Whole => continue,
                 Replayed::Torn(offset, error) => {
@@ -144,6 +155,12 @@ impl<'f> Recovery<'f> {
                 Replayed::Damaged(offset, error) => {
                     self.recovered.cut.push(error);
                     (offset, true)
+                }
+                Replayed::Gap(offset, error) => {
+                    has_gap = true;
+                    self.recovered.cut.push(error);
+                    // A log without an entry would hide the one that is begun next, which has a lower number.
+                    (if offset > HEADER_LENGTH { offset } else { 0 }, true)
                 }
             };
             self.ends.push((log, End { offset, damaged }));
@@ -181,7 +198,14 @@ impl<'f> Recovery<'f> {
             // Once there is one to be replayed, so are all that follow.
             *has_begun |= zxid >= wanted;
             if *has_begun {
-                self.compare_numbers(zxid);
+                let offset = entry.offset;
+                match self.refusal(log, &entry) {
+                    None => {}
+                    Some(gap @ StorageError::Missing { .. }) if self.options.recover => {
+                        return Ok(Replayed::Gap(offset, gap));
+                    }
+                    Some(error) => return Err(error),
+                }
                 let digest = self.restore.replay(&entry.txn);
                 let said = entry.digest;
                 self.recovered.digest = digest;
@@ -209,16 +233,45 @@ impl<'f> Recovery<'f> {
         }
     }
 
-    /// Within an epoch every transaction has the next number; at most, the one of the last again. A real server does not look.
-    fn compare_numbers(&mut self, zxid: Zxid) {
+    /// Why a transaction cannot be replayed onto what there is.
+    fn refusal(&mut self, log: &NamedFile, entry: &LogEntry<'_>) -> Option<StorageError> {
+        let zxid = entry.txn.zxid;
+        if let Some((first, last)) = self.compare_numbers(zxid) {
+            return Some(StorageError::Missing {
+                file: log.path.clone(),
+                offset: entry.offset,
+                first,
+                last,
+            });
+        }
+        if self.options.recover {
+            return None;
+        }
+        let (path, number) = self.restore.needs_unlisted_acl(&entry.txn)?;
+        Some(StorageError::UnlistedAcl {
+            file: log.path.clone(),
+            zxid,
+            path,
+            number,
+        })
+    }
+
+    /// Within an epoch every transaction has the next number; at most, the one of the last again. Gives the transactions that are
+    /// missing before this one. A real server looks from 3.9 on, and not between the snapshot and the first transaction
+    /// (`ZKDatabase.addCommittedProposal`).
+    fn compare_numbers(&mut self, zxid: Zxid) -> Option<(Zxid, Zxid)> {
         let last = self.recovered.last_zxid;
         if zxid < last {
             self.recovered.repeated.get_or_insert(zxid);
         }
-        if zxid > last.next() && zxid.0 >> 32 == last.0 >> 32 {
+        // Logs without a snapshot are opened only where that is asked for, and may begin anywhere.
+        let is_first = self.recovered.snapshot.is_none() && self.recovered.replayed == 0;
+        if zxid > last.next() && zxid.0 >> 32 == last.0 >> 32 && !is_first {
             let gap = (last.next(), Zxid(zxid.0.saturating_sub(1)));
             self.recovered.missing.get_or_insert(gap);
+            return Some(gap);
         }
+        None
     }
 
     /// `DataTree.compareSnapshotDigests`.

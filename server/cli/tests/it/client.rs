@@ -7,9 +7,16 @@ use std::time::Duration;
 const DEADLINE: Duration = Duration::from_secs(30);
 const CREATE: i32 = 1;
 const DELETE: i32 = 2;
+const EXISTS: i32 = 3;
 const GET_DATA: i32 = 4;
 const SET_DATA: i32 = 5;
+const GET_ACL: i32 = 6;
 const MULTI: i32 = 14;
+
+/// The part of a stat that tests look at.
+pub(crate) struct Stat {
+    pub(crate) owner: i64,
+}
 
 /// One session on one connection.
 pub(crate) struct Client {
@@ -129,6 +136,49 @@ impl Client {
             .map(|length| i32::from_be_bytes(*length));
         let length = usize::try_from(length?).ok()?;
         answer.get(4..4 + length).map(<[u8]>::to_vec)
+    }
+
+    /// The ACL of a znode, as `zkCli` writes it, or the error.
+    pub(crate) fn acl(&mut self, path: &str) -> Result<Vec<String>, i32> {
+        let answer = self.request(GET_ACL, &buffer(path.as_bytes()))?;
+        let mut fields = answer.as_slice();
+        let int = |fields: &mut &[u8]| {
+            let (int, rest) = fields.split_first_chunk().expect("there is a number");
+            *fields = rest;
+            i32::from_be_bytes(*int)
+        };
+        let count = int(&mut fields);
+        let entries = (0..count).map(|_| {
+            let permissions = int(&mut fields);
+            let mut text = || {
+                let length = usize::try_from(int(&mut fields)).expect("it is a length");
+                let (text, rest) = fields.split_at(length);
+                fields = rest;
+                String::from_utf8_lossy(text).into_owned()
+            };
+            format!("{}:{}:{permissions}", text(), text())
+        });
+        Ok(entries.collect())
+    }
+
+    /// The stat of a znode, or the error.
+    pub(crate) fn exists(&mut self, path: &str) -> Result<Stat, i32> {
+        let mut body = buffer(path.as_bytes());
+        body.push(0);
+        let stat = self.request(EXISTS, &body)?;
+        let number = |at: usize| {
+            let bytes = stat.get(at..).and_then(|rest| rest.first_chunk());
+            bytes.map(|bytes| i64::from_be_bytes(*bytes))
+        };
+        Ok(Stat {
+            owner: number(4 * 8 + 3 * 4).expect("it is a stat"),
+        })
+    }
+
+    pub(crate) fn delete(&mut self, path: &str) -> Result<(), i32> {
+        let mut body = buffer(path.as_bytes());
+        body.extend((-1_i32).to_be_bytes());
+        self.request(DELETE, &body).map(drop)
     }
 
     /// What stands behind the head of the reply, or the error in it.

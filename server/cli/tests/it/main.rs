@@ -2,7 +2,7 @@
 
 mod binary;
 mod client;
-mod faults;
+mod folders;
 mod health;
 mod precedence;
 mod refusals;

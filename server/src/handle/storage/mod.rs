@@ -116,7 +116,15 @@ impl Snapshot {
             digest: storage.digest,
             ..Rules::default()
         };
-        let (state, recovered) = read_folder(Arc::new(RealDisk), path.as_ref(), storage, &rules)?;
+        let read = |rules: &Rules| read_folder(Arc::new(RealDisk), path.as_ref(), storage, rules);
+        let (state, recovered) = match read(&rules) {
+            // Only a server without extended types has such sessions.
+            Err(StorageError::ServerId255 { .. }) => read(&Rules {
+                extended_types: false,
+                ..rules
+            })?,
+            read => read?,
+        };
         Ok(Self::of(state, Config::default()).read_at(recovered.into()))
     }
 

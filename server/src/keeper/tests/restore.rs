@@ -8,7 +8,7 @@ use proptest::sample::{Index, select};
 
 use super::model::{Run, any_event};
 use super::*;
-use crate::protocol::{Acl, SessionRecord, StatPersisted, ZnodeRecord, open_acl};
+use crate::protocol::{Acl, SessionRecord, StatPersisted, ZnodeRecord, open_acl, unlisted_acl};
 
 /// A snapshot as a folder would hold it: written at some moment, or while time went on.
 struct Kept {
@@ -17,6 +17,8 @@ struct Kept {
     znodes: Vec<KeptZnode>,
     /// What is still to be written, last first, where it is written bit by bit.
     open: Vec<String>,
+    /// The ACLs that were listed when that began.
+    listed: Option<Vec<Arc<[Acl]>>>,
 }
 
 struct KeptZnode {
@@ -55,6 +57,7 @@ impl Kept {
             sessions: snapshot.sessions_to_keep().collect(),
             znodes: snapshot.znodes_to_keep().map(Into::into).collect(),
             open: Vec::new(),
+            listed: None,
         }
     }
 
@@ -67,6 +70,21 @@ impl Kept {
             sessions: snapshot.sessions_to_keep().collect(),
             znodes: Vec::new(),
             open: vec!["/".to_owned()],
+            listed: Some(
+                snapshot
+                    .znodes_to_keep()
+                    .map(|znode| Arc::clone(znode.acl))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// What is written of an ACL: its number, which may not be listed yet (`DataTree.serialize` writes the list first).
+    fn numbered(&self, acl: &Arc<[Acl]>) -> Arc<[Acl]> {
+        let listed = self.listed.as_ref();
+        match listed.is_none_or(|listed| listed.contains(acl) || *acl == open_acl()) {
+            true => Arc::clone(acl),
+            false => unlisted_acl(7),
         }
     }
 
@@ -79,7 +97,7 @@ impl Kept {
             self.znodes.push(KeptZnode {
                 path: path.clone(),
                 data: znode.data().map(<[u8]>::to_vec),
-                acl: Arc::clone(tree.acl(znode.acl())),
+                acl: self.numbered(tree.acl(znode.acl())),
                 stat: znode.persisted(),
             });
             let names: Vec<_> = tree.children(znode).collect();

@@ -8,8 +8,8 @@ use super::restore::{Restoring, keep};
 use super::snapshots::{Keeping, Purge};
 use super::thread::Writing;
 use super::{Appender, Log, Pace, Storage};
-use crate::keeper::{Rules, Snapshot};
-use crate::protocol::{DataFormat, Zxid};
+use crate::keeper::{Rules, Snapshot, Znode};
+use crate::protocol::{DataFormat, OwnerKind, Zxid};
 use crate::store::{
     Compression, Disk, Folder, LogSettings, LogWriter, RecoverOptions, Recovered, Restore,
     SnapshotForm, StorageError, read_snapshot,
@@ -150,7 +150,9 @@ pub(crate) fn read(
         repeated: None,
     };
     let latest = restoring.latest();
-    Ok((restoring.finish(latest), recovered))
+    let state = restoring.finish(latest);
+    check_owners(path, rules, &state)?;
+    Ok((state, recovered))
 }
 
 /// The same of a folder. There must be something in it: a server may begin with nothing, but what is to be looked at or copied is
@@ -221,18 +223,16 @@ pub(crate) fn write(
 
 /// Whether that release would take every znode for what it is: 3.4 takes an owner that is no session for one that has gone.
 fn can_hold(format: DataFormat, folder: &Path, state: &Snapshot) -> Result<(), StorageError> {
-    const CONTAINER: i64 = i64::MIN;
-    const TTL: i64 = 0xff;
     if format >= DataFormat::V3_5 {
         return Ok(());
     }
-    let special = state.znodes_to_keep().filter_map(|znode| {
-        let what = match znode.stat.ephemeral_owner {
-            CONTAINER => "a container",
-            owner if (owner >> 56) & TTL == TTL => "a znode with a time to live",
-            _ => return None,
+    let special = state.tree().all().filter_map(|znode| {
+        let what = match znode.owner() {
+            OwnerKind::Container => "a container",
+            OwnerKind::Ttl { .. } => "a znode with a time to live",
+            OwnerKind::Nobody | OwnerKind::Session(_) => return None,
         };
-        Some((znode.path, what))
+        Some((znode.path(), what))
     });
     // By their order in the tree it would be another each time.
     match special.min() {
@@ -286,9 +286,6 @@ fn recover(
             "there are snapshots and no logs: if the logs lie elsewhere (dataLogDir), all later writes are missing"
         );
     }
-    if let Some((first, last)) = recovered.missing {
-        tracing::warn!(%first, %last, "transactions are missing in the logs, and later ones are there: a log has gone");
-    }
     if let Some(zxid) = recovered.repeated {
         tracing::warn!(%zxid, "a transaction comes after later ones: two servers wrote to the folder at once");
     }
@@ -296,7 +293,32 @@ fn recover(
         tracing::warn!(%zxid, "the digest of the tree is not what the folder says, from this transaction on");
     }
     let latest = restoring.latest();
-    Ok((restoring.finish(latest), recovered))
+    let state = restoring.finish(latest);
+    check_owners(folder.snapshots(), rules, &state)?;
+    if let Some(path) = state.with_unlisted_acl().map(Znode::path).min() {
+        let znodes = state.with_unlisted_acl().count();
+        tracing::warn!(
+            znodes,
+            first = path,
+            "the snapshot does not list the ACL of some znodes, and no log supplies it: requests for them fail with MarshallingError"
+        );
+    }
+    Ok((state, recovered))
+}
+
+/// Whether ephemerals can be told from znodes with a time to live. A real server with extended types takes those of a server with id 255
+/// for such znodes, and deletes them, or does not start (`EphemeralType.get`: "Invalid ephemeralOwner").
+fn check_owners(path: &Path, rules: &Rules, state: &Snapshot) -> Result<(), StorageError> {
+    match state
+        .session_of_server_255()
+        .filter(|_| rules.extended_types)
+    {
+        None => Ok(()),
+        Some(session) => Err(StorageError::ServerId255 {
+            folder: path.to_path_buf(),
+            session,
+        }),
+    }
 }
 
 /// Where `version-2` lies, be it that the folder is that itself.

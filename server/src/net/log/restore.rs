@@ -51,6 +51,10 @@ impl Restore for Restoring {
         self.restored.loaded(zxid)
     }
 
+    fn needs_unlisted_acl(&self, txn: &Txn<'_>) -> Option<(Box<str>, i64)> {
+        self.restored.needs_unlisted_acl(txn)
+    }
+
     fn replay(&mut self, txn: &Txn<'_>) -> Option<u64> {
         self.latest = self.latest.max(txn.time);
         self.restored.replay(txn)

@@ -17,6 +17,6 @@ const VERSION: i32 = 2;
 /// What our writer has in the header where real servers have a 0 that none of them reads (`FileHeader.dbid`): by it the
 /// reader knows that each batch was synced before the next was written. `MINIKEEP`.
 const OURS: i64 = 0x4d49_4e49_4b45_4550;
-const HEADER_LENGTH: u64 = 16;
+pub(super) const HEADER_LENGTH: u64 = 16;
 /// What a disk writes whole or not at all.
 const SECTOR: usize = 512;

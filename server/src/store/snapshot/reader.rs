@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::input::Input;
-use super::{MAGIC, SEAL};
+use super::{MAGIC, SEAL, turned};
 use crate::jute::{Malformed, Reader};
 use crate::protocol::{
-    Acl, DataFormat, SessionId, SessionRecord, StatPersisted, Timestamp, ZnodeRecord, Zxid,
-    open_acl,
+    Acl, DataFormat, OwnerKind, SessionId, SessionRecord, StatPersisted, Timestamp, ZnodeRecord,
+    Zxid, open_acl, unlisted_acl,
 };
 use crate::store::txn::read_acl;
 use crate::store::{Compression, Disk, Restore, StorageError};
@@ -108,16 +108,26 @@ struct Acls {
 const OPEN: i64 = -1;
 
 impl Acls {
+    /// The ACL of a number, or the placeholder for one that is not listed. A real server writes the list before the znodes while
+    /// writes go on (`DataTree.serialize`), so a znode may refer to a later ACL, which the log supplies.
     #[inline]
-    fn find(&mut self, number: i64) -> Option<&Arc<[Acl]>> {
+    fn find(&mut self, number: i64) -> &Arc<[Acl]> {
         if self.last.0 != number {
             let acl = match number {
                 OPEN => open_acl(),
-                _ => Arc::clone(self.by_number.get(&number)?),
+                _ => {
+                    let listed = self.by_number.entry(number);
+                    let given = if number < OPEN {
+                        turned(number)
+                    } else {
+                        number
+                    };
+                    Arc::clone(listed.or_insert_with(|| unlisted_acl(given)))
+                }
             };
             self.last = (number, acl);
         }
-        Some(&self.last.1)
+        &self.last.1
     }
 }
 
@@ -151,12 +161,9 @@ fn read_znode(
         let data = reader.buffer()?;
         let acl = reader.long()?;
         let stat = read_stat(reader)?;
-        let Some(acl) = acls.find(acl) else {
-            return Ok(Err("its ACL is not in the list of ACLs"));
-        };
-        // A container or a time to live.
-        if stat.ephemeral_owner < 0
-            && (stat.ephemeral_owner == i64::MIN || stat.ephemeral_owner >> 56 == -1)
+        let acl = acls.find(acl);
+        if let OwnerKind::Container | OwnerKind::Ttl { .. } =
+            OwnerKind::of(stat.ephemeral_owner, true)
         {
             *least = (*least).max(DataFormat::V3_5);
         }

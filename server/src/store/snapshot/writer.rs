@@ -8,9 +8,11 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use simd_adler32::Adler32;
 
-use super::{DATABASE, MAGIC, VERSION};
+use super::{DATABASE, MAGIC, VERSION, turned};
 use crate::jute::Writer;
-use crate::protocol::{Acl, DataFormat, SessionRecord, ZnodeRecord, Zxid, open_acl};
+use crate::protocol::{
+    Acl, DataFormat, SessionRecord, ZnodeRecord, Zxid, open_acl, unlisted_number,
+};
 use crate::store::compression::{Compressor, compressor};
 use crate::store::txn::{DIGEST_VERSION, write_acl};
 use crate::store::{Compression, DiskFile, Folder, StorageError};
@@ -200,6 +202,8 @@ impl Acls {
         // The open one is -1, and in no list.
         let number = if **acl == *open_acl() {
             -1
+        } else if let Some(number) = unlisted_number(acl) {
+            turned(number)
         } else {
             let next = i64::try_from(self.numbered.len())
                 .unwrap_or(i64::MAX)

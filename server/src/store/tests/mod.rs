@@ -113,6 +113,10 @@ impl Restore for Kept {
         Some(self.digest())
     }
 
+    fn needs_unlisted_acl(&self, _: &Txn<'_>) -> Option<(Box<str>, i64)> {
+        None
+    }
+
     fn replay(&mut self, txn: &Txn<'_>) -> Option<u64> {
         self.txns.push(txn.clone().into_owned());
         None
