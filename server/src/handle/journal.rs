@@ -53,11 +53,14 @@ impl<T> WaitFor<T> {
         self
     }
 
-    /// Waits no longer than this, of real time; 10 s if it is not said. It runs from when this is awaited. Where the
-    /// server follows [tokio's time](crate::ClockKind) it is of that, unless this [blocks](Self::blocking).
+    /// Waits no longer than this; 10 s if it is not said. The time runs from when this is awaited, and ends whatever
+    /// becomes of the server: while it is stopped, while it serves no client, and while a
+    /// [manual clock](crate::ServerBuilder::manual_clock) stands still. When the last handle of the server is dropped, the
+    /// wait is over.
     ///
-    /// It is the server that minds the time of whoever awaits this: while it is stopped, the time does not end. When the
-    /// last handle of the server is dropped, it is over.
+    /// The time is real time, on a manual clock too, and also where the runtime that awaits this has paused its own. Only
+    /// a server that follows [tokio's time](crate::ClockKind) has the time of its runtime, if this is awaited there and
+    /// does not [block](Self::blocking).
     pub fn within(mut self, span: Duration) -> Self {
         self.waiting.set_span(span);
         self

@@ -102,6 +102,17 @@ impl Clock {
         }
     }
 
+    /// Whether the clock follows the tokio runtime inside which this is called.
+    pub(super) fn is_of_this_runtime(&self) -> bool {
+        match self {
+            Self::System { .. } | Self::Manual(_) => false,
+            #[cfg(feature = "tokio-clock")]
+            Self::Tokio { runtime, .. } => {
+                tokio::runtime::Handle::try_current().is_ok_and(|here| here.id() == runtime.id())
+            }
+        }
+    }
+
     pub(crate) fn is_manual(&self) -> bool {
         matches!(self, Self::Manual(_))
     }
@@ -202,6 +213,22 @@ impl Countdown {
 
     pub(super) fn span(&self) -> Duration {
         self.span
+    }
+
+    /// Whether it is real time that passes.
+    pub(super) fn is_real(&self) -> bool {
+        match self.since {
+            Since::Real(_) => true,
+            #[cfg(feature = "tokio-clock")]
+            Since::Tokio(..) => false,
+        }
+    }
+
+    /// Goes on in real time with what is left.
+    pub(super) fn go_on_in_real_time(&mut self) {
+        let passed = self.span.saturating_sub(self.left());
+        let now = ticker();
+        self.since = Since::Real(now.checked_sub(passed).unwrap_or(now));
     }
 
     /// What is left of it.

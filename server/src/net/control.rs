@@ -32,6 +32,8 @@ pub(super) struct Control {
     pub(super) faults: Faults,
     pub(super) holds: Holds,
     pub(super) waits: Waits,
+    /// Whether the server is stopped.
+    pub(super) stopped: bool,
     /// The labels that sessions last came by.
     labels: Labels,
     cuts: Vec<Cut>,
@@ -81,6 +83,7 @@ impl Control {
             faults: Faults::default(),
             holds: Holds::default(),
             waits: Waits::default(),
+            stopped: false,
             labels: HashMap::with_hasher(FixedState::with_seed(0)),
             cuts: Vec::new(),
             next_cut: 0,

@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LockResult, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -19,6 +19,7 @@ use super::journal::Notes;
 use super::link::Link;
 use super::log::{Appender, Log, Marks, Writing};
 use super::outbox::{Due, HIGH_WATER, Outbox, Outboxes, Stall};
+use super::patience::Patience;
 use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
 use super::sight::Sight;
 use super::sink::{Own, Sink, Taken, Test};
@@ -34,8 +35,8 @@ pub(crate) struct Engine {
     pub(super) clock: Clock,
     /// Rung when the next deadline came nearer.
     pub(super) alarm: Notify,
-    /// Rung when somebody waits who did not before.
-    pub(super) patience: Notify,
+    /// Measures the time of waits.
+    pub(super) patience: Patience,
     /// Where what is committed is kept, if it is.
     pub(super) log: Option<Arc<Log>>,
     limits: Limits,
@@ -164,7 +165,7 @@ impl Engine {
             state: Mutex::new(state),
             clock,
             alarm: Notify::new(),
-            patience: Notify::new(),
+            patience: Patience::default(),
             log,
             limits,
         }
@@ -549,6 +550,7 @@ impl Engine {
                 muted: *muted,
             });
         } else if matches!(input, Input::Restarted) {
+            self.control(|control| control.stopped = false);
             self.note(&Sight::Started);
         }
     }
@@ -609,6 +611,7 @@ impl Engine {
 
     /// Nobody is served any more.
     pub(crate) fn stopped(&self) {
+        self.control(|control| control.stopped = true);
         self.note(&Sight::Stopped);
     }
 
@@ -763,6 +766,11 @@ impl Engine {
             }
         });
         (result, unflushed)
+    }
+
+    /// Everything behind the lock, or what a panic inside the server has left of it.
+    pub(super) fn try_lock(&self) -> LockResult<MutexGuard<'_, State>> {
+        self.state.lock()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

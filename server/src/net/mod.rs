@@ -23,6 +23,7 @@ mod matcher;
 mod op;
 mod outbox;
 mod path_pattern;
+mod patience;
 mod port;
 mod ports;
 mod report;

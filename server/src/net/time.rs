@@ -1,8 +1,4 @@
-//! The passing of time: ticks as they fall due, the turning of a manual clock, and the patience of whoever waits.
-
-use std::future;
-use std::pin::pin;
-use std::task::Poll;
+//! The passing of time: ticks as they fall due, and the turning of a manual clock.
 
 use super::Followed;
 use super::engine::Engine;
@@ -25,19 +21,8 @@ impl Engine {
         }
     }
 
-    /// Keeps time for ever: for the server, and for whoever waits for something to happen.
-    pub(super) async fn keep_time(&self) {
-        let mut clock = pin!(self.keep_clock());
-        let mut patience = pin!(self.keep_patience());
-        future::poll_fn(|context| {
-            let _: Poll<()> = patience.as_mut().poll(context);
-            clock.as_mut().poll(context)
-        })
-        .await;
-    }
-
     /// Feeds ticks as they fall due, for ever; or warns of clients that wait in vain because nobody turns the clock.
-    async fn keep_clock(&self) {
+    pub(super) async fn keep_time(&self) {
         let mut warned = None;
         while self.clock.is_manual() {
             let silent = self.look(Keeper::next_silent);
@@ -88,27 +73,6 @@ impl Engine {
     pub(super) fn may_wait_in_vain(&self) {
         if self.clock.is_manual() {
             self.alarm.notify_one();
-        }
-    }
-
-    /// Somebody waits who did not before.
-    pub(super) fn patience_changed(&self) {
-        self.patience.notify_one();
-    }
-
-    /// Ends the waiting of those who have waited long enough, for ever.
-    async fn keep_patience(&self) {
-        loop {
-            let rung = self.patience.notified();
-            let next = self.control(|control| control.waits.next_timeout());
-            let Some((left, id)) = next else {
-                rung.await;
-                continue;
-            };
-            if tokio::time::timeout(left, rung).await.is_err() {
-                // The runtime says that it is time, whose clock may be another than the machine's.
-                self.time_out(id);
-            }
         }
     }
 }

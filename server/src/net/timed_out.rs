@@ -7,7 +7,7 @@ use super::clock::Countdown;
 use super::control::Control;
 use super::engine::{Engine, State};
 use super::journal::{Mark, Notes, as_text, show};
-use super::wait::{Condition, Wait};
+use super::wait::{Condition, GONE, Wait};
 use super::{Entry, JournalMode};
 use crate::protocol::Timestamp;
 
@@ -94,8 +94,8 @@ impl Wait {
 }
 
 impl Control {
-    /// It has waited long enough. Where the clock is the test's, what is due is told with it; or that the server is gone.
-    fn time_out(&mut self, id: u64, due: Option<&str>) {
+    /// Ends a wait in vain. `due` says why nothing happened: what falls due on a manual clock, or that the server is gone.
+    pub(super) fn time_out(&mut self, id: u64, due: Option<&str>) {
         let Self {
             waits,
             journal,
@@ -139,21 +139,27 @@ impl Engine {
     /// Somebody has waited long enough.
     pub(super) fn time_out(&self, id: u64) {
         self.with_state(|state, now| {
-            let due = self.clock().is_manual().then(|| state.what_is_due(now));
+            let due = if state.control.stopped {
+                Some("the server is stopped until `start_again`".to_owned())
+            } else {
+                self.clock().is_manual().then(|| state.what_is_due(now))
+            };
             state.control.time_out(id, due.as_deref());
         });
     }
 
-    /// The server is gone: nobody waits any longer. A server that panicked has been waited for in vain too, and says so
-    /// itself.
+    /// The server is gone: every wait ends, also one that is awaited later. A server that panicked has been waited for in
+    /// vain too, and says so itself.
     pub(crate) fn end_waits(&self) {
         if self.is_sound() {
             self.control(|control| {
+                control.waits.ended = true;
                 let ids: Vec<u64> = control.waits.ids().collect();
                 ids.into_iter()
-                    .for_each(|id| control.time_out(id, Some("the server is gone")));
+                    .for_each(|id| control.time_out(id, Some(GONE)));
             });
         }
+        self.patience.end();
     }
 }
 

@@ -6,6 +6,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use tokio::time::Sleep;
+
 use super::TimedOut;
 use super::clock::Countdown;
 use super::control::Control;
@@ -20,6 +22,8 @@ use super::{Entry, FaultId, JournalMode, Matcher};
 pub(super) struct Waits {
     waiting: Vec<Wait>,
     next: u64,
+    /// Whether the server is gone, so that nothing can happen any more.
+    pub(super) ended: bool,
 }
 
 #[derive(Debug)]
@@ -74,6 +78,11 @@ impl Waits {
 
     pub(super) fn ids(&self) -> impl Iterator<Item = u64> {
         self.waiting.iter().map(|wait| wait.id)
+    }
+
+    fn take_wakers(&mut self) -> Vec<Waker> {
+        let waiting = self.waiting.iter_mut();
+        waiting.filter_map(|wait| wait.waker.take()).collect()
     }
 
     fn remove(&mut self, id: u64) {
@@ -132,10 +141,13 @@ impl Waits {
         }
     }
 
-    /// Who has waited long enough first, and how long that is.
-    pub(super) fn next_timeout(&self) -> Option<(Duration, u64)> {
+    /// The real time that is left to the wait that ends first.
+    fn next_timeout(&self) -> Option<(Duration, u64)> {
         let open = self.waiting.iter().filter(|wait| wait.outcome.is_none());
-        open.filter_map(|wait| Some((wait.left.as_ref()?.left(), wait.id)))
+        let timed = open.filter_map(|wait| Some((wait.left.as_ref()?, wait.id)));
+        timed
+            .filter(|(left, _)| left.is_real())
+            .map(|(left, id)| (left.left(), id))
             .min()
     }
 }
@@ -190,8 +202,10 @@ pub(crate) struct Waiting {
     id: u64,
     /// How far it looks back.
     since: Option<Mark>,
-    /// Whether a thread does. The time that it has is real: a runtime whose time stands may wait for it.
+    /// Whether it blocks a thread. Its time is then real: a runtime whose time stands may wait for it.
     blocks: bool,
+    /// Wakes where the time is that of the runtime which polls this.
+    sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Waiting {
@@ -203,6 +217,7 @@ impl Waiting {
             id,
             since: None,
             blocks: false,
+            sleep: None,
         }
     }
 
@@ -272,7 +287,6 @@ impl Waiting {
             if let Poll::Ready(outcome) = Pin::new(&mut self).poll(&mut context) {
                 return outcome;
             }
-            // The server may be stopped, and then nobody but this thread minds the time.
             let id = self.id;
             let left = self.engine.control(|control| {
                 let left = control.waits.find(id).and_then(|wait| wait.left.as_ref());
@@ -287,7 +301,29 @@ impl Waiting {
     }
 }
 
+/// Why nothing that is waited for can happen.
+pub(super) const GONE: &str = "the server is gone";
+
 impl Engine {
+    /// Ends the waits whose real time is over. Gives the time until that of the next one is.
+    pub(super) fn end_late_waits(&self) -> Option<Duration> {
+        loop {
+            let next = match self.try_lock() {
+                Ok(state) => state.control.waits.next_timeout(),
+                Err(panicked) => {
+                    // A wait that is polled again ends with the panic of the server.
+                    let wakers = panicked.into_inner().control.waits.take_wakers();
+                    wakers.into_iter().for_each(Waker::wake);
+                    return None;
+                }
+            };
+            match next {
+                Some((left, id)) if left.is_zero() => self.time_out(id),
+                next => return next.map(|(left, _)| left),
+            }
+        }
+    }
+
     fn begin_to_wait(&self, condition: Condition) -> u64 {
         let mut state = self.lock();
         let is_quiet = state.is_quiet();
@@ -316,34 +352,85 @@ impl Engine {
     }
 }
 
+/// How the time of a wait is measured after it was polled.
+enum Timing {
+    /// As before, or by the thread that blocks.
+    Settled,
+    /// In real time from now on.
+    Real,
+    /// By the runtime that polls it, which has so much of it left.
+    Runtime(Duration),
+}
+
+impl Waiting {
+    /// Gives the outcome, or else how the time of the wait is measured; then `context` is woken when there is one.
+    fn look(&self, context: &Context<'_>) -> Result<Result<Vec<Entry>, TimedOut>, Timing> {
+        let by_runtime = !self.blocks && self.engine.clock.is_of_this_runtime();
+        self.engine
+            .control(|control| {
+                if control.waits.ended {
+                    control.time_out(self.id, Some(GONE));
+                }
+                let Some(wait) = control.waits.find(self.id) else {
+                    return Err(Timing::Settled);
+                };
+                if let Some(outcome) = &wait.outcome {
+                    let outcome = outcome.clone();
+                    return Ok(outcome.map(|()| std::mem::take(&mut wait.found)));
+                }
+                wait.waker = Some(context.waker().clone());
+                let begins = wait.left.is_none();
+                let left = wait.left.get_or_insert_with(|| {
+                    if by_runtime {
+                        Countdown::begin_by(self.engine.clock(), self.span)
+                    } else {
+                        Countdown::begin(self.span)
+                    }
+                });
+                Err(if by_runtime && !left.is_real() {
+                    Timing::Runtime(left.left())
+                } else if begins || !left.is_real() {
+                    left.go_on_in_real_time();
+                    Timing::Real
+                } else {
+                    Timing::Settled
+                })
+            })
+            .map_err(|timing| if self.blocks { Timing::Settled } else { timing })
+    }
+}
+
 impl Future for Waiting {
     type Output = Result<Vec<Entry>, TimedOut>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut begun = false;
-        let polled = self.engine.control(|control| {
-            let Some(wait) = control.waits.find(self.id) else {
-                return Poll::Pending;
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let timing = match self.look(context) {
+                Ok(outcome) => return Poll::Ready(outcome),
+                Err(timing) => timing,
             };
-            if let Some(outcome) = &wait.outcome {
-                let outcome = outcome.clone();
-                return Poll::Ready(outcome.map(|()| std::mem::take(&mut wait.found)));
+            match timing {
+                Timing::Settled => return Poll::Pending,
+                Timing::Real => {
+                    let Err(error) = self.engine.patience.begin(&self.engine) else {
+                        return Poll::Pending;
+                    };
+                    let why = format!("cannot start the thread that measures its time: {error}");
+                    let id = self.id;
+                    self.engine
+                        .control(|control| control.time_out(id, Some(&why)));
+                }
+                Timing::Runtime(left) => {
+                    let sleep = self
+                        .sleep
+                        .get_or_insert_with(|| Box::pin(tokio::time::sleep(left)));
+                    if sleep.as_mut().poll(context).is_pending() {
+                        return Poll::Pending;
+                    }
+                    self.engine.time_out(self.id);
+                }
             }
-            if wait.left.is_none() {
-                wait.left = Some(if self.blocks {
-                    Countdown::begin(self.span)
-                } else {
-                    Countdown::begin_by(self.engine.clock(), self.span)
-                });
-                begun = true;
-            }
-            wait.waker = Some(context.waker().clone());
-            Poll::Pending
-        });
-        if begun {
-            self.engine.patience_changed();
         }
-        polled
     }
 }
 

@@ -8,6 +8,7 @@ mod client;
 mod control;
 mod data_dir;
 mod data_dir_races;
+mod deadlines;
 mod ensemble;
 mod faults;
 mod four_letter;

@@ -1,0 +1,110 @@
+//! The thread that ends waits whose time is over.
+//!
+//! A server that is stopped, or that has no listener and serves no client, has no other thread, and the executor that
+//! awaits may have no timer. So the time of every awaited wait is measured here, in real time. The thread starts with the
+//! first wait that is awaited, and ends with the server. A wait that blocks a thread is timed by that thread.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::{self, JoinHandle};
+
+use super::engine::Engine;
+
+/// The thread that ends waits of one server, if it has started.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Whether a wait began since the thread last looked.
+    begun: bool,
+    /// Whether the server is gone.
+    ended: bool,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Patience {
+    /// Measures the time of the waits of this engine from now on; a new one has begun.
+    pub(super) fn begin(&self, engine: &Arc<Engine>) -> io::Result<()> {
+        let mut state = self.shared.lock();
+        let runs = state
+            .thread
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished());
+        if !runs && !state.ended {
+            let (shared, engine) = (Arc::clone(&self.shared), Arc::downgrade(engine));
+            let thread = thread::Builder::new()
+                .name("minikeeper-waits".to_owned())
+                .spawn(move || shared.measure(&engine))?;
+            state.thread = Some(thread);
+        }
+        state.begun = true;
+        self.shared.changed.notify_one();
+        Ok(())
+    }
+
+    /// Ends the thread, and waits for its end.
+    pub(super) fn end(&self) {
+        let thread = self.shared.end();
+        if let Some(thread) = thread
+            && thread.thread().id() != thread::current().id()
+        {
+            // A waker that panicked has been reported where it did.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Patience {
+    fn drop(&mut self) {
+        self.shared.end();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self) -> Option<JoinHandle<()>> {
+        let mut state = self.lock();
+        state.ended = true;
+        self.changed.notify_one();
+        state.thread.take()
+    }
+
+    /// Ends waits as their time ends, until the server is gone.
+    fn measure(&self, engine: &Weak<Engine>) {
+        loop {
+            let Some(engine) = engine.upgrade() else {
+                return;
+            };
+            let next = engine.end_late_waits();
+            drop(engine);
+            let state = self.lock();
+            let idle = |state: &mut State| !state.begun && !state.ended;
+            let mut state = match next {
+                Some(left) => {
+                    let waited = self.changed.wait_timeout_while(state, left, idle);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => {
+                    let waited = self.changed.wait_while(state, idle);
+                    waited.unwrap_or_else(PoisonError::into_inner)
+                }
+            };
+            if state.ended {
+                return;
+            }
+            state.begun = false;
+        }
+    }
+}
