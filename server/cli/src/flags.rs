@@ -23,8 +23,10 @@ use crate::tools::{LogCommand, SnapshotCommand};
                       minikeeper health [OPTIONS] [ADDR]\n       \
                       minikeeper snapshot <show | summary | diff | verify | export> [OPTIONS] FILE_OR_DIR...\n       \
                       minikeeper log show [OPTIONS] FILE_OR_DIR",
-    after_help = "Without FILE, --config and PORT DIR, the official image's ZOO_* variables are read; system properties \
-                  in JVMFLAGS and SERVER_JVMFLAGS always are. A flag wins over all of them."
+    after_help = "Without FILE, --config and PORT DIR, the ZOO_* variables of the official and Bitnami's images and \
+                  the ZOOKEEPER_* variables of Confluent's are read; system \
+                  properties in JVMFLAGS, SERVER_JVMFLAGS and \
+                  KAFKA_OPTS always are. A flag wins over all of them."
 )]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
@@ -155,9 +157,9 @@ pub(crate) struct Serve {
     ignore_unsupported: bool,
 
     /// How much is logged to stderr: off, error, warn, info, debug (connections closed) or trace (every request, answer and
-    /// transaction too)
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    pub(crate) log: LevelFilter,
+    /// transaction too) [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log: Option<LevelFilter>,
 }
 
 impl Serve {

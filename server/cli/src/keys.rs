@@ -62,6 +62,8 @@ pub(crate) enum Effect {
 pub(crate) enum When {
     Always,
     True,
+    /// `true`, beside the `serverCnxnFactory` that alone heeds it.
+    TrueWithNetty,
 }
 
 /// What a key that is honoured sets.
@@ -148,6 +150,8 @@ pub(crate) enum Why {
     Connections,
     /// What is kept on disk is read and written in one way.
     Disk,
+    /// It concerns the health check of another image.
+    Health,
     /// There is no Java virtual machine.
     Java,
     /// This server keeps nothing on disk.
@@ -160,6 +164,8 @@ pub(crate) enum Why {
     Sasl,
     /// Nobody is slowed down or turned away for the load they make.
     Throttling,
+    /// TLS is not spoken; without a secure port a real server does not speak it either.
+    Tls,
     /// It changes how a server works inside, not what a client sees.
     Tuning,
 }
@@ -172,12 +178,14 @@ impl Why {
             Self::Audit => "no audit log is written",
             Self::Connections => "only plain connections are served",
             Self::Disk => "ZooKeeper's files are read and written without it",
+            Self::Health => "the health check is `minikeeper health`",
             Self::Java => "there is no Java virtual machine",
             Self::Memory => "everything is kept in memory",
             Self::Metrics => "metrics are had through `mntr` only",
             Self::Quorum => "one server, no ensemble",
             Self::Sasl => "neither SASL nor Kerberos is spoken",
             Self::Throttling => "nothing is throttled",
+            Self::Tls => "TLS is not spoken: clients connect in the clear",
             Self::Tuning => "clients see nothing of it",
         }
     }
@@ -195,6 +203,60 @@ pub(crate) fn as_property(name: &str) -> Option<&'static Key> {
             place == Place::Both
         })
     })
+}
+
+/// The key that a variable names by the rule of Confluent's image, the image's prefix taken away: `TICK_TIME` is
+/// `tickTime`. With it comes the name that is meant, which is longer where the key stands for several:
+/// `SSL_CLIENT_AUTH` is `ssl.client.auth`.
+pub(crate) fn by_variable(variable: &str) -> Option<(&'static Key, String)> {
+    let wanted = letters(variable);
+    let exact = |place: fn(Place) -> bool| {
+        let mut keys = KEYS
+            .iter()
+            .filter(|key| place(key.place) && !NOT_BY_VARIABLE.contains(&key.name));
+        keys.find(|key| !key.name.ends_with('*') && letters(key.name) == wanted)
+    };
+    let key = exact(|place| matches!(place, Place::File | Place::Both))
+        .or_else(|| exact(|place| place == Place::Jvm));
+    if let Some(key) = key {
+        return Some((key, String::from(key.name)));
+    }
+    let starts = KEYS
+        .iter()
+        .filter(|key| !NOT_BY_VARIABLE.contains(&key.name));
+    starts
+        .filter_map(|key| Some((key, key.name.strip_suffix('*')?)))
+        .find_map(|(key, start)| {
+            let words = start.trim_end_matches('.');
+            let rest = after_letters(variable, &letters(words))?.strip_prefix('_')?;
+            Some((
+                key,
+                format!("{start}{}", rest.to_ascii_lowercase().replace('_', ".")),
+            ))
+        })
+}
+
+/// `ENV ZOOKEEPER_VERSION` says in many images which release is installed; members have lists of their own.
+const NOT_BY_VARIABLE: [&str; 4] = ["version", "server.*", "group*", "weight*"];
+
+/// A name without what variables cannot have: capitals, dots, dashes.
+fn letters(name: &str) -> String {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    letters.map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// What stands behind these letters.
+fn after_letters<'a>(name: &'a str, letters: &str) -> Option<&'a str> {
+    let mut rest = name;
+    for expected in letters.chars() {
+        rest = rest.trim_start_matches('_');
+        let mut chars = rest.chars();
+        if chars.next()?.to_ascii_lowercase() != expected {
+            return None;
+        }
+        rest = chars.as_str();
+    }
+    Some(rest)
 }
 
 fn find(name: &str, may: impl Fn(Place) -> bool) -> Option<&'static Key> {
@@ -257,12 +319,11 @@ const fn guide_quorum(name: &'static str, property: &'static str) -> Key {
 
 use Check::{Any, AtLeast, Bool, Class, Hex, Int, Long, NotZero, OneOf, Real};
 use Effect::{Nothing, Refused, Sets};
-use When::{Always, True};
-use Why::{Admin, Audit, Connections, Disk, Java, Metrics, Quorum, Sasl, Throttling, Tuning};
+use When::{Always, True, TrueWithNetty};
+use Why::{Admin, Audit, Connections, Disk, Java, Metrics, Quorum, Sasl, Throttling, Tls, Tuning};
 
 const NO_TLS: &str = "TLS is not spoken";
 const NO_SASL: &str = "SASL is not spoken";
-const NO_ENSEMBLE: &str = "there is no ensemble, only one server";
 
 #[rustfmt::skip]
 pub(crate) const KEYS: &[Key] = &[
@@ -324,8 +385,9 @@ pub(crate) const KEYS: &[Key] = &[
     file("sslQuorum", Bool, Refused(True, NO_TLS)),
     file("portUnification", Bool, Refused(True, NO_TLS)),
     file("sslQuorumReloadCertFiles", Bool, Nothing(Connections)),
-    both("ssl.*", Any, Refused(Always, NO_TLS)),
-    both("client.portUnification", Any, Refused(True, NO_TLS)),
+    both("ssl.*", Any, Nothing(Tls)),
+    both("client.secure", Any, Nothing(Tls)),
+    both("client.portUnification", Any, Refused(TrueWithNetty, NO_TLS)),
     both("client.certReload", Any, Nothing(Connections)),
     both("fips-mode", Any, Nothing(Connections)),
     both("netty.server.outstandingHandshake.limit", Any, Nothing(Connections)),
@@ -336,7 +398,7 @@ pub(crate) const KEYS: &[Key] = &[
     file("standaloneEnabled", Bool, Sets(Setting::StandaloneEnabled)),
     file("dynamicConfigFile", Any, Sets(Setting::DynamicConfigFile)),
     file("reconfigEnabled", Bool, Sets(Setting::Reconfig)),
-    file("group*", Any, Refused(Always, NO_ENSEMBLE)),
+    file("group*", Any, Nothing(Quorum)),
     file("weight*", Long, Nothing(Quorum)),
     file("version", Hex, Nothing(Quorum)),
     file("oraclePath", Any, Nothing(Quorum)),
@@ -527,6 +589,9 @@ mod tests {
             Nothing(why) => format!("no effect: {}", why.text()),
             Refused(Always, why) => format!("refused: {why}"),
             Refused(True, why) => format!("`true` is refused: {why}"),
+            Refused(TrueWithNetty, why) => {
+                format!("`true` is refused with `NettyServerCnxnFactory`: {why}")
+            }
         };
         let values = match key.check {
             Any => String::new(),

@@ -11,18 +11,37 @@ pub(crate) struct Member {
     pub(crate) client: Option<SocketAddr>,
 }
 
+/// What a server line is read with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    /// Where clients connect that are told a port alone.
+    pub(crate) host: Ipv4Addr,
+    /// Whether a server may have several addresses.
+    pub(crate) many_addresses: bool,
+}
+
 /// Reads `server.N` and `host:port:port[:type][|...][;[host:]port]`, as `QuorumPeer.QuorumServer` does.
-pub(crate) fn parse(name: &str, value: &str) -> Result<Member, String> {
+pub(crate) fn parse(name: &str, value: &str, reading: Reading) -> Result<Member, String> {
     let id = name.strip_prefix("server.").unwrap_or(name);
     let id = id
         .parse()
         .map_err(|_| format!("{id:?} is not the number of a server"))?;
     let mut halves = value.split(';');
     let servers = halves.next().unwrap_or_default();
-    let client = halves.next().map(client_address).transpose()?;
+    let client = halves
+        .next()
+        .map(|text| client_address(text, reading.host))
+        .transpose()?;
     let shape = || format!("{value:?} is not host:port:port[:type][;[host:]port]");
     if halves.next().is_some() {
         return Err(shape());
+    }
+    // QuorumServer.initializeWithAddressString asks the system property alone: a line of zoo.cfg comes too late for it.
+    if servers.contains('|') && !reading.many_addresses {
+        return Err(String::from(
+            "several addresses of one server want the system property zookeeper.multiAddress.enabled=true; \
+             a line multiAddress.enabled=true is read too late",
+        ));
     }
     let mut votes = None;
     for server in servers.split('|') {
@@ -56,10 +75,10 @@ pub(crate) fn parse(name: &str, value: &str) -> Result<Member, String> {
     })
 }
 
-fn client_address(text: &str) -> Result<SocketAddr, String> {
+fn client_address(text: &str, host: Ipv4Addr) -> Result<SocketAddr, String> {
     let parts = split_host(text)?;
     match parts.as_slice() {
-        [only] => Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port(only)?))),
+        [only] => Ok(SocketAddr::from((host, port(only)?))),
         [host, number] => resolve(host, port(number)?),
         _ => Err(format!("{text:?} is not [host:]port")),
     }
@@ -117,7 +136,42 @@ mod tests {
                 client: client.map(|c| c.parse().expect("a test address is one")),
             })
             .map_err(String::from);
-        assert_eq!(parse(name, value), expected, "{line}");
+        let reading = Reading {
+            host: Ipv4Addr::UNSPECIFIED,
+            many_addresses: true,
+        };
+        assert_eq!(parse(name, value, reading), expected, "{line}");
+    }
+
+    #[test]
+    fn several_addresses_of_one_server_must_be_allowed() {
+        let reading = Reading {
+            host: Ipv4Addr::UNSPECIFIED,
+            many_addresses: false,
+        };
+        let refusal = parse("server.1", "a:1:2|b:1:2", reading).expect_err("they are not");
+        assert!(
+            refusal.contains("zookeeper.multiAddress.enabled=true"),
+            "{refusal}"
+        );
+    }
+
+    #[test]
+    fn a_port_alone_is_on_the_host_that_is_told() {
+        let reading = Reading {
+            host: Ipv4Addr::LOCALHOST,
+            many_addresses: false,
+        };
+        let client = |line| {
+            parse("server.1", line, reading)
+                .expect("it is in order")
+                .client
+        };
+        assert_eq!(client("a:1:2;2181"), Some(([127, 0, 0, 1], 2181).into()));
+        assert_eq!(
+            client("a:1:2;0.0.0.0:2181"),
+            Some(([0, 0, 0, 0], 2181).into())
+        );
     }
 
     #[test]

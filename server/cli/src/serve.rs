@@ -11,8 +11,9 @@ use minikeeper::{
 };
 use thiserror::Error;
 use tracing::{info, warn};
+use tracing_subscriber::filter::LevelFilter;
 
-use crate::environment::Variables;
+use crate::environment::{self, Variables};
 use crate::flags::Serve;
 use crate::settings::{self, Refusal, Settings};
 use crate::tools::files::{File, Kind};
@@ -39,14 +40,15 @@ pub(crate) enum Failure {
 ///
 /// When the configuration is refused, the server does not start, or the disk refuses a write.
 pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
+    let variables = Variables::of_this_process();
+    let level = flags.log.or_else(|| environment::log_level(&variables));
     tracing_subscriber::fmt()
-        .with_max_level(flags.log)
+        .with_max_level(level.unwrap_or(LevelFilter::INFO))
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false)
         .log_internal_errors(false)
         .init();
-    let variables = Variables::of_this_process();
     let settings = settings::settle(&flags.door(), &variables, &flags.overrides())?;
     for warning in &settings.warnings {
         warn!("{warning}");

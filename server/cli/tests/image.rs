@@ -104,6 +104,7 @@ fn the_image_says_what_the_official_one_says() -> Outcome {
     let config = docker(&["image", "inspect", "--format", format, image()?])?;
     for part in [
         "2181/tcp",
+        "MINIKEEPER_DEFAULTS=image",
         "ZOO_CONF_DIR=/conf",
         "ZOO_TICK_TIME=2000",
         "ZOO_MAX_CLIENT_CNXNS=60",

@@ -9,9 +9,9 @@ use minikeeper::{Config, DataFormat, FourLetterWords, JournalMode};
 use thiserror::Error;
 
 use crate::digest;
-use crate::environment::{self, Given, Image, Origin, Variables};
+use crate::environment::{self, Configured, Given, Origin, Variables};
 use crate::keys::{self, Check, Effect, Key, Place, Setting, When, Why};
-use crate::members::{self, Member};
+use crate::members::{self, Member, Reading};
 use crate::zoo_cfg;
 
 /// Where ZooKeeper is expected.
@@ -46,7 +46,7 @@ pub(crate) enum Refusal {
 }
 
 impl Refusal {
-    fn value(given: &Given, reason: impl Into<String>) -> Self {
+    pub(crate) fn value(given: &Given, reason: impl Into<String>) -> Self {
         Self::Value {
             origin: given.origin.to_string(),
             key: given.name.clone(),
@@ -107,42 +107,47 @@ pub(crate) fn settle(
     overrides: &Overrides,
 ) -> Result<Settings, Refusal> {
     let mut gathered = Gathered::default();
-    let mut config;
+    let mut properties = environment::system_properties(variables);
+    let mut config = Config::like_zoo_cfg();
     let lines = match door {
         Door::Arguments(arguments) => {
-            config = Config::like_zoo_cfg();
             // ServerConfig.parse(String[]) leaves maxClientCnxns at Java's zero.
             config.max_client_connections = 0;
             Some(arguments_as_lines(arguments)?)
         }
         Door::File(path) => {
-            config = Config::like_zoo_cfg();
             gathered.file = Some(path.clone());
             Some(zoo_cfg::read(path)?)
         }
-        Door::Variables => match environment::image(variables) {
+        Door::Variables => match environment::configured(variables)? {
             None => {
-                config = Config::default();
-                // Nobody would ask the binary for it.
-                config.journal = JournalMode::Off;
+                config = of_the_binary();
                 None
             }
-            Some(Image::File(path)) => {
-                config = Config::like_zoo_cfg();
+            Some(Configured::File(path)) => {
                 let lines = zoo_cfg::read(&path)?;
                 gathered.file = Some(path);
                 Some(lines)
             }
-            Some(Image::Variables { lines, id, unknown }) => {
-                config = Config::like_zoo_cfg();
-                gathered.id = Some(id);
-                gathered.unknown = unknown;
-                Some(lines)
+            Some(Configured::Variables(found)) => {
+                if !found.is_image {
+                    config = of_the_binary();
+                    gathered.host = Ipv4Addr::LOCALHOST;
+                    gathered.wants_folder = false;
+                }
+                properties.splice(0..0, found.properties);
+                gathered.id = found.id;
+                gathered.unknown = found.unknown;
+                gathered.lacks = found.lacks;
+                gathered.warnings = found.warnings;
+                for (why, name) in found.idle {
+                    gathered.idle.entry(why).or_default().push(name);
+                }
+                Some(found.lines)
             }
         },
     };
     config.address = SocketAddr::from((Ipv4Addr::LOCALHOST, CLIENT_PORT));
-    let properties = environment::system_properties(variables);
     gathered.sort(
         last_of_each(lines.clone().unwrap_or_default()),
         last_of_each(properties),
@@ -152,6 +157,14 @@ pub(crate) fn settle(
     }
     gathered.apply(&mut config)?;
     gathered.finish(config, overrides)
+}
+
+/// The defaults of the binary, where neither a file nor an image says others.
+fn of_the_binary() -> Config {
+    let mut config = Config::default();
+    // Nobody would ask the binary for it.
+    config.journal = JournalMode::Off;
+    config
 }
 
 fn arguments_as_lines(arguments: &[String]) -> Result<Vec<Given>, Refusal> {
@@ -183,9 +196,12 @@ fn last_of_each(given: Vec<Given>) -> Vec<Given> {
 }
 
 /// All that was given, sorted by what becomes of it.
-#[derive(Default)]
 struct Gathered {
     file: Option<PathBuf>,
+    /// Where clients connect that are told a port alone.
+    host: Ipv4Addr,
+    /// Whether there must be a `dataDir` and a port, as in ZooKeeper.
+    wants_folder: bool,
     honoured: BTreeMap<Setting, Given>,
     servers: Vec<Given>,
     auth_providers: bool,
@@ -194,14 +210,50 @@ struct Gathered {
     lacks: Vec<String>,
     idle: BTreeMap<Why, Vec<String>>,
     unknown: Vec<String>,
+    warnings: Vec<String>,
+    /// The lines `group.N` and `weight.N`.
+    hierarchy: Vec<Given>,
+    /// Whether `oraclePath` is given, with which ZooKeeper reads no groups.
+    has_oracle: bool,
+    many_addresses: bool,
+    uses_netty: bool,
+    port_unification: Option<(Given, &'static str)>,
+}
+
+impl Default for Gathered {
+    fn default() -> Self {
+        Self {
+            file: None,
+            host: Ipv4Addr::UNSPECIFIED,
+            wants_folder: true,
+            honoured: BTreeMap::new(),
+            servers: Vec::new(),
+            auth_providers: false,
+            id: None,
+            lacks: Vec::new(),
+            idle: BTreeMap::new(),
+            unknown: Vec::new(),
+            warnings: Vec::new(),
+            hierarchy: Vec::new(),
+            has_oracle: false,
+            many_addresses: false,
+            uses_netty: false,
+            port_unification: None,
+        }
+    }
 }
 
 impl Gathered {
     fn sort(&mut self, lines: Vec<Given>, properties: Vec<Given>) -> Result<(), Refusal> {
         for property in properties {
-            // A line X of zoo.cfg sets the system property zookeeper.X once more: QuorumPeerConfig.parseProperties.
+            // A line X of zoo.cfg sets the system property zookeeper.X once more, unless X is a key of its own:
+            // QuorumPeerConfig.parseProperties.
             let name = property.name.strip_prefix("zookeeper.");
-            if lines.iter().any(|line| Some(line.name.as_str()) == name) {
+            let line = lines.iter().find(|line| Some(line.name.as_str()) == name);
+            let is_file_key = |line: &Given| {
+                keys::in_file(&line.name).is_some_and(|key| key.place == Place::File)
+            };
+            if line.is_some_and(|line| !is_file_key(line)) {
                 continue;
             }
             match keys::as_property(&property.name) {
@@ -239,23 +291,46 @@ impl Gathered {
             Effect::Sets(Setting::Server) => self.servers.push(given),
             Effect::Sets(Setting::AuthProvider) => {
                 self.auth_providers = true;
-                self.idle.entry(Why::Sasl).or_default().push(given.name);
+                self.has_no_effect(Why::Sasl, &given);
             }
             Effect::Sets(setting) => {
                 self.honoured.insert(setting, given);
             }
             Effect::Nothing(why) => {
-                if !matches!(given.origin, Origin::ImageDefault(_)) {
-                    self.idle.entry(why).or_default().push(given.name);
-                }
+                self.has_no_effect(why, &given);
+                self.note(key, given);
             }
-            Effect::Refused(when, why) => {
-                if when == When::Always || is_true(&given.value) {
-                    self.lack(&given, why);
-                }
+            Effect::Refused(When::Always, why) => self.lack(&given, why),
+            Effect::Refused(_, _) if !is_true(&given.value) => {}
+            Effect::Refused(When::True, why) => self.lack(&given, why),
+            Effect::Refused(When::TrueWithNetty, why) => {
+                self.port_unification = Some((given, why));
             }
         }
         Ok(())
+    }
+
+    fn has_no_effect(&mut self, why: Why, given: &Given) {
+        if !matches!(given.origin, Origin::ImageDefault(_)) {
+            let names = self.idle.entry(why).or_default();
+            if !names.iter().any(|name| name == given.label()) {
+                names.push(String::from(given.label()));
+            }
+        }
+    }
+
+    /// Keeps what has no effect of its own and yet decides whether a real server starts.
+    fn note(&mut self, key: &Key, given: Given) {
+        match key.name {
+            "group*" | "weight*" => self.hierarchy.push(given),
+            "oraclePath" => self.has_oracle = true,
+            "serverCnxnFactory" => self.uses_netty = given.value.contains("Netty"),
+            // The property, not the line, which QuorumPeerConfig keeps to itself.
+            "multiAddress.enabled" if key.place == Place::Both => {
+                self.many_addresses = is_true(&given.value);
+            }
+            _ => {}
+        }
     }
 
     fn lack(&mut self, given: &Given, why: &str) {
@@ -289,9 +364,9 @@ impl Gathered {
 
     /// Where clients connect, and whether this is one server: `QuorumPeerConfig.setupQuorumPeerConfig`.
     fn place(&mut self, config: &mut Config, overrides: &Overrides) -> Result<(), Refusal> {
-        let told = !matches!(overrides.keep, Keep::AsConfigured);
-        let data_dir = self.value(Setting::DataDir);
-        let Some(data_dir) = data_dir.or(told.then_some("")) else {
+        let told = !self.wants_folder || !matches!(overrides.keep, Keep::AsConfigured);
+        let data_dir = self.value(Setting::DataDir).map(PathBuf::from);
+        if data_dir.is_none() && !told {
             let reason = String::from("dataDir is not set");
             return Err(match &self.file {
                 Some(path) => Refusal::File {
@@ -300,8 +375,8 @@ impl Gathered {
                 },
                 None => Refusal::Whole(reason),
             });
-        };
-        let id = self.id(&PathBuf::from(data_dir))?;
+        }
+        let id = self.id(data_dir.as_deref())?;
         self.check_folders()?;
         let members = self.members()?;
         self.check_members(&members)?;
@@ -310,7 +385,8 @@ impl Gathered {
         let own = members.iter().find(|member| Some(member.id) == id);
         let address = match (fixed, own.and_then(|member| member.client)) {
             (Some(fixed), Some(client)) => {
-                let agree = if fixed.ip().is_unspecified() {
+                let names_host = self.honoured.contains_key(&Setting::ClientPortAddress);
+                let agree = if fixed.ip().is_unspecified() || !names_host {
                     fixed.port() == client.port()
                 } else {
                     fixed == client
@@ -324,12 +400,12 @@ impl Gathered {
             }
             (fixed, client) => client.or(fixed),
         };
-        if address.is_none() && overrides.listen.is_none() {
+        if address.is_none() && overrides.listen.is_none() && self.wants_folder {
             self.lacks.push(String::from(
                 "no clientPort (ZooKeeper would start and listen nowhere)",
             ));
         }
-        config.address = address.unwrap_or((Ipv4Addr::UNSPECIFIED, CLIENT_PORT).into());
+        config.address = address.unwrap_or((self.host, CLIENT_PORT).into());
         Ok(())
     }
 
@@ -348,7 +424,7 @@ impl Gathered {
             .and_then(|number| u16::try_from(number).ok())
             .ok_or_else(|| Refusal::value(port, "is out of range"))?;
         match host {
-            None => Ok(Some((Ipv4Addr::UNSPECIFIED, number).into())),
+            None => Ok(Some((self.host, number).into())),
             Some(given) => members::resolve(&given.value, number)
                 .map(Some)
                 .map_err(|reason| Refusal::value(given, reason)),
@@ -356,9 +432,9 @@ impl Gathered {
     }
 
     /// `QuorumPeerConfig.setupMyId`.
-    fn id(&self, data_dir: &Path) -> Result<Option<i64>, Refusal> {
-        let path = data_dir.join("myid");
-        let given = if path.is_file() {
+    fn id(&self, data_dir: Option<&Path>) -> Result<Option<i64>, Refusal> {
+        let path = data_dir.map(|folder| folder.join("myid"));
+        let given = if let Some(path) = path.filter(|path| path.is_file()) {
             let text = std::fs::read_to_string(&path).map_err(|error| Refusal::File {
                 path: path.clone(),
                 reason: error.to_string(),
@@ -385,7 +461,7 @@ impl Gathered {
 
     fn members(&mut self) -> Result<Vec<Member>, Refusal> {
         if let Some(dynamic) = self.honoured.get(&Setting::DynamicConfigFile) {
-            if let Some(line) = self.servers.first() {
+            if let Some(line) = self.servers.iter().chain(&self.hierarchy).next() {
                 return Err(Refusal::value(line, "must stand in the dynamic file"));
             }
             let path = PathBuf::from(&dynamic.value);
@@ -398,10 +474,14 @@ impl Gathered {
                 }
             }
         }
+        let reading = Reading {
+            host: self.host,
+            many_addresses: self.many_addresses,
+        };
         self.servers
             .iter()
             .map(|given| {
-                members::parse(&given.name, &given.value)
+                members::parse(&given.name, &given.value, reading)
                     .map_err(|reason| Refusal::value(given, reason))
             })
             .collect()
@@ -409,6 +489,9 @@ impl Gathered {
 
     /// `QuorumPeerConfig.parseDynamicConfig` and `isDistributed`.
     fn check_members(&mut self, members: &[Member]) -> Result<(), Refusal> {
+        if !self.has_oracle {
+            hierarchy::check(&self.hierarchy, members)?;
+        }
         let voting = members.iter().filter(|member| member.votes).count();
         let observing = members.len() - voting;
         let dissent = self
@@ -427,8 +510,13 @@ impl Gathered {
                 Ok(())
             }
             (several, _) => {
+                let variable = self.servers.first().map(|given| &given.origin);
+                let variable = variable
+                    .filter(|origin| matches!(origin, Origin::Variable(_) | Origin::Words(_)))
+                    .map(|origin| format!("{origin}: "));
                 self.lacks.push(format!(
-                    "{several} voting members (there is one server, no ensemble)"
+                    "{}{several} voting members (there is one server, no ensemble)",
+                    variable.unwrap_or_default()
                 ));
                 Ok(())
             }
@@ -437,6 +525,11 @@ impl Gathered {
 
     /// Everything but the address.
     fn apply(&mut self, config: &mut Config) -> Result<(), Refusal> {
+        match self.port_unification.take() {
+            Some((given, why)) if self.uses_netty => self.lack(&given, why),
+            Some((given, _)) => self.has_no_effect(Why::Tls, &given),
+            None => {}
+        }
         if let Some(backlog) = self.int(Setting::ListenBacklog) {
             // Java's ServerSocket.bind takes 50 for whatever is below 1.
             config.listen_backlog = if backlog < 1 { 50 } else { backlog };
@@ -550,7 +643,8 @@ impl Gathered {
             config.super_digest = Some(digest.clone());
         }
         self.times(&mut config, overrides)?;
-        let mut warnings = self.keep(&mut config.storage, overrides)?;
+        let mut warnings = std::mem::take(&mut self.warnings);
+        warnings.extend(self.keep(&mut config.storage, overrides)?);
 
         if !self.idle.is_empty() {
             let groups: Vec<_> = self
@@ -715,6 +809,7 @@ pub(crate) fn address_in(variables: &Variables) -> Result<SocketAddr, Refusal> {
     settle(&Door::Variables, variables, &overrides).map(|settings| settings.config.address)
 }
 
+mod hierarchy;
 mod storage;
 #[cfg(test)]
 mod tests;

@@ -75,7 +75,7 @@ impl Gathered {
             .filter(|(setting, given)| {
                 setting.is_of_the_disk() && !matches!(given.origin, Origin::ImageDefault(_))
             })
-            .map(|(_, given)| given.name.clone());
+            .map(|(_, given)| String::from(given.label()));
         let flags = [
             ("--recover", overrides.recover),
             ("--trust-empty", overrides.trust_empty),

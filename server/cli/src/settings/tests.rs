@@ -3,6 +3,7 @@
 use minikeeper::{Compression, DigestAlgorithm, Storage};
 
 use super::*;
+use crate::environment::DEFAULTS;
 
 /// What becomes of a configuration, by what a real 3.9.5 was seen to do with it.
 #[derive(Debug, PartialEq, Eq)]
@@ -154,6 +155,18 @@ fn a_line_more_in_zoo_cfg_is_judged_as_a_real_server_does() {
         ),
         ("weight.1=1", Serves),
         ("weight.1=x", Refused),
+        ("group.1=1\nweight.1=1", Serves),
+        ("group.1=1", Refused),
+        ("groupfoo=1", Refused),
+        ("weightfoo=1", Refused),
+        ("oraclePath=/x\ngroupfoo=1", Serves),
+        // Several addresses of one server: the line comes too late, and the hosts are not looked up.
+        (
+            "multiAddress.enabled=true\nserver.1=a:2888:3888|b:2889:3889;2181",
+            Refused,
+        ),
+        ("server.1=a:2888:3888|b:2889:3889;2181", Refused),
+        ("server.1=nosuch.invalid:2888:3888;2181", Serves),
         ("dynamicConfigFile=/nonexistent", Refused),
         ("dynamicConfigFile=DIR/broken", Refused),
         (
@@ -170,10 +183,17 @@ fn a_line_more_in_zoo_cfg_is_judged_as_a_real_server_does() {
         ("sslQuorum=false", Serves),
         ("portUnification=true", NotHere),
         ("portUnification=maybe", Refused),
-        ("client.portUnification=true", NotHere),
+        ("client.portUnification=true", Serves),
+        (
+            "client.portUnification=true\nserverCnxnFactory=org.apache.zookeeper.server.NettyServerCnxnFactory",
+            NotHere,
+        ),
+        ("client.secure=true", Serves),
         ("sslQuorumReloadCertFiles=x", Refused),
-        ("ssl.clientAuth=none", NotHere),
-        ("ssl.quorum.keyStore.location=/x", NotHere),
+        ("ssl.clientAuth=none", Serves),
+        ("ssl.keyStore.location=/x", Serves),
+        ("ssl.quorum.keyStore.location=/x", Serves),
+        ("ssl.clientAuth=need\nsecureClientPort=2281", NotHere),
         ("quorum.auth.enableSasl=true", NotHere),
         ("quorum.auth.enableSasl=x", Refused),
         (
@@ -270,6 +290,63 @@ fn a_zoo_cfg_that_lacks_something_is_judged_as_a_real_server_does() {
 }
 
 #[test]
+fn groups_beside_one_server_line_are_judged_as_a_real_server_does() {
+    for (lines, expected) in [
+        ("group.1=1", Serves),
+        ("group.1=1\nweight.1=1", Serves),
+        ("group.1=1\nweight.1=0", Serves),
+        ("group.1=1\nweight.1=-1", Serves),
+        ("group.1=1\nweight.2=3", Serves),
+        ("group.1=1:", Serves),
+        ("group.1=+1", Serves),
+        ("group.1=1:2\nweight.2=1", Serves),
+        ("weight.1=1", Refused),
+        ("group.1=2", Refused),
+        ("group.1=1:2", Refused),
+        ("group.1=1:1", Refused),
+        ("group.1=1\ngroup.2=1", Refused),
+        ("group.x=1", Refused),
+        ("group.1=a", Refused),
+        ("group.1=", Refused),
+        ("group.1=1\nweight.x=1", Refused),
+        ("server.2=localhost:2889:3889:observer\ngroup.1=1", Refused),
+        ("server.2=localhost:2889:3889\ngroup.1=1:2", NotHere),
+    ] {
+        let text = format!("{BASE}server.1=localhost:2888:3888;2181\n{lines}\n");
+        let outcome = of_file(&text, &[], &Overrides::default());
+        assert_eq!(verdict(&outcome), expected, "{lines}: {outcome:?}");
+    }
+}
+
+#[test]
+fn several_addresses_of_one_server_want_the_system_property() {
+    let text = format!("{BASE}multiAddress.enabled=false\nserver.1=a:2888:3888|b:2889:3889;2181\n");
+    let property = [("zookeeper.multiAddress.enabled", "true")];
+    let outcome = of_file(&text, &property, &Overrides::default());
+    assert_eq!(verdict(&outcome), Serves, "{outcome:?}");
+    let refusal = of_file(&text, &[], &Overrides::default()).expect_err("it is not allowed");
+    assert!(
+        refusal
+            .to_string()
+            .contains("zookeeper.multiAddress.enabled=true"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn keys_of_tls_without_a_secure_port_are_told_of() {
+    let text = format!("{BASE}ssl.keyStore.location=/x\nclient.portUnification=true\n");
+    let settings = of_file(&text, &[], &Overrides::default()).expect("a real server serves");
+    assert_eq!(
+        settings.warnings,
+        [
+            "without effect here: ssl.keyStore.location, client.portUnification \
+          (TLS is not spoken: clients connect in the clear)"
+        ]
+    );
+}
+
+#[test]
 fn a_system_property_is_judged_as_a_real_server_does() {
     for (name, value, expected) in [
         ("jute.maxbuffer", "abc", Serves),
@@ -281,7 +358,7 @@ fn a_system_property_is_judged_as_a_real_server_does() {
         ("znode.container.maxNeverUsedIntervalMs", "-1", Serves),
         ("zookeeper.enforce.auth.enabled", "true", Refused),
         ("zookeeper.tickTime", "x", Serves),
-        ("zookeeper.ssl.keyStore.location", "/x", NotHere),
+        ("zookeeper.ssl.keyStore.location", "/x", Serves),
         ("java.awt.headless", "true", Serves),
     ] {
         let outcome = of_file(BASE, &[(name, value)], &Overrides::default());
@@ -350,6 +427,7 @@ fn the_images_variables_have_the_images_defaults() {
     let settings = settle(
         &Door::Variables,
         &Variables::from([
+            DEFAULTS,
             ("ZOO_MY_ID", "1"),
             ("ZOO_CFG_EXTRA", "skipACL=yes snapCount=7"),
         ]),
@@ -370,12 +448,12 @@ fn the_images_variables_have_the_images_defaults() {
 #[test]
 fn the_images_ensemble_is_refused_and_its_own_line_says_the_port() {
     let servers = "server.1=a:2888:3888;2181 server.2=b:2888:3888;2182";
-    let variables = Variables::from([("ZOO_SERVERS", servers), ("ZOO_MY_ID", "2")]);
+    let variables = Variables::from([DEFAULTS, ("ZOO_SERVERS", servers), ("ZOO_MY_ID", "2")]);
     let refusal =
         settle(&Door::Variables, &variables, &Overrides::default()).expect_err("two members vote");
     assert_eq!(
         refusal.to_string(),
-        "cannot be given here: 2 voting members (there is one server, no ensemble); \
+        "cannot be given here: ZOO_SERVERS: 2 voting members (there is one server, no ensemble); \
          --ignore-unsupported serves all the same"
     );
     let overrides = Overrides {
@@ -385,6 +463,199 @@ fn the_images_ensemble_is_refused_and_its_own_line_says_the_port() {
     let settings =
         settle(&Door::Variables, &variables, &overrides).expect("it serves all the same");
     assert_eq!(settings.config.address, ([0, 0, 0, 0], 2182).into());
+}
+
+/// What these variables alone come to.
+fn of_variables<const N: usize>(pairs: [(&str, &str); N]) -> Result<Settings, Refusal> {
+    settle(
+        &Door::Variables,
+        &Variables::from(pairs),
+        &Overrides::default(),
+    )
+}
+
+#[test]
+fn outside_the_image_variables_leave_the_binarys_defaults_as_they_are() {
+    let stray = of_variables([
+        ("ZOO_LOG4J_PROP", "INFO,CONSOLE"),
+        ("ZOO_LOG_DIR", "/var/log"),
+    ]);
+    let stray = stray.expect("they say nothing");
+    assert_eq!(stray.warnings, [""; 0]);
+    assert_eq!(
+        stray.config,
+        of_variables([]).expect("nothing was said").config
+    );
+
+    let settings = of_variables([("ZOO_TICK_TIME", "500")]).expect("it is in order");
+    let mut expected = of_variables([]).expect("nothing was said").config;
+    expected.tick_time = Duration::from_millis(500);
+    assert_eq!(settings.config, expected);
+
+    let folder = of_variables([("ZOO_DATA_DIR", "/d")])
+        .expect("it is in order")
+        .config;
+    assert_eq!(folder.storage.data_dir, Some(PathBuf::from("/d")));
+    assert_eq!(folder.storage.data_log_dir, None);
+    assert!(folder.address.ip().is_loopback());
+}
+
+#[test]
+fn outside_the_image_a_port_alone_is_on_the_loopback_address() {
+    let address =
+        |pairs: [(&str, &str); 2]| of_variables(pairs).expect("it is in order").config.address;
+    let none = ("ZOO_NOEXEC", "");
+    let line = "server.1=localhost:2888:3888;2182";
+    let loopback = ([127, 0, 0, 1], 2182).into();
+    assert_eq!(address([("ZOO_SERVERS", line), none]), loopback);
+    assert_eq!(address([("ZOO_PORT_NUMBER", "2182"), none]), loopback);
+    assert_eq!(address([("ZOOKEEPER_CLIENT_PORT", "2182"), none]), loopback);
+    assert_eq!(
+        address([
+            ("ZOOKEEPER_CLIENT_PORT", "2182"),
+            ("ZOOKEEPER_CLIENT_PORT_ADDRESS", "0.0.0.0")
+        ]),
+        ([0, 0, 0, 0], 2182).into()
+    );
+    assert_eq!(
+        address([
+            ("ZOO_PORT_NUMBER", "2182"),
+            ("ZOO_SERVERS", "server.1=a:1:2;0.0.0.0:2182")
+        ]),
+        ([0, 0, 0, 0], 2182).into()
+    );
+    assert_eq!(
+        address([DEFAULTS, ("ZOO_PORT_NUMBER", "2182")]),
+        ([0, 0, 0, 0], 2182).into()
+    );
+}
+
+#[test]
+fn variables_of_bitnamis_and_confluents_images_are_honoured() {
+    let bitnamis = of_variables([
+        ("ALLOW_ANONYMOUS_LOGIN", "yes"),
+        ("ZOO_MAX_SESSION_TIMEOUT", "5000"),
+        ("ZOO_PORT_NUMBER", "2182"),
+        ("ZOO_SERVER_ID", "1"),
+        ("ZOO_RECONFIG_ENABLED", "yes"),
+        ("ZOO_ENABLE_AUTH", "no"),
+        ("ZOO_TLS_CLIENT_ENABLE", "false"),
+        ("ZOO_HEAP_SIZE", "512"),
+        ("ZOO_NONSENSE", "1"),
+    ]);
+    let bitnamis = bitnamis.expect("it is in order");
+    assert_eq!(bitnamis.config.address.port(), 2182);
+    assert_eq!(
+        bitnamis.config.max_session_timeout,
+        Some(Duration::from_millis(5000))
+    );
+    assert!(bitnamis.config.reconfig_enabled);
+    assert_eq!(
+        bitnamis.warnings,
+        [
+            "without effect here: ZOO_HEAP_SIZE (there is no Java virtual machine)",
+            "not known, so without effect: ZOO_NONSENSE"
+        ]
+    );
+    let confluents = of_variables([
+        ("KAFKA_OPTS", "-Dzookeeper.4lw.commands.whitelist=ruok"),
+        ("ZOOKEEPER_CLIENT_PORT", "32181"),
+        ("ZOOKEEPER_JUTE_MAX_BUFFER", "4096"),
+        ("ZOOKEEPER_SYNC_LIMIT", "2"),
+        ("ZOOKEEPER_TICK_TIME", "500"),
+    ]);
+    let confluents = confluents.expect("it is in order");
+    assert_eq!(confluents.config.address, ([127, 0, 0, 1], 32181).into());
+    assert_eq!(confluents.config.tick_time, Duration::from_millis(500));
+    assert_eq!(confluents.config.max_frame, 4096);
+    let words = vec![String::from("ruok")];
+    assert_eq!(
+        confluents.config.four_letter_words,
+        FourLetterWords::Only(words)
+    );
+    assert_eq!(
+        confluents.warnings,
+        ["without effect here: ZOOKEEPER_SYNC_LIMIT (one server, no ensemble)"]
+    );
+}
+
+#[test]
+fn variables_that_ask_for_a_closed_server_are_refused_as_the_lines_are() {
+    for (variable, value, expected) in [
+        (
+            "ZOO_ENABLE_AUTH",
+            "yes",
+            "ZOO_ENABLE_AUTH: sessionRequireClientSASLAuth=true (SASL is not spoken)",
+        ),
+        (
+            "ZOO_ENABLE_QUORUM_AUTH",
+            "TRUE",
+            "ZOO_ENABLE_QUORUM_AUTH: quorum.auth.enableSasl=true (SASL is not spoken)",
+        ),
+        (
+            "ZOO_TLS_CLIENT_ENABLE",
+            "1",
+            "ZOO_TLS_CLIENT_ENABLE: secureClientPort=3181 (TLS is not spoken)",
+        ),
+        (
+            "ZOO_TLS_QUORUM_ENABLE",
+            "yes",
+            "ZOO_TLS_QUORUM_ENABLE: sslQuorum=true (TLS is not spoken)",
+        ),
+        (
+            "ALLOW_ANONYMOUS_LOGIN",
+            "no",
+            "ALLOW_ANONYMOUS_LOGIN=no (SASL is not spoken: every client is let in)",
+        ),
+        (
+            "ZOO_CFG_sslQuorum",
+            "true",
+            "ZOO_CFG_sslQuorum: sslQuorum=true (TLS is not spoken)",
+        ),
+        (
+            "ZOOKEEPER_SECURE_CLIENT_PORT",
+            "2182",
+            "ZOOKEEPER_SECURE_CLIENT_PORT: secureClientPort=2182 (TLS is not spoken)",
+        ),
+        (
+            "ZOOKEEPER_SSL_QUORUM",
+            "true",
+            "ZOOKEEPER_SSL_QUORUM: sslQuorum=true (TLS is not spoken)",
+        ),
+        (
+            "KAFKA_OPTS",
+            "-Dzookeeper.sessionRequireClientSASLAuth=true",
+            "KAFKA_OPTS: zookeeper.sessionRequireClientSASLAuth=true (SASL is not spoken)",
+        ),
+    ] {
+        let refusal = of_variables([(variable, value)])
+            .expect_err(variable)
+            .to_string();
+        assert_eq!(
+            refusal,
+            format!("cannot be given here: {expected}; --ignore-unsupported serves all the same")
+        );
+        let overrides = Overrides {
+            ignore_unsupported: true,
+            ..Overrides::default()
+        };
+        let variables = Variables::from([(variable, value)]);
+        let settings = settle(&Door::Variables, &variables, &overrides).expect("it was asked to");
+        assert!(
+            settings.warnings.concat().contains(expected),
+            "{:?}",
+            settings.warnings
+        );
+        if value != "no" && variable != "KAFKA_OPTS" && variable != "ZOOKEEPER_SECURE_CLIENT_PORT" {
+            let off = of_variables([(variable, "false")]).expect(variable);
+            assert_eq!(off.warnings, [""; 0], "{variable}");
+        }
+    }
+    let unclear = of_variables([("ZOO_ENABLE_AUTH", "perhaps")]).expect_err("it may be meant");
+    assert_eq!(
+        unclear.to_string(),
+        "ZOO_ENABLE_AUTH: ZOO_ENABLE_AUTH=perhaps: must be yes or no"
+    );
 }
 
 #[test]

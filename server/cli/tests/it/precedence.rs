@@ -58,6 +58,7 @@ fn a_zoo_cfg_wins_over_jvmflags_and_variables_and_has_the_real_defaults() {
 #[test]
 fn the_images_variables_have_the_images_defaults() {
     let variables = [
+        ("MINIKEEPER_DEFAULTS", "image"),
         ("ZOO_SERVERS", "server.1=localhost:2888:3888;0"),
         ("ZOO_4LW_COMMANDS_WHITELIST", "conf"),
         ("ZOO_CFG_EXTRA", "maxSessionTimeout=5000"),
@@ -70,6 +71,31 @@ fn the_images_variables_have_the_images_defaults() {
             "maxClientCnxns=60",
             "maxSessionTimeout=5000",
         ],
+    );
+}
+
+#[test]
+fn outside_the_image_variables_change_only_what_they_name() {
+    check(
+        &["--listen", "127.0.0.1:0"],
+        &[
+            ("ZOO_TICK_TIME", "500"),
+            ("ZOO_MAX_SESSION_TIMEOUT", "7000"),
+        ],
+        &["tickTime=500", "maxClientCnxns=0", "maxSessionTimeout=7000"],
+    );
+}
+
+#[test]
+fn confluents_variables_are_those_of_a_zoo_cfg() {
+    check(
+        &["--listen", "127.0.0.1:0"],
+        &[
+            ("ZOOKEEPER_CLIENT_PORT", "32181"),
+            ("ZOOKEEPER_TICK_TIME", "500"),
+            ("KAFKA_OPTS", "-Dzookeeper.maxCnxns=5"),
+        ],
+        &["tickTime=500", "minSessionTimeout=1000"],
     );
 }
 

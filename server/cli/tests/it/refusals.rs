@@ -78,17 +78,20 @@ fn a_zoo_cfg_that_a_real_server_refuses() {
 fn what_cannot_be_given() {
     check(
         &["--listen", "127.0.0.1:0"],
-        &[("ZOO_STANDALONE_ENABLED", "false")],
+        &[
+            ("MINIKEEPER_DEFAULTS", "image"),
+            ("ZOO_STANDALONE_ENABLED", "false"),
+        ],
         2,
         "cannot be given here: ZOO_STANDALONE_ENABLED: standaloneEnabled=false (with a server line it makes an \
          ensemble of one); --ignore-unsupported serves all the same",
     );
     check(
         &["--listen", "127.0.0.1:0"],
-        &[("JVMFLAGS", "-Dzookeeper.ssl.keyStore.location=/x")],
+        &[("JVMFLAGS", "-Dzookeeper.sessionRequireClientSASLAuth=true")],
         2,
-        "cannot be given here: JVMFLAGS: zookeeper.ssl.keyStore.location=/x (TLS is not spoken); --ignore-unsupported \
-         serves all the same",
+        "cannot be given here: JVMFLAGS: zookeeper.sessionRequireClientSASLAuth=true (SASL is not spoken); \
+         --ignore-unsupported serves all the same",
     );
 }
 

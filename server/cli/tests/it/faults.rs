@@ -1,0 +1,150 @@
+//! Inputs that were found in use and in public reports, as they were found: configuration, images and the command line.
+
+use std::fs;
+
+use crate::binary::{Serving, run};
+
+/// What the binary says of what it refuses.
+fn refusal(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let output = run(arguments, variables);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(
+        output.status.code(),
+        Some(2),
+        "{arguments:?} {variables:?}: {stderr}"
+    );
+    stderr
+}
+
+/// The log of a server that was started and ended.
+fn log(arguments: &[&str], variables: &[(&str, &str)]) -> (String, String) {
+    let server = Serving::start(arguments, variables);
+    let [greeting, _] = server.greeting.clone();
+    let (status, log) = server.end("TERM");
+    assert_eq!(status.code(), Some(0), "{log}");
+    (greeting, log)
+}
+
+const HERE: [&str; 2] = ["--listen", "127.0.0.1:0"];
+
+#[test]
+fn f6_bitnamis_list_of_two_voting_members_is_refused_with_the_reason() {
+    for servers in [
+        "zk1:2888:3888::1 zk2:2888:3888::2",
+        "zk1:2888:3888::1,zk2:2888:3888::2",
+        "zk1:2888:3888::1;zk2:2888:3888::2",
+        "zk1:2888:3888,zk2:2888:3888",
+    ] {
+        for arguments in [&HERE[..], &[]] {
+            assert_eq!(
+                refusal(arguments, &[("ZOO_SERVERS", servers)]),
+                "minikeeper: cannot be given here: ZOO_SERVERS: 2 voting members (there is one server, no ensemble); \
+                 --ignore-unsupported serves all the same\n"
+            );
+        }
+    }
+    let (_, log) = log(
+        &[&HERE[..], &["--ignore-unsupported"]].concat(),
+        &[("ZOO_SERVERS", "zk1:2888:3888::1 zk2:2888:3888::2")],
+    );
+    assert!(
+        log.contains("served all the same: ZOO_SERVERS: 2 voting members"),
+        "{log}"
+    );
+}
+
+#[test]
+fn f7_confluents_and_bitnamis_variables_are_honoured_or_named() {
+    // The port is not tested here: it may be taken.
+    let variables = [
+        ("ALLOW_ANONYMOUS_LOGIN", "yes"),
+        (
+            "KAFKA_OPTS",
+            "-Djava.security.auth.login.config=/x -Dzookeeper.nonsense=1",
+        ),
+        ("KAFKA_JMX_PORT", "9999"),
+        ("ZOOKEEPER_CLIENT_PORT", "32181"),
+        ("ZOOKEEPER_TICK_TIME", "500"),
+        ("ZOOKEEPER_NONSENSE", "1"),
+        ("ZOO_HEAP_SIZE", "512"),
+    ];
+    let (_, log) = log(&HERE, &variables);
+    for expected in [
+        "KAFKA_JMX_PORT, ZOO_HEAP_SIZE (there is no Java virtual machine)",
+        "java.security.auth.login.config (neither SASL nor Kerberos is spoken)",
+        "not known, so without effect: ZOOKEEPER_NONSENSE, zookeeper.nonsense",
+    ] {
+        assert!(log.contains(expected), "no {expected:?} in {log}");
+    }
+    let refused = refusal(&HERE, &[("ZOOKEEPER_SECURE_CLIENT_PORT", "2182")]);
+    assert!(
+        refused.contains("secureClientPort=2182 (TLS is not spoken)"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn f8_who_asks_for_a_closed_server_does_not_get_an_open_one() {
+    for variable in [
+        "ZOO_ENABLE_AUTH",
+        "ZOO_TLS_CLIENT_ENABLE",
+        "ZOO_ENABLE_QUORUM_AUTH",
+    ] {
+        let refused = refusal(&HERE, &[(variable, "yes")]);
+        assert!(
+            refused.contains(&format!("cannot be given here: {variable}: ")),
+            "{refused}"
+        );
+        let (_, log) = log(&HERE, &[(variable, "no")]);
+        assert!(!log.contains(variable), "{log}");
+    }
+}
+
+#[test]
+fn f9_a_zoo_cfg_is_served_and_refused_as_by_a_real_server() {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("zoo.cfg");
+    fs::write(folder.path().join("myid"), "1\n").expect("it can be written");
+    let write = |lines: &str| {
+        let text = format!(
+            "dataDir={}\nclientPort=0\n{lines}\n",
+            folder.path().display()
+        );
+        fs::write(&path, text).expect("it can be written");
+    };
+    let file = path.to_str().expect("the path is Unicode");
+    write("server.1=localhost:2888:3888\ngroup.1=1\nweight.1=1");
+    log(&[file], &[]);
+    write("ssl.keyStore.location=/x\nssl.clientAuth=need");
+    let (_, log) = log(&[file], &[]);
+    assert!(
+        log.contains("ssl.keyStore.location, ssl.clientAuth (TLS is not spoken"),
+        "{log}"
+    );
+    write("multiAddress.enabled=true\nserver.1=a:2888:3888|b:2889:3889;2181");
+    assert!(refusal(&[file], &[]).contains("several addresses of one server"));
+}
+
+#[test]
+fn f10_a_stray_variable_opens_nothing_to_the_network_and_keeps_no_state() {
+    for variable in [
+        ("ZOO_LOG4J_PROP", "INFO,CONSOLE"),
+        ("ZOO_LOG_DIR", "/var/log/zookeeper"),
+        ("ZOO_PORT_NUMBER", "0"),
+    ] {
+        // Where the variable says no port, another server may have the default one.
+        let arguments: &[&str] = if variable.0 == "ZOO_PORT_NUMBER" {
+            &[]
+        } else {
+            &HERE
+        };
+        let (greeting, _) = log(arguments, &[variable]);
+        assert!(
+            greeting.contains(" on 127.0.0.1:") && greeting.contains(", in memory;"),
+            "{greeting}"
+        );
+    }
+    let image = [("MINIKEEPER_DEFAULTS", "image"), ("ZOO_PORT_NUMBER", "0")];
+    let (greeting, _) = log(&["--in-memory"], &image);
+    assert!(greeting.contains(" on 0.0.0.0:"), "{greeting}");
+}
