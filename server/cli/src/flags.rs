@@ -8,8 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use minikeeper::DataFormat;
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::intention;
 use crate::members;
-use crate::settings::{Door, Keep, Overrides};
+use crate::settings::{Door, Keep, Overrides, Refusal};
 use crate::tools::{LogCommand, SnapshotCommand};
 
 /// A ZooKeeper-compatible coordination server for tests and local development: one process, no quorum; state in memory, or
@@ -164,13 +165,20 @@ pub(crate) struct Serve {
 
 impl Serve {
     /// Which door the user came through.
-    pub(crate) fn door(&self) -> Door {
-        match (self.arguments.as_slice(), &self.config) {
+    ///
+    /// # Errors
+    ///
+    /// Refuses arguments that can be none of them, with what may be meant.
+    pub(crate) fn door(&self) -> Result<Door, Refusal> {
+        if let Some(explained) = intention::of(&self.arguments) {
+            return Err(Refusal::Whole(explained));
+        }
+        Ok(match (self.arguments.as_slice(), &self.config) {
             ([], None) => Door::Variables,
             ([], Some(file)) => Door::File(file.clone()),
             ([file], _) => Door::File(PathBuf::from(file)),
             (arguments, _) => Door::Arguments(arguments.to_vec()),
-        }
+        })
     }
 
     /// What wins over every other source.
@@ -245,7 +253,11 @@ pub(crate) fn in_one_line(error: &clap::Error) -> String {
     let complaint = text.split("\n\n").next().unwrap_or_default();
     let words: Vec<_> = complaint.split_whitespace().collect();
     let line = words.join(" ");
-    String::from(line.strip_prefix("error: ").unwrap_or(&line))
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    match intention::of_complaint(error) {
+        Some(meant) => format!("{line}: {meant}"),
+        None => String::from(line),
+    }
 }
 
 #[cfg(test)]
@@ -274,7 +286,10 @@ mod tests {
     #[test]
     fn without_a_command_it_serves() {
         for line in ["", "serve"] {
-            assert!(matches!(serve(line).door(), Door::Variables), "{line:?}");
+            assert!(
+                matches!(serve(line).door(), Ok(Door::Variables)),
+                "{line:?}"
+            );
         }
         assert_eq!(
             serve("--listen 127.0.0.1:0").overrides().listen,
@@ -288,9 +303,11 @@ mod tests {
 
     #[test]
     fn arguments_are_those_of_zookeepers_main_class() {
-        assert!(matches!(serve("zoo.cfg").door(), Door::File(file) if file.ends_with("zoo.cfg")));
-        assert!(matches!(serve("--config x").door(), Door::File(file) if file.ends_with("x")));
-        let Door::Arguments(arguments) = serve("2181 /data 500 9").door() else {
+        assert!(
+            matches!(serve("zoo.cfg").door(), Ok(Door::File(file)) if file.ends_with("zoo.cfg"))
+        );
+        assert!(matches!(serve("--config x").door(), Ok(Door::File(file)) if file.ends_with("x")));
+        let Ok(Door::Arguments(arguments)) = serve("2181 /data 500 9").door() else {
             panic!("four arguments are no file");
         };
         assert_eq!(arguments, ["2181", "/data", "500", "9"]);
@@ -300,6 +317,22 @@ mod tests {
     fn a_complaint_is_one_line_that_names_the_option() {
         for (line, expected) in [
             ("--nonsense", "unexpected argument '--nonsense' found"),
+            (
+                "--port 2181",
+                "unexpected argument '--port' found: did you mean --listen?",
+            ),
+            (
+                "--dataDir /x",
+                "unexpected argument '--dataDir' found: did you mean --data-dir?",
+            ),
+            (
+                "--listn 1",
+                "unexpected argument '--listn' found: did you mean --listen?",
+            ),
+            (
+                "snapshot shw",
+                "unrecognized subcommand 'shw': did you mean show?",
+            ),
             (
                 "--tick-time 0",
                 "invalid value '0' for '--tick-time <MS>': 0 is not in 1..=2147483647",

@@ -5,6 +5,7 @@ mod digest;
 mod environment;
 mod flags;
 mod health;
+mod intention;
 mod keys;
 mod members;
 mod properties;
@@ -33,10 +34,14 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         Err(error) => {
-            complain(&format!(
-                "{}; see minikeeper --help",
-                flags::in_one_line(&error)
-            ));
+            let words: Vec<_> = std::env::args_os()
+                .skip(1)
+                .map(|word| word.to_string_lossy().into_owned())
+                .take_while(|word| !word.starts_with('-'))
+                .collect();
+            complain(&intention::of_script(&words).unwrap_or_else(|| {
+                format!("{}; see minikeeper --help", flags::in_one_line(&error))
+            }));
             return ExitCode::from(INVALID);
         }
     };

@@ -49,7 +49,7 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
         .with_target(false)
         .log_internal_errors(false)
         .init();
-    let settings = settings::settle(&flags.door(), &variables, &flags.overrides())?;
+    let settings = settings::settle(&flags.door()?, &variables, &flags.overrides())?;
     for warning in &settings.warnings {
         warn!("{warning}");
     }
@@ -150,11 +150,31 @@ fn start(
             Some(String::from("; --listen 127.0.0.1:0 takes a free port"))
         } else if let StartError::Storage(error) = &error {
             // What it says holds all of it.
-            Some(what_helps(error, recovers))
+            Some(where_else(error).unwrap_or_else(|| what_helps(error, recovers)))
         } else {
             error.source().map(|source| format!(": {source}"))
         };
         Failure::NotStarted(format!("{error}{}", more.unwrap_or_default()))
+    })
+}
+
+/// What to do about a folder that cannot be made or written.
+fn where_else(error: &StorageError) -> Option<String> {
+    let StorageError::Io { source, .. } = error else {
+        return None;
+    };
+    let is_of_the_folder = matches!(
+        source.kind(),
+        io::ErrorKind::NotFound
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::ReadOnlyFilesystem
+    );
+    is_of_the_folder.then(|| {
+        String::from(
+            "; the user of the server must be able to make the folder and to write there: --data-dir names another, \
+             --in-memory keeps nothing",
+        )
     })
 }
 

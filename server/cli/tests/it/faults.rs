@@ -101,6 +101,44 @@ fn f8_who_asks_for_a_closed_server_does_not_get_an_open_one() {
 }
 
 #[test]
+fn f11_the_likely_intention_is_told() {
+    for (line, expected) in [
+        ("2181", "to listen on port 2181: minikeeper --listen 2181"),
+        ("helth", "did you mean: minikeeper health"),
+        (
+            "zkServer.sh start-foreground",
+            "zkServer.sh is not part of minikeeper; minikeeper serves in the foreground",
+        ),
+        (
+            "zkServer.sh --config /conf start",
+            "zkServer.sh is not part of minikeeper; minikeeper serves in the foreground",
+        ),
+        ("zkCli.sh -server localhost:2181", "ZooKeeper's own client"),
+        ("start", "minikeeper serves in the foreground"),
+        ("localhost:2181", "minikeeper health localhost:2181"),
+        ("--port 2181", "did you mean --listen?"),
+    ] {
+        let arguments: Vec<_> = line.split(' ').collect();
+        let refused = refusal(&arguments, &[]);
+        assert!(
+            refused.starts_with("minikeeper: ") && refused.contains(expected),
+            "{line}: {refused}"
+        );
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let file = folder.path().join("file");
+    fs::write(&file, "").expect("it can be written");
+    let below = file.join("data");
+    let output = run(&["0", below.to_str().expect("the path is Unicode")], &[]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(
+        stderr.contains("must be able to make the folder"),
+        "{stderr}"
+    );
+}
+
+#[test]
 fn f9_a_zoo_cfg_is_served_and_refused_as_by_a_real_server() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let path = folder.path().join("zoo.cfg");
