@@ -2,10 +2,12 @@
 //!
 //! What is written here goes the way of every write: it takes a zxid, and fires watches. It is not held up by ACLs.
 
+use std::sync::Arc;
+
 use super::Server;
 use super::inspect::ZnodeView;
 use crate::protocol::{
-    AclList, CreateOperation, CreateRequest, DeleteRequest, ErrorCode, Request, Response,
+    AclList, CreateOperation, CreateRequest, DeleteRequest, ErrorCode, Names, Request, Response,
     SetDataRequest, Stat,
 };
 
@@ -28,7 +30,7 @@ impl Server {
             watch: false,
         };
         self.shared.engine.ask(request, |answer| match answer {
-            Ok(Response::Data(data, _)) => Some(data.unwrap_or_default().to_vec()),
+            Ok(Response::Data(data, _)) => Some(data.map_or_else(Vec::new, |data| data.to_vec())),
             _ => None,
         })
     }
@@ -63,15 +65,18 @@ impl Server {
             path: Some(path.into()),
             watch: false,
         };
-        self.shared.engine.ask(request, |answer| match answer {
-            Ok(Response::Children(children)) => {
-                let mut names: Vec<String> =
-                    children.iter().map(|name| (*name).to_owned()).collect();
-                names.sort_unstable();
-                Some(names)
-            }
+        let listed = self.shared.engine.ask(request, |answer| match answer {
+            Ok(Response::Children(Names::Long { count, list })) => Some(Err(Names::Long {
+                count: *count,
+                list: Arc::clone(list),
+            })),
+            Ok(Response::Children(names)) => Some(Ok(names.to_vec())),
             _ => None,
-        })
+        })?;
+        // A long list is read once the server serves others again.
+        let mut names = listed.unwrap_or_else(|long: Names<'_>| long.to_vec());
+        names.sort_unstable();
+        Some(names)
     }
 
     /// Creates a persistent znode that everybody may do everything with.

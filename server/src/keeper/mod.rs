@@ -14,6 +14,7 @@ mod election;
 mod ensemble;
 mod format;
 mod java;
+mod long_list;
 mod quota;
 mod read;
 mod reap;
@@ -54,6 +55,7 @@ pub(crate) use znode::{OwnerKind, Znode};
 use self::apply::{Change, Changes};
 use self::connection::Connections;
 use self::deadline::{Deadline, Deadlines};
+use self::long_list::LONG;
 use self::read::Reader;
 use self::reap::look_at;
 use self::transaction::Transaction;
@@ -453,8 +455,16 @@ impl Keeper {
             | Request::RemoveWatches { .. }
             | Request::WhoAmI => {
                 let last_zxid = self.members.last_zxid(member, &self.tree);
+                let reads_after_turn = self.tree.len() > LONG && read::may_be_long(request) && {
+                    self.tree.make_shared();
+                    self.members.are_as_one()
+                };
                 let (tree, watches) = self.members.view(member, &self.tree, &mut self.watches);
                 let reader = reader(&self.rules, tree, &self.connections, connection);
+                let reader = reader.map(|reader| Reader {
+                    reads_after_turn,
+                    ..reader
+                });
                 let result = match &reader {
                     Ok(reader) => reader.read(request, watches),
                     Err(code) => Err(*code),
@@ -626,6 +636,7 @@ fn reader<'r>(
         connection,
         session,
         ids: &asking.ids,
+        reads_after_turn: false,
     })
 }
 

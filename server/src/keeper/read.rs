@@ -4,13 +4,14 @@
 use std::borrow::Cow;
 
 use super::access::Ids;
+use super::long_list::{Below, LONG};
 use super::tree::Tree;
 use super::watch::Watches;
 use super::znode::Znode;
 use super::{ConnectionId, Rules, access};
 use crate::protocol::{
-    AddWatchMode, AuthId, ClientInfo, ErrorCode, EventType, MultiReadOp, MultiResult, Permissions,
-    Request, Response, SessionId, SetWatches, is_ephemeral_prefix,
+    AddWatchMode, AuthId, ClientInfo, ErrorCode, EventType, LongCount, MultiReadOp, MultiResult,
+    Names, Permissions, Request, Response, SessionId, SetWatches, is_ephemeral_prefix,
 };
 
 /// Who asks, and of what.
@@ -20,6 +21,19 @@ pub(super) struct Reader<'r> {
     pub(super) connection: ConnectionId,
     pub(super) session: SessionId,
     pub(super) ids: &'r Ids,
+    /// Whether the znodes are shared, so that a long list can be read after the turn.
+    pub(super) reads_after_turn: bool,
+}
+
+/// Whether a request may ask for a list of more than a few znodes.
+pub(super) fn may_be_long(request: &Request<'_>) -> bool {
+    matches!(
+        request,
+        Request::GetChildren { .. }
+            | Request::GetChildren2 { .. }
+            | Request::GetAllChildrenNumber { .. }
+            | Request::MultiRead(_)
+    )
 }
 
 impl<'r> Reader<'r> {
@@ -46,7 +60,7 @@ impl<'r> Reader<'r> {
                 if *watch {
                     watches.add_data(path, self.connection);
                 }
-                Ok(Response::Data(znode.data(), znode.stat()))
+                Ok(Response::Data(znode.shared_data().as_ref(), znode.stat()))
             }
             Request::GetChildren { path, watch } => Ok(Response::Children(
                 self.children(path.as_ref(), *watch, watches)?.1,
@@ -193,13 +207,23 @@ impl<'r> Reader<'r> {
         path: Option<&Cow<'_, str>>,
         watch: bool,
         watches: &mut Watches,
-    ) -> Result<(&'r Znode, Vec<&'r str>), ErrorCode> {
+    ) -> Result<(&'r Znode, Names<'r>), ErrorCode> {
         let path = text(path)?;
         let znode = self.readable(path)?;
         if watch {
             watches.add_child(path, self.connection);
         }
-        Ok((znode, self.tree.children(znode).collect()))
+        Ok((znode, self.names(znode)))
+    }
+
+    /// The names of a znode's children.
+    fn names(&self, znode: &'r Znode) -> Names<'r> {
+        let count = usize::try_from(znode.num_children()).unwrap_or(0);
+        if self.reads_after_turn && count > LONG {
+            let list = Below::children(self.tree, znode);
+            return Names::Long { count, list };
+        }
+        Names::Short(self.tree.children(znode).collect())
     }
 
     fn get_acl(&self, path: &str) -> Result<Response<'r>, ErrorCode> {
@@ -223,6 +247,11 @@ impl<'r> Reader<'r> {
         let znode = self.readable(path)?;
         // DataTree.getAllChildrenNumber looks for keys that start with "/", and the root's own key does.
         let itself = usize::from(path.is_empty());
+        if self.reads_after_turn {
+            let list = Below::descendants(self.tree, znode);
+            let plus = itself;
+            return Ok(Response::LongNumber(LongCount { list, plus }));
+        }
         let number = self.tree.below(znode).count() + itself;
         Ok(Response::Number(i32::try_from(number).unwrap_or(i32::MAX)))
     }
@@ -238,10 +267,10 @@ impl<'r> Reader<'r> {
             let result = match operation {
                 MultiReadOp::GetData { path: Some(path) } => self
                     .readable(path)
-                    .map(|znode| MultiResult::Data(znode.data(), znode.stat())),
+                    .map(|znode| MultiResult::Data(znode.shared_data().as_ref(), znode.stat())),
                 MultiReadOp::GetChildren { path: Some(path) } => self
                     .readable(path)
-                    .map(|znode| MultiResult::Children(self.tree.children(znode).collect())),
+                    .map(|znode| MultiResult::Children(self.names(znode))),
                 MultiReadOp::GetData { path: None }
                 | MultiReadOp::GetChildren { path: None }
                 | MultiReadOp::Write => {
@@ -263,11 +292,13 @@ const MOST_READ: usize = 16 << 20;
 
 fn size_of_read(result: &MultiResult<'_>) -> usize {
     match result {
-        MultiResult::Data(data, _) => data.map_or(0, <[u8]>::len),
-        MultiResult::Children(names) => names
+        MultiResult::Data(data, _) => data.map_or(0, |data| data.len()),
+        MultiResult::Children(Names::Short(names)) => names
             .iter()
             .map(|name| name.len() + size_of::<&str>())
             .sum(),
+        // Read after the turn, and never as a whole in memory; each of them is a share of the znodes all the same.
+        MultiResult::Children(Names::Long { count, .. }) => count * size_of::<&str>(),
         MultiResult::Create(_)
         | MultiResult::Create2(..)
         | MultiResult::Delete

@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
@@ -322,6 +323,28 @@ impl Tree {
     /// The paths of the znodes with a time to live, sorted.
     pub(super) fn ttl_paths(&self) -> impl Iterator<Item = &str> {
         self.with_ttl.iter().map(|path| &**path)
+    }
+
+    /// The ephemerals in the order of [`all_ephemerals`](Self::all_ephemerals), from one of them on.
+    pub(crate) fn ephemerals_from<'a>(
+        &'a self,
+        from: Bound<(SessionId, &'a str)>,
+    ) -> impl Iterator<Item = (SessionId, &'a str)> {
+        let (first, behind) = match from {
+            Bound::Unbounded => (None, None),
+            Bound::Included((session, path)) => (Some(session), Some(Bound::Included(path))),
+            Bound::Excluded((session, path)) => (Some(session), Some(Bound::Excluded(path))),
+        };
+        let sessions = match first {
+            None => self.ephemerals.range::<SessionId, _>(..),
+            Some(session) => self.ephemerals.range(session..),
+        };
+        sessions.flat_map(move |(session, paths)| {
+            let from = behind.filter(|_| first == Some(*session));
+            let from = from.unwrap_or(Bound::Unbounded);
+            let paths = paths.range::<str, _>((from, Bound::Unbounded));
+            paths.map(|path| (*session, &**path))
+        })
     }
 
     /// The containers and the znodes with a time to live, sorted by path within each kind.

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use hashbrown::hash_map::EntryRef;
 use hashbrown::{HashMap, HashSet};
 
 use super::ConnectionId;
@@ -23,7 +22,13 @@ pub(crate) struct Watches {
 /// One of the two tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
-    by_path: HashMap<Arc<str>, Watchers, FixedState>,
+    /// For each watched path its place in `watched`.
+    by_path: HashMap<Arc<str>, usize, FixedState>,
+    /// The watched paths. A path stays in its place for as long as it is watched, so that a long list of them can be
+    /// read a part at a time.
+    watched: Vec<Option<(Arc<str>, Watchers)>>,
+    /// The empty places in `watched`.
+    free: Vec<usize>,
     /// Nothing ever happens at a null path, but a watch on it can be asked for and removed.
     on_null: Watchers,
     by_connection: HashMap<ConnectionId, Paths, FixedState>,
@@ -70,6 +75,8 @@ impl Default for Table {
     fn default() -> Self {
         Self {
             by_path: HashMap::with_hasher(FixedState::with_seed(0)),
+            watched: Vec::new(),
+            free: Vec::new(),
             on_null: Watchers::default(),
             by_connection: HashMap::with_hasher(FixedState::with_seed(0)),
             recursive: 0,
@@ -133,12 +140,12 @@ impl Table {
         let (path, watchers) = match path {
             None => (None, &mut self.on_null),
             Some(path) => {
-                let path = match self.by_path.get_key_value(path) {
-                    Some((path, _)) => Arc::clone(path),
-                    None => Arc::from(path),
+                let place = self.place_for(path);
+                let Some((path, watchers)) = self.watched.get_mut(place).and_then(Option::as_mut)
+                else {
+                    unreachable!("the place of a path is never empty");
                 };
-                let watchers = self.by_path.entry(Arc::clone(&path)).or_default();
-                (Some(path), watchers)
+                (Some(Arc::clone(path)), watchers)
             }
         };
         let before = watchers.set(connection, mode);
@@ -157,10 +164,61 @@ impl Table {
         }
     }
 
+    /// The place of a path, which it gets if it has none.
+    fn place_for(&mut self, path: &str) -> usize {
+        if let Some(place) = self.by_path.get(path) {
+            return *place;
+        }
+        let path: Arc<str> = Arc::from(path);
+        let entry = Some((Arc::clone(&path), Watchers::default()));
+        let place = match self.free.pop() {
+            Some(place) => {
+                if let Some(empty) = self.watched.get_mut(place) {
+                    *empty = entry;
+                }
+                place
+            }
+            None => {
+                self.watched.push(entry);
+                self.watched.len() - 1
+            }
+        };
+        self.by_path.insert(path, place);
+        place
+    }
+
+    /// The watchers of a path, if it is watched.
+    fn watchers(&self, path: &str) -> Option<&Watchers> {
+        let place = *self.by_path.get(path)?;
+        self.watched.get(place)?.as_ref().map(|(_, all)| all)
+    }
+
+    fn watchers_mut(&mut self, path: &str) -> Option<&mut Watchers> {
+        let place = *self.by_path.get(path)?;
+        self.watched.get_mut(place)?.as_mut().map(|(_, all)| all)
+    }
+
+    /// Removes a path that is not watched any more.
+    fn remove_path(&mut self, path: &str) {
+        if let Some(place) = self.by_path.remove(path)
+            && let Some(watched) = self.watched.get_mut(place)
+        {
+            *watched = None;
+            self.free.push(place);
+        }
+        if self.by_path.is_empty() {
+            if self.watched.len() > 1024 {
+                (self.watched, self.free) = (Vec::new(), Vec::new());
+            }
+            self.watched.clear();
+            self.free.clear();
+        }
+    }
+
     fn contains(&self, path: Option<&str>, connection: ConnectionId, mode: Modes) -> bool {
         let watchers = match path {
             None => Some(&self.on_null),
-            Some(path) => self.by_path.get(path),
+            Some(path) => self.watchers(path),
         };
         watchers.is_some_and(|watchers| watchers.get(connection).contains(mode))
     }
@@ -195,12 +253,12 @@ impl Table {
         let (before, after) = match path {
             None => self.on_null.unset(connection, mode),
             Some(path) => {
-                let EntryRef::Occupied(mut entry) = self.by_path.entry_ref(path) else {
+                let Some(watchers) = self.watchers_mut(path) else {
                     return (Modes::default(), Modes::default());
                 };
-                let changed = entry.get_mut().unset(connection, mode);
-                if entry.get().0.is_empty() {
-                    entry.remove();
+                let changed = watchers.unset(connection, mode);
+                if watchers.0.is_empty() {
+                    self.remove_path(path);
                 }
                 changed
             }
@@ -251,7 +309,9 @@ impl Table {
             return Vec::new();
         }
         let mut concerned = Vec::new();
-        if let Some(watchers) = self.by_path.get_mut(path) {
+        let place = self.by_path.get(path).copied();
+        let found = place.and_then(|place| self.watched.get_mut(place)?.as_mut());
+        if let Some((_, watchers)) = found {
             concerned.extend(watchers.0.iter().map(|(connection, _)| *connection));
             let mut used_up = 0;
             watchers.0.retain_mut(|(connection, modes)| {
@@ -268,14 +328,14 @@ impl Table {
                 stays
             });
             if watchers.0.is_empty() {
-                self.by_path.remove(path);
+                self.remove_path(path);
             }
             self.pairs -= used_up;
         }
         if self.recursive > 0 {
             let reach = planted!("recursive-hears-children-only", 1, usize::MAX);
             for above in ancestors(path).skip(1).take(reach) {
-                let watchers = self.by_path.get(above).into_iter();
+                let watchers = self.watchers(above).into_iter();
                 concerned.extend(
                     watchers
                         .flat_map(|watchers| &watchers.0)
@@ -304,11 +364,32 @@ impl Table {
         self.pairs
     }
 
+    /// The number of places that watched paths have, or had.
+    pub(crate) fn places(&self) -> usize {
+        self.watched.len()
+    }
+
+    /// The watched path in a place, with the connections that watch it, sorted. Behind the last place comes the null
+    /// path, as Java prints it.
+    pub(crate) fn at_place(
+        &self,
+        place: usize,
+    ) -> Option<(&str, impl ExactSizeIterator<Item = ConnectionId>)> {
+        let (path, watchers) = match self.watched.get(place) {
+            Some(watched) => watched.as_ref().map(|(path, all)| (&**path, all))?,
+            None if place == self.watched.len() => ("null", &self.on_null),
+            None => return None,
+        };
+        let connections = watchers.0.iter().map(|(connection, _)| *connection);
+        (!watchers.0.is_empty()).then_some((path, connections))
+    }
+
     /// Who watches what, sorted by path, then by connection.
     pub(crate) fn sorted(&self) -> Vec<(&str, ConnectionId, Modes)> {
         let on_paths = self
-            .by_path
+            .watched
             .iter()
+            .flatten()
             .map(|(path, watchers)| (&**path, watchers));
         // As Java prints a null.
         let mut all: Vec<_> = on_paths
@@ -338,11 +419,11 @@ impl Watches {
 
     /// How many clients watch a path, in whatever way; recursive watches count where they were set.
     pub(crate) fn clients(&self, path: &str) -> usize {
-        let watchers = |table: &'_ Table| table.by_path.get(path).map_or(0, |all| all.0.len());
-        let Some(child) = self.child.by_path.get(path) else {
+        let watchers = |table: &'_ Table| table.watchers(path).map_or(0, |all| all.0.len());
+        let Some(child) = self.child.watchers(path) else {
             return watchers(&self.data);
         };
-        let Some(data) = self.data.by_path.get(path) else {
+        let Some(data) = self.data.watchers(path) else {
             return watchers(&self.child);
         };
         let only_child = child.0.iter().filter(|(id, _)| data.find(*id).is_err());

@@ -69,6 +69,11 @@ impl Znode {
         self.creates
     }
 
+    /// The number of children.
+    pub(crate) fn num_children(&self) -> i32 {
+        self.num_children
+    }
+
     pub(crate) fn has_children(&self) -> bool {
         self.num_children > 0
     }

@@ -4,19 +4,21 @@
 //! A client that leaves its answers unread is not read any further, so it costs nobody but itself.
 
 use std::cell::RefCell;
+use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::engine::{Engine, Phase};
 use super::link::Link;
 use super::log::Marks;
-use super::outbox::HIGH_WATER;
+use super::outgoing::{LEAST_SHARE, Outgoing, SLICES};
+use super::turns::Turns;
 use crate::keeper::{CloseReason, ConnectionId};
 
 /// How much one read brings at most.
@@ -27,6 +29,12 @@ pub(super) const KEPT_CAPACITY: usize = 64 << 10;
 
 /// After so many reads in one go it is the turn of the other connections.
 const READS_IN_ONE_GO: usize = 8;
+
+/// The bytes that a connection writes before others have their turn.
+const SHORT_TURN: usize = 64 << 10;
+
+/// The same for a long turn that no other connection waits for.
+const LONG_TURN: usize = 256 << 10;
 
 /// How long a client that is owed its last answers may leave them unread before it is closed without them.
 const LINGER: Duration = Duration::from_secs(10);
@@ -55,7 +63,12 @@ struct Connection<IO> {
     /// How much of what is to be written was sent before the link was cut, and so arrives.
     under_way: usize,
     /// To be written next.
-    sending: BytesMut,
+    sending: Outgoing,
+    /// The unread bytes up to which it is read, and the bytes that it may write in one turn.
+    share: usize,
+    /// The long turns of the server's thread that serves it.
+    turns: Option<Arc<Turns>>,
+    long_turn: LongTurn,
     /// How much of it may not leave before the log is flushed.
     marks: Marks,
     ending: Option<Ending>,
@@ -72,11 +85,13 @@ enum Ending {
     Now,
 }
 
-/// Serves one connection until it ends, or until what is returned is dropped, be it that it never ran.
+/// Serves one connection until it ends, or until the future is dropped, even before it first ran. `turns` are the long
+/// turns of the thread that polls it, if that is a thread of the server.
 pub(super) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
     engine: Arc<Engine>,
     id: ConnectionId,
     io: IO,
+    turns: Option<Arc<Turns>>,
 ) -> impl Future<Output = ()> {
     let link = engine.link(id);
     let mut connection = Connection {
@@ -90,7 +105,11 @@ pub(super) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
         received: BytesMut::new(),
         unfed: false,
         yielding: false,
-        sending: BytesMut::new(),
+        sending: Outgoing::default(),
+        // Until the first request says how many others there are.
+        share: LEAST_SHARE,
+        turns,
+        long_turn: LongTurn::None,
         marks: Marks::default(),
         ending: None,
         linger: None,
@@ -100,6 +119,9 @@ pub(super) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
 
 impl<IO> Drop for Connection<IO> {
     fn drop(&mut self) {
+        if let Some(turns) = &self.turns {
+            turns.end(self.id);
+        }
         if !std::thread::panicking() || self.engine.is_sound() {
             self.engine.disconnect(self.id);
         }
@@ -124,6 +146,33 @@ enum Blocked {
     BySocket,
     /// It shows what is not flushed yet.
     ByLog,
+    /// The connection has had its turn, and the others come first.
+    ByTurn,
+}
+
+/// A long turn of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LongTurn {
+    None,
+    Waiting,
+    Granted,
+}
+
+/// What is left of a turn.
+struct Turn {
+    /// The bytes that it may write.
+    bytes: usize,
+    /// Whether it may make a part of an answer that takes long.
+    makes_part: bool,
+}
+
+impl Turn {
+    fn of(bytes: usize) -> Self {
+        Self {
+            bytes,
+            makes_part: true,
+        }
+    }
 }
 
 /// What a step of the future came to.
@@ -145,6 +194,9 @@ pub(super) fn give_way(context: &mut Context<'_>) -> Poll<()> {
 impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut reads = 0;
+        let Poll::Ready(mut turn) = self.begin_turn(context) else {
+            return Poll::Pending;
+        };
         // Whoever woke this may have let it go.
         self.unfed |= std::mem::take(&mut self.stalled);
         loop {
@@ -152,9 +204,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 // Nothing that was not flushed is ever said.
                 return Poll::Ready(());
             }
-            let Ok(blocked) = self.write(context) else {
+            let Ok(blocked) = self.write(&mut turn, context) else {
                 return Poll::Ready(());
             };
+            if blocked == Blocked::ByTurn {
+                return self.wait_for_turn(context);
+            }
             if let Some(ending) = self.ending {
                 return self.close(ending, blocked, context);
             }
@@ -192,44 +247,92 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         }
     }
 
+    /// Begins a turn: a short one, or a long one once it is granted and the sockets have been looked at.
+    fn begin_turn(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
+        let mut bytes = self.share.min(SHORT_TURN);
+        if let Some(turns) = &self.turns {
+            match self.long_turn {
+                LongTurn::None => {}
+                LongTurn::Waiting => {
+                    return self.wait_for_turn(context).map(|()| Turn::of(bytes));
+                }
+                LongTurn::Granted => {
+                    if !turns.are_wanted() {
+                        bytes = LONG_TURN;
+                    }
+                    turns.end(self.id);
+                    self.long_turn = LongTurn::None;
+                }
+            }
+        }
+        Poll::Ready(Turn::of(bytes))
+    }
+
+    /// Waits until the other connections have had their turn.
+    fn wait_for_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(turns) = &self.turns {
+            if turns.poll(self.id, context).is_pending() {
+                self.long_turn = LongTurn::Waiting;
+                return Poll::Pending;
+            }
+            self.long_turn = LongTurn::Granted;
+        }
+        give_way(context)
+    }
+
     /// Writes what there is; says why not all of it.
-    fn write(&mut self, context: &mut Context<'_>) -> Result<Blocked, ()> {
+    fn write(&mut self, turn: &mut Turn, context: &mut Context<'_>) -> Result<Blocked, ()> {
         while !self.sending.is_empty() {
-            let mut next = &self.sending[..];
+            let mut most = usize::MAX;
             if !self.marks.is_empty() {
-                let open = self
-                    .marks
-                    .open(next.len(), self.engine.log.as_deref(), context);
-                next = next.get(..open).unwrap_or(next);
-                if next.is_empty() {
+                most = self.marks.open(most, self.engine.log.as_deref(), context);
+                if most == 0 {
                     return Ok(Blocked::ByLog);
                 }
             }
             if self.link.keeps_from_client(context) {
-                next = next.get(..self.under_way).unwrap_or(next);
-                if next.is_empty() {
+                most = most.min(self.under_way);
+                if most == 0 {
                     return Ok(Blocked::BySocket);
                 }
             }
-            match Pin::new(&mut self.io).poll_write(context, next) {
+            if self.sending.is_unmade() {
+                if !std::mem::take(&mut turn.makes_part) {
+                    return Ok(Blocked::ByTurn);
+                }
+                self.sending.make_part(&self.engine);
+                continue;
+            }
+            if turn.bytes == 0 {
+                return Ok(Blocked::ByTurn);
+            }
+            match self.write_some(most.min(turn.bytes), context) {
                 Poll::Ready(Ok(0) | Err(_)) => return Err(()),
                 Poll::Ready(Ok(written)) => {
+                    turn.bytes = turn.bytes.saturating_sub(written);
                     self.under_way = self.under_way.saturating_sub(written);
                     self.marks.left(written);
-                    if written == self.sending.len() {
-                        self.sending.clear();
-                    } else {
-                        self.sending.advance(written);
+                    self.sending.advance(written);
+                    if !self.sending.is_empty() {
                         self.linger = None;
                     }
                 }
                 Poll::Pending => return Ok(Blocked::BySocket),
             }
         }
-        if self.sending.capacity() > KEPT_CAPACITY {
-            self.sending = BytesMut::new();
-        }
+        self.sending.shrink();
         Ok(Blocked::No)
+    }
+
+    /// Hands at most `most` bytes to the socket.
+    fn write_some(&mut self, most: usize, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = self.sending.slices(most, &mut slices);
+        let io = Pin::new(&mut self.io);
+        match slices.get(..count) {
+            Some([only]) => io.poll_write(context, only),
+            several => io.poll_write_vectored(context, several.unwrap_or_default()),
+        }
     }
 
     fn close(&mut self, ending: Ending, blocked: Blocked, context: &mut Context<'_>) -> Poll<()> {
@@ -266,7 +369,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
 
     fn read(&mut self, context: &mut Context<'_>) -> Step {
         SCRATCH.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
+            let most = scratch.len().min(self.share);
+            let mut buffer = ReadBuf::new(scratch.get_mut(..most).unwrap_or_default());
             match Pin::new(&mut self.io).poll_read(context, &mut buffer) {
                 Poll::Pending => return Step::Wait,
                 Poll::Ready(Err(_)) => return Step::End,
@@ -312,7 +416,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     }
 
     fn is_full(&self) -> bool {
-        self.sending.len() >= HIGH_WATER
+        self.sending.is_full(self.share)
     }
 
     /// Gives bytes to the engine; says how many it used, or nothing if they make no sense.
@@ -329,6 +433,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 self.yielding = fed.yielding;
                 self.stalled = fed.stalled;
                 self.under_way = fed.under_way.unwrap_or(self.under_way);
+                self.share = fed.share;
                 Some(fed.used)
             }
             Err(reason) => {
@@ -443,7 +548,7 @@ pub(super) mod tests {
         let engine = engine();
         let id = accepted(&engine);
         let (io, _client) = tokio::io::duplex(64);
-        drop(serve(Arc::clone(&engine), id, io));
+        drop(serve(Arc::clone(&engine), id, io, None));
         assert!(!engine.has_outbox(id));
         assert!(engine.look(|keeper| keeper.connection(id).is_none()));
     }
@@ -461,7 +566,7 @@ pub(super) mod tests {
                     // Open still, and silent.
                     std::future::pending::<()>().await;
                 });
-                serve(Arc::clone(&engine), id, io).await;
+                serve(Arc::clone(&engine), id, io, None).await;
             });
             assert!(!engine.has_outbox(id));
         }
@@ -475,7 +580,7 @@ pub(super) mod tests {
         let (io, mut client) = tokio::io::duplex(64);
         let connect = CONNECT_AND_WATCH.split_at(49).0;
         let answers = block_on(async {
-            let connection = tokio::spawn(serve(Arc::clone(&engine), id, io));
+            let connection = tokio::spawn(serve(Arc::clone(&engine), id, io, None));
             let asked = [connect, &PING.repeat(10)].concat();
             client.write_all(&asked).await.expect("it is read");
             client.shutdown().await.expect("it is open");
@@ -509,7 +614,7 @@ pub(super) mod tests {
         let id = accepted(&engine);
         let (io, mut client) = tokio::io::duplex(64);
         block_on(async {
-            let connection = tokio::spawn(serve(Arc::clone(&engine), id, io));
+            let connection = tokio::spawn(serve(Arc::clone(&engine), id, io, None));
             client
                 .write_all(&CONNECT_AND_WATCH)
                 .await
@@ -538,7 +643,7 @@ pub(super) mod tests {
         let engine = engine_with(|limits| limits.slice = Duration::ZERO);
         let id = accepted(&engine);
         let mut phase = Phase::Fresh;
-        let mut answers = BytesMut::new();
+        let mut answers = Outgoing::default();
         let [connect, ping, multi] = [&CONNECT_AND_WATCH[..49], &PING, &EMPTY_MULTI];
         let mut used = |frames: &[&[u8]]| {
             let fed = engine
@@ -561,7 +666,7 @@ pub(super) mod tests {
         let (io, mut client) = tokio::io::duplex(4096);
         let frames = [connect, &[ping; 40].concat()].concat();
         block_on(async {
-            let _connection = tokio::spawn(serve(Arc::clone(&engine), id, io));
+            let _connection = tokio::spawn(serve(Arc::clone(&engine), id, io, None));
             client.write_all(&frames).await.expect("it is read");
             let mut answers = vec![0; 41 + 40 * 20];
             client

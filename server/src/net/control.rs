@@ -531,7 +531,7 @@ fn sight_of<'a>(message: &'a Message<'_>, asked: &'a Asked, new: bool) -> Sight<
             error: result.as_ref().err().copied(),
             created: result.as_ref().ok().and_then(created),
             data: match result {
-                Ok(Response::Data(data, _)) => *data,
+                Ok(Response::Data(data, _)) => data.map(|data| &**data),
                 _ => None,
             },
             children: match result {

@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 
 use super::connection;
 use super::engine::Engine;
+use super::turns::Turns;
 use crate::keeper::ConnectionId;
 
 /// From this many connections a thread on, another one is worth its while.
@@ -27,6 +28,8 @@ const SHARE: usize = 1000;
 pub(super) struct Crew {
     engine: Arc<Engine>,
     own: JoinSet<()>,
+    /// The long turns of these.
+    turns: Arc<Turns>,
     others: Vec<Hand>,
     /// How many threads there may be, once somebody wanted to know: to find out reads files.
     most: OnceCell<usize>,
@@ -55,6 +58,7 @@ impl Crew {
         Self {
             engine,
             own: JoinSet::new(),
+            turns: Arc::default(),
             others: Vec::new(),
             most: OnceCell::new(),
             share: SHARE,
@@ -69,8 +73,12 @@ impl Crew {
                 self.engine.disconnect(id);
             }
         } else {
-            self.own
-                .spawn(connection::serve(Arc::clone(&self.engine), id, socket));
+            self.own.spawn(connection::serve(
+                Arc::clone(&self.engine),
+                id,
+                socket,
+                Some(Arc::clone(&self.turns)),
+            ));
         }
     }
 
@@ -190,6 +198,7 @@ impl Hand {
 /// Serves what is handed over until nobody hands over any more.
 async fn serve_handed(engine: &Arc<Engine>, mut handed: mpsc::UnboundedReceiver<Handed>) {
     let mut connections = JoinSet::new();
+    let turns = Arc::default();
     loop {
         let next = future::poll_fn(|context| {
             poll_ended(&mut connections, context);
@@ -205,7 +214,8 @@ async fn serve_handed(engine: &Arc<Engine>, mut handed: mpsc::UnboundedReceiver<
         };
         match TcpStream::from_std(socket) {
             Ok(socket) => {
-                let serve = connection::serve(Arc::clone(engine), id, socket);
+                let serve =
+                    connection::serve(Arc::clone(engine), id, socket, Some(Arc::clone(&turns)));
                 connections.spawn(async move {
                     serve.await;
                     drop(serving);

@@ -10,7 +10,6 @@ use std::sync::{Arc, LockResult, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::sync::Notify;
 
 use super::clock::Slice;
@@ -18,9 +17,10 @@ use super::control::Control;
 use super::journal::Notes;
 use super::link::Link;
 use super::log::{Appender, Log, Marks, Writing};
-use super::outbox::{Due, HIGH_WATER, Outbox, Outboxes, Stall};
+use super::outbox::{Due, Outbox, Outboxes, Stall};
+use super::outgoing::{Outgoing, share_of};
 use super::patience::Patience;
-use super::report::{self, FourLetterWords, TRACE_MASK, Totals};
+use super::report::{self, Answered, FourLetterWords, TRACE_MASK, Totals};
 use super::sight::Sight;
 use super::sink::{Own, Sink, Taken, Test};
 use super::{Clock, Entrance, Fault, Followed, JournalMode};
@@ -129,6 +129,8 @@ pub(super) struct Fed {
     pub(super) stalled: bool,
     /// How much of what is to be written arrives although the link is cut: it was cut later.
     pub(super) under_way: Option<usize>,
+    /// The unread bytes up to which the connection is read, and the bytes that it may write in one turn.
+    pub(super) share: usize,
 }
 
 /// What a connection is to do when it has nothing to do.
@@ -328,7 +330,7 @@ impl Engine {
         id: ConnectionId,
         phase: &mut Phase,
         bytes: &[u8],
-        answers: &mut BytesMut,
+        answers: &mut Outgoing,
         marks: &mut Marks,
     ) -> Result<Fed, Malformed> {
         if *phase == Phase::Fresh
@@ -345,6 +347,7 @@ impl Engine {
                 yielding: false,
                 stalled: closing.is_none(),
                 under_way: None,
+                share: share_of(1),
             });
         }
         let mut rest = bytes;
@@ -354,17 +357,19 @@ impl Engine {
         let mut began = false;
         let before = answers.len();
         let own = Own::new(id, answers);
+        let mut share = 0;
         let mut yielding = false;
         let mut stalled = false;
         let ((result, closing, under_way), unflushed) =
             self.turn_and_mark(Some(own), Test::default(), |now, keeper, sink| {
                 let mut slice = Slice::begin(&self.clock, self.limits.slice);
+                share = share_of(sink.outboxes.len());
                 let result = loop {
                     let Some(own) = &sink.own else {
                         break Ok(());
                     };
                     stalled = own.stalled;
-                    let full = own.bytes.len() >= HIGH_WATER || own.closing.is_some();
+                    let full = own.bytes.is_full(share) || own.closing.is_some();
                     if full || yielding || stalled {
                         break Ok(());
                     }
@@ -460,6 +465,7 @@ impl Engine {
             yielding,
             stalled,
             under_way,
+            share,
         })
     }
 
@@ -470,7 +476,7 @@ impl Engine {
         id: ConnectionId,
         word: FourLetterWord,
         received: &[u8],
-        answers: &mut BytesMut,
+        answers: &mut Outgoing,
         marks: &mut Marks,
     ) -> Option<CloseReason> {
         let mut state = self.lock();
@@ -485,11 +491,17 @@ impl Engine {
         outbox.stats.received += 1;
         state.totals.since_reset.received += 1;
         if let Some(answer) = report::answer(&mut state, &self.limits, now, id, word, received) {
-            let text = answer.to_string();
+            let (text, rest) = match answer {
+                Answered::Now(answer) => (answer.to_string(), None),
+                Answered::Later(text, rest) => (text, Some(rest)),
+            };
             if let Some(appender) = &state.appender {
                 marks.note(answers.len(), appender.unflushed());
             }
             answers.extend_from_slice(text.as_bytes());
+            if let Some(rest) = rest {
+                answers.push_long(rest);
+            }
             state.totals.since_reset.sent += report::number(text.len().div_ceil(WORD_PIECE));
         }
         Some(CloseReason::FourLetterWord)
@@ -535,6 +547,11 @@ impl Engine {
         if nearer && !self.clock.is_manual() {
             self.alarm.notify_one();
         }
+    }
+
+    /// Counts a frame whose length was not known in its turn.
+    pub(super) fn count_sent(&self, bytes: usize) {
+        self.lock().totals.count_sent(bytes);
     }
 
     /// Whether it has never panicked.
@@ -631,7 +648,7 @@ impl Engine {
         &self,
         id: ConnectionId,
         context: &Context<'_>,
-        bytes: &mut BytesMut,
+        bytes: &mut Outgoing,
     ) -> Left {
         let (left, wakers, nearer) = {
             let mut state = self.lock();
@@ -667,9 +684,9 @@ impl Engine {
                 outbox.move_to(bytes);
             } else if bytes.is_empty() {
                 if outbox.kept.is_empty() {
-                    std::mem::swap(&mut outbox.bytes, bytes);
+                    std::mem::swap(&mut outbox.bytes, bytes.tail_mut());
                 } else {
-                    outbox.fill(now, bytes);
+                    outbox.fill(now, bytes.tail_mut());
                     outbox.schedule(id, now, due);
                     left.stalled = outbox.is_stalled();
                     scheduled = true;

@@ -64,7 +64,7 @@ impl Hosted {
                 Some(Welcome::Close | Welcome::Reset) | None => None,
             };
             id.map(|id| {
-                let connection = connection::serve(Arc::clone(&self.engine), id, io);
+                let connection = connection::serve(Arc::clone(&self.engine), id, io, None);
                 (connection, self.running.subscribe())
             })
         };

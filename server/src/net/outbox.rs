@@ -14,13 +14,11 @@ use super::connection::KEPT_CAPACITY;
 use super::control::Control;
 use super::hold::{HeldMessage, HoldId};
 use super::link::Link;
+use super::outgoing::Outgoing;
 use super::sight::{Sight, Who};
 use super::treatment::{Gate, Pieces};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{SessionId, Timestamp, Xid, Zxid};
-
-/// Beyond this many bytes of answers that a client does not read, it is no longer read either.
-pub(super) const HIGH_WATER: usize = 1 << 20;
 
 /// Beyond this many bytes of events that a client does not read, it is closed.
 pub(super) const EVENT_LIMIT: usize = 64 << 20;
@@ -240,9 +238,9 @@ impl Outbox {
     }
 
     /// Moves what waits behind what is in `bytes` already.
-    pub(super) fn move_to(&mut self, bytes: &mut BytesMut) {
+    pub(super) fn move_to(&mut self, bytes: &mut Outgoing) {
         if bytes.is_empty() {
-            std::mem::swap(&mut self.bytes, bytes);
+            std::mem::swap(&mut self.bytes, bytes.tail_mut());
         } else {
             bytes.extend_from_slice(&self.bytes);
         }

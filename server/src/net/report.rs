@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::engine::{Limits, State};
+use super::long_word::{Ephemerals, LONG, WatchesByPath, WatchesBySession};
 use super::machine;
 use super::outbox::{ConnectionStats, Outbox};
+use super::outgoing::Long;
 use crate::keeper::{CloseReason, Connection, ConnectionId, Table, Watches};
 use crate::protocol::{MemberId, Mode, SessionId, Timestamp};
 use crate::wire::{
@@ -100,8 +102,57 @@ impl Totals {
     }
 }
 
+/// The answer to a word.
+pub(super) enum Answered {
+    Now(Answer),
+    /// A text, and the rest of it, which is made after the turn.
+    Later(String, Box<dyn Long>),
+}
+
 /// Answers a word with which a connection began; `None` says nothing, and closes all the same.
 pub(super) fn answer(
+    state: &mut State,
+    limits: &Limits,
+    now: Timestamp,
+    asking: ConnectionId,
+    word: FourLetterWord,
+    received: &[u8],
+) -> Option<Answered> {
+    let answer = answer_now(state, limits, now, asking, word, received)?;
+    if let Answer::Dump(dump) = &answer
+        && has_many_ephemerals(state)
+    {
+        let [mut before, mut behind] = [String::new(), String::new()];
+        let sessions = state.keeper.tree().all_ephemerals().count();
+        let written = dump
+            .write_sessions(&mut before, sessions)
+            .and_then(|()| dump.write_connections(&mut behind));
+        debug_assert!(written.is_ok(), "memory takes every text");
+        let rest = Ephemerals { last: None, behind };
+        return Some(Answered::Later(before, Box::new(rest)));
+    }
+    let rest: Box<dyn Long> = if matches!(answer, Answer::Wchc(_)) && has_many_watches(state) {
+        Box::<WatchesBySession>::default()
+    } else if matches!(answer, Answer::Wchp(_)) && has_many_watches(state) {
+        Box::<WatchesByPath>::default()
+    } else {
+        return Some(Answered::Now(answer));
+    };
+    Some(Answered::Later(String::new(), rest))
+}
+
+/// Whether `dump` lists so many ephemerals that it leaves them for later.
+fn has_many_ephemerals(state: &State) -> bool {
+    state.keeper.tree().ephemerals_count() > LONG
+}
+
+/// Whether there are so many watches that they are listed later.
+fn has_many_watches(state: &State) -> bool {
+    let tables = state.keeper.all_watches().map(Watches::data);
+    tables.map(Table::pairs).sum::<usize>() > LONG
+}
+
+fn answer_now(
     state: &mut State,
     limits: &Limits,
     now: Timestamp,
@@ -161,6 +212,8 @@ pub(super) fn answer(
         }
         FourLetterWord::Srvr => Answer::Srvr(server(state, member)),
         FourLetterWord::Stat => Answer::Stat(server(state, member), connections(state, asking)),
+        FourLetterWord::Wchc if has_many_watches(state) => Answer::Wchc(Vec::new()),
+        FourLetterWord::Wchp if has_many_watches(state) => Answer::Wchp(Vec::new()),
         FourLetterWord::Wchc => {
             Answer::Wchc(group(watches(state).map(|(path, session)| (session, path))))
         }
@@ -252,7 +305,7 @@ fn connection_session(
     })
 }
 
-fn session_of(state: &State, id: ConnectionId) -> Option<SessionId> {
+pub(super) fn session_of(state: &State, id: ConnectionId) -> Option<SessionId> {
     state.keeper.connection(id)?.session()
 }
 
@@ -275,6 +328,7 @@ fn dump(state: &State) -> DumpReport {
         .map(|(session, address)| (due(session), (address, session)))
         .collect();
     connections.sort_unstable();
+    let listed_later = has_many_ephemerals(state);
     DumpReport {
         sessions: group(
             sessions
@@ -286,6 +340,7 @@ fn dump(state: &State) -> DumpReport {
             .keeper
             .tree()
             .all_ephemerals()
+            .filter(|_| !listed_later)
             .map(|(session, paths)| (session, paths.map(str::to_owned).collect()))
             .collect(),
         connections: group(connections.into_iter()),

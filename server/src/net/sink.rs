@@ -7,6 +7,7 @@ use bytes::BytesMut;
 use super::control::Control;
 use super::log::Appender;
 use super::outbox::{Due, EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
+use super::outgoing::Outgoing;
 use super::report::Totals;
 use super::sight::{Sight, Who};
 use super::treatment::{Stage, Treatment, Verdict};
@@ -52,7 +53,7 @@ pub(super) struct Sink<'s, 'f> {
 /// The connection whose bytes are being taken in.
 pub(super) struct Own<'s> {
     pub(super) id: ConnectionId,
-    pub(super) bytes: &'s mut BytesMut,
+    pub(super) bytes: &'s mut Outgoing,
     pub(super) sent: u64,
     /// That of the last answer that has one.
     pub(super) last_zxid: Option<Zxid>,
@@ -287,9 +288,9 @@ impl Sink<'_, '_> {
                 let who = outbox.who(connection);
                 self.control.see_message(self.now, &who, message);
             }
-            let before = own.bytes.len();
-            wire::encode_message(message, own.bytes);
-            self.totals.count_sent(own.bytes.len() - before);
+            if let Some(length) = own.bytes.encode(message) {
+                self.totals.count_sent(length);
+            }
             own.count(message);
             return;
         }
@@ -346,9 +347,9 @@ impl Sink<'_, '_> {
         if let Some(own) = own {
             own.count(message);
             if treatment.is_whole() && !own.queues {
-                let before = own.bytes.len();
-                wire::encode_message(message, own.bytes);
-                self.totals.count_sent(own.bytes.len() - before);
+                if let Some(length) = own.bytes.encode(message) {
+                    self.totals.count_sent(length);
+                }
                 return;
             }
             own.queues = true;
@@ -464,7 +465,7 @@ impl Sink<'_, '_> {
 }
 
 impl<'s> Own<'s> {
-    pub(super) fn new(id: ConnectionId, bytes: &'s mut BytesMut) -> Self {
+    pub(super) fn new(id: ConnectionId, bytes: &'s mut Outgoing) -> Self {
         Self {
             id,
             bytes,

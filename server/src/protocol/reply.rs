@@ -1,8 +1,9 @@
 //! What a server may say. Replies borrow from the tree; they are written to the connection's bytes at once.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use super::{Acl, ErrorCode, SessionId, Stat, WatchedEvent, Xid, Zxid};
+use super::{Acl, ErrorCode, LongCount, Names, SessionId, Stat, WatchedEvent, Xid, Zxid};
 
 /// One frame from server to client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,14 +44,17 @@ pub(crate) enum Response<'a> {
     PathAndStat(Cow<'a, str>, Stat),
     /// exists, setData, setACL.
     Stat(Stat),
-    Data(Option<&'a [u8]>, Stat),
+    /// Shared, so that a long one is sent without a copy.
+    Data(Option<&'a Arc<[u8]>>, Stat),
     Acl(Cow<'a, [Acl]>, Stat),
-    Children(Vec<&'a str>),
-    ChildrenAndStat(Vec<&'a str>, Stat),
+    Children(Names<'a>),
+    ChildrenAndStat(Names<'a>, Stat),
     /// getEphemerals.
     Paths(Vec<&'a str>),
     /// getAllChildrenNumber.
     Number(i32),
+    /// getAllChildrenNumber of a znode with so many descendants that they are counted after the turn.
+    LongNumber(LongCount),
     Multi(Vec<MultiResult<'a>>),
     /// A multiRead that broke off: the header says [`ErrorCode::MarshallingError`], and what was read so far follows.
     MultiReadBrokenOff(Vec<MultiResult<'a>>),
@@ -69,8 +73,8 @@ pub(crate) enum MultiResult<'a> {
     Delete,
     SetData(Stat),
     Check,
-    Data(Option<&'a [u8]>, Stat),
-    Children(Vec<&'a str>),
+    Data(Option<&'a Arc<[u8]>>, Stat),
+    Children(Names<'a>),
     /// `None`: it would have succeeded, but another of the same multi failed.
     Error(Option<ErrorCode>),
 }

@@ -15,8 +15,9 @@ mod tests;
 pub(crate) use four_letter::{
     Answer, ConfReport, ConnectionReport, ConnectionSession, DumpReport, EnvironmentReport,
     FourLetterWord, LatencyReport, MonitorReport, ResponseSizes, ServerReport, last_operation,
+    write_group, write_members, write_session,
 };
 pub(crate) use frame::{FrameError, split_frame};
 pub(crate) use op_code::OpCode;
-pub(crate) use reply::encode_message;
+pub(crate) use reply::{ReplyWriter, encode_body, encode_message, has_long_part};
 pub(crate) use request::{DecodeError, decode_connect, decode_request};

@@ -1,11 +1,13 @@
 //! Replies and events, encoded straight into the bytes that leave.
 
+use std::sync::Arc;
+
 use bytes::{BufMut, BytesMut};
 
 use crate::jute::{Length, Writer};
 use crate::protocol::{
-    Acl, ClientInfo, ConnectResponse, ErrorCode, Message, MultiResult, Reply, Response, Stat,
-    WatchedEvent, Xid, Zxid,
+    Acl, ClientInfo, ConnectResponse, ErrorCode, LongCount, Message, MultiResult, Names, Reply,
+    Response, Stat, WatchedEvent, Xid, Zxid,
 };
 
 use super::op_code::OpCode;
@@ -20,8 +22,85 @@ pub(crate) fn encode_message(message: &Message<'_>, out: &mut BytesMut) {
     write_message(out, message);
 }
 
+/// Appends the body of a frame, without its length.
+pub(crate) fn encode_body(message: &Message<'_>, out: &mut impl ReplyWriter) {
+    write_message(out, message);
+}
+
+/// Whether a part of a message is read only after its turn, or is data of at least `long` bytes.
 #[inline]
-fn write_message(out: &mut impl Writer, message: &Message<'_>) {
+pub(crate) fn has_long_part(message: &Message<'_>, long: usize) -> bool {
+    let Message::Reply(Reply {
+        result: Ok(response),
+        ..
+    }) = message
+    else {
+        return false;
+    };
+    let is_long = |data: &Option<&Arc<[u8]>>| data.is_some_and(|data| data.len() >= long);
+    match response {
+        Response::Data(data, _) => is_long(data),
+        Response::Children(names) | Response::ChildrenAndStat(names, _) => {
+            matches!(names, Names::Long { .. })
+        }
+        Response::LongNumber(_) => true,
+        Response::Multi(results) | Response::MultiReadBrokenOff(results) => {
+            results.iter().any(|result| match result {
+                MultiResult::Data(data, _) => is_long(data),
+                MultiResult::Children(names) => matches!(names, Names::Long { .. }),
+                MultiResult::Create(_)
+                | MultiResult::Create2(..)
+                | MultiResult::Delete
+                | MultiResult::SetData(_)
+                | MultiResult::Check
+                | MultiResult::Error(_) => false,
+            })
+        }
+        Response::Empty
+        | Response::Path(_)
+        | Response::PathAndStat(..)
+        | Response::Stat(_)
+        | Response::Acl(..)
+        | Response::Paths(_)
+        | Response::Number(_)
+        | Response::WatchAdded
+        | Response::WhoAmI(_)
+        | Response::NoToken => false,
+    }
+}
+
+/// Takes the fields of a reply, among them those that need not be copied, or not yet.
+pub(crate) trait ReplyWriter: Writer {
+    /// Takes data that is shared with its znode.
+    #[inline]
+    fn write_data(&mut self, data: Option<&Arc<[u8]>>) {
+        self.write_buffer(data.map(|data| &**data));
+    }
+
+    /// Takes names, as a vector of ustrings.
+    #[inline]
+    fn write_names(&mut self, names: &Names<'_>) {
+        self.write_length(names.len());
+        names.for_each(&mut |name| self.write_ustring(name));
+    }
+
+    /// Takes a number that is still to be counted.
+    #[inline]
+    fn write_count(&mut self, count: &LongCount) {
+        self.write_int(count.total());
+    }
+}
+
+impl ReplyWriter for BytesMut {}
+
+impl ReplyWriter for Length {
+    fn write_count(&mut self, _: &LongCount) {
+        self.write_int(0);
+    }
+}
+
+#[inline]
+fn write_message(out: &mut impl ReplyWriter, message: &Message<'_>) {
     match message {
         Message::Reply(reply) => write_reply(out, reply),
         Message::Event { zxid, event } => write_event(out, *zxid, event),
@@ -48,7 +127,7 @@ fn write_event(out: &mut impl Writer, zxid: Zxid, event: &WatchedEvent<'_>) {
 }
 
 #[inline]
-fn write_reply(out: &mut impl Writer, reply: &Reply<'_>) {
+fn write_reply(out: &mut impl ReplyWriter, reply: &Reply<'_>) {
     match &reply.result {
         Ok(response) => {
             let error = match response {
@@ -63,6 +142,7 @@ fn write_reply(out: &mut impl Writer, reply: &Reply<'_>) {
                 | Response::ChildrenAndStat(..)
                 | Response::Paths(_)
                 | Response::Number(_)
+                | Response::LongNumber(_)
                 | Response::Multi(_)
                 | Response::WatchAdded
                 | Response::WhoAmI(_)
@@ -88,7 +168,7 @@ fn write_header(out: &mut impl Writer, xid: Xid, zxid: Zxid, error: i32) {
 }
 
 #[inline]
-fn write_response(out: &mut impl Writer, response: &Response<'_>) {
+fn write_response(out: &mut impl ReplyWriter, response: &Response<'_>) {
     match response {
         Response::Empty => {}
         Response::Path(Some(path)) => out.write_ustring(path),
@@ -99,19 +179,21 @@ fn write_response(out: &mut impl Writer, response: &Response<'_>) {
         }
         Response::Stat(stat) => write_stat(out, stat),
         Response::Data(data, stat) => {
-            out.write_buffer(*data);
+            out.write_data(*data);
             write_stat(out, stat);
         }
         Response::Acl(acl, stat) => {
             write_acl(out, acl);
             write_stat(out, stat);
         }
-        Response::Children(names) | Response::Paths(names) => write_texts(out, names),
+        Response::Paths(paths) => write_texts(out, paths),
+        Response::Children(names) => out.write_names(names),
         Response::ChildrenAndStat(names, stat) => {
-            write_texts(out, names);
+            out.write_names(names);
             write_stat(out, stat);
         }
         Response::Number(number) => out.write_int(*number),
+        Response::LongNumber(count) => out.write_count(count),
         Response::Multi(results) | Response::MultiReadBrokenOff(results) => {
             write_multi(out, results);
         }
@@ -164,7 +246,7 @@ fn write_texts(out: &mut impl Writer, texts: &[&str]) {
     }
 }
 
-fn write_multi(out: &mut impl Writer, results: &[MultiResult<'_>]) {
+fn write_multi(out: &mut impl ReplyWriter, results: &[MultiResult<'_>]) {
     for result in results {
         match result {
             MultiResult::Create(path) => {
@@ -184,12 +266,12 @@ fn write_multi(out: &mut impl Writer, results: &[MultiResult<'_>]) {
             MultiResult::Check => write_multi_header(out, OpCode::CHECK, false, NO_ERROR),
             MultiResult::Data(data, stat) => {
                 write_multi_header(out, OpCode::GET_DATA, false, NO_ERROR);
-                out.write_buffer(*data);
+                out.write_data(*data);
                 write_stat(out, stat);
             }
             MultiResult::Children(names) => {
                 write_multi_header(out, OpCode::GET_CHILDREN, false, NO_ERROR);
-                write_texts(out, names);
+                out.write_names(names);
             }
             MultiResult::Error(error) => {
                 let error = error.map_or(NO_ERROR, ErrorCode::number);

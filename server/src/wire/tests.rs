@@ -672,7 +672,7 @@ mod golden_replies {
         check_reply(
             4,
             3,
-            Ok(Response::Data(Some(b"hi"), STAT)),
+            Ok(Response::Data(Some(&std::sync::Arc::from(*b"hi")), STAT)),
             &format!("0000005a 00000004 0000000000000003 00000000 00000002 6869 {STAT_HEX}"),
         );
     }
@@ -682,7 +682,7 @@ mod golden_replies {
         check_reply(
             5,
             3,
-            Ok(Response::Children(vec!["a", "zookeeper"])),
+            Ok(Response::Children(vec!["a", "zookeeper"].into())),
             "00000026 00000005 0000000000000003 00000000 00000002 00000001 61 \
              00000009 7a6f6f6b6565706572",
         );
@@ -742,7 +742,7 @@ mod replies {
     fn null_data_and_empty_data() {
         check_body(Response::Data(None, STAT), &format!("ffffffff {STAT_HEX}"));
         check_body(
-            Response::Data(Some(b""), STAT),
+            Response::Data(Some(&std::sync::Arc::from(*b"")), STAT),
             &format!("00000000 {STAT_HEX}"),
         );
     }
@@ -761,9 +761,9 @@ mod replies {
 
     #[test]
     fn lists() {
-        check_body(Response::Children(vec![]), "00000000");
+        check_body(Response::Children(vec![].into()), "00000000");
         check_body(
-            Response::ChildrenAndStat(vec!["é"], STAT),
+            Response::ChildrenAndStat(vec!["é"].into(), STAT),
             &format!("00000001 00000002 c3a9 {STAT_HEX}"),
         );
         check_body(Response::Paths(vec!["/a"]), "00000001 00000002 2f61");
@@ -792,8 +792,8 @@ mod replies {
                 MultiResult::Delete,
                 MultiResult::SetData(STAT),
                 MultiResult::Check,
-                MultiResult::Data(Some(b"x"), STAT),
-                MultiResult::Children(vec!["a"]),
+                MultiResult::Data(Some(&std::sync::Arc::from(*b"x")), STAT),
+                MultiResult::Children(vec!["a"].into()),
                 MultiResult::Error(Some(ErrorCode::RuntimeInconsistency)),
             ]),
             &format!(
@@ -816,7 +816,7 @@ mod replies {
             9,
             2,
             Ok(Response::MultiReadBrokenOff(vec![MultiResult::Children(
-                vec![],
+                vec![].into(),
             )])),
             "00000026 00000009 0000000000000002 fffffffb \
              00000008 00 00000000 00000000 ffffffff 01 ffffffff",

@@ -17,6 +17,7 @@ mod handle;
 mod holds;
 mod hostile;
 mod journal;
+mod long_answers;
 mod partition;
 mod promises;
 mod races;

@@ -590,14 +590,19 @@ fn response_text(response: &Response<'_>) -> String {
         Response::Path(path) => format!("path {}", path.as_deref().unwrap_or("null")),
         Response::PathAndStat(path, stat) => format!("path {path} {}", stat_text(stat)),
         Response::Stat(stat) => stat_text(stat),
-        Response::Data(data, stat) => format!("{} {}", data_text(*data), stat_text(stat)),
+        Response::Data(data, stat) => format!(
+            "{} {}",
+            data_text(data.map(|data| &**data)),
+            stat_text(stat)
+        ),
         Response::Acl(acl, stat) => format!("{} {}", acl_text(acl), stat_text(stat)),
-        Response::Children(names) => format!("children {names:?}"),
+        Response::Children(names) => format!("children {:?}", names.to_vec()),
         Response::ChildrenAndStat(names, stat) => {
-            format!("children {names:?} {}", stat_text(stat))
+            format!("children {:?} {}", names.to_vec(), stat_text(stat))
         }
         Response::Paths(paths) => format!("paths {paths:?}"),
         Response::Number(number) => format!("number {number}"),
+        Response::LongNumber(number) => format!("number {}", number.total()),
         Response::Multi(results) => format!("multi {}", results_text(results)),
         Response::MultiReadBrokenOff(results) => format!("broken off {}", results_text(results)),
         Response::WatchAdded => "watch added".to_owned(),
@@ -621,8 +626,14 @@ fn results_text(results: &[MultiResult<'_>]) -> String {
             MultiResult::Delete => "deleted".to_owned(),
             MultiResult::SetData(stat) => stat_text(stat),
             MultiResult::Check => "checked".to_owned(),
-            MultiResult::Data(data, stat) => format!("{} {}", data_text(*data), stat_text(stat)),
-            MultiResult::Children(names) => format!("children {names:?}"),
+            MultiResult::Data(data, stat) => {
+                format!(
+                    "{} {}",
+                    data_text(data.map(|data| &**data)),
+                    stat_text(stat)
+                )
+            }
+            MultiResult::Children(names) => format!("children {:?}", names.to_vec()),
             MultiResult::Error(None) => "0".to_owned(),
             MultiResult::Error(Some(code)) => format!("{code:?}"),
         })

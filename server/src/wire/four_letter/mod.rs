@@ -9,7 +9,7 @@ mod report;
 pub(crate) use monitor::{MonitorReport, ResponseSizes};
 pub(crate) use report::{
     Answer, ConfReport, ConnectionReport, ConnectionSession, DumpReport, EnvironmentReport,
-    LatencyReport, ServerReport, last_operation,
+    LatencyReport, ServerReport, last_operation, write_group, write_members, write_session,
 };
 
 /// A word that is known.

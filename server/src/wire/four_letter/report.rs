@@ -105,17 +105,13 @@ impl fmt::Display for Answer {
             }
             Self::Wchc(sessions) => {
                 for (session, paths) in sessions {
-                    writeln!(f, "{session}")?;
-                    paths.iter().try_for_each(|path| writeln!(f, "\t{path}"))?;
+                    write_group(f, session, paths)?;
                 }
                 writeln!(f)
             }
             Self::Wchp(paths) => {
                 for (path, sessions) in paths {
-                    writeln!(f, "{path}")?;
-                    sessions
-                        .iter()
-                        .try_for_each(|session| writeln!(f, "\t{session}"))?;
+                    write_group(f, path, sessions)?;
                 }
                 writeln!(f)
             }
@@ -135,6 +131,26 @@ impl fmt::Display for Answer {
             ),
         }
     }
+}
+
+/// Writes one group of `wchc` or `wchp`: a session and its paths, or a path and its sessions.
+pub(crate) fn write_group(
+    out: &mut impl fmt::Write,
+    head: impl fmt::Display,
+    members: impl IntoIterator<Item: fmt::Display>,
+) -> fmt::Result {
+    writeln!(out, "{head}")?;
+    write_members(out, members)
+}
+
+/// Writes members of a group of `wchc`, `wchp` or `dump`.
+pub(crate) fn write_members(
+    out: &mut impl fmt::Write,
+    members: impl IntoIterator<Item: fmt::Display>,
+) -> fmt::Result {
+    members
+        .into_iter()
+        .try_for_each(|member| writeln!(out, "\t{member}"))
 }
 
 /// The server in short.
@@ -365,29 +381,53 @@ pub(crate) struct DumpReport {
 
 impl fmt::Display for DumpReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "SessionTracker dump:")?;
-        write_sets(f, "Session", &self.sessions, |f, session| {
-            writeln!(f, "\t{session}")
-        })?;
-        writeln!(f, "ephemeral nodes dump:")?;
-        writeln!(f, "Sessions with Ephemerals ({}):", self.ephemerals.len())?;
+        self.write_sessions(f, self.ephemerals.len())?;
         for (session, paths) in &self.ephemerals {
-            writeln!(f, "{session}:")?;
-            paths.iter().try_for_each(|path| writeln!(f, "\t{path}"))?;
+            write_session(f, *session)?;
+            write_members(f, paths)?;
         }
-        writeln!(f, "Connections dump:")?;
-        write_sets(f, "Connections", &self.connections, |f, (peer, session)| {
-            writeln!(f, "\tip: {} sessionId: {session}", Address(*peer))
-        })
+        self.write_connections(f)
     }
 }
 
+impl DumpReport {
+    /// Writes all that comes before the ephemerals, of so many sessions.
+    pub(crate) fn write_sessions(
+        &self,
+        out: &mut impl fmt::Write,
+        with_ephemerals: usize,
+    ) -> fmt::Result {
+        writeln!(out, "SessionTracker dump:")?;
+        write_sets(out, "Session", &self.sessions, |out, session| {
+            writeln!(out, "\t{session}")
+        })?;
+        writeln!(out, "ephemeral nodes dump:")?;
+        writeln!(out, "Sessions with Ephemerals ({with_ephemerals}):")
+    }
+
+    /// Writes all that comes behind the ephemerals.
+    pub(crate) fn write_connections(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        writeln!(out, "Connections dump:")?;
+        write_sets(
+            out,
+            "Connections",
+            &self.connections,
+            |out, (peer, session)| writeln!(out, "\tip: {} sessionId: {session}", Address(*peer)),
+        )
+    }
+}
+
+/// Writes the line above the ephemerals of a session.
+pub(crate) fn write_session(out: &mut impl fmt::Write, session: SessionId) -> fmt::Result {
+    writeln!(out, "{session}:")
+}
+
 /// `ExpiryQueue.dump`.
-fn write_sets<T>(
-    f: &mut fmt::Formatter<'_>,
+fn write_sets<W: fmt::Write, T>(
+    f: &mut W,
     of: &str,
     sets: &[(Timestamp, Vec<T>)],
-    write: impl Fn(&mut fmt::Formatter<'_>, &T) -> fmt::Result,
+    write: impl Fn(&mut W, &T) -> fmt::Result,
 ) -> fmt::Result {
     let elements: usize = sets.iter().map(|(_, elements)| elements.len()).sum();
     writeln!(f, "{of} Sets ({})/({elements}):", sets.len())?;

@@ -71,7 +71,7 @@ pub(super) fn start(disk: &FaultyDisk, storage: &Storage) -> Result<Arc<Engine>,
 pub(super) fn connect(engine: &Arc<Engine>) -> Client {
     let id = accepted(engine);
     let (io, served) = tokio::io::duplex(1 << 16);
-    tokio::spawn(connection::serve(Arc::clone(engine), id, served));
+    tokio::spawn(connection::serve(Arc::clone(engine), id, served, None));
     Client { id, io, xid: 0 }
 }
 

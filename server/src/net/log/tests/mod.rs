@@ -74,7 +74,12 @@ impl World {
     pub(super) fn client(&self) -> Client {
         let id = accepted(&self.engine);
         let (io, served) = tokio::io::duplex(1 << 20);
-        tokio::spawn(connection::serve(Arc::clone(&self.engine), id, served));
+        tokio::spawn(connection::serve(
+            Arc::clone(&self.engine),
+            id,
+            served,
+            None,
+        ));
         Client { id, io, xid: 0 }
     }
 

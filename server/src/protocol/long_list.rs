@@ -1,0 +1,106 @@
+//! Lists of names that are too long to be read within one turn.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A list of names in a copy of the state, which later transactions do not change.
+pub(crate) trait LongList: fmt::Debug + Send + Sync {
+    /// Passes at most `most` names from `cursor` on to `take` and moves the cursor behind them. Returns whether names are
+    /// left.
+    fn read(&self, cursor: &mut Cursor, most: usize, take: &mut dyn FnMut(&str)) -> bool;
+}
+
+/// A position in a [`LongList`]; the default is the beginning.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cursor {
+    pub(crate) has_begun: bool,
+    /// For each open level of the tree the next znode and the one at which the ring of its siblings closes.
+    pub(crate) open: Vec<(u32, u32)>,
+}
+
+/// The names of a reply.
+#[derive(Clone, Debug)]
+pub(crate) enum Names<'a> {
+    Short(Vec<&'a str>),
+    /// So many names that they are encoded after the turn, a part at a time.
+    Long {
+        count: usize,
+        list: Arc<dyn LongList>,
+    },
+}
+
+impl Names<'_> {
+    /// The number of names.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Short(names) => names.len(),
+            Self::Long { count, .. } => *count,
+        }
+    }
+
+    /// Passes every name to `take`, in order.
+    pub(crate) fn for_each(&self, take: &mut dyn FnMut(&str)) {
+        match self {
+            Self::Short(names) => names.iter().for_each(|name| take(name)),
+            Self::Long { list, .. } => {
+                list.read(&mut Cursor::default(), usize::MAX, take);
+            }
+        }
+    }
+
+    /// All names as values of their own.
+    pub(crate) fn to_vec(&self) -> Vec<String> {
+        let mut names = Vec::with_capacity(self.len());
+        self.for_each(&mut |name| names.push(name.to_owned()));
+        names
+    }
+}
+
+impl<'a> From<Vec<&'a str>> for Names<'a> {
+    fn from(names: Vec<&'a str>) -> Self {
+        Self::Short(names)
+    }
+}
+
+/// Two are equal if they have the same names in the same order.
+impl PartialEq for Names<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Short(names), Self::Short(others)) => names == others,
+            _ => self.to_vec() == other.to_vec(),
+        }
+    }
+}
+
+impl Eq for Names<'_> {}
+
+/// The number of names in a list, still to be counted, and a number to add.
+#[derive(Clone, Debug)]
+pub(crate) struct LongCount {
+    pub(crate) list: Arc<dyn LongList>,
+    pub(crate) plus: usize,
+}
+
+impl LongCount {
+    /// Counts at most `most` names more. Returns whether names are left.
+    pub(crate) fn count(&mut self, cursor: &mut Cursor, most: usize) -> bool {
+        let plus = &mut self.plus;
+        self.list.read(cursor, most, &mut |_| *plus += 1)
+    }
+
+    /// The number, counted in one go.
+    pub(crate) fn total(&self) -> i32 {
+        let mut counted = self.clone();
+        counted.count(&mut Cursor::default(), usize::MAX);
+        i32::try_from(counted.plus).unwrap_or(i32::MAX)
+    }
+}
+
+/// Two are equal if they come to the same number.
+impl PartialEq for LongCount {
+    fn eq(&self, other: &Self) -> bool {
+        self.total() == other.total()
+    }
+}
+
+impl Eq for LongCount {}
