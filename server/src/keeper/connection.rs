@@ -42,6 +42,11 @@ impl Connection {
         self.member
     }
 
+    /// When it is closed unless it has asked for a session by then.
+    pub(crate) fn sessionless_deadline(&self) -> Timestamp {
+        self.sessionless_deadline
+    }
+
     /// Whether it may ask for more than to authenticate.
     pub(super) fn may_ask(&self, rules: &Rules) -> bool {
         rules.required_auth_schemes.is_empty()

@@ -236,6 +236,18 @@ impl CloseReason {
 pub(crate) trait Outputs {
     /// Takes the next output.
     fn emit(&mut self, output: Output<'_>);
+
+    /// Notes that a session is about to expire, for the log. What follows from it comes as outputs.
+    fn expiring(&mut self, _session: SessionId, _why: Expiry) {}
+}
+
+/// Why a session expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// Nothing was heard of it for its timeout.
+    Silent { timeout_ms: i32 },
+    /// The test or a fault wants it.
+    Forced,
 }
 
 impl Keeper {
@@ -286,7 +298,7 @@ impl Keeper {
             Input::Close(connection) => self.close(now, connection, CloseReason::Test, out),
             Input::Silence { connection, silent } => self.silence(now, connection, silent),
             Input::Disconnected(connection) => self.disconnected(now, connection),
-            Input::ExpireSession(session) => self.expire(now, session, out),
+            Input::ExpireSession(session) => self.expire(now, session, Expiry::Forced, out),
             Input::Mute { session, muted } => self.mute(now, session, muted),
             Input::Reap(what) => self.reap_now(now, what, out),
             Input::Ensemble(action) => self.act(now, action, out),

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use super::deadline::Deadline;
 use super::reap::look_at;
 use super::transaction::Transaction;
-use super::{CloseReason, ConnectionId, Keeper, Output, Outputs, Rules, committed};
+use super::{CloseReason, ConnectionId, Expiry, Keeper, Output, Outputs, Rules, committed};
 use crate::protocol::{
     ConnectRequest, ConnectResponse, MemberId, Message, SessionId, SessionRecord, Timestamp,
     TxnRecord, Xid, Zxid,
@@ -446,10 +446,18 @@ impl Keeper {
         }
     }
 
-    pub(super) fn expire(&mut self, now: Timestamp, id: SessionId, out: &mut impl Outputs) {
+    /// `ZooKeeperServer.expire`.
+    pub(super) fn expire(
+        &mut self,
+        now: Timestamp,
+        id: SessionId,
+        why: Expiry,
+        out: &mut impl Outputs,
+    ) {
         let Some(session) = self.sessions.get(id) else {
             return;
         };
+        out.expiring(id, why);
         let connection = planted!("expired-stays-connected", None, session.connection);
         self.end_session(now, id, Xid(0), out);
         for connection in self.connections_on(id, connection) {
@@ -497,7 +505,8 @@ impl Keeper {
             session.queued = session.deadline;
             self.deadlines.add(session.deadline, Deadline::Session(id));
         } else {
-            self.expire(now, id, out);
+            let timeout_ms = session.timeout_ms;
+            self.expire(now, id, Expiry::Silent { timeout_ms }, out);
         }
     }
 

@@ -117,6 +117,11 @@ impl Clock {
         matches!(self, Self::Manual(_))
     }
 
+    /// Whether it is the machine's clock.
+    pub(super) fn is_of_the_machine(&self) -> bool {
+        matches!(self, Self::System { .. })
+    }
+
     /// Moves a manual clock forward to `to`.
     pub(crate) fn set(&self, to: Timestamp) {
         if let Self::Manual(now) = self {

@@ -17,6 +17,7 @@ use super::control::Control;
 use super::journal::Notes;
 use super::link::Link;
 use super::log::{Appender, Log, Marks, Writing};
+use super::machine;
 use super::outbox::{Due, Outbox, Outboxes, Stall};
 use super::outgoing::{Outgoing, share_of};
 use super::patience::Patience;
@@ -78,6 +79,9 @@ pub(super) struct State {
     pub(super) totals: Totals,
     pub(super) trace_mask: i64,
     pub(super) started: Timestamp,
+    /// What `Time.currentElapsedTime` of a real server would have said then. Java counts from the start of the
+    /// machine; where the time is not the machine's, it is counted from the start of the server.
+    pub(super) elapsed_at_start: Duration,
     pub(super) control: Control,
     /// When something that is kept back, or stalled, goes on.
     pub(super) due: Due,
@@ -158,6 +162,11 @@ impl Engine {
             totals: Totals::default(),
             trace_mask: TRACE_MASK,
             started: clock.now(),
+            elapsed_at_start: if clock.is_of_the_machine() {
+                machine::uptime()
+            } else {
+                Duration::ZERO
+            },
             control: Control::new(Notes::new(limits.journal, clock.now())),
             due: Due::new(),
             armed: None,
@@ -431,7 +440,7 @@ impl Engine {
                 if let Some(outbox) = sink.outboxes.get_mut(id) {
                     let stats = &mut outbox.stats;
                     stats.received += requests;
-                    stats.last_response = now;
+                    stats.last_response = Some(now);
                     if began {
                         // The beginning of a session is a request of its own to a real server, with the cxid 0.
                         stats.last_operation = "SESS";

@@ -4,6 +4,7 @@ use std::env;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::wire::EnvironmentReport;
 
@@ -24,6 +25,17 @@ pub(super) fn file_descriptors() -> (u64, u64) {
             line.split_whitespace().nth(3)?.parse().ok()
         });
     (u64::try_from(open).unwrap_or(u64::MAX), limit.unwrap_or(0))
+}
+
+/// The time since the machine started; nothing where it is not known.
+pub(super) fn uptime() -> Duration {
+    let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let seconds = uptime
+        .split_whitespace()
+        .next()
+        .and_then(|text| text.parse().ok());
+    let seconds = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.unwrap_or_default()
 }
 
 /// What `envi` shows.

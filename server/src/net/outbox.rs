@@ -111,7 +111,8 @@ pub(crate) struct ConnectionStats {
     /// The last xid of the client's own counting; a negative one says that there was none.
     pub(crate) last_cxid: Xid,
     pub(crate) last_zxid: Zxid,
-    pub(crate) last_response: Timestamp,
+    /// `None` where none was sent yet, or since `crst`.
+    pub(crate) last_response: Option<Timestamp>,
 }
 
 impl Outbox {
@@ -141,7 +142,7 @@ impl Outbox {
                 last_operation: "null",
                 last_cxid: Xid(0),
                 last_zxid: Zxid(0),
-                last_response: established,
+                last_response: None,
             },
         }
     }
@@ -438,6 +439,7 @@ impl ConnectionStats {
             last_operation: "NA",
             last_cxid: Xid(-1),
             last_zxid: Zxid(-1),
+            last_response: None,
             ..self.clone()
         };
     }

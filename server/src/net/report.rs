@@ -299,7 +299,10 @@ fn connection_session(
         timeout_ms: session.timeout_ms,
         last_cxid: stats.last_cxid,
         last_zxid: stats.last_zxid,
-        last_response_ms: u64::try_from(stats.last_response.0).unwrap_or(0),
+        last_response_ms: stats.last_response.map_or(0, |at| {
+            let elapsed = state.elapsed_at_start + at.since(state.started);
+            u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+        }),
         last_latency_ms: 0,
         latency: LatencyReport::default(),
     })
@@ -311,21 +314,23 @@ pub(super) fn session_of(state: &State, id: ConnectionId) -> Option<SessionId> {
 
 fn dump(state: &State) -> DumpReport {
     let sessions = state.keeper.sessions();
-    let due = |id: SessionId| {
-        sessions
-            .get(id)
-            .map_or(Timestamp(0), |session| session.deadline)
-    };
     let mut connections: Vec<_> = state
         .outboxes
         .iter()
         .map(|(id, outbox)| {
+            let session = session_of(state, *id);
+            let connection = state.keeper.connection(*id);
+            // As long as it has no session, it is closed when it should have asked for one.
+            let sessionless = connection.map(Connection::sessionless_deadline);
+            let due = session
+                .and_then(|id| sessions.get(id))
+                .map(|session| session.deadline);
+            let due = due.or(sessionless).unwrap_or(outbox.stats.established);
             (
-                session_of(state, *id).unwrap_or(SessionId::NONE),
-                outbox.stats.address,
+                due,
+                (outbox.stats.address, session.unwrap_or(SessionId::NONE)),
             )
         })
-        .map(|(session, address)| (due(session), (address, session)))
         .collect();
     connections.sort_unstable();
     let listed_later = has_many_ephemerals(state);

@@ -12,8 +12,10 @@ use super::report::Totals;
 use super::sight::{Sight, Who};
 use super::treatment::{Stage, Treatment, Verdict};
 use super::{Followed, Leading};
-use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Output, Outputs};
-use crate::protocol::{ErrorCode, Message, Reply, Response, Timestamp, Txn, TxnRecord, Zxid};
+use crate::keeper::{CloseReason, ConnectionId, Expiry, Input, Keeper, Output, Outputs};
+use crate::protocol::{
+    ErrorCode, Message, Reply, Response, SessionId, Timestamp, Txn, TxnRecord, Zxid,
+};
 use crate::wire;
 
 /// Takes the answer to a question of the test itself.
@@ -513,6 +515,16 @@ impl Own<'_> {
 }
 
 impl Outputs for Sink<'_, '_> {
+    /// In the words of a real server, for who searches its log for them.
+    fn expiring(&mut self, session: SessionId, why: Expiry) {
+        match why {
+            Expiry::Silent { timeout_ms } => {
+                tracing::info!("expiring session {session}, timeout of {timeout_ms}ms exceeded");
+            }
+            Expiry::Forced => tracing::info!("forcibly expiring session {session}"),
+        }
+    }
+
     fn emit(&mut self, output: Output<'_>) {
         match output {
             Output::Send {

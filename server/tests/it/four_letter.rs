@@ -2,8 +2,9 @@
 
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr};
+use std::time::Duration;
 
-use minikeeper::{FourLetterWords, Server};
+use minikeeper::{FourLetterWords, Server, Timestamp};
 
 use crate::client::{self, Client, EPHEMERAL, op};
 
@@ -81,7 +82,7 @@ fn conf_tells_the_settings() {
     let config = {
         let mut config = minikeeper::Config::default();
         config.max_client_connections = 7;
-        config.tick_time = std::time::Duration::from_millis(1500);
+        config.tick_time = Duration::from_millis(1500);
         config
     };
     let server = minikeeper::ServerBuilder::from(config)
@@ -191,6 +192,79 @@ fn cons_tells_of_every_connection_and_crst_begins_to_count_again() {
     let line = line_of(&ask(server.addr(), b"cons"));
     assert!(line.starts_with("queued=0,recved=1,sent=1,"), "{line}");
     assert!(line.contains("lop=PING"), "{line}");
+}
+
+#[test]
+fn cons_counts_the_last_response_by_the_time_that_has_passed() {
+    let server = Server::builder()
+        .manual_clock()
+        .start()
+        .expect("a server starts");
+    let mut client = Client::connect(server.addr());
+    let last_response = || {
+        let text = ask(server.addr(), b"cons");
+        let (_, behind) = text.split_once(",lresp=").expect("a client is connected");
+        let (value, _) = behind.split_once(',').expect("more follows");
+        value.parse::<u64>().expect("it is a number")
+    };
+    assert_eq!(last_response(), 0);
+    server.advance(Duration::from_millis(1234));
+    client.ping();
+    assert_eq!(last_response(), 1234);
+    ask(server.addr(), b"crst");
+    server.advance(Duration::from_millis(1));
+    assert_eq!(last_response(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn by_the_machines_clock_cons_counts_from_the_start_of_the_machine() {
+    let uptime_ms = || {
+        let text = std::fs::read_to_string("/proc/uptime").expect("the kernel tells");
+        let seconds = text
+            .split(' ')
+            .next()
+            .and_then(|text| text.parse::<f64>().ok());
+        Duration::from_secs_f64(seconds.expect("it is a number")).as_millis()
+    };
+    let before = uptime_ms();
+    let server = start();
+    let _client = Client::connect(server.addr());
+    let text = ask(server.addr(), b"cons");
+    let (_, behind) = text.split_once(",lresp=").expect("a client is connected");
+    let value = behind.split(',').next().and_then(|text| text.parse().ok());
+    let value: u128 = value.expect("it is a number");
+    // The kernel tells hundredths of seconds, and the clock whole milliseconds.
+    assert!(
+        (before.saturating_sub(11)..=uptime_ms() + 11).contains(&value),
+        "{value}"
+    );
+}
+
+#[test]
+fn dump_says_when_a_connection_without_a_session_is_closed() {
+    let server = Server::builder()
+        .manual_clock()
+        .start_time(Timestamp(1_000_000_000_000))
+        .start()
+        .expect("a server starts");
+    let text = ask(server.addr(), b"dump");
+    let (_, connections) = text
+        .split_once("Connections dump:\n")
+        .expect("they are there");
+    let mut lines = connections.lines();
+    // ExpiryQueue: the end of the span of ten seconds in which the ten seconds that it has are over.
+    assert_eq!(lines.next(), Some("Connections Sets (1)/(1):"));
+    assert_eq!(
+        lines.next(),
+        Some("1 expire at Sun Sep 09 01:47:00 UTC 2001:")
+    );
+    assert!(
+        lines
+            .next()
+            .is_some_and(|line| line.ends_with(" sessionId: 0x0")),
+        "{text}"
+    );
 }
 
 #[test]

@@ -31,6 +31,23 @@ impl Client {
         Self::with_session(address, &[0; 8 + 4 + 16])
     }
 
+    /// The number of its session as the log writes it.
+    pub(crate) fn session(&self) -> String {
+        let number = self
+            .session
+            .first_chunk()
+            .expect("it begins with its number");
+        format!("{:#x}", i64::from_be_bytes(*number))
+    }
+
+    /// Says nothing until the server closes the connection.
+    pub(crate) fn wait_for_the_end(mut self) {
+        let mut rest = Vec::new();
+        self.socket
+            .read_to_end(&mut rest)
+            .expect("the server closes it in time");
+    }
+
     /// Comes back with the session of another connection.
     pub(crate) fn resume(&self, address: SocketAddr) -> Self {
         Self::with_session(address, &self.session)

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::binary::{Serving, run};
+use crate::client::Client;
 
 /// What the binary says of what it refuses.
 fn refusal(arguments: &[&str], variables: &[(&str, &str)]) -> String {
@@ -185,4 +186,23 @@ fn f10_a_stray_variable_opens_nothing_to_the_network_and_keeps_no_state() {
     let image = [("MINIKEEPER_DEFAULTS", "image"), ("ZOO_PORT_NUMBER", "0")];
     let (greeting, _) = log(&["--in-memory"], &image);
     assert!(greeting.contains(" on 0.0.0.0:"), "{greeting}");
+}
+
+#[test]
+fn f12_a_session_that_expires_is_in_the_log() {
+    let short = [
+        "--tick-time",
+        "20",
+        "--min-session-timeout",
+        "40",
+        "--max-session-timeout",
+        "60",
+    ];
+    let server = Serving::start(&[&HERE[..], &short].concat(), &[]);
+    let client = Client::connect(server.address());
+    let session = client.session();
+    client.wait_for_the_end();
+    let (_, log) = server.end("TERM");
+    let expected = format!(" INFO expiring session {session}, timeout of 60ms exceeded\n");
+    assert!(log.contains(&expected), "no {expected:?} in {log}");
 }
