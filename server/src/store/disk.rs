@@ -56,6 +56,8 @@ pub(crate) trait DiskFile: Send + Sync + Debug {
     fn set_length(&self, length: u64) -> io::Result<()>;
     /// Has what was written outlast a loss of power: `fdatasync`.
     fn sync_data(&self) -> io::Result<()>;
+    /// Whether the file was removed, so that what is written to it goes with the last who has it open.
+    fn is_removed(&self) -> bool;
 }
 
 /// Holds a file for this process alone.
@@ -253,6 +255,19 @@ impl DiskFile for RealFile {
 
     fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    #[cfg(unix)]
+    fn is_removed(&self) -> bool {
+        use std::os::unix::fs::MetadataExt as _;
+        // If the disk does not say, the next write will tell.
+        self.0.metadata().is_ok_and(|found| found.nlink() == 0)
+    }
+
+    // An open file cannot be removed there.
+    #[cfg(not(unix))]
+    fn is_removed(&self) -> bool {
+        false
     }
 }
 

@@ -87,8 +87,13 @@ pub enum StorageError {
         /// The folder.
         folder: PathBuf,
     },
-    /// The folder was removed, renamed or replaced while a server had it: its lock is not there any more, or is another's.
-    #[error("{}: it was removed, renamed or replaced while the server ran: its minikeeper.lock is gone", folder.display())]
+    /// The folder was removed, renamed or replaced while a server had it: its lock or its newest log is not there any more, or is
+    /// another's.
+    #[error(
+        "{}: the folder or its newest log was removed, renamed or replaced while the server ran; what was acknowledged before may be \
+         gone",
+        folder.display()
+    )]
     Gone {
         /// The folder.
         folder: PathBuf,

@@ -541,6 +541,53 @@ fn a_folder_stays_where_it_is_when_the_working_directory_becomes_another() {
     assert_eq!(kept, before);
 }
 
+/// Writes until a write fails; gives how many were acknowledged.
+#[cfg(unix)]
+fn set_until_it_fails(server: &Server) -> u32 {
+    const MOST: u32 = 100_000;
+    let written = (0..MOST).take_while(|number| server.set("/a", &number.to_be_bytes()).is_ok());
+    u32::try_from(written.count()).expect("there are few")
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_removed_while_the_server_runs_is_noticed_at_the_next_write() {
+    type Removal = fn(&Folder);
+    let all: Removal = |folder| std::fs::remove_dir_all(&folder.0).expect("it is removed");
+    let version: Removal =
+        |folder| std::fs::remove_dir_all(folder.0.join("version-2")).expect("it is removed");
+    let log: Removal =
+        |folder| std::fs::remove_file(folder.0.join("version-2/log.1")).expect("it is removed");
+    let lock: Removal =
+        |folder| std::fs::remove_file(folder.0.join("minikeeper.lock")).expect("it is removed");
+    for (what, remove) in [
+        ("all", all),
+        ("version-2", version),
+        ("log", log),
+        ("lock", lock),
+    ] {
+        for force_sync in [true, false] {
+            let folder = Folder::new();
+            let mut storage = Storage::default();
+            storage.force_sync = force_sync;
+            let builder = Server::builder().storage(storage);
+            let server = builder.data_dir(&folder.0).start().expect("it starts");
+            server.create("/a", b"").expect("it is created");
+            remove(&folder);
+            let acknowledged = set_until_it_fails(&server);
+            // It is looked for with every flush; without one, and for the lock, every 10 ms.
+            let at_once = force_sync && what != "lock";
+            assert!(!at_once || acknowledged == 0, "{what}: {acknowledged}");
+            let failure = server.failure().expect("it has stopped");
+            assert!(
+                matches!(failure, StorageError::Gone { .. }),
+                "{what}: {failure}"
+            );
+            assert!(!server.is_running());
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_server_whose_folder_was_renamed_never_writes_into_the_one_in_its_place() {

@@ -328,3 +328,16 @@ fn znodes_with_a_time_to_live_go_at_a_start_without_extended_types() {
         server.end("KILL");
     }
 }
+
+#[test]
+fn a_folder_that_is_removed_ends_the_server_at_the_next_write() {
+    let folder = Folder::copy("hole-epoch");
+    let server = folder.serve(&[]);
+    let mut client = Client::connect(server.address());
+    client.create("/kept", b"", false);
+    fs::remove_dir_all(folder.0.path()).expect("it is removed");
+    assert_eq!(client.set_until_it_ends("/kept", 0), 0);
+    let (status, told) = server.ended();
+    assert_eq!(status.code(), Some(1), "{told}");
+    assert!(told.contains("was removed, renamed or replaced"), "{told}");
+}

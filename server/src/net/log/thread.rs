@@ -15,6 +15,7 @@ use super::snapshots::Keeping;
 use super::{Batch, Log};
 use crate::net::Engine;
 use crate::net::clock::Stopwatch;
+use crate::protocol::Zxid;
 use crate::store::{Filler, LogWriter, StorageError};
 
 /// A buffer larger than this is not kept.
@@ -42,7 +43,30 @@ pub(super) struct Writer {
     log: LogWriter,
     force_sync: bool,
     fsync_warning: Duration,
+    /// Since it was last seen that the folder is in its place.
+    in_place: Stopwatch,
     beside: Beside,
+}
+
+/// The place of the folder is looked at no more often: to look costs as much as a write that waits for no disk. The log itself is
+/// looked at with every flush, which takes two hundred times as long.
+const LOOKS_APART: Duration = Duration::from_millis(10);
+
+impl Writer {
+    /// Writes one batch, and flushes it if that is to be. What is acknowledged then is still found by its name.
+    fn write(&mut self, first: Zxid, entries: &mut BytesMut) -> Result<(), StorageError> {
+        self.log.write(first, entries)?;
+        if self.force_sync {
+            sync(&mut self.log, self.fsync_warning)?;
+        }
+        if self.in_place.elapsed() >= LOOKS_APART {
+            self.log.check_in_place()?;
+            self.in_place = Stopwatch::start();
+        } else if self.force_sync {
+            self.log.check_linked()?;
+        }
+        Ok(())
+    }
 }
 
 /// Flushes to the disk; `FileTxnLog.commit` tells when that takes long.
@@ -84,6 +108,7 @@ impl Log {
             log: writer,
             force_sync,
             fsync_warning,
+            in_place: Stopwatch::start(),
             beside,
         });
         self.at_once.store(at_once, Ordering::Release);
@@ -136,11 +161,7 @@ impl Log {
                 roll,
             } in batches
             {
-                let mut written = writer.log.write(first, &mut entries);
-                if writer.force_sync {
-                    written = written.and_then(|()| sync(&mut writer.log, writer.fsync_warning));
-                }
-                if let Err(failure) = written {
+                if let Err(failure) = writer.write(first, &mut entries) {
                     self.fail(failure);
                     return;
                 }

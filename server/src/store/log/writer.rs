@@ -140,6 +140,32 @@ impl LogWriter {
         Ok(())
     }
 
+    /// Whether the newest log still has a name: an `fstat`.
+    ///
+    /// # Errors
+    ///
+    /// [`StorageError::Gone`]: nothing that was written since the last check may be acknowledged.
+    pub(crate) fn check_linked(&self) -> Result<(), StorageError> {
+        let current = self.current.as_ref();
+        if current.is_some_and(|current| current.region.file.is_removed()) {
+            let logs = self.folder.logs();
+            return Err(StorageError::Gone {
+                folder: logs.parent().unwrap_or(logs).to_path_buf(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether the newest log still has a name and the folder is where it was: an `fstat` more, and a `stat`, for each lock.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_linked`](Self::check_linked).
+    pub(crate) fn check_in_place(&self) -> Result<(), StorageError> {
+        self.check_linked()?;
+        self.folder.check_in_place()
+    }
+
     /// The next batch begins a new log. Nothing is opened or written by this.
     pub(crate) fn roll(&mut self) {
         self.filler.follow(None);

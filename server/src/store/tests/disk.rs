@@ -591,6 +591,11 @@ impl FaultyFile {
 }
 
 impl DiskFile for FaultyFile {
+    fn is_removed(&self) -> bool {
+        let state = self.disk.state();
+        !state.names.values().any(|id| *id == self.id)
+    }
+
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
         self.check_blocks(offset, buffer);
         let mut state = self.disk.state();
