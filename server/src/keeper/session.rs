@@ -115,13 +115,15 @@ impl Sessions {
         );
     }
 
-    /// A copy in which none has a connection; so there is none of which only a read-only member knows.
+    /// A copy in which none has a connection; so there is none of which only a read-only member knows, and each has the timeout that it
+    /// began with: another one is agreed with a connection, and goes with it.
     pub(super) fn disconnected(&self) -> Self {
         let mut copy = self.clone();
         copy.by_id
             .retain(|_, session| session.known_only_to.is_none());
         for session in copy.by_id.values_mut() {
             session.connection = None;
+            session.timeout_ms = session.first_timeout_ms;
         }
         copy
     }

@@ -153,6 +153,36 @@ fn a_session_goes_on_in_a_fork_and_in_the_server_each_by_itself() {
 }
 
 #[test]
+fn a_session_that_was_resumed_with_another_timeout_is_the_same_in_fork_and_folder() {
+    let folder = crate::data_dir::Folder::new();
+    let server = manual();
+    let first = Duration::from_secs(10);
+    let client = Client::with_timeout(server.addr(), first);
+    let again = Client::resume(server.addr(), &client.granted).expect("the session is there");
+    let muted = Client::connect(server.addr());
+    server.mute(muted.session());
+    let of = |sessions: Vec<minikeeper::SessionView>| {
+        let mut sessions = sessions.into_iter();
+        let found = sessions.find(|session| session.id == again.session());
+        found.expect("it is there").timeout
+    };
+    assert_eq!(of(server.sessions()), TIMEOUT);
+
+    let snapshot = server.snapshot();
+    assert_eq!(
+        of(snapshot.sessions()),
+        first,
+        "a later timeout goes with its connection"
+    );
+    let fork = server.fork().expect("it starts");
+    assert_eq!(fork.snapshot(), snapshot);
+    snapshot.write_to(&folder.0).expect("it is written");
+    assert_eq!(Snapshot::open(&folder.0).expect("it is read"), snapshot);
+    let copy = Server::open_copy(&folder.0).expect("it starts");
+    assert_eq!(copy.snapshot(), snapshot);
+}
+
+#[test]
 fn a_session_of_a_fork_has_its_whole_timeout_before_it() {
     let server = manual();
     let mut client = Client::with_timeout(server.addr(), Duration::from_secs(10));
