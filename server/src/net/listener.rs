@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::Entrance;
 use super::crew::Crew;
 use super::engine::{Engine, Welcome};
+use super::machine::Descriptors;
 
 /// How long nothing is accepted after it could not be.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -38,6 +39,11 @@ pub(super) async fn accept(
 ) {
     let listening = Listening(listener);
     let mut crew = Crew::new(Arc::clone(&engine));
+    let descriptors = match &engine.log {
+        Some(_) => Descriptors::with_reserve(),
+        None => Descriptors::ANY,
+    };
+    let mut is_short = false;
     loop {
         let accepted = future::poll_fn(|context| {
             if Pin::new(&mut closed).poll(context).is_ready() {
@@ -48,7 +54,17 @@ pub(super) async fn accept(
         });
         match accepted.await {
             None => break,
+            Some(Ok((socket, peer))) if !descriptors.may_be(&socket) => {
+                // A server that cannot begin the next log ends, so clients do not get the last descriptors.
+                if !std::mem::replace(&mut is_short, true) {
+                    tracing::warn!(
+                        %peer,
+                        "refusing connections: the last file descriptors are for the log and snapshots; raise the limit (ulimit -n)"
+                    );
+                }
+            }
             Some(Ok((socket, peer))) => {
+                is_short = false;
                 // Without it small answers wait for one another; a socket that cannot do it is about to fail anyway.
                 let _ = socket.set_nodelay(true);
                 match engine.accept(peer, &entrance) {

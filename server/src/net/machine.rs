@@ -16,15 +16,53 @@ pub(crate) fn read(file: &Path) -> io::Result<String> {
 /// The number of open files and the most there may be; 0 where it is not known.
 pub(super) fn file_descriptors() -> (u64, u64) {
     let open = fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count());
-    let limit = fs::read_to_string("/proc/self/limits")
-        .ok()
-        .and_then(|limits| {
-            let line = limits
-                .lines()
-                .find(|line| line.starts_with("Max open files"))?;
-            line.split_whitespace().nth(3)?.parse().ok()
-        });
-    (u64::try_from(open).unwrap_or(u64::MAX), limit.unwrap_or(0))
+    let limit = most_file_descriptors().unwrap_or(0);
+    (u64::try_from(open).unwrap_or(u64::MAX), limit)
+}
+
+/// The most files that this process may have open, where that is known.
+fn most_file_descriptors() -> Option<u64> {
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))?;
+    line.split_whitespace().nth(3)?.parse().ok()
+}
+
+/// The file descriptors that connections may have where files are written too. The operating system gives the lowest number that is
+/// free, so a connection with a higher number is one that leaves too few for the log and for snapshots.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Descriptors {
+    /// Connections have lower numbers than this; `None` if there is no limit, or it is not known.
+    below: Option<u64>,
+}
+
+impl Descriptors {
+    /// What is left for files: the log, the next one, a snapshot, each twice, and the folders.
+    const RESERVED: u64 = 16;
+
+    /// Any number, for a server that writes no files.
+    pub(super) const ANY: Self = Self { below: None };
+
+    /// Leaves some for files: a quarter where there are few.
+    pub(super) fn with_reserve() -> Self {
+        let most = most_file_descriptors();
+        Self {
+            below: most.map(|most| most.saturating_sub(Self::RESERVED.min(most / 4))),
+        }
+    }
+
+    /// Whether a connection may have this one.
+    #[cfg(unix)]
+    pub(super) fn may_be(self, socket: &impl std::os::fd::AsRawFd) -> bool {
+        let number = u64::try_from(socket.as_raw_fd()).unwrap_or(0);
+        self.below.is_none_or(|below| number < below)
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn may_be<T>(self, _: &T) -> bool {
+        self.below.is_none()
+    }
 }
 
 /// The time since the machine started; nothing where it is not known.

@@ -46,7 +46,12 @@ impl Serving {
 
     /// A server that cannot write files of more than so many blocks of 512 bytes.
     pub(crate) fn start_with_file_limit(blocks: u32, arguments: &[&str]) -> Self {
-        let script = format!("ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        Self::start_with_limit(&format!("-f {blocks}"), arguments)
+    }
+
+    /// A server under a limit of the shell's `ulimit`.
+    pub(crate) fn start_with_limit(limit: &str, arguments: &[&str]) -> Self {
+        let script = format!("ulimit {limit}; exec \"$0\" \"$@\"");
         let mut command = Command::new("sh");
         command
             .args(["-c", &script, env!("CARGO_BIN_EXE_minikeeper")])

@@ -1,6 +1,7 @@
 //! Folders that real servers leave behind: what the binary and every tool make of them.
 
 use std::fs;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use crate::binary::{Serving, run};
@@ -340,4 +341,33 @@ fn a_folder_that_is_removed_ends_the_server_at_the_next_write() {
     let (status, told) = server.ended();
     assert_eq!(status.code(), Some(1), "{told}");
     assert!(told.contains("was removed, renamed or replaced"), "{told}");
+}
+
+#[test]
+fn clients_do_not_get_the_last_file_descriptors() {
+    let folder = Folder::copy("hole-epoch");
+    let cfg = folder.0.path().join("zoo.cfg");
+    let lines = format!(
+        "dataDir={}\nclientPort=0\nclientPortAddress=127.0.0.1\nsnapCount=10\n",
+        folder.text()
+    );
+    fs::write(&cfg, lines).expect("it can be written");
+    let cfg = cfg.to_str().expect("the path is Unicode");
+    let server = Serving::start_with_limit("-n 64", &[cfg]);
+    let mut client = Client::connect(server.address());
+    client.create("/kept", b"", false);
+    let connect = |_| TcpStream::connect(server.address()).expect("it listens");
+    let idle: Vec<TcpStream> = (0..100).map(connect).collect();
+    // Each log and each snapshot needs descriptors of its own.
+    for number in 0..100_u8 {
+        client.set("/kept", &[number]).expect("it can be written");
+    }
+    drop(idle);
+    let (status, told) = server.end("TERM");
+    assert_eq!(status.code(), Some(0), "{told}");
+    assert!(
+        told.contains("refusing connections") && told.contains("ulimit -n"),
+        "{told}"
+    );
+    folder.verify(&[], 0);
 }
