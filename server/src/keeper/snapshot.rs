@@ -1,7 +1,9 @@
 //! The whole state as a value, and servers that begin with one.
 
 use super::{Keeper, Output, Outputs, Rules, Sessions, Tree, Znode};
-use crate::protocol::{OwnerKind, SessionId, SessionRecord, Timestamp, ZnodeRecord, Zxid};
+use crate::protocol::{
+    OwnerKind, SessionId, SessionRecord, Timestamp, ZnodeRecord, Zxid, validate_path,
+};
 
 /// The znodes and sessions of a server at one moment. Connections and watches are no part of it.
 #[derive(Clone, Debug)]
@@ -76,6 +78,24 @@ impl Snapshot {
     /// The znodes whose ACL no snapshot lists.
     pub(crate) fn with_unlisted_acl(&self) -> impl Iterator<Item = &Znode> {
         self.tree.with_unlisted_acl()
+    }
+
+    /// A znode that no server makes, and what is wrong with it; of several, the first by its path.
+    pub(crate) fn impossible(&self) -> Option<(&str, &'static str)> {
+        let found = self.tree.all().filter_map(|znode| {
+            let is_ephemeral = matches!(znode.owner(), OwnerKind::Session(_));
+            let reason = if validate_path(znode.path()).is_err() {
+                "has a path that no client may create"
+            } else if is_ephemeral && znode.has_children() {
+                "is ephemeral and has children"
+            } else if is_ephemeral && znode.path() == "/" {
+                "is ephemeral"
+            } else {
+                return None;
+            };
+            Some((znode.path(), reason))
+        });
+        found.min()
     }
 
     /// When it was taken.

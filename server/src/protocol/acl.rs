@@ -197,7 +197,13 @@ pub(crate) fn unlisted_number(acl: &[Acl]) -> Option<i64> {
 /// ```
 impl std::fmt::Display for Acl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.id, self.permissions)
+        let AuthId { scheme, id } = &self.id;
+        // The scheme ends at the first colon. One that has a colon, which no provider of a real server has, is escaped.
+        match scheme.contains([':', '%']) {
+            false => f.write_str(scheme)?,
+            true => f.write_str(&scheme.replace('%', "%25").replace(':', "%3A"))?,
+        }
+        write!(f, ":{id}:{}", self.permissions)
     }
 }
 
@@ -220,7 +226,10 @@ impl std::str::FromStr for Acl {
         let (id, permissions) = rest.rsplit_once(':').ok_or(ErrorCode::InvalidAcl)?;
         Ok(Self {
             permissions: permissions.parse()?,
-            id: AuthId::new(scheme, id),
+            id: match scheme.contains('%') {
+                false => AuthId::new(scheme, id),
+                true => AuthId::new(scheme.replace("%3A", ":").replace("%25", "%"), id),
+            },
         })
     }
 }

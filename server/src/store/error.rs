@@ -125,6 +125,16 @@ pub enum StorageError {
         /// The session.
         session: SessionId,
     },
+    /// The files have a znode that no server makes, although their checksums are right.
+    #[error("{}: znode {path:?} {reason}: no ZooKeeper server writes that, so the files were changed", folder.display())]
+    Impossible {
+        /// The folder of the snapshots, or the one file that was read.
+        folder: PathBuf,
+        /// The znode.
+        path: Box<str>,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// What is to be written cannot be held by files of that release.
     #[error("{}: ZooKeeper {format} cannot hold {what}", folder.display())]
     NotInFormat {

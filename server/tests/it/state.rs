@@ -581,8 +581,8 @@ fn bad_json_is_refused_with_place_and_reason() {
         "1:27: /a: container: expected true or false, not a text",
     );
     check(
-        "{\"/a\": {\"acl\": []}}",
-        "1:18: /a: acl: expected a list of entries, not an empty list",
+        "{\"/a\": {\"acl\": 1}}",
+        "1:17: /a: acl: expected a list of entries, not 1",
     );
     check(
         "{\"/a\": {\"acl\": [\"world\"]}}",
@@ -724,6 +724,26 @@ fn trees() -> impl Strategy<Value = Tree> {
         }
         tree
     })
+}
+
+#[test]
+fn acls_that_only_a_folder_can_have_are_the_same_after_any_way_round() {
+    let odd = |scheme: &str, id: &str, permissions: i32| Acl {
+        permissions: minikeeper::Permissions(permissions),
+        id: minikeeper::AuthId::new(scheme, id),
+    };
+    let tree = tree! {
+        "/none" => Znode::new("").acl([]),
+        "/odd" => Znode::null().acl([
+            odd("a:b", "id", -1),
+            odd("%3A%", "a:b\u{7}\n", 32),
+            odd("", "", 0),
+            odd("unlisted-acl", "7", 0),
+        ]),
+    };
+    assert_eq!(read(Tree::from_json(&tree.to_json())), tree);
+    #[cfg(feature = "yaml")]
+    assert_eq!(read(Tree::from_yaml(&tree.to_yaml())), tree);
 }
 
 proptest! {

@@ -4,6 +4,8 @@ use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
+use minikeeper::{Snapshot, Tree};
+
 use crate::binary::{Serving, run};
 use crate::client::Client;
 
@@ -370,4 +372,53 @@ fn clients_do_not_get_the_last_file_descriptors() {
         "{told}"
     );
     folder.verify(&[], 0);
+}
+
+#[test]
+fn what_no_server_writes_is_refused_although_its_checksums_are_right() {
+    for (name, reason) in [
+        (
+            "ephemeral-with-child",
+            r#"znode "/e" is ephemeral and has children"#,
+        ),
+        (
+            "odd-path",
+            r#"znode "/a\u{1}b" has a path that no client may create"#,
+        ),
+    ] {
+        let folder = Folder::copy(name);
+        let told = folder.refuses(&[]);
+        assert!(told.contains(reason), "{told}");
+        for (_, stderr) in folder.tools(&[], 1) {
+            assert!(stderr.contains(reason), "{name}: {stderr}");
+        }
+        assert!(folder.verify(&[], 1).contains(reason));
+    }
+}
+
+#[test]
+fn whatever_acls_a_folder_has_are_the_same_after_an_export() {
+    for name in ["empty-acl", "odd-acls", "unmended", "ttl"] {
+        let folder = Folder::copy(name);
+        let tree = Snapshot::open(folder.0.path()).expect("it opens").tree();
+        let out = tempfile::tempdir().expect("a temporary folder can be made");
+        for file in ["tree.json", "tree.yaml"] {
+            let file = out.path().join(file);
+            let text = file.to_str().expect("the path is Unicode");
+            told(&["snapshot", "export", folder.text(), text], 0);
+            assert_eq!(
+                Tree::from_file(&file).expect("it is a tree"),
+                tree,
+                "{name}"
+            );
+        }
+        let again = out.path().join("folder");
+        let text = again.to_str().expect("the path is Unicode");
+        told(&["snapshot", "export", folder.text(), text], 0);
+        assert_eq!(
+            Snapshot::open(&again).expect("it opens").tree(),
+            tree,
+            "{name}"
+        );
+    }
 }

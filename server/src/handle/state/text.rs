@@ -407,7 +407,7 @@ impl FieldName {
                 znode.data = Some(data);
             }
             (Self::Base64, value) => return expected("a text", &value),
-            (Self::Acl, Value::List(entries)) if !entries.is_empty() => {
+            (Self::Acl, Value::List(entries)) => {
                 let entries = entries.into_iter().map(|entry| {
                     let Value::Text(text) = entry else {
                         return Err(format!("expected a text for an entry, not {entry}"));

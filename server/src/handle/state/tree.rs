@@ -35,6 +35,8 @@ use crate::protocol::{Acl, open_acl, parent_of, validate_path};
 /// | `ephemeral` | `true` for an ephemeral; it is left out where the tree becomes a seed, which has no sessions |
 /// | `children` | an object of znodes, by their paths from here |
 ///
+/// An empty `acl` is one that only a data folder can have: it compares, and is refused where the tree becomes a seed.
+///
 /// ```
 /// use minikeeper::{Tree, tree};
 ///

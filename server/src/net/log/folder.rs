@@ -151,7 +151,7 @@ pub(crate) fn read(
     };
     let latest = restoring.latest();
     let state = restoring.finish(latest);
-    check_owners(path, rules, &state)?;
+    check_state(path, rules, &state)?;
     Ok((state, recovered))
 }
 
@@ -294,7 +294,7 @@ fn recover(
     }
     let latest = restoring.latest();
     let state = restoring.finish(latest);
-    check_owners(folder.snapshots(), rules, &state)?;
+    check_state(folder.snapshots(), rules, &state)?;
     if let Some(path) = state.with_unlisted_acl().map(Znode::path).min() {
         let znodes = state.with_unlisted_acl().count();
         tracing::warn!(
@@ -306,16 +306,25 @@ fn recover(
     Ok((state, recovered))
 }
 
-/// Whether ephemerals can be told from znodes with a time to live. A real server with extended types takes those of a server with id 255
-/// for such znodes, and deletes them, or does not start (`EphemeralType.get`: "Invalid ephemeralOwner").
-fn check_owners(path: &Path, rules: &Rules, state: &Snapshot) -> Result<(), StorageError> {
+/// Whether a server can go on from what was read. Every znode must be one that a server makes, and ephemerals must be told from znodes
+/// with a time to live: a real server with extended types takes those of a server with id 255 for such znodes, and deletes them, or
+/// does not start (`EphemeralType.get`: "Invalid ephemeralOwner").
+fn check_state(path: &Path, rules: &Rules, state: &Snapshot) -> Result<(), StorageError> {
+    let folder = || path.to_path_buf();
+    if let Some((path, reason)) = state.impossible() {
+        return Err(StorageError::Impossible {
+            folder: folder(),
+            path: path.into(),
+            reason,
+        });
+    }
     match state
         .session_of_server_255()
         .filter(|_| rules.extended_types)
     {
         None => Ok(()),
         Some(session) => Err(StorageError::ServerId255 {
-            folder: path.to_path_buf(),
+            folder: folder(),
             session,
         }),
     }
