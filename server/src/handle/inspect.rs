@@ -246,26 +246,26 @@ impl Server {
     /// ```
     #[must_use]
     pub fn watches(&self) -> Vec<WatchView> {
-        self.shared.engine.look(|keeper| {
-            let session = |id: ConnectionId| {
-                keeper
-                    .connection(id)
-                    .and_then(|connection| connection.session())
-                    .unwrap_or(SessionId::NONE)
-            };
-            let mut views = Vec::new();
+        let (tables, sessions) = self.shared.engine.look(|keeper| {
             let tables = keeper.all_watches().flat_map(|watches| {
                 [
-                    (WatchKind::Data, watches.data()),
-                    (WatchKind::Children, watches.child()),
+                    (WatchKind::Data, watches.data().unsorted()),
+                    (WatchKind::Children, watches.child().unsorted()),
                 ]
             });
-            for (one_shot, table) in tables {
-                for (path, connection, modes) in table.sorted() {
+            (tables.collect::<Vec<_>>(), keeper.sessions_by_connection())
+        });
+        // The rest takes time where there are many watches, and the server has no part in it.
+        let mut views = Vec::new();
+        for (one_shot, mut table) in tables {
+            table.sort_by(|(one, _), (other, _)| one.cmp(other));
+            for (path, watchers) in &table {
+                for (connection, modes) in watchers {
+                    let session = sessions.get(connection).copied();
                     let mut push = |kind| {
                         views.push(WatchView {
-                            path: path.to_owned(),
-                            session: session(connection),
+                            path: path.to_string(),
+                            session: session.unwrap_or(SessionId::NONE),
                             kind,
                         });
                     };
@@ -281,9 +281,9 @@ impl Server {
                     }
                 }
             }
-            views.sort_by(|one, other| (&one.path, one.kind).cmp(&(&other.path, other.kind)));
-            views
-        })
+        }
+        views.sort_by(|one, other| (&one.path, one.kind).cmp(&(&other.path, other.kind)));
+        views
     }
 
     /// The tree as text, for people and for assertions: a line a znode, sorted by path, ZooKeeper's own left out. The
@@ -299,7 +299,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn dump(&self) -> String {
-        self.shared.engine.look(|keeper| dump(keeper.tree()))
+        dump(self.shared.engine.indexed_snapshot().tree())
     }
 }
 

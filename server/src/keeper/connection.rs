@@ -155,6 +155,12 @@ impl Connections {
         those
     }
 
+    /// The session of each that has one.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = (ConnectionId, SessionId)> {
+        let all = self.by_id.iter();
+        all.filter_map(|(id, connection)| Some((*id, connection.session?)))
+    }
+
     /// Those that are on a session, in the order in which they came.
     pub(super) fn on(&self, session: SessionId) -> Vec<ConnectionId> {
         let those = self.by_id.iter();

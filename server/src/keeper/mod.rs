@@ -34,7 +34,7 @@ mod write;
 mod znode;
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
 pub(crate) use access::digest_of;
@@ -328,6 +328,11 @@ impl Keeper {
     /// The watches of those whose member has everything, and then those of the others.
     pub(crate) fn all_watches(&self) -> impl Iterator<Item = &Watches> {
         std::iter::once(&self.watches).chain(self.members.watches())
+    }
+
+    /// The session of every connection that has one.
+    pub(crate) fn sessions_by_connection(&self) -> BTreeMap<ConnectionId, SessionId> {
+        self.connections.sessions().collect()
     }
 
     /// A connection that is up.

@@ -48,6 +48,9 @@ struct Paths {
 #[derive(Clone, Debug, Default)]
 struct Watchers(Vec<(ConnectionId, Modes)>);
 
+/// A path and who watches it, as a copy.
+pub(crate) type WatchersOf = (Arc<str>, Vec<(ConnectionId, Modes)>);
+
 /// The kinds of watch that one connection has on one path, which exist side by side since 3.9 (`WatchStats`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Modes(u8);
@@ -382,6 +385,19 @@ impl Table {
         };
         let connections = watchers.0.iter().map(|(connection, _)| *connection);
         (!watchers.0.is_empty()).then_some((path, connections))
+    }
+
+    /// A copy of who watches what, in no order: for a caller that sorts it where the server does not wait for it.
+    pub(crate) fn unsorted(&self) -> Vec<WatchersOf> {
+        let on_paths = self.watched.iter().flatten();
+        let mut all: Vec<_> = on_paths
+            .map(|(path, watchers)| (Arc::clone(path), watchers.0.clone()))
+            .collect();
+        if !self.on_null.0.is_empty() {
+            // As Java prints a null.
+            all.push(("null".into(), self.on_null.0.clone()));
+        }
+        all
     }
 
     /// Who watches what, sorted by path, then by connection.

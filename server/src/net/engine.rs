@@ -258,6 +258,13 @@ impl Engine {
         state.keeper.snapshot(now)
     }
 
+    /// A copy of the state to be looked at. It takes time where there are many znodes, and the server has no part in it.
+    pub(crate) fn indexed_snapshot(&self) -> Snapshot {
+        let mut snapshot = self.snapshot();
+        snapshot.index();
+        snapshot
+    }
+
     /// Looks at the state and at the connections.
     pub(crate) fn look_closer<T>(&self, look: impl FnOnce(&Keeper, &Outboxes) -> T) -> T {
         let state = self.lock();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::clock::Countdown;
 use super::control::Control;
 use super::engine::{Engine, State};
-use super::journal::{Mark, Notes, as_text, show};
+use super::journal::{Kept, as_text, show};
 use super::wait::{Condition, GONE, Wait};
 use super::{Entry, JournalMode};
 use crate::protocol::Timestamp;
@@ -62,16 +62,56 @@ impl fmt::Debug for TimedOut {
 /// How many lines of the journal are told when nothing came.
 const TAIL: usize = 20;
 
-impl Wait {
-    /// The last that passed before and would have been what is waited for.
-    fn passed_before(&self, journal: &Notes) -> Option<Entry> {
-        let before = journal.since(Mark::BEGINNING);
-        before
-            .take_while(|entry| entry.number <= self.since.0)
-            .filter(|entry| self.wants(|matcher| entry.is_meant_by(matcher)))
-            .last()
+/// What is known of a wait that ends in vain: a copy, of which the message is made where the lock is not held.
+struct Vain {
+    wait: Wait,
+    /// All that the journal has kept.
+    kept: Kept,
+    is_journal_off: bool,
+    /// Why nothing happened.
+    why: Option<String>,
+}
+
+impl Vain {
+    fn error(&self) -> TimedOut {
+        let Self {
+            wait, kept, why, ..
+        } = self;
+        let span = wait.left.as_ref().map_or(Duration::ZERO, Countdown::span);
+        let mut message = format!("waited for {span:?} in vain for {}", wait.what());
+        if let Some(entry) = self.passed_before() {
+            message += &format!(
+                "; something that matches passed before (entry {}): .since(mark) counts it",
+                entry.number
+            );
+        }
+        if let Some(why) = why {
+            message += &format!("; {why}");
+        }
+        let found: Vec<&Entry> = wait.found.iter().collect();
+        show(&mut message, "passed before it", &found);
+        let tail = if self.is_journal_off {
+            "the journal is off".to_owned()
+        } else {
+            match kept.tail(TAIL) {
+                tail if tail.is_empty() => "the journal is empty".to_owned(),
+                tail => format!("the journal ends with{tail}"),
+            }
+        };
+        TimedOut { message, tail }
     }
 
+    /// The last that passed before and would have been what is waited for.
+    fn passed_before(&self) -> Option<Entry> {
+        let before = self.kept.entries();
+        before
+            .take_while(|entry| entry.number <= self.wait.since.0)
+            .filter(|entry| self.wait.wants(|matcher| entry.is_meant_by(matcher)))
+            .last()
+    }
+}
+
+impl Wait {
     fn what(&self) -> String {
         match &self.condition {
             Condition::Passes(steps) => match (steps.get(self.found.len()), steps.len()) {
@@ -94,58 +134,46 @@ impl Wait {
 }
 
 impl Control {
-    /// Ends a wait in vain. `due` says why nothing happened: what falls due on a manual clock, or that the server is gone.
-    pub(super) fn time_out(&mut self, id: u64, due: Option<&str>) {
-        let Self {
-            waits,
-            journal,
-            wakers,
-            ..
-        } = self;
-        if let Some(wait) = waits.find(id)
-            && wait.outcome.is_none()
-        {
-            let span = wait.left.as_ref().map_or(Duration::ZERO, Countdown::span);
-            let mut message = format!("waited for {span:?} in vain for {}", wait.what());
-            if let Some(entry) = wait.passed_before(journal) {
-                message += &format!(
-                    "; something that matches passed before (entry {}): .since(mark) counts it",
-                    entry.number
-                );
-            }
-            if let Some(due) = due {
-                message += &format!("; {due}");
-            }
-            show(
-                &mut message,
-                "passed before it",
-                &wait.found.iter().collect::<Vec<_>>(),
-            );
-            let tail = if journal.mode() == JournalMode::Off {
-                "the journal is off".to_owned()
-            } else {
-                match journal.tail(TAIL) {
-                    tail if tail.is_empty() => "the journal is empty".to_owned(),
-                    tail => format!("the journal ends with{tail}"),
-                }
-            };
-            let timed_out = TimedOut { message, tail };
-            wait.end(Err(timed_out), wakers);
+    /// Ends a wait in vain. `why` says why nothing happened.
+    pub(super) fn time_out(&mut self, id: u64, why: &str) {
+        if let Some(vain) = self.vain(id, Some(why.to_owned())) {
+            self.end_wait(id, vain.error());
+        }
+    }
+
+    /// What is known of a wait that is pending.
+    fn vain(&mut self, id: u64, why: Option<String>) -> Option<Vain> {
+        let wait = self.waits.find(id)?;
+        wait.outcome.is_none().then(|| Vain {
+            wait: wait.clone(),
+            kept: self.journal.all(),
+            is_journal_off: self.journal.mode() == JournalMode::Off,
+            why,
+        })
+    }
+
+    fn end_wait(&mut self, id: u64, error: TimedOut) {
+        if let Some(wait) = self.waits.find(id) {
+            wait.end(Err(error), &mut self.wakers);
         }
     }
 }
 
 impl Engine {
-    /// Somebody has waited long enough.
+    /// Ends a wait whose time is over.
     pub(super) fn time_out(&self, id: u64) {
-        self.with_state(|state, now| {
-            let due = if state.control.stopped {
+        let vain = self.with_state(|state, now| {
+            let why = if state.control.stopped {
                 Some("the server is stopped until `start_again`".to_owned())
             } else {
                 self.clock().is_manual().then(|| state.what_is_due(now))
             };
-            state.control.time_out(id, due.as_deref());
+            state.control.vain(id, why)
         });
+        if let Some(vain) = vain {
+            let error = vain.error();
+            self.control(|control| control.end_wait(id, error));
+        }
     }
 
     /// The server is gone: every wait ends, also one that is awaited later. A server that panicked has been waited for in
@@ -155,8 +183,7 @@ impl Engine {
             self.control(|control| {
                 control.waits.ended = true;
                 let ids: Vec<u64> = control.waits.ids().collect();
-                ids.into_iter()
-                    .for_each(|id| control.time_out(id, Some(GONE)));
+                ids.into_iter().for_each(|id| control.time_out(id, GONE));
             });
         }
         self.patience.end();

@@ -26,7 +26,7 @@ pub(super) struct Waits {
     pub(super) ended: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Wait {
     id: u64,
     pub(super) condition: Condition,
@@ -34,6 +34,8 @@ pub(super) struct Wait {
     pub(super) since: Mark,
     /// What has passed of what is waited for.
     pub(super) found: Vec<Entry>,
+    /// What passes while the wait looks back, if it does.
+    meanwhile: Option<Vec<Entry>>,
     /// Runs from when somebody minds.
     pub(super) left: Option<Countdown>,
     waker: Option<Waker>,
@@ -69,6 +71,7 @@ impl Waits {
             condition,
             since,
             found: Vec::new(),
+            meanwhile: None,
             left: None,
             waker: None,
             outcome: outcome.then_some(Ok(())),
@@ -102,7 +105,14 @@ impl Waits {
         wakers: &mut Vec<Waker>,
     ) {
         for wait in &mut self.waiting {
-            if wait.wants(|matcher| matcher.matches_any(who, sight)) {
+            if let Some(meanwhile) = &mut wait.meanwhile {
+                if wait
+                    .condition
+                    .may_want(|matcher| matcher.matches_any(who, sight))
+                {
+                    meanwhile.push(entry());
+                }
+            } else if wait.wants(|matcher| matcher.matches_any(who, sight)) {
                 wait.take(entry(), wakers);
             }
         }
@@ -149,6 +159,17 @@ impl Waits {
             .filter(|(left, _)| left.is_real())
             .map(|(left, id)| (left.left(), id))
             .min()
+    }
+}
+
+impl Condition {
+    /// Whether something that passes may be waited for, be it later.
+    fn may_want(&self, is_meant: impl FnMut(&Matcher) -> bool) -> bool {
+        match self {
+            Self::Passes(steps) => steps.iter().any(is_meant),
+            Self::Nth { matcher, .. } => std::iter::once(&**matcher).any(is_meant),
+            Self::Held { .. } | Self::Happened { .. } | Self::Quiet => false,
+        }
     }
 }
 
@@ -243,29 +264,44 @@ impl Waiting {
         }
     }
 
-    /// Counts what has passed since a mark too, as far as the journal has kept it.
+    /// Counts what has passed since a mark too, as far as the journal has kept it. Other uses of the server need not wait
+    /// for that: what the journal kept is looked at without the lock, and what passes meanwhile counts behind it.
     pub(crate) fn look_back(&mut self, mark: Mark) {
         self.since = Some(mark);
         let id = self.id;
+        let begun = self.engine.control(|control| {
+            let journal = &control.journal;
+            let wait = control.waits.find(id)?;
+            if journal.mode() == JournalMode::Off {
+                return None;
+            }
+            wait.found.clear();
+            wait.outcome = None;
+            wait.since = Mark(mark.0.min(journal.noted()));
+            wait.meanwhile = Some(Vec::new());
+            Some((wait.clone(), journal.since(mark)))
+        });
+        let Some((mut wait, kept)) = begun else {
+            return;
+        };
+        for entry in kept.entries() {
+            if wait.is_found() {
+                break;
+            }
+            if wait.wants(|matcher| entry.is_meant_by(matcher)) {
+                wait.found.push(entry);
+            }
+        }
         self.engine.control(|control| {
-            let Control {
-                waits,
-                journal,
-                wakers,
-                ..
-            } = control;
-            if let Some(wait) = waits.find(id)
-                && journal.mode() != JournalMode::Off
-            {
-                wait.found.clear();
-                wait.outcome = None;
-                wait.since = Mark(mark.0.min(journal.noted()));
-                if wait.is_found() {
-                    wait.end(Ok(()), wakers);
+            let Control { waits, wakers, .. } = control;
+            if let Some(own) = waits.find(id) {
+                own.found = wait.found;
+                if own.is_found() {
+                    own.end(Ok(()), wakers);
                 }
-                for entry in journal.since(mark) {
-                    if wait.wants(|matcher| entry.is_meant_by(matcher)) {
-                        wait.take(entry, wakers);
+                for entry in own.meanwhile.take().unwrap_or_default() {
+                    if own.wants(|matcher| entry.is_meant_by(matcher)) {
+                        own.take(entry, wakers);
                     }
                 }
             }
@@ -369,7 +405,7 @@ impl Waiting {
         self.engine
             .control(|control| {
                 if control.waits.ended {
-                    control.time_out(self.id, Some(GONE));
+                    control.time_out(self.id, GONE);
                 }
                 let Some(wait) = control.waits.find(self.id) else {
                     return Err(Timing::Settled);
@@ -417,8 +453,7 @@ impl Future for Waiting {
                     };
                     let why = format!("cannot start the thread that measures its time: {error}");
                     let id = self.id;
-                    self.engine
-                        .control(|control| control.time_out(id, Some(&why)));
+                    self.engine.control(|control| control.time_out(id, &why));
                 }
                 Timing::Runtime(left) => {
                     let sleep = self

@@ -2,9 +2,14 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use minikeeper::{CloseReason, Ensemble, Fault, Hold, Kind, Matcher, Op, Server, SessionId, What};
+use minikeeper::{
+    CloseReason, Ensemble, Fault, Hold, JournalMode, Kind, Mark, Matcher, Op, Server, SessionId,
+    What,
+};
 
 use crate::client::{self, Client, EPHEMERAL, op};
 
@@ -185,9 +190,7 @@ fn what_is_held_or_delayed_goes_with_a_connection_that_the_test_closes() {
             Kind::Fault
         };
         let seen = server.wait_for(Matcher::of(kind));
-        seen.since(minikeeper::Mark::BEGINNING)
-            .blocking()
-            .expect("it passes");
+        seen.since(Mark::BEGINNING).blocking().expect("it passes");
         assert_eq!(server.disconnect(&Matcher::any().label(label)), 1);
         assert_eq!(server.connections(), []);
         assert_eq!(hold.held(), []);
@@ -216,4 +219,82 @@ fn a_connection_is_up_while_a_reply_that_it_is_owed_is_held() {
         assert_eq!(client.receive().error, 0);
         client.ends();
     }
+}
+
+/// How long something takes, and the longest of the writes of another thread meanwhile.
+#[expect(clippy::disallowed_methods, reason = "real time is what is measured")]
+fn beside(server: &Server, takes_long: impl FnOnce()) -> (Duration, Duration) {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let writes = scope.spawn(|| {
+            let mut longest = Duration::ZERO;
+            while !over.load(Ordering::SeqCst) {
+                let begun = Instant::now();
+                server.set("/a", b"").expect("it is there");
+                longest = longest.max(begun.elapsed());
+            }
+            longest
+        });
+        let begun = Instant::now();
+        takes_long();
+        let took = begun.elapsed();
+        over.store(true, Ordering::SeqCst);
+        (took, writes.join().expect("it does not panic"))
+    })
+}
+
+/// Asserts that the writes of another thread do not wait for all of something that takes long. A machine that is busy may
+/// let a thread wait for as long, so it is tried again.
+fn others_go_on(what: &str, server: &Server, takes_long: impl Fn()) {
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        let (took, longest) = beside(server, &takes_long);
+        if longest < took / 2 {
+            return;
+        }
+        seen.push((took, longest));
+    }
+    panic!("writes wait for {what}: {seen:?}");
+}
+
+#[test]
+fn other_calls_do_not_wait_for_a_view_that_takes_long() {
+    let server = start();
+    server.set_journal(JournalMode::Full);
+    server.create("/a", b"").expect("it is not there");
+    for _ in 0..10_000 {
+        server.set("/a", b"").expect("it is there");
+    }
+    let in_vain = || server.wait_for(Matcher::event()).within(Duration::ZERO);
+    others_go_on("journal()", &server, || drop(server.journal()));
+    others_go_on("since()", &server, || {
+        drop(in_vain().since(Mark::BEGINNING))
+    });
+    others_go_on("a wait in vain", &server, || drop(in_vain().blocking()));
+    server.set_journal(JournalMode::Off);
+    for number in 0..10_000 {
+        let path = format!("/{number}");
+        server.create(&path, b"").expect("it is not there");
+    }
+    others_go_on("dump()", &server, || drop(server.dump()));
+    others_go_on("tree()", &server, || drop(server.tree()));
+}
+
+#[test]
+fn what_passes_while_a_wait_looks_back_counts_behind_what_passed_before() {
+    let server = start();
+    server.create("/a", b"").expect("it is not there");
+    let wrote = || Matcher::of(Kind::Wrote).path("/a");
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            let write =
+                || (0..500).for_each(|_| server.set("/a", b"").map(|_| ()).expect("it is there"));
+            scope.spawn(write);
+        }
+        for number in 1..100 {
+            let nth = server.wait_for(wrote()).nth(number).since(Mark::BEGINNING);
+            let entry = nth.blocking().expect("it passes");
+            assert_eq!(entry.number, u64::try_from(number).expect("a small number"));
+        }
+    });
 }

@@ -23,9 +23,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn tree(&self) -> Tree {
-        self.shared
-            .engine
-            .look(|keeper| Tree::of_server(keeper.tree()))
+        Tree::of_server(self.shared.engine.indexed_snapshot().tree())
     }
 
     /// Makes the tree hold what `tree` says: a znode that is missing is created; one that is there is given the data and the

@@ -6,7 +6,8 @@ use crate::protocol::Timestamp;
 
 impl Engine {
     pub(crate) fn journal(&self) -> Journal {
-        self.control(|control| control.journal.journal())
+        let kept = self.control(|control| control.journal.all());
+        kept.journal()
     }
 
     pub(crate) fn journal_mode(&self) -> JournalMode {

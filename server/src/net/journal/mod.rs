@@ -22,7 +22,7 @@ pub(super) use claim::{as_text, show};
 pub use data::Data;
 pub use entry::{Entry, What};
 pub use lines::BadJournal;
-pub(super) use notes::Notes;
+pub(super) use notes::{Kept, Notes};
 pub(super) use ring::Ring;
 
 use std::borrow::Borrow;

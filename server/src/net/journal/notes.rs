@@ -3,6 +3,7 @@
 use super::budget::Budgets;
 use super::code;
 use super::last_words::LastWords;
+use super::ring::Blocks;
 use super::{Entry, Journal, JournalMode, Mark, Ring};
 use crate::net::sight::{Sight, Who};
 use crate::protocol::Timestamp;
@@ -113,40 +114,82 @@ impl Notes {
         Entry::of(self.noted, self.started, now, who, sight)
     }
 
-    /// The entries after a mark that were kept.
-    pub(in crate::net) fn since(&self, mark: Mark) -> impl Iterator<Item = Entry> {
+    /// The entries after a mark that were kept: a copy, to be decoded where the lock is not held.
+    pub(in crate::net) fn since(&self, mark: Mark) -> Kept {
         let from = match self.mode {
             JournalMode::Last(most) => self.noted.saturating_sub(most as u64),
             JournalMode::Off | JournalMode::Full => 0,
         };
-        self.ring
-            .from(from.max(mark.0).saturating_add(1))
-            .filter_map(|(number, bytes)| code::decode(bytes, number, self.started))
+        let from = from.max(mark.0).saturating_add(1);
+        Kept {
+            blocks: self.ring.share(from),
+            from,
+            started: self.started,
+            is_off: self.mode == JournalMode::Off,
+            noted: self.noted,
+            begin: self.begin,
+            on_since: self.on_since,
+        }
     }
 
-    /// All that was kept.
-    pub(in crate::net) fn journal(&self) -> Journal {
-        let entries: Vec<Entry> = self.since(self.begin).collect();
-        let whole_since = match (self.mode, entries.first()) {
-            // Something may pass at any time, and is not seen.
-            (JournalMode::Off, _) => Mark(u64::MAX),
-            (_, Some(first)) => self.on_since.max(Mark(first.number - 1)),
-            (_, None) => self.on_since.max(Mark(self.noted)),
-        };
-        Journal::new(entries, self.begin, whole_since)
+    /// All that was kept: a copy, as [`since`](Self::since) gives it.
+    pub(in crate::net) fn all(&self) -> Kept {
+        self.since(self.begin)
     }
 
     /// The last lines of it.
     pub(in crate::net) fn tail(&self, most: usize) -> String {
-        // Some may be pings.
-        let mark = Mark(self.noted.saturating_sub(most as u64 * 16)).max(self.begin);
-        let entries = self.since(mark).collect();
-        Journal::new(entries, mark, mark).tail(most).to_string()
+        self.all().tail(most)
     }
 
     fn shorten(&mut self) {
         if let JournalMode::Last(most) = self.mode {
             self.ring.shorten(most);
         }
+    }
+}
+
+/// Entries as they were kept, copied out of the lock.
+#[derive(Debug)]
+pub(in crate::net) struct Kept {
+    blocks: Blocks,
+    /// The number of the first that is meant.
+    from: u64,
+    started: Timestamp,
+    is_off: bool,
+    noted: u64,
+    begin: Mark,
+    on_since: Mark,
+}
+
+impl Kept {
+    pub(in crate::net) fn entries(&self) -> impl Iterator<Item = Entry> {
+        let kept = self.blocks.from(self.from);
+        kept.filter_map(|(number, bytes)| code::decode(bytes, number, self.started))
+    }
+
+    /// The last lines.
+    pub(in crate::net) fn tail(&self, most: usize) -> String {
+        // Some may be pings.
+        let mark = Mark(self.noted.saturating_sub(most as u64 * 16)).max(self.begin);
+        let last = Self {
+            blocks: self.blocks.clone(),
+            from: self.from.max(mark.0 + 1),
+            ..*self
+        };
+        let entries = last.entries().collect();
+        Journal::new(entries, mark, mark).tail(most).to_string()
+    }
+
+    /// The entries as a journal, if these are all that was kept.
+    pub(in crate::net) fn journal(&self) -> Journal {
+        let entries: Vec<Entry> = self.entries().collect();
+        let whole_since = match entries.first() {
+            // Something may pass at any time, and is not seen.
+            _ if self.is_off => Mark(u64::MAX),
+            Some(first) => self.on_since.max(Mark(first.number - 1)),
+            None => self.on_since.max(Mark(self.noted)),
+        };
+        Journal::new(entries, self.begin, whole_since)
     }
 }

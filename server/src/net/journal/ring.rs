@@ -1,6 +1,9 @@
 //! Where entries are kept: one after the other in a few blocks of bytes, the oldest of which is used again.
+//!
+//! A copy shares all blocks but the last, so it takes microseconds however many entries there are.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// The first block's size; each is twice as large as the one before it, up to the largest.
 const SMALLEST: usize = 1 << 10;
@@ -12,7 +15,8 @@ const MOST_BYTES: usize = 32 << 20;
 /// Entries as bytes, the oldest first. It grows as it is filled, and holds little while it holds few.
 #[derive(Debug, Default)]
 pub(in crate::net) struct Ring {
-    blocks: VecDeque<Block>,
+    /// Only the last is written to, and it is never shared.
+    blocks: VecDeque<Arc<Block>>,
     /// One that is free to be used again.
     spare: Vec<u8>,
     /// How many entries there are.
@@ -21,7 +25,11 @@ pub(in crate::net) struct Ring {
     room: usize,
 }
 
-#[derive(Debug)]
+/// Entries that do not change any more.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Blocks(VecDeque<Arc<Block>>);
+
+#[derive(Clone, Debug)]
 struct Block {
     /// Each entry behind its length.
     bytes: Vec<u8>,
@@ -49,7 +57,7 @@ impl Ring {
             self.shorten(most);
             self.add_block(number, about);
         }
-        let Some(block) = self.blocks.back_mut() else {
+        let Some(block) = self.blocks.back_mut().and_then(Arc::get_mut) else {
             return;
         };
         let before = block.bytes.capacity();
@@ -88,16 +96,27 @@ impl Ring {
     }
 
     /// The entries with this number and later ones, each with its number.
+    #[cfg(test)]
     pub(super) fn from(&self, from: u64) -> impl Iterator<Item = (u64, &[u8])> {
-        let skipped = self
-            .blocks
-            .partition_point(|block| block.first + block.count as u64 <= from);
-        self.blocks.range(skipped..).flat_map(move |block| {
-            let entries = Entries(&block.bytes);
-            (block.first..)
-                .zip(entries)
-                .filter(move |(number, _)| *number >= from)
-        })
+        let blocks = self.blocks.range(self.skipped(from)..);
+        blocks.flat_map(move |block| block.from(from))
+    }
+
+    /// A copy of the entries with this number and later ones, which does not change with the ring. It has the entries before
+    /// that are in the same block, too.
+    pub(super) fn share(&self, from: u64) -> Blocks {
+        let mut blocks: VecDeque<Arc<Block>> =
+            self.blocks.range(self.skipped(from)..).cloned().collect();
+        if let Some(last) = blocks.back_mut() {
+            *last = Arc::new(Block::clone(last));
+        }
+        Blocks(blocks)
+    }
+
+    /// How many blocks have only entries before this one.
+    fn skipped(&self, from: u64) -> usize {
+        self.blocks
+            .partition_point(|block| block.first + block.count as u64 <= from)
     }
 
     fn add_block(&mut self, first: u64, about: usize) {
@@ -112,22 +131,40 @@ impl Ring {
             Vec::with_capacity(wanted)
         };
         self.room += bytes.capacity();
-        self.blocks.push_back(Block {
+        self.blocks.push_back(Arc::new(Block {
             bytes,
             first,
             count: 0,
-        });
+        }));
     }
 
     fn pop(&mut self) {
-        if let Some(mut oldest) = self.blocks.pop_front() {
+        if let Some(oldest) = self.blocks.pop_front() {
             self.count -= oldest.count;
             self.room -= oldest.bytes.capacity();
-            if oldest.bytes.capacity() <= LARGEST {
+            // A copy may have it still.
+            if oldest.bytes.capacity() <= LARGEST
+                && let Some(mut oldest) = Arc::into_inner(oldest)
+            {
                 oldest.bytes.clear();
                 self.spare = oldest.bytes;
             }
         }
+    }
+}
+
+impl Blocks {
+    /// The entries with this number and later ones, each with its number.
+    pub(super) fn from(&self, from: u64) -> impl Iterator<Item = (u64, &[u8])> {
+        self.0.iter().flat_map(move |block| block.from(from))
+    }
+}
+
+impl Block {
+    fn from(&self, from: u64) -> impl Iterator<Item = (u64, &[u8])> {
+        (self.first..)
+            .zip(Entries(&self.bytes))
+            .filter(move |(number, _)| *number >= from)
     }
 }
 
@@ -186,6 +223,22 @@ mod tests {
         }
         assert!(ring.room <= MOST_BYTES + (2 << 20), "{}", ring.room);
         assert_eq!(ring.from(200).count(), 1);
+    }
+
+    #[test]
+    fn a_copy_has_what_was_there_and_does_not_change_with_the_ring() {
+        let mut ring = filled(1..=5_000, 1_000);
+        let copy = ring.share(4_500);
+        for number in 5_001..=20_000 {
+            ring.push(number, 1_000, 100, |bytes| {
+                bytes.extend_from_slice(&[8; 100])
+            });
+        }
+        let numbers: Vec<u64> = copy.from(4_500).map(|(number, _)| number).collect();
+        assert_eq!(numbers, (4_500..=5_000).collect::<Vec<_>>());
+        assert!(copy.from(4_500).all(|(_, entry)| entry == [7; 100]));
+        assert_eq!(ring.from(19_001).count(), 1_000);
+        assert!(ring.from(19_001).all(|(_, entry)| entry == [8; 100]));
     }
 
     #[test]
