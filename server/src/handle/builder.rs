@@ -168,6 +168,11 @@ impl ServerBuilder {
     /// What the clock says when the server starts, instead of the time of day: with a clock that is not the machine's, two
     /// runs of a test then have the same session ids, `ctime`s and `mtime`s.
     ///
+    /// Two servers that start at the same fixed time give the same session ids; so does one that begins with a
+    /// [snapshot](Self::snapshot) and with a clock that is not the machine's, beside the server that the snapshot is
+    /// of. All other servers of one process give different ones, in ZooKeeper's layout: the server id, the time of
+    /// the start in milliseconds, a counter.
+    ///
     /// ```
     /// use minikeeper::{Server, Timestamp};
     ///

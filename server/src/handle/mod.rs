@@ -75,6 +75,8 @@ pub struct Server {
 struct Shared {
     config: Config,
     engine: Arc<Engine>,
+    /// Whether its sessions have other numbers than those of all other servers of the process.
+    numbers_apart: bool,
     /// Where clients connect who bear no label.
     addr: SocketAddr,
     /// The same, of every member.
@@ -253,6 +255,12 @@ impl Server {
             None => Keeper::new(rules, clock.now()),
         };
         let engine = Arc::new(Engine::new(keeper, clock, limits, appender));
+        // What a test fixes, it fixes for the numbers of sessions too; a copy goes on with those of its origin.
+        let goes_on = reached.is_some() && config.clock != ClockKind::System;
+        let numbers_apart = config.start_time.is_none() && !goes_on;
+        if numbers_apart {
+            engine.number_sessions_apart();
+        }
         if let Some(mut writing) = writing {
             writing.at_once |= !config.listener && config.clock != ClockKind::System;
             engine.begin_log(writing).map_err(StartError::Thread)?;
@@ -263,6 +271,7 @@ impl Server {
             ports: Mutex::new(ports),
             hosted: Hosted::new(Arc::clone(&engine), !config.listener),
             engine,
+            numbers_apart,
             config,
         };
         let server = Self {
@@ -384,6 +393,9 @@ impl Server {
         }
         if let Some(failure) = self.failure() {
             return Err(StartError::Storage(failure));
+        }
+        if self.shared.numbers_apart {
+            self.shared.engine.number_sessions_apart();
         }
         self.shared.engine.feed(Input::Restarted);
         self.begin(ports)

@@ -22,6 +22,8 @@ pub(crate) struct Sessions {
     next: Vec<i64>,
     /// How many numbers may have been given already that began at any one moment, by those of whom only a folder is left.
     passed_over: i64,
+    /// How far the moment that numbers begin with is ahead of the clock.
+    ahead: Duration,
 }
 
 /// One session.
@@ -48,12 +50,17 @@ impl Sessions {
             by_id: HashMap::with_hasher(FixedState::with_seed(0)),
             next: first_numbers(rules, now),
             passed_over: 0,
+            ahead: Duration::ZERO,
         }
     }
 
     /// Every member numbers anew, and gives no number twice.
     pub(super) fn renumber(&mut self, rules: &Rules, now: Timestamp) {
-        for (next, anew) in self.next.iter_mut().zip(first_numbers(rules, now)) {
+        for (next, anew) in self
+            .next
+            .iter_mut()
+            .zip(first_numbers(rules, now + self.ahead))
+        {
             *next = anew.wrapping_add(self.passed_over).max(*next);
         }
     }
@@ -262,6 +269,13 @@ pub(crate) fn password(session: SessionId) -> [u8; 16] {
 }
 
 impl Keeper {
+    /// Numbers sessions as if the clock were so far ahead, so that servers that begin at one moment give different
+    /// numbers.
+    pub(crate) fn number_sessions_ahead(&mut self, now: Timestamp, ahead: Duration) {
+        self.sessions.ahead = ahead;
+        self.sessions.renumber(&self.rules, now);
+    }
+
     /// `ZooKeeperServer.processConnectRequest`.
     pub(super) fn connect(
         &mut self,

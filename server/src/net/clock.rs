@@ -250,6 +250,17 @@ impl Countdown {
     }
 }
 
+/// A moment that no other server of this process has been given: the present one, `reached` or a later one.
+pub(super) fn moment_apart(reached: Timestamp) -> Timestamp {
+    static LAST: AtomicI64 = AtomicI64::new(0);
+    let earliest = reached.max(time_of_day()).0;
+    let after = |last: i64| earliest.max(last.saturating_add(1));
+    let update = LAST.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| {
+        Some(after(last))
+    });
+    Timestamp(after(update.unwrap_or_else(|last| last)))
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one place where time is read"

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::clock::Slice;
+use super::clock::{Slice, moment_apart};
 use super::control::Control;
 use super::journal::Notes;
 use super::link::Link;
@@ -184,6 +184,15 @@ impl Engine {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Sees to it that the sessions from now on have numbers that no other server of this process gives. A real server
+    /// begins with the milliseconds of its start (`SessionTrackerImpl.initializeNextSessionId`): two that start in
+    /// the same one give the same numbers. Here the later one begins with the next millisecond.
+    pub(crate) fn number_sessions_apart(&self) {
+        let now = self.clock.now();
+        let ahead = moment_apart(now).since(now);
+        self.lock().keeper.number_sessions_ahead(now, ahead);
     }
 
     /// Takes in one event of the world or wish of a test.

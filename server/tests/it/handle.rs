@@ -1,10 +1,11 @@
 //! The handle: where a server can run, what a drop leaves, what can be seen and done without a client.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use minikeeper::{ErrorCode, Server, SessionId, StartError, WatchKind, Zxid};
+use minikeeper::{ErrorCode, Server, SessionId, StartError, Timestamp, WatchKind, Zxid};
 
 use crate::alone::is_alone;
 use crate::client::{
@@ -499,5 +500,70 @@ fn it_listens_where_it_is_told() {
         }
         server.stop();
         assert!(TcpListener::bind(server.addr()).is_err(), "{address}");
+    }
+}
+
+/// The numbers of the first sessions of so many servers that start at once.
+fn first_sessions(count: usize, start: impl Fn() -> Server) -> Vec<(Server, SessionId)> {
+    let servers: Vec<_> = (0..count).map(|_| start()).collect();
+    let session = |server: Server| {
+        let session = Client::connect(server.addr()).session();
+        (server, session)
+    };
+    servers.into_iter().map(session).collect()
+}
+
+fn are_different(ids: impl Iterator<Item = SessionId>) -> bool {
+    let ids: Vec<_> = ids.collect();
+    let different: BTreeSet<_> = ids.iter().collect();
+    different.len() == ids.len()
+}
+
+fn start_manual() -> Server {
+    let builder = Server::builder().manual_clock();
+    builder.start().expect("a server starts")
+}
+
+#[test]
+fn servers_of_one_process_give_different_session_ids() {
+    let mut servers = first_sessions(20, start);
+    servers.extend(first_sessions(20, start_manual));
+    let ids: Vec<_> = servers.iter().map(|(_, id)| *id).collect();
+    assert!(are_different(ids.iter().copied()), "{ids:x?}");
+    for SessionId(id) in &ids {
+        assert_eq!((id >> 56, id & 0xffff), (1, 0), "{id:#x}");
+    }
+    // So a server does not take another's session for its own.
+    let [(one, _), (_, of_two), ..] = servers.as_slice() else {
+        panic!("forty were started");
+    };
+    one.expire(*of_two);
+    assert_eq!(one.sessions().len(), 1);
+}
+
+#[test]
+fn servers_that_are_restarted_at_once_give_different_session_ids() {
+    let restart = |(server, before): &(Server, SessionId)| {
+        server.advance(Duration::from_secs(60));
+        server.restart().expect("the port is still there");
+        let after = Client::connect(server.addr()).session();
+        assert!(after > *before, "{after:?} comes after {before:?}");
+        after
+    };
+    let servers = first_sessions(5, start_manual);
+    let later: Vec<_> = servers.iter().map(restart).collect();
+    assert!(are_different(later.iter().copied()), "{later:x?}");
+}
+
+#[test]
+fn a_fixed_start_time_fixes_session_ids() {
+    let fixed = || {
+        let builder = Server::builder().manual_clock();
+        let builder = builder.start_time(Timestamp(1_000_000_000_000));
+        builder.start().expect("a server starts")
+    };
+    let expected = (1_000_000_000_000_i64 << 16) & 0x00ff_ffff_ffff_ffff | 1 << 56;
+    for (_, id) in first_sessions(2, fixed) {
+        assert_eq!(id, SessionId(expected));
     }
 }
