@@ -97,8 +97,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the label is empty, begins or ends with white space or has control characters, when this process or machine has
-    /// no sockets or ports left, or when the server has [no listener](crate::ServerBuilder::without_listener).
+    /// When the label is empty, begins or ends with white space, has control characters or is a name that the journal uses
+    /// (`test`, `server`, `ensemble`), when this process or machine has no sockets or ports left, or when the server has [no listener](crate::ServerBuilder::without_listener).
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -124,6 +124,7 @@ impl Server {
         if !self.config().listener {
             return Err(StartError::NoListener);
         }
+        self.shared.engine.name_label(&checked);
         let mut ports = self.ports();
         let mut addrs = Vec::new();
         for (member, mut addr) in members {
@@ -167,10 +168,13 @@ impl Member {
     }
 }
 
-/// A label that can be told from others in a line of text.
+/// A label that can be told from others in a line of the journal, which uses these names itself.
 pub(super) fn check_label(label: &str) -> Result<Arc<str>, StartError> {
     if label.is_empty() || label.trim() != label || label.contains(char::is_control) {
         return Err(StartError::Label(label.to_owned()));
+    }
+    if let "test" | "server" | "ensemble" = label {
+        return Err(StartError::ReservedLabel(label.to_owned()));
     }
     Ok(label.into())
 }

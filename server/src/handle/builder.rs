@@ -113,6 +113,24 @@ impl ServerBuilder {
         Ok(self.start()?.ensemble())
     }
 
+    /// Names a label before anybody can bear it, so that faults, holds, waits and claims may use it from the start. It is
+    /// needed only where no [`address`](Server::address) with the label is asked for first, as on a server
+    /// [without a listener](Self::without_listener).
+    ///
+    /// ```
+    /// use minikeeper::{Matcher, Server};
+    ///
+    /// let server = Server::builder().without_listener().label("worker").start()?;
+    /// let hold = server.hold(Matcher::event().label("worker"));
+    /// # drop(hold);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn label(mut self, label: &str) -> Self {
+        self.config.labels.push(label.to_owned());
+        self
+    }
+
     /// Takes this port, of 127.0.0.1 unless [`address`](Self::address) names another.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {

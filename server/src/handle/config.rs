@@ -56,6 +56,9 @@ pub struct Config {
     pub server_id: u8,
     /// How many members the ensemble has, 1 to 254; at 1 it is none. Default 1. See [`Ensemble`](crate::Ensemble).
     pub members: u8,
+    /// Labels that faults, holds, waits and claims may use from the start. [`Server::address`](crate::Server::address) and
+    /// [`Server::serve_as`](crate::Server::serve_as) name others. Default: none.
+    pub labels: Vec<String>,
     /// Whether a member of an ensemble that reaches no quorum serves reads (`readonlymode.enabled`, together with
     /// `localSessionsEnabled`). Default false.
     pub read_only_mode: bool,
@@ -115,6 +118,7 @@ impl Default for Config {
             max_frame: 0xf_ffff,
             server_id: 1,
             members: 1,
+            labels: Vec::new(),
             read_only_mode: false,
             four_letter_words: FourLetterWords::All,
             extended_types: true,

@@ -6,7 +6,8 @@ use std::thread;
 use super::Server;
 use super::journal::WaitFor;
 use crate::net::{
-    Condition, Direction, Fault, FaultError, FaultId, FaultOutcome, FaultRule, Matcher, Op,
+    Condition, Direction, Fault, FaultError, FaultId, FaultOutcome, FaultRule, Matcher,
+    NeverMatches, Op,
 };
 use crate::protocol::SessionId;
 
@@ -31,6 +32,8 @@ pub struct FaultGuard {
     server: Server,
     id: FaultId,
     name: String,
+    /// How often it happens at most.
+    times: Option<u64>,
     placed_at: &'static Location<'static>,
 }
 
@@ -58,7 +61,22 @@ impl FaultGuard {
     }
 
     /// Waits until it has happened so many times.
+    ///
+    /// # Panics
+    ///
+    /// If that is more often than it may happen: see [`FaultRule::times`].
+    #[track_caller]
     pub fn happened_times(&self, times: u64) -> WaitFor<()> {
+        if let Some(most) = self.times.filter(|most| *most < times) {
+            panic!(
+                "the fault {:?} happens at most {}, so it never happens {times} times: say times({times}) or always()",
+                self.name,
+                match most {
+                    1 => "once".to_owned(),
+                    most => format!("{most} times"),
+                }
+            );
+        }
         let condition = Condition::Happened {
             fault: self.id,
             times,
@@ -101,10 +119,10 @@ pub struct FaultBuilder<'s> {
 }
 
 impl FaultBuilder<'_> {
-    /// Happens to requests of this family, or to their replies, as the fault has it.
+    /// Happens to requests of this family, or to their replies where the fault or a condition is about replies.
     pub fn on(mut self, op: Op) -> Self {
         self.rule.on = Matcher {
-            kind: Matcher::request(op).kind,
+            kind: None,
             op: Some(op),
             ..self.rule.on
         };
@@ -130,7 +148,7 @@ impl FaultBuilder<'_> {
         self
     }
 
-    /// Happens to what a matcher means, and to nothing that was said before.
+    /// Happens to what a matcher matches, and to nothing that was said before.
     pub fn on_any(mut self, on: Matcher) -> Self {
         self.rule.on = on;
         self
@@ -205,8 +223,8 @@ impl FaultBuilder<'_> {
     ///
     /// # Panics
     ///
-    /// If it can never happen: an event cannot be refused, and nothing happens 0 times. To be told instead, use
-    /// [`Server::place`].
+    /// If it can never happen: no message can match, or the fault does not happen to those that match. To get an error
+    /// instead, use [`Server::place`].
     #[track_caller]
     pub fn then(mut self, fault: Fault) -> FaultGuard {
         self.rule.then = fault;
@@ -221,7 +239,8 @@ impl FaultBuilder<'_> {
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
-/// let partition = server.partition("worker");
+/// let worker = server.address("worker")?;
+/// let partition = server.partition(worker.label());
 /// partition.heal();
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
@@ -284,12 +303,13 @@ impl Server {
     /// If it can never happen.
     #[track_caller]
     pub fn place(&self, rule: FaultRule) -> Result<FaultGuard, FaultError> {
-        let name = rule.name.clone();
+        let (name, times) = (rule.name.clone(), rule.times);
         let id = self.shared.engine.place_fault(rule)?;
         Ok(FaultGuard {
             server: self.clone(),
             id,
             name,
+            times,
             placed_at: Location::caller(),
         })
     }
@@ -312,17 +332,26 @@ impl Server {
 
     /// Closes connections now, and gives how many: when this returns, no view counts them any more. What was sent before
     /// arrives, except for what is held or delayed, which is dropped. Sessions are kept, and clients may come back.
-    /// Of the matcher only label, session, member and connection count.
+    ///
+    /// # Panics
+    ///
+    /// If the matcher says something else than label, session, member and connection, or can never match: a label must have
+    /// been named before. To get an error instead, [`check`](Self::check) the matcher first.
     ///
     /// ```
     /// use minikeeper::Matcher;
     ///
     /// let server = minikeeper::Server::start()?;
+    /// server.address("worker")?;
     /// assert_eq!(server.disconnect(&Matcher::any().label("worker")), 0);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
+    #[track_caller]
     pub fn disconnect(&self, whose: &Matcher) -> usize {
-        self.shared.engine.close_connections(whose)
+        match self.shared.engine.close_connections(whose) {
+            Ok(count) => count,
+            Err(never) => panic!("{never}"),
+        }
     }
 
     /// Cuts the links of whoever connected, or connects, to the address with this label, both ways: nothing passes, and
@@ -332,26 +361,59 @@ impl Server {
     /// may be done with a connection long before its client learns of it: a session expires, or comes by another
     /// connection. When the link is whole again, what was sent meanwhile arrives, then the end. Only where the server
     /// stops do all clients learn of it at once, since their sockets are closed.
+    ///
+    /// # Panics
+    ///
+    /// If the label was not named before.
+    #[track_caller]
     pub fn partition(&self, label: &str) -> Partition {
         self.cut(Matcher::any().label(label), Direction::Both)
     }
 
-    /// Cuts some links one way or both, those included that are made later. Of the matcher only label, session, member and
-    /// connection count. Who is cut by its session cannot come back for it by another connection before it is healed.
+    /// Cuts some links one way or both, those included that are made later. Who is cut by its session cannot come back for
+    /// it by another connection before it is healed.
+    ///
+    /// # Panics
+    ///
+    /// If the matcher says something else than label, session, member and connection, or can never match: a label must have
+    /// been named before. To get an error instead, use [`try_cut`](Self::try_cut).
     ///
     /// ```
     /// use minikeeper::{Direction, Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
+    /// server.address("worker")?;
     /// // A half-open link: the server hears the worker, the worker hears nothing.
     /// let partition = server.cut(Matcher::any().label("worker"), Direction::ToClient);
     /// # drop(partition);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
+    #[track_caller]
     pub fn cut(&self, whose: Matcher, direction: Direction) -> Partition {
-        Partition {
-            server: self.clone(),
-            id: self.shared.engine.cut(whose, direction),
+        match self.try_cut(whose, direction) {
+            Ok(guard) => guard,
+            Err(never) => panic!("{never}"),
         }
+    }
+
+    /// The same as [`cut`](Self::cut), for a matcher that comes from elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// If the matcher says something else than label, session, member and connection, or can never match.
+    ///
+    /// ```
+    /// use minikeeper::{Direction, Matcher};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let refused = server.try_cut(Matcher::any().label("wroker"), Direction::Both);
+    /// assert!(refused.unwrap_err().to_string().contains("name the label first"));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn try_cut(&self, whose: Matcher, direction: Direction) -> Result<Partition, NeverMatches> {
+        Ok(Partition {
+            id: self.shared.engine.cut(whose, direction)?,
+            server: self.clone(),
+        })
     }
 }

@@ -12,6 +12,7 @@ use crate::protocol::SessionId;
 /// use minikeeper::Matcher;
 ///
 /// let server = minikeeper::Server::start()?;
+/// server.address("B")?;
 /// let hold = server.hold(Matcher::event().path("/leader").label("B"));
 /// server.create("/leader", b"A")?;
 /// assert!(hold.held().is_empty(), "nobody watches");
@@ -42,13 +43,14 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// If the matcher means nothing that can be held, such as the expiry of a session. To be told instead, use
-    /// [`try_hold`](Self::try_hold).
+    /// If nothing that can be held can ever match: only requests, replies and events are held, and a label must have been
+    /// named before. To get an error instead, use [`try_hold`](Self::try_hold).
     ///
     /// ```
     /// use minikeeper::{Matcher, Op};
     ///
     /// let server = minikeeper::Server::start()?;
+    /// server.address("B")?;
     /// // What B asks for is done, and B does not learn of it before the test wants it to.
     /// let hold = server.hold(Matcher::reply(Op::Create).path("/locks/**").label("B"));
     /// # drop(hold);
@@ -66,7 +68,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If the matcher means nothing that can be held.
+    /// If nothing that can be held can ever match.
     ///
     /// ```
     /// use minikeeper::{Kind, Matcher};

@@ -1,6 +1,7 @@
 //! The journal as a test reads it, waiting for what it will say, and budgets.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::thread;
@@ -9,8 +10,8 @@ use std::time::Duration;
 use super::leaks::list;
 use super::{Server, Shared};
 use crate::net::{
-    Budget, BudgetId, Condition, Entry, Exceeded, Journal, JournalMode, Mark, Matcher, TimedOut,
-    Waiting,
+    Budget, BudgetId, Condition, Entry, Exceeded, Journal, JournalMode, Mark, Matcher,
+    NeverMatches, TimedOut, Waiting,
 };
 
 /// How long anything is waited for if nothing else is said.
@@ -87,12 +88,22 @@ impl<T> WaitFor<T> {
 
 impl WaitFor<Entry> {
     /// Waits for the match of this number, the first being 1, and gives that one.
+    ///
+    /// # Panics
+    ///
+    /// If the number is 0.
+    #[track_caller]
     pub fn nth(mut self, nth: usize) -> Self {
+        assert!(nth > 0, "matches are counted from 1: nth(0) is none");
         self.waiting.set_nth(nth);
         self
     }
 
     /// Counts what has passed since a mark too, as far as the journal has kept it: nothing, if it is off.
+    ///
+    /// # Panics
+    ///
+    /// If the mark is of another server.
     ///
     /// ```
     /// use minikeeper::{Kind, Mark, Matcher};
@@ -103,15 +114,30 @@ impl WaitFor<Entry> {
     /// assert_eq!(created.number, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn since(mut self, mark: Mark) -> Self {
-        self.waiting.look_back(mark);
-        self
+    #[track_caller]
+    pub fn since(self, mark: Mark) -> Self {
+        self.look_back(mark)
     }
 }
 
 impl WaitFor<Vec<Entry>> {
     /// Counts what has passed since a mark too, as far as the journal has kept it: nothing, if it is off.
-    pub fn since(mut self, mark: Mark) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// If the mark is of another server.
+    #[track_caller]
+    pub fn since(self, mark: Mark) -> Self {
+        self.look_back(mark)
+    }
+}
+
+impl<T> WaitFor<T> {
+    #[track_caller]
+    fn look_back(mut self, mark: Mark) -> Self {
+        if let Err(bad) = self.waiting.check_mark(mark) {
+            panic!("{bad}");
+        }
         self.waiting.look_back(mark);
         self
     }
@@ -139,7 +165,7 @@ impl<T> Future for WaitFor<T> {
 /// use minikeeper::{Budget, Kind, Matcher};
 ///
 /// let server = minikeeper::Server::start()?;
-/// let budget = server.budget(Budget::requests(Matcher::of(Kind::Wrote), 1));
+/// let budget = server.budget(Budget::total(Matcher::of(Kind::Wrote), 1));
 /// server.create("/a", b"")?;
 /// assert!(budget.check().is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -149,7 +175,7 @@ impl<T> Future for WaitFor<T> {
 pub struct BudgetGuard {
     server: Server,
     id: BudgetId,
-    told: std::cell::Cell<bool>,
+    told: AtomicBool,
 }
 
 impl BudgetGuard {
@@ -160,7 +186,7 @@ impl BudgetGuard {
     /// If it was exceeded.
     pub fn check(&self) -> Result<(), Exceeded> {
         let checked = self.server.shared.engine.check_budget(self.id);
-        self.told.set(self.told.get() || checked.is_err());
+        self.told.fetch_or(checked.is_err(), Ordering::Relaxed);
         checked
     }
 }
@@ -173,7 +199,7 @@ impl Drop for BudgetGuard {
             return;
         }
         if let Err(exceeded) = engine.remove_budget(self.id)
-            && !self.told.get()
+            && !self.told.load(Ordering::Relaxed)
             && !thread::panicking()
         {
             panic!("{exceeded}");
@@ -245,6 +271,10 @@ impl Server {
     /// Waits for something to pass, from now on. What passed before does not count, unless
     /// [asked for](WaitFor::since). It works where the journal is off, too.
     ///
+    /// # Panics
+    ///
+    /// If no message can ever match. To get an error instead, [`check`](Self::check) the matcher first.
+    ///
     /// ```
     /// use minikeeper::{Kind, Matcher};
     ///
@@ -254,7 +284,9 @@ impl Server {
     /// assert_eq!(accepted.blocking()?.connection, Some(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn wait_for(&self, matcher: Matcher) -> WaitFor {
+        self.must_be_possible(&matcher);
         let condition = Condition::Nth {
             matcher: Box::new(matcher),
             nth: 1,
@@ -263,6 +295,10 @@ impl Server {
     }
 
     /// Waits for some things to pass in this order, with anything in between, from now on; gives them.
+    ///
+    /// # Panics
+    ///
+    /// If no message can ever match one of the steps. To get an error instead, [`check`](Self::check) them first.
     ///
     /// ```
     /// use minikeeper::{Kind, Matcher};
@@ -274,11 +310,16 @@ impl Server {
     /// assert_eq!(came_and_went.blocking()?.len(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[track_caller]
     pub fn wait_for_sequence(
         &self,
         steps: impl IntoIterator<Item = Matcher>,
     ) -> WaitFor<Vec<Entry>> {
-        let condition = Condition::Passes(steps.into_iter().collect());
+        let steps: Vec<Matcher> = steps.into_iter().collect();
+        for step in &steps {
+            self.must_be_possible(step);
+        }
+        let condition = Condition::Passes(steps);
         WaitFor::new(self.waiting(condition), |found| found)
     }
 
@@ -286,13 +327,68 @@ impl Server {
         Waiting::new(Arc::clone(&self.shared.engine), condition, PATIENCE)
     }
 
-    /// Keeps an eye on how much of something there is, from now on: see [`Budget`].
-    pub fn budget(&self, budget: Budget) -> BudgetGuard {
-        BudgetGuard {
-            server: self.clone(),
-            id: self.shared.engine.add_budget(budget),
-            told: std::cell::Cell::new(false),
+    /// Whether some message can match, as things are: the check that faults, holds, waits, claims and budgets make of their
+    /// matchers. Sessions, connections and paths may come later; a label must have been named before.
+    ///
+    /// # Errors
+    ///
+    /// If no message can ever match.
+    ///
+    /// ```
+    /// use minikeeper::Matcher;
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let of_worker = Matcher::event().label("worker");
+    /// assert!(server.check(&of_worker).is_err());
+    /// server.address("worker")?;
+    /// assert!(server.check(&of_worker).is_ok());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn check(&self, matcher: &Matcher) -> Result<(), NeverMatches> {
+        self.shared.engine.check(matcher)
+    }
+
+    #[track_caller]
+    fn must_be_possible(&self, matcher: &Matcher) {
+        if let Err(never) = self.check(matcher) {
+            panic!("{never}");
         }
+    }
+
+    /// Watches a [`Budget`] from now on.
+    ///
+    /// # Panics
+    ///
+    /// If no message can ever match, so that it could not be exceeded. To get an error instead, use
+    /// [`try_budget`](Self::try_budget).
+    #[track_caller]
+    pub fn budget(&self, budget: Budget) -> BudgetGuard {
+        match self.try_budget(budget) {
+            Ok(guard) => guard,
+            Err(never) => panic!("{never}"),
+        }
+    }
+
+    /// Watches a [`Budget`] from now on, which may come from elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// If no message can ever match, so that it could not be exceeded.
+    ///
+    /// ```
+    /// use minikeeper::{Budget, ErrorCode, Matcher};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let never = Budget::total(Matcher::event().error(ErrorCode::NoNode), 3);
+    /// assert!(server.try_budget(never).is_err(), "events carry no error");
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn try_budget(&self, budget: Budget) -> Result<BudgetGuard, NeverMatches> {
+        Ok(BudgetGuard {
+            server: self.clone(),
+            id: self.shared.engine.add_budget(budget)?,
+            told: AtomicBool::new(false),
+        })
     }
 }
 

@@ -26,7 +26,8 @@ pub use crate::keeper::CloseReason;
 pub use crate::net::{
     BadJournal, BadPattern, Budget, Chaos, ChaosRule, Claim, ClaimBroken, Data, Direction, Entry,
     Exceeded, Fault, FaultError, FaultRule, Followed, Held, HeldMessage, HoldError, Journal, Kind,
-    Leading, Mark, Matcher, Op, PathPattern, Release, ReleaseError, SentEvent, TimedOut, What,
+    Leading, Mark, Matcher, MultiPart, NeverMatches, Op, PathPattern, Release, ReleaseError,
+    SentEvent, TimedOut, What,
 };
 pub use address::Address;
 pub use builder::ServerBuilder;
@@ -129,6 +130,9 @@ pub enum StartError {
         "{0:?} is no label: it must not be empty, begin or end with white space or have control characters"
     )]
     Label(String),
+    /// The journal calls what clients did not do by this name, so no client can bear it.
+    #[error("{0:?} is no label: the journal uses this name itself; choose another one")]
+    ReservedLabel(String),
     /// The server was started without a listener, and so has no addresses.
     #[error("a server without a listener has no addresses: serve a stream with `serve_as`")]
     NoListener,
@@ -255,6 +259,9 @@ impl Server {
             None => Keeper::new(rules, clock.now()),
         };
         let engine = Arc::new(Engine::new(keeper, clock, limits, appender));
+        for label in &config.labels {
+            engine.name_label(&address::check_label(label)?);
+        }
         // What a test fixes, it fixes for the numbers of sessions too; a copy goes on with those of its origin.
         let goes_on = reached.is_some() && config.clock != ClockKind::System;
         let numbers_apart = config.start_time.is_none() && !goes_on;

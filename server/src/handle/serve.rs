@@ -48,7 +48,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the label is empty, begins or ends with white space or has control characters.
+    /// When the label is empty, begins or ends with white space, has control characters or is a name that the journal uses.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -73,7 +73,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When there is a label that is empty, begins or ends with white space or has control characters.
+    /// When there is a label that is empty, begins or ends with white space, has control characters or is a name that the
+    /// journal uses.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -92,8 +93,12 @@ impl Server {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
+        let label = label.map(check_label).transpose()?;
+        if let Some(label) = &label {
+            self.shared.engine.name_label(label);
+        }
         let entrance = Entrance {
-            label: label.map(check_label).transpose()?,
+            label,
             member: MemberId::default(),
         };
         Ok(self.shared.hosted.serve(io, peer, &entrance))

@@ -62,8 +62,8 @@ use self::transaction::Transaction;
 use self::write::Caller;
 use crate::protocol::{
     ConnectRequest, EnsembleAction, ErrorCode, EventType, KeeperState, MemberId, Message, MultiOp,
-    Operation, Permissions, Reply, Request, Response, SessionId, Timestamp, Txn, TxnRecord,
-    WatchedEvent, Xid, Zxid,
+    MultiResult, Operation, Permissions, Reply, Request, Response, SessionId, Timestamp, Txn,
+    TxnRecord, WatchedEvent, Xid, Zxid,
 };
 
 /// The state of a server.
@@ -107,6 +107,15 @@ pub(crate) enum Input<'a> {
         connection: ConnectionId,
         xid: Xid,
         code: ErrorCode,
+    },
+    /// A test wants these operations of a multi or multiRead to fail with this code.
+    RefuseParts {
+        connection: ConnectionId,
+        xid: Xid,
+        request: Request<'a>,
+        code: ErrorCode,
+        /// Their places, in order.
+        at: &'a [usize],
     },
     /// A test wants this connection closed.
     Close(ConnectionId),
@@ -295,6 +304,13 @@ impl Keeper {
                 xid,
                 code,
             } => self.refuse(now, connection, xid, code, out),
+            Input::RefuseParts {
+                connection,
+                xid,
+                request,
+                code,
+                at,
+            } => self.refuse_parts(now, (connection, xid), &request, code, at, out),
             Input::Close(connection) => self.close(now, connection, CloseReason::Test, out),
             Input::Silence { connection, silent } => self.silence(now, connection, silent),
             Input::Disconnected(connection) => self.disconnected(now, connection),
@@ -507,6 +523,48 @@ impl Keeper {
             self.touch(now, session);
         }
         self.reply(connection, xid, Err(code), out);
+    }
+
+    /// Answers a multi as one whose operation failed, the first of `at`, and changes nothing. Of a multiRead, these
+    /// operations fail and the others are read.
+    fn refuse_parts(
+        &mut self,
+        now: Timestamp,
+        (connection, xid): (ConnectionId, Xid),
+        request: &Request<'_>,
+        code: ErrorCode,
+        at: &[usize],
+        out: &mut impl Outputs,
+    ) {
+        let asking = self.connections.get(connection);
+        let Some((session, member)) = asking.map(|asking| (asking.session, asking.member)) else {
+            return;
+        };
+        if let Some(session) = session {
+            self.touch(now, session);
+        }
+        if let Request::Multi(operations) = request {
+            let failed = at.first().copied().unwrap_or_default();
+            let results = (0..operations.len()).map(|it| write::failed_result(it, failed, code));
+            let results = results.map(MultiResult::Error).collect();
+            self.reply(connection, xid, Ok(Response::Multi(results)), out);
+            return;
+        }
+        let zxid = self.members.last_zxid(member, &self.tree);
+        let (tree, watches) = self.members.view(member, &self.tree, &mut self.watches);
+        let reader = reader(&self.rules, tree, &self.connections, connection);
+        let mut result = match &reader {
+            Ok(reader) => reader.read(request, watches),
+            Err(code) => Err(*code),
+        };
+        if let Ok(Response::Multi(results) | Response::MultiReadBrokenOff(results)) = &mut result {
+            for at in at {
+                if let Some(result) = results.get_mut(*at) {
+                    *result = MultiResult::Error(Some(code));
+                }
+            }
+        }
+        reply(out, connection, xid, zxid, result);
     }
 
     fn write(

@@ -224,25 +224,26 @@ fn multi<'a>(
     if let Some((at, code)) = failed {
         // All entries of a failed multi are errors: 0 before the one that failed, and not tried behind it.
         outcomes = (0..records.len())
-            .map(|i| {
-                OpOutcome::Failed(match i.cmp(&at) {
-                    std::cmp::Ordering::Less => None,
-                    std::cmp::Ordering::Equal => Some(code),
-                    std::cmp::Ordering::Greater => {
-                        planted!(
-                            "multi-tries-all",
-                            None,
-                            Some(ErrorCode::RuntimeInconsistency)
-                        )
-                    }
-                })
-            })
+            .map(|i| OpOutcome::Failed(failed_result(i, at, code)))
             .collect();
     }
     Written {
         record: TxnRecord::Multi(records),
         result: Ok(Outcome::Multi(outcomes)),
         committed,
+    }
+}
+
+/// The result of one operation of a multi that failed at `failed`, which is refused as a whole.
+pub(super) fn failed_result(at: usize, failed: usize, code: ErrorCode) -> Option<ErrorCode> {
+    match at.cmp(&failed) {
+        std::cmp::Ordering::Less => None,
+        std::cmp::Ordering::Equal => Some(code),
+        std::cmp::Ordering::Greater => planted!(
+            "multi-tries-all",
+            None,
+            Some(ErrorCode::RuntimeInconsistency)
+        ),
     }
 }
 

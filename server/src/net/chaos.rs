@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::fault::{FaultError, FaultId, Happening};
+use super::known::Known;
 use super::sight::{Sight, Who};
 use super::{Fault, Kind, Matcher, Op};
 use crate::protocol::SessionId;
@@ -195,15 +196,20 @@ enum Whose {
 }
 
 impl PlacedChaos {
-    pub(super) fn new(id: FaultId, chaos: Chaos, seed: u64) -> Result<Self, FaultError> {
-        let rules = chaos.rules.into_iter().map(|rule| {
+    pub(super) fn new(
+        id: FaultId,
+        chaos: Chaos,
+        seed: u64,
+        known: &Known,
+    ) -> Result<Self, FaultError> {
+        let rules = chaos.rules.into_iter().map(|mut rule| {
             if !(0.0..=1.0).contains(&rule.probability) {
-                return Err(FaultError::NeverMatches {
+                return Err(FaultError::BadNumber {
                     name: rule.name,
                     why: format!("{} is no probability", rule.probability),
                 });
             }
-            let kind = rule.then.kind_on(&rule.on, &rule.name)?;
+            let kind = rule.then.settle(&mut rule.on, &rule.name, known)?;
             Ok((kind, rule))
         });
         Ok(Self {
@@ -244,6 +250,7 @@ impl PlacedChaos {
             name: &rule.name,
             fault: &rule.then,
             hits: self.hits,
+            parts: rule.then.parts_of(&rule.on, who, sight),
         })
     }
 }

@@ -12,10 +12,11 @@ use hashbrown::HashMap;
 
 use super::fault::{FaultId, Faults, Happening};
 use super::hold::{Decided, Holds};
-use super::journal::{Notes, as_text};
+use super::journal::Notes;
+use super::known::Known;
 use super::link::{Direction, Link};
 use super::outbox::Outbox;
-use super::sight::{Asked, Sight, Who};
+use super::sight::{Asked, Outcomes, Sight, Who};
 use super::treatment::{Gate, Stage, Treatment, Verdict};
 use super::wait::Waits;
 use super::{Entrance, Fault, Matcher};
@@ -34,6 +35,8 @@ pub(super) struct Control {
     pub(super) waits: Waits,
     /// Whether the server is stopped.
     pub(super) stopped: bool,
+    /// The names that matchers may use.
+    pub(super) known: Known,
     /// The labels that sessions last came by.
     labels: Labels,
     cuts: Vec<Cut>,
@@ -77,9 +80,10 @@ struct Departed {
 }
 
 impl Control {
-    pub(super) fn new(journal: Notes) -> Self {
+    pub(super) fn new(journal: Notes, members: u8) -> Self {
         Self {
             journal,
+            known: Known::new(members),
             faults: Faults::default(),
             holds: Holds::default(),
             waits: Waits::default(),
@@ -230,13 +234,20 @@ impl Control {
         }
     }
 
-    /// What goes wrong with something that passes, if a fault wants it. It is told, and counted.
-    fn go_wrong(&mut self, now: Timestamp, who: &Who<'_>, sight: &Sight<'_>) -> Option<Fault> {
+    /// The fault that happens to something that passes, if one does, and to which operations of a multi. It is noted, and
+    /// counted.
+    fn go_wrong(
+        &mut self,
+        now: Timestamp,
+        who: &Who<'_>,
+        sight: &Sight<'_>,
+    ) -> Option<(Fault, Vec<usize>)> {
         let Happening {
             id,
             name,
             fault,
             hits,
+            parts,
         } = self.faults.decide(who, sight)?;
         let told = Sight::Fault { name, fault };
         let (journal, waits, wakers) = (&mut self.journal, &mut self.waits, &mut self.wakers);
@@ -260,7 +271,7 @@ impl Control {
             }
             self.was_cut = true;
         }
-        Some(fault)
+        Some((fault, parts))
     }
 
     /// What goes wrong with somebody who connects.
@@ -272,7 +283,7 @@ impl Control {
     ) -> Option<Fault> {
         let sight = Sight::Accepted { peer };
         self.note(now, Some(who), &sight);
-        let fault = self.go_wrong(now, who, &sight);
+        let fault = self.go_wrong(now, who, &sight).map(|(fault, _)| fault);
         if let Some(Fault::Refuse | Fault::Reset) = fault {
             self.note(now, Some(who), &Sight::Disconnected);
         }
@@ -343,16 +354,32 @@ impl Control {
                 return Verdict::Hold { hold, item, what };
             }
         }
-        match self.go_wrong(now, who, sight) {
-            None => Verdict::Pass,
-            Some(Fault::Error { code }) => Verdict::Refuse(code, false),
-            Some(Fault::AuthFailed) => Verdict::Refuse(ErrorCode::AuthFailed, true),
-            Some(Fault::SessionMoved | Fault::DropBefore) => Verdict::Close,
-            Some(Fault::LoseRequest) => Verdict::Lose,
-            Some(Fault::DelayRequest { by }) => Verdict::Delay(now + by),
-            Some(Fault::Expire) => Verdict::Expire(session),
-            Some(Fault::Partition { .. }) => Verdict::Cut,
-            Some(fault) => {
+        let Some((fault, parts)) = self.go_wrong(now, who, sight) else {
+            return Verdict::Pass;
+        };
+        match fault {
+            Fault::Error { code } if parts.is_empty() => Verdict::Refuse(code, false),
+            Fault::Error { code } => Verdict::RefuseParts(code, parts),
+            Fault::AuthFailed => Verdict::Refuse(ErrorCode::AuthFailed, true),
+            Fault::SessionMoved | Fault::DropBefore => Verdict::Close,
+            Fault::LoseRequest => Verdict::Lose,
+            Fault::DelayRequest { by } => Verdict::Delay(now + by),
+            Fault::Expire => Verdict::Expire(session),
+            Fault::Partition { .. } => Verdict::Cut,
+            // These happen to its reply; those that happen to connections do nothing here.
+            Fault::ApplyThenDrop
+            | Fault::ReplyThenDrop
+            | Fault::Close
+            | Fault::LoseReply
+            | Fault::DelayReply { .. }
+            | Fault::Truncate { .. }
+            | Fault::Split { .. }
+            | Fault::Garbage { .. }
+            | Fault::Duplicate
+            | Fault::WrongXid { .. }
+            | Fault::Refuse
+            | Fault::Reset
+            | Fault::SlowAccept { .. } => {
                 self.reply = Treatment::of(&fault, now);
                 Verdict::Pass
             }
@@ -377,7 +404,7 @@ impl Control {
             Treatment::default()
         };
         if treatment.is_usual()
-            && let Some(fault) = self.go_wrong(now, who, &sight)
+            && let Some((fault, _)) = self.go_wrong(now, who, &sight)
         {
             treatment = Treatment::of(&fault, now);
         }
@@ -463,7 +490,7 @@ impl Control {
         self.cuts.iter().map(|cut| {
             let whose = match &cut.whose.label {
                 Some(label) if cut.whose == Matcher::any().label(label) => label.clone(),
-                Some(_) | None => as_text(&cut.whose),
+                Some(_) | None => cut.whose.to_string(),
             };
             format!("{whose} {}", cut.direction.in_words())
         })
@@ -507,7 +534,7 @@ fn note(
     }
 }
 
-fn connect_sight(request: &ConnectRequest<'_>) -> Sight<'static> {
+pub(super) fn connect_sight(request: &ConnectRequest<'_>) -> Sight<'static> {
     Sight::Connect {
         session: request.session,
         timeout_ms: request.timeout_ms,
@@ -517,7 +544,7 @@ fn connect_sight(request: &ConnectRequest<'_>) -> Sight<'static> {
 }
 
 /// What is sent, as it is told.
-fn sight_of<'a>(message: &'a Message<'_>, asked: &'a Asked, new: bool) -> Sight<'a> {
+pub(super) fn sight_of<'a>(message: &'a Message<'_>, asked: &'a Asked, new: bool) -> Sight<'a> {
     match message {
         Message::Connected(response) => Sight::Connected {
             session: response.session,
@@ -528,7 +555,10 @@ fn sight_of<'a>(message: &'a Message<'_>, asked: &'a Asked, new: bool) -> Sight<
             xid: *xid,
             zxid: *zxid,
             asked,
-            error: result.as_ref().err().copied(),
+            error: match result {
+                Ok(_) => outcomes(result).failure(asked.operation),
+                Err(code) => Some(*code),
+            },
             created: result.as_ref().ok().and_then(created),
             data: match result {
                 Ok(Response::Data(data, _)) => data.map(|data| &**data),
@@ -540,12 +570,22 @@ fn sight_of<'a>(message: &'a Message<'_>, asked: &'a Asked, new: bool) -> Sight<
                 }
                 _ => None,
             },
+            outcomes: outcomes(result),
         },
         Message::Event { zxid, event } => Sight::Event {
             zxid: *zxid,
             event_type: event.event_type,
             path: event.path,
         },
+    }
+}
+
+/// The results of the operations of a multi or multiRead.
+fn outcomes<'a>(result: &'a Result<Response<'_>, ErrorCode>) -> Outcomes<'a> {
+    if let Ok(Response::Multi(results) | Response::MultiReadBrokenOff(results)) = result {
+        Outcomes::Results(results)
+    } else {
+        Outcomes::None
     }
 }
 

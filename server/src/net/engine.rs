@@ -155,6 +155,7 @@ impl Engine {
         appender: Option<Appender>,
     ) -> Self {
         let log = appender.as_ref().map(Appender::log);
+        let members = u8::try_from(keeper.members().ids().count()).unwrap_or(u8::MAX);
         let state = State {
             keeper,
             outboxes: Outboxes::new(),
@@ -167,7 +168,7 @@ impl Engine {
             } else {
                 Duration::ZERO
             },
-            control: Control::new(Notes::new(limits.journal, clock.now())),
+            control: Control::new(Notes::new(limits.journal, clock.now()), members),
             due: Due::new(),
             armed: None,
             appender,

@@ -1,12 +1,13 @@
 //! Faults: what goes wrong because a test wants it to, where, and how often.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::chaos::{Chaos, PlacedChaos};
-use super::matcher::Criterion;
+use super::known::Known;
+use super::near::Near;
+use super::possible::NeverMatches;
 use super::sight::{Sight, Who};
 use super::{Direction, Kind, Matcher, Op};
 use crate::protocol::ErrorCode;
@@ -31,6 +32,11 @@ use crate::protocol::ErrorCode;
 #[non_exhaustive]
 pub enum Fault {
     /// The request is refused with this code, and not carried out. Not the first of a connection, which has no codes.
+    ///
+    /// A multi that matches because of an operation in it ([`Op::Create`](super::Op::Create)) is answered as one whose
+    /// operation failed with this code, the first that matches: the operations before it have the result 0, those after it
+    /// -2, and no znode changes. Of a multiRead, each operation that matches fails, and the others are read. A multi that
+    /// matches as a whole ([`Op::Multi`](super::Op::Multi), [`Op::Write`](super::Op::Write)) is refused as a whole.
     Error {
         /// The refusal.
         code: ErrorCode,
@@ -41,7 +47,8 @@ pub enum Fault {
     ApplyThenDrop,
     /// The request is carried out and answered, or the event sent; then the connection closes.
     ReplyThenDrop,
-    /// The connection closes instead of this reply or event being sent.
+    /// The connection closes instead of this reply or event being sent. A request that matches is carried out, and the
+    /// connection closes instead of its reply, as with [`ApplyThenDrop`](Self::ApplyThenDrop).
     Close,
     /// The request never arrives; the connection stays. Its session is not heard from by it.
     LoseRequest,
@@ -90,7 +97,8 @@ pub enum Fault {
     SessionMoved,
     /// The request is refused as one whose authentication failed, and the connection closes.
     AuthFailed,
-    /// The session expires, and the request is not carried out. A client that comes back for its session finds it over.
+    /// The session expires, and the request is not carried out nor answered: its connection closes, so the client sees the
+    /// loss of the connection (`ConnectionLoss`) for this request. A client that comes back for its session finds it over.
     Expire,
     /// The link of this client is cut from here on: what comes is the first that does not arrive. A request is not carried
     /// out before the link is whole again, unless the link is cut [to the client](Direction::ToClient) alone: then it is,
@@ -102,7 +110,8 @@ pub enum Fault {
         /// Which way.
         direction: Direction,
     },
-    /// The connection closes as soon as it is accepted.
+    /// The connection closes as soon as it is accepted. `on(Op::Connect)` matches every connection that is accepted, before
+    /// it has said anything; to close one at its request for a session, use [`DropBefore`](Self::DropBefore).
     Refuse,
     /// The connection is reset as soon as it is accepted (TCP's RST); on other transports than TCP it closes.
     Reset,
@@ -157,8 +166,8 @@ pub(super) mod as_ms {
 pub struct FaultRule {
     /// What a failing test and the journal call it.
     pub name: String,
-    /// Where it happens. If it does not say to what kind of thing, that is requests; or whoever connects, if the fault is
-    /// one of those that happen to them alone.
+    /// The messages to which it happens. Without a kind these are requests if the fault can happen to requests that match,
+    /// otherwise accepted connections, replies or events.
     #[serde(default)]
     pub on: Matcher,
     /// With which of the matches it begins; the first is 1.
@@ -208,7 +217,7 @@ impl FaultRule {
     }
 }
 
-/// Why a fault cannot be placed.
+/// The reason why a fault cannot be placed.
 ///
 /// ```
 /// use minikeeper::{Fault, FaultRule, Matcher};
@@ -221,22 +230,34 @@ impl FaultRule {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FaultError {
-    /// What is matched cannot go wrong in this way.
-    #[error("the fault {name:?} cannot happen: {fault:?} does not go with {kind:?}")]
+    /// The fault does not happen to messages of this kind.
+    #[error(
+        "the fault {name:?} cannot happen: {fault:?} does not happen to {kind}; it happens to {instead}"
+    )]
     CannotHappen {
         /// The name of the rule.
         name: String,
-        /// What is to happen.
+        /// The fault.
         fault: Fault,
-        /// To what.
-        kind: Kind,
+        /// The messages that were matched, in words.
+        kind: &'static str,
+        /// The messages to which it can happen, in words.
+        instead: String,
     },
-    /// Nothing can ever match.
-    #[error("the fault {name:?} cannot happen: {why}")]
+    /// No message can ever match.
+    #[error("the fault {name:?} cannot happen: {source}")]
     NeverMatches {
         /// The name of the rule.
         name: String,
         /// Why not.
+        source: NeverMatches,
+    },
+    /// A number of the rule makes it one that never happens.
+    #[error("the fault {name:?} cannot happen: {why}")]
+    BadNumber {
+        /// The name of the rule.
+        name: String,
+        /// Which one, and why.
         why: String,
     },
 }
@@ -262,6 +283,8 @@ pub(super) struct Happening<'f> {
     pub(super) fault: &'f Fault,
     /// How often, with this time.
     pub(super) hits: u64,
+    /// The operations of a multi that matched, where the multi matched for their sake.
+    pub(super) parts: Vec<usize>,
 }
 
 /// The faults that were placed.
@@ -277,12 +300,10 @@ struct Placed {
     id: FaultId,
     rule: FaultRule,
     kind: Kind,
-    /// How many things of the kind passed.
-    passed: u64,
     matches: u64,
     hits: u64,
-    /// What did not match for one reason alone, as long as it has not happened: how often, and the first of them.
-    near: BTreeMap<Criterion, (u64, String)>,
+    /// What passed, as long as it has not happened.
+    near: Near,
     /// Whether the test has ended it while its guard is still there.
     ended: bool,
 }
@@ -299,8 +320,8 @@ impl Fault {
             | Self::LoseRequest
             | Self::DelayRequest { .. }
             | Self::Expire => asks,
-            Self::Close => says,
-            Self::ReplyThenDrop
+            Self::Close
+            | Self::ReplyThenDrop
             | Self::LoseReply
             | Self::DelayReply { .. }
             | Self::Truncate { .. }
@@ -313,35 +334,64 @@ impl Fault {
         }
     }
 
-    /// What it happens to, by a rule of this name; or why it never does.
-    pub(super) fn kind_on(&self, on: &Matcher, name: &str) -> Result<Kind, FaultError> {
-        let kind = on.kind.unwrap_or_else(|| {
-            if on.op == Some(Op::Connect) {
-                Kind::Connect
-            } else if self.goes_with(Kind::Request) {
-                Kind::Request
-            } else if self.goes_with(Kind::Accepted) {
-                Kind::Accepted
-            } else {
-                Kind::Reply
-            }
-        });
-        if !self.goes_with(kind) {
+    /// The operations of a multi to which it happens, where it happens to single ones.
+    pub(super) fn parts_of(&self, on: &Matcher, who: &Who<'_>, sight: &Sight<'_>) -> Vec<usize> {
+        if let Self::Error { .. } = self {
+            on.parts_matched(who, sight)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// Settles to messages of which kind a fault of this name happens, and writes it into the matcher; or says why to none.
+    pub(super) fn settle(
+        &self,
+        on: &mut Matcher,
+        name: &str,
+        known: &Known,
+    ) -> Result<Kind, FaultError> {
+        if let Some(Kind::Connect) | None = on.kind
+            && on.op == Some(Op::Connect)
+            && !self.goes_with(Kind::Connect)
+            && self.goes_with(Kind::Accepted)
+        {
+            // Whoever connects will ask for a session, and this happens before.
+            (on.kind, on.op) = (Some(Kind::Accepted), None);
+        }
+        let kinds = KINDS.into_iter().filter(|kind| self.goes_with(*kind));
+        if let Some(kind) = on.kind
+            && !self.goes_with(kind)
+        {
+            let instead: Vec<&str> = kinds.map(|kind| kind.words().1).collect();
             return Err(FaultError::CannotHappen {
                 name: name.to_owned(),
                 fault: self.clone(),
-                kind,
+                kind: kind.words().1,
+                instead: instead.join(", "),
             });
         }
-        match on.in_vain(kind) {
-            Some(criterion) => Err(FaultError::NeverMatches {
+        let kinds: Vec<Kind> = kinds.collect();
+        on.check(known, &kinds)
+            .map_err(|source| FaultError::NeverMatches {
                 name: name.to_owned(),
-                why: format!("{criterion} is asked for, and nothing of the kind {kind:?} has it"),
-            }),
-            None => Ok(kind),
-        }
+                source,
+            })?;
+        let kind = kinds.into_iter().find(|kind| on.is_possible_as(*kind));
+        let kind = kind.expect("one of the kinds is possible, as was just checked");
+        on.kind = Some(kind);
+        Ok(kind)
     }
 }
+
+/// The kinds of messages to which faults happen, in the order in which they are meant where a rule has no kind.
+const KINDS: [Kind; 6] = [
+    Kind::Request,
+    Kind::Connect,
+    Kind::Accepted,
+    Kind::Reply,
+    Kind::Connected,
+    Kind::Event,
+];
 
 impl Faults {
     /// Whether nothing goes wrong.
@@ -354,10 +404,14 @@ impl Faults {
         FaultId(self.next)
     }
 
-    pub(super) fn place(&mut self, rule: FaultRule) -> Result<FaultId, FaultError> {
-        let kind = rule.then.kind_on(&rule.on, &rule.name)?;
+    pub(super) fn place(
+        &mut self,
+        mut rule: FaultRule,
+        known: &Known,
+    ) -> Result<FaultId, FaultError> {
+        let kind = rule.then.settle(&mut rule.on, &rule.name, known)?;
         if rule.nth == 0 || rule.times == Some(0) {
-            return Err(FaultError::NeverMatches {
+            return Err(FaultError::BadNumber {
                 name: rule.name,
                 why: "matches are counted from 1, and 0 times is never".to_owned(),
             });
@@ -367,18 +421,22 @@ impl Faults {
             id,
             rule,
             kind,
-            passed: 0,
             matches: 0,
             hits: 0,
-            near: BTreeMap::new(),
+            near: Near::default(),
             ended: false,
         });
         Ok(id)
     }
 
-    pub(super) fn place_chaos(&mut self, chaos: Chaos, seed: u64) -> Result<FaultId, FaultError> {
+    pub(super) fn place_chaos(
+        &mut self,
+        chaos: Chaos,
+        seed: u64,
+        known: &Known,
+    ) -> Result<FaultId, FaultError> {
         let id = self.next_id();
-        self.chaos.push(PlacedChaos::new(id, chaos, seed)?);
+        self.chaos.push(PlacedChaos::new(id, chaos, seed, known)?);
         Ok(id)
     }
 
@@ -433,16 +491,13 @@ impl Placed {
         if self.ended || exhausted || self.kind != kind {
             return None;
         }
-        self.passed += 1;
         if !self.rule.on.matches(who, sight) {
-            if self.hits == 0
-                && let Some(criterion) = self.rule.on.only_miss(who, sight)
-            {
-                let first = || criterion.shown(who, sight);
-                self.near.entry(criterion).or_insert_with(|| (0, first())).0 += 1;
+            if self.hits == 0 {
+                self.near.note(&self.rule.on, Some(who), sight);
             }
             return None;
         }
+        self.near.matched();
         self.matches += 1;
         if self.matches < self.rule.nth {
             return None;
@@ -453,23 +508,13 @@ impl Placed {
             name: &self.rule.name,
             fault: &self.rule.then,
             hits: self.hits,
+            parts: self.rule.then.parts_of(&self.rule.on, who, sight),
         })
     }
 
     fn what_it_waited_for(&self) -> String {
-        let on = serde_json::to_string(&self.rule.on).unwrap_or_default();
-        let kind = self.kind;
-        let (passed, matches, nth) = (self.passed, self.matches, self.rule.nth);
-        let mut text = format!("it waited for match {nth} of {on}; ");
-        if passed == 0 {
-            text += &format!("nothing of the kind {kind:?} passed");
-        } else {
-            text +=
-                &format!("of {passed} things of the kind {kind:?} that passed, {matches} matched");
-        }
-        for (criterion, (number, first)) in &self.near {
-            text += &format!("; {number} matched in all but {criterion} ({first})");
-        }
-        text
+        let nth = self.rule.nth;
+        let near = self.near.in_words(Some(self.kind), self.matches);
+        format!("it waited for match {nth} of {}; {near}", self.rule.on)
     }
 }

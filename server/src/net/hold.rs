@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::known::Known;
+use super::near::Near;
+use super::possible::NeverMatches;
 use super::sight::{Sight, Who};
 use super::{Kind, Matcher};
 use crate::keeper::ConnectionId;
@@ -233,7 +236,7 @@ pub enum ReleaseError {
     },
 }
 
-/// Why nothing can be held.
+/// The reason why nothing can be held.
 ///
 /// ```
 /// use minikeeper::{HoldError, Kind, Matcher};
@@ -241,36 +244,31 @@ pub enum ReleaseError {
 /// let server = minikeeper::Server::start()?;
 /// let expiry = server.try_hold(Matcher::of(Kind::SessionExpired));
 /// assert_eq!(expiry.unwrap_err(), HoldError::CannotBeHeld { kind: Kind::SessionExpired });
-/// // Only replies bear errors.
+/// // Only replies carry errors.
 /// let refused = server.try_hold(Matcher::event().error(minikeeper::ErrorCode::NoNode));
-/// assert!(matches!(refused, Err(HoldError::MeansNothing { .. })));
+/// assert!(matches!(refused, Err(HoldError::NeverMatches(_))));
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HoldError {
-    /// It is not on its way to anybody.
+    /// Such entries are not messages on their way to a client or the server.
     #[error(
-        "{kind:?} cannot be held: only requests, replies and events are on their way to somebody"
+        "{} cannot be held: only requests, replies and events are on their way to somebody",
+        kind.words().1
     )]
     CannotBeHeld {
-        /// What was to be held.
+        /// The kind that was to be held.
         kind: Kind,
     },
-    /// No request, reply or event can be all of this at once.
-    #[error(
-        "no request, reply or event can be all of this at once: {}",
-        serde_json::to_string(on).unwrap_or_default()
-    )]
-    MeansNothing {
-        /// What was to be held.
-        on: Box<Matcher>,
-    },
+    /// No request, reply or event can match.
+    #[error("nothing can be held: {0}")]
+    NeverMatches(#[from] NeverMatches),
 }
 
 impl HoldError {
-    /// Says no to what can never hold anything.
-    fn check(on: &Matcher) -> Result<(), Self> {
+    /// Refuses a matcher that can never hold anything.
+    fn check(on: &Matcher, known: &Known) -> Result<(), Self> {
         const KINDS: [Kind; 5] = [
             Kind::Connect,
             Kind::Connected,
@@ -283,14 +281,7 @@ impl HoldError {
         {
             return Err(Self::CannotBeHeld { kind });
         }
-        let is_possible =
-            |kind: &Kind| on.kind.is_none_or(|meant| meant == *kind) && on.in_vain(*kind).is_none();
-        if KINDS.iter().any(is_possible) {
-            Ok(())
-        } else {
-            let on = Box::new(on.clone());
-            Err(Self::MeansNothing { on })
-        }
+        Ok(on.check(known, &KINDS)?)
     }
 }
 
@@ -316,6 +307,10 @@ pub(super) struct Holds {
 struct Placed {
     id: HoldId,
     on: Matcher,
+    /// What passed.
+    near: Near,
+    /// How many messages it has held so far.
+    matched: u64,
     /// What it keeps back, and on which connection.
     items: BTreeMap<u64, ConnectionId>,
 }
@@ -325,13 +320,15 @@ impl Holds {
         self.placed.is_empty()
     }
 
-    pub(super) fn place(&mut self, on: Matcher) -> Result<HoldId, HoldError> {
-        HoldError::check(&on)?;
+    pub(super) fn place(&mut self, on: Matcher, known: &Known) -> Result<HoldId, HoldError> {
+        HoldError::check(&on, known)?;
         self.next += 1;
         let id = HoldId(self.next);
         self.placed.push(Placed {
             id,
             on,
+            near: Near::default(),
+            matched: 0,
             items: BTreeMap::new(),
         });
         Ok(id)
@@ -346,9 +343,16 @@ impl Holds {
         if self.placed.is_empty() {
             return None;
         }
-        let mut placed = self.placed.iter_mut();
-        let placed = placed.find(|placed| placed.on.matches(who, sight))?;
+        let placed = self.placed.iter_mut().find_map(|placed| {
+            if placed.on.matches(who, sight) {
+                return Some(placed);
+            }
+            placed.near.note(&placed.on, Some(who), sight);
+            None
+        })?;
         let what = HeldMessage::of(sight)?;
+        placed.near.matched();
+        placed.matched += 1;
         self.next_item += 1;
         placed.items.insert(self.next_item, who.connection);
         Some(Decided {
@@ -377,6 +381,13 @@ impl Holds {
     pub(super) fn items(&self, id: HoldId) -> impl Iterator<Item = (u64, ConnectionId)> {
         let items = self.find(id).into_iter().flat_map(|placed| &placed.items);
         items.map(|(item, connection)| (*item, *connection))
+    }
+
+    /// What a hold is about, what passed and what came near.
+    pub(super) fn in_words(&self, id: HoldId) -> Option<String> {
+        let placed = self.find(id)?;
+        let near = placed.near.in_words(placed.on.kind, placed.matched);
+        Some(format!("{}; {near}", placed.on))
     }
 
     /// How many things a hold keeps back.

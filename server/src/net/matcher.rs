@@ -1,34 +1,43 @@
-//! What a test means: some of all that passes. Faults, holds, the journal and whoever waits say it in the same words.
+//! Matchers: which messages a fault, a hold, a wait, a claim or a budget is about.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::sight::{Asked, Sight, Who};
-use super::{Entrance, Op, PathPattern};
-use crate::keeper::ConnectionId;
+use super::sight::Who;
+use super::{Kind, Op, PathPattern};
 use crate::protocol::{ErrorCode, EventType, MemberId, SessionId};
 
-/// Some of all that passes between clients and server. What is not said matches everything.
+/// A selection of the messages between clients and server, and of what the test does. A condition that is not set matches
+/// everything.
+///
+/// It is displayed as the Rust that builds it:
 ///
 /// ```
 /// use minikeeper::{EventType, Matcher, Op};
 ///
-/// // The requests of whoever connected to the address "worker" to create something below /locks.
+/// // The requests on connections to the address "worker" that create znodes below /locks.
 /// let create = Matcher::request(Op::Create).path("/locks/**").label("worker");
-/// // The events that tell of the leader's end.
+/// // The events that report the end of the leader.
 /// let ended = Matcher::event().event_type(EventType::NodeDeleted).path("/leader");
 /// assert_ne!(create, ended);
+/// assert_eq!(create.to_string(), r#"Matcher::request(Op::Create).path("/locks/**").label("worker")"#);
 /// ```
+///
+/// A multi matches if one of its operations does: see [`Op`].
+///
+/// A matcher that no message can match is refused wherever it is used, with the reason: [`NeverMatches`](crate::NeverMatches).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Matcher {
-    /// What kind of thing.
+    /// Messages of this kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
     /// Requests of this operation, and the replies to them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub op: Option<Op>,
-    /// About one of these paths.
+    /// About a path that this pattern matches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathPattern>,
     /// Events of this type.
@@ -49,77 +58,15 @@ pub struct Matcher {
     /// On the connection with this number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<u64>,
-    /// Requests that ask for a watch, or that do not.
+    /// Requests that ask for a watch or that do not, and the replies to them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watching: Option<bool>,
-    /// Requests that create an ephemeral, or that do not.
+    /// Requests that create an ephemeral or that do not, and the replies to them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ephemeral: Option<bool>,
-    /// Requests that create something whose name gets a number, or that do not.
+    /// Requests that create a sequential znode or that do not, and the replies to them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequential: Option<bool>,
-}
-
-/// What kind of thing passes.
-///
-/// ```
-/// use minikeeper::{Kind, Matcher};
-///
-/// assert_eq!(Matcher::of(Kind::SessionExpired).kind, Some(Kind::SessionExpired));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Kind {
-    /// Somebody connected.
-    Accepted,
-    /// A connection is gone.
-    Disconnected,
-    /// The server closes a connection.
-    Closing,
-    /// A client asks for a session, a new one or its own.
-    Connect,
-    /// A client is told which session it has, or that it has none.
-    Connected,
-    /// A request arrived.
-    Request,
-    /// A reply is sent: the server has made it. Where a fault loses it or a hold keeps it back, what follows says so
-    /// ([`Fault`](Self::Fault), [`Held`](Self::Held)); so whoever waits for a reply does not wait for its release.
-    Reply,
-    /// The event of a watch is sent: the server has made it, as with [`Reply`](Self::Reply).
-    Event,
-    /// A client closed its session.
-    SessionClosed,
-    /// A session was not heard from in time, or a test wanted it to be over.
-    SessionExpired,
-    /// The server removed a container or a TTL znode.
-    Reaped,
-    /// A fault did what it is there for.
-    Fault,
-    /// Something is held back.
-    Held,
-    /// Something that was held back is let go.
-    Released,
-    /// A test did something to members of the ensemble.
-    Ensemble,
-    /// The ensemble has a new leader, or lost the one it had.
-    Leading,
-    /// The clock was turned.
-    Clock,
-    /// The test itself wrote, by the handle.
-    Wrote,
-    /// A test wants a session to be silent.
-    Muted,
-    /// A session may be heard again.
-    Unmuted,
-    /// A test cut links.
-    Cut,
-    /// Links that were cut are whole again.
-    Healed,
-    /// The server stopped.
-    Stopped,
-    /// The server serves again.
-    Started,
 }
 
 impl Matcher {
@@ -172,11 +119,27 @@ impl Matcher {
         Self::of(Kind::Event)
     }
 
-    /// Only what is about a path that the pattern stands for; see [`PathPattern`].
+    /// Only requests of one family and replies to them, of any kind that has an operation.
+    ///
+    /// ```
+    /// use minikeeper::{Kind, Matcher, Op};
+    ///
+    /// // What the test itself created.
+    /// let created = Matcher::of(Kind::Wrote).op(Op::Create);
+    /// assert_eq!(created.op, Some(Op::Create));
+    /// ```
+    #[must_use]
+    pub fn op(mut self, op: Op) -> Self {
+        self.op = Some(op);
+        self
+    }
+
+    /// Only what is about a path that the pattern matches; see [`PathPattern`].
     ///
     /// # Panics
     ///
-    /// If it is no pattern: `/a/***`, `[`. To be told instead, parse a [`PathPattern`].
+    /// If it is not a pattern (`/a/***`, `[`), or one that no path matches (`/a/`, `//`). To get an error instead, parse a
+    /// [`PathPattern`].
     #[must_use]
     #[track_caller]
     pub fn path(mut self, pattern: &str) -> Self {
@@ -229,7 +192,7 @@ impl Matcher {
         self
     }
 
-    /// Only requests that ask for a watch.
+    /// Only requests that ask for a watch, and the replies to them.
     ///
     /// ```
     /// use minikeeper::{Matcher, Op};
@@ -243,7 +206,14 @@ impl Matcher {
         self
     }
 
-    /// Only requests that create an ephemeral.
+    /// Only requests that do not ask for a watch, and the replies to them.
+    #[must_use]
+    pub fn not_watching(mut self) -> Self {
+        self.watching = Some(false);
+        self
+    }
+
+    /// Only requests that create an ephemeral, and the replies to them.
     ///
     /// ```
     /// use minikeeper::{Matcher, Op};
@@ -257,10 +227,24 @@ impl Matcher {
         self
     }
 
-    /// Only requests that create something whose name gets a number.
+    /// Only requests that do not create an ephemeral, and the replies to them.
+    #[must_use]
+    pub fn not_ephemeral(mut self) -> Self {
+        self.ephemeral = Some(false);
+        self
+    }
+
+    /// Only requests that create a sequential znode, whose name gets a number, and the replies to them.
     #[must_use]
     pub fn sequential(mut self) -> Self {
         self.sequential = Some(true);
+        self
+    }
+
+    /// Only requests that do not create a sequential znode, and the replies to them.
+    #[must_use]
+    pub fn not_sequential(mut self) -> Self {
+        self.sequential = Some(false);
         self
     }
 
@@ -286,215 +270,65 @@ impl Matcher {
                 .as_deref()
                 .is_none_or(|label| who.entrance.label.as_deref() == Some(label))
     }
+}
 
-    /// Whether it means this, which may pass on no connection at all.
-    pub(super) fn matches_any(&self, who: Option<&Who<'_>>, sight: &Sight<'_>) -> bool {
-        let nowhere = Entrance::default();
-        let nobody = Who {
-            connection: ConnectionId::HANDLE,
-            session: sight.session().unwrap_or_default(),
-            entrance: &nowhere,
-        };
-        self.matches(who.unwrap_or(&nobody), sight)
-    }
-
-    /// Whether it means this.
-    pub(super) fn matches(&self, who: &Who<'_>, sight: &Sight<'_>) -> bool {
-        self.kind.is_none_or(|kind| kind == sight.kind())
-            && Criterion::ALL
-                .iter()
-                .all(|criterion| self.meets(*criterion, who, sight))
-    }
-
-    /// What alone is not as it should be, if it is one thing alone.
-    pub(super) fn only_miss(&self, who: &Who<'_>, sight: &Sight<'_>) -> Option<Criterion> {
-        let mut misses = Criterion::ALL
-            .into_iter()
-            .filter(|criterion| !self.meets(*criterion, who, sight));
-        let first = misses.next()?;
-        misses.next().is_none().then_some(first)
-    }
-
-    fn meets(&self, criterion: Criterion, who: &Who<'_>, sight: &Sight<'_>) -> bool {
-        match criterion {
-            Criterion::Connection => self
-                .connection
-                .is_none_or(|connection| connection == who.connection.0),
-            Criterion::Session => self
-                .session
-                .is_none_or(|session| session == who.session_of(sight)),
-            Criterion::Member => self
-                .member
-                .is_none_or(|member| member == who.entrance.member),
-            Criterion::Label => self
-                .label
-                .as_deref()
-                .is_none_or(|label| who.entrance.label.as_deref() == Some(label)),
-            Criterion::Op => self.op.is_none_or(|op| {
-                if let Sight::Connect { .. } | Sight::Connected { .. } = sight {
-                    return op == Op::Connect;
-                }
-                sight.asked().is_some_and(|asked| {
-                    asked
-                        .operation
-                        .map_or(op == Op::Any, |operation| op.contains(operation))
-                })
-            }),
-            Criterion::Path => self
-                .path
-                .as_ref()
-                .is_none_or(|pattern| sight.is_about(|path| pattern.matches(path))),
-            Criterion::EventType => self.event_type.is_none_or(
-                |wanted| matches!(sight, Sight::Event { event_type, .. } if *event_type == wanted),
-            ),
-            Criterion::Error => self.error.is_none_or(
-                |wanted| matches!(sight, Sight::Reply { error, .. } | Sight::Wrote { error, .. } if *error == Some(wanted)),
-            ),
-            Criterion::Watching => asks(self.watching, sight, |asked| asked.watch),
-            Criterion::Ephemeral => asks(self.ephemeral, sight, |asked| asked.ephemeral),
-            Criterion::Sequential => asks(self.sequential, sight, |asked| asked.sequential),
+/// The Rust that builds it.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.kind, self.op) {
+            (None, op) => write_op(f.write_str("Matcher::any()"), f, op)?,
+            (Some(Kind::Event), op) => write_op(f.write_str("Matcher::event()"), f, op)?,
+            (Some(kind), Some(op)) if Self::request(op).kind == Some(kind) => {
+                write!(f, "Matcher::request(Op::{op:?})")?;
+            }
+            (Some(kind), Some(op)) if Self::reply(op).kind == Some(kind) => {
+                write!(f, "Matcher::reply(Op::{op:?})")?;
+            }
+            (Some(kind), op) => write_op(write!(f, "Matcher::of(Kind::{kind:?})"), f, op)?,
         }
-    }
-
-    /// What it asks for that nothing of this kind has.
-    pub(super) fn in_vain(&self, kind: Kind) -> Option<Criterion> {
-        let asks = matches!(kind, Kind::Request | Kind::Connect);
-        let answers = matches!(kind, Kind::Reply | Kind::Connected);
-        let first = matches!(kind, Kind::Connect | Kind::Connected);
-        let has = |criterion| match criterion {
-            Criterion::Connection | Criterion::Member | Criterion::Label => true,
-            Criterion::Session => kind != Kind::Accepted,
-            Criterion::Op => (asks || answers) && (self.op == Some(Op::Connect)) == first,
-            Criterion::Path => matches!(kind, Kind::Request | Kind::Reply | Kind::Event),
-            Criterion::EventType => kind == Kind::Event,
-            Criterion::Error => kind == Kind::Reply,
-            Criterion::Watching | Criterion::Ephemeral | Criterion::Sequential => {
-                kind == Kind::Request
+        if let Some(path) = &self.path {
+            write!(f, ".path({:?})", path.to_string())?;
+        }
+        if let Some(event_type) = self.event_type {
+            write!(f, ".event_type(EventType::{event_type:?})")?;
+        }
+        if let Some(error) = self.error {
+            write!(f, ".error(ErrorCode::{error:?})")?;
+        }
+        if let Some(label) = &self.label {
+            write!(f, ".label({label:?})")?;
+        }
+        match self.session {
+            Some(SessionId(id)) if id < 0 => write!(f, ".session(SessionId({id}))")?,
+            Some(id) => write!(f, ".session(SessionId({id}))")?,
+            None => {}
+        }
+        if let Some(MemberId(member)) = self.member {
+            write!(f, ".member(MemberId({member}))")?;
+        }
+        if let Some(connection) = self.connection {
+            write!(f, ".connection({connection})")?;
+        }
+        let flags = [
+            (self.watching, "watching"),
+            (self.ephemeral, "ephemeral"),
+            (self.sequential, "sequential"),
+        ];
+        for (flag, name) in flags {
+            match flag {
+                Some(true) => write!(f, ".{name}()")?,
+                Some(false) => write!(f, ".not_{name}()")?,
+                None => {}
             }
-        };
-        let says = |criterion| match criterion {
-            Criterion::Connection => self.connection.is_some(),
-            Criterion::Session => self.session.is_some(),
-            Criterion::Member => self.member.is_some(),
-            Criterion::Label => self.label.is_some(),
-            Criterion::Op => self.op.is_some(),
-            Criterion::Path => self.path.is_some(),
-            Criterion::EventType => self.event_type.is_some(),
-            Criterion::Error => self.error.is_some(),
-            Criterion::Watching => self.watching.is_some(),
-            Criterion::Ephemeral => self.ephemeral.is_some(),
-            Criterion::Sequential => self.sequential.is_some(),
-        };
-        Criterion::ALL
-            .into_iter()
-            .find(|criterion| says(*criterion) && !has(*criterion))
-    }
-}
-
-/// What was asked for, where something was.
-fn asked_in<'a>(sight: &'a Sight<'_>) -> Option<&'a Asked> {
-    if let Sight::Request { asked, .. } | Sight::Reply { asked, .. } = sight {
-        Some(asked)
-    } else {
-        None
+        }
+        Ok(())
     }
 }
 
-/// Whether a request is as it should be.
-fn asks(wanted: Option<bool>, sight: &Sight<'_>, is: impl Fn(&Asked) -> bool) -> bool {
-    wanted.is_none_or(|wanted| matches!(sight, Sight::Request { asked, .. } if is(asked) == wanted))
-}
-
-/// One of the things that a matcher may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Criterion {
-    Connection,
-    Session,
-    Member,
-    Label,
-    Op,
-    Path,
-    EventType,
-    Error,
-    Watching,
-    Ephemeral,
-    Sequential,
-}
-
-impl Criterion {
-    const ALL: [Self; 11] = [
-        Self::Connection,
-        Self::Session,
-        Self::Member,
-        Self::Label,
-        Self::Op,
-        Self::Path,
-        Self::EventType,
-        Self::Error,
-        Self::Watching,
-        Self::Ephemeral,
-        Self::Sequential,
-    ];
-
-    /// How it is with something that passed, for people.
-    pub(super) fn shown(self, who: &Who<'_>, sight: &Sight<'_>) -> String {
-        let shown = match self {
-            Self::Connection => who.connection.0.to_string(),
-            Self::Session => who.session_of(sight).to_string(),
-            Self::Member => format!("{:?}", who.entrance.member),
-            Self::Label => match &who.entrance.label {
-                Some(label) => format!("{label:?}"),
-                None => "none".to_owned(),
-            },
-            Self::Op => match asked_in(sight).map(|asked| asked.operation) {
-                Some(Some(operation)) => format!("{operation:?}"),
-                Some(None) | None => "one that nobody knows".to_owned(),
-            },
-            Self::Path => {
-                let mut first = None;
-                sight.is_about(|path| {
-                    first.get_or_insert_with(|| path.to_owned());
-                    false
-                });
-                first.unwrap_or_else(|| "none".to_owned())
-            }
-            Self::EventType => {
-                if let Sight::Event { event_type, .. } = sight {
-                    format!("{event_type:?}")
-                } else {
-                    "none".to_owned()
-                }
-            }
-            Self::Error => {
-                if let Sight::Reply {
-                    error: Some(error), ..
-                } = sight
-                {
-                    format!("{error:?}")
-                } else {
-                    "none".to_owned()
-                }
-            }
-            Self::Watching | Self::Ephemeral | Self::Sequential => return "it differs".to_owned(),
-        };
-        format!("the first time it was {shown}")
-    }
-}
-
-impl std::fmt::Display for Criterion {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Connection => "the connection",
-            Self::Session => "the session",
-            Self::Member => "the member",
-            Self::Label => "the label",
-            Self::Op => "the operation",
-            Self::Path => "the path",
-            Self::EventType => "the type of the event",
-            Self::Error => "the error",
-            Self::Watching => "whether a watch is asked for",
-            Self::Ephemeral => "whether an ephemeral is created",
-            Self::Sequential => "whether the name gets a number",
-        })
+fn write_op(begun: fmt::Result, f: &mut fmt::Formatter<'_>, op: Option<Op>) -> fmt::Result {
+    begun?;
+    match op {
+        Some(op) => write!(f, ".op(Op::{op:?})"),
+        None => Ok(()),
     }
 }

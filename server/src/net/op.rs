@@ -6,6 +6,10 @@ use crate::protocol::Operation;
 
 /// A family of operations: what a test means by "create" is every request that creates.
 ///
+/// A multi belongs to a family too if one of its operations does, and so does a multiRead: `Op::Create` matches a multi
+/// with a create in it. What else the matcher asks for (path, ephemeral, sequential, error) must hold for that one
+/// operation.
+///
 /// ```
 /// use minikeeper::{Op, Operation};
 ///
@@ -32,6 +36,8 @@ pub enum Op {
     SetData,
     /// setACL.
     SetAcl,
+    /// check, which exists only inside a multi.
+    Check,
     /// multi.
     Multi,
     /// multiRead.
@@ -89,6 +95,7 @@ impl Op {
             Self::Delete => operation == O::Delete,
             Self::SetData => operation == O::SetData,
             Self::SetAcl => operation == O::SetAcl,
+            Self::Check => operation == O::Check,
             Self::Multi => operation == O::Multi,
             Self::MultiRead => operation == O::MultiRead,
             Self::Reconfig => operation == O::Reconfig,

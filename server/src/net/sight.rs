@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use super::{Direction, Entrance, HeldMessage, Kind, Matcher};
+use super::{Direction, Entrance, HeldMessage, Kind, Matcher, MultiPart};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{
-    CreateMode, EnsembleAction, ErrorCode, EventType, MemberId, Operation, Request, SessionId,
-    Timestamp, Xid, Zxid,
+    CreateMode, EnsembleAction, ErrorCode, EventType, MemberId, MultiResult, Operation, Request,
+    SessionId, Timestamp, Xid, Zxid,
 };
 
 /// Whose connection something passes on.
@@ -72,6 +72,8 @@ pub(super) enum Sight<'a> {
         data: Option<&'a [u8]>,
         /// How many children were read.
         children: Option<usize>,
+        /// The results of the operations of a multi or multiRead.
+        outcomes: Outcomes<'a>,
     },
     Event {
         zxid: Zxid,
@@ -216,6 +218,27 @@ impl Sight<'_> {
         }
     }
 
+    /// Why a reply or a write of the test is refused, if it is.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most of what passes has none"
+    )]
+    pub(super) fn error(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Reply { error, .. } | Self::Wrote { error, .. } => *error,
+            _ => None,
+        }
+    }
+
+    /// The results of the operations of a multi, where it is a reply that has them.
+    pub(super) fn outcomes(&self) -> Outcomes<'_> {
+        if let Self::Reply { outcomes, .. } = self {
+            *outcomes
+        } else {
+            Outcomes::None
+        }
+    }
+
     /// Whether it is about a path that is meant.
     pub(super) fn is_about(&self, mut is_meant: impl FnMut(&str) -> bool) -> bool {
         match self {
@@ -259,6 +282,19 @@ pub(super) struct Asked {
     text: String,
     /// Where each ends.
     ends: Vec<usize>,
+    /// The operations of a multi or multiRead, in order.
+    parts: Vec<Part>,
+}
+
+/// One operation of a multi or multiRead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    /// `None` for a write in a multiRead.
+    pub(super) operation: Option<Operation>,
+    pub(super) ephemeral: bool,
+    pub(super) sequential: bool,
+    /// The place of its path among those of the request; `None` if the path is null.
+    path: Option<usize>,
 }
 
 impl Asked {
@@ -274,20 +310,48 @@ impl Asked {
             self.text.push_str(path);
             self.ends.push(self.text.len());
         });
+        self.parts.clear();
+        let mut next_path = 0;
+        request.operations(|part| {
+            self.parts.push(Part {
+                operation: part.operation,
+                ephemeral: part.mode.is_some_and(CreateMode::is_ephemeral),
+                sequential: part.mode.is_some_and(CreateMode::is_sequential),
+                path: part.path.map(|_| next_path),
+            });
+            next_path += usize::from(part.path.is_some());
+        });
         // One huge request is not paid for as long as the server runs.
         self.text.shrink_to(KEPT_ROOM);
         self.ends.shrink_to(KEPT_ROOM);
+        self.parts.shrink_to(KEPT_ROOM);
     }
 
-    /// The same again, from what was kept of it.
+    /// Restores a request from its journal entry.
     pub(super) fn set(&mut self, operation: Option<Operation>, paths: &[String]) {
         self.operation = operation;
         self.text.clear();
         self.ends.clear();
+        self.parts.clear();
         for path in paths {
             self.text.push_str(path);
             self.ends.push(self.text.len());
         }
+    }
+
+    /// Restores the operations of a multi from its journal entry; their paths are those of the request, in order.
+    pub(super) fn set_parts(&mut self, parts: &[MultiPart]) {
+        let mut next_path = 0;
+        self.parts.extend(parts.iter().map(|part| {
+            let path = part.path.as_ref().map(|_| next_path);
+            next_path += usize::from(path.is_some());
+            Part {
+                operation: part.operation,
+                ephemeral: part.ephemeral,
+                sequential: part.sequential,
+                path,
+            }
+        }));
     }
 
     /// The paths that it is about, in order.
@@ -298,6 +362,21 @@ impl Asked {
             begin = *end;
             path.unwrap_or_default()
         })
+    }
+
+    /// The operations of a multi or multiRead, in order.
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The path of one of them.
+    pub(super) fn path_of(&self, part: Part) -> Option<&str> {
+        let at = part.path?;
+        let begin = match at.checked_sub(1) {
+            Some(before) => *self.ends.get(before)?,
+            None => 0,
+        };
+        self.text.get(begin..*self.ends.get(at)?)
     }
 
     /// The paths, one after the other.
@@ -313,6 +392,72 @@ impl Asked {
     /// How many bytes the paths and their lengths take.
     pub(super) fn size(&self) -> usize {
         self.text.len() + self.ends.len() * size_of::<u32>()
+    }
+}
+
+/// The results of the operations of a multi or multiRead, where its reply has them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Outcomes<'a> {
+    /// The reply has none: it refuses the whole, or answers another operation.
+    #[default]
+    None,
+    /// As the rules gave them.
+    Results(&'a [MultiResult<'a>]),
+    /// As the journal has kept them.
+    Kept(&'a [MultiPart]),
+}
+
+impl<'a> Outcomes<'a> {
+    pub(super) fn are_known(self) -> bool {
+        !matches!(self, Self::None)
+    }
+
+    /// The refusal of one operation.
+    pub(super) fn error(self, at: usize) -> Option<ErrorCode> {
+        match self {
+            Self::None => None,
+            Self::Results(results) => match results.get(at)? {
+                MultiResult::Error(error) => *error,
+                MultiResult::Create(_)
+                | MultiResult::Create2(..)
+                | MultiResult::Delete
+                | MultiResult::SetData(_)
+                | MultiResult::Check
+                | MultiResult::Data(..)
+                | MultiResult::Children(_) => None,
+            },
+            Self::Kept(parts) => parts.get(at)?.error,
+        }
+    }
+
+    /// The path that one operation created.
+    pub(super) fn created(self, at: usize) -> Option<&'a str> {
+        match self {
+            Self::None => None,
+            Self::Results(results) => match results.get(at)? {
+                MultiResult::Create(path) | MultiResult::Create2(path, _) => Some(path),
+                MultiResult::Delete
+                | MultiResult::SetData(_)
+                | MultiResult::Check
+                | MultiResult::Data(..)
+                | MultiResult::Children(_)
+                | MultiResult::Error(_) => None,
+            },
+            Self::Kept(parts) => parts.get(at)?.created.as_deref(),
+        }
+    }
+
+    /// The refusal by which a multi failed, if it did. The operations of a multiRead fail each for itself.
+    pub(super) fn failure(self, operation: Option<Operation>) -> Option<ErrorCode> {
+        if operation != Some(Operation::Multi) {
+            return None;
+        }
+        let count = match self {
+            Self::None => 0,
+            Self::Results(results) => results.len(),
+            Self::Kept(parts) => parts.len(),
+        };
+        (0..count).find_map(|at| self.error(at))
     }
 }
 

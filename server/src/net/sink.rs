@@ -190,6 +190,23 @@ impl Sink<'_, '_> {
                     keeper.step(now, Input::Close(id), self);
                 }
             }
+            Verdict::RefuseParts(code, at) => {
+                if let Input::Request {
+                    connection,
+                    xid,
+                    request,
+                } = input
+                {
+                    let refuse = Input::RefuseParts {
+                        connection,
+                        xid,
+                        request,
+                        code,
+                        at: &at,
+                    };
+                    keeper.step(now, refuse, self);
+                }
+            }
             Verdict::Close => keeper.step(now, Input::Close(id), self),
             Verdict::Expire(session) => {
                 keeper.step(now, Input::ExpireSession(session), self);

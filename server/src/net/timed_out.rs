@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::clock::Countdown;
 use super::control::Control;
 use super::engine::{Engine, State};
-use super::journal::{Kept, as_text, show};
+use super::journal::{Kept, show, times};
 use super::wait::{Condition, GONE, Wait};
 use super::{Entry, JournalMode};
 use crate::protocol::Timestamp;
@@ -21,7 +21,7 @@ use crate::protocol::Timestamp;
 /// server.create("/a", b"")?;
 /// let waited = server.wait_for(Matcher::event().path("/a")).within(Duration::ZERO).blocking();
 /// let error = waited.unwrap_err().to_string();
-/// assert!(error.contains(r#"in vain for {"kind":"event","path":"/a"}"#), "{error}");
+/// assert!(error.contains(r#"in vain for Matcher::event().path("/a"); no event passed"#), "{error}");
 /// assert!(error.contains("test create2 /a"), "{error}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -70,6 +70,8 @@ struct Vain {
     is_journal_off: bool,
     /// Why nothing happened.
     why: Option<String>,
+    /// What the hold that is waited for is about, and what came near.
+    hold: Option<String>,
 }
 
 impl Vain {
@@ -78,7 +80,10 @@ impl Vain {
             wait, kept, why, ..
         } = self;
         let span = wait.left.as_ref().map_or(Duration::ZERO, Countdown::span);
-        let mut message = format!("waited for {span:?} in vain for {}", wait.what());
+        let mut message = format!(
+            "waited for {span:?} in vain for {}",
+            wait.what(self.hold.as_deref())
+        );
         if let Some(entry) = self.passed_before() {
             message += &format!(
                 "; something that matches passed before (entry {}): .since(mark) counts it",
@@ -105,29 +110,45 @@ impl Vain {
     fn passed_before(&self) -> Option<Entry> {
         let before = self.kept.entries();
         before
-            .take_while(|entry| entry.number <= self.wait.since.0)
+            .take_while(|entry| entry.number <= self.wait.since.number())
             .filter(|entry| self.wait.wants(|matcher| entry.is_meant_by(matcher)))
             .last()
     }
 }
 
 impl Wait {
-    fn what(&self) -> String {
+    /// What is waited for, in words, and what came near.
+    fn what(&self, hold: Option<&str>) -> String {
+        let next = self.found.len().saturating_add(1);
+        let near = |matched| {
+            let kind = self.next().and_then(|matcher| matcher.kind);
+            self.near.in_words(kind, matched)
+        };
         match &self.condition {
             Condition::Passes(steps) => match (steps.get(self.found.len()), steps.len()) {
-                (Some(step), 1) => as_text(step),
-                (Some(step), all) => {
-                    format!("{}, {} of {all}", as_text(step), self.found.len() + 1)
-                }
+                (Some(step), 1) => format!("{step}; {}", near(0)),
+                (Some(step), all) => format!("{step}, {next} of {all}; {}", near(0)),
                 (None, _) => "nothing".to_owned(),
             },
-            Condition::Nth { matcher, nth: 1 } => as_text(matcher),
+            Condition::Nth { matcher, nth: 1 } => format!("{matcher}; {}", near(0)),
             Condition::Nth { matcher, nth } => {
-                let (text, next) = (as_text(matcher), self.found.len().saturating_add(1));
-                format!("{text}, {next} of {nth}")
+                let matched = u64::try_from(self.found.len()).unwrap_or(u64::MAX);
+                format!("{matcher}, {next} of {nth}; {}", near(matched))
             }
-            Condition::Held { number, .. } => format!("{number} messages to be held back"),
-            Condition::Happened { times, .. } => format!("a fault to happen {times} times"),
+            Condition::Held { number, .. } => {
+                let held = match number {
+                    1 => "1 message to be held".to_owned(),
+                    number => format!("{number} messages to be held"),
+                };
+                match hold {
+                    Some(near) => format!("{held} by {near}"),
+                    None => held,
+                }
+            }
+            Condition::Happened { times: wanted, .. } => {
+                let wanted = usize::try_from(*wanted).unwrap_or(usize::MAX);
+                format!("a fault to happen {}", times(wanted))
+            }
             Condition::Quiet => "every connection and session to be gone".to_owned(),
         }
     }
@@ -144,11 +165,19 @@ impl Control {
     /// What is known of a wait that is pending.
     fn vain(&mut self, id: u64, why: Option<String>) -> Option<Vain> {
         let wait = self.waits.find(id)?;
+        let hold = match wait.condition {
+            Condition::Held { hold, .. } => self.holds.in_words(hold),
+            Condition::Passes(_)
+            | Condition::Nth { .. }
+            | Condition::Happened { .. }
+            | Condition::Quiet => None,
+        };
         wait.outcome.is_none().then(|| Vain {
             wait: wait.clone(),
             kept: self.journal.all(),
             is_journal_off: self.journal.mode() == JournalMode::Off,
             why,
+            hold,
         })
     }
 

@@ -39,6 +39,8 @@ pub(super) enum Verdict {
     Cut,
     /// It is refused with this code; perhaps the connection closes then.
     Refuse(ErrorCode, ThenClose),
+    /// These operations of a multi fail with this code.
+    RefuseParts(ErrorCode, Vec<usize>),
     /// The connection closes.
     Close,
     /// The session expires.

@@ -13,7 +13,8 @@ use super::clock::Countdown;
 use super::control::Control;
 use super::engine::Engine;
 use super::hold::HoldId;
-use super::journal::Mark;
+use super::journal::{BadMark, Mark};
+use super::near::Near;
 use super::sight::{Sight, Who};
 use super::{Entry, FaultId, JournalMode, Matcher};
 
@@ -36,6 +37,8 @@ pub(super) struct Wait {
     pub(super) found: Vec<Entry>,
     /// What passes while the wait looks back, if it does.
     meanwhile: Option<Vec<Entry>>,
+    /// What passed while it waited for the next.
+    pub(super) near: Near,
     /// Runs from when somebody minds.
     pub(super) left: Option<Countdown>,
     waker: Option<Waker>,
@@ -72,6 +75,7 @@ impl Waits {
             since,
             found: Vec::new(),
             meanwhile: None,
+            near: Near::default(),
             left: None,
             waker: None,
             outcome: outcome.then_some(Ok(())),
@@ -114,6 +118,8 @@ impl Waits {
                 }
             } else if wait.wants(|matcher| matcher.matches_any(who, sight)) {
                 wait.take(entry(), wakers);
+            } else {
+                wait.passes_by(who, sight);
             }
         }
     }
@@ -189,9 +195,39 @@ impl Wait {
         }
     }
 
+    /// The matcher of what is waited for next.
+    pub(super) fn next(&self) -> Option<&Matcher> {
+        match &self.condition {
+            Condition::Passes(steps) => steps.get(self.found.len()),
+            Condition::Nth { matcher, .. } => Some(matcher),
+            Condition::Held { .. } | Condition::Happened { .. } | Condition::Quiet => None,
+        }
+    }
+
+    /// Something else passed.
+    fn passes_by(&mut self, who: Option<&Who<'_>>, sight: &Sight<'_>) {
+        let mut near = std::mem::take(&mut self.near);
+        if self.outcome.is_none()
+            && let Some(matcher) = self.next()
+        {
+            near.note(matcher, who, sight);
+        }
+        self.near = near;
+    }
+
+    /// Counts something that passed and is waited for.
+    fn find(&mut self, entry: Entry) {
+        self.found.push(entry);
+        if let Condition::Passes(_) = self.condition {
+            self.near = Near::default();
+        } else {
+            self.near.matched();
+        }
+    }
+
     /// It passed.
     fn take(&mut self, entry: Entry, wakers: &mut Vec<Waker>) {
-        self.found.push(entry);
+        self.find(entry);
         if self.is_found() {
             self.end(Ok(()), wakers);
         }
@@ -242,6 +278,11 @@ impl Waiting {
         }
     }
 
+    /// Refuses a mark of another server's journal.
+    pub(crate) fn check_mark(&self, mark: Mark) -> Result<(), BadMark> {
+        self.engine.check_mark(mark)
+    }
+
     pub(crate) fn set_span(&mut self, span: Duration) {
         self.span = span;
     }
@@ -277,7 +318,8 @@ impl Waiting {
             }
             wait.found.clear();
             wait.outcome = None;
-            wait.since = Mark(mark.0.min(journal.noted()));
+            wait.near = Near::default();
+            wait.since = Mark::at(mark.number().min(journal.noted()));
             wait.meanwhile = Some(Vec::new());
             Some((wait.clone(), journal.since(mark)))
         });
@@ -289,13 +331,15 @@ impl Waiting {
                 break;
             }
             if wait.wants(|matcher| entry.is_meant_by(matcher)) {
-                wait.found.push(entry);
+                wait.find(entry);
+            } else {
+                entry.see_with_who(|who, sight| wait.passes_by(who, sight));
             }
         }
         self.engine.control(|control| {
             let Control { waits, wakers, .. } = control;
             if let Some(own) = waits.find(id) {
-                own.found = wait.found;
+                (own.found, own.near) = (wait.found, wait.near);
                 if own.is_found() {
                     own.end(Ok(()), wakers);
                 }
@@ -365,7 +409,7 @@ impl Engine {
         let is_quiet = state.is_quiet();
         let control = &mut state.control;
         let watched = condition.clone();
-        let since = Mark(control.journal.noted());
+        let since = Mark::at(control.journal.noted());
         let id = control.waits.add(condition, since);
         let Control {
             waits,

@@ -1,29 +1,41 @@
 //! What a test asks of the engine besides turning the clock: to place faults, to hold and let go, to cut links.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::control::Control;
 use super::engine::{Engine, State};
 use super::hold::{HeldMessage, HoldError, HoldId};
 use super::outbox::{Outbox, Stall};
+use super::possible::NeverMatches;
 use super::sight::Sight;
 use super::sink::Test;
 use super::treatment::Gate;
 use super::{
-    Chaos, Direction, FaultError, FaultId, FaultOutcome, FaultRule, Held, Matcher, Release,
+    Chaos, Direction, FaultError, FaultId, FaultOutcome, FaultRule, Held, Kind, Matcher, Release,
     ReleaseError,
 };
 use crate::keeper::{ConnectionId, Input};
 use crate::protocol::{SessionId, Timestamp};
 
 impl Engine {
+    /// Learns of a label, which matchers may use from now on.
+    pub(crate) fn name_label(&self, label: &Arc<str>) {
+        self.control(|control| control.known.name(label));
+    }
+
+    /// Whether some message can match.
+    pub(crate) fn check(&self, matcher: &Matcher) -> Result<(), NeverMatches> {
+        self.control(|control| matcher.check(&control.known, &Kind::ALL))
+    }
+
     pub(crate) fn place_fault(&self, rule: FaultRule) -> Result<FaultId, FaultError> {
-        self.control(|control| control.faults.place(rule))
+        self.control(|control| control.faults.place(rule, &control.known))
     }
 
     pub(crate) fn place_chaos(&self, chaos: Chaos, seed: u64) -> Result<FaultId, FaultError> {
         tracing::info!(seed, "chaos");
-        self.control(|control| control.faults.place_chaos(chaos, seed))
+        self.control(|control| control.faults.place_chaos(chaos, seed, &control.known))
     }
 
     /// Takes a fault away, and heals what it has cut; gives what became of it.
@@ -40,7 +52,7 @@ impl Engine {
     }
 
     pub(crate) fn hold(&self, on: Matcher) -> Result<HoldId, HoldError> {
-        self.control(|control| control.holds.place(on))
+        self.control(|control| control.holds.place(on, &control.known))
     }
 
     /// What a hold keeps back, in the order in which it came.
@@ -64,7 +76,8 @@ impl Engine {
     }
 
     /// Cuts the links of some clients, those included that connect later; gives the number of the cut.
-    pub(crate) fn cut(&self, whose: Matcher, direction: Direction) -> u64 {
+    pub(crate) fn cut(&self, whose: Matcher, direction: Direction) -> Result<u64, NeverMatches> {
+        self.control(|control| whose.check_connections(&control.known))?;
         let told = whose.clone();
         let cut = self.relink(|control, _| control.cut(whose, direction, None));
         self.note(&Sight::Cut {
@@ -72,7 +85,7 @@ impl Engine {
             whose: &told,
             direction,
         });
-        cut
+        Ok(cut)
     }
 
     pub(crate) fn heal(&self, id: u64) {
@@ -94,8 +107,9 @@ impl Engine {
     }
 
     /// Closes the connections that a matcher means; says how many.
-    pub(crate) fn close_connections(&self, whose: &Matcher) -> usize {
-        self.turn(None, Test::default(), |now, keeper, sink| {
+    pub(crate) fn close_connections(&self, whose: &Matcher) -> Result<usize, NeverMatches> {
+        self.control(|control| whose.check_connections(&control.known))?;
+        Ok(self.turn(None, Test::default(), |now, keeper, sink| {
             let mut ids: Vec<ConnectionId> = sink
                 .outboxes
                 .iter()
@@ -111,7 +125,7 @@ impl Engine {
                 keeper.step(now, Input::Close(*id), sink);
             }
             ids.len()
-        })
+        }))
     }
 
     /// Changes which links are cut, and lets everybody feel it.

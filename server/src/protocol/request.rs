@@ -232,6 +232,8 @@ pub enum Operation {
     SetData,
     #[serde(rename = "setACL")]
     SetAcl,
+    /// Only inside a multi.
+    Check,
     Multi,
     MultiRead,
     Reconfig,
@@ -260,12 +262,7 @@ impl Request<'_> {
     /// Which operation it is, `None` for an unknown one.
     pub(crate) fn operation(&self) -> Option<Operation> {
         Some(match self {
-            Self::Create(create) => match create.operation {
-                CreateOperation::Create => Operation::Create,
-                CreateOperation::Create2 => Operation::Create2,
-                CreateOperation::CreateContainer => Operation::CreateContainer,
-                CreateOperation::CreateTtl => Operation::CreateTtl,
-            },
+            Self::Create(create) => create.operation.into(),
             Self::Delete(_) => Operation::Delete,
             Self::SetData(_) => Operation::SetData,
             Self::SetAcl { .. } => Operation::SetAcl,
@@ -394,10 +391,81 @@ impl Request<'_> {
         {
             *watch
         } else {
+            // One that cannot be read asks for a watch no less.
             matches!(
-                self,
-                Self::AddWatch { .. } | Self::SetWatches(_) | Self::SetWatches2(_)
+                self.operation(),
+                Some(Operation::AddWatch | Operation::SetWatches | Operation::SetWatches2)
             )
+        }
+    }
+
+    /// The operations of a multi or multiRead, in order.
+    pub(crate) fn operations(&self, mut visit: impl FnMut(Suboperation<'_>)) {
+        if let Self::Multi(operations) = self {
+            operations
+                .iter()
+                .for_each(|operation| visit(operation.name()));
+        } else if let Self::MultiRead(operations) = self {
+            operations
+                .iter()
+                .for_each(|operation| visit(operation.name()));
+        }
+    }
+}
+
+/// One operation of a multi or multiRead, as far as a matcher tells it apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Suboperation<'r> {
+    /// `None` for a write in a multiRead, which was not decoded any further.
+    pub(crate) operation: Option<Operation>,
+    pub(crate) path: Option<&'r str>,
+    /// The mode of the znode that it creates.
+    pub(crate) mode: Option<CreateMode>,
+}
+
+impl MultiOp<'_> {
+    fn name(&self) -> Suboperation<'_> {
+        let (operation, path, mode) = match self {
+            Self::Create(create) => (
+                create.operation.into(),
+                &create.path,
+                CreateMode::from_flags(create.flags),
+            ),
+            Self::Delete(delete) => (Operation::Delete, &delete.path, None),
+            Self::SetData(set) => (Operation::SetData, &set.path, None),
+            Self::Check(check) => (Operation::Check, &check.path, None),
+            Self::Read(read) => return read.name(),
+        };
+        Suboperation {
+            operation: Some(operation),
+            path: path.as_deref(),
+            mode,
+        }
+    }
+}
+
+impl MultiReadOp<'_> {
+    fn name(&self) -> Suboperation<'_> {
+        let (operation, path) = match self {
+            Self::GetData { path } => (Some(Operation::GetData), path.as_deref()),
+            Self::GetChildren { path } => (Some(Operation::GetChildren), path.as_deref()),
+            Self::Write => (None, None),
+        };
+        Suboperation {
+            operation,
+            path,
+            mode: None,
+        }
+    }
+}
+
+impl From<CreateOperation> for Operation {
+    fn from(operation: CreateOperation) -> Self {
+        match operation {
+            CreateOperation::Create => Self::Create,
+            CreateOperation::Create2 => Self::Create2,
+            CreateOperation::CreateContainer => Self::CreateContainer,
+            CreateOperation::CreateTtl => Self::CreateTtl,
         }
     }
 }
@@ -422,6 +490,7 @@ impl Operation {
             | Self::Delete
             | Self::SetData
             | Self::SetAcl
+            | Self::Check
             | Self::Reconfig
             | Self::Exists
             | Self::GetData
@@ -447,6 +516,8 @@ impl Operation {
             | Self::Delete
             | Self::SetData
             | Self::SetAcl
+            // Its multi does.
+            | Self::Check
             | Self::Multi
             | Self::Reconfig
             | Self::CloseSession => true,

@@ -78,6 +78,16 @@ impl OpCode {
     }
 }
 
+impl OpCode {
+    /// The operation with this number, be it one that has a place only in a multi.
+    pub(crate) fn suboperation(self) -> Option<Operation> {
+        match self {
+            Self::CHECK => Some(Operation::Check),
+            other => other.operation(),
+        }
+    }
+}
+
 impl From<Operation> for OpCode {
     fn from(operation: Operation) -> Self {
         match operation {
@@ -88,6 +98,7 @@ impl From<Operation> for OpCode {
             Operation::Delete => Self::DELETE,
             Operation::SetData => Self::SET_DATA,
             Operation::SetAcl => Self::SET_ACL,
+            Operation::Check => Self::CHECK,
             Operation::Multi => Self::MULTI,
             Operation::MultiRead => Self::MULTI_READ,
             Operation::Reconfig => Self::RECONFIG,

@@ -86,6 +86,10 @@ fn decode_body<'a>(
             acl: acl(reader)?,
             version: reader.int()?,
         },
+        // `OpCode::operation` never gives it: it has a place only in a multi.
+        Operation::Check => Request::Unknown {
+            op_code: OpCode::CHECK.0,
+        },
         Operation::Multi => Request::Multi(multi(reader)?),
         Operation::MultiRead => {
             let ops = multi(reader)?;

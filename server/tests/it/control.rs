@@ -160,7 +160,7 @@ fn what_a_test_did_to_a_server_that_others_use_too_ends_with_it_though_it_panics
         let refuse = Matcher::of(Kind::Accepted);
         let _chaos = server.chaos(Chaos::new().rule("all", 1.0, refuse, Fault::Refuse));
         let _cut = server.cut(Matcher::any(), Direction::Both);
-        let _budget = server.budget(Budget::requests(Matcher::any(), 0));
+        let _budget = server.budget(Budget::total(Matcher::any(), 0));
         let _partition = ensemble.member(1).partition();
         let _lag = ensemble.member(2).lag().unwrap();
         let _waiting = server.wait_for(Matcher::event());

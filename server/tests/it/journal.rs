@@ -96,12 +96,13 @@ fn what_a_test_does_to_clients_is_told_too() {
     hold.release_all();
     client.receive();
     server.mute(session);
+    server.address("nobody").unwrap();
     drop(server.partition("nobody"));
     server.stop();
     server.start_again().unwrap();
     let all = lines(&server.journal().since(mark));
     for wanted in [
-        r#"test cut 1 both of {"label":"nobody"}"#,
+        r#"test cut 1 both of Matcher::any().label("nobody")"#,
         "test healed 1",
         "test stopped the server",
         "test started the server again",
@@ -284,7 +285,10 @@ fn counts_and_sequences_are_claimed_and_shown_when_they_fail() {
 
     let told = panic_of(|| journal.assert_sequence([wrote("/b"), wrote("/a")]));
     assert!(
-        told.starts_with(r#"step 2 of 2 never passed: {"kind":"wrote","path":"/a"}"#),
+        told.starts_with(
+            "step 2 of 2 never passed: Matcher::of(Kind::Wrote).path(\"/a\"); of 1 write of the test that passed, \
+             0 matched; 1 differed only in the path (the first had /c)\n"
+        ),
         "{told}"
     );
     assert!(told.contains("passed before it:\n  2 +"), "{told}");
@@ -354,7 +358,10 @@ fn what_passed_since_a_mark_counts_if_it_is_asked_for() {
     );
     let told = wrote().within(Duration::ZERO).blocking().unwrap_err();
     let told = told.to_string();
-    assert!(told.contains("in vain for {\"kind\":\"wrote\"}"), "{told}");
+    assert!(
+        told.contains("in vain for Matcher::of(Kind::Wrote); no write of the test passed"),
+        "{told}"
+    );
     assert!(told.contains("\n  2 +0."), "{told}");
 }
 
@@ -367,7 +374,7 @@ fn who_waited_in_vain_is_told_what_came_what_passed_before_and_what_is_due() {
     let error = server.wait_for(wrote("/1")).within(Duration::ZERO);
     let told = error.blocking().unwrap_err();
     assert_eq!(format!("{told:?}"), told.to_string());
-    let wanted = r#"waited for 0ns in vain for {"kind":"wrote","path":"/1"}; something that matches passed before (entry 1): .since(mark) counts it; the clock is manual: it stands until `advance` turns it, and no session is due; the journal ends with"#;
+    let wanted = r#"waited for 0ns in vain for Matcher::of(Kind::Wrote).path("/1"); no write of the test passed; something that matches passed before (entry 1): .since(mark) counts it; the clock is manual: it stands until `advance` turns it, and no session is due; the journal ends with"#;
     assert!(told.to_string().starts_with(wanted), "{told}");
     let since = server.wait_for(wrote("/2")).since(Mark::BEGINNING);
     let told = since.within(Duration::ZERO).blocking().unwrap_err();
@@ -383,7 +390,9 @@ fn who_waited_in_vain_is_told_what_came_what_passed_before_and_what_is_due() {
     let told = steps.within(Duration::ZERO).blocking().unwrap_err();
     let told = told.to_string();
     assert!(
-        told.contains(r#"in vain for {"kind":"wrote","path":"/4"}, 2 of 3;"#),
+        told.contains(
+            r#"in vain for Matcher::of(Kind::Wrote).path("/4"), 2 of 3; of 1 write of the test that passed, 0 matched"#
+        ),
         "{told}"
     );
     let due = "the clock is manual: the session of a is due in 8s\npassed before it:\n";
@@ -423,6 +432,7 @@ fn json_lines_are_read_again() {
     client.exists("/", true);
     client.ask(op::GET_CHILDREN, &read("/", false));
     let hold = server.hold(Matcher::event());
+    server.address("nobody").unwrap();
     drop(server.partition("nobody"));
     drop(hold);
     let journal = server.journal();
@@ -441,7 +451,7 @@ fn a_herd_exceeds_its_budget() {
     let server = Server::start().unwrap();
     let watches = server.budget(Budget::watches_per_path("/lock*", 1));
     let events = server.budget(Budget::events_per_transaction(1));
-    let requests = server.budget(Budget::requests(Matcher::request(Op::Exists), 3));
+    let requests = server.budget(Budget::total(Matcher::request(Op::Exists), 3));
     let mut clients = [(); 2].map(|()| Client::connect(server.addr()));
     clients[0].exists("/lock-1", true);
     clients[1].exists("/lock-2", true);
@@ -463,7 +473,7 @@ fn a_herd_exceeds_its_budget() {
     let told = panic_of(|| drop(watches));
     assert!(
         told.starts_with(
-            "a budget is exceeded: at most 1 clients watch one znode of /lock*: 2 watch /lock"
+            "a budget is exceeded: at most 1 client watches one znode of /lock*: 2 watch /lock"
         ),
         "{told}"
     );
@@ -477,7 +487,10 @@ fn a_herd_exceeds_its_budget() {
         "{told}"
     );
     let told = panic_of(|| drop(requests));
-    assert!(told.contains("there are 4"), "{told}");
+    assert!(
+        told.contains("at most 3 in total of Matcher::request(Op::Exists): 4 counted"),
+        "{told}"
+    );
     drop(events);
 }
 
@@ -485,7 +498,7 @@ fn a_herd_exceeds_its_budget() {
 fn budgets_are_kept_an_eye_on_with_the_journal_off_too() {
     let off = JournalMode::Off;
     let server = Server::builder().journal(off).start().unwrap();
-    let budget = server.budget(Budget::requests(Matcher::of(Kind::Wrote), 0));
+    let budget = server.budget(Budget::total(Matcher::of(Kind::Wrote), 0));
     server.create("/a", b"").unwrap();
     assert!(budget.check().is_err());
     drop(budget);
@@ -757,7 +770,7 @@ fn a_test_that_panics_is_told_once_and_before_unwinding_changes_anything() {
         client.exists("/x", true);
         let _other = server.clone();
         let _fault = server.fault("lost").on(Op::Delete).then(Fault::DropBefore);
-        let _budget = server.budget(Budget::requests(Matcher::of(Kind::Wrote), 0));
+        let _budget = server.budget(Budget::total(Matcher::of(Kind::Wrote), 0));
         let hold = server.hold(Matcher::event());
         server.create("/x", b"").unwrap();
         hold.wait_for(1).blocking().unwrap();
@@ -765,6 +778,7 @@ fn a_test_that_panics_is_told_once_and_before_unwinding_changes_anything() {
         let _another = server.clone();
         let caught = catch_unwind(AssertUnwindSafe(|| {
             let _third = server.clone();
+            server.address("c").unwrap();
             let _cut = server.partition("c");
             panic!("the first panic");
         }));
@@ -790,7 +804,7 @@ fn a_test_that_panics_is_told_once_and_before_unwinding_changes_anything() {
     let cut = "\nlinks cut: b both ways\nlinks cut: c both ways\n";
     assert!(first.contains(cut), "{told}");
     let in_hands = "\nstill held: event NodeCreated /x for b\nlinks cut: b both ways\n\
-                    budget exceeded: at most 0 in all of {\"kind\":\"wrote\"}: there are 1\n";
+                    budget exceeded: at most 0 in total of Matcher::of(Kind::Wrote): 1 counted\n";
     assert!(last.contains(in_hands), "{told}");
 }
 

@@ -18,6 +18,7 @@ mod holds;
 mod hostile;
 mod journal;
 mod long_answers;
+mod matchers;
 mod partition;
 mod promises;
 mod races;

@@ -185,6 +185,7 @@ fn a_session_that_is_cut_off_cannot_come_back_by_another_connection() {
     other.ping();
     nothing_has_arrived(&client);
     // Another cut changes nothing about this one.
+    server.address("nobody").unwrap();
     server.partition("nobody").heal();
     other.ping();
     partition.heal();

@@ -179,6 +179,9 @@ fn what_is_held_or_delayed_goes_with_a_connection_that_the_test_closes() {
     let delay = Fault::DelayReply {
         by: Duration::from_secs(1),
     };
+    for label in ["held", "late"] {
+        server.address(label).expect("it is a label");
+    }
     let hold = server.hold(Matcher::reply(Op::Exists).label("held"));
     let late = server.fault("late").on(Op::Exists).from("late").then(delay);
     for label in ["held", "late"] {

@@ -1,13 +1,14 @@
 //! What a test asks of the journal, behind the engine's lock.
 
-use super::{Budget, BudgetId, Exceeded, Journal, JournalMode, Mark};
+use super::{BadMark, Budget, BudgetId, Exceeded, Journal, JournalMode, Mark};
 use crate::net::Engine;
+use crate::net::possible::NeverMatches;
 use crate::protocol::Timestamp;
 
 impl Engine {
     pub(crate) fn journal(&self) -> Journal {
-        let kept = self.control(|control| control.journal.all());
-        kept.journal()
+        let (kept, known) = self.control(|control| (control.journal.all(), control.known.clone()));
+        kept.journal(known)
     }
 
     pub(crate) fn journal_mode(&self) -> JournalMode {
@@ -23,7 +24,15 @@ impl Engine {
     }
 
     pub(crate) fn mark(&self) -> Mark {
-        self.control(|control| Mark(control.journal.noted()))
+        self.control(|control| Mark {
+            number: control.journal.noted(),
+            journal: control.known.journal,
+        })
+    }
+
+    /// Refuses a mark of another server's journal.
+    pub(crate) fn check_mark(&self, mark: Mark) -> Result<(), BadMark> {
+        self.control(|control| mark.check(control.known.journal))
     }
 
     /// When the server started, by its clock.
@@ -31,8 +40,11 @@ impl Engine {
         self.control(|control| control.journal.started())
     }
 
-    pub(crate) fn add_budget(&self, budget: Budget) -> BudgetId {
-        self.control(|control| control.journal.budgets.add(budget))
+    pub(crate) fn add_budget(&self, budget: Budget) -> Result<BudgetId, NeverMatches> {
+        self.control(|control| {
+            budget.check(&control.known)?;
+            Ok(control.journal.budgets.add(budget))
+        })
     }
 
     /// Whether a budget is kept so far.

@@ -5,9 +5,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Entry;
-use super::claim::{as_text, show};
+use super::claim::show;
+use crate::net::known::Known;
+use crate::net::possible::NeverMatches;
 use crate::net::sight::{Sight, Who};
-use crate::net::{Matcher, PathPattern};
+use crate::net::{Kind, Matcher, PathPattern};
 use crate::protocol::Zxid;
 
 /// How much of something a test allows. [`Server::budget`](crate::Server::budget) keeps an eye on it.
@@ -19,7 +21,7 @@ use crate::protocol::Zxid;
 /// // No herd: whoever waits for a lock watches the one before it, and nobody else does.
 /// let _watches = server.budget(Budget::watches_per_path("/locks/**", 1));
 /// let _events = server.budget(Budget::events_per_transaction(1));
-/// let _creates = server.budget(Budget::requests(Matcher::request(Op::Create), 100));
+/// let _creates = server.budget(Budget::total(Matcher::request(Op::Create), 100));
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,16 +35,17 @@ pub enum Budget {
         /// How many clients.
         at_most: usize,
     },
-    /// Of what one transaction tells: what the matcher means.
+    /// Messages and entries that match, of one transaction: events, replies, writes of the test, ended sessions and reaped
+    /// znodes.
     PerTransaction {
-        /// Which events.
+        /// The matcher.
         matcher: Matcher,
         /// How many.
         at_most: usize,
     },
-    /// Of all that passes: what the matcher means.
-    InAll {
-        /// What counts.
+    /// Messages and entries that match, from when the budget is placed.
+    Total {
+        /// The matcher.
         matcher: Matcher,
         /// How many.
         at_most: usize,
@@ -50,6 +53,25 @@ pub enum Budget {
 }
 
 impl Budget {
+    /// Refuses a budget that can never be exceeded because nothing can ever match.
+    pub(super) fn check(&self, known: &Known) -> Result<(), NeverMatches> {
+        /// The kinds that belong to a transaction.
+        const OF_TRANSACTIONS: [Kind; 6] = [
+            Kind::Event,
+            Kind::Reply,
+            Kind::SessionClosed,
+            Kind::SessionExpired,
+            Kind::Reaped,
+            Kind::Wrote,
+        ];
+        match self {
+            // No pattern is without a path that matches.
+            Self::WatchesPerPath { .. } => Ok(()),
+            Self::PerTransaction { matcher, .. } => matcher.check(known, &OF_TRANSACTIONS),
+            Self::Total { matcher, .. } => matcher.check(known, &Kind::ALL),
+        }
+    }
+
     /// No more than so many clients watch the same znode at the same time, of the znodes for which the pattern stands. A
     /// recursive watch counts where it was set.
     ///
@@ -71,10 +93,10 @@ impl Budget {
         Self::PerTransaction { matcher, at_most }
     }
 
-    /// No more than so many of these pass in all.
+    /// At most this many messages and entries match in total, of whichever kind the matcher is.
     #[must_use]
-    pub fn requests(matcher: Matcher, at_most: usize) -> Self {
-        Self::InAll { matcher, at_most }
+    pub fn total(matcher: Matcher, at_most: usize) -> Self {
+        Self::Total { matcher, at_most }
     }
 }
 
@@ -82,14 +104,17 @@ impl Budget {
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::WatchesPerPath { paths, at_most: 1 } => {
+                write!(f, "at most 1 client watches one znode of {paths}")
+            }
             Self::WatchesPerPath { paths, at_most } => {
                 write!(f, "at most {at_most} clients watch one znode of {paths}")
             }
             Self::PerTransaction { matcher, at_most } => {
-                write!(f, "at most {at_most} a transaction of {}", as_text(matcher))
+                write!(f, "at most {at_most} in one transaction of {matcher}")
             }
-            Self::InAll { matcher, at_most } => {
-                write!(f, "at most {at_most} in all of {}", as_text(matcher))
+            Self::Total { matcher, at_most } => {
+                write!(f, "at most {at_most} in total of {matcher}")
             }
         }
     }
@@ -101,7 +126,7 @@ impl fmt::Display for Budget {
 /// use minikeeper::{Budget, Kind, Matcher};
 ///
 /// let server = minikeeper::Server::start()?;
-/// let budget = server.budget(Budget::requests(Matcher::of(Kind::Wrote), 0));
+/// let budget = server.budget(Budget::total(Matcher::of(Kind::Wrote), 0));
 /// server.create("/a", b"")?;
 /// let exceeded = budget.check().unwrap_err();
 /// assert!(exceeded.to_string().contains("test create2 /a"), "{exceeded}");
@@ -220,7 +245,7 @@ impl Budgets {
                     continue;
                 }
                 Budget::PerTransaction { matcher, at_most }
-                | Budget::InAll { matcher, at_most } => {
+                | Budget::Total { matcher, at_most } => {
                     if !matcher.matches_any(who, sight) {
                         continue;
                     }
@@ -238,7 +263,7 @@ impl Budgets {
             kept.count += 1;
             kept.remember(entry());
             if kept.count > at_most {
-                let message = format!("{}: there are {}", kept.budget, kept.count);
+                let message = format!("{}: {} counted", kept.budget, kept.count);
                 kept.exceed(message);
             }
         }

@@ -6,7 +6,8 @@ use std::fmt::{self, Write};
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Journal};
-use crate::net::Matcher;
+use crate::net::near::Near;
+use crate::net::{Kind, Matcher};
 
 /// Something that a test claims of the journal, as a value. The methods `assert_...` of [`Journal`] say the same in less.
 ///
@@ -51,7 +52,7 @@ pub enum Claim {
 /// let server = Server::start()?;
 /// let claim = Claim::Sequence { steps: vec![Matcher::event()] };
 /// let broken = server.journal().check(&claim).unwrap_err();
-/// assert!(broken.to_string().starts_with("step 1 of 1 never passed"));
+/// assert!(broken.to_string().starts_with("step 1 of 1 never passed: Matcher::event()"));
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +67,8 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// If it does not; or if too little was kept to tell (see [`is_whole`](Self::is_whole)).
+    /// If it does not; if too little was kept to tell (see [`is_whole`](Self::is_whole)); or if no message can ever match, so
+    /// that the claim says nothing: see [`NeverMatches`](crate::NeverMatches).
     pub fn check(&self, claim: &Claim) -> Result<(), ClaimBroken> {
         match claim {
             Claim::Sequence { steps } => self.check_sequence(steps),
@@ -79,7 +81,7 @@ impl Journal {
     ///
     /// # Panics
     ///
-    /// If they did not: the message shows how far it went.
+    /// If they did not: the message shows how far it went; or if no message can ever match.
     ///
     /// ```
     /// use minikeeper::{Kind, Matcher};
@@ -101,7 +103,7 @@ impl Journal {
     ///
     /// # Panics
     ///
-    /// If it were others: the message shows them; or if too little was kept to tell.
+    /// If it were others: the message shows them; or if too little was kept to tell; or if no message can ever match.
     ///
     /// ```
     /// use minikeeper::{Kind, Matcher};
@@ -120,7 +122,7 @@ impl Journal {
     ///
     /// # Panics
     ///
-    /// If there were more: the message shows them; or if too little was kept to tell.
+    /// If there were more: the message shows them; or if too little was kept to tell; or if no message can ever match.
     ///
     /// ```
     /// use minikeeper::{Matcher, Op};
@@ -138,7 +140,7 @@ impl Journal {
     ///
     /// # Panics
     ///
-    /// If something did: the message shows it; or if too little was kept to tell.
+    /// If something did: the message shows it; or if too little was kept to tell; or if no message can ever match.
     ///
     /// ```
     /// use minikeeper::Matcher;
@@ -151,30 +153,34 @@ impl Journal {
         hold(self.check_count(matcher.borrow(), 0, true));
     }
 
+    /// Refuses a claim about something that can never match.
+    fn check_possible(&self, matcher: &Matcher) -> Result<(), ClaimBroken> {
+        let checked = matcher.check(&self.known, &Kind::ALL);
+        checked.map_err(|never| ClaimBroken(format!("the claim says nothing: {never}")))
+    }
+
     fn check_sequence(&self, steps: &[Matcher]) -> Result<(), ClaimBroken> {
-        let mut entries = self.entries.iter();
-        let mut found = Vec::new();
+        steps
+            .iter()
+            .try_for_each(|step| self.check_possible(step))?;
+        let mut rest = &self.entries[..];
+        let mut found: Vec<&Entry> = Vec::new();
         for (at, step) in steps.iter().enumerate() {
-            let Some(entry) = entries.by_ref().find(|entry| entry.is_meant_by(step)) else {
-                let after: &[Entry] = found.last().map_or(&self.entries, |last: &&Entry| {
-                    let place = self.entries.iter().position(|entry| entry == *last);
-                    place
-                        .and_then(|place| self.entries.get(place + 1..))
-                        .unwrap_or_default()
-                });
+            let passed = rest.iter().position(|entry| entry.is_meant_by(step));
+            let Some(passed) = passed else {
+                let (at, steps) = (at + 1, steps.len());
                 let mut message = format!(
-                    "step {} of {} never passed: {}",
-                    at + 1,
-                    steps.len(),
-                    as_text(step)
+                    "step {at} of {steps} never passed: {step}; {}",
+                    near(step, rest)
                 );
                 show(&mut message, "passed before it", &found);
-                let after: Vec<&Entry> = after.iter().collect();
+                let after: Vec<&Entry> = rest.iter().collect();
                 show(&mut message, "passed since", &after);
                 message += &self.what_is_missing();
                 return Err(ClaimBroken(message));
             };
-            found.push(entry);
+            found.extend(rest.get(passed));
+            rest = rest.get(passed + 1..).unwrap_or_default();
         }
         Ok(())
     }
@@ -185,23 +191,25 @@ impl Journal {
         count: usize,
         exactly: bool,
     ) -> Result<(), ClaimBroken> {
+        self.check_possible(matcher)?;
         let found: Vec<&Entry> = self.matching(matcher).collect();
         let holds = found.len() == count || (!exactly && found.len() < count);
         if holds && self.is_whole() {
             return Ok(());
         }
-        let wanted = match (exactly, count) {
-            (_, 0) => "never".to_owned(),
-            (true, 1) => "once".to_owned(),
-            (true, count) => format!("{count} times"),
-            (false, 1) => "at most once".to_owned(),
-            (false, count) => format!("at most {count} times"),
+        let at_most = if exactly || count == 0 {
+            ""
+        } else {
+            "at most "
         };
         let mut message = format!(
-            "wanted {wanted}, passed {} times: {}",
-            found.len(),
-            as_text(matcher)
+            "wanted {at_most}{}, passed {}: {matcher}",
+            times(count),
+            times(found.len()),
         );
+        if found.len() < count {
+            message += &format!("; {}", near(matcher, &self.entries));
+        }
         show(&mut message, "these passed", &found);
         message += &self.what_is_missing();
         Err(ClaimBroken(message))
@@ -231,9 +239,28 @@ fn hold(checked: Result<(), ClaimBroken>) {
     }
 }
 
-/// A matcher, as it would be written in a file.
-pub(in crate::net) fn as_text(matcher: &Matcher) -> String {
-    serde_json::to_string(matcher).unwrap_or_default()
+/// What came near among these entries.
+fn near(matcher: &Matcher, entries: &[Entry]) -> String {
+    let mut near = Near::default();
+    let mut matched = 0;
+    for entry in entries {
+        if entry.is_meant_by(matcher) {
+            near.matched();
+            matched += 1;
+        } else {
+            entry.see_with_who(|who, sight| near.note(matcher, who, sight));
+        }
+    }
+    near.in_words(matcher.kind, matched)
+}
+
+/// How often, in words.
+pub(in crate::net) fn times(count: usize) -> String {
+    match count {
+        0 => "never".to_owned(),
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
 }
 
 /// Adds the last of these lines.

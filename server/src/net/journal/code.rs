@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::{Data, Entry, What};
-use crate::net::sight::{Asked, Sight, Who};
+use super::{Data, Entry, MultiPart, What};
+use crate::net::sight::{Asked, Outcomes, Sight, Who};
 use crate::protocol::{ErrorCode, EventType, MemberId, SessionId, Timestamp, Zxid};
 use crate::wire::OpCode;
 
@@ -33,13 +33,19 @@ pub(super) fn about(who: Option<&Who<'_>>, sight: &Sight<'_>, cap: usize) -> usi
     let label = who.and_then(|who| who.entrance.label.as_deref());
     let kept = |data: &Option<&[u8]>| data.map_or(0, |data| data.len().min(cap));
     let what = match sight {
-        Sight::Request { asked, data, .. } => asked.size() + kept(data),
+        Sight::Request { asked, data, .. } => {
+            asked.size() + kept(data) + size_of_parts(asked, Outcomes::None)
+        }
         Sight::Reply {
             asked,
             data,
             created,
+            outcomes,
             ..
-        } => asked.size() + kept(data) + created.map_or(0, str::len),
+        } => {
+            let created = created.map_or(0, str::len);
+            asked.size() + kept(data) + created + size_of_parts(asked, *outcomes)
+        }
         Sight::Event { path, .. } => path.len(),
         _ => ABOUT,
     };
@@ -90,6 +96,7 @@ pub(super) fn encode(
             put_text(bytes, label);
             put_paths(bytes, asked);
             put_data(bytes, *data, cap);
+            put_parts(bytes, asked, None);
         }
         Sight::Reply {
             xid,
@@ -99,8 +106,9 @@ pub(super) fn encode(
             created,
             data,
             children,
+            outcomes,
         } => {
-            let [a, b, c, d] = head(REPLY, 0);
+            let [a, b, c, d] = head(REPLY, flags_of(asked));
             let (asks, paths) = numbers_of(asked);
             let error = error.map_or(NO_ERROR, ErrorCode::number).cast_unsigned();
             let children = children.map_or(NONE, number);
@@ -124,6 +132,7 @@ pub(super) fn encode(
             put_paths(bytes, asked);
             put_data(bytes, *data, cap);
             put_text(bytes, *created);
+            put_parts(bytes, asked, Some(*outcomes));
         }
         Sight::Event {
             zxid,
@@ -152,10 +161,49 @@ pub(super) fn encode(
 const WATCH: u8 = 1;
 const EPHEMERAL: u8 = 2;
 const SEQUENTIAL: u8 = 4;
+/// That it has parts, which follow at the end.
+const PARTS: u8 = 8;
+/// That a part has a path.
+const PATH: u8 = 16;
 
 fn flags_of(asked: &Asked) -> u8 {
     let flag = |is, flag| if is { flag } else { 0 };
-    flag(asked.watch, WATCH) | flag(asked.ephemeral, EPHEMERAL) | flag(asked.sequential, SEQUENTIAL)
+    flag(asked.watch, WATCH)
+        | flag(asked.ephemeral, EPHEMERAL)
+        | flag(asked.sequential, SEQUENTIAL)
+        | flag(!asked.parts().is_empty(), PARTS)
+}
+
+/// How many bytes the parts take at most.
+fn size_of_parts(asked: &Asked, outcomes: Outcomes<'_>) -> usize {
+    let count = asked.parts().len();
+    let created = (0..count).filter_map(|at| outcomes.created(at));
+    (1 + 3 * count) * size_of::<u32>() + created.map(str::len).sum::<usize>()
+}
+
+/// The operations of a multi, if it is one: their number, then each; of a reply, each with its result.
+fn put_parts(bytes: &mut Vec<u8>, asked: &Asked, outcomes: Option<Outcomes<'_>>) {
+    if asked.parts().is_empty() {
+        return;
+    }
+    let put = |bytes: &mut Vec<u8>, number: u32| bytes.extend_from_slice(&number.to_le_bytes());
+    put(bytes, number(asked.parts().len()));
+    for (at, part) in asked.parts().iter().enumerate() {
+        let operation = part.operation.map_or(NO_OPERATION, |it| OpCode::from(it).0);
+        let flag = |is, flag| if is { flag } else { 0 };
+        let flags = flag(part.ephemeral, EPHEMERAL)
+            | flag(part.sequential, SEQUENTIAL)
+            | flag(asked.path_of(*part).is_some(), PATH);
+        // Every operation that a multi may have has a number of one byte.
+        put(bytes, operation.cast_unsigned() | u32::from(flags) << 8);
+        if let Some(outcomes) = outcomes {
+            let error = outcomes.error(at).map_or(NO_ERROR, ErrorCode::number);
+            let created = outcomes.created(at);
+            put(bytes, error.cast_unsigned());
+            put(bytes, created.map_or(NONE, |path| number(path.len())));
+            put_text(bytes, created);
+        }
+    }
 }
 
 /// Reads what [`encode`] wrote.
@@ -172,14 +220,16 @@ pub(super) fn decode(bytes: &[u8], number: u64, started: Timestamp) -> Option<En
             let (count, paths) = rest.two()?;
             let (length, kept) = rest.two()?;
             let label = rest.text(label)?;
+            let paths = rest.paths(count, paths)?;
             let what = What::Request {
                 xid: xid.cast_signed(),
                 operation: OpCode(asks.cast_signed()).operation(),
-                paths: rest.paths(count, paths)?,
                 watch: flags & WATCH != 0,
                 ephemeral: flags & EPHEMERAL != 0,
                 sequential: flags & SEQUENTIAL != 0,
                 data: rest.data(length, kept)?,
+                parts: rest.parts(flags, &paths, false)?,
+                paths,
             };
             (label, what)
         }
@@ -191,15 +241,20 @@ pub(super) fn decode(bytes: &[u8], number: u64, started: Timestamp) -> Option<En
             let (error, children) = rest.two()?;
             let (created, _) = rest.two()?;
             let label = rest.text(label)?;
+            let paths = rest.paths(count, paths)?;
             let what = What::Reply {
                 xid: xid.cast_signed(),
                 operation: OpCode(asks.cast_signed()).operation(),
-                paths: rest.paths(count, paths)?,
+                watch: flags & WATCH != 0,
+                ephemeral: flags & EPHEMERAL != 0,
+                sequential: flags & SEQUENTIAL != 0,
                 zxid,
                 error: ErrorCode::from_number(error.cast_signed()),
                 data: rest.data(length, kept)?,
                 created: rest.text(created)?.map(str::to_owned),
                 children: length_of(children),
+                parts: rest.parts(flags, &paths, true)?,
+                paths,
             };
             (label, what)
         }
@@ -332,6 +387,34 @@ impl<'b> Rest<'b> {
         Some(Some(Data { length, begin }))
     }
 
+    /// What [`put_parts`] wrote.
+    fn parts(&mut self, flags: u8, paths: &[String], with_results: bool) -> Option<Vec<MultiPart>> {
+        if flags & PARTS == 0 {
+            return Some(Vec::new());
+        }
+        let mut paths = paths.iter();
+        let count = self.short()?;
+        let parts = (0..count).map(|_| {
+            let [operation, flags, ..] = self.short()?.to_le_bytes();
+            let mut part = MultiPart {
+                operation: OpCode(i32::from(operation)).suboperation(),
+                ephemeral: flags & EPHEMERAL != 0,
+                sequential: flags & SEQUENTIAL != 0,
+                ..MultiPart::default()
+            };
+            if flags & PATH != 0 {
+                part.path = Some(paths.next()?.clone());
+            }
+            if with_results {
+                part.error = ErrorCode::from_number(self.short()?.cast_signed());
+                let created = self.short()?;
+                part.created = self.text(created)?.map(str::to_owned);
+            }
+            Some(part)
+        });
+        parts.collect()
+    }
+
     fn paths(&mut self, count: u32, length: u32) -> Option<Vec<String>> {
         let ends = match count {
             0 => Vec::new(),
@@ -360,7 +443,7 @@ mod tests {
     use super::*;
     use crate::keeper::{CloseReason, ConnectionId};
     use crate::net::{Entrance, Fault, HeldMessage};
-    use crate::protocol::{Operation, Xid};
+    use crate::protocol::{MultiResult, Operation, Xid};
 
     fn check(sight: &Sight<'_>) -> Entry {
         let entrance = Entrance {
@@ -407,6 +490,27 @@ mod tests {
             Some(Operation::Multi),
             &["/a".to_owned(), String::new(), "/ü/b".to_owned()],
         );
+        let part = |operation, path: Option<&str>| MultiPart {
+            operation,
+            path: path.map(str::to_owned),
+            ..MultiPart::default()
+        };
+        asked.set_parts(&[
+            part(Some(Operation::Check), Some("/a")),
+            MultiPart {
+                ephemeral: true,
+                sequential: true,
+                ..part(Some(Operation::CreateTtl), Some(""))
+            },
+            part(None, None),
+            part(Some(Operation::Create2), Some("/ü/b")),
+        ]);
+        let results = [
+            MultiResult::Check,
+            MultiResult::Create("/a0000000001".into()),
+            MultiResult::Error(Some(ErrorCode::NoNode)),
+            MultiResult::Error(None),
+        ];
         for data in [None, Some(&b""[..]), Some(b"abc\xff"), Some(b"abcdef")] {
             let xid = Xid(-9);
             check(&Sight::Request {
@@ -426,6 +530,10 @@ mod tests {
                     created,
                     data,
                     children,
+                    outcomes: match error {
+                        Some(_) => Outcomes::None,
+                        None => Outcomes::Results(&results),
+                    },
                 });
             }
         }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Data;
 use super::code;
+use super::{Data, MultiPart};
 use crate::keeper::{CloseReason, ConnectionId};
-use crate::net::sight::{Asked, Sight, Who};
+use crate::net::sight::{Asked, Outcomes, Sight, Who};
 use crate::net::{Direction, Entrance, Fault, HeldMessage, Matcher};
 use crate::protocol::{
     EnsembleAction, ErrorCode, EventType, MemberId, Operation, SessionId, Timestamp, Xid, Zxid,
@@ -116,6 +116,9 @@ pub enum What {
         /// What it would write.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         data: Option<Data>,
+        /// The operations of a multi or multiRead; their paths are `paths`, in order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        parts: Vec<MultiPart>,
     },
     /// A reply is sent: the server has made it. Where a fault loses or changes it, or a hold keeps it back, the entry behind
     /// this one says so.
@@ -128,9 +131,18 @@ pub enum What {
         /// The paths it was about.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         paths: Vec<String>,
+        /// Whether a watch was asked for.
+        #[serde(default, skip_serializing_if = "is_false")]
+        watch: bool,
+        /// Whether an ephemeral was to be created.
+        #[serde(default, skip_serializing_if = "is_false")]
+        ephemeral: bool,
+        /// Whether a znode was to be created whose name gets a number.
+        #[serde(default, skip_serializing_if = "is_false")]
+        sequential: bool,
         /// The last transaction that the reply knows of; that of the request itself, if it is a write.
         zxid: Zxid,
-        /// Why it is refused.
+        /// Why it is refused; of a multi that failed, why the first operation did that failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<ErrorCode>,
         /// The path that was created, the first one if it was a multi.
@@ -142,6 +154,9 @@ pub enum What {
         /// How many children getChildren gave.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         children: Option<usize>,
+        /// The operations of a multi or multiRead, with their results; their paths are `paths`, in order.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        parts: Vec<MultiPart>,
     },
     /// The event of a watch is sent: the server has made it. Where a fault loses or changes it, or a hold keeps it back,
     /// the entry behind this one says so.
@@ -261,7 +276,7 @@ fn is_alone(member: &MemberId) -> bool {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
-fn is_false(is: &bool) -> bool {
+pub(super) fn is_false(is: &bool) -> bool {
     !is
 }
 
@@ -290,6 +305,14 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn is_meant_by(&self, matcher: &Matcher) -> bool {
+        self.see_with_who(|who, sight| matcher.matches_any(who, sight))
+    }
+
+    /// Gives it as it passed, and whose connection it was on.
+    pub(in crate::net) fn see_with_who<T>(
+        &self,
+        see: impl FnOnce(Option<&Who<'_>>, &Sight<'_>) -> T,
+    ) -> T {
         let entrance = Entrance {
             label: self.label.clone(),
             member: self.member,
@@ -300,7 +323,7 @@ impl Entry {
             session: self.session.unwrap_or_default(),
             entrance: &entrance,
         });
-        self.see(|sight| matcher.matches_any(who.as_ref(), sight))
+        self.see(|sight| see(who.as_ref(), sight))
     }
 
     /// Gives it as it passed.
@@ -339,8 +362,10 @@ impl Entry {
                 ephemeral,
                 sequential,
                 data,
+                parts,
             } => {
                 room.set(*operation, paths);
+                room.set_parts(parts);
                 (room.watch, room.ephemeral, room.sequential) = (*watch, *ephemeral, *sequential);
                 see(&Sight::Request {
                     xid: Xid(*xid),
@@ -352,13 +377,20 @@ impl Entry {
                 xid,
                 operation,
                 paths,
+                watch,
+                ephemeral,
+                sequential,
                 zxid,
                 error,
                 created,
                 data,
                 children,
+                parts,
             } => {
                 room.set(*operation, paths);
+                room.set_parts(parts);
+                (room.watch, room.ephemeral, room.sequential) = (*watch, *ephemeral, *sequential);
+                let has_outcomes = error.is_none() || parts.iter().any(|part| part.error.is_some());
                 see(&Sight::Reply {
                     xid: Xid(*xid),
                     zxid: *zxid,
@@ -367,6 +399,11 @@ impl Entry {
                     created: created.as_deref(),
                     data: data.as_ref().map(|data| &*data.begin),
                     children: *children,
+                    outcomes: if has_outcomes {
+                        Outcomes::Kept(parts)
+                    } else {
+                        Outcomes::None
+                    },
                 })
             }
             What::Event {
@@ -481,6 +518,7 @@ impl What {
                 ephemeral: asked.ephemeral,
                 sequential: asked.sequential,
                 data: data.map(kept),
+                parts: MultiPart::all(asked, Outcomes::None),
             },
             Sight::Reply {
                 xid,
@@ -490,15 +528,20 @@ impl What {
                 created,
                 data,
                 children,
+                outcomes,
             } => Self::Reply {
                 xid: xid.0,
                 operation: asked.operation,
                 paths: paths(asked),
+                watch: asked.watch,
+                ephemeral: asked.ephemeral,
+                sequential: asked.sequential,
                 zxid,
                 error,
                 created: created.map(str::to_owned),
                 data: data.map(kept),
                 children,
+                parts: MultiPart::all(asked, outcomes),
             },
             Sight::Event {
                 zxid,

@@ -151,7 +151,6 @@ impl Display for What {
                 whose,
                 direction,
             } => {
-                let whose = serde_json::to_string(whose).unwrap_or_default();
                 write!(f, "cut {cut} {} of {whose}", Word(direction))
             }
             Self::Healed { cut } => write!(f, "healed {cut}"),

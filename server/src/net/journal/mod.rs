@@ -12,17 +12,19 @@ mod last_words;
 mod line;
 mod lines;
 mod notes;
+mod part;
 mod ring;
 mod timeline;
 
 pub(crate) use budget::BudgetId;
 pub use budget::{Budget, Exceeded};
 pub use claim::{Claim, ClaimBroken};
-pub(super) use claim::{as_text, show};
+pub(super) use claim::{show, times};
 pub use data::Data;
 pub use entry::{Entry, What};
 pub use lines::BadJournal;
 pub(super) use notes::{Kept, Notes};
+pub use part::MultiPart;
 pub(super) use ring::Ring;
 
 use std::borrow::Borrow;
@@ -32,6 +34,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 
 use super::Matcher;
+use super::known::Known;
 
 /// How much of what passes is kept.
 ///
@@ -71,18 +74,94 @@ impl JournalMode {
 /// assert_eq!(server.journal().since(Mark::BEGINNING).len(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct Mark(
+///
+/// It belongs to the journal of one server: another one refuses it. As data it is a number, and belongs to any.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "u64", into = "u64")]
+pub struct Mark {
     /// The number of the last entry before it.
-    pub(crate) u64,
-);
+    number: u64,
+    /// The number of the server's journal in this process; 0 if it may be any.
+    journal: u64,
+}
 
 impl Mark {
     /// Before the first entry.
-    pub const BEGINNING: Self = Self(0);
+    pub const BEGINNING: Self = Self::at(0);
+
+    /// A place in any journal.
+    pub(crate) const fn at(number: u64) -> Self {
+        Self { number, journal: 0 }
+    }
+
+    /// The number of the last entry before it.
+    pub(crate) const fn number(self) -> u64 {
+        self.number
+    }
+
+    /// Refuses a mark of another journal.
+    pub(in crate::net) fn check(self, journal: u64) -> Result<(), BadMark> {
+        if self.journal == 0 || journal == 0 || self.journal == journal {
+            Ok(())
+        } else {
+            Err(BadMark::OfAnotherServer)
+        }
+    }
+}
+
+impl From<u64> for Mark {
+    fn from(number: u64) -> Self {
+        Self::at(number)
+    }
+}
+
+impl From<Mark> for u64 {
+    fn from(mark: Mark) -> Self {
+        mark.number
+    }
+}
+
+/// By their place, whichever server they are of.
+impl PartialEq for Mark {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for Mark {}
+
+impl PartialOrd for Mark {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Mark {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.number.cmp(&other.number)
+    }
+}
+
+impl std::hash::Hash for Mark {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.number.hash(state);
+    }
+}
+
+/// The reason why a mark is no place in a journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadMark {
+    /// It was taken of the journal of another server.
+    #[error(
+        "this mark is of another server's journal: take it with mark() of the server that is asked"
+    )]
+    OfAnotherServer,
+    /// The journal is a copy that ends before.
+    #[error(
+        "this copy of the journal ends before the mark, so nothing can be in it: call journal() after what is to be \
+         looked at has passed"
+    )]
+    BehindTheEnd,
 }
 
 /// What passed, as far as it was kept, in order: a copy, which does not grow. It is a slice of [`Entry`]s, with the
@@ -102,25 +181,50 @@ impl Mark {
 /// println!("{journal}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Journal {
     entries: Vec<Entry>,
     /// Where it was to begin.
     from: Mark,
     /// The last place of which it is known that everything after it was kept.
     whole_since: Mark,
+    /// The place up to which it was copied.
+    end: Mark,
+    /// The names that claims may use.
+    known: Known,
 }
+
+/// By what it says.
+impl PartialEq for Journal {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.entries, self.from, self.whole_since)
+            == (&other.entries, other.from, other.whole_since)
+    }
+}
+
+impl Eq for Journal {}
 
 impl Journal {
     pub(super) fn new(entries: Vec<Entry>, from: Mark, whole_since: Mark) -> Self {
         Self {
+            end: entries.last().map_or(from, |last| Mark::at(last.number)),
+            known: Known::default(),
             entries,
             from,
             whole_since,
         }
     }
 
+    /// As a copy of a server's journal up to some place.
+    fn of_server(self, end: Mark, known: Known) -> Self {
+        Self { end, known, ..self }
+    }
+
     /// What passed after a mark.
+    ///
+    /// # Panics
+    ///
+    /// If the mark is of another server, or was taken after this copy was made: nothing could be found behind it.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -128,15 +232,27 @@ impl Journal {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn since(&self, mark: Mark) -> Self {
+        let is_behind = mark.journal != 0 && mark.journal == self.known.journal && mark > self.end;
+        let checked = mark.check(self.known.journal);
+        if let Err(bad) = checked.and(if is_behind {
+            Err(BadMark::BehindTheEnd)
+        } else {
+            Ok(())
+        }) {
+            panic!("{bad}");
+        }
         let entries = self.entries.iter();
         Self {
             entries: entries
-                .filter(|entry| entry.number > mark.0)
+                .filter(|entry| entry.number > mark.number)
                 .cloned()
                 .collect(),
             from: self.from.max(mark),
             whole_since: self.whole_since,
+            end: self.end,
+            known: self.known.clone(),
         }
     }
 
@@ -208,8 +324,10 @@ impl<'de> Deserialize<'de> for Journal {
 impl From<Vec<Entry>> for Journal {
     fn from(entries: Vec<Entry>) -> Self {
         let first = entries.first().map_or(1, |first| first.number);
-        let from = Mark(first.saturating_sub(1));
-        Self::new(entries, from, from)
+        let from = Mark::at(first.saturating_sub(1));
+        let known = Known::of(&entries);
+        let journal = Self::new(entries, from, from);
+        Self { known, ..journal }
     }
 }
 

@@ -5,6 +5,7 @@ use super::code;
 use super::last_words::LastWords;
 use super::ring::Blocks;
 use super::{Entry, Journal, JournalMode, Mark, Ring};
+use crate::net::known::Known;
 use crate::net::sight::{Sight, Who};
 use crate::protocol::Timestamp;
 
@@ -58,7 +59,7 @@ impl Notes {
         if self.mode == JournalMode::Off && mode != JournalMode::Off {
             // A number is left out for whatever passed and was not even counted.
             self.noted += 1;
-            self.on_since = Mark(self.noted);
+            self.on_since = Mark::at(self.noted);
         }
         self.mode = mode;
         if mode == JournalMode::Off {
@@ -69,7 +70,7 @@ impl Notes {
 
     pub(in crate::net) fn clear(&mut self) {
         self.ring.clear();
-        self.begin = Mark(self.noted);
+        self.begin = Mark::at(self.noted);
     }
 
     pub(in crate::net) fn started(&self) -> Timestamp {
@@ -120,7 +121,7 @@ impl Notes {
             JournalMode::Last(most) => self.noted.saturating_sub(most as u64),
             JournalMode::Off | JournalMode::Full => 0,
         };
-        let from = from.max(mark.0).saturating_add(1);
+        let from = from.max(mark.number()).saturating_add(1);
         Kept {
             blocks: self.ring.share(from),
             from,
@@ -171,10 +172,10 @@ impl Kept {
     /// The last lines.
     pub(in crate::net) fn tail(&self, most: usize) -> String {
         // Some may be pings.
-        let mark = Mark(self.noted.saturating_sub(most as u64 * 16)).max(self.begin);
+        let mark = Mark::at(self.noted.saturating_sub(most as u64 * 16)).max(self.begin);
         let last = Self {
             blocks: self.blocks.clone(),
-            from: self.from.max(mark.0 + 1),
+            from: self.from.max(mark.number() + 1),
             ..*self
         };
         let entries = last.entries().collect();
@@ -182,14 +183,15 @@ impl Kept {
     }
 
     /// The entries as a journal, if these are all that was kept.
-    pub(in crate::net) fn journal(&self) -> Journal {
+    pub(in crate::net) fn journal(&self, known: Known) -> Journal {
         let entries: Vec<Entry> = self.entries().collect();
         let whole_since = match entries.first() {
             // Something may pass at any time, and is not seen.
-            _ if self.is_off => Mark(u64::MAX),
-            Some(first) => self.on_since.max(Mark(first.number - 1)),
-            None => self.on_since.max(Mark(self.noted)),
+            _ if self.is_off => Mark::at(u64::MAX),
+            Some(first) => self.on_since.max(Mark::at(first.number - 1)),
+            None => self.on_since.max(Mark::at(self.noted)),
         };
-        Journal::new(entries, self.begin, whole_since)
+        let journal = Journal::new(entries, self.begin, whole_since);
+        journal.of_server(Mark::at(self.noted), known)
     }
 }

@@ -332,6 +332,8 @@ pub(crate) fn last_operation(operation: Operation) -> Option<&'static str> {
         Operation::CloseSession => "CLOS",
         // These two are answered before they come so far.
         Operation::Auth | Operation::Sasl => return None,
+        // It has a place only in a multi.
+        Operation::Check => return None,
     })
 }
 

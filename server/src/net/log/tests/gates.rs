@@ -208,6 +208,7 @@ fn what_waits_behind_a_cut_link_goes_on_when_both_are_done() {
         client.create("/a", PERSISTENT).await;
         settle().await;
         let cut = world.engine.cut(Matcher::any(), Direction::ToClient);
+        let cut = cut.expect("every connection can be cut");
         world.flush();
         assert_eq!(client.frames().await, 0, "the link is cut");
         client.create("/b", PERSISTENT).await;

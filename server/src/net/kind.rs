@@ -1,0 +1,125 @@
+//! The kinds of things that pass.
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of thing passes.
+///
+/// ```
+/// use minikeeper::{Kind, Matcher};
+///
+/// assert_eq!(Matcher::of(Kind::SessionExpired).kind, Some(Kind::SessionExpired));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// Somebody connected.
+    Accepted,
+    /// A connection is gone.
+    Disconnected,
+    /// The server closes a connection.
+    Closing,
+    /// A client asks for a session, a new one or its own.
+    Connect,
+    /// A client is told which session it has, or that it has none.
+    Connected,
+    /// A request arrived.
+    Request,
+    /// A reply is sent: the server has made it. Where a fault loses it or a hold keeps it back, what follows says so
+    /// ([`Fault`](Self::Fault), [`Held`](Self::Held)); so whoever waits for a reply does not wait for its release.
+    Reply,
+    /// The event of a watch is sent: the server has made it, as with [`Reply`](Self::Reply).
+    Event,
+    /// A client closed its session.
+    SessionClosed,
+    /// A session was not heard from in time, or a test wanted it to be over.
+    SessionExpired,
+    /// The server removed a container or a TTL znode.
+    Reaped,
+    /// A fault did what it is there for.
+    Fault,
+    /// Something is held back.
+    Held,
+    /// Something that was held back is let go.
+    Released,
+    /// A test did something to members of the ensemble.
+    Ensemble,
+    /// The ensemble has a new leader, or lost the one it had.
+    Leading,
+    /// The clock was turned.
+    Clock,
+    /// The test itself wrote, by the handle.
+    Wrote,
+    /// A test wants a session to be silent.
+    Muted,
+    /// A session may be heard again.
+    Unmuted,
+    /// A test cut links.
+    Cut,
+    /// Links that were cut are whole again.
+    Healed,
+    /// The server stopped.
+    Stopped,
+    /// The server serves again.
+    Started,
+}
+
+impl Kind {
+    /// All kinds.
+    pub(super) const ALL: [Self; 24] = [
+        Self::Accepted,
+        Self::Disconnected,
+        Self::Closing,
+        Self::Connect,
+        Self::Connected,
+        Self::Request,
+        Self::Reply,
+        Self::Event,
+        Self::SessionClosed,
+        Self::SessionExpired,
+        Self::Reaped,
+        Self::Fault,
+        Self::Held,
+        Self::Released,
+        Self::Ensemble,
+        Self::Leading,
+        Self::Clock,
+        Self::Wrote,
+        Self::Muted,
+        Self::Unmuted,
+        Self::Cut,
+        Self::Healed,
+        Self::Stopped,
+        Self::Started,
+    ];
+
+    /// The kind for people: one of them, and several.
+    pub(super) fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Accepted => ("accepted connection", "accepted connections"),
+            Self::Disconnected => ("ended connection", "ended connections"),
+            Self::Closing => ("closed connection", "closed connections"),
+            Self::Connect => ("connect request", "connect requests"),
+            Self::Connected => ("connect response", "connect responses"),
+            Self::Request => ("request", "requests"),
+            Self::Reply => ("reply", "replies"),
+            Self::Event => ("event", "events"),
+            Self::SessionClosed => ("closed session", "closed sessions"),
+            Self::SessionExpired => ("expired session", "expired sessions"),
+            Self::Reaped => ("reaped znode", "reaped znodes"),
+            Self::Fault => ("fault", "faults"),
+            Self::Held => ("held message", "held messages"),
+            Self::Released => ("released message", "released messages"),
+            Self::Ensemble => ("ensemble action", "ensemble actions"),
+            Self::Leading => ("change of the leader", "changes of the leader"),
+            Self::Clock => ("turn of the clock", "turns of the clock"),
+            Self::Wrote => ("write of the test", "writes of the test"),
+            Self::Muted => ("muted session", "muted sessions"),
+            Self::Unmuted => ("unmuted session", "unmuted sessions"),
+            Self::Cut => ("cut link", "cut links"),
+            Self::Healed => ("healed link", "healed links"),
+            Self::Stopped => ("stop of the server", "stops of the server"),
+            Self::Started => ("start of the server", "starts of the server"),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The names that a matcher may use: labels, members, places in the journal.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Matcher;
+use super::journal::{Entry, What};
+use crate::protocol::MemberId;
+
+/// The names that matchers may use for one server or one journal.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    /// The number of the server's journal in this process; 0 for one that was read from elsewhere.
+    pub(super) journal: u64,
+    /// The labels, by whatever named them.
+    labels: Arc<BTreeSet<Arc<str>>>,
+    /// The number of members; `None` if it is not known.
+    members: Option<u8>,
+}
+
+impl Known {
+    /// For a new server.
+    pub(super) fn new(members: u8) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self {
+            journal: NEXT.fetch_add(1, Ordering::Relaxed),
+            labels: Arc::default(),
+            members: Some(members),
+        }
+    }
+
+    /// For a journal that was read from elsewhere: the labels that are in it.
+    pub(super) fn of(entries: &[Entry]) -> Self {
+        let mut known = Self::default();
+        for entry in entries {
+            if let Some(label) = &entry.label {
+                known.name(label);
+            }
+            if let What::Cut { whose, .. } = &entry.what
+                && let Some(label) = &whose.label
+            {
+                known.name(&label.as_str().into());
+            }
+        }
+        known
+    }
+
+    /// Learns of a label.
+    pub(super) fn name(&mut self, label: &Arc<str>) {
+        if !self.labels.contains(label) {
+            Arc::make_mut(&mut self.labels).insert(Arc::clone(label));
+        }
+    }
+
+    /// Why the label of a matcher is not known, and what to do.
+    pub(super) fn unknown_label(&self, matcher: &Matcher) -> Option<String> {
+        let label = matcher
+            .label
+            .as_deref()
+            .filter(|label| !self.labels.contains(*label))?;
+        let known: Vec<String> = self.labels.iter().map(|it| format!("{it:?}")).collect();
+        let known = match known.len() {
+            0 => "no label is known".to_owned(),
+            1..=MOST_NAMED => format!("known are {}", known.join(", ")),
+            others => format!("{others} others are known"),
+        };
+        Some(if self.journal == 0 {
+            format!("no entry of this journal has the label {label:?} ({known})")
+        } else {
+            format!(
+                "the label {label:?} is not known ({known}): name the label first with address({label:?}), serve_as(..) \
+                 or the builder's label(..)"
+            )
+        })
+    }
+
+    /// Why there is no such member, if there is none.
+    pub(super) fn unknown_member(&self, MemberId(member): MemberId) -> Option<String> {
+        let members = self.members.unwrap_or(u8::MAX);
+        (member == 0 || member > members).then(|| match self.members {
+            Some(1) => format!("the server is no ensemble and has no member {member}"),
+            Some(_) | None => {
+                format!("there is no member {member}: members are numbered from 1 to {members}")
+            }
+        })
+    }
+}
+
+/// More labels than this are only counted in a message.
+const MOST_NAMED: usize = 20;

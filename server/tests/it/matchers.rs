@@ -1,0 +1,496 @@
+//! Matchers: what is refused because it can never match, and multis that match by what is in them.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use minikeeper::{
+    Budget, Claim, Direction, Ensemble, ErrorCode, EventType, Fault, FaultRule, Journal, Kind,
+    Matcher, MemberId, Op, Server, SessionId, StartError,
+};
+
+use crate::client::{self, Client, Reply, create, op, read, set};
+
+const MULTI: i32 = 14;
+const MULTI_READ: i32 = 22;
+const CHECK: i32 = 13;
+const EPHEMERAL: i32 = 1;
+
+/// The body of a multi or multiRead.
+fn multi(operations: &[(i32, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (operation, body) in operations {
+        bytes.extend(operation.to_be_bytes());
+        bytes.push(0);
+        bytes.extend((-1_i32).to_be_bytes());
+        bytes.extend(body);
+    }
+    bytes.extend((-1_i32).to_be_bytes());
+    bytes.push(1);
+    bytes.extend((-1_i32).to_be_bytes());
+    bytes
+}
+
+/// A path and a version.
+fn versioned(path: &str, version: i32) -> Vec<u8> {
+    [
+        client::buffer(path.as_bytes()),
+        version.to_be_bytes().to_vec(),
+    ]
+    .concat()
+}
+
+/// The body of a multi's reply in which every operation has an error.
+fn errors(codes: &[i32]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for code in codes {
+        bytes.extend((-1_i32).to_be_bytes());
+        bytes.push(0);
+        bytes.extend(code.to_be_bytes());
+        bytes.extend(code.to_be_bytes());
+    }
+    bytes.extend([0xff, 0xff, 0xff, 0xff, 1, 0xff, 0xff, 0xff, 0xff]);
+    bytes
+}
+
+/// A multi that checks `/`, creates `/a`, creates the ephemeral `/b` and sets `/have`.
+fn mixed() -> Vec<u8> {
+    multi(&[
+        (CHECK, versioned("/", -1)),
+        (op::CREATE, create("/a", b"", 0)),
+        (op::CREATE, create("/b", b"", EPHEMERAL)),
+        (op::SET_DATA, set("/have", b"new")),
+    ])
+}
+
+fn panic_of<T>(act: impl FnOnce() -> T) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        act();
+    }))
+    .expect_err("it panics");
+    let text = panic.downcast_ref::<String>().cloned();
+    text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .expect("it says why")
+}
+
+/// A server, and a client that is connected to it.
+fn served() -> (Server, Client) {
+    let server = Server::builder().manual_clock().start();
+    let server = server.expect("a server starts");
+    server.create("/have", b"old").expect("it is new");
+    let client = Client::connect(server.addr());
+    (server, client)
+}
+
+#[test]
+fn what_can_never_match_is_refused_everywhere() {
+    let server = Server::start().unwrap();
+    let journal = server.journal();
+    for never in [
+        Matcher::event().error(ErrorCode::NoNode),
+        Matcher::reply(Op::GetData).event_type(EventType::NodeCreated),
+        Matcher::request(Op::GetData).ephemeral(),
+        Matcher::reply(Op::GetData).sequential(),
+        Matcher::request(Op::Create).watching(),
+        Matcher::request(Op::Ping).path("/a"),
+        Matcher::request(Op::Create).error(ErrorCode::NodeExists),
+        Matcher::request(Op::Create).session(SessionId(0)),
+        Matcher::event().label("worker").connection(0),
+        Matcher::of(Kind::Request).op(Op::Connect),
+        Matcher::event().connection(0),
+        Matcher::event().member(MemberId(2)),
+        Matcher::event().label("wroker"),
+        Matcher::event()
+            .path("/")
+            .event_type(EventType::NodeCreated),
+        Matcher::any()
+            .error(ErrorCode::NoNode)
+            .ephemeral()
+            .watching(),
+    ] {
+        let wanted = format!("{never} can never match: ");
+        let refused = |told: String| assert!(told.contains(&wanted), "{wanted} {told}");
+        refused(server.check(&never).unwrap_err().to_string());
+        refused(server.try_hold(never.clone()).unwrap_err().to_string());
+        let fault = FaultRule::new("it", never.clone(), Fault::LoseReply);
+        refused(match server.place(fault) {
+            Ok(_) => "a fault".to_owned(),
+            // A fault that cannot happen to this kind is refused for that reason.
+            Err(error) if error.to_string().contains("does not happen to") => wanted.clone(),
+            Err(error) => error.to_string(),
+        });
+        refused(panic_of(|| server.hold(never.clone())));
+        refused(panic_of(|| server.wait_for(never.clone())));
+        refused(panic_of(|| {
+            server.wait_for_sequence([Matcher::event(), never.clone()])
+        }));
+        refused(panic_of(|| server.budget(Budget::total(never.clone(), 1))));
+        refused(panic_of(|| journal.assert_never(&never)));
+        refused(panic_of(|| journal.assert_at_most(&never, 3)));
+        refused(panic_of(|| journal.assert_count(&never, 0)));
+        refused(panic_of(|| journal.assert_sequence([never.clone()])));
+        let claim = Claim::AtMost {
+            matcher: never.clone(),
+            count: 1,
+        };
+        refused(journal.check(&claim).unwrap_err().to_string());
+    }
+}
+
+#[test]
+fn a_label_is_known_once_it_was_named() {
+    let server = Server::builder().label("early").start().unwrap();
+    let of = |label: &str| Matcher::event().label(label);
+    assert!(server.check(&of("early")).is_ok());
+    let told = server.check(&of("late")).unwrap_err().to_string();
+    assert!(told.contains(r#"(known are "early")"#), "{told}");
+    assert!(
+        told.contains(r#"name the label first with address("late")"#),
+        "{told}"
+    );
+    let journal = server.journal();
+    server.address("late").unwrap();
+    assert!(server.check(&of("late")).is_ok());
+    server.journal().assert_never(of("late"));
+    assert!(panic_of(|| journal.assert_never(of("late"))).contains("is not known"));
+
+    let (_client, io) = tokio::io::duplex(64);
+    let _serving = server.serve_as("served", io).unwrap();
+    assert!(server.check(&of("served")).is_ok());
+    server.restart().unwrap();
+    assert!(server.check(&of("late")).is_ok());
+
+    let unknown = Matcher::any().label("nobody");
+    for told in [
+        panic_of(|| server.partition("nobody")),
+        panic_of(|| server.cut(unknown.clone(), Direction::Both)),
+        panic_of(|| server.disconnect(&unknown)),
+        panic_of(|| server.fault("it").from("nobody").then(Fault::LoseReply)),
+    ] {
+        assert!(told.contains("name the label first"), "{told}");
+    }
+}
+
+#[test]
+fn a_member_of_an_ensemble_names_labels_for_all() {
+    let ensemble = Ensemble::of(3).unwrap();
+    ensemble.member(2).address("worker").unwrap();
+    let of_worker = Matcher::event().label("worker").member(MemberId(3));
+    assert!(ensemble.server().check(&of_worker).is_ok());
+    let told = ensemble
+        .server()
+        .check(&Matcher::event().member(MemberId(4)));
+    let told = told.unwrap_err().to_string();
+    assert!(told.contains("members are numbered from 1 to 3"), "{told}");
+}
+
+#[test]
+fn a_journal_that_was_read_knows_the_labels_that_are_in_it() {
+    let server = Server::start().unwrap();
+    let _client = Client::connect(server.address("worker").unwrap().addr());
+    server.address("boss").unwrap();
+    let journal = Journal::from_json_lines(&server.journal().to_json_lines()).unwrap();
+    journal.assert_count(Matcher::request(Op::Connect).label("worker"), 1);
+    let told = panic_of(|| journal.assert_never(Matcher::any().label("boss")));
+    assert!(
+        told.contains(r#"no entry of this journal has the label "boss" (known are "worker")"#),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_cut_or_a_disconnect_takes_no_condition_that_connections_do_not_have() {
+    let server = Server::start().unwrap();
+    let of_requests = Matcher::request(Op::Create).path("/a");
+    for told in [
+        panic_of(|| server.disconnect(&of_requests)),
+        panic_of(|| server.cut(Matcher::any().path("/a"), Direction::Both)),
+    ] {
+        assert!(told.contains("connections are matched here"), "{told}");
+    }
+}
+
+#[test]
+fn a_mark_of_another_server_or_of_a_later_time_is_refused() {
+    let (one, two) = (Server::start().unwrap(), Server::start().unwrap());
+    let journal = one.journal();
+    let told = panic_of(|| one.journal().since(two.mark()));
+    assert!(told.contains("of another server's journal"), "{told}");
+    let told = panic_of(|| one.wait_for(Matcher::event()).since(two.mark()));
+    assert!(told.contains("of another server's journal"), "{told}");
+    one.create("/a", b"").unwrap();
+    let told = panic_of(|| journal.since(one.mark()));
+    assert!(
+        told.contains("this copy of the journal ends before the mark"),
+        "{told}"
+    );
+    assert!(one.journal().since(one.mark()).is_empty());
+    let fork = one.fork().unwrap();
+    let told = panic_of(|| fork.journal().since(one.mark()));
+    assert!(told.contains("of another server's journal"), "{told}");
+}
+
+#[test]
+fn what_never_happens_so_often_is_not_waited_for() {
+    let server = Server::start().unwrap();
+    let fault = server
+        .fault("twice")
+        .times(2)
+        .optional()
+        .then(Fault::LoseReply);
+    let told = panic_of(|| fault.happened_times(3));
+    assert!(
+        told.contains("happens at most 2 times, so it never happens 3 times"),
+        "{told}"
+    );
+    let told = panic_of(|| server.wait_for(Matcher::event()).nth(0));
+    assert!(told.contains("counted from 1"), "{told}");
+    let told = panic_of(|| {
+        server.budget(Budget::PerTransaction {
+            matcher: Matcher::request(Op::Create),
+            at_most: 1,
+        })
+    });
+    assert!(
+        told.contains("here only these count: events, replies"),
+        "{told}"
+    );
+}
+
+#[test]
+fn names_that_the_journal_uses_itself_are_no_labels() {
+    let server = Server::start().unwrap();
+    for label in ["test", "server", "ensemble"] {
+        assert!(matches!(
+            server.address(label),
+            Err(StartError::ReservedLabel(_))
+        ));
+        assert!(Server::builder().label(label).start().is_err());
+    }
+}
+
+#[test]
+fn a_reply_knows_what_its_request_asked_for() {
+    let (server, mut client) = served();
+    let hold = server.hold(Matcher::reply(Op::GetData).watching());
+    client.data("/have", false);
+    client.send(op::GET_DATA, &read("/have", true));
+    assert_eq!(hold.wait_for(1).blocking(), Ok(()));
+    hold.release_all();
+    client.receive();
+    client.create("/e-", b"", 3);
+    let journal = server.journal();
+    journal.assert_count(Matcher::reply(Op::GetData).watching(), 1);
+    journal.assert_count(Matcher::reply(Op::GetData).not_watching(), 1);
+    journal.assert_count(Matcher::reply(Op::Create).ephemeral().sequential(), 1);
+    journal.assert_never(Matcher::reply(Op::Create).not_ephemeral());
+    let again = Journal::from_json_lines(&journal.to_json_lines()).unwrap();
+    assert_eq!(again[..], journal[..]);
+    again.assert_count(Matcher::reply(Op::GetData).watching(), 1);
+}
+
+#[test]
+fn a_multi_is_answered_as_one_whose_operation_failed() {
+    let (server, mut client) = served();
+    let budget = server.budget(Budget::total(Matcher::request(Op::Create), 2));
+    let before = (server.tree(), server.znode("/").unwrap().stat);
+    let fault = |on: Matcher| {
+        let rule = FaultRule::new(
+            "it",
+            on,
+            Fault::Error {
+                code: ErrorCode::NoAuth,
+            },
+        );
+        server.place(rule).unwrap()
+    };
+    for (on, codes) in [
+        (Matcher::request(Op::Create), [0, -102, -2, -2]),
+        (Matcher::request(Op::Create).path("/b"), [0, 0, -102, -2]),
+        (Matcher::request(Op::Create).ephemeral(), [0, 0, -102, -2]),
+        (Matcher::request(Op::SetData).path("/have"), [0, 0, 0, -102]),
+        (Matcher::request(Op::Check), [-102, -2, -2, -2]),
+    ] {
+        let fault = fault(on.clone());
+        let Reply { error, body, .. } = client.ask(MULTI, &mixed());
+        // As a real 3.9.5 answers: the header has no error, and every operation has one.
+        assert_eq!((error, body), (0, errors(&codes)), "{on}");
+        assert_eq!(fault.hits(), 1, "{on}");
+    }
+    assert_eq!((server.tree(), server.znode("/").unwrap().stat), before);
+    assert!(budget.check().is_err(), "five multis have a create each");
+    let journal = server.journal();
+    journal.assert_count(Matcher::request(Op::Create), 5);
+    journal.assert_count(
+        Matcher::reply(Op::Create)
+            .path("/b")
+            .error(ErrorCode::NoAuth),
+        2,
+    );
+    journal.assert_count(Matcher::reply(Op::Multi).error(ErrorCode::NoAuth), 5);
+    let last = journal.matching(Matcher::reply(Op::Multi)).last().unwrap();
+    assert!(last.to_string().contains(" -> NoAuth "), "{last}");
+}
+
+#[test]
+fn a_multi_that_fails_by_a_fault_is_answered_as_one_that_fails_by_itself() {
+    let (server, mut client) = served();
+    let operations = multi(&[
+        (CHECK, versioned("/", -1)),
+        (op::CREATE, create("/have", b"", 0)),
+        (op::DELETE, versioned("/have", -1)),
+    ]);
+    let by_itself = client.ask(MULTI, &operations);
+    let _fault = server.fault("it").on(Op::Create).then(Fault::Error {
+        code: ErrorCode::NodeExists,
+    });
+    let by_fault = client.ask(MULTI, &operations);
+    assert_eq!(
+        (by_fault.error, by_fault.body),
+        (by_itself.error, by_itself.body)
+    );
+    let failed = Matcher::reply(Op::Create)
+        .path("/have")
+        .error(ErrorCode::NodeExists);
+    server.journal().assert_count(failed, 2);
+    let not_tried = Matcher::reply(Op::Delete).error(ErrorCode::RuntimeInconsistency);
+    server.journal().assert_count(not_tried, 2);
+}
+
+#[test]
+fn all_conditions_hold_for_one_operation_of_a_multi() {
+    let (server, mut client) = served();
+    let fault = |on: Matcher| {
+        let mut rule = FaultRule::new("it", on, Fault::LoseReply);
+        rule.optional = true;
+        server.place(rule)
+    };
+    let crossed = fault(Matcher::request(Op::Create).path("/a").ephemeral()).unwrap();
+    let other = fault(Matcher::request(Op::SetData).path("/a")).unwrap();
+    assert_eq!(client.ask(MULTI, &mixed()).error, 0);
+    assert_eq!((crossed.hits(), other.hits()), (0, 0));
+    let journal = server.journal();
+    journal.assert_never(Matcher::request(Op::Write).path("/a").ephemeral());
+    journal.assert_count(Matcher::request(Op::Write).path("/b").ephemeral(), 1);
+    journal.assert_count(Matcher::request(Op::Check).path("/"), 1);
+    journal.assert_never(Matcher::request(Op::Delete));
+    let again = Journal::from_json_lines(&journal.to_json_lines()).unwrap();
+    again.assert_never(Matcher::reply(Op::Write).path("/a").ephemeral());
+    again.assert_count(Matcher::reply(Op::Create).path("/b").ephemeral(), 1);
+}
+
+#[test]
+fn a_multi_that_matches_as_a_whole_is_refused_as_a_whole() {
+    let (server, mut client) = served();
+    for op in [Op::Multi, Op::Write, Op::Any] {
+        let fault = server.fault("it").on(op).then(Fault::Error {
+            code: ErrorCode::NoAuth,
+        });
+        let Reply { error, body, .. } = client.ask(MULTI, &mixed());
+        assert_eq!((error, body), (client::NO_AUTH, Vec::new()), "{op:?}");
+        drop(fault);
+    }
+    assert_eq!(server.znode("/a"), None);
+}
+
+#[test]
+fn other_faults_and_holds_are_for_the_whole_multi() {
+    let (server, mut client) = served();
+    let hold = server.hold(Matcher::request(Op::Create).path("/b"));
+    client.send(MULTI, &mixed());
+    hold.wait_for(1).blocking().unwrap();
+    assert_eq!(server.znode("/a"), None);
+    hold.release_all();
+    assert_eq!(client.receive().error, 0);
+    drop(hold);
+    let fault = server
+        .fault("it")
+        .on(Op::SetData)
+        .then(Fault::ApplyThenDrop);
+    client.send(MULTI, &multi(&[(op::SET_DATA, set("/have", b"newer"))]));
+    client.ends();
+    assert_eq!(fault.hits(), 1);
+    assert_eq!(server.data("/have").as_deref(), Some(&b"newer"[..]));
+}
+
+#[test]
+fn of_a_multi_read_the_reads_that_match_fail_and_the_others_do_not() {
+    let (server, mut client) = served();
+    let reads = multi(&[
+        (op::GET_DATA, read("/have", false)),
+        (op::GET_CHILDREN, read("/have", false)),
+        (op::GET_DATA, read("/none", false)),
+    ]);
+    let well = client.ask(MULTI_READ, &reads).body;
+    let fault = server.fault("it").on(Op::GetChildren).then(Fault::Error {
+        code: ErrorCode::NoAuth,
+    });
+    let Reply { error, body, .. } = client.ask(MULTI_READ, &reads);
+    assert_eq!(error, 0);
+    assert_eq!(fault.hits(), 1);
+    // The children are an empty list behind a header of nine bytes; a refusal is as long.
+    let begin = body
+        .iter()
+        .zip(&well)
+        .take_while(|(one, other)| one == other);
+    let begin = begin.count();
+    let refused = [(-1_i32).to_be_bytes(), (-102_i32).to_be_bytes()];
+    assert_eq!(body[begin..begin + 4], refused[0]);
+    assert_eq!(body[begin + 9..begin + 13], refused[1]);
+    assert_eq!(body[begin + 13..], well[begin + 13..]);
+    let journal = server.journal();
+    journal.assert_count(Matcher::reply(Op::GetChildren).error(ErrorCode::NoAuth), 1);
+    journal.assert_count(
+        Matcher::reply(Op::GetData)
+            .path("/none")
+            .error(ErrorCode::NoNode),
+        2,
+    );
+    journal.assert_never(
+        Matcher::reply(Op::GetData)
+            .path("/have")
+            .error(ErrorCode::NoNode),
+    );
+    journal.assert_never(
+        Matcher::reply(Op::MultiRead)
+            .path("/have")
+            .error(ErrorCode::NoNode),
+    );
+}
+
+#[test]
+fn a_close_happens_to_replies_of_requests_that_match() {
+    let (server, mut client) = served();
+    let fault = server.fault("it").on(Op::Create).then(Fault::Close);
+    client.send(op::CREATE, &create("/a", b"", 0));
+    client.ends();
+    assert!(server.znode("/a").is_some(), "it was carried out");
+    assert_eq!(fault.hits(), 1);
+    let mut client = Client::connect(server.addr());
+    let only_refused = FaultRule::new(
+        "it",
+        serde_json::from_str(r#"{"op": "create", "error": "NodeExists"}"#).unwrap(),
+        Fault::Close,
+    );
+    let fault = server.place(only_refused).unwrap();
+    assert_eq!(client.create("/b", b"", 0).error, 0);
+    client.send(op::CREATE, &create("/b", b"", 0));
+    client.ends();
+    assert_eq!(fault.hits(), 1);
+}
+
+#[test]
+fn a_connection_is_refused_whether_or_not_the_fault_names_connect() {
+    let (server, _client) = served();
+    for on in [
+        Matcher::any().op(Op::Connect),
+        Matcher::request(Op::Connect),
+    ] {
+        let fault = server
+            .place(FaultRule::new("it", on, Fault::Refuse))
+            .unwrap();
+        client::receive_end(&mut client::open(server.addr()));
+        assert_eq!(fault.hits(), 1);
+    }
+    let fault = server.fault("it").on(Op::Connect).then(Fault::Refuse);
+    client::receive_end(&mut client::open(server.addr()));
+    assert_eq!(fault.hits(), 1);
+}
