@@ -1,5 +1,6 @@
 //! The journal as a test reads it, waiting for what it will say, and budgets.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -31,12 +32,18 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "nothing is waited for before this is awaited"]
-#[derive(Debug)]
 pub struct WaitFor<T = Entry> {
     waiting: Waiting,
     take: fn(Vec<Entry>) -> T,
     /// Whose leaks are told if it is waited in vain.
     leaky: Option<Weak<Shared>>,
+}
+
+/// What is waited for and for how long, not the server.
+impl<T> fmt::Debug for WaitFor<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WaitFor").field(&self.waiting).finish()
+    }
 }
 
 impl<T> WaitFor<T> {

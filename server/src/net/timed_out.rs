@@ -118,7 +118,7 @@ impl Vain {
 
 impl Wait {
     /// What is waited for, in words, and what came near.
-    fn what(&self, hold: Option<&str>) -> String {
+    pub(super) fn what(&self, hold: Option<&str>) -> String {
         let next = self.found.len().saturating_add(1);
         let near = |matched| {
             let kind = self.next().and_then(|matcher| matcher.kind);

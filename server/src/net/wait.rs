@@ -1,5 +1,6 @@
 //! Whoever waits for something to happen: without polling, on any runtime or none.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -252,7 +253,6 @@ impl Wait {
 
 /// Waits for something: a future that needs no particular runtime. It sees what passes from when it is made; its time
 /// runs from when it is first asked.
-#[derive(Debug)]
 pub(crate) struct Waiting {
     engine: Arc<Engine>,
     span: Duration,
@@ -263,6 +263,22 @@ pub(crate) struct Waiting {
     blocks: bool,
     /// Wakes where the time is that of the runtime which polls this.
     sleep: Option<Pin<Box<Sleep>>>,
+}
+
+/// What is waited for and for how long, not the server.
+impl fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = self
+            .engine
+            .control(|control| control.waits.find(self.id).map(|wait| wait.what(None)));
+        f.debug_struct("Waiting")
+            .field(
+                "for",
+                &format_args!("{}", what.as_deref().unwrap_or("nothing")),
+            )
+            .field("within", &self.span)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Waiting {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use minikeeper::{
-    Acl, ErrorCode, Server, Snapshot, StartError, Tree, TreeError, Znode, Zxid, tree,
+    Acl, ErrorCode, Matcher, Server, Snapshot, StartError, Tree, TreeError, Znode, Zxid, tree,
 };
 use proptest::prelude::*;
 
@@ -31,6 +31,77 @@ fn acl(text: &str) -> Acl {
 
 fn read(tree: Result<Tree, TreeError>) -> Tree {
     tree.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A znode of every kind, and more of them than the recursion limit of a macro.
+fn of_every_kind() -> Tree {
+    let mut tree = Tree::new();
+    let mut put = |path: &str, znode: Znode| tree.insert(path, znode).expect("it can be there");
+    put("/", Znode::new("the root"));
+    put(
+        "/acl",
+        Znode::new("v1").acl([acl("world:anyone:r"), acl("digest:me:x\"y=:cdrwa")]),
+    );
+    put("/acl/none", Znode::new("").acl([]));
+    put("/binary", Znode::new(b"\x00\xff\"\\\n'"));
+    put("/container", Znode::new("").container());
+    put("/empty", Znode::new(""));
+    put("/ephemeral", Znode::null().ephemeral());
+    put("/named \"so\"/\u{e9}", Znode::new("\u{1f600}"));
+    put("/null", Znode::null());
+    put(
+        "/text",
+        Znode::new("a \"quote\", a \\ and\na line\t\u{0}\u{200b}"),
+    );
+    put(
+        "/ttl",
+        Znode::null()
+            .acl([acl("ip:127.0.0.1:r")])
+            .ttl(Duration::from_secs(60)),
+    );
+    put("/ttl/exact", Znode::new("").ttl(Duration::new(1, 1)));
+    put("/ttl/long", Znode::new(b"\xff").ttl(Duration::MAX));
+    for number in 0..200 {
+        put(
+            &format!("/many/{number:03}"),
+            Znode::new(number.to_string()),
+        );
+        put(&format!("/more/{number:03}"), Znode::new("").container());
+    }
+    tree
+}
+
+#[test]
+fn a_tree_prints_the_expression_that_makes_it() {
+    let compiled = include!("pasted_tree.in");
+    assert_eq!(compiled, of_every_kind());
+    assert_eq!(format!("{compiled:?}\n"), include_str!("pasted_tree.in"));
+    assert_eq!(format!("{:?}", Tree::new()), "tree! {}");
+}
+
+#[test]
+fn waits_and_guards_print_without_the_server() {
+    let server = start();
+    for number in 0..100 {
+        let path = format!("/{number}");
+        server.create(&path, b"data").expect("it is not there");
+    }
+    let wait = server.wait_for(Matcher::event().path("/7"));
+    let text = format!("{wait:?}");
+    assert!(
+        text.starts_with("WaitFor(Waiting { for: ") && text.contains("/7"),
+        "{text}"
+    );
+    let quiet = server.wait_for_failure();
+    let hold = server.hold(Matcher::event());
+    for text in [
+        text,
+        format!("{quiet:?}"),
+        format!("{hold:?}"),
+        format!("{:?}", hold.wait_for(1)),
+    ] {
+        assert!(text.len() < 200 && !text.contains("data"), "{text}");
+    }
 }
 
 fn data<'t>(tree: &'t Tree, path: &str) -> &'t [u8] {

@@ -439,11 +439,96 @@ impl PartialEq for Tree {
 
 impl Eq for Tree {}
 
-/// A line a znode, so that a failed comparison of two can be read.
+/// The tree as the [`tree!`](crate::tree) that makes it, to be copied from a failed test into its source: a line a
+/// znode. `tree`, [`Znode`] and [`Duration`] must be in scope there.
+///
+/// ```
+/// use minikeeper::{Tree, Znode, tree};
+///
+/// let tree = Tree::from_json(r#"{"/config": "v1", "/locks": {"container": true}, "/raw": {"base64": "/wA="}}"#)?;
+/// assert_eq!(
+///     format!("{tree:?}"),
+///     r#"tree! {
+///     "/config" => "v1",
+///     "/locks" => (Znode::new("").container()),
+///     "/raw" => b"\xff\x00",
+/// }"#
+/// );
+/// assert_eq!(
+///     tree,
+///     tree! {
+///         "/config" => "v1",
+///         "/locks" => (Znode::new("").container()),
+///         "/raw" => b"\xff\x00",
+///     }
+/// );
+/// # Ok::<(), minikeeper::TreeError>(())
+/// ```
 impl fmt::Debug for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("tree! ")?;
-        f.write_str(self.to_json().trim_end())
+        if self.is_empty() {
+            return f.write_str("tree! {}");
+        }
+        f.write_str("tree! {\n")?;
+        for (path, znode) in self.iter() {
+            write!(f, "    {path:?} => ")?;
+            write_value(f, znode)?;
+            f.write_str(",\n")?;
+        }
+        f.write_str("}")
+    }
+}
+
+/// Writes a znode as the value of `tree!`. What is more than data stands in parentheses: a value of one token tree is
+/// taken by the macro without a step of recursion, so a tree of any size compiles.
+fn write_value(f: &mut fmt::Formatter<'_>, znode: &Znode) -> fmt::Result {
+    if znode.is_open() && znode.kind == ZnodeKind::Persistent && znode.data.is_some() {
+        return write_data(f, znode);
+    }
+    f.write_str("(")?;
+    if znode.data.is_some() {
+        f.write_str("Znode::new(")?;
+        write_data(f, znode)?;
+        f.write_str(")")?;
+    } else {
+        f.write_str("Znode::null()")?;
+    }
+    match znode.acl.as_slice() {
+        [] => f.write_str(".acl(Vec::new())")?,
+        _ if znode.is_open() => {}
+        [first, others @ ..] => {
+            write!(f, ".acl([{:?}.parse().unwrap()", first.to_string())?;
+            for other in others {
+                write!(f, ", {:?}.parse().unwrap()", other.to_string())?;
+            }
+            f.write_str("])")?;
+        }
+    }
+    match znode.kind {
+        ZnodeKind::Persistent => {}
+        ZnodeKind::Ephemeral => f.write_str(".ephemeral()")?,
+        ZnodeKind::Container => f.write_str(".container()")?,
+        ZnodeKind::Ttl(ttl) if ttl == Duration::from_millis(millis(ttl)) => {
+            write!(f, ".ttl(Duration::from_millis({}))", millis(ttl))?;
+        }
+        ZnodeKind::Ttl(ttl) => {
+            let (seconds, nanoseconds) = (ttl.as_secs(), ttl.subsec_nanos());
+            write!(f, ".ttl(Duration::new({seconds}, {nanoseconds}))")?;
+        }
+    }
+    f.write_str(")")
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Writes the data as a literal, of text where they are text.
+fn write_data(f: &mut fmt::Formatter<'_>, znode: &Znode) -> fmt::Result {
+    let data = znode.data.as_deref().unwrap_or_default();
+    match std::str::from_utf8(data) {
+        Ok(text) => write!(f, "{text:?}"),
+        Err(_) => write!(f, "b\"{}\"", data.escape_ascii()),
     }
 }
 
@@ -487,7 +572,25 @@ impl fmt::Debug for Tree {
 /// ```
 #[macro_export]
 macro_rules! tree {
+    (@one $tree:ident $above:expr ; $path:expr => { $($below:tt)* }) => {
+        $crate::tree!(@one $tree $above ; $path => ("", { $($below)* }))
+    };
+    (@one $tree:ident $above:expr ; $path:expr => ($znode:expr, { $($below:tt)* } $(,)?)) => {{
+        let above = $tree.plant($above, $path, $znode);
+        let _ = &above;
+        $crate::tree!(@in $tree &above ; $($below)*);
+    }};
+    (@one $tree:ident $above:expr ; $path:expr => ($znode:expr)) => {
+        $tree.plant($above, $path, $znode)
+    };
+    (@one $tree:ident $above:expr ; $path:expr => $znode:expr) => {
+        $tree.plant($above, $path, $znode)
+    };
     (@in $tree:ident $above:expr ;) => {};
+    // Siblings that are one token tree each take no recursion, so there may be any number of them.
+    (@in $tree:ident $above:expr ; $($path:expr => $znode:tt),+ $(,)?) => {
+        $($crate::tree!(@one $tree $above ; $path => $znode);)+
+    };
     (@in $tree:ident $above:expr ; $path:expr => { $($below:tt)* } $(, $($rest:tt)*)?) => {
         $crate::tree!(@in $tree $above ; $path => ("", { $($below)* }) $(, $($rest)*)?);
     };

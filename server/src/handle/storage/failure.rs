@@ -1,5 +1,6 @@
 //! The disk refused a write: who is told, and how to wait for it.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -12,9 +13,18 @@ use crate::store::StorageError;
 /// Waits until the disk has refused something that was to outlast the process: a future that needs no particular runtime, or
 /// [`blocking`](Self::blocking). For a server that keeps its state in memory alone, that is never.
 #[must_use = "nothing is waited for until it is awaited or told to block"]
-#[derive(Debug)]
 pub struct Failure {
     log: Option<Arc<Log>>,
+}
+
+/// The failure, if it has happened, and not the log.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failure = self.log.as_ref().and_then(|log| log.failure());
+        f.debug_struct("Failure")
+            .field("failure", &failure)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Server {
