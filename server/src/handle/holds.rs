@@ -32,7 +32,8 @@ impl Server {
     /// - Events and replies: the server has done what they tell of, and the client does not know. Whatever is sent later on
     ///   the same connection waits behind them: a client gets what is sent to it in the order in which it was sent.
     /// - Requests: the server does not know of them yet. Whatever the client sends later on the same connection waits behind,
-    ///   its pings too, so in real time its session may expire meanwhile.
+    ///   its pings too, so in real time its session may expire meanwhile. A request that is released has been carried out when
+    ///   the call returns, unless its link is cut: then it arrives when that is healed.
     ///
     /// A held message ends with its connection, as bytes on their way do: when the connection closes, when its session expires
     /// or moves to another connection, when the server stops. It is no longer held when the call that caused this returns. A

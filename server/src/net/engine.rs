@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 
 use super::clock::{Slice, moment_apart};
 use super::control::Control;
+use super::deferred::Begun;
 use super::journal::Notes;
 use super::link::Link;
 use super::log::{Appender, Log, Marks, Writing};
@@ -68,6 +69,15 @@ pub(crate) struct Limits {
     pub(crate) max_session_timeout: Duration,
     pub(crate) max_client_connections: usize,
     pub(crate) journal: JournalMode,
+}
+
+/// Whether a request may take longer than others.
+fn may_take_long(input: &Input<'_>) -> bool {
+    if let Input::Request { request, .. } = input {
+        request.operation().is_some_and(Operation::may_take_long)
+    } else {
+        false
+    }
 }
 
 /// Everything behind the lock.
@@ -378,9 +388,7 @@ impl Engine {
         }
         let mut rest = bytes;
         let mut requests = 0;
-        let mut last = None;
-        let mut last_operation = None;
-        let mut began = false;
+        let mut begun = Begun::default();
         let before = answers.len();
         let own = Own::new(id, answers);
         let mut share = 0;
@@ -410,43 +418,46 @@ impl Engine {
                     let input = match phase {
                         Phase::Fresh => {
                             *phase = Phase::Connected;
-                            wire::decode_connect(frame).map(|request| {
-                                began = request.session == SessionId::NONE;
-                                Input::Connect {
-                                    connection: id,
-                                    request,
-                                }
+                            wire::decode_connect(frame).map(|request| Input::Connect {
+                                connection: id,
+                                request,
                             })
                         }
-                        Phase::Connected => wire::decode_request(frame).map(|(xid, request)| {
-                            last_operation = request.operation();
-                            last = last_operation
-                                .map_or(Some("NA"), wire::last_operation)
-                                .map(|name| (xid, last_operation, name))
-                                .or(last);
-                            Input::Request {
+                        Phase::Connected => {
+                            wire::decode_request(frame).map(|(xid, request)| Input::Request {
                                 connection: id,
                                 xid,
                                 request,
-                            }
-                        }),
+                            })
+                        }
                     };
                     match input {
                         Ok(input) => {
                             tracing::trace!(connection = id.0, ?input);
+                            let may_take_long = may_take_long(&input);
+                            let mut with_it = begun;
+                            with_it.add(&input);
                             let taken = sink.take_in(id, input, keeper);
-                            if taken != Taken::In && was_fresh {
-                                *phase = Phase::Fresh;
-                                began = false;
+                            match taken {
+                                Taken::In => begun = with_it,
+                                Taken::Lost if was_fresh => *phase = Phase::Fresh,
+                                Taken::Lost => begun = with_it,
+                                Taken::Deferred => {
+                                    requests -= 1;
+                                    sink.defer(id, frame, was_fresh);
+                                    continue;
+                                }
+                                Taken::Later => {
+                                    if was_fresh {
+                                        *phase = Phase::Fresh;
+                                    }
+                                    rest = before;
+                                    requests -= 1;
+                                    continue;
+                                }
                             }
-                            if taken == Taken::Later {
-                                rest = before;
-                                requests -= 1;
-                                continue;
-                            }
-                            yielding = (requests % LOOK_AT_TIME == 0
-                                || last_operation.is_some_and(Operation::may_take_long))
-                                && slice.is_over();
+                            yielding =
+                                (requests % LOOK_AT_TIME == 0 || may_take_long) && slice.is_over();
                         }
                         Err(error) => break Err(error.into()),
                     }
@@ -458,21 +469,8 @@ impl Engine {
                     let stats = &mut outbox.stats;
                     stats.received += requests;
                     stats.last_response = Some(now);
-                    if began {
-                        // The beginning of a session is a request of its own to a real server, with the cxid 0.
-                        stats.last_operation = "SESS";
-                        stats.last_cxid = Xid(0);
-                        stats.last_zxid = keeper.tree().last_zxid();
-                    }
-                    if let Some((xid, operation, name)) = last {
-                        // FinalRequestProcessor gives up on a refused write before it gives the operation its name.
-                        let unnamed = own.as_ref().is_some_and(|own| own.refused)
-                            && operation.is_some_and(Operation::is_write);
-                        stats.last_operation = if unnamed { "NA" } else { name };
-                        if xid.0 >= 0 {
-                            stats.last_cxid = xid;
-                        }
-                    }
+                    let refused = own.as_ref().is_some_and(|own| own.refused);
+                    begun.count(stats, refused, keeper);
                     if let Some(own) = own {
                         stats.sent += own.sent;
                         stats.last_zxid = own.last_zxid.unwrap_or(stats.last_zxid);
@@ -773,6 +771,7 @@ impl Engine {
                 idle,
                 plain,
                 own: None,
+                carried: None,
                 test,
                 wakers: Vec::new(),
                 to_close: Vec::new(),
@@ -787,7 +786,7 @@ impl Engine {
             }
             let result = take_turn(now, keeper, &mut sink);
             sink.settle(keeper);
-            sink.let_go_due();
+            sink.let_go_due(keeper);
             let mut wakers = sink.wakers;
             if !idle {
                 state.look_for_quiet();

@@ -9,6 +9,7 @@ mod connection;
 mod control;
 mod crew;
 mod criterion;
+mod deferred;
 mod engine;
 mod entrance;
 mod fault;

@@ -16,7 +16,7 @@ use super::hold::{HeldMessage, HoldId};
 use super::link::Link;
 use super::outgoing::Outgoing;
 use super::sight::{Sight, Who};
-use super::treatment::{Gate, Pieces};
+use super::treatment::{Gate, Pieces, Stage};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{SessionId, Timestamp, Xid, Zxid};
 
@@ -54,6 +54,8 @@ pub(crate) struct Outbox {
     pub(super) closing_behind: Option<CloseReason>,
     /// Why nothing that it sends is taken in just now.
     pub(super) stall: Stall,
+    /// The request that is held or delayed.
+    pub(super) frame: Option<Frame>,
     /// Its entry among what falls due.
     due: Option<Timestamp>,
     /// What waits in it shows what the log holds up to this number.
@@ -76,6 +78,15 @@ pub(super) struct Parcel {
     pub(super) alone: bool,
     /// What is told of it, if it is held.
     pub(super) held: Option<HeldMessage>,
+}
+
+/// A request that was received and is held or delayed. It stands here, and not with its connection's task, so that it is
+/// carried out in the turn that releases it.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) bytes: Box<[u8]>,
+    /// Whether it asks for a session.
+    pub(super) is_connect: bool,
 }
 
 /// Why nothing that a connection sends is taken in.
@@ -131,6 +142,7 @@ impl Outbox {
             said_last: false,
             closing_behind: None,
             stall: Stall::No,
+            frame: None,
             due: None,
             shows: 0,
             stats: ConnectionStats {
@@ -264,6 +276,7 @@ impl Outbox {
 
     /// Drops the request that is held or delayed, if there is one: it is never carried out.
     pub(super) fn drop_request(&mut self, control: &mut Control) {
+        self.frame = None;
         if let Stall::Held { hold, item, .. } = std::mem::take(&mut self.stall) {
             control.holds.gone(hold, item);
         }
@@ -273,11 +286,22 @@ impl Outbox {
     pub(super) fn is_stalled(&self) -> bool {
         self.link.is_cut_to_server()
             || self.closing_behind.is_some()
+            || self.frame.is_some()
             || self.kept_bytes > KEPT_HIGH_WATER
             || matches!(
                 self.stall,
                 Stall::Until(_) | Stall::Delayed(_) | Stall::Held { .. }
             )
+    }
+
+    /// How far the held or delayed request has come, if it may be carried out now.
+    pub(super) fn ready(&self) -> Option<Stage> {
+        let stage = match self.stall {
+            Stall::Released => Stage::Released,
+            Stall::Judged => Stage::Judged,
+            Stall::No | Stall::Until(_) | Stall::Held { .. } | Stall::Delayed(_) => return None,
+        };
+        (self.frame.is_some() && !self.link.is_cut_to_server()).then_some(stage)
     }
 
     /// Whether nothing is to follow what waits in it.

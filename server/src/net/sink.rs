@@ -5,6 +5,7 @@ use std::task::Waker;
 use bytes::BytesMut;
 
 use super::control::Control;
+use super::deferred::Carried;
 use super::log::Appender;
 use super::outbox::{Due, EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::outgoing::Outgoing;
@@ -43,6 +44,8 @@ pub(super) struct Sink<'s, 'f> {
     pub(super) plain: bool,
     /// The connection whose bytes are being taken in: what is for itself goes straight to what it writes next.
     pub(super) own: Option<Own<'s>>,
+    /// The same for a request that was held or delayed, whose answer goes to the outbox.
+    pub(super) carried: Option<Carried>,
     pub(super) test: Test<'s, 'f>,
     /// Whom to wake once the lock is free.
     pub(super) wakers: Vec<Waker>,
@@ -79,7 +82,9 @@ pub(super) enum Taken {
     In,
     /// It never came.
     Lost,
-    /// It comes again when it may.
+    /// It is held or delayed: it is carried out when it may.
+    Deferred,
+    /// Its link is cut: it comes again when that is whole.
     Later,
 }
 
@@ -113,7 +118,7 @@ impl Sink<'_, '_> {
 
     /// The same where a test may want something of it.
     #[inline(never)]
-    fn take_in_judged(
+    pub(super) fn take_in_judged(
         &mut self,
         id: ConnectionId,
         input: Input<'_>,
@@ -156,12 +161,12 @@ impl Sink<'_, '_> {
                 outbox.stall = Stall::Delayed(until);
                 outbox.schedule(id, now, self.due);
                 self.stall(Stage::New);
-                return Taken::Later;
+                return Taken::Deferred;
             }
             Verdict::Hold { hold, item, what } => {
                 outbox.stall = Stall::Held { hold, item, what };
                 self.stall(Stage::New);
-                return Taken::Later;
+                return Taken::Deferred;
             }
             Verdict::Cut => {
                 self.settle(keeper);
@@ -273,7 +278,7 @@ impl Sink<'_, '_> {
     }
 
     /// Lets go what was kept back until now.
-    pub(super) fn let_go_due(&mut self) {
+    pub(super) fn let_go_due(&mut self, keeper: &mut Keeper) {
         while let Some((at, id)) = self.due.first().copied()
             && at <= self.now
         {
@@ -283,6 +288,7 @@ impl Sink<'_, '_> {
                 outbox.schedule(id, self.now, self.due);
                 self.wakers.extend(outbox.waker.take());
                 self.settle_closing(id);
+                self.carry_out(id, keeper);
             }
         }
     }
@@ -339,7 +345,9 @@ impl Sink<'_, '_> {
             Treatment::default()
         } else {
             let who = outbox.who(connection);
-            self.control.treat(self.now, &who, message, own.is_some())
+            let is_own =
+                own.is_some() || self.carried.is_some_and(|carried| carried.id == connection);
+            self.control.treat(self.now, &who, message, is_own)
         };
         if let (Message::Event { zxid, event }, Some(followed)) = (message, &mut self.test.followed)
         {
@@ -374,6 +382,13 @@ impl Sink<'_, '_> {
             own.queues = true;
         } else {
             outbox.stats.sent += 1;
+            if let Some(carried) = &mut self.carried
+                && carried.id == connection
+                && let Some((zxid, refused)) = counted(message)
+            {
+                outbox.stats.last_zxid = zxid;
+                carried.refused = refused;
+            }
         }
         if treatment.is_whole() && outbox.kept.is_empty() && !is_own {
             let before = outbox.bytes.len();
@@ -462,6 +477,7 @@ impl Sink<'_, '_> {
     fn note_transaction(&mut self, txn: &Txn<'_>) {
         if let TxnRecord::CloseSession { paths } = &txn.record {
             let own = self.own.as_ref().map(|own| own.id);
+            let own = own.or(self.carried.map(|carried| carried.id));
             let asked = own
                 .and_then(|own| self.outboxes.get(own))
                 .is_some_and(|outbox| outbox.session == txn.session)
@@ -521,13 +537,22 @@ impl Own<'_> {
     /// Counts what is sent to it.
     fn count(&mut self, message: &Message<'_>) {
         self.sent += 1;
-        // What is answered before it comes to FinalRequestProcessor has no zxid, and `cons` does not know of it.
-        if let Message::Reply(Reply { zxid, result, .. }) = message
-            && zxid.0 > 0
-        {
-            self.last_zxid = Some(*zxid);
-            self.refused = result.is_err();
+        if let Some((zxid, refused)) = counted(message) {
+            self.last_zxid = Some(zxid);
+            self.refused = refused;
         }
+    }
+}
+
+/// What `cons` knows of an answer: its zxid, and whether it is a refusal. What is answered before it comes to
+/// FinalRequestProcessor has no zxid, and `cons` does not know of it.
+fn counted(message: &Message<'_>) -> Option<(Zxid, bool)> {
+    if let Message::Reply(Reply { zxid, result, .. }) = message
+        && zxid.0 > 0
+    {
+        Some((*zxid, result.is_err()))
+    } else {
+        None
     }
 }
 

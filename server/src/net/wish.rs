@@ -9,13 +9,13 @@ use super::hold::{HeldMessage, HoldError, HoldId};
 use super::outbox::{Outbox, Stall};
 use super::possible::NeverMatches;
 use super::sight::Sight;
-use super::sink::Test;
+use super::sink::{Sink, Test};
 use super::treatment::Gate;
 use super::{
     Chaos, Direction, FaultError, FaultId, FaultOutcome, FaultRule, Held, Kind, Matcher, Release,
     ReleaseError,
 };
-use crate::keeper::{ConnectionId, Input};
+use crate::keeper::{ConnectionId, Input, Keeper};
 use crate::protocol::{SessionId, Timestamp};
 
 impl Engine {
@@ -60,18 +60,28 @@ impl Engine {
         self.lock().held(id)
     }
 
-    /// Lets go what a hold keeps back; gives what it was, in the order in which it came.
+    /// Lets go what a hold keeps back; gives what it was, in the order in which it came. Requests are carried out at once,
+    /// unless their link is cut.
     pub(crate) fn release(&self, id: HoldId, which: &Release) -> Result<Vec<Held>, ReleaseError> {
-        self.with_state(|state, now| state.release(now, id, which))
+        let released = self.turn(None, Test::default(), |_, keeper, sink| {
+            let released = sink.release(id, which)?;
+            sink.carry_out_released(&released, keeper);
+            Ok(released)
+        });
+        self.may_wait_in_vain();
+        released
     }
 
     /// Ends a hold: what it keeps back is let go. A server that panicked has let everything go.
     pub(crate) fn end_hold(&self, id: HoldId) {
         if self.is_sound() {
-            self.with_state(|state, now| {
-                let _ = state.release(now, id, &Release::All);
-                state.control.holds.remove(id);
+            self.turn(None, Test::default(), |_, keeper, sink| {
+                let released = sink.release(id, &Release::All).unwrap_or_default();
+                // Before requests are carried out, whose replies it may mean, too.
+                sink.control.holds.remove(id);
+                sink.carry_out_released(&released, keeper);
             });
+            self.may_wait_in_vain();
         }
     }
 
@@ -133,6 +143,7 @@ impl Engine {
         let changed = self.turn(None, Test::default(), |now, keeper, sink| {
             let changed = change(sink.control, now);
             sink.relink(keeper);
+            sink.carry_out_all(keeper);
             changed
         });
         self.may_wait_in_vain();
@@ -170,13 +181,11 @@ impl State {
         held.sort_unstable_by_key(|held| held.item);
         held
     }
+}
 
-    fn release(
-        &mut self,
-        now: Timestamp,
-        hold: HoldId,
-        which: &Release,
-    ) -> Result<Vec<Held>, ReleaseError> {
+impl Sink<'_, '_> {
+    fn release(&mut self, hold: HoldId, which: &Release) -> Result<Vec<Held>, ReleaseError> {
+        let now = self.now;
         let wanted = self.wanted(hold, which)?;
         if let Release::First { .. } | Release::Item { .. } = which {
             for (connection, items) in &wanted {
@@ -192,8 +201,8 @@ impl State {
             };
             outbox.open(*connection, hold, items, &mut held);
             outbox.let_go(now);
-            outbox.schedule(*connection, now, &mut self.due);
-            self.control.wakers.extend(outbox.waker.take());
+            outbox.schedule(*connection, now, self.due);
+            self.wakers.extend(outbox.waker.take());
         }
         held.sort_unstable_by_key(|held| held.item);
         for Held {
@@ -213,10 +222,16 @@ impl State {
             self.control.note(now, who.as_ref(), &sight);
         }
         for connection in wanted.into_keys() {
-            self.settle_closing(now, connection);
+            self.settle_closing(connection);
         }
-        self.look_for_quiet();
         Ok(held)
+    }
+
+    /// Carries out the requests among what was let go, in the order in which they came.
+    fn carry_out_released(&mut self, released: &[Held], keeper: &mut Keeper) {
+        for held in released {
+            self.carry_out(ConnectionId(held.connection), keeper);
+        }
     }
 
     /// What is asked for of what a hold keeps back.

@@ -224,6 +224,77 @@ fn a_connection_is_up_while_a_reply_that_it_is_owed_is_held() {
     }
 }
 
+#[test]
+fn a_held_request_is_carried_out_when_its_release_returns() {
+    let server = start();
+    let hold = server.hold(Matcher::request(Op::Create));
+    for round in 0..ROUNDS {
+        let mut client = held(&server, &hold);
+        assert!(server.znode("/a").is_none());
+        hold.release_next().expect("it is held");
+        let owner = server.znode("/a").and_then(|znode| znode.owner());
+        assert_eq!(owner, Some(client.session()), "round {round}");
+        assert_eq!(client.receive().error, 0);
+        client.close();
+    }
+    let mut client = held(&server, &hold);
+    drop(hold);
+    assert!(server.znode("/a").is_some());
+    assert_eq!(client.receive().error, 0);
+    client.close();
+    let connect = server.hold(Matcher::request(Op::Connect));
+    let mut socket = client::open(server.addr());
+    client::send(&mut socket, &client::connect_request(client::TIMEOUT, None));
+    connect.wait_for(1).blocking().expect("it is held");
+    connect.release_next().expect("it is held");
+    assert_eq!(server.sessions().len(), 1);
+    Client::granted(socket).expect("it is granted").close();
+}
+
+#[test]
+fn requests_that_are_released_together_are_carried_out_in_the_order_in_which_they_came() {
+    let server = start();
+    server.create("/a", b"").expect("it is not there");
+    let mut clients = ["a", "b", "c"].map(|label| Client::connect(address(&server, label)));
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let hold = server.hold(Matcher::request(Op::SetData));
+        for (count, which) in (1..).zip(order) {
+            let data = [u8::try_from(which).expect("a small number")];
+            clients[which].send(op::SET_DATA, &client::set("/a", &data));
+            hold.wait_for(count).blocking().expect("it is held");
+        }
+        let mark = server.mark();
+        assert_eq!(hold.release_all(), 3);
+        let journal = server.journal().since(mark);
+        let replies = journal.matching(Matcher::reply(Op::SetData));
+        let sessions: Vec<_> = replies.filter_map(|reply| reply.session).collect();
+        assert_eq!(sessions, order.map(|which| clients[which].session()));
+        for client in &mut clients {
+            assert_eq!(client.receive().error, 0);
+        }
+    }
+}
+
+#[test]
+fn a_delayed_request_is_carried_out_when_its_time_has_come() {
+    let server = start();
+    let by = Duration::from_secs(1);
+    let late = server.fault("late").on(Op::Create).always();
+    let late = late.then(Fault::DelayRequest { by });
+    let mut client = Client::connect(server.addr());
+    for round in 1..ROUNDS {
+        client.send(op::CREATE, &client::create("/a", b"", EPHEMERAL));
+        let times = u64::try_from(round).expect("a small number");
+        late.happened_times(times).blocking().expect("it happens");
+        server.advance(by / 2);
+        assert!(server.znode("/a").is_none());
+        server.advance(by / 2);
+        assert!(server.znode("/a").is_some(), "round {round}");
+        assert_eq!(client.receive().error, 0);
+        server.delete("/a").expect("it is there");
+    }
+}
+
 /// How long something takes, and the longest of the writes of another thread meanwhile.
 #[expect(clippy::disallowed_methods, reason = "real time is what is measured")]
 fn beside(server: &Server, takes_long: impl FnOnce()) -> (Duration, Duration) {

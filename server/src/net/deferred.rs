@@ -1,0 +1,125 @@
+//! Requests that were held or delayed: they stand with the engine, and are carried out in the turn that releases them.
+
+use super::outbox::{ConnectionStats, Frame};
+use super::sink::{Sink, Taken};
+use crate::keeper::{ConnectionId, Input, Keeper};
+use crate::protocol::{Operation, SessionId, Xid};
+use crate::wire;
+
+/// The held or delayed request that is being carried out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Carried {
+    pub(super) id: ConnectionId,
+    /// Whether its answer was a refusal.
+    pub(super) refused: bool,
+}
+
+impl Sink<'_, '_> {
+    /// Takes over a request that is held or delayed.
+    pub(super) fn defer(&mut self, id: ConnectionId, bytes: &[u8], is_connect: bool) {
+        if let Some(outbox) = self.outboxes.get_mut(id) {
+            let bytes = bytes.into();
+            outbox.frame = Some(Frame { bytes, is_connect });
+        }
+    }
+
+    /// Carries out the request of a connection that was held or delayed, if it may come now.
+    pub(super) fn carry_out(&mut self, id: ConnectionId, keeper: &mut Keeper) {
+        let Some(outbox) = self.outboxes.get_mut(id) else {
+            return;
+        };
+        let Some(stage) = outbox.ready() else {
+            return;
+        };
+        let Some(frame) = outbox.frame.take() else {
+            return;
+        };
+        // It was decoded before, when it arrived.
+        let input = if frame.is_connect {
+            wire::decode_connect(&frame.bytes).map(|request| Input::Connect {
+                connection: id,
+                request,
+            })
+        } else {
+            wire::decode_request(&frame.bytes).map(|(xid, request)| Input::Request {
+                connection: id,
+                xid,
+                request,
+            })
+        };
+        let Ok(input) = input else {
+            return;
+        };
+        let stats = Begun::of(&input);
+        self.carried = Some(Carried { id, refused: false });
+        let taken = self.take_in_judged(id, input, keeper, stage);
+        let refused = self.carried.take().is_some_and(|carried| carried.refused);
+        let Some(outbox) = self.outboxes.get_mut(id) else {
+            return;
+        };
+        if let Taken::Deferred | Taken::Later = taken {
+            outbox.frame = Some(frame);
+            return;
+        }
+        outbox.stats.received += 1;
+        outbox.stats.last_response = Some(self.now);
+        stats.count(&mut outbox.stats, refused, keeper);
+        self.totals.since_reset.received += 1;
+        self.wakers.extend(outbox.waker.take());
+    }
+
+    /// Carries out every request that was held or delayed and may come now.
+    pub(super) fn carry_out_all(&mut self, keeper: &mut Keeper) {
+        let all = self.outboxes.iter();
+        let ready = all.filter(|(_, outbox)| outbox.ready().is_some());
+        let mut ready: Vec<ConnectionId> = ready.map(|(id, _)| *id).collect();
+        ready.sort_unstable();
+        for id in ready {
+            self.carry_out(id, keeper);
+        }
+    }
+}
+
+/// What `cons` tells of a request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Begun {
+    /// Whether it began a session.
+    session: bool,
+    last: Option<(Xid, Option<Operation>, &'static str)>,
+}
+
+impl Begun {
+    fn of(input: &Input<'_>) -> Self {
+        let mut begun = Self::default();
+        begun.add(input);
+        begun
+    }
+
+    /// Counts one more request, which is the last now.
+    pub(super) fn add(&mut self, input: &Input<'_>) {
+        if let Input::Connect { request, .. } = input {
+            self.session = request.session == SessionId::NONE;
+        } else if let Input::Request { xid, request, .. } = input {
+            let operation = request.operation();
+            let name = operation.map_or(Some("NA"), wire::last_operation);
+            self.last = name.map(|name| (*xid, operation, name)).or(self.last);
+        }
+    }
+
+    pub(super) fn count(self, stats: &mut ConnectionStats, refused: bool, keeper: &Keeper) {
+        if self.session {
+            // The beginning of a session is a request of its own to a real server, with the cxid 0.
+            stats.last_operation = "SESS";
+            stats.last_cxid = Xid(0);
+            stats.last_zxid = keeper.tree().last_zxid();
+        }
+        if let Some((xid, operation, name)) = self.last {
+            // FinalRequestProcessor gives up on a refused write before it gives the operation its name.
+            let unnamed = refused && operation.is_some_and(Operation::is_write);
+            stats.last_operation = if unnamed { "NA" } else { name };
+            if xid.0 >= 0 {
+                stats.last_cxid = xid;
+            }
+        }
+    }
+}
