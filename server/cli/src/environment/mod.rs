@@ -614,6 +614,83 @@ mod tests {
     }
 
     #[test]
+    fn every_variable_of_confluents_template_is_known() {
+        for name in [
+            "CLIENT_PORT",
+            "TICK_TIME",
+            "GLOBAL_OUTSTANDING_LIMIT",
+            "PRE_ALLOC_SIZE",
+            "SNAP_COUNT",
+            "TRACE_FILE",
+            "MAX_CLIENT_CNXNS",
+            "CLIENT_PORT_ADDRESS",
+            "MIN_SESSION_TIMEOUT",
+            "MAX_SESSION_TIMEOUT",
+            "FSYNC_WARNING_THRESHOLDMS",
+            "AUTOPURGE_SNAP_RETAIN_COUNT",
+            "AUTOPURGE_PURGE_INTERVAL",
+            "SYNC_ENABLED",
+            "ELECTION_ALG",
+            "INIT_LIMIT",
+            "LEADER_SERVES",
+            "SYNC_LIMIT",
+            "CNX_TIMEOUT",
+            "FORCE_SYNC",
+            "JUTE_MAX_BUFFER",
+            "SKIP_ACL",
+            "QUORUM_LISTEN_ON_ALL_IPS",
+            "CLIENT_CNXN_SOCKET",
+            "SECURE_CLIENT_PORT",
+            "SERVER_CNXN_SOCKET",
+            "TCP_KEEP_ALIVE",
+            "X509_AUTHENTICATION_PROVIDER_SUPER_USER",
+            "SSL_AUTH_PROVIDER",
+            "SSL_CLIENT_AUTH",
+            "SSL_KEYSTORE_LOCATION",
+            "SSL_KEYSTORE_PASSWORD",
+            "SSL_KEYSTORE_TYPE",
+            "SSL_TRUSTSTORE_LOCATION",
+            "SSL_TRUSTSTORE_PASSWORD",
+            "SSL_TRUSTSTORE_TYPE",
+            "SSL_ENABLED_PROTOCOLS",
+            "SSL_CONTEXT_SUPPLIER_CLASS",
+            "SSL_CIPHER_SUITES",
+            "SSL_HOSTNAME_VERIFICATION",
+            "SSL_CRL",
+            "SSL_OCPS",
+            "SSL_HANDSHAKE_DETECTION_TIMEOUT_MILLIS",
+            "SSL_QUORUM",
+            "SSL_QUORUM_CLIENT_AUTH",
+            "SSL_QUORUM_KEYSTORE_LOCATION",
+            "SSL_QUORUM_KEYSTORE_PASSWORD",
+            "SSL_QUORUM_KEYSTORE_TYPE",
+            "SSL_QUORUM_TRUSTSTORE_LOCATION",
+            "SSL_QUORUM_TRUSTSTORE_PASSWORD",
+            "SSL_QUORUM_TRUSTSTORE_TYPE",
+            "SSL_QUORUM_ENABLED_PROTOCOLS",
+            "SSL_QUORUM_CIPHER_SUITES",
+            "SSL_QUORUM_CONTEXT_SUPPLIER_CLASS",
+            "SSL_QUORUM_HOSTNAME_VERIFICATION",
+            "SSL_QUORUM_CRL",
+            "SSL_QUORUM_OCPS",
+            "SSL_QUORUM_HANDSHAKE_DETECTION_TIMEOUT_MILLIS",
+            "SERVER_CNXN_FACTORY",
+            "AUTH_PROVIDER_X509",
+            "AUTH_PROVIDER_SASL",
+            "CLIENT_PORT_UNIFICATION",
+            "ADMIN_ENABLE_SERVER",
+            "ADMIN_SERVER_ADDRESS",
+            "ADMIN_SERVER_PORT",
+            "ADMIN_IDLE_TIMEOUT",
+            "ADMIN_COMMAND_URL",
+        ] {
+            let variable = format!("ZOOKEEPER_{name}");
+            let found = found(&[(&variable, "1")]);
+            assert_eq!(found.unknown, [""; 0], "{variable}");
+        }
+    }
+
+    #[test]
     fn confluents_lists_become_numbered_lines() {
         let written = lines(&[
             ("ZOOKEEPER_SERVERS", "a:2888:3888;b:2888:3888"),
