@@ -188,6 +188,9 @@ impl Ensemble {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn act(&self, action: EnsembleAction) -> Result<Followed, ActError> {
+        self.look(|keeper| keeper.members().check(action))?;
+        let mut guards = self.server.member_guards();
+        guards.note(action, self.look(|keeper| keeper.members().ids()));
         act(&self.server, action)
     }
 
@@ -229,8 +232,7 @@ impl Ensemble {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn lose_quorum(&self) -> Followed {
-        self.server
-            .wish(Input::Ensemble(EnsembleAction::LoseQuorum))
+        self.act(EnsembleAction::LoseQuorum).unwrap_or_default()
     }
 
     /// Brings all members together that were partitioned. If nobody led, there is an election, and a new epoch.
@@ -241,8 +243,7 @@ impl Ensemble {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn regain_quorum(&self) -> Followed {
-        self.server
-            .wish(Input::Ensemble(EnsembleAction::RegainQuorum))
+        self.act(EnsembleAction::RegainQuorum).unwrap_or_default()
     }
 
     fn member_of(&self, id: MemberId) -> Member {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::{MutexGuard, PoisonError};
 
 use serde::Serialize;
 
@@ -186,7 +187,8 @@ impl Member {
         Ok(followed)
     }
 
-    /// Parts it from the other members, until the guard is dropped or [healed](MemberPartition::heal). Clients reach it, and it
+    /// Parts it from the other members, until the guard is dropped or [healed](MemberPartition::heal); of several guards, until
+    /// the last one is. Clients reach it, and it
     /// has no leader: its connections are closed, and who asks for a session is disconnected, unless it serves
     /// [reads](crate::ServerBuilder::read_only_mode). If it led, or there is no quorum without it, more follows.
     ///
@@ -202,14 +204,16 @@ impl Member {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn partition(&self) -> MemberPartition {
+        let (hold, followed) = self.begin_lasting(Lasting::Partition);
         MemberPartition {
-            followed: self.wish(EnsembleAction::Partition { member: self.id }),
+            hold,
+            followed,
             member: self.clone(),
         }
     }
 
     /// From now on the member takes in what is committed only when it is [told to](Lag::release), until the guard is
-    /// dropped. Who is connected to it reads what was, is answered with the zxid of then, and hears of no change.
+    /// dropped; of several guards, until the last one is. Who is connected to it reads what was, is answered with the zxid of then, and hears of no change.
     ///
     /// A write through it, a `sync` or a new session catches it up to the zxid of its own, and then it lags on, as a slow
     /// member of a real ensemble does. A client that has seen more than the member has is disconnected when it asks for a
@@ -232,8 +236,9 @@ impl Member {
         let action = EnsembleAction::Lag { member: self.id };
         let engine = &self.server.shared.engine;
         engine.look(|keeper| keeper.members().check(action))?;
-        self.wish(action);
+        let (hold, _) = self.begin_lasting(Lasting::Lag);
         Ok(Lag {
+            hold,
             member: self.clone(),
         })
     }
@@ -259,9 +264,133 @@ impl Member {
         hosted.serve(io, super::serve::LOCALHOST, &entrance)
     }
 
+    /// Begins a partition or a lag, or joins the one that there is; gives the number of the guard's share in it.
+    fn begin_lasting(&self, what: Lasting) -> (u64, Followed) {
+        let mut guards = self.server.member_guards();
+        if !self.lasts(what) {
+            // What guards held has been ended otherwise.
+            guards.forget(|member, of| (member, of) == (self.id, what));
+        }
+        let hold = guards.add(self.id, what);
+        let followed = self.wish(what.begin(self.id));
+        (hold, followed)
+    }
+
+    /// Ends a guard's share in a partition or a lag, and the whole with the last share.
+    fn end_lasting(&self, what: Lasting, hold: u64) -> Followed {
+        let mut guards = self.server.member_guards();
+        if guards.remove(hold) && !guards.has(self.id, what) {
+            self.wish(what.end(self.id))
+        } else {
+            Followed::default()
+        }
+    }
+
+    /// Whether the member is partitioned, or lags.
+    fn lasts(&self, what: Lasting) -> bool {
+        let engine = &self.server.shared.engine;
+        let state = engine.look(|keeper| keeper.member(self.id));
+        state.is_some_and(|state| match what {
+            Lasting::Partition => state.partitioned,
+            Lasting::Lag => state.behind.is_some(),
+        })
+    }
+
     /// What cannot fail, as the member is there.
     fn wish(&self, action: EnsembleAction) -> Followed {
         act(&self.server, action).unwrap_or_default()
+    }
+}
+
+/// What a guard does to a member as long as it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lasting {
+    Partition,
+    Lag,
+}
+
+impl Lasting {
+    fn begin(self, member: MemberId) -> EnsembleAction {
+        match self {
+            Self::Partition => EnsembleAction::Partition { member },
+            Self::Lag => EnsembleAction::Lag { member },
+        }
+    }
+
+    fn end(self, member: MemberId) -> EnsembleAction {
+        match self {
+            Self::Partition => EnsembleAction::Heal { member },
+            Self::Lag => EnsembleAction::CatchUp { member },
+        }
+    }
+}
+
+/// Who wants members to be partitioned or to lag: guards, and actions without one.
+#[derive(Debug, Default)]
+pub(super) struct MemberGuards {
+    held: Vec<(u64, MemberId, Lasting)>,
+    next: u64,
+}
+
+impl MemberGuards {
+    /// The number of an action without a guard, which lasts until another action ends it.
+    const ACTION: u64 = 0;
+
+    fn add(&mut self, member: MemberId, what: Lasting) -> u64 {
+        self.next += 1;
+        self.held.push((self.next, member, what));
+        self.next
+    }
+
+    /// Whether the guard was still one of those that count.
+    fn remove(&mut self, hold: u64) -> bool {
+        let before = self.held.len();
+        self.held.retain(|(other, ..)| *other != hold);
+        self.held.len() < before
+    }
+
+    fn has(&self, member: MemberId, what: Lasting) -> bool {
+        let mut held = self.held.iter();
+        held.any(|(_, of, other)| (*of, *other) == (member, what))
+    }
+
+    fn forget(&mut self, is_over: impl Fn(MemberId, Lasting) -> bool) {
+        self.held
+            .retain(|(_, member, what)| !is_over(*member, *what));
+    }
+
+    /// Takes note of an action without a guard: it lasts, or ends what guards held.
+    pub(super) fn note(&mut self, action: EnsembleAction, members: impl Iterator<Item = MemberId>) {
+        let mut begin = |member, what| {
+            if !self.held.contains(&(Self::ACTION, member, what)) {
+                self.held.push((Self::ACTION, member, what));
+            }
+        };
+        match action {
+            EnsembleAction::Partition { member } => begin(member, Lasting::Partition),
+            EnsembleAction::Lag { member } => begin(member, Lasting::Lag),
+            EnsembleAction::LoseQuorum => {
+                members.for_each(|member| begin(member, Lasting::Partition));
+            }
+            EnsembleAction::Heal { member } => {
+                self.forget(|of, what| (of, what) == (member, Lasting::Partition));
+            }
+            EnsembleAction::CatchUp { member } => {
+                self.forget(|of, what| (of, what) == (member, Lasting::Lag));
+            }
+            EnsembleAction::RegainQuorum => self.forget(|_, what| what == Lasting::Partition),
+            EnsembleAction::Stop { .. }
+            | EnsembleAction::Start { .. }
+            | EnsembleAction::Elect { .. }
+            | EnsembleAction::Release { .. } => {}
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn member_guards(&self) -> MutexGuard<'_, MemberGuards> {
+        let guards = self.shared.member_guards.lock();
+        guards.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -281,7 +410,9 @@ impl fmt::Debug for Member {
     }
 }
 
-/// A member does not reach the others as long as this is there.
+/// A member does not reach the others as long as this is there, or another guard of the same kind. An action that brings it
+/// together with them ([`Ensemble::regain_quorum`](crate::Ensemble::regain_quorum), [`EnsembleAction::Heal`]) ends it for all
+/// guards.
 ///
 /// ```
 /// let ensemble = minikeeper::Ensemble::of(3)?;
@@ -296,6 +427,7 @@ impl fmt::Debug for Member {
 #[derive(Debug)]
 pub struct MemberPartition {
     member: Member,
+    hold: u64,
     followed: Followed,
 }
 
@@ -313,7 +445,8 @@ impl MemberPartition {
         &self.followed
     }
 
-    /// Lets it reach the others again, and gives what follows: who was served reads is disconnected.
+    /// Lets it reach the others again, unless another guard still parts it from them, and gives what follows: who was served
+    /// reads is disconnected.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::of(3)?;
@@ -322,9 +455,7 @@ impl MemberPartition {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn heal(self) -> Followed {
-        self.member.wish(EnsembleAction::Heal {
-            member: self.member.id,
-        })
+        self.member.end_lasting(Lasting::Partition, self.hold)
     }
 }
 
@@ -332,14 +463,13 @@ impl Drop for MemberPartition {
     fn drop(&mut self) {
         self.member.server.on_drop();
         if !std::thread::panicking() || self.member.server.shared.engine.is_sound() {
-            self.member.wish(EnsembleAction::Heal {
-                member: self.member.id,
-            });
+            self.member.end_lasting(Lasting::Partition, self.hold);
         }
     }
 }
 
-/// A member lags as long as this is there.
+/// A member lags as long as this is there, or another guard of the same kind. What ends a lag (a stop, a partition,
+/// [`EnsembleAction::CatchUp`]) ends it for all guards.
 ///
 /// ```
 /// let ensemble = minikeeper::Ensemble::of(3)?;
@@ -354,6 +484,7 @@ impl Drop for MemberPartition {
 #[derive(Debug)]
 pub struct Lag {
     member: Member,
+    hold: u64,
 }
 
 impl Lag {
@@ -399,7 +530,7 @@ impl Lag {
         self.wish(None)
     }
 
-    /// Ends the lag, and gives what followed.
+    /// Ends the lag, unless another guard still holds it, and gives what followed.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::of(3)?;
@@ -408,9 +539,7 @@ impl Lag {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn catch_up(self) -> Followed {
-        self.member.wish(EnsembleAction::CatchUp {
-            member: self.member.id,
-        })
+        self.member.end_lasting(Lasting::Lag, self.hold)
     }
 
     fn wish(&self, transactions: Option<usize>) -> Followed {
@@ -425,9 +554,7 @@ impl Drop for Lag {
     fn drop(&mut self) {
         self.member.server.on_drop();
         if !std::thread::panicking() || self.member.server.shared.engine.is_sound() {
-            self.member.wish(EnsembleAction::CatchUp {
-                member: self.member.id,
-            });
+            self.member.end_lasting(Lasting::Lag, self.hold);
         }
     }
 }

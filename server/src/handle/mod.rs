@@ -84,6 +84,8 @@ struct Shared {
     addrs: Vec<SocketAddr>,
     /// Held while the server starts or stops.
     ports: Mutex<Ports>,
+    /// Who wants members to be partitioned or to lag.
+    member_guards: Mutex<member::MemberGuards>,
     hosted: Hosted,
 }
 
@@ -276,6 +278,7 @@ impl Server {
             addr,
             addrs,
             ports: Mutex::new(ports),
+            member_guards: Mutex::default(),
             hosted: Hosted::new(Arc::clone(&engine), !config.listener),
             engine,
             numbers_apart,

@@ -465,3 +465,71 @@ fn a_fork_of_an_ensemble_is_one_after_an_election() {
     let zxid = single.znode("/a").expect("it is there").stat.czxid;
     assert_eq!(zxid, Zxid(0x1_0000_0003));
 }
+
+#[test]
+fn the_guards_of_one_member_do_not_end_each_others_lag() {
+    let ensemble = Ensemble::of(3).unwrap();
+    let member = ensemble.member(1);
+    let lags = || member.view().behind.is_some();
+    let first = member.lag().unwrap();
+    drop(member.lag().unwrap());
+    assert!(lags(), "the first guard is still there");
+    let second = member.lag().unwrap();
+    assert!(first.catch_up().events.is_empty());
+    assert!(lags(), "the second guard is still there");
+    drop(second);
+    assert!(!lags());
+
+    // A guard whose lag was ended by a stop does not end the next one.
+    let stale = member.lag().unwrap();
+    member.restart().unwrap();
+    assert!(!lags());
+    let next = member.lag().unwrap();
+    drop(stale);
+    assert!(lags());
+    drop(next);
+    assert!(!lags());
+
+    // What an action begins, an action ends; for all guards.
+    let id = member.id();
+    ensemble.act(EnsembleAction::Lag { member: id }).unwrap();
+    drop(member.lag().unwrap());
+    assert!(lags());
+    let ended = member.lag().unwrap();
+    ensemble
+        .act(EnsembleAction::CatchUp { member: id })
+        .unwrap();
+    assert!(!lags());
+    let next = member.lag().unwrap();
+    drop(ended);
+    assert!(lags());
+    drop(next);
+}
+
+#[test]
+fn the_guards_of_one_member_do_not_end_each_others_partition() {
+    let ensemble = Ensemble::of(3).unwrap();
+    let member = ensemble.member(1);
+    let is_partitioned = || member.view().partitioned;
+    let first = member.partition();
+    drop(member.partition());
+    assert!(is_partitioned(), "the first guard is still there");
+    let second = member.partition();
+    first.heal();
+    assert!(is_partitioned(), "the second guard is still there");
+    second.heal();
+    assert!(!is_partitioned());
+
+    // A guard does not heal what an action has cut.
+    ensemble.lose_quorum();
+    drop(member.partition());
+    assert!(is_partitioned());
+    let stale = member.partition();
+    ensemble.regain_quorum();
+    assert!(!is_partitioned());
+    let next = member.partition();
+    drop(stale);
+    assert!(is_partitioned());
+    drop(next);
+    assert!(!is_partitioned());
+}
