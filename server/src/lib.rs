@@ -63,10 +63,10 @@ pub use handle::{
     Data, DigestAlgorithm, Direction, Ensemble, Entry, Exceeded, Failure, Fault, FaultBuilder,
     FaultError, FaultGuard, FaultRule, Followed, FourLetterWords, Held, HeldMessage, Hold,
     HoldError, Journal, JournalMode, Kind, Lag, Leading, Leak, LeakKind, Log, Mark, Matcher,
-    Member, MemberPartition, MemberView, MultiPart, NeverMatches, NoSuchCompression, Op, Origin,
-    Partition, PathPattern, Release, ReleaseError, SeedError, SentEvent, Server, ServerBuilder,
-    SessionView, Snapshot, StartError, Storage, StorageError, TimedOut, Transaction, Tree,
-    TreeError, WaitFor, WatchKind, WatchView, What, Znode, ZnodeKind, ZnodeView,
+    Member, MemberPartition, MemberView, MultiPart, NeverHappened, NeverMatches, NoSuchCompression,
+    NoSuchSession, Op, Origin, Partition, PathPattern, Release, ReleaseError, SeedError, SentEvent,
+    Server, ServerBuilder, SessionView, Snapshot, StartError, Storage, StorageError, TimedOut,
+    Transaction, Tree, TreeError, WaitFor, WatchKind, WatchView, What, Znode, ZnodeKind, ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, DataFormat, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode,

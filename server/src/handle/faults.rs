@@ -1,10 +1,11 @@
 //! Faults and cut links: each lasts as long as the guard that a test holds.
 
 use std::panic::Location;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::Server;
-use super::journal::WaitFor;
+use super::journal::{WaitFor, hidden_error};
+use super::{Server, last_error};
 use crate::net::{
     Condition, Direction, Fault, FaultError, FaultId, FaultOutcome, FaultRule, Matcher,
     NeverMatches, Op,
@@ -26,18 +27,86 @@ use crate::protocol::SessionId;
 /// assert_eq!(fault.hits(), 0);
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
+///
+/// A test that returns a `Result` drops its guards before the error is reported, and a panic here hides the error. There, say
+/// `optional()` and end with [`check`](Self::check):
+///
+/// ```
+/// use minikeeper::{Fault, Op};
+///
+/// fn a_test() -> Result<(), Box<dyn std::error::Error>> {
+///     let server = minikeeper::Server::start()?;
+///     let fault = server.fault("no reply").on(Op::Create).optional().then(Fault::LoseReply);
+///     // ... what may return an error ...
+///     fault.check()?;
+///     Ok(())
+/// }
+/// let error = a_test().unwrap_err().to_string();
+/// assert!(error.starts_with(r#"the fault "no reply" never happened"#), "{error}");
+/// ```
 #[derive(Debug)]
 #[must_use = "a fault lasts as long as its guard"]
 pub struct FaultGuard {
     server: Server,
     id: FaultId,
+    /// Whether the test was told that it never happened.
+    told: AtomicBool,
+    /// How many errors the thread had been given when it was placed.
+    errors_before: u64,
     name: String,
     /// How often it happens at most.
     times: Option<u64>,
     placed_at: &'static Location<'static>,
 }
 
+/// A fault never happened: what it waited for, and what came near.
+///
+/// ```
+/// use minikeeper::Fault;
+///
+/// let server = minikeeper::Server::start()?;
+/// let fault = server.fault("nobody comes in").then(Fault::Refuse);
+/// assert!(fault.check().unwrap_err().to_string().contains("no accepted connection passed"));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the fault {name:?} never happened: {why}. It was placed at {placed_at}")]
+pub struct NeverHappened {
+    name: String,
+    why: String,
+    placed_at: &'static Location<'static>,
+}
+
+/// The same as it is displayed: a test shows it that unwraps it, or returns it.
+impl std::fmt::Debug for NeverHappened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
 impl FaultGuard {
+    /// Whether it has happened, be it [optional](FaultRule::optional) or not. Once this has said that it has not, dropping
+    /// the guard does not panic.
+    ///
+    /// # Errors
+    ///
+    /// If it has never happened.
+    pub fn check(&self) -> Result<(), NeverHappened> {
+        let Some(why) = self.server.shared.engine.fault_waits_for(self.id) else {
+            return Ok(());
+        };
+        self.told.store(true, Ordering::Relaxed);
+        Err(last_error::note(self.never(why)))
+    }
+
+    fn never(&self, why: String) -> NeverHappened {
+        NeverHappened {
+            name: self.name.clone(),
+            why,
+            placed_at: self.placed_at,
+        }
+    }
+
     /// How often it happened.
     #[must_use]
     pub fn hits(&self) -> u64 {
@@ -99,12 +168,14 @@ impl Drop for FaultGuard {
             return;
         }
         if let FaultOutcome::Never(why) = engine.remove_fault(self.id)
+            && !self.told.load(Ordering::Relaxed)
             && !thread::panicking()
         {
             panic!(
-                "the fault {:?} never happened: {why}. It was placed at {}. If that is all right, say optional(); if the \
-                 test returned an error before it could happen, that error is not shown",
-                self.name, self.placed_at
+                "{}. If that is all right, say optional(); if the test returned an error before it could happen, this panic \
+                 hides the error: say optional(), and check()? at the end{}",
+                self.never(why),
+                hidden_error(self.errors_before)
             );
         }
     }
@@ -308,6 +379,8 @@ impl Server {
         Ok(FaultGuard {
             server: self.clone(),
             id,
+            told: AtomicBool::new(false),
+            errors_before: last_error::count(),
             name,
             times,
             placed_at: Location::caller(),

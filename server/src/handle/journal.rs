@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::leaks::list;
-use super::{Server, Shared};
+use super::{Server, Shared, last_error};
 use crate::net::{
     Budget, BudgetId, Condition, Entry, Exceeded, Journal, JournalMode, Mark, Matcher,
     NeverMatches, TimedOut, Waiting,
@@ -75,7 +75,7 @@ impl<T> WaitFor<T> {
     }
 
     /// Blocks this thread until it has happened. Do not do so where the client that is waited for runs on this same
-    /// thread, as it does under `#[tokio::test]`: it would never get to act. Await it there.
+    /// thread, as it does under `#[tokio::test]`: it would never get to act. Await it there; the error says so.
     ///
     /// # Errors
     ///
@@ -87,9 +87,10 @@ impl<T> WaitFor<T> {
             leaky,
         } = self;
         let outcome = waiting.block();
-        outcome
-            .map(take)
-            .map_err(|error| explain(error, leaky.as_ref()))
+        outcome.map(take).map_err(|error| {
+            let error = explain(error, leaky.as_ref());
+            last_error::note(error.of_blocked_thread())
+        })
     }
 }
 
@@ -158,7 +159,7 @@ impl<T> Future for WaitFor<T> {
         Pin::new(&mut self.waiting)
             .poll(context)
             .map(|outcome| outcome.map(take))
-            .map_err(|error| explain(error, self.leaky.as_ref()))
+            .map_err(|error| last_error::note(explain(error, self.leaky.as_ref())))
     }
 }
 
@@ -183,6 +184,8 @@ pub struct BudgetGuard {
     server: Server,
     id: BudgetId,
     told: AtomicBool,
+    /// How many errors the thread had been given when it was placed.
+    errors_before: u64,
 }
 
 impl BudgetGuard {
@@ -194,7 +197,7 @@ impl BudgetGuard {
     pub fn check(&self) -> Result<(), Exceeded> {
         let checked = self.server.shared.engine.check_budget(self.id);
         self.told.fetch_or(checked.is_err(), Ordering::Relaxed);
-        checked
+        checked.map_err(last_error::note)
     }
 }
 
@@ -209,7 +212,7 @@ impl Drop for BudgetGuard {
             && !self.told.load(Ordering::Relaxed)
             && !thread::panicking()
         {
-            panic!("{exceeded}");
+            panic!("{exceeded}{}", hidden_error(self.errors_before));
         }
     }
 }
@@ -395,8 +398,16 @@ impl Server {
             server: self.clone(),
             id: self.shared.engine.add_budget(budget)?,
             told: AtomicBool::new(false),
+            errors_before: last_error::count(),
         })
     }
+}
+
+/// The error that a panic may hide: the last that this thread was given since so many.
+pub(super) fn hidden_error(since: u64) -> String {
+    last_error::since(since).map_or_else(String::new, |error| {
+        format!("\nthe last error that minikeeper gave to this thread, which this panic may hide: {error}")
+    })
 }
 
 /// Says what clients have left behind, if that is what was to change.
@@ -417,16 +428,10 @@ fn last(mut found: Vec<Entry>) -> Entry {
 
 impl Server {
     /// A guard or a handle goes. If that is since a test fails, it is told what passed last and what it had in its hands,
-    /// while there is somebody who knows and before anything else of it goes.
+    /// unless the panic hook has told it.
     pub(super) fn on_drop(&self) {
-        if thread::panicking()
-            && self.shared.config.journal_on_panic
-            && let Some(lines) = self.shared.engine.last_words()
-        {
-            eprintln!(
-                "the last that minikeeper at {} saw (Server::journal() has all of it):{lines}",
-                self.connect_string()
-            );
+        if thread::panicking() {
+            self.shared.engine.tell_last_words();
         }
     }
 }

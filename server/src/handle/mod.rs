@@ -11,6 +11,7 @@ mod faults;
 mod holds;
 mod inspect;
 mod journal;
+mod last_error;
 mod leaks;
 mod member;
 mod serve;
@@ -34,7 +35,7 @@ pub use builder::ServerBuilder;
 pub use chaos::ChaosGuard;
 pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
 pub use ensemble::{ActError, Ensemble};
-pub use faults::{FaultBuilder, FaultGuard, Partition};
+pub use faults::{FaultBuilder, FaultGuard, NeverHappened, Partition};
 pub use holds::Hold;
 pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
 pub use journal::{BudgetGuard, WaitFor};
@@ -45,6 +46,7 @@ pub use storage::{
     Change, Compression, Failure, Log, NoSuchCompression, Origin, Storage, StorageError,
     Transaction,
 };
+pub use time::NoSuchSession;
 
 use crate::keeper::{self, Input, Keeper};
 use crate::net::{
@@ -273,6 +275,9 @@ impl Server {
         if let Some(mut writing) = writing {
             writing.at_once |= !config.listener && config.clock != ClockKind::System;
             engine.begin_log(writing).map_err(StartError::Thread)?;
+        }
+        if config.journal_on_panic {
+            engine.tell_when_panicking(address::connect_string(&addrs));
         }
         let shared = Shared {
             addr,

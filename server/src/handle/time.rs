@@ -7,6 +7,27 @@ use crate::keeper::{Input, Reapable};
 use crate::net::Followed;
 use crate::protocol::{SessionId, Timestamp};
 
+/// The reason why a session cannot be muted: the server does not have it.
+///
+/// ```
+/// use minikeeper::SessionId;
+///
+/// let server = minikeeper::Server::start()?;
+/// let refused = server.try_mute(SessionId(7)).unwrap_err();
+/// assert_eq!(refused.to_string(), "there is no session 0x7; the server has no session now");
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no session {session}; {others}")]
+pub struct NoSuchSession {
+    session: SessionId,
+    /// The sessions that there are, in words.
+    others: String,
+}
+
+/// More sessions than this are only counted in a message.
+const MOST_NAMED: usize = 20;
+
 impl Server {
     /// Moves the clock forward, stopping at everything that falls due on the way: sessions that expire, containers and
     /// TTL znodes that go. When this returns it has happened, and the events of watches are on their way.
@@ -58,7 +79,11 @@ impl Server {
 
     /// From now on the session counts as silent, as if its pings and requests were lost on the way; it expires when
     /// its timeout is over. Its requests are answered until then. It stays muted when its client reconnects, until
-    /// [`unmute`](Self::unmute). A session that is not there is left alone.
+    /// [`unmute`](Self::unmute).
+    ///
+    /// # Panics
+    ///
+    /// If there is no such session, or no longer. To get an error instead, use [`try_mute`](Self::try_mute).
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -67,14 +92,44 @@ impl Server {
     /// }
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
+    #[track_caller]
     pub fn mute(&self, session: SessionId) {
-        self.shared.engine.feed(Input::Mute {
+        if let Err(error) = self.try_mute(session) {
+            panic!("{error}");
+        }
+    }
+
+    /// The same as [`mute`](Self::mute), for a session that may have ended.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such session, or no longer.
+    pub fn try_mute(&self, session: SessionId) -> Result<(), NoSuchSession> {
+        let engine = &self.shared.engine;
+        let others = engine.look(|keeper| {
+            let sessions = keeper.sessions();
+            let is_there = sessions.get(session).is_some();
+            (!is_there).then(|| match sessions.len() {
+                0 => "the server has no session now".to_owned(),
+                1..=MOST_NAMED => {
+                    let sorted = sessions.sorted().into_iter();
+                    let all: Vec<String> = sorted.map(|(id, _)| id.to_string()).collect();
+                    format!("the server has {}", all.join(", "))
+                }
+                count => format!("the server has {count} others"),
+            })
+        });
+        if let Some(others) = others {
+            return Err(NoSuchSession { session, others });
+        }
+        engine.feed(Input::Mute {
             session,
             muted: true,
         });
+        Ok(())
     }
 
-    /// The session is heard again.
+    /// The session is heard again. A session that is not there is left alone.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;

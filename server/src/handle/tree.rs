@@ -4,8 +4,11 @@
 
 use std::sync::Arc;
 
+use std::borrow::Cow;
+
 use super::Server;
 use super::inspect::ZnodeView;
+use super::last_error;
 use crate::protocol::{
     AclList, CreateOperation, CreateRequest, DeleteRequest, ErrorCode, Names, Request, Response,
     SetDataRequest, Stat,
@@ -84,7 +87,9 @@ impl Server {
     /// # Errors
     ///
     /// As for a client: [`ErrorCode::NodeExists`], [`ErrorCode::NoNode`] without a parent,
-    /// [`ErrorCode::BadArguments`] for a bad path, [`ErrorCode::NoChildrenForEphemerals`].
+    /// [`ErrorCode::BadArguments`] for a bad path, [`ErrorCode::NoChildrenForEphemerals`]; and
+    /// [`ErrorCode::ConnectionLoss`] for more than a request may hold ([`Config::max_frame`](crate::Config::max_frame)), at
+    /// which the server closes the connection of a client.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -107,7 +112,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As for a client: [`ErrorCode::NoNode`], [`ErrorCode::BadArguments`] for a bad path.
+    /// As for a client: [`ErrorCode::NoNode`], [`ErrorCode::BadArguments`] for a bad path, and
+    /// [`ErrorCode::ConnectionLoss`] for more than a request may hold ([`Config::max_frame`](crate::Config::max_frame)).
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -146,11 +152,14 @@ impl Server {
     }
 
     pub(super) fn write(&self, request: Request<'_>) -> Result<Stat, ErrorCode> {
+        if frame_length(&request) > self.config().max_frame {
+            return Err(last_error::note(ErrorCode::ConnectionLoss));
+        }
         let written = self.write_unflushed(request);
         if self.shared.engine.flush() {
-            written
+            written.map_err(last_error::note)
         } else {
-            Err(ErrorCode::SystemError)
+            Err(last_error::note(ErrorCode::SystemError))
         }
     }
 
@@ -165,5 +174,31 @@ impl Server {
                 }
             })
         })
+    }
+}
+
+/// The length of the frame in which a client would send a request of the test, or 0 for one that is never too long.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the test itself makes these requests of a client, and no others"
+)]
+fn frame_length(request: &Request<'_>) -> usize {
+    // The length before a text, a number or a list.
+    const INT: usize = 4;
+    // xid and operation.
+    const HEADER: usize = 2 * INT;
+    // One entry: permissions, `world`, `anyone`.
+    const OPEN_ACL: usize = INT + INT + INT + 5 + INT + 6;
+    let text = |path: &Option<Cow<'_, str>>| INT + path.as_ref().map_or(0, |path| path.len());
+    let buffer = |data: &Option<&[u8]>| INT + data.map_or(0, <[u8]>::len);
+    match request {
+        Request::Create(CreateRequest { path, data, .. }) => {
+            HEADER + text(path) + buffer(data) + OPEN_ACL + INT
+        }
+        Request::SetData(SetDataRequest { path, data, .. }) => {
+            HEADER + text(path) + buffer(data) + INT
+        }
+        Request::Delete(DeleteRequest { path, .. }) => HEADER + text(path) + INT,
+        _ => 0,
     }
 }

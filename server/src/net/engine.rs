@@ -6,8 +6,9 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, LockResult, Mutex, MutexGuard};
+use std::sync::{Arc, LockResult, Mutex, MutexGuard, OnceLock, TryLockError};
 use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -15,7 +16,7 @@ use tokio::sync::Notify;
 use super::clock::{Slice, moment_apart};
 use super::control::Control;
 use super::deferred::Begun;
-use super::journal::Notes;
+use super::journal::{Notes, Teller};
 use super::link::Link;
 use super::log::{Appender, Log, Marks, Writing};
 use super::machine;
@@ -42,11 +43,16 @@ pub(crate) struct Engine {
     /// Where what is committed is kept, if it is.
     pub(super) log: Option<Arc<Log>>,
     limits: Limits,
+    /// Who tells a test that panics what passed last, if it is to be told.
+    pub(super) teller: OnceLock<Teller>,
 }
 
 /// How many characters of the answer to a four-letter word a real server's `BufferedWriter` hands on at once. Each of
 /// these pieces counts as a packet: `NIOServerCnxn.sendBufferSync`.
 const WORD_PIECE: usize = 8192;
+
+/// So long a thread that panics waits for the lock, in milliseconds.
+const PANIC_PATIENCE_MS: usize = 200;
 
 /// After so many requests of one turn, and after each that may take long, it is asked how long the turn has taken.
 const LOOK_AT_TIME: u64 = 8;
@@ -190,6 +196,7 @@ impl Engine {
             patience: Patience::default(),
             log,
             limits,
+            teller: OnceLock::new(),
         }
     }
 
@@ -240,6 +247,7 @@ impl Engine {
         request: Request<'_>,
         take: impl FnOnce(Result<&Response<'_>, ErrorCode>) -> T,
     ) -> T {
+        self.used();
         let mut take = Some(take);
         let mut answer = None;
         let mut on_answer = |result: Result<&Response<'_>, ErrorCode>| {
@@ -268,6 +276,7 @@ impl Engine {
 
     /// Looks at the state.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Keeper) -> T) -> T {
+        self.used();
         look(&self.lock().keeper)
     }
 
@@ -540,6 +549,7 @@ impl Engine {
 
     /// Looks at what a test has in its hands, or changes it, and wakes whoever waited for that.
     pub(super) fn control<T>(&self, with: impl FnOnce(&mut Control) -> T) -> T {
+        self.used();
         let (result, wakers) = {
             let mut state = self.lock();
             let result = with(&mut state.control);
@@ -656,9 +666,17 @@ impl Engine {
         self.note(&Sight::Stopped);
     }
 
-    /// Everything behind the lock, for a thread that panics; `None` if the server itself has.
+    /// Everything behind the lock, for a thread that panics; `None` if the server itself has, or if the lock is not free for
+    /// so long that this thread may hold it.
     pub(super) fn panicked_state(&self) -> Option<MutexGuard<'_, State>> {
-        self.state.lock().ok()
+        for _ in 0..PANIC_PATIENCE_MS {
+            match self.state.try_lock() {
+                Ok(state) => return Some(state),
+                Err(TryLockError::Poisoned(_)) => return None,
+                Err(TryLockError::WouldBlock) => thread::park_timeout(Duration::from_millis(1)),
+            }
+        }
+        None
     }
 
     #[cfg(test)]

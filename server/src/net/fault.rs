@@ -462,6 +462,12 @@ impl Faults {
         }
     }
 
+    /// What a fault waits for that has never happened, and what came near.
+    pub(super) fn waits_for(&self, id: FaultId) -> Option<String> {
+        let placed = self.placed.iter().find(|placed| placed.id == id)?;
+        (placed.hits == 0).then(|| placed.what_it_waited_for())
+    }
+
     /// How often it happened.
     pub(super) fn hits(&self, id: FaultId) -> u64 {
         let placed = self.placed.iter().find(|placed| placed.id == id);

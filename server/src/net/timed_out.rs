@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 use super::clock::Countdown;
 use super::control::Control;
 use super::engine::{Engine, State};
@@ -34,6 +36,20 @@ pub struct TimedOut {
 }
 
 impl TimedOut {
+    /// Says what may be wrong where a thread has blocked that a runtime would have needed.
+    pub(crate) fn of_blocked_thread(self) -> Self {
+        let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+        if let Ok(RuntimeFlavor::CurrentThread) = flavor {
+            self.and_lines(
+                "hint: ",
+                "blocking() was called on a current-thread tokio runtime, as of #[tokio::test]: a client whose tasks run on \
+                 this thread could not act meanwhile; await the wait instead",
+            )
+        } else {
+            self
+        }
+    }
+
     /// Says something more, in lines of their own.
     pub(crate) fn and_lines(mut self, title: &str, lines: &str) -> Self {
         self.message += &format!("\n{title}{lines}");

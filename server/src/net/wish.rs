@@ -46,6 +46,11 @@ impl Engine {
         })
     }
 
+    /// What a fault waits for that has never happened, and what came near.
+    pub(crate) fn fault_waits_for(&self, id: FaultId) -> Option<String> {
+        self.control(|control| control.faults.waits_for(id))
+    }
+
     /// How often it happened.
     pub(crate) fn fault_hits(&self, id: FaultId) -> u64 {
         self.control(|control| control.faults.hits(id))

@@ -567,3 +567,35 @@ fn a_fixed_start_time_fixes_session_ids() {
         assert_eq!(id, SessionId(expected));
     }
 }
+
+#[test]
+fn the_test_writes_no_more_than_a_client_can_send() {
+    let server = Server::builder()
+        .max_frame(200)
+        .start()
+        .expect("a server starts");
+    let lost = Err(ErrorCode::ConnectionLoss);
+    // The longest that a client can send: of a create, then of a setData.
+    let create = |length: usize| client::create("/a", &vec![b'x'; length], 0);
+    let longest = (0..200)
+        .rev()
+        .find(|length| create(*length).len() + 8 <= 200);
+    let longest = longest.expect("a short one fits");
+    assert_eq!(
+        server.create("/a", &vec![b'x'; longest + 1]).map(drop),
+        lost
+    );
+    assert_eq!(server.znode("/a"), None);
+    assert!(server.create("/a", &vec![b'x'; longest]).is_ok());
+    let set = |length: usize| client::set("/a", &vec![b'x'; length]);
+    let longest = (0..200).rev().find(|length| set(*length).len() + 8 <= 200);
+    let longest = longest.expect("a short one fits");
+    assert_eq!(server.set("/a", &vec![b'x'; longest + 1]).map(drop), lost);
+    assert!(server.set("/a", &vec![b'x'; longest]).is_ok());
+    assert_eq!(server.delete(&format!("/{}", "x".repeat(200))), lost);
+    // A client that sends more loses its connection.
+    let mut client = Client::connect(server.addr());
+    assert_eq!(client.set("/a", &vec![b'x'; longest]).error, 0);
+    client.send(op::SET_DATA, &set(longest + 1));
+    client.ends();
+}

@@ -197,10 +197,10 @@ fn a_session_keeps_the_label_that_it_last_came_by() {
     assert_eq!(expired.session, Some(session));
     assert_eq!(expired.connection, None);
     assert!(expired.to_string().contains(" b session expired"));
-    // It is over, and nobody knows any more who it was.
-    server.mute(session);
+    let ended = server.try_mute(session).unwrap_err().to_string();
+    assert!(ended.contains("there is no session"), "{ended}");
     let journal = server.journal().since(mark);
-    journal.assert_count(Matcher::of(Kind::Muted), 2);
+    journal.assert_count(Matcher::of(Kind::Muted), 1);
     journal.assert_count(Matcher::of(Kind::Muted).label("b"), 1);
     journal.assert_count(Matcher::of(Kind::SessionExpired).label("b"), 1);
     journal.assert_never(Matcher::any().label("a"));
@@ -806,6 +806,130 @@ fn a_test_that_panics_is_told_once_and_before_unwinding_changes_anything() {
     let in_hands = "\nstill held: event NodeCreated /x for b\nlinks cut: b both ways\n\
                     budget exceeded: at most 0 in total of Matcher::of(Kind::Wrote): 1 counted\n";
     assert!(last.contains(in_hands), "{told}");
+}
+
+/// A server that no test drops.
+static SHARED: std::sync::OnceLock<Server> = std::sync::OnceLock::new();
+
+#[test]
+fn a_test_that_panics_is_told_of_a_server_in_a_static_that_it_has_used() {
+    if std::env::var(PANICS).is_ok() {
+        let server = SHARED.get_or_init(|| Server::start().unwrap());
+        server.create("/shared", b"").unwrap();
+        let other = std::thread::spawn(|| panic!("a thread that has not used it"));
+        assert!(other.join().is_err());
+        let user = std::thread::spawn(|| {
+            let server = SHARED.get().expect("it was started");
+            server.set("/shared", b"v1").unwrap();
+            panic!("a thread that has used it");
+        });
+        assert!(user.join().is_err());
+        panic!("the last panic");
+    }
+    let name = "journal::a_test_that_panics_is_told_of_a_server_in_a_static_that_it_has_used";
+    let told = stderr_of(name, "loud");
+    let (before, after) = told.split_once("a thread that has used it").unwrap();
+    assert!(!before.contains("create2 /shared"), "{told}");
+    assert!(after.contains("create2 /shared"), "{told}");
+    assert!(after.contains("setData /shared"), "{told}");
+}
+
+#[test]
+fn a_test_that_returns_an_error_is_told_of_it_by_the_fault_that_hides_it() {
+    let failing = |server: &Server, is_checked: bool| -> Result<(), Box<dyn std::error::Error>> {
+        let fault = server.fault("no reply").on(Op::Create);
+        let fault = match is_checked {
+            true => fault.optional().then(Fault::LoseReply),
+            false => fault.then(Fault::LoseReply),
+        };
+        server.create("/none/a", b"")?;
+        fault.check()?;
+        Ok(())
+    };
+    let server = Server::start().unwrap();
+    let told = panic_of(|| drop(failing(&server, false)));
+    assert!(
+        told.starts_with("the fault \"no reply\" never happened: "),
+        "{told}"
+    );
+    let hidden = "\nthe last error that minikeeper gave to this thread, which this panic may hide: the znode does not exist";
+    assert!(told.ends_with(hidden), "{told}");
+    let error = failing(&server, true).unwrap_err();
+    assert_eq!(error.to_string(), "the znode does not exist");
+    server.create("/none", b"").unwrap();
+    let error = failing(&server, true).unwrap_err().to_string();
+    assert!(
+        error.starts_with("the fault \"no reply\" never happened: "),
+        "{error}"
+    );
+    // Once it has been told, the guard says no more.
+    let fault = server
+        .fault("no reply")
+        .on(Op::Create)
+        .then(Fault::LoseReply);
+    assert!(fault.check().is_err());
+}
+
+#[test]
+fn whoever_blocks_a_current_thread_runtime_in_vain_is_told_to_await() {
+    let server = Server::start().unwrap();
+    let waited = || {
+        let event = server.wait_for(Matcher::event()).within(Duration::ZERO);
+        event.blocking().unwrap_err().to_string()
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let told = runtime.block_on(async { waited() });
+    assert!(told.contains("await the wait instead"), "{told}");
+    assert!(!waited().contains("await the wait instead"));
+}
+
+#[test]
+fn what_came_near_is_told_by_waits_holds_and_claims() {
+    let server = Server::builder().manual_clock().start().unwrap();
+    let mut client = Client::connect(server.address("a").unwrap().addr());
+    server.address("b").unwrap();
+    let create = Matcher::request(Op::Create).path("/a").label("b");
+    let mark = server.mark();
+    let wait = server.wait_for(create.clone()).within(Duration::ZERO);
+    let hold = server.hold(create.clone());
+    client.create("/a", b"", 0);
+    client.create("/a", b"", 0);
+    client.exists("/a", false);
+    let near =
+        "of 3 requests that passed, 0 matched; 2 differed only in the label (the first had \"a\")";
+    for told in [
+        wait.blocking().unwrap_err().to_string(),
+        hold.wait_for(1)
+            .within(Duration::ZERO)
+            .blocking()
+            .unwrap_err()
+            .to_string(),
+        panic_of(|| server.journal().since(mark).assert_count(&create, 1)),
+        panic_of(|| {
+            server
+                .journal()
+                .since(mark)
+                .assert_sequence([create.clone()])
+        }),
+    ] {
+        assert!(told.contains(&format!("{create}; {near}")), "{told}");
+    }
+    let told = panic_of(|| server.journal().assert_never(Matcher::request(Op::Exists)));
+    assert!(told.starts_with("wanted never, passed once: "), "{told}");
+}
+
+#[test]
+fn every_guard_can_be_shared_by_threads() {
+    fn is_shared<T: Send + Sync>() {}
+    is_shared::<minikeeper::BudgetGuard>();
+    is_shared::<minikeeper::FaultGuard>();
+    is_shared::<minikeeper::ChaosGuard>();
+    is_shared::<minikeeper::Hold>();
+    is_shared::<minikeeper::Partition>();
+    is_shared::<minikeeper::Lag>();
+    is_shared::<minikeeper::MemberPartition>();
 }
 
 #[test]

@@ -141,10 +141,15 @@ fn one_session_can_be_expired_at_once() {
 }
 
 #[test]
-fn to_mute_nobody_does_nothing() {
+fn to_mute_a_session_that_is_not_there_is_refused_and_does_nothing() {
     let server = start(manual());
     let mut client = Client::connect(server.addr());
-    server.mute(SessionId(1));
+    let refused = server.try_mute(SessionId(1)).unwrap_err().to_string();
+    let others = format!(
+        "there is no session 0x1; the server has {}",
+        client.session()
+    );
+    assert_eq!(refused, others);
     server.unmute(SessionId(1));
     server.advance(HOUR);
     client.ping();

@@ -1,9 +1,14 @@
 //! What a test that panics is told: what passed last, and what it still had in its hands.
 //!
-//! Unwinding lets go what is held, heals links and makes clients leave. The first guard or handle to go is told, so that what
-//! is told is what led to the panic; the others have nothing to add.
+//! Unwinding lets go what is held, heals links and makes clients leave. So a panic hook prints what led to the panic before
+//! anything is unwound, for the servers that the panicking thread has used. A handle in a `static` is never dropped, and
+//! others are dropped too late or not at all. Where a test has set a hook of its own, or the lock was not free, the first
+//! guard or handle to go prints the same.
 
+use std::cell::RefCell;
 use std::fmt::Write;
+use std::panic;
+use std::sync::{Arc, Once, Weak};
 use std::thread::{self, ThreadId};
 
 use super::Notes;
@@ -51,9 +56,81 @@ impl Notes {
     }
 }
 
+/// The server that a panicking thread tells of.
+#[derive(Debug)]
+pub(in crate::net) struct Teller {
+    engine: Weak<Engine>,
+    /// Where the server is.
+    address: String,
+}
+
+thread_local! {
+    /// The servers that this thread has used, those that are gone excepted.
+    static USED: RefCell<Vec<Weak<Engine>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Prints the last words of the servers that this thread has used.
+fn tell_of_used_servers() {
+    let used = USED.try_with(|used| {
+        let used = used.try_borrow();
+        used.map_or_else(|_| Vec::new(), |used| used.clone())
+    });
+    for engine in used.unwrap_or_default() {
+        if let Some(engine) = engine.upgrade() {
+            engine.tell_last_words();
+        }
+    }
+}
+
 impl Engine {
+    /// From now on a test that panics is told what passed last, if its thread has used this server.
+    pub(crate) fn tell_when_panicking(self: &Arc<Self>, address: String) {
+        static HOOK: Once = Once::new();
+        let teller = Teller {
+            engine: Arc::downgrade(self),
+            address,
+        };
+        if self.teller.set(teller).is_err() || thread::panicking() {
+            return;
+        }
+        HOOK.call_once(|| {
+            let before = panic::take_hook();
+            panic::set_hook(Box::new(move |info| {
+                before(info);
+                tell_of_used_servers();
+            }));
+        });
+    }
+
+    /// This thread uses the server by its handle.
+    pub(in crate::net) fn used(&self) {
+        let Some(teller) = self.teller.get() else {
+            return;
+        };
+        // A thread that ends tells of nothing any more.
+        let _ = USED.try_with(|used| {
+            if let Ok(mut used) = used.try_borrow_mut()
+                && !used.iter().any(|other| other.ptr_eq(&teller.engine))
+            {
+                used.retain(|other| other.strong_count() > 0);
+                used.push(Weak::clone(&teller.engine));
+            }
+        });
+    }
+
+    /// Prints what passed last to a thread that panics, unless it was told already, nothing has passed, or it wants quiet.
+    pub(crate) fn tell_last_words(&self) {
+        if let Some(Teller { address, .. }) = self.teller.get()
+            && let Some(lines) = self.last_words()
+        {
+            eprintln!(
+                "the last that minikeeper at {address} saw (Server::journal() has all of it):{lines}"
+            );
+        }
+    }
+
     /// What a test that panics is to be told, unless it was told already or nothing has passed.
-    pub(crate) fn last_words(&self) -> Option<String> {
+    fn last_words(&self) -> Option<String> {
         // Nothing may panic here.
         let mut state = self.panicked_state()?;
         let mut lines = state.control.journal.last_words()?;

@@ -22,6 +22,7 @@ pub use claim::{Claim, ClaimBroken};
 pub(super) use claim::{show, times};
 pub use data::Data;
 pub use entry::{Entry, What};
+pub(super) use last_words::Teller;
 pub use lines::BadJournal;
 pub(super) use notes::{Kept, Notes};
 pub use part::MultiPart;
