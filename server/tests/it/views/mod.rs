@@ -1,5 +1,7 @@
 //! A view is never behind the call that changed it.
 
+mod model;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
