@@ -36,7 +36,8 @@ pub enum Fault {
     /// A multi that matches because of an operation in it ([`Op::Create`](super::Op::Create)) is answered as one whose
     /// operation failed with this code, the first that matches: the operations before it have the result 0, those after it
     /// -2, and no znode changes. Of a multiRead, each operation that matches fails, and the others are read. A multi that
-    /// matches as a whole ([`Op::Multi`](super::Op::Multi), [`Op::Write`](super::Op::Write)) is refused as a whole.
+    /// matches as a whole (no operation, [`Op::Multi`](super::Op::Multi), [`Op::Write`](super::Op::Write),
+    /// [`Op::Any`](super::Op::Any)) is refused as a whole.
     Error {
         /// The refusal.
         code: ErrorCode,

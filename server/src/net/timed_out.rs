@@ -86,8 +86,8 @@ struct Vain {
     is_journal_off: bool,
     /// Why nothing happened.
     why: Option<String>,
-    /// What the hold that is waited for is about, and what came near.
-    hold: Option<String>,
+    /// What the hold or the fault that is waited for is about, and what came near.
+    about: Option<String>,
 }
 
 impl Vain {
@@ -98,7 +98,7 @@ impl Vain {
         let span = wait.left.as_ref().map_or(Duration::ZERO, Countdown::span);
         let mut message = format!(
             "waited for {span:?} in vain for {}",
-            wait.what(self.hold.as_deref())
+            wait.what(self.about.as_deref())
         );
         if let Some(entry) = self.passed_before() {
             message += &format!(
@@ -134,7 +134,7 @@ impl Vain {
 
 impl Wait {
     /// What is waited for, in words, and what came near.
-    pub(super) fn what(&self, hold: Option<&str>) -> String {
+    pub(super) fn what(&self, about: Option<&str>) -> String {
         let next = self.found.len().saturating_add(1);
         let near = |matched| {
             let kind = self.next().and_then(|matcher| matcher.kind);
@@ -156,14 +156,17 @@ impl Wait {
                     1 => "1 message to be held".to_owned(),
                     number => format!("{number} messages to be held"),
                 };
-                match hold {
+                match about {
                     Some(near) => format!("{held} by {near}"),
                     None => held,
                 }
             }
             Condition::Happened { times: wanted, .. } => {
-                let wanted = usize::try_from(*wanted).unwrap_or(usize::MAX);
-                format!("a fault to happen {}", times(wanted))
+                let wanted = times(usize::try_from(*wanted).unwrap_or(usize::MAX));
+                match about {
+                    Some(near) => format!("a fault to happen {wanted}: {near}"),
+                    None => format!("a fault to happen {wanted}"),
+                }
             }
             Condition::Quiet => "every connection and session to be gone".to_owned(),
         }
@@ -181,19 +184,17 @@ impl Control {
     /// What is known of a wait that is pending.
     fn vain(&mut self, id: u64, why: Option<String>) -> Option<Vain> {
         let wait = self.waits.find(id)?;
-        let hold = match wait.condition {
+        let about = match wait.condition {
             Condition::Held { hold, .. } => self.holds.in_words(hold),
-            Condition::Passes(_)
-            | Condition::Nth { .. }
-            | Condition::Happened { .. }
-            | Condition::Quiet => None,
+            Condition::Happened { fault, .. } => self.faults.waits_for(fault),
+            Condition::Passes(_) | Condition::Nth { .. } | Condition::Quiet => None,
         };
         wait.outcome.is_none().then(|| Vain {
             wait: wait.clone(),
             kept: self.journal.all(),
             is_journal_off: self.journal.mode() == JournalMode::Off,
             why,
-            hold,
+            about,
         })
     }
 

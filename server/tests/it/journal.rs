@@ -894,6 +894,8 @@ fn what_came_near_is_told_by_waits_holds_and_claims() {
     let mark = server.mark();
     let wait = server.wait_for(create.clone()).within(Duration::ZERO);
     let hold = server.hold(create.clone());
+    let fault = server.fault("it").on_any(create.clone()).optional();
+    let fault = fault.then(Fault::LoseReply);
     client.create("/a", b"", 0);
     client.create("/a", b"", 0);
     client.exists("/a", false);
@@ -902,6 +904,12 @@ fn what_came_near_is_told_by_waits_holds_and_claims() {
     for told in [
         wait.blocking().unwrap_err().to_string(),
         hold.wait_for(1)
+            .within(Duration::ZERO)
+            .blocking()
+            .unwrap_err()
+            .to_string(),
+        fault
+            .happened()
             .within(Duration::ZERO)
             .blocking()
             .unwrap_err()

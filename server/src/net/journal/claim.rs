@@ -278,9 +278,17 @@ pub(in crate::net) fn show(message: &mut String, title: &str, entries: &[&Entry]
     }
 }
 
-/// What was claimed, in words.
+/// The claim in words: `at most once: Matcher::event()`.
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+        match self {
+            Self::Sequence { steps } => {
+                let steps: Vec<String> = steps.iter().map(Matcher::to_string).collect();
+                write!(f, "in this order: {}", steps.join(", "))
+            }
+            Self::Exactly { matcher, count } => write!(f, "{}: {matcher}", times(*count)),
+            Self::AtMost { matcher, count: 0 } => write!(f, "never: {matcher}"),
+            Self::AtMost { matcher, count } => write!(f, "at most {}: {matcher}", times(*count)),
+        }
     }
 }
