@@ -51,6 +51,18 @@ impl Served {
     pub(super) fn pid(&self) -> u32 {
         self.child.id()
     }
+
+    /// Asks it to end, and waits until it has.
+    pub(super) fn terminate(mut self) -> io::Result<()> {
+        let pid = self.pid().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status()?;
+        if !asked.success() {
+            return Err(io::Error::other(format!(
+                "`kill -TERM {pid}` failed ({asked})"
+            )));
+        }
+        self.child.wait().map(drop)
+    }
 }
 
 impl Drop for Served {

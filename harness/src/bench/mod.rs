@@ -54,6 +54,12 @@ pub enum Measure {
     DiskSync1x1,
     /// One change told to 10,000 watchers on 10,000 connections.
     FanOut,
+    /// The longest wait of a client while 900 others do not read.
+    SlowReaders,
+    /// The longest wait of a client while 50 others list 1,000,000 children.
+    LongList,
+    /// The longest wait of a client while `wchp` lists 12,000,000 watches.
+    LongWord,
     /// Resident memory with 1,000,000 znodes.
     Million,
     /// Snapshot of 1,000,000 znodes.
@@ -64,6 +70,8 @@ pub enum Measure {
     SnapshotPause,
     /// Resident memory of the idle binary.
     Idle,
+    /// Instructions a request, counted by valgrind; only when asked for.
+    Instructions,
     /// Crates compiled for the library, and how long a clean build takes; only when asked for.
     Build,
 }
@@ -85,6 +93,9 @@ impl Measure {
         Self::DiskSync,
         Self::DiskSync1x1,
         Self::FanOut,
+        Self::SlowReaders,
+        Self::LongList,
+        Self::LongWord,
         Self::Million,
         Self::Snapshot,
         Self::OpenMillion,
@@ -112,11 +123,15 @@ impl Measure {
             Self::DiskSync => rows::on_disk(&rows::DISK_SYNC),
             Self::DiskSync1x1 => rows::on_disk(&rows::DISK_SYNC_1X1),
             Self::FanOut => rows::fan_out(),
+            Self::SlowReaders => rows::slow_readers(),
+            Self::LongList => rows::long_list(),
+            Self::LongWord => rows::long_word(),
             Self::Million => rows::million(),
             Self::Snapshot => rows::snapshot(),
             Self::OpenMillion => rows::open_million(),
             Self::SnapshotPause => rows::snapshot_pause(),
             Self::Idle => rows::idle(),
+            Self::Instructions => rows::instructions(),
             Self::Build => rows::build(),
         }
     }

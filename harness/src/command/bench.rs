@@ -13,6 +13,9 @@ pub(super) struct Bench {
     /// Only this row; may be given several times.
     #[arg(long, value_name = "ROW")]
     only: Vec<Measure>,
+    /// Only the instructions a request, counted by valgrind.
+    #[arg(long, conflicts_with = "only")]
+    instructions: bool,
     /// Where the numbers go as JSON.
     #[arg(long, value_name = "FILE", default_value = "target/bench.json")]
     json: PathBuf,
@@ -23,7 +26,9 @@ impl Bench {
         if cfg!(debug_assertions) {
             eprintln!("minikeeper-harness: not a release build, its numbers mean little");
         }
-        let measures = if self.only.is_empty() {
+        let measures: &[Measure] = if self.instructions {
+            &[Measure::Instructions]
+        } else if self.only.is_empty() {
             Measure::USUAL
         } else {
             &self.only

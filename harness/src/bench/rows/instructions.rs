@@ -1,0 +1,90 @@
+//! The instructions that the server executes for a request, which no other load on the machine changes.
+
+use super::binary;
+use super::throughput::{CREATE_4X64, GET_4X64, SET_4X64, Throughput};
+use crate::bench::child::Served;
+use crate::bench::load::{Load, Speaks, Until, drive};
+use crate::bench::report::Row;
+use std::io;
+use std::process::Command;
+
+/// The numbers of requests of the two runs, of which the difference counts: starting and stopping are in both.
+const REQUESTS: [u64; 2] = [20_000, 84_000];
+
+const IN_FLIGHT: usize = 64;
+
+/// The operations, and the instructions a request that each may take.
+const OPERATIONS: [(&str, &Throughput, f64); 3] = [
+    ("getData", &GET_4X64, 1510.0),
+    ("setData", &SET_4X64, 2535.0),
+    ("create", &CREATE_4X64, 4892.0),
+];
+
+pub(in crate::bench) fn instructions() -> io::Result<Row> {
+    let mut row = Row::new(
+        "instructions",
+        "instructions a request, 1 connection, 64 in flight, 100 B, whole process",
+    );
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        row.missing.push("valgrind is not installed".to_owned());
+        return Ok(row);
+    }
+    if let Err(error) = binary() {
+        row.missing.push(error.to_string());
+        return Ok(row);
+    }
+    for (name, operation, limit) in OPERATIONS {
+        let [few, many] = REQUESTS.map(|requests| count(operation, requests));
+        let (few, many) = (few?, many?);
+        #[expect(clippy::cast_precision_loss, reason = "counts are below 2^53")]
+        let each = (many - few) as f64 / (REQUESTS[1] - REQUESTS[0]) as f64;
+        let each = row.value(name, "instructions", vec![each]);
+        row.at_most(each, limit + 1.0, name);
+    }
+    Ok(row)
+}
+
+/// The instructions that the binary executes from its start to its end when it is sent so many requests.
+fn count(operation: &Throughput, requests: u64) -> io::Result<u64> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("callgrind.out");
+    let mut command = Command::new("valgrind");
+    command
+        .arg("--tool=callgrind")
+        .arg("--quiet")
+        .arg(format!("--callgrind-out-file={}", file.display()))
+        .arg(binary()?)
+        .args(["--listen", "127.0.0.1:0"]);
+    let served = Served::start(&mut command)?;
+    operation.prepare(&served.address, 0)?;
+    let load = Load {
+        connections: 1,
+        in_flight: IN_FLIGHT,
+        until: Until::Replies(requests),
+    };
+    drive(&served.address, Speaks::ZooKeeper, load, |connection| {
+        operation.exchange(0, connection)
+    })?;
+    served.terminate()?;
+    let text = std::fs::read_to_string(&file)?;
+    total(&text).ok_or_else(|| io::Error::other(format!("no totals in {}", file.display())))
+}
+
+/// The number of instructions in callgrind's output.
+fn total(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| {
+        line.strip_prefix("totals:")
+            .or(line.strip_prefix("summary:"))
+    })?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_total_is_found() {
+        let text = "events: Ir\nfn=(1) main\n1 2\n\ntotals: 123456\n";
+        assert_eq!(super::total(text), Some(123_456));
+        assert_eq!(super::total("events: Ir\n"), None);
+    }
+}
