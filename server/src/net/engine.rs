@@ -200,6 +200,11 @@ impl Engine {
         }
     }
 
+    /// The port that the server listens on; 0 if it has no listener.
+    pub(crate) fn port(&self) -> u16 {
+        self.limits.port
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }

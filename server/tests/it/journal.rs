@@ -591,6 +591,13 @@ fn the_page_stands_alone_and_hostile_texts_do_not_break_out() {
     let entries: Vec<minikeeper::Entry> = serde_json::from_value(told["entries"].clone()).unwrap();
     assert_eq!(entries, journal[..]);
     assert_eq!(told["whole"], true);
+    // Its title tells one page from another.
+    assert_eq!(
+        told["test"],
+        "journal::the_page_stands_alone_and_hostile_texts_do_not_break_out"
+    );
+    assert!(told["address"].as_str().unwrap().starts_with("port "));
+    assert!(told["started_ms"].as_i64().unwrap() > 0);
 }
 
 #[test]

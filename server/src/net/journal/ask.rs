@@ -1,14 +1,21 @@
 //! What a test asks of the journal, behind the engine's lock.
 
-use super::{BadMark, Budget, BudgetId, Exceeded, Journal, JournalMode, Mark};
+use super::{BadMark, Budget, BudgetId, Exceeded, Journal, JournalMode, Mark, Source};
 use crate::net::Engine;
 use crate::net::possible::NeverMatches;
 use crate::protocol::Timestamp;
 
 impl Engine {
     pub(crate) fn journal(&self) -> Journal {
-        let (kept, known) = self.control(|control| (control.journal.all(), control.known.clone()));
-        kept.journal(known)
+        let (kept, known, started) = self.control(|control| {
+            let journal = &control.journal;
+            (journal.all(), control.known.clone(), journal.started())
+        });
+        let port = self.port();
+        Journal {
+            server: Some(Source { port, started }),
+            ..kept.journal(known)
+        }
     }
 
     pub(crate) fn journal_mode(&self) -> JournalMode {

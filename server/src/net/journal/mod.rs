@@ -36,6 +36,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Matcher;
 use super::known::Known;
+use crate::protocol::Timestamp;
 
 /// How much of what passes is kept.
 ///
@@ -193,6 +194,16 @@ pub struct Journal {
     end: Mark,
     /// The names that claims may use.
     known: Known,
+    /// The server that it is of, if it was not read from text.
+    server: Option<Source>,
+}
+
+/// The server that a journal is of.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    /// The port that the server listens on; 0 if it has no listener.
+    port: u16,
+    started: Timestamp,
 }
 
 /// By what it says.
@@ -210,6 +221,7 @@ impl Journal {
         Self {
             end: entries.last().map_or(from, |last| Mark::at(last.number)),
             known: Known::default(),
+            server: None,
             entries,
             from,
             whole_since,
@@ -254,6 +266,7 @@ impl Journal {
             whole_since: self.whole_since,
             end: self.end,
             known: self.known.clone(),
+            server: self.server,
         }
     }
 

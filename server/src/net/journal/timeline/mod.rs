@@ -2,6 +2,8 @@
 //!
 //! The page is an asset, `page.html` with its style and script; the journal is put into it as JSON.
 
+use std::thread;
+
 use serde::Serialize;
 
 use super::{Entry, Journal};
@@ -14,14 +16,20 @@ const SCRIPT: &str = include_str!("page.js");
 #[derive(Serialize)]
 struct Told<'j> {
     whole: bool,
+    /// The name of the thread that makes the page: in a test, that of the test.
+    test: Option<String>,
+    address: Option<String>,
+    /// The start of the server, in milliseconds since 1970.
+    started_ms: Option<i64>,
     entries: &'j [Entry],
 }
 
 impl Journal {
     /// The journal as a timeline, one HTML page with everything in it: a lane a label, in which its sessions are numbered (or
-    /// a lane a session, where there is no label), a row a step of the server; faults, holds, cut links and turns of the clock
-    /// are marked, and what follows from one transaction is shown by its zxid. It can be filtered by path and client, walked
-    /// by keyboard, and printed.
+    /// a lane a session, where there is no label), a lane for the test and the server, and a row a step of the server. Faults,
+    /// holds and cut links are marked, and all that one transaction caused is shown by its zxid. The page can be filtered by
+    /// path and client, walked by keyboard, and printed. Its title has the name of the thread that makes the page, which is
+    /// that of the test, and the port and the start of the server.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -35,6 +43,12 @@ impl Journal {
     pub fn to_html(&self) -> String {
         let told = Told {
             whole: self.is_whole(),
+            test: thread::current().name().map(str::to_owned),
+            address: self
+                .server
+                .filter(|server| server.port != 0)
+                .map(|server| format!("port {}", server.port)),
+            started_ms: self.server.map(|server| server.started.0),
             entries: self,
         };
         // All keys are texts and all numbers whole, so there is nothing that JSON could not say. Only texts can have a `<`

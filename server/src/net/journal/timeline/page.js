@@ -1,11 +1,11 @@
 'use strict';
 (() => {
   const by = (id) => document.getElementById(id);
-  const { entries, whole } = JSON.parse(by('journal').textContent);
+  const { entries, whole, test, address, started_ms: started } = JSON.parse(by('journal').textContent);
   const AT_ONCE = 5000;
   const WRITES = new Set(['create', 'create2', 'createContainer', 'createTtl', 'delete', 'setData', 'setAcl', 'multi', 'reconfig', 'closeSession']);
   const CONNECTIONS = new Set(['accepted', 'disconnected', 'connect', 'connected', 'closing']);
-  const WHOLE_ROW = new Set(['clock', 'cut', 'healed', 'stopped', 'started', 'ensemble', 'leading', 'wrote', 'reaped']);
+  const OWN = new Set(['clock', 'cut', 'healed', 'stopped', 'started', 'ensemble', 'leading', 'wrote', 'reaped']);
   // What happens by itself or by the client; whatever comes until the next of these follows from it.
   const BEGINS = new Set(['accepted', 'disconnected', 'connect', 'request', 'released', 'session_expired', 'muted', 'unmuted',
     'clock', 'cut', 'healed', 'stopped', 'started', 'ensemble', 'reaped']);
@@ -48,9 +48,11 @@
   for (const e of entries) if (e.label !== undefined) labelOf.set(clientOf(e), e.label);
   const lanes = [];
   const laneByKey = new Map();
+  // The lane of what no client does: the test's own writes, the clock, cut links, the server itself.
+  const own = { at: -1, name: 'test, server', own: true, clients: new Map(), members: new Set(), on: true, connections: new Set(), sessions: new Set() };
   const laneOf = (e) => {
     const client = clientOf(e);
-    if (client === undefined) return null;
+    if (client === undefined || OWN.has(e.what)) return own;
     const label = e.label !== undefined ? e.label : labelOf.get(client);
     const key = label !== undefined ? `label ${label}` : client;
     let lane = laneByKey.get(key);
@@ -104,7 +106,7 @@
     row.marked = row.marked || MARKED.has(what);
     if (what === 'cut') cuts.set(e.cut, e.whose);
     if (what === 'healed') cuts.delete(e.cut);
-    if (lane) {
+    if (lane !== own) {
       if (what === 'accepted') memberNow.set(lane, e.member || 1);
       if (what === 'connected' && e.granted !== '0x0') {
         // One that comes by another label leaves the lane where it was.
@@ -150,7 +152,7 @@
   const chip = (item) => {
     const e = item.e;
     const made = element('div', 'chip');
-    const mark = markOf(item.lane, clientOf(e));
+    const mark = item.lane === own ? '' : markOf(item.lane, clientOf(e));
     if (mark) made.append(element('span', 'mark', `${mark} `));
     // The heading has the sessions, and the mark says which one: here is only another.
     const session = (id) => id === clientOf(e) ? '' : item.lane && item.lane.clients.has(id) ? markOf(item.lane, id) : id;
@@ -205,11 +207,13 @@
     return made;
   };
 
+  const hasOwn = rows.some((made) => made.items.some((item) => item.lane === own));
   let shownRows = [];
   let limit = AT_ONCE;
   let only = null;
+  const shownLanes = () => [...(hasOwn ? [own] : []), ...lanes].filter((lane) => lane.on);
   const draw = (made) => {
-    const visible = lanes.filter((lane) => lane.on);
+    const visible = shownLanes();
     const line = element('div', 'row');
     line.tabIndex = -1;
     line.setAttribute('role', 'row');
@@ -219,24 +223,14 @@
     gutter.prepend(element('b', '', made.number));
     if (made.zxid !== undefined) gutter.append(element('i', '', made.zxid));
     line.append(gutter);
-    const wide = made.items.filter((item) => WHOLE_ROW.has(item.e.what) || !item.lane);
-    const inLanes = made.items.filter((item) => !wide.includes(item) && item.lane.on);
-    // The lanes go on behind what is nobody's.
-    const across = (place, items) => visible.forEach((lane, at) => {
-      const cell = element('div', `cell ${place} ${made.up.get(lane) || ''} ${made.cut.has(lane) ? 'cut' : ''}`);
+    visible.forEach((lane, at) => {
+      const state = lane.own ? 'own' : `${made.up.get(lane) || ''} ${made.cut.has(lane) ? 'cut' : ''}`;
+      const cell = element('div', `cell ${state}`);
       cell.style.gridColumn = at + 2;
-      cell.style.setProperty('--lane', COLOURS[lane.at % COLOURS.length]);
-      cell.append(...items.filter((item) => item.lane === lane).map(chip));
+      if (!lane.own) cell.style.setProperty('--lane', COLOURS[lane.at % COLOURS.length]);
+      cell.append(...made.items.filter((item) => item.lane === lane).map(chip));
       line.append(cell);
     });
-    if (wide.length > 0) {
-      across('first', []);
-      const cell = element('div', 'wide');
-      cell.append(...wide.map(chip));
-      line.append(cell);
-    }
-    if (wide.length > 0 && inLanes.length > 0) line.classList.add('two');
-    if (inLanes.length > 0 || wide.length === 0) across(wide.length > 0 ? 'second' : 'first', inLanes);
     line.made = made;
     return line;
   };
@@ -246,14 +240,14 @@
     shownRows = rows.filter((made) => (pings || !made.ping) && (reads || !made.read) && (connections || !made.connection)
       && (only === null || made.zxid === only)
       && wanted.every((word) => made.text.includes(word))
-      && made.items.some((item) => !item.lane || item.lane.on));
+      && made.items.some((item) => item.lane.on));
     by('shown').textContent = only !== null ? `only zxid ${only}: ${shownRows.length} of ${rows.length} rows`
       : shownRows.length === rows.length ? `${rows.length} rows` : `${shownRows.length} of ${rows.length} rows`;
-    const visible = lanes.filter((lane) => lane.on);
+    const visible = shownLanes();
     document.documentElement.style.setProperty('--lanes', Math.max(1, visible.length));
     by('head').replaceChildren(element('div', 'gutter', ''), ...visible.map((lane) => {
       const title = element('div', '', shown(lane.name));
-      title.style.borderLeft = `3px solid ${COLOURS[lane.at % COLOURS.length]}`;
+      if (!lane.own) title.style.borderLeft = `3px solid ${COLOURS[lane.at % COLOURS.length]}`;
       const sessions = [...lane.clients.keys()].filter((client) => client !== lane.name)
         .map((client) => `${markOf(lane, client)} ${client}`.trimStart());
       const members = lane.members.size > 1 || [...lane.members].some((member) => member > 1) ? [`member ${[...lane.members].join(', ')}`] : [];
@@ -276,10 +270,32 @@
     line.scrollIntoView({ block: 'nearest' });
     if (!by('detail').hidden) tell(line);
   };
+  const fields = (value, into) => {
+    for (const [key, inner] of Object.entries(value)) {
+      into.append(element('dt', '', key.replaceAll('_', ' ')));
+      const text = element('dd');
+      if (Array.isArray(inner) && inner.every((each) => typeof each !== 'object')) text.textContent = inner.map(shown).join(', ') || 'none';
+      else if (inner !== null && typeof inner === 'object') { const list = element('dl'); fields(inner, list); text.append(list); }
+      else text.textContent = shown(inner === '' ? '""' : inner);
+      into.append(text);
+    }
+  };
   const tell = (line) => {
-    const lines = line.made.items.flatMap((item) => [item.e, ...(item.reply ? [item.reply] : [])]);
-    by('detail').querySelector('pre').textContent = lines.map((e) => shown(JSON.stringify(e))).join('\n');
+    const all = line.made.items.flatMap((item) => [item.e, ...(item.reply ? [item.reply] : [])]);
+    by('entries').replaceChildren(...all.map((e) => {
+      const { number, what, ...rest } = e;
+      const entry = element('section');
+      entry.append(element('h2', '', `${number} ${what.replaceAll('_', ' ')}`));
+      const list = element('dl');
+      fields(rest, list);
+      const raw = element('details');
+      raw.append(element('summary', '', 'JSON'), element('pre', '', shown(JSON.stringify(e))));
+      entry.append(list, raw);
+      return entry;
+    }));
     by('detail').hidden = false;
+    // The panel takes its height from the rows above it, so the row may have to move.
+    line.scrollIntoView({ block: 'nearest' });
   };
   const step = (forward, fits) => {
     const lines = [...by('rows').children];
@@ -291,16 +307,31 @@
   };
 
   const boxes = by('clients');
-  lanes.forEach((lane) => {
+  const choices = [...(hasOwn ? [own] : []), ...lanes].map((lane) => {
     const box = element('input');
     box.type = 'checkbox';
     box.checked = true;
+    const choose = (on) => { lane.on = on; box.checked = on; };
     box.addEventListener('change', () => { lane.on = box.checked; filter(); });
     const label = element('label', '');
     label.append(box, shown(lane.name));
-    boxes.append(label);
+    const only = element('button', 'only', 'only');
+    only.type = 'button';
+    only.title = `Show only ${shown(lane.name)}`;
+    only.setAttribute('aria-label', only.title);
+    only.addEventListener('click', () => { choices.forEach((other) => other(false)); choose(true); filter(); });
+    const choice = element('span', 'choice');
+    choice.append(label, only);
+    boxes.append(choice);
+    return choose;
   });
-  boxes.hidden = lanes.length < 2;
+  for (const [text, on] of [['all', true], ['none', false]]) {
+    const button = element('button', 'only', text);
+    button.type = 'button';
+    button.addEventListener('click', () => { choices.forEach((choose) => choose(on)); filter(); });
+    boxes.append(button);
+  }
+  boxes.hidden = choices.length < 2;
   let due = 0;
   by('search').addEventListener('input', () => { clearTimeout(due); due = setTimeout(filter, 80); });
   for (const id of ['reads', 'pings', 'connections']) by(id).addEventListener('change', filter);
@@ -334,6 +365,9 @@
     if (action) { event.preventDefault(); action(); }
   });
   const last = entries[entries.length - 1];
+  const of = [test, address, started !== undefined && new Date(started).toISOString().replace('T', ' ').replace('Z', ' UTC')];
+  by('of').textContent = of.filter(Boolean).map(shown).join(' · ');
+  if (test || address) document.title = `${shown(test || address)}: minikeeper timeline`;
   by('about').textContent = entries.length === 0 ? 'nothing passed'
     : `${entries.length} entries, ${seconds(entries[0].elapsed_ms)} to ${seconds(last.elapsed_ms)}`
       + (whole ? '' : '; what passed before is not kept, or the journal was off');
