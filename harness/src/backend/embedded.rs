@@ -74,6 +74,8 @@ impl Embedded {
         }
         if let Some(data) = data {
             let keeping = &settings.keeping;
+            config.server_id = keeping.server_id;
+            config.extended_types &= keeping.extended_types;
             config.storage.data_dir = Some(data.to_owned());
             config.storage.force_sync = keeping.force_sync;
             config.storage.trust_empty = keeping.trust_empty;

@@ -19,6 +19,11 @@ pub struct Keeping {
     pub trust_empty: bool,
     /// The longest session timeout, if it is not 20 ticks.
     pub longest_session: Option<Duration>,
+    /// The server's id, the top byte of its session ids. A real standalone server has 1; with another id it is a quorum of one, from
+    /// 3.5 on.
+    pub server_id: u8,
+    /// Whether extended types are on, where the setup does not switch them off.
+    pub extended_types: bool,
 }
 
 impl Keeping {
@@ -30,6 +35,8 @@ impl Keeping {
         compression: Compression::None,
         trust_empty: false,
         longest_session: None,
+        server_id: 1,
+        extended_types: true,
     };
 
     /// Java's system properties, without `-D`.

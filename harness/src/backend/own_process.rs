@@ -41,6 +41,10 @@ impl OwnProcess {
         if let Some(span) = keeping.longest_session {
             command.args(["--longest-session-ms", &span.as_millis().to_string()]);
         }
+        command.args(["--server-id", &keeping.server_id.to_string()]);
+        if !keeping.extended_types {
+            command.arg("--no-extended-types");
+        }
         if settings.setup == ServerSetup::Reaping {
             command.arg("--reaping");
         }

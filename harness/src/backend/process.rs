@@ -1,6 +1,7 @@
 //! `zookeeper:VERSION`: a real standalone ZooKeeper, started on a free port with its data in a temporary folder.
 
 use super::member::Member;
+use super::ports::free_port;
 use super::{Backend, BackendError, BackendKind, Capability, Settings};
 use crate::patience;
 use crate::provision::{InstalledZooKeeper, zookeeper};
@@ -100,13 +101,29 @@ impl ZooKeeper {
 
     fn launch(&mut self) -> Result<(), BackendError> {
         let member = &mut self.member;
-        member.launch(&self.installed.class_path, &self.settings, "")?;
+        let id = self.settings.keeping.server_id;
+        let (more, expected) = match id {
+            1 => (String::new(), "standalone"),
+            _ => {
+                member.write_id(id.into())?;
+                let ports = (free_port()?, free_port()?);
+                (quorum_of_one(id, ports), "leader")
+            }
+        };
+        member.launch(&self.installed.class_path, &self.settings, &more)?;
         let what = format!("{} to serve on {}", self.kind, member.address());
         patience::until(&what, || match member.mode() {
-            Ok(mode) => (mode? == "standalone").then_some(Ok(())),
+            Ok(mode) => (mode? == expected).then_some(Ok(())),
             Err(error) => Some(Err(error)),
         })?
     }
+}
+
+/// The lines by which a server is the one member of a quorum: a standalone server has always id 1 (`ServerConfig` knows no other).
+fn quorum_of_one(id: u8, (peers, election): (u16, u16)) -> String {
+    format!(
+        "standaloneEnabled=false\ninitLimit=10\nsyncLimit=5\nserver.{id}=127.0.0.1:{peers}:{election}\n"
+    )
 }
 
 /// A folder for servers, gone when dropped.

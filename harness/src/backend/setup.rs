@@ -65,7 +65,8 @@ impl Settings {
         let mut properties = self.keeping.properties();
         properties.push(format!("znode.container.checkIntervalMs={interval}"));
         if self.setup != ServerSetup::Shipped {
-            properties.push("zookeeper.extendedTypesEnabled=true".to_owned());
+            let extended_types = self.keeping.extended_types;
+            properties.push(format!("zookeeper.extendedTypesEnabled={extended_types}"));
             properties.push(format!(
                 "zookeeper.DigestAuthenticationProvider.superDigest={SUPER_DIGEST}"
             ));

@@ -68,6 +68,10 @@ pub(super) struct ServeFolder {
     tick_ms: Option<u64>,
     #[arg(long)]
     reaping: bool,
+    #[arg(long, default_value_t = 1)]
+    server_id: u8,
+    #[arg(long)]
+    no_extended_types: bool,
 }
 
 impl ServeFolder {
@@ -87,6 +91,8 @@ impl ServeFolder {
                 compression: self.compression,
                 trust_empty: self.trust_empty,
                 longest_session: self.longest_session_ms.map(Duration::from_millis),
+                server_id: self.server_id,
+                extended_types: !self.no_extended_types,
             },
             ..usual
         };

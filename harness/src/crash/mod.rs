@@ -154,6 +154,7 @@ impl Crash {
                 compression: *dice.one(&compressions),
                 trust_empty: false,
                 longest_session: Some(LONGEST),
+                ..Keeping::USUAL
             },
             ..Settings::default()
         };

@@ -1,6 +1,6 @@
 //! `interop`: relays on the command line.
 
-use super::{Relay, RelayError, VERSIONS};
+use super::{Identity, Relay, RelayError, VERSIONS};
 use crate::backend::{BackendError, Compression};
 use crate::provision::Missing;
 use std::io::{self, Write};
@@ -28,6 +28,15 @@ pub struct RelayArgs {
     /// Let a real server stand in for ours, to see what the judge itself is worth.
     #[arg(long)]
     control: bool,
+    /// The server ids of both, in turn; without it one is drawn: 0, 1, 127, 128, 254 or 255. Before 3.5 it is 1.
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    server_ids: Vec<u8>,
+    /// Whether both have extended types; drawn if it is not given. Never with server id 255.
+    #[arg(long, value_name = "BOOL")]
+    extended_types: Option<bool>,
+    /// How many znodes there are whose snapshots take their time while others get new ACLs.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    planted: u32,
     /// Say what is done.
     #[arg(long)]
     verbose: bool,
@@ -61,57 +70,88 @@ impl RelayArgs {
             None => std::env::current_exe()?,
         };
         let mut outcome = RelayOutcome::Same;
+        let ids: Vec<Option<u8>> = match self.server_ids.as_slice() {
+            [] => vec![None],
+            ids => ids.iter().copied().map(Some).collect(),
+        };
         for version in &self.versions {
             for &compression in &self.compression {
-                let relay = Relay {
-                    version: version.clone(),
-                    seed,
-                    ops: usize::try_from(self.ops).unwrap_or(usize::MAX),
-                    rounds: usize::from(self.rounds),
-                    compression,
-                    control: self.control,
-                    program: program.clone(),
-                };
-                write!(out, "{version}, compression {compression}, seed {seed}: ")?;
-                out.flush()?;
-                let verbose = self.verbose;
-                let mut tell = |what: &str| {
-                    if verbose {
-                        eprintln!("  {what}");
-                    }
-                };
-                match relay.run(&mut tell) {
-                    Ok(report) => {
-                        writeln!(
-                            out,
-                            "same in {} comparisons; {} requests; in the end {} znodes, {} sessions, zxid {:#x}, {} logs, \
-                             {} snapshots; {:.1} s",
-                            report.comparisons,
-                            report.requests,
-                            report.znodes,
-                            report.sessions,
-                            report.zxid,
-                            report.files.0,
-                            report.files.1,
-                            report.took.as_secs_f64(),
-                        )?;
-                        for note in report.notes {
-                            writeln!(out, "  note: {note}")?;
-                        }
-                    }
-                    Err(RelayError::Backend(BackendError::Missing(missing))) => {
-                        writeln!(out, "{missing}")?;
-                        if outcome == RelayOutcome::Same {
-                            outcome = RelayOutcome::Missing(missing);
-                        }
-                    }
-                    Err(error) => {
-                        writeln!(out, "DIFFERENT\n{error}")?;
-                        outcome = RelayOutcome::Different;
-                    }
+                for &server_id in &ids {
+                    let relay = Relay {
+                        version: version.clone(),
+                        seed,
+                        ops: usize::try_from(self.ops).unwrap_or(usize::MAX),
+                        rounds: usize::from(self.rounds),
+                        compression,
+                        control: self.control,
+                        program: program.clone(),
+                        server_id,
+                        extended_types: self.extended_types,
+                        planted: usize::try_from(self.planted).unwrap_or(usize::MAX),
+                    };
+                    self.play(&relay, &mut outcome, &mut out)?;
                 }
             }
         }
         Ok(outcome)
+    }
+
+    fn play(
+        &self,
+        relay: &Relay,
+        outcome: &mut RelayOutcome,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        let Relay {
+            version,
+            compression,
+            seed,
+            ..
+        } = relay;
+        let Identity {
+            server_id,
+            extended_types,
+        } = relay.identity();
+        write!(
+            out,
+            "{version}, compression {compression}, server id {server_id}, extended types {extended_types}, seed {seed}: "
+        )?;
+        out.flush()?;
+        let mut tell = |what: &str| {
+            if self.verbose {
+                eprintln!("  {what}");
+            }
+        };
+        match relay.run(&mut tell) {
+            Ok(report) => {
+                writeln!(
+                    out,
+                    "same in {} comparisons; {} requests; in the end {} znodes, {} sessions, zxid {:#x}, {} logs, {} snapshots; \
+                     {:.1} s",
+                    report.comparisons,
+                    report.requests,
+                    report.znodes,
+                    report.sessions,
+                    report.zxid,
+                    report.files.0,
+                    report.files.1,
+                    report.took.as_secs_f64(),
+                )?;
+                for note in report.notes {
+                    writeln!(out, "  note: {note}")?;
+                }
+            }
+            Err(RelayError::Backend(BackendError::Missing(missing))) => {
+                writeln!(out, "{missing}")?;
+                if *outcome == RelayOutcome::Same {
+                    *outcome = RelayOutcome::Missing(missing);
+                }
+            }
+            Err(error) => {
+                writeln!(out, "DIFFERENT\n{error}")?;
+                *outcome = RelayOutcome::Different;
+            }
+        }
+        Ok(())
     }
 }

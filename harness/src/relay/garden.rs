@@ -2,6 +2,7 @@
 //! names, many ACLs, sessions that come and go and expire, quotas that count, transactions that fail half-way.
 
 use super::RelayError;
+use super::sequences::Known;
 use super::server::Held;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request, op};
 use crate::dice::Dice;
@@ -20,6 +21,7 @@ const AT_ONCE: usize = 40;
 pub(super) struct Garden<'a> {
     address: &'a str,
     version: &'a Version,
+    extended_types: bool,
     dice: Dice,
     root: String,
     owners: Vec<(BlockingClient, Held)>,
@@ -31,7 +33,7 @@ pub(super) struct Garden<'a> {
 impl<'a> Garden<'a> {
     pub(super) fn new(
         address: &'a str,
-        version: &'a Version,
+        known: Known<'a>,
         mut dice: Dice,
         life: usize,
     ) -> Result<Self, RelayError> {
@@ -49,7 +51,8 @@ impl<'a> Garden<'a> {
         }
         let mut garden = Self {
             address,
-            version,
+            version: known.version,
+            extended_types: known.extended_types,
             dice,
             root: format!("/garden-{life}"),
             owners,
@@ -207,7 +210,7 @@ impl<'a> Garden<'a> {
                 acl,
                 flags: 4,
             },
-            1 if knows(op::CREATE_TTL) => {
+            1 if knows(op::CREATE_TTL) && self.extended_types => {
                 let ttl_ms = *self.dice.one(&[1, 900, 1 << 20, 0xFF_FFFF_FFFF]);
                 let flags = if flags >= 2 { 6 } else { 5 };
                 Request::CreateTtl {

@@ -2,9 +2,10 @@
 
 use super::folder::Folder;
 use super::garden::Garden;
+use super::sequences::Known;
 use super::server::{Ending, Held, Runner, Who, become_super};
-use super::{LONGEST, Picture, RelayError, Report, copy, eye, sequences};
-use crate::backend::{self, Guest, Keeping, ServerSetup};
+use super::{LONGEST, Picture, RelayError, Report, copy, eye, holes, sequences, storm};
+use crate::backend::{self, BackendError, Guest, Keeping, ServerSetup};
 use crate::client::{Acl, Answer, BlockingClient, ConnectRequest, Request};
 use crate::dice::Dice;
 use crate::patience::{self, PATIENCE};
@@ -22,6 +23,8 @@ pub(super) struct Leg<'a> {
     pub(super) folder: &'a Folder,
     pub(super) seed: u64,
     pub(super) ops: usize,
+    /// How many znodes were planted for the storms.
+    pub(super) planted: usize,
     pub(super) keeping: Keeping,
     /// How many lives there were.
     pub(super) life: usize,
@@ -69,7 +72,7 @@ impl Leg<'_> {
                 self.check_sessions(&address)?;
                 self.check_numbers(&address, dice)?;
             }
-            self.work(&address, dice, self.ops / setups.len())?;
+            self.work(who, &address, dice, self.ops / setups.len())?;
             if is_last {
                 self.wait_for_the_end_of_short_sessions(&address)?;
                 self.look(&address)?;
@@ -87,6 +90,10 @@ impl Leg<'_> {
         let again = self.picture(&runner.address())?;
         let complaints = runner.complaints();
         runner.end(Ending::Killed)?;
+        let again = match &self.left {
+            Some(left) => self.as_left(&runner, left, again),
+            None => again,
+        };
         if let Some(left) = &self.left
             && let Some(difference) = left.difference(&again)
         {
@@ -117,6 +124,9 @@ impl Leg<'_> {
         if let Some(difference) = left.difference(&found) {
             return Err(self.kept(&format!("left, and found in a copy: {difference}")));
         }
+        if let Some(refused) = self.refused_snapshot()? {
+            return Err(self.kept(&format!("a real server's snapshot is refused: {refused}")));
+        }
         for held in &self.held {
             let timeout = timeouts.get(&held.id()).map(Duration::as_millis);
             let wanted = u128::from(held.session.timeout_ms.unsigned_abs());
@@ -130,6 +140,83 @@ impl Leg<'_> {
             return Err(self.kept("to look at the folder changed it"));
         }
         Ok(())
+    }
+
+    /// A whole snapshot of a real server that is passed over all the same. One that a kill has cut short has no end, and compressed ones
+    /// do not tell.
+    fn refused_snapshot(&self) -> Result<Option<String>, RelayError> {
+        if self.keeping.compression != backend::Compression::None {
+            return Ok(None);
+        }
+        let snapshot = copy::snapshot(&self.folder.data(), self.keeping.trust_empty)?;
+        let passed_over = snapshot.origin().map(|origin| &*origin.passed_over);
+        let is_whole = |error: &&StorageError| matches!(error, StorageError::Damaged { offset, .. } if *offset > 0);
+        let mut refused = passed_over.unwrap_or_default().iter().filter(is_whole);
+        Ok(refused.next().map(ToString::to_string))
+    }
+
+    /// A folder of which a log has gone is refused, by ours always and by a real server from 3.9.4 on (`ZKDatabase.addCommittedProposal`).
+    pub(super) fn check_hole(&mut self, who: Who<'_>) -> Result<(), RelayError> {
+        let copy = self.folder.copy()?;
+        let Some(missing) = holes::dig(&copy.data())? else {
+            return Ok(());
+        };
+        if *self.version >= Version::new(3, 9, 4) {
+            match Runner::start(who, copy.path(), ServerSetup::Usual, &self.keeping) {
+                Err(RelayError::Backend(BackendError::Ended(_))) => {}
+                Err(error) => return Err(error),
+                Ok(mut runner) => {
+                    runner.end(Ending::Killed)?;
+                    let note = format!("a real server starts although {missing} has gone");
+                    (self.tell)(&note);
+                    self.report.notes.push(note);
+                    return Ok(());
+                }
+            }
+        }
+        self.report.comparisons += 1;
+        match copy::snapshot(&copy.data(), self.keeping.trust_empty) {
+            Err(_) => Ok(()),
+            Ok(_) => Err(self.kept(&format!(
+                "{missing} was removed from a copy, which is opened as if nothing was missing"
+            ))),
+        }
+    }
+
+    /// Without extended types, znodes with a time to live are ephemerals of a session that does not exist, and go.
+    pub(super) fn check_without_extended_types(
+        &mut self,
+        real: Who<'_>,
+        ours: Who<'_>,
+    ) -> Result<(), RelayError> {
+        if !self.keeping.extended_types || *self.version < Version::new(3, 5, 0) {
+            return Ok(());
+        }
+        let keeping = Keeping {
+            extended_types: false,
+            ..self.keeping.clone()
+        };
+        let mut pictures = Vec::new();
+        for who in [real, ours] {
+            let copy = self.folder.copy()?;
+            let mut runner = Runner::start(who, copy.path(), ServerSetup::Usual, &keeping)?;
+            let mut picture = self.picture(&runner.address())?;
+            runner.end(Ending::Killed)?;
+            // A real server loses the children of such a znode without counting them.
+            picture
+                .znodes
+                .retain(|path, _| !path.starts_with("/zookeeper/quota"));
+            picture.zxid = 0;
+            pictures.push(picture);
+        }
+        self.report.comparisons += 1;
+        match pictures.first().zip(pictures.last()) {
+            Some((real, ours)) if real != ours => Err(self.kept(&format!(
+                "opened without extended types by a real server and by ours: {}",
+                real.difference(ours).unwrap_or_default()
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// What ours exports, a real server starts from.
@@ -153,6 +240,7 @@ impl Leg<'_> {
         let mut runner = Runner::start(who, exported.path(), ServerSetup::Usual, &self.keeping)?;
         let found = self.picture(&runner.address())?;
         let complaints = runner.complaints();
+        let found = self.as_left(&runner, &left, found);
         runner.end(Ending::Killed)?;
         self.report.comparisons += 1;
         match left.difference(&found) {
@@ -185,7 +273,7 @@ impl Leg<'_> {
         };
         let found = self.picture(&runner.address())?;
         self.report.comparisons += 1;
-        let difference = left.difference(&found);
+        let difference = left.difference(&self.as_left(runner, &left, found));
         let complaints = runner.complaints();
         if difference.is_none() && complaints.is_empty() {
             return Ok(());
@@ -195,6 +283,15 @@ impl Leg<'_> {
             difference.unwrap_or_else(|| "no difference".to_owned()),
             complaints.join("\n"),
         )))
+    }
+
+    /// What was found, but for the epoch that a quorum begins with every start, which takes the zxid to the beginning of the next.
+    fn as_left(&self, runner: &Runner, left: &Picture, mut found: Picture) -> Picture {
+        let begins = found.zxid > left.zxid && found.zxid.trailing_zeros() >= 32;
+        if runner.is_quorum(&self.keeping) && begins {
+            found.zxid = left.zxid;
+        }
+        found
     }
 
     /// What differs, and where the folder is kept for who wants to know more.
@@ -314,9 +411,20 @@ impl Leg<'_> {
         Ok(())
     }
 
-    fn work(&mut self, address: &str, dice: &mut Dice, ops: usize) -> Result<(), RelayError> {
+    fn work(
+        &mut self,
+        who: Who<'_>,
+        address: &str,
+        dice: &mut Dice,
+        ops: usize,
+    ) -> Result<(), RelayError> {
+        let known = Known {
+            version: self.version,
+            extended_types: self.keeping.extended_types,
+            is_quorum: self.keeping.server_id != 1,
+        };
         let garden_dice = Dice::new(dice.throw(), 1);
-        let mut garden = Garden::new(address, self.version, garden_dice, self.life)?;
+        let mut garden = Garden::new(address, known, garden_dice, self.life)?;
         garden.grow(ops / 2)?;
         let maker_timeout = i32::try_from(LONGEST.as_millis()).unwrap_or(i32::MAX);
         let mut maker =
@@ -333,7 +441,7 @@ impl Leg<'_> {
         let mut played = ops / 2;
         while played < ops {
             let drawn = (self.seed, self.sequence);
-            let playing = sequences::play(&guest, self.version, &mut maker, drawn, LONGEST);
+            let playing = sequences::play(&guest, known, &mut maker, drawn, LONGEST);
             let (held, steps) = runtime.block_on(playing)?;
             self.sequence += 1;
             self.held.extend(held);
@@ -352,7 +460,16 @@ impl Leg<'_> {
                 client.call(&Request::CloseSession)?;
             }
         }
+        // The snapshots that are newest in the end are taken meanwhile.
+        if self.life == 0 {
+            storm::plant(address, self.planted)?;
+        }
         self.report.requests += played;
+        let also_set = matches!(who, Who::Ours(_)).then_some(self.planted);
+        if also_set.is_some() || storm::is_survived_by(self.version) {
+            storm::rage(address, self.life, ops * 2, also_set, dice)?;
+            self.report.requests += ops * 2;
+        }
         Ok(())
     }
 }

@@ -7,10 +7,12 @@ mod command;
 mod copy;
 mod folder;
 mod garden;
+mod holes;
 mod leg;
 mod picture;
 mod sequences;
 mod server;
+mod storm;
 
 pub use command::{RelayArgs, RelayOutcome};
 pub(crate) use picture::Picture;
@@ -51,6 +53,25 @@ pub struct Relay {
     pub control: bool,
     /// A program that has the harness's commands: ours is run by it.
     pub program: PathBuf,
+    /// The server id of both, drawn if `None`. Before 3.5 it is 1.
+    pub server_id: Option<u8>,
+    /// Whether both have extended types, drawn if `None`; never with server id 255, which a real server refuses then
+    /// (`EphemeralType.validateServerId`).
+    pub extended_types: Option<bool>,
+    /// How many znodes there are whose snapshots take their time while others get new ACLs.
+    pub planted: usize,
+}
+
+/// The server ids that are drawn.
+const SERVER_IDS: [u8; 7] = [0, 1, 1, 127, 128, 254, 255];
+
+/// The server id of a relay, and whether it has extended types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The top byte of session ids.
+    pub server_id: u8,
+    /// Whether znodes may have a time to live.
+    pub extended_types: bool,
 }
 
 /// What was compared.
@@ -95,6 +116,25 @@ pub enum RelayError {
 }
 
 impl Relay {
+    /// Who the servers are.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        let mut dice = Dice::new(self.seed, 2);
+        let drawn = *dice.one(&SERVER_IDS);
+        let extended_types = dice.percent(60);
+        if self.version.starts_with("3.4.") {
+            return Identity {
+                server_id: 1,
+                extended_types: true,
+            };
+        }
+        let server_id = self.server_id.unwrap_or(drawn);
+        Identity {
+            server_id,
+            extended_types: self.extended_types.unwrap_or(extended_types) && server_id != u8::MAX,
+        }
+    }
+
     /// Plays it to the end, or to the first difference. `tell` is told what is done.
     ///
     /// # Errors
@@ -105,6 +145,7 @@ impl Relay {
         let folder = Folder::new()?;
         let version = Version::parse(&self.version)
             .map_err(|error| RelayError::Differs(format!("{}: {error}", self.version)))?;
+        let identity = self.identity();
         let keeping = |dice: &mut Dice| Keeping {
             force_sync: false,
             snap_count: Some(*dice.one(&[60, 150, 400, 1000])),
@@ -112,12 +153,15 @@ impl Relay {
             compression: self.compression,
             trust_empty: version < Version::new(3, 5, 0),
             longest_session: Some(LONGEST),
+            server_id: identity.server_id,
+            extended_types: identity.extended_types,
         };
         let mut leg = Leg {
             version: &version,
             folder: &folder,
             seed: self.seed,
             ops: self.ops,
+            planted: self.planted,
             keeping: keeping(&mut dice),
             life: 0,
             sequence: 0,
@@ -149,6 +193,8 @@ impl Relay {
             leg.check_that_it_comes_back(real)?;
             if !self.control {
                 leg.check_copy()?;
+                leg.check_hole(real)?;
+                leg.check_without_extended_types(real, ours)?;
             }
             leg.keeping = keeping(&mut dice);
             leg.run(ours, &mut dice, ending(1))?;

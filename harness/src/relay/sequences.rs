@@ -16,18 +16,20 @@ use std::time::Duration;
 
 /// How long a sequence is at most.
 const LENGTH: usize = 60;
+/// The timeout of a session that is not to end while a relay goes on.
+pub(super) const LONGEST_MS: i32 = 600_000;
 
 /// Plays sequence `number`, and gives the sessions that it leaves open and how many steps it took.
 pub(super) async fn play(
     guest: &Guest,
-    version: &Version,
+    known: Known<'_>,
     maker: &mut BlockingClient,
     (seed, number): (u64, u64),
     longest: Duration,
 ) -> Result<(Vec<Held>, usize), RelayError> {
     let mut dice = Dice::new(seed, number);
     let steps = search::sequence(seed, number, dice.percent(30), LENGTH);
-    let steps = long_lived(fitting(steps, version), longest);
+    let steps = long_lived(fitting(steps, known), longest);
     let chroot = Chroot::new(format!("/s{number}"));
     for path in [
         chroot.as_str().to_owned(),
@@ -59,9 +61,30 @@ pub(super) async fn play(
     Ok((held, steps.len()))
 }
 
-/// What this version can be asked, and survives.
-fn fitting(steps: Vec<Step>, version: &Version) -> Vec<Step> {
-    let knows = |request: &Request| op::since(request.op()).is_none_or(|since| since <= *version);
+/// What a server can be asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    pub(super) version: &'a Version,
+    /// Whether a znode may have a time to live.
+    pub(super) extended_types: bool,
+    /// Whether it is a quorum, which never answers some malformed requests, such as a reconfig.
+    pub(super) is_quorum: bool,
+}
+
+impl Known<'_> {
+    fn knows(self, request: &Request) -> bool {
+        let is_raw = matches!(request, Request::Raw { .. });
+        let has_ttl = request.op() == op::CREATE_TTL;
+        op::since(request.op()).is_none_or(|since| since <= *self.version)
+            && (self.extended_types || !has_ttl)
+            && !(self.is_quorum && is_raw)
+    }
+}
+
+/// What can be asked, and is survived.
+fn fitting(steps: Vec<Step>, known: Known<'_>) -> Vec<Step> {
+    let version = known.version;
+    let knows = |request: &Request| known.knows(request);
     let fits = |request: &Request| {
         let parts = if let Request::Multi(parts) | Request::MultiRead(parts) = request {
             parts.as_slice()
@@ -163,7 +186,7 @@ fn long_lived(steps: Vec<Step>, longest: Duration) -> Vec<Step> {
 
 #[cfg(test)]
 mod tests {
-    use super::{fitting, long_lived};
+    use super::{Known, fitting, long_lived};
     use crate::script::Script;
     use semver::Version;
     use std::time::Duration;
@@ -172,7 +195,17 @@ mod tests {
     fn check(version: &str, drawn: &str, made: &str) {
         let script: Script = drawn.parse().expect("a script");
         let version = Version::parse(version).expect("a version");
-        let steps = long_lived(fitting(script.steps, &version), Duration::from_secs(60));
+        let steps = long_lived(
+            fitting(
+                script.steps,
+                Known {
+                    version: &version,
+                    extended_types: true,
+                    is_quorum: false,
+                },
+            ),
+            Duration::from_secs(60),
+        );
         let lines: Vec<String> = steps.iter().map(|step| format!("{step}\n")).collect();
         assert_eq!(lines.concat(), made);
     }

@@ -69,6 +69,11 @@ impl Runner {
         }
     }
 
+    /// Whether it is a real server that is a quorum of one.
+    pub(super) fn is_quorum(&self, keeping: &Keeping) -> bool {
+        matches!(self, Self::Real(_)) && keeping.server_id != 1
+    }
+
     pub(super) fn end(&mut self, ending: Ending) -> Result<(), RelayError> {
         match (self, ending) {
             (Self::Real(server), Ending::Asked) => server.terminate()?,

@@ -9,12 +9,27 @@ use minikeeper_harness::relay::{Relay, RelayError, VERSIONS};
 const SEED: u64 = 20_246;
 
 pub(super) fn trials() -> Vec<Trial> {
-    let plain = VERSIONS.map(|version| (version, Compression::None));
-    let compressed = [Compression::Gzip, Compression::Snappy].map(|how| ("3.9.5", how));
-    plain
+    // Every server id once, with extended types and without; 3.4 knows no other than 1.
+    let identities = [
+        (1, true),
+        (0, true),
+        (127, false),
+        (128, true),
+        (254, false),
+        (255, false),
+    ];
+    let plain = VERSIONS
         .into_iter()
+        .zip(identities)
+        .map(|(version, identity)| (version, Compression::None, identity));
+    let compressed = [
+        (Compression::Gzip, (254, true)),
+        (Compression::Snappy, (1, false)),
+    ];
+    let compressed = compressed.map(|(how, identity)| ("3.9.5", how, identity));
+    plain
         .chain(compressed)
-        .map(|(version, compression)| {
+        .map(|(version, compression, identity)| {
             let how = match compression {
                 Compression::None => "",
                 Compression::Gzip => ", snapshots in gzip",
@@ -22,13 +37,17 @@ pub(super) fn trials() -> Vec<Trial> {
             };
             Trial::ignorable_test(
                 format!("what zookeeper:{version} left is found, and it finds what is left{how}"),
-                move || play(version, compression),
+                move || play(version, compression, identity),
             )
         })
         .collect()
 }
 
-fn play(version: &str, compression: Compression) -> Result<Completion, Failed> {
+fn play(
+    version: &str,
+    compression: Compression,
+    (server_id, extended_types): (u8, bool),
+) -> Result<Completion, Failed> {
     let seed = match std::env::var("MINIKEEPER_RELAY_SEED") {
         Ok(text) => text.parse()?,
         Err(_) => SEED,
@@ -45,6 +64,9 @@ fn play(version: &str, compression: Compression) -> Result<Completion, Failed> {
         compression,
         control: false,
         program: env!("CARGO_BIN_EXE_minikeeper-harness").into(),
+        server_id: Some(server_id),
+        extended_types: Some(extended_types),
+        planted: 3000,
     };
     match relay.run(&mut |_| {}) {
         Ok(report) if report.znodes < 100 || report.sessions < 10 => {

@@ -1,0 +1,50 @@
+//! Logs that have gone.
+
+use super::RelayError;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Removes a log from a folder, and the snapshots that do not need it: so that transactions are missing between two that are there, all
+/// of one epoch. Gives the name of the log, if there was one.
+pub(super) fn dig(data: &Path) -> Result<Option<String>, RelayError> {
+    let (mut snapshots, mut logs) = (Vec::new(), Vec::new());
+    for entry in fs::read_dir(data.join("version-2"))? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let numbered = |prefix: &str| {
+            let number = name.strip_prefix(prefix)?.split('.').next()?;
+            i64::from_str_radix(number, 16).ok()
+        };
+        if let Some(zxid) = numbered("snapshot.") {
+            snapshots.push((zxid, path));
+        } else if let Some(zxid) = numbered("log.") {
+            logs.push((zxid, path));
+        }
+    }
+    snapshots.sort_unstable();
+    logs.sort_unstable();
+    let found = logs.windows(3).find_map(|three| {
+        let [before, gone, behind] = three else {
+            return None;
+        };
+        let is_one_epoch = before.0 >> 32 == behind.0 >> 32;
+        // A real server replays something before the gap, or does not see it.
+        let base = snapshots.iter().rfind(|(zxid, _)| zxid + 1 < gone.0);
+        let base = base.filter(|(zxid, _)| is_one_epoch && zxid + 1 >= before.0);
+        base.map(|(zxid, _)| (*zxid, &gone.1))
+    });
+    let Some((base, gone)) = found else {
+        return Ok(None);
+    };
+    let superfluous = snapshots.iter().filter(|(taken, _)| *taken > base);
+    let files: Vec<&PathBuf> = superfluous.map(|(_, path)| path).collect();
+    for file in files.into_iter().chain([gone]) {
+        fs::remove_file(file)?;
+    }
+    Ok(Some(
+        gone.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+    ))
+}

@@ -1,0 +1,102 @@
+//! New ACLs while snapshots are taken. A real server lists the ACLs of a snapshot before its znodes, and writes go on meanwhile: what is
+//! created or given another ACL then refers to an ACL that the snapshot does not list.
+
+use super::RelayError;
+use super::sequences::LONGEST_MS;
+use crate::client::{Acl, BlockingClient, ConnectRequest, Request};
+use crate::dice::Dice;
+use crate::patience::PATIENCE;
+use semver::Version;
+
+/// Where it rages.
+const ROOT: &str = "/storm";
+/// So many parents of each kind, so that a snapshot comes to some of them soon and to others late.
+const PARENTS: usize = 16;
+/// So many requests are sent at once.
+const AT_ONCE: usize = 100;
+
+/// Plants the znodes that make a snapshot take its time.
+pub(super) fn plant(address: &str, znodes: usize) -> Result<(), RelayError> {
+    let mut client = connect(address)?;
+    let mut paths = vec![ROOT.to_owned()];
+    paths.extend((0..PARENTS).flat_map(|n| [parent("old", n), parent("new", n)]));
+    paths.extend((0..znodes).map(old));
+    let requests: Vec<Request> = paths
+        .into_iter()
+        .map(|path| create(path, Acl::open()))
+        .collect();
+    for batch in requests.chunks(AT_ONCE) {
+        client.call_all(batch)?;
+    }
+    client.call(&Request::CloseSession)?;
+    Ok(())
+}
+
+/// Whether a real server of this version finds its own znodes again after a storm. Up to 3.7, the create that is replayed does not
+/// supply the ACL of a znode that is there (`DataTree.createNode`).
+pub(super) fn is_survived_by(version: &Version) -> bool {
+    *version >= Version::new(3, 8, 0)
+}
+
+/// Creates so many znodes, each with an ACL of its own. With `also_set`, every third request gives a planted one another ACL instead.
+/// Nothing else is done to any of these: a real server does not start where a transaction needs an ACL before the log supplies it.
+/// Nor does it get another ACL from a real server: setACL, replayed, drops the number that the snapshot has, which may be another
+/// znode's meanwhile (`ReferenceCountedACLCache.removeUsage`), and that one answers -5 from then on.
+pub(super) fn rage(
+    address: &str,
+    life: usize,
+    requests: usize,
+    also_set: Option<usize>,
+    dice: &mut Dice,
+) -> Result<(), RelayError> {
+    let mut client = connect(address)?;
+    let mut sent = 0;
+    while sent < requests {
+        let batch: Vec<Request> = (sent..requests.min(sent + AT_ONCE))
+            .map(|number| {
+                let acl = own_acl(life, number);
+                if let Some(planted) = also_set.filter(|planted| number % 3 == 2 && *planted > 0) {
+                    return Request::SetAcl {
+                        path: old(dice.number(0..planted)),
+                        acl,
+                        version: -1,
+                    };
+                }
+                let place = parent("new", dice.number(0..PARENTS));
+                create(format!("{place}/{life}-{number}"), acl)
+            })
+            .collect();
+        sent += batch.len();
+        client.call_all(&batch)?;
+    }
+    client.call(&Request::CloseSession)?;
+    Ok(())
+}
+
+fn connect(address: &str) -> Result<BlockingClient, RelayError> {
+    let request = ConnectRequest::new(LONGEST_MS);
+    Ok(BlockingClient::connect_within(PATIENCE, address, &request)?)
+}
+
+fn parent(kind: &str, number: usize) -> String {
+    format!("{ROOT}/{kind}-{number}")
+}
+
+fn old(number: usize) -> String {
+    format!("{}/{number}", parent("old", number % PARENTS))
+}
+
+fn create(path: String, acl: Vec<Acl>) -> Request {
+    Request::Create {
+        path,
+        data: None,
+        acl,
+        flags: 0,
+    }
+}
+
+/// An ACL that no other znode has. Everybody may use it all the same.
+fn own_acl(life: usize, number: usize) -> Vec<Acl> {
+    let id = format!("u{life}-{number}:AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    vec![Acl::new(31, "world", "anyone"), Acl::new(1, "digest", &id)]
+}
