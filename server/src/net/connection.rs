@@ -15,11 +15,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::engine::{Engine, Phase};
+use super::facts::Gathering;
 use super::link::Link;
 use super::log::Marks;
 use super::outgoing::{LEAST_SHARE, Outgoing, SLICES};
 use super::turns::Turns;
 use crate::keeper::{CloseReason, ConnectionId};
+use crate::wire::FourLetterWord;
 
 /// How much one read brings at most.
 const READ_SIZE: usize = 256 << 10;
@@ -50,6 +52,10 @@ struct Connection<IO> {
     id: ConnectionId,
     io: IO,
     phase: Phase,
+    /// What a four-letter word waits for.
+    gathering: Gathering,
+    /// Whether the word was left for want of that.
+    lacks_facts: bool,
     /// Received and not yet taken in: a frame that is not whole, or more than there is room to answer.
     received: BytesMut,
     /// Whether `received` may hold a whole frame.
@@ -102,6 +108,8 @@ pub(super) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
         id,
         io,
         phase: Phase::Fresh,
+        gathering: Gathering::default(),
+        lacks_facts: false,
         received: BytesMut::new(),
         unfed: false,
         yielding: false,
@@ -218,10 +226,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             }
             // The link is asked first, and so knows whom to wake, whatever else keeps it.
             let cut = self.link.keeps_from_server(context);
-            let step = if cut || self.stalled || self.is_full() {
+            let waits = self.stalled || self.gathering.is_pending(context);
+            let step = if cut || waits || self.is_full() {
                 Step::Wait
             } else if self.unfed {
-                self.feed_received()
+                self.feed_received(context)
             } else if reads == READS_IN_ONE_GO {
                 return give_way(context);
             } else {
@@ -379,7 +388,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             }
             if self.received.is_empty() {
                 let bytes = buffer.filled();
-                let Some(used) = self.feed(bytes) else {
+                let Some(used) = self.feed(bytes, context) else {
                     return self.leave();
                 };
                 self.received
@@ -394,9 +403,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         })
     }
 
-    fn feed_received(&mut self) -> Step {
+    fn feed_received(&mut self, context: &Context<'_>) -> Step {
         let received = std::mem::take(&mut self.received);
-        let fed = self.feed(&received);
+        let fed = self.feed(&received, context);
         self.received = received;
         let Some(used) = fed else {
             return self.leave();
@@ -410,9 +419,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         Step::Again
     }
 
-    /// Whether feeding stopped for want of room or time, and not of bytes.
-    fn is_interrupted(&self) -> bool {
-        self.yielding || self.is_full()
+    /// Whether feeding stopped for want of room, time or facts, and not of bytes.
+    fn is_interrupted(&mut self) -> bool {
+        self.yielding || self.is_full() || std::mem::take(&mut self.lacks_facts)
     }
 
     fn is_full(&self) -> bool {
@@ -420,13 +429,24 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     }
 
     /// Gives bytes to the engine; says how many it used, or nothing if they make no sense.
-    fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
+    fn feed(&mut self, bytes: &[u8], context: &Context<'_>) -> Option<usize> {
+        if self.phase == Phase::Fresh
+            && let Some(word) = FourLetterWord::parse(bytes)
+        {
+            self.gathering.begin(&self.engine, word);
+            if self.gathering.is_pending(context) {
+                // They may come before anybody looks again.
+                self.lacks_facts = true;
+                return Some(0);
+            }
+        }
         match self.engine.receive(
             self.id,
             &mut self.phase,
             bytes,
             &mut self.sending,
             &mut self.marks,
+            &self.gathering,
         ) {
             Ok(fed) => {
                 self.ending = fed.closing.map(Ending::of);
@@ -454,6 +474,7 @@ pub(super) mod tests {
     use super::*;
     use crate::keeper::{Keeper, Rules};
     use crate::net::engine::Welcome;
+    use crate::net::facts::Gathering;
     use crate::net::log::Appender;
     use crate::net::{Clock, ClockKind, Entrance, FourLetterWords, JournalMode, Limits};
     use crate::protocol::{
@@ -653,6 +674,7 @@ pub(super) mod tests {
                     &frames.concat(),
                     &mut answers,
                     &mut Marks::default(),
+                    &Gathering::default(),
                 )
                 .expect("it makes sense");
             (fed.used, fed.yielding)

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use super::clock::{Slice, moment_apart};
 use super::control::Control;
 use super::deferred::Begun;
+use super::facts::{Facts, Gathering};
 use super::journal::{Notes, Teller};
 use super::link::Link;
 use super::log::{Appender, Log, Marks, Writing};
@@ -42,7 +43,7 @@ pub(crate) struct Engine {
     pub(super) patience: Patience,
     /// Where what is committed is kept, if it is.
     pub(super) log: Option<Arc<Log>>,
-    limits: Limits,
+    pub(super) limits: Limits,
     /// Who tells a test that panics what passed last, if it is to be told.
     pub(super) teller: OnceLock<Teller>,
 }
@@ -382,11 +383,13 @@ impl Engine {
         bytes: &[u8],
         answers: &mut Outgoing,
         marks: &mut Marks,
+        gathering: &Gathering,
     ) -> Result<Fed, Malformed> {
         if *phase == Phase::Fresh
             && let Some(word) = FourLetterWord::parse(bytes)
         {
-            let closing = self.answer_word(id, word, bytes, answers, marks);
+            let asked = (word, gathering.facts());
+            let closing = self.answer_word(id, asked, bytes, answers, marks);
             if closing.is_some() {
                 // Its task writes the answer and ends.
                 self.disconnect(id);
@@ -512,7 +515,7 @@ impl Engine {
     fn answer_word(
         &self,
         id: ConnectionId,
-        word: FourLetterWord,
+        asked: (FourLetterWord, Facts),
         received: &[u8],
         answers: &mut Outgoing,
         marks: &mut Marks,
@@ -528,7 +531,7 @@ impl Engine {
         }
         outbox.stats.received += 1;
         state.totals.since_reset.received += 1;
-        if let Some(answer) = report::answer(&mut state, &self.limits, now, id, word, received) {
+        if let Some(answer) = report::answer(&mut state, &self.limits, now, id, asked, received) {
             let (text, rest) = match answer {
                 Answered::Now(answer) => (answer.to_string(), None),
                 Answered::Later(text, rest) => (text, Some(rest)),

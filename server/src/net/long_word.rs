@@ -192,6 +192,7 @@ mod tests {
     use crate::keeper::Input;
     use crate::net::connection::tests::{accepted, engine};
     use crate::net::engine::Phase;
+    use crate::net::facts::Gathering;
     use crate::net::log::Marks;
     use crate::net::outgoing::{Outgoing, SLICES};
     use crate::protocol::{
@@ -234,6 +235,7 @@ mod tests {
             word,
             &mut outgoing,
             &mut Marks::default(),
+            &Gathering::default(),
         );
         assert!(fed.is_ok_and(|fed| fed.closing.is_some()));
         let (mut text, mut parts) = (Vec::new(), 0);

@@ -12,6 +12,7 @@ mod criterion;
 mod deferred;
 mod engine;
 mod entrance;
+mod facts;
 mod fault;
 mod followed;
 mod hold;

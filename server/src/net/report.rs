@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::engine::{Limits, State};
+use super::facts::Facts;
 use super::long_word::{Ephemerals, LONG, WatchesByPath, WatchesBySession};
-use super::machine;
 use super::outbox::{ConnectionStats, Outbox};
 use super::outgoing::Long;
 use crate::keeper::{CloseReason, Connection, ConnectionId, Table, Watches};
@@ -109,16 +109,24 @@ pub(super) enum Answered {
     Later(String, Box<dyn Long>),
 }
 
+/// Whether a word is answered.
+pub(super) fn is_listed(limits: &Limits, word: FourLetterWord) -> bool {
+    match &limits.four_letter_words {
+        FourLetterWords::All => true,
+        FourLetterWords::Only(words) => word.is_listed(words),
+    }
+}
+
 /// Answers a word with which a connection began; `None` says nothing, and closes all the same.
 pub(super) fn answer(
     state: &mut State,
     limits: &Limits,
     now: Timestamp,
     asking: ConnectionId,
-    word: FourLetterWord,
+    (word, facts): (FourLetterWord, Facts),
     received: &[u8],
 ) -> Option<Answered> {
-    let answer = answer_now(state, limits, now, asking, word, received)?;
+    let answer = answer_now(state, limits, now, asking, (word, facts), received)?;
     if let Answer::Dump(dump) = &answer
         && has_many_ephemerals(state)
     {
@@ -157,14 +165,10 @@ fn answer_now(
     limits: &Limits,
     now: Timestamp,
     asking: ConnectionId,
-    word: FourLetterWord,
+    (word, facts): (FourLetterWord, Facts),
     received: &[u8],
 ) -> Option<Answer> {
-    let listed = match &limits.four_letter_words {
-        FourLetterWords::All => true,
-        FourLetterWords::Only(words) => word.is_listed(words),
-    };
-    if !listed {
+    if !is_listed(limits, word) {
         return Some(Answer::NotListed(word));
     }
     let member = state.keeper.connection(asking).map(Connection::member);
@@ -174,20 +178,22 @@ fn answer_now(
         return Some(Answer::NotServing);
     }
     Some(match word {
-        FourLetterWord::Conf => Answer::Conf(conf(state, limits)),
+        FourLetterWord::Conf => Answer::Conf(conf(limits, facts.sizes)),
         FourLetterWord::Cons => Answer::Cons(connections(state, asking)),
         FourLetterWord::Crst => {
             let outboxes = state.outboxes.iter_mut();
             outboxes.for_each(|(_, outbox)| outbox.stats.reset());
             Answer::Crst
         }
-        // Nothing is kept on disk.
-        FourLetterWord::Dirs => Answer::Dirs {
-            data_size: 0,
-            log_size: 0,
-        },
+        FourLetterWord::Dirs => {
+            let (data_size, log_size) = facts.sizes;
+            Answer::Dirs {
+                data_size,
+                log_size,
+            }
+        }
         FourLetterWord::Dump => Answer::Dump(dump(state)),
-        FourLetterWord::Envi => Answer::Envi(machine::environment()),
+        FourLetterWord::Envi => Answer::Envi(facts.environment?),
         FourLetterWord::Gtmk => Answer::TraceMask(state.trace_mask),
         FourLetterWord::Stmk => {
             state.trace_mask = FourLetterWord::trace_mask(received)?;
@@ -204,7 +210,9 @@ fn answer_now(
         FourLetterWord::Isro => Answer::Isro {
             read_only: (mode != Mode::NotServing).then_some(mode == Mode::ReadOnly),
         },
-        FourLetterWord::Mntr => Answer::Mntr(Box::new(monitor(state, mode, now))),
+        FourLetterWord::Mntr => {
+            Answer::Mntr(Box::new(monitor(state, mode, now, facts.descriptors)))
+        }
         FourLetterWord::Ruok => Answer::Ruok,
         FourLetterWord::Srst => {
             state.totals.since_reset = Packets::default();
@@ -233,9 +241,7 @@ fn answer_now(
     })
 }
 
-fn conf(state: &State, limits: &Limits) -> ConfReport {
-    let appender = state.appender.as_ref();
-    let (data_dir_size, data_log_size) = appender.map_or((0, 0), |appender| appender.log().sizes());
+fn conf(limits: &Limits, (data_dir_size, data_log_size): (u64, u64)) -> ConfReport {
     ConfReport {
         client_port: limits.port,
         data_dir: format!("{}/version-2", limits.data_dir),
@@ -371,10 +377,14 @@ fn group<K: Ord, V>(pairs: impl Iterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
     groups.into_iter().collect()
 }
 
-fn monitor(state: &State, mode: Mode, now: Timestamp) -> MonitorReport {
+fn monitor(
+    state: &State,
+    mode: Mode,
+    now: Timestamp,
+    (open_files, max_files): (u64, u64),
+) -> MonitorReport {
     let totals = &state.totals;
     let tree = state.keeper.tree();
-    let (open_files, max_files) = machine::file_descriptors();
     let uptime: Duration = now.since(state.started);
     MonitorReport {
         server_state: mode,

@@ -940,3 +940,39 @@ fn what_is_named_like_a_file_and_is_none_keeps_nobody_waiting() {
     let expected = format!("{}: not a file", inside.join("log.ff").display());
     assert_eq!(refused.to_string(), expected);
 }
+
+#[test]
+fn dirs_and_conf_tell_the_sizes_of_the_files() {
+    let (data, logs) = (Folder::new(), Folder::new());
+    for separate in [false, true] {
+        let mut builder = Server::builder().data_dir(&data.0);
+        if separate {
+            let mut storage = Storage::default();
+            storage.data_log_dir = Some(logs.0.clone());
+            std::fs::remove_dir_all(&data.0).expect("it is removed");
+            builder = Server::builder().storage(storage).data_dir(&data.0);
+        }
+        let server = builder.start().expect("it starts");
+        server.create("/a", b"x").expect("it is created");
+        let size = |folder: &Path| -> u64 {
+            let entries = std::fs::read_dir(folder.join("version-2")).expect("it is there");
+            let sizes = entries.map(|entry| entry.and_then(|entry| entry.metadata()));
+            sizes.map(|found| found.expect("it is a file").len()).sum()
+        };
+        let snapshots = size(&data.0);
+        let of_logs = if separate { size(&logs.0) } else { snapshots };
+        let ask = |word: &[u8]| {
+            let mut socket = crate::client::open(server.addr());
+            crate::client::send(&mut socket, word);
+            String::from_utf8(crate::client::receive_rest(&mut socket)).expect("text")
+        };
+        let expected = format!("datadir_size: {snapshots}\nlogdir_size: {of_logs}\n");
+        assert_eq!(ask(b"dirs"), expected);
+        let conf = ask(b"conf");
+        assert!(
+            conf.contains(&format!("dataDirSize={snapshots}\n")),
+            "{conf}"
+        );
+        assert!(conf.contains(&format!("dataLogSize={of_logs}\n")), "{conf}");
+    }
+}

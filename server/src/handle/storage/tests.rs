@@ -196,3 +196,26 @@ fn a_folder_that_could_not_be_exported_can_be_when_there_is_room() {
     }
     assert!(refused > 3);
 }
+
+#[test]
+fn a_disk_that_is_slow_to_list_a_folder_keeps_only_who_asks_for_its_size_waiting() {
+    let disk = FaultyDisk::default();
+    let server = start(&disk).expect("it starts");
+    server.create("/a", b"").expect("it is written");
+    for word in ["dirs", "conf"] {
+        let mut asking = TcpStream::connect(server.addr()).expect("it listens");
+        let deadline = Some(Duration::from_secs(60));
+        asking.set_read_timeout(deadline).expect("it is not zero");
+        disk.hold_lists();
+        asking.write_all(word.as_bytes()).expect("it is open");
+        disk.wait_for_held_list();
+        // Others connect, are answered and write meanwhile, and so does the test.
+        let _client = connected(&server);
+        server.set("/a", word.as_bytes()).expect("it is written");
+        disk.release_lists();
+        let mut told = String::new();
+        asking.read_to_string(&mut told).expect("it is answered");
+        let size: u64 = disk.all().values().map(|bytes| bytes.len() as u64).sum();
+        assert!(told.contains(&size.to_string()), "{word}: {size}: {told}");
+    }
+}

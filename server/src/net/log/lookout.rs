@@ -61,6 +61,11 @@ impl Log {
         lookout.as_ref().map(Waker::wake_by_ref).is_some()
     }
 
+    /// Whether a server's own thread looks after the log.
+    pub(in crate::net) fn is_looked_after(&self) -> bool {
+        self.lookout().is_some()
+    }
+
     /// Wakes whoever waits for what is flushed. From here on that is left to whoever looks after the log, or to whoever flushes.
     fn tell(&self, watched: bool) {
         let wakers = {

@@ -64,6 +64,8 @@ struct State {
     is_read_only: bool,
     holds_syncs: bool,
     held_syncs: usize,
+    holds_lists: bool,
+    held_lists: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -147,6 +149,27 @@ impl FaultyDisk {
     /// Lets all syncs go on.
     pub(crate) fn release_syncs(&self) {
         self.state().holds_syncs = false;
+        self.0.syncs_change.notify_all();
+    }
+
+    /// Lets every listing of a folder wait, as a slow disk does, until [`release_lists`](Self::release_lists).
+    pub(crate) fn hold_lists(&self) {
+        self.state().holds_lists = true;
+    }
+
+    /// Waits until a listing waits.
+    pub(crate) fn wait_for_held_list(&self) {
+        let held = self.0.syncs_change.wait_timeout_while(
+            self.state(),
+            std::time::Duration::from_secs(30),
+            |state| state.held_lists == 0,
+        );
+        assert!(!held.unwrap().1.timed_out(), "nothing is listed");
+    }
+
+    /// Lets all listings go on.
+    pub(crate) fn release_lists(&self) {
+        self.state().holds_lists = false;
         self.0.syncs_change.notify_all();
     }
 
@@ -416,6 +439,16 @@ impl FaultyDisk {
 impl Disk for FaultyDisk {
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         let mut state = self.state();
+        if state.holds_lists {
+            state.held_lists += 1;
+            self.0.syncs_change.notify_all();
+            let released = self
+                .0
+                .syncs_change
+                .wait_while(state, |state| state.holds_lists);
+            state = released.unwrap();
+            state.held_lists -= 1;
+        }
         state.whole(format!("list {}", folder.display()), false, |_| Ok(()))?;
         if !state.folders.contains(folder) {
             return Err(not_there());

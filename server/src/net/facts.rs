@@ -1,0 +1,117 @@
+//! What the disk and the operating system tell for a four-letter word, gathered outside of the engine's lock.
+//!
+//! A folder is listed by a thread of its own: a disk that is slow to answer keeps nobody waiting but the client that asks.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Waker};
+use std::thread;
+
+use super::engine::Engine;
+use super::{machine, report};
+use crate::wire::{EnvironmentReport, FourLetterWord};
+
+/// What an answer is made of besides the state.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts {
+    /// For `envi`.
+    pub(super) environment: Option<EnvironmentReport>,
+    /// For `mntr`: the number of open files and the most there may be.
+    pub(super) descriptors: (u64, u64),
+    /// For `conf` and `dirs`: the bytes of the files where snapshots lie, and where logs do.
+    pub(super) sizes: (u64, u64),
+}
+
+impl Facts {
+    /// What the operating system tells for a word.
+    fn of_machine(word: FourLetterWord) -> Self {
+        let mut facts = Self::default();
+        if word == FourLetterWord::Envi {
+            facts.environment = Some(machine::environment());
+        } else if word == FourLetterWord::Mntr {
+            facts.descriptors = machine::file_descriptors();
+        }
+        facts
+    }
+}
+
+/// Facts that a connection waits for, once it has asked.
+#[derive(Debug, Default)]
+pub(super) struct Gathering(Option<Arc<Shared>>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    facts: OnceLock<Facts>,
+    /// The connection's task.
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Gathering {
+    /// Begins to gather what a word needs, if that has not begun yet.
+    pub(super) fn begin(&mut self, engine: &Engine, word: FourLetterWord) {
+        if self.0.is_some() {
+            return;
+        }
+        let shared = Arc::new(Shared::default());
+        self.0 = Some(Arc::clone(&shared));
+        if !report::is_listed(&engine.limits, word) {
+            shared.tell(Facts::default());
+            return;
+        }
+        let of_disk = matches!(word, FourLetterWord::Conf | FourLetterWord::Dirs);
+        let Some(log) = engine.log.clone().filter(|_| of_disk) else {
+            shared.tell(Facts::of_machine(word));
+            return;
+        };
+        let measure = move || {
+            shared.tell(Facts {
+                sizes: log.sizes(),
+                ..Facts::default()
+            });
+        };
+        // A runtime whose time is paused would let it pass while a thread is waited for.
+        if !engine.log.as_ref().is_some_and(|log| log.is_looked_after()) {
+            measure();
+            return;
+        }
+        let thread = thread::Builder::new().name("minikeeper-sizes".to_owned());
+        if thread.spawn(measure.clone()).is_err() {
+            measure();
+        }
+    }
+
+    /// Whether they are not there yet; if so, the task is woken when they are.
+    pub(super) fn is_pending(&self, context: &Context<'_>) -> bool {
+        let Some(shared) = &self.0 else {
+            return false;
+        };
+        if shared.facts.get().is_some() {
+            return false;
+        }
+        *shared.waker() = Some(context.waker().clone());
+        // They may have come meanwhile.
+        shared.facts.get().is_none()
+    }
+
+    /// The facts, as far as there are any.
+    pub(super) fn facts(&self) -> Facts {
+        let shared = self.0.as_ref();
+        shared
+            .and_then(|shared| shared.facts.get())
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+impl Shared {
+    fn tell(&self, facts: Facts) {
+        let _ = self.facts.set(facts);
+        let waker = self.waker().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn waker(&self) -> std::sync::MutexGuard<'_, Option<Waker>> {
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
