@@ -164,7 +164,9 @@ impl Matcher {
         self
     }
 
-    /// Only on connections to the address with this label.
+    /// Only on connections to the address with this label, which must have been named before the matcher is used: by
+    /// [`address`](crate::Server::address), [`serve_as`](crate::Server::serve_as) or the builder's
+    /// [`label`](crate::ServerBuilder::label).
     #[must_use]
     pub fn label(mut self, label: &str) -> Self {
         self.label = Some(label.to_owned());

@@ -305,7 +305,8 @@ impl Journal {
             .filter(move |entry| entry.is_meant_by(matcher.borrow()))
     }
 
-    /// How many entries a matcher means.
+    /// How many entries match: a question, which is 0 also for a matcher that nothing can match. To claim a number, use
+    /// [`assert_count`](Self::assert_count), which refuses such a matcher.
     ///
     /// ```
     /// use minikeeper::Matcher;
