@@ -401,6 +401,12 @@ fn other_faults_and_holds_are_for_the_whole_multi() {
     hold.release_all();
     assert_eq!(client.receive().error, 0);
     drop(hold);
+    let hold = server.hold(Matcher::reply(Op::Delete).path("/a"));
+    client.send(MULTI, &multi(&[(op::DELETE, versioned("/a", -1))]));
+    hold.wait_for(1).blocking().unwrap();
+    assert_eq!(server.znode("/a"), None, "it was carried out");
+    drop(hold);
+    assert_eq!(client.receive().error, 0);
     let fault = server
         .fault("it")
         .on(Op::SetData)
