@@ -146,6 +146,12 @@ impl Restored {
         self.tree.digest()
     }
 
+    /// Whether there are ephemerals of sessions that are not there, which [`finish`](Self::finish) removes.
+    pub(crate) fn has_orphans(&self) -> bool {
+        let mut owners = self.tree.all_ephemerals().map(|(session, _)| session);
+        owners.any(|session| self.sessions.get(session).is_none())
+    }
+
     /// What it has become.
     pub(crate) fn finish(mut self, now: Timestamp) -> Snapshot {
         // ZooKeeperServer.loadData: what belongs to nobody that is alive goes, and no transaction says so. So whoever goes on

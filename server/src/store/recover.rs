@@ -65,6 +65,7 @@ impl<'f> Recovery<'f> {
                 digest_mismatch: None,
                 missing: None,
                 repeated: None,
+                has_dropped: false,
             },
             ends: Vec::new(),
         }

@@ -422,3 +422,18 @@ fn whatever_acls_a_folder_has_are_the_same_after_an_export() {
         );
     }
 }
+
+#[test]
+fn what_went_at_the_start_does_not_come_back_in_place_of_what_was_created_since() {
+    for (name, path, then) in [("no-session", "/e", "false"), ("ttl", "/t", "true")] {
+        let folder = Folder::copy(name);
+        let server = folder.serve(&["--extended-types", "false"]);
+        let mut client = Client::connect(server.address());
+        client.create(path, b"mine", false);
+        server.end("KILL");
+        let server = folder.serve(&["--extended-types", then]);
+        let mut client = Client::connect(server.address());
+        assert_eq!(client.get(path).as_deref(), Some(&b"mine"[..]), "{name}");
+        assert_eq!(client.exists(path).map(|stat| stat.owner), Ok(0));
+    }
+}

@@ -515,6 +515,8 @@ proptest! {
             run.happen(event);
             run.forget_outputs();
         }
+        let has_gap = |two: &[Txn<'_>]| two[1].zxid != two[0].zxid.next();
+        prop_assert!(!run.txns.windows(2).any(has_gap), "a folder with a gap is refused");
         let mut live = run.keeper.snapshot(run.now);
         live.index();
         let kept = kept.unwrap_or_else(|| Kept::of(&live));

@@ -66,8 +66,8 @@ impl Opened {
             last_zxid: storage.last_zxid,
         };
         form.check(self.folder.snapshots())?;
-        if self.is_fresh() {
-            // There is no other to fall back to.
+        if self.is_fresh() || self.recovered.has_dropped {
+            // There is no other to fall back to, or it has znodes that a create in the log would find again.
             let form = SnapshotForm {
                 synced: true,
                 ..form
@@ -148,6 +148,7 @@ pub(crate) fn read(
         digest_mismatch: differs.then_some(named),
         missing: None,
         repeated: None,
+        has_dropped: false,
     };
     let latest = restoring.latest();
     let state = restoring.finish(latest);
@@ -293,6 +294,7 @@ fn recover(
         tracing::warn!(%zxid, "the digest of the tree is not what the folder says, from this transaction on");
     }
     let latest = restoring.latest();
+    recovered.has_dropped = restoring.has_orphans();
     let state = restoring.finish(latest);
     check_state(folder.snapshots(), rules, &state)?;
     if let Some(path) = state.with_unlisted_acl().map(Znode::path).min() {

@@ -27,6 +27,11 @@ impl Restoring {
         self.latest
     }
 
+    /// Whether something goes at the end that no transaction says.
+    pub(crate) fn has_orphans(&self) -> bool {
+        self.restored.has_orphans()
+    }
+
     pub(crate) fn finish(self, now: Timestamp) -> Snapshot {
         self.restored.finish(now)
     }
