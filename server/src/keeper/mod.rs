@@ -464,7 +464,7 @@ impl Keeper {
             Request::SetWatches(set_watches) | Request::SetWatches2(set_watches) => {
                 let zxid = self.members.last_zxid(member, &self.tree);
                 let (tree, watches) = self.members.view(member, &self.tree, &mut self.watches);
-                let reader = reader(&self.rules, tree, &self.connections, connection);
+                let reader = reader(&self.rules, tree, &self.connections, connection, false);
                 let result = reader.and_then(|reader| {
                     reader.set_watches(set_watches, watches, |event_type, path| {
                         // Made here and not by a transaction, so without the number of one.
@@ -493,11 +493,13 @@ impl Keeper {
                     self.members.are_as_one()
                 };
                 let (tree, watches) = self.members.view(member, &self.tree, &mut self.watches);
-                let reader = reader(&self.rules, tree, &self.connections, connection);
-                let reader = reader.map(|reader| Reader {
+                let reader = reader(
+                    &self.rules,
+                    tree,
+                    &self.connections,
+                    connection,
                     reads_after_turn,
-                    ..reader
-                });
+                );
                 let result = match &reader {
                     Ok(reader) => reader.read(request, watches),
                     Err(code) => Err(*code),
@@ -552,7 +554,7 @@ impl Keeper {
         }
         let zxid = self.members.last_zxid(member, &self.tree);
         let (tree, watches) = self.members.view(member, &self.tree, &mut self.watches);
-        let reader = reader(&self.rules, tree, &self.connections, connection);
+        let reader = reader(&self.rules, tree, &self.connections, connection, false);
         let mut result = match &reader {
             Ok(reader) => reader.read(request, watches),
             Err(code) => Err(*code),
@@ -700,6 +702,7 @@ fn reader<'r>(
     tree: &'r Tree,
     connections: &'r Connections,
     connection: ConnectionId,
+    reads_after_turn: bool,
 ) -> Result<Reader<'r>, ErrorCode> {
     let asking = connections
         .get(connection)
@@ -711,7 +714,7 @@ fn reader<'r>(
         connection,
         session,
         ids: &asking.ids,
-        reads_after_turn: false,
+        reads_after_turn,
     })
 }
 
