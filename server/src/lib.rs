@@ -65,8 +65,9 @@ pub use handle::{
     HoldError, Journal, JournalMode, Kind, Lag, Leading, Leak, LeakKind, Log, Mark, Matcher,
     Member, MemberPartition, MemberView, MultiPart, NeverHappened, NeverMatches, NoSuchCompression,
     NoSuchSession, Op, Origin, Partition, PathPattern, Release, ReleaseError, SeedError, SentEvent,
-    Server, ServerBuilder, SessionView, Snapshot, StartError, Storage, StorageError, TimedOut,
-    Transaction, Tree, TreeError, WaitFor, WatchKind, WatchView, What, Znode, ZnodeKind, ZnodeView,
+    Server, ServerBuilder, SessionView, Snapshot, StartError, Storage, StorageError, TestSession,
+    TimedOut, Transaction, Tree, TreeError, WaitFor, WatchKind, WatchView, What, Znode, ZnodeKind,
+    ZnodeView,
 };
 pub use protocol::{
     Acl, AuthId, DataFormat, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode,

@@ -15,8 +15,10 @@ mod last_error;
 mod leaks;
 mod member;
 mod serve;
+mod sessions;
 mod state;
 mod storage;
+mod test_session;
 mod time;
 mod tree;
 
@@ -46,6 +48,7 @@ pub use storage::{
     Change, Compression, Failure, Log, NoSuchCompression, Origin, Storage, StorageError,
     Transaction,
 };
+pub use test_session::TestSession;
 pub use time::NoSuchSession;
 
 use crate::keeper::{self, Input, Keeper};

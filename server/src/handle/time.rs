@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::Server;
-use crate::keeper::{Input, Reapable};
+use crate::keeper::{Input, Reapable, Sessions};
 use crate::net::Followed;
 use crate::protocol::{SessionId, Timestamp};
 
-/// The reason why a session cannot be muted: the server does not have it.
+/// The reason why a session cannot be muted, shown or expired: the server does not have it, or a label does not say which
+/// one is meant.
 ///
 /// ```
 /// use minikeeper::SessionId;
@@ -18,15 +19,32 @@ use crate::protocol::{SessionId, Timestamp};
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no session {session}; {others}")]
+#[error("{message}")]
 pub struct NoSuchSession {
-    session: SessionId,
-    /// The sessions that there are, in words.
-    others: String,
+    message: String,
+}
+
+impl NoSuchSession {
+    pub(super) fn new(message: String) -> Self {
+        Self { message }
+    }
 }
 
 /// More sessions than this are only counted in a message.
 const MOST_NAMED: usize = 20;
+
+/// The sessions that there are, in words.
+pub(super) fn in_words(sessions: &Sessions) -> String {
+    match sessions.len() {
+        0 => "the server has no session now".to_owned(),
+        1..=MOST_NAMED => {
+            let sorted = sessions.sorted().into_iter();
+            let all: Vec<String> = sorted.map(|(id, _)| id.to_string()).collect();
+            format!("the server has {}", all.join(", "))
+        }
+        count => format!("the server has {count} others"),
+    }
+}
 
 impl Server {
     /// Moves the clock forward, stopping at everything that falls due on the way: sessions that expire, containers and
@@ -109,18 +127,11 @@ impl Server {
         let others = engine.look(|keeper| {
             let sessions = keeper.sessions();
             let is_there = sessions.get(session).is_some();
-            (!is_there).then(|| match sessions.len() {
-                0 => "the server has no session now".to_owned(),
-                1..=MOST_NAMED => {
-                    let sorted = sessions.sorted().into_iter();
-                    let all: Vec<String> = sorted.map(|(id, _)| id.to_string()).collect();
-                    format!("the server has {}", all.join(", "))
-                }
-                count => format!("the server has {count} others"),
-            })
+            (!is_there).then(|| in_words(sessions))
         });
         if let Some(others) = others {
-            return Err(NoSuchSession { session, others });
+            let message = format!("there is no session {session}; {others}");
+            return Err(NoSuchSession { message });
         }
         engine.feed(Input::Mute {
             session,

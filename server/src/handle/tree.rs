@@ -10,8 +10,8 @@ use super::Server;
 use super::inspect::ZnodeView;
 use super::last_error;
 use crate::protocol::{
-    AclList, CreateOperation, CreateRequest, DeleteRequest, ErrorCode, Names, Request, Response,
-    SetDataRequest, Stat,
+    AclList, CreateMode, CreateOperation, CreateRequest, DeleteRequest, ErrorCode, Names, Request,
+    Response, SessionId, SetDataRequest, Stat,
 };
 
 const ANY_VERSION: i32 = -1;
@@ -98,14 +98,27 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn create(&self, path: &str, data: &[u8]) -> Result<Stat, ErrorCode> {
-        self.write(Request::Create(CreateRequest {
+        let created = self.create_as(None, path, data, CreateMode::Persistent);
+        created.map(|created| created.stat)
+    }
+
+    /// Creates a znode of this kind that everybody may do everything with, in a session of the test's own if one is given.
+    pub(super) fn create_as(
+        &self,
+        session: Option<SessionId>,
+        path: &str,
+        data: &[u8],
+        mode: CreateMode,
+    ) -> Result<Written, ErrorCode> {
+        let request = Request::Create(CreateRequest {
             operation: CreateOperation::Create2,
             path: Some(path.into()),
             data: Some(data),
             acl: Some(AclList::Open),
-            flags: 0,
+            flags: mode.flags(),
             ttl_ms: -1,
-        }))
+        });
+        self.write_as(session, request)
     }
 
     /// Sets the data of a znode, whatever its version.
@@ -144,18 +157,27 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn delete(&self, path: &str) -> Result<(), ErrorCode> {
-        self.write(Request::Delete(DeleteRequest {
-            path: Some(path.into()),
-            version: ANY_VERSION,
-        }))
-        .map(|_| ())
+        self.write(delete_request(path)).map(|_| ())
+    }
+
+    /// The same, and does not wait until it outlasts the process.
+    pub(super) fn delete_unflushed(&self, path: &str) -> Result<(), ErrorCode> {
+        self.write_unflushed(delete_request(path)).map(|_| ())
     }
 
     pub(super) fn write(&self, request: Request<'_>) -> Result<Stat, ErrorCode> {
+        self.write_as(None, request).map(|written| written.stat)
+    }
+
+    fn write_as(
+        &self,
+        session: Option<SessionId>,
+        request: Request<'_>,
+    ) -> Result<Written, ErrorCode> {
         if frame_length(&request) > self.config().max_frame {
             return Err(last_error::note(ErrorCode::ConnectionLoss));
         }
-        let written = self.write_unflushed(request);
+        let written = self.ask_to_write(session, request);
         if self.shared.engine.flush() {
             written.map_err(last_error::note)
         } else {
@@ -165,16 +187,48 @@ impl Server {
 
     /// The same, and does not wait until it outlasts the process.
     pub(super) fn write_unflushed(&self, request: Request<'_>) -> Result<Stat, ErrorCode> {
-        self.shared.engine.ask(request, |answer| {
-            answer.map(|response| {
-                if let Response::Stat(stat) | Response::PathAndStat(_, stat) = response {
-                    *stat
-                } else {
-                    Stat::default()
-                }
-            })
-        })
+        self.ask_to_write(None, request).map(|written| written.stat)
     }
+
+    fn ask_to_write(
+        &self,
+        session: Option<SessionId>,
+        request: Request<'_>,
+    ) -> Result<Written, ErrorCode> {
+        let written = |response: &Response<'_>| {
+            if let Response::PathAndStat(path, stat) = response {
+                Written {
+                    path: (*path).to_string(),
+                    stat: *stat,
+                }
+            } else if let Response::Stat(stat) = response {
+                Written {
+                    stat: *stat,
+                    ..Written::default()
+                }
+            } else {
+                Written::default()
+            }
+        };
+        let engine = &self.shared.engine;
+        let answer = engine.ask_as(session, request, |answer| answer.map(written));
+        answer.unwrap_or(Err(ErrorCode::SessionExpired))
+    }
+}
+
+/// What the server answers to a write.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// The path of a znode that was created.
+    pub(super) path: String,
+    pub(super) stat: Stat,
+}
+
+fn delete_request(path: &str) -> Request<'_> {
+    Request::Delete(DeleteRequest {
+        path: Some(path.into()),
+        version: ANY_VERSION,
+    })
 }
 
 /// The length of the frame in which a client would send a request of the test, or 0 for one that is never too long.

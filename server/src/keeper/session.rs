@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use super::deadline::Deadline;
 use super::reap::look_at;
 use super::transaction::Transaction;
-use super::{CloseReason, ConnectionId, Expiry, Keeper, Output, Outputs, Rules, committed};
+use super::{CloseReason, ConnectionId, Expiry, Input, Keeper, Output, Outputs, Rules, committed};
 use crate::protocol::{
     ConnectRequest, ConnectResponse, MemberId, Message, SessionId, SessionRecord, Timestamp,
     TxnRecord, Xid, Zxid,
@@ -356,6 +356,45 @@ impl Keeper {
             self.release(now, member, usize::MAX, None, out);
         }
         session
+    }
+
+    /// Opens a session that the test itself has, with the longest timeout there is. It is on no connection: what the test
+    /// asks on it comes by [`step_as`](Self::step_as).
+    pub(crate) fn open_test_session(
+        &mut self,
+        now: Timestamp,
+        out: &mut impl Outputs,
+    ) -> SessionId {
+        let member = self.members.leader().unwrap_or(MemberId::ALONE);
+        let to = (ConnectionId::HANDLE, member);
+        let id = self.open_session(now, to, i32::MAX, out);
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.connection = None;
+        }
+        id
+    }
+
+    /// Closes a session of the test itself.
+    pub(crate) fn close_test_session(
+        &mut self,
+        now: Timestamp,
+        id: SessionId,
+        out: &mut impl Outputs,
+    ) {
+        self.end_session(now, id, Xid(0), out);
+    }
+
+    /// Takes a request of the test itself as one of this session.
+    pub(crate) fn step_as(
+        &mut self,
+        now: Timestamp,
+        id: SessionId,
+        input: Input<'_>,
+        out: &mut impl Outputs,
+    ) {
+        self.connections.set_session(ConnectionId::HANDLE, Some(id));
+        self.step(now, input, out);
+        self.connections.set_session(ConnectionId::HANDLE, None);
     }
 
     /// Whoever asks for a session closes the connection that it is on first, even with a wrong password.

@@ -234,6 +234,7 @@ impl Engine {
         let test = Test {
             answer: None,
             followed: Some(followed),
+            ..Test::default()
         };
         self.turn(None, test, |now, keeper, sink| {
             if let Input::Ensemble(action) = input
@@ -253,7 +254,19 @@ impl Engine {
         request: Request<'_>,
         take: impl FnOnce(Result<&Response<'_>, ErrorCode>) -> T,
     ) -> T {
+        self.ask_as(None, request, take)
+            .expect("every request of the test itself is answered at once")
+    }
+
+    /// The same, on a session of the test's own if one is given; `None` if that has ended.
+    pub(crate) fn ask_as<T>(
+        &self,
+        session: Option<SessionId>,
+        request: Request<'_>,
+        take: impl FnOnce(Result<&Response<'_>, ErrorCode>) -> T,
+    ) -> Option<T> {
         self.used();
+        let only_reads = !request.operation().is_some_and(Operation::is_write);
         let mut take = Some(take);
         let mut answer = None;
         let mut on_answer = |result: Result<&Response<'_>, ErrorCode>| {
@@ -266,18 +279,45 @@ impl Engine {
         };
         let test = Test {
             answer: Some(&mut on_answer),
-            followed: None,
+            ..Test::default()
         };
         self.turn(None, test, |now, keeper, sink| {
+            if session.is_some_and(|session| keeper.sessions().get(session).is_none()) {
+                return;
+            }
             if let Input::Request { request, .. } = &input
                 && !sink.idle
-                && request.operation().is_some_and(Operation::is_write)
+                && !only_reads
             {
                 sink.control.about_to_write(request);
             }
-            keeper.step(now, input, sink)
+            match session {
+                Some(session) => keeper.step_as(now, session, input, sink),
+                None => keeper.step(now, input, sink),
+            }
         });
-        answer.expect("every request of the test itself is answered at once")
+        answer
+    }
+
+    /// Opens a session of the test's own.
+    pub(crate) fn open_test_session(&self) -> SessionId {
+        self.used();
+        self.turn(None, Test::default(), |now, keeper, sink| {
+            keeper.open_test_session(now, sink)
+        })
+    }
+
+    /// Closes a session of the test's own as a client closes its session; nothing happens if it has ended.
+    pub(crate) fn close_test_session(&self, session: SessionId) {
+        self.used();
+        let test = Test {
+            closes: Some(session),
+            ..Test::default()
+        };
+        self.turn(None, test, |now, keeper, sink| {
+            keeper.close_test_session(now, session, sink);
+        });
+        self.may_wait_in_vain();
     }
 
     /// Looks at the state.

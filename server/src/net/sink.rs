@@ -29,6 +29,8 @@ pub(super) struct Test<'s, 'f> {
     pub(super) answer: Option<OnAnswer<'s, 'f>>,
     /// What followed from its wish.
     pub(super) followed: Option<&'s mut Followed>,
+    /// The session of its own that it closes.
+    pub(super) closes: Option<SessionId>,
 }
 
 /// Encodes what follows from an input into the outboxes.
@@ -482,6 +484,7 @@ impl Sink<'_, '_> {
                 .and_then(|own| self.outboxes.get(own))
                 .is_some_and(|outbox| outbox.session == txn.session)
                 && self.control.closes_session();
+            let asked = asked || self.test.closes == Some(txn.session);
             let sight = Sight::SessionEnded {
                 session: txn.session,
                 zxid: txn.zxid,

@@ -24,6 +24,12 @@ impl Engine {
         self.control(|control| control.known.name(label));
     }
 
+    /// Why no client can have this label, and what to do; `None` if it was named.
+    pub(crate) fn unknown_label(&self, label: &str) -> Option<String> {
+        let matcher = Matcher::any().label(label);
+        self.control(|control| control.known.unknown_label(&matcher))
+    }
+
     /// Whether some message can match.
     pub(crate) fn check(&self, matcher: &Matcher) -> Result<(), NeverMatches> {
         self.control(|control| matcher.check(&control.known, &Kind::ALL))

@@ -58,6 +58,13 @@ impl Zxid {
     }
 }
 
+/// The number that a client gives for its session.
+impl From<i64> for SessionId {
+    fn from(number: i64) -> Self {
+        Self(number)
+    }
+}
+
 impl SessionId {
     /// No session: the owner of what the server does by itself.
     pub(crate) const NONE: Self = Self(0);

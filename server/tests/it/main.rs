@@ -24,6 +24,7 @@ mod promises;
 mod races;
 mod restart;
 mod serve;
+mod sessions;
 mod state;
 mod time;
 mod views;

@@ -68,7 +68,7 @@ impl Server {
             tree.get(path).map(|there| Znode::of_server(tree, there))
         });
         let Some(there) = there else {
-            return self.create_as(path, znode);
+            return self.create_like(path, znode);
         };
         if !named {
             return Ok(());
@@ -93,7 +93,7 @@ impl Server {
         Ok(())
     }
 
-    fn create_as(&self, path: &str, znode: &Znode) -> Result<(), ErrorCode> {
+    fn create_like(&self, path: &str, znode: &Znode) -> Result<(), ErrorCode> {
         let (operation, mode, ttl_ms) = match znode.kind {
             ZnodeKind::Persistent => (CreateOperation::Create2, CreateMode::Persistent, -1),
             ZnodeKind::Ephemeral => (CreateOperation::Create2, CreateMode::Ephemeral, -1),

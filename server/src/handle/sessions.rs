@@ -1,0 +1,126 @@
+//! Sessions by the label of their client.
+
+use super::inspect::SessionView;
+use super::time::{NoSuchSession, in_words};
+use super::{Server, last_error};
+use crate::keeper::Input;
+use crate::net::Followed;
+
+impl Server {
+    /// The session of the client that came by a label: the one that is connected, or, while none is, the only one that last
+    /// came by it.
+    ///
+    /// # Panics
+    ///
+    /// If no session or several came by the label, or no address has it. To get an error instead, use
+    /// [`try_session`](Self::try_session).
+    ///
+    /// ```
+    /// # use std::io::Write;
+    /// use minikeeper::{Kind, Matcher, Server};
+    ///
+    /// let server = Server::start()?;
+    /// let worker = server.address("worker")?;
+    /// let connected = server.wait_for(Matcher::of(Kind::Connected).label("worker"));
+    /// # let mut client = std::net::TcpStream::connect(worker.addr())?;
+    /// # let connect = [0, 0, 0, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x75, 0x30];
+    /// # client.write_all(&[&connect[..], &[0; 12]].concat())?;
+    /// // A client connects to worker.connect_string().
+    /// connected.blocking()?;
+    /// server.mute(server.session("worker").id);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn session(&self, label: &str) -> SessionView {
+        match self.try_session(label) {
+            Ok(session) => session,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The same as [`session`](Self::session), where there may be no such session.
+    ///
+    /// # Errors
+    ///
+    /// If no session or several came by the label, or no address has it. The message says which of the three.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.address("worker")?;
+    /// let error = server.try_session("worker").unwrap_err();
+    /// assert_eq!(
+    ///     error.to_string(),
+    ///     r#"no session came by the label "worker"; the server has no session now"#
+    /// );
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn try_session(&self, label: &str) -> Result<SessionView, NoSuchSession> {
+        let sessions = self.sessions_of(label)?;
+        let connected = sessions.iter().filter(|session| session.connected).count();
+        let all: Vec<String> = sessions.iter().map(|it| it.id.to_string()).collect();
+        let mut meant = sessions
+            .into_iter()
+            .filter(|session| session.connected || connected == 0);
+        match (meant.next(), meant.next()) {
+            (Some(session), None) => Ok(session),
+            _ => Err(last_error::note(NoSuchSession::new(format!(
+                "{} sessions came by the label {label:?}: {}; choose one of sessions()",
+                all.len(),
+                all.join(", ")
+            )))),
+        }
+    }
+
+    /// Expires every session that came by a label, as [`expire`](Self::expire) does, and gives what followed.
+    ///
+    /// # Panics
+    ///
+    /// If no session came by the label, or no address has it. To get an error instead, use
+    /// [`try_expire_label`](Self::try_expire_label).
+    #[track_caller]
+    pub fn expire_label(&self, label: &str) -> Followed {
+        match self.try_expire_label(label) {
+            Ok(followed) => followed,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The same as [`expire_label`](Self::expire_label), where there may be no such session.
+    ///
+    /// # Errors
+    ///
+    /// If no session came by the label, or no address has it.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.address("worker")?;
+    /// assert!(server.try_expire_label("worker").is_err(), "no client has connected");
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn try_expire_label(&self, label: &str) -> Result<Followed, NoSuchSession> {
+        let sessions = self.sessions_of(label)?;
+        let mut followed = Followed::default();
+        for session in sessions {
+            let input = Input::ExpireSession(session.id);
+            self.shared.engine.feed_and_tell(input, &mut followed);
+        }
+        self.shared.engine.flush();
+        Ok(followed)
+    }
+
+    /// The sessions that came by a label, at least one.
+    fn sessions_of(&self, label: &str) -> Result<Vec<SessionView>, NoSuchSession> {
+        let mut sessions = self.sessions();
+        sessions.retain(|session| session.label.as_deref() == Some(label));
+        if !sessions.is_empty() {
+            return Ok(sessions);
+        }
+        let engine = &self.shared.engine;
+        let message = engine.unknown_label(label).unwrap_or_else(|| {
+            let others = engine.look(|keeper| in_words(keeper.sessions()));
+            format!("no session came by the label {label:?}; {others}")
+        });
+        Err(last_error::note(NoSuchSession::new(message)))
+    }
+}
