@@ -150,7 +150,7 @@ impl FaultGuard {
             fault: self.id,
             times,
         };
-        WaitFor::new(self.server.waiting(condition), |_| ())
+        WaitFor::new(&self.server, condition, |_| ())
     }
 
     /// Makes the links whole again that a [partition](Fault::Partition) has cut. What was sent meanwhile arrives now, be it

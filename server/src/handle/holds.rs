@@ -121,7 +121,7 @@ impl Hold {
             hold: self.id,
             number,
         };
-        WaitFor::new(self.server.waiting(condition), |_| ())
+        WaitFor::new(&self.server, condition, |_| ())
     }
 
     /// Lets go what has been held for longest.

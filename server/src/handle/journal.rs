@@ -3,12 +3,11 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use super::leaks::list;
 use super::{Server, Shared, last_error};
 use crate::net::{
     Budget, BudgetId, Condition, Entry, Exceeded, Journal, JournalMode, Mark, Matcher,
@@ -34,10 +33,26 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 #[must_use = "nothing is waited for before this is awaited"]
 pub struct WaitFor<T = Entry> {
     waiting: Waiting,
-    take: fn(Vec<Entry>) -> T,
-    /// Whose leaks are told if it is waited in vain.
-    leaky: Option<Weak<Shared>>,
+    wanted: Wanted<T>,
+    /// The server of which more is told if it is waited in vain.
+    server: Weak<Shared>,
+    /// Tells more of it.
+    explain: Option<Explain>,
 }
+
+/// Makes the outcome of a wait.
+enum Wanted<T> {
+    /// Of what passed.
+    Entries(fn(Vec<Entry>) -> T),
+    /// Of the state, whenever that has changed. Behind a lock, which is never waited for, so that the wait can be shared.
+    State(Mutex<Look<T>>),
+}
+
+/// Gives what a state has that is waited for, if it has it.
+type Look<T> = Box<dyn FnMut(&Server) -> Option<T> + Send>;
+
+/// Says in lines of its own why nothing may have come.
+pub(super) type Explain = Box<dyn Fn(&Server) -> Option<String> + Send + Sync>;
 
 /// What is waited for and for how long, not the server.
 impl<T> fmt::Debug for WaitFor<T> {
@@ -47,17 +62,34 @@ impl<T> fmt::Debug for WaitFor<T> {
 }
 
 impl<T> WaitFor<T> {
-    pub(super) fn new(waiting: Waiting, take: fn(Vec<Entry>) -> T) -> Self {
+    pub(super) fn new(server: &Server, condition: Condition, take: fn(Vec<Entry>) -> T) -> Self {
+        Self::of(server, condition, Wanted::Entries(take))
+    }
+
+    /// Waits until `look` gives something. The text says what that is.
+    pub(super) fn for_state(
+        server: &Server,
+        what: String,
+        look: impl FnMut(&Server) -> Option<T> + Send + 'static,
+    ) -> Self {
+        let look: Look<T> = Box::new(look);
+        let condition = Condition::State(what.into());
+        Self::of(server, condition, Wanted::State(Mutex::new(look)))
+    }
+
+    fn of(server: &Server, condition: Condition, wanted: Wanted<T>) -> Self {
+        let engine = Arc::clone(&server.shared.engine);
         Self {
-            waiting,
-            take,
-            leaky: None,
+            waiting: Waiting::new(engine, condition, PATIENCE),
+            wanted,
+            server: Arc::downgrade(&server.shared),
+            explain: None,
         }
     }
 
-    /// Tells what clients have left behind, if it is waited in vain.
-    pub(super) fn with_leaks(mut self, server: &Server) -> Self {
-        self.leaky = Some(Arc::downgrade(&server.shared));
+    /// Says more, if it is waited in vain.
+    pub(super) fn explained_by(mut self, explain: Explain) -> Self {
+        self.explain = Some(explain);
         self
     }
 
@@ -83,12 +115,13 @@ impl<T> WaitFor<T> {
     pub fn blocking(self) -> Result<T, TimedOut> {
         let Self {
             waiting,
-            take,
-            leaky,
+            mut wanted,
+            server,
+            explain,
         } = self;
-        let outcome = waiting.block();
-        outcome.map(take).map_err(|error| {
-            let error = explain(error, leaky.as_ref());
+        let outcome = waiting.block_on(|waiting, context| wanted.poll(waiting, &server, context));
+        outcome.map_err(|error| {
+            let error = explained(error, &server, explain.as_ref());
             last_error::note(error.of_blocked_thread())
         })
     }
@@ -155,11 +188,42 @@ impl<T> Future for WaitFor<T> {
     type Output = Result<T, TimedOut>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let take = self.take;
-        Pin::new(&mut self.waiting)
-            .poll(context)
-            .map(|outcome| outcome.map(take))
-            .map_err(|error| last_error::note(explain(error, self.leaky.as_ref())))
+        let Self {
+            waiting,
+            wanted,
+            server,
+            explain,
+        } = &mut *self;
+        let outcome = wanted.poll(waiting, server, context);
+        outcome.map_err(|error| last_error::note(explained(error, server, explain.as_ref())))
+    }
+}
+
+impl<T> Wanted<T> {
+    fn poll(
+        &mut self,
+        waiting: &mut Waiting,
+        server: &Weak<Shared>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<T, TimedOut>> {
+        let waiting = Pin::new(waiting);
+        match self {
+            Self::Entries(take) => waiting.poll(context).map(|outcome| outcome.map(take)),
+            Self::State(look) => {
+                // What changes while it is looked at makes it look again.
+                waiting.look_again();
+                let look = look.get_mut().unwrap_or_else(PoisonError::into_inner);
+                if let Some(shared) = server.upgrade()
+                    && let Some(found) = look(&Server { shared })
+                {
+                    return Poll::Ready(Ok(found));
+                }
+                match waiting.poll(context) {
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                    Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
+                }
+            }
+        }
     }
 }
 
@@ -301,7 +365,7 @@ impl Server {
             matcher: Box::new(matcher),
             nth: 1,
         };
-        WaitFor::new(self.waiting(condition), last)
+        WaitFor::new(self, condition, last)
     }
 
     /// Waits for some things to pass in this order, with anything in between, from now on; gives them.
@@ -330,11 +394,7 @@ impl Server {
             self.must_be_possible(step);
         }
         let condition = Condition::Passes(steps);
-        WaitFor::new(self.waiting(condition), |found| found)
-    }
-
-    pub(super) fn waiting(&self, condition: Condition) -> Waiting {
-        Waiting::new(Arc::clone(&self.shared.engine), condition, PATIENCE)
+        WaitFor::new(self, condition, |found| found)
     }
 
     /// Whether some message can match, as things are: the check that faults, holds, waits, claims and budgets make of their
@@ -410,16 +470,16 @@ pub(super) fn hidden_error(since: u64) -> String {
     })
 }
 
-/// Says what clients have left behind, if that is what was to change.
-fn explain(error: TimedOut, leaky: Option<&Weak<Shared>>) -> TimedOut {
-    let Some(shared) = leaky.and_then(Weak::upgrade) else {
-        return error;
-    };
-    let leaks = Server { shared }.leaks();
-    if leaks.is_empty() {
-        return error;
+/// The error with what more there is to say.
+fn explained(error: TimedOut, server: &Weak<Shared>, explain: Option<&Explain>) -> TimedOut {
+    let more = explain.and_then(|explain| {
+        let shared = server.upgrade()?;
+        explain(&Server { shared })
+    });
+    match more {
+        Some(more) => error.and_lines("", &more),
+        None => error,
     }
-    error.and_lines("clients have left behind", &list(&leaks))
 }
 
 fn last(mut found: Vec<Entry>) -> Entry {

@@ -170,7 +170,10 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wait_for_no_leaks(&self) -> WaitFor<()> {
-        WaitFor::new(self.waiting(Condition::Quiet), |_| ()).with_leaks(self)
+        WaitFor::new(self, Condition::Quiet, |_| ()).explained_by(Box::new(|server| {
+            let leaks = server.leaks();
+            (!leaks.is_empty()).then(|| format!("clients have left behind{}", list(&leaks)))
+        }))
     }
 }
 

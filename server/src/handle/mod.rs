@@ -17,6 +17,7 @@ mod member;
 mod serve;
 mod sessions;
 mod state;
+mod states;
 mod storage;
 mod test_session;
 mod time;

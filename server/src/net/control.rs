@@ -162,6 +162,11 @@ impl Control {
         );
     }
 
+    /// The state may have changed.
+    pub(super) fn changed(&mut self) {
+        self.waits.changed(&mut self.wakers);
+    }
+
     /// The clock stands here now.
     pub(super) fn tell_clock(&mut self, to: Timestamp) {
         if let Some(from) = self.journal.turned.take()

@@ -279,6 +279,7 @@ impl Engine {
         };
         let test = Test {
             answer: Some(&mut on_answer),
+            only_reads,
             ..Test::default()
         };
         self.turn(None, test, |now, keeper, sink| {
@@ -659,6 +660,7 @@ impl Engine {
         self.control(|control| {
             if !control.is_idle() {
                 control.note(self.clock.now(), None, sight);
+                control.changed();
             }
         });
     }
@@ -788,6 +790,7 @@ impl Engine {
                 outbox.waker = None;
                 state.settle_closing(now, id);
                 state.look_for_quiet();
+                state.control.changed();
             }
             let wakers = std::mem::take(&mut state.control.wakers);
             (left, wakers, scheduled && state.comes_nearer())
@@ -814,6 +817,7 @@ impl Engine {
         take_turn: impl FnOnce(Timestamp, &mut Keeper, &mut Sink<'_, '_>) -> T,
     ) -> (T, Option<u64>) {
         let of_connection = own.is_some();
+        let only_reads = test.only_reads;
         let (result, wakers, nearer, unflushed) = {
             let mut state = self.lock();
             // Read behind the lock, so that no turn is earlier than the one before it.
@@ -856,6 +860,9 @@ impl Engine {
             let mut wakers = sink.wakers;
             if !idle {
                 state.look_for_quiet();
+                if !only_reads {
+                    state.control.changed();
+                }
             }
             wakers.append(&mut state.control.wakers);
             let mut unflushed = None;

@@ -31,6 +31,8 @@ pub(super) struct Test<'s, 'f> {
     pub(super) followed: Option<&'s mut Followed>,
     /// The session of its own that it closes.
     pub(super) closes: Option<SessionId>,
+    /// Whether it only looks, so that nothing changes by it.
+    pub(super) only_reads: bool,
 }
 
 /// Encodes what follows from an input into the outboxes.

@@ -13,7 +13,10 @@ impl Engine {
             let due = self.lock().next_deadline().filter(|due| runs && *due <= to);
             self.turn_clock(due.unwrap_or(to));
             if due.is_none() {
-                self.control(|control| control.tell_clock(self.clock.now()));
+                self.control(|control| {
+                    control.tell_clock(self.clock.now());
+                    control.changed();
+                });
                 self.may_wait_in_vain();
                 return followed;
             }

@@ -169,6 +169,7 @@ impl Wait {
                 }
             }
             Condition::Quiet => "every connection and session to be gone".to_owned(),
+            Condition::State(what) => what.to_string(),
         }
     }
 }
@@ -187,9 +188,12 @@ impl Control {
         let about = match wait.condition {
             Condition::Held { hold, .. } => self.holds.in_words(hold),
             Condition::Happened { fault, .. } => self.faults.waits_for(fault),
-            Condition::Passes(_) | Condition::Nth { .. } | Condition::Quiet => None,
+            Condition::Passes(_)
+            | Condition::Nth { .. }
+            | Condition::Quiet
+            | Condition::State(_) => None,
         };
-        wait.outcome.is_none().then(|| Vain {
+        wait.is_open().then(|| Vain {
             wait: wait.clone(),
             kept: self.journal.all(),
             is_journal_off: self.journal.mode() == JournalMode::Off,

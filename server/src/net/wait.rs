@@ -59,6 +59,9 @@ pub(crate) enum Condition {
     Happened { fault: FaultId, times: u64 },
     /// Nobody is connected, and no session is left.
     Quiet,
+    /// The state of the server changes; the text says what it is to come to. Whether it has is asked by whatever awaits,
+    /// without the lock, so such a wait never ends by itself but in vain.
+    State(Arc<str>),
 }
 
 impl Waits {
@@ -146,6 +149,15 @@ impl Waits {
         }
     }
 
+    /// The state may have changed: whatever waits for it looks again.
+    pub(super) fn changed(&mut self, wakers: &mut Vec<Waker>) {
+        for wait in &mut self.waiting {
+            if matches!(wait.condition, Condition::State(_)) {
+                wait.end(Ok(()), wakers);
+            }
+        }
+    }
+
     /// A fault has happened so many times: whom to wake.
     pub(super) fn happened(&mut self, fault: FaultId, hits: u64, wakers: &mut Vec<Waker>) {
         for wait in &mut self.waiting {
@@ -160,7 +172,7 @@ impl Waits {
 
     /// The real time that is left to the wait that ends first.
     fn next_timeout(&self) -> Option<(Duration, u64)> {
-        let open = self.waiting.iter().filter(|wait| wait.outcome.is_none());
+        let open = self.waiting.iter().filter(|wait| wait.is_open());
         let timed = open.filter_map(|wait| Some((wait.left.as_ref()?, wait.id)));
         timed
             .filter(|(left, _)| left.is_real())
@@ -175,7 +187,7 @@ impl Condition {
         match self {
             Self::Passes(steps) => steps.iter().any(is_meant),
             Self::Nth { matcher, .. } => std::iter::once(&**matcher).any(is_meant),
-            Self::Held { .. } | Self::Happened { .. } | Self::Quiet => false,
+            Self::Held { .. } | Self::Happened { .. } | Self::Quiet | Self::State(_) => false,
         }
     }
 }
@@ -192,7 +204,8 @@ impl Wait {
             | Condition::Nth { .. }
             | Condition::Held { .. }
             | Condition::Happened { .. }
-            | Condition::Quiet => false,
+            | Condition::Quiet
+            | Condition::State(_) => false,
         }
     }
 
@@ -201,7 +214,10 @@ impl Wait {
         match &self.condition {
             Condition::Passes(steps) => steps.get(self.found.len()),
             Condition::Nth { matcher, .. } => Some(matcher),
-            Condition::Held { .. } | Condition::Happened { .. } | Condition::Quiet => None,
+            Condition::Held { .. }
+            | Condition::Happened { .. }
+            | Condition::Quiet
+            | Condition::State(_) => None,
         }
     }
 
@@ -239,12 +255,28 @@ impl Wait {
         match &self.condition {
             Condition::Passes(steps) => steps.len() <= self.found.len(),
             Condition::Nth { nth, .. } => *nth <= self.found.len(),
-            Condition::Held { .. } | Condition::Happened { .. } | Condition::Quiet => false,
+            Condition::Held { .. }
+            | Condition::Happened { .. }
+            | Condition::Quiet
+            | Condition::State(_) => false,
         }
     }
 
+    /// Whether it may still end in vain.
+    pub(super) fn is_open(&self) -> bool {
+        self.outcome.is_none() || self.has_changed()
+    }
+
+    /// Whether the state has changed since it was looked at last.
+    fn has_changed(&self) -> bool {
+        matches!(
+            (&self.condition, &self.outcome),
+            (Condition::State(_), Some(Ok(())))
+        )
+    }
+
     pub(super) fn end(&mut self, outcome: Result<(), TimedOut>, wakers: &mut Vec<Waker>) {
-        if self.outcome.is_none() {
+        if self.outcome.is_none() || self.has_changed() && outcome.is_err() {
             self.outcome = Some(outcome);
             wakers.extend(self.waker.take());
         }
@@ -368,8 +400,22 @@ impl Waiting {
         });
     }
 
-    /// Blocks this thread until it has happened, or the time is over.
-    pub(crate) fn block(mut self) -> Result<Vec<Entry>, TimedOut> {
+    /// The state is about to be looked at: what changes from now on counts.
+    pub(crate) fn look_again(&self) {
+        self.engine.control(|control| {
+            if let Some(wait) = control.waits.find(self.id)
+                && wait.has_changed()
+            {
+                wait.outcome = None;
+            }
+        });
+    }
+
+    /// Blocks this thread until `poll`, which polls this, is ready.
+    pub(crate) fn block_on<T>(
+        mut self,
+        mut poll: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>,
+    ) -> T {
         struct Unpark(Thread);
         impl Wake for Unpark {
             fn wake(self: Arc<Self>) {
@@ -380,7 +426,7 @@ impl Waiting {
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut context = Context::from_waker(&waker);
         loop {
-            if let Poll::Ready(outcome) = Pin::new(&mut self).poll(&mut context) {
+            if let Poll::Ready(outcome) = poll(&mut self, &mut context) {
                 return outcome;
             }
             let id = self.id;
@@ -439,7 +485,10 @@ impl Engine {
             Condition::Happened { fault, .. } => {
                 waits.happened(fault, faults.hits(fault), wakers);
             }
-            Condition::Passes(_) | Condition::Nth { .. } | Condition::Quiet => {}
+            Condition::Passes(_)
+            | Condition::Nth { .. }
+            | Condition::Quiet
+            | Condition::State(_) => {}
         }
         if is_quiet {
             waits.quiet(wakers);
@@ -470,6 +519,11 @@ impl Waiting {
                 let Some(wait) = control.waits.find(self.id) else {
                     return Err(Timing::Settled);
                 };
+                if wait.has_changed() {
+                    // Since it was looked at just now: to be polled again.
+                    wait.outcome = None;
+                    context.waker().wake_by_ref();
+                }
                 if let Some(outcome) = &wait.outcome {
                     let outcome = outcome.clone();
                     return Ok(outcome.map(|()| std::mem::take(&mut wait.found)));

@@ -81,6 +81,8 @@ impl Waited {
             pair("hold.wait_for", || hold.wait_for(1)),
             pair("happened", || fault.happened()),
             pair("happened_times", || fault.happened_times(1)),
+            pair("wait_until", || server.wait_until(|_| false)),
+            pair("wait_for_watch", || server.wait_for_watch("/never", 1)),
         ];
         if self._client.is_some() {
             waits.push(pair("wait_for_no_leaks", || server.wait_for_no_leaks()));

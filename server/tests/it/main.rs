@@ -26,5 +26,6 @@ mod restart;
 mod serve;
 mod sessions;
 mod state;
+mod states;
 mod time;
 mod views;
