@@ -44,7 +44,7 @@ pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
 pub use journal::{BudgetGuard, WaitFor};
 pub use leaks::{Leak, LeakKind};
 pub use member::{Lag, Member, MemberPartition, MemberView};
-pub use state::{SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
+pub use state::{Diff, SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
 pub use storage::{
     Change, Compression, Failure, Log, NoSuchCompression, Origin, Storage, StorageError,
     Transaction,

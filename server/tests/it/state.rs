@@ -961,3 +961,74 @@ fn a_hostile_yaml_is_refused_and_takes_no_more_than_its_due() {
         assert!(error.to_string().len() < 1000);
     }
 }
+
+#[test]
+fn a_tree_that_is_not_as_expected_is_told_by_what_differs() {
+    let server = Server::start().unwrap();
+    server.create_all("/app/config", b"v2").unwrap();
+    server.create("/raw", b"\xff").unwrap();
+    let expected = tree! {
+        "/app" => { "config" => "v1", "log" => "info" },
+        "/raw" => Znode::null(),
+    };
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        server.assert_tree(&expected);
+    }));
+    let message = *panicked.unwrap_err().downcast::<String>().unwrap();
+    let diff = r#"the tree differs from the expected one (- expected, + actual):
+~ /app/config: data "v1" -> "v2"
+- /app/log: data "info"
+~ /raw: data null -> "\xff"
+the tree is tree! {
+"#;
+    assert!(message.starts_with(diff), "{message}");
+    server.set("/app/config", b"v1").unwrap();
+    server.create("/app/log", b"info").unwrap();
+    server.delete("/raw").unwrap();
+    let mut expected = expected;
+    expected.insert("/raw", "").unwrap();
+    assert_eq!(server.tree().diff(&expected).to_string(), "+ /raw\n");
+    let lease = Znode::new("").acl(["world:anyone:r".parse().unwrap()]);
+    expected
+        .insert("/raw", lease.ttl(Duration::from_secs(60)))
+        .unwrap();
+    server.create("/raw", b"").unwrap();
+    assert_eq!(
+        server.tree().diff(&expected).to_string(),
+        "~ /raw: acl open -> [\"world:anyone:r\"], ttl_ms none -> 60000\n"
+    );
+}
+
+#[test]
+fn snapshots_differ_by_stats_and_sessions() {
+    let server = Server::builder().manual_clock().start().unwrap();
+    server.create("/a", b"").unwrap();
+    let before = server.snapshot();
+    before.assert_eq(&before.clone());
+    let session = server.create_ephemeral("/b", b"").unwrap();
+    let after = server.snapshot();
+    let diff = before.diff(&after).to_string();
+    let lines: Vec<&str> = diff.lines().collect();
+    assert!(
+        lines[0].starts_with("~ /: pzxid 0x1 -> 0x3, cversion 0 -> 1"),
+        "{diff}"
+    );
+    assert!(
+        lines[1].starts_with("+ /b: data \"\", acl world:anyone:cdrwa, "),
+        "{diff}"
+    );
+    assert_eq!(
+        lines[2],
+        format!(
+            "+ session {}: timeout 2147483.647s, muted false",
+            session.id()
+        )
+    );
+    assert_eq!(lines.len(), 3);
+    let panicked =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| after.assert_eq(&before)));
+    let message = *panicked.unwrap_err().downcast::<String>().unwrap();
+    assert!(
+        message.starts_with("the snapshot of zxid 0x3 differs from the expected one of zxid 0x1")
+    );
+}

@@ -2,6 +2,7 @@
 //!
 //! A [`Snapshot`] is everything a server had; a [`Tree`] is what somebody wants to say about znodes.
 
+mod diff;
 mod error;
 mod seed;
 mod snapshot;
@@ -10,6 +11,7 @@ mod tree;
 #[cfg(feature = "yaml")]
 mod yaml;
 
+pub use diff::Diff;
 pub use error::{SeedError, TreeError};
 pub use snapshot::Snapshot;
 pub use tree::{Tree, Znode, ZnodeKind};
