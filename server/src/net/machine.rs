@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::wire::EnvironmentReport;
@@ -11,6 +11,21 @@ use crate::wire::EnvironmentReport;
 /// The text of a file that the test named.
 pub(crate) fn read(file: &Path) -> io::Result<String> {
     fs::read_to_string(file)
+}
+
+/// The folder to which a test that panics writes its timeline, if one is named (`MINIKEEPER_TIMELINE`).
+pub(super) fn timeline_folder() -> Option<PathBuf> {
+    let folder = env::var_os("MINIKEEPER_TIMELINE")?;
+    (!folder.is_empty()).then(|| folder.into())
+}
+
+/// Writes a file of this name, whatever is there, in a folder that is made if it is missing.
+pub(super) fn write_to(folder: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    let file = folder.join(name);
+    fs::write(&file, text)?;
+    // A test may run in any folder: for whoever looks for it the whole path is told.
+    Ok(fs::canonicalize(&file).unwrap_or(file))
 }
 
 /// The number of open files and the most there may be; 0 where it is not known.

@@ -1,6 +1,7 @@
 //! The journal through the public door: what it tells, what can be claimed of it and waited for, budgets, leaks, the page.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::time::Duration;
 
 use minikeeper::{
@@ -686,7 +687,7 @@ fn locks(server: &Server, rounds: usize) {
 
 #[test]
 fn a_page_is_drawn_of_any_length() {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     for (name, rounds) in [("timeline.html", 1), ("timeline-long.html", 120)] {
         let server = Server::builder().manual_clock().start().unwrap();
         locks(&server, rounds);
@@ -813,6 +814,55 @@ fn a_test_that_panics_is_told_once_and_before_unwinding_changes_anything() {
     let in_hands = "\nstill held: event NodeCreated /x for b\nlinks cut: b both ways\n\
                     budget exceeded: at most 0 in total of Matcher::of(Kind::Wrote): 1 counted\n";
     assert!(last.contains(in_hands), "{told}");
+}
+
+#[test]
+fn a_test_that_panics_writes_its_timeline_where_a_folder_is_named() {
+    const NAME: &str = "journal::a_test_that_panics_writes_its_timeline_where_a_folder_is_named";
+    if std::env::var(PANICS).is_ok() {
+        // A thread of this name whatever the number of the threads that run tests.
+        let test = std::thread::Builder::new().name("room::a <test>".to_owned());
+        let panics = test.spawn(|| {
+            let server = Server::start().unwrap();
+            println!("port {}", server.addr().port());
+            server.create("/told", b"").unwrap();
+            let alone = Server::builder().without_listener().manual_clock().start();
+            alone.unwrap().create("/alone", b"").unwrap();
+            panic!("as it was told");
+        });
+        panics.unwrap().join().unwrap();
+    }
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("timelines");
+    let _ = std::fs::remove_dir_all(&folder);
+    let this = std::env::current_exe().expect("it has a name");
+    let run = |folder: &Path| {
+        let output = std::process::Command::new(&this)
+            .args([NAME, "--exact", "--nocapture"])
+            .env(PANICS, "loud")
+            .env("MINIKEEPER_TIMELINE", folder)
+            .output()
+            .expect("it can be run");
+        assert!(!output.status.success());
+        let text = |bytes| String::from_utf8(bytes).expect("it is text");
+        (text(output.stdout), text(output.stderr))
+    };
+    let (stdout, stderr) = run(&folder);
+    let (_, port) = stdout.split_once("port ").expect("it says so");
+    let port: String = port.chars().take_while(char::is_ascii_digit).collect();
+    let file = folder.join(format!("room.a__test_-{port}.html"));
+    let page = std::fs::read_to_string(&file).expect("it was written");
+    assert!(page.contains("/told") && page.contains("room::a "));
+    let line = format!("\nthe timeline is in {}\n", file.display());
+    assert!(stderr.contains(&line), "{stderr}");
+    // A file stands where a folder should.
+    let (_, stderr) = run(&file);
+    let line = format!("\nthe timeline cannot be written to {}", file.display());
+    assert!(stderr.contains(&line), "{stderr}");
+    assert!(
+        stderr.contains("; MINIKEEPER_TIMELINE must name a folder"),
+        "{stderr}"
+    );
+    assert_eq!(stderr.matches("panicked at").count(), 2, "{stderr}");
 }
 
 /// A server that no test drops.

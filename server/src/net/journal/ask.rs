@@ -1,20 +1,43 @@
 //! What a test asks of the journal, behind the engine's lock.
 
-use super::{BadMark, Budget, BudgetId, Exceeded, Journal, JournalMode, Mark, Source};
+use super::{BadMark, Budget, BudgetId, Exceeded, Journal, JournalMode, Kept, Mark, Source};
 use crate::net::Engine;
+use crate::net::control::Control;
+use crate::net::known::Known;
 use crate::net::possible::NeverMatches;
 use crate::protocol::Timestamp;
 
+/// A copy of the journal that is not decoded yet.
+pub(super) struct Copied {
+    kept: Kept,
+    known: Known,
+    server: Source,
+}
+
+impl Copied {
+    pub(super) fn journal(self) -> Journal {
+        Journal {
+            server: Some(self.server),
+            ..self.kept.journal(self.known)
+        }
+    }
+}
+
 impl Engine {
     pub(crate) fn journal(&self) -> Journal {
-        let (kept, known, started) = self.control(|control| {
-            let journal = &control.journal;
-            (journal.all(), control.known.clone(), journal.started())
-        });
-        let port = self.port();
-        Journal {
-            server: Some(Source { port, started }),
-            ..kept.journal(known)
+        self.control(|control| self.copy_journal(control)).journal()
+    }
+
+    /// Copies the journal, to be decoded without the lock.
+    pub(super) fn copy_journal(&self, control: &Control) -> Copied {
+        let journal = &control.journal;
+        Copied {
+            kept: journal.all(),
+            known: control.known.clone(),
+            server: Source {
+                port: self.port(),
+                started: journal.started(),
+            },
         }
     }
 

@@ -3,7 +3,7 @@
 //! Unwinding lets go what is held, heals links and makes clients leave. So a panic hook prints what led to the panic before
 //! anything is unwound, for the servers that the panicking thread has used. A handle in a `static` is never dropped, and
 //! others are dropped too late or not at all. Where a test has set a hook of its own, or the lock was not free, the first
-//! guard or handle to go prints the same.
+//! guard or handle to go prints the same. Where `MINIKEEPER_TIMELINE` names a folder, the timeline is written to it.
 
 use std::cell::RefCell;
 use std::fmt::Write;
@@ -11,9 +11,11 @@ use std::panic;
 use std::sync::{Arc, Once, Weak};
 use std::thread::{self, ThreadId};
 
-use super::Notes;
+use super::ask::Copied;
+use super::{Journal, Notes};
 use crate::net::Engine;
 use crate::net::engine::State;
+use crate::net::machine;
 
 /// How many lines a test that panics is told.
 const LINES: usize = 30;
@@ -121,21 +123,28 @@ impl Engine {
     /// Prints what passed last to a thread that panics, unless it was told already, nothing has passed, or it wants quiet.
     pub(crate) fn tell_last_words(&self) {
         if let Some(Teller { address, .. }) = self.teller.get()
-            && let Some(lines) = self.last_words()
+            && let Some((lines, journal)) = self.last_words()
         {
+            let timeline = journal.map_or_else(String::new, |journal| journal.write_timeline());
             eprintln!(
-                "the last that minikeeper at {address} saw (Server::journal() has all of it):{lines}"
+                "the last that minikeeper at {address} saw (Server::journal() has all of it):{lines}{timeline}"
             );
         }
     }
 
-    /// What a test that panics is to be told, unless it was told already or nothing has passed.
-    fn last_words(&self) -> Option<String> {
+    /// What a test that panics is to be told, unless it was told already or nothing has passed; and the journal, if a timeline
+    /// of it is wanted.
+    fn last_words(&self) -> Option<(String, Option<Journal>)> {
         // Nothing may panic here.
         let mut state = self.panicked_state()?;
         let mut lines = state.control.journal.last_words()?;
         state.in_hands(&mut lines);
-        Some(lines).filter(|lines| !lines.is_empty())
+        if lines.is_empty() {
+            return None;
+        }
+        let copied = machine::timeline_folder().map(|_| self.copy_journal(&state.control));
+        drop(state);
+        Some((lines, copied.map(Copied::journal)))
     }
 }
 

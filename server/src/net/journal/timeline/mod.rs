@@ -7,10 +7,14 @@ use std::thread;
 use serde::Serialize;
 
 use super::{Entry, Journal};
+use crate::net::machine;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
+
+/// The most bytes that the name of a file has of the name of a test.
+const MOST_NAME: usize = 200;
 
 /// What the script is given.
 #[derive(Serialize)]
@@ -69,5 +73,30 @@ impl Journal {
             }
         }
         page + rest
+    }
+
+    /// Writes the page to the folder that `MINIKEEPER_TIMELINE` names, and says where it is, or why it is not there. The file
+    /// is named after the test, and after the server's port or, where it has none, the number of its journal.
+    pub(super) fn write_timeline(&self) -> String {
+        let Some(folder) = machine::timeline_folder() else {
+            return String::new();
+        };
+        let thread = thread::current();
+        let test = thread.name().unwrap_or("test");
+        let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        // A file name may have 255 bytes.
+        let test = test.replace("::", ".").replace(|c| !plain(c), "_");
+        let test = test.get(..MOST_NAME).unwrap_or(&test);
+        let name = match self.server.map_or(0, |server| server.port) {
+            0 => format!("{test}-server{}.html", self.known.journal),
+            port => format!("{test}-{port}.html"),
+        };
+        match machine::write_to(&folder, &name, &self.to_html()) {
+            Ok(file) => format!("\nthe timeline is in {}", file.display()),
+            Err(error) => format!(
+                "\nthe timeline cannot be written to {}: {error}; MINIKEEPER_TIMELINE must name a folder that can be written",
+                folder.join(name).display()
+            ),
+        }
     }
 }
