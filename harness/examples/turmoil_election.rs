@@ -264,7 +264,7 @@ fn story(seed: u64) -> Result<Story, Box<dyn std::error::Error>> {
         notes,
         led: [first, second],
         tree: server.dump(),
-        journal: server.journal().to_vec(),
+        journal: server.journal().entries().to_vec(),
     })
 }
 

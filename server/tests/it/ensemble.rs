@@ -425,7 +425,7 @@ fn the_journal_has_what_was_done_and_who_leads() {
     let ensemble = three();
     let server = ensemble.server();
     ensemble.member(3).stop();
-    let entries = server.journal().to_vec();
+    let entries = server.journal().entries().to_vec();
     let whats: Vec<&What> = entries.iter().map(|entry| &entry.what).collect();
     let member = MemberId(3);
     let action = EnsembleAction::Stop { member };

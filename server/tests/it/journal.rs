@@ -69,7 +69,7 @@ fn every_entry_is_one_line_that_says_who_did_what_and_what_became_of_it() {
             "worker disconnected".to_owned(),
         ]
     );
-    let created = &journal[5];
+    let created = &journal.entries()[5];
     assert_eq!(
         created.to_string(),
         format!(
@@ -220,9 +220,10 @@ fn the_last_entries_are_kept_with_the_first_of_their_data() {
     let mode = JournalMode::Last(4);
     let server = Server::builder().journal(mode).start().unwrap();
     server.create("/a", &[b'x'; 1000]).unwrap();
+    let journal = server.journal();
     let What::Wrote {
         data: Some(data), ..
-    } = &server.journal()[0].what
+    } = &journal.entries()[0].what
     else {
         panic!("{}", server.journal());
     };
@@ -242,7 +243,7 @@ fn the_last_entries_are_kept_with_the_first_of_their_data() {
     assert!(journal.len() > 100);
     let What::Wrote {
         data: Some(data), ..
-    } = &journal.last().unwrap().what
+    } = &journal.entries().last().unwrap().what
     else {
         panic!("{}", server.journal());
     };
@@ -438,7 +439,7 @@ fn json_lines_are_read_again() {
     drop(hold);
     let journal = server.journal();
     let again = Journal::from_json_lines(&journal.to_json_lines()).unwrap();
-    assert_eq!(again[..], journal[..]);
+    assert_eq!(again.entries(), journal.entries());
     assert!(again.is_whole());
     let error = Journal::from_json_lines("\n{\"number\":1}\n").unwrap_err();
     assert!(
@@ -590,7 +591,7 @@ fn the_page_stands_alone_and_hostile_texts_do_not_break_out() {
     assert!(before.contains("default-src 'none'"));
     let told: serde_json::Value = serde_json::from_str(json).unwrap();
     let entries: Vec<minikeeper::Entry> = serde_json::from_value(told["entries"].clone()).unwrap();
-    assert_eq!(entries, journal[..]);
+    assert_eq!(entries, journal.entries());
     assert_eq!(told["whole"], true);
     // Its title tells one page from another.
     assert_eq!(

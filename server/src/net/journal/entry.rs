@@ -20,7 +20,7 @@ use crate::protocol::{
 /// ```
 /// let server = minikeeper::Server::start()?;
 /// server.create("/config", b"v1")?;
-/// let line = server.journal()[0].to_string();
+/// let line = server.journal().entries()[0].to_string();
 /// assert!(line.ends_with(r#"test create2 /config "v1" -> ok zxid 0x1"#), "{line}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -36,7 +36,7 @@ impl Journal {
     /// assert!(lines.contains(
     ///     r#""what":"wrote","operation":"create2","paths":["/config"],"data":{"length":2,"text":"v1"},"zxid":"0x1"}"#
     /// ));
-    /// assert_eq!(Journal::from_json_lines(&lines)?[..], server.journal()[..]);
+    /// assert_eq!(Journal::from_json_lines(&lines)?.entries(), server.journal().entries());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]

@@ -30,7 +30,6 @@ pub(super) use ring::Ring;
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::ops::Deref;
 
 use serde::{Deserialize, Serialize};
 
@@ -166,8 +165,8 @@ pub(crate) enum BadMark {
     BehindTheEnd,
 }
 
-/// What passed, as far as it was kept, in order: a copy, which does not grow. It is a slice of [`Entry`]s, with the
-/// questions that tests ask of it.
+/// What passed, as far as it was kept, in order: a copy, which does not grow. It has the questions that tests ask of it, and
+/// its [entries](Self::entries) for all others.
 ///
 /// ```
 /// use minikeeper::{Kind, Matcher};
@@ -231,6 +230,55 @@ impl Journal {
     /// As a copy of a server's journal up to some place.
     fn of_server(self, end: Mark, known: Known) -> Self {
         Self { end, known, ..self }
+    }
+
+    /// The entries, in order.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// assert_eq!(server.journal().entries()[0].number, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The entries, one after the other.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// assert!(server.journal().iter().all(|entry| entry.connection.is_none()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn iter(&self) -> std::slice::Iter<'_, Entry> {
+        self.entries.iter()
+    }
+
+    /// The number of entries.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// assert_eq!(server.journal().len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    ///
+    /// ```
+    /// assert!(minikeeper::Server::start()?.journal().is_empty());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// What passed after a mark.
@@ -343,14 +391,6 @@ impl From<Vec<Entry>> for Journal {
         let known = Known::of(&entries);
         let journal = Self::new(entries, from, from);
         Self { known, ..journal }
-    }
-}
-
-impl Deref for Journal {
-    type Target = [Entry];
-
-    fn deref(&self) -> &[Entry] {
-        &self.entries
     }
 }
 

@@ -53,7 +53,7 @@ impl Journal {
                 .filter(|server| server.port != 0)
                 .map(|server| format!("port {}", server.port)),
             started_ms: self.server.map(|server| server.started.0),
-            entries: self,
+            entries: self.entries(),
         };
         // All keys are texts and all numbers whole, so there is nothing that JSON could not say. Only texts can have a `<`
         // in them, and without one nothing ends the element in which this stands.
