@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
+#[cfg(not(feature = "tokio-clock"))]
+use super::missing::{NotEnabled, TokioClock};
 use super::{Ensemble, Server, Snapshot, StartError, Storage, Tree};
 use crate::protocol::Timestamp;
 
@@ -180,6 +182,17 @@ impl ServerBuilder {
     #[must_use]
     pub fn tokio_clock(mut self) -> Self {
         self.config.clock = ClockKind::Tokio;
+        self
+    }
+
+    /// Without its feature: to say so when it is compiled.
+    #[cfg(not(feature = "tokio-clock"))]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn tokio_clock(self) -> Self
+    where
+        for<'always> NotEnabled: TokioClock,
+    {
         self
     }
 

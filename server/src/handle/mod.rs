@@ -14,6 +14,8 @@ mod journal;
 mod last_error;
 mod leaks;
 mod member;
+#[cfg(not(all(feature = "tokio-clock", feature = "yaml")))]
+mod missing;
 mod serve;
 mod sessions;
 mod state;

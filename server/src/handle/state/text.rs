@@ -15,8 +15,13 @@ use serde::{Deserialize, Serialize};
 
 use super::tree::below;
 use super::{Tree, TreeError, Znode, ZnodeKind};
+#[cfg(not(feature = "yaml"))]
+use crate::handle::missing::{NotEnabled, Yaml};
 use crate::net::read_file;
 use crate::protocol::Acl;
+
+#[cfg(not(feature = "yaml"))]
+const WITHOUT_YAML: &str = "minikeeper was built without the feature `yaml`";
 
 impl Tree {
     /// Reads a tree from JSON. [What may stand there](Self#as-text).
@@ -99,6 +104,31 @@ impl Tree {
         super::yaml::write(self)
     }
 
+    /// Without its feature: to say so when it is compiled.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be called.
+    #[cfg(not(feature = "yaml"))]
+    #[doc(hidden)]
+    pub fn from_yaml(_: &str) -> Result<Self, TreeError>
+    where
+        for<'always> NotEnabled: Yaml,
+    {
+        Err(TreeError::new(String::from(WITHOUT_YAML)))
+    }
+
+    /// Without its feature: to say so when it is compiled.
+    #[cfg(not(feature = "yaml"))]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn to_yaml(&self) -> String
+    where
+        for<'always> NotEnabled: Yaml,
+    {
+        String::new()
+    }
+
     /// Reads a tree from a file: JSON from `.json`, YAML from `.yaml` and `.yml`, with the feature `yaml`.
     ///
     /// # Errors
@@ -117,10 +147,7 @@ impl Tree {
             #[cfg(feature = "yaml")]
             Some("yaml" | "yml") => Self::from_yaml,
             #[cfg(not(feature = "yaml"))]
-            Some("yaml" | "yml") => |_| {
-                let reason = "minikeeper was built without the feature `yaml`";
-                Err(TreeError::new(String::from(reason)))
-            },
+            Some("yaml" | "yml") => |_| Err(TreeError::new(String::from(WITHOUT_YAML))),
             _ => |_| {
                 let reason = "a tree is read from .json, .yaml or .yml";
                 Err(TreeError::new(String::from(reason)))
