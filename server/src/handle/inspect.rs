@@ -239,6 +239,9 @@ impl Server {
 
     /// Who watches what, by path, then by kind, then by the age of the connection.
     ///
+    /// A watch is here from when the server has carried out the request that sets it, before the reply leaves, until it
+    /// fires, is removed, or its connection ends.
+    ///
     /// ```
     /// let server = minikeeper::Server::start()?;
     /// assert!(server.watches().iter().all(|watch| watch.path != "/leader"));

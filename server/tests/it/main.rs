@@ -17,6 +17,7 @@ mod handle;
 mod holds;
 mod hostile;
 mod journal;
+mod json;
 mod long_answers;
 mod matchers;
 mod partition;
