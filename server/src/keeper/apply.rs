@@ -6,7 +6,7 @@ use super::acl_table::AclId;
 use super::quota;
 use super::tree::Tree;
 use super::undo::{Undo, UndoLog};
-use super::znode::{Data, NIL, OwnerKind, Znode, length};
+use super::znode::{Children, Data, NIL, OwnerKind, Znode, length};
 use crate::protocol::{Acl, SessionId, Stat, Timestamp, TxnRecord, Zxid, parent_of};
 
 /// Who and when, for all records of one transaction.
@@ -178,8 +178,8 @@ impl Tree {
             version: 0,
             creates: 0,
             aversion: 0,
-            num_children: 0,
-            owner,
+            children: Children::none(owner),
+            owner: owner.number(),
             acl: acl_id,
             first_child: NIL,
             next: NIL,

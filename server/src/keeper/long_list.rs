@@ -19,7 +19,7 @@ pub(super) struct Below {
 }
 
 impl Below {
-    /// The children of a znode. The tree has [made its znodes shared](Tree::make_shared).
+    /// The children of a znode. The tree has [made its znodes shared](Tree::make_znodes_shared).
     pub(super) fn children(tree: &Tree, znode: &Znode) -> Arc<Self> {
         Arc::new(Self {
             znodes: tree.znodes.clone(),
@@ -28,7 +28,7 @@ impl Below {
         })
     }
 
-    /// The descendants of a znode. The tree has [made its znodes shared](Tree::make_shared).
+    /// The descendants of a znode. The tree has [made its znodes shared](Tree::make_znodes_shared).
     pub(super) fn descendants(tree: &Tree, znode: &Znode) -> Arc<Self> {
         Arc::new(Self {
             znodes: tree.znodes.clone(),

@@ -13,6 +13,7 @@ mod digest;
 mod election;
 mod ensemble;
 mod format;
+mod index;
 mod java;
 mod long_list;
 mod quota;
@@ -22,6 +23,7 @@ mod replica;
 mod restore;
 mod rules;
 mod session;
+mod shared;
 mod slab;
 mod snapshot;
 #[cfg(test)]
@@ -489,7 +491,7 @@ impl Keeper {
             | Request::WhoAmI => {
                 let last_zxid = self.members.last_zxid(member, &self.tree);
                 let reads_after_turn = self.tree.len() > LONG && read::may_be_long(request) && {
-                    self.tree.make_shared();
+                    self.tree.make_znodes_shared();
                     self.members.are_as_one()
                 };
                 let (tree, watches) = self.members.view(member, &self.tree, &mut self.watches);

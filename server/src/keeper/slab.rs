@@ -3,8 +3,7 @@
 //! So a copy of a million znodes takes as long as a list of chunks does, and the first write to a chunk after it copies
 //! that chunk alone.
 
-use std::sync::Arc;
-
+use super::shared::Shared;
 use super::znode::Znode;
 
 /// How many znodes a chunk holds: few enough that to copy one is a matter of microseconds.
@@ -19,80 +18,34 @@ pub(super) struct Slab {
     chunks: Vec<Chunk>,
 }
 
-/// A chunk is shared from the moment it is copied, until it is written to.
-#[derive(Clone, Debug)]
-enum Chunk {
-    Own(Slots),
-    Shared(Arc<Slots>),
-}
-
-impl Chunk {
-    #[inline]
-    fn slots(&self) -> &Slots {
-        match self {
-            Self::Own(slots) => slots,
-            Self::Shared(slots) => slots,
-        }
-    }
-
-    #[inline]
-    fn slots_mut(&mut self) -> &mut Slots {
-        if let Self::Shared(_) = self {
-            self.take_back();
-        }
-        match self {
-            Self::Own(slots) => slots,
-            // It was just taken back, and this arm is never reached.
-            Self::Shared(slots) => Arc::make_mut(slots),
-        }
-    }
-
-    /// Makes it its owner's own: a copy, if others have it still.
-    #[cold]
-    fn take_back(&mut self) {
-        if let Self::Shared(slots) = std::mem::replace(self, Self::Own(Vec::new())) {
-            *self = Self::Own(Arc::unwrap_or_clone(slots));
-        }
-    }
-
-    fn share(&mut self) -> Arc<Slots> {
-        match self {
-            Self::Shared(slots) => Arc::clone(slots),
-            Self::Own(slots) => {
-                let slots = Arc::new(std::mem::take(slots));
-                *self = Self::Shared(Arc::clone(&slots));
-                slots
-            }
-        }
-    }
-}
+type Chunk = Shared<Slots>;
 
 impl Slab {
     #[inline]
     pub(super) fn get(&self, id: u32) -> Option<&Znode> {
         let (chunk, slot) = place(id);
-        self.chunks.get(chunk)?.slots().get(slot)?.as_ref()
+        self.chunks.get(chunk)?.get().get(slot)?.as_ref()
     }
 
     /// The place with this number, if there is one.
     #[inline]
     pub(super) fn slot_mut(&mut self, id: u32) -> Option<&mut Option<Znode>> {
         let (chunk, slot) = place(id);
-        self.chunks.get_mut(chunk)?.slots_mut().get_mut(slot)
+        self.chunks.get_mut(chunk)?.get_mut().get_mut(slot)
     }
 
     /// Adds an empty place, and says its number.
     pub(super) fn push(&mut self) -> u32 {
         let last = match self.chunks.last_mut() {
-            Some(last) if last.slots().len() < CHUNK => last,
+            Some(last) if last.get().len() < CHUNK => last,
             last => {
                 // Whoever has one full chunk will fill another.
                 let room = if last.is_some() { CHUNK } else { 0 };
-                self.chunks.push(Chunk::Own(Vec::with_capacity(room)));
+                self.chunks.push(Shared::Own(Vec::with_capacity(room)));
                 self.chunks.last_mut().expect("it was just added")
             }
         };
-        let slots = last.slots_mut();
+        let slots = last.get_mut();
         slots.push(None);
         let slot = slots.len() - 1;
         let id = (self.chunks.len() - 1) * CHUNK + slot;
@@ -101,7 +54,7 @@ impl Slab {
 
     /// Every znode, with its number.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Znode)> {
-        let slots = self.chunks.iter().flat_map(Chunk::slots);
+        let slots = self.chunks.iter().flat_map(Shared::get);
         (0..)
             .zip(slots)
             .filter_map(|(id, slot)| Some((id, slot.as_ref()?)))
@@ -118,7 +71,7 @@ impl Slab {
     pub(super) fn share(&mut self) -> Self {
         let chunks = self.chunks.iter_mut();
         Self {
-            chunks: chunks.map(|chunk| Chunk::Shared(chunk.share())).collect(),
+            chunks: chunks.map(|chunk| Shared::Shared(chunk.share())).collect(),
         }
     }
 }
@@ -195,7 +148,7 @@ mod tests {
     #[test]
     fn a_write_copies_one_chunk_and_only_while_it_is_shared() {
         let mut slab = filled(2 * CHUNK);
-        let is_own = |slab: &Slab, chunk: usize| matches!(slab.chunks[chunk], Chunk::Own(_));
+        let is_own = |slab: &Slab, chunk: usize| matches!(slab.chunks[chunk], Shared::Own(_));
         let copy = slab.share();
         put(&mut slab, 0, "/changed");
         assert!(is_own(&slab, 0) && !is_own(&slab, 1));

@@ -10,10 +10,10 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use hashbrown::HashTable;
 
 use super::acl_table::{AclId, AclTable};
 use super::digest::TreeDigest;
+use super::index::Index;
 use super::slab::Slab;
 use super::znode::{NIL, OwnerKind, Znode, length};
 use crate::protocol::{
@@ -21,12 +21,15 @@ use crate::protocol::{
     parent_of,
 };
 
+/// The number of ephemerals, containers and znodes with a time to live that are copied in the turn of a snapshot.
+const FEW_OWNERS: usize = 5_000;
+
 /// Every znode, and what is known about them together.
 #[derive(Clone)]
 pub(crate) struct Tree {
     pub(super) znodes: Slab,
     free: Vec<u32>,
-    by_path: HashTable<Entry>,
+    by_path: Index,
     root: u32,
     /// What was found last: a write looks its znode, or the parent of it, up to check it and again to change it, and most
     /// requests are about the same parent as the one before.
@@ -35,6 +38,8 @@ pub(crate) struct Tree {
     ephemerals: BTreeMap<SessionId, BTreeSet<Box<str>>>,
     containers: BTreeSet<Box<str>>,
     with_ttl: BTreeSet<Box<str>>,
+    /// Whether the three sets above list every owner. In a copy with many they do not, until it is indexed.
+    owners_known: bool,
     /// The paths that have a quota.
     pub(super) limited: BTreeSet<Box<str>>,
     last_zxid: Zxid,
@@ -43,14 +48,6 @@ pub(crate) struct Tree {
     pub(super) data_size: i64,
     /// See `digest.rs`.
     pub(super) digest: Option<Box<TreeDigest>>,
-}
-
-/// Where a path leads. The hash stands beside the number, so that the index grows, and passes over most of those that are
-/// not meant, without a look at the znodes.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    hash: u32,
-    id: u32,
 }
 
 impl Tree {
@@ -85,7 +82,8 @@ impl Tree {
         Self {
             znodes: Slab::default(),
             free: Vec::new(),
-            by_path: HashTable::new(),
+            by_path: Index::default(),
+            owners_known: true,
             root: NIL,
             found: Cell::new(NIL),
             acls: AclTable::new(),
@@ -100,19 +98,33 @@ impl Tree {
         }
     }
 
-    /// A copy that shares its znodes with this tree until one of the two changes them, and in which nothing is found before
-    /// it is [indexed](Self::index).
+    /// A copy that shares its znodes with this tree until one of the two changes them. Where it has many ephemerals, containers
+    /// and znodes with a time to live, it knows them once it is [indexed](Self::index).
     pub(super) fn share(&mut self) -> Self {
+        let owners = self.ephemerals_count() + self.containers.len() + self.with_ttl.len();
+        let owners_known = self.owners_known && owners <= FEW_OWNERS;
+        let copy = |set: &BTreeSet<Box<str>>| {
+            if owners_known {
+                set.clone()
+            } else {
+                BTreeSet::new()
+            }
+        };
         Self {
             znodes: self.znodes.share(),
             free: self.free.clone(),
-            by_path: HashTable::new(),
+            by_path: self.by_path.share(),
             root: self.root,
             found: Cell::new(NIL),
             acls: self.acls.clone(),
-            ephemerals: BTreeMap::new(),
-            containers: BTreeSet::new(),
-            with_ttl: BTreeSet::new(),
+            ephemerals: if owners_known {
+                self.ephemerals.clone()
+            } else {
+                BTreeMap::new()
+            },
+            containers: copy(&self.containers),
+            with_ttl: copy(&self.with_ttl),
+            owners_known,
             limited: self.limited.clone(),
             last_zxid: self.last_zxid,
             extended_types: self.extended_types,
@@ -121,24 +133,25 @@ impl Tree {
         }
     }
 
-    /// From here on a clone shares the znodes until it changes them, and has only the index to itself.
-    pub(super) fn make_shared(&mut self) {
+    /// From here on a clone of the znodes shares them until it changes them.
+    pub(super) fn make_znodes_shared(&mut self) {
         self.znodes.make_shared();
     }
 
-    /// Finds out anew where each path leads and whom each znode goes with, if it is not known.
+    /// From here on a clone shares the znodes and the index until it changes them.
+    pub(super) fn make_shared(&mut self) {
+        self.znodes.make_shared();
+        self.by_path.make_shared();
+    }
+
+    /// Finds out which ephemerals, containers and znodes with a time to live there are, if that is not known.
     pub(super) fn index(&mut self) {
-        if !self.by_path.is_empty() {
+        if std::mem::replace(&mut self.owners_known, true) {
             return;
         }
         let znodes = std::mem::take(&mut self.znodes);
-        let count = znodes.iter().count();
-        self.by_path = HashTable::with_capacity(count);
-        for (id, znode) in znodes.iter() {
+        for (_, znode) in znodes.iter() {
             self.index_owner(znode, true);
-            let hash = hash(&znode.path);
-            self.by_path
-                .insert_unique(spread(hash), Entry { hash, id }, |entry| spread(entry.hash));
         }
         self.znodes = znodes;
     }
@@ -172,19 +185,15 @@ impl Tree {
             Some(_) | None => return Err("that is no path"),
         };
         let hash = hash(path);
-        let is_it = |entry: &Entry| {
-            let znode = self.znodes.get(entry.id);
-            entry.hash == hash && znode.is_some_and(|znode| *znode.path == *path)
+        let is_it = |id| {
+            let znode = self.znodes.get(id);
+            znode.is_some_and(|znode| *znode.path == *path)
         };
-        let vacant = match self
-            .by_path
-            .entry(spread(hash), is_it, |entry| spread(entry.hash))
-        {
-            hashbrown::hash_table::Entry::Vacant(vacant) => vacant,
-            hashbrown::hash_table::Entry::Occupied(_) => return Err("it is there twice"),
-        };
+        if self.by_path.find(hash, is_it).is_some() {
+            return Err("it is there twice");
+        }
         let id = self.znodes.push();
-        vacant.insert(Entry { hash, id });
+        self.by_path.insert(hash, id);
         let acl = self.acls.intern(acl);
         let mut znode = Znode::kept(path, data, acl, &stat, self.extended_types);
         (znode.next, znode.previous) = (id, id);
@@ -381,15 +390,10 @@ impl Tree {
 
     fn search(&self, path: &str) -> Option<u32> {
         let hash = hash(path);
-        let is_it = |entry: &Entry| {
-            entry.hash == hash
-                && self
-                    .slot(entry.id)
-                    .is_some_and(|znode| *znode.path == *path)
-        };
-        let entry = self.by_path.find(spread(hash), is_it)?;
-        self.found.set(entry.id);
-        Some(entry.id)
+        let is_it = |id| self.slot(id).is_some_and(|znode| *znode.path == *path);
+        let id = self.by_path.find(hash, is_it)?;
+        self.found.set(id);
+        Some(id)
     }
 
     pub(super) fn find_root(&self) -> u32 {
@@ -441,8 +445,7 @@ impl Tree {
         if parent != NIL {
             self.link(id, parent, (next, previous));
         }
-        self.by_path
-            .insert_unique(spread(hash), Entry { hash, id }, |entry| spread(entry.hash));
+        self.by_path.insert(hash, id);
     }
 
     /// Puts a znode into the ring of its parent's children.
@@ -453,7 +456,7 @@ impl Tree {
             self.slot_mut(previous).next = id;
         }
         let parent = self.slot_mut(parent);
-        parent.num_children += 1;
+        parent.children.add();
         if parent.first_child == NIL {
             parent.first_child = id;
         }
@@ -465,12 +468,7 @@ impl Tree {
             .slot_mut(id)
             .and_then(Option::take)
             .expect("an id that the index gave out is that of a znode");
-        if let Ok(entry) = self
-            .by_path
-            .find_entry(spread(hash(&znode.path)), |entry| entry.id == id)
-        {
-            entry.remove();
-        }
+        self.by_path.remove(hash(&znode.path), id);
         self.free.push(id);
         self.index_owner(&znode, false);
         self.data_size -= size(&znode);
@@ -479,7 +477,7 @@ impl Tree {
             self.slot_mut(znode.previous).next = znode.next;
         }
         let parent = self.slot_mut(parent);
-        parent.num_children -= 1;
+        parent.children.remove();
         if parent.first_child == id {
             parent.first_child = if znode.next == id { NIL } else { znode.next };
         }
@@ -487,7 +485,7 @@ impl Tree {
     }
 
     fn index_owner(&mut self, znode: &Znode, present: bool) {
-        let set = match znode.owner {
+        let set = match znode.owner() {
             OwnerKind::Nobody => return,
             OwnerKind::Container => &mut self.containers,
             OwnerKind::Ttl { .. } => &mut self.with_ttl,
@@ -528,7 +526,7 @@ impl PartialEq for Tree {
             && self.znodes.iter().all(|(_, znode)| {
                 other.get(&znode.path).is_some_and(|twin| {
                     znode.stat() == twin.stat()
-                        && znode.owner == twin.owner
+                        && znode.owner() == twin.owner()
                         && znode.data == twin.data
                         && self.acl(znode.acl) == other.acl(twin.acl)
                         && names(self, znode) == names(other, twin)
@@ -562,12 +560,6 @@ fn hash(path: &str) -> u32 {
     )]
     let hash = (hash ^ (hash >> 32)) as u32;
     hash.wrapping_add(u32::from(*last))
-}
-
-/// The table takes its place from the low bits of a hash and its tag from the high ones, so the tags of neighbours differ.
-fn spread(hash: u32) -> u64 {
-    const GOLDEN: u32 = 0x9e37_79b9;
-    u64::from(hash) | u64::from(hash.wrapping_mul(GOLDEN)) << 32
 }
 
 fn size(znode: &Znode) -> i64 {

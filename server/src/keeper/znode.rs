@@ -20,15 +20,48 @@ pub(crate) struct Znode {
     pub(super) ctime: Timestamp,
     pub(super) mtime: Timestamp,
     pub(super) version: i32,
-    /// The number of children ever created here. The wire's `cversion` is made of it and of `num_children`.
+    /// The number of children ever created here. The wire's `cversion` is made of it and of the number of
+    /// children.
     pub(super) creates: i32,
     pub(super) aversion: i32,
-    pub(super) num_children: i32,
-    pub(super) owner: OwnerKind,
+    pub(super) children: Children,
+    /// The number of the owner: see [`OwnerKind`].
+    pub(super) owner: i64,
     pub(super) acl: AclId,
     pub(super) first_child: u32,
     pub(super) next: u32,
     pub(super) previous: u32,
+}
+
+/// The number of children, and in the first bit whether the owner is a time to live, which its number alone does not tell.
+/// A field of its own for that bit would take eight bytes of each znode.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Children(u32);
+
+impl Children {
+    const OWNER_IS_TTL: u32 = 1 << 31;
+
+    /// No children.
+    pub(super) fn none(owner: OwnerKind) -> Self {
+        let is_ttl = matches!(owner, OwnerKind::Ttl { .. });
+        Self(if is_ttl { Self::OWNER_IS_TTL } else { 0 })
+    }
+
+    fn count(self) -> i32 {
+        (self.0 & !Self::OWNER_IS_TTL).cast_signed()
+    }
+
+    fn owner_is_ttl(self) -> bool {
+        self.0 & Self::OWNER_IS_TTL != 0
+    }
+
+    pub(super) fn add(&mut self) {
+        self.0 += 1;
+    }
+
+    pub(super) fn remove(&mut self) {
+        self.0 -= 1;
+    }
 }
 
 impl Znode {
@@ -71,15 +104,15 @@ impl Znode {
 
     /// The number of children.
     pub(crate) fn num_children(&self) -> i32 {
-        self.num_children
+        self.children.count()
     }
 
     pub(crate) fn has_children(&self) -> bool {
-        self.num_children > 0
+        self.num_children() > 0
     }
 
     pub(crate) fn owner(&self) -> OwnerKind {
-        self.owner
+        OwnerKind::of(self.owner, self.children.owner_is_ttl())
     }
 
     pub(crate) fn acl(&self) -> AclId {
@@ -98,10 +131,12 @@ impl Znode {
             cversion: planted!(
                 "cversion-counts-creates",
                 self.creates,
-                self.creates.wrapping_mul(2).wrapping_sub(self.num_children)
+                self.creates
+                    .wrapping_mul(2)
+                    .wrapping_sub(self.num_children())
             ),
             aversion: self.aversion,
-            ephemeral_owner: match self.owner {
+            ephemeral_owner: match self.owner() {
                 OwnerKind::Session(session) => session,
                 OwnerKind::Container => {
                     planted!(
@@ -117,7 +152,7 @@ impl Znode {
                 self.data.as_ref().map_or(-1, |_| length(&self.data)),
                 length(&self.data)
             ),
-            num_children: self.num_children,
+            num_children: self.num_children(),
             pzxid: self.pzxid,
         }
     }
@@ -138,6 +173,7 @@ impl Znode {
         stat: &StatPersisted,
         extended_types: bool,
     ) -> Self {
+        let owner = OwnerKind::of(stat.ephemeral_owner, extended_types);
         Self {
             path: path.into(),
             data: data.map(Arc::from),
@@ -149,8 +185,8 @@ impl Znode {
             version: stat.version,
             creates: stat.cversion,
             aversion: stat.aversion,
-            num_children: 0,
-            owner: OwnerKind::of(stat.ephemeral_owner, extended_types),
+            children: Children::none(owner),
+            owner: owner.number(),
             acl,
             first_child: NIL,
             next: NIL,
@@ -169,7 +205,7 @@ impl Znode {
             version: self.version,
             cversion: self.creates,
             aversion: self.aversion,
-            ephemeral_owner: self.owner.number(),
+            ephemeral_owner: self.owner,
         }
     }
 
@@ -186,8 +222,8 @@ impl Znode {
             version: 0,
             creates: 0,
             aversion,
-            num_children: 0,
-            owner: OwnerKind::Nobody,
+            children: Children::none(OwnerKind::Nobody),
+            owner: OwnerKind::Nobody.number(),
             acl,
             first_child: NIL,
             next: NIL,
@@ -198,3 +234,32 @@ impl Znode {
 
 /// No znode: the end of a link.
 pub(super) const NIL: u32 = u32::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_znode_takes_112_bytes() {
+        assert!(size_of::<Option<Znode>>() <= 112);
+    }
+
+    #[test]
+    fn children_do_not_change_what_the_owner_is() {
+        let stat = StatPersisted {
+            ephemeral_owner: OwnerKind::Ttl { ms: 5 }.number(),
+            ..Znode::built_in("/", AclId::OPEN, 0).persisted()
+        };
+        for (extended_types, owner) in [
+            (true, OwnerKind::Ttl { ms: 5 }),
+            (false, OwnerKind::Session(SessionId(stat.ephemeral_owner))),
+        ] {
+            let mut znode = Znode::kept("/a", None, AclId::OPEN, &stat, extended_types);
+            znode.children.add();
+            znode.children.add();
+            znode.children.remove();
+            assert_eq!((znode.num_children(), znode.owner()), (1, owner));
+            assert_eq!(znode.persisted().ephemeral_owner, stat.ephemeral_owner);
+        }
+    }
+}

@@ -124,3 +124,23 @@ fn a_session_that_only_a_read_only_member_knows_is_no_part_of_it() {
     other.given(3, [create("/a")]);
     assert!(other.last_zxid() > world.last_zxid());
 }
+
+#[test]
+fn a_copy_finds_its_znodes_without_being_indexed() {
+    let mut world = World::of(1);
+    world.given(
+        1,
+        [
+            create("/a"),
+            ephemeral("/e"),
+            create("/a/7"),
+            create("/a/8"),
+        ],
+    );
+    let copy = world.keeper.snapshot(world.now);
+    world.given(1, [delete("/a/7", -1)]);
+    assert!(copy.tree().get("/a/7").is_some());
+    assert!(copy.tree().get("/a/8").is_some());
+    assert_eq!(copy.tree().ephemerals_count(), 1);
+    assert!(world.keeper.tree().get("/a/7").is_none());
+}

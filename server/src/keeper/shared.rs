@@ -1,0 +1,53 @@
+//! Values that a copy shares until one of the two changes them.
+
+use std::sync::Arc;
+
+/// A value that its owner has to itself, or shares with copies. It is shared from the moment it is copied, until it is
+/// written to.
+#[derive(Clone, Debug)]
+pub(super) enum Shared<T> {
+    Own(T),
+    Shared(Arc<T>),
+}
+
+impl<T: Clone + Default> Shared<T> {
+    #[inline]
+    pub(super) fn get(&self) -> &T {
+        match self {
+            Self::Own(value) => value,
+            Self::Shared(value) => value,
+        }
+    }
+
+    /// The value, to be changed: copied first, if others have it still.
+    #[inline]
+    pub(super) fn get_mut(&mut self) -> &mut T {
+        if let Self::Shared(_) = self {
+            self.take_back();
+        }
+        match self {
+            Self::Own(value) => value,
+            // It was just taken back, and this arm is never reached.
+            Self::Shared(value) => Arc::make_mut(value),
+        }
+    }
+
+    #[cold]
+    fn take_back(&mut self) {
+        if let Self::Shared(value) = std::mem::replace(self, Self::Own(T::default())) {
+            *self = Self::Own(Arc::unwrap_or_clone(value));
+        }
+    }
+
+    /// The value, shared with a copy from here on.
+    pub(super) fn share(&mut self) -> Arc<T> {
+        match self {
+            Self::Shared(value) => Arc::clone(value),
+            Self::Own(value) => {
+                let value = Arc::new(std::mem::take(value));
+                *self = Self::Shared(Arc::clone(&value));
+                value
+            }
+        }
+    }
+}
