@@ -327,6 +327,18 @@ impl ServerBuilder {
         container_max_never_used: Duration;
         /// How much of what passes is kept in the journal.
         journal: JournalMode;
+        /// Whether the journal has an entry for each transaction, those of sessions and refused writes included.
+        ///
+        /// ```
+        /// use minikeeper::{Kind, Matcher, Server};
+        ///
+        /// let server = Server::builder().journal_transactions(true).start()?;
+        /// let committed = server.wait_for(Matcher::of(Kind::Committed).path("/config"));
+        /// server.create("/config", b"v1")?;
+        /// assert!(committed.blocking()?.to_string().ends_with(" server committed create /config zxid 0x1"));
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        journal_transactions: bool;
         /// Whether a test that panics is told the journal's last lines, and what it had in its hands.
         journal_on_panic: bool;
         /// The clock.

@@ -92,6 +92,9 @@ pub struct Config {
     pub clock: ClockKind,
     /// How much of what passes is kept in the journal. Default: the last 10,000 entries.
     pub journal: JournalMode,
+    /// Whether the journal has an entry for each transaction ([`Kind::Committed`](crate::Kind)), before those of the replies
+    /// and events that show it. Default: no.
+    pub journal_transactions: bool,
     /// Whether a test that panics while it holds the server is told the last lines of the journal, and what it held, cut or
     /// exceeded: once, on the standard error output, before unwinding changes any of it. Default: yes.
     pub journal_on_panic: bool,
@@ -134,6 +137,7 @@ impl Default for Config {
             container_max_never_used: Duration::ZERO,
             clock: ClockKind::System,
             journal: JournalMode::DEFAULT,
+            journal_transactions: false,
             journal_on_panic: true,
             start_time: None,
             storage: Storage::default(),

@@ -282,6 +282,9 @@ impl Server {
             writing.at_once |= !config.listener && config.clock != ClockKind::System;
             engine.begin_log(writing).map_err(StartError::Thread)?;
         }
+        if config.journal_transactions {
+            engine.journal_transactions();
+        }
         if config.journal_on_panic {
             engine.tell_when_panicking(address::connect_string(&addrs));
         }

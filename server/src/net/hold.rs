@@ -144,6 +144,7 @@ impl HeldMessage {
             | Sight::Ensemble { .. }
             | Sight::Leading { .. }
             | Sight::Wrote { .. }
+            | Sight::Committed { .. }
             | Sight::Muted { .. }
             | Sight::Cut { .. }
             | Sight::Healed { .. }

@@ -50,6 +50,9 @@ pub enum Kind {
     Clock,
     /// The test itself wrote, by the handle.
     Wrote,
+    /// A transaction was committed. These pass only where they are
+    /// [wanted](crate::ServerBuilder::journal_transactions).
+    Committed,
     /// A test wants a session to be silent.
     Muted,
     /// A session may be heard again.
@@ -66,7 +69,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub(super) const ALL: [Self; 24] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::Accepted,
         Self::Disconnected,
         Self::Closing,
@@ -85,6 +88,7 @@ impl Kind {
         Self::Leading,
         Self::Clock,
         Self::Wrote,
+        Self::Committed,
         Self::Muted,
         Self::Unmuted,
         Self::Cut,
@@ -114,6 +118,7 @@ impl Kind {
             Self::Leading => ("change of the leader", "changes of the leader"),
             Self::Clock => ("turn of the clock", "turns of the clock"),
             Self::Wrote => ("write of the test", "writes of the test"),
+            Self::Committed => ("transaction", "transactions"),
             Self::Muted => ("muted session", "muted sessions"),
             Self::Unmuted => ("unmuted session", "unmuted sessions"),
             Self::Cut => ("cut link", "cut links"),

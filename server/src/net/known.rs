@@ -17,6 +17,8 @@ pub(super) struct Known {
     labels: Arc<BTreeSet<Arc<str>>>,
     /// The number of members; `None` if it is not known.
     members: Option<u8>,
+    /// Whether transactions do not pass as entries of their own.
+    pub(super) without_transactions: bool,
 }
 
 impl Known {
@@ -27,6 +29,7 @@ impl Known {
             journal: NEXT.fetch_add(1, Ordering::Relaxed),
             labels: Arc::default(),
             members: Some(members),
+            without_transactions: true,
         }
     }
 

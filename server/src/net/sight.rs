@@ -127,6 +127,13 @@ pub(super) enum Sight<'a> {
         data: Option<&'a [u8]>,
         error: Option<ErrorCode>,
     },
+    /// A transaction was committed.
+    Committed {
+        session: SessionId,
+        zxid: Zxid,
+        change: &'a str,
+        paths: &'a [&'a str],
+    },
     /// A session counts as silent, or does no longer.
     Muted {
         session: SessionId,
@@ -167,6 +174,7 @@ impl Sight<'_> {
             Self::Leading { .. } => Kind::Leading,
             Self::Clock { .. } => Kind::Clock,
             Self::Wrote { .. } => Kind::Wrote,
+            Self::Committed { .. } => Kind::Committed,
             Self::Muted { muted: true, .. } => Kind::Muted,
             Self::Muted { muted: false, .. } => Kind::Unmuted,
             Self::Cut { .. } => Kind::Cut,
@@ -183,7 +191,9 @@ impl Sight<'_> {
     )]
     pub(super) fn session(&self) -> Option<SessionId> {
         match self {
-            Self::SessionEnded { session, .. } | Self::Muted { session, .. } => Some(*session),
+            Self::SessionEnded { session, .. }
+            | Self::Committed { session, .. }
+            | Self::Muted { session, .. } => Some(*session),
             _ => None,
         }
     }
@@ -199,6 +209,7 @@ impl Sight<'_> {
             | Self::Event { zxid, .. }
             | Self::SessionEnded { zxid, .. }
             | Self::Reaped { zxid, .. }
+            | Self::Committed { zxid, .. }
             | Self::Wrote { zxid, .. } => Some(*zxid),
             _ => None,
         }
@@ -248,6 +259,7 @@ impl Sight<'_> {
             }
             Self::Event { path, .. } | Self::Reaped { path, .. } => is_meant(path),
             Self::SessionEnded { deleted, .. } => deleted.iter().any(|path| is_meant(path)),
+            Self::Committed { paths, .. } => paths.iter().any(|path| is_meant(path)),
             Self::Held { message, .. } | Self::Released { message, .. } => {
                 message.paths().iter().any(|path| is_meant(path))
             }

@@ -477,8 +477,18 @@ impl Sink<'_, '_> {
         }
     }
 
-    /// Tells the journal of what no connection asked for, or of the end of a session.
+    /// Tells the journal of what no connection asked for, or of the end of a session; of every transaction where that is
+    /// wanted.
     fn note_transaction(&mut self, txn: &Txn<'_>) {
+        if !self.control.known.without_transactions {
+            let sight = Sight::Committed {
+                session: txn.session,
+                zxid: txn.zxid,
+                change: txn.record.name(),
+                paths: &txn.record.paths(),
+            };
+            self.control.note(self.now, None, &sight);
+        }
         if let TxnRecord::CloseSession { paths } = &txn.record {
             let own = self.own.as_ref().map(|own| own.id);
             let own = own.or(self.carried.map(|carried| carried.id));

@@ -24,6 +24,11 @@ impl Engine {
         self.control(|control| control.known.name(label));
     }
 
+    /// Lets every transaction pass as an entry of its own.
+    pub(crate) fn journal_transactions(&self) {
+        self.control(|control| control.known.without_transactions = false);
+    }
+
     /// Why no client can have this label, and what to do; `None` if it was named.
     pub(crate) fn unknown_label(&self, label: &str) -> Option<String> {
         let matcher = Matcher::any().label(label);

@@ -133,6 +133,41 @@ impl Txn<'_> {
 }
 
 impl TxnRecord<'_> {
+    /// The name of the change, as ZooKeeper has it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::CreateSession { .. } => "createSession",
+            Self::CloseSession { .. } => "closeSession",
+            Self::Error { .. } => "error",
+            Self::Create { .. } => "create",
+            Self::CreateContainer { .. } => "createContainer",
+            Self::CreateTtl { .. } => "createTTL",
+            Self::Delete { .. } => "delete",
+            Self::DeleteContainer { .. } => "deleteContainer",
+            Self::SetData { .. } => "setData",
+            Self::SetAcl { .. } => "setACL",
+            Self::Check { .. } => "check",
+            Self::Multi(_) => "multi",
+        }
+    }
+
+    /// The paths of the znodes that it is about, in order.
+    pub(crate) fn paths(&self) -> Vec<&str> {
+        match self {
+            Self::CreateSession { .. } | Self::Error { .. } => Vec::new(),
+            Self::CloseSession { paths } => paths.iter().map(AsRef::as_ref).collect(),
+            Self::Create { path, .. }
+            | Self::CreateContainer { path, .. }
+            | Self::CreateTtl { path, .. }
+            | Self::Delete { path }
+            | Self::DeleteContainer { path }
+            | Self::SetData { path, .. }
+            | Self::SetAcl { path, .. }
+            | Self::Check { path, .. } => vec![path],
+            Self::Multi(records) => records.iter().flat_map(Self::paths).collect(),
+        }
+    }
+
     /// The same record, borrowing nothing.
     pub(crate) fn into_owned(self) -> TxnRecord<'static> {
         fn text(text: Cow<'_, str>) -> Cow<'static, str> {

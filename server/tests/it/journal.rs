@@ -9,7 +9,7 @@ use minikeeper::{
     Matcher, Op, Server, Timestamp, What,
 };
 
-use crate::client::{Client, Event, Fields, buffer, op, read};
+use crate::client::{Client, EPHEMERAL, Event, Fields, buffer, op, read};
 
 /// The lines of a journal from the word behind the time on.
 fn lines(journal: &Journal) -> Vec<String> {
@@ -1073,4 +1073,69 @@ fn a_clock_that_several_turn_at_once_goes_forward_alone() {
     let forward =
         |entry: &minikeeper::Entry| !matches!(&entry.what, What::Clock { from, to } if from > to);
     assert!(server.journal().iter().all(forward));
+}
+
+#[test]
+fn every_transaction_is_an_entry_where_that_is_wanted() {
+    let server = Server::builder()
+        .journal_transactions(true)
+        .start()
+        .unwrap();
+    let worker = server.address("worker").unwrap();
+    let of_worker = server.wait_for(Matcher::of(Kind::Committed).path("/a").label("worker"));
+    let mut client = Client::connect(worker.addr());
+    client.create("/a", b"", EPHEMERAL);
+    client.create("/a", b"", EPHEMERAL);
+    server.set("/a", b"v1").unwrap();
+    let id = client.session();
+    client.close();
+    let created = of_worker.blocking().unwrap();
+    assert_eq!(created.session, Some(id));
+    let journal = server.journal();
+    let committed = journal.matching(Matcher::of(Kind::Committed));
+    let committed: Vec<String> = committed.map(|entry| entry.what.to_string()).collect();
+    assert_eq!(
+        committed,
+        [
+            "committed createSession zxid 0x1",
+            "committed create /a zxid 0x2",
+            "committed error zxid 0x3",
+            "committed setData /a zxid 0x4",
+            "committed closeSession /a zxid 0x5",
+        ]
+    );
+    // It comes before what shows it.
+    journal.assert_sequence([
+        Matcher::of(Kind::Committed).path("/a"),
+        Matcher::reply(Op::Create),
+        Matcher::of(Kind::Committed).path("/a"),
+        Matcher::of(Kind::Wrote),
+    ]);
+    let again = Journal::from_json_lines(&journal.to_json_lines()).unwrap();
+    assert_eq!(again.entries(), journal.entries());
+    assert_eq!(again.count(Matcher::of(Kind::Committed)), 5);
+}
+
+#[test]
+fn a_matcher_of_transactions_is_refused_where_none_is_an_entry() {
+    let server = Server::start().unwrap();
+    let never = server.check(&Matcher::of(Kind::Committed)).unwrap_err();
+    let told = never.to_string();
+    assert!(
+        told.ends_with("start it with journal_transactions(true)"),
+        "{told}"
+    );
+    server.create("/a", b"").unwrap();
+    assert_eq!(server.journal().len(), 1);
+    let forked = Server::builder()
+        .journal_transactions(true)
+        .start()
+        .unwrap();
+    assert!(
+        forked
+            .fork()
+            .unwrap()
+            .check(&Matcher::of(Kind::Committed))
+            .is_ok()
+    );
 }

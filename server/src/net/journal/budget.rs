@@ -56,13 +56,14 @@ impl Budget {
     /// Refuses a budget that can never be exceeded because nothing can ever match.
     pub(super) fn check(&self, known: &Known) -> Result<(), NeverMatches> {
         /// The kinds that belong to a transaction.
-        const OF_TRANSACTIONS: [Kind; 6] = [
+        const OF_TRANSACTIONS: [Kind; 7] = [
             Kind::Event,
             Kind::Reply,
             Kind::SessionClosed,
             Kind::SessionExpired,
             Kind::Reaped,
             Kind::Wrote,
+            Kind::Committed,
         ];
         match self {
             // No pattern is without a path that matches.

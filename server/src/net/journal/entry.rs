@@ -246,6 +246,19 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<ErrorCode>,
     },
+    /// A transaction was committed, before what shows it is sent: see
+    /// [`journal_transactions`](crate::ServerBuilder::journal_transactions). The session is that of the entry; of the test or
+    /// the server itself there is none.
+    Committed {
+        /// Its number.
+        zxid: Zxid,
+        /// What it changed, by the name of ZooKeeper's log: `createSession`, `create`, `setData`, `multi`, `error` for a write
+        /// that was refused, ...
+        change: String,
+        /// The znodes that it is about, of a multi in order; their sequence numbers are in them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        paths: Vec<String>,
+    },
     /// A test wants the session to count as silent.
     Muted,
     /// The session may be heard again.
@@ -424,6 +437,19 @@ impl Entry {
                     expired: matches!(self.what, What::SessionExpired { .. }),
                 })
             }
+            What::Committed {
+                zxid,
+                change,
+                paths,
+            } => {
+                let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+                see(&Sight::Committed {
+                    session,
+                    zxid: *zxid,
+                    change,
+                    paths: &paths,
+                })
+            }
             What::Reaped { path, zxid } => see(&Sight::Reaped { path, zxid: *zxid }),
             What::Fault { name, then } => see(&Sight::Fault { name, fault: then }),
             What::Held { item, message } => see(&Sight::Held {
@@ -566,6 +592,16 @@ impl What {
                     Self::SessionClosed { zxid, deleted }
                 }
             }
+            Sight::Committed {
+                zxid,
+                change,
+                paths,
+                ..
+            } => Self::Committed {
+                zxid,
+                change: change.to_owned(),
+                paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+            },
             Sight::Reaped { path, zxid } => Self::Reaped {
                 path: path.to_owned(),
                 zxid,

@@ -22,13 +22,15 @@ impl Display for Entry {
             (Some(label), ..) => write!(f, "{label} ")?,
             (None, Some(session), _) => write!(f, "{session} ")?,
             (None, None, Some(connection)) => write!(f, "connection {connection} ")?,
-            (None, None, None) => f.write_str(if matches!(self.what, What::Reaped { .. }) {
-                "server "
-            } else if matches!(self.what, What::Leading { .. }) {
-                "ensemble "
-            } else {
-                "test "
-            })?,
+            (None, None, None) => f.write_str(
+                if matches!(self.what, What::Reaped { .. } | What::Committed { .. }) {
+                    "server "
+                } else if matches!(self.what, What::Leading { .. }) {
+                    "ensemble "
+                } else {
+                    "test "
+                },
+            )?,
         }
         self.what.fmt(f)
     }
@@ -122,6 +124,11 @@ impl Display for What {
             Self::SessionExpired { zxid, deleted } => {
                 write!(f, "session expired{} zxid {zxid}", Deleted(deleted))
             }
+            Self::Committed {
+                zxid,
+                change,
+                paths,
+            } => write!(f, "committed {change}{} zxid {zxid}", Paths(paths)),
             Self::Reaped { path, zxid } => write!(f, "reaped {} zxid {zxid}", Path(path)),
             Self::Fault { name, then } => write!(f, "fault {name:?}: {}", Word(then)),
             Self::Held { item, message } => write!(f, "held {item}: {message}"),

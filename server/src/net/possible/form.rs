@@ -119,6 +119,7 @@ impl Form {
             | Kind::Ensemble
             | Kind::Leading
             | Kind::Clock
+            | Kind::Committed
             | Kind::Muted
             | Kind::Unmuted
             | Kind::Cut
@@ -151,6 +152,7 @@ impl Form {
             | Kind::Leading
             | Kind::Clock
             | Kind::Wrote
+            | Kind::Committed
             | Kind::Muted
             | Kind::Unmuted
             | Kind::Healed
@@ -176,6 +178,7 @@ impl Form {
             | Kind::Fault
             | Kind::Held
             | Kind::Released
+            | Kind::Committed
             | Kind::Cut => Has::Sometimes,
             Kind::Accepted
             | Kind::Reaped
@@ -199,6 +202,7 @@ impl Form {
             | Kind::SessionClosed
             | Kind::SessionExpired
             | Kind::Reaped
+            | Kind::Committed
             | Kind::Held
             | Kind::Released => true,
             Kind::Accepted
@@ -302,7 +306,8 @@ impl Form {
             }),
             Criterion::Label => {
                 let unknown = known.and_then(|known| known.unknown_label(matcher));
-                let is_somebodys = self.is_on_connection() || self.session() == Has::Always;
+                let of_session = self.session() == Has::Always || self.kind == Kind::Committed;
+                let is_somebodys = self.is_on_connection() || of_session;
                 matcher.label.is_none() || unknown.is_none() && is_somebodys
             }
             Criterion::Op => matcher.op.is_none_or(|op| self.is_of(op)),

@@ -57,8 +57,14 @@ impl Matcher {
                 others.join(", ")
             ));
         }
+        if self.kind == Some(Kind::Committed) && known.without_transactions {
+            return refuse(
+                "this server does not journal transactions: start it with journal_transactions(true)".to_owned(),
+            );
+        }
         let kinds = kinds
             .iter()
+            .filter(|kind| **kind != Kind::Committed || !known.without_transactions)
             .filter(|kind| self.kind.is_none_or(|own| own == **kind));
         // The form that comes nearest, and the last condition that it cannot meet.
         let mut nearest: Option<(usize, Criterion)> = None;

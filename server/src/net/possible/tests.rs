@@ -25,6 +25,7 @@ const ERROR: ErrorCode = ErrorCode::NoNode;
 
 fn known() -> Known {
     let mut known = Known::new(2);
+    known.without_transactions = false;
     known.name(&Arc::from("a"));
     known
 }
@@ -292,7 +293,17 @@ fn some_of_session(
             session: SessionId(1),
             muted: flag,
         };
-        see(Some(absent), &ended) || see(None, &ended) || see(Some(absent), &muted)
+        let committed = Sight::Committed {
+            session: SessionId(1),
+            zxid: Zxid(1),
+            change: "multi",
+            paths: &["/", "/a", "/a/b"],
+        };
+        let of_session = [&ended, &committed];
+        let seen = of_session
+            .iter()
+            .any(|sight| see(Some(absent), sight) || see(None, sight));
+        seen || see(Some(absent), &muted)
     })
 }
 
@@ -409,6 +420,12 @@ fn some_of_nobody(mut see: impl FnMut(&Sight<'_>) -> bool) -> bool {
         path: "/a/b",
         zxid: Zxid(1),
     };
+    let committed = Sight::Committed {
+        session: SessionId::NONE,
+        zxid: Zxid(1),
+        change: "multi",
+        paths: &["/", "/a", "/a/b"],
+    };
     let cut = Sight::Cut {
         cut: 1,
         whose: &Matcher::any(),
@@ -429,6 +446,7 @@ fn some_of_nobody(mut see: impl FnMut(&Sight<'_>) -> bool) -> bool {
     [
         reaped,
         reaped_below,
+        committed,
         cut,
         leading,
         ensemble,

@@ -3,9 +3,9 @@
   const by = (id) => document.getElementById(id);
   const { entries, whole, test, address, started_ms: started } = JSON.parse(by('journal').textContent);
   const AT_ONCE = 5000;
-  const WRITES = new Set(['create', 'create2', 'createContainer', 'createTtl', 'delete', 'setData', 'setAcl', 'multi', 'reconfig', 'closeSession']);
+  const WRITES = new Set(['create', 'create2', 'createContainer', 'createTTL', 'delete', 'setData', 'setACL', 'multi', 'reconfig', 'closeSession']);
   const CONNECTIONS = new Set(['accepted', 'disconnected', 'connect', 'connected', 'closing']);
-  const OWN = new Set(['clock', 'cut', 'healed', 'stopped', 'started', 'ensemble', 'leading', 'wrote', 'reaped']);
+  const OWN = new Set(['clock', 'cut', 'healed', 'stopped', 'started', 'ensemble', 'leading', 'wrote', 'reaped', 'committed']);
   // What happens by itself or by the client; whatever comes until the next of these follows from it.
   const BEGINS = new Set(['accepted', 'disconnected', 'connect', 'request', 'released', 'session_expired', 'muted', 'unmuted',
     'clock', 'cut', 'healed', 'stopped', 'started', 'ensemble', 'reaped']);
@@ -89,7 +89,7 @@
     const lane = laneOf(e);
     const what = e.what;
     const zxid = what === 'reply' ? (WRITES.has(e.operation) && !e.error ? e.zxid : undefined)
-      : ['event', 'session_closed', 'session_expired', 'reaped', 'wrote'].includes(what) ? e.zxid : undefined;
+      : ['event', 'session_closed', 'session_expired', 'reaped', 'wrote', 'committed'].includes(what) ? e.zxid : undefined;
     // What the test wrote is noted behind the events that it made.
     const joins = what === 'connect' ? row && row.items.every((item) => item.e.what === 'accepted' && item.e.connection === e.connection)
       : what === 'wrote' ? row && row.open && row.items.every((item) => item.e.what === 'event') && row.zxid === zxid
@@ -182,6 +182,7 @@
       case 'session_expired': say('end', '✕ session expired', paths(e.deleted) ? `, deleted${paths(e.deleted)}` : ''); break;
       case 'session_closed': say('end', '✕ session closed', paths(e.deleted) ? `, deleted${paths(e.deleted)}` : ''); break;
       case 'reaped': say('end', '✕ reaped', ` ${shown(e.path)}`); break;
+      case 'committed': say('link', 'committed', ` ${e.change}${paths(e.paths)}`); break;
       case 'accepted': say('link', 'accepted', ` from ${shown(e.peer)}${lanes.some((lane) => lane.members.size > 1) ? ` by member ${e.member || 1}` : ''}`); break;
       case 'disconnected': say('link', 'disconnected'); break;
       case 'closing': say('link', 'closing', ` ${e.reason}`); break;
