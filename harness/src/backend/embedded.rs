@@ -136,7 +136,7 @@ impl Backend for Embedded {
 
     fn mute(&self, session_id: i64) {
         if self.manual_time {
-            // One that has ended has nothing to be silent about.
+            // A session that has ended cannot fall silent.
             let _ended = self.server.try_mute(SessionId(session_id));
         }
     }

@@ -19,8 +19,8 @@ pub struct Keeping {
     pub trust_empty: bool,
     /// The longest session timeout, if it is not 20 ticks.
     pub longest_session: Option<Duration>,
-    /// The server's id, the top byte of its session ids. A real standalone server has 1; with another id it is a quorum of one, from
-    /// 3.5 on.
+    /// The server's id, the top byte of its session ids. A real standalone server has 1; with another id it is a
+    /// quorum of one, from 3.5 on.
     pub server_id: u8,
     /// Whether extended types are on, where the setup does not switch them off.
     pub extended_types: bool,

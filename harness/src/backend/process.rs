@@ -119,7 +119,8 @@ impl ZooKeeper {
     }
 }
 
-/// The lines by which a server is the one member of a quorum: a standalone server has always id 1 (`ServerConfig` knows no other).
+/// Lines that make a server the only member of a quorum: a standalone server always has id 1 (`ServerConfig` has no
+/// other).
 fn quorum_of_one(id: u8, (peers, election): (u16, u16)) -> String {
     format!(
         "standaloneEnabled=false\ninitLimit=10\nsyncLimit=5\nserver.{id}=127.0.0.1:{peers}:{election}\n"

@@ -52,7 +52,7 @@ impl Served {
         self.child.id()
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Asks the process to end, and waits until it has ended.
     pub(super) fn terminate(mut self) -> io::Result<()> {
         let pid = self.pid().to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status()?;

@@ -54,11 +54,11 @@ pub enum Measure {
     DiskSync1x1,
     /// One change told to 10,000 watchers on 10,000 connections.
     FanOut,
-    /// The longest wait of a client while 900 others do not read.
+    /// Longest wait of a client while 900 others do not read.
     SlowReaders,
-    /// The longest wait of a client while 50 others list 1,000,000 children.
+    /// Longest wait of a client while 50 others list 1,000,000 children.
     LongList,
-    /// The longest wait of a client while `wchp` lists 12,000,000 watches.
+    /// Longest wait of a client while `wchp` lists 12,000,000 watches.
     LongWord,
     /// Resident memory with 1,000,000 znodes.
     Million,

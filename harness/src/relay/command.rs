@@ -34,7 +34,7 @@ pub struct RelayArgs {
     /// Whether both have extended types; drawn if it is not given. Never with server id 255.
     #[arg(long, value_name = "BOOL")]
     extended_types: Option<bool>,
-    /// How many znodes there are whose snapshots take their time while others get new ACLs.
+    /// Number of planted znodes, which make snapshots take their time while other znodes get new ACLs
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     planted: u32,
     /// Say what is done.

@@ -1,11 +1,11 @@
-//! Logs that have gone.
+//! Missing logs.
 
 use super::RelayError;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Removes a log from a folder, and the snapshots that do not need it: so that transactions are missing between two that are there, all
-/// of one epoch. Gives the name of the log, if there was one.
+/// Removes a log from a folder, and the snapshots that do not need it, so that transactions of one epoch are missing
+/// between two others. Returns the name of the log, if there was one to remove.
 pub(super) fn dig(data: &Path) -> Result<Option<String>, RelayError> {
     let (mut snapshots, mut logs) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(data.join("version-2"))? {
@@ -28,7 +28,7 @@ pub(super) fn dig(data: &Path) -> Result<Option<String>, RelayError> {
             return None;
         };
         let is_one_epoch = before.0 >> 32 == behind.0 >> 32;
-        // A real server replays something before the gap, or does not see it.
+        // A real server replays something before the gap, or does not see the gap.
         let base = snapshots.iter().rfind(|(zxid, _)| zxid + 1 < gone.0);
         let base = base.filter(|(zxid, _)| is_one_epoch && zxid + 1 >= before.0);
         base.map(|(zxid, _)| (*zxid, &gone.1))

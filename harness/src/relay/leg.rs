@@ -23,7 +23,7 @@ pub(super) struct Leg<'a> {
     pub(super) folder: &'a Folder,
     pub(super) seed: u64,
     pub(super) ops: usize,
-    /// How many znodes were planted for the storms.
+    /// Number of znodes that were planted for the storms.
     pub(super) planted: usize,
     pub(super) keeping: Keeping,
     /// How many lives there were.
@@ -142,8 +142,8 @@ impl Leg<'_> {
         Ok(())
     }
 
-    /// A whole snapshot of a real server that is passed over all the same. One that a kill has cut short has no end, and compressed ones
-    /// do not tell.
+    /// A whole snapshot of a real server that was nevertheless skipped. A snapshot that a kill has cut short has no
+    /// end, and a compressed one does not show whether it has.
     fn refused_snapshot(&self) -> Result<Option<String>, RelayError> {
         if self.keeping.compression != backend::Compression::None {
             return Ok(None);
@@ -155,7 +155,8 @@ impl Leg<'_> {
         Ok(refused.next().map(ToString::to_string))
     }
 
-    /// A folder of which a log has gone is refused, by ours always and by a real server from 3.9.4 on (`ZKDatabase.addCommittedProposal`).
+    /// Opens a folder with a missing log, which minikeeper always refuses and a real server refuses from 3.9.4 on
+    /// (`ZKDatabase.addCommittedProposal`).
     pub(super) fn check_hole(&mut self, who: Who<'_>) -> Result<(), RelayError> {
         let copy = self.folder.copy()?;
         let Some(missing) = holes::dig(&copy.data())? else {
@@ -167,7 +168,7 @@ impl Leg<'_> {
                 Err(error) => return Err(error),
                 Ok(mut runner) => {
                     runner.end(Ending::Killed)?;
-                    let note = format!("a real server starts although {missing} has gone");
+                    let note = format!("a real server starts although {missing} is missing");
                     (self.tell)(&note);
                     self.report.notes.push(note);
                     return Ok(());
@@ -183,7 +184,8 @@ impl Leg<'_> {
         }
     }
 
-    /// Without extended types, znodes with a time to live are ephemerals of a session that does not exist, and go.
+    /// Without extended types, znodes with a time to live are ephemerals of a session that does not exist, and are
+    /// removed.
     pub(super) fn check_without_extended_types(
         &mut self,
         real: Who<'_>,
@@ -285,7 +287,8 @@ impl Leg<'_> {
         )))
     }
 
-    /// What was found, but for the epoch that a quorum begins with every start, which takes the zxid to the beginning of the next.
+    /// The state that was found, without the epoch that a quorum begins with every start, which moves the zxid to the
+    /// beginning of the next.
     fn as_left(&self, runner: &Runner, left: &Picture, mut found: Picture) -> Picture {
         let begins = found.zxid > left.zxid && found.zxid.trailing_zeros() >= 32;
         if runner.is_quorum(&self.keeping) && begins {
@@ -460,7 +463,7 @@ impl Leg<'_> {
                 client.call(&Request::CloseSession)?;
             }
         }
-        // The snapshots that are newest in the end are taken meanwhile.
+        // The snapshots that are newest in the end are taken during the storm.
         if self.life == 0 {
             storm::plant(address, self.planted)?;
         }

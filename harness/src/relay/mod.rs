@@ -53,22 +53,22 @@ pub struct Relay {
     pub control: bool,
     /// A program that has the harness's commands: ours is run by it.
     pub program: PathBuf,
-    /// The server id of both, drawn if `None`. Before 3.5 it is 1.
+    /// Server id of both, drawn if `None`. Before 3.5 it is 1.
     pub server_id: Option<u8>,
     /// Whether both have extended types, drawn if `None`; never with server id 255, which a real server refuses then
     /// (`EphemeralType.validateServerId`).
     pub extended_types: Option<bool>,
-    /// How many znodes there are whose snapshots take their time while others get new ACLs.
+    /// Number of planted znodes, which make snapshots take their time while other znodes get new ACLs.
     pub planted: usize,
 }
 
-/// The server ids that are drawn.
+/// Server ids that are drawn.
 const SERVER_IDS: [u8; 7] = [0, 1, 1, 127, 128, 254, 255];
 
-/// The server id of a relay, and whether it has extended types.
+/// Server id of a relay, and whether it has extended types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The top byte of session ids.
+    /// Top byte of session ids.
     pub server_id: u8,
     /// Whether znodes may have a time to live.
     pub extended_types: bool,
@@ -116,7 +116,7 @@ pub enum RelayError {
 }
 
 impl Relay {
-    /// Who the servers are.
+    /// Identity of the servers.
     #[must_use]
     pub fn identity(&self) -> Identity {
         let mut dice = Dice::new(self.seed, 2);

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// How long a sequence is at most.
 const LENGTH: usize = 60;
-/// The timeout of a session that is not to end while a relay goes on.
+/// Timeout of a session that must not end during a relay.
 pub(super) const LONGEST_MS: i32 = 600_000;
 
 /// Plays sequence `number`, and gives the sessions that it leaves open and how many steps it took.
@@ -61,7 +61,7 @@ pub(super) async fn play(
     Ok((held, steps.len()))
 }
 
-/// What a server can be asked.
+/// Requests that a server can be asked.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known<'a> {
     pub(super) version: &'a Version,
@@ -81,7 +81,7 @@ impl Known<'_> {
     }
 }
 
-/// What can be asked, and is survived.
+/// Requests that the server can be asked and survives.
 fn fitting(steps: Vec<Step>, known: Known<'_>) -> Vec<Step> {
     let version = known.version;
     let knows = |request: &Request| known.knows(request);

@@ -1,5 +1,5 @@
-//! New ACLs while snapshots are taken. A real server lists the ACLs of a snapshot before its znodes, and writes go on meanwhile: what is
-//! created or given another ACL then refers to an ACL that the snapshot does not list.
+//! New ACLs while snapshots are taken. A real server lists the ACLs of a snapshot before its znodes while writes go
+//! on, so a znode that is created or given another ACL meanwhile refers to an ACL that the snapshot does not list.
 
 use super::RelayError;
 use super::sequences::LONGEST_MS;
@@ -8,11 +8,11 @@ use crate::dice::Dice;
 use crate::patience::PATIENCE;
 use semver::Version;
 
-/// Where it rages.
+/// Parent of the storm's znodes.
 const ROOT: &str = "/storm";
-/// So many parents of each kind, so that a snapshot comes to some of them soon and to others late.
+/// Number of parents of each kind, so that a snapshot reaches some of them early and others late.
 const PARENTS: usize = 16;
-/// So many requests are sent at once.
+/// Number of requests that are sent at once.
 const AT_ONCE: usize = 100;
 
 /// Plants the znodes that make a snapshot take its time.
@@ -32,16 +32,17 @@ pub(super) fn plant(address: &str, znodes: usize) -> Result<(), RelayError> {
     Ok(())
 }
 
-/// Whether a real server of this version finds its own znodes again after a storm. Up to 3.7, the create that is replayed does not
-/// supply the ACL of a znode that is there (`DataTree.createNode`).
+/// Whether a real server of this version finds its own znodes again after a storm. Up to 3.7, the create that is
+/// replayed does not supply the ACL of a znode that is there (`DataTree.createNode`).
 pub(super) fn is_survived_by(version: &Version) -> bool {
     *version >= Version::new(3, 8, 0)
 }
 
-/// Creates so many znodes, each with an ACL of its own. With `also_set`, every third request gives a planted one another ACL instead.
-/// Nothing else is done to any of these: a real server does not start where a transaction needs an ACL before the log supplies it.
-/// Nor does it get another ACL from a real server: setACL, replayed, drops the number that the snapshot has, which may be another
-/// znode's meanwhile (`ReferenceCountedACLCache.removeUsage`), and that one answers -5 from then on.
+/// Creates so many znodes, each with an ACL of its own. With `also_set`, every third request gives another ACL to a
+/// planted znode. No other request concerns these znodes, since a real server does not start where a transaction
+/// needs an ACL before the log supplies it. A real server must not set their ACLs a second time either: a replayed
+/// setACL drops the number in the snapshot, which may belong to another znode by then
+/// (`ReferenceCountedACLCache.removeUsage`), and that znode answers -5 from then on.
 pub(super) fn rage(
     address: &str,
     life: usize,
@@ -95,7 +96,7 @@ fn create(path: String, acl: Vec<Acl>) -> Request {
     }
 }
 
-/// An ACL that no other znode has. Everybody may use it all the same.
+/// ACL that no other znode has and that lets everybody do everything.
 fn own_acl(life: usize, number: usize) -> Vec<Acl> {
     let id = format!("u{life}-{number}:AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
     vec![Acl::new(31, "world", "anyone"), Acl::new(1, "digest", &id)]

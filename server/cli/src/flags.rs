@@ -130,8 +130,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE_OR_DIR", group = "place")]
     pub(crate) open_copy: Option<PathBuf>,
 
-    /// Cut a damaged transaction log where the damage or a gap begins, instead of refusing the folder; as it was, it is kept as
-    /// damaged-log.*
+    /// Cut a damaged transaction log where the damage or a gap begins, instead of refusing the folder; a copy of the
+    /// log is saved as damaged-log.*
     #[arg(long)]
     pub(crate) recover: bool,
 
@@ -168,7 +168,7 @@ impl Serve {
     ///
     /// # Errors
     ///
-    /// Refuses arguments that can be none of them, with what may be meant.
+    /// Refuses arguments that have no known form, with the likely intention behind them.
     pub(crate) fn door(&self) -> Result<Door, Refusal> {
         if let Some(explained) = intention::of(&self.arguments) {
             return Err(Refusal::Whole(explained));

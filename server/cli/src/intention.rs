@@ -10,10 +10,11 @@ const COMMANDS: [&str; 5] = ["serve", "health", "snapshot", "log", "help"];
 /// The commands below `minikeeper snapshot`.
 const OF_SNAPSHOTS: [&str; 5] = ["show", "summary", "diff", "verify", "export"];
 
-/// The only forms that arguments of `minikeeper serve` have.
+/// Accepted forms of the arguments of `minikeeper serve`.
 const EXPECTED: &str = "expected FILE, or PORT DIR [TICKTIME [MAXCNXNS]]";
 
-/// Explains arguments that are neither `FILE` nor `PORT DIR [TICKTIME [MAXCNXNS]]`. `None` if they may be.
+/// Explains arguments that are neither `FILE` nor `PORT DIR [TICKTIME [MAXCNXNS]]`. `None` if they may be one of
+/// these.
 pub(crate) fn of(arguments: &[String]) -> Option<String> {
     let (first, others) = arguments.split_first()?;
     if first.is_empty() {
@@ -60,7 +61,7 @@ fn place(text: &str) -> Option<String> {
     })
 }
 
-/// Explains an existing file or folder with something behind it.
+/// Explains an existing file or folder that is followed by another argument.
 fn of_what_exists(first: &str, second: &str) -> Option<String> {
     Some(if Path::new(first).is_file() {
         format!("unexpected {second} after the configuration {first}: only flags may follow it")
@@ -120,7 +121,7 @@ fn script(first: &str, others: &[String]) -> Option<String> {
     Some(format!("{first} is not {what}; {instead}"))
 }
 
-/// Explains a misspelt command, or one that stands below another.
+/// Explains a misspelt command, or a command that belongs below another one.
 fn command(first: &str, others: &[String]) -> Option<String> {
     let line = |command: &str| {
         let rest = others.iter().map(|other| format!(" {other}"));
@@ -143,7 +144,7 @@ fn command(first: &str, others: &[String]) -> Option<String> {
     nearest.map(|command| line(command))
 }
 
-/// What may be meant by a flag or command that clap does not know, as the end of its complaint.
+/// Likely intention behind a flag or command that clap does not know, as the end of clap's message.
 pub(crate) fn of_complaint(error: &clap::Error) -> Option<String> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),

@@ -62,7 +62,7 @@ pub(crate) enum Effect {
 pub(crate) enum When {
     Always,
     True,
-    /// `true`, beside the `serverCnxnFactory` that alone heeds it.
+    /// `true`, together with the `serverCnxnFactory` that alone reads the key.
     TrueWithNetty,
 }
 
@@ -150,7 +150,7 @@ pub(crate) enum Why {
     Connections,
     /// What is kept on disk is read and written in one way.
     Disk,
-    /// It concerns the health check of another image.
+    /// The key configures the health check of another image.
     Health,
     /// There is no Java virtual machine.
     Java,
@@ -205,9 +205,9 @@ pub(crate) fn as_property(name: &str) -> Option<&'static Key> {
     })
 }
 
-/// The key that a variable names by the rule of Confluent's image, the image's prefix taken away: `TICK_TIME` is
-/// `tickTime`. With it comes the name that is meant, which is longer where the key stands for several:
-/// `SSL_CLIENT_AUTH` is `ssl.client.auth`.
+/// Key that a variable names by the rule of Confluent's image, without the image's prefix: `TICK_TIME` is `tickTime`.
+/// Returns the full name with it, which is longer where the key stands for several: `SSL_CLIENT_AUTH` is
+/// `ssl.client.auth`.
 pub(crate) fn by_variable(variable: &str) -> Option<(&'static Key, String)> {
     let wanted = letters(variable);
     let exact = |place: fn(Place) -> bool| {
@@ -236,16 +236,16 @@ pub(crate) fn by_variable(variable: &str) -> Option<(&'static Key, String)> {
         })
 }
 
-/// `ENV ZOOKEEPER_VERSION` says in many images which release is installed; members have lists of their own.
+/// In many images `ENV ZOOKEEPER_VERSION` names the installed release. Members have lists of their own.
 const NOT_BY_VARIABLE: [&str; 4] = ["version", "server.*", "group*", "weight*"];
 
-/// A name without what variables cannot have: capitals, dots, dashes.
+/// Name without the characters that a variable cannot have: capitals, dots, dashes.
 fn letters(name: &str) -> String {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     letters.map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// What stands behind these letters.
+/// Part of a name after these letters.
 fn after_letters<'a>(name: &'a str, letters: &str) -> Option<&'a str> {
     let mut rest = name;
     for expected in letters.chars() {

@@ -11,10 +11,10 @@ pub(crate) struct Member {
     pub(crate) client: Option<SocketAddr>,
 }
 
-/// What a server line is read with.
+/// Settings with which a server line is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
-    /// Where clients connect that are told a port alone.
+    /// Host of a client port that is given alone.
     pub(crate) host: Ipv4Addr,
     /// Whether a server may have several addresses.
     pub(crate) many_addresses: bool,
@@ -36,10 +36,11 @@ pub(crate) fn parse(name: &str, value: &str, reading: Reading) -> Result<Member,
     if halves.next().is_some() {
         return Err(shape());
     }
-    // QuorumServer.initializeWithAddressString asks the system property alone: a line of zoo.cfg comes too late for it.
+    // QuorumServer.initializeWithAddressString reads only the system property: a line of zoo.cfg comes too late for
+    // it.
     if servers.contains('|') && !reading.many_addresses {
         return Err(String::from(
-            "several addresses of one server want the system property zookeeper.multiAddress.enabled=true; \
+            "several addresses of one server need the system property zookeeper.multiAddress.enabled=true; \
              a line multiAddress.enabled=true is read too late",
         ));
     }

@@ -158,7 +158,7 @@ fn start(
     })
 }
 
-/// What to do about a folder that cannot be made or written.
+/// Advice for a folder that cannot be made or written.
 fn where_else(error: &StorageError) -> Option<String> {
     let StorageError::Io { source, .. } = error else {
         return None;

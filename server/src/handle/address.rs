@@ -97,8 +97,9 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the label is empty, begins or ends with white space, has control characters or is a name that the journal uses
-    /// (`test`, `server`, `ensemble`), when this process or machine has no sockets or ports left, or when the server has [no listener](crate::ServerBuilder::without_listener).
+    /// When the label is empty, begins or ends with white space, has control characters or is a name that the journal
+    /// uses (`test`, `server`, `ensemble`), when this process or machine has no sockets or ports left, or when the
+    /// server has [no listener](crate::ServerBuilder::without_listener).
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -168,7 +169,7 @@ impl Member {
     }
 }
 
-/// A label that can be told from others in a line of the journal, which uses these names itself.
+/// Checks that a label can be printed in a line of the journal, and is not one of the journal's own names.
 pub(super) fn check_label(label: &str) -> Result<Arc<str>, StartError> {
     if label.is_empty() || label.trim() != label || label.contains(char::is_control) {
         return Err(StartError::Label(label.to_owned()));

@@ -115,9 +115,9 @@ impl ServerBuilder {
         Ok(self.start()?.ensemble())
     }
 
-    /// Names a label before anybody can bear it, so that faults, holds, waits and claims may use it from the start. It is
-    /// needed only where no [`address`](Server::address) with the label is asked for first, as on a server
-    /// [without a listener](Self::without_listener).
+    /// Names a label before a client has it, so that faults, holds, waits and claims can use it from the start. Only
+    /// a server on which no [`address`](Server::address) with the label is requested first needs this, such as a
+    /// server [without a listener](Self::without_listener).
     ///
     /// ```
     /// use minikeeper::{Matcher, Server};
@@ -185,7 +185,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Without its feature: to say so when it is compiled.
+    /// Placeholder for the method without its feature: a call does not compile, and the compiler names the feature.
     #[cfg(not(feature = "tokio-clock"))]
     #[doc(hidden)]
     #[must_use]
@@ -199,9 +199,9 @@ impl ServerBuilder {
     /// What the clock says when the server starts, instead of the time of day: with a clock that is not the machine's, two
     /// runs of a test then have the same session ids, `ctime`s and `mtime`s.
     ///
-    /// Two servers that start at the same fixed time give the same session ids; so does one that begins with a
-    /// [snapshot](Self::snapshot) and with a clock that is not the machine's, beside the server that the snapshot is
-    /// of. All other servers of one process give different ones, in ZooKeeper's layout: the server id, the time of
+    /// Two servers that start at the same fixed time give the same session ids. So does a server that begins with a
+    /// [snapshot](Self::snapshot) on a clock other than the machine's, beside the server that the snapshot was taken
+    /// from. All other servers of one process give different ids, in ZooKeeper's layout: the server id, the time of
     /// the start in milliseconds, a counter.
     ///
     /// ```

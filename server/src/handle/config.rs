@@ -56,8 +56,8 @@ pub struct Config {
     pub server_id: u8,
     /// How many members the ensemble has, 1 to 254; at 1 it is none. Default 1. See [`Ensemble`](crate::Ensemble).
     pub members: u8,
-    /// Labels that faults, holds, waits and claims may use from the start. [`Server::address`](crate::Server::address) and
-    /// [`Server::serve_as`](crate::Server::serve_as) name others. Default: none.
+    /// Labels that faults, holds, waits and claims may use from the start. [`Server::address`](crate::Server::address)
+    /// and [`Server::serve_as`](crate::Server::serve_as) name others. Default: none.
     pub labels: Vec<String>,
     /// Whether a member of an ensemble that reaches no quorum serves reads (`readonlymode.enabled`, together with
     /// `localSessionsEnabled`). Default false.
@@ -92,8 +92,8 @@ pub struct Config {
     pub clock: ClockKind,
     /// How much of what passes is kept in the journal. Default: the last 10,000 entries.
     pub journal: JournalMode,
-    /// Whether the journal has an entry for each transaction ([`Kind::Committed`](crate::Kind)), before those of the replies
-    /// and events that show it. Default: no.
+    /// Whether the journal has an entry for each transaction ([`Kind::Committed`](crate::Kind)), before those of the
+    /// replies and events that show it. Default: no.
     pub journal_transactions: bool,
     /// Whether a test that panics while it holds the server is told the last lines of the journal, and what it held, cut or
     /// exceeded: once, on the standard error output, before unwinding changes any of it. Default: yes.

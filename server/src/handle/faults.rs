@@ -28,8 +28,8 @@ use crate::protocol::SessionId;
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 ///
-/// A test that returns a `Result` drops its guards before the error is reported, and a panic here hides the error. There, say
-/// `optional()` and end with [`check`](Self::check):
+/// A test that returns a `Result` drops its guards before the error is reported, so a panic here hides the error. In
+/// such a test, call `optional()` and end with [`check`](Self::check):
 ///
 /// ```
 /// use minikeeper::{Fault, Op};
@@ -49,23 +49,23 @@ use crate::protocol::SessionId;
 pub struct FaultGuard {
     server: Server,
     id: FaultId,
-    /// Whether the test was told that it never happened.
+    /// Whether the test has been told that the fault never happened.
     told: AtomicBool,
-    /// How many errors the thread had been given when it was placed.
+    /// Number of errors that the thread had been given when the fault was placed.
     errors_before: u64,
     name: String,
-    /// How often it happens at most.
+    /// Maximum number of times that the fault happens.
     times: Option<u64>,
     placed_at: &'static Location<'static>,
 }
 
-/// A fault never happened: what it waited for, and what came near.
+/// Error for a fault that never happened: the messages that it waited for, and the nearest misses.
 ///
 /// ```
 /// use minikeeper::Fault;
 ///
 /// let server = minikeeper::Server::start()?;
-/// let fault = server.fault("nobody comes in").then(Fault::Refuse);
+/// let fault = server.fault("no client connects").then(Fault::Refuse);
 /// assert!(fault.check().unwrap_err().to_string().contains("no accepted connection passed"));
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
@@ -77,7 +77,7 @@ pub struct NeverHappened {
     placed_at: &'static Location<'static>,
 }
 
-/// The same as it is displayed: a test shows it that unwraps it, or returns it.
+/// Prints the same text as `Display`, since a test that unwraps or returns this error shows the `Debug` form.
 impl std::fmt::Debug for NeverHappened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
@@ -85,12 +85,12 @@ impl std::fmt::Debug for NeverHappened {
 }
 
 impl FaultGuard {
-    /// Whether it has happened, be it [optional](FaultRule::optional) or not. Once this has said that it has not, dropping
-    /// the guard does not panic.
+    /// Checks that the fault has happened, [optional](FaultRule::optional) or not. After an error from this call,
+    /// dropping the guard does not panic.
     ///
     /// # Errors
     ///
-    /// If it has never happened.
+    /// If the fault has never happened.
     pub fn check(&self) -> Result<(), NeverHappened> {
         let Some(why) = self.server.shared.engine.fault_waits_for(self.id) else {
             return Ok(());
@@ -133,7 +133,7 @@ impl FaultGuard {
     ///
     /// # Panics
     ///
-    /// If that is more often than it may happen: see [`FaultRule::times`].
+    /// If `times` exceeds the number of times that the fault can happen: see [`FaultRule::times`].
     #[track_caller]
     pub fn happened_times(&self, times: u64) -> WaitFor<()> {
         if let Some(most) = self.times.filter(|most| *most < times) {
@@ -219,7 +219,7 @@ impl FaultBuilder<'_> {
         self
     }
 
-    /// Happens to what a matcher matches, and to nothing that was said before.
+    /// Happens to the messages that this matcher matches. Replaces every condition set before.
     pub fn on_any(mut self, on: Matcher) -> Self {
         self.rule.on = on;
         self
@@ -403,13 +403,14 @@ impl Server {
         self.shared.engine.clear_faults();
     }
 
-    /// Closes connections now, and gives how many: when this returns, no view counts them any more. What was sent before
-    /// arrives, except for what is held or delayed, which is dropped. Sessions are kept, and clients may come back.
+    /// Closes connections now and returns their number. When this returns, no view counts them any more. Bytes that
+    /// were sent before still arrive, except for held and delayed messages, which are dropped. Sessions remain, and
+    /// clients may reconnect.
     ///
     /// # Panics
     ///
-    /// If the matcher says something else than label, session, member and connection, or can never match: a label must have
-    /// been named before. To get an error instead, [`check`](Self::check) the matcher first.
+    /// If the matcher has a condition other than label, session, member and connection, or can never match: a label
+    /// must have been named before. To get an error instead, [`check`](Self::check) the matcher first.
     ///
     /// ```
     /// use minikeeper::Matcher;
@@ -443,13 +444,13 @@ impl Server {
         self.cut(Matcher::any().label(label), Direction::Both)
     }
 
-    /// Cuts some links one way or both, those included that are made later. Who is cut by its session cannot come back for
-    /// it by another connection before it is healed.
+    /// Cuts some links in one or both directions, including links that are made later. A client that is cut by its
+    /// session cannot resume the session on another connection until the link is healed.
     ///
     /// # Panics
     ///
-    /// If the matcher says something else than label, session, member and connection, or can never match: a label must have
-    /// been named before. To get an error instead, use [`try_cut`](Self::try_cut).
+    /// If the matcher has a condition other than label, session, member and connection, or can never match: a label
+    /// must have been named before. To get an error instead, use [`try_cut`](Self::try_cut).
     ///
     /// ```
     /// use minikeeper::{Direction, Matcher};
@@ -469,11 +470,11 @@ impl Server {
         }
     }
 
-    /// The same as [`cut`](Self::cut), for a matcher that comes from elsewhere.
+    /// Cuts links as [`cut`](Self::cut) does, and returns an error instead of panicking.
     ///
     /// # Errors
     ///
-    /// If the matcher says something else than label, session, member and connection, or can never match.
+    /// If the matcher has a condition other than label, session, member and connection, or can never match.
     ///
     /// ```
     /// use minikeeper::{Direction, Matcher};

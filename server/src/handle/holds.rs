@@ -35,17 +35,18 @@ impl Server {
     ///   its pings too, so in real time its session may expire meanwhile. A request that is released has been carried out when
     ///   the call returns, unless its link is cut: then it arrives when that is healed.
     ///
-    /// A held message ends with its connection, as bytes on their way do: when the connection closes, when its session expires
-    /// or moves to another connection, when the server stops. It is no longer held when the call that caused this returns. A
-    /// held reply to the request that closes a session is still owed: the connection stays open, and every view counts it,
-    /// until the reply is released. If several holds mean the same message, the first that was placed has it.
+    /// A held message ends with its connection, like bytes in flight: when the connection closes, when its session
+    /// expires or moves to another connection, when the server stops. The message is no longer held when the call
+    /// that caused this returns. A held reply to the request that closes a session is still owed: the connection
+    /// stays open, and every view counts it, until the reply is released. If several holds match the same message,
+    /// the hold that was placed first has it.
     ///
     /// A matcher that does not say of which [`Kind`](crate::Kind) holds a request, and its reply too.
     ///
     /// # Panics
     ///
-    /// If nothing that can be held can ever match: only requests, replies and events are held, and a label must have been
-    /// named before. To get an error instead, use [`try_hold`](Self::try_hold).
+    /// If no message that can be held can ever match: only requests, replies and events are held, and a label must
+    /// have been named before. To get an error instead, use [`try_hold`](Self::try_hold).
     ///
     /// ```
     /// use minikeeper::{Matcher, Op};
@@ -69,7 +70,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If nothing that can be held can ever match.
+    /// If no message that can be held can ever match.
     ///
     /// ```
     /// use minikeeper::{Kind, Matcher};

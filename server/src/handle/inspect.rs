@@ -239,8 +239,8 @@ impl Server {
 
     /// Who watches what, by path, then by kind, then by the age of the connection.
     ///
-    /// A watch is here from when the server has carried out the request that sets it, before the reply leaves, until it
-    /// fires, is removed, or its connection ends.
+    /// A watch is listed from the moment when the server has carried out the request that sets it, before the reply
+    /// leaves. It stays listed until it fires, is removed, or its connection ends.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -258,7 +258,7 @@ impl Server {
             });
             (tables.collect::<Vec<_>>(), keeper.sessions_by_connection())
         });
-        // The rest takes time where there are many watches, and the server has no part in it.
+        // The rest takes time where there are many watches, and needs no access to the server.
         let mut views = Vec::new();
         for (one_shot, mut table) in tables {
             table.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -34,27 +34,27 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 pub struct WaitFor<T = Entry> {
     waiting: Waiting,
     wanted: Wanted<T>,
-    /// The server of which more is told if it is waited in vain.
+    /// Server whose state is added to the message if the wait times out.
     server: Weak<Shared>,
-    /// Tells more of it.
+    /// Adds lines about the server to that message.
     explain: Option<Explain>,
 }
 
-/// Makes the outcome of a wait.
+/// Source of a wait's outcome.
 enum Wanted<T> {
-    /// Of what passed.
+    /// The messages that passed.
     Entries(fn(Vec<Entry>) -> T),
-    /// Of the state, whenever that has changed. Behind a lock, which is never waited for, so that the wait can be shared.
+    /// The state, read after each change. The lock makes the wait shareable and is never contended.
     State(Mutex<Look<T>>),
 }
 
-/// Gives what a state has that is waited for, if it has it.
+/// Reads the awaited value from the state, if the state has it.
 type Look<T> = Box<dyn FnMut(&Server) -> Option<T> + Send>;
 
-/// Says in lines of its own why nothing may have come.
+/// Returns lines about the likely reason of a timeout.
 pub(super) type Explain = Box<dyn Fn(&Server) -> Option<String> + Send + Sync>;
 
-/// What is waited for and for how long, not the server.
+/// Prints what is waited for and for how long, and not the server.
 impl<T> fmt::Debug for WaitFor<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("WaitFor").field(&self.waiting).finish()
@@ -66,7 +66,7 @@ impl<T> WaitFor<T> {
         Self::of(server, condition, Wanted::Entries(take))
     }
 
-    /// Waits until `look` gives something. The text says what that is.
+    /// Waits until `look` returns a value. `what` describes the value in messages.
     pub(super) fn for_state(
         server: &Server,
         what: String,
@@ -87,20 +87,20 @@ impl<T> WaitFor<T> {
         }
     }
 
-    /// Says more, if it is waited in vain.
+    /// Adds lines to the message if the wait times out.
     pub(super) fn explained_by(mut self, explain: Explain) -> Self {
         self.explain = Some(explain);
         self
     }
 
-    /// Waits no longer than this; 10 s if it is not said. The time runs from when this is awaited, and ends whatever
-    /// becomes of the server: while it is stopped, while it serves no client, and while a
-    /// [manual clock](crate::ServerBuilder::manual_clock) stands still. When the last handle of the server is dropped, the
-    /// wait is over.
+    /// Waits no longer than this; the default is 10 s. The time runs from when this is awaited, and ends in every
+    /// state of the server: while it is stopped, while it serves no client, and while a [manual
+    /// clock](crate::ServerBuilder::manual_clock) stands still. When the last handle of the server is dropped, the
+    /// wait ends.
     ///
-    /// The time is real time, on a manual clock too, and also where the runtime that awaits this has paused its own. Only
-    /// a server that follows [tokio's time](crate::ClockKind) has the time of its runtime, if this is awaited there and
-    /// does not [block](Self::blocking).
+    /// The time is real time, also on a manual clock, and also where the runtime that awaits this has paused its own
+    /// time. Only a server that follows [tokio's time](crate::ClockKind) uses the time of its runtime, if this is
+    /// awaited there and does not [block](Self::blocking).
     pub fn within(mut self, span: Duration) -> Self {
         self.waiting.set_span(span);
         self
@@ -210,7 +210,7 @@ impl<T> Wanted<T> {
         match self {
             Self::Entries(take) => waiting.poll(context).map(|outcome| outcome.map(take)),
             Self::State(look) => {
-                // What changes while it is looked at makes it look again.
+                // A change that comes while `look` runs makes it run again.
                 waiting.look_again();
                 let look = look.get_mut().unwrap_or_else(PoisonError::into_inner);
                 if let Some(shared) = server.upgrade()
@@ -248,7 +248,7 @@ pub struct BudgetGuard {
     server: Server,
     id: BudgetId,
     told: AtomicBool,
-    /// How many errors the thread had been given when it was placed.
+    /// Number of errors that the thread had been given when the budget was placed.
     errors_before: u64,
 }
 
@@ -397,8 +397,9 @@ impl Server {
         WaitFor::new(self, condition, |found| found)
     }
 
-    /// Whether some message can match, as things are: the check that faults, holds, waits, claims and budgets make of their
-    /// matchers. Sessions, connections and paths may come later; a label must have been named before.
+    /// Checks that some message can match, given the labels and members that are known now. Faults, holds, waits,
+    /// claims and budgets check their matchers in this way. Sessions, connections and paths may come later; a label
+    /// must have been named before.
     ///
     /// # Errors
     ///
@@ -439,7 +440,7 @@ impl Server {
         }
     }
 
-    /// Watches a [`Budget`] from now on, which may come from elsewhere.
+    /// Watches a [`Budget`] from now on, as [`budget`](Self::budget) does, and returns an error instead of panicking.
     ///
     /// # Errors
     ///
@@ -463,14 +464,14 @@ impl Server {
     }
 }
 
-/// The error that a panic may hide: the last that this thread was given since so many.
+/// Text about an error that a panic may hide: the last one that this thread was given after the first `since` errors.
 pub(super) fn hidden_error(since: u64) -> String {
     last_error::since(since).map_or_else(String::new, |error| {
         format!("\nthe last error that minikeeper gave to this thread, which this panic may hide: {error}")
     })
 }
 
-/// The error with what more there is to say.
+/// The error, with the lines that `explain` adds.
 fn explained(error: TimedOut, server: &Weak<Shared>, explain: Option<&Explain>) -> TimedOut {
     let more = explain.and_then(|explain| {
         let shared = server.upgrade()?;

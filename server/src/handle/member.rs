@@ -187,9 +187,9 @@ impl Member {
         Ok(followed)
     }
 
-    /// Parts it from the other members, until the guard is dropped or [healed](MemberPartition::heal); of several guards, until
-    /// the last one is. Clients reach it, and it
-    /// has no leader: its connections are closed, and who asks for a session is disconnected, unless it serves
+    /// Parts the member from the other members, until the guard is dropped or [healed](MemberPartition::heal). With
+    /// several guards, the last one ends the partition. Clients reach the member, and it has no leader: its
+    /// connections are closed, and a client that asks for a session is disconnected, unless the member serves
     /// [reads](crate::ServerBuilder::read_only_mode). If it led, or there is no quorum without it, more follows.
     ///
     /// ```
@@ -212,8 +212,9 @@ impl Member {
         }
     }
 
-    /// From now on the member takes in what is committed only when it is [told to](Lag::release), until the guard is
-    /// dropped; of several guards, until the last one is. Who is connected to it reads what was, is answered with the zxid of then, and hears of no change.
+    /// From now on the member takes in committed transactions only when it is [told to](Lag::release), until the
+    /// guard is dropped. With several guards, the last one ends the lag. A client of the member reads the old state,
+    /// is answered with the old zxid, and gets no event of a later change.
     ///
     /// A write through it, a `sync` or a new session catches it up to the zxid of its own, and then it lags on, as a slow
     /// member of a real ensemble does. A client that has seen more than the member has is disconnected when it asks for a
@@ -264,11 +265,11 @@ impl Member {
         hosted.serve(io, super::serve::LOCALHOST, &entrance)
     }
 
-    /// Begins a partition or a lag, or joins the one that there is; gives the number of the guard's share in it.
+    /// Begins a partition or a lag, or joins an existing one. Returns the number of the guard's share in it.
     fn begin_lasting(&self, what: Lasting) -> (u64, Followed) {
         let mut guards = self.server.member_guards();
         if !self.lasts(what) {
-            // What guards held has been ended otherwise.
+            // Another action has ended the state for the guards before.
             guards.forget(|member, of| (member, of) == (self.id, what));
         }
         let hold = guards.add(self.id, what);
@@ -276,7 +277,7 @@ impl Member {
         (hold, followed)
     }
 
-    /// Ends a guard's share in a partition or a lag, and the whole with the last share.
+    /// Ends a guard's share in a partition or a lag. The last share ends the partition or lag itself.
     fn end_lasting(&self, what: Lasting, hold: u64) -> Followed {
         let mut guards = self.server.member_guards();
         if guards.remove(hold) && !guards.has(self.id, what) {
@@ -286,7 +287,7 @@ impl Member {
         }
     }
 
-    /// Whether the member is partitioned, or lags.
+    /// Whether the member is partitioned or lags now.
     fn lasts(&self, what: Lasting) -> bool {
         let engine = &self.server.shared.engine;
         let state = engine.look(|keeper| keeper.member(self.id));
@@ -302,7 +303,7 @@ impl Member {
     }
 }
 
-/// What a guard does to a member as long as it is there.
+/// Lasting effect of a guard on a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lasting {
     Partition,
@@ -325,7 +326,7 @@ impl Lasting {
     }
 }
 
-/// Who wants members to be partitioned or to lag: guards, and actions without one.
+/// Owners of partitions and lags: guards, and actions without a guard.
 #[derive(Debug, Default)]
 pub(super) struct MemberGuards {
     held: Vec<(u64, MemberId, Lasting)>,
@@ -333,7 +334,7 @@ pub(super) struct MemberGuards {
 }
 
 impl MemberGuards {
-    /// The number of an action without a guard, which lasts until another action ends it.
+    /// Number for an action without a guard, which lasts until another action ends it.
     const ACTION: u64 = 0;
 
     fn add(&mut self, member: MemberId, what: Lasting) -> u64 {
@@ -342,7 +343,7 @@ impl MemberGuards {
         self.next
     }
 
-    /// Whether the guard was still one of those that count.
+    /// Removes a guard. Returns whether it still counted.
     fn remove(&mut self, hold: u64) -> bool {
         let before = self.held.len();
         self.held.retain(|(other, ..)| *other != hold);
@@ -359,7 +360,7 @@ impl MemberGuards {
             .retain(|(_, member, what)| !is_over(*member, *what));
     }
 
-    /// Takes note of an action without a guard: it lasts, or ends what guards held.
+    /// Records an action without a guard: it begins a lasting state, or ends the state for all guards.
     pub(super) fn note(&mut self, action: EnsembleAction, members: impl Iterator<Item = MemberId>) {
         let mut begin = |member, what| {
             if !self.held.contains(&(Self::ACTION, member, what)) {
@@ -410,9 +411,9 @@ impl fmt::Debug for Member {
     }
 }
 
-/// A member does not reach the others as long as this is there, or another guard of the same kind. An action that brings it
-/// together with them ([`Ensemble::regain_quorum`](crate::Ensemble::regain_quorum), [`EnsembleAction::Heal`]) ends it for all
-/// guards.
+/// A member does not reach the others as long as this guard or another one of the same kind exists. An action that
+/// reconnects the member ([`Ensemble::regain_quorum`](crate::Ensemble::regain_quorum), [`EnsembleAction::Heal`]) ends
+/// the partition for all guards.
 ///
 /// ```
 /// let ensemble = minikeeper::Ensemble::of(3)?;
@@ -445,8 +446,8 @@ impl MemberPartition {
         &self.followed
     }
 
-    /// Lets it reach the others again, unless another guard still parts it from them, and gives what follows: who was served
-    /// reads is disconnected.
+    /// Reconnects the member, unless another guard still parts it from the others, and returns the effects: clients
+    /// that were served reads are disconnected.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::of(3)?;
@@ -468,8 +469,8 @@ impl Drop for MemberPartition {
     }
 }
 
-/// A member lags as long as this is there, or another guard of the same kind. What ends a lag (a stop, a partition,
-/// [`EnsembleAction::CatchUp`]) ends it for all guards.
+/// A member lags as long as this guard or another one of the same kind exists. An event that ends a lag (a stop, a
+/// partition, [`EnsembleAction::CatchUp`]) ends it for all guards.
 ///
 /// ```
 /// let ensemble = minikeeper::Ensemble::of(3)?;
@@ -530,7 +531,7 @@ impl Lag {
         self.wish(None)
     }
 
-    /// Ends the lag, unless another guard still holds it, and gives what followed.
+    /// Ends the lag, unless another guard still holds it, and returns the effects.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::of(3)?;

@@ -1,8 +1,9 @@
-//! Features that are switched off: a call of what they add does not compile, and the compiler's message names the feature.
+//! Placeholders for features that are switched off: a call does not compile, and the compiler's message names the
+//! feature.
 //!
-//! A bound that is never met is an error where it stands, unless it is a higher-ranked one: that is checked at each call.
+//! The compiler checks an unmet bound where it is declared, but a higher-ranked bound only at each call.
 
-/// A feature that is not enabled: it has none of the traits here.
+/// A feature that is not enabled. This type implements none of the traits here.
 #[derive(Debug)]
 pub enum NotEnabled {}
 
@@ -12,7 +13,7 @@ pub enum NotEnabled {}
     label = "the feature `tokio-clock` of minikeeper is not enabled",
     note = "enable it in Cargo.toml: minikeeper = {{ .., features = [\"tokio-clock\"] }}"
 )]
-/// Whether there is a clock that follows tokio's time.
+/// Clock that follows tokio's time.
 ///
 /// ```compile_fail
 /// let builder = minikeeper::Server::builder().without_listener().tokio_clock();
@@ -25,7 +26,7 @@ pub trait TokioClock {}
     label = "the feature `yaml` of minikeeper is not enabled",
     note = "enable it in Cargo.toml: minikeeper = {{ .., features = [\"yaml\"] }}"
 )]
-/// Whether trees are read from YAML and written to it.
+/// Reading trees from YAML and writing them as YAML.
 ///
 /// ```compile_fail
 /// let tree = minikeeper::Tree::from_yaml("/config: v1");

@@ -84,7 +84,7 @@ pub struct Server {
 struct Shared {
     config: Config,
     engine: Arc<Engine>,
-    /// Whether its sessions have other numbers than those of all other servers of the process.
+    /// Whether the sessions have other ids than those of all other servers of the process.
     numbers_apart: bool,
     /// Where clients connect who bear no label.
     addr: SocketAddr,
@@ -92,7 +92,7 @@ struct Shared {
     addrs: Vec<SocketAddr>,
     /// Held while the server starts or stops.
     ports: Mutex<Ports>,
-    /// Who wants members to be partitioned or to lag.
+    /// Owners of the members' partitions and lags.
     member_guards: Mutex<member::MemberGuards>,
     hosted: Hosted,
 }
@@ -140,8 +140,8 @@ pub enum StartError {
         "{0:?} is no label: it must not be empty, begin or end with white space or have control characters"
     )]
     Label(String),
-    /// The journal calls what clients did not do by this name, so no client can bear it.
-    #[error("{0:?} is no label: the journal uses this name itself; choose another one")]
+    /// The journal uses this name for entries that no client caused, so no client can have it as a label.
+    #[error("{0:?} cannot be a label: the journal uses this name itself; choose another one")]
     ReservedLabel(String),
     /// The server was started without a listener, and so has no addresses.
     #[error("a server without a listener has no addresses: serve a stream with `serve_as`")]
@@ -272,7 +272,7 @@ impl Server {
         for label in &config.labels {
             engine.name_label(&address::check_label(label)?);
         }
-        // What a test fixes, it fixes for the numbers of sessions too; a copy goes on with those of its origin.
+        // A fixed start time fixes the session ids too. A copy continues the ids of its origin.
         let goes_on = reached.is_some() && config.clock != ClockKind::System;
         let numbers_apart = config.start_time.is_none() && !goes_on;
         if numbers_apart {

@@ -48,7 +48,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When the label is empty, begins or ends with white space, has control characters or is a name that the journal uses.
+    /// When the label is empty, begins or ends with white space, has control characters or is a name that the journal
+    /// uses.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -73,8 +74,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When there is a label that is empty, begins or ends with white space, has control characters or is a name that the
-    /// journal uses.
+    /// When there is a label that is empty, begins or ends with white space, has control characters or is a name that
+    /// the journal uses.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;

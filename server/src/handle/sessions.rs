@@ -7,12 +7,12 @@ use crate::keeper::Input;
 use crate::net::Followed;
 
 impl Server {
-    /// The session of the client that came by a label: the one that is connected, or, while none is, the only one that last
-    /// came by it.
+    /// Returns the session of the client that connected by a label: the one that is connected, or, while none is, the
+    /// only session that last used the label.
     ///
     /// # Panics
     ///
-    /// If no session or several came by the label, or no address has it. To get an error instead, use
+    /// If no session or several used the label, or no address has it. To get an error instead, use
     /// [`try_session`](Self::try_session).
     ///
     /// ```
@@ -39,11 +39,11 @@ impl Server {
         }
     }
 
-    /// The same as [`session`](Self::session), where there may be no such session.
+    /// Returns a session as [`session`](Self::session) does, and an error instead of a panic.
     ///
     /// # Errors
     ///
-    /// If no session or several came by the label, or no address has it. The message says which of the three.
+    /// If no session or several used the label, or no address has it. The message says which of the three.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -72,11 +72,11 @@ impl Server {
         }
     }
 
-    /// Expires every session that came by a label, as [`expire`](Self::expire) does, and gives what followed.
+    /// Expires every session that connected by a label, as [`expire`](Self::expire) does, and returns the effects.
     ///
     /// # Panics
     ///
-    /// If no session came by the label, or no address has it. To get an error instead, use
+    /// If no session used the label, or no address has it. To get an error instead, use
     /// [`try_expire_label`](Self::try_expire_label).
     #[track_caller]
     pub fn expire_label(&self, label: &str) -> Followed {
@@ -86,11 +86,11 @@ impl Server {
         }
     }
 
-    /// The same as [`expire_label`](Self::expire_label), where there may be no such session.
+    /// Expires sessions as [`expire_label`](Self::expire_label) does, and returns an error instead of panicking.
     ///
     /// # Errors
     ///
-    /// If no session came by the label, or no address has it.
+    /// If no session used the label, or no address has it.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -109,7 +109,7 @@ impl Server {
         Ok(followed)
     }
 
-    /// The sessions that came by a label, at least one.
+    /// Sessions that connected by a label, at least one.
     fn sessions_of(&self, label: &str) -> Result<Vec<SessionView>, NoSuchSession> {
         let mut sessions = self.sessions();
         sessions.retain(|session| session.label.as_deref() == Some(label));

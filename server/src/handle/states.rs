@@ -1,14 +1,14 @@
-//! Waiting for a state: a znode, a watch, a session, or whatever a test asks of the server.
+//! Waits for a state: a znode, a watch, a session, or any condition of a test.
 
 use super::inspect::{SessionView, WatchView, ZnodeView};
 use super::{Server, WaitFor};
 
 impl Server {
-    /// Waits until a question that a test asks of the server is answered with `true`: now, or after a change. It is asked
-    /// where this is awaited, without the server's lock, and again whenever a request, the clock or a call of the test may have
-    /// changed what the server shows: znodes, sessions, watches, connections, held messages, the journal. Between changes
-    /// nothing is asked. What is not the server's, such as a variable of the test, wakes no wait. The question must
-    /// not change the server, nor wait.
+    /// Waits until a condition holds: now, or after a change. The closure runs where this is awaited, without the
+    /// server's lock. It runs again whenever a request, the clock or a call of the test may have changed the visible
+    /// state of the server: znodes, sessions, watches, connections, held messages, the journal. It does not run
+    /// between changes. A change outside of the server, such as to a variable of the test, wakes no wait. The closure
+    /// must not change the server or block.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -26,7 +26,7 @@ impl Server {
         WaitFor::for_state(self, what, move |server| question(server).then_some(()))
     }
 
-    /// Waits until a znode is there, and gives it. It may be there already.
+    /// Waits until a znode exists, and returns it. The znode may exist already.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -42,7 +42,7 @@ impl Server {
             .explained_by(Box::new(move |server| server.missing(&of)))
     }
 
-    /// Waits until no znode is at a path. There may be none already.
+    /// Waits until no znode exists at a path. It may be missing already.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -60,7 +60,8 @@ impl Server {
         })
     }
 
-    /// Waits until a znode holds these data, and gives it. In vain, it says what the znode holds.
+    /// Waits until a znode holds these data, and returns it. The message of a timeout has the data that the znode
+    /// holds.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -87,9 +88,10 @@ impl Server {
         }))
     }
 
-    /// Waits until a path has at least so many watches, and gives them, by kind and then by the age of the connection. A
-    /// watch counts from when the server has set it, which is before the reply to its request leaves; so a change that a test
-    /// makes after this wait fires all of them. A persistent recursive watch counts at its own path only.
+    /// Waits until a path has at least so many watches, and returns them, sorted by kind and then by the age of the
+    /// connection. A watch counts from when the server has set it, which is before the reply to its request leaves. A
+    /// change that a test makes after this wait therefore fires all of them. A persistent recursive watch counts at
+    /// its own path only.
     ///
     /// ```
     /// use std::time::Duration;
@@ -113,7 +115,7 @@ impl Server {
         })
     }
 
-    /// Waits until the client that connects by a label has a session, and gives it: see [`session`](Self::session).
+    /// Waits until the client that connects by a label has a session, and returns it: see [`session`](Self::session).
     ///
     /// # Panics
     ///
@@ -131,7 +133,7 @@ impl Server {
         })
     }
 
-    /// The nearest znode above a path that is not there, in words; `None` if the path is there.
+    /// Nearest existing znode above a missing path, in words; `None` if the path exists.
     fn missing(&self, path: &str) -> Option<String> {
         if self.znode(path).is_some() {
             return None;

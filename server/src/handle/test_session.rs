@@ -1,4 +1,4 @@
-//! A session that the test itself has.
+//! Session that the test itself owns.
 
 use std::thread;
 
@@ -6,12 +6,12 @@ use super::inspect::users_znodes;
 use super::{Server, last_error};
 use crate::protocol::{CreateMode, ErrorCode, SessionId, Stat, parent_of, validate_path};
 
-/// A session of the test's own, for ephemeral znodes that no client has created: another leader, another holder of a lock.
-/// It needs no client, and is closed when it is dropped.
+/// Session that the test itself owns, for ephemeral znodes that no client has created: another leader, another holder
+/// of a lock. It needs no client, and is closed when it is dropped.
 ///
-/// Nothing but the test ends it: its timeout is the longest there is, 24 days. To let it expire instead of closing it, use
-/// [`Server::expire`] with its [id](Self::id). It is in [`Server::sessions`] and [`Server::leaks`] while it lasts, and a
-/// [snapshot](Server::snapshot) has it.
+/// Only the test ends the session: its timeout is the longest possible, 24 days. To let it expire instead of closing
+/// it, use [`Server::expire`] with its [id](Self::id). It is listed by [`Server::sessions`] and [`Server::leaks`]
+/// while it lasts, and a [snapshot](Server::snapshot) contains it.
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
@@ -30,7 +30,7 @@ pub struct TestSession {
 }
 
 impl TestSession {
-    /// Its number.
+    /// Id of the session.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -63,7 +63,7 @@ impl TestSession {
         created.map(|created| created.stat)
     }
 
-    /// Creates an ephemeral znode of this session whose name ends in a number that the server gives, and gives its path.
+    /// Creates an ephemeral znode of this session whose name ends in a number from the server, and returns its path.
     ///
     /// # Errors
     ///
@@ -87,7 +87,8 @@ impl TestSession {
         created.map(|created| created.path)
     }
 
-    /// Closes the session, as a client does; its ephemeral znodes go. Nothing happens if it has ended.
+    /// Closes the session as a client does, which deletes its ephemeral znodes. Has no effect on a session that has
+    /// ended.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -113,7 +114,7 @@ impl Drop for TestSession {
 }
 
 impl Server {
-    /// Opens a session of the test's own.
+    /// Opens a session that the test itself owns.
     pub fn open_session(&self) -> TestSession {
         let id = self.shared.engine.open_test_session();
         self.shared.engine.flush();
@@ -123,7 +124,8 @@ impl Server {
         }
     }
 
-    /// Creates an ephemeral znode in a [session of the test's own](TestSession), which lasts as long as what this gives.
+    /// Creates an ephemeral znode in a new [session of the test](TestSession). The znode lasts as long as the session
+    /// that this returns.
     ///
     /// # Errors
     ///
@@ -143,7 +145,7 @@ impl Server {
         Ok(session)
     }
 
-    /// Creates a persistent znode whose name ends in a number that the server gives, and gives its path.
+    /// Creates a persistent znode whose name ends in a number from the server, and returns its path.
     ///
     /// # Errors
     ///
@@ -160,11 +162,11 @@ impl Server {
         created.map(|created| created.path)
     }
 
-    /// Creates a znode as [`create`](Self::create) does, and before it the parents that are missing, persistent and empty.
+    /// Creates a znode as [`create`](Self::create) does, after all missing parents, which are persistent and empty.
     ///
     /// # Errors
     ///
-    /// As [`create`](Self::create); parents that were created before stay.
+    /// As [`create`](Self::create). Parents that were created before the error remain.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -191,13 +193,13 @@ impl Server {
         self.create(path, data)
     }
 
-    /// Deletes a znode and everything below it, children first, each by a delete of its own. Of `/`, everything is deleted but
-    /// the root itself and ZooKeeper's own znodes.
+    /// Deletes a znode and everything below it, children first, each by a delete of its own. For `/`, the root itself
+    /// and ZooKeeper's own znodes remain.
     ///
     /// # Errors
     ///
-    /// As [`delete`](Self::delete); what was deleted before stays so. A znode that another client deletes meanwhile is no error,
-    /// and one that it creates meanwhile is deleted too.
+    /// As [`delete`](Self::delete). Deletes before the error remain. A znode that another client deletes meanwhile is
+    /// no error, and a znode that another client creates meanwhile is deleted too.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -221,7 +223,7 @@ impl Server {
                 };
                 znodes.iter().map(|znode| znode.path().to_owned()).collect()
             });
-            // A path comes behind those of its parents, so this begins with the deepest.
+            // A path sorts after those of its parents, so this begins with the deepest.
             below.sort_unstable_by(|one, other| other.cmp(one));
             let deleted = below
                 .iter()

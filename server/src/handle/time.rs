@@ -7,8 +7,8 @@ use crate::keeper::{Input, Reapable, Sessions};
 use crate::net::Followed;
 use crate::protocol::{SessionId, Timestamp};
 
-/// The reason why a session cannot be muted, shown or expired: the server does not have it, or a label does not say which
-/// one is meant.
+/// Reason why a session cannot be muted, returned or expired: the server does not have it, or a label does not
+/// identify one session.
 ///
 /// ```
 /// use minikeeper::SessionId;
@@ -30,10 +30,10 @@ impl NoSuchSession {
     }
 }
 
-/// More sessions than this are only counted in a message.
+/// Maximum number of sessions that a message lists; more are only counted.
 const MOST_NAMED: usize = 20;
 
-/// The sessions that there are, in words.
+/// Sessions of the server, in words.
 pub(super) fn in_words(sessions: &Sessions) -> String {
     match sessions.len() {
         0 => "the server has no session now".to_owned(),
@@ -101,7 +101,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// If there is no such session, or no longer. To get an error instead, use [`try_mute`](Self::try_mute).
+    /// If there is no such session, or it has ended. To get an error instead, use [`try_mute`](Self::try_mute).
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -117,11 +117,11 @@ impl Server {
         }
     }
 
-    /// The same as [`mute`](Self::mute), for a session that may have ended.
+    /// Mutes a session as [`mute`](Self::mute) does, and returns an error instead of panicking.
     ///
     /// # Errors
     ///
-    /// If there is no such session, or no longer.
+    /// If there is no such session, or it has ended.
     pub fn try_mute(&self, session: SessionId) -> Result<(), NoSuchSession> {
         let engine = &self.shared.engine;
         let others = engine.look(|keeper| {
@@ -140,7 +140,7 @@ impl Server {
         Ok(())
     }
 
-    /// The session is heard again. A session that is not there is left alone.
+    /// Ends the muting of a session. Has no effect on a session that does not exist.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;

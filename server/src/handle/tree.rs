@@ -76,7 +76,7 @@ impl Server {
             Ok(Response::Children(names)) => Some(Ok(names.to_vec())),
             _ => None,
         })?;
-        // A long list is read once the server serves others again.
+        // A long list is read while the server already serves other clients.
         let mut names = listed.unwrap_or_else(|long: Names<'_>| long.to_vec());
         names.sort_unstable();
         Some(names)
@@ -87,8 +87,8 @@ impl Server {
     /// # Errors
     ///
     /// As for a client: [`ErrorCode::NodeExists`], [`ErrorCode::NoNode`] without a parent,
-    /// [`ErrorCode::BadArguments`] for a bad path, [`ErrorCode::NoChildrenForEphemerals`]; and
-    /// [`ErrorCode::ConnectionLoss`] for more than a request may hold ([`Config::max_frame`](crate::Config::max_frame)), at
+    /// [`ErrorCode::BadArguments`] for a bad path, [`ErrorCode::NoChildrenForEphemerals`], and
+    /// [`ErrorCode::ConnectionLoss`] for a request longer than [`Config::max_frame`](crate::Config::max_frame), at
     /// which the server closes the connection of a client.
     ///
     /// ```
@@ -102,7 +102,7 @@ impl Server {
         created.map(|created| created.stat)
     }
 
-    /// Creates a znode of this kind that everybody may do everything with, in a session of the test's own if one is given.
+    /// Creates a znode of this kind with an open ACL, in a session of the test if one is given.
     pub(super) fn create_as(
         &self,
         session: Option<SessionId>,
@@ -126,7 +126,7 @@ impl Server {
     /// # Errors
     ///
     /// As for a client: [`ErrorCode::NoNode`], [`ErrorCode::BadArguments`] for a bad path, and
-    /// [`ErrorCode::ConnectionLoss`] for more than a request may hold ([`Config::max_frame`](crate::Config::max_frame)).
+    /// [`ErrorCode::ConnectionLoss`] for a request longer than [`Config::max_frame`](crate::Config::max_frame).
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -160,7 +160,7 @@ impl Server {
         self.write(delete_request(path)).map(|_| ())
     }
 
-    /// The same, and does not wait until it outlasts the process.
+    /// Deletes a znode without waiting until the delete is durable.
     pub(super) fn delete_unflushed(&self, path: &str) -> Result<(), ErrorCode> {
         self.write_unflushed(delete_request(path)).map(|_| ())
     }
@@ -216,10 +216,10 @@ impl Server {
     }
 }
 
-/// What the server answers to a write.
+/// Answer of the server to a write.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    /// The path of a znode that was created.
+    /// Path of the znode that was created.
     pub(super) path: String,
     pub(super) stat: Stat,
 }
@@ -231,17 +231,17 @@ fn delete_request(path: &str) -> Request<'_> {
     })
 }
 
-/// The length of the frame in which a client would send a request of the test, or 0 for one that is never too long.
+/// Length of the frame in which a client would send this request, or 0 for a request that is never too long.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the test itself makes these requests of a client, and no others"
 )]
 fn frame_length(request: &Request<'_>) -> usize {
-    // The length before a text, a number or a list.
+    // The length field of a text, a number or a list.
     const INT: usize = 4;
     // xid and operation.
     const HEADER: usize = 2 * INT;
-    // One entry: permissions, `world`, `anyone`.
+    // An ACL entry: permissions, `world`, `anyone`.
     const OPEN_ACL: usize = INT + INT + INT + 5 + INT + 6;
     let text = |path: &Option<Cow<'_, str>>| INT + path.as_ref().map_or(0, |path| path.len());
     let buffer = |data: &Option<&[u8]>| INT + data.map_or(0, <[u8]>::len);

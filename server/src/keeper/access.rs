@@ -201,7 +201,7 @@ pub(super) fn check(
     wanted: Permissions,
     ids: &Ids,
 ) -> Result<(), ErrorCode> {
-    // Whoever asks: ReferenceCountedACLCache.convertLong throws before anything is compared.
+    // Every identity is refused: ReferenceCountedACLCache.convertLong throws before anything is compared.
     if id != AclId::OPEN && unlisted_number(acl).is_some() {
         return Err(ErrorCode::MarshallingError);
     }

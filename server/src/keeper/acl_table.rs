@@ -21,7 +21,7 @@ pub(super) struct AclTable {
     by_id: BTreeMap<u32, (Arc<[Acl]>, usize)>,
     by_acl: BTreeMap<Arc<[Acl]>, u32>,
     next: u32,
-    /// The number of placeholders for ACLs that a snapshot does not list.
+    /// Number of placeholders for ACLs that a snapshot does not list.
     unlisted: usize,
 }
 
@@ -63,7 +63,7 @@ impl AclTable {
         self.unlisted > 0
     }
 
-    /// The number for which this ACL is the placeholder, if it is one.
+    /// Number for which this ACL is the placeholder, if it is one.
     pub(super) fn unlisted(&self, id: AclId) -> Option<i64> {
         match self.unlisted {
             0 => None,

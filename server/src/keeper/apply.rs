@@ -162,7 +162,8 @@ impl Tree {
         }
         self.digest_with(parent_id);
         if let Some(id) = there {
-            // A snapshot that was taken meanwhile has the znode and may not list its ACL: DataTree.createNode.
+            // A snapshot that was taken during the create has the znode and may not list its ACL:
+            // DataTree.createNode.
             self.replace_acl(id, acl, undo);
             return None;
         }
@@ -322,7 +323,7 @@ impl Tree {
         Some(stat)
     }
 
-    /// Replaces an ACL, and leaves its version as it is.
+    /// Replaces an ACL without changing its version.
     fn replace_acl(&mut self, id: u32, acl: &Arc<[Acl]>, undo: &mut UndoLog) {
         let new = self.acls.intern(acl);
         let znode = self.slot_mut(id);
@@ -421,7 +422,7 @@ impl Tree {
         }
     }
 
-    /// What the znode of a creating record goes with.
+    /// Owner of the znode that a record creates.
     fn owner(&self, header: TxnHeader, record: &TxnRecord<'_>) -> OwnerKind {
         if let TxnRecord::Create {
             ephemeral: true, ..
@@ -431,7 +432,8 @@ impl Tree {
         } else if let TxnRecord::CreateContainer { .. } = record {
             OwnerKind::Container
         } else if let TxnRecord::CreateTtl { ttl_ms, .. } = record {
-            // What a log has of a server with extended types is something else without them: DataTree.createNode.
+            // A time to live in the log of a server with extended types is an owner of another kind without them:
+            // DataTree.createNode.
             OwnerKind::of(OwnerKind::Ttl { ms: *ttl_ms }.number(), self.extended_types)
         } else {
             OwnerKind::Nobody

@@ -42,7 +42,7 @@ impl Connection {
         self.member
     }
 
-    /// When it is closed unless it has asked for a session by then.
+    /// Moment when the connection is closed unless it has asked for a session by then.
     pub(crate) fn sessionless_deadline(&self) -> Timestamp {
         self.sessionless_deadline
     }
@@ -139,7 +139,7 @@ impl Connections {
         }
     }
 
-    /// Whether it was closed, or its client has gone.
+    /// Whether the connection was closed by the server or by its client.
     pub(super) fn is_gone(&self, id: ConnectionId) -> bool {
         !self.by_id.contains_key(&id)
     }
@@ -155,7 +155,7 @@ impl Connections {
         those
     }
 
-    /// The session of each that has one.
+    /// Sessions of the connections that have one.
     pub(super) fn sessions(&self) -> impl Iterator<Item = (ConnectionId, SessionId)> {
         let all = self.by_id.iter();
         all.filter_map(|(id, connection)| Some((*id, connection.session?)))
@@ -293,8 +293,8 @@ impl Keeper {
         }
     }
 
-    /// Closes a connection. It is forgotten at once, as `NIOServerCnxn.close` has it: from here on it watches nothing,
-    /// nothing that it sends is heard, and it counts towards no limit.
+    /// Closes a connection and forgets it at once, as `NIOServerCnxn.close` does: from here on it has no watches, its
+    /// bytes are ignored, and it counts towards no limit.
     pub(super) fn close(
         &mut self,
         now: Timestamp,

@@ -1,19 +1,19 @@
-//! Where each path leads, by hash. A large index has parts, which a copy shares until one of the two changes something in
-//! them.
+//! Index of znodes by path, hashed. A large index has parts, each of which a copy shares until the copy or the
+//! original changes the part.
 
 use hashbrown::HashTable;
 
 use super::shared::Shared;
 
-/// The number of entries from which on an index has parts.
+/// Number of entries from which on an index has parts.
 const LARGE: usize = 4096;
 
-/// The number of parts of a large index: few enough that to copy one is a matter of microseconds.
+/// Number of parts of a large index: so many that a copy of one part takes microseconds.
 const PARTS: usize = 1 << PART_BITS;
 const PART_BITS: u32 = 8;
 
-/// Where a path leads. The hash stands beside the number, so that the index grows, and passes over most of the entries that
-/// are not meant, without a look at the znodes.
+/// Entry of a path. The hash is stored beside the number, so that the index can grow, and skip most other entries,
+/// without reading znodes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub(super) hash: u32,
@@ -22,10 +22,11 @@ pub(super) struct Entry {
 
 type Part = Shared<HashTable<Entry>>;
 
-/// The number of a znode for each path.
+/// Number of the znode of each path.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
-    /// One, or [`PARTS`] by the first bits of the hash: paths that differ in their last byte alone are in the same.
+    /// One part, or [`PARTS`] by the first bits of the hash: paths that differ only in their last byte are in the
+    /// same part.
     parts: Vec<Part>,
     len: usize,
 }
@@ -54,7 +55,7 @@ impl Index {
         }
     }
 
-    /// The entry with this hash that is meant.
+    /// Finds the entry with this hash that `is_it` accepts.
     #[inline]
     pub(super) fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         let part = self.parts.get(self.part_of(hash))?.get();
@@ -62,7 +63,7 @@ impl Index {
         Some(entry.id)
     }
 
-    /// Adds an entry, which is not there yet.
+    /// Adds an entry, which must be new.
     #[inline]
     pub(super) fn insert(&mut self, hash: u32, id: u32) {
         if self.len == LARGE && self.parts.len() == 1 {
@@ -102,14 +103,14 @@ impl Index {
         }
     }
 
-    /// From here on a clone shares the parts, and takes no time to speak of.
+    /// From here on a clone shares the parts, in negligible time.
     pub(super) fn make_shared(&mut self) {
         for part in &mut self.parts {
             part.share();
         }
     }
 
-    /// A copy, which takes no time to speak of.
+    /// Copies the index, in negligible time.
     pub(super) fn share(&mut self) -> Self {
         let parts = self.parts.iter_mut();
         Self {
@@ -119,7 +120,8 @@ impl Index {
     }
 }
 
-/// A table takes its place from the low bits of a hash and its tag from the high ones, so the tags of neighbours differ.
+/// A table takes a position from the low bits of a hash and its tag from the high ones, so the tags of neighbours
+/// differ.
 #[inline]
 fn spread(hash: u32) -> u64 {
     const GOLDEN: u32 = 0x9e37_79b9;

@@ -116,7 +116,7 @@ pub(crate) enum Input<'a> {
         xid: Xid,
         request: Request<'a>,
         code: ErrorCode,
-        /// Their places, in order.
+        /// The indices of these operations, in order.
         at: &'a [usize],
     },
     /// A test wants this connection closed.
@@ -248,16 +248,16 @@ pub(crate) trait Outputs {
     /// Takes the next output.
     fn emit(&mut self, output: Output<'_>);
 
-    /// Notes that a session is about to expire, for the log. What follows from it comes as outputs.
+    /// Reports that a session is about to expire, for the log. The effects come as outputs.
     fn expiring(&mut self, _session: SessionId, _why: Expiry) {}
 }
 
-/// Why a session expires.
+/// Reason why a session expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expiry {
-    /// Nothing was heard of it for its timeout.
+    /// The client was silent for the timeout of the session.
     Silent { timeout_ms: i32 },
-    /// The test or a fault wants it.
+    /// The test or a fault expires the session.
     Forced,
 }
 
@@ -348,7 +348,7 @@ impl Keeper {
         std::iter::once(&self.watches).chain(self.members.watches())
     }
 
-    /// The session of every connection that has one.
+    /// Session of every connection that has one.
     pub(crate) fn sessions_by_connection(&self) -> BTreeMap<ConnectionId, SessionId> {
         self.connections.sessions().collect()
     }
@@ -529,7 +529,7 @@ impl Keeper {
         self.reply(connection, xid, Err(code), out);
     }
 
-    /// Answers a multi as one whose operation failed, the first of `at`, and changes nothing. Of a multiRead, these
+    /// Answers a multi as one whose operation failed, the first of `at`, and changes nothing. In a multiRead these
     /// operations fail and the others are read.
     fn refuse_parts(
         &mut self,

@@ -25,7 +25,7 @@ pub(super) struct Reader<'r> {
     pub(super) reads_after_turn: bool,
 }
 
-/// Whether a request may ask for a list of more than a few znodes.
+/// Whether a request may ask for a long list.
 pub(super) fn may_be_long(request: &Request<'_>) -> bool {
     matches!(
         request,
@@ -216,7 +216,7 @@ impl<'r> Reader<'r> {
         Ok((znode, self.names(znode)))
     }
 
-    /// The names of a znode's children.
+    /// Names of a znode's children.
     fn names(&self, znode: &'r Znode) -> Names<'r> {
         let count = usize::try_from(znode.num_children()).unwrap_or(0);
         if self.reads_after_turn && count > LONG {
@@ -297,7 +297,7 @@ fn size_of_read(result: &MultiResult<'_>) -> usize {
             .iter()
             .map(|name| name.len() + size_of::<&str>())
             .sum(),
-        // Read after the turn, and never as a whole in memory; each of them is a share of the znodes all the same.
+        // The names are read after the turn, and never as a whole in memory; each of them still counts.
         MultiResult::Children(Names::Long { count, .. }) => count * size_of::<&str>(),
         MultiResult::Create(_)
         | MultiResult::Create2(..)

@@ -67,9 +67,9 @@ impl Restored {
         self.tree.digest()
     }
 
-    /// The znode whose ACL a real server asks for to replay this transaction, and the ACL's number, if no snapshot lists it:
-    /// `DataTree.createNode`, `deleteNode` and `setData` ask for the ACL, to notify watches, and the server does not start.
-    /// Releases before 3.8.4 and 3.9.2 do not ask.
+    /// The znode whose ACL a real server asks for to replay this transaction, and the ACL's number, if no snapshot
+    /// lists it: `DataTree.createNode`, `deleteNode` and `setData` ask for the ACL, to notify watches, and the server
+    /// does not start. Releases before 3.8.4 and 3.9.2 do not ask.
     pub(crate) fn needs_unlisted_acl(&self, txn: &Txn<'_>) -> Option<(Box<str>, i64)> {
         if !self.tree.acls.has_unlisted() {
             return None;
@@ -84,7 +84,7 @@ impl Restored {
         if records.iter().any(is_refused) {
             return None;
         }
-        // What an earlier part of the same transaction supplies is listed for the later ones.
+        // An ACL that an earlier part of the same transaction supplies is listed for the later parts.
         let mut supplied: BTreeSet<&str> = BTreeSet::new();
         for record in records {
             let found = self
@@ -103,7 +103,7 @@ impl Restored {
         None
     }
 
-    /// The paths whose ACLs a real server asks for to replay a record.
+    /// Paths whose ACLs a real server asks for to replay a record.
     fn needed_by<'r>(&'r self, session: SessionId, record: &'r TxnRecord<'_>) -> Vec<&'r str> {
         let with_parent = |path: &'r str| match self.tree.get(path) {
             Some(_) => vec![path, parent_of(path).unwrap_or_default()],
@@ -146,7 +146,7 @@ impl Restored {
         self.tree.digest()
     }
 
-    /// Whether there are ephemerals of sessions that are not there, which [`finish`](Self::finish) removes.
+    /// Whether there are ephemerals of sessions that do not exist, which [`finish`](Self::finish) removes.
     pub(crate) fn has_orphans(&self) -> bool {
         let mut owners = self.tree.all_ephemerals().map(|(session, _)| session);
         owners.any(|session| self.sessions.get(session).is_none())
@@ -211,8 +211,8 @@ impl Restored {
 }
 
 impl Tree {
-    /// Sets whether an owner may be a time to live. Where none may, znodes that have one go, as they do on a real server: they are
-    /// ephemerals of a session that does not exist.
+    /// Sets whether an owner may be a time to live. If it may not, znodes with a time to live are ephemerals of a
+    /// session that does not exist, and are removed, as on a real server.
     pub(super) fn set_extended_types(&mut self, on: bool) {
         self.extended_types = on;
         if on {
@@ -235,7 +235,7 @@ impl Tree {
     }
 }
 
-/// The path whose ACL a record sets.
+/// Path whose ACL a record sets.
 fn supplied_by<'r>(record: &'r TxnRecord<'_>) -> Option<&'r str> {
     match record {
         TxnRecord::Create { path, .. }

@@ -22,7 +22,7 @@ pub(crate) struct Sessions {
     next: Vec<i64>,
     /// How many numbers may have been given already that began at any one moment, by those of whom only a folder is left.
     passed_over: i64,
-    /// How far the moment that numbers begin with is ahead of the clock.
+    /// Time by which the moment that session ids begin with is ahead of the clock.
     ahead: Duration,
 }
 
@@ -122,8 +122,8 @@ impl Sessions {
         );
     }
 
-    /// A copy in which none has a connection; so there is none of which only a read-only member knows, and each has the timeout that it
-    /// began with: another one is agreed with a connection, and goes with it.
+    /// Copy in which no session has a connection. So it has no session that only a read-only member knows, and each
+    /// session has its first timeout: a later timeout is agreed with a connection, and ends with it.
     pub(super) fn disconnected(&self) -> Self {
         let mut copy = self.clone();
         copy.by_id
@@ -269,8 +269,8 @@ pub(crate) fn password(session: SessionId) -> [u8; 16] {
 }
 
 impl Keeper {
-    /// Numbers sessions as if the clock were so far ahead, so that servers that begin at one moment give different
-    /// numbers.
+    /// Numbers sessions as if the clock were ahead by this much, so that servers that begin at the same moment give
+    /// different ids.
     pub(crate) fn number_sessions_ahead(&mut self, now: Timestamp, ahead: Duration) {
         self.sessions.ahead = ahead;
         self.sessions.renumber(&self.rules, now);
@@ -358,8 +358,8 @@ impl Keeper {
         session
     }
 
-    /// Opens a session that the test itself has, with the longest timeout there is. It is on no connection: what the test
-    /// asks on it comes by [`step_as`](Self::step_as).
+    /// Opens a session that the test owns, with the longest timeout there is. The session is on no connection:
+    /// requests of the test on it come by [`step_as`](Self::step_as).
     pub(crate) fn open_test_session(
         &mut self,
         now: Timestamp,
@@ -374,7 +374,7 @@ impl Keeper {
         id
     }
 
-    /// Closes a session of the test itself.
+    /// Closes a session that the test owns.
     pub(crate) fn close_test_session(
         &mut self,
         now: Timestamp,
@@ -384,7 +384,7 @@ impl Keeper {
         self.end_session(now, id, Xid(0), out);
     }
 
-    /// Takes a request of the test itself as one of this session.
+    /// Takes a request of the test as one of this session.
     pub(crate) fn step_as(
         &mut self,
         now: Timestamp,

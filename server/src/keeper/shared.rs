@@ -1,9 +1,8 @@
-//! Values that a copy shares until one of the two changes them.
+//! Values that a copy shares until the copy or the original changes them.
 
 use std::sync::Arc;
 
-/// A value that its owner has to itself, or shares with copies. It is shared from the moment it is copied, until it is
-/// written to.
+/// Value that its owner has alone, or shares with copies. It is shared from a copy on, until it is changed.
 #[derive(Clone, Debug)]
 pub(super) enum Shared<T> {
     Own(T),
@@ -19,7 +18,7 @@ impl<T: Clone + Default> Shared<T> {
         }
     }
 
-    /// The value, to be changed: copied first, if others have it still.
+    /// Returns the value for a change, as a copy if others still share it.
     #[inline]
     pub(super) fn get_mut(&mut self) -> &mut T {
         if let Self::Shared(_) = self {
@@ -27,7 +26,7 @@ impl<T: Clone + Default> Shared<T> {
         }
         match self {
             Self::Own(value) => value,
-            // It was just taken back, and this arm is never reached.
+            // `take_back` leaves the value unshared, so this arm is never reached.
             Self::Shared(value) => Arc::make_mut(value),
         }
     }
@@ -39,7 +38,7 @@ impl<T: Clone + Default> Shared<T> {
         }
     }
 
-    /// The value, shared with a copy from here on.
+    /// Returns the value, shared with a copy from here on.
     pub(super) fn share(&mut self) -> Arc<T> {
         match self {
             Self::Shared(value) => Arc::clone(value),

@@ -66,7 +66,7 @@ impl Snapshot {
         self.tree.to_keep()
     }
 
-    /// A session of the server with id 255, which has a znode or is open.
+    /// Session of the server with id 255, if one is open or owns a znode.
     pub(crate) fn session_of_server_255(&self) -> Option<SessionId> {
         let owners = self.tree.all_ephemerals().map(|(session, _)| session);
         let open = self.sessions.sorted().into_iter().map(|(id, _)| id);
@@ -75,12 +75,12 @@ impl Snapshot {
             .find(|session| OwnerKind::is_of_server_255(*session))
     }
 
-    /// The znodes whose ACL no snapshot lists.
+    /// Znodes whose ACL no snapshot lists.
     pub(crate) fn with_unlisted_acl(&self) -> impl Iterator<Item = &Znode> {
         self.tree.with_unlisted_acl()
     }
 
-    /// A znode that no server makes, and what is wrong with it; of several, the first by its path.
+    /// A znode that no server makes, with the reason; of several, the first by its path.
     pub(crate) fn impossible(&self) -> Option<(&str, &'static str)> {
         let found = self.tree.all().filter_map(|znode| {
             let is_ephemeral = matches!(znode.owner(), OwnerKind::Session(_));
@@ -104,8 +104,8 @@ impl Snapshot {
     }
 }
 
-/// Two are equal if they hold the same znodes and sessions, whenever they were taken. That a test has muted a session is no part of
-/// it: no folder holds that.
+/// Two snapshots are equal if they hold the same znodes and sessions, whenever they were taken. Muted sessions are
+/// not compared: no folder holds that state.
 impl PartialEq for Snapshot {
     fn eq(&self, other: &Self) -> bool {
         fn sessions(snapshot: &Snapshot) -> impl Iterator<Item = impl PartialEq> {

@@ -21,7 +21,7 @@ use crate::protocol::{
     parent_of,
 };
 
-/// The number of ephemerals, containers and znodes with a time to live that are copied in the turn of a snapshot.
+/// Number of ephemerals, containers and znodes with a time to live that are copied in the turn of a snapshot.
 const FEW_OWNERS: usize = 5_000;
 
 /// Every znode, and what is known about them together.
@@ -38,7 +38,7 @@ pub(crate) struct Tree {
     ephemerals: BTreeMap<SessionId, BTreeSet<Box<str>>>,
     containers: BTreeSet<Box<str>>,
     with_ttl: BTreeSet<Box<str>>,
-    /// Whether the three sets above list every owner. In a copy with many they do not, until it is indexed.
+    /// Whether the three sets above list every owner. In a copy with many owners they do so only once it is indexed.
     owners_known: bool,
     /// The paths that have a quota.
     pub(super) limited: BTreeSet<Box<str>>,
@@ -98,8 +98,8 @@ impl Tree {
         }
     }
 
-    /// A copy that shares its znodes with this tree until one of the two changes them. Where it has many ephemerals, containers
-    /// and znodes with a time to live, it knows them once it is [indexed](Self::index).
+    /// Copy that shares its znodes with this tree until one of the two changes them. A copy with many ephemerals,
+    /// containers and znodes with a time to live lists them only once it is [indexed](Self::index).
     pub(super) fn share(&mut self) -> Self {
         let owners = self.ephemerals_count() + self.containers.len() + self.with_ttl.len();
         let owners_known = self.owners_known && owners <= FEW_OWNERS;
@@ -144,7 +144,7 @@ impl Tree {
         self.by_path.make_shared();
     }
 
-    /// Finds out which ephemerals, containers and znodes with a time to live there are, if that is not known.
+    /// Finds the ephemerals, containers and znodes with a time to live, if they are not known.
     pub(super) fn index(&mut self) {
         if std::mem::replace(&mut self.owners_known, true) {
             return;
@@ -297,12 +297,12 @@ impl Tree {
         (znode.acl(), self.acl(znode.acl()))
     }
 
-    /// The number of a znode's ACL, if no snapshot lists it.
+    /// Number of a znode's ACL, if no snapshot lists the ACL.
     pub(super) fn unlisted_acl(&self, znode: &Znode) -> Option<i64> {
         self.acls.unlisted(znode.acl())
     }
 
-    /// The znodes whose ACL no snapshot lists.
+    /// Znodes whose ACL no snapshot lists.
     pub(crate) fn with_unlisted_acl(&self) -> impl Iterator<Item = &Znode> {
         let znodes = self.acls.has_unlisted().then(|| self.all());
         znodes
@@ -329,12 +329,12 @@ impl Tree {
             .map(|(session, paths)| (*session, paths.iter().map(|path| &**path)))
     }
 
-    /// The paths of the znodes with a time to live, sorted.
+    /// Paths of the znodes with a time to live, sorted.
     pub(super) fn ttl_paths(&self) -> impl Iterator<Item = &str> {
         self.with_ttl.iter().map(|path| &**path)
     }
 
-    /// The ephemerals in the order of [`all_ephemerals`](Self::all_ephemerals), from one of them on.
+    /// Ephemerals in the order of [`all_ephemerals`](Self::all_ephemerals), from a given one on.
     pub(crate) fn ephemerals_from<'a>(
         &'a self,
         from: Bound<(SessionId, &'a str)>,

@@ -22,12 +22,12 @@ pub(crate) struct Watches {
 /// One of the two tables.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
-    /// For each watched path its place in `watched`.
+    /// Position of each watched path in `watched`.
     by_path: HashMap<Arc<str>, usize, FixedState>,
-    /// The watched paths. A path stays in its place for as long as it is watched, so that a long list of them can be
-    /// read a part at a time.
+    /// Watched paths. A path keeps its position for as long as it is watched, so that a long list of them can be read
+    /// a part at a time.
     watched: Vec<Option<(Arc<str>, Watchers)>>,
-    /// The empty places in `watched`.
+    /// Empty positions in `watched`.
     free: Vec<usize>,
     /// Nothing ever happens at a null path, but a watch on it can be asked for and removed.
     on_null: Watchers,
@@ -48,7 +48,7 @@ struct Paths {
 #[derive(Clone, Debug, Default)]
 struct Watchers(Vec<(ConnectionId, Modes)>);
 
-/// A path and who watches it, as a copy.
+/// Copy of a path and its watchers.
 pub(crate) type WatchersOf = (Arc<str>, Vec<(ConnectionId, Modes)>);
 
 /// The kinds of watch that one connection has on one path, which exist side by side since 3.9 (`WatchStats`).
@@ -167,7 +167,7 @@ impl Table {
         }
     }
 
-    /// The place of a path, which it gets if it has none.
+    /// Returns the position of a path, after adding the path if it is missing.
     fn place_for(&mut self, path: &str) -> usize {
         if let Some(place) = self.by_path.get(path) {
             return *place;
@@ -190,7 +190,7 @@ impl Table {
         place
     }
 
-    /// The watchers of a path, if it is watched.
+    /// Watchers of a path, if it is watched.
     fn watchers(&self, path: &str) -> Option<&Watchers> {
         let place = *self.by_path.get(path)?;
         self.watched.get(place)?.as_ref().map(|(_, all)| all)
@@ -367,12 +367,12 @@ impl Table {
         self.pairs
     }
 
-    /// The number of places that watched paths have, or had.
+    /// Number of positions that watched paths have, or had.
     pub(crate) fn places(&self) -> usize {
         self.watched.len()
     }
 
-    /// The watched path in a place, with the connections that watch it, sorted. Behind the last place comes the null
+    /// Path at a position, with the connections that watch it, sorted. The position after the last one has the null
     /// path, as Java prints it.
     pub(crate) fn at_place(
         &self,
@@ -387,14 +387,14 @@ impl Table {
         (!watchers.0.is_empty()).then_some((path, connections))
     }
 
-    /// A copy of who watches what, in no order: for a caller that sorts it where the server does not wait for it.
+    /// Copy of all watches, in no order: for a caller that sorts it without delaying the server.
     pub(crate) fn unsorted(&self) -> Vec<WatchersOf> {
         let on_paths = self.watched.iter().flatten();
         let mut all: Vec<_> = on_paths
             .map(|(path, watchers)| (Arc::clone(path), watchers.0.clone()))
             .collect();
         if !self.on_null.0.is_empty() {
-            // As Java prints a null.
+            // Java prints a null as this.
             all.push(("null".into(), self.on_null.0.clone()));
         }
         all

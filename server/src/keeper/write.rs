@@ -234,7 +234,7 @@ fn multi<'a>(
     }
 }
 
-/// The result of one operation of a multi that failed at `failed`, which is refused as a whole.
+/// Result of one operation of a multi that failed at `failed`, which is refused as a whole.
 pub(super) fn failed_result(at: usize, failed: usize, code: ErrorCode) -> Option<ErrorCode> {
     match at.cmp(&failed) {
         std::cmp::Ordering::Less => None,
@@ -310,7 +310,8 @@ pub(super) fn check_reap<'a>(tree: &Tree, path: &'a str) -> Result<TxnRecord<'a>
     })
 }
 
-/// Refuses what needs the record of a znode whose ACL no snapshot lists: `PrepRequestProcessor.getRecordForPath` asks for the ACL.
+/// Refuses a request that needs the record of a znode whose ACL no snapshot lists:
+/// `PrepRequestProcessor.getRecordForPath` asks for the ACL.
 fn check_listed(tree: &Tree, znode: &Znode) -> Result<(), ErrorCode> {
     match tree.unlisted_acl(znode) {
         None => Ok(()),

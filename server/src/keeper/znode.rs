@@ -20,12 +20,11 @@ pub(crate) struct Znode {
     pub(super) ctime: Timestamp,
     pub(super) mtime: Timestamp,
     pub(super) version: i32,
-    /// The number of children ever created here. The wire's `cversion` is made of it and of the number of
-    /// children.
+    /// Number of children ever created here. The wire's `cversion` is computed from it and the number of children.
     pub(super) creates: i32,
     pub(super) aversion: i32,
     pub(super) children: Children,
-    /// The number of the owner: see [`OwnerKind`].
+    /// Number of the owner: see [`OwnerKind`].
     pub(super) owner: i64,
     pub(super) acl: AclId,
     pub(super) first_child: u32,
@@ -33,8 +32,8 @@ pub(crate) struct Znode {
     pub(super) previous: u32,
 }
 
-/// The number of children, and in the first bit whether the owner is a time to live, which its number alone does not tell.
-/// A field of its own for that bit would take eight bytes of each znode.
+/// Number of children, and in the first bit whether the owner is a time to live, which the owner's number alone does
+/// not tell. A field of its own for that bit would take eight bytes of each znode.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Children(u32);
 
@@ -102,7 +101,7 @@ impl Znode {
         self.creates
     }
 
-    /// The number of children.
+    /// Number of children.
     pub(crate) fn num_children(&self) -> i32 {
         self.children.count()
     }
@@ -165,7 +164,7 @@ pub(super) fn length(data: &Data) -> i32 {
 }
 
 impl Znode {
-    /// One that was kept; `extended_types` decides what its owner is.
+    /// Znode from a file. `extended_types` decides the kind of its owner.
     pub(super) fn kept(
         path: &str,
         data: Option<&[u8]>,

@@ -117,7 +117,7 @@ impl Clock {
         matches!(self, Self::Manual(_))
     }
 
-    /// Whether it is the machine's clock.
+    /// Whether this is the machine's clock.
     pub(super) fn is_of_the_machine(&self) -> bool {
         matches!(self, Self::System { .. })
     }
@@ -220,7 +220,7 @@ impl Countdown {
         self.span
     }
 
-    /// Whether it is real time that passes.
+    /// Whether the time is real.
     pub(super) fn is_real(&self) -> bool {
         match self.since {
             Since::Real(_) => true,
@@ -229,7 +229,7 @@ impl Countdown {
         }
     }
 
-    /// Goes on in real time with what is left.
+    /// Continues in real time with the rest of the span.
     pub(super) fn go_on_in_real_time(&mut self) {
         let passed = self.span.saturating_sub(self.left());
         let now = ticker();
@@ -250,7 +250,7 @@ impl Countdown {
     }
 }
 
-/// A moment that no other server of this process has been given: the present one, `reached` or a later one.
+/// Returns a moment that no other server of this process has been given: the present one, `reached` or a later one.
 pub(super) fn moment_apart(reached: Timestamp) -> Timestamp {
     static LAST: AtomicI64 = AtomicI64::new(0);
     let earliest = reached.max(time_of_day()).0;

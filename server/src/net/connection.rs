@@ -32,10 +32,10 @@ pub(super) const KEPT_CAPACITY: usize = 64 << 10;
 /// After so many reads in one go it is the turn of the other connections.
 const READS_IN_ONE_GO: usize = 8;
 
-/// The bytes that a connection writes before others have their turn.
+/// Number of bytes that a connection writes before others have their turn.
 const SHORT_TURN: usize = 64 << 10;
 
-/// The same for a long turn that no other connection waits for.
+/// Number of bytes for a long turn that no other connection waits for.
 const LONG_TURN: usize = 256 << 10;
 
 /// How long a client that is owed its last answers may leave them unread before it is closed without them.
@@ -52,9 +52,9 @@ struct Connection<IO> {
     id: ConnectionId,
     io: IO,
     phase: Phase,
-    /// What a four-letter word waits for.
+    /// Facts that a four-letter word waits for.
     gathering: Gathering,
-    /// Whether the word was left for want of that.
+    /// Whether the last word was not answered because its facts were missing.
     lacks_facts: bool,
     /// Received and not yet taken in: a frame that is not whole, or more than there is room to answer.
     received: BytesMut,
@@ -70,9 +70,9 @@ struct Connection<IO> {
     under_way: usize,
     /// To be written next.
     sending: Outgoing,
-    /// The unread bytes up to which it is read, and the bytes that it may write in one turn.
+    /// Number of unread bytes up to which the connection is read, and of bytes that it may write in one turn.
     share: usize,
-    /// The long turns of the server's thread that serves it.
+    /// Long turns of the server's thread that serves the connection.
     turns: Option<Arc<Turns>>,
     long_turn: LongTurn,
     /// How much of it may not leave before the log is flushed.
@@ -91,8 +91,8 @@ enum Ending {
     Now,
 }
 
-/// Serves one connection until it ends, or until the future is dropped, even before it first ran. `turns` are the long
-/// turns of the thread that polls it, if that is a thread of the server.
+/// Serves one connection until it ends, or until the future is dropped, even before it first ran. `turns` are the
+/// long turns of the thread that polls the future, if that thread belongs to the server.
 pub(super) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
     engine: Arc<Engine>,
     id: ConnectionId,
@@ -166,11 +166,11 @@ enum LongTurn {
     Granted,
 }
 
-/// What is left of a turn.
+/// Remaining share of a turn.
 struct Turn {
-    /// The bytes that it may write.
+    /// Number of bytes that the connection may still write.
     bytes: usize,
-    /// Whether it may make a part of an answer that takes long.
+    /// Whether the connection may make a part of an answer that takes long.
     makes_part: bool,
 }
 
@@ -419,7 +419,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         Step::Again
     }
 
-    /// Whether feeding stopped for want of room, time or facts, and not of bytes.
+    /// Whether feeding stopped because room, time or facts ran out, and not bytes.
     fn is_interrupted(&mut self) -> bool {
         self.yielding || self.is_full() || std::mem::take(&mut self.lacks_facts)
     }
@@ -435,7 +435,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         {
             self.gathering.begin(&self.engine, word);
             if self.gathering.is_pending(context) {
-                // They may come before anybody looks again.
+                // The facts may arrive before the task is polled again.
                 self.lacks_facts = true;
                 return Some(0);
             }

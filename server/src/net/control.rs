@@ -35,7 +35,7 @@ pub(super) struct Control {
     pub(super) waits: Waits,
     /// Whether the server is stopped.
     pub(super) stopped: bool,
-    /// The names that matchers may use.
+    /// Names that matchers may use.
     pub(super) known: Known,
     /// The labels that sessions last came by.
     labels: Labels,
@@ -162,7 +162,7 @@ impl Control {
         );
     }
 
-    /// The state may have changed.
+    /// Wakes the waits for a state, which may have changed.
     pub(super) fn changed(&mut self) {
         self.waits.changed(&mut self.wakers);
     }
@@ -239,8 +239,8 @@ impl Control {
         }
     }
 
-    /// The fault that happens to something that passes, if one does, and to which operations of a multi. It is noted, and
-    /// counted.
+    /// Finds the fault that happens to a message, if one does, and the operations of a multi to which it happens. The
+    /// fault is noted in the journal and counted.
     fn go_wrong(
         &mut self,
         now: Timestamp,
@@ -371,7 +371,7 @@ impl Control {
             Fault::DelayRequest { by } => Verdict::Delay(now + by),
             Fault::Expire => Verdict::Expire(session),
             Fault::Partition { .. } => Verdict::Cut,
-            // These happen to its reply; those that happen to connections do nothing here.
+            // These faults happen to the reply. Faults of connections have no effect here.
             Fault::ApplyThenDrop
             | Fault::ReplyThenDrop
             | Fault::Close

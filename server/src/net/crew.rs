@@ -28,7 +28,7 @@ const SHARE: usize = 1000;
 pub(super) struct Crew {
     engine: Arc<Engine>,
     own: JoinSet<()>,
-    /// The long turns of these.
+    /// Long turns of these connections.
     turns: Arc<Turns>,
     others: Vec<Hand>,
     /// How many threads there may be, once somebody wanted to know: to find out reads files.

@@ -1,4 +1,4 @@
-//! The conditions of a matcher, one by one: which of them a message meets.
+//! Single conditions of a matcher, and whether a message meets them.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub(super) enum Criterion {
     Sequential,
 }
 
-/// Whose connection an operation in a message is looked at: that of the whole message, or one of a multi.
+/// Operation at which a condition looks: that of the whole message if `None`, or one operation of a multi.
 type Inner<'a> = Option<(usize, &'a Part)>;
 
 impl Criterion {
@@ -41,7 +41,7 @@ impl Criterion {
         Self::Sequential,
     ];
 
-    /// Whether it is about the operation, and so is to hold for one operation of a multi together with its like.
+    /// Whether the condition is about the operation. In a multi all such conditions must hold for the same operation.
     fn is_inner(self) -> bool {
         match self {
             Self::Op
@@ -56,7 +56,7 @@ impl Criterion {
         }
     }
 
-    /// The value in a message that passed, for people; `None` for one of two.
+    /// The value that a message has, for people; `None` for a condition that is true or false.
     pub(super) fn shown(self, who: &Who<'_>, sight: &Sight<'_>) -> Option<String> {
         Some(match self {
             Self::Connection => who.connection.0.to_string(),
@@ -117,13 +117,13 @@ impl fmt::Display for Criterion {
 }
 
 impl Matcher {
-    /// Whether it matches something that passes, which need not be on a connection.
+    /// Whether it matches a message or an entry, which need not be on a connection.
     pub(super) fn matches_any(&self, who: Option<&Who<'_>>, sight: &Sight<'_>) -> bool {
         self.kind.is_none_or(|kind| kind == sight.kind())
             && with_who(who, sight, |who| self.matches(who, sight))
     }
 
-    /// Whether it matches something that passes.
+    /// Whether it matches a message or an entry.
     pub(super) fn matches(&self, who: &Who<'_>, sight: &Sight<'_>) -> bool {
         self.kind.is_none_or(|kind| kind == sight.kind())
             && Criterion::ALL
@@ -154,7 +154,7 @@ impl Matcher {
         only
     }
 
-    /// The operations of a multi that it matches, where it matches the multi for what is in it and not for itself.
+    /// Operations of a multi that match, where the multi matches for one of them and not as a whole.
     pub(super) fn parts_matched(&self, who: &Who<'_>, sight: &Sight<'_>) -> Vec<usize> {
         let Some(asked) = sight.asked() else {
             return Vec::new();
@@ -173,7 +173,7 @@ impl Matcher {
         matched.map(|(at, _)| at).collect()
     }
 
-    /// Whether some operation of a message is as it should be: of a multi, one of those in it.
+    /// Whether `is_meant` accepts the operation of a message, or one of the operations of a multi.
     fn some_inner(&self, sight: &Sight<'_>, mut is_meant: impl FnMut(Inner<'_>) -> bool) -> bool {
         match sight.asked().map(super::sight::Asked::parts) {
             Some(parts) if !parts.is_empty() => {
@@ -244,7 +244,7 @@ impl Matcher {
     }
 }
 
-/// Gives whose connection it is; for something that is on none, that of nobody.
+/// Passes the connection of a message to a closure, or an empty one for a message on no connection.
 pub(super) fn with_who<T>(
     who: Option<&Who<'_>>,
     sight: &Sight<'_>,
@@ -259,7 +259,7 @@ pub(super) fn with_who<T>(
     with(who.unwrap_or(&nobody))
 }
 
-/// Whether an operation belongs to a family, or its multi does.
+/// Whether the operation, or an operation of the multi, belongs to a family.
 fn is_of(op: Op, inner: Inner<'_>, sight: &Sight<'_>) -> bool {
     if let Sight::Connect { .. } | Sight::Connected { .. } = sight {
         return op == Op::Connect;
@@ -276,7 +276,7 @@ fn is_of(op: Op, inner: Inner<'_>, sight: &Sight<'_>) -> bool {
     }
 }
 
-/// Whether a request, or the request of a reply, has a flag as it should be.
+/// Whether a request, or the request of a reply, has the wanted value of a flag.
 fn is_flagged(wanted: Option<bool>, sight: &Sight<'_>, is: impl FnOnce() -> bool) -> bool {
     wanted.is_none_or(|wanted| {
         matches!(sight, Sight::Request { .. } | Sight::Reply { .. }) && is() == wanted

@@ -1,4 +1,5 @@
-//! Requests that were held or delayed: they stand with the engine, and are carried out in the turn that releases them.
+//! Requests that were held or delayed. They are stored with the engine, and carried out in the turn that releases
+//! them.
 
 use super::outbox::{ConnectionStats, Frame};
 use super::sink::{Sink, Taken};
@@ -15,7 +16,7 @@ pub(super) struct Carried {
 }
 
 impl Sink<'_, '_> {
-    /// Takes over a request that is held or delayed.
+    /// Stores a request that is held or delayed.
     pub(super) fn defer(&mut self, id: ConnectionId, bytes: &[u8], is_connect: bool) {
         if let Some(outbox) = self.outboxes.get_mut(id) {
             let bytes = bytes.into();
@@ -34,7 +35,7 @@ impl Sink<'_, '_> {
         let Some(frame) = outbox.frame.take() else {
             return;
         };
-        // It was decoded before, when it arrived.
+        // The request was decoded before, when it arrived.
         let input = if frame.is_connect {
             wire::decode_connect(&frame.bytes).map(|request| Input::Connect {
                 connection: id,
@@ -80,10 +81,10 @@ impl Sink<'_, '_> {
     }
 }
 
-/// What `cons` tells of a request.
+/// Facts about a request that `cons` prints.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Begun {
-    /// Whether it began a session.
+    /// Whether the request began a session.
     session: bool,
     last: Option<(Xid, Option<Operation>, &'static str)>,
 }
@@ -95,7 +96,7 @@ impl Begun {
         begun
     }
 
-    /// Counts one more request, which is the last now.
+    /// Counts one more request, which becomes the last one.
     pub(super) fn add(&mut self, input: &Input<'_>) {
         if let Input::Connect { request, .. } = input {
             self.session = request.session == SessionId::NONE;
@@ -108,13 +109,13 @@ impl Begun {
 
     pub(super) fn count(self, stats: &mut ConnectionStats, refused: bool, keeper: &Keeper) {
         if self.session {
-            // The beginning of a session is a request of its own to a real server, with the cxid 0.
+            // A real server counts the beginning of a session as a request of its own, with the cxid 0.
             stats.last_operation = "SESS";
             stats.last_cxid = Xid(0);
             stats.last_zxid = keeper.tree().last_zxid();
         }
         if let Some((xid, operation, name)) = self.last {
-            // FinalRequestProcessor gives up on a refused write before it gives the operation its name.
+            // FinalRequestProcessor leaves a refused write before it sets the name of the operation.
             let unnamed = refused && operation.is_some_and(Operation::is_write);
             stats.last_operation = if unnamed { "NA" } else { name };
             if xid.0 >= 0 {

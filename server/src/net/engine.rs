@@ -39,12 +39,12 @@ pub(crate) struct Engine {
     pub(super) clock: Clock,
     /// Rung when the next deadline came nearer.
     pub(super) alarm: Notify,
-    /// Measures the time of waits.
+    /// Ends waits whose time is over.
     pub(super) patience: Patience,
     /// Where what is committed is kept, if it is.
     pub(super) log: Option<Arc<Log>>,
     pub(super) limits: Limits,
-    /// Who tells a test that panics what passed last, if it is to be told.
+    /// Prints the last events for a test that panics, unless that is switched off.
     pub(super) teller: OnceLock<Teller>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Engine {
 /// these pieces counts as a packet: `NIOServerCnxn.sendBufferSync`.
 const WORD_PIECE: usize = 8192;
 
-/// So long a thread that panics waits for the lock, in milliseconds.
+/// Maximum time that a panicking thread waits for the lock, in milliseconds.
 const PANIC_PATIENCE_MS: usize = 200;
 
 /// After so many requests of one turn, and after each that may take long, it is asked how long the turn has taken.
@@ -96,8 +96,8 @@ pub(super) struct State {
     pub(super) totals: Totals,
     pub(super) trace_mask: i64,
     pub(super) started: Timestamp,
-    /// What `Time.currentElapsedTime` of a real server would have said then. Java counts from the start of the
-    /// machine; where the time is not the machine's, it is counted from the start of the server.
+    /// Value of `Time.currentElapsedTime` in a real server at that moment. Java counts from the start of the machine;
+    /// on a clock other than the machine's, the count begins with the start of the server.
     pub(super) elapsed_at_start: Duration,
     pub(super) control: Control,
     /// When something that is kept back, or stalled, goes on.
@@ -150,7 +150,7 @@ pub(super) struct Fed {
     pub(super) stalled: bool,
     /// How much of what is to be written arrives although the link is cut: it was cut later.
     pub(super) under_way: Option<usize>,
-    /// The unread bytes up to which the connection is read, and the bytes that it may write in one turn.
+    /// Number of unread bytes up to which the connection is read, and of bytes that it may write in one turn.
     pub(super) share: usize,
 }
 
@@ -210,9 +210,9 @@ impl Engine {
         &self.clock
     }
 
-    /// Sees to it that the sessions from now on have numbers that no other server of this process gives. A real server
-    /// begins with the milliseconds of its start (`SessionTrackerImpl.initializeNextSessionId`): two that start in
-    /// the same one give the same numbers. Here the later one begins with the next millisecond.
+    /// Gives the sessions from now on ids that no other server of this process gives. A real server begins with the
+    /// milliseconds of its start (`SessionTrackerImpl.initializeNextSessionId`), so two servers that start in the
+    /// same millisecond give the same ids. Here the later server begins with the next millisecond.
     pub(crate) fn number_sessions_apart(&self) {
         let now = self.clock.now();
         let ahead = moment_apart(now).since(now);
@@ -258,7 +258,7 @@ impl Engine {
             .expect("every request of the test itself is answered at once")
     }
 
-    /// The same, on a session of the test's own if one is given; `None` if that has ended.
+    /// Carries out a request of the test, on a session of the test if one is given; `None` if that session has ended.
     pub(crate) fn ask_as<T>(
         &self,
         session: Option<SessionId>,
@@ -300,7 +300,7 @@ impl Engine {
         answer
     }
 
-    /// Opens a session of the test's own.
+    /// Opens a session that the test owns.
     pub(crate) fn open_test_session(&self) -> SessionId {
         self.used();
         self.turn(None, Test::default(), |now, keeper, sink| {
@@ -308,7 +308,7 @@ impl Engine {
         })
     }
 
-    /// Closes a session of the test's own as a client closes its session; nothing happens if it has ended.
+    /// Closes a session that the test owns, as a client does. Has no effect on a session that has ended.
     pub(crate) fn close_test_session(&self, session: SessionId) {
         self.used();
         let test = Test {
@@ -334,7 +334,8 @@ impl Engine {
         state.keeper.snapshot(now)
     }
 
-    /// A copy of the state to be looked at. It takes time where there are many znodes, and the server has no part in it.
+    /// Copy of the state with its index. Making the index takes time where there are many znodes, and is done without
+    /// the lock.
     pub(crate) fn indexed_snapshot(&self) -> Snapshot {
         let mut snapshot = self.snapshot();
         snapshot.index();
@@ -393,7 +394,7 @@ impl Engine {
         Welcome::Serve(id)
     }
 
-    /// The client has gone, or its task ends: nothing more is written.
+    /// Ends a connection whose client has gone or whose task ends: nothing more is written.
     pub(super) fn disconnect(&self, id: ConnectionId) {
         self.turn(None, Test::default(), |now, keeper, sink| {
             keeper.step(now, Input::Disconnected(id), sink);
@@ -432,7 +433,7 @@ impl Engine {
             let asked = (word, gathering.facts());
             let closing = self.answer_word(id, asked, bytes, answers, marks);
             if closing.is_some() {
-                // Its task writes the answer and ends.
+                // The connection's task writes the answer and ends.
                 self.disconnect(id);
             }
             return Ok(Fed {
@@ -716,7 +717,7 @@ impl Engine {
         self.note(&Sight::Stopped);
     }
 
-    /// Everything behind the lock, for a thread that panics; `None` if the server itself has, or if the lock is not free for
+    /// The state, for a thread that panics. `None` if the server itself has panicked, or if the lock is not free for
     /// so long that this thread may hold it.
     pub(super) fn panicked_state(&self) -> Option<MutexGuard<'_, State>> {
         for _ in 0..PANIC_PATIENCE_MS {
@@ -883,7 +884,7 @@ impl Engine {
         (result, unflushed)
     }
 
-    /// Everything behind the lock, or what a panic inside the server has left of it.
+    /// The state, or the state that a panic inside the server has left behind.
     pub(super) fn try_lock(&self) -> LockResult<MutexGuard<'_, State>> {
         self.state.lock()
     }
@@ -923,7 +924,7 @@ impl State {
         Welcome::Serve(id)
     }
 
-    /// Takes a connection out of every view if nothing is to follow on it.
+    /// Takes a connection out of every view if no answer is owed to it.
     pub(super) fn settle_closing(&mut self, now: Timestamp, id: ConnectionId) {
         let Self {
             outboxes,

@@ -1,6 +1,6 @@
-//! What the disk and the operating system tell for a four-letter word, gathered outside of the engine's lock.
+//! Facts of the disk and the operating system for a four-letter word, gathered without the engine's lock.
 //!
-//! A folder is listed by a thread of its own: a disk that is slow to answer keeps nobody waiting but the client that asks.
+//! A folder is listed by a thread of its own, so a slow disk delays only the client that asks.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Waker};
@@ -10,19 +10,19 @@ use super::engine::Engine;
 use super::{machine, report};
 use crate::wire::{EnvironmentReport, FourLetterWord};
 
-/// What an answer is made of besides the state.
+/// Data of an answer besides the state.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     /// For `envi`.
     pub(super) environment: Option<EnvironmentReport>,
     /// For `mntr`: the number of open files and the most there may be.
     pub(super) descriptors: (u64, u64),
-    /// For `conf` and `dirs`: the bytes of the files where snapshots lie, and where logs do.
+    /// For `conf` and `dirs`: the sizes in bytes of the snapshots and of the logs.
     pub(super) sizes: (u64, u64),
 }
 
 impl Facts {
-    /// What the operating system tells for a word.
+    /// Facts of the operating system for a word.
     fn of_machine(word: FourLetterWord) -> Self {
         let mut facts = Self::default();
         if word == FourLetterWord::Envi {
@@ -68,7 +68,7 @@ impl Gathering {
                 ..Facts::default()
             });
         };
-        // A runtime whose time is paused would let it pass while a thread is waited for.
+        // A runtime whose time is paused would advance it while it waits for a thread.
         if !engine.log.as_ref().is_some_and(|log| log.is_looked_after()) {
             measure();
             return;
@@ -79,7 +79,7 @@ impl Gathering {
         }
     }
 
-    /// Whether they are not there yet; if so, the task is woken when they are.
+    /// Whether the facts are still missing. If so, the task is woken once they have arrived.
     pub(super) fn is_pending(&self, context: &Context<'_>) -> bool {
         let Some(shared) = &self.0 else {
             return false;
@@ -88,11 +88,11 @@ impl Gathering {
             return false;
         }
         *shared.waker() = Some(context.waker().clone());
-        // They may have come meanwhile.
+        // The facts may have arrived meanwhile.
         shared.facts.get().is_none()
     }
 
-    /// The facts, as far as there are any.
+    /// The facts that have been gathered so far.
     pub(super) fn facts(&self) -> Facts {
         let shared = self.0.as_ref();
         shared

@@ -34,10 +34,10 @@ pub enum Fault {
     /// The request is refused with this code, and not carried out. Not the first of a connection, which has no codes.
     ///
     /// A multi that matches because of an operation in it ([`Op::Create`](super::Op::Create)) is answered as one whose
-    /// operation failed with this code, the first that matches: the operations before it have the result 0, those after it
-    /// -2, and no znode changes. Of a multiRead, each operation that matches fails, and the others are read. A multi that
-    /// matches as a whole (no operation, [`Op::Multi`](super::Op::Multi), [`Op::Write`](super::Op::Write),
-    /// [`Op::Any`](super::Op::Any)) is refused as a whole.
+    /// operation failed with this code, the first that matches: the operations before it have the result 0, those
+    /// after it -2, and no znode changes. Of a multiRead, each operation that matches fails, and the others are read.
+    /// A multi that matches as a whole (no operation, [`Op::Multi`](super::Op::Multi),
+    /// [`Op::Write`](super::Op::Write), [`Op::Any`](super::Op::Any)) is refused as a whole.
     Error {
         /// The refusal.
         code: ErrorCode,
@@ -98,8 +98,8 @@ pub enum Fault {
     SessionMoved,
     /// The request is refused as one whose authentication failed, and the connection closes.
     AuthFailed,
-    /// The session expires, and the request is not carried out nor answered: its connection closes, so the client sees the
-    /// loss of the connection (`ConnectionLoss`) for this request. A client that comes back for its session finds it over.
+    /// The session expires, and the request is neither carried out nor answered. Its connection closes, so the client
+    /// sees `ConnectionLoss` for this request. A client that reconnects for its session finds the session expired.
     Expire,
     /// The link of this client is cut from here on: what comes is the first that does not arrive. A request is not carried
     /// out before the link is whole again, unless the link is cut [to the client](Direction::ToClient) alone: then it is,
@@ -111,8 +111,9 @@ pub enum Fault {
         /// Which way.
         direction: Direction,
     },
-    /// The connection closes as soon as it is accepted. `on(Op::Connect)` matches every connection that is accepted, before
-    /// it has said anything; to close one at its request for a session, use [`DropBefore`](Self::DropBefore).
+    /// The connection closes as soon as it is accepted. `on(Op::Connect)` matches every accepted connection, before
+    /// the client has sent anything. To close a connection at its request for a session, use
+    /// [`DropBefore`](Self::DropBefore).
     Refuse,
     /// The connection is reset as soon as it is accepted (TCP's RST); on other transports than TCP it closes.
     Reset,
@@ -167,8 +168,8 @@ pub(super) mod as_ms {
 pub struct FaultRule {
     /// What a failing test and the journal call it.
     pub name: String,
-    /// The messages to which it happens. Without a kind these are requests if the fault can happen to requests that match,
-    /// otherwise accepted connections, replies or events.
+    /// Messages to which the fault happens. Without a kind these are requests if the fault can happen to requests
+    /// that match, otherwise accepted connections, replies or events.
     #[serde(default)]
     pub on: Matcher,
     /// With which of the matches it begins; the first is 1.
@@ -242,7 +243,7 @@ pub enum FaultError {
         fault: Fault,
         /// The messages that were matched, in words.
         kind: &'static str,
-        /// The messages to which it can happen, in words.
+        /// The messages to which the fault can happen, in words.
         instead: String,
     },
     /// No message can ever match.
@@ -253,12 +254,12 @@ pub enum FaultError {
         /// Why not.
         source: NeverMatches,
     },
-    /// A number of the rule makes it one that never happens.
+    /// A number in the rule prevents the fault from ever happening.
     #[error("the fault {name:?} cannot happen: {why}")]
     BadNumber {
         /// The name of the rule.
         name: String,
-        /// Which one, and why.
+        /// The number, and the reason.
         why: String,
     },
 }
@@ -284,7 +285,7 @@ pub(super) struct Happening<'f> {
     pub(super) fault: &'f Fault,
     /// How often, with this time.
     pub(super) hits: u64,
-    /// The operations of a multi that matched, where the multi matched for their sake.
+    /// Operations of a multi that matched, where the multi matched because of them.
     pub(super) parts: Vec<usize>,
 }
 
@@ -303,7 +304,7 @@ struct Placed {
     kind: Kind,
     matches: u64,
     hits: u64,
-    /// What passed, as long as it has not happened.
+    /// Messages that passed before the fault first happened.
     near: Near,
     /// Whether the test has ended it while its guard is still there.
     ended: bool,
@@ -335,7 +336,7 @@ impl Fault {
         }
     }
 
-    /// The operations of a multi to which it happens, where it happens to single ones.
+    /// Operations of a multi to which the fault happens, where it happens to single operations.
     pub(super) fn parts_of(&self, on: &Matcher, who: &Who<'_>, sight: &Sight<'_>) -> Vec<usize> {
         if let Self::Error { .. } = self {
             on.parts_matched(who, sight)
@@ -344,7 +345,8 @@ impl Fault {
         }
     }
 
-    /// Settles to messages of which kind a fault of this name happens, and writes it into the matcher; or says why to none.
+    /// Chooses the kind of messages to which a fault of this name happens, and writes it into the matcher. Returns an
+    /// error if no kind is possible.
     pub(super) fn settle(
         &self,
         on: &mut Matcher,
@@ -356,7 +358,7 @@ impl Fault {
             && !self.goes_with(Kind::Connect)
             && self.goes_with(Kind::Accepted)
         {
-            // Whoever connects will ask for a session, and this happens before.
+            // `Op::Connect` is the request for a session, and this fault happens before that request.
             (on.kind, on.op) = (Some(Kind::Accepted), None);
         }
         let kinds = KINDS.into_iter().filter(|kind| self.goes_with(*kind));
@@ -384,7 +386,7 @@ impl Fault {
     }
 }
 
-/// The kinds of messages to which faults happen, in the order in which they are meant where a rule has no kind.
+/// Kinds of messages to which faults happen, in the order of preference for a rule without a kind.
 const KINDS: [Kind; 6] = [
     Kind::Request,
     Kind::Connect,
@@ -463,7 +465,7 @@ impl Faults {
         }
     }
 
-    /// What a fault waits for that has never happened, and what came near.
+    /// Description of the messages that a fault waits for and of the nearest misses, if the fault has never happened.
     pub(super) fn waits_for(&self, id: FaultId) -> Option<String> {
         let placed = self.placed.iter().find(|placed| placed.id == id)?;
         (placed.hits == 0).then(|| placed.what_it_waited_for())

@@ -237,7 +237,7 @@ pub enum ReleaseError {
     },
 }
 
-/// The reason why nothing can be held.
+/// Reason why nothing can be held.
 ///
 /// ```
 /// use minikeeper::{HoldError, Kind, Matcher};
@@ -253,9 +253,9 @@ pub enum ReleaseError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HoldError {
-    /// Such entries are not messages on their way to a client or the server.
+    /// Entries of this kind are not messages on their way to a client or the server.
     #[error(
-        "{} cannot be held: only requests, replies and events are on their way to somebody",
+        "{} cannot be held: only requests, replies and events are messages on their way",
         kind.words().1
     )]
     CannotBeHeld {
@@ -308,9 +308,9 @@ pub(super) struct Holds {
 struct Placed {
     id: HoldId,
     on: Matcher,
-    /// What passed.
+    /// Messages that passed.
     near: Near,
-    /// How many messages it has held so far.
+    /// Number of messages that it has held so far.
     matched: u64,
     /// What it keeps back, and on which connection.
     items: BTreeMap<u64, ConnectionId>,
@@ -384,7 +384,7 @@ impl Holds {
         items.map(|(item, connection)| (*item, *connection))
     }
 
-    /// What a hold is about, what passed and what came near.
+    /// Description of a hold: its matcher, the messages that passed and the nearest misses.
     pub(super) fn in_words(&self, id: HoldId) -> Option<String> {
         let placed = self.find(id)?;
         let near = placed.near.in_words(placed.on.kind, placed.matched);

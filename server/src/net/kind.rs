@@ -1,8 +1,8 @@
-//! The kinds of things that pass.
+//! Kinds of messages and entries.
 
 use serde::{Deserialize, Serialize};
 
-/// What kind of thing passes.
+/// Kind of a message or entry.
 ///
 /// ```
 /// use minikeeper::{Kind, Matcher};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Kind {
-    /// Somebody connected.
+    /// A client connected.
     Accepted,
     /// A connection is gone.
     Disconnected,
@@ -21,26 +21,26 @@ pub enum Kind {
     Closing,
     /// A client asks for a session, a new one or its own.
     Connect,
-    /// A client is told which session it has, or that it has none.
+    /// A client is told which session it has, or that the session is refused.
     Connected,
     /// A request arrived.
     Request,
-    /// A reply is sent: the server has made it. Where a fault loses it or a hold keeps it back, what follows says so
-    /// ([`Fault`](Self::Fault), [`Held`](Self::Held)); so whoever waits for a reply does not wait for its release.
+    /// A reply is sent: the server has made it. If a fault loses the reply or a hold holds it, a later entry says so
+    /// ([`Fault`](Self::Fault), [`Held`](Self::Held)), so a wait for a reply does not wait for its release.
     Reply,
     /// The event of a watch is sent: the server has made it, as with [`Reply`](Self::Reply).
     Event,
     /// A client closed its session.
     SessionClosed,
-    /// A session was not heard from in time, or a test wanted it to be over.
+    /// A session expired because its client was silent for too long, or because a test or a fault ended it.
     SessionExpired,
     /// The server removed a container or a TTL znode.
     Reaped,
-    /// A fault did what it is there for.
+    /// A fault happened.
     Fault,
-    /// Something is held back.
+    /// A message is held.
     Held,
-    /// Something that was held back is let go.
+    /// A held message is released.
     Released,
     /// A test did something to members of the ensemble.
     Ensemble,
@@ -50,12 +50,12 @@ pub enum Kind {
     Clock,
     /// The test itself wrote, by the handle.
     Wrote,
-    /// A transaction was committed. These pass only where they are
-    /// [wanted](crate::ServerBuilder::journal_transactions).
+    /// A transaction was committed. These entries exist only where they are
+    /// [enabled](crate::ServerBuilder::journal_transactions).
     Committed,
-    /// A test wants a session to be silent.
+    /// A test muted a session.
     Muted,
-    /// A session may be heard again.
+    /// A muted session may be heard again.
     Unmuted,
     /// A test cut links.
     Cut,
@@ -97,7 +97,7 @@ impl Kind {
         Self::Started,
     ];
 
-    /// The kind for people: one of them, and several.
+    /// Name of the kind for people: singular and plural.
     pub(super) fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Accepted => ("accepted connection", "accepted connections"),

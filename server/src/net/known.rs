@@ -1,4 +1,4 @@
-//! The names that a matcher may use: labels, members, places in the journal.
+//! Names that a matcher may use: labels, members, places in the journal.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,21 +8,21 @@ use super::Matcher;
 use super::journal::{Entry, What};
 use crate::protocol::MemberId;
 
-/// The names that matchers may use for one server or one journal.
+/// Names that matchers may use for one server or one journal.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
-    /// The number of the server's journal in this process; 0 for one that was read from elsewhere.
+    /// Number of the server's journal in this process; 0 for a journal that was read from elsewhere.
     pub(super) journal: u64,
-    /// The labels, by whatever named them.
+    /// Labels that were named, in any way.
     labels: Arc<BTreeSet<Arc<str>>>,
-    /// The number of members; `None` if it is not known.
+    /// Number of members; `None` if it is not known.
     members: Option<u8>,
     /// Whether transactions do not pass as entries of their own.
     pub(super) without_transactions: bool,
 }
 
 impl Known {
-    /// For a new server.
+    /// Names of a new server.
     pub(super) fn new(members: u8) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
@@ -33,7 +33,7 @@ impl Known {
         }
     }
 
-    /// For a journal that was read from elsewhere: the labels that are in it.
+    /// Names of a journal that was read from elsewhere: the labels in its entries.
     pub(super) fn of(entries: &[Entry]) -> Self {
         let mut known = Self::default();
         for entry in entries {
@@ -49,14 +49,14 @@ impl Known {
         known
     }
 
-    /// Learns of a label.
+    /// Adds a label.
     pub(super) fn name(&mut self, label: &Arc<str>) {
         if !self.labels.contains(label) {
             Arc::make_mut(&mut self.labels).insert(Arc::clone(label));
         }
     }
 
-    /// Why the label of a matcher is not known, and what to do.
+    /// Reason why the label of a matcher is not known, with advice.
     pub(super) fn unknown_label(&self, matcher: &Matcher) -> Option<String> {
         let label = matcher
             .label
@@ -78,7 +78,7 @@ impl Known {
         })
     }
 
-    /// Why there is no such member, if there is none.
+    /// Reason why the server has no such member; `None` if it has.
     pub(super) fn unknown_member(&self, MemberId(member): MemberId) -> Option<String> {
         let members = self.members.unwrap_or(u8::MAX);
         (member == 0 || member > members).then(|| match self.members {
@@ -90,5 +90,5 @@ impl Known {
     }
 }
 
-/// More labels than this are only counted in a message.
+/// Maximum number of labels that a message lists; more are only counted.
 const MOST_NAMED: usize = 20;

@@ -55,7 +55,7 @@ pub(super) async fn accept(
         match accepted.await {
             None => break,
             Some(Ok((socket, peer))) if !descriptors.may_be(&socket) => {
-                // A server that cannot begin the next log ends, so clients do not get the last descriptors.
+                // A server that cannot begin the next log ends, so connections do not get the last descriptors.
                 if !std::mem::replace(&mut is_short, true) {
                     tracing::warn!(
                         %peer,

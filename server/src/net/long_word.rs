@@ -1,7 +1,7 @@
-//! Answers to four-letter words that list so much that they are made after their turn, a part at a time.
+//! Answers to four-letter words with lists so long that they are made after the turn, a part at a time.
 //!
-//! Between two parts others are served, so the list is not of one moment: an entry that is there all the time is listed
-//! once, one that comes or goes meanwhile may or may not be.
+//! Other clients are served between two parts, so the list shows no single moment. An entry that exists all the time
+//! is listed once. An entry that is added or removed meanwhile may or may not be listed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::keeper::{ConnectionId, Table, Watches};
 use crate::protocol::SessionId;
 use crate::wire;
 
-/// The number of watches or ephemerals from which on a list of them is made after its turn.
+/// Number of watches or ephemerals from which on a list is made after its turn.
 pub(super) const LONG: usize = 10_000;
 
 /// A place in the tables of watches: that of the server, then those of lagging members.
@@ -28,8 +28,8 @@ struct Place {
 }
 
 impl Place {
-    /// Passes the watched paths from here on to `take`, until some [`PART`] watches were taken. Returns whether there are
-    /// more.
+    /// Passes the watched paths from here on to `take`, until some [`PART`] watches were taken. Returns whether there
+    /// are more.
     fn read(
         &mut self,
         state: &State,
@@ -90,7 +90,7 @@ pub(super) struct WatchesBySession {
     next: Place,
     is_collected: bool,
     collected: BTreeMap<(SessionId, ConnectionId), Vec<Place>>,
-    /// The session that is being listed, and what is left of it.
+    /// The session that is being listed, and its watches that are not listed yet.
     listing: Option<(SessionId, ConnectionId, vec::IntoIter<Place>)>,
     /// The session that was listed last.
     last: Option<SessionId>,
@@ -135,12 +135,12 @@ impl Long for WatchesBySession {
     }
 }
 
-/// The rest of `dump` from the ephemerals on.
+/// Rest of `dump`, from the ephemerals on.
 #[derive(Debug)]
 pub(super) struct Ephemerals {
     /// The session and the path that were listed last.
     pub(super) last: Option<(SessionId, String)>,
-    /// What follows the ephemerals.
+    /// Text after the ephemerals.
     pub(super) behind: String,
 }
 
@@ -224,7 +224,7 @@ mod tests {
         });
     }
 
-    /// The answer to a word, and the number of parts in which it was made.
+    /// Collects the answer to a word. Returns it with the number of parts in which it was made.
     fn answer(engine: &Arc<Engine>, word: &[u8; 4]) -> (String, usize) {
         let connection = accepted(engine);
         let mut outgoing = Outgoing::default();
@@ -258,7 +258,7 @@ mod tests {
         (String::from_utf8(text).unwrap(), parts)
     }
 
-    /// Every head with every one of its members, and the heads in the order in which they were listed.
+    /// Returns every head with each of its members, and the heads in the order in which they were listed.
     fn groups(text: &str) -> (BTreeSet<(String, String)>, Vec<String>) {
         let (mut pairs, mut heads) = (BTreeSet::new(), Vec::<String>::new());
         for line in text.lines().filter(|line| !line.is_empty()) {
@@ -322,7 +322,7 @@ mod tests {
         let mut text = BytesMut::new();
         let mut number = 0;
         while long.work(&engine, &mut text) {
-            // Some of those listed already, some of those to come, and new ones.
+            // Removes some of the entries listed already and some of those to come, and adds new ones.
             for path in [format!("/{number}"), format!("/{}", 19_999 - number)] {
                 let request = Request::RemoveWatches {
                     path: Some(path.into()),

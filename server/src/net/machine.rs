@@ -13,18 +13,18 @@ pub(crate) fn read(file: &Path) -> io::Result<String> {
     fs::read_to_string(file)
 }
 
-/// The folder to which a test that panics writes its timeline, if one is named (`MINIKEEPER_TIMELINE`).
+/// Folder to which a test that panics writes its timeline, if one is named (`MINIKEEPER_TIMELINE`).
 pub(super) fn timeline_folder() -> Option<PathBuf> {
     let folder = env::var_os("MINIKEEPER_TIMELINE")?;
     (!folder.is_empty()).then(|| folder.into())
 }
 
-/// Writes a file of this name, whatever is there, in a folder that is made if it is missing.
+/// Writes or replaces a file of this name, in a folder that is made if it is missing. Returns the full path.
 pub(super) fn write_to(folder: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
     fs::create_dir_all(folder)?;
     let file = folder.join(name);
     fs::write(&file, text)?;
-    // A test may run in any folder: for whoever looks for it the whole path is told.
+    // A test may run in any folder, so the full path is returned.
     Ok(fs::canonicalize(&file).unwrap_or(file))
 }
 
@@ -35,7 +35,7 @@ pub(super) fn file_descriptors() -> (u64, u64) {
     (u64::try_from(open).unwrap_or(u64::MAX), limit)
 }
 
-/// The most files that this process may have open, where that is known.
+/// Maximum number of files that this process may have open, if it is known.
 fn most_file_descriptors() -> Option<u64> {
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
     let line = limits
@@ -44,22 +44,22 @@ fn most_file_descriptors() -> Option<u64> {
     line.split_whitespace().nth(3)?.parse().ok()
 }
 
-/// The file descriptors that connections may have where files are written too. The operating system gives the lowest number that is
-/// free, so a connection with a higher number is one that leaves too few for the log and for snapshots.
+/// File descriptors that connections may have where files are written too. The operating system gives the lowest free
+/// number, so a connection with a higher number leaves too few for the log and for snapshots.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Descriptors {
-    /// Connections have lower numbers than this; `None` if there is no limit, or it is not known.
+    /// Connections have lower numbers than this; `None` if there is no limit, or if it is not known.
     below: Option<u64>,
 }
 
 impl Descriptors {
-    /// What is left for files: the log, the next one, a snapshot, each twice, and the folders.
+    /// Number of descriptors that are left for files: the log, the next one, a snapshot, each twice, and the folders.
     const RESERVED: u64 = 16;
 
     /// Any number, for a server that writes no files.
     pub(super) const ANY: Self = Self { below: None };
 
-    /// Leaves some for files: a quarter where there are few.
+    /// Reserves some descriptors for files: a quarter where there are few.
     pub(super) fn with_reserve() -> Self {
         let most = most_file_descriptors();
         Self {
@@ -67,7 +67,7 @@ impl Descriptors {
         }
     }
 
-    /// Whether a connection may have this one.
+    /// Whether a connection may have this descriptor.
     #[cfg(unix)]
     pub(super) fn may_be(self, socket: &impl std::os::fd::AsRawFd) -> bool {
         let number = u64::try_from(socket.as_raw_fd()).unwrap_or(0);
@@ -80,7 +80,7 @@ impl Descriptors {
     }
 }
 
-/// The time since the machine started; nothing where it is not known.
+/// Time since the machine started; zero where it is not known.
 pub(super) fn uptime() -> Duration {
     let uptime = fs::read_to_string("/proc/uptime").unwrap_or_default();
     let seconds = uptime

@@ -1,4 +1,4 @@
-//! Matchers: which messages a fault, a hold, a wait, a claim or a budget is about.
+//! Matchers: the messages that a fault, a hold, a wait, a claim or a budget selects.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use super::sight::Who;
 use super::{Kind, Op, PathPattern};
 use crate::protocol::{ErrorCode, EventType, MemberId, SessionId};
 
-/// A selection of the messages between clients and server, and of what the test does. A condition that is not set matches
-/// everything.
+/// A selection of the messages between clients and server, and of what the test does. A condition that is not set
+/// matches everything.
 ///
-/// It is displayed as the Rust that builds it:
+/// A matcher is displayed as the Rust expression that builds it:
 ///
 /// ```
 /// use minikeeper::{EventType, Matcher, Op};
@@ -26,7 +26,8 @@ use crate::protocol::{ErrorCode, EventType, MemberId, SessionId};
 ///
 /// A multi matches if one of its operations does: see [`Op`].
 ///
-/// A matcher that no message can match is refused wherever it is used, with the reason: [`NeverMatches`](crate::NeverMatches).
+/// A matcher that no message can match is refused wherever it is used, with the reason:
+/// [`NeverMatches`](crate::NeverMatches).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -37,7 +38,7 @@ pub struct Matcher {
     /// Requests of this operation, and the replies to them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub op: Option<Op>,
-    /// About a path that this pattern matches.
+    /// Messages about a path that this pattern matches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathPattern>,
     /// Events of this type.
@@ -58,13 +59,13 @@ pub struct Matcher {
     /// On the connection with this number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<u64>,
-    /// Requests that ask for a watch or that do not, and the replies to them.
+    /// Requests that ask for a watch (`true`) or do not (`false`), and the replies to them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watching: Option<bool>,
-    /// Requests that create an ephemeral or that do not, and the replies to them.
+    /// Requests that create an ephemeral (`true`) or do not (`false`), and the replies to them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ephemeral: Option<bool>,
-    /// Requests that create a sequential znode or that do not, and the replies to them.
+    /// Requests that create a sequential znode (`true`) or do not (`false`), and the replies to them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequential: Option<bool>,
 }
@@ -119,7 +120,7 @@ impl Matcher {
         Self::of(Kind::Event)
     }
 
-    /// Only requests of one family and replies to them, of any kind that has an operation.
+    /// Only requests of one family, the replies to them, and entries of any other kind that has an operation.
     ///
     /// ```
     /// use minikeeper::{Kind, Matcher, Op};
@@ -134,12 +135,12 @@ impl Matcher {
         self
     }
 
-    /// Only what is about a path that the pattern matches; see [`PathPattern`].
+    /// Only messages about a path that the pattern matches; see [`PathPattern`].
     ///
     /// # Panics
     ///
-    /// If it is not a pattern (`/a/***`, `[`), or one that no path matches (`/a/`, `//`). To get an error instead, parse a
-    /// [`PathPattern`].
+    /// If the text is not a pattern (`/a/***`, `[`), or is one that no path matches (`/a/`, `//`). To get an error
+    /// instead, parse a [`PathPattern`].
     #[must_use]
     #[track_caller]
     pub fn path(mut self, pattern: &str) -> Self {
@@ -274,7 +275,7 @@ impl Matcher {
     }
 }
 
-/// The Rust that builds it.
+/// Prints the Rust expression that builds the matcher.
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.kind, self.op) {

@@ -1,4 +1,4 @@
-//! Near misses: what a matcher that waits has seen that was not quite what it waits for.
+//! Near misses: messages that passed a waiting matcher and differed from it in one condition only.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,19 +7,19 @@ use super::criterion::{Criterion, with_who};
 use super::sight::{Sight, Who};
 use super::{Kind, Matcher};
 
-/// What passed while something was waited for, as far as it came near.
+/// Messages that passed while something was waited for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Near {
-    /// How many messages of a kind passed that could match.
+    /// Number of messages that passed, of kinds that can match.
     passed: u64,
-    /// The kinds that can match, once they are known; of no interest where the matcher has a kind.
+    /// Kinds that can match, once they are known. Not used where the matcher has a kind.
     kinds: Option<Vec<Kind>>,
-    /// By the one condition that was not met: how often, and the value of the first.
+    /// For each condition that was the only one not met: the number of messages, and the value of the first.
     misses: BTreeMap<Criterion, (u64, Option<String>)>,
 }
 
 impl Near {
-    /// Looks at something that passes and does not match.
+    /// Counts a message that does not match.
     pub(super) fn note(&mut self, on: &Matcher, who: Option<&Who<'_>>, sight: &Sight<'_>) {
         let kind = sight.kind();
         let can_match = match on.kind {
@@ -47,13 +47,13 @@ impl Near {
         });
     }
 
-    /// Looks at something that passes and matches.
+    /// Counts a message that matches.
     pub(super) fn matched(&mut self) {
         self.passed += 1;
     }
 
-    /// What passed and what came near: `of 3 requests that passed, 1 matched; 1 differed only in the path (the first had
-    /// /a)`.
+    /// Description of the messages that passed and of the near misses: `of 3 requests that passed, 1 matched; 1
+    /// differed only in the path (the first had /a)`.
     pub(super) fn in_words(&self, kind: Option<Kind>, matched: u64) -> String {
         let (one, several) = kind.map_or(("entry", "entries"), Kind::words);
         let mut text = match self.passed {

@@ -6,8 +6,8 @@ use crate::protocol::Operation;
 
 /// A family of operations: what a test means by "create" is every request that creates.
 ///
-/// A multi belongs to a family too if one of its operations does, and so does a multiRead: `Op::Create` matches a multi
-/// with a create in it. What else the matcher asks for (path, ephemeral, sequential, error) must hold for that one
+/// A multi or multiRead also belongs to a family if one of its operations does: `Op::Create` matches a multi with a
+/// create in it. All other conditions of the matcher (path, ephemeral, sequential, error) must then hold for that one
 /// operation.
 ///
 /// ```

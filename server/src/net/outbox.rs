@@ -54,7 +54,7 @@ pub(crate) struct Outbox {
     pub(super) closing_behind: Option<CloseReason>,
     /// Why nothing that it sends is taken in just now.
     pub(super) stall: Stall,
-    /// The request that is held or delayed.
+    /// Request that is held or delayed.
     pub(super) frame: Option<Frame>,
     /// Its entry among what falls due.
     due: Option<Timestamp>,
@@ -80,8 +80,8 @@ pub(super) struct Parcel {
     pub(super) held: Option<HeldMessage>,
 }
 
-/// A request that was received and is held or delayed. It stands here, and not with its connection's task, so that it is
-/// carried out in the turn that releases it.
+/// Request that was received and is held or delayed. It is stored here, and not with its connection's task, so that
+/// the turn that releases it carries it out.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) bytes: Box<[u8]>,
@@ -122,7 +122,7 @@ pub(crate) struct ConnectionStats {
     /// The last xid of the client's own counting; a negative one says that there was none.
     pub(crate) last_cxid: Xid,
     pub(crate) last_zxid: Zxid,
-    /// `None` where none was sent yet, or since `crst`.
+    /// `None` before the first response, and after `crst` until the next one.
     pub(crate) last_response: Option<Timestamp>,
 }
 
@@ -294,7 +294,7 @@ impl Outbox {
             )
     }
 
-    /// How far the held or delayed request has come, if it may be carried out now.
+    /// Progress of the held or delayed request, if it may be carried out now.
     pub(super) fn ready(&self) -> Option<Stage> {
         let stage = match self.stall {
             Stall::Released => Stage::Released,
@@ -304,7 +304,7 @@ impl Outbox {
         (self.frame.is_some() && !self.link.is_cut_to_server()).then_some(stage)
     }
 
-    /// Whether nothing is to follow what waits in it.
+    /// Whether the outbox is owed nothing beyond the bytes in it.
     pub(super) fn is_closed(&self) -> bool {
         self.closing.is_some()
     }
@@ -367,12 +367,12 @@ impl Parcel {
     }
 }
 
-/// The outboxes of all connections. A connection that is closed is not among them any more, whatever its own task has
-/// still to write: views count those that are up.
+/// Outboxes of all connections. A closed connection is no longer among them, even while its task still writes: views
+/// show only connections that are up.
 #[derive(Debug)]
 pub(crate) struct Outboxes {
     up: HashMap<ConnectionId, Outbox, FixedState>,
-    /// Outboxes of closed connections, until their tasks have ended. Only those tasks see them.
+    /// Outboxes of closed connections until their tasks have ended. Only those tasks see them.
     closed: HashMap<ConnectionId, Outbox, FixedState>,
 }
 
@@ -401,7 +401,7 @@ impl Outboxes {
         self.up.iter_mut()
     }
 
-    /// The numbers of the connections that are up, in the order in which they came.
+    /// Numbers of the connections that are up, in the order in which they were accepted.
     pub(super) fn ids(&self) -> Vec<ConnectionId> {
         let mut ids: Vec<ConnectionId> = self.up.keys().copied().collect();
         ids.sort_unstable();
@@ -416,7 +416,7 @@ impl Outboxes {
         self.up.get_mut(&id)
     }
 
-    /// The outbox as the connection's own task sees it: also that of a connection that is closed.
+    /// Outbox as the connection's own task sees it, also that of a closed connection.
     pub(super) fn of_task(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         self.up.get_mut(&id).or_else(|| self.closed.get_mut(&id))
     }
@@ -425,8 +425,8 @@ impl Outboxes {
         self.up.insert(id, outbox);
     }
 
-    /// Takes a connection out of every view, and notes that in the journal. What is held or delayed of it goes at once.
-    /// `bytes_wait` says whether its task has still to fetch what it is to write.
+    /// Takes a connection out of every view and notes the end in the journal. Held and delayed messages of it are
+    /// dropped at once. `bytes_wait` says whether its task still has bytes to fetch and write.
     pub(super) fn remove(
         &mut self,
         (id, now): (ConnectionId, Timestamp),

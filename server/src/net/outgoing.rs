@@ -1,7 +1,7 @@
-//! The bytes that a connection is to write: copied ones, data shared with znodes, and answers still being made.
+//! Bytes that a connection is to write: copied ones, data shared with znodes, and answers that are still being made.
 //!
-//! An answer that would take long, such as a list of a million children, is made here a part at a time, after its turn at
-//! the lock: only the part that the socket takes next is in memory.
+//! An answer that would take long, such as a list of a million children, is made here a part at a time, after its
+//! turn at the lock. Only the part that the socket takes next is in memory.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,30 +16,31 @@ use crate::jute::{Length, Writer};
 use crate::protocol::{Cursor, LongCount, LongList, Message, Names};
 use crate::wire::{self, ReplyWriter};
 
-/// Data of at least so many bytes is shared with its znode and not copied.
+/// Minimum number of bytes from which on data is shared with its znode and not copied.
 const SHARED_FROM: usize = 16 << 10;
 
-/// The number of names, or of watches, that one part of a long answer has.
+/// Number of names, or of watches, in one part of a long answer.
 pub(super) const PART: usize = 1000;
 
-/// The number of pieces that one write hands to the socket.
+/// Number of pieces that one write hands to the socket.
 pub(super) const SLICES: usize = 8;
 
-/// The bytes of all connections together that unread answers may come to, but for one answer of each.
+/// Number of unread bytes of answers that all connections together may have, not counting one answer of each.
 const ALL_UNREAD: usize = 32 << 20;
 
-/// The share of a connection where there are very many, in bytes.
+/// Smallest share of a connection, in bytes: where there are very many.
 pub(super) const LEAST_SHARE: usize = 16 << 10;
 
-/// The share of a connection where there are few, in bytes.
+/// Largest share of a connection, in bytes: where there are few.
 const MOST_SHARE: usize = 1 << 20;
 
-/// The unread bytes up to which a connection is read, and the bytes that it may write before the others have their turn.
+/// Number of unread bytes up to which a connection is read, and of bytes that it may write before the others have
+/// their turn.
 pub(super) fn share_of(connections: usize) -> usize {
     (ALL_UNREAD / connections.max(1)).clamp(LEAST_SHARE, MOST_SHARE)
 }
 
-/// An answer that takes too long to be made within one turn.
+/// Answer that takes too long to be made within one turn.
 pub(super) trait Long: fmt::Debug + Send {
     /// Appends the next part to `out`, which may stay empty. Returns whether there is more.
     fn work(&mut self, engine: &Engine, out: &mut BytesMut) -> bool;
@@ -48,13 +49,13 @@ pub(super) trait Long: fmt::Debug + Send {
 /// Bytes to be written, in order.
 #[derive(Debug, Default)]
 pub(super) struct Outgoing {
-    /// Before everything in `tail`.
+    /// Bytes before those in `tail`.
     pieces: VecDeque<Piece>,
-    /// The number of bytes in `pieces`, as far as they are made.
+    /// Number of bytes in `pieces` that have been made.
     queued: usize,
-    /// The number of pieces that are still being made.
+    /// Number of pieces that are still being made.
     unmade: usize,
-    /// Whatever is short ends up here: nearly all there is on most connections.
+    /// Short answers, which on most connections are nearly all of them.
     tail: BytesMut,
 }
 
@@ -66,7 +67,7 @@ enum Piece {
 }
 
 impl Outgoing {
-    /// The number of bytes, as far as they are made.
+    /// Number of bytes that have been made.
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.queued + self.tail.len()
@@ -77,13 +78,13 @@ impl Outgoing {
         self.tail.is_empty() && self.pieces.is_empty()
     }
 
-    /// Whether no more requests are to be answered before some of it has left.
+    /// Whether no more requests may be answered before some bytes have left.
     #[inline]
     pub(super) fn is_full(&self, share: usize) -> bool {
         self.len() >= share || self.unmade > 0
     }
 
-    /// Appends a frame. Returns its length, unless it is still to be found out.
+    /// Appends a frame. Returns its length if it is known already.
     #[inline]
     pub(super) fn encode(&mut self, message: &Message<'_>) -> Option<usize> {
         if wire::has_long_part(message, SHARED_FROM) {
@@ -136,7 +137,7 @@ impl Outgoing {
         self.tail.extend_from_slice(bytes);
     }
 
-    /// The bytes behind all pieces.
+    /// Buffer for the bytes behind all pieces.
     pub(super) fn tail_mut(&mut self) -> &mut BytesMut {
         &mut self.tail
     }
@@ -146,7 +147,7 @@ impl Outgoing {
         matches!(self.pieces.front(), Some(Piece::Long(_)))
     }
 
-    /// Makes a part of the bytes that come next.
+    /// Makes a part of the next bytes.
     pub(super) fn make_part(&mut self, engine: &Engine) {
         let Some(Piece::Long(mut long)) = self.pieces.pop_front() else {
             return;
@@ -163,7 +164,7 @@ impl Outgoing {
         }
     }
 
-    /// The next bytes, at most `most` of them, as slices. Returns the number of slices.
+    /// Gathers the next bytes, at most `most` of them, as slices. Returns the number of slices.
     pub(super) fn slices<'s>(&'s self, most: usize, slices: &mut [IoSlice<'s>; SLICES]) -> usize {
         let mut rest = most;
         let mut count = 0;
@@ -208,7 +209,7 @@ impl Outgoing {
         }
     }
 
-    /// Gives a large buffer back, once it is empty.
+    /// Frees a large buffer once it is empty.
     pub(super) fn shrink(&mut self) {
         if self.tail.is_empty() && self.tail.capacity() > KEPT_CAPACITY {
             self.tail = BytesMut::new();
@@ -241,16 +242,16 @@ impl Piece {
     }
 }
 
-/// The body of a frame in parts. Its length is found out first, then it is written.
+/// Body of a frame in parts. Its length is counted first, then it is written.
 #[derive(Debug, Default)]
 struct Frame {
     parts: VecDeque<Part>,
-    /// The number of parts whose length is known.
+    /// Number of parts whose length is known.
     measured: usize,
-    /// The length of these, and of what was read of the next.
+    /// Length of these parts, and of the read beginning of the next.
     length: usize,
     is_begun: bool,
-    /// The position in the part that is being read.
+    /// Position in the part that is being read.
     cursor: Cursor,
 }
 
@@ -273,7 +274,7 @@ impl Frame {
         }
     }
 
-    /// The length, if it is known without reading.
+    /// Length, if it is known without reading.
     fn length(&self) -> Option<usize> {
         let mut length = 0;
         for part in &self.parts {
@@ -286,7 +287,7 @@ impl Frame {
         Some(length)
     }
 
-    /// Measures a part further.
+    /// Counts a part of the length.
     fn measure(&mut self) {
         let Some(part) = self.parts.get_mut(self.measured) else {
             return;
@@ -395,7 +396,7 @@ mod tests {
     use crate::net::connection::tests::engine;
     use crate::protocol::{MultiResult, Reply, Response, Stat, Xid, Zxid};
 
-    /// The names of the numbers below this one.
+    /// Names of the numbers below this one.
     #[derive(Debug)]
     struct Numbers(u32);
 

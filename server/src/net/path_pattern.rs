@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::validate_path;
 
-/// A pattern of paths: `*` and `?` mean what they do in a shell and never match a `/`; `**` matches any number of
+/// A pattern of paths: `*` and `?` mean what in a shell and never match a `/`; `**` matches any number of
 /// names, so `/locks/**` is everything below `/locks`.
 ///
 /// A pattern that no path matches is refused: a path begins with a slash, does not end with one, and has no empty name
@@ -27,7 +27,7 @@ pub struct PathPattern {
     text: String,
     /// What stands between the slashes.
     names: Vec<Names>,
-    /// Whether it matches some path besides the root.
+    /// Whether the pattern matches some path besides the root.
     below_root: bool,
 }
 
@@ -40,7 +40,7 @@ enum Names {
     One(Pattern),
 }
 
-/// The reason why a text is not a pattern of paths, or one that no path matches.
+/// Reason why a text is not a pattern of paths, or is a pattern that no path matches.
 ///
 /// ```
 /// let error = "/locks/".parse::<minikeeper::PathPattern>().unwrap_err();
@@ -57,18 +57,18 @@ pub struct BadPattern {
 const MOST_STARS: usize = 100;
 
 impl PathPattern {
-    /// Whether it matches this path.
+    /// Whether the pattern matches this path.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
         self.text == path || self.matches_names(path)
     }
 
-    /// Whether it matches some path besides the root.
+    /// Whether the pattern matches some path besides the root.
     pub(super) fn matches_below_root(&self) -> bool {
         self.below_root
     }
 
-    /// Whether some path besides the root can match: the name before the first slash is empty, no other is.
+    /// Whether some path besides the root can match: the name before the first slash is empty, and no other name is.
     fn can_match_below_root(names: &[Names]) -> bool {
         let Some((first, rest)) = names.split_first() else {
             return false;
@@ -142,7 +142,7 @@ impl std::str::FromStr for PathPattern {
         });
         let names: Vec<Names> = names.collect::<Result<_, _>>()?;
         let below_root = Self::can_match_below_root(&names)
-            // A text is always a pattern of itself.
+            // A text is always a pattern that matches itself.
             || (pattern != "/" && validate_path(pattern).is_ok());
         let parsed = Self {
             names,
@@ -157,7 +157,7 @@ impl std::str::FromStr for PathPattern {
     }
 }
 
-/// Why no path matches, and what to write instead.
+/// Reason why no path matches, with the pattern to write instead.
 fn why_no_path(pattern: &str) -> String {
     let reason = if !pattern.starts_with(['/', '*']) {
         format!(
@@ -201,15 +201,16 @@ fn some_name(pattern: &Pattern) -> Option<String> {
     is_name.then_some(name)
 }
 
-/// What stands between brackets.
+/// Set of characters between brackets.
 struct CharSet {
     negated: bool,
-    /// First and last of each range.
+    /// First and last character of each range.
     ranges: Vec<(char, char)>,
 }
 
 impl CharSet {
-    /// Reads one behind its opening bracket; gives what follows it. A closing bracket that comes first is a member.
+    /// Reads a set behind its opening bracket. Returns it with the rest of the text. A closing bracket in the first
+    /// place is a member of the set.
     fn parse(text: &str) -> Option<(Self, &str)> {
         let (negated, text) = match text.strip_prefix('!') {
             Some(text) => (true, text),
@@ -236,7 +237,7 @@ impl CharSet {
         ranges.any(|(first, last)| (*first..=*last).contains(&c)) != self.negated
     }
 
-    /// A character that a name may have, a dot only if there is no other.
+    /// Character that a name may have; a dot only if there is no other.
     fn some_char(&self) -> Option<char> {
         let may_be_in_name = |c: &char| validate_path(&format!("/a{c}")).is_ok() && *c != '/';
         let usual = (' '..='~').filter(|c| *c != '.');

@@ -1,8 +1,8 @@
-//! The thread that ends waits whose time is over.
+//! Thread that ends waits whose time is over.
 //!
 //! A server that is stopped, or that has no listener and serves no client, has no other thread, and the executor that
-//! awaits may have no timer. So the time of every awaited wait is measured here, in real time. The thread starts with the
-//! first wait that is awaited, and ends with the server. A wait that blocks a thread is timed by that thread.
+//! awaits may have no timer. So this thread measures the time of every awaited wait, in real time. It starts with the
+//! first awaited wait and ends with the server. A wait that blocks a thread is timed by that thread.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -10,7 +10,7 @@ use std::thread::{self, JoinHandle};
 
 use super::engine::Engine;
 
-/// The thread that ends waits of one server, if it has started.
+/// Thread that ends the waits of one server, if it has started.
 #[derive(Debug, Default)]
 pub(super) struct Patience {
     shared: Arc<Shared>,
@@ -32,7 +32,7 @@ struct State {
 }
 
 impl Patience {
-    /// Measures the time of the waits of this engine from now on; a new one has begun.
+    /// Measures the time of the engine's waits from now on; a new wait has begun.
     pub(super) fn begin(&self, engine: &Arc<Engine>) -> io::Result<()> {
         let mut state = self.shared.lock();
         let runs = state
@@ -51,13 +51,13 @@ impl Patience {
         Ok(())
     }
 
-    /// Ends the thread, and waits for its end.
+    /// Ends the thread, and joins it.
     pub(super) fn end(&self) {
         let thread = self.shared.end();
         if let Some(thread) = thread
             && thread.thread().id() != thread::current().id()
         {
-            // A waker that panicked has been reported where it did.
+            // The panic of a waker has been reported already.
             let _ = thread.join();
         }
     }
@@ -81,7 +81,7 @@ impl Shared {
         state.thread.take()
     }
 
-    /// Ends waits as their time ends, until the server is gone.
+    /// Ends waits when their time is over, until the server is gone.
     fn measure(&self, engine: &Weak<Engine>) {
         loop {
             let Some(engine) = engine.upgrade() else {

@@ -102,14 +102,14 @@ impl Totals {
     }
 }
 
-/// The answer to a word.
+/// Answer to a word.
 pub(super) enum Answered {
     Now(Answer),
-    /// A text, and the rest of it, which is made after the turn.
+    /// Beginning of a text, and the rest of it, which is made after the turn.
     Later(String, Box<dyn Long>),
 }
 
-/// Whether a word is answered.
+/// Whether a word is allowed.
 pub(super) fn is_listed(limits: &Limits, word: FourLetterWord) -> bool {
     match &limits.four_letter_words {
         FourLetterWords::All => true,
@@ -149,12 +149,12 @@ pub(super) fn answer(
     Some(Answered::Later(String::new(), rest))
 }
 
-/// Whether `dump` lists so many ephemerals that it leaves them for later.
+/// Whether `dump` lists so many ephemerals that they are listed after the turn.
 fn has_many_ephemerals(state: &State) -> bool {
     state.keeper.tree().ephemerals_count() > LONG
 }
 
-/// Whether there are so many watches that they are listed later.
+/// Whether there are so many watches that they are listed after the turn.
 fn has_many_watches(state: &State) -> bool {
     let tables = state.keeper.all_watches().map(Watches::data);
     tables.map(Table::pairs).sum::<usize>() > LONG
@@ -326,7 +326,7 @@ fn dump(state: &State) -> DumpReport {
         .map(|(id, outbox)| {
             let session = session_of(state, *id);
             let connection = state.keeper.connection(*id);
-            // As long as it has no session, it is closed when it should have asked for one.
+            // Without a session, the connection is closed when its time to ask for one is over.
             let sessionless = connection.map(Connection::sessionless_deadline);
             let due = session
                 .and_then(|id| sessions.get(id))

@@ -72,7 +72,7 @@ pub(super) enum Sight<'a> {
         data: Option<&'a [u8]>,
         /// How many children were read.
         children: Option<usize>,
-        /// The results of the operations of a multi or multiRead.
+        /// Results of the operations of a multi or multiRead.
         outcomes: Outcomes<'a>,
     },
     Event {
@@ -229,10 +229,10 @@ impl Sight<'_> {
         }
     }
 
-    /// Why a reply or a write of the test is refused, if it is.
+    /// Error of a reply or of a write of the test, if it is refused.
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "most of what passes has none"
+        reason = "most messages and entries carry no error"
     )]
     pub(super) fn error(&self) -> Option<ErrorCode> {
         match self {
@@ -241,7 +241,7 @@ impl Sight<'_> {
         }
     }
 
-    /// The results of the operations of a multi, where it is a reply that has them.
+    /// Results of the operations of a multi, if this is a reply that has them.
     pub(super) fn outcomes(&self) -> Outcomes<'_> {
         if let Self::Reply { outcomes, .. } = self {
             *outcomes
@@ -294,7 +294,7 @@ pub(super) struct Asked {
     text: String,
     /// Where each ends.
     ends: Vec<usize>,
-    /// The operations of a multi or multiRead, in order.
+    /// Operations of a multi or multiRead, in order.
     parts: Vec<Part>,
 }
 
@@ -305,7 +305,7 @@ pub(super) struct Part {
     pub(super) operation: Option<Operation>,
     pub(super) ephemeral: bool,
     pub(super) sequential: bool,
-    /// The place of its path among those of the request; `None` if the path is null.
+    /// Index of its path among those of the request; `None` if the path is null.
     path: Option<usize>,
 }
 
@@ -376,12 +376,12 @@ impl Asked {
         })
     }
 
-    /// The operations of a multi or multiRead, in order.
+    /// Operations of a multi or multiRead, in order.
     pub(super) fn parts(&self) -> &[Part] {
         &self.parts
     }
 
-    /// The path of one of them.
+    /// Path of one of the operations.
     pub(super) fn path_of(&self, part: Part) -> Option<&str> {
         let at = part.path?;
         let begin = match at.checked_sub(1) {
@@ -407,15 +407,15 @@ impl Asked {
     }
 }
 
-/// The results of the operations of a multi or multiRead, where its reply has them.
+/// Results of the operations of a multi or multiRead, if its reply has them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum Outcomes<'a> {
-    /// The reply has none: it refuses the whole, or answers another operation.
+    /// The reply has none: it refuses the whole multi, or answers another operation.
     #[default]
     None,
-    /// As the rules gave them.
+    /// Results from the rules.
     Results(&'a [MultiResult<'a>]),
-    /// As the journal has kept them.
+    /// Results from the journal.
     Kept(&'a [MultiPart]),
 }
 
@@ -424,7 +424,7 @@ impl<'a> Outcomes<'a> {
         !matches!(self, Self::None)
     }
 
-    /// The refusal of one operation.
+    /// Error of one operation.
     pub(super) fn error(self, at: usize) -> Option<ErrorCode> {
         match self {
             Self::None => None,
@@ -442,7 +442,7 @@ impl<'a> Outcomes<'a> {
         }
     }
 
-    /// The path that one operation created.
+    /// Path that one operation created.
     pub(super) fn created(self, at: usize) -> Option<&'a str> {
         match self {
             Self::None => None,
@@ -459,7 +459,7 @@ impl<'a> Outcomes<'a> {
         }
     }
 
-    /// The refusal by which a multi failed, if it did. The operations of a multiRead fail each for itself.
+    /// Error by which a multi failed, if it did. The operations of a multiRead fail one by one.
     pub(super) fn failure(self, operation: Option<Operation>) -> Option<ErrorCode> {
         if operation != Some(Operation::Multi) {
             return None;

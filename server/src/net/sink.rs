@@ -29,9 +29,9 @@ pub(super) struct Test<'s, 'f> {
     pub(super) answer: Option<OnAnswer<'s, 'f>>,
     /// What followed from its wish.
     pub(super) followed: Option<&'s mut Followed>,
-    /// The session of its own that it closes.
+    /// Session of the test that this step closes.
     pub(super) closes: Option<SessionId>,
-    /// Whether it only looks, so that nothing changes by it.
+    /// Whether the step only reads, so that nothing changes.
     pub(super) only_reads: bool,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Sink<'s, 'f> {
     pub(super) plain: bool,
     /// The connection whose bytes are being taken in: what is for itself goes straight to what it writes next.
     pub(super) own: Option<Own<'s>>,
-    /// The same for a request that was held or delayed, whose answer goes to the outbox.
+    /// The held or delayed request that is being carried out, whose answer goes to the outbox.
     pub(super) carried: Option<Carried>,
     pub(super) test: Test<'s, 'f>,
     /// Whom to wake once the lock is free.
@@ -86,9 +86,9 @@ pub(super) enum Taken {
     In,
     /// It never came.
     Lost,
-    /// It is held or delayed: it is carried out when it may.
+    /// The request is held or delayed, and is carried out later.
     Deferred,
-    /// Its link is cut: it comes again when that is whole.
+    /// The link is cut: the request is offered again once the link is whole.
     Later,
 }
 
@@ -432,11 +432,11 @@ impl Sink<'_, '_> {
         }
     }
 
-    /// Closes a connection: from here on no view counts it, unless it is owed a reply that a test holds or delays. Its
-    /// task still writes what it is owed.
+    /// Closes a connection: from here on no view counts it, unless the test holds or delays a reply that is owed to
+    /// it. Its task still writes the bytes that it has.
     pub(super) fn close(&mut self, connection: ConnectionId, reason: CloseReason) {
         let Some(outbox) = self.outboxes.get_mut(connection) else {
-            // A fault and the rules may both want it.
+            // Both a fault and the rules may close it.
             return;
         };
         let owed = reason.is_owed_what_waits();
@@ -469,7 +469,7 @@ impl Sink<'_, '_> {
         self.settle_closing(connection);
     }
 
-    /// Takes a connection out of every view if nothing is to follow on it.
+    /// Takes a connection out of every view if no answer is owed to it.
     pub(super) fn settle_closing(&mut self, id: ConnectionId) {
         if self.outboxes.get(id).is_some_and(Outbox::is_closed) {
             let at = (id, self.now);
@@ -477,8 +477,8 @@ impl Sink<'_, '_> {
         }
     }
 
-    /// Tells the journal of what no connection asked for, or of the end of a session; of every transaction where that is
-    /// wanted.
+    /// Tells the journal of what no connection asked for, or of the end of a session; of every transaction where that
+    /// is wanted.
     fn note_transaction(&mut self, txn: &Txn<'_>) {
         if !self.control.known.without_transactions {
             let sight = Sight::Committed {
@@ -559,8 +559,8 @@ impl Own<'_> {
     }
 }
 
-/// What `cons` knows of an answer: its zxid, and whether it is a refusal. What is answered before it comes to
-/// FinalRequestProcessor has no zxid, and `cons` does not know of it.
+/// Facts about an answer that `cons` prints: its zxid, and whether it is a refusal. An answer from before
+/// FinalRequestProcessor has no zxid, and `cons` does not show it.
 fn counted(message: &Message<'_>) -> Option<(Zxid, bool)> {
     if let Message::Reply(Reply { zxid, result, .. }) = message
         && zxid.0 > 0
@@ -572,7 +572,7 @@ fn counted(message: &Message<'_>) -> Option<(Zxid, bool)> {
 }
 
 impl Outputs for Sink<'_, '_> {
-    /// In the words of a real server, for who searches its log for them.
+    /// Same words as a real server, for users who search its log for them.
     fn expiring(&mut self, session: SessionId, why: Expiry) {
         match why {
             Expiry::Silent { timeout_ms } => {

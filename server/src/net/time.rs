@@ -1,4 +1,4 @@
-//! The passing of time: ticks as they fall due, and the turning of a manual clock.
+//! Passing of time: ticks when they are due, and changes of a manual clock.
 
 use super::Followed;
 use super::engine::Engine;

@@ -36,7 +36,7 @@ pub struct TimedOut {
 }
 
 impl TimedOut {
-    /// Says what may be wrong where a thread has blocked that a runtime would have needed.
+    /// Says what may be wrong where a thread has blocked that a runtime needs.
     pub(crate) fn of_blocked_thread(self) -> Self {
         let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
         if let Ok(RuntimeFlavor::CurrentThread) = flavor {
@@ -78,15 +78,15 @@ impl fmt::Debug for TimedOut {
 /// How many lines of the journal are told when nothing came.
 const TAIL: usize = 20;
 
-/// What is known of a wait that ends in vain: a copy, of which the message is made where the lock is not held.
+/// Data for the message of a wait in vain: a copy, from which the message is made without the lock.
 struct Vain {
     wait: Wait,
-    /// All that the journal has kept.
+    /// Everything that the journal has kept.
     kept: Kept,
     is_journal_off: bool,
-    /// Why nothing happened.
+    /// Reason why nothing happened.
     why: Option<String>,
-    /// What the hold or the fault that is waited for is about, and what came near.
+    /// Description of the awaited hold or fault, with near misses.
     about: Option<String>,
 }
 
@@ -133,7 +133,7 @@ impl Vain {
 }
 
 impl Wait {
-    /// What is waited for, in words, and what came near.
+    /// Description of the awaited messages, with near misses.
     pub(super) fn what(&self, about: Option<&str>) -> String {
         let next = self.found.len().saturating_add(1);
         let near = |matched| {
@@ -175,14 +175,14 @@ impl Wait {
 }
 
 impl Control {
-    /// Ends a wait in vain. `why` says why nothing happened.
+    /// Ends a wait in vain. `why` is the reason why nothing happened.
     pub(super) fn time_out(&mut self, id: u64, why: &str) {
         if let Some(vain) = self.vain(id, Some(why.to_owned())) {
             self.end_wait(id, vain.error());
         }
     }
 
-    /// What is known of a wait that is pending.
+    /// Data for the message of a wait that is pending.
     fn vain(&mut self, id: u64, why: Option<String>) -> Option<Vain> {
         let wait = self.waits.find(id)?;
         let about = match wait.condition {
@@ -226,8 +226,8 @@ impl Engine {
         }
     }
 
-    /// The server is gone: every wait ends, also one that is awaited later. A server that panicked has been waited for in
-    /// vain too, and says so itself.
+    /// Ends all waits because the server is gone, also waits that are awaited later. A wait for a server that
+    /// panicked ends in vain too, and the panic has its own message.
     pub(crate) fn end_waits(&self) {
         if self.is_sound() {
             self.control(|control| {

@@ -39,7 +39,7 @@ pub(super) enum Verdict {
     Cut,
     /// It is refused with this code; perhaps the connection closes then.
     Refuse(ErrorCode, ThenClose),
-    /// These operations of a multi fail with this code.
+    /// These operations of a multi fail with this error.
     RefuseParts(ErrorCode, Vec<usize>),
     /// The connection closes.
     Close,

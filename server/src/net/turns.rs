@@ -1,8 +1,8 @@
-//! The order in which the connections of one thread do work that takes long.
+//! Order in which the connections of one thread do work that takes long.
 //!
-//! A connection that has a lot to write, or a long answer to make, does a part of it in each turn. Without an order all such
-//! connections would have a turn between two turns of any other connection. So few have one at a time, first come first
-//! served, and the others wait for these few alone.
+//! A connection that has a lot to write, or a long answer to make, does a part of it in each turn. Without an order,
+//! all such connections would have a turn between two turns of any other connection. So only a few have one at a
+//! time, first come, first served, and other connections wait only for these few.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,11 +10,11 @@ use std::task::{Context, Poll, Waker};
 
 use crate::keeper::ConnectionId;
 
-/// The number of connections that may have a turn at a time.
+/// Number of connections that may have a turn at a time.
 const AT_A_TIME: usize = 2;
 
-/// The long turns of the connections of one thread. All of them are polled until they end, so none that has a turn keeps
-/// the others from theirs.
+/// Long turns of the connections of one thread. All of these connections are polled until they end, so none that has
+/// a turn blocks the others.
 #[derive(Debug, Default)]
 pub(super) struct Turns(Mutex<Inner>);
 
@@ -25,7 +25,7 @@ struct Inner {
 }
 
 impl Turns {
-    /// Is ready when the connection may have its turn, which then lasts until it is [ended](Self::end).
+    /// Ready when the connection may have its turn, which then lasts until it is [ended](Self::end).
     pub(super) fn poll(&self, id: ConnectionId, context: &Context<'_>) -> Poll<()> {
         let mut inner = self.lock();
         if inner.granted.contains(&id) {
@@ -69,7 +69,7 @@ impl Turns {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing in here is left half done by a panic.
+        // A panic leaves nothing in here half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -36,9 +36,9 @@ pub(super) struct Wait {
     pub(super) since: Mark,
     /// What has passed of what is waited for.
     pub(super) found: Vec<Entry>,
-    /// What passes while the wait looks back, if it does.
+    /// Messages that pass while the wait reads older entries, if it does.
     meanwhile: Option<Vec<Entry>>,
-    /// What passed while it waited for the next.
+    /// Messages that passed while it waited for the next match.
     pub(super) near: Near,
     /// Runs from when somebody minds.
     pub(super) left: Option<Countdown>,
@@ -59,8 +59,8 @@ pub(crate) enum Condition {
     Happened { fault: FaultId, times: u64 },
     /// Nobody is connected, and no session is left.
     Quiet,
-    /// The state of the server changes; the text says what it is to come to. Whether it has is asked by whatever awaits,
-    /// without the lock, so such a wait never ends by itself but in vain.
+    /// The state of the server changes. The text describes the awaited state. The task that awaits checks the state
+    /// itself, without the lock, so only the end of its time ends such a wait here.
     State(Arc<str>),
 }
 
@@ -149,7 +149,7 @@ impl Waits {
         }
     }
 
-    /// The state may have changed: whatever waits for it looks again.
+    /// Wakes every wait for a state, since the state may have changed.
     pub(super) fn changed(&mut self, wakers: &mut Vec<Waker>) {
         for wait in &mut self.waiting {
             if matches!(wait.condition, Condition::State(_)) {
@@ -170,7 +170,7 @@ impl Waits {
         }
     }
 
-    /// The real time that is left to the wait that ends first.
+    /// Real time until the first wait ends.
     fn next_timeout(&self) -> Option<(Duration, u64)> {
         let open = self.waiting.iter().filter(|wait| wait.is_open());
         let timed = open.filter_map(|wait| Some((wait.left.as_ref()?, wait.id)));
@@ -182,7 +182,7 @@ impl Waits {
 }
 
 impl Condition {
-    /// Whether something that passes may be waited for, be it later.
+    /// Whether some message may be waited for, now or later.
     fn may_want(&self, is_meant: impl FnMut(&Matcher) -> bool) -> bool {
         match self {
             Self::Passes(steps) => steps.iter().any(is_meant),
@@ -209,7 +209,7 @@ impl Wait {
         }
     }
 
-    /// The matcher of what is waited for next.
+    /// Matcher for the next awaited message.
     pub(super) fn next(&self) -> Option<&Matcher> {
         match &self.condition {
             Condition::Passes(steps) => steps.get(self.found.len()),
@@ -221,7 +221,7 @@ impl Wait {
         }
     }
 
-    /// Something else passed.
+    /// Counts a message that is not waited for.
     fn passes_by(&mut self, who: Option<&Who<'_>>, sight: &Sight<'_>) {
         let mut near = std::mem::take(&mut self.near);
         if self.outcome.is_none()
@@ -232,7 +232,7 @@ impl Wait {
         self.near = near;
     }
 
-    /// Counts something that passed and is waited for.
+    /// Counts a message that is waited for.
     fn find(&mut self, entry: Entry) {
         self.found.push(entry);
         if let Condition::Passes(_) = self.condition {
@@ -262,12 +262,12 @@ impl Wait {
         }
     }
 
-    /// Whether it may still end in vain.
+    /// Whether the wait may still end in vain.
     pub(super) fn is_open(&self) -> bool {
         self.outcome.is_none() || self.has_changed()
     }
 
-    /// Whether the state has changed since it was looked at last.
+    /// Whether the state may have changed since the last check.
     fn has_changed(&self) -> bool {
         matches!(
             (&self.condition, &self.outcome),
@@ -291,13 +291,13 @@ pub(crate) struct Waiting {
     id: u64,
     /// How far it looks back.
     since: Option<Mark>,
-    /// Whether it blocks a thread. Its time is then real: a runtime whose time stands may wait for it.
+    /// Whether it blocks a thread. Its time is then real: a runtime whose time is paused may wait for it.
     blocks: bool,
-    /// Wakes where the time is that of the runtime which polls this.
+    /// Timer for a wait whose time is that of the runtime that polls it.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-/// What is waited for and for how long, not the server.
+/// Prints what is waited for and for how long, and not the server.
 impl fmt::Debug for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = self
@@ -353,8 +353,9 @@ impl Waiting {
         }
     }
 
-    /// Counts what has passed since a mark too, as far as the journal has kept it. Other uses of the server need not wait
-    /// for that: what the journal kept is looked at without the lock, and what passes meanwhile counts behind it.
+    /// Counts also messages that passed since a mark, as far as the journal has kept them. The kept entries are read
+    /// without the server's lock, so other uses of the server need not wait. Messages that pass meanwhile count after
+    /// them.
     pub(crate) fn look_back(&mut self, mark: Mark) {
         self.since = Some(mark);
         let id = self.id;
@@ -400,7 +401,7 @@ impl Waiting {
         });
     }
 
-    /// The state is about to be looked at: what changes from now on counts.
+    /// Marks the state as checked: changes from now on count.
     pub(crate) fn look_again(&self) {
         self.engine.control(|control| {
             if let Some(wait) = control.waits.find(self.id)
@@ -443,11 +444,11 @@ impl Waiting {
     }
 }
 
-/// Why nothing that is waited for can happen.
+/// Reason why nothing that is waited for can happen.
 pub(super) const GONE: &str = "the server is gone";
 
 impl Engine {
-    /// Ends the waits whose real time is over. Gives the time until that of the next one is.
+    /// Ends the waits whose real time is over. Returns the real time until the next one ends.
     pub(super) fn end_late_waits(&self) -> Option<Duration> {
         loop {
             let next = match self.try_lock() {
@@ -497,18 +498,19 @@ impl Engine {
     }
 }
 
-/// How the time of a wait is measured after it was polled.
+/// Measurement of a wait's time after a poll.
 enum Timing {
-    /// As before, or by the thread that blocks.
+    /// No change, or the thread that blocks measures it.
     Settled,
-    /// In real time from now on.
+    /// Real time from now on.
     Real,
-    /// By the runtime that polls it, which has so much of it left.
+    /// The runtime that polls the wait measures it; this much is left.
     Runtime(Duration),
 }
 
 impl Waiting {
-    /// Gives the outcome, or else how the time of the wait is measured; then `context` is woken when there is one.
+    /// Returns the outcome, or the way in which the time is measured. In the second case `context` is woken when
+    /// there is an outcome.
     fn look(&self, context: &Context<'_>) -> Result<Result<Vec<Entry>, TimedOut>, Timing> {
         let by_runtime = !self.blocks && self.engine.clock.is_of_this_runtime();
         self.engine
@@ -520,7 +522,7 @@ impl Waiting {
                     return Err(Timing::Settled);
                 };
                 if wait.has_changed() {
-                    // Since it was looked at just now: to be polled again.
+                    // The state changed during the last check, so the wait is polled again.
                     wait.outcome = None;
                     context.waker().wake_by_ref();
                 }

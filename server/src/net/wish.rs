@@ -19,23 +19,23 @@ use crate::keeper::{ConnectionId, Input, Keeper};
 use crate::protocol::{SessionId, Timestamp};
 
 impl Engine {
-    /// Learns of a label, which matchers may use from now on.
+    /// Adds a label that matchers may use from now on.
     pub(crate) fn name_label(&self, label: &Arc<str>) {
         self.control(|control| control.known.name(label));
     }
 
-    /// Lets every transaction pass as an entry of its own.
+    /// Records every transaction as an entry of its own.
     pub(crate) fn journal_transactions(&self) {
         self.control(|control| control.known.without_transactions = false);
     }
 
-    /// Why no client can have this label, and what to do; `None` if it was named.
+    /// Reason why no client can have this label, with advice; `None` if the label was named.
     pub(crate) fn unknown_label(&self, label: &str) -> Option<String> {
         let matcher = Matcher::any().label(label);
         self.control(|control| control.known.unknown_label(&matcher))
     }
 
-    /// Whether some message can match.
+    /// Checks that some message can match.
     pub(crate) fn check(&self, matcher: &Matcher) -> Result<(), NeverMatches> {
         self.control(|control| matcher.check(&control.known, &Kind::ALL))
     }
@@ -57,7 +57,7 @@ impl Engine {
         })
     }
 
-    /// What a fault waits for that has never happened, and what came near.
+    /// Description of the messages that a fault waits for and of the nearest misses, if the fault has never happened.
     pub(crate) fn fault_waits_for(&self, id: FaultId) -> Option<String> {
         self.control(|control| control.faults.waits_for(id))
     }
@@ -76,8 +76,8 @@ impl Engine {
         self.lock().held(id)
     }
 
-    /// Lets go what a hold keeps back; gives what it was, in the order in which it came. Requests are carried out at once,
-    /// unless their link is cut.
+    /// Lets go what a hold keeps back; gives what it was, in the order in which it came. Requests are carried out at
+    /// once, unless their link is cut.
     pub(crate) fn release(&self, id: HoldId, which: &Release) -> Result<Vec<Held>, ReleaseError> {
         let released = self.turn(None, Test::default(), |_, keeper, sink| {
             let released = sink.release(id, which)?;
@@ -93,7 +93,7 @@ impl Engine {
         if self.is_sound() {
             self.turn(None, Test::default(), |_, keeper, sink| {
                 let released = sink.release(id, &Release::All).unwrap_or_default();
-                // Before requests are carried out, whose replies it may mean, too.
+                // First, since the hold may also match the replies to these requests.
                 sink.control.holds.remove(id);
                 sink.carry_out_released(&released, keeper);
             });
@@ -144,7 +144,7 @@ impl Engine {
                 .collect();
             ids.sort_unstable();
             for id in &ids {
-                // Now means now: the connection does not stay open for what is held or delayed.
+                // The connection closes now: it does not stay open for held or delayed messages.
                 if let Some(outbox) = sink.outboxes.get_mut(*id) {
                     outbox.drop_kept(sink.control);
                 }
@@ -243,7 +243,7 @@ impl Sink<'_, '_> {
         Ok(held)
     }
 
-    /// Carries out the requests among what was let go, in the order in which they came.
+    /// Carries out the requests among the released messages, in the order in which they arrived.
     fn carry_out_released(&mut self, released: &[Held], keeper: &mut Keeper) {
         for held in released {
             self.carry_out(ConnectionId(held.connection), keeper);

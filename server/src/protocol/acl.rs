@@ -152,9 +152,10 @@ pub struct Acl {
 impl Acl {
     /// Whether this is the placeholder for an ACL that a snapshot refers to by its number and does not list.
     ///
-    /// A snapshot of a real server lists the ACLs first and the znodes later, while writes go on, so a znode may refer to an ACL
-    /// that is not listed yet. Replaying the transaction log supplies it. Where no log does, the znode has this placeholder, shown
-    /// as `unlisted-acl:7:`, and every request that needs its ACL fails with [`ErrorCode::MarshallingError`], as on a real server.
+    /// A snapshot of a real server lists the ACLs first and the znodes later, while writes go on, so a znode may refer
+    /// to an ACL that is not listed yet. Replaying the transaction log supplies it. Where no log does, the znode has
+    /// this placeholder, shown as `unlisted-acl:7:`, and every request that needs its ACL fails with
+    /// [`ErrorCode::MarshallingError`], as on a real server.
     ///
     /// ```
     /// let acl: minikeeper::Acl = "world:anyone:r".parse()?;
@@ -170,7 +171,7 @@ impl Acl {
 /// Scheme of the placeholder for an ACL that a snapshot does not list.
 const UNLISTED: &str = "unlisted-acl";
 
-/// The placeholder for the ACL of this number, which a snapshot does not list.
+/// Placeholder for the ACL of this number, which a snapshot does not list.
 pub(crate) fn unlisted_acl(number: i64) -> Arc<[Acl]> {
     Arc::from([Acl {
         permissions: Permissions(0),
@@ -178,7 +179,7 @@ pub(crate) fn unlisted_acl(number: i64) -> Arc<[Acl]> {
     }])
 }
 
-/// The number for which an ACL is the placeholder, if it is one.
+/// Number for which an ACL is the placeholder, if it is one.
 pub(crate) fn unlisted_number(acl: &[Acl]) -> Option<i64> {
     match acl {
         [only] if only.is_unlisted() => only.id.id.parse().ok(),
@@ -198,7 +199,8 @@ pub(crate) fn unlisted_number(acl: &[Acl]) -> Option<i64> {
 impl std::fmt::Display for Acl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let AuthId { scheme, id } = &self.id;
-        // The scheme ends at the first colon. One that has a colon, which no provider of a real server has, is escaped.
+        // The scheme ends at the first colon. A scheme with a colon, which no provider of a real server has, is
+        // escaped.
         match scheme.contains([':', '%']) {
             false => f.write_str(scheme)?,
             true => f.write_str(&scheme.replace('%', "%25").replace(':', "%3A"))?,

@@ -58,7 +58,7 @@ impl Zxid {
     }
 }
 
-/// The number that a client gives for its session.
+/// Number that a client library gives for its session.
 impl From<i64> for SessionId {
     fn from(number: i64) -> Self {
         Self(number)

@@ -3,26 +3,26 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A list of names in a copy of the state, which later transactions do not change.
+/// List of names in a copy of the state, which later transactions do not change.
 pub(crate) trait LongList: fmt::Debug + Send + Sync {
-    /// Passes at most `most` names from `cursor` on to `take` and moves the cursor behind them. Returns whether names are
-    /// left.
+    /// Passes at most `most` names from `cursor` on to `take` and moves the cursor behind them. Returns whether names
+    /// are left.
     fn read(&self, cursor: &mut Cursor, most: usize, take: &mut dyn FnMut(&str)) -> bool;
 }
 
-/// A position in a [`LongList`]; the default is the beginning.
+/// Position in a [`LongList`]; the default is the beginning.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cursor {
     pub(crate) has_begun: bool,
-    /// For each open level of the tree the next znode and the one at which the ring of its siblings closes.
+    /// For each open level of the tree: the next znode, and the one at which the ring of its siblings closes.
     pub(crate) open: Vec<(u32, u32)>,
 }
 
-/// The names of a reply.
+/// Names in a reply.
 #[derive(Clone, Debug)]
 pub(crate) enum Names<'a> {
     Short(Vec<&'a str>),
-    /// So many names that they are encoded after the turn, a part at a time.
+    /// A list so long that it is encoded after the turn, a part at a time.
     Long {
         count: usize,
         list: Arc<dyn LongList>,
@@ -30,7 +30,7 @@ pub(crate) enum Names<'a> {
 }
 
 impl Names<'_> {
-    /// The number of names.
+    /// Number of names.
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Short(names) => names.len(),
@@ -48,7 +48,7 @@ impl Names<'_> {
         }
     }
 
-    /// All names as values of their own.
+    /// Returns all names as owned values.
     pub(crate) fn to_vec(&self) -> Vec<String> {
         let mut names = Vec::with_capacity(self.len());
         self.for_each(&mut |name| names.push(name.to_owned()));
@@ -62,7 +62,7 @@ impl<'a> From<Vec<&'a str>> for Names<'a> {
     }
 }
 
-/// Two are equal if they have the same names in the same order.
+/// Two lists are equal if they have the same names in the same order.
 impl PartialEq for Names<'_> {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -74,7 +74,7 @@ impl PartialEq for Names<'_> {
 
 impl Eq for Names<'_> {}
 
-/// The number of names in a list, still to be counted, and a number to add.
+/// Number of names in a list, not yet counted, plus a number.
 #[derive(Clone, Debug)]
 pub(crate) struct LongCount {
     pub(crate) list: Arc<dyn LongList>,
@@ -88,7 +88,7 @@ impl LongCount {
         self.list.read(cursor, most, &mut |_| *plus += 1)
     }
 
-    /// The number, counted in one go.
+    /// Counts all names at once. Returns the sum.
     pub(crate) fn total(&self) -> i32 {
         let mut counted = self.clone();
         counted.count(&mut Cursor::default(), usize::MAX);
@@ -96,7 +96,7 @@ impl LongCount {
     }
 }
 
-/// Two are equal if they come to the same number.
+/// Two counts are equal if their sums are.
 impl PartialEq for LongCount {
     fn eq(&self, other: &Self) -> bool {
         self.total() == other.total()

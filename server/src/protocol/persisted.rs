@@ -32,7 +32,7 @@ pub(crate) struct StatPersisted {
     pub(crate) ephemeral_owner: i64,
 }
 
-/// What a znode goes with. As a number it is ZooKeeper's `ephemeralOwner`, which `EphemeralType` takes apart.
+/// Owner of a znode. As a number it is ZooKeeper's `ephemeralOwner`, which `EphemeralType` decodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OwnerKind {
     Nobody,
@@ -47,13 +47,13 @@ pub(crate) enum OwnerKind {
 impl OwnerKind {
     const CONTAINER: i64 = i64::MIN;
     const TTL: i64 = 0xff << 56;
-    /// A top byte of ones, then the number of the feature, 0 for a time to live.
+    /// A top byte of ones, then the number of the feature: 0 is a time to live.
     const TTL_MASK: i64 = 0xff_ffff << 40;
-    /// The longest time to live, in milliseconds.
+    /// Longest time to live, in milliseconds.
     pub(crate) const MAX_TTL_MS: i64 = 0xff_ffff_ffff;
 
-    /// Takes a number apart, as `EphemeralType.get` does. Without extended types (`extendedTypesEnabled`) there is no time to live,
-    /// and a top byte of ones is that of a session of the server with id 255.
+    /// Decodes a number, as `EphemeralType.get` does. Without extended types (`extendedTypesEnabled`) there is no
+    /// time to live, and a top byte of ones belongs to a session of the server with id 255.
     pub(crate) fn of(number: i64, extended_types: bool) -> Self {
         match number {
             0 => Self::Nobody,
@@ -65,7 +65,7 @@ impl OwnerKind {
         }
     }
 
-    /// The number.
+    /// Encodes the owner as a number.
     pub(crate) fn number(self) -> i64 {
         match self {
             Self::Nobody => 0,
@@ -75,8 +75,8 @@ impl OwnerKind {
         }
     }
 
-    /// Whether a session is one of the server with id 255. Where extended types are on, its ephemerals cannot be told from znodes
-    /// with a time to live: `EphemeralType.validateServerId` refuses that id.
+    /// Whether a session belongs to the server with id 255. With extended types on, its ephemerals cannot be told
+    /// from znodes with a time to live: `EphemeralType.validateServerId` refuses that id.
     pub(crate) fn is_of_server_255(session: SessionId) -> bool {
         session.0 & Self::TTL == Self::TTL
     }

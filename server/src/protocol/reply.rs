@@ -44,7 +44,7 @@ pub(crate) enum Response<'a> {
     PathAndStat(Cow<'a, str>, Stat),
     /// exists, setData, setACL.
     Stat(Stat),
-    /// Shared, so that a long one is sent without a copy.
+    /// Data shared with its znode, so that long data is sent without a copy.
     Data(Option<&'a Arc<[u8]>>, Stat),
     Acl(Cow<'a, [Acl]>, Stat),
     Children(Names<'a>),

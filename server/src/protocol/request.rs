@@ -391,7 +391,7 @@ impl Request<'_> {
         {
             *watch
         } else {
-            // One that cannot be read asks for a watch no less.
+            // A request that cannot be decoded asks for a watch all the same.
             matches!(
                 self.operation(),
                 Some(Operation::AddWatch | Operation::SetWatches | Operation::SetWatches2)
@@ -399,7 +399,7 @@ impl Request<'_> {
         }
     }
 
-    /// The operations of a multi or multiRead, in order.
+    /// Operations of a multi or multiRead, in order.
     pub(crate) fn operations(&self, mut visit: impl FnMut(Suboperation<'_>)) {
         if let Self::Multi(operations) = self {
             operations
@@ -413,13 +413,13 @@ impl Request<'_> {
     }
 }
 
-/// One operation of a multi or multiRead, as far as a matcher tells it apart.
+/// One operation of a multi or multiRead, with the properties that matchers compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Suboperation<'r> {
     /// `None` for a write in a multiRead, which was not decoded any further.
     pub(crate) operation: Option<Operation>,
     pub(crate) path: Option<&'r str>,
-    /// The mode of the znode that it creates.
+    /// Mode of the znode that it creates.
     pub(crate) mode: Option<CreateMode>,
 }
 
@@ -516,7 +516,7 @@ impl Operation {
             | Self::Delete
             | Self::SetData
             | Self::SetAcl
-            // Its multi does.
+            // A check belongs to a multi, which is a write.
             | Self::Check
             | Self::Multi
             | Self::Reconfig

@@ -56,7 +56,7 @@ pub(crate) trait DiskFile: Send + Sync + Debug {
     fn set_length(&self, length: u64) -> io::Result<()>;
     /// Has what was written outlast a loss of power: `fdatasync`.
     fn sync_data(&self) -> io::Result<()>;
-    /// Whether the file was removed, so that what is written to it goes with the last who has it open.
+    /// Whether the file was removed, so that its content is lost once it is closed.
     fn is_removed(&self) -> bool;
 }
 
@@ -260,7 +260,7 @@ impl DiskFile for RealFile {
     #[cfg(unix)]
     fn is_removed(&self) -> bool {
         use std::os::unix::fs::MetadataExt as _;
-        // If the disk does not say, the next write will tell.
+        // If the disk does not answer, the next write fails.
         self.0.metadata().is_ok_and(|found| found.nlink() == 0)
     }
 

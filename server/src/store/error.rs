@@ -30,25 +30,26 @@ pub enum StorageError {
     },
     /// Transactions are in no log although later ones are: a log was removed, or never copied.
     #[error(
-        "{}: {} before offset {offset}: a transaction log has gone; put it back, or rerun with --recover (`Storage::recover`) to \
-         leave out all later transactions too (their logs are saved as damaged-log.*)",
+        "{}: {} before offset {offset}: a transaction log is missing; restore it, or rerun with --recover \
+         (`Storage::recover`) to leave out all later transactions too (their logs are saved as damaged-log.*)",
         file.display(),
         missing(*first, *last)
     )]
     Missing {
-        /// The log that has the later ones.
+        /// The log with the later transactions.
         file: PathBuf,
-        /// Where the first of these begins, in bytes from the beginning of the file.
+        /// Offset of the first later transaction, in bytes from the beginning of the file.
         offset: u64,
-        /// The first transaction that is missing.
+        /// The first missing transaction.
         first: Zxid,
-        /// The last one in the same gap.
+        /// The last missing transaction of this gap.
         last: Zxid,
     },
-    /// A transaction needs an ACL that the snapshot refers to by its number and does not list, before any transaction supplies it.
+    /// A transaction needs an ACL that the snapshot refers to by its number and does not list, before any transaction
+    /// supplies it.
     #[error(
-        "{}: transaction {zxid} needs the ACL of {path}, number {number}, which the snapshot does not list: a real server does not \
-         start from this folder (\"Failed to fetch acls for {number}\"); rerun with --recover (`Storage::recover`) to replay it \
+        "{}: transaction {zxid} needs the ACL of {path}, number {number}, which the snapshot does not list: a real \
+         server does not start from this folder (\"Failed to fetch acls for {number}\"); rerun with --recover (`Storage::recover`) to replay it \
          without that ACL, as releases before 3.8.4 and 3.9.2 do",
         file.display()
     )]
@@ -87,11 +88,11 @@ pub enum StorageError {
         /// The folder.
         folder: PathBuf,
     },
-    /// The folder was removed, renamed or replaced while a server had it: its lock or its newest log is not there any more, or is
-    /// another's.
+    /// The folder was removed, renamed or replaced while a server used it: its lock or its newest log does not exist
+    /// any more, or belongs to another folder.
     #[error(
-        "{}: the folder or its newest log was removed, renamed or replaced while the server ran; what was acknowledged before may be \
-         gone",
+        "{}: the folder or its newest log was removed, renamed or replaced while the server ran; acknowledged writes \
+         may be lost: restore the folder before the next start",
         folder.display()
     )]
     Gone {
@@ -112,11 +113,11 @@ pub enum StorageError {
         /// The folder.
         folder: PathBuf,
     },
-    /// The folder has a session of a server with id 255, and a server with extended types takes its ephemerals for znodes with a time
-    /// to live, or does not start.
+    /// The folder has a session of a server with id 255. A server with extended types takes the ephemerals of such a
+    /// session for znodes with a time to live, or does not start.
     #[error(
-        "{}: session {session} is one of a server with id 255, whose ephemerals cannot be told from TTL znodes: switch extended types \
-         off (extendedTypesEnabled=false, --extended-types false, `Config::extended_types`)",
+        "{}: session {session} belongs to a server with id 255, whose ephemerals cannot be told from TTL znodes: \
+         switch extended types off (extendedTypesEnabled=false, --extended-types false, `Config::extended_types`)",
         folder.display()
     )]
     ServerId255 {
@@ -126,13 +127,16 @@ pub enum StorageError {
         session: SessionId,
     },
     /// The files have a znode that no server makes, although their checksums are right.
-    #[error("{}: znode {path:?} {reason}: no ZooKeeper server writes that, so the files were changed", folder.display())]
+    #[error(
+        "{}: znode {path:?} {reason}: no ZooKeeper server writes that, so the files were changed; restore them",
+        folder.display()
+    )]
     Impossible {
         /// The folder of the snapshots, or the one file that was read.
         folder: PathBuf,
         /// The znode.
         path: Box<str>,
-        /// What is wrong with it.
+        /// The reason.
         reason: &'static str,
     },
     /// What is to be written cannot be held by files of that release.
@@ -187,7 +191,7 @@ impl StorageError {
     }
 }
 
-/// The transactions of a gap, in words.
+/// Transactions of a gap, in words.
 fn missing(first: Zxid, last: Zxid) -> String {
     match first == last {
         true => format!("transaction {first} is missing"),

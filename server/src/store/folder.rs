@@ -57,7 +57,8 @@ pub(crate) struct Recovered {
     pub(crate) missing: Option<(Zxid, Zxid)>,
     /// The first transaction that came again after later ones.
     pub(crate) repeated: Option<Zxid>,
-    /// Whether ephemerals went whose sessions are not there, which no transaction says: a snapshot must say it before the first write.
+    /// Whether ephemerals of missing sessions were removed, which no transaction does: a snapshot must be written
+    /// before the first write.
     pub(crate) has_dropped: bool,
 }
 

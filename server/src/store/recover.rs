@@ -36,7 +36,7 @@ enum Replayed {
     Whole,
     Torn(u64, StorageError),
     Damaged(u64, StorageError),
-    /// Transactions before this offset are missing, so neither what follows here nor any later log counts.
+    /// Transactions before this offset are missing, so the rest of this log and all later logs are ignored.
     Gap(u64, StorageError),
 }
 
@@ -160,7 +160,7 @@ impl<'f> Recovery<'f> {
                 Replayed::Gap(offset, error) => {
                     has_gap = true;
                     self.recovered.cut.push(error);
-                    // A log without an entry would hide the one that is begun next, which has a lower number.
+                    // A log without an entry would hide the next new log, which has a lower number.
                     (if offset > HEADER_LENGTH { offset } else { 0 }, true)
                 }
             };
@@ -234,7 +234,7 @@ impl<'f> Recovery<'f> {
         }
     }
 
-    /// Why a transaction cannot be replayed onto what there is.
+    /// Reason why a transaction cannot be replayed onto the present state.
     fn refusal(&mut self, log: &NamedFile, entry: &LogEntry<'_>) -> Option<StorageError> {
         let zxid = entry.txn.zxid;
         if let Some((first, last)) = self.compare_numbers(zxid) {
@@ -257,15 +257,15 @@ impl<'f> Recovery<'f> {
         })
     }
 
-    /// Within an epoch every transaction has the next number; at most, the one of the last again. Gives the transactions that are
-    /// missing before this one. A real server looks from 3.9 on, and not between the snapshot and the first transaction
-    /// (`ZKDatabase.addCommittedProposal`).
+    /// Compares the number of a transaction with the last one: within an epoch every transaction has the next number,
+    /// or the last one again. Returns the missing transactions before this one. A real server compares from 3.9 on,
+    /// and not between the snapshot and the first transaction (`ZKDatabase.addCommittedProposal`).
     fn compare_numbers(&mut self, zxid: Zxid) -> Option<(Zxid, Zxid)> {
         let last = self.recovered.last_zxid;
         if zxid < last {
             self.recovered.repeated.get_or_insert(zxid);
         }
-        // Logs without a snapshot are opened only where that is asked for, and may begin anywhere.
+        // Logs without a snapshot are opened only on request, and may begin anywhere.
         let is_first = self.recovered.snapshot.is_none() && self.recovered.replayed == 0;
         if zxid > last.next() && zxid.0 >> 32 == last.0 >> 32 && !is_first {
             let gap = (last.next(), Zxid(zxid.0.saturating_sub(1)));

@@ -14,7 +14,8 @@ pub(crate) trait Restore {
     fn znode(&mut self, znode: &ZnodeRecord<'_>) -> Result<(), &'static str>;
     /// The snapshot has ended. Gives the digest of the tree, if one is kept.
     fn loaded(&mut self, zxid: Zxid) -> Option<u64>;
-    /// The znode whose ACL a real server asks for to replay this transaction, and the ACL's number, if no snapshot lists it.
+    /// The znode whose ACL a real server asks for to replay this transaction, and the ACL's number, if no snapshot
+    /// lists it.
     fn needs_unlisted_acl(&self, txn: &Txn<'_>) -> Option<(Box<str>, i64)>;
     /// A later transaction. Gives the digest of the tree after it, if one is kept.
     fn replay(&mut self, txn: &Txn<'_>) -> Option<u64>;

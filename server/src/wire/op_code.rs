@@ -79,7 +79,7 @@ impl OpCode {
 }
 
 impl OpCode {
-    /// The operation with this number, be it one that has a place only in a multi.
+    /// Operation with this number, also one that occurs only inside a multi.
     pub(crate) fn suboperation(self) -> Option<Operation> {
         match self {
             Self::CHECK => Some(Operation::Check),

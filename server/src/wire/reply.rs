@@ -69,7 +69,7 @@ pub(crate) fn has_long_part(message: &Message<'_>, long: usize) -> bool {
     }
 }
 
-/// Takes the fields of a reply, among them those that need not be copied, or not yet.
+/// Sink for the fields of a reply, including those that are not copied, or not yet known.
 pub(crate) trait ReplyWriter: Writer {
     /// Takes data that is shared with its znode.
     #[inline]

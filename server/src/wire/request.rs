@@ -86,7 +86,7 @@ fn decode_body<'a>(
             acl: acl(reader)?,
             version: reader.int()?,
         },
-        // `OpCode::operation` never gives it: it has a place only in a multi.
+        // `OpCode::operation` never returns a check: it occurs only inside a multi.
         Operation::Check => Request::Unknown {
             op_code: OpCode::CHECK.0,
         },

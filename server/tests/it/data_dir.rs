@@ -575,7 +575,7 @@ fn a_folder_that_is_removed_while_the_server_runs_is_noticed_at_the_next_write()
             server.create("/a", b"").expect("it is created");
             remove(&folder);
             let acknowledged = set_until_it_fails(&server);
-            // It is looked for with every flush; without one, and for the lock, every 10 ms.
+            // The log is checked with every flush. Without a flush, and for the lock, the check comes every 10 ms.
             let at_once = force_sync && what != "lock";
             assert!(!at_once || acknowledged == 0, "{what}: {acknowledged}");
             let failure = server.failure().expect("it has stopped");

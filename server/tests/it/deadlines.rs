@@ -10,7 +10,7 @@ use minikeeper::{Fault, FaultGuard, Hold, Kind, Mark, Matcher, Op, Server, Timed
 
 use crate::client::{Client, DEADLINE};
 
-/// What every wait is given: short, since it passes in vain.
+/// Time of every wait: short, since it passes in vain.
 const SHORT: Duration = Duration::from_millis(5);
 
 /// A server in some state, with what is waited for.
@@ -18,7 +18,7 @@ struct Waited {
     server: Server,
     hold: Hold,
     fault: FaultGuard,
-    /// Keeps `wait_for_no_leaks` waiting.
+    /// Client that makes `wait_for_no_leaks` wait.
     _client: Option<Client>,
 }
 
@@ -170,7 +170,7 @@ fn a_wait_that_is_awaited_after_the_server_is_gone_ends_at_once() {
     let (held, happened) = (hold.wait_for(1), fault.happened());
     drop((hold, fault));
     drop(server);
-    // What is said later of a wait does not bring it back to life.
+    // A later change of a wait does not revive the wait.
     let changed = changed.nth(2).since(Mark::BEGINNING).within(long);
     for wait in [awaited.within(long), changed] {
         let error = ends("a wait", || pollster::block_on(wait)).expect_err("it is gone");

@@ -490,7 +490,7 @@ fn the_guards_of_one_member_do_not_end_each_others_lag() {
     drop(next);
     assert!(!lags());
 
-    // What an action begins, an action ends; for all guards.
+    // A state that an action begins is ended by an action, for all guards.
     let id = member.id();
     ensemble.act(EnsembleAction::Lag { member: id }).unwrap();
     drop(member.lag().unwrap());

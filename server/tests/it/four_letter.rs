@@ -234,7 +234,7 @@ fn by_the_machines_clock_cons_counts_from_the_start_of_the_machine() {
     let (_, behind) = text.split_once(",lresp=").expect("a client is connected");
     let value = behind.split(',').next().and_then(|text| text.parse().ok());
     let value: u128 = value.expect("it is a number");
-    // The kernel tells hundredths of seconds, and the clock whole milliseconds.
+    // The kernel counts hundredths of seconds, and the clock whole milliseconds.
     assert!(
         (before.saturating_sub(11)..=uptime_ms() + 11).contains(&value),
         "{value}"

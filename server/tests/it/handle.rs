@@ -533,7 +533,7 @@ fn servers_of_one_process_give_different_session_ids() {
     for SessionId(id) in &ids {
         assert_eq!((id >> 56, id & 0xffff), (1, 0), "{id:#x}");
     }
-    // So a server does not take another's session for its own.
+    // A server therefore does not take another server's session for its own.
     let [(one, _), (_, of_two), ..] = servers.as_slice() else {
         panic!("forty were started");
     };

@@ -593,7 +593,7 @@ fn the_page_stands_alone_and_hostile_texts_do_not_break_out() {
     let entries: Vec<minikeeper::Entry> = serde_json::from_value(told["entries"].clone()).unwrap();
     assert_eq!(entries, journal.entries());
     assert_eq!(told["whole"], true);
-    // Its title tells one page from another.
+    // The title distinguishes pages.
     assert_eq!(
         told["test"],
         "journal::the_page_stands_alone_and_hostile_texts_do_not_break_out"
@@ -920,7 +920,7 @@ fn a_test_that_returns_an_error_is_told_of_it_by_the_fault_that_hides_it() {
         error.starts_with("the fault \"no reply\" never happened: "),
         "{error}"
     );
-    // Once it has been told, the guard says no more.
+    // After an error of `check`, dropping the guard does not panic.
     let fault = server
         .fault("no reply")
         .on(Op::Create)

@@ -30,7 +30,7 @@ fn examples() -> BTreeMap<&'static str, Vec<&'static str>> {
     examples
 }
 
-/// Reads an example as a `T`, and says what is written of it.
+/// Reads an example as a `T`, and returns the JSON that is written of it.
 fn round_trip<T: DeserializeOwned + Serialize + PartialEq + Debug>(text: &str) -> String {
     let read: T = match serde_json::from_str(text) {
         Ok(read) => read,
@@ -42,7 +42,7 @@ fn round_trip<T: DeserializeOwned + Serialize + PartialEq + Debug>(text: &str) -
     written
 }
 
-/// The names that a `T` can have, by what it says of one that it does not know.
+/// Names that a `T` can have, from the error for an unknown name.
 fn names<T: DeserializeOwned>(unknown: &str) -> Vec<String> {
     let Err(error) = serde_json::from_str::<T>(unknown) else {
         panic!("{unknown} is known");
@@ -55,7 +55,7 @@ fn names<T: DeserializeOwned>(unknown: &str) -> Vec<String> {
 
 type RoundTrip = fn(&str) -> String;
 
-/// How each section is read, and every name that its examples must have.
+/// Reader of each section, with every name that its examples must have.
 fn sections() -> Vec<(&'static str, RoundTrip, Vec<String>)> {
     let tag = |tag: &str| format!(r#"{{"{tag}": "?"}}"#);
     let field = r#"{"?": 1}"#;

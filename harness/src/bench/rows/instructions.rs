@@ -1,4 +1,4 @@
-//! The instructions that the server executes for a request, which no other load on the machine changes.
+//! Instructions that the server executes for a request, a count that other load on the machine does not change.
 
 use super::binary;
 use super::throughput::{CREATE_4X64, GET_4X64, SET_4X64, Throughput};
@@ -8,12 +8,12 @@ use crate::bench::report::Row;
 use std::io;
 use std::process::Command;
 
-/// The numbers of requests of the two runs, of which the difference counts: starting and stopping are in both.
+/// Numbers of requests of the two runs. The difference counts, since starting and stopping are in both.
 const REQUESTS: [u64; 2] = [20_000, 84_000];
 
 const IN_FLIGHT: usize = 64;
 
-/// The operations, and the instructions a request that each may take.
+/// Operations, and the maximum number of instructions for a request of each.
 const OPERATIONS: [(&str, &Throughput, f64); 3] = [
     ("getData", &GET_4X64, 1510.0),
     ("setData", &SET_4X64, 2535.0),
@@ -44,7 +44,7 @@ pub(in crate::bench) fn instructions() -> io::Result<Row> {
     Ok(row)
 }
 
-/// The instructions that the binary executes from its start to its end when it is sent so many requests.
+/// Number of instructions that the binary executes from its start to its end when it is sent so many requests.
 fn count(operation: &Throughput, requests: u64) -> io::Result<u64> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("callgrind.out");
@@ -70,7 +70,7 @@ fn count(operation: &Throughput, requests: u64) -> io::Result<u64> {
     total(&text).ok_or_else(|| io::Error::other(format!("no totals in {}", file.display())))
 }
 
-/// The number of instructions in callgrind's output.
+/// Number of instructions in callgrind's output.
 fn total(text: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| {
         line.strip_prefix("totals:")

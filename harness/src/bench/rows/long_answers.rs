@@ -1,4 +1,4 @@
-//! The time that a well-behaved client waits while others ask for long answers.
+//! Time that a well-behaved client waits while others ask for long answers.
 
 use super::SETTINGS;
 use crate::backend::{BackendError, BackendKind, BackendSource};
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 const SLOW_READERS: usize = 900;
 const REQUESTS: i32 = 20;
 const DATA: usize = 1_000_000;
-/// The time for which the answers stay unread.
+/// Time for which the answers stay unread.
 const UNREAD_FOR: Duration = Duration::from_secs(5);
 
 const LISTERS: usize = 50;
@@ -27,10 +27,10 @@ const CHILDREN: usize = 1_000_000;
 const WATCHERS: usize = 1_000;
 const PATHS: usize = 12_000;
 
-/// The number of requests in flight while a row is set up.
+/// Number of requests in flight while a row is set up.
 const BATCH: usize = 1_000;
 
-/// 900 clients that read nothing of 20 answers of 1 MB each.
+/// Row: 900 clients that read nothing of 20 answers of 1 MB each.
 pub(in crate::bench) fn slow_readers() -> io::Result<Row> {
     let mut row = Row::new(
         "slow-readers",
@@ -45,7 +45,7 @@ pub(in crate::bench) fn slow_readers() -> io::Result<Row> {
     if let (Some(before), Some(most)) = (before, most) {
         let most = row.value("embedded, memory", "MB", vec![most]);
         row.at_most(most, 200.0, "MB");
-        // Answers a request behind the ends of all these connections.
+        // The server answers a request after it has seen the ends of all these connections.
         drop(open(&ours.address, Speaks::ZooKeeper)?);
         if let Some(after) = resident_mb(ours.pid()) {
             let grown = row.value(
@@ -53,7 +53,7 @@ pub(in crate::bench) fn slow_readers() -> io::Result<Row> {
                 "MB",
                 vec![after - before],
             );
-            // The znode itself stays.
+            // The znode itself remains.
             row.at_most(grown, 10.0, "MB more than before");
         }
     }
@@ -63,7 +63,7 @@ pub(in crate::bench) fn slow_readers() -> io::Result<Row> {
                 Ok((wait, _)) => {
                     row.value(real.name(), "ms", vec![wait]);
                 }
-                // Its sessions may expire while it writes all these answers.
+                // The server's sessions may expire while it writes all these answers.
                 Err(error) => row.notes.push(format!("{}: {error}", real.name())),
             }
         }
@@ -73,7 +73,7 @@ pub(in crate::bench) fn slow_readers() -> io::Result<Row> {
     Ok(row)
 }
 
-/// 50 clients that list 1,000,000 children.
+/// Row: 50 clients that list 1,000,000 children.
 pub(in crate::bench) fn long_list() -> io::Result<Row> {
     let mut row = Row::new(
         "long-list",
@@ -109,7 +109,7 @@ pub(in crate::bench) fn long_list() -> io::Result<Row> {
     Ok(row)
 }
 
-/// `wchp` with 12,000,000 watches.
+/// Row: `wchp` with 12,000,000 watches.
 pub(in crate::bench) fn long_word() -> io::Result<Row> {
     let mut row = Row::new(
         "long-word",
@@ -154,7 +154,7 @@ pub(in crate::bench) fn long_word() -> io::Result<Row> {
     Ok(row)
 }
 
-/// The longest wait in milliseconds while the answers of all slow readers stay unread, and the most memory in MB.
+/// Longest wait in milliseconds while the answers of all slow readers stay unread, and the most memory in MB.
 fn while_unread(address: &str, pid: Option<u32>) -> io::Result<(f64, Option<f64>)> {
     let mut writer = open(address, Speaks::ZooKeeper)?;
     call(&mut writer, &create("/large", DATA))?;
@@ -181,7 +181,7 @@ fn while_unread(address: &str, pid: Option<u32>) -> io::Result<(f64, Option<f64>
     Ok((neighbour.stop()?, most))
 }
 
-/// A client that asks again as soon as it is answered.
+/// Client that asks again as soon as it is answered.
 struct Neighbour {
     has_ended: Arc<AtomicBool>,
     thread: thread::JoinHandle<io::Result<Duration>>,
@@ -208,7 +208,7 @@ impl Neighbour {
         Ok(Self { has_ended, thread })
     }
 
-    /// Ends it. Returns the longest that it waited, in milliseconds.
+    /// Ends the client. Returns its longest wait, in milliseconds.
     fn stop(self) -> io::Result<f64> {
         self.has_ended.store(true, Ordering::Relaxed);
         let longest = self.thread.join().expect("a neighbour does not panic")?;

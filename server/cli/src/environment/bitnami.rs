@@ -1,5 +1,5 @@
-//! The variables of Bitnami's image: its `zookeeper-env.sh` and `libzookeeper.sh`. Those that the official image has
-//! too are read there.
+//! Variables of Bitnami's image, as its `zookeeper-env.sh` and `libzookeeper.sh` read them. The variables that the
+//! official image has too are in `official`.
 
 use std::net::Ipv4Addr;
 
@@ -8,15 +8,15 @@ use crate::keys::Why;
 use crate::members::{self, Reading};
 use crate::settings::Refusal;
 
-/// What a variable of Bitnami's image becomes.
+/// Effect of a variable of Bitnami's image.
 #[derive(Clone, Copy)]
 pub(crate) enum Becomes {
-    /// This line, with the variable's value.
+    /// A line with this key and the variable's value.
     Line(&'static str),
-    /// This line, `true` for what Bitnami's scripts take for yes and `false` for all else.
+    /// A line with this key: `true` for each value that Bitnami's scripts take for yes, `false` for any other value.
     Switch(&'static str),
-    /// This line if it is yes and nothing if it is no; what is neither is refused, since it may be meant to close the
-    /// server.
+    /// A line with this key and value for yes, and no line for no. Any other value is refused, since the variable may
+    /// be meant to close the server.
     Closes(&'static str, &'static str),
     /// The number in `myid`.
     Id,
@@ -78,19 +78,19 @@ pub(crate) const VARIABLES: &[(&str, Becomes)] = &[
     ("ZOO_TLS_QUORUM_CLIENT_AUTH", Nothing(Why::Tls)),
 ];
 
-/// The variables that let clients in without authentication; the second is what newer images call the first.
+/// Variables that let clients in without authentication. The second is the name of the first in newer images.
 pub(crate) const OPEN: [&str; 2] = ["ALLOW_ANONYMOUS_LOGIN", "ALLOW_EMPTY_PASSWORD"];
 
 /// The prefix of variables that are a key each, with `_` for `.`: `ZOO_CFG_autopurge_purgeInterval`.
 const KEYS: &str = "ZOO_CFG_";
 
-/// Whether Bitnami's image has this variable, or one that says in which file its value is.
+/// Whether Bitnami's image has this variable, or has one that names a file with its value.
 pub(super) fn is_known(name: &str) -> bool {
     let is_listed = |name: &str| VARIABLES.iter().any(|(known, _)| *known == name);
     is_listed(name) || name.starts_with(KEYS) || name.strip_suffix("_FILE").is_some_and(is_listed)
 }
 
-/// Takes what is set and not empty.
+/// Takes the variables that are set and not empty.
 pub(super) fn read(variables: &Variables, found: &mut FromVariables) -> Result<(), Refusal> {
     for &(name, becomes) in VARIABLES {
         let Some((variable, value)) = value(variables, name, found) else {
@@ -120,7 +120,7 @@ pub(super) fn read(variables: &Variables, found: &mut FromVariables) -> Result<(
             .strip_prefix(KEYS)
             .unwrap_or_default()
             .replace('_', ".");
-        // That one is the official image's.
+        // `official` reads this one.
         if name != "ZOO_CFG_EXTRA" {
             found.take(name, &key, value);
         }
@@ -136,7 +136,7 @@ pub(super) fn read(variables: &Variables, found: &mut FromVariables) -> Result<(
     Ok(())
 }
 
-/// The value of a variable, or what stands in the file that the variable with `_FILE` behind it names, which wins.
+/// Value of a variable, or the content of the file that the variable with the suffix `_FILE` names. The file wins.
 fn value(variables: &Variables, name: &str, found: &mut FromVariables) -> Option<(String, String)> {
     let in_file = format!("{name}_FILE");
     if !VARIABLES.iter().any(|(known, _)| *known == in_file)
@@ -171,7 +171,7 @@ fn is_no(value: &str) -> bool {
 ///
 /// # Errors
 ///
-/// Refuses a server of another form.
+/// Refuses a server in another form.
 pub(super) fn servers(
     variables: &Variables,
     list: &str,

@@ -1,5 +1,5 @@
-//! The variables of Confluent's image `cp-zookeeper`: its documentation's rule, by which `ZOOKEEPER_TICK_TIME` is
-//! `tickTime` and `ZOOKEEPER_AUTOPURGE_PURGE_INTERVAL` is `autopurge.purgeInterval`, and
+//! Variables of Confluent's image `cp-zookeeper`, by the rule in its documentation (`ZOOKEEPER_TICK_TIME` is
+//! `tickTime`, `ZOOKEEPER_AUTOPURGE_PURGE_INTERVAL` is `autopurge.purgeInterval`) and by its
 //! `zookeeper.properties.template`.
 
 use super::{FromVariables, Given, LOG_LEVELS, Variables};
@@ -12,7 +12,7 @@ const PREFIX: &str = "ZOOKEEPER_";
 const SERVERS: &str = "ZOOKEEPER_SERVERS";
 const SERVER_ID: &str = "ZOOKEEPER_SERVER_ID";
 
-/// Lists that become a line each, numbered from 1.
+/// Lists of which each item becomes a line, numbered from 1.
 pub(crate) const LISTS: [(&str, &str); 3] = [
     (SERVERS, "server"),
     ("ZOOKEEPER_GROUPS", "group"),
@@ -34,7 +34,7 @@ pub(crate) const IDLE: &[(&str, Why)] = &[
     ("KAFKA_JMX_HOSTNAME", Why::Java),
 ];
 
-/// Takes what is set and not empty.
+/// Takes the variables that are set and not empty.
 pub(super) fn read(variables: &Variables, found: &mut FromVariables) -> Result<(), Refusal> {
     for &(name, why) in IDLE {
         if variables.set_and_not_empty(name).is_some() {
@@ -81,7 +81,7 @@ fn list(name: &str, key: &str, value: &str, found: &mut FromVariables) {
         return;
     }
     for (at, one) in value.split(';').enumerate() {
-        // Images of before 5.0 take `id|host:2888:3888`.
+        // Images before 5.0 take `id|host:2888:3888`.
         let numbered = one
             .split_once('|')
             .filter(|(id, _)| name == SERVERS && id.parse::<i64>().is_ok());

@@ -1,5 +1,5 @@
-//! The environment's variables: those of the official image, of Bitnami's and of Confluent's, and system properties in
-//! `JVMFLAGS` and `KAFKA_OPTS`.
+//! Environment variables of the official image, of Bitnami's and of Confluent's, and system properties in `JVMFLAGS`
+//! and `KAFKA_OPTS`.
 
 mod bitnami;
 mod confluent;
@@ -21,7 +21,7 @@ use crate::settings::Refusal;
 pub(crate) struct Variables(BTreeMap<String, String>);
 
 impl Variables {
-    /// Those of this process; one that is not Unicode is read as far as it is.
+    /// Variables of this process. Parts of a value that are not Unicode are replaced.
     pub(crate) fn of_this_process() -> Self {
         let lossy = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
         Self(
@@ -39,7 +39,8 @@ impl Variables {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// Every variable whose name begins so, except those that Kubernetes and Docker make for a service of that name.
+    /// Variables whose names begin with `prefix`, except those that Kubernetes and Docker make for a service of that
+    /// name.
     fn beginning_with<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
         let all = self
             .0
@@ -49,7 +50,7 @@ impl Variables {
     }
 }
 
-/// Whether the variable tells of another service: a service `zookeeper-client` makes
+/// Whether the variable describes another service: a service `zookeeper-client` makes
 /// `ZOOKEEPER_CLIENT_PORT=tcp://10.0.0.7:2181` and `ZOOKEEPER_CLIENT_SERVICE_HOST`, a link `zoo` makes
 /// `ZOO_NAME=/app/zoo` and `ZOO_ENV_PATH`.
 fn is_service_link(name: &str, value: &str) -> bool {
@@ -81,7 +82,7 @@ impl<const N: usize> From<[(&str, &str); N]> for Variables {
     }
 }
 
-/// One `name = value` that the user gave, and where.
+/// One `name = value` that the user gave, and its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Given {
     pub(crate) name: String,
@@ -99,7 +100,7 @@ impl Given {
         }
     }
 
-    /// The name by which the user knows it: the variable's if one stands for the key.
+    /// Name that the user knows: the name of the variable if one stands for the key.
     pub(crate) fn label(&self) -> &str {
         match &self.origin {
             Origin::Variable(variable) => variable,
@@ -111,7 +112,7 @@ impl Given {
     }
 }
 
-/// Where something was said.
+/// Source of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Line {
@@ -141,14 +142,14 @@ impl fmt::Display for Origin {
 /// The variables that hold system properties.
 pub(crate) const PROPERTIES: [&str; 3] = ["KAFKA_OPTS", "SERVER_JVMFLAGS", "JVMFLAGS"];
 
-/// The system properties that a start script would hand to Java; of two with one name, the later counts.
+/// System properties that a start script would pass to Java. Of two with one name, the later counts.
 pub(crate) fn system_properties(variables: &Variables) -> Vec<Given> {
     // zkServer.sh puts SERVER_JVMFLAGS before JVMFLAGS; Kafka's start script, which Confluent's image uses, has
     // KAFKA_OPTS.
     let mut found = Vec::new();
     for variable in PROPERTIES {
         for word in words(variables.get(variable).unwrap_or_default()) {
-            // Whatever else stands there is for the virtual machine: -Xmx, -XX, -agentlib.
+            // All other words are for the virtual machine: -Xmx, -XX, -agentlib.
             let Some(property) = word.strip_prefix("-D") else {
                 continue;
             };
@@ -163,7 +164,7 @@ pub(crate) fn system_properties(variables: &Variables) -> Vec<Given> {
     found
 }
 
-/// Splits as a shell does: at blanks that neither quotes nor a backslash hide.
+/// Splits as a shell does: at blanks that are neither quoted nor escaped by a backslash.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -185,32 +186,32 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// The variable by which the image says that it is one, and its one value.
+/// Variable that marks the image, and its only value.
 pub(crate) const DEFAULTS: (&str, &str) = ("MINIKEEPER_DEFAULTS", "image");
 
-/// What the variables configure.
+/// Configuration that the variables give.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Configured {
-    /// This file is there, so the variables count for nothing.
+    /// This file exists, so the variables have no effect.
     File(PathBuf),
     Variables(Box<FromVariables>),
 }
 
-/// The variables of all images, by what becomes of them.
+/// Variables of all images, grouped by their effect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FromVariables {
-    /// Whether the official image's defaults hold for what no variable says; otherwise the binary's own do.
+    /// Whether the official image's defaults apply where no variable gives a value; otherwise the binary's own do.
     pub(crate) is_image: bool,
     /// Lines of a `zoo.cfg`; of two with one name, the later counts.
     pub(crate) lines: Vec<Given>,
-    /// System properties of names of their own.
+    /// System properties that are not keys of a `zoo.cfg`.
     pub(crate) properties: Vec<Given>,
     /// The number in `myid`.
     pub(crate) id: Option<Given>,
     /// Variables that are known and have no effect here.
     pub(crate) idle: Vec<(Why, String)>,
     pub(crate) unknown: Vec<String>,
-    /// Reasons why no server should start with these variables, although ZooKeeper's own might.
+    /// Reasons not to start a server with these variables, although ZooKeeper itself might start.
     pub(crate) lacks: Vec<String>,
     pub(crate) warnings: Vec<String>,
 }
@@ -239,7 +240,7 @@ impl FromVariables {
 ///
 /// # Errors
 ///
-/// Refuses what cannot be read, and lists of servers above all: who gives one wants an ensemble.
+/// Refuses values that cannot be read, above all lists of servers: a list asks for an ensemble.
 pub(crate) fn configured(variables: &Variables) -> Result<Option<Configured>, Refusal> {
     let is_image = match variables.set_and_not_empty(DEFAULTS.0) {
         None => false,
@@ -270,7 +271,7 @@ pub(crate) fn configured(variables: &Variables) -> Result<Option<Configured>, Re
     Ok(Some(Configured::Variables(Box::new(found))))
 }
 
-/// Two variables that say different things of one key; the later counts.
+/// Warnings about variables that give one key different values; the later variable counts.
 fn contradictions(lines: &[Given]) -> Vec<String> {
     let mut told = Vec::new();
     for (at, earlier) in lines.iter().enumerate() {
@@ -310,7 +311,7 @@ pub(crate) fn log_level(variables: &Variables) -> Option<LevelFilter> {
     })
 }
 
-/// Bitnami's and Confluent's variable for how much is logged.
+/// Bitnami's and Confluent's variables for the level of logging.
 pub(crate) const LOG_LEVELS: [&str; 2] = ["ZOO_LOG_LEVEL", "ZOOKEEPER_LOG4J_ROOT_LOGLEVEL"];
 
 /// The image writes each word as a line of its own; Java then reads the line.

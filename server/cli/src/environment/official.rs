@@ -41,7 +41,8 @@ pub(crate) const OTHERS: &[&str] = &[
 
 const SERVERS: &str = "ZOO_SERVERS";
 
-/// Takes what is set. What has the image's own value counts as not set: the image sets it.
+/// Takes the variables that are set. A variable with the image's own value counts as not set, since the image sets
+/// it.
 pub(super) fn read(variables: &Variables, found: &mut FromVariables) -> Result<(), Refusal> {
     for &(variable, key, default) in LINES {
         if let Some(value) = variables.get(variable).filter(|value| *value != default) {
@@ -82,7 +83,7 @@ pub(super) fn read(variables: &Variables, found: &mut FromVariables) -> Result<(
     Ok(())
 }
 
-/// Puts the image's defaults before what was found.
+/// Puts the image's defaults before the values that were found.
 pub(super) fn complete(variables: &Variables, found: &mut FromVariables) {
     let default = |variable, key: &str, value: &str| Given {
         name: String::from(key),
@@ -93,8 +94,8 @@ pub(super) fn complete(variables: &Variables, found: &mut FromVariables) {
         .iter()
         .map(|&(variable, key, value)| default(variable, key, value))
         .collect();
-    // The port of another image's variable takes the place of the one in the server line that is written if no other
-    // is.
+    // A port from another image's variable replaces the port in the server line that is written where there is no
+    // other server line.
     let port = found
         .lines
         .iter()
@@ -123,8 +124,7 @@ fn id(number: &str) -> Given {
 ///
 /// # Errors
 ///
-/// Refuses a word that is none of an ensemble's lines: the image would write it, and ZooKeeper would pass over the
-/// member.
+/// Refuses a word that is not a server line: the image would write it, and ZooKeeper would ignore that member.
 fn server_lines(servers: &str) -> Result<Vec<Given>, Refusal> {
     let lines = each_word(SERVERS, servers);
     let belongs = |line: &&Given| {

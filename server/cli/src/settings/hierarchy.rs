@@ -1,4 +1,4 @@
-//! The lines `group.N` and `weight.N`: what a real server refuses of them, though it serves alone.
+//! Checks of the lines `group.N` and `weight.N` that a real server makes although it serves alone:
 //! `QuorumHierarchical.parse`.
 
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use super::Refusal;
 use crate::environment::Given;
 use crate::members::Member;
 
-/// Checks that every voting member is in one group, and that whatever is in a group has a weight.
+/// Checks that every voting member is in one group, and that every member of a group has a weight.
 pub(super) fn check(lines: &[Given], members: &[Member]) -> Result<(), Refusal> {
     if lines.is_empty() {
         return Ok(());
@@ -16,7 +16,7 @@ pub(super) fn check(lines: &[Given], members: &[Member]) -> Result<(), Refusal> 
     let mut weighed = BTreeSet::new();
     for line in lines {
         let wrong = |reason: &str| Refusal::value(line, reason);
-        // The number begins behind the first dot, and at the beginning where there is none.
+        // The number begins after the first dot, or at the beginning where there is no dot.
         let number = line
             .name
             .split_once('.')
@@ -28,7 +28,7 @@ pub(super) fn check(lines: &[Given], members: &[Member]) -> Result<(), Refusal> 
             weighed.insert(number);
             continue;
         }
-        // Java's split leaves out what is empty at the end, but not the one part of an empty text.
+        // Java's split leaves out empty parts at the end, but keeps the only part of an empty text.
         let value = line.value.trim_end_matches(':');
         if value.is_empty() && !line.value.is_empty() {
             continue;

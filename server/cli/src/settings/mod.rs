@@ -159,10 +159,10 @@ pub(crate) fn settle(
     gathered.finish(config, overrides)
 }
 
-/// The defaults of the binary, where neither a file nor an image says others.
+/// Defaults of the binary, where neither a file nor an image gives other values.
 fn of_the_binary() -> Config {
     let mut config = Config::default();
-    // Nobody would ask the binary for it.
+    // The binary has no call that reads the journal.
     config.journal = JournalMode::Off;
     config
 }
@@ -198,7 +198,7 @@ fn last_of_each(given: Vec<Given>) -> Vec<Given> {
 /// All that was given, sorted by what becomes of it.
 struct Gathered {
     file: Option<PathBuf>,
-    /// Where clients connect that are told a port alone.
+    /// Host of a client port that is given alone.
     host: Ipv4Addr,
     /// Whether there must be a `dataDir` and a port, as in ZooKeeper.
     wants_folder: bool,
@@ -319,13 +319,13 @@ impl Gathered {
         }
     }
 
-    /// Keeps what has no effect of its own and yet decides whether a real server starts.
+    /// Keeps a setting that has no effect of its own and yet decides whether a real server starts.
     fn note(&mut self, key: &Key, given: Given) {
         match key.name {
             "group*" | "weight*" => self.hierarchy.push(given),
             "oraclePath" => self.has_oracle = true,
             "serverCnxnFactory" => self.uses_netty = given.value.contains("Netty"),
-            // The property, not the line, which QuorumPeerConfig keeps to itself.
+            // The property counts and the line does not, since QuorumPeerConfig does not pass the line on.
             "multiAddress.enabled" if key.place == Place::Both => {
                 self.many_addresses = is_true(&given.value);
             }

@@ -465,7 +465,7 @@ fn the_images_ensemble_is_refused_and_its_own_line_says_the_port() {
     assert_eq!(settings.config.address, ([0, 0, 0, 0], 2182).into());
 }
 
-/// What these variables alone come to.
+/// Settings that these variables alone give.
 fn of_variables<const N: usize>(pairs: [(&str, &str); N]) -> Result<Settings, Refusal> {
     settle(
         &Door::Variables,

@@ -14,7 +14,7 @@ use super::progress::Progress;
 /// How a state is read that is not quite as it should be.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct How {
-    /// Read the logs up to the first damage or gap, and leave out what is behind; on the disk nothing is changed
+    /// Read the logs up to the first damage or gap, and ignore the rest; nothing on the disk is changed
     #[arg(long)]
     recover: bool,
 

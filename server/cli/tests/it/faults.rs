@@ -5,7 +5,7 @@ use std::fs;
 use crate::binary::{Serving, run};
 use crate::client::Client;
 
-/// What the binary says of what it refuses.
+/// Error message of the binary for arguments and variables that it refuses.
 fn refusal(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let output = run(arguments, variables);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -171,7 +171,7 @@ fn f10_a_stray_variable_opens_nothing_to_the_network_and_keeps_no_state() {
         ("ZOO_LOG_DIR", "/var/log/zookeeper"),
         ("ZOO_PORT_NUMBER", "0"),
     ] {
-        // Where the variable says no port, another server may have the default one.
+        // If the variable gives no port, another server may have the default port.
         let arguments: &[&str] = if variable.0 == "ZOO_PORT_NUMBER" {
             &[]
         } else {

@@ -45,7 +45,7 @@ impl Folder {
         Serving::start(&[&own, arguments].concat(), &[])
     }
 
-    /// What the server says that does not start.
+    /// Error message of a server that does not start.
     fn refuses(&self, arguments: &[&str]) -> String {
         let own = ["--listen", "127.0.0.1:0", "--data-dir", self.text()];
         told(&[&own, arguments].concat(), 1).1

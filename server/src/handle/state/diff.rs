@@ -1,4 +1,4 @@
-//! The difference of two trees or snapshots, to be read by people.
+//! Difference of two trees or snapshots, as text for people.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -10,9 +10,9 @@ use crate::handle::Server;
 use crate::handle::inspect::{SessionView, ZnodeView};
 use crate::protocol::Acl;
 
-/// The difference of two [trees](Tree::diff) or [snapshots](Snapshot::diff). As text it has a line for each znode or session
-/// that differs, sorted by path: `-` for one that only the first has, `+` for one that only the second has, and `~` for one that
-/// both have, with what differs.
+/// Difference of two [trees](Tree::diff) or [snapshots](Snapshot::diff). The text has a line for each znode or
+/// session that differs, sorted by path: `-` for one that only the first has, `+` for one that only the second has,
+/// and `~` for one that both have, with the fields that differ.
 ///
 /// ```
 /// use minikeeper::{Znode, tree};
@@ -36,13 +36,13 @@ pub struct Diff {
     lines: Vec<Line>,
 }
 
-/// What differs at a path, or of a session.
+/// Difference at a path, or of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Line {
     mark: char,
     /// The path of a znode; a session has none.
     path: Option<String>,
-    /// What stands behind the mark.
+    /// Text after the mark.
     text: String,
 }
 
@@ -74,7 +74,7 @@ impl Diff {
         self.lines.iter().filter_map(|line| line.path.as_deref())
     }
 
-    /// Notes what differs of the things with these names, by their fields as texts.
+    /// Adds a line for each of these named things that differs, given the fields of each as text.
     fn note<'n>(
         &mut self,
         (first, second): (&BTreeMap<String, Fields>, &BTreeMap<String, Fields>),
@@ -108,10 +108,10 @@ impl fmt::Display for Diff {
     }
 }
 
-/// The fields of something as texts, in the order in which they are told.
+/// Fields as text, in the order in which they are printed.
 type Fields = Vec<(&'static str, String)>;
 
-/// The fields that differ: `data "v1" -> "v2", ttl_ms none -> 60000`.
+/// Fields that differ: `data "v1" -> "v2", ttl_ms none -> 60000`.
 fn changes(first: &Fields, second: &Fields) -> String {
     let value = |fields: &Fields, name: &str| {
         let mut found = fields.iter().filter(|(other, _)| *other == name);
@@ -164,7 +164,7 @@ fn data(data: Option<&[u8]>) -> String {
     )
 }
 
-/// All of a znode, with its stat.
+/// All fields of a znode, with its stat.
 fn fields_with_stat(znode: &ZnodeView) -> Fields {
     let ZnodeView {
         data: held,
@@ -200,7 +200,7 @@ fn fields_of_session(session: &SessionView) -> Fields {
     ]
 }
 
-/// The names in either, sorted.
+/// Names that occur in either, sorted.
 fn names<'f>(
     first: &'f BTreeMap<String, Fields>,
     second: &'f BTreeMap<String, Fields>,
@@ -212,7 +212,7 @@ fn names<'f>(
 }
 
 impl Tree {
-    /// The difference to another tree: empty, if the two are equal.
+    /// Returns the difference to another tree. It is empty if the two are equal.
     ///
     /// ```
     /// use minikeeper::tree;
@@ -233,11 +233,11 @@ impl Tree {
         diff
     }
 
-    /// Claims that the tree is equal to an expected one.
+    /// Asserts that the tree is equal to an expected one.
     ///
     /// # Panics
     ///
-    /// If it is not: with the [difference](Self::diff) from the expected tree to this one.
+    /// If they differ. The message has the [difference](Self::diff) from the expected tree to this one.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -255,8 +255,8 @@ impl Tree {
 }
 
 impl Snapshot {
-    /// The difference to another snapshot, to the last zxid and time of each znode, and of the sessions. It may be empty where
-    /// the two are not equal: the counters of the server are no part of it.
+    /// Returns the difference to another snapshot, including the zxids and times of each znode and the sessions. It
+    /// may be empty where the two are not equal: the counters of the server are not compared.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -295,11 +295,11 @@ impl Snapshot {
         diff
     }
 
-    /// Claims that the snapshot is equal to an expected one.
+    /// Asserts that the snapshot is equal to an expected one.
     ///
     /// # Panics
     ///
-    /// If it is not: with the [difference](Self::diff) from the expected snapshot to this one.
+    /// If they differ. The message has the [difference](Self::diff) from the expected snapshot to this one.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -321,11 +321,11 @@ impl Snapshot {
 }
 
 impl Server {
-    /// Claims that the server has exactly these znodes, ZooKeeper's own left out.
+    /// Asserts that the server has exactly these znodes. ZooKeeper's own are left out.
     ///
     /// # Panics
     ///
-    /// If it has others: with the [difference](Tree::diff) from the expected tree to that of the server.
+    /// If it has others. The message has the [difference](Tree::diff) from the expected tree to that of the server.
     ///
     /// ```
     /// use minikeeper::tree;

@@ -104,11 +104,11 @@ impl Tree {
         super::yaml::write(self)
     }
 
-    /// Without its feature: to say so when it is compiled.
+    /// Placeholder for the function without its feature: a call does not compile, and the compiler names the feature.
     ///
     /// # Errors
     ///
-    /// It cannot be called.
+    /// Never returns: a call does not compile.
     #[cfg(not(feature = "yaml"))]
     #[doc(hidden)]
     pub fn from_yaml(_: &str) -> Result<Self, TreeError>
@@ -118,7 +118,7 @@ impl Tree {
         Err(TreeError::new(String::from(WITHOUT_YAML)))
     }
 
-    /// Without its feature: to say so when it is compiled.
+    /// Placeholder for the method without its feature: a call does not compile, and the compiler names the feature.
     #[cfg(not(feature = "yaml"))]
     #[doc(hidden)]
     #[must_use]

@@ -35,7 +35,7 @@ use crate::protocol::{Acl, open_acl, parent_of, validate_path};
 /// | `ephemeral` | `true` for an ephemeral; it is left out where the tree becomes a seed, which has no sessions |
 /// | `children` | an object of znodes, by their paths from here |
 ///
-/// An empty `acl` is one that only a data folder can have: it compares, and is refused where the tree becomes a seed.
+/// An empty `acl` comes only from a data folder: it compares, and a tree with one is refused as a seed.
 ///
 /// ```
 /// use minikeeper::{Tree, tree};
@@ -439,8 +439,8 @@ impl PartialEq for Tree {
 
 impl Eq for Tree {}
 
-/// The tree as the [`tree!`](crate::tree) that makes it, to be copied from a failed test into its source: a line a
-/// znode. `tree`, [`Znode`] and [`Duration`] must be in scope there.
+/// Prints the [`tree!`](crate::tree) expression that makes this tree, to be copied from a failed test into its
+/// source: one line for each znode. `tree`, [`Znode`] and [`Duration`] must be in scope there.
 ///
 /// ```
 /// use minikeeper::{Tree, Znode, tree};
@@ -479,8 +479,8 @@ impl fmt::Debug for Tree {
     }
 }
 
-/// Writes a znode as the value of `tree!`. What is more than data stands in parentheses: a value of one token tree is
-/// taken by the macro without a step of recursion, so a tree of any size compiles.
+/// Writes a znode as a value of `tree!`. A znode with more than data is put in parentheses: the macro takes a value
+/// of one token tree without recursion, so a tree of any size compiles.
 fn write_value(f: &mut fmt::Formatter<'_>, znode: &Znode) -> fmt::Result {
     if znode.is_open() && znode.kind == ZnodeKind::Persistent && znode.data.is_some() {
         return write_data(f, znode);
@@ -523,7 +523,7 @@ fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Writes the data as a literal, of text where they are text.
+/// Writes the data as a string literal if they are text, and as a byte string literal otherwise.
 fn write_data(f: &mut fmt::Formatter<'_>, znode: &Znode) -> fmt::Result {
     let data = znode.data.as_deref().unwrap_or_default();
     match std::str::from_utf8(data) {
@@ -587,7 +587,7 @@ macro_rules! tree {
         $tree.plant($above, $path, $znode)
     };
     (@in $tree:ident $above:expr ;) => {};
-    // Siblings that are one token tree each take no recursion, so there may be any number of them.
+    // Siblings that are one token tree each need no recursion, so their number is not limited.
     (@in $tree:ident $above:expr ; $($path:expr => $znode:tt),+ $(,)?) => {
         $($crate::tree!(@one $tree $above ; $path => $znode);)+
     };

@@ -17,7 +17,7 @@ pub struct Failure {
     log: Option<Arc<Log>>,
 }
 
-/// The failure, if it has happened, and not the log.
+/// The failure, if one has happened, without the log.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failure = self.log.as_ref().and_then(|log| log.failure());

@@ -40,8 +40,9 @@ pub struct Origin {
     pub digest: Option<u64>,
     /// The first transaction after which the tree had another digest than the files say.
     pub digest_mismatch: Option<Zxid>,
-    /// The first transactions that are in no log although later ones are, from the one to the other: a log has gone. Only with
-    /// [`recover`](super::Storage::recover), which leaves out the later ones; without it that is [`StorageError::Missing`].
+    /// First transactions that are in no log although later ones are, from the first missing to the last: a log has
+    /// gone. Present only with [`recover`](super::Storage::recover), which leaves out the later transactions; without
+    /// it the gap is [`StorageError::Missing`].
     pub missing: Option<(Zxid, Zxid)>,
     /// The first transaction that came again after later ones: two servers wrote to the folder at once.
     pub repeated: Option<Zxid>,

@@ -79,7 +79,8 @@ impl Kept {
         }
     }
 
-    /// What is written of an ACL: its number, which may not be listed yet (`DataTree.serialize` writes the list first).
+    /// The number that is written for an ACL, which may not be listed yet (`DataTree.serialize` writes the list
+    /// first).
     fn numbered(&self, acl: &Arc<[Acl]>) -> Arc<[Acl]> {
         let listed = self.listed.as_ref();
         match listed.is_none_or(|listed| listed.contains(acl) || *acl == open_acl()) {

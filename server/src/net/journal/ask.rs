@@ -7,7 +7,7 @@ use crate::net::known::Known;
 use crate::net::possible::NeverMatches;
 use crate::protocol::Timestamp;
 
-/// A copy of the journal that is not decoded yet.
+/// Copy of the journal that is not decoded yet.
 pub(super) struct Copied {
     kept: Kept,
     known: Known,

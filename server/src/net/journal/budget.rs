@@ -35,15 +35,15 @@ pub enum Budget {
         /// How many clients.
         at_most: usize,
     },
-    /// Messages and entries that match, of one transaction: events, replies, writes of the test, ended sessions and reaped
-    /// znodes.
+    /// Matching messages and entries of one transaction: events, replies, writes of the test, ended sessions and
+    /// reaped znodes.
     PerTransaction {
         /// The matcher.
         matcher: Matcher,
         /// How many.
         at_most: usize,
     },
-    /// Messages and entries that match, from when the budget is placed.
+    /// Matching messages and entries since the budget was placed.
     Total {
         /// The matcher.
         matcher: Matcher,
@@ -53,9 +53,9 @@ pub enum Budget {
 }
 
 impl Budget {
-    /// Refuses a budget that can never be exceeded because nothing can ever match.
+    /// Refuses a budget that can never be exceeded because nothing can match.
     pub(super) fn check(&self, known: &Known) -> Result<(), NeverMatches> {
-        /// The kinds that belong to a transaction.
+        /// Kinds that belong to a transaction.
         const OF_TRANSACTIONS: [Kind; 7] = [
             Kind::Event,
             Kind::Reply,
@@ -66,7 +66,7 @@ impl Budget {
             Kind::Committed,
         ];
         match self {
-            // No pattern is without a path that matches.
+            // Every pattern matches some path.
             Self::WatchesPerPath { .. } => Ok(()),
             Self::PerTransaction { matcher, .. } => matcher.check(known, &OF_TRANSACTIONS),
             Self::Total { matcher, .. } => matcher.check(known, &Kind::ALL),
@@ -94,7 +94,7 @@ impl Budget {
         Self::PerTransaction { matcher, at_most }
     }
 
-    /// At most this many messages and entries match in total, of whichever kind the matcher is.
+    /// At most this many messages and entries match in total, of any kind that the matcher allows.
     #[must_use]
     pub fn total(matcher: Matcher, at_most: usize) -> Self {
         Self::Total { matcher, at_most }

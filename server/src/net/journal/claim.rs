@@ -67,8 +67,8 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// If it does not; if too little was kept to tell (see [`is_whole`](Self::is_whole)); or if no message can ever match, so
-    /// that the claim says nothing: see [`NeverMatches`](crate::NeverMatches).
+    /// If the claim does not hold, if too few entries were kept to decide (see [`is_whole`](Self::is_whole)), or if
+    /// no message can ever match (see [`NeverMatches`](crate::NeverMatches)).
     pub fn check(&self, claim: &Claim) -> Result<(), ClaimBroken> {
         match claim {
             Claim::Sequence { steps } => self.check_sequence(steps),
@@ -81,7 +81,7 @@ impl Journal {
     ///
     /// # Panics
     ///
-    /// If they did not: the message shows how far it went; or if no message can ever match.
+    /// If they did not (the message shows how far the sequence went), or if no message can ever match.
     ///
     /// ```
     /// use minikeeper::{Kind, Matcher};
@@ -103,7 +103,8 @@ impl Journal {
     ///
     /// # Panics
     ///
-    /// If it were others: the message shows them; or if too little was kept to tell; or if no message can ever match.
+    /// If the number differs (the message shows the matches), if too few entries were kept to decide, or if no
+    /// message can ever match.
     ///
     /// ```
     /// use minikeeper::{Kind, Matcher};
@@ -122,7 +123,8 @@ impl Journal {
     ///
     /// # Panics
     ///
-    /// If there were more: the message shows them; or if too little was kept to tell; or if no message can ever match.
+    /// If there were more (the message shows them), if too few entries were kept to decide, or if no message can ever
+    /// match.
     ///
     /// ```
     /// use minikeeper::{Matcher, Op};
@@ -140,7 +142,8 @@ impl Journal {
     ///
     /// # Panics
     ///
-    /// If something did: the message shows it; or if too little was kept to tell; or if no message can ever match.
+    /// If something matched (the message shows it), if too few entries were kept to decide, or if no message can ever
+    /// match.
     ///
     /// ```
     /// use minikeeper::Matcher;
@@ -153,7 +156,7 @@ impl Journal {
         hold(self.check_count(matcher.borrow(), 0, true));
     }
 
-    /// Refuses a claim about something that can never match.
+    /// Refuses a claim about messages that can never match.
     fn check_possible(&self, matcher: &Matcher) -> Result<(), ClaimBroken> {
         let checked = matcher.check(&self.known, &Kind::ALL);
         checked.map_err(|never| ClaimBroken(format!("the claim says nothing: {never}")))
@@ -239,7 +242,7 @@ fn hold(checked: Result<(), ClaimBroken>) {
     }
 }
 
-/// What came near among these entries.
+/// Nearest misses among these entries.
 fn near(matcher: &Matcher, entries: &[Entry]) -> String {
     let mut near = Near::default();
     let mut matched = 0;
@@ -254,7 +257,7 @@ fn near(matcher: &Matcher, entries: &[Entry]) -> String {
     near.in_words(matcher.kind, matched)
 }
 
-/// How often, in words.
+/// Number of times, in words.
 pub(in crate::net) fn times(count: usize) -> String {
     match count {
         0 => "never".to_owned(),

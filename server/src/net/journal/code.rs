@@ -161,9 +161,9 @@ pub(super) fn encode(
 const WATCH: u8 = 1;
 const EPHEMERAL: u8 = 2;
 const SEQUENTIAL: u8 = 4;
-/// That it has parts, which follow at the end.
+/// The entry has parts, which follow at the end.
 const PARTS: u8 = 8;
-/// That a part has a path.
+/// The part has a path.
 const PATH: u8 = 16;
 
 fn flags_of(asked: &Asked) -> u8 {
@@ -174,14 +174,14 @@ fn flags_of(asked: &Asked) -> u8 {
         | flag(!asked.parts().is_empty(), PARTS)
 }
 
-/// How many bytes the parts take at most.
+/// Maximum number of bytes that the parts take.
 fn size_of_parts(asked: &Asked, outcomes: Outcomes<'_>) -> usize {
     let count = asked.parts().len();
     let created = (0..count).filter_map(|at| outcomes.created(at));
     (1 + 3 * count) * size_of::<u32>() + created.map(str::len).sum::<usize>()
 }
 
-/// The operations of a multi, if it is one: their number, then each; of a reply, each with its result.
+/// Writes the operations of a multi, if it is one: their number, then each of them. In a reply each has its result.
 fn put_parts(bytes: &mut Vec<u8>, asked: &Asked, outcomes: Option<Outcomes<'_>>) {
     if asked.parts().is_empty() {
         return;
@@ -194,7 +194,7 @@ fn put_parts(bytes: &mut Vec<u8>, asked: &Asked, outcomes: Option<Outcomes<'_>>)
         let flags = flag(part.ephemeral, EPHEMERAL)
             | flag(part.sequential, SEQUENTIAL)
             | flag(asked.path_of(*part).is_some(), PATH);
-        // Every operation that a multi may have has a number of one byte.
+        // Every operation that a multi can contain has a number of one byte.
         put(bytes, operation.cast_unsigned() | u32::from(flags) << 8);
         if let Some(outcomes) = outcomes {
             let error = outcomes.error(at).map_or(NO_ERROR, ErrorCode::number);
@@ -387,7 +387,7 @@ impl<'b> Rest<'b> {
         Some(Some(Data { length, begin }))
     }
 
-    /// What [`put_parts`] wrote.
+    /// Reads the bytes of [`put_parts`].
     fn parts(&mut self, flags: u8, paths: &[String], with_results: bool) -> Option<Vec<MultiPart>> {
         if flags & PARTS == 0 {
             return Some(Vec::new());

@@ -137,12 +137,12 @@ pub enum What {
         /// Whether an ephemeral was to be created.
         #[serde(default, skip_serializing_if = "is_false")]
         ephemeral: bool,
-        /// Whether a znode was to be created whose name gets a number.
+        /// Whether a sequential znode was to be created.
         #[serde(default, skip_serializing_if = "is_false")]
         sequential: bool,
         /// The last transaction that the reply knows of; that of the request itself, if it is a write.
         zxid: Zxid,
-        /// Why it is refused; of a multi that failed, why the first operation did that failed.
+        /// Error of the refused request. For a multi that failed, the error of the first operation that failed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<ErrorCode>,
         /// The path that was created, the first one if it was a multi.
@@ -247,13 +247,13 @@ pub enum What {
         error: Option<ErrorCode>,
     },
     /// A transaction was committed, before what shows it is sent: see
-    /// [`journal_transactions`](crate::ServerBuilder::journal_transactions). The session is that of the entry; of the test or
-    /// the server itself there is none.
+    /// [`journal_transactions`](crate::ServerBuilder::journal_transactions). The session is that of the entry; of the
+    /// test or the server itself there is none.
     Committed {
         /// Its number.
         zxid: Zxid,
-        /// What it changed, by the name of ZooKeeper's log: `createSession`, `create`, `setData`, `multi`, `error` for a write
-        /// that was refused, ...
+        /// What it changed, by the name of ZooKeeper's log: `createSession`, `create`, `setData`, `multi`, `error` for
+        /// a write that was refused, ...
         change: String,
         /// The znodes that it is about, of a multi in order; their sequence numbers are in them.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -321,7 +321,7 @@ impl Entry {
         self.see_with_who(|who, sight| matcher.matches_any(who, sight))
     }
 
-    /// Gives it as it passed, and whose connection it was on.
+    /// Passes the entry to a closure as it passed the server, with its connection.
     pub(in crate::net) fn see_with_who<T>(
         &self,
         see: impl FnOnce(Option<&Who<'_>>, &Sight<'_>) -> T,

@@ -1,9 +1,10 @@
 //! What a test that panics is told: what passed last, and what it still had in its hands.
 //!
-//! Unwinding lets go what is held, heals links and makes clients leave. So a panic hook prints what led to the panic before
-//! anything is unwound, for the servers that the panicking thread has used. A handle in a `static` is never dropped, and
-//! others are dropped too late or not at all. Where a test has set a hook of its own, or the lock was not free, the first
-//! guard or handle to go prints the same. Where `MINIKEEPER_TIMELINE` names a folder, the timeline is written to it.
+//! Unwinding releases held messages, heals links and disconnects clients. So a panic hook prints the events before
+//! the panic while nothing is unwound yet, for the servers that the panicking thread has used. A handle in a `static`
+//! is never dropped, and other handles are dropped too late or not at all. Where a test has set a hook of its own, or
+//! the lock was not free, the first guard or handle to be dropped prints the same. Where `MINIKEEPER_TIMELINE` names
+//! a folder, the timeline is written to it.
 
 use std::cell::RefCell;
 use std::fmt::Write;
@@ -58,16 +59,16 @@ impl Notes {
     }
 }
 
-/// The server that a panicking thread tells of.
+/// Server whose last events a panicking thread prints.
 #[derive(Debug)]
 pub(in crate::net) struct Teller {
     engine: Weak<Engine>,
-    /// Where the server is.
+    /// Address of the server.
     address: String,
 }
 
 thread_local! {
-    /// The servers that this thread has used, those that are gone excepted.
+    /// Servers that this thread has used and that still exist.
     static USED: RefCell<Vec<Weak<Engine>>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -85,7 +86,7 @@ fn tell_of_used_servers() {
 }
 
 impl Engine {
-    /// From now on a test that panics is told what passed last, if its thread has used this server.
+    /// From now on a test that panics sees the last events, if its thread has used this server.
     pub(crate) fn tell_when_panicking(self: &Arc<Self>, address: String) {
         static HOOK: Once = Once::new();
         let teller = Teller {
@@ -104,12 +105,12 @@ impl Engine {
         });
     }
 
-    /// This thread uses the server by its handle.
+    /// Records that this thread uses the server.
     pub(in crate::net) fn used(&self) {
         let Some(teller) = self.teller.get() else {
             return;
         };
-        // A thread that ends tells of nothing any more.
+        // A thread that is ending prints nothing any more.
         let _ = USED.try_with(|used| {
             if let Ok(mut used) = used.try_borrow_mut()
                 && !used.iter().any(|other| other.ptr_eq(&teller.engine))
@@ -120,7 +121,8 @@ impl Engine {
         });
     }
 
-    /// Prints what passed last to a thread that panics, unless it was told already, nothing has passed, or it wants quiet.
+    /// Prints the last events for a thread that panics, unless they were printed already, nothing has passed, or the
+    /// test has switched this off.
     pub(crate) fn tell_last_words(&self) {
         if let Some(Teller { address, .. }) = self.teller.get()
             && let Some((lines, journal)) = self.last_words()
@@ -132,8 +134,8 @@ impl Engine {
         }
     }
 
-    /// What a test that panics is to be told, unless it was told already or nothing has passed; and the journal, if a timeline
-    /// of it is wanted.
+    /// Text for a test that panics, unless it was printed already or nothing has passed. The journal is returned too
+    /// if a timeline of it is wanted.
     fn last_words(&self) -> Option<(String, Option<Journal>)> {
         // Nothing may panic here.
         let mut state = self.panicked_state()?;

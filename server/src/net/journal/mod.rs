@@ -76,13 +76,14 @@ impl JournalMode {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// It belongs to the journal of one server: another one refuses it. As data it is a number, and belongs to any.
+/// A mark belongs to the journal of one server, and another journal refuses it. As data it is a number that fits any
+/// journal.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "u64", into = "u64")]
 pub struct Mark {
     /// The number of the last entry before it.
     number: u64,
-    /// The number of the server's journal in this process; 0 if it may be any.
+    /// Number of the server's journal in this process; 0 if the mark fits any journal.
     journal: u64,
 }
 
@@ -95,7 +96,7 @@ impl Mark {
         Self { number, journal: 0 }
     }
 
-    /// The number of the last entry before it.
+    /// Number of the last entry before the mark.
     pub(crate) const fn number(self) -> u64 {
         self.number
     }
@@ -122,7 +123,7 @@ impl From<Mark> for u64 {
     }
 }
 
-/// By their place, whichever server they are of.
+/// Compares the places, regardless of the server.
 impl PartialEq for Mark {
     fn eq(&self, other: &Self) -> bool {
         self.number == other.number
@@ -149,15 +150,15 @@ impl std::hash::Hash for Mark {
     }
 }
 
-/// The reason why a mark is no place in a journal.
+/// Reason why a mark is not a place in a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadMark {
-    /// It was taken of the journal of another server.
+    /// The mark was taken from the journal of another server.
     #[error(
         "this mark is of another server's journal: take it with mark() of the server that is asked"
     )]
     OfAnotherServer,
-    /// The journal is a copy that ends before.
+    /// The journal is a copy that ends before the mark.
     #[error(
         "this copy of the journal ends before the mark, so nothing can be in it: call journal() after what is to be \
          looked at has passed"
@@ -165,8 +166,8 @@ pub(crate) enum BadMark {
     BehindTheEnd,
 }
 
-/// What passed, as far as it was kept, in order: a copy, which does not grow. It has the questions that tests ask of it, and
-/// its [entries](Self::entries) for all others.
+/// Copy of the messages and entries that were kept, in order. It does not grow. It has methods for the questions that
+/// tests ask most, and its [entries](Self::entries) for all others.
 ///
 /// ```
 /// use minikeeper::{Kind, Matcher};
@@ -189,23 +190,23 @@ pub struct Journal {
     from: Mark,
     /// The last place of which it is known that everything after it was kept.
     whole_since: Mark,
-    /// The place up to which it was copied.
+    /// Place up to which the journal was copied.
     end: Mark,
-    /// The names that claims may use.
+    /// Names that claims may use.
     known: Known,
-    /// The server that it is of, if it was not read from text.
+    /// Server of the journal, unless the journal was read from text.
     server: Option<Source>,
 }
 
-/// The server that a journal is of.
+/// Server that a journal belongs to.
 #[derive(Clone, Copy, Debug)]
 struct Source {
-    /// The port that the server listens on; 0 if it has no listener.
+    /// Port that the server listens on; 0 if it has no listener.
     port: u16,
     started: Timestamp,
 }
 
-/// By what it says.
+/// Compares the entries and the places, not the servers.
 impl PartialEq for Journal {
     fn eq(&self, other: &Self) -> bool {
         (&self.entries, self.from, self.whole_since)
@@ -227,12 +228,12 @@ impl Journal {
         }
     }
 
-    /// As a copy of a server's journal up to some place.
+    /// Marks the journal as a copy of a server's journal up to some place.
     fn of_server(self, end: Mark, known: Known) -> Self {
         Self { end, known, ..self }
     }
 
-    /// The entries, in order.
+    /// Returns the entries, in order.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -245,7 +246,7 @@ impl Journal {
         &self.entries
     }
 
-    /// The entries, one after the other.
+    /// Returns an iterator over the entries, in order.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -257,7 +258,7 @@ impl Journal {
         self.entries.iter()
     }
 
-    /// The number of entries.
+    /// Returns the number of entries.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -270,7 +271,7 @@ impl Journal {
         self.entries.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no entries.
     ///
     /// ```
     /// assert!(minikeeper::Server::start()?.journal().is_empty());
@@ -285,7 +286,8 @@ impl Journal {
     ///
     /// # Panics
     ///
-    /// If the mark is of another server, or was taken after this copy was made: nothing could be found behind it.
+    /// If the mark is of another server, or was taken after this copy was made: the copy has no entry after such a
+    /// mark.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -353,8 +355,8 @@ impl Journal {
             .filter(move |entry| entry.is_meant_by(matcher.borrow()))
     }
 
-    /// How many entries match: a question, which is 0 also for a matcher that nothing can match. To claim a number, use
-    /// [`assert_count`](Self::assert_count), which refuses such a matcher.
+    /// Returns the number of entries that match. The number is 0 also for a matcher that nothing can match;
+    /// [`assert_count`](Self::assert_count) refuses such a matcher.
     ///
     /// ```
     /// use minikeeper::Matcher;

@@ -115,7 +115,7 @@ impl Notes {
         Entry::of(self.noted, self.started, now, who, sight)
     }
 
-    /// The entries after a mark that were kept: a copy, to be decoded where the lock is not held.
+    /// Copy of the entries after a mark that were kept, to be decoded without the lock.
     pub(in crate::net) fn since(&self, mark: Mark) -> Kept {
         let from = match self.mode {
             JournalMode::Last(most) => self.noted.saturating_sub(most as u64),
@@ -133,7 +133,7 @@ impl Notes {
         }
     }
 
-    /// All that was kept: a copy, as [`since`](Self::since) gives it.
+    /// Copy of all entries that were kept, as [`since`](Self::since) makes it.
     pub(in crate::net) fn all(&self) -> Kept {
         self.since(self.begin)
     }
@@ -150,11 +150,11 @@ impl Notes {
     }
 }
 
-/// Entries as they were kept, copied out of the lock.
+/// Copy of stored entries, independent of the lock.
 #[derive(Debug)]
 pub(in crate::net) struct Kept {
     blocks: Blocks,
-    /// The number of the first that is meant.
+    /// Number of the first wanted entry.
     from: u64,
     started: Timestamp,
     is_off: bool,
@@ -169,7 +169,7 @@ impl Kept {
         kept.filter_map(|(number, bytes)| code::decode(bytes, number, self.started))
     }
 
-    /// The last lines.
+    /// Last lines of the journal.
     pub(in crate::net) fn tail(&self, most: usize) -> String {
         // Some may be pings.
         let mark = Mark::at(self.noted.saturating_sub(most as u64 * 16)).max(self.begin);
@@ -182,11 +182,11 @@ impl Kept {
         Journal::new(entries, mark, mark).tail(most).to_string()
     }
 
-    /// The entries as a journal, if these are all that was kept.
+    /// Returns the entries as a journal, if they are all that was kept.
     pub(in crate::net) fn journal(&self, known: Known) -> Journal {
         let entries: Vec<Entry> = self.entries().collect();
         let whole_since = match entries.first() {
-            // Something may pass at any time, and is not seen.
+            // While the journal is off, messages pass and are not recorded.
             _ if self.is_off => Mark::at(u64::MAX),
             Some(first) => self.on_since.max(Mark::at(first.number - 1)),
             None => self.on_since.max(Mark::at(self.noted)),

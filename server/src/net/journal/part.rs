@@ -1,4 +1,4 @@
-//! The operations of a multi, as an entry has them.
+//! Operations of a multi, as an entry has them.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::entry::is_false;
 use crate::net::sight::{Asked, Outcomes};
 use crate::protocol::{ErrorCode, Operation};
 
-/// One operation of a multi or multiRead.
+/// Operation of a multi or multiRead.
 ///
 /// ```
 /// use minikeeper::MultiPart;
@@ -21,19 +21,19 @@ pub struct MultiPart {
     /// The operation; `None` for a write in a multiRead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
-    /// Its path.
+    /// Path of the operation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Whether it creates an ephemeral.
     #[serde(default, skip_serializing_if = "is_false")]
     pub ephemeral: bool,
-    /// Whether it creates a znode whose name gets a number.
+    /// Whether it creates a sequential znode.
     #[serde(default, skip_serializing_if = "is_false")]
     pub sequential: bool,
-    /// Of a reply: why the operation failed, or that it was not tried.
+    /// In a reply: the error of the operation, or that it was not tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorCode>,
-    /// Of a reply: the path that it created.
+    /// In a reply: the path that it created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
 }

@@ -102,8 +102,8 @@ impl Ring {
         blocks.flat_map(move |block| block.from(from))
     }
 
-    /// A copy of the entries with this number and later ones, which does not change with the ring. It has the entries before
-    /// that are in the same block, too.
+    /// Copy of the entries with this number and later ones, which does not change with the ring. The copy also has
+    /// the earlier entries of the same block.
     pub(super) fn share(&self, from: u64) -> Blocks {
         let mut blocks: VecDeque<Arc<Block>> =
             self.blocks.range(self.skipped(from)..).cloned().collect();
@@ -113,7 +113,7 @@ impl Ring {
         Blocks(blocks)
     }
 
-    /// How many blocks have only entries before this one.
+    /// Number of blocks that have only entries before this one.
     fn skipped(&self, from: u64) -> usize {
         self.blocks
             .partition_point(|block| block.first + block.count as u64 <= from)
@@ -142,7 +142,7 @@ impl Ring {
         if let Some(oldest) = self.blocks.pop_front() {
             self.count -= oldest.count;
             self.room -= oldest.bytes.capacity();
-            // A copy may have it still.
+            // A copy may still share the block.
             if oldest.bytes.capacity() <= LARGEST
                 && let Some(mut oldest) = Arc::into_inner(oldest)
             {

@@ -67,7 +67,7 @@ impl Opened {
         };
         form.check(self.folder.snapshots())?;
         if self.is_fresh() || self.recovered.has_dropped {
-            // There is no other to fall back to, or it has znodes that a create in the log would find again.
+            // No older snapshot can replace it, or it has znodes that a create in the log would find again.
             let form = SnapshotForm {
                 synced: true,
                 ..form
@@ -308,9 +308,10 @@ fn recover(
     Ok((state, recovered))
 }
 
-/// Whether a server can go on from what was read. Every znode must be one that a server makes, and ephemerals must be told from znodes
-/// with a time to live: a real server with extended types takes those of a server with id 255 for such znodes, and deletes them, or
-/// does not start (`EphemeralType.get`: "Invalid ephemeralOwner").
+/// Whether a server can continue from the state that was read. Every znode must be one that a server makes, and
+/// ephemerals must be distinguishable from znodes with a time to live. A real server with extended types takes the
+/// ephemerals of a server with id 255 for znodes with a time to live, and deletes them or does not start
+/// (`EphemeralType.get`: "Invalid ephemeralOwner").
 fn check_state(path: &Path, rules: &Rules, state: &Snapshot) -> Result<(), StorageError> {
     let folder = || path.to_path_buf();
     if let Some((path, reason)) = state.impossible() {

@@ -61,7 +61,7 @@ impl Log {
         lookout.as_ref().map(Waker::wake_by_ref).is_some()
     }
 
-    /// Whether a server's own thread looks after the log.
+    /// Whether a thread of the server watches the log.
     pub(in crate::net) fn is_looked_after(&self) -> bool {
         self.lookout().is_some()
     }

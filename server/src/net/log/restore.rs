@@ -27,7 +27,7 @@ impl Restoring {
         self.latest
     }
 
-    /// Whether something goes at the end that no transaction says.
+    /// Whether restoring removes znodes at the end that no transaction removes.
     pub(crate) fn has_orphans(&self) -> bool {
         self.restored.has_orphans()
     }

@@ -58,8 +58,8 @@ pub struct Storage {
     pub purge_interval: Duration,
     /// Whether a folder with logs and no snapshot is opened (`zookeeper.snapshot.trust.empty`). Default false.
     pub trust_empty: bool,
-    /// Whether a log is cut where damage or a gap in the zxids begins, and saved as it was as `damaged-log.*` beside it. Logs behind a
-    /// gap are removed, and saved too. Default false: damage is an error.
+    /// Whether a log is cut where damage or a gap in the zxids begins. A copy of it is saved as `damaged-log.*`
+    /// beside it. Logs behind a gap are removed, with a copy too. Default false: damage and gaps are errors.
     pub recover: bool,
     /// Which release's folder it is; what that could not hold is refused. Default: as the folder is found, and 3.9 for an
     /// empty one.

@@ -43,17 +43,18 @@ pub(super) struct Writer {
     log: LogWriter,
     force_sync: bool,
     fsync_warning: Duration,
-    /// Since it was last seen that the folder is in its place.
+    /// Time since the folder was last seen in its place.
     in_place: Stopwatch,
     beside: Beside,
 }
 
-/// The place of the folder is looked at no more often: to look costs as much as a write that waits for no disk. The log itself is
-/// looked at with every flush, which takes two hundred times as long.
+/// Minimum time between two checks that the folder is in its place: a check costs as much as a write without a flush.
+/// The log itself is checked with every flush, which takes two hundred times as long.
 const LOOKS_APART: Duration = Duration::from_millis(10);
 
 impl Writer {
-    /// Writes one batch, and flushes it if that is to be. What is acknowledged then is still found by its name.
+    /// Writes one batch, and flushes it if `flush` is set. Acknowledged transactions are then still found under the
+    /// log's name.
     fn write(&mut self, first: Zxid, entries: &mut BytesMut) -> Result<(), StorageError> {
         self.log.write(first, entries)?;
         if self.force_sync {

@@ -1,11 +1,11 @@
-//! The forms that messages take.
+//! Forms of messages.
 
 use crate::net::criterion::Criterion;
 use crate::net::known::Known;
 use crate::net::{Kind, Matcher, Op};
 use crate::protocol::{EventType, Operation, SessionId};
 
-/// Whether messages of some form have something.
+/// Whether messages of a form have a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Has {
     Never,
@@ -13,17 +13,17 @@ enum Has {
     Always,
 }
 
-/// A form that messages take.
+/// Form of messages.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Form {
     kind: Kind,
-    /// What is asked for; `None` for an operation that nobody knows, or where nothing is asked for.
+    /// The operation; `None` for an unknown operation, or where no operation is asked for.
     operation: Option<Operation>,
-    /// An operation of a multi or multiRead.
+    /// Operation of a multi or multiRead.
     part: Option<Operation>,
 }
 
-/// Every operation that a client can ask for.
+/// Operations that a client can ask for.
 pub(super) const OPERATIONS: [Operation; 28] = [
     Operation::Create,
     Operation::Create2,
@@ -55,7 +55,7 @@ pub(super) const OPERATIONS: [Operation; 28] = [
     Operation::CloseSession,
 ];
 
-/// The writes of the test itself.
+/// Operations of the test's own writes.
 const WRITTEN: [Operation; 4] = [
     Operation::Create2,
     Operation::Delete,
@@ -63,7 +63,7 @@ const WRITTEN: [Operation; 4] = [
     Operation::SetAcl,
 ];
 
-/// The operations that a multi can hold.
+/// Operations that a multi can contain.
 const IN_MULTI: [Operation; 9] = [
     Operation::Create,
     Operation::Create2,
@@ -76,11 +76,11 @@ const IN_MULTI: [Operation; 9] = [
     Operation::GetChildren,
 ];
 
-/// The operations that a multiRead can hold.
+/// Operations that a multiRead can contain.
 const IN_MULTI_READ: [Operation; 2] = [Operation::GetData, Operation::GetChildren];
 
 impl Form {
-    /// The forms of a kind.
+    /// Forms of a kind.
     pub(super) fn of(kind: Kind) -> Vec<Self> {
         let with = |operation| Self {
             kind,
@@ -129,7 +129,7 @@ impl Form {
         }
     }
 
-    /// Whether it passes on a connection.
+    /// Whether messages of this form pass on a connection.
     fn is_on_connection(self) -> bool {
         match self.kind {
             Kind::Accepted
@@ -143,7 +143,7 @@ impl Form {
             | Kind::Fault
             | Kind::Held
             | Kind::Released
-            // A fault cuts a link where something passes.
+            // A fault cuts a link of the connection on which a message passes.
             | Kind::Cut => true,
             Kind::SessionClosed
             | Kind::SessionExpired
@@ -161,7 +161,7 @@ impl Form {
         }
     }
 
-    /// Whether it belongs to a session.
+    /// Whether messages of this form belong to a session.
     fn session(self) -> Has {
         match self.kind {
             Kind::Request
@@ -192,7 +192,7 @@ impl Form {
         }
     }
 
-    /// Whether it is about paths.
+    /// Whether messages of this form are about paths.
     fn has_path(self) -> bool {
         match self.kind {
             Kind::Request | Kind::Reply | Kind::Wrote => {
@@ -223,7 +223,7 @@ impl Form {
         }
     }
 
-    /// Whether it can be about the root, which never comes or goes.
+    /// Whether messages of this form can be about the root, which is never created or deleted.
     fn has_root(self, event_type: Option<EventType>) -> bool {
         let goes = matches!(
             self.kind,
@@ -251,7 +251,7 @@ impl Form {
         }
     }
 
-    /// Whether it creates a znode, whose mode may be any.
+    /// Whether the operation creates a znode, whose mode may be any.
     fn mode(self) -> Has {
         match self.part.or(self.operation) {
             Some(
@@ -264,7 +264,7 @@ impl Form {
         }
     }
 
-    /// Whether its operation belongs to a family, or that of its multi.
+    /// Whether the operation, or that of the multi, belongs to a family.
     fn is_of(self, op: Op) -> bool {
         if let Kind::Connect | Kind::Connected = self.kind {
             return op == Op::Connect;
@@ -275,7 +275,7 @@ impl Form {
         }
     }
 
-    /// Whether it is what a client asks for, or the reply to that.
+    /// Whether it is a request of a client, or the reply to one.
     fn is_asked(self) -> bool {
         matches!(self.kind, Kind::Request | Kind::Reply)
     }
@@ -350,7 +350,7 @@ fn has_path(operation: Operation) -> bool {
         | Operation::AddWatch
         | Operation::CheckWatches
         | Operation::RemoveWatches => true,
-        // The paths of these are those of their parts.
+        // The parts of these have the paths.
         Operation::Multi | Operation::MultiRead => false,
         Operation::Reconfig
         | Operation::Ping

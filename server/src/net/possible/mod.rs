@@ -1,8 +1,8 @@
-//! Whether some message can match: the one check of every fault, hold, wait, claim and budget.
+//! Check of every fault, hold, wait, claim and budget: whether some message can match.
 //!
-//! A matcher that nothing can match makes a fault that never happens and a claim that never fails. So it is refused where
-//! it is used, with the reason and the way out. Sessions, connections and paths may come later; labels, members and marks
-//! are known beforehand.
+//! A matcher that nothing can match makes a fault that never happens and a claim that never fails. So it is refused
+//! where it is used, with the reason and advice. Sessions, connections and paths may come later; labels, members and
+//! marks are known beforehand.
 
 mod form;
 
@@ -12,7 +12,7 @@ use super::{Kind, Matcher};
 use crate::protocol::SessionId;
 use form::Form;
 
-/// The reason why no message can ever match a matcher, and the way out.
+/// Reason why no message can ever match a matcher, with advice.
 ///
 /// ```
 /// use minikeeper::{Matcher, Op};
@@ -32,7 +32,7 @@ pub struct NeverMatches {
 }
 
 impl Matcher {
-    /// Whether some message of a kind can match, whatever labels and members there are.
+    /// Whether some message of a kind can match, regardless of labels and members.
     pub(super) fn is_possible_as(&self, kind: Kind) -> bool {
         self.kind.is_none_or(|own| own == kind)
             && Form::of(kind).into_iter().any(|form| {
@@ -66,7 +66,7 @@ impl Matcher {
             .iter()
             .filter(|kind| **kind != Kind::Committed || !known.without_transactions)
             .filter(|kind| self.kind.is_none_or(|own| own == **kind));
-        // The form that comes nearest, and the last condition that it cannot meet.
+        // The form that meets most conditions, and the last condition that it cannot meet.
         let mut nearest: Option<(usize, Criterion)> = None;
         for form in kinds.flat_map(|kind| Form::of(*kind)) {
             let misses = Criterion::ALL
@@ -87,7 +87,7 @@ impl Matcher {
         }
     }
 
-    /// Refuses a matcher of connections that says something else than which connections it is about.
+    /// Refuses a matcher of connections with a condition that connections do not have.
     pub(super) fn check_connections(&self, known: &Known) -> Result<(), NeverMatches> {
         let of_connections = Self {
             label: self.label.clone(),
@@ -108,7 +108,7 @@ impl Matcher {
         }
     }
 
-    /// Why no message that is otherwise right can meet a condition, and what to do.
+    /// Reason why a message that meets all other conditions cannot meet this one, with advice.
     fn why_never(&self, criterion: Criterion, known: &Known) -> String {
         let several = self
             .kind
@@ -168,7 +168,7 @@ impl Matcher {
         }
     }
 
-    /// Whether its pattern matches the root and no other path.
+    /// Whether the pattern matches the root and no other path.
     fn is_about_root_alone(&self) -> bool {
         let pattern = self.path.as_ref();
         pattern.is_some_and(|pattern| !pattern.matches_below_root())

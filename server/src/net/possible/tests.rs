@@ -1,4 +1,5 @@
-//! Matchers against all messages there are: accepted if and only if some message matches. `PROPTEST_CASES=5000` draws more.
+//! Matchers against all messages there are: accepted if and only if some message matches. `PROPTEST_CASES=5000` draws
+//! more.
 
 use std::sync::Arc;
 
@@ -227,7 +228,7 @@ fn some_message(mut see: impl FnMut(Option<&Who<'_>>, &Sight<'_>) -> bool) -> bo
     some_of_nobody(|sight| see(None, sight))
 }
 
-/// What is on a connection with a session, or about a session.
+/// Messages on a connection with a session, and entries about a session.
 fn some_of_session(
     mut see: impl FnMut(Option<&Who<'_>>, &Sight<'_>) -> bool,
     who: &Who<'_>,
@@ -307,7 +308,7 @@ fn some_of_session(
     })
 }
 
-/// What is on a connection with a session or without.
+/// Messages on a connection with a session or without.
 fn some_of_connection<'w>(
     mut see: impl FnMut(Option<&Who<'_>>, &Sight<'_>) -> bool,
     on: impl Fn(i64) -> Who<'w>,
@@ -370,7 +371,7 @@ fn some_of_connection<'w>(
     false
 }
 
-/// What is on no connection and about no session.
+/// Entries on no connection and about no session.
 fn some_of_nobody(mut see: impl FnMut(&Sight<'_>) -> bool) -> bool {
     for path in PATHS {
         let path = || Some(path.into());
@@ -584,7 +585,7 @@ fn without(matcher: &Matcher, criterion: Criterion) -> Matcher {
     matcher
 }
 
-/// What a refusal says.
+/// Message of the refusal of a matcher.
 fn refusal(matcher: &Matcher) -> String {
     matcher.check(&known(), &Kind::ALL).unwrap_err().to_string()
 }

@@ -156,7 +156,8 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Whether the newest log still has a name and the folder is where it was: an `fstat` more, and a `stat`, for each lock.
+    /// Whether the newest log still has a name and the folder is in its place: an `fstat` more, and a `stat`, for
+    /// each lock.
     ///
     /// # Errors
     ///

@@ -18,9 +18,9 @@ const DATABASE: i64 = -1;
 /// The length of a seal: a checksum, and `/` as a text.
 const SEAL: usize = 13;
 
-/// Turns the number of an ACL that a snapshot does not list into one below -1, and back. Such a number is written, since a server
-/// gives none below 1: one above the listed ones would go to the next new ACL (`ReferenceCountedACLCache.incrementIndex`), and the
-/// znode would get that ACL.
+/// Maps the number of an ACL that a snapshot does not list to one below -1, and back. The number is written so since
+/// a server gives none below 1. A number above the listed ones would go to the next new ACL
+/// (`ReferenceCountedACLCache.incrementIndex`), and the znode would get that ACL.
 fn turned(number: i64) -> i64 {
     number.wrapping_add(2).wrapping_neg()
 }

@@ -108,8 +108,8 @@ struct Acls {
 const OPEN: i64 = -1;
 
 impl Acls {
-    /// The ACL of a number, or the placeholder for one that is not listed. A real server writes the list before the znodes while
-    /// writes go on (`DataTree.serialize`), so a znode may refer to a later ACL, which the log supplies.
+    /// ACL of a number, or the placeholder if the number is not listed. A real server writes the list before the
+    /// znodes while writes go on (`DataTree.serialize`), so a znode may refer to a later ACL, which the log supplies.
     #[inline]
     fn find(&mut self, number: i64) -> &Arc<[Acl]> {
         if self.last.0 != number {

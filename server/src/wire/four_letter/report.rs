@@ -143,7 +143,7 @@ pub(crate) fn write_group(
     write_members(out, members)
 }
 
-/// Writes members of a group of `wchc`, `wchp` or `dump`.
+/// Writes the members of a group of `wchc`, `wchp` or `dump`.
 pub(crate) fn write_members(
     out: &mut impl fmt::Write,
     members: impl IntoIterator<Item: fmt::Display>,
@@ -332,7 +332,7 @@ pub(crate) fn last_operation(operation: Operation) -> Option<&'static str> {
         Operation::CloseSession => "CLOS",
         // These two are answered before they come so far.
         Operation::Auth | Operation::Sasl => return None,
-        // It has a place only in a multi.
+        // A check occurs only inside a multi.
         Operation::Check => return None,
     })
 }
@@ -393,7 +393,7 @@ impl fmt::Display for DumpReport {
 }
 
 impl DumpReport {
-    /// Writes all that comes before the ephemerals, of so many sessions.
+    /// Writes the text before the ephemerals of so many sessions.
     pub(crate) fn write_sessions(
         &self,
         out: &mut impl fmt::Write,
@@ -407,7 +407,7 @@ impl DumpReport {
         writeln!(out, "Sessions with Ephemerals ({with_ephemerals}):")
     }
 
-    /// Writes all that comes behind the ephemerals.
+    /// Writes the text after the ephemerals.
     pub(crate) fn write_connections(&self, out: &mut impl fmt::Write) -> fmt::Result {
         writeln!(out, "Connections dump:")?;
         write_sets(

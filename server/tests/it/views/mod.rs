@@ -297,7 +297,7 @@ fn a_delayed_request_is_carried_out_when_its_time_has_come() {
     }
 }
 
-/// How long something takes, and the longest of the writes of another thread meanwhile.
+/// Duration of a call, and the longest of the writes of another thread meanwhile.
 #[expect(clippy::disallowed_methods, reason = "real time is what is measured")]
 fn beside(server: &Server, takes_long: impl FnOnce()) -> (Duration, Duration) {
     let over = AtomicBool::new(false);
@@ -319,8 +319,8 @@ fn beside(server: &Server, takes_long: impl FnOnce()) -> (Duration, Duration) {
     })
 }
 
-/// Asserts that the writes of another thread do not wait for all of something that takes long. A machine that is busy may
-/// let a thread wait for as long, so it is tried again.
+/// Asserts that the writes of another thread do not wait for all of something that takes long. A machine that is busy
+/// may let a thread wait for as long, so it is tried again.
 fn others_go_on(what: &str, server: &Server, takes_long: impl Fn()) {
     let mut seen = Vec::new();
     for _ in 0..5 {

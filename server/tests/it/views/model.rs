@@ -1,4 +1,4 @@
-//! Whatever a test does with a server, each view agrees with a model as soon as the call has returned.
+//! Every view agrees with a model as soon as a call of the test has returned.
 
 #![expect(
     clippy::indexing_slicing,
@@ -21,7 +21,7 @@ use crate::client::{self, Client, EPHEMERAL, TIMEOUT, op};
 const CLIENTS: usize = 3;
 const LABELS: [&str; CLIENTS] = ["a", "b", "c"];
 
-/// One thing that a client or the test does. What cannot be done as things are is left out.
+/// Step of a client or of the test. A step that is not possible in the present state is skipped.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Open(usize),
@@ -102,7 +102,7 @@ proptest! {
     }
 }
 
-/// What is known of a connection that is up.
+/// Model of a connection that is up.
 struct Up {
     client: Client,
     /// The number that the server gave it.
@@ -110,16 +110,16 @@ struct Up {
     request: Request,
 }
 
-/// How far the request has come that is held.
+/// Progress of the held request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Request {
     None,
     Held,
-    /// It was released, and waits for its link.
+    /// The request was released, and waits for its link.
     Released,
 }
 
-/// What is known of a session.
+/// Model of a session.
 struct Session {
     id: SessionId,
     client: usize,
@@ -140,7 +140,7 @@ struct World {
     runs: [bool; CLIENTS],
     serves: bool,
     quorum_lost: bool,
-    /// How often what is held was carried out.
+    /// Number of times that the held request was carried out.
     version: i32,
     created: usize,
     closed: Vec<u64>,
@@ -337,7 +337,7 @@ impl World {
         }
     }
 
-    /// What was released is carried out if its link is whole.
+    /// A released request is carried out if its link is whole.
     fn arrive(&mut self, client: usize) {
         if let Some(up) = &mut self.up[client]
             && self.cuts[client].is_none()
@@ -412,7 +412,7 @@ impl World {
         silent.into_iter().for_each(|id| self.over(id));
     }
 
-    /// What happens to members, or to all of the server.
+    /// Actions on members, or on the whole server.
     fn take_big_verb(&mut self, step: Step) {
         let leader = self.ensemble.leader();
         let mut closes = None;

@@ -149,8 +149,8 @@ fn a_log_that_has_gone_is_missed() {
     }
     assert_eq!(
         verdict(&folder),
-        "DIR: cannot be loaded: DIR/version-2/log.f: transaction 0xe is missing before offset 16: a transaction log has gone; put it \
-         back, or rerun with --recover (`Storage::recover`) to leave out all later transactions too (their logs are saved as \
+        "DIR: cannot be loaded: DIR/version-2/log.f: transaction 0xe is missing before offset 16: a transaction log is missing; \
+         restore it, or rerun with --recover (`Storage::recover`) to leave out all later transactions too (their logs are saved as \
          damaged-log.*)"
     );
 }

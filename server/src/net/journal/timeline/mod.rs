@@ -13,14 +13,14 @@ const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// The most bytes that the name of a file has of the name of a test.
+/// Maximum number of bytes that a file name takes from the name of a test.
 const MOST_NAME: usize = 200;
 
 /// What the script is given.
 #[derive(Serialize)]
 struct Told<'j> {
     whole: bool,
-    /// The name of the thread that makes the page: in a test, that of the test.
+    /// Name of the thread that makes the page. In a test this is the name of the test.
     test: Option<String>,
     address: Option<String>,
     /// The start of the server, in milliseconds since 1970.
@@ -75,8 +75,9 @@ impl Journal {
         page + rest
     }
 
-    /// Writes the page to the folder that `MINIKEEPER_TIMELINE` names, and says where it is, or why it is not there. The file
-    /// is named after the test, and after the server's port or, where it has none, the number of its journal.
+    /// Writes the page to the folder that `MINIKEEPER_TIMELINE` names. Returns a line with the path of the file, or
+    /// with the error. The file is named after the test, and after the server's port or, without one, the number of
+    /// the server's journal.
     pub(super) fn write_timeline(&self) -> String {
         let Some(folder) = machine::timeline_folder() else {
             return String::new();
@@ -94,7 +95,8 @@ impl Journal {
         match machine::write_to(&folder, &name, &self.to_html()) {
             Ok(file) => format!("\nthe timeline is in {}", file.display()),
             Err(error) => format!(
-                "\nthe timeline cannot be written to {}: {error}; MINIKEEPER_TIMELINE must name a folder that can be written",
+                "\nthe timeline cannot be written to {}: {error}; MINIKEEPER_TIMELINE must name a folder that the test \
+                 can write to",
                 folder.join(name).display()
             ),
         }
