@@ -870,7 +870,7 @@ fn a_test_that_panics_writes_its_timeline_where_a_folder_is_named() {
 static SHARED: std::sync::OnceLock<Server> = std::sync::OnceLock::new();
 
 #[test]
-fn a_test_that_panics_is_told_of_a_server_in_a_static_that_it_has_used() {
+fn a_panic_prints_the_journal_of_a_used_server_in_a_static() {
     if std::env::var(PANICS).is_ok() {
         let server = SHARED.get_or_init(|| Server::start().unwrap());
         server.create("/shared", b"").unwrap();
@@ -884,7 +884,7 @@ fn a_test_that_panics_is_told_of_a_server_in_a_static_that_it_has_used() {
         assert!(user.join().is_err());
         panic!("the last panic");
     }
-    let name = "journal::a_test_that_panics_is_told_of_a_server_in_a_static_that_it_has_used";
+    let name = "journal::a_panic_prints_the_journal_of_a_used_server_in_a_static";
     let told = stderr_of(name, "loud");
     let (before, after) = told.split_once("a thread that has used it").unwrap();
     assert!(!before.contains("create2 /shared"), "{told}");
@@ -893,7 +893,7 @@ fn a_test_that_panics_is_told_of_a_server_in_a_static_that_it_has_used() {
 }
 
 #[test]
-fn a_test_that_returns_an_error_is_told_of_it_by_the_fault_that_hides_it() {
+fn a_fault_that_hides_the_error_of_a_test_shows_the_error() {
     let failing = |server: &Server, is_checked: bool| -> Result<(), Box<dyn std::error::Error>> {
         let fault = server.fault("no reply").on(Op::Create);
         let fault = match is_checked {
@@ -929,7 +929,7 @@ fn a_test_that_returns_an_error_is_told_of_it_by_the_fault_that_hides_it() {
 }
 
 #[test]
-fn whoever_blocks_a_current_thread_runtime_in_vain_is_told_to_await() {
+fn a_wait_in_vain_that_blocks_a_current_thread_runtime_says_to_await() {
     let server = Server::start().unwrap();
     let waited = || {
         let event = server.wait_for(Matcher::event()).within(Duration::ZERO);
@@ -944,7 +944,7 @@ fn whoever_blocks_a_current_thread_runtime_in_vain_is_told_to_await() {
 }
 
 #[test]
-fn what_came_near_is_told_by_waits_holds_and_claims() {
+fn waits_holds_and_claims_show_near_misses() {
     let server = Server::builder().manual_clock().start().unwrap();
     let mut client = Client::connect(server.address("a").unwrap().addr());
     server.address("b").unwrap();

@@ -28,7 +28,7 @@ fn a_label_finds_the_session_that_is_connected() {
 }
 
 #[test]
-fn a_label_without_a_session_and_one_that_nobody_named_are_told_apart() {
+fn a_label_without_a_session_and_an_unknown_label_have_different_errors() {
     let server = Server::start().unwrap();
     server.address("worker").unwrap();
     let other = Client::connect(server.addr());

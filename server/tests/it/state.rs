@@ -963,7 +963,7 @@ fn a_hostile_yaml_is_refused_and_takes_no_more_than_its_due() {
 }
 
 #[test]
-fn a_tree_that_is_not_as_expected_is_told_by_what_differs() {
+fn a_failed_assertion_about_a_tree_shows_the_differences() {
     let server = Server::start().unwrap();
     server.create_all("/app/config", b"v2").unwrap();
     server.create("/raw", b"\xff").unwrap();

@@ -334,7 +334,7 @@ fn several_addresses_of_one_server_want_the_system_property() {
 }
 
 #[test]
-fn keys_of_tls_without_a_secure_port_are_told_of() {
+fn keys_of_tls_without_a_secure_port_draw_a_warning() {
     let text = format!("{BASE}ssl.keyStore.location=/x\nclient.portUnification=true\n");
     let settings = of_file(&text, &[], &Overrides::default()).expect("a real server serves");
     assert_eq!(

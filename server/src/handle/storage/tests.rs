@@ -198,7 +198,7 @@ fn a_folder_that_could_not_be_exported_can_be_when_there_is_room() {
 }
 
 #[test]
-fn a_disk_that_is_slow_to_list_a_folder_keeps_only_who_asks_for_its_size_waiting() {
+fn a_disk_that_is_slow_to_list_a_folder_delays_only_the_client_that_asks_for_its_size() {
     let disk = FaultyDisk::default();
     let server = start(&disk).expect("it starts");
     server.create("/a", b"").expect("it is written");
