@@ -126,6 +126,8 @@ pub(crate) enum Input<'a> {
         connection: ConnectionId,
         silent: bool,
     },
+    /// Bytes arrived that are not taken in yet, since earlier answers are unread: a sign of life.
+    Heard(ConnectionId),
     /// The connection is gone.
     Disconnected(ConnectionId),
     /// A test wants this session to be over.
@@ -315,6 +317,7 @@ impl Keeper {
             } => self.refuse_parts(now, (connection, xid), &request, code, at, out),
             Input::Close(connection) => self.close(now, connection, CloseReason::Test, out),
             Input::Silence { connection, silent } => self.silence(now, connection, silent),
+            Input::Heard(connection) => self.heard(now, connection),
             Input::Disconnected(connection) => self.disconnected(now, connection),
             Input::ExpireSession(session) => self.expire(now, session, Expiry::Forced, out),
             Input::Mute { session, muted } => self.mute(now, session, muted),

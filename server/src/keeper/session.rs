@@ -469,6 +469,14 @@ impl Keeper {
         }
     }
 
+    /// Bytes arrived on a connection that is up.
+    pub(super) fn heard(&mut self, now: Timestamp, connection: ConnectionId) {
+        let connection = self.connections.get(connection);
+        if let Some(session) = connection.and_then(|connection| connection.session) {
+            self.touch(now, session);
+        }
+    }
+
     /// Whether a connection is up on which it could be heard.
     pub(super) fn is_present(&self, id: SessionId) -> bool {
         let connection = self.sessions.get(id).and_then(|session| session.connection);

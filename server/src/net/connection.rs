@@ -26,6 +26,9 @@ use crate::wire::FourLetterWord;
 /// How much one read brings at most.
 const READ_SIZE: usize = 256 << 10;
 
+/// The bytes that are read of a client that does not read its answers.
+const READ_AHEAD: usize = 16 << 10;
+
 /// Buffers larger than this are given back once they are empty.
 pub(super) const KEPT_CAPACITY: usize = 64 << 10;
 
@@ -60,6 +63,8 @@ struct Connection<IO> {
     received: BytesMut,
     /// Whether `received` may hold a whole frame.
     unfed: bool,
+    /// Whether the client has ended its sending side, and what it sent before is still to be taken in.
+    has_ended: bool,
     /// Whether others are to have their turn before the rest of what was received.
     yielding: bool,
     /// Whether a test keeps what was received from being taken in.
@@ -112,6 +117,7 @@ pub(super) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
         lacks_facts: false,
         received: BytesMut::new(),
         unfed: false,
+        has_ended: false,
         yielding: false,
         sending: Outgoing::default(),
         // Until the first request says how many others there are.
@@ -227,10 +233,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             // The link is asked first, and so knows whom to wake, whatever else keeps it.
             let cut = self.link.keeps_from_server(context);
             let waits = self.stalled || self.gathering.is_pending(context);
-            let step = if cut || waits || self.is_full() {
+            let step = if cut || waits {
                 Step::Wait
+            } else if self.is_full() {
+                self.read_ahead(context)
             } else if self.unfed {
                 self.feed_received(context)
+            } else if self.has_ended {
+                self.leave()
             } else if reads == READS_IN_ONE_GO {
                 return give_way(context);
             } else {
@@ -309,7 +319,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 if !std::mem::take(&mut turn.makes_part) {
                     return Ok(Blocked::ByTurn);
                 }
-                self.sending.make_part(&self.engine);
+                if self.sending.make_part(&self.engine) && self.engine.log.is_some() {
+                    // All before it has been written, so what is marked is the part.
+                    self.marks.note(0, self.engine.unflushed());
+                }
                 continue;
             }
             if turn.bytes == 0 {
@@ -374,6 +387,32 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         self.engine.disconnect(self.id);
         self.ending = Some(Ending::WhenSent);
         Step::Again
+    }
+
+    /// Reads a little although earlier answers are unread: nothing is taken in, but the client is heard. A client that reads
+    /// slowly and sends pings keeps its session, as it does on a real server, which reads on (`NIOServerCnxn.doIO`).
+    fn read_ahead(&mut self, context: &mut Context<'_>) -> Step {
+        let room = READ_AHEAD.saturating_sub(self.received.len());
+        if self.has_ended || room == 0 {
+            return Step::Wait;
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch.get_mut(..room).unwrap_or_default());
+            match Pin::new(&mut self.io).poll_read(context, &mut buffer) {
+                Poll::Pending => Step::Wait,
+                Poll::Ready(Err(_)) => Step::End,
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
+                    self.has_ended = true;
+                    Step::Again
+                }
+                Poll::Ready(Ok(())) => {
+                    self.received.extend_from_slice(buffer.filled());
+                    self.unfed = true;
+                    self.engine.heard(self.id);
+                    Step::Again
+                }
+            }
+        })
     }
 
     fn read(&mut self, context: &mut Context<'_>) -> Step {
@@ -657,6 +696,78 @@ pub(super) mod tests {
             connection.await.expect("it does not panic");
         });
         assert!(!engine.has_outbox(id));
+    }
+
+    #[test]
+    fn pings_behind_unread_answers_keep_the_session_alive() {
+        const GET: [u8; 21] = *b"\0\0\0\x11\0\0\0\x01\0\0\0\x04\0\0\0\x04/big\0";
+        let engine = engine_of(ClockKind::Manual, |_| {});
+        let create = CreateRequest {
+            operation: CreateOperation::Create,
+            path: Some(Cow::Borrowed("/big")),
+            data: Some(&[b'x'; 1_000_000]),
+            acl: Some(AclList::Open),
+            flags: 0,
+            ttl_ms: -1,
+        };
+        engine.ask(Request::Create(create), |answer| {
+            answer.map(|_| ()).expect("it is not there");
+        });
+        let id = accepted(&engine);
+        let deadline = || {
+            engine.look(|keeper| {
+                let session = keeper.connection(id).and_then(|it| it.session());
+                session
+                    .and_then(|id| keeper.sessions().get(id))
+                    .map(|it| it.deadline)
+            })
+        };
+        let (io, mut client) = tokio::io::duplex(64);
+        block_on(async {
+            let _connection = tokio::spawn(serve(Arc::clone(&engine), id, io, None));
+            let asked = [&CONNECT_AND_WATCH[..49], &GET, &GET].concat();
+            client.write_all(&asked).await.expect("it is read");
+            settle().await;
+            let before = deadline();
+            assert!(before.is_some());
+            engine.advance(engine.clock().now() + Duration::from_secs(2), true);
+            assert_eq!(deadline(), before);
+            client.write_all(&PING).await.expect("it is read");
+            settle().await;
+            assert!(deadline() > before, "the ping was heard");
+            // Once the answers are read, the ping is answered behind them.
+            let mut answers = vec![0; 41 + 2 * (4 + 16 + 4 + 1_000_000 + 68) + 20];
+            client
+                .read_exact(&mut answers)
+                .await
+                .expect("all of it is sent");
+            assert_eq!(answers[answers.len() - 16..][..4], [0xff, 0xff, 0xff, 0xfe]);
+        });
+    }
+
+    #[test]
+    fn requests_that_were_read_ahead_are_answered_after_the_client_has_ended_its_half() {
+        let engine = engine();
+        let id = accepted(&engine);
+        let (io, mut client) = tokio::io::duplex(64);
+        let asked = [&CONNECT_AND_WATCH[..49], &PING.repeat(1000)].concat();
+        let answers = block_on(async {
+            let connection = tokio::spawn(serve(Arc::clone(&engine), id, io, None));
+            client.write_all(&asked).await.expect("it is read");
+            client.shutdown().await.expect("it is open");
+            settle().await;
+            let mut answers = Vec::new();
+            let read = client.read_to_end(&mut answers).await;
+            read.expect("nothing goes wrong");
+            connection.await.expect("it does not panic");
+            answers
+        });
+        assert_eq!(answers.len(), 41 + 1000 * 20);
+    }
+
+    /// Everything happens that can.
+    async fn settle() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 
     #[test]

@@ -448,7 +448,7 @@ impl Engine {
         let mut rest = bytes;
         let mut requests = 0;
         let mut begun = Begun::default();
-        let before = answers.len();
+        let before = answers.extent();
         let own = Own::new(id, answers);
         let mut share = 0;
         let mut yielding = false;
@@ -539,8 +539,8 @@ impl Engine {
                 sink.totals.bytes_received += report::number(bytes.len() - rest.len());
                 (result, closing, under_way)
             });
-        if self.log.is_some() && answers.len() > before {
-            marks.note(before, unflushed);
+        if self.log.is_some() && answers.has_grown_since(before) {
+            marks.note(before.0, unflushed);
         }
         result.map(|()| Fed {
             used: bytes.len() - rest.len(),
@@ -631,6 +631,16 @@ impl Engine {
         if nearer && !self.clock.is_manual() {
             self.alarm.notify_one();
         }
+    }
+
+    /// Takes note that the client of a connection is alive, although what it sends is not taken in yet.
+    pub(super) fn heard(&self, id: ConnectionId) {
+        self.feed(Input::Heard(id));
+    }
+
+    /// Number up to which the log must be flushed before the state of this moment may be shown; `None` if it is.
+    pub(super) fn unflushed(&self) -> Option<u64> {
+        self.lock().appender.as_ref().and_then(Appender::unflushed)
     }
 
     /// Counts a frame whose length was not known in its turn.

@@ -82,6 +82,10 @@ impl Long for WatchesByPath {
         }
         is_left
     }
+
+    fn is_live(&self) -> bool {
+        true
+    }
 }
 
 /// The watches by session: `wchc`. First the places of all watches are collected, then they are listed.
@@ -133,6 +137,10 @@ impl Long for WatchesBySession {
         }
         true
     }
+
+    fn is_live(&self) -> bool {
+        true
+    }
 }
 
 /// Rest of `dump`, from the ephemerals on.
@@ -175,6 +183,10 @@ impl Long for Ephemerals {
         }
         out.extend_from_slice(self.behind.as_bytes());
         false
+    }
+
+    fn is_live(&self) -> bool {
+        true
     }
 }
 

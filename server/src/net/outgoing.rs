@@ -44,6 +44,9 @@ pub(super) fn share_of(connections: usize) -> usize {
 pub(super) trait Long: fmt::Debug + Send {
     /// Appends the next part to `out`, which may stay empty. Returns whether there is more.
     fn work(&mut self, engine: &Engine, out: &mut BytesMut) -> bool;
+
+    /// Whether a part shows the state of the moment at which it is made, and not that of the request.
+    fn is_live(&self) -> bool;
 }
 
 /// Bytes to be written, in order.
@@ -147,11 +150,22 @@ impl Outgoing {
         matches!(self.pieces.front(), Some(Piece::Long(_)))
     }
 
-    /// Makes a part of the next bytes.
-    pub(super) fn make_part(&mut self, engine: &Engine) {
+    /// Extent of the bytes so far, for [`has_grown_since`](Self::has_grown_since).
+    pub(super) fn extent(&self) -> (usize, usize) {
+        (self.len(), self.unmade)
+    }
+
+    /// Whether something was appended since, made or still to be made.
+    pub(super) fn has_grown_since(&self, extent: (usize, usize)) -> bool {
+        self.len() > extent.0 || self.unmade > extent.1
+    }
+
+    /// Makes a part of the next bytes. Returns whether the part shows the state of this moment.
+    pub(super) fn make_part(&mut self, engine: &Engine) -> bool {
         let Some(Piece::Long(mut long)) = self.pieces.pop_front() else {
-            return;
+            return false;
         };
+        let is_live = long.is_live();
         let mut bytes = BytesMut::new();
         if long.work(engine, &mut bytes) {
             self.pieces.push_front(Piece::Long(long));
@@ -162,6 +176,7 @@ impl Outgoing {
             self.queued += bytes.len();
             self.pieces.push_front(Piece::Bytes(bytes));
         }
+        is_live
     }
 
     /// Gathers the next bytes, at most `most` of them, as slices. Returns the number of slices.
@@ -357,6 +372,10 @@ impl Long for Frame {
             self.cursor = Cursor::default();
         }
         !self.parts.is_empty()
+    }
+
+    fn is_live(&self) -> bool {
+        false
     }
 }
 

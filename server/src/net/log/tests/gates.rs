@@ -80,6 +80,41 @@ fn a_read_on_another_connection_waits_for_what_it_may_show() {
 }
 
 #[test]
+fn a_long_answer_waits_for_what_it_may_show() {
+    const GET_CHILDREN: i32 = 8;
+    const GET_CHILDREN_2: i32 = 12;
+    const MULTI_READ: i32 = 22;
+    const GET_ALL_CHILDREN_NUMBER: i32 = 104;
+    const PARENT: &[u8] = b"\0\0\0\x02/p";
+    const LIST: &[u8] = b"\0\0\0\x08\0\xff\xff\xff\xff\0\0\0\x02/p\0";
+    const END: &[u8] = b"\xff\xff\xff\xff\x01\xff\xff\xff\xff";
+    run(async |world| {
+        let mut writer = world.connected().await;
+        let mut reader = world.connected().await;
+        writer.create("/p", PERSISTENT).await;
+        for child in 0..2_001 {
+            writer.create(&format!("/p/{child}"), PERSISTENT).await;
+        }
+        settle().await;
+        world.flush();
+        settle().await;
+        for (op, body) in [
+            (GET_CHILDREN, [PARENT, b"\0"].concat()),
+            (GET_CHILDREN_2, [PARENT, b"\0"].concat()),
+            (MULTI_READ, [LIST, END].concat()),
+            (GET_ALL_CHILDREN_NUMBER, PARENT.to_vec()),
+        ] {
+            writer.create(&format!("/p/new-{op}"), PERSISTENT).await;
+            settle().await;
+            reader.send(op, &[&body]).await;
+            assert_eq!(reader.frames().await, 0, "operation {op}");
+            world.flush();
+            assert_eq!(reader.frames().await, 1, "operation {op}");
+        }
+    });
+}
+
+#[test]
 fn a_read_does_not_wait_where_everything_is_flushed() {
     run(async |world| {
         let mut writer = world.connected().await;
