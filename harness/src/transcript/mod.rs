@@ -13,7 +13,7 @@
 //! | identities | sorted, as children |
 //! | ephemerals of one session | while time passes or a session closes, the events of one zxid that a client hears stand parent by parent, and under each the znodes that are gone are sorted; the order of the kinds of events stays |
 //! | four-letter words: addresses, versions, folders, the environment | `<address>`, `<version>`, `<folder>`, `<text>` |
-//! | four-letter words: numbers | latencies, times, sizes and counters by their kind, `<int>`, `<double>`, `0x<hex>`; what follows from what was done is compared on a new server, and the packets it received are behind an `srst` |
+//! | four-letter words: numbers | latencies, times, sizes and counters by their kind, `<int>`, `<double>`, `0x<hex>`; what follows from what was done is compared on a new server, and the packets it received are behind an `srst`; a negative number of outstanding requests reads 0 |
 //! | four-letter words: order | connections, watches, what falls due and the lines of `mntr` are sorted |
 //! | four-letter words: moments | when something falls due, and in how many sets, is left out of `dump` |
 //! | four-letter words: namespaces | the lines of `mntr` for each name below the root are left out |

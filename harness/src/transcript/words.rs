@@ -128,11 +128,19 @@ fn server(line: &str, known: Known) -> Line {
         "Mode" => true,
         _ => false,
     };
-    if exact {
+    if exact && name == "Outstanding" {
+        Line::said(&format!("{name}: {}", outstanding(value)))
+    } else if exact {
         Line::said(line)
     } else {
         Line::said(&format!("{name}: {}", kinds(value)))
     }
+}
+
+/// The number of requests in process, 0 where it is negative. A real server counts a request in behind handing it to the
+/// thread that answers it and counts it out (`ZooKeeperServer.submitRequestNow`, `FinalRequestProcessor.processRequest`).
+fn outstanding(value: &str) -> &str {
+    if value.starts_with('-') { "0" } else { value }
 }
 
 /// ` /127.0.0.1:38366[1](queued=0,recved=9,sid=0x1,...)`
@@ -207,6 +215,9 @@ fn monitor<'a>(said: impl Iterator<Item = &'a str>, known: Known) -> Vec<Line> {
             Some(("zk_version", _)) => Line::said("zk_version\t<version>"),
             Some((name, value)) if !(known.state && GAUGES.contains(&name)) => {
                 Line::said(&format!("{name}\t{}", kinds(value)))
+            }
+            Some(("zk_outstanding_requests", value)) => {
+                Line::said(&format!("zk_outstanding_requests\t{}", outstanding(value)))
             }
             _ => Line::said(line),
         })
@@ -319,6 +330,28 @@ mod tests {
                 "  Node count: 5",
             ],
         );
+    }
+
+    #[test]
+    fn a_request_that_a_real_server_counts_out_before_it_counts_it_in_does_not_show() {
+        let known = super::Known {
+            state: true,
+            packets: false,
+        };
+        for (word, text) in [
+            ("srvr", ["Outstanding: -1\n", "Outstanding: 0\n"]),
+            (
+                "mntr",
+                [
+                    "zk_outstanding_requests\t-1\n",
+                    "zk_outstanding_requests\t0\n",
+                ],
+            ),
+        ] {
+            let [negative, zero] =
+                text.map(|text| format!("{:?}", super::lines(word, text, known)));
+            assert_eq!(negative, zero);
+        }
     }
 
     #[test]
