@@ -252,7 +252,7 @@ pub enum What {
     Committed {
         /// Its number.
         zxid: Zxid,
-        /// What it changed, by the name of ZooKeeper's log: `createSession`, `create`, `setData`, `multi`, `error` for
+        /// Change that it made, by the name of ZooKeeper's log: `createSession`, `create`, `setData`, `multi`, `error` for
         /// a write that was refused, ...
         change: String,
         /// The znodes that it is about, of a multi in order; their sequence numbers are in them.
