@@ -19,7 +19,27 @@
 //! sleeps; it waits for an event or an answer, with a deadline. What is to happen to its server it asks for
 //! (`run.restart()`, `run.stop()`, `run.startAgain()`, `run.expire(client)`).
 
-/// The examples of the README compile and run.
+/// Documentation tests: the Rust examples of the README and of the guide compile and run.
 #[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;
+mod pages {
+    #[doc = include_str!("../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../docs/guide/ensemble.md")]
+    struct Ensemble;
+    #[doc = include_str!("../../docs/guide/faults.md")]
+    struct Faults;
+    #[doc = include_str!("../../docs/guide/folders.md")]
+    struct Folders;
+    #[doc = include_str!("../../docs/guide/holds.md")]
+    struct Holds;
+    #[doc = include_str!("../../docs/guide/journal.md")]
+    struct Journal;
+    #[doc = include_str!("../../docs/guide/labels.md")]
+    struct Labels;
+    #[doc = include_str!("../../docs/guide/state.md")]
+    struct State;
+    #[doc = include_str!("../../docs/guide/time.md")]
+    struct Time;
+    #[doc = include_str!("../../docs/guide/transports.md")]
+    struct Transports;
+}
