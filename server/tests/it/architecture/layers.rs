@@ -1,7 +1,6 @@
 //! The walls between the layers, read off the sources: a word in the wrong room fails, whoever wrote it.
 
-use std::fs;
-use std::path::Path;
+use super::source::{Mention, is_test_file, library, mentions, without_comments, without_tests};
 
 /// A layer of the library, and what it may use.
 struct Layer {
@@ -144,21 +143,11 @@ const ONE_FILE_ALONE: [(&str, &[&str]); 4] = [
 
 #[test]
 fn every_layer_imports_only_what_lies_to_its_right() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    sources(&folder, &mut files);
     let mut seen: Vec<&str> = Vec::new();
     let mut broken = Vec::new();
-    for file in &files {
-        let name = file
-            .strip_prefix(&folder)
-            .expect("it lies in the folder")
-            .to_str()
-            .expect("sources have plain names")
-            .replace('\\', "/");
-        let source = fs::read_to_string(file).expect("the source can be read");
-        broken.extend(broken_walls(&name, &source));
-        seen.extend(layer_of(&name).map(|layer| layer.name));
+    for (file, source) in library() {
+        broken.extend(broken_walls(&file, &source));
+        seen.extend(layer_of(&file).map(|layer| layer.name));
     }
     for layer in &LAYERS {
         assert!(
@@ -296,18 +285,6 @@ fn a_broken_wall_is_seen_and_named() {
     check("cluster/mod.rs", "", &["src/cluster/mod.rs: no such layer"]);
 }
 
-fn sources(folder: &Path, files: &mut Vec<std::path::PathBuf>) {
-    for entry in fs::read_dir(folder).expect("the folder can be read") {
-        let path = entry.expect("the folder can be read").path();
-        if path.is_dir() {
-            sources(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files.sort();
-}
-
 fn layer_of(file: &str) -> Option<&'static Layer> {
     let (folder, _) = file.split_once('/')?;
     LAYERS.iter().find(|layer| layer.name == folder)
@@ -324,21 +301,17 @@ fn broken_walls(file: &str, source: &str) -> Vec<String> {
             "src/{file}: no such layer: give it its place in tests/it/architecture.rs"
         )];
     };
-    // Files of tests alone may use what tests use.
-    if file.ends_with("/tests.rs") || file.contains("/tests/") {
+    if is_test_file(file) {
         return Vec::new();
     }
     let code = without_comments(source);
-    let tests = code.match_indices("#[cfg(test)]\n").find(|(at, marker)| {
-        let behind = code.split_at(at + marker.len()).1;
-        behind
-            .lines()
-            .next()
-            .is_some_and(|line| line.ends_with("mod tests {"))
-    });
-    let code = tests.map_or(&*code, |(at, _)| code.split_at(at).0);
+    let code = without_tests(&code);
+    let roots: Vec<&str> = ["crate", "super", "std", "core", "alloc"]
+        .into_iter()
+        .chain(CRATES)
+        .collect();
     let mut broken = Vec::new();
-    for Mention { line, path } in mentions(code) {
+    for Mention { line, path, .. } in mentions(code, &roots) {
         let mut say = |said: &str, wall: String| {
             let message = format!("src/{file}:{line}: `{said}`: {wall}");
             if !broken.contains(&message) {
@@ -391,111 +364,4 @@ fn broken_walls(file: &str, source: &str) -> Vec<String> {
         }
     }
     broken
-}
-
-/// A path that a source names.
-struct Mention {
-    line: usize,
-    path: String,
-}
-
-/// Every path that begins at a crate or above its own file, with the lists of `use` written out.
-fn mentions(code: &str) -> Vec<Mention> {
-    let roots: Vec<&str> = ["crate", "super", "std", "core", "alloc"]
-        .into_iter()
-        .chain(CRATES)
-        .collect();
-    let is_word = |char: char| char.is_alphanumeric() || char == '_';
-    let mut mentions = Vec::new();
-    let mut before = ' ';
-    let mut rest = code;
-    while let Some(char) = rest.chars().next() {
-        let word = &rest[..rest.find(|char| !is_word(char)).unwrap_or(rest.len())];
-        if word.is_empty() {
-            before = char;
-            rest = &rest[char.len_utf8()..];
-            continue;
-        }
-        let behind = &rest[word.len()..];
-        // Behind a dollar it is a macro that names what is public.
-        if !matches!(before, ':' | '$') && roots.contains(&word) && behind.starts_with("::") {
-            let line = 1 + code[..code.len() - rest.len()].matches('\n').count();
-            let mut paths = Vec::new();
-            expand(word.to_owned(), &behind[2..], &mut paths);
-            mentions.extend(paths.into_iter().map(|path| Mention { line, path }));
-        }
-        before = 'a';
-        rest = behind;
-    }
-    mentions
-}
-
-/// Writes out what follows `prefix::`; gives what lies behind it.
-fn expand<'c>(prefix: String, code: &'c str, paths: &mut Vec<String>) -> &'c str {
-    let code = code.trim_start();
-    if let Some(mut inner) = code.strip_prefix('{') {
-        loop {
-            inner = inner.trim_start_matches(|char: char| char.is_whitespace() || char == ',');
-            if let Some(behind) = inner.strip_prefix('}') {
-                return behind;
-            }
-            let behind = expand(prefix.clone(), inner, paths);
-            // Behind a name may stand `as another`.
-            let end = behind.find([',', '}', ';']).unwrap_or(behind.len());
-            inner = &behind[end..];
-            if inner.is_empty() || inner.starts_with(';') {
-                return inner;
-            }
-        }
-    }
-    let end = code
-        .find(|char: char| !(char.is_alphanumeric() || char == '_' || char == '*'))
-        .unwrap_or(code.len());
-    let (word, behind) = code.split_at(end);
-    let path = if word == "self" || word.is_empty() {
-        prefix
-    } else {
-        format!("{prefix}::{word}")
-    };
-    match behind.strip_prefix("::") {
-        Some(further) if !word.is_empty() => expand(path, further, paths),
-        _ => {
-            paths.push(path);
-            behind
-        }
-    }
-}
-
-/// The source with its comments and texts blanked, and its lines where they were.
-fn without_comments(source: &str) -> String {
-    let mut code = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(char) = rest.chars().next() {
-        let length = if rest.starts_with("//") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if rest.starts_with("/*") {
-            rest.find("*/").map_or(rest.len(), |end| end + 2)
-        } else if char == '"' {
-            let mut escaped = false;
-            let end = rest[1..].find(|char| {
-                let ends = char == '"' && !escaped;
-                escaped = char == '\\' && !escaped;
-                ends
-            });
-            end.map_or(rest.len(), |end| end + 2)
-        } else if rest.starts_with("'\"'") {
-            3
-        } else {
-            code.push(char);
-            rest = &rest[char.len_utf8()..];
-            continue;
-        };
-        let (gone, behind) = rest.split_at(length);
-        code.extend(
-            gone.chars()
-                .map(|char| if char == '\n' { '\n' } else { ' ' }),
-        );
-        rest = behind;
-    }
-    code
 }
