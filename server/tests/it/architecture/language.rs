@@ -115,10 +115,9 @@ fn words(line: &str) -> impl Iterator<Item = String> {
     let mut before = ' ';
     for char in line.chars().chain([' ']) {
         let begins = char.is_uppercase() && before.is_lowercase();
-        if !char.is_alphabetic() || begins {
-            if !word.is_empty() {
-                words.push(std::mem::take(&mut word));
-            }
+        let ends = !char.is_alphabetic() || begins;
+        if ends && !word.is_empty() {
+            words.push(std::mem::take(&mut word));
         }
         if char.is_alphabetic() {
             word.extend(char.to_lowercase());
