@@ -49,6 +49,7 @@ mod planted;
 #[macro_use]
 pub mod planted;
 
+mod control;
 mod handle;
 mod jute;
 mod keeper;

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::serve::LOCALHOST;
 use super::{Member, Server, StartError, port_error};
-use crate::net::{Entrance, ReservedPort};
+use crate::control::Entrance;
+use crate::net::ReservedPort;
 use crate::protocol::MemberId;
 
 /// A further address of a server: who connects there is known by its label, in any language.

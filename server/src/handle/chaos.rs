@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 use std::thread;
 
 use super::Server;
-use crate::net::{Chaos, FaultError, FaultId};
+use crate::control::{Chaos, FaultError, FaultId};
 
 /// The variable that has the seed of every chaos without one of its own.
 const SEED: &str = "MINIKEEPER_SEED";

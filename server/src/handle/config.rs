@@ -4,9 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use crate::control::JournalMode;
 pub use crate::keeper::DigestAlgorithm;
 use crate::keeper::Rules;
-pub use crate::net::{ClockKind, FourLetterWords, JournalMode};
+pub use crate::net::{ClockKind, FourLetterWords};
 use crate::net::{Limits, Storage};
 use crate::protocol::{MemberId, Timestamp};
 

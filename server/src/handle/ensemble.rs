@@ -2,8 +2,8 @@
 
 use super::member::{Member, MemberView};
 use super::{Server, StartError, port_error};
+use crate::control::{Entrance, Followed};
 use crate::keeper::{Input, Keeper};
-use crate::net::{Entrance, Followed};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId};
 
 /// Several members, each with an address of its own, over one tree.

@@ -6,7 +6,7 @@ use std::thread;
 
 use super::journal::{WaitFor, hidden_error};
 use super::{Server, last_error};
-use crate::net::{
+use crate::control::{
     Condition, Direction, Fault, FaultError, FaultId, FaultOutcome, FaultRule, Matcher,
     NeverMatches, Op,
 };

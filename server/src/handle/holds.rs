@@ -2,7 +2,7 @@
 
 use super::Server;
 use super::journal::WaitFor;
-use crate::net::{Condition, Held, HoldError, HoldId, Matcher, Release, ReleaseError};
+use crate::control::{Condition, Held, HoldError, HoldId, Matcher, Release, ReleaseError};
 use crate::protocol::SessionId;
 
 /// Keeps back what a matcher means, as long as this is held. Dropping it lets everything go, in a test that panics too, so

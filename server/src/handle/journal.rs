@@ -9,10 +9,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Server, Shared, last_error};
-use crate::net::{
+use crate::control::{
     Budget, BudgetId, Condition, Entry, Exceeded, Journal, JournalMode, Mark, Matcher,
-    NeverMatches, TimedOut, Waiting,
+    NeverMatches, TimedOut,
 };
+use crate::net::Waiting;
 
 /// How long anything is waited for if nothing else is said.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Server, WaitFor};
-use crate::net::{Condition, Journal, What};
+use crate::control::{Condition, Journal, What};
 use crate::protocol::{SessionId, Timestamp};
 
 /// Something that a client has left behind, or still has.

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::address::reachable;
 use super::ensemble::{ActError, act};
 use super::{Server, Shared, StartError};
-use crate::net::{AsyncRead, AsyncWrite, Entrance, Followed};
+use crate::control::{Entrance, Followed};
+use crate::net::{AsyncRead, AsyncWrite};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, Zxid};
 
 /// One member of an [`Ensemble`](crate::Ensemble).

@@ -28,13 +28,13 @@ mod tree;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-pub use crate::keeper::CloseReason;
-pub use crate::net::{
+pub use crate::control::{
     BadJournal, BadPattern, Budget, Chaos, ChaosRule, Claim, ClaimBroken, Data, Direction, Entry,
     Exceeded, Fault, FaultError, FaultRule, Followed, Held, HeldMessage, HoldError, Journal, Kind,
     Leading, Mark, Matcher, MultiPart, NeverMatches, Op, PathPattern, Release, ReleaseError,
     SentEvent, TimedOut, What,
 };
+pub use crate::keeper::CloseReason;
 pub use address::Address;
 pub use builder::ServerBuilder;
 pub use chaos::ChaosGuard;
@@ -54,10 +54,9 @@ pub use storage::{
 pub use test_session::TestSession;
 pub use time::NoSuchSession;
 
+use crate::control::Entrance;
 use crate::keeper::{self, Input, Keeper};
-use crate::net::{
-    Clock, Engine, Entrance, Hosted, NoRuntime, Opened, PortError, Ports, ReservedPort,
-};
+use crate::net::{Clock, Engine, Hosted, NoRuntime, Opened, PortError, Ports, ReservedPort};
 use crate::store::{Disk, RealDisk};
 
 /// A ZooKeeper server in this process.

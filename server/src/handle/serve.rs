@@ -4,7 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::address::check_label;
 use super::{Server, StartError};
-use crate::net::{AsyncRead, AsyncWrite, Entrance};
+use crate::control::Entrance;
+use crate::net::{AsyncRead, AsyncWrite};
 use crate::protocol::MemberId;
 
 impl Server {

@@ -3,8 +3,8 @@
 use super::inspect::SessionView;
 use super::time::{NoSuchSession, in_words};
 use super::{Server, last_error};
+use crate::control::Followed;
 use crate::keeper::Input;
-use crate::net::Followed;
 
 impl Server {
     /// Returns the session of the client that connected by a label: the one that is connected, or, while none is, the

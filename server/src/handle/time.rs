@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Server;
+use crate::control::Followed;
 use crate::keeper::{Input, Reapable, Sessions};
-use crate::net::Followed;
 use crate::protocol::{SessionId, Timestamp};
 
 /// Reason why a session cannot be muted, returned or expired: the server does not have it, or a label does not

@@ -511,11 +511,12 @@ pub(super) mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
+    use crate::control::{Entrance, JournalMode};
     use crate::keeper::{Keeper, Rules};
     use crate::net::engine::Welcome;
     use crate::net::facts::Gathering;
     use crate::net::log::Appender;
-    use crate::net::{Clock, ClockKind, Entrance, FourLetterWords, JournalMode, Limits};
+    use crate::net::{Clock, ClockKind, FourLetterWords, Limits};
     use crate::protocol::{
         AclList, CreateOperation, CreateRequest, Request, SetDataRequest, Timestamp,
     };

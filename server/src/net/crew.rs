@@ -244,7 +244,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::net::Entrance;
+    use crate::control::Entrance;
     use crate::net::connection::tests::engine;
     use crate::net::engine::Welcome;
 

@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::Clock;
 use super::clock::{Slice, moment_apart};
-use super::control::Control;
 use super::deferred::Begun;
 use super::facts::{Facts, Gathering};
-use super::journal::{Notes, Teller};
+use super::journal;
+use super::last_words::{LastWords, Teller};
 use super::link::Link;
 use super::log::{Appender, Log, Marks, Writing};
 use super::machine;
@@ -25,9 +26,9 @@ use super::outbox::{Due, Outbox, Outboxes, Stall};
 use super::outgoing::{Outgoing, share_of};
 use super::patience::Patience;
 use super::report::{self, Answered, FourLetterWords, TRACE_MASK, Totals};
-use super::sight::Sight;
 use super::sink::{Own, Sink, Taken, Test};
-use super::{Clock, Entrance, Fault, Followed, JournalMode};
+use super::wait::Waiters;
+use crate::control::{Control, Entrance, Fault, Followed, JournalMode, Known, Notes, Sight};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Snapshot};
 use crate::protocol::{ErrorCode, Operation, Request, Response, SessionId, Timestamp, Xid};
 use crate::wire::{self, FourLetterWord};
@@ -100,6 +101,8 @@ pub(super) struct State {
     /// on a clock other than the machine's, the count begins with the start of the server.
     pub(super) elapsed_at_start: Duration,
     pub(super) control: Control,
+    pub(super) waiters: Waiters,
+    pub(super) last_words: LastWords,
     /// When something that is kept back, or stalled, goes on.
     pub(super) due: Due,
     /// What the timer waits for.
@@ -185,7 +188,12 @@ impl Engine {
             } else {
                 Duration::ZERO
             },
-            control: Control::new(Notes::new(limits.journal, clock.now()), members),
+            control: Control::new(
+                Notes::new(limits.journal, clock.now()),
+                Known::new(members, journal::next_number()),
+            ),
+            waiters: Waiters::default(),
+            last_words: LastWords::default(),
             due: Due::new(),
             armed: None,
             appender,
@@ -599,11 +607,16 @@ impl Engine {
 
     /// Looks at what a test has in its hands, or changes it, and wakes whoever waited for that.
     pub(super) fn control<T>(&self, with: impl FnOnce(&mut Control) -> T) -> T {
+        self.with_locked(|state| with(&mut state.control))
+    }
+
+    /// Calls `with` with the state, and wakes the tasks of waits that have ended.
+    pub(super) fn with_locked<T>(&self, with: impl FnOnce(&mut State) -> T) -> T {
         self.used();
         let (result, wakers) = {
             let mut state = self.lock();
-            let result = with(&mut state.control);
-            (result, std::mem::take(&mut state.control.wakers))
+            let result = with(&mut state);
+            (result, state.take_wakers())
         };
         for waker in wakers {
             waker.wake();
@@ -617,7 +630,7 @@ impl Engine {
             let mut state = self.lock();
             let now = self.clock.now();
             let result = with(&mut state, now);
-            let wakers = std::mem::take(&mut state.control.wakers);
+            let wakers = state.take_wakers();
             (result, wakers, state.comes_nearer())
         };
         self.wake(wakers, nearer);
@@ -768,6 +781,7 @@ impl Engine {
                 outbox.waker = Some(context.waker().clone());
             }
             let mut scheduled = false;
+            let mut settled = None;
             let mut left = Left {
                 closing: None,
                 stalled: outbox.is_stalled(),
@@ -799,11 +813,12 @@ impl Engine {
             left.closing = outbox.closing;
             if left.closing.is_some() {
                 outbox.waker = None;
-                state.settle_closing(now, id);
+                settled = state.settle_closing(now, id);
                 state.look_for_quiet();
                 state.control.changed();
             }
-            let wakers = std::mem::take(&mut state.control.wakers);
+            let mut wakers = state.take_wakers();
+            wakers.extend(settled);
             (left, wakers, scheduled && state.comes_nearer())
         };
         self.wake(wakers, nearer);
@@ -875,7 +890,7 @@ impl Engine {
                     state.control.changed();
                 }
             }
-            wakers.append(&mut state.control.wakers);
+            wakers.append(&mut state.take_wakers());
             let mut unflushed = None;
             if state.appender.is_some() {
                 unflushed = state.end_turn(now, &mut wakers);
@@ -904,7 +919,7 @@ impl Engine {
             .state
             .lock()
             .expect("a panic inside the server has been reported where it happened");
-        state.control.journal.last_words.used();
+        state.last_words.used();
         state
     }
 }
@@ -934,8 +949,17 @@ impl State {
         Welcome::Serve(id)
     }
 
-    /// Takes a connection out of every view if no answer is owed to it.
-    pub(super) fn settle_closing(&mut self, now: Timestamp, id: ConnectionId) {
+    /// Returns the wakers of the tasks whose waits have ended.
+    pub(super) fn take_wakers(&mut self) -> Vec<Waker> {
+        if self.control.ended_waits.is_empty() {
+            return Vec::new();
+        }
+        let ended = std::mem::take(&mut self.control.ended_waits);
+        self.waiters.wakers_of(ended).collect()
+    }
+
+    /// Takes a connection out of every view if no answer is owed to it. Returns the waker of its task.
+    pub(super) fn settle_closing(&mut self, now: Timestamp, id: ConnectionId) -> Option<Waker> {
         let Self {
             outboxes,
             control,
@@ -943,7 +967,9 @@ impl State {
             ..
         } = self;
         if outboxes.get(id).is_some_and(Outbox::is_closed) {
-            outboxes.remove((id, now), true, control, due);
+            outboxes.remove((id, now), true, control, due)
+        } else {
+            None
         }
     }
 
@@ -955,8 +981,10 @@ impl State {
     /// Tells whoever waits for that.
     pub(super) fn look_for_quiet(&mut self) {
         if !self.control.waits.is_empty() && self.is_quiet() {
-            let Control { waits, wakers, .. } = &mut self.control;
-            waits.quiet(wakers);
+            let Control {
+                waits, ended_waits, ..
+            } = &mut self.control;
+            waits.quiet(ended_waits);
         }
     }
 

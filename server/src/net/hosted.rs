@@ -9,8 +9,9 @@ use std::task::Poll;
 pub(crate) use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
 
+use super::connection;
 use super::engine::{Engine, Welcome};
-use super::{Entrance, connection};
+use crate::control::Entrance;
 
 /// The connections that the caller's runtime serves.
 #[derive(Debug)]

@@ -1,47 +1,12 @@
 //! The link between a client and the server, which a test can cut, one way or both.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Waker};
 
-use serde::{Deserialize, Serialize};
-
-/// Which way a link is cut.
-///
-/// ```
-/// assert_ne!(minikeeper::Direction::Both, minikeeper::Direction::ToClient);
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Nothing passes.
-    Both,
-    /// What the server sends does not arrive: a half-open link.
-    ToClient,
-    /// What the client sends does not arrive.
-    ToServer,
-}
-
-impl Direction {
-    pub(super) fn in_words(self) -> &'static str {
-        match self {
-            Self::Both => "both ways",
-            Self::ToClient => "to the client",
-            Self::ToServer => "to the server",
-        }
-    }
-
-    const TO_CLIENT: u8 = 1;
-    const TO_SERVER: u8 = 2;
-
-    fn bits(self) -> u8 {
-        match self {
-            Self::Both => Self::TO_CLIENT | Self::TO_SERVER,
-            Self::ToClient => Self::TO_CLIENT,
-            Self::ToServer => Self::TO_SERVER,
-        }
-    }
-}
+use crate::control::{Control, Direction, Entrance, Who};
+use crate::keeper::ConnectionId;
+use crate::protocol::SessionId;
 
 /// The link of one connection. It is changed behind the engine's lock, and read wherever bytes are moved.
 #[derive(Debug, Default)]
@@ -100,5 +65,44 @@ impl Link {
     fn wait(&self, context: &Context<'_>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         *waiting = Some(context.waker().clone());
+    }
+}
+
+/// Links of closed connections whose clients do not notice the end as long as the link is cut.
+#[derive(Debug, Default)]
+pub(super) struct Departed(Vec<DepartedLink>);
+
+#[derive(Debug)]
+struct DepartedLink {
+    connection: ConnectionId,
+    session: SessionId,
+    entrance: Entrance,
+    link: Arc<Link>,
+}
+
+impl Departed {
+    /// Stores the link of a connection that ends, if the link is cut.
+    pub(super) fn add(&mut self, who: &Who<'_>, link: &Arc<Link>) {
+        if link.is_cut() {
+            self.0.push(DepartedLink {
+                connection: who.connection,
+                session: who.session,
+                entrance: who.entrance.clone(),
+                link: Arc::clone(link),
+            });
+        }
+    }
+
+    /// Applies the present cuts, and drops the links that are whole again.
+    pub(super) fn relink(&mut self, control: &Control, wakers: &mut Vec<Waker>) {
+        self.0.retain(|departed| {
+            let who = Who {
+                connection: departed.connection,
+                session: departed.session,
+                entrance: &departed.entrance,
+            };
+            departed.link.set(control.cuts(&who), wakers);
+            departed.link.is_cut() && Arc::strong_count(&departed.link) > 1
+        });
     }
 }

@@ -10,10 +10,10 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::sync::oneshot;
 
-use super::Entrance;
 use super::crew::Crew;
 use super::engine::{Engine, Welcome};
 use super::machine::Descriptors;
+use crate::control::Entrance;
 
 /// How long nothing is accepted after it could not be.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -9,14 +9,10 @@ use bytes::BytesMut;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::Entrance;
 use super::connection::KEPT_CAPACITY;
-use super::control::Control;
-use super::hold::{HeldMessage, HoldId};
-use super::link::Link;
+use super::link::{Departed, Link};
 use super::outgoing::Outgoing;
-use super::sight::{Sight, Who};
-use super::treatment::{Gate, Pieces, Stage};
+use crate::control::{Control, Entrance, Gate, HeldMessage, HoldId, Pieces, Sight, Stage, Who};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{SessionId, Timestamp, Xid, Zxid};
 
@@ -374,6 +370,8 @@ pub(crate) struct Outboxes {
     up: HashMap<ConnectionId, Outbox, FixedState>,
     /// Outboxes of closed connections until their tasks have ended. Only those tasks see them.
     closed: HashMap<ConnectionId, Outbox, FixedState>,
+    /// Links of closed connections, as long as they are cut.
+    pub(super) departed: Departed,
 }
 
 impl Outboxes {
@@ -382,6 +380,7 @@ impl Outboxes {
         Self {
             up: none(),
             closed: none(),
+            departed: Departed::default(),
         }
     }
 
@@ -426,26 +425,27 @@ impl Outboxes {
     }
 
     /// Takes a connection out of every view and notes the end in the journal. Held and delayed messages of it are
-    /// dropped at once. `bytes_wait` says whether its task still has bytes to fetch and write.
+    /// dropped at once. `bytes_wait` says whether its task still has
+    /// bytes to fetch and write; if so, the waker of that task is returned.
     pub(super) fn remove(
         &mut self,
         (id, now): (ConnectionId, Timestamp),
         bytes_wait: bool,
         control: &mut Control,
         due: &mut Due,
-    ) {
-        let Some(mut outbox) = self.up.remove(&id) else {
-            return;
-        };
+    ) -> Option<Waker> {
+        let mut outbox = self.up.remove(&id)?;
         outbox.forget(id, control, due);
-        control.departs(id, &outbox);
+        self.departed.add(&outbox.who(id), &outbox.link);
         if !control.is_idle() {
             control.note(now, Some(&outbox.who(id)), &Sight::Disconnected);
         }
-        if bytes_wait {
-            control.wakers.extend(outbox.waker.take());
-            self.closed.insert(id, outbox);
+        if !bytes_wait {
+            return None;
         }
+        let waker = outbox.waker.take();
+        self.closed.insert(id, outbox);
+        waker
     }
 
     /// Forgets a closed connection whose task has ended.

@@ -4,15 +4,12 @@ use std::task::Waker;
 
 use bytes::BytesMut;
 
-use super::control::Control;
 use super::deferred::Carried;
 use super::log::Appender;
 use super::outbox::{Due, EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::outgoing::Outgoing;
 use super::report::Totals;
-use super::sight::{Sight, Who};
-use super::treatment::{Stage, Treatment, Verdict};
-use super::{Followed, Leading};
+use crate::control::{Control, Followed, Leading, Sight, Stage, Treatment, Verdict, Who};
 use crate::keeper::{CloseReason, ConnectionId, Expiry, Input, Keeper, Output, Outputs};
 use crate::protocol::{
     ErrorCode, Message, Reply, Response, SessionId, Timestamp, Txn, TxnRecord, Zxid,
@@ -261,7 +258,9 @@ impl Sink<'_, '_> {
                 changed.push((*id, silent));
             }
         }
-        self.control.relink_departed(&mut self.wakers);
+        self.outboxes
+            .departed
+            .relink(self.control, &mut self.wakers);
         self.own_link_changed();
         changed.sort_unstable();
         for (connection, silent) in changed {
@@ -473,7 +472,8 @@ impl Sink<'_, '_> {
     pub(super) fn settle_closing(&mut self, id: ConnectionId) {
         if self.outboxes.get(id).is_some_and(Outbox::is_closed) {
             let at = (id, self.now);
-            self.outboxes.remove(at, true, self.control, self.due);
+            let waker = self.outboxes.remove(at, true, self.control, self.due);
+            self.wakers.extend(waker);
         }
     }
 

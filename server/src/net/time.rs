@@ -1,7 +1,7 @@
 //! Passing of time: ticks when they are due, and changes of a manual clock.
 
-use super::Followed;
 use super::engine::Engine;
+use crate::control::Followed;
 use crate::keeper::{Input, Keeper};
 use crate::protocol::Timestamp;
 

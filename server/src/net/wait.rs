@@ -1,5 +1,6 @@
-//! Whoever waits for something to happen: without polling, on any runtime or none.
+//! Waiting for an event: a future that polls nothing and needs no particular runtime.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,279 +8,59 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::Sleep;
 
-use super::TimedOut;
 use super::clock::Countdown;
-use super::control::Control;
-use super::engine::Engine;
-use super::hold::HoldId;
-use super::journal::{BadMark, Mark};
-use super::near::Near;
-use super::sight::{Sight, Who};
-use super::{Entry, FaultId, JournalMode, Matcher};
+use super::engine::{Engine, State};
+use crate::control::{
+    BadMark, Condition, Control, Entry, GONE, JournalMode, Mark, Near, TimedOut, WaitId, Waits,
+};
+use crate::protocol::Timestamp;
 
-/// Who waits.
+/// Tasks that await a wait, and the time that each has left.
 #[derive(Debug, Default)]
-pub(super) struct Waits {
-    waiting: Vec<Wait>,
-    next: u64,
-    /// Whether the server is gone, so that nothing can happen any more.
-    pub(super) ended: bool,
-}
+pub(super) struct Waiters(BTreeMap<WaitId, Waiter>);
 
-#[derive(Clone, Debug)]
-pub(super) struct Wait {
-    id: u64,
-    pub(super) condition: Condition,
-    /// What passed before does not count.
-    pub(super) since: Mark,
-    /// What has passed of what is waited for.
-    pub(super) found: Vec<Entry>,
-    /// Messages that pass while the wait reads older entries, if it does.
-    meanwhile: Option<Vec<Entry>>,
-    /// Messages that passed while it waited for the next match.
-    pub(super) near: Near,
-    /// Runs from when somebody minds.
-    pub(super) left: Option<Countdown>,
+#[derive(Debug, Default)]
+struct Waiter {
+    /// Runs from the first poll.
+    left: Option<Countdown>,
     waker: Option<Waker>,
-    pub(super) outcome: Option<Result<(), TimedOut>>,
 }
 
-/// What is waited for.
-#[derive(Clone, Debug)]
-pub(crate) enum Condition {
-    /// These pass, one after the other.
-    Passes(Vec<Matcher>),
-    /// This passes so many times.
-    Nth { matcher: Box<Matcher>, nth: usize },
-    /// So many messages are held back.
-    Held { hold: HoldId, number: usize },
-    /// A fault has happened so many times.
-    Happened { fault: FaultId, times: u64 },
-    /// Nobody is connected, and no session is left.
-    Quiet,
-    /// The state of the server changes. The text describes the awaited state. The task that awaits checks the state
-    /// itself, without the lock, so only the end of its time ends such a wait here.
-    State(Arc<str>),
-}
-
-impl Waits {
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+impl Waiters {
+    /// Takes the wakers of waits that have ended.
+    pub(super) fn wakers_of(&mut self, ended: Vec<WaitId>) -> impl Iterator<Item = Waker> {
+        ended
+            .into_iter()
+            .filter_map(|id| self.0.get_mut(&id)?.waker.take())
     }
 
-    fn add(&mut self, condition: Condition, since: Mark) -> u64 {
-        self.next += 1;
-        // A sequence of nothing has passed.
-        let outcome = matches!(&condition, Condition::Passes(steps) if steps.is_empty());
-        self.waiting.push(Wait {
-            id: self.next,
-            condition,
-            since,
-            found: Vec::new(),
-            meanwhile: None,
-            near: Near::default(),
-            left: None,
-            waker: None,
-            outcome: outcome.then_some(Ok(())),
+    fn all_wakers(&mut self) -> Vec<Waker> {
+        let waiters = self.0.values_mut();
+        waiters.filter_map(|waiter| waiter.waker.take()).collect()
+    }
+
+    /// Returns the real time until the first wait times out.
+    fn next_timeout(&self, waits: &mut Waits) -> Option<(Duration, WaitId)> {
+        let timed = self.0.iter().filter_map(|(id, waiter)| {
+            let left = waiter.left.as_ref().filter(|left| left.is_real())?;
+            waits.find(*id)?.is_open().then(|| (left.left(), *id))
         });
-        self.next
+        timed.min()
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = u64> {
-        self.waiting.iter().map(|wait| wait.id)
+    /// Returns the rest of the time of a wait, zero if it was never polled.
+    fn left(&self, id: WaitId) -> Duration {
+        let left = self.0.get(&id).and_then(|waiter| waiter.left.as_ref());
+        left.map_or(Duration::ZERO, Countdown::left)
     }
 
-    fn take_wakers(&mut self) -> Vec<Waker> {
-        let waiting = self.waiting.iter_mut();
-        waiting.filter_map(|wait| wait.waker.take()).collect()
-    }
-
-    fn remove(&mut self, id: u64) {
-        self.waiting.retain(|wait| wait.id != id);
-    }
-
-    pub(super) fn find(&mut self, id: u64) -> Option<&mut Wait> {
-        self.waiting.iter_mut().find(|wait| wait.id == id)
-    }
-
-    /// Something passes: whom to wake.
-    pub(super) fn pass(
-        &mut self,
-        who: Option<&Who<'_>>,
-        sight: &Sight<'_>,
-        entry: impl Fn() -> Entry,
-        wakers: &mut Vec<Waker>,
-    ) {
-        for wait in &mut self.waiting {
-            if let Some(meanwhile) = &mut wait.meanwhile {
-                if wait
-                    .condition
-                    .may_want(|matcher| matcher.matches_any(who, sight))
-                {
-                    meanwhile.push(entry());
-                }
-            } else if wait.wants(|matcher| matcher.matches_any(who, sight)) {
-                wait.take(entry(), wakers);
-            } else {
-                wait.passes_by(who, sight);
-            }
-        }
-    }
-
-    /// The number of messages that a hold keeps back has changed: whom to wake.
-    pub(super) fn held(&mut self, hold: HoldId, count: usize, wakers: &mut Vec<Waker>) {
-        for wait in &mut self.waiting {
-            if let Condition::Held { hold: of, number } = wait.condition
-                && of == hold
-                && count >= number
-            {
-                wait.end(Ok(()), wakers);
-            }
-        }
-    }
-
-    /// Nobody is connected, and no session is left: whom to wake.
-    pub(super) fn quiet(&mut self, wakers: &mut Vec<Waker>) {
-        for wait in &mut self.waiting {
-            if matches!(wait.condition, Condition::Quiet) {
-                wait.end(Ok(()), wakers);
-            }
-        }
-    }
-
-    /// Wakes every wait for a state, since the state may have changed.
-    pub(super) fn changed(&mut self, wakers: &mut Vec<Waker>) {
-        for wait in &mut self.waiting {
-            if matches!(wait.condition, Condition::State(_)) {
-                wait.end(Ok(()), wakers);
-            }
-        }
-    }
-
-    /// A fault has happened so many times: whom to wake.
-    pub(super) fn happened(&mut self, fault: FaultId, hits: u64, wakers: &mut Vec<Waker>) {
-        for wait in &mut self.waiting {
-            if let Condition::Happened { fault: of, times } = wait.condition
-                && of == fault
-                && hits >= times
-            {
-                wait.end(Ok(()), wakers);
-            }
-        }
-    }
-
-    /// Real time until the first wait ends.
-    fn next_timeout(&self) -> Option<(Duration, u64)> {
-        let open = self.waiting.iter().filter(|wait| wait.is_open());
-        let timed = open.filter_map(|wait| Some((wait.left.as_ref()?, wait.id)));
-        timed
-            .filter(|(left, _)| left.is_real())
-            .map(|(left, id)| (left.left(), id))
-            .min()
-    }
-}
-
-impl Condition {
-    /// Whether some message may be waited for, now or later.
-    fn may_want(&self, is_meant: impl FnMut(&Matcher) -> bool) -> bool {
-        match self {
-            Self::Passes(steps) => steps.iter().any(is_meant),
-            Self::Nth { matcher, .. } => std::iter::once(&**matcher).any(is_meant),
-            Self::Held { .. } | Self::Happened { .. } | Self::Quiet | Self::State(_) => false,
-        }
-    }
-}
-
-impl Wait {
-    /// Whether it is this that is waited for next.
-    pub(super) fn wants(&self, is_meant: impl FnOnce(&Matcher) -> bool) -> bool {
-        match &self.condition {
-            Condition::Passes(steps) if self.outcome.is_none() => {
-                steps.get(self.found.len()).is_some_and(is_meant)
-            }
-            Condition::Nth { matcher, .. } if self.outcome.is_none() => is_meant(matcher),
-            Condition::Passes(_)
-            | Condition::Nth { .. }
-            | Condition::Held { .. }
-            | Condition::Happened { .. }
-            | Condition::Quiet
-            | Condition::State(_) => false,
-        }
-    }
-
-    /// Matcher for the next awaited message.
-    pub(super) fn next(&self) -> Option<&Matcher> {
-        match &self.condition {
-            Condition::Passes(steps) => steps.get(self.found.len()),
-            Condition::Nth { matcher, .. } => Some(matcher),
-            Condition::Held { .. }
-            | Condition::Happened { .. }
-            | Condition::Quiet
-            | Condition::State(_) => None,
-        }
-    }
-
-    /// Counts a message that is not waited for.
-    fn passes_by(&mut self, who: Option<&Who<'_>>, sight: &Sight<'_>) {
-        let mut near = std::mem::take(&mut self.near);
-        if self.outcome.is_none()
-            && let Some(matcher) = self.next()
-        {
-            near.note(matcher, who, sight);
-        }
-        self.near = near;
-    }
-
-    /// Counts a message that is waited for.
-    fn find(&mut self, entry: Entry) {
-        self.found.push(entry);
-        if let Condition::Passes(_) = self.condition {
-            self.near = Near::default();
-        } else {
-            self.near.matched();
-        }
-    }
-
-    /// It passed.
-    fn take(&mut self, entry: Entry, wakers: &mut Vec<Waker>) {
-        self.find(entry);
-        if self.is_found() {
-            self.end(Ok(()), wakers);
-        }
-    }
-
-    /// Whether everything has passed that is waited for.
-    fn is_found(&self) -> bool {
-        match &self.condition {
-            Condition::Passes(steps) => steps.len() <= self.found.len(),
-            Condition::Nth { nth, .. } => *nth <= self.found.len(),
-            Condition::Held { .. }
-            | Condition::Happened { .. }
-            | Condition::Quiet
-            | Condition::State(_) => false,
-        }
-    }
-
-    /// Whether the wait may still end in vain.
-    pub(super) fn is_open(&self) -> bool {
-        self.outcome.is_none() || self.has_changed()
-    }
-
-    /// Whether the state may have changed since the last check.
-    fn has_changed(&self) -> bool {
-        matches!(
-            (&self.condition, &self.outcome),
-            (Condition::State(_), Some(Ok(())))
-        )
-    }
-
-    pub(super) fn end(&mut self, outcome: Result<(), TimedOut>, wakers: &mut Vec<Waker>) {
-        if self.outcome.is_none() || self.has_changed() && outcome.is_err() {
-            self.outcome = Some(outcome);
-            wakers.extend(self.waker.take());
-        }
+    /// Returns the timeout of a wait, zero if it was never polled.
+    fn span(&self, id: WaitId) -> Duration {
+        let left = self.0.get(&id).and_then(|waiter| waiter.left.as_ref());
+        left.map_or(Duration::ZERO, Countdown::span)
     }
 }
 
@@ -288,7 +69,7 @@ impl Wait {
 pub(crate) struct Waiting {
     engine: Arc<Engine>,
     span: Duration,
-    id: u64,
+    id: WaitId,
     /// How far it looks back.
     since: Option<Mark>,
     /// Whether it blocks a thread. Its time is then real: a runtime whose time is paused may wait for it.
@@ -386,15 +167,17 @@ impl Waiting {
             }
         }
         self.engine.control(|control| {
-            let Control { waits, wakers, .. } = control;
+            let Control {
+                waits, ended_waits, ..
+            } = control;
             if let Some(own) = waits.find(id) {
                 (own.found, own.near) = (wait.found, wait.near);
                 if own.is_found() {
-                    own.end(Ok(()), wakers);
+                    own.end(Ok(()), ended_waits);
                 }
                 for entry in own.meanwhile.take().unwrap_or_default() {
                     if own.wants(|matcher| entry.is_meant_by(matcher)) {
-                        own.take(entry, wakers);
+                        own.take(entry, ended_waits);
                     }
                 }
             }
@@ -431,10 +214,7 @@ impl Waiting {
                 return outcome;
             }
             let id = self.id;
-            let left = self.engine.control(|control| {
-                let left = control.waits.find(id).and_then(|wait| wait.left.as_ref());
-                left.map_or(Duration::ZERO, Countdown::left)
-            });
+            let left = self.engine.waits(|_, waiters| waiters.left(id));
             if left.is_zero() {
                 self.engine.time_out(id);
             } else {
@@ -444,18 +224,20 @@ impl Waiting {
     }
 }
 
-/// Reason why nothing that is waited for can happen.
-pub(super) const GONE: &str = "the server is gone";
-
 impl Engine {
     /// Ends the waits whose real time is over. Returns the real time until the next one ends.
     pub(super) fn end_late_waits(&self) -> Option<Duration> {
         loop {
             let next = match self.try_lock() {
-                Ok(state) => state.control.waits.next_timeout(),
+                Ok(mut state) => {
+                    let State {
+                        control, waiters, ..
+                    } = &mut *state;
+                    waiters.next_timeout(&mut control.waits)
+                }
                 Err(panicked) => {
                     // A wait that is polled again ends with the panic of the server.
-                    let wakers = panicked.into_inner().control.waits.take_wakers();
+                    let wakers = panicked.into_inner().waiters.all_wakers();
                     wakers.into_iter().for_each(Waker::wake);
                     return None;
                 }
@@ -467,7 +249,46 @@ impl Engine {
         }
     }
 
-    fn begin_to_wait(&self, condition: Condition) -> u64 {
+    /// Looks at the waits, or changes them, and wakes the tasks of those that have ended.
+    fn waits<T>(&self, with: impl FnOnce(&mut Control, &mut Waiters) -> T) -> T {
+        self.with_locked(|state| with(&mut state.control, &mut state.waiters))
+    }
+
+    /// Ends a wait whose time is over.
+    pub(super) fn time_out(&self, id: WaitId) {
+        let unmet = self.with_state(|state, now| {
+            let why = if state.control.stopped {
+                Some("the server is stopped until `start_again`".to_owned())
+            } else {
+                self.clock()
+                    .is_manual()
+                    .then(|| state.next_due_in_words(now))
+            };
+            let span = state.waiters.span(id);
+            state.control.unmet(id, span, why)
+        });
+        if let Some(unmet) = unmet {
+            let error = unmet.error();
+            self.control(|control| control.end_wait(id, error));
+        }
+    }
+
+    /// Ends all waits because the server is gone, also waits that are awaited later. A wait for a server that
+    /// panicked ends too, and the panic has its own message.
+    pub(crate) fn end_waits(&self) {
+        if self.is_sound() {
+            self.waits(|control, waiters| {
+                control.waits.ended = true;
+                let ids: Vec<WaitId> = control.waits.ids().collect();
+                for id in ids {
+                    control.time_out(id, waiters.span(id), GONE);
+                }
+            });
+        }
+        self.patience.end();
+    }
+
+    fn begin_to_wait(&self, condition: Condition) -> WaitId {
         let mut state = self.lock();
         let is_quiet = state.is_quiet();
         let control = &mut state.control;
@@ -476,15 +297,15 @@ impl Engine {
         let id = control.waits.add(condition, since);
         let Control {
             waits,
-            wakers,
+            ended_waits,
             holds,
             faults,
             ..
         } = control;
         match watched {
-            Condition::Held { hold, .. } => waits.held(hold, holds.held(hold), wakers),
+            Condition::Held { hold, .. } => waits.held(hold, holds.held(hold), ended_waits),
             Condition::Happened { fault, .. } => {
-                waits.happened(fault, faults.hits(fault), wakers);
+                waits.happened(fault, faults.hits(fault), ended_waits);
             }
             Condition::Passes(_)
             | Condition::Nth { .. }
@@ -492,7 +313,7 @@ impl Engine {
             | Condition::State(_) => {}
         }
         if is_quiet {
-            waits.quiet(wakers);
+            waits.quiet(ended_waits);
         }
         id
     }
@@ -514,9 +335,9 @@ impl Waiting {
     fn look(&self, context: &Context<'_>) -> Result<Result<Vec<Entry>, TimedOut>, Timing> {
         let by_runtime = !self.blocks && self.engine.clock.is_of_this_runtime();
         self.engine
-            .control(|control| {
+            .waits(|control, waiters| {
                 if control.waits.ended {
-                    control.time_out(self.id, GONE);
+                    control.time_out(self.id, waiters.span(self.id), GONE);
                 }
                 let Some(wait) = control.waits.find(self.id) else {
                     return Err(Timing::Settled);
@@ -530,9 +351,10 @@ impl Waiting {
                     let outcome = outcome.clone();
                     return Ok(outcome.map(|()| std::mem::take(&mut wait.found)));
                 }
-                wait.waker = Some(context.waker().clone());
-                let begins = wait.left.is_none();
-                let left = wait.left.get_or_insert_with(|| {
+                let waiter = waiters.0.entry(self.id).or_default();
+                waiter.waker = Some(context.waker().clone());
+                let begins = waiter.left.is_none();
+                let left = waiter.left.get_or_insert_with(|| {
                     if by_runtime {
                         Countdown::begin_by(self.engine.clock(), self.span)
                     } else {
@@ -569,7 +391,9 @@ impl Future for Waiting {
                     };
                     let why = format!("cannot start the thread that measures its time: {error}");
                     let id = self.id;
-                    self.engine.control(|control| control.time_out(id, &why));
+                    self.engine.waits(|control, waiters| {
+                        control.time_out(id, waiters.span(id), &why);
+                    });
                 }
                 Timing::Runtime(left) => {
                     let sleep = self
@@ -588,7 +412,54 @@ impl Future for Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         if !thread::panicking() || self.engine.is_sound() {
-            self.engine.control(|control| control.waits.remove(self.id));
+            self.engine.waits(|control, waiters| {
+                control.waits.remove(self.id);
+                waiters.0.remove(&self.id);
+            });
+        }
+    }
+}
+
+impl TimedOut {
+    /// Says what may be wrong where a thread has blocked that a runtime needs.
+    pub(crate) fn of_blocked_thread(self) -> Self {
+        let flavor = Handle::try_current().map(|runtime| runtime.runtime_flavor());
+        if let Ok(RuntimeFlavor::CurrentThread) = flavor {
+            self.and_lines(
+                "hint: ",
+                "blocking() was called on a current-thread tokio runtime, as of #[tokio::test]: a client whose tasks run on \
+                 this thread could not act meanwhile; await the wait instead",
+            )
+        } else {
+            self
+        }
+    }
+}
+
+impl State {
+    /// Describes the next deadline of a clock that is turned by hand.
+    fn next_due_in_words(&self, now: Timestamp) -> String {
+        let mut due = Vec::new();
+        if let Some((session, at)) = self.keeper.next_silent() {
+            let whose = match self.control.label_of(session) {
+                Some(label) => format!("the session of {label}"),
+                None => format!("session {session}"),
+            };
+            due.push((at, whose));
+        }
+        if let Some((at, _)) = self.due.first() {
+            due.push((*at, "what is delayed".to_owned()));
+        }
+        due.sort();
+        let words: Vec<String> = due
+            .into_iter()
+            .map(|(at, what)| format!("{what} is due in {:?}", at.since(now)))
+            .collect();
+        if words.is_empty() {
+            "the clock is manual: it stands until `advance` turns it, and no session is due"
+                .to_owned()
+        } else {
+            format!("the clock is manual: {}", words.join(", "))
         }
     }
 }

@@ -3,17 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::control::Control;
 use super::engine::{Engine, State};
-use super::hold::{HeldMessage, HoldError, HoldId};
 use super::outbox::{Outbox, Stall};
-use super::possible::NeverMatches;
-use super::sight::Sight;
 use super::sink::{Sink, Test};
-use super::treatment::Gate;
-use super::{
-    Chaos, Direction, FaultError, FaultId, FaultOutcome, FaultRule, Held, Kind, Matcher, Release,
-    ReleaseError,
+use crate::control::{
+    Chaos, Control, Direction, FaultError, FaultId, FaultOutcome, FaultRule, Gate, Held,
+    HeldMessage, HoldError, HoldId, Kind, Matcher, NeverMatches, Release, ReleaseError, Sight,
 };
 use crate::keeper::{ConnectionId, Input, Keeper};
 use crate::protocol::{SessionId, Timestamp};

@@ -13,7 +13,7 @@ struct Layer {
     is_pure: bool,
 }
 
-const LAYERS: [Layer; 7] = [
+const LAYERS: [Layer; 8] = [
     Layer {
         name: "protocol",
         imports: &[],
@@ -63,9 +63,10 @@ const LAYERS: [Layer; 7] = [
         ],
         is_pure: true,
     },
+    // It imports `keeper` for the ids of connections and the inputs of a step, and `wire` for the codes of operations.
     Layer {
-        name: "net",
-        imports: &["protocol", "jute", "wire", "store", "keeper"],
+        name: "control",
+        imports: &["protocol", "wire", "keeper"],
         crates: &[
             "bytes",
             "foldhash",
@@ -73,6 +74,18 @@ const LAYERS: [Layer; 7] = [
             "hashbrown",
             "serde",
             "serde_json",
+            "thiserror",
+        ],
+        is_pure: true,
+    },
+    Layer {
+        name: "net",
+        imports: &["protocol", "jute", "wire", "store", "keeper", "control"],
+        crates: &[
+            "bytes",
+            "foldhash",
+            "hashbrown",
+            "serde",
             "socket2",
             "thiserror",
             "tokio",
@@ -82,7 +95,7 @@ const LAYERS: [Layer; 7] = [
     },
     Layer {
         name: "handle",
-        imports: &["protocol", "wire", "store", "keeper", "net"],
+        imports: &["protocol", "wire", "store", "keeper", "control", "net"],
         crates: &["base64", "serde", "serde_json", "serde_saphyr", "thiserror"],
         is_pure: false,
     },

@@ -1,8 +1,8 @@
 //! Gates: whatever shows a write that is not flushed waits until it is.
 
 use super::{EPHEMERAL, PERSISTENT, run, settle};
+use crate::control::{Direction, Matcher};
 use crate::keeper::Input;
-use crate::net::{Direction, Matcher};
 use crate::protocol::SessionId;
 use crate::store::StorageError;
 
@@ -221,7 +221,7 @@ fn what_is_held_leaves_when_it_is_let_go_and_flushed() {
         assert_eq!(watcher.frames().await, 2);
         let hold = world
             .engine
-            .hold(Matcher::of(crate::net::Kind::Event))
+            .hold(Matcher::of(crate::control::Kind::Event))
             .expect("it can be held");
         writer.create("/a", PERSISTENT).await;
         settle().await;

@@ -1,0 +1,40 @@
+//! Directions in which the link of a client can be cut.
+
+use serde::{Deserialize, Serialize};
+
+/// Which way a link is cut.
+///
+/// ```
+/// assert_ne!(minikeeper::Direction::Both, minikeeper::Direction::ToClient);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Nothing passes.
+    Both,
+    /// What the server sends does not arrive: a half-open link.
+    ToClient,
+    /// What the client sends does not arrive.
+    ToServer,
+}
+
+impl Direction {
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Self::Both => "both ways",
+            Self::ToClient => "to the client",
+            Self::ToServer => "to the server",
+        }
+    }
+
+    pub(crate) const TO_CLIENT: u8 = 1;
+    pub(crate) const TO_SERVER: u8 = 2;
+
+    pub(crate) fn bits(self) -> u8 {
+        match self {
+            Self::Both => Self::TO_CLIENT | Self::TO_SERVER,
+            Self::ToClient => Self::TO_CLIENT,
+            Self::ToServer => Self::TO_SERVER,
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! What a test claims of the journal.
+
+use std::borrow::Borrow;
+use std::fmt::{self, Write};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Entry, Journal};
+use crate::control::near::Near;
+use crate::control::{Kind, Matcher};
+
+/// Something that a test claims of the journal, as a value. The methods `assert_...` of [`Journal`] say the same in less.
+///
+/// ```
+/// use minikeeper::{Claim, Matcher, Server};
+///
+/// let server = Server::start()?;
+/// assert!(server.journal().check(&Claim::AtMost { matcher: Matcher::event(), count: 3 }).is_ok());
+/// assert!(server.journal().check(&Claim::Exactly { matcher: Matcher::event(), count: 3 }).is_err());
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "claim", rename_all = "snake_case", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Claim {
+    /// These passed in this order, with anything in between.
+    Sequence {
+        /// What passed first, next, and so on.
+        steps: Vec<Matcher>,
+    },
+    /// So many of these passed.
+    Exactly {
+        /// Which ones.
+        matcher: Matcher,
+        /// How many.
+        count: usize,
+    },
+    /// No more than so many of these passed.
+    AtMost {
+        /// Which ones.
+        matcher: Matcher,
+        /// How many.
+        count: usize,
+    },
+}
+
+/// Why a claim does not hold, with the lines of the journal that show it.
+///
+/// ```
+/// use minikeeper::{Claim, Matcher, Server};
+///
+/// let server = Server::start()?;
+/// let claim = Claim::Sequence { steps: vec![Matcher::event()] };
+/// let broken = server.journal().check(&claim).unwrap_err();
+/// assert!(broken.to_string().starts_with("step 1 of 1 never passed: Matcher::event()"));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ClaimBroken(String);
+
+/// How many lines a message shows.
+const SHOWN: usize = 30;
+
+impl Journal {
+    /// Whether a claim holds.
+    ///
+    /// # Errors
+    ///
+    /// If the claim does not hold, if too few entries were kept to decide (see [`is_whole`](Self::is_whole)), or if
+    /// no message can ever match (see [`NeverMatches`](crate::NeverMatches)).
+    pub fn check(&self, claim: &Claim) -> Result<(), ClaimBroken> {
+        match claim {
+            Claim::Sequence { steps } => self.check_sequence(steps),
+            Claim::Exactly { matcher, count } => self.check_count(matcher, *count, true),
+            Claim::AtMost { matcher, count } => self.check_count(matcher, *count, false),
+        }
+    }
+
+    /// These passed in this order, with anything in between.
+    ///
+    /// # Panics
+    ///
+    /// If they did not (the message shows how far the sequence went), or if no message can ever match.
+    ///
+    /// ```
+    /// use minikeeper::{Kind, Matcher};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/a", b"")?;
+    /// server.create("/b", b"")?;
+    /// let wrote = Matcher::of(Kind::Wrote);
+    /// server.journal().assert_sequence([wrote.clone().path("/a"), wrote.path("/b")]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn assert_sequence(&self, steps: impl IntoIterator<Item = Matcher>) {
+        let steps: Vec<Matcher> = steps.into_iter().collect();
+        hold(self.check_sequence(&steps));
+    }
+
+    /// So many passed that the matcher means, no more and no fewer.
+    ///
+    /// # Panics
+    ///
+    /// If the number differs (the message shows the matches), if too few entries were kept to decide, or if no
+    /// message can ever match.
+    ///
+    /// ```
+    /// use minikeeper::{Kind, Matcher};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/a", b"")?;
+    /// server.journal().assert_count(Matcher::of(Kind::Wrote), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn assert_count(&self, matcher: impl Borrow<Matcher>, count: usize) {
+        hold(self.check_count(matcher.borrow(), count, true));
+    }
+
+    /// No more than so many passed that the matcher means.
+    ///
+    /// # Panics
+    ///
+    /// If there were more (the message shows them), if too few entries were kept to decide, or if no message can ever
+    /// match.
+    ///
+    /// ```
+    /// use minikeeper::{Matcher, Op};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// server.journal().assert_at_most(Matcher::request(Op::Create), 1);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[track_caller]
+    pub fn assert_at_most(&self, matcher: impl Borrow<Matcher>, count: usize) {
+        hold(self.check_count(matcher.borrow(), count, false));
+    }
+
+    /// Nothing passed that the matcher means.
+    ///
+    /// # Panics
+    ///
+    /// If something matched (the message shows it), if too few entries were kept to decide, or if no message can ever
+    /// match.
+    ///
+    /// ```
+    /// use minikeeper::Matcher;
+    ///
+    /// minikeeper::Server::start()?.journal().assert_never(Matcher::event().path("/locks/**"));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[track_caller]
+    pub fn assert_never(&self, matcher: impl Borrow<Matcher>) {
+        hold(self.check_count(matcher.borrow(), 0, true));
+    }
+
+    /// Refuses a claim about messages that can never match.
+    fn check_possible(&self, matcher: &Matcher) -> Result<(), ClaimBroken> {
+        let checked = matcher.check(&self.known, &Kind::ALL);
+        checked.map_err(|never| ClaimBroken(format!("the claim says nothing: {never}")))
+    }
+
+    fn check_sequence(&self, steps: &[Matcher]) -> Result<(), ClaimBroken> {
+        steps
+            .iter()
+            .try_for_each(|step| self.check_possible(step))?;
+        let mut rest = &self.entries[..];
+        let mut found: Vec<&Entry> = Vec::new();
+        for (at, step) in steps.iter().enumerate() {
+            let passed = rest.iter().position(|entry| entry.is_meant_by(step));
+            let Some(passed) = passed else {
+                let (at, steps) = (at + 1, steps.len());
+                let mut message = format!(
+                    "step {at} of {steps} never passed: {step}; {}",
+                    near(step, rest)
+                );
+                show(&mut message, "passed before it", &found);
+                let after: Vec<&Entry> = rest.iter().collect();
+                show(&mut message, "passed since", &after);
+                message += &self.what_is_missing();
+                return Err(ClaimBroken(message));
+            };
+            found.extend(rest.get(passed));
+            rest = rest.get(passed + 1..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn check_count(
+        &self,
+        matcher: &Matcher,
+        count: usize,
+        exactly: bool,
+    ) -> Result<(), ClaimBroken> {
+        self.check_possible(matcher)?;
+        let found: Vec<&Entry> = self.matching(matcher).collect();
+        let holds = found.len() == count || (!exactly && found.len() < count);
+        if holds && self.is_whole() {
+            return Ok(());
+        }
+        let at_most = if exactly || count == 0 {
+            ""
+        } else {
+            "at most "
+        };
+        let mut message = format!(
+            "wanted {at_most}{}, passed {}: {matcher}",
+            times(count),
+            times(found.len()),
+        );
+        if found.len() < count {
+            message += &format!("; {}", near(matcher, &self.entries));
+        }
+        show(&mut message, "these passed", &found);
+        message += &self.what_is_missing();
+        Err(ClaimBroken(message))
+    }
+
+    fn what_is_missing(&self) -> String {
+        if self.is_whole() {
+            return String::new();
+        }
+        match self.entries.first() {
+            None => {
+                "\nnobody can tell: the journal is off, or nothing of that time was kept".to_owned()
+            }
+            Some(first) => format!(
+                "\nnobody can tell: what passed before number {} was not kept; JournalMode::Full keeps everything, and \
+                 since(mark) asks for less",
+                first.number
+            ),
+        }
+    }
+}
+
+#[track_caller]
+fn hold(checked: Result<(), ClaimBroken>) {
+    if let Err(broken) = checked {
+        panic!("{broken}");
+    }
+}
+
+/// Nearest misses among these entries.
+fn near(matcher: &Matcher, entries: &[Entry]) -> String {
+    let mut near = Near::default();
+    let mut matched = 0;
+    for entry in entries {
+        if entry.is_meant_by(matcher) {
+            near.matched();
+            matched += 1;
+        } else {
+            entry.see_with_who(|who, sight| near.note(matcher, who, sight));
+        }
+    }
+    near.in_words(matcher.kind, matched)
+}
+
+/// Number of times, in words.
+pub(crate) fn times(count: usize) -> String {
+    match count {
+        0 => "never".to_owned(),
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    }
+}
+
+/// Adds the last of these lines.
+pub(crate) fn show(message: &mut String, title: &str, entries: &[&Entry]) {
+    if entries.is_empty() {
+        return;
+    }
+    let _ = write!(message, "\n{title}:");
+    let left_out = entries.len().saturating_sub(SHOWN);
+    if left_out > 0 {
+        let _ = write!(message, "\n  ({left_out} lines before these)");
+    }
+    for entry in entries.iter().skip(left_out) {
+        let _ = write!(message, "\n  {entry}");
+    }
+}
+
+/// The claim in words: `at most once: Matcher::event()`.
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sequence { steps } => {
+                let steps: Vec<String> = steps.iter().map(Matcher::to_string).collect();
+                write!(f, "in this order: {}", steps.join(", "))
+            }
+            Self::Exactly { matcher, count } => write!(f, "{}: {matcher}", times(*count)),
+            Self::AtMost { matcher, count: 0 } => write!(f, "never: {matcher}"),
+            Self::AtMost { matcher, count } => write!(f, "at most {}: {matcher}", times(*count)),
+        }
+    }
+}

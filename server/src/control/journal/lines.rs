@@ -1,0 +1,107 @@
+//! The journal as JSON, an entry a line, and its last lines for people.
+
+use std::fmt;
+
+use super::{Entry, Journal};
+
+/// Why a text is no journal.
+///
+/// ```
+/// let error = minikeeper::Journal::from_json_lines("{}").unwrap_err();
+/// assert!(error.to_string().starts_with("line 1: "));
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[error("line {line}: {source}")]
+pub struct BadJournal {
+    line: usize,
+    #[source]
+    source: serde_json::Error,
+}
+
+impl Journal {
+    /// The journal as JSON, an object a line, each an [`Entry`]:
+    ///
+    /// - `number`, `time` (milliseconds since 1970), `elapsed_ms` (since the server started);
+    /// - where there are any, `connection`, `session` (`"0x..."`), `label`, and `member` unless it is 1;
+    /// - `what`, the kind of entry in the words of [`Kind`](crate::Kind), and beside it the fields of that [`What`](super::What):
+    ///   operations, errors and event types have ZooKeeper's names, zxids are `"0x..."`. What is empty, false or absent is
+    ///   left out.
+    ///
+    /// ```
+    /// use minikeeper::Journal;
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/config", b"v1")?;
+    /// let lines = server.journal().to_json_lines();
+    /// assert!(lines.contains(
+    ///     r#""what":"wrote","operation":"create2","paths":["/config"],"data":{"length":2,"text":"v1"},"zxid":"0x1"}"#
+    /// ));
+    /// assert_eq!(Journal::from_json_lines(&lines)?.entries(), server.journal().entries());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn to_json_lines(&self) -> String {
+        let mut lines = String::new();
+        for entry in &self.entries {
+            lines += &entry.to_json();
+            lines.push('\n');
+        }
+        lines
+    }
+
+    /// Reads what [`to_json_lines`](Self::to_json_lines) wrote. Empty lines count for nothing, and so do fields that are
+    /// not known.
+    ///
+    /// # Errors
+    ///
+    /// If a line is no entry.
+    pub fn from_json_lines(lines: &str) -> Result<Self, BadJournal> {
+        let lines = lines.lines().enumerate();
+        let lines = lines.filter(|(_, line)| !line.trim().is_empty());
+        let entries = lines.map(|(at, line)| {
+            serde_json::from_str(line).map_err(|source| BadJournal {
+                line: at + 1,
+                source,
+            })
+        });
+        let entries: Vec<Entry> = entries.collect::<Result<_, _>>()?;
+        Ok(Self::from(entries))
+    }
+
+    /// The last lines, for people: pings are left out.
+    pub(crate) fn tail(&self, most: usize) -> Tail<'_> {
+        Tail {
+            entries: &self.entries,
+            most,
+        }
+    }
+}
+
+impl Entry {
+    /// As JSON, in one line.
+    pub(crate) fn to_json(&self) -> String {
+        // All keys are texts and all numbers whole, so there is nothing that JSON could not say.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The last lines of a journal.
+pub(crate) struct Tail<'j> {
+    entries: &'j [Entry],
+    most: usize,
+}
+
+impl fmt::Display for Tail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told: Vec<&Entry> = self
+            .entries
+            .iter()
+            .rev()
+            .filter(|entry| !entry.what.is_ping())
+            .take(self.most)
+            .collect();
+        told.iter()
+            .rev()
+            .try_for_each(|entry| write!(f, "\n  {entry}"))
+    }
+}

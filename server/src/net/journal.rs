@@ -1,0 +1,91 @@
+//! The engine's calls for the journal and budgets.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::engine::Engine;
+use crate::control::{
+    BadMark, Budget, BudgetId, Control, Exceeded, Journal, JournalMode, Kept, Known, Mark,
+    NeverMatches, Source,
+};
+use crate::protocol::Timestamp;
+
+/// Returns a number that no other journal of this process has.
+pub(super) fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Copy of the journal that is not decoded yet.
+pub(super) struct Copied {
+    kept: Kept,
+    known: Known,
+    server: Source,
+}
+
+impl Copied {
+    pub(super) fn journal(self) -> Journal {
+        self.kept.journal(self.known).with_source(self.server)
+    }
+}
+
+impl Engine {
+    pub(crate) fn journal(&self) -> Journal {
+        self.control(|control| self.copy_journal(control)).journal()
+    }
+
+    /// Copies the journal, to be decoded without the lock.
+    pub(super) fn copy_journal(&self, control: &Control) -> Copied {
+        let journal = &control.journal;
+        Copied {
+            kept: journal.all(),
+            known: control.known.clone(),
+            server: Source {
+                port: self.port(),
+                started: journal.started(),
+            },
+        }
+    }
+
+    pub(crate) fn journal_mode(&self) -> JournalMode {
+        self.control(|control| control.journal.mode())
+    }
+
+    pub(crate) fn set_journal(&self, mode: JournalMode) {
+        self.control(|control| control.journal.set_mode(mode));
+    }
+
+    pub(crate) fn clear_journal(&self) {
+        self.control(|control| control.journal.clear());
+    }
+
+    pub(crate) fn mark(&self) -> Mark {
+        self.control(|control| Mark::in_journal(control.journal.noted(), control.known.journal))
+    }
+
+    /// Refuses a mark of another server's journal.
+    pub(crate) fn check_mark(&self, mark: Mark) -> Result<(), BadMark> {
+        self.control(|control| mark.check(control.known.journal))
+    }
+
+    /// When the server started, by its clock.
+    pub(crate) fn started(&self) -> Timestamp {
+        self.control(|control| control.journal.started())
+    }
+
+    pub(crate) fn add_budget(&self, budget: Budget) -> Result<BudgetId, NeverMatches> {
+        self.control(|control| {
+            budget.check(&control.known)?;
+            Ok(control.journal.budgets.add(budget))
+        })
+    }
+
+    /// Whether a budget is kept so far.
+    pub(crate) fn check_budget(&self, id: BudgetId) -> Result<(), Exceeded> {
+        self.control(|control| control.journal.budgets.check(id))
+    }
+
+    /// No longer keeps an eye on it; says whether it was kept.
+    pub(crate) fn remove_budget(&self, id: BudgetId) -> Result<(), Exceeded> {
+        self.control(|control| control.journal.budgets.remove(id))
+    }
+}
