@@ -119,7 +119,7 @@ impl Backend for OurServer {
         self.0.connect_string()
     }
 
-    fn can(&self, capability: Capability<'_>) -> bool {
+    fn supports(&self, capability: Capability<'_>) -> bool {
         // What needs another capability is skipped by name.
         matches!(capability, Capability::Restart | Capability::Timeout(_))
     }

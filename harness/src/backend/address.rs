@@ -23,7 +23,7 @@ const WITH_TTL: i32 = 5;
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 /// Words that change what a server says of itself, or end it.
-const RUDE_WORDS: [&str; 4] = ["crst", "srst", "stmk", "kill"];
+const DISRUPTIVE_WORDS: [&str; 4] = ["crst", "srst", "stmk", "kill"];
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +138,7 @@ impl Backend for Address {
         self.hosts.clone()
     }
 
-    fn can(&self, capability: Capability<'_>) -> bool {
+    fn supports(&self, capability: Capability<'_>) -> bool {
         let found = &self.found;
         match capability {
             Capability::Restart | Capability::Setup | Capability::ManualTime => false,
@@ -149,12 +149,12 @@ impl Backend for Address {
                 (shortest..=longest).contains(&ms) || (shortest, longest) == (1000, 10_000)
             }
             Capability::FourLetterWord(word) => {
-                !RUDE_WORDS.contains(&word) && four_letter::answers(self.first(), word)
+                !DISRUPTIVE_WORDS.contains(&word) && four_letter::answers(self.first(), word)
             }
         }
     }
 
-    fn mark(&self) -> Option<&str> {
+    fn run_id(&self) -> Option<&str> {
         Some(&self.mark)
     }
 

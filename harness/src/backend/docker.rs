@@ -91,7 +91,7 @@ impl Backend for Container {
         self.address.clone()
     }
 
-    fn can(&self, capability: Capability<'_>) -> bool {
+    fn supports(&self, capability: Capability<'_>) -> bool {
         match capability {
             Capability::ManualTime => false,
             Capability::Restart => self.keeps_state,

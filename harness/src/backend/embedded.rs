@@ -58,7 +58,7 @@ impl Embedded {
     fn begin(settings: &Settings, data: Option<&Path>) -> Result<Self, BackendError> {
         let mut config = Config::default();
         config.tick_time = settings.tick_time;
-        config.max_session_timeout = settings.keeping.longest_session;
+        config.max_session_timeout = settings.folder_settings.longest_session;
         config.super_digest = Some(SUPER_DIGEST.to_owned());
         config.container_check_interval = settings.reaping_interval();
         match settings.setup {
@@ -73,19 +73,19 @@ impl Embedded {
             ServerSetup::SkipAcl => config.skip_acl = true,
         }
         if let Some(data) = data {
-            let keeping = &settings.keeping;
-            config.server_id = keeping.server_id;
-            config.extended_types &= keeping.extended_types;
+            let folder_settings = &settings.folder_settings;
+            config.server_id = folder_settings.server_id;
+            config.extended_types &= folder_settings.extended_types;
             config.storage.data_dir = Some(data.to_owned());
-            config.storage.force_sync = keeping.force_sync;
-            config.storage.trust_empty = keeping.trust_empty;
-            if let Some(count) = keeping.snap_count {
+            config.storage.force_sync = folder_settings.force_sync;
+            config.storage.trust_empty = folder_settings.trust_empty;
+            if let Some(count) = folder_settings.snap_count {
                 config.storage.snap_count = count;
             }
-            if let Some(kib) = keeping.pre_alloc_kib {
+            if let Some(kib) = folder_settings.pre_alloc_kib {
                 config.storage.pre_alloc_size = u64::from(kib) << 10;
             }
-            config.storage.compression = match keeping.compression {
+            config.storage.compression = match folder_settings.compression {
                 Compression::None => minikeeper::Compression::None,
                 Compression::Gzip => minikeeper::Compression::Gzip,
                 Compression::Snappy => minikeeper::Compression::Snappy,
@@ -121,16 +121,16 @@ impl Backend for Embedded {
         self.server.connect_string()
     }
 
-    fn can(&self, capability: Capability<'_>) -> bool {
+    fn supports(&self, capability: Capability<'_>) -> bool {
         capability != Capability::ManualTime || self.manual_time
     }
 
-    fn turn_clock(&self, by: Duration) -> Clock {
+    fn advance_clock(&self, by: Duration) -> Clock {
         if self.manual_time {
             self.server.advance(by);
-            Clock::Turned
+            Clock::Advanced
         } else {
-            Clock::RunsByItself
+            Clock::RealTime
         }
     }
 

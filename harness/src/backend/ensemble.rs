@@ -110,7 +110,7 @@ impl Backend for Ensemble {
         addresses.join(",")
     }
 
-    fn can(&self, capability: Capability<'_>) -> bool {
+    fn supports(&self, capability: Capability<'_>) -> bool {
         capability != Capability::ManualTime
     }
 

@@ -87,15 +87,15 @@ impl BackendSource for BackendKind {
         }
     }
 
-    fn is_quick(&self) -> bool {
+    fn starts_quickly(&self) -> bool {
         matches!(self, Self::Embedded | Self::EmbeddedData)
     }
 
-    fn can_be_set_up(&self) -> bool {
+    fn takes_setups(&self) -> bool {
         !matches!(self, Self::Address(_))
     }
 
-    fn at_once(&self) -> usize {
+    fn max_running(&self) -> usize {
         match self {
             Self::Embedded | Self::EmbeddedData | Self::Docker(_) => 2,
             Self::ZooKeeper(_) => 4,

@@ -49,7 +49,7 @@ impl Member {
     ) -> Result<(), BackendError> {
         let config = self.folder.join("zoo.cfg");
         let longest = settings
-            .keeping
+            .folder_settings
             .longest_session
             .map_or_else(String::new, |span| {
                 format!("maxSessionTimeout={}\n", span.as_millis())
@@ -81,7 +81,7 @@ impl Member {
             "-XX:-UsePerfData",
             "-Dfile.encoding=UTF-8",
         ]);
-        if !settings.fast_rather_than_soon {
+        if !settings.optimizing_jit {
             command.arg("-XX:TieredStopAtLevel=1");
         }
         let properties = settings.properties();

@@ -3,31 +3,31 @@
 //! TTL znodes on, the same super user. [`BackendKind::NAMES`] says how each is called.
 
 mod address;
+mod borrowed;
 mod child;
 #[cfg(feature = "docker")]
 mod docker;
 mod embedded;
 mod ensemble;
+mod folder_settings;
 mod four_letter;
-mod guest;
-mod keeping;
 mod kind;
 mod member;
-mod own_process;
+mod minikeeper_process;
 mod ports;
 mod process;
 mod setup;
 
 pub use address::Address;
+pub(crate) use borrowed::BorrowedServer;
 #[cfg(feature = "docker")]
 pub use docker::Container;
 pub use embedded::Embedded;
 pub use ensemble::Ensemble;
+pub use folder_settings::{Compression, FolderSettings};
 pub use four_letter::four_letter_word;
-pub(crate) use guest::Guest;
-pub use keeping::{Compression, Keeping};
 pub use kind::{BackendKind, UnknownBackend};
-pub use own_process::OwnProcess;
+pub use minikeeper_process::MinikeeperProcess;
 pub use process::ZooKeeper;
 pub use setup::ServerSetup;
 
@@ -53,18 +53,18 @@ pub trait Backend: fmt::Debug + Send {
     fn connect_string(&self) -> String;
 
     /// Whether this backend can do something beyond serving.
-    fn can(&self, capability: Capability<'_>) -> bool;
+    fn supports(&self, capability: Capability<'_>) -> bool;
 
     /// Turns the server's clock, if it has one that can be turned.
-    fn turn_clock(&self, _by: Duration) -> Clock {
-        Clock::RunsByItself
+    fn advance_clock(&self, _by: Duration) -> Clock {
+        Clock::RealTime
     }
 
     /// Tells a server whose clock is turned that a session is not to be heard from, though its connection is up.
     fn mute(&self, _session_id: i64) {}
 
     /// If the server is somebody else's: what tells the znodes of this run from all others. They are taken away again.
-    fn mark(&self) -> Option<&str> {
+    fn run_id(&self) -> Option<&str> {
         None
     }
 
@@ -82,9 +82,9 @@ pub trait Backend: fmt::Debug + Send {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
     /// It was turned, and what was due is done.
-    Turned,
+    Advanced,
     /// It cannot be turned: whoever wants time to pass must wait.
-    RunsByItself,
+    RealTime,
 }
 
 /// What a case may need beyond a server. A backend without it is skipped by name.
@@ -137,17 +137,17 @@ pub trait BackendSource: fmt::Debug + Send + Sync {
     fn start(&self, settings: &Settings) -> Result<Box<dyn Backend>, BackendError>;
 
     /// Whether starting one costs so little that every case has its own.
-    fn is_quick(&self) -> bool {
+    fn starts_quickly(&self) -> bool {
         false
     }
 
     /// Whether one can be set up as a case wants it. Where not, none is started for cases that want that.
-    fn can_be_set_up(&self) -> bool {
+    fn takes_setups(&self) -> bool {
         true
     }
 
     /// How many may run at once.
-    fn at_once(&self) -> usize {
+    fn max_running(&self) -> usize {
         1
     }
 }
@@ -158,13 +158,13 @@ pub struct Settings {
     /// The length of a tick; session timeouts lie between 2 and 20 of them.
     pub tick_time: Duration,
     /// Whether a Java server is to run fast (for measuring) rather than to start fast.
-    pub fast_rather_than_soon: bool,
+    pub optimizing_jit: bool,
     /// Whether a clock that can be turned stands still until then.
     pub manual_time: bool,
     /// What is switched on and off.
     pub setup: ServerSetup,
     /// How it keeps its folder, if it has one.
-    pub keeping: Keeping,
+    pub folder_settings: FolderSettings,
 }
 
 impl Settings {
@@ -183,10 +183,10 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             tick_time: Duration::from_millis(500),
-            fast_rather_than_soon: false,
+            optimizing_jit: false,
             manual_time: false,
             setup: ServerSetup::Usual,
-            keeping: Keeping::USUAL,
+            folder_settings: FolderSettings::USUAL,
         }
     }
 }

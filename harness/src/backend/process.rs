@@ -101,7 +101,7 @@ impl ZooKeeper {
 
     fn launch(&mut self) -> Result<(), BackendError> {
         let member = &mut self.member;
-        let id = self.settings.keeping.server_id;
+        let id = self.settings.folder_settings.server_id;
         let (more, expected) = match id {
             1 => (String::new(), "standalone"),
             _ => {
@@ -146,7 +146,7 @@ impl Backend for ZooKeeper {
         self.member.address()
     }
 
-    fn can(&self, capability: Capability<'_>) -> bool {
+    fn supports(&self, capability: Capability<'_>) -> bool {
         capability != Capability::ManualTime
     }
 

@@ -62,10 +62,10 @@ impl Settings {
     /// Java's system properties, without `-D`.
     pub(super) fn properties(&self) -> Vec<String> {
         let interval = self.reaping_interval().as_millis();
-        let mut properties = self.keeping.properties();
+        let mut properties = self.folder_settings.properties();
         properties.push(format!("znode.container.checkIntervalMs={interval}"));
         if self.setup != ServerSetup::Shipped {
-            let extended_types = self.keeping.extended_types;
+            let extended_types = self.folder_settings.extended_types;
             properties.push(format!("zookeeper.extendedTypesEnabled={extended_types}"));
             properties.push(format!(
                 "zookeeper.DigestAuthenticationProvider.superDigest={SUPER_DIGEST}"

@@ -9,7 +9,7 @@ use std::thread;
 
 /// A running child that listens.
 #[derive(Debug)]
-pub(super) struct Served {
+pub(super) struct ChildServer {
     child: Child,
     /// Kept open, for a child that goes on to say things.
     output: BufReader<ChildStdout>,
@@ -17,7 +17,7 @@ pub(super) struct Served {
     pub(super) address: String,
 }
 
-impl Served {
+impl ChildServer {
     /// Runs this program with these arguments.
     pub(super) fn this_program(arguments: &[&str]) -> io::Result<Self> {
         Self::start(Command::new(std::env::current_exe()?).args(arguments))
@@ -65,7 +65,7 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for ChildServer {
     fn drop(&mut self) {
         // What fails here has ended already.
         let _ = self.child.kill();
@@ -88,7 +88,7 @@ fn address_in(line: &str) -> Option<String> {
 /// If it cannot listen.
 pub fn serve_echo(request: usize, reply: usize) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    say(&listener.local_addr()?.to_string())?;
+    announce(&listener.local_addr()?.to_string())?;
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             thread::spawn(move || echo(stream, request, reply));
@@ -125,7 +125,7 @@ fn echo(mut stream: TcpStream, request: usize, reply: usize) -> io::Result<()> {
 pub fn serve_bare_events(watchers: usize, event: usize) -> io::Result<()> {
     rlimit::increase_nofile_limit(OPEN_FILES)?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    say(&listener.local_addr()?.to_string())?;
+    announce(&listener.local_addr()?.to_string())?;
     let mut writer = listener.accept()?.0;
     let mut others = Vec::new();
     for _ in 0..watchers {
@@ -147,7 +147,7 @@ pub fn serve_bare_events(watchers: usize, event: usize) -> io::Result<()> {
 }
 
 /// Says the first line of a child.
-pub(super) fn say(line: &str) -> io::Result<()> {
+pub(super) fn announce(line: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     writeln!(output, "{line}")?;
     output.flush()

@@ -36,7 +36,7 @@ pub(super) enum Until {
 
 /// Whether the other side speaks ZooKeeper's protocol or only gives back frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Speaks {
+pub(super) enum Protocol {
     ZooKeeper,
     Echo,
 }
@@ -44,14 +44,15 @@ pub(super) enum Speaks {
 /// Drives the load and gives back replies per second over all connections.
 pub(super) fn drive(
     address: &str,
-    speaks: Speaks,
+    protocol: Protocol,
     load: Load,
     exchange: impl Fn(usize) -> Exchange,
 ) -> io::Result<f64> {
     let barrier = Arc::new(Barrier::new(load.connections));
     let threads: Vec<_> = (0..load.connections)
         .map(|number| {
-            let mut pump = Pump::new(open(address, speaks)?, exchange(number), load.in_flight);
+            let mut pump =
+                LoadConnection::new(open(address, protocol)?, exchange(number), load.in_flight);
             let barrier = Arc::clone(&barrier);
             Ok(thread::spawn(move || {
                 barrier.wait();
@@ -67,12 +68,12 @@ pub(super) fn drive(
 }
 
 /// A connection that is ready for requests.
-pub(super) fn open(address: &str, speaks: Speaks) -> io::Result<TcpStream> {
-    match speaks {
-        Speaks::ZooKeeper => {
+pub(super) fn open(address: &str, protocol: Protocol) -> io::Result<TcpStream> {
+    match protocol {
+        Protocol::ZooKeeper => {
             Ok(BlockingClient::connect(address, &ConnectRequest::new(40_000))?.into_stream())
         }
-        Speaks::Echo => {
+        Protocol::Echo => {
             let stream = TcpStream::connect(address)?;
             stream.set_nodelay(true)?;
             Ok(stream)
@@ -80,7 +81,7 @@ pub(super) fn open(address: &str, speaks: Speaks) -> io::Result<TcpStream> {
     }
 }
 
-struct Pump {
+struct LoadConnection {
     stream: TcpStream,
     exchange: Exchange,
     in_flight: usize,
@@ -91,7 +92,7 @@ struct Pump {
     filled: usize,
 }
 
-impl Pump {
+impl LoadConnection {
     fn new(stream: TcpStream, exchange: Exchange, in_flight: usize) -> Self {
         let batch = exchange.request.repeat(in_flight);
         let received = vec![0; 256 * 1024];

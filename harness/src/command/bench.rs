@@ -1,6 +1,6 @@
 //! `bench`.
 
-use super::{Status, Trouble};
+use super::{CommandError, Status};
 use crate::bench::{Measure, Report};
 use clap::Args;
 use std::fs;
@@ -22,7 +22,7 @@ pub(super) struct Bench {
 }
 
 impl Bench {
-    pub(super) fn start(&self) -> Result<Status, Trouble> {
+    pub(super) fn start(&self) -> Result<Status, CommandError> {
         if cfg!(debug_assertions) {
             eprintln!("minikeeper-harness: not a release build, its numbers mean little");
         }
@@ -42,7 +42,7 @@ impl Bench {
         if let Some(folder) = self.json.parent() {
             fs::create_dir_all(folder)?;
         }
-        let json = serde_json::to_vec_pretty(&report).map_err(Trouble::failed)?;
+        let json = serde_json::to_vec_pretty(&report).map_err(CommandError::failed)?;
         fs::write(&self.json, json)?;
         Ok(Status::Expected)
     }

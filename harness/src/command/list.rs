@@ -1,6 +1,6 @@
 //! `list`: which cases there are.
 
-use super::{Status, Trouble};
+use super::{CommandError, Status};
 use crate::judge::KnownDifferences;
 use crate::report;
 use crate::suite::{Pattern, Suite};
@@ -25,10 +25,10 @@ pub(super) struct List {
 }
 
 impl List {
-    pub(super) fn start(&self, suite: Suite) -> Result<Status, Trouble> {
+    pub(super) fn start(&self, suite: Suite) -> Result<Status, CommandError> {
         let suite = suite.select(&self.only)?;
         let text = if self.json {
-            report::list_json(&suite).map_err(Trouble::failed)?
+            report::list_json(&suite).map_err(CommandError::failed)?
         } else if self.versions {
             report::versions(&suite, &KnownDifferences::builtin())
         } else if self.markdown {

@@ -22,8 +22,8 @@ mod serve;
 
 use crate::backend::{BackendError, BackendKind};
 use crate::crash::{CrashArgs, CrashOutcome};
+use crate::interop::{InteropArgs, InteropOutcome};
 use crate::provision::Requirement;
-use crate::relay::{RelayArgs, RelayOutcome};
 use crate::search::SearchArgs;
 use crate::stage::StageError;
 use crate::suite::{NoSuchCase, Suite};
@@ -44,7 +44,7 @@ use std::process::ExitCode;
 )]
 struct Arguments {
     #[command(subcommand)]
-    verb: Option<Verb>,
+    command: Option<Invocation>,
     #[command(flatten)]
     run: run::Run,
 }
@@ -75,7 +75,7 @@ Exit status: 0 all is as expected; 1 servers differ, or something failed; 2 wron
 could not be had. `--help` shows examples.";
 
 #[derive(Debug, Subcommand)]
-enum Verb {
+enum Invocation {
     /// Play the cases on several servers and compare (what happens without a subcommand).
     Run(run::Run),
     /// Play the cases on two servers and compare them.
@@ -83,7 +83,7 @@ enum Verb {
     /// Draw sequences of steps, play them on two servers and compare after each step.
     Search(SearchArgs),
     /// Hand a data folder from real servers to ours and back, and compare what each finds with what was left.
-    Interop(RelayArgs),
+    Interop(InteropArgs),
     /// Kill the server under load, again and again, and hold what it has afterwards against what was acknowledged and seen.
     Crash(CrashArgs),
     /// Measure speed and size, beside a real ZooKeeper and a bare echo server.
@@ -105,14 +105,14 @@ enum Status {
     /// All is as expected.
     Expected,
     /// Servers differ, or something failed.
-    Otherwise,
+    Unexpected,
     /// Nothing could be compared, or a server was not to be had, and that was asked for.
     NothingCompared,
 }
 
 /// Why a command did not do its work.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+enum CommandError {
     /// It was called wrongly.
     #[error("{0}")]
     Usage(String),
@@ -124,19 +124,19 @@ enum Trouble {
     Closed,
 }
 
-impl Trouble {
+impl CommandError {
     fn failed(error: impl Display) -> Self {
         Self::Failed(error.to_string())
     }
 }
 
-impl From<NoSuchCase> for Trouble {
+impl From<NoSuchCase> for CommandError {
     fn from(error: NoSuchCase) -> Self {
         Self::Usage(error.to_string())
     }
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for CommandError {
     fn from(error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::BrokenPipe {
             Self::Closed
@@ -151,57 +151,62 @@ impl From<io::Error> for Trouble {
 pub fn main(suite: Suite) -> ExitCode {
     match started(std::env::args_os(), suite) {
         // Whoever lists and reads no further has seen enough; a run tells its end in any case.
-        Ok(Status::Expected) | Err(Trouble::Closed) => ExitCode::SUCCESS,
-        Ok(Status::Otherwise) => ExitCode::FAILURE,
+        Ok(Status::Expected) | Err(CommandError::Closed) => ExitCode::SUCCESS,
+        Ok(Status::Unexpected) => ExitCode::FAILURE,
         Ok(Status::NothingCompared) => ExitCode::from(2),
-        Err(trouble @ Trouble::Usage(_)) => {
-            eprintln!("minikeeper-harness: {trouble}");
+        Err(error @ CommandError::Usage(_)) => {
+            eprintln!("minikeeper-harness: {error}");
             ExitCode::from(2)
         }
-        Err(trouble @ Trouble::Failed(_)) => {
-            eprintln!("minikeeper-harness: {trouble}");
+        Err(error @ CommandError::Failed(_)) => {
+            eprintln!("minikeeper-harness: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn started(arguments: impl Iterator<Item = OsString>, suite: Suite) -> Result<Status, Trouble> {
+fn started(
+    arguments: impl Iterator<Item = OsString>,
+    suite: Suite,
+) -> Result<Status, CommandError> {
     let arguments = Arguments::parse_from(arguments);
     if let Err(unknown) = Requirement::from_env() {
-        return Err(Trouble::Usage(format!("MINIKEEPER_REQUIRE: {unknown}")));
+        return Err(CommandError::Usage(format!(
+            "MINIKEEPER_REQUIRE: {unknown}"
+        )));
     }
-    match arguments.verb.unwrap_or(Verb::Run(arguments.run)) {
-        Verb::Run(run) => run.start(suite),
-        Verb::Compare(compare) => compare.start(suite),
-        Verb::Search(search) => match search.run(io::stdout()) {
+    match arguments.command.unwrap_or(Invocation::Run(arguments.run)) {
+        Invocation::Run(run) => run.start(suite),
+        Invocation::Compare(compare) => compare.start(suite),
+        Invocation::Search(search) => match search.run(io::stdout()) {
             Ok(true) => Ok(Status::Expected),
-            Ok(false) => Ok(Status::Otherwise),
+            Ok(false) => Ok(Status::Unexpected),
             Err(StageError::Backend(BackendError::Missing(missing))) => {
                 eprintln!("minikeeper-harness: nothing was compared: {missing}");
                 Ok(Status::NothingCompared)
             }
-            Err(error) => Err(Trouble::failed(error)),
+            Err(error) => Err(CommandError::failed(error)),
         },
-        Verb::Interop(relays) => match relays.run(io::stdout())? {
-            RelayOutcome::Same => Ok(Status::Expected),
-            RelayOutcome::Different => Ok(Status::Otherwise),
-            RelayOutcome::Missing(_) => Ok(Status::NothingCompared),
+        Invocation::Interop(interop) => match interop.run(io::stdout())? {
+            InteropOutcome::Same => Ok(Status::Expected),
+            InteropOutcome::Different => Ok(Status::Unexpected),
+            InteropOutcome::Missing(_) => Ok(Status::NothingCompared),
         },
-        Verb::Crash(crashes) => match crashes.run(io::stdout())? {
-            CrashOutcome::Kept => Ok(Status::Expected),
-            CrashOutcome::Broken => Ok(Status::Otherwise),
+        Invocation::Crash(crashes) => match crashes.run(io::stdout())? {
+            CrashOutcome::Passed => Ok(Status::Expected),
+            CrashOutcome::Broken => Ok(Status::Unexpected),
         },
-        Verb::Bench(bench) => bench.start(),
-        Verb::List(list) => list.start(suite),
-        Verb::Report(report) => report.start(),
-        Verb::Record(record) => record.start(&suite),
-        Verb::Serve(serve) => serve.start(),
+        Invocation::Bench(bench) => bench.start(),
+        Invocation::List(list) => list.start(suite),
+        Invocation::Report(report) => report.start(),
+        Invocation::Record(record) => record.start(&suite),
+        Invocation::Serve(serve) => serve.start(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Arguments, Verb};
+    use super::{Arguments, Invocation};
     use clap::{CommandFactory, Parser};
 
     #[test]
@@ -213,7 +218,7 @@ mod tests {
     fn no_subcommand_means_run() {
         let arguments = ["minikeeper-harness", "--only", "watch/3..9", "--fail-fast"];
         let arguments = Arguments::try_parse_from(arguments).expect("a command");
-        assert!(arguments.verb.is_none());
+        assert!(arguments.command.is_none());
     }
 
     #[test]
@@ -231,7 +236,7 @@ mod tests {
             let words = std::iter::once("minikeeper-harness").chain(line.split(' '));
             let arguments = Arguments::try_parse_from(words).expect(line);
             assert!(
-                !matches!(arguments.verb, None | Some(Verb::Serve(_))),
+                !matches!(arguments.command, None | Some(Invocation::Serve(_))),
                 "{line}"
             );
         }

@@ -1,6 +1,6 @@
 //! `record-golden` and `record-transcripts`: what a real ZooKeeper does, kept in this repository.
 
-use super::{Status, Trouble};
+use super::{CommandError, Status};
 use crate::golden;
 use crate::judge::{self, Contestant};
 use crate::suite::Suite;
@@ -30,14 +30,15 @@ pub(super) enum Record {
 }
 
 impl Record {
-    pub(super) fn start(&self, suite: &Suite) -> Result<Status, Trouble> {
+    pub(super) fn start(&self, suite: &Suite) -> Result<Status, CommandError> {
         match self {
             Self::RecordGolden { folder } => {
-                let files = golden::record(folder).map_err(Trouble::failed)?;
+                let files = golden::record(folder).map_err(CommandError::failed)?;
                 writeln!(io::stdout(), "{files} files in {}", folder.display())?;
             }
             Self::RecordTranscripts { on, anew, folder } => {
-                let played = judge::record(suite, on, folder, *anew).map_err(Trouble::failed)?;
+                let played =
+                    judge::record(suite, on, folder, *anew).map_err(CommandError::failed)?;
                 let folder = folder.display();
                 writeln!(io::stdout(), "{played} cases played, recorded in {folder}")?;
             }

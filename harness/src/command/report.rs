@@ -1,6 +1,6 @@
 //! `report`, and where the reports of a run go.
 
-use super::{Status, Trouble};
+use super::{CommandError, Status};
 use crate::judge::Findings;
 use crate::report::{self, Detail, Look};
 use clap::Args;
@@ -47,7 +47,7 @@ impl Print {
         self.quiet
     }
 
-    pub(super) fn terminal(self, findings: &Findings) -> Result<(), Trouble> {
+    pub(super) fn terminal(self, findings: &Findings) -> Result<(), CommandError> {
         let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
         let look = Look {
             width: self.width.or_else(terminal).unwrap_or(USUAL_WIDTH),
@@ -64,12 +64,12 @@ impl Print {
 }
 
 impl Report {
-    pub(super) fn start(&self) -> Result<Status, Trouble> {
+    pub(super) fn start(&self) -> Result<Status, CommandError> {
         let file = self.file.display();
         let text = fs::read_to_string(&self.file)
-            .map_err(|error| Trouble::Usage(format!("{file}: {error}")))?;
-        let findings =
-            report::read_json(&text).map_err(|error| Trouble::Usage(format!("{file}: {error}")))?;
+            .map_err(|error| CommandError::Usage(format!("{file}: {error}")))?;
+        let findings = report::read_json(&text)
+            .map_err(|error| CommandError::Usage(format!("{file}: {error}")))?;
         write(&findings, None, self.junit.as_deref(), self.html.as_deref())?;
         if self.terminal || (self.junit.is_none() && self.html.is_none()) {
             self.print.terminal(&findings)?;
@@ -84,21 +84,24 @@ pub(super) fn write(
     json: Option<&Path>,
     junit: Option<&Path>,
     html: Option<&Path>,
-) -> Result<(), Trouble> {
+) -> Result<(), CommandError> {
     if let Some(file) = json {
-        put(file, &report::json(findings).map_err(Trouble::failed)?)?;
+        put(file, &report::json(findings).map_err(CommandError::failed)?)?;
     }
     if let Some(file) = junit {
-        put(file, &report::junit(findings).map_err(Trouble::failed)?)?;
+        put(
+            file,
+            &report::junit(findings).map_err(CommandError::failed)?,
+        )?;
     }
     if let Some(file) = html {
-        put(file, &report::html(findings).map_err(Trouble::failed)?)?;
+        put(file, &report::html(findings).map_err(CommandError::failed)?)?;
     }
     Ok(())
 }
 
-fn put(file: &Path, text: &str) -> Result<(), Trouble> {
-    let say = |error| Trouble::Failed(format!("{}: {error}", file.display()));
+fn put(file: &Path, text: &str) -> Result<(), CommandError> {
+    let say = |error| CommandError::Failed(format!("{}: {error}", file.display()));
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(say)?;
     }

@@ -2,7 +2,7 @@
 
 use super::progress::Progress;
 use super::report::{self, Print};
-use super::{Status, Trouble};
+use super::{CommandError, Status};
 use crate::backend::BackendKind;
 use crate::judge::{
     self, Contestant, Findings, KnownDifferences, Outcome, Outcomes, Recording, Server, Verdict,
@@ -26,7 +26,7 @@ pub(super) struct Run {
     #[arg(long = "on", value_name = "SERVER", value_delimiter = ',')]
     on: Vec<Contestant>,
     #[command(flatten)]
-    how: How,
+    options: RunOptions,
 }
 
 /// Play the cases on two servers and compare them.
@@ -40,11 +40,11 @@ pub(super) struct Compare {
     /// The server it is compared with.
     right: Contestant,
     #[command(flatten)]
-    how: How,
+    options: RunOptions,
 }
 
 #[derive(Debug, Args)]
-struct How {
+struct RunOptions {
     /// Only these cases: a chapter, `watch/17`, `watch/3..9`, or text in a title; may be given several times.
     #[arg(long, value_name = "PATTERN")]
     only: Vec<Pattern>,
@@ -71,7 +71,7 @@ struct How {
 const OLDER_ZOOKEEPER: &str = "3.8.5";
 
 impl Run {
-    pub(super) fn start(self, suite: Suite) -> Result<Status, Trouble> {
+    pub(super) fn start(self, suite: Suite) -> Result<Status, CommandError> {
         let asked_to_compare = self.on.len() > 1;
         let servers = if self.on.is_empty() {
             vec![
@@ -82,23 +82,23 @@ impl Run {
         } else {
             self.on
         };
-        self.how.start(suite, &servers, asked_to_compare)
+        self.options.start(suite, &servers, asked_to_compare)
     }
 }
 
 impl Compare {
-    pub(super) fn start(self, suite: Suite) -> Result<Status, Trouble> {
-        self.how.start(suite, &[self.left, self.right], true)
+    pub(super) fn start(self, suite: Suite) -> Result<Status, CommandError> {
+        self.options.start(suite, &[self.left, self.right], true)
     }
 }
 
-impl How {
+impl RunOptions {
     fn start(
         &self,
         suite: Suite,
         servers: &[Contestant],
         asked_to_compare: bool,
-    ) -> Result<Status, Trouble> {
+    ) -> Result<Status, CommandError> {
         let suite = suite.select(&self.only)?;
         let played = self.play(&suite, servers);
         let mut findings = played.findings(&suite);
@@ -111,8 +111,8 @@ impl How {
         // Whoever stops reading, or gives a file that cannot be written, is told what came out all the same.
         let written = report::write(&findings, json, junit, html);
         match self.print.terminal(&findings) {
-            Ok(()) | Err(Trouble::Closed) => {}
-            Err(trouble) => return Err(trouble),
+            Ok(()) | Err(CommandError::Closed) => {}
+            Err(error) => return Err(error),
         }
         written?;
         Ok(status(&findings, asked_to_compare))
@@ -238,7 +238,7 @@ impl Servers {
 fn status(findings: &Findings, asked_to_compare: bool) -> Status {
     let tally = Tally::all(findings);
     if tally.bad() > 0 || !findings.stale.is_empty() {
-        return Status::Otherwise;
+        return Status::Unexpected;
     }
     let compared = Class::ALL
         .into_iter()
@@ -258,12 +258,12 @@ mod tests {
     #[test]
     fn a_difference_or_a_stale_entry_is_told_by_the_exit_status() {
         let mut findings = sample::three_servers();
-        assert_eq!(status(&findings, true), Status::Otherwise);
+        assert_eq!(status(&findings, true), Status::Unexpected);
         let cases = findings.chapters.iter_mut().flat_map(|c| &mut c.cases);
         for comparison in cases.flat_map(|case| &mut case.comparisons) {
             comparison.verdict = Judgement::Same;
         }
-        assert_eq!(status(&findings, true), Status::Otherwise);
+        assert_eq!(status(&findings, true), Status::Unexpected);
         findings.stale.clear();
         // One of the servers that were named was not to be had.
         assert_eq!(status(&findings, true), Status::NothingCompared);

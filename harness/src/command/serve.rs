@@ -1,7 +1,7 @@
 //! The hidden commands by which the harness calls itself.
 
-use super::{Status, Trouble};
-use crate::backend::{Compression, Keeping, ServerSetup, Settings};
+use super::{CommandError, Status};
+use crate::backend::{Compression, FolderSettings, ServerSetup, Settings};
 use crate::bench;
 use clap::{Args, Subcommand};
 use std::io::{self, Write};
@@ -29,18 +29,18 @@ pub(super) enum Serve {
 }
 
 impl Serve {
-    pub(super) fn start(&self) -> Result<Status, Trouble> {
+    pub(super) fn start(&self) -> Result<Status, CommandError> {
         match self {
             Self::Folder(folder) => folder.start()?,
-            Self::Ours { journal } => bench::serve_ours(*journal).map_err(Trouble::failed)?,
+            Self::Ours { journal } => bench::serve_ours(*journal).map_err(CommandError::failed)?,
             Self::Echo { request, reply } => {
-                bench::serve_echo(*request, *reply).map_err(Trouble::failed)?;
+                bench::serve_echo(*request, *reply).map_err(CommandError::failed)?;
             }
             Self::BareEvents { watchers, event } => {
-                bench::serve_bare_events(*watchers, *event).map_err(Trouble::failed)?;
+                bench::serve_bare_events(*watchers, *event).map_err(CommandError::failed)?;
             }
             Self::ThousandServers => {
-                let line = bench::thousand_servers().map_err(Trouble::failed)?;
+                let line = bench::thousand_servers().map_err(CommandError::failed)?;
                 writeln!(io::stdout(), "{line}")?;
             }
         }
@@ -75,7 +75,7 @@ pub(super) struct ServeFolder {
 }
 
 impl ServeFolder {
-    fn start(&self) -> Result<(), Trouble> {
+    fn start(&self) -> Result<(), CommandError> {
         let usual = Settings::default();
         let settings = Settings {
             tick_time: self.tick_ms.map_or(usual.tick_time, Duration::from_millis),
@@ -84,7 +84,7 @@ impl ServeFolder {
             } else {
                 ServerSetup::Usual
             },
-            keeping: Keeping {
+            folder_settings: FolderSettings {
                 force_sync: !self.no_sync,
                 snap_count: self.snap_count,
                 pre_alloc_kib: self.pre_alloc_kib,
@@ -96,6 +96,6 @@ impl ServeFolder {
             },
             ..usual
         };
-        bench::serve_folder(&self.folder, &settings).map_err(Trouble::failed)
+        bench::serve_folder(&self.folder, &settings).map_err(CommandError::failed)
     }
 }

@@ -35,7 +35,7 @@ enum Toggle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrashOutcome {
     /// Every promise was kept.
-    Kept,
+    Passed,
     /// One was not.
     Broken,
 }
@@ -54,11 +54,11 @@ impl CrashArgs {
             None => std::env::current_exe()?,
         };
         for force_sync in [true, false] {
-            let left_out = match self.force_sync {
+            let skipped = match self.force_sync {
                 Some(only) => (only == Toggle::Yes) != force_sync,
                 None => false,
             };
-            if left_out {
+            if skipped {
                 continue;
             }
             let crash = Crash {
@@ -70,25 +70,25 @@ impl CrashArgs {
             };
             let how = if force_sync { "yes" } else { "no" };
             writeln!(out, "seed {seed}, forceSync={how}")?;
-            let told = crash.run(|report| {
+            let result = crash.run(|report| {
                 if report.rounds.is_multiple_of(50) {
                     // What cannot be told now is told in the end.
-                    let _ = tell(&mut out, report).and_then(|()| out.flush());
+                    let _ = write_report(&mut out, report).and_then(|()| out.flush());
                 }
             });
-            match told {
-                Ok(report) => tell(&mut out, &report)?,
+            match result {
+                Ok(report) => write_report(&mut out, &report)?,
                 Err(error) => {
                     writeln!(out, "BROKEN\n{error}")?;
                     return Ok(CrashOutcome::Broken);
                 }
             }
         }
-        Ok(CrashOutcome::Kept)
+        Ok(CrashOutcome::Passed)
     }
 }
 
-fn tell(out: &mut impl Write, report: &Report) -> io::Result<()> {
+fn write_report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     writeln!(
         out,
         "{} crashes: {} writes acknowledged, all there; {} more came through whole, {} did not; {} reads and events held \

@@ -14,24 +14,25 @@ mod writer;
 pub use command::{CrashArgs, CrashOutcome};
 
 use crate::backend::{
-    Backend, BackendError, Compression, Keeping, OwnProcess, ServerSetup, Settings, ZooKeeper,
+    Backend, BackendError, Compression, FolderSettings, MinikeeperProcess, ServerSetup, Settings,
+    ZooKeeper,
 };
 use crate::client::ClientError;
 use crate::dice::Dice;
-use crate::kept::keep;
 use crate::patience::InVain;
-use round::Cast;
+use crate::saved_copy::save_copy;
+use round::Clients;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How many rounds one folder lasts.
-const ROUNDS_A_FOLDER: usize = 50;
+const ROUNDS_PER_FOLDER: usize = 50;
 /// Longer than any round.
-const LONGEST: Duration = Duration::from_secs(600);
+const SESSION_TIMEOUT: Duration = Duration::from_secs(600);
 /// Acknowledged writes after which the server is killed at the latest, as a power of two.
-const MOST: usize = 12;
+const MAX_TARGET_LOG2: usize = 12;
 
 /// What is played.
 #[derive(Clone, Debug)]
@@ -105,32 +106,32 @@ impl Crash {
     ///
     /// # Errors
     /// If a promise was broken.
-    pub fn run(&self, mut tell: impl FnMut(&Report)) -> Result<Report, CrashError> {
+    pub fn run(&self, mut progress: impl FnMut(&Report)) -> Result<Report, CrashError> {
         let start = Instant::now();
         let mut report = Report::default();
-        let mut folder: Option<(tempfile::TempDir, Cast)> = None;
+        let mut folder: Option<(tempfile::TempDir, Clients)> = None;
         for round in 0..self.rounds {
             let fail = |why| CrashError {
                 seed: self.seed,
                 round,
                 why,
             };
-            if round.is_multiple_of(ROUNDS_A_FOLDER) {
+            if round.is_multiple_of(ROUNDS_PER_FOLDER) {
                 let new = new_folder().map_err(|error| fail(error.into()))?;
-                folder = Some((new, Cast::new(self.seed, round)));
+                folder = Some((new, Clients::new(self.seed, round)));
             }
-            let Some((folder, cast)) = &mut folder else {
+            let Some((folder, clients)) = &mut folder else {
                 continue;
             };
-            if let Err(why) = self.round(round, folder.path(), cast, &mut report) {
-                let kept = keep(folder.path(), "minikeeper-crash-kept-")
+            if let Err(why) = self.round(round, folder.path(), clients, &mut report) {
+                let copy = save_copy(folder.path(), "minikeeper-crash-kept-")
                     .map_err(|error| fail(error.into()))?;
-                let why = Failure::Broken(format!("{why}\nthe folder is in {}", kept.display()));
+                let why = Failure::Broken(format!("{why}\nthe folder is in {}", copy.display()));
                 return Err(fail(why));
             }
             report.rounds = round + 1;
             report.took = start.elapsed();
-            tell(&report);
+            progress(&report);
         }
         Ok(report)
     }
@@ -139,7 +140,7 @@ impl Crash {
         &self,
         round: usize,
         folder: &Path,
-        cast: &mut Cast,
+        clients: &mut Clients,
         report: &mut Report,
     ) -> Result<(), Failure> {
         let purpose = u64::try_from(round).unwrap_or(u64::MAX);
@@ -147,14 +148,14 @@ impl Crash {
         let compressions = [Compression::None, Compression::Gzip, Compression::Snappy];
         let settings = Settings {
             setup: ServerSetup::Usual,
-            keeping: Keeping {
+            folder_settings: FolderSettings {
                 force_sync: self.force_sync,
                 snap_count: Some(*dice.one(&[50, 200, 1000, 5000])),
                 pre_alloc_kib: Some(*dice.one(&[16, 64, 1024])),
                 compression: *dice.one(&compressions),
                 trust_empty: false,
-                longest_session: Some(LONGEST),
-                ..Keeping::USUAL
+                longest_session: Some(SESSION_TIMEOUT),
+                ..FolderSettings::USUAL
             },
             ..Settings::default()
         };
@@ -162,11 +163,11 @@ impl Crash {
         fs::create_dir_all(&data)?;
         let server: Box<dyn Backend> = match &self.control {
             Some(version) => Box::new(ZooKeeper::start_on(folder, version, &settings)?),
-            None => Box::new(OwnProcess::start(&self.program, &data, &settings)?),
+            None => Box::new(MinikeeperProcess::start(&self.program, &data, &settings)?),
         };
-        let power = dice.number(0..MOST + 1);
+        let power = dice.number(0..MAX_TARGET_LOG2 + 1);
         let target = dice.number(0..1 << power);
-        cast.play(server, target, dice.throw(), report)
+        clients.play(server, target, dice.throw(), report)
     }
 }
 

@@ -5,7 +5,7 @@ use crate::dice::Dice;
 use std::collections::BTreeMap;
 
 /// So many znodes are below the parent at most, or a little more.
-const MOST: usize = 60;
+const MAX_CHILDREN: usize = 60;
 /// Znodes that are there from the beginning, for readers to watch.
 pub(super) const WATCHED: usize = 4;
 
@@ -14,7 +14,7 @@ const BAD_VERSION: i32 = -103;
 
 /// When something happened: by its zxid, or in a request whose answer did not come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum When {
+pub(super) enum WriteZxid {
     Known(i64),
     In(u64),
 }
@@ -24,8 +24,8 @@ pub(super) struct Child {
     pub(super) data: Vec<u8>,
     pub(super) version: i32,
     pub(super) ephemeral: bool,
-    pub(super) created: When,
-    pub(super) changed: When,
+    pub(super) created: WriteZxid,
+    pub(super) changed: WriteZxid,
 }
 
 /// What is below the parent.
@@ -36,12 +36,12 @@ pub(super) struct Model {
     /// How many were created, which numbers the next sequential one.
     pub(super) created: i32,
     /// When a child came or went last.
-    pub(super) children_changed: When,
+    pub(super) children_changed: WriteZxid,
 }
 
 /// One thing that a writer does. Names are those below the parent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum Operation {
     Create {
         name: String,
         data: Vec<u8>,
@@ -73,32 +73,32 @@ impl Model {
             parent,
             children: BTreeMap::new(),
             created: 0,
-            children_changed: When::Known(0),
+            children_changed: WriteZxid::Known(0),
         }
     }
 
     /// What is done next, as number `number` of this writer: about one in eight is refused.
-    pub(super) fn draw(&self, number: u64, dice: &mut Dice) -> Act {
+    pub(super) fn draw(&self, number: u64, dice: &mut Dice) -> Operation {
         if dice.percent(25) {
             let mut parts = Vec::new();
             let mut after = self.clone();
             for part in 0..dice.number(2..6) {
                 let act = after.draw_one(&format!("{number}.{part}"), number, dice);
-                if after.apply(&act, When::In(number)).is_ok() {
+                if after.apply(&act, WriteZxid::In(number)).is_ok() {
                     parts.push(act);
                 }
             }
             if dice.percent(30) {
                 let at = dice.number(0..parts.len() + 1);
                 let name = watched(0);
-                parts.insert(at, Act::Check { name, version: -7 });
+                parts.insert(at, Operation::Check { name, version: -7 });
             }
-            return Act::Multi(parts);
+            return Operation::Multi(parts);
         }
         self.draw_one(&number.to_string(), number, dice)
     }
 
-    fn draw_one(&self, name: &str, number: u64, dice: &mut Dice) -> Act {
+    fn draw_one(&self, name: &str, number: u64, dice: &mut Dice) -> Operation {
         let data = |dice: &mut Dice| {
             let mut text = format!("{number};").into_bytes();
             text.resize(text.len() + dice.number(0..120), b'.');
@@ -113,24 +113,24 @@ impl Model {
             }
         };
         let ephemeral = dice.percent(20);
-        let full = self.children.len() > MOST;
+        let full = self.children.len() > MAX_CHILDREN;
         match dice.number(0..10) {
-            0..2 if !full => Act::Create {
+            0..2 if !full => Operation::Create {
                 name: format!("n{name}"),
                 data: data(dice),
                 ephemeral,
             },
-            2..4 if !full => Act::Number {
+            2..4 if !full => Operation::Number {
                 prefix: if dice.percent(50) { "q-" } else { "" },
                 data: data(dice),
                 ephemeral,
             },
-            4..6 => Act::Set {
+            4..6 => Operation::Set {
                 name: watched(dice.number(0..WATCHED)),
                 data: data(dice),
                 version: -1,
             },
-            6..8 => Act::Set {
+            6..8 => Operation::Set {
                 name: any(dice),
                 data: data(dice),
                 version: if dice.percent(80) { -1 } else { 3 },
@@ -138,7 +138,7 @@ impl Model {
             _ => {
                 let name = any(dice);
                 let stays = name.starts_with('w');
-                Act::Delete {
+                Operation::Delete {
                     name: if stays { "none".to_owned() } else { name },
                 }
             }
@@ -146,19 +146,19 @@ impl Model {
     }
 
     /// Does it, or says with which error it is refused.
-    pub(super) fn apply(&mut self, act: &Act, when: When) -> Result<(), i32> {
+    pub(super) fn apply(&mut self, act: &Operation, when: WriteZxid) -> Result<(), i32> {
         match act {
-            Act::Create {
+            Operation::Create {
                 name,
                 data,
                 ephemeral,
             } => self.create(name.clone(), data, *ephemeral, when),
-            Act::Number {
+            Operation::Number {
                 prefix,
                 data,
                 ephemeral,
             } => self.create(self.numbered(prefix), data, *ephemeral, when),
-            Act::Set {
+            Operation::Set {
                 name,
                 data,
                 version,
@@ -171,17 +171,17 @@ impl Model {
                 child.version += 1;
                 child.changed = when;
             }
-            Act::Delete { name } => {
+            Operation::Delete { name } => {
                 self.children.remove(name).ok_or(NO_NODE)?;
                 self.children_changed = when;
             }
-            Act::Check { name, version } => {
+            Operation::Check { name, version } => {
                 let child = self.children.get(name).ok_or(NO_NODE)?;
                 if *version != -1 && *version != child.version {
                     return Err(BAD_VERSION);
                 }
             }
-            Act::Multi(parts) => {
+            Operation::Multi(parts) => {
                 let mut after = self.clone();
                 for part in parts {
                     after.apply(part, when)?;
@@ -196,7 +196,7 @@ impl Model {
         format!("{prefix}{:010}", self.created)
     }
 
-    fn create(&mut self, name: String, data: &[u8], ephemeral: bool, when: When) {
+    fn create(&mut self, name: String, data: &[u8], ephemeral: bool, when: WriteZxid) {
         let child = Child {
             data: data.to_vec(),
             version: 0,
@@ -209,7 +209,7 @@ impl Model {
         self.children_changed = when;
     }
 
-    pub(super) fn request(&self, act: &Act) -> Request {
+    pub(super) fn request(&self, act: &Operation) -> Request {
         let path = |name: &str| format!("{}/{name}", self.parent);
         let create = |path: String, data: &Vec<u8>, flags: i32| Request::Create {
             path,
@@ -218,17 +218,17 @@ impl Model {
             flags,
         };
         match act {
-            Act::Create {
+            Operation::Create {
                 name,
                 data,
                 ephemeral,
             } => create(path(name), data, i32::from(*ephemeral)),
-            Act::Number {
+            Operation::Number {
                 prefix,
                 data,
                 ephemeral,
             } => create(path(prefix), data, 2 + i32::from(*ephemeral)),
-            Act::Set {
+            Operation::Set {
                 name,
                 data,
                 version,
@@ -237,15 +237,15 @@ impl Model {
                 data: Some(data.clone()),
                 version: *version,
             },
-            Act::Delete { name } => Request::Delete {
+            Operation::Delete { name } => Request::Delete {
                 path: path(name),
                 version: -1,
             },
-            Act::Check { name, version } => Request::Check {
+            Operation::Check { name, version } => Request::Check {
                 path: path(name),
                 version: *version,
             },
-            Act::Multi(parts) => {
+            Operation::Multi(parts) => {
                 Request::Multi(parts.iter().map(|part| self.request(part)).collect())
             }
         }
@@ -290,15 +290,15 @@ impl Model {
     /// Takes the zxids that were not known from what was found; they must be of one mind.
     pub(super) fn learn(&mut self, found: &Found, after: i64, last: i64) -> Result<(), String> {
         let mut known: BTreeMap<u64, i64> = BTreeMap::new();
-        let mut learn = |when: &mut When, zxid: i64| {
-            if let When::In(number) = *when {
+        let mut learn = |when: &mut WriteZxid, zxid: i64| {
+            if let WriteZxid::In(number) = *when {
                 if zxid <= after || zxid > last {
                     return Err(format!("{zxid:#x} is not of {after:#x} to {last:#x}"));
                 }
                 if *known.entry(number).or_insert(zxid) != zxid {
                     return Err(format!("request {number} has several zxids"));
                 }
-                *when = When::Known(zxid);
+                *when = WriteZxid::Known(zxid);
             }
             Ok(())
         };
@@ -326,7 +326,7 @@ pub(super) struct Found {
     pub(super) children: BTreeMap<String, (Vec<u8>, Stat)>,
 }
 
-impl When {
+impl WriteZxid {
     fn may_be(self, zxid: i64) -> bool {
         match self {
             Self::Known(known) => known == zxid,
@@ -348,27 +348,27 @@ pub(super) fn writer_of(data: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Act, Model, When, writer_of};
+    use super::{Model, Operation, WriteZxid, writer_of};
     use crate::dice::Dice;
 
     #[test]
     fn a_multi_is_done_whole_or_not_at_all() {
         let mut model = Model::new("/a".to_owned());
-        let create = |name: &str| Act::Create {
+        let create = |name: &str| Operation::Create {
             name: name.to_owned(),
             data: Vec::new(),
             ephemeral: false,
         };
-        let check = Act::Check {
+        let check = Operation::Check {
             name: "x".to_owned(),
             version: 4,
         };
         let before = model.clone();
-        let failing = Act::Multi(vec![create("x"), check]);
-        assert_eq!(model.apply(&failing, When::In(1)), Err(-103));
+        let failing = Operation::Multi(vec![create("x"), check]);
+        assert_eq!(model.apply(&failing, WriteZxid::In(1)), Err(-103));
         assert_eq!(model, before);
-        let whole = Act::Multi(vec![create("x"), create("y")]);
-        assert_eq!(model.apply(&whole, When::In(2)), Ok(()));
+        let whole = Operation::Multi(vec![create("x"), create("y")]);
+        assert_eq!(model.apply(&whole, WriteZxid::In(2)), Ok(()));
         assert_eq!(model.created, 2);
     }
 

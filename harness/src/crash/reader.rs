@@ -1,14 +1,14 @@
 //! A client that writes nothing: whatever it sees of others' writes must outlast the server.
 
 use super::model::{WATCHED, watched, writer_of};
-use super::round::{WRITERS, Watch};
-use super::{Failure, LONGEST};
+use super::round::{RoundState, WRITERS};
+use super::{Failure, SESSION_TIMEOUT};
 use crate::client::{Answer, Client, ClientError, ConnectRequest, Message, Request};
 use crate::dice::Dice;
 
 /// Reads and watches until the connection ends.
-pub(super) async fn read(address: &str, watch: &Watch, mut dice: Dice) -> Result<(), Failure> {
-    let timeout_ms = i32::try_from(LONGEST.as_millis()).unwrap_or(i32::MAX);
+pub(super) async fn read(address: &str, watch: &RoundState, mut dice: Dice) -> Result<(), Failure> {
+    let timeout_ms = i32::try_from(SESSION_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
     let outcome = async {
         let mut client = Client::open(address).await?;
         client.connect(&ConnectRequest::new(timeout_ms)).await?;

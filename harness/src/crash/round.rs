@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Who plays, over all rounds of a folder.
 #[derive(Debug)]
-pub(super) struct Cast {
+pub(super) struct Clients {
     writers: Vec<Writer>,
     sessions: Sessions,
     /// The seed of who draws what.
@@ -39,9 +39,9 @@ struct Seen {
 
 /// What all see together in a round, and the server that is killed once enough was acknowledged.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct RoundState {
     server: Mutex<Option<Box<dyn Backend>>>,
-    left: AtomicI64,
+    remaining: AtomicI64,
     acknowledged: AtomicU64,
     messages: AtomicU64,
     zxid: AtomicI64,
@@ -49,11 +49,11 @@ pub(super) struct Watch {
     requests: [AtomicU64; WRITERS],
 }
 
-impl Watch {
+impl RoundState {
     fn new(server: Box<dyn Backend>, target: usize) -> Self {
         Self {
             server: Mutex::new(Some(server)),
-            left: AtomicI64::new(i64::try_from(target).unwrap_or(i64::MAX)),
+            remaining: AtomicI64::new(i64::try_from(target).unwrap_or(i64::MAX)),
             acknowledged: AtomicU64::new(0),
             messages: AtomicU64::new(0),
             zxid: AtomicI64::new(0),
@@ -80,7 +80,7 @@ impl Watch {
     /// A write was acknowledged: the last one kills the server.
     pub(super) fn acknowledged(&self) {
         self.acknowledged.fetch_add(1, Ordering::Relaxed);
-        if self.left.fetch_sub(1, Ordering::Relaxed) <= 1 {
+        if self.remaining.fetch_sub(1, Ordering::Relaxed) <= 1 {
             self.kill();
         }
     }
@@ -100,7 +100,7 @@ impl Watch {
     }
 }
 
-impl Cast {
+impl Clients {
     pub(super) fn new(seed: u64, round: usize) -> Self {
         Self {
             writers: (0..WRITERS).map(Writer::new).collect(),
@@ -148,7 +148,7 @@ impl Cast {
             }
             self.begun = true;
         }
-        let watch = Watch::new(server, target);
+        let watch = RoundState::new(server, target);
         if target == 0 {
             watch.kill();
         }

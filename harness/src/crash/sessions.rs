@@ -1,16 +1,16 @@
 //! A client whose sessions come and go: one that was granted is there after a crash, one that was closed is not.
 
-use super::round::Watch;
-use super::{Failure, LONGEST};
+use super::round::RoundState;
+use super::{Failure, SESSION_TIMEOUT};
 use crate::client::{Acl, Client, ClientError, ConnectRequest, ConnectResponse, Request};
 use crate::dice::Dice;
 
 /// So many are open at most.
-const MOST: usize = 6;
+const MAX_OPEN: usize = 6;
 
 /// How far a session got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+enum SessionState {
     Open,
     /// Its end was asked for, and nobody answered.
     Closing,
@@ -19,18 +19,18 @@ enum Standing {
 
 /// A session and its ephemeral znode.
 #[derive(Clone, Debug)]
-struct Guest {
+struct TestSession {
     session: ConnectResponse,
     path: String,
     /// Whether the making of the znode was answered.
     made: bool,
-    standing: Standing,
+    state: SessionState,
 }
 
 /// All of them, over the rounds of a folder.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    guests: Vec<Guest>,
+    sessions: Vec<TestSession>,
     next: u64,
 }
 
@@ -39,11 +39,11 @@ impl Sessions {
     pub(super) async fn come_and_go(
         &mut self,
         address: &str,
-        watch: &Watch,
+        watch: &RoundState,
         mut dice: Dice,
     ) -> Result<(), Failure> {
         loop {
-            let outcome = if self.open() > MOST || self.open() > 0 && dice.percent(40) {
+            let outcome = if self.open() > MAX_OPEN || self.open() > 0 && dice.percent(40) {
                 self.close(address, watch, &mut dice).await
             } else {
                 self.begin(address, watch).await
@@ -59,22 +59,22 @@ impl Sessions {
     }
 
     fn open(&self) -> usize {
-        let is_open = |guest: &&Guest| guest.standing == Standing::Open;
-        self.guests.iter().filter(is_open).count()
+        let is_open = |session: &&TestSession| session.state == SessionState::Open;
+        self.sessions.iter().filter(is_open).count()
     }
 
-    async fn begin(&mut self, address: &str, watch: &Watch) -> Result<(), ClientError> {
-        let timeout_ms = i32::try_from(LONGEST.as_millis()).unwrap_or(i32::MAX);
+    async fn begin(&mut self, address: &str, watch: &RoundState) -> Result<(), ClientError> {
+        let timeout_ms = i32::try_from(SESSION_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
         let mut client = Client::open(address).await?;
         let session = client.connect(&ConnectRequest::new(timeout_ms)).await?;
-        let path = format!("/guest-{}", self.next);
+        let path = format!("/session-{}", self.next);
         self.next += 1;
-        let at = self.guests.len();
-        self.guests.push(Guest {
+        let at = self.sessions.len();
+        self.sessions.push(TestSession {
             session,
             path: path.clone(),
             made: false,
-            standing: Standing::Open,
+            state: SessionState::Open,
         });
         let create = Request::Create {
             path,
@@ -84,8 +84,8 @@ impl Sessions {
         };
         let reply = client.call(&create).await?;
         watch.saw_zxid(reply.header.zxid);
-        if let Some(guest) = self.guests.get_mut(at) {
-            guest.made = true;
+        if let Some(session) = self.sessions.get_mut(at) {
+            session.made = true;
         }
         Ok(())
     }
@@ -93,70 +93,70 @@ impl Sessions {
     async fn close(
         &mut self,
         address: &str,
-        watch: &Watch,
+        watch: &RoundState,
         dice: &mut Dice,
     ) -> Result<(), ClientError> {
-        let mut open: Vec<&mut Guest> = self
-            .guests
+        let mut open: Vec<&mut TestSession> = self
+            .sessions
             .iter_mut()
-            .filter(|guest| guest.standing == Standing::Open)
+            .filter(|session| session.state == SessionState::Open)
             .collect();
         let at = dice.number(0..open.len());
-        let Some(guest) = open.get_mut(at) else {
+        let Some(session) = open.get_mut(at) else {
             return Ok(());
         };
         let mut client = Client::open(address).await?;
-        client.connect(&resumed(&guest.session)).await?;
-        guest.standing = Standing::Closing;
+        client.connect(&resumed(&session.session)).await?;
+        session.state = SessionState::Closing;
         let reply = client.call(&Request::CloseSession).await?;
         watch.saw_zxid(reply.header.zxid);
-        guest.standing = Standing::Closed;
+        session.state = SessionState::Closed;
         Ok(())
     }
 
     /// Holds what a restarted server has against what was answered. Gives how many sessions went on.
     pub(super) async fn recover(&mut self, address: &str) -> Result<u64, Failure> {
-        let mut kept = Vec::new();
-        for guest in self.guests.drain(..) {
+        let mut alive = Vec::new();
+        for session in self.sessions.drain(..) {
             let mut client = Client::open(address).await?;
-            let granted = client.connect(&resumed(&guest.session)).await?;
-            let lives = granted.session_id == guest.session.session_id;
-            let right = match guest.standing {
-                Standing::Open => lives,
-                Standing::Closing => true,
-                Standing::Closed => !lives,
+            let granted = client.connect(&resumed(&session.session)).await?;
+            let lives = granted.session_id == session.session.session_id;
+            let right = match session.state {
+                SessionState::Open => lives,
+                SessionState::Closing => true,
+                SessionState::Closed => !lives,
             };
             if !right {
                 return Err(Failure::Broken(format!(
                     "a session that is {:?} was asked for: {granted:?}",
-                    guest.standing
+                    session.state
                 )));
             }
-            let mut looker = Client::open(address).await?;
-            looker.connect(&ConnectRequest::new(10_000)).await?;
-            let reply = looker
+            let mut observer = Client::open(address).await?;
+            observer.connect(&ConnectRequest::new(10_000)).await?;
+            let reply = observer
                 .call(&Request::Exists {
-                    path: guest.path.clone(),
+                    path: session.path.clone(),
                     watch: false,
                 })
                 .await?;
-            looker.call(&Request::CloseSession).await?;
+            observer.call(&Request::CloseSession).await?;
             let there = reply.header.err == 0;
-            if there && !lives || lives && guest.made && !there {
+            if there && !lives || lives && session.made && !there {
                 return Err(Failure::Broken(format!(
-                    "{guest:?}: its session lives: {lives}, its znode is there: {there}"
+                    "{session:?}: its session lives: {lives}, its znode is there: {there}"
                 )));
             }
             if lives {
-                kept.push(Guest {
+                alive.push(TestSession {
                     made: there,
-                    standing: Standing::Open,
-                    ..guest
+                    state: SessionState::Open,
+                    ..session
                 });
             }
         }
-        self.guests = kept;
-        Ok(u64::try_from(self.guests.len()).unwrap_or(u64::MAX))
+        self.sessions = alive;
+        Ok(u64::try_from(self.sessions.len()).unwrap_or(u64::MAX))
     }
 }
 

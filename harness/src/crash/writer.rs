@@ -1,8 +1,8 @@
 //! A client that writes below its own znode without waiting for answers, and knows what each must be.
 
-use super::model::{Act, Child, Found, Model, WATCHED, When, watched};
-use super::round::Watch;
-use super::{Failure, LONGEST};
+use super::model::{Child, Found, Model, Operation, WATCHED, WriteZxid, watched};
+use super::round::RoundState;
+use super::{Failure, SESSION_TIMEOUT};
 use crate::client::{Acl, Answer, Client, ClientError, ConnectRequest, ConnectResponse, Message};
 use crate::client::{Reply, Request};
 use crate::dice::Dice;
@@ -16,7 +16,7 @@ pub(super) struct Writer {
     /// What must be there, as far as it was answered.
     pub(super) model: Model,
     /// What was sent and not answered, with its number.
-    sent: VecDeque<(u64, Act)>,
+    sent: VecDeque<(u64, Operation)>,
     /// The same with all that was sent: what the next is drawn for.
     ahead: Model,
     next: u64,
@@ -56,7 +56,7 @@ impl Writer {
             let name = watched(number);
             let path = format!("{}/{name}", self.model.parent);
             let reply = client.call(&create(path)).await?;
-            let when = When::Known(reply.header.zxid);
+            let when = WriteZxid::Known(reply.header.zxid);
             self.last_zxid = reply.header.zxid;
             let child = Child {
                 data: b"begin".to_vec(),
@@ -76,7 +76,7 @@ impl Writer {
     /// A connection with the session that it has, or a new one.
     pub(super) async fn connect(&mut self, address: &str) -> Result<Client<TcpStream>, Failure> {
         let mut client = Client::open(address).await?;
-        let timeout_ms = i32::try_from(LONGEST.as_millis()).unwrap_or(i32::MAX);
+        let timeout_ms = i32::try_from(SESSION_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
         let mut request = ConnectRequest::new(timeout_ms);
         if let Some(session) = &self.session {
             request.session_id = session.session_id;
@@ -97,7 +97,7 @@ impl Writer {
     pub(super) async fn write(
         &mut self,
         mut client: Client<TcpStream>,
-        watch: &Watch,
+        watch: &RoundState,
         mut dice: Dice,
     ) -> Result<(), Failure> {
         let depth = *dice.one(&[1, 4, 16, 64]);
@@ -107,7 +107,7 @@ impl Writer {
                 let act = self.ahead.draw(self.next, &mut dice);
                 let request = self.ahead.request(&act);
                 // What is refused changes nothing.
-                let _ = self.ahead.apply(&act, When::In(self.next));
+                let _ = self.ahead.apply(&act, WriteZxid::In(self.next));
                 let xid = client.next_xid(&request);
                 client.expect_reply(xid, request.op());
                 bytes.extend(request.encode(xid).0);
@@ -117,12 +117,12 @@ impl Writer {
             if client.send_bytes(&bytes).await.is_err() {
                 // What has come meanwhile was answered none the less.
                 while let Ok(message) = client.receive().await {
-                    self.hear(message, watch)?;
+                    self.check_message(message, watch)?;
                 }
                 return Ok(());
             }
             match client.receive().await {
-                Ok(message) => self.hear(message, watch)?,
+                Ok(message) => self.check_message(message, watch)?,
                 Err(ClientError::Closed | ClientError::CutShort(_) | ClientError::Io(_)) => {
                     return Ok(());
                 }
@@ -131,7 +131,7 @@ impl Writer {
         }
     }
 
-    fn hear(&mut self, message: Message, watch: &Watch) -> Result<(), Failure> {
+    fn check_message(&mut self, message: Message, watch: &RoundState) -> Result<(), Failure> {
         let Message::Reply(reply) = message else {
             return Err(Failure::Broken("a writer watches nothing".to_owned()));
         };
@@ -139,14 +139,14 @@ impl Writer {
         let Some((number, act)) = self.sent.pop_front() else {
             return Err(Failure::Broken(format!("nobody asked for {reply:?}")));
         };
-        let numbered = if let Act::Number { prefix, .. } = &act {
+        let numbered = if let Operation::Number { prefix, .. } = &act {
             Some(self.model.numbered(prefix))
         } else {
             None
         };
         let wanted = self
             .model
-            .apply(&act, When::Known(reply.header.zxid))
+            .apply(&act, WriteZxid::Known(reply.header.zxid))
             .err()
             .unwrap_or(0);
         let parent = &self.model.parent;
@@ -197,7 +197,7 @@ impl Writer {
                 Some(error) => why.push(format!("after {count}: {error}")),
             }
             if let Some((number, act)) = act {
-                let _ = candidate.apply(act, When::In(*number));
+                let _ = candidate.apply(act, WriteZxid::In(*number));
             }
         }
         let Some((count, learned)) = through else {

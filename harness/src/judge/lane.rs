@@ -102,8 +102,8 @@ pub fn run_until<B>(
                 continue;
             };
             for (setup, cases) in by_setup(suite) {
-                let lanes = if setup == ServerSetup::Usual || source.is_quick() {
-                    source.at_once().min(cases.len())
+                let lanes = if setup == ServerSetup::Usual || source.starts_quickly() {
+                    source.max_running().min(cases.len())
                 } else {
                     1
                 };
@@ -198,7 +198,11 @@ impl Lane<'_> {
                         ..
                     }
             );
-            if backend.is_none() && never_played && !self.source.is_quick() && trouble.is_none() {
+            if backend.is_none()
+                && never_played
+                && !self.source.starts_quickly()
+                && trouble.is_none()
+            {
                 trouble = Some(outcome.clone());
             }
             let played = Played {
@@ -218,10 +222,10 @@ impl Lane<'_> {
             setup: self.setup,
             ..Settings::default()
         };
-        if self.setup != ServerSetup::Usual && !self.source.can_be_set_up() {
+        if self.setup != ServerSetup::Usual && !self.source.takes_setups() {
             return Outcome::Skipped(format!("needs {}", Capability::Setup));
         }
-        if kept.is_none() || self.source.is_quick() || case.headers.virgin {
+        if kept.is_none() || self.source.starts_quickly() || case.headers.virgin {
             match self.start(&settings) {
                 Ok(started) => {
                     if let Some(version) = started.version() {
@@ -252,7 +256,7 @@ impl Lane<'_> {
                 Stage::bare(&mut **backend)
             } else {
                 let mut name = format!("{}-{}-{count}", case.id.chapter, case.id.number);
-                if let Some(mark) = backend.mark() {
+                if let Some(mark) = backend.run_id() {
                     name = format!("minikeeper-harness-{mark}-{name}");
                 }
                 match Stage::under(&mut **backend, &name, self.patience).await {
@@ -284,7 +288,7 @@ impl Lane<'_> {
 
 impl Lane<'_> {
     fn start(&self, settings: &Settings) -> Result<Box<dyn Backend>, BackendError> {
-        let _turn = (!self.source.is_quick())
+        let _turn = (!self.source.starts_quickly())
             .then(|| self.starting.lock().unwrap_or_else(PoisonError::into_inner));
         self.source.start(settings)
     }

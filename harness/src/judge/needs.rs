@@ -18,9 +18,9 @@ pub(super) fn lack(case: &Case, backend: &dyn Backend) -> Option<String> {
     {
         return Some(format!("needs ZooKeeper {since}"));
     }
-    needs(case, backend.mark().is_some())
+    needs(case, backend.run_id().is_some())
         .into_iter()
-        .find(|&need| !backend.can(need))
+        .find(|&need| !backend.supports(need))
         .map(|need| format!("needs {need}"))
 }
 

@@ -46,7 +46,7 @@ async fn lifted(stage: &mut Stage<'_>) -> Result<(), StageError> {
     )?;
     for (user, waiting) in [(&a, first), (&b, second)] {
         if let Some(waiting) = waiting {
-            stage.told(user, waiting).await?;
+            stage.notified(user, waiting).await?;
         }
     }
     Ok(())
@@ -69,7 +69,7 @@ async fn goes_with_its_session(stage: &mut Stage<'_>) -> Result<(), StageError> 
     let waiting = arrive(stage, &a).await?;
     stage.expires(&admin).await?;
     if let Some(waiting) = waiting {
-        stage.told(&a, waiting).await?;
+        stage.notified(&a, waiting).await?;
     }
     arrive(stage, &a).await?;
     Ok(())
@@ -111,7 +111,7 @@ impl Party {
 
     async fn wait(self, stage: &mut Stage<'_>, user: &User) -> Result<(), StageError> {
         if let Some(ready) = self.ready {
-            stage.told(user, ready).await?;
+            stage.notified(user, ready).await?;
         }
         stage.says(user, "enters");
         Ok(())
@@ -186,7 +186,7 @@ async fn all_enter(stage: &mut Stage<'_>) -> Result<(), StageError> {
         let mut waiting = pin!(ready.changed());
         stage.hears_nothing(&a, &mut waiting).await?;
         let third = Party::enter(stage, &c).await?;
-        stage.told_by(&a, waiting).await?;
+        stage.notified_by(&a, waiting).await?;
         third.wait(stage, &c).await?;
     }
     second.wait(stage, &b).await
@@ -198,11 +198,11 @@ async fn all_leave(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let a_waits = leave(stage, &a).await?;
     leave(stage, &c).await?;
     if let Some(gone) = a_waits {
-        stage.told(&a, gone).await?;
+        stage.notified(&a, gone).await?;
     }
     leave(stage, &a).await?;
     if let Some(gone) = b_waits {
-        stage.told(&b, gone).await?;
+        stage.notified(&b, gone).await?;
     }
     leave(stage, &b).await?;
     Ok(())
@@ -221,7 +221,7 @@ async fn dies_inside(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let a_waits = leave(stage, &a).await?;
     stage.expires(&c).await?;
     if let Some(gone) = a_waits {
-        stage.told(&a, gone).await?;
+        stage.notified(&a, gone).await?;
     }
     leave(stage, &a).await?;
     stage.note(&b, "sees", b.list_children("/double").await)?;

@@ -36,7 +36,7 @@ async fn a_reader_is_told(stage: &mut Stage<'_>) -> Result<(), StageError> {
             "sets",
             writer.set_data(PATH, value.as_bytes(), None).await,
         )?;
-        stage.told(&reader, change).await?;
+        stage.notified(&reader, change).await?;
     }
     stage.note(&reader, "reads", reader.get_data(PATH).await)?;
     Ok(())
@@ -117,7 +117,7 @@ async fn not_there_yet(stage: &mut Stage<'_>) -> Result<(), StageError> {
         "creates",
         writer.create(PATH, b"x", &PERSISTENT).await,
     )?;
-    stage.told(&reader, made).await?;
+    stage.notified(&reader, made).await?;
     stage.note(&reader, "reads", reader.get_data(PATH).await)?;
     Ok(())
 }
@@ -131,7 +131,7 @@ async fn many_changes(stage: &mut Stage<'_>) -> Result<(), StageError> {
             .set_data(PATH, value.to_string().as_bytes(), None)
             .await?;
     }
-    stage.told(&reader, change).await?;
+    stage.notified(&reader, change).await?;
     stage.note(&reader, "reads", reader.get_data(PATH).await)?;
     Ok(())
 }
@@ -141,14 +141,14 @@ async fn deleted_and_back(stage: &mut Stage<'_>) -> Result<(), StageError> {
     writer.create(PATH, b"old", &PERSISTENT).await?;
     let (_, _, change) = reader.get_and_watch_data(PATH).await?;
     stage.note(&writer, "deletes", writer.delete(PATH, Some(0)).await)?;
-    stage.told(&reader, change).await?;
+    stage.notified(&reader, change).await?;
     let (_, back) = stage.note(&reader, "asks", reader.check_and_watch_stat(PATH).await)?;
     stage.note(
         &writer,
         "creates",
         writer.create(PATH, b"new", &PERSISTENT).await,
     )?;
-    stage.told(&reader, back).await?;
+    stage.notified(&reader, back).await?;
     // A znode made anew counts its versions anew: who remembers only the version takes it for the old one.
     stage.note(&reader, "reads", reader.get_data(PATH).await)?;
     Ok(())
@@ -172,7 +172,7 @@ async fn a_root_of_its_own(stage: &mut Stage<'_>) -> Result<(), StageError> {
     stage.note(&admin, "as the app, looks for /apps/secret", secret)?;
     let (_, _, change) = app.get_and_watch_data("/colour").await?;
     admin.set_data("/apps/shop/colour", b"blue", None).await?;
-    stage.told(&admin, change).await?;
+    stage.notified(&admin, change).await?;
     Ok(())
 }
 
@@ -236,7 +236,7 @@ async fn settings_of_a_process(stage: &mut Stage<'_>) -> Result<(), StageError> 
     )?;
     let (_, _, change) = reader.get_and_watch_data("/config/p").await?;
     stage.leaves(process).await?;
-    stage.told(&reader, change).await?;
+    stage.notified(&reader, change).await?;
     stage.note(&reader, "lists", reader.get_children(PATH).await)?;
     Ok(())
 }

@@ -85,7 +85,7 @@ async fn watched(stage: &mut Stage<'_>) -> Result<(), StageError> {
         let read = watcher.get_and_watch_data(PATH).await;
         let (_, _, change) = stage.note(&watcher, "reads", read)?;
         stage.note(&a, "adds 1", add(&a, 1).await)?;
-        stage.told(&watcher, change).await?;
+        stage.notified(&watcher, change).await?;
     }
     Ok(())
 }

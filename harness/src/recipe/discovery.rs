@@ -65,7 +65,7 @@ async fn an_instance_stops(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let listed = consumer.list_and_watch_children("/services/web").await;
     let (_, change) = stage.note(&consumer, "lists", listed)?;
     stage.leaves(one).await?;
-    stage.told(&consumer, change).await?;
+    stage.notified(&consumer, change).await?;
     find(stage, &consumer).await
 }
 
@@ -83,7 +83,7 @@ async fn an_instance_dies(stage: &mut Stage<'_>) -> Result<(), StageError> {
         consumer.list_children("/services/web").await,
     )?;
     stage.steps("pass 2500ms").await?;
-    stage.told(&consumer, change).await?;
+    stage.notified(&consumer, change).await?;
     stage.note(
         &consumer,
         "finds",
@@ -173,7 +173,7 @@ async fn a_new_address(stage: &mut Stage<'_>) -> Result<(), StageError> {
         "moves",
         one.set_data("/services/web/one", b"8009", None).await,
     )?;
-    stage.told(&consumer, address).await?;
+    stage.notified(&consumer, address).await?;
     // The list of instances has not changed.
     stage
         .hears_nothing(&consumer, &mut std::pin::pin!(list.changed()))
@@ -209,7 +209,7 @@ async fn the_first_instance(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let listed = consumer.list_and_watch_children("/services/web").await;
     let (_, change) = stage.note(&consumer, "lists", listed)?;
     register(stage, &one, 8001).await?;
-    stage.told(&consumer, change).await?;
+    stage.notified(&consumer, change).await?;
     find(stage, &consumer).await
 }
 

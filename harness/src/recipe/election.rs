@@ -74,7 +74,7 @@ impl Candidate {
     /// Waits until the one before it is gone, and looks again.
     async fn wait(&mut self, stage: &mut Stage<'_>, user: &User) -> Result<(), StageError> {
         if let Some(before) = self.before.take() {
-            stage.told(user, before).await?;
+            stage.notified(user, before).await?;
         }
         self.look(stage, user).await
     }
@@ -175,7 +175,7 @@ async fn one_znode_for_the_leader(stage: &mut Stage<'_>) -> Result<(), StageErro
     // Both are told, and both run: it is the first to create that leads.
     for (user, watcher) in [(&c, third), (&b, second)] {
         if let Some(watcher) = watcher {
-            stage.told(user, watcher).await?;
+            stage.notified(user, watcher).await?;
         }
         run(stage, user).await?;
     }

@@ -280,7 +280,7 @@ async fn failed_bootstrap(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let (_, stat) = pg0.get_data(&key("initialize")).await?;
     let deleted = pg0.delete(&key("initialize"), Some(stat.version)).await;
     stage.note(&pg0, "gives up", deleted)?;
-    stage.told(&pg1, given_up).await?;
+    stage.notified(&pg1, given_up).await?;
     initialize(stage, &pg1).await?;
     Ok(())
 }
@@ -303,7 +303,7 @@ async fn leader_is_gone(
     changes: OneshotWatcher,
     timeline: u32,
 ) -> Result<(), StageError> {
-    stage.told(user, changes).await?;
+    stage.notified(user, changes).await?;
     let round = look(stage, user).await?;
     let won = if round.leader.is_some() {
         false
@@ -415,7 +415,7 @@ async fn a_new_session(stage: &mut Stage<'_>) -> Result<(), StageError> {
         make(stage, &again, "leader", "pg0", true).await?;
         touch_member(stage, &again, "primary", 1).await?;
     }
-    stage.told(&pg1, changes).await?;
+    stage.notified(&pg1, changes).await?;
     stage.expires(&pg0).await?;
     look(stage, &pg1).await?;
     Ok(())
@@ -446,7 +446,7 @@ async fn new_configuration(stage: &mut Stage<'_>) -> Result<(), StageError> {
         .await;
     let _ = stage.note(&admin, "patches what it read before", late);
     for (user, change) in users.iter().zip(changes) {
-        stage.told(user, change).await?;
+        stage.notified(user, change).await?;
         stage.note(user, "reads config", user.get_data(&key("config")).await)?;
     }
     Ok(())

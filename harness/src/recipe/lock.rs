@@ -322,7 +322,7 @@ async fn revoked(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let (_, _, asked) = a.get_and_watch_data(lock.lock_path()).await?;
     let revoke = b.set_data(lock.lock_path(), b"__REVOKE__", None).await;
     stage.note(&b, "asks for the lock back", revoke)?;
-    stage.told(&a, asked).await?;
+    stage.notified(&a, asked).await?;
     stage.note(&a, "reads", a.get_data(lock.lock_path()).await)?;
     drop(lock);
     for _ in 0..2 {
@@ -388,7 +388,7 @@ async fn a_restart(stage: &mut Stage<'_>) -> Result<(), StageError> {
     stage.restarts(&[&a, &b]).await?;
     stage.note(&a, "writes", lock.create("/data", b"", &PERSISTENT).await)?;
     drop(lock);
-    stage.told(&b, before).await?;
+    stage.notified(&b, before).await?;
     stage.note(&b, "sees", b.list_children("/lock").await)?;
     Ok(())
 }

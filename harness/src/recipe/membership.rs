@@ -51,12 +51,12 @@ async fn join_and_leave(stage: &mut Stage<'_>) -> Result<(), StageError> {
         let listed = a.list_and_watch_children("/group").await;
         let (_, change) = stage.note(&a, "lists", listed)?;
         join(stage, user).await?;
-        stage.told(&a, change).await?;
+        stage.notified(&a, change).await?;
     }
     let listed = a.list_and_watch_children("/group").await;
     let (_, change) = stage.note(&a, "lists", listed)?;
     stage.leaves(b).await?;
-    stage.told(&a, change).await?;
+    stage.notified(&a, change).await?;
     stage.note(&a, "lists", a.list_children("/group").await)?;
     Ok(())
 }
@@ -66,7 +66,7 @@ async fn two_at_once(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let (_, change) = watcher.list_and_watch_children("/group").await?;
     join(stage, &a).await?;
     join(stage, &b).await?;
-    stage.told(&watcher, change).await?;
+    stage.notified(&watcher, change).await?;
     let listed = watcher.list_and_watch_children("/group").await;
     let (_, change) = stage.note(&watcher, "lists", listed)?;
     stage
@@ -115,7 +115,7 @@ async fn a_silent_member(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let (_, change) = a.list_and_watch_children("/group").await?;
     stage.steps("b: silent").await?;
     stage.pass(Duration::from_millis(2500)).await?;
-    stage.told(&a, change).await?;
+    stage.notified(&a, change).await?;
     stage.note(&a, "lists", a.get_children("/group").await)?;
     Ok(())
 }
@@ -144,10 +144,10 @@ async fn dissolved(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let _ = stage.note(&b, "dissolves the group", b.delete("/group", None).await);
     let (_, _, end) = b.get_and_watch_children("/group").await?;
     stage.leaves(a).await?;
-    stage.told(&b, end).await?;
+    stage.notified(&b, end).await?;
     let (_, end) = b.check_and_watch_stat("/group").await?;
     stage.note(&b, "dissolves the group", b.delete("/group", Some(0)).await)?;
-    stage.told(&b, end).await?;
+    stage.notified(&b, end).await?;
     Ok(())
 }
 
@@ -179,7 +179,7 @@ async fn a_restart(stage: &mut Stage<'_>) -> Result<(), StageError> {
     stage.restarts(&[&a, &b]).await?;
     stage.note(&b, "lists", b.get_children("/group").await)?;
     stage.leaves(a).await?;
-    stage.told(&b, change).await?;
+    stage.notified(&b, change).await?;
     stage.note(&b, "lists", b.get_children("/group").await)?;
     Ok(())
 }

@@ -94,7 +94,7 @@ async fn empty(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let (items, more) = consumer.list_and_watch_children("/queue").await?;
     stage.note(&consumer, "lists", items);
     put(stage, &producer, "one").await?;
-    stage.told(&consumer, more).await?;
+    stage.notified(&consumer, more).await?;
     take(stage, &consumer).await?;
     take(stage, &consumer).await?;
     Ok(())
@@ -108,7 +108,7 @@ async fn together(stage: &mut Stage<'_>) -> Result<(), StageError> {
         batch.add_create("/queue/i-", item.as_bytes(), &PERSISTENT_SEQUENTIAL)?;
     }
     stage.note(&a, "puts three", batch.commit().await)?;
-    stage.told(&b, more).await?;
+    stage.notified(&b, more).await?;
     put(stage, &b, "four").await?;
     stage.note(&b, "looks", b.get_children("/queue").await)?;
     Ok(())
@@ -186,7 +186,7 @@ async fn a_worker_dies(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let waits = claim(stage, &b).await?;
     stage.expires(&a).await?;
     if let Err(change) = waits {
-        stage.told(&b, change).await?;
+        stage.notified(&b, change).await?;
     }
     if let Ok(name) = claim(stage, &b).await? {
         finish(stage, &b, &name).await?;

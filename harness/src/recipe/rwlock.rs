@@ -129,7 +129,7 @@ impl Place {
 
     async fn wait(&mut self, stage: &mut Stage<'_>, user: &User) -> Result<(), StageError> {
         if let Some(before) = self.before.take() {
-            stage.told(user, before).await?;
+            stage.notified(user, before).await?;
             self.look(stage, user).await?;
         }
         Ok(())
@@ -209,7 +209,7 @@ async fn nobody_overtakes(stage: &mut Stage<'_>) -> Result<(), StageError> {
         let mut waiting = pin!(before.changed());
         stage.hears_nothing(&c, &mut waiting).await?;
         writer.leave(stage, &b).await?;
-        stage.told_by(&c, waiting).await?;
+        stage.notified_by(&c, waiting).await?;
     }
     late.look(stage, &c).await
 }
@@ -231,7 +231,7 @@ async fn downgrade(stage: &mut Stage<'_>) -> Result<(), StageError> {
         let mut waiting = pin!(before.changed());
         stage.hears_nothing(&b, &mut waiting).await?;
         reader.leave(stage, &a).await?;
-        stage.told_by(&b, waiting).await?;
+        stage.notified_by(&b, waiting).await?;
     }
     other.look(stage, &b).await
 }

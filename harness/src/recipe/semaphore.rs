@@ -60,7 +60,7 @@ impl Place {
     /// Waits for a change of the line and looks again.
     async fn wait(&mut self, stage: &mut Stage<'_>, user: &User) -> Result<(), StageError> {
         if let Some((_, line)) = self.changes.take() {
-            stage.told(user, line).await?;
+            stage.notified(user, line).await?;
             self.look(stage, user).await?;
         }
         Ok(())
@@ -73,7 +73,7 @@ impl Place {
         user: &User,
     ) -> Result<(), StageError> {
         if let Some((leases, _)) = self.changes.take() {
-            stage.told(user, leases).await?;
+            stage.notified(user, leases).await?;
             self.look(stage, user).await?;
         }
         Ok(())

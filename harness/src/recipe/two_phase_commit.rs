@@ -84,7 +84,7 @@ async fn voting(stage: &mut Stage<'_>, votes: [&str; 2]) -> Result<(), StageErro
         decisions.push((user, wait_for_decision(user).await?));
         let (_, change) = coordinator.list_and_watch_children("/tx").await?;
         vote(stage, user, yes_or_no).await?;
-        stage.told(&coordinator, change).await?;
+        stage.notified(&coordinator, change).await?;
         if let Some(decision) = count(&coordinator).await? {
             decide(stage, &coordinator, decision).await?;
             break;
@@ -92,7 +92,7 @@ async fn voting(stage: &mut Stage<'_>, votes: [&str; 2]) -> Result<(), StageErro
         stage.says(&coordinator, "waits for more votes");
     }
     for (user, decision) in decisions {
-        stage.told(user, decision).await?;
+        stage.notified(user, decision).await?;
         learn(stage, user).await?;
     }
     Ok(())
@@ -117,9 +117,9 @@ async fn a_participant_dies(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let decision = wait_for_decision(&a).await?;
     vote(stage, &a, "yes").await?;
     stage.expires(&b).await?;
-    stage.told(&coordinator, b_is_gone).await?;
+    stage.notified(&coordinator, b_is_gone).await?;
     decide(stage, &coordinator, "abort").await?;
-    stage.told(&a, decision).await?;
+    stage.notified(&a, decision).await?;
     learn(stage, &a).await
 }
 
@@ -145,8 +145,8 @@ async fn the_coordinator_dies(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let (_, gone_for_a) = a.check_and_watch_stat("/tx/coordinator").await?;
     let (_, gone_for_b) = b.check_and_watch_stat("/tx/coordinator").await?;
     stage.expires(&coordinator).await?;
-    stage.told(&a, gone_for_a).await?;
-    stage.told(&b, gone_for_b).await?;
+    stage.notified(&a, gone_for_a).await?;
+    stage.notified(&b, gone_for_b).await?;
     for user in [&b, &a] {
         if let Some(decision) = count(user).await? {
             decide(stage, user, decision).await?;

@@ -63,7 +63,7 @@ pub(super) async fn play(
         let right = hosts.1.room().await?;
         rooms.push((left, right));
     }
-    let kept = (!hosts.0.is_quick(), !hosts.1.is_quick());
+    let kept = (!hosts.0.starts_quickly(), !hosts.1.starts_quickly());
     let mut duets: Vec<Duet<'_>> = Vec::new();
     let start = Instant::now();
     for (script, (left, right)) in scripts.iter().zip(&mut rooms) {
@@ -163,7 +163,7 @@ impl<'a> Duet<'a> {
                 self.waits = Some(Wait {
                     at,
                     step,
-                    really: clocks.contains(&Clock::RunsByItself),
+                    really: clocks.contains(&Clock::RealTime),
                     span: *span,
                 });
                 return;

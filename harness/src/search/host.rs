@@ -1,7 +1,7 @@
 //! The two servers of a lane: quick ones are started anew for every sequence, the others are kept, and every sequence has
 //! a root of its own on them.
 
-use crate::backend::{Backend, BackendSource, Guest, Settings};
+use crate::backend::{Backend, BackendSource, BorrowedServer, Settings};
 use crate::client::{Acl, Client, ClientError, ConnectRequest, Request};
 use crate::patience;
 use crate::stage::{Chroot, StageError};
@@ -34,13 +34,13 @@ impl<'s> Host<'s> {
         }
     }
 
-    pub(super) fn is_quick(&self) -> bool {
-        self.source.is_quick()
+    pub(super) fn starts_quickly(&self) -> bool {
+        self.source.starts_quickly()
     }
 
     /// A server for one sequence, and its root there.
     pub(super) async fn room(&mut self) -> Result<(Box<dyn Backend>, Chroot), StageError> {
-        if self.source.is_quick() {
+        if self.source.starts_quickly() {
             let backend = self.source.start(&self.settings)?;
             let chroot = Chroot::new("/s".to_owned());
             let mut maker = enter(&backend.connect_string()).await?;
@@ -62,7 +62,7 @@ impl<'s> Host<'s> {
         };
         self.roots += 1;
         let chroot = Chroot::new(format!("/s{}", self.roots));
-        let guest = Guest::of(kept.backend.as_ref());
+        let guest = BorrowedServer::of(kept.backend.as_ref());
         let made = match &mut kept.maker {
             Some(maker) => make(maker, &chroot).await.is_ok(),
             None => false,

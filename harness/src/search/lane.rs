@@ -81,7 +81,7 @@ impl Shared<'_> {
             manual_time: true,
             setup,
             // A long search is worth a compiler that thinks.
-            fast_rather_than_soon: self.search.ops > 100_000,
+            optimizing_jit: self.search.ops > 100_000,
             ..Settings::default()
         };
         (

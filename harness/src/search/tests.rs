@@ -23,7 +23,7 @@ impl BackendSource for Otherwise {
         BackendKind::Embedded.start(&settings)
     }
 
-    fn is_quick(&self) -> bool {
+    fn starts_quickly(&self) -> bool {
         true
     }
 }

@@ -363,7 +363,7 @@ impl Actor {
             Message::Event(mut event) => {
                 self.seen = self.seen.max(event.zxid);
                 scene.chroot.event(&mut event);
-                scene.notes.told(scene.who, &event);
+                scene.notes.notified(scene.who, &event);
             }
         }
     }

@@ -145,7 +145,7 @@ impl<'a> Stage<'a> {
                 .await
                 .map_err(fail)?;
             // A case on somebody's server has no need of quotas, which may be none of its business.
-            let may_fail = stage.backend.mark().is_some() && path.starts_with("/zookeeper");
+            let may_fail = stage.backend.run_id().is_some() && path.starts_with("/zookeeper");
             if reply.header.err != 0 && !may_fail {
                 return Err(StageError::Senseless(format!(
                     "{path} cannot be made: {}",
@@ -475,7 +475,7 @@ impl<'a> Stage<'a> {
     /// several stages waits for all of them at once, and lets them [`Stage::hear`] meanwhile.
     pub fn begin_pass(&mut self, span: Duration) -> Clock {
         self.notes.step(&Step::Pass(span));
-        self.backend.turn_clock(span)
+        self.backend.advance_clock(span)
     }
 
     /// Lets time pass.
@@ -483,7 +483,7 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// If the server stops answering meanwhile.
     pub async fn pass(&mut self, span: Duration) -> Result<(), StageError> {
-        if self.backend.turn_clock(span) == Clock::Turned {
+        if self.backend.advance_clock(span) == Clock::Advanced {
             return Ok(());
         }
         let end = Instant::now() + span;
@@ -522,7 +522,7 @@ impl<'a> Stage<'a> {
 
     /// Leaves a case that broke off. A server of the harness is not used again then; another's is tidied up.
     pub async fn leave(mut self) {
-        if self.backend.mark().is_some() {
+        if self.backend.run_id().is_some() {
             self.end().await;
             self.sweep().await;
         }

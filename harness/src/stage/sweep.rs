@@ -15,7 +15,7 @@ impl Stage<'_> {
     /// Deletes the root of the case and all below it.
     pub(super) async fn sweep(&self) {
         let root = self.chroot.as_str();
-        if self.backend.mark().is_none() || root.is_empty() {
+        if self.backend.run_id().is_none() || root.is_empty() {
             return;
         }
         let sweeping = async {

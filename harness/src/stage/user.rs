@@ -1,5 +1,5 @@
 //! Users: clients of the `zookeeper-client` crate on a stage, beside the raw ones. A user does what it does as in any
-//! program; what it sees of that is noted by [`Stage::note`] and [`Stage::told`].
+//! program; what it sees of that is noted by [`Stage::note`] and [`Stage::notified`].
 
 use super::{Stage, StageError};
 use crate::noted::{Noted, event};
@@ -99,19 +99,19 @@ impl Stage<'_> {
     ///
     /// # Errors
     /// If it does not fire.
-    pub async fn told(
+    pub async fn notified(
         &mut self,
         user: &User,
         watcher: OneshotWatcher,
     ) -> Result<WatchedEvent, StageError> {
-        self.told_by(user, watcher.changed()).await
+        self.notified_by(user, watcher.changed()).await
     }
 
     /// Waits for a watch to fire that is waited for already, and notes what it says.
     ///
     /// # Errors
     /// If it does not fire.
-    pub async fn told_by(
+    pub async fn notified_by(
         &mut self,
         user: &User,
         waiting: impl Future<Output = WatchedEvent>,
@@ -131,7 +131,7 @@ impl Stage<'_> {
         user: &User,
         watcher: &mut PersistentWatcher,
     ) -> Result<WatchedEvent, StageError> {
-        self.told_by(user, watcher.changed()).await
+        self.notified_by(user, watcher.changed()).await
     }
 
     /// Notes that a watch has not fired, or what it says. Whatever was done before the call would be told by now, as
@@ -156,7 +156,7 @@ impl Stage<'_> {
 
     fn note_event(&mut self, user: &User, told: &WatchedEvent) {
         match event(told) {
-            Ok(event) => self.notes.told(user.name(), &event),
+            Ok(event) => self.notes.notified(user.name(), &event),
             Err(state) => self.session_is(user.name(), state),
         }
     }

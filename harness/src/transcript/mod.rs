@@ -279,7 +279,7 @@ impl Notes {
     }
 
     /// An event came.
-    pub fn told(&mut self, who: &str, event: &Event) {
+    pub fn notified(&mut self, who: &str, event: &Event) {
         let mut line = Line::of(who);
         line.text(format!(
             "   ! {} {} state={} at ",
@@ -540,7 +540,7 @@ mod tests {
         check(
             |notes| {
                 for zxid in [40, 7, 0, -1, 40] {
-                    notes.told(
+                    notes.notified(
                         "a",
                         &Event {
                             zxid,
@@ -606,7 +606,7 @@ mod tests {
         let came = [(2, "/p/e3"), (4, "/p"), (2, "/e2"), (2, "/p/e1"), (4, "/")];
         let tell = |notes: &mut Notes| {
             for (kind, path) in came {
-                notes.told("a", &event(kind, path));
+                notes.notified("a", &event(kind, path));
             }
         };
         check(

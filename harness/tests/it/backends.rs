@@ -25,17 +25,17 @@ pub(super) fn trials() -> Vec<Trial> {
         .map(|version| {
             Trial::ignorable_test(
                 format!("zookeeper:{version} starts, restarts with its state and ends"),
-                move || told(one_starts(version)),
+                move || completion(one_starts(version)),
             )
         })
         .collect();
     let more: [(&str, super::Test); 5] = [
         ("the newest zookeeper starts in every setup", || {
-            told(every_setup_starts())
+            completion(every_setup_starts())
         }),
         (
             "an ensemble starts, restarts with its state and ends, also when the harness panics",
-            || told(an_ensemble_starts()),
+            || completion(an_ensemble_starts()),
         ),
         (
             "somebody's server is played on and left as it was found",
@@ -54,7 +54,7 @@ pub(super) fn trials() -> Vec<Trial> {
 }
 
 /// Ignored, by name and with the reason, if a part is missing that is not required.
-pub(super) fn told(outcome: Result<(), BackendError>) -> Result<Completion, Failed> {
+pub(super) fn completion(outcome: Result<(), BackendError>) -> Result<Completion, Failed> {
     match outcome {
         Ok(()) => Ok(Completion::Completed),
         Err(BackendError::Missing(missing)) => ignored(&missing),
@@ -109,7 +109,7 @@ fn an_ensemble_starts() -> Result<(), BackendError> {
 
 /// Also that its address stays.
 pub(super) fn it_keeps_its_state(server: &mut dyn Backend) -> Result<(), BackendError> {
-    assert!(server.can(Capability::Restart));
+    assert!(server.supports(Capability::Restart));
     let address = server.connect_string();
     let kept = "/kept".to_owned();
     let create = Request::Create {

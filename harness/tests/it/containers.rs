@@ -53,7 +53,7 @@ fn our_image_agrees() -> Result<Completion, Failed> {
     build("docker/build", image)?;
     let container = Container::start(image, &Settings::default())?;
     // It keeps nothing on disk.
-    assert!(!container.can(Capability::Restart));
+    assert!(!container.supports(Capability::Restart));
     assert_eq!(container.version(), BackendKind::Embedded.version());
     drop(container);
     let container = BackendKind::Docker(image.to_owned());
@@ -71,7 +71,7 @@ fn no_image() -> Result<Completion, Failed> {
             assert!(text.contains(image) && !text.contains('\n'), "{text}");
             Ok(Completion::Completed)
         }
-        Err(error) => told(Err(error)),
+        Err(error) => completion(Err(error)),
     }
 }
 

@@ -4,8 +4,8 @@ mod backends;
 #[cfg(feature = "docker")]
 mod containers;
 mod crash;
+mod interop;
 mod recorded;
-mod relay;
 mod search;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         ),
     ];
     trials.extend(backends::trials());
-    trials.extend(relay::trials());
+    trials.extend(interop::trials());
     trials.extend(crash::trials());
     libtest_mimic::run(&arguments, trials).exit_code()
 }

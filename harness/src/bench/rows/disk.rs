@@ -3,10 +3,10 @@
 use super::throughput::{Throughput, WARM_UP};
 use super::{ROUNDS, SETTINGS};
 use crate::backend::{
-    Backend, BackendError, BackendKind, Keeping, OwnProcess, Settings, ZooKeeper,
+    Backend, BackendError, BackendKind, FolderSettings, MinikeeperProcess, Settings, ZooKeeper,
 };
-use crate::bench::child::Served;
-use crate::bench::load::Speaks;
+use crate::bench::child::ChildServer;
+use crate::bench::load::Protocol;
 use crate::bench::report::Row;
 use crate::bench::system;
 use std::fs::File;
@@ -76,9 +76,9 @@ pub(in crate::bench) fn on_disk(row: &OnDisk) -> io::Result<Row> {
     let load = &row.load;
     let mut found = Row::new(load.name, load.what);
     let settings = Settings {
-        keeping: Keeping {
+        folder_settings: FolderSettings {
             force_sync: row.force_sync,
-            ..Keeping::USUAL
+            ..FolderSettings::USUAL
         },
         ..SETTINGS
     };
@@ -86,11 +86,11 @@ pub(in crate::bench) fn on_disk(row: &OnDisk) -> io::Result<Row> {
     found
         .notes
         .push(format!("on {}", where_is(own_folder.path())));
-    let zookeeper = Speaks::ZooKeeper;
+    let zookeeper = Protocol::ZooKeeper;
     let mut reals = Vec::new();
-    let ways: &[Way] = match row.times_real {
-        Some(_) => &[Way::Shipped, Way::Test],
-        None => &[Way::Shipped],
+    let ways: &[JvmMode] = match row.times_real {
+        Some(_) => &[JvmMode::Shipped, JvmMode::Test],
+        None => &[JvmMode::Shipped],
     };
     for way in ways {
         match Real::start(*way, &settings) {
@@ -107,11 +107,11 @@ pub(in crate::bench) fn on_disk(row: &OnDisk) -> io::Result<Row> {
         }
     }
     let program = std::env::current_exe()?;
-    let ours =
-        OwnProcess::start(&program, own_folder.path(), &settings).map_err(io::Error::other)?;
+    let ours = MinikeeperProcess::start(&program, own_folder.path(), &settings)
+        .map_err(io::Error::other)?;
     let memory = row
         .of_memory
-        .map(|_| Served::this_program(&["serve-ours"]))
+        .map(|_| ChildServer::this_program(&["serve-ours"]))
         .transpose()?;
     let (mut of_ours, mut of_memory, mut of_disk) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
@@ -160,12 +160,12 @@ pub(in crate::bench) fn on_disk(row: &OnDisk) -> io::Result<Row> {
 /// How a real server is started. Java has made the best of its code after a million requests or so, and what a test starts seldom
 /// comes to that; the harness starts its own with the first compiler alone, so that they are there sooner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum JvmMode {
     Shipped,
     Test,
 }
 
-impl Way {
+impl JvmMode {
     /// What its rate is called, and what is said of it.
     fn names(self) -> (String, &'static str) {
         let name = BackendKind::newest_zookeeper().to_string();
@@ -182,7 +182,7 @@ impl Way {
 /// A real server, and what it did.
 #[derive(Debug)]
 struct Real {
-    way: Way,
+    way: JvmMode,
     server: ZooKeeper,
     rates: Vec<f64>,
     /// Removed when the server has ended.
@@ -190,10 +190,10 @@ struct Real {
 }
 
 impl Real {
-    fn start(way: Way, settings: &Settings) -> Result<Self, BackendError> {
+    fn start(way: JvmMode, settings: &Settings) -> Result<Self, BackendError> {
         let folder = folder()?;
         let settings = Settings {
-            fast_rather_than_soon: way == Way::Shipped,
+            optimizing_jit: way == JvmMode::Shipped,
             ..settings.clone()
         };
         let version = BackendKind::NEWEST_ZOOKEEPER;

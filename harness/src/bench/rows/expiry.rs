@@ -69,7 +69,7 @@ fn a_session_expires(server: &dyn Backend) -> io::Result<()> {
     is(session.timeout_ms == TIMEOUT_MS, "a session of 30 s")?;
     // From here on the owner says nothing.
     server.mute(session.session_id);
-    server.turn_clock(UNTIL_IT_HAS_EXPIRED);
+    server.advance_clock(UNTIL_IT_HAS_EXPIRED);
     let event = read_frame(&mut watcher.into_stream())?;
     is(event.get(4..8) == Some(&[0xff; 4]), "an event")?;
     let mut rest = Vec::new();

@@ -3,8 +3,8 @@
 use super::{ROUNDS, SETTINGS};
 use crate::backend::{BackendError, BackendKind, BackendSource};
 use crate::bench::OPEN_FILES;
-use crate::bench::child::Served;
-use crate::bench::load::{Speaks, open};
+use crate::bench::child::ChildServer;
+use crate::bench::load::{Protocol, open};
 use crate::bench::report::Row;
 use crate::client::{Acl, Request, read_frame};
 use std::io::{self, Read, Write};
@@ -23,7 +23,7 @@ pub(in crate::bench) fn fan_out() -> io::Result<Row> {
         "one change, 10,000 watchers on 10,000 connections, until the last is told",
     );
     rlimit::increase_nofile_limit(OPEN_FILES)?;
-    let bare = Served::this_program(&[
+    let bare = ChildServer::this_program(&[
         "serve-bare-events",
         &WATCHERS.to_string(),
         &EVENT.to_string(),
@@ -31,14 +31,18 @@ pub(in crate::bench) fn fan_out() -> io::Result<Row> {
     row.value(
         "bare loop of writes",
         "ms",
-        rounds(&bare.address, Speaks::Echo)?,
+        rounds(&bare.address, Protocol::Echo)?,
     );
-    let ours = Served::this_program(&["serve-ours"])?;
-    let median = row.value("embedded", "ms", rounds(&ours.address, Speaks::ZooKeeper)?);
+    let ours = ChildServer::this_program(&["serve-ours"])?;
+    let median = row.value(
+        "embedded",
+        "ms",
+        rounds(&ours.address, Protocol::ZooKeeper)?,
+    );
     row.at_most(median, 100.0, "ms");
     match BackendKind::newest_zookeeper().start(&SETTINGS) {
         Ok(real) => {
-            let times = rounds(&real.connect_string(), Speaks::ZooKeeper)?;
+            let times = rounds(&real.connect_string(), Protocol::ZooKeeper)?;
             row.value(real.name(), "ms", times);
         }
         Err(BackendError::Missing(missing)) => row.missing.push(missing.to_string()),
@@ -47,10 +51,10 @@ pub(in crate::bench) fn fan_out() -> io::Result<Row> {
     Ok(row)
 }
 
-fn rounds(address: &str, speaks: Speaks) -> io::Result<Vec<f64>> {
-    let mut writer = open(address, speaks)?;
+fn rounds(address: &str, protocol: Protocol) -> io::Result<Vec<f64>> {
+    let mut writer = open(address, protocol)?;
     let mut watchers = (0..WATCHERS)
-        .map(|_| open(address, speaks))
+        .map(|_| open(address, protocol))
         .collect::<io::Result<Vec<_>>>()?;
     let create = Request::Create {
         path: PATH.to_owned(),
@@ -67,12 +71,12 @@ fn rounds(address: &str, speaks: Speaks) -> io::Result<Vec<f64>> {
         data: None,
         version: -1,
     };
-    if speaks == Speaks::ZooKeeper {
+    if protocol == Protocol::ZooKeeper {
         call(&mut writer, &create)?;
     }
     let mut times = Vec::new();
     for _ in 0..ROUNDS {
-        if speaks == Speaks::ZooKeeper {
+        if protocol == Protocol::ZooKeeper {
             for watcher in &mut watchers {
                 call(watcher, &watch)?;
             }

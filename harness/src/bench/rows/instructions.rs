@@ -2,8 +2,8 @@
 
 use super::binary;
 use super::throughput::{CREATE_4X64, GET_4X64, SET_4X64, Throughput};
-use crate::bench::child::Served;
-use crate::bench::load::{Load, Speaks, Until, drive};
+use crate::bench::child::ChildServer;
+use crate::bench::load::{Load, Protocol, Until, drive};
 use crate::bench::report::Row;
 use std::io;
 use std::process::Command;
@@ -55,14 +55,14 @@ fn count(operation: &Throughput, requests: u64) -> io::Result<u64> {
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(binary()?)
         .args(["--listen", "127.0.0.1:0"]);
-    let served = Served::start(&mut command)?;
+    let served = ChildServer::start(&mut command)?;
     operation.prepare(&served.address, 0)?;
     let load = Load {
         connections: 1,
         in_flight: IN_FLIGHT,
         until: Until::Replies(requests),
     };
-    drive(&served.address, Speaks::ZooKeeper, load, |connection| {
+    drive(&served.address, Protocol::ZooKeeper, load, |connection| {
         operation.exchange(0, connection)
     })?;
     served.terminate()?;

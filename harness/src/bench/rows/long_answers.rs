@@ -3,8 +3,8 @@
 use super::SETTINGS;
 use crate::backend::{BackendError, BackendKind, BackendSource};
 use crate::bench::OPEN_FILES;
-use crate::bench::child::Served;
-use crate::bench::load::{Speaks, open};
+use crate::bench::child::ChildServer;
+use crate::bench::load::{Protocol, open};
 use crate::bench::report::Row;
 use crate::bench::system::resident_mb;
 use crate::client::{Acl, Request, read_frame};
@@ -37,7 +37,7 @@ pub(in crate::bench) fn slow_readers() -> io::Result<Row> {
         "longest wait of a client while 900 others read nothing of 20 x 1 MB each",
     );
     rlimit::increase_nofile_limit(OPEN_FILES)?;
-    let ours = Served::this_program(&["serve-ours"])?;
+    let ours = ChildServer::this_program(&["serve-ours"])?;
     let before = resident_mb(ours.pid());
     let (wait, most) = while_unread(&ours.address, Some(ours.pid()))?;
     let longest = row.value("embedded", "ms", vec![wait]);
@@ -46,7 +46,7 @@ pub(in crate::bench) fn slow_readers() -> io::Result<Row> {
         let most = row.value("embedded, memory", "MB", vec![most]);
         row.at_most(most, 200.0, "MB");
         // The server answers a request after it has seen the ends of all these connections.
-        drop(open(&ours.address, Speaks::ZooKeeper)?);
+        drop(open(&ours.address, Protocol::ZooKeeper)?);
         if let Some(after) = resident_mb(ours.pid()) {
             let grown = row.value(
                 "embedded, memory more than before",
@@ -79,8 +79,8 @@ pub(in crate::bench) fn long_list() -> io::Result<Row> {
         "long-list",
         "longest wait of a client while 50 others list 1,000,000 children each",
     );
-    let ours = Served::this_program(&["serve-ours"])?;
-    let mut writer = open(&ours.address, Speaks::ZooKeeper)?;
+    let ours = ChildServer::this_program(&["serve-ours"])?;
+    let mut writer = open(&ours.address, Protocol::ZooKeeper)?;
     call(&mut writer, &create("/parent", 0))?;
     let children: Vec<Request> = (0..CHILDREN)
         .map(|child| create(&format!("/parent/{child:08}"), 0))
@@ -90,10 +90,10 @@ pub(in crate::bench) fn long_list() -> io::Result<Row> {
         path: "/parent".to_owned(),
         watch: false,
     };
-    let neighbour = Neighbour::start(&ours.address)?;
+    let probe = LatencyProbe::start(&ours.address)?;
     let listers = (0..LISTERS)
         .map(|_| {
-            let mut stream = open(&ours.address, Speaks::ZooKeeper)?;
+            let mut stream = open(&ours.address, Protocol::ZooKeeper)?;
             let list = list.clone();
             Ok(thread::spawn(move || call(&mut stream, &list)))
         })
@@ -103,7 +103,7 @@ pub(in crate::bench) fn long_list() -> io::Result<Row> {
         lister.join().expect("a lister does not panic")?;
     }
     let all = start.elapsed().as_secs_f64();
-    let longest = row.value("embedded", "ms", vec![neighbour.stop()?]);
+    let longest = row.value("embedded", "ms", vec![probe.stop()?]);
     row.at_most(longest, 100.0, "ms");
     row.value("embedded, until all lists are there", "s", vec![all]);
     Ok(row)
@@ -116,7 +116,7 @@ pub(in crate::bench) fn long_word() -> io::Result<Row> {
         "longest wait of a client while wchp lists 12,000,000 watches",
     );
     rlimit::increase_nofile_limit(OPEN_FILES)?;
-    let ours = Served::this_program(&["serve-ours"])?;
+    let ours = ChildServer::this_program(&["serve-ours"])?;
     let watch = Request::SetWatches {
         relative_zxid: i64::MAX,
         data: Vec::new(),
@@ -125,12 +125,12 @@ pub(in crate::bench) fn long_word() -> io::Result<Row> {
     };
     let watchers = (0..WATCHERS)
         .map(|_| {
-            let mut stream = open(&ours.address, Speaks::ZooKeeper)?;
+            let mut stream = open(&ours.address, Protocol::ZooKeeper)?;
             call(&mut stream, &watch)?;
             Ok(stream)
         })
         .collect::<io::Result<Vec<_>>>()?;
-    let neighbour = Neighbour::start(&ours.address)?;
+    let probe = LatencyProbe::start(&ours.address)?;
     let start = Instant::now();
     let mut asking = TcpStream::connect(&ours.address)?;
     asking.write_all(b"wchp")?;
@@ -147,7 +147,7 @@ pub(in crate::bench) fn long_word() -> io::Result<Row> {
     if length < WATCHERS * PATHS * "\t0x1\n".len() {
         return Err(io::Error::other("wchp does not list every watch"));
     }
-    let longest = row.value("embedded", "ms", vec![neighbour.stop()?]);
+    let longest = row.value("embedded", "ms", vec![probe.stop()?]);
     row.at_most(longest, 100.0, "ms");
     row.value("embedded, until the list is there", "s", vec![all]);
     drop(watchers);
@@ -156,16 +156,16 @@ pub(in crate::bench) fn long_word() -> io::Result<Row> {
 
 /// Longest wait in milliseconds while the answers of all slow readers stay unread, and the most memory in MB.
 fn while_unread(address: &str, pid: Option<u32>) -> io::Result<(f64, Option<f64>)> {
-    let mut writer = open(address, Speaks::ZooKeeper)?;
+    let mut writer = open(address, Protocol::ZooKeeper)?;
     call(&mut writer, &create("/large", DATA))?;
     let get = Request::GetData {
         path: "/large".to_owned(),
         watch: false,
     };
     let requests: Vec<u8> = (1..=REQUESTS).flat_map(|xid| get.encode(xid).0).collect();
-    let neighbour = Neighbour::start(address)?;
+    let probe = LatencyProbe::start(address)?;
     let mut readers = (0..SLOW_READERS)
-        .map(|_| open(address, Speaks::ZooKeeper))
+        .map(|_| open(address, Protocol::ZooKeeper))
         .collect::<io::Result<Vec<_>>>()?;
     for reader in &mut readers {
         reader.write_all(&requests)?;
@@ -178,18 +178,18 @@ fn while_unread(address: &str, pid: Option<u32>) -> io::Result<(f64, Option<f64>
         call(&mut writer, &Request::Ping)?;
         thread::yield_now();
     }
-    Ok((neighbour.stop()?, most))
+    Ok((probe.stop()?, most))
 }
 
 /// Client that asks again as soon as it is answered.
-struct Neighbour {
+struct LatencyProbe {
     has_ended: Arc<AtomicBool>,
     thread: thread::JoinHandle<io::Result<Duration>>,
 }
 
-impl Neighbour {
+impl LatencyProbe {
     fn start(address: &str) -> io::Result<Self> {
-        let mut stream = open(address, Speaks::ZooKeeper)?;
+        let mut stream = open(address, Protocol::ZooKeeper)?;
         let has_ended = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&has_ended);
         let thread = thread::spawn(move || {
@@ -211,7 +211,7 @@ impl Neighbour {
     /// Ends the client. Returns its longest wait, in milliseconds.
     fn stop(self) -> io::Result<f64> {
         self.has_ended.store(true, Ordering::Relaxed);
-        let longest = self.thread.join().expect("a neighbour does not panic")?;
+        let longest = self.thread.join().expect("a probe does not panic")?;
         Ok(longest.as_secs_f64() * 1e3)
     }
 }

@@ -28,7 +28,7 @@ pub(super) use throughput::{
 };
 
 use super::{OPEN_FILES, child};
-use crate::backend::{Backend, Embedded, Keeping, ServerSetup, Settings};
+use crate::backend::{Backend, Embedded, FolderSettings, ServerSetup, Settings};
 use minikeeper::JournalMode;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,10 +40,10 @@ const ROUNDS: usize = 5;
 /// As in a server without configuration, and in no haste to start.
 const SETTINGS: Settings = Settings {
     tick_time: Duration::from_secs(2),
-    fast_rather_than_soon: true,
+    optimizing_jit: true,
     manual_time: false,
     setup: ServerSetup::Usual,
-    keeping: Keeping::USUAL,
+    folder_settings: FolderSettings::USUAL,
 };
 
 /// The hidden subcommand that serves minikeeper in a process of its own, as the binary does or with the journal that
@@ -59,7 +59,7 @@ pub fn serve_ours(journal: bool) -> io::Result<()> {
     } else {
         JournalMode::Off
     });
-    child::say(&server.connect_string())?;
+    child::announce(&server.connect_string())?;
     child::wait_for_the_end_of_input()
 }
 
@@ -72,7 +72,7 @@ pub fn serve_folder(folder: &Path, settings: &Settings) -> io::Result<()> {
     rlimit::increase_nofile_limit(OPEN_FILES)?;
     let server = Embedded::start_on(folder, settings).map_err(io::Error::other)?;
     server.server().set_journal(JournalMode::Off);
-    child::say(&server.connect_string())?;
+    child::announce(&server.connect_string())?;
     child::wait_for_the_end_of_input()
 }
 

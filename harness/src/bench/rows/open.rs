@@ -4,10 +4,10 @@ use super::disk::{folder, where_is};
 use super::size::in_memory;
 use super::{SETTINGS, binary};
 use crate::backend::{
-    Backend, BackendError, BackendKind, Keeping, OwnProcess, Settings, ZooKeeper,
+    Backend, BackendError, BackendKind, FolderSettings, MinikeeperProcess, Settings, ZooKeeper,
 };
-use crate::bench::child::Served;
-use crate::bench::load::{Load, Speaks, Until, drive};
+use crate::bench::child::ChildServer;
+use crate::bench::load::{Load, Protocol, Until, drive};
 use crate::bench::report::Row;
 use crate::bench::rows::throughput::Throughput;
 use crate::bench::system::resident_mb;
@@ -48,7 +48,7 @@ pub(in crate::bench) fn open_million() -> io::Result<Row> {
     for _ in 0..ROUNDS {
         let own = linked(&full)?;
         let start = Instant::now();
-        let served = Served::start(
+        let served = ChildServer::start(
             Command::new(&binary)
                 .args(["--listen", "127.0.0.1:0", "--data-dir"])
                 .arg(own.path().join("data")),
@@ -116,15 +116,15 @@ pub(in crate::bench) fn snapshot_pause() -> io::Result<Row> {
 /// The longest that one client waits for a reply, in milliseconds, while four others write.
 fn longest_wait(folder: &Path, snap_count: u32) -> io::Result<f64> {
     let settings = Settings {
-        keeping: Keeping {
+        folder_settings: FolderSettings {
             snap_count: Some(snap_count),
-            ..Keeping::USUAL
+            ..FolderSettings::USUAL
         },
         ..SETTINGS
     };
     let program = std::env::current_exe()?;
-    let ours =
-        OwnProcess::start(&program, &folder.join("data"), &settings).map_err(io::Error::other)?;
+    let ours = MinikeeperProcess::start(&program, &folder.join("data"), &settings)
+        .map_err(io::Error::other)?;
     let address = ours.connect_string();
     let throughput = Throughput::set("", "", PARENTS, 16);
     throughput.prepare(&address, 0)?;
@@ -136,7 +136,7 @@ fn longest_wait(folder: &Path, snap_count: u32) -> io::Result<f64> {
                 in_flight: 16,
                 until: Until::Elapsed(BUSY),
             };
-            drive(&address, Speaks::ZooKeeper, load, |connection| {
+            drive(&address, Protocol::ZooKeeper, load, |connection| {
                 throughput.exchange(0, connection)
             })
         })

@@ -1,8 +1,8 @@
 //! How much memory it takes.
 
 use super::binary;
-use crate::bench::child::Served;
-use crate::bench::load::{Exchange, Load, Speaks, Until, drive};
+use crate::bench::child::ChildServer;
+use crate::bench::load::{Exchange, Load, Protocol, Until, drive};
 use crate::bench::report::Row;
 use crate::bench::system::resident_mb;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request};
@@ -29,8 +29,8 @@ pub(in crate::bench) fn million() -> io::Result<Row> {
 }
 
 /// The binary with a million znodes in memory: not this program, which keeps more of its own than a server does.
-pub(super) fn in_memory(binary: &Path) -> io::Result<Served> {
-    let ours = Served::start(Command::new(binary).args(["--listen", "127.0.0.1:0"]))?;
+pub(super) fn in_memory(binary: &Path) -> io::Result<ChildServer> {
+    let ours = ChildServer::start(Command::new(binary).args(["--listen", "127.0.0.1:0"]))?;
     let mut client = BlockingClient::connect(&ours.address, &ConnectRequest::new(40_000))?;
     let create = |path| Request::Create {
         path,
@@ -46,7 +46,7 @@ pub(super) fn in_memory(binary: &Path) -> io::Result<Served> {
         in_flight: 64,
         until: Until::Replies(ZNODES_EACH),
     };
-    drive(&ours.address, Speaks::ZooKeeper, load, |connection| {
+    drive(&ours.address, Protocol::ZooKeeper, load, |connection| {
         Exchange {
             request: create(format!("/{connection}/00000000")).encode(1).0,
             // Behind length, xid, type, the path's length, and the digit between two slashes.
@@ -67,7 +67,8 @@ pub(in crate::bench) fn idle() -> io::Result<Row> {
     let mut row = Row::new("idle", "the idle binary, resident memory after one session");
     match binary() {
         Ok(binary) => {
-            let served = Served::start(Command::new(binary).args(["--listen", "127.0.0.1:0"]))?;
+            let served =
+                ChildServer::start(Command::new(binary).args(["--listen", "127.0.0.1:0"]))?;
             let mut client =
                 BlockingClient::connect(&served.address, &ConnectRequest::new(10_000))?;
             client.call(&Request::CloseSession)?;

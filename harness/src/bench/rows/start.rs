@@ -3,7 +3,7 @@
 use super::{ROUNDS, binary, ours};
 use crate::backend::Backend;
 use crate::bench::OPEN_FILES;
-use crate::bench::child::Served;
+use crate::bench::child::ChildServer;
 use crate::bench::report::Row;
 use crate::bench::system;
 use crate::client::{BlockingClient, ConnectRequest};
@@ -38,7 +38,7 @@ pub(in crate::bench) fn exec() -> io::Result<Row> {
     };
     let times = (0..21).map(|_| {
         let start = Instant::now();
-        let served = Served::start(Command::new(&binary).args(["--listen", "127.0.0.1:0"]))?;
+        let served = ChildServer::start(Command::new(&binary).args(["--listen", "127.0.0.1:0"]))?;
         let _client = BlockingClient::connect(&served.address, &ConnectRequest::new(10_000))?;
         Ok(milliseconds(start.elapsed()))
     });

@@ -2,8 +2,8 @@
 
 use super::{ROUNDS, SETTINGS};
 use crate::backend::{Backend, BackendError, BackendKind, BackendSource};
-use crate::bench::child::Served;
-use crate::bench::load::{Exchange, Load, Speaks, Until, drive};
+use crate::bench::child::ChildServer;
+use crate::bench::load::{Exchange, Load, Protocol, Until, drive};
 use crate::bench::report::Row;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request, read_frame};
 use std::io::{self, Write};
@@ -92,13 +92,13 @@ const WITH_JOURNAL: f64 = 0.7;
 
 pub(in crate::bench) fn journal(row: &Throughput) -> io::Result<Row> {
     let mut found = Row::new(row.name, row.what);
-    let off = Served::this_program(&["serve-ours"])?;
-    let on = Served::this_program(&["serve-ours", "--journal"])?;
+    let off = ChildServer::this_program(&["serve-ours"])?;
+    let on = ChildServer::this_program(&["serve-ours", "--journal"])?;
     let (mut of_off, mut of_on) = (Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
         for (served, rates) in [(&off, &mut of_off), (&on, &mut of_on)] {
             row.prepare(&served.address, round)?;
-            rates.push(row.drive(&served.address, Speaks::ZooKeeper, round, ROUND)?);
+            rates.push(row.drive(&served.address, Protocol::ZooKeeper, round, ROUND)?);
         }
     }
     let off = found.value("journal off", "/s", of_off);
@@ -121,25 +121,26 @@ pub(in crate::bench) fn throughput(row: &Throughput) -> io::Result<Row> {
     let real: Option<&dyn Backend> = real.as_deref();
     if let Some(real) = real {
         row.prepare(&real.connect_string(), 0)?;
-        row.drive(&real.connect_string(), Speaks::ZooKeeper, 0, WARM_UP)?;
+        row.drive(&real.connect_string(), Protocol::ZooKeeper, 0, WARM_UP)?;
     }
-    let mut ours = Served::this_program(&["serve-ours"])?;
+    let mut ours = ChildServer::this_program(&["serve-ours"])?;
     row.prepare(&ours.address, 0)?;
     let (request, reply) = row.sizes(&ours.address)?;
-    let echo = Served::this_program(&["serve-echo", &request.to_string(), &reply.to_string()])?;
+    let echo =
+        ChildServer::this_program(&["serve-echo", &request.to_string(), &reply.to_string()])?;
 
     let (mut of_echo, mut of_ours, mut of_real) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
-        of_echo.push(row.drive(&echo.address, Speaks::Echo, round, ROUND)?);
+        of_echo.push(row.drive(&echo.address, Protocol::Echo, round, ROUND)?);
         if row.operation == Operation::Create {
             // What the rounds before created would be measured along.
-            ours = Served::this_program(&["serve-ours"])?;
+            ours = ChildServer::this_program(&["serve-ours"])?;
         }
         row.prepare(&ours.address, round)?;
-        of_ours.push(row.drive(&ours.address, Speaks::ZooKeeper, round, ROUND)?);
+        of_ours.push(row.drive(&ours.address, Protocol::ZooKeeper, round, ROUND)?);
         if let Some(real) = real {
             row.prepare(&real.connect_string(), round)?;
-            of_real.push(row.drive(&real.connect_string(), Speaks::ZooKeeper, round, ROUND)?);
+            of_real.push(row.drive(&real.connect_string(), Protocol::ZooKeeper, round, ROUND)?);
         }
     }
     let ours = found.value("embedded", "/s", of_ours);
@@ -180,7 +181,7 @@ impl Throughput {
     pub(super) fn drive(
         &self,
         address: &str,
-        speaks: Speaks,
+        protocol: Protocol,
         round: usize,
         time: Duration,
     ) -> io::Result<f64> {
@@ -189,7 +190,7 @@ impl Throughput {
             in_flight: self.in_flight,
             until: Until::Elapsed(time),
         };
-        drive(address, speaks, load, |connection| {
+        drive(address, protocol, load, |connection| {
             self.exchange(round, connection)
         })
     }

@@ -178,7 +178,7 @@ async fn change(
         "sets the configuration",
         admin.set_data(CONFIG, config, None).await,
     )?;
-    stage.told(user, changes).await?;
+    stage.notified(user, changes).await?;
     agent.render(stage, user).await?;
     Ok(())
 }
@@ -261,10 +261,10 @@ async fn a_new_primary(stage: &mut Stage<'_>) -> Result<(), StageError> {
     agent.render(stage, &pg2).await?;
     let (_, gone) = pg2.check_and_watch_stat(LEADER).await?;
     stage.expires(&pg0).await?;
-    stage.told(&pg2, gone).await?;
+    stage.notified(&pg2, gone).await?;
     let (_, come) = pg2.check_and_watch_stat(LEADER).await?;
     lead(stage, &pg1, "it's a \\ secret").await?;
-    stage.told(&pg2, come).await?;
+    stage.notified(&pg2, come).await?;
     agent.render(stage, &pg2).await?;
     Ok(())
 }
@@ -276,7 +276,7 @@ async fn promoted(stage: &mut Stage<'_>) -> Result<(), StageError> {
     agent.render(stage, &pg1).await?;
     let (_, gone) = pg1.check_and_watch_stat(LEADER).await?;
     stage.leaves(pg0).await?;
-    stage.told(&pg1, gone).await?;
+    stage.notified(&pg1, gone).await?;
     lead(stage, &pg1, "secret").await?;
     agent.render(stage, &pg1).await?;
     Ok(())
@@ -293,7 +293,7 @@ async fn no_configuration_yet(stage: &mut Stage<'_>) -> Result<(), StageError> {
         "creates it",
         admin.create(CONFIG, &config, &PERSISTENT).await,
     )?;
-    stage.told(&pg0, made).await?;
+    stage.notified(&pg0, made).await?;
     Agent::new().render(stage, &pg0).await?;
     Ok(())
 }

@@ -43,7 +43,7 @@ pub(super) async fn two_leaders(stage: &mut Stage<'_>) -> Result<(), StageError>
         .remark("a", "takes it for a suspension, and goes on leading");
     storage.write("a");
     stage.steps("pass 2500ms").await?;
-    stage.told(&b, gone).await?;
+    stage.notified(&b, gone).await?;
     let made = b.create("/leader", b"b", &EPHEMERAL).await;
     stage.note(&b, "leads", made)?;
     storage.write("b");
@@ -102,7 +102,7 @@ pub(super) async fn restarted_and_fooled(stage: &mut Stage<'_>) -> Result<(), St
             stage.says(&a, "reads its own name, and leads");
         }
         stage.steps("pass 2500ms").await?;
-        stage.told(&a, gone).await?;
+        stage.notified(&a, gone).await?;
     }
     stage.note(&a, "looks for /leader", a.check_stat("/leader").await)?;
     stage.says(&a, "still thinks that it leads");
@@ -175,7 +175,7 @@ pub(super) async fn one_session_for_two(stage: &mut Stage<'_>) -> Result<(), Sta
         .await?;
     let (_, gone) = watcher.check_and_watch_stat("/a").await?;
     stage.steps("b: closeSession").await?;
-    stage.told(&watcher, gone).await?;
+    stage.notified(&watcher, gone).await?;
     stage.note(&watcher, "lists", watcher.list_children("/").await)?;
     stage.steps("a: resume a").await
 }

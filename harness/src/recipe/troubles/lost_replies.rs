@@ -21,7 +21,7 @@ async fn lose(
     request: &str,
 ) -> Result<(), StageError> {
     stage.loses(request).await?;
-    stage.told(observer, done).await?;
+    stage.notified(observer, done).await?;
     stage.steps("a: resume a").await
 }
 

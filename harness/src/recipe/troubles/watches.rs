@@ -131,7 +131,7 @@ pub(super) async fn herd(stage: &mut Stage<'_>) -> Result<(), StageError> {
     }
     stage.note(&holder, "releases", holder.delete("/lock", None).await)?;
     for (user, watcher) in waiting {
-        stage.told(user, watcher).await?;
+        stage.notified(user, watcher).await?;
     }
     for user in [&a, &b, &c] {
         let made = user.create("/lock", b"", &EPHEMERAL).await;
@@ -156,7 +156,7 @@ pub(super) async fn no_herd(stage: &mut Stage<'_>) -> Result<(), StageError> {
     stage.note(&holder, "releases", released)?;
     let mut waiting = waiting.into_iter();
     if let Some((user, watcher)) = waiting.next() {
-        stage.told(user, watcher).await?;
+        stage.notified(user, watcher).await?;
     }
     for (user, watcher) in waiting {
         stage

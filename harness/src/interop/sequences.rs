@@ -1,9 +1,9 @@
 //! The sequences of the search, played on one server and left lying: each has a root of its own, and what a version does
 //! not know is left out.
 
-use super::RelayError;
-use super::server::Held;
-use crate::backend::Guest;
+use super::InteropError;
+use super::server::OpenSession;
+use crate::backend::BorrowedServer;
 use crate::client::{Acl, BlockingClient, Request, op};
 use crate::dice::Dice;
 use crate::patience::PATIENCE;
@@ -21,12 +21,12 @@ pub(super) const LONGEST_MS: i32 = 600_000;
 
 /// Plays sequence `number`, and gives the sessions that it leaves open and how many steps it took.
 pub(super) async fn play(
-    guest: &Guest,
+    guest: &BorrowedServer,
     known: Known<'_>,
     maker: &mut BlockingClient,
     (seed, number): (u64, u64),
     longest: Duration,
-) -> Result<(Vec<Held>, usize), RelayError> {
+) -> Result<(Vec<OpenSession>, usize), InteropError> {
     let mut dice = Dice::new(seed, number);
     let steps = search::sequence(seed, number, dice.percent(30), LENGTH);
     let steps = long_lived(fitting(steps, known), longest);
@@ -49,11 +49,16 @@ pub(super) async fn play(
     stage.set_patience(PATIENCE);
     for step in &steps {
         stage.step(step).await.map_err(|error| {
-            RelayError::Differs(format!("sequence {number}: `{step}`: {error}"))
+            InteropError::Differs(format!("sequence {number}: `{step}`: {error}"))
         })?;
     }
     let held = if dice.percent(70) {
-        stage.abandon().await.into_iter().map(Held::of).collect()
+        stage
+            .abandon()
+            .await
+            .into_iter()
+            .map(OpenSession::of)
+            .collect()
     } else {
         stage.finish().await;
         Vec::new()

@@ -1,6 +1,6 @@
 //! `interop`: relays on the command line.
 
-use super::{Identity, Relay, RelayError, VERSIONS};
+use super::{Identity, Interop, InteropError, VERSIONS};
 use crate::backend::{BackendError, Compression};
 use crate::provision::Missing;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What `interop` is told.
 #[derive(Clone, Debug, clap::Args)]
-pub struct RelayArgs {
+pub struct InteropArgs {
     /// The versions of the real server.
     #[arg(long, value_name = "VERSION", value_delimiter = ',', default_values = VERSIONS)]
     versions: Vec<String>,
@@ -36,7 +36,7 @@ pub struct RelayArgs {
     extended_types: Option<bool>,
     /// Number of planted znodes, which make snapshots take their time while other znodes get new ACLs
     #[arg(long, value_name = "N", default_value_t = 20_000)]
-    planted: u32,
+    filler_znodes: u32,
     /// Say what is done.
     #[arg(long)]
     verbose: bool,
@@ -47,7 +47,7 @@ pub struct RelayArgs {
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RelayOutcome {
+pub enum InteropOutcome {
     /// Everything was found as it was left.
     Same,
     /// Something was not.
@@ -56,12 +56,12 @@ pub enum RelayOutcome {
     Missing(Missing),
 }
 
-impl RelayArgs {
+impl InteropArgs {
     /// Plays the relays and writes what comes of each.
     ///
     /// # Errors
     /// If nothing can be written.
-    pub fn run(&self, mut out: impl Write) -> io::Result<RelayOutcome> {
+    pub fn run(&self, mut out: impl Write) -> io::Result<InteropOutcome> {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         let drawn = since_1970.map_or(0, |span| u64::from(span.subsec_nanos()));
         let seed = self.seed.unwrap_or(drawn);
@@ -69,7 +69,7 @@ impl RelayArgs {
             Some(program) => program.clone(),
             None => std::env::current_exe()?,
         };
-        let mut outcome = RelayOutcome::Same;
+        let mut outcome = InteropOutcome::Same;
         let ids: Vec<Option<u8>> = match self.server_ids.as_slice() {
             [] => vec![None],
             ids => ids.iter().copied().map(Some).collect(),
@@ -77,7 +77,7 @@ impl RelayArgs {
         for version in &self.versions {
             for &compression in &self.compression {
                 for &server_id in &ids {
-                    let relay = Relay {
+                    let interop = Interop {
                         version: version.clone(),
                         seed,
                         ops: usize::try_from(self.ops).unwrap_or(usize::MAX),
@@ -87,9 +87,9 @@ impl RelayArgs {
                         program: program.clone(),
                         server_id,
                         extended_types: self.extended_types,
-                        planted: usize::try_from(self.planted).unwrap_or(usize::MAX),
+                        filler_znodes: usize::try_from(self.filler_znodes).unwrap_or(usize::MAX),
                     };
-                    self.play(&relay, &mut outcome, &mut out)?;
+                    self.play(&interop, &mut outcome, &mut out)?;
                 }
             }
         }
@@ -98,31 +98,31 @@ impl RelayArgs {
 
     fn play(
         &self,
-        relay: &Relay,
-        outcome: &mut RelayOutcome,
+        interop: &Interop,
+        outcome: &mut InteropOutcome,
         out: &mut impl Write,
     ) -> io::Result<()> {
-        let Relay {
+        let Interop {
             version,
             compression,
             seed,
             ..
-        } = relay;
+        } = interop;
         let Identity {
             server_id,
             extended_types,
-        } = relay.identity();
+        } = interop.identity();
         write!(
             out,
             "{version}, compression {compression}, server id {server_id}, extended types {extended_types}, seed {seed}: "
         )?;
         out.flush()?;
-        let mut tell = |what: &str| {
+        let mut log = |text: &str| {
             if self.verbose {
-                eprintln!("  {what}");
+                eprintln!("  {text}");
             }
         };
-        match relay.run(&mut tell) {
+        match interop.run(&mut log) {
             Ok(report) => {
                 writeln!(
                     out,
@@ -141,15 +141,15 @@ impl RelayArgs {
                     writeln!(out, "  note: {note}")?;
                 }
             }
-            Err(RelayError::Backend(BackendError::Missing(missing))) => {
+            Err(InteropError::Backend(BackendError::Missing(missing))) => {
                 writeln!(out, "{missing}")?;
-                if *outcome == RelayOutcome::Same {
-                    *outcome = RelayOutcome::Missing(missing);
+                if *outcome == InteropOutcome::Same {
+                    *outcome = InteropOutcome::Missing(missing);
                 }
             }
             Err(error) => {
                 writeln!(out, "DIFFERENT\n{error}")?;
-                *outcome = RelayOutcome::Different;
+                *outcome = InteropOutcome::Different;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@
 use super::backends::ignored;
 use libtest_mimic::{Completion, Failed, Trial};
 use minikeeper_harness::backend::{BackendError, Compression};
-use minikeeper_harness::relay::{Relay, RelayError, VERSIONS};
+use minikeeper_harness::interop::{Interop, InteropError, VERSIONS};
 
 const SEED: u64 = 20_246;
 
@@ -52,7 +52,7 @@ fn play(
         Ok(text) => text.parse()?,
         Err(_) => SEED,
     };
-    let relay = Relay {
+    let interop = Interop {
         version: version.to_owned(),
         seed,
         ops: 700,
@@ -66,14 +66,14 @@ fn play(
         program: env!("CARGO_BIN_EXE_minikeeper-harness").into(),
         server_id: Some(server_id),
         extended_types: Some(extended_types),
-        planted: 3000,
+        filler_znodes: 3000,
     };
-    match relay.run(&mut |_| {}) {
+    match interop.run(&mut |_| {}) {
         Ok(report) if report.znodes < 100 || report.sessions < 10 => {
             Err(format!("seed {seed}: little was played: {report:?}").into())
         }
         Ok(_) => Ok(Completion::Completed),
-        Err(RelayError::Backend(BackendError::Missing(missing))) => ignored(&missing),
+        Err(InteropError::Backend(BackendError::Missing(missing))) => ignored(&missing),
         Err(error) => Err(format!("seed {seed}: {error}").into()),
     }
 }

@@ -5,11 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Leaves a copy of a folder lying under a name that begins so, and says where.
-pub(crate) fn keep(folder: &Path, prefix: &str) -> io::Result<PathBuf> {
+pub(crate) fn save_copy(folder: &Path, prefix: &str) -> io::Result<PathBuf> {
     let mut builder = tempfile::Builder::new();
-    let kept = builder.prefix(prefix).disable_cleanup(true).tempdir()?;
-    copy_all(folder, kept.path())?;
-    Ok(kept.path().to_owned())
+    let copy = builder.prefix(prefix).disable_cleanup(true).tempdir()?;
+    copy_all(folder, copy.path())?;
+    Ok(copy.path().to_owned())
 }
 
 /// Copies all that is in a folder to another, which is made if need be.

@@ -1,7 +1,9 @@
 //! Who has the folder: a real ZooKeeper or one of ours, each in a process of its own, ended by a signal or killed.
 
-use super::RelayError;
-use crate::backend::{Backend, Keeping, OwnProcess, ServerSetup, Settings, ZooKeeper};
+use super::InteropError;
+use crate::backend::{
+    Backend, FolderSettings, MinikeeperProcess, ServerSetup, Settings, ZooKeeper,
+};
 use crate::client::{BlockingClient, ConnectRequest, ConnectResponse, Request};
 use crate::patience::PATIENCE;
 use std::fmt;
@@ -27,7 +29,7 @@ impl fmt::Display for Ending {
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Who<'a> {
+pub(super) enum ServerKind<'a> {
     /// A real one of this version.
     Real(&'a str),
     /// Ours, from this program.
@@ -36,29 +38,33 @@ pub(super) enum Who<'a> {
 
 /// A server that runs on a folder.
 #[derive(Debug)]
-pub(super) enum Runner {
+pub(super) enum RunningServer {
     Real(ZooKeeper),
-    Ours(OwnProcess),
+    Ours(MinikeeperProcess),
 }
 
-impl Runner {
+impl RunningServer {
     /// Starts it on what `folder` has under `data`.
     pub(super) fn start(
-        who: Who<'_>,
+        kind: ServerKind<'_>,
         folder: &Path,
         setup: ServerSetup,
-        keeping: &Keeping,
-    ) -> Result<Self, RelayError> {
+        folder_settings: &FolderSettings,
+    ) -> Result<Self, InteropError> {
         let settings = Settings {
             setup,
-            keeping: keeping.clone(),
+            folder_settings: folder_settings.clone(),
             ..Settings::default()
         };
-        Ok(match who {
-            Who::Real(version) => Self::Real(ZooKeeper::start_on(folder, version, &settings)?),
-            Who::Ours(program) => {
-                Self::Ours(OwnProcess::start(program, &folder.join("data"), &settings)?)
+        Ok(match kind {
+            ServerKind::Real(version) => {
+                Self::Real(ZooKeeper::start_on(folder, version, &settings)?)
             }
+            ServerKind::Ours(program) => Self::Ours(MinikeeperProcess::start(
+                program,
+                &folder.join("data"),
+                &settings,
+            )?),
         })
     }
 
@@ -70,11 +76,11 @@ impl Runner {
     }
 
     /// Whether it is a real server that is a quorum of one.
-    pub(super) fn is_quorum(&self, keeping: &Keeping) -> bool {
-        matches!(self, Self::Real(_)) && keeping.server_id != 1
+    pub(super) fn is_quorum(&self, folder_settings: &FolderSettings) -> bool {
+        matches!(self, Self::Real(_)) && folder_settings.server_id != 1
     }
 
-    pub(super) fn end(&mut self, ending: Ending) -> Result<(), RelayError> {
+    pub(super) fn end(&mut self, ending: Ending) -> Result<(), InteropError> {
         match (self, ending) {
             (Self::Real(server), Ending::Asked) => server.terminate()?,
             (Self::Real(server), Ending::Killed) => server.stop(),
@@ -125,11 +131,11 @@ fn is_complaint(line: &str) -> bool {
 
 /// A session that somebody left open.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Held {
+pub(super) struct OpenSession {
     pub(super) session: ConnectResponse,
 }
 
-impl Held {
+impl OpenSession {
     pub(super) fn of(session: ConnectResponse) -> Self {
         Self { session }
     }
@@ -139,7 +145,7 @@ impl Held {
     }
 
     /// Goes on with it elsewhere.
-    pub(super) fn resume(&self, address: &str) -> Result<BlockingClient, RelayError> {
+    pub(super) fn resume(&self, address: &str) -> Result<BlockingClient, InteropError> {
         self.resume_with(address, self.session.password.clone())
     }
 
@@ -147,7 +153,7 @@ impl Held {
         &self,
         address: &str,
         password: Option<Vec<u8>>,
-    ) -> Result<BlockingClient, RelayError> {
+    ) -> Result<BlockingClient, InteropError> {
         let request = ConnectRequest {
             session_id: self.session.session_id,
             password,
@@ -157,11 +163,11 @@ impl Held {
     }
 
     /// The same, as one who may see everything.
-    pub(super) fn resume_as_super(&self, address: &str) -> Result<BlockingClient, RelayError> {
+    pub(super) fn resume_as_super(&self, address: &str) -> Result<BlockingClient, InteropError> {
         let mut client = self.resume(address)?;
         if client.session().session_id != self.id() {
-            return Err(RelayError::Differs(format!(
-                "session {:#x} of who looks cannot be resumed: {:?}",
+            return Err(InteropError::Differs(format!(
+                "session {:#x} of kind looks cannot be resumed: {:?}",
                 self.id(),
                 client.session()
             )));
@@ -172,7 +178,7 @@ impl Held {
 }
 
 /// Lets a client see everything.
-pub(super) fn become_super(client: &mut BlockingClient) -> Result<(), RelayError> {
+pub(super) fn become_super(client: &mut BlockingClient) -> Result<(), InteropError> {
     let auth = Request::Auth {
         scheme: "digest".to_owned(),
         auth: b"super:test".to_vec(),

@@ -1,9 +1,9 @@
 //! What the sequences of the search do not have, for they are about a few znodes: many children, large data, long and odd
 //! names, many ACLs, sessions that come and go and expire, quotas that count, transactions that fail half-way.
 
-use super::RelayError;
+use super::InteropError;
 use super::sequences::Known;
-use super::server::Held;
+use super::server::OpenSession;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request, op};
 use crate::dice::Dice;
 use crate::patience::PATIENCE;
@@ -12,31 +12,31 @@ use semver::Version;
 /// Sessions that do things, and live on.
 const OWNERS: usize = 3;
 /// Sessions that expire, and what they held with them.
-const SHORT: usize = 2;
-const SHORT_MS: i32 = 1000;
+const EXPIRING: usize = 2;
+const EXPIRING_MS: i32 = 1000;
 /// So many requests are sent at once.
-const AT_ONCE: usize = 40;
+const BATCH: usize = 40;
 
 /// The session of [`super::Relay`] grows one for every life of a server.
-pub(super) struct Garden<'a> {
+pub(super) struct Workload<'a> {
     address: &'a str,
     version: &'a Version,
     extended_types: bool,
     dice: Dice,
     root: String,
-    owners: Vec<(BlockingClient, Held)>,
+    owners: Vec<(BlockingClient, OpenSession)>,
     /// What was created by name, so that some of it can be changed.
     names: Vec<String>,
-    short: Vec<String>,
+    expiring: Vec<String>,
 }
 
-impl<'a> Garden<'a> {
+impl<'a> Workload<'a> {
     pub(super) fn new(
         address: &'a str,
         known: Known<'a>,
         mut dice: Dice,
         life: usize,
-    ) -> Result<Self, RelayError> {
+    ) -> Result<Self, InteropError> {
         let mut owners = Vec::new();
         for _ in 0..OWNERS {
             let timeout = dice.number(200_000..600_000);
@@ -46,40 +46,40 @@ impl<'a> Garden<'a> {
                 scheme: "digest".to_owned(),
                 auth: b"u:p".to_vec(),
             })?;
-            let held = Held::of(client.session().clone());
+            let held = OpenSession::of(client.session().clone());
             owners.push((client, held));
         }
-        let mut garden = Self {
+        let mut workload = Self {
             address,
             version: known.version,
             extended_types: known.extended_types,
             dice,
-            root: format!("/garden-{life}"),
+            root: format!("/workload-{life}"),
             owners,
             names: Vec::new(),
-            short: Vec::new(),
+            expiring: Vec::new(),
         };
-        let root = garden.root.clone();
-        garden.call(&Request::Create {
+        let root = workload.root.clone();
+        workload.call(&Request::Create {
             path: root,
             data: None,
             acl: Acl::open(),
             flags: 0,
         })?;
-        Ok(garden)
+        Ok(workload)
     }
 
     /// Does about so many things.
-    pub(super) fn grow(&mut self, requests: usize) -> Result<(), RelayError> {
-        self.open_short_sessions()?;
+    pub(super) fn run(&mut self, requests: usize) -> Result<(), InteropError> {
+        self.open_expiring_sessions()?;
         if self.version >= &Version::new(3, 5, 0) || self.dice.percent(50) {
             self.limit()?;
         }
-        let mut left = requests;
-        while left > 0 {
+        let mut remaining = requests;
+        while remaining > 0 {
             let owner = self.dice.number(0..OWNERS);
-            let batch: Vec<Request> = (0..AT_ONCE.min(left)).map(|_| self.request()).collect();
-            left -= batch.len();
+            let batch: Vec<Request> = (0..BATCH.min(remaining)).map(|_| self.request()).collect();
+            remaining -= batch.len();
             if let Some((client, _)) = self.owners.get_mut(owner) {
                 client.call_all(&batch)?;
             }
@@ -94,26 +94,26 @@ impl<'a> Garden<'a> {
     }
 
     /// The sessions that stay open, and znodes of those that are to expire.
-    pub(super) fn leave(self) -> (Vec<Held>, Vec<String>) {
+    pub(super) fn into_sessions(self) -> (Vec<OpenSession>, Vec<String>) {
         let held = self.owners.into_iter().map(|(_, held)| held).collect();
-        (held, self.short)
+        (held, self.expiring)
     }
 
-    fn call(&mut self, request: &Request) -> Result<i32, RelayError> {
+    fn call(&mut self, request: &Request) -> Result<i32, InteropError> {
         let Some((client, _)) = self.owners.first_mut() else {
             return Ok(0);
         };
         Ok(client.call(request)?.header.err)
     }
 
-    fn open_short_sessions(&mut self) -> Result<(), RelayError> {
-        for number in 0..SHORT {
-            let request = ConnectRequest::new(SHORT_MS);
+    fn open_expiring_sessions(&mut self) -> Result<(), InteropError> {
+        for number in 0..EXPIRING {
+            let request = ConnectRequest::new(EXPIRING_MS);
             let mut client = BlockingClient::connect_within(PATIENCE, self.address, &request)?;
-            let path = format!("{}/short-{number}", self.root);
+            let path = format!("{}/expiring-{number}", self.root);
             for (path, flags) in [
                 (path.clone(), 1),
-                (format!("{}/short-numbered-", self.root), 3),
+                (format!("{}/expiring-numbered-", self.root), 3),
             ] {
                 client.call(&Request::Create {
                     path,
@@ -122,13 +122,13 @@ impl<'a> Garden<'a> {
                     flags,
                 })?;
             }
-            self.short.push(path);
+            self.expiring.push(path);
         }
         Ok(())
     }
 
     /// A quota on the root of the garden, which counts what is done below it.
-    fn limit(&mut self) -> Result<(), RelayError> {
+    fn limit(&mut self) -> Result<(), InteropError> {
         let quota = format!("/zookeeper/quota{}", self.root);
         for (path, data) in [
             (quota.clone(), None),

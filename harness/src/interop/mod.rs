@@ -3,32 +3,32 @@
 //!
 //! Everything that is drawn comes from one seed.
 
+mod acl_writes;
 mod command;
-mod copy;
 mod folder;
-mod garden;
-mod holes;
-mod leg;
-mod picture;
+mod missing_log;
+mod opened_folder;
 mod sequences;
 mod server;
-mod storm;
+mod server_state;
+mod turn;
+mod workload;
 
-pub use command::{RelayArgs, RelayOutcome};
-pub(crate) use picture::Picture;
+pub use command::{InteropArgs, InteropOutcome};
+pub(crate) use server_state::ServerState;
 
-use crate::backend::{BackendError, Compression, Keeping};
+use crate::backend::{BackendError, Compression, FolderSettings};
 use crate::client::ConnectRequest;
 use crate::dice::Dice;
 use crate::patience::InVain;
 use crate::stage::StageError;
 use folder::Folder;
-use leg::Leg;
 use semver::Version;
-use server::{Ending, Held, Who};
+use server::{Ending, OpenSession, ServerKind};
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use turn::Turn;
 
 /// How long a session lives that is to be found again.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -38,7 +38,7 @@ pub const VERSIONS: [&str; 6] = ["3.4.14", "3.5.10", "3.6.4", "3.7.2", "3.8.5", 
 
 /// What is played, and with whom.
 #[derive(Clone, Debug)]
-pub struct Relay {
+pub struct Interop {
     /// The version of the real server.
     pub version: String,
     /// Where everything that is drawn comes from.
@@ -59,7 +59,7 @@ pub struct Relay {
     /// (`EphemeralType.validateServerId`).
     pub extended_types: Option<bool>,
     /// Number of planted znodes, which make snapshots take their time while other znodes get new ACLs.
-    pub planted: usize,
+    pub filler_znodes: usize,
 }
 
 /// Server ids that are drawn.
@@ -97,7 +97,7 @@ pub struct Report {
 
 /// Why a relay did not come to its end.
 #[derive(Debug, thiserror::Error)]
-pub enum RelayError {
+pub enum InteropError {
     /// A server cannot be had, or does not come up.
     #[error(transparent)]
     Backend(#[from] BackendError),
@@ -115,7 +115,7 @@ pub enum RelayError {
     Differs(String),
 }
 
-impl Relay {
+impl Interop {
     /// Identity of the servers.
     #[must_use]
     pub fn identity(&self) -> Identity {
@@ -139,14 +139,14 @@ impl Relay {
     ///
     /// # Errors
     /// If a server cannot be had, or one finds what another has not left.
-    pub fn run(&self, tell: &mut dyn FnMut(&str)) -> Result<Report, RelayError> {
+    pub fn run(&self, log: &mut dyn FnMut(&str)) -> Result<Report, InteropError> {
         let start = Instant::now();
         let mut dice = Dice::new(self.seed, 0);
         let folder = Folder::new()?;
         let version = Version::parse(&self.version)
-            .map_err(|error| RelayError::Differs(format!("{}: {error}", self.version)))?;
+            .map_err(|error| InteropError::Differs(format!("{}: {error}", self.version)))?;
         let identity = self.identity();
-        let keeping = |dice: &mut Dice| Keeping {
+        let folder_settings = |dice: &mut Dice| FolderSettings {
             force_sync: false,
             snap_count: Some(*dice.one(&[60, 150, 400, 1000])),
             pre_alloc_kib: Some(*dice.one(&[16, 64, 1024])),
@@ -156,54 +156,54 @@ impl Relay {
             server_id: identity.server_id,
             extended_types: identity.extended_types,
         };
-        let mut leg = Leg {
+        let mut turn = Turn {
             version: &version,
             folder: &folder,
             seed: self.seed,
             ops: self.ops,
-            planted: self.planted,
-            keeping: keeping(&mut dice),
+            filler_znodes: self.filler_znodes,
+            folder_settings: folder_settings(&mut dice),
             life: 0,
             sequence: 0,
-            held: Vec::new(),
-            short: Vec::new(),
-            eye: None,
-            left: None,
+            open_sessions: Vec::new(),
+            expiring: Vec::new(),
+            observer: None,
+            last_state: None,
             report: Report::default(),
-            tell,
+            log,
         };
-        let real = Who::Real(&self.version);
+        let real = ServerKind::Real(&self.version);
         let ours = if self.control {
             real
         } else {
-            Who::Ours(&self.program)
+            ServerKind::Ours(&self.program)
         };
         // Both are ended both ways, whatever the seed says.
-        let turn = usize::from(dice.percent(50));
+        let first = usize::from(dice.percent(50));
         for round in 0..self.rounds.max(1) {
             let ending = |of: usize| {
-                if (round + of + turn).is_multiple_of(2) {
+                if (round + of + first).is_multiple_of(2) {
                     Ending::Killed
                 } else {
                     Ending::Asked
                 }
             };
-            leg.keeping = keeping(&mut dice);
-            leg.run(real, &mut dice, ending(0))?;
-            leg.check_that_it_comes_back(real)?;
+            turn.folder_settings = folder_settings(&mut dice);
+            turn.run(real, &mut dice, ending(0))?;
+            turn.check_restart(real)?;
             if !self.control {
-                leg.check_copy()?;
-                leg.check_hole(real)?;
-                leg.check_without_extended_types(real, ours)?;
+                turn.check_copy()?;
+                turn.check_missing_log(real)?;
+                turn.check_without_extended_types(real, ours)?;
             }
-            leg.keeping = keeping(&mut dice);
-            leg.run(ours, &mut dice, ending(1))?;
+            turn.folder_settings = folder_settings(&mut dice);
+            turn.run(ours, &mut dice, ending(1))?;
             if !self.control {
-                leg.check_export(real)?;
+                turn.check_export(real)?;
             }
         }
-        leg.finish(real)?;
-        let mut report = leg.report;
+        turn.finish(real)?;
+        let mut report = turn.report;
         report.files = folder.files()?;
         report.took = start.elapsed();
         Ok(report)
@@ -211,7 +211,7 @@ impl Relay {
 }
 
 /// A session for who looks, and leaves no trace by looking.
-fn eye(address: &str) -> Result<Held, RelayError> {
+fn observer(address: &str) -> Result<OpenSession, InteropError> {
     let timeout_ms = i32::try_from(LONGEST.as_millis()).unwrap_or(i32::MAX);
     let request = ConnectRequest::new(timeout_ms);
     let client = crate::client::BlockingClient::connect_within(
@@ -219,5 +219,5 @@ fn eye(address: &str) -> Result<Held, RelayError> {
         address,
         &request,
     )?;
-    Ok(Held::of(client.session().clone()))
+    Ok(OpenSession::of(client.session().clone()))
 }

@@ -9,12 +9,12 @@ use std::process::{Command, Stdio};
 
 /// A server of ours in a process of its own.
 #[derive(Debug)]
-pub struct OwnProcess {
+pub struct MinikeeperProcess {
     child: Option<Child>,
     address: String,
 }
 
-impl OwnProcess {
+impl MinikeeperProcess {
     /// Runs `program serve-folder` on a data folder, and waits until it serves.
     ///
     /// # Errors
@@ -22,27 +22,27 @@ impl OwnProcess {
     pub fn start(program: &Path, data: &Path, settings: &Settings) -> Result<Self, BackendError> {
         let mut command = Command::new(program);
         command.arg("serve-folder").arg(data);
-        let keeping = &settings.keeping;
-        if !keeping.force_sync {
+        let folder_settings = &settings.folder_settings;
+        if !folder_settings.force_sync {
             command.arg("--no-sync");
         }
-        if let Some(count) = keeping.snap_count {
+        if let Some(count) = folder_settings.snap_count {
             command.args(["--snap-count", &count.to_string()]);
         }
-        if let Some(kib) = keeping.pre_alloc_kib {
+        if let Some(kib) = folder_settings.pre_alloc_kib {
             command.args(["--pre-alloc-kib", &kib.to_string()]);
         }
-        if keeping.compression != Compression::None {
-            command.args(["--compression", &keeping.compression.to_string()]);
+        if folder_settings.compression != Compression::None {
+            command.args(["--compression", &folder_settings.compression.to_string()]);
         }
-        if keeping.trust_empty {
+        if folder_settings.trust_empty {
             command.arg("--trust-empty");
         }
-        if let Some(span) = keeping.longest_session {
+        if let Some(span) = folder_settings.longest_session {
             command.args(["--longest-session-ms", &span.as_millis().to_string()]);
         }
-        command.args(["--server-id", &keeping.server_id.to_string()]);
-        if !keeping.extended_types {
+        command.args(["--server-id", &folder_settings.server_id.to_string()]);
+        if !folder_settings.extended_types {
             command.arg("--no-extended-types");
         }
         if settings.setup == ServerSetup::Reaping {
@@ -82,7 +82,7 @@ impl OwnProcess {
     }
 }
 
-impl Backend for OwnProcess {
+impl Backend for MinikeeperProcess {
     fn name(&self) -> String {
         "minikeeper on a folder".to_owned()
     }
@@ -95,7 +95,7 @@ impl Backend for OwnProcess {
         self.address.clone()
     }
 
-    fn can(&self, _capability: Capability<'_>) -> bool {
+    fn supports(&self, _capability: Capability<'_>) -> bool {
         false
     }
 

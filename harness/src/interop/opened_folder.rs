@@ -1,7 +1,7 @@
 //! The folder opened by ours without a server: what the handle shows, in the words of who looks over the wire.
 
-use super::RelayError;
-use super::picture::{Picture, Znode};
+use super::InteropError;
+use super::server_state::{ServerState, Znode};
 use crate::client::{Acl, Stat};
 use minikeeper::{Snapshot, Storage, ZnodeView};
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(super) fn open(
     data: &Path,
     trust_empty: bool,
-) -> Result<(Picture, BTreeMap<i64, Duration>), RelayError> {
+) -> Result<(ServerState, BTreeMap<i64, Duration>), InteropError> {
     let snapshot = snapshot(data, trust_empty)?;
     let sessions: BTreeMap<i64, Duration> = snapshot
         .sessions()
@@ -21,28 +21,28 @@ pub(super) fn open(
         .collect();
     // Those of the server's own are in no list.
     let mut znodes = BTreeMap::new();
-    let mut left = vec!["/".to_owned()];
-    while let Some(path) = left.pop() {
+    let mut pending = vec!["/".to_owned()];
+    while let Some(path) = pending.pop() {
         if let Some(znode) = snapshot.znode(&path) {
             let parent = path.trim_end_matches('/');
-            left.extend(znode.children.iter().map(|name| format!("{parent}/{name}")));
+            pending.extend(znode.children.iter().map(|name| format!("{parent}/{name}")));
             znodes.insert(path, of(&znode));
         }
     }
-    let picture = Picture {
+    let server_state = ServerState {
         zxid: snapshot.zxid().0,
         znodes,
         sessions: sessions.keys().copied().collect(),
     };
-    Ok((picture, sessions))
+    Ok((server_state, sessions))
 }
 
 /// What a folder holds, as a value.
-pub(super) fn snapshot(data: &Path, trust_empty: bool) -> Result<Snapshot, RelayError> {
+pub(super) fn snapshot(data: &Path, trust_empty: bool) -> Result<Snapshot, InteropError> {
     let mut storage = Storage::default();
     storage.trust_empty = trust_empty;
     Snapshot::open_as(data, &storage)
-        .map_err(|error| RelayError::Differs(format!("not opened: {error}")))
+        .map_err(|error| InteropError::Differs(format!("not opened: {error}")))
 }
 
 fn of(znode: &ZnodeView) -> Znode {

@@ -1,7 +1,7 @@
 //! The folder that is handed on, and copies of it.
 
-use super::RelayError;
-use crate::kept::{copy_all, keep};
+use super::InteropError;
+use crate::saved_copy::{copy_all, save_copy};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -12,9 +12,9 @@ use tempfile::TempDir;
 pub(super) struct Folder(TempDir);
 
 impl Folder {
-    pub(super) fn new() -> Result<Self, RelayError> {
+    pub(super) fn new() -> Result<Self, InteropError> {
         let mut builder = tempfile::Builder::new();
-        let folder = builder.prefix("minikeeper-relay-").tempdir()?;
+        let folder = builder.prefix("minikeeper-interop-").tempdir()?;
         fs::create_dir(folder.path().join("data"))?;
         Ok(Self(folder))
     }
@@ -29,19 +29,19 @@ impl Folder {
     }
 
     /// A folder with the same state.
-    pub(super) fn copy(&self) -> Result<Self, RelayError> {
-        let copy = Self::new()?;
-        copy_all(&self.data(), &copy.data())?;
-        Ok(copy)
+    pub(super) fn opened_folder(&self) -> Result<Self, InteropError> {
+        let opened_folder = Self::new()?;
+        copy_all(&self.data(), &opened_folder.data())?;
+        Ok(opened_folder)
     }
 
     /// Leaves it lying for whoever wants to know more, and says where.
-    pub(super) fn keep(&self, as_what: &str) -> Result<PathBuf, RelayError> {
-        Ok(keep(self.path(), as_what)?)
+    pub(super) fn save_copy(&self, as_what: &str) -> Result<PathBuf, InteropError> {
+        Ok(save_copy(self.path(), as_what)?)
     }
 
     /// What there is, and how long each file is and when it was changed.
-    pub(super) fn listed(&self) -> Result<Vec<(PathBuf, u64, SystemTime)>, RelayError> {
+    pub(super) fn listed(&self) -> Result<Vec<(PathBuf, u64, SystemTime)>, InteropError> {
         let mut listed = Vec::new();
         for folder in [self.data(), self.data().join("version-2")] {
             for entry in fs::read_dir(folder)? {
@@ -55,7 +55,7 @@ impl Folder {
     }
 
     /// How many logs and snapshots there are.
-    pub(super) fn files(&self) -> Result<(usize, usize), RelayError> {
+    pub(super) fn files(&self) -> Result<(usize, usize), InteropError> {
         let (mut logs, mut snapshots) = (0, 0);
         for entry in fs::read_dir(self.data().join("version-2"))? {
             let name = entry?.file_name();

@@ -5,13 +5,13 @@ use semver::Version;
 
 /// A server that is only talked to.
 #[derive(Clone, Debug)]
-pub(crate) struct Guest {
+pub(crate) struct BorrowedServer {
     name: String,
     version: Option<Version>,
     connect_string: String,
 }
 
-impl Guest {
+impl BorrowedServer {
     /// The same server, for whoever must not stop it.
     pub(crate) fn of(backend: &dyn Backend) -> Self {
         Self::new(backend.name(), backend.version(), backend.connect_string())
@@ -27,7 +27,7 @@ impl Guest {
     }
 }
 
-impl Backend for Guest {
+impl Backend for BorrowedServer {
     fn name(&self) -> String {
         self.name.clone()
     }
@@ -40,7 +40,7 @@ impl Backend for Guest {
         self.connect_string.clone()
     }
 
-    fn can(&self, _capability: Capability<'_>) -> bool {
+    fn supports(&self, _capability: Capability<'_>) -> bool {
         false
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// How a server keeps its folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keeping {
+pub struct FolderSettings {
     /// Whether a write is on the disk before it is answered.
     pub force_sync: bool,
     /// About how many transactions there are between two snapshots; as it is shipped, if `None`.
@@ -26,7 +26,7 @@ pub struct Keeping {
     pub extended_types: bool,
 }
 
-impl Keeping {
+impl FolderSettings {
     /// As a server is shipped, but that a write is left to the operating system.
     pub const USUAL: Self = Self {
         force_sync: false,
@@ -60,7 +60,7 @@ impl Keeping {
     }
 }
 
-impl Default for Keeping {
+impl Default for FolderSettings {
     fn default() -> Self {
         Self::USUAL
     }

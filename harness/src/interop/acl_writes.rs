@@ -1,7 +1,7 @@
 //! New ACLs while snapshots are taken. A real server lists the ACLs of a snapshot before its znodes while writes go
 //! on, so a znode that is created or given another ACL meanwhile refers to an ACL that the snapshot does not list.
 
-use super::RelayError;
+use super::InteropError;
 use super::sequences::LONGEST_MS;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request};
 use crate::dice::Dice;
@@ -9,14 +9,14 @@ use crate::patience::PATIENCE;
 use semver::Version;
 
 /// Parent of the storm's znodes.
-const ROOT: &str = "/storm";
+const ROOT: &str = "/acl_writes";
 /// Number of parents of each kind, so that a snapshot reaches some of them early and others late.
 const PARENTS: usize = 16;
 /// Number of requests that are sent at once.
-const AT_ONCE: usize = 100;
+const BATCH: usize = 100;
 
 /// Plants the znodes that make a snapshot take its time.
-pub(super) fn plant(address: &str, znodes: usize) -> Result<(), RelayError> {
+pub(super) fn create_filler(address: &str, znodes: usize) -> Result<(), InteropError> {
     let mut client = connect(address)?;
     let mut paths = vec![ROOT.to_owned()];
     paths.extend((0..PARENTS).flat_map(|n| [parent("old", n), parent("new", n)]));
@@ -25,7 +25,7 @@ pub(super) fn plant(address: &str, znodes: usize) -> Result<(), RelayError> {
         .into_iter()
         .map(|path| create(path, Acl::open()))
         .collect();
-    for batch in requests.chunks(AT_ONCE) {
+    for batch in requests.chunks(BATCH) {
         client.call_all(batch)?;
     }
     client.call(&Request::CloseSession)?;
@@ -34,7 +34,7 @@ pub(super) fn plant(address: &str, znodes: usize) -> Result<(), RelayError> {
 
 /// Whether a real server of this version finds its own znodes again after a storm. Up to 3.7, the create that is
 /// replayed does not supply the ACL of a znode that is there (`DataTree.createNode`).
-pub(super) fn is_survived_by(version: &Version) -> bool {
+pub(super) fn reads_back(version: &Version) -> bool {
     *version >= Version::new(3, 8, 0)
 }
 
@@ -43,22 +43,24 @@ pub(super) fn is_survived_by(version: &Version) -> bool {
 /// needs an ACL before the log supplies it. A real server must not set their ACLs a second time either: a replayed
 /// setACL drops the number in the snapshot, which may belong to another znode by then
 /// (`ReferenceCountedACLCache.removeUsage`), and that znode answers -5 from then on.
-pub(super) fn rage(
+pub(super) fn write_acls(
     address: &str,
     life: usize,
     requests: usize,
     also_set: Option<usize>,
     dice: &mut Dice,
-) -> Result<(), RelayError> {
+) -> Result<(), InteropError> {
     let mut client = connect(address)?;
     let mut sent = 0;
     while sent < requests {
-        let batch: Vec<Request> = (sent..requests.min(sent + AT_ONCE))
+        let batch: Vec<Request> = (sent..requests.min(sent + BATCH))
             .map(|number| {
                 let acl = own_acl(life, number);
-                if let Some(planted) = also_set.filter(|planted| number % 3 == 2 && *planted > 0) {
+                if let Some(filler_znodes) =
+                    also_set.filter(|filler_znodes| number % 3 == 2 && *filler_znodes > 0)
+                {
                     return Request::SetAcl {
-                        path: old(dice.number(0..planted)),
+                        path: old(dice.number(0..filler_znodes)),
                         acl,
                         version: -1,
                     };
@@ -74,7 +76,7 @@ pub(super) fn rage(
     Ok(())
 }
 
-fn connect(address: &str) -> Result<BlockingClient, RelayError> {
+fn connect(address: &str) -> Result<BlockingClient, InteropError> {
     let request = ConnectRequest::new(LONGEST_MS);
     Ok(BlockingClient::connect_within(PATIENCE, address, &request)?)
 }

@@ -1,20 +1,20 @@
 //! Everything that a server has, as a client sees it that may see everything: every znode with data, ACL and Stat, the
 //! sessions, the last zxid. Whoever looks leaves no trace: it looks by a session that was there before.
 
-use super::RelayError;
+use super::InteropError;
 use crate::backend::four_letter_word;
 use crate::client::{Acl, Answer, BlockingClient, Reply, Request, Stat};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// So many requests are sent at once: a real server stops reading at a thousand.
-const AT_ONCE: usize = 300;
+const BATCH: usize = 300;
 /// How many differences are told one by one.
-const TOLD: usize = 12;
+const MAX_LISTED: usize = 12;
 
 /// What a server had at some moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Picture {
+pub(crate) struct ServerState {
     pub(super) zxid: i64,
     pub(super) znodes: BTreeMap<String, Znode>,
     pub(super) sessions: BTreeSet<i64>,
@@ -27,14 +27,14 @@ pub(super) struct Znode {
     pub(super) stat: Stat,
 }
 
-impl Picture {
+impl ServerState {
     /// Looks at everything. The client must be one that may see everything.
-    pub(crate) fn of(client: &mut BlockingClient, address: &str) -> Result<Self, RelayError> {
+    pub(crate) fn of(client: &mut BlockingClient, address: &str) -> Result<Self, InteropError> {
         let root = Request::Exists {
             path: "/".to_owned(),
             watch: false,
         };
-        let mut picture = Self {
+        let mut server_state = Self {
             zxid: client.call(&root)?.header.zxid,
             sessions: sessions(address)?,
             ..Self::default()
@@ -42,12 +42,12 @@ impl Picture {
         let mut level = vec!["/".to_owned()];
         while !level.is_empty() {
             let mut below = Vec::new();
-            for paths in level.chunks(AT_ONCE / 3) {
-                picture.look_at(client, paths, &mut below)?;
+            for paths in level.chunks(BATCH / 3) {
+                server_state.look_at(client, paths, &mut below)?;
             }
             level = below;
         }
-        Ok(picture)
+        Ok(server_state)
     }
 
     fn look_at(
@@ -55,7 +55,7 @@ impl Picture {
         client: &mut BlockingClient,
         paths: &[String],
         below: &mut Vec<String>,
-    ) -> Result<(), RelayError> {
+    ) -> Result<(), InteropError> {
         let requests = paths.iter().flat_map(|path| {
             let (path, watch) = (path.clone(), false);
             [
@@ -76,7 +76,7 @@ impl Picture {
                 Some(Answer::Children(children)),
             ] = answers[..]
             else {
-                return Err(RelayError::Differs(format!(
+                return Err(InteropError::Differs(format!(
                     "{path} cannot be looked at: {replies:?}"
                 )));
             };
@@ -125,14 +125,14 @@ impl Picture {
         }
         let first = lines.first()?;
         let mut text = format!("{} differences\n  {first}", lines.len());
-        for line in lines.iter().take(TOLD).skip(1) {
+        for line in lines.iter().take(MAX_LISTED).skip(1) {
             let _ = write!(text, "\n  {line}");
         }
         Some(text)
     }
 }
 
-impl Picture {
+impl ServerState {
     /// Whether the other says what really is below a quota: usage is counted anew when a snapshot is read, whatever somebody
     /// has written there (DataTree.setupQuota).
     fn is_counted_anew(&self, path: &str, one: &Znode, two: &Znode) -> bool {
@@ -214,7 +214,7 @@ fn answer(reply: &Reply) -> Option<&Answer> {
 }
 
 /// The sessions that a server knows, by its four-letter word `dump`.
-fn sessions(address: &str) -> Result<BTreeSet<i64>, RelayError> {
+fn sessions(address: &str) -> Result<BTreeSet<i64>, InteropError> {
     let text = four_letter_word(address, "dump")?;
     let tracked = text.split("phemeral nodes dump").next().unwrap_or_default();
     let ids = tracked.lines().filter_map(|line| {
@@ -226,11 +226,11 @@ fn sessions(address: &str) -> Result<BTreeSet<i64>, RelayError> {
 
 #[cfg(test)]
 mod tests {
-    use super::Picture;
+    use super::ServerState;
 
     #[test]
     fn what_differs_is_told_by_name() {
-        let (mut one, mut two) = (Picture::default(), Picture::default());
+        let (mut one, mut two) = (ServerState::default(), ServerState::default());
         assert_eq!(one.difference(&two), None);
         one.zxid = 3;
         two.sessions.insert(0x10);
