@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -14,12 +14,13 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use super::engine::{Engine, Phase};
+use super::engine::Engine;
 use super::facts::Gathering;
 use super::link::Link;
 use super::log::Marks;
-use super::outgoing::{LEAST_SHARE, Outgoing, SLICES};
-use super::turns::Turns;
+use super::outgoing::{LARGEST_BUFFER, LEAST_SHARE, Outgoing, SLICES};
+use super::receive::Phase;
+use super::turns::{Turns, give_way};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::wire::FourLetterWord;
 
@@ -28,9 +29,6 @@ const READ_SIZE: usize = 256 << 10;
 
 /// The bytes that are read of a client that does not read its answers.
 const READ_AHEAD: usize = 16 << 10;
-
-/// Buffers larger than this are given back once they are empty.
-pub(super) const KEPT_CAPACITY: usize = 64 << 10;
 
 /// After so many reads in one go it is the turn of the other connections.
 const READS_IN_ONE_GO: usize = 8;
@@ -199,12 +197,6 @@ enum Step {
     End,
 }
 
-/// Waits until the other connections had their turn, those included whose sockets have something new. Only to be woken
-/// would not do: a runtime that has tasks to run looks at its sockets after dozens of them.
-pub(super) fn give_way(context: &mut Context<'_>) -> Poll<()> {
-    pin!(tokio::task::yield_now()).poll(context)
-}
-
 impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut reads = 0;
@@ -319,8 +311,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 if !std::mem::take(&mut turn.makes_part) {
                     return Ok(Blocked::ByTurn);
                 }
-                if self.sending.make_part(&self.engine) && self.engine.log.is_some() {
-                    // All before it has been written, so what is marked is the part.
+                let made = self.sending.make_part();
+                if let Some(length) = made.frame {
+                    self.engine.count_sent(length);
+                }
+                if made.is_live && self.engine.log.is_some() {
+                    // All earlier bytes have been written, so the mark is that of the part.
                     self.marks.note(0, self.engine.unflushed());
                 }
                 continue;
@@ -449,7 +445,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         let Some(used) = fed else {
             return self.leave();
         };
-        if used == self.received.len() && self.received.capacity() > KEPT_CAPACITY {
+        if used == self.received.len() && self.received.capacity() > LARGEST_BUFFER {
             self.received = BytesMut::new();
         } else {
             let _ = self.received.split_to(used);

@@ -2,18 +2,10 @@
 //! them.
 
 use super::outbox::{ConnectionStats, Frame};
-use super::sink::{Sink, Taken};
+use super::sink::{Carried, Sink, Taken};
 use crate::keeper::{ConnectionId, Input, Keeper};
 use crate::protocol::{Operation, SessionId, Xid};
 use crate::wire;
-
-/// The held or delayed request that is being carried out.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Carried {
-    pub(super) id: ConnectionId,
-    /// Whether its answer was a refusal.
-    pub(super) refused: bool,
-}
 
 impl Sink<'_, '_> {
     /// Stores a request that is held or delayed.

@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use std::thread;
 
 use super::engine::Engine;
-use super::{machine, report};
+use super::machine;
 use crate::wire::{EnvironmentReport, FourLetterWord};
 
 /// Data of an answer besides the state.
@@ -53,7 +53,7 @@ impl Gathering {
         }
         let shared = Arc::new(Shared::default());
         self.0 = Some(Arc::clone(&shared));
-        if !report::is_listed(&engine.limits, word) {
+        if !engine.limits.lists(word) {
             shared.tell(Facts::default());
             return;
         }

@@ -1,19 +1,11 @@
 //! The engine's calls for the journal and budgets.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use super::engine::Engine;
 use crate::control::{
     BadMark, Budget, BudgetId, Control, Exceeded, Journal, JournalMode, Kept, Known, Mark,
     NeverMatches, Source,
 };
 use crate::protocol::Timestamp;
-
-/// Returns a number that no other journal of this process has.
-pub(super) fn next_number() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
 
 /// Copy of the journal that is not decoded yet.
 pub(super) struct Copied {

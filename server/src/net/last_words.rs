@@ -1,24 +1,6 @@
-//! What a test that panics is told: what passed last, and what it still had in its hands.
-//!
-//! Unwinding releases held messages, heals links and disconnects clients. So a panic hook prints the events before
-//! the panic while nothing is unwound yet, for the servers that the panicking thread has used. A handle in a `static`
-//! is never dropped, and other handles are dropped too late or not at all. Where a test has set a hook of its own, or
-//! the lock was not free, the first guard or handle to be dropped prints the same. Where `MINIKEEPER_TIMELINE` names
-//! a folder, the timeline is written to it.
+//! Record of the threads that have printed the last events of a server.
 
-use std::cell::RefCell;
-use std::fmt::Write;
-use std::panic;
-use std::sync::{Arc, Once, Weak};
 use std::thread::{self, ThreadId};
-
-use super::engine::{Engine, State};
-use super::journal::Copied;
-use super::machine;
-use crate::control::Journal;
-
-/// How many lines a test that panics is told.
-const LINES: usize = 30;
 
 /// Who was told.
 #[derive(Debug, Default)]
@@ -41,172 +23,12 @@ impl LastWords {
     }
 
     /// Whether this thread, which panics, is to be told.
-    fn is_wanted(&mut self) -> bool {
+    pub(super) fn is_wanted(&mut self) -> bool {
         if self.told && !self.calm.contains(&thread::current().id()) {
             return false;
         }
         self.told = true;
         self.calm.clear();
         true
-    }
-}
-
-/// Server whose last events a panicking thread prints.
-#[derive(Debug)]
-pub(super) struct Teller {
-    engine: Weak<Engine>,
-    /// Address of the server.
-    address: String,
-}
-
-thread_local! {
-    /// Servers that this thread has used and that still exist.
-    static USED: RefCell<Vec<Weak<Engine>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Prints the last words of the servers that this thread has used.
-fn tell_of_used_servers() {
-    let used = USED.try_with(|used| {
-        let used = used.try_borrow();
-        used.map_or_else(|_| Vec::new(), |used| used.clone())
-    });
-    for engine in used.unwrap_or_default() {
-        if let Some(engine) = engine.upgrade() {
-            engine.tell_last_words();
-        }
-    }
-}
-
-impl Engine {
-    /// From now on a test that panics sees the last events, if its thread has used this server.
-    pub(crate) fn tell_when_panicking(self: &Arc<Self>, address: String) {
-        static HOOK: Once = Once::new();
-        let teller = Teller {
-            engine: Arc::downgrade(self),
-            address,
-        };
-        if self.teller.set(teller).is_err() || thread::panicking() {
-            return;
-        }
-        HOOK.call_once(|| {
-            let before = panic::take_hook();
-            panic::set_hook(Box::new(move |info| {
-                before(info);
-                tell_of_used_servers();
-            }));
-        });
-    }
-
-    /// Records that this thread uses the server.
-    pub(super) fn used(&self) {
-        let Some(teller) = self.teller.get() else {
-            return;
-        };
-        // A thread that is ending prints nothing any more.
-        let _ = USED.try_with(|used| {
-            if let Ok(mut used) = used.try_borrow_mut()
-                && !used.iter().any(|other| other.ptr_eq(&teller.engine))
-            {
-                used.retain(|other| other.strong_count() > 0);
-                used.push(Weak::clone(&teller.engine));
-            }
-        });
-    }
-
-    /// Prints the last events for a thread that panics, unless they were printed already, nothing has passed, or the
-    /// test has switched this off.
-    pub(crate) fn tell_last_words(&self) {
-        if let Some(Teller { address, .. }) = self.teller.get()
-            && let Some((lines, journal)) = self.last_words()
-        {
-            let timeline = journal.map_or_else(String::new, |journal| write_timeline(&journal));
-            eprintln!(
-                "the last that minikeeper at {address} saw (Server::journal() has all of it):{lines}{timeline}"
-            );
-        }
-    }
-
-    /// Text for a test that panics, unless it was printed already or nothing has passed. The journal is returned too
-    /// if a timeline of it is wanted.
-    fn last_words(&self) -> Option<(String, Option<Journal>)> {
-        // Nothing may panic here.
-        let mut state = self.panicked_state()?;
-        let mut lines = state.last_words()?;
-        state.in_hands(&mut lines);
-        if lines.is_empty() {
-            return None;
-        }
-        let copied = machine::timeline_folder().map(|_| self.copy_journal(&state.control));
-        drop(state);
-        Some((lines, copied.map(Copied::journal)))
-    }
-}
-
-impl State {
-    /// Returns the last lines for a test that panics; `None` if they were printed already.
-    fn last_words(&mut self) -> Option<String> {
-        let is_wanted = self.last_words.is_wanted();
-        is_wanted.then(|| self.control.journal.tail(LINES))
-    }
-
-    /// What the test has in its hands.
-    fn in_hands(&self, lines: &mut String) {
-        for held in self.all_held() {
-            let _ = write!(lines, "\nstill held: {} for {}", held.message, held.whom());
-        }
-        for cut in self.control.cuts_in_words() {
-            let _ = write!(lines, "\nlinks cut: {cut}");
-        }
-        for exceeded in self.control.journal.budgets.exceeded() {
-            let _ = write!(lines, "\nbudget exceeded: {exceeded}");
-        }
-    }
-}
-
-/// Maximum number of bytes that a file name takes from the name of a test.
-const MOST_NAME: usize = 200;
-
-/// Writes the page to the folder that `MINIKEEPER_TIMELINE` names. Returns a line with the path of the file, or
-/// with the error. The file is named after the test, and after the server's port or, without one, the number of
-/// the server's journal.
-fn write_timeline(journal: &Journal) -> String {
-    let Some(folder) = machine::timeline_folder() else {
-        return String::new();
-    };
-    let thread = thread::current();
-    let test = thread.name().unwrap_or("test");
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    // A file name may have 255 bytes.
-    let test = test.replace("::", ".").replace(|c| !plain(c), "_");
-    let test = test.get(..MOST_NAME).unwrap_or(&test);
-    let name = format!("{test}-{}.html", journal.server_in_file_name());
-    match machine::write_to(&folder, &name, &journal.to_html()) {
-        Ok(file) => format!("\nthe timeline is in {}", file.display()),
-        Err(error) => format!(
-            "\nthe timeline cannot be written to {}: {error}; MINIKEEPER_TIMELINE must name a folder that the test \
-             can write to",
-            folder.join(name).display()
-        ),
-    }
-}
-
-impl Journal {
-    /// The journal as a timeline, one HTML page with everything in it: a lane a label, in which its sessions are numbered (or
-    /// a lane a session, where there is no label), a lane for the test and the server, and a row a step of the server. Faults,
-    /// holds and cut links are marked, and all that one transaction caused is shown by its zxid. The page can be filtered by
-    /// path and client, walked by keyboard, and printed. Its title has the name of the thread that makes the page, which is
-    /// that of the test, and the port and the start of the server.
-    ///
-    /// ```
-    /// let server = minikeeper::Server::start()?;
-    /// server.create("/config", b"v1")?;
-    /// let page = server.journal().to_html();
-    /// assert!(page.starts_with("<!doctype html>"));
-    /// // std::fs::write("target/timeline.html", page)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    #[must_use]
-    pub fn to_html(&self) -> String {
-        self.timeline(thread::current().name())
     }
 }

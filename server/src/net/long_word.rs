@@ -6,13 +6,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Bound;
+use std::sync::Arc;
 use std::vec;
 
 use bytes::BytesMut;
 
 use super::engine::{Engine, State};
-use super::outgoing::{Long, PART};
-use super::report::session_of;
+use super::outgoing::{Long, PART, Progress};
 use crate::keeper::{ConnectionId, Table, Watches};
 use crate::protocol::SessionId;
 use crate::wire;
@@ -63,24 +63,36 @@ fn table(state: &State, number: usize) -> Option<&Table> {
 }
 
 fn session(state: &State, connection: ConnectionId) -> SessionId {
-    session_of(state, connection).unwrap_or(SessionId::NONE)
+    state.session_of(connection).unwrap_or(SessionId::NONE)
 }
 
 /// The watches by path: `wchp`.
-#[derive(Debug, Default)]
-pub(super) struct WatchesByPath(Place);
+#[derive(Debug)]
+pub(super) struct WatchesByPath {
+    engine: Arc<Engine>,
+    next: Place,
+}
+
+impl WatchesByPath {
+    pub(super) fn new(engine: &Arc<Engine>) -> Self {
+        Self {
+            engine: Arc::clone(engine),
+            next: Place::default(),
+        }
+    }
+}
 
 impl Long for WatchesByPath {
-    fn work(&mut self, engine: &Engine, out: &mut BytesMut) -> bool {
-        let state = engine.lock();
-        let is_left = self.0.read(&state, |_, path, connections| {
+    fn work(&mut self, out: &mut BytesMut) -> Progress {
+        let state = self.engine.lock();
+        let has_more = self.next.read(&state, |_, path, connections| {
             let sessions = connections.map(|connection| session(&state, connection));
             put(wire::write_group(out, path, sessions));
         });
-        if !is_left {
+        if !has_more {
             out.extend_from_slice(b"\n");
         }
-        is_left
+        Progress::of(has_more)
     }
 
     fn is_live(&self) -> bool {
@@ -89,8 +101,9 @@ impl Long for WatchesByPath {
 }
 
 /// The watches by session: `wchc`. First the places of all watches are collected, then they are listed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct WatchesBySession {
+    engine: Arc<Engine>,
     next: Place,
     is_collected: bool,
     collected: BTreeMap<(SessionId, ConnectionId), Vec<Place>>,
@@ -100,9 +113,22 @@ pub(super) struct WatchesBySession {
     last: Option<SessionId>,
 }
 
+impl WatchesBySession {
+    pub(super) fn new(engine: &Arc<Engine>) -> Self {
+        Self {
+            engine: Arc::clone(engine),
+            next: Place::default(),
+            is_collected: false,
+            collected: BTreeMap::new(),
+            listing: None,
+            last: None,
+        }
+    }
+}
+
 impl Long for WatchesBySession {
-    fn work(&mut self, engine: &Engine, out: &mut BytesMut) -> bool {
-        let state = engine.lock();
+    fn work(&mut self, out: &mut BytesMut) -> Progress {
+        let state = self.engine.lock();
         if !self.is_collected {
             let collected = &mut self.collected;
             self.is_collected = !self.next.read(&state, |place, _, connections| {
@@ -111,14 +137,14 @@ impl Long for WatchesBySession {
                     collected.entry(key).or_default().push(place);
                 }
             });
-            return true;
+            return Progress::MORE;
         }
         let Some((session, connection, mut places)) = self.listing.take().or_else(|| {
             let ((session, connection), places) = self.collected.pop_first()?;
             Some((session, connection, places.into_iter()))
         }) else {
             out.extend_from_slice(b"\n");
-            return false;
+            return Progress::default();
         };
         for place in places.by_ref().take(PART) {
             let watched = table(&state, place.table).and_then(|table| table.at_place(place.place));
@@ -135,7 +161,7 @@ impl Long for WatchesBySession {
         if places.len() > 0 {
             self.listing = Some((session, connection, places));
         }
-        true
+        Progress::MORE
     }
 
     fn is_live(&self) -> bool {
@@ -146,15 +172,26 @@ impl Long for WatchesBySession {
 /// Rest of `dump`, from the ephemerals on.
 #[derive(Debug)]
 pub(super) struct Ephemerals {
+    engine: Arc<Engine>,
     /// The session and the path that were listed last.
-    pub(super) last: Option<(SessionId, String)>,
+    last: Option<(SessionId, String)>,
     /// Text after the ephemerals.
-    pub(super) behind: String,
+    behind: String,
+}
+
+impl Ephemerals {
+    pub(super) fn new(engine: &Arc<Engine>, behind: String) -> Self {
+        Self {
+            engine: Arc::clone(engine),
+            last: None,
+            behind,
+        }
+    }
 }
 
 impl Long for Ephemerals {
-    fn work(&mut self, engine: &Engine, out: &mut BytesMut) -> bool {
-        let state = engine.lock();
+    fn work(&mut self, out: &mut BytesMut) -> Progress {
+        let state = self.engine.lock();
         let tree = state.keeper.tree();
         let mut taken = 0;
         let from = match &self.last {
@@ -179,10 +216,10 @@ impl Long for Ephemerals {
             self.last = Some((session, path.to_owned()));
         }
         if taken == PART {
-            return true;
+            return Progress::MORE;
         }
         out.extend_from_slice(self.behind.as_bytes());
-        false
+        Progress::default()
     }
 
     fn is_live(&self) -> bool {
@@ -198,15 +235,14 @@ fn put(result: fmt::Result) {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::sync::Arc;
 
     use super::*;
     use crate::keeper::Input;
     use crate::net::connection::tests::{accepted, engine};
-    use crate::net::engine::Phase;
     use crate::net::facts::Gathering;
     use crate::net::log::Marks;
     use crate::net::outgoing::{Outgoing, SLICES};
+    use crate::net::receive::Phase;
     use crate::protocol::{
         AclList, AddWatchMode, ConnectRequest, CreateOperation, CreateRequest, Request, Xid,
     };
@@ -253,7 +289,7 @@ mod tests {
         let (mut text, mut parts) = (Vec::new(), 0);
         while !outgoing.is_empty() {
             if outgoing.is_unmade() {
-                outgoing.make_part(engine);
+                outgoing.make_part();
                 parts += 1;
                 continue;
             }
@@ -330,10 +366,10 @@ mod tests {
             asked(&engine, connection, request);
         };
         (0..20_000).for_each(add);
-        let mut long = WatchesByPath::default();
+        let mut long = WatchesByPath::new(&engine);
         let mut text = BytesMut::new();
         let mut number = 0;
-        while long.work(&engine, &mut text) {
+        while long.work(&mut text).has_more {
             // Removes some of the entries listed already and some of those to come, and adds new ones.
             for path in [format!("/{number}"), format!("/{}", 19_999 - number)] {
                 let request = Request::RemoveWatches {

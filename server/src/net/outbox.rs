@@ -9,9 +9,8 @@ use bytes::BytesMut;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::connection::KEPT_CAPACITY;
 use super::link::{Departed, Link};
-use super::outgoing::Outgoing;
+use super::outgoing::{LARGEST_BUFFER, Outgoing};
 use crate::control::{Control, Entrance, Gate, HeldMessage, HoldId, Pieces, Sight, Stage, Who};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{SessionId, Timestamp, Xid, Zxid};
@@ -253,7 +252,7 @@ impl Outbox {
         } else {
             bytes.extend_from_slice(&self.bytes);
         }
-        if self.bytes.capacity() > KEPT_CAPACITY {
+        if self.bytes.capacity() > LARGEST_BUFFER {
             self.bytes = BytesMut::new();
         } else {
             self.bytes.clear();

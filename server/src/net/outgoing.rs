@@ -10,14 +10,15 @@ use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 
-use super::connection::KEPT_CAPACITY;
-use super::engine::Engine;
 use crate::jute::{Length, Writer};
 use crate::protocol::{Cursor, LongCount, LongList, Message, Names};
 use crate::wire::{self, ReplyWriter};
 
 /// Minimum number of bytes from which on data is shared with its znode and not copied.
 const SHARED_FROM: usize = 16 << 10;
+
+/// Capacity above which an empty buffer is freed, in bytes.
+pub(super) const LARGEST_BUFFER: usize = 64 << 10;
 
 /// Number of names, or of watches, in one part of a long answer.
 pub(super) const PART: usize = 1000;
@@ -42,11 +43,41 @@ pub(super) fn share_of(connections: usize) -> usize {
 
 /// Answer that takes too long to be made within one turn.
 pub(super) trait Long: fmt::Debug + Send {
-    /// Appends the next part to `out`, which may stay empty. Returns whether there is more.
-    fn work(&mut self, engine: &Engine, out: &mut BytesMut) -> bool;
+    /// Appends the next part to `out`, which may stay empty.
+    fn work(&mut self, out: &mut BytesMut) -> Progress;
 
     /// Whether a part shows the state of the moment at which it is made, and not that of the request.
     fn is_live(&self) -> bool;
+}
+
+/// Result of making one part of a long answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Progress {
+    /// Whether there are more parts.
+    pub(super) has_more: bool,
+    /// Length of the whole frame in bytes, once it is known. It is returned once.
+    pub(super) frame: Option<usize>,
+}
+
+impl Progress {
+    /// There are more parts.
+    pub(super) const MORE: Self = Self::of(true);
+
+    pub(super) const fn of(has_more: bool) -> Self {
+        Self {
+            has_more,
+            frame: None,
+        }
+    }
+}
+
+/// Part of a long answer that was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Made {
+    /// Whether the part shows the state of this moment.
+    pub(super) is_live: bool,
+    /// Length of the whole frame in bytes, with the first part of it.
+    pub(super) frame: Option<usize>,
 }
 
 /// Bytes to be written, in order.
@@ -160,14 +191,15 @@ impl Outgoing {
         self.len() > extent.0 || self.unmade > extent.1
     }
 
-    /// Makes a part of the next bytes. Returns whether the part shows the state of this moment.
-    pub(super) fn make_part(&mut self, engine: &Engine) -> bool {
+    /// Makes a part of the next bytes.
+    pub(super) fn make_part(&mut self) -> Made {
         let Some(Piece::Long(mut long)) = self.pieces.pop_front() else {
-            return false;
+            return Made::default();
         };
         let is_live = long.is_live();
         let mut bytes = BytesMut::new();
-        if long.work(engine, &mut bytes) {
+        let Progress { has_more, frame } = long.work(&mut bytes);
+        if has_more {
             self.pieces.push_front(Piece::Long(long));
         } else {
             self.unmade -= 1;
@@ -176,7 +208,7 @@ impl Outgoing {
             self.queued += bytes.len();
             self.pieces.push_front(Piece::Bytes(bytes));
         }
-        is_live
+        Made { is_live, frame }
     }
 
     /// Gathers the next bytes, at most `most` of them, as slices. Returns the number of slices.
@@ -226,7 +258,7 @@ impl Outgoing {
 
     /// Frees a large buffer once it is empty.
     pub(super) fn shrink(&mut self) {
-        if self.tail.is_empty() && self.tail.capacity() > KEPT_CAPACITY {
+        if self.tail.is_empty() && self.tail.capacity() > LARGEST_BUFFER {
             self.tail = BytesMut::new();
         }
         if self.pieces.is_empty() && self.pieces.capacity() > SLICES {
@@ -340,17 +372,21 @@ impl Frame {
 }
 
 impl Long for Frame {
-    fn work(&mut self, engine: &Engine, out: &mut BytesMut) -> bool {
+    fn work(&mut self, out: &mut BytesMut) -> Progress {
         if self.measured < self.parts.len() {
             self.measure();
-            return true;
+            return Progress::MORE;
         }
+        let mut frame = None;
         if !std::mem::replace(&mut self.is_begun, true) {
-            engine.count_sent(self.length + size_of::<i32>());
+            frame = Some(self.length + size_of::<i32>());
             out.write_length(self.length);
         }
         let Some(part) = self.parts.front() else {
-            return false;
+            return Progress {
+                has_more: false,
+                frame,
+            };
         };
         let is_left = match part {
             Part::Bytes(bytes) => {
@@ -371,7 +407,10 @@ impl Long for Frame {
             self.measured = self.parts.len();
             self.cursor = Cursor::default();
         }
-        !self.parts.is_empty()
+        Progress {
+            has_more: !self.parts.is_empty(),
+            frame,
+        }
     }
 
     fn is_live(&self) -> bool {
@@ -412,7 +451,6 @@ impl ReplyWriter for Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::connection::tests::engine;
     use crate::protocol::{MultiResult, Reply, Response, Stat, Xid, Zxid};
 
     /// Names of the numbers below this one.
@@ -447,11 +485,10 @@ mod tests {
 
     /// Takes all bytes out, in portions of at most `portion` bytes, and checks what is made at a time.
     fn take_all(outgoing: &mut Outgoing, portion: usize) -> Vec<u8> {
-        let engine = engine();
         let mut taken = Vec::new();
         while !outgoing.is_empty() {
             if outgoing.is_unmade() {
-                outgoing.make_part(&engine);
+                outgoing.make_part();
                 continue;
             }
             let bytes: Vec<u8> = {
@@ -516,7 +553,6 @@ mod tests {
 
     #[test]
     fn of_a_long_list_only_the_part_that_leaves_next_is_in_memory() {
-        let engine = engine();
         let mut outgoing = Outgoing::default();
         assert_eq!(
             outgoing.encode(&reply(Response::Children(names(1_000_000)))),
@@ -524,12 +560,12 @@ mod tests {
         );
         assert!(outgoing.is_full(usize::MAX), "one such answer at a time");
         while outgoing.is_unmade() {
-            outgoing.make_part(&engine);
+            outgoing.make_part();
         }
         // The length of the frame, then its header and the number of names.
         assert_eq!(outgoing.len(), 4 + 16 + 4);
         outgoing.advance(24);
-        outgoing.make_part(&engine);
+        outgoing.make_part();
         assert!(outgoing.len() < 20_000);
     }
 

@@ -5,10 +5,9 @@
 //! first awaited wait and ends with the server. A wait that blocks a thread is timed by that thread.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-
-use super::engine::Engine;
+use std::time::Duration;
 
 /// Thread that ends the waits of one server, if it has started.
 #[derive(Debug, Default)]
@@ -32,18 +31,22 @@ struct State {
 }
 
 impl Patience {
-    /// Measures the time of the engine's waits from now on; a new wait has begun.
-    pub(super) fn begin(&self, engine: &Arc<Engine>) -> io::Result<()> {
+    /// Measures the time of waits from now on; a new wait has begun. `end_late` ends the waits whose time is over, and
+    /// returns the time until the next one ends, or `None` once the server is gone.
+    pub(super) fn begin(
+        &self,
+        end_late: impl Fn() -> Option<Option<Duration>> + Send + 'static,
+    ) -> io::Result<()> {
         let mut state = self.shared.lock();
         let runs = state
             .thread
             .as_ref()
             .is_some_and(|thread| !thread.is_finished());
         if !runs && !state.ended {
-            let (shared, engine) = (Arc::clone(&self.shared), Arc::downgrade(engine));
+            let shared = Arc::clone(&self.shared);
             let thread = thread::Builder::new()
                 .name("minikeeper-waits".to_owned())
-                .spawn(move || shared.measure(&engine))?;
+                .spawn(move || shared.measure(&end_late))?;
             state.thread = Some(thread);
         }
         state.begun = true;
@@ -82,13 +85,8 @@ impl Shared {
     }
 
     /// Ends waits when their time is over, until the server is gone.
-    fn measure(&self, engine: &Weak<Engine>) {
-        loop {
-            let Some(engine) = engine.upgrade() else {
-                return;
-            };
-            let next = engine.end_late_waits();
-            drop(engine);
+    fn measure(&self, end_late: &dyn Fn() -> Option<Option<Duration>>) {
+        while let Some(next) = end_late() {
             let state = self.lock();
             let idle = |state: &mut State| !state.begun && !state.ended;
             let mut state = match next {

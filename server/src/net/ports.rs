@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::thread;
 
 use super::engine::Engine;
-use super::{ReservedPort, ServerThread};
+use super::port::ReservedPort;
+use super::thread::ServerThread;
 use crate::control::Entrance;
 
 /// Every port of a server, and the thread that serves while it runs.

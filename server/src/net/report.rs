@@ -1,106 +1,22 @@
 //! The answers to four-letter words, gathered from the state.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::engine::{Limits, State};
+use super::engine::{Engine, State};
 use super::facts::Facts;
+use super::limits::Limits;
 use super::long_word::{Ephemerals, LONG, WatchesByPath, WatchesBySession};
 use super::outbox::{ConnectionStats, Outbox};
 use super::outgoing::Long;
-use crate::keeper::{CloseReason, Connection, ConnectionId, Table, Watches};
+use super::totals::Packets;
+use crate::keeper::{Connection, ConnectionId, Table, Watches};
 use crate::protocol::{MemberId, Mode, SessionId, Timestamp};
 use crate::wire::{
     Answer, ConfReport, ConnectionReport, ConnectionSession, DumpReport, FourLetterWord,
-    LatencyReport, MonitorReport, ResponseSizes, ServerReport,
+    LatencyReport, MonitorReport, ServerReport,
 };
-
-/// Which four-letter words are answered.
-///
-/// ```
-/// use minikeeper::{FourLetterWords, Server};
-///
-/// let words = FourLetterWords::Only(vec!["ruok".to_owned(), "mntr".to_owned()]);
-/// let server = Server::builder().four_letter_words(words).start()?;
-/// # Ok::<(), minikeeper::StartError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FourLetterWords {
-    /// Every word that a real server knows.
-    All,
-    /// These, and `srvr`, which is always answered.
-    Only(Vec<String>),
-}
-
-/// The trace mask that a real server begins with.
-pub(super) const TRACE_MASK: i64 = 306;
-
-/// What is counted over all connections.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Totals {
-    /// What `srst` sets back.
-    pub(super) since_reset: Packets,
-    pub(super) bytes_received: u64,
-    pub(super) response_bytes: u64,
-    pub(super) response_sizes: Option<ResponseSizes>,
-    pub(super) accepted: u64,
-    pub(super) rejected: u64,
-    pub(super) closed: u64,
-    pub(super) auth_failed: u64,
-    pub(super) sessions_expired: u64,
-    pub(super) sessionless_expired: u64,
-}
-
-/// Packets in and out.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Packets {
-    pub(super) received: u64,
-    pub(super) sent: u64,
-}
-
-impl Totals {
-    /// Counts one connection that the server closes.
-    pub(super) fn count_close(&mut self, reason: CloseReason) {
-        self.closed += 1;
-        match reason {
-            CloseReason::TooManyConnections => self.rejected += 1,
-            CloseReason::SessionExpired => self.sessions_expired += 1,
-            CloseReason::NoSession => self.sessionless_expired += 1,
-            CloseReason::AuthFailed => self.auth_failed += 1,
-            CloseReason::AheadOfServer
-            | CloseReason::SessionRefused
-            | CloseReason::TakenOver
-            | CloseReason::SessionClosed
-            | CloseReason::Unimplemented
-            | CloseReason::SessionMoved
-            | CloseReason::MemberStopped
-            | CloseReason::LostLeader
-            | CloseReason::ReadOnlyEnded
-            | CloseReason::NotReadOnlyClient
-            | CloseReason::NotServing
-            | CloseReason::DoesNotRead
-            | CloseReason::DiskRefused
-            | CloseReason::FourLetterWord
-            | CloseReason::Test => {}
-        }
-    }
-
-    /// Counts one frame that leaves.
-    #[inline]
-    pub(super) fn count_sent(&mut self, bytes: usize) {
-        let bytes = number(bytes);
-        self.since_reset.sent += 1;
-        self.response_bytes += bytes;
-        let sizes = self.response_sizes.get_or_insert(ResponseSizes {
-            last: bytes,
-            min: bytes,
-            max: bytes,
-        });
-        sizes.last = bytes;
-        sizes.min = sizes.min.min(bytes);
-        sizes.max = sizes.max.max(bytes);
-    }
-}
 
 /// Answer to a word.
 pub(super) enum Answered {
@@ -109,24 +25,16 @@ pub(super) enum Answered {
     Later(String, Box<dyn Long>),
 }
 
-/// Whether a word is allowed.
-pub(super) fn is_listed(limits: &Limits, word: FourLetterWord) -> bool {
-    match &limits.four_letter_words {
-        FourLetterWords::All => true,
-        FourLetterWords::Only(words) => word.is_listed(words),
-    }
-}
-
 /// Answers a word with which a connection began; `None` says nothing, and closes all the same.
 pub(super) fn answer(
+    engine: &Arc<Engine>,
     state: &mut State,
-    limits: &Limits,
     now: Timestamp,
     asking: ConnectionId,
     (word, facts): (FourLetterWord, Facts),
     received: &[u8],
 ) -> Option<Answered> {
-    let answer = answer_now(state, limits, now, asking, (word, facts), received)?;
+    let answer = answer_now(state, &engine.limits, now, asking, (word, facts), received)?;
     if let Answer::Dump(dump) = &answer
         && has_many_ephemerals(state)
     {
@@ -136,13 +44,13 @@ pub(super) fn answer(
             .write_sessions(&mut before, sessions)
             .and_then(|()| dump.write_connections(&mut behind));
         debug_assert!(written.is_ok(), "memory takes every text");
-        let rest = Ephemerals { last: None, behind };
+        let rest = Ephemerals::new(engine, behind);
         return Some(Answered::Later(before, Box::new(rest)));
     }
     let rest: Box<dyn Long> = if matches!(answer, Answer::Wchc(_)) && has_many_watches(state) {
-        Box::<WatchesBySession>::default()
+        Box::new(WatchesBySession::new(engine))
     } else if matches!(answer, Answer::Wchp(_)) && has_many_watches(state) {
-        Box::<WatchesByPath>::default()
+        Box::new(WatchesByPath::new(engine))
     } else {
         return Some(Answered::Now(answer));
     };
@@ -168,7 +76,7 @@ fn answer_now(
     (word, facts): (FourLetterWord, Facts),
     received: &[u8],
 ) -> Option<Answer> {
-    if !is_listed(limits, word) {
+    if !limits.lists(word) {
         return Some(Answer::NotListed(word));
     }
     let member = state.keeper.connection(asking).map(Connection::member);
@@ -285,7 +193,8 @@ fn connections(state: &State, asking: ConnectionId) -> Vec<ConnectionReport> {
             queued: 0,
             received: stats.received,
             sent: stats.sent,
-            session: session_of(state, *id)
+            session: state
+                .session_of(*id)
                 .and_then(|session| connection_session(state, session, stats)),
         }
     };
@@ -314,17 +223,13 @@ fn connection_session(
     })
 }
 
-pub(super) fn session_of(state: &State, id: ConnectionId) -> Option<SessionId> {
-    state.keeper.connection(id)?.session()
-}
-
 fn dump(state: &State) -> DumpReport {
     let sessions = state.keeper.sessions();
     let mut connections: Vec<_> = state
         .outboxes
         .iter()
         .map(|(id, outbox)| {
-            let session = session_of(state, *id);
+            let session = state.session_of(*id);
             let connection = state.keeper.connection(*id);
             // Without a session, the connection is closed when its time to ask for one is over.
             let sessionless = connection.map(Connection::sessionless_deadline);
@@ -364,7 +269,7 @@ fn watches(state: &State) -> impl Iterator<Item = (String, SessionId)> {
     tables.flat_map(Table::sorted).map(|(path, connection, _)| {
         (
             path.to_owned(),
-            session_of(state, connection).unwrap_or(SessionId::NONE),
+            state.session_of(connection).unwrap_or(SessionId::NONE),
         )
     })
 }
@@ -415,8 +320,4 @@ fn monitor(
         sessionless_connections_expired: totals.sessionless_expired,
         stale_sessions_expired: totals.sessions_expired,
     }
-}
-
-pub(super) fn number(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }

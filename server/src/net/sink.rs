@@ -4,11 +4,10 @@ use std::task::Waker;
 
 use bytes::BytesMut;
 
-use super::deferred::Carried;
 use super::log::Appender;
 use super::outbox::{Due, EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::outgoing::Outgoing;
-use super::report::Totals;
+use super::totals::Totals;
 use crate::control::{Control, Followed, Leading, Sight, Stage, Treatment, Verdict, Who};
 use crate::keeper::{CloseReason, ConnectionId, Expiry, Input, Keeper, Output, Outputs};
 use crate::protocol::{
@@ -87,6 +86,14 @@ pub(super) enum Taken {
     Deferred,
     /// The link is cut: the request is offered again once the link is whole.
     Later,
+}
+
+/// The held or delayed request that is being carried out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Carried {
+    pub(super) id: ConnectionId,
+    /// Whether its answer was a refusal.
+    pub(super) refused: bool,
 }
 
 impl Sink<'_, '_> {

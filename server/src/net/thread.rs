@@ -14,7 +14,8 @@ use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 
 use super::engine::Engine;
-use super::{ReservedPort, listener};
+use super::listener;
+use super::port::ReservedPort;
 use crate::control::Entrance;
 
 /// A running server. It listens where it is told to, and stops doing so, while it runs.

@@ -5,6 +5,7 @@
 //! time, first come, first served, and other connections wait only for these few.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -72,6 +73,12 @@ impl Turns {
         // A panic leaves nothing in here half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits until the other connections have had their turn, including those whose sockets have new data. A wake-up alone is
+/// not enough: a runtime with tasks to run polls its sockets only after dozens of tasks.
+pub(super) fn give_way(context: &mut Context<'_>) -> Poll<()> {
+    pin!(tokio::task::yield_now()).poll(context)
 }
 
 #[cfg(test)]

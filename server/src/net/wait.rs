@@ -1,7 +1,7 @@
 //! Waiting for an event: a future that polls nothing and needs no particular runtime.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -13,56 +13,11 @@ use tokio::time::Sleep;
 
 use super::clock::Countdown;
 use super::engine::{Engine, State};
+use super::waiters::Waiters;
 use crate::control::{
-    BadMark, Condition, Control, Entry, GONE, JournalMode, Mark, Near, TimedOut, WaitId, Waits,
+    BadMark, Condition, Control, Entry, GONE, JournalMode, Mark, Near, TimedOut, WaitId,
 };
 use crate::protocol::Timestamp;
-
-/// Tasks that await a wait, and the time that each has left.
-#[derive(Debug, Default)]
-pub(super) struct Waiters(BTreeMap<WaitId, Waiter>);
-
-#[derive(Debug, Default)]
-struct Waiter {
-    /// Runs from the first poll.
-    left: Option<Countdown>,
-    waker: Option<Waker>,
-}
-
-impl Waiters {
-    /// Takes the wakers of waits that have ended.
-    pub(super) fn wakers_of(&mut self, ended: Vec<WaitId>) -> impl Iterator<Item = Waker> {
-        ended
-            .into_iter()
-            .filter_map(|id| self.0.get_mut(&id)?.waker.take())
-    }
-
-    fn all_wakers(&mut self) -> Vec<Waker> {
-        let waiters = self.0.values_mut();
-        waiters.filter_map(|waiter| waiter.waker.take()).collect()
-    }
-
-    /// Returns the real time until the first wait times out.
-    fn next_timeout(&self, waits: &mut Waits) -> Option<(Duration, WaitId)> {
-        let timed = self.0.iter().filter_map(|(id, waiter)| {
-            let left = waiter.left.as_ref().filter(|left| left.is_real())?;
-            waits.find(*id)?.is_open().then(|| (left.left(), *id))
-        });
-        timed.min()
-    }
-
-    /// Returns the rest of the time of a wait, zero if it was never polled.
-    fn left(&self, id: WaitId) -> Duration {
-        let left = self.0.get(&id).and_then(|waiter| waiter.left.as_ref());
-        left.map_or(Duration::ZERO, Countdown::left)
-    }
-
-    /// Returns the timeout of a wait, zero if it was never polled.
-    fn span(&self, id: WaitId) -> Duration {
-        let left = self.0.get(&id).and_then(|waiter| waiter.left.as_ref());
-        left.map_or(Duration::ZERO, Countdown::span)
-    }
-}
 
 /// Waits for something: a future that needs no particular runtime. It sees what passes from when it is made; its time
 /// runs from when it is first asked.
@@ -225,6 +180,13 @@ impl Waiting {
 }
 
 impl Engine {
+    /// Starts the thread that ends waits whose time is over, unless it runs.
+    fn begin_patience(self: &Arc<Self>) -> io::Result<()> {
+        let engine = Arc::downgrade(self);
+        let next_timeout = move || Some(engine.upgrade()?.end_late_waits());
+        self.patience.begin(next_timeout)
+    }
+
     /// Ends the waits whose real time is over. Returns the real time until the next one ends.
     pub(super) fn end_late_waits(&self) -> Option<Duration> {
         loop {
@@ -386,7 +348,7 @@ impl Future for Waiting {
             match timing {
                 Timing::Settled => return Poll::Pending,
                 Timing::Real => {
-                    let Err(error) = self.engine.patience.begin(&self.engine) else {
+                    let Err(error) = self.engine.begin_patience() else {
                         return Poll::Pending;
                     };
                     let why = format!("cannot start the thread that measures its time: {error}");

@@ -12,7 +12,7 @@ use std::{future, thread};
 
 use super::Log;
 use crate::net::clock::Stopwatch;
-use crate::net::connection::give_way;
+use crate::net::turns::give_way;
 
 /// A disk that has not flushed after so long is a slow one, and to be woken by it costs little beside.
 const PATIENCE: Duration = Duration::from_millis(1);

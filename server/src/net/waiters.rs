@@ -1,0 +1,54 @@
+//! Tasks that await a wait, and their timers.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+use std::time::Duration;
+
+use super::clock::Countdown;
+use crate::control::{WaitId, Waits};
+
+/// Tasks that await a wait, and the time that each has left.
+#[derive(Debug, Default)]
+pub(super) struct Waiters(pub(super) BTreeMap<WaitId, Waiter>);
+
+#[derive(Debug, Default)]
+pub(super) struct Waiter {
+    /// Runs from the first poll.
+    pub(super) left: Option<Countdown>,
+    pub(super) waker: Option<Waker>,
+}
+
+impl Waiters {
+    /// Takes the wakers of waits that have ended.
+    pub(super) fn wakers_of(&mut self, ended: Vec<WaitId>) -> impl Iterator<Item = Waker> {
+        ended
+            .into_iter()
+            .filter_map(|id| self.0.get_mut(&id)?.waker.take())
+    }
+
+    pub(super) fn all_wakers(&mut self) -> Vec<Waker> {
+        let waiters = self.0.values_mut();
+        waiters.filter_map(|waiter| waiter.waker.take()).collect()
+    }
+
+    /// Returns the real time until the first wait times out.
+    pub(super) fn next_timeout(&self, waits: &mut Waits) -> Option<(Duration, WaitId)> {
+        let timed = self.0.iter().filter_map(|(id, waiter)| {
+            let left = waiter.left.as_ref().filter(|left| left.is_real())?;
+            waits.find(*id)?.is_open().then(|| (left.left(), *id))
+        });
+        timed.min()
+    }
+
+    /// Returns the rest of the time of a wait, zero if it was never polled.
+    pub(super) fn left(&self, id: WaitId) -> Duration {
+        let left = self.0.get(&id).and_then(|waiter| waiter.left.as_ref());
+        left.map_or(Duration::ZERO, Countdown::left)
+    }
+
+    /// Returns the timeout of a wait, zero if it was never polled.
+    pub(super) fn span(&self, id: WaitId) -> Duration {
+        let left = self.0.get(&id).and_then(|waiter| waiter.left.as_ref());
+        left.map_or(Duration::ZERO, Countdown::span)
+    }
+}
