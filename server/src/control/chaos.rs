@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::fault::{FaultError, FaultId, Happening};
 use super::known::Known;
 use super::sight::{Sight, Who};
-use super::{Fault, Kind, Matcher, Op};
+use super::{EventKind, Fault, Matcher, Op};
 use crate::protocol::SessionId;
 
 /// What goes wrong by chance: plain data.
@@ -89,14 +89,19 @@ impl Chaos {
         };
         Self::new()
             .rule("a reply is late", 0.05, Matcher::reply(Op::Any), slow(5))
-            .rule("an event is late", 0.1, Matcher::event(), slow(10))
+            .rule("an event is late", 0.1, Matcher::watch_event(), slow(10))
             .rule(
                 "a reply comes in pieces",
                 0.1,
                 Matcher::reply(Op::Any),
                 split(3),
             )
-            .rule("an event comes in pieces", 0.1, Matcher::event(), split(1))
+            .rule(
+                "an event comes in pieces",
+                0.1,
+                Matcher::watch_event(),
+                split(1),
+            )
             .rule("a request is late", 0.05, Matcher::request(Op::Any), late)
     }
 
@@ -110,7 +115,7 @@ impl Chaos {
             .rule(
                 "a connection is refused",
                 0.1,
-                Matcher::of(Kind::Accepted),
+                Matcher::of(EventKind::Accepted),
                 Fault::Refuse,
             )
             .rule(
@@ -140,7 +145,7 @@ impl Chaos {
             .rule(
                 "an event is lost with its connection",
                 0.02,
-                Matcher::event(),
+                Matcher::watch_event(),
                 Fault::Close,
             )
             .rule("a session expires", 0.005, any(), Fault::Expire)
@@ -179,7 +184,7 @@ pub(crate) struct PlacedChaos {
     pub(crate) hits: u64,
     pub(crate) ended: bool,
     seed: u64,
-    rules: Vec<(Kind, ChaosRule)>,
+    rules: Vec<(EventKind, ChaosRule)>,
     /// The sessions of clients without a label, numbered as they were met.
     sessions: BTreeMap<SessionId, u64>,
     /// How often a rule has matched, by its place and by whose connection it was.
@@ -226,7 +231,7 @@ impl PlacedChaos {
     /// What goes wrong here, if chance will have it.
     pub(crate) fn decide(
         &mut self,
-        kind: Kind,
+        kind: EventKind,
         who: &Who<'_>,
         sight: &Sight<'_>,
     ) -> Option<Happening<'_>> {

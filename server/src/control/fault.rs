@@ -9,7 +9,7 @@ use super::known::Known;
 use super::near::Near;
 use super::possible::NeverMatches;
 use super::sight::{Sight, Who};
-use super::{Direction, Kind, Matcher, Op};
+use super::{Direction, EventKind, Matcher, Op};
 use crate::protocol::ErrorCode;
 
 /// Something that goes wrong. Spans go by the server's clock.
@@ -225,7 +225,7 @@ impl FaultRule {
 /// use minikeeper::{Fault, FaultRule, Matcher};
 ///
 /// let server = minikeeper::Server::start()?;
-/// let rule = FaultRule::new("an event that expires", Matcher::event(), Fault::Expire);
+/// let rule = FaultRule::new("an event that expires", Matcher::watch_event(), Fault::Expire);
 /// assert!(server.place(rule).is_err());
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
@@ -301,7 +301,7 @@ pub(crate) struct Faults {
 struct Placed {
     id: FaultId,
     rule: FaultRule,
-    kind: Kind,
+    kind: EventKind,
     matches: u64,
     hits: u64,
     /// Messages that passed before the fault first happened.
@@ -312,11 +312,16 @@ struct Placed {
 
 impl Fault {
     /// Whether it can happen to things of this kind.
-    fn goes_with(&self, kind: Kind) -> bool {
-        let asks = matches!(kind, Kind::Request | Kind::Connect);
-        let says = matches!(kind, Kind::Reply | Kind::Connected | Kind::Event);
+    fn goes_with(&self, kind: EventKind) -> bool {
+        let asks = matches!(kind, EventKind::Request | EventKind::Connect);
+        let says = matches!(
+            kind,
+            EventKind::Reply | EventKind::Connected | EventKind::WatchEvent
+        );
         match self {
-            Self::Error { .. } | Self::SessionMoved | Self::AuthFailed => kind == Kind::Request,
+            Self::Error { .. } | Self::SessionMoved | Self::AuthFailed => {
+                kind == EventKind::Request
+            }
             Self::DropBefore
             | Self::ApplyThenDrop
             | Self::LoseRequest
@@ -330,9 +335,9 @@ impl Fault {
             | Self::Split { .. }
             | Self::Garbage { .. }
             | Self::Duplicate => asks || says,
-            Self::WrongXid { .. } => matches!(kind, Kind::Request | Kind::Reply),
-            Self::Partition { .. } => asks || says || kind == Kind::Accepted,
-            Self::Refuse | Self::Reset | Self::SlowAccept { .. } => kind == Kind::Accepted,
+            Self::WrongXid { .. } => matches!(kind, EventKind::Request | EventKind::Reply),
+            Self::Partition { .. } => asks || says || kind == EventKind::Accepted,
+            Self::Refuse | Self::Reset | Self::SlowAccept { .. } => kind == EventKind::Accepted,
         }
     }
 
@@ -352,14 +357,14 @@ impl Fault {
         on: &mut Matcher,
         name: &str,
         known: &Known,
-    ) -> Result<Kind, FaultError> {
-        if let Some(Kind::Connect) | None = on.kind
+    ) -> Result<EventKind, FaultError> {
+        if let Some(EventKind::Connect) | None = on.kind
             && on.op == Some(Op::Connect)
-            && !self.goes_with(Kind::Connect)
-            && self.goes_with(Kind::Accepted)
+            && !self.goes_with(EventKind::Connect)
+            && self.goes_with(EventKind::Accepted)
         {
             // `Op::Connect` is the request for a session, and this fault happens before that request.
-            (on.kind, on.op) = (Some(Kind::Accepted), None);
+            (on.kind, on.op) = (Some(EventKind::Accepted), None);
         }
         let kinds = KINDS.into_iter().filter(|kind| self.goes_with(*kind));
         if let Some(kind) = on.kind
@@ -373,7 +378,7 @@ impl Fault {
                 instead: instead.join(", "),
             });
         }
-        let kinds: Vec<Kind> = kinds.collect();
+        let kinds: Vec<EventKind> = kinds.collect();
         on.check(known, &kinds)
             .map_err(|source| FaultError::NeverMatches {
                 name: name.to_owned(),
@@ -387,13 +392,13 @@ impl Fault {
 }
 
 /// Kinds of messages to which faults happen, in the order of preference for a rule without a kind.
-const KINDS: [Kind; 6] = [
-    Kind::Request,
-    Kind::Connect,
-    Kind::Accepted,
-    Kind::Reply,
-    Kind::Connected,
-    Kind::Event,
+const KINDS: [EventKind; 6] = [
+    EventKind::Request,
+    EventKind::Connect,
+    EventKind::Accepted,
+    EventKind::Reply,
+    EventKind::Connected,
+    EventKind::WatchEvent,
 ];
 
 impl Faults {
@@ -495,7 +500,12 @@ impl Faults {
 }
 
 impl Placed {
-    fn takes(&mut self, kind: Kind, who: &Who<'_>, sight: &Sight<'_>) -> Option<Happening<'_>> {
+    fn takes(
+        &mut self,
+        kind: EventKind,
+        who: &Who<'_>,
+        sight: &Sight<'_>,
+    ) -> Option<Happening<'_>> {
         let exhausted = self.rule.times.is_some_and(|times| self.hits >= times);
         if self.ended || exhausted || self.kind != kind {
             return None;

@@ -8,7 +8,7 @@ use super::known::Known;
 use super::near::Near;
 use super::possible::NeverMatches;
 use super::sight::{Sight, Who};
-use super::{Kind, Matcher};
+use super::{EventKind, Matcher};
 use crate::keeper::ConnectionId;
 use crate::protocol::{EventType, Operation, SessionId, Timestamp, Zxid};
 
@@ -22,7 +22,7 @@ pub(crate) struct HoldId(u64);
 /// use minikeeper::Matcher;
 ///
 /// let server = minikeeper::Server::start()?;
-/// let hold = server.hold(Matcher::event().path("/leader"));
+/// let hold = server.hold(Matcher::watch_event().path("/leader"));
 /// assert!(hold.held().is_empty());
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
@@ -55,7 +55,7 @@ pub struct Held {
 #[non_exhaustive]
 pub enum HeldMessage {
     /// The event of a watch.
-    Event {
+    WatchEvent {
         /// What happened.
         event_type: EventType,
         /// To which znode.
@@ -103,7 +103,7 @@ impl HeldMessage {
     /// The paths it is about.
     pub(crate) fn paths(&self) -> &[String] {
         match self {
-            Self::Event { path, .. } => std::slice::from_ref(path),
+            Self::WatchEvent { path, .. } => std::slice::from_ref(path),
             Self::Reply { paths, .. } | Self::Request { paths, .. } => paths,
             Self::Connected | Self::Connect { .. } => &[],
         }
@@ -116,7 +116,7 @@ impl HeldMessage {
                 zxid,
                 event_type,
                 path,
-            } => Self::Event {
+            } => Self::WatchEvent {
                 event_type: *event_type,
                 path: (*path).to_owned(),
                 zxid: *zxid,
@@ -193,7 +193,7 @@ pub enum Release {
 /// use minikeeper::{Matcher, ReleaseError};
 ///
 /// let server = minikeeper::Server::start()?;
-/// let hold = server.hold(Matcher::event());
+/// let hold = server.hold(Matcher::watch_event());
 /// assert_eq!(hold.release_next(), Err(ReleaseError::NothingHeld));
 /// assert_eq!(hold.release_item(7), Err(ReleaseError::NotHeld { item: 7 }));
 /// # Ok::<(), minikeeper::StartError>(())
@@ -240,13 +240,13 @@ pub enum ReleaseError {
 /// Reason why nothing can be held.
 ///
 /// ```
-/// use minikeeper::{HoldError, Kind, Matcher};
+/// use minikeeper::{HoldError, EventKind, Matcher};
 ///
 /// let server = minikeeper::Server::start()?;
-/// let expiry = server.try_hold(Matcher::of(Kind::SessionExpired));
-/// assert_eq!(expiry.unwrap_err(), HoldError::CannotBeHeld { kind: Kind::SessionExpired });
+/// let expiry = server.try_hold(Matcher::of(EventKind::SessionExpired));
+/// assert_eq!(expiry.unwrap_err(), HoldError::CannotBeHeld { kind: EventKind::SessionExpired });
 /// // Only replies carry errors.
-/// let refused = server.try_hold(Matcher::event().error(minikeeper::ErrorCode::NoNode));
+/// let refused = server.try_hold(Matcher::watch_event().error(minikeeper::ErrorCode::NoNode));
 /// assert!(matches!(refused, Err(HoldError::NeverMatches(_))));
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
@@ -260,7 +260,7 @@ pub enum HoldError {
     )]
     CannotBeHeld {
         /// The kind that was to be held.
-        kind: Kind,
+        kind: EventKind,
     },
     /// No request, reply or event can match.
     #[error("nothing can be held: {0}")]
@@ -270,12 +270,12 @@ pub enum HoldError {
 impl HoldError {
     /// Refuses a matcher that can never hold anything.
     fn check(on: &Matcher, known: &Known) -> Result<(), Self> {
-        const KINDS: [Kind; 5] = [
-            Kind::Connect,
-            Kind::Connected,
-            Kind::Request,
-            Kind::Reply,
-            Kind::Event,
+        const KINDS: [EventKind; 5] = [
+            EventKind::Connect,
+            EventKind::Connected,
+            EventKind::Request,
+            EventKind::Reply,
+            EventKind::WatchEvent,
         ];
         if let Some(kind) = on.kind
             && !KINDS.contains(&kind)

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::sight::Who;
-use super::{Kind, Op, PathPattern};
+use super::{EventKind, Op, PathPattern};
 use crate::protocol::{ErrorCode, EventType, MemberId, SessionId};
 
 /// A selection of the messages between clients and server, and of what the test does. A condition that is not set
@@ -19,7 +19,7 @@ use crate::protocol::{ErrorCode, EventType, MemberId, SessionId};
 /// // The requests on connections to the address "worker" that create znodes below /locks.
 /// let create = Matcher::request(Op::Create).path("/locks/**").label("worker");
 /// // The events that report the end of the leader.
-/// let ended = Matcher::event().event_type(EventType::NodeDeleted).path("/leader");
+/// let ended = Matcher::watch_event().event_type(EventType::NodeDeleted).path("/leader");
 /// assert_ne!(create, ended);
 /// assert_eq!(create.to_string(), r#"Matcher::request(Op::Create).path("/locks/**").label("worker")"#);
 /// ```
@@ -34,7 +34,7 @@ use crate::protocol::{ErrorCode, EventType, MemberId, SessionId};
 pub struct Matcher {
     /// Messages of this kind.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Kind>,
+    pub kind: Option<EventKind>,
     /// Requests of this operation, and the replies to them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub op: Option<Op>,
@@ -79,7 +79,7 @@ impl Matcher {
 
     /// Everything of one kind.
     #[must_use]
-    pub fn of(kind: Kind) -> Self {
+    pub fn of(kind: EventKind) -> Self {
         Self {
             kind: Some(kind),
             ..Self::default()
@@ -90,9 +90,9 @@ impl Matcher {
     #[must_use]
     pub fn request(op: Op) -> Self {
         let kind = if op == Op::Connect {
-            Kind::Connect
+            EventKind::Connect
         } else {
-            Kind::Request
+            EventKind::Request
         };
         Self {
             op: Some(op),
@@ -104,9 +104,9 @@ impl Matcher {
     #[must_use]
     pub fn reply(op: Op) -> Self {
         let kind = if op == Op::Connect {
-            Kind::Connected
+            EventKind::Connected
         } else {
-            Kind::Reply
+            EventKind::Reply
         };
         Self {
             op: Some(op),
@@ -116,17 +116,17 @@ impl Matcher {
 
     /// Events of watches.
     #[must_use]
-    pub fn event() -> Self {
-        Self::of(Kind::Event)
+    pub fn watch_event() -> Self {
+        Self::of(EventKind::WatchEvent)
     }
 
     /// Only requests of one family, the replies to them, and entries of any other kind that has an operation.
     ///
     /// ```
-    /// use minikeeper::{Kind, Matcher, Op};
+    /// use minikeeper::{EventKind, Matcher, Op};
     ///
     /// // What the test itself created.
-    /// let created = Matcher::of(Kind::Wrote).op(Op::Create);
+    /// let created = Matcher::of(EventKind::Wrote).op(Op::Create);
     /// assert_eq!(created.op, Some(Op::Create));
     /// ```
     #[must_use]
@@ -280,14 +280,16 @@ impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.kind, self.op) {
             (None, op) => write_op(f.write_str("Matcher::any()"), f, op)?,
-            (Some(Kind::Event), op) => write_op(f.write_str("Matcher::event()"), f, op)?,
+            (Some(EventKind::WatchEvent), op) => {
+                write_op(f.write_str("Matcher::watch_event()"), f, op)?
+            }
             (Some(kind), Some(op)) if Self::request(op).kind == Some(kind) => {
                 write!(f, "Matcher::request(Op::{op:?})")?;
             }
             (Some(kind), Some(op)) if Self::reply(op).kind == Some(kind) => {
                 write!(f, "Matcher::reply(Op::{op:?})")?;
             }
-            (Some(kind), op) => write_op(write!(f, "Matcher::of(Kind::{kind:?})"), f, op)?,
+            (Some(kind), op) => write_op(write!(f, "Matcher::of(EventKind::{kind:?})"), f, op)?,
         }
         if let Some(path) = &self.path {
             write!(f, ".path({:?})", path.to_string())?;

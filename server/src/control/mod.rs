@@ -7,11 +7,11 @@ mod chaos;
 mod criterion;
 mod direction;
 mod entrance;
+mod event_kind;
 mod fault;
 mod followed;
 mod hold;
 mod journal;
-mod kind;
 mod known;
 mod matcher;
 mod near;
@@ -27,6 +27,7 @@ mod wait;
 pub use chaos::{Chaos, ChaosRule};
 pub use direction::Direction;
 pub(crate) use entrance::Entrance;
+pub use event_kind::EventKind;
 pub use fault::{Fault, FaultError, FaultRule};
 pub(crate) use fault::{FaultId, FaultOutcome};
 pub use followed::{Followed, Leading, SentEvent};
@@ -37,7 +38,6 @@ pub use journal::{
     MultiPart, What,
 };
 pub(crate) use journal::{BadMark, BudgetId, Kept, Notes, Source};
-pub use kind::Kind;
 pub(crate) use known::Known;
 pub use matcher::Matcher;
 pub(crate) use near::Near;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::criterion::{Criterion, with_who};
 use super::sight::{Sight, Who};
-use super::{Kind, Matcher};
+use super::{EventKind, Matcher};
 
 /// Messages that passed while something was waited for.
 #[derive(Clone, Debug, Default)]
@@ -13,7 +13,7 @@ pub(crate) struct Near {
     /// Number of messages that passed, of kinds that can match.
     passed: u64,
     /// Kinds that can match, once they are known. Not used where the matcher has a kind.
-    kinds: Option<Vec<Kind>>,
+    kinds: Option<Vec<EventKind>>,
     /// For each condition that was the only one not met: the number of messages, and the value of the first.
     misses: BTreeMap<Criterion, (u64, Option<String>)>,
 }
@@ -27,7 +27,7 @@ impl Near {
             None => self
                 .kinds
                 .get_or_insert_with(|| {
-                    let kinds = Kind::ALL.into_iter();
+                    let kinds = EventKind::ALL.into_iter();
                     kinds.filter(|kind| on.is_possible_as(*kind)).collect()
                 })
                 .contains(&kind),
@@ -54,8 +54,8 @@ impl Near {
 
     /// Description of the messages that passed and of the near misses: `of 3 requests that passed, 1 matched; 1
     /// differed only in the path (the first had /a)`.
-    pub(crate) fn in_words(&self, kind: Option<Kind>, matched: u64) -> String {
-        let (one, several) = kind.map_or(("entry", "entries"), Kind::words);
+    pub(crate) fn in_words(&self, kind: Option<EventKind>, matched: u64) -> String {
+        let (one, several) = kind.map_or(("entry", "entries"), EventKind::words);
         let mut text = match self.passed {
             0 => format!("no {one} passed"),
             1 => format!("of 1 {one} that passed, {matched} matched"),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use super::{Direction, Entrance, HeldMessage, Kind, Matcher, MultiPart};
+use super::{Direction, Entrance, EventKind, HeldMessage, Matcher, MultiPart};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{
     CreateMode, EnsembleAction, ErrorCode, EventType, MemberId, MultiResult, Operation, Request,
@@ -154,33 +154,33 @@ pub(crate) enum Sight<'a> {
 }
 
 impl Sight<'_> {
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> EventKind {
         match self {
-            Self::Accepted { .. } => Kind::Accepted,
-            Self::Disconnected => Kind::Disconnected,
-            Self::Closing { .. } => Kind::Closing,
-            Self::Connect { .. } => Kind::Connect,
-            Self::Connected { .. } => Kind::Connected,
-            Self::Request { .. } => Kind::Request,
-            Self::Reply { .. } => Kind::Reply,
-            Self::Event { .. } => Kind::Event,
-            Self::SessionEnded { expired: false, .. } => Kind::SessionClosed,
-            Self::SessionEnded { expired: true, .. } => Kind::SessionExpired,
-            Self::Reaped { .. } => Kind::Reaped,
-            Self::Fault { .. } => Kind::Fault,
-            Self::Held { .. } => Kind::Held,
-            Self::Released { .. } => Kind::Released,
-            Self::Ensemble { .. } => Kind::Ensemble,
-            Self::Leading { .. } => Kind::Leading,
-            Self::Clock { .. } => Kind::Clock,
-            Self::Wrote { .. } => Kind::Wrote,
-            Self::Committed { .. } => Kind::Committed,
-            Self::Muted { muted: true, .. } => Kind::Muted,
-            Self::Muted { muted: false, .. } => Kind::Unmuted,
-            Self::Cut { .. } => Kind::Cut,
-            Self::Healed { .. } => Kind::Healed,
-            Self::Stopped => Kind::Stopped,
-            Self::Started => Kind::Started,
+            Self::Accepted { .. } => EventKind::Accepted,
+            Self::Disconnected => EventKind::Disconnected,
+            Self::Closing { .. } => EventKind::Closing,
+            Self::Connect { .. } => EventKind::Connect,
+            Self::Connected { .. } => EventKind::Connected,
+            Self::Request { .. } => EventKind::Request,
+            Self::Reply { .. } => EventKind::Reply,
+            Self::Event { .. } => EventKind::WatchEvent,
+            Self::SessionEnded { expired: false, .. } => EventKind::SessionClosed,
+            Self::SessionEnded { expired: true, .. } => EventKind::SessionExpired,
+            Self::Reaped { .. } => EventKind::Reaped,
+            Self::Fault { .. } => EventKind::Fault,
+            Self::Held { .. } => EventKind::Held,
+            Self::Released { .. } => EventKind::Released,
+            Self::Ensemble { .. } => EventKind::Ensemble,
+            Self::Leading { .. } => EventKind::Leading,
+            Self::Clock { .. } => EventKind::Clock,
+            Self::Wrote { .. } => EventKind::Wrote,
+            Self::Committed { .. } => EventKind::Committed,
+            Self::Muted { muted: true, .. } => EventKind::Muted,
+            Self::Muted { muted: false, .. } => EventKind::Unmuted,
+            Self::Cut { .. } => EventKind::Cut,
+            Self::Healed { .. } => EventKind::Healed,
+            Self::Stopped => EventKind::Stopped,
+            Self::Started => EventKind::Started,
         }
     }
 

@@ -19,9 +19,9 @@ pub(crate) const GONE: &str = "the server is gone";
 ///
 /// let server = minikeeper::Server::start()?;
 /// server.create("/a", b"")?;
-/// let waited = server.wait_for(Matcher::event().path("/a")).within(Duration::ZERO).blocking();
+/// let waited = server.wait_for(Matcher::watch_event().path("/a")).within(Duration::ZERO).blocking();
 /// let error = waited.unwrap_err().to_string();
-/// assert!(error.contains(r#"in vain for Matcher::event().path("/a"); no event passed"#), "{error}");
+/// assert!(error.contains(r#"in vain for Matcher::watch_event().path("/a"); no watch event passed"#), "{error}");
 /// assert!(error.contains("test create2 /a"), "{error}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -123,7 +123,7 @@ impl ServerBuilder {
     /// use minikeeper::{Matcher, Server};
     ///
     /// let server = Server::builder().without_listener().label("worker").start()?;
-    /// let hold = server.hold(Matcher::event().label("worker"));
+    /// let hold = server.hold(Matcher::watch_event().label("worker"));
     /// # drop(hold);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -330,10 +330,10 @@ impl ServerBuilder {
         /// Whether the journal has an entry for each transaction, those of sessions and refused writes included.
         ///
         /// ```
-        /// use minikeeper::{Kind, Matcher, Server};
+        /// use minikeeper::{EventKind, Matcher, Server};
         ///
         /// let server = Server::builder().journal_transactions(true).start()?;
-        /// let committed = server.wait_for(Matcher::of(Kind::Committed).path("/config"));
+        /// let committed = server.wait_for(Matcher::of(EventKind::Committed).path("/config"));
         /// server.create("/config", b"v1")?;
         /// assert!(committed.blocking()?.to_string().ends_with(" server committed create /config zxid 0x1"));
         /// # Ok::<(), Box<dyn std::error::Error>>(())

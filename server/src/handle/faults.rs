@@ -212,7 +212,7 @@ impl FaultBuilder<'_> {
     /// ```
     pub fn on_event(mut self) -> Self {
         self.rule.on = Matcher {
-            kind: Matcher::event().kind,
+            kind: Matcher::watch_event().kind,
             op: None,
             ..self.rule.on
         };

@@ -13,7 +13,7 @@ use crate::protocol::SessionId;
 ///
 /// let server = minikeeper::Server::start()?;
 /// server.address("B")?;
-/// let hold = server.hold(Matcher::event().path("/leader").label("B"));
+/// let hold = server.hold(Matcher::watch_event().path("/leader").label("B"));
 /// server.create("/leader", b"A")?;
 /// assert!(hold.held().is_empty(), "nobody watches");
 /// hold.release_all();
@@ -41,7 +41,7 @@ impl Server {
     /// stays open, and every view counts it, until the reply is released. If several holds match the same message,
     /// the hold that was placed first has it.
     ///
-    /// A matcher that does not say of which [`Kind`](crate::Kind) holds a request, and its reply too.
+    /// A matcher that does not say of which [`EventKind`](crate::EventKind) holds a request, and its reply too.
     ///
     /// # Panics
     ///
@@ -73,10 +73,10 @@ impl Server {
     /// If no message that can be held can ever match.
     ///
     /// ```
-    /// use minikeeper::{Kind, Matcher};
+    /// use minikeeper::{EventKind, Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let hold = server.try_hold(Matcher::of(Kind::SessionExpired));
+    /// let hold = server.try_hold(Matcher::of(EventKind::SessionExpired));
     /// assert!(hold.unwrap_err().to_string().contains("cannot be held"));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -95,7 +95,7 @@ impl Hold {
     /// use minikeeper::{Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let hold = server.hold(Matcher::event());
+    /// let hold = server.hold(Matcher::watch_event());
     /// let of_b = hold.held().into_iter().filter(|held| held.label.as_deref() == Some("B"));
     /// assert_eq!(of_b.count(), 0);
     /// # Ok::<(), minikeeper::StartError>(())
@@ -112,7 +112,7 @@ impl Hold {
     /// use minikeeper::Matcher;
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let hold = server.hold(Matcher::event());
+    /// let hold = server.hold(Matcher::watch_event());
     /// let waited = hold.wait_for(2).within(Duration::ZERO).blocking();
     /// assert!(waited.is_err(), "nobody watches anything");
     /// # Ok::<(), minikeeper::StartError>(())
@@ -135,7 +135,7 @@ impl Hold {
     /// use minikeeper::{Matcher, ReleaseError};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let hold = server.hold(Matcher::event());
+    /// let hold = server.hold(Matcher::watch_event());
     /// assert_eq!(hold.release_next(), Err(ReleaseError::NothingHeld));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -154,7 +154,7 @@ impl Hold {
     /// use minikeeper::{Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let hold = server.hold(Matcher::event());
+    /// let hold = server.hold(Matcher::watch_event());
     /// // The newest first: refused where it would overtake another one of the same client.
     /// for held in hold.held().iter().rev() {
     ///     hold.release_item(held.item).expect("it is the only one of its client");
@@ -171,7 +171,7 @@ impl Hold {
     /// use minikeeper::{Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let hold = server.hold(Matcher::event());
+    /// let hold = server.hold(Matcher::watch_event());
     /// for session in server.sessions() {
     ///     hold.release_session(session.id);
     /// }
@@ -187,7 +187,7 @@ impl Hold {
     /// use minikeeper::{Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let hold = server.hold(Matcher::event());
+    /// let hold = server.hold(Matcher::watch_event());
     /// // B is told before A.
     /// hold.release_label("B");
     /// hold.release_label("A");
@@ -205,7 +205,7 @@ impl Hold {
     /// use minikeeper::{Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let hold = server.hold(Matcher::event());
+    /// let hold = server.hold(Matcher::watch_event());
     /// assert_eq!(hold.release_all(), 0);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -225,7 +225,7 @@ impl Hold {
     /// use minikeeper::{Matcher, Release};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let hold = server.hold(Matcher::event());
+    /// let hold = server.hold(Matcher::watch_event());
     /// let released = hold.release(&Release::First { count: 2 });
     /// assert_eq!(released, Ok(Vec::new()));
     /// # Ok::<(), minikeeper::StartError>(())

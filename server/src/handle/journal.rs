@@ -22,10 +22,10 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// it was made counts, so make it first, then let happen what is to happen, then await it.
 ///
 /// ```
-/// use minikeeper::{Kind, Matcher};
+/// use minikeeper::{EventKind, Matcher};
 ///
 /// let server = minikeeper::Server::start()?;
-/// let second = server.wait_for(Matcher::of(Kind::Wrote)).nth(2);
+/// let second = server.wait_for(Matcher::of(EventKind::Wrote)).nth(2);
 /// server.create("/a", b"")?;
 /// server.create("/b", b"")?;
 /// assert!(second.blocking()?.to_string().contains("/b"));
@@ -148,11 +148,11 @@ impl WaitFor<Entry> {
     /// If the mark is of another server.
     ///
     /// ```
-    /// use minikeeper::{Kind, Mark, Matcher};
+    /// use minikeeper::{EventKind, Mark, Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
     /// server.create("/a", b"")?;
-    /// let created = server.wait_for(Matcher::of(Kind::Wrote)).since(Mark::BEGINNING).blocking()?;
+    /// let created = server.wait_for(Matcher::of(EventKind::Wrote)).since(Mark::BEGINNING).blocking()?;
     /// assert_eq!(created.number, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -235,10 +235,10 @@ impl<T> Wanted<T> {
 /// Dropping it panics if the budget was exceeded, with the lines that show it; unless the thread panics already.
 ///
 /// ```
-/// use minikeeper::{Budget, Kind, Matcher};
+/// use minikeeper::{Budget, EventKind, Matcher};
 ///
 /// let server = minikeeper::Server::start()?;
-/// let budget = server.budget(Budget::total(Matcher::of(Kind::Wrote), 1));
+/// let budget = server.budget(Budget::total(Matcher::of(EventKind::Wrote), 1));
 /// server.create("/a", b"")?;
 /// assert!(budget.check().is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -351,10 +351,10 @@ impl Server {
     /// If no message can ever match. To get an error instead, [`check`](Self::check) the matcher first.
     ///
     /// ```
-    /// use minikeeper::{Kind, Matcher};
+    /// use minikeeper::{EventKind, Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let accepted = server.wait_for(Matcher::of(Kind::Accepted));
+    /// let accepted = server.wait_for(Matcher::of(EventKind::Accepted));
     /// let _client = std::net::TcpStream::connect(server.addr())?;
     /// assert_eq!(accepted.blocking()?.connection, Some(1));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -376,11 +376,11 @@ impl Server {
     /// If no message can ever match one of the steps. To get an error instead, [`check`](Self::check) them first.
     ///
     /// ```
-    /// use minikeeper::{Kind, Matcher};
+    /// use minikeeper::{EventKind, Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
     /// let came_and_went =
-    ///     server.wait_for_sequence([Matcher::of(Kind::Accepted), Matcher::of(Kind::Disconnected)]);
+    ///     server.wait_for_sequence([Matcher::of(EventKind::Accepted), Matcher::of(EventKind::Disconnected)]);
     /// drop(std::net::TcpStream::connect(server.addr())?);
     /// assert_eq!(came_and_went.blocking()?.len(), 2);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -410,7 +410,7 @@ impl Server {
     /// use minikeeper::Matcher;
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let of_worker = Matcher::event().label("worker");
+    /// let of_worker = Matcher::watch_event().label("worker");
     /// assert!(server.check(&of_worker).is_err());
     /// server.address("worker")?;
     /// assert!(server.check(&of_worker).is_ok());
@@ -451,7 +451,7 @@ impl Server {
     /// use minikeeper::{Budget, ErrorCode, Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let never = Budget::total(Matcher::event().error(ErrorCode::NoNode), 3);
+    /// let never = Budget::total(Matcher::watch_event().error(ErrorCode::NoNode), 3);
     /// assert!(server.try_budget(never).is_err(), "events carry no error");
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```

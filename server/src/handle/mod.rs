@@ -30,9 +30,9 @@ use std::sync::{Arc, Mutex};
 
 pub use crate::control::{
     BadJournal, BadPattern, Budget, Chaos, ChaosRule, Claim, ClaimBroken, Data, Direction, Entry,
-    Exceeded, Fault, FaultError, FaultRule, Followed, Held, HeldMessage, HoldError, Journal, Kind,
-    Leading, Mark, Matcher, MultiPart, NeverMatches, Op, PathPattern, Release, ReleaseError,
-    SentEvent, TimedOut, What,
+    EventKind, Exceeded, Fault, FaultError, FaultRule, Followed, Held, HeldMessage, HoldError,
+    Journal, Leading, Mark, Matcher, MultiPart, NeverMatches, Op, PathPattern, Release,
+    ReleaseError, SentEvent, TimedOut, What,
 };
 pub use crate::keeper::CloseReason;
 pub use address::Address;

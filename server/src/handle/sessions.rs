@@ -17,11 +17,11 @@ impl Server {
     ///
     /// ```
     /// # use std::io::Write;
-    /// use minikeeper::{Kind, Matcher, Server};
+    /// use minikeeper::{EventKind, Matcher, Server};
     ///
     /// let server = Server::start()?;
     /// let worker = server.address("worker")?;
-    /// let connected = server.wait_for(Matcher::of(Kind::Connected).label("worker"));
+    /// let connected = server.wait_for(Matcher::of(EventKind::Connected).label("worker"));
     /// # let mut client = std::net::TcpStream::connect(worker.addr())?;
     /// # let connect = [0, 0, 0, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x75, 0x30];
     /// # client.write_all(&[&connect[..], &[0; 12]].concat())?;

@@ -7,8 +7,8 @@ use super::engine::{Engine, State};
 use super::outbox::{Outbox, Stall};
 use super::sink::{Sink, Test};
 use crate::control::{
-    Chaos, Control, Direction, FaultError, FaultId, FaultOutcome, FaultRule, Gate, Held,
-    HeldMessage, HoldError, HoldId, Kind, Matcher, NeverMatches, Release, ReleaseError, Sight,
+    Chaos, Control, Direction, EventKind, FaultError, FaultId, FaultOutcome, FaultRule, Gate, Held,
+    HeldMessage, HoldError, HoldId, Matcher, NeverMatches, Release, ReleaseError, Sight,
 };
 use crate::keeper::{ConnectionId, Input, Keeper};
 use crate::protocol::{SessionId, Timestamp};
@@ -32,7 +32,7 @@ impl Engine {
 
     /// Checks that some message can match.
     pub(crate) fn check(&self, matcher: &Matcher) -> Result<(), NeverMatches> {
-        self.control(|control| matcher.check(&control.known, &Kind::ALL))
+        self.control(|control| matcher.check(&control.known, &EventKind::ALL))
     }
 
     pub(crate) fn place_fault(&self, rule: FaultRule) -> Result<FaultId, FaultError> {
@@ -350,7 +350,7 @@ impl Outbox {
             connection: connection.0,
             session: match message {
                 HeldMessage::Connect { session } => session,
-                HeldMessage::Event { .. }
+                HeldMessage::WatchEvent { .. }
                 | HeldMessage::Reply { .. }
                 | HeldMessage::Connected
                 | HeldMessage::Request { .. } => self.session,

@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use minikeeper::{
-    Budget, Chaos, Direction, Ensemble, ErrorCode, EventType, Fault, Kind, Matcher, Op, Operation,
-    PathPattern, ReleaseError, Server, What,
+    Budget, Chaos, Direction, Ensemble, ErrorCode, EventKind, EventType, Fault, Matcher, Op,
+    Operation, PathPattern, ReleaseError, Server, What,
 };
 
 use crate::client::{Client, Event, op};
@@ -62,7 +62,7 @@ fn events_are_held_and_let_go_across_clients_as_the_test_likes() {
     for client in [&mut a, &mut b] {
         client.exists("/leader", true);
     }
-    let hold = server.hold(Matcher::event().path("/leader"));
+    let hold = server.hold(Matcher::watch_event().path("/leader"));
     server.create("/leader", b"").unwrap();
     hold.wait_for(2).blocking().unwrap();
     let held = hold.held();
@@ -83,7 +83,7 @@ fn nothing_overtakes_what_is_held_on_the_same_connection() {
     for path in ["/a", "/b"] {
         client.exists(path, true);
     }
-    let hold = server.hold(Matcher::event());
+    let hold = server.hold(Matcher::watch_event());
     server.create("/a", b"").unwrap();
     server.create("/b", b"").unwrap();
     let [first, second] = &hold.held()[..] else {
@@ -107,7 +107,7 @@ fn the_journal_tells_what_passed_and_can_be_waited_on() {
     let server = Server::start().unwrap();
     let mut client = Client::connect(server.addr());
     client.exists("/a", true);
-    let waiting = server.wait_for(Matcher::event().event_type(EventType::NodeCreated));
+    let waiting = server.wait_for(Matcher::watch_event().event_type(EventType::NodeCreated));
     let writer = std::thread::spawn({
         let server = server.clone();
         move || server.create("/a", b"").unwrap()
@@ -140,7 +140,7 @@ fn the_journal_tells_what_passed_and_can_be_waited_on() {
     let exists = server
         .journal()
         .into_iter()
-        .find(|entry| entry.is_meant_by(&Matcher::of(Kind::Reply).error(ErrorCode::NoNode)));
+        .find(|entry| entry.is_meant_by(&Matcher::of(EventKind::Reply).error(ErrorCode::NoNode)));
     assert!(matches!(
         exists.unwrap().what,
         What::Reply {
@@ -157,13 +157,13 @@ fn what_a_test_did_to_a_server_that_others_use_too_ends_with_it_though_it_panics
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let drop_all = server.fault("all").on(Op::Any).always();
         let _fault = drop_all.then(Fault::DropBefore);
-        let refuse = Matcher::of(Kind::Accepted);
+        let refuse = Matcher::of(EventKind::Accepted);
         let _chaos = server.chaos(Chaos::new().rule("all", 1.0, refuse, Fault::Refuse));
         let _cut = server.cut(Matcher::any(), Direction::Both);
         let _budget = server.budget(Budget::total(Matcher::any(), 0));
         let _partition = ensemble.member(1).partition();
         let _lag = ensemble.member(2).lag().unwrap();
-        let _waiting = server.wait_for(Matcher::event());
+        let _waiting = server.wait_for(Matcher::watch_event());
         panic!("as a test that fails does");
     }));
     assert!(panicked.is_err());

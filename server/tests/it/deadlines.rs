@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use minikeeper::{Fault, FaultGuard, Hold, Kind, Mark, Matcher, Op, Server, TimedOut};
+use minikeeper::{EventKind, Fault, FaultGuard, Hold, Mark, Matcher, Op, Server, TimedOut};
 
 use crate::client::{Client, DEADLINE};
 
@@ -40,7 +40,7 @@ impl Waited {
         let listens = server.config().listener;
         Self {
             _client: listens.then(|| Client::connect(server.addr())),
-            hold: server.hold(Matcher::event()),
+            hold: server.hold(Matcher::watch_event()),
             fault: server
                 .fault("never")
                 .optional()
@@ -69,8 +69,11 @@ impl Waited {
             fault,
             ..
         } = self;
-        let event = || server.wait_for(Matcher::event().path("/never"));
-        let steps = [Matcher::event(), Matcher::of(Kind::SessionExpired)];
+        let event = || server.wait_for(Matcher::watch_event().path("/never"));
+        let steps = [
+            Matcher::watch_event(),
+            Matcher::of(EventKind::SessionExpired),
+        ];
         let mut waits = vec![
             pair("wait_for", event),
             pair("nth", || event().nth(2)),
@@ -165,8 +168,8 @@ fn a_wait_that_is_awaited_after_the_server_is_gone_ends_at_once() {
         _client,
     } = Waited::on(start(false, false));
     let long = Duration::from_secs(3600);
-    let awaited = server.wait_for(Matcher::event());
-    let changed = server.wait_for(Matcher::event());
+    let awaited = server.wait_for(Matcher::watch_event());
+    let changed = server.wait_for(Matcher::watch_event());
     let (held, happened) = (hold.wait_for(1), fault.happened());
     drop((hold, fault));
     drop(server);
@@ -186,7 +189,7 @@ fn a_wait_that_is_awaited_after_the_server_is_gone_ends_at_once() {
 fn a_wait_that_is_pending_ends_when_the_server_goes() {
     let server = start(true, true);
     let wait = server
-        .wait_for(Matcher::event())
+        .wait_for(Matcher::watch_event())
         .within(Duration::from_secs(3600));
     let waiting = thread::spawn(move || pollster::block_on(wait));
     drop(server);
@@ -198,12 +201,15 @@ fn a_wait_that_is_pending_ends_when_the_server_goes() {
 fn a_wait_in_vain_for_a_server_that_is_stopped_says_so() {
     let server = start(false, true);
     server.stop();
-    let wait = server.wait_for(Matcher::event()).within(SHORT);
+    let wait = server.wait_for(Matcher::watch_event()).within(SHORT);
     let error = ends("a wait", move || wait.blocking()).expect_err("it is stopped");
     let error = error.to_string();
     assert!(error.contains("the server is stopped"), "{error}");
     server.start_again().expect("it starts again");
-    let error = server.wait_for(Matcher::event()).within(SHORT).blocking();
+    let error = server
+        .wait_for(Matcher::watch_event())
+        .within(SHORT)
+        .blocking();
     let error = error.expect_err("no event passes").to_string();
     assert!(!error.contains("is stopped"), "{error}");
 }
@@ -223,7 +229,7 @@ fn nothing_is_left_of_the_thread_that_times_waits() {
     for _ in 0..20 {
         let server = start(true, false);
         for _ in 0..3 {
-            let wait = server.wait_for(Matcher::event()).within(SHORT);
+            let wait = server.wait_for(Matcher::watch_event()).within(SHORT);
             pollster::block_on(wait).expect_err("no event passes");
         }
         assert_eq!(threads(), before + 1, "one for all");
@@ -274,7 +280,7 @@ mod tokio_clock {
     fn a_wait_that_is_begun_by_the_runtime_goes_on_elsewhere() {
         let runtime = runtime(true);
         let server = start_on(&runtime);
-        let mut wait = Box::pin(server.wait_for(Matcher::event()).within(SHORT));
+        let mut wait = Box::pin(server.wait_for(Matcher::watch_event()).within(SHORT));
         runtime.block_on(async {
             let first = std::future::poll_fn(|context| {
                 std::task::Poll::Ready(wait.as_mut().poll(context).is_pending())
@@ -293,7 +299,7 @@ mod tokio_clock {
         runtime.block_on(async {
             let hour = Duration::from_secs(3600);
             let begun = tokio::time::Instant::now();
-            let wait = server.wait_for(Matcher::event()).within(hour);
+            let wait = server.wait_for(Matcher::watch_event()).within(hour);
             wait.await.expect_err("no event passes");
             assert_eq!(begun.elapsed(), hour);
         });

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use minikeeper::{
-    ErrorCode, Fault, FaultError, FaultRule, JournalMode, Kind, Matcher, Op, Server, What,
+    ErrorCode, EventKind, Fault, FaultError, FaultRule, JournalMode, Matcher, Op, Server, What,
 };
 
 use crate::client::{
@@ -165,7 +165,7 @@ fn each_fault_does_the_same_behind_something_that_is_held() {
         let server = server();
         let mut client = Client::connect(server.addr());
         client.exists("/leader", true);
-        let hold = server.hold(Matcher::event());
+        let hold = server.hold(Matcher::watch_event());
         server.create("/leader", b"").unwrap();
         let guard = server.fault("it").on(Op::Create).then(fault.clone());
         send(&mut client.socket, &batch());
@@ -495,7 +495,7 @@ fn who_is_let_wait_longer_than_it_may_be_without_a_session_is_closed() {
     let slow = server.fault("slow").then(Fault::SlowAccept { by: HOUR });
     let mut socket = open(server.addr());
     slow.happened().blocking().unwrap();
-    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
     server.advance(Duration::from_secs(2));
     receive_end(&mut socket);
     gone.blocking().unwrap();
@@ -507,7 +507,7 @@ fn a_client_that_goes_leaves_nothing_of_what_was_late_or_held() {
     let server = server();
     let mut client = Client::connect(server.addr());
     client.exists("/a", true);
-    let hold = server.hold(Matcher::event());
+    let hold = server.hold(Matcher::watch_event());
     let late = server
         .fault("late")
         .on(Op::Exists)
@@ -516,7 +516,7 @@ fn a_client_that_goes_leaves_nothing_of_what_was_late_or_held() {
     server.create("/a", b"").unwrap();
     late.happened().blocking().unwrap();
     hold.wait_for(1).blocking().unwrap();
-    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
     drop(client);
     gone.blocking().unwrap();
     assert_eq!(hold.held(), []);
@@ -694,9 +694,9 @@ fn what_can_never_happen_is_not_placed() {
     let server = server();
     let place = |json: &str| server.place(serde_json::from_str(json).unwrap()).map(drop);
     for (on, then) in [
-        (r#"{"kind": "event"}"#, r#"{"fault": "expire"}"#),
+        (r#"{"kind": "watch_event"}"#, r#"{"fault": "expire"}"#),
         (
-            r#"{"kind": "event"}"#,
+            r#"{"kind": "watch_event"}"#,
             r#"{"fault": "wrong_xid", "xid": 1}"#,
         ),
         (r#"{"op": "connect"}"#, r#"{"fault": "session_moved"}"#),
@@ -718,7 +718,7 @@ fn what_can_never_happen_is_not_placed() {
         assert!(place(&rule).is_err(), "{rule}");
     }
     for on in [
-        r#"{"kind": "event", "op": "create"}"#,
+        r#"{"kind": "watch_event", "op": "create"}"#,
         r#"{"kind": "request", "error": "NoNode"}"#,
         r#"{"kind": "request", "event_type": "NodeDeleted"}"#,
         r#"{"kind": "reply", "op": "connect"}"#,
@@ -738,7 +738,7 @@ fn what_can_never_happen_is_not_placed() {
 fn a_rule_is_the_same_after_it_was_written_and_read() {
     let rules = [
         r#"{"name":"a","on":{"op":"create","path":"/locks/**","label":"worker"},"nth":2,"times":null,"optional":true,"then":{"fault":"error","code":"NoAuth"}}"#,
-        r#"{"name":"b","on":{"kind":"event","event_type":"NodeDeleted"},"nth":1,"times":3,"optional":false,"then":{"fault":"split","bytes":1,"every_ms":20}}"#,
+        r#"{"name":"b","on":{"kind":"watch_event","event_type":"NodeDeleted"},"nth":1,"times":3,"optional":false,"then":{"fault":"split","bytes":1,"every_ms":20}}"#,
         r#"{"name":"c","on":{"session":"0x1a"},"nth":1,"times":1,"optional":false,"then":{"fault":"partition","direction":"to_client"}}"#,
         r#"{"name":"d","on":{"op":"connect"},"nth":1,"times":1,"optional":false,"then":{"fault":"delay_request","by_ms":1500}}"#,
         r#"{"name":"e","on":{"watching":true},"nth":1,"times":1,"optional":false,"then":{"fault":"garbage","bytes":[1,255]}}"#,
@@ -770,7 +770,7 @@ fn the_journal_tells_of_a_fault_by_its_name() {
     let told = server.journal();
     let told = told
         .iter()
-        .find(|entry| entry.is_meant_by(&Matcher::of(Kind::Fault)));
+        .find(|entry| entry.is_meant_by(&Matcher::of(EventKind::Fault)));
     let fault = What::Fault {
         name: "no ping".to_owned(),
         then: Fault::LoseReply,

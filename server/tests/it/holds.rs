@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use minikeeper::{
-    Ensemble, ErrorCode, EventType, Fault, Held, HeldMessage, Hold, HoldError, Kind, Matcher,
+    Ensemble, ErrorCode, EventKind, EventType, Fault, Held, HeldMessage, Hold, HoldError, Matcher,
     MemberId, Op, Operation, Release, ReleaseError, Server, SessionId,
 };
 
@@ -40,7 +40,7 @@ fn created(path: &str) -> Event {
 fn what_is_held_says_whose_it_is_and_what_it_tells() {
     let server = start();
     let [mut a, mut b] = clients(&server, ["A", "B"]);
-    let event = server.hold(Matcher::event().path("/*"));
+    let event = server.hold(Matcher::watch_event().path("/*"));
     let reply = server.hold(Matcher::reply(Op::Exists).label("A"));
     let request = server.hold(Matcher::request(Op::Create).session(b.session()));
     a.send(op::EXISTS, &client::read("/x", true));
@@ -68,7 +68,7 @@ fn what_is_held_says_whose_it_is_and_what_it_tells() {
     let [held] = &event.held()[..] else {
         panic!("one event is held");
     };
-    let told = HeldMessage::Event {
+    let told = HeldMessage::WatchEvent {
         event_type: EventType::NodeCreated,
         path: "/x".to_owned(),
         zxid: server.znode("/x").expect("it was created").stat.czxid,
@@ -85,7 +85,7 @@ fn clients_are_told_in_the_order_that_the_test_chooses() {
         for client in &mut clients {
             client.exists("/leader", true);
         }
-        let hold = server.hold(Matcher::event().path("/leader"));
+        let hold = server.hold(Matcher::watch_event().path("/leader"));
         server.create("/leader", b"").unwrap();
         for (place, told) in order.into_iter().enumerate() {
             assert_eq!(hold.release_label(labels[told]), 1);
@@ -104,7 +104,7 @@ fn one_by_one_and_by_number_they_go_in_the_order_in_which_they_came() {
         a.exists(path, true);
         b.exists(path, true);
     }
-    let hold = server.hold(Matcher::event());
+    let hold = server.hold(Matcher::watch_event());
     for path in ["/1", "/2", "/3"] {
         server.create(path, b"").unwrap();
     }
@@ -135,7 +135,7 @@ fn nothing_overtakes_what_another_hold_keeps_back() {
     let server = start();
     let [mut a] = clients(&server, ["A"]);
     a.exists("/a", true);
-    let events = server.hold(Matcher::event());
+    let events = server.hold(Matcher::watch_event());
     let replies = server.hold(Matcher::reply(Op::Any));
     server.create("/a", b"").unwrap();
     let before = events.held()[0].item;
@@ -158,7 +158,7 @@ fn nothing_overtakes_what_is_delayed() {
     a.exists("/a", true);
     let _delay = server
         .fault("late")
-        .on_any(Matcher::event())
+        .on_any(Matcher::watch_event())
         .then(Fault::DelayReply { by: SECOND });
     let hold = server.hold(Matcher::reply(Op::Exists));
     server.create("/a", b"").unwrap();
@@ -244,7 +244,7 @@ fn a_hold_on_a_session_goes_with_it_from_member_to_member() {
     let (a, mut b) = (Client::connect(one), Client::connect(two));
     let (session, granted) = (a.session(), a.granted.clone());
     let connect = server.hold(Matcher::request(Op::Connect).session(session));
-    let events = server.hold(Matcher::event().member(MemberId(2)).session(session));
+    let events = server.hold(Matcher::watch_event().member(MemberId(2)).session(session));
     drop(a);
     let moved = thread::spawn(move || Client::resume(two, &granted).unwrap());
     let [held] = &wait_for(&connect, 1)[..] else {
@@ -282,14 +282,14 @@ fn faults_happen_to_a_request_when_it_is_let_go() {
 #[test]
 fn what_is_held_ends_with_its_connection() {
     let server = start();
-    let hold = server.hold(Matcher::event());
+    let hold = server.hold(Matcher::watch_event());
     let held_by = |end: &dyn Fn(Client) -> Option<Granted>| {
         let [mut a] = clients(&server, ["A"]);
         a.exists("/a", true);
         server.create("/a", b"").unwrap();
         assert_eq!(hold.held().len(), 1);
         let item = hold.held()[0].item;
-        let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+        let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
         let granted = end(a);
         gone.blocking().unwrap();
         assert_eq!(hold.held(), []);
@@ -329,7 +329,7 @@ fn a_held_request_arrives_though_its_client_has_gone() {
     let hold = server.hold(Matcher::request(Op::Create));
     a.send(op::CREATE, &client::create("/a", b"", 0));
     wait_for(&hold, 1);
-    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
     a.socket.shutdown(std::net::Shutdown::Write).unwrap();
     hold.release_next().unwrap();
     gone.blocking().unwrap();
@@ -387,18 +387,22 @@ fn a_test_that_panics_keeps_nobody_waiting() {
 fn what_can_never_be_held_is_refused() {
     let server = start();
     server.address("A").unwrap();
-    for kind in [Kind::SessionExpired, Kind::Accepted, Kind::Clock] {
+    for kind in [
+        EventKind::SessionExpired,
+        EventKind::Accepted,
+        EventKind::Clock,
+    ] {
         let error = server.try_hold(Matcher::of(kind)).unwrap_err();
         assert_eq!(error, HoldError::CannotBeHeld { kind });
     }
     for on in [
-        Matcher::event().error(ErrorCode::NoNode),
+        Matcher::watch_event().error(ErrorCode::NoNode),
         Matcher::request(Op::Connect).path("/a"),
         Matcher::reply(Op::Create).event_type(EventType::NodeCreated),
         Matcher::any()
             .event_type(EventType::NodeCreated)
             .error(ErrorCode::NoNode),
-        Matcher::event().label("nobody"),
+        Matcher::watch_event().label("nobody"),
     ] {
         let error = server.try_hold(on.clone()).unwrap_err();
         let told = error.to_string();
@@ -423,7 +427,7 @@ fn what_is_held_and_what_is_let_go_is_plain_data() {
     let [mut a] = clients(&server, ["A"]);
     a.exists("/a", true);
     let on: Matcher =
-        serde_json::from_str(r#"{"kind": "event", "path": "/*", "label": "A"}"#).unwrap();
+        serde_json::from_str(r#"{"kind": "watch_event", "path": "/*", "label": "A"}"#).unwrap();
     let hold = server.try_hold(on).unwrap();
     server.create("/a", b"").unwrap();
     let held = serde_json::to_value(hold.held()).unwrap();
@@ -436,7 +440,7 @@ fn what_is_held_and_what_is_let_go_is_plain_data() {
             "session": format!("{session}"),
             "label": "A",
             "message": {
-                "message": "event",
+                "message": "watch_event",
                 "event_type": "NodeCreated",
                 "path": "/a",
                 "zxid": "0x2"
@@ -464,7 +468,7 @@ fn ten_thousand_are_held_and_let_go_one_by_one() {
     a.ask_well(op::ADD_WATCH, &watch);
     server.create("/a", b"").unwrap();
     assert_eq!(a.event(), created("/a"));
-    let hold = server.hold(Matcher::event());
+    let hold = server.hold(Matcher::watch_event());
     for _ in 0..NUMBER {
         server.set("/a", b"").unwrap();
     }

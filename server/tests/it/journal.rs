@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use minikeeper::{
-    Budget, Claim, Ensemble, ErrorCode, EventType, Fault, Journal, JournalMode, Kind, Mark,
+    Budget, Claim, Ensemble, ErrorCode, EventKind, EventType, Fault, Journal, JournalMode, Mark,
     Matcher, Op, Server, Timestamp, What,
 };
 
@@ -45,7 +45,9 @@ fn every_entry_is_one_line_that_says_who_did_what_and_what_became_of_it() {
     client.create("/locks/lock-\n", b"", 0);
     server.expire(session);
     client.ends();
-    let gone = server.wait_for(Matcher::of(Kind::Disconnected)).since(mark);
+    let gone = server
+        .wait_for(Matcher::of(EventKind::Disconnected))
+        .since(mark);
     gone.blocking().unwrap();
     let journal = server.journal().since(mark);
     let told = lines(&journal);
@@ -135,13 +137,13 @@ fn what_is_held_and_released_says_which_message_it_is_and_for_whom() {
     let server = Server::start().unwrap();
     let mut client = Client::connect(server.address("b").unwrap().addr());
     client.exists("/x", true);
-    let hold = server.hold(Matcher::event());
-    let made = server.wait_for(Matcher::event().path("/x"));
+    let hold = server.hold(Matcher::watch_event());
+    let made = server.wait_for(Matcher::watch_event().path("/x"));
     server.create("/x", b"").unwrap();
     made.blocking().expect("it is made, though it is held");
     let about = |kind| Matcher::of(kind).path("/x").label("b");
     let held = server
-        .wait_for(about(Kind::Held))
+        .wait_for(about(EventKind::Held))
         .since(Mark::BEGINNING)
         .blocking()
         .unwrap();
@@ -154,7 +156,7 @@ fn what_is_held_and_released_says_which_message_it_is_and_for_whom() {
     hold.release_all();
     client.event();
     let journal = server.journal();
-    let released = journal.matching(about(Kind::Released)).next().unwrap();
+    let released = journal.matching(about(EventKind::Released)).next().unwrap();
     let line = released.to_string();
     assert!(line.ends_with(" b released 1: event NodeCreated /x"));
 }
@@ -164,7 +166,7 @@ fn a_session_that_is_resumed_is_told_from_a_new_one() {
     let server = Server::start().unwrap();
     let first = Client::connect(server.addr());
     let _second = Client::resume(server.addr(), &first.granted).unwrap();
-    let connected = Matcher::of(Kind::Connected);
+    let connected = Matcher::of(EventKind::Connected);
     let entry = server
         .wait_for(connected)
         .since(Mark::BEGINNING)
@@ -184,7 +186,7 @@ fn a_session_keeps_the_label_that_it_last_came_by() {
     let client = Client::connect(server.address("a").unwrap().addr());
     let granted = client.granted.clone();
     drop(client);
-    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
     gone.since(Mark::BEGINNING).blocking().unwrap();
     assert_eq!(server.sessions()[0].label.as_deref(), Some("a"));
     let client = Client::resume(server.address("b").unwrap().addr(), &granted).unwrap();
@@ -192,7 +194,7 @@ fn a_session_keeps_the_label_that_it_last_came_by() {
     assert_eq!(server.sessions()[0].label.as_deref(), Some("b"));
     let mark = server.mark();
     server.mute(session);
-    let expired = server.wait_for(Matcher::of(Kind::SessionExpired).label("b"));
+    let expired = server.wait_for(Matcher::of(EventKind::SessionExpired).label("b"));
     server.advance(Duration::from_secs(60));
     let expired = expired.blocking().unwrap();
     assert_eq!(expired.session, Some(session));
@@ -201,16 +203,16 @@ fn a_session_keeps_the_label_that_it_last_came_by() {
     let ended = server.try_mute(session).unwrap_err().to_string();
     assert!(ended.contains("there is no session"), "{ended}");
     let journal = server.journal().since(mark);
-    journal.assert_count(Matcher::of(Kind::Muted), 1);
-    journal.assert_count(Matcher::of(Kind::Muted).label("b"), 1);
-    journal.assert_count(Matcher::of(Kind::SessionExpired).label("b"), 1);
+    journal.assert_count(Matcher::of(EventKind::Muted), 1);
+    journal.assert_count(Matcher::of(EventKind::Muted).label("b"), 1);
+    journal.assert_count(Matcher::of(EventKind::SessionExpired).label("b"), 1);
     journal.assert_never(Matcher::any().label("a"));
     drop(client);
 
     server.set_journal(JournalMode::Off);
     let client = Client::connect(server.address("c").unwrap().addr());
     assert_eq!(server.sessions()[0].label.as_deref(), Some("c"));
-    let closed = server.wait_for(Matcher::of(Kind::SessionClosed).label("c"));
+    let closed = server.wait_for(Matcher::of(EventKind::SessionClosed).label("c"));
     client.close();
     closed.blocking().unwrap();
 }
@@ -254,7 +256,7 @@ fn the_last_entries_are_kept_with_the_first_of_their_data() {
 fn a_journal_that_was_off_or_lost_entries_does_not_let_a_test_pass_that_counts() {
     let off = JournalMode::Off;
     let server = Server::builder().journal(off).start().unwrap();
-    let wrote = Matcher::of(Kind::Wrote);
+    let wrote = Matcher::of(EventKind::Wrote);
     let mark = server.mark();
     server.create("/a", b"").unwrap();
     let told = panic_of(|| server.journal().assert_never(&wrote));
@@ -278,7 +280,7 @@ fn counts_and_sequences_are_claimed_and_shown_when_they_fail() {
     for path in ["/a", "/b", "/c"] {
         server.create(path, b"").unwrap();
     }
-    let wrote = |path: &str| Matcher::of(Kind::Wrote).path(path);
+    let wrote = |path: &str| Matcher::of(EventKind::Wrote).path(path);
     let journal = server.journal();
     journal.assert_sequence([wrote("/a"), wrote("/c")]);
     journal.assert_count(wrote("/?"), 3);
@@ -288,7 +290,7 @@ fn counts_and_sequences_are_claimed_and_shown_when_they_fail() {
     let told = panic_of(|| journal.assert_sequence([wrote("/b"), wrote("/a")]));
     assert!(
         told.starts_with(
-            "step 2 of 2 never passed: Matcher::of(Kind::Wrote).path(\"/a\"); of 1 write of the test that passed, \
+            "step 2 of 2 never passed: Matcher::of(EventKind::Wrote).path(\"/a\"); of 1 write of the test that passed, \
              0 matched; 1 differed only in the path (the first had /c)\n"
         ),
         "{told}"
@@ -319,10 +321,10 @@ fn whoever_waits_sees_what_passes_after_the_call_with_the_journal_off_too() {
     for mode in [JournalMode::Off, JournalMode::DEFAULT] {
         let server = Server::builder().journal(mode).start().unwrap();
         server.create("/before", b"").unwrap();
-        let any = server.wait_for(Matcher::of(Kind::Wrote));
-        let third = server.wait_for(Matcher::of(Kind::Wrote)).nth(3);
-        let both =
-            server.wait_for_sequence(["/2", "/3"].map(|path| Matcher::of(Kind::Wrote).path(path)));
+        let any = server.wait_for(Matcher::of(EventKind::Wrote));
+        let third = server.wait_for(Matcher::of(EventKind::Wrote)).nth(3);
+        let both = server
+            .wait_for_sequence(["/2", "/3"].map(|path| Matcher::of(EventKind::Wrote).path(path)));
         for path in ["/1", "/2", "/3"] {
             server.create(path, b"").unwrap();
         }
@@ -338,7 +340,7 @@ fn what_passed_since_a_mark_counts_if_it_is_asked_for() {
     server.create("/1", b"").unwrap();
     let mark = server.mark();
     server.create("/2", b"").unwrap();
-    let wrote = || server.wait_for(Matcher::of(Kind::Wrote));
+    let wrote = || server.wait_for(Matcher::of(EventKind::Wrote));
     assert_eq!(wrote().since(mark).blocking().unwrap().number, 2);
     assert_eq!(
         wrote()
@@ -361,7 +363,7 @@ fn what_passed_since_a_mark_counts_if_it_is_asked_for() {
     let told = wrote().within(Duration::ZERO).blocking().unwrap_err();
     let told = told.to_string();
     assert!(
-        told.contains("in vain for Matcher::of(Kind::Wrote); no write of the test passed"),
+        told.contains("in vain for Matcher::of(EventKind::Wrote); no write of the test passed"),
         "{told}"
     );
     assert!(told.contains("\n  2 +0."), "{told}");
@@ -371,19 +373,19 @@ fn what_passed_since_a_mark_counts_if_it_is_asked_for() {
 fn who_waited_in_vain_is_told_what_came_what_passed_before_and_what_is_due() {
     let clock = Server::builder().manual_clock();
     let server = clock.start_time(Timestamp(0)).start().unwrap();
-    let wrote = |path: &str| Matcher::of(Kind::Wrote).path(path);
+    let wrote = |path: &str| Matcher::of(EventKind::Wrote).path(path);
     server.create("/1", b"").unwrap();
     let error = server.wait_for(wrote("/1")).within(Duration::ZERO);
     let told = error.blocking().unwrap_err();
     assert_eq!(format!("{told:?}"), told.to_string());
-    let wanted = r#"waited for 0ns in vain for Matcher::of(Kind::Wrote).path("/1"); no write of the test passed; something that matches passed before (entry 1): .since(mark) counts it; the clock is manual: it stands until `advance` turns it, and no session is due; the journal ends with"#;
+    let wanted = r#"waited for 0ns in vain for Matcher::of(EventKind::Wrote).path("/1"); no write of the test passed; something that matches passed before (entry 1): .since(mark) counts it; the clock is manual: it stands until `advance` turns it, and no session is due; the journal ends with"#;
     assert!(told.to_string().starts_with(wanted), "{told}");
     let since = server.wait_for(wrote("/2")).since(Mark::BEGINNING);
     let told = since.within(Duration::ZERO).blocking().unwrap_err();
     assert!(!told.to_string().contains("passed before"), "{told}");
 
     drop(Client::connect(server.address("a").unwrap().addr()));
-    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
     gone.since(Mark::BEGINNING).blocking().unwrap();
     server.advance(Duration::from_secs(34));
     let steps = server.wait_for_sequence(["/3", "/4", "/5"].map(wrote));
@@ -393,7 +395,7 @@ fn who_waited_in_vain_is_told_what_came_what_passed_before_and_what_is_due() {
     let told = told.to_string();
     assert!(
         told.contains(
-            r#"in vain for Matcher::of(Kind::Wrote).path("/4"), 2 of 3; of 1 write of the test that passed, 0 matched"#
+            r#"in vain for Matcher::of(EventKind::Wrote).path("/4"), 2 of 3; of 1 write of the test that passed, 0 matched"#
         ),
         "{told}"
     );
@@ -433,7 +435,7 @@ fn json_lines_are_read_again() {
     client.create("/</script>\u{2028}", b"\xff\0", 0);
     client.exists("/", true);
     client.ask(op::GET_CHILDREN, &read("/", false));
-    let hold = server.hold(Matcher::event());
+    let hold = server.hold(Matcher::watch_event());
     server.address("nobody").unwrap();
     drop(server.partition("nobody"));
     drop(hold);
@@ -500,7 +502,7 @@ fn a_herd_exceeds_its_budget() {
 fn budgets_are_kept_an_eye_on_with_the_journal_off_too() {
     let off = JournalMode::Off;
     let server = Server::builder().journal(off).start().unwrap();
-    let budget = server.budget(Budget::total(Matcher::of(Kind::Wrote), 0));
+    let budget = server.budget(Budget::total(Matcher::of(EventKind::Wrote), 0));
     server.create("/a", b"").unwrap();
     assert!(budget.check().is_err());
     drop(budget);
@@ -619,7 +621,10 @@ fn events_and_replies_can_be_told_from_one_another_by_their_values() {
         panic!("{journal}");
     };
     assert_eq!(data.begin, b"v1");
-    journal.assert_count(Matcher::event().event_type(EventType::NodeDataChanged), 1);
+    journal.assert_count(
+        Matcher::watch_event().event_type(EventType::NodeDataChanged),
+        1,
+    );
 }
 
 /// Four clients take turns with a lock, as its recipe has it, so many times.
@@ -644,7 +649,7 @@ fn locks(server: &Server, rounds: usize) {
         }
         for (at, lock) in locks.iter().enumerate() {
             let hold = (at == 1 && round == 0)
-                .then(|| server.hold(Matcher::event().label("cyd").path("/locks/*")));
+                .then(|| server.hold(Matcher::watch_event().label("cyd").path("/locks/*")));
             let mut delete = buffer(lock.as_bytes());
             delete.extend((-1_i32).to_be_bytes());
             if let Some(client) = clients.get_mut(at) {
@@ -700,7 +705,7 @@ fn a_page_is_drawn_of_any_length() {
     let server = Server::builder().manual_clock().start().unwrap();
     let workers = server.address("workers").unwrap();
     let mut clients = [(); 2].map(|()| Client::connect(workers.addr()));
-    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
     drop(std::net::TcpStream::connect(workers.addr()).unwrap());
     gone.blocking().unwrap();
     for client in &mut clients {
@@ -779,8 +784,8 @@ fn a_test_that_panics_is_told_once_and_before_unwinding_changes_anything() {
         client.exists("/x", true);
         let _other = server.clone();
         let _fault = server.fault("lost").on(Op::Delete).then(Fault::DropBefore);
-        let _budget = server.budget(Budget::total(Matcher::of(Kind::Wrote), 0));
-        let hold = server.hold(Matcher::event());
+        let _budget = server.budget(Budget::total(Matcher::of(EventKind::Wrote), 0));
+        let hold = server.hold(Matcher::watch_event());
         server.create("/x", b"").unwrap();
         hold.wait_for(1).blocking().unwrap();
         let _partition = server.partition("b");
@@ -813,7 +818,7 @@ fn a_test_that_panics_is_told_once_and_before_unwinding_changes_anything() {
     let cut = "\nlinks cut: b both ways\nlinks cut: c both ways\n";
     assert!(first.contains(cut), "{told}");
     let in_hands = "\nstill held: event NodeCreated /x for b\nlinks cut: b both ways\n\
-                    budget exceeded: at most 0 in total of Matcher::of(Kind::Wrote): 1 counted\n";
+                    budget exceeded: at most 0 in total of Matcher::of(EventKind::Wrote): 1 counted\n";
     assert!(last.contains(in_hands), "{told}");
 }
 
@@ -932,7 +937,9 @@ fn a_fault_that_hides_the_error_of_a_test_shows_the_error() {
 fn a_wait_in_vain_that_blocks_a_current_thread_runtime_says_to_await() {
     let server = Server::start().unwrap();
     let waited = || {
-        let event = server.wait_for(Matcher::event()).within(Duration::ZERO);
+        let event = server
+            .wait_for(Matcher::watch_event())
+            .within(Duration::ZERO);
         event.blocking().unwrap_err().to_string()
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -1003,7 +1010,7 @@ fn to_wait_for_nothing_or_for_ever_or_since_any_mark_harms_nobody() {
     let server = Server::builder().manual_clock().start().unwrap();
     let none = server.wait_for_sequence([]).within(Duration::ZERO);
     assert_eq!(none.blocking(), Ok(Vec::new()), "nothing has passed");
-    let wrote = || server.wait_for(Matcher::of(Kind::Wrote));
+    let wrote = || server.wait_for(Matcher::of(EventKind::Wrote));
     let most = wrote().nth(usize::MAX).within(Duration::ZERO);
     let last: Mark = serde_json::from_str("18446744073709551615").unwrap();
     let late = wrote().since(last).within(Duration::ZERO);
@@ -1017,7 +1024,7 @@ fn to_wait_for_nothing_or_for_ever_or_since_any_mark_harms_nobody() {
 #[test]
 fn whoever_awaits_something_of_a_server_that_is_gone_is_told_so() {
     let server = Server::start().unwrap();
-    let waiting = server.wait_for(Matcher::event());
+    let waiting = server.wait_for(Matcher::watch_event());
     drop(server);
     let told = pollster::block_on(waiting);
     assert!(told.unwrap_err().to_string().contains("the server is gone"));
@@ -1049,7 +1056,7 @@ fn a_week_that_brings_nothing_is_one_step_of_the_clock() {
         (1, "clock", "session")
     );
     // The connection ends meanwhile, at whatever moment.
-    assert!(steps.count(Matcher::of(Kind::Clock)) <= 3, "{steps}");
+    assert!(steps.count(Matcher::of(EventKind::Clock)) <= 3, "{steps}");
 }
 
 #[test]
@@ -1082,7 +1089,7 @@ fn every_transaction_is_an_entry_where_that_is_wanted() {
         .start()
         .unwrap();
     let worker = server.address("worker").unwrap();
-    let of_worker = server.wait_for(Matcher::of(Kind::Committed).path("/a").label("worker"));
+    let of_worker = server.wait_for(Matcher::of(EventKind::Committed).path("/a").label("worker"));
     let mut client = Client::connect(worker.addr());
     client.create("/a", b"", EPHEMERAL);
     client.create("/a", b"", EPHEMERAL);
@@ -1092,7 +1099,7 @@ fn every_transaction_is_an_entry_where_that_is_wanted() {
     let created = of_worker.blocking().unwrap();
     assert_eq!(created.session, Some(id));
     let journal = server.journal();
-    let committed = journal.matching(Matcher::of(Kind::Committed));
+    let committed = journal.matching(Matcher::of(EventKind::Committed));
     let committed: Vec<String> = committed.map(|entry| entry.what.to_string()).collect();
     assert_eq!(
         committed,
@@ -1106,20 +1113,22 @@ fn every_transaction_is_an_entry_where_that_is_wanted() {
     );
     // It comes before what shows it.
     journal.assert_sequence([
-        Matcher::of(Kind::Committed).path("/a"),
+        Matcher::of(EventKind::Committed).path("/a"),
         Matcher::reply(Op::Create),
-        Matcher::of(Kind::Committed).path("/a"),
-        Matcher::of(Kind::Wrote),
+        Matcher::of(EventKind::Committed).path("/a"),
+        Matcher::of(EventKind::Wrote),
     ]);
     let again = Journal::from_json_lines(&journal.to_json_lines()).unwrap();
     assert_eq!(again.entries(), journal.entries());
-    assert_eq!(again.count(Matcher::of(Kind::Committed)), 5);
+    assert_eq!(again.count(Matcher::of(EventKind::Committed)), 5);
 }
 
 #[test]
 fn a_matcher_of_transactions_is_refused_where_none_is_an_entry() {
     let server = Server::start().unwrap();
-    let never = server.check(&Matcher::of(Kind::Committed)).unwrap_err();
+    let never = server
+        .check(&Matcher::of(EventKind::Committed))
+        .unwrap_err();
     let told = never.to_string();
     assert!(
         told.ends_with("start it with journal_transactions(true)"),
@@ -1135,7 +1144,7 @@ fn a_matcher_of_transactions_is_refused_where_none_is_an_entry() {
         forked
             .fork()
             .unwrap()
-            .check(&Matcher::of(Kind::Committed))
+            .check(&Matcher::of(EventKind::Committed))
             .is_ok()
     );
 }

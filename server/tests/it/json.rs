@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use minikeeper::{
     Budget, Change, Chaos, Claim, CloseReason, Data, Direction, EnsembleAction, Entry, ErrorCode,
-    EventType, Fault, FaultRule, Held, HeldMessage, JournalMode, Kind, Mark, Matcher, Mode,
+    EventKind, EventType, Fault, FaultRule, Held, HeldMessage, JournalMode, Mark, Matcher, Mode,
     MultiPart, Op, Operation, PathPattern, Release, SessionId, Transaction, Tree, What, Zxid,
 };
 use serde::Serialize;
@@ -68,7 +68,11 @@ fn sections() -> Vec<(&'static str, RoundTrip, Vec<String>)> {
         ),
         ("Fault", round_trip::<Fault>, names::<Fault>(&tag("fault"))),
         ("Matcher", round_trip::<Matcher>, names::<Matcher>(field)),
-        ("Kind", round_trip::<Kind>, names::<Kind>(text)),
+        (
+            "EventKind",
+            round_trip::<EventKind>,
+            names::<EventKind>(text),
+        ),
         ("Op", round_trip::<Op>, names::<Op>(text)),
         ("PathPattern", round_trip::<PathPattern>, Vec::new()),
         (

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use minikeeper::{
-    Budget, Claim, Direction, Ensemble, ErrorCode, EventType, Fault, FaultRule, Journal, Kind,
+    Budget, Claim, Direction, Ensemble, ErrorCode, EventKind, EventType, Fault, FaultRule, Journal,
     Matcher, MemberId, Op, Server, SessionId, StartError,
 };
 
@@ -85,7 +85,7 @@ fn what_can_never_match_is_refused_everywhere() {
     let server = Server::start().unwrap();
     let journal = server.journal();
     for never in [
-        Matcher::event().error(ErrorCode::NoNode),
+        Matcher::watch_event().error(ErrorCode::NoNode),
         Matcher::reply(Op::GetData).event_type(EventType::NodeCreated),
         Matcher::request(Op::GetData).ephemeral(),
         Matcher::reply(Op::GetData).sequential(),
@@ -93,12 +93,12 @@ fn what_can_never_match_is_refused_everywhere() {
         Matcher::request(Op::Ping).path("/a"),
         Matcher::request(Op::Create).error(ErrorCode::NodeExists),
         Matcher::request(Op::Create).session(SessionId(0)),
-        Matcher::event().label("worker").connection(0),
-        Matcher::of(Kind::Request).op(Op::Connect),
-        Matcher::event().connection(0),
-        Matcher::event().member(MemberId(2)),
-        Matcher::event().label("wroker"),
-        Matcher::event()
+        Matcher::watch_event().label("worker").connection(0),
+        Matcher::of(EventKind::Request).op(Op::Connect),
+        Matcher::watch_event().connection(0),
+        Matcher::watch_event().member(MemberId(2)),
+        Matcher::watch_event().label("wroker"),
+        Matcher::watch_event()
             .path("/")
             .event_type(EventType::NodeCreated),
         Matcher::any()
@@ -120,7 +120,7 @@ fn what_can_never_match_is_refused_everywhere() {
         refused(panic_of(|| server.hold(never.clone())));
         refused(panic_of(|| server.wait_for(never.clone())));
         refused(panic_of(|| {
-            server.wait_for_sequence([Matcher::event(), never.clone()])
+            server.wait_for_sequence([Matcher::watch_event(), never.clone()])
         }));
         refused(panic_of(|| server.budget(Budget::total(never.clone(), 1))));
         refused(panic_of(|| journal.assert_never(&never)));
@@ -138,7 +138,7 @@ fn what_can_never_match_is_refused_everywhere() {
 #[test]
 fn a_label_is_known_once_it_was_named() {
     let server = Server::builder().label("early").start().unwrap();
-    let of = |label: &str| Matcher::event().label(label);
+    let of = |label: &str| Matcher::watch_event().label(label);
     assert!(server.check(&of("early")).is_ok());
     let told = server.check(&of("late")).unwrap_err().to_string();
     assert!(told.contains(r#"(known are "early")"#), "{told}");
@@ -173,11 +173,11 @@ fn a_label_is_known_once_it_was_named() {
 fn a_member_of_an_ensemble_names_labels_for_all() {
     let ensemble = Ensemble::of(3).unwrap();
     ensemble.member(2).address("worker").unwrap();
-    let of_worker = Matcher::event().label("worker").member(MemberId(3));
+    let of_worker = Matcher::watch_event().label("worker").member(MemberId(3));
     assert!(ensemble.server().check(&of_worker).is_ok());
     let told = ensemble
         .server()
-        .check(&Matcher::event().member(MemberId(4)));
+        .check(&Matcher::watch_event().member(MemberId(4)));
     let told = told.unwrap_err().to_string();
     assert!(told.contains("members are numbered from 1 to 3"), "{told}");
 }
@@ -214,7 +214,7 @@ fn a_mark_of_another_server_or_of_a_later_time_is_refused() {
     let journal = one.journal();
     let told = panic_of(|| one.journal().since(two.mark()));
     assert!(told.contains("of another server's journal"), "{told}");
-    let told = panic_of(|| one.wait_for(Matcher::event()).since(two.mark()));
+    let told = panic_of(|| one.wait_for(Matcher::watch_event()).since(two.mark()));
     assert!(told.contains("of another server's journal"), "{told}");
     one.create("/a", b"").unwrap();
     let told = panic_of(|| journal.since(one.mark()));
@@ -241,7 +241,7 @@ fn what_never_happens_so_often_is_not_waited_for() {
         told.contains("happens at most 2 times, so it never happens 3 times"),
         "{told}"
     );
-    let told = panic_of(|| server.wait_for(Matcher::event()).nth(0));
+    let told = panic_of(|| server.wait_for(Matcher::watch_event()).nth(0));
     assert!(told.contains("counted from 1"), "{told}");
     let told = panic_of(|| {
         server.budget(Budget::PerTransaction {
@@ -250,7 +250,7 @@ fn what_never_happens_so_often_is_not_waited_for() {
         })
     });
     assert!(
-        told.contains("here only these count: events, replies"),
+        told.contains("here only these count: watch events, replies"),
         "{told}"
     );
 }

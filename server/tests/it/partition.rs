@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use minikeeper::{Direction, Fault, Kind, Matcher, Op, Server, SessionId};
+use minikeeper::{Direction, EventKind, Fault, Matcher, Op, Server, SessionId};
 
 use crate::client::{
     self, Client, Event, TIMEOUT, connect_request, create, op, open, read, receive_rest, request,
@@ -105,7 +105,7 @@ fn a_client_that_is_cut_off_does_not_learn_that_its_session_expired_before_it_is
         let mut client = Client::with_timeout(address.addr(), Duration::from_millis(500));
         create_leader(&mut client);
         let partition = server.partition("worker");
-        let expired = server.wait_for(Matcher::of(Kind::SessionExpired));
+        let expired = server.wait_for(Matcher::of(EventKind::SessionExpired));
         if manual {
             let followed = server.advance(HOUR);
             assert_eq!(followed.deleted, ["/leader"]);
@@ -141,7 +141,7 @@ fn who_connects_to_an_address_that_is_cut_is_connected_and_hears_nothing() {
     let server = server();
     let address = server.address("worker").unwrap();
     let partition = server.partition("worker");
-    let accepted = server.wait_for(Matcher::of(Kind::Accepted).label("worker"));
+    let accepted = server.wait_for(Matcher::of(EventKind::Accepted).label("worker"));
     let mut socket = open(address.addr());
     accepted.blocking().unwrap();
     send(&mut socket, &connect_request(TIMEOUT, None));
@@ -161,10 +161,10 @@ fn who_connects_while_it_is_cut_and_waits_too_long_is_closed_when_it_is_healed()
     let server = server();
     let address = server.address("worker").unwrap();
     let partition = server.partition("worker");
-    let accepted = server.wait_for(Matcher::of(Kind::Accepted).label("worker"));
+    let accepted = server.wait_for(Matcher::of(EventKind::Accepted).label("worker"));
     let mut socket = open(address.addr());
     accepted.blocking().unwrap();
-    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
     server.advance(HOUR);
     gone.blocking().unwrap();
     assert_eq!(server.connections(), []);
@@ -236,7 +236,7 @@ fn a_connection_that_the_server_closed_while_it_was_cut_off_ends_with_the_server
     let server = server();
     let client = worker(&server);
     let _partition = server.partition("worker");
-    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
     assert_eq!(server.disconnect(&Matcher::any()), 1);
     gone.blocking().unwrap();
     assert_eq!(server.connections(), []);
@@ -250,7 +250,7 @@ fn a_client_that_hangs_up_on_a_half_open_link_is_gone_for_the_server() {
     let server = server();
     let client = worker(&server);
     let cut = server.cut(Matcher::any().label("worker"), Direction::ToClient);
-    let gone = server.wait_for(Matcher::of(Kind::Disconnected));
+    let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
     drop(client);
     gone.blocking().unwrap();
     assert_eq!(server.connections(), []);
@@ -292,7 +292,7 @@ fn a_fault_cuts_the_link_at_one_request() {
                 .filter(|entry| entry.is_meant_by(&Matcher::of(kind)))
                 .count()
         };
-        assert_eq!((told(Kind::Cut), told(Kind::Healed)), (1, 1));
+        assert_eq!((told(EventKind::Cut), told(EventKind::Healed)), (1, 1));
         for xid in behind_the_cut {
             assert_eq!(client.receive().xid, xid);
         }
@@ -416,7 +416,7 @@ fn a_fault_cuts_a_client_off_when_it_connects_and_its_other_connections_with_it(
     let mut before = worker(&server);
     let fault = server
         .fault("cut off")
-        .on_any(Matcher::of(Kind::Accepted).label("worker"))
+        .on_any(Matcher::of(EventKind::Accepted).label("worker"))
         .always()
         .then(Fault::Partition {
             direction: Direction::ToServer,

@@ -582,10 +582,12 @@ mod tokio_clock {
         tokio::spawn(server.keep_time());
         let begun = tokio::time::Instant::now();
         let (long, short) = tokio::join!(
-            server.wait_for(Matcher::event()).within(3600 * SECOND),
+            server
+                .wait_for(Matcher::watch_event())
+                .within(3600 * SECOND),
             async {
                 sleep(1800 * SECOND).await;
-                server.wait_for(Matcher::event()).within(SECOND).await
+                server.wait_for(Matcher::watch_event()).within(SECOND).await
             }
         );
         assert!(long.is_err() && short.is_err());

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use minikeeper::{Ensemble, ErrorCode, Kind, Matcher, Server, SessionId};
+use minikeeper::{Ensemble, ErrorCode, EventKind, Matcher, Server, SessionId};
 
 use crate::client::{Client, EPHEMERAL, Event};
 
@@ -83,7 +83,7 @@ fn a_session_of_the_test_owns_ephemerals_until_it_ends() {
     let session = server.sessions().into_iter().find(|it| it.id == own.id());
     let session = session.expect("it is one of the sessions");
     assert_eq!(session.ephemerals, ["/leader", "/lock-0000000001"]);
-    let closed = server.wait_for(Matcher::of(Kind::SessionClosed));
+    let closed = server.wait_for(Matcher::of(EventKind::SessionClosed));
     let id = own.id();
     own.end();
     assert_eq!(client.event(), Event::Deleted("/leader".to_owned()));

@@ -86,14 +86,14 @@ fn waits_and_guards_print_without_the_server() {
         let path = format!("/{number}");
         server.create(&path, b"data").expect("it is not there");
     }
-    let wait = server.wait_for(Matcher::event().path("/7"));
+    let wait = server.wait_for(Matcher::watch_event().path("/7"));
     let text = format!("{wait:?}");
     assert!(
         text.starts_with("WaitFor(Waiting { for: ") && text.contains("/7"),
         "{text}"
     );
     let quiet = server.wait_for_failure();
-    let hold = server.hold(Matcher::event());
+    let hold = server.hold(Matcher::watch_event());
     for text in [
         text,
         format!("{quiet:?}"),

@@ -103,7 +103,7 @@ fn clients_bring_about_every_state_that_can_be_waited_for() {
         drop(client.join().unwrap());
         disconnected.blocking().unwrap();
     });
-    let hold = Arc::new(server.hold(Matcher::event()));
+    let hold = Arc::new(server.hold(Matcher::watch_event()));
     let asked = Arc::clone(&hold);
     let mut client = Client::connect(server.addr());
     client.exists("/a", true);

@@ -9,7 +9,7 @@ use super::claim::show;
 use crate::control::known::Known;
 use crate::control::possible::NeverMatches;
 use crate::control::sight::{Sight, Who};
-use crate::control::{Kind, Matcher, PathPattern};
+use crate::control::{EventKind, Matcher, PathPattern};
 use crate::protocol::Zxid;
 
 /// How much of something a test allows. [`Server::budget`](crate::Server::budget) keeps an eye on it.
@@ -56,20 +56,20 @@ impl Budget {
     /// Refuses a budget that can never be exceeded because nothing can match.
     pub(crate) fn check(&self, known: &Known) -> Result<(), NeverMatches> {
         /// Kinds that belong to a transaction.
-        const OF_TRANSACTIONS: [Kind; 7] = [
-            Kind::Event,
-            Kind::Reply,
-            Kind::SessionClosed,
-            Kind::SessionExpired,
-            Kind::Reaped,
-            Kind::Wrote,
-            Kind::Committed,
+        const OF_TRANSACTIONS: [EventKind; 7] = [
+            EventKind::WatchEvent,
+            EventKind::Reply,
+            EventKind::SessionClosed,
+            EventKind::SessionExpired,
+            EventKind::Reaped,
+            EventKind::Wrote,
+            EventKind::Committed,
         ];
         match self {
             // Every pattern matches some path.
             Self::WatchesPerPath { .. } => Ok(()),
             Self::PerTransaction { matcher, .. } => matcher.check(known, &OF_TRANSACTIONS),
-            Self::Total { matcher, .. } => matcher.check(known, &Kind::ALL),
+            Self::Total { matcher, .. } => matcher.check(known, &EventKind::ALL),
         }
     }
 
@@ -90,7 +90,7 @@ impl Budget {
     /// No more than so many events are sent for one transaction: a herd is many clients woken for the sake of one.
     #[must_use]
     pub fn events_per_transaction(at_most: usize) -> Self {
-        let matcher = Matcher::event();
+        let matcher = Matcher::watch_event();
         Self::PerTransaction { matcher, at_most }
     }
 
@@ -124,10 +124,10 @@ impl fmt::Display for Budget {
 /// A budget was exceeded: where it was first, with the lines that show it.
 ///
 /// ```
-/// use minikeeper::{Budget, Kind, Matcher};
+/// use minikeeper::{Budget, EventKind, Matcher};
 ///
 /// let server = minikeeper::Server::start()?;
-/// let budget = server.budget(Budget::total(Matcher::of(Kind::Wrote), 0));
+/// let budget = server.budget(Budget::total(Matcher::of(EventKind::Wrote), 0));
 /// server.create("/a", b"")?;
 /// let exceeded = budget.check().unwrap_err();
 /// assert!(exceeded.to_string().contains("test create2 /a"), "{exceeded}");

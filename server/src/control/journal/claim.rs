@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, Journal};
 use crate::control::near::Near;
-use crate::control::{Kind, Matcher};
+use crate::control::{EventKind, Matcher};
 
 /// Something that a test claims of the journal, as a value. The methods `assert_...` of [`Journal`] say the same in less.
 ///
@@ -15,8 +15,8 @@ use crate::control::{Kind, Matcher};
 /// use minikeeper::{Claim, Matcher, Server};
 ///
 /// let server = Server::start()?;
-/// assert!(server.journal().check(&Claim::AtMost { matcher: Matcher::event(), count: 3 }).is_ok());
-/// assert!(server.journal().check(&Claim::Exactly { matcher: Matcher::event(), count: 3 }).is_err());
+/// assert!(server.journal().check(&Claim::AtMost { matcher: Matcher::watch_event(), count: 3 }).is_ok());
+/// assert!(server.journal().check(&Claim::Exactly { matcher: Matcher::watch_event(), count: 3 }).is_err());
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,9 +50,9 @@ pub enum Claim {
 /// use minikeeper::{Claim, Matcher, Server};
 ///
 /// let server = Server::start()?;
-/// let claim = Claim::Sequence { steps: vec![Matcher::event()] };
+/// let claim = Claim::Sequence { steps: vec![Matcher::watch_event()] };
 /// let broken = server.journal().check(&claim).unwrap_err();
-/// assert!(broken.to_string().starts_with("step 1 of 1 never passed: Matcher::event()"));
+/// assert!(broken.to_string().starts_with("step 1 of 1 never passed: Matcher::watch_event()"));
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,12 +84,12 @@ impl Journal {
     /// If they did not (the message shows how far the sequence went), or if no message can ever match.
     ///
     /// ```
-    /// use minikeeper::{Kind, Matcher};
+    /// use minikeeper::{EventKind, Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
     /// server.create("/a", b"")?;
     /// server.create("/b", b"")?;
-    /// let wrote = Matcher::of(Kind::Wrote);
+    /// let wrote = Matcher::of(EventKind::Wrote);
     /// server.journal().assert_sequence([wrote.clone().path("/a"), wrote.path("/b")]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -107,11 +107,11 @@ impl Journal {
     /// message can ever match.
     ///
     /// ```
-    /// use minikeeper::{Kind, Matcher};
+    /// use minikeeper::{EventKind, Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
     /// server.create("/a", b"")?;
-    /// server.journal().assert_count(Matcher::of(Kind::Wrote), 1);
+    /// server.journal().assert_count(Matcher::of(EventKind::Wrote), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
@@ -148,7 +148,7 @@ impl Journal {
     /// ```
     /// use minikeeper::Matcher;
     ///
-    /// minikeeper::Server::start()?.journal().assert_never(Matcher::event().path("/locks/**"));
+    /// minikeeper::Server::start()?.journal().assert_never(Matcher::watch_event().path("/locks/**"));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[track_caller]
@@ -158,7 +158,7 @@ impl Journal {
 
     /// Refuses a claim about messages that can never match.
     fn check_possible(&self, matcher: &Matcher) -> Result<(), ClaimBroken> {
-        let checked = matcher.check(&self.known, &Kind::ALL);
+        let checked = matcher.check(&self.known, &EventKind::ALL);
         checked.map_err(|never| ClaimBroken(format!("the claim says nothing: {never}")))
     }
 
@@ -281,7 +281,7 @@ pub(crate) fn show(message: &mut String, title: &str, entries: &[&Entry]) {
     }
 }
 
-/// The claim in words: `at most once: Matcher::event()`.
+/// The claim in words: `at most once: Matcher::watch_event()`.
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

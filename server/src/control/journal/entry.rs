@@ -310,10 +310,10 @@ impl Entry {
     /// Whether a matcher means it.
     ///
     /// ```
-    /// use minikeeper::{Kind, Matcher};
+    /// use minikeeper::{EventKind, Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// assert!(!server.journal().iter().any(|entry| entry.is_meant_by(&Matcher::of(Kind::Fault))));
+    /// assert!(!server.journal().iter().any(|entry| entry.is_meant_by(&Matcher::of(EventKind::Fault))));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]

@@ -176,7 +176,7 @@ impl Display for What {
 impl Display for HeldMessage {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Event {
+            Self::WatchEvent {
                 event_type, path, ..
             } => write!(f, "event {event_type:?} {}", Path(path)),
             Self::Reply {

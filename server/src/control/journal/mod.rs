@@ -172,16 +172,16 @@ pub(crate) enum BadMark {
 /// tests ask most, and its [entries](Self::entries) for all others.
 ///
 /// ```
-/// use minikeeper::{Kind, Matcher};
+/// use minikeeper::{EventKind, Matcher};
 ///
 /// let server = minikeeper::Server::start()?;
 /// server.create("/config", b"v1")?;
 /// server.set("/config", b"v2")?;
 ///
 /// let journal = server.journal();
-/// let wrote = Matcher::of(Kind::Wrote).path("/config");
+/// let wrote = Matcher::of(EventKind::Wrote).path("/config");
 /// assert_eq!(journal.count(&wrote), 2);
-/// journal.assert_never(Matcher::event());
+/// journal.assert_never(Matcher::watch_event());
 /// println!("{journal}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -361,7 +361,7 @@ impl Journal {
     /// use minikeeper::Matcher;
     ///
     /// let server = minikeeper::Server::start()?;
-    /// assert_eq!(server.journal().matching(Matcher::event()).count(), 0);
+    /// assert_eq!(server.journal().matching(Matcher::watch_event()).count(), 0);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn matching<'j>(
@@ -380,7 +380,7 @@ impl Journal {
     /// use minikeeper::Matcher;
     ///
     /// let server = minikeeper::Server::start()?;
-    /// assert_eq!(server.journal().count(Matcher::event()), 0);
+    /// assert_eq!(server.journal().count(Matcher::watch_event()), 0);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]

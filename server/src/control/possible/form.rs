@@ -2,7 +2,7 @@
 
 use crate::control::criterion::Criterion;
 use crate::control::known::Known;
-use crate::control::{Kind, Matcher, Op};
+use crate::control::{EventKind, Matcher, Op};
 use crate::protocol::{EventType, Operation, SessionId};
 
 /// Whether messages of a form have a property.
@@ -16,7 +16,7 @@ enum Has {
 /// Form of messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Form {
-    kind: Kind,
+    kind: EventKind,
     /// The operation; `None` for an unknown operation, or where no operation is asked for.
     operation: Option<Operation>,
     /// Operation of a multi or multiRead.
@@ -81,7 +81,7 @@ const IN_MULTI_READ: [Operation; 2] = [Operation::GetData, Operation::GetChildre
 
 impl Form {
     /// Forms of a kind.
-    pub(crate) fn of(kind: Kind) -> Vec<Self> {
+    pub(crate) fn of(kind: EventKind) -> Vec<Self> {
         let with = |operation| Self {
             kind,
             operation,
@@ -96,130 +96,130 @@ impl Form {
             parts.collect::<Vec<_>>()
         };
         match kind {
-            Kind::Request | Kind::Reply => {
+            EventKind::Request | EventKind::Reply => {
                 let mut forms: Vec<Self> = OPERATIONS.map(Some).map(with).to_vec();
                 forms.push(with(None));
                 forms.extend(inside(Operation::Multi, &IN_MULTI));
                 forms.extend(inside(Operation::MultiRead, &IN_MULTI_READ));
                 forms
             }
-            Kind::Wrote => WRITTEN.map(Some).map(with).to_vec(),
-            Kind::Accepted
-            | Kind::Disconnected
-            | Kind::Closing
-            | Kind::Connect
-            | Kind::Connected
-            | Kind::Event
-            | Kind::SessionClosed
-            | Kind::SessionExpired
-            | Kind::Reaped
-            | Kind::Fault
-            | Kind::Held
-            | Kind::Released
-            | Kind::Ensemble
-            | Kind::Leading
-            | Kind::Clock
-            | Kind::Committed
-            | Kind::Muted
-            | Kind::Unmuted
-            | Kind::Cut
-            | Kind::Healed
-            | Kind::Stopped
-            | Kind::Started => vec![with(None)],
+            EventKind::Wrote => WRITTEN.map(Some).map(with).to_vec(),
+            EventKind::Accepted
+            | EventKind::Disconnected
+            | EventKind::Closing
+            | EventKind::Connect
+            | EventKind::Connected
+            | EventKind::WatchEvent
+            | EventKind::SessionClosed
+            | EventKind::SessionExpired
+            | EventKind::Reaped
+            | EventKind::Fault
+            | EventKind::Held
+            | EventKind::Released
+            | EventKind::Ensemble
+            | EventKind::Leading
+            | EventKind::Clock
+            | EventKind::Committed
+            | EventKind::Muted
+            | EventKind::Unmuted
+            | EventKind::Cut
+            | EventKind::Healed
+            | EventKind::Stopped
+            | EventKind::Started => vec![with(None)],
         }
     }
 
     /// Whether messages of this form pass on a connection.
     fn is_on_connection(self) -> bool {
         match self.kind {
-            Kind::Accepted
-            | Kind::Disconnected
-            | Kind::Closing
-            | Kind::Connect
-            | Kind::Connected
-            | Kind::Request
-            | Kind::Reply
-            | Kind::Event
-            | Kind::Fault
-            | Kind::Held
-            | Kind::Released
+            EventKind::Accepted
+            | EventKind::Disconnected
+            | EventKind::Closing
+            | EventKind::Connect
+            | EventKind::Connected
+            | EventKind::Request
+            | EventKind::Reply
+            | EventKind::WatchEvent
+            | EventKind::Fault
+            | EventKind::Held
+            | EventKind::Released
             // A fault cuts a link of the connection on which a message passes.
-            | Kind::Cut => true,
-            Kind::SessionClosed
-            | Kind::SessionExpired
-            | Kind::Reaped
-            | Kind::Ensemble
-            | Kind::Leading
-            | Kind::Clock
-            | Kind::Wrote
-            | Kind::Committed
-            | Kind::Muted
-            | Kind::Unmuted
-            | Kind::Healed
-            | Kind::Stopped
-            | Kind::Started => false,
+            | EventKind::Cut => true,
+            EventKind::SessionClosed
+            | EventKind::SessionExpired
+            | EventKind::Reaped
+            | EventKind::Ensemble
+            | EventKind::Leading
+            | EventKind::Clock
+            | EventKind::Wrote
+            | EventKind::Committed
+            | EventKind::Muted
+            | EventKind::Unmuted
+            | EventKind::Healed
+            | EventKind::Stopped
+            | EventKind::Started => false,
         }
     }
 
     /// Whether messages of this form belong to a session.
     fn session(self) -> Has {
         match self.kind {
-            Kind::Request
-            | Kind::Reply
-            | Kind::Event
-            | Kind::SessionClosed
-            | Kind::SessionExpired
-            | Kind::Muted
-            | Kind::Unmuted => Has::Always,
-            Kind::Disconnected
-            | Kind::Closing
-            | Kind::Connect
-            | Kind::Connected
-            | Kind::Fault
-            | Kind::Held
-            | Kind::Released
-            | Kind::Committed
-            | Kind::Cut => Has::Sometimes,
-            Kind::Accepted
-            | Kind::Reaped
-            | Kind::Ensemble
-            | Kind::Leading
-            | Kind::Clock
-            | Kind::Wrote
-            | Kind::Healed
-            | Kind::Stopped
-            | Kind::Started => Has::Never,
+            EventKind::Request
+            | EventKind::Reply
+            | EventKind::WatchEvent
+            | EventKind::SessionClosed
+            | EventKind::SessionExpired
+            | EventKind::Muted
+            | EventKind::Unmuted => Has::Always,
+            EventKind::Disconnected
+            | EventKind::Closing
+            | EventKind::Connect
+            | EventKind::Connected
+            | EventKind::Fault
+            | EventKind::Held
+            | EventKind::Released
+            | EventKind::Committed
+            | EventKind::Cut => Has::Sometimes,
+            EventKind::Accepted
+            | EventKind::Reaped
+            | EventKind::Ensemble
+            | EventKind::Leading
+            | EventKind::Clock
+            | EventKind::Wrote
+            | EventKind::Healed
+            | EventKind::Stopped
+            | EventKind::Started => Has::Never,
         }
     }
 
     /// Whether messages of this form are about paths.
     fn has_path(self) -> bool {
         match self.kind {
-            Kind::Request | Kind::Reply | Kind::Wrote => {
+            EventKind::Request | EventKind::Reply | EventKind::Wrote => {
                 self.part.is_some() || self.operation.is_some_and(has_path)
             }
-            Kind::Event
-            | Kind::SessionClosed
-            | Kind::SessionExpired
-            | Kind::Reaped
-            | Kind::Committed
-            | Kind::Held
-            | Kind::Released => true,
-            Kind::Accepted
-            | Kind::Disconnected
-            | Kind::Closing
-            | Kind::Connect
-            | Kind::Connected
-            | Kind::Fault
-            | Kind::Ensemble
-            | Kind::Leading
-            | Kind::Clock
-            | Kind::Muted
-            | Kind::Unmuted
-            | Kind::Cut
-            | Kind::Healed
-            | Kind::Stopped
-            | Kind::Started => false,
+            EventKind::WatchEvent
+            | EventKind::SessionClosed
+            | EventKind::SessionExpired
+            | EventKind::Reaped
+            | EventKind::Committed
+            | EventKind::Held
+            | EventKind::Released => true,
+            EventKind::Accepted
+            | EventKind::Disconnected
+            | EventKind::Closing
+            | EventKind::Connect
+            | EventKind::Connected
+            | EventKind::Fault
+            | EventKind::Ensemble
+            | EventKind::Leading
+            | EventKind::Clock
+            | EventKind::Muted
+            | EventKind::Unmuted
+            | EventKind::Cut
+            | EventKind::Healed
+            | EventKind::Stopped
+            | EventKind::Started => false,
         }
     }
 
@@ -227,13 +227,13 @@ impl Form {
     fn has_root(self, event_type: Option<EventType>) -> bool {
         let goes = matches!(
             self.kind,
-            Kind::SessionClosed | Kind::SessionExpired | Kind::Reaped
+            EventKind::SessionClosed | EventKind::SessionExpired | EventKind::Reaped
         );
         let comes_or_goes = matches!(
             event_type,
             Some(EventType::NodeCreated | EventType::NodeDeleted)
         );
-        !(goes || self.kind == Kind::Event && comes_or_goes)
+        !(goes || self.kind == EventKind::WatchEvent && comes_or_goes)
     }
 
     fn watch(self) -> Has {
@@ -266,7 +266,7 @@ impl Form {
 
     /// Whether the operation, or that of the multi, belongs to a family.
     fn is_of(self, op: Op) -> bool {
-        if let Kind::Connect | Kind::Connected = self.kind {
+        if let EventKind::Connect | EventKind::Connected = self.kind {
             return op == Op::Connect;
         }
         match self.operation {
@@ -277,7 +277,7 @@ impl Form {
 
     /// Whether it is a request of a client, or the reply to one.
     fn is_asked(self) -> bool {
-        matches!(self.kind, Kind::Request | Kind::Reply)
+        matches!(self.kind, EventKind::Request | EventKind::Reply)
     }
 
     /// Whether a message of this form can meet a condition of the matcher.
@@ -306,7 +306,7 @@ impl Form {
             }),
             Criterion::Label => {
                 let unknown = known.and_then(|known| known.unknown_label(matcher));
-                let of_session = self.session() == Has::Always || self.kind == Kind::Committed;
+                let of_session = self.session() == Has::Always || self.kind == EventKind::Committed;
                 let is_somebodys = self.is_on_connection() || of_session;
                 matcher.label.is_none() || unknown.is_none() && is_somebodys
             }
@@ -315,9 +315,11 @@ impl Form {
                 let root = self.has_root(matcher.event_type);
                 self.has_path() && (root || pattern.matches_below_root())
             }),
-            Criterion::EventType => matcher.event_type.is_none() || self.kind == Kind::Event,
+            Criterion::EventType => {
+                matcher.event_type.is_none() || self.kind == EventKind::WatchEvent
+            }
             Criterion::Error => {
-                matcher.error.is_none() || matches!(self.kind, Kind::Reply | Kind::Wrote)
+                matcher.error.is_none() || matches!(self.kind, EventKind::Reply | EventKind::Wrote)
             }
             Criterion::Watching => flag(matcher.watching, self.watch()),
             Criterion::Ephemeral => flag(matcher.ephemeral, self.mode()),

@@ -8,7 +8,7 @@ mod form;
 
 use super::criterion::Criterion;
 use super::known::Known;
-use super::{Kind, Matcher};
+use super::{EventKind, Matcher};
 use crate::protocol::SessionId;
 use form::Form;
 
@@ -21,7 +21,7 @@ use form::Form;
 /// let refused = server.check(&Matcher::request(Op::GetData).ephemeral()).unwrap_err();
 /// assert!(refused.to_string().starts_with("Matcher::request(Op::GetData).ephemeral() can never match: "));
 /// // The label was never named.
-/// assert!(server.check(&Matcher::event().label("wroker")).is_err());
+/// assert!(server.check(&Matcher::watch_event().label("wroker")).is_err());
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +33,7 @@ pub struct NeverMatches {
 
 impl Matcher {
     /// Whether some message of a kind can match, regardless of labels and members.
-    pub(crate) fn is_possible_as(&self, kind: Kind) -> bool {
+    pub(crate) fn is_possible_as(&self, kind: EventKind) -> bool {
         self.kind.is_none_or(|own| own == kind)
             && Form::of(kind).into_iter().any(|form| {
                 let mut criteria = Criterion::ALL.iter();
@@ -42,7 +42,7 @@ impl Matcher {
     }
 
     /// Refuses a matcher that no message of these kinds can match.
-    pub(crate) fn check(&self, known: &Known, kinds: &[Kind]) -> Result<(), NeverMatches> {
+    pub(crate) fn check(&self, known: &Known, kinds: &[EventKind]) -> Result<(), NeverMatches> {
         let refuse = |reason| {
             let matcher = Box::new(self.clone());
             Err(NeverMatches { matcher, reason })
@@ -57,14 +57,14 @@ impl Matcher {
                 others.join(", ")
             ));
         }
-        if self.kind == Some(Kind::Committed) && known.without_transactions {
+        if self.kind == Some(EventKind::Committed) && known.without_transactions {
             return refuse(
                 "this server does not journal transactions: start it with journal_transactions(true)".to_owned(),
             );
         }
         let kinds = kinds
             .iter()
-            .filter(|kind| **kind != Kind::Committed || !known.without_transactions)
+            .filter(|kind| **kind != EventKind::Committed || !known.without_transactions)
             .filter(|kind| self.kind.is_none_or(|own| own == **kind));
         // The form that meets most conditions, and the last condition that it cannot meet.
         let mut nearest: Option<(usize, Criterion)> = None;
@@ -97,7 +97,7 @@ impl Matcher {
             ..Self::any()
         };
         if of_connections == *self {
-            self.check(known, &[Kind::Closing])
+            self.check(known, &[EventKind::Closing])
         } else {
             Err(NeverMatches {
                 matcher: Box::new(self.clone()),
@@ -146,7 +146,7 @@ impl Matcher {
                 "{several} name no path: leave path(..) out, or match an operation or event that has one"
             ),
             Criterion::Path => "the root is never created or deleted".to_owned(),
-            Criterion::EventType => "only events have a type: Matcher::event()".to_owned(),
+            Criterion::EventType => "only events have a type: Matcher::watch_event()".to_owned(),
             Criterion::Error => {
                 "only replies and writes of the test carry an error: Matcher::reply(..)".to_owned()
             }

@@ -492,14 +492,14 @@ const OPS: [Op; 28] = [
 ];
 
 fn matchers() -> impl Strategy<Value = Matcher> {
-    let kinds = weighted(0.7, select(Kind::ALL.to_vec()));
+    let kinds = weighted(0.7, select(EventKind::ALL.to_vec()));
     // Half of them of the kinds that have most conditions.
     let kinds = prop_oneof![
         kinds,
         select(vec![
-            Some(Kind::Request),
-            Some(Kind::Reply),
-            Some(Kind::Event)
+            Some(EventKind::Request),
+            Some(EventKind::Reply),
+            Some(EventKind::WatchEvent)
         ])
     ];
     let pattern = select(vec!["/", "/a", "/a/*", "/**", "/?"]);
@@ -546,7 +546,7 @@ fn matchers() -> impl Strategy<Value = Matcher> {
 proptest! {
     #[test]
     fn a_matcher_is_accepted_if_and_only_if_some_message_matches(matcher in matchers()) {
-        let accepted = matcher.check(&known(), &Kind::ALL);
+        let accepted = matcher.check(&known(), &EventKind::ALL);
         let matched = some_message(|who, sight| matcher.matches_any(who, sight));
         prop_assert_eq!(accepted.is_ok(), matched, "{}: {:?}", matcher, accepted);
     }
@@ -587,15 +587,18 @@ fn without(matcher: &Matcher, criterion: Criterion) -> Matcher {
 
 /// Message of the refusal of a matcher.
 fn refusal(matcher: &Matcher) -> String {
-    matcher.check(&known(), &Kind::ALL).unwrap_err().to_string()
+    matcher
+        .check(&known(), &EventKind::ALL)
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
 fn a_refusal_says_what_why_and_what_to_do() {
     for (matcher, wanted) in [
         (
-            Matcher::event().error(ERROR),
-            "Matcher::event().error(ErrorCode::NoNode) can never match: only replies and writes of the test carry an error: \
+            Matcher::watch_event().error(ERROR),
+            "Matcher::watch_event().error(ErrorCode::NoNode) can never match: only replies and writes of the test carry an error: \
              Matcher::reply(..)",
         ),
         (
@@ -623,13 +626,13 @@ fn a_refusal_says_what_why_and_what_to_do() {
             "Matcher::any().member(MemberId(3)) can never match: there is no member 3: members are numbered from 1 to 2",
         ),
         (
-            Matcher::of(Kind::Accepted).session(SessionId(0x1a)),
-            "Matcher::of(Kind::Accepted).session(SessionId(0x1a)) can never match: accepted connections belong to no \
+            Matcher::of(EventKind::Accepted).session(SessionId(0x1a)),
+            "Matcher::of(EventKind::Accepted).session(SessionId(0x1a)) can never match: accepted connections belong to no \
              session: leave session(..) out, or match what a connection does once it has a session",
         ),
         (
-            Matcher::of(Kind::Request).op(Op::Connect),
-            "Matcher::of(Kind::Request).op(Op::Connect) can never match: the first request of a connection and its answer \
+            Matcher::of(EventKind::Request).op(Op::Connect),
+            "Matcher::of(EventKind::Request).op(Op::Connect) can never match: the first request of a connection and its answer \
              are kinds of their own: Matcher::request(Op::Connect), Matcher::reply(Op::Connect)",
         ),
     ] {

@@ -95,7 +95,7 @@ fn ask() -> impl Strategy<Value = Ask> {
 /// What a hold means.
 fn held() -> impl Strategy<Value = Matcher> {
     let kind = prop_oneof![
-        4 => Just(Matcher::event()),
+        4 => Just(Matcher::watch_event()),
         3 => Just(Matcher::reply(Op::Any)),
         1 => Just(Matcher::reply(Op::Write)),
         2 => Just(Matcher::request(Op::Any)),
@@ -122,10 +122,10 @@ fn fault() -> impl Strategy<Value = (Matcher, Fault)> {
         (Matcher::request(Op::Any), Fault::DelayRequest { by }),
         (Matcher::request(Op::Any), Fault::DelayReply { by }),
         (Matcher::reply(Op::Any), Fault::DelayReply { by }),
-        (Matcher::event(), Fault::DelayReply { by }),
+        (Matcher::watch_event(), Fault::DelayReply { by }),
         (Matcher::reply(Op::Any), Fault::Split { bytes: 5, every }),
         (
-            Matcher::event(),
+            Matcher::watch_event(),
             Fault::Split {
                 bytes: 3,
                 every: at_once,

@@ -87,7 +87,7 @@ fn an_event_arrives_after_the_reply_of_the_write_that_it_tells_of() {
         let (server, [mut a, mut b]) = stage(&["/office"], ["A", "B"]);
         b.get_and_watch("/office").unwrap();
         b.create("/office/acts", b"", EPHEMERAL).unwrap();
-        let hold = server.hold(Matcher::event().label("B"));
+        let hold = server.hold(Matcher::watch_event().label("B"));
         let both_act = take(&mut a);
         assert_eq!(hold.release_all(), 1, "B has not been told, and acts");
         b.next_event().unwrap();

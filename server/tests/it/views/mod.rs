@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use minikeeper::{
-    CloseReason, Ensemble, Fault, Hold, JournalMode, Kind, Mark, Matcher, Op, Server, SessionId,
-    What,
+    CloseReason, Ensemble, EventKind, Fault, Hold, JournalMode, Mark, Matcher, Op, Server,
+    SessionId, What,
 };
 
 use crate::client::{self, Client, EPHEMERAL, op};
@@ -28,7 +28,7 @@ fn address(server: &Server, label: &str) -> SocketAddr {
 }
 
 /// Asserts that the journal ends with these kinds of entries, of those that are about this connection.
-fn assert_ends(server: &Server, connection: u64, kinds: &[Kind]) {
+fn assert_ends(server: &Server, connection: u64, kinds: &[EventKind]) {
     let journal = server.journal();
     let of_connection = Matcher::any().connection(connection);
     let entries: Vec<_> = journal.matching(&of_connection).collect();
@@ -78,7 +78,7 @@ fn a_connection_that_a_verb_closes_is_gone_when_the_verb_returns() {
             assert_eq!(ensemble.view()[0].sessions, [], "{seen}");
             let sessions = server.sessions();
             assert!(sessions.iter().all(|session| !session.connected), "{seen}");
-            assert_ends(server, number, &[Kind::Disconnected]);
+            assert_ends(server, number, &[EventKind::Disconnected]);
             for session in sessions {
                 server.expire(session.id);
             }
@@ -96,9 +96,13 @@ fn the_journal_says_why_a_connection_closes_and_then_that_it_is_gone() {
     let client = Client::connect(server.addr());
     let number = number_of(&server, &client);
     server.expire(client.session());
-    assert_ends(&server, number, &[Kind::Closing, Kind::Disconnected]);
+    assert_ends(
+        &server,
+        number,
+        &[EventKind::Closing, EventKind::Disconnected],
+    );
     let journal = server.journal();
-    let closing = Matcher::of(Kind::Closing).connection(number);
+    let closing = Matcher::of(EventKind::Closing).connection(number);
     let reason = CloseReason::SessionExpired;
     let entry = journal.matching(closing).next().expect("it is noted");
     assert_eq!(entry.what, What::Closing { reason });
@@ -190,9 +194,9 @@ fn what_is_held_or_delayed_goes_with_a_connection_that_the_test_closes() {
         let mut client = Client::connect(address(&server, label));
         client.send(op::EXISTS, &client::read("/a", false));
         let kind = if label == "held" {
-            Kind::Held
+            EventKind::Held
         } else {
-            Kind::Fault
+            EventKind::Fault
         };
         let seen = server.wait_for(Matcher::of(kind));
         seen.since(Mark::BEGINNING).blocking().expect("it passes");
@@ -341,7 +345,11 @@ fn other_calls_do_not_wait_for_a_view_that_takes_long() {
     for _ in 0..10_000 {
         server.set("/a", b"").expect("it is there");
     }
-    let in_vain = || server.wait_for(Matcher::event()).within(Duration::ZERO);
+    let in_vain = || {
+        server
+            .wait_for(Matcher::watch_event())
+            .within(Duration::ZERO)
+    };
     others_go_on("journal()", &server, || drop(server.journal()));
     others_go_on("since()", &server, || {
         drop(in_vain().since(Mark::BEGINNING))
@@ -360,7 +368,7 @@ fn other_calls_do_not_wait_for_a_view_that_takes_long() {
 fn what_passes_while_a_wait_looks_back_counts_behind_what_passed_before() {
     let server = start();
     server.create("/a", b"").expect("it is not there");
-    let wrote = || Matcher::of(Kind::Wrote).path("/a");
+    let wrote = || Matcher::of(EventKind::Wrote).path("/a");
     thread::scope(|scope| {
         for _ in 0..4 {
             let write =

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use minikeeper::{
-    Ensemble, Fault, Hold, Kind, LeakKind, Matcher, Op, Partition, Server, SessionId,
+    Ensemble, EventKind, Fault, Hold, LeakKind, Matcher, Op, Partition, Server, SessionId,
 };
 use proptest::prelude::*;
 
@@ -538,7 +538,7 @@ impl World {
         let ends = |number: u64| {
             let of_connection = Matcher::any().connection(number);
             let last = journal.matching(of_connection).last();
-            last.is_some_and(|last| last.is_meant_by(&Matcher::of(Kind::Disconnected)))
+            last.is_some_and(|last| last.is_meant_by(&Matcher::of(EventKind::Disconnected)))
         };
         for number in &self.closed {
             assert!(ends(*number), "connection {number} has ended:\n{journal}");

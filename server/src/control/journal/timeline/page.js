@@ -145,7 +145,7 @@
       : reply.children !== undefined ? `${reply.children} ${reply.children === 1 ? 'child' : 'children'}` : 'ok';
     into.append(element('span', 'answer', ` → ${told}`));
   };
-  const heldMessage = (held) => held.message === 'event' ? `event ${held.event_type} ${shown(held.path)}`
+  const heldMessage = (held) => held.message === 'watch_event' ? `event ${held.event_type} ${shown(held.path)}`
     : held.message === 'connected' ? 'reply connect'
     : held.message === 'connect' ? `request connect${held.session === '0x0' ? '' : ` session ${held.session}`}`
     : `${held.message} ${held.operation || 'unknown operation'}${paths(held.paths)}`;

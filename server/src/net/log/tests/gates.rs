@@ -221,7 +221,7 @@ fn what_is_held_leaves_when_it_is_let_go_and_flushed() {
         assert_eq!(watcher.frames().await, 2);
         let hold = world
             .engine
-            .hold(Matcher::of(crate::control::Kind::Event))
+            .hold(Matcher::of(crate::control::EventKind::WatchEvent))
             .expect("it can be held");
         writer.create("/a", PERSISTENT).await;
         settle().await;

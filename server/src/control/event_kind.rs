@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Kind of a message or entry.
+/// EventKind of a message or entry.
 ///
 /// ```
-/// use minikeeper::{Kind, Matcher};
+/// use minikeeper::{EventKind, Matcher};
 ///
-/// assert_eq!(Matcher::of(Kind::SessionExpired).kind, Some(Kind::SessionExpired));
+/// assert_eq!(Matcher::of(EventKind::SessionExpired).kind, Some(EventKind::SessionExpired));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Kind {
+pub enum EventKind {
     /// A client connected.
     Accepted,
     /// A connection is gone.
@@ -29,7 +29,7 @@ pub enum Kind {
     /// ([`Fault`](Self::Fault), [`Held`](Self::Held)), so a wait for a reply does not wait for its release.
     Reply,
     /// The event of a watch is sent: the server has made it, as with [`Reply`](Self::Reply).
-    Event,
+    WatchEvent,
     /// A client closed its session.
     SessionClosed,
     /// A session expired because its client was silent for too long, or because a test or a fault ended it.
@@ -67,7 +67,7 @@ pub enum Kind {
     Started,
 }
 
-impl Kind {
+impl EventKind {
     /// All kinds.
     pub(crate) const ALL: [Self; 25] = [
         Self::Accepted,
@@ -77,7 +77,7 @@ impl Kind {
         Self::Connected,
         Self::Request,
         Self::Reply,
-        Self::Event,
+        Self::WatchEvent,
         Self::SessionClosed,
         Self::SessionExpired,
         Self::Reaped,
@@ -107,7 +107,7 @@ impl Kind {
             Self::Connected => ("connect response", "connect responses"),
             Self::Request => ("request", "requests"),
             Self::Reply => ("reply", "replies"),
-            Self::Event => ("event", "events"),
+            Self::WatchEvent => ("watch event", "watch events"),
             Self::SessionClosed => ("closed session", "closed sessions"),
             Self::SessionExpired => ("expired session", "expired sessions"),
             Self::Reaped => ("reaped znode", "reaped znodes"),
