@@ -61,8 +61,8 @@ mod wire;
 pub use handle::{
     ActError, Address, BadJournal, BadPattern, Budget, BudgetGuard, Change, Chaos, ChaosGuard,
     ChaosRule, Claim, ClaimBroken, ClockKind, CloseReason, Compression, Config, ConnectionView,
-    Data, Diff, DigestAlgorithm, Direction, Ensemble, Entry, EventKind, Exceeded, Failure, Fault,
-    FaultBuilder, FaultError, FaultGuard, FaultRule, Followed, FourLetterWords, Held, HeldMessage,
+    Data, Diff, DigestAlgorithm, Direction, Effects, Ensemble, Entry, EventKind, Exceeded, Failure,
+    Fault, FaultBuilder, FaultError, FaultGuard, FaultRule, FourLetterWords, Held, HeldMessage,
     Hold, HoldError, Journal, JournalMode, Lag, Leading, Leak, LeakKind, Log, Mark, Matcher,
     Member, MemberPartition, MemberView, MultiPart, NeverHappened, NeverMatches, NoSuchCompression,
     NoSuchSession, Op, Origin, Partition, PathPattern, Release, ReleaseError, SeedError, SentEvent,

@@ -262,7 +262,7 @@ impl PlacedChaos {
 
 impl Whose {
     fn of(who: &Who<'_>, sight: &Sight<'_>, met: &mut BTreeMap<SessionId, u64>) -> Self {
-        if let Some(label) = &who.entrance.label {
+        if let Some(label) = &who.listener_id.label {
             return Self::Label(Arc::clone(label));
         }
         let session = who.session_of(sight);

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::sight::{Part, Sight, Who};
-use super::{Entrance, Matcher, Op};
+use super::{ListenerId, Matcher, Op};
 use crate::keeper::ConnectionId;
 use crate::protocol::SessionId;
 
@@ -64,8 +64,8 @@ impl Criterion {
                 SessionId::NONE => "none".to_owned(),
                 session => session.to_string(),
             },
-            Self::Member => who.entrance.member.to_string(),
-            Self::Label => match &who.entrance.label {
+            Self::Member => who.listener_id.member.to_string(),
+            Self::Label => match &who.listener_id.label {
                 Some(label) => format!("{label:?}"),
                 None => "none".to_owned(),
             },
@@ -202,11 +202,11 @@ impl Matcher {
                 .is_none_or(|session| session == who.session_of(sight)),
             Criterion::Member => self
                 .member
-                .is_none_or(|member| on_connection && member == who.entrance.member),
+                .is_none_or(|member| on_connection && member == who.listener_id.member),
             Criterion::Label => self
                 .label
                 .as_deref()
-                .is_none_or(|label| who.entrance.label.as_deref() == Some(label)),
+                .is_none_or(|label| who.listener_id.label.as_deref() == Some(label)),
             Criterion::Op => self.op.is_none_or(|op| is_of(op, inner, sight)),
             Criterion::Path => self.path.as_ref().is_none_or(|pattern| match inner {
                 Some((at, part)) => {
@@ -250,11 +250,11 @@ pub(crate) fn with_who<T>(
     sight: &Sight<'_>,
     with: impl FnOnce(&Who<'_>) -> T,
 ) -> T {
-    let nowhere = Entrance::default();
+    let nowhere = ListenerId::default();
     let nobody = Who {
         connection: ConnectionId::HANDLE,
         session: sight.session().unwrap_or_default(),
-        entrance: &nowhere,
+        listener_id: &nowhere,
     };
     with(who.unwrap_or(&nobody))
 }

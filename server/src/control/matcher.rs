@@ -253,7 +253,7 @@ impl Matcher {
 
     /// All connections of one client: those by its label; without a label, those of its session.
     pub(crate) fn client(who: &Who<'_>) -> Self {
-        match &who.entrance.label {
+        match &who.listener_id.label {
             Some(label) => Self::any().label(label),
             None if who.session == SessionId::NONE => Self::any().connection(who.connection.0),
             None => Self::any().session(who.session),
@@ -267,11 +267,11 @@ impl Matcher {
             && self.session.is_none_or(|session| session == who.session)
             && self
                 .member
-                .is_none_or(|member| member == who.entrance.member)
+                .is_none_or(|member| member == who.listener_id.member)
             && self
                 .label
                 .as_deref()
-                .is_none_or(|label| who.entrance.label.as_deref() == Some(label))
+                .is_none_or(|label| who.listener_id.label.as_deref() == Some(label))
     }
 }
 

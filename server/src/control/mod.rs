@@ -6,13 +6,13 @@
 mod chaos;
 mod criterion;
 mod direction;
-mod entrance;
+mod effects;
 mod event_kind;
 mod fault;
-mod followed;
 mod hold;
 mod journal;
 mod known;
+mod listener_id;
 mod matcher;
 mod near;
 mod op;
@@ -26,11 +26,10 @@ mod wait;
 
 pub use chaos::{Chaos, ChaosRule};
 pub use direction::Direction;
-pub(crate) use entrance::Entrance;
+pub use effects::{Effects, Leading, SentEvent};
 pub use event_kind::EventKind;
 pub use fault::{Fault, FaultError, FaultRule};
 pub(crate) use fault::{FaultId, FaultOutcome};
-pub use followed::{Followed, Leading, SentEvent};
 pub(crate) use hold::HoldId;
 pub use hold::{Held, HeldMessage, HoldError, Release, ReleaseError};
 pub use journal::{
@@ -39,6 +38,7 @@ pub use journal::{
 };
 pub(crate) use journal::{BadMark, BudgetId, Kept, Notes, Source};
 pub(crate) use known::Known;
+pub(crate) use listener_id::ListenerId;
 pub use matcher::Matcher;
 pub(crate) use near::Near;
 pub use op::Op;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 
-use super::{Direction, Entrance, EventKind, HeldMessage, Matcher, MultiPart};
+use super::{Direction, EventKind, HeldMessage, ListenerId, Matcher, MultiPart};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{
     CreateMode, EnsembleAction, ErrorCode, EventType, MemberId, MultiResult, Operation, Request,
@@ -16,7 +16,7 @@ pub(crate) struct Who<'a> {
     pub(crate) connection: ConnectionId,
     /// 0 until it has a session.
     pub(crate) session: SessionId,
-    pub(crate) entrance: &'a Entrance,
+    pub(crate) listener_id: &'a ListenerId,
 }
 
 impl Who<'_> {

@@ -17,7 +17,7 @@ use super::known::Known;
 use super::sight::{Asked, Outcomes, Sight, Who};
 use super::treatment::{Gate, Stage, Treatment, Verdict};
 use super::wait::{WaitId, Waits};
-use super::{Entrance, Fault, Matcher};
+use super::{Fault, ListenerId, Matcher};
 use crate::keeper::{ConnectionId, Input, Keeper};
 use crate::protocol::{
     ConnectRequest, ErrorCode, Message, MultiResult, Operation, Reply, Request, Response,
@@ -100,8 +100,8 @@ impl Control {
     }
 
     /// A session has come by this address.
-    pub(crate) fn comes_by(&mut self, session: SessionId, entrance: &Entrance) {
-        if let Some(label) = &entrance.label
+    pub(crate) fn comes_by(&mut self, session: SessionId, listener_id: &ListenerId) {
+        if let Some(label) = &listener_id.label
             && session != SessionId::NONE
         {
             self.labels.insert(session, Arc::clone(label));
@@ -121,21 +121,21 @@ impl Control {
     /// Tells the journal, and whoever waits, of something that passes. What is about a session and passes on no connection
     /// bears the label that the session last came by.
     pub(crate) fn note(&mut self, now: Timestamp, who: Option<&Who<'_>>, sight: &Sight<'_>) {
-        let entrance;
+        let listener_id;
         let absent;
         let mut who = who;
         if who.is_none()
             && let Some(session) = sight.session()
             && let Some(label) = self.label_of(session)
         {
-            entrance = Entrance {
+            listener_id = ListenerId {
                 label: Some(Arc::clone(label)),
-                ..Entrance::default()
+                ..ListenerId::default()
             };
             absent = Who {
                 connection: ConnectionId::HANDLE,
                 session,
-                entrance: &entrance,
+                listener_id: &listener_id,
             };
             who = Some(&absent);
         }

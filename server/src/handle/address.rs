@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::serve::LOCALHOST;
 use super::{Member, Server, StartError, port_error};
-use crate::control::Entrance;
+use crate::control::ListenerId;
 use crate::net::ReservedPort;
 use crate::protocol::MemberId;
 
@@ -130,11 +130,11 @@ impl Server {
         let mut ports = self.ports();
         let mut addrs = Vec::new();
         for (member, mut addr) in members {
-            let entrance = Entrance {
+            let listener_id = ListenerId {
                 label: Some(Arc::clone(&checked)),
                 member,
             };
-            if let Some(addr) = ports.find(|other| *other == entrance) {
+            if let Some(addr) = ports.find(|other| *other == listener_id) {
                 addrs.push(addr);
                 continue;
             }
@@ -142,7 +142,7 @@ impl Server {
             let port = ReservedPort::reserve(addr, self.config().listen_backlog)
                 .map_err(|error| super::listen_error(addr, error))?;
             addrs.push(port.addr());
-            ports.add(port, entrance).map_err(port_error)?;
+            ports.add(port, listener_id).map_err(port_error)?;
         }
         Ok(Address {
             label: label.to_owned(),

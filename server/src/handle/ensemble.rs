@@ -2,7 +2,7 @@
 
 use super::member::{Member, MemberView};
 use super::{Server, StartError, port_error};
-use crate::control::{Entrance, Followed};
+use crate::control::{Effects, ListenerId};
 use crate::keeper::{Input, Keeper};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId};
 
@@ -173,7 +173,7 @@ impl Ensemble {
         self.look(|keeper| keeper.members().epoch())
     }
 
-    /// Does what the action says, as its own method would, and gives what followed.
+    /// Does what the action says, as its own method would, and returns the effects.
     ///
     /// # Errors
     ///
@@ -183,11 +183,11 @@ impl Ensemble {
     /// use minikeeper::{EnsembleAction, MemberId};
     ///
     /// let ensemble = minikeeper::Ensemble::of(3)?;
-    /// let followed = ensemble.act(EnsembleAction::Stop { member: MemberId(3) })?;
-    /// assert_eq!(followed.leading.and_then(|leading| leading.leader), Some(MemberId(2)));
+    /// let effects = ensemble.act(EnsembleAction::Stop { member: MemberId(3) })?;
+    /// assert_eq!(effects.leading.and_then(|leading| leading.leader), Some(MemberId(2)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn act(&self, action: EnsembleAction) -> Result<Followed, ActError> {
+    pub fn act(&self, action: EnsembleAction) -> Result<Effects, ActError> {
         self.look(|keeper| keeper.members().check(action))?;
         let mut guards = self.server.member_guards();
         guards.note(action, self.look(|keeper| keeper.members().ids()));
@@ -211,7 +211,7 @@ impl Ensemble {
     /// assert_eq!(ensemble.leader().map(|leader| leader.id()), Some(MemberId(3)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn elect(&self, leader: impl Into<Option<MemberId>>) -> Result<Followed, EnsembleError> {
+    pub fn elect(&self, leader: impl Into<Option<MemberId>>) -> Result<Effects, EnsembleError> {
         let action = EnsembleAction::Elect {
             leader: leader.into(),
         };
@@ -231,7 +231,7 @@ impl Ensemble {
     /// assert_eq!(ensemble.epoch(), 2);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn lose_quorum(&self) -> Followed {
+    pub fn lose_quorum(&self) -> Effects {
         self.act(EnsembleAction::LoseQuorum).unwrap_or_default()
     }
 
@@ -242,7 +242,7 @@ impl Ensemble {
     /// assert_eq!(ensemble.regain_quorum().leading, None);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn regain_quorum(&self) -> Followed {
+    pub fn regain_quorum(&self) -> Effects {
         self.act(EnsembleAction::RegainQuorum).unwrap_or_default()
     }
 
@@ -259,17 +259,17 @@ impl Ensemble {
 }
 
 /// Every way by which something happens to members.
-pub(super) fn act(server: &Server, action: EnsembleAction) -> Result<Followed, ActError> {
+pub(super) fn act(server: &Server, action: EnsembleAction) -> Result<Effects, ActError> {
     let engine = &server.shared.engine;
     engine.look(|keeper| keeper.members().check(action))?;
-    let to = |member: MemberId| move |entrance: &Entrance| entrance.member == member;
+    let to = |member: MemberId| move |listener_id: &ListenerId| listener_id.member == member;
     // So that of two stops and starts at once one comes wholly before the other.
     let mut ports = server.ports();
     match action {
         EnsembleAction::Stop { member } => {
-            let followed = server.wish(Input::Ensemble(action));
+            let effects = server.wish(Input::Ensemble(action));
             ports.shut(to(member));
-            Ok(followed)
+            Ok(effects)
         }
         EnsembleAction::Start { member } => {
             ports.open(to(member)).map_err(port_error)?;

@@ -226,7 +226,7 @@ impl Server {
                     number: id.0,
                     peer: outbox.peer(),
                     label: label(outbox),
-                    member: connection.map_or(outbox.entrance().member, Connection::member),
+                    member: connection.map_or(outbox.listener_id().member, Connection::member),
                     session: connection.and_then(Connection::session),
                     since: outbox.established(),
                 }
@@ -307,7 +307,7 @@ impl Server {
 }
 
 fn label(outbox: &Outbox) -> Option<String> {
-    outbox.entrance().label.as_deref().map(str::to_owned)
+    outbox.listener_id().label.as_deref().map(str::to_owned)
 }
 
 /// Every znode but ZooKeeper's own, sorted by path; the root among them.

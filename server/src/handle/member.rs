@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::address::reachable;
 use super::ensemble::{ActError, act};
 use super::{Server, Shared, StartError};
-use crate::control::{Entrance, Followed};
+use crate::control::{Effects, ListenerId};
 use crate::net::{AsyncRead, AsyncWrite};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, Zxid};
 
@@ -143,7 +143,7 @@ impl Member {
     /// assert!(std::net::TcpStream::connect(member.addr()).is_err());
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn stop(&self) -> Followed {
+    pub fn stop(&self) -> Effects {
         self.wish(EnsembleAction::Stop { member: self.id })
     }
 
@@ -162,11 +162,11 @@ impl Member {
     /// assert_eq!(member.mode(), minikeeper::Mode::Follower);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn start_again(&self) -> Result<Followed, StartError> {
+    pub fn start_again(&self) -> Result<Effects, StartError> {
         match act(&self.server, EnsembleAction::Start { member: self.id }) {
-            Ok(followed) => Ok(followed),
+            Ok(effects) => Ok(effects),
             Err(ActError::Start(error)) => Err(error),
-            Err(ActError::Ensemble(_)) => Ok(Followed::default()),
+            Err(ActError::Ensemble(_)) => Ok(Effects::default()),
         }
     }
 
@@ -178,14 +178,14 @@ impl Member {
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::of(3)?;
-    /// let followed = ensemble.member(3).restart()?;
-    /// assert_eq!(followed.leading.map(|leading| leading.epoch), Some(2));
+    /// let effects = ensemble.member(3).restart()?;
+    /// assert_eq!(effects.leading.map(|leading| leading.epoch), Some(2));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn restart(&self) -> Result<Followed, StartError> {
-        let mut followed = self.stop();
-        followed.append(self.start_again()?);
-        Ok(followed)
+    pub fn restart(&self) -> Result<Effects, StartError> {
+        let mut effects = self.stop();
+        effects.append(self.start_again()?);
+        Ok(effects)
     }
 
     /// Parts the member from the other members, until the guard is dropped or [healed](MemberPartition::heal). With
@@ -205,10 +205,10 @@ impl Member {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn partition(&self) -> MemberPartition {
-        let (hold, followed) = self.begin_lasting(Lasting::Partition);
+        let (hold, effects) = self.begin_lasting(Lasting::Partition);
         MemberPartition {
             hold,
-            followed,
+            effects,
             member: self.clone(),
         }
     }
@@ -258,33 +258,33 @@ impl Member {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let entrance = Entrance {
+        let listener_id = ListenerId {
             label: None,
             member: self.id,
         };
         let hosted = &self.server.shared.hosted;
-        hosted.serve(io, super::serve::LOCALHOST, &entrance)
+        hosted.serve(io, super::serve::LOCALHOST, &listener_id)
     }
 
     /// Begins a partition or a lag, or joins an existing one. Returns the number of the guard's share in it.
-    fn begin_lasting(&self, what: Lasting) -> (u64, Followed) {
+    fn begin_lasting(&self, what: Lasting) -> (u64, Effects) {
         let mut guards = self.server.member_guards();
         if !self.lasts(what) {
             // Another action has ended the state for the guards before.
             guards.forget(|member, of| (member, of) == (self.id, what));
         }
         let hold = guards.add(self.id, what);
-        let followed = self.wish(what.begin(self.id));
-        (hold, followed)
+        let effects = self.wish(what.begin(self.id));
+        (hold, effects)
     }
 
     /// Ends a guard's share in a partition or a lag. The last share ends the partition or lag itself.
-    fn end_lasting(&self, what: Lasting, hold: u64) -> Followed {
+    fn end_lasting(&self, what: Lasting, hold: u64) -> Effects {
         let mut guards = self.server.member_guards();
         if guards.remove(hold) && !guards.has(self.id, what) {
             self.wish(what.end(self.id))
         } else {
-            Followed::default()
+            Effects::default()
         }
     }
 
@@ -299,7 +299,7 @@ impl Member {
     }
 
     /// What cannot fail, as the member is there.
-    fn wish(&self, action: EnsembleAction) -> Followed {
+    fn wish(&self, action: EnsembleAction) -> Effects {
         act(&self.server, action).unwrap_or_default()
     }
 }
@@ -430,21 +430,21 @@ impl fmt::Debug for Member {
 pub struct MemberPartition {
     member: Member,
     hold: u64,
-    followed: Followed,
+    effects: Effects,
 }
 
 impl MemberPartition {
-    /// What followed when the member was parted.
+    /// Effects of the partition.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::of(3)?;
     /// let partition = ensemble.member(3).partition();
-    /// assert_eq!(partition.followed().leading.map(|leading| leading.epoch), Some(2));
+    /// assert_eq!(partition.effects().leading.map(|leading| leading.epoch), Some(2));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]
-    pub fn followed(&self) -> &Followed {
-        &self.followed
+    pub fn effects(&self) -> &Effects {
+        &self.effects
     }
 
     /// Reconnects the member, unless another guard still parts it from the others, and returns the effects: clients
@@ -452,11 +452,11 @@ impl MemberPartition {
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::of(3)?;
-    /// let followed = ensemble.member(1).partition().heal();
-    /// assert_eq!(followed.leading, None);
+    /// let effects = ensemble.member(1).partition().heal();
+    /// assert_eq!(effects.leading, None);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn heal(self) -> Followed {
+    pub fn heal(self) -> Effects {
         self.member.end_lasting(Lasting::Partition, self.hold)
     }
 }
@@ -502,7 +502,7 @@ impl Lag {
         self.member.view().behind.unwrap_or(0)
     }
 
-    /// Lets the member take in the next so many transactions, as far as there are any, and gives what followed: who is
+    /// Lets the member take in the next so many transactions, as far as there are any, and returns the effects: who is
     /// connected to it hears of what it watches.
     ///
     /// ```
@@ -514,7 +514,7 @@ impl Lag {
     /// assert_eq!(lag.pending(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn release(&self, transactions: usize) -> Followed {
+    pub fn release(&self, transactions: usize) -> Effects {
         self.wish(Some(transactions))
     }
 
@@ -528,7 +528,7 @@ impl Lag {
     /// assert_eq!(lag.pending(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn release_all(&self) -> Followed {
+    pub fn release_all(&self) -> Effects {
         self.wish(None)
     }
 
@@ -536,15 +536,15 @@ impl Lag {
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::of(3)?;
-    /// let followed = ensemble.member(1).lag()?.catch_up();
-    /// assert!(followed.events.is_empty());
+    /// let effects = ensemble.member(1).lag()?.catch_up();
+    /// assert!(effects.events.is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn catch_up(self) -> Followed {
+    pub fn catch_up(self) -> Effects {
         self.member.end_lasting(Lasting::Lag, self.hold)
     }
 
-    fn wish(&self, transactions: Option<usize>) -> Followed {
+    fn wish(&self, transactions: Option<usize>) -> Effects {
         self.member.wish(EnsembleAction::Release {
             member: self.member.id,
             transactions,

@@ -29,8 +29,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 pub use crate::control::{
-    BadJournal, BadPattern, Budget, Chaos, ChaosRule, Claim, ClaimBroken, Data, Direction, Entry,
-    EventKind, Exceeded, Fault, FaultError, FaultRule, Followed, Held, HeldMessage, HoldError,
+    BadJournal, BadPattern, Budget, Chaos, ChaosRule, Claim, ClaimBroken, Data, Direction, Effects,
+    Entry, EventKind, Exceeded, Fault, FaultError, FaultRule, Held, HeldMessage, HoldError,
     Journal, Leading, Mark, Matcher, MultiPart, NeverMatches, Op, PathPattern, Release,
     ReleaseError, SentEvent, TimedOut, What,
 };
@@ -54,7 +54,7 @@ pub use storage::{
 pub use test_session::TestSession;
 pub use time::NoSuchSession;
 
-use crate::control::Entrance;
+use crate::control::ListenerId;
 use crate::keeper::{self, Input, Keeper};
 use crate::net::{Clock, Engine, Hosted, NoRuntime, Opened, PortError, Ports, ReservedPort};
 use crate::store::{Disk, RealDisk};
@@ -216,11 +216,11 @@ impl Server {
                 let port = ReservedPort::reserve(asked, config.listen_backlog)
                     .map_err(|error| listen_error(asked, error))?;
                 let addr = port.addr();
-                let entrance = Entrance {
+                let listener_id = ListenerId {
                     label: None,
                     member,
                 };
-                ports.add(port, entrance).map_err(port_error)?;
+                ports.add(port, listener_id).map_err(port_error)?;
                 addr
             } else {
                 asked

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::address::check_label;
 use super::{Server, StartError};
-use crate::control::Entrance;
+use crate::control::ListenerId;
 use crate::net::{AsyncRead, AsyncWrite};
 use crate::protocol::MemberId;
 
@@ -42,7 +42,7 @@ impl Server {
     {
         self.shared
             .hosted
-            .serve(io, LOCALHOST, &Entrance::default())
+            .serve(io, LOCALHOST, &ListenerId::default())
     }
 
     /// The same, for a client that bears a label, as if it had come by that [`address`](Self::address).
@@ -99,11 +99,11 @@ impl Server {
         if let Some(label) = &label {
             self.shared.engine.name_label(label);
         }
-        let entrance = Entrance {
+        let listener_id = ListenerId {
             label,
             member: MemberId::default(),
         };
-        Ok(self.shared.hosted.serve(io, peer, &entrance))
+        Ok(self.shared.hosted.serve(io, peer, &listener_id))
     }
 
     /// Keeps the time of a server [without a listener](crate::ServerBuilder::without_listener): expires sessions, removes

@@ -3,7 +3,7 @@
 use super::inspect::SessionView;
 use super::time::{NoSuchSession, in_words};
 use super::{Server, last_error};
-use crate::control::Followed;
+use crate::control::Effects;
 use crate::keeper::Input;
 
 impl Server {
@@ -79,9 +79,9 @@ impl Server {
     /// If no session used the label, or no address has it. To get an error instead, use
     /// [`try_expire_label`](Self::try_expire_label).
     #[track_caller]
-    pub fn expire_label(&self, label: &str) -> Followed {
+    pub fn expire_label(&self, label: &str) -> Effects {
         match self.try_expire_label(label) {
-            Ok(followed) => followed,
+            Ok(effects) => effects,
             Err(error) => panic!("{error}"),
         }
     }
@@ -98,15 +98,15 @@ impl Server {
     /// assert!(server.try_expire_label("worker").is_err(), "no client has connected");
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn try_expire_label(&self, label: &str) -> Result<Followed, NoSuchSession> {
+    pub fn try_expire_label(&self, label: &str) -> Result<Effects, NoSuchSession> {
         let sessions = self.sessions_of(label)?;
-        let mut followed = Followed::default();
+        let mut effects = Effects::default();
         for session in sessions {
             let input = Input::ExpireSession(session.id);
-            self.shared.engine.feed_and_tell(input, &mut followed);
+            self.shared.engine.feed_and_tell(input, &mut effects);
         }
         self.shared.engine.flush();
-        Ok(followed)
+        Ok(effects)
     }
 
     /// Sessions that connected by a label, at least one.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Server;
-use crate::control::Followed;
+use crate::control::Effects;
 use crate::keeper::{Input, Reapable, Sessions};
 use crate::protocol::{SessionId, Timestamp};
 
@@ -56,7 +56,7 @@ impl Server {
     /// Each session that is up is looked at once in its timeout, and containers and TTL znodes once a minute: a year takes
     /// seconds, and `Duration::MAX` takes for ever.
     ///
-    /// Gives what followed.
+    /// Returns the effects.
     ///
     /// # Panics
     ///
@@ -72,15 +72,15 @@ impl Server {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[track_caller]
-    pub fn advance(&self, by: Duration) -> Followed {
+    pub fn advance(&self, by: Duration) -> Effects {
         let engine = &self.shared.engine;
         assert!(
             engine.clock().is_manual(),
             "only a manual clock can be advanced: Server::builder().manual_clock()"
         );
-        let followed = engine.advance(engine.clock().now() + by, self.is_running());
+        let effects = engine.advance(engine.clock().now() + by, self.is_running());
         engine.flush();
-        followed
+        effects
     }
 
     /// What the server's clock says.
@@ -156,7 +156,7 @@ impl Server {
         });
     }
 
-    /// Expires one session now, as the server does when it was not heard from, and gives what followed: nothing, if there
+    /// Expires one session now, as the server does when it was not heard from, and returns the effects: nothing, if there
     /// is no such session.
     ///
     /// ```
@@ -164,12 +164,12 @@ impl Server {
     /// assert!(server.expire(minikeeper::SessionId(1)).expired.is_empty());
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn expire(&self, session: SessionId) -> Followed {
+    pub fn expire(&self, session: SessionId) -> Effects {
         self.wish(Input::ExpireSession(session))
     }
 
     /// Removes every container that has had children and has none any more, now and not at the next look that the
-    /// server takes (`znode.container.checkIntervalMs`), and gives what followed. A container that is left empty by it
+    /// server takes (`znode.container.checkIntervalMs`), and returns the effects. A container that is left empty by it
     /// goes too.
     ///
     /// ```
@@ -177,26 +177,26 @@ impl Server {
     /// assert!(server.reap_containers().deleted.is_empty());
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn reap_containers(&self) -> Followed {
+    pub fn reap_containers(&self) -> Effects {
         self.wish(Input::Reap(Reapable::Containers))
     }
 
     /// Removes every znode without children whose time to live is over, now and not at the next look that the server
-    /// takes, and gives what followed.
+    /// takes, and returns the effects.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
     /// assert!(server.reap_ttl().deleted.is_empty());
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn reap_ttl(&self) -> Followed {
+    pub fn reap_ttl(&self) -> Effects {
         self.wish(Input::Reap(Reapable::TtlZnodes))
     }
 
-    pub(super) fn wish(&self, input: Input<'_>) -> Followed {
-        let mut followed = Followed::default();
-        self.shared.engine.feed_and_tell(input, &mut followed);
+    pub(super) fn wish(&self, input: Input<'_>) -> Effects {
+        let mut effects = Effects::default();
+        self.shared.engine.feed_and_tell(input, &mut effects);
         self.shared.engine.flush();
-        followed
+        effects
     }
 }

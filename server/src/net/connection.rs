@@ -507,7 +507,7 @@ pub(super) mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-    use crate::control::{Entrance, JournalMode};
+    use crate::control::{JournalMode, ListenerId};
     use crate::keeper::{Keeper, Rules};
     use crate::net::engine::Welcome;
     use crate::net::facts::Gathering;
@@ -583,7 +583,7 @@ pub(super) mod tests {
 
     pub(in crate::net) fn accepted(engine: &Engine) -> ConnectionId {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
-        match engine.accept(address, &Entrance::default()) {
+        match engine.accept(address, &ListenerId::default()) {
             Welcome::Serve(id) => id,
             Welcome::Close | Welcome::Reset => panic!("there is no limit"),
         }

@@ -244,7 +244,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::control::Entrance;
+    use crate::control::ListenerId;
     use crate::net::connection::tests::engine;
     use crate::net::engine::Welcome;
 
@@ -276,7 +276,7 @@ mod tests {
             streams.push(stream);
             let (socket, peer) = listener.accept().unwrap();
             socket.set_nonblocking(true).unwrap();
-            let Welcome::Serve(id) = engine.accept(peer, &Entrance::default()) else {
+            let Welcome::Serve(id) = engine.accept(peer, &ListenerId::default()) else {
                 panic!("there is no limit");
             };
             crew.serve(id, TcpStream::from_std(socket).unwrap());

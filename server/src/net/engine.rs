@@ -27,7 +27,7 @@ use super::patience::Patience;
 use super::sink::{Own, Sink, Test};
 use super::totals::Totals;
 use super::waiters::Waiters;
-use crate::control::{Control, Entrance, Fault, Followed, Known, Notes, Sight};
+use crate::control::{Control, Effects, Fault, Known, ListenerId, Notes, Sight};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Snapshot};
 use crate::protocol::{ErrorCode, Operation, Request, Response, SessionId, Timestamp, Xid};
 
@@ -181,11 +181,11 @@ impl Engine {
     }
 
     /// The same, and notes what follows.
-    pub(crate) fn feed_and_tell(&self, input: Input<'_>, followed: &mut Followed) {
+    pub(crate) fn feed_and_tell(&self, input: Input<'_>, effects: &mut Effects) {
         self.note_wish(&input);
         let test = Test {
             answer: None,
-            followed: Some(followed),
+            effects: Some(effects),
             ..Test::default()
         };
         self.turn(None, test, |now, keeper, sink| {
@@ -308,7 +308,7 @@ impl Engine {
         let state = self.lock();
         let label = |session, connection: Option<ConnectionId>| {
             let label = match connection {
-                Some(connection) => state.outboxes.get(connection)?.entrance.label.as_ref(),
+                Some(connection) => state.outboxes.get(connection)?.listener_id.label.as_ref(),
                 None => state.control.label_of(session),
             };
             label.map(|label| (**label).to_owned())
@@ -317,7 +317,7 @@ impl Engine {
     }
 
     /// Numbers a new connection, if there may be one more.
-    pub(super) fn accept(&self, address: SocketAddr, entrance: &Entrance) -> Welcome {
+    pub(super) fn accept(&self, address: SocketAddr, listener_id: &ListenerId) -> Welcome {
         if self.is_broken() {
             return Welcome::Close;
         }
@@ -327,7 +327,7 @@ impl Engine {
             let id = ConnectionId(state.next_connection);
             state.totals.accepted += 1;
             state.next_connection += 1;
-            let outbox = Outbox::new(address, entrance.clone(), established);
+            let outbox = Outbox::new(address, listener_id.clone(), established);
             let welcome = state.welcome(established, id, outbox);
             if let Welcome::Close | Welcome::Reset = welcome {
                 return welcome;
@@ -337,7 +337,7 @@ impl Engine {
         self.feed(Input::Accepted {
             connection: id,
             address: address.ip().to_canonical(),
-            member: entrance.member,
+            member: listener_id.member,
         });
         if self.lock().outboxes.get(id).is_none() {
             self.disconnect(id);

@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::connection;
 use super::engine::{Engine, Welcome};
-use crate::control::Entrance;
+use crate::control::ListenerId;
 
 /// The connections that the caller's runtime serves.
 #[derive(Debug)]
@@ -53,12 +53,12 @@ impl Hosted {
         &self,
         io: IO,
         peer: SocketAddr,
-        entrance: &Entrance,
+        listener_id: &ListenerId,
     ) -> impl Future<Output = ()> + use<IO> {
         let accepted = {
             // Held meanwhile, so that none is accepted while the server stops.
             let running = self.running.borrow();
-            let welcome = running.then(|| self.engine.accept(peer, entrance));
+            let welcome = running.then(|| self.engine.accept(peer, listener_id));
             let id = match welcome {
                 Some(Welcome::Serve(id)) => Some(id),
                 // A stream that is no socket cannot be reset.

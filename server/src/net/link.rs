@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Waker};
 
-use crate::control::{Control, Direction, Entrance, Who};
+use crate::control::{Control, Direction, ListenerId, Who};
 use crate::keeper::ConnectionId;
 use crate::protocol::SessionId;
 
@@ -76,7 +76,7 @@ pub(super) struct Departed(Vec<DepartedLink>);
 struct DepartedLink {
     connection: ConnectionId,
     session: SessionId,
-    entrance: Entrance,
+    listener_id: ListenerId,
     link: Arc<Link>,
 }
 
@@ -87,7 +87,7 @@ impl Departed {
             self.0.push(DepartedLink {
                 connection: who.connection,
                 session: who.session,
-                entrance: who.entrance.clone(),
+                listener_id: who.listener_id.clone(),
                 link: Arc::clone(link),
             });
         }
@@ -99,7 +99,7 @@ impl Departed {
             let who = Who {
                 connection: departed.connection,
                 session: departed.session,
-                entrance: &departed.entrance,
+                listener_id: &departed.listener_id,
             };
             departed.link.set(control.cuts(&who), wakers);
             departed.link.is_cut() && Arc::strong_count(&departed.link) > 1

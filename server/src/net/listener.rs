@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::crew::Crew;
 use super::engine::{Engine, Welcome};
 use super::machine::Descriptors;
-use crate::control::Entrance;
+use crate::control::ListenerId;
 
 /// How long nothing is accepted after it could not be.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -33,7 +33,7 @@ impl Drop for Listening {
 /// Panics if one of them does.
 pub(super) async fn accept(
     engine: Arc<Engine>,
-    entrance: Entrance,
+    listener_id: ListenerId,
     listener: tokio::net::TcpListener,
     mut closed: oneshot::Receiver<()>,
 ) {
@@ -67,7 +67,7 @@ pub(super) async fn accept(
                 is_short = false;
                 // Without it small answers wait for one another; a socket that cannot do it is about to fail anyway.
                 let _ = socket.set_nodelay(true);
-                match engine.accept(peer, &entrance) {
+                match engine.accept(peer, &listener_id) {
                     Welcome::Serve(id) => crew.serve(id, socket),
                     Welcome::Close => {}
                     Welcome::Reset => {
@@ -111,7 +111,7 @@ mod tests {
             let listener = tokio::net::TcpListener::from_std(listener).expect("it is a socket");
             let (_close, closed) = oneshot::channel();
             let mut accepting =
-                std::pin::pin!(accept(engine(), Entrance::default(), listener, closed));
+                std::pin::pin!(accept(engine(), ListenerId::default(), listener, closed));
             let pending = future::poll_fn(|context| {
                 Poll::Ready(accepting.as_mut().poll(context).is_pending())
             });

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 
 use super::link::{Departed, Link};
 use super::outgoing::{LARGEST_BUFFER, Outgoing};
-use crate::control::{Control, Entrance, Gate, HeldMessage, HoldId, Pieces, Sight, Stage, Who};
+use crate::control::{Control, Gate, HeldMessage, HoldId, ListenerId, Pieces, Sight, Stage, Who};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{SessionId, Timestamp, Xid, Zxid};
 
@@ -34,7 +34,7 @@ pub(crate) struct Outbox {
     /// Whose it is; 0 until it has a session.
     pub(super) session: SessionId,
     /// By which address it came.
-    pub(super) entrance: Entrance,
+    pub(super) listener_id: ListenerId,
     pub(super) stats: ConnectionStats,
     pub(super) link: Arc<Link>,
     /// Whether the rules were told that nothing arrives that it sends.
@@ -122,14 +122,18 @@ pub(crate) struct ConnectionStats {
 }
 
 impl Outbox {
-    pub(super) fn new(address: SocketAddr, entrance: Entrance, established: Timestamp) -> Self {
+    pub(super) fn new(
+        address: SocketAddr,
+        listener_id: ListenerId,
+        established: Timestamp,
+    ) -> Self {
         Self {
             bytes: BytesMut::new(),
             leaving: 0,
             closing: None,
             waker: None,
             session: SessionId::NONE,
-            entrance,
+            listener_id,
             link: Arc::default(),
             silent: false,
             kept: VecDeque::new(),
@@ -155,8 +159,8 @@ impl Outbox {
     }
 
     /// By which address the connection came.
-    pub(crate) fn entrance(&self) -> &Entrance {
-        &self.entrance
+    pub(crate) fn listener_id(&self) -> &ListenerId {
+        &self.listener_id
     }
 
     /// When it came.
@@ -175,7 +179,7 @@ impl Outbox {
         Who {
             connection,
             session: self.session,
-            entrance: &self.entrance,
+            listener_id: &self.listener_id,
         }
     }
 

@@ -8,7 +8,7 @@ use std::thread;
 use super::engine::Engine;
 use super::port::ReservedPort;
 use super::thread::ServerThread;
-use crate::control::Entrance;
+use crate::control::ListenerId;
 
 /// Every port of a server, and the thread that serves while it runs.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub(crate) struct Ports {
 #[derive(Debug)]
 struct Port {
     reserved: ReservedPort,
-    entrance: Entrance,
+    listener_id: ListenerId,
     /// Whether it is not listened on, though the server runs.
     shut: bool,
 }
@@ -39,14 +39,14 @@ impl Ports {
     pub(crate) fn add(
         &mut self,
         reserved: ReservedPort,
-        entrance: Entrance,
+        listener_id: ListenerId,
     ) -> Result<(), PortError> {
-        let of_member = |port: &&Port| port.entrance.member == entrance.member;
+        let of_member = |port: &&Port| port.listener_id.member == listener_id.member;
         let first = self.ports.iter().find(of_member);
         let port = Port {
             shut: first.is_some_and(|port| port.shut),
             reserved,
-            entrance,
+            listener_id,
         };
         if let Some(thread) = &mut self.thread
             && !port.shut
@@ -58,8 +58,8 @@ impl Ports {
     }
 
     /// Where the first port that satisfies `which` is.
-    pub(crate) fn find(&self, which: impl Fn(&Entrance) -> bool) -> Option<SocketAddr> {
-        let port = self.ports.iter().find(|port| which(&port.entrance))?;
+    pub(crate) fn find(&self, which: impl Fn(&ListenerId) -> bool) -> Option<SocketAddr> {
+        let port = self.ports.iter().find(|port| which(&port.listener_id))?;
         Some(port.reserved.addr())
     }
 
@@ -88,8 +88,12 @@ impl Ports {
 
     /// Listens no longer on the ports that satisfy `which`, until they are [opened](Self::open). When this returns, who
     /// connects there is refused and the connections that came there have ended.
-    pub(crate) fn shut(&mut self, which: impl Fn(&Entrance) -> bool) {
-        for port in self.ports.iter_mut().filter(|port| which(&port.entrance)) {
+    pub(crate) fn shut(&mut self, which: impl Fn(&ListenerId) -> bool) {
+        for port in self
+            .ports
+            .iter_mut()
+            .filter(|port| which(&port.listener_id))
+        {
             port.shut = true;
             if let Some(thread) = &mut self.thread {
                 thread.close(&port.reserved);
@@ -98,8 +102,8 @@ impl Ports {
     }
 
     /// Listens again on the ports that satisfy `which`, at once if the server runs.
-    pub(crate) fn open(&mut self, which: impl Fn(&Entrance) -> bool) -> Result<(), PortError> {
-        let shut = |port: &&mut Port| port.shut && which(&port.entrance);
+    pub(crate) fn open(&mut self, which: impl Fn(&ListenerId) -> bool) -> Result<(), PortError> {
+        let shut = |port: &&mut Port| port.shut && which(&port.listener_id);
         for port in self.ports.iter_mut().filter(shut) {
             if let Some(thread) = &mut self.thread {
                 port.listen(thread)?;
@@ -112,7 +116,7 @@ impl Ports {
 
 impl Port {
     fn listen(&self, thread: &mut ServerThread) -> Result<(), PortError> {
-        let listened = thread.listen(&self.reserved, self.entrance.clone());
+        let listened = thread.listen(&self.reserved, self.listener_id.clone());
         listened.map_err(|error| {
             self.reserved.keep();
             PortError::Listen(self.reserved.addr(), error)
@@ -137,11 +141,11 @@ mod tests {
             let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
             let port = ReservedPort::reserve(any, 0).expect("there is a free port");
             let addr = port.addr();
-            let entrance = Entrance {
+            let listener_id = ListenerId {
                 label: None,
                 member,
             };
-            ports.add(port, entrance).expect("nobody listens yet");
+            ports.add(port, listener_id).expect("nobody listens yet");
             addr
         });
         (ports, addrs)
@@ -158,7 +162,7 @@ mod tests {
         ports.start(Arc::clone(&engine)).expect("it starts");
         let mut client = TcpStream::connect(one).expect("it listens");
         let stays = TcpStream::connect(other).expect("it listens");
-        ports.shut(|entrance| entrance.member == MEMBERS[0]);
+        ports.shut(|listener_id| listener_id.member == MEMBERS[0]);
         assert!(refuses(one) && !refuses(other));
         assert!(std::net::TcpListener::bind(one).is_err(), "it is kept");
         // It was accepted or not: either way it ended, and nothing is left of it.
@@ -168,7 +172,7 @@ mod tests {
             assert!(
                 outboxes
                     .iter()
-                    .all(|(_, outbox)| outbox.entrance.member == MEMBERS[1])
+                    .all(|(_, outbox)| outbox.listener_id.member == MEMBERS[1])
             );
         });
         stays.peer_addr().expect("it is up");
@@ -182,7 +186,7 @@ mod tests {
     #[test]
     fn a_port_that_was_shut_stays_so_when_the_server_starts() {
         let (mut ports, [one, other]) = two_ports();
-        ports.shut(|entrance| entrance.member == MEMBERS[0]);
+        ports.shut(|listener_id| listener_id.member == MEMBERS[0]);
         ports.start(engine()).expect("it starts");
         assert!(refuses(one) && !refuses(other));
         assert!(ports.stop().is_ok());

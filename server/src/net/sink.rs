@@ -8,7 +8,7 @@ use super::log::Appender;
 use super::outbox::{Due, EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::outgoing::Outgoing;
 use super::totals::Totals;
-use crate::control::{Control, Followed, Leading, Sight, Stage, Treatment, Verdict, Who};
+use crate::control::{Control, Effects, Leading, Sight, Stage, Treatment, Verdict, Who};
 use crate::keeper::{CloseReason, ConnectionId, Expiry, Input, Keeper, Output, Outputs};
 use crate::protocol::{
     ErrorCode, Message, Reply, Response, SessionId, Timestamp, Txn, TxnRecord, Zxid,
@@ -23,8 +23,8 @@ pub(super) type OnAnswer<'s, 'f> = &'s mut (dyn FnMut(Result<&Response<'_>, Erro
 pub(super) struct Test<'s, 'f> {
     /// The answer to its request.
     pub(super) answer: Option<OnAnswer<'s, 'f>>,
-    /// What followed from its wish.
-    pub(super) followed: Option<&'s mut Followed>,
+    /// Effects of its action.
+    pub(super) effects: Option<&'s mut Effects>,
     /// Session of the test that this step closes.
     pub(super) closes: Option<SessionId>,
     /// Whether the step only reads, so that nothing changes.
@@ -310,7 +310,7 @@ impl Sink<'_, '_> {
             && let Some(outbox) = self.outboxes.get_mut(connection)
         {
             outbox.session = response.session;
-            self.control.comes_by(response.session, &outbox.entrance);
+            self.control.comes_by(response.session, &outbox.listener_id);
         }
         if self.plain
             && let Some(own) = &mut self.own
@@ -359,9 +359,8 @@ impl Sink<'_, '_> {
                 own.is_some() || self.carried.is_some_and(|carried| carried.id == connection);
             self.control.treat(self.now, &who, message, is_own)
         };
-        if let (Message::Event { zxid, event }, Some(followed)) = (message, &mut self.test.followed)
-        {
-            followed.sent(outbox.session, event.event_type, event.path, *zxid);
+        if let (Message::Event { zxid, event }, Some(effects)) = (message, &mut self.test.effects) {
+            effects.sent(outbox.session, event.event_type, event.path, *zxid);
         }
         if treatment.then_close {
             outbox.said_last = true;
@@ -451,8 +450,8 @@ impl Sink<'_, '_> {
         }
         tracing::debug!(connection = connection.0, ?reason, "closing");
         self.totals.count_close(reason);
-        if let Some(followed) = &mut self.test.followed {
-            followed.closed(outbox.session);
+        if let Some(effects) = &mut self.test.effects {
+            effects.closed(outbox.session);
         }
         if !self.idle {
             let who = outbox.who(connection);
@@ -607,8 +606,8 @@ impl Outputs for Sink<'_, '_> {
                 if let TxnRecord::CloseSession { .. } = txn.record {
                     self.control.session_ended(txn.session);
                 }
-                if let Some(followed) = &mut self.test.followed {
-                    followed.committed(txn);
+                if let Some(effects) = &mut self.test.effects {
+                    effects.committed(txn);
                 }
             }
             Output::Leading { leader, epoch } => {
@@ -617,8 +616,8 @@ impl Outputs for Sink<'_, '_> {
                     let sight = Sight::Leading { leader, epoch };
                     self.control.note(self.now, None, &sight);
                 }
-                if let Some(followed) = &mut self.test.followed {
-                    followed.leading = Some(Leading { leader, epoch });
+                if let Some(effects) = &mut self.test.effects {
+                    effects.leading = Some(Leading { leader, epoch });
                 }
             }
         }

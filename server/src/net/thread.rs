@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::engine::Engine;
 use super::listener;
 use super::port::ReservedPort;
-use crate::control::Entrance;
+use crate::control::ListenerId;
 
 /// A running server. It listens where it is told to, and stops doing so, while it runs.
 #[derive(Debug)]
@@ -93,7 +93,11 @@ impl ServerThread {
     }
 
     /// Listens on a port, and serves whoever connects there. When this returns, clients can connect.
-    pub(super) fn listen(&mut self, port: &ReservedPort, entrance: Entrance) -> io::Result<()> {
+    pub(super) fn listen(
+        &mut self,
+        port: &ReservedPort,
+        listener_id: ListenerId,
+    ) -> io::Result<()> {
         let listener = port.listen()?;
         let listener = {
             let _context = self.runtime.enter();
@@ -101,7 +105,7 @@ impl ServerThread {
         };
         let (close, closing) = oneshot::channel();
         let (alive, closed) = blocking::channel();
-        let accept = listener::accept(Arc::clone(&self.engine), entrance, listener, closing);
+        let accept = listener::accept(Arc::clone(&self.engine), listener_id, listener, closing);
         // A thread that has panicked takes nothing any more, and says so when it is stopped.
         let _ = self.accepting.send(Accepting {
             accept: Box::pin(accept),

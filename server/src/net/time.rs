@@ -1,14 +1,14 @@
 //! Passing of time: ticks when they are due, and changes of a manual clock.
 
 use super::engine::Engine;
-use crate::control::Followed;
+use crate::control::Effects;
 use crate::keeper::{Input, Keeper};
 use crate::protocol::Timestamp;
 
 impl Engine {
     /// Moves a manual clock forward to `to`, stopping at every deadline on the way if the server `runs`.
-    pub(crate) fn advance(&self, to: Timestamp, runs: bool) -> Followed {
-        let mut followed = Followed::default();
+    pub(crate) fn advance(&self, to: Timestamp, runs: bool) -> Effects {
+        let mut effects = Effects::default();
         loop {
             let due = self.lock().next_deadline().filter(|due| runs && *due <= to);
             self.turn_clock(due.unwrap_or(to));
@@ -18,9 +18,9 @@ impl Engine {
                     control.changed();
                 });
                 self.may_wait_in_vain();
-                return followed;
+                return effects;
             }
-            self.feed_and_tell(Input::Tick, &mut followed);
+            self.feed_and_tell(Input::Tick, &mut effects);
         }
     }
 

@@ -264,7 +264,7 @@ impl Sink<'_, '_> {
             ),
             Release::Label { label } => wanted_by_connection(items.filter(|(_, connection)| {
                 is_for(connection, &|outbox| {
-                    outbox.entrance.label.as_deref() == Some(label)
+                    outbox.listener_id.label.as_deref() == Some(label)
                 })
             })),
             Release::All => wanted_by_connection(items),
@@ -355,7 +355,7 @@ impl Outbox {
                 | HeldMessage::Connected
                 | HeldMessage::Request { .. } => self.session,
             },
-            label: self.entrance.label.as_deref().map(str::to_owned),
+            label: self.listener_id.label.as_deref().map(str::to_owned),
             message,
         }
     }

@@ -85,9 +85,9 @@ fn a_member_that_is_stopped_refuses_and_keeps_its_port() {
     let (client, mut other) = (at(&ensemble, 1), at(&ensemble, 3));
     let session = client.session();
     let member = ensemble.member(1);
-    let followed = member.stop();
-    assert_eq!(followed.disconnected, [session]);
-    assert_eq!(followed.leading, None);
+    let effects = member.stop();
+    assert_eq!(effects.disconnected, [session]);
+    assert_eq!(effects.leading, None);
     assert!(refuses(member.addr()));
     assert!(TcpListener::bind(member.addr()).is_err());
     other.ping();
@@ -109,11 +109,11 @@ fn when_the_leader_is_stopped_all_connections_end_and_sessions_live_on_in_a_new_
     let ensemble = three();
     let mut clients = [1, 2, 3].map(|member| at(&ensemble, member));
     clients[0].create("/leader", b"", EPHEMERAL);
-    let followed = ensemble.member(3).stop();
-    let mut ended = followed.disconnected;
+    let effects = ensemble.member(3).stop();
+    let mut ended = effects.disconnected;
     ended.sort_unstable();
     assert_eq!(ended, clients.each_ref().map(Client::session));
-    let leading = followed.leading.expect("there is a new leader");
+    let leading = effects.leading.expect("there is a new leader");
     assert_eq!((leading.leader, leading.epoch), (Some(MemberId(2)), 2));
     let granted = clients[0].granted.clone();
     clients.into_iter().for_each(Client::ends);
@@ -148,8 +148,8 @@ fn without_a_quorum_nobody_is_served_and_nothing_expires() {
     let mut client = at(&ensemble, 1);
     client.create("/e", b"", EPHEMERAL);
     ensemble.member(2).stop();
-    let followed = ensemble.member(3).stop();
-    assert_eq!(followed.leading.map(|leading| leading.leader), Some(None));
+    let effects = ensemble.member(3).stop();
+    assert_eq!(effects.leading.map(|leading| leading.leader), Some(None));
     let granted = client.granted.clone();
     client.ends();
     let refused = ask_for_session(
@@ -157,13 +157,13 @@ fn without_a_quorum_nobody_is_served_and_nothing_expires() {
         &connect_request(None, Zxid(0), true),
     );
     assert!(refused.is_empty());
-    let followed = ensemble.server().advance(Duration::from_secs(3600));
-    assert_eq!(followed.expired, []);
+    let effects = ensemble.server().advance(Duration::from_secs(3600));
+    assert_eq!(effects.expired, []);
 
-    let followed = ensemble.member(2).start_again().expect("it listens");
-    assert_eq!(followed.leading.map(|leading| leading.epoch), Some(2));
-    let followed = ensemble.server().advance(Duration::from_secs(39));
-    assert_eq!(followed.expired, []);
+    let effects = ensemble.member(2).start_again().expect("it listens");
+    assert_eq!(effects.leading.map(|leading| leading.epoch), Some(2));
+    let effects = ensemble.server().advance(Duration::from_secs(39));
+    assert_eq!(effects.expired, []);
     Client::resume(ensemble.member(1).addr(), &granted).expect("it is alive");
 }
 
@@ -253,9 +253,9 @@ fn what_is_released_is_heard_one_by_one_and_the_end_of_the_lag_is_the_end_of_the
     }
     assert_eq!(server.watches().len(), 2);
     client.has_heard_nothing();
-    let followed = lag.release(1);
-    assert_eq!(followed.events.len(), 1);
-    assert_eq!(followed.events[0].session, client.session());
+    let effects = lag.release(1);
+    assert_eq!(effects.events.len(), 1);
+    assert_eq!(effects.events[0].session, client.session());
     assert_eq!(client.event(), Event::Created("/a".to_owned()));
     client.has_heard_nothing();
     drop(lag);

@@ -107,8 +107,8 @@ fn a_client_that_is_cut_off_does_not_learn_that_its_session_expired_before_it_is
         let partition = server.partition("worker");
         let expired = server.wait_for(Matcher::of(EventKind::SessionExpired));
         if manual {
-            let followed = server.advance(HOUR);
-            assert_eq!(followed.deleted, ["/leader"]);
+            let effects = server.advance(HOUR);
+            assert_eq!(effects.deleted, ["/leader"]);
         }
         expired.blocking().unwrap();
         assert_eq!(server.znode("/leader"), None);
@@ -359,8 +359,8 @@ fn a_fault_cuts_every_connection_of_a_client_by_its_label_or_else_its_session() 
     b.send(op::PING, &[]);
     c.ping();
     nothing_has_arrived(&b);
-    let followed = server.advance(HOUR);
-    assert_eq!(followed.expired.len(), 2, "both fell silent");
+    let effects = server.advance(HOUR);
+    assert_eq!(effects.expired.len(), 2, "both fell silent");
     drop(fault);
     a.ends();
     b.ends();

@@ -394,8 +394,8 @@ fn a_manual_clock_is_turned_while_guests_are_served() {
         guest.create("/a", EPHEMERAL).await;
         let session: SessionId = guest.granted.session;
         server.mute(session);
-        let followed = server.advance(TIMEOUT * 2);
-        assert_eq!(followed.expired, [session]);
+        let effects = server.advance(TIMEOUT * 2);
+        assert_eq!(effects.expired, [session]);
         guest.ends().await;
     });
 }

@@ -58,9 +58,9 @@ fn a_label_expires_every_session_that_came_by_it() {
     let mut clients = [(); 2].map(|()| Client::connect(workers.addr()));
     let _other = Client::connect(server.addr());
     clients[1].create("/a", b"", EPHEMERAL);
-    let followed = server.expire_label("workers");
-    assert_eq!(followed.expired, clients.each_ref().map(Client::session));
-    assert_eq!(followed.deleted, ["/a"]);
+    let effects = server.expire_label("workers");
+    assert_eq!(effects.expired, clients.each_ref().map(Client::session));
+    assert_eq!(effects.deleted, ["/a"]);
     assert_eq!(server.sessions().len(), 1);
 }
 
@@ -102,8 +102,8 @@ fn a_session_of_the_test_that_has_expired_refuses_what_is_asked_on_it() {
     assert!(server.znode("/leader").is_some(), "it lasts");
     server.restart().unwrap();
     assert!(server.znode("/leader").is_some(), "a restart leaves it");
-    let followed = server.expire(own.id());
-    assert_eq!(followed.deleted, ["/leader"]);
+    let effects = server.expire(own.id());
+    assert_eq!(effects.deleted, ["/leader"]);
     assert_eq!(
         own.create_ephemeral("/b", b""),
         Err(ErrorCode::SessionExpired)

@@ -263,9 +263,9 @@ fn a_session_of_a_fork_has_its_whole_timeout_before_it() {
     let fork = server.fork().expect("it starts");
     assert_eq!(server.advance(Duration::from_secs(5)).deleted, ["/leader"]);
     assert!(fork.advance(Duration::from_secs(9)).expired.is_empty());
-    let followed = fork.advance(Duration::from_secs(5));
-    assert_eq!(followed.expired, [client.session()]);
-    assert_eq!(followed.deleted, ["/leader"]);
+    let effects = fork.advance(Duration::from_secs(5));
+    assert_eq!(effects.expired, [client.session()]);
+    assert_eq!(effects.deleted, ["/leader"]);
 }
 
 #[test]

@@ -126,9 +126,9 @@ fn one_session_can_be_expired_at_once() {
         owner.create("/leader", b"", EPHEMERAL);
         other.exists("/leader", true);
         let granted = owner.granted.clone();
-        let followed = server.expire(granted.session);
-        assert_eq!(followed.expired, [granted.session]);
-        assert_eq!(followed.deleted, ["/leader"]);
+        let effects = server.expire(granted.session);
+        assert_eq!(effects.expired, [granted.session]);
+        assert_eq!(effects.deleted, ["/leader"]);
         assert_eq!(other.event(), Event::Deleted("/leader".to_owned()));
         owner.ends();
         for gone in [granted.session, SessionId(1)] {
@@ -304,11 +304,11 @@ fn to_turn_the_clock_gives_what_followed() {
     server.mute(owner.session());
     assert_eq!(server.advance(SECOND).expired, []);
 
-    let followed = server.advance(2 * SECOND);
-    assert_eq!(followed.expired, [owner.session()]);
-    assert_eq!(followed.deleted, ["/leader"]);
-    let [event] = &followed.events[..] else {
-        panic!("one event was sent, and not {:?}", followed.events);
+    let effects = server.advance(2 * SECOND);
+    assert_eq!(effects.expired, [owner.session()]);
+    assert_eq!(effects.deleted, ["/leader"]);
+    let [event] = &effects.events[..] else {
+        panic!("one event was sent, and not {:?}", effects.events);
     };
     assert_eq!(event.session, other.session());
     assert_eq!(event.event_type, EventType::NodeDeleted);

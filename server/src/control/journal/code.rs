@@ -30,7 +30,7 @@ const ABOUT: usize = 80;
     reason = "whatever else passes is rare"
 )]
 pub(crate) fn about(who: Option<&Who<'_>>, sight: &Sight<'_>, cap: usize) -> usize {
-    let label = who.and_then(|who| who.entrance.label.as_deref());
+    let label = who.and_then(|who| who.listener_id.label.as_deref());
     let kept = |data: &Option<&[u8]>| data.map_or(0, |data| data.len().min(cap));
     let what = match sight {
         Sight::Request { asked, data, .. } => {
@@ -65,10 +65,10 @@ pub(crate) fn encode(
 ) {
     let session = sight.session().or(who.map(|who| who.session));
     let session = session.unwrap_or_default();
-    let label = who.and_then(|who| who.entrance.label.as_deref());
+    let label = who.and_then(|who| who.listener_id.label.as_deref());
     // Numbers go first, all at once.
     let head = |tag: u8, flags: u8| {
-        let member = who.map_or(MemberId::ALONE, |who| who.entrance.member);
+        let member = who.map_or(MemberId::ALONE, |who| who.listener_id.member);
         let small = u32::from_le_bytes([tag, member.0, flags, 0]);
         [
             two(small, label.map_or(NONE, |label| number(label.len()))),
@@ -441,19 +441,19 @@ fn length_of(length: u32) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::{Entrance, Fault, HeldMessage};
+    use crate::control::{Fault, HeldMessage, ListenerId};
     use crate::keeper::{CloseReason, ConnectionId};
     use crate::protocol::{MultiResult, Operation, Xid};
 
     fn check(sight: &Sight<'_>) -> Entry {
-        let entrance = Entrance {
+        let listener_id = ListenerId {
             label: Some(Arc::from("wörker")),
             member: MemberId(3),
         };
         let who = Who {
             connection: ConnectionId(7),
             session: SessionId(0x100),
-            entrance: &entrance,
+            listener_id: &listener_id,
         };
         let mut bytes = Vec::new();
         encode(&mut bytes, Timestamp(1_250), Some(&who), sight, 4);

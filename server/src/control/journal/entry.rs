@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::code;
 use super::{Data, MultiPart};
 use crate::control::sight::{Asked, Outcomes, Sight, Who};
-use crate::control::{Direction, Entrance, Fault, HeldMessage, Matcher};
+use crate::control::{Direction, Fault, HeldMessage, ListenerId, Matcher};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{
     EnsembleAction, ErrorCode, EventType, MemberId, Operation, SessionId, Timestamp, Xid, Zxid,
@@ -323,7 +323,7 @@ impl Entry {
 
     /// Passes the entry to a closure as it passed the server, with its connection.
     pub(crate) fn see_with_who<T>(&self, see: impl FnOnce(Option<&Who<'_>>, &Sight<'_>) -> T) -> T {
-        let entrance = Entrance {
+        let listener_id = ListenerId {
             label: self.label.clone(),
             member: self.member,
         };
@@ -331,7 +331,7 @@ impl Entry {
         let who = is_somebodys.then(|| Who {
             connection: self.connection.map_or(ConnectionId::HANDLE, ConnectionId),
             session: self.session.unwrap_or_default(),
-            entrance: &entrance,
+            listener_id: &listener_id,
         });
         self.see(|sight| see(who.as_ref(), sight))
     }

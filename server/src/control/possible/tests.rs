@@ -10,7 +10,7 @@ use proptest::sample::select;
 use super::super::hold::HeldMessage;
 use super::super::sight::{Asked, Sight, Who};
 use super::super::state::{connect_sight, sight_of};
-use super::super::{Direction, Entrance, Fault, Op};
+use super::super::{Direction, Fault, ListenerId, Op};
 use super::form::OPERATIONS;
 use super::*;
 use crate::keeper::{CloseReason, ConnectionId};
@@ -196,22 +196,22 @@ fn requests() -> Vec<Request<'static>> {
 
 /// Shows everything that can pass, and on whose connection, to `see`, until it says that it has seen enough.
 fn some_message(mut see: impl FnMut(Option<&Who<'_>>, &Sight<'_>) -> bool) -> bool {
-    let entrance = |label: Option<&str>, member| Entrance {
+    let listener_id = |label: Option<&str>, member| ListenerId {
         label: label.map(Arc::from),
         member: MemberId(member),
     };
-    let entrances = [
-        entrance(None, 1),
-        entrance(Some("a"), 1),
-        entrance(Some("a"), 2),
+    let listener_ids = [
+        listener_id(None, 1),
+        listener_id(Some("a"), 1),
+        listener_id(Some("a"), 2),
     ];
-    let on = |entrance, session| Who {
+    let on = |listener_id, session| Who {
         connection: ConnectionId(1),
         session: SessionId(session),
-        entrance,
+        listener_id,
     };
-    for entrance in &entrances {
-        let with_session = on(entrance, 1);
+    for listener_id in &listener_ids {
+        let with_session = on(listener_id, 1);
         let absent = Who {
             connection: ConnectionId::HANDLE,
             ..with_session
@@ -219,7 +219,7 @@ fn some_message(mut see: impl FnMut(Option<&Who<'_>>, &Sight<'_>) -> bool) -> bo
         if some_of_session(|who, sight| see(who, sight), &with_session, &absent)
             || some_of_connection(
                 |who, sight| see(who, sight),
-                |session| on(entrance, session),
+                |session| on(listener_id, session),
             )
         {
             return true;

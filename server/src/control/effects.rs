@@ -1,33 +1,33 @@
-//! What followed from a wish of the test.
+//! Effects of one action of a test.
 
 use crate::protocol::{EventType, MemberId, SessionId, Txn, TxnRecord, Zxid};
 
-/// What followed from turning the clock, or from another wish of a test, each in the order in which it happened.
+/// Effects of one action of a test, such as turning the clock. Each list is in the order in which things happened.
 ///
 /// ```
 /// use std::time::Duration;
 ///
 /// let server = minikeeper::Server::builder().manual_clock().start()?;
-/// let followed = server.advance(Duration::from_secs(60));
-/// assert!(followed.expired.is_empty() && followed.deleted.is_empty() && followed.events.is_empty());
+/// let effects = server.advance(Duration::from_secs(60));
+/// assert!(effects.expired.is_empty() && effects.deleted.is_empty() && effects.events.is_empty());
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Followed {
-    /// The sessions that expired.
+pub struct Effects {
+    /// Sessions that expired.
     pub expired: Vec<SessionId>,
-    /// The paths of the znodes that went: ephemerals of these sessions, containers, TTL znodes.
+    /// Paths of the deleted znodes: ephemerals of the expired sessions, containers, TTL znodes.
     pub deleted: Vec<String>,
-    /// The events that were sent.
+    /// Watch events that were sent.
     pub events: Vec<SentEvent>,
-    /// The sessions whose connection the server closed, these that expired among them.
+    /// Sessions whose connections the server closed, expired ones included.
     pub disconnected: Vec<SessionId>,
-    /// Who leads the ensemble, if that has changed.
+    /// New leader of the ensemble; `None` if the leader has not changed.
     pub leading: Option<Leading>,
 }
 
-/// Who leads an ensemble from now on.
+/// Leader of an ensemble after a change.
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
@@ -37,13 +37,13 @@ pub struct Followed {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Leading {
-    /// The leader; `None` where there is no quorum.
+    /// Leader; `None` where there is no quorum.
     pub leader: Option<MemberId>,
-    /// The epoch: the high 32 bits of the zxids.
+    /// Epoch: the high 32 bits of the zxids.
     pub epoch: u32,
 }
 
-/// An event of a watch, on its way to a client.
+/// Watch event that was sent to a client.
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
@@ -53,17 +53,18 @@ pub struct Leading {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SentEvent {
-    /// To whom.
+    /// Session of the client.
     pub session: SessionId,
-    /// What happened.
+    /// Type of the event.
     pub event_type: EventType,
-    /// To which znode.
+    /// Path of the znode.
     pub path: String,
-    /// In which transaction.
+    /// Transaction that caused the event.
     pub zxid: Zxid,
 }
 
-impl Followed {
+impl Effects {
+    /// Adds the sessions and znodes that a transaction ended.
     pub(crate) fn committed(&mut self, txn: &Txn<'_>) {
         if let TxnRecord::CloseSession { paths } = &txn.record {
             self.expired.push(txn.session);
@@ -74,7 +75,7 @@ impl Followed {
         }
     }
 
-    /// What followed after it.
+    /// Adds the effects of a later action.
     pub(crate) fn append(&mut self, mut later: Self) {
         self.expired.append(&mut later.expired);
         self.deleted.append(&mut later.deleted);
@@ -83,12 +84,14 @@ impl Followed {
         self.leading = later.leading.or(self.leading);
     }
 
+    /// Adds the session of a connection that the server closed.
     pub(crate) fn closed(&mut self, session: SessionId) {
         if session != SessionId::NONE {
             self.disconnected.push(session);
         }
     }
 
+    /// Adds a watch event.
     pub(crate) fn sent(
         &mut self,
         session: SessionId,
