@@ -62,13 +62,13 @@ pub use handle::{
     ActError, Address, BadJournal, BadPattern, Budget, BudgetGuard, Change, Chaos, ChaosGuard,
     ChaosRule, Claim, ClaimBroken, ClockKind, CloseReason, Compression, Config, ConnectionView,
     Data, Diff, DigestAlgorithm, Direction, Effects, Ensemble, Entry, EventKind, Exceeded, Failure,
-    Fault, FaultBuilder, FaultError, FaultGuard, FaultRule, FourLetterWords, Held, HeldMessage,
+    Fault, FaultBuilder, FaultError, FaultGuard, FaultRule, FileKind, FileName, FourLetterWords, Held, HeldMessage,
     Hold, HoldError, Journal, JournalMode, Lag, Leading, Leak, LeakKind, Log, Mark, Matcher,
     Member, MemberPartition, MemberView, MultiPart, NeverHappened, NeverMatches, NoSuchCompression,
     NoSuchSession, Op, Origin, Partition, PathPattern, Release, ReleaseError, SeedError, SentEvent,
     Server, ServerBuilder, SessionView, Snapshot, StartError, Storage, StorageError, TestSession,
     TimedOut, Transaction, Tree, TreeError, WaitFor, WatchKind, WatchView, What, Znode, ZnodeKind,
-    ZnodeView,
+    ZnodeView, version_folder,
 };
 pub use protocol::{
     Acl, AuthId, DataFormat, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode,

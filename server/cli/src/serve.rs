@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::mpsc;
 
 use minikeeper::{
-    Server, ServerBuilder, Snapshot, StartError, Storage, StorageError, Tree, TreeError, ZnodeKind,
+    FileKind, FileName, Server, ServerBuilder, Snapshot, StartError, Storage, StorageError, Tree,
+    TreeError, ZnodeKind,
 };
 use thiserror::Error;
 use tracing::{info, warn};
@@ -16,7 +17,6 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::environment::{self, Variables};
 use crate::flags::Serve;
 use crate::settings::{self, Refusal, Settings};
-use crate::tools::files::{File, Kind};
 
 /// Why nothing was served.
 #[derive(Debug, Error)]
@@ -115,8 +115,8 @@ fn end(signals: Signals, server: &Server) -> End {
 /// The folder, if there is something in it that a server would go on with.
 fn kept(storage: &Storage) -> Option<&Path> {
     let folder = storage.data_dir.as_deref()?;
-    let mut files = std::fs::read_dir(folder.join("version-2")).ok()?;
-    let is_state = |name: &str| name.starts_with("snapshot.") || name.starts_with("log.");
+    let mut files = std::fs::read_dir(minikeeper::version_folder(folder)).ok()?;
+    let is_state = |name: &str| FileKind::of(name).is_some();
     files
         .any(|file| file.is_ok_and(|file| file.file_name().to_str().is_some_and(is_state)))
         .then_some(folder)
@@ -186,7 +186,7 @@ fn what_helps(error: &StorageError, recovers: bool) -> String {
     } else if let StorageError::NoSnapshot { .. } = error {
         String::from("; --trust-empty opens them; or is this the folder of the logs alone?")
     } else if let StorageError::Damaged { file, .. } = error
-        && File::named(file.clone()).is_some_and(|file| file.kind == Kind::Log)
+        && FileName::of(file).is_some_and(|name| name.kind == FileKind::Log)
     {
         let file = file.display();
         if recovers {

@@ -62,21 +62,106 @@ pub(crate) struct Recovered {
     pub(crate) has_dropped: bool,
 }
 
-/// Which kind of file a name is one of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FileKind {
+/// Kind of a file in a data folder, by its name.
+///
+/// ```
+/// use minikeeper::FileKind;
+///
+/// assert_eq!(FileKind::of("log.1"), Some(FileKind::Log));
+/// assert_eq!(FileKind::of("snapshot.0.gz"), Some(FileKind::Snapshot));
+/// assert_eq!(FileKind::of("minikeeper.lock"), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FileKind {
+    /// A snapshot, `snapshot.<zxid>`.
     Snapshot,
+    /// A transaction log, `log.<zxid>`.
     Log,
 }
 
-/// A snapshot or a log, by its name.
+impl FileKind {
+    /// Returns the kind of file that a name claims to be, whatever follows the first dot:
+    /// `Util.isSnapshotFileName`, `Util.isLogFileName`.
+    #[must_use]
+    pub fn of(name: &str) -> Option<Self> {
+        let (first, _) = name.split_once('.')?;
+        [Self::Snapshot, Self::Log]
+            .into_iter()
+            .find(|kind| kind.prefix() == first)
+    }
+
+    /// Name of the file of this kind for a zxid, without the extension of a compressed one: `Util.makeSnapshotName`,
+    /// `Util.makeLogName`.
+    pub(super) fn name(self, zxid: Zxid) -> String {
+        format!("{}.{:x}", self.prefix(), zxid.0)
+    }
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Snapshot => "snapshot",
+            Self::Log => "log",
+        }
+    }
+}
+
+/// Name of a snapshot or log: its kind and its zxid. The zxid of a snapshot is the last transaction in it when the
+/// server began to write it; that of a log is its first transaction.
+///
+/// ```
+/// use minikeeper::{FileKind, FileName, Zxid};
+///
+/// let name = FileName::of("/data/version-2/snapshot.1f.gz").expect("it is the name of a snapshot");
+/// assert_eq!((name.kind, name.zxid), (FileKind::Snapshot, Zxid(0x1f)));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileName {
+    /// Whether it is a snapshot or a log.
+    pub kind: FileKind,
+    /// The zxid in the name.
+    pub zxid: Zxid,
+}
+
+impl FileName {
+    /// Parses the last component of a path. Returns `None` if ZooKeeper would ignore the file: `Util.getZxidFromName`.
+    pub fn of(path: impl AsRef<Path>) -> Option<Self> {
+        let name = path.as_ref().file_name()?.to_str()?;
+        let kind = FileKind::of(name)?;
+        let number = name.split('.').nth(1)?;
+        match i64::from_str_radix(number, 16) {
+            Ok(zxid @ 0..) => Some(Self {
+                kind,
+                zxid: Zxid(zxid),
+            }),
+            Ok(_) | Err(_) => None,
+        }
+    }
+}
+
+/// Returns the folder in which the files of `dataDir` or `dataLogDir` are, `version-2` (`FileTxnSnapLog.version`). A
+/// path that ends so already is that folder.
+///
+/// ```
+/// use std::path::Path;
+///
+/// assert_eq!(minikeeper::version_folder("/data"), Path::new("/data/version-2"));
+/// assert_eq!(minikeeper::version_folder("/data/version-2"), Path::new("/data/version-2"));
+/// ```
+pub fn version_folder(path: impl AsRef<Path>) -> PathBuf {
+    let path = path.as_ref();
+    match path.ends_with(VERSION_FOLDER) {
+        true => path.to_path_buf(),
+        false => path.join(VERSION_FOLDER),
+    }
+}
+
+/// Snapshot or log in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NamedFile {
+pub(crate) struct NamedFile {
     pub(super) zxid: Zxid,
     pub(super) path: PathBuf,
 }
 
-/// The folder in the data folder that has all files: `FileTxnSnapLog.version`.
 const VERSION_FOLDER: &str = "version-2";
 /// The file that is locked. Real servers have none, and pass over it.
 const LOCK: &str = "minikeeper.lock";
@@ -176,10 +261,6 @@ impl Folder {
     }
 
     fn at(disk: Arc<dyn Disk>, data_dir: &Path, data_log_dir: Option<&Path>) -> Self {
-        let version_folder = |path: &Path| match path.ends_with(VERSION_FOLDER) {
-            true => path.to_path_buf(),
-            false => path.join(VERSION_FOLDER),
-        };
         let snapshots = version_folder(data_dir);
         let logs = data_log_dir.map(version_folder);
         // One folder said in two ways, be it from the working directory, is one.
@@ -199,12 +280,12 @@ impl Folder {
         if self.logs == self.snapshots {
             return Ok(());
         }
-        for (folder, prefix, what) in [
-            (&self.logs, "snapshot.", "snapshots"),
-            (&self.snapshots, "log.", "logs"),
+        for (folder, kind, what) in [
+            (&self.logs, FileKind::Snapshot, "snapshots"),
+            (&self.snapshots, FileKind::Log, "logs"),
         ] {
             let names = self.list(folder)?;
-            if names.iter().any(|name| name.starts_with(prefix)) {
+            if names.iter().any(|name| FileKind::of(name) == Some(kind)) {
                 return Err(StorageError::Misplaced {
                     folder: folder.clone(),
                     what,
@@ -350,24 +431,19 @@ impl Folder {
         synced.map_err(|error| StorageError::io(folder, error))
     }
 
-    /// The snapshots or logs, by their numbers: `Util.getZxidFromName`.
-    pub(super) fn files(&self, kind: FileKind) -> Result<Vec<NamedFile>, StorageError> {
-        let (folder, prefix) = match kind {
-            FileKind::Snapshot => (&self.snapshots, "snapshot"),
-            FileKind::Log => (&self.logs, "log"),
+    /// Returns the snapshots or logs, sorted by zxid: `Util.sortDataDir`.
+    pub(crate) fn files(&self, kind: FileKind) -> Result<Vec<NamedFile>, StorageError> {
+        let folder = match kind {
+            FileKind::Snapshot => &self.snapshots,
+            FileKind::Log => &self.logs,
         };
         let mut files: Vec<NamedFile> = Vec::new();
         for name in self.list(folder)? {
-            let mut parts = name.split('.');
-            let (Some(first), Some(number)) = (parts.next(), parts.next()) else {
-                continue;
-            };
-            let zxid = i64::from_str_radix(number, 16);
-            if let (true, Ok(zxid @ 0..)) = (first == prefix, zxid) {
-                files.push(NamedFile {
-                    zxid: Zxid(zxid),
-                    path: folder.join(&name),
-                });
+            if let Some(FileName { zxid, .. }) =
+                FileName::of(&name).filter(|name| name.kind == kind)
+            {
+                let path = folder.join(&name);
+                files.push(NamedFile { zxid, path });
             }
         }
         files.sort_by(|a, b| (a.zxid, &a.path).cmp(&(b.zxid, &b.path)));

@@ -20,6 +20,7 @@ mod txn;
 pub use compression::{Compression, NoSuchCompression};
 pub(crate) use disk::{Disk, DiskFile, DiskLock, RealDisk};
 pub use error::StorageError;
+pub use folder::{FileKind, FileName, version_folder};
 pub(crate) use folder::{Folder, RecoverOptions, Recovered};
 pub(crate) use log::{Filler, LogEntry, LogReader, LogSettings, LogWriter};
 pub(crate) use restore::Restore;

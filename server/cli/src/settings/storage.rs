@@ -101,7 +101,7 @@ impl Gathered {
         }
         let folders = [&storage.data_dir, &storage.data_log_dir];
         let folders = folders.into_iter().flatten();
-        let mut folders = folders.map(|folder| folder.join("version-2"));
+        let mut folders = folders.map(|folder| minikeeper::version_folder(folder));
         match folders.find(|folder| !folder.exists()) {
             None => Ok(()),
             Some(folder) => {

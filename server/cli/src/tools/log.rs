@@ -4,11 +4,11 @@ use std::io::Write;
 use std::str::FromStr;
 use std::time::UNIX_EPOCH;
 
-use minikeeper::{Change, Log, Timestamp, Transaction, Zxid};
+use minikeeper::{Change, FileKind, Log, Timestamp, Transaction, Zxid};
 use tracing::warn;
 
 use super::bytes::Data;
-use super::files::{self, Kind};
+use super::files;
 use super::filter::PathFilter;
 use super::flags::{LogFormat, LogShow};
 use super::progress::Progress;
@@ -18,7 +18,7 @@ use super::{Failure, Found, words};
 
 pub(super) fn run(flags: &LogShow, out: &mut dyn Write) -> Result<Found, Failure> {
     let path = &flags.file_or_dir;
-    let broken = |error: minikeeper::StorageError| source::unreadable(path, Kind::Log, &error);
+    let broken = |error: minikeeper::StorageError| source::unreadable(path, FileKind::Log, &error);
     let progress = Progress::of(format!("reading {}", path.display()));
     let mut log = Log::open(path).map_err(broken)?;
     let (mut read, mut shown) = (0_u64, 0_u64);

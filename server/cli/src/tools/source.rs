@@ -5,10 +5,9 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use minikeeper::{Snapshot, Storage, StorageError};
+use minikeeper::{FileKind, FileName, Snapshot, Storage, StorageError};
 
 use super::Failure;
-use super::files::{File, Kind};
 use super::progress::Progress;
 
 /// How a state is read that is not quite as it should be.
@@ -56,19 +55,19 @@ impl<'a> Source<'a> {
         storage.recover = self.how.recover;
         storage.trust_empty = self.how.trust_empty;
         Snapshot::open_as(self.path, &storage)
-            .map_err(|error| unreadable(self.path, Kind::Snapshot, &error))
+            .map_err(|error| unreadable(self.path, FileKind::Snapshot, &error))
     }
 }
 
 /// Why something cannot be read, and what would help.
-pub(crate) fn unreadable(path: &Path, expected: Kind, error: &StorageError) -> Failure {
+pub(crate) fn unreadable(path: &Path, expected: FileKind, error: &StorageError) -> Failure {
     let path = path.display();
     let hint = match (error, expected) {
         (
             StorageError::Damaged {
                 file, offset: 0, ..
             },
-            Kind::Snapshot,
+            FileKind::Snapshot,
         ) if is_log(file) => {
             format!("; it is a transaction log: minikeeper log show {path}")
         }
@@ -76,11 +75,11 @@ pub(crate) fn unreadable(path: &Path, expected: Kind, error: &StorageError) -> F
             StorageError::Damaged {
                 file, offset: 0, ..
             },
-            Kind::Log,
+            FileKind::Log,
         ) if is_snapshot(file) => {
             format!("; it is a snapshot: minikeeper snapshot show {path}")
         }
-        (StorageError::NoSnapshot { .. }, Kind::Snapshot) => {
+        (StorageError::NoSnapshot { .. }, FileKind::Snapshot) => {
             String::from("; here that is --trust-empty")
         }
         _ => String::new(),
@@ -93,7 +92,7 @@ pub(crate) fn is_log(file: &Path) -> bool {
 }
 
 fn is_snapshot(file: &Path) -> bool {
-    let named = || File::named(file.to_path_buf()).is_some_and(|file| file.kind == Kind::Snapshot);
+    let named = || FileName::of(file).is_some_and(|name| name.kind == FileKind::Snapshot);
     // What is compressed begins with something else.
     begins(file, b"ZKSN")
         || begins(file, b"\x1f\x8b") && named()

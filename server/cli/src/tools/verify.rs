@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use minikeeper::{Acl, Log, Snapshot, StorageError, ZnodeView};
+use minikeeper::{Acl, FileKind, FileName, Log, Snapshot, StorageError, ZnodeView, Zxid};
 
-use super::files::{self, File, Kind};
+use super::files;
 use super::flags::Verify;
 use super::progress::Progress;
 use super::source::{self, Source};
@@ -28,7 +28,7 @@ pub(super) fn run(flags: &Verify, out: &mut dyn Write) -> Result<Found, Failure>
             });
         let files = beside.and_then(|folder| files::of(folder).ok());
         let newest = files.as_deref().and_then(files::newest_log);
-        report.newest_log = newest.map(|log| log.zxid);
+        report.newest_log = newest.map(|log| log.name.zxid);
         report.file(path)?;
         return Ok(report.found);
     }
@@ -39,9 +39,9 @@ pub(super) fn run(flags: &Verify, out: &mut dyn Write) -> Result<Found, Failure>
             list.map_err(|error| Failure::Source(format!("{}: {error}", folder.display())))?,
         );
     }
-    report.newest_log = files::newest_log(&files).map(|log| log.zxid);
+    report.newest_log = files::newest_log(&files).map(|log| log.name.zxid);
     // Snapshots first, each kind by its zxid.
-    files.sort_by_key(|file| (file.kind == Kind::Log, file.zxid));
+    files.sort_by_key(|file| (file.name.kind, file.name.zxid));
     for file in &files {
         report.file(&file.path)?;
     }
@@ -58,28 +58,28 @@ struct Report<'o> {
     out: &'o mut dyn Write,
     found: Found,
     /// Where the newest log begins, the only one whose end may be torn.
-    newest_log: Option<u64>,
+    newest_log: Option<Zxid>,
 }
 
 impl Report<'_> {
     /// A line on a file.
     fn file(&mut self, path: &Path) -> io::Result<()> {
-        let named = File::named(path.to_path_buf());
+        let named = FileName::of(path);
         let checked = {
             let _progress = Progress::of(format!("reading {}", path.display()));
             match named {
-                Some(file) if path.is_dir() => {
-                    let what = match file.kind {
-                        Kind::Snapshot => "a snapshot, and a server passes it over",
-                        Kind::Log => "a log",
+                Some(name) if path.is_dir() => {
+                    let what = match name.kind {
+                        FileKind::Snapshot => "a snapshot, and a server passes it over",
+                        FileKind::Log => "a log",
                     };
                     Err(format!(
                         "{}: a folder that is named like {what}",
                         path.display()
                     ))
                 }
-                Some(File {
-                    kind: Kind::Log,
+                Some(FileName {
+                    kind: FileKind::Log,
                     zxid,
                     ..
                 }) => {

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::handle::Data;
 use crate::protocol::{Acl, ErrorCode, SessionId, Timestamp, TxnRecord, Zxid};
-use crate::store::{Disk as _, LogEntry, LogReader, RealDisk, StorageError};
+use crate::store::{
+    Disk as _, FileKind, FileName, LogEntry, LogReader, RealDisk, StorageError, version_folder,
+};
 
 /// The transactions of one log file, or of all logs of a folder, in their order. Nothing on the disk is changed, and a server
 /// may have the folder meanwhile.
@@ -168,14 +170,14 @@ impl Log {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
         let path = path.as_ref();
         let on = |error| StorageError::io(path, error);
-        let files = match logs_in(&path.join("version-2")) {
+        let files = match logs_in(&version_folder(path)) {
             Ok(files) => files,
             Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
                 VecDeque::from([path.to_path_buf()])
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let files = logs_in(path).map_err(on)?;
-                if files.is_empty() && !path.ends_with("version-2") {
+                if files.is_empty() {
                     return Err(StorageError::Empty {
                         folder: path.to_path_buf(),
                         missing: "there is neither a version-2 nor a log here",
@@ -215,11 +217,12 @@ impl Log {
 
 /// The logs in a folder, in the order of their first transactions.
 fn logs_in(folder: &Path) -> io::Result<VecDeque<PathBuf>> {
-    let mut logs: Vec<(i64, String)> = RealDisk
+    let mut logs: Vec<(Zxid, String)> = RealDisk
         .list(folder)?
         .into_iter()
         .filter_map(|name| {
-            let zxid = i64::from_str_radix(name.strip_prefix("log.")?, 16).ok()?;
+            let FileName { zxid, .. } =
+                FileName::of(&name).filter(|name| name.kind == FileKind::Log)?;
             Some((zxid, name))
         })
         .collect();

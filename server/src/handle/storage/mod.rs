@@ -22,7 +22,9 @@ pub use crate::net::Storage;
 use crate::net::{read_folder, write_folder};
 use crate::protocol::DataFormat;
 use crate::store::RealDisk;
-pub use crate::store::{Compression, NoSuchCompression, StorageError};
+pub use crate::store::{
+    Compression, FileKind, FileName, NoSuchCompression, StorageError, version_folder,
+};
 
 impl Server {
     /// Starts a server with what a data folder holds, or one file of a snapshot. It keeps everything in memory: nothing is ever

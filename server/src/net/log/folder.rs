@@ -11,8 +11,8 @@ use super::{Appender, Log, Pace, Storage};
 use crate::keeper::{Rules, Snapshot, Znode};
 use crate::protocol::{DataFormat, OwnerKind, Zxid};
 use crate::store::{
-    Compression, Disk, Folder, LogSettings, LogWriter, RecoverOptions, Recovered, Restore,
-    SnapshotForm, StorageError, read_snapshot,
+    Compression, Disk, FileKind, FileName, Folder, LogSettings, LogWriter, RecoverOptions,
+    Recovered, Restore, SnapshotForm, StorageError, read_snapshot,
 };
 
 /// A folder that is a server's own, and what was in it.
@@ -129,7 +129,11 @@ pub(crate) fn read(
     }
     let mut restoring = Restoring::new(rules);
     let end = read_snapshot(&*disk, path, &mut restoring)?;
-    let named = zxid_of(path).or(end.last_zxid).unwrap_or(Zxid(0));
+    let named = FileName::of(path)
+        .filter(|name| name.kind == FileKind::Snapshot)
+        .map(|name| name.zxid)
+        .or(end.last_zxid)
+        .unwrap_or(Zxid(0));
     let digest = restoring.loaded(named);
     // What the file says is true of a later tree, if there were writes while it was written.
     let said = end.digest.filter(|said| said.zxid == named);
@@ -169,7 +173,7 @@ fn read_all(
         missing,
     };
     let logs = storage.data_log_dir.as_deref();
-    let folder = Folder::open(disk, data_dir(path), logs);
+    let folder = Folder::open(disk, path, logs);
     let folder = folder.map_err(|error| match error.is_not_found() {
         true => empty(path, "there is no version-2 here"),
         false => error,
@@ -279,9 +283,8 @@ fn recover(
         tracing::warn!(%error, "a log is damaged, and left out from there on, as it was asked for; if it is cut, it is kept as it was as damaged-log.*");
     }
     // The folder of an export has one snapshot and no log, but that of a server has logs if it was ever used.
-    let names = folder.disk().list(folder.snapshots()).unwrap_or_default();
-    let snapshots = names.iter().filter(|name| name.starts_with("snapshot."));
-    if recovered.logs.is_empty() && snapshots.count() > 1 {
+    let snapshots = folder.files(FileKind::Snapshot).unwrap_or_default();
+    if recovered.logs.is_empty() && snapshots.len() > 1 {
         tracing::warn!(
             folder = %folder.logs().display(),
             "there are snapshots and no logs: if the logs lie elsewhere (dataLogDir), all later writes are missing"
@@ -331,21 +334,6 @@ fn check_state(path: &Path, rules: &Rules, state: &Snapshot) -> Result<(), Stora
             session,
         }),
     }
-}
-
-/// Where `version-2` lies, be it that the folder is that itself.
-fn data_dir(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if path.ends_with("version-2") => parent,
-        _ => path,
-    }
-}
-
-/// The number in the name of a snapshot.
-fn zxid_of(file: &Path) -> Option<Zxid> {
-    let name = file.file_name()?.to_str()?;
-    let number = name.strip_prefix("snapshot.")?.split('.').next()?;
-    i64::from_str_radix(number, 16).ok().map(Zxid)
 }
 
 /// How large the files in it are: those where snapshots lie, and those where logs do.

@@ -12,6 +12,7 @@ use super::{HEADER_LENGTH, LogReader, MAGIC, OURS, VERSION};
 use crate::jute::Writer;
 use crate::protocol::Zxid;
 use crate::store::disk::is_no_direct;
+use crate::store::folder::FileKind;
 use crate::store::txn::{ENTRY_HEAD, SYNCED_LENGTH, SYNCED_MARK};
 use crate::store::{Disk, DiskFile, Folder, StorageError};
 
@@ -208,7 +209,7 @@ fn seal(batch: &mut [u8], synced: u64) {
 /// Begins a log under another name, so that no log is without its header, and then gives it its own.
 fn begin(folder: &Folder, first: Zxid, settings: LogSettings) -> Result<Current, StorageError> {
     folder.check_in_place()?;
-    let name = format!("log.{:x}", first.0);
+    let name = FileKind::Log.name(first);
     let path = folder.logs().join(&name);
     if let Some(current) = resume(folder, &path)? {
         return Ok(current);

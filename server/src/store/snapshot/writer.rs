@@ -14,6 +14,7 @@ use crate::protocol::{
     Acl, DataFormat, SessionRecord, ZnodeRecord, Zxid, open_acl, unlisted_number,
 };
 use crate::store::compression::{Compressor, compressor};
+use crate::store::folder::FileKind;
 use crate::store::txn::{DIGEST_VERSION, write_acl};
 use crate::store::{Compression, DiskFile, Folder, StorageError};
 
@@ -67,7 +68,7 @@ pub(crate) fn write_snapshot<'a>(
 ) -> Result<PathBuf, StorageError> {
     form.check(folder.snapshots())?;
     folder.check_in_place()?;
-    let name = format!("snapshot.{:x}{}", zxid.0, form.compression.extension());
+    let name = FileKind::Snapshot.name(zxid) + form.compression.extension();
     let path = folder.snapshots().join(&name);
     let temporary = folder.snapshots().join(format!("tmp-{name}"));
     let disk = folder.disk();
