@@ -1,9 +1,11 @@
-//! Jute's primitives, both directions: int, long, bool, buffer, ustring and vector, all big-endian.
+//! Jute's primitives in both directions: int, long, bool, buffer, ustring and vector, all big-endian.
 //!
-//! What they add up to is for others to say: `wire` makes requests and replies of them. Whatever is not jute is an
-//! error, never a panic, and no length is believed before the bytes are there.
+//! `wire` and `store` build their records from them. Malformed input is an error and never a panic, and no length is
+//! trusted before the bytes are there.
 
+mod parse;
 mod read;
+mod text;
 mod write;
 
 pub(crate) use read::{Malformed, Reader};

@@ -2,10 +2,10 @@
 
 use bytes::BytesMut;
 
-/// Takes one field after the other. Bytes take them, and so does a [`Length`]: what is written twice, first to the one
-/// and then to the other, needs room to be made only once.
+/// Sink for one field after the other: a buffer, or a [`Length`] that counts bytes. A record that is first written to a
+/// `Length` needs only one reservation of memory.
 pub(crate) trait Writer {
-    /// Takes bytes as they are.
+    /// Writes bytes as they are.
     fn write(&mut self, bytes: &[u8]);
 
     #[inline]
@@ -23,8 +23,8 @@ pub(crate) trait Writer {
         self.write(&[u8::from(bool)]);
     }
 
-    /// The length of a buffer or ustring, the count of a vector. Nothing here comes near the largest int; if it did,
-    /// there would be no right answer.
+    /// Writes the length of a buffer or ustring, or the count of a vector. No record comes near the largest int; if one
+    /// did, no encoding of it would be valid.
     #[inline]
     fn write_length(&mut self, length: usize) {
         self.write_int(i32::try_from(length).unwrap_or(i32::MAX));
@@ -41,12 +41,12 @@ pub(crate) trait Writer {
         }
     }
 
-    /// A text, encoded as Java encodes it: each UTF-16 unit on its own, so that a character beyond the basic
-    /// multilingual plane leaves as two surrogates of three bytes each.
+    /// Writes a text in Java's encoding: each UTF-16 unit on its own, so a character beyond the basic multilingual plane
+    /// becomes two surrogates of three bytes each.
     #[inline]
     fn write_ustring(&mut self, text: &str) {
         let supplementary = count_supplementary(text);
-        // Where UTF-8 takes four bytes, two surrogates take six.
+        // Such a character has four bytes in UTF-8, and six as two surrogates.
         self.write_length(text.len().saturating_add(supplementary.saturating_mul(2)));
         if supplementary == 0 {
             self.write(text.as_bytes());
@@ -63,7 +63,7 @@ impl Writer for BytesMut {
     }
 }
 
-/// Counts the bytes that something will take, and keeps none.
+/// Number of bytes that a record takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Length(pub(crate) usize);
 
@@ -77,7 +77,7 @@ impl Writer for Length {
 #[inline]
 fn count_supplementary(text: &str) -> usize {
     if text.is_ascii() {
-        // As almost every path is.
+        // Fast path: almost every path is ASCII.
         return 0;
     }
     text.bytes().filter(|byte| *byte >= 0xf0).count()
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_supplementary_character_leaves_as_two_surrogates() {
+    fn a_supplementary_character_is_written_as_two_surrogates() {
         assert_eq!(
             written(|out| out.write_ustring("é\u{1f600}!")),
             [
@@ -139,7 +139,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_written_can_be_read_again(text in "\\PC*", data: Option<Vec<u8>>) {
+        fn written_fields_can_be_read_again(text in "\\PC*", data: Option<Vec<u8>>) {
             let mut out = BytesMut::new();
             out.write_ustring(&text);
             out.write_buffer(data.as_deref());

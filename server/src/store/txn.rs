@@ -342,21 +342,21 @@ fn read_record<'a>(
                 let kind = reader.int()?;
                 // A multi has no multi in it.
                 if matches!(kind, op::MULTI | op::CLOSE_SESSION) {
-                    return Err(reader.refuse("a transaction that a multi can have"));
+                    return Err(reader.malformed("a transaction that a multi can have"));
                 }
                 let bytes = reader.buffer()?.unwrap_or_default();
                 read_record(kind, &mut Reader::new(bytes), least)
             })?;
             TxnRecord::Multi(records.unwrap_or_default())
         }
-        _ => return Err(reader.refuse("a known type of transaction")),
+        _ => return Err(reader.malformed("a known type of transaction")),
     })
 }
 
 fn read_path<'a>(reader: &mut Reader<'a>) -> Result<Cow<'a, str>, Malformed> {
     match reader.stored_ustring()? {
         Some(path) => Ok(path),
-        None => Err(reader.refuse("a path")),
+        None => Err(reader.malformed("a path")),
     }
 }
 
@@ -380,7 +380,7 @@ pub(super) fn read_acl(reader: &mut Reader<'_>) -> Result<Arc<[Acl]>, Malformed>
     })?;
     match entries {
         Some(entries) => Ok(entries.into()),
-        None => Err(reader.refuse("an ACL")),
+        None => Err(reader.malformed("an ACL")),
     }
 }
 

@@ -94,7 +94,7 @@ fn decode_body<'a>(
         Operation::MultiRead => {
             let ops = multi(reader)?;
             if ops.iter().any(MultiOp::has_null_acl) {
-                return Err(reader.refuse("a list of ACLs"));
+                return Err(reader.malformed("a list of ACLs"));
             }
             Request::MultiRead(ops.into_iter().map(as_read).collect())
         }
@@ -146,7 +146,7 @@ fn decode_body<'a>(
         Operation::AddWatch => Request::AddWatch {
             path: reader.ustring()?,
             mode: AddWatchMode::from_number(reader.int()?)
-                .ok_or_else(|| reader.refuse("a mode of addWatch"))?,
+                .ok_or_else(|| reader.malformed("a mode of addWatch"))?,
         },
         Operation::CheckWatches => Request::CheckWatches {
             path: reader.ustring()?,
@@ -165,7 +165,9 @@ fn decode_body<'a>(
             }
         }
         Operation::Sasl => Request::Sasl {
-            token: reader.buffer()?.ok_or_else(|| reader.refuse("a token"))?,
+            token: reader
+                .buffer()?
+                .ok_or_else(|| reader.malformed("a token"))?,
         },
         Operation::CloseSession => Request::CloseSession,
     })
@@ -247,7 +249,7 @@ fn watcher_type(reader: &mut Reader<'_>) -> Result<WatcherType, Malformed> {
         3 => WatcherType::Any,
         4 => WatcherType::Persistent,
         5 => WatcherType::PersistentRecursive,
-        _ => return Err(reader.refuse("a type of watches")),
+        _ => return Err(reader.malformed("a type of watches")),
     })
 }
 
@@ -271,7 +273,7 @@ fn multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<MultiOp<'a>>, Malformed> {
             .first()
             .is_some_and(|first| is_read(first) != is_read(&op))
         {
-            return Err(reader.refuse("no mixing of reads and writes"));
+            return Err(reader.malformed("no mixing of reads and writes"));
         }
         ops.push(op);
     }
@@ -301,7 +303,7 @@ fn multi_op<'a>(op_code: OpCode, reader: &mut Reader<'a>) -> Result<MultiOp<'a>,
             let _watch = reader.bool()?;
             MultiOp::Read(MultiReadOp::GetChildren { path })
         }
-        _ => return Err(reader.refuse("an operation that may be in a multi")),
+        _ => return Err(reader.malformed("an operation that may be in a multi")),
     })
 }
 
@@ -312,13 +314,13 @@ fn multi_create<'a>(
     reader: &mut Reader<'a>,
 ) -> Result<CreateRequest<'a>, Malformed> {
     let request = create(operation, reader)?;
-    let mode =
-        CreateMode::from_flags(request.flags).ok_or_else(|| reader.refuse("a mode of create"))?;
+    let mode = CreateMode::from_flags(request.flags)
+        .ok_or_else(|| reader.malformed("a mode of create"))?;
     if request.acl.is_none() {
         return Ok(request);
     }
     if mode.has_ttl() {
-        return Err(reader.refuse("a mode without a time to live"));
+        return Err(reader.malformed("a mode without a time to live"));
     }
     Ok(match mode {
         CreateMode::Container => CreateRequest {

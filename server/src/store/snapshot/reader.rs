@@ -153,7 +153,7 @@ fn read_znode(
 ) -> Result<bool, StorageError> {
     let taken = input.record(|reader| {
         let Some(path) = reader.stored_ustring()? else {
-            return Err(reader.refuse("a path"));
+            return Err(reader.malformed("a path"));
         };
         if path == "/" {
             return Ok(Ok(false));
@@ -208,7 +208,7 @@ fn check_seal(input: &mut Input) -> Result<(), StorageError> {
         let sealed = reader.long()?;
         match reader.stored_ustring()? {
             Some(mark) if mark == "/" => Ok(sealed),
-            _ => Err(reader.refuse("the end of a seal")),
+            _ => Err(reader.malformed("the end of a seal")),
         }
     })?;
     if sealed == checksum {
