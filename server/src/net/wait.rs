@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -13,6 +13,7 @@ use tokio::time::Sleep;
 
 use super::clock::Countdown;
 use super::engine::{Engine, State};
+use super::unpark::unpark_this_thread;
 use super::waiters::Waiters;
 use crate::control::{
     BadMark, Condition, Control, Entry, GONE, JournalMode, Mark, Near, TimedOut, WaitId,
@@ -155,14 +156,8 @@ impl Waiting {
         mut self,
         mut poll: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<T>,
     ) -> T {
-        struct Unpark(Thread);
-        impl Wake for Unpark {
-            fn wake(self: Arc<Self>) {
-                self.0.unpark();
-            }
-        }
         self.blocks = true;
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let waker = unpark_this_thread();
         let mut context = Context::from_waker(&waker);
         loop {
             if let Poll::Ready(outcome) = poll(&mut self, &mut context) {

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::task::{Context, Poll};
+use std::thread;
 
 use crate::handle::Server;
-use crate::net::Log;
+use crate::net::{Log, unpark_this_thread};
 use crate::store::StorageError;
 
 /// Waits until the disk has refused something that was to outlast the process: a future that needs no particular runtime, or
@@ -74,13 +74,7 @@ impl Failure {
     /// Waits with this thread, for ever if need be.
     #[must_use]
     pub fn blocking(mut self) -> StorageError {
-        struct Unpark(Thread);
-        impl Wake for Unpark {
-            fn wake(self: Arc<Self>) {
-                self.0.unpark();
-            }
-        }
-        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let waker = unpark_this_thread();
         let mut context = Context::from_waker(&waker);
         loop {
             if let Poll::Ready(failure) = Pin::new(&mut self).poll(&mut context) {
