@@ -3,7 +3,7 @@
 use super::InteropError;
 use super::server_state::{ServerState, Znode};
 use crate::client::{Acl, Stat};
-use minikeeper::{Snapshot, Storage, ZnodeView};
+use minikeeper::{OpenOptions, Snapshot, ZnodeView};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -39,9 +39,9 @@ pub(super) fn open(
 
 /// What a folder holds, as a value.
 pub(super) fn snapshot(data: &Path, trust_empty: bool) -> Result<Snapshot, InteropError> {
-    let mut storage = Storage::default();
-    storage.trust_empty = trust_empty;
-    Snapshot::open_as(data, &storage)
+    let mut options = OpenOptions::default();
+    options.trust_empty = trust_empty;
+    Snapshot::open_with(data, &options)
         .map_err(|error| InteropError::Differs(format!("not opened: {error}")))
 }
 

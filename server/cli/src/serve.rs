@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::mpsc;
 
 use minikeeper::{
-    FileKind, FileName, Server, ServerBuilder, Snapshot, StartError, Storage, StorageError, Tree,
-    TreeError, ZnodeKind,
+    FileKind, FileName, OpenOptions, Server, ServerBuilder, Snapshot, StartError, Storage,
+    StorageError, Tree, TreeError, ZnodeKind,
 };
 use thiserror::Error;
 use tracing::{info, warn};
@@ -65,11 +65,11 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
         );
     }
     let copied = flags.open_copy.as_deref().map(|from| {
-        let mut how = Storage::default();
+        let mut how = OpenOptions::default();
         how.data_log_dir.clone_from(&flags.data_log_dir);
         how.recover = flags.recover;
         how.trust_empty = flags.trust_empty;
-        Snapshot::open_as(from, &how).map_err(|error| {
+        Snapshot::open_with(from, &how).map_err(|error| {
             Failure::NotStarted(format!("{error}{}", what_helps(&error, how.recover)))
         })
     });

@@ -48,8 +48,8 @@ pub use leaks::{Leak, LeakKind};
 pub use member::{Lag, Member, MemberPartition, MemberView};
 pub use state::{Diff, SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
 pub use storage::{
-    Change, Compression, Failure, FileKind, FileName, Log, NoSuchCompression, Origin, Storage,
-    StorageError, Transaction, version_folder,
+    Change, Compression, Failure, FileKind, FileName, Log, NoSuchCompression, OpenOptions, Origin,
+    Storage, StorageError, Transaction, version_folder,
 };
 pub use test_session::TestSession;
 pub use time::NoSuchSession;

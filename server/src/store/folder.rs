@@ -5,9 +5,8 @@ use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::recover::Recovery;
-use super::{Compression, Disk, DiskLock, Restore, StorageError};
-use crate::protocol::{DataFormat, Zxid};
+use super::{Compression, Disk, DiskLock, StorageError};
+use crate::protocol::Zxid;
 
 /// A data folder, of ZooKeeper's or ours.
 #[derive(Debug)]
@@ -17,49 +16,6 @@ pub(crate) struct Folder {
     logs: PathBuf,
     /// What it has for itself, and where that lies.
     locks: Vec<(PathBuf, Box<dyn DiskLock>)>,
-}
-
-/// How a folder is recovered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct RecoverOptions {
-    /// Whether logs without any snapshot are replayed on an empty tree: `zookeeper.snapshot.trust.empty`.
-    pub(crate) trust_empty: bool,
-    /// Whether a log is cut where it is damaged.
-    pub(crate) recover: bool,
-}
-
-/// What was found in a folder.
-#[derive(Clone, Debug)]
-pub(crate) struct Recovered {
-    /// The last transaction, 0 in an empty folder.
-    pub(crate) last_zxid: Zxid,
-    /// The digest of the tree, if one is kept.
-    pub(crate) digest: Option<u64>,
-    /// The release that wrote the folder, as far as its files tell; `None` where they hold nothing.
-    pub(crate) format: Option<DataFormat>,
-    /// The snapshot that was read.
-    pub(crate) snapshot: Option<PathBuf>,
-    /// How that is compressed.
-    pub(crate) compression: Compression,
-    /// Newer snapshots that were passed over, and why.
-    pub(crate) passed_over: Vec<StorageError>,
-    /// The logs that were read.
-    pub(crate) logs: Vec<PathBuf>,
-    /// How many transactions were replayed.
-    pub(crate) replayed: u64,
-    /// Ends of logs that were torn by a crash: cut off if the folder was opened to write, else passed over.
-    pub(crate) torn: Vec<StorageError>,
-    /// Likewise those that were damaged, with [`RecoverOptions::recover`].
-    pub(crate) cut: Vec<StorageError>,
-    /// The first transaction after which the tree had another digest than it should.
-    pub(crate) digest_mismatch: Option<Zxid>,
-    /// The first transactions that are in no log although later ones are: from the one to the other.
-    pub(crate) missing: Option<(Zxid, Zxid)>,
-    /// The first transaction that came again after later ones.
-    pub(crate) repeated: Option<Zxid>,
-    /// Whether ephemerals of missing sessions were removed, which no transaction does: a snapshot must be written
-    /// before the first write.
-    pub(crate) has_dropped: bool,
 }
 
 /// Kind of a file in a data folder, by its name.
@@ -295,26 +251,9 @@ impl Folder {
         Ok(())
     }
 
-    /// Reads the folder as a real server does on its start: the newest snapshot that is whole, and the transactions after
-    /// it. If the folder was opened to write, what is torn off the newest log is cut afterwards, and all that was read is
-    /// synced.
-    ///
-    /// # Errors
-    ///
-    /// [`StorageError::Io`], [`StorageError::Damaged`], [`StorageError::NoSnapshot`], [`StorageError::NoValidSnapshot`],
-    /// [`StorageError::NoCompression`].
-    pub(crate) fn recover(
-        &self,
-        options: RecoverOptions,
-        restore: &mut dyn Restore,
-    ) -> Result<Recovered, StorageError> {
-        let mut recovery = Recovery::new(self, options, restore);
-        recovery.read_snapshot()?;
-        recovery.replay()?;
-        if !self.locks.is_empty() {
-            recovery.cut()?;
-        }
-        Ok(recovery.recovered)
+    /// Whether the folder was opened for writing, and so belongs to this value alone.
+    pub(super) fn is_locked(&self) -> bool {
+        !self.locks.is_empty()
     }
 
     /// Whether this is still where it was: what is written elsewhere would be lost, or be in somebody else's folder.

@@ -4,20 +4,42 @@ use super::folder::{FileKind, NamedFile};
 use super::log::{HEADER_LENGTH, LogEntry, LogReader, Tail};
 use super::snapshot::{SnapshotDigest, read_snapshot};
 use super::txn::{DIGEST_VERSION, TxnDigest};
-use super::{Compression, Folder, RecoverOptions, Recovered, Restore, StorageError};
+use super::{Folder, OpenOptions, Origin, Restore, StorageError};
 use crate::protocol::Zxid;
 
 /// How many snapshots are tried: `FileSnap.deserialize`.
 const MOST_SNAPSHOTS: usize = 100;
 
+/// Reads a folder as a real server does on its start: the newest valid snapshot, and the transactions after it. If the
+/// folder was opened for writing, torn or damaged ends of logs are cut off afterwards, and everything that was read is
+/// synced.
+///
+/// # Errors
+///
+/// [`StorageError::Io`], [`StorageError::Damaged`], [`StorageError::Missing`], [`StorageError::UnlistedAcl`],
+/// [`StorageError::NoSnapshot`], [`StorageError::NoValidSnapshot`], [`StorageError::NoCompression`].
+pub(crate) fn recover(
+    folder: &Folder,
+    options: &OpenOptions,
+    restore: &mut dyn Restore,
+) -> Result<Origin, StorageError> {
+    let mut recovery = Recovery::new(folder, options, restore);
+    recovery.read_snapshot()?;
+    recovery.replay()?;
+    if folder.is_locked() {
+        recovery.cut()?;
+    }
+    Ok(recovery.origin)
+}
+
 /// A folder that is being read.
-pub(super) struct Recovery<'f> {
+struct Recovery<'f> {
     folder: &'f Folder,
-    options: RecoverOptions,
+    options: &'f OpenOptions,
     restore: &'f mut dyn Restore,
     /// The digest that the snapshot has for a later transaction: before that, the tree may be anything.
     expected: Option<SnapshotDigest>,
-    pub(super) recovered: Recovered,
+    origin: Origin,
     /// Logs that have something behind their last entry.
     ends: Vec<(NamedFile, End)>,
 }
@@ -41,38 +63,19 @@ enum Replayed {
 }
 
 impl<'f> Recovery<'f> {
-    pub(super) fn new(
-        folder: &'f Folder,
-        options: RecoverOptions,
-        restore: &'f mut dyn Restore,
-    ) -> Self {
+    fn new(folder: &'f Folder, options: &'f OpenOptions, restore: &'f mut dyn Restore) -> Self {
         Self {
             folder,
             options,
             restore,
             expected: None,
-            recovered: Recovered {
-                last_zxid: Zxid(0),
-                digest: None,
-                format: None,
-                snapshot: None,
-                compression: Compression::None,
-                passed_over: Vec::new(),
-                logs: Vec::new(),
-                replayed: 0,
-                torn: Vec::new(),
-                cut: Vec::new(),
-                digest_mismatch: None,
-                missing: None,
-                repeated: None,
-                has_dropped: false,
-            },
+            origin: Origin::empty(),
             ends: Vec::new(),
         }
     }
 
     /// Reads the newest snapshot that is whole: `FileSnap.deserialize`.
-    pub(super) fn read_snapshot(&mut self) -> Result<(), StorageError> {
+    fn read_snapshot(&mut self) -> Result<(), StorageError> {
         let mut snapshots = self.folder.files(FileKind::Snapshot)?;
         snapshots.reverse();
         let mut tried = 0_usize;
@@ -83,24 +86,24 @@ impl<'f> Recovery<'f> {
             }
             if let Some(reason) = self.folder.is_broken(path)? {
                 let error = StorageError::damaged(path, 0, reason);
-                self.recovered.passed_over.push(error);
+                self.origin.passed_over.push(error);
                 continue;
             }
             tried += 1;
             match read_snapshot(self.folder.disk(), path, self.restore) {
                 Ok(end) => {
-                    self.recovered.snapshot = Some(path.clone());
-                    self.recovered.compression = end.compression;
-                    self.recovered.format = Some(end.least);
-                    self.recovered.last_zxid = snapshot.zxid;
-                    self.recovered.digest = self.restore.loaded(snapshot.zxid);
+                    self.origin.snapshot = Some(path.clone());
+                    self.origin.compression = end.compression;
+                    self.origin.format = Some(end.least);
+                    self.origin.last_zxid = snapshot.zxid;
+                    self.origin.digest = self.restore.loaded(snapshot.zxid);
                     // A digest of an earlier transaction says nothing: `DataTree.deserializeZxidDigest`.
                     self.expected = end.digest.filter(|digest| digest.zxid >= snapshot.zxid);
                     self.compare_snapshot(snapshot.zxid);
                     return Ok(());
                 }
                 Err(error @ StorageError::Damaged { .. }) => {
-                    self.recovered.passed_over.push(error);
+                    self.origin.passed_over.push(error);
                 }
                 Err(error) => return Err(error),
             }
@@ -111,7 +114,7 @@ impl<'f> Recovery<'f> {
         // And begins with nothing, if there are no logs either. That is right for the first snapshot, whose writing a crash has
         // ended, and loses what was in a later one.
         let is_lost = !has_logs && snapshots.iter().any(|snapshot| snapshot.zxid > Zxid(0));
-        match self.recovered.passed_over.first() {
+        match self.origin.passed_over.first() {
             Some(newest) if tried > 0 || (is_lost && !self.options.trust_empty) => {
                 Err(StorageError::NoValidSnapshot {
                     folder,
@@ -125,8 +128,8 @@ impl<'f> Recovery<'f> {
     }
 
     /// Replays what is later than the snapshot: `FileTxnSnapLog.fastForwardFromEdits`.
-    pub(super) fn replay(&mut self) -> Result<(), StorageError> {
-        let wanted = self.recovered.last_zxid.next();
+    fn replay(&mut self) -> Result<(), StorageError> {
+        let wanted = self.origin.last_zxid.next();
         let mut logs = self.folder.files(FileKind::Log)?;
         // The newest that begins before, and all later ones: `FileTxnIterator.init`.
         let first = logs.iter().rposition(|log| log.zxid < wanted);
@@ -138,7 +141,7 @@ impl<'f> Recovery<'f> {
         for log in logs {
             begins.next();
             let next = begins.clone().next();
-            self.recovered.logs.push(log.path.clone());
+            self.origin.logs.push(log.path.clone());
             if has_gap {
                 let end = End {
                     offset: 0,
@@ -150,16 +153,16 @@ impl<'f> Recovery<'f> {
             let (offset, damaged) = match self.replay_log(&log, wanted, &mut has_begun, next)? {
                 Replayed::Whole => continue,
                 Replayed::Torn(offset, error) => {
-                    self.recovered.torn.push(error);
+                    self.origin.torn.push(error);
                     (offset, false)
                 }
                 Replayed::Damaged(offset, error) => {
-                    self.recovered.cut.push(error);
+                    self.origin.cut.push(error);
                     (offset, true)
                 }
                 Replayed::Gap(offset, error) => {
                     has_gap = true;
-                    self.recovered.cut.push(error);
+                    self.origin.cut.push(error);
                     // A log without an entry would hide the next new log, which has a lower number.
                     (if offset > HEADER_LENGTH { offset } else { 0 }, true)
                 }
@@ -194,7 +197,7 @@ impl<'f> Recovery<'f> {
                     _ => return Err(error),
                 },
             };
-            self.recovered.format = self.recovered.format.max(Some(entry.least));
+            self.origin.format = self.origin.format.max(Some(entry.least));
             let zxid = entry.txn.zxid;
             // Once there is one to be replayed, so are all that follow.
             *has_begun |= zxid >= wanted;
@@ -209,9 +212,9 @@ impl<'f> Recovery<'f> {
                 }
                 let digest = self.restore.replay(&entry.txn);
                 let said = entry.digest;
-                self.recovered.digest = digest;
-                self.recovered.replayed = self.recovered.replayed.saturating_add(1);
-                self.recovered.last_zxid = self.recovered.last_zxid.max(zxid);
+                self.origin.digest = digest;
+                self.origin.replayed = self.origin.replayed.saturating_add(1);
+                self.origin.last_zxid = self.origin.last_zxid.max(zxid);
                 self.compare_snapshot(zxid);
                 self.compare(zxid, said);
             }
@@ -221,7 +224,7 @@ impl<'f> Recovery<'f> {
         };
         // A real server leaves a torn end where it is and goes on in the next log: as long as that has what comes then, nothing is
         // missing between them.
-        let goes_on = next.is_none_or(|next| next <= self.recovered.last_zxid.next());
+        let goes_on = next.is_none_or(|next| next <= self.origin.last_zxid.next());
         if goes_on && next.is_some() && !*has_begun {
             // The snapshot is younger than all of it.
             return Ok(Replayed::Whole);
@@ -261,15 +264,15 @@ impl<'f> Recovery<'f> {
     /// or the last one again. Returns the missing transactions before this one. A real server compares from 3.9 on,
     /// and not between the snapshot and the first transaction (`ZKDatabase.addCommittedProposal`).
     fn compare_numbers(&mut self, zxid: Zxid) -> Option<(Zxid, Zxid)> {
-        let last = self.recovered.last_zxid;
+        let last = self.origin.last_zxid;
         if zxid < last {
-            self.recovered.repeated.get_or_insert(zxid);
+            self.origin.repeated.get_or_insert(zxid);
         }
         // Logs without a snapshot are opened only on request, and may begin anywhere.
-        let is_first = self.recovered.snapshot.is_none() && self.recovered.replayed == 0;
+        let is_first = self.origin.snapshot.is_none() && self.origin.replayed == 0;
         if zxid > last.next() && zxid.0 >> 32 == last.0 >> 32 && !is_first {
             let gap = (last.next(), Zxid(zxid.0.saturating_sub(1)));
-            self.recovered.missing.get_or_insert(gap);
+            self.origin.missing.get_or_insert(gap);
             return Some(gap);
         }
         None
@@ -291,20 +294,20 @@ impl<'f> Recovery<'f> {
 
     /// `DataTree.compareDigest`. A real server goes on where they differ, and says so.
     fn compare(&mut self, zxid: Zxid, said: Option<TxnDigest>) {
-        if let (None, Some(digest), Some(said)) = (self.expected, self.recovered.digest, said)
+        if let (None, Some(digest), Some(said)) = (self.expected, self.origin.digest, said)
             && said.version == DIGEST_VERSION
             && said.digest != digest
         {
-            self.recovered.digest_mismatch.get_or_insert(zxid);
+            self.origin.digest_mismatch.get_or_insert(zxid);
         }
     }
 
     /// Cuts off what was passed over: behind newer logs it would be damage. A log that was damaged is kept as it was, by
     /// [another name](Folder::keep_damaged). And syncs what was read: it may never have been, if the server before this one was
     /// killed, and clients will see it now.
-    pub(super) fn cut(&mut self) -> Result<(), StorageError> {
+    fn cut(&mut self) -> Result<(), StorageError> {
         let disk = self.folder.disk();
-        for path in &self.recovered.logs {
+        for path in &self.origin.logs {
             let on = |error| StorageError::io(path, error);
             let end = self.ends.iter().find(|(log, _)| log.path == *path);
             if let Some((_, End { damaged: true, .. })) = end {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use minikeeper::{
-    Change, Compression, Config, DataFormat, Log, Server, ServerBuilder, SessionId, Snapshot,
-    StartError, Storage, StorageError, Timestamp, Transaction, Zxid, tree,
+    Change, Compression, Config, DataFormat, Log, OpenOptions, Server, ServerBuilder, SessionId,
+    Snapshot, StartError, Storage, StorageError, Timestamp, Transaction, Zxid, tree,
 };
 
 use crate::client::{Client, EPHEMERAL, PERSISTENT};
@@ -434,12 +434,12 @@ fn where_there_is_nothing_no_copy_begins() {
     server.create("/a", b"").expect("it is created");
     drop(server);
     assert!(Server::open_copy(&folder.0).is_ok());
-    let mut storage = Storage::default();
-    storage.data_log_dir = Some(folder.0.join("typo"));
-    let error = Snapshot::open_as(&folder.0, &storage).expect_err("the logs are not there");
+    let mut options = OpenOptions::default();
+    options.data_log_dir = Some(folder.0.join("typo"));
+    let error = Snapshot::open_with(&folder.0, &options).expect_err("the logs are not there");
     assert!(matches!(error, StorageError::Misplaced { .. }), "{error}");
     std::fs::remove_file(inside.join("log.1")).expect("it is there");
-    let error = Snapshot::open_as(&folder.0, &storage).expect_err("the logs are not there");
+    let error = Snapshot::open_with(&folder.0, &options).expect_err("the logs are not there");
     assert!(
         error.to_string().contains("/typo: there is no version-2"),
         "{error}"
@@ -481,9 +481,9 @@ fn logs_may_lie_in_another_folder() {
     assert_eq!(data.names(), ["snapshot.0"]);
     assert_eq!(logs.names(), ["log.1"]);
     assert_eq!(start().snapshot(), before);
-    let mut storage = Storage::default();
-    storage.data_log_dir = Some(logs.0.clone());
-    let opened = Snapshot::open_as(&data.0, &storage).expect("it can be read");
+    let mut options = OpenOptions::default();
+    options.data_log_dir = Some(logs.0.clone());
+    let opened = Snapshot::open_with(&data.0, &options).expect("it can be read");
     assert!(opened.znode("/a").is_some());
 }
 
@@ -506,7 +506,9 @@ fn logs_in_a_folder_that_is_a_link_to_the_other_lie_in_one() {
         let before = server.snapshot();
         drop(server);
         assert_eq!(start().expect("a server starts").snapshot(), before);
-        let opened = Snapshot::open_as(&data.0, &storage).expect("it can be read");
+        let mut options = OpenOptions::default();
+        options.data_log_dir.clone_from(&storage.data_log_dir);
+        let opened = Snapshot::open_with(&data.0, &options).expect("it can be read");
         assert_eq!(opened, before);
     }
     std::fs::remove_file(&link.0).expect("it is removed");
@@ -894,9 +896,9 @@ fn logs_of_3_4_without_a_snapshot_begin_with_what_3_4_has() {
     drop(server);
     std::fs::remove_file(folder.0.join("version-2/snapshot.0")).expect("it is there");
 
-    let mut storage = Storage::default();
-    storage.trust_empty = true;
-    let found = Snapshot::open_as(&folder.0, &storage).expect("logs are trusted");
+    let mut options = OpenOptions::default();
+    options.trust_empty = true;
+    let found = Snapshot::open_with(&folder.0, &options).expect("logs are trusted");
     assert_eq!(found.znode("/zookeeper/config"), None);
     assert_eq!(found.znode("/zookeeper"), zookeeper);
     assert!(found.znode("/a").is_some());

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use minikeeper::{FileKind, FileName, Snapshot, Storage, StorageError};
+use minikeeper::{FileKind, FileName, OpenOptions, Snapshot, StorageError};
 
 use super::Failure;
 use super::progress::Progress;
@@ -50,11 +50,11 @@ impl<'a> Source<'a> {
             )));
         }
         let _progress = Progress::of(format!("reading {}", self.path.display()));
-        let mut storage = Storage::default();
-        storage.data_log_dir = self.data_log_dir.map(PathBuf::from);
-        storage.recover = self.how.recover;
-        storage.trust_empty = self.how.trust_empty;
-        Snapshot::open_as(self.path, &storage)
+        let mut options = OpenOptions::default();
+        options.data_log_dir = self.data_log_dir.map(PathBuf::from);
+        options.recover = self.how.recover;
+        options.trust_empty = self.how.trust_empty;
+        Snapshot::open_with(self.path, &options)
             .map_err(|error| unreadable(self.path, FileKind::Snapshot, &error))
     }
 }

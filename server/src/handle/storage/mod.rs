@@ -5,7 +5,6 @@
 
 mod failure;
 mod log;
-mod origin;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +13,6 @@ use std::sync::Arc;
 
 pub use failure::Failure;
 pub use log::{Change, Log, Transaction};
-pub use origin::Origin;
 
 use super::{Config, Server, Snapshot, StartError};
 use crate::keeper::Rules;
@@ -23,7 +21,8 @@ use crate::net::{read_folder, write_folder};
 use crate::protocol::DataFormat;
 use crate::store::RealDisk;
 pub use crate::store::{
-    Compression, FileKind, FileName, NoSuchCompression, StorageError, version_folder,
+    Compression, FileKind, FileName, NoSuchCompression, OpenOptions, Origin, StorageError,
+    version_folder,
 };
 
 impl Server {
@@ -85,13 +84,13 @@ impl Server {
 }
 
 impl Snapshot {
-    /// Reads what a data folder of ZooKeeper's holds, `dataDir` or the `version-2` in it, or one file of a snapshot. Nothing on
-    /// the disk is changed. Logs that lie elsewhere are found by [`open_as`](Self::open_as).
+    /// Reads the state of a data folder of ZooKeeper (`dataDir` or the `version-2` in it) or of one snapshot file. Nothing on
+    /// the disk is changed. [`open_with`](Self::open_with) also finds logs in another folder.
     ///
     /// # Errors
     ///
-    /// When there is no such file or folder, when there is neither a snapshot nor a log in it ([`StorageError::Empty`]: a path that is
-    /// wrong is no empty state), or it is damaged: file, offset and reason, in one line.
+    /// If the file or folder does not exist, if it has neither a snapshot nor a log ([`StorageError::Empty`]: a mistyped
+    /// path is not an empty state), or if it is damaged. The error has file, offset and reason in one line.
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-open-{}", std::process::id()));
@@ -104,22 +103,21 @@ impl Snapshot {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
-        Self::open_as(path, &Storage::default())
+        Self::open_with(path, &OpenOptions::default())
     }
 
-    /// The same with what is said of the folder: [`data_log_dir`](Storage::data_log_dir),
-    /// [`trust_empty`](Storage::trust_empty), [`recover`](Storage::recover), [`digest`](Storage::digest).
+    /// Reads a state like [`open`](Self::open), with options.
     ///
     /// # Errors
     ///
     /// As [`open`](Self::open).
-    pub fn open_as(path: impl AsRef<Path>, storage: &Storage) -> Result<Self, StorageError> {
+    pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self, StorageError> {
         let rules = Rules {
-            digest: storage.digest,
+            digest: options.digest,
             ..Rules::default()
         };
-        let read = |rules: &Rules| read_folder(Arc::new(RealDisk), path.as_ref(), storage, rules);
-        let (state, recovered) = match read(&rules) {
+        let read = |rules: &Rules| read_folder(Arc::new(RealDisk), path.as_ref(), options, rules);
+        let (state, origin) = match read(&rules) {
             // Only a server without extended types has such sessions.
             Err(StorageError::ServerId255 { .. }) => read(&Rules {
                 extended_types: false,
@@ -127,7 +125,14 @@ impl Snapshot {
             })?,
             read => read?,
         };
-        Ok(Self::of(state, Config::default()).read_at(recovered.into()))
+        Ok(Self::of(state, Config::default()).read_at(origin))
+    }
+
+    /// Returns the files that the snapshot was [read](Self::open) from. The snapshot of a running server has none, even if
+    /// the server was started from a folder or a copy.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        self.read_from()
     }
 
     /// Writes the state into a folder, as ZooKeeper 3.9 would have it: it starts from it, and so does a server of these. The

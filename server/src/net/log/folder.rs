@@ -11,15 +11,15 @@ use super::{Appender, Log, Pace, Storage};
 use crate::keeper::{Rules, Snapshot, Znode};
 use crate::protocol::{DataFormat, OwnerKind, Zxid};
 use crate::store::{
-    Compression, Disk, FileKind, FileName, Folder, LogSettings, LogWriter, RecoverOptions,
-    Recovered, Restore, SnapshotForm, StorageError, read_snapshot,
+    self, Compression, Disk, FileKind, FileName, Folder, LogSettings, LogWriter, OpenOptions,
+    Origin, Restore, SnapshotForm, StorageError, read_snapshot,
 };
 
 /// A folder that is a server's own, and what was in it.
 #[derive(Debug)]
 pub(crate) struct Opened {
     folder: Arc<Folder>,
-    recovered: Recovered,
+    origin: Origin,
     /// What the server begins with.
     pub(crate) state: Snapshot,
     /// The release for which it is written.
@@ -37,11 +37,18 @@ impl Opened {
             return Ok(None);
         };
         let folder = Folder::open_to_write(disk, data_dir, storage.data_log_dir.as_deref())?;
-        let (state, recovered) = recover(&folder, storage, rules)?;
-        let format = storage.data_format.or(recovered.format).unwrap_or_default();
+        let options = OpenOptions {
+            data_log_dir: storage.data_log_dir.clone(),
+            data_format: storage.data_format,
+            trust_empty: storage.trust_empty,
+            recover: storage.recover,
+            digest: storage.digest,
+        };
+        let (state, origin) = recover(&folder, &options, rules)?;
+        let format = storage.data_format.or(origin.format).unwrap_or_default();
         Ok(Some(Self {
             folder: Arc::new(folder),
-            recovered,
+            origin,
             state,
             format,
         }))
@@ -49,7 +56,7 @@ impl Opened {
 
     /// Whether nothing was in it.
     pub(crate) fn is_fresh(&self) -> bool {
-        self.recovered.snapshot.is_none() && self.recovered.logs.is_empty()
+        self.origin.is_empty()
     }
 
     /// What takes the transactions of a server to the log, and what is to write them; and the state that it begins with. A
@@ -66,7 +73,7 @@ impl Opened {
             last_zxid: storage.last_zxid,
         };
         form.check(self.folder.snapshots())?;
-        if self.is_fresh() || self.recovered.has_dropped {
+        if self.is_fresh() || self.origin.has_dropped {
             // No older snapshot can replace it, or it has znodes that a create in the log would find again.
             let form = SnapshotForm {
                 synced: true,
@@ -104,7 +111,7 @@ impl Opened {
                 purge,
             },
             // So that the next start has less to replay: ZooKeeperServer.loadData.
-            keeps_at_once: self.recovered.replayed > 0,
+            keeps_at_once: self.origin.replayed > 0,
         };
         let log = Arc::new(Log::default());
         let appender = Appender::new(log, self.format, pace);
@@ -117,14 +124,14 @@ impl Opened {
 pub(crate) fn read(
     disk: Arc<dyn Disk>,
     path: &Path,
-    storage: &Storage,
+    options: &OpenOptions,
     rules: &Rules,
-) -> Result<(Snapshot, Recovered), StorageError> {
+) -> Result<(Snapshot, Origin), StorageError> {
     match disk.list(path) {
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
         Err(error) => return Err(StorageError::io(path, error)),
         Ok(_) => {
-            return read_all(disk, path, storage, rules);
+            return read_all(disk, path, options, rules);
         }
     }
     let mut restoring = Restoring::new(rules);
@@ -138,26 +145,19 @@ pub(crate) fn read(
     // What the file says is true of a later tree, if there were writes while it was written.
     let said = end.digest.filter(|said| said.zxid == named);
     let differs = said.is_some_and(|said| digest.is_some_and(|digest| digest != said.digest));
-    let recovered = Recovered {
-        last_zxid: named,
-        digest,
+    let origin = Origin {
         format: Some(end.least),
         snapshot: Some(path.to_path_buf()),
         compression: end.compression,
-        passed_over: Vec::new(),
-        logs: Vec::new(),
-        replayed: 0,
-        torn: Vec::new(),
-        cut: Vec::new(),
+        digest,
         digest_mismatch: differs.then_some(named),
-        missing: None,
-        repeated: None,
-        has_dropped: false,
+        last_zxid: named,
+        ..Origin::empty()
     };
     let latest = restoring.latest();
     let state = restoring.finish(latest);
     check_state(path, rules, &state)?;
-    Ok((state, recovered))
+    Ok((state, origin))
 }
 
 /// The same of a folder. There must be something in it: a server may begin with nothing, but what is to be looked at or copied is
@@ -165,14 +165,14 @@ pub(crate) fn read(
 fn read_all(
     disk: Arc<dyn Disk>,
     path: &Path,
-    storage: &Storage,
+    options: &OpenOptions,
     rules: &Rules,
-) -> Result<(Snapshot, Recovered), StorageError> {
+) -> Result<(Snapshot, Origin), StorageError> {
     let empty = |folder: &Path, missing| StorageError::Empty {
         folder: folder.to_path_buf(),
         missing,
     };
-    let logs = storage.data_log_dir.as_deref();
+    let logs = options.data_log_dir.as_deref();
     let folder = Folder::open(disk, path, logs);
     let folder = folder.map_err(|error| match error.is_not_found() {
         true => empty(path, "there is no version-2 here"),
@@ -185,18 +185,18 @@ fn read_all(
         }
         _ => {}
     }
-    let (state, recovered) = recover(&folder, storage, rules)?;
-    if recovered.logs.is_empty() && recovered.snapshot.is_some() && state.zxid() == Zxid(0) {
+    let (state, origin) = recover(&folder, options, rules)?;
+    if origin.logs.is_empty() && origin.snapshot.is_some() && state.zxid() == Zxid(0) {
         tracing::warn!(
             folder = %folder.logs().display(),
             "there is the snapshot of a fresh server and no log: if the logs lie elsewhere (dataLogDir), all writes are missing"
         );
     }
-    if recovered.snapshot.is_none() && recovered.logs.is_empty() {
+    if origin.is_empty() {
         let missing = "there is neither a snapshot nor a log here";
         return Err(empty(folder.snapshots(), missing));
     }
-    Ok((state, recovered))
+    Ok((state, origin))
 }
 
 /// Writes a folder that a server begins with.
@@ -252,52 +252,48 @@ fn can_hold(format: DataFormat, folder: &Path, state: &Snapshot) -> Result<(), S
 
 fn recover(
     folder: &Folder,
-    storage: &Storage,
+    options: &OpenOptions,
     rules: &Rules,
-) -> Result<(Snapshot, Recovered), StorageError> {
-    let options = RecoverOptions {
-        trust_empty: storage.trust_empty,
-        recover: storage.recover,
-    };
+) -> Result<(Snapshot, Origin), StorageError> {
     let mut restoring = Restoring::new(rules);
-    let mut recovered = folder.recover(options, &mut restoring)?;
+    let mut origin = store::recover(folder, options, &mut restoring)?;
     // Without a snapshot, only the logs tell on what their transactions were made: 3.4 has fewer znodes of its own.
-    let found = storage.data_format.or(recovered.format);
+    let found = options.data_format.or(origin.format);
     if let Some(found) = found.filter(|found| *found != rules.data_format)
-        && recovered.snapshot.is_none()
+        && origin.snapshot.is_none()
     {
         let rules = Rules {
             data_format: found,
             ..rules.clone()
         };
         restoring = Restoring::new(&rules);
-        recovered = folder.recover(options, &mut restoring)?;
+        origin = store::recover(folder, options, &mut restoring)?;
     }
-    for error in &recovered.passed_over {
+    for error in &origin.passed_over {
         tracing::warn!(%error, "a snapshot was passed over");
     }
-    for error in &recovered.torn {
+    for error in &origin.torn {
         tracing::warn!(%error, "the end of a log is torn and left out, as after a crash");
     }
-    for error in &recovered.cut {
+    for error in &origin.cut {
         tracing::warn!(%error, "a log is damaged, and left out from there on, as it was asked for; if it is cut, it is kept as it was as damaged-log.*");
     }
     // The folder of an export has one snapshot and no log, but that of a server has logs if it was ever used.
     let snapshots = folder.files(FileKind::Snapshot).unwrap_or_default();
-    if recovered.logs.is_empty() && snapshots.len() > 1 {
+    if origin.logs.is_empty() && snapshots.len() > 1 {
         tracing::warn!(
             folder = %folder.logs().display(),
             "there are snapshots and no logs: if the logs lie elsewhere (dataLogDir), all later writes are missing"
         );
     }
-    if let Some(zxid) = recovered.repeated {
+    if let Some(zxid) = origin.repeated {
         tracing::warn!(%zxid, "a transaction comes after later ones: two servers wrote to the folder at once");
     }
-    if let Some(zxid) = recovered.digest_mismatch {
+    if let Some(zxid) = origin.digest_mismatch {
         tracing::warn!(%zxid, "the digest of the tree is not what the folder says, from this transaction on");
     }
     let latest = restoring.latest();
-    recovered.has_dropped = restoring.has_orphans();
+    origin.has_dropped = restoring.has_orphans();
     let state = restoring.finish(latest);
     check_state(folder.snapshots(), rules, &state)?;
     if let Some(path) = state.with_unlisted_acl().map(Znode::path).min() {
@@ -308,7 +304,7 @@ fn recover(
             "the snapshot does not list the ACL of some znodes, and no log supplies it: requests for them fail with MarshallingError"
         );
     }
-    Ok((state, recovered))
+    Ok((state, origin))
 }
 
 /// Whether a server can continue from the state that was read. Every znode must be one that a server makes, and

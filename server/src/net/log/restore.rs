@@ -89,7 +89,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::store::{RealDisk, RecoverOptions};
+    use crate::store::{OpenOptions, RealDisk};
 
     /// What a real server wrote, restored with the digest kept; `tests/golden/folders/README.md` says what that was.
     fn restored(name: &str) -> Snapshot {
@@ -100,11 +100,11 @@ mod tests {
             ..Rules::default()
         };
         let mut restoring = Restoring::new(&rules);
-        let options = RecoverOptions {
+        let options = OpenOptions {
             trust_empty: name.starts_with("3.4"),
-            recover: false,
+            ..OpenOptions::default()
         };
-        let recovered = folder.recover(options, &mut restoring).unwrap();
+        let recovered = crate::store::recover(&folder, &options, &mut restoring).unwrap();
         assert_eq!(recovered.digest_mismatch, None, "{name}");
         let snapshot = restoring.finish(Timestamp(0));
         assert_eq!(snapshot.zxid(), recovered.last_zxid, "{name}");

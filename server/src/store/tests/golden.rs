@@ -20,14 +20,14 @@ struct Expected {
 }
 
 #[track_caller]
-fn check(expected: &Expected) -> (Recovered, Kept) {
+fn check(expected: &Expected) -> (Origin, Kept) {
     let folder = Folder::open(Arc::new(RealDisk), &golden(expected.name), None).unwrap();
     let mut kept = Kept::default();
-    let options = RecoverOptions {
+    let options = OpenOptions {
         trust_empty: expected.snapshot.is_none(),
-        recover: false,
+        ..OpenOptions::default()
     };
-    let recovered = folder.recover(options, &mut kept).unwrap();
+    let recovered = crate::store::recover(&folder, &options, &mut kept).unwrap();
     assert_eq!(recovered.format, Some(expected.format));
     assert_eq!(kept.loaded.map(|zxid| zxid.0), expected.snapshot);
     assert_eq!(kept.sessions.len(), expected.sessions);
@@ -83,7 +83,7 @@ fn logs_of_3_4_without_a_snapshot_are_read_if_that_is_trusted() {
     });
     assert_eq!(zxids(&kept), (1..=0x23).collect::<Vec<_>>());
     let folder = Folder::open(Arc::new(RealDisk), &golden("3.4.14"), None).unwrap();
-    let refused = folder.recover(RecoverOptions::default(), &mut Kept::default());
+    let refused = crate::store::recover(&folder, &OpenOptions::default(), &mut Kept::default());
     assert!(
         matches!(refused, Err(StorageError::NoSnapshot { .. })),
         "{refused:?}"
@@ -111,7 +111,7 @@ fn compressed_snapshots_are_read() {
 #[test]
 fn a_compressed_snapshot_names_the_feature_that_it_needs() {
     let folder = Folder::open(Arc::new(RealDisk), &golden("3.9.5-gz"), None).unwrap();
-    let refused = folder.recover(RecoverOptions::default(), &mut Kept::default());
+    let refused = crate::store::recover(&folder, &OpenOptions::default(), &mut Kept::default());
     let text = refused.unwrap_err().to_string();
     assert!(
         text.ends_with("compressed by gz: that needs minikeeper's feature `compression`"),

@@ -15,7 +15,7 @@ use bytes::BytesMut;
 pub(crate) use disk::{Fault, FaultyDisk, Seeded, Survival};
 
 use super::{
-    Compression, Folder, LogReader, LogSettings, LogWriter, RecoverOptions, Recovered, Restore,
+    Compression, Folder, LogReader, LogSettings, LogWriter, OpenOptions, Origin, Restore,
     SnapshotForm, StorageError, encode_txn, write_snapshot,
 };
 use crate::protocol::{
@@ -165,14 +165,15 @@ fn folder(disk: &FaultyDisk) -> Result<Folder, StorageError> {
 }
 
 /// Reads a folder without changing it.
-fn recover(disk: &FaultyDisk, recover: bool) -> Result<(Recovered, Kept), StorageError> {
+fn recover(disk: &FaultyDisk, recover: bool) -> Result<(Origin, Kept), StorageError> {
     let folder = Folder::open(Arc::new(disk.clone()), &data_dir(), None)?;
     let mut kept = Kept::default();
-    let options = RecoverOptions {
+    let options = OpenOptions {
         trust_empty: true,
         recover,
+        ..OpenOptions::default()
     };
-    let recovered = folder.recover(options, &mut kept)?;
+    let recovered = crate::store::recover(&folder, &options, &mut kept)?;
     Ok((recovered, kept))
 }
 

@@ -9,11 +9,13 @@ fn work(disk: &FaultyDisk, rounds: usize) -> (i64, Result<(), StorageError>) {
     let result = (|| {
         let folder = Arc::new(folder(disk)?);
         let mut kept = Kept::default();
-        let options = RecoverOptions {
+        let options = OpenOptions {
             trust_empty: true,
-            recover: false,
+            ..OpenOptions::default()
         };
-        let mut zxid = folder.recover(options, &mut kept)?.last_zxid.0;
+        let mut zxid = crate::store::recover(&folder, &options, &mut kept)?
+            .last_zxid
+            .0;
         acknowledged = zxid;
         put_snapshot(&folder, zxid, Compression::None, &state(zxid))?;
         let settings = LogSettings {
@@ -225,7 +227,7 @@ fn a_folder_without_a_snapshot_that_is_whole_is_refused() {
     let disk = FaultyDisk::default();
     disk.put(&log_file(1), &log_of(&[set(1, 1)]));
     let open = || Folder::open(Arc::new(disk.clone()), &data_dir(), None).unwrap();
-    let recover = || open().recover(RecoverOptions::default(), &mut Kept::default());
+    let recover = || crate::store::recover(&open(), &OpenOptions::default(), &mut Kept::default());
     let text = recover().unwrap_err().to_string();
     assert!(
         text.starts_with("/data/version-2: there are transaction logs but no snapshot"),
@@ -291,9 +293,7 @@ fn the_machines_own_disk_does_what_is_promised() {
     drop((writer, first));
     let folder = Folder::open_to_write(disk, &root, None).unwrap();
     let mut kept = Kept::default();
-    let recovered = folder
-        .recover(RecoverOptions::default(), &mut kept)
-        .unwrap();
+    let recovered = crate::store::recover(&folder, &OpenOptions::default(), &mut kept).unwrap();
     assert_eq!((recovered.last_zxid, kept.txns.len()), (Zxid(49), 45));
     std::fs::remove_dir_all(root).unwrap();
 }
@@ -373,7 +373,7 @@ fn an_old_log_that_nobody_may_write_to_is_read_nevertheless() {
     let begin = disk.calls();
     let open = || {
         let mut kept = Kept::default();
-        folder(&disk)?.recover(RecoverOptions::default(), &mut kept)
+        crate::store::recover(&folder(&disk)?, &OpenOptions::default(), &mut kept)
     };
     open().unwrap();
     let lines = disk.call_lines();

@@ -189,11 +189,11 @@ fn to_open_a_folder_to_write_cuts_what_is_torn() {
     let end = offsets(&log)[1];
     let disk = disk_with(&[(1, &log[..log.len() - 100])]);
     let opened = folder(&disk).unwrap();
-    let options = RecoverOptions {
+    let options = OpenOptions {
         trust_empty: true,
-        recover: false,
+        ..OpenOptions::default()
     };
-    let recovered = opened.recover(options, &mut Kept::default()).unwrap();
+    let recovered = crate::store::recover(&opened, &options, &mut Kept::default()).unwrap();
     assert_eq!(recovered.last_zxid, Zxid(1));
     assert_eq!(disk.bytes(&log_file(1)).unwrap(), log[..end]);
     // With a newer log behind it, it would be damage otherwise.
@@ -217,12 +217,13 @@ fn a_damaged_log_that_is_cut_is_kept_as_it_was() {
     let at = offsets(&log)[2];
     log[at + 8] = 1;
     let disk = disk_with(&[(1, &log)]);
-    let options = RecoverOptions {
+    let options = OpenOptions {
         trust_empty: true,
         recover: true,
+        ..OpenOptions::default()
     };
     let opened = folder(&disk).unwrap();
-    let recovered = opened.recover(options, &mut Kept::default()).unwrap();
+    let recovered = crate::store::recover(&opened, &options, &mut Kept::default()).unwrap();
     assert_eq!((recovered.torn.len(), recovered.cut.len()), (0, 1));
     assert_eq!(disk.bytes(&log_file(1)).unwrap(), log[..at]);
     let kept = log_file(1).with_file_name("damaged-log.1");
@@ -233,7 +234,7 @@ fn a_damaged_log_that_is_cut_is_kept_as_it_was() {
     assert_eq!(zxids(&found), [1, 2]);
     // Nor is the next.
     disk.put(&log_file(1), &log);
-    opened.recover(options, &mut Kept::default()).unwrap();
+    crate::store::recover(&opened, &options, &mut Kept::default()).unwrap();
     let next = log_file(1).with_file_name("damaged-log.1.2");
     assert_eq!(disk.bytes(&next).unwrap(), log);
     assert_eq!(disk.bytes(&kept).unwrap(), log);
