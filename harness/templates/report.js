@@ -14,7 +14,7 @@
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const element of cases) {
-      const fits = element.dataset.v.split(' ').some((verdict) => wanted.has(verdict))
+      const fits = element.dataset.v.split(' ').some((result) => wanted.has(result))
         && words.every((word) => text(element).includes(word));
       element.hidden = !fits;
       shown += fits;

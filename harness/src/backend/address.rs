@@ -1,5 +1,5 @@
-//! `HOST:PORT`: a server that runs already and belongs to somebody else. What it has is found out by asking; nothing
-//! but the znodes of the cases changes on it.
+//! `HOST:PORT`: a server that runs already and does not belong to the harness. Requests find out its capabilities;
+//! only the znodes of the cases change on it.
 
 use super::{Backend, BackendError, Capability, four_letter};
 use crate::client::{Acl, Client, ClientError, ConnectRequest, Request, error_name};
@@ -10,22 +10,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpStream;
 
-/// How long a server may take to answer a stranger.
+/// Time for an answer of an unknown server.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The password of the super user, as a client gives it.
+/// Authentication data of the super user.
 const SUPER: &[u8] = b"super:test";
 
 /// `CreateMode.PERSISTENT_WITH_TTL`.
 const WITH_TTL: i32 = 5;
 
-/// So that two that begin in one millisecond have different marks.
+/// Number that makes ids of runs differ that begin in the same millisecond.
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
-/// Words that change what a server says of itself, or end it.
+/// Four-letter words that change a server's statistics or end it.
 const DISRUPTIVE_WORDS: [&str; 4] = ["crst", "srst", "stmk", "kill"];
 
-/// Where a server listens.
+/// Address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Host {
     name: String,
@@ -33,7 +33,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// Reads `HOST:PORT`, more of them between commas or plus signs.
+    /// Parses `HOST:PORT`, or several separated by commas or plus signs.
     pub(super) fn parse_all(text: &str) -> Result<Vec<Self>, String> {
         text.split([',', '+']).map(Self::parse).collect()
     }
@@ -47,14 +47,14 @@ impl Host {
         }
         let in_brackets = name.starts_with('[') && name.ends_with(']');
         if name.contains(':') && !in_brackets {
-            return Err(format!("`{text}` wants brackets around the address"));
+            return Err(format!("`{text}` needs brackets around the address"));
         }
         match port.parse() {
             Ok(number) if number != 0 => Ok(Self {
                 name: name.to_owned(),
                 port: number,
             }),
-            _ => Err(format!("`{port}` is no port")),
+            _ => Err(format!("`{port}` is not a port")),
         }
     }
 }
@@ -65,7 +65,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// A server that runs already, or several that are an ensemble. Cases play on the first.
+/// A server that runs already, or several that form an ensemble. Cases run on the first.
 #[derive(Debug)]
 pub struct Address {
     hosts: String,
@@ -74,7 +74,7 @@ pub struct Address {
     mark: String,
 }
 
-/// What a server has.
+/// Capabilities of a server.
 #[derive(Debug, Default)]
 struct Found {
     shortest_timeout_ms: i32,
@@ -84,10 +84,11 @@ struct Found {
 }
 
 impl Address {
-    /// Looks at the first of these servers: whether it is a ZooKeeper, and what it has.
+    /// Checks that the first of these servers is a ZooKeeper, and finds its capabilities.
     ///
     /// # Errors
-    /// If nobody listens there, or it is no ZooKeeper on which znodes can be created.
+    ///
+    /// If no server listens there, or if it is no ZooKeeper that can create znodes.
     pub fn start(hosts: &str) -> Result<Self, BackendError> {
         let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let mut address = Self {
@@ -108,7 +109,7 @@ impl Address {
                 .build()?;
             Ok(runtime.block_on(look(address.first(), mark)))
         };
-        // On a thread of its own: whoever starts a server may be on a runtime's.
+        // On a thread of its own, since the caller may be on a thread of a runtime.
         let probed = std::thread::scope(|scope| scope.spawn(probe).join());
         let found = probed.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let found = found.map_err(BackendError::Io)?;
@@ -161,14 +162,14 @@ impl Backend for Address {
     fn restart(&mut self) -> Result<(), BackendError> {
         Err(BackendError::Address {
             address: self.hosts.clone(),
-            why: "a server that the harness did not start is not restarted".to_owned(),
+            why: "the harness does not restart a server that it did not start".to_owned(),
         })
     }
 
     fn stop(&mut self) {}
 }
 
-/// Asks a server what it has. What is created for it is deleted again.
+/// Finds the capabilities of a server. The znodes that it creates are deleted again.
 async fn look(address: &str, mark: &str) -> Result<Found, String> {
     let (mut owner, shortest_timeout_ms) = session(address, 1).await?;
     let (mut other, longest_timeout_ms) = session(address, i32::MAX).await?;
@@ -176,18 +177,18 @@ async fn look(address: &str, mark: &str) -> Result<Found, String> {
     let private = Request::Create {
         path: path.clone(),
         data: None,
-        // The digest of nobody's password: only the super user reads it.
+        // A digest without a known password, so that only the super user can read the znode.
         acl: vec![Acl::new(
             31,
             "digest",
-            "nobody:AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+            "unknown:AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
         )],
         flags: 0,
     };
     let err = ask(&mut owner, &private).await?;
     if err != 0 {
         return Err(format!(
-            "no znode can be created at its root: {}",
+            "cannot create a znode at its root: {}",
             error_name(err)
         ));
     }
@@ -210,13 +211,13 @@ async fn look(address: &str, mark: &str) -> Result<Found, String> {
         flags: WITH_TTL,
         ttl_ms: 60_000,
     };
-    // A server that does not know the operation ends the connection.
+    // A server that does not know the operation closes the connection.
     let ttl_znodes = ask(&mut other, &passing).await == Ok(0);
     if ttl_znodes {
         ask(&mut other, &Request::Delete { path, version: -1 }).await?;
     }
     for mut client in [owner, other] {
-        // If the connection is gone, the session expires.
+        // If the connection is closed already, the session expires.
         let _ = ask(&mut client, &Request::CloseSession).await;
     }
     Ok(Found {
@@ -227,7 +228,7 @@ async fn look(address: &str, mark: &str) -> Result<Found, String> {
     })
 }
 
-/// A session, and the timeout that was granted.
+/// Opens a session, and returns it with the granted timeout.
 async fn session(address: &str, timeout_ms: i32) -> Result<(Client<TcpStream>, i32), String> {
     let open = patience::within_span(PATIENCE, "a connection", Client::open(address));
     let mut client = match open.await {
@@ -244,13 +245,13 @@ async fn session(address: &str, timeout_ms: i32) -> Result<(Client<TcpStream>, i
     );
     match connect.await {
         Ok(Ok(response)) if response.session_id != 0 => Ok((client, response.timeout_ms)),
-        Ok(Ok(_)) => Err("it gives no session".to_owned()),
-        Ok(Err(error)) => Err(format!("it is no ZooKeeper that serves: {error}")),
-        Err(in_vain) => Err(format!("it is no ZooKeeper that serves: {in_vain}")),
+        Ok(Ok(_)) => Err("it grants no session".to_owned()),
+        Ok(Err(error)) => Err(format!("it is not a running ZooKeeper: {error}")),
+        Err(in_vain) => Err(format!("it is not a running ZooKeeper: {in_vain}")),
     }
 }
 
-/// The error code of the reply.
+/// Sends a request and returns the error code of the reply.
 async fn ask(client: &mut Client<TcpStream>, request: &Request) -> Result<i32, String> {
     match patience::within_span(PATIENCE, "a reply", client.call(request)).await {
         Ok(Ok(reply)) => Ok(reply.header.err),

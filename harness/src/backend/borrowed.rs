@@ -1,9 +1,9 @@
-//! A server that somebody else keeps.
+//! A server that another backend controls.
 
 use super::{Backend, BackendError, Capability};
 use semver::Version;
 
-/// A server that is only talked to.
+/// A server that a caller may connect to, but not stop.
 #[derive(Clone, Debug)]
 pub(crate) struct BorrowedServer {
     name: String,
@@ -12,12 +12,12 @@ pub(crate) struct BorrowedServer {
 }
 
 impl BorrowedServer {
-    /// The same server, for whoever must not stop it.
+    /// Returns a view of the backend for a caller that must not stop it.
     pub(crate) fn of(backend: &dyn Backend) -> Self {
         Self::new(backend.name(), backend.version(), backend.connect_string())
     }
 
-    /// A server at this address.
+    /// Returns a view of a server at this address.
     pub(crate) fn new(name: String, version: Option<Version>, connect_string: String) -> Self {
         Self {
             name,
@@ -45,7 +45,7 @@ impl Backend for BorrowedServer {
     }
 
     fn restart(&mut self) -> Result<(), BackendError> {
-        Err(std::io::Error::other("not ours to restart").into())
+        Err(std::io::Error::other("a borrowed server cannot be restarted").into())
     }
 
     fn stop(&mut self) {}

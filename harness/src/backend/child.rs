@@ -1,4 +1,4 @@
-//! Processes that end with whoever started them.
+//! Child processes that end together with this process.
 
 use super::BackendError;
 use crate::patience;
@@ -6,15 +6,15 @@ use std::io::{self, Write};
 use std::process::{self, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-/// A process that is killed when dropped, and also if this process is killed.
+/// A process that is killed when dropped, or when this process is killed.
 #[derive(Debug)]
 pub(super) struct Child(process::Child);
 
 impl Child {
-    /// Starts it.
+    /// Starts the process.
     pub(super) fn start(command: &mut Command) -> io::Result<Self> {
         let child = Self(command.spawn()?);
-        Watcher::tell('+', child.pid());
+        Watcher::send('+', child.pid());
         Ok(child)
     }
 
@@ -26,27 +26,27 @@ impl Child {
         matches!(self.0.try_wait(), Ok(None))
     }
 
-    /// What it says, if that is piped and nobody has taken it.
+    /// Takes the standard output, if it is piped and was not taken before.
     pub(super) fn output(&mut self) -> Option<ChildStdout> {
         self.0.stdout.take()
     }
 
-    /// Ends what it reads, and waits until it has ended for that.
+    /// Closes the standard input of the process and waits until the process has ended.
     pub(super) fn end_input(&mut self) -> Result<(), BackendError> {
         drop(self.0.stdin.take());
-        Ok(patience::until("a process whose input ended", || {
+        Ok(patience::until("a process to end after its input", || {
             (!self.runs()).then_some(())
         })?)
     }
 
-    /// Asks it to end by a signal, and waits until it has.
+    /// Sends SIGTERM and waits until the process has ended.
     pub(super) fn terminate(&mut self) -> Result<(), BackendError> {
         let pid = self.pid().to_string();
         let asked = Command::new("kill").args(["-TERM", &pid]).status()?;
         if !asked.success() {
             return Err(io::Error::other(format!("`kill -TERM {pid}` failed ({asked})")).into());
         }
-        Ok(patience::until("a process that was asked to end", || {
+        Ok(patience::until("a process to end after SIGTERM", || {
             (!self.runs()).then_some(())
         })?)
     }
@@ -54,15 +54,15 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // What fails here has ended already.
+        // A failure means that the process has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
-        Watcher::tell('-', self.pid());
+        Watcher::send('-', self.pid());
     }
 }
 
-/// A shell that reads which processes come and go, and kills those left when nobody writes any more: no destructor
-/// runs in a process that is killed.
+/// A shell that reads the pids of started and ended processes, and kills the running ones when its standard input
+/// ends: no destructor runs in a killed process.
 #[derive(Debug)]
 struct Watcher(process::Child);
 
@@ -70,14 +70,14 @@ const WATCH: &str = "trap '' INT HUP TERM QUIT PIPE
 while read -r sign pid; do
   case $sign in
   +) pids=\"$pids $pid\" ;;
-  -) left=''; for p in $pids; do [ \"$p\" = \"$pid\" ] || left=\"$left $p\"; done; pids=$left ;;
+  -) others=''; for p in $pids; do [ \"$p\" = \"$pid\" ] || others=\"$others $p\"; done; pids=$others ;;
   esac
 done
 [ -z \"$pids\" ] || kill -9 $pids";
 
 impl Watcher {
-    /// Where there is no shell nobody watches.
-    fn tell(sign: char, pid: u32) {
+    /// Sends a pid to the shell; does nothing where there is no shell.
+    fn send(sign: char, pid: u32) {
         static WATCHER: Mutex<Option<Watcher>> = Mutex::new(None);
         let mut watcher = WATCHER.lock().unwrap_or_else(PoisonError::into_inner);
         if watcher.is_none() {
@@ -109,18 +109,19 @@ mod tests {
     use std::process::{Command, Stdio};
 
     #[test]
-    fn what_is_left_is_killed_when_nobody_writes_any_more() {
+    fn running_processes_are_killed_when_the_input_of_the_watcher_ends() {
         let mut command = Command::new("sleep");
-        let mut left = command
+        let mut process = command
             .arg("1000")
             .stdin(Stdio::null())
             .spawn()
             .expect("the system allows it");
         let mut watcher = Watcher::start().expect("the system allows it");
         let mut stdin = watcher.0.stdin.take().expect("the system allows it");
-        writeln!(stdin, "+ 999999999\n+ {}\n- 999999999", left.id()).expect("the system allows it");
+        writeln!(stdin, "+ 999999999\n+ {}\n- 999999999", process.id())
+            .expect("the system allows it");
         drop(stdin);
-        assert!(!left.wait().expect("the system allows it").success());
+        assert!(!process.wait().expect("the system allows it").success());
         assert!(watcher.0.wait().expect("the system allows it").success());
     }
 

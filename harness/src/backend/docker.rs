@@ -1,4 +1,4 @@
-//! `docker:IMAGE`: a container of the official image, or of any that takes the same variables.
+//! `docker:IMAGE`: a container of the official image, or of another that takes the same variables.
 
 use super::ports::free_port;
 use super::{
@@ -12,10 +12,10 @@ use testcontainers::core::client::ClientError;
 use testcontainers::runners::SyncRunner;
 use testcontainers::{GenericImage, ImageExt, TestcontainersError};
 
-/// Where the server listens inside.
+/// Port of the server in the container.
 const PORT: u16 = 2181;
 
-/// How often another port is tried if someone takes the one that was free.
+/// Number of attempts with other ports, if another process takes the free one.
 const ATTEMPTS: usize = 3;
 
 /// A server in a container, on a port of this machine that stays the same over restarts.
@@ -24,16 +24,17 @@ pub struct Container {
     kind: BackendKind,
     address: String,
     version: Option<Version>,
-    /// minikeeper keeps its state in memory, so a container of it has none after a restart.
+    /// Whether the server has its state after a restart; minikeeper in a container has it in memory only.
     keeps_state: bool,
     container: Option<testcontainers::Container<GenericImage>>,
 }
 
 impl Container {
-    /// Starts one, the image being pulled if the engine does not have it, and waits until it serves.
+    /// Starts a container and waits until the server answers. The engine pulls the image if necessary.
     ///
     /// # Errors
-    /// If there is no engine or no such image, or the server does not come up.
+    ///
+    /// If there is no engine or no such image, or if the server does not start.
     pub fn start(image: &str, settings: &Settings) -> Result<Self, BackendError> {
         let mut attempts = ATTEMPTS;
         let (container, address) = loop {
@@ -113,7 +114,7 @@ impl Backend for Container {
 
     fn stop(&mut self) {
         if let Some(container) = &self.container {
-            // What fails here has ended already.
+            // A failure means that the container has ended already.
             let _ = outside(|| container.stop_with_timeout(Some(0)));
         }
     }
@@ -132,7 +133,7 @@ fn request(
     port: u16,
 ) -> testcontainers::ContainerRequest<GenericImage> {
     let (name, tag) = match image.rsplit_once(':') {
-        // What stands before a slash is a registry's port.
+        // A slash after the colon means that the colon belongs to a registry's port.
         Some((name, tag)) if !tag.contains('/') => (name, tag),
         _ => (image, "latest"),
     };
@@ -153,7 +154,8 @@ fn request(
         .with_env_var("JVMFLAGS", flags.join(" "))
 }
 
-/// What testcontainers offers to who blocks runs a runtime of its own, which cannot be inside another.
+/// Runs `work` on another thread: the blocking interface of testcontainers has a runtime of its own, which cannot run
+/// inside another.
 fn outside<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| match scope.spawn(work).join() {
         Ok(done) => done,
@@ -166,7 +168,7 @@ fn is_taken(error: &TestcontainersError) -> bool {
     text.contains("already allocated") || text.contains("address already in use")
 }
 
-/// Without an engine the part is missing; any other trouble is the image's.
+/// Classifies an error: without an engine a part is missing; any other error concerns the image.
 fn trouble(image: &str, error: &TestcontainersError) -> BackendError {
     let text = error.to_string().replace('\n', " ");
     let no_engine = matches!(

@@ -11,43 +11,46 @@ use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// A server of ours.
+/// A minikeeper server in this process.
 #[derive(Debug)]
 pub struct Embedded {
     kind: BackendKind,
-    /// Before the folder, so that nobody writes there when it goes.
+    /// Declared before the folder, so that the server ends before the folder is deleted.
     server: Server,
     manual_time: bool,
     _folder: Option<TempDir>,
 }
 
 impl Embedded {
-    /// The server itself.
+    /// Returns the server itself.
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Starts one on a free port.
+    /// Starts a server on a free port.
     ///
     /// # Errors
-    /// If the system refuses it.
+    ///
+    /// If the server does not start.
     pub fn start(settings: &Settings) -> Result<Self, BackendError> {
         Self::begin(settings, None)
     }
 
-    /// Starts one on a free port that keeps its state in a folder.
+    /// Starts a server with a data folder on a free port.
     ///
     /// # Errors
-    /// If the system refuses it, or the folder cannot be read.
+    ///
+    /// If the server does not start, or the folder cannot be read.
     pub fn start_on(data: &Path, settings: &Settings) -> Result<Self, BackendError> {
         Self::begin(settings, Some(data))
     }
 
-    /// The same with a folder of its own, gone when the server is.
+    /// Starts a server with a temporary data folder.
     ///
     /// # Errors
-    /// If the system refuses it.
+    ///
+    /// If the server does not start.
     pub fn start_with_folder(settings: &Settings) -> Result<Self, BackendError> {
         let folder = new_folder()?;
         let mut server = Self::begin(settings, Some(folder.path()))?;
@@ -136,7 +139,7 @@ impl Backend for Embedded {
 
     fn mute(&self, session_id: i64) {
         if self.manual_time {
-            // A session that has ended cannot fall silent.
+            // A session that has ended needs no muting.
             let _ended = self.server.try_mute(SessionId(session_id));
         }
     }

@@ -1,4 +1,4 @@
-//! `ensemble:VERSION`: three real ZooKeepers that agree among each other, as local processes.
+//! `ensemble:VERSION`: an ensemble of three real ZooKeepers, as local processes.
 
 use super::member::Member;
 use super::ports::free_port;
@@ -11,10 +11,10 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use tempfile::TempDir;
 
-/// As few as can lose one and go on.
+/// Smallest number of members of which one can fail.
 const MEMBERS: usize = 3;
 
-/// How often other ports are tried if someone takes one that was free.
+/// Number of attempts with other ports, if another process takes a free one.
 const ATTEMPTS: usize = 2;
 
 /// An ensemble of real ZooKeepers.
@@ -23,20 +23,21 @@ pub struct Ensemble {
     kind: BackendKind,
     settings: Settings,
     installed: InstalledZooKeeper,
-    /// `server.1=…` and so on, which every member is told.
+    /// Lines `server.1=…` and so on, which every member has in its configuration.
     servers: String,
-    /// Before the folder, so that the processes are gone when the folder goes.
+    /// Declared before the folder, so that the processes end before the folder is deleted.
     members: Vec<Member>,
     _folder: TempDir,
 }
 
 impl Ensemble {
-    /// Fetches this version if need be, starts three members and waits until all serve and one leads.
+    /// Installs this version if necessary, starts three members and waits until all answer and one leads.
     ///
     /// # Errors
-    /// If Java or the version cannot be had, or the members do not come up. None is left running then.
+    ///
+    /// If Java or the version cannot be had, or the members do not start. No member runs on then.
     pub fn start(version: &str, settings: &Settings) -> Result<Self, BackendError> {
-        // One after the other: members that get no turn while others start do not find together.
+        // One ensemble after the other: members that get no CPU time while others start do not elect a leader.
         static STARTING: Mutex<()> = Mutex::new(());
         let installed = zookeeper(version)?;
         let _turn = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,14 +45,14 @@ impl Ensemble {
         loop {
             attempts -= 1;
             let folder = new_folder()?;
-            // In ticks: on a busy machine a member may be without a turn for seconds, and must not be given up for that.
+            // In ticks: on a busy machine a member may get no CPU time for seconds, and must not be dropped for that.
             let mut servers = "initLimit=60\nsyncLimit=30\n".to_owned();
             let mut members = Vec::new();
             for id in 1..=MEMBERS {
                 let member = Member::new(folder.path().join(id.to_string()))?;
                 member.write_id(id)?;
                 members.push(member);
-                // Members among each other and at elections.
+                // Ports between members, and for elections.
                 let (quorum, election) = (free_port()?, free_port()?);
                 let _ = writeln!(servers, "server.{id}=127.0.0.1:{quorum}:{election}");
             }
@@ -64,14 +65,14 @@ impl Ensemble {
                 _folder: folder,
             };
             match ensemble.launch() {
-                // A member whose port among members is taken does not always end.
+                // A member whose quorum port is in use does not always end.
                 Err(BackendError::Ended(_) | BackendError::InVain(_)) if attempts > 0 => {}
                 outcome => return outcome.map(|()| ensemble),
             }
         }
     }
 
-    /// The processes.
+    /// Returns the ids of the processes.
     #[must_use]
     pub fn pids(&self) -> Vec<u32> {
         self.members.iter().filter_map(Member::pid).collect()

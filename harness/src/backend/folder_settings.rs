@@ -1,33 +1,34 @@
-//! How a server keeps its folder, the same for a real one and for ours.
+//! Settings of a data folder, the same for a real server and for minikeeper.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How a server keeps its folder.
+/// Settings of a data folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FolderSettings {
-    /// Whether a write is on the disk before it is answered.
+    /// Whether a write is durable before it is answered.
     pub force_sync: bool,
-    /// About how many transactions there are between two snapshots; as it is shipped, if `None`.
+    /// Approximate number of transactions between two snapshots; the server's default if `None`.
     pub snap_count: Option<u32>,
-    /// How far a log is filled ahead, in KiB; as it is shipped, if `None`.
+    /// Number of KiB by which a log is preallocated; the server's default if `None`.
     pub pre_alloc_kib: Option<u32>,
-    /// How snapshots are compressed, which servers know from 3.6 on.
+    /// Compression of snapshots, from 3.6 on.
     pub compression: Compression,
-    /// Whether logs without a snapshot are a state, as they are to 3.4 and to nobody later: it writes none at its start.
+    /// Whether logs without a snapshot are a valid state. They are to 3.4, which writes no snapshot at its start, and
+    /// to no later version.
     pub trust_empty: bool,
-    /// The longest session timeout, if it is not 20 ticks.
+    /// Maximum session timeout, if it is not 20 ticks.
     pub longest_session: Option<Duration>,
-    /// The server's id, the top byte of its session ids. A real standalone server has 1; with another id it is a
-    /// quorum of one, from 3.5 on.
+    /// Server id, the top byte of session ids. A real standalone server has 1; with another id it is a quorum of one,
+    /// from 3.5 on.
     pub server_id: u8,
-    /// Whether extended types are on, where the setup does not switch them off.
+    /// Whether extended types are on, unless the setup turns them off.
     pub extended_types: bool,
 }
 
 impl FolderSettings {
-    /// As a server is shipped, but that a write is left to the operating system.
+    /// A server's defaults, except that a write is not flushed.
     pub const USUAL: Self = Self {
         force_sync: false,
         snap_count: None,
@@ -39,7 +40,7 @@ impl FolderSettings {
         extended_types: true,
     };
 
-    /// Java's system properties, without `-D`.
+    /// Returns the Java system properties, without `-D`.
     pub(super) fn properties(&self) -> Vec<String> {
         let force_sync = if self.force_sync { "yes" } else { "no" };
         let mut properties = vec![format!("zookeeper.forceSync={force_sync}")];
@@ -66,15 +67,15 @@ impl Default for FolderSettings {
     }
 }
 
-/// How snapshots are compressed.
+/// Compression of snapshots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     #[default]
     None,
-    /// As `gzip` does.
+    /// The format of `gzip`.
     Gzip,
-    /// As snappy does, in the frames of Java's library.
+    /// Snappy, in the frames of Java's library.
     Snappy,
 }
 
@@ -95,6 +96,6 @@ impl FromStr for Compression {
         [Self::None, Self::Gzip, Self::Snappy]
             .into_iter()
             .find(|compression| compression.to_string() == text)
-            .ok_or_else(|| format!("`{text}` is none of none, gz, snappy"))
+            .ok_or_else(|| format!("unknown compression `{text}`; use none, gz or snappy"))
     }
 }

@@ -1,17 +1,18 @@
-//! Four-letter words, asked as `nc` does it.
+//! Four-letter words, sent as `nc` sends them.
 
 use semver::Version;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-/// How long an answer may take.
+/// Time for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Sends a four-letter word and reads all that comes.
+/// Sends a four-letter word and returns the answer.
 ///
 /// # Errors
-/// If nobody listens, or no answer ends within two seconds.
+///
+/// If no server listens, or if the answer does not end within two seconds.
 pub fn four_letter_word(address: &str, word: &str) -> io::Result<String> {
     let mut stream = connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -21,18 +22,18 @@ pub fn four_letter_word(address: &str, word: &str) -> io::Result<String> {
     Ok(text)
 }
 
-/// Whether a server answers this word, and not only that it must not.
+/// Returns whether a server answers this word, other than by a refusal.
 pub(super) fn answers(address: &str, word: &str) -> bool {
     four_letter_word(address, word)
         .is_ok_and(|text| !text.is_empty() && !text.contains("is not in the whitelist"))
 }
 
-/// The version that a server says, if it answers `srvr`.
+/// Returns the version of a server that answers `srvr`.
 pub(super) fn version(address: &str) -> Option<Version> {
     version_in(&four_letter_word(address, "srvr").ok()?)
 }
 
-/// `Zookeeper version: 3.9.5-0123abc, built on …`.
+/// Parses `Zookeeper version: 3.9.5-0123abc, built on …`.
 fn version_in(text: &str) -> Option<Version> {
     let said = text.strip_prefix("Zookeeper version: ")?;
     let end = said.find(|c: char| !c.is_ascii_digit() && c != '.')?;
@@ -55,7 +56,7 @@ mod tests {
     use super::version_in;
 
     #[test]
-    fn a_version_is_read_without_what_stands_behind_it() {
+    fn a_version_is_read_without_the_text_after_it() {
         let version = |text| version_in(text).map(|version| version.to_string());
         for text in [
             "Zookeeper version: 3.9.5-0123abc, built on 2026-01-01\nMode: standalone\n",

@@ -9,12 +9,12 @@ use semver::Version;
 use std::fmt;
 use std::str::FromStr;
 
-/// A backend by name; [`BackendKind::NAMES`] says which there are.
+/// Name of a backend; [`BackendKind::NAMES`] lists the forms.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum BackendKind {
-    /// minikeeper, in this process.
+    /// minikeeper in this process.
     Embedded,
-    /// The same with a folder to keep its state in.
+    /// minikeeper in this process, with a data folder.
     EmbeddedData,
     /// A real ZooKeeper of this version, in a process of its own.
     ZooKeeper(String),
@@ -26,26 +26,26 @@ pub enum BackendKind {
     Address(String),
 }
 
-/// The newest version of each line, for who says only the line.
+/// Newest version of each release line, for names that contain the line only.
 const NEWEST: [&str; 6] = ["3.9.5", "3.8.5", "3.7.2", "3.6.4", "3.5.10", "3.4.14"];
 
 impl BackendKind {
-    /// The version that decides what is right.
+    /// Version whose behaviour is correct by definition.
     pub const NEWEST_ZOOKEEPER: &'static str = "3.9.5";
 
-    /// What a user may say, a line each.
+    /// Forms of names, one a line.
     pub const NAMES: &'static str =
-        "\x20 embedded            minikeeper in this process, its clock turned by hand
-  embedded:data       the same with a temporary folder in which it keeps its state
-  zookeeper:VERSION   a real one as a local process, by Java and Maven: 3.4.14 to 3.9.5 or any
-                      other; `3.9` is the newest 3.9, `debian` that of Debian's package
-  ensemble:VERSION    three real ones as local processes, of which one leads
+        "\x20 embedded            minikeeper in this process, with a manual clock
+  embedded:data       the same, with a temporary data folder
+  zookeeper:VERSION   a real one as a local process, through Java and Maven: any version such as
+                      3.9.5; `3.9` is the newest 3.9, `debian` the one of Debian's package
+  ensemble:VERSION    three real ones as local processes
   docker:IMAGE        a container of an image that takes the official one's variables; `docker`
-                      is the official image (wants the cargo feature `docker` and an engine)
-  HOST:PORT           one that runs already, `[::1]:2181` too; members of an ensemble with commas or
-                      `+` between them; cases keep to znodes of their own and take them away";
+                      is the official image (needs the cargo feature `docker` and an engine)
+  HOST:PORT           a server that runs already, also `[::1]:2181`; commas or `+` separate the
+                      members of an ensemble; cases delete the znodes that they create";
 
-    /// The real ZooKeeper that decides what is right.
+    /// Returns the real ZooKeeper whose behaviour is correct by definition.
     #[must_use]
     pub fn newest_zookeeper() -> Self {
         Self::ZooKeeper(Self::NEWEST_ZOOKEEPER.to_owned())
@@ -63,7 +63,7 @@ impl BackendSource for BackendKind {
             Self::ZooKeeper(said) | Self::Ensemble(said) => {
                 Version::parse(&zookeeper_version(said)?).ok()
             }
-            // It may be called anything; which it is is known once it runs.
+            // The image or address may be of any version, which is known once the server runs.
             Self::Docker(_) | Self::Address(_) => None,
         }
     }
@@ -80,7 +80,7 @@ impl BackendSource for BackendKind {
             Self::Docker(image) => Err(crate::provision::Part::Docker
                 .missing(
                     format!("a container of {image}"),
-                    "the harness is built without its feature `docker`",
+                    "the harness was built without its feature `docker`",
                 )
                 .into()),
             Self::Address(hosts) => Ok(Box::new(Address::start(hosts)?)),
@@ -99,7 +99,7 @@ impl BackendSource for BackendKind {
         match self {
             Self::Embedded | Self::EmbeddedData | Self::Docker(_) => 2,
             Self::ZooKeeper(_) => 4,
-            // Three processes each; and one server that is somebody's.
+            // An ensemble has three processes, and a server that runs already exists once.
             Self::Ensemble(_) | Self::Address(_) => 1,
         }
     }
@@ -134,12 +134,13 @@ impl FromStr for BackendKind {
                 "zookeeper:{}",
                 Self::NEWEST_ZOOKEEPER
             ))),
-            "docker" if rest.is_empty() => Err(no("no image follows the colon")),
+            "docker" if rest.is_empty() => Err(no("an image must follow the colon")),
             "docker" => Ok(Self::Docker(rest.to_owned())),
-            // In a compose file `zookeeper:2181` is an address, and no version is a bare number.
+            // In a compose file, `zookeeper:2181` is an address; a version is never a bare number.
             "zookeeper" | "ensemble" if rest.parse::<u16>().is_err() => {
-                let version = version(rest)
-                    .ok_or_else(|| no("a version such as 3.9.5 follows the colon, or `debian`"))?;
+                let version = version(rest).ok_or_else(|| {
+                    no("a version such as 3.9.5, or `debian`, must follow the colon")
+                })?;
                 Ok(if word == "zookeeper" {
                     Self::ZooKeeper(version)
                 } else {
@@ -157,7 +158,7 @@ impl FromStr for BackendKind {
     }
 }
 
-/// An exact version: as it is said, or the newest of its line.
+/// Returns an exact version: `said` itself, or the newest of its release line.
 fn version(said: &str) -> Option<String> {
     if said == DEBIAN {
         return Some(said.to_owned());
@@ -173,10 +174,10 @@ fn version(said: &str) -> Option<String> {
     Version::parse(said).is_ok().then(|| said.to_owned())
 }
 
-/// A name that is no backend's.
+/// A name of no known form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{name}` is no backend: {why}; there are embedded, zookeeper:VERSION, ensemble:VERSION, docker:IMAGE and HOST:PORT"
+    "`{name}` is not a backend: {why}; use embedded, zookeeper:VERSION, ensemble:VERSION, docker:IMAGE or HOST:PORT"
 )]
 pub struct UnknownBackend {
     name: String,
@@ -188,7 +189,7 @@ mod tests {
     use super::BackendKind;
 
     #[track_caller]
-    fn reads_as(name: &str, canonical: &str) {
+    fn check(name: &str, canonical: &str) {
         let kind: BackendKind = name.parse().expect("a backend");
         assert_eq!(kind.to_string(), canonical);
     }
@@ -196,12 +197,12 @@ mod tests {
     #[track_caller]
     fn is_refused(name: &str, why: &str) {
         let error = name.parse::<BackendKind>().expect_err("no backend");
-        let begin = format!("`{name}` is no backend: {why}; there are ");
+        let begin = format!("`{name}` is not a backend: {why}; use ");
         assert!(error.to_string().starts_with(&begin), "{error}");
     }
 
     #[test]
-    fn a_backend_reads_back_from_its_name() {
+    fn a_name_is_parsed_into_its_backend() {
         for name in [
             "embedded",
             "embedded:data",
@@ -216,21 +217,21 @@ mod tests {
             "zookeeper:2181",
             "a:1,b:2,[::1]:3",
         ] {
-            reads_as(name, name);
+            check(name, name);
         }
     }
 
     #[test]
-    fn what_is_left_out_is_the_newest() {
-        reads_as("zookeeper:3.9", "zookeeper:3.9.5");
-        reads_as("ensemble:3.4", "ensemble:3.4.14");
-        reads_as("docker", "docker:zookeeper:3.9.5");
-        reads_as("a:1+b:2", "a:1,b:2");
+    fn an_incomplete_version_means_the_newest() {
+        check("zookeeper:3.9", "zookeeper:3.9.5");
+        check("ensemble:3.4", "ensemble:3.4.14");
+        check("docker", "docker:zookeeper:3.9.5");
+        check("a:1+b:2", "a:1,b:2");
     }
 
     #[test]
-    fn a_name_that_is_none_is_refused_with_the_reason() {
-        let version = "a version such as 3.9.5 follows the colon, or `debian`";
+    fn an_unknown_name_is_refused_with_the_reason() {
+        let version = "a version such as 3.9.5, or `debian`, must follow the colon";
         for name in [
             "zookeeper",
             "zookeeper:",
@@ -239,14 +240,14 @@ mod tests {
         ] {
             is_refused(name, version);
         }
-        is_refused("docker:", "no image follows the colon");
+        is_refused("docker:", "an image must follow the colon");
         is_refused("", "`` has no port");
         is_refused("etcd", "`etcd` has no port");
-        is_refused("etcd:x", "`x` is no port");
-        is_refused("etcd:0", "`0` is no port");
+        is_refused("etcd:x", "`x` is not a port");
+        is_refused("etcd:0", "`0` is not a port");
         is_refused(":2181", "`:2181` has no host");
         is_refused("a:1,", "`` has no port");
-        is_refused("::1:2181", "`::1:2181` wants brackets around the address");
-        is_refused("a:2181/x", "`2181/x` is no port");
+        is_refused("::1:2181", "`::1:2181` needs brackets around the address");
+        is_refused("a:2181/x", "`2181/x` is not a port");
     }
 }

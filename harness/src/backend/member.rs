@@ -1,4 +1,4 @@
-//! One real ZooKeeper in a process of its own: standalone, or a member of an ensemble.
+//! A real ZooKeeper in a process of its own: a standalone server, or a member of an ensemble.
 
 use super::child::Child;
 use super::ports::free_port;
@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// A server, its port and its folder. It is gone when this is dropped; the folder belongs to someone else.
+/// A server process, its port and its folder. Dropping it kills the process; the caller owns the folder.
 #[derive(Debug)]
 pub(super) struct Member {
     folder: PathBuf,
@@ -17,7 +17,7 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// One that does not run yet, on a free port.
+    /// Creates a member that does not run yet, on a free port.
     pub(super) fn new(folder: PathBuf) -> Result<Self, BackendError> {
         fs::create_dir_all(folder.join("data"))?;
         Ok(Self {
@@ -27,7 +27,7 @@ impl Member {
         })
     }
 
-    /// The number by which the others know it.
+    /// Writes the id by which the other members know this one.
     pub(super) fn write_id(&self, id: usize) -> Result<(), BackendError> {
         Ok(fs::write(self.data().join("myid"), format!("{id}\n"))?)
     }
@@ -40,7 +40,7 @@ impl Member {
         self.child.as_ref().map(Child::pid)
     }
 
-    /// Starts the process, without waiting until it serves. `more` are further lines of its `zoo.cfg`.
+    /// Starts the process, without waiting until the server answers. `more` are further lines of its `zoo.cfg`.
     pub(super) fn launch(
         &mut self,
         class_path: &ClassPath,
@@ -65,7 +65,7 @@ impl Member {
                 settings.words(),
             ),
         )?;
-        // Up to 3.7 there is log4j, which without this says nothing and yet makes the text of every line.
+        // Up to 3.7 there is log4j, which without this file formats every line and prints none.
         let log4j = self.folder.join("log4j.properties");
         fs::write(
             &log4j,
@@ -98,8 +98,9 @@ impl Member {
         Ok(())
     }
 
-    /// Its mode, such as `standalone` or `leader`; `None` as long as it does not serve. An open port is not a server
-    /// that serves, and a server that serves on the port may be someone else's: ours says its mode and its own folder.
+    /// Returns the mode, such as `standalone` or `leader`, or `None` before the server answers. An open port does not
+    /// mean that this server answers: the port may belong to another process, so the answer must contain the member's
+    /// own folder.
     pub(super) fn mode(&mut self) -> Result<Option<String>, BackendError> {
         if !self.child.as_mut().is_some_and(Child::runs) {
             self.child = None;
@@ -115,12 +116,12 @@ impl Member {
         Ok(mode.filter(|_| is_own()).map(str::to_owned))
     }
 
-    /// Kills it, and waits until it is gone.
+    /// Kills the process, and waits until it has ended.
     pub(super) fn stop(&mut self) {
         self.child = None;
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Asks the process to end, and waits until it has.
     pub(super) fn terminate(&mut self) -> Result<(), BackendError> {
         if let Some(mut child) = self.child.take() {
             child.terminate()?;
@@ -128,7 +129,7 @@ impl Member {
         Ok(())
     }
 
-    /// What it has said since it was started last.
+    /// Returns the output since the last start.
     pub(super) fn said(&self) -> String {
         fs::read(self.log()).map_or_else(
             |_| String::new(),

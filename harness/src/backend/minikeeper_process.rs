@@ -1,4 +1,4 @@
-//! minikeeper in a process of its own, on a folder: the harness's own program with a hidden command.
+//! minikeeper on a data folder in a process of its own, which runs the harness's program with a hidden command.
 
 use super::child::Child;
 use super::{Backend, BackendError, BackendKind, Capability, Compression, ServerSetup, Settings};
@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// A server of ours in a process of its own.
+/// A minikeeper server in a process of its own.
 #[derive(Debug)]
 pub struct MinikeeperProcess {
     child: Option<Child>,
@@ -15,10 +15,11 @@ pub struct MinikeeperProcess {
 }
 
 impl MinikeeperProcess {
-    /// Runs `program serve-folder` on a data folder, and waits until it serves.
+    /// Runs `program serve-folder` on a data folder, and waits until the server answers.
     ///
     /// # Errors
-    /// If it does not start: what it says is on this program's standard error.
+    ///
+    /// If the server does not start; its messages are on the standard error of this process.
     pub fn start(program: &Path, data: &Path, settings: &Settings) -> Result<Self, BackendError> {
         let mut command = Command::new(program);
         command.arg("serve-folder").arg(data);
@@ -64,16 +65,17 @@ impl MinikeeperProcess {
         })
     }
 
-    /// The process, for reading its memory.
+    /// Returns the process id, for reading its memory.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.child.as_ref().map(Child::pid)
     }
 
-    /// Asks it to end, by the end of its input, and waits until it has.
+    /// Asks the process to end by closing its standard input, and waits until it has.
     ///
     /// # Errors
-    /// If it does not end.
+    ///
+    /// If the process does not end.
     pub fn terminate(&mut self) -> Result<(), BackendError> {
         match self.child.take() {
             Some(mut child) => child.end_input(),
@@ -100,10 +102,10 @@ impl Backend for MinikeeperProcess {
     }
 
     fn restart(&mut self) -> Result<(), BackendError> {
-        Err(io::Error::other("whoever has the folder starts another").into())
+        Err(io::Error::other("the owner of the folder starts a new process instead").into())
     }
 
-    /// Kills it, and waits until it is gone.
+    /// Kills the process, and waits until it has ended.
     fn stop(&mut self) {
         self.child = None;
     }

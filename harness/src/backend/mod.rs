@@ -1,6 +1,6 @@
-//! Servers on which a scenario can run: ours in this process, real ZooKeepers that the harness starts, containers, and
-//! whatever runs somewhere. What the harness starts is set up alike: every four-letter word, no limit on connections,
-//! TTL znodes on, the same super user. [`BackendKind::NAMES`] says how each is called.
+//! Servers on which cases run: minikeeper in this process, real ZooKeepers that the harness starts, containers, and
+//! servers that run already. All servers that the harness starts have the same setup: every four-letter word, no
+//! limit on connections, TTL znodes, the same super user. [`BackendKind::NAMES`] lists their names.
 
 mod address;
 mod borrowed;
@@ -38,137 +38,140 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-/// The super user of every backend, as `user:base64` of its digest. The password is `test`.
+/// Super user of every backend, as `user:base64` of its digest. The password is `test`.
 pub const SUPER_DIGEST: &str = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
 
-/// A server that runs, and stops when dropped.
+/// A running server, which stops when dropped.
 pub trait Backend: fmt::Debug + Send {
-    /// Which it is, such as `zookeeper:3.9.5`.
+    /// Returns the name, such as `zookeeper:3.9.5`.
     fn name(&self) -> String;
 
-    /// The ZooKeeper whose behaviour it has, if it can be known.
+    /// Returns the version of ZooKeeper whose behaviour the server has, if it is known.
     fn version(&self) -> Option<Version>;
 
-    /// `HOST:PORT`, more of them between commas, the same after a restart.
+    /// Returns `HOST:PORT`, or several separated by commas. It does not change with a restart.
     fn connect_string(&self) -> String;
 
-    /// Whether this backend can do something beyond serving.
+    /// Returns whether the server has a capability that not every server has.
     fn supports(&self, capability: Capability<'_>) -> bool;
 
-    /// Turns the server's clock, if it has one that can be turned.
+    /// Advances the server's clock, if it has a manual one.
     fn advance_clock(&self, _by: Duration) -> Clock {
         Clock::RealTime
     }
 
-    /// Tells a server whose clock is turned that a session is not to be heard from, though its connection is up.
+    /// Makes a server with a manual clock treat a session as silent, although its connection stays open.
     fn mute(&self, _session_id: i64) {}
 
-    /// If the server is somebody else's: what tells the znodes of this run from all others. They are taken away again.
+    /// Returns the id of this run, if the server does not belong to the harness: it marks the znodes of the run,
+    /// which are deleted afterwards.
     fn run_id(&self) -> Option<&str> {
         None
     }
 
-    /// Stops the server and starts it again, its state kept.
+    /// Restarts the server with its state.
     ///
     /// # Errors
-    /// If it does not serve again.
+    ///
+    /// If the server does not answer again.
     fn restart(&mut self) -> Result<(), BackendError>;
 
-    /// Stops the server; its clients see their connections end.
+    /// Stops the server, which closes the connections of its clients.
     fn stop(&mut self);
 }
 
-/// What came of turning a clock.
+/// Result of advancing a clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
-    /// It was turned, and what was due is done.
+    /// The clock was advanced, and all timers that were due have fired.
     Advanced,
-    /// It cannot be turned: whoever wants time to pass must wait.
+    /// The clock is not manual; the caller has to wait.
     RealTime,
 }
 
-/// What a case may need beyond a server. A backend without it is skipped by name.
+/// A capability that a case may need. On a backend without it, the case is skipped with the capability's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Capability<'a> {
-    /// It can be restarted with its state kept.
+    /// The server can be restarted with its state.
     Restart,
-    /// It can be set up as a case wants it, and started anew for it.
+    /// The server can be started anew with the setup of a case.
     Setup,
-    /// Its clock can be turned.
+    /// The clock can be advanced.
     ManualTime,
-    /// It has the super user of [`SUPER_DIGEST`].
+    /// The server has the super user of [`SUPER_DIGEST`].
     SuperUser,
-    /// It has TTL znodes.
+    /// The server has TTL znodes.
     TtlZnodes,
-    /// It answers a wish for a session timeout of so many milliseconds as ticks of 500 ms do.
+    /// The server grants a requested session timeout of so many milliseconds as a server with ticks of 500 ms does.
     Timeout(i32),
-    /// It answers this four-letter word.
+    /// The server answers this four-letter word.
     FourLetterWord(&'a str),
 }
 
 impl fmt::Display for Capability<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Restart => f.write_str("a restart with its state kept"),
+            Self::Restart => f.write_str("a restart with its state"),
             Self::Setup => f.write_str("a server of its own"),
-            Self::ManualTime => f.write_str("a clock that can be turned"),
+            Self::ManualTime => f.write_str("a manual clock"),
             Self::SuperUser => f.write_str("the super user super:test"),
             Self::TtlZnodes => f.write_str("TTL znodes"),
-            Self::Timeout(ms) => write!(f, "session timeouts as of 500 ms ticks ({ms} ms)"),
+            Self::Timeout(ms) => write!(f, "session timeouts of 500 ms ticks ({ms} ms)"),
             Self::FourLetterWord(word) => write!(f, "the four-letter word {word}"),
         }
     }
 }
 
-/// Where backends come from: a kind of server that can be started as often as need be.
+/// A source of backends: it starts any number of servers of one kind.
 pub trait BackendSource: fmt::Debug + Send + Sync {
-    /// Which it is, such as `zookeeper:3.9.5`.
+    /// Returns the name of the kind, such as `zookeeper:3.9.5`.
     fn name(&self) -> String;
 
-    /// The ZooKeeper whose behaviour its servers have, if that is known before one runs.
+    /// Returns the version of ZooKeeper whose behaviour the servers have, if it is known before one runs.
     fn version(&self) -> Option<Version> {
         None
     }
 
-    /// Starts one with nothing in it.
+    /// Starts an empty server.
     ///
     /// # Errors
-    /// If a part it needs is missing, or it does not come up.
+    ///
+    /// If a required part is missing, or if the server does not start.
     fn start(&self, settings: &Settings) -> Result<Box<dyn Backend>, BackendError>;
 
-    /// Whether starting one costs so little that every case has its own.
+    /// Whether a start is fast enough for a new server per case.
     fn starts_quickly(&self) -> bool {
         false
     }
 
-    /// Whether one can be set up as a case wants it. Where not, none is started for cases that want that.
+    /// Whether a server can be started with the setup of a case. If not, cases that need a setup are skipped.
     fn takes_setups(&self) -> bool {
         true
     }
 
-    /// How many may run at once.
+    /// Returns the maximum number of servers that run at the same time.
     fn max_running(&self) -> usize {
         1
     }
 }
 
-/// What all backends are told before they start.
+/// Settings of a server of any kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The length of a tick; session timeouts lie between 2 and 20 of them.
+    /// Length of a tick; session timeouts lie between 2 and 20 ticks.
     pub tick_time: Duration,
-    /// Whether a Java server is to run fast (for measuring) rather than to start fast.
+    /// Whether a JVM optimizes the code, for measurements, instead of starting fast.
     pub optimizing_jit: bool,
-    /// Whether a clock that can be turned stands still until then.
+    /// Whether the clock of minikeeper is manual.
     pub manual_time: bool,
-    /// What is switched on and off.
+    /// Options that are turned on and off.
     pub setup: ServerSetup,
-    /// How it keeps its folder, if it has one.
+    /// Settings of the data folder, if the server has one.
     pub folder_settings: FolderSettings,
 }
 
 impl Settings {
-    /// How often containers and TTL znodes are looked at.
+    /// Returns the interval at which containers and TTL znodes are checked.
     #[must_use]
     pub fn reaping_interval(&self) -> Duration {
         if self.setup == ServerSetup::Reaping {
@@ -191,38 +194,38 @@ impl Default for Settings {
     }
 }
 
-/// Why a backend does not run.
+/// Reason for which a backend does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum BackendError {
-    /// A part from outside is missing.
+    /// A required part is missing.
     #[error(transparent)]
     Missing(#[from] Missing),
-    /// It was started and did not come up in time.
+    /// The server was started, but did not answer in time.
     #[error(transparent)]
     InVain(#[from] InVain),
-    /// Ours does not start.
+    /// minikeeper does not start.
     #[error(transparent)]
     Start(#[from] minikeeper::StartError),
-    /// The system refused something.
+    /// A system call failed.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// It was started and ended by itself.
+    /// The process ended by itself after its start.
     #[error("the server ended by itself; its log ends with:\n{0}")]
     Ended(String),
-    /// A server that was running already cannot be used.
+    /// A server that runs already cannot be used.
     #[error("{address}: {why}")]
     Address {
-        /// Where it listens.
+        /// Address of the server.
         address: String,
-        /// Why not.
+        /// Reason.
         why: String,
     },
     /// A container does not run.
     #[error("a container of {image}: {why}")]
     Container {
-        /// Its image.
+        /// Image of the container.
         image: String,
-        /// Why not.
+        /// Reason.
         why: String,
     },
 }

@@ -4,15 +4,15 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Below the range from which systems take the ports of outgoing connections, so that none of those takes a port
+/// First port of a range below that of outgoing connections on all systems, so that none of those takes a port
 /// between its choice and its use.
 const FIRST: u32 = 10_000;
 const COUNT: u32 = 22_000;
 
-/// A port of 127.0.0.1 that was free a moment ago, and that this process has not given out before.
+/// Returns a port of 127.0.0.1 that was free a moment ago, and that this process has not returned before.
 pub(super) fn free_port() -> io::Result<u16> {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
-    // Processes that start one after the other begin at places far from each other.
+    // Processes that start one after the other begin far from each other in the range.
     let begin = std::process::id().wrapping_mul(197) % COUNT;
     for _ in 0..COUNT {
         let place = (begin + GIVEN.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT;
@@ -32,7 +32,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn no_port_is_given_twice() {
+    fn no_port_is_returned_twice() {
         let ports: HashSet<u16> = (0..50)
             .map(|_| free_port().expect("the system allows it"))
             .collect();

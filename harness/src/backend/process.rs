@@ -1,4 +1,4 @@
-//! `zookeeper:VERSION`: a real standalone ZooKeeper, started on a free port with its data in a temporary folder.
+//! `zookeeper:VERSION`: a real standalone ZooKeeper, on a free port, with its data in a temporary folder.
 
 use super::member::Member;
 use super::ports::free_port;
@@ -9,7 +9,7 @@ use semver::Version;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// How often another port is tried if someone takes the one that was free.
+/// Number of attempts with other ports, if another process takes the free one.
 const ATTEMPTS: usize = 5;
 
 /// A real ZooKeeper in a process of its own.
@@ -18,26 +18,29 @@ pub struct ZooKeeper {
     kind: BackendKind,
     settings: Settings,
     installed: InstalledZooKeeper,
-    /// Before the folder, so that the process is gone when the folder goes.
+    /// Declared before the folder, so that the process ends before the folder is deleted.
     member: Member,
-    /// `None` if it is somebody else's.
+    /// The temporary folder; `None` if the caller owns the folder.
     _folder: Option<TempDir>,
 }
 
 impl ZooKeeper {
-    /// Fetches this version if need be (`debian` is the one that Debian's package installed), starts it and waits
-    /// until it serves.
+    /// Installs this version if necessary (`debian` is the version of Debian's package), starts it and waits until it
+    /// answers.
     ///
     /// # Errors
-    /// If Java or the version cannot be had, or the server does not come up.
+    ///
+    /// If Java or the version cannot be had, or if the server does not start.
     pub fn start(version: &str, settings: &Settings) -> Result<Self, BackendError> {
         Self::begin(version, settings, None)
     }
 
-    /// As [`ZooKeeper::start`], with what `folder` has under `data` as its state. The folder stays when the server goes.
+    /// Starts the server as [`ZooKeeper::start`] does, with the state under `folder`'s `data`. The folder stays when
+    /// the server ends.
     ///
     /// # Errors
-    /// As [`ZooKeeper::start`].
+    ///
+    /// The errors of [`ZooKeeper::start`].
     pub fn start_on(
         folder: &Path,
         version: &str,
@@ -76,24 +79,26 @@ impl ZooKeeper {
         }
     }
 
-    /// The process, for reading its memory.
+    /// Returns the process id, for reading its memory.
     ///
     /// # Panics
+    ///
     /// If the server is stopped.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.member.pid().expect("the server runs")
     }
 
-    /// Asks it to end (SIGTERM), and waits until it has.
+    /// Sends SIGTERM, and waits until the process has ended.
     ///
     /// # Errors
-    /// If it does not end.
+    ///
+    /// If the process does not end.
     pub fn terminate(&mut self) -> Result<(), BackendError> {
         self.member.terminate()
     }
 
-    /// What it has said since it was started last.
+    /// Returns the output since the last start.
     #[must_use]
     pub fn said(&self) -> String {
         self.member.said()
@@ -119,15 +124,15 @@ impl ZooKeeper {
     }
 }
 
-/// Lines that make a server the only member of a quorum: a standalone server always has id 1 (`ServerConfig` has no
-/// other).
+/// Returns lines of `zoo.cfg` that make a server the only member of a quorum: a standalone server always has id 1
+/// (`ServerConfig` has no other).
 fn quorum_of_one(id: u8, (peers, election): (u16, u16)) -> String {
     format!(
         "standaloneEnabled=false\ninitLimit=10\nsyncLimit=5\nserver.{id}=127.0.0.1:{peers}:{election}\n"
     )
 }
 
-/// A folder for servers, gone when dropped.
+/// Creates a folder for servers, which is deleted when dropped.
 pub(super) fn new_folder() -> Result<TempDir, BackendError> {
     let mut builder = tempfile::Builder::new();
     Ok(builder.prefix("minikeeper-harness-").tempdir()?)

@@ -1,27 +1,27 @@
-//! The ways to set up a server, the same for every backend.
+//! Setups of a server, the same for every backend.
 
 use super::{SUPER_DIGEST, Settings};
 
-/// How the server of a case is set up.
+/// Setup of the server of a case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ServerSetup {
-    /// Every four-letter word, TTL znodes, a super user; containers and TTL znodes are left alone for a day.
+    /// Every four-letter word, TTL znodes, a super user; containers and TTL znodes are not checked for a day.
     #[default]
     Usual,
-    /// `usual`, and quotas are enforced.
+    /// `usual`, with enforced quotas.
     Quotas,
-    /// `usual`, and containers and TTL znodes are looked after twice a second.
+    /// `usual`, and containers and TTL znodes are checked twice a second.
     Reaping,
-    /// As a `zoo.cfg` that says nothing has it: no TTL znodes, only the word `srvr`, no super user.
+    /// The defaults of an empty `zoo.cfg`: no TTL znodes, only the word `srvr`, no super user.
     Shipped,
     /// `usual`, and clients must authenticate by `digest`.
     EnforcedAuth,
-    /// `usual`, and permissions are not looked at.
+    /// `usual`, and permissions are not checked.
     SkipAcl,
 }
 
 impl ServerSetup {
-    /// Every one.
+    /// All setups.
     pub const ALL: [Self; 6] = [
         Self::Usual,
         Self::Quotas,
@@ -31,7 +31,7 @@ impl ServerSetup {
         Self::SkipAcl,
     ];
 
-    /// Its word in a script.
+    /// Returns the name in scripts.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -46,9 +46,9 @@ impl ServerSetup {
 }
 
 impl Settings {
-    /// The four-letter words that are answered.
+    /// Returns the four-letter words that the server answers.
     pub(super) fn words(&self) -> &'static str {
-        // `conf` only shows the harness that the server is its own; no case asks for it.
+        // `conf` shows the harness that the server is its own; no case uses it.
         match self.setup {
             ServerSetup::Shipped => "srvr, conf",
             ServerSetup::Usual
@@ -59,7 +59,7 @@ impl Settings {
         }
     }
 
-    /// Java's system properties, without `-D`.
+    /// Returns the Java system properties, without `-D`.
     pub(super) fn properties(&self) -> Vec<String> {
         let interval = self.reaping_interval().as_millis();
         let mut properties = self.folder_settings.properties();

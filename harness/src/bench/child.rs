@@ -1,5 +1,5 @@
-//! Servers in processes of their own: this program once more, with a hidden subcommand. A child says its address in
-//! its first line and ends when its standard input does, so none outlives the benchmark.
+//! Servers in processes of their own: this program with a hidden subcommand. A child prints its address in its first
+//! line and ends when its standard input does, so none outlives the benchmark.
 
 use super::OPEN_FILES;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -7,13 +7,13 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 
-/// A running child that listens.
+/// A running child process that listens.
 #[derive(Debug)]
 pub(super) struct ChildServer {
     child: Child,
-    /// Kept open, for a child that goes on to say things.
+    /// Kept open for a child that goes on printing.
     output: BufReader<ChildStdout>,
-    /// Where it listens.
+    /// Address on which the child listens.
     pub(super) address: String,
 }
 
@@ -23,7 +23,7 @@ impl ChildServer {
         Self::start(Command::new(std::env::current_exe()?).args(arguments))
     }
 
-    /// Runs a program and reads up to the first line that says an address on the loopback interface.
+    /// Runs a program and reads its output up to the first line with a loopback address.
     pub(super) fn start(command: &mut Command) -> io::Result<Self> {
         let mut child = command
             .stdin(Stdio::piped())
@@ -44,7 +44,7 @@ impl ChildServer {
             line.clear();
         }
         Err(io::Error::other(format!(
-            "{command:?} ended without saying where it listens"
+            "{command:?} ended without printing its address"
         )))
     }
 
@@ -67,13 +67,13 @@ impl ChildServer {
 
 impl Drop for ChildServer {
     fn drop(&mut self) {
-        // What fails here has ended already.
+        // A failure means that the process has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The `127.0.0.1:PORT` in a line of text.
+/// Returns the `127.0.0.1:PORT` in a line of text.
 fn address_in(line: &str) -> Option<String> {
     const HOST: &str = "127.0.0.1:";
     let port = line.get(line.find(HOST)? + HOST.len()..)?;
@@ -81,10 +81,11 @@ fn address_in(line: &str) -> Option<String> {
     (!port.is_empty()).then(|| format!("{HOST}{port}"))
 }
 
-/// The hidden subcommand that answers each request of `request` bytes with a frame of `reply` bytes: blocking, a
-/// thread a connection, one write for all that one read brought.
+/// Hidden subcommand that answers each request of `request` bytes with a frame of `reply` bytes. It blocks, has a
+/// thread per connection, and answers all requests of one read with one write.
 ///
 /// # Errors
+///
 /// If it cannot listen.
 pub fn serve_echo(request: usize, reply: usize) -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -117,10 +118,11 @@ fn echo(mut stream: TcpStream, request: usize, reply: usize) -> io::Result<()> {
     }
 }
 
-/// The hidden subcommand that does for a fan-out what [`serve_echo`] does for a request: once `watchers` connections and
-/// one more have come, each thing that the first one says is followed by an event of `event` bytes to all the others.
+/// Hidden subcommand that does for a fan-out what [`serve_echo`] does for a request: after `watchers` connections and
+/// one more, each message of the first connection is followed by an event of `event` bytes to all others.
 ///
 /// # Errors
+///
 /// If it cannot listen.
 pub fn serve_bare_events(watchers: usize, event: usize) -> io::Result<()> {
     rlimit::increase_nofile_limit(OPEN_FILES)?;
@@ -146,7 +148,7 @@ pub fn serve_bare_events(watchers: usize, event: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Says the first line of a child.
+/// Prints the first line of a child.
 pub(super) fn announce(line: &str) -> io::Result<()> {
     let mut output = io::stdout().lock();
     writeln!(output, "{line}")?;
@@ -162,7 +164,7 @@ mod tests {
     use super::address_in;
 
     #[test]
-    fn an_address_is_found_in_what_a_server_says() {
+    fn an_address_is_found_in_the_output_of_a_server() {
         let found = |line| address_in(line);
         assert_eq!(found("127.0.0.1:4711\n").as_deref(), Some("127.0.0.1:4711"));
         assert_eq!(

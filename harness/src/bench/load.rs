@@ -1,5 +1,5 @@
-//! The client's side of a throughput row: precomputed frames, one write for all that a read gave room for, replies
-//! counted and not looked at further than their error. So that it is the server that is measured.
+//! The client's side of a throughput row: precomputed frames, one write for all requests that a read made room for,
+//! and replies of which only the error is checked. So the measurement shows the server, not the client.
 
 use crate::client::{BlockingClient, ConnectRequest, error_name};
 use std::io::{self, Read, Write};
@@ -9,16 +9,16 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What each connection does all the time.
+/// The request that each connection repeats.
 #[derive(Clone, Debug)]
 pub(super) struct Exchange {
-    /// One request, length prefix included.
+    /// One request with its length prefix.
     pub(super) request: Vec<u8>,
-    /// Where eight digits stand in it that must be others in every request, so that each creates a znode of its own.
+    /// Position of eight digits that differ in every request, so that each creates a znode of its own.
     pub(super) counter: Option<Range<usize>>,
 }
 
-/// How much of it.
+/// Amount of load.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Load {
     pub(super) connections: usize,
@@ -26,22 +26,22 @@ pub(super) struct Load {
     pub(super) until: Until,
 }
 
-/// When it is enough.
+/// End of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Until {
     Elapsed(Duration),
-    /// So many requests on each connection.
+    /// Number of requests on each connection.
     Replies(u64),
 }
 
-/// Whether the other side speaks ZooKeeper's protocol or only gives back frames.
+/// Protocol of the other side: ZooKeeper's, or frames that are echoed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protocol {
     ZooKeeper,
     Echo,
 }
 
-/// Drives the load and gives back replies per second over all connections.
+/// Drives the load and returns the replies per second over all connections.
 pub(super) fn drive(
     address: &str,
     protocol: Protocol,
@@ -67,7 +67,7 @@ pub(super) fn drive(
     Ok(rate)
 }
 
-/// A connection that is ready for requests.
+/// Opens a connection that is ready for requests.
 pub(super) fn open(address: &str, protocol: Protocol) -> io::Result<TcpStream> {
     match protocol {
         Protocol::ZooKeeper => {
@@ -86,7 +86,7 @@ struct LoadConnection {
     exchange: Exchange,
     in_flight: usize,
     sent: u64,
-    /// As many requests as may be in flight, one after the other.
+    /// As many requests as may be in flight.
     batch: Vec<u8>,
     received: Vec<u8>,
     filled: usize,
@@ -149,7 +149,7 @@ impl LoadConnection {
         self.stream.write_all(batch)
     }
 
-    /// Reads what is there, at least one frame, and says how many replies it was.
+    /// Reads the available bytes, at least one frame, and returns the number of replies.
     fn receive(&mut self) -> io::Result<usize> {
         let mut replies = 0;
         while replies == 0 {

@@ -1,5 +1,5 @@
-//! Speed and size: minikeeper, a real ZooKeeper and a bare echo server under the same client code, round by round in
-//! turn, so that what disturbs the machine disturbs all of them.
+//! Benchmarks of speed and size. minikeeper, a real ZooKeeper and a bare echo server run under the same client code
+//! in alternating rounds, so that a disturbance of the machine affects all of them.
 
 mod child;
 mod load;
@@ -13,7 +13,7 @@ pub use rows::{serve_folder, serve_ours, thousand_servers};
 
 use std::io;
 
-/// Sockets of the widest row, and room for what else is open.
+/// Number of sockets of the widest row, with room for other files.
 const OPEN_FILES: u64 = 16_000;
 
 /// A row of the benchmark.
@@ -47,12 +47,12 @@ pub enum Measure {
     JournalSet,
     /// setData, 4 connections, 64 in flight, with a folder that the operating system flushes.
     DiskSet,
-    /// setData, 4 connections, 64 in flight, each on the disk before it is answered.
+    /// setData, 4 connections, 64 in flight, each durable before it is answered.
     DiskSync,
-    /// setData, 1 connection, 1 in flight, each on the disk before it is answered.
+    /// setData, 1 connection, 1 in flight, each durable before it is answered.
     #[value(name = "disk-sync-1x1")]
     DiskSync1x1,
-    /// One change told to 10,000 watchers on 10,000 connections.
+    /// One change, notified to 10,000 watchers on 10,000 connections.
     FanOut,
     /// Longest wait of a client while 900 others do not read.
     SlowReaders,
@@ -64,20 +64,20 @@ pub enum Measure {
     Million,
     /// Snapshot of 1,000,000 znodes.
     Snapshot,
-    /// A folder of 1,000,000 znodes opened, and resident memory after it.
+    /// Time to open a folder of 1,000,000 znodes, and resident memory after it.
     OpenMillion,
-    /// The longest that a client waits while snapshots of 1,000,000 znodes are written.
+    /// Longest wait of a client while snapshots of 1,000,000 znodes are written.
     SnapshotPause,
     /// Resident memory of the idle binary.
     Idle,
-    /// Instructions a request, counted by valgrind; only when asked for.
+    /// Instructions per request, counted by valgrind; only on request.
     Instructions,
-    /// Crates compiled for the library, and how long a clean build takes; only when asked for.
+    /// Number of crates compiled for the library, and duration of a clean build; only on request.
     Build,
 }
 
 impl Measure {
-    /// What is run when nothing is asked for: all that needs no clean build.
+    /// Rows that run by default: all that need no clean build.
     pub const USUAL: &[Self] = &[
         Self::Start,
         Self::Exec,
@@ -106,7 +106,8 @@ impl Measure {
     /// Measures this row.
     ///
     /// # Errors
-    /// If a server does not run, or does not do what it is asked.
+    ///
+    /// If a server does not run, or refuses a request.
     pub fn run(self) -> io::Result<Row> {
         match self {
             Self::Start => rows::start(),

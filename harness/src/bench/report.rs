@@ -1,53 +1,53 @@
-//! What was measured, as a table and as JSON.
+//! Results as a table and as JSON.
 
 use serde::Serialize;
 use std::fmt;
 
-/// All that one run measured.
+/// Results of one run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
-    /// The rows that were run.
+    /// Rows that were measured.
     pub rows: Vec<Row>,
 }
 
-/// One row.
+/// Result of one row.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
-    /// Its name for `--only`.
+    /// Name for `--only`.
     pub name: &'static str,
-    /// What was measured.
+    /// Description of the measurement.
     pub what: &'static str,
-    /// What came out, of whom.
+    /// Measured values.
     pub values: Vec<Value>,
-    /// What is wanted of it.
+    /// Targets of the values.
     pub targets: Vec<Target>,
-    /// What else is to be known of it.
+    /// Remarks.
     pub notes: Vec<String>,
-    /// Why there is nothing, or less than there should be.
+    /// Reasons for missing values.
     pub missing: Vec<String>,
 }
 
 /// A measured value.
 #[derive(Clone, Debug, Serialize)]
 pub struct Value {
-    /// Of whom, or of what.
+    /// Server or part that was measured.
     pub of: String,
-    /// The unit.
+    /// Unit of the value.
     pub unit: &'static str,
-    /// The median of the rounds.
+    /// Median of the rounds.
     pub median: f64,
-    /// Each round's value.
+    /// Value of each round.
     pub rounds: Vec<f64>,
 }
 
-/// A value that is wanted, and whether it is reached.
+/// A target, and whether it is met.
 #[derive(Clone, Debug, Serialize)]
 pub struct Target {
-    /// In words.
+    /// Description of the target.
     pub wanted: String,
-    /// What came out.
+    /// Measured value.
     pub got: f64,
-    /// Whether that is enough.
+    /// Whether the value meets the target.
     pub met: bool,
 }
 
@@ -98,7 +98,7 @@ impl Row {
     }
 }
 
-/// The middle value; that of no values is not a number.
+/// Returns the middle value; not a number if there are no values.
 pub(super) fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
@@ -133,10 +133,10 @@ impl fmt::Display for Row {
             )?;
         }
         for target in &self.targets {
-            let verdict = if target.met { "met" } else { "MISSED" };
+            let result = if target.met { "met" } else { "MISSED" };
             writeln!(
                 f,
-                "    {verdict:6} {}: {}",
+                "    {result:6} {}: {}",
                 target.wanted,
                 number(target.got)
             )?;
@@ -150,7 +150,7 @@ impl fmt::Display for Row {
     }
 }
 
-/// Three digits that count, and blanks between thousands.
+/// Writes a number with three significant digits, and blanks between thousands.
 fn number(value: f64) -> String {
     if value.abs() < 100.0 {
         let digits = if value.abs() < 1.0 { 3 } else { 2 };
@@ -176,7 +176,7 @@ mod tests {
     use super::{median, number};
 
     #[test]
-    fn numbers_are_written_for_reading() {
+    fn numbers_have_three_significant_digits() {
         for (value, text) in [
             (0.0, "0"),
             (0.8512, "0.851"),

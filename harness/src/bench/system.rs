@@ -1,11 +1,11 @@
-//! What the system says about a process.
+//! Data of the operating system about a process.
 
 use std::fs;
 use std::path::Path;
 
 const BYTES_PER_KIB: f64 = 1024.0;
 
-/// The resident memory of a process in MB; `None` where there is no `/proc`.
+/// Returns the resident memory of a process in MB; `None` where there is no `/proc`.
 pub(super) fn resident_mb(pid: u32) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status
@@ -15,12 +15,12 @@ pub(super) fn resident_mb(pid: u32) -> Option<f64> {
     Some(kib * BYTES_PER_KIB / 1e6)
 }
 
-/// How many files this process has open; `None` where there is no `/proc`.
+/// Returns the number of files that this process has open; `None` where there is no `/proc`.
 pub(super) fn open_files() -> Option<usize> {
     Some(fs::read_dir("/proc/self/fd").ok()?.count())
 }
 
-/// The kind of the file system on which a folder is, and what it is on; `None` where there is no `/proc`.
+/// Returns the type and the device of the file system of a folder; `None` where there is no `/proc`.
 pub(super) fn file_system(folder: &Path) -> Option<(String, String)> {
     let folder = folder.canonicalize().ok()?;
     let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
@@ -30,7 +30,7 @@ pub(super) fn file_system(folder: &Path) -> Option<(String, String)> {
         let (place, kind, device) = (place.to_owned(), kind.to_owned(), device.to_owned());
         folder.starts_with(&place).then_some((place, kind, device))
     };
-    // The last of the longest, for one may be mounted over another.
+    // The last of the longest mount points, since one may be mounted over another.
     let (_, kind, device) = mounts
         .lines()
         .filter_map(of_line)
@@ -38,7 +38,7 @@ pub(super) fn file_system(folder: &Path) -> Option<(String, String)> {
     Some((kind, device))
 }
 
-/// Whether what is written there never reaches a disk.
+/// Returns whether the file system of a folder is in memory.
 pub(super) fn is_in_memory(folder: &Path) -> bool {
     file_system(folder).is_some_and(|(kind, _)| kind == "tmpfs" || kind == "ramfs")
 }

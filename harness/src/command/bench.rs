@@ -1,4 +1,4 @@
-//! `bench`.
+//! The `bench` command.
 
 use super::{CommandError, Status};
 use crate::bench::{Measure, Report};
@@ -7,16 +7,16 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-/// Measure speed and size, beside a real ZooKeeper and a bare echo server.
+/// Measure speed and size, compared with a real ZooKeeper and a bare echo server
 #[derive(Debug, Args)]
 pub(super) struct Bench {
-    /// Only this row; may be given several times.
+    /// Run only this row; may be given several times
     #[arg(long, value_name = "ROW")]
     only: Vec<Measure>,
-    /// Only the instructions a request, counted by valgrind.
+    /// Count only the instructions per request, by valgrind
     #[arg(long, conflicts_with = "only")]
     instructions: bool,
-    /// Where the numbers go as JSON.
+    /// File for the results as JSON
     #[arg(long, value_name = "FILE", default_value = "target/bench.json")]
     json: PathBuf,
 }
@@ -24,7 +24,7 @@ pub(super) struct Bench {
 impl Bench {
     pub(super) fn start(&self) -> Result<Status, CommandError> {
         if cfg!(debug_assertions) {
-            eprintln!("minikeeper-harness: not a release build, its numbers mean little");
+            eprintln!("minikeeper-harness: this is a debug build; measure with a release build");
         }
         let measures: &[Measure] = if self.instructions {
             &[Measure::Instructions]

@@ -1,4 +1,4 @@
-//! `list`: which cases there are.
+//! The `list` command.
 
 use super::{CommandError, Status};
 use crate::judge::KnownDifferences;
@@ -7,19 +7,19 @@ use crate::suite::{Pattern, Suite};
 use clap::Args;
 use std::io::{self, Write};
 
-/// List chapters and cases.
+/// List chapters and cases
 #[derive(Debug, Args)]
 pub(super) struct List {
-    /// Only these cases: a chapter, `watch/17`, `watch/3..9`, or text in a title; may be given several times.
+    /// Only these cases: a chapter, `watch/17`, `watch/3..9`, or text in a title; may be given several times
     #[arg(long, value_name = "PATTERN")]
     only: Vec<Pattern>,
-    /// As JSON, scripts included.
+    /// Print JSON, with the scripts
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
-    /// As the page `docs/conformance.md`.
+    /// Print the page `docs/conformance.md`
     #[arg(long)]
     markdown: bool,
-    /// How ZooKeeper 3.4 to 3.9 differ, as the page `docs/versions.md`.
+    /// Print the differences of ZooKeeper 3.4 to 3.9, the page `docs/versions.md`
     #[arg(long, conflicts_with_all = ["json", "markdown"])]
     versions: bool,
 }

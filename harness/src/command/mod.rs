@@ -1,5 +1,5 @@
-//! The command line: `run`, `compare`, `bench`, `list`, `report`. Whoever has cases of their own makes a binary of a few
-//! lines with it:
+//! The command line: `run`, `compare`, `search`, `interop`, `crash`, `bench`, `list`, `report`. A binary with cases
+//! of its own needs a few lines:
 //!
 //! ```no_run
 //! use minikeeper_harness::command;
@@ -33,7 +33,7 @@ use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
 
-/// Plays coordination scenarios on minikeeper and on real ZooKeeper and shows where they differ.
+/// Runs coordination scenarios on minikeeper and on real ZooKeeper, and shows the differences
 #[derive(Debug, Parser)]
 #[command(
     name = "minikeeper-harness",
@@ -51,76 +51,75 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  minikeeper-harness                                    embedded against real 3.9.5 and 3.8.5
-  minikeeper-harness run --only watch/3..9 --show       a few cases, with all that was said
+  minikeeper-harness                                    embedded and the real 3.9.5 and 3.8.5
+  minikeeper-harness run --only watch/3..9 --show       a few cases, with all messages
   minikeeper-harness run --html report.html --junit report.xml
-  minikeeper-harness compare zookeeper:3.6.4 zookeeper:3.9.5     what a migration changes
-  minikeeper-harness search --ops 100000 --seed 7                what nobody thought of
+  minikeeper-harness compare zookeeper:3.6.4 zookeeper:3.9.5     changes of a migration
+  minikeeper-harness search --ops 100000 --seed 7                random sequences of steps
   minikeeper-harness list --only multi
   minikeeper-harness report run.json --html report.html
 ";
 
-const RECORDED: &str =
-    "\x20 recorded:VERSION    what a real one did when it was recorded; nothing is started
+const RECORDED: &str = "\x20 recorded:VERSION    the recording of a real one; nothing is started
 ";
 
 const LONG_STATUSES: &str = "\
 Exit status:
-  0  all is as expected
-  1  servers differ, or something failed
-  2  wrong usage, or a server that was named could not be had";
+  0  all results are as expected
+  1  servers differ, or a case failed
+  2  wrong usage, or a requested server is missing";
 
 const STATUSES: &str = "\
-Exit status: 0 all is as expected; 1 servers differ, or something failed; 2 wrong usage, or a server that was named
-could not be had. `--help` shows examples.";
+Exit status: 0 all results are as expected; 1 servers differ, or a case failed; 2 wrong usage, or a requested server
+is missing. `--help` shows examples.";
 
 #[derive(Debug, Subcommand)]
 enum Invocation {
-    /// Play the cases on several servers and compare (what happens without a subcommand).
+    /// Run the cases on several servers and compare the results (the default without a subcommand)
     Run(run::Run),
-    /// Play the cases on two servers and compare them.
+    /// Run the cases on two servers and compare the results
     Compare(run::Compare),
-    /// Draw sequences of steps, play them on two servers and compare after each step.
+    /// Run random sequences of steps on two servers and compare after each step
     Search(SearchArgs),
-    /// Hand a data folder from real servers to ours and back, and compare what each finds with what was left.
+    /// Hand a data folder from real servers to minikeeper and back, and compare the states that each finds
     Interop(InteropArgs),
-    /// Kill the server under load, again and again, and hold what it has afterwards against what was acknowledged and seen.
+    /// Kill the server under load repeatedly, and compare its state with the acknowledged and visible writes
     Crash(CrashArgs),
-    /// Measure speed and size, beside a real ZooKeeper and a bare echo server.
+    /// Measure speed and size, compared with a real ZooKeeper and a bare echo server
     Bench(bench::Bench),
-    /// List chapters and cases.
+    /// List chapters and cases
     List(list::List),
-    /// Show a run again that was saved with `--json`.
+    /// Show the results of a run that was saved with `--json`
     Report(report::Report),
-    /// Record a real ZooKeeper's answers, to be compared with where there is none.
+    /// Record the behaviour of a real ZooKeeper
     #[command(flatten)]
     Record(record::Record),
     #[command(flatten)]
     Serve(serve::Serve),
 }
 
-/// How a command ended.
+/// Result of a command that ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Status {
-    /// All is as expected.
+    /// All results are as expected.
     Expected,
-    /// Servers differ, or something failed.
+    /// Servers differ, or a case failed.
     Unexpected,
-    /// Nothing could be compared, or a server was not to be had, and that was asked for.
+    /// Nothing was compared, or a server is missing, although the caller asked for it.
     NothingCompared,
 }
 
-/// Why a command did not do its work.
+/// Reason for which a command did not run.
 #[derive(Debug, thiserror::Error)]
 enum CommandError {
-    /// It was called wrongly.
+    /// The arguments are wrong.
     #[error("{0}")]
     Usage(String),
-    /// Something failed.
+    /// The command failed.
     #[error("{0}")]
     Failed(String),
-    /// Whoever reads what is printed has stopped.
-    #[error("nobody reads the output")]
+    /// The reader of the standard output has closed it.
+    #[error("the output was closed")]
     Closed,
 }
 
@@ -146,11 +145,12 @@ impl From<io::Error> for CommandError {
     }
 }
 
-/// Does what this process was called for, with these cases. The only place where a command's end becomes an exit status.
+/// Runs the command of this process's arguments with these cases. No other function turns a result into an exit
+/// status.
 #[must_use]
 pub fn main(suite: Suite) -> ExitCode {
     match started(std::env::args_os(), suite) {
-        // Whoever lists and reads no further has seen enough; a run tells its end in any case.
+        // A reader of a list may stop early; a run returns its result in any case.
         Ok(Status::Expected) | Err(CommandError::Closed) => ExitCode::SUCCESS,
         Ok(Status::Unexpected) => ExitCode::FAILURE,
         Ok(Status::NothingCompared) => ExitCode::from(2),
@@ -210,7 +210,7 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
     }
 
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn every_verb_is_understood() {
+    fn every_command_is_parsed() {
         for line in [
             "run --on embedded,zookeeper:3.8.5 --only watch --only multi/7 --json a --junit b --html c",
             "compare zookeeper:3.6.4 zookeeper:3.9.5 --patience 60 --quiet",

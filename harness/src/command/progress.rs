@@ -1,11 +1,11 @@
-//! How far a run is: a bar a server on a terminal, a line now and then elsewhere.
+//! Progress of a run: a bar per server on a terminal, occasional lines elsewhere.
 
 use crate::suite::CaseId;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-/// How far a run is.
+/// Progress of a run.
 #[derive(Debug)]
 pub(super) struct Progress(Shown);
 
@@ -20,7 +20,7 @@ enum Shown {
     Nothing,
 }
 
-/// Whoever reads a log wants to know that it lives, not more.
+/// Interval of lines, enough to show in a log that the run goes on.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
 impl Progress {
@@ -57,7 +57,7 @@ impl Progress {
         Self(Shown::Bars(all, bars))
     }
 
-    /// A case was played.
+    /// Counts a case that was run.
     pub(super) fn played(&mut self, server: usize, case: &CaseId) {
         match &mut self.0 {
             Shown::Bars(_, bars) => {
@@ -90,13 +90,13 @@ impl Progress {
         }
     }
 
-    /// The reports come next.
+    /// Removes the bars before the reports are printed.
     pub(super) fn end(self) {
         if let Shown::Bars(all, bars) = self.0 {
             for bar in bars {
                 bar.finish_and_clear();
             }
-            // Nothing is left to be told of a terminal that takes no more.
+            // An error here concerns a terminal that accepts no more output.
             let _ = all.clear();
         }
     }

@@ -1,4 +1,4 @@
-//! `record-golden` and `record-transcripts`: what a real ZooKeeper does, kept in this repository.
+//! The `record-golden` and `record-transcripts` commands: recordings of a real ZooKeeper for this repository.
 
 use super::{CommandError, Status};
 use crate::golden;
@@ -10,21 +10,21 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Record {
-    /// Record a real ZooKeeper's answers to every operation, byte for byte, into a folder.
+    /// Record a real ZooKeeper's answers to every operation, byte for byte, into a folder
     RecordGolden {
-        /// Where the files go; in this repository, `server/tests/golden`.
+        /// Folder of the files; in this repository, `server/tests/golden`
         folder: PathBuf,
     },
-    /// Record what a real ZooKeeper does in every case, as text, into a folder. Cases that are recorded there as they
-    /// are now are left alone.
+    /// Record the behaviour of a real ZooKeeper in every case, as text, into a folder. Cases that did not change
+    /// since their recording are skipped
     RecordTranscripts {
-        /// The server that is recorded.
+        /// Server to record
         #[arg(long, value_name = "SERVER", default_value = "zookeeper:3.9.5")]
         on: Contestant,
-        /// Record every case anew.
+        /// Record every case again
         #[arg(long)]
         anew: bool,
-        /// Where the files go, in a folder for the version; in this repository, `harness/recorded`.
+        /// Folder of the files, which get a subfolder for the version; in this repository, `harness/recorded`
         folder: PathBuf,
     },
 }

@@ -1,4 +1,4 @@
-//! `report`, and where the reports of a run go.
+//! The `report` command, and the output of the reports of a run.
 
 use super::{CommandError, Status};
 use crate::judge::Findings;
@@ -7,39 +7,39 @@ use clap::Args;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Show a run again that was saved with `--json`.
+/// Show the results of a run that was saved with `--json`
 #[derive(Debug, Args)]
 pub(super) struct Report {
-    /// What `--json` of a run wrote.
+    /// File that `--json` of a run wrote
     file: PathBuf,
-    /// Write JUnit XML there.
+    /// Write JUnit XML to this file
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Write a page there.
+    /// Write an HTML page to this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Print it (what happens when no file is asked for).
+    /// Print the results (the default without `--junit` and `--html`)
     #[arg(long)]
     terminal: bool,
     #[command(flatten)]
     print: Print,
 }
 
-/// What is printed, and how.
+/// Options of printed reports.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Print {
-    /// Show what the servers did in every case.
+    /// Show the behaviour of the servers in every case
     #[arg(long, conflicts_with = "quiet")]
     show: bool,
-    /// Show differences and failures alone.
+    /// Show only differences and failures
     #[arg(long)]
     quiet: bool,
-    /// How many characters a line may have; by default as many as the terminal has.
+    /// Maximum number of characters per line; the width of the terminal by default
     #[arg(long, value_name = "CHARACTERS")]
     width: Option<usize>,
 }
 
-/// Where terminals have their end when they do not say.
+/// Width of terminals of unknown width.
 const USUAL_WIDTH: usize = 160;
 
 impl Print {
@@ -57,7 +57,7 @@ impl Print {
                 (false, true) => Detail::Everything,
             },
         };
-        // Knows of NO_COLOR, and takes colours out where no terminal reads.
+        // Honours NO_COLOR, and removes colours if the output is no terminal.
         let mut out = anstream::stdout().lock();
         Ok(report::terminal(&mut out, findings, look)?)
     }
@@ -78,7 +78,7 @@ impl Report {
     }
 }
 
-/// Writes what is wanted as files.
+/// Writes the requested files.
 pub(super) fn write(
     findings: &Findings,
     json: Option<&Path>,

@@ -1,4 +1,4 @@
-//! `run` and `compare`: the cases played, the servers compared, the reports written.
+//! The `run` and `compare` commands.
 
 use super::progress::Progress;
 use super::report::{self, Print};
@@ -15,29 +15,29 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Play the cases on several servers and compare the first with each of the others.
+/// Run the cases on several servers and compare the first with each of the others.
 ///
-/// A server that cannot be had here is said by name with the reason, and the others are compared; if none of the usual
-/// ones can be had, embedded is compared with what the real one did when it was recorded. MINIKEEPER_REQUIRE says what must be there (`java`, `docker`, `all`); lacking it is a failure then.
+/// A server that cannot be started here is reported with the reason, and the others are compared. If none of the
+/// default servers can be started, embedded is compared with the recording of the real one. MINIKEEPER_REQUIRE names
+/// the parts that must be present (`java`, `docker`, `all`); without them the run fails.
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// The servers (`--help` of the whole command lists their kinds); by default embedded and the real 3.9.5 and 3.8.5.
-    /// The first is compared with each of the others.
+    /// Servers (`--help` of the program lists their names); by default embedded and the real 3.9.5 and 3.8.5. The
+    /// first is compared with each of the others
     #[arg(long = "on", value_name = "SERVER", value_delimiter = ',')]
     on: Vec<Contestant>,
     #[command(flatten)]
     options: RunOptions,
 }
 
-/// Play the cases on two servers and compare them.
+/// Run the cases on two servers and compare the results.
 ///
-/// This is what to run before a migration: from one version of ZooKeeper to another, or to another server that speaks
-/// its protocol.
+/// Use it before a migration, from one version of ZooKeeper to another or to another server with the same protocol.
 #[derive(Debug, Args)]
 pub(super) struct Compare {
     /// A server: `embedded`, `zookeeper:VERSION`, `recorded:VERSION`, `docker:IMAGE`, `HOST:PORT`, ...
     left: Contestant,
-    /// The server it is compared with.
+    /// Server to compare with the first
     right: Contestant,
     #[command(flatten)]
     options: RunOptions,
@@ -45,29 +45,29 @@ pub(super) struct Compare {
 
 #[derive(Debug, Args)]
 struct RunOptions {
-    /// Only these cases: a chapter, `watch/17`, `watch/3..9`, or text in a title; may be given several times.
+    /// Only these cases: a chapter, `watch/17`, `watch/3..9`, or text in a title; may be given several times
     #[arg(long, value_name = "PATTERN")]
     only: Vec<Pattern>,
-    /// Write the findings there as JSON; `report` shows them again.
+    /// Write the results as JSON to this file; `report` shows them again
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Write JUnit XML there, for CI systems.
+    /// Write JUnit XML to this file, for CI systems
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
-    /// Write a page there, to be read in a browser.
+    /// Write an HTML page to this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// How long a server may take for any one answer.
+    /// Maximum time for an answer of a server
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     patience: Option<u64>,
-    /// Stop at the first difference or failure.
+    /// Stop at the first difference or failure
     #[arg(long)]
     fail_fast: bool,
     #[command(flatten)]
     print: Print,
 }
 
-/// The version before the newest, still maintained.
+/// Version before the newest that is still maintained.
 const OLDER_ZOOKEEPER: &str = "3.8.5";
 
 impl Run {
@@ -108,7 +108,7 @@ impl RunOptions {
         }
         let files = [&self.json, &self.junit, &self.html].map(Option::as_deref);
         let [json, junit, html] = files;
-        // Whoever stops reading, or gives a file that cannot be written, is told what came out all the same.
+        // The results are printed even if a file cannot be written or the output is closed.
         let written = report::write(&findings, json, junit, html);
         match self.print.terminal(&findings) {
             Ok(()) | Err(CommandError::Closed) => {}
@@ -160,13 +160,13 @@ impl RunOptions {
     }
 }
 
-/// All that came of a run.
+/// Results of a run.
 struct Played {
     began: SystemTime,
     took: Duration,
     servers: Vec<Server>,
     outcomes: Outcomes,
-    /// The cases that were played more than once.
+    /// Cases that were run more than once.
     again: BTreeSet<CaseId>,
     known: KnownDifferences,
 }
@@ -180,7 +180,7 @@ impl Played {
         findings.without_absent()
     }
 
-    /// Adds what the newest real server did when it was recorded.
+    /// Adds the recorded results of the newest real server.
     fn with_recording(mut self, suite: &Suite) -> Self {
         let Some(recording) = Recording::builtin(BackendKind::NEWEST_ZOOKEEPER) else {
             return self;
@@ -199,7 +199,7 @@ impl Played {
     }
 }
 
-/// The servers as far as they are known before they run.
+/// The servers, as far as they are known before they run.
 struct Servers(Vec<Server>);
 
 impl Servers {
@@ -211,7 +211,7 @@ impl Servers {
         Self(servers.collect())
     }
 
-    /// Whether what came last is a failure, or differs from what it is compared with.
+    /// Returns whether the last result is a failure or a difference.
     fn is_bad(
         &self,
         known: &KnownDifferences,
@@ -256,7 +256,7 @@ mod tests {
     use crate::report::sample;
 
     #[test]
-    fn a_difference_or_a_stale_entry_is_told_by_the_exit_status() {
+    fn the_exit_status_shows_a_difference_or_a_stale_entry() {
         let mut findings = sample::three_servers();
         assert_eq!(status(&findings, true), Status::Unexpected);
         let cases = findings.chapters.iter_mut().flat_map(|c| &mut c.cases);
@@ -265,7 +265,7 @@ mod tests {
         }
         assert_eq!(status(&findings, true), Status::Unexpected);
         findings.stale.clear();
-        // One of the servers that were named was not to be had.
+        // A requested server is missing.
         assert_eq!(status(&findings, true), Status::NothingCompared);
         assert_eq!(status(&findings, false), Status::Expected);
         findings.absent.clear();
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_compared_is_as_expected_only_where_nobody_asked_for_it() {
+    fn a_run_without_a_comparison_is_expected_unless_one_was_requested() {
         assert_eq!(status(&sample::alone(), false), Status::Expected);
         assert_eq!(status(&sample::alone(), true), Status::NothingCompared);
     }

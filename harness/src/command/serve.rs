@@ -1,4 +1,4 @@
-//! The hidden commands by which the harness calls itself.
+//! The hidden commands that the harness runs itself.
 
 use super::{CommandError, Status};
 use crate::backend::{Compression, FolderSettings, ServerSetup, Settings};
@@ -8,16 +8,16 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What the harness starts in processes of their own.
+/// Servers that the harness starts in processes of their own.
 #[derive(Debug, Subcommand)]
 pub(super) enum Serve {
     #[command(name = "serve-ours", hide = true)]
     Ours {
-        /// With the journal that a server in a test keeps.
+        /// With the journal of a server in a test
         #[arg(long)]
         journal: bool,
     },
-    /// One that keeps its state in a folder, and ends when its input does.
+    /// A server with a data folder, which ends when its standard input does
     #[command(name = "serve-folder", hide = true)]
     Folder(ServeFolder),
     #[command(name = "serve-echo", hide = true)]
@@ -48,7 +48,7 @@ impl Serve {
     }
 }
 
-/// How a folder is served.
+/// Settings of the served folder.
 #[derive(Debug, Args)]
 pub(super) struct ServeFolder {
     folder: PathBuf,

@@ -1,26 +1,26 @@
-//! `crash`: crashes on the command line.
+//! The `crash` command.
 
 use super::{Crash, Report};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What `crash` is told.
+/// Arguments of `crash`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct CrashArgs {
-    /// How often the server is killed, with a flush of every write to the disk and as often without.
+    /// Number of times that the server is killed with forceSync=yes, and again with forceSync=no
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Where everything that is drawn comes from; drawn itself if it is not given.
+    /// Seed of everything that is random; a random one by default
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// Only with a flush of every write to the disk, or only without.
+    /// Run with this value of forceSync only
     #[arg(long, value_name = "yes|no")]
     force_sync: Option<Toggle>,
-    /// Let a real ZooKeeper of this version stand in for ours, to see what the judge itself is worth.
+    /// Run a real ZooKeeper of this version in place of minikeeper, to find what the check itself reports
     #[arg(long, value_name = "VERSION")]
     control: Option<String>,
-    /// The program that runs the server; by default this one.
+    /// Program that runs the server; this one by default
     #[arg(long, hide = true)]
     program: Option<PathBuf>,
 }
@@ -31,20 +31,21 @@ enum Toggle {
     No,
 }
 
-/// What came of it.
+/// Result of `crash`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CrashOutcome {
-    /// Every promise was kept.
+    /// Every restarted server had all acknowledged writes.
     Passed,
-    /// One was not.
+    /// A restarted server lacked a write, or had a part of one.
     Broken,
 }
 
 impl CrashArgs {
-    /// Plays the rounds and writes what comes of them.
+    /// Runs the rounds and writes the results.
     ///
     /// # Errors
-    /// If nothing can be written.
+    ///
+    /// If `out` cannot be written.
     pub fn run(&self, mut out: impl Write) -> io::Result<CrashOutcome> {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         let drawn = since_1970.map_or(0, |span| u64::from(span.subsec_nanos()));
@@ -72,7 +73,7 @@ impl CrashArgs {
             writeln!(out, "seed {seed}, forceSync={how}")?;
             let result = crash.run(|report| {
                 if report.rounds.is_multiple_of(50) {
-                    // What cannot be told now is told in the end.
+                    // A write error that is ignored here is returned with the final report.
                     let _ = write_report(&mut out, report).and_then(|()| out.flush());
                 }
             });
@@ -91,8 +92,8 @@ impl CrashArgs {
 fn write_report(out: &mut impl Write, report: &Report) -> io::Result<()> {
     writeln!(
         out,
-        "{} crashes: {} writes acknowledged, all there; {} more came through whole, {} did not; {} reads and events held \
-         against it; {} sessions went on; {:.1} s",
+        "{} crashes: {} acknowledged writes, all found; {} unacknowledged writes found, {} lost; {} reads and events \
+         checked; {} sessions resumed; {:.1} s",
         report.rounds,
         report.acknowledged,
         report.came_through,

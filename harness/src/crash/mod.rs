@@ -1,8 +1,8 @@
-//! The server is killed under load, again and again, at points that count acknowledged writes. Started again on its folder,
-//! it must have every write that was acknowledged and every one that any client saw, and nothing half.
+//! Repeated kills of the server under load, each after a number of acknowledged writes. Started again on its folder,
+//! the server must have every write that was acknowledged, every write that any client saw, and no part of a write.
 //!
-//! Each writer has a parent znode of its own, and its requests are answered in order: so what may be found there is known
-//! but for how many of the last ones, which nobody has answered, came through.
+//! Each writer has a parent znode of its own, and its requests are answered in order. So the state below the parent
+//! is known, except for the number of the last, unanswered requests that took effect.
 
 mod command;
 mod model;
@@ -27,85 +27,86 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How many rounds one folder lasts.
+/// Number of rounds on one folder.
 const ROUNDS_PER_FOLDER: usize = 50;
-/// Longer than any round.
+/// Session timeout that is longer than any round.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(600);
-/// Acknowledged writes after which the server is killed at the latest, as a power of two.
+/// Maximum number of acknowledged writes before the server is killed, as a power of two.
 const MAX_TARGET_LOG2: usize = 12;
 
-/// What is played.
+/// Parameters of a run.
 #[derive(Clone, Debug)]
 pub struct Crash {
-    /// Where everything that is drawn comes from.
+    /// Seed of everything that is random.
     pub seed: u64,
-    /// How often the server is killed.
+    /// Number of times that the server is killed.
     pub rounds: usize,
-    /// Whether a write is on the disk before it is answered.
+    /// Whether a write is durable before it is answered.
     pub force_sync: bool,
-    /// A real ZooKeeper of this version that stands in for ours, to see what the judge itself is worth.
+    /// Version of a real ZooKeeper that runs in place of minikeeper, to find what the check itself reports.
     pub control: Option<String>,
-    /// A program that has the harness's commands: the server is run by it.
+    /// Program with the harness's commands, which runs the server.
     pub program: PathBuf,
 }
 
-/// What came of it.
+/// Result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// How many rounds were played.
+    /// Number of rounds.
     pub rounds: usize,
-    /// How many writes were acknowledged.
+    /// Number of acknowledged writes.
     pub acknowledged: u64,
-    /// How many were under way when the server was killed, and came through.
+    /// Number of unacknowledged writes that the restarted servers had.
     pub came_through: u64,
-    /// How many were, and did not.
+    /// Number of unacknowledged writes that the restarted servers did not have.
     pub lost: u64,
-    /// How many events and reads were held against what was found.
+    /// Number of reads and events that were compared with the state of the restarted servers.
     pub seen: u64,
-    /// How many sessions went on.
+    /// Number of resumed sessions.
     pub resumed: u64,
-    /// How long it took.
+    /// Duration of the run.
     pub took: Duration,
 }
 
-/// Why a round did not come to its end.
+/// Failure of a round.
 #[derive(Debug, thiserror::Error)]
 #[error("seed {seed}, round {round}: {why}")]
 pub struct CrashError {
     /// The seed.
     pub seed: u64,
-    /// The round, from 0.
+    /// Number of the round, from 0.
     pub round: usize,
-    /// What was wrong.
+    /// Cause of the failure.
     #[source]
     pub why: Failure,
 }
 
-/// What was wrong.
+/// Cause of a failed round.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// The server does not come up.
+    /// The server does not start.
     #[error(transparent)]
     Backend(#[from] BackendError),
-    /// The system refused something.
+    /// A system call failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The server says nonsense.
+    /// The server's reply cannot be decoded.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// The server does not answer.
+    /// The server does not answer in time.
     #[error(transparent)]
     InVain(#[from] InVain),
-    /// A promise was broken.
+    /// A restarted server has a wrong state.
     #[error("{0}")]
     Broken(String),
 }
 
 impl Crash {
-    /// Plays all rounds, or up to the first that fails. `tell` is told after each.
+    /// Runs all rounds, or up to the first that fails. Calls `progress` after each.
     ///
     /// # Errors
-    /// If a promise was broken.
+    ///
+    /// If a round fails.
     pub fn run(&self, mut progress: impl FnMut(&Report)) -> Result<Report, CrashError> {
         let start = Instant::now();
         let mut report = Report::default();
@@ -124,7 +125,7 @@ impl Crash {
                 continue;
             };
             if let Err(why) = self.round(round, folder.path(), clients, &mut report) {
-                let copy = save_copy(folder.path(), "minikeeper-crash-kept-")
+                let copy = save_copy(folder.path(), "minikeeper-crash-failed-")
                     .map_err(|error| fail(error.into()))?;
                 let why = Failure::Broken(format!("{why}\nthe folder is in {}", copy.display()));
                 return Err(fail(why));

@@ -1,18 +1,18 @@
-//! What a writer does below a znode of its own, and what must be there after so much of it.
+//! Model of the znodes below a writer's parent, after any number of its requests.
 
 use crate::client::{Acl, Request, Stat};
 use crate::dice::Dice;
 use std::collections::BTreeMap;
 
-/// So many znodes are below the parent at most, or a little more.
+/// Approximate maximum number of znodes below the parent.
 const MAX_CHILDREN: usize = 60;
-/// Znodes that are there from the beginning, for readers to watch.
+/// Number of znodes that exist from the beginning, for readers to watch.
 pub(super) const WATCHED: usize = 4;
 
 const NO_NODE: i32 = -101;
 const BAD_VERSION: i32 = -103;
 
-/// When something happened: by its zxid, or in a request whose answer did not come.
+/// The zxid of a write: known from its reply, or that of an unanswered request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WriteZxid {
     Known(i64),
@@ -28,18 +28,18 @@ pub(super) struct Child {
     pub(super) changed: WriteZxid,
 }
 
-/// What is below the parent.
+/// Expected state below the parent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Model {
     pub(super) parent: String,
     pub(super) children: BTreeMap<String, Child>,
-    /// How many were created, which numbers the next sequential one.
+    /// Number of created znodes, which numbers the next sequential one.
     pub(super) created: i32,
-    /// When a child came or went last.
+    /// Zxid of the last created or deleted child.
     pub(super) children_changed: WriteZxid,
 }
 
-/// One thing that a writer does. Names are those below the parent.
+/// A request of a writer. Names are relative to the parent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Operation {
     Create {
@@ -77,7 +77,7 @@ impl Model {
         }
     }
 
-    /// What is done next, as number `number` of this writer: about one in eight is refused.
+    /// Returns a random operation for request `number` of this writer; about one in eight is refused.
     pub(super) fn draw(&self, number: u64, dice: &mut Dice) -> Operation {
         if dice.percent(25) {
             let mut parts = Vec::new();
@@ -145,7 +145,7 @@ impl Model {
         }
     }
 
-    /// Does it, or says with which error it is refused.
+    /// Applies an operation, or returns the error code with which it is refused.
     pub(super) fn apply(&mut self, act: &Operation, when: WriteZxid) -> Result<(), i32> {
         match act {
             Operation::Create {
@@ -251,11 +251,14 @@ impl Model {
         }
     }
 
-    /// Why what was found is not this, whatever the zxids of requests without an answer are.
+    /// Returns the first difference from the found state, whatever the zxids of unanswered requests are.
     pub(super) fn mismatch(&self, found: &Found, session: i64) -> Option<String> {
         let created = (found.parent.cversion + found.parent.num_children) / 2;
         if created != self.created {
-            return Some(format!("{created} were created, and not {}", self.created));
+            return Some(format!(
+                "{created} znodes were created instead of {}",
+                self.created
+            ));
         }
         if let Some(name) = self
             .children
@@ -266,7 +269,7 @@ impl Model {
         }
         for (name, (data, stat)) in &found.children {
             let Some(child) = self.children.get(name) else {
-                return Some(format!("{name} should not be there"));
+                return Some(format!("{name} should not exist"));
             };
             let owner = if child.ephemeral { session } else { 0 };
             if child.data != *data
@@ -280,20 +283,20 @@ impl Model {
         }
         if !self.children_changed.may_be(found.parent.pzxid) {
             return Some(format!(
-                "children changed at {:#x}, and not {:?}",
+                "children changed at {:#x} instead of {:?}",
                 found.parent.pzxid, self.children_changed
             ));
         }
         None
     }
 
-    /// Takes the zxids that were not known from what was found; they must be of one mind.
+    /// Takes the zxids of unanswered requests from the found state, where they must agree with each other.
     pub(super) fn learn(&mut self, found: &Found, after: i64, last: i64) -> Result<(), String> {
         let mut known: BTreeMap<u64, i64> = BTreeMap::new();
         let mut learn = |when: &mut WriteZxid, zxid: i64| {
             if let WriteZxid::In(number) = *when {
                 if zxid <= after || zxid > last {
-                    return Err(format!("{zxid:#x} is not of {after:#x} to {last:#x}"));
+                    return Err(format!("{zxid:#x} is not in {after:#x} to {last:#x}"));
                 }
                 if *known.entry(number).or_insert(zxid) != zxid {
                     return Err(format!("request {number} has several zxids"));
@@ -319,7 +322,7 @@ impl Model {
     }
 }
 
-/// What a restarted server has below a parent.
+/// State below a parent on a restarted server.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
     pub(super) parent: Stat,
@@ -335,12 +338,12 @@ impl WriteZxid {
     }
 }
 
-/// The name of a znode that is there from the beginning.
+/// Returns the name of a znode that exists from the beginning.
 pub(super) fn watched(number: usize) -> String {
     format!("w{number}")
 }
 
-/// Which request of a writer wrote this data, counted from 0.
+/// Returns the number of the writer's request that wrote this data, from 0.
 pub(super) fn writer_of(data: &[u8]) -> Option<u64> {
     let end = data.iter().position(|byte| *byte == b';')?;
     std::str::from_utf8(data.get(..end)?).ok()?.parse().ok()
@@ -352,7 +355,7 @@ mod tests {
     use crate::dice::Dice;
 
     #[test]
-    fn a_multi_is_done_whole_or_not_at_all() {
+    fn a_multi_is_applied_completely_or_not_at_all() {
         let mut model = Model::new("/a".to_owned());
         let create = |name: &str| Operation::Create {
             name: name.to_owned(),
@@ -373,13 +376,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_tells_by_which_request() {
+    fn data_contains_the_number_of_its_request() {
         assert_eq!(writer_of(b"17;..."), Some(17));
         assert_eq!(writer_of(b"..."), None);
     }
 
     #[test]
-    fn the_same_seed_draws_the_same() {
+    fn equal_seeds_give_equal_operations() {
         let model = Model::new("/a".to_owned());
         let draw = |seed| {
             let mut dice = Dice::new(seed, 1);

@@ -1,4 +1,4 @@
-//! A client that writes nothing: whatever it sees of others' writes must outlast the server.
+//! A client that only reads: every write that it sees must survive the crash.
 
 use super::model::{WATCHED, watched, writer_of};
 use super::round::{RoundState, WRITERS};
@@ -31,7 +31,7 @@ pub(super) async fn read(address: &str, watch: &RoundState, mut dice: Dice) -> R
                 let message = client.receive().await?;
                 watch.saw();
                 match message {
-                    // Since 3.9 the zxid is that of the change.
+                    // Since 3.9, an event has the zxid of the change.
                     Message::Event(event) => watch.saw_zxid(event.zxid),
                     Message::Reply(reply) => {
                         watch.saw_zxid(reply.header.zxid);
@@ -65,7 +65,7 @@ pub(super) async fn read(address: &str, watch: &RoundState, mut dice: Dice) -> R
     }
 }
 
-/// The request that made a znode of this name: `n17`, or `n17.2` in a multi.
+/// Returns the number of the request that created a znode of this name: `n17`, or `n17.2` in a multi.
 fn number_in(name: &str) -> Option<u64> {
     let rest = name.strip_prefix('n')?;
     rest.split('.').next()?.parse().ok()
@@ -76,7 +76,7 @@ mod tests {
     use super::number_in;
 
     #[test]
-    fn a_name_tells_by_which_request() {
+    fn a_name_contains_the_number_of_its_request() {
         assert_eq!(number_in("n17"), Some(17));
         assert_eq!(number_in("n17.2"), Some(17));
         assert_eq!(number_in("q-0000000001"), None);

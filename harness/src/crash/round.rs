@@ -1,4 +1,5 @@
-//! One round: the server was started on what the last crash left, that is looked at, then all write until it is killed.
+//! One round: the state that the last crash left is checked, then all clients send requests until the server is
+//! killed.
 
 use super::model::Found;
 use super::sessions::Sessions;
@@ -16,18 +17,18 @@ use tokio::net::TcpStream;
 
 pub(super) const WRITERS: usize = 4;
 const READERS: usize = 2;
-/// How long a round may take.
+/// Maximum duration of a round.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Who plays, over all rounds of a folder.
+/// The clients of all rounds on a folder.
 #[derive(Debug)]
 pub(super) struct Clients {
     writers: Vec<Writer>,
     sessions: Sessions,
-    /// The seed of who draws what.
+    /// Seed of the clients.
     seed: u64,
     begun: bool,
-    /// What everybody together saw in the last round.
+    /// Zxids and requests that all clients together saw in the last round.
     seen: Seen,
 }
 
@@ -37,7 +38,7 @@ struct Seen {
     requests: [Option<u64>; WRITERS],
 }
 
-/// What all see together in a round, and the server that is killed once enough was acknowledged.
+/// Zxids and requests that all clients together see in a round, and the server, which is killed after enough acknowledged writes.
 #[derive(Debug)]
 pub(super) struct RoundState {
     server: Mutex<Option<Box<dyn Backend>>>,
@@ -45,7 +46,7 @@ pub(super) struct RoundState {
     acknowledged: AtomicU64,
     messages: AtomicU64,
     zxid: AtomicI64,
-    /// The last request of each writer that somebody saw, and one.
+    /// For each writer, one more than the last of its requests that any client saw.
     requests: [AtomicU64; WRITERS],
 }
 
@@ -61,12 +62,12 @@ impl RoundState {
         }
     }
 
-    /// Something of this zxid was shown.
+    /// Records that a client saw a reply or event with this zxid.
     pub(super) fn saw_zxid(&self, zxid: i64) {
         self.zxid.fetch_max(zxid, Ordering::Relaxed);
     }
 
-    /// What a writer did as its request of this number was shown.
+    /// Records that a client saw the effect of a writer's request.
     pub(super) fn saw_request(&self, writer: usize, number: u64) {
         if let Some(request) = self.requests.get(writer) {
             request.fetch_max(number + 1, Ordering::Relaxed);
@@ -77,7 +78,7 @@ impl RoundState {
         self.messages.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A write was acknowledged: the last one kills the server.
+    /// Counts an acknowledged write; the last one kills the server.
     pub(super) fn acknowledged(&self) {
         self.acknowledged.fetch_add(1, Ordering::Relaxed);
         if self.remaining.fetch_sub(1, Ordering::Relaxed) <= 1 {
@@ -87,7 +88,7 @@ impl RoundState {
 
     fn kill(&self) {
         let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        // It is killed by being dropped.
+        // Dropping the server kills it.
         drop(server.take());
     }
 
@@ -111,7 +112,7 @@ impl Clients {
         }
     }
 
-    /// Looks at what is there, and lets all write until so many writes are acknowledged.
+    /// Checks the state, then lets all clients send requests until so many writes are acknowledged.
     pub(super) fn play(
         &mut self,
         server: Box<dyn Backend>,
@@ -181,11 +182,11 @@ impl Clients {
         for ((writer, client), seen) in self.writers.iter_mut().zip(clients).zip(self.seen.requests)
         {
             let (zxid, found) = look(client, &writer.model.parent).await?;
-            // Nobody writes yet: the first to look sees what is there, and all see the same.
+            // No client writes yet, so all see the same state.
             let last = *last.get_or_insert(zxid);
             if zxid != last || zxid < self.seen.zxid {
                 return Err(Failure::Broken(format!(
-                    "the last zxid is {zxid:#x}, but somebody saw {:#x}",
+                    "the last zxid is {zxid:#x}, but a client saw {:#x}",
                     self.seen.zxid.max(last)
                 )));
             }
@@ -198,15 +199,15 @@ impl Clients {
     }
 }
 
-/// Drives all at once, and gives the first that failed.
+/// Runs all futures concurrently, up to the first that fails.
 async fn all<F>(futures: impl Iterator<Item = F>) -> Result<(), Failure>
 where
     F: Future<Output = Result<(), Failure>>,
 {
-    let mut left: Vec<_> = futures.map(Box::pin).collect();
+    let mut pending: Vec<_> = futures.map(Box::pin).collect();
     let mut outcome = Ok(());
     std::future::poll_fn(|context| {
-        left.retain_mut(|future| match future.as_mut().poll(context) {
+        pending.retain_mut(|future| match future.as_mut().poll(context) {
             std::task::Poll::Ready(Err(error)) => {
                 outcome = Err(error);
                 false
@@ -214,7 +215,7 @@ where
             std::task::Poll::Ready(Ok(())) => false,
             std::task::Poll::Pending => true,
         });
-        if left.is_empty() || outcome.is_err() {
+        if pending.is_empty() || outcome.is_err() {
             std::task::Poll::Ready(())
         } else {
             std::task::Poll::Pending
@@ -224,9 +225,9 @@ where
     outcome
 }
 
-/// What is below a parent, and the last zxid.
+/// Reads the children of a parent, and the last zxid.
 async fn look(client: &mut Client<TcpStream>, parent: &str) -> Result<(i64, Found), Failure> {
-    let wrong = |reply| Failure::Broken(format!("{parent} cannot be looked at: {reply:?}"));
+    let wrong = |reply| Failure::Broken(format!("{parent} cannot be read: {reply:?}"));
     let reply = client
         .call(&Request::GetChildren2 {
             path: parent.to_owned(),

@@ -1,18 +1,18 @@
-//! A client whose sessions come and go: one that was granted is there after a crash, one that was closed is not.
+//! A client that opens and closes sessions: after a crash, a granted session exists and a closed one does not.
 
 use super::round::RoundState;
 use super::{Failure, SESSION_TIMEOUT};
 use crate::client::{Acl, Client, ClientError, ConnectRequest, ConnectResponse, Request};
 use crate::dice::Dice;
 
-/// So many are open at most.
+/// Maximum number of open sessions.
 const MAX_OPEN: usize = 6;
 
-/// How far a session got.
+/// State of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SessionState {
     Open,
-    /// Its end was asked for, and nobody answered.
+    /// The client asked for the close and got no answer.
     Closing,
     Closed,
 }
@@ -22,12 +22,12 @@ enum SessionState {
 struct TestSession {
     session: ConnectResponse,
     path: String,
-    /// Whether the making of the znode was answered.
+    /// Whether the create of the znode was answered.
     made: bool,
     state: SessionState,
 }
 
-/// All of them, over the rounds of a folder.
+/// All sessions of a folder, over its rounds.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     sessions: Vec<TestSession>,
@@ -35,7 +35,7 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    /// Opens sessions and closes some, until the server is gone.
+    /// Opens and closes sessions until the connection to the server ends.
     pub(super) async fn come_and_go(
         &mut self,
         address: &str,
@@ -114,7 +114,8 @@ impl Sessions {
         Ok(())
     }
 
-    /// Holds what a restarted server has against what was answered. Gives how many sessions went on.
+    /// Compares the sessions of a restarted server with the answers before the crash. Returns the number of resumed
+    /// sessions.
     pub(super) async fn recover(&mut self, address: &str) -> Result<u64, Failure> {
         let mut alive = Vec::new();
         for session in self.sessions.drain(..) {
@@ -128,7 +129,7 @@ impl Sessions {
             };
             if !right {
                 return Err(Failure::Broken(format!(
-                    "a session that is {:?} was asked for: {granted:?}",
+                    "a session in state {:?} was resumed with: {granted:?}",
                     session.state
                 )));
             }
@@ -144,7 +145,7 @@ impl Sessions {
             let there = reply.header.err == 0;
             if there && !lives || lives && session.made && !there {
                 return Err(Failure::Broken(format!(
-                    "{session:?}: its session lives: {lives}, its znode is there: {there}"
+                    "{session:?}: session exists: {lives}, znode exists: {there}"
                 )));
             }
             if lives {

@@ -1,4 +1,5 @@
-//! A client that writes below its own znode without waiting for answers, and knows what each must be.
+//! A client that writes below its own znode without waiting for answers, and knows the correct answer to each
+//! request.
 
 use super::model::{Child, Found, Model, Operation, WATCHED, WriteZxid, watched};
 use super::round::RoundState;
@@ -9,18 +10,18 @@ use crate::dice::Dice;
 use std::collections::VecDeque;
 use tokio::net::TcpStream;
 
-/// A writer, over all rounds of a folder.
+/// A writer over all rounds of a folder.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) session: Option<ConnectResponse>,
-    /// What must be there, as far as it was answered.
+    /// State after all answered requests.
     pub(super) model: Model,
-    /// What was sent and not answered, with its number.
+    /// Unanswered requests with their numbers.
     sent: VecDeque<(u64, Operation)>,
-    /// The same with all that was sent: what the next is drawn for.
+    /// State after all sent requests, for which the next request is chosen.
     ahead: Model,
     next: u64,
-    /// The zxid of the last answer.
+    /// Zxid of the last answer.
     last_zxid: i64,
 }
 
@@ -43,7 +44,7 @@ impl Writer {
             .map_or(0, |session| session.session_id)
     }
 
-    /// Makes its znodes on a new server, before anything goes wrong.
+    /// Creates the initial znodes on a new server.
     pub(super) async fn begin(&mut self, client: &mut Client<TcpStream>) -> Result<(), Failure> {
         let create = |path: String| Request::Create {
             path,
@@ -73,7 +74,7 @@ impl Writer {
         Ok(())
     }
 
-    /// A connection with the session that it has, or a new one.
+    /// Connects and resumes the session, or opens a new one.
     pub(super) async fn connect(&mut self, address: &str) -> Result<Client<TcpStream>, Failure> {
         let mut client = Client::open(address).await?;
         let timeout_ms = i32::try_from(SESSION_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
@@ -85,7 +86,7 @@ impl Writer {
         let response = client.connect(&request).await?;
         if request.session_id != 0 && response.session_id != request.session_id {
             return Err(Failure::Broken(format!(
-                "the session {:#x} of {} is gone: {response:?}",
+                "session {:#x} of {} cannot be resumed: {response:?}",
                 request.session_id, self.model.parent
             )));
         }
@@ -93,7 +94,7 @@ impl Writer {
         Ok(client)
     }
 
-    /// Writes until the connection ends.
+    /// Sends requests until the connection ends.
     pub(super) async fn write(
         &mut self,
         mut client: Client<TcpStream>,
@@ -106,7 +107,7 @@ impl Writer {
             while self.sent.len() < depth {
                 let act = self.ahead.draw(self.next, &mut dice);
                 let request = self.ahead.request(&act);
-                // What is refused changes nothing.
+                // A refused operation changes nothing.
                 let _ = self.ahead.apply(&act, WriteZxid::In(self.next));
                 let xid = client.next_xid(&request);
                 client.expect_reply(xid, request.op());
@@ -115,7 +116,7 @@ impl Writer {
                 self.next += 1;
             }
             if client.send_bytes(&bytes).await.is_err() {
-                // What has come meanwhile was answered none the less.
+                // Answers that arrived before the error count too.
                 while let Ok(message) = client.receive().await {
                     self.check_message(message, watch)?;
                 }
@@ -133,11 +134,15 @@ impl Writer {
 
     fn check_message(&mut self, message: Message, watch: &RoundState) -> Result<(), Failure> {
         let Message::Reply(reply) = message else {
-            return Err(Failure::Broken("a writer watches nothing".to_owned()));
+            return Err(Failure::Broken(
+                "a writer without watches got an event".to_owned(),
+            ));
         };
         watch.saw_zxid(reply.header.zxid);
         let Some((number, act)) = self.sent.pop_front() else {
-            return Err(Failure::Broken(format!("nobody asked for {reply:?}")));
+            return Err(Failure::Broken(format!(
+                "reply without a request: {reply:?}"
+            )));
         };
         let numbered = if let Operation::Number { prefix, .. } = &act {
             Some(self.model.numbered(prefix))
@@ -156,22 +161,23 @@ impl Writer {
             )))
         };
         if outcome(&reply) != wanted {
-            return wrong(&format!("{wanted} was to come"));
+            return wrong(&format!("expected error {wanted}"));
         }
         if reply.header.zxid <= self.last_zxid {
-            return wrong("the zxid does not rise");
+            return wrong("the zxid is not higher than the last");
         }
         if let Some(name) = numbered
             && reply.answer != Some(Answer::Path(Some(format!("{parent}/{name}"))))
         {
-            return wrong(&format!("{name} was to come"));
+            return wrong(&format!("expected {name}"));
         }
         self.last_zxid = reply.header.zxid;
         watch.acknowledged();
         Ok(())
     }
 
-    /// Holds what a restarted server has against what was answered, and what may have come through: that is known then.
+    /// Compares the state of a restarted server with the answers before the crash. Finds the number of unanswered
+    /// requests that took effect, and returns it together with the number of the others.
     pub(super) fn recover(
         &mut self,
         found: &Found,
@@ -189,7 +195,7 @@ impl Writer {
                 None => {
                     let mut learned = candidate.clone();
                     match learned.learn(found, self.last_zxid, last) {
-                        // The last that fits: refused requests at the end say nothing of themselves.
+                        // The last state that fits: refused requests at the end change nothing.
                         Ok(()) => through = Some((count, learned)),
                         Err(error) => why.push(format!("after {count}: {error}")),
                     }
@@ -203,7 +209,7 @@ impl Writer {
         let Some((count, learned)) = through else {
             why.truncate(3);
             return Err(Failure::Broken(format!(
-                "{}: none of the {sent} requests under way after the {acknowledged} answered ones explains what is found:\n{}",
+                "{}: no number of the {sent} unanswered requests after {acknowledged} answered ones explains the state:\n{}",
                 self.model.parent,
                 why.join("\n")
             )));
@@ -212,7 +218,7 @@ impl Writer {
             && seen >= acknowledged + count
         {
             return Err(Failure::Broken(format!(
-                "{}: somebody saw request {seen}, and only {} are there",
+                "{}: a client saw request {seen}, but only {} took effect",
                 self.model.parent,
                 acknowledged + count
             )));
@@ -220,7 +226,7 @@ impl Writer {
         self.model = learned;
         self.ahead = self.model.clone();
         self.sent.clear();
-        // What is sent from now on is later than all that is there.
+        // All later requests have higher zxids than the found state.
         self.last_zxid = last;
         Ok((count, sent - count))
     }
@@ -230,14 +236,14 @@ impl Writer {
     }
 }
 
-/// The error of a reply; that of a multi is the one of the part that was refused.
+/// Returns the error of a reply; for a multi, the error of the refused part.
 fn outcome(reply: &Reply) -> i32 {
     if let Some(Answer::Multi(results)) = &reply.answer {
         let errors = results.iter().map(|result| match result.answer {
             Some(Answer::Error(err)) => err,
             _ => 0,
         });
-        // Parts after the refused one are RUNTIMEINCONSISTENCY.
+        // Parts after the refused one have RUNTIMEINCONSISTENCY.
         return errors
             .into_iter()
             .find(|err| *err != 0 && *err != -2)

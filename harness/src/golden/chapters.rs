@@ -1,36 +1,36 @@
-//! What is recorded. Every step has one answer on a virgin server, whatever the machine: no lists of several children,
-//! whose order is open, and nothing that waits for time to pass.
+//! The recorded requests. On a new server each step has one possible answer, on every machine: no list of several
+//! children, whose order is undefined, and no step that waits for real time.
 
 use crate::client::{Acl, ConnectRequest, Request, op};
 
-/// One file.
+/// A recorded file.
 #[derive(Clone, Debug)]
 pub struct Chapter {
-    /// The file's name.
+    /// Name of the file.
     pub name: &'static str,
-    /// What it shows.
+    /// Title of the file.
     pub title: &'static str,
-    /// What is done, each with a comment.
+    /// Steps with their comments.
     pub steps: Vec<(&'static str, Step)>,
 }
 
-/// One thing that the client does.
+/// A step of the client.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// Ask for a session. A refusal, or the end, is taken for the answer.
+    /// Opens a session. A refusal or the end of the connection counts as the answer.
     Connect(ConnectRequest),
-    /// Send a request and read up to its reply.
+    /// Sends a request and reads up to its reply.
     Ask(Request),
-    /// The same under an xid of one's own.
+    /// Sends a request with this xid and reads up to its reply.
     AskAs(i32, Request),
-    /// Send a request whose reply is followed by the end of the connection.
+    /// Sends a request whose reply is followed by the end of the connection.
     LastAsk(Request),
-    /// Send bytes that are answered by the end of the connection.
+    /// Sends bytes that are answered by the end of the connection.
     LastBytes(Vec<u8>),
 }
 
 impl Chapter {
-    /// A chapter that has a session.
+    /// Creates a chapter that begins with a session.
     fn new(name: &'static str, title: &'static str) -> Self {
         Self::bare(name, title).step("connect", Step::Connect(ConnectRequest::new(10_000)))
     }
@@ -56,12 +56,12 @@ impl Chapter {
         self.step(comment, Step::LastAsk(request))
     }
 
-    /// A persistent znode with data `hi`.
+    /// Creates a persistent znode with data `hi`.
     fn given(self, path: &str) -> Self {
         self.ask("given a znode", create(path, 0))
     }
 
-    /// A znode that the connection may only use with these permissions.
+    /// Creates a znode on which the connection has these permissions only.
     fn given_perms(self, path: &str, perms: i32) -> Self {
         self.ask(
             "given a znode with few permissions",
@@ -203,7 +203,7 @@ fn raw(op: i32, body: &[u8]) -> Request {
     }
 }
 
-/// Every file.
+/// Returns all files.
 #[must_use]
 pub fn chapters() -> Vec<Chapter> {
     let mut chapters = connecting();

@@ -1,5 +1,5 @@
-//! Golden frames: what a virgin real ZooKeeper answers, byte for byte, one file an operation. The server's tests send
-//! the same requests to minikeeper and compare. `README.md` beside the files says how they read.
+//! Golden frames: the answers of a new real ZooKeeper, byte for byte, in one file per operation. The server's tests
+//! send the same requests to minikeeper and compare. `README.md` in the files' folder explains the format.
 
 mod chapters;
 
@@ -15,37 +15,38 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// Why there is no recording.
+/// Reason for which a recording failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// The real server does not run.
     #[error(transparent)]
     Backend(#[from] BackendError),
-    /// The connection did not hold.
+    /// The connection failed.
     #[error("{chapter}, {step}: {error}")]
     Client {
-        /// The file being recorded.
+        /// File that was recorded.
         chapter: &'static str,
-        /// The step.
+        /// Step that failed.
         step: &'static str,
-        /// What was wrong.
+        /// Cause.
         error: ClientError,
     },
-    /// No answer came.
+    /// The server did not answer in time.
     #[error(transparent)]
     InVain(#[from] InVain),
     /// A file cannot be written.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// Two recordings do not even have the same frames.
+    /// Two recordings have different frames.
     #[error("{0}: two recordings differ in more than the content of fields")]
     Unsteady(&'static str),
 }
 
-/// Records every chapter from a real server into `folder`, two times each, and gives back how many files it wrote.
+/// Records every chapter from a real server into `folder`, twice each, and returns the number of files.
 ///
 /// # Errors
-/// If the server cannot be had, or answers otherwise than with frames.
+///
+/// If the server cannot be had, or if an answer is not the expected frame.
 pub fn record(folder: &Path) -> Result<usize, RecordError> {
     fs::create_dir_all(folder)?;
     let chapters = chapters();
@@ -59,7 +60,7 @@ pub fn record(folder: &Path) -> Result<usize, RecordError> {
     Ok(chapters.len())
 }
 
-/// One line of a file: a frame, or the end of the connection.
+/// A line of a file: a frame, or the end of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Line {
     Comment(&'static str),
@@ -151,7 +152,7 @@ async fn ask(
     let (bytes, fields) = request.encode(xid);
     client.send_bytes(&bytes).await?;
     lines.push(Line::Sent(bytes, fields));
-    // The reply to a ping bears -2, whatever the ping bore.
+    // The reply to a ping has xid -2, whatever the request had.
     let reply_xid = if request.op() == crate::client::op::PING {
         -2
     } else {
@@ -179,7 +180,7 @@ async fn the_end(client: &mut Client<TcpStream>, lines: &mut Vec<Line>) -> Resul
     }
 }
 
-/// Fields that two recordings disagree on become `??`, byte for byte.
+/// Replaces fields in which two recordings differ by `??`, byte for byte.
 fn merge(name: &'static str, first: &[Line], second: &[Line]) -> Result<Vec<String>, RecordError> {
     if first.len() != second.len() {
         return Err(RecordError::Unsteady(name));

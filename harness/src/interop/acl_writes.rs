@@ -1,5 +1,6 @@
-//! New ACLs while snapshots are taken. A real server lists the ACLs of a snapshot before its znodes while writes go
-//! on, so a znode that is created or given another ACL meanwhile refers to an ACL that the snapshot does not list.
+//! Writes of new ACLs while snapshots are taken. A real server lists the ACLs of a snapshot before its znodes while
+//! writes go on, so a znode that is created or given another ACL meanwhile refers to an ACL that the snapshot does
+//! not list.
 
 use super::InteropError;
 use super::sequences::LONGEST_MS;
@@ -8,14 +9,14 @@ use crate::dice::Dice;
 use crate::patience::PATIENCE;
 use semver::Version;
 
-/// Parent of the storm's znodes.
+/// Parent of all znodes of these writes.
 const ROOT: &str = "/acl_writes";
 /// Number of parents of each kind, so that a snapshot reaches some of them early and others late.
 const PARENTS: usize = 16;
 /// Number of requests that are sent at once.
 const BATCH: usize = 100;
 
-/// Plants the znodes that make a snapshot take its time.
+/// Creates the filler znodes, which make a snapshot take longer.
 pub(super) fn create_filler(address: &str, znodes: usize) -> Result<(), InteropError> {
     let mut client = connect(address)?;
     let mut paths = vec![ROOT.to_owned()];
@@ -32,16 +33,16 @@ pub(super) fn create_filler(address: &str, znodes: usize) -> Result<(), InteropE
     Ok(())
 }
 
-/// Whether a real server of this version finds its own znodes again after a storm. Up to 3.7, the create that is
-/// replayed does not supply the ACL of a znode that is there (`DataTree.createNode`).
+/// Returns whether a real server of this version can read its own znodes after these writes. Up to 3.7, the replayed
+/// create does not supply the ACL of a znode that exists (`DataTree.createNode`).
 pub(super) fn reads_back(version: &Version) -> bool {
     *version >= Version::new(3, 8, 0)
 }
 
 /// Creates so many znodes, each with an ACL of its own. With `also_set`, every third request gives another ACL to a
-/// planted znode. No other request concerns these znodes, since a real server does not start where a transaction
-/// needs an ACL before the log supplies it. A real server must not set their ACLs a second time either: a replayed
-/// setACL drops the number in the snapshot, which may belong to another znode by then
+/// filler znode. No other request concerns these znodes, since a real server does not start where a transaction needs
+/// an ACL before the log supplies it. A real server must not set their ACLs a second time either: a replayed setACL
+/// drops the number in the snapshot, which may belong to another znode by then
 /// (`ReferenceCountedACLCache.removeUsage`), and that znode answers -5 from then on.
 pub(super) fn write_acls(
     address: &str,
@@ -98,7 +99,7 @@ fn create(path: String, acl: Vec<Acl>) -> Request {
     }
 }
 
-/// ACL that no other znode has and that lets everybody do everything.
+/// ACL that no other znode has and that lets every client do everything.
 fn own_acl(life: usize, number: usize) -> Vec<Acl> {
     let id = format!("u{life}-{number}:AAAAAAAAAAAAAAAAAAAAAAAAAAA=");
     vec![Acl::new(31, "world", "anyone"), Acl::new(1, "digest", &id)]

@@ -1,4 +1,4 @@
-//! `interop`: relays on the command line.
+//! The `interop` command.
 
 use super::{Identity, Interop, InteropError, VERSIONS};
 use crate::backend::{BackendError, Compression};
@@ -7,60 +7,62 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What `interop` is told.
+/// Arguments of `interop`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct InteropArgs {
-    /// The versions of the real server.
+    /// Versions of the real server
     #[arg(long, value_name = "VERSION", value_delimiter = ',', default_values = VERSIONS)]
     versions: Vec<String>,
-    /// About how many requests a server is sent before it hands over.
+    /// Approximate number of requests that each server gets before it hands the folder over
     #[arg(long, value_name = "N", default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     ops: u32,
-    /// How often the folder goes from a real server to ours and back.
+    /// Number of times that the folder goes from a real server to minikeeper and back
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// Where everything that is drawn comes from; drawn itself if it is not given.
+    /// Seed of everything that is random; a random one by default
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// How snapshots are compressed, in turn: none, gz, snappy. A version before 3.6 knows none.
+    /// Compression of snapshots, one run for each: none, gz, snappy; versions before 3.6 write none
     #[arg(long, value_name = "METHOD", value_delimiter = ',', default_values_t = [Compression::None])]
     compression: Vec<Compression>,
-    /// Let a real server stand in for ours, to see what the judge itself is worth.
+    /// Run a second real server in place of minikeeper, to find what the comparison itself reports
     #[arg(long)]
     control: bool,
-    /// The server ids of both, in turn; without it one is drawn: 0, 1, 127, 128, 254 or 255. Before 3.5 it is 1.
+    /// Server id of both servers, one run for each; by default a random one of 0, 1, 127, 128, 254 and 255, and 1
+    /// before 3.5
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     server_ids: Vec<u8>,
-    /// Whether both have extended types; drawn if it is not given. Never with server id 255.
+    /// Whether both servers have extended types; random by default, and never with server id 255
     #[arg(long, value_name = "BOOL")]
     extended_types: Option<bool>,
-    /// Number of planted znodes, which make snapshots take their time while other znodes get new ACLs
+    /// Number of filler znodes, which make snapshots take longer while other znodes get new ACLs
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     filler_znodes: u32,
-    /// Say what is done.
+    /// Print each action
     #[arg(long)]
     verbose: bool,
-    /// The program that runs ours; by default this one.
+    /// Program that runs minikeeper; this one by default
     #[arg(long, hide = true)]
     program: Option<PathBuf>,
 }
 
-/// What came of it.
+/// Result of `interop`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InteropOutcome {
-    /// Everything was found as it was left.
+    /// Every server found the state that the one before it wrote.
     Same,
-    /// Something was not.
+    /// A server found a different state.
     Different,
-    /// There was nobody to play with.
+    /// A part that the servers need is missing.
     Missing(Missing),
 }
 
 impl InteropArgs {
-    /// Plays the relays and writes what comes of each.
+    /// Runs the exchanges and writes the result of each.
     ///
     /// # Errors
-    /// If nothing can be written.
+    ///
+    /// If `out` cannot be written.
     pub fn run(&self, mut out: impl Write) -> io::Result<InteropOutcome> {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         let drawn = since_1970.map_or(0, |span| u64::from(span.subsec_nanos()));
@@ -126,7 +128,7 @@ impl InteropArgs {
             Ok(report) => {
                 writeln!(
                     out,
-                    "same in {} comparisons; {} requests; in the end {} znodes, {} sessions, zxid {:#x}, {} logs, {} snapshots; \
+                    "same in {} comparisons; {} requests; final state: {} znodes, {} sessions, zxid {:#x}, {} logs, {} snapshots; \
                      {:.1} s",
                     report.comparisons,
                     report.requests,

@@ -1,4 +1,4 @@
-//! The folder that is handed on, and copies of it.
+//! The folder that the servers hand over, and copies of it.
 
 use super::InteropError;
 use crate::saved_copy::{copy_all, save_copy};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use tempfile::TempDir;
 
-/// A folder for a server, with its state under `data`.
+/// Folder of a server, with its state under `data`.
 #[derive(Debug)]
 pub(super) struct Folder(TempDir);
 
@@ -23,24 +23,24 @@ impl Folder {
         self.0.path()
     }
 
-    /// Where a server has its state.
+    /// Returns the data directory of the server.
     pub(super) fn data(&self) -> PathBuf {
         self.path().join("data")
     }
 
-    /// A folder with the same state.
-    pub(super) fn opened_folder(&self) -> Result<Self, InteropError> {
-        let opened_folder = Self::new()?;
-        copy_all(&self.data(), &opened_folder.data())?;
-        Ok(opened_folder)
+    /// Returns a copy of the folder.
+    pub(super) fn copy(&self) -> Result<Self, InteropError> {
+        let copy = Self::new()?;
+        copy_all(&self.data(), &copy.data())?;
+        Ok(copy)
     }
 
-    /// Leaves it lying for whoever wants to know more, and says where.
-    pub(super) fn save_copy(&self, as_what: &str) -> Result<PathBuf, InteropError> {
-        Ok(save_copy(self.path(), as_what)?)
+    /// Saves a copy that outlives the run, and returns its path.
+    pub(super) fn save_copy(&self, prefix: &str) -> Result<PathBuf, InteropError> {
+        Ok(save_copy(self.path(), prefix)?)
     }
 
-    /// What there is, and how long each file is and when it was changed.
+    /// Lists the files with their lengths and modification times.
     pub(super) fn listed(&self) -> Result<Vec<(PathBuf, u64, SystemTime)>, InteropError> {
         let mut listed = Vec::new();
         for folder in [self.data(), self.data().join("version-2")] {
@@ -54,7 +54,7 @@ impl Folder {
         Ok(listed)
     }
 
-    /// How many logs and snapshots there are.
+    /// Counts the logs and the snapshots.
     pub(super) fn files(&self) -> Result<(usize, usize), InteropError> {
         let (mut logs, mut snapshots) = (0, 0);
         for entry in fs::read_dir(self.data().join("version-2"))? {

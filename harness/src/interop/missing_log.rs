@@ -1,11 +1,11 @@
-//! Missing logs.
+//! Folders with a missing log.
 
 use super::InteropError;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Removes a log from a folder, and the snapshots that do not need it, so that transactions of one epoch are missing
-/// between two others. Returns the name of the log, if there was one to remove.
+/// Removes a log from a folder, and the snapshots that make it unnecessary, so that transactions of one epoch are
+/// missing between two others. Returns the name of the log, or `None` if there is none to remove.
 pub(super) fn remove_log(data: &Path) -> Result<Option<String>, InteropError> {
     let (mut snapshots, mut logs) = (Vec::new(), Vec::new());
     for entry in fs::read_dir(data.join("version-2"))? {

@@ -1,7 +1,7 @@
-//! A data folder that is handed from a real server to ours and back: each works on it, is ended or killed, and what the next
-//! one finds there is compared with what the one before had, znode by znode.
+//! Exchange of a data folder between real servers and minikeeper. Each server works on the folder and is terminated
+//! or killed; the state that the next server finds is compared with the state before, znode by znode.
 //!
-//! Everything that is drawn comes from one seed.
+//! One seed determines everything that is random.
 
 mod acl_writes;
 mod command;
@@ -30,42 +30,42 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use turn::Turn;
 
-/// How long a session lives that is to be found again.
+/// Timeout of sessions that the next server must find.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// Every version of ZooKeeper whose folders are opened and written.
+/// Versions of ZooKeeper whose folders minikeeper reads and writes.
 pub const VERSIONS: [&str; 6] = ["3.4.14", "3.5.10", "3.6.4", "3.7.2", "3.8.5", "3.9.5"];
 
-/// What is played, and with whom.
+/// Parameters of a run.
 #[derive(Clone, Debug)]
 pub struct Interop {
-    /// The version of the real server.
+    /// Version of the real server.
     pub version: String,
-    /// Where everything that is drawn comes from.
+    /// Seed of everything that is random.
     pub seed: u64,
-    /// About how many requests a server is sent before it hands over.
+    /// Approximate number of requests that each server gets before it hands over.
     pub ops: usize,
-    /// How often the folder goes from a real server to ours and back.
+    /// Number of times that the folder goes from a real server to minikeeper and back.
     pub rounds: usize,
-    /// How both compress their snapshots.
+    /// Compression of both servers' snapshots.
     pub compression: Compression,
-    /// Whether a real server stands in for ours, to see what the judge itself is worth.
+    /// Whether a second real server runs in place of minikeeper, to find what the comparison itself reports.
     pub control: bool,
-    /// A program that has the harness's commands: ours is run by it.
+    /// Program with the harness's commands, which runs minikeeper.
     pub program: PathBuf,
-    /// Server id of both, drawn if `None`. Before 3.5 it is 1.
+    /// Server id of both servers; random if `None`. Before 3.5 it is 1.
     pub server_id: Option<u8>,
-    /// Whether both have extended types, drawn if `None`; never with server id 255, which a real server refuses then
-    /// (`EphemeralType.validateServerId`).
+    /// Whether both servers have extended types; random if `None`. Never with server id 255, which a real server then
+    /// refuses (`EphemeralType.validateServerId`).
     pub extended_types: Option<bool>,
-    /// Number of planted znodes, which make snapshots take their time while other znodes get new ACLs.
+    /// Number of filler znodes, which make snapshots take longer while other znodes get new ACLs.
     pub filler_znodes: usize,
 }
 
-/// Server ids that are drawn.
+/// Server ids to choose from.
 const SERVER_IDS: [u8; 7] = [0, 1, 1, 127, 128, 254, 255];
 
-/// Server id of a relay, and whether it has extended types.
+/// Server id of a run, and whether the servers have extended types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Top byte of session ids.
@@ -74,49 +74,49 @@ pub struct Identity {
     pub extended_types: bool,
 }
 
-/// What was compared.
+/// Result of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// How often one server's state was compared with another's.
+    /// Number of comparisons between the states of two servers.
     pub comparisons: usize,
-    /// How many requests were sent.
+    /// Number of requests.
     pub requests: usize,
-    /// How many znodes the folder had in the end.
+    /// Number of znodes at the end.
     pub znodes: usize,
-    /// How many sessions were open in the end.
+    /// Number of open sessions at the end.
     pub sessions: usize,
     /// The last zxid.
     pub zxid: i64,
-    /// How many logs and snapshots there were in the folder.
+    /// Numbers of logs and of snapshots in the folder.
     pub files: (usize, usize),
-    /// What a real server does not find again in its own folder, and other curiosities.
+    /// State that a real server does not find again in its own folder, and other observations that are no failure.
     pub notes: Vec<String>,
-    /// How long it took.
+    /// Duration of the run.
     pub took: Duration,
 }
 
-/// Why a relay did not come to its end.
+/// Reason for which a run failed.
 #[derive(Debug, thiserror::Error)]
 pub enum InteropError {
-    /// A server cannot be had, or does not come up.
+    /// A server cannot be installed, or does not start.
     #[error(transparent)]
     Backend(#[from] BackendError),
-    /// A sequence broke off.
+    /// A sequence was interrupted.
     #[error(transparent)]
     Stage(#[from] StageError),
-    /// Something did not happen.
+    /// An awaited change did not happen in time.
     #[error(transparent)]
     InVain(#[from] InVain),
-    /// The system or a connection failed.
+    /// A system call or a connection failed.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// What is found is not what was left.
+    /// A server found a state that differs from the one before.
     #[error("{0}")]
     Differs(String),
 }
 
 impl Interop {
-    /// Identity of the servers.
+    /// Returns the identity of the servers.
     #[must_use]
     pub fn identity(&self) -> Identity {
         let mut dice = Dice::new(self.seed, 2);
@@ -135,10 +135,11 @@ impl Interop {
         }
     }
 
-    /// Plays it to the end, or to the first difference. `tell` is told what is done.
+    /// Runs to the end, or to the first difference. Calls `log` with a description of each action.
     ///
     /// # Errors
-    /// If a server cannot be had, or one finds what another has not left.
+    ///
+    /// If a server cannot be had, or if it finds a state that differs from the one before.
     pub fn run(&self, log: &mut dyn FnMut(&str)) -> Result<Report, InteropError> {
         let start = Instant::now();
         let mut dice = Dice::new(self.seed, 0);
@@ -178,7 +179,7 @@ impl Interop {
         } else {
             ServerKind::Ours(&self.program)
         };
-        // Both are ended both ways, whatever the seed says.
+        // Each server is ended in both ways, whatever the seed.
         let first = usize::from(dice.percent(50));
         for round in 0..self.rounds.max(1) {
             let ending = |of: usize| {
@@ -210,7 +211,7 @@ impl Interop {
     }
 }
 
-/// A session for who looks, and leaves no trace by looking.
+/// Opens the session that reads the states, which leaves no trace by reading.
 fn observer(address: &str) -> Result<OpenSession, InteropError> {
     let timeout_ms = i32::try_from(LONGEST.as_millis()).unwrap_or(i32::MAX);
     let request = ConnectRequest::new(timeout_ms);

@@ -1,4 +1,4 @@
-//! The folder opened by ours without a server: what the handle shows, in the words of who looks over the wire.
+//! The state that minikeeper's library reads from a folder without a server, as clients would see it.
 
 use super::InteropError;
 use super::server_state::{ServerState, Znode};
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// What a folder holds, and the timeout of every session.
+/// Reads the state of a folder, and the timeout of every session.
 pub(super) fn open(
     data: &Path,
     trust_empty: bool,
@@ -19,7 +19,7 @@ pub(super) fn open(
         .into_iter()
         .map(|session| (session.id.0, session.timeout))
         .collect();
-    // Those of the server's own are in no list.
+    // `Snapshot::sessions` does not list the server's own sessions.
     let mut znodes = BTreeMap::new();
     let mut pending = vec!["/".to_owned()];
     while let Some(path) = pending.pop() {
@@ -37,12 +37,12 @@ pub(super) fn open(
     Ok((server_state, sessions))
 }
 
-/// What a folder holds, as a value.
+/// Opens a folder as a snapshot.
 pub(super) fn snapshot(data: &Path, trust_empty: bool) -> Result<Snapshot, InteropError> {
     let mut options = OpenOptions::default();
     options.trust_empty = trust_empty;
     Snapshot::open_with(data, &options)
-        .map_err(|error| InteropError::Differs(format!("not opened: {error}")))
+        .map_err(|error| InteropError::Differs(format!("the folder cannot be opened: {error}")))
 }
 
 fn of(znode: &ZnodeView) -> Znode {

@@ -1,5 +1,5 @@
-//! The sequences of the search, played on one server and left lying: each has a root of its own, and what a version does
-//! not know is left out.
+//! Sequences of the search, played on one server without cleaning up: each has a root of its own, and requests that
+//! the version does not know are removed.
 
 use super::InteropError;
 use super::server::OpenSession;
@@ -14,12 +14,12 @@ use semver::Version;
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// How long a sequence is at most.
+/// Maximum number of steps of a sequence.
 const LENGTH: usize = 60;
-/// Timeout of a session that must not end during a relay.
+/// Timeout of sessions that must not expire during a run, in milliseconds.
 pub(super) const LONGEST_MS: i32 = 600_000;
 
-/// Plays sequence `number`, and gives the sessions that it leaves open and how many steps it took.
+/// Plays sequence `number`. Returns the sessions that stay open and the number of steps.
 pub(super) async fn play(
     guest: &BorrowedServer,
     known: Known<'_>,
@@ -66,13 +66,13 @@ pub(super) async fn play(
     Ok((held, steps.len()))
 }
 
-/// Requests that a server can be asked.
+/// Requests that a server supports.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known<'a> {
     pub(super) version: &'a Version,
     /// Whether a znode may have a time to live.
     pub(super) extended_types: bool,
-    /// Whether it is a quorum, which never answers some malformed requests, such as a reconfig.
+    /// Whether the server is a quorum, which never answers some malformed requests, such as a reconfig.
     pub(super) is_quorum: bool,
 }
 
@@ -86,7 +86,7 @@ impl Known<'_> {
     }
 }
 
-/// Requests that the server can be asked and survives.
+/// Removes the requests that the server does not support or survive.
 fn fitting(steps: Vec<Step>, known: Known<'_>) -> Vec<Step> {
     let version = known.version;
     let knows = |request: &Request| known.knows(request);
@@ -106,7 +106,7 @@ fn fitting(steps: Vec<Step>, known: Known<'_>) -> Vec<Step> {
             requests.retain(fits);
         }
         let is_known = match action {
-            // It is never answered up to 3.7.
+            // A `check` outside of a multi is never answered up to 3.7.
             Action::Ask(Request::Check { .. }) if *version < Version::new(3, 8, 0) => false,
             Action::Ask(Request::Raw { op, .. })
                 if *op == op::CHECK && *version < Version::new(3, 8, 0) =>
@@ -123,7 +123,7 @@ fn fitting(steps: Vec<Step>, known: Known<'_>) -> Vec<Step> {
         };
         is_known.then_some(step)
     });
-    // Up to 3.6 nobody reads hard limits, and a server dies of what it cannot read (StatsTrack).
+    // Up to 3.6 no code reads hard limits, and a quota that it cannot parse ends the server (`StatsTrack`).
     let hard_limits = *version >= Version::new(3, 7, 0);
     steps
         .map(|mut step| {
@@ -156,7 +156,7 @@ fn soften(request: &mut Request) {
     }
 }
 
-/// Every session that is asked for lives long: what expires while nobody looks cannot be compared.
+/// Gives every session the longest timeout: a session that expires between two readings makes states differ.
 fn long_lived(steps: Vec<Step>, longest: Duration) -> Vec<Step> {
     let timeout_ms = i32::try_from(longest.as_millis()).unwrap_or(i32::MAX);
     let mut known = HashSet::new();
@@ -165,7 +165,7 @@ fn long_lived(steps: Vec<Step>, longest: Duration) -> Vec<Step> {
         if let Step::Act { who, action } = &mut step {
             let is_new = !known.contains(who);
             if let Action::Connect(connect) = action {
-                // Whoever had it may have had nothing to do that this version knows.
+                // The session's client may have had no request that this version knows.
                 if connect
                     .resume
                     .as_ref()
@@ -198,8 +198,8 @@ mod tests {
 
     #[track_caller]
     fn check(version: &str, drawn: &str, made: &str) {
-        let script: Script = drawn.parse().expect("a script");
-        let version = Version::parse(version).expect("a version");
+        let script: Script = drawn.parse().expect("a valid script");
+        let version = Version::parse(version).expect("a valid version");
         let steps = long_lived(
             fitting(
                 script.steps,
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_is_asked_what_it_knows() {
+    fn requests_unknown_to_a_version_are_removed() {
         let drawn = "a: create /x null\na: create2 /y null\na: multi [create /z null; createContainer /c null]\n";
         check(
             "3.4.14",
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn hard_limits_are_for_those_who_read_them() {
+    fn hard_limits_are_removed_for_versions_that_cannot_parse_them() {
         let drawn = "a: connect timeout=60000\na: setData /zookeeper/quota/a/zookeeper_limits \"count=1,bytes=2;byteHardLimit=3\"\n";
         check("3.9.5", drawn, drawn);
         check("3.6.4", drawn, &drawn.replace(";byteHardLimit=3", ""));

@@ -1,4 +1,5 @@
-//! Who has the folder: a real ZooKeeper or one of ours, each in a process of its own, ended by a signal or killed.
+//! The servers that use the folder: a real ZooKeeper or minikeeper, each in a process of its own that is terminated
+//! or killed.
 
 use super::InteropError;
 use crate::backend::{
@@ -9,12 +10,12 @@ use crate::patience::PATIENCE;
 use std::fmt;
 use std::path::Path;
 
-/// How the server of a leg ends.
+/// The way in which the server of a turn ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
-    /// It is asked to.
+    /// The process is asked to end.
     Asked,
-    /// It is not.
+    /// The process is killed.
     Killed,
 }
 
@@ -27,12 +28,12 @@ impl fmt::Display for Ending {
     }
 }
 
-/// Which server.
+/// A kind of server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ServerKind<'a> {
-    /// A real one of this version.
+    /// A real ZooKeeper of this version.
     Real(&'a str),
-    /// Ours, from this program.
+    /// minikeeper, run by this program.
     Ours(&'a Path),
 }
 
@@ -44,7 +45,7 @@ pub(super) enum RunningServer {
 }
 
 impl RunningServer {
-    /// Starts it on what `folder` has under `data`.
+    /// Starts a server on the state under `folder`'s `data`.
     pub(super) fn start(
         kind: ServerKind<'_>,
         folder: &Path,
@@ -75,7 +76,7 @@ impl RunningServer {
         }
     }
 
-    /// Whether it is a real server that is a quorum of one.
+    /// Returns whether the server is a real one that forms a quorum of one.
     pub(super) fn is_quorum(&self, folder_settings: &FolderSettings) -> bool {
         matches!(self, Self::Real(_)) && folder_settings.server_id != 1
     }
@@ -90,7 +91,7 @@ impl RunningServer {
         Ok(())
     }
 
-    /// Lines of a real server's log that speak of trouble with its folder.
+    /// Returns the lines of a real server's log that report problems with its folder.
     pub(super) fn complaints(&self) -> Vec<String> {
         let Self::Real(server) = self else {
             return Vec::new();
@@ -105,8 +106,8 @@ impl RunningServer {
 
 fn is_complaint(line: &str) -> bool {
     let line = line.to_ascii_lowercase();
-    // The end of a log, which versions whose logger says everything tell as an exception; and four-letter words that
-    // came before there was anything to tell; and quotas of which somebody has deleted a half.
+    // Exceptions without a problem: the end of a log, which versions with a verbose logger report; four-letter words
+    // that came before the server was ready; and quotas of which a client has deleted one half.
     let no_complaints = [
         "eofexception",
         "command socket",
@@ -129,7 +130,7 @@ fn is_complaint(line: &str) -> bool {
         || words.iter().any(|word| line.contains(word))
 }
 
-/// A session that somebody left open.
+/// A session that a client did not close.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OpenSession {
     pub(super) session: ConnectResponse,
@@ -144,7 +145,7 @@ impl OpenSession {
         self.session.session_id
     }
 
-    /// Goes on with it elsewhere.
+    /// Resumes the session on another server.
     pub(super) fn resume(&self, address: &str) -> Result<BlockingClient, InteropError> {
         self.resume_with(address, self.session.password.clone())
     }
@@ -162,12 +163,12 @@ impl OpenSession {
         Ok(BlockingClient::connect_within(PATIENCE, address, &request)?)
     }
 
-    /// The same, as one who may see everything.
+    /// Resumes the session and authenticates as the super user.
     pub(super) fn resume_as_super(&self, address: &str) -> Result<BlockingClient, InteropError> {
         let mut client = self.resume(address)?;
         if client.session().session_id != self.id() {
             return Err(InteropError::Differs(format!(
-                "session {:#x} of kind looks cannot be resumed: {:?}",
+                "the reader's session {:#x} cannot be resumed: {:?}",
                 self.id(),
                 client.session()
             )));
@@ -177,7 +178,7 @@ impl OpenSession {
     }
 }
 
-/// Lets a client see everything.
+/// Authenticates a client as the super user.
 pub(super) fn become_super(client: &mut BlockingClient) -> Result<(), InteropError> {
     let auth = Request::Auth {
         scheme: "digest".to_owned(),

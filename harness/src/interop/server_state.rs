@@ -1,5 +1,5 @@
-//! Everything that a server has, as a client sees it that may see everything: every znode with data, ACL and Stat, the
-//! sessions, the last zxid. Whoever looks leaves no trace: it looks by a session that was there before.
+//! The complete state of a server as a super user sees it: every znode with data, ACL and Stat, the sessions and the
+//! last zxid. Reading it leaves no trace, since the reader resumes a session that existed before.
 
 use super::InteropError;
 use crate::backend::four_letter_word;
@@ -7,12 +7,12 @@ use crate::client::{Acl, Answer, BlockingClient, Reply, Request, Stat};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-/// So many requests are sent at once: a real server stops reading at a thousand.
+/// Number of requests that are sent at once: a real server stops reading at 1,000.
 const BATCH: usize = 300;
-/// How many differences are told one by one.
+/// Maximum number of differences that are listed.
 const MAX_LISTED: usize = 12;
 
-/// What a server had at some moment.
+/// State of a server at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ServerState {
     pub(super) zxid: i64,
@@ -28,7 +28,7 @@ pub(super) struct Znode {
 }
 
 impl ServerState {
-    /// Looks at everything. The client must be one that may see everything.
+    /// Reads the complete state. The client must be a super user.
     pub(crate) fn of(client: &mut BlockingClient, address: &str) -> Result<Self, InteropError> {
         let root = Request::Exists {
             path: "/".to_owned(),
@@ -77,7 +77,7 @@ impl ServerState {
             ] = answers[..]
             else {
                 return Err(InteropError::Differs(format!(
-                    "{path} cannot be looked at: {replies:?}"
+                    "{path} cannot be read: {replies:?}"
                 )));
             };
             let znode = Znode {
@@ -92,15 +92,15 @@ impl ServerState {
         Ok(())
     }
 
-    /// The number that the next sequential znode below `path` bears.
+    /// Returns the number of the next sequential znode below `path`.
     pub(super) fn next_number(&self, path: &str) -> Option<i32> {
         let stat = self.znodes.get(path)?.stat;
-        // What is kept is how many were created, and what is shown twice that, less those that are there
-        // (DataNode.copyStat).
+        // The stored cversion counts the created children; `DataNode.copyStat` shows twice that number less the
+        // number of present children.
         Some((stat.cversion.wrapping_add(stat.num_children)) / 2)
     }
 
-    /// How the other differs, a line each; nothing if it does not.
+    /// Lists the differences from another state, one a line; `None` if there are none.
     pub(crate) fn difference(&self, other: &Self) -> Option<String> {
         let mut lines = Vec::new();
         if self.zxid != other.zxid {
@@ -133,8 +133,8 @@ impl ServerState {
 }
 
 impl ServerState {
-    /// Whether the other says what really is below a quota: usage is counted anew when a snapshot is read, whatever somebody
-    /// has written there (DataTree.setupQuota).
+    /// Returns whether `two` has the actual usage below a quota: a server counts the usage again when it reads a
+    /// snapshot, whatever a client wrote there (`DataTree.setupQuota`).
     fn is_counted_anew(&self, path: &str, one: &Znode, two: &Znode) -> bool {
         let place = path
             .strip_prefix("/zookeeper/quota")
@@ -213,7 +213,7 @@ fn answer(reply: &Reply) -> Option<&Answer> {
     reply.answer.as_ref()
 }
 
-/// The sessions that a server knows, by its four-letter word `dump`.
+/// Reads the ids of the sessions from the four-letter word `dump`.
 fn sessions(address: &str) -> Result<BTreeSet<i64>, InteropError> {
     let text = four_letter_word(address, "dump")?;
     let tracked = text.split("phemeral nodes dump").next().unwrap_or_default();
@@ -229,7 +229,7 @@ mod tests {
     use super::ServerState;
 
     #[test]
-    fn what_differs_is_told_by_name() {
+    fn differences_are_listed_by_name() {
         let (mut one, mut two) = (ServerState::default(), ServerState::default());
         assert_eq!(one.difference(&two), None);
         one.zxid = 3;

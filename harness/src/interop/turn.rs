@@ -1,4 +1,5 @@
-//! One server's turn with the folder: what it finds is compared with what was left, it works, its state is noted, it ends.
+//! The turn of one server: its state is compared with the state of the server before, it serves requests, its new
+//! state is recorded, and it stops.
 
 use super::folder::Folder;
 use super::sequences::Known;
@@ -16,30 +17,30 @@ use minikeeper::{Compression, DataFormat, StorageError};
 use semver::Version;
 use std::time::Duration;
 
-/// How many parents are asked for the next number.
+/// Number of parents below which a sequential znode is created.
 const NUMBERED: usize = 6;
 const NO_NODE: i32 = -101;
 
-/// A relay under way.
+/// Servers that take turns with a folder.
 pub(super) struct Turn<'a> {
     pub(super) version: &'a Version,
     pub(super) folder: &'a Folder,
     pub(super) seed: u64,
     pub(super) ops: usize,
-    /// Number of znodes that were planted for the storms.
+    /// Number of filler znodes, which make snapshots take longer.
     pub(super) filler_znodes: usize,
     pub(super) folder_settings: FolderSettings,
-    /// How many lives there were.
+    /// Number of times that a server was started.
     pub(super) life: usize,
-    /// How many sequences were played.
+    /// Number of sequences that were played.
     pub(super) sequence: u64,
-    /// The sessions that were left open, or were believed to be.
+    /// Sessions that no client closed, as far as it is known.
     pub(super) open_sessions: Vec<OpenSession>,
-    /// Znodes of sessions that are to expire.
+    /// Znodes of sessions that will expire.
     pub(super) expiring: Vec<String>,
-    /// The session of who looks.
+    /// Session that reads the states.
     pub(super) observer: Option<OpenSession>,
-    /// What the last server left.
+    /// State in which the last server ended.
     pub(super) last_state: Option<ServerState>,
     pub(super) report: Report,
     pub(super) log: &'a mut dyn FnMut(&str),
@@ -52,7 +53,8 @@ impl Turn<'_> {
         dice: &mut Dice,
         ending: Ending,
     ) -> Result<(), InteropError> {
-        // What is reaped goes before the last life, and after what was left is compared: nothing goes while somebody looks.
+        // Containers and TTL znodes are reaped before the last start, and after the state before was compared: no znode
+        // disappears while a client reads the state.
         let setups: &[ServerSetup] = match kind {
             ServerKind::Real(_) if self.last_state.is_none() => {
                 &[ServerSetup::Reaping, ServerSetup::Usual]
@@ -69,22 +71,19 @@ impl Turn<'_> {
             } else {
                 Ending::Killed
             };
-            (self.log)(&format!(
-                "{kind:?}: life {}, {ending} in the end",
-                self.life
-            ));
+            (self.log)(&format!("{kind:?}: start {}, will be {ending}", self.life));
             let mut server =
                 RunningServer::start(kind, self.folder.path(), setup, &self.folder_settings)?;
             let address = server.address();
             if life == 0 {
-                self.check_found(&server, "the folder that was last_state")?;
+                self.check_found(&server, "the folder of the server before")?;
                 self.check_sessions(&address)?;
                 self.check_numbers(&address, dice)?;
             }
             self.work(kind, &address, dice, self.ops / setups.len())?;
             if is_last {
                 self.wait_for_expiries(&address)?;
-                self.look(&address)?;
+                self.record_state(&address)?;
             }
             server.end(ending)?;
             self.life += 1;
@@ -92,15 +91,11 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// The real server alone on a copy: what it does not find again is none of ours.
+    /// Restarts the real server on a copy: state that it does not find again itself is no difference of minikeeper.
     pub(super) fn check_restart(&mut self, kind: ServerKind<'_>) -> Result<(), InteropError> {
-        let opened_folder = self.folder.opened_folder()?;
-        let mut server = RunningServer::start(
-            kind,
-            opened_folder.path(),
-            ServerSetup::Usual,
-            &self.folder_settings,
-        )?;
+        let copy = self.folder.copy()?;
+        let mut server =
+            RunningServer::start(kind, copy.path(), ServerSetup::Usual, &self.folder_settings)?;
         let again = self.server_state(&server.address())?;
         let complaints = server.complaints();
         server.end(Ending::Killed)?;
@@ -126,7 +121,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Ours on the folder, by its handle and without writing to it.
+    /// Reads the folder with minikeeper's library, without writing to it.
     pub(super) fn check_copy(&mut self) -> Result<(), InteropError> {
         let Some(last_state) = self.last_state.clone() else {
             return Ok(());
@@ -134,32 +129,31 @@ impl Turn<'_> {
         let before = self.folder.listed()?;
         let (found, timeouts) =
             opened_folder::open(&self.folder.data(), self.folder_settings.trust_empty)
-                .map_err(|error| self.failure(&format!("opened as a opened_folder: {error}")))?;
+                .map_err(|error| self.failure(&format!("a copy cannot be opened: {error}")))?;
         self.report.comparisons += 1;
         if let Some(difference) = last_state.difference(&found) {
-            return Err(self.failure(&format!("left, and found in a opened_folder: {difference}")));
+            return Err(self.failure(&format!("last state, and state of a copy: {difference}")));
         }
         if let Some(refused) = self.refused_snapshot()? {
             return Err(self.failure(&format!("a real server's snapshot is refused: {refused}")));
         }
-        for open_sessions in &self.open_sessions {
-            let timeout = timeouts.get(&open_sessions.id()).map(Duration::as_millis);
-            let wanted = u128::from(open_sessions.session.timeout_ms.unsigned_abs());
+        for session in &self.open_sessions {
+            let timeout = timeouts.get(&session.id()).map(Duration::as_millis);
+            let wanted = u128::from(session.session.timeout_ms.unsigned_abs());
             if timeout != Some(wanted) {
-                let id = open_sessions.id();
-                let what =
-                    format!("session {id:#x} of {wanted} ms has {timeout:?} ms in a opened_folder");
+                let id = session.id();
+                let what = format!("session {id:#x} of {wanted} ms has {timeout:?} ms in a copy");
                 return Err(self.failure(&what));
             }
         }
         if self.folder.listed()? != before {
-            return Err(self.failure("to look at the folder changed it"));
+            return Err(self.failure("reading the folder changed it"));
         }
         Ok(())
     }
 
-    /// A whole snapshot of a real server that was nevertheless skipped. A snapshot that a kill has cut short has no
-    /// end, and a compressed one does not show whether it has.
+    /// Returns the error of a complete snapshot of a real server that minikeeper skipped. A snapshot that a kill has cut
+    /// short has no end, and a compressed one does not show whether it has.
     fn refused_snapshot(&self) -> Result<Option<String>, InteropError> {
         if self.folder_settings.compression != backend::Compression::None {
             return Ok(None);
@@ -175,17 +169,13 @@ impl Turn<'_> {
     /// Opens a folder with a missing log, which minikeeper always refuses and a real server refuses from 3.9.4 on
     /// (`ZKDatabase.addCommittedProposal`).
     pub(super) fn check_missing_log(&mut self, kind: ServerKind<'_>) -> Result<(), InteropError> {
-        let opened_folder = self.folder.opened_folder()?;
-        let Some(missing) = missing_log::remove_log(&opened_folder.data())? else {
+        let copy = self.folder.copy()?;
+        let Some(missing) = missing_log::remove_log(&copy.data())? else {
             return Ok(());
         };
         if *self.version >= Version::new(3, 9, 4) {
-            match RunningServer::start(
-                kind,
-                opened_folder.path(),
-                ServerSetup::Usual,
-                &self.folder_settings,
-            ) {
+            match RunningServer::start(kind, copy.path(), ServerSetup::Usual, &self.folder_settings)
+            {
                 Err(InteropError::Backend(BackendError::Ended(_))) => {}
                 Err(error) => return Err(error),
                 Ok(mut server) => {
@@ -198,15 +188,15 @@ impl Turn<'_> {
             }
         }
         self.report.comparisons += 1;
-        match opened_folder::snapshot(&opened_folder.data(), self.folder_settings.trust_empty) {
+        match opened_folder::snapshot(&copy.data(), self.folder_settings.trust_empty) {
             Err(_) => Ok(()),
             Ok(_) => Err(self.failure(&format!(
-                "{missing} was removed from a opened_folder, which is opened as if nothing was missing"
+                "{missing} was removed from a copy, which opens as if no log was missing"
             ))),
         }
     }
 
-    /// Without extended types, znodes with a time to live are ephemerals of a session that does not exist, and are
+    /// Compares both servers without extended types: then znodes with a time to live are ephemerals of a session that does not exist, and are
     /// removed.
     pub(super) fn check_without_extended_types(
         &mut self,
@@ -220,15 +210,11 @@ impl Turn<'_> {
             extended_types: false,
             ..self.folder_settings.clone()
         };
-        let mut pictures = Vec::new();
+        let mut states = Vec::new();
         for kind in [real, ours] {
-            let opened_folder = self.folder.opened_folder()?;
-            let mut server = RunningServer::start(
-                kind,
-                opened_folder.path(),
-                ServerSetup::Usual,
-                &folder_settings,
-            )?;
+            let copy = self.folder.copy()?;
+            let mut server =
+                RunningServer::start(kind, copy.path(), ServerSetup::Usual, &folder_settings)?;
             let mut server_state = self.server_state(&server.address())?;
             server.end(Ending::Killed)?;
             // A real server loses the children of such a znode without counting them.
@@ -236,25 +222,27 @@ impl Turn<'_> {
                 .znodes
                 .retain(|path, _| !path.starts_with("/zookeeper/quota"));
             server_state.zxid = 0;
-            pictures.push(server_state);
+            states.push(server_state);
         }
         self.report.comparisons += 1;
-        match pictures.first().zip(pictures.last()) {
+        match states.first().zip(states.last()) {
             Some((real, ours)) if real != ours => Err(self.failure(&format!(
-                "opened without extended types by a real server and by ours: {}",
+                "opened without extended types by a real server and by minikeeper: {}",
                 real.difference(ours).unwrap_or_default()
             ))),
             _ => Ok(()),
         }
     }
 
-    /// What ours exports, a real server starts from.
+    /// Starts a real server on a folder that minikeeper exported.
     pub(super) fn check_export(&mut self, kind: ServerKind<'_>) -> Result<(), InteropError> {
         let Some(last_state) = self.last_state.clone() else {
             return Ok(());
         };
         let exported = Folder::new()?;
-        let failed = |error: StorageError| InteropError::Differs(format!("not exported: {error}"));
+        let failed = |error: StorageError| {
+            InteropError::Differs(format!("the folder cannot be exported: {error}"))
+        };
         let format = format!("{}.{}", self.version.major, self.version.minor)
             .parse::<DataFormat>()
             .map_err(|error| InteropError::Differs(error.to_string()))?;
@@ -280,14 +268,14 @@ impl Turn<'_> {
         match last_state.difference(&found) {
             None if complaints.is_empty() => Ok(()),
             difference => Err(self.failure(&format!(
-                "left, and found in what was exported: {}\n{}",
+                "last state, and state of the exported folder: {}\n{}",
                 difference.unwrap_or_default(),
                 complaints.join("\n")
             ))),
         }
     }
 
-    /// A last real server finds what was left.
+    /// Compares the last state with the state that a real server finds.
     pub(super) fn finish(&mut self, kind: ServerKind<'_>) -> Result<(), InteropError> {
         let mut server = RunningServer::start(
             kind,
@@ -295,7 +283,7 @@ impl Turn<'_> {
             ServerSetup::Usual,
             &self.folder_settings,
         )?;
-        self.check_found(&server, "the folder that was last_state")?;
+        self.check_found(&server, "the folder of the server before")?;
         self.check_sessions(&server.address())?;
         server.end(Ending::Killed)?;
         if let Some(last_state) = &self.last_state {
@@ -324,8 +312,8 @@ impl Turn<'_> {
         )))
     }
 
-    /// The state that was found, without the epoch that a quorum begins with every start, which moves the zxid to the
-    /// beginning of the next.
+    /// Returns the found state with the zxid before the start: a quorum begins a new epoch with every start, which moves
+    /// the zxid to the beginning of that epoch.
     fn without_new_epoch(
         &self,
         server: &RunningServer,
@@ -339,17 +327,17 @@ impl Turn<'_> {
         found
     }
 
-    /// What differs, and where the folder is kept for who wants to know more.
+    /// Returns an error with the difference and the path of a saved copy of the folder.
     fn failure(&self, what: &str) -> InteropError {
-        match self.folder.save_copy("minikeeper-interop-kept-") {
-            Ok(kept) => {
-                InteropError::Differs(format!("{what}\nthe folder is in {}", kept.display()))
+        match self.folder.save_copy("minikeeper-interop-failed-") {
+            Ok(copy) => {
+                InteropError::Differs(format!("{what}\nthe folder is in {}", copy.display()))
             }
             Err(error) => error,
         }
     }
 
-    /// Looks at everything, by a session that was there before.
+    /// Reads the complete state by a session that existed before.
     fn server_state(&mut self, address: &str) -> Result<ServerState, InteropError> {
         let observer = match &self.observer {
             Some(observer) => observer.clone(),
@@ -374,47 +362,47 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn look(&mut self, address: &str) -> Result<(), InteropError> {
+    fn record_state(&mut self, address: &str) -> Result<(), InteropError> {
         let server_state = self.server_state(address)?;
         (self.log)(&format!(
-            "last_state: {} znodes, {} sessions, zxid {:#x}",
+            "state: {} znodes, {} sessions, zxid {:#x}",
             server_state.znodes.len(),
             server_state.sessions.len(),
             server_state.zxid
         ));
         self.open_sessions
-            .retain(|open_sessions| server_state.sessions.contains(&open_sessions.id()));
+            .retain(|session| server_state.sessions.contains(&session.id()));
         self.last_state = Some(server_state);
         Ok(())
     }
 
-    /// Sessions that were left open go on with their passwords, and with no other.
+    /// Checks that open sessions can be resumed with their passwords, and with no other.
     fn check_sessions(&mut self, address: &str) -> Result<(), InteropError> {
-        for open_sessions in &self.open_sessions {
-            let client = open_sessions.resume(address)?;
+        for session in &self.open_sessions {
+            let client = session.resume(address)?;
             let (id, timeout_ms) = (client.session().session_id, client.session().timeout_ms);
-            if id != open_sessions.id() || timeout_ms != open_sessions.session.timeout_ms {
+            if id != session.id() || timeout_ms != session.session.timeout_ms {
                 return Err(InteropError::Differs(format!(
                     "session {:#x} of {} ms cannot be resumed: {:?}",
-                    open_sessions.id(),
-                    open_sessions.session.timeout_ms,
+                    session.id(),
+                    session.session.timeout_ms,
                     client.session()
                 )));
             }
         }
-        if let Some(open_sessions) = self.open_sessions.first() {
-            let client = open_sessions.resume_with(address, Some(vec![7; 16]))?;
+        if let Some(session) = self.open_sessions.first() {
+            let client = session.resume_with(address, Some(vec![7; 16]))?;
             if client.session().session_id != 0 {
                 return Err(InteropError::Differs(format!(
                     "session {:#x} is resumed with a wrong password",
-                    open_sessions.id()
+                    session.id()
                 )));
             }
         }
         Ok(())
     }
 
-    /// What is numbered next is numbered as it would have been by the server before.
+    /// Checks that sequential znodes get the numbers that the server before would have given them.
     fn check_numbers(&mut self, address: &str, dice: &mut Dice) -> Result<(), InteropError> {
         let (Some(last_state), Some(observer)) = (&self.last_state, &self.observer) else {
             return Ok(());
@@ -432,7 +420,7 @@ impl Turn<'_> {
             let parent = *dice.one(&parents);
             let prefix = format!("{}/next-", parent.trim_end_matches('/'));
             let expected = last_state.next_number(parent).unwrap_or_default();
-            // A parent that was drawn before has been counted on.
+            // An earlier check has already taken a number below this parent.
             let before = client.call(&Request::GetChildren {
                 path: parent.clone(),
                 watch: false,
@@ -451,7 +439,7 @@ impl Turn<'_> {
             let wanted = format!("{prefix}{expected:010}");
             if reply.answer != Some(Answer::Path(Some(wanted.clone()))) {
                 return Err(InteropError::Differs(format!(
-                    "{wanted} is next, and was made: {reply:?}"
+                    "expected {wanted} as the next znode: {reply:?}"
                 )));
             }
         }
@@ -470,15 +458,15 @@ impl Turn<'_> {
             extended_types: self.folder_settings.extended_types,
             is_quorum: self.folder_settings.server_id != 1,
         };
-        let garden_dice = Dice::new(dice.throw(), 1);
-        let mut workload = Workload::new(address, known, garden_dice, self.life)?;
+        let workload_dice = Dice::new(dice.throw(), 1);
+        let mut workload = Workload::new(address, known, workload_dice, self.life)?;
         workload.run(ops / 2)?;
         let maker_timeout = i32::try_from(LONGEST.as_millis()).unwrap_or(i32::MAX);
         let mut maker =
             BlockingClient::connect_within(PATIENCE, address, &ConnectRequest::new(maker_timeout))?;
         become_super(&mut maker)?;
-        let guest = BorrowedServer::new(
-            "the server of a interop".to_owned(),
+        let server = BorrowedServer::new(
+            "the server of an interop run".to_owned(),
             Some(self.version.clone()),
             address.to_owned(),
         );
@@ -488,7 +476,7 @@ impl Turn<'_> {
         let mut played = ops / 2;
         while played < ops {
             let drawn = (self.seed, self.sequence);
-            let playing = sequences::play(&guest, known, &mut maker, drawn, LONGEST);
+            let playing = sequences::play(&server, known, &mut maker, drawn, LONGEST);
             let (open_sessions, steps) = runtime.block_on(playing)?;
             self.sequence += 1;
             self.open_sessions.extend(open_sessions);
@@ -498,16 +486,16 @@ impl Turn<'_> {
         let (open_sessions, expiring) = workload.into_sessions();
         self.open_sessions.extend(open_sessions);
         self.expiring.extend(expiring);
-        // Some that were found again go in order.
+        // Closes one of the resumed sessions.
         if self.open_sessions.len() > 4 {
             let at = dice.number(0..self.open_sessions.len());
-            let open_sessions = self.open_sessions.remove(at);
-            let mut client = open_sessions.resume(address)?;
-            if client.session().session_id == open_sessions.id() {
+            let session = self.open_sessions.remove(at);
+            let mut client = session.resume(address)?;
+            if client.session().session_id == session.id() {
                 client.call(&Request::CloseSession)?;
             }
         }
-        // The snapshots that are newest in the end are taken during the storm.
+        // The newest snapshots of this start are taken during the writes of ACLs.
         if self.life == 0 {
             acl_writes::create_filler(address, self.filler_znodes)?;
         }

@@ -1,5 +1,5 @@
-//! What the sequences of the search do not have, for they are about a few znodes: many children, large data, long and odd
-//! names, many ACLs, sessions that come and go and expire, quotas that count, transactions that fail half-way.
+//! Requests that the sequences of the search lack, since those concern few znodes: many children, large data, long
+//! and unusual names, many ACLs, sessions that open, close and expire, quotas, and transactions that fail half-way.
 
 use super::InteropError;
 use super::sequences::Known;
@@ -9,15 +9,15 @@ use crate::dice::Dice;
 use crate::patience::PATIENCE;
 use semver::Version;
 
-/// Sessions that do things, and live on.
+/// Number of sessions that send the requests and stay open.
 const OWNERS: usize = 3;
-/// Sessions that expire, and what they held with them.
+/// Number of sessions that expire together with their ephemeral znodes.
 const EXPIRING: usize = 2;
 const EXPIRING_MS: i32 = 1000;
-/// So many requests are sent at once.
+/// Number of requests that are sent at once.
 const BATCH: usize = 40;
 
-/// The session of [`super::Relay`] grows one for every life of a server.
+/// Workload of one life of a server.
 pub(super) struct Workload<'a> {
     address: &'a str,
     version: &'a Version,
@@ -25,7 +25,7 @@ pub(super) struct Workload<'a> {
     dice: Dice,
     root: String,
     owners: Vec<(BlockingClient, OpenSession)>,
-    /// What was created by name, so that some of it can be changed.
+    /// Paths of named znodes, which later requests change.
     names: Vec<String>,
     expiring: Vec<String>,
 }
@@ -69,7 +69,7 @@ impl<'a> Workload<'a> {
         Ok(workload)
     }
 
-    /// Does about so many things.
+    /// Sends about so many requests.
     pub(super) fn run(&mut self, requests: usize) -> Result<(), InteropError> {
         self.open_expiring_sessions()?;
         if self.version >= &Version::new(3, 5, 0) || self.dice.percent(50) {
@@ -84,7 +84,7 @@ impl<'a> Workload<'a> {
                 client.call_all(&batch)?;
             }
         }
-        // One goes in order, and what it held with it.
+        // Closes one session, which removes its ephemeral znodes.
         if self.dice.percent(60)
             && let Some((mut client, _)) = self.owners.pop()
         {
@@ -93,7 +93,7 @@ impl<'a> Workload<'a> {
         Ok(())
     }
 
-    /// The sessions that stay open, and znodes of those that are to expire.
+    /// Returns the sessions that stay open, and the znodes of those that will expire.
     pub(super) fn into_sessions(self) -> (Vec<OpenSession>, Vec<String>) {
         let held = self.owners.into_iter().map(|(_, held)| held).collect();
         (held, self.expiring)
@@ -127,7 +127,7 @@ impl<'a> Workload<'a> {
         Ok(())
     }
 
-    /// A quota on the root of the garden, which counts what is done below it.
+    /// Sets a quota on the root of the workload, which counts the znodes below it.
     fn limit(&mut self) -> Result<(), InteropError> {
         let quota = format!("/zookeeper/quota{}", self.root);
         for (path, data) in [
@@ -188,7 +188,7 @@ impl<'a> Workload<'a> {
         let data = self.data();
         let acl = self.acl();
         let (kinds, flags) = if self.dice.percent(40) {
-            // Under a few parents, so that numbers rise.
+            // Few parents, so that their sequence numbers grow.
             (4, if self.dice.percent(25) { 3 } else { 2 })
         } else {
             (8, i32::from(self.dice.percent(25)))
@@ -261,7 +261,7 @@ impl<'a> Workload<'a> {
         Request::Multi(parts)
     }
 
-    /// Something that was asked for; it may have been refused, or be gone.
+    /// Returns a path that was requested before; the request may have failed, or the znode may be deleted.
     fn known(&mut self) -> String {
         if self.names.is_empty() {
             self.root.clone()

@@ -1,4 +1,4 @@
-//! Java, and ZooKeeper's jars of an exact version through Maven, else Debian's package.
+//! Java, and ZooKeeper's jars of an exact version, from Maven or from Debian's package.
 
 use super::{Missing, Part, once, run};
 use std::fmt;
@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// What stands behind `java -cp`.
+/// Argument of `java -cp`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClassPath(String);
 
 impl ClassPath {
-    /// The class path as one argument.
+    /// Returns the class path as one argument.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -25,9 +25,10 @@ impl fmt::Display for ClassPath {
     }
 }
 
-/// The `java` program: that of `JAVA_HOME`, else the one on the path.
+/// Returns the `java` program of `JAVA_HOME`, or else the one on the path.
 ///
 /// # Errors
+///
 /// If there is none that runs.
 pub fn java() -> Result<PathBuf, Missing> {
     static JAVA: OnceLock<Result<PathBuf, String>> = OnceLock::new();
@@ -42,26 +43,28 @@ pub fn java() -> Result<PathBuf, Missing> {
     .map_err(|reason| Part::Java.missing("Java", reason))
 }
 
-/// What stands for a version where the one that Debian's package installed is wanted, whichever that is.
+/// Version that means the one of Debian's package, whichever is installed.
 pub const DEBIAN: &str = "debian";
 
 /// A ZooKeeper that can be started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstalledZooKeeper {
-    /// Such as `3.9.5`.
+    /// Version, such as `3.9.5`.
     pub version: String,
-    /// Its jars, and those it needs.
+    /// ZooKeeper's jars and their dependencies.
     pub class_path: ClassPath,
 }
 
-/// A ZooKeeper of exactly this version, or of [`DEBIAN`].
+/// Installs a ZooKeeper of exactly this version, or finds that of [`DEBIAN`].
 ///
 /// # Errors
-/// As [`zookeeper_jars`].
+///
+/// The errors of [`zookeeper_jars`].
 pub fn zookeeper(version: &str) -> Result<InstalledZooKeeper, Missing> {
     if version == DEBIAN {
         java()?;
-        return debian().map_err(|reason| Part::Java.missing("ZooKeeper as Debian has it", reason));
+        return debian()
+            .map_err(|reason| Part::Java.missing("ZooKeeper from Debian's package", reason));
     }
     Ok(InstalledZooKeeper {
         version: version.to_owned(),
@@ -69,7 +72,7 @@ pub fn zookeeper(version: &str) -> Result<InstalledZooKeeper, Missing> {
     })
 }
 
-/// The exact version: what is said, or that of [`DEBIAN`] if it is installed. Nothing is fetched.
+/// Returns the exact version: `said` itself, or that of [`DEBIAN`] if it is installed. Downloads nothing.
 #[must_use]
 pub fn zookeeper_version(said: &str) -> Option<String> {
     if said == DEBIAN {
@@ -79,10 +82,11 @@ pub fn zookeeper_version(said: &str) -> Option<String> {
     }
 }
 
-/// The class path of a ZooKeeper of exactly this version: server, `ZooKeeperMain` and the Java client.
+/// Returns the class path of a ZooKeeper of exactly this version: server, `ZooKeeperMain` and the Java client.
 ///
 /// # Errors
-/// If there is no Java, or neither Maven nor Debian's package has the version.
+///
+/// If there is no Java, or if neither Maven nor Debian's package has the version.
 pub fn zookeeper_jars(version: &str) -> Result<ClassPath, Missing> {
     java()?;
     from_maven(version)
@@ -95,7 +99,7 @@ fn from_maven(version: &str) -> Result<ClassPath, String> {
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
     {
-        return Err(format!("`{version}` is no version"));
+        return Err(format!("`{version}` is not a version"));
     }
     let pom = pom(version);
     let jars = once(&format!("zookeeper-{version}"), &pom, |folder| {
@@ -114,7 +118,7 @@ fn from_maven(version: &str) -> Result<ClassPath, String> {
 
 fn pom(version: &str) -> String {
     let mut dependencies = vec![("org.apache.zookeeper", "zookeeper", version)];
-    // ZooKeeper's own pom calls these `provided` from 3.5 on, but the server wants the first two at run time and
+    // ZooKeeper's own pom calls these `provided` from 3.5 on, but the server needs the first two at run time, and
     // zkCli the third.
     if !version.starts_with("3.4.") {
         dependencies.push(("io.dropwizard.metrics", "metrics-core", "4.1.12.1"));
@@ -142,11 +146,14 @@ fn from_debian(version: &str) -> Result<ClassPath, String> {
     if installed.version == version {
         Ok(installed.class_path)
     } else {
-        Err(format!("Debian's package is {}", installed.version))
+        Err(format!(
+            "Debian's package has version {}",
+            installed.version
+        ))
     }
 }
 
-/// What the package libzookeeper-java installed. Its jar names those it needs, but none that writes a log.
+/// Finds the jars of the package libzookeeper-java. Its jar names its dependencies, but no library that writes a log.
 fn debian() -> Result<InstalledZooKeeper, String> {
     let folder = Path::new("/usr/share/java");
     let missing = || "Debian's package libzookeeper-java is not installed".to_owned();
@@ -161,7 +168,7 @@ fn debian() -> Result<InstalledZooKeeper, String> {
             let version = name.strip_prefix("zookeeper-")?.strip_suffix(".jar")?;
             Some(version.to_owned())
         })
-        .ok_or_else(|| format!("no name of {} has a version", jar.display()))?;
+        .ok_or_else(|| format!("no file name of {} contains a version", jar.display()))?;
     let jars = ["zookeeper.jar", "slf4j-log4j12.jar", "log4j-1.2.jar"]
         .map(|name| folder.join(name).display().to_string());
     Ok(InstalledZooKeeper {
@@ -182,7 +189,10 @@ mod tests {
     }
 
     #[test]
-    fn only_a_version_reaches_the_file_system() {
-        assert_eq!(from_maven("../up"), Err("`../up` is no version".to_owned()));
+    fn a_path_is_not_accepted_as_a_version() {
+        assert_eq!(
+            from_maven("../up"),
+            Err("`../up` is not a version".to_owned())
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Parts that come from outside: Java, ZooKeeper's jars, Python packages. What can be fetched is fetched by its
-//! ordinary client (`mvn`, `pip`) into a folder of its own; what cannot be had is said by name, with the reason.
+//! Parts from outside: Java, ZooKeeper's jars, Python packages. Their ordinary clients (`mvn`, `pip`) install them
+//! into a folder of their own; a part that cannot be had is reported with its name and the reason.
 //!
 //! ```no_run
 //! use minikeeper_harness::provision;
@@ -25,7 +25,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where fetched parts are kept: `MINIKEEPER_PROVISION_DIR`, else `target/provision` in the workspace.
+/// Returns the folder of installed parts: `MINIKEEPER_PROVISION_DIR`, or else `target/provision` in the workspace.
 #[must_use]
 pub fn folder() -> PathBuf {
     match std::env::var_os("MINIKEEPER_PROVISION_DIR") {
@@ -34,10 +34,10 @@ pub fn folder() -> PathBuf {
     }
 }
 
-/// Fills `folder()/name` by `fill` unless that was done before. Other processes that want the same part wait
-/// meanwhile; what a failed or interrupted attempt left is thrown away.
+/// Fills `folder()/name` by `fill`, unless that was done before. Other processes that want the same part wait
+/// meanwhile. The remains of a failed or interrupted attempt are deleted.
 ///
-/// `recipe` is what the part was made from: if it changes, the part is made anew.
+/// `recipe` describes the contents of the part: if it changes, the part is made again.
 fn once(
     name: &str,
     recipe: &str,
@@ -53,7 +53,7 @@ fn once(
         return Ok(part);
     }
     let lock = File::create(folder.join(format!("{name}.lock"))).map_err(say)?;
-    // Goes with the file handle, so a killed process leaves nothing locked.
+    // The lock ends with the file handle, so a killed process leaves no lock behind.
     fs4::FileExt::lock(&lock).map_err(say)?;
     if is_done() {
         return Ok(part);
@@ -63,14 +63,14 @@ fn once(
     }
     fs::create_dir_all(&part).map_err(say)?;
     fill(&part)?;
-    // Written aside and renamed: whoever looks without the lock sees all of it or nothing.
+    // Written to another file and renamed, so that a reader without the lock sees the complete file or none.
     let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(say)?;
     file.write_all(recipe.as_bytes()).map_err(say)?;
     file.persist(&done).map_err(|error| say(error.error))?;
     Ok(part)
 }
 
-/// Runs a command to its end and gives back what it printed, or a line on why it failed.
+/// Runs a command to its end and returns its output, or a line with the reason of its failure.
 fn run(command: &mut Command) -> Result<String, String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command
@@ -88,7 +88,7 @@ fn run(command: &mut Command) -> Result<String, String> {
     Err(format!(
         "`{program}` failed ({}): {}",
         output.status,
-        line.unwrap_or("it said nothing")
+        line.unwrap_or("it printed nothing")
     ))
 }
 
@@ -98,7 +98,7 @@ mod tests {
     use std::process::Command;
 
     #[test]
-    fn a_program_that_is_not_there_is_said_by_name() {
+    fn an_error_names_the_missing_program() {
         let error = run(&mut Command::new("no-such-program")).expect_err("there is none");
         assert!(
             error.starts_with("`no-such-program` cannot be run"),

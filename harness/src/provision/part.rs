@@ -1,11 +1,11 @@
-//! What may be missing, and whether that is allowed.
+//! Parts that may be missing, and whether that is allowed.
 
 use std::fmt;
 
 /// A part from outside that some tests need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
-    /// A Java runtime, and what Maven fetches for it.
+    /// A Java runtime, and the packages that Maven installs for it.
     Java,
     /// Python 3 with `venv` and `pip`.
     Python,
@@ -14,10 +14,10 @@ pub enum Part {
 }
 
 impl Part {
-    /// Every part, in the order in which they are named to people.
+    /// All parts, in the order of messages.
     pub const ALL: [Self; 3] = [Self::Java, Self::Python, Self::Docker];
 
-    /// The word for this part in `MINIKEEPER_REQUIRE`.
+    /// Returns the name of the part in `MINIKEEPER_REQUIRE`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -27,10 +27,11 @@ impl Part {
         }
     }
 
-    /// Whether `MINIKEEPER_REQUIRE` asks for this part, so that its absence is a failure.
+    /// Returns whether `MINIKEEPER_REQUIRE` contains this part, so that its absence is a failure.
     ///
     /// # Panics
-    /// If the variable names a part that does not exist: a typing error must not turn a demand off.
+    ///
+    /// If the variable contains an unknown name: a typing error must not make a required part optional.
     #[must_use]
     pub fn is_required(self) -> bool {
         match Requirement::from_env() {
@@ -39,7 +40,7 @@ impl Part {
         }
     }
 
-    /// This part is missing, and why.
+    /// Returns the error that this part is missing, with the reason.
     #[must_use]
     pub fn missing(self, what: impl Into<String>, reason: impl Into<String>) -> Missing {
         Missing {
@@ -56,7 +57,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// The parts whose absence is a failure, as `MINIKEEPER_REQUIRE` names them: `all`, or a list with commas.
+/// Parts whose absence is a failure, as in `MINIKEEPER_REQUIRE`: `all`, or a list with commas.
 ///
 /// ```
 /// use minikeeper_harness::provision::{Part, Requirement};
@@ -70,18 +71,20 @@ impl fmt::Display for Part {
 pub struct Requirement(Vec<Part>);
 
 impl Requirement {
-    /// What the environment asks for; nothing, if `MINIKEEPER_REQUIRE` is not set.
+    /// Returns the requirement of the environment; an empty one if `MINIKEEPER_REQUIRE` is not set.
     ///
     /// # Errors
-    /// If the variable names a part that does not exist.
+    ///
+    /// If the variable contains an unknown name.
     pub fn from_env() -> Result<Self, UnknownPart> {
         std::env::var("MINIKEEPER_REQUIRE")
             .map_or_else(|_| Ok(Self::default()), |s| Self::parse(&s))
     }
 
-    /// Reads `all`, or part names between commas. Blanks and empty items do not count.
+    /// Parses `all`, or part names between commas. Blanks and empty items are ignored.
     ///
     /// # Errors
+    ///
     /// If a name is not that of a part.
     pub fn parse(text: &str) -> Result<Self, UnknownPart> {
         let mut parts = Vec::new();
@@ -101,7 +104,7 @@ impl Requirement {
         Ok(Self(parts))
     }
 
-    /// Whether the absence of this part is a failure.
+    /// Returns whether the absence of this part is a failure.
     #[must_use]
     pub fn asks_for(&self, part: Part) -> bool {
         self.0.contains(&part)
@@ -110,39 +113,40 @@ impl Requirement {
 
 /// A word in `MINIKEEPER_REQUIRE` that names no part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no part; there are java, python, docker, and all of them: all")]
+#[error("`{0}` is not a part; use java, python, docker or all")]
 pub struct UnknownPart(String);
 
-/// A part that could not be had, and why.
+/// A part that is missing, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} is missing (needs {part}): {reason}")]
 pub struct Missing {
-    /// The kind of part.
+    /// Kind of the part.
     pub part: Part,
-    /// What exactly was wanted, such as `ZooKeeper 3.9.5`.
+    /// Description of the part, such as `ZooKeeper 3.9.5`.
     pub what: String,
-    /// Why it could not be had.
+    /// Reason for which it cannot be had.
     pub reason: String,
 }
 
-/// What a test that lacks a part comes to.
+/// Result of a test that lacks a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The test is ignored, for this reason.
     Ignored(String),
-    /// The part was required: the test fails, for this reason.
+    /// The part is required, so the test fails, for this reason.
     Failed(String),
 }
 
 impl Missing {
-    /// Whether a test without this part is ignored or fails, by `MINIKEEPER_REQUIRE`.
+    /// Returns whether a test without this part is ignored or fails, by `MINIKEEPER_REQUIRE`.
     ///
     /// # Panics
-    /// As [`Part::is_required`].
+    ///
+    /// The panics of [`Part::is_required`].
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         if self.part.is_required() {
-            Verdict::Failed(format!("{self}; MINIKEEPER_REQUIRE asks for it"))
+            Verdict::Failed(format!("{self}; MINIKEEPER_REQUIRE requires it"))
         } else {
             Verdict::Ignored(self.to_string())
         }
@@ -173,8 +177,8 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_names_no_part_is_refused() {
+    fn an_unknown_part_is_refused() {
         let unknown = Requirement::parse("java,jawa").expect_err("jawa is no part");
-        assert!(unknown.to_string().starts_with("`jawa` is no part"));
+        assert!(unknown.to_string().starts_with("`jawa` is not a part"));
     }
 }

@@ -4,10 +4,11 @@ use super::{Missing, Part, once, run};
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The `python` of a virtual environment in which these requirements (`kazoo==2.10.0`) are installed.
+/// Returns the `python` of a virtual environment in which these requirements (`kazoo==2.10.0`) are installed.
 ///
 /// # Errors
-/// If there is no Python 3, or `pip` cannot get a requirement.
+///
+/// If there is no Python 3, or if `pip` cannot install a requirement.
 pub fn python_venv(name: &str, requirements: &[&str]) -> Result<PathBuf, Missing> {
     let recipe = requirements.join("\n");
     let made = once(&format!("venv-{name}"), &recipe, |folder| {

@@ -1,6 +1,6 @@
-//! Spans as a reader wants them: two digits are enough.
+//! Durations for readers, with two significant digits.
 
-/// Milliseconds in a few characters: `7 ms`, `1.4 s`, `3 min 20 s`.
+/// Formats milliseconds in a few characters: `7 ms`, `1.4 s`, `3 min 20 s`.
 pub(super) fn span(ms: u64) -> String {
     match ms {
         0..1000 => format!("{ms} ms"),
@@ -14,7 +14,7 @@ mod tests {
     use super::span;
 
     #[test]
-    fn a_span_is_written_in_the_unit_that_suits_it() {
+    fn a_span_is_written_in_a_suitable_unit() {
         for (ms, text) in [
             (0, "0 ms"),
             (999, "999 ms"),

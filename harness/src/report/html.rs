@@ -1,4 +1,4 @@
-//! One page of HTML with everything in it: it asks for nothing from anywhere, and works without its script too.
+//! A self-contained HTML page: it loads nothing, and works without its script.
 
 use super::duration::span;
 use super::printable::printable;
@@ -7,15 +7,16 @@ use crate::alignment::{self, Piece};
 use crate::judge::{CaseFindings, ChapterFindings, Findings, Play, Trouble};
 use askama::Template;
 
-/// The findings as a page.
+/// Returns the findings as a page.
 ///
 /// # Errors
-/// If the template cannot be filled, which no findings can be seen to cause.
+///
+/// If the template cannot be rendered, for which no findings are known.
 pub fn html(findings: &Findings) -> Result<String, HtmlError> {
     Ok(Page::of(findings).render()?)
 }
 
-/// Why there is no page.
+/// Reason for which there is no page.
 #[derive(Debug, thiserror::Error)]
 #[error("the page cannot be written: {0}")]
 pub struct HtmlError(#[from] askama::Error);
@@ -31,11 +32,11 @@ struct Page {
     cases: usize,
     alone: bool,
     absent: Vec<(String, String)>,
-    /// Ids of known differences, and between whom they no longer show.
+    /// Ids of known differences that did not occur, and the pairs of servers.
     stale: Vec<(String, String)>,
-    /// The known differences that showed: id, title, what one does and the others do, why.
+    /// Known differences that occurred: id, title, behaviour of one server, behaviour of the others, reason.
     explained: Vec<[String; 5]>,
-    /// Cases that were played more than once.
+    /// Cases that were run more than once.
     played_again: String,
     pairs: Vec<PairOnPage>,
     filters: Vec<Count>,
@@ -64,23 +65,23 @@ struct ChapterOnPage {
 struct CaseOnPage {
     id: String,
     title: String,
-    /// Every verdict on it, for the filter.
+    /// All results of the case, for the filter.
     classes: String,
-    verdicts: Vec<Badge>,
+    results: Vec<Badge>,
     reasons: Vec<String>,
     times: String,
     open: bool,
     script: Option<String>,
-    /// Who stands above which column: names, and what befell them.
+    /// Heads of the columns: server names, and their failures.
     heads: Vec<(String, Option<String>)>,
-    /// What all did alike, if they did.
+    /// Lines that all servers have in common, if all agree.
     agreed: Vec<Cell>,
     rows: Vec<RowOnPage>,
 }
 
 struct Badge {
     class: &'static str,
-    /// Whom the first server was compared with, if not all verdicts are alike.
+    /// Server that the first one was compared with, if the results differ.
     with: Option<String>,
 }
 
@@ -169,7 +170,7 @@ fn counts(tally: Tally) -> Vec<Count> {
         .collect()
 }
 
-/// Every verdict on a case, once.
+/// Returns every result of a case, once.
 fn classes(pairs: &[Pair], case: &CaseFindings) -> Vec<Class> {
     let mut classes: Vec<Class> = pairs.iter().map(|pair| pair.verdict(case).class).collect();
     classes.sort_unstable();
@@ -207,7 +208,7 @@ impl CaseOnPage {
         let name = |place: usize| findings.servers.get(place).map_or("?", String::as_str);
         let classes = classes(pairs, case);
         let alike = classes.len() < 2;
-        let verdicts = if alike {
+        let results = if alike {
             classes
                 .iter()
                 .map(|class| Badge {
@@ -245,7 +246,7 @@ impl CaseOnPage {
                 .map(|class| class.name())
                 .collect::<Vec<_>>()
                 .join(" "),
-            verdicts,
+            results,
             reasons,
             times: shown(&times.join(", ")),
             open: classes.iter().any(|class| class.is_bad()),
@@ -258,7 +259,7 @@ impl CaseOnPage {
         page
     }
 
-    /// A column for all servers that did the same.
+    /// Fills one column for all servers that behaved alike.
     fn fill(&mut self, findings: &Findings, case: &CaseFindings) {
         let mut groups: Vec<(Vec<&str>, &Play)> = Vec::new();
         for (server, play) in findings.servers.iter().zip(&case.plays) {
@@ -311,7 +312,7 @@ impl RowOnPage {
     fn of(row: &[Option<&str>], found: bool) -> Self {
         let first = row.first().copied().flatten();
         let differs = row.iter().any(|&cell| cell != first);
-        // A line is held against the first one that is another; if there is none, some servers have no line here.
+        // Each line is compared with the first other one; if there is none, some servers have no line here.
         let other = |line: &str| row.iter().flatten().copied().find(|&other| other != line);
         let cells = row
             .iter()
@@ -336,7 +337,7 @@ impl Cell {
     }
 }
 
-/// What a line of a transcript is, by its first characters: a step, a reply (`r`), or an event (`e`).
+/// Classifies a line of a transcript by its first characters: a step, a reply (`r`), or an event (`e`).
 fn kind(line: &str) -> &'static str {
     match line.split_once(':') {
         Some((_, rest)) if rest.starts_with("   ! ") => "e",
@@ -352,7 +353,7 @@ mod tests {
     use crate::report::sample;
 
     #[test]
-    fn every_case_is_on_the_page_with_its_verdicts() {
+    fn every_case_is_on_the_page_with_its_results() {
         let page = html(&sample::three_servers()).expect("a page");
         for id in ["watch/1", "watch/2", "multi/1", "multi/2"] {
             assert!(page.contains(&format!(" id=\"{id}\"")), "{id}: {page}");
@@ -360,12 +361,12 @@ mod tests {
         assert!(page.contains("data-v=\"same different\""), "{page}");
         assert!(page.contains("data-v=\"known skipped\""), "{page}");
         assert!(page.contains("zookeeper:3.4.14"), "{page}");
-        assert!(page.contains("java is not there"), "{page}");
+        assert!(page.contains("java is not installed"), "{page}");
         assert!(page.contains("old-order"), "{page}");
     }
 
     #[test]
-    fn servers_that_did_the_same_share_a_column_and_the_first_difference_is_marked() {
+    fn servers_that_behave_alike_share_a_column_and_the_first_difference_is_marked() {
         let page = html(&sample::three_servers()).expect("a page");
         assert!(page.contains("embedded, zookeeper:3.9.5"), "{page}");
         assert!(page.contains("<mark>version=1</mark>"), "{page}");
@@ -388,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_asks_for_nothing_from_anywhere() {
+    fn the_page_loads_nothing() {
         let page = html(&sample::three_servers()).expect("a page");
         for reference in ["http:", "https:", "src=", "@import", "url(", "<link"] {
             assert!(!page.contains(reference), "{reference}");
@@ -396,13 +397,13 @@ mod tests {
     }
 
     #[test]
-    fn a_server_alone_is_said_to_have_had_nothing_to_be_compared_with() {
+    fn the_page_says_that_a_single_server_was_not_compared() {
         let page = html(&sample::alone()).expect("a page");
-        assert!(page.contains("nothing to compare"), "{page}");
+        assert!(page.contains("No other server was compared"), "{page}");
     }
 
     #[test]
-    fn steps_replies_and_events_are_told_apart() {
+    fn steps_replies_and_events_are_distinguished() {
         for (line, expected) in [
             ("a: create /x", "s"),
             ("a:   -> ok at z1", "r"),

@@ -1,23 +1,25 @@
-//! The plain data, written and read.
+//! Findings as JSON.
 
 use crate::judge::{FORMAT, Findings};
 
-/// The findings as JSON; [`Findings`] describes the format.
+/// Returns the findings as JSON; [`Findings`] describes the format.
 ///
 /// # Errors
-/// If they cannot be written, which none can be seen to cause.
+///
+/// If the findings cannot be serialized, for which none are known.
 pub fn json(findings: &Findings) -> Result<String, JsonError> {
     let mut text = serde_json::to_string_pretty(findings)?;
     text.push('\n');
     Ok(text)
 }
 
-/// Reads what [`json`] wrote.
+/// Reads findings that [`json`] wrote.
 ///
 /// # Errors
-/// If it is something else, or of a newer format.
+///
+/// If the text is something else, or has a newer format.
 pub fn read_json(text: &str) -> Result<Findings, JsonError> {
-    /// Looked at first: a newer format is not to be told as a missing field.
+    /// Parsed first, so that a newer format is not reported as a missing field.
     #[derive(serde::Deserialize)]
     struct Format {
         format: u32,
@@ -29,14 +31,14 @@ pub fn read_json(text: &str) -> Result<Findings, JsonError> {
     Ok(serde_json::from_str(text)?)
 }
 
-/// Why there are no findings.
+/// Reason for which findings cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum JsonError {
-    /// It is no JSON of a run.
-    #[error("these are no findings: {0}")]
+    /// The text is not the JSON of a run.
+    #[error("not the results of a run: {0}")]
     Json(#[from] serde_json::Error),
-    /// It is of another format than this harness knows.
-    #[error("these findings are of format {0}, and this harness knows format {FORMAT}")]
+    /// The format is not the one of this version of the harness.
+    #[error("the results have format {0}, but this version reads format {FORMAT}")]
     Format(u32),
 }
 
@@ -62,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn the_verdicts_are_written_as_the_format_says() {
+    fn results_are_written_as_the_format_defines() {
         let text = json(&sample::three_servers()).expect("JSON");
         let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         let verdict = |case: &str, pair: &str| {

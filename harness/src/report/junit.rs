@@ -1,4 +1,4 @@
-//! JUnit XML, as CI systems read it: a suite for every chapter and pair of servers.
+//! JUnit XML for CI systems: a suite per chapter and pair of servers.
 
 use super::printable::printable;
 use super::tally::{Class, Pair};
@@ -7,14 +7,16 @@ use crate::judge::{CaseFindings, ChapterFindings, Findings};
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 use std::time::Duration;
 
-/// How wide the columns of a difference are.
+/// Width of the columns of a difference.
 const COLUMN: usize = 90;
 
-/// The findings as JUnit XML. A difference is a failure with both transcripts side by side, a case that broke off an
-/// error, a known difference that no longer shows a failure, and a server that took no part a suite with one skipped case.
+/// Returns the findings as JUnit XML. A difference is a failure with both transcripts side by side, an interrupted
+/// case is an error, a known difference that did not occur is a failure, and a missing server is a suite with one
+/// skipped case.
 ///
 /// # Errors
-/// If they cannot be written, which none can be seen to cause.
+///
+/// If the findings cannot be serialized, for which none are known.
 pub fn junit(findings: &Findings) -> Result<String, JunitError> {
     let mut report = Report::new("minikeeper conformance");
     report.set_time(Duration::from_millis(findings.took_ms));
@@ -37,7 +39,7 @@ pub fn junit(findings: &Findings) -> Result<String, JunitError> {
             let between = format!("{} and {}", stale.left, stale.right);
             status
                 .set_type("stale")
-                .set_message(format!("no longer shows between {}", printable(&between)));
+                .set_message(format!("no longer occurs between {}", printable(&between)));
             suite.add_test_case(TestCase::new(&*printable(&stale.id), status));
         }
         report.add_test_suite(suite);
@@ -45,7 +47,7 @@ pub fn junit(findings: &Findings) -> Result<String, JunitError> {
     Ok(report.to_string()?)
 }
 
-/// Why there is no XML.
+/// Reason for which there is no XML.
 #[derive(Debug, thiserror::Error)]
 #[error("the JUnit report cannot be written: {0}")]
 pub struct JunitError(#[from] SerializeError);
@@ -154,10 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn there_is_a_suite_for_every_chapter_and_pair_and_the_counts_are_right() {
+    fn every_chapter_and_pair_has_a_suite_with_its_counts() {
         let text = junit(&sample::three_servers()).expect("XML");
         let report = read(&text);
-        // Two chapters with two pairs, a server that took no part, and what was known.
+        // Two chapters with two pairs, a missing server, and known differences.
         assert_eq!(report.test_suites.len(), 6);
         assert_eq!(
             (report.tests, report.failures, report.errors),
@@ -179,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_tells_the_first_difference_and_shows_all_of_it() {
+    fn a_failure_names_the_first_difference_and_shows_all() {
         let text = junit(&sample::three_servers()).expect("XML");
         let report = read(&text);
         let watch = suite(&report, "watch: embedded and zookeeper:3.8.5");

@@ -1,10 +1,10 @@
-//! The cases there are: for a terminal, as JSON, and as the page of the documentation.
+//! Lists of the cases: for a terminal, as JSON, and as the page of the documentation.
 
 use crate::suite::{Case, Suite};
 use serde::Serialize;
 use std::fmt::Write;
 
-/// Chapters and cases, a line each.
+/// Returns chapters and cases, a line each.
 #[must_use]
 pub fn list(suite: &Suite) -> String {
     let mut text = String::new();
@@ -29,11 +29,12 @@ pub fn list(suite: &Suite) -> String {
     text
 }
 
-/// Chapters and cases as JSON: an array of `{name, title, about, cases: [{id, title, needs: [TEXT], script}]}`, where
-/// `script` is `null` for a case written in Rust.
+/// Returns chapters and cases as JSON: an array of `{name, title, about, cases: [{id, title, needs: [TEXT],
+/// script}]}`, where `script` is `null` for a case that is written in Rust.
 ///
 /// # Errors
-/// If it cannot be written, which none can be seen to cause.
+///
+/// If the suite cannot be serialized, for which none is known.
 pub fn list_json(suite: &Suite) -> Result<String, serde_json::Error> {
     #[derive(Serialize)]
     struct Chapter<'a> {
@@ -78,7 +79,7 @@ pub fn list_json(suite: &Suite) -> Result<String, serde_json::Error> {
     Ok(text)
 }
 
-/// Chapters and cases as a page: `docs/conformance.md` is this.
+/// Returns chapters and cases as the page `docs/conformance.md`.
 #[must_use]
 pub fn list_markdown(suite: &Suite) -> String {
     let mut page = String::from(PREFACE);
@@ -103,7 +104,7 @@ pub fn list_markdown(suite: &Suite) -> String {
         if !chapter.about.is_empty() {
             let _ = write!(page, "\n{}\n", markdown(&chapter.about));
         }
-        page.push_str("\n| case | what it shows |\n|---|---|\n");
+        page.push_str("\n| case | title |\n|---|---|\n");
         for case in &chapter.cases {
             let _ = writeln!(
                 page,
@@ -122,12 +123,12 @@ const PREFACE: &str = "\
 
 <!-- Written by `cargo run -p minikeeper-harness -- list --markdown`; a test compares the two. -->
 
-Every case that the harness plays on embedded minikeeper and on real ZooKeeper. A number never changes, so an issue
-anywhere can cite `watch/17`. To see what servers do in it, run
-`cargo run -p minikeeper-harness -- run --only watch/17 --show`; its text stands in `harness/cases`.
+All cases that the harness runs on embedded minikeeper and on real ZooKeeper. The number of a case never changes, so any
+issue can cite `watch/17`. To see the behaviour of the servers, run
+`cargo run -p minikeeper-harness -- run --only watch/17 --show`; its script is in `harness/cases`.
 ";
 
-/// What a case needs of its server, in short.
+/// Describes the requirements of a case in a few words.
 fn needs(case: &Case, before: &str, after: &str) -> String {
     let headers = case.headers.to_string();
     let needs: Vec<&str> = headers
@@ -140,14 +141,14 @@ fn needs(case: &Case, before: &str, after: &str) -> String {
     format!("{before}{}{after}", needs.join("; "))
 }
 
-/// Text that Markdown leaves as it is.
+/// Escapes text for Markdown.
 fn markdown(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     let mut in_code = false;
     for letter in text.chars() {
         in_code ^= letter == '`';
         match letter {
-            // In code only what ends a cell of a table has a meaning.
+            // In code, only the end of a table cell has a meaning.
             _ if in_code && letter != '|' => safe.push(letter),
             '<' => safe.push_str("&lt;"),
             '&' => safe.push_str("&amp;"),
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_shows_titles_as_they_are() {
+    fn the_page_shows_titles_unchanged() {
         let page = list_markdown(&suite());
         assert!(
             page.contains("| [watch](#watch) | 2 | Watches \\| all |\n"),
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_committed_page_lists_the_cases_as_they_are() {
+    fn the_committed_page_lists_the_present_cases() {
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/conformance.md");
         let committed = std::fs::read_to_string(&page).unwrap_or_default();
         let listed = list_markdown(&Suite::builtin());

@@ -1,5 +1,5 @@
-//! Findings for people and for machines: on a terminal, as JSON, as JUnit XML, as a page of HTML; and the list of cases.
-//! Every report is made from [`Findings`](crate::judge::Findings) alone, so a saved run can be shown again.
+//! Reports of findings: on a terminal, as JSON, as JUnit XML and as an HTML page; and lists of the cases. Every
+//! report is made from [`Findings`](crate::judge::Findings) alone, so a saved run can be shown again.
 
 mod duration;
 mod html;

@@ -1,8 +1,8 @@
-//! What servers say may hold anything: characters that would move a cursor, vanish, or turn a line around are shown.
+//! Text of servers made printable: characters that would move a cursor, be invisible, or reverse a line are escaped.
 
 use std::borrow::Cow;
 
-/// The text with every such character written out: `\x1b`, `\u{202e}`. Line ends stay.
+/// Escapes such characters: `\x1b`, `\u{202e}`. Line ends stay.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_odd) {
         return Cow::Borrowed(text);
@@ -38,7 +38,7 @@ mod tests {
     use super::printable;
 
     #[test]
-    fn what_would_not_be_seen_is_written_out() {
+    fn invisible_characters_are_escaped() {
         assert_eq!(
             printable("a\x1b[31m\0\u{202e}\u{85}\u{ffff}"),
             "a\\x1b[31m\\x00\\u{202e}\\u{85}\\u{ffff}"

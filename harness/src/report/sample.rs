@@ -1,4 +1,4 @@
-//! Small findings made by hand, with every verdict and with text that would like to be markup.
+//! Small findings for tests, with every result and with text that looks like markup.
 
 use crate::judge::{
     Absent, CaseFindings, ChapterFindings, Comparison, Explained, FORMAT, Findings, Judgement,
@@ -50,7 +50,7 @@ fn chapter(name: &str, title: &str, cases: Vec<CaseFindings>) -> ChapterFindings
     }
 }
 
-/// Three servers and every verdict.
+/// Three servers and every result.
 pub(crate) fn three_servers() -> Findings {
     let step = "a: create /x";
     let ours = play(&[step, "a:   -> ok at z1 /x", "b:   ! NodeCreated /x at z1"]);
@@ -67,7 +67,7 @@ pub(crate) fn three_servers() -> Findings {
             .to_vec(),
         absent: vec![Absent {
             server: "zookeeper:3.4.14".to_owned(),
-            why: "java is not there".to_owned(),
+            why: "java is not installed".to_owned(),
         }],
         stale: vec![Stale {
             id: "old-order".to_owned(),
@@ -135,7 +135,7 @@ pub(crate) fn three_servers() -> Findings {
     }
 }
 
-/// One server, and nothing to compare it with.
+/// One server without another to compare with.
 pub(crate) fn alone() -> Findings {
     let ours = play(&["a: create /x", "a:   -> ok at z1 /x"]);
     Findings {
@@ -143,7 +143,7 @@ pub(crate) fn alone() -> Findings {
         servers: vec!["embedded".to_owned()],
         absent: vec![Absent {
             server: "zookeeper:3.9.5".to_owned(),
-            why: "java is not there".to_owned(),
+            why: "java is not installed".to_owned(),
         }],
         chapters: vec![chapter(
             "watch",

@@ -1,27 +1,27 @@
-//! How often each verdict was given, per pair of servers.
+//! Counts of results per pair of servers.
 
 use crate::judge::{CaseFindings, Findings, Judgement, Trouble};
 use std::ops::AddAssign;
 
-/// A verdict without its reason.
+/// Kind of a result, without its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// The servers do the same.
+    /// The servers behave alike.
     Same,
-    /// There was one server alone, and it played the case.
+    /// The case was run on the only server.
     Played,
-    /// They differ as was known.
+    /// The servers differ as a known difference says.
     Known,
-    /// They differ.
+    /// The servers differ.
     Different,
-    /// The case was not played.
+    /// The case was not run.
     Skipped,
-    /// It broke off.
+    /// The case was interrupted by an error.
     Failed,
 }
 
 impl Class {
-    /// All, in the order in which reports show them.
+    /// All kinds, in the order of reports.
     pub const ALL: [Self; 6] = [
         Self::Same,
         Self::Played,
@@ -31,7 +31,7 @@ impl Class {
         Self::Failed,
     ];
 
-    /// A word for it.
+    /// Returns the name of the kind.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -44,25 +44,25 @@ impl Class {
         }
     }
 
-    /// Whether a run with it is not as it should be.
+    /// Returns whether a run with such a result fails.
     #[must_use]
     pub fn is_bad(self) -> bool {
         matches!(self, Self::Different | Self::Failed)
     }
 
-    /// Whether it says something of two servers.
+    /// Returns whether the result compares two servers.
     #[must_use]
     pub fn compares(self) -> bool {
         matches!(self, Self::Same | Self::Known | Self::Different)
     }
 }
 
-/// How many cases got each verdict.
+/// Number of cases per kind of result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally([usize; Class::ALL.len()]);
 
 impl Tally {
-    /// How many got this one.
+    /// Returns the number of cases of this kind.
     #[must_use]
     pub fn of(&self, class: Class) -> usize {
         Class::ALL
@@ -72,20 +72,20 @@ impl Tally {
             .unwrap_or(0)
     }
 
-    /// Adds one.
+    /// Counts one case.
     pub fn count(&mut self, class: Class) {
         for (known, count) in Class::ALL.iter().zip(&mut self.0) {
             *count += usize::from(*known == class);
         }
     }
 
-    /// How many there are altogether.
+    /// Returns the number of all cases.
     #[must_use]
     pub fn total(&self) -> usize {
         self.0.iter().sum()
     }
 
-    /// How many are not as they should be.
+    /// Returns the number of cases that make the run fail.
     #[must_use]
     pub fn bad(&self) -> usize {
         Class::ALL
@@ -105,23 +105,23 @@ impl AddAssign for Tally {
     }
 }
 
-/// Who is judged: two servers, or one alone if there is nothing to compare it with. By their places.
+/// A pair of servers that is compared, or one alone if there is no other, by their positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pair {
     pub(super) left: usize,
     pub(super) right: Option<usize>,
 }
 
-/// The verdict on a case.
+/// Result of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) class: Class,
-    /// The reason, or the ids of known differences.
+    /// Reason, or ids of known differences.
     pub(super) why: Option<String>,
 }
 
 impl Pair {
-    /// Everyone who is judged, in order.
+    /// Returns all pairs, in order.
     pub(super) fn all(findings: &Findings) -> Vec<Self> {
         let servers = findings.servers.len();
         if servers < 2 {
@@ -137,7 +137,7 @@ impl Pair {
             .collect()
     }
 
-    /// `embedded and zookeeper:3.9.5`.
+    /// Returns the names, such as `embedded and zookeeper:3.9.5`.
     pub(super) fn name(self, findings: &Findings) -> String {
         let of = |place: usize| findings.servers.get(place).map_or("?", String::as_str);
         match self.right {
@@ -146,12 +146,12 @@ impl Pair {
         }
     }
 
-    /// The places of those judged.
+    /// Returns the positions of the servers.
     pub(super) fn servers(self) -> impl Iterator<Item = usize> {
         [Some(self.left), self.right].into_iter().flatten()
     }
 
-    /// What the case says of them.
+    /// Returns the result of a case for this pair.
     pub(super) fn verdict(self, case: &CaseFindings) -> Verdict {
         let Some(right) = self.right else {
             return match case.plays.get(self.left).map(|play| &play.trouble) {
@@ -176,7 +176,7 @@ impl Pair {
         }
     }
 
-    /// What all these cases say of them.
+    /// Counts the results of cases for this pair.
     pub(super) fn tally<'a>(self, cases: impl IntoIterator<Item = &'a CaseFindings>) -> Tally {
         let mut tally = Tally::default();
         for case in cases {
@@ -194,7 +194,7 @@ fn verdict(class: Class, why: Option<&str>) -> Verdict {
 }
 
 impl Tally {
-    /// All verdicts of a run: each case counts once for every server that the first is compared with.
+    /// Counts all results of a run: each case counts once for every server that the first is compared with.
     #[must_use]
     pub fn all(findings: &Findings) -> Self {
         let mut all = Self::default();
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_alone_is_not_said_to_be_the_same_as_anything() {
+    fn a_single_server_is_not_compared() {
         let findings = sample::alone();
         let pairs = Pair::all(&findings);
         assert_eq!(pairs.len(), 1);

@@ -1,5 +1,5 @@
-//! How the versions of ZooKeeper differ, as a page: `docs/versions.md` is this, made from the known differences and from
-//! what the cases need.
+//! Differences of ZooKeeper's versions as a page: `docs/versions.md`, made from the known differences and from the
+//! requirements of the cases.
 
 use crate::client::{Request, op};
 use crate::judge::{KnownDifference, KnownDifferences, Server};
@@ -7,9 +7,9 @@ use crate::suite::{Case, Suite};
 use semver::Version;
 use std::fmt::Write;
 
-/// The lines of releases, `3.4` to `3.9`, by their second number.
+/// Release lines `3.4` to `3.9`, by their second number.
 const LINES: [u64; 6] = [4, 5, 6, 7, 8, 9];
-/// No line has as many releases.
+/// More releases than any line has.
 const MANY: u64 = 100;
 
 const PREFACE: &str = "\
@@ -17,20 +17,20 @@ const PREFACE: &str = "\
 
 <!-- Written by `cargo run -p minikeeper-harness -- list --versions`; a test compares the two. -->
 
-What a client sees, found by playing every [case](conformance.md) on real servers: 3.4.14, 3.5.10, 3.6.4, 3.7.2, 3.8.5 and
-3.9.5. Whatever is not on this page was the same on all that can play it. Where a change came between two of those
-versions, the release is from ZooKeeper's history.
+Differences that a client sees, found by running every [case](conformance.md) on real servers: 3.4.14, 3.5.10, 3.6.4,
+3.7.2, 3.8.5 and 3.9.5. Behaviour that is not on this page is the same on all versions that have the operation. The exact
+release of a change comes from ZooKeeper's history.
 
-Before a migration, read the two tables from your version's column to the right; then see for yourself:
+Before a migration, read both tables from your version's column to the right, and compare the versions yourself:
 
 ```sh
 cargo run --release -p minikeeper-harness -- compare zookeeper:3.6.4 zookeeper:3.9.5
 ```
 
-plays all cases on both, shows what is listed here as known, and fails on anything that is not.
+The command runs all cases on both, reports the differences of this page as known, and fails on any other.
 ";
 
-/// The page.
+/// Returns the page.
 #[must_use]
 pub fn versions(suite: &Suite, known: &KnownDifferences) -> String {
     let mut page = String::from(PREFACE);
@@ -48,8 +48,8 @@ pub fn versions(suite: &Suite, known: &KnownDifferences) -> String {
         }
         details(&mut page, entry, [&releases(entry), "All others"]);
     }
-    page.push_str("\n## What minikeeper does differently on purpose\n");
-    page.push_str("\nAgainst 3.9.5 there is nothing else that any case shows.\n");
+    page.push_str("\n## Deliberate differences of minikeeper\n");
+    page.push_str("\nNo case shows another difference from 3.9.5.\n");
     for entry in ours {
         details(&mut page, entry, [&entry.server, "ZooKeeper"]);
     }
@@ -83,7 +83,7 @@ fn operations(page: &mut String, suite: &Suite) {
 }
 
 fn behaviour(page: &mut String, suite: &Suite, entries: &[&KnownDifference]) {
-    page.push_str("\n## Behaviour\n\n*yes* where it is so, nothing where it is not, – where nothing could show it.\n\n");
+    page.push_str("\n## Behaviour\n\n*yes*: the versions behave so; empty: they do not; –: they lack the operations of the cases.\n\n");
     let lines: Vec<String> = LINES.iter().map(|line| format!(" 3.{line} |")).collect();
     let rule = "---|".repeat(lines.len());
     let _ = writeln!(page, "| |{}\n|---|{rule}", lines.concat());
@@ -95,8 +95,8 @@ fn behaviour(page: &mut String, suite: &Suite, entries: &[&KnownDifference]) {
                 .cases()
                 .filter(|case| entry.names(&case.id))
                 .peekable();
-            let nobody_knows = named.peek().is_none();
-            if nobody_knows || named.any(|case| case.too_new_for(&last).is_none()) {
+            let has_no_cases = named.peek().is_none();
+            if has_no_cases || named.any(|case| case.too_new_for(&last).is_none()) {
                 let _ = write!(page, " {} |", Extent::of(entry, line).cell(line));
             } else {
                 page.push_str(" – |");
@@ -106,7 +106,7 @@ fn behaviour(page: &mut String, suite: &Suite, entries: &[&KnownDifference]) {
     }
 }
 
-/// The entries with those of one topic together, the topics as they first come.
+/// Returns the entries grouped by topic, with the topics in the order of their first entries.
 fn by_topic<'a>(entries: &[&'a KnownDifference]) -> Vec<&'a KnownDifference> {
     let mut topics: Vec<&str> = Vec::new();
     for entry in entries {
@@ -121,11 +121,11 @@ fn by_topic<'a>(entries: &[&'a KnownDifference]) -> Vec<&'a KnownDifference> {
         .collect()
 }
 
-/// Which releases of a line do as an entry says.
+/// Releases of a line that behave as an entry says.
 enum Extent {
     All,
     None,
-    /// Those up to this one.
+    /// Releases up to this one.
     Until(u64),
 }
 
@@ -153,7 +153,7 @@ impl Extent {
     }
 }
 
-/// The releases that do as an entry says: `3.4 to 3.8.3, 3.9.0 to 3.9.1`.
+/// Returns the releases that behave as an entry says: `3.4 to 3.8.3, 3.9.0 to 3.9.1`.
 fn releases(entry: &KnownDifference) -> String {
     let mut ranges: Vec<(String, String)> = Vec::new();
     let mut goes_on = false;
@@ -199,7 +199,7 @@ fn details(page: &mut String, entry: &KnownDifference, [those, others]: [&str; 2
     let _ = writeln!(page, "- Cases: {} (`{}`)", cases.join(", "), entry.id);
 }
 
-/// Cases, with where they are listed.
+/// Returns cases as links to their list.
 fn link(cases: &str) -> String {
     match cases.split('/').next() {
         Some("*") | None => "any with an event".to_owned(),
@@ -215,7 +215,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn a_change_in_two_lines_of_releases_is_told_with_both() {
+    fn a_change_in_two_release_lines_is_shown_for_both() {
         let known = "[[difference]]\nid = 'one'\ntitle = 'It is so'\nserver = 'zookeeper'\nversions = ['<3.8.4', '>=3.9.0, <3.9.2']\n\
                      topic = 'Watches'\ncases = ['watch/1']\nmask = ['x']\ndoes = 'This.'\nothers = 'That.'\n\
                      why = 'ZOOKEEPER-1.'\n";
@@ -229,16 +229,16 @@ mod tests {
     }
 
     #[test]
-    fn the_page_is_what_the_known_differences_say() {
+    fn the_page_agrees_with_the_known_differences() {
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/versions.md");
-        let kept = std::fs::read_to_string(page).unwrap_or_default();
+        let committed = std::fs::read_to_string(page).unwrap_or_default();
         let made = versions(&Suite::builtin(), &KnownDifferences::builtin());
-        let differs = kept
+        let differs = committed
             .lines()
             .zip(made.lines())
-            .find(|(kept, made)| kept != made);
+            .find(|(committed, made)| committed != made);
         assert!(
-            kept == made,
+            committed == made,
             "docs/versions.md is out of date ({differs:?}); write it by\n\
              cargo run -p minikeeper-harness -- list --versions > docs/versions.md"
         );

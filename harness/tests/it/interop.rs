@@ -1,5 +1,5 @@
-//! A data folder handed from real servers of every version to ours and back. The same every time unless
-//! `MINIKEEPER_RELAY_SEED` says otherwise; `minikeeper-harness interop` plays longer ones.
+//! Exchange of a data folder between real servers of every version and minikeeper. The seed is fixed unless
+//! `MINIKEEPER_INTEROP_SEED` gives another; `minikeeper-harness interop` runs longer exchanges.
 
 use super::backends::ignored;
 use libtest_mimic::{Completion, Failed, Trial};
@@ -36,7 +36,7 @@ pub(super) fn trials() -> Vec<Trial> {
                 Compression::Snappy => ", snapshots in snappy",
             };
             Trial::ignorable_test(
-                format!("what zookeeper:{version} left is found, and it finds what is left{how}"),
+                format!("zookeeper:{version} and minikeeper read each other's folder{how}"),
                 move || play(version, compression, identity),
             )
         })
@@ -48,7 +48,7 @@ fn play(
     compression: Compression,
     (server_id, extended_types): (u8, bool),
 ) -> Result<Completion, Failed> {
-    let seed = match std::env::var("MINIKEEPER_RELAY_SEED") {
+    let seed = match std::env::var("MINIKEEPER_INTEROP_SEED") {
         Ok(text) => text.parse()?,
         Err(_) => SEED,
     };
@@ -70,7 +70,7 @@ fn play(
     };
     match interop.run(&mut |_| {}) {
         Ok(report) if report.znodes < 100 || report.sessions < 10 => {
-            Err(format!("seed {seed}: little was played: {report:?}").into())
+            Err(format!("seed {seed}: the folder has too little state: {report:?}").into())
         }
         Ok(_) => Ok(Completion::Completed),
         Err(InteropError::Backend(BackendError::Missing(missing))) => ignored(&missing),

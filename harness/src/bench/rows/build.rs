@@ -1,4 +1,4 @@
-//! What a user of the library compiles, and for how long.
+//! Crates that a user of the library compiles, and the duration of the build.
 
 use crate::bench::report::Row;
 use std::collections::BTreeSet;
@@ -32,11 +32,7 @@ pub(in crate::bench) fn build() -> io::Result<Row> {
         })
         .collect();
     #[expect(clippy::cast_precision_loss, reason = "a number of crates is small")]
-    let crates = row.value(
-        "crates, the library's own too",
-        "",
-        vec![crates.len() as f64],
-    );
+    let crates = row.value("crates, with the library", "", vec![crates.len() as f64]);
     row.at_most(crates, 46.0, "crates");
     let folder = tempfile::tempdir()?;
     for (of, profile) in [("clean build", "dev"), ("clean build, release", "release")] {

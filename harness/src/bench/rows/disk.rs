@@ -1,4 +1,4 @@
-//! What it costs to keep the state in a folder: beside a server without one, a real server with one, and the disk itself.
+//! The cost of a data folder, compared with a server without one, with a real server, and with the disk itself.
 
 use super::throughput::{Throughput, WARM_UP};
 use super::{ROUNDS, SETTINGS};
@@ -17,19 +17,19 @@ use tempfile::TempDir;
 
 const ROUND: Duration = Duration::from_secs(2);
 const PAGE: [u8; 4096] = [b'x'; 4096];
-/// How far the file is filled ahead for the disk's own rate.
+/// Length of the preallocated file in the measurement of the disk's own rate.
 const FILLED: usize = 64 << 20;
 
-/// What a row does, and what is wanted of it.
+/// Load of a row, and its targets.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::bench) struct OnDisk {
     load: Throughput,
     force_sync: bool,
-    /// Against the same without a folder.
+    /// Target relative to the same load without a folder.
     of_memory: Option<f64>,
-    /// Against the real server, as it is shipped and as it is started for a test.
+    /// Target relative to the real server, both as shipped and as started for a test.
     times_real: Option<f64>,
-    /// Against pages that are appended and flushed one by one.
+    /// Target relative to pages that are appended and flushed one by one.
     of_disk: Option<f64>,
 }
 
@@ -49,7 +49,7 @@ pub(in crate::bench) const DISK_SET: OnDisk = OnDisk {
 pub(in crate::bench) const DISK_SYNC: OnDisk = OnDisk {
     load: Throughput::set(
         "disk-sync",
-        "setData 100 B, 4 x 64, with a folder, on the disk before it is answered",
+        "setData 100 B, 4 x 64, with a folder, durable before it is answered",
         4,
         64,
     ),
@@ -62,7 +62,7 @@ pub(in crate::bench) const DISK_SYNC: OnDisk = OnDisk {
 pub(in crate::bench) const DISK_SYNC_1X1: OnDisk = OnDisk {
     load: Throughput::set(
         "disk-sync-1x1",
-        "setData 100 B, 1 x 1, with a folder, on the disk before it is answered",
+        "setData 100 B, 1 x 1, with a folder, durable before it is answered",
         1,
         1,
     ),
@@ -157,8 +157,9 @@ pub(in crate::bench) fn on_disk(row: &OnDisk) -> io::Result<Row> {
     Ok(found)
 }
 
-/// How a real server is started. Java has made the best of its code after a million requests or so, and what a test starts seldom
-/// comes to that; the harness starts its own with the first compiler alone, so that they are there sooner.
+/// Options of a real server's JVM. The JIT compiler has optimized the code after about a million requests, which a
+/// server in a test seldom reaches; the harness starts its servers with the first compiler alone, so that they start
+/// sooner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum JvmMode {
     Shipped,
@@ -166,7 +167,7 @@ enum JvmMode {
 }
 
 impl JvmMode {
-    /// What its rate is called, and what is said of it.
+    /// Returns the name of the rate, and its description.
     fn names(self) -> (String, &'static str) {
         let name = BackendKind::newest_zookeeper().to_string();
         match self {
@@ -179,13 +180,13 @@ impl JvmMode {
     }
 }
 
-/// A real server, and what it did.
+/// A real server, and its results.
 #[derive(Debug)]
 struct Real {
     way: JvmMode,
     server: ZooKeeper,
     rates: Vec<f64>,
-    /// Removed when the server has ended.
+    /// Removed after the server has ended.
     _folder: TempDir,
 }
 
@@ -210,8 +211,8 @@ impl Real {
     }
 }
 
-/// How many pages a second go to the disk one by one, each flushed before the next, where nothing has to be allotted:
-/// the file is filled with zeros before.
+/// Measures the pages per second that are written and flushed one by one, to a file that is filled with zeros before,
+/// so that no block has to be allocated.
 fn appends(folder: &Path, span: Duration) -> io::Result<f64> {
     let mut file = File::create(folder.join("pages"))?;
     file.write_all(&vec![0; FILLED])?;
@@ -233,7 +234,7 @@ fn appends(folder: &Path, span: Duration) -> io::Result<f64> {
     Ok(f64::from(pages) / start.elapsed().as_secs_f64())
 }
 
-/// A folder on a disk: where temporary files lie, unless that is in memory.
+/// Creates a folder on a disk: in the directory for temporary files, unless that is in memory.
 pub(super) fn folder() -> io::Result<TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix("minikeeper-bench-");
@@ -247,7 +248,7 @@ pub(super) fn folder() -> io::Result<TempDir> {
     }
 }
 
-/// Where a folder is, and on what.
+/// Describes a folder: its path, and its file system.
 pub(super) fn where_is(folder: &Path) -> String {
     let parent = folder.parent().unwrap_or(folder).display();
     match system::file_system(folder) {

@@ -1,4 +1,4 @@
-//! How long a test takes that needs a session to expire.
+//! Duration of a test in which a session expires.
 
 use super::{ROUNDS, SETTINGS};
 use crate::backend::{Backend, BackendError, BackendKind, BackendSource, Embedded, Settings};
@@ -8,17 +8,17 @@ use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 const TIMEOUT_MS: i32 = 30_000;
-/// The session of who looks on outlives it.
+/// Timeout of the watcher's session, which outlives the other.
 const LONGER_MS: i32 = 40_000;
 const PATH: &str = "/leader";
 
-/// A real server looks at its sessions once a tick.
+/// A real server checks its sessions once a tick.
 const UNTIL_IT_HAS_EXPIRED: Duration = Duration::from_secs(32);
 
 pub(in crate::bench) fn expiry() -> io::Result<Row> {
     let mut row = Row::new(
         "expiry",
-        "a test in which a session of 30 s expires: a watcher is told, its client is refused",
+        "a test in which a session of 30 s expires: a watcher is notified, its client is refused",
     );
     let times = (0..201).map(|_| {
         let start = Instant::now();
@@ -42,7 +42,7 @@ pub(in crate::bench) fn expiry() -> io::Result<Row> {
                 Ok(start.elapsed().as_secs_f64() * 1e3)
             });
             let times = times.collect::<io::Result<_>>()?;
-            row.value(format!("{}, running already", real.name()), "ms", times);
+            row.value(format!("{}, already running", real.name()), "ms", times);
         }
         Err(BackendError::Missing(missing)) => row.missing.push(missing.to_string()),
         Err(error) => return Err(io::Error::other(error)),
@@ -50,7 +50,7 @@ pub(in crate::bench) fn expiry() -> io::Result<Row> {
     Ok(row)
 }
 
-/// The same for every server: who cannot turn its clock takes the time that it takes.
+/// Runs the test on a server; a server whose clock cannot be advanced takes the real time.
 fn a_session_expires(server: &dyn Backend) -> io::Result<()> {
     let address = server.connect_string();
     let mut owner = BlockingClient::connect(&address, &ConnectRequest::new(TIMEOUT_MS))?;
@@ -67,7 +67,7 @@ fn a_session_expires(server: &dyn Backend) -> io::Result<()> {
     })?;
     let session = owner.session().clone();
     is(session.timeout_ms == TIMEOUT_MS, "a session of 30 s")?;
-    // From here on the owner says nothing.
+    // The owner sends nothing from here on.
     server.mute(session.session_id);
     server.advance_clock(UNTIL_IT_HAS_EXPIRED);
     let event = read_frame(&mut watcher.into_stream())?;
@@ -86,7 +86,7 @@ fn a_session_expires(server: &dyn Backend) -> io::Result<()> {
 
 fn is(so: bool, what: &str) -> io::Result<()> {
     so.then_some(())
-        .ok_or_else(|| io::Error::other(format!("something other than {what}")))
+        .ok_or_else(|| io::Error::other(format!("expected {what}")))
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_session_expires_on_a_clock_that_is_turned() {
+    fn a_session_expires_when_the_clock_is_advanced() {
         let settings = Settings {
             manual_time: true,
             ..SETTINGS

@@ -1,4 +1,4 @@
-//! How soon everyone is told.
+//! Time until all watchers are notified.
 
 use super::{ROUNDS, SETTINGS};
 use crate::backend::{BackendError, BackendKind, BackendSource};
@@ -13,14 +13,14 @@ use std::time::Instant;
 
 const WATCHERS: usize = 10_000;
 const PATH: &str = "/watched";
-/// The length of an event: its prefix, a header, type, state, and the path with its length.
+/// Length of an event: prefix, header, type, state, and the path with its length.
 const EVENT: usize = 4 + 16 + 4 + 4 + 4 + PATH.len();
 
-// One server after the other: this process has file descriptors for one ring of watchers.
+// One server after the other: the process has file descriptors for one set of watchers.
 pub(in crate::bench) fn fan_out() -> io::Result<Row> {
     let mut row = Row::new(
         "fan-out",
-        "one change, 10,000 watchers on 10,000 connections, until the last is told",
+        "one change, 10,000 watchers on 10,000 connections, until the last is notified",
     );
     rlimit::increase_nofile_limit(OPEN_FILES)?;
     let bare = ChildServer::this_program(&[
@@ -83,7 +83,8 @@ fn rounds(address: &str, protocol: Protocol) -> io::Result<Vec<f64>> {
         }
         let start = Instant::now();
         writer.write_all(&change.encode(1).0)?;
-        // The last one first: nobody is woken ten thousand times, which would be measured too.
+        // The last watcher is read first: this process then wakes up once instead of ten thousand times, which would
+        // be measured too.
         for watcher in watchers.iter_mut().rev() {
             await_event(watcher)?;
         }
@@ -98,13 +99,13 @@ fn call(stream: &mut TcpStream, request: &Request) -> io::Result<()> {
     read_frame(stream).map(drop)
 }
 
-/// Reads the event with one call, as it came in one packet.
+/// Reads the event with one call, since it arrives in one packet.
 fn await_event(stream: &mut TcpStream) -> io::Result<()> {
     let mut event = [0; EVENT];
     stream.read_exact(&mut event)?;
     if event.get(4..8) == Some(&[0xff; 4]) {
         Ok(())
     } else {
-        Err(io::Error::other("something other than an event"))
+        Err(io::Error::other("the frame is not an event"))
     }
 }

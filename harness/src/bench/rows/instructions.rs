@@ -1,4 +1,4 @@
-//! Instructions that the server executes for a request, a count that other load on the machine does not change.
+//! Instructions that the server executes per request, a count that other load on the machine does not change.
 
 use super::binary;
 use super::throughput::{CREATE_4X64, GET_4X64, SET_4X64, Throughput};
@@ -23,7 +23,7 @@ const OPERATIONS: [(&str, &Throughput, f64); 3] = [
 pub(in crate::bench) fn instructions() -> io::Result<Row> {
     let mut row = Row::new(
         "instructions",
-        "instructions a request, 1 connection, 64 in flight, 100 B, whole process",
+        "instructions per request, 1 connection, 64 in flight, 100 B, whole process",
     );
     if Command::new("valgrind").arg("--version").output().is_err() {
         row.missing.push("valgrind is not installed".to_owned());

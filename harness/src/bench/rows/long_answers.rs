@@ -48,11 +48,7 @@ pub(in crate::bench) fn slow_readers() -> io::Result<Row> {
         // The server answers a request after it has seen the ends of all these connections.
         drop(open(&ours.address, Protocol::ZooKeeper)?);
         if let Some(after) = resident_mb(ours.pid()) {
-            let grown = row.value(
-                "embedded, memory more than before",
-                "MB",
-                vec![after - before],
-            );
+            let grown = row.value("embedded, additional memory", "MB", vec![after - before]);
             // The znode itself remains.
             row.at_most(grown, 10.0, "MB more than before");
         }
@@ -105,7 +101,7 @@ pub(in crate::bench) fn long_list() -> io::Result<Row> {
     let all = start.elapsed().as_secs_f64();
     let longest = row.value("embedded", "ms", vec![probe.stop()?]);
     row.at_most(longest, 100.0, "ms");
-    row.value("embedded, until all lists are there", "s", vec![all]);
+    row.value("embedded, until all lists have arrived", "s", vec![all]);
     Ok(row)
 }
 
@@ -149,7 +145,7 @@ pub(in crate::bench) fn long_word() -> io::Result<Row> {
     }
     let longest = row.value("embedded", "ms", vec![probe.stop()?]);
     row.at_most(longest, 100.0, "ms");
-    row.value("embedded, until the list is there", "s", vec![all]);
+    row.value("embedded, until the list has arrived", "s", vec![all]);
     drop(watchers);
     Ok(row)
 }
@@ -181,7 +177,7 @@ fn while_unread(address: &str, pid: Option<u32>) -> io::Result<(f64, Option<f64>
     Ok((probe.stop()?, most))
 }
 
-/// Client that asks again as soon as it is answered.
+/// Client that sends a request as soon as the last one is answered.
 struct LatencyProbe {
     has_ended: Arc<AtomicBool>,
     thread: thread::JoinHandle<io::Result<Duration>>,
@@ -211,7 +207,7 @@ impl LatencyProbe {
     /// Ends the client. Returns its longest wait, in milliseconds.
     fn stop(self) -> io::Result<f64> {
         self.has_ended.store(true, Ordering::Relaxed);
-        let longest = self.thread.join().expect("a probe does not panic")?;
+        let longest = self.thread.join().expect("the probe does not panic")?;
         Ok(longest.as_secs_f64() * 1e3)
     }
 }

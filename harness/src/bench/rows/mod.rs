@@ -34,10 +34,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How many rounds a value is the median of.
+/// Number of rounds of which a value is the median.
 const ROUNDS: usize = 5;
 
-/// As in a server without configuration, and in no haste to start.
+/// Settings of a server without configuration, for throughput rather than a fast start.
 const SETTINGS: Settings = Settings {
     tick_time: Duration::from_secs(2),
     optimizing_jit: true,
@@ -46,11 +46,12 @@ const SETTINGS: Settings = Settings {
     folder_settings: FolderSettings::USUAL,
 };
 
-/// The hidden subcommand that serves minikeeper in a process of its own, as the binary does or with the journal that
-/// a test has.
+/// Hidden subcommand that serves minikeeper in a process of its own, without a journal as the binary does, or with
+/// one as in a test.
 ///
 /// # Errors
-/// If it does not start.
+///
+/// If the server does not start.
 pub fn serve_ours(journal: bool) -> io::Result<()> {
     rlimit::increase_nofile_limit(OPEN_FILES)?;
     let server = ours()?;
@@ -63,11 +64,12 @@ pub fn serve_ours(journal: bool) -> io::Result<()> {
     child::wait_for_the_end_of_input()
 }
 
-/// The hidden subcommand that serves minikeeper in a process of its own, its state kept in a folder. It ends when its input
+/// Hidden subcommand that serves minikeeper on a data folder in a process of its own. It ends when its standard input
 /// does.
 ///
 /// # Errors
-/// If it does not start.
+///
+/// If the server does not start.
 pub fn serve_folder(folder: &Path, settings: &Settings) -> io::Result<()> {
     rlimit::increase_nofile_limit(OPEN_FILES)?;
     let server = Embedded::start_on(folder, settings).map_err(io::Error::other)?;
@@ -76,12 +78,12 @@ pub fn serve_folder(folder: &Path, settings: &Settings) -> io::Result<()> {
     child::wait_for_the_end_of_input()
 }
 
-/// A server of ours in this process.
+/// Starts minikeeper in this process.
 fn ours() -> io::Result<Embedded> {
     Embedded::start(&SETTINGS).map_err(io::Error::other)
 }
 
-/// The `minikeeper` binary beside this one.
+/// Returns the path of the `minikeeper` binary in the folder of this program.
 fn binary() -> io::Result<PathBuf> {
     let name = format!("minikeeper{}", std::env::consts::EXE_SUFFIX);
     let binary = std::env::current_exe()?.with_file_name(name);

@@ -1,4 +1,5 @@
-//! A folder of a million znodes: how soon it is open, and how long it keeps clients waiting to write it anew.
+//! A folder of a million znodes: the time to open it, and the longest wait of clients while a snapshot of it is
+//! written.
 
 use super::disk::{folder, where_is};
 use super::size::in_memory;
@@ -24,9 +25,9 @@ use tempfile::TempDir;
 const ZNODES: usize = 1_000_000;
 const PARENTS: usize = 4;
 const ROUNDS: usize = 3;
-/// How long clients are kept busy while one looks how long it waits.
+/// Duration of the load while one client measures its waits.
 const BUSY: Duration = Duration::from_secs(15);
-/// How often there is a snapshot then.
+/// Number of transactions between two snapshots.
 const SNAP_COUNT: u32 = 300_000;
 
 pub(in crate::bench) fn open_million() -> io::Result<Row> {
@@ -90,7 +91,7 @@ pub(in crate::bench) fn open_million() -> io::Result<Row> {
 pub(in crate::bench) fn snapshot_pause() -> io::Result<Row> {
     let mut row = Row::new(
         "snapshot-pause",
-        "1,000,000 znodes with a folder under load: the longest that a client waits for a reply",
+        "1,000,000 znodes with a folder under load: longest wait of a client for a reply",
     );
     let full = full_folder()?;
     row.notes.push(format!("on {}", where_is(full.path())));
@@ -108,12 +109,12 @@ pub(in crate::bench) fn snapshot_pause() -> io::Result<Row> {
         }
     }
     let without = row.value("without a snapshot", "ms", without);
-    let with = row.value("with some", "ms", with);
+    let with = row.value("with snapshots", "ms", with);
     row.at_most(with - without, 10.0, "ms more");
     Ok(row)
 }
 
-/// The longest that one client waits for a reply, in milliseconds, while four others write.
+/// Measures the longest wait of one client for a reply, in milliseconds, while four others write.
 fn longest_wait(folder: &Path, snap_count: u32) -> io::Result<f64> {
     let settings = Settings {
         folder_settings: FolderSettings {
@@ -156,7 +157,7 @@ fn longest_wait(folder: &Path, snap_count: u32) -> io::Result<f64> {
     Ok(longest.as_secs_f64() * 1000.0)
 }
 
-/// Asks for the last znode.
+/// Reads the last znode.
 fn ask(address: &str) -> io::Result<()> {
     let mut client = BlockingClient::connect(address, &ConnectRequest::new(40_000))?;
     let last = (ZNODES - 1) / PARENTS;
@@ -168,12 +169,12 @@ fn ask(address: &str) -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::other(format!(
-            "the last znode is not there: {reply:?}"
+            "the last znode is missing: {reply:?}"
         )))
     }
 }
 
-/// A folder with a million znodes.
+/// Creates a folder with a million znodes.
 fn full_folder() -> io::Result<TempDir> {
     let server = Server::start().map_err(io::Error::other)?;
     for parent in 0..PARENTS {
@@ -193,7 +194,7 @@ fn full_folder() -> io::Result<TempDir> {
     Ok(full)
 }
 
-/// The same for one server, which may write there: what is there already is not changed by anybody.
+/// Creates a folder of hard links for one server, which may write there: no server changes existing files.
 fn linked(full: &TempDir) -> io::Result<TempDir> {
     let linked = folder()?;
     let (from, to) = (versioned(full.path()), versioned(linked.path()));

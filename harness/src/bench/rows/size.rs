@@ -1,4 +1,4 @@
-//! How much memory it takes.
+//! Memory of a server.
 
 use super::binary;
 use crate::bench::child::ChildServer;
@@ -28,7 +28,8 @@ pub(in crate::bench) fn million() -> io::Result<Row> {
     Ok(row)
 }
 
-/// The binary with a million znodes in memory: not this program, which keeps more of its own than a server does.
+/// Starts the binary with a million znodes in memory; not this program, which needs more memory of its own than a
+/// server.
 pub(super) fn in_memory(binary: &Path) -> io::Result<ChildServer> {
     let ours = ChildServer::start(Command::new(binary).args(["--listen", "127.0.0.1:0"]))?;
     let mut client = BlockingClient::connect(&ours.address, &ConnectRequest::new(40_000))?;
@@ -49,11 +50,11 @@ pub(super) fn in_memory(binary: &Path) -> io::Result<ChildServer> {
     drive(&ours.address, Protocol::ZooKeeper, load, |connection| {
         Exchange {
             request: create(format!("/{connection}/00000000")).encode(1).0,
-            // Behind length, xid, type, the path's length, and the digit between two slashes.
+            // Position after length, xid, type, the path's length, and the digit between two slashes.
             counter: Some(19..27),
         }
     })?;
-    // Replies are counted by whole reads, so a few more may be there.
+    // Replies are counted by whole reads, so the server may have a few more.
     let count = client.call(&Request::GetAllChildrenNumber {
         path: "/".to_owned(),
     })?;

@@ -1,4 +1,4 @@
-//! How long a server stands still while its state is copied.
+//! Pause of a server while its state is copied.
 
 use crate::bench::report::Row;
 use minikeeper::Server;
@@ -28,7 +28,7 @@ pub(in crate::bench) fn snapshot() -> io::Result<Row> {
     let mut last = None;
     for round in 0..ROUNDS {
         let snapshot = timed(&mut pauses, || Ok(server.snapshot()))?;
-        // The first to its chunk after a snapshot, which is to be copied.
+        // The first write to its chunk after a snapshot, which copies the chunk.
         let path = path(round * 7919);
         timed(&mut writes, || {
             server.set(&path, &[b'y'; 100]).map_err(io::Error::other)
@@ -48,7 +48,7 @@ pub(in crate::bench) fn snapshot() -> io::Result<Row> {
     Ok(row)
 }
 
-/// Does something, and notes the milliseconds it took.
+/// Runs `work` and adds its duration in milliseconds to `times`.
 fn timed<T>(times: &mut Vec<f64>, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let start = Instant::now();
     let result = work()?;

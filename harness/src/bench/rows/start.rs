@@ -1,4 +1,4 @@
-//! How soon a server is there.
+//! Time to start a server.
 
 use super::{ROUNDS, binary, ours};
 use crate::backend::Backend;
@@ -52,7 +52,7 @@ pub(in crate::bench) fn thousand() -> io::Result<Row> {
         "thousand",
         "1,000 servers in one process: start, one session each, drop",
     );
-    // In a process of its own, so that nothing else's memory is counted.
+    // In a process of its own, so that only the servers' memory is counted.
     let (mut seconds, mut megabytes, mut files) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let output = Command::new(std::env::current_exe()?)
@@ -72,15 +72,16 @@ pub(in crate::bench) fn thousand() -> io::Result<Row> {
     }
     let seconds = row.value("time", "s", seconds);
     let megabytes = row.value("resident memory", "MB", megabytes);
-    row.value("open files a server, its client's too", "", files);
+    row.value("open files per server, with its client's", "", files);
     row.at_most(seconds, 1.0, "s");
     row.at_most(megabytes, 100.0, "MB");
     Ok(row)
 }
 
-/// The hidden subcommand behind the row: says seconds, MB and open files a server.
+/// Hidden subcommand of the row: returns seconds, MB and open files per server.
 ///
 /// # Errors
+///
 /// If a server does not start.
 pub fn thousand_servers() -> io::Result<String> {
     rlimit::increase_nofile_limit(OPEN_FILES)?;

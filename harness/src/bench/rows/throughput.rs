@@ -1,4 +1,4 @@
-//! How much of one operation goes through.
+//! Throughput of one operation.
 
 use super::{ROUNDS, SETTINGS};
 use crate::backend::{Backend, BackendError, BackendKind, BackendSource};
@@ -10,11 +10,11 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 const ROUND: Duration = Duration::from_secs(1);
-/// Java compiles what runs often; before that it is no measure.
+/// Duration of the warm-up, in which the JVM compiles the code that runs often.
 pub(super) const WARM_UP: Duration = Duration::from_secs(5);
 const DATA: [u8; 100] = [b'x'; 100];
 
-/// What a row does, and what is wanted of it.
+/// Load of a row, and its targets.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::bench) struct Throughput {
     pub(super) name: &'static str,
@@ -22,9 +22,9 @@ pub(in crate::bench) struct Throughput {
     operation: Operation,
     connections: usize,
     in_flight: usize,
-    /// Against the real server.
+    /// Target relative to the real server.
     times_real: Option<f64>,
-    /// Against the echo server.
+    /// Target relative to the echo server.
     of_echo: Option<f64>,
 }
 
@@ -87,7 +87,7 @@ pub(in crate::bench) const JOURNAL_SET: Throughput = Throughput {
     ..SET_4X64
 };
 
-/// What the journal costs: with it on, that much of the rate without it is to be left.
+/// Minimum rate with the journal on, relative to the rate without it.
 const WITH_JOURNAL: f64 = 0.7;
 
 pub(in crate::bench) fn journal(row: &Throughput) -> io::Result<Row> {
@@ -133,7 +133,7 @@ pub(in crate::bench) fn throughput(row: &Throughput) -> io::Result<Row> {
     for round in 1..=ROUNDS {
         of_echo.push(row.drive(&echo.address, Protocol::Echo, round, ROUND)?);
         if row.operation == Operation::Create {
-            // What the rounds before created would be measured along.
+            // A new server, since znodes of the rounds before would affect the result.
             ours = ChildServer::this_program(&["serve-ours"])?;
         }
         row.prepare(&ours.address, round)?;
@@ -160,7 +160,7 @@ pub(in crate::bench) fn throughput(row: &Throughput) -> io::Result<Row> {
 }
 
 impl Throughput {
-    /// setData by so many connections with so many requests in flight each.
+    /// setData on so many connections with so many requests in flight each.
     pub(super) const fn set(
         name: &'static str,
         what: &'static str,
@@ -195,7 +195,7 @@ impl Throughput {
         })
     }
 
-    /// Makes what the requests of a round are about. Rounds differ so that each can create its own znodes.
+    /// Creates the znodes that the requests of a round need. Rounds differ, so that each can create its own znodes.
     pub(super) fn prepare(&self, address: &str, round: usize) -> io::Result<()> {
         let mut client = BlockingClient::connect(address, &ConnectRequest::new(40_000))?;
         for connection in 0..self.connections {
@@ -217,7 +217,7 @@ impl Throughput {
                 None,
             ),
             Operation::Create => {
-                // Behind length, xid, type and the path's length.
+                // Position after length, xid, type and the path's length.
                 let digits = 16 + path.len() + 1;
                 (create(format!("{path}/00000000")), Some(digits..digits + 8))
             }
@@ -228,7 +228,7 @@ impl Throughput {
         }
     }
 
-    /// How long a request and its reply are.
+    /// Measures the lengths of a request and its reply.
     fn sizes(&self, address: &str) -> io::Result<(usize, usize)> {
         let request = self.exchange(0, 0).request;
         let client = BlockingClient::connect(address, &ConnectRequest::new(40_000))?;

@@ -1,4 +1,4 @@
-//! Two transcripts of a case beside each other.
+//! Two transcripts of a case side by side.
 
 use super::{Class, DIM, style};
 use crate::alignment::{self, Piece};
@@ -6,7 +6,7 @@ use crate::judge::{CaseFindings, Findings};
 use crate::report::printable::printable;
 use std::io::{self, Write};
 
-/// Two transcripts side by side, carets under the first word that differs.
+/// Writes two transcripts side by side, with carets under the first word that differs.
 pub(super) fn difference(
     out: &mut dyn Write,
     findings: &Findings,
@@ -43,13 +43,13 @@ pub(super) fn difference(
         })
         .collect();
     let mut unmarked = true;
-    let mut left_out = 0;
+    let mut skipped = 0;
     for (&(mark, a, b), near) in rows.iter().zip(near) {
         if !near {
-            left_out += 1;
+            skipped += 1;
             continue;
         }
-        skipped_lines(out, &mut left_out)?;
+        skipped_lines(out, &mut skipped)?;
         let there = |line| Some(line).filter(|_| mark == '|' || mark == ' ');
         let side = |line, other, absent| {
             if mark == absent {
@@ -72,7 +72,7 @@ pub(super) fn difference(
             }
         }
     }
-    skipped_lines(out, &mut left_out)
+    skipped_lines(out, &mut skipped)
 }
 
 fn skipped_lines(out: &mut dyn Write, count: &mut usize) -> io::Result<()> {
@@ -107,7 +107,7 @@ fn row(out: &mut dyn Write, a: &[Piece], column: usize, mark: char, b: &[Piece])
     writeln!(out)
 }
 
-/// Blanks under what is equal, `^` under the first word that differs.
+/// Returns blanks under equal words, and `^` under the first word that differs.
 fn carets(row: &[Piece]) -> String {
     let mut text = String::new();
     for piece in row {

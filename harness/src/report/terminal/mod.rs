@@ -1,4 +1,4 @@
-//! Findings on a terminal: a table by chapter, every difference side by side, what was skipped by reason.
+//! Findings on a terminal: a table by chapter, every difference side by side, and skipped cases by reason.
 
 mod difference;
 mod table;
@@ -13,32 +13,32 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use table::table;
 
-/// How much is written.
+/// Amount of output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Detail {
-    /// Differences, failures and a closing line.
+    /// Differences, failures and the summary.
     Little,
-    /// The tables and what was skipped too.
+    /// The tables and the skipped cases too.
     #[default]
     Usual,
-    /// What the servers did in every case too.
+    /// The behaviour of the servers in every case too.
     Everything,
 }
 
-/// How findings are written.
+/// Options of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
-    /// How many characters a line may have.
+    /// Maximum number of characters per line.
     pub width: usize,
-    /// How much is written.
+    /// Amount of output.
     pub detail: Detail,
 }
 
-/// Around a difference this many equal lines are shown.
+/// Number of equal lines around a difference.
 const CONTEXT: usize = 8;
-/// So many differences of two servers are shown.
+/// Maximum number of differences of two servers that are shown.
 const MOST: usize = 20;
-/// More failures than this for one reason are told together.
+/// Failures with one reason are grouped if there are more than this.
 const ALIKE: usize = 3;
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -51,9 +51,10 @@ fn style(class: Class) -> Style {
     }
 }
 
-/// Writes findings with colours; a writer such as [`anstream::AutoStream`] takes them out where they are not wanted.
+/// Writes findings with colours; a writer such as [`anstream::AutoStream`] removes them where necessary.
 ///
 /// # Errors
+///
 /// If the writer fails.
 pub fn terminal(out: &mut dyn Write, findings: &Findings, look: Look) -> io::Result<()> {
     let pairs = Pair::all(findings);
@@ -79,7 +80,7 @@ pub fn terminal(out: &mut dyn Write, findings: &Findings, look: Look) -> io::Res
     closing(out, findings, &pairs)
 }
 
-/// Differences and failures, in full as long as anybody would read them; the others by their names.
+/// Writes differences and failures: the first ones in full, the others by their ids.
 fn troubles(out: &mut dyn Write, findings: &Findings, pair: Pair, look: Look) -> io::Result<()> {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for case in findings.cases() {
@@ -92,7 +93,7 @@ fn troubles(out: &mut dyn Write, findings: &Findings, pair: Pair, look: Look) ->
         Detail::Little | Detail::Usual => MOST,
         Detail::Everything => usize::MAX,
     };
-    let (mut shown, mut left_out) = (0, Vec::new());
+    let (mut shown, mut unshown) = (0, Vec::new());
     let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for case in findings.cases() {
         let verdict = pair.verdict(case);
@@ -100,7 +101,7 @@ fn troubles(out: &mut dyn Write, findings: &Findings, pair: Pair, look: Look) ->
         if verdict.class == Class::Failed && reasons.get(&why).is_some_and(|&count| count > ALIKE) {
             alike.entry(why).or_default().push(&case.id);
         } else if verdict.class == Class::Different && shown >= most {
-            left_out.push(case.id.as_str());
+            unshown.push(case.id.as_str());
         } else {
             shown += usize::from(verdict.class == Class::Different);
             trouble(out, findings, pair, case, look)?;
@@ -117,18 +118,18 @@ fn troubles(out: &mut dyn Write, findings: &Findings, pair: Pair, look: Look) ->
             ranges(&ids)
         )?;
     }
-    if !left_out.is_empty() {
+    if !unshown.is_empty() {
         writeln!(
             out,
             "{red}DIFFERENT{red:#} {BOLD}in {} more{BOLD:#} {DIM}({between}; --show or --html shows them){DIM:#}\n  {}\n",
-            left_out.len(),
-            ranges(&left_out)
+            unshown.len(),
+            ranges(&unshown)
         )?;
     }
     Ok(())
 }
 
-/// A difference or a failure, if there is one.
+/// Writes a difference or a failure, if there is one.
 fn trouble(
     out: &mut dyn Write,
     findings: &Findings,
@@ -177,7 +178,7 @@ fn trouble(
     writeln!(out)
 }
 
-/// What every server did in a case; those that did the same stand together.
+/// Writes the behaviour of every server in a case; servers that behaved alike are grouped.
 fn transcripts(out: &mut dyn Write, findings: &Findings, case: &CaseFindings) -> io::Result<()> {
     let mut done: Vec<(Vec<&str>, &[String])> = Vec::new();
     for (name, play) in findings.servers.iter().zip(&case.plays) {
@@ -205,7 +206,7 @@ fn transcripts(out: &mut dyn Write, findings: &Findings, case: &CaseFindings) ->
     Ok(())
 }
 
-/// The cases of a class, by the reason.
+/// Writes the cases of a kind, grouped by the reason.
 fn reasons(out: &mut dyn Write, findings: &Findings, pair: Pair, class: Class) -> io::Result<()> {
     let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for case in findings.cases() {
@@ -213,7 +214,7 @@ fn reasons(out: &mut dyn Write, findings: &Findings, pair: Pair, class: Class) -
         if verdict.class == class {
             let why = verdict.why.unwrap_or_default();
             if class == Class::Known {
-                // A case may show several, and each is told with what it is.
+                // A case may show several known differences, each of which is listed with its title.
                 for id in why.split(", ") {
                     let title = findings.explained.iter().find(|known| known.id == id);
                     let what = title
@@ -241,7 +242,7 @@ fn reasons(out: &mut dyn Write, findings: &Findings, pair: Pair, class: Class) -
     writeln!(out)
 }
 
-/// `watch/1 watch/2 watch/3 multi/7` as `watch/1..3, multi/7`, which `--only` understands.
+/// Joins `watch/1 watch/2 watch/3 multi/7` to `watch/1..3, multi/7`, which `--only` accepts.
 fn ranges(ids: &[&str]) -> String {
     let mut ranges: Vec<(&str, u32, u32)> = Vec::new();
     let mut others = Vec::new();
@@ -276,7 +277,7 @@ fn closing(out: &mut dyn Write, findings: &Findings, pairs: &[Pair]) -> io::Resu
         let style = style(Class::Skipped);
         writeln!(
             out,
-            "{style}{} took no part:{style:#} {}",
+            "{style}{} is missing:{style:#} {}",
             printable(&absent.server),
             printable(&absent.why)
         )?;
@@ -285,7 +286,7 @@ fn closing(out: &mut dyn Write, findings: &Findings, pairs: &[Pair]) -> io::Resu
         let style = style(Class::Different);
         writeln!(
             out,
-            "{style}STALE{style:#} the known difference {} no longer shows between {} and {}",
+            "{style}STALE{style:#} the known difference {} no longer occurs between {} and {}",
             printable(&stale.id),
             printable(&stale.left),
             printable(&stale.right)
@@ -299,7 +300,7 @@ fn closing(out: &mut dyn Write, findings: &Findings, pairs: &[Pair]) -> io::Resu
             .collect();
         writeln!(
             out,
-            "played again, because they broke off, or hang on real time and differed, the first time: {}",
+            "run again after an error, or after a difference in a case that depends on real time: {}",
             cases.join(", ")
         )?;
     }
@@ -319,7 +320,7 @@ fn closing(out: &mut dyn Write, findings: &Findings, pairs: &[Pair]) -> io::Resu
             let style = style(Class::Skipped);
             writeln!(
                 out,
-                "{style}There was nothing to compare {} with.{style:#}",
+                "{style}No other server was compared with {}.{style:#}",
                 printable(&pair.name(findings))
             )?;
         }
@@ -341,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_stands_side_by_side_with_a_caret_under_its_first_word() {
+    fn a_difference_is_shown_side_by_side_with_a_caret_under_its_first_word() {
         let text = written(&sample::three_servers(), Detail::Little);
         let expected = "\
 DIFFERENT watch/1 a watch fires (embedded and zookeeper:3.8.5)
@@ -367,9 +368,9 @@ together      1      1          1        ·       1       48 ms            36 ms
 ";
         assert!(text.starts_with(expected), "{text}");
         let end = "\
-zookeeper:3.4.14 took no part: java is not there
-STALE the known difference old-order no longer shows between embedded and zookeeper:3.8.5
-played again, because they broke off, or hang on real time and differed, the first time: container/29
+zookeeper:3.4.14 is missing: java is not installed
+STALE the known difference old-order no longer occurs between embedded and zookeeper:3.8.5
+run again after an error, or after a difference in a case that depends on real time: container/29
 embedded and zookeeper:3.9.5: 1 same, 1 known, 1 different, 1 failed
 embedded and zookeeper:3.8.5: 2 same, 1 different, 1 skipped
 1 min 23 s
@@ -381,22 +382,22 @@ embedded and zookeeper:3.8.5: 2 same, 1 different, 1 skipped
     }
 
     #[test]
-    fn a_server_alone_is_said_to_have_had_nothing_to_be_compared_with() {
+    fn the_summary_says_that_a_single_server_was_not_compared() {
         for detail in [Detail::Little, Detail::Usual, Detail::Everything] {
             let text = written(&sample::alone(), detail);
             assert!(
-                text.contains("zookeeper:3.9.5 took no part: java is not there\n"),
+                text.contains("zookeeper:3.9.5 is missing: java is not installed\n"),
                 "{text}"
             );
             assert!(
-                text.contains("There was nothing to compare embedded with.\n"),
+                text.contains("No other server was compared with embedded.\n"),
                 "{text}"
             );
         }
     }
 
     #[test]
-    fn what_a_server_says_cannot_move_the_cursor() {
+    fn text_of_a_server_cannot_move_the_cursor() {
         let mut bytes = Vec::new();
         let look = Look {
             width: 60,
@@ -410,7 +411,7 @@ embedded and zookeeper:3.8.5: 2 same, 1 different, 1 skipped
     }
 
     #[test]
-    fn many_differences_are_told_by_name_and_many_failures_once() {
+    fn many_differences_are_listed_by_name_and_many_failures_once() {
         let mut findings = sample::three_servers();
         let chapter = findings.chapters.first_mut().expect("a chapter");
         let case = chapter.cases.first().expect("a case").clone();

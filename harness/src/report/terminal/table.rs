@@ -1,4 +1,4 @@
-//! The verdicts by chapter.
+//! Results by chapter.
 
 use super::{BOLD, Class, DIM, style};
 use crate::judge::{CaseFindings, ChapterFindings, Findings};
@@ -7,7 +7,7 @@ use crate::report::printable::printable;
 use crate::report::tally::{Pair, Tally};
 use std::io::{self, Write};
 
-/// A line a chapter, a column a verdict, and how long each server took.
+/// Writes a line per chapter, with a column per kind of result and the time of each server.
 pub(super) fn table(out: &mut dyn Write, findings: &Findings, pair: Pair) -> io::Result<()> {
     let all = pair.tally(findings.cases());
     let shown: Vec<Class> = Class::ALL
