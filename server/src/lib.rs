@@ -32,7 +32,7 @@
 //! | faults where a test wants them, chaos by a seed, links that are cut | [`Server::fault`], [`Server::chaos`], [`Server::partition`] |
 //! | events, replies and requests that are held, and let go in any order across clients | [`Server::hold`] |
 //! | a journal of all that passes, to wait on and to make claims about | [`Server::journal`], [`Server::wait_for`], [`Server::budget`] |
-//! | clients told apart in any language | [`Server::address`] |
+//! | clients told apart in any language | [`Server::labelled`] |
 //! | members that stop, part from the others, lag | [`Ensemble`] |
 //! | state as a value, to fork, to compare, to begin with | [`Server::snapshot`], [`tree!`], [`Tree`] |
 //! | state that lasts, and a real server's to begin with | [`ServerBuilder::data_dir`], [`Server::open_copy`], [`Server::export`] |
@@ -59,7 +59,7 @@ mod store;
 mod wire;
 
 pub use handle::{
-    ActError, Address, BadJournal, BadPattern, Budget, BudgetGuard, Change, Chaos, ChaosGuard,
+    Address, ApplyError, BadJournal, BadPattern, Budget, BudgetGuard, Change, Chaos, ChaosGuard,
     ChaosRule, Claim, ClaimBroken, ClockKind, CloseReason, Compression, Config, ConnectionView,
     Data, Diff, DigestAlgorithm, Direction, Effects, Ensemble, Entry, EventKind, Exceeded, Failure,
     Fault, FaultBuilder, FaultError, FaultGuard, FaultRule, FileKind, FileName, FourLetterWords,

@@ -252,7 +252,7 @@ impl Turn<'_> {
             backend::Compression::Snappy => Compression::Snappy,
         };
         opened_folder::snapshot(&self.folder.data(), self.folder_settings.trust_empty)?
-            .write_as(exported.data(), format, compression)
+            .write_with(exported.data(), format, compression)
             .map_err(failed)?;
         let mut server = RunningServer::start(
             kind,

@@ -13,7 +13,7 @@ pub(crate) struct Property {
 
 /// A `\u` that four hexadecimal digits do not follow; Java reads nothing of such a file.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("a \\u is not followed by four hexadecimal digits")]
+#[error("a \\u is not effects by four hexadecimal digits")]
 pub(crate) struct Malformed {
     pub(crate) line: usize,
 }

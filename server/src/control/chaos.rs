@@ -16,7 +16,7 @@ use crate::protocol::SessionId;
 /// Whether a fault happens is decided by the seed, by the rule's place in the list, by whose connection it is, and by how
 /// often the rule has matched there; not by time, nor by what others do meanwhile. So two clients that race do not change
 /// each other's luck, and the same seed plays the same run again as far as each client does the same again. Who it is says
-/// the label of the [address](crate::Server::address); clients without one are told apart by the order in which their
+/// the label of the [address](crate::Server::labelled); clients without one are told apart by the order in which their
 /// sessions were met.
 ///
 /// ```

@@ -226,7 +226,7 @@ impl FaultRule {
 ///
 /// let server = minikeeper::Server::start()?;
 /// let rule = FaultRule::new("an event that expires", Matcher::watch_event(), Fault::Expire);
-/// assert!(server.place(rule).is_err());
+/// assert!(server.add_fault(rule).is_err());
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

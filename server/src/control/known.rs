@@ -70,7 +70,7 @@ impl Known {
             format!("no entry of this journal has the label {label:?} ({known})")
         } else {
             format!(
-                "the label {label:?} is not known ({known}): name the label first with address({label:?}), serve_as(..) \
+                "the label {label:?} is not known ({known}): name the label first with labelled({label:?}), serve_labelled(..) \
                  or the builder's label(..)"
             )
         })

@@ -70,6 +70,30 @@ pub struct Matcher {
     pub sequential: Option<bool>,
 }
 
+/// Requests of an operation, and the replies to them.
+impl From<Op> for Matcher {
+    fn from(op: Op) -> Self {
+        Self {
+            op: Some(op),
+            ..Self::default()
+        }
+    }
+}
+
+/// Messages and entries of a kind.
+impl From<EventKind> for Matcher {
+    fn from(kind: EventKind) -> Self {
+        Self::of(kind)
+    }
+}
+
+/// A copy.
+impl From<&Self> for Matcher {
+    fn from(matcher: &Self) -> Self {
+        matcher.clone()
+    }
+}
+
 impl Matcher {
     /// Everything.
     #[must_use]
@@ -83,6 +107,33 @@ impl Matcher {
         Self {
             kind: Some(kind),
             ..Self::default()
+        }
+    }
+
+    /// Adds the conditions of another matcher. Where both set the same one, that of `other` counts.
+    ///
+    /// ```
+    /// use minikeeper::{Matcher, Op};
+    ///
+    /// let creates = Matcher::request(Op::Create);
+    /// let of_worker = creates.and(Matcher::any().label("worker"));
+    /// assert_eq!(of_worker, Matcher::request(Op::Create).label("worker"));
+    /// ```
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            kind: other.kind.or(self.kind),
+            op: other.op.or(self.op),
+            path: other.path.or(self.path),
+            event_type: other.event_type.or(self.event_type),
+            error: other.error.or(self.error),
+            label: other.label.or(self.label),
+            session: other.session.or(self.session),
+            member: other.member.or(self.member),
+            connection: other.connection.or(self.connection),
+            watching: other.watching.or(self.watching),
+            ephemeral: other.ephemeral.or(self.ephemeral),
+            sequential: other.sequential.or(self.sequential),
         }
     }
 
@@ -166,7 +217,7 @@ impl Matcher {
     }
 
     /// Only on connections to the address with this label, which must have been named before the matcher is used: by
-    /// [`address`](crate::Server::address), [`serve_as`](crate::Server::serve_as) or the builder's
+    /// [`address`](crate::Server::labelled), [`serve_labelled`](crate::Server::serve_labelled) or the builder's
     /// [`label`](crate::ServerBuilder::label).
     #[must_use]
     pub fn label(mut self, label: &str) -> Self {

@@ -16,7 +16,7 @@ use crate::protocol::MemberId;
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
-/// let worker = server.address("worker")?;
+/// let worker = server.labelled("worker")?;
 /// assert_eq!(worker.label(), "worker");
 /// assert_ne!(worker.addr(), server.addr());
 /// // Give this to the worker, and another to the boss.
@@ -35,7 +35,7 @@ impl Address {
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
-    /// assert_eq!(server.address("worker")?.label(), "worker");
+    /// assert_eq!(server.labelled("worker")?.label(), "worker");
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]
@@ -47,7 +47,7 @@ impl Address {
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
-    /// assert_eq!(server.address("worker")?.addr().ip(), server.addr().ip());
+    /// assert_eq!(server.labelled("worker")?.addr().ip(), server.addr().ip());
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]
@@ -58,8 +58,8 @@ impl Address {
     /// Where each member of an ensemble listens, by number; of a server that is none, the one address.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
-    /// assert_eq!(ensemble.server().address("worker")?.addrs().len(), 3);
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
+    /// assert_eq!(ensemble.server().labelled("worker")?.addrs().len(), 3);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]
@@ -72,7 +72,7 @@ impl Address {
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
-    /// let worker = server.address("worker")?;
+    /// let worker = server.labelled("worker")?;
     /// assert_eq!(worker.connect_string(), worker.to_string());
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -104,20 +104,20 @@ impl Server {
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
-    /// let (worker, boss) = (server.address("worker")?, server.address("boss")?);
+    /// let (worker, boss) = (server.labelled("worker")?, server.labelled("boss")?);
     /// let _socket = std::net::TcpStream::connect(worker.addr());
     /// assert_ne!(worker, boss);
-    /// assert_eq!(server.address("worker")?, worker);
+    /// assert_eq!(server.labelled("worker")?, worker);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn address(&self, label: &str) -> Result<Address, StartError> {
+    pub fn labelled(&self, label: &str) -> Result<Address, StartError> {
         let addrs = self.shared.addrs.iter().copied();
         let members = (1..).map(MemberId).zip(addrs);
-        self.labelled(label, members)
+        self.add_label(label, members)
     }
 
     /// Listens on a further port for each of these members, if it does not yet.
-    fn labelled(
+    fn add_label(
         &self,
         label: &str,
         members: impl Iterator<Item = (MemberId, SocketAddr)>,
@@ -152,21 +152,21 @@ impl Server {
 }
 
 impl Member {
-    /// The labelled address of this member alone. That of the [server](Server::address) leads to every member.
+    /// The labelled address of this member alone. That of the [server](Server::labelled) leads to every member.
     ///
     /// # Errors
     ///
-    /// As [`Server::address`].
+    /// As [`Server::labelled`].
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
-    /// let worker = ensemble.member(2).address("worker")?;
-    /// assert_eq!(ensemble.server().address("worker")?.addrs()[1], worker.addr());
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
+    /// let worker = ensemble.member(2).labelled("worker")?;
+    /// assert_eq!(ensemble.server().labelled("worker")?.addrs()[1], worker.addr());
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn address(&self, label: &str) -> Result<Address, StartError> {
+    pub fn labelled(&self, label: &str) -> Result<Address, StartError> {
         let member = (self.id(), self.addr());
-        self.server.labelled(label, std::iter::once(member))
+        self.server.add_label(label, std::iter::once(member))
     }
 }
 

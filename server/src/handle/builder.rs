@@ -116,7 +116,7 @@ impl ServerBuilder {
     }
 
     /// Names a label before a client has it, so that faults, holds, waits and claims can use it from the start. Only
-    /// a server on which no [`address`](Server::address) with the label is requested first needs this, such as a
+    /// a server on which no [`address`](Server::labelled) with the label is requested first needs this, such as a
     /// server [without a listener](Self::without_listener).
     ///
     /// ```
@@ -141,12 +141,12 @@ impl ServerBuilder {
     }
 
     /// Lets it listen nowhere and have no thread: clients are served on the caller's own runtime by [`Server::serve`]
-    /// alone, and time is kept by them, or by [`Server::keep_time`]. If that runtime's time is paused, the clock must be
+    /// alone, and time is kept by them, or by [`Server::drive_timer`]. If that runtime's time is paused, the clock must be
     /// `tokio_clock` or [`manual_clock`](Self::manual_clock): by the machine's, its timer would wait in vain, and busily.
     ///
     /// ```
     /// let server = minikeeper::Server::builder().without_listener().start()?;
-    /// assert!(server.address("worker").is_err());
+    /// assert!(server.labelled("worker").is_err());
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]

@@ -75,7 +75,7 @@ impl Server {
     /// there is no number. To be told of the former instead, use [`place_chaos`](Self::place_chaos).
     #[track_caller]
     pub fn chaos(&self, chaos: Chaos) -> ChaosGuard {
-        match self.place_chaos(chaos) {
+        match self.add_chaos(chaos) {
             Ok(guard) => guard,
             Err(error) => panic!("{error}"),
         }
@@ -90,7 +90,7 @@ impl Server {
     /// # Panics
     ///
     /// If the seed is to come from `MINIKEEPER_SEED`, and what is there is no number.
-    pub fn place_chaos(&self, chaos: Chaos) -> Result<ChaosGuard, FaultError> {
+    pub fn add_chaos(&self, chaos: Chaos) -> Result<ChaosGuard, FaultError> {
         let seed = chaos.seed.unwrap_or_else(seed);
         let id = self.shared.engine.place_chaos(chaos, seed)?;
         // Told now, since a test that returns an error does not panic; the test runner shows it if the test fails.

@@ -57,8 +57,8 @@ pub struct Config {
     pub server_id: u8,
     /// How many members the ensemble has, 1 to 254; at 1 it is none. Default 1. See [`Ensemble`](crate::Ensemble).
     pub members: u8,
-    /// Labels that faults, holds, waits and claims may use from the start. [`Server::address`](crate::Server::address)
-    /// and [`Server::serve_as`](crate::Server::serve_as) name others. Default: none.
+    /// Labels that faults, holds, waits and claims may use from the start. [`Server::labelled`](crate::Server::labelled)
+    /// and [`Server::serve_labelled`](crate::Server::serve_labelled) name others. Default: none.
     pub labels: Vec<String>,
     /// Whether a member of an ensemble that reaches no quorum serves reads (`readonlymode.enabled`, together with
     /// `localSessionsEnabled`). Default false.

@@ -15,7 +15,7 @@ use crate::protocol::{EnsembleAction, EnsembleError, MemberId};
 /// ```
 /// use minikeeper::{Ensemble, Mode};
 ///
-/// let ensemble = Ensemble::of(3)?;
+/// let ensemble = Ensemble::start(3)?;
 /// println!("ZooKeeper is at {}", ensemble.connect_string());
 ///
 /// let leader = ensemble.leader().expect("all members reach one another");
@@ -34,14 +34,14 @@ pub struct Ensemble {
 /// ```
 /// use minikeeper::{EnsembleAction, MemberId};
 ///
-/// let ensemble = minikeeper::Ensemble::of(3)?;
-/// let refused = ensemble.act(EnsembleAction::Stop { member: MemberId(4) });
+/// let ensemble = minikeeper::Ensemble::start(3)?;
+/// let refused = ensemble.apply(EnsembleAction::Stop { member: MemberId(4) });
 /// assert_eq!(refused.unwrap_err().to_string(), "the ensemble has no member 4");
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ActError {
+pub enum ApplyError {
     /// It cannot be done.
     #[error(transparent)]
     Ensemble(#[from] EnsembleError),
@@ -59,11 +59,11 @@ impl Ensemble {
     /// When the number is not 1 to 254, or this process or machine has no sockets or threads left.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// assert_eq!(ensemble.connect_string().split(',').count(), 3);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn of(members: u8) -> Result<Self, StartError> {
+    pub fn start(members: u8) -> Result<Self, StartError> {
         Server::builder().ensemble(members)
     }
 
@@ -75,7 +75,7 @@ impl Ensemble {
     /// happens to members, and what it writes is committed.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// ensemble.server().create("/config", b"v1")?;
     /// assert_eq!(ensemble.server().data("/config").as_deref(), Some(&b"v1"[..]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -88,7 +88,7 @@ impl Ensemble {
     /// What a client is to be given that may connect to any member.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(2)?;
+    /// let ensemble = minikeeper::Ensemble::start(2)?;
     /// let [one, two] = [1, 2].map(|member| ensemble.member(member).connect_string());
     /// assert_eq!(ensemble.connect_string(), format!("{one},{two}"));
     /// # Ok::<(), minikeeper::StartError>(())
@@ -105,7 +105,7 @@ impl Ensemble {
     /// If there is none.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// assert_eq!(ensemble.member(2).id().0, 2);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -126,7 +126,7 @@ impl Ensemble {
     /// All members, by number.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// assert_eq!(ensemble.members().len(), 3);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -139,7 +139,7 @@ impl Ensemble {
     /// What there is to know of every member at this moment, by number.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// assert!(ensemble.view().iter().all(|member| member.sessions.is_empty()));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -151,7 +151,7 @@ impl Ensemble {
     /// Who leads; `None` where there is no quorum.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// assert_eq!(ensemble.leader().map(|leader| leader.id().0), Some(3));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -164,7 +164,7 @@ impl Ensemble {
     /// How many leaders there have been: the high 32 bits of every zxid. A server that is no ensemble stays at 0.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// assert_eq!(ensemble.epoch(), 1);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -182,12 +182,12 @@ impl Ensemble {
     /// ```
     /// use minikeeper::{EnsembleAction, MemberId};
     ///
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
-    /// let effects = ensemble.act(EnsembleAction::Stop { member: MemberId(3) })?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
+    /// let effects = ensemble.apply(EnsembleAction::Stop { member: MemberId(3) })?;
     /// assert_eq!(effects.leading.and_then(|leading| leading.leader), Some(MemberId(2)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn act(&self, action: EnsembleAction) -> Result<Effects, ActError> {
+    pub fn apply(&self, action: EnsembleAction) -> Result<Effects, ApplyError> {
         self.look(|keeper| keeper.members().check(action))?;
         let mut guards = self.server.member_guards();
         guards.note(action, self.look(|keeper| keeper.members().ids()));
@@ -204,7 +204,7 @@ impl Ensemble {
     /// ```
     /// use minikeeper::MemberId;
     ///
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// ensemble.elect(MemberId(1))?;
     /// assert_eq!(ensemble.leader().map(|leader| leader.id()), Some(MemberId(1)));
     /// ensemble.elect(None)?;
@@ -224,7 +224,7 @@ impl Ensemble {
     /// [reads](crate::ServerBuilder::read_only_mode).
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// ensemble.lose_quorum();
     /// assert_eq!(ensemble.leader(), None);
     /// ensemble.regain_quorum();
@@ -232,18 +232,18 @@ impl Ensemble {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn lose_quorum(&self) -> Effects {
-        self.act(EnsembleAction::LoseQuorum).unwrap_or_default()
+        self.apply(EnsembleAction::LoseQuorum).unwrap_or_default()
     }
 
     /// Brings all members together that were partitioned. If nobody led, there is an election, and a new epoch.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// assert_eq!(ensemble.regain_quorum().leading, None);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn regain_quorum(&self) -> Effects {
-        self.act(EnsembleAction::RegainQuorum).unwrap_or_default()
+        self.apply(EnsembleAction::RegainQuorum).unwrap_or_default()
     }
 
     fn member_of(&self, id: MemberId) -> Member {
@@ -259,7 +259,7 @@ impl Ensemble {
 }
 
 /// Every way by which something happens to members.
-pub(super) fn act(server: &Server, action: EnsembleAction) -> Result<Effects, ActError> {
+pub(super) fn act(server: &Server, action: EnsembleAction) -> Result<Effects, ApplyError> {
     let engine = &server.shared.engine;
     engine.look(|keeper| keeper.members().check(action))?;
     let to = |member: MemberId| move |listener_id: &ListenerId| listener_id.member == member;

@@ -8,7 +8,7 @@ use super::journal::{WaitFor, hidden_error};
 use super::{Server, last_error};
 use crate::control::{
     Condition, Direction, Fault, FaultError, FaultId, FaultOutcome, FaultRule, Matcher,
-    NeverMatches, Op,
+    NeverMatches,
 };
 use crate::protocol::SessionId;
 
@@ -190,38 +190,32 @@ pub struct FaultBuilder<'s> {
 }
 
 impl FaultBuilder<'_> {
-    /// Happens to requests of this family, or to their replies where the fault or a condition is about replies.
-    pub fn on(mut self, op: Op) -> Self {
-        self.rule.on = Matcher {
-            kind: None,
-            op: Some(op),
-            ..self.rule.on
-        };
-        self
-    }
-
-    /// Happens to events of watches.
+    /// Selects the messages to which the fault happens: an [`Op`], an [`EventKind`](crate::EventKind) or a [`Matcher`].
+    ///
+    /// The conditions of the matcher are added to those set before; where both set the same one, the new one counts. An
+    /// `Op` selects requests, or replies where the fault or another condition is about replies.
     ///
     /// ```
-    /// use minikeeper::Fault;
+    /// use minikeeper::{Fault, Matcher, Op};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let fault = server.fault("half an event").on_event().path("/leader").optional().then(Fault::Truncate { bytes: 7 });
-    /// # drop(fault);
+    /// let lost = server.fault("lost reply").on(Op::Create).path("/jobs*").optional().then(Fault::LoseReply);
+    /// let half = server
+    ///     .fault("half an event")
+    ///     .on(Matcher::watch_event().path("/leader"))
+    ///     .optional()
+    ///     .then(Fault::Truncate { bytes: 7 });
+    /// # drop((lost, half));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn on_event(mut self) -> Self {
-        self.rule.on = Matcher {
-            kind: Matcher::watch_event().kind,
-            op: None,
-            ..self.rule.on
-        };
+    pub fn on(mut self, on: impl Into<Matcher>) -> Self {
+        self.rule.on = self.rule.on.and(on.into());
         self
     }
 
-    /// Happens to the messages that this matcher matches. Replaces every condition set before.
-    pub fn on_any(mut self, on: Matcher) -> Self {
-        self.rule.on = on;
+    /// Selects the messages that a matcher matches, and no others: every condition set before is replaced.
+    pub fn matching(mut self, matcher: impl Into<Matcher>) -> Self {
+        self.rule.on = matcher.into();
         self
     }
 
@@ -237,7 +231,7 @@ impl FaultBuilder<'_> {
     }
 
     /// Only on connections to the address with this label.
-    pub fn from(mut self, label: &str) -> Self {
+    pub fn label(mut self, label: &str) -> Self {
         self.rule.on = self.rule.on.label(label);
         self
     }
@@ -295,11 +289,11 @@ impl FaultBuilder<'_> {
     /// # Panics
     ///
     /// If it can never happen: no message can match, or the fault does not happen to those that match. To get an error
-    /// instead, use [`Server::place`].
+    /// instead, use [`Server::add_fault`].
     #[track_caller]
     pub fn then(mut self, fault: Fault) -> FaultGuard {
         self.rule.then = fault;
-        match self.server.place(self.rule) {
+        match self.server.add_fault(self.rule) {
             Ok(guard) => guard,
             Err(error) => panic!("{error}"),
         }
@@ -310,7 +304,7 @@ impl FaultBuilder<'_> {
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
-/// let worker = server.address("worker")?;
+/// let worker = server.labelled("worker")?;
 /// let partition = server.partition(worker.label());
 /// partition.heal();
 /// # Ok::<(), minikeeper::StartError>(())
@@ -373,7 +367,7 @@ impl Server {
     ///
     /// If it can never happen.
     #[track_caller]
-    pub fn place(&self, rule: FaultRule) -> Result<FaultGuard, FaultError> {
+    pub fn add_fault(&self, rule: FaultRule) -> Result<FaultGuard, FaultError> {
         let (name, times) = (rule.name.clone(), rule.times);
         let id = self.shared.engine.place_fault(rule)?;
         Ok(FaultGuard {
@@ -416,13 +410,13 @@ impl Server {
     /// use minikeeper::Matcher;
     ///
     /// let server = minikeeper::Server::start()?;
-    /// server.address("worker")?;
+    /// server.labelled("worker")?;
     /// assert_eq!(server.disconnect(&Matcher::any().label("worker")), 0);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[track_caller]
-    pub fn disconnect(&self, whose: &Matcher) -> usize {
-        match self.shared.engine.close_connections(whose) {
+    pub fn disconnect(&self, matcher: impl Into<Matcher>) -> usize {
+        match self.shared.engine.close_connections(&matcher.into()) {
             Ok(count) => count,
             Err(never) => panic!("{never}"),
         }
@@ -456,15 +450,15 @@ impl Server {
     /// use minikeeper::{Direction, Matcher};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// server.address("worker")?;
+    /// server.labelled("worker")?;
     /// // A half-open link: the server hears the worker, the worker hears nothing.
     /// let partition = server.cut(Matcher::any().label("worker"), Direction::ToClient);
     /// # drop(partition);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[track_caller]
-    pub fn cut(&self, whose: Matcher, direction: Direction) -> Partition {
-        match self.try_cut(whose, direction) {
+    pub fn cut(&self, matcher: impl Into<Matcher>, direction: Direction) -> Partition {
+        match self.try_cut(matcher, direction) {
             Ok(guard) => guard,
             Err(never) => panic!("{never}"),
         }
@@ -484,9 +478,13 @@ impl Server {
     /// assert!(refused.unwrap_err().to_string().contains("name the label first"));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn try_cut(&self, whose: Matcher, direction: Direction) -> Result<Partition, NeverMatches> {
+    pub fn try_cut(
+        &self,
+        matcher: impl Into<Matcher>,
+        direction: Direction,
+    ) -> Result<Partition, NeverMatches> {
         Ok(Partition {
-            id: self.shared.engine.cut(whose, direction)?,
+            id: self.shared.engine.cut(matcher.into(), direction)?,
             server: self.clone(),
         })
     }

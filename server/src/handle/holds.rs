@@ -12,7 +12,7 @@ use crate::protocol::SessionId;
 /// use minikeeper::Matcher;
 ///
 /// let server = minikeeper::Server::start()?;
-/// server.address("B")?;
+/// server.labelled("B")?;
 /// let hold = server.hold(Matcher::watch_event().path("/leader").label("B"));
 /// server.create("/leader", b"A")?;
 /// assert!(hold.held().is_empty(), "nobody watches");
@@ -52,14 +52,14 @@ impl Server {
     /// use minikeeper::{Matcher, Op};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// server.address("B")?;
+    /// server.labelled("B")?;
     /// // What B asks for is done, and B does not learn of it before the test wants it to.
     /// let hold = server.hold(Matcher::reply(Op::Create).path("/locks/**").label("B"));
     /// # drop(hold);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[track_caller]
-    pub fn hold(&self, on: Matcher) -> Hold {
+    pub fn hold(&self, on: impl Into<Matcher>) -> Hold {
         match self.try_hold(on) {
             Ok(hold) => hold,
             Err(error) => panic!("{error}"),
@@ -80,9 +80,9 @@ impl Server {
     /// assert!(hold.unwrap_err().to_string().contains("cannot be held"));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn try_hold(&self, on: Matcher) -> Result<Hold, HoldError> {
+    pub fn try_hold(&self, on: impl Into<Matcher>) -> Result<Hold, HoldError> {
         Ok(Hold {
-            id: self.shared.engine.hold(on)?,
+            id: self.shared.engine.hold(on.into())?,
             server: self.clone(),
         })
     }

@@ -360,7 +360,8 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn wait_for(&self, matcher: Matcher) -> WaitFor {
+    pub fn wait_for(&self, matcher: impl Into<Matcher>) -> WaitFor {
+        let matcher = matcher.into();
         self.must_be_possible(&matcher);
         let condition = Condition::Nth {
             matcher: Box::new(matcher),
@@ -412,7 +413,7 @@ impl Server {
     /// let server = minikeeper::Server::start()?;
     /// let of_worker = Matcher::watch_event().label("worker");
     /// assert!(server.check(&of_worker).is_err());
-    /// server.address("worker")?;
+    /// server.labelled("worker")?;
     /// assert!(server.check(&of_worker).is_ok());
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```

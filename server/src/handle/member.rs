@@ -7,7 +7,7 @@ use std::sync::{MutexGuard, PoisonError};
 use serde::Serialize;
 
 use super::address::reachable;
-use super::ensemble::{ActError, act};
+use super::ensemble::{ApplyError, act};
 use super::{Server, Shared, StartError};
 use crate::control::{Effects, ListenerId};
 use crate::net::{AsyncRead, AsyncWrite};
@@ -16,7 +16,7 @@ use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, 
 /// One member of an [`Ensemble`](crate::Ensemble).
 ///
 /// ```
-/// let ensemble = minikeeper::Ensemble::of(3)?;
+/// let ensemble = minikeeper::Ensemble::start(3)?;
 /// let member = ensemble.member(1);
 /// assert_eq!(member.connect_string(), format!("127.0.0.1:{}", member.addr().port()));
 /// # Ok::<(), minikeeper::StartError>(())
@@ -32,7 +32,7 @@ pub struct Member {
 /// ```
 /// use minikeeper::{Ensemble, Mode};
 ///
-/// let ensemble = Ensemble::of(3)?;
+/// let ensemble = Ensemble::start(3)?;
 /// ensemble.member(1).stop();
 /// let modes: Vec<Mode> = ensemble.view().iter().map(|member| member.mode).collect();
 /// assert_eq!(modes, [Mode::Stopped, Mode::Follower, Mode::Leader]);
@@ -61,7 +61,7 @@ impl Member {
     /// Its number, from 1.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// assert_eq!(ensemble.member(3).id(), minikeeper::MemberId(3));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -73,7 +73,7 @@ impl Member {
     /// Where it listens. The port stays its own while it is stopped.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// assert_ne!(ensemble.member(1).addr(), ensemble.member(2).addr());
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -87,7 +87,7 @@ impl Member {
     /// What a client on this machine is to be given that is to connect to this member alone.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// assert!(ensemble.connect_string().contains(&ensemble.member(1).connect_string()));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -99,7 +99,7 @@ impl Member {
     /// How it serves.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// assert_eq!(ensemble.member(1).mode(), minikeeper::Mode::Follower);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -112,7 +112,7 @@ impl Member {
     /// What there is to know of it at this moment.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// assert_eq!(ensemble.member(1).view().behind, None);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -137,7 +137,7 @@ impl Member {
     /// an election, if enough others are left; all connections of all members are closed then.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// let member = ensemble.member(1);
     /// member.stop();
     /// assert!(std::net::TcpStream::connect(member.addr()).is_err());
@@ -155,7 +155,7 @@ impl Member {
     /// When this process or machine has no sockets left.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// let member = ensemble.member(3);
     /// member.stop();
     /// member.start_again()?;
@@ -165,8 +165,8 @@ impl Member {
     pub fn start_again(&self) -> Result<Effects, StartError> {
         match act(&self.server, EnsembleAction::Start { member: self.id }) {
             Ok(effects) => Ok(effects),
-            Err(ActError::Start(error)) => Err(error),
-            Err(ActError::Ensemble(_)) => Ok(Effects::default()),
+            Err(ApplyError::Start(error)) => Err(error),
+            Err(ApplyError::Ensemble(_)) => Ok(Effects::default()),
         }
     }
 
@@ -177,7 +177,7 @@ impl Member {
     /// When this process or machine has no sockets left; then it is stopped.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// let effects = ensemble.member(3).restart()?;
     /// assert_eq!(effects.leading.map(|leading| leading.epoch), Some(2));
     /// # Ok::<(), minikeeper::StartError>(())
@@ -196,7 +196,7 @@ impl Member {
     /// ```
     /// use minikeeper::{Ensemble, Mode};
     ///
-    /// let ensemble = Ensemble::of(3)?;
+    /// let ensemble = Ensemble::start(3)?;
     /// let partition = ensemble.member(3).partition();
     /// assert_eq!(ensemble.member(3).mode(), Mode::NotServing);
     /// assert_eq!(ensemble.member(2).mode(), Mode::Leader);
@@ -226,7 +226,7 @@ impl Member {
     /// When it has no leader.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// let lag = ensemble.member(1).lag()?;
     /// ensemble.server().create("/config", b"v1")?;
     /// assert_eq!(lag.pending(), 1);
@@ -248,7 +248,7 @@ impl Member {
     /// Serves one more client of this member, over any stream of bytes; see [`Server::serve`].
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// let (_client, io) = tokio::io::duplex(4096);
     /// let _serving = ensemble.member(2).serve(io);
     /// assert_eq!(ensemble.server().connections()[0].member, minikeeper::MemberId(2));
@@ -417,7 +417,7 @@ impl fmt::Debug for Member {
 /// the partition for all guards.
 ///
 /// ```
-/// let ensemble = minikeeper::Ensemble::of(3)?;
+/// let ensemble = minikeeper::Ensemble::start(3)?;
 /// {
 ///     let _partition = ensemble.member(1).partition();
 ///     assert!(ensemble.member(1).view().partitioned);
@@ -437,7 +437,7 @@ impl MemberPartition {
     /// Effects of the partition.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// let partition = ensemble.member(3).partition();
     /// assert_eq!(partition.effects().leading.map(|leading| leading.epoch), Some(2));
     /// # Ok::<(), minikeeper::StartError>(())
@@ -451,7 +451,7 @@ impl MemberPartition {
     /// that were served reads are disconnected.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// let effects = ensemble.member(1).partition().heal();
     /// assert_eq!(effects.leading, None);
     /// # Ok::<(), minikeeper::StartError>(())
@@ -474,7 +474,7 @@ impl Drop for MemberPartition {
 /// partition, [`EnsembleAction::CatchUp`]) ends it for all guards.
 ///
 /// ```
-/// let ensemble = minikeeper::Ensemble::of(3)?;
+/// let ensemble = minikeeper::Ensemble::start(3)?;
 /// {
 ///     let _lag = ensemble.member(1).lag()?;
 ///     assert_eq!(ensemble.member(1).view().behind, Some(0));
@@ -493,7 +493,7 @@ impl Lag {
     /// How many transactions the member has not taken in yet.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// assert_eq!(ensemble.member(1).lag()?.pending(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -506,7 +506,7 @@ impl Lag {
     /// connected to it hears of what it watches.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// let lag = ensemble.member(1).lag()?;
     /// ensemble.server().create("/a", b"")?;
     /// ensemble.server().create("/b", b"")?;
@@ -521,7 +521,7 @@ impl Lag {
     /// The same with everything that there is; what is committed from here on waits again.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// let lag = ensemble.member(1).lag()?;
     /// ensemble.server().create("/a", b"")?;
     /// lag.release_all();
@@ -535,7 +535,7 @@ impl Lag {
     /// Ends the lag, unless another guard still holds it, and returns the effects.
     ///
     /// ```
-    /// let ensemble = minikeeper::Ensemble::of(3)?;
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// let effects = ensemble.member(1).lag()?.catch_up();
     /// assert!(effects.events.is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -39,7 +39,7 @@ pub use address::Address;
 pub use builder::ServerBuilder;
 pub use chaos::ChaosGuard;
 pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
-pub use ensemble::{ActError, Ensemble};
+pub use ensemble::{ApplyError, Ensemble};
 pub use faults::{FaultBuilder, FaultGuard, NeverHappened, Partition};
 pub use holds::Hold;
 pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
@@ -143,7 +143,7 @@ pub enum StartError {
     #[error("{0:?} cannot be a label: the journal uses this name itself; choose another one")]
     ReservedLabel(String),
     /// The server was started without a listener, and so has no addresses.
-    #[error("a server without a listener has no addresses: serve a stream with `serve_as`")]
+    #[error("a server without a listener has no addresses: serve a stream with `serve_labelled`")]
     NoListener,
     /// The clock is to follow the time of a tokio runtime, and there is none here.
     #[error("a server with tokio's clock is to be started inside a tokio runtime")]

@@ -16,7 +16,7 @@ impl Server {
     /// disconnected.
     ///
     /// It can be called on any server; one [without a listener](crate::ServerBuilder::without_listener) has no other
-    /// clients, and its time is kept as long as somebody is served, or by [`keep_time`](Self::keep_time).
+    /// clients, and its time is kept as long as somebody is served, or by [`drive_timer`](Self::drive_timer).
     ///
     /// The address of the client, as [`connections`](Self::connections) and limits see it, is 127.0.0.1, port 0.
     ///
@@ -55,11 +55,11 @@ impl Server {
     /// ```
     /// let server = minikeeper::Server::start()?;
     /// let (_client, io) = tokio::io::duplex(4096);
-    /// let _serving = server.serve_as("worker", io)?;
+    /// let _serving = server.serve_labelled("worker", io)?;
     /// assert_eq!(server.connections()[0].label.as_deref(), Some("worker"));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn serve_as<IO>(
+    pub fn serve_labelled<IO>(
         &self,
         label: &str,
         io: IO,
@@ -115,14 +115,14 @@ impl Server {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let server = minikeeper::Server::builder().without_listener().start()?;
-    /// let time = tokio::spawn(server.keep_time());
+    /// let time = tokio::spawn(server.drive_timer());
     /// drop(server);
     /// time.await?;
     /// # Ok(())
     /// # }
     /// ```
-    pub fn keep_time(&self) -> impl Future<Output = ()> + use<> {
-        self.shared.hosted.keep_time()
+    pub fn drive_timer(&self) -> impl Future<Output = ()> + use<> {
+        self.shared.hosted.drive_timer()
     }
 }
 

@@ -20,7 +20,7 @@ impl Server {
     /// use minikeeper::{EventKind, Matcher, Server};
     ///
     /// let server = Server::start()?;
-    /// let worker = server.address("worker")?;
+    /// let worker = server.labelled("worker")?;
     /// let connected = server.wait_for(Matcher::of(EventKind::Connected).label("worker"));
     /// # let mut client = std::net::TcpStream::connect(worker.addr())?;
     /// # let connect = [0, 0, 0, 28, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x75, 0x30];
@@ -47,7 +47,7 @@ impl Server {
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
-    /// server.address("worker")?;
+    /// server.labelled("worker")?;
     /// let error = server.try_session("worker").unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
@@ -94,7 +94,7 @@ impl Server {
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
-    /// server.address("worker")?;
+    /// server.labelled("worker")?;
     /// assert!(server.try_expire_label("worker").is_err(), "no client has connected");
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```

@@ -118,7 +118,7 @@ impl Server {
             flags: mode.flags(),
             ttl_ms: -1,
         });
-        self.write_as(session, request)
+        self.write_with(session, request)
     }
 
     /// Sets the data of a znode, whatever its version.
@@ -166,10 +166,10 @@ impl Server {
     }
 
     pub(super) fn write(&self, request: Request<'_>) -> Result<Stat, ErrorCode> {
-        self.write_as(None, request).map(|written| written.stat)
+        self.write_with(None, request).map(|written| written.stat)
     }
 
-    fn write_as(
+    fn write_with(
         &self,
         session: Option<SessionId>,
         request: Request<'_>,

@@ -69,7 +69,7 @@ impl Hosted {
                 (connection, self.running.subscribe())
             })
         };
-        let time = keep_time(Arc::clone(&self.engine), self.time.clone());
+        let time = drive_timer(Arc::clone(&self.engine), self.time.clone());
         async move {
             let Some((connection, mut running)) = accepted else {
                 return;
@@ -89,13 +89,13 @@ impl Hosted {
     }
 
     /// Keeps time as long as there is a server, if nobody else does.
-    pub(crate) fn keep_time(&self) -> impl Future<Output = ()> + use<> {
+    pub(crate) fn drive_timer(&self) -> impl Future<Output = ()> + use<> {
         let mut running = self.running.subscribe();
         let (engine, time) = (Arc::clone(&self.engine), self.time.clone());
         async move {
             while running.wait_for(|running| *running).await.is_ok() {
                 let mut stopped = pin!(running.changed());
-                let mut time = pin!(keep_time(Arc::clone(&engine), time.clone()));
+                let mut time = pin!(drive_timer(Arc::clone(&engine), time.clone()));
                 future::poll_fn(|context| {
                     let _: Poll<()> = time.as_mut().poll(context);
                     stopped.as_mut().poll(context).map(|_| ())
@@ -107,10 +107,10 @@ impl Hosted {
 }
 
 /// Keeps time for ever, as soon as it is this one's turn to.
-async fn keep_time(engine: Arc<Engine>, turn: Option<Arc<Semaphore>>) {
+async fn drive_timer(engine: Arc<Engine>, turn: Option<Arc<Semaphore>>) {
     let Some(turn) = turn else {
         return future::pending().await;
     };
     let _turn = turn.acquire().await;
-    engine.keep_time().await;
+    engine.drive_timer().await;
 }

@@ -65,7 +65,7 @@ impl ServerThread {
                 let engine = Arc::clone(&engine);
                 move || {
                     let (mut handed, mut stopped) = (handed, stopped);
-                    let mut time = pin!(engine.keep_time());
+                    let mut time = pin!(engine.drive_timer());
                     let mut listeners: Vec<Accepting> = Vec::new();
                     // Not spawned, so that a panic in here ends the thread, and is noticed.
                     runtime.block_on(future::poll_fn(|context| {

@@ -25,7 +25,7 @@ impl Engine {
     }
 
     /// Feeds ticks as they fall due, for ever; or warns of clients that wait in vain because nobody turns the clock.
-    pub(super) async fn keep_time(&self) {
+    pub(super) async fn drive_timer(&self) {
         let mut warned = None;
         while self.clock.is_manual() {
             let silent = self.look(Keeper::next_silent);
@@ -129,7 +129,7 @@ mod tests {
             .expect("a runtime starts");
         tracing::subscriber::with_default(Warnings(&WARNINGS), || {
             runtime.block_on(async {
-                let _ended = tokio::time::timeout(span, engine.keep_time()).await;
+                let _ended = tokio::time::timeout(span, engine.drive_timer()).await;
             });
         });
         WARNINGS.load(Ordering::SeqCst)

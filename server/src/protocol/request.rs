@@ -89,7 +89,7 @@ pub(crate) enum Request<'a> {
         token: &'a [u8],
     },
     CloseSession,
-    /// The header named this operation, but what followed cannot be read as its record.
+    /// The header named this operation, but what follows cannot be read as its record.
     Malformed(Operation),
     /// No operation has this number, or none that a client may ask for.
     Unknown {

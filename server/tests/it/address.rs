@@ -13,8 +13,8 @@ fn start() -> Server {
 #[test]
 fn whoever_connects_to_a_labelled_address_bears_its_label() {
     let server = start();
-    let worker = server.address("worker").expect("there is a port");
-    let boss = server.address("the boss").expect("there is a port");
+    let worker = server.labelled("worker").expect("there is a port");
+    let boss = server.labelled("the boss").expect("there is a port");
     let clients = [worker.addr(), server.addr(), boss.addr()].map(Client::connect);
     let labels = [Some("worker"), None, Some("the boss")];
 
@@ -39,7 +39,7 @@ fn whoever_connects_to_a_labelled_address_bears_its_label() {
 fn all_addresses_lead_to_one_tree() {
     let server = start();
     let [one, other] =
-        ["one", "other"].map(|label| server.address(label).expect("there is a port").addr());
+        ["one", "other"].map(|label| server.labelled(label).expect("there is a port").addr());
     let mut one = Client::connect(one);
     one.create("/leader", b"one", EPHEMERAL);
     let mut watcher = Client::connect(other);
@@ -51,15 +51,15 @@ fn all_addresses_lead_to_one_tree() {
 #[test]
 fn the_same_label_has_the_same_address() {
     let server = start();
-    let worker = server.address("worker").expect("there is a port");
+    let worker = server.labelled("worker").expect("there is a port");
     let threads = [(); 4].map(|()| {
         let server = server.clone();
-        std::thread::spawn(move || server.address("worker").expect("there is a port"))
+        std::thread::spawn(move || server.labelled("worker").expect("there is a port"))
     });
     for thread in threads {
         assert_eq!(thread.join().expect("no panic"), worker);
     }
-    let other = server.address("Worker").expect("there is a port");
+    let other = server.labelled("Worker").expect("there is a port");
     assert_ne!(other.addr(), worker.addr());
     assert_ne!(other.addr(), server.addr());
     assert_eq!(worker.connect_string(), worker.addr().to_string());
@@ -69,17 +69,17 @@ fn the_same_label_has_the_same_address() {
 fn a_label_by_which_nobody_could_be_told_is_refused() {
     let server = start();
     for label in ["", " ", " worker", "worker\n", "a\tb"] {
-        let refused = server.address(label).expect_err("it is no label");
+        let refused = server.labelled(label).expect_err("it is no label");
         assert!(matches!(&refused, StartError::Label(of) if of == label));
         assert!(refused.to_string().starts_with(&format!("{label:?}")));
     }
-    server.address("der Arbeiter № 1").expect("it is a label");
+    server.labelled("der Arbeiter № 1").expect("it is a label");
 }
 
 #[test]
 fn a_session_moves_from_one_address_to_another_and_bears_the_label_of_its_connection() {
     let server = start();
-    let worker = server.address("worker").expect("there is a port");
+    let worker = server.labelled("worker").expect("there is a port");
     let mut client = Client::connect(server.addr());
     client.create("/mine", b"", EPHEMERAL);
     assert_eq!(server.sessions()[0].label, None);
@@ -93,7 +93,7 @@ fn a_session_moves_from_one_address_to_another_and_bears_the_label_of_its_connec
 #[test]
 fn stop_and_start_are_for_all_addresses() {
     let server = start();
-    let worker = server.address("worker").expect("there is a port");
+    let worker = server.labelled("worker").expect("there is a port");
     let addrs = [server.addr(), worker.addr()];
     let clients = addrs.map(Client::connect);
     server.stop();
@@ -104,8 +104,8 @@ fn stop_and_start_are_for_all_addresses() {
     }
     assert_eq!(server.connections(), []);
     // An address that is asked for meanwhile is there when the server is.
-    assert_eq!(server.address("worker").expect("it is kept"), worker);
-    let late = server.address("late").expect("there is a port").addr();
+    assert_eq!(server.labelled("worker").expect("it is kept"), worker);
+    let late = server.labelled("late").expect("there is a port").addr();
     assert!(refuses(late));
 
     server.start_again().expect("the ports are ours");
@@ -136,7 +136,7 @@ fn an_address_can_be_asked_for_while_others_are_busy() {
     let mut client = Client::connect(server.addr());
     for number in 0..50 {
         let addr = server
-            .address(&format!("worker {number}"))
+            .labelled(&format!("worker {number}"))
             .expect("there is a port")
             .addr();
         let mut worker = Client::connect(addr);
@@ -157,7 +157,7 @@ fn addresses_can_be_asked_for_while_the_server_restarts() {
         }
     });
     let addresses: Vec<_> = (0..30)
-        .map(|number| server.address(&format!("worker {number}")))
+        .map(|number| server.labelled(&format!("worker {number}")))
         .collect();
     restarts.join().expect("no panic");
     for address in addresses {
@@ -175,7 +175,7 @@ fn the_limit_on_connections_from_one_address_is_one_limit() {
         .max_client_connections(1)
         .start()
         .expect("a server starts");
-    let worker = server.address("worker").expect("there is a port");
+    let worker = server.labelled("worker").expect("there is a port");
     let _one = Client::connect(server.addr());
     let mut socket = TcpStream::connect(worker.addr()).expect("the kernel accepts");
     crate::client::receive_end(&mut socket);
@@ -183,11 +183,11 @@ fn the_limit_on_connections_from_one_address_is_one_limit() {
 
 #[test]
 fn a_labelled_address_of_an_ensemble_leads_to_every_member() {
-    let ensemble = Ensemble::of(3).expect("an ensemble starts");
+    let ensemble = Ensemble::start(3).expect("an ensemble starts");
     let server = ensemble.server();
     let second = ensemble.member(2);
     second.stop();
-    let worker = server.address("worker").expect("there are ports");
+    let worker = server.labelled("worker").expect("there are ports");
     assert_eq!(worker.connect_string().split(',').count(), 3);
     let [one, two, three] = worker.addrs()[..] else {
         panic!("one of each member");
@@ -196,7 +196,7 @@ fn a_labelled_address_of_an_ensemble_leads_to_every_member() {
     assert!(refuses(two), "the member is stopped");
     second.start_again().expect("the ports are ours");
     for (member, addr) in (1..).zip([one, two, three]) {
-        let of_member = ensemble.member(member).address("worker");
+        let of_member = ensemble.member(member).labelled("worker");
         assert_eq!(of_member.expect("it is there").addrs(), [addr]);
         let client = Client::connect(addr);
         let connections = server.connections();
@@ -205,7 +205,7 @@ fn a_labelled_address_of_an_ensemble_leads_to_every_member() {
         let seen = (last.label.as_deref(), last.member);
         assert_eq!(seen, (Some("worker"), MemberId(member)));
     }
-    let boss = second.address("boss").expect("there is a port");
+    let boss = second.labelled("boss").expect("there is a port");
     assert_eq!(boss.addrs().len(), 1);
     second.stop();
     assert!(refuses(two) && refuses(boss.addr()) && !refuses(one));

@@ -13,7 +13,7 @@ use crate::client::{
 fn wrongs(seed: u64, in_turns: bool) -> [Vec<String>; 2] {
     let server = Server::start().expect("a server starts");
     let [mut a, mut b] = ["a", "b"].map(|label| {
-        let address = server.address(label).expect("a port is free");
+        let address = server.labelled(label).expect("a port is free");
         Client::connect(address.addr())
     });
     let lose = Chaos::new()
@@ -98,7 +98,7 @@ fn what_is_no_chance_is_not_placed() {
         ),
     ] {
         let chaos = Chaos::new().rule("no", probability, on, Fault::DropBefore);
-        let error = server.place_chaos(chaos).unwrap_err();
+        let error = server.add_chaos(chaos).unwrap_err();
         assert!(
             matches!(
                 error,

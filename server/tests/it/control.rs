@@ -152,7 +152,7 @@ fn the_journal_tells_what_passed_and_can_be_waited_on() {
 
 #[test]
 fn what_a_test_did_to_a_server_that_others_use_too_ends_with_it_though_it_panics() {
-    let ensemble = Ensemble::of(3).unwrap();
+    let ensemble = Ensemble::start(3).unwrap();
     let server = ensemble.server();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let drop_all = server.fault("all").on(Op::Any).always();

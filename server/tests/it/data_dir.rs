@@ -235,7 +235,7 @@ fn what_is_exported_is_opened_again_and_goes_on() {
     assert_eq!(other.snapshot(), before);
     other.create("/a/c", b"").expect("it goes on");
     before
-        .write_as(&folder.0, DataFormat::V3_5, Compression::None)
+        .write_with(&folder.0, DataFormat::V3_5, Compression::None)
         .expect("it is written");
     assert_eq!(Snapshot::open(&folder.0).expect("it can be read"), before);
     drop(other);
@@ -693,7 +693,7 @@ fn what_no_release_of_that_name_could_read_is_refused() {
     let server = Server::builder().seed(special).start();
     let snapshot = server.expect("a server starts").snapshot();
     let export = Folder::new();
-    let old = || snapshot.write_as(&export.0, DataFormat::V3_4, Compression::None);
+    let old = || snapshot.write_with(&export.0, DataFormat::V3_4, Compression::None);
     let expected = format!(
         "{}: ZooKeeper 3.4 cannot hold /b, a znode with a time to live",
         export.0.display()
@@ -802,10 +802,10 @@ fn an_ensemble_has_no_folder_and_says_so() {
 fn what_cannot_be_written_leaves_no_folder_and_begins_none() {
     let (export, folder) = (Folder::new(), Folder::new());
     let snapshot = Server::start().expect("a server starts").snapshot();
-    let of_3_5 = snapshot.write_as(&export.0, DataFormat::V3_5, Compression::Gzip);
+    let of_3_5 = snapshot.write_with(&export.0, DataFormat::V3_5, Compression::Gzip);
     assert!(matches!(of_3_5, Err(StorageError::NotInFormat { .. })));
     if cfg!(not(feature = "compression")) {
-        let compressed = snapshot.write_as(&export.0, DataFormat::V3_9, Compression::Snappy);
+        let compressed = snapshot.write_with(&export.0, DataFormat::V3_9, Compression::Snappy);
         assert!(matches!(
             compressed,
             Err(StorageError::NoCompression { .. })

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use minikeeper::{
-    ActError, Ensemble, EnsembleAction, EnsembleError, Entry, MemberId, Mode, Server, SessionId,
+    ApplyError, Ensemble, EnsembleAction, EnsembleError, Entry, MemberId, Mode, Server, SessionId,
     What, Zxid,
 };
 
@@ -14,7 +14,7 @@ const SYNC: i32 = 9;
 const NOT_READ_ONLY: i32 = -119;
 
 fn three() -> Ensemble {
-    Ensemble::of(3).expect("an ensemble starts")
+    Ensemble::start(3).expect("an ensemble starts")
 }
 
 fn at(ensemble: &Ensemble, member: u8) -> Client {
@@ -331,7 +331,7 @@ fn whatever_can_be_done_can_be_said_as_data() {
         ),
     ] {
         let action: EnsembleAction = serde_json::from_str(json).expect("it is an action");
-        ensemble.act(action).expect("it can be done");
+        ensemble.apply(action).expect("it can be done");
         assert_eq!(modes(&ensemble), modes_then, "{json}");
     }
 }
@@ -339,8 +339,8 @@ fn whatever_can_be_done_can_be_said_as_data() {
 #[test]
 fn what_cannot_be_done_says_why() {
     let ensemble = three();
-    let refusal = |action| match ensemble.act(action) {
-        Err(ActError::Ensemble(error)) => error,
+    let refusal = |action| match ensemble.apply(action) {
+        Err(ApplyError::Ensemble(error)) => error,
         other => panic!("{other:?}"),
     };
     assert_eq!(
@@ -356,7 +356,7 @@ fn what_cannot_be_done_says_why() {
         }),
         EnsembleError::CannotLead(MemberId(1))
     );
-    assert!(Ensemble::of(0).is_err() && Ensemble::of(255).is_err());
+    assert!(Ensemble::start(0).is_err() && Ensemble::start(255).is_err());
 }
 
 #[test]
@@ -402,10 +402,10 @@ fn a_restart_of_the_whole_is_an_election_and_leaves_stopped_members_stopped() {
 fn a_labelled_address_of_a_member_goes_and_comes_with_it() {
     let ensemble = three();
     let member = ensemble.member(2);
-    let worker = member.address("worker").expect("there is a port");
+    let worker = member.labelled("worker").expect("there is a port");
     let other = ensemble
         .member(1)
-        .address("worker")
+        .labelled("worker")
         .expect("there is a port");
     assert_ne!(worker, other, "each member has its own");
     let client = Client::connect(worker.addr());
@@ -414,7 +414,7 @@ fn a_labelled_address_of_a_member_goes_and_comes_with_it() {
     assert_eq!(session.member, Some(MemberId(2)));
     member.stop();
     client.ends();
-    let boss = member.address("boss").expect("there is a port");
+    let boss = member.labelled("boss").expect("there is a port");
     assert!(refuses(worker.addr()) && refuses(boss.addr()) && !refuses(other.addr()));
     member.start_again().expect("the ports are its own");
     assert!(!refuses(worker.addr()) && !refuses(boss.addr()));
@@ -468,7 +468,7 @@ fn a_fork_of_an_ensemble_is_one_after_an_election() {
 
 #[test]
 fn the_guards_of_one_member_do_not_end_each_others_lag() {
-    let ensemble = Ensemble::of(3).unwrap();
+    let ensemble = Ensemble::start(3).unwrap();
     let member = ensemble.member(1);
     let lags = || member.view().behind.is_some();
     let first = member.lag().unwrap();
@@ -492,12 +492,12 @@ fn the_guards_of_one_member_do_not_end_each_others_lag() {
 
     // A state that an action begins is ended by an action, for all guards.
     let id = member.id();
-    ensemble.act(EnsembleAction::Lag { member: id }).unwrap();
+    ensemble.apply(EnsembleAction::Lag { member: id }).unwrap();
     drop(member.lag().unwrap());
     assert!(lags());
     let ended = member.lag().unwrap();
     ensemble
-        .act(EnsembleAction::CatchUp { member: id })
+        .apply(EnsembleAction::CatchUp { member: id })
         .unwrap();
     assert!(!lags());
     let next = member.lag().unwrap();
@@ -508,7 +508,7 @@ fn the_guards_of_one_member_do_not_end_each_others_lag() {
 
 #[test]
 fn the_guards_of_one_member_do_not_end_each_others_partition() {
-    let ensemble = Ensemble::of(3).unwrap();
+    let ensemble = Ensemble::start(3).unwrap();
     let member = ensemble.member(1);
     let is_partitioned = || member.view().partitioned;
     let first = member.partition();

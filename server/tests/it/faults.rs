@@ -418,7 +418,11 @@ fn each_fault_does_to_an_event_what_it_says_whoever_caused_it() {
             let server = server();
             let mut client = Client::connect(server.addr());
             client.exists("/a", true);
-            let guard = server.fault("it").on_event().path("/a").then(fault.clone());
+            let guard = server
+                .fault("it")
+                .on(Matcher::watch_event())
+                .path("/a")
+                .then(fault.clone());
             if by_itself {
                 let create = request(LAST, op::CREATE, &create("/a", b"", 0));
                 send(&mut client.socket, &create);
@@ -441,7 +445,7 @@ fn a_reply_is_found_by_what_it_says() {
     let mut client = Client::connect(server.addr());
     let fault = server
         .fault("no such znode")
-        .on_any(Matcher::reply(Op::Exists).error(ErrorCode::NoNode))
+        .matching(Matcher::reply(Op::Exists).error(ErrorCode::NoNode))
         .then(Fault::Close);
     client.exists("/", false);
     client.send(op::EXISTS, &read("/a", false));
@@ -610,13 +614,13 @@ fn faults_queue_and_each_has_its_own_matches() {
 #[test]
 fn a_fault_is_narrow() {
     let server = server();
-    let worker = server.address("worker").unwrap();
+    let worker = server.labelled("worker").unwrap();
     let mut client = Client::connect(server.addr());
     let mut other = Client::connect(worker.addr());
     let code = ErrorCode::NoAuth;
     let fault = |matcher: Matcher| {
         let rule = FaultRule::new("narrow", matcher, Fault::Error { code });
-        server.place(rule).unwrap()
+        server.add_fault(rule).unwrap()
     };
     server.create("/locks", b"").unwrap();
 
@@ -692,7 +696,11 @@ fn a_fault_that_waits_for_nobody_says_so() {
 #[test]
 fn what_can_never_happen_is_not_placed() {
     let server = server();
-    let place = |json: &str| server.place(serde_json::from_str(json).unwrap()).map(drop);
+    let place = |json: &str| {
+        server
+            .add_fault(serde_json::from_str(json).unwrap())
+            .map(drop)
+    };
     for (on, then) in [
         (r#"{"kind": "watch_event"}"#, r#"{"fault": "expire"}"#),
         (
@@ -908,7 +916,7 @@ fn the_client_is_told_by_event_before_reply_whatever_is_late() {
     client.exists("/a", true);
     let late = server
         .fault("late")
-        .on_event()
+        .on(Matcher::watch_event())
         .then(Fault::DelayReply { by: HOUR });
     let xid = client.send(op::CREATE, &create("/a", b"", 0));
     late.happened().blocking().unwrap();

@@ -24,7 +24,7 @@ fn clients<const N: usize>(server: &Server, labels: [&str; N]) -> [Client; N] {
 }
 
 fn address(server: &Server, label: &str) -> std::net::SocketAddr {
-    server.address(label).expect("it listens").addr()
+    server.labelled(label).expect("it listens").addr()
 }
 
 fn wait_for(hold: &Hold, number: usize) -> Vec<Held> {
@@ -158,7 +158,7 @@ fn nothing_overtakes_what_is_delayed() {
     a.exists("/a", true);
     let _delay = server
         .fault("late")
-        .on_any(Matcher::watch_event())
+        .matching(Matcher::watch_event())
         .then(Fault::DelayReply { by: SECOND });
     let hold = server.hold(Matcher::reply(Op::Exists));
     server.create("/a", b"").unwrap();
@@ -238,7 +238,7 @@ fn a_request_for_a_session_can_be_held_and_so_can_its_answer() {
 
 #[test]
 fn a_hold_on_a_session_goes_with_it_from_member_to_member() {
-    let ensemble = Ensemble::of(3).unwrap();
+    let ensemble = Ensemble::start(3).unwrap();
     let [one, two] = [1, 2].map(|member| ensemble.member(member).addr());
     let server = ensemble.server();
     let (a, mut b) = (Client::connect(one), Client::connect(two));
@@ -386,7 +386,7 @@ fn a_test_that_panics_keeps_nobody_waiting() {
 #[test]
 fn what_can_never_be_held_is_refused() {
     let server = start();
-    server.address("A").unwrap();
+    server.labelled("A").unwrap();
     for kind in [
         EventKind::SessionExpired,
         EventKind::Accepted,

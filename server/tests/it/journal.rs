@@ -33,7 +33,7 @@ fn panic_of(act: impl FnOnce()) -> String {
 fn every_entry_is_one_line_that_says_who_did_what_and_what_became_of_it() {
     let server = Server::builder().manual_clock().start().unwrap();
     server.create("/locks", b"").unwrap();
-    let worker = server.address("worker").unwrap();
+    let worker = server.labelled("worker").unwrap();
     let mark = server.mark();
     let mut client = Client::connect(worker.addr());
     let session = client.session();
@@ -99,7 +99,7 @@ fn what_a_test_does_to_clients_is_told_too() {
     hold.release_all();
     client.receive();
     server.mute(session);
-    server.address("nobody").unwrap();
+    server.labelled("nobody").unwrap();
     drop(server.partition("nobody"));
     server.stop();
     server.start_again().unwrap();
@@ -135,7 +135,7 @@ fn what_a_test_does_to_clients_is_told_too() {
 #[test]
 fn what_is_held_and_released_says_which_message_it_is_and_for_whom() {
     let server = Server::start().unwrap();
-    let mut client = Client::connect(server.address("b").unwrap().addr());
+    let mut client = Client::connect(server.labelled("b").unwrap().addr());
     client.exists("/x", true);
     let hold = server.hold(Matcher::watch_event());
     let made = server.wait_for(Matcher::watch_event().path("/x"));
@@ -183,13 +183,13 @@ fn a_session_that_is_resumed_is_told_from_a_new_one() {
 #[test]
 fn a_session_keeps_the_label_that_it_last_came_by() {
     let server = Server::builder().manual_clock().start().unwrap();
-    let client = Client::connect(server.address("a").unwrap().addr());
+    let client = Client::connect(server.labelled("a").unwrap().addr());
     let granted = client.granted.clone();
     drop(client);
     let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
     gone.since(Mark::BEGINNING).blocking().unwrap();
     assert_eq!(server.sessions()[0].label.as_deref(), Some("a"));
-    let client = Client::resume(server.address("b").unwrap().addr(), &granted).unwrap();
+    let client = Client::resume(server.labelled("b").unwrap().addr(), &granted).unwrap();
     let session = client.session();
     assert_eq!(server.sessions()[0].label.as_deref(), Some("b"));
     let mark = server.mark();
@@ -210,7 +210,7 @@ fn a_session_keeps_the_label_that_it_last_came_by() {
     drop(client);
 
     server.set_journal(JournalMode::Off);
-    let client = Client::connect(server.address("c").unwrap().addr());
+    let client = Client::connect(server.labelled("c").unwrap().addr());
     assert_eq!(server.sessions()[0].label.as_deref(), Some("c"));
     let closed = server.wait_for(Matcher::of(EventKind::SessionClosed).label("c"));
     client.close();
@@ -384,7 +384,7 @@ fn who_waited_in_vain_is_told_what_came_what_passed_before_and_what_is_due() {
     let told = since.within(Duration::ZERO).blocking().unwrap_err();
     assert!(!told.to_string().contains("passed before"), "{told}");
 
-    drop(Client::connect(server.address("a").unwrap().addr()));
+    drop(Client::connect(server.labelled("a").unwrap().addr()));
     let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
     gone.since(Mark::BEGINNING).blocking().unwrap();
     server.advance(Duration::from_secs(34));
@@ -410,7 +410,7 @@ fn who_waited_in_vain_is_told_what_came_what_passed_before_and_what_is_due() {
 #[test]
 fn who_waits_in_vain_for_clients_to_be_gone_is_told_what_is_left() {
     let server = Server::builder().manual_clock().start().unwrap();
-    let mut client = Client::connect(server.address("worker").unwrap().addr());
+    let mut client = Client::connect(server.labelled("worker").unwrap().addr());
     client.create("/leader", b"", 1);
     let waited = server.wait_for_no_leaks().within(Duration::ZERO);
     let told = waited.blocking().unwrap_err().to_string();
@@ -436,7 +436,7 @@ fn json_lines_are_read_again() {
     client.exists("/", true);
     client.ask(op::GET_CHILDREN, &read("/", false));
     let hold = server.hold(Matcher::watch_event());
-    server.address("nobody").unwrap();
+    server.labelled("nobody").unwrap();
     drop(server.partition("nobody"));
     drop(hold);
     let journal = server.journal();
@@ -517,7 +517,7 @@ fn budgets_are_kept_an_eye_on_with_the_journal_off_too() {
 #[test]
 fn what_a_client_leaves_behind_is_listed_with_whose_it_is() {
     let server = Server::builder().manual_clock().start().unwrap();
-    let worker = server.address("worker").unwrap();
+    let worker = server.labelled("worker").unwrap();
     server.advance(Duration::from_millis(1500));
     let mut client = Client::connect(worker.addr());
     client.create("/leader", b"", 1);
@@ -543,7 +543,7 @@ fn what_a_client_leaves_behind_is_listed_with_whose_it_is() {
 fn hostile() -> Journal {
     let server = Server::start().expect("it can be had");
     let address = server
-        .address("</script><script>alert(1)</script>")
+        .labelled("</script><script>alert(1)</script>")
         .expect("it can be had");
     let _fault = server
         .fault("</SCRIPT ><img src=x onerror=alert(2)>")
@@ -630,7 +630,7 @@ fn events_and_replies_can_be_told_from_one_another_by_their_values() {
 /// Four clients take turns with a lock, as its recipe has it, so many times.
 fn locks(server: &Server, rounds: usize) {
     let names = ["ann", "bob", "cyd", "dan"];
-    let addresses = names.map(|name| server.address(name).expect("an address"));
+    let addresses = names.map(|name| server.labelled(name).expect("an address"));
     let mut clients: Vec<Client> = addresses
         .iter()
         .map(|address| Client::connect(address.addr()))
@@ -668,7 +668,7 @@ fn locks(server: &Server, rounds: usize) {
     let fault = server
         .fault("the reply is lost")
         .on(Op::Create)
-        .from("bob")
+        .label("bob")
         .then(Fault::ApplyThenDrop);
     let mut bob = clients.remove(1);
     bob.send(
@@ -703,7 +703,7 @@ fn a_page_is_drawn_of_any_length() {
         assert!(page.len() > 5_000);
     }
     let server = Server::builder().manual_clock().start().unwrap();
-    let workers = server.address("workers").unwrap();
+    let workers = server.labelled("workers").unwrap();
     let mut clients = [(); 2].map(|()| Client::connect(workers.addr()));
     let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
     drop(std::net::TcpStream::connect(workers.addr()).unwrap());
@@ -715,13 +715,13 @@ fn a_page_is_drawn_of_any_length() {
     server.expire(first.session());
     let session = second.granted.clone();
     drop(second);
-    let other = server.address("other").unwrap();
+    let other = server.labelled("other").unwrap();
     Client::resume(other.addr(), &session).unwrap().close();
     first.ends();
     let page = server.journal().to_html();
     std::fs::write(folder.join("timeline-workers.html"), page).unwrap();
 
-    let ensemble = Ensemble::of(3).unwrap();
+    let ensemble = Ensemble::start(3).unwrap();
     let mut client = Client::connect(ensemble.member(1).addr());
     client.create("/a", b"", 1);
     let granted = client.granted.clone();
@@ -780,7 +780,7 @@ fn stderr_of(name: &str, wanted: &str) -> String {
 fn a_test_that_panics_is_told_once_and_before_unwinding_changes_anything() {
     let act = || {
         let server = Server::start().unwrap();
-        let mut client = Client::connect(server.address("b").unwrap().addr());
+        let mut client = Client::connect(server.labelled("b").unwrap().addr());
         client.exists("/x", true);
         let _other = server.clone();
         let _fault = server.fault("lost").on(Op::Delete).then(Fault::DropBefore);
@@ -792,7 +792,7 @@ fn a_test_that_panics_is_told_once_and_before_unwinding_changes_anything() {
         let _another = server.clone();
         let caught = catch_unwind(AssertUnwindSafe(|| {
             let _third = server.clone();
-            server.address("c").unwrap();
+            server.labelled("c").unwrap();
             let _cut = server.partition("c");
             panic!("the first panic");
         }));
@@ -953,13 +953,13 @@ fn a_wait_in_vain_that_blocks_a_current_thread_runtime_says_to_await() {
 #[test]
 fn waits_holds_and_claims_show_near_misses() {
     let server = Server::builder().manual_clock().start().unwrap();
-    let mut client = Client::connect(server.address("a").unwrap().addr());
-    server.address("b").unwrap();
+    let mut client = Client::connect(server.labelled("a").unwrap().addr());
+    server.labelled("b").unwrap();
     let create = Matcher::request(Op::Create).path("/a").label("b");
     let mark = server.mark();
     let wait = server.wait_for(create.clone()).within(Duration::ZERO);
     let hold = server.hold(create.clone());
-    let fault = server.fault("it").on_any(create.clone()).optional();
+    let fault = server.fault("it").matching(create.clone()).optional();
     let fault = fault.then(Fault::LoseReply);
     client.create("/a", b"", 0);
     client.create("/a", b"", 0);
@@ -1088,7 +1088,7 @@ fn every_transaction_is_an_entry_where_that_is_wanted() {
         .journal_transactions(true)
         .start()
         .unwrap();
-    let worker = server.address("worker").unwrap();
+    let worker = server.labelled("worker").unwrap();
     let of_worker = server.wait_for(Matcher::of(EventKind::Committed).path("/a").label("worker"));
     let mut client = Client::connect(worker.addr());
     client.create("/a", b"", EPHEMERAL);

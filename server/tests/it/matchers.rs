@@ -111,7 +111,7 @@ fn what_can_never_match_is_refused_everywhere() {
         refused(server.check(&never).unwrap_err().to_string());
         refused(server.try_hold(never.clone()).unwrap_err().to_string());
         let fault = FaultRule::new("it", never.clone(), Fault::LoseReply);
-        refused(match server.place(fault) {
+        refused(match server.add_fault(fault) {
             Ok(_) => "a fault".to_owned(),
             // A fault that cannot happen to this kind is refused for that reason.
             Err(error) if error.to_string().contains("does not happen to") => wanted.clone(),
@@ -143,17 +143,17 @@ fn a_label_is_known_once_it_was_named() {
     let told = server.check(&of("late")).unwrap_err().to_string();
     assert!(told.contains(r#"(known are "early")"#), "{told}");
     assert!(
-        told.contains(r#"name the label first with address("late")"#),
+        told.contains(r#"name the label first with labelled("late")"#),
         "{told}"
     );
     let journal = server.journal();
-    server.address("late").unwrap();
+    server.labelled("late").unwrap();
     assert!(server.check(&of("late")).is_ok());
     server.journal().assert_never(of("late"));
     assert!(panic_of(|| journal.assert_never(of("late"))).contains("is not known"));
 
     let (_client, io) = tokio::io::duplex(64);
-    let _serving = server.serve_as("served", io).unwrap();
+    let _serving = server.serve_labelled("served", io).unwrap();
     assert!(server.check(&of("served")).is_ok());
     server.restart().unwrap();
     assert!(server.check(&of("late")).is_ok());
@@ -163,7 +163,7 @@ fn a_label_is_known_once_it_was_named() {
         panic_of(|| server.partition("nobody")),
         panic_of(|| server.cut(unknown.clone(), Direction::Both)),
         panic_of(|| server.disconnect(&unknown)),
-        panic_of(|| server.fault("it").from("nobody").then(Fault::LoseReply)),
+        panic_of(|| server.fault("it").label("nobody").then(Fault::LoseReply)),
     ] {
         assert!(told.contains("name the label first"), "{told}");
     }
@@ -171,8 +171,8 @@ fn a_label_is_known_once_it_was_named() {
 
 #[test]
 fn a_member_of_an_ensemble_names_labels_for_all() {
-    let ensemble = Ensemble::of(3).unwrap();
-    ensemble.member(2).address("worker").unwrap();
+    let ensemble = Ensemble::start(3).unwrap();
+    ensemble.member(2).labelled("worker").unwrap();
     let of_worker = Matcher::watch_event().label("worker").member(MemberId(3));
     assert!(ensemble.server().check(&of_worker).is_ok());
     let told = ensemble
@@ -185,8 +185,8 @@ fn a_member_of_an_ensemble_names_labels_for_all() {
 #[test]
 fn a_journal_that_was_read_knows_the_labels_that_are_in_it() {
     let server = Server::start().unwrap();
-    let _client = Client::connect(server.address("worker").unwrap().addr());
-    server.address("boss").unwrap();
+    let _client = Client::connect(server.labelled("worker").unwrap().addr());
+    server.labelled("boss").unwrap();
     let journal = Journal::from_json_lines(&server.journal().to_json_lines()).unwrap();
     journal.assert_count(Matcher::request(Op::Connect).label("worker"), 1);
     let told = panic_of(|| journal.assert_never(Matcher::any().label("boss")));
@@ -260,7 +260,7 @@ fn names_that_the_journal_uses_itself_are_no_labels() {
     let server = Server::start().unwrap();
     for label in ["test", "server", "ensemble"] {
         assert!(matches!(
-            server.address(label),
+            server.labelled(label),
             Err(StartError::ReservedLabel(_))
         ));
         assert!(Server::builder().label(label).start().is_err());
@@ -300,7 +300,7 @@ fn a_multi_is_answered_as_one_whose_operation_failed() {
                 code: ErrorCode::NoAuth,
             },
         );
-        server.place(rule).unwrap()
+        server.add_fault(rule).unwrap()
     };
     for (on, codes) in [
         (Matcher::request(Op::Create), [0, -102, -2, -2]),
@@ -361,7 +361,7 @@ fn all_conditions_hold_for_one_operation_of_a_multi() {
     let fault = |on: Matcher| {
         let mut rule = FaultRule::new("it", on, Fault::LoseReply);
         rule.optional = true;
-        server.place(rule)
+        server.add_fault(rule)
     };
     let crossed = fault(Matcher::request(Op::Create).path("/a").ephemeral()).unwrap();
     let other = fault(Matcher::request(Op::SetData).path("/a")).unwrap();
@@ -476,7 +476,7 @@ fn a_close_happens_to_replies_of_requests_that_match() {
         serde_json::from_str(r#"{"op": "create", "error": "NodeExists"}"#).unwrap(),
         Fault::Close,
     );
-    let fault = server.place(only_refused).unwrap();
+    let fault = server.add_fault(only_refused).unwrap();
     assert_eq!(client.create("/b", b"", 0).error, 0);
     client.send(op::CREATE, &create("/b", b"", 0));
     client.ends();
@@ -491,7 +491,7 @@ fn a_connection_is_refused_whether_or_not_the_fault_names_connect() {
         Matcher::request(Op::Connect),
     ] {
         let fault = server
-            .place(FaultRule::new("it", on, Fault::Refuse))
+            .add_fault(FaultRule::new("it", on, Fault::Refuse))
             .unwrap();
         client::receive_end(&mut client::open(server.addr()));
         assert_eq!(fault.hits(), 1);

@@ -28,7 +28,7 @@ fn server_in_real_time() -> Server {
 }
 
 fn worker(server: &Server) -> Client {
-    Client::connect(server.address("worker").expect("a port is free").addr())
+    Client::connect(server.labelled("worker").expect("a port is free").addr())
 }
 
 fn create_leader(client: &mut Client) {
@@ -101,7 +101,7 @@ fn a_client_that_is_cut_off_does_not_learn_that_its_session_expired_before_it_is
         } else {
             server_in_real_time()
         };
-        let address = server.address("worker").unwrap();
+        let address = server.labelled("worker").unwrap();
         let mut client = Client::with_timeout(address.addr(), Duration::from_millis(500));
         create_leader(&mut client);
         let partition = server.partition("worker");
@@ -139,7 +139,7 @@ fn there_are_two_leaders_as_long_as_one_is_cut_off() {
 #[test]
 fn who_connects_to_an_address_that_is_cut_is_connected_and_hears_nothing() {
     let server = server();
-    let address = server.address("worker").unwrap();
+    let address = server.labelled("worker").unwrap();
     let partition = server.partition("worker");
     let accepted = server.wait_for(Matcher::of(EventKind::Accepted).label("worker"));
     let mut socket = open(address.addr());
@@ -159,7 +159,7 @@ fn who_connects_to_an_address_that_is_cut_is_connected_and_hears_nothing() {
 #[test]
 fn who_connects_while_it_is_cut_and_waits_too_long_is_closed_when_it_is_healed() {
     let server = server();
-    let address = server.address("worker").unwrap();
+    let address = server.labelled("worker").unwrap();
     let partition = server.partition("worker");
     let accepted = server.wait_for(Matcher::of(EventKind::Accepted).label("worker"));
     let mut socket = open(address.addr());
@@ -185,7 +185,7 @@ fn a_session_that_is_cut_off_cannot_come_back_by_another_connection() {
     other.ping();
     nothing_has_arrived(&client);
     // Another cut changes nothing about this one.
-    server.address("nobody").unwrap();
+    server.labelled("nobody").unwrap();
     server.partition("nobody").heal();
     other.ping();
     partition.heal();
@@ -220,7 +220,7 @@ fn a_server_stops_and_starts_and_goes_while_links_are_cut() {
     server.restart().unwrap();
     client.ends();
     assert_eq!(server.connections(), []);
-    let mut socket = open(server.address("worker").unwrap().addr());
+    let mut socket = open(server.labelled("worker").unwrap().addr());
     send(&mut socket, &connect_request(TIMEOUT, Some(&granted)));
     Client::connect(server.addr()).ping();
     assert!(server.sessions().iter().any(|it| it.id == granted.session));
@@ -308,7 +308,7 @@ fn a_fault_cuts_the_link_at_an_event_or_a_reply() {
     let direction = Direction::ToClient;
     let fault = server
         .fault("cut off")
-        .on_event()
+        .on(Matcher::watch_event())
         .then(Fault::Partition { direction });
     server.create("/a", b"").unwrap();
     assert_eq!(fault.hits(), 1);
@@ -318,7 +318,7 @@ fn a_fault_cuts_the_link_at_an_event_or_a_reply() {
 
     let fault = server
         .fault("cut off")
-        .on_any(Matcher::reply(Op::Create))
+        .matching(Matcher::reply(Op::Create))
         .then(Fault::Partition {
             direction: Direction::Both,
         });
@@ -416,12 +416,12 @@ fn a_fault_cuts_a_client_off_when_it_connects_and_its_other_connections_with_it(
     let mut before = worker(&server);
     let fault = server
         .fault("cut off")
-        .on_any(Matcher::of(EventKind::Accepted).label("worker"))
+        .matching(Matcher::of(EventKind::Accepted).label("worker"))
         .always()
         .then(Fault::Partition {
             direction: Direction::ToServer,
         });
-    let address = server.address("worker").unwrap().addr();
+    let address = server.labelled("worker").unwrap().addr();
     let sockets = [(); 3].map(|()| {
         let mut socket = open(address);
         send(&mut socket, &connect_request(TIMEOUT, None));

@@ -307,7 +307,7 @@ fn dropping_the_server_ends_them_and_its_time() {
         let server = start();
         let (client, io) = duplex(1 << 12);
         let serving = tokio::spawn(server.serve(io));
-        let time = tokio::spawn(server.keep_time());
+        let time = tokio::spawn(server.drive_timer());
         let guest = Guest::connect(client).await;
         drop(server);
         guest.ends().await;
@@ -334,7 +334,7 @@ fn a_guest_bears_a_label_and_comes_from_where_it_is_said_to() {
     let _one = serve(Some("one"), Some(peer));
     let _two = serve(None, None);
     let (_, io) = duplex(64);
-    let _three = server.serve_as("three", io).expect("it is a label");
+    let _three = server.serve_labelled("three", io).expect("it is a label");
     let views = server.connections();
     let seen: Vec<_> = views
         .iter()
@@ -349,7 +349,7 @@ fn a_guest_bears_a_label_and_comes_from_where_it_is_said_to() {
         ]
     );
     let (_, io) = duplex(64);
-    let refused = server.serve_as("", io).err().expect("it is no label");
+    let refused = server.serve_labelled("", io).err().expect("it is no label");
     assert!(matches!(refused, StartError::Label(_)));
     assert_eq!(server.connections().len(), 3);
 }
@@ -378,9 +378,9 @@ fn a_server_without_a_listener_has_no_addresses_and_is_as_any_other() {
     assert!(server.is_running());
     assert_eq!(server.addr().port(), 0);
     assert!(refuses(server.addr()));
-    let none = server.address("worker").expect_err("it has no port");
+    let none = server.labelled("worker").expect_err("it has no port");
     assert!(matches!(none, StartError::NoListener));
-    assert!(none.to_string().contains("serve_as"));
+    assert!(none.to_string().contains("serve_labelled"));
     server.create("/a", b"1").expect("it is not there");
     server.restart().expect("it starts");
     assert_eq!(server.data("/a").as_deref(), Some(&b"1"[..]));
@@ -538,7 +538,7 @@ mod tokio_clock {
         drop(Guest::connect(open(&server)).await);
         sleep(3600 * SECOND).await;
         assert_eq!(server.sessions().len(), 1, "nobody keeps time");
-        tokio::spawn(server.keep_time());
+        tokio::spawn(server.drive_timer());
         sleep(SECOND).await;
         assert_eq!(server.sessions(), []);
     }
@@ -579,7 +579,7 @@ mod tokio_clock {
     #[tokio::test(start_paused = true)]
     async fn who_waits_in_vain_does_so_in_no_real_time() {
         let server = start();
-        tokio::spawn(server.keep_time());
+        tokio::spawn(server.drive_timer());
         let begun = tokio::time::Instant::now();
         let (long, short) = tokio::join!(
             server

@@ -9,7 +9,7 @@ use crate::client::{Client, EPHEMERAL, Event};
 #[test]
 fn a_label_finds_the_session_that_is_connected() {
     let server = Server::start().unwrap();
-    let worker = server.address("worker").unwrap();
+    let worker = server.labelled("worker").unwrap();
     let first = Client::connect(worker.addr());
     assert_eq!(server.session("worker").id, first.session());
     let (id, granted) = (first.session(), first.granted.clone());
@@ -30,7 +30,7 @@ fn a_label_finds_the_session_that_is_connected() {
 #[test]
 fn a_label_without_a_session_and_an_unknown_label_have_different_errors() {
     let server = Server::start().unwrap();
-    server.address("worker").unwrap();
+    server.labelled("worker").unwrap();
     let other = Client::connect(server.addr());
     let none = server.try_session("worker").unwrap_err().to_string();
     let there = format!(
@@ -54,7 +54,7 @@ fn a_label_without_a_session_and_an_unknown_label_have_different_errors() {
 #[test]
 fn a_label_expires_every_session_that_came_by_it() {
     let server = Server::start().unwrap();
-    let workers = server.address("workers").unwrap();
+    let workers = server.labelled("workers").unwrap();
     let mut clients = [(); 2].map(|()| Client::connect(workers.addr()));
     let _other = Client::connect(server.addr());
     clients[1].create("/a", b"", EPHEMERAL);
@@ -118,7 +118,7 @@ fn a_session_of_the_test_that_has_expired_refuses_what_is_asked_on_it() {
 
 #[test]
 fn a_session_of_the_test_works_in_an_ensemble() {
-    let ensemble = Ensemble::of(3).unwrap();
+    let ensemble = Ensemble::start(3).unwrap();
     let server = ensemble.server();
     let mut client = Client::connect(ensemble.member(2).addr());
     let own = server.create_ephemeral("/leader", b"").unwrap();

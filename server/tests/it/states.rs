@@ -81,7 +81,7 @@ fn what_changes_while_a_state_is_looked_at_counts() {
 #[test]
 fn clients_bring_about_every_state_that_can_be_waited_for() {
     let server = Server::start().unwrap();
-    let worker = server.address("worker").unwrap();
+    let worker = server.labelled("worker").unwrap();
     std::thread::scope(|scope| {
         let session = server.wait_for_session("worker");
         let watched = server.wait_for_watch("/a", 1);

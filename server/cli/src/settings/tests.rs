@@ -762,7 +762,7 @@ fn a_refused_value_is_told_with_its_file_line_key_and_reason() {
         ("clientPort=1\n", "/zoo.cfg: dataDir is not set"),
         (
             "dataDir=DIR\nclientPort=1\nfoo\\u1\n",
-            "/zoo.cfg: line 3: a \\u is not followed by four hexadecimal digits",
+            "/zoo.cfg: line 3: a \\u is not effects by four hexadecimal digits",
         ),
     ] {
         let refusal = of_file(text, &[], &Overrides::default())

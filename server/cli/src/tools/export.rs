@@ -55,7 +55,7 @@ pub(super) fn run(flags: &Export, out: &mut dyn Write) -> Result<Found, Failure>
             let _progress = Progress::of(format!("writing {}", to.display()));
             let format = flags.data_format.unwrap_or_default();
             snapshot
-                .write_as(to, format, Compression::None)
+                .write_with(to, format, Compression::None)
                 .map_err(|error| Failure::Target(error.to_string()))?;
         }
     }

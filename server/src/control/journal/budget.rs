@@ -96,7 +96,8 @@ impl Budget {
 
     /// At most this many messages and entries match in total, of any kind that the matcher allows.
     #[must_use]
-    pub fn total(matcher: Matcher, at_most: usize) -> Self {
+    pub fn total(matcher: impl Into<Matcher>, at_most: usize) -> Self {
+        let matcher = matcher.into();
         Self::Total { matcher, at_most }
     }
 }

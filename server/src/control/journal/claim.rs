@@ -1,6 +1,5 @@
 //! What a test claims of the journal.
 
-use std::borrow::Borrow;
 use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
@@ -115,8 +114,8 @@ impl Journal {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[track_caller]
-    pub fn assert_count(&self, matcher: impl Borrow<Matcher>, count: usize) {
-        hold(self.check_count(matcher.borrow(), count, true));
+    pub fn assert_count(&self, matcher: impl Into<Matcher>, count: usize) {
+        hold(self.check_count(&matcher.into(), count, true));
     }
 
     /// No more than so many passed that the matcher means.
@@ -134,8 +133,8 @@ impl Journal {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[track_caller]
-    pub fn assert_at_most(&self, matcher: impl Borrow<Matcher>, count: usize) {
-        hold(self.check_count(matcher.borrow(), count, false));
+    pub fn assert_at_most(&self, matcher: impl Into<Matcher>, count: usize) {
+        hold(self.check_count(&matcher.into(), count, false));
     }
 
     /// Nothing passed that the matcher means.
@@ -152,8 +151,8 @@ impl Journal {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[track_caller]
-    pub fn assert_never(&self, matcher: impl Borrow<Matcher>) {
-        hold(self.check_count(matcher.borrow(), 0, true));
+    pub fn assert_never(&self, matcher: impl Into<Matcher>) {
+        hold(self.check_count(&matcher.into(), 0, true));
     }
 
     /// Refuses a claim about messages that can never match.

@@ -25,7 +25,6 @@ pub(crate) use notes::{Kept, Notes};
 pub use part::MultiPart;
 pub(crate) use ring::Ring;
 
-use std::borrow::Borrow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -364,13 +363,11 @@ impl Journal {
     /// assert_eq!(server.journal().matching(Matcher::watch_event()).count(), 0);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
-    pub fn matching<'j>(
-        &'j self,
-        matcher: impl Borrow<Matcher> + 'j,
-    ) -> impl Iterator<Item = &'j Entry> {
+    pub fn matching(&self, matcher: impl Into<Matcher>) -> impl Iterator<Item = &Entry> {
+        let matcher = matcher.into();
         self.entries
             .iter()
-            .filter(move |entry| entry.is_meant_by(matcher.borrow()))
+            .filter(move |entry| entry.is_meant_by(&matcher))
     }
 
     /// Returns the number of entries that match. The number is 0 also for a matcher that nothing can match;
@@ -384,7 +381,7 @@ impl Journal {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]
-    pub fn count(&self, matcher: impl Borrow<Matcher>) -> usize {
+    pub fn count(&self, matcher: impl Into<Matcher>) -> usize {
         self.matching(matcher).count()
     }
 }

@@ -619,7 +619,7 @@ fn a_refusal_says_what_why_and_what_to_do() {
         (
             Matcher::any().label("wroker"),
             "Matcher::any().label(\"wroker\") can never match: the label \"wroker\" is not known (known are \"a\"): name the \
-             label first with address(\"wroker\"), serve_as(..) or the builder's label(..)",
+             label first with labelled(\"wroker\"), serve_labelled(..) or the builder's label(..)",
         ),
         (
             Matcher::any().member(MemberId(3)),

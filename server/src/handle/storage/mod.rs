@@ -154,7 +154,7 @@ impl Snapshot {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn write_to(&self, path: impl AsRef<Path>) -> Result<(), StorageError> {
-        self.write_as(path, DataFormat::default(), Compression::None)
+        self.write_with(path, DataFormat::default(), Compression::None)
     }
 
     /// The same as another release has it, or compressed.
@@ -162,7 +162,7 @@ impl Snapshot {
     /// # Errors
     ///
     /// As [`write_to`](Self::write_to), and when that release knows nothing of what is to be written.
-    pub fn write_as(
+    pub fn write_with(
         &self,
         path: impl AsRef<Path>,
         format: DataFormat,

@@ -123,7 +123,7 @@ impl World {
                 let on = on.clone().label(LABELS[*client]);
                 let mut rule = FaultRule::new("drawn", on, fault.clone());
                 rule.optional = true;
-                let placed = self.server.place(rule);
+                let placed = self.server.add_fault(rule);
                 self.faults
                     .push(placed.expect("each goes with what it matches"));
             }
@@ -190,7 +190,7 @@ async fn settle() {
 impl Client {
     async fn connect(server: &Server, label: &str) -> Self {
         let (mut io, theirs) = tokio::io::duplex(ROOM);
-        tokio::spawn(server.serve_as(label, theirs).expect("it is a label"));
+        tokio::spawn(server.serve_labelled(label, theirs).expect("it is a label"));
         let request = client::connect_request(client::TIMEOUT, None);
         io.write_all(&request).await.expect("there is room");
         let mut frame = [0; 41];

@@ -37,7 +37,7 @@ fn stage<const N: usize>(znodes: &[&str], names: [&str; N]) -> (Server, [User; N
     for znode in znodes {
         server.create(znode, b"A").unwrap();
     }
-    let users = names.map(|name| User::connect([server.address(name).unwrap().addr()]));
+    let users = names.map(|name| User::connect([server.labelled(name).unwrap().addr()]));
     (server, users)
 }
 
@@ -132,7 +132,7 @@ fn a_session_expires_while_its_client_comes_back() {
 #[test]
 fn a_lagging_member_serves_older_data_than_another_client_was_told() {
     fn race(read: reading::Recipe) -> bool {
-        let ensemble = Ensemble::of(3).unwrap();
+        let ensemble = Ensemble::start(3).unwrap();
         let [mut a, mut b] = [1, 2].map(|member| User::connect([ensemble.member(member).addr()]));
         a.create("/config", b"old", PERSISTENT).unwrap();
         let _lag = ensemble.member(2).lag().unwrap();
@@ -146,7 +146,7 @@ fn a_lagging_member_serves_older_data_than_another_client_was_told() {
 #[test]
 fn a_client_that_has_seen_more_than_a_member_is_refused_and_goes_on_to_the_next() {
     fn race(read: reading::Recipe) -> bool {
-        let ensemble = Ensemble::of(3).unwrap();
+        let ensemble = Ensemble::start(3).unwrap();
         let mut a = User::connect([1, 2, 3].map(|member| ensemble.member(member).addr()));
         a.create("/config", b"old", PERSISTENT).unwrap();
         let lag = ensemble.member(2).lag().unwrap();

@@ -24,7 +24,7 @@ fn start() -> Server {
 }
 
 fn address(server: &Server, label: &str) -> SocketAddr {
-    server.address(label).expect("it listens").addr()
+    server.labelled(label).expect("it listens").addr()
 }
 
 /// Asserts that the journal ends with these kinds of entries, of those that are about this connection.
@@ -49,7 +49,7 @@ fn number_of(server: &Server, client: &Client) -> u64 {
 
 #[test]
 fn a_connection_that_a_verb_closes_is_gone_when_the_verb_returns() {
-    let ensemble = Ensemble::of(3).expect("an ensemble starts");
+    let ensemble = Ensemble::start(3).expect("an ensemble starts");
     let server = ensemble.server();
     let verbs: [&dyn Fn(&Client); 8] = [
         &|_| assert_eq!(server.disconnect(&Matcher::any().label("a")), 1),
@@ -62,7 +62,7 @@ fn a_connection_that_a_verb_closes_is_gone_when_the_verb_returns() {
         &|_| server.restart().expect("it starts again"),
     ];
     let member = ensemble.member(1);
-    let addr = member.address("a").expect("it listens").addr();
+    let addr = member.labelled("a").expect("it listens").addr();
     for (verb, close) in verbs.iter().enumerate() {
         for round in 0..ROUNDS / 8 {
             ensemble.regain_quorum();
@@ -186,10 +186,14 @@ fn what_is_held_or_delayed_goes_with_a_connection_that_the_test_closes() {
         by: Duration::from_secs(1),
     };
     for label in ["held", "late"] {
-        server.address(label).expect("it is a label");
+        server.labelled(label).expect("it is a label");
     }
     let hold = server.hold(Matcher::reply(Op::Exists).label("held"));
-    let late = server.fault("late").on(Op::Exists).from("late").then(delay);
+    let late = server
+        .fault("late")
+        .on(Op::Exists)
+        .label("late")
+        .then(delay);
     for label in ["held", "late"] {
         let mut client = Client::connect(address(&server, label));
         client.send(op::EXISTS, &client::read("/a", false));

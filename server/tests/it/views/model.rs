@@ -156,7 +156,7 @@ impl World {
         server.create("/held", b"").expect("it is not there");
         let members = ensemble.members().into_iter().zip(LABELS);
         let addrs = members.map(|(member, label)| {
-            let address = member.address(label);
+            let address = member.labelled(label);
             address.expect("it listens").addr()
         });
         Self {
@@ -303,7 +303,7 @@ impl World {
             return;
         }
         let fault = self.server.fault("drop").on(Op::GetData);
-        let fault = fault.from(LABELS[client]).then(Fault::DropBefore);
+        let fault = fault.label(LABELS[client]).then(Fault::DropBefore);
         if let Some(up) = self.free(client) {
             up.client.send(op::GET_DATA, &client::read("/", false));
         }
