@@ -1,13 +1,15 @@
 //! What users of the `zookeeper-client` crate see, as lines of a transcript: the same rules as for raw clients.
 
-use crate::client::{Event, Stat};
-use crate::script::quoted;
-use crate::transcript::Line;
 use std::fmt;
+
 use zookeeper_client::{
     CheckWriteError, Client, CreateSequence, Error, EventType, MultiReadResult, MultiWriteError,
     MultiWriteResult, SessionState, WatchedEvent,
 };
+
+use crate::client::{Event, Stat};
+use crate::script::quoted;
+use crate::transcript::Line;
 
 /// Something that can stand in a transcript, with what must differ between two servers left to its rules.
 ///
@@ -265,9 +267,10 @@ impl Noted for fmt::Arguments<'_> {
 
 #[cfg(test)]
 mod tests {
+    use zookeeper_client::{Error, MultiWriteError};
+
     use super::Noted;
     use crate::transcript::Notes;
-    use zookeeper_client::{Error, MultiWriteError};
 
     #[track_caller]
     fn check(seen: impl Noted, line: &str) {

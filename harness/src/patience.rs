@@ -20,6 +20,7 @@ pub struct InVain {
 /// Waits for a future, up to [`PATIENCE`].
 ///
 /// # Errors
+///
 /// If it is not ready by then.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T, InVain> {
     within_span(PATIENCE, what, future).await
@@ -28,6 +29,7 @@ pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T,
 /// Waits for a future, up to `span`.
 ///
 /// # Errors
+///
 /// If it is not ready by then.
 pub async fn within_span<T>(
     span: Duration,
@@ -50,6 +52,7 @@ pub async fn pass(span: Duration) {
 /// Asks again and again, up to [`STARTING`], until `probe` gives something.
 ///
 /// # Errors
+///
 /// If it gives nothing by then.
 pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> Result<T, InVain> {
     let start = Instant::now();

@@ -1,8 +1,9 @@
 //! The server makes one deliberate mistake after the other, and the suite must see each. Only a build with
 //! `RUSTFLAGS="--cfg minikeeper_planted"` has them; `.ci/run` makes one.
 
-use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -25,13 +26,14 @@ fn trials() -> Vec<Trial> {
 
 #[cfg(minikeeper_planted)]
 fn trials() -> Vec<Trial> {
+    use std::collections::HashMap;
+    use std::sync::{Arc, OnceLock};
+    use std::time::Duration;
+
     use minikeeper::planted;
     use minikeeper_harness::backend::BackendKind;
     use minikeeper_harness::judge::{self, Contestant, Outcome};
     use minikeeper_harness::suite::{CaseId, Suite};
-    use std::collections::HashMap;
-    use std::sync::{Arc, OnceLock};
-    use std::time::Duration;
 
     type Outcomes = HashMap<CaseId, Outcome>;
 

@@ -2,6 +2,9 @@
 //! `cargo run -p minikeeper-harness-example` plays both on the embedded server and on the backend, and compares.
 #![expect(clippy::print_stdout, reason = "a program that prints its findings")]
 
+use std::collections::HashMap;
+use std::process::ExitCode;
+
 use minikeeper::Server;
 use minikeeper_harness::backend::{
     Backend, BackendError, BackendKind, BackendSource, Capability, Settings,
@@ -11,8 +14,6 @@ use minikeeper_harness::script::Headers;
 use minikeeper_harness::stage::{Stage, StageError};
 use minikeeper_harness::suite::{Chapter, Playing, Scenario, Suite};
 use semver::Version;
-use std::collections::HashMap;
-use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let suite = match suite() {

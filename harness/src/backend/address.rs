@@ -1,14 +1,16 @@
 //! `HOST:PORT`: a server that runs already and does not belong to the harness. Requests find out its capabilities;
 //! only the znodes of the cases change on it.
 
-use super::{Backend, BackendError, Capability, four_letter};
-use crate::client::{Acl, Client, ClientError, ConnectRequest, Request, error_name};
-use crate::patience;
-use semver::Version;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
+
+use semver::Version;
 use tokio::net::TcpStream;
+
+use super::{Backend, BackendError, Capability, four_letter};
+use crate::client::{Acl, Client, ClientError, ConnectRequest, Request, error_name};
+use crate::patience;
 
 /// Time for an answer of an unknown server.
 const PATIENCE: Duration = Duration::from_secs(5);

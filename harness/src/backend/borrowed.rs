@@ -1,7 +1,8 @@
 //! A server that another backend controls.
 
-use super::{Backend, BackendError, Capability};
 use semver::Version;
+
+use super::{Backend, BackendError, Capability};
 
 /// A server that a caller may connect to, but not stop.
 #[derive(Clone, Debug)]

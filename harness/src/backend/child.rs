@@ -1,10 +1,11 @@
 //! Child processes that end together with this process.
 
-use super::BackendError;
-use crate::patience;
 use std::io::{self, Write};
 use std::process::{self, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+
+use super::BackendError;
+use crate::patience;
 
 /// A process that is killed when dropped, or when this process is killed.
 #[derive(Debug)]
@@ -104,9 +105,10 @@ impl Watcher {
 
 #[cfg(test)]
 mod tests {
-    use super::{Child, Watcher};
     use std::io::Write;
     use std::process::{Command, Stdio};
+
+    use super::{Child, Watcher};
 
     #[test]
     fn running_processes_are_killed_when_the_input_of_the_watcher_ends() {

@@ -1,16 +1,17 @@
 //! `docker:IMAGE`: a container of the official image, or of another that takes the same variables.
 
+use semver::Version;
+use testcontainers::core::IntoContainerPort;
+use testcontainers::core::client::ClientError;
+use testcontainers::runners::SyncRunner;
+use testcontainers::{GenericImage, ImageExt, TestcontainersError};
+
 use super::ports::free_port;
 use super::{
     Backend, BackendError, BackendKind, Capability, Settings, four_letter, four_letter_word,
 };
 use crate::patience;
 use crate::provision::Part;
-use semver::Version;
-use testcontainers::core::IntoContainerPort;
-use testcontainers::core::client::ClientError;
-use testcontainers::runners::SyncRunner;
-use testcontainers::{GenericImage, ImageExt, TestcontainersError};
 
 /// Port of the server in the container.
 const PORT: u16 = 2181;

@@ -1,15 +1,17 @@
 //! `embedded`: minikeeper in this process.
 
+use std::path::Path;
+use std::time::Duration;
+
+use minikeeper::{Config, FourLetterWords, Server, ServerBuilder, SessionId};
+use semver::Version;
+use tempfile::TempDir;
+
 use super::process::new_folder;
 use super::{
     Backend, BackendError, BackendKind, Capability, Clock, Compression, SUPER_DIGEST, ServerSetup,
     Settings,
 };
-use minikeeper::{Config, FourLetterWords, Server, ServerBuilder, SessionId};
-use semver::Version;
-use std::path::Path;
-use std::time::Duration;
-use tempfile::TempDir;
 
 /// A minikeeper server in this process.
 #[derive(Debug)]

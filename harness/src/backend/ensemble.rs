@@ -1,15 +1,17 @@
 //! `ensemble:VERSION`: an ensemble of three real ZooKeepers, as local processes.
 
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use semver::Version;
+use tempfile::TempDir;
+
 use super::member::Member;
 use super::ports::free_port;
 use super::process::new_folder;
 use super::{Backend, BackendError, BackendKind, Capability, Settings};
 use crate::patience;
 use crate::provision::{InstalledZooKeeper, zookeeper};
-use semver::Version;
-use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
-use tempfile::TempDir;
 
 /// Smallest number of members of which one can fail.
 const MEMBERS: usize = 3;

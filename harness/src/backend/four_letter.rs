@@ -1,9 +1,10 @@
 //! Four-letter words, sent as `nc` sends them.
 
-use semver::Version;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
+
+use semver::Version;
 
 /// Time for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);

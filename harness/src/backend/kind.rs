@@ -1,13 +1,15 @@
 //! Backends by name.
 
+use std::fmt;
+use std::str::FromStr;
+
+use semver::Version;
+
 use super::{
     Address, Backend, BackendError, BackendSource, Embedded, Ensemble, Settings, ZooKeeper,
     address::Host,
 };
 use crate::provision::{DEBIAN, zookeeper_version};
-use semver::Version;
-use std::fmt;
-use std::str::FromStr;
 
 /// Name of a backend; [`BackendKind::NAMES`] lists the forms.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

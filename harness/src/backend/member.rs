@@ -1,12 +1,13 @@
 //! A real ZooKeeper in a process of its own: a standalone server, or a member of an ensemble.
 
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
 use super::child::Child;
 use super::ports::free_port;
 use super::{BackendError, Settings, four_letter_word};
 use crate::provision::{ClassPath, java};
-use std::fs::{self, File};
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 /// A server process, its port and its folder. Dropping it kills the process; the caller owns the folder.
 #[derive(Debug)]

@@ -1,11 +1,13 @@
 //! minikeeper on a data folder in a process of its own, which runs the harness's program with a hidden command.
 
-use super::child::Child;
-use super::{Backend, BackendError, BackendKind, Capability, Compression, ServerSetup, Settings};
-use semver::Version;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+use semver::Version;
+
+use super::child::Child;
+use super::{Backend, BackendError, BackendKind, Capability, Compression, ServerSetup, Settings};
 
 /// A minikeeper server in a process of its own.
 #[derive(Debug)]

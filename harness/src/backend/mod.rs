@@ -31,12 +31,14 @@ pub use minikeeper_process::MinikeeperProcess;
 pub use process::ZooKeeper;
 pub use setup::ServerSetup;
 
-use crate::patience::InVain;
-use crate::provision::Missing;
-use semver::Version;
 use std::fmt;
 use std::io;
 use std::time::Duration;
+
+use semver::Version;
+
+use crate::patience::InVain;
+use crate::provision::Missing;
 
 /// Super user of every backend, as `user:base64` of its digest. The password is `test`.
 pub const SUPER_DIGEST: &str = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";

@@ -28,8 +28,9 @@ pub(super) fn free_port() -> io::Result<u16> {
 
 #[cfg(test)]
 mod tests {
-    use super::free_port;
     use std::collections::HashSet;
+
+    use super::free_port;
 
     #[test]
     fn no_port_is_returned_twice() {

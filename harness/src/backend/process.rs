@@ -1,13 +1,15 @@
 //! `zookeeper:VERSION`: a real standalone ZooKeeper, on a free port, with its data in a temporary folder.
 
+use std::path::Path;
+
+use semver::Version;
+use tempfile::TempDir;
+
 use super::member::Member;
 use super::ports::free_port;
 use super::{Backend, BackendError, BackendKind, Capability, Settings};
 use crate::patience;
 use crate::provision::{InstalledZooKeeper, zookeeper};
-use semver::Version;
-use std::path::Path;
-use tempfile::TempDir;
 
 /// Number of attempts with other ports, if another process takes the free one.
 const ATTEMPTS: usize = 5;

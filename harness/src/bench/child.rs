@@ -1,11 +1,12 @@
 //! Servers in processes of their own: this program with a hidden subcommand. A child prints its address in its first
 //! line and ends when its standard input does, so none outlives the benchmark.
 
-use super::OPEN_FILES;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
+
+use super::OPEN_FILES;
 
 /// A running child process that listens.
 #[derive(Debug)]

@@ -1,13 +1,14 @@
 //! The client's side of a throughput row: precomputed frames, one write for all requests that a read made room for,
 //! and replies of which only the error is checked. So the measurement shows the server, not the client.
 
-use crate::client::{BlockingClient, ConnectRequest, error_name};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::ops::Range;
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::client::{BlockingClient, ConnectRequest, error_name};
 
 /// The request that each connection repeats.
 #[derive(Clone, Debug)]

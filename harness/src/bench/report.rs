@@ -1,7 +1,8 @@
 //! Results as a table and as JSON.
 
-use serde::Serialize;
 use std::fmt;
+
+use serde::Serialize;
 
 /// Results of one run.
 #[derive(Clone, Debug, Default, Serialize)]

@@ -1,11 +1,12 @@
 //! The same client on a blocking socket, as lean as a benchmark needs it.
 
-use super::{
-    ConnectRequest, ConnectResponse, Malformed, Reader, Reply, ReplyHeader, Request, reply::Answer,
-};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
+
+use super::{
+    ConnectRequest, ConnectResponse, Malformed, Reader, Reply, ReplyHeader, Request, reply::Answer,
+};
 
 /// A session on a blocking socket.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ impl BlockingClient {
     /// Opens a connection and gets a session.
     ///
     /// # Errors
+    ///
     /// If nobody listens, or the server refuses.
     pub fn connect(address: &str, request: &ConnectRequest) -> io::Result<Self> {
         Self::on(TcpStream::connect(address)?, request)
@@ -27,6 +29,7 @@ impl BlockingClient {
     /// As [`BlockingClient::connect`], to a server that may take so long for an answer and no longer.
     ///
     /// # Errors
+    ///
     /// As there, and later from every call that takes longer.
     pub fn connect_within(
         patience: Duration,
@@ -59,6 +62,7 @@ impl BlockingClient {
     /// Sends a request and waits for its reply. It must be the next frame: no watch may fire meanwhile.
     ///
     /// # Errors
+    ///
     /// If the connection ends, or something else comes.
     pub fn call(&mut self, request: &Request) -> io::Result<Reply> {
         self.last_xid += 1;
@@ -69,6 +73,7 @@ impl BlockingClient {
     /// Sends requests in one write and waits for as many replies, in their order.
     ///
     /// # Errors
+    ///
     /// As [`BlockingClient::call`].
     pub fn call_all(&mut self, requests: &[Request]) -> io::Result<Vec<Reply>> {
         let first = self.last_xid + 1;
@@ -109,6 +114,7 @@ impl BlockingClient {
 /// The next frame, length prefix included.
 ///
 /// # Errors
+///
 /// If the connection ends before the frame does.
 pub fn read_frame(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut frame = vec![0; 4];

@@ -1,12 +1,14 @@
 //! One connection over any stream.
 
+use std::collections::VecDeque;
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use super::record::{Malformed, Reader};
 use super::reply::{Answer, ConnectResponse, Event, Reply, ReplyHeader};
 use super::request::{ConnectRequest, Request, WATCH_EVENT_XID};
-use std::collections::VecDeque;
-use std::io;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// Why a call came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +72,7 @@ impl Client<TcpStream> {
     /// Opens a TCP connection and sends nothing.
     ///
     /// # Errors
+    ///
     /// If nobody listens there.
     pub async fn open(address: &str) -> Result<Self, ClientError> {
         let stream = TcpStream::connect(address).await?;
@@ -93,6 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Asks for a session and reads the answer.
     ///
     /// # Errors
+    ///
     /// If the server closes the connection or answers nonsense.
     pub async fn connect(
         &mut self,
@@ -106,6 +110,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Sends a request under the xid that a proper client would take, and gives that back.
     ///
     /// # Errors
+    ///
     /// If the socket does not take it.
     pub async fn send(&mut self, request: &Request) -> Result<i32, ClientError> {
         let xid = self.next_xid(request);
@@ -124,6 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Sends a request under any xid.
     ///
     /// # Errors
+    ///
     /// If the socket does not take it.
     pub async fn send_as(&mut self, xid: i32, request: &Request) -> Result<(), ClientError> {
         self.expect_reply(xid, request.op());
@@ -133,6 +139,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Sends any bytes.
     ///
     /// # Errors
+    ///
     /// If the socket does not take them.
     pub async fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
         self.stream.write_all(bytes).await?;
@@ -147,6 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Sends a request and reads up to its reply. Events on the way are kept for [`Client::event`].
     ///
     /// # Errors
+    ///
     /// If the connection ends before the reply, or the server says nonsense.
     pub async fn call(&mut self, request: &Request) -> Result<Reply, ClientError> {
         self.send(request).await?;
@@ -166,6 +174,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// The next event, which may have come already.
     ///
     /// # Errors
+    ///
     /// If the connection ends first, or a reply comes that no [`Client::call`] waits for.
     pub async fn event(&mut self) -> Result<Event, ClientError> {
         if let Some(event) = self.events.pop_front() {
@@ -180,6 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// The next reply or event off the wire.
     ///
     /// # Errors
+    ///
     /// If the connection ends first, or the server says nonsense.
     pub async fn receive(&mut self) -> Result<Message, ClientError> {
         let frame = self.frame().await?;
@@ -189,6 +199,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// What a frame says, and its fields.
     ///
     /// # Errors
+    ///
     /// If the frame is nonsense, or answers nothing.
     pub fn understand(
         &mut self,
@@ -213,6 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// The next frame, length prefix included. May be given up and asked for again without losing a byte.
     ///
     /// # Errors
+    ///
     /// If the connection ends before the frame does.
     pub async fn frame(&mut self) -> Result<Vec<u8>, ClientError> {
         loop {
@@ -243,6 +255,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Closes the sending half, as a client that goes away without a word does.
     ///
     /// # Errors
+    ///
     /// If the socket is gone already.
     pub async fn shutdown(&mut self) -> Result<(), ClientError> {
         Ok(self.stream.shutdown().await?)

@@ -107,6 +107,7 @@ impl<'a> Reader<'a> {
     /// A reader at the start of a frame that is there completely.
     ///
     /// # Errors
+    ///
     /// If the length prefix does not say how long the frame is.
     pub fn new(frame: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Self {
@@ -125,6 +126,7 @@ impl<'a> Reader<'a> {
     /// The fields, if nothing is left over.
     ///
     /// # Errors
+    ///
     /// If bytes follow the last field: strict clients refuse them.
     pub fn finish(self) -> Result<Vec<Field>, Malformed> {
         if self.at == self.frame.len() {

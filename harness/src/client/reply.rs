@@ -23,6 +23,7 @@ impl ConnectResponse {
     /// Reads a whole frame.
     ///
     /// # Errors
+    ///
     /// If it is not exactly this record.
     pub fn decode(frame: &[u8]) -> Result<(Self, Vec<Field>), Malformed> {
         let mut reader = Reader::new(frame)?;
@@ -56,6 +57,7 @@ impl ReplyHeader {
     /// Reads the start of a frame.
     ///
     /// # Errors
+    ///
     /// If the frame is too short.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(Self {
@@ -142,6 +144,7 @@ impl Event {
     /// Reads what follows the header.
     ///
     /// # Errors
+    ///
     /// If it is no WatcherEvent.
     pub fn decode(header: ReplyHeader, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         if header.err != 0 {
@@ -211,6 +214,7 @@ impl Answer {
     /// Reads what follows the header of a reply to this operation.
     ///
     /// # Errors
+    ///
     /// If it is not what such a reply holds.
     pub fn decode(op: i32, err: i32, reader: &mut Reader<'_>) -> Result<Option<Self>, Malformed> {
         // An error stands alone, but for two: a refused sasl brings a null token (ZooKeeperServer.processSasl), and a

@@ -1,11 +1,13 @@
 //! The `bench` command.
 
-use super::{CommandError, Status};
-use crate::bench::{Measure, Report};
-use clap::Args;
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{CommandError, Status};
+use crate::bench::{Measure, Report};
 
 /// Measure speed and size, compared with a real ZooKeeper and a bare echo server
 #[derive(Debug, Args)]

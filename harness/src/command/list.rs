@@ -1,11 +1,13 @@
 //! The `list` command.
 
+use std::io::{self, Write};
+
+use clap::Args;
+
 use super::{CommandError, Status};
 use crate::judge::KnownDifferences;
 use crate::report;
 use crate::suite::{Pattern, Suite};
-use clap::Args;
-use std::io::{self, Write};
 
 /// List chapters and cases
 #[derive(Debug, Args)]

@@ -20,6 +20,13 @@ mod report;
 mod run;
 mod serve;
 
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
 use crate::backend::{BackendError, BackendKind};
 use crate::crash::{CrashArgs, CrashOutcome};
 use crate::interop::{InteropArgs, InteropOutcome};
@@ -27,11 +34,6 @@ use crate::provision::Requirement;
 use crate::search::SearchArgs;
 use crate::stage::StageError;
 use crate::suite::{NoSuchCase, Suite};
-use clap::{Parser, Subcommand};
-use std::ffi::OsString;
-use std::fmt::Display;
-use std::io;
-use std::process::ExitCode;
 
 /// Runs coordination scenarios on minikeeper and on real ZooKeeper, and shows the differences
 #[derive(Debug, Parser)]
@@ -206,8 +208,9 @@ fn started(
 
 #[cfg(test)]
 mod tests {
-    use super::{Arguments, Invocation};
     use clap::{CommandFactory, Parser};
+
+    use super::{Arguments, Invocation};
 
     #[test]
     fn the_command_line_is_consistent() {

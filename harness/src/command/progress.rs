@@ -1,9 +1,11 @@
 //! Progress of a run: a bar per server on a terminal, occasional lines elsewhere.
 
-use crate::suite::CaseId;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::suite::CaseId;
 
 /// Progress of a run.
 #[derive(Debug)]

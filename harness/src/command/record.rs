@@ -1,12 +1,14 @@
 //! The `record-golden` and `record-transcripts` commands: recordings of a real ZooKeeper for this repository.
 
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
 use super::{CommandError, Status};
 use crate::golden;
 use crate::judge::{self, Contestant};
 use crate::suite::Suite;
-use clap::Subcommand;
-use std::io::{self, Write};
-use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Record {

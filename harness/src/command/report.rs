@@ -1,11 +1,13 @@
 //! The `report` command, and the output of the reports of a run.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
 use super::{CommandError, Status};
 use crate::judge::Findings;
 use crate::report::{self, Detail, Look};
-use clap::Args;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 /// Show the results of a run that was saved with `--json`
 #[derive(Debug, Args)]

@@ -1,5 +1,12 @@
 //! The `run` and `compare` commands.
 
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use clap::Args;
+
 use super::progress::Progress;
 use super::report::{self, Print};
 use super::{CommandError, Status};
@@ -9,11 +16,6 @@ use crate::judge::{
 };
 use crate::report::{Class, Tally};
 use crate::suite::{CaseId, Pattern, Suite};
-use clap::Args;
-use std::collections::BTreeSet;
-use std::ops::ControlFlow;
-use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime};
 
 /// Run the cases on several servers and compare the first with each of the others.
 ///

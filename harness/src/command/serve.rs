@@ -1,12 +1,14 @@
 //! The hidden commands that the harness runs itself.
 
-use super::{CommandError, Status};
-use crate::backend::{Compression, FolderSettings, ServerSetup, Settings};
-use crate::bench;
-use clap::{Args, Subcommand};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::{CommandError, Status};
+use crate::backend::{Compression, FolderSettings, ServerSetup, Settings};
+use crate::bench;
 
 /// Servers that the harness starts in processes of their own.
 #[derive(Debug, Subcommand)]

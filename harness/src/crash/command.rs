@@ -1,9 +1,10 @@
 //! The `crash` command.
 
-use super::{Crash, Report};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{Crash, Report};
 
 /// Arguments of `crash`.
 #[derive(Clone, Debug, clap::Args)]

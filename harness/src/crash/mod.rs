@@ -13,6 +13,11 @@ mod writer;
 
 pub use command::{CrashArgs, CrashOutcome};
 
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
 use crate::backend::{
     Backend, BackendError, Compression, FolderSettings, MinikeeperProcess, ServerSetup, Settings,
     ZooKeeper,
@@ -22,10 +27,6 @@ use crate::dice::Dice;
 use crate::patience::InVain;
 use crate::saved_copy::save_copy;
 use round::Clients;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 /// Number of rounds on one folder.
 const ROUNDS_PER_FOLDER: usize = 50;

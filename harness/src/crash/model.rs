@@ -1,8 +1,9 @@
 //! Model of the znodes below a writer's parent, after any number of its requests.
 
+use std::collections::BTreeMap;
+
 use crate::client::{Acl, Request, Stat};
 use crate::dice::Dice;
-use std::collections::BTreeMap;
 
 /// Approximate maximum number of znodes below the parent.
 const MAX_CHILDREN: usize = 60;

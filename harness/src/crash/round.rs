@@ -1,6 +1,13 @@
 //! One round: the state that the last crash left is checked, then all clients send requests until the server is
 //! killed.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
 use super::model::Found;
 use super::sessions::Sessions;
 use super::writer::Writer;
@@ -9,11 +16,6 @@ use crate::backend::Backend;
 use crate::client::{Answer, Client, Request};
 use crate::dice::Dice;
 use crate::patience;
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-use tokio::net::TcpStream;
 
 pub(super) const WRITERS: usize = 4;
 const READERS: usize = 2;

@@ -1,14 +1,16 @@
 //! A client that writes below its own znode without waiting for answers, and knows the correct answer to each
 //! request.
 
+use std::collections::VecDeque;
+
+use tokio::net::TcpStream;
+
 use super::model::{Child, Found, Model, Operation, WATCHED, WriteZxid, watched};
 use super::round::RoundState;
 use super::{Failure, SESSION_TIMEOUT};
 use crate::client::{Acl, Answer, Client, ClientError, ConnectRequest, ConnectResponse, Message};
 use crate::client::{Reply, Request};
 use crate::dice::Dice;
-use std::collections::VecDeque;
-use tokio::net::TcpStream;
 
 /// A writer over all rounds of a folder.
 #[derive(Debug)]

@@ -5,15 +5,17 @@ mod chapters;
 
 pub use chapters::{Chapter, Step, chapters};
 
-use crate::backend::{Backend, BackendError, BackendKind, BackendSource, Settings};
-use crate::client::{Client, ClientError, ConnectResponse, Field, Message};
-use crate::patience::{self, InVain};
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
+
 use tokio::net::TcpStream;
+
+use crate::backend::{Backend, BackendError, BackendKind, BackendSource, Settings};
+use crate::client::{Client, ClientError, ConnectResponse, Field, Message};
+use crate::patience::{self, InVain};
 
 /// Reason for which a recording failed.
 #[derive(Debug, thiserror::Error)]

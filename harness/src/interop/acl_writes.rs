@@ -2,12 +2,13 @@
 //! writes go on, so a znode that is created or given another ACL meanwhile refers to an ACL that the snapshot does
 //! not list.
 
+use semver::Version;
+
 use super::InteropError;
 use super::sequences::LONGEST_MS;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request};
 use crate::dice::Dice;
 use crate::patience::PATIENCE;
-use semver::Version;
 
 /// Parent of all znodes of these writes.
 const ROOT: &str = "/acl_writes";

@@ -1,11 +1,12 @@
 //! The `interop` command.
 
-use super::{Identity, Interop, InteropError, VERSIONS};
-use crate::backend::{BackendError, Compression};
-use crate::provision::Missing;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{Identity, Interop, InteropError, VERSIONS};
+use crate::backend::{BackendError, Compression};
+use crate::provision::Missing;
 
 /// Arguments of `interop`.
 #[derive(Clone, Debug, clap::Args)]

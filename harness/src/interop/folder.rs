@@ -1,11 +1,13 @@
 //! The folder that the servers hand over, and copies of it.
 
-use super::InteropError;
-use crate::saved_copy::{copy_all, save_copy};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
 use tempfile::TempDir;
+
+use super::InteropError;
+use crate::saved_copy::{copy_all, save_copy};
 
 /// Folder of a server, with its state under `data`.
 #[derive(Debug)]

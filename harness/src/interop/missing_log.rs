@@ -1,8 +1,9 @@
 //! Folders with a missing log.
 
-use super::InteropError;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use super::InteropError;
 
 /// Removes a log from a folder, and the snapshots that make it unnecessary, so that transactions of one epoch are
 /// missing between two others. Returns the name of the log, or `None` if there is none to remove.

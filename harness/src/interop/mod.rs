@@ -17,17 +17,19 @@ mod workload;
 pub use command::{InteropArgs, InteropOutcome};
 pub(crate) use server_state::ServerState;
 
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use semver::Version;
+
 use crate::backend::{BackendError, Compression, FolderSettings};
 use crate::client::ConnectRequest;
 use crate::dice::Dice;
 use crate::patience::InVain;
 use crate::stage::StageError;
 use folder::Folder;
-use semver::Version;
 use server::{Ending, OpenSession, ServerKind};
-use std::io;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
 use turn::Turn;
 
 /// Timeout of sessions that the next server must find.

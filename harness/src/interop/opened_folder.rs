@@ -1,12 +1,14 @@
 //! The state that minikeeper's library reads from a folder without a server, as clients would see it.
 
-use super::InteropError;
-use super::server_state::{ServerState, Znode};
-use crate::client::{Acl, Stat};
-use minikeeper::{OpenOptions, Snapshot, ZnodeView};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
+
+use minikeeper::{OpenOptions, Snapshot, ZnodeView};
+
+use super::InteropError;
+use super::server_state::{ServerState, Znode};
+use crate::client::{Acl, Stat};
 
 /// Reads the state of a folder, and the timeout of every session.
 pub(super) fn open(

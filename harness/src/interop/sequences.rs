@@ -1,6 +1,11 @@
 //! Sequences of the search, played on one server without cleaning up: each has a root of its own, and requests that
 //! the version does not know are removed.
 
+use std::collections::HashSet;
+use std::time::Duration;
+
+use semver::Version;
+
 use super::InteropError;
 use super::server::OpenSession;
 use crate::backend::BorrowedServer;
@@ -10,9 +15,6 @@ use crate::patience::PATIENCE;
 use crate::script::{Action, Connect, Step};
 use crate::search;
 use crate::stage::{Chroot, Stage};
-use semver::Version;
-use std::collections::HashSet;
-use std::time::Duration;
 
 /// Maximum number of steps of a sequence.
 const LENGTH: usize = 60;
@@ -191,10 +193,12 @@ fn long_lived(steps: Vec<Step>, longest: Duration) -> Vec<Step> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use semver::Version;
+
     use super::{Known, fitting, long_lived};
     use crate::script::Script;
-    use semver::Version;
-    use std::time::Duration;
 
     #[track_caller]
     fn check(version: &str, drawn: &str, made: &str) {

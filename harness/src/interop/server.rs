@@ -1,14 +1,15 @@
 //! The servers that use the folder: a real ZooKeeper or minikeeper, each in a process of its own that is terminated
 //! or killed.
 
+use std::fmt;
+use std::path::Path;
+
 use super::InteropError;
 use crate::backend::{
     Backend, FolderSettings, MinikeeperProcess, ServerSetup, Settings, ZooKeeper,
 };
 use crate::client::{BlockingClient, ConnectRequest, ConnectResponse, Request};
 use crate::patience::PATIENCE;
-use std::fmt;
-use std::path::Path;
 
 /// The way in which the server of a turn ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

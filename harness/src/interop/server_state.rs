@@ -1,11 +1,12 @@
 //! The complete state of a server as a super user sees it: every znode with data, ACL and Stat, the sessions and the
 //! last zxid. Reading it leaves no trace, since the reader resumes a session that existed before.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
 use super::InteropError;
 use crate::backend::four_letter_word;
 use crate::client::{Acl, Answer, BlockingClient, Reply, Request, Stat};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 /// Number of requests that are sent at once: a real server stops reading at 1,000.
 const BATCH: usize = 300;

@@ -1,6 +1,11 @@
 //! The turn of one server: its state is compared with the state of the server before, it serves requests, its new
 //! state is recorded, and it stops.
 
+use std::time::Duration;
+
+use minikeeper::{Compression, DataFormat, StorageError};
+use semver::Version;
+
 use super::folder::Folder;
 use super::sequences::Known;
 use super::server::{Ending, OpenSession, RunningServer, ServerKind, become_super};
@@ -13,9 +18,6 @@ use crate::backend::{self, BackendError, BorrowedServer, FolderSettings, ServerS
 use crate::client::{Acl, Answer, BlockingClient, ConnectRequest, Request};
 use crate::dice::Dice;
 use crate::patience::{self, PATIENCE};
-use minikeeper::{Compression, DataFormat, StorageError};
-use semver::Version;
-use std::time::Duration;
 
 /// Number of parents below which a sequential znode is created.
 const NUMBERED: usize = 6;

@@ -1,13 +1,14 @@
 //! Requests that the sequences of the search lack, since those concern few znodes: many children, large data, long
 //! and unusual names, many ACLs, sessions that open, close and expire, quotas, and transactions that fail half-way.
 
+use semver::Version;
+
 use super::InteropError;
 use super::sequences::Known;
 use super::server::OpenSession;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request, op};
 use crate::dice::Dice;
 use crate::patience::PATIENCE;
-use semver::Version;
 
 /// Number of sessions that send the requests and stay open.
 const OWNERS: usize = 3;

@@ -1,12 +1,14 @@
 //! Who takes part in a comparison: a server that is started, or what one did when it was recorded.
 
-use super::Recording;
-use crate::backend::{BackendKind, BackendSource, UnknownBackend};
-use semver::Version;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
+
+use semver::Version;
+
+use super::Recording;
+use crate::backend::{BackendKind, BackendSource, UnknownBackend};
 
 /// One side of a comparison.
 #[derive(Clone, Debug)]

@@ -5,12 +5,14 @@
 //! must be the same. At last the zxids of all lines that were paired must stand in the same order on both sides, and the
 //! sessions must be the same ones: so a difference does not shift the names of all zxids behind it, and yet none is lost.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::KnownDifference;
 use crate::alignment::pair_up;
 use crate::transcript::Transcript;
-use regex::Regex;
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 /// A known difference that applies to two servers and names the case.
 #[derive(Clone, Copy, Debug)]
@@ -201,11 +203,12 @@ impl Same {
 
 #[cfg(test)]
 mod tests {
+    use semver::Version;
+
     use super::explain;
     use crate::judge::{KnownDifferences, Server};
     use crate::suite::CaseId;
     use crate::transcript::Transcript;
-    use semver::Version;
 
     fn server(name: &str, version: &str) -> Server {
         Server {

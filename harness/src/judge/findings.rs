@@ -1,10 +1,12 @@
 //! What a run came to, as plain data: the JSON report is this, and every other report is made from it.
 
-use super::{KnownDifferences, Outcome, Server, Stale, Verdict, judge_knowing};
-use crate::suite::{CaseId, Suite};
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{KnownDifferences, Outcome, Server, Stale, Verdict, judge_knowing};
+use crate::suite::{CaseId, Suite};
 
 /// The version of the JSON format of [`Findings`]. It grows when a reader of older files would be misled.
 pub const FORMAT: u32 = 1;

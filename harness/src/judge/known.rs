@@ -24,15 +24,17 @@
 //! is not explained fails. An applicable entry that explains nothing, though all cases it names were played on both, is
 //! *stale*, and fails as well.
 
-use super::Server;
-use super::explain::Excuse;
-use crate::suite::{Case, CaseId, Pattern, Suite};
-use regex::Regex;
-use semver::{Version, VersionReq};
-use serde::{Deserialize, Deserializer, Serialize, de};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
+
+use regex::Regex;
+use semver::{Version, VersionReq};
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use super::Server;
+use super::explain::Excuse;
+use crate::suite::{Case, CaseId, Pattern, Suite};
 
 const BUILTIN: &str = include_str!("../../known-differences.toml");
 
@@ -109,6 +111,7 @@ impl KnownDifferences {
     /// Those that come with the harness.
     ///
     /// # Panics
+    ///
     /// If the file cannot be used; a test reads it.
     #[must_use]
     pub fn builtin() -> Self {
@@ -119,6 +122,7 @@ impl KnownDifferences {
     /// Reads a file.
     ///
     /// # Errors
+    ///
     /// If it is not what such a file has to be.
     pub fn parse(text: &str) -> Result<Self, KnownError> {
         Self::default().with(toml::from_str(text)?)
@@ -127,6 +131,7 @@ impl KnownDifferences {
     /// Adds others.
     ///
     /// # Errors
+    ///
     /// If two have the same id.
     pub fn with(mut self, others: Self) -> Result<Self, KnownError> {
         for entry in others.entries {
@@ -254,12 +259,14 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    use semver::Version;
+
     use super::{KnownDifferences, KnownError};
     use crate::judge::{Findings, Judgement, Outcome, Server};
     use crate::suite::{Chapter, Suite};
-    use semver::Version;
-    use std::collections::HashMap;
-    use std::time::Duration;
 
     fn entry(id: &str, rest: &str) -> String {
         format!(

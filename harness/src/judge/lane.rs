@@ -1,5 +1,12 @@
 //! Lanes: each has a server of its own and plays one case after the other on it, so that no case sees another's zxids.
 
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
+use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use semver::Version;
+
 use super::needs::lack;
 use super::{Contestant, Server};
 use crate::backend::{Backend, BackendError, BackendSource, Capability, ServerSetup, Settings};
@@ -8,11 +15,6 @@ use crate::provision::{self, Missing};
 use crate::stage::Stage;
 use crate::suite::{Case, CaseId, Suite};
 use crate::transcript::Transcript;
-use semver::Version;
-use std::collections::{BTreeMap, VecDeque};
-use std::ops::ControlFlow;
-use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
-use std::time::{Duration, Instant};
 
 /// What came of one case on one server.
 #[derive(Clone, Debug)]
@@ -50,6 +52,7 @@ pub struct Played {
 /// turned out to be.
 ///
 /// # Panics
+///
 /// If a lane panics.
 pub fn run(
     suite: &Suite,
@@ -66,6 +69,7 @@ pub fn run(
 /// As [`run`], until `tell` has had enough. Cases that are being played then are played to their end, and not told of.
 ///
 /// # Panics
+///
 /// If a lane panics.
 pub fn run_until<B>(
     suite: &Suite,
@@ -307,10 +311,11 @@ fn failed(why: String, so_far: Option<Transcript>) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use super::run_until;
     use crate::backend::BackendKind;
     use crate::suite::{Chapter, Suite};
-    use std::ops::ControlFlow;
 
     #[test]
     fn a_run_ends_when_whoever_listens_has_had_enough() {

@@ -1,12 +1,14 @@
 //! Making a recording: the cases are played, and what came of them is written into one file a chapter.
 
-use super::{Contestant, Outcome, Recording, RecordingError, Standing, run};
-use crate::suite::Suite;
-use semver::Version;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use semver::Version;
+
+use super::{Contestant, Outcome, Recording, RecordingError, Standing, run};
+use crate::suite::Suite;
 
 /// Why there is no recording, or not a whole one.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,7 @@ pub enum RecordError {
 /// cases were played.
 ///
 /// # Errors
+///
 /// If the server's version is not known, a case is not played to its end, or files cannot be read or written.
 pub fn record(
     suite: &Suite,
@@ -117,6 +120,7 @@ impl Recording {
     /// Reads a folder that [`record`] has made; its name is the version.
     ///
     /// # Errors
+    ///
     /// If it is no such folder.
     pub fn in_folder(folder: &Path) -> Result<Self, UnreadableRecording> {
         let version = folder

@@ -12,16 +12,18 @@
 //! `of` says which text was played, so that a case that has changed since is told from one that the server plays
 //! differently now. A case written in Rust has no text, and none is kept.
 
-use super::Outcome;
-use crate::suite::{Case, CaseId};
-use crate::transcript::Transcript;
-use include_dir::{Dir, include_dir};
-use semver::Version;
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
+
+use include_dir::{Dir, include_dir};
+use semver::Version;
+use sha2::{Digest, Sha256};
+
+use super::Outcome;
+use crate::suite::{Case, CaseId};
+use crate::transcript::Transcript;
 
 /// The recordings that come with the harness.
 static BUILTIN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/recorded");
@@ -81,6 +83,7 @@ impl Recording {
     /// One that comes with the harness.
     ///
     /// # Panics
+    ///
     /// If a file is no recording; a test reads them all.
     #[must_use]
     pub fn builtin(version: &str) -> Option<Self> {
@@ -112,6 +115,7 @@ impl Recording {
     /// Adds what one chapter's file has.
     ///
     /// # Errors
+    ///
     /// If a line makes no sense.
     pub fn read(&mut self, chapter: &str, text: &str) -> Result<(), RecordingError> {
         let mut lines = text
@@ -247,11 +251,12 @@ fn script_of(case: &Case) -> String {
 
 #[cfg(test)]
 mod tests {
+    use semver::Version;
+
     use super::{Recording, Standing};
     use crate::judge::Outcome;
     use crate::suite::Chapter;
     use crate::transcript::Transcript;
-    use semver::Version;
 
     fn chapter(text: &str) -> Chapter {
         Chapter::parse("watch", text).expect("a chapter")

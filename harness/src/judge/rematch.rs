@@ -1,9 +1,10 @@
 //! Cases that hang on real time, played again where servers differed: a busy machine can make any server late.
 
-use super::{Contestant, KnownDifferences, Outcome, Server, Verdict, judge_knowing, run};
-use crate::suite::{Case, CaseId, Suite};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
+
+use super::{Contestant, KnownDifferences, Outcome, Server, Verdict, judge_knowing, run};
+use crate::suite::{Case, CaseId, Suite};
 
 /// How often a case is played again at most.
 const ROUNDS: usize = 2;
@@ -80,12 +81,13 @@ fn is_unsettled(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::rematch;
     use crate::backend::BackendKind;
     use crate::judge::{Contestant, KnownDifferences, Recording, run};
     use crate::suite::{Chapter, Suite};
     use crate::transcript::Transcript;
-    use std::collections::HashMap;
 
     #[test]
     fn only_what_hangs_on_real_time_is_played_again_and_a_real_difference_stays() {

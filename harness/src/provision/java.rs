@@ -1,11 +1,12 @@
 //! Java, and ZooKeeper's jars of an exact version, from Maven or from Debian's package.
 
-use super::{Missing, Part, once, run};
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+
+use super::{Missing, Part, once, run};
 
 /// Argument of `java -cp`.
 #[derive(Clone, Debug, PartialEq, Eq)]

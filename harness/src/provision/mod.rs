@@ -94,8 +94,9 @@ fn run(command: &mut Command) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::run;
     use std::process::Command;
+
+    use super::run;
 
     #[test]
     fn an_error_names_the_missing_program() {

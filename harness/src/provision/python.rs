@@ -1,8 +1,9 @@
 //! Python packages, each set in a virtual environment of its own.
 
-use super::{Missing, Part, once, run};
 use std::path::PathBuf;
 use std::process::Command;
+
+use super::{Missing, Part, once, run};
 
 /// Returns the `python` of a virtual environment in which these requirements (`kazoo==2.10.0`) are installed.
 ///

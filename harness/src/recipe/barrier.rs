@@ -1,10 +1,12 @@
 //! Barriers: everybody waits until all may go on.
 
+use std::pin::pin;
+
+use zookeeper_client::{Error, OneshotWatcher};
+
 use super::{EPHEMERAL, PERSISTENT, in_order, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
-use std::pin::pin;
-use zookeeper_client::{Error, OneshotWatcher};
 
 pub(super) fn chapter() -> Chapter {
     Chapter::new(

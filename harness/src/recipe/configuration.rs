@@ -1,9 +1,10 @@
 //! Configuration: a znode that many read and few write.
 
+use zookeeper_client::{Acl, Acls, AddWatchMode, AuthId, Client, CreateMode, Error, Permission};
+
 use super::{EPHEMERAL, PERSISTENT, PERSISTENT_SEQUENTIAL, in_order, since_3_6, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
-use zookeeper_client::{Acl, Acls, AddWatchMode, AuthId, Client, CreateMode, Error, Permission};
 
 pub(super) fn chapter() -> Chapter {
     Chapter::new(

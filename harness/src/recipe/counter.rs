@@ -1,9 +1,10 @@
 //! Shared counters.
 
+use zookeeper_client::{Client, Error, Stat};
+
 use super::{PERSISTENT, PERSISTENT_SEQUENTIAL, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
-use zookeeper_client::{Client, Error, Stat};
 
 pub(super) fn chapter() -> Chapter {
     Chapter::new(

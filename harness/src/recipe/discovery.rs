@@ -1,10 +1,12 @@
 //! Service discovery: instances register as ephemerals, and who needs them keeps a list.
 
+use std::collections::BTreeMap;
+
+use zookeeper_client::{AddWatchMode, Error, EventType, PersistentWatcher};
+
 use super::{CONTAINER, EPHEMERAL, PERSISTENT, since_3_6, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
-use std::collections::BTreeMap;
-use zookeeper_client::{AddWatchMode, Error, EventType, PersistentWatcher};
 
 pub(super) fn chapter() -> Chapter {
     Chapter::new(

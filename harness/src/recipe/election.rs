@@ -1,10 +1,12 @@
 //! Leader election: the candidate with the lowest number leads, and each watches the one before it.
 
+use std::pin::pin;
+
+use zookeeper_client::{Acls, Error, LockPrefix, OneshotWatcher};
+
 use super::{EPHEMERAL, EPHEMERAL_SEQUENTIAL, PERSISTENT, in_order, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
-use std::pin::pin;
-use zookeeper_client::{Acls, Error, LockPrefix, OneshotWatcher};
 
 pub(super) fn chapter() -> Chapter {
     Chapter::new(

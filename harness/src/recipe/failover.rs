@@ -2,11 +2,12 @@
 //! keys `initialize`, `config`, `leader`, `members/NAME`, `status`, `failover`, `history` and `sync`. The leader's key and
 //! the members' are ephemeral; what they hold is JSON, but for the leader's and the initialize key.
 
+use serde_json::{Value, json};
+use zookeeper_client::{Error, OneshotWatcher};
+
 use super::{EPHEMERAL, PERSISTENT, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
-use serde_json::{Value, json};
-use zookeeper_client::{Error, OneshotWatcher};
 
 pub(super) fn chapter() -> Chapter {
     Chapter::new(
@@ -527,8 +528,9 @@ async fn the_whole_story(stage: &mut Stage<'_>) -> Result<(), StageError> {
 
 #[cfg(test)]
 mod tests {
-    use super::candidate;
     use serde_json::{Value, json};
+
+    use super::candidate;
 
     #[track_caller]
     fn check(failover: &Value, expected: Option<&str>) {

@@ -1,15 +1,16 @@
 //! Locks: the crate's own, alone and beside those of other clients' recipes.
 
-use super::{
-    CONTAINER, EPHEMERAL, EPHEMERAL_SEQUENTIAL, PERSISTENT, in_order, number, since_3_6, usual,
-};
-use crate::stage::{Stage, StageError, User};
-use crate::suite::Chapter;
 use tokio::task::JoinHandle;
 use zookeeper_client::{
     Acls, AddWatchMode, Error, EventType, LockClient, LockOptions, LockPrefix, OwnedLockClient,
     PersistentWatcher,
 };
+
+use super::{
+    CONTAINER, EPHEMERAL, EPHEMERAL_SEQUENTIAL, PERSISTENT, in_order, number, since_3_6, usual,
+};
+use crate::stage::{Stage, StageError, User};
+use crate::suite::Chapter;
 
 pub(super) fn chapter() -> Chapter {
     Chapter::new(

@@ -1,11 +1,13 @@
 //! Group membership: who is there, told by ephemerals.
 
+use std::pin::pin;
+use std::time::Duration;
+
+use zookeeper_client::AddWatchMode;
+
 use super::{EPHEMERAL, PERSISTENT, since_3_6, since_3_9, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
-use std::pin::pin;
-use std::time::Duration;
-use zookeeper_client::AddWatchMode;
 
 pub(super) fn chapter() -> Chapter {
     Chapter::new(

@@ -16,10 +16,11 @@ mod semaphore;
 mod troubles;
 mod two_phase_commit;
 
+use zookeeper_client::{Acls, CreateMode, CreateOptions};
+
 use crate::script::Headers;
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
-use zookeeper_client::{Acls, CreateMode, CreateOptions};
 
 const PERSISTENT: CreateOptions<'static> = CreateMode::Persistent.with_acls(Acls::anyone_all());
 const EPHEMERAL: CreateOptions<'static> = CreateMode::Ephemeral.with_acls(Acls::anyone_all());

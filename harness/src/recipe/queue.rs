@@ -1,9 +1,10 @@
 //! Queues: items as sequential znodes, taken in order by whoever deletes them.
 
+use zookeeper_client::{Error, OneshotWatcher};
+
 use super::{EPHEMERAL, PERSISTENT, PERSISTENT_SEQUENTIAL, in_order, number, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
-use zookeeper_client::{Error, OneshotWatcher};
 
 pub(super) fn chapter() -> Chapter {
     Chapter::new(

@@ -1,11 +1,13 @@
 //! Read-write locks: readers share, writers do not, and nobody overtakes.
 
+use std::fmt;
+use std::pin::pin;
+
+use zookeeper_client::{Error, OneshotWatcher};
+
 use super::{EPHEMERAL_SEQUENTIAL, in_order, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
-use std::fmt;
-use std::pin::pin;
-use zookeeper_client::{Error, OneshotWatcher};
 
 pub(super) fn chapter() -> Chapter {
     Chapter::new(

@@ -1,9 +1,10 @@
 //! Semaphores: as many holders as there are leases.
 
+use zookeeper_client::OneshotWatcher;
+
 use super::{EPHEMERAL_SEQUENTIAL, in_order, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
-use zookeeper_client::OneshotWatcher;
 
 pub(super) fn chapter() -> Chapter {
     Chapter::new(

@@ -1,9 +1,10 @@
 //! Two-phase commit: everybody votes, then one decision holds for all.
 
+use zookeeper_client::{Error, OneshotWatcher};
+
 use super::{EPHEMERAL, PERSISTENT, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
-use zookeeper_client::{Error, OneshotWatcher};
 
 pub(super) fn chapter() -> Chapter {
     Chapter::new(

@@ -1,11 +1,12 @@
 //! A self-contained HTML page: it loads nothing, and works without its script.
 
+use askama::Template;
+
 use super::duration::span;
 use super::printable::printable;
 use super::tally::{Class, Pair, Tally};
 use crate::alignment::{self, Piece};
 use crate::judge::{CaseFindings, ChapterFindings, Findings, Play, Trouble};
-use askama::Template;
 
 /// Returns the findings as a page.
 ///

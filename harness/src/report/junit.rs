@@ -1,11 +1,13 @@
 //! JUnit XML for CI systems: a suite per chapter and pair of servers.
 
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
+
 use super::printable::printable;
 use super::tally::{Class, Pair};
 use crate::alignment;
 use crate::judge::{CaseFindings, ChapterFindings, Findings};
-use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
-use std::time::Duration;
 
 /// Width of the columns of a difference.
 const COLUMN: usize = 90;
@@ -132,9 +134,10 @@ fn status(findings: &Findings, pair: Pair, case: &CaseFindings) -> TestCaseStatu
 
 #[cfg(test)]
 mod tests {
+    use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
     use super::junit;
     use crate::report::sample;
-    use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
     fn read(text: &str) -> Report {
         Report::deserialize_from_str(text).expect("JUnit XML")

@@ -1,8 +1,10 @@
 //! Lists of the cases: for a terminal, as JSON, and as the page of the documentation.
 
-use crate::suite::{Case, Suite};
-use serde::Serialize;
 use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::suite::{Case, Suite};
 
 /// Returns chapters and cases, a line each.
 #[must_use]
@@ -164,9 +166,10 @@ fn markdown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::{list, list_json, list_markdown};
     use crate::suite::{Chapter, Suite};
-    use std::path::Path;
 
     fn suite() -> Suite {
         let text = "# Watches | all\n\nEvery <kind>.\n\n== 1 one *fires*\na: exists /a watch\n\n== 12 two fire\n\

@@ -1,7 +1,8 @@
 //! Counts of results per pair of servers.
 
-use crate::judge::{CaseFindings, Findings, Judgement, Trouble};
 use std::ops::AddAssign;
+
+use crate::judge::{CaseFindings, Findings, Judgement, Trouble};
 
 /// Kind of a result, without its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

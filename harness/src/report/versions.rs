@@ -1,11 +1,13 @@
 //! Differences of ZooKeeper's versions as a page: `docs/versions.md`, made from the known differences and from the
 //! requirements of the cases.
 
+use std::fmt::Write;
+
+use semver::Version;
+
 use crate::client::{Request, op};
 use crate::judge::{KnownDifference, KnownDifferences, Server};
 use crate::suite::{Case, Suite};
-use semver::Version;
-use std::fmt::Write;
 
 /// Release lines `3.4` to `3.9`, by their second number.
 const LINES: [u64; 6] = [4, 5, 6, 7, 8, 9];
@@ -209,10 +211,11 @@ fn link(cases: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::versions;
     use crate::judge::KnownDifferences;
     use crate::suite::Suite;
-    use std::path::Path;
 
     #[test]
     fn a_change_in_two_release_lines_is_shown_for_both() {

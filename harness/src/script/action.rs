@@ -1,10 +1,11 @@
 //! The steps of a script.
 
+use std::fmt;
+use std::time::Duration;
+
 use super::lexer::{Bytes, Text, Tokens};
 use super::request::{hex, many, parse, write_many};
 use crate::client::Request;
-use std::fmt;
-use std::time::Duration;
 
 /// The timeout that a client asks for if it is not said, in milliseconds.
 const USUAL_TIMEOUT_MS: i32 = 10_000;

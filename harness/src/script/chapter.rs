@@ -1,8 +1,9 @@
 //! A file of cases: a title, a few sentences, and the cases by number.
 
+use std::fmt;
+
 use super::{Script, ScriptError, Step};
 use crate::backend::ServerSetup;
-use std::fmt;
 
 /// A file of scripts, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,7 @@ impl ChapterText {
     /// Reads a file.
     ///
     /// # Errors
+    ///
     /// If a line is no step, or a number is not higher than the one before.
     pub fn parse(text: &str) -> Result<Self, ScriptError> {
         let lines: Vec<(usize, &str)> = text.lines().enumerate().collect();

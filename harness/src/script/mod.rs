@@ -22,10 +22,12 @@ pub use action::{Action, Connect, Password, Since, Step};
 pub use chapter::{ChapterText, Headers};
 pub(crate) use request::AclText;
 
-use crate::client::{Request, op};
-use semver::Version;
 use std::fmt;
 use std::str::FromStr;
+
+use semver::Version;
+
+use crate::client::{Request, op};
 
 /// No operation is looked for in anything older.
 const OLDEST: Version = Version::new(3, 4, 0);

@@ -1,8 +1,9 @@
 //! Requests as text, both ways.
 
+use std::fmt;
+
 use super::lexer::{Bytes, Text, Token, Tokens};
 use crate::client::{Acl, Request, op};
-use std::fmt;
 
 const MODES: [(&str, i32); 7] = [
     ("persistent", 0),

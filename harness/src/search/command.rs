@@ -1,13 +1,14 @@
 //! `search`: the search on the command line.
 
-use super::{Found, Progress, Search};
-use crate::backend::{BackendKind, BackendSource};
-use crate::stage::StageError;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::{Found, Progress, Search};
+use crate::backend::{BackendKind, BackendSource};
+use crate::stage::StageError;
 
 /// What `search` is told.
 #[derive(Clone, Debug, clap::Args)]
@@ -48,6 +49,7 @@ impl SearchArgs {
     /// Searches, writes what it finds to `out`, and says whether the servers agreed.
     ///
     /// # Errors
+    ///
     /// If a server cannot be had, or a file not written.
     pub fn run(&self, mut out: impl Write + Send) -> Result<bool, StageError> {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -2,13 +2,14 @@
 //!
 //! Within each choice the simplest stands first, for that is where shrinking goes.
 
-use crate::client::{Acl, Request};
-use crate::script::{Action, Connect, Password, Since, Step};
 use proptest::collection::vec;
 use proptest::option::weighted;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::sample::select;
 use proptest::strategy::{BoxedStrategy, Union};
+
+use crate::client::{Acl, Request};
+use crate::script::{Action, Connect, Password, Since, Step};
 
 /// What kind of sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

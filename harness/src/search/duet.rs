@@ -1,5 +1,7 @@
 //! One sequence on two servers, step by step.
 
+use std::time::{Duration, Instant};
+
 use super::host::Host;
 use super::lockstep::Lockstep;
 use crate::backend::{Backend, Clock};
@@ -7,7 +9,6 @@ use crate::patience;
 use crate::script::{Script, Step};
 use crate::stage::{Chroot, Stage, StageError};
 use crate::transcript::Transcript;
-use std::time::{Duration, Instant};
 
 /// How long a server may take for anything.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -51,6 +52,7 @@ struct Wait<'a> {
 /// Plays as many of the scripts as the first phases allow, each phase of all before the next phase of any.
 ///
 /// # Errors
+///
 /// If a server cannot be had.
 pub(super) async fn play(
     hosts: (&mut Host<'_>, &mut Host<'_>),

@@ -1,12 +1,14 @@
 //! The two servers of a lane: quick ones are started anew for every sequence, the others are kept, and every sequence has
 //! a root of its own on them.
 
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
 use crate::backend::{Backend, BackendSource, BorrowedServer, Settings};
 use crate::client::{Acl, Client, ClientError, ConnectRequest, Request};
 use crate::patience;
 use crate::stage::{Chroot, StageError};
-use std::time::Duration;
-use tokio::net::TcpStream;
 
 /// Where sequences play on one side.
 #[derive(Debug)]

@@ -1,6 +1,13 @@
 //! Lanes: each has a pair of servers of its own for every setup it comes across. One lane plays what waits, in batches,
 //! while the others play everything else.
 
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use proptest::strategy::BoxedStrategy;
+
 use super::draw::Flavour;
 use super::duet::{self, Outcome};
 use super::host::Host;
@@ -9,11 +16,6 @@ use super::{Drawn, Found, Progress, Report, Search};
 use crate::backend::{ServerSetup, Settings};
 use crate::script::{Script, Step};
 use crate::stage::StageError;
-use proptest::strategy::BoxedStrategy;
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 /// How many sequences that wait share their waits at most.
 const BATCH: usize = 60;

@@ -7,10 +7,11 @@
 //! - the zxids of what fell due during one wait count as one;
 //! - what is heard during a wait is sorted.
 
+use std::collections::{BTreeMap, HashMap};
+
 use crate::client::Request;
 use crate::script::{Action, Step};
 use crate::transcript::{Line, Notes, Piece};
-use std::collections::{BTreeMap, HashMap};
 
 #[derive(Debug, Default)]
 pub(super) struct Lockstep {

@@ -19,15 +19,17 @@ mod tests;
 pub use command::SearchArgs;
 pub use lethal::is_lethal;
 
+use std::fmt;
+use std::time::Duration;
+
+use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
 use crate::backend::{BackendSource, ServerSetup};
 use crate::script::{Headers, Script, Step};
 use crate::stage::StageError;
 use crate::transcript::Transcript;
 use draw::Flavour;
-use proptest::strategy::{BoxedStrategy, Strategy, ValueTree};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use std::fmt;
-use std::time::Duration;
 
 /// How long a wait is: longer than the shortest session, and than whatever is reaped with what it held.
 const WAIT: Duration = Duration::from_millis(3500);
@@ -89,9 +91,11 @@ impl Search<'_> {
     /// Searches, and tells of what it finds and how far it is.
     ///
     /// # Errors
+    ///
     /// If a server cannot be had.
     ///
     /// # Panics
+    ///
     /// If a lane panics.
     pub fn run(&self, tell: impl Fn(Progress<'_>) + Send + Sync) -> Result<Report, StageError> {
         lane::run(self, &tell)

@@ -1,11 +1,12 @@
 //! Makes sense of what was drawn: a client that has no connection gets one before its next step, and what nobody could
 //! do is left out. So however a sequence is cut down while it is shrunk, every step of it says something.
 
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
 use super::lethal::is_lethal;
 use crate::client::{Request, op};
 use crate::script::{Action, Connect, Password, Since, Step};
-use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 /// How a client stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,9 +207,10 @@ fn after(action: &Action) -> Standing {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::sensible;
     use crate::script::Script;
-    use std::time::Duration;
 
     #[track_caller]
     fn check(drawn: &str, made: &str) {

@@ -1,14 +1,16 @@
 //! From a sequence that differs to the shortest one that does, through proptest's value trees. They are driven by hand,
 //! since every try is played on servers that are kept.
 
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use proptest::strategy::ValueTree;
+
 use super::duet::{self, Outcome};
 use super::host::Host;
 use super::{Drawn, Found};
 use crate::script::Script;
 use crate::stage::StageError;
-use proptest::strategy::ValueTree;
-use std::collections::HashSet;
-use std::time::{Duration, Instant};
 
 /// After which time the shortest so far is good enough.
 const ENOUGH: Duration = Duration::from_secs(120);

@@ -1,5 +1,9 @@
 //! One client of a script: its connection, its session, and what it has seen.
 
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
 use super::{Chroot, StageError};
 use crate::client::{
     Client, ClientError, ConnectRequest, ConnectResponse, Message, Reader, Reply, ReplyHeader,
@@ -7,8 +11,6 @@ use crate::client::{
 };
 use crate::patience;
 use crate::transcript::Notes;
-use std::time::Duration;
-use tokio::net::TcpStream;
 
 /// The xid of a ping.
 const PING_XID: i32 = -2;

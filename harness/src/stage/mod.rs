@@ -8,16 +8,18 @@ mod user;
 pub use chroot::Chroot;
 pub use user::User;
 
+use std::collections::HashMap;
+use std::io;
+use std::time::{Duration, Instant};
+
+use zookeeper_client::StateWatcher;
+
 use crate::backend::{Backend, BackendError, Clock, four_letter_word};
 use crate::client::{Acl, Client, ClientError, ConnectRequest, ConnectResponse, Request};
 use crate::patience::{self, InVain, PATIENCE};
 use crate::script::{Action, Connect, Password, Script, ScriptError, Since, Step};
 use crate::transcript::{Notes, Transcript};
 use actor::{Actor, Scene};
-use std::collections::HashMap;
-use std::io;
-use std::time::{Duration, Instant};
-use zookeeper_client::StateWatcher;
 
 /// How often clients ping while time passes that cannot be turned.
 const PING_EVERY: Duration = Duration::from_millis(200);
@@ -105,6 +107,7 @@ impl<'a> Stage<'a> {
     /// A stage with a root of its own, which is made, under this name.
     ///
     /// # Errors
+    ///
     /// If the root cannot be made.
     pub async fn under(
         backend: &'a mut dyn Backend,
@@ -208,6 +211,7 @@ impl<'a> Stage<'a> {
     /// Plays a script to its end.
     ///
     /// # Errors
+    ///
     /// If the server stops answering, or a step makes no sense.
     pub async fn play(&mut self, script: &Script) -> Result<(), StageError> {
         self.quiet = script.headers.quiet;
@@ -223,6 +227,7 @@ impl<'a> Stage<'a> {
     /// Takes one step and notes all that comes of it.
     ///
     /// # Errors
+    ///
     /// If the server stops answering, or the step makes no sense.
     pub async fn step(&mut self, step: &Step) -> Result<(), StageError> {
         if let Step::Act { who, action } = step
@@ -426,6 +431,7 @@ impl<'a> Stage<'a> {
     /// Every client pings; what comes before the answer is noted.
     ///
     /// # Errors
+    ///
     /// If the server stops answering.
     pub async fn hear(&mut self) -> Result<(), StageError> {
         self.hear_of(|_| true).await
@@ -450,6 +456,7 @@ impl<'a> Stage<'a> {
     /// The second half of [`Stage::hear`].
     ///
     /// # Errors
+    ///
     /// If the server stops answering.
     pub async fn listen(&mut self) -> Result<(), StageError> {
         self.listen_of(|_| true).await
@@ -481,6 +488,7 @@ impl<'a> Stage<'a> {
     /// Lets time pass.
     ///
     /// # Errors
+    ///
     /// If the server stops answering meanwhile.
     pub async fn pass(&mut self, span: Duration) -> Result<(), StageError> {
         if self.backend.advance_clock(span) == Clock::Advanced {

@@ -1,9 +1,10 @@
 //! What a case leaves on a server that is somebody else's is taken away again, as far as that is permitted.
 
+use tokio::net::TcpStream;
+
 use super::Stage;
 use crate::client::{Acl, Answer, Client, ConnectRequest, Request};
 use crate::patience;
-use tokio::net::TcpStream;
 
 /// The super user, where there is one.
 const SUPER: &[u8] = b"super:test";

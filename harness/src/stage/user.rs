@@ -1,19 +1,21 @@
 //! Users: clients of the `zookeeper-client` crate on a stage, beside the raw ones. A user does what it does as in any
 //! program; what it sees of that is noted by [`Stage::note`] and [`Stage::notified`].
 
-use super::{Stage, StageError};
-use crate::noted::{Noted, event};
-use crate::patience;
-use crate::script::{Action, Script, Step};
 use std::fmt::Display;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
+
 use zookeeper_client::{
     Client, Connector, OneshotWatcher, PersistentWatcher, SessionInfo, SessionState, StateWatcher,
     WatchedEvent,
 };
+
+use super::{Stage, StageError};
+use crate::noted::{Noted, event};
+use crate::patience;
+use crate::script::{Action, Script, Step};
 
 /// Longer than any case, so that no session ends by itself while the machine is busy.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,6 +47,7 @@ impl Stage<'_> {
     /// A client that is connected, under the case's root.
     ///
     /// # Errors
+    ///
     /// If the server does not let it in.
     pub async fn user(&mut self, name: &str) -> Result<User, StageError> {
         self.user_by(name, Client::connector()).await
@@ -53,6 +56,7 @@ impl Stage<'_> {
     /// Several clients, connected one after the other.
     ///
     /// # Errors
+    ///
     /// If the server does not let one in.
     pub async fn users<const N: usize>(
         &mut self,
@@ -69,6 +73,7 @@ impl Stage<'_> {
     /// A client that is connected in a way of its own.
     ///
     /// # Errors
+    ///
     /// If the server does not let it in.
     pub async fn user_by(&mut self, name: &str, by: Connector) -> Result<User, StageError> {
         let root = self.connect_string();
@@ -98,6 +103,7 @@ impl Stage<'_> {
     /// Waits for a watch to fire, and notes what it says.
     ///
     /// # Errors
+    ///
     /// If it does not fire.
     pub async fn notified(
         &mut self,
@@ -110,6 +116,7 @@ impl Stage<'_> {
     /// Waits for a watch to fire that is waited for already, and notes what it says.
     ///
     /// # Errors
+    ///
     /// If it does not fire.
     pub async fn notified_by(
         &mut self,
@@ -125,6 +132,7 @@ impl Stage<'_> {
     /// Waits for the next event of a watch that stays, and notes it.
     ///
     /// # Errors
+    ///
     /// If it does not fire.
     pub async fn hears(
         &mut self,
@@ -138,6 +146,7 @@ impl Stage<'_> {
     /// an event comes before the answer to any later request of its client.
     ///
     /// # Errors
+    ///
     /// If the server stops answering.
     pub async fn hears_nothing<F>(&mut self, user: &User, watch: &mut F) -> Result<(), StageError>
     where
@@ -168,6 +177,7 @@ impl Stage<'_> {
     /// A user closes its session, and this is over when it is closed.
     ///
     /// # Errors
+    ///
     /// If that does not come to an end, as when something else still holds its client.
     pub async fn leaves(&mut self, user: User) -> Result<(), StageError> {
         self.says(&user, "leaves");
@@ -182,6 +192,7 @@ impl Stage<'_> {
     /// session over and closes it. Over when the user knows.
     ///
     /// # Errors
+    ///
     /// If the session does not end.
     pub async fn expires(&mut self, user: &User) -> Result<(), StageError> {
         let mut states = user.state_watcher();
@@ -207,6 +218,7 @@ impl Stage<'_> {
     /// Restarts the server, and goes on when these users are connected again.
     ///
     /// # Errors
+    ///
     /// If the server or a user does not come back.
     pub async fn restarts(&mut self, users: &[&User]) -> Result<(), StageError> {
         let mut states: Vec<StateWatcher> = users.iter().map(|user| user.state_watcher()).collect();
@@ -230,6 +242,7 @@ impl Stage<'_> {
     /// Lets the program of a user go on by so many requests: each comes after what its other tasks had to send.
     ///
     /// # Errors
+    ///
     /// If the server stops answering.
     pub async fn goes_on(&mut self, user: &User, requests: usize) -> Result<(), StageError> {
         for _ in 0..requests {
@@ -241,6 +254,7 @@ impl Stage<'_> {
     /// Waits for anything, as long as the server may take.
     ///
     /// # Errors
+    ///
     /// If it takes longer.
     pub async fn within<T>(
         &self,
@@ -253,6 +267,7 @@ impl Stage<'_> {
     /// Plays steps of a script: what no proper client does, such as `a: cut`.
     ///
     /// # Errors
+    ///
     /// If a step makes no sense, or the server stops answering.
     pub async fn steps(&mut self, text: &str) -> Result<(), StageError> {
         let script: Script = text.parse()?;
@@ -265,6 +280,7 @@ impl Stage<'_> {
     /// Sends the request of a step, such as `a: create /x`, and drops the connection without a look at the reply.
     ///
     /// # Errors
+    ///
     /// If the step is no request of a client that is connected.
     pub async fn loses(&mut self, step: &str) -> Result<(), StageError> {
         let script: Script = step.parse()?;

@@ -5,17 +5,19 @@ mod pattern;
 
 pub use pattern::{BadPattern, NoSuchCase, Pattern};
 
-use crate::backend::ServerSetup;
-use crate::patience;
-use crate::script::{ChapterText, Headers, Script, ScriptError, Step};
-use crate::stage::{Stage, StageError};
-use semver::Version;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+
+use semver::Version;
+
+use crate::backend::ServerSetup;
+use crate::patience;
+use crate::script::{ChapterText, Headers, Script, ScriptError, Step};
+use crate::stage::{Stage, StageError};
 
 /// What a case is known by: `watch/17`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -119,6 +121,7 @@ impl Suite {
     /// Every case that comes with the harness.
     ///
     /// # Panics
+    ///
     /// If a chapter's file is no chapter; a test reads them all.
     #[must_use]
     pub fn builtin() -> Self {
@@ -170,6 +173,7 @@ impl Chapter {
     /// Reads a file of scripts; see [`crate::script`].
     ///
     /// # Errors
+    ///
     /// If a line makes no sense.
     pub fn parse(name: &str, text: &str) -> Result<Self, ScriptError> {
         let ChapterText {
@@ -195,6 +199,7 @@ impl Chapter {
     /// Adds a case written in Rust that needs nothing but a server.
     ///
     /// # Panics
+    ///
     /// If the number is not higher than that of the case before.
     #[must_use]
     pub fn case(self, number: u32, title: &str, scenario: impl Scenario + 'static) -> Self {
@@ -204,6 +209,7 @@ impl Chapter {
     /// Adds a case written in Rust.
     ///
     /// # Panics
+    ///
     /// If the number is not higher than that of the case before.
     #[must_use]
     pub fn scenario(
@@ -280,6 +286,7 @@ impl Case {
     /// Plays it on a stage that suits it.
     ///
     /// # Errors
+    ///
     /// If the server stops answering.
     pub async fn play(&self, stage: &mut Stage<'_>) -> Result<(), StageError> {
         match &self.body {
@@ -318,8 +325,9 @@ impl fmt::Debug for Case {
 
 #[cfg(test)]
 mod tests {
-    use super::Suite;
     use std::collections::HashSet;
+
+    use super::Suite;
 
     #[test]
     fn no_two_cases_have_one_name() {

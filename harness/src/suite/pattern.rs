@@ -1,8 +1,9 @@
 //! Which cases are wanted, as a user says it.
 
-use super::{Case, CaseId, Suite};
 use std::fmt;
 use std::str::FromStr;
+
+use super::{Case, CaseId, Suite};
 
 /// A chapter (`watch`), a case (`watch/17`), a range of cases (`watch/3..9`, both ends included, either may be left
 /// out), or text in a title (`fires once`, in whatever case).
@@ -121,6 +122,7 @@ impl Suite {
     /// The suite with only the cases that one of the patterns wants; with all if there are no patterns.
     ///
     /// # Errors
+    ///
     /// If a pattern wants no case.
     pub fn select(self, patterns: &[Pattern]) -> Result<Self, NoSuchCase> {
         if patterns.is_empty() {

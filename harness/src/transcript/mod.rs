@@ -23,15 +23,16 @@
 mod ephemerals;
 mod words;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
 use crate::alignment;
 use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, error_name, op};
 use crate::noted::Noted;
 use crate::script::{AclText, Step, quoted};
 use ephemerals::Heard;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::ops::Range;
-use std::time::Duration;
 
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -470,10 +471,11 @@ fn is_no_text(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::Notes;
     use crate::client::{Answer, ConnectResponse, Event, Reply, ReplyHeader, Stat};
     use crate::script::Step;
-    use std::time::Duration;
 
     /// A stat of which only what the rules look at is not zero.
     fn stat(czxid: i64, ctime: i64, mzxid: i64, mtime: i64, owner: i64) -> Stat {

@@ -1,6 +1,11 @@
 //! Every kind of server that the harness starts or finds: it serves, keeps its state over a restart, is gone when it is
 //! dropped, and says in one line why it cannot be had.
 
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Duration;
+
 use libtest_mimic::{Completion, Failed, Trial};
 use minikeeper_harness::backend::{
     Backend, BackendError, BackendKind, BackendSource, Capability, Ensemble, ServerSetup, Settings,
@@ -10,10 +15,6 @@ use minikeeper_harness::client::{Acl, BlockingClient, ConnectRequest, Request};
 use minikeeper_harness::judge::{self, Contestant, Findings, Judgement, KnownDifferences, Trouble};
 use minikeeper_harness::provision::{Missing, Verdict};
 use minikeeper_harness::suite::Suite;
-use std::collections::HashMap;
-use std::net::TcpListener;
-use std::path::Path;
-use std::time::Duration;
 
 /// Every version that is known to start.
 const VERSIONS: [&str; 6] = ["3.4.14", "3.5.10", "3.6.4", "3.7.2", "3.8.5", "3.9.5"];

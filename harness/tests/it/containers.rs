@@ -1,12 +1,14 @@
 //! Containers: our own image, and a real ZooKeeper in an image that is built from Debian's packages. Nothing is pulled.
 
-use super::backends::{ignored, it_keeps_its_state, play, told};
+use std::process::Command;
+
 use libtest_mimic::{Completion, Failed, Trial};
 use minikeeper_harness::backend::{
     Backend, BackendError, BackendKind, BackendSource, Capability, Container, Settings,
 };
 use minikeeper_harness::provision::{DEBIAN, Part};
-use std::process::Command;
+
+use super::backends::{ignored, it_keeps_its_state, play, told};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 

@@ -1,10 +1,11 @@
 //! Exchange of a data folder between real servers of every version and minikeeper. The seed is fixed unless
 //! `MINIKEEPER_INTEROP_SEED` gives another; `minikeeper-harness interop` runs longer exchanges.
 
-use super::backends::ignored;
 use libtest_mimic::{Completion, Failed, Trial};
 use minikeeper_harness::backend::{BackendError, Compression};
 use minikeeper_harness::interop::{Interop, InteropError, VERSIONS};
+
+use super::backends::ignored;
 
 const SEED: u64 = 20_246;
 

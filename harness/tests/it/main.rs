@@ -8,6 +8,10 @@ mod interop;
 mod recorded;
 mod search;
 
+use std::collections::HashMap;
+use std::process::ExitCode;
+use std::time::Duration;
+
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use minikeeper_harness::backend::BackendKind;
 use minikeeper_harness::judge::{
@@ -15,9 +19,6 @@ use minikeeper_harness::judge::{
 };
 use minikeeper_harness::suite::Suite;
 use minikeeper_harness::transcript::Transcript;
-use std::collections::HashMap;
-use std::process::ExitCode;
-use std::time::Duration;
 
 /// What a trial does.
 type Test = fn() -> Result<Completion, Failed>;

@@ -1,11 +1,12 @@
 //! Crates that a user of the library compiles, and the duration of the build.
 
-use crate::bench::report::Row;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
+
+use crate::bench::report::Row;
 
 pub(in crate::bench) fn build() -> io::Result<Row> {
     let mut row = Row::new(

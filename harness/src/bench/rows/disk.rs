@@ -1,5 +1,12 @@
 //! The cost of a data folder, compared with a server without one, with a real server, and with the disk itself.
 
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
 use super::throughput::{Throughput, WARM_UP};
 use super::{ROUNDS, SETTINGS};
 use crate::backend::{
@@ -9,11 +16,6 @@ use crate::bench::child::ChildServer;
 use crate::bench::load::Protocol;
 use crate::bench::report::Row;
 use crate::bench::system;
-use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 const ROUND: Duration = Duration::from_secs(2);
 const PAGE: [u8; 4096] = [b'x'; 4096];

@@ -1,11 +1,12 @@
 //! Duration of a test in which a session expires.
 
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
 use super::{ROUNDS, SETTINGS};
 use crate::backend::{Backend, BackendError, BackendKind, BackendSource, Embedded, Settings};
 use crate::bench::report::Row;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request, read_frame};
-use std::io::{self, Read};
-use std::time::{Duration, Instant};
 
 const TIMEOUT_MS: i32 = 30_000;
 /// Timeout of the watcher's session, which outlives the other.

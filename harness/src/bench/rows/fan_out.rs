@@ -1,5 +1,9 @@
 //! Time until all watchers are notified.
 
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::time::Instant;
+
 use super::{ROUNDS, SETTINGS};
 use crate::backend::{BackendError, BackendKind, BackendSource};
 use crate::bench::OPEN_FILES;
@@ -7,9 +11,6 @@ use crate::bench::child::ChildServer;
 use crate::bench::load::{Protocol, open};
 use crate::bench::report::Row;
 use crate::client::{Acl, Request, read_frame};
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::time::Instant;
 
 const WATCHERS: usize = 10_000;
 const PATH: &str = "/watched";

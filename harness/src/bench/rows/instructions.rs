@@ -1,12 +1,13 @@
 //! Instructions that the server executes per request, a count that other load on the machine does not change.
 
+use std::io;
+use std::process::Command;
+
 use super::binary;
 use super::throughput::{CREATE_4X64, GET_4X64, SET_4X64, Throughput};
 use crate::bench::child::ChildServer;
 use crate::bench::load::{Load, Protocol, Until, drive};
 use crate::bench::report::Row;
-use std::io;
-use std::process::Command;
 
 /// Numbers of requests of the two runs. The difference counts, since starting and stopping are in both.
 const REQUESTS: [u64; 2] = [20_000, 84_000];

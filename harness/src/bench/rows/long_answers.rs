@@ -1,5 +1,12 @@
 //! Time that a well-behaved client waits while others ask for long answers.
 
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
 use super::SETTINGS;
 use crate::backend::{BackendError, BackendKind, BackendSource};
 use crate::bench::OPEN_FILES;
@@ -8,12 +15,6 @@ use crate::bench::load::{Protocol, open};
 use crate::bench::report::Row;
 use crate::bench::system::resident_mb;
 use crate::client::{Acl, Request, read_frame};
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
 const SLOW_READERS: usize = 900;
 const REQUESTS: i32 = 20;

@@ -27,12 +27,14 @@ pub(super) use throughput::{
     CREATE_4X64, GET_1X1, GET_4X64, JOURNAL_GET, JOURNAL_SET, SET_4X64, journal, throughput,
 };
 
-use super::{OPEN_FILES, child};
-use crate::backend::{Backend, Embedded, FolderSettings, ServerSetup, Settings};
-use minikeeper::JournalMode;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use minikeeper::JournalMode;
+
+use super::{OPEN_FILES, child};
+use crate::backend::{Backend, Embedded, FolderSettings, ServerSetup, Settings};
 
 /// Number of rounds of which a value is the median.
 const ROUNDS: usize = 5;

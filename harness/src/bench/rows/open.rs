@@ -1,6 +1,16 @@
 //! A folder of a million znodes: the time to open it, and the longest wait of clients while a snapshot of it is
 //! written.
 
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use minikeeper::Server;
+use tempfile::TempDir;
+
 use super::disk::{folder, where_is};
 use super::size::in_memory;
 use super::{SETTINGS, binary};
@@ -13,14 +23,6 @@ use crate::bench::report::Row;
 use crate::bench::rows::throughput::Throughput;
 use crate::bench::system::resident_mb;
 use crate::client::{BlockingClient, ConnectRequest, Request};
-use minikeeper::Server;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
-use tempfile::TempDir;
 
 const ZNODES: usize = 1_000_000;
 const PARENTS: usize = 4;

@@ -1,14 +1,15 @@
 //! Memory of a server.
 
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
 use super::binary;
 use crate::bench::child::ChildServer;
 use crate::bench::load::{Exchange, Load, Protocol, Until, drive};
 use crate::bench::report::Row;
 use crate::bench::system::resident_mb;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request};
-use std::io;
-use std::path::Path;
-use std::process::Command;
 
 const CONNECTIONS: usize = 4;
 const ZNODES_EACH: u64 = 250_000;

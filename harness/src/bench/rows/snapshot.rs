@@ -1,9 +1,11 @@
 //! Pause of a server while its state is copied.
 
-use crate::bench::report::Row;
-use minikeeper::Server;
 use std::io;
 use std::time::{Duration, Instant};
+
+use minikeeper::Server;
+
+use crate::bench::report::Row;
 
 const ZNODES: usize = 1_000_000;
 const PARENTS: usize = 4;

@@ -1,5 +1,9 @@
 //! Time to start a server.
 
+use std::io;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
 use super::{ROUNDS, binary, ours};
 use crate::backend::Backend;
 use crate::bench::OPEN_FILES;
@@ -7,9 +11,6 @@ use crate::bench::child::ChildServer;
 use crate::bench::report::Row;
 use crate::bench::system;
 use crate::client::{BlockingClient, ConnectRequest};
-use std::io;
-use std::process::Command;
-use std::time::{Duration, Instant};
 
 const SERVERS: usize = 1000;
 

@@ -1,13 +1,14 @@
 //! Throughput of one operation.
 
+use std::io::{self, Write};
+use std::time::Duration;
+
 use super::{ROUNDS, SETTINGS};
 use crate::backend::{Backend, BackendError, BackendKind, BackendSource};
 use crate::bench::child::ChildServer;
 use crate::bench::load::{Exchange, Load, Protocol, Until, drive};
 use crate::bench::report::Row;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request, read_frame};
-use std::io::{self, Write};
-use std::time::Duration;
 
 const ROUND: Duration = Duration::from_secs(1);
 /// Duration of the warm-up, in which the JVM compiles the code that runs often.

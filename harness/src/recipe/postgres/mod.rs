@@ -3,14 +3,15 @@
 mod render;
 mod text;
 
+use serde_json::{Value, json};
+use zookeeper_client::{Error, OneshotWatcher};
+
 use super::{EPHEMERAL, PERSISTENT, usual};
 use crate::noted::Noted;
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
 use crate::transcript::Line;
 use render::{Files, Primary, Settings};
-use serde_json::{Value, json};
-use zookeeper_client::{Error, OneshotWatcher};
 
 pub(super) fn chapter() -> Chapter {
     Chapter::new(

@@ -1,9 +1,11 @@
 //! PostgreSQL's configuration files, made from the JSON of a znode.
 
-use super::text::{Unwritable, conninfo, hba_line, hba_name, parameter};
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
+
+use super::text::{Unwritable, conninfo, hba_line, hba_name, parameter};
 
 /// What the znode says: the part of Patroni's `config` key that PostgreSQL is configured by.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

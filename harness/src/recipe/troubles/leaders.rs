@@ -1,8 +1,9 @@
 //! Leaders that should not lead, and elections without one.
 
+use zookeeper_client::{Acls, Error, LockPrefix};
+
 use super::super::{EPHEMERAL, EPHEMERAL_SEQUENTIAL, PERSISTENT, in_order};
 use crate::stage::{Stage, StageError, User};
-use zookeeper_client::{Acls, Error, LockPrefix};
 
 /// Something outside ZooKeeper that leaders write to.
 #[derive(Default)]

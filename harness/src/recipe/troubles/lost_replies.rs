@@ -1,9 +1,10 @@
 //! Requests that were done, and whose replies nobody read: the client connects again, with its session, and has to find
 //! out.
 
+use zookeeper_client::OneshotWatcher;
+
 use super::super::{EPHEMERAL, PERSISTENT, in_order};
 use crate::stage::{Stage, StageError, User};
-use zookeeper_client::OneshotWatcher;
 
 /// A raw client `a` that is connected, and an observer beside it.
 async fn begin(stage: &mut Stage<'_>) -> Result<User, StageError> {

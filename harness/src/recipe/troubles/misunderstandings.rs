@@ -1,8 +1,9 @@
 //! What ZooKeeper never promised.
 
+use zookeeper_client::{Client, Error};
+
 use super::super::PERSISTENT;
 use crate::stage::{Stage, StageError};
-use zookeeper_client::{Client, Error};
 
 pub(super) async fn versions_begin_anew(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b] = stage.users(["a", "b"]).await?;

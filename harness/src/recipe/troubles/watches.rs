@@ -1,9 +1,11 @@
 //! Watches over a lost connection, and watches of too many.
 
+use std::pin::pin;
+
+use zookeeper_client::{Acls, AddWatchMode, LockPrefix};
+
 use super::super::{EPHEMERAL, EPHEMERAL_SEQUENTIAL, PERSISTENT, in_order};
 use crate::stage::{Stage, StageError};
-use std::pin::pin;
-use zookeeper_client::{Acls, AddWatchMode, LockPrefix};
 
 pub(super) async fn missed(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let b = stage.user("b").await?;

@@ -1,10 +1,11 @@
 //! Two transcripts of a case side by side.
 
+use std::io::{self, Write};
+
 use super::{Class, DIM, style};
 use crate::alignment::{self, Piece};
 use crate::judge::{CaseFindings, Findings};
 use crate::report::printable::printable;
-use std::io::{self, Write};
 
 /// Writes two transcripts side by side, with carets under the first word that differs.
 pub(super) fn difference(

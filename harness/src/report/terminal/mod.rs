@@ -3,14 +3,16 @@
 mod difference;
 mod table;
 
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
 use super::duration::span;
 use super::printable::printable;
 use super::tally::{Class, Pair};
 use crate::judge::{CaseFindings, Findings, Trouble};
-use anstyle::{AnsiColor, Style};
 use difference::difference;
-use std::collections::BTreeMap;
-use std::io::{self, Write};
 use table::table;
 
 /// Amount of output.

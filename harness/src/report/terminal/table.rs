@@ -1,11 +1,12 @@
 //! Results by chapter.
 
+use std::io::{self, Write};
+
 use super::{BOLD, Class, DIM, style};
 use crate::judge::{CaseFindings, ChapterFindings, Findings};
 use crate::report::duration::span;
 use crate::report::printable::printable;
 use crate::report::tally::{Pair, Tally};
-use std::io::{self, Write};
 
 /// Writes a line per chapter, with a column per kind of result and the time of each server.
 pub(super) fn table(out: &mut dyn Write, findings: &Findings, pair: Pair) -> io::Result<()> {
