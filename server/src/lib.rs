@@ -41,14 +41,6 @@
 //! State is in memory and goes with the last handle, unless the server is given a folder for it:
 //! [`ServerBuilder::data_dir`] keeps it in ZooKeeper's own files, [`Server::open_copy`] begins with those of a real server.
 
-// First, and with its macro known everywhere, so that no layer has to import what is not there in any usual build.
-#[cfg(not(minikeeper_planted))]
-#[macro_use]
-mod planted;
-#[cfg(minikeeper_planted)]
-#[macro_use]
-pub mod planted;
-
 mod control;
 mod handle;
 mod jute;

@@ -158,7 +158,7 @@ impl Tree {
         // the znode is there already, because a snapshot was taken while it was created (DataTree.setCversionPzxid).
         if parent_cversion > parent.creates {
             parent.creates = parent_cversion;
-            parent.pzxid = planted!("create-leaves-pzxid", parent.pzxid, header.zxid);
+            parent.pzxid = header.zxid;
         }
         self.digest_with(parent_id);
         if let Some(id) = there {
@@ -208,11 +208,7 @@ impl Tree {
         self.digest_without(parent_id);
         let parent = self.slot_mut(parent_id);
         let parent_pzxid = parent.pzxid;
-        parent.pzxid = planted!(
-            "delete-leaves-pzxid",
-            parent.pzxid,
-            parent.pzxid.max(header.zxid)
-        );
+        parent.pzxid = parent.pzxid.max(header.zxid);
         self.digest_with(parent_id);
         // No log says that the root is deleted, unless somebody else wrote it.
         let found = self.find_id(path).filter(|id| *id != self.find_root());
@@ -278,11 +274,8 @@ impl Tree {
         let znode = self.slot_mut(id);
         let old = std::mem::replace(&mut znode.data, share(data));
         let (mzxid, mtime, old_version) = (znode.mzxid, znode.mtime, znode.version);
-        znode.mzxid = planted!("set-data-keeps-mzxid", znode.mzxid, header.zxid);
-        planted!("set-data-moves-pzxid", {
-            znode.pzxid = header.zxid;
-        });
-        znode.mtime = planted!("set-data-keeps-mtime", znode.mtime, header.time);
+        znode.mzxid = header.zxid;
+        znode.mtime = header.time;
         znode.version = version;
         let stat = znode.stat();
         let acl = znode.acl;
@@ -315,9 +308,6 @@ impl Tree {
         self.replace_acl(id, acl, undo);
         let znode = self.slot_mut(id);
         znode.aversion = version;
-        planted!("set-acl-bumps-version", {
-            znode.version += 1;
-        });
         let stat = znode.stat();
         self.digest_with(id);
         Some(stat)
@@ -362,12 +352,8 @@ impl Tree {
                     let znode = self.remove(id, parent);
                     self.acls.release(znode.acl);
                     let parent = self.slot_mut(parent);
-                    parent.creates = planted!(
-                        "failed-multi-counts-creates",
-                        parent.creates,
-                        parent_creates
-                    );
-                    parent.pzxid = planted!("failed-multi-moves-pzxid", parent.pzxid, parent_pzxid);
+                    parent.creates = parent_creates;
+                    parent.pzxid = parent_pzxid;
                     quota::limits_forgotten(self, &znode.path);
                 }
                 Undo::Deleted {
@@ -454,9 +440,5 @@ impl Tree {
 }
 
 fn share(data: Option<&[u8]>) -> Data {
-    planted!(
-        "null-data-is-empty",
-        Some(Arc::from(data.unwrap_or_default())),
-        data.map(Arc::from)
-    )
+    data.map(Arc::from)
 }

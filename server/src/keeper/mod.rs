@@ -509,8 +509,7 @@ impl Keeper {
                     Ok(reader) => reader.read(request, watches),
                     Err(code) => Err(*code),
                 };
-                let zxid = planted!("read-without-zxid", Zxid(0), last_zxid);
-                reply(out, connection, xid, zxid, result);
+                reply(out, connection, xid, last_zxid, result);
             }
             Request::Auth { .. } | Request::Sasl { .. } => {}
         }
@@ -602,14 +601,6 @@ impl Keeper {
         } else {
             transaction.refuse(written.record, &mut changes)
         };
-        planted!("reply-before-events", {
-            let result = written
-                .result
-                .map(|outcome| write::respond(&outcome, &txn.record));
-            reply(out, connection, xid, txn.zxid, result);
-            self.publish(&txn, &changes, out);
-            return;
-        });
         // Events come before the reply: DataTree fires while FinalRequestProcessor has not answered yet.
         self.publish(&txn, &changes, out);
         if !self.members.are_as_one() {
@@ -743,9 +734,8 @@ fn fire(
             let may_read = connections.get(connection).is_some_and(|watcher| {
                 access::check(rules, (acl.0, &acl.1), Permissions::READ, &watcher.ids).is_ok()
             });
-            if planted!("everybody-hears", true, may_read) {
-                let told = planted!("event-without-zxid", Zxid(-1), zxid);
-                tell(out, connection, told, event_type, path);
+            if may_read {
+                tell(out, connection, zxid, event_type, path);
             }
         });
     }

@@ -168,8 +168,7 @@ pub(super) fn check(
         let hard = limits.get(hard);
         // A sum beyond the largest number starts again from the smallest, as in Java.
         let after = usage.get(key).wrapping_add(difference);
-        let exceeded = planted!("quota-one-too-few", after >= hard, after > hard);
-        if wanted && hard > -1 && exceeded {
+        if wanted && hard > -1 && after > hard {
             return Err(ErrorCode::QuotaExceeded);
         }
     }
@@ -192,11 +191,7 @@ pub(super) fn znode_created(tree: &mut Tree, path: &str, bytes: usize, undo: &mu
 
 pub(super) fn znode_deleted(tree: &mut Tree, path: &str, bytes: i32, undo: &mut UndoLog) {
     limits_forgotten(tree, path);
-    planted!(
-        "quota-forgets-deletes",
-        (),
-        count(tree, path, -1, -i64::from(bytes), undo)
-    );
+    count(tree, path, -1, -i64::from(bytes), undo);
 }
 
 /// Finds the limits and counts the usage anew, as a server does that has read a snapshot (`DataTree.setupQuota`).

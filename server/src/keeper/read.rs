@@ -51,11 +51,6 @@ impl<'r> Reader<'r> {
             Request::Exists { path, watch } => self.exists(text(path.as_ref())?, *watch, watches),
             Request::GetData { path, watch } => {
                 let path = text(path.as_ref())?;
-                planted!("get-data-waits", {
-                    if *watch {
-                        watches.add_data(path, self.connection);
-                    }
-                });
                 let znode = self.readable(path)?;
                 if *watch {
                     watches.add_data(path, self.connection);
@@ -75,13 +70,10 @@ impl<'r> Reader<'r> {
             }
             Request::GetEphemerals { prefix } => {
                 let prefix = prefix.as_deref();
-                let paths = self.tree.ephemerals(self.session).filter(|path| {
-                    planted!(
-                        "ephemerals-anywhere",
-                        true,
-                        is_ephemeral_prefix(prefix, path)
-                    )
-                });
+                let paths = self
+                    .tree
+                    .ephemerals(self.session)
+                    .filter(|path| is_ephemeral_prefix(prefix, path));
                 Ok(Response::Paths(paths.collect()))
             }
             Request::MultiRead(operations) => Ok(self.multi_read(operations)),
@@ -96,11 +88,9 @@ impl<'r> Reader<'r> {
             Request::CheckWatches { path, watcher_type } => {
                 found(watches.contains(path.as_deref(), self.connection, *watcher_type))
             }
-            Request::RemoveWatches { path, watcher_type } => found(planted!(
-                "removed-watch-stays",
-                watches.contains(path.as_deref(), self.connection, *watcher_type),
-                watches.remove(path.as_deref(), self.connection, *watcher_type)
-            )),
+            Request::RemoveWatches { path, watcher_type } => {
+                found(watches.remove(path.as_deref(), self.connection, *watcher_type))
+            }
             Request::WhoAmI => {
                 let info = |id: &'r AuthId| ClientInfo {
                     scheme: &id.scheme,
@@ -127,13 +117,7 @@ impl<'r> Reader<'r> {
             let path = text(path.as_ref())?;
             match self.tree.get(path) {
                 None => tell(EventType::NodeDeleted, path),
-                Some(znode)
-                    if planted!(
-                        "set-watches-takes-equal",
-                        znode.mzxid() >= request.relative_zxid,
-                        znode.mzxid() > request.relative_zxid
-                    ) =>
-                {
+                Some(znode) if znode.mzxid() > request.relative_zxid => {
                     tell(EventType::NodeDataChanged, path)
                 }
                 Some(_) => watches.add_data(path, self.connection),
@@ -194,7 +178,7 @@ impl<'r> Reader<'r> {
             self.allow(znode, Permissions::READ)?;
         }
         // Whether the znode is there or not: this is how clients wait for one to come.
-        if planted!("exists-waits-for-nothing", watch && znode.is_some(), watch) {
+        if watch {
             watches.add_data(path, self.connection);
         }
         znode
@@ -232,13 +216,7 @@ impl<'r> Reader<'r> {
         let acl = self.tree.acl(znode.acl());
         let acl = match self.allow(znode, Permissions::ADMIN) {
             Ok(()) => Cow::Borrowed(&**acl),
-            Err(_) => {
-                planted!(
-                    "hashes-shown",
-                    Cow::Borrowed(&**acl),
-                    Cow::Owned(access::masked(acl))
-                )
-            }
+            Err(_) => Cow::Owned(access::masked(acl)),
         };
         Ok(Response::Acl(acl, znode.stat()))
     }

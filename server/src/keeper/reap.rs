@@ -39,17 +39,9 @@ impl Keeper {
             .filter(|znode| !znode.has_children())
             .filter(move |znode| match znode.owner() {
                 OwnerKind::Container => {
-                    planted!("unused-container-goes", true, znode.creates() > 0)
-                        || never_used_ms != 0 && age_ms(znode) > never_used_ms
+                    znode.creates() > 0 || never_used_ms != 0 && age_ms(znode) > never_used_ms
                 }
-                OwnerKind::Ttl { ms } => {
-                    let age = planted!(
-                        "ttl-from-birth",
-                        now.0 - znode.stat().ctime.0,
-                        age_ms(znode)
-                    );
-                    ms != 0 && age > ms
-                }
+                OwnerKind::Ttl { ms } => ms != 0 && age_ms(znode) > ms,
                 OwnerKind::Nobody | OwnerKind::Session(_) => false,
             })
     }

@@ -232,10 +232,9 @@ fn first_numbers(rules: &Rules, now: Timestamp) -> Vec<i64> {
 
 /// The timeout that a client gets which asks for `requested_ms`.
 fn negotiate(rules: &Rules, requested_ms: i32) -> i32 {
-    let clamped = requested_ms
+    requested_ms
         .max(rules.min_session_timeout_ms)
-        .min(rules.max_session_timeout_ms);
-    planted!("timeout-not-clamped", requested_ms, clamped)
+        .min(rules.max_session_timeout_ms)
 }
 
 /// When a session heard from `now` is over: at the end of the tick in which its timeout ends
@@ -243,7 +242,7 @@ fn negotiate(rules: &Rules, requested_ms: i32) -> i32 {
 /// exact.
 fn deadline(rules: &Rules, now: Timestamp, timeout_ms: i32) -> Timestamp {
     let span = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-    let end = now + planted!("expires-late", span * 4, span);
+    let end = now + span;
     if rules.exact_expiry {
         return end;
     }
@@ -408,17 +407,12 @@ impl Keeper {
     ) -> Option<SessionId> {
         let id = request.session;
         let current = self.sessions.get(id).and_then(|session| session.connection);
-        let closed = planted!("takeover-leaves-the-old", None, current);
-        self.take_over(now, id, (closed, member), out);
+        self.take_over(now, id, (current, member), out);
         let session = self.sessions.get(id)?;
         if session.known_only_to.is_some_and(|home| home != member) {
             return None;
         }
-        if planted!(
-            "any-password",
-            false,
-            request.password != Some(&password(id)[..])
-        ) {
+        if request.password != Some(&password(id)[..]) {
             return None;
         }
         let session = self.sessions.get_mut(id)?;
@@ -521,7 +515,7 @@ impl Keeper {
             return;
         };
         out.expiring(id, why);
-        let connection = planted!("expired-stays-connected", None, session.connection);
+        let connection = session.connection;
         self.end_session(now, id, Xid(0), out);
         for connection in self.connections_on(id, connection) {
             self.close(now, connection, CloseReason::SessionExpired, out);
@@ -544,11 +538,7 @@ impl Keeper {
             return;
         }
         let paths = self.tree.ephemerals(id).map(|path| path.to_owned().into());
-        let paths = planted!(
-            "an-ephemeral-stays",
-            paths.skip(1).collect(),
-            paths.collect()
-        );
+        let paths = paths.collect();
         self.write_unasked(now, id, xid, TxnRecord::CloseSession { paths }, out);
     }
 

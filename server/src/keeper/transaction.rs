@@ -71,13 +71,9 @@ impl<'t> Transaction<'t> {
 
     /// Ends it: what was applied is taken back.
     pub(super) fn refuse<'r>(mut self, record: TxnRecord<'r>, changes: &mut Changes) -> Txn<'r> {
-        planted!(
-            "multi-half-applies",
-            self.tree.keep(&mut self.undo),
-            self.tree.roll_back(&mut self.undo)
-        );
+        self.tree.roll_back(&mut self.undo);
         self.tree.set_digest(self.digest);
-        planted!("failed-multi-fires", (), changes.list.clear());
+        changes.list.clear();
         self.end(record)
     }
 
@@ -87,13 +83,7 @@ impl<'t> Transaction<'t> {
             zxid,
             time,
         } = self.header;
-        planted!(
-            "refused-write-takes-no-zxid",
-            if !matches!(record, TxnRecord::Error { .. }) {
-                self.tree.set_last_zxid(zxid)
-            },
-            self.tree.set_last_zxid(zxid)
-        );
+        self.tree.set_last_zxid(zxid);
         self.tree.note_digest();
         Txn {
             session,

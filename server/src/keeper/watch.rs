@@ -318,7 +318,7 @@ impl Table {
             concerned.extend(watchers.0.iter().map(|(connection, _)| *connection));
             let mut used_up = 0;
             watchers.0.retain_mut(|(connection, modes)| {
-                *modes = planted!("one-shot-stays", *modes, modes.without(Modes::STANDARD));
+                *modes = modes.without(Modes::STANDARD);
                 let stays = *modes != Modes::default();
                 if !stays {
                     used_up += 1;
@@ -336,8 +336,7 @@ impl Table {
             self.pairs -= used_up;
         }
         if self.recursive > 0 {
-            let reach = planted!("recursive-hears-children-only", 1, usize::MAX);
-            for above in ancestors(path).skip(1).take(reach) {
+            for above in ancestors(path).skip(1) {
                 let watchers = self.watchers(above).into_iter();
                 concerned.extend(
                     watchers
@@ -462,11 +461,7 @@ impl Watches {
         match mode {
             AddWatchMode::Persistent => {
                 self.data.add(path, connection, Modes::PERSISTENT);
-                planted!(
-                    "persistent-forgets-children",
-                    (),
-                    self.child.add(path, connection, Modes::PERSISTENT)
-                );
+                self.child.add(path, connection, Modes::PERSISTENT);
             }
             AddWatchMode::PersistentRecursive => {
                 self.data.add(path, connection, Modes::PERSISTENT_RECURSIVE)
@@ -545,20 +540,11 @@ impl Watches {
         if change.kind == ChangeKind::Deleted {
             // Who has just been told is not told twice, but its watch on the children is used up all the same.
             for connection in self.child.trigger(path) {
-                if planted!(
-                    "deleted-told-twice",
-                    true,
-                    told.binary_search(&connection).is_err()
-                ) {
+                if told.binary_search(&connection).is_err() {
                     tell(connection, event, path);
                 }
             }
         }
-        planted!("deleted-child-unheard", {
-            if change.kind == ChangeKind::Deleted {
-                return;
-            }
-        });
         let parent = match parent_of(path) {
             Some("") => "/",
             Some(parent) => parent,

@@ -239,11 +239,7 @@ pub(super) fn failed_result(at: usize, failed: usize, code: ErrorCode) -> Option
     match at.cmp(&failed) {
         std::cmp::Ordering::Less => None,
         std::cmp::Ordering::Equal => Some(code),
-        std::cmp::Ordering::Greater => planted!(
-            "multi-tries-all",
-            None,
-            Some(ErrorCode::RuntimeInconsistency)
-        ),
+        std::cmp::Ordering::Greater => Some(ErrorCode::RuntimeInconsistency),
     }
 }
 
@@ -350,22 +346,11 @@ impl Checked<'_> {
             return Err(ErrorCode::BadArguments);
         }
         let parent_path = parent_of(path).ok_or(ErrorCode::BadArguments)?;
-        planted!("no-node-before-invalid-acl", {
-            self.tree.get(parent_path).ok_or(ErrorCode::NoNode)?;
-        });
         let acl = self.fix_acl(request.acl.as_deref())?;
         let parent = self.tree.get(parent_path).ok_or(ErrorCode::NoNode)?;
         self.allow(parent, Permissions::CREATE)?;
         let path = if mode.is_sequential() {
-            let number = planted!(
-                "sequence-starts-at-one",
-                parent.creates() + 1,
-                planted!(
-                    "sequence-counts-children",
-                    parent.stat().num_children,
-                    parent.creates()
-                )
-            );
+            let number = parent.creates();
             Cow::Owned(format!("{path}{number:010}"))
         } else {
             path.clone()
@@ -375,13 +360,9 @@ impl Checked<'_> {
             check_listed(self.tree, znode)?;
             return Err(ErrorCode::NodeExists);
         }
-        let childless = planted!(
-            "ephemerals-have-children",
-            false,
-            matches!(parent.owner(), OwnerKind::Session(_))
-                || self.undo.is_seemingly_ephemeral(parent_path)
-        );
-        if childless {
+        if matches!(parent.owner(), OwnerKind::Session(_))
+            || self.undo.is_seemingly_ephemeral(parent_path)
+        {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }
         if self.caller.rules.enforce_quota {
@@ -444,19 +425,9 @@ impl Checked<'_> {
         }
         let parent = parent_of(path).ok_or(ErrorCode::BadArguments)?;
         let parent = self.tree.get(parent).ok_or(ErrorCode::NoNode)?;
-        let asked = planted!(
-            "delete-asks-own-acl",
-            self.tree.get(path).unwrap_or(parent),
-            parent
-        );
-        self.allow(asked, Permissions::DELETE)?;
+        self.allow(parent, Permissions::DELETE)?;
         let znode = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
         check_listed(self.tree, znode)?;
-        planted!("not-empty-before-bad-version", {
-            if znode.has_children() {
-                return Err(ErrorCode::NotEmpty);
-            }
-        });
         next_version(znode.version(), request.version)?;
         if znode.has_children() {
             return Err(ErrorCode::NotEmpty);
@@ -466,8 +437,7 @@ impl Checked<'_> {
 
     fn set_data<'a>(&self, request: &SetDataRequest<'a>) -> Result<TxnRecord<'a>, ErrorCode> {
         let (path, znode) = self.valid_znode(request.path.as_ref())?;
-        let wanted = planted!("set-data-asks-read", Permissions::READ, Permissions::WRITE);
-        self.allow(znode, wanted)?;
+        self.allow(znode, Permissions::WRITE)?;
         if self.caller.rules.enforce_quota {
             let length = |data: Option<&[u8]>| {
                 i64::try_from(data.map_or(0, <[u8]>::len)).unwrap_or(i64::MAX)
@@ -510,8 +480,7 @@ impl Checked<'_> {
     fn check<'a>(&self, request: &CheckVersionRequest<'a>) -> Result<TxnRecord<'a>, ErrorCode> {
         let (path, znode) = self.valid_znode(request.path.as_ref())?;
         self.allow(znode, Permissions::READ)?;
-        let expected = planted!("check-ignores-version", -1, request.version);
-        let version = next_version(znode.version(), expected)?;
+        let version = next_version(znode.version(), request.version)?;
         Ok(TxnRecord::Check {
             path: path.clone(),
             version,
@@ -530,8 +499,7 @@ impl Checked<'_> {
 
 /// The version after this one, if it is the expected one; -1 expects any (`PrepRequestProcessor.checkAndIncVersion`).
 fn next_version(current: i32, expected: i32) -> Result<i32, ErrorCode> {
-    let any = planted!("any-negative-version", expected < 0, expected == -1);
-    if !any && expected != current {
+    if expected != -1 && expected != current {
         return Err(ErrorCode::BadVersion);
     }
     Ok(current.wrapping_add(1))

@@ -127,30 +127,16 @@ impl Znode {
             mtime: self.mtime,
             version: self.version,
             // DataNode.copyStat: only creates are counted, so a delete shows as one child fewer.
-            cversion: planted!(
-                "cversion-counts-creates",
-                self.creates,
-                self.creates
-                    .wrapping_mul(2)
-                    .wrapping_sub(self.num_children())
-            ),
+            cversion: self
+                .creates
+                .wrapping_mul(2)
+                .wrapping_sub(self.num_children()),
             aversion: self.aversion,
             ephemeral_owner: match self.owner() {
                 OwnerKind::Session(session) => session,
-                OwnerKind::Container => {
-                    planted!(
-                        "container-shows-owner",
-                        SessionId(i64::MIN),
-                        SessionId::NONE
-                    )
-                }
-                OwnerKind::Nobody | OwnerKind::Ttl { .. } => SessionId::NONE,
+                OwnerKind::Nobody | OwnerKind::Container | OwnerKind::Ttl { .. } => SessionId::NONE,
             },
-            data_length: planted!(
-                "data-length-of-null",
-                self.data.as_ref().map_or(-1, |_| length(&self.data)),
-                length(&self.data)
-            ),
+            data_length: length(&self.data),
             num_children: self.num_children(),
             pzxid: self.pzxid,
         }
