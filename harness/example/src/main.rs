@@ -9,7 +9,7 @@ use minikeeper::Server;
 use minikeeper_harness::backend::{
     Backend, BackendError, BackendKind, BackendSource, Capability, Settings,
 };
-use minikeeper_harness::judge::{self, Contestant, Outcome, Verdict};
+use minikeeper_harness::judge::{self, ComparisonResult, Contestant, Outcome};
 use minikeeper_harness::script::Headers;
 use minikeeper_harness::stage::{Stage, StageError};
 use minikeeper_harness::suite::{Chapter, Playing, Scenario, Suite};
@@ -79,11 +79,11 @@ fn compare(suite: &Suite, ours: &(impl BackendSource + Clone + 'static)) -> usiz
         let (Some(left), Some(right)) = (of(0), of(1)) else {
             continue;
         };
-        let verdict = judge::judge(left, right);
-        if !matches!(verdict, Verdict::Same) {
+        let result = judge::compare(left, right);
+        if !matches!(result, ComparisonResult::Same) {
             unlike += 1;
         }
-        println!("{} {}: {verdict:?}", case.id, case.title);
+        println!("{} {}: {result:?}", case.id, case.title);
     }
     unlike
 }

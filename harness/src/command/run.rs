@@ -12,7 +12,8 @@ use super::report::{self, Print};
 use super::{CommandError, Status};
 use crate::backend::BackendKind;
 use crate::judge::{
-    self, Contestant, Findings, KnownDifferences, Outcome, Outcomes, Recording, Server, Verdict,
+    self, ComparisonResult, Contestant, Findings, KnownDifferences, Outcome, Outcomes, Recording,
+    Server,
 };
 use crate::report::{Class, Tally};
 use crate::suite::{CaseId, Pattern, Suite};
@@ -231,8 +232,8 @@ impl Servers {
         let rights = (1..self.0.len()).filter(|&right| last == 0 || right == last);
         rights.filter_map(of).any(|(right, outcome)| {
             let known = known.between(left, right);
-            let verdict = judge::judge_knowing(case, left_outcome, outcome, &known);
-            matches!(verdict, Verdict::Different(_))
+            let result = judge::compare_with_known(case, left_outcome, outcome, &known);
+            matches!(result, ComparisonResult::Different(_))
         })
     }
 }
@@ -254,7 +255,7 @@ fn status(findings: &Findings, asked_to_compare: bool) -> Status {
 #[cfg(test)]
 mod tests {
     use super::{Status, status};
-    use crate::judge::Judgement;
+    use crate::judge::ComparisonSummary;
     use crate::report::sample;
 
     #[test]
@@ -263,7 +264,7 @@ mod tests {
         assert_eq!(status(&findings, true), Status::Unexpected);
         let cases = findings.chapters.iter_mut().flat_map(|c| &mut c.cases);
         for comparison in cases.flat_map(|case| &mut case.comparisons) {
-            comparison.verdict = Judgement::Same;
+            comparison.result = ComparisonSummary::Same;
         }
         assert_eq!(status(&findings, true), Status::Unexpected);
         findings.stale.clear();

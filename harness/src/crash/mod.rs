@@ -23,8 +23,8 @@ use crate::backend::{
     ZooKeeper,
 };
 use crate::client::ClientError;
-use crate::dice::Dice;
 use crate::patience::InVain;
+use crate::random::SplitMix64;
 use crate::saved_copy::save_copy;
 use round::Clients;
 
@@ -146,15 +146,15 @@ impl Crash {
         report: &mut Report,
     ) -> Result<(), Failure> {
         let purpose = u64::try_from(round).unwrap_or(u64::MAX);
-        let mut dice = Dice::new(self.seed, purpose);
+        let mut random = SplitMix64::new(self.seed, purpose);
         let compressions = [Compression::None, Compression::Gzip, Compression::Snappy];
         let settings = Settings {
             setup: ServerSetup::Usual,
             folder_settings: FolderSettings {
                 force_sync: self.force_sync,
-                snap_count: Some(*dice.one(&[50, 200, 1000, 5000])),
-                pre_alloc_kib: Some(*dice.one(&[16, 64, 1024])),
-                compression: *dice.one(&compressions),
+                snap_count: Some(*random.one(&[50, 200, 1000, 5000])),
+                pre_alloc_kib: Some(*random.one(&[16, 64, 1024])),
+                compression: *random.one(&compressions),
                 trust_empty: false,
                 longest_session: Some(SESSION_TIMEOUT),
                 ..FolderSettings::USUAL
@@ -167,9 +167,9 @@ impl Crash {
             Some(version) => Box::new(ZooKeeper::start_on(folder, version, &settings)?),
             None => Box::new(MinikeeperProcess::start(&self.program, &data, &settings)?),
         };
-        let power = dice.number(0..MAX_TARGET_LOG2 + 1);
-        let target = dice.number(0..1 << power);
-        clients.play(server, target, dice.throw(), report)
+        let power = random.number(0..MAX_TARGET_LOG2 + 1);
+        let target = random.number(0..1 << power);
+        clients.play(server, target, random.next_u64(), report)
     }
 }
 

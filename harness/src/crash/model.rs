@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::client::{Acl, Request, Stat};
-use crate::dice::Dice;
+use crate::random::SplitMix64;
 
 /// Approximate maximum number of znodes below the parent.
 const MAX_CHILDREN: usize = 60;
@@ -79,65 +79,65 @@ impl Model {
     }
 
     /// Returns a random operation for request `number` of this writer; about one in eight is refused.
-    pub(super) fn draw(&self, number: u64, dice: &mut Dice) -> Operation {
-        if dice.percent(25) {
+    pub(super) fn draw(&self, number: u64, random: &mut SplitMix64) -> Operation {
+        if random.percent(25) {
             let mut parts = Vec::new();
             let mut after = self.clone();
-            for part in 0..dice.number(2..6) {
-                let act = after.draw_one(&format!("{number}.{part}"), number, dice);
+            for part in 0..random.number(2..6) {
+                let act = after.draw_one(&format!("{number}.{part}"), number, random);
                 if after.apply(&act, WriteZxid::In(number)).is_ok() {
                     parts.push(act);
                 }
             }
-            if dice.percent(30) {
-                let at = dice.number(0..parts.len() + 1);
+            if random.percent(30) {
+                let at = random.number(0..parts.len() + 1);
                 let name = watched(0);
                 parts.insert(at, Operation::Check { name, version: -7 });
             }
             return Operation::Multi(parts);
         }
-        self.draw_one(&number.to_string(), number, dice)
+        self.draw_one(&number.to_string(), number, random)
     }
 
-    fn draw_one(&self, name: &str, number: u64, dice: &mut Dice) -> Operation {
-        let data = |dice: &mut Dice| {
+    fn draw_one(&self, name: &str, number: u64, random: &mut SplitMix64) -> Operation {
+        let data = |random: &mut SplitMix64| {
             let mut text = format!("{number};").into_bytes();
-            text.resize(text.len() + dice.number(0..120), b'.');
+            text.resize(text.len() + random.number(0..120), b'.');
             text
         };
-        let any = |dice: &mut Dice| {
+        let any = |random: &mut SplitMix64| {
             let names: Vec<&String> = self.children.keys().collect();
             if names.is_empty() {
                 "none".to_owned()
             } else {
-                (*dice.one(&names)).clone()
+                (*random.one(&names)).clone()
             }
         };
-        let ephemeral = dice.percent(20);
+        let ephemeral = random.percent(20);
         let full = self.children.len() > MAX_CHILDREN;
-        match dice.number(0..10) {
+        match random.number(0..10) {
             0..2 if !full => Operation::Create {
                 name: format!("n{name}"),
-                data: data(dice),
+                data: data(random),
                 ephemeral,
             },
             2..4 if !full => Operation::Number {
-                prefix: if dice.percent(50) { "q-" } else { "" },
-                data: data(dice),
+                prefix: if random.percent(50) { "q-" } else { "" },
+                data: data(random),
                 ephemeral,
             },
             4..6 => Operation::Set {
-                name: watched(dice.number(0..WATCHED)),
-                data: data(dice),
+                name: watched(random.number(0..WATCHED)),
+                data: data(random),
                 version: -1,
             },
             6..8 => Operation::Set {
-                name: any(dice),
-                data: data(dice),
-                version: if dice.percent(80) { -1 } else { 3 },
+                name: any(random),
+                data: data(random),
+                version: if random.percent(80) { -1 } else { 3 },
             },
             _ => {
-                let name = any(dice);
+                let name = any(random);
                 let stays = name.starts_with('w');
                 Operation::Delete {
                     name: if stays { "none".to_owned() } else { name },
@@ -353,7 +353,7 @@ pub(super) fn writer_of(data: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::{Model, Operation, WriteZxid, writer_of};
-    use crate::dice::Dice;
+    use crate::random::SplitMix64;
 
     #[test]
     fn a_multi_is_applied_completely_or_not_at_all() {
@@ -386,9 +386,9 @@ mod tests {
     fn equal_seeds_give_equal_operations() {
         let model = Model::new("/a".to_owned());
         let draw = |seed| {
-            let mut dice = Dice::new(seed, 1);
+            let mut random = SplitMix64::new(seed, 1);
             (0..20)
-                .map(|number| model.draw(number, &mut dice))
+                .map(|number| model.draw(number, &mut random))
                 .collect::<Vec<_>>()
         };
         assert_eq!(draw(3), draw(3));

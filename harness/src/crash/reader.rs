@@ -4,25 +4,29 @@ use super::model::{WATCHED, watched, writer_of};
 use super::round::{RoundState, WRITERS};
 use super::{Failure, SESSION_TIMEOUT};
 use crate::client::{Answer, Client, ClientError, ConnectRequest, Message, Request};
-use crate::dice::Dice;
+use crate::random::SplitMix64;
 
 /// Reads and watches until the connection ends.
-pub(super) async fn read(address: &str, watch: &RoundState, mut dice: Dice) -> Result<(), Failure> {
+pub(super) async fn read(
+    address: &str,
+    watch: &RoundState,
+    mut random: SplitMix64,
+) -> Result<(), Failure> {
     let timeout_ms = i32::try_from(SESSION_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
     let outcome = async {
         let mut client = Client::open(address).await?;
         client.connect(&ConnectRequest::new(timeout_ms)).await?;
         loop {
-            let writer = dice.number(0..WRITERS);
+            let writer = random.number(0..WRITERS);
             let parent = format!("/writer-{writer}");
-            let request = if dice.percent(50) {
+            let request = if random.percent(50) {
                 Request::GetChildren2 {
                     path: parent,
                     watch: true,
                 }
             } else {
                 Request::GetData {
-                    path: format!("{parent}/{}", watched(dice.number(0..WATCHED))),
+                    path: format!("{parent}/{}", watched(random.number(0..WATCHED))),
                     watch: true,
                 }
             };

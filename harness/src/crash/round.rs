@@ -14,8 +14,8 @@ use super::writer::Writer;
 use super::{Failure, Report, reader};
 use crate::backend::Backend;
 use crate::client::{Answer, Client, Request};
-use crate::dice::Dice;
 use crate::patience;
+use crate::random::SplitMix64;
 
 pub(super) const WRITERS: usize = 4;
 const READERS: usize = 2;
@@ -155,17 +155,17 @@ impl Clients {
         if target == 0 {
             watch.kill();
         }
-        let dice = |number: u64| Dice::new(self.seed ^ purpose, number);
+        let random = |number: u64| SplitMix64::new(self.seed ^ purpose, number);
         let writing = self
             .writers
             .iter_mut()
             .zip(clients)
             .zip(10..)
-            .map(|((writer, client), number)| writer.write(client, &watch, dice(number)));
+            .map(|((writer, client), number)| writer.write(client, &watch, random(number)));
         let reading = (100..)
             .take(READERS)
-            .map(|number| reader::read(&address, &watch, dice(number)));
-        let coming = self.sessions.come_and_go(&address, &watch, dice(200));
+            .map(|number| reader::read(&address, &watch, random(number)));
+        let coming = self.sessions.come_and_go(&address, &watch, random(200));
         let (writing, reading) = (all(writing), all(reading));
         let (wrote, read, came) = tokio::join!(writing, reading, coming);
         self.seen = watch.seen();

@@ -3,7 +3,7 @@
 use super::round::RoundState;
 use super::{Failure, SESSION_TIMEOUT};
 use crate::client::{Acl, Client, ClientError, ConnectRequest, ConnectResponse, Request};
-use crate::dice::Dice;
+use crate::random::SplitMix64;
 
 /// Maximum number of open sessions.
 const MAX_OPEN: usize = 6;
@@ -40,11 +40,11 @@ impl Sessions {
         &mut self,
         address: &str,
         watch: &RoundState,
-        mut dice: Dice,
+        mut random: SplitMix64,
     ) -> Result<(), Failure> {
         loop {
-            let outcome = if self.open() > MAX_OPEN || self.open() > 0 && dice.percent(40) {
-                self.close(address, watch, &mut dice).await
+            let outcome = if self.open() > MAX_OPEN || self.open() > 0 && random.percent(40) {
+                self.close(address, watch, &mut random).await
             } else {
                 self.begin(address, watch).await
             };
@@ -94,14 +94,14 @@ impl Sessions {
         &mut self,
         address: &str,
         watch: &RoundState,
-        dice: &mut Dice,
+        random: &mut SplitMix64,
     ) -> Result<(), ClientError> {
         let mut open: Vec<&mut TestSession> = self
             .sessions
             .iter_mut()
             .filter(|session| session.state == SessionState::Open)
             .collect();
-        let at = dice.number(0..open.len());
+        let at = random.number(0..open.len());
         let Some(session) = open.get_mut(at) else {
             return Ok(());
         };

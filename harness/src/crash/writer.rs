@@ -10,7 +10,7 @@ use super::round::RoundState;
 use super::{Failure, SESSION_TIMEOUT};
 use crate::client::{Acl, Answer, Client, ClientError, ConnectRequest, ConnectResponse, Message};
 use crate::client::{Reply, Request};
-use crate::dice::Dice;
+use crate::random::SplitMix64;
 
 /// A writer over all rounds of a folder.
 #[derive(Debug)]
@@ -101,13 +101,13 @@ impl Writer {
         &mut self,
         mut client: Client<TcpStream>,
         watch: &RoundState,
-        mut dice: Dice,
+        mut random: SplitMix64,
     ) -> Result<(), Failure> {
-        let depth = *dice.one(&[1, 4, 16, 64]);
+        let depth = *random.one(&[1, 4, 16, 64]);
         loop {
             let mut bytes = Vec::new();
             while self.sent.len() < depth {
-                let act = self.ahead.draw(self.next, &mut dice);
+                let act = self.ahead.draw(self.next, &mut random);
                 let request = self.ahead.request(&act);
                 // A refused operation changes nothing.
                 let _ = self.ahead.apply(&act, WriteZxid::In(self.next));

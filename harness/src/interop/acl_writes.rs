@@ -7,8 +7,8 @@ use semver::Version;
 use super::InteropError;
 use super::sequences::LONGEST_MS;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request};
-use crate::dice::Dice;
 use crate::patience::PATIENCE;
+use crate::random::SplitMix64;
 
 /// Parent of all znodes of these writes.
 const ROOT: &str = "/acl_writes";
@@ -50,7 +50,7 @@ pub(super) fn write_acls(
     life: usize,
     requests: usize,
     also_set: Option<usize>,
-    dice: &mut Dice,
+    random: &mut SplitMix64,
 ) -> Result<(), InteropError> {
     let mut client = connect(address)?;
     let mut sent = 0;
@@ -62,12 +62,12 @@ pub(super) fn write_acls(
                     also_set.filter(|filler_znodes| number % 3 == 2 && *filler_znodes > 0)
                 {
                     return Request::SetAcl {
-                        path: old(dice.number(0..filler_znodes)),
+                        path: old(random.number(0..filler_znodes)),
                         acl,
                         version: -1,
                     };
                 }
-                let place = parent("new", dice.number(0..PARENTS));
+                let place = parent("new", random.number(0..PARENTS));
                 create(format!("{place}/{life}-{number}"), acl)
             })
             .collect();

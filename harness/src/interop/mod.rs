@@ -25,8 +25,8 @@ use semver::Version;
 
 use crate::backend::{BackendError, Compression, FolderSettings};
 use crate::client::ConnectRequest;
-use crate::dice::Dice;
 use crate::patience::InVain;
+use crate::random::SplitMix64;
 use crate::stage::StageError;
 use folder::Folder;
 use server::{Ending, OpenSession, ServerKind};
@@ -121,9 +121,9 @@ impl Interop {
     /// Returns the identity of the servers.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        let mut dice = Dice::new(self.seed, 2);
-        let drawn = *dice.one(&SERVER_IDS);
-        let extended_types = dice.percent(60);
+        let mut random = SplitMix64::new(self.seed, 2);
+        let drawn = *random.one(&SERVER_IDS);
+        let extended_types = random.percent(60);
         if self.version.starts_with("3.4.") {
             return Identity {
                 server_id: 1,
@@ -144,15 +144,15 @@ impl Interop {
     /// If a server cannot be had, or if it finds a state that differs from the one before.
     pub fn run(&self, log: &mut dyn FnMut(&str)) -> Result<Report, InteropError> {
         let start = Instant::now();
-        let mut dice = Dice::new(self.seed, 0);
+        let mut random = SplitMix64::new(self.seed, 0);
         let folder = Folder::new()?;
         let version = Version::parse(&self.version)
             .map_err(|error| InteropError::Differs(format!("{}: {error}", self.version)))?;
         let identity = self.identity();
-        let folder_settings = |dice: &mut Dice| FolderSettings {
+        let folder_settings = |random: &mut SplitMix64| FolderSettings {
             force_sync: false,
-            snap_count: Some(*dice.one(&[60, 150, 400, 1000])),
-            pre_alloc_kib: Some(*dice.one(&[16, 64, 1024])),
+            snap_count: Some(*random.one(&[60, 150, 400, 1000])),
+            pre_alloc_kib: Some(*random.one(&[16, 64, 1024])),
             compression: self.compression,
             trust_empty: version < Version::new(3, 5, 0),
             longest_session: Some(LONGEST),
@@ -165,7 +165,7 @@ impl Interop {
             seed: self.seed,
             ops: self.ops,
             filler_znodes: self.filler_znodes,
-            folder_settings: folder_settings(&mut dice),
+            folder_settings: folder_settings(&mut random),
             life: 0,
             sequence: 0,
             open_sessions: Vec::new(),
@@ -182,7 +182,7 @@ impl Interop {
             ServerKind::Ours(&self.program)
         };
         // Each server is ended in both ways, whatever the seed.
-        let first = usize::from(dice.percent(50));
+        let first = usize::from(random.percent(50));
         for round in 0..self.rounds.max(1) {
             let ending = |of: usize| {
                 if (round + of + first).is_multiple_of(2) {
@@ -191,16 +191,16 @@ impl Interop {
                     Ending::Asked
                 }
             };
-            turn.folder_settings = folder_settings(&mut dice);
-            turn.run(real, &mut dice, ending(0))?;
+            turn.folder_settings = folder_settings(&mut random);
+            turn.run(real, &mut random, ending(0))?;
             turn.check_restart(real)?;
             if !self.control {
                 turn.check_copy()?;
                 turn.check_missing_log(real)?;
                 turn.check_without_extended_types(real, ours)?;
             }
-            turn.folder_settings = folder_settings(&mut dice);
-            turn.run(ours, &mut dice, ending(1))?;
+            turn.folder_settings = folder_settings(&mut random);
+            turn.run(ours, &mut random, ending(1))?;
             if !self.control {
                 turn.check_export(real)?;
             }

@@ -10,8 +10,8 @@ use super::InteropError;
 use super::server::OpenSession;
 use crate::backend::BorrowedServer;
 use crate::client::{Acl, BlockingClient, Request, op};
-use crate::dice::Dice;
 use crate::patience::PATIENCE;
+use crate::random::SplitMix64;
 use crate::script::{Action, Connect, Step};
 use crate::search;
 use crate::stage::{Chroot, Stage};
@@ -29,8 +29,8 @@ pub(super) async fn play(
     (seed, number): (u64, u64),
     longest: Duration,
 ) -> Result<(Vec<OpenSession>, usize), InteropError> {
-    let mut dice = Dice::new(seed, number);
-    let steps = search::sequence(seed, number, dice.percent(30), LENGTH);
+    let mut random = SplitMix64::new(seed, number);
+    let steps = search::sequence(seed, number, random.percent(30), LENGTH);
     let steps = long_lived(fitting(steps, known), longest);
     let chroot = Chroot::new(format!("/s{number}"));
     for path in [
@@ -54,7 +54,7 @@ pub(super) async fn play(
             InteropError::Differs(format!("sequence {number}: `{step}`: {error}"))
         })?;
     }
-    let held = if dice.percent(70) {
+    let held = if random.percent(70) {
         stage
             .abandon()
             .await

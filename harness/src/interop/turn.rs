@@ -16,8 +16,8 @@ use super::{
 };
 use crate::backend::{self, BackendError, BorrowedServer, FolderSettings, ServerSetup};
 use crate::client::{Acl, Answer, BlockingClient, ConnectRequest, Request};
-use crate::dice::Dice;
 use crate::patience::{self, PATIENCE};
+use crate::random::SplitMix64;
 
 /// Number of parents below which a sequential znode is created.
 const NUMBERED: usize = 6;
@@ -52,7 +52,7 @@ impl Turn<'_> {
     pub(super) fn run(
         &mut self,
         kind: ServerKind<'_>,
-        dice: &mut Dice,
+        random: &mut SplitMix64,
         ending: Ending,
     ) -> Result<(), InteropError> {
         // Containers and TTL znodes are reaped before the last start, and after the state before was compared: no znode
@@ -68,7 +68,7 @@ impl Turn<'_> {
             let is_last = life + 1 == setups.len();
             let ending = if is_last {
                 ending
-            } else if dice.percent(50) {
+            } else if random.percent(50) {
                 Ending::Asked
             } else {
                 Ending::Killed
@@ -80,9 +80,9 @@ impl Turn<'_> {
             if life == 0 {
                 self.check_found(&server, "the folder of the server before")?;
                 self.check_sessions(&address)?;
-                self.check_numbers(&address, dice)?;
+                self.check_numbers(&address, random)?;
             }
-            self.work(kind, &address, dice, self.ops / setups.len())?;
+            self.work(kind, &address, random, self.ops / setups.len())?;
             if is_last {
                 self.wait_for_expiries(&address)?;
                 self.record_state(&address)?;
@@ -405,7 +405,11 @@ impl Turn<'_> {
     }
 
     /// Checks that sequential znodes get the numbers that the server before would have given them.
-    fn check_numbers(&mut self, address: &str, dice: &mut Dice) -> Result<(), InteropError> {
+    fn check_numbers(
+        &mut self,
+        address: &str,
+        random: &mut SplitMix64,
+    ) -> Result<(), InteropError> {
         let (Some(last_state), Some(observer)) = (&self.last_state, &self.observer) else {
             return Ok(());
         };
@@ -419,7 +423,7 @@ impl Turn<'_> {
             .map(|(path, _)| path)
             .collect();
         for _ in 0..NUMBERED {
-            let parent = *dice.one(&parents);
+            let parent = *random.one(&parents);
             let prefix = format!("{}/next-", parent.trim_end_matches('/'));
             let expected = last_state.next_number(parent).unwrap_or_default();
             // An earlier check has already taken a number below this parent.
@@ -452,7 +456,7 @@ impl Turn<'_> {
         &mut self,
         kind: ServerKind<'_>,
         address: &str,
-        dice: &mut Dice,
+        random: &mut SplitMix64,
         ops: usize,
     ) -> Result<(), InteropError> {
         let known = Known {
@@ -460,8 +464,8 @@ impl Turn<'_> {
             extended_types: self.folder_settings.extended_types,
             is_quorum: self.folder_settings.server_id != 1,
         };
-        let workload_dice = Dice::new(dice.throw(), 1);
-        let mut workload = Workload::new(address, known, workload_dice, self.life)?;
+        let workload_random = SplitMix64::new(random.next_u64(), 1);
+        let mut workload = Workload::new(address, known, workload_random, self.life)?;
         workload.run(ops / 2)?;
         let maker_timeout = i32::try_from(LONGEST.as_millis()).unwrap_or(i32::MAX);
         let mut maker =
@@ -490,7 +494,7 @@ impl Turn<'_> {
         self.expiring.extend(expiring);
         // Closes one of the resumed sessions.
         if self.open_sessions.len() > 4 {
-            let at = dice.number(0..self.open_sessions.len());
+            let at = random.number(0..self.open_sessions.len());
             let session = self.open_sessions.remove(at);
             let mut client = session.resume(address)?;
             if client.session().session_id == session.id() {
@@ -504,7 +508,7 @@ impl Turn<'_> {
         self.report.requests += played;
         let also_set = matches!(kind, ServerKind::Ours(_)).then_some(self.filler_znodes);
         if also_set.is_some() || acl_writes::reads_back(self.version) {
-            acl_writes::write_acls(address, self.life, ops * 2, also_set, dice)?;
+            acl_writes::write_acls(address, self.life, ops * 2, also_set, random)?;
             self.report.requests += ops * 2;
         }
         Ok(())

@@ -7,8 +7,8 @@ use super::InteropError;
 use super::sequences::Known;
 use super::server::OpenSession;
 use crate::client::{Acl, BlockingClient, ConnectRequest, Request, op};
-use crate::dice::Dice;
 use crate::patience::PATIENCE;
+use crate::random::SplitMix64;
 
 /// Number of sessions that send the requests and stay open.
 const OWNERS: usize = 3;
@@ -23,7 +23,7 @@ pub(super) struct Workload<'a> {
     address: &'a str,
     version: &'a Version,
     extended_types: bool,
-    dice: Dice,
+    random: SplitMix64,
     root: String,
     owners: Vec<(BlockingClient, OpenSession)>,
     /// Paths of named znodes, which later requests change.
@@ -35,12 +35,12 @@ impl<'a> Workload<'a> {
     pub(super) fn new(
         address: &'a str,
         known: Known<'a>,
-        mut dice: Dice,
+        mut random: SplitMix64,
         life: usize,
     ) -> Result<Self, InteropError> {
         let mut owners = Vec::new();
         for _ in 0..OWNERS {
-            let timeout = dice.number(200_000..600_000);
+            let timeout = random.number(200_000..600_000);
             let request = ConnectRequest::new(i32::try_from(timeout).unwrap_or(i32::MAX));
             let mut client = BlockingClient::connect_within(PATIENCE, address, &request)?;
             client.call(&Request::Auth {
@@ -54,7 +54,7 @@ impl<'a> Workload<'a> {
             address,
             version: known.version,
             extended_types: known.extended_types,
-            dice,
+            random,
             root: format!("/workload-{life}"),
             owners,
             names: Vec::new(),
@@ -73,12 +73,12 @@ impl<'a> Workload<'a> {
     /// Sends about so many requests.
     pub(super) fn run(&mut self, requests: usize) -> Result<(), InteropError> {
         self.open_expiring_sessions()?;
-        if self.version >= &Version::new(3, 5, 0) || self.dice.percent(50) {
+        if self.version >= &Version::new(3, 5, 0) || self.random.percent(50) {
             self.limit()?;
         }
         let mut remaining = requests;
         while remaining > 0 {
-            let owner = self.dice.number(0..OWNERS);
+            let owner = self.random.number(0..OWNERS);
             let batch: Vec<Request> = (0..BATCH.min(remaining)).map(|_| self.request()).collect();
             remaining -= batch.len();
             if let Some((client, _)) = self.owners.get_mut(owner) {
@@ -86,7 +86,7 @@ impl<'a> Workload<'a> {
             }
         }
         // Closes one session, which removes its ephemeral znodes.
-        if self.dice.percent(60)
+        if self.random.percent(60)
             && let Some((mut client, _)) = self.owners.pop()
         {
             client.call(&Request::CloseSession)?;
@@ -150,12 +150,12 @@ impl<'a> Workload<'a> {
     }
 
     fn request(&mut self) -> Request {
-        match self.dice.number(0..100) {
+        match self.random.number(0..100) {
             0..40 => self.create(),
             40..55 => {
                 let path = self.known();
                 let data = self.data();
-                let version = if self.dice.percent(80) { -1 } else { 1 };
+                let version = if self.random.percent(80) { -1 } else { 1 };
                 Request::SetData {
                     path,
                     data,
@@ -188,13 +188,13 @@ impl<'a> Workload<'a> {
     fn create(&mut self) -> Request {
         let data = self.data();
         let acl = self.acl();
-        let (kinds, flags) = if self.dice.percent(40) {
+        let (kinds, flags) = if self.random.percent(40) {
             // Few parents, so that their sequence numbers grow.
-            (4, if self.dice.percent(25) { 3 } else { 2 })
+            (4, if self.random.percent(25) { 3 } else { 2 })
         } else {
-            (8, i32::from(self.dice.percent(25)))
+            (8, i32::from(self.random.percent(25)))
         };
-        let parent = match self.dice.number(0..kinds) {
+        let parent = match self.random.number(0..kinds) {
             0..4 => self.root.clone(),
             _ => self.known(),
         };
@@ -204,7 +204,7 @@ impl<'a> Workload<'a> {
             self.names.push(path.clone());
         }
         let knows = |op| op::since(op).is_some_and(|since| since <= *self.version);
-        match self.dice.number(0..10) {
+        match self.random.number(0..10) {
             0 if knows(op::CREATE_CONTAINER) => Request::CreateContainer {
                 path,
                 data,
@@ -212,7 +212,7 @@ impl<'a> Workload<'a> {
                 flags: 4,
             },
             1 if knows(op::CREATE_TTL) && self.extended_types => {
-                let ttl_ms = *self.dice.one(&[1, 900, 1 << 20, 0xFF_FFFF_FFFF]);
+                let ttl_ms = *self.random.one(&[1, 900, 1 << 20, 0xFF_FFFF_FFFF]);
                 let flags = if flags >= 2 { 6 } else { 5 };
                 Request::CreateTtl {
                     path,
@@ -239,8 +239,8 @@ impl<'a> Workload<'a> {
 
     fn multi(&mut self) -> Request {
         let mut parts = Vec::new();
-        for _ in 0..self.dice.number(1..5) {
-            parts.push(match self.dice.number(0..4) {
+        for _ in 0..self.random.number(1..5) {
+            parts.push(match self.random.number(0..4) {
                 0 | 1 => self.create(),
                 2 => Request::SetData {
                     path: self.known(),
@@ -253,9 +253,9 @@ impl<'a> Workload<'a> {
                 },
             });
         }
-        if self.dice.percent(40) {
-            let at = self.dice.number(0..parts.len() + 1);
-            let version = if self.dice.percent(50) { -1 } else { 1 << 20 };
+        if self.random.percent(40) {
+            let at = self.random.number(0..parts.len() + 1);
+            let version = if self.random.percent(50) { -1 } else { 1 << 20 };
             let path = self.root.clone();
             parts.insert(at, Request::Check { path, version });
         }
@@ -267,15 +267,15 @@ impl<'a> Workload<'a> {
         if self.names.is_empty() {
             self.root.clone()
         } else {
-            self.dice.one(&self.names).clone()
+            self.random.one(&self.names).clone()
         }
     }
 
     fn name(&mut self) -> String {
-        let number = self.dice.number(0..500);
-        match self.dice.number(0..12) {
+        let number = self.random.number(0..500);
+        match self.random.number(0..12) {
             0 => format!("\u{e9}t\u{e9}-\u{4e2d}\u{6587}-{number}"),
-            1 => format!("{}{number}", "long".repeat(self.dice.number(1..40))),
+            1 => format!("{}{number}", "long".repeat(self.random.number(1..40))),
             2 => "-".to_owned(),
             3..6 => "n-".to_owned(),
             _ => format!("k{number}"),
@@ -283,26 +283,26 @@ impl<'a> Workload<'a> {
     }
 
     fn data(&mut self) -> Option<Vec<u8>> {
-        let length = match self.dice.number(0..20) {
+        let length = match self.random.number(0..20) {
             0 => return None,
             1 => 0,
-            2 => self.dice.number(1000..60_000),
-            3..6 => self.dice.number(100..1000),
-            _ => self.dice.number(1..40),
+            2 => self.random.number(1000..60_000),
+            3..6 => self.random.number(100..1000),
+            _ => self.random.number(1..40),
         };
-        let byte = u8::try_from(self.dice.number(0..256)).unwrap_or(0);
+        let byte = u8::try_from(self.random.number(0..256)).unwrap_or(0);
         Some(vec![byte; length])
     }
 
     fn acl(&mut self) -> Vec<Acl> {
-        if self.dice.percent(70) {
+        if self.random.percent(70) {
             return Acl::open();
         }
-        let perms = |dice: &mut Dice| i32::try_from(dice.number(0..32)).unwrap_or(31);
+        let perms = |random: &mut SplitMix64| i32::try_from(random.number(0..32)).unwrap_or(31);
         let mut acl = vec![Acl::new(31, "digest", "u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=")];
-        for _ in 0..self.dice.number(0..3) {
-            let number = self.dice.number(0..30);
-            let (scheme, id) = match self.dice.number(0..3) {
+        for _ in 0..self.random.number(0..3) {
+            let number = self.random.number(0..30);
+            let (scheme, id) = match self.random.number(0..3) {
                 0 => (
                     "digest",
                     format!("user-{number}:AAAAAAAAAAAAAAAAAAAAAAAAAAA="),
@@ -310,7 +310,7 @@ impl<'a> Workload<'a> {
                 1 => ("ip", format!("10.0.{number}.1")),
                 _ => ("world", "anyone".to_owned()),
             };
-            acl.push(Acl::new(perms(&mut self.dice), scheme, &id));
+            acl.push(Acl::new(perms(&mut self.random), scheme, &id));
         }
         acl
     }

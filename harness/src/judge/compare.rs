@@ -16,7 +16,7 @@ pub struct Difference {
 
 /// What a case says of two servers.
 #[derive(Clone, Debug)]
-pub enum Verdict {
+pub enum ComparisonResult {
     /// They do the same.
     Same,
     /// They differ.
@@ -36,34 +36,36 @@ pub enum Verdict {
 
 /// Compares what came of one case on two servers, and looks for what is known to differ between them.
 #[must_use]
-pub fn judge_knowing(
+pub fn compare_with_known(
     case: &CaseId,
     left: &Outcome,
     right: &Outcome,
     known: &Applicable<'_>,
-) -> Verdict {
-    match judge(left, right) {
-        Verdict::Different(difference) => {
+) -> ComparisonResult {
+    match compare(left, right) {
+        ComparisonResult::Different(difference) => {
             match explain(&difference.left, &difference.right, &known.to(case)) {
-                Some(ids) => Verdict::Known { ids, difference },
-                None => Verdict::Different(difference),
+                Some(ids) => ComparisonResult::Known { ids, difference },
+                None => ComparisonResult::Different(difference),
             }
         }
-        verdict @ (Verdict::Same
-        | Verdict::Known { .. }
-        | Verdict::Skipped(_)
-        | Verdict::Failed(_)) => verdict,
+        result @ (ComparisonResult::Same
+        | ComparisonResult::Known { .. }
+        | ComparisonResult::Skipped(_)
+        | ComparisonResult::Failed(_)) => result,
     }
 }
 
 /// Compares what came of one case on two servers.
 #[must_use]
-pub fn judge(left: &Outcome, right: &Outcome) -> Verdict {
+pub fn compare(left: &Outcome, right: &Outcome) -> ComparisonResult {
     match (left, right) {
         (Outcome::Failed { why, .. }, _) | (_, Outcome::Failed { why, .. }) => {
-            Verdict::Failed(why.clone())
+            ComparisonResult::Failed(why.clone())
         }
-        (Outcome::Skipped(why), _) | (_, Outcome::Skipped(why)) => Verdict::Skipped(why.clone()),
+        (Outcome::Skipped(why), _) | (_, Outcome::Skipped(why)) => {
+            ComparisonResult::Skipped(why.clone())
+        }
         (
             Outcome::Played {
                 transcript: left, ..
@@ -73,9 +75,9 @@ pub fn judge(left: &Outcome, right: &Outcome) -> Verdict {
             },
         ) => {
             if left == right {
-                Verdict::Same
+                ComparisonResult::Same
             } else {
-                Verdict::Different(Box::new(Difference {
+                ComparisonResult::Different(Box::new(Difference {
                     left: left.clone(),
                     right: right.clone(),
                 }))

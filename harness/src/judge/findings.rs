@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{KnownDifferences, Outcome, Server, Stale, Verdict, judge_knowing};
+use super::{ComparisonResult, KnownDifferences, Outcome, Server, Stale, compare_with_known};
 use crate::suite::{CaseId, Suite};
 
 /// The version of the JSON format of [`Findings`]. It grows when a reader of older files would be misled.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A run over a suite on some servers, the first compared with each of the others.
 ///
-/// As JSON every struct is an object with the names of its fields. A [`Judgement`] is `"same"`, `"different"`,
+/// As JSON every struct is an object with the names of its fields. A [`ComparisonSummary`] is `"same"`, `"different"`,
 /// `{"known": [ID, ...]}`, `{"skipped": WHY}` or `{"failed": WHY}`; a [`Trouble`] is `{"skipped": WHY}` or
 /// `{"failed": WHY}`, and `null` where there was none. Servers are referred to by their place in `servers`, from 0.
 /// Readers should pass over fields that they do not know.
 ///
 /// ```json
 /// {
-///   "format": 1,
+///   "format": 2,
 ///   "started": "2026-01-31T12:00:00Z",
 ///   "took_ms": 81500,
 ///   "servers": ["embedded", "zookeeper:3.9.5"],
@@ -39,7 +39,7 @@ pub const FORMAT: u32 = 1;
 ///         {"lines": ["a: create /x \"1\"", "a:   -> ok at z1 /x"], "trouble": null, "took_ms": 3},
 ///         {"lines": ["..."], "trouble": null, "took_ms": 41}
 ///       ],
-///       "comparisons": [{"left": 0, "right": 1, "verdict": "same"}]
+///       "comparisons": [{"left": 0, "right": 1, "result": "same"}]
 ///     }]
 ///   }]
 /// }
@@ -75,7 +75,7 @@ pub struct Findings {
 /// A known difference that showed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explained {
-    /// As [`Judgement::Known`] names it.
+    /// As [`ComparisonSummary::Known`] names it.
     pub id: String,
     /// What is so, in a few words.
     pub title: String,
@@ -151,13 +151,13 @@ pub struct Comparison {
     /// The other.
     pub right: usize,
     /// What the comparison says.
-    pub verdict: Judgement,
+    pub result: ComparisonSummary,
 }
 
 /// What a comparison says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Judgement {
+pub enum ComparisonSummary {
     /// They do the same.
     Same,
     /// They differ.
@@ -213,7 +213,8 @@ impl Findings {
                                 Comparison {
                                     left: 0,
                                     right: *right,
-                                    verdict: judge_knowing(&case.id, left, of_right, known).into(),
+                                    result: compare_with_known(&case.id, left, of_right, known)
+                                        .into(),
                                 }
                             })
                             .collect(),
@@ -236,7 +237,7 @@ impl Findings {
                         .iter()
                         .filter(|other| other.right == *place)
                 })
-                .flat_map(|comparison| comparison.verdict.known().to_vec())
+                .flat_map(|comparison| comparison.result.known().to_vec())
                 .collect();
             let ids = known.stale(suite, &used, |id| played(id, 0) && played(id, *place));
             stale.extend(ids.into_iter().map(|id| Stale {
@@ -307,15 +308,13 @@ impl Findings {
     }
 }
 
-/// The known differences that some verdict names.
+/// The known differences that some result names.
 fn explained(chapters: &[ChapterFindings], known: &KnownDifferences) -> Vec<Explained> {
     let comparisons = chapters
         .iter()
         .flat_map(|chapter| &chapter.cases)
         .flat_map(|case| &case.comparisons);
-    let used: BTreeSet<&String> = comparisons
-        .flat_map(|found| found.verdict.known())
-        .collect();
+    let used: BTreeSet<&String> = comparisons.flat_map(|found| found.result.known()).collect();
     let entries = known.entries().iter();
     entries
         .filter(|entry| used.contains(&entry.id))
@@ -354,7 +353,7 @@ impl Play {
     }
 }
 
-impl Judgement {
+impl ComparisonSummary {
     /// The ids of the known differences that explain all that differs.
     #[must_use]
     pub fn known(&self) -> &[String] {
@@ -365,14 +364,14 @@ impl Judgement {
     }
 }
 
-impl From<Verdict> for Judgement {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Same => Self::Same,
-            Verdict::Known { ids, .. } => Self::Known(ids),
-            Verdict::Different(_) => Self::Different,
-            Verdict::Skipped(why) => Self::Skipped(why),
-            Verdict::Failed(why) => Self::Failed(why),
+impl From<ComparisonResult> for ComparisonSummary {
+    fn from(result: ComparisonResult) -> Self {
+        match result {
+            ComparisonResult::Same => Self::Same,
+            ComparisonResult::Known { ids, .. } => Self::Known(ids),
+            ComparisonResult::Different(_) => Self::Different,
+            ComparisonResult::Skipped(why) => Self::Skipped(why),
+            ComparisonResult::Failed(why) => Self::Failed(why),
         }
     }
 }

@@ -265,7 +265,7 @@ mod tests {
     use semver::Version;
 
     use super::{KnownDifferences, KnownError};
-    use crate::judge::{Findings, Judgement, Outcome, Server};
+    use crate::judge::{ComparisonSummary, Findings, Outcome, Server};
     use crate::suite::{Chapter, Suite};
 
     fn entry(id: &str, rest: &str) -> String {
@@ -389,7 +389,7 @@ mod tests {
         let findings = findings(suite, &entry("one", &rest), differs);
         let wrong = findings.cases().filter(|case| {
             let mut comparisons = case.comparisons.iter();
-            comparisons.any(|comparison| comparison.verdict == Judgement::Different)
+            comparisons.any(|comparison| comparison.result == ComparisonSummary::Different)
         });
         let wrong: Vec<&str> = wrong.map(|case| case.id.as_str()).collect();
         assert_eq!(wrong, unexplained, "{cases}");

@@ -11,11 +11,11 @@ mod record;
 mod recording;
 mod rematch;
 
-pub use compare::{Difference, Verdict, judge, judge_knowing};
+pub use compare::{ComparisonResult, Difference, compare, compare_with_known};
 pub use contestant::{Contestant, Server, UnknownContestant};
 pub use findings::{
-    Absent, CaseFindings, ChapterFindings, Comparison, Explained, FORMAT, Findings, Judgement,
-    Play, Trouble,
+    Absent, CaseFindings, ChapterFindings, Comparison, ComparisonSummary, Explained, FORMAT,
+    Findings, Play, Trouble,
 };
 pub use known::{Applicable, KnownDifference, KnownDifferences, KnownError, Stale};
 pub use lane::{Outcome, Played, run, run_until};

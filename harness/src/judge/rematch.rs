@@ -3,7 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::{Contestant, KnownDifferences, Outcome, Server, Verdict, judge_knowing, run};
+use super::{
+    ComparisonResult, Contestant, KnownDifferences, Outcome, Server, compare_with_known, run,
+};
 use crate::suite::{Case, CaseId, Suite};
 
 /// How often a case is played again at most.
@@ -62,9 +64,9 @@ fn is_unsettled(
     };
     (1..servers.len()).filter_map(of).any(|(right, outcome)| {
         let known = known.between(left, right);
-        match judge_knowing(&case.id, left_outcome, outcome, &known) {
+        match compare_with_known(&case.id, left_outcome, outcome, &known) {
             // What broke off may have waited in vain for a server that was late; what never began has another reason.
-            Verdict::Failed(_) => [left_outcome, outcome].into_iter().any(|outcome| {
+            ComparisonResult::Failed(_) => [left_outcome, outcome].into_iter().any(|outcome| {
                 matches!(
                     outcome,
                     Outcome::Failed {
@@ -73,8 +75,10 @@ fn is_unsettled(
                     }
                 )
             }),
-            Verdict::Different(_) => case.hangs_on_real_time(),
-            Verdict::Same | Verdict::Known { .. } | Verdict::Skipped(_) => false,
+            ComparisonResult::Different(_) => case.hangs_on_real_time(),
+            ComparisonResult::Same
+            | ComparisonResult::Known { .. }
+            | ComparisonResult::Skipped(_) => false,
         }
     })
 }

@@ -67,19 +67,19 @@ mod tests {
     fn results_are_written_as_the_format_defines() {
         let text = json(&sample::three_servers()).expect("JSON");
         let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-        let verdict = |case: &str, pair: &str| {
+        let result = |case: &str, pair: &str| {
             value
-                .pointer(&format!("/chapters/{case}/comparisons/{pair}/verdict"))
+                .pointer(&format!("/chapters/{case}/comparisons/{pair}/result"))
                 .cloned()
         };
-        assert_eq!(verdict("0/cases/0", "0"), Some("same".into()));
-        assert_eq!(verdict("0/cases/0", "1"), Some("different".into()));
+        assert_eq!(result("0/cases/0", "0"), Some("same".into()));
+        assert_eq!(result("0/cases/0", "1"), Some("different".into()));
         assert_eq!(
-            verdict("1/cases/0", "0"),
+            result("1/cases/0", "0"),
             Some(serde_json::json!({"known": ["multi-order"]}))
         );
         assert_eq!(
-            verdict("1/cases/0", "1"),
+            result("1/cases/0", "1"),
             Some(serde_json::json!({"skipped": "needs ZooKeeper 3.9"}))
         );
     }

@@ -1,8 +1,8 @@
 //! Small findings for tests, with every result and with text that looks like markup.
 
 use crate::judge::{
-    Absent, CaseFindings, ChapterFindings, Comparison, Explained, FORMAT, Findings, Judgement,
-    Play, Stale, Trouble,
+    Absent, CaseFindings, ChapterFindings, Comparison, ComparisonSummary, Explained, FORMAT,
+    Findings, Play, Stale, Trouble,
 };
 
 /// A path that would run in a page, colour a terminal, and end a CDATA section.
@@ -25,18 +25,18 @@ fn trouble(trouble: Trouble) -> Play {
     }
 }
 
-fn case(id: &str, title: &str, plays: Vec<Play>, verdicts: Vec<Judgement>) -> CaseFindings {
+fn case(id: &str, title: &str, plays: Vec<Play>, results: Vec<ComparisonSummary>) -> CaseFindings {
     CaseFindings {
         id: id.to_owned(),
         title: title.to_owned(),
         script: Some(format!("a: create /x \"{id}\"\n")),
         plays,
         comparisons: (1..)
-            .zip(verdicts)
-            .map(|(right, verdict)| Comparison {
+            .zip(results)
+            .map(|(right, result)| Comparison {
                 left: 0,
                 right,
-                verdict,
+                result,
             })
             .collect(),
     }
@@ -91,13 +91,13 @@ pub(crate) fn three_servers() -> Findings {
                         "watch/1",
                         "a watch fires",
                         vec![ours.clone(), ours.clone(), older],
-                        vec![Judgement::Same, Judgement::Different],
+                        vec![ComparisonSummary::Same, ComparisonSummary::Different],
                     ),
                     case(
                         "watch/2",
                         HOSTILE,
                         vec![hostile.clone(), other.clone(), hostile],
-                        vec![Judgement::Different, Judgement::Same],
+                        vec![ComparisonSummary::Different, ComparisonSummary::Same],
                     ),
                 ],
             ),
@@ -114,8 +114,8 @@ pub(crate) fn three_servers() -> Findings {
                             trouble(Trouble::Skipped(needs.to_owned())),
                         ],
                         vec![
-                            Judgement::Known(vec!["multi-order".to_owned()]),
-                            Judgement::Skipped(needs.to_owned()),
+                            ComparisonSummary::Known(vec!["multi-order".to_owned()]),
+                            ComparisonSummary::Skipped(needs.to_owned()),
                         ],
                     ),
                     case(
@@ -126,7 +126,10 @@ pub(crate) fn three_servers() -> Findings {
                             trouble(Trouble::Failed(broke.to_owned())),
                             ours,
                         ],
-                        vec![Judgement::Failed(broke.to_owned()), Judgement::Same],
+                        vec![
+                            ComparisonSummary::Failed(broke.to_owned()),
+                            ComparisonSummary::Same,
+                        ],
                     ),
                 ],
             ),

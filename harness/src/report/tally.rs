@@ -2,7 +2,7 @@
 
 use std::ops::AddAssign;
 
-use crate::judge::{CaseFindings, Findings, Judgement, Trouble};
+use crate::judge::{CaseFindings, ComparisonSummary, Findings, Trouble};
 
 /// Kind of a result, without its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -166,13 +166,13 @@ impl Pair {
             .comparisons
             .iter()
             .find(|comparison| comparison.left == self.left && comparison.right == right)
-            .map(|comparison| &comparison.verdict);
+            .map(|comparison| &comparison.result);
         match judgement {
-            Some(Judgement::Same) => verdict(Class::Same, None),
-            Some(Judgement::Different) => verdict(Class::Different, None),
-            Some(Judgement::Known(ids)) => verdict(Class::Known, Some(&ids.join(", "))),
-            Some(Judgement::Skipped(why)) => verdict(Class::Skipped, Some(why)),
-            Some(Judgement::Failed(why)) => verdict(Class::Failed, Some(why)),
+            Some(ComparisonSummary::Same) => verdict(Class::Same, None),
+            Some(ComparisonSummary::Different) => verdict(Class::Different, None),
+            Some(ComparisonSummary::Known(ids)) => verdict(Class::Known, Some(&ids.join(", "))),
+            Some(ComparisonSummary::Skipped(why)) => verdict(Class::Skipped, Some(why)),
+            Some(ComparisonSummary::Failed(why)) => verdict(Class::Failed, Some(why)),
             None => verdict(Class::Skipped, Some("not compared")),
         }
     }

@@ -13,9 +13,9 @@ use zookeeper_client::{
 };
 
 use super::{Stage, StageError};
-use crate::noted::{Noted, event};
 use crate::patience;
 use crate::script::{Action, Script, Step};
+use crate::transcribe::{Transcribe, event};
 
 /// Longer than any case, so that no session ends by itself while the machine is busy.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -90,7 +90,7 @@ impl Stage<'_> {
     }
 
     /// Notes what came of something that a user did, and gives it back.
-    pub fn note<T: Noted>(&mut self, user: &User, what: impl Display, seen: T) -> T {
+    pub fn note<T: Transcribe>(&mut self, user: &User, what: impl Display, seen: T) -> T {
         self.notes.saw(user.name(), &what.to_string(), &seen);
         seen
     }

@@ -30,8 +30,8 @@ use std::time::Duration;
 
 use crate::alignment;
 use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, error_name, op};
-use crate::noted::Noted;
 use crate::script::{AclText, Step, quoted};
+use crate::transcribe::Transcribe;
 use ephemerals::Heard;
 
 /// A piece of a line.
@@ -206,7 +206,7 @@ impl Notes {
     }
 
     /// What came of something that a client did.
-    pub fn saw(&mut self, who: &str, what: &str, seen: &impl Noted) {
+    pub fn saw(&mut self, who: &str, what: &str, seen: &impl Transcribe) {
         let mut line = Line::of(who);
         line.text(format!(" {what} ->"));
         seen.note(&mut line);

@@ -12,7 +12,9 @@ use minikeeper_harness::backend::{
     ZooKeeper,
 };
 use minikeeper_harness::client::{Acl, BlockingClient, ConnectRequest, Request};
-use minikeeper_harness::judge::{self, Contestant, Findings, Judgement, KnownDifferences, Trouble};
+use minikeeper_harness::judge::{
+    self, ComparisonSummary, Contestant, Findings, KnownDifferences, Trouble,
+};
 use minikeeper_harness::provision::{Missing, Verdict};
 use minikeeper_harness::suite::Suite;
 
@@ -239,10 +241,14 @@ pub(super) fn play(
     let mut wrong = Vec::new();
     for case in findings.cases() {
         for comparison in &case.comparisons {
-            match &comparison.verdict {
-                Judgement::Same | Judgement::Known(_) | Judgement::Skipped(_) => {}
-                Judgement::Different => wrong.push(format!("{}\n{}", case.id, super::both(case))),
-                Judgement::Failed(why) => wrong.push(format!("{}: {why}", case.id)),
+            match &comparison.result {
+                ComparisonSummary::Same
+                | ComparisonSummary::Known(_)
+                | ComparisonSummary::Skipped(_) => {}
+                ComparisonSummary::Different => {
+                    wrong.push(format!("{}\n{}", case.id, super::both(case)))
+                }
+                ComparisonSummary::Failed(why) => wrong.push(format!("{}: {why}", case.id)),
             }
         }
     }

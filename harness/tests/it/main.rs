@@ -15,7 +15,7 @@ use std::time::Duration;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use minikeeper_harness::backend::BackendKind;
 use minikeeper_harness::judge::{
-    self, CaseFindings, Comparison, Contestant, Findings, Judgement, KnownDifferences,
+    self, CaseFindings, Comparison, ComparisonSummary, Contestant, Findings, KnownDifferences,
 };
 use minikeeper_harness::suite::Suite;
 use minikeeper_harness::transcript::Transcript;
@@ -86,7 +86,10 @@ fn agree_but_for_what_is_known(contestants: &[Contestant]) -> Result<Completion,
     let mut wrong: Vec<String> = Vec::new();
     // A judge that skips everything sees nothing.
     let compared = |comparison: &Comparison| {
-        matches!(comparison.verdict, Judgement::Same | Judgement::Known(_))
+        matches!(
+            comparison.result,
+            ComparisonSummary::Same | ComparisonSummary::Known(_)
+        )
     };
     for (right, name) in findings.servers.iter().enumerate().skip(1) {
         let of_right = findings.cases().flat_map(|case| &case.comparisons);
@@ -97,12 +100,14 @@ fn agree_but_for_what_is_known(contestants: &[Contestant]) -> Result<Completion,
     }
     for case in findings.cases() {
         for comparison in &case.comparisons {
-            match &comparison.verdict {
-                Judgement::Same | Judgement::Known(_) | Judgement::Skipped(_) => {}
-                Judgement::Different => {
+            match &comparison.result {
+                ComparisonSummary::Same
+                | ComparisonSummary::Known(_)
+                | ComparisonSummary::Skipped(_) => {}
+                ComparisonSummary::Different => {
                     wrong.push(format!("{} {}\n{}", case.id, case.title, both(case)))
                 }
-                Judgement::Failed(why) => wrong.push(format!("{}: {why}", case.id)),
+                ComparisonSummary::Failed(why) => wrong.push(format!("{}: {why}", case.id)),
             }
         }
     }

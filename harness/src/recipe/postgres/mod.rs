@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use zookeeper_client::{Error, OneshotWatcher};
 
 use super::{EPHEMERAL, PERSISTENT, usual};
-use crate::noted::Noted;
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
+use crate::transcribe::Transcribe;
 use crate::transcript::Line;
 use render::{Files, Primary, Settings};
 
@@ -40,7 +40,7 @@ struct Agent {
     files: Files,
 }
 
-impl Noted for Files {
+impl Transcribe for Files {
     fn note(&self, line: &mut Line) {
         if self.standby {
             line.text(" standby.signal,");

@@ -333,7 +333,7 @@ fn closing(out: &mut dyn Write, findings: &Findings, pairs: &[Pair]) -> io::Resu
 #[cfg(test)]
 mod tests {
     use super::{Detail, Look, ranges, terminal};
-    use crate::judge::{Findings, Judgement};
+    use crate::judge::{ComparisonSummary, Findings};
     use crate::report::sample;
 
     fn written(findings: &Findings, detail: Detail) -> String {
@@ -417,17 +417,20 @@ embedded and zookeeper:3.8.5: 2 same, 1 different, 1 skipped
         let mut findings = sample::three_servers();
         let chapter = findings.chapters.first_mut().expect("a chapter");
         let case = chapter.cases.first().expect("a case").clone();
-        let with = |number: usize, verdict: Judgement| {
+        let with = |number: usize, verdict: ComparisonSummary| {
             let mut case = case.clone();
             case.id = format!("watch/{number}");
             case.comparisons.truncate(1);
             let comparison = case.comparisons.first_mut().expect("a comparison");
-            comparison.verdict = verdict;
+            comparison.result = verdict;
             case
         };
         chapter.cases = (1..=30)
-            .map(|number| with(number, Judgement::Different))
-            .chain((31..=40).map(|number| with(number, Judgement::Failed("no server".to_owned()))))
+            .map(|number| with(number, ComparisonSummary::Different))
+            .chain(
+                (31..=40)
+                    .map(|number| with(number, ComparisonSummary::Failed("no server".to_owned()))),
+            )
             .collect();
         let text = written(&findings, Detail::Usual);
         assert_eq!(text.matches("DIFFERENT watch/").count(), 20, "{text}");

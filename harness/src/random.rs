@@ -4,17 +4,17 @@ use std::ops::Range;
 
 /// Splitmix64.
 #[derive(Clone, Debug)]
-pub(crate) struct Dice(u64);
+pub(crate) struct SplitMix64(u64);
 
-impl Dice {
-    /// The dice of a seed for one purpose among several.
+impl SplitMix64 {
+    /// The random of a seed for one purpose among several.
     pub(crate) fn new(seed: u64, purpose: u64) -> Self {
-        let mut dice = Self(seed ^ purpose.wrapping_mul(0xD6E8_FEB8_6659_FD93));
-        dice.throw();
-        dice
+        let mut random = Self(seed ^ purpose.wrapping_mul(0xD6E8_FEB8_6659_FD93));
+        random.next_u64();
+        random
     }
 
-    pub(crate) fn throw(&mut self) -> u64 {
+    pub(crate) fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -25,12 +25,12 @@ impl Dice {
     /// A number of this range, which must not be empty.
     pub(crate) fn number(&mut self, range: Range<usize>) -> usize {
         let width = u64::try_from(range.len().max(1)).unwrap_or(u64::MAX);
-        range.start + usize::try_from(self.throw() % width).unwrap_or(0)
+        range.start + usize::try_from(self.next_u64() % width).unwrap_or(0)
     }
 
     /// True so many times in a hundred.
     pub(crate) fn percent(&mut self, share: u64) -> bool {
-        self.throw() % 100 < share
+        self.next_u64() % 100 < share
     }
 
     /// One of these, of which there must be one.

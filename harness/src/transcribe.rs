@@ -16,29 +16,29 @@ use crate::transcript::Line;
 /// Values of an own type are noted by writing them to the line:
 ///
 /// ```
-/// use minikeeper_harness::noted::Noted;
+/// use minikeeper_harness::transcribe::Transcribe;
 /// use minikeeper_harness::transcript::Line;
 ///
 /// struct Leader { name: String, since: i64 }
 ///
-/// impl Noted for Leader {
+/// impl Transcribe for Leader {
 ///     fn note(&self, line: &mut Line) {
 ///         line.text(format!(" {} since ", self.name)).zxid(self.since);
 ///     }
 /// }
 /// ```
-pub trait Noted {
+pub trait Transcribe {
     /// Writes it to a line, beginning with a blank.
     fn note(&self, line: &mut Line);
 }
 
-impl<T: Noted + ?Sized> Noted for &T {
+impl<T: Transcribe + ?Sized> Transcribe for &T {
     fn note(&self, line: &mut Line) {
         (**self).note(line);
     }
 }
 
-impl<T: Noted, E: Noted> Noted for Result<T, E> {
+impl<T: Transcribe, E: Transcribe> Transcribe for Result<T, E> {
     fn note(&self, line: &mut Line) {
         match self {
             Ok(value) => {
@@ -50,7 +50,7 @@ impl<T: Noted, E: Noted> Noted for Result<T, E> {
     }
 }
 
-impl<T: Noted> Noted for Option<T> {
+impl<T: Transcribe> Transcribe for Option<T> {
     fn note(&self, line: &mut Line) {
         match self {
             Some(value) => value.note(line),
@@ -61,13 +61,13 @@ impl<T: Noted> Noted for Option<T> {
     }
 }
 
-impl Noted for () {
+impl Transcribe for () {
     fn note(&self, _line: &mut Line) {}
 }
 
 macro_rules! as_it_is_written {
     ($($type:ty)*) => {
-        $(impl Noted for $type {
+        $(impl Transcribe for $type {
             fn note(&self, line: &mut Line) {
                 line.text(format!(" {self}"));
             }
@@ -78,7 +78,7 @@ macro_rules! as_it_is_written {
 as_it_is_written![bool i32 i64 usize str String SessionState];
 
 /// Nothing for a znode without a number.
-impl Noted for CreateSequence {
+impl Transcribe for CreateSequence {
     fn note(&self, line: &mut Line) {
         if self.into_i64() >= 0 {
             line.text(format!(" number {self}"));
@@ -86,20 +86,20 @@ impl Noted for CreateSequence {
     }
 }
 
-impl Noted for [u8] {
+impl Transcribe for [u8] {
     fn note(&self, line: &mut Line) {
         line.text(format!(" {}", quoted(self)));
     }
 }
 
-impl Noted for Vec<u8> {
+impl Transcribe for Vec<u8> {
     fn note(&self, line: &mut Line) {
         self.as_slice().note(line);
     }
 }
 
 /// Sorted, as ZooKeeper promises no order of children.
-impl Noted for Vec<String> {
+impl Transcribe for Vec<String> {
     fn note(&self, line: &mut Line) {
         let mut names: Vec<&str> = self.iter().map(String::as_str).collect();
         names.sort_unstable();
@@ -107,7 +107,7 @@ impl Noted for Vec<String> {
     }
 }
 
-impl Noted for zookeeper_client::Stat {
+impl Transcribe for zookeeper_client::Stat {
     fn note(&self, line: &mut Line) {
         line.stat(&Stat {
             czxid: self.czxid,
@@ -125,14 +125,14 @@ impl Noted for zookeeper_client::Stat {
     }
 }
 
-impl<A: Noted, B: Noted> Noted for (A, B) {
+impl<A: Transcribe, B: Transcribe> Transcribe for (A, B) {
     fn note(&self, line: &mut Line) {
         self.0.note(line);
         self.1.note(line);
     }
 }
 
-impl<A: Noted, B: Noted, C: Noted> Noted for (A, B, C) {
+impl<A: Transcribe, B: Transcribe, C: Transcribe> Transcribe for (A, B, C) {
     fn note(&self, line: &mut Line) {
         self.0.note(line);
         self.1.note(line);
@@ -141,17 +141,17 @@ impl<A: Noted, B: Noted, C: Noted> Noted for (A, B, C) {
 }
 
 /// A watcher is nothing to see until it is told.
-impl Noted for zookeeper_client::OneshotWatcher {
+impl Transcribe for zookeeper_client::OneshotWatcher {
     fn note(&self, _line: &mut Line) {}
 }
 
 /// A watcher is nothing to see until it is told.
-impl Noted for zookeeper_client::PersistentWatcher {
+impl Transcribe for zookeeper_client::PersistentWatcher {
     fn note(&self, _line: &mut Line) {}
 }
 
 /// Its session and what timeout it got.
-impl Noted for Client {
+impl Transcribe for Client {
     fn note(&self, line: &mut Line) {
         line.text(" ")
             .session(self.session_id().0)
@@ -159,13 +159,13 @@ impl Noted for Client {
     }
 }
 
-impl Noted for Error {
+impl Transcribe for Error {
     fn note(&self, line: &mut Line) {
         line.text(format!(" {self:?}"));
     }
 }
 
-impl Noted for MultiWriteError {
+impl Transcribe for MultiWriteError {
     fn note(&self, line: &mut Line) {
         match self {
             Self::RequestFailed { source } => source.note(line),
@@ -177,7 +177,7 @@ impl Noted for MultiWriteError {
     }
 }
 
-impl Noted for CheckWriteError {
+impl Transcribe for CheckWriteError {
     fn note(&self, line: &mut Line) {
         match self {
             Self::RequestFailed { source } => source.note(line),
@@ -193,7 +193,7 @@ impl Noted for CheckWriteError {
     }
 }
 
-impl Noted for MultiWriteResult {
+impl Transcribe for MultiWriteResult {
     fn note(&self, line: &mut Line) {
         match self {
             Self::Check => {
@@ -211,7 +211,7 @@ impl Noted for MultiWriteResult {
     }
 }
 
-impl Noted for Vec<MultiWriteResult> {
+impl Transcribe for Vec<MultiWriteResult> {
     fn note(&self, line: &mut Line) {
         for result in self {
             line.text(" [");
@@ -221,7 +221,7 @@ impl Noted for Vec<MultiWriteResult> {
     }
 }
 
-impl Noted for Vec<MultiReadResult> {
+impl Transcribe for Vec<MultiReadResult> {
     fn note(&self, line: &mut Line) {
         for result in self {
             line.text(" [");
@@ -259,7 +259,7 @@ pub(crate) fn event(event: &WatchedEvent) -> Result<Event, SessionState> {
 }
 
 /// A result of some scenario's own, in words that are the same on every server.
-impl Noted for fmt::Arguments<'_> {
+impl Transcribe for fmt::Arguments<'_> {
     fn note(&self, line: &mut Line) {
         line.text(format!(" {self}"));
     }
@@ -269,11 +269,11 @@ impl Noted for fmt::Arguments<'_> {
 mod tests {
     use zookeeper_client::{Error, MultiWriteError};
 
-    use super::Noted;
+    use super::Transcribe;
     use crate::transcript::Notes;
 
     #[track_caller]
-    fn check(seen: impl Noted, line: &str) {
+    fn check(seen: impl Transcribe, line: &str) {
         let mut notes = Notes::default();
         notes.saw("a", "looks", &seen);
         assert_eq!(notes.finish().lines(), [format!("a: looks ->{line}")]);
