@@ -1,8 +1,8 @@
-//! An election inside the simulator `turmoil`: a server and three candidates are simulated hosts, with a simulated network
-//! and simulated time between them. The leader is cut off, its session expires, another one leads. The same seed tells the
-//! same story to the millisecond, and forty simulated seconds take a fraction of a real one.
+//! An election inside the simulator `turmoil`: a server and three candidates are simulated hosts, with a simulated
+//! network and simulated time. The leader is cut off, its session expires, and another one leads. Equal seeds give
+//! equal runs to the millisecond, and forty simulated seconds take a fraction of a real one.
 //!
-//! `cargo run -p minikeeper-harness --example turmoil_election -- 7` tells the story of seed 7.
+//! `cargo run -p minikeeper-harness --example turmoil_election -- 7` prints the run of seed 7.
 
 use std::cell::{OnceCell, RefCell};
 use std::convert::Infallible;
@@ -24,40 +24,40 @@ const SECOND: Duration = Duration::from_secs(1);
 const SESSION_TIMEOUT: Duration = Duration::from_secs(6);
 const EPHEMERAL_SEQUENTIAL: i32 = 3;
 
-/// What one host has to tell.
+/// An entry in the log of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Note {
     at: Duration,
     who: &'static str,
-    what: Say,
+    message: Message,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Say {
+enum Message {
     Leads,
     StepsDown,
-    /// Anything else worth a line.
+    /// Any other message.
     Other(String),
 }
 
-/// The notes of all hosts, in the order in which they were taken.
+/// Notes of all hosts, in order.
 #[derive(Clone, Debug, Default)]
 struct Notes(Rc<RefCell<Vec<Note>>>);
 
 impl Notes {
-    fn take(&self, who: &'static str, what: Say) {
+    fn take(&self, who: &'static str, message: Message) {
         let at = turmoil::sim_elapsed().unwrap_or_default();
-        self.0.borrow_mut().push(Note { at, who, what });
+        self.0.borrow_mut().push(Note { at, who, message });
     }
 
-    /// Who leads, or believes so.
+    /// Returns the hosts that lead, or believe so.
     fn leaders(&self) -> Vec<&'static str> {
         let mut leaders = Vec::new();
         for note in self.0.borrow().iter() {
-            match note.what {
-                Say::Leads => leaders.push(note.who),
-                Say::StepsDown => leaders.retain(|who| *who != note.who),
-                Say::Other(_) => {}
+            match note.message {
+                Message::Leads => leaders.push(note.who),
+                Message::StepsDown => leaders.retain(|who| *who != note.who),
+                Message::Other(_) => {}
             }
         }
         leaders
@@ -66,20 +66,20 @@ impl Notes {
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, who, what } = self;
+        let Self { at, who, message } = self;
         write!(f, "{:>6} ms  {who:<6}", at.as_millis())?;
-        match what {
-            Say::Leads => write!(f, "LEADS"),
-            Say::StepsDown => write!(f, "STEPS DOWN"),
-            Say::Other(what) => write!(f, "{what}"),
+        match message {
+            Message::Leads => write!(f, "LEADS"),
+            Message::StepsDown => write!(f, "STEPS DOWN"),
+            Message::Other(text) => write!(f, "{text}"),
         }
     }
 }
 
-/// Why a candidate has to begin anew.
+/// Reason for which a candidate has to begin again.
 #[derive(Debug, thiserror::Error)]
 enum Lost {
-    #[error("heard nothing for too long")]
+    #[error("no answer for too long")]
     Silence,
     #[error("{0}")]
     Client(#[from] ClientError),
@@ -87,11 +87,11 @@ enum Lost {
     Connect(#[from] std::io::Error),
 }
 
-/// A session that pings, and that knows when the server may have given it up.
+/// A session that pings, and that knows when the server may have expired it.
 struct Session {
     client: Client<TcpStream>,
     timeout: Duration,
-    /// When the last request that was answered was sent: the server has heard of this client since.
+    /// Time at which the last answered request was sent: the server got a request at that time or later.
     heard: Instant,
 }
 
@@ -115,7 +115,7 @@ impl Session {
 
     async fn ask(&mut self, request: Request) -> Result<Option<Answer>, Lost> {
         let sent = Instant::now();
-        // Before the server can have expired the session, whatever is lost on the way.
+        // Before the server can have expired the session, whatever message is lost.
         let deadline = self.heard + self.timeout * 2 / 3;
         match timeout_at(deadline, self.client.call(&request)).await {
             Ok(reply) => {
@@ -137,10 +137,10 @@ impl Session {
     }
 }
 
-/// Stands for election until the session is lost. The znode with the lowest number leads; each other candidate watches
-/// the one before its own.
+/// Stands for election until the session is lost. The candidate with the lowest number leads; each other candidate
+/// watches the one before.
 async fn stand(who: &'static str, notes: &Notes) -> Result<Infallible, Lost> {
-    let says = |what: String| notes.take(who, Say::Other(what));
+    let says = |text: String| notes.take(who, Message::Other(text));
     let mut session = Session::open().await?;
     let create = Request::Create {
         path: "/election/n-".to_owned(),
@@ -177,24 +177,24 @@ async fn stand(who: &'static str, notes: &Notes) -> Result<Infallible, Lost> {
             says(format!("hears that {path} went in {zxid:#x}"));
         }
     }
-    notes.take(who, Say::Leads);
+    notes.take(who, Message::Leads);
     let lost = session.event().await.map(|event| event.path);
-    notes.take(who, Say::StepsDown);
+    notes.take(who, Message::StepsDown);
     Err(lost.err().unwrap_or(Lost::Silence))
 }
 
 async fn candidate(who: &'static str, notes: Notes) -> turmoil::Result {
     loop {
         match stand(who, &notes).await {
-            // It tries again until the server can be reached.
+            // The candidate tries again until the server can be reached.
             Err(Lost::Connect(_)) => {}
-            Err(lost) => notes.take(who, Say::Other(format!("lost its session: {lost}"))),
+            Err(lost) => notes.take(who, Message::Other(format!("lost its session: {lost}"))),
         }
         sleep(SECOND).await;
     }
 }
 
-/// The host that is the server: it serves whoever connects by the simulated network, in simulated time.
+/// The host of the server: it serves connections of the simulated network, in simulated time.
 async fn zookeeper(handle: Rc<OnceCell<Server>>) -> turmoil::Result {
     let server = Server::builder()
         .without_listener()
@@ -212,15 +212,15 @@ async fn zookeeper(handle: Rc<OnceCell<Server>>) -> turmoil::Result {
     }
 }
 
-/// All that can be told of a run.
+/// Result of a run.
 #[derive(Debug, PartialEq, Eq)]
 struct Story {
     notes: Vec<Note>,
-    /// Who led, one after the other.
+    /// The two leaders, in order.
     led: [&'static str; 2],
-    /// What the server had at the end.
+    /// Tree of the server at the end.
     tree: String,
-    /// Everything that passed there.
+    /// Journal of the server.
     journal: Vec<Entry>,
 }
 
@@ -248,12 +248,12 @@ fn story(seed: u64) -> Result<Story, Box<dyn std::error::Error>> {
 
     run_until(&mut sim, 10 * SECOND)?;
     let [first] = notes.leaders()[..] else {
-        return Err(format!("one was to lead: {:?}", notes.leaders()).into());
+        return Err(format!("expected one leader: {:?}", notes.leaders()).into());
     };
     sim.partition(first, "zookeeper");
     run_until(&mut sim, 25 * SECOND)?;
     let [second] = notes.leaders()[..] else {
-        return Err(format!("another was to lead: {:?}", notes.leaders()).into());
+        return Err(format!("expected another leader: {:?}", notes.leaders()).into());
     };
     sim.repair(first, "zookeeper");
     run_until(&mut sim, 40 * SECOND)?;
@@ -289,36 +289,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn when_the_leader_is_cut_off_another_one_leads_and_never_two_at_once() {
+    fn another_candidate_leads_after_the_leader_is_cut_off_and_never_two_at_once() {
         for seed in 0..5 {
             let story = story(seed).expect("one leads after the other");
             let [first, second] = story.led;
             assert_ne!(first, second, "seed {seed}");
             let mut leader = None;
             for note in &story.notes {
-                match note.what {
-                    Say::Leads => assert_eq!(leader.replace(note.who), None, "seed {seed}"),
-                    Say::StepsDown => assert_eq!(leader.take(), Some(note.who), "seed {seed}"),
-                    Say::Other(_) => {}
+                match note.message {
+                    Message::Leads => assert_eq!(leader.replace(note.who), None, "seed {seed}"),
+                    Message::StepsDown => assert_eq!(leader.take(), Some(note.who), "seed {seed}"),
+                    Message::Other(_) => {}
                 }
             }
             assert_eq!(leader, Some(second), "seed {seed}");
             let expired = |entry: &&Entry| matches!(entry.what, What::SessionExpired { .. });
             let expired: Vec<&Entry> = story.journal.iter().filter(expired).collect();
             assert_eq!(expired.len(), 1, "seed {seed}");
-            // The first has come back since, and waits.
+            // The first leader has returned since, and waits.
             assert_eq!(story.tree.matches("ephemeral").count(), 3, "seed {seed}");
         }
     }
 
     #[test]
-    fn the_same_seed_tells_the_same_story_and_another_one_another() {
+    fn equal_seeds_give_equal_runs_and_other_seeds_other_runs() {
         let stories: Vec<Story> = (0..3)
             .map(|seed| story(seed).expect("one leads after the other"))
             .collect();
-        for (seed, told) in (0..).zip(&stories) {
+        for (seed, story_before) in (0..).zip(&stories) {
             let again = story(seed).expect("as before");
-            assert_eq!(again, *told, "seed {seed}");
+            assert_eq!(again, *story_before, "seed {seed}");
         }
         let leaders: BTreeSet<_> = stories.iter().map(|story| story.led).collect();
         assert!(leaders.len() > 1, "chance decides who leads: {leaders:?}");

@@ -1,5 +1,5 @@
-//! A suite and a backend of one's own: what a team adds from its own crate, nothing of the harness being changed.
-//! `cargo run -p minikeeper-harness-example` plays both on the embedded server and on the backend, and compares.
+//! A suite and a backend in a crate of their own, without changes of the harness. `cargo run -p
+//! minikeeper-harness-example` runs the suite on the embedded server and on the backend, and compares the results.
 #![expect(clippy::print_stdout, reason = "a program that prints its findings")]
 
 use std::collections::HashMap;
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// A chapter as text, and to it a case that no text can say.
+/// A chapter as text, with a case that needs Rust.
 fn suite() -> Result<Suite, minikeeper_harness::script::ScriptError> {
     let chapter = Chapter::parse("flags", include_str!("flags.txt"))?.scenario(
         3,
@@ -42,7 +42,7 @@ fn suite() -> Result<Suite, minikeeper_harness::script::ScriptError> {
     Ok(Suite::new().with(chapter))
 }
 
-/// A case in Rust: it takes the same steps as a script, as many as it likes.
+/// A case in Rust, which runs any number of steps of a script.
 struct ManyFlags(usize);
 
 impl Scenario for ManyFlags {
@@ -62,8 +62,8 @@ impl ManyFlags {
     }
 }
 
-/// Plays the suite on the embedded server and on `ours`, prints what came of each case, and counts the cases in
-/// which they differ.
+/// Runs the suite on the embedded server and on `ours`, prints the result of each case, and counts the differing
+/// cases.
 fn compare(suite: &Suite, ours: &(impl BackendSource + Clone + 'static)) -> usize {
     let contestants = [
         Contestant::live(BackendKind::Embedded),
@@ -88,7 +88,7 @@ fn compare(suite: &Suite, ours: &(impl BackendSource + Clone + 'static)) -> usiz
     unlike
 }
 
-/// Where our backends come from.
+/// Source of our backends.
 #[derive(Clone, Debug)]
 struct OurServers;
 
@@ -103,7 +103,7 @@ impl BackendSource for OurServers {
     }
 }
 
-/// A server as our product starts it: whatever speaks ZooKeeper's protocol can stand here.
+/// A server as our product starts it; any server of ZooKeeper's protocol can be used here.
 #[derive(Debug)]
 struct OurServer(Server);
 
@@ -121,7 +121,7 @@ impl Backend for OurServer {
     }
 
     fn supports(&self, capability: Capability<'_>) -> bool {
-        // What needs another capability is skipped by name.
+        // Cases that need another capability are skipped with its name.
         matches!(capability, Capability::Restart | Capability::Timeout(_))
     }
 

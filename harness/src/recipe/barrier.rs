@@ -1,4 +1,4 @@
-//! Barriers: everybody waits until all may go on.
+//! Barriers: all clients wait until a condition holds.
 
 use std::pin::pin;
 
@@ -12,17 +12,17 @@ pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "barrier",
         "Barriers",
-        "A barrier is a znode whose end is waited for. A double barrier holds all until enough have come, and again \
+        "Clients wait for the deletion of a barrier's znode. A double barrier blocks all clients until enough have come, and again \
          until all are done.",
     )
-    .scenario(1, "whoever comes to a barrier waits until it is lifted", usual(), lifted)
-    .scenario(2, "a barrier that is not there stops nobody", usual(), not_there)
-    .scenario(3, "a barrier goes with the session that set it", usual(), goes_with_its_session)
-    .scenario(4, "nobody enters a double barrier before all have come", usual(), all_enter)
-    .scenario(5, "nobody leaves a double barrier before all are done", usual(), all_leave)
-    .scenario(6, "whoever comes late enters at once", usual(), late)
-    .scenario(7, "whoever dies inside does not keep the others", usual(), dies_inside)
-    .scenario(8, "whoever dies before all have come is missing", usual(), dies_before)
+    .scenario(1, "a client at a barrier waits until it is lifted", usual(), lifted)
+    .scenario(2, "a missing barrier stops no client", usual(), not_there)
+    .scenario(3, "a barrier is deleted with the session that set it", usual(), goes_with_its_session)
+    .scenario(4, "no client enters a double barrier before all have come", usual(), all_enter)
+    .scenario(5, "no client leaves a double barrier before all are done", usual(), all_leave)
+    .scenario(6, "a late client enters at once", usual(), late)
+    .scenario(7, "a client that dies inside does not block the others", usual(), dies_inside)
+    .scenario(8, "a client that dies before all have come is missing", usual(), dies_before)
 }
 
 /// Waits at the barrier, unless there is none.
@@ -77,12 +77,12 @@ async fn goes_with_its_session(stage: &mut Stage<'_>) -> Result<(), StageError> 
     Ok(())
 }
 
-/// How many must come.
+/// Number of clients that must come.
 const SIZE: usize = 3;
 
 const READY: &str = "/double/ready";
 
-/// Someone at a double barrier.
+/// A client at a double barrier.
 struct Party {
     /// Fires when all have come; `None` if they have.
     ready: Option<OneshotWatcher>,
@@ -120,7 +120,7 @@ impl Party {
     }
 }
 
-/// Those at the barrier, in the order of their names.
+/// Returns the names of the clients at the barrier, in order.
 async fn parties(user: &User) -> Result<Vec<String>, StageError> {
     let mut here = in_order(user.list_children("/double").await?);
     here.retain(|name| name.starts_with("p-"));
@@ -128,7 +128,8 @@ async fn parties(user: &User) -> Result<Vec<String>, StageError> {
     Ok(here)
 }
 
-/// One step of leaving: gives up its own znode as the rule has it, and gives the watch on whom to wait for.
+/// One step of leaving: deletes the client's own znode when the rule allows it, and returns a watch of the znode to
+/// wait for.
 async fn leave(stage: &mut Stage<'_>, user: &User) -> Result<Option<OneshotWatcher>, StageError> {
     loop {
         let here = parties(user).await?;
@@ -138,7 +139,7 @@ async fn leave(stage: &mut Stage<'_>, user: &User) -> Result<Option<OneshotWatch
             return Ok(None);
         };
         let own_path = format!("/double/{own}");
-        // The first waits for the last; all others go and wait for the first.
+        // The first waits for the last; all others leave and wait for the first.
         let waits_for = if here.len() == 1 && *first == own {
             user.delete(&own_path, None).await?;
             stage.says(user, "is the last to go");

@@ -1,4 +1,4 @@
-//! Configuration: a znode that many read and few write.
+//! Configuration: a znode that many clients read and few write.
 
 use zookeeper_client::{Acl, Acls, AddWatchMode, AuthId, Client, CreateMode, Error, Permission};
 
@@ -10,23 +10,73 @@ pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "configuration",
         "Configuration",
-        "Settings in znodes: readers watch them, and writers say which version they mean to replace.",
+        "Settings in znodes: readers watch them, and writers name the version that they replace.",
     )
-    .scenario(1, "a reader is told of a change and reads what is new", usual(), a_reader_is_told)
-    .scenario(2, "of two writers who read the same version one must read again", usual(), two_writers)
-    .scenario(3, "settings that belong together change together", since_3_6(), together)
-    .scenario(4, "a reader waits for settings that are not there yet", usual(), not_there_yet)
-    .scenario(5, "many changes before the reader looks are one event and the last value", usual(), many_changes)
-    .scenario(6, "settings are deleted and a reader hears of it and of their return", usual(), deleted_and_back)
-    .scenario(7, "an application sees its own settings alone", usual(), a_root_of_its_own)
-    .scenario(8, "only who knows the password may change the settings", usual(), a_password)
-    .scenario(9, "an earlier state of the settings is restored from their history", usual(), history)
-    .scenario(10, "settings of a process go with it", usual(), settings_of_a_process)
+    .scenario(
+        1,
+        "a reader is notified of a change and reads the new value",
+        usual(),
+        a_reader_is_notified,
+    )
+    .scenario(
+        2,
+        "of two writers who read the same version one must read again",
+        usual(),
+        two_writers,
+    )
+    .scenario(
+        3,
+        "settings that belong together change together",
+        since_3_6(),
+        together,
+    )
+    .scenario(
+        4,
+        "a reader waits for settings that are not there yet",
+        usual(),
+        not_there_yet,
+    )
+    .scenario(
+        5,
+        "many changes before the reader looks are one event and the last value",
+        usual(),
+        many_changes,
+    )
+    .scenario(
+        6,
+        "a reader gets the events of deleted and restored settings",
+        usual(),
+        deleted_and_back,
+    )
+    .scenario(
+        7,
+        "an application sees its own settings alone",
+        usual(),
+        a_root_of_its_own,
+    )
+    .scenario(
+        8,
+        "only a client that knows the password may change the settings",
+        usual(),
+        a_password,
+    )
+    .scenario(
+        9,
+        "an earlier state of the settings is restored from their history",
+        usual(),
+        history,
+    )
+    .scenario(
+        10,
+        "settings of a process are deleted with its session",
+        usual(),
+        settings_of_a_process,
+    )
 }
 
 const PATH: &str = "/config";
 
-async fn a_reader_is_told(stage: &mut Stage<'_>) -> Result<(), StageError> {
+async fn a_reader_is_notified(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [writer, reader] = stage.users(["writer", "reader"]).await?;
     writer.create(PATH, b"port=5432", &PERSISTENT).await?;
     for value in ["port=5433", "port=5434"] {
@@ -43,16 +93,16 @@ async fn a_reader_is_told(stage: &mut Stage<'_>) -> Result<(), StageError> {
     Ok(())
 }
 
-/// Reads, changes and writes until nobody was in between.
+/// Reads, changes and writes until no other client wrote in between.
 async fn append(
     stage: &mut Stage<'_>,
     user: &User,
     read: (Vec<u8>, i32),
-    what: &str,
+    text: &str,
 ) -> Result<(), StageError> {
     let (mut data, mut version) = read;
     loop {
-        data.extend_from_slice(what.as_bytes());
+        data.extend_from_slice(text.as_bytes());
         let set = user.set_data(PATH, &data, Some(version)).await;
         match stage.note(user, format_args!("writes over version {version}"), set) {
             Ok(_) => return Ok(()),
@@ -150,7 +200,7 @@ async fn deleted_and_back(stage: &mut Stage<'_>) -> Result<(), StageError> {
         writer.create(PATH, b"new", &PERSISTENT).await,
     )?;
     stage.notified(&reader, back).await?;
-    // A znode made anew counts its versions anew: who remembers only the version takes it for the old one.
+    // Versions of a new znode start from zero, so a client that remembers only the version takes it for the old one.
     stage.note(&reader, "reads", reader.get_data(PATH).await)?;
     Ok(())
 }

@@ -10,14 +10,14 @@ pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "counter",
         "Shared counters",
-        "A number in a znode, written over the version that was read; and the counters that ZooKeeper keeps itself.",
+        "A number in a znode, written over the version that was read; and ZooKeeper's own counters.",
     )
     .scenario(1, "no step is lost when several count at once", usual(), at_once)
-    .scenario(2, "who counts from what it read before must read again", usual(), read_again)
-    .scenario(3, "whoever watches the counter sees it grow", usual(), watched)
-    .scenario(4, "a range of numbers belongs to whoever took it", usual(), ranges)
+    .scenario(2, "a client that counts from an old value must read again", usual(), read_again)
+    .scenario(3, "a client that watches the counter sees it grow", usual(), watched)
+    .scenario(4, "a range of numbers belongs to the client that took it", usual(), ranges)
     .scenario(5, "a znode's version counts without being read", usual(), versions)
-    .scenario(6, "sequential znodes number what everybody asks for", usual(), sequence)
+    .scenario(6, "sequential znodes give numbers to all clients", usual(), sequence)
     .scenario(7, "two counters move together or not at all", usual(), two_counters)
 }
 
@@ -30,7 +30,7 @@ fn value(data: &[u8]) -> i64 {
         .unwrap_or(0)
 }
 
-/// Adds to the counter, whoever else does.
+/// Adds to the counter, whatever other clients do.
 async fn add(client: &Client, by: i64) -> Result<(i64, Stat), Error> {
     loop {
         let (data, stat) = client.get_data(PATH).await?;
@@ -62,7 +62,7 @@ async fn at_once(stage: &mut Stage<'_>) -> Result<(), StageError> {
         Ok::<(), Error>(())
     };
     tokio::try_join!(ten(&a), ten(&b), ten(&c))?;
-    // Every step is one version, so nobody wrote over anybody.
+    // Every step is one version, so no write replaced another.
     stage.note(&a, "reads", a.get_data(PATH).await)?;
     Ok(())
 }

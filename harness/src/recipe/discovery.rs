@@ -1,4 +1,4 @@
-//! Service discovery: instances register as ephemerals, and who needs them keeps a list.
+//! Service discovery: instances register as ephemerals, and consumers maintain a list of them.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "discovery",
         "Service discovery",
-        "Instances of a service are ephemerals under its name, their addresses in the data; consumers watch the children.",
+        "Instances of a service are ephemerals under its name with their addresses as data; consumers watch the children.",
     )
     .scenario(1, "a consumer finds every instance and its address", usual(), every_instance)
     .scenario(2, "an instance that stops is gone from the list", usual(), an_instance_stops)
     .scenario(3, "an instance that dies is gone when its session is over", usual(), an_instance_dies)
     .scenario(4, "a consumer's cache follows every change in order", since_3_6(), a_cache)
     .scenario(5, "an instance changes its address without leaving", usual(), a_new_address)
-    .scenario(6, "an instance that restarts replaces what its old session left", usual(), registered_twice)
+    .scenario(6, "an instance that restarts replaces the znode of its old session", usual(), registered_twice)
     .scenario(7, "a consumer waits for the first instance of a service", usual(), the_first_instance)
     .scenario(8, "all addresses are read in one request, even if an instance goes in between", since_3_6(), one_request)
 }
@@ -73,7 +73,7 @@ async fn an_instance_stops(stage: &mut Stage<'_>) -> Result<(), StageError> {
 
 async fn an_instance_dies(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [consumer] = users(stage, ["consumer"]).await?;
-    // An instance that falls silent is dead when its timeout is over, not before.
+    // A silent instance is dead when its timeout is over, not before.
     stage
         .steps("one: connect timeout=2000\none: create /services/web/one \"8001\" ephemeral")
         .await?;
@@ -94,7 +94,7 @@ async fn an_instance_dies(stage: &mut Stage<'_>) -> Result<(), StageError> {
     Ok(())
 }
 
-/// What a consumer knows of the instances, kept right by a watch that stays.
+/// A consumer's view of the instances, updated by a persistent watch.
 struct Cache {
     changes: PersistentWatcher,
     known: BTreeMap<String, Vec<u8>>,
@@ -102,7 +102,7 @@ struct Cache {
 
 impl Cache {
     async fn new(stage: &mut Stage<'_>, user: &User) -> Result<Self, StageError> {
-        // First the watch, then the list: what comes in between is heard of, if twice.
+        // First the watch, then the list: a change in between is seen, perhaps twice.
         let changes = user
             .watch("/services/web", AddWatchMode::PersistentRecursive)
             .await?;

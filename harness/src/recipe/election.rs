@@ -16,21 +16,21 @@ pub(super) fn chapter() -> Chapter {
          before it, so that one departure wakes one candidate.",
     )
     .scenario(1, "the first candidate leads and each other watches the one before it", usual(), the_first_leads)
-    .scenario(2, "when the leader resigns only the next in line hears of it", usual(), only_the_next_hears)
+    .scenario(2, "when the leader resigns only the next in line is notified", usual(), only_the_next_hears)
     .scenario(3, "when the leader's session expires the next in line leads", usual(), an_expired_leader_is_followed)
-    .scenario(4, "who follows a candidate that gave up watches the one before that", usual(), a_candidate_gives_up)
-    .scenario(5, "who resigns and stands again is last in line", usual(), who_stands_again_is_last)
+    .scenario(4, "a follower of a candidate that gave up watches the one before that", usual(), a_candidate_gives_up)
+    .scenario(5, "a candidate that resigns and stands again is last in line", usual(), who_stands_again_is_last)
     .scenario(6, "of all who create the one leader znode the first leads", usual(), one_znode_for_the_leader)
     .scenario(7, "a leader that wrote its epoch cannot be overruled by the one before", usual(), epochs_fence_the_old_leader)
     .scenario(8, "a leader by lock writes as long as its lock is there", usual(), a_lock_guards_the_leader)
-    .scenario(9, "everybody can ask who leads and who stands", usual(), who_stands)
+    .scenario(9, "every client can read who leads and who stands", usual(), who_stands)
 }
 
-/// Whoever stands for election.
+/// A candidate of the election.
 struct Candidate {
-    /// The name of its znode.
+    /// Name of the candidate's znode.
     znode: String,
-    /// The watch on the one before it; a leader has none.
+    /// Watch on the candidate before; a leader has none.
     before: Option<OneshotWatcher>,
 }
 
@@ -49,7 +49,7 @@ impl Candidate {
         Ok(candidate)
     }
 
-    /// Finds its place in the line.
+    /// Finds the candidate's place in the line.
     async fn look(&mut self, stage: &mut Stage<'_>, user: &User) -> Result<(), StageError> {
         loop {
             let line = in_order(user.list_children("/election").await?);
@@ -66,14 +66,14 @@ impl Candidate {
                     stage.says(user, format_args!("watches {before}"));
                     return Ok(());
                 }
-                // It went in between: there is another one before, or none.
+                // The znode was deleted meanwhile: another candidate is before this one, or none.
                 Err(Error::NoNode) => {}
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// Waits until the one before it is gone, and looks again.
+    /// Waits until the candidate before is gone, and finds the place again.
     async fn wait(&mut self, stage: &mut Stage<'_>, user: &User) -> Result<(), StageError> {
         if let Some(before) = self.before.take() {
             stage.notified(user, before).await?;
@@ -88,7 +88,7 @@ impl Candidate {
     }
 }
 
-/// Users, and a place for their election.
+/// Connects users, and creates the znode of their election.
 async fn election<const N: usize>(
     stage: &mut Stage<'_>,
     names: [&str; N],
@@ -147,7 +147,7 @@ async fn who_stands_again_is_last(stage: &mut Stage<'_>) -> Result<(), StageErro
     again.wait(stage, a).await
 }
 
-/// Creates `/leader`, or watches who did.
+/// Creates `/leader`, or watches the existing one.
 async fn run(stage: &mut Stage<'_>, user: &User) -> Result<Option<OneshotWatcher>, StageError> {
     loop {
         let data = user.name().as_bytes();
@@ -174,7 +174,7 @@ async fn one_znode_for_the_leader(stage: &mut Stage<'_>) -> Result<(), StageErro
     let second = run(stage, &b).await?;
     let third = run(stage, &c).await?;
     stage.leaves(a).await?;
-    // Both are told, and both run: it is the first to create that leads.
+    // Both are notified, and both run: the first that creates the znode leads.
     for (user, watcher) in [(&c, third), (&b, second)] {
         if let Some(watcher) = watcher {
             stage.notified(user, watcher).await?;
@@ -184,7 +184,7 @@ async fn one_znode_for_the_leader(stage: &mut Stage<'_>) -> Result<(), StageErro
     Ok(())
 }
 
-/// Takes the lead and counts the epoch up, all or nothing; the version of `/epoch` is what later writes are checked by.
+/// Takes the lead and increments the epoch, all or nothing. The version of `/epoch` checks later writes.
 async fn begin_epoch(stage: &mut Stage<'_>, user: &User) -> Result<i32, StageError> {
     let (_, stat) = user.get_data("/epoch").await?;
     let mut writer = user.new_multi_writer();
@@ -199,7 +199,7 @@ async fn epochs_fence_the_old_leader(stage: &mut Stage<'_>) -> Result<(), StageE
     a.create("/epoch", b"", &PERSISTENT).await?;
     a.create("/topic", b"", &PERSISTENT).await?;
     let old = begin_epoch(stage, &a).await?;
-    // Somebody takes the lead away from a, which does not know yet.
+    // The lead is taken away from `a`, which does not know it yet.
     b.delete("/leader", None).await?;
     let new = begin_epoch(stage, &b).await?;
     for (user, epoch) in [(&a, old), (&b, new)] {

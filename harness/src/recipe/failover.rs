@@ -1,6 +1,6 @@
-//! A PostgreSQL cluster that fails over, in the key layout that Patroni uses with ZooKeeper: under `/service/SCOPE/` the
-//! keys `initialize`, `config`, `leader`, `members/NAME`, `status`, `failover`, `history` and `sync`. The leader's key and
-//! the members' are ephemeral; what they hold is JSON, but for the leader's and the initialize key.
+//! A failover of a PostgreSQL cluster, in the key layout that Patroni uses with ZooKeeper: under `/service/SCOPE/`
+//! the keys `initialize`, `config`, `leader`, `members/NAME`, `status`, `failover`, `history` and `sync`. The keys of
+//! the leader and the members are ephemeral. The values are JSON, except for the leader's and the initialize key.
 
 use serde_json::{Value, json};
 use zookeeper_client::{Error, OneshotWatcher};
@@ -13,7 +13,7 @@ pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "failover",
         "A database cluster's failover",
-        "The leader key is kept by the primary's session. Whoever creates it is primary; whoever sees it go runs for it.",
+        "The leader key belongs to the primary's session. The member that creates it is primary; members that see it go run for it.",
     )
     .scenario(1, "one of those who start at once bootstraps the cluster", usual(), bootstrap)
     .scenario(2, "a bootstrap that failed is given up and another member tries", usual(), failed_bootstrap)
@@ -23,13 +23,13 @@ pub(super) fn chapter() -> Chapter {
     .scenario(6, "the old primary comes back as a follower", usual(), old_primary_is_back)
     .scenario(7, "a leader with a new session makes its keys anew", usual(), a_new_session)
     .scenario(8, "a changed configuration reaches every member", usual(), new_configuration)
-    .scenario(9, "the synchronous standby is changed only by who read the key last", usual(), sync_key)
+    .scenario(9, "the synchronous standby is changed only by the client that read the key last", usual(), sync_key)
     .scenario(10, "a condition on version 0 that is written as none is no condition", usual(), version_or_minus_one)
     .scenario(11, "a cluster that is removed leaves nothing behind", usual(), removed)
     .scenario(12, "from the bootstrap over a switchover and a dead primary to its return", usual(), the_whole_story)
 }
 
-/// What PostgreSQL calls a cluster by.
+/// Identifier of a cluster in PostgreSQL.
 const SYSTEM_IDENTIFIER: &str = "7412345678901234567";
 
 fn key(name: &str) -> String {
@@ -80,7 +80,7 @@ async fn put(
     }
 }
 
-/// What a member tells of itself.
+/// Description of a member.
 fn portrait(user: &User, role: &str, timeline: u32) -> Value {
     let name = user.name();
     json!({
@@ -92,7 +92,7 @@ fn portrait(user: &User, role: &str, timeline: u32) -> Value {
     })
 }
 
-/// Keeps its member key: made anew if it is that of an older session.
+/// Updates the member's key; deletes and creates it if it belongs to an older session.
 async fn touch_member(
     stage: &mut Stage<'_>,
     user: &User,
@@ -118,11 +118,11 @@ async fn touch_member(
     Ok(())
 }
 
-/// What a member sees in one round.
+/// State of the cluster that a member reads in one round.
 struct Round {
-    /// The leader's name and its session.
+    /// Name and session of the leader.
     leader: Option<(String, i64)>,
-    /// Fires when the leader key goes or comes.
+    /// Fires when the leader key is deleted or created.
     leader_changes: OneshotWatcher,
     failover: Option<Value>,
 }
@@ -182,17 +182,17 @@ async fn look(stage: &mut Stage<'_>, user: &User) -> Result<Round, StageError> {
     })
 }
 
-/// Whom a switchover asks for.
+/// Returns the candidate of a switchover.
 fn candidate(failover: Option<&Value>) -> Option<&str> {
     failover?.get("member")?.as_str()
 }
 
-/// Whether it is this one that a switchover asks for; anybody, if none does.
+/// Returns whether this member may lead: the candidate of a switchover, or any member without a candidate.
 fn may_lead(user: &User, failover: Option<&Value>) -> bool {
     candidate(failover).is_none_or(|name| name == user.name())
 }
 
-/// Runs for leader; who wins tells so.
+/// Runs for leader; the winner writes the status.
 async fn run(stage: &mut Stage<'_>, user: &User, timeline: u32) -> Result<bool, StageError> {
     let won = make(stage, user, "leader", user.name(), true).await?;
     if won {
@@ -218,7 +218,7 @@ async fn run(stage: &mut Stage<'_>, user: &User, timeline: u32) -> Result<bool, 
     Ok(won)
 }
 
-/// The first member makes the cluster.
+/// Creates the cluster as its first member.
 async fn initialize(stage: &mut Stage<'_>, user: &User) -> Result<bool, StageError> {
     if !make(stage, user, "initialize", "", false).await? {
         return Ok(false);
@@ -237,7 +237,7 @@ async fn initialize(stage: &mut Stage<'_>, user: &User) -> Result<bool, StageErr
     run(stage, user, 1).await
 }
 
-/// A cluster of three with `pg0` as its primary, as if it had been there for long.
+/// Creates a cluster of three with `pg0` as its primary, as if it had existed for long.
 async fn cluster(stage: &mut Stage<'_>) -> Result<[User; 3], StageError> {
     let users = stage.users(["pg0", "pg1", "pg2"]).await?;
     let [pg0, ..] = &users;
@@ -277,7 +277,7 @@ async fn failed_bootstrap(stage: &mut Stage<'_>) -> Result<(), StageError> {
     make(stage, &pg0, "initialize", "", false).await?;
     initialize(stage, &pg1).await?;
     let (_, given_up) = pg1.check_and_watch_stat(&key("initialize")).await?;
-    // It gives up only what is still as it left it.
+    // It deletes the key only if no other member changed it.
     let (_, stat) = pg0.get_data(&key("initialize")).await?;
     let deleted = pg0.delete(&key("initialize"), Some(stat.version)).await;
     stage.note(&pg0, "gives up", deleted)?;
@@ -297,7 +297,7 @@ async fn followers(stage: &mut Stage<'_>) -> Result<(), StageError> {
     Ok(())
 }
 
-/// What a follower does once the leader key is gone.
+/// Reacts to the deletion of the leader key as a follower.
 async fn leader_is_gone(
     stage: &mut Stage<'_>,
     user: &User,
@@ -323,7 +323,7 @@ async fn leader_is_gone(
     Ok(())
 }
 
-/// Hands over from one to another; the third does not run. The old primary is a member again in the end.
+/// Switches over from one member to another; the third does not run. The old primary is a member again at the end.
 async fn switch(
     stage: &mut Stage<'_>,
     users: [User; 3],
@@ -332,8 +332,8 @@ async fn switch(
     let [primary, candidate, other] = users;
     let first = look(stage, &candidate).await?;
     let second = look(stage, &other).await?;
-    let wish = json!({ "leader": primary.name(), "member": candidate.name() });
-    put(stage, &other, "failover", &wish).await?;
+    let request = json!({ "leader": primary.name(), "member": candidate.name() });
+    put(stage, &other, "failover", &request).await?;
     let round = look(stage, &primary).await?;
     if round
         .leader
@@ -341,7 +341,7 @@ async fn switch(
     {
         stage.says(&primary, "steps down");
     }
-    // It gives up its leader key with its session, and comes back with a new one.
+    // The old primary gives up its leader key with its session, and returns with a new one.
     let name = primary.name().to_owned();
     stage.leaves(primary).await?;
     leader_is_gone(stage, &other, second.leader_changes, timeline).await?;
@@ -358,7 +358,7 @@ async fn switchover(stage: &mut Stage<'_>) -> Result<(), StageError> {
     Ok(())
 }
 
-/// The primary dies; the first of the others leads.
+/// Ends the primary's session; the first of the others leads.
 async fn die(
     stage: &mut Stage<'_>,
     primary: &User,
@@ -384,7 +384,7 @@ async fn dead_primary(stage: &mut Stage<'_>) -> Result<(), StageError> {
 async fn old_primary_is_back(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [pg0, pg1, pg2] = cluster(stage).await?;
     die(stage, &pg0, [&pg1, &pg2], 2).await?;
-    // What it may think of itself: its session is over, and so is its lead.
+    // The old primary's session is over, and so is its lead, whatever it believes.
     let late = pg0.set_data(&key("status"), b"{}", None).await;
     let _ = stage.note(&pg0, "writes status", late);
     let again = stage.user("pg0").await?;
@@ -400,7 +400,7 @@ async fn old_primary_is_back(stage: &mut Stage<'_>) -> Result<(), StageError> {
 async fn a_new_session(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [pg0, pg1, _pg2] = cluster(stage).await?;
     let (_, changes) = pg1.check_and_watch_stat(&key("leader")).await?;
-    // The process was restarted at once: its old session, and with it its keys, are still there.
+    // The process was restarted at once: its old session, and with it its keys, still exist.
     let again = stage.user("pg0").await?;
     let round = look(stage, &again).await?;
     if let Some((name, owner)) = round.leader
@@ -464,7 +464,7 @@ async fn sync_key(stage: &mut Stage<'_>) -> Result<(), StageError> {
         .set_data(&key("sync"), text.as_bytes(), Some(read.version))
         .await;
     stage.note(&pg0, "sets sync", first)?;
-    // Another that read the same sees that it was overtaken.
+    // Another that read the same version sees that it was overtaken.
     let second = pg1.set_data(&key("sync"), b"{}", Some(read.version)).await;
     let _ = stage.note(&pg1, "sets sync", second);
     stage.note(&pg1, "reads sync", pg1.get_data(&key("sync")).await)?;
@@ -476,7 +476,7 @@ async fn version_or_minus_one(stage: &mut Stage<'_>) -> Result<(), StageError> {
     make(stage, &pg0, "sync", "{}", false).await?;
     let (_, read) = pg0.get_data(&key("sync")).await?;
     pg1.set_data(&key("sync"), b"overtaken", None).await?;
-    // Where 0 counts as false, `version or -1` makes of it a set that asks for no version.
+    // Where 0 counts as false, `version or -1` turns it into a set without a version.
     let falsy = Some(read.version).filter(|&version| version != 0);
     let unguarded = pg0.set_data(&key("sync"), b"blind", falsy).await;
     stage.note(&pg0, "sets sync", unguarded)?;

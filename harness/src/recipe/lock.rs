@@ -1,4 +1,4 @@
-//! Locks: the crate's own, alone and beside those of other clients' recipes.
+//! Locks: the crate's own, alone and together with those of other clients' recipes.
 
 use tokio::task::JoinHandle;
 use zookeeper_client::{
@@ -32,7 +32,7 @@ pub(super) fn chapter() -> Chapter {
     )
     .scenario(
         3,
-        "who gives up waiting leaves nothing behind",
+        "a client that stops waiting leaves nothing behind",
         since_3_6(),
         gives_up,
     )
@@ -54,7 +54,12 @@ pub(super) fn chapter() -> Chapter {
         usual(),
         lost_lock,
     )
-    .scenario(7, "whoever does not want to wait tries", usual(), tries)
+    .scenario(
+        7,
+        "a client that does not want to wait tries",
+        usual(),
+        tries,
+    )
     .scenario(
         8,
         "a holder that is asked to give its lock back does so",
@@ -69,9 +74,9 @@ pub(super) fn chapter() -> Chapter {
     )
     .scenario(
         10,
-        "a holder is seen by whoever looks",
+        "every client can see the holder",
         since_3_6(),
-        who_holds,
+        visible_holder,
     )
     .scenario(
         11,
@@ -88,7 +93,7 @@ fn restarting() -> crate::script::Headers {
     }
 }
 
-/// A lock that was asked for.
+/// A requested lock.
 type Waiting = JoinHandle<Result<OwnedLockClient, Error>>;
 
 fn ask(user: &User) -> Waiting {
@@ -101,7 +106,7 @@ fn ask(user: &User) -> Waiting {
     })
 }
 
-/// Waits until the lock is had.
+/// Waits until the lock is granted.
 async fn have(
     stage: &mut Stage<'_>,
     user: &User,
@@ -117,7 +122,7 @@ async fn have(
     Ok(lock)
 }
 
-/// The folder of the lock, and somebody who sees all that happens in it.
+/// Creates the folder of the lock, and watches it by an observer.
 async fn folder(stage: &mut Stage<'_>, observer: &User) -> Result<PersistentWatcher, StageError> {
     stage.note(
         observer,
@@ -181,7 +186,7 @@ async fn gives_up(stage: &mut Stage<'_>) -> Result<(), StageError> {
     Ok(())
 }
 
-/// What came, without the part of the name that is drawn by lot.
+/// Notes an event, without the random part of the name.
 async fn hears_of_number(
     stage: &mut Stage<'_>,
     user: &User,
@@ -203,8 +208,8 @@ async fn hears_of_number(
 async fn three_kinds(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b, c, observer] = stage.users(["a", "b", "c", "observer"]).await?;
     let mut line = folder(stage, &observer).await?;
-    // kazoo's lock znodes end in `__lock__` and a number, Curator's in a name and a number: each client takes whatever has
-    // `lock` in its name for a place in the line.
+    // kazoo's lock znodes end in `__lock__` and a number, Curator's in a name and a number: each client counts every
+    // znode with `lock` in its name as a place in the line.
     let kazoo = LockPrefix::new_custom("/lock/5d3c__lock__".to_owned(), "lock")?;
     let first = stage
         .within("the first lock", a.lock(kazoo, b"a", Acls::anyone_all()))
@@ -354,7 +359,7 @@ async fn two_at_once(stage: &mut Stage<'_>) -> Result<(), StageError> {
     Ok(())
 }
 
-async fn who_holds(stage: &mut Stage<'_>) -> Result<(), StageError> {
+async fn visible_holder(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b, observer] = stage.users(["a", "b", "observer"]).await?;
     let mut line = folder(stage, &observer).await?;
     let lock = have(stage, &a, ask(&a)).await?;
@@ -381,7 +386,7 @@ async fn a_restart(stage: &mut Stage<'_>) -> Result<(), StageError> {
             Acls::anyone_all(),
         )
         .await?;
-    // b waits by hand, as its watch is to be seen.
+    // b waits without the lock client, so that its watch is visible.
     let path = "/lock/n-";
     let made = b.create(path, b"b", &EPHEMERAL_SEQUENTIAL).await;
     stage.note(&b, "asks for the lock", made)?;

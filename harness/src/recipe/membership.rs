@@ -1,4 +1,4 @@
-//! Group membership: who is there, told by ephemerals.
+//! Group membership by ephemerals.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -13,16 +13,16 @@ pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "membership",
         "Group membership",
-        "A member is an ephemeral under the group; whoever wants to know the group watches its children.",
+        "A member is an ephemeral under the group; a client that needs the group watches its children.",
     )
-    .scenario(1, "members hear of each who joins and leaves", usual(), join_and_leave)
-    .scenario(2, "two who join before anybody looks are one event", usual(), two_at_once)
-    .scenario(3, "a group's counts tell how often it changed", usual(), counts)
-    .scenario(4, "nobody joins twice under one name", usual(), one_name)
+    .scenario(1, "members are notified of each client that joins or leaves", usual(), join_and_leave)
+    .scenario(2, "two clients that join before any reader looks are one event", usual(), two_at_once)
+    .scenario(3, "the counters of a group show how often it changed", usual(), counts)
+    .scenario(4, "two clients cannot join under one name", usual(), one_name)
     .scenario(5, "a member that falls silent leaves when its timeout is over", usual(), a_silent_member)
     .scenario(6, "a member knows its own znodes in every group", since_3_6(), own_znodes)
     .scenario(7, "a group that is not empty cannot be dissolved", usual(), dissolved)
-    .scenario(8, "every coming and going is heard by a watch that stays", since_3_9(), every_change)
+    .scenario(8, "a persistent watch gets an event for every change", since_3_9(), every_change)
     .scenario(9, "members stay members through a restart of the server", restarting(), a_restart)
 }
 
@@ -166,7 +166,7 @@ async fn every_change(stage: &mut Stage<'_>) -> Result<(), StageError> {
     for _ in 0..4 {
         stage.hears(&watcher, &mut each).await?;
     }
-    // The group itself is told of its children by the watch that is not recursive.
+    // The group itself gets events of its children by the watch that is not recursive.
     for _ in 0..4 {
         stage.hears(&watcher, &mut children).await?;
     }

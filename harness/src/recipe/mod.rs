@@ -1,5 +1,5 @@
-//! Recipes: what people build on ZooKeeper, written with the `zookeeper-client` crate as they would write it, and played
-//! as cases.
+//! Recipes: common uses of ZooKeeper, written with the `zookeeper-client` crate as users write them, and run as
+//! cases.
 
 mod barrier;
 mod configuration;
@@ -30,7 +30,7 @@ const PERSISTENT_SEQUENTIAL: CreateOptions<'static> =
 const EPHEMERAL_SEQUENTIAL: CreateOptions<'static> =
     CreateMode::EphemeralSequential.with_acls(Acls::anyone_all());
 
-/// Users, and the znode at which they meet, which the first of them makes.
+/// Connects users, the first of which creates the znode that they share.
 async fn users_at<const N: usize>(
     stage: &mut Stage<'_>,
     names: [&str; N],
@@ -44,7 +44,7 @@ async fn users_at<const N: usize>(
     Ok(users)
 }
 
-/// Every chapter of recipes, in the order in which a reader would want them.
+/// Returns all chapters of recipes, in a reader's order.
 pub(crate) fn chapters() -> Vec<Chapter> {
     vec![
         election::chapter(),
@@ -72,7 +72,7 @@ fn usual() -> Headers {
     }
 }
 
-/// Watches that stay, and reads of many znodes in one request, came with 3.6.
+/// Persistent watches, and reads of many znodes in one request, came with 3.6.
 fn since_3_6() -> Headers {
     Headers {
         since: Some(semver::Version::new(3, 6, 0)),
@@ -80,7 +80,7 @@ fn since_3_6() -> Headers {
     }
 }
 
-/// Two kinds of watches that stay, on one path, came with 3.9.
+/// Two kinds of persistent watches on one path came with 3.9.
 fn since_3_9() -> Headers {
     Headers {
         since: Some(semver::Version::new(3, 9, 0)),
@@ -88,14 +88,14 @@ fn since_3_9() -> Headers {
     }
 }
 
-/// The number at the end of a sequential znode's name; names without one come last.
+/// Returns the number at the end of a sequential znode's name; names without one come last.
 fn number(name: &str) -> i64 {
     name.get(name.len().saturating_sub(10)..)
         .and_then(|digits| digits.parse().ok())
         .unwrap_or(i64::MAX)
 }
 
-/// Names of sequential znodes in the order of their numbers, whatever stands before these.
+/// Sorts names of sequential znodes by their numbers, whatever the prefix.
 fn in_order(mut names: Vec<String>) -> Vec<String> {
     names.sort_by_key(|name| number(name));
     names

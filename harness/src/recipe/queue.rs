@@ -1,4 +1,4 @@
-//! Queues: items as sequential znodes, taken in order by whoever deletes them.
+//! Queues: items as sequential znodes, each taken by the client that deletes it.
 
 use zookeeper_client::{Error, OneshotWatcher};
 
@@ -10,17 +10,57 @@ pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "queue",
         "Queues and priority queues",
-        "Producers create sequential znodes; a consumer takes the lowest and has it if it is the one who deletes it.",
+        "Producers create sequential znodes; a consumer takes the lowest by deleting it.",
     )
-    .scenario(1, "items come out in the order in which they went in", usual(), first_in_first_out)
-    .scenario(2, "of two consumers who take the same item one gets it and the other takes the next", usual(), two_consumers)
+    .scenario(
+        1,
+        "items come out in the order in which they went in",
+        usual(),
+        first_in_first_out,
+    )
+    .scenario(
+        2,
+        "of two consumers who take the same item one gets it and the other takes the next",
+        usual(),
+        two_consumers,
+    )
     .scenario(3, "a consumer waits at an empty queue", usual(), empty)
-    .scenario(4, "items put together stay together and in order", usual(), together)
-    .scenario(5, "a more urgent item comes out first and equals in order", usual(), priorities)
-    .scenario(6, "an item whose worker dies is there for another", usual(), a_worker_dies)
-    .scenario(7, "a worker that lost its claim cannot finish the item", usual(), a_lost_claim)
-    .scenario(8, "a full queue takes nothing more from anybody", usual(), full)
-    .scenario(9, "the numbers of a queue go on when it has been empty", usual(), numbers_go_on)
+    .scenario(
+        4,
+        "items put together stay together and in order",
+        usual(),
+        together,
+    )
+    .scenario(
+        5,
+        "a more urgent item comes out first and equals in order",
+        usual(),
+        priorities,
+    )
+    .scenario(
+        6,
+        "an item whose worker dies is there for another",
+        usual(),
+        a_worker_dies,
+    )
+    .scenario(
+        7,
+        "a worker that lost its claim cannot finish the item",
+        usual(),
+        a_lost_claim,
+    )
+    .scenario(
+        8,
+        "a full queue accepts no item from any client",
+        usual(),
+        full,
+    )
+    .scenario(
+        9,
+        "the numbers of a queue go on when it has been empty",
+        usual(),
+        numbers_go_on,
+    )
 }
 
 async fn queue<const N: usize>(
@@ -38,7 +78,7 @@ async fn put(stage: &mut Stage<'_>, user: &User, item: &str) -> Result<(), Stage
     Ok(())
 }
 
-/// Takes the first of these that is still there.
+/// Takes the first of these items that still exists.
 async fn take_of(
     stage: &mut Stage<'_>,
     user: &User,
@@ -115,7 +155,7 @@ async fn together(stage: &mut Stage<'_>) -> Result<(), StageError> {
     Ok(())
 }
 
-/// Items by urgency, equals by number. The urgency stands first in the name, two digits wide.
+/// Sorts items by urgency, and equal ones by number. The urgency comes first in the name, two digits wide.
 fn by_urgency(mut names: Vec<String>) -> Vec<String> {
     let urgency = |name: &str| name.get(..2).map(str::to_owned);
     names.sort_by_key(|name| (urgency(name), number(name)));
@@ -146,7 +186,7 @@ async fn priorities(stage: &mut Stage<'_>) -> Result<(), StageError> {
     }
 }
 
-/// Claims the first item that nobody works on; the watch is on the claims.
+/// Claims the first item without a claim; the watch is on the claims.
 async fn claim(
     stage: &mut Stage<'_>,
     user: &User,
@@ -169,7 +209,7 @@ async fn claim(
     Ok(Err(change))
 }
 
-/// Takes the item and the claim away, both or none.
+/// Deletes the item and the claim, both or none.
 async fn finish(stage: &mut Stage<'_>, user: &User, name: &str) -> Result<bool, StageError> {
     let mut writer = user.new_multi_writer();
     writer.add_delete(&format!("/claims/{name}"), None)?;
@@ -214,7 +254,7 @@ async fn a_lost_claim(stage: &mut Stage<'_>) -> Result<(), StageError> {
     Ok(())
 }
 
-/// Puts an item if there is room: the count's version says that nobody else put one meanwhile.
+/// Puts an item if there is room: the version of the count shows that no other client put one meanwhile.
 async fn put_if_room(
     stage: &mut Stage<'_>,
     user: &User,
@@ -257,7 +297,7 @@ async fn numbers_go_on(stage: &mut Stage<'_>) -> Result<(), StageError> {
         take(stage, &a).await?;
     }
     stage.note(&a, "looks", a.get_children("/queue").await)?;
-    // A queue that is made anew counts anew.
+    // A new queue counts from zero.
     a.delete("/queue", None).await?;
     a.create("/queue", b"", &PERSISTENT).await?;
     put(stage, &a, "three").await

@@ -1,4 +1,4 @@
-//! Read-write locks: readers share, writers do not, and nobody overtakes.
+//! Read-write locks: readers share, writers do not, and no client overtakes another.
 
 use std::fmt;
 use std::pin::pin;
@@ -13,7 +13,7 @@ pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "rwlock",
         "Read-write locks",
-        "A reader waits for the writer before it, a writer for whoever is before it.",
+        "A reader waits for the writer before it, a writer for any client before it.",
     )
     .scenario(1, "readers read together", usual(), readers_share)
     .scenario(
@@ -38,7 +38,7 @@ pub(super) fn chapter() -> Chapter {
         5,
         "a reader does not overtake a writer that waits",
         usual(),
-        nobody_overtakes,
+        no_overtaking,
     )
     .scenario(
         6,
@@ -48,7 +48,7 @@ pub(super) fn chapter() -> Chapter {
     )
     .scenario(
         7,
-        "a writer goes on when the reader before it expires",
+        "a writer gets the lock when the reader before it expires",
         usual(),
         an_expired_reader,
     )
@@ -68,7 +68,7 @@ impl Access {
         }
     }
 
-    /// Whom of the line before it one has to wait for: the last that is in the way.
+    /// Returns the last client of the line before that prevents this access.
     fn waits_for(self, before: &[String]) -> Option<&String> {
         before
             .iter()
@@ -89,7 +89,7 @@ impl fmt::Display for Access {
 struct Place {
     access: Access,
     znode: String,
-    /// The watch on whoever is in the way; `None` if the lock is had.
+    /// Watch on the client that prevents the access; `None` if the lock is held.
     before: Option<OneshotWatcher>,
 }
 
@@ -164,7 +164,7 @@ async fn a_writer_waits(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let first = Place::take(stage, &a, Access::Read).await?;
     let second = Place::take(stage, &b, Access::Read).await?;
     let mut writer = Place::take(stage, &c, Access::Write).await?;
-    // The last reader goes first: the writer still has to wait for the other.
+    // The last reader leaves first: the writer still has to wait for the other.
     second.leave(stage, &b).await?;
     writer.wait(stage, &c).await?;
     first.leave(stage, &a).await?;
@@ -200,7 +200,7 @@ async fn readers_behind_a_writer(stage: &mut Stage<'_>) -> Result<(), StageError
     last.wait(stage, &d).await
 }
 
-async fn nobody_overtakes(stage: &mut Stage<'_>) -> Result<(), StageError> {
+async fn no_overtaking(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b, c] = users(stage, ["a", "b", "c"]).await?;
     let first = Place::take(stage, &a, Access::Read).await?;
     let mut writer = Place::take(stage, &b, Access::Write).await?;
@@ -219,7 +219,7 @@ async fn nobody_overtakes(stage: &mut Stage<'_>) -> Result<(), StageError> {
 async fn downgrade(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b] = users(stage, ["a", "b"]).await?;
     let writer = Place::take(stage, &a, Access::Write).await?;
-    // Its own writer is not in its way: what it reads nobody else can have changed.
+    // Its own write lock does not prevent it: no other client can have changed the data that it reads.
     let made = a.create("/lock/read-", b"", &EPHEMERAL_SEQUENTIAL).await;
     let (_, number) = stage.note(&a, "wants to read too", made)?;
     let reader = Place {

@@ -10,14 +10,14 @@ pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "semaphore",
         "Semaphores",
-        "The first so many of the line hold a lease; how many that is stands in the data of the folder.",
+        "The first clients of the line hold a lease; the data of the folder is the number of leases.",
     )
     .scenario(1, "as many as there are leases get in and the next waits", usual(), the_next_waits)
-    .scenario(2, "whoever returns a lease lets in the first that waits", usual(), a_lease_returns)
+    .scenario(2, "a client that returns a lease lets in the first that waits", usual(), a_lease_returns)
     .scenario(3, "a lease whose holder expires is free again", usual(), a_holder_expires)
     .scenario(4, "more leases let in more at once", usual(), more_leases)
-    .scenario(5, "fewer leases drive nobody out", usual(), fewer_leases)
-    .scenario(6, "whoever gives up waiting is not in the way", usual(), gives_up)
+    .scenario(5, "fewer leases take no lease away", usual(), fewer_leases)
+    .scenario(6, "a client that stops waiting does not block the others", usual(), gives_up)
 }
 
 /// A place in the line for a lease.
@@ -58,7 +58,7 @@ impl Place {
         Ok(())
     }
 
-    /// Waits for a change of the line and looks again.
+    /// Waits for a change of the line, and checks it again.
     async fn wait(&mut self, stage: &mut Stage<'_>, user: &User) -> Result<(), StageError> {
         if let Some((_, line)) = self.changes.take() {
             stage.notified(user, line).await?;
@@ -67,7 +67,7 @@ impl Place {
         Ok(())
     }
 
-    /// Waits for another number of leases and looks again.
+    /// Waits for another number of leases, and checks the line again.
     async fn wait_for_leases(
         &mut self,
         stage: &mut Stage<'_>,
@@ -87,7 +87,7 @@ impl Place {
     }
 }
 
-/// How many leases there are; none if the data is no number.
+/// Parses the number of leases; zero if the data is no number.
 fn count(data: &[u8]) -> usize {
     std::str::from_utf8(data)
         .ok()
@@ -117,7 +117,7 @@ async fn a_lease_returns(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let second = Place::take(stage, &b).await?;
     let mut third = Place::take(stage, &c).await?;
     let mut fourth = Place::take(stage, &d).await?;
-    // Whoever waits is told of each who comes, as the line has changed.
+    // A waiting client is notified of each new one, since the line has changed.
     third.wait(stage, &c).await?;
     second.leave(stage, &b).await?;
     third.wait(stage, &c).await?;
@@ -178,7 +178,7 @@ mod tests {
     use super::count;
 
     #[test]
-    fn leases_are_counted_and_what_is_no_number_is_none() {
+    fn data_without_a_number_is_no_lease() {
         assert_eq!(count(b"3\n"), 3);
         for data in [&b""[..], b"many", b"-1", b"\xff"] {
             assert_eq!(count(data), 0);

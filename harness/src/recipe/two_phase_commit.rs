@@ -1,4 +1,4 @@
-//! Two-phase commit: everybody votes, then one decision holds for all.
+//! Two-phase commit: all participants vote, then one decision applies to all.
 
 use zookeeper_client::{Error, OneshotWatcher};
 
@@ -10,19 +10,19 @@ pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "two-phase-commit",
         "Two-phase commit",
-        "A transaction is a znode; its children are votes, and the decision is made by whoever creates it first.",
+        "A transaction is a znode; its children are votes, and the client that creates the decision first makes it.",
     )
     .scenario(1, "a transaction that all agree to is committed", usual(), committed)
     .scenario(2, "one vote against it and a transaction is aborted", usual(), aborted)
     .scenario(3, "a participant that dies before it votes aborts the transaction", usual(), a_participant_dies)
     .scenario(4, "a decision outlives the coordinator that made it", usual(), the_decision_stays)
     .scenario(5, "participants whose coordinator died decide for themselves", usual(), the_coordinator_dies)
-    .scenario(6, "a transaction is decided once, whoever comes second", usual(), decided_once)
+    .scenario(6, "a transaction is decided once, whichever client comes second", usual(), decided_once)
 }
 
 const SITES: [&str; 2] = ["a", "b"];
 
-/// The coordinator's part: the transaction, and who takes part.
+/// Begins as the coordinator: creates the transaction with its participants.
 async fn begin(stage: &mut Stage<'_>, coordinator: &User) -> Result<(), StageError> {
     let mut writer = coordinator.new_multi_writer();
     writer.add_create("/tx", b"a b", &PERSISTENT)?;
@@ -38,7 +38,7 @@ async fn vote(stage: &mut Stage<'_>, user: &User, vote: &str) -> Result<(), Stag
     Ok(())
 }
 
-/// What the votes come to so far.
+/// Returns the result of the votes so far.
 async fn count(user: &User) -> Result<Option<&'static str>, StageError> {
     let mut votes = 0;
     for site in SITES {
@@ -52,7 +52,7 @@ async fn count(user: &User) -> Result<Option<&'static str>, StageError> {
     Ok((votes == SITES.len()).then_some("commit"))
 }
 
-/// Decides, unless somebody has; gives what holds.
+/// Decides, unless there is a decision; notes the valid one.
 async fn decide(stage: &mut Stage<'_>, user: &User, decision: &str) -> Result<(), StageError> {
     let made = user
         .create("/tx/decision", decision.as_bytes(), &PERSISTENT)
@@ -128,7 +128,7 @@ async fn the_decision_stays(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [coordinator, a] = stage.users(["coordinator", "a"]).await?;
     begin(stage, &coordinator).await?;
     vote(stage, &a, "yes").await?;
-    // The participant is away when the decision comes.
+    // The participant is away at the time of the decision.
     stage.leaves(a).await?;
     decide(stage, &coordinator, "abort").await?;
     stage.expires(&coordinator).await?;

@@ -1,5 +1,5 @@
-//! Every kind of server that the harness starts or finds: it serves, keeps its state over a restart, is gone when it is
-//! dropped, and says in one line why it cannot be had.
+//! Every kind of server that the harness starts or finds: it answers, has its state after a restart, ends when
+//! dropped, and reports a missing part in one line.
 
 use std::collections::HashMap;
 use std::net::TcpListener;
@@ -18,7 +18,7 @@ use minikeeper_harness::judge::{
 use minikeeper_harness::provision::{Missing, Verdict};
 use minikeeper_harness::suite::Suite;
 
-/// Every version that is known to start.
+/// Versions that the harness can start.
 const VERSIONS: [&str; 6] = ["3.4.14", "3.5.10", "3.6.4", "3.7.2", "3.8.5", "3.9.5"];
 
 pub(super) fn trials() -> Vec<Trial> {
@@ -41,12 +41,15 @@ pub(super) fn trials() -> Vec<Trial> {
             || completion(an_ensemble_starts()),
         ),
         (
-            "somebody's server is played on and left as it was found",
-            a_server_of_somebody_is_left_as_it_was,
+            "a run on a server in use leaves no znode behind",
+            a_run_leaves_no_znode_behind,
         ),
-        ("what a server lacks is skipped by name", what_is_lacking),
         (
-            "an address without a zookeeper is told in one line",
+            "cases that need a missing capability are skipped by name",
+            missing_capabilities,
+        ),
+        (
+            "an address without a zookeeper is reported in one line",
             addresses_without_a_server,
         ),
     ];
@@ -56,7 +59,7 @@ pub(super) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// Ignored, by name and with the reason, if a part is missing that is not required.
+/// Ignores a test with the reason if a part is missing that is not required.
 pub(super) fn completion(outcome: Result<(), BackendError>) -> Result<Completion, Failed> {
     match outcome {
         Ok(()) => Ok(Completion::Completed),
@@ -76,7 +79,7 @@ fn one_starts(version: &str) -> Result<(), BackendError> {
     let mut server = ZooKeeper::start(version, &Settings::default())?;
     let said = server.version().expect("it has a version").to_string();
     assert!(version == "debian" || version == said, "{said}");
-    it_keeps_its_state(&mut server)?;
+    has_its_state_after_a_restart(&mut server)?;
     let pid = server.pid();
     drop(server);
     assert_gone(pid);
@@ -98,7 +101,7 @@ fn an_ensemble_starts() -> Result<(), BackendError> {
     let version = BackendKind::NEWEST_ZOOKEEPER;
     let mut ensemble = Ensemble::start(version, &Settings::default())?;
     assert_eq!(ensemble.connect_string().split(',').count(), 3);
-    it_keeps_its_state(&mut ensemble)?;
+    has_its_state_after_a_restart(&mut ensemble)?;
     let pids = ensemble.pids();
     assert_eq!(pids.len(), 3);
     let panics = std::thread::spawn(move || {
@@ -110,13 +113,13 @@ fn an_ensemble_starts() -> Result<(), BackendError> {
     Ok(())
 }
 
-/// Also that its address stays.
-pub(super) fn it_keeps_its_state(server: &mut dyn Backend) -> Result<(), BackendError> {
+/// Also checks that the address does not change.
+pub(super) fn has_its_state_after_a_restart(server: &mut dyn Backend) -> Result<(), BackendError> {
     assert!(server.supports(Capability::Restart));
     let address = server.connect_string();
-    let kept = "/kept".to_owned();
+    let path = "/persistent".to_owned();
     let create = Request::Create {
-        path: kept.clone(),
+        path: path.clone(),
         data: None,
         acl: Acl::open(),
         flags: 0,
@@ -124,11 +127,8 @@ pub(super) fn it_keeps_its_state(server: &mut dyn Backend) -> Result<(), Backend
     assert_eq!(ask(server, &create)?, 0);
     server.restart()?;
     assert_eq!(server.connect_string(), address);
-    let exists = Request::Exists {
-        path: kept,
-        watch: false,
-    };
-    // A member that was not the leader may serve before it has heard of everything.
+    let exists = Request::Exists { path, watch: false };
+    // A member that was not the leader may answer before it has every transaction.
     ask(
         server,
         &Request::Sync {
@@ -139,7 +139,7 @@ pub(super) fn it_keeps_its_state(server: &mut dyn Backend) -> Result<(), Backend
     Ok(())
 }
 
-/// The error code of the first server's answer to the only request of a session.
+/// Returns the error code of the first server's answer to the only request of a session.
 fn ask(server: &dyn Backend, request: &Request) -> Result<i32, BackendError> {
     let addresses = server.connect_string();
     let first = addresses.split(',').next().unwrap_or_default();
@@ -152,14 +152,14 @@ fn ask(server: &dyn Backend, request: &Request) -> Result<i32, BackendError> {
 fn assert_gone(pid: u32) {
     if cfg!(target_os = "linux") {
         let folder = format!("/proc/{pid}");
-        assert!(!Path::new(&folder).exists(), "process {pid} is still there");
+        assert!(!Path::new(&folder).exists(), "process {pid} still runs");
     }
 }
 
-fn a_server_of_somebody_is_left_as_it_was() -> Result<Completion, Failed> {
-    let somebodys = minikeeper::Server::start()?;
-    let address: BackendKind = somebodys.connect_string().parse()?;
-    // With ticks of 2 s, without limits on paths and with permissions that a stranger does not have.
+fn a_run_leaves_no_znode_behind() -> Result<Completion, Failed> {
+    let server = minikeeper::Server::start()?;
+    let address: BackendKind = server.connect_string().parse()?;
+    // With ticks of 2 s, without limits on paths, and with permissions that an unknown client does not have.
     let findings = play(
         &["watch", "acl", "ephemeral"],
         BackendKind::Embedded,
@@ -168,15 +168,15 @@ fn a_server_of_somebody_is_left_as_it_was() -> Result<Completion, Failed> {
     let played = findings
         .cases()
         .filter(|case| case.plays.iter().all(|play| play.trouble.is_none()));
-    assert!(played.count() > 100, "hardly a case was played");
-    assert_eq!(somebodys.children("/"), Some(vec!["zookeeper".to_owned()]));
-    assert_eq!(somebodys.children("/zookeeper/quota"), Some(Vec::new()));
+    assert!(played.count() > 100, "too few cases were run");
+    assert_eq!(server.children("/"), Some(vec!["zookeeper".to_owned()]));
+    assert_eq!(server.children("/zookeeper/quota"), Some(Vec::new()));
     Ok(Completion::Completed)
 }
 
-fn what_is_lacking() -> Result<Completion, Failed> {
-    let somebodys = minikeeper::Server::start()?;
-    let address: BackendKind = somebodys.connect_string().parse()?;
+fn missing_capabilities() -> Result<Completion, Failed> {
+    let server = minikeeper::Server::start()?;
+    let address: BackendKind = server.connect_string().parse()?;
     let findings = play(&["container", "session"], BackendKind::Embedded, &address)?;
     let reasons: Vec<&str> = findings
         .cases()
@@ -188,7 +188,7 @@ fn what_is_lacking() -> Result<Completion, Failed> {
         .collect();
     for expected in [
         "needs a server of its own",
-        "needs session timeouts as of 500 ms ticks",
+        "needs session timeouts of 500 ms ticks",
     ] {
         assert!(
             reasons.iter().any(|why| why.contains(expected)),
@@ -203,7 +203,7 @@ fn addresses_without_a_server() -> Result<Completion, Failed> {
         let kind: BackendKind = address.parse().expect("an address");
         let error = kind
             .start(&Settings::default())
-            .expect_err("nobody serves")
+            .expect_err("no server listens")
             .to_string();
         assert!(error.starts_with(&format!("{address}: ")), "{error}");
         assert!(error.contains(expected) && !error.contains('\n'), "{error}");
@@ -212,19 +212,19 @@ fn addresses_without_a_server() -> Result<Completion, Failed> {
     let address = taken.local_addr()?.to_string();
     let other = std::thread::spawn(move || {
         use std::io::Write;
-        // As a web server answers what it does not understand.
+        // A web server's answer to a request that it does not understand.
         if let Ok((mut stream, _)) = taken.accept() {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }
     });
-    check(&address, "it is no ZooKeeper that serves");
+    check(&address, "it is not a running ZooKeeper");
     other.join().map_err(|_| "the web server panicked")?;
     check(&address, "refused");
     check("no-such-host.invalid:2181", "lookup");
     Ok(Completion::Completed)
 }
 
-/// Plays some chapters on two servers; what differs must be known.
+/// Runs some chapters on two servers; every difference must be known.
 pub(super) fn play(
     chapters: &[&str],
     left: BackendKind,

@@ -1,4 +1,4 @@
-//! Containers: our own image, and a real ZooKeeper in an image that is built from Debian's packages. Nothing is pulled.
+//! Containers: minikeeper's image, and a real ZooKeeper in an image of Debian's packages. No image is pulled.
 
 use std::process::Command;
 
@@ -8,21 +8,18 @@ use minikeeper_harness::backend::{
 };
 use minikeeper_harness::provision::{DEBIAN, Part};
 
-use super::backends::{ignored, it_keeps_its_state, play, told};
+use super::backends::{completion, has_its_state_after_a_restart, ignored, play};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 pub(super) fn trials() -> Vec<Trial> {
     let trials: [(&str, super::Test); 3] = [
         (
-            "a real zookeeper in a container does as the same one in a process",
+            "a real zookeeper behaves alike in a container and in a process",
             a_real_zookeeper_agrees,
         ),
         ("our own image agrees with embedded", our_image_agrees),
-        (
-            "an image that is not to be had is told in one line",
-            no_image,
-        ),
+        ("a missing image is reported in one line", no_image),
     ];
     trials
         .into_iter()
@@ -39,7 +36,7 @@ fn a_real_zookeeper_agrees() -> Result<Completion, Failed> {
     build("docker/debian/build", "minikeeper-test-zookeeper")?;
     let image = "minikeeper-test-zookeeper";
     let mut container = Container::start(image, &Settings::default())?;
-    it_keeps_its_state(&mut container)?;
+    has_its_state_after_a_restart(&mut container)?;
     drop(container);
     assert_eq!(containers_of(image)?, "");
     // The same version as a process.
@@ -54,7 +51,7 @@ fn our_image_agrees() -> Result<Completion, Failed> {
     let image = "minikeeper:test";
     build("docker/build", image)?;
     let container = Container::start(image, &Settings::default())?;
-    // It keeps nothing on disk.
+    // The container has no state on disk.
     assert!(!container.supports(Capability::Restart));
     assert_eq!(container.version(), BackendKind::Embedded.version());
     drop(container);
@@ -65,7 +62,7 @@ fn our_image_agrees() -> Result<Completion, Failed> {
 }
 
 fn no_image() -> Result<Completion, Failed> {
-    let image = "127.0.0.1:1/nobody:0";
+    let image = "127.0.0.1:1/missing:0";
     match Container::start(image, &Settings::default()) {
         Ok(_) => Err("it runs".into()),
         Err(error @ (BackendError::Container { .. } | BackendError::Missing(_))) => {

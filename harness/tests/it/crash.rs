@@ -1,5 +1,5 @@
-//! The server killed under load. The same every time unless `MINIKEEPER_CRASH_SEED` says otherwise; `minikeeper-harness crash`
-//! kills it oftener.
+//! Kills of the server under load. The seed is fixed unless `MINIKEEPER_CRASH_SEED` gives another;
+//! `minikeeper-harness crash` runs more rounds.
 
 use libtest_mimic::{Completion, Failed, Trial};
 use minikeeper_harness::crash::Crash;
@@ -8,11 +8,11 @@ const SEED: u64 = 20_247;
 const ROUNDS: usize = 25;
 
 pub(super) fn trials() -> Vec<Trial> {
-    [(true, "flushed"), (false, "left to the operating system")]
+    [(true, "flushed"), (false, "not flushed")]
         .into_iter()
         .map(|(force_sync, how)| {
             Trial::ignorable_test(
-                format!("a server that is killed has all that was acknowledged or seen, {how}"),
+                format!("a killed server has all writes that were acknowledged or seen, {how}"),
                 move || kill(force_sync),
             )
         })
@@ -33,7 +33,7 @@ fn kill(force_sync: bool) -> Result<Completion, Failed> {
     };
     let report = crash.run(|_| {})?;
     if report.acknowledged < 1000 || report.came_through + report.lost < 100 {
-        return Err(format!("seed {seed}: little was played: {report:?}").into());
+        return Err(format!("seed {seed}: too few requests: {report:?}").into());
     }
     Ok(Completion::Completed)
 }

@@ -1,4 +1,4 @@
-//! Every case on every backend that is present. What is missing is said by name, with the reason.
+//! Every case on every available backend. A missing part is reported with the reason.
 
 mod backends;
 #[cfg(feature = "docker")]
@@ -20,33 +20,33 @@ use minikeeper_harness::judge::{
 use minikeeper_harness::suite::Suite;
 use minikeeper_harness::transcript::Transcript;
 
-/// What a trial does.
+/// Function of a test.
 type Test = fn() -> Result<Completion, Failed>;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // Each keeps the machine busy by itself, and real servers are judged by how soon they answer.
+    // Each test keeps the machine busy, and slow answers of real servers count as failures.
     arguments.test_threads = arguments.test_threads.or(Some(1));
     let mut trials = vec![
         Trial::ignorable_test(
-            "embedded does in every case as real zookeepers do, but for what is known",
+            "embedded behaves as real zookeepers in every case, except for known differences",
             agree,
         ),
         Trial::ignorable_test(
-            "embedded and the newest zookeeper do the same whatever is drawn",
+            "embedded and the newest zookeeper behave alike in random sequences",
             search::finds_nothing,
         ),
         Trial::ignorable_test(
-            "every case is recorded as it is",
-            recorded::every_case_is_recorded_as_it_is,
+            "every case has a recording of its present text",
+            recorded::every_case_has_a_recording,
         ),
         Trial::ignorable_test(
-            "embedded does as was recorded in every case",
-            recorded::embedded_does_as_was_recorded,
+            "embedded behaves as recorded in every case",
+            recorded::embedded_behaves_as_recorded,
         ),
         Trial::ignorable_test(
-            "embedded with a folder does as was recorded in every case",
-            recorded::embedded_with_a_folder_does_as_was_recorded,
+            "embedded with a folder behaves as recorded in every case",
+            recorded::embedded_with_a_folder_behaves_as_recorded,
         ),
     ];
     trials.extend(backends::trials());
@@ -56,15 +56,15 @@ fn main() -> ExitCode {
 }
 
 fn agree() -> Result<Completion, Failed> {
-    agree_but_for_what_is_known(&[
+    agree_except_known_differences(&[
         Contestant::live(BackendKind::Embedded),
         Contestant::live(BackendKind::newest_zookeeper()),
         Contestant::live(BackendKind::ZooKeeper("3.8.5".to_owned())),
     ])
 }
 
-/// Plays every case; whatever differs must be a known difference, and every known difference must show.
-fn agree_but_for_what_is_known(contestants: &[Contestant]) -> Result<Completion, Failed> {
+/// Runs every case. Every difference must be known, and every known difference must occur.
+fn agree_except_known_differences(contestants: &[Contestant]) -> Result<Completion, Failed> {
     let suite = Suite::builtin();
     let mut outcomes = HashMap::new();
     let servers = judge::run(&suite, contestants, None, |played| {
@@ -73,7 +73,7 @@ fn agree_but_for_what_is_known(contestants: &[Contestant]) -> Result<Completion,
     let known = KnownDifferences::builtin();
     let again = judge::rematch(&suite, contestants, None, &known, &servers, &mut outcomes);
     if !again.is_empty() {
-        eprintln!("played again: {again:?}");
+        eprintln!("run again: {again:?}");
     }
     let findings = Findings::new(&suite, &servers, &outcomes, &known, Duration::ZERO);
     let findings = findings.without_absent();
@@ -84,7 +84,7 @@ fn agree_but_for_what_is_known(contestants: &[Contestant]) -> Result<Completion,
         )));
     }
     let mut wrong: Vec<String> = Vec::new();
-    // A judge that skips everything sees nothing.
+    // A comparison that skips everything finds no difference.
     let compared = |comparison: &Comparison| {
         matches!(
             comparison.result,
@@ -113,7 +113,7 @@ fn agree_but_for_what_is_known(contestants: &[Contestant]) -> Result<Completion,
     }
     for stale in &findings.stale {
         wrong.push(format!(
-            "{} is known to differ, and does not between {} and {}",
+            "the known difference {} does not occur between {} and {}",
             stale.id, stale.left, stale.right
         ));
     }
@@ -124,7 +124,7 @@ fn agree_but_for_what_is_known(contestants: &[Contestant]) -> Result<Completion,
     }
 }
 
-/// What the first two servers did.
+/// Returns the transcripts of the first two servers.
 fn both(case: &CaseFindings) -> String {
     let mut lines = case.plays.iter().map(|play| {
         let lines = play.lines.iter().map(String::as_str);

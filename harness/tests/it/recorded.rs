@@ -1,11 +1,11 @@
-//! Embedded against what the newest ZooKeeper did when it was recorded: this needs no Java, and is done at once.
+//! embedded compared with the recording of the newest ZooKeeper, without Java.
 
 use libtest_mimic::{Completion, Failed};
 use minikeeper_harness::backend::BackendKind;
 use minikeeper_harness::judge::{Contestant, Recording, Standing};
 use minikeeper_harness::suite::Suite;
 
-pub(crate) fn every_case_is_recorded_as_it_is() -> Result<Completion, Failed> {
+pub(crate) fn every_case_has_a_recording() -> Result<Completion, Failed> {
     let recording = recording()?;
     let suite = Suite::builtin();
     let mut wrong: Vec<String> = Vec::new();
@@ -14,13 +14,13 @@ pub(crate) fn every_case_is_recorded_as_it_is() -> Result<Completion, Failed> {
             Standing::Current => {}
             Standing::Missing => wrong.push(format!("{} is not recorded", case.id)),
             Standing::OfAnotherText => {
-                wrong.push(format!("{} was recorded for another text", case.id));
+                wrong.push(format!("{} was recorded with another text", case.id));
             }
         }
     }
     for id in recording.cases() {
         if !suite.cases().any(|case| case.id == *id) {
-            wrong.push(format!("{id} is recorded and is no case"));
+            wrong.push(format!("{id} is recorded, but there is no such case"));
         }
     }
     if wrong.is_empty() {
@@ -33,16 +33,16 @@ pub(crate) fn every_case_is_recorded_as_it_is() -> Result<Completion, Failed> {
     Err(wrong.join("\n").into())
 }
 
-pub(crate) fn embedded_does_as_was_recorded() -> Result<Completion, Failed> {
-    does_as_was_recorded(BackendKind::Embedded)
+pub(crate) fn embedded_behaves_as_recorded() -> Result<Completion, Failed> {
+    behaves_as_recorded(BackendKind::Embedded)
 }
 
-pub(crate) fn embedded_with_a_folder_does_as_was_recorded() -> Result<Completion, Failed> {
-    does_as_was_recorded(BackendKind::EmbeddedData)
+pub(crate) fn embedded_with_a_folder_behaves_as_recorded() -> Result<Completion, Failed> {
+    behaves_as_recorded(BackendKind::EmbeddedData)
 }
 
-fn does_as_was_recorded(kind: BackendKind) -> Result<Completion, Failed> {
-    super::agree_but_for_what_is_known(&[
+fn behaves_as_recorded(kind: BackendKind) -> Result<Completion, Failed> {
+    super::agree_except_known_differences(&[
         Contestant::live(kind),
         Contestant::Recorded(recording()?),
     ])

@@ -1,4 +1,4 @@
-//! A bounded search against a real server, the same every time unless `MINIKEEPER_SEARCH_SEED` says otherwise.
+//! A search of limited length against a real server. The seed is fixed unless `MINIKEEPER_SEARCH_SEED` gives another.
 
 use libtest_mimic::{Completion, Failed};
 use minikeeper_harness::backend::{BackendError, BackendKind};

@@ -1,4 +1,4 @@
-//! PostgreSQL's own configuration, rendered from a znode and again when that changes.
+//! PostgreSQL's configuration, rendered from a znode and again after each change.
 
 mod render;
 mod text;
@@ -34,7 +34,7 @@ pub(super) fn chapter() -> Chapter {
 const CONFIG: &str = "/service/main/config";
 const LEADER: &str = "/service/main/leader";
 
-/// What writes the files beside one server.
+/// Writer of the files of one server.
 struct Agent {
     settings: Settings,
     files: Files,
@@ -93,7 +93,7 @@ impl Agent {
     }
 }
 
-/// Whom this server follows; nobody if it is the leader itself, or if there is none.
+/// Returns the primary that this server follows; `None` if it is the leader itself, or if there is none.
 async fn primary(user: &User) -> Result<Option<Primary>, StageError> {
     let leader = match user.get_data(LEADER).await {
         Ok((name, _)) => String::from_utf8_lossy(&name).into_owned(),
@@ -131,7 +131,7 @@ fn configuration(parameters: &Value, rules: &Value) -> Vec<u8> {
     config.to_string().into_bytes()
 }
 
-/// Users, and a configuration to begin with.
+/// Connects users, and creates an initial configuration.
 async fn users<const N: usize>(
     stage: &mut Stage<'_>,
     names: [&str; N],
@@ -165,7 +165,7 @@ async fn lead(stage: &mut Stage<'_>, user: &User, password: &str) -> Result<(), 
     Ok(())
 }
 
-/// Sets the configuration, waits for the agent to be told, and lets it render.
+/// Sets the configuration, waits until the agent is notified, and renders it.
 async fn change(
     stage: &mut Stage<'_>,
     admin: &User,

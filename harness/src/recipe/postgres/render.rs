@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::text::{Unwritable, conninfo, hba_line, hba_name, parameter};
 
-/// What the znode says: the part of Patroni's `config` key that PostgreSQL is configured by.
+/// Content of the znode: the part of Patroni's `config` key that configures PostgreSQL.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub(super) struct Settings {
@@ -38,17 +38,17 @@ pub(super) enum Rule {
     },
 }
 
-/// Whom a standby follows.
+/// Primary of a standby.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Primary {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) password: String,
-    /// What the standby calls itself.
+    /// Name of the standby.
     pub(super) application_name: String,
 }
 
-/// The files.
+/// Contents of the files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Files {
     /// `postgresql.conf`.
@@ -59,7 +59,7 @@ pub(super) struct Files {
     pub(super) standby: bool,
 }
 
-/// The parameters that a running server cannot change.
+/// Parameters that a running server cannot change.
 const FIXED_AT_START: [&str; 12] = [
     "hot_standby",
     "listen_addresses",
@@ -79,7 +79,7 @@ impl Settings {
     pub(super) fn render(&self, primary: Option<&Primary>) -> Result<Files, Unwritable> {
         let mut conf = Vec::new();
         for (name, value) in &self.postgresql.parameters {
-            // Null takes a parameter away, so that the server has its default.
+            // Null removes a parameter, so that the server has its default.
             if let Some(text) = written(name, value)? {
                 conf.push(parameter(name, &text)?);
             }
@@ -116,7 +116,7 @@ impl Settings {
         })
     }
 
-    /// What differs and takes effect only when the server is started anew.
+    /// Returns the changed parameters that take effect only after a restart of the server.
     pub(super) fn pending_restart(&self, before: &Self) -> Vec<String> {
         FIXED_AT_START
             .into_iter()
@@ -128,7 +128,7 @@ impl Settings {
     }
 }
 
-/// A value as a text; `None` for null.
+/// Formats a value as text; `None` for null.
 fn written(name: &str, value: &Value) -> Result<Option<String>, Unwritable> {
     Ok(Some(match value {
         Value::Null => return Ok(None),

@@ -1,10 +1,10 @@
-//! How PostgreSQL wants its texts quoted: in `postgresql.conf`, in a connection string and in `pg_hba.conf`.
+//! Quoting of PostgreSQL's texts: in `postgresql.conf`, in a connection string and in `pg_hba.conf`.
 
-/// What cannot be written at all.
+/// A value that cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unwritable {
     /// No server has a parameter of this name.
-    #[error("`{0}` is no name of a parameter")]
+    #[error("`{0}` is not a name of a parameter")]
     Name(String),
     /// A text in PostgreSQL ends at its first zero byte.
     #[error("`{0}` has a zero byte in its value")]
@@ -12,12 +12,12 @@ pub(super) enum Unwritable {
     /// A rule is one line.
     #[error("a rule of pg_hba.conf is one line: {0:?}")]
     LineBreak(String),
-    /// The value is neither text nor number nor yes or no.
+    /// The value is neither text nor number nor boolean.
     #[error("`{0}` has a value that no parameter can have")]
     Shape(String),
 }
 
-/// A line of `postgresql.conf`, such as `search_path = 'a, b'`.
+/// Formats a line of `postgresql.conf`, such as `search_path = 'a, b'`.
 pub(super) fn parameter(name: &str, value: &str) -> Result<String, Unwritable> {
     let part = |part: &str| {
         let mut characters = part.chars();
@@ -25,7 +25,7 @@ pub(super) fn parameter(name: &str, value: &str) -> Result<String, Unwritable> {
         first.is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
             && characters.all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '$')
     };
-    // A name of an extension's parameter has a dot: `pg_stat_statements.track`.
+    // The name of an extension's parameter has a dot: `pg_stat_statements.track`.
     if !name.split('.').all(part) || name.matches('.').count() > 1 {
         return Err(Unwritable::Name(name.to_owned()));
     }
@@ -35,8 +35,8 @@ pub(super) fn parameter(name: &str, value: &str) -> Result<String, Unwritable> {
     Ok(format!("{name} = {}", quoted(value)))
 }
 
-/// A text of `postgresql.conf`: a quote is doubled, and what a backslash begins is an escape, also for what would break
-/// the line.
+/// Formats a text of `postgresql.conf`: quotes are doubled, and a backslash begins an escape, also of characters that
+/// would end the line.
 fn quoted(value: &str) -> String {
     let mut text = String::with_capacity(value.len() + 2);
     text.push('\'');
@@ -53,7 +53,7 @@ fn quoted(value: &str) -> String {
     text
 }
 
-/// A connection string of libpq, in this order: `host=pg1 application_name='a b'`.
+/// Formats a connection string of libpq, in this order: `host=pg1 application_name='a b'`.
 pub(super) fn conninfo<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let pairs: Vec<String> = pairs
         .into_iter()
@@ -62,7 +62,7 @@ pub(super) fn conninfo<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) 
     pairs.join(" ")
 }
 
-/// Quoted where it must be; inside the quotes a backslash stands before a quote and before a backslash.
+/// Quotes a value if necessary; a backslash escapes quotes and backslashes.
 fn conninfo_value(value: &str) -> String {
     let plain = |c: char| !c.is_whitespace() && c != '\'' && c != '\\';
     if !value.is_empty() && value.chars().all(plain) {
@@ -79,7 +79,7 @@ fn conninfo_value(value: &str) -> String {
     text
 }
 
-/// A name in `pg_hba.conf`, in quotes where it would be cut in pieces or taken for a keyword.
+/// Formats a name of `pg_hba.conf`, with quotes if it would be split or taken for a keyword.
 pub(super) fn hba_name(name: &str) -> String {
     const KEYWORDS: [&str; 5] = ["all", "replication", "sameuser", "samerole", "samegroup"];
     let plain = |c: char| c.is_alphanumeric() || c == '_' || c == '-' || c == '.';
@@ -91,7 +91,7 @@ pub(super) fn hba_name(name: &str) -> String {
     }
 }
 
-/// A rule of `pg_hba.conf` that is a line already.
+/// Checks a rule of `pg_hba.conf` that is a line already.
 pub(super) fn hba_line(line: &str) -> Result<String, Unwritable> {
     if line.contains(['\n', '\r', '\0']) {
         return Err(Unwritable::LineBreak(line.to_owned()));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_stands_in_quotes_and_its_own_quotes_are_doubled() {
+    fn a_value_is_quoted_and_its_own_quotes_are_doubled() {
         check("", "''");
         check("16MB", "'16MB'");
         check("it's", "'it''s'");
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_is_refused() {
+    fn values_that_cannot_be_written_are_refused() {
         let refused = |value: &str| parameter("x", value).is_err();
         assert!(refused("a\0b"));
         for name in ["", "a b", "1a", "a=", "a.b.c", ".a", "a.", "größe", "a'"] {

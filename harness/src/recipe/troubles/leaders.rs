@@ -1,25 +1,25 @@
-//! Leaders that should not lead, and elections without one.
+//! Leaders that must not lead, and elections without a leader.
 
 use zookeeper_client::{Acls, Error, LockPrefix};
 
 use super::super::{EPHEMERAL, EPHEMERAL_SEQUENTIAL, PERSISTENT, in_order};
 use crate::stage::{Stage, StageError, User};
 
-/// Something outside ZooKeeper that leaders write to.
+/// A storage outside ZooKeeper that leaders write to.
 #[derive(Default)]
 struct Storage {
-    /// The highest token that came with a write.
+    /// Highest token of a write.
     highest: i64,
     written: Vec<String>,
 }
 
 impl Storage {
-    /// Takes every write.
+    /// Accepts every write.
     fn write(&mut self, who: &str) {
         self.written.push(who.to_owned());
     }
 
-    /// Takes a write if nobody with a higher token has written.
+    /// Accepts a write if no write had a higher token.
     fn write_fenced(&mut self, who: &str, token: i64) -> bool {
         let fresh = token >= self.highest;
         if fresh {
@@ -53,18 +53,18 @@ pub(super) async fn two_leaders(stage: &mut Stage<'_>) -> Result<(), StageError>
     stage
         .notes()
         .remark("storage", &format!("was written to by {order}"));
-    // Only now it learns that its session is over, and its lead.
+    // Only now does the client learn that its session is over, and with it its lead.
     stage.steps("a: resume a timeout=2000").await
 }
 
-/// Takes the lock; its token is the zxid that made its znode, which no later holder's is below.
+/// Takes the lock. Its token is the zxid that created its znode, and no later holder has a lower one.
 async fn token(stage: &mut Stage<'_>, user: &User) -> Result<i64, StageError> {
     let prefix = LockPrefix::new_shared("/lock/n-")?;
     let locking = user.lock(prefix, b"", Acls::anyone_all());
     let lock = stage.within("a lock", locking).await??;
     let stat = user.check_stat(lock.lock_path()).await;
     let stat = stage.note(user, "holds the lock", stat)?;
-    // Kept until the session ends.
+    // The lock is held until the session ends.
     std::mem::forget(lock);
     Ok(stat.map_or(0, |stat| stat.czxid))
 }
@@ -76,7 +76,7 @@ pub(super) async fn fenced(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let old = token(stage, &a).await?;
     let taken = storage.write_fenced("a", old);
     stage.says(&a, format_args!("writes; taken: {taken}"));
-    // It sleeps, as in a long collection of garbage, and its session expires meanwhile.
+    // The client pauses, as in a long garbage collection, and its session expires meanwhile.
     stage.expires(&a).await?;
     let new = token(stage, &b).await?;
     let taken = storage.write_fenced("b", new);
@@ -86,7 +86,7 @@ pub(super) async fn fenced(stage: &mut Stage<'_>) -> Result<(), StageError> {
     Ok(())
 }
 
-/// The leader's process was killed and started again; its old session is still there.
+/// Restarts the leader's process; its old session still exists.
 async fn restarted(stage: &mut Stage<'_>) -> Result<User, StageError> {
     stage
         .steps("old: connect timeout=2000\nold: create /leader \"a\" ephemeral\nold: cut")
@@ -123,7 +123,7 @@ pub(super) async fn restarted_and_careful(stage: &mut Stage<'_>) -> Result<(), S
             stage.note(&a, "replaces it", writer.commit().await)?;
         }
     }
-    // The end of the old session takes nothing away.
+    // The end of the old session deletes nothing.
     stage
         .steps("end: resume old timeout=2000\nend: closeSession")
         .await?;
@@ -144,12 +144,12 @@ pub(super) async fn not_stood_again(stage: &mut Stage<'_>) -> Result<(), StageEr
     a.create("/election", b"", &PERSISTENT).await?;
     let own = stand(stage, &a).await?;
     stage.expires(&a).await?;
-    // The client connects again, and the program goes on as if it was the old session.
+    // The client connects again, and the program continues as if it had the old session.
     let a = stage.user("a").await?;
     let line = in_order(a.list_children("/election").await?);
     stage.note(&a, "looks who stands", line.clone());
     if !line.contains(&own) {
-        stage.says(&a, "does not stand any more, and nobody leads");
+        stage.says(&a, "does not stand any more, and no candidate leads");
         stand(stage, &a).await?;
         stage.note(&a, "looks who stands", a.list_children("/election").await)?;
     }
@@ -184,7 +184,7 @@ pub(super) async fn one_session_for_two(stage: &mut Stage<'_>) -> Result<(), Sta
 pub(super) async fn sorted_as_a_whole(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b] = stage.users(["a", "b"]).await?;
     a.create("/election", b"", &PERSISTENT).await?;
-    // Each client puts an id of its own before the name, to know its znode again after a lost reply.
+    // Each client puts an id of its own before the name, to find its znode again after a lost reply.
     for (user, id) in [(&a, "f00d"), (&b, "0042")] {
         let path = format!("/election/_c_{id}-n-");
         let made = user

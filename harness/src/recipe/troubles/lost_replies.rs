@@ -1,4 +1,4 @@
-//! Requests that were done, and whose replies nobody read: the client connects again, with its session, and has to find
+//! Requests that were executed although the client got no reply: it connects again with its session, and has to find
 //! out.
 
 use zookeeper_client::OneshotWatcher;
@@ -6,7 +6,7 @@ use zookeeper_client::OneshotWatcher;
 use super::super::{EPHEMERAL, PERSISTENT, in_order};
 use crate::stage::{Stage, StageError, User};
 
-/// A raw client `a` that is connected, and an observer beside it.
+/// Connects a raw client `a`, and an observer.
 async fn begin(stage: &mut Stage<'_>) -> Result<User, StageError> {
     let observer = stage.user("observer").await?;
     observer.create("/q", b"", &PERSISTENT).await?;
@@ -14,7 +14,7 @@ async fn begin(stage: &mut Stage<'_>) -> Result<User, StageError> {
     Ok(observer)
 }
 
-/// Loses a request's reply; over when the observer was told that it was done.
+/// Loses the reply of a request. Returns after the observer was notified of its effect.
 async fn lose(
     stage: &mut Stage<'_>,
     observer: &User,
@@ -33,7 +33,7 @@ pub(super) async fn unguarded(stage: &mut Stage<'_>) -> Result<(), StageError> {
     lose(stage, &observer, done, create).await?;
     stage.steps(create).await?;
     let line = in_order(observer.list_children("/q").await?);
-    // Both are of one session that lives: the first stands in the line for as long as the second, and longer.
+    // Both belong to one live session: the first is in the line for as long as the second, and longer.
     for name in line {
         let stat = observer.check_stat(&format!("/q/{name}")).await;
         stage.note(&observer, format_args!("sees {name}"), stat)?;
@@ -60,7 +60,7 @@ pub(super) async fn guarded(stage: &mut Stage<'_>) -> Result<(), StageError> {
 
 pub(super) async fn guarded_and_not_made(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let observer = begin(stage).await?;
-    // This time it is the request that is lost.
+    // Here the request itself is lost.
     stage
         .steps("a: cut\na: resume a\na: getChildren /q")
         .await?;
@@ -74,7 +74,8 @@ pub(super) async fn guarded_and_not_made(stage: &mut Stage<'_>) -> Result<(), St
     Ok(())
 }
 
-/// Tells whose an ephemeral is by the session of the last reply; raw clients' sessions are told apart by the transcript.
+/// Notes the owner of an ephemeral by the session of the last reply; the transcript distinguishes the sessions of raw
+/// clients.
 async fn owner(stage: &mut Stage<'_>, observer: &User, path: &str) -> Result<(), StageError> {
     let stat = observer.check_stat(path).await;
     stage.note(observer, format_args!("sees {path}"), stat)?;
@@ -86,7 +87,7 @@ pub(super) async fn own_by_owner(stage: &mut Stage<'_>) -> Result<(), StageError
     let (_, done) = observer.check_and_watch_stat("/q/broker").await?;
     let create = "a: create2 /q/broker \"a\" ephemeral";
     lose(stage, &observer, done, create).await?;
-    // Refused, as it exists; but its owner is the session that asks.
+    // Refused, since the znode exists; but its owner is the requesting session.
     stage.steps(create).await?;
     stage.steps("a: getData /q/broker").await?;
     owner(stage, &observer, "/q/broker").await
@@ -117,7 +118,7 @@ pub(super) async fn set_twice(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let (_, _, done) = observer.get_and_watch_data("/q").await?;
     let set = "a: setData /q \"mine\" v=0";
     lose(stage, &observer, done, set).await?;
-    // Refused: the version is its own. Only what is there tells.
+    // Refused, since the version is the client's own. Only the data shows it.
     stage.steps(set).await?;
     stage.steps("a: getData /q").await
 }
@@ -140,7 +141,7 @@ pub(super) async fn deleted_by_whom(stage: &mut Stage<'_>) -> Result<(), StageEr
     let delete = "a: delete /q/item v=0";
     lose(stage, &observer, done, delete).await?;
     stage.steps(delete).await?;
-    // A claim of one's own beside the item would have told.
+    // A claim znode of its own would have shown the client its success.
     observer.create("/q/next", b"", &PERSISTENT).await?;
     let (_, done) = observer.check_and_watch_stat("/q/next").await?;
     let take = "a: multi [delete /q/next v=0; create /q/taken-by-a null]";

@@ -1,4 +1,4 @@
-//! What ZooKeeper never promised.
+//! Guarantees that ZooKeeper does not give.
 
 use zookeeper_client::{Client, Error};
 
@@ -12,7 +12,7 @@ pub(super) async fn versions_begin_anew(stage: &mut Stage<'_>) -> Result<(), Sta
     b.delete("/x", None).await?;
     b.create("/x", b"another's", &PERSISTENT).await?;
     stage.says(&b, "replaces the znode");
-    // Not refused: the new znode has version 0 as well. What differs is the zxid that made it.
+    // Not refused: the new znode has version 0 as well. The zxid that created it differs.
     let set = a.set_data("/x", b"over it", Some(read.version)).await;
     let now = stage.note(&a, "sets what it read", set)?;
     stage.says(
@@ -25,7 +25,7 @@ pub(super) async fn versions_begin_anew(stage: &mut Stage<'_>) -> Result<(), Sta
 pub(super) async fn folder_is_gone(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b] = stage.users(["a", "b"]).await?;
     a.mkdir("/locks/daily", &PERSISTENT).await?;
-    // Somebody tidies up empty folders, as the server itself does with containers.
+    // Another client removes empty folders, as the server itself does with containers.
     b.delete("/locks/daily", None).await?;
     b.delete("/locks", None).await?;
     let made = a.create("/locks/daily/x", b"", &PERSISTENT).await;
@@ -67,7 +67,7 @@ pub(super) async fn no_such_root(stage: &mut Stage<'_>) -> Result<(), StageError
 }
 
 pub(super) async fn timeout_is_cut(stage: &mut Stage<'_>) -> Result<(), StageError> {
-    // Who asks for a minute and counts on it has ten seconds here.
+    // A client that asks for a minute and relies on it has ten seconds here.
     stage
         .steps("a: connect timeout=60000\nb: connect timeout=1")
         .await
@@ -84,10 +84,10 @@ pub(super) async fn recursive_delete(stage: &mut Stage<'_>) -> Result<(), StageE
             a.delete(path, None).await,
         )?;
     }
-    // Somebody uses the tree meanwhile.
+    // Another client uses the tree meanwhile.
     b.create("/tree/twig", b"", &PERSISTENT).await?;
     let _ = stage.note(&a, "deletes /tree", a.delete("/tree", None).await);
-    // All or nothing: what is not listed saves the rest.
+    // All or nothing: an unlisted child prevents the deletion of the rest.
     let mut all = a.new_multi_writer();
     all.add_delete("/tree/twig", None)?;
     all.add_delete("/tree", None)?;

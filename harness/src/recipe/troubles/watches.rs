@@ -1,4 +1,4 @@
-//! Watches over a lost connection, and watches of too many.
+//! Watches over a lost connection, and watches of too many clients.
 
 use std::pin::pin;
 
@@ -17,7 +17,7 @@ pub(super) async fn missed(stage: &mut Stage<'_>) -> Result<(), StageError> {
     b.set_data("/cache/old", b"2", None).await?;
     b.create("/cache/new", b"", &PERSISTENT).await?;
     stage.says(&b, "changed /cache/old and made /cache/new");
-    // As clients do it: with the last zxid that was seen, and all watches. Of these two kinds nothing missed is told.
+    // Clients send the last zxid that they saw, and all watches. These two kinds deliver no missed event.
     stage
         .steps("a: resume a\na: setWatches2 since=seen recursive=[/cache]")
         .await?;
@@ -26,7 +26,7 @@ pub(super) async fn missed(stage: &mut Stage<'_>) -> Result<(), StageError> {
         "changes /cache/new",
         b.set_data("/cache/new", b"", None).await,
     )?;
-    // Told of the next change alone.
+    // Only the next change is delivered.
     stage.steps("a: exists /cache").await
 }
 
@@ -39,13 +39,13 @@ pub(super) async fn read_again(stage: &mut Stage<'_>) -> Result<(), StageError> 
         .await?;
     b.delete("/cache/old", None).await?;
     b.create("/cache/new", b"2", &PERSISTENT).await?;
-    // First the watch, then the reading: what happens in between is heard of.
+    // First the watch, then the reading: a change in between is noticed.
     stage
         .steps("a: resume a\na: setWatches2 since=seen recursive=[/cache]\na: getChildren2 /cache\na: getData /cache/new")
         .await
 }
 
-pub(super) async fn one_shot_is_told(stage: &mut Stage<'_>) -> Result<(), StageError> {
+pub(super) async fn one_shot_fires(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let b = stage.user("b").await?;
     b.create("/cache", b"", &PERSISTENT).await?;
     b.create("/cache/gone", b"", &PERSISTENT).await?;
@@ -62,7 +62,7 @@ pub(super) async fn one_shot_is_told(stage: &mut Stage<'_>) -> Result<(), StageE
 
 pub(super) async fn replaced(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let b = stage.user("b").await?;
-    // `a` waits for /job; it comes and goes while `a` is away.
+    // `a` waits for /job, which is created and deleted while `a` is away.
     stage.steps("a: exists /job watch\na: cut").await?;
     b.create("/job", b"", &PERSISTENT).await?;
     b.delete("/job", None).await?;
@@ -77,17 +77,17 @@ pub(super) async fn replaced(stage: &mut Stage<'_>) -> Result<(), StageError> {
     stage.steps("a: getData /job").await
 }
 
-pub(super) async fn told_of_the_gap(stage: &mut Stage<'_>) -> Result<(), StageError> {
+pub(super) async fn notified_of_the_gap(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b] = stage.users(["a", "b"]).await?;
     b.create("/cache", b"", &PERSISTENT).await?;
     let mut changes = a.watch("/cache", AddWatchMode::PersistentRecursive).await?;
     stage.restarts(&[&a, &b]).await?;
-    // The watch that stays tells that it may have missed something: time to read everything again.
+    // The event of a persistent watch shows that it may have missed something, so everything is read again.
     for _ in 0..2 {
         stage.hears(&a, &mut changes).await?;
     }
-    // Whether a client library has set it again is not known to its user (zookeeper-client 0.11 has not), so it is set
-    // anew before the reading.
+    // A user cannot know whether the client library has set the watch again (zookeeper-client 0.11 has not), so it is
+    // set before the reading.
     let mut changes = a.watch("/cache", AddWatchMode::PersistentRecursive).await?;
     stage.note(&a, "reads again", a.get_children("/cache").await)?;
     stage.note(&b, "creates", b.create("/cache/x", b"", &PERSISTENT).await)?;
@@ -113,8 +113,8 @@ pub(super) async fn lock_through_a_restart(stage: &mut Stage<'_>) -> Result<(), 
     for _ in 0..2 {
         stage.hears(&a, &mut line).await?;
     }
-    // b has its answer, looks at the line and sets its watch. (A client that loses its connection before that may leave
-    // a znode that it does not know again: zookeeper-client 0.11 does, see `Client::find_lock`.)
+    // b has its answer, reads the line and sets its watch. (A client that loses its connection before that may leave
+    // a znode that it does not find again: zookeeper-client 0.11 does, see `Client::find_lock`.)
     stage.goes_on(&b, 6).await?;
     stage.restarts(&[&a, &b]).await?;
     drop(held);
