@@ -46,6 +46,7 @@ mod handle;
 mod jute;
 mod keeper;
 mod net;
+mod persistence;
 mod protocol;
 mod store;
 mod wire;

@@ -7,8 +7,9 @@ use std::time::Duration;
 pub use crate::control::JournalMode;
 pub use crate::keeper::DigestAlgorithm;
 use crate::keeper::Rules;
+use crate::net::Limits;
 pub use crate::net::{ClockKind, FourLetterWords};
-use crate::net::{Limits, Storage};
+use crate::persistence::Storage;
 use crate::protocol::{MemberId, Timestamp};
 
 /// What a server can be told before it starts; [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.

@@ -56,7 +56,8 @@ pub use time::NoSuchSession;
 
 use crate::control::ListenerId;
 use crate::keeper::{self, Input, Keeper};
-use crate::net::{Clock, Engine, Hosted, NoRuntime, Opened, PortError, Ports, ReservedPort};
+use crate::net::{Clock, Engine, Hosted, NoRuntime, PortError, Ports, ReservedPort};
+use crate::persistence::{DataFolder, WriteMode};
 use crate::store::{Disk, RealDisk};
 
 /// A ZooKeeper server in this process.
@@ -230,7 +231,7 @@ impl Server {
         let addr = addrs.first().copied().unwrap_or(config.address);
         let mut seed = seed;
         let mut begins = snapshot.map(|snapshot| snapshot.state().clone());
-        let mut opened = Opened::open(disk, &config.storage, &rules)?;
+        let mut opened = DataFolder::open(disk, &config.storage, &rules)?;
         if let Some(opened) = &mut opened {
             rules.data_format = opened.format;
             if opened.is_fresh() {
@@ -250,10 +251,10 @@ impl Server {
             }
             seed = None;
         }
-        let (begins, appender, writing) = match opened {
+        let (begins, appender, log_setup) = match opened {
             Some(opened) => {
-                let (begins, appender, writing) = opened.begin(&config.storage)?;
-                (Some(begins), Some(appender), Some(writing))
+                let (begins, appender, log_setup) = opened.begin(&config.storage)?;
+                (Some(begins), Some(appender), Some(log_setup))
             }
             None => (begins, None, None),
         };
@@ -277,9 +278,11 @@ impl Server {
         if numbers_apart {
             engine.number_sessions_apart();
         }
-        if let Some(mut writing) = writing {
-            writing.at_once |= !config.listener && config.clock != ClockKind::System;
-            engine.begin_log(writing).map_err(StartError::Thread)?;
+        if let Some(mut log_setup) = log_setup {
+            if !config.listener && config.clock != ClockKind::System {
+                log_setup.mode = WriteMode::Inline;
+            }
+            engine.begin_log(log_setup).map_err(StartError::Thread)?;
         }
         if config.journal_transactions {
             engine.journal_transactions();

@@ -168,20 +168,6 @@ impl Slice {
     }
 }
 
-/// How long something takes in real time, whatever the server's clock says.
-#[derive(Debug)]
-pub(super) struct Stopwatch(Instant);
-
-impl Stopwatch {
-    pub(super) fn start() -> Self {
-        Self(ticker())
-    }
-
-    pub(super) fn elapsed(&self) -> Duration {
-        ticker().saturating_duration_since(self.0)
-    }
-}
-
 /// Time that is to pass: real time, whoever turns the server's clock, unless that follows a runtime.
 #[derive(Clone, Debug)]
 pub(super) struct Countdown {

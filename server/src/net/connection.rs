@@ -17,7 +17,7 @@ use tokio::time::Sleep;
 use super::engine::Engine;
 use super::facts::Gathering;
 use super::link::Link;
-use super::log::Marks;
+use super::marks::Marks;
 use super::outgoing::{LARGEST_BUFFER, LEAST_SHARE, Outgoing, SLICES};
 use super::receive::Phase;
 use super::turns::{Turns, give_way};
@@ -329,7 +329,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 Poll::Ready(Ok(written)) => {
                     turn.bytes = turn.bytes.saturating_sub(written);
                     self.under_way = self.under_way.saturating_sub(written);
-                    self.marks.left(written);
+                    self.marks.sent(written);
                     self.sending.advance(written);
                     if !self.sending.is_empty() {
                         self.linger = None;
@@ -511,8 +511,8 @@ pub(super) mod tests {
     use crate::keeper::{Keeper, Rules};
     use crate::net::engine::Welcome;
     use crate::net::facts::Gathering;
-    use crate::net::log::Appender;
     use crate::net::{Clock, ClockKind, FourLetterWords, Limits};
+    use crate::persistence::Appender;
     use crate::protocol::{
         AclList, CreateOperation, CreateRequest, Request, SetDataRequest, Timestamp,
     };

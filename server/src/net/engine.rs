@@ -19,7 +19,6 @@ use super::clock::moment_apart;
 use super::last_words::LastWords;
 use super::limits::Limits;
 use super::link::Link;
-use super::log::{Appender, Log, Writing};
 use super::machine;
 use super::outbox::{Due, Outbox, Outboxes, Stall};
 use super::outgoing::Outgoing;
@@ -29,6 +28,7 @@ use super::totals::Totals;
 use super::waiters::Waiters;
 use crate::control::{Control, Effects, Fault, Known, ListenerId, Notes, Sight};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Snapshot};
+use crate::persistence::{Appender, Log, LogSetup};
 use crate::protocol::{ErrorCode, Operation, Request, Response, SessionId, Timestamp, Xid};
 
 /// A server without its sockets.
@@ -470,11 +470,17 @@ impl Engine {
     }
 
     /// Begins to write what is committed to the log.
-    pub(crate) fn begin_log(self: &Arc<Self>, writing: Writing) -> io::Result<()> {
-        match &self.log {
-            Some(log) => log.begin(writing, self),
-            None => Ok(()),
-        }
+    pub(crate) fn begin_log(self: &Arc<Self>, setup: LogSetup) -> io::Result<()> {
+        let Some(log) = &self.log else {
+            return Ok(());
+        };
+        let state = setup.needs_snapshot.then(|| Box::new(self.snapshot()));
+        let engine = Arc::downgrade(self);
+        log.begin(setup, state, move || {
+            if let Some(engine) = engine.upgrade() {
+                engine.close_all();
+            }
+        })
     }
 
     /// Waits until everything that was committed outlasts the process, where it is to; says whether it does.
@@ -562,7 +568,7 @@ impl Engine {
             }
             if let Some(log) = &self.log
                 && !log.is_broken()
-                && log.wakes(outbox.shows, context.waker())
+                && log.wake_when_durable(outbox.shows, context.waker())
             {
                 // It shows what is not flushed yet, be it that it ends.
                 return left;
@@ -670,10 +676,10 @@ impl Engine {
         self.wake(wakers, nearer);
         let log = self.log.as_ref().filter(|_| unflushed.is_some());
         let unflushed = log.and_then(|log| {
-            if of_connection && log.wakes_lookout() {
+            if of_connection && log.wake_flusher() {
                 unflushed
             } else {
-                log.write_at_once(unflushed)
+                log.write_inline(unflushed)
             }
         });
         (result, unflushed)

@@ -69,7 +69,7 @@ impl Gathering {
             });
         };
         // A runtime whose time is paused would advance it while it waits for a thread.
-        if !engine.log.as_ref().is_some_and(|log| log.is_looked_after()) {
+        if !engine.log.as_ref().is_some_and(|log| log.has_flusher()) {
             measure();
             return;
         }

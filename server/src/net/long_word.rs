@@ -240,7 +240,7 @@ mod tests {
     use crate::keeper::Input;
     use crate::net::connection::tests::{accepted, engine};
     use crate::net::facts::Gathering;
-    use crate::net::log::Marks;
+    use crate::net::marks::Marks;
     use crate::net::outgoing::{Outgoing, SLICES};
     use crate::net::receive::Phase;
     use crate::protocol::{

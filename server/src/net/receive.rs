@@ -6,7 +6,7 @@ use super::clock::Slice;
 use super::deferred::Begun;
 use super::engine::Engine;
 use super::facts::{Facts, Gathering};
-use super::log::Marks;
+use super::marks::Marks;
 use super::outgoing::{Outgoing, share_of};
 use super::report::{self, Answered};
 use super::sink::{Own, Taken, Test};

@@ -4,12 +4,12 @@ use std::task::Waker;
 
 use bytes::BytesMut;
 
-use super::log::Appender;
 use super::outbox::{Due, EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::outgoing::Outgoing;
 use super::totals::Totals;
 use crate::control::{Control, Effects, Leading, Sight, Stage, Treatment, Verdict, Who};
 use crate::keeper::{CloseReason, ConnectionId, Expiry, Input, Keeper, Output, Outputs};
+use crate::persistence::Appender;
 use crate::protocol::{
     ErrorCode, Message, Reply, Response, SessionId, Timestamp, Txn, TxnRecord, Zxid,
 };

@@ -55,7 +55,7 @@ impl ServerThread {
             .build()?;
         let handle = runtime.handle().clone();
         if let Some(log) = engine.log() {
-            runtime.spawn(log.look_after());
+            runtime.spawn(log.run_flusher());
         }
         let (accepting, handed) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel::<()>();

@@ -426,6 +426,16 @@ impl Folder {
         }
     }
 
+    /// Total size of the files in the folder of the snapshots and in that of the logs, in bytes.
+    pub(crate) fn sizes(&self) -> (u64, u64) {
+        let size = |path: &Path| {
+            let names = self.disk.list(path).unwrap_or_default().into_iter();
+            let files = names.filter_map(|name| self.disk.open(&path.join(name)).ok());
+            files.filter_map(|file| file.length().ok()).sum()
+        };
+        (size(&self.snapshots), size(&self.logs))
+    }
+
     /// The disk that it is on.
     pub(crate) fn disk(&self) -> &dyn Disk {
         &*self.disk

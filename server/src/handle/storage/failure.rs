@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use std::thread;
 
 use crate::handle::Server;
-use crate::net::{Log, unpark_this_thread};
+use crate::net::unpark_this_thread;
+use crate::persistence::Log;
 use crate::store::StorageError;
 
 /// Waits until the disk has refused something that was to outlast the process: a future that needs no particular runtime, or

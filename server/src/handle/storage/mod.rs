@@ -16,8 +16,8 @@ pub use log::{Change, Log, Transaction};
 
 use super::{Config, Server, Snapshot, StartError};
 use crate::keeper::Rules;
-pub use crate::net::Storage;
-use crate::net::{read_folder, write_folder};
+use crate::persistence;
+pub use crate::persistence::Storage;
 use crate::protocol::DataFormat;
 use crate::store::RealDisk;
 pub use crate::store::{
@@ -116,7 +116,8 @@ impl Snapshot {
             digest: options.digest,
             ..Rules::default()
         };
-        let read = |rules: &Rules| read_folder(Arc::new(RealDisk), path.as_ref(), options, rules);
+        let read =
+            |rules: &Rules| persistence::read(Arc::new(RealDisk), path.as_ref(), options, rules);
         let (state, origin) = match read(&rules) {
             // Only a server without extended types has such sessions.
             Err(StorageError::ServerId255 { .. }) => read(&Rules {
@@ -169,6 +170,6 @@ impl Snapshot {
         compression: Compression,
     ) -> Result<(), StorageError> {
         let disk = Arc::new(RealDisk);
-        write_folder(disk, path.as_ref(), format, compression, &self.state())
+        persistence::write(disk, path.as_ref(), format, compression, &self.state())
     }
 }

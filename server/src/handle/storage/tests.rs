@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Compression, DataFormat, Server, StorageError, write_folder};
+use super::{Compression, DataFormat, Server, StorageError, persistence};
 use crate::handle::{Config, StartError};
 use crate::protocol::ErrorCode;
 use crate::store::Disk;
@@ -170,7 +170,7 @@ fn a_folder_that_could_not_be_exported_can_be_when_there_is_room() {
     let export = |disk: &FaultyDisk| {
         let disk: Arc<dyn Disk> = Arc::new(disk.clone());
         let (format, none) = (DataFormat::default(), Compression::None);
-        write_folder(
+        persistence::write(
             disk,
             "/export".as_ref(),
             format,

@@ -13,7 +13,7 @@ use crate::keeper::{Input, Keeper, Rules, Snapshot};
 use crate::net::connection;
 use crate::net::connection::tests::{accepted, engine_begun};
 use crate::net::engine::Engine;
-use crate::net::log::{Opened, Storage};
+use crate::persistence::{DataFolder, Storage};
 use crate::protocol::{Timestamp, Zxid};
 use crate::store::tests::{Fault, FaultyDisk, Survival};
 use crate::store::{Disk, StorageError};
@@ -52,19 +52,19 @@ fn rules() -> Rules {
     }
 }
 
-fn open(disk: &FaultyDisk, storage: &Storage) -> Result<Opened, StorageError> {
+fn open(disk: &FaultyDisk, storage: &Storage) -> Result<DataFolder, StorageError> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    Ok(Opened::open(disk, storage, &rules())?.expect("there is a folder"))
+    Ok(DataFolder::open(disk, storage, &rules())?.expect("there is a folder"))
 }
 
 /// A server with that disk, if it starts. Its clock stands still.
 pub(super) fn start(disk: &FaultyDisk, storage: &Storage) -> Result<Arc<Engine>, StorageError> {
-    let (state, appender, writing) = open(disk, storage)?.begin(storage)?;
+    let (state, appender, setup) = open(disk, storage)?.begin(storage)?;
     let started = Timestamp(1_000_000_000_000).max(state.now());
     let engine = engine_begun(started, Some(appender), |now| {
         Keeper::begin_with(rules(), state, now)
     });
-    engine.begin_log(writing).expect("a thread starts");
+    engine.begin_log(setup).expect("a thread starts");
     Ok(engine)
 }
 

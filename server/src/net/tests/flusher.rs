@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::crash::{connect, run, start, storage};
 use super::{Client, HOUR, PERSISTENT, settle};
 use crate::net::engine::Engine;
-use crate::net::log::Storage;
+use crate::persistence::Storage;
 use crate::store::tests::FaultyDisk;
 
 /// A server that leaves it to the operating system when the disk has something.
@@ -44,7 +44,7 @@ fn connections_that_are_ready_together_are_answered_after_one_write() {
             clients.push(connected(&engine).await);
         }
         let log = engine.log().expect("there is one");
-        let writing = tokio::spawn(log.look_after());
+        let writing = tokio::spawn(log.run_flusher());
         tokio::task::yield_now().await;
         let before = disk.calls();
         for (number, client) in clients.iter_mut().enumerate() {
@@ -69,14 +69,14 @@ fn what_was_left_to_somebody_who_goes_is_written() {
         let mut client = connected(&engine).await;
         let log = engine.log().expect("there is one");
         {
-            let mut writing = pin!(log.look_after());
+            let mut writing = pin!(log.run_flusher());
             // Whoever is woken never comes.
             let _pending = writing
                 .as_mut()
                 .poll(&mut Context::from_waker(Waker::noop()));
             client.create("/left", PERSISTENT).await;
             tokio::task::yield_now().await;
-            assert!(log.wakes_lookout());
+            assert!(log.wake_flusher());
             assert!(engine.look(|keeper| keeper.tree().get("/left").is_some()));
         }
         client.answer().await.expect("it is answered");
@@ -91,7 +91,7 @@ fn what_was_left_to_somebody_who_goes_is_written() {
 fn while_somebody_looks_it_is_he_who_tells_what_is_flushed() {
     super::run(async |world| {
         let mut client = world.connected().await;
-        let mut lookout = pin!(world.log.look_after_for(HOUR, HOUR));
+        let mut lookout = pin!(world.log.run_flusher_for(HOUR, HOUR));
         let mut look = || {
             let _pending = lookout
                 .as_mut()
@@ -111,7 +111,7 @@ fn while_somebody_looks_it_is_he_who_tells_what_is_flushed() {
 fn while_nobody_does_it_is_whoever_flushes() {
     super::run(async |world| {
         let mut client = world.connected().await;
-        let looking = tokio::spawn(world.log.look_after_for(Duration::ZERO, Duration::ZERO));
+        let looking = tokio::spawn(world.log.run_flusher_for(Duration::ZERO, Duration::ZERO));
         for path in ["/a", "/b"] {
             client.create(path, PERSISTENT).await;
             settle().await;
@@ -127,7 +127,7 @@ fn who_goes_while_he_looks_tells_what_he_has_not_told() {
     super::run(async |world| {
         let mut client = world.connected().await;
         {
-            let mut lookout = pin!(world.log.look_after_for(HOUR, HOUR));
+            let mut lookout = pin!(world.log.run_flusher_for(HOUR, HOUR));
             client.create("/a", PERSISTENT).await;
             settle().await;
             let _pending = lookout

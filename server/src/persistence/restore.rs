@@ -1,10 +1,8 @@
 //! Between the folder and the rules, which do not know each other: what is read becomes a state, and a state is written.
 
-use std::path::PathBuf;
-
 use crate::keeper::{Restored, Rules, Snapshot};
 use crate::protocol::{SessionRecord, Timestamp, Txn, ZnodeRecord, Zxid};
-use crate::store::{Folder, Restore, SnapshotForm, StorageError, write_snapshot};
+use crate::store::Restore;
 
 /// A state in the making, from what a folder holds.
 #[derive(Debug)]
@@ -66,30 +64,13 @@ impl Restore for Restoring {
     }
 }
 
-/// Writes a state into a folder as a snapshot, with the digest of its tree or without; gives its file.
-pub(crate) fn keep(
-    folder: &Folder,
-    form: SnapshotForm,
-    digest: Option<u64>,
-    state: &Snapshot,
-) -> Result<PathBuf, StorageError> {
-    write_snapshot(
-        folder,
-        form,
-        state.zxid(),
-        digest,
-        state.sessions_to_keep(),
-        state.znodes_to_keep(),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
     use std::sync::Arc;
 
     use super::*;
-    use crate::store::{OpenOptions, RealDisk};
+    use crate::store::{Folder, OpenOptions, RealDisk};
 
     /// What a real server wrote, restored with the digest kept; `tests/golden/folders/README.md` says what that was.
     fn restored(name: &str) -> Snapshot {

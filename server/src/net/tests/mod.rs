@@ -1,20 +1,19 @@
 //! What leaves before a flush, and what does not, where the test itself is the disk.
 
 mod crash;
+mod flusher;
 mod gates;
-mod lookout;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-use super::{Appender, Log, Pace};
 use crate::keeper::ConnectionId;
 use crate::net::connection::tests::{accepted, engine_that_logs};
 use crate::net::engine::Engine;
 use crate::net::{ClockKind, connection};
+use crate::persistence::{Appender, Log, SnapshotPolicy};
 use crate::protocol::{DataFormat, Zxid};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -44,8 +43,8 @@ pub(super) fn run(test: impl AsyncFnOnce(World)) {
         .expect("a runtime starts")
         .block_on(async {
             let log = Arc::<Log>::default();
-            let pace = Pace::new(u64::MAX, 0, Zxid(0));
-            let appender = Appender::new(Arc::clone(&log), DataFormat::default(), pace);
+            let policy = SnapshotPolicy::new(u64::MAX, 0, Zxid(0));
+            let appender = Appender::new(Arc::clone(&log), DataFormat::default(), policy);
             let engine = engine_that_logs(ClockKind::System, appender);
             tokio::time::timeout(HOUR, test(World { engine, log }))
                 .await
@@ -61,13 +60,12 @@ pub(super) async fn settle() {
 impl World {
     /// Flushes what was appended up to now.
     pub(super) fn flush(&self) {
-        let given = self.log.given.load(Ordering::Acquire);
-        self.log.raise(given, bytes::BytesMut::new());
+        self.log.set_durable(self.log.submitted());
     }
 
     /// How many transactions were appended.
     pub(super) fn appended(&self) -> u64 {
-        self.log.given.load(Ordering::Acquire)
+        self.log.submitted()
     }
 
     /// Somebody connects, and asks for nothing yet.
