@@ -41,8 +41,8 @@ pub(crate) trait Writer {
         }
     }
 
-    /// Writes a text in Java's encoding: each UTF-16 unit on its own, so a character beyond the basic multilingual plane
-    /// becomes two surrogates of three bytes each.
+    /// Writes a text in Java's encoding: each UTF-16 unit on its own, so a character beyond the basic multilingual
+    /// plane becomes two surrogates of three bytes each.
     #[inline]
     fn write_ustring(&mut self, text: &str) {
         let supplementary = count_supplementary(text);

@@ -64,8 +64,9 @@ impl Appender {
         self.snapshot_policy.count(self.turn.entries.len() - before);
     }
 
-    /// Submits the transactions of the turn, with the state if a snapshot is due. Returns the number up to which the log
-    /// must be durable before anything that shows the turn is sent. Adds to `wakers` the connections that need not wait.
+    /// Submits the transactions of the turn, with the state if a snapshot is due. Returns the number up to which the
+    /// log must be durable before anything that shows the turn is sent. Adds to `wakers` the connections that need not
+    /// wait.
     pub(crate) fn end_turn(
         &mut self,
         keeper: &mut Keeper,

@@ -29,8 +29,8 @@ impl Background {
         }
     }
 
-    /// Writes a snapshot, if there is a state to write, and purges if that is due. Does nothing while another snapshot is
-    /// being written.
+    /// Writes a snapshot, if there is a state to write, and purges if that is due. Does nothing while another snapshot
+    /// is being written.
     pub(super) fn write_snapshot(&mut self, shared: &Arc<Shared>, state: Option<Box<Snapshot>>) {
         if shared.set_writing_snapshot(true) {
             return;

@@ -61,8 +61,8 @@ fn read_file(
     Ok((state, origin))
 }
 
-/// Reads a folder that must not be empty: a server may start with an empty folder, but a path to read from is mistyped if
-/// there is nothing.
+/// Reads a folder that must not be empty: a server may start with an empty folder, but a path to read from is mistyped
+/// if there is nothing.
 fn read_folder(
     disk: Arc<dyn Disk>,
     path: &Path,
@@ -90,8 +90,8 @@ fn read_folder(
     if origin.logs.is_empty() && origin.snapshot.is_some() && state.zxid() == Zxid(0) {
         tracing::warn!(
             folder = %folder.logs().display(),
-            "found the snapshot of a fresh server but no logs: if the logs are in another folder, set dataLogDir, or all \
-             writes are missing"
+            "found the snapshot of a fresh server but no logs: if the logs are in another folder, set dataLogDir, or \
+             all writes are missing"
         );
     }
     if origin.is_empty() {

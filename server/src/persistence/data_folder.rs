@@ -57,8 +57,8 @@ impl DataFolder {
         self.origin.is_empty()
     }
 
-    /// Prepares the log. Returns the state that the server starts with, the appender for its transactions, and the setup
-    /// with which the log begins. A fresh folder gets its first snapshot here.
+    /// Prepares the log. Returns the state that the server starts with, the appender for its transactions, and the
+    /// setup with which the log begins. A fresh folder gets its first snapshot here.
     pub(crate) fn begin(
         self,
         storage: &Storage,
@@ -72,8 +72,8 @@ impl DataFolder {
         };
         form.check(self.folder.snapshots())?;
         if self.is_fresh() || self.origin.has_dropped {
-            // Flushed in any case: no older snapshot can replace this one, or the older ones have znodes that a create in
-            // the log would find again.
+            // Flushed in any case: no older snapshot can replace this one, or the older ones have znodes that a create
+            // in the log would find again.
             let form = SnapshotForm {
                 synced: true,
                 ..form

@@ -1,9 +1,9 @@
 //! The flusher: a task on the server's own thread that takes care of the log on behalf of the connections.
 //!
-//! In the mode [`WriteMode::Inline`](super::WriteMode::Inline) it writes: its turn comes after those of all connections
-//! that were ready together, and a few transactions cost almost as much to write as one. In the mode
-//! [`WriteMode::Thread`](super::WriteMode::Thread) it is a spinner: it waits busily for the disk, as long as a fast disk
-//! takes, since to sleep and to be woken takes about as long as such a flush.
+//! In the mode [`WriteMode::Inline`](super::WriteMode::Inline) it writes: its turn comes after those of all
+//! connections that were ready together, and a few transactions cost almost as much to write as one. In the mode
+//! [`WriteMode::Thread`](super::WriteMode::Thread) it is a spinner: it waits busily for the disk, as long as a fast
+//! disk takes, since to sleep and to be woken takes about as long as such a flush.
 
 use std::future;
 use std::pin::pin;

@@ -35,8 +35,8 @@ pub(crate) struct Log {
 impl std::panic::RefUnwindSafe for Log {}
 
 impl Log {
-    /// Begins to write submitted transactions. A snapshot of `state` is written at once, if there is one. `on_failure` is
-    /// called if the disk refuses a write.
+    /// Begins to write submitted transactions. A snapshot of `state` is written at once, if there is one. `on_failure`
+    /// is called if the disk refuses a write.
     pub(crate) fn begin(
         self: &Arc<Self>,
         setup: LogSetup,
@@ -90,8 +90,8 @@ impl Log {
         self.shared.submit(turn, !self.is_inline());
     }
 
-    /// Writes what was submitted, in the mode [`WriteMode::Inline`]. Returns `number` if that transaction is not durable
-    /// now.
+    /// Writes what was submitted, in the mode [`WriteMode::Inline`]. Returns `number` if that transaction is not
+    /// durable now.
     pub(crate) fn write_inline(&self, number: Option<u64>) -> Option<u64> {
         if self.is_inline() {
             match self.writer.try_lock() {

@@ -14,8 +14,8 @@ pub(super) fn recover(
 ) -> Result<(Snapshot, Origin), StorageError> {
     let mut restoring = Restoring::new(rules);
     let mut origin = store::recover(folder, options, &mut restoring)?;
-    // Without a snapshot, only the format of the logs says which znodes their transactions started from: 3.4 creates fewer
-    // znodes of its own.
+    // Without a snapshot, only the format of the logs says which znodes their transactions started from: 3.4 creates
+    // fewer znodes of its own.
     let found = options.data_format.or(origin.format);
     if let Some(found) = found.filter(|found| *found != rules.data_format)
         && origin.snapshot.is_none()

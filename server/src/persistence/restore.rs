@@ -1,4 +1,5 @@
-//! Between the folder and the rules, which do not know each other: what is read becomes a state, and a state is written.
+//! Between the folder and the rules, which do not know each other: what is read becomes a state, and a state is
+//! written.
 
 use crate::keeper::{Restored, Rules, Snapshot};
 use crate::protocol::{SessionRecord, Timestamp, Txn, ZnodeRecord, Zxid};

@@ -45,7 +45,8 @@ struct Queue {
     /// Wakers for a failure of the disk.
     awaiting_failure: Vec<Waker>,
     thread: ThreadState,
-    /// Number of threads in [`Shared::flush`]. To notify a condition that no thread waits for would still be a system call.
+    /// Number of threads in [`Shared::flush`]. To notify a condition that no thread waits for would still be a system
+    /// call.
     flushing: usize,
 }
 

@@ -23,8 +23,8 @@ struct Logged {
 }
 
 impl SnapshotPolicy {
-    /// Makes the policy of a server whose last transaction is `zxid`. A snapshot is due after about so many transactions
-    /// or bytes of transactions; 0 bytes is no limit.
+    /// Makes the policy of a server whose last transaction is `zxid`. A snapshot is due after about so many
+    /// transactions or bytes of transactions; 0 bytes is no limit.
     pub(crate) fn new(transactions: u64, bytes: u64, zxid: Zxid) -> Self {
         let mut policy = Self {
             limit: Logged {
@@ -56,8 +56,9 @@ impl SnapshotPolicy {
         is_due
     }
 
-    /// Draws the next limits, from half of the configured ones up, so that the members of an ensemble do not all write a
-    /// snapshot at the same time: `SyncRequestProcessor.shouldSnapshot`. The zxid is the seed, so every run is the same.
+    /// Draws the next limits, from half of the configured ones up, so that the members of an ensemble do not all write
+    /// a snapshot at the same time: `SyncRequestProcessor.shouldSnapshot`. The zxid is the seed, so every run is the
+    /// same.
     fn draw(&mut self, zxid: Zxid) {
         let draw = |limit: u64, seed: u64| {
             let half = limit / 2;

@@ -1,25 +1,25 @@
-//! The length before each frame, and the limit on it.
+//! Splitting received bytes into frames.
 
-/// Why no frame can be cut: the connection is closed without a word.
+/// Error for an impossible length of a frame. The connection is closed without a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum FrameError {
     /// The length is negative.
-    #[error("a frame of {0} bytes")]
+    #[error("negative frame length {0}")]
     Negative(i32),
-    /// The length is beyond the limit, `jute.maxbuffer`.
-    #[error("a frame of {length} bytes, where {limit} are allowed")]
+    /// The length exceeds the limit, `jute.maxbuffer`.
+    #[error("frame of {length} bytes exceeds the limit of {limit} (jute.maxbuffer)")]
     TooLong { length: usize, limit: usize },
 }
 
-/// The content of a frame, and what was received behind it.
+/// Content of a frame, and the bytes after it.
 pub(crate) type Split<'a> = (&'a [u8], &'a [u8]);
 
-/// Cuts the first frame, of `max_frame` bytes at most, from what was received. Gives its content and what follows it,
-/// or `None` if it is not all there yet; a length that cannot be is an error as soon as the length is there.
+/// Splits the first frame, of at most `max_frame` bytes, off the received bytes. Returns `None` if the frame is not
+/// complete yet. An impossible length is an error as soon as the length itself was received.
 ///
 /// # Errors
 ///
-/// When the length is negative or beyond the limit.
+/// If the length is negative or exceeds the limit.
 #[inline]
 pub(crate) fn split_frame(
     received: &[u8],
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_is_cut_when_it_is_all_there() {
+    fn a_frame_is_split_off_once_it_is_complete() {
         let bytes = [0, 0, 0, 2, 7, 8, 9];
         assert_eq!(split_frame(&bytes, 2), Ok(Some((&[7, 8][..], &[9][..]))));
         for length in 0..6 {

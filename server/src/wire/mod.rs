@@ -1,8 +1,7 @@
-//! The bytes: frames, the requests a client sends and the replies a server gives, as jute; and the four-letter words
-//! with which a connection may begin instead.
+//! Frames, requests and replies as bytes, and the four-letter words that a connection may begin with instead.
 //!
-//! Only the server's half is here: requests are decoded, replies encoded. The functions are total: any bytes in, a
-//! value or an error out.
+//! This is the server's half of the protocol: requests are decoded and replies encoded. No input panics: any bytes are
+//! a value or an error.
 
 mod four_letter;
 mod frame;

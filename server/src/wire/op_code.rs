@@ -1,8 +1,8 @@
-//! The numbers of the operations.
+//! Numbers of the operations.
 
 use crate::protocol::Operation;
 
-/// The number of an operation, as `ZooDefs.OpCode` has it.
+/// Number of an operation: `ZooDefs.OpCode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OpCode(pub(crate) i32);
 
@@ -18,7 +18,7 @@ impl OpCode {
     pub(crate) const SYNC: Self = Self(9);
     pub(crate) const PING: Self = Self(11);
     pub(crate) const GET_CHILDREN2: Self = Self(12);
-    /// Only inside a multi.
+    /// Occurs only inside a multi.
     pub(crate) const CHECK: Self = Self(13);
     pub(crate) const MULTI: Self = Self(14);
     pub(crate) const CREATE2: Self = Self(15);
@@ -37,11 +37,11 @@ impl OpCode {
     pub(crate) const ADD_WATCH: Self = Self(106);
     pub(crate) const WHO_AM_I: Self = Self(107);
     pub(crate) const CLOSE_SESSION: Self = Self(-11);
-    /// The type of a failed result of a multi, and of its end.
+    /// Type of a failed result of a multi, and of the end of its results.
     pub(crate) const ERROR: Self = Self(-1);
 
-    /// The operation with this number, if it is one that a client may ask for by itself. `check` has a place only in
-    /// a multi; `createSession` (-10) and `deleteContainer` (20) are for servers among themselves.
+    /// Operation with this number, if a client may send it as a request. `check` occurs only inside a multi;
+    /// `createSession` (-10) and `deleteContainer` (20) pass only between servers.
     #[inline]
     pub(crate) fn operation(self) -> Option<Operation> {
         Some(match self {
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_operation_and_its_number_name_each_other() {
+    fn each_operation_has_the_number_it_is_decoded_from() {
         let numbers: Vec<i32> = (-1000..1000)
             .filter(|number| {
                 OpCode(*number)
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_may_not_ask_for_is_no_operation() {
+    fn a_number_that_a_client_may_not_send_is_no_operation() {
         for number in [0, -1, 10, 13, 20, -10, 23, 108, 999, i32::MIN] {
             assert_eq!(OpCode(number).operation(), None, "{number}");
         }

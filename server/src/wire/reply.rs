@@ -1,4 +1,4 @@
-//! Replies and events, encoded straight into the bytes that leave.
+//! Encoding of replies and watch events, directly into the output of a connection.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::protocol::{
 
 use super::op_code::OpCode;
 
-/// Appends one frame, its length included.
+/// Appends one frame with its length.
 #[inline]
 pub(crate) fn encode_message(message: &Message<'_>, out: &mut BytesMut) {
     let mut length = Length::default();
@@ -27,7 +27,7 @@ pub(crate) fn encode_body(message: &Message<'_>, out: &mut impl ReplyWriter) {
     write_message(out, message);
 }
 
-/// Whether a part of a message is read only after its turn, or is data of at least `long` bytes.
+/// Whether a part of a message is read only after the turn, or is data of at least `long` bytes.
 #[inline]
 pub(crate) fn has_long_part(message: &Message<'_>, long: usize) -> bool {
     let Message::Reply(Reply {
@@ -69,22 +69,22 @@ pub(crate) fn has_long_part(message: &Message<'_>, long: usize) -> bool {
     }
 }
 
-/// Sink for the fields of a reply, including those that are not copied, or not yet known.
+/// Sink for the fields of a reply, including fields that are not copied or not known yet.
 pub(crate) trait ReplyWriter: Writer {
-    /// Takes data that is shared with its znode.
+    /// Writes data that is shared with its znode.
     #[inline]
     fn write_data(&mut self, data: Option<&Arc<[u8]>>) {
         self.write_buffer(data.map(|data| &**data));
     }
 
-    /// Takes names, as a vector of ustrings.
+    /// Writes names as a vector of ustrings.
     #[inline]
     fn write_names(&mut self, names: &Names<'_>) {
         self.write_length(names.len());
         names.for_each(&mut |name| self.write_ustring(name));
     }
 
-    /// Takes a number that is still to be counted.
+    /// Writes a number that is not counted yet.
     #[inline]
     fn write_count(&mut self, count: &LongCount) {
         self.write_int(count.total());
@@ -197,7 +197,7 @@ fn write_response(out: &mut impl ReplyWriter, response: &Response<'_>) {
         Response::Multi(results) | Response::MultiReadBrokenOff(results) => {
             write_multi(out, results);
         }
-        // An ErrorResponse, which real clients insist on: FinalRequestProcessor answers addWatch with one.
+        // An ErrorResponse, which real clients require: FinalRequestProcessor answers addWatch with one.
         Response::WatchAdded => out.write_int(NO_ERROR),
         Response::WhoAmI(infos) => {
             out.write_length(infos.len());
@@ -209,7 +209,7 @@ fn write_response(out: &mut impl ReplyWriter, response: &Response<'_>) {
     }
 }
 
-/// The length or count of what is null.
+/// Length or count of a null value.
 const NULL: i32 = -1;
 
 #[inline]

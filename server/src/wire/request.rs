@@ -1,4 +1,5 @@
-//! Requests, decoded. What borrows from the frame borrows, so that nothing is copied on the way to the rules.
+//! Decoding of requests. A request borrows its paths and data from the frame, so nothing is copied on the way to the
+//! keeper.
 
 use crate::jute::{Malformed, Reader};
 use crate::protocol::{
@@ -9,13 +10,13 @@ use crate::protocol::{
 
 use super::op_code::OpCode;
 
-/// Why a frame cannot be answered, but closes its connection.
+/// Error for a frame that closes its connection instead of being answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} was expected at byte {at}")]
+#[error("expected {what} at byte {at} of the frame")]
 pub(crate) struct DecodeError {
-    /// What should have been there.
+    /// The expected field.
     pub(crate) what: &'static str,
-    /// Where, counted from the first byte after the length.
+    /// Its position, counted from the first byte after the length.
     pub(crate) at: usize,
 }
 
@@ -29,7 +30,8 @@ impl From<Malformed> for DecodeError {
 ///
 /// # Errors
 ///
-/// When it ends before its last field. The very last one, whether a read-only server will do, may be missing.
+/// If the frame ends before its last field. Only the very last one, whether a read-only server is acceptable, may be
+/// missing.
 pub(crate) fn decode_connect(frame: &[u8]) -> Result<ConnectRequest<'_>, DecodeError> {
     let mut reader = Reader::new(frame);
     let _protocol_version = reader.int()?;
@@ -42,12 +44,12 @@ pub(crate) fn decode_connect(frame: &[u8]) -> Result<ConnectRequest<'_>, DecodeE
     })
 }
 
-/// Decodes any later frame of a connection. A body that is not the record which the header announces is
-/// [`Request::Malformed`], and is answered.
+/// Decodes any later frame of a connection. If the body is not the record that the header announces, the request is
+/// [`Request::Malformed`], which is answered.
 ///
 /// # Errors
 ///
-/// When the header is cut short, and when the body of an `auth` or `sasl` cannot be read: a real server reads those two
+/// If the header is incomplete, or if the body of an `auth` or `sasl` cannot be read. A real server reads these two
 /// before the request enters its pipeline, where an exception closes the connection (`ZooKeeperServer.processPacket`).
 #[inline]
 pub(crate) fn decode_request(frame: &[u8]) -> Result<(Xid, Request<'_>), DecodeError> {
@@ -67,6 +69,7 @@ pub(crate) fn decode_request(frame: &[u8]) -> Result<(Xid, Request<'_>), DecodeE
     }
 }
 
+// Longer than 60 lines: one arm for each operation.
 #[inline]
 fn decode_body<'a>(
     operation: Operation,
@@ -210,7 +213,7 @@ fn set_data<'a>(reader: &mut Reader<'a>) -> Result<SetDataRequest<'a>, Malformed
 }
 
 fn acl<'a>(reader: &mut Reader<'a>) -> Result<Option<AclList<'a>>, Malformed> {
-    // What nearly every create brings is not read field by field.
+    // Fast path: nearly every create has this ACL.
     if reader.skip(OPEN_ACL) {
         return Ok(Some(AclList::Open));
     }
@@ -224,10 +227,10 @@ fn acl<'a>(reader: &mut Reader<'a>) -> Result<Option<AclList<'a>>, Malformed> {
     Ok(entries.map(AclList::Entries))
 }
 
-/// [`AclList::Open`] as jute.
+/// Encoding of [`AclList::Open`].
 const OPEN_ACL: &[u8] = b"\0\0\0\x01\0\0\0\x1f\0\0\0\x05world\0\0\0\x06anyone";
 
-/// The fields of both `setWatches` and `setWatches2`.
+/// Decodes the fields that `setWatches` and `setWatches2` have in common.
 fn set_watches<'a>(reader: &mut Reader<'a>) -> Result<SetWatches<'a>, Malformed> {
     Ok(SetWatches {
         relative_zxid: Zxid(reader.long()?),
@@ -253,8 +256,8 @@ fn watcher_type(reader: &mut Reader<'_>) -> Result<WatcherType, Malformed> {
     })
 }
 
-/// The operations of a multi or a multiRead, which a real server reads by the same code:
-/// `MultiOperationRecord.deserialize`. It gets no further than to a create with a null ACL, whatever follows.
+/// Decodes the operations of a multi or multiRead, which a real server reads by the same code:
+/// `MultiOperationRecord.deserialize`. It stops at a create with a null ACL, whatever follows.
 fn multi<'a>(reader: &mut Reader<'a>) -> Result<Vec<MultiOp<'a>>, Malformed> {
     let mut ops: Vec<MultiOp<'a>> = Vec::new();
     loop {
@@ -307,8 +310,8 @@ fn multi_op<'a>(op_code: OpCode, reader: &mut Reader<'a>) -> Result<MultiOp<'a>,
     })
 }
 
-/// `create`, `create2` or `createContainer` in a multi. A real server makes an `Op` of it, with `CreateOptions` on the
-/// way, which want a mode without a time to live; the `Op` chooses its operation again, from the mode.
+/// Decodes `create`, `create2` or `createContainer` inside a multi. A real server turns it into an `Op` by way of
+/// `CreateOptions`, which refuse a mode with a time to live. The `Op` then chooses its operation anew, from the mode.
 fn multi_create<'a>(
     operation: CreateOperation,
     reader: &mut Reader<'a>,
@@ -336,9 +339,9 @@ fn multi_create<'a>(
     })
 }
 
-/// `createTTL` in a multi, for which a real server takes another road to an `Op`: without a mode that has a time to
-/// live it is a `createContainer` or a plain `create`, whose flags, however wrong, are left for the rules to refuse. So
-/// is a null ACL, which on this road is no worse than an empty one.
+/// Decodes `createTTL` inside a multi. A real server turns it into an `Op` in another way than the other creates. If
+/// the mode has no time to live, the operation becomes `createContainer` or plain `create`. The keeper refuses wrong
+/// flags, and a null ACL, which counts as an empty one here.
 fn multi_create_ttl<'a>(reader: &mut Reader<'a>) -> Result<CreateRequest<'a>, Malformed> {
     let request = create(CreateOperation::CreateTtl, reader)?;
     let operation = match CreateMode::from_flags(request.flags) {

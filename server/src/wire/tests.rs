@@ -1,4 +1,4 @@
-//! Bytes recorded from a real ZooKeeper 3.9.5, both ways, and bytes that no client sends.
+//! Bytes recorded from a real ZooKeeper 3.9.5 in both directions, and bytes that no client sends.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::protocol::*;
 
-/// What the client sends on one connection to a fresh server.
+/// Frames that a client sends on one connection to a fresh server.
 const REQUESTS: &[&str] = &[
     CONNECT,
     EXISTS,
@@ -53,13 +53,13 @@ fn hex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// The content of the frame, which must be the only one.
+/// Returns the content of the only frame.
 #[track_caller]
 fn content(bytes: &[u8]) -> &[u8] {
     let (frame, rest) = split_frame(bytes, 0xf_ffff)
         .expect("the length is right")
         .expect("the frame is whole");
-    assert!(rest.is_empty(), "{} bytes behind the frame", rest.len());
+    assert!(rest.is_empty(), "{} bytes after the frame", rest.len());
     frame
 }
 
@@ -71,7 +71,7 @@ fn check_request(golden: &str, xid: i32, expected: Request<'_>) {
 
 #[track_caller]
 fn check_message(message: &Message<'_>, golden: &str) {
-    // What is there already stays.
+    // Bytes that are already in the buffer stay.
     let mut out = BytesMut::from("before");
     encode_message(message, &mut out);
     let mut expected = b"before".to_vec();
@@ -90,7 +90,7 @@ fn check_reply(xid: i32, zxid: i64, result: Result<Response<'_>, ErrorCode>, gol
     check_message(&Message::Reply(reply), golden);
 }
 
-/// Checks what follows the header.
+/// Checks the bytes after the header.
 #[track_caller]
 fn check_body(response: Response<'_>, body: &str) {
     let length = 16 + hex(body).len();
@@ -143,7 +143,7 @@ mod golden_requests {
     use super::*;
 
     #[test]
-    fn a_connect_request_with_the_last_byte_and_without() {
+    fn a_connect_request_may_lack_its_last_byte() {
         let mut bytes = hex(CONNECT);
         let mut expected = ConnectRequest {
             last_zxid_seen: Zxid(0),
@@ -163,11 +163,14 @@ mod golden_requests {
             at: 24,
         };
         assert_eq!(decode_connect(short.split_at(43).0), Err(error));
-        assert_eq!(error.to_string(), "a buffer was expected at byte 24");
+        assert_eq!(
+            error.to_string(),
+            "expected a buffer at byte 24 of the frame"
+        );
     }
 
     #[test]
-    fn exists() {
+    fn exists_is_decoded() {
         let request = Request::Exists {
             path: text("/a"),
             watch: true,
@@ -176,13 +179,13 @@ mod golden_requests {
     }
 
     #[test]
-    fn create() {
-        let request = super::create(CreateOperation::Create, "/a", Some(b"hi"), 0, -1);
+    fn create_is_decoded() {
+        let request = create(CreateOperation::Create, "/a", Some(b"hi"), 0, -1);
         check_request(CREATE, 2, Request::Create(request));
     }
 
     #[test]
-    fn get_data() {
+    fn get_data_is_decoded() {
         let request = Request::GetData {
             path: text("/a"),
             watch: false,
@@ -191,7 +194,7 @@ mod golden_requests {
     }
 
     #[test]
-    fn get_children() {
+    fn get_children_is_decoded() {
         let request = Request::GetChildren {
             path: text("/"),
             watch: false,
@@ -200,24 +203,18 @@ mod golden_requests {
     }
 
     #[test]
-    fn ping() {
+    fn ping_is_decoded() {
         check_request(PING, -2, Request::Ping);
     }
 
     #[test]
-    fn multi() {
+    fn multi_is_decoded() {
         let request = Request::Multi(vec![
             MultiOp::Check(CheckVersionRequest {
                 path: text("/a"),
                 version: 0,
             }),
-            MultiOp::Create(super::create(
-                CreateOperation::Create2,
-                "/a/s-",
-                None,
-                2,
-                -1,
-            )),
+            MultiOp::Create(create(CreateOperation::Create2, "/a/s-", None, 2, -1)),
             MultiOp::Delete(DeleteRequest {
                 path: text("/nope"),
                 version: -1,
@@ -227,7 +224,7 @@ mod golden_requests {
     }
 
     #[test]
-    fn add_watch() {
+    fn add_watch_is_decoded() {
         let request = Request::AddWatch {
             path: text("/a"),
             mode: AddWatchMode::PersistentRecursive,
@@ -236,7 +233,7 @@ mod golden_requests {
     }
 
     #[test]
-    fn auth() {
+    fn auth_is_decoded() {
         let request = Request::Auth {
             scheme: text("digest"),
             auth: text("u:p"),
@@ -245,7 +242,7 @@ mod golden_requests {
     }
 
     #[test]
-    fn set_watches() {
+    fn set_watches_is_decoded() {
         let request = Request::SetWatches(SetWatches {
             data: Some(vec![text("/a")]),
             ..SetWatches::default()
@@ -254,7 +251,7 @@ mod golden_requests {
     }
 
     #[test]
-    fn close_session() {
+    fn close_session_is_decoded() {
         check_request(CLOSE_SESSION, 8, Request::CloseSession);
     }
 }
@@ -262,7 +259,7 @@ mod golden_requests {
 mod requests {
     use super::*;
 
-    /// Checks what a body after a header with xid 1 and this operation is decoded to.
+    /// Checks the request that a body is decoded to, after a header with xid 1 and this operation.
     #[track_caller]
     fn check(op_code: i32, body: &str, expected: Request<'_>) {
         let bytes = hex(&format!("00000001 {op_code:08x} {body}"));
@@ -284,7 +281,7 @@ mod requests {
     const ANYONE: &str = "00000001 0000001f 00000005 776f726c64 00000006 616e796f6e65";
 
     #[test]
-    fn writes() {
+    fn writes_are_decoded() {
         let create = |operation, flags, ttl_ms| {
             Request::Create(create(operation, "/a", None, flags, ttl_ms))
         };
@@ -324,7 +321,7 @@ mod requests {
     }
 
     #[test]
-    fn reads() {
+    fn reads_are_decoded() {
         let path = text("/a");
         check(6, A, Request::GetAcl { path });
         let (path, watch) = (text("/a"), true);
@@ -342,13 +339,13 @@ mod requests {
     }
 
     #[test]
-    fn what_follows_the_last_field_is_ignored() {
+    fn bytes_after_the_last_field_are_ignored() {
         let (path, watch) = (text("/a"), false);
         check(3, &format!("{A} 00 77"), Request::Exists { path, watch });
     }
 
     #[test]
-    fn watches() {
+    fn requests_about_watches_are_decoded() {
         for (number, watcher_type) in [
             (1, WatcherType::Children),
             (2, WatcherType::Data),
@@ -399,13 +396,13 @@ mod requests {
     }
 
     #[test]
-    fn a_header_cut_short_closes_the_connection() {
+    fn an_incomplete_header_closes_the_connection() {
         check_error("", "an int", 0);
         check_error("00000001 000000", "an int", 4);
     }
 
     #[test]
-    fn auth_and_sasl_are_right_or_close_the_connection() {
+    fn a_malformed_auth_or_sasl_closes_the_connection() {
         check(102, "00000000", Request::Sasl { token: b"" });
         check_error("00000001 00000066 ffffffff", "a token", 12);
         check_error("00000001 00000066 00000001", "a buffer", 8);
@@ -413,21 +410,21 @@ mod requests {
         let (scheme, auth) = (None, None);
         let body = "00000007 ffffffff ffffffff";
         check(100, body, Request::Auth { scheme, auth });
-        // DigestAuthenticationProvider makes a String of the bytes, so this is what it hashes.
+        // DigestAuthenticationProvider makes a String of the bytes and hashes that.
         let (scheme, auth) = (text("digest"), text("\u{fffd}:p"));
         let body = "00000000 00000006 646967657374 00000005 eda0803a70";
         check(100, body, Request::Auth { scheme, auth });
     }
 
     #[test]
-    fn what_no_client_may_ask_is_unknown() {
+    fn an_operation_that_no_client_may_send_is_unknown() {
         for op_code in [0, -1, 10, 13, 20, -10, 999] {
             check(op_code, "", Request::Unknown { op_code });
         }
     }
 
     #[test]
-    fn a_body_cut_short_is_malformed() {
+    fn an_incomplete_body_is_malformed() {
         check_malformed(1, A, Operation::Create);
         check_malformed(3, "00000003 2f61", Operation::Exists);
         check_malformed(3, "fffffffe 2f61", Operation::Exists);
@@ -458,7 +455,7 @@ mod multis {
         assert_eq!(decode_request(&bytes), Ok((Xid(1), expected)));
     }
 
-    /// Checks what one create of a multi becomes.
+    /// Checks the request that one create inside a multi becomes.
     #[track_caller]
     fn check_create(op_code: i32, flags: i32, expected: Option<(CreateOperation, i64)>) {
         let ttl = if op_code == 21 {
@@ -477,7 +474,7 @@ mod multis {
     }
 
     #[test]
-    fn an_empty_one_is_fine() {
+    fn an_empty_multi_is_valid() {
         check(14, &[], Request::Multi(vec![]));
         check(22, &[], Request::MultiRead(vec![]));
     }
@@ -503,7 +500,7 @@ mod multis {
     }
 
     #[test]
-    fn a_null_acl_is_one_only_where_it_matters() {
+    fn a_null_acl_ends_a_multi_except_in_create_ttl() {
         let record = format!("{A} ffffffff ffffffff 00000000");
         let request = |acl| {
             Request::Multi(vec![MultiOp::Create(CreateRequest {
@@ -519,7 +516,7 @@ mod multis {
             request(Some(AclList::Entries(vec![]))),
         );
 
-        // Nothing behind it is read any more, and of its flags only whether they are some.
+        // Nothing after it is read, and its flags only have to be a mode.
         let unreadable = sub(999, "");
         check(14, &[sub(1, &record), unreadable.clone()], request(None));
         check(
@@ -573,7 +570,7 @@ mod multis {
     }
 
     #[test]
-    fn set_data_has_its_place_and_set_acl_has_none() {
+    fn a_multi_may_have_set_data_but_not_set_acl() {
         let record = format!("{A} 00000001 78 00000003");
         let set_data = SetDataRequest {
             path: text("/a"),
@@ -599,7 +596,7 @@ mod golden_replies {
     use super::*;
 
     #[test]
-    fn the_answer_to_connect_with_the_last_byte_and_without() {
+    fn the_reply_to_connect_may_lack_its_last_byte() {
         let mut response = ConnectResponse {
             timeout_ms: 4000,
             session: SessionId(0x0100_0026_5654_0000),
@@ -635,7 +632,7 @@ mod golden_replies {
     }
 
     #[test]
-    fn an_event() {
+    fn an_event_has_xid_minus_one() {
         let event = |event_type| WatchedEvent {
             event_type,
             state: KeeperState::SyncConnected,
@@ -658,7 +655,7 @@ mod golden_replies {
     }
 
     #[test]
-    fn create() {
+    fn the_reply_to_create_is_encoded() {
         check_reply(
             2,
             2,
@@ -668,7 +665,7 @@ mod golden_replies {
     }
 
     #[test]
-    fn get_data() {
+    fn the_reply_to_get_data_is_encoded() {
         check_reply(
             4,
             3,
@@ -678,7 +675,7 @@ mod golden_replies {
     }
 
     #[test]
-    fn get_children() {
+    fn the_reply_to_get_children_is_encoded() {
         check_reply(
             5,
             3,
@@ -689,7 +686,7 @@ mod golden_replies {
     }
 
     #[test]
-    fn ping() {
+    fn the_reply_to_ping_is_encoded() {
         check_reply(
             -2,
             3,
@@ -699,7 +696,7 @@ mod golden_replies {
     }
 
     #[test]
-    fn a_failed_multi() {
+    fn a_failed_multi_has_one_error_for_each_operation() {
         check_reply(
             6,
             4,
@@ -715,7 +712,7 @@ mod golden_replies {
     }
 
     #[test]
-    fn add_watch() {
+    fn the_reply_to_add_watch_is_encoded() {
         check_reply(
             7,
             4,
@@ -729,7 +726,7 @@ mod replies {
     use super::*;
 
     #[test]
-    fn paths_and_stats() {
+    fn paths_and_stats_are_encoded() {
         check_body(Response::Path(None), "ffffffff");
         check_body(
             Response::PathAndStat("/a".into(), STAT),
@@ -739,7 +736,7 @@ mod replies {
     }
 
     #[test]
-    fn null_data_and_empty_data() {
+    fn null_data_and_empty_data_differ() {
         check_body(Response::Data(None, STAT), &format!("ffffffff {STAT_HEX}"));
         check_body(
             Response::Data(Some(&std::sync::Arc::from(*b"")), STAT),
@@ -748,7 +745,7 @@ mod replies {
     }
 
     #[test]
-    fn an_acl() {
+    fn an_acl_is_encoded_entry_by_entry() {
         let acl = [Acl {
             permissions: Permissions::ALL,
             id: AuthId::new("ip", "\u{1f600}"),
@@ -760,7 +757,7 @@ mod replies {
     }
 
     #[test]
-    fn lists() {
+    fn lists_are_encoded_with_their_counts() {
         check_body(Response::Children(vec![].into()), "00000000");
         check_body(
             Response::ChildrenAndStat(vec!["é"].into(), STAT),
@@ -777,13 +774,13 @@ mod replies {
     }
 
     #[test]
-    fn numbers_and_a_null_token() {
+    fn numbers_and_a_null_token_are_ints() {
         check_body(Response::Number(258), "00000102");
         check_body(Response::NoToken, "ffffffff");
     }
 
     #[test]
-    fn every_result_of_a_multi() {
+    fn every_result_of_a_multi_has_a_header() {
         check_body(Response::Multi(vec![]), "ffffffff 01 ffffffff");
         check_body(
             Response::Multi(vec![
@@ -824,7 +821,7 @@ mod replies {
     }
 }
 
-/// A frame that a client might send, with some of its bytes changed, taken out or put in.
+/// Strategy for frames of a client with some bytes changed, removed or inserted.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4_u8), 0..8);
     (prop::sample::select(REQUESTS), edits).prop_map(|(frame, edits)| {

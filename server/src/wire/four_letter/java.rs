@@ -5,13 +5,13 @@ use std::fmt;
 
 use crate::protocol::Timestamp;
 
-/// An average with four decimals at most: `AvgMinMaxCounter.getAvg`, then `Double.toString`.
+/// Average with at most four decimals: `AvgMinMaxCounter.getAvg`, then `Double.toString`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Average(pub(super) f64);
 
 impl fmt::Display for Average {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Java rounds a tie up, format! to even. With four decimals only odd multiples of 1/32 are ties.
+        // Java rounds a tie up, format! rounds it to even. With four decimals, only odd multiples of 1/32 are ties.
         let is_tie = (self.0 * 32.0) % 2.0 == 1.0;
         let rounded = format!("{:.4}", if is_tie { self.0 + 1e-5 } else { self.0 });
         let (whole, decimals) = rounded.split_once('.').unwrap_or((&rounded, ""));
@@ -34,7 +34,7 @@ fn or_zero(digits: &str) -> &str {
     if digits.is_empty() { "0" } else { digits }
 }
 
-/// A moment: `Date.toString` in UTC.
+/// Time of day: `Date.toString` in UTC.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Date(pub(super) Timestamp);
 
@@ -47,7 +47,8 @@ impl fmt::Display for Date {
         let seconds = self.0.0.div_euclid(1000);
         let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
 
-        // Days are counted from the 1st of March 2000, so that a leap day ends a year, a century or four of them.
+        // Days are counted from the 1st of March 2000, so a leap day is the last day of a year, century or four
+        // centuries.
         let since = days - 11_017;
         let (quads, since) = (since.div_euclid(146_097), since.rem_euclid(146_097));
         let century = (since / 36_524).min(3);
@@ -55,7 +56,7 @@ impl fmt::Display for Date {
         let (leaps, since) = (since / 1461, since % 1461);
         let year = (since / 365).min(3);
         let since = since - year * 365;
-        // Five months from March on have 153 days, whichever five they are.
+        // From March on, any five months in a row have 153 days.
         let month = (5 * since + 2) / 153;
         let day = since - (153 * month + 2) / 5 + 1;
         let year = 2000 + 400 * quads + 100 * century + 4 * leaps + year + month / 10;
@@ -78,7 +79,7 @@ impl fmt::Display for Date {
     }
 }
 
-/// An address without a host name: `InetSocketAddress.toString`.
+/// Address without a host name: `InetSocketAddress.toString`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Address(pub(super) SocketAddr);
 
@@ -99,9 +100,9 @@ impl fmt::Display for Address {
 mod tests {
     use super::*;
 
-    /// What Java 17 prints.
+    /// Expected texts are those of Java 17.
     #[test]
-    fn averages() {
+    fn averages_are_printed_as_by_java() {
         for (total, count, expected) in [
             (0.0, 5.0, "0.0"),
             (1.0, 2.0, "0.5"),
@@ -127,9 +128,9 @@ mod tests {
         }
     }
 
-    /// What Java 17 prints.
+    /// Expected texts are those of Java 17.
     #[test]
-    fn dates() {
+    fn dates_are_printed_as_by_java() {
         for (moment, expected) in [
             (0, "Thu Jan 01 00:00:00 UTC 1970"),
             (951_782_400_000, "Tue Feb 29 00:00:00 UTC 2000"),
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses() {
+    fn addresses_are_printed_as_by_java() {
         for (address, expected) in [
             ("127.0.0.1:5", "/127.0.0.1:5"),
             ("[::1]:5", "/[0:0:0:0:0:0:0:1]:5"),

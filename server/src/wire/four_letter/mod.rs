@@ -1,62 +1,71 @@
-//! The four-letter words: a connection may begin with one in place of a frame, and is answered with a text.
+//! The four-letter words: a connection may begin with one instead of a frame, and is answered with a text.
 //!
-//! What the texts say is collected elsewhere; how they say it, to the last blank, is here.
+//! `net` collects the values; this module has the texts, exact to the last blank.
 
 mod java;
+mod latency;
 mod monitor;
 mod report;
 
+pub(crate) use latency::LatencyReport;
 pub(crate) use monitor::{MonitorReport, ResponseSizes};
 pub(crate) use report::{
     Answer, ConfReport, ConnectionReport, ConnectionSession, DumpReport, EnvironmentReport,
-    LatencyReport, ServerReport, last_operation, write_group, write_members, write_session,
+    ServerReport, last_operation, write_group, write_members, write_session,
 };
 
-/// A word that is known.
+/// Version as a real server prints it. Tools read up to the first `-` or `,`.
+const VERSION: &str = concat!(
+    "3.9.5-minikeeper-",
+    env!("CARGO_PKG_VERSION"),
+    ", built on 1970-01-01 00:00 UTC"
+);
+
+/// Word that a connection may begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum FourLetterWord {
-    /// The settings.
+    /// Asks for the settings.
     Conf,
-    /// The connections, with all that is known of them.
+    /// Asks for the connections, with all details.
     Cons,
-    /// Counts on the connections begin again.
+    /// Resets the counters of the connections.
     Crst,
-    /// The size of the state on disk.
+    /// Asks for the size of the state on disk.
     Dirs,
-    /// Sessions, ephemeral znodes and connections.
+    /// Asks for sessions, ephemeral znodes and connections.
     Dump,
-    /// The environment.
+    /// Asks for the environment.
     Envi,
-    /// The trace mask.
+    /// Asks for the trace mask.
     Gtmk,
-    /// Digests of the state.
+    /// Asks for digests of the state.
     Hash,
-    /// Whether the server is read-only.
+    /// Asks whether the server is read-only.
     Isro,
-    /// Every measure there is.
+    /// Asks for every metric.
     Mntr,
-    /// Whether the server is all right.
+    /// Asks whether the server runs.
     Ruok,
-    /// Counts on the server begin again.
+    /// Resets the counters of the server.
     Srst,
-    /// The server in short.
+    /// Asks for a summary of the server.
     Srvr,
-    /// The server in short, and its connections.
+    /// Asks for a summary of the server and its connections.
     Stat,
-    /// Sets the trace mask, which follows.
+    /// Sets the trace mask, which follows the word.
     Stmk,
-    /// The watches by session.
+    /// Asks for the watches by session.
     Wchc,
-    /// The watches by path.
+    /// Asks for the watches by path.
     Wchp,
-    /// The watches in numbers.
+    /// Asks for the number of watches.
     Wchs,
-    /// The bytes that telnet sends when it goes. They are known so that they make no noise.
+    /// Bytes that telnet sends when it exits. They get no answer and no log line.
     TelnetClose,
 }
 
 impl FourLetterWord {
-    /// Every word but the bytes of telnet.
+    /// Every word, without the bytes of telnet.
     pub(crate) const ALL: [Self; 18] = [
         Self::Conf,
         Self::Cons,
@@ -78,8 +87,7 @@ impl FourLetterWord {
         Self::Wchs,
     ];
 
-    /// The word that a connection begins with, if it is a known one. What follows it does not matter, except to
-    /// [`trace_mask`](Self::trace_mask).
+    /// Parses the first bytes of a connection. Bytes after the word matter only to [`trace_mask`](Self::trace_mask).
     pub(crate) fn parse(received: &[u8]) -> Option<Self> {
         let first = received.first_chunk::<4>()?;
         if *first == [0xff, 0xf4, 0xff, 0xfd] {
@@ -90,7 +98,7 @@ impl FourLetterWord {
             .find(|word| word.name().as_bytes() == first)
     }
 
-    /// The word itself.
+    /// The word as text.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Conf => "conf",
@@ -115,8 +123,8 @@ impl FourLetterWord {
         }
     }
 
-    /// Whether a list of words lets this one be answered: `*` lets all, and `srvr` needs no leave
-    /// (`FourLetterCommands.isEnabled`). If it is not, the answer is [`Answer::NotListed`].
+    /// Whether a list of words allows this one. `*` allows all, and `srvr` is always allowed
+    /// (`FourLetterCommands.isEnabled`). The answer to other words is [`Answer::NotListed`].
     pub(crate) fn is_listed<T: AsRef<str>>(self, whitelist: &[T]) -> bool {
         self == Self::Srvr
             || whitelist.iter().any(
@@ -124,8 +132,8 @@ impl FourLetterWord {
             )
     }
 
-    /// Whether also a member of an ensemble answers it that serves nobody: each command asks by itself whether there is a
-    /// server (`AbstractFourLetterCommand.isZKServerRunning`).
+    /// Whether a member of an ensemble that serves no client answers the word too: each command checks by itself
+    /// whether there is a server (`AbstractFourLetterCommand.isZKServerRunning`).
     pub(crate) fn is_answered_by_all(self) -> bool {
         matches!(
             self,
@@ -133,7 +141,7 @@ impl FourLetterWord {
         )
     }
 
-    /// The mask that follows `stmk`. Without one the connection closes and says nothing.
+    /// Mask that follows `stmk`. Without one the connection is closed without an answer.
     pub(crate) fn trace_mask(received: &[u8]) -> Option<i64> {
         let mask = received.get(4..)?.first_chunk()?;
         Some(i64::from_be_bytes(*mask))
@@ -161,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn only_srvr_needs_no_leave() {
+    fn only_srvr_is_allowed_without_being_listed() {
         use FourLetterWord::{Mntr, Ruok, Srvr, TelnetClose};
         assert!(Srvr.is_listed::<&str>(&[]));
         assert!(!Ruok.is_listed::<&str>(&[]));

@@ -1,12 +1,13 @@
-//! `mntr`: every measure that a real server has, whether or not there is anything to measure here.
+//! The answer to `mntr`: every metric of a real server, also those that are always 0 here.
 
 use std::fmt;
 
+use super::VERSION;
 use super::java::Average;
-use super::report::{LatencyReport, VERSION};
+use super::latency::LatencyReport;
 use crate::protocol::Mode;
 
-/// The measures that mean something here. Each field bears the name that `mntr` gives it, without `zk_`.
+/// Metrics that are measured here. Each field has its name in `mntr`, without `zk_`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MonitorReport {
     pub(crate) server_state: Mode,
@@ -19,14 +20,14 @@ pub(crate) struct MonitorReport {
     pub(crate) znode_count: usize,
     pub(crate) watch_count: usize,
     pub(crate) ephemerals_count: usize,
-    /// The bytes of all paths and data.
+    /// Length of all paths and data, in bytes.
     pub(crate) approximate_data_size: u64,
     pub(crate) open_file_descriptor_count: u64,
     pub(crate) max_file_descriptor_count: u64,
-    /// The number of sessions.
+    /// Number of sessions.
     pub(crate) global_sessions: usize,
     pub(crate) uptime_ms: u64,
-    /// `last_client_response_size` and those with `min` and `max`: the bytes of a reply, -1 before the first.
+    /// `last_client_response_size`, and those with `min` and `max`: -1 before the first reply.
     pub(crate) client_response_size: Option<ResponseSizes>,
     pub(crate) auth_failed_count: u64,
     pub(crate) bytes_received_count: u64,
@@ -38,7 +39,7 @@ pub(crate) struct MonitorReport {
     pub(crate) stale_sessions_expired: u64,
 }
 
-/// The sizes of replies in bytes.
+/// Sizes of replies, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ResponseSizes {
     pub(crate) last: u64,
@@ -47,6 +48,7 @@ pub(crate) struct ResponseSizes {
 }
 
 impl fmt::Display for MonitorReport {
+    // Longer than 60 lines: one line for each metric, in the order of a real server.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = |name: &str, value: &dyn fmt::Display| writeln!(f, "zk_{name}\t{value}");
         line("version", &VERSION)?;
@@ -125,7 +127,7 @@ impl fmt::Display for MonitorReport {
     }
 }
 
-/// The counters of things that do not happen here.
+/// Counters of events that do not happen here.
 const IDLE_COUNTERS: &[&str] = &[
     "add_dead_watcher_stall_time",
     "cnxn_closed_without_zk_server_running",
@@ -173,7 +175,7 @@ const IDLE_COUNTERS: &[&str] = &[
     "watch_bytes",
 ];
 
-/// What a real server sums up in five numbers each, and what is not measured here.
+/// Metrics of five numbers each on a real server, which are not measured here.
 const IDLE_SUMMARIES: &[&str] = &[
     "commit_commit_proc_req_queued",
     "commit_process_time",
@@ -219,7 +221,7 @@ const IDLE_SUMMARIES: &[&str] = &[
     "write_commit_proc_req_queued",
 ];
 
-/// What a real server sums up in nine numbers each, and what is not measured here.
+/// Metrics of nine numbers each on a real server, which are not measured here.
 const IDLE_PERCENTILES: &[&str] = &[
     "close_session_prep_time",
     "commit_propagation_latency",
@@ -253,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_measure_of_a_real_server_is_there() {
+    fn every_metric_of_a_real_server_is_there() {
         let text = MonitorReport::default().to_string();
         let lines: Vec<_> = text
             .lines()
@@ -271,7 +273,7 @@ mod tests {
             "{lines:?}"
         );
         let keys: BTreeSet<_> = lines.iter().map(|(key, _)| key).collect();
-        // A fresh 3.9.5 prints so many.
+        // The number of metrics that a fresh 3.9.5 prints.
         assert_eq!((keys.len(), lines.len()), (494, 494));
     }
 

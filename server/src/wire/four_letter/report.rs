@@ -1,21 +1,15 @@
-//! What the words are answered with, and how it reads.
+//! Answers to the four-letter words, as text.
 
 use core::net::SocketAddr;
 use std::fmt;
 
-use super::FourLetterWord;
 use super::java::{Address, Average, Date};
+use super::latency::LatencyReport;
 use super::monitor::MonitorReport;
+use super::{FourLetterWord, VERSION};
 use crate::protocol::{Mode, Operation, SessionId, Timestamp, Xid, Zxid};
 
-/// The version, in the form in which a real server tells it: tools read up to the first `-` or `,`.
-pub(super) const VERSION: &str = concat!(
-    "3.9.5-minikeeper-",
-    env!("CARGO_PKG_VERSION"),
-    ", built on 1970-01-01 00:00 UTC"
-);
-
-/// The answer to a word; it reads as the text that is sent.
+/// Answer to a word. Its `Display` is the text that is sent.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
     Conf(ConfReport),
@@ -27,10 +21,10 @@ pub(crate) enum Answer {
     },
     Dump(DumpReport),
     Envi(EnvironmentReport),
-    /// The answer to `gtmk`, and to `stmk` when it is set.
+    /// Answer to `gtmk`, and to a `stmk` that set the mask.
     TraceMask(i64),
     Hash(Vec<(Zxid, i64)>),
-    /// `None` where nobody is served.
+    /// `None` if the member serves no client.
     Isro {
         read_only: Option<bool>,
     },
@@ -39,7 +33,7 @@ pub(crate) enum Answer {
     Srst,
     Srvr(ServerReport),
     Stat(ServerReport, Vec<ConnectionReport>),
-    /// Only data watches and those of `exists`, as a real server tells it; likewise the other two.
+    /// Only data watches and those of `exists`, as a real server reports them; likewise in `Wchp` and `Wchs`.
     Wchc(Vec<(SessionId, Vec<String>)>),
     Wchp(Vec<(String, Vec<SessionId>)>),
     Wchs {
@@ -48,13 +42,14 @@ pub(crate) enum Answer {
         watches: usize,
     },
     TelnetClose,
-    /// The member of the ensemble that was asked serves nobody.
+    /// The member of the ensemble serves no client.
     NotServing,
-    /// The word is known, but not in the list of those that may be asked.
+    /// The word is not in the list of allowed words.
     NotListed(FourLetterWord),
 }
 
 impl fmt::Display for Answer {
+    // Longer than 60 lines: one arm for each word.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Conf(conf) => write!(f, "{conf}"),
@@ -153,7 +148,7 @@ pub(crate) fn write_members(
         .try_for_each(|member| writeln!(out, "\t{member}"))
 }
 
-/// The server in short.
+/// Summary of the server, in `srvr` and `stat`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ServerReport {
     pub(crate) latency: LatencyReport,
@@ -189,43 +184,18 @@ impl fmt::Display for ServerReport {
         writeln!(f, "Mode: {}", self.mode)?;
         writeln!(f, "Node count: {}", self.znodes)?;
         if self.mode == Mode::Leader {
-            // As of a leader that has proposed nothing yet: there are no proposals here.
+            // As on a leader that has proposed nothing: this server makes no proposals.
             writeln!(f, "Proposal sizes last/min/max: -1/-1/-1")?;
         }
         Ok(())
     }
 }
 
-/// How long requests took.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LatencyReport {
-    /// 0 while nothing was measured.
-    pub(crate) min_ms: u64,
-    pub(crate) max_ms: u64,
-    pub(crate) total_ms: u64,
-    pub(crate) count: u64,
-}
-
-impl LatencyReport {
-    /// The average, 0 while nothing was measured.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "an average of more than 2^53 ms is not one"
-    )]
-    pub(super) fn average_ms(self) -> f64 {
-        if self.count == 0 {
-            0.0
-        } else {
-            self.total_ms as f64 / self.count as f64
-        }
-    }
-}
-
-/// One connection.
+/// One connection, in `cons` and `stat`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConnectionReport {
     pub(crate) peer: SocketAddr,
-    /// What the server waits for: 1 to read, 4 to write, 0 on the connection that asks.
+    /// Event that the server waits for: 1 to read, 4 to write, 0 on the connection that sent the word.
     pub(crate) interest_ops: u32,
     pub(crate) queued: u64,
     pub(crate) received: u64,
@@ -233,18 +203,19 @@ pub(crate) struct ConnectionReport {
     pub(crate) session: Option<ConnectionSession>,
 }
 
-/// What is known of a connection once it has a session.
+/// Details of a connection that has a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConnectionSession {
     pub(crate) session: SessionId,
-    /// `SESS` once it began on this connection, then as [`last_operation`] has it, `NA` after most refusals.
+    /// `SESS` if the session began on this connection, then the name from [`last_operation`], or `NA` after most
+    /// refusals.
     pub(crate) last_operation: &'static str,
     pub(crate) established: Timestamp,
     pub(crate) timeout_ms: i32,
-    /// The last xid that was not negative; a negative one says that there was none.
+    /// Last xid that was not negative; negative if there was none.
     pub(crate) last_cxid: Xid,
     pub(crate) last_zxid: Zxid,
-    /// Milliseconds since no moment in particular.
+    /// Milliseconds on a clock with an arbitrary zero.
     pub(crate) last_response_ms: u64,
     pub(crate) last_latency_ms: u64,
     pub(crate) latency: LatencyReport,
@@ -301,8 +272,8 @@ impl fmt::Display for ConnectionSession {
     }
 }
 
-/// How `cons` calls an operation: `FinalRequestProcessor.processRequest`.
-/// `None` if it leaves what was there.
+/// Name of an operation in `cons`: `FinalRequestProcessor.processRequest`. `None` if the operation does not replace the
+/// last name.
 pub(crate) fn last_operation(operation: Operation) -> Option<&'static str> {
     Some(match operation {
         Operation::Create
@@ -330,14 +301,14 @@ pub(crate) fn last_operation(operation: Operation) -> Option<&'static str> {
         Operation::RemoveWatches => "REMW",
         Operation::WhoAmI => "HOMI",
         Operation::CloseSession => "CLOS",
-        // These two are answered before they come so far.
+        // Answered before they reach that processor.
         Operation::Auth | Operation::Sasl => return None,
         // A check occurs only inside a multi.
         Operation::Check => return None,
     })
 }
 
-/// The settings.
+/// Settings, in `conf`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConfReport {
     pub(crate) client_port: u16,
@@ -349,7 +320,7 @@ pub(crate) struct ConfReport {
     pub(crate) max_client_connections: usize,
     pub(crate) min_session_timeout_ms: u128,
     pub(crate) max_session_timeout_ms: u128,
-    /// -1 where it was not set.
+    /// -1 if it was not set.
     pub(crate) listen_backlog: i32,
     /// 0 in a real standalone server, whatever its `myid` says.
     pub(crate) server_id: u64,
@@ -372,7 +343,7 @@ impl fmt::Display for ConfReport {
     }
 }
 
-/// Sessions and connections by the moment at which they are due to expire, earliest first, and the ephemeral znodes.
+/// Sessions and connections by the time at which they expire, earliest first, and the ephemeral znodes, in `dump`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DumpReport {
     pub(crate) sessions: Vec<(Timestamp, Vec<SessionId>)>,
@@ -424,7 +395,7 @@ pub(crate) fn write_session(out: &mut impl fmt::Write, session: SessionId) -> fm
     writeln!(out, "{session}:")
 }
 
-/// `ExpiryQueue.dump`.
+/// Writes groups of equal expiry: `ExpiryQueue.dump`.
 fn write_sets<W: fmt::Write, T>(
     f: &mut W,
     of: &str,
@@ -440,7 +411,7 @@ fn write_sets<W: fmt::Write, T>(
     Ok(())
 }
 
-/// The environment. What is not known, and all that only Java has, reads `<NA>`, as an unknown property does in a real
+/// Environment, in `envi`. Unknown values and those that only Java has are `<NA>`, as an unknown property is on a real
 /// server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct EnvironmentReport {
@@ -494,7 +465,7 @@ mod tests {
         assert_eq!(answer.to_string(), expected);
     }
 
-    /// A session that a real server was asked about.
+    /// Session from the output of a real server.
     const SESSION: SessionId = SessionId(0x0100_0019_d7ec_0000);
     const OTHER: SessionId = SessionId(0x0100_0019_d7ec_0001);
 
@@ -558,7 +529,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_in_short() {
+    fn srvr_and_stat_print_a_summary_of_the_server() {
         let version = format!("Zookeeper version: {VERSION}\n");
         let text = "Latency min/avg/max: 0/0.6866/9\nReceived: 79\nSent: 82\nConnections: 3\n\
              Outstanding: 0\nZxid: 0x17\nMode: standalone\nNode count: 23\n";
@@ -572,14 +543,14 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_server() {
+    fn a_fresh_server_has_zeros() {
         let text = ServerReport::default().to_string();
         assert!(text.starts_with("Latency min/avg/max: 0/0.0/0\n"), "{text}");
         assert!(text.contains("\nZxid: 0x0\n"), "{text}");
     }
 
     #[test]
-    fn connections() {
+    fn cons_prints_all_details_of_connections() {
         check(
             &Answer::Cons(vec![probe(), connection()]),
             " /127.0.0.1:37556[0](queued=0,recved=1,sent=0)\n \
@@ -604,7 +575,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_ephemerals_and_connections() {
+    fn dump_prints_sessions_ephemerals_and_connections() {
         check(
             &Answer::Dump(DumpReport {
                 sessions: vec![
@@ -647,7 +618,7 @@ mod tests {
     }
 
     #[test]
-    fn watches() {
+    fn watches_are_printed_by_session_by_path_and_as_counts() {
         check(
             &Answer::Wchs {
                 connections: 2,
@@ -675,7 +646,7 @@ mod tests {
     }
 
     #[test]
-    fn settings() {
+    fn conf_and_dirs_print_settings_and_sizes() {
         check(
             &Answer::Conf(ConfReport {
                 client_port: 21950,
@@ -706,7 +677,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment() {
+    fn envi_prints_every_key_of_a_real_server() {
         let text = Answer::Envi(EnvironmentReport {
             os_name: Some("Linux".to_owned()),
             memory_free_mb: 327,
@@ -749,7 +720,7 @@ mod tests {
     }
 
     #[test]
-    fn short_answers() {
+    fn short_answers_have_the_texts_of_a_real_server() {
         check(&Answer::Ruok, "imok");
         check(
             &Answer::Isro {
