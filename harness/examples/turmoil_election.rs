@@ -11,7 +11,11 @@ use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use minikeeper::{Entry, JournalMode, Server, Timestamp};
+use minikeeper::{
+    Server,
+    journal::{Entry, JournalMode},
+    protocol::Timestamp,
+};
 use minikeeper_harness::client::{
     Acl, Answer, Client, ClientError, ConnectRequest, Event, Request,
 };
@@ -284,7 +288,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use minikeeper::What;
+    use minikeeper::journal::What;
 
     use super::*;
 

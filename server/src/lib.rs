@@ -47,23 +47,184 @@ mod jute;
 mod keeper;
 mod net;
 mod persistence;
-mod protocol;
+pub mod protocol;
 mod store;
 mod wire;
 
 pub use handle::{
-    Address, ApplyError, BadJournal, BadPattern, Budget, BudgetGuard, Change, Chaos, ChaosGuard,
-    ChaosRule, Claim, ClaimBroken, ClockKind, CloseReason, Compression, Config, ConnectionView,
-    Data, Diff, DigestAlgorithm, Direction, Effects, Ensemble, Entry, EventKind, Exceeded, Failure,
-    Fault, FaultBuilder, FaultError, FaultGuard, FaultRule, FileKind, FileName, FourLetterWords,
-    Held, HeldMessage, Hold, HoldError, Journal, JournalMode, Lag, Leading, Leak, LeakKind, Log,
-    Mark, Matcher, Member, MemberPartition, MemberView, MultiPart, NeverHappened, NeverMatches,
-    NoSuchCompression, NoSuchSession, Op, OpenOptions, Origin, Partition, PathPattern, Release,
-    ReleaseError, SeedError, SentEvent, Server, ServerBuilder, SessionView, Snapshot, StartError,
-    Storage, StorageError, TestSession, TimedOut, Transaction, Tree, TreeError, WaitFor, WatchKind,
-    WatchView, What, Znode, ZnodeKind, ZnodeView, version_folder,
+    Config, Ensemble, Fault, Hold, Journal, Matcher, Op, Server, ServerBuilder, Snapshot,
+    StartError, Tree,
 };
-pub use protocol::{
-    Acl, AuthId, DataFormat, EnsembleAction, EnsembleError, ErrorCode, EventType, MemberId, Mode,
-    NoDataFormat, Operation, Permissions, SessionId, Stat, Timestamp, Zxid,
-};
+pub use protocol::{ErrorCode, SessionId};
+
+/// Settings of a server: clocks, digests of the tree, four-letter words.
+///
+/// ```
+/// use minikeeper::config::ClockKind;
+///
+/// let server = minikeeper::Server::builder().clock(ClockKind::Manual).start()?;
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+pub mod config {
+    pub use crate::handle::{ClockKind, DigestAlgorithm, FourLetterWords};
+}
+
+/// Members of an ensemble in one process: stops, partitions, lag, elections.
+///
+/// It begins with [`Ensemble::start`](crate::Ensemble::start).
+///
+/// ```
+/// use minikeeper::Ensemble;
+/// use minikeeper::ensemble::{MemberId, Mode};
+///
+/// let ensemble = Ensemble::start(3)?;
+/// let effects = ensemble.elect(MemberId(2))?;
+/// assert_eq!(effects.leading.and_then(|leading| leading.leader), Some(MemberId(2)));
+/// assert_eq!(ensemble.member(1).mode(), Mode::Follower);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub mod ensemble {
+    pub use crate::handle::{ApplyError, Lag, Leading, Member, MemberPartition, MemberView};
+    pub use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode};
+}
+
+/// Faults on single operations, cut links and chaos.
+///
+/// A fault begins with [`Server::fault`](crate::Server::fault), a cut link with
+/// [`Server::partition`](crate::Server::partition), chaos with [`Server::chaos`](crate::Server::chaos).
+///
+/// ```
+/// use minikeeper::fault::FaultRule;
+/// use minikeeper::{Fault, Matcher, Op, Server};
+///
+/// let server = Server::start()?;
+/// let mut rule = FaultRule::new("no creates", Matcher::request(Op::Create), Fault::DropBefore);
+/// rule.optional = true;
+/// let fault = server.add_fault(rule)?;
+/// assert_eq!(fault.hits(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub mod fault {
+    pub use crate::handle::{
+        Chaos, ChaosGuard, ChaosRule, Direction, FaultBuilder, FaultError, FaultGuard, FaultRule,
+        NeverHappened, Partition,
+    };
+}
+
+/// ZooKeeper's data folder: snapshots and transaction logs as files.
+///
+/// ```
+/// use minikeeper::Snapshot;
+/// use minikeeper::folder::OpenOptions;
+///
+/// let mut options = OpenOptions::default();
+/// options.recover = true;
+/// let error = Snapshot::open_with("/no/such/folder", &options).unwrap_err();
+/// assert!(error.to_string().contains("/no/such/folder"));
+/// ```
+pub mod folder {
+    pub use crate::handle::{
+        Change, Compression, Failure, FileKind, FileName, Log, NoSuchCompression, OpenOptions,
+        Origin, Storage, StorageError, Transaction, version_folder,
+    };
+    pub use crate::protocol::{DataFormat, NoDataFormat};
+}
+
+/// Messages that a test holds back and releases.
+///
+/// A hold begins with [`Server::hold`](crate::Server::hold).
+///
+/// ```
+/// use minikeeper::hold::HeldMessage;
+/// use minikeeper::{Matcher, Server};
+///
+/// let server = Server::start()?;
+/// let hold = server.hold(Matcher::watch_event().path("/leader"));
+/// assert!(hold.held().iter().all(|held| matches!(held.message, HeldMessage::WatchEvent { .. })));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+pub mod hold {
+    pub use crate::handle::{Held, HeldMessage, HoldError, Release, ReleaseError};
+}
+
+/// Views of a running server: connections, sessions, watches, znodes, leaks, and the effects of an action.
+///
+/// ```
+/// use minikeeper::Server;
+/// use minikeeper::inspect::ZnodeView;
+///
+/// let server = Server::start()?;
+/// server.create("/config", b"v1")?;
+/// let znode: ZnodeView = server.znode("/config").expect("it was created");
+/// assert_eq!(znode.stat.version, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub mod inspect {
+    pub use crate::handle::{
+        ConnectionView, Effects, Leak, LeakKind, SentEvent, SessionView, WatchKind, WatchView,
+        ZnodeView,
+    };
+}
+
+/// The journal of a server: entries, waits, claims and budgets.
+///
+/// It begins with [`Server::journal`](crate::Server::journal) and [`Server::wait_for`](crate::Server::wait_for).
+///
+/// ```
+/// use minikeeper::Server;
+/// use minikeeper::journal::Budget;
+///
+/// let server = Server::start()?;
+/// let _no_herd = server.budget(Budget::events_per_transaction(1));
+/// server.create("/config", b"v1")?;
+/// println!("{}", server.journal());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub mod journal {
+    pub use crate::handle::{
+        BadJournal, Budget, BudgetGuard, Claim, ClaimBroken, CloseReason, Data, Entry, Exceeded,
+        JournalMode, Mark, MultiPart, TimedOut, WaitFor, What,
+    };
+}
+
+/// Names for clients, and sessions of the test's own.
+///
+/// A label begins with [`Server::labelled`](crate::Server::labelled).
+///
+/// ```
+/// use minikeeper::Server;
+/// use minikeeper::label::Address;
+///
+/// let server = Server::start()?;
+/// let worker: Address = server.labelled("worker")?;
+/// println!("the worker connects to {}", worker.connect_string());
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+pub mod label {
+    pub use crate::handle::{Address, NoSuchSession, TestSession};
+}
+
+/// Parts of a [`Matcher`](crate::Matcher): kinds of events and patterns of paths.
+///
+/// ```
+/// use minikeeper::Matcher;
+/// use minikeeper::matcher::EventKind;
+///
+/// assert_eq!(Matcher::of(EventKind::SessionExpired).kind, Some(EventKind::SessionExpired));
+/// ```
+pub mod matcher {
+    pub use crate::handle::{BadPattern, EventKind, NeverMatches, PathPattern};
+}
+
+/// State as a value: znodes, trees and differences.
+///
+/// ```
+/// use minikeeper::state::Znode;
+/// use minikeeper::tree;
+///
+/// let tree = tree! { "/locks" => Znode::new("").container() };
+/// assert_eq!(tree.len(), 1);
+/// ```
+pub mod state {
+    pub use crate::handle::{Diff, SeedError, TreeError, Znode, ZnodeKind};
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use minikeeper::{Config, FourLetterWords, Server, ServerBuilder, SessionId};
+use minikeeper::{Config, Server, ServerBuilder, SessionId, config::FourLetterWords};
 use semver::Version;
 use tempfile::TempDir;
 
@@ -91,9 +91,9 @@ impl Embedded {
                 config.storage.pre_alloc_size = u64::from(kib) << 10;
             }
             config.storage.compression = match folder_settings.compression {
-                Compression::None => minikeeper::Compression::None,
-                Compression::Gzip => minikeeper::Compression::Gzip,
-                Compression::Snappy => minikeeper::Compression::Snappy,
+                Compression::None => minikeeper::folder::Compression::None,
+                Compression::Gzip => minikeeper::folder::Compression::Gzip,
+                Compression::Snappy => minikeeper::folder::Compression::Snappy,
             };
         }
         let mut builder = ServerBuilder::from(config);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use minikeeper::{OpenOptions, Snapshot, ZnodeView};
+use minikeeper::{Snapshot, folder::OpenOptions, inspect::ZnodeView};
 
 use super::InteropError;
 use super::server_state::{ServerState, Znode};

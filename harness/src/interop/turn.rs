@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use minikeeper::{Compression, DataFormat, StorageError};
+use minikeeper::folder::{Compression, DataFormat, StorageError};
 use semver::Version;
 
 use super::folder::Folder;

@@ -1,6 +1,6 @@
 //! The names of digest algorithms.
 
-use minikeeper::DigestAlgorithm;
+use minikeeper::config::DigestAlgorithm;
 
 /// What `DigestAuthenticationProvider.digestAlg` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use minikeeper::DataFormat;
+use minikeeper::folder::DataFormat;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::intention;

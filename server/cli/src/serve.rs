@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::mpsc;
 
 use minikeeper::{
-    FileKind, FileName, OpenOptions, Server, ServerBuilder, Snapshot, StartError, Storage,
-    StorageError, Tree, TreeError, ZnodeKind,
+    Server, ServerBuilder, Snapshot, StartError, Tree,
+    folder::{FileKind, FileName, OpenOptions, Storage, StorageError},
+    state::{TreeError, ZnodeKind},
 };
 use thiserror::Error;
 use tracing::{info, warn};
@@ -115,7 +116,7 @@ fn end(signals: Signals, server: &Server) -> End {
 /// The folder, if there is something in it that a server would go on with.
 fn kept(storage: &Storage) -> Option<&Path> {
     let folder = storage.data_dir.as_deref()?;
-    let mut files = std::fs::read_dir(minikeeper::version_folder(folder)).ok()?;
+    let mut files = std::fs::read_dir(minikeeper::folder::version_folder(folder)).ok()?;
     let is_state = |name: &str| FileKind::of(name).is_some();
     files
         .any(|file| file.is_ok_and(|file| file.file_name().to_str().is_some_and(is_state)))

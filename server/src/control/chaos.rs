@@ -20,7 +20,7 @@ use crate::protocol::SessionId;
 /// sessions were met.
 ///
 /// ```
-/// use minikeeper::{Chaos, Fault, Matcher, Op, Server};
+/// use minikeeper::{Fault, Matcher, Op, Server, fault::Chaos};
 ///
 /// let server = Server::start()?;
 /// let chaos = Chaos::new().rule("lost writes", 0.1, Matcher::request(Op::Write), Fault::ApplyThenDrop).seed(7);
@@ -43,7 +43,7 @@ pub struct Chaos {
 /// Something that goes wrong by chance.
 ///
 /// ```
-/// use minikeeper::ChaosRule;
+/// use minikeeper::fault::ChaosRule;
 ///
 /// let rule: ChaosRule = serde_json::from_str(
 ///     r#"{"name": "slow", "on": {"op": "any"}, "probability": 0.5, "then": {"fault": "delay_reply", "by_ms": 5}}"#,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Which way a link is cut.
 ///
 /// ```
-/// assert_ne!(minikeeper::Direction::Both, minikeeper::Direction::ToClient);
+/// assert_ne!(minikeeper::fault::Direction::Both, minikeeper::fault::Direction::ToClient);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// EventKind of a message or entry.
 ///
 /// ```
-/// use minikeeper::{EventKind, Matcher};
+/// use minikeeper::{Matcher, matcher::EventKind};
 ///
 /// assert_eq!(Matcher::of(EventKind::SessionExpired).kind, Some(EventKind::SessionExpired));
 /// ```

@@ -106,7 +106,7 @@ pub enum Fault {
     /// and its reply is the first that does not arrive.
     ///
     /// This client is whoever bears the same label; without a label, whoever has the same session. The link is whole again,
-    /// and what was sent meanwhile arrives, when the guard of the fault [heals](crate::FaultGuard::heal) it or is dropped.
+    /// and what was sent meanwhile arrives, when the guard of the fault [heals](crate::fault::FaultGuard::heal) it or is dropped.
     Partition {
         /// Which way.
         direction: Direction,
@@ -149,7 +149,7 @@ pub(crate) mod as_ms {
 /// A fault, where it happens and how often: plain data.
 ///
 /// ```
-/// use minikeeper::{Fault, FaultRule, Matcher, Op};
+/// use minikeeper::{Fault, Matcher, Op, fault::FaultRule};
 ///
 /// let rule: FaultRule = serde_json::from_str(
 ///     r#"{
@@ -201,7 +201,7 @@ impl FaultRule {
     /// A fault that happens at the first match, once.
     ///
     /// ```
-    /// use minikeeper::{Fault, FaultRule, Matcher, Op};
+    /// use minikeeper::{Fault, Matcher, Op, fault::FaultRule};
     ///
     /// let rule = FaultRule::new("no reply", Matcher::request(Op::Create), Fault::LoseReply);
     /// assert_eq!((rule.nth, rule.times), (1, Some(1)));
@@ -222,7 +222,7 @@ impl FaultRule {
 /// The reason why a fault cannot be placed.
 ///
 /// ```
-/// use minikeeper::{Fault, FaultRule, Matcher};
+/// use minikeeper::{Fault, Matcher, fault::FaultRule};
 ///
 /// let server = minikeeper::Server::start()?;
 /// let rule = FaultRule::new("an event that expires", Matcher::watch_event(), Fault::Expire);

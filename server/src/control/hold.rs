@@ -44,7 +44,7 @@ pub struct Held {
 /// What is held back.
 ///
 /// ```
-/// use minikeeper::{HeldMessage, Operation, Zxid};
+/// use minikeeper::{hold::HeldMessage, protocol::{Operation, Zxid}};
 ///
 /// let paths = vec!["/a".to_owned()];
 /// let reply = HeldMessage::Reply { operation: Some(Operation::Create), paths, zxid: Zxid(1) };
@@ -157,7 +157,7 @@ impl HeldMessage {
 /// Which of the messages that are held back are to be let go.
 ///
 /// ```
-/// assert_ne!(minikeeper::Release::All, minikeeper::Release::First { count: 1 });
+/// assert_ne!(minikeeper::hold::Release::All, minikeeper::hold::Release::First { count: 1 });
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "release", rename_all = "snake_case")]
@@ -190,7 +190,7 @@ pub enum Release {
 /// Why a message cannot be let go.
 ///
 /// ```
-/// use minikeeper::{Matcher, ReleaseError};
+/// use minikeeper::{Matcher, hold::ReleaseError};
 ///
 /// let server = minikeeper::Server::start()?;
 /// let hold = server.hold(Matcher::watch_event());
@@ -240,7 +240,7 @@ pub enum ReleaseError {
 /// Reason why nothing can be held.
 ///
 /// ```
-/// use minikeeper::{HoldError, EventKind, Matcher};
+/// use minikeeper::{Matcher, hold::HoldError, matcher::EventKind};
 ///
 /// let server = minikeeper::Server::start()?;
 /// let expiry = server.try_hold(Matcher::of(EventKind::SessionExpired));

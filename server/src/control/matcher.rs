@@ -14,7 +14,7 @@ use crate::protocol::{ErrorCode, EventType, MemberId, SessionId};
 /// A matcher is displayed as the Rust expression that builds it:
 ///
 /// ```
-/// use minikeeper::{EventType, Matcher, Op};
+/// use minikeeper::{Matcher, Op, protocol::EventType};
 ///
 /// // The requests on connections to the address "worker" that create znodes below /locks.
 /// let create = Matcher::request(Op::Create).path("/locks/**").label("worker");
@@ -27,7 +27,7 @@ use crate::protocol::{ErrorCode, EventType, MemberId, SessionId};
 /// A multi matches if one of its operations does: see [`Op`].
 ///
 /// A matcher that no message can match is refused wherever it is used, with the reason:
-/// [`NeverMatches`](crate::NeverMatches).
+/// [`NeverMatches`](crate::matcher::NeverMatches).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
@@ -174,7 +174,7 @@ impl Matcher {
     /// Only requests of one family, the replies to them, and entries of any other kind that has an operation.
     ///
     /// ```
-    /// use minikeeper::{EventKind, Matcher, Op};
+    /// use minikeeper::{Matcher, Op, matcher::EventKind};
     ///
     /// // What the test itself created.
     /// let created = Matcher::of(EventKind::Wrote).op(Op::Create);

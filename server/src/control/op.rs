@@ -11,7 +11,7 @@ use crate::protocol::Operation;
 /// operation.
 ///
 /// ```
-/// use minikeeper::{Op, Operation};
+/// use minikeeper::{Op, protocol::Operation};
 ///
 /// assert!(Op::Create.contains(Operation::Create2));
 /// assert!(Op::Write.contains(Operation::Multi));

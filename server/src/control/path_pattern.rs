@@ -12,14 +12,14 @@ use crate::protocol::validate_path;
 /// and neither `.` nor `..` among its names.
 ///
 /// ```
-/// use minikeeper::PathPattern;
+/// use minikeeper::matcher::PathPattern;
 ///
 /// let below: PathPattern = "/locks/**".parse()?;
 /// assert!(below.matches("/locks/a/b") && !below.matches("/locks"));
 /// for pattern in ["/a/***", "locks/**", "/locks/", "//", "/a//b", "/a/../b", "*"] {
 ///     assert!(pattern.parse::<PathPattern>().is_err(), "{pattern}");
 /// }
-/// # Ok::<(), minikeeper::BadPattern>(())
+/// # Ok::<(), minikeeper::matcher::BadPattern>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -43,7 +43,7 @@ enum Names {
 /// Reason why a text is not a pattern of paths, or is a pattern that no path matches.
 ///
 /// ```
-/// let error = "/locks/".parse::<minikeeper::PathPattern>().unwrap_err();
+/// let error = "/locks/".parse::<minikeeper::matcher::PathPattern>().unwrap_err();
 /// assert!(error.to_string().contains(r#""/locks/" matches no path"#), "{error}");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -84,7 +84,7 @@ impl ServerBuilder {
     /// Begins with these znodes, before anybody can connect: see [`Server::seed`].
     ///
     /// ```
-    /// use minikeeper::{Server, Zxid, tree};
+    /// use minikeeper::{Server, protocol::Zxid, tree};
     ///
     /// let server = Server::builder().seed(tree! { "/config" => "v1", "/locks" => {} }).start()?;
     /// assert_eq!(server.znode("/config").map(|znode| znode.stat.czxid), Some(Zxid(1)));
@@ -107,7 +107,7 @@ impl ServerBuilder {
     /// ```
     /// let ensemble = minikeeper::Server::builder().manual_clock().read_only_mode(true).ensemble(3)?;
     /// ensemble.lose_quorum();
-    /// assert_eq!(ensemble.member(1).mode(), minikeeper::Mode::ReadOnly);
+    /// assert_eq!(ensemble.member(1).mode(), minikeeper::ensemble::Mode::ReadOnly);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn ensemble(mut self, members: u8) -> Result<Ensemble, StartError> {
@@ -205,7 +205,7 @@ impl ServerBuilder {
     /// the start in milliseconds, a counter.
     ///
     /// ```
-    /// use minikeeper::{Server, Timestamp};
+    /// use minikeeper::{Server, protocol::Timestamp};
     ///
     /// let server = Server::builder().manual_clock().start_time(Timestamp(1_000_000)).start()?;
     /// server.create("/config", b"v1")?;
@@ -330,7 +330,7 @@ impl ServerBuilder {
         /// Whether the journal has an entry for each transaction, those of sessions and refused writes included.
         ///
         /// ```
-        /// use minikeeper::{EventKind, Matcher, Server};
+        /// use minikeeper::{Matcher, Server, matcher::EventKind};
         ///
         /// let server = Server::builder().journal_transactions(true).start()?;
         /// let committed = server.wait_for(Matcher::of(EventKind::Committed).path("/config"));

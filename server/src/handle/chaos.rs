@@ -12,7 +12,7 @@ const SEED: &str = "MINIKEEPER_SEED";
 /// A chaos that was placed: it lasts as long as this is held. A line tells its seed when it begins.
 ///
 /// ```
-/// use minikeeper::Chaos;
+/// use minikeeper::fault::Chaos;
 ///
 /// let server = minikeeper::Server::start()?;
 /// let chaos = server.chaos(Chaos::rough());
@@ -60,7 +60,7 @@ impl Server {
     /// Lets things go wrong by chance; [`Chaos`] says how. The journal tells each of them, as it tells any other fault.
     ///
     /// ```
-    /// use minikeeper::Chaos;
+    /// use minikeeper::fault::Chaos;
     ///
     /// let server = minikeeper::Server::start()?;
     /// let chaos = server.chaos(Chaos::gentle().seed(42));

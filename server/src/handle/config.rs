@@ -94,7 +94,7 @@ pub struct Config {
     pub clock: ClockKind,
     /// How much of what passes is kept in the journal. Default: the last 10,000 entries.
     pub journal: JournalMode,
-    /// Whether the journal has an entry for each transaction ([`EventKind::Committed`](crate::EventKind)), before those of the
+    /// Whether the journal has an entry for each transaction ([`EventKind::Committed`](crate::matcher::EventKind)), before those of the
     /// replies and events that show it. Default: no.
     pub journal_transactions: bool,
     /// Whether a test that panics while it holds the server is told the last lines of the journal, and what it held, cut or

@@ -13,7 +13,7 @@ use crate::protocol::{EnsembleAction, EnsembleError, MemberId};
 /// The handle is cheap to clone; the members stop when the last handle of the ensemble or its server is dropped.
 ///
 /// ```
-/// use minikeeper::{Ensemble, Mode};
+/// use minikeeper::{Ensemble, ensemble::Mode};
 ///
 /// let ensemble = Ensemble::start(3)?;
 /// println!("ZooKeeper is at {}", ensemble.connect_string());
@@ -32,7 +32,7 @@ pub struct Ensemble {
 /// Why something could not be done to an ensemble, or not wholly.
 ///
 /// ```
-/// use minikeeper::{EnsembleAction, MemberId};
+/// use minikeeper::ensemble::{EnsembleAction, MemberId};
 ///
 /// let ensemble = minikeeper::Ensemble::start(3)?;
 /// let refused = ensemble.apply(EnsembleAction::Stop { member: MemberId(4) });
@@ -180,7 +180,7 @@ impl Ensemble {
     /// When there is no such member or it cannot do this as things are; when it starts and cannot listen.
     ///
     /// ```
-    /// use minikeeper::{EnsembleAction, MemberId};
+    /// use minikeeper::ensemble::{EnsembleAction, MemberId};
     ///
     /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// let effects = ensemble.apply(EnsembleAction::Stop { member: MemberId(3) })?;
@@ -202,7 +202,7 @@ impl Ensemble {
     /// When there is no quorum, or the member is stopped or partitioned.
     ///
     /// ```
-    /// use minikeeper::MemberId;
+    /// use minikeeper::ensemble::MemberId;
     ///
     /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// ensemble.elect(MemberId(1))?;

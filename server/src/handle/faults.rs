@@ -190,7 +190,7 @@ pub struct FaultBuilder<'s> {
 }
 
 impl FaultBuilder<'_> {
-    /// Selects the messages to which the fault happens: an [`Op`], an [`EventKind`](crate::EventKind) or a [`Matcher`].
+    /// Selects the messages to which the fault happens: an [`Op`], an [`EventKind`](crate::matcher::EventKind) or a [`Matcher`].
     ///
     /// The conditions of the matcher are added to those set before; where both set the same one, the new one counts. An
     /// `Op` selects requests, or replies where the fault or another condition is about replies.
@@ -219,7 +219,7 @@ impl FaultBuilder<'_> {
         self
     }
 
-    /// Only to what is about a path that the pattern stands for; see [`PathPattern`](crate::PathPattern).
+    /// Only to what is about a path that the pattern stands for; see [`PathPattern`](crate::matcher::PathPattern).
     ///
     /// # Panics
     ///
@@ -447,7 +447,7 @@ impl Server {
     /// must have been named before. To get an error instead, use [`try_cut`](Self::try_cut).
     ///
     /// ```
-    /// use minikeeper::{Direction, Matcher};
+    /// use minikeeper::{Matcher, fault::Direction};
     ///
     /// let server = minikeeper::Server::start()?;
     /// server.labelled("worker")?;
@@ -471,7 +471,7 @@ impl Server {
     /// If the matcher has a condition other than label, session, member and connection, or can never match.
     ///
     /// ```
-    /// use minikeeper::{Direction, Matcher};
+    /// use minikeeper::{Matcher, fault::Direction};
     ///
     /// let server = minikeeper::Server::start()?;
     /// let refused = server.try_cut(Matcher::any().label("wroker"), Direction::Both);

@@ -41,7 +41,7 @@ impl Server {
     /// stays open, and every view counts it, until the reply is released. If several holds match the same message,
     /// the hold that was placed first has it.
     ///
-    /// A matcher that does not say of which [`EventKind`](crate::EventKind) holds a request, and its reply too.
+    /// A matcher that does not say of which [`EventKind`](crate::matcher::EventKind) holds a request, and its reply too.
     ///
     /// # Panics
     ///
@@ -73,7 +73,7 @@ impl Server {
     /// If no message that can be held can ever match.
     ///
     /// ```
-    /// use minikeeper::{EventKind, Matcher};
+    /// use minikeeper::{Matcher, matcher::EventKind};
     ///
     /// let server = minikeeper::Server::start()?;
     /// let hold = server.try_hold(Matcher::of(EventKind::SessionExpired));
@@ -92,7 +92,7 @@ impl Hold {
     /// What is held now, in the order in which it came.
     ///
     /// ```
-    /// use minikeeper::{Matcher};
+    /// use minikeeper::Matcher;
     ///
     /// let server = minikeeper::Server::start()?;
     /// let hold = server.hold(Matcher::watch_event());
@@ -132,7 +132,7 @@ impl Hold {
     /// If nothing is held, or something before it on the same connection is kept back otherwise.
     ///
     /// ```
-    /// use minikeeper::{Matcher, ReleaseError};
+    /// use minikeeper::{Matcher, hold::ReleaseError};
     ///
     /// let server = minikeeper::Server::start()?;
     /// let hold = server.hold(Matcher::watch_event());
@@ -151,7 +151,7 @@ impl Hold {
     /// If it is not held, or something before it on the same connection is kept back.
     ///
     /// ```
-    /// use minikeeper::{Matcher};
+    /// use minikeeper::Matcher;
     ///
     /// let server = minikeeper::Server::start()?;
     /// let hold = server.hold(Matcher::watch_event());
@@ -168,7 +168,7 @@ impl Hold {
     /// Lets go what is for one session; gives how much it was.
     ///
     /// ```
-    /// use minikeeper::{Matcher};
+    /// use minikeeper::Matcher;
     ///
     /// let server = minikeeper::Server::start()?;
     /// let hold = server.hold(Matcher::watch_event());
@@ -184,7 +184,7 @@ impl Hold {
     /// Lets go what is for whoever came by the address with this label; gives how much it was.
     ///
     /// ```
-    /// use minikeeper::{Matcher};
+    /// use minikeeper::Matcher;
     ///
     /// let server = minikeeper::Server::start()?;
     /// let hold = server.hold(Matcher::watch_event());
@@ -202,7 +202,7 @@ impl Hold {
     /// Lets everything go that is held now; gives how much it was. What comes later is held again.
     ///
     /// ```
-    /// use minikeeper::{Matcher};
+    /// use minikeeper::Matcher;
     ///
     /// let server = minikeeper::Server::start()?;
     /// let hold = server.hold(Matcher::watch_event());
@@ -222,7 +222,7 @@ impl Hold {
     /// connection. Then nothing is let go.
     ///
     /// ```
-    /// use minikeeper::{Matcher, Release};
+    /// use minikeeper::{Matcher, hold::Release};
     ///
     /// let server = minikeeper::Server::start()?;
     /// let hold = server.hold(Matcher::watch_event());

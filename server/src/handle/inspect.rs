@@ -110,7 +110,7 @@ pub struct WatchView {
 /// What a watch waits for, and how often.
 ///
 /// ```
-/// assert_ne!(minikeeper::WatchKind::Data, minikeeper::WatchKind::Persistent);
+/// assert_ne!(minikeeper::inspect::WatchKind::Data, minikeeper::inspect::WatchKind::Persistent);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]

@@ -22,7 +22,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// it was made counts, so make it first, then let happen what is to happen, then await it.
 ///
 /// ```
-/// use minikeeper::{EventKind, Matcher};
+/// use minikeeper::{Matcher, matcher::EventKind};
 ///
 /// let server = minikeeper::Server::start()?;
 /// let second = server.wait_for(Matcher::of(EventKind::Wrote)).nth(2);
@@ -100,7 +100,7 @@ impl<T> WaitFor<T> {
     /// wait ends.
     ///
     /// The time is real time, also on a manual clock, and also where the runtime that awaits this has paused its own
-    /// time. Only a server that follows [tokio's time](crate::ClockKind) uses the time of its runtime, if this is
+    /// time. Only a server that follows [tokio's time](crate::config::ClockKind) uses the time of its runtime, if this is
     /// awaited there and does not [block](Self::blocking).
     pub fn within(mut self, span: Duration) -> Self {
         self.waiting.set_span(span);
@@ -148,7 +148,7 @@ impl WaitFor<Entry> {
     /// If the mark is of another server.
     ///
     /// ```
-    /// use minikeeper::{EventKind, Mark, Matcher};
+    /// use minikeeper::{Matcher, journal::Mark, matcher::EventKind};
     ///
     /// let server = minikeeper::Server::start()?;
     /// server.create("/a", b"")?;
@@ -235,7 +235,7 @@ impl<T> Wanted<T> {
 /// Dropping it panics if the budget was exceeded, with the lines that show it; unless the thread panics already.
 ///
 /// ```
-/// use minikeeper::{Budget, EventKind, Matcher};
+/// use minikeeper::{Matcher, journal::Budget, matcher::EventKind};
 ///
 /// let server = minikeeper::Server::start()?;
 /// let budget = server.budget(Budget::total(Matcher::of(EventKind::Wrote), 1));
@@ -301,7 +301,7 @@ impl Server {
     /// How much of what passes is kept.
     ///
     /// ```
-    /// use minikeeper::{JournalMode, Server};
+    /// use minikeeper::{Server, journal::JournalMode};
     ///
     /// assert_eq!(Server::start()?.journal_mode(), JournalMode::DEFAULT);
     /// # Ok::<(), minikeeper::StartError>(())
@@ -314,7 +314,7 @@ impl Server {
     /// Keeps more or less from now on. What was kept stays as far as it may; switched off, nothing stays.
     ///
     /// ```
-    /// use minikeeper::{JournalMode, Server};
+    /// use minikeeper::{Server, journal::JournalMode};
     ///
     /// let server = Server::start()?;
     /// server.set_journal(JournalMode::Full);
@@ -351,7 +351,7 @@ impl Server {
     /// If no message can ever match. To get an error instead, [`check`](Self::check) the matcher first.
     ///
     /// ```
-    /// use minikeeper::{EventKind, Matcher};
+    /// use minikeeper::{Matcher, matcher::EventKind};
     ///
     /// let server = minikeeper::Server::start()?;
     /// let accepted = server.wait_for(Matcher::of(EventKind::Accepted));
@@ -377,7 +377,7 @@ impl Server {
     /// If no message can ever match one of the steps. To get an error instead, [`check`](Self::check) them first.
     ///
     /// ```
-    /// use minikeeper::{EventKind, Matcher};
+    /// use minikeeper::{Matcher, matcher::EventKind};
     ///
     /// let server = minikeeper::Server::start()?;
     /// let came_and_went =
@@ -449,7 +449,7 @@ impl Server {
     /// If no message can ever match, so that it could not be exceeded.
     ///
     /// ```
-    /// use minikeeper::{Budget, ErrorCode, Matcher};
+    /// use minikeeper::{ErrorCode, Matcher, journal::Budget};
     ///
     /// let server = minikeeper::Server::start()?;
     /// let never = Budget::total(Matcher::watch_event().error(ErrorCode::NoNode), 3);

@@ -13,7 +13,7 @@ use crate::protocol::{SessionId, Timestamp};
 /// ```
 /// let server = minikeeper::Server::start()?;
 /// let _client = std::net::TcpStream::connect(server.addr())?;
-/// # server.wait_for(minikeeper::Matcher::any()).since(minikeeper::Mark::BEGINNING).blocking()?;
+/// # server.wait_for(minikeeper::Matcher::any()).since(minikeeper::journal::Mark::BEGINNING).blocking()?;
 /// assert!(server.leaks()[0].to_string().starts_with("connection 1, since +0."));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -39,7 +39,7 @@ pub struct Leak {
 /// What kind of thing a client has left behind.
 ///
 /// ```
-/// assert_ne!(minikeeper::LeakKind::Session, minikeeper::LeakKind::Connection);
+/// assert_ne!(minikeeper::inspect::LeakKind::Session, minikeeper::inspect::LeakKind::Connection);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -30,7 +30,7 @@ pub struct Member {
 /// A member at one moment.
 ///
 /// ```
-/// use minikeeper::{Ensemble, Mode};
+/// use minikeeper::{Ensemble, ensemble::Mode};
 ///
 /// let ensemble = Ensemble::start(3)?;
 /// ensemble.member(1).stop();
@@ -62,7 +62,7 @@ impl Member {
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
-    /// assert_eq!(ensemble.member(3).id(), minikeeper::MemberId(3));
+    /// assert_eq!(ensemble.member(3).id(), minikeeper::ensemble::MemberId(3));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]
@@ -100,7 +100,7 @@ impl Member {
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
-    /// assert_eq!(ensemble.member(1).mode(), minikeeper::Mode::Follower);
+    /// assert_eq!(ensemble.member(1).mode(), minikeeper::ensemble::Mode::Follower);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]
@@ -159,7 +159,7 @@ impl Member {
     /// let member = ensemble.member(3);
     /// member.stop();
     /// member.start_again()?;
-    /// assert_eq!(member.mode(), minikeeper::Mode::Follower);
+    /// assert_eq!(member.mode(), minikeeper::ensemble::Mode::Follower);
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn start_again(&self) -> Result<Effects, StartError> {
@@ -194,7 +194,7 @@ impl Member {
     /// [reads](crate::ServerBuilder::read_only_mode). If it led, or there is no quorum without it, more follows.
     ///
     /// ```
-    /// use minikeeper::{Ensemble, Mode};
+    /// use minikeeper::{Ensemble, ensemble::Mode};
     ///
     /// let ensemble = Ensemble::start(3)?;
     /// let partition = ensemble.member(3).partition();
@@ -251,7 +251,7 @@ impl Member {
     /// let ensemble = minikeeper::Ensemble::start(3)?;
     /// let (_client, io) = tokio::io::duplex(4096);
     /// let _serving = ensemble.member(2).serve(io);
-    /// assert_eq!(ensemble.server().connections()[0].member, minikeeper::MemberId(2));
+    /// assert_eq!(ensemble.server().connections()[0].member, minikeeper::ensemble::MemberId(2));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn serve<IO>(&self, io: IO) -> impl Future<Output = ()> + use<IO>

@@ -17,7 +17,7 @@ impl Server {
     ///
     /// ```
     /// # use std::io::Write;
-    /// use minikeeper::{EventKind, Matcher, Server};
+    /// use minikeeper::{Matcher, Server, matcher::EventKind};
     ///
     /// let server = Server::start()?;
     /// let worker = server.labelled("worker")?;

@@ -172,7 +172,7 @@ pub(crate) enum Output<'a> {
 /// Why a server closes a connection.
 ///
 /// ```
-/// assert_ne!(minikeeper::CloseReason::SessionExpired, minikeeper::CloseReason::SessionClosed);
+/// assert_ne!(minikeeper::journal::CloseReason::SessionExpired, minikeeper::journal::CloseReason::SessionClosed);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -72,7 +72,7 @@ impl Default for Rules {
 /// How the `digest` scheme hashes `user:password`.
 ///
 /// ```
-/// use minikeeper::{DigestAlgorithm, Server};
+/// use minikeeper::{Server, config::DigestAlgorithm};
 ///
 /// let server = Server::builder().digest_algorithm(DigestAlgorithm::Sha256).super_user("super:secret").start()?;
 /// assert!(server.config().super_digest.as_ref().is_some_and(|digest| digest.starts_with("super:")));

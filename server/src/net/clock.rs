@@ -8,7 +8,7 @@ use crate::protocol::Timestamp;
 /// Who turns the clock.
 ///
 /// ```
-/// use minikeeper::{ClockKind, Server};
+/// use minikeeper::{Server, config::ClockKind};
 ///
 /// let server = Server::builder().manual_clock().start()?;
 /// assert_eq!(server.config().clock, ClockKind::Manual);

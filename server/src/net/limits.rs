@@ -8,7 +8,7 @@ use crate::wire::FourLetterWord;
 /// Which four-letter words are answered.
 ///
 /// ```
-/// use minikeeper::{FourLetterWords, Server};
+/// use minikeeper::{Server, config::FourLetterWords};
 ///
 /// let words = FourLetterWords::Only(vec!["ruok".to_owned(), "mntr".to_owned()]);
 /// let server = Server::builder().four_letter_words(words).start()?;

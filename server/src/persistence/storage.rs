@@ -13,7 +13,7 @@ use crate::store::Compression;
 /// what is written here, and its folder is opened here.
 ///
 /// ```
-/// use minikeeper::Storage;
+/// use minikeeper::folder::Storage;
 ///
 /// let storage: Storage = serde_json::from_str(r#"{"data_dir": "/data", "force_sync": false}"#)?;
 /// assert_eq!(storage.data_dir.as_deref(), Some("/data".as_ref()));
@@ -22,7 +22,7 @@ use crate::store::Compression;
 /// // In code, all but what differs is the default.
 /// let mut storage = Storage::default();
 /// storage.force_sync = false;
-/// storage.data_format = Some(minikeeper::DataFormat::V3_6);
+/// storage.data_format = Some(minikeeper::folder::DataFormat::V3_6);
 /// let builder = minikeeper::Server::builder().storage(storage).data_dir("/data");
 /// # Ok::<(), serde_json::Error>(())
 /// ```

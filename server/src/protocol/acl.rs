@@ -9,7 +9,7 @@ use super::ErrorCode;
 /// The permissions of an ACL entry: a sum of the constants. ZooKeeper stores any number it is given, so does this.
 ///
 /// ```
-/// use minikeeper::Permissions;
+/// use minikeeper::protocol::Permissions;
 ///
 /// assert!(Permissions::ALL.intersects(Permissions::READ));
 /// ```
@@ -43,7 +43,7 @@ impl Permissions {
 /// As `zkCli` writes them, a letter each: create, delete, read, write, admin. What the letters do not cover is a number.
 ///
 /// ```
-/// use minikeeper::Permissions;
+/// use minikeeper::protocol::Permissions;
 ///
 /// assert_eq!((Permissions::READ | Permissions::WRITE).to_string(), "rw");
 /// ```
@@ -70,7 +70,7 @@ const LETTERS: [(char, Permissions); 5] = [
 /// From letters or a number, as they are displayed.
 ///
 /// ```
-/// assert_eq!("cdrwa".parse(), Ok(minikeeper::Permissions::ALL));
+/// assert_eq!("cdrwa".parse(), Ok(minikeeper::protocol::Permissions::ALL));
 /// ```
 impl std::str::FromStr for Permissions {
     type Err = ErrorCode;
@@ -98,7 +98,7 @@ impl std::ops::BitOr for Permissions {
 /// Somebody, as a scheme of authentication knows them: `world:anyone`, `digest:user:hash`, `ip:10.0.0.0/8`.
 ///
 /// ```
-/// let anyone = minikeeper::AuthId::new("world", "anyone");
+/// let anyone = minikeeper::protocol::AuthId::new("world", "anyone");
 /// assert_eq!(anyone.to_string(), "world:anyone");
 /// ```
 #[derive(
@@ -131,7 +131,7 @@ impl std::fmt::Display for AuthId {
 /// One entry of an ACL: these permissions for this id.
 ///
 /// ```
-/// use minikeeper::{Acl, AuthId, Permissions};
+/// use minikeeper::protocol::{Acl, AuthId, Permissions};
 ///
 /// let server = minikeeper::Server::start()?;
 /// server.create("/open", b"")?;
@@ -158,7 +158,7 @@ impl Acl {
     /// [`ErrorCode::MarshallingError`], as on a real server.
     ///
     /// ```
-    /// let acl: minikeeper::Acl = "world:anyone:r".parse()?;
+    /// let acl: minikeeper::protocol::Acl = "world:anyone:r".parse()?;
     /// assert!(!acl.is_unlisted());
     /// # Ok::<(), minikeeper::ErrorCode>(())
     /// ```
@@ -190,7 +190,7 @@ pub(crate) fn unlisted_number(acl: &[Acl]) -> Option<i64> {
 /// As `zkCli` writes it: `world:anyone:cdrwa`, `digest:user:hash:r`.
 ///
 /// ```
-/// use minikeeper::{Acl, AuthId, Permissions};
+/// use minikeeper::protocol::{Acl, AuthId, Permissions};
 ///
 /// let anyone = AuthId::new("world", "anyone");
 /// let acl = Acl { permissions: Permissions::READ | Permissions::ADMIN, id: anyone };
@@ -212,7 +212,7 @@ impl std::fmt::Display for Acl {
 /// From the text that is displayed. Whether the scheme is known and the id has its form, the server says.
 ///
 /// ```
-/// use minikeeper::{Acl, ErrorCode};
+/// use minikeeper::{ErrorCode, protocol::Acl};
 ///
 /// let acl: Acl = "ip:10.0.0.0/8:r".parse()?;
 /// assert_eq!(&*acl.id.id, "10.0.0.0/8");

@@ -9,7 +9,7 @@ use super::MemberId;
 /// What a test can do to an ensemble; as plain data, so that it can come from anywhere.
 ///
 /// ```
-/// use minikeeper::{EnsembleAction, MemberId};
+/// use minikeeper::ensemble::{EnsembleAction, MemberId};
 ///
 /// let action = EnsembleAction::Partition { member: MemberId(2) };
 /// assert_eq!(serde_json::to_string(&action)?, r#"{"action":"partition","member":2}"#);
@@ -73,7 +73,7 @@ pub enum EnsembleAction {
 /// How a member serves, in the words of ZooKeeper's `srvr`.
 ///
 /// ```
-/// assert_eq!(minikeeper::Mode::ReadOnly.to_string(), "read-only");
+/// assert_eq!(minikeeper::ensemble::Mode::ReadOnly.to_string(), "read-only");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -109,7 +109,7 @@ impl fmt::Display for Mode {
 /// Why something cannot be done to an ensemble.
 ///
 /// ```
-/// use minikeeper::{EnsembleError, MemberId};
+/// use minikeeper::ensemble::{EnsembleError, MemberId};
 ///
 /// let error = EnsembleError::NoSuchMember(MemberId(4));
 /// assert_eq!(error.to_string(), "the ensemble has no member 4");

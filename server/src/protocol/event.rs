@@ -3,7 +3,7 @@
 /// What happened to a watched znode.
 ///
 /// ```
-/// assert_ne!(minikeeper::EventType::NodeCreated, minikeeper::EventType::NodeDeleted);
+/// assert_ne!(minikeeper::protocol::EventType::NodeCreated, minikeeper::protocol::EventType::NodeDeleted);
 /// ```
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// which a standalone server leaves at 0.
 ///
 /// ```
-/// assert_eq!(minikeeper::Zxid(31).to_string(), "0x1f");
+/// assert_eq!(minikeeper::protocol::Zxid(31).to_string(), "0x1f");
 /// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Zxid(pub i64);
@@ -31,7 +31,7 @@ pub(crate) struct Xid(pub(crate) i32);
 /// The number of a member of an ensemble, from 1 as in `myid`.
 ///
 /// ```
-/// assert_eq!(minikeeper::MemberId(2).to_string(), "2");
+/// assert_eq!(minikeeper::ensemble::MemberId(2).to_string(), "2");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

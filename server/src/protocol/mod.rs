@@ -1,6 +1,10 @@
-//! The words: what a client may ask, what a server may say, and what one transaction changed, as plain data.
+//! ZooKeeper's own vocabulary as plain data: ids, stats, ACLs, error codes, operations.
 //!
-//! Everything here is ZooKeeper's own vocabulary. Nothing here decides, reads bytes or touches the outside world.
+//! ```
+//! use minikeeper::protocol::Zxid;
+//!
+//! assert_eq!(Zxid(0x10).to_string(), "0x10");
+//! ```
 
 mod acl;
 mod create_mode;

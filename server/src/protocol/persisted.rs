@@ -93,7 +93,7 @@ pub(crate) struct SessionRecord {
 /// The release of ZooKeeper whose data folder it is: what is written there, that release reads.
 ///
 /// ```
-/// use minikeeper::DataFormat;
+/// use minikeeper::folder::DataFormat;
 ///
 /// assert_eq!("3.6".parse(), Ok(DataFormat::V3_6));
 /// assert_eq!(DataFormat::default().to_string(), "3.9");
@@ -153,7 +153,7 @@ impl fmt::Display for DataFormat {
 /// What was asked for is no data format.
 ///
 /// ```
-/// let error = "3.3".parse::<minikeeper::DataFormat>().unwrap_err();
+/// let error = "3.3".parse::<minikeeper::folder::DataFormat>().unwrap_err();
 /// assert_eq!(error.to_string(), "no data format: 3.3; there are 3.4, 3.5, 3.6, 3.7, 3.8 and 3.9");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -211,7 +211,7 @@ pub(crate) enum WatcherType {
 /// The name of an operation, without what it is asked to do. As data it is ZooKeeper's: `create`, `createTTL`, `setData`, `setACL`.
 ///
 /// ```
-/// assert_ne!(minikeeper::Operation::Create, minikeeper::Operation::Create2);
+/// assert_ne!(minikeeper::protocol::Operation::Create, minikeeper::protocol::Operation::Create2);
 /// ```
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,

@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// ```
 /// use std::time::Duration;
-/// use minikeeper::Timestamp;
+/// use minikeeper::protocol::Timestamp;
 ///
 /// assert_eq!(Timestamp(1_000) + Duration::from_millis(5), Timestamp(1_005));
 /// ```

@@ -9,7 +9,7 @@ use super::{DiskFile, StorageError};
 /// How a snapshot is compressed: `zookeeper.snapshot.compression.method`.
 ///
 /// ```
-/// use minikeeper::Compression;
+/// use minikeeper::folder::Compression;
 ///
 /// assert_eq!("gz".parse(), Ok(Compression::Gzip));
 /// assert_eq!(Compression::default().to_string(), "");
@@ -88,7 +88,7 @@ impl std::fmt::Display for Compression {
 /// What was asked for is no compression.
 ///
 /// ```
-/// let error = "zip".parse::<minikeeper::Compression>().unwrap_err();
+/// let error = "zip".parse::<minikeeper::folder::Compression>().unwrap_err();
 /// assert_eq!(error.to_string(), "no compression: zip; there are gz and snappy, and none if it is empty");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

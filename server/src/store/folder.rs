@@ -21,7 +21,7 @@ pub(crate) struct Folder {
 /// Kind of a file in a data folder, by its name.
 ///
 /// ```
-/// use minikeeper::FileKind;
+/// use minikeeper::folder::FileKind;
 ///
 /// assert_eq!(FileKind::of("log.1"), Some(FileKind::Log));
 /// assert_eq!(FileKind::of("snapshot.0.gz"), Some(FileKind::Snapshot));
@@ -64,7 +64,7 @@ impl FileKind {
 /// server began to write it; that of a log is its first transaction.
 ///
 /// ```
-/// use minikeeper::{FileKind, FileName, Zxid};
+/// use minikeeper::{folder::{FileKind, FileName}, protocol::Zxid};
 ///
 /// let name = FileName::of("/data/version-2/snapshot.1f.gz").expect("it is the name of a snapshot");
 /// assert_eq!((name.kind, name.zxid), (FileKind::Snapshot, Zxid(0x1f)));
@@ -100,8 +100,8 @@ impl FileName {
 /// ```
 /// use std::path::Path;
 ///
-/// assert_eq!(minikeeper::version_folder("/data"), Path::new("/data/version-2"));
-/// assert_eq!(minikeeper::version_folder("/data/version-2"), Path::new("/data/version-2"));
+/// assert_eq!(minikeeper::folder::version_folder("/data"), Path::new("/data/version-2"));
+/// assert_eq!(minikeeper::folder::version_folder("/data/version-2"), Path::new("/data/version-2"));
 /// ```
 pub fn version_folder(path: impl AsRef<Path>) -> PathBuf {
     let path = path.as_ref();

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use crate::protocol::DataFormat;
 
 /// Options for reading a data folder as a [`Snapshot`](crate::Snapshot), each with the meaning and the default of the
-/// setting of that name in [`Storage`](crate::Storage).
+/// setting of that name in [`Storage`](crate::folder::Storage).
 ///
 /// ```
 /// # let folder = std::env::temp_dir().join(format!("minikeeper-options-{}", std::process::id()));
 /// # let _ = std::fs::remove_dir_all(&folder);
-/// use minikeeper::{OpenOptions, Server, Snapshot};
+/// use minikeeper::{Server, Snapshot, folder::OpenOptions};
 ///
 /// let server = Server::builder().data_dir(&folder).start()?;
 /// server.create("/config", b"v1")?;

@@ -39,7 +39,7 @@ pub struct Origin {
     /// First transaction after which the tree had another digest than the files say.
     pub digest_mismatch: Option<Zxid>,
     /// First gap in the zxids, from the first missing transaction to the last: a log was removed, or never copied.
-    /// Present only with [`OpenOptions::recover`](crate::OpenOptions::recover), which ignores all later transactions;
+    /// Present only with [`OpenOptions::recover`](crate::folder::OpenOptions::recover), which ignores all later transactions;
     /// without it the gap is [`StorageError::Missing`].
     pub missing: Option<(Zxid, Zxid)>,
     /// First transaction that came after a later one: two servers wrote to the folder at the same time.
@@ -48,7 +48,7 @@ pub struct Origin {
     pub passed_over: Vec<StorageError>,
     /// Torn ends of logs, as a crash leaves them: cut off if the folder was opened for writing, else ignored.
     pub torn: Vec<StorageError>,
-    /// Damaged ends of logs that were cut off or ignored, as [`OpenOptions::recover`](crate::OpenOptions::recover)
+    /// Damaged ends of logs that were cut off or ignored, as [`OpenOptions::recover`](crate::folder::OpenOptions::recover)
     /// allows.
     pub cut: Vec<StorageError>,
     /// Last transaction, 0 in an empty folder.

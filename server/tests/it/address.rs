@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, TcpStream};
 
-use minikeeper::{Ensemble, MemberId, Server, StartError};
+use minikeeper::{Ensemble, Server, StartError, ensemble::MemberId};
 
 use crate::client::{Client, EPHEMERAL, Event, PERSISTENT, refuses};
 

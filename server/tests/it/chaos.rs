@@ -3,7 +3,11 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use minikeeper::{Chaos, Fault, FaultError, Matcher, Op, Server, What};
+use minikeeper::{
+    Fault, Matcher, Op, Server,
+    fault::{Chaos, FaultError},
+    journal::What,
+};
 
 use crate::client::{
     self, Client, Granted, TIMEOUT, connect_request, create, op, open, read, request,

@@ -3,8 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use minikeeper::{
-    Budget, Chaos, Direction, Ensemble, ErrorCode, EventKind, EventType, Fault, Matcher, Op,
-    Operation, PathPattern, ReleaseError, Server, What,
+    Ensemble, ErrorCode, Fault, Matcher, Op, Server,
+    fault::{Chaos, Direction},
+    hold::ReleaseError,
+    journal::{Budget, What},
+    matcher::{EventKind, PathPattern},
+    protocol::{EventType, Operation},
 };
 
 use crate::client::{Client, Event, op};

@@ -6,8 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use minikeeper::{
-    Change, Compression, Config, DataFormat, Log, OpenOptions, Server, ServerBuilder, SessionId,
-    Snapshot, StartError, Storage, StorageError, Timestamp, Transaction, Zxid, tree,
+    Config, Server, ServerBuilder, SessionId, Snapshot, StartError,
+    folder::{
+        Change, Compression, DataFormat, Log, OpenOptions, Storage, StorageError, Transaction,
+    },
+    protocol::{Timestamp, Zxid},
+    tree,
 };
 
 use crate::client::{Client, EPHEMERAL, PERSISTENT};
@@ -345,7 +349,7 @@ fn a_change_is_called_what_zookeeper_calls_it() {
         assert_eq!(change.name(), name);
         assert_eq!(change.to_string(), text);
     }
-    let operation = serde_json::to_string(&minikeeper::Operation::SetAcl);
+    let operation = serde_json::to_string(&minikeeper::protocol::Operation::SetAcl);
     assert_eq!(operation.expect("it is plain data"), r#""setACL""#);
 }
 
@@ -683,12 +687,12 @@ fn what_no_release_of_that_name_could_read_is_refused() {
     let server = ServerBuilder::from(config)
         .start()
         .expect("a server starts");
-    let container = tree! { "/c" => minikeeper::Znode::new("").container() };
+    let container = tree! { "/c" => minikeeper::state::Znode::new("").container() };
     assert!(server.seed(&container).is_err());
 
     let special = tree! {
-        "/b" => minikeeper::Znode::new("").ttl(SECOND),
-        "/c" => minikeeper::Znode::new("").container(),
+        "/b" => minikeeper::state::Znode::new("").ttl(SECOND),
+        "/c" => minikeeper::state::Znode::new("").container(),
     };
     let server = Server::builder().seed(special).start();
     let snapshot = server.expect("a server starts").snapshot();

@@ -6,7 +6,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use minikeeper::{EventKind, Fault, FaultGuard, Hold, Mark, Matcher, Op, Server, TimedOut};
+use minikeeper::{
+    Fault, Hold, Matcher, Op, Server,
+    fault::FaultGuard,
+    journal::{Mark, TimedOut},
+    matcher::EventKind,
+};
 
 use crate::client::{Client, DEADLINE};
 
@@ -54,7 +59,7 @@ impl Waited {
     fn waits(&self) -> Vec<(&'static str, Wait, Blocking)> {
         fn pair<T: Send + 'static>(
             name: &'static str,
-            wait: impl Fn() -> minikeeper::WaitFor<T>,
+            wait: impl Fn() -> minikeeper::journal::WaitFor<T>,
         ) -> (&'static str, Wait, Blocking) {
             let (awaited, blocking) = (wait().within(SHORT), wait().within(SHORT));
             (

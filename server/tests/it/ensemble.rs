@@ -4,8 +4,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use minikeeper::{
-    ApplyError, Ensemble, EnsembleAction, EnsembleError, Entry, MemberId, Mode, Server, SessionId,
-    What, Zxid,
+    Ensemble, Server, SessionId,
+    ensemble::{ApplyError, EnsembleAction, EnsembleError, MemberId, Mode},
+    journal::{Entry, What},
+    protocol::Zxid,
 };
 
 use crate::client::{self, Client, EPHEMERAL, Event, NO_NODE, PERSISTENT, op, refuses};

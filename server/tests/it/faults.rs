@@ -5,7 +5,10 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use minikeeper::{
-    ErrorCode, EventKind, Fault, FaultError, FaultRule, JournalMode, Matcher, Op, Server, What,
+    ErrorCode, Fault, Matcher, Op, Server,
+    fault::{FaultError, FaultRule},
+    journal::{JournalMode, What},
+    matcher::EventKind,
 };
 
 use crate::client::{
@@ -937,7 +940,7 @@ fn a_session_that_is_closed_where_a_fault_closes_the_connection_too_is_told_once
     client.receive();
     client.ends();
     let told = server.journal();
-    let closing = |entry: &&minikeeper::Entry| matches!(entry.what, What::Closing { .. });
+    let closing = |entry: &&minikeeper::journal::Entry| matches!(entry.what, What::Closing { .. });
     assert_eq!(told.iter().filter(closing).count(), 1);
     assert_eq!(server.sessions(), []);
 }

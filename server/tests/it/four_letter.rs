@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
-use minikeeper::{FourLetterWords, Server, Timestamp};
+use minikeeper::{Server, config::FourLetterWords, protocol::Timestamp};
 
 use crate::client::{self, Client, EPHEMERAL, op};
 

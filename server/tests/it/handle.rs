@@ -5,7 +5,11 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use minikeeper::{ErrorCode, Server, SessionId, StartError, Timestamp, WatchKind, Zxid};
+use minikeeper::{
+    ErrorCode, Server, SessionId, StartError,
+    inspect::WatchKind,
+    protocol::{Timestamp, Zxid},
+};
 
 use crate::alone::is_alone;
 use crate::client::{

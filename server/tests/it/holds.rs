@@ -5,8 +5,11 @@ use std::thread;
 use std::time::Duration;
 
 use minikeeper::{
-    Ensemble, ErrorCode, EventKind, EventType, Fault, Held, HeldMessage, Hold, HoldError, Matcher,
-    MemberId, Op, Operation, Release, ReleaseError, Server, SessionId,
+    Ensemble, ErrorCode, Fault, Hold, Matcher, Op, Server, SessionId,
+    ensemble::MemberId,
+    hold::{Held, HeldMessage, HoldError, Release, ReleaseError},
+    matcher::EventKind,
+    protocol::{EventType, Operation},
 };
 
 use crate::client::{self, Client, EPHEMERAL, Event, Granted, NO_NODE, op};
@@ -502,7 +505,9 @@ fn a_client_whose_answers_are_held_is_read_no_further_than_there_is_room_and_los
     client::send(&mut a.socket, &asked);
     wait_for(&hold, 1);
     let read = server.wait_for(Matcher::reply(Op::GetData)).nth(32);
-    read.since(minikeeper::Mark::BEGINNING).blocking().unwrap();
+    read.since(minikeeper::journal::Mark::BEGINNING)
+        .blocking()
+        .unwrap();
     hold.release_all();
     for xid in 1..=LAST {
         assert_eq!(a.receive().xid, xid);

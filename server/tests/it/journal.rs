@@ -5,15 +5,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use minikeeper::{
-    Budget, Claim, Ensemble, ErrorCode, EventKind, EventType, Fault, Journal, JournalMode, Mark,
-    Matcher, Op, Server, Timestamp, What,
+    Ensemble, ErrorCode, Fault, Journal, Matcher, Op, Server,
+    journal::{Budget, Claim, JournalMode, Mark, What},
+    matcher::EventKind,
+    protocol::{EventType, Timestamp},
 };
 
 use crate::client::{Client, EPHEMERAL, Event, Fields, buffer, op, read};
 
 /// The lines of a journal from the word behind the time on.
 fn lines(journal: &Journal) -> Vec<String> {
-    let line = |entry: &minikeeper::Entry| {
+    let line = |entry: &minikeeper::journal::Entry| {
         let line = entry.to_string();
         let behind_time = line.splitn(3, ' ').nth(2);
         behind_time.expect("number, time, the rest").to_owned()
@@ -592,7 +594,8 @@ fn the_page_stands_alone_and_hostile_texts_do_not_break_out() {
     }
     assert!(before.contains("default-src 'none'"));
     let told: serde_json::Value = serde_json::from_str(json).unwrap();
-    let entries: Vec<minikeeper::Entry> = serde_json::from_value(told["entries"].clone()).unwrap();
+    let entries: Vec<minikeeper::journal::Entry> =
+        serde_json::from_value(told["entries"].clone()).unwrap();
     assert_eq!(entries, journal.entries());
     assert_eq!(told["whole"], true);
     // The title distinguishes pages.
@@ -996,13 +999,13 @@ fn waits_holds_and_claims_show_near_misses() {
 #[test]
 fn every_guard_can_be_shared_by_threads() {
     fn is_shared<T: Send + Sync>() {}
-    is_shared::<minikeeper::BudgetGuard>();
-    is_shared::<minikeeper::FaultGuard>();
-    is_shared::<minikeeper::ChaosGuard>();
+    is_shared::<minikeeper::journal::BudgetGuard>();
+    is_shared::<minikeeper::fault::FaultGuard>();
+    is_shared::<minikeeper::fault::ChaosGuard>();
     is_shared::<minikeeper::Hold>();
-    is_shared::<minikeeper::Partition>();
-    is_shared::<minikeeper::Lag>();
-    is_shared::<minikeeper::MemberPartition>();
+    is_shared::<minikeeper::fault::Partition>();
+    is_shared::<minikeeper::ensemble::Lag>();
+    is_shared::<minikeeper::ensemble::MemberPartition>();
 }
 
 #[test]
@@ -1077,8 +1080,7 @@ fn a_clock_that_several_turn_at_once_goes_forward_alone() {
     });
     assert_eq!(expired, clients.len());
     assert!(server.journal().iter().is_sorted_by_key(|entry| entry.time));
-    let forward =
-        |entry: &minikeeper::Entry| !matches!(&entry.what, What::Clock { from, to } if from > to);
+    let forward = |entry: &minikeeper::journal::Entry| !matches!(&entry.what, What::Clock { from, to } if from > to);
     assert!(server.journal().iter().all(forward));
 }
 

@@ -4,9 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use minikeeper::{
-    Budget, Change, Chaos, Claim, CloseReason, Data, Direction, EnsembleAction, Entry, ErrorCode,
-    EventKind, EventType, Fault, FaultRule, Held, HeldMessage, JournalMode, Mark, Matcher, Mode,
-    MultiPart, Op, Operation, PathPattern, Release, SessionId, Transaction, Tree, What, Zxid,
+    ErrorCode, Fault, Matcher, Op, SessionId, Tree,
+    ensemble::{EnsembleAction, Mode},
+    fault::{Chaos, Direction, FaultRule},
+    folder::{Change, Transaction},
+    hold::{Held, HeldMessage, Release},
+    journal::{Budget, Claim, CloseReason, Data, Entry, JournalMode, Mark, MultiPart, What},
+    matcher::{EventKind, PathPattern},
+    protocol::{EventType, Operation, Zxid},
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

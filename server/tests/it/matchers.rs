@@ -3,8 +3,12 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use minikeeper::{
-    Budget, Claim, Direction, Ensemble, ErrorCode, EventKind, EventType, Fault, FaultRule, Journal,
-    Matcher, MemberId, Op, Server, SessionId, StartError,
+    Ensemble, ErrorCode, Fault, Journal, Matcher, Op, Server, SessionId, StartError,
+    ensemble::MemberId,
+    fault::{Direction, FaultRule},
+    journal::{Budget, Claim},
+    matcher::EventKind,
+    protocol::EventType,
 };
 
 use crate::client::{self, Client, Reply, create, op, read, set};

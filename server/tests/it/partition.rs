@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use minikeeper::{Direction, EventKind, Fault, Matcher, Op, Server, SessionId};
+use minikeeper::{Fault, Matcher, Op, Server, SessionId, fault::Direction, matcher::EventKind};
 
 use crate::client::{
     self, Client, Event, TIMEOUT, connect_request, create, op, open, read, receive_rest, request,

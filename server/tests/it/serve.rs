@@ -445,7 +445,7 @@ fn what_a_client_sent_last_is_answered_before_the_end() {
 /// Time that the runtime has, and that passes as soon as nothing else can happen.
 #[cfg(feature = "tokio-clock")]
 mod tokio_clock {
-    use minikeeper::{ClockKind, Matcher, Timestamp};
+    use minikeeper::{Matcher, config::ClockKind, protocol::Timestamp};
     use tokio::time::{advance, sleep};
 
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use minikeeper::{Ensemble, ErrorCode, EventKind, Matcher, Server, SessionId};
+use minikeeper::{Ensemble, ErrorCode, Matcher, Server, SessionId, matcher::EventKind};
 
 use crate::client::{Client, EPHEMERAL, Event};
 

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use minikeeper::{
-    Acl, ErrorCode, Matcher, Server, Snapshot, StartError, Tree, TreeError, Znode, Zxid, tree,
+    ErrorCode, Matcher, Server, Snapshot, StartError, Tree,
+    protocol::{Acl, Zxid},
+    state::{TreeError, Znode},
+    tree,
 };
 use proptest::prelude::*;
 
@@ -232,7 +235,7 @@ fn a_session_that_was_resumed_with_another_timeout_is_the_same_in_fork_and_folde
     let again = Client::resume(server.addr(), &client.granted).expect("the session is there");
     let muted = Client::connect(server.addr());
     server.mute(muted.session());
-    let of = |sessions: Vec<minikeeper::SessionView>| {
+    let of = |sessions: Vec<minikeeper::inspect::SessionView>| {
         let mut sessions = sessions.into_iter();
         let found = sessions.find(|session| session.id == again.session());
         found.expect("it is there").timeout
@@ -800,8 +803,8 @@ fn trees() -> impl Strategy<Value = Tree> {
 #[test]
 fn acls_that_only_a_folder_can_have_are_the_same_after_any_way_round() {
     let odd = |scheme: &str, id: &str, permissions: i32| Acl {
-        permissions: minikeeper::Permissions(permissions),
-        id: minikeeper::AuthId::new(scheme, id),
+        permissions: minikeeper::protocol::Permissions(permissions),
+        id: minikeeper::protocol::AuthId::new(scheme, id),
     };
     let tree = tree! {
         "/none" => Znode::new("").acl([]),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use minikeeper::{Matcher, Server, WaitFor};
+use minikeeper::{Matcher, Server, journal::WaitFor};
 
 use crate::client::{Client, PERSISTENT};
 
@@ -121,7 +121,7 @@ fn a_state_that_never_comes_ends_the_wait_and_says_what_there_is() {
     let server = Server::start().unwrap();
     server.create_all("/app/config", b"v1").unwrap();
     let short = Duration::from_millis(5);
-    let told = |wait: Result<(), minikeeper::TimedOut>| wait.unwrap_err().to_string();
+    let told = |wait: Result<(), minikeeper::journal::TimedOut>| wait.unwrap_err().to_string();
     let data = told(
         server
             .wait_for_data("/app/config", "v2")

@@ -3,7 +3,10 @@
 use std::net::Shutdown;
 use std::time::Duration;
 
-use minikeeper::{EventType, Fault, Op, Server, ServerBuilder, SessionId, Timestamp};
+use minikeeper::{
+    Fault, Op, Server, ServerBuilder, SessionId,
+    protocol::{EventType, Timestamp},
+};
 
 use crate::client::{
     self, CONTAINER, Client, EPHEMERAL, Event, NO_NODE, PERSISTENT, PERSISTENT_WITH_TTL, op,

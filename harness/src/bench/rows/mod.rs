@@ -31,7 +31,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use minikeeper::JournalMode;
+use minikeeper::journal::JournalMode;
 
 use super::{OPEN_FILES, child};
 use crate::backend::{Backend, Embedded, FolderSettings, ServerSetup, Settings};

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use minikeeper::{Config, DataFormat, FourLetterWords, JournalMode};
+use minikeeper::{Config, config::FourLetterWords, folder::DataFormat, journal::JournalMode};
 use thiserror::Error;
 
 use crate::digest;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use minikeeper::{Compression, Storage};
+use minikeeper::folder::{Compression, Storage};
 
 use super::{Gathered, Keep, Overrides, Refusal, is_true};
 use crate::environment::{Given, Origin};
@@ -101,7 +101,7 @@ impl Gathered {
         }
         let folders = [&storage.data_dir, &storage.data_log_dir];
         let folders = folders.into_iter().flatten();
-        let mut folders = folders.map(|folder| minikeeper::version_folder(folder));
+        let mut folders = folders.map(|folder| minikeeper::folder::version_folder(folder));
         match folders.find(|folder| !folder.exists()) {
             None => Ok(()),
             Some(folder) => {

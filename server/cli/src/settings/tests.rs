@@ -1,6 +1,9 @@
 //! Each verdict on a configuration was seen on a real 3.9.5.
 
-use minikeeper::{Compression, DigestAlgorithm, Storage};
+use minikeeper::{
+    config::DigestAlgorithm,
+    folder::{Compression, Storage},
+};
 
 use super::*;
 use crate::environment::DEFAULTS;

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::io::Write;
 
-use minikeeper::{Snapshot, ZnodeView};
+use minikeeper::{Snapshot, inspect::ZnodeView};
 
 use super::bytes::Data;
 use super::filter::PathFilter;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use minikeeper::{Compression, Snapshot, ZnodeView};
+use minikeeper::{Snapshot, folder::Compression, inspect::ZnodeView};
 
 use super::bytes::Data;
 use super::flags::{Export, TreeFormat};

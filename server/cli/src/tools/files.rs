@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use minikeeper::{FileKind, FileName};
+use minikeeper::folder::{FileKind, FileName};
 
 /// A snapshot or a log, by its name.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ impl File {
 
 /// The snapshots and logs of a data folder, or of the `version-2` in it.
 pub(crate) fn of(folder: &Path) -> io::Result<Vec<File>> {
-    let inner = minikeeper::version_folder(folder);
+    let inner = minikeeper::folder::version_folder(folder);
     let folder = if inner.is_dir() { &inner } else { folder };
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {

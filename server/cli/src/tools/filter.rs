@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use minikeeper::{PathPattern, SessionId};
+use minikeeper::{SessionId, matcher::PathPattern};
 
 /// A pattern, or a path that stands for itself and everything below.
 #[derive(Clone, Debug)]

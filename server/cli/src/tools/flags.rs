@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use minikeeper::{DataFormat, SessionId, Snapshot};
+use minikeeper::{SessionId, Snapshot, folder::DataFormat};
 
 use super::Failure;
 use super::bytes::Data;

@@ -4,7 +4,10 @@ use std::io::Write;
 use std::str::FromStr;
 use std::time::UNIX_EPOCH;
 
-use minikeeper::{Change, FileKind, Log, Timestamp, Transaction, Zxid};
+use minikeeper::{
+    folder::{Change, FileKind, Log, Transaction},
+    protocol::{Timestamp, Zxid},
+};
 use tracing::warn;
 
 use super::bytes::Data;
@@ -18,7 +21,8 @@ use super::{Failure, Found, words};
 
 pub(super) fn run(flags: &LogShow, out: &mut dyn Write) -> Result<Found, Failure> {
     let path = &flags.file_or_dir;
-    let broken = |error: minikeeper::StorageError| source::unreadable(path, FileKind::Log, &error);
+    let broken =
+        |error: minikeeper::folder::StorageError| source::unreadable(path, FileKind::Log, &error);
     let progress = Progress::of(format!("reading {}", path.display()));
     let mut log = Log::open(path).map_err(broken)?;
     let (mut read, mut shown) = (0_u64, 0_u64);
@@ -125,7 +129,7 @@ struct Parts<'a> {
     path: Option<&'a str>,
     /// Of data, if it has any to have: null is some too.
     data: Option<Option<&'a [u8]>>,
-    acl: Option<&'a [minikeeper::Acl]>,
+    acl: Option<&'a [minikeeper::protocol::Acl]>,
     rest: Vec<(&'static str, i64)>,
     ephemeral: bool,
     /// Why it was refused.
@@ -147,8 +151,9 @@ impl<'a> Parts<'a> {
             deleted: None,
             changes: None,
         };
-        let bytes =
-            |data: &'a Option<minikeeper::Data>| Some(data.as_ref().map(|data| &*data.begin));
+        let bytes = |data: &'a Option<minikeeper::journal::Data>| {
+            Some(data.as_ref().map(|data| &*data.begin))
+        };
         match change {
             Change::CreateSession { timeout_ms } => {
                 parts.rest.push(("timeout_ms", (*timeout_ms).into()));

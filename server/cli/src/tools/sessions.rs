@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use minikeeper::{SessionId, SessionView, Snapshot};
+use minikeeper::{SessionId, Snapshot, inspect::SessionView};
 
 use super::filter::PathFilter;
 use super::flags::{Diff, Ignore};

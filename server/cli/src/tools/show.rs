@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use minikeeper::{SessionView, Snapshot, ZnodeView};
+use minikeeper::{
+    Snapshot,
+    inspect::{SessionView, ZnodeView},
+};
 use tracing::warn;
 
 use super::filter::PathFilter;

@@ -5,7 +5,10 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use minikeeper::{FileKind, FileName, OpenOptions, Snapshot, StorageError};
+use minikeeper::{
+    Snapshot,
+    folder::{FileKind, FileName, OpenOptions, StorageError},
+};
 
 use super::Failure;
 use super::progress::Progress;

@@ -2,7 +2,11 @@
 
 use std::io::{self, Write};
 
-use minikeeper::{Compression, SessionView, Snapshot, ZnodeView};
+use minikeeper::{
+    Snapshot,
+    folder::Compression,
+    inspect::{SessionView, ZnodeView},
+};
 
 use super::flags::{Format, Summary};
 use super::progress::Progress;

@@ -3,7 +3,12 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use minikeeper::{Acl, FileKind, FileName, Log, Snapshot, StorageError, ZnodeView, Zxid};
+use minikeeper::{
+    Snapshot,
+    folder::{FileKind, FileName, Log, StorageError},
+    inspect::ZnodeView,
+    protocol::{Acl, Zxid},
+};
 
 use super::files;
 use super::flags::Verify;

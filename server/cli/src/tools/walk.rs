@@ -1,6 +1,6 @@
 //! Every znode of a state, one at a time.
 
-use minikeeper::{Snapshot, ZnodeView};
+use minikeeper::{Snapshot, inspect::ZnodeView};
 
 /// Parents before their children, siblings by name; ZooKeeper's own znodes are among them. What is held in memory is one
 /// znode and the paths that are still to come beside it.

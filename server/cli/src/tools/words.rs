@@ -2,7 +2,10 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use minikeeper::{Acl, SessionView, Timestamp, ZnodeView};
+use minikeeper::{
+    inspect::{SessionView, ZnodeView},
+    protocol::{Acl, Timestamp},
+};
 
 use super::bytes::Data;
 use super::value::Value;

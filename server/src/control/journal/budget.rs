@@ -15,7 +15,7 @@ use crate::protocol::Zxid;
 /// How much of something a test allows. [`Server::budget`](crate::Server::budget) keeps an eye on it.
 ///
 /// ```
-/// use minikeeper::{Budget, Matcher, Op};
+/// use minikeeper::{Matcher, Op, journal::Budget};
 ///
 /// let server = minikeeper::Server::start()?;
 /// // No herd: whoever waits for a lock watches the one before it, and nobody else does.
@@ -125,7 +125,7 @@ impl fmt::Display for Budget {
 /// A budget was exceeded: where it was first, with the lines that show it.
 ///
 /// ```
-/// use minikeeper::{Budget, EventKind, Matcher};
+/// use minikeeper::{Matcher, journal::Budget, matcher::EventKind};
 ///
 /// let server = minikeeper::Server::start()?;
 /// let budget = server.budget(Budget::total(Matcher::of(EventKind::Wrote), 0));

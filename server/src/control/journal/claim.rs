@@ -11,7 +11,7 @@ use crate::control::{EventKind, Matcher};
 /// Something that a test claims of the journal, as a value. The methods `assert_...` of [`Journal`] say the same in less.
 ///
 /// ```
-/// use minikeeper::{Claim, Matcher, Server};
+/// use minikeeper::{Matcher, Server, journal::Claim};
 ///
 /// let server = Server::start()?;
 /// assert!(server.journal().check(&Claim::AtMost { matcher: Matcher::watch_event(), count: 3 }).is_ok());
@@ -46,7 +46,7 @@ pub enum Claim {
 /// Why a claim does not hold, with the lines of the journal that show it.
 ///
 /// ```
-/// use minikeeper::{Claim, Matcher, Server};
+/// use minikeeper::{Matcher, Server, journal::Claim};
 ///
 /// let server = Server::start()?;
 /// let claim = Claim::Sequence { steps: vec![Matcher::watch_event()] };
@@ -67,7 +67,7 @@ impl Journal {
     /// # Errors
     ///
     /// If the claim does not hold, if too few entries were kept to decide (see [`is_whole`](Self::is_whole)), or if
-    /// no message can ever match (see [`NeverMatches`](crate::NeverMatches)).
+    /// no message can ever match (see [`NeverMatches`](crate::matcher::NeverMatches)).
     pub fn check(&self, claim: &Claim) -> Result<(), ClaimBroken> {
         match claim {
             Claim::Sequence { steps } => self.check_sequence(steps),
@@ -83,7 +83,7 @@ impl Journal {
     /// If they did not (the message shows how far the sequence went), or if no message can ever match.
     ///
     /// ```
-    /// use minikeeper::{EventKind, Matcher};
+    /// use minikeeper::{Matcher, matcher::EventKind};
     ///
     /// let server = minikeeper::Server::start()?;
     /// server.create("/a", b"")?;
@@ -106,7 +106,7 @@ impl Journal {
     /// message can ever match.
     ///
     /// ```
-    /// use minikeeper::{EventKind, Matcher};
+    /// use minikeeper::{Matcher, matcher::EventKind};
     ///
     /// let server = minikeeper::Server::start()?;
     /// server.create("/a", b"")?;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// As JSON it is `{"length": 2, "text": "v1"}`, or `{"length": 1, "hex": "ff"}` if its first bytes are no text.
 ///
 /// ```
-/// use minikeeper::Data;
+/// use minikeeper::journal::Data;
 ///
 /// assert_eq!(Data::of(b"v1").to_string(), "\"v1\"");
 /// assert_eq!(Data::of(b"\xff").to_string(), r#""\xff""#);
@@ -39,7 +39,7 @@ impl Data {
     /// Whether all of it is kept.
     ///
     /// ```
-    /// assert!(minikeeper::Data::of(b"v1").is_whole());
+    /// assert!(minikeeper::journal::Data::of(b"v1").is_whole());
     /// ```
     #[must_use]
     pub fn is_whole(&self) -> bool {

@@ -53,7 +53,7 @@ pub struct Entry {
 /// What passed.
 ///
 /// ```
-/// use minikeeper::{EventType, What, Zxid};
+/// use minikeeper::{journal::What, protocol::{EventType, Zxid}};
 ///
 /// let event = What::Event { event_type: EventType::NodeDeleted, path: "/leader".to_owned(), zxid: Zxid(7) };
 /// assert_eq!(event.to_string(), "event NodeDeleted /leader zxid 0x7");
@@ -310,7 +310,7 @@ impl Entry {
     /// Whether a matcher means it.
     ///
     /// ```
-    /// use minikeeper::{EventKind, Matcher};
+    /// use minikeeper::{Matcher, matcher::EventKind};
     ///
     /// let server = minikeeper::Server::start()?;
     /// assert!(!server.journal().iter().any(|entry| entry.is_meant_by(&Matcher::of(EventKind::Fault))));

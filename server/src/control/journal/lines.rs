@@ -23,7 +23,7 @@ impl Journal {
     ///
     /// - `number`, `time` (milliseconds since 1970), `elapsed_ms` (since the server started);
     /// - where there are any, `connection`, `session` (`"0x..."`), `label`, and `member` unless it is 1;
-    /// - `what`, the kind of entry in the words of [`EventKind`](crate::EventKind), and beside it the fields of that [`What`](super::What):
+    /// - `what`, the kind of entry in the words of [`EventKind`](crate::matcher::EventKind), and beside it the fields of that [`What`](super::What):
     ///   operations, errors and event types have ZooKeeper's names, zxids are `"0x..."`. What is empty, false or absent is
     ///   left out.
     ///

@@ -36,7 +36,7 @@ use crate::protocol::Timestamp;
 /// How much of what passes is kept.
 ///
 /// ```
-/// use minikeeper::{JournalMode, Server};
+/// use minikeeper::{Server, journal::JournalMode};
 ///
 /// let server = Server::builder().journal(JournalMode::Full).start()?;
 /// # Ok::<(), minikeeper::StartError>(())
@@ -61,7 +61,7 @@ impl JournalMode {
 /// [`Server::mark`](crate::Server::mark).
 ///
 /// ```
-/// use minikeeper::{Mark, Server};
+/// use minikeeper::{Server, journal::Mark};
 ///
 /// let server = Server::start()?;
 /// server.create("/a", b"")?;
@@ -171,7 +171,7 @@ pub(crate) enum BadMark {
 /// tests ask most, and its [entries](Self::entries) for all others.
 ///
 /// ```
-/// use minikeeper::{EventKind, Matcher};
+/// use minikeeper::{Matcher, matcher::EventKind};
 ///
 /// let server = minikeeper::Server::start()?;
 /// server.create("/config", b"v1")?;
@@ -341,7 +341,7 @@ impl Journal {
     /// not off.
     ///
     /// ```
-    /// use minikeeper::{JournalMode, Server};
+    /// use minikeeper::{Server, journal::JournalMode};
     ///
     /// let server = Server::start()?;
     /// assert!(server.journal().is_whole());

@@ -9,7 +9,7 @@ use crate::protocol::{ErrorCode, Operation};
 /// Operation of a multi or multiRead.
 ///
 /// ```
-/// use minikeeper::MultiPart;
+/// use minikeeper::journal::MultiPart;
 ///
 /// let part: MultiPart = serde_json::from_str(r#"{"operation": "create", "path": "/a", "ephemeral": true}"#)?;
 /// assert!(part.ephemeral && part.error.is_none());

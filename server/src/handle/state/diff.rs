@@ -15,7 +15,7 @@ use crate::protocol::Acl;
 /// and `~` for one that both have, with the fields that differ.
 ///
 /// ```
-/// use minikeeper::{Znode, tree};
+/// use minikeeper::{state::Znode, tree};
 ///
 /// let first = tree! { "/config" => "v1", "/locks" => {}, "/old" => "x" };
 /// let second = tree! { "/config" => "v2", "/locks" => Znode::new("").container(), "/new" => {} };
@@ -29,7 +29,7 @@ use crate::protocol::Acl;
 /// - /old: data "x"
 /// "#
 /// );
-/// # Ok::<(), minikeeper::TreeError>(())
+/// # Ok::<(), minikeeper::state::TreeError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diff {

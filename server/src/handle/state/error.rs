@@ -65,7 +65,7 @@ impl fmt::Display for TreeError {
 /// Why a znode of a seed could not be written. Those that come before it by path were.
 ///
 /// ```
-/// use minikeeper::{ErrorCode, Server, Znode, tree};
+/// use minikeeper::{ErrorCode, Server, state::Znode, tree};
 ///
 /// let server = Server::start()?;
 /// let nobody = Znode::new("").acl(["nobody:knows:r".parse()?]);

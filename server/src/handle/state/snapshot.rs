@@ -158,7 +158,7 @@ impl Snapshot {
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
-    /// assert_eq!(server.snapshot().zxid(), minikeeper::Zxid(0));
+    /// assert_eq!(server.snapshot().zxid(), minikeeper::protocol::Zxid(0));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]

@@ -35,7 +35,7 @@ impl Tree {
     /// use minikeeper::{Tree, tree};
     ///
     /// assert_eq!(Tree::from_json(r#"{"/config": "v1"}"#)?, tree! { "/config" => "v1" });
-    /// # Ok::<(), minikeeper::TreeError>(())
+    /// # Ok::<(), minikeeper::state::TreeError>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Self, TreeError> {
         serde_json::from_str(text).map_err(|error| {
@@ -85,7 +85,7 @@ impl Tree {
     /// ";
     /// let tree = Tree::from_yaml(text)?;
     /// assert_eq!(tree.get("/app/port").and_then(|znode| znode.data.as_deref()), Some(&b"8080"[..]));
-    /// # Ok::<(), minikeeper::TreeError>(())
+    /// # Ok::<(), minikeeper::state::TreeError>(())
     /// ```
     #[cfg(feature = "yaml")]
     pub fn from_yaml(text: &str) -> Result<Self, TreeError> {

@@ -54,7 +54,7 @@ use crate::protocol::{Acl, open_acl, parent_of, validate_path};
 ///     Tree::from_json(r#"{"/a/b": "1"}"#)?,
 ///     tree! { "/a" => { "b" => "1" } }
 /// );
-/// # Ok::<(), minikeeper::TreeError>(())
+/// # Ok::<(), minikeeper::state::TreeError>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct Tree {
@@ -75,7 +75,7 @@ struct Entry {
 ///
 /// ```
 /// use std::time::Duration;
-/// use minikeeper::Znode;
+/// use minikeeper::state::Znode;
 ///
 /// assert_eq!(Znode::from("v1").data.as_deref(), Some(&b"v1"[..]));
 /// assert_ne!(Znode::new("lease"), Znode::new("lease").ttl(Duration::from_secs(60)));
@@ -94,7 +94,7 @@ pub struct Znode {
 /// How long a znode stays.
 ///
 /// ```
-/// use minikeeper::{Znode, ZnodeKind};
+/// use minikeeper::state::{Znode, ZnodeKind};
 ///
 /// assert_eq!(Znode::new("").container().kind, ZnodeKind::Container);
 /// ```
@@ -116,7 +116,7 @@ impl Znode {
     /// A persistent znode that holds these data and is open to everybody.
     ///
     /// ```
-    /// assert_eq!(minikeeper::Znode::new(b"\x00\x01"), minikeeper::Znode::from(vec![0, 1]));
+    /// assert_eq!(minikeeper::state::Znode::new(b"\x00\x01"), minikeeper::state::Znode::from(vec![0, 1]));
     /// ```
     #[must_use]
     pub fn new(data: impl AsRef<[u8]>) -> Self {
@@ -126,7 +126,7 @@ impl Znode {
     /// One that holds ZooKeeper's null.
     ///
     /// ```
-    /// assert_ne!(minikeeper::Znode::null(), minikeeper::Znode::new(""));
+    /// assert_ne!(minikeeper::state::Znode::null(), minikeeper::state::Znode::new(""));
     /// ```
     #[must_use]
     pub fn null() -> Self {
@@ -144,8 +144,8 @@ impl Znode {
     /// The same with this ACL.
     ///
     /// ```
-    /// let znode = minikeeper::Znode::new("v1").acl(["world:anyone:r".parse()?]);
-    /// assert_eq!(znode.acl[0].permissions, minikeeper::Permissions::READ);
+    /// let znode = minikeeper::state::Znode::new("v1").acl(["world:anyone:r".parse()?]);
+    /// assert_eq!(znode.acl[0].permissions, minikeeper::protocol::Permissions::READ);
     /// # Ok::<(), minikeeper::ErrorCode>(())
     /// ```
     #[must_use]
@@ -157,7 +157,7 @@ impl Znode {
     /// The same as a container.
     ///
     /// ```
-    /// let locks = minikeeper::Znode::new("").container();
+    /// let locks = minikeeper::state::Znode::new("").container();
     /// let server = minikeeper::Server::builder().seed(minikeeper::tree! { "/locks" => locks }).start()?;
     /// assert!(server.znode("/locks").is_some_and(|znode| znode.container));
     /// # Ok::<(), minikeeper::StartError>(())
@@ -173,7 +173,7 @@ impl Znode {
     /// ```
     /// use std::time::Duration;
     ///
-    /// let lease = minikeeper::Znode::new("me").ttl(Duration::from_secs(60));
+    /// let lease = minikeeper::state::Znode::new("me").ttl(Duration::from_secs(60));
     /// let server = minikeeper::Server::builder().seed(minikeeper::tree! { "/lease" => lease }).start()?;
     /// assert_eq!(server.znode("/lease").and_then(|znode| znode.ttl), Some(Duration::from_secs(60)));
     /// # Ok::<(), minikeeper::StartError>(())
@@ -188,7 +188,7 @@ impl Znode {
     /// left out, since it has no sessions that they could go with.
     ///
     /// ```
-    /// use minikeeper::{Server, Znode, tree};
+    /// use minikeeper::{Server, state::Znode, tree};
     ///
     /// let tree = tree! { "/members" => { "a" => Znode::new("me").ephemeral() } };
     /// let server = Server::builder().seed(tree).start()?;
@@ -274,7 +274,7 @@ impl Tree {
     /// }
     /// assert_eq!(tree, tree! { "/shards" => { "0" => "free", "1" => "free", "2" => "free" } });
     /// assert!(tree.insert("shards", "").is_err());
-    /// # Ok::<(), minikeeper::TreeError>(())
+    /// # Ok::<(), minikeeper::state::TreeError>(())
     /// ```
     pub fn insert(&mut self, path: &str, znode: impl Into<Znode>) -> Result<(), TreeError> {
         self.put(path, znode.into(), true)
@@ -356,7 +356,7 @@ impl Tree {
     ///
     /// ```
     /// let tree = minikeeper::tree! { "/config" => "v1" };
-    /// assert_eq!(tree.get("/config"), Some(&minikeeper::Znode::new("v1")));
+    /// assert_eq!(tree.get("/config"), Some(&minikeeper::state::Znode::new("v1")));
     /// ```
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&Znode> {
@@ -443,7 +443,7 @@ impl Eq for Tree {}
 /// source: one line for each znode. `tree`, [`Znode`] and [`Duration`] must be in scope there.
 ///
 /// ```
-/// use minikeeper::{Tree, Znode, tree};
+/// use minikeeper::{Tree, state::Znode, tree};
 ///
 /// let tree = Tree::from_json(r#"{"/config": "v1", "/locks": {"container": true}, "/raw": {"base64": "/wA="}}"#)?;
 /// assert_eq!(
@@ -462,7 +462,7 @@ impl Eq for Tree {}
 ///         "/raw" => b"\xff\x00",
 ///     }
 /// );
-/// # Ok::<(), minikeeper::TreeError>(())
+/// # Ok::<(), minikeeper::state::TreeError>(())
 /// ```
 impl fmt::Debug for Tree {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -534,7 +534,7 @@ fn write_data(f: &mut fmt::Formatter<'_>, znode: &Znode) -> fmt::Result {
 
 /// Makes a [`Tree`](crate::Tree) in one expression: `path => znode`, by comma.
 ///
-/// A znode is its data (a text or bytes), a [`Znode`](crate::Znode), `{ }` with its children in it, or both by comma in
+/// A znode is its data (a text or bytes), a [`Znode`](crate::state::Znode), `{ }` with its children in it, or both by comma in
 /// parentheses. Children are named by their paths from there. Parents that are missing are made.
 ///
 /// # Panics
@@ -542,7 +542,7 @@ fn write_data(f: &mut fmt::Formatter<'_>, znode: &Znode) -> fmt::Result {
 /// For a path that no znode can have or that is there twice, and for a child of an ephemeral.
 ///
 /// ```
-/// use minikeeper::{Server, Znode, tree};
+/// use minikeeper::{Server, state::Znode, tree};
 ///
 /// let server = Server::builder()
 ///     .seed(tree! {

@@ -23,7 +23,7 @@ use crate::store::{
 /// # let _ = std::fs::remove_dir_all(&folder);
 /// let server = minikeeper::Server::builder().data_dir(&folder).start()?;
 /// server.create("/config", b"v1")?;
-/// let log = minikeeper::Log::open(&folder)?;
+/// let log = minikeeper::folder::Log::open(&folder)?;
 /// let last = log.last().expect("there was a transaction")?;
 /// assert_eq!(last.what.to_string(), r#"create /config "v1""#);
 /// # drop(server);
@@ -201,7 +201,7 @@ impl Log {
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-torn-{}", std::process::id()));
     /// # let _ = std::fs::remove_dir_all(&folder);
     /// # minikeeper::Server::builder().data_dir(&folder).start()?.create("/config", b"v1")?;
-    /// let mut log = minikeeper::Log::open(&folder)?;
+    /// let mut log = minikeeper::folder::Log::open(&folder)?;
     /// for transaction in &mut log {
     ///     println!("{}", transaction?);
     /// }
@@ -312,7 +312,7 @@ impl Change {
     /// `multi`, `createSession`, `closeSession`, `error`.
     ///
     /// ```
-    /// let change = minikeeper::Change::Delete { path: "/a".to_owned() };
+    /// let change = minikeeper::folder::Change::Delete { path: "/a".to_owned() };
     /// assert_eq!(change.name(), "delete");
     /// ```
     #[must_use]

@@ -673,7 +673,7 @@ fn data_text(data: Option<&[u8]>) -> String {
     })
 }
 
-fn acl_text(acl: &[crate::Acl]) -> String {
+fn acl_text(acl: &[crate::protocol::Acl]) -> String {
     let entries: Vec<_> = acl
         .iter()
         .map(|entry| format!("{} {}", entry.permissions.0, entry.id))

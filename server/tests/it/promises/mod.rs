@@ -12,7 +12,7 @@
 mod received;
 mod world;
 
-use minikeeper::{Direction, ErrorCode, Fault, Matcher, Op, Release};
+use minikeeper::{ErrorCode, Fault, Matcher, Op, fault::Direction, hold::Release};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 

@@ -4,7 +4,11 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use minikeeper::{FaultGuard, FaultRule, Hold, Partition, Release, Server, SessionId};
+use minikeeper::{
+    Hold, Server, SessionId,
+    fault::{FaultGuard, FaultRule, Partition},
+    hold::Release,
+};
 use proptest::test_runner::TestCaseError;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 

@@ -16,7 +16,7 @@ mod user;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use minikeeper::{Direction, Ensemble, Fault, Matcher, Op, Server};
+use minikeeper::{Ensemble, Fault, Matcher, Op, Server, fault::Direction};
 
 use self::recipes::{cache, election, leading, lock, membership, office, queue, reading};
 use self::user::{EPHEMERAL, User};

@@ -9,8 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use minikeeper::{
-    CloseReason, Ensemble, EventKind, Fault, Hold, JournalMode, Mark, Matcher, Op, Server,
-    SessionId, What,
+    Ensemble, Fault, Hold, Matcher, Op, Server, SessionId,
+    journal::{CloseReason, JournalMode, Mark, What},
+    matcher::EventKind,
 };
 
 use crate::client::{self, Client, EPHEMERAL, op};
@@ -43,7 +44,7 @@ fn assert_ends(server: &Server, connection: u64, kinds: &[EventKind]) {
 
 fn number_of(server: &Server, client: &Client) -> u64 {
     let connections = server.connections();
-    let own = |it: &&minikeeper::ConnectionView| it.session == Some(client.session());
+    let own = |it: &&minikeeper::inspect::ConnectionView| it.session == Some(client.session());
     connections.iter().find(own).expect("it is up").number
 }
 
@@ -168,10 +169,10 @@ fn a_held_request_goes_with_its_session() {
             end(client.session());
             let seen = format!("verb {verb}, round {round}");
             assert_eq!(hold.held(), [], "{seen}");
-            let nothing = minikeeper::ReleaseError::NothingHeld;
+            let nothing = minikeeper::hold::ReleaseError::NothingHeld;
             assert_eq!(hold.release_next(), Err(nothing), "{seen}");
             let item = item.item;
-            let gone = minikeeper::ReleaseError::NotHeld { item };
+            let gone = minikeeper::hold::ReleaseError::NotHeld { item };
             assert_eq!(hold.release_item(item), Err(gone), "{seen}");
             client.ends();
         }

@@ -11,7 +11,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use minikeeper::{
-    Ensemble, EventKind, Fault, Hold, LeakKind, Matcher, Op, Partition, Server, SessionId,
+    Ensemble, Fault, Hold, Matcher, Op, Server, SessionId, fault::Partition, inspect::LeakKind,
+    matcher::EventKind,
 };
 use proptest::prelude::*;
 

@@ -10,7 +10,7 @@ mod verify;
 
 use std::path::Path;
 
-use minikeeper::{Server, Timestamp, Znode, tree};
+use minikeeper::{Server, protocol::Timestamp, state::Znode, tree};
 
 use crate::binary::run;
 use crate::client::Client;
@@ -34,7 +34,8 @@ impl Folder {
 
     /// A server on it, whose time stands still.
     fn serve(&self) -> Server {
-        let secret: minikeeper::Acl = "digest:user:hash:cdrwa".parse().expect("it is an ACL");
+        let secret: minikeeper::protocol::Acl =
+            "digest:user:hash:cdrwa".parse().expect("it is an ACL");
         Server::builder()
             .manual_clock()
             .start_time(Timestamp(1_700_000_000_000))
