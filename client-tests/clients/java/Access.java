@@ -17,7 +17,7 @@ import org.apache.zookeeper.data.Id;
 import org.apache.zookeeper.data.Stat;
 import org.apache.zookeeper.server.auth.DigestAuthenticationProvider;
 
-/** Who may do what. */
+/** Permissions and authentication. */
 final class Access {
     private Access() {
     }
@@ -117,7 +117,7 @@ final class Access {
         ZooKeeper zk = run.client();
         Run.refused(INVALIDACL, () -> zk.create("/a", null, CREATOR_ALL_ACL, CreateMode.PERSISTENT));
         Run.refused(INVALIDACL, () -> zk.create("/a", null,
-            Collections.singletonList(new ACL(Perms.ALL, new Id("nobody", "x"))), CreateMode.PERSISTENT));
+            Collections.singletonList(new ACL(Perms.ALL, new Id("unknown", "x"))), CreateMode.PERSISTENT));
         Run.refused(INVALIDACL, () -> zk.create("/a", null,
             Collections.singletonList(new ACL(Perms.ALL, new Id("ip", "not an address"))), CreateMode.PERSISTENT));
         Run.same(zk.exists("/a", false), null);
@@ -127,7 +127,7 @@ final class Access {
     static void an_unknown_scheme_fails_the_client(Run run) throws Exception {
         Events events = new Events();
         ZooKeeper zk = run.client(events);
-        zk.addAuthInfo("nobody", Run.bytes("x"));
+        zk.addAuthInfo("unknown", Run.bytes("x"));
         events.until("None AuthFailed null");
         Run.refused(AUTHFAILED, () -> zk.exists("/", false));
     }

@@ -13,18 +13,18 @@ import org.apache.zookeeper.ZooKeeperMain;
 import org.apache.zookeeper.util.ServiceUtils;
 
 /**
- * zkCli: ZooKeeperMain as it is, given a script on its standard input, and all it prints. One run a JVM at a time, for
- * standard input and output are the JVM's.
+ * zkCli: the unmodified ZooKeeperMain with a script on its standard input, and all that it prints. A JVM has one run at
+ * a time, since standard input and output are the JVM's.
  */
 final class Cli {
-    /** One for all runs: zkCli's commands keep the System.out of the moment when they were loaded. */
+    /** One stream for all runs: zkCli's commands use the System.out of the moment when they were loaded. */
     private static final Printed PRINTED = new Printed();
     private static final PrintStream PRINTER = new PrintStream(PRINTED, true, StandardCharsets.UTF_8);
 
     private Cli() {
     }
 
-    /** Runs a script to its end and says each of its lines, what followed, and last what the watcher's thread printed. */
+    /** Runs a script to its end and prints its lines, the output of each, and last the output of the watcher's thread. */
     static void run(Run run, String... script) throws Exception {
         PRINTED.clear();
         InputStream in = System.in;
@@ -52,7 +52,7 @@ final class Cli {
         PRINTED.lines(PRINTED.watcher).forEach(run::say);
     }
 
-    /** What whoami lists comes from a hash set, in no order. */
+    /** Sorts the output of whoami, which lists a hash set. */
     private static List<String> sortUsers(List<String> lines) {
         for (int i = 0; i < lines.size(); i++) {
             if (lines.get(i).equals("Auth scheme: User")) {
@@ -66,7 +66,7 @@ final class Cli {
         return lines;
     }
 
-    /** What a watcher prints comes from its client's event thread, which ends when all is printed and the client closed. */
+    /** Output of a watcher comes from its client's event thread, which ends when all is printed and the client is closed. */
     private static void joinEventThreads() throws InterruptedException {
         for (Thread thread : Thread.getAllStackTraces().keySet()) {
             if (thread.getName().endsWith("-EventThread")) {
@@ -84,7 +84,7 @@ final class Cli {
         }
     }
 
-    /** Gives one line at a time, and prints it when it is asked for: all before it has been carried out. */
+    /** Returns one line at a time, and prints it when it is read: all lines before it have been executed then. */
     private static final class Script extends InputStream {
         private final Deque<String> lines = new ArrayDeque<>();
         private final PrintStream echo;
@@ -119,7 +119,7 @@ final class Cli {
         }
     }
 
-    /** Keeps what event threads print apart from the rest: when it comes is chance. */
+    /** Separates the output of event threads from the rest, since its time is not determined. */
     private static final class Printed extends FilterOutputStream {
         private final ByteArrayOutputStream main = new ByteArrayOutputStream();
         private final ByteArrayOutputStream watcher = new ByteArrayOutputStream();
@@ -145,7 +145,7 @@ final class Cli {
 
         @Override
         public void flush() throws IOException {
-            // Nothing is held back.
+            // No output is buffered.
         }
 
         private ByteArrayOutputStream mine() {

@@ -9,11 +9,11 @@ import java.lang.reflect.Method;
 import java.nio.charset.StandardCharsets;
 
 /**
- * Runs named tests against the servers it is told of, one after the other: a line {@code run CLASS NAME CONNECT-STRING} comes
- * in; lines that begin with {@code @} go out and are for the other side, any other line is the test's own talk.
+ * Runs named tests one after the other, each against a given server. The input has lines {@code run CLASS NAME
+ * CONNECT-STRING}; output lines that begin with {@code @} are requests, any other line is the test's own output.
  */
 final class Driver {
-    /** Where requests to the other side go, whatever a test does to System.out. */
+    /** Stream for requests, whatever a test does to System.out. */
     static final PrintStream OUT = System.out;
     static final BufferedReader IN = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
 
@@ -33,7 +33,7 @@ final class Driver {
                 fail(e);
             }
         }
-        // A client that a failed test left behind must not keep the JVM.
+        // The threads of a client that a failed test did not close must not prevent the end of the JVM.
         System.exit(0);
     }
 
@@ -49,7 +49,7 @@ final class Driver {
         OUT.flush();
     }
 
-    /** Asks the other side for something and waits until it is done. */
+    /** Sends a request and waits until it is done. */
     static void ask(String what) {
         tell("@" + what);
         try {

@@ -7,18 +7,18 @@ import java.util.concurrent.TimeUnit;
 import org.apache.zookeeper.WatchedEvent;
 import org.apache.zookeeper.Watcher;
 
-/** A watcher that keeps what it was told, as "TYPE STATE PATH" for sessions and "TYPE PATH" for znodes. */
+/** A watcher that queues its events, as "TYPE STATE PATH" for sessions and "TYPE PATH" for znodes. */
 final class Events implements Watcher {
-    private final BlockingQueue<WatchedEvent> told = new LinkedBlockingQueue<>();
+    private final BlockingQueue<WatchedEvent> received = new LinkedBlockingQueue<>();
 
     @Override
     public void process(WatchedEvent event) {
-        told.add(event);
+        received.add(event);
     }
 
     WatchedEvent next() {
         try {
-            WatchedEvent event = told.poll(Run.DEADLINE_MS, TimeUnit.MILLISECONDS);
+            WatchedEvent event = received.poll(Run.DEADLINE_MS, TimeUnit.MILLISECONDS);
             if (event == null) {
                 throw new AssertionError("no event within " + Run.DEADLINE_MS + " ms");
             }
@@ -46,7 +46,7 @@ final class Events implements Watcher {
         Run.sameUnordered(actual, expected);
     }
 
-    /** Takes session events until this one: how a client tells of a lost connection differs in number. */
+    /** Takes session events until this one: a lost connection causes a varying number of events. */
     void until(String expected) {
         List<String> before = Collections.synchronizedList(new ArrayList<>());
         for (String event = nextText(); !event.equals(expected); event = nextText()) {
@@ -57,10 +57,10 @@ final class Events implements Watcher {
         }
     }
 
-    /** Nothing has come. Say so only after an answer that must have come later. */
+    /** Checks that no event has come. Call it only after an answer that must come later than the events. */
     void expectNone() {
-        if (!told.isEmpty()) {
-            throw new AssertionError("unexpected " + told);
+        if (!received.isEmpty()) {
+            throw new AssertionError("unexpected " + received);
         }
     }
 

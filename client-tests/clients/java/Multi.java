@@ -161,7 +161,7 @@ final class Multi {
         ZooKeeper zk = run.client("/app", new Events());
         Run.same(describe(zk.multi(Arrays.asList(
             Op.create("/a", Run.bytes("x"), OPEN_ACL_UNSAFE, CreateMode.PERSISTENT), Op.check("/a", 0)))),
-            // This client does not take the chroot off here.
+            // This client does not remove the chroot here.
             "[create /app/a, check]");
         Run.same(Run.text(plain.getData("/app/a", false, null)), "x");
     }

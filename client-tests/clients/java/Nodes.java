@@ -24,7 +24,7 @@ import org.apache.zookeeper.client.ZKClientConfig;
 import org.apache.zookeeper.common.ZKConfig;
 import org.apache.zookeeper.data.Stat;
 
-/** What the Java client does to znodes. */
+/** Operations of the Java client on znodes. */
 final class Nodes {
     private Nodes() {
     }
@@ -163,7 +163,7 @@ final class Nodes {
         Run.same(Run.sorted(zk.getChildren("/a", false)), Run.sorted(children));
     }
 
-    /** An answer may be longer than a request is allowed to be. */
+    /** An answer may be longer than the limit of requests. */
     @Case
     static void a_list_of_children_beyond_a_megabyte(Run run) throws Exception {
         // The client has a limit of its own.
@@ -311,7 +311,7 @@ final class Nodes {
         Run.same(zk.exists("/a", false).getVersion(), 0);
     }
 
-    /** The paths that the client lets through and the server refuses are few: the client checks first. */
+    /** Few paths pass the client's own check and are refused by the server. */
     @Case
     static void paths_in_any_script(Run run) throws Exception {
         ZooKeeper zk = run.client();

@@ -17,19 +17,19 @@ import org.apache.zookeeper.server.auth.ProviderRegistry;
 import org.apache.zookeeper.server.persistence.FileTxnSnapLog;
 
 /**
- * Real ZooKeeper servers in one JVM, put together as ZooKeeperServerMain.runFromConfig does it, so that a test need not
- * pay for a JVM of its own. One command a line on standard input, one answer a line:
+ * Real ZooKeeper servers in one JVM, created as in ZooKeeperServerMain.runFromConfig, so that a test does not need a JVM
+ * of its own. One command a line on standard input, one answer a line:
  *
  * <pre>
  * start DIR           its number and port
  * stop NUMBER         ok; the state stays in DIR
  * start-again NUMBER  ok, on the same port
- * drop NUMBER         ok; it is gone for good
- * expire NUMBER ID    ok; the server ends the session by itself, as its tracker would
+ * drop NUMBER         ok; its state is deleted
+ * expire NUMBER ID    ok; the server expires the session, as its tracker would
  * </pre>
  */
 final class Oracle {
-    private final Map<Integer, Hosted> servers = new HashMap<>();
+    private final Map<Integer, RealServer> servers = new HashMap<>();
 
     public static void main(String[] args) throws Exception {
         PrintStream answers = System.out;
@@ -49,18 +49,18 @@ final class Oracle {
             answers.println(answer);
             answers.flush();
         }
-        // What is still running has no user any more.
+        // No test uses the servers that still run.
         System.exit(0);
     }
 
     private String answer(String[] words) throws Exception {
         if (words[0].equals("start")) {
-            Hosted server = new Hosted(Path.of(words[1]));
+            RealServer server = new RealServer(Path.of(words[1]));
             server.start();
             servers.put(servers.size(), server);
             return (servers.size() - 1) + " " + server.port;
         }
-        Hosted server = servers.get(Integer.parseInt(words[1]));
+        RealServer server = servers.get(Integer.parseInt(words[1]));
         switch (words[0]) {
             case "stop":
             case "drop":
@@ -78,7 +78,7 @@ final class Oracle {
         return "ok";
     }
 
-    /** A server that shows where its requests go in: the reaper of containers wants to know. */
+    /** A server that exposes its first request processor, which the container manager needs. */
     private static final class Standalone extends ZooKeeperServer {
         private Standalone(FileTxnSnapLog log) {
             super(null, log, 2000, -1, -1, -1, null, "");
@@ -89,7 +89,7 @@ final class Oracle {
         }
     }
 
-    private static final class Hosted {
+    private static final class RealServer {
         private final Path dir;
         private int port;
         private FileTxnSnapLog log;
@@ -97,7 +97,7 @@ final class Oracle {
         private ServerCnxnFactory connections;
         private ContainerManager containers;
 
-        private Hosted(Path dir) {
+        private RealServer(Path dir) {
             this.dir = dir;
         }
 

@@ -15,7 +15,7 @@ import org.apache.zookeeper.data.Stat;
 
 /** One test's server and clients, and the few checks that tests share. */
 final class Run implements AutoCloseable {
-    /** No step of a test takes this long; whoever waits longer has lost something. */
+    /** Maximum duration of a step of a test. */
     static final long DEADLINE_MS = 10_000;
     static final int SESSION_TIMEOUT_MS = 20_000;
 
@@ -26,7 +26,7 @@ final class Run implements AutoCloseable {
         this.connect = connect;
     }
 
-    /** A connected client whose session events are thrown away. */
+    /** A connected client whose session events are discarded. */
     ZooKeeper client() throws Exception {
         return client("", new Events());
     }
@@ -63,7 +63,7 @@ final class Run implements AutoCloseable {
         Driver.ask("expire " + client.getSessionId() + " " + password);
     }
 
-    /** A line that must be the same on a real server. */
+    /** Prints a line that must be the same on a real server. */
     void say(String line) {
         Driver.tell("| " + line);
     }
@@ -91,7 +91,7 @@ final class Run implements AutoCloseable {
         }
     }
 
-    /** The same elements; ZooKeeper promises no order of children. */
+    /** Compares elements in any order; ZooKeeper defines no order of children. */
     static void sameUnordered(Collection<String> actual, String... expected) {
         same(sorted(actual), sorted(Arrays.asList(expected)));
     }

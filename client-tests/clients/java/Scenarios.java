@@ -9,7 +9,7 @@ import org.apache.zookeeper.CreateMode;
 import org.apache.zookeeper.ZooKeeper;
 import org.apache.zookeeper.data.Stat;
 
-/** What people use ZooKeeper for; what these say must be what they say on a real one. */
+/** Common uses of ZooKeeper, which must print the same lines on a real one. */
 final class Scenarios {
     private Scenarios() {
     }
@@ -26,11 +26,11 @@ final class Scenarios {
         Stat stat = new Stat();
         run.say("reads " + Run.text(reader.getData("/config/database", events, stat)) + " " + Run.counts(stat));
         run.say("sets " + Run.counts(writer.setData("/config/database", Run.bytes("db_host=localhost;db_port=5433"), 0)));
-        run.say("told " + events.nextText());
+        run.say("got " + events.nextText());
         run.say("reads " + Run.text(reader.getData("/config/database", events, stat)) + " " + Run.counts(stat)
             + " zxid " + stat.getMzxid());
         owner.close();
-        run.say("told " + events.nextText());
+        run.say("got " + events.nextText());
         run.say("there: " + (reader.exists("/config/database", false) != null));
         run.say("children " + reader.getChildren("/config", false, stat) + " " + Run.counts(stat));
     }
@@ -40,12 +40,12 @@ final class Scenarios {
         ZooKeeper asker = run.client();
         asker.create("/election", null, OPEN_ACL_UNSAFE, CreateMode.PERSISTENT);
         Map<String, ZooKeeper> clients = new HashMap<>();
-        Map<String, Events> told = new HashMap<>();
+        Map<String, Events> events = new HashMap<>();
         Deque<String> line = new ArrayDeque<>();
         for (String name : new String[] {"a", "b", "c"}) {
             clients.put(name, run.client());
-            told.put(name, new Events());
-            stand(run, name, clients, told.get(name));
+            events.put(name, new Events());
+            stand(run, name, clients, events.get(name));
             line.add(name);
         }
         leader(run, asker);
@@ -57,15 +57,15 @@ final class Scenarios {
                 run.expire(clients.get(leaves));
             }
             String next = line.peek();
-            run.say(leaves + " leaves by " + end + ", " + next + " told " + told.get(next).nextText());
+            run.say(leaves + " leaves by " + end + ", " + next + " got " + events.get(next).nextText());
             for (String other : line) {
                 clients.get(other).sync("/");
-                told.get(other).expectNone();
+                events.get(other).expectNone();
             }
             leader(run, asker);
             if (end.equals("close")) {
                 clients.put(leaves, run.client());
-                stand(run, leaves, clients, told.get(leaves));
+                stand(run, leaves, clients, events.get(leaves));
                 line.add(leaves);
             }
         }

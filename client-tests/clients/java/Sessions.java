@@ -12,7 +12,7 @@ import org.apache.zookeeper.client.ConnectStringParser;
 import org.apache.zookeeper.client.HostProvider;
 import org.apache.zookeeper.client.StaticHostProvider;
 
-/** Connections that come and go, and the sessions behind them. */
+/** Connections and their sessions. */
 final class Sessions {
     private Sessions() {
     }
@@ -98,7 +98,7 @@ final class Sessions {
     }
 
     @Case
-    static void what_a_client_missed_is_told_when_it_is_back(Run run) throws Exception {
+    static void a_returning_client_gets_the_events_that_it_missed(Run run) throws Exception {
         Events session = new Events();
         ZooKeeper owner = run.client();
         ZooKeeper zk = run.client(session);
@@ -108,7 +108,7 @@ final class Sessions {
         owner.create("/a/e", null, OPEN_ACL_UNSAFE, CreateMode.EPHEMERAL);
         zk.exists("/a/e", gone);
         zk.getChildren("/a", children);
-        // The server forgets the owner's session before the watcher's client can come back: it takes the same road in.
+        // The server removes the owner's session before the watcher's client can connect: both use the same processor.
         run.stop();
         session.until("None Disconnected null");
         run.startAgain();
@@ -129,7 +129,7 @@ final class Sessions {
         events.expect("None Disconnected null");
         Run.same(second.exists("/e", false).getEphemeralOwner(), first.getSessionId());
         gate.open();
-        // It takes the session back.
+        // It resumes the session.
         events.until("None SyncConnected null");
     }
 
@@ -197,7 +197,7 @@ final class Sessions {
             first.getSessionPasswd()), events);
     }
 
-    /** While it is shut, a client that lost its connection does not look for the next. */
+    /** While it is shut, a client that lost its connection does not try the next server. */
     private static final class Gate implements HostProvider {
         private final HostProvider hosts;
         private final Semaphore way = new Semaphore(1);

@@ -9,7 +9,7 @@ import org.apache.zookeeper.WatchedEvent;
 import org.apache.zookeeper.Watcher.WatcherType;
 import org.apache.zookeeper.ZooKeeper;
 
-/** What the Java client is told. */
+/** Events of the Java client. */
 final class Watches {
     private Watches() {
     }
@@ -62,7 +62,7 @@ final class Watches {
     }
 
     @Case
-    static void several_watchers_of_one_client_are_all_told(Run run) throws Exception {
+    static void several_watchers_of_one_client_all_get_the_event(Run run) throws Exception {
         ZooKeeper zk = run.client();
         Events one = new Events();
         Events two = new Events();
@@ -188,7 +188,7 @@ final class Watches {
     }
 
     @Case
-    static void the_expiry_of_an_owner_is_told(Run run) throws Exception {
+    static void the_expiry_of_an_owner_fires_a_watch(Run run) throws Exception {
         ZooKeeper owner = run.client();
         ZooKeeper zk = run.client();
         Events events = new Events();

@@ -1,4 +1,4 @@
-/** Scripts for zkCli; each says all that it printed. */
+/** Scripts for zkCli; each prints the complete output. */
 final class ZkCli {
     private ZkCli() {
     }
@@ -190,7 +190,7 @@ final class ZkCli {
             "set /a/b y",
             "create /a/b/c z",
             "setAcl /a nonsense",
-            "setAcl /a nobody:x:r",
+            "setAcl /a unknown:x:r",
             "setAcl /x world:anyone:r",
             "getAcl /x",
             "getAcl /zookeeper/config",
@@ -349,7 +349,7 @@ final class ZkCli {
             "quit");
     }
 
-    /** One client stands three times: zkCli has but one session. */
+    /** One client stands three times, since zkCli has only one session. */
     @Case
     static void election(Run run) throws Exception {
         Cli.run(run,

@@ -1,4 +1,4 @@
-"""Who may do what."""
+"""Permissions and authentication."""
 
 from kazoo.exceptions import AuthFailedError, InvalidACLError, NoAuthError
 from kazoo.security import (
@@ -84,7 +84,7 @@ def the_super_user_may_do_all(run):
 def bad_acls_are_refused(run):
     zk = run.client()
     refused(InvalidACLError, zk.create, "/a", acl=CREATOR_ALL_ACL)
-    refused(InvalidACLError, zk.create, "/a", acl=[make_acl("nobody", "x", all=True)])
+    refused(InvalidACLError, zk.create, "/a", acl=[make_acl("unknown", "x", all=True)])
     refused(InvalidACLError, zk.create, "/a", acl=[make_acl("ip", "not an address", all=True)])
     same(zk.exists("/a"), None)
 
@@ -92,7 +92,7 @@ def bad_acls_are_refused(run):
 @case
 def an_unknown_scheme_fails_the_client(run):
     zk = run.client()
-    refused(AuthFailedError, zk.add_auth, "nobody", "x")
+    refused(AuthFailedError, zk.add_auth, "unknown", "x")
     zk.states.until("LOST")
 
 

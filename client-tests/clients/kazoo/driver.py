@@ -1,7 +1,7 @@
-"""Runs named tests against the servers it is told of, one after the other.
+"""Runs named tests one after the other, each against a given server.
 
-A line "run FILE NAME CONNECT-STRING" comes in; lines that begin with "@" go out and are for the other side, any other
-line is the test's own talk.
+The input has lines "run FILE NAME CONNECT-STRING"; output lines that begin with "@" are requests, any other line is the
+test's own output.
 """
 
 import importlib
@@ -14,7 +14,7 @@ import traceback
 from kazoo.client import KazooClient
 from kazoo.retry import KazooRetry
 
-# No step of a test takes this long; whoever waits longer has lost something.
+# Maximum duration of a step of a test, in seconds.
 DEADLINE = 10.0
 SESSION_TIMEOUT = 20.0
 
@@ -23,26 +23,26 @@ _OUT = threading.Lock()
 
 
 def case(function):
-    """Marks a test; the line after it holds the name, the Rust side reads it there."""
+    """Marks a test; the Rust side reads its name in the line after the mark."""
     _CASES[function.__module__, function.__name__] = function
     return function
 
 
 class Events:
-    """A watcher that keeps what it was told, as "TYPE PATH"."""
+    """A watcher that queues its events, as "TYPE PATH"."""
 
     def __init__(self):
-        self._told = queue.Queue()
+        self._events = queue.Queue()
 
     def __call__(self, event):
-        self._told.put("%s %s" % (event.type, event.path))
+        self._events.put("%s %s" % (event.type, event.path))
 
-    def put(self, told):
-        self._told.put(told)
+    def put(self, event):
+        self._events.put(event)
 
     def next(self):
         try:
-            return self._told.get(timeout=DEADLINE)
+            return self._events.get(timeout=DEADLINE)
         except queue.Empty:
             raise AssertionError("no event within %s s" % DEADLINE) from None
 
@@ -51,13 +51,13 @@ class Events:
             same(self.next(), one)
 
     def until(self, expected):
-        """Throws away what comes before."""
+        """Discards the events before this one."""
         while self.next() != expected:
             pass
 
     def expect_none(self):
-        """Nothing has come. Say so only after an answer that must have come later."""
-        same(self._told.qsize(), 0)
+        """Checks that no event has come. Call it only after an answer that must come later than the events."""
+        same(self._events.qsize(), 0)
 
 
 class Run:
@@ -69,7 +69,7 @@ class Run:
         self._threads = []
 
     def client(self, chroot="", start=True, **options):
-        """A connected client; its states are told to client.states."""
+        """A connected client; client.states queues its states."""
         options.setdefault("timeout", SESSION_TIMEOUT)
         options.setdefault("connection_retry", retry_every(0.01))
         client = KazooClient(hosts=self.connect + chroot, **options)
@@ -95,11 +95,11 @@ class Run:
         self._ask("expire %d %s" % (session, password.hex()))
 
     def say(self, line):
-        """A line that must be the same on a real server."""
+        """Prints a line that must be the same on a real server."""
         tell("| %s" % line)
 
     def thread(self, function, *arguments):
-        """Runs a function beside the test; its result is awaited with result()."""
+        """Runs a function in a thread; result() waits for its result."""
         return Thread(function, arguments)
 
     def close(self):
@@ -184,6 +184,6 @@ def main():
 
 
 if __name__ == "__main__":
-    # The tests import this module by its name; it must be the same one.
+    # The tests import this module by its name, and must get this same module.
     sys.modules["driver"] = sys.modules["__main__"]
     main()

@@ -1,4 +1,4 @@
-"""What kazoo does to znodes."""
+"""Operations of kazoo on znodes."""
 
 from kazoo.exceptions import (
     BadArgumentsError,
@@ -224,7 +224,7 @@ def four_letter_words(run):
     same("Clients:\n" in zk.command(b"stat"), True)
     same("sid=0x%x" % zk.client_id[0] in zk.command(b"cons"), True)
     same("tickTime=2000\n" in zk.command(b"conf"), True)
-    # kazoo reads once: of a long answer it has what came first.
+    # kazoo reads once, so it gets only the first part of a long answer.
     same(zk.command(b"mntr").startswith("zk_version\t3.9."), True)
     zk.exists("/a", watch=Events())
     same(zk.command(b"wchs"), "1 connections watching 1 paths\nTotal watches:1\n")

@@ -1,4 +1,4 @@
-"""kazoo's recipes: what people use ZooKeeper for."""
+"""kazoo's recipes: common uses of ZooKeeper."""
 
 import datetime
 import threading

@@ -1,4 +1,4 @@
-"""What these say must be what they say on a real ZooKeeper."""
+"""Scenarios that must print the same lines on a real ZooKeeper."""
 
 from driver import Events, case, counts
 
@@ -12,11 +12,11 @@ def configuration(run):
     data, stat = reader.get("/config/database", watch=events)
     run.say("reads %s %s" % (data.decode(), counts(stat)))
     run.say("sets " + counts(writer.set("/config/database", b"db_host=localhost;db_port=5433", version=0)))
-    run.say("told " + events.next())
+    run.say("got " + events.next())
     data, stat = reader.get("/config/database", watch=events)
     run.say("reads %s %s zxid %d" % (data.decode(), counts(stat), stat.mzxid))
     owner.stop()
-    run.say("told " + events.next())
+    run.say("got " + events.next())
     run.say("there: %s" % (reader.exists("/config/database") is not None))
     children, stat = reader.get_children("/config", include_data=True)
     run.say("children %s %s" % (children, counts(stat)))
@@ -26,7 +26,7 @@ def configuration(run):
 def leader_election(run):
     asker = run.client()
     asker.create("/election")
-    told = {name: Events() for name in "abc"}
+    events = {name: Events() for name in "abc"}
     clients = {}
     line = []
 
@@ -38,7 +38,7 @@ def leader_election(run):
         if place == 0:
             run.say("%s stands as %s and leads" % (name, path))
         else:
-            zk.exists("/election/" + candidates[place - 1], watch=told[name])
+            zk.exists("/election/" + candidates[place - 1], watch=events[name])
             run.say("%s stands as %s and watches %s" % (name, path, candidates[place - 1]))
         line.append(name)
 
@@ -55,10 +55,10 @@ def leader_election(run):
             clients[leaves].stop()
         else:
             run.expire(clients[leaves])
-        run.say("%s leaves by %s, %s told %s" % (leaves, end, line[0], told[line[0]].next()))
+        run.say("%s leaves by %s, %s got %s" % (leaves, end, line[0], events[line[0]].next()))
         for other in line:
             clients[other].sync("/")
-            told[other].expect_none()
+            events[other].expect_none()
         leader()
         if end == "close":
             stand(leaves)

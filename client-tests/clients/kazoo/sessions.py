@@ -1,4 +1,4 @@
-"""Connections that come and go, and the sessions behind them."""
+"""Connections and their sessions."""
 
 from kazoo.exceptions import ConnectionClosedError
 from kazoo.protocol.states import KazooState
@@ -42,7 +42,7 @@ def an_operation_is_retried_until_the_server_is_back(run):
 
 @case
 def a_client_forgets_its_one_shot_watches_and_says_so(run):
-    """kazoo sends no setWatches: it tells its watchers and forgets them."""
+    """kazoo sends no setWatches: it notifies its watchers and removes them."""
     zk = run.client()
     events = Events()
     zk.create("/a")
@@ -67,7 +67,7 @@ def data_watches_outlive_a_restart_of_the_server(run):
 
 @case
 def a_second_connection_takes_over_and_ends_a_session(run):
-    # Slow to come back, lest it takes its session back at once.
+    # Slow to reconnect, so that it does not resume its session at once.
     first = run.client(connection_retry=retry_every(0.5))
     session = first.client_id
     other = run.client()
@@ -104,7 +104,7 @@ def a_wrong_password_gives_a_new_session(run):
     second.start(timeout=DEADLINE)
     second.states.until("CONNECTED")
     same(second.client_id[0] != session, True)
-    # The owner's connection was closed too; its session stands.
+    # The owner's connection was closed too; its session lives.
     first.states.expect("SUSPENDED", "CONNECTED")
     same(first.client_id[0], session)
 

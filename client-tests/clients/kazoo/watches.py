@@ -1,4 +1,4 @@
-"""What kazoo is told."""
+"""Events of kazoo."""
 
 from kazoo.exceptions import NoNodeError
 
@@ -43,7 +43,7 @@ def a_read_of_nothing_leaves_no_watch(run):
 
 
 @case
-def several_watchers_of_one_client_are_all_told(run):
+def several_watchers_of_one_client_all_get_the_event(run):
     zk = run.client()
     one = Events()
     two = Events()
@@ -56,7 +56,7 @@ def several_watchers_of_one_client_are_all_told(run):
 
 
 @case
-def the_expiry_of_an_owner_is_told(run):
+def the_expiry_of_an_owner_fires_a_watch(run):
     owner = run.client()
     zk = run.client()
     events = Events()

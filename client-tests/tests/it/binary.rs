@@ -1,5 +1,5 @@
-//! The binary `minikeeper` with nothing configured but a free port, and what people use ZooKeeper for done on it by every
-//! client; what each says must be what it says on a real ZooKeeper, word for word.
+//! The binary `minikeeper` with a free port as its only option. Every client runs common uses of ZooKeeper on it, and
+//! must print the same lines as on a real ZooKeeper.
 
 use crate::java::JAVA;
 use crate::kazoo::KAZOO;
@@ -58,12 +58,12 @@ impl Binary {
             .spawn()
             .map_err(|error| error.to_string())?;
         let mut greeting = String::new();
-        // It is printed once clients are served, and ends where they connect.
+        // The line is printed once clients are served, and ends with the address.
         let read = BufReader::new(process.stdout.take().unwrap()).read_line(&mut greeting);
         let address = greeting.trim_end().rsplit(' ').next().unwrap().to_owned();
         let binary = Self { process, address };
         match read {
-            Ok(0) => Err("the binary ended before it served".to_owned()),
+            Ok(0) => Err("the binary ended before it served clients".to_owned()),
             Ok(_) => Ok(binary),
             Err(error) => Err(error.to_string()),
         }
@@ -76,13 +76,13 @@ impl Binary {
 
 impl Drop for Binary {
     fn drop(&mut self) {
-        // If it has ended already, the test has failed by that.
+        // If it has ended already, the test has failed for that reason.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// Built once, as these tests are: a debug build, or with `--release` what `cargo run --release` starts.
+/// Path of the binary, built once with the profile of these tests.
 fn executable() -> Result<&'static Path, String> {
     static EXECUTABLE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     EXECUTABLE
@@ -115,8 +115,8 @@ fn build() -> Result<PathBuf, String> {
         })
 }
 
-/// Takes a session over and closes it, in one write: its client is told by the end of its own connection, and comes too
-/// late to take it back.
+/// Takes a session over and closes it, in one write: its client notices by the end of its own connection, and too
+/// late to resume it.
 pub(crate) fn close_session(address: &str, session: i64, password: Vec<u8>) -> Result<(), String> {
     let connect = ConnectRequest {
         session_id: session,

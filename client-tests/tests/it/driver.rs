@@ -1,5 +1,5 @@
-//! Test programs in other languages. One process runs many named tests, one after the other, each against the server
-//! it is told of; what it wants done to its server it asks for in lines that begin with `@`.
+//! Test programs in other languages. One process runs many named tests, one after the other, each against a given
+//! server. Lines that begin with `@` are the program's requests, such as a restart of the server.
 
 use crate::binary;
 use crate::outcome::{Outcome, Trouble, outcome};
@@ -13,12 +13,12 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// No test of a client takes this long.
+/// Maximum duration of a test.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// One language's test program.
+/// Test programs of one language.
 pub(crate) struct Language {
-    /// How to start it, or what is missing.
+    /// Returns the command that starts a program, or the missing part.
     pub(crate) command: fn() -> Result<Command, Trouble>,
     idle: Mutex<Vec<Driver>>,
 }
@@ -38,7 +38,7 @@ impl Language {
         }
     }
 
-    /// A trial for every test in a source file.
+    /// Returns a trial for every test in a source file.
     pub(crate) fn trials(&'static self, client: &str, file: &str, source: &str) -> Vec<Trial> {
         cases(source)
             .into_iter()
@@ -51,12 +51,12 @@ impl Language {
             .collect()
     }
 
-    /// Runs one test, named by its file and itself; what it says must be what it says on a real ZooKeeper.
+    /// Runs a test, given its file and name; its printed lines must be those of a real ZooKeeper.
     pub(crate) fn check(&self, kind: Kind, what: &str) -> Outcome {
         outcome(transcript::same(kind, |server| self.run(what, server)))
     }
 
-    /// Runs one test and gives back the lines that must be the same on every server.
+    /// Runs a test and returns the lines that must be the same on every server.
     pub(crate) fn run(&self, what: &str, server: &TestServer) -> Result<Vec<String>, Trouble> {
         let idle = self.idle().pop();
         let mut driver = match idle {
@@ -64,7 +64,7 @@ impl Language {
             None => Driver::start((self.command)()?)?,
         };
         let said = driver.run(&format!("run {what} {}", server.connect_string()), server)?;
-        // One that failed a test is not used again: what it left behind is no other test's burden.
+        // A program in which a test failed is not used again, since the test may have left clients behind.
         self.idle().push(driver);
         Ok(said)
     }
@@ -74,7 +74,7 @@ impl Language {
     }
 }
 
-/// The names of the tests in a driver's source: what stands before `(` in the line after `@Case` or `@case`.
+/// Returns the names of the tests in a driver's source: the text before `(` in the line after `@Case` or `@case`.
 fn cases(source: &str) -> Vec<&str> {
     let mut lines = source.lines();
     let mut cases = Vec::new();
@@ -109,7 +109,7 @@ impl Driver {
         let mut said = Vec::new();
         let mut talk = String::new();
         let end = Instant::now() + DEADLINE;
-        self.tell(what)?;
+        self.send(what)?;
         loop {
             let line = match self.lines.recv_timeout(end - Instant::now().min(end)) {
                 Ok(line) => line,
@@ -123,12 +123,12 @@ impl Driver {
             if let Some(line) = line.strip_prefix("| ") {
                 said.push(line.to_owned());
             }
-            let Some(wish) = line.strip_prefix('@') else {
+            let Some(request) = line.strip_prefix('@') else {
                 talk.push_str(&line);
                 talk.push('\n');
                 continue;
             };
-            let done = match wish.split_once(' ').unwrap_or((wish, "")) {
+            let done = match request.split_once(' ').unwrap_or((request, "")) {
                 ("pass", _) => return Ok(said),
                 ("fail", _) => return Err(talk),
                 ("restart", _) => server.stop().and_then(|()| server.start_again()),
@@ -138,22 +138,22 @@ impl Driver {
                     Some((session, password)) => server.expire(session, || {
                         binary::close_session(&server.connect_string(), session, password)
                     }),
-                    None => Err(format!("`{session}` is no session id and password")),
+                    None => Err(format!("`{session}` is not a session id and a password")),
                 },
-                _ => Err(format!("`{wish}` cannot be done")),
+                _ => Err(format!("unknown request `{request}`")),
             };
-            self.tell(&done.map_or_else(|why| why, |()| "done".to_owned()))?;
+            self.send(&done.map_or_else(|why| why, |()| "done".to_owned()))?;
         }
     }
 
-    fn tell(&mut self, line: &str) -> Result<(), String> {
+    fn send(&mut self, line: &str) -> Result<(), String> {
         writeln!(self.questions, "{line}")
             .and_then(|()| self.questions.flush())
-            .map_err(|error| format!("the test program does not listen: {error}"))
+            .map_err(|error| format!("cannot write to the test program: {error}"))
     }
 }
 
-/// A decimal id, a space, and a password in hexadecimal.
+/// Parses a decimal id, a space, and a password in hexadecimal.
 fn session_and_password(text: &str) -> Option<(i64, Vec<u8>)> {
     let (session, password) = text.split_once(' ')?;
     let password = password
@@ -166,7 +166,7 @@ fn session_and_password(text: &str) -> Option<(i64, Vec<u8>)> {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // It may hang, which is why it is dropped.
+        // The program may hang, which is why it is dropped.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }

@@ -1,4 +1,4 @@
-//! The Java client (`clients/java/`), through a JVM that runs many tests.
+//! The Java client (`clients/java/`), in a JVM that runs many tests.
 
 use crate::driver::Language;
 use crate::oracle::VERSION;
@@ -31,10 +31,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     .collect()
 }
 
-/// A JVM about to run one of our classes, with ZooKeeper's beside them.
+/// Returns the command of a JVM that runs one of our classes, with ZooKeeper's jars.
 pub(crate) fn program(class: &str, options: impl FnOnce(&mut Command)) -> Result<Command, Trouble> {
     let mut java = Command::new(provision::java()?);
-    // Short lives: the quick compiler and the simple collector.
+    // The processes live briefly: the quick compiler and the simple collector suffice.
     java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"])
         .args(["-Dfile.encoding=UTF-8", "-Dslf4j.internal.verbosity=ERROR"]);
     options(&mut java);
@@ -42,7 +42,8 @@ pub(crate) fn program(class: &str, options: impl FnOnce(&mut Command)) -> Result
     Ok(java)
 }
 
-/// ZooKeeper's jars and our classes, compiled once for each state of their sources.
+/// Returns the class path of ZooKeeper's jars and our classes, which are compiled once for each state of their
+/// sources.
 pub(crate) fn class_path() -> Result<String, Missing> {
     static CLASS_PATH: OnceLock<Result<String, Missing>> = OnceLock::new();
     CLASS_PATH
@@ -95,7 +96,7 @@ fn compile(sources: &[PathBuf], jars: &str, classes: &Path) -> Result<(), Missin
         javac.arg("-version");
     })
     .map_err(|reason| Part::Java.missing("the Java compiler", reason))?;
-    // Only the launcher named javac takes a `*` for all jars of a folder.
+    // Only the launcher named javac accepts a `*` for all jars of a folder.
     let jars: Vec<String> = jars
         .split(SEPARATOR)
         .flat_map(|entry| match entry.strip_suffix("/*") {
@@ -104,7 +105,7 @@ fn compile(sources: &[PathBuf], jars: &str, classes: &Path) -> Result<(), Missin
         })
         .map(|jar| jar.display().to_string())
         .collect();
-    // Compiled aside and renamed, so that another test run sees all of it or nothing.
+    // Compiled to another folder and renamed, so that another test run sees all classes or none.
     let aside = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     compiler(&|javac| {
         javac.args(["-nowarn", "-cp", &jars.join(&SEPARATOR.to_string()), "-d"]);

@@ -9,7 +9,7 @@ use std::process::Command;
 pub(crate) static KAZOO: Language = Language::new(|| {
     let python = provision::python_venv("kazoo", &["kazoo==2.11.0"])?;
     let mut command = Command::new(python);
-    // -B: nothing is written beside the sources.
+    // -B: Python writes no files to the folder of the sources.
     command
         .arg("-B")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/kazoo/driver.py"));

@@ -1,9 +1,10 @@
-//! Real, unmodified clients against minikeeper, over a socket. One file a client; each test has a server of its own.
+//! Tests of unmodified clients with minikeeper over a socket, in one file per client. Each test has a server of its
+//! own.
 //!
-//! The server is minikeeper in this process, and for what people use ZooKeeper for the binary too (`binary.rs`).
-//! `MINIKEEPER_CLIENT_TESTS_SERVER=zookeeper:3.9.5` runs the other tests on a real ZooKeeper: what fails there is a wrong
-//! expectation. Clients that are not on this machine are fetched; if they cannot be had, their tests are ignored, each
-//! with the reason, unless `MINIKEEPER_REQUIRE` asks for them.
+//! The server is minikeeper in this process; common uses of ZooKeeper also run on the binary (`binary.rs`).
+//! `MINIKEEPER_CLIENT_TESTS_SERVER=zookeeper:3.9.5` runs the other tests on a real ZooKeeper: a test that fails there
+//! has a wrong expectation. Missing clients are downloaded; if one cannot be had, its tests are ignored with the
+//! reason, unless `MINIKEEPER_REQUIRE` requires it.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

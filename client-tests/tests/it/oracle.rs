@@ -1,4 +1,4 @@
-//! Real ZooKeeper servers, all in one JVM (`clients/java/Oracle.java`), started when the first test wants one.
+//! Real ZooKeeper servers, all in one JVM (`clients/java/Oracle.java`), started for the first test that needs one.
 
 use crate::java;
 use crate::outcome::Trouble;
@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
-/// The version that says what is right.
+/// Version whose behaviour is correct by definition.
 pub(crate) const VERSION: &str = "3.9.5";
 
 static ORACLE: Mutex<Option<Oracle>> = Mutex::new(None);
@@ -20,14 +20,14 @@ struct Oracle {
     folder: TempDir,
 }
 
-/// One of the servers.
-pub(crate) struct Hosted {
+/// A server of the JVM.
+pub(crate) struct RealServer {
     number: usize,
     port: u16,
 }
 
-/// Starts a fresh server.
-pub(crate) fn start() -> Result<Hosted, Trouble> {
+/// Starts a new server.
+pub(crate) fn start() -> Result<RealServer, Trouble> {
     let mut oracle = oracle();
     let oracle = match &mut *oracle {
         Some(oracle) => oracle,
@@ -37,7 +37,7 @@ pub(crate) fn start() -> Result<Hosted, Trouble> {
     let data = tempfile::tempdir_in(folder).map_err(|error| error.to_string())?;
     let answer = oracle.ask(&format!("start {}", data.keep().display()))?;
     match answer.split_once(' ') {
-        Some((number, port)) if number != "failed" => Ok(Hosted {
+        Some((number, port)) if number != "failed" => Ok(RealServer {
             number: number.parse().map_err(|_| answer.clone())?,
             port: port.parse().map_err(|_| answer.clone())?,
         }),
@@ -45,11 +45,11 @@ pub(crate) fn start() -> Result<Hosted, Trouble> {
     }
 }
 
-/// Ends the JVM and removes what its servers left.
+/// Ends the JVM and deletes the servers' files.
 pub(crate) fn end() {
     if let Some(mut oracle) = oracle().take() {
         drop(oracle.questions);
-        // Whether it ends well is no test's matter any more.
+        // No test depends on the exit status any more.
         let _ = oracle.jvm.wait();
     }
 }
@@ -98,7 +98,7 @@ impl Oracle {
     }
 }
 
-impl Hosted {
+impl RealServer {
     pub(crate) fn connect_string(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
@@ -119,15 +119,15 @@ impl Hosted {
         let question = format!("{verb} {} {rest}", self.number);
         let answer = oracle()
             .as_mut()
-            .ok_or("the real servers are gone")?
+            .ok_or("the JVM of the real servers has ended")?
             .ask(&question)?;
         if answer == "ok" { Ok(()) } else { Err(answer) }
     }
 }
 
-impl Drop for Hosted {
+impl Drop for RealServer {
     fn drop(&mut self) {
-        // If the JVM is gone, so is the server.
+        // If the JVM has ended, so has the server.
         let _ = self.ask("drop", "");
     }
 }

@@ -1,17 +1,17 @@
-//! How a test ends.
+//! Results of tests.
 
 use libtest_mimic::{Completion, Failed};
-use minikeeper_harness::provision::{Missing, Verdict};
+use minikeeper_harness::provision::{Consequence, Missing};
 
-/// A test that ran passed; one whose part is missing was ignored, and says why.
+/// Result of a test: passed, or ignored with the reason because a part is missing.
 pub(crate) type Outcome = Result<Completion, Failed>;
 
-/// What stands in the way of passing.
+/// Reason for which a test did not pass.
 #[derive(Debug)]
 pub(crate) enum Trouble {
-    /// A part from outside is not there.
+    /// A part from outside is missing.
     Missing(Missing),
-    /// Something is not as it should be.
+    /// The test failed.
     Wrong(String),
 }
 
@@ -27,14 +27,14 @@ impl From<String> for Trouble {
     }
 }
 
-/// What the test runner wants to hear.
+/// Converts a result for the test runner.
 pub(crate) fn outcome(result: Result<(), Trouble>) -> Outcome {
     match result {
         Ok(()) => Ok(Completion::Completed),
         Err(Trouble::Wrong(wrong)) => Err(wrong.into()),
-        Err(Trouble::Missing(missing)) => match missing.verdict() {
-            Verdict::Ignored(why) => Ok(Completion::ignored_with(why)),
-            Verdict::Failed(why) => Err(why.into()),
+        Err(Trouble::Missing(missing)) => match missing.consequence() {
+            Consequence::Ignored(why) => Ok(Completion::ignored_with(why)),
+            Consequence::Failed(why) => Err(why.into()),
         },
     }
 }

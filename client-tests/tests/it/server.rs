@@ -1,21 +1,21 @@
-//! The server a test talks to: minikeeper in this process, the binary, or a real ZooKeeper.
+//! The server of a test: minikeeper in this process, the binary, or a real ZooKeeper.
 
 use crate::binary::Binary;
-use crate::oracle::{self, Hosted};
+use crate::oracle::{self, RealServer};
 use crate::outcome::Trouble;
 use minikeeper::{Config, Server, ServerBuilder, SessionId};
 use std::time::Duration;
 
-/// The password of every test's super user is `test`.
+/// Digest of the super user of every test; the password is `test`.
 pub(crate) const SUPER_DIGEST: &str = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";
 
-/// How often containers and TTL znodes are looked at. Short, for tests wait for the event that one is gone.
+/// Interval at which containers and TTL znodes are checked. It is short, since tests wait for their deletion.
 pub(crate) const CONTAINER_CHECK_MS: u64 = 100;
 
-/// Why the binary is not stopped and started again by a test.
-const FORGETS: &str = "the binary keeps nothing when it ends";
+/// Reason for which a test cannot restart the binary.
+const FORGETS: &str = "the binary has no state after a restart";
 
-/// Which server.
+/// Kind of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Ours,
@@ -24,25 +24,25 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// What `MINIKEEPER_CLIENT_TESTS_SERVER` says; ours, if it is not set.
+    /// Returns the kind in `MINIKEEPER_CLIENT_TESTS_SERVER`; minikeeper if it is not set.
     pub(crate) fn under_test() -> Self {
         match std::env::var("MINIKEEPER_CLIENT_TESTS_SERVER") {
             Err(_) => Self::Ours,
             Ok(name) if name == "minikeeper" => Self::Ours,
             Ok(name) if name == format!("zookeeper:{}", oracle::VERSION) => Self::Real,
             Ok(name) => panic!(
-                "MINIKEEPER_CLIENT_TESTS_SERVER is `{name}`; there are minikeeper and zookeeper:{}",
+                "MINIKEEPER_CLIENT_TESTS_SERVER is `{name}`; use minikeeper or zookeeper:{}",
                 oracle::VERSION
             ),
         }
     }
 }
 
-/// A fresh server on a port of its own, gone when dropped.
+/// A new server on a port of its own, which ends when dropped.
 pub(crate) enum TestServer {
     Ours(Server),
     Binary(Binary),
-    Real(Hosted),
+    Real(RealServer),
 }
 
 impl TestServer {
@@ -70,7 +70,7 @@ impl TestServer {
         }
     }
 
-    /// Stops listening, and closes every connection. The port stays its own.
+    /// Closes the listener and every connection. The port stays reserved.
     pub(crate) fn stop(&self) -> Result<(), String> {
         match self {
             Self::Ours(server) => {
@@ -82,7 +82,7 @@ impl TestServer {
         }
     }
 
-    /// The same server on the same port, with the state it had when it was stopped.
+    /// Starts the same server on the same port, with its state.
     pub(crate) fn start_again(&self) -> Result<(), String> {
         match self {
             Self::Ours(server) => server.start_again().map_err(|error| error.to_string()),
@@ -91,8 +91,8 @@ impl TestServer {
         }
     }
 
-    /// Ends a session as if its time had run out. The binary cannot be told to: there `close` must take the session over
-    /// and close it, which to all other clients is the same.
+    /// Ends a session as if its timeout had passed. The binary has no command for it: there `close` must take the
+    /// session over and close it, which is the same to all other clients.
     pub(crate) fn expire(
         &self,
         session: i64,

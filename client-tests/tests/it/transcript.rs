@@ -1,11 +1,11 @@
-//! What a client saw, compared with what it sees on a real ZooKeeper, word for word.
+//! Comparison of the lines that a client prints with those on a real ZooKeeper.
 
 use crate::outcome::Trouble;
 use crate::server::{Kind, TestServer};
 use std::collections::HashMap;
 
-/// Runs `scene` on a server of this kind; if it says anything, runs it on a real ZooKeeper too, and what it says must be
-/// the same.
+/// Runs `scene` on a server of this kind. If it prints lines, runs it on a real ZooKeeper too, and compares the
+/// lines.
 pub(crate) fn same(
     kind: Kind,
     mut scene: impl FnMut(&TestServer) -> Result<Vec<String>, Trouble>,
@@ -27,8 +27,8 @@ pub(crate) fn same(
     }
 }
 
-/// Takes out what may differ between two servers: their address, session ids (numbered as they appear) and times.
-/// Zxids stay: on a fresh server they are the same.
+/// Replaces the values that may differ between two servers: their address, session ids (numbered by first occurrence)
+/// and times. Zxids stay: on a new server they are the same.
 fn normalise(lines: &[String], address: &str) -> Vec<String> {
     let mut sessions = HashMap::new();
     lines
@@ -43,7 +43,7 @@ fn normalise(lines: &[String], address: &str) -> Vec<String> {
         .collect()
 }
 
-/// Replaces each `0x` and at least twelve hexadecimal digits: only session ids are that long.
+/// Replaces each `0x` with at least twelve hexadecimal digits: only session ids are that long.
 fn number_sessions(line: &str, sessions: &mut HashMap<String, usize>) -> String {
     let mut rest = line;
     let mut out = String::new();
@@ -67,7 +67,8 @@ fn number_sessions(line: &str, sessions: &mut HashMap<String, usize>) -> String 
 }
 
 fn difference(said: &[String], expected: &[String]) -> String {
-    let mut text = String::from("not as on a real ZooKeeper (-: it, +: the server under test)\n");
+    let mut text =
+        String::from("different from a real ZooKeeper (-: real, +: the server under test)\n");
     let common = said
         .iter()
         .zip(expected)

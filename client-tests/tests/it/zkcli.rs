@@ -1,4 +1,5 @@
-//! `zkCli.sh`'s main class: the same script on the server under test and on a real ZooKeeper, word for word.
+//! `zkCli.sh`'s main class: the same script on the server under test and on a real ZooKeeper must print the same
+//! lines.
 
 use crate::java::{self, JAVA};
 use crate::outcome::{Trouble, outcome};
@@ -19,7 +20,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     trials
 }
 
-/// As `zkCli.sh -server ADDRESS COMMAND` runs it, each in a JVM of its own.
+/// Runs commands as `zkCli.sh -server ADDRESS COMMAND` does, each in a JVM of its own.
 fn commands_as_arguments(server: &TestServer) -> Result<Vec<String>, Trouble> {
     let mut said = Vec::new();
     for command in [
@@ -35,7 +36,7 @@ fn commands_as_arguments(server: &TestServer) -> Result<Vec<String>, Trouble> {
         said.push(format!("> {} ({})", command.join(" "), output.status));
         for stream in [output.stdout, output.stderr] {
             let text = String::from_utf8_lossy(&stream);
-            // Whether the watcher's thread still prints is chance; that there is no logger is no news.
+            // The watcher's thread may or may not print its lines; the lines about a missing logger are expected.
             let lines = text.lines().map(str::trim_end).filter(|line| {
                 !line.is_empty()
                     && !line.starts_with("SLF4J")

@@ -17,7 +17,7 @@ use zookeeper_client::{
     SessionState, Stat, WatchedEvent,
 };
 
-/// No test takes this long.
+/// Maximum duration of a test.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 const PERSISTENT: CreateOptions<'static> = CreateMode::Persistent.with_acls(Acls::anyone_all());
@@ -58,11 +58,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_persistent_watch_stays,
         a_recursive_watch_sees_the_whole_subtree,
         one_shot_and_persistent_watches_stand_side_by_side,
-        the_expiry_of_an_owner_is_told,
+        the_expiry_of_an_owner_fires_a_watch,
         the_timeout_is_negotiated,
         a_session_outlives_a_restart_of_the_server,
         watches_outlive_a_restart_of_the_server,
-        what_a_client_missed_is_told_when_it_is_back,
+        a_returning_client_gets_the_events_that_it_missed,
         a_detached_session_is_resumed,
         a_second_connection_ends_a_session,
         the_server_expires_a_session,
@@ -75,7 +75,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         bad_acls_are_refused,
         an_unknown_scheme_fails_the_client,
         a_client_authenticates_anew_after_a_restart,
-        a_client_knows_who_it_is,
+        a_client_knows_its_identities,
         a_multi_takes_effect_with_one_zxid,
         a_failed_multi_changes_nothing_and_names_the_culprit,
         every_kind_of_create_in_a_multi,
@@ -98,7 +98,7 @@ fn trial(name: &str, case: Case) -> Trial {
     })
 }
 
-/// Runs one test; what it says must be what it says on a real ZooKeeper.
+/// Runs a test; its printed lines must be those of a real ZooKeeper.
 pub(crate) fn check(kind: Kind, case: Case) -> Outcome {
     outcome(transcript::same(kind, |server| {
         let run = Run {
@@ -116,7 +116,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// One test's server.
+/// Server of a test.
 pub(crate) struct Run<'a> {
     server: &'a TestServer,
     said: RefCell<Vec<String>>,
@@ -135,7 +135,7 @@ impl Run<'_> {
             .unwrap()
     }
 
-    /// Restarts the server; the client is connected again when this is over.
+    /// Restarts the server, and waits until the client is connected again.
     async fn restart(&self, client: &Client) {
         let mut states = client.state_watcher();
         self.server.stop().unwrap();
@@ -147,7 +147,7 @@ impl Run<'_> {
     fn expire(&self, client: &Client) {
         self.server
             .expire(client.session_id().0, || {
-                // The first client lives on this thread, so it cannot take the session back meanwhile.
+                // The first client lives on this thread, so it cannot resume the session meanwhile.
                 let session = client.session().clone();
                 let address = self.server.connect_string();
                 std::thread::spawn(move || runtime().block_on(close_session(session, &address)))
@@ -157,7 +157,7 @@ impl Run<'_> {
             .unwrap();
     }
 
-    /// A line that must be the same on a real server.
+    /// Prints a line that must be the same on a real server.
     fn say(&self, line: impl Into<String>) {
         self.said.borrow_mut().push(line.into());
     }
@@ -521,7 +521,7 @@ async fn a_dropped_watcher_leaves_no_watch(run: &Run<'_>) {
     zk.create("/a/b", b"", &PERSISTENT).await.unwrap();
     expect(&mut recursive, &["NodeCreated /a/b"]).await;
     drop(recursive);
-    // All of it was accepted: the session stands.
+    // The server accepted all of it: the session lives.
     zk.sync("/").await.unwrap();
     assert_eq!(zk.state(), SessionState::SyncConnected);
 }
@@ -583,7 +583,7 @@ async fn one_shot_and_persistent_watches_stand_side_by_side(run: &Run<'_>) {
     .await;
 }
 
-async fn the_expiry_of_an_owner_is_told(run: &Run<'_>) {
+async fn the_expiry_of_an_owner_fires_a_watch(run: &Run<'_>) {
     let owner = run.client().await;
     let zk = run.client().await;
     owner.create("/e", b"", &EPHEMERAL).await.unwrap();
@@ -614,7 +614,7 @@ async fn a_session_outlives_a_restart_of_the_server(run: &Run<'_>) {
     assert_eq!(stat.ephemeral_owner, zk.session_id().0);
 }
 
-/// Not the persistent ones: 0.11.2 sends setWatches, which has no place for them, where it means setWatches2.
+/// Not the persistent watches: 0.11.2 sends setWatches, which cannot contain them, instead of setWatches2.
 async fn watches_outlive_a_restart_of_the_server(run: &Run<'_>) {
     let zk = run.client().await;
     zk.create("/a", b"", &PERSISTENT).await.unwrap();
@@ -630,7 +630,7 @@ async fn watches_outlive_a_restart_of_the_server(run: &Run<'_>) {
     assert_eq!(once(exist).await, "NodeCreated /b");
 }
 
-async fn what_a_client_missed_is_told_when_it_is_back(run: &Run<'_>) {
+async fn a_returning_client_gets_the_events_that_it_missed(run: &Run<'_>) {
     let zk = run.client().await;
     let owner = run.client().await;
     zk.create("/a", b"", &PERSISTENT).await.unwrap();
@@ -660,10 +660,11 @@ async fn a_detached_session_is_resumed(run: &Run<'_>) {
     assert_eq!(once(watcher).await, "NodeDeleted /e");
 }
 
-/// The first client is on a thread of its own that stands still meanwhile, lest it takes its session back at once.
+/// The first client is on a thread of its own that is blocked meanwhile, so that it does not resume its session at
+/// once.
 async fn a_second_connection_ends_a_session(run: &Run<'_>) {
     let other = run.client().await;
-    let (tell, told) = tokio::sync::oneshot::channel();
+    let (sender, receiver) = tokio::sync::oneshot::channel();
     let (go, gone) = std::sync::mpsc::channel();
     let address = run.server.connect_string();
     let first = std::thread::spawn(move || {
@@ -673,7 +674,7 @@ async fn a_second_connection_ends_a_session(run: &Run<'_>) {
             first.create("/e", b"", &EPHEMERAL).await.unwrap();
             first
         });
-        tell.send(first.session().clone()).unwrap();
+        sender.send(first.session().clone()).unwrap();
         gone.recv().unwrap();
         runtime.block_on(async {
             let mut states = first.state_watcher();
@@ -681,7 +682,7 @@ async fn a_second_connection_ends_a_session(run: &Run<'_>) {
             assert_eq!(first.check_stat("/").await, Err(Error::SessionExpired));
         });
     });
-    let session = told.await.unwrap();
+    let session = receiver.await.unwrap();
     let (_, watcher) = other.check_and_watch_stat("/e").await.unwrap();
     let second = run
         .connect(Client::connector().with_session(session.clone()))
@@ -806,7 +807,7 @@ async fn bad_acls_are_refused(run: &Run<'_>) {
     let zk = run.client().await;
     for acl in [
         Acl::new(Permission::ALL, AuthId::authed()),
-        Acl::new(Permission::ALL, AuthId::new("nobody", "x")),
+        Acl::new(Permission::ALL, AuthId::new("unknown", "x")),
         Acl::new(Permission::ALL, AuthId::new("ip", "not an address")),
     ] {
         let acl = [acl];
@@ -818,7 +819,7 @@ async fn bad_acls_are_refused(run: &Run<'_>) {
 
 async fn an_unknown_scheme_fails_the_client(run: &Run<'_>) {
     let zk = run.client().await;
-    assert_eq!(zk.auth("nobody", b"x").await, Err(Error::AuthFailed));
+    assert_eq!(zk.auth("unknown", b"x").await, Err(Error::AuthFailed));
     assert_eq!(zk.state(), SessionState::AuthFailed);
     assert_eq!(zk.check_stat("/").await, Err(Error::AuthFailed));
 }
@@ -832,7 +833,7 @@ async fn a_client_authenticates_anew_after_a_restart(run: &Run<'_>) {
     assert_eq!(zk.get_data("/a").await.unwrap().0, b"x");
 }
 
-async fn a_client_knows_who_it_is(run: &Run<'_>) {
+async fn a_client_knows_its_identities(run: &Run<'_>) {
     let zk = run.client().await;
     let ip = AuthUser::new("ip", "127.0.0.1");
     assert_eq!(zk.list_auth_users().await.unwrap(), *slice::from_ref(&ip));
@@ -898,7 +899,7 @@ async fn a_failed_multi_changes_nothing_and_names_the_culprit(run: &Run<'_>) {
     );
     let stat = zk.check_stat("/a").await.unwrap().unwrap();
     assert_eq!(counts(&stat), "v0 c0 a0 length 0 children 0");
-    // The first thing that the watcher hears of is the create that succeeds.
+    // The first event of the watcher is the create that succeeds.
     let (created, _) = zk.create("/new", b"", &PERSISTENT).await.unwrap();
     assert_eq!(watcher.changed().await.zxid, created.czxid);
 }
@@ -1056,7 +1057,7 @@ async fn a_lock_guards_writes(run: &Run<'_>) {
     assert_eq!(zk.get_data("/a").await.unwrap().0, b"2");
 }
 
-// What people use ZooKeeper for; what these say must be what they say on a real one
+// Common uses of ZooKeeper, whose lines must be those of a real server
 
 pub(crate) async fn configuration(run: &Run<'_>) {
     let owner = run.client().await;
@@ -1076,7 +1077,7 @@ pub(crate) async fn configuration(run: &Run<'_>) {
         .await
         .unwrap();
     run.say(format!("sets {}", counts(&stat)));
-    run.say(format!("told {}", once(watcher).await));
+    run.say(format!("got {}", once(watcher).await));
     let (data, stat, watcher) = reader.get_and_watch_data(path).await.unwrap();
     run.say(format!(
         "reads {data:?} {} zxid {}",
@@ -1085,13 +1086,13 @@ pub(crate) async fn configuration(run: &Run<'_>) {
     ));
     drop(owner);
     let event = watcher.changed().await;
-    run.say(format!("told {} zxid {}", text(&event), event.zxid));
+    run.say(format!("got {} zxid {}", text(&event), event.zxid));
     run.say(format!("{:?}", reader.check_stat(path).await.unwrap()));
     let (children, stat) = reader.get_children("/config").await.unwrap();
     run.say(format!("children {children:?} {}", counts(&stat)));
 }
 
-/// Whoever stands for election: a client, and a watch on the one before it.
+/// A candidate of the election: a client, and a watch on the candidate before.
 struct Candidate {
     name: &'static str,
     client: Client,
@@ -1116,10 +1117,7 @@ pub(crate) async fn election(run: &Run<'_>) {
         }
         let next = &mut line[0];
         let event = once(next.before.take().unwrap()).await;
-        run.say(format!(
-            "{name} leaves by {end}, {} told {event}",
-            next.name
-        ));
+        run.say(format!("{name} leaves by {end}, {} got {event}", next.name));
         leader(run, &asker).await;
         if end == "close" {
             line.push(stand(run, name).await);

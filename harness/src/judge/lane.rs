@@ -299,9 +299,9 @@ impl Lane<'_> {
 }
 
 fn lacks(missing: &Missing) -> Outcome {
-    match missing.verdict() {
-        provision::Verdict::Ignored(why) => Outcome::Skipped(why),
-        provision::Verdict::Failed(why) => failed(why, None),
+    match missing.consequence() {
+        provision::Consequence::Ignored(why) => Outcome::Skipped(why),
+        provision::Consequence::Failed(why) => failed(why, None),
     }
 }
 

@@ -17,7 +17,7 @@ mod python;
 pub use java::{
     ClassPath, DEBIAN, InstalledZooKeeper, java, zookeeper, zookeeper_jars, zookeeper_version,
 };
-pub use part::{Missing, Part, Requirement, UnknownPart, Verdict};
+pub use part::{Consequence, Missing, Part, Requirement, UnknownPart};
 pub use python::python_venv;
 
 use std::fs::{self, File};

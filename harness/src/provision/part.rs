@@ -130,7 +130,7 @@ pub struct Missing {
 
 /// Result of a test that lacks a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Consequence {
     /// The test is ignored, for this reason.
     Ignored(String),
     /// The part is required, so the test fails, for this reason.
@@ -144,11 +144,11 @@ impl Missing {
     ///
     /// The panics of [`Part::is_required`].
     #[must_use]
-    pub fn verdict(&self) -> Verdict {
+    pub fn consequence(&self) -> Consequence {
         if self.part.is_required() {
-            Verdict::Failed(format!("{self}; MINIKEEPER_REQUIRE requires it"))
+            Consequence::Failed(format!("{self}; MINIKEEPER_REQUIRE requires it"))
         } else {
-            Verdict::Ignored(self.to_string())
+            Consequence::Ignored(self.to_string())
         }
     }
 }

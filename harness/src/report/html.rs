@@ -173,7 +173,7 @@ fn counts(tally: Tally) -> Vec<Count> {
 
 /// Returns every result of a case, once.
 fn classes(pairs: &[Pair], case: &CaseFindings) -> Vec<Class> {
-    let mut classes: Vec<Class> = pairs.iter().map(|pair| pair.verdict(case).class).collect();
+    let mut classes: Vec<Class> = pairs.iter().map(|pair| pair.result(case).class).collect();
     classes.sort_unstable();
     classes.dedup();
     classes
@@ -221,17 +221,17 @@ impl CaseOnPage {
             pairs
                 .iter()
                 .map(|pair| Badge {
-                    class: pair.verdict(case).class.name(),
+                    class: pair.result(case).class.name(),
                     with: pair.right.map(|right| shown(name(right))),
                 })
                 .collect()
         };
         let mut reasons = Vec::new();
         for pair in pairs {
-            let verdict = pair.verdict(case);
-            if let Some(why) = verdict.why {
+            let result = pair.result(case);
+            if let Some(why) = result.why {
                 let pair = pair.name(findings);
-                reasons.push(shown(&format!("{pair}: {} ({why})", verdict.class.name())));
+                reasons.push(shown(&format!("{pair}: {} ({why})", result.class.name())));
             }
         }
         let times = findings.servers.iter().zip(&case.plays);

@@ -69,8 +69,8 @@ fn suite(findings: &Findings, pair: Pair, chapter: &ChapterFindings) -> TestSuit
         let mut test = TestCase::new(&*printable(&title), status(findings, pair, case));
         test.set_classname(&*printable(&chapter.name))
             .set_time(time);
-        let verdict = pair.verdict(case);
-        if let (Class::Known, Some(ids)) = (verdict.class, verdict.why) {
+        let result = pair.result(case);
+        if let (Class::Known, Some(ids)) = (result.class, result.why) {
             test.set_system_out(format!("known differences: {}", printable(&ids)));
         }
         suite.add_test_case(test);
@@ -80,9 +80,9 @@ fn suite(findings: &Findings, pair: Pair, chapter: &ChapterFindings) -> TestSuit
 }
 
 fn status(findings: &Findings, pair: Pair, case: &CaseFindings) -> TestCaseStatus {
-    let verdict = pair.verdict(case);
-    let why = verdict.why.unwrap_or_default();
-    match verdict.class {
+    let result = pair.result(case);
+    let why = result.why.unwrap_or_default();
+    match result.class {
         Class::Same | Class::Played | Class::Known => TestCaseStatus::success(),
         Class::Skipped => {
             let mut status = TestCaseStatus::skipped();

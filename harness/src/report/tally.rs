@@ -115,7 +115,7 @@ pub(super) struct Pair {
 
 /// Result of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct CaseResult {
     pub(super) class: Class,
     /// Reason, or ids of known differences.
     pub(super) why: Option<String>,
@@ -153,13 +153,13 @@ impl Pair {
     }
 
     /// Returns the result of a case for this pair.
-    pub(super) fn verdict(self, case: &CaseFindings) -> Verdict {
+    pub(super) fn result(self, case: &CaseFindings) -> CaseResult {
         let Some(right) = self.right else {
             return match case.plays.get(self.left).map(|play| &play.trouble) {
-                Some(None) => verdict(Class::Played, None),
-                Some(Some(Trouble::Failed(why))) => verdict(Class::Failed, Some(why)),
-                Some(Some(Trouble::Skipped(why))) => verdict(Class::Skipped, Some(why)),
-                None => verdict(Class::Skipped, Some("not played")),
+                Some(None) => result(Class::Played, None),
+                Some(Some(Trouble::Failed(why))) => result(Class::Failed, Some(why)),
+                Some(Some(Trouble::Skipped(why))) => result(Class::Skipped, Some(why)),
+                None => result(Class::Skipped, Some("not played")),
             };
         };
         let judgement = case
@@ -168,12 +168,12 @@ impl Pair {
             .find(|comparison| comparison.left == self.left && comparison.right == right)
             .map(|comparison| &comparison.result);
         match judgement {
-            Some(ComparisonSummary::Same) => verdict(Class::Same, None),
-            Some(ComparisonSummary::Different) => verdict(Class::Different, None),
-            Some(ComparisonSummary::Known(ids)) => verdict(Class::Known, Some(&ids.join(", "))),
-            Some(ComparisonSummary::Skipped(why)) => verdict(Class::Skipped, Some(why)),
-            Some(ComparisonSummary::Failed(why)) => verdict(Class::Failed, Some(why)),
-            None => verdict(Class::Skipped, Some("not compared")),
+            Some(ComparisonSummary::Same) => result(Class::Same, None),
+            Some(ComparisonSummary::Different) => result(Class::Different, None),
+            Some(ComparisonSummary::Known(ids)) => result(Class::Known, Some(&ids.join(", "))),
+            Some(ComparisonSummary::Skipped(why)) => result(Class::Skipped, Some(why)),
+            Some(ComparisonSummary::Failed(why)) => result(Class::Failed, Some(why)),
+            None => result(Class::Skipped, Some("not compared")),
         }
     }
 
@@ -181,14 +181,14 @@ impl Pair {
     pub(super) fn tally<'a>(self, cases: impl IntoIterator<Item = &'a CaseFindings>) -> Tally {
         let mut tally = Tally::default();
         for case in cases {
-            tally.count(self.verdict(case).class);
+            tally.count(self.result(case).class);
         }
         tally
     }
 }
 
-fn verdict(class: Class, why: Option<&str>) -> Verdict {
-    Verdict {
+fn result(class: Class, why: Option<&str>) -> CaseResult {
+    CaseResult {
         class,
         why: why.map(str::to_owned),
     }

@@ -15,7 +15,7 @@ use minikeeper_harness::client::{Acl, BlockingClient, ConnectRequest, Request};
 use minikeeper_harness::judge::{
     self, ComparisonSummary, Contestant, Findings, KnownDifferences, Trouble,
 };
-use minikeeper_harness::provision::{Missing, Verdict};
+use minikeeper_harness::provision::{Consequence, Missing};
 use minikeeper_harness::suite::Suite;
 
 /// Versions that the harness can start.
@@ -69,9 +69,9 @@ pub(super) fn completion(outcome: Result<(), BackendError>) -> Result<Completion
 }
 
 pub(super) fn ignored(missing: &Missing) -> Result<Completion, Failed> {
-    match missing.verdict() {
-        Verdict::Ignored(why) => Ok(Completion::ignored_with(why)),
-        Verdict::Failed(why) => Err(why.into()),
+    match missing.consequence() {
+        Consequence::Ignored(why) => Ok(Completion::ignored_with(why)),
+        Consequence::Failed(why) => Err(why.into()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use libtest_mimic::{Completion, Failed};
 use minikeeper_harness::backend::{BackendError, BackendKind};
-use minikeeper_harness::provision::Verdict;
+use minikeeper_harness::provision::Consequence;
 use minikeeper_harness::search::Search;
 use minikeeper_harness::stage::StageError;
 
@@ -27,9 +27,9 @@ pub(crate) fn finds_nothing() -> Result<Completion, Failed> {
     let report = match search.run(|_| {}) {
         Ok(report) => report,
         Err(StageError::Backend(BackendError::Missing(missing))) => {
-            return match missing.verdict() {
-                Verdict::Ignored(why) => Ok(Completion::ignored_with(why)),
-                Verdict::Failed(why) => Err(why.into()),
+            return match missing.consequence() {
+                Consequence::Ignored(why) => Ok(Completion::ignored_with(why)),
+                Consequence::Failed(why) => Err(why.into()),
             };
         }
         Err(error) => return Err(error.into()),

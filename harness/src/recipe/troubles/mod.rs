@@ -27,7 +27,7 @@ pub(super) fn chapter() -> Chapter {
     let chapter = chapter
         .scenario(
             11,
-            "a create repeated after a lost reply leaves a znode that nobody knows",
+            "a create repeated after a lost reply leaves a znode that the client does not know",
             usual(),
             lost_replies::unguarded,
         )

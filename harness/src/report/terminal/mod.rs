@@ -86,9 +86,9 @@ pub fn terminal(out: &mut dyn Write, findings: &Findings, look: Look) -> io::Res
 fn troubles(out: &mut dyn Write, findings: &Findings, pair: Pair, look: Look) -> io::Result<()> {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for case in findings.cases() {
-        let verdict = pair.verdict(case);
-        if verdict.class == Class::Failed {
-            *reasons.entry(verdict.why.unwrap_or_default()).or_default() += 1;
+        let result = pair.result(case);
+        if result.class == Class::Failed {
+            *reasons.entry(result.why.unwrap_or_default()).or_default() += 1;
         }
     }
     let most = match look.detail {
@@ -98,14 +98,14 @@ fn troubles(out: &mut dyn Write, findings: &Findings, pair: Pair, look: Look) ->
     let (mut shown, mut unshown) = (0, Vec::new());
     let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for case in findings.cases() {
-        let verdict = pair.verdict(case);
-        let why = verdict.why.unwrap_or_default();
-        if verdict.class == Class::Failed && reasons.get(&why).is_some_and(|&count| count > ALIKE) {
+        let result = pair.result(case);
+        let why = result.why.unwrap_or_default();
+        if result.class == Class::Failed && reasons.get(&why).is_some_and(|&count| count > ALIKE) {
             alike.entry(why).or_default().push(&case.id);
-        } else if verdict.class == Class::Different && shown >= most {
+        } else if result.class == Class::Different && shown >= most {
             unshown.push(case.id.as_str());
         } else {
-            shown += usize::from(verdict.class == Class::Different);
+            shown += usize::from(result.class == Class::Different);
             trouble(out, findings, pair, case, look)?;
         }
     }
@@ -139,20 +139,20 @@ fn trouble(
     case: &CaseFindings,
     look: Look,
 ) -> io::Result<()> {
-    let verdict = pair.verdict(case);
-    if !verdict.class.is_bad() {
+    let result = pair.result(case);
+    if !result.class.is_bad() {
         return Ok(());
     }
-    let style = style(verdict.class);
+    let style = style(result.class);
     writeln!(
         out,
         "{style}{}{style:#} {BOLD}{} {}{BOLD:#} {DIM}({}){DIM:#}",
-        verdict.class.name().to_uppercase(),
+        result.class.name().to_uppercase(),
         case.id,
         printable(&case.title),
         printable(&pair.name(findings)),
     )?;
-    match (verdict.class, pair.right) {
+    match (result.class, pair.right) {
         (Class::Different, Some(right)) => {
             let context = match look.detail {
                 Detail::Little | Detail::Usual => CONTEXT,
@@ -161,7 +161,7 @@ fn trouble(
             difference(out, findings, case, (pair.left, right), look.width, context)?;
         }
         _ => {
-            writeln!(out, "{}", printable(verdict.why.as_deref().unwrap_or("")))?;
+            writeln!(out, "{}", printable(result.why.as_deref().unwrap_or("")))?;
             for place in pair.servers() {
                 let Some(play) = case.plays.get(place) else {
                     continue;
@@ -212,9 +212,9 @@ fn transcripts(out: &mut dyn Write, findings: &Findings, case: &CaseFindings) ->
 fn reasons(out: &mut dyn Write, findings: &Findings, pair: Pair, class: Class) -> io::Result<()> {
     let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for case in findings.cases() {
-        let verdict = pair.verdict(case);
-        if verdict.class == class {
-            let why = verdict.why.unwrap_or_default();
+        let result = pair.result(case);
+        if result.class == class {
+            let why = result.why.unwrap_or_default();
             if class == Class::Known {
                 // A case may show several known differences, each of which is listed with its title.
                 for id in why.split(", ") {
@@ -417,12 +417,12 @@ embedded and zookeeper:3.8.5: 2 same, 1 different, 1 skipped
         let mut findings = sample::three_servers();
         let chapter = findings.chapters.first_mut().expect("a chapter");
         let case = chapter.cases.first().expect("a case").clone();
-        let with = |number: usize, verdict: ComparisonSummary| {
+        let with = |number: usize, result: ComparisonSummary| {
             let mut case = case.clone();
             case.id = format!("watch/{number}");
             case.comparisons.truncate(1);
             let comparison = case.comparisons.first_mut().expect("a comparison");
-            comparison.result = verdict;
+            comparison.result = result;
             case
         };
         chapter.cases = (1..=30)
