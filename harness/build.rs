@@ -1,4 +1,4 @@
-//! Has the crate built anew when a file is added to what is compiled into it.
+//! Rebuilds the crate when a file is added to those compiled into it.
 
 fn main() {
     println!("cargo::rerun-if-changed=recorded");

@@ -1,10 +1,10 @@
-//! Lines of several transcripts side by side, equal ones in one row; and in two lines the words that differ. Every
-//! report shows differences through this.
+//! Alignment of transcripts: equal lines share a row, and within two lines the differing words are marked.
+//! Every report uses it to show differences.
 
 use std::iter;
 
-/// The lines of both in order, equal ones paired as far as a longest common subsequence goes. Between them stands a
-/// blank if they are equal, `|` if they differ, `<` or `>` if only the left or the right is there.
+/// Aligns two lists of lines by a longest common subsequence. The mark between two lines is a blank if they are
+/// equal, `|` if they differ, and `<` or `>` if only the left or the right one exists.
 pub(crate) fn pair_up<'a, S: AsRef<str>>(
     left: &'a [S],
     right: &'a [S],
@@ -17,15 +17,15 @@ pub(crate) fn pair_up<'a, S: AsRef<str>>(
     let middle = |lines: &'a [S]| lines.get(head..lines.len() - tail).unwrap_or_default();
     let ends = |lines: &'a [S]| lines.iter().map(|line| (' ', line.as_ref(), line.as_ref()));
     let mut pairs: Vec<_> = ends(left.get(..head).unwrap_or_default()).collect();
-    pairs.extend(pair_up_what_differs(middle(left), middle(right)));
+    pairs.extend(pair_up_differing(middle(left), middle(right)));
     pairs.extend(ends(left.get(left.len() - tail..).unwrap_or_default()));
     pairs
 }
 
-/// Beyond so many cells of its table, lines are paired as they stand.
+/// Maximum number of cells of the table; longer lists are paired line by line.
 const MOST_CELLS: usize = 4_000_000;
 
-fn pair_up_what_differs<'a, S: AsRef<str>>(
+fn pair_up_differing<'a, S: AsRef<str>>(
     left: &'a [S],
     right: &'a [S],
 ) -> Vec<(char, &'a str, &'a str)> {
@@ -39,7 +39,7 @@ fn pair_up_what_differs<'a, S: AsRef<str>>(
             })
             .collect();
     }
-    // common[i][j]: how many lines left[i..] and right[j..] have in common.
+    // common[i][j] is the length of the longest common subsequence of left[i..] and right[j..].
     let mut common = vec![vec![0_usize; right.len() + 1]; left.len() + 1];
     let at = |common: &Vec<Vec<usize>>, i: usize, j: usize| {
         common
@@ -91,10 +91,10 @@ fn pair_up_what_differs<'a, S: AsRef<str>>(
     }
 }
 
-/// A row over several columns: the line of each, if it has one here.
+/// A row over several columns; `None` where a column has no line.
 pub(crate) type Row<'a> = Vec<Option<&'a str>>;
 
-/// The lines of several transcripts in rows, each aligned with the first.
+/// Arranges the lines of several transcripts in rows, each transcript aligned with the first.
 pub(crate) fn rows<'a>(columns: &[&'a [String]]) -> Vec<Row<'a>> {
     let Some((&first, others)) = columns.split_first() else {
         return Vec::new();
@@ -110,7 +110,8 @@ pub(crate) fn rows<'a>(columns: &[&'a [String]]) -> Vec<Row<'a>> {
         };
         for (mark, _, right) in pair_up(first, other) {
             if mark == '>' {
-                // A line that the first lacks shares the row of what others have here, if there is one.
+                // A line that the first transcript lacks shares the row of such lines of earlier transcripts,
+                // if there is one.
                 let row = old
                     .next_if(|row| row.first().is_some_and(Option::is_none))
                     .unwrap_or_else(|| vec![None; width]);
@@ -130,14 +131,15 @@ pub(crate) fn rows<'a>(columns: &[&'a [String]]) -> Vec<Row<'a>> {
     rows
 }
 
-/// A piece of a line, and whether the other line has something else in its place.
+/// A piece of a line, and whether it differs from the other line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Piece {
     pub(crate) text: String,
     pub(crate) differs: bool,
 }
 
-/// A line in pieces: the words that `other` has too, and those that it has not. Without another the whole line differs.
+/// Splits a line into pieces that `other` has and pieces that it lacks. Without another line the whole line
+/// differs.
 pub(crate) fn pieces(line: &str, other: Option<&str>) -> Vec<Piece> {
     let piece = |text: &str, differs| Piece {
         text: text.to_owned(),
@@ -169,13 +171,13 @@ pub(crate) fn pieces(line: &str, other: Option<&str>) -> Vec<Piece> {
         }
     }
     if !pieces.iter().any(|piece| piece.differs) && line != other {
-        // All words are there and the other has more of them.
+        // The other line has all words of this one and more.
         pieces.push(piece("", true));
     }
     pieces
 }
 
-/// A line in rows at most `width` wide, broken at blanks; what continues is indented.
+/// Breaks a line at blanks into rows of at most `width` characters; continuation rows are indented.
 pub(crate) fn wrap(pieces: &[Piece], width: usize) -> Vec<Vec<Piece>> {
     let mut rows: Vec<Vec<Piece>> = vec![Vec::new()];
     let mut used = 0;
@@ -214,7 +216,7 @@ pub(crate) fn wrap(pieces: &[Piece], width: usize) -> Vec<Vec<Piece>> {
 
 const INDENT: &str = "    ";
 
-/// A word that is wider than a row, in parts that fit.
+/// Splits a word that is wider than a row.
 fn broken(word: &str, width: usize) -> Vec<String> {
     let room = width.saturating_sub(INDENT.len()).max(1);
     if word.trim_end().chars().count() <= room {
@@ -227,12 +229,12 @@ fn broken(word: &str, width: usize) -> Vec<String> {
         .collect()
 }
 
-/// How many characters a row takes.
+/// Returns the width of a row, in characters.
 pub(crate) fn width(row: &[Piece]) -> usize {
     row.iter().map(|piece| piece.text.chars().count()).sum()
 }
 
-/// Two transcripts in columns, as plain text.
+/// Formats two transcripts in two columns, as plain text.
 pub(crate) fn side_by_side(left: &[String], right: &[String], column: usize) -> String {
     let mut text = String::new();
     for (mark, left, right) in pair_up(left, right) {
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_marked_and_the_rest_stays_paired() {
+    fn a_difference_is_marked_and_equal_lines_stay_paired() {
         assert_eq!(
             side_by_side(
                 &lines(&["one", "two", "three", "five"]),
@@ -274,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn three_transcripts_share_the_rows_that_they_have_in_common() {
+    fn three_transcripts_share_the_rows_of_their_common_lines() {
         let columns = [
             lines(&["one", "two", "three"]),
             lines(&["one", "more", "two", "three"]),
@@ -304,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_that_differ_are_told_from_the_others() {
+    fn differing_words_are_separated_from_equal_ones() {
         check(
             "a: ok version=1 owner=0",
             Some("a: ok version=2 owner=0"),
@@ -316,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_word_is_broken_and_a_row_never_wider_than_asked() {
+    fn a_long_word_is_broken_and_no_row_exceeds_the_width() {
         let line = [Piece {
             text: format!("a: {} end", "x".repeat(30)),
             differs: false,

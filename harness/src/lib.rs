@@ -1,4 +1,4 @@
-//! Coordination scenarios, run on minikeeper and on real ZooKeeper.
+//! A harness that runs the same scenarios on minikeeper and on real ZooKeeper and compares the results.
 
 mod alignment;
 pub mod backend;

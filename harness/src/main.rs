@@ -1,4 +1,4 @@
-//! The `minikeeper-harness` binary: plays the cases on what is there and shows where the servers differ.
+//! The `minikeeper-harness` binary: runs the built-in cases on the given servers and shows the differences.
 
 use std::process::ExitCode;
 

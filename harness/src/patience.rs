@@ -1,17 +1,19 @@
-//! The one place where the harness waits on real time: outside backends have no clock that could be turned.
-//! Every wait has a deadline, and says what it waited for when that has passed.
+//! Waiting on real time. This is the only module that does: the clock of an external backend cannot be
+//! advanced.
+//!
+//! Every wait has a deadline, and its error names the missed condition.
 
 use std::time::{Duration, Instant};
 
-/// How long anything may take that a healthy server does at once.
+/// Time limit of an operation that a healthy server completes at once.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a server may take to come up: a Java one asks much of a machine that is busy with others.
+/// Time limit of a server's start. A Java server starts slowly on a machine that is busy with others.
 pub const STARTING: Duration = Duration::from_secs(90);
 
-/// Something did not happen in time.
+/// A condition that did not come true in time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("waited {} s in vain: {what}", waited.as_secs())]
+#[error("timed out after {} s waiting for {what}", waited.as_secs())]
 pub struct InVain {
     what: String,
     waited: Duration,
@@ -21,7 +23,7 @@ pub struct InVain {
 ///
 /// # Errors
 ///
-/// If it is not ready by then.
+/// Returns an error if the future is not ready in time.
 pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T, InVain> {
     within_span(PATIENCE, what, future).await
 }
@@ -30,7 +32,7 @@ pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T,
 ///
 /// # Errors
 ///
-/// If it is not ready by then.
+/// Returns an error if the future is not ready in time.
 pub async fn within_span<T>(
     span: Duration,
     what: &str,
@@ -44,16 +46,16 @@ pub async fn within_span<T>(
         })
 }
 
-/// Lets time pass, for a server whose clock cannot be turned.
+/// Sleeps, for a server whose clock cannot be advanced.
 pub async fn pass(span: Duration) {
     tokio::time::sleep(span).await;
 }
 
-/// Asks again and again, up to [`STARTING`], until `probe` gives something.
+/// Calls `probe` repeatedly, up to [`STARTING`], until it returns a value.
 ///
 /// # Errors
 ///
-/// If it gives nothing by then.
+/// Returns an error if `probe` returns no value in time.
 pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> Result<T, InVain> {
     let start = Instant::now();
     loop {

@@ -1,17 +1,17 @@
-//! Chance that comes from a seed: the same seed, the same throws.
+//! Random numbers from a seed: the same seed draws the same numbers.
 
 use std::ops::Range;
 
-/// Splitmix64.
+/// A SplitMix64 generator.
 #[derive(Clone, Debug)]
 pub(crate) struct SplitMix64(u64);
 
 impl SplitMix64 {
-    /// The random of a seed for one purpose among several.
+    /// Creates a generator for one of several purposes of a seed.
     pub(crate) fn new(seed: u64, purpose: u64) -> Self {
-        let mut random = Self(seed ^ purpose.wrapping_mul(0xD6E8_FEB8_6659_FD93));
-        random.next_u64();
-        random
+        let mut generator = Self(seed ^ purpose.wrapping_mul(0xD6E8_FEB8_6659_FD93));
+        generator.next_u64();
+        generator
     }
 
     pub(crate) fn next_u64(&mut self) -> u64 {
@@ -22,20 +22,20 @@ impl SplitMix64 {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number of this range, which must not be empty.
+    /// Draws a number of this range, which must not be empty.
     pub(crate) fn number(&mut self, range: Range<usize>) -> usize {
         let width = u64::try_from(range.len().max(1)).unwrap_or(u64::MAX);
         range.start + usize::try_from(self.next_u64() % width).unwrap_or(0)
     }
 
-    /// True so many times in a hundred.
+    /// Draws `true` with a probability of `share` percent.
     pub(crate) fn percent(&mut self, share: u64) -> bool {
         self.next_u64() % 100 < share
     }
 
-    /// One of these, of which there must be one.
+    /// Draws one of these items, of which there must be at least one.
     pub(crate) fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         let at = self.number(0..of.len());
-        of.get(at).expect("there is something to choose from")
+        of.get(at).expect("a slice to draw from is not empty")
     }
 }

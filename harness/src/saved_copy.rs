@@ -1,10 +1,11 @@
-//! Folders that are copied, and those that stay lying for whoever wants to know more.
+//! Copies of folders, among them copies that are saved for later inspection.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Leaves a copy of a folder lying under a name that begins so, and says where.
+/// Copies a folder to a temporary folder that is not deleted, and returns its path. The name begins with
+/// `prefix`.
 pub(crate) fn save_copy(folder: &Path, prefix: &str) -> io::Result<PathBuf> {
     let mut builder = tempfile::Builder::new();
     let copy = builder.prefix(prefix).disable_cleanup(true).tempdir()?;
@@ -12,7 +13,7 @@ pub(crate) fn save_copy(folder: &Path, prefix: &str) -> io::Result<PathBuf> {
     Ok(copy.path().to_owned())
 }
 
-/// Copies all that is in a folder to another, which is made if need be.
+/// Copies a folder and everything below it, creating the target if it does not exist.
 pub(crate) fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {

@@ -1,4 +1,5 @@
-//! What users of the `zookeeper-client` crate see, as lines of a transcript: the same rules as for raw clients.
+//! Results of users of the `zookeeper-client` crate as lines of a transcript, by the same rules as for raw
+//! clients.
 
 use std::fmt;
 
@@ -11,9 +12,10 @@ use crate::client::{Event, Stat};
 use crate::script::quoted;
 use crate::transcript::Line;
 
-/// Something that can stand in a transcript, with what must differ between two servers left to its rules.
+/// A value that can be written to a transcript. The transcript's rules normalise the parts that differ between
+/// servers.
 ///
-/// Values of an own type are noted by writing them to the line:
+/// A type of a scenario implements it by writing to the line:
 ///
 /// ```
 /// use minikeeper_harness::transcribe::Transcribe;
@@ -28,7 +30,7 @@ use crate::transcript::Line;
 /// }
 /// ```
 pub trait Transcribe {
-    /// Writes it to a line, beginning with a blank.
+    /// Appends the value to a line, beginning with a blank.
     fn note(&self, line: &mut Line);
 }
 
@@ -65,7 +67,7 @@ impl Transcribe for () {
     fn note(&self, _line: &mut Line) {}
 }
 
-macro_rules! as_it_is_written {
+macro_rules! transcribe_by_display {
     ($($type:ty)*) => {
         $(impl Transcribe for $type {
             fn note(&self, line: &mut Line) {
@@ -75,9 +77,9 @@ macro_rules! as_it_is_written {
     };
 }
 
-as_it_is_written![bool i32 i64 usize str String SessionState];
+transcribe_by_display![bool i32 i64 usize str String SessionState];
 
-/// Nothing for a znode without a number.
+/// Writes nothing for a znode without a sequence number.
 impl Transcribe for CreateSequence {
     fn note(&self, line: &mut Line) {
         if self.into_i64() >= 0 {
@@ -98,7 +100,7 @@ impl Transcribe for Vec<u8> {
     }
 }
 
-/// Sorted, as ZooKeeper promises no order of children.
+/// Writes the names sorted, since ZooKeeper promises no order of children.
 impl Transcribe for Vec<String> {
     fn note(&self, line: &mut Line) {
         let mut names: Vec<&str> = self.iter().map(String::as_str).collect();
@@ -140,17 +142,17 @@ impl<A: Transcribe, B: Transcribe, C: Transcribe> Transcribe for (A, B, C) {
     }
 }
 
-/// A watcher is nothing to see until it is told.
+/// Writes nothing: a watcher has no content before it fires.
 impl Transcribe for zookeeper_client::OneshotWatcher {
     fn note(&self, _line: &mut Line) {}
 }
 
-/// A watcher is nothing to see until it is told.
+/// Writes nothing: a watcher has no content before it fires.
 impl Transcribe for zookeeper_client::PersistentWatcher {
     fn note(&self, _line: &mut Line) {}
 }
 
-/// Its session and what timeout it got.
+/// Writes the session and the negotiated timeout.
 impl Transcribe for Client {
     fn note(&self, line: &mut Line) {
         line.text(" ")
@@ -241,7 +243,8 @@ impl Transcribe for Vec<MultiReadResult> {
     }
 }
 
-/// An event of a znode as the wire has it; `Err` with the state if it is one of the session.
+/// Converts an event of a znode to its wire form; returns the session's state as `Err` for an event of the
+/// session.
 pub(crate) fn event(event: &WatchedEvent) -> Result<Event, SessionState> {
     let kind = match event.event_type {
         EventType::Session => return Err(event.session_state),
@@ -258,7 +261,7 @@ pub(crate) fn event(event: &WatchedEvent) -> Result<Event, SessionState> {
     })
 }
 
-/// A result of some scenario's own, in words that are the same on every server.
+/// Writes a scenario's own result, which must be the same on every server.
 impl Transcribe for fmt::Arguments<'_> {
     fn note(&self, line: &mut Line) {
         line.text(format!(" {self}"));
@@ -280,14 +283,14 @@ mod tests {
     }
 
     #[test]
-    fn what_went_well_says_so() {
+    fn a_success_begins_with_ok() {
         check(Ok::<_, Error>(7_usize), " ok 7");
         check(Ok::<(), Error>(()), " ok");
         check(Ok::<Option<i32>, Error>(None), " ok nothing");
     }
 
     #[test]
-    fn a_refusal_bears_its_name() {
+    fn a_refusal_has_its_name() {
         check(Err::<(), _>(Error::BadVersion), " BadVersion");
         check(
             Err::<(), _>(MultiWriteError::OperationFailed {

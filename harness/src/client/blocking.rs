@@ -1,4 +1,4 @@
-//! The same client on a blocking socket, as lean as a benchmark needs it.
+//! A client on a blocking socket, with the small overhead that a benchmark needs.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -17,20 +17,21 @@ pub struct BlockingClient {
 }
 
 impl BlockingClient {
-    /// Opens a connection and gets a session.
+    /// Opens a connection and creates a session.
     ///
     /// # Errors
     ///
-    /// If nobody listens, or the server refuses.
+    /// Returns an error if the connection or the session is refused.
     pub fn connect(address: &str, request: &ConnectRequest) -> io::Result<Self> {
         Self::on(TcpStream::connect(address)?, request)
     }
 
-    /// As [`BlockingClient::connect`], to a server that may take so long for an answer and no longer.
+    /// Opens a connection and creates a session, with a time limit for every read.
     ///
     /// # Errors
     ///
-    /// As there, and later from every call that takes longer.
+    /// Returns the errors of [`BlockingClient::connect`]. This call and every later one also fail after the
+    /// time limit.
     pub fn connect_within(
         patience: Duration,
         address: &str,
@@ -53,28 +54,28 @@ impl BlockingClient {
         })
     }
 
-    /// What the server granted.
+    /// The server's response to the connect request.
     #[must_use]
     pub fn session(&self) -> &ConnectResponse {
         &self.session
     }
 
-    /// Sends a request and waits for its reply. It must be the next frame: no watch may fire meanwhile.
+    /// Sends a request and waits for its reply, which must be the next frame: no watch may fire in between.
     ///
     /// # Errors
     ///
-    /// If the connection ends, or something else comes.
+    /// Returns an error if the connection ends or another frame arrives.
     pub fn call(&mut self, request: &Request) -> io::Result<Reply> {
         self.last_xid += 1;
         self.stream.write_all(&request.encode(self.last_xid).0)?;
         self.read(self.last_xid, request)
     }
 
-    /// Sends requests in one write and waits for as many replies, in their order.
+    /// Sends requests in one write and waits for as many replies, in order.
     ///
     /// # Errors
     ///
-    /// As [`BlockingClient::call`].
+    /// Returns the errors of [`BlockingClient::call`].
     pub fn call_all(&mut self, requests: &[Request]) -> io::Result<Vec<Reply>> {
         let first = self.last_xid + 1;
         let mut bytes = Vec::new();
@@ -104,18 +105,18 @@ impl BlockingClient {
         Ok(Reply { header, answer })
     }
 
-    /// The socket, for whoever goes on with precomputed frames.
+    /// Returns the socket, for callers that send precomputed frames.
     #[must_use]
     pub fn into_stream(self) -> TcpStream {
         self.stream
     }
 }
 
-/// The next frame, length prefix included.
+/// Reads the next frame, including its length prefix.
 ///
 /// # Errors
 ///
-/// If the connection ends before the frame does.
+/// Returns an error if the connection ends within the frame.
 pub fn read_frame(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut frame = vec![0; 4];
     stream.read_exact(&mut frame)?;

@@ -1,4 +1,4 @@
-//! One connection over any stream.
+//! A connection over any stream.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,7 +10,7 @@ use super::record::{Malformed, Reader};
 use super::reply::{Answer, ConnectResponse, Event, Reply, ReplyHeader};
 use super::request::{ConnectRequest, Request, WATCH_EVENT_XID};
 
-/// Why a call came to nothing.
+/// Reason why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The server closed the connection.
@@ -19,29 +19,29 @@ pub enum ClientError {
     /// The server closed the connection within a frame.
     #[error("the server closed the connection after {0} bytes of a frame")]
     CutShort(usize),
-    /// A frame says that it is longer than any that a server sends, or shorter than nothing.
-    #[error("a frame of {0} bytes")]
+    /// The length prefix of a frame is negative or exceeds the maximum.
+    #[error("invalid frame length: {0} bytes")]
     BadLength(i32),
     /// The socket failed.
-    #[error("the connection broke: {0}")]
+    #[error("the connection failed: {0}")]
     Io(#[from] io::Error),
-    /// The server sent what a strict client does not take.
+    /// The server sent bytes that a strict client refuses.
     #[error("malformed: {0}")]
     Malformed(#[from] Malformed),
-    /// A reply that belongs to no request.
-    #[error("a reply to xid {0}, which nobody sent")]
+    /// A reply to an xid that is not outstanding.
+    #[error("a reply to xid {0}, which no request has")]
     StrayReply(i32),
 }
 
-/// No server sends a longer frame: it would be a list of a million children.
+/// Maximum frame length, in bytes. A longer frame would be a list of a million children.
 const LONGEST_FRAME: usize = 64 << 20;
 
-/// One frame from the server, understood.
+/// A decoded frame from the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// The answer to a request.
     Reply(Reply),
-    /// A watch fired.
+    /// A watch event.
     Event(Event),
 }
 
@@ -63,7 +63,7 @@ pub struct Client<S> {
     stream: S,
     received: Vec<u8>,
     last_xid: i32,
-    /// Requests without a reply, as xid and operation.
+    /// Outstanding requests, as xid and operation.
     pending: VecDeque<(i32, i32)>,
     events: VecDeque<Event>,
 }
@@ -73,7 +73,7 @@ impl Client<TcpStream> {
     ///
     /// # Errors
     ///
-    /// If nobody listens there.
+    /// Returns an error if the connection is refused.
     pub async fn open(address: &str) -> Result<Self, ClientError> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -82,7 +82,7 @@ impl Client<TcpStream> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
-    /// A client on a stream on which nothing has been said yet.
+    /// Creates a client on a stream on which nothing has been sent yet.
     pub fn new(stream: S) -> Self {
         Self {
             stream,
@@ -93,11 +93,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    /// Asks for a session and reads the answer.
+    /// Sends a connect request and reads the response.
     ///
     /// # Errors
     ///
-    /// If the server closes the connection or answers nonsense.
+    /// Returns an error if the server closes the connection or sends a malformed response.
     pub async fn connect(
         &mut self,
         request: &ConnectRequest,
@@ -107,18 +107,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Ok(ConnectResponse::decode(&frame)?.0)
     }
 
-    /// Sends a request under the xid that a proper client would take, and gives that back.
+    /// Sends a request under the xid of an ordinary client and returns the xid.
     ///
     /// # Errors
     ///
-    /// If the socket does not take it.
+    /// Returns an error if the write fails.
     pub async fn send(&mut self, request: &Request) -> Result<i32, ClientError> {
         let xid = self.next_xid(request);
         self.send_as(xid, request).await?;
         Ok(xid)
     }
 
-    /// The xid that a proper client would give to this request, its counter moved.
+    /// Returns the xid that an ordinary client would give to this request, and advances the counter.
     pub fn next_xid(&mut self, request: &Request) -> i32 {
         request.special_xid().unwrap_or_else(|| {
             self.last_xid += 1;
@@ -130,32 +130,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     ///
     /// # Errors
     ///
-    /// If the socket does not take it.
+    /// Returns an error if the write fails.
     pub async fn send_as(&mut self, xid: i32, request: &Request) -> Result<(), ClientError> {
         self.expect_reply(xid, request.op());
         self.send_bytes(&request.encode(xid).0).await
     }
 
-    /// Sends any bytes.
+    /// Sends raw bytes.
     ///
     /// # Errors
     ///
-    /// If the socket does not take them.
+    /// Returns an error if the write fails.
     pub async fn send_bytes(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
         self.stream.write_all(bytes).await?;
         Ok(self.stream.flush().await?)
     }
 
-    /// Tells the client how to read the reply to a request that went out by [`Client::send_bytes`].
+    /// Registers an xid and operation, so that the reply to a request sent by [`Client::send_bytes`] can be
+    /// decoded.
     pub fn expect_reply(&mut self, xid: i32, op: i32) {
         self.pending.push_back((xid, op));
     }
 
-    /// Sends a request and reads up to its reply. Events on the way are kept for [`Client::event`].
+    /// Sends a request and reads up to its reply. Events that arrive before it are queued for
+    /// [`Client::event`].
     ///
     /// # Errors
     ///
-    /// If the connection ends before the reply, or the server says nonsense.
+    /// Returns an error if the connection ends before the reply, or the server sends malformed bytes.
     pub async fn call(&mut self, request: &Request) -> Result<Reply, ClientError> {
         self.send(request).await?;
         loop {
@@ -166,16 +168,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    /// The events that came with the replies so far and were not asked for yet, in order.
+    /// Returns the events that arrived with earlier replies and were not taken yet, in order.
     pub fn take_events(&mut self) -> Vec<Event> {
         self.events.drain(..).collect()
     }
 
-    /// The next event, which may have come already.
+    /// Returns the next event, which may have arrived already.
     ///
     /// # Errors
     ///
-    /// If the connection ends first, or a reply comes that no [`Client::call`] waits for.
+    /// Returns an error if the connection ends first, or a reply arrives that no [`Client::call`] waits for.
     pub async fn event(&mut self) -> Result<Event, ClientError> {
         if let Some(event) = self.events.pop_front() {
             return Ok(event);
@@ -186,21 +188,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    /// The next reply or event off the wire.
+    /// Reads the next reply or event.
     ///
     /// # Errors
     ///
-    /// If the connection ends first, or the server says nonsense.
+    /// Returns an error if the connection ends first, or the server sends malformed bytes.
     pub async fn receive(&mut self) -> Result<Message, ClientError> {
         let frame = self.frame().await?;
         self.understand(&frame).map(|(message, _)| message)
     }
 
-    /// What a frame says, and its fields.
+    /// Decodes a frame and returns the message and its fields.
     ///
     /// # Errors
     ///
-    /// If the frame is nonsense, or answers nothing.
+    /// Returns an error if the frame is malformed or answers no outstanding request.
     pub fn understand(
         &mut self,
         frame: &[u8],
@@ -221,11 +223,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         Ok((message, reader.finish()?))
     }
 
-    /// The next frame, length prefix included. May be given up and asked for again without losing a byte.
+    /// Reads the next frame, including its length prefix. Cancellation loses no bytes: the next call continues.
     ///
     /// # Errors
     ///
-    /// If the connection ends before the frame does.
+    /// Returns an error if the connection ends within the frame.
     pub async fn frame(&mut self) -> Result<Vec<u8>, ClientError> {
         loop {
             if let Some(length) = self.received.first_chunk::<4>() {
@@ -242,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             match self.stream.read_buf(&mut self.received).await {
                 Ok(0) if self.received.is_empty() => return Err(ClientError::Closed),
                 Ok(0) => return Err(ClientError::CutShort(self.received.len())),
-                // A server that closes with requests unread resets the connection.
+                // A server that closes a connection with unread requests resets it.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
                     return Err(ClientError::Closed);
                 }
@@ -252,11 +254,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         }
     }
 
-    /// Closes the sending half, as a client that goes away without a word does.
+    /// Closes the sending half, as a client does that disappears without closing its session.
     ///
     /// # Errors
     ///
-    /// If the socket is gone already.
+    /// Returns an error if the socket is already closed.
     pub async fn shutdown(&mut self) -> Result<(), ClientError> {
         Ok(self.stream.shutdown().await?)
     }

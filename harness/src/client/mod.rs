@@ -1,7 +1,8 @@
-//! The client's half of the wire protocol, written apart from the server's so that no mistake is made twice.
+//! The client half of the wire protocol, written independently of the server's so that no mistake is made in
+//! both.
 //!
-//! [`Client`] is thin: it sends what it is told, proper or not, and gives back replies and events in the order in
-//! which they arrived. It neither pings nor reconnects.
+//! [`Client`] is thin. It sends any request, valid or not, and returns replies and events in order of arrival.
+//! It neither pings nor reconnects.
 
 mod blocking;
 mod connection;

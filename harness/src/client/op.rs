@@ -1,4 +1,4 @@
-//! The numbers of the operations, and the versions that know them.
+//! Operation codes, and the versions that introduced them.
 
 use semver::Version;
 
@@ -6,7 +6,7 @@ macro_rules! ops {
     ($($name:ident = $number:literal, $word:literal, $minor:literal $patch:literal;)*) => {
         $(#[doc = concat!("`", $word, "`")] pub const $name: i32 = $number;)*
 
-        /// The operation's name as ZooKeeper's clients have it.
+        /// Returns the operation's name in ZooKeeper's clients.
         #[must_use]
         pub fn name(op: i32) -> &'static str {
             match op {
@@ -15,7 +15,7 @@ macro_rules! ops {
             }
         }
 
-        /// The first version that knows the operation, from 3.4 on.
+        /// Returns the first version, from 3.4 on, that knows the operation.
         #[must_use]
         pub fn since(op: i32) -> Option<Version> {
             match op {

@@ -1,17 +1,17 @@
-//! Jute's primitives, written and read with the name of each field, so that a frame can be shown field by field.
+//! Jute primitives, written and read with the name of each field, so that a frame can be shown field by field.
 
 use std::ops::Range;
 
-/// One field of a frame: what it is and where its bytes are.
+/// A field of a frame: its name and the range of its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// The field's name, as `zookeeper.jute` has it; `len` for a length before it.
+    /// The field's name in `zookeeper.jute`; `len` for a length prefix.
     pub name: &'static str,
-    /// Where it is in the frame.
+    /// Range of the field's bytes in the frame.
     pub at: Range<usize>,
 }
 
-/// Writes one frame, length prefix included.
+/// Writer of one frame, including its length prefix.
 #[derive(Clone, Debug)]
 pub struct Writer {
     bytes: Vec<u8>,
@@ -31,7 +31,7 @@ impl Default for Writer {
 }
 
 impl Writer {
-    /// The finished frame and its fields.
+    /// Returns the finished frame and its fields.
     #[must_use]
     pub fn finish(mut self) -> (Vec<u8>, Vec<Field>) {
         let length = count(self.bytes.len() - 4).to_be_bytes();
@@ -41,7 +41,7 @@ impl Writer {
         (self.bytes, self.fields)
     }
 
-    /// Bytes without a length.
+    /// Writes bytes without a length.
     pub fn raw(&mut self, name: &'static str, bytes: &[u8]) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
@@ -83,10 +83,10 @@ impl Writer {
 }
 
 pub(super) fn count(length: usize) -> i32 {
-    i32::try_from(length).expect("no frame of ours comes near 2 GiB")
+    i32::try_from(length).expect("frames of the harness are shorter than 2 GiB")
 }
 
-/// Bytes from the server that are not what they should be.
+/// Malformed bytes from the server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at} of {frame:02x?}")]
 pub struct Malformed {
@@ -95,7 +95,7 @@ pub struct Malformed {
     frame: Vec<u8>,
 }
 
-/// Reads one frame, length prefix included.
+/// Reader of one frame, including its length prefix.
 #[derive(Debug)]
 pub struct Reader<'a> {
     frame: &'a [u8],
@@ -104,11 +104,11 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader at the start of a frame that is there completely.
+    /// Creates a reader at the start of a complete frame.
     ///
     /// # Errors
     ///
-    /// If the length prefix does not say how long the frame is.
+    /// Returns an error if the length prefix is not the length of the frame.
     pub fn new(frame: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Self {
             frame,
@@ -123,11 +123,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The fields, if nothing is left over.
+    /// Returns the fields, if every byte was read.
     ///
     /// # Errors
     ///
-    /// If bytes follow the last field: strict clients refuse them.
+    /// Returns an error if bytes follow the last field: strict clients refuse them.
     pub fn finish(self) -> Result<Vec<Field>, Malformed> {
         if self.at == self.frame.len() {
             Ok(self.fields)
@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
         let bytes = self.raw(name, N)?;
         Ok(bytes
             .try_into()
-            .expect("raw gives as many bytes as asked for"))
+            .expect("raw returns the requested number of bytes"))
     }
 
     pub(super) fn int(&mut self, name: &'static str) -> Result<i32, Malformed> {
@@ -186,7 +186,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A length or a count; `None` is null.
+    /// Reads a length or a count; `None` is null.
     fn length(&mut self, name: &'static str) -> Result<Option<usize>, Malformed> {
         match self.int(name)? {
             -1 => Ok(None),
@@ -204,7 +204,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Text; null reads as `None`.
+    /// Reads text; null is `None`.
     pub(super) fn string(&mut self, name: &'static str) -> Result<Option<String>, Malformed> {
         match self.buffer(name)? {
             None => Ok(None),
@@ -215,11 +215,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Text that a server never leaves null.
+    /// Reads text that a server never sends as null.
     pub(super) fn text(&mut self, name: &'static str) -> Result<String, Malformed> {
         match self.string(name)? {
             Some(text) => Ok(text),
-            None => Err(self.malformed("null where text must be")),
+            None => Err(self.malformed("null instead of text")),
         }
     }
 
@@ -228,7 +228,7 @@ impl<'a> Reader<'a> {
         mut item: impl FnMut(&mut Self) -> Result<T, Malformed>,
     ) -> Result<Vec<T>, Malformed> {
         match self.length("count")? {
-            None => Err(self.malformed("null where a vector must be")),
+            None => Err(self.malformed("null instead of a vector")),
             Some(length) => (0..length).map(|_| item(self)).collect(),
         }
     }

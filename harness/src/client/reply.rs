@@ -1,30 +1,30 @@
-//! What a server may say, read strictly: a byte too many or too few is an error.
+//! Decoding of everything a server may send. Strict: one byte too many or too few is an error.
 
 use super::op;
 use super::record::{Field, Malformed, Reader};
 use super::request::Acl;
 
-/// The answer to the first frame of a connection.
+/// The response to the first frame of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectResponse {
     /// Always 0.
     pub protocol_version: i32,
-    /// The negotiated session timeout; 0 if the session is refused.
+    /// The negotiated session timeout, in milliseconds; 0 if the session is refused.
     pub timeout_ms: i32,
-    /// The session; 0 if it is refused.
+    /// The session id; 0 if the session is refused.
     pub session_id: i64,
-    /// Its password.
+    /// The session's password.
     pub password: Option<Vec<u8>>,
-    /// The read-only byte, if it was sent.
+    /// The read-only byte, if the server sent it.
     pub read_only: Option<bool>,
 }
 
 impl ConnectResponse {
-    /// Reads a whole frame.
+    /// Decodes a whole frame.
     ///
     /// # Errors
     ///
-    /// If it is not exactly this record.
+    /// Returns an error if the frame is not exactly this record.
     pub fn decode(frame: &[u8]) -> Result<(Self, Vec<Field>), Malformed> {
         let mut reader = Reader::new(frame)?;
         let response = Self {
@@ -42,23 +42,23 @@ impl ConnectResponse {
     }
 }
 
-/// What stands before every answer and event.
+/// Header of every answer and event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplyHeader {
     /// The request's xid, or -1 for an event.
     pub xid: i32,
-    /// The zxid that the server had reached.
+    /// The last zxid that the server had applied.
     pub zxid: i64,
-    /// 0, or the number of an error.
+    /// 0, or an error code.
     pub err: i32,
 }
 
 impl ReplyHeader {
-    /// Reads the start of a frame.
+    /// Decodes the start of a frame.
     ///
     /// # Errors
     ///
-    /// If the frame is too short.
+    /// Returns an error if the frame is too short.
     pub fn decode(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(Self {
             xid: reader.int("xid")?,
@@ -68,7 +68,7 @@ impl ReplyHeader {
     }
 }
 
-/// A reply: its header and what the operation gave.
+/// A reply: its header and its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The header.
@@ -77,7 +77,7 @@ pub struct Reply {
     pub answer: Option<Answer>,
 }
 
-/// The state of a znode.
+/// The stat of a znode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     missing_docs,
@@ -115,21 +115,21 @@ impl Stat {
     }
 }
 
-/// What a watch says.
+/// A watch event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The zxid in the header.
     pub zxid: i64,
-    /// NodeCreated 1, NodeDeleted 2, NodeDataChanged 3, NodeChildrenChanged 4.
+    /// The type: NodeCreated 1, NodeDeleted 2, NodeDataChanged 3, NodeChildrenChanged 4.
     pub kind: i32,
-    /// SyncConnected 3 is the only one that servers send.
+    /// The state; servers send only SyncConnected, which is 3.
     pub state: i32,
-    /// The znode.
+    /// The path of the znode.
     pub path: String,
 }
 
 impl Event {
-    /// The name that ZooKeeper's clients give to the kind.
+    /// Returns the name of the type in ZooKeeper's clients.
     #[must_use]
     pub fn kind_name(&self) -> &'static str {
         match self.kind {
@@ -141,11 +141,11 @@ impl Event {
         }
     }
 
-    /// Reads what follows the header.
+    /// Decodes the bytes after the header.
     ///
     /// # Errors
     ///
-    /// If it is no WatcherEvent.
+    /// Returns an error if the bytes are not a WatcherEvent.
     pub fn decode(header: ReplyHeader, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         if header.err != 0 {
             return Err(reader.malformed("an event with an error"));
@@ -159,21 +159,21 @@ impl Event {
     }
 }
 
-/// Who a connection is, by one scheme.
+/// An identity of a connection in one authentication scheme.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Identity {
-    /// Such as `ip`.
+    /// The scheme, such as `ip`.
     pub scheme: String,
-    /// Such as `127.0.0.1`.
+    /// The id, such as `127.0.0.1`.
     pub user: String,
 }
 
-/// One result inside a multi or a multiRead.
+/// A result inside a multi or a multiRead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MultiResult {
     /// The operation, or -1 for an error.
     pub op: i32,
-    /// The error in the header before the result.
+    /// The error code in the header before the result.
     pub err: i32,
     /// The result, if the operation has one.
     pub answer: Option<Answer>,
@@ -182,43 +182,44 @@ pub struct MultiResult {
 /// The body of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// create, sync.
+    /// The answer to create and sync.
     Path(Option<String>),
-    /// create2, createContainer, createTTL.
+    /// The answer to create2, createContainer and createTTL.
     PathStat(String, Stat),
-    /// exists, setData, setACL.
+    /// The answer to exists, setData and setACL.
     Stat(Stat),
-    /// getData, reconfig.
+    /// The answer to getData and reconfig.
     Data(Option<Vec<u8>>, Stat),
-    /// getACL.
+    /// The answer to getACL.
     Acl(Vec<Acl>, Stat),
-    /// getChildren.
+    /// The answer to getChildren.
     Children(Vec<String>),
-    /// getChildren2.
+    /// The answer to getChildren2.
     ChildrenStat(Vec<String>, Stat),
-    /// multi, multiRead.
+    /// The answer to multi and multiRead.
     Multi(Vec<MultiResult>),
-    /// sasl.
+    /// The answer to sasl.
     Token(Option<Vec<u8>>),
-    /// getEphemerals.
+    /// The answer to getEphemerals.
     Ephemerals(Vec<String>),
-    /// getAllChildrenNumber.
+    /// The answer to getAllChildrenNumber.
     Number(i32),
-    /// addWatch, and a failed operation in a multi.
+    /// The answer to addWatch, and to a failed operation in a multi.
     Error(i32),
-    /// whoAmI.
+    /// The answer to whoAmI.
     Identities(Vec<Identity>),
 }
 
 impl Answer {
-    /// Reads what follows the header of a reply to this operation.
+    /// Decodes the bytes after the header of a reply to this operation.
     ///
     /// # Errors
     ///
-    /// If it is not what such a reply holds.
+    /// Returns an error if the bytes are not an answer to this operation.
     pub fn decode(op: i32, err: i32, reader: &mut Reader<'_>) -> Result<Option<Self>, Malformed> {
-        // An error stands alone, but for two: a refused sasl brings a null token (ZooKeeperServer.processSasl), and a
-        // refused multiRead the results so far (FinalRequestProcessor, MultiResponse).
+        // An error has no body, with two exceptions: a refused sasl carries a null token
+        // (ZooKeeperServer.processSasl), and a refused multiRead carries the results so far
+        // (FinalRequestProcessor, MultiResponse).
         let stands_alone = match op {
             op::SASL => false,
             op::MULTI_READ => reader.is_at_end(),
@@ -299,7 +300,7 @@ fn multi(reader: &mut Reader<'_>) -> Result<Vec<MultiResult>, Malformed> {
     }
 }
 
-/// The name that ZooKeeper's `KeeperException.Code` gives to an error.
+/// Returns the name of an error in ZooKeeper's `KeeperException.Code`.
 #[must_use]
 pub fn error_name(err: i32) -> &'static str {
     match err {

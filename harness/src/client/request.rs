@@ -1,17 +1,17 @@
-//! What a client may ask, and a way to ask what it may not.
+//! Requests of a client, valid ones and, with [`Request::Raw`], any others.
 
 use super::op;
 use super::record::{Field, Writer, count};
 
-/// The xid under which the server sends watch events.
+/// The xid of watch events.
 pub const WATCH_EVENT_XID: i32 = -1;
 
 /// The first frame of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectRequest {
-    /// The highest zxid that this client has seen.
+    /// The highest zxid that the client has seen.
     pub last_zxid_seen: i64,
-    /// The wished session timeout.
+    /// The requested session timeout, in milliseconds.
     pub timeout_ms: i32,
     /// The session to resume; 0 for a new one.
     pub session_id: i64,
@@ -22,7 +22,7 @@ pub struct ConnectRequest {
 }
 
 impl ConnectRequest {
-    /// Asks for a new session.
+    /// Creates a request for a new session.
     #[must_use]
     pub fn new(timeout_ms: i32) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl ConnectRequest {
         }
     }
 
-    /// The frame and its fields.
+    /// Returns the frame and its fields.
     #[must_use]
     pub fn encode(&self) -> (Vec<u8>, Vec<Field>) {
         let mut out = Writer::default();
@@ -50,19 +50,19 @@ impl ConnectRequest {
     }
 }
 
-/// One entry of an access control list.
+/// An entry of an access control list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acl {
-    /// Read 1, write 2, create 4, delete 8, admin 16.
+    /// The permissions: read 1, write 2, create 4, delete 8, admin 16.
     pub perms: i32,
-    /// Such as `world`.
+    /// The scheme, such as `world`.
     pub scheme: String,
-    /// Such as `anyone`.
+    /// The id, such as `anyone`.
     pub id: String,
 }
 
 impl Acl {
-    /// An entry.
+    /// Creates an entry.
     #[must_use]
     pub fn new(perms: i32, scheme: &str, id: &str) -> Self {
         Self {
@@ -72,14 +72,14 @@ impl Acl {
         }
     }
 
-    /// Everything for everyone.
+    /// Returns the ACL that gives all permissions to all clients.
     #[must_use]
     pub fn open() -> Vec<Self> {
         vec![Self::new(31, "world", "anyone")]
     }
 }
 
-/// One request. The fields bear the names of `zookeeper.jute`, in Rust case.
+/// A request. The fields have the names of `zookeeper.jute`, in Rust case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
     missing_docs,
@@ -204,7 +204,7 @@ pub enum Request {
     },
     WhoAmI,
     CloseSession,
-    /// Any operation with any body: what no proper client sends.
+    /// Any operation with any body, for requests that an ordinary client does not send.
     Raw {
         op: i32,
         body: Vec<u8>,
@@ -212,7 +212,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// The operation's number.
+    /// Returns the operation code.
     #[must_use]
     pub fn op(&self) -> i32 {
         match self {
@@ -250,7 +250,7 @@ impl Request {
         }
     }
 
-    /// The xid that clients give to this operation, if it is not one of their counter.
+    /// Returns the fixed xid that clients give to this operation, if it is not one of their counter.
     #[must_use]
     pub fn special_xid(&self) -> Option<i32> {
         match self.op() {
@@ -261,7 +261,7 @@ impl Request {
         }
     }
 
-    /// Whether it changes nothing but the watches of its own connection, whatever the server makes of it.
+    /// Whether the request changes at most the watches of its own connection, whether or not it succeeds.
     #[must_use]
     pub fn only_reads(&self) -> bool {
         matches!(
@@ -285,7 +285,7 @@ impl Request {
         )
     }
 
-    /// Whether it may set a watch.
+    /// Whether the request may set a watch.
     #[must_use]
     pub fn may_watch(&self) -> bool {
         if let Self::Exists { watch, .. }
@@ -304,7 +304,7 @@ impl Request {
         )
     }
 
-    /// The frame and its fields.
+    /// Returns the frame and its fields.
     #[must_use]
     pub fn encode(&self, xid: i32) -> (Vec<u8>, Vec<Field>) {
         let mut out = Writer::default();
@@ -477,9 +477,9 @@ mod tests {
         assert_eq!(bytes, hex.replace(' ', ""));
     }
 
-    // Frames that a proper client sent to a real 3.9.5.
+    // Frames that an ordinary client sent to a real 3.9.5.
     #[test]
-    fn requests_have_the_bytes_of_a_proper_client() {
+    fn requests_have_the_bytes_of_an_ordinary_client() {
         let path = "/a".to_owned();
         check(
             &Request::Exists {

@@ -1,40 +1,40 @@
-//! Two transcripts of one case.
+//! Comparison of two transcripts of one case.
 
 use super::explain::explain;
 use super::{Applicable, Outcome};
 use crate::suite::CaseId;
 use crate::transcript::Transcript;
 
-/// Where two servers differ.
+/// Two transcripts that differ.
 #[derive(Clone, Debug)]
 pub struct Difference {
-    /// What the first did.
+    /// Transcript of the first server.
     pub left: Transcript,
-    /// What the other did.
+    /// Transcript of the other server.
     pub right: Transcript,
 }
 
-/// What a case says of two servers.
+/// Result of comparing a case on two servers.
 #[derive(Clone, Debug)]
 pub enum ComparisonResult {
-    /// They do the same.
+    /// The transcripts are equal.
     Same,
-    /// They differ.
+    /// The transcripts differ.
     Different(Box<Difference>),
-    /// They differ as known differences say.
+    /// The transcripts differ, and known differences explain all of it.
     Known {
-        /// The ids of those.
+        /// Ids of the known differences.
         ids: Vec<String>,
-        /// Where they differ.
+        /// The transcripts.
         difference: Box<Difference>,
     },
-    /// One of them could not play it.
+    /// One of the servers could not run the case, with the reason.
     Skipped(String),
-    /// On one of them it broke off.
+    /// The case failed on one of the servers, with the reason.
     Failed(String),
 }
 
-/// Compares what came of one case on two servers, and looks for what is known to differ between them.
+/// Compares the outcomes of a case on two servers, taking known differences into account.
 #[must_use]
 pub fn compare_with_known(
     case: &CaseId,
@@ -56,7 +56,7 @@ pub fn compare_with_known(
     }
 }
 
-/// Compares what came of one case on two servers.
+/// Compares the outcomes of a case on two servers.
 #[must_use]
 pub fn compare(left: &Outcome, right: &Outcome) -> ComparisonResult {
     match (left, right) {

@@ -1,4 +1,4 @@
-//! Who takes part in a comparison: a server that is started, or what one did when it was recorded.
+//! The sides of a comparison: a live server, or the recording of one.
 
 use std::fmt;
 use std::path::Path;
@@ -10,32 +10,32 @@ use semver::Version;
 use super::Recording;
 use crate::backend::{BackendKind, BackendSource, UnknownBackend};
 
-/// One side of a comparison.
+/// A side of a comparison.
 #[derive(Clone, Debug)]
 pub enum Contestant {
-    /// Plays every case.
+    /// A server that runs every case.
     Live(Arc<dyn BackendSource>),
-    /// Plays nothing: `recorded:3.9.5` is what the real 3.9.5 did when it was recorded, `recorded:FOLDER/3.6.4` what was
-    /// recorded into a folder.
+    /// A recording. `recorded:3.9.5` is the built-in recording of the real 3.9.5; `recorded:FOLDER/3.6.4` is a
+    /// recording in a folder.
     Recorded(Recording),
 }
 
-/// Who took part.
+/// A side after the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Such as `zookeeper:3.9.5`.
+    /// The name, such as `zookeeper:3.9.5`.
     pub name: String,
-    /// The ZooKeeper whose behaviour it has, if it said so.
+    /// The ZooKeeper version whose behaviour the server has, if it is known.
     pub version: Option<Version>,
 }
 
 impl Contestant {
-    /// A server of whatever kind.
+    /// Creates a side from a source of servers.
     pub fn live(source: impl BackendSource + 'static) -> Self {
         Self::Live(Arc::new(source))
     }
 
-    /// Which it is, such as `recorded:3.9.5`.
+    /// Returns the name, such as `recorded:3.9.5`.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -44,7 +44,7 @@ impl Contestant {
         }
     }
 
-    /// The ZooKeeper whose behaviour it has, if that is known before it runs.
+    /// Returns the ZooKeeper version whose behaviour the side has, if it is known before the run.
     #[must_use]
     pub fn version(&self) -> Option<Version> {
         match self {
@@ -87,21 +87,21 @@ impl FromStr for Contestant {
     }
 }
 
-/// A name that is nobody's.
+/// Error for a name that is not the name of a side.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownContestant {
-    /// It is neither a backend's nor that of a recording.
-    #[error("{0}, and `recorded:VERSION`")]
+    /// The name is neither that of a backend nor that of a recording.
+    #[error("{0}, or `recorded:VERSION`")]
     Backend(#[from] UnknownBackend),
-    /// This folder is no recording.
+    /// The folder is not a recording.
     #[error("{0}")]
     Unreadable(String),
-    /// This version was not recorded.
-    #[error("ZooKeeper `{version}` is not recorded; recorded are {there_are}")]
+    /// There is no recording of this version.
+    #[error("no recording of ZooKeeper `{version}`; recorded versions: {there_are}")]
     NotRecorded {
-        /// The version asked for.
+        /// The requested version.
         version: String,
-        /// The versions that are recorded.
+        /// The recorded versions.
         there_are: String,
     },
 }
@@ -111,7 +111,7 @@ mod tests {
     use super::Contestant;
 
     #[test]
-    fn a_contestant_reads_back_from_its_name() {
+    fn a_contestant_parses_from_its_name() {
         for name in ["embedded", "zookeeper:3.8.5", "recorded:3.9.5"] {
             let contestant: Contestant = name.parse().expect("a contestant");
             assert_eq!(contestant.to_string(), name);

@@ -1,9 +1,10 @@
-//! Whether known differences say all that differs between two transcripts.
+//! Decides whether known differences explain everything that differs between two transcripts.
 //!
-//! What an entry masks is not compared. The lines of both are then aligned by their shapes, zxids and session ids left
-//! aside; where the shapes differ, the lines that entries say only one of the servers has are taken out, and what is left
-//! must be the same. At last the zxids of all lines that were paired must stand in the same order on both sides, and the
-//! sessions must be the same ones: so a difference does not shift the names of all zxids behind it, and yet none is lost.
+//! Masked text is not compared. The lines of both transcripts are aligned by their shapes, without zxids and
+//! session ids. Where the shapes differ, lines that an entry attributes to one server are removed, and the
+//! remaining lines must be equal. Finally, the zxids of all aligned lines must have the same order on both
+//! sides, and the sessions must correspond one to one. So a difference does not shift the names of all later
+//! zxids, and no difference is lost.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -18,19 +19,19 @@ use crate::transcript::Transcript;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Excuse<'a> {
     pub(super) entry: &'a KnownDifference,
-    /// Whether it speaks of the left server.
+    /// Whether the entry describes the left server.
     pub(super) left: bool,
 }
 
-/// What stands for something that is not compared.
+/// Text that replaces masked text.
 const MASKED: &str = "…";
 
-/// The names that the normalising rules give to zxids and sessions.
+/// Names that the transcript's rules give to zxids and sessions.
 static NAMES: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?:\bat |zxid=|time\()z(\d+)\b|\bsession-(\d+)\b").ok());
 
-/// The ids of as few excuses as explain all that differs, or none if they do not. Those in front are the first that are
-/// done without.
+/// Returns the ids of a minimal set of excuses that explains everything that differs, or `None` if there is
+/// none. The excuses at the front are the first to be omitted.
 pub(super) fn explain(
     left: &Transcript,
     right: &Transcript,
@@ -84,13 +85,13 @@ fn is_explained(left: &Transcript, right: &Transcript, excuses: &[Excuse<'_>]) -
     same.take_hunk(&mut hunk) && same.zxids_are_in_order()
 }
 
-/// A line, what is masked left out.
+/// A line without masked text.
 struct Line {
     /// The line without the names of zxids and sessions.
     shape: String,
-    /// Those names, each with its number: `z`, 3.
+    /// The names, each with its number: `z`, 3.
     names: Vec<(Kind, u64)>,
-    /// Whether the other may lack it.
+    /// Whether the other transcript may lack the line.
     may_be_alone: bool,
 }
 
@@ -144,14 +145,14 @@ impl Line {
     }
 }
 
-/// The line with what the mask says written as [`MASKED`].
+/// Returns the line with masked text replaced by [`MASKED`].
 fn without(mask: &Regex, line: &str) -> String {
     let mut text = String::new();
     let mut end = 0;
     for found in mask.captures_iter(line) {
         let skip = usize::from(found.len() > 1);
         for group in found.iter().skip(skip).flatten() {
-            // A group within another is gone with it.
+            // A group within another group is already replaced.
             if group.start() >= end {
                 text.push_str(line.get(end..group.start()).unwrap_or_default());
                 text.push_str(MASKED);
@@ -163,7 +164,7 @@ fn without(mask: &Regex, line: &str) -> String {
     text
 }
 
-/// Which name on the left is which on the right.
+/// Correspondence of the names on the left and on the right.
 #[derive(Default)]
 struct Same {
     rights: BTreeMap<(Kind, u64), u64>,
@@ -171,7 +172,7 @@ struct Same {
 }
 
 impl Same {
-    /// Takes lines that must be the same on both sides, and whether they are.
+    /// Takes lines that must be equal on both sides, and returns whether they are.
     fn take_hunk(&mut self, (left, right): &mut (Vec<&Line>, Vec<&Line>)) -> bool {
         let same = left.len() == right.len()
             && left
@@ -191,7 +192,7 @@ impl Same {
         })
     }
 
-    /// Zxids by size on the left stand by size on the right.
+    /// Whether the zxids have the same order on both sides.
     fn zxids_are_in_order(&self) -> bool {
         let zxids = self
             .rights
@@ -217,7 +218,8 @@ mod tests {
         }
     }
 
-    /// Between an old server on the left and a new one on the right, of which `entries` speak: the ids that explain all.
+    /// Explains the differences between an old server on the left and a new one on the right by `entries`, and
+    /// returns the ids.
     fn explanation(entries: &str, left: &[&str], right: &[&str]) -> Option<Vec<String>> {
         let mut text = String::new();
         for (at, entry) in entries.lines().enumerate() {
@@ -240,7 +242,7 @@ mod tests {
         assert_eq!(
             explain(&right, &left, &known.between(&new, &old).to(&case)),
             found,
-            "the sides do not matter"
+            "the result does not depend on the sides"
         );
         found
     }
@@ -254,7 +256,7 @@ mod tests {
     const EVENT: &str = r"mask = ['! .* at (\S+)$']";
 
     #[test]
-    fn what_is_masked_is_not_compared() {
+    fn masked_text_is_not_compared() {
         check(
             EVENT,
             &["a:   ! NodeDeleted /x state=3 at -1"],
@@ -280,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zxid_that_only_a_masked_place_has_does_not_shift_the_others() {
+    fn a_zxid_in_masked_text_does_not_shift_the_others() {
         let right = [
             "a:   ! NodeDeleted /x state=3 at z2",
             "a:   -> ok at z3 czxid=z1",
@@ -294,7 +296,7 @@ mod tests {
             &right,
             Some(&["1"]),
         );
-        // Two names for one transaction, and one for two.
+        // One transaction has two names, and two transactions have one.
         check(
             EVENT,
             &after("a:   -> ok at z3 mtime=time(z2)"),
@@ -307,7 +309,7 @@ mod tests {
             &right,
             None,
         );
-        // The order of two.
+        // Two transactions have the wrong order.
         check(
             EVENT,
             &after("a:   -> ok at z0 mtime=time(z0)"),
@@ -317,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_only_one_server_has() {
+    fn an_entry_explains_a_line_of_one_server() {
         let entries = "has = ['the connection ends']\nlacks = ['-> UNIMPLEMENTED']";
         let left = ["a: whoAmI", "a:   the connection ends", "b: exists /x"];
         let right = [
@@ -333,7 +335,7 @@ mod tests {
             &["a: whoAmI", "b: exists /x"],
             Some(&["1"]),
         );
-        // It is the other that has it.
+        // The other server has the line.
         check(
             "lacks = ['connection ends']\n",
             &left,
@@ -343,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_both_have_may_also_be_one_that_one_of_them_has_alone() {
+    fn a_line_of_both_servers_may_occur_once_more_on_one_of_them() {
         check(
             "has = ['!']",
             &["a:   ! NodeCreated /x", "a: ping", "a:   ! NodeDeleted /x"],
@@ -353,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_two_differences_explained_is_not_enough() {
+    fn every_difference_needs_an_explanation() {
         let left = [
             "a:   ! NodeDeleted /x state=3 at -1",
             "a: ping",
@@ -370,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_needed_explains_nothing() {
+    fn an_entry_that_is_not_needed_explains_nothing() {
         let entries = format!("mask = ['version=.']\n{EVENT}\nmask = ['czxid']");
         check(
             &entries,
@@ -381,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn sessions_are_the_same_ones_on_both_sides() {
+    fn sessions_correspond_one_to_one() {
         let entry = "has = ['refused']";
         let right = [
             "a:   -> session-1",

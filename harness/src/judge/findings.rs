@@ -1,4 +1,4 @@
-//! What a run came to, as plain data: the JSON report is this, and every other report is made from it.
+//! Findings of a run, as plain data. The JSON report is this data, and every other report is made from it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -8,15 +8,16 @@ use serde::{Deserialize, Serialize};
 use super::{ComparisonResult, KnownDifferences, Outcome, Server, Stale, compare_with_known};
 use crate::suite::{CaseId, Suite};
 
-/// The version of the JSON format of [`Findings`]. It grows when a reader of older files would be misled.
+/// Version of the JSON format of [`Findings`]. It increases when a reader of older files would misread newer
+/// ones.
 pub const FORMAT: u32 = 2;
 
-/// A run over a suite on some servers, the first compared with each of the others.
+/// Findings of a run of a suite on some servers, the first compared with each of the others.
 ///
-/// As JSON every struct is an object with the names of its fields. A [`ComparisonSummary`] is `"same"`, `"different"`,
-/// `{"known": [ID, ...]}`, `{"skipped": WHY}` or `{"failed": WHY}`; a [`Trouble`] is `{"skipped": WHY}` or
-/// `{"failed": WHY}`, and `null` where there was none. Servers are referred to by their place in `servers`, from 0.
-/// Readers should pass over fields that they do not know.
+/// As JSON, every struct is an object with the names of its fields. A [`ComparisonSummary`] is `"same"`,
+/// `"different"`, `{"known": [ID, ...]}`, `{"skipped": WHY}` or `{"failed": WHY}`. A [`Trouble`] is
+/// `{"skipped": WHY}` or `{"failed": WHY}`, or `null` if the case completed. Servers are identified by their
+/// index in `servers`, from 0. Readers should ignore unknown fields.
 ///
 /// ```json
 /// {
@@ -25,7 +26,9 @@ pub const FORMAT: u32 = 2;
 ///   "took_ms": 81500,
 ///   "servers": ["embedded", "zookeeper:3.9.5"],
 ///   "absent": [{"server": "zookeeper:3.8.5", "why": "java: ..."}],
-///   "explained": [{"id": "event-without-zxid", "title": "Events bear no zxid", "does": "...", "others": "...", "why": "..."}],
+///   "explained": [{
+///     "id": "event-without-zxid", "title": "Events have no zxid", "does": "...", "others": "...", "why": "..."
+///   }],
 ///   "played_again": ["container/29"],
 ///   "stale": [{"id": "event-without-zxid", "left": "embedded", "right": "zookeeper:3.8.5"}],
 ///   "chapters": [{
@@ -46,132 +49,132 @@ pub const FORMAT: u32 = 2;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Findings {
-    /// [`FORMAT`] of whoever wrote it.
+    /// [`FORMAT`] of the program that wrote the findings.
     pub format: u32,
-    /// When the run began, as RFC 3339 has it, if it is known.
+    /// Start of the run in the format of RFC 3339, if it is known.
     #[serde(default)]
     pub started: Option<String>,
     /// The servers, by name.
     pub servers: Vec<String>,
-    /// The servers that were asked for and took part in nothing.
+    /// Requested servers that took part in no case.
     #[serde(default)]
     pub absent: Vec<Absent>,
-    /// The known differences that no longer show.
+    /// Known differences that no longer show.
     #[serde(default)]
     pub stale: Vec<Stale>,
-    /// What is known of the differences that showed, by id.
+    /// The known differences that showed, by id.
     #[serde(default)]
     pub explained: Vec<Explained>,
-    /// The cases that hang on real time, differed or failed at first, and were played again; what is said of them is
-    /// what the last time came to.
+    /// Cases that depend on real time, differed or failed at first, and were run again. Their findings are
+    /// those of the last run.
     #[serde(default)]
     pub played_again: Vec<String>,
     /// The chapters, in order.
     pub chapters: Vec<ChapterFindings>,
-    /// How long the run took, in milliseconds.
+    /// Duration of the run, in milliseconds.
     pub took_ms: u64,
 }
 
 /// A known difference that showed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explained {
-    /// As [`ComparisonSummary::Known`] names it.
+    /// Id, as in [`ComparisonSummary::Known`].
     pub id: String,
-    /// What is so, in a few words.
+    /// Short description of the difference.
     pub title: String,
-    /// What the server that the entry speaks of does.
+    /// Behaviour of the server that the entry describes.
     pub does: String,
-    /// What all others do.
+    /// Behaviour of all others.
     pub others: String,
-    /// Why, and where it can be looked up.
+    /// Reason, with a reference.
     pub why: String,
 }
 
-/// A server that took part in nothing.
+/// A server that took part in no case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Absent {
-    /// Its name.
+    /// Name of the server.
     pub server: String,
-    /// Why, such as what it needs and this machine has not.
+    /// Reason, such as a requirement that this machine does not meet.
     pub why: String,
 }
 
-/// What one chapter came to.
+/// Findings of a chapter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChapterFindings {
-    /// Such as `watch`.
+    /// Name, such as `watch`.
     pub name: String,
-    /// What it is about, in a line.
+    /// Subject of the chapter, in one line.
     pub title: String,
-    /// Its cases, in order.
+    /// Cases of the chapter, in order.
     pub cases: Vec<CaseFindings>,
 }
 
-/// What one case came to.
+/// Findings of a case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseFindings {
-    /// Such as `watch/17`.
+    /// Id, such as `watch/17`.
     pub id: String,
-    /// What it shows.
+    /// The fact that the case shows.
     pub title: String,
-    /// Its text, if it is a script.
+    /// Text of the case, if it is a script.
     pub script: Option<String>,
-    /// What came of it on each server, in their order.
+    /// Results on each server, in the order of the servers.
     pub plays: Vec<Play>,
-    /// The first server against each of the others.
+    /// Comparisons of the first server with each of the others.
     pub comparisons: Vec<Comparison>,
 }
 
-/// One case on one server.
+/// Result of a case on one server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Play {
-    /// What was noted, as far as it went.
+    /// The transcript, as far as the case ran.
     pub lines: Vec<String>,
-    /// Why it was not played, or not to its end.
+    /// Reason why the case was not run, or not to its end.
     pub trouble: Option<Trouble>,
-    /// How long it took, in milliseconds.
+    /// Duration, in milliseconds.
     pub took_ms: u64,
 }
 
-/// Why a case was not played to its end.
+/// Reason why a case did not complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
-    /// The server lacks what it needs.
+    /// The server lacks something that the case needs.
     Skipped(String),
-    /// It broke off.
+    /// The case failed.
     Failed(String),
 }
 
-/// A case on two servers.
+/// Comparison of a case on two servers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// The first server, by its place.
+    /// Index of the first server.
     pub left: usize,
-    /// The other.
+    /// Index of the other server.
     pub right: usize,
-    /// What the comparison says.
+    /// Result of the comparison.
     pub result: ComparisonSummary,
 }
 
-/// What a comparison says.
+/// Result of a comparison, without the transcripts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ComparisonSummary {
-    /// They do the same.
+    /// The transcripts are equal.
     Same,
-    /// They differ.
+    /// The transcripts differ.
     Different,
-    /// They differ as these known differences say, each by its id.
+    /// The transcripts differ, and the known differences with these ids explain it.
     Known(Vec<String>),
-    /// One of them could not play it, and why.
+    /// One of the servers could not run the case, for this reason.
     Skipped(String),
-    /// On one of them it broke off, and why.
+    /// The case failed on one of the servers, for this reason.
     Failed(String),
 }
 
 impl Findings {
-    /// Puts together what a run told. `servers` are as [`run`](super::run) returned them.
+    /// Combines the results of a run. `servers` are those that [`run`](super::run) returned.
     #[must_use]
     pub fn new(
         suite: &Suite,
@@ -180,7 +183,7 @@ impl Findings {
         known: &KnownDifferences,
         took: Duration,
     ) -> Self {
-        let missing = Outcome::Skipped("not played".to_owned());
+        let missing = Outcome::Skipped("not run".to_owned());
         let of = |id: &CaseId, server| outcomes.get(&(id.clone(), server)).unwrap_or(&missing);
         let rights: Vec<_> = match servers {
             [] => Vec::new(),
@@ -259,8 +262,8 @@ impl Findings {
         }
     }
 
-    /// The same without the servers, other than the first, that every case skipped for one and the same reason: they
-    /// stand under [`absent`](Self::absent) with the reason.
+    /// Removes servers, except for the first, on which every case was skipped for one and the same reason. They
+    /// are listed in [`absent`](Self::absent) with the reason.
     #[must_use]
     pub fn without_absent(mut self) -> Self {
         for place in (1..self.servers.len()).rev() {
@@ -302,13 +305,13 @@ impl Findings {
         reasons.all(|why| why == Some(first)).then(|| first.clone())
     }
 
-    /// Every case, in order.
+    /// Returns every case, in order.
     pub fn cases(&self) -> impl Iterator<Item = &CaseFindings> {
         self.chapters.iter().flat_map(|chapter| &chapter.cases)
     }
 }
 
-/// The known differences that some result names.
+/// Returns the known differences that a result names.
 fn explained(chapters: &[ChapterFindings], known: &KnownDifferences) -> Vec<Explained> {
     let comparisons = chapters
         .iter()
@@ -354,7 +357,7 @@ impl Play {
 }
 
 impl ComparisonSummary {
-    /// The ids of the known differences that explain all that differs.
+    /// Returns the ids of the known differences that explain everything that differs.
     #[must_use]
     pub fn known(&self) -> &[String] {
         match self {

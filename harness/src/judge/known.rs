@@ -1,28 +1,28 @@
-//! Known differences: which server does what others do not, from which version to which, and why.
+//! Known differences: deviating behaviour of some servers, the affected versions, and the reason.
 //!
-//! They are written in TOML; those that come with the harness are `harness/known-differences.toml`:
+//! The entries are written in TOML. The built-in ones are in `harness/known-differences.toml`:
 //!
 //! ```toml
 //! [[difference]]
-//! id = "event-without-zxid"             # what reports call it
-//! title = "Events bear no zxid"
-//! server = "zookeeper"                  # whose behaviour it is: any server of these versions...
-//! versions = ["<3.9"]                   # (one of the lines fits; `embedded` counts as the version it has)
-//! # server = "docker"                   # ...or whatever is called `docker:...`, `embedded`, ...
-//! topic = "Watches"                     # where the page on versions lists it
+//! id = "event-without-zxid"             # name in reports
+//! title = "Events have no zxid"
+//! server = "zookeeper"                  # affected servers: any server of these versions...
+//! versions = ["<3.9"]                   # (one of them matches; `embedded` has the version that it implements)
+//! # server = "docker"                   # ...or servers named `docker:...`, `embedded`, ...
+//! topic = "Watches"                     # heading on the page about versions
 //! cases = ["*"]                         # `*`, chapters, cases, ranges (`watch/3..9`)
-//! mask = ['! .* at (\S+)$']             # on the lines of both: what is not compared (the groups, if there are any)
-//! has = ['-> NONODE']                   # lines that only it has where both differ
-//! lacks = ['-> ok']                     # lines that only the other has where both differ
+//! mask = ['! .* at (\S+)$']             # on the lines of both: text that is not compared (the groups, if any)
+//! has = ['-> NONODE']                   # lines that only this server has where both differ
+//! lacks = ['-> ok']                     # lines that only the other server has where both differ
 //! does = "The header of an event says zxid -1."
 //! others = "It says the zxid of the transaction that fired it."
 //! why = "ZOOKEEPER-4655 added the zxid to the event."
 //! ```
 //!
-//! An entry *applies* to two servers if it speaks of exactly one of them. A case in which two servers differ is
-//! *explained* by the applicable entries that name it if nothing but what they say differs. Whatever
-//! is not explained fails. An applicable entry that explains nothing, though all cases it names were played on both, is
-//! *stale*, and fails as well.
+//! An entry *applies* to two servers if it describes exactly one of them. The applicable entries that name a
+//! case *explain* the difference of two servers in it if nothing else differs. A difference without an
+//! explanation is a failure. An applicable entry that explains nothing, although all cases that it names ran on
+//! both servers, is *stale*, which is a failure as well.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -38,7 +38,7 @@ use crate::suite::{Case, CaseId, Pattern, Suite};
 
 const BUILTIN: &str = include_str!("../../known-differences.toml");
 
-/// A list of known differences. Without any, every difference fails.
+/// A list of known differences. With an empty list, every difference is a failure.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KnownDifferences {
@@ -46,93 +46,94 @@ pub struct KnownDifferences {
     entries: Vec<KnownDifference>,
 }
 
-/// What one server, or some versions, do and others do not.
+/// A behaviour of one server, or of some versions, that differs from all others.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KnownDifference {
-    /// What reports call it.
+    /// Name in reports.
     pub id: String,
-    /// What is so, in a few words.
+    /// Short description of the difference.
     pub title: String,
-    /// Whose behaviour it is: `zookeeper` is any server of the `versions`, every other word what a server's name begins
-    /// with, such as `embedded` or `docker`.
+    /// The affected servers: `zookeeper` means every server of the `versions`; any other word is the beginning
+    /// of a server's name, such as `embedded` or `docker`.
     pub server: String,
-    /// The versions that do so, one of them; any, if there are none.
+    /// The affected versions, of which one must match; all versions if the list is empty.
     #[serde(default, deserialize_with = "parsed")]
     pub versions: Vec<VersionReq>,
-    /// Under which heading it is listed.
+    /// Heading under which the entry is listed.
     pub topic: String,
-    /// The cases that show it.
+    /// The cases that show the difference.
     #[serde(deserialize_with = "parsed")]
     pub cases: Vec<Pattern>,
-    /// What is not compared, on the lines of both servers: the groups of a match, the whole match if it has none.
+    /// Patterns for text that is not compared, on the lines of both servers: the groups of a match, or the
+    /// whole match if there are no groups.
     #[serde(default, deserialize_with = "parsed")]
     pub mask: Vec<Regex>,
-    /// Lines that the server has and the other has not.
+    /// Patterns for lines that the server has and the other lacks.
     #[serde(default, deserialize_with = "parsed")]
     pub has: Vec<Regex>,
-    /// Lines that the server has not and the other has.
+    /// Patterns for lines that the server lacks and the other has.
     #[serde(default, deserialize_with = "parsed")]
     pub lacks: Vec<Regex>,
-    /// What it does.
+    /// Behaviour of the affected servers.
     pub does: String,
-    /// What all others do.
+    /// Behaviour of all others.
     pub others: String,
-    /// Why, with the issue or the class where it can be looked up.
+    /// Reason, with a reference to an issue or a class.
     pub why: String,
 }
 
 /// An entry that applied and explained nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stale {
-    /// The entry.
+    /// Id of the entry.
     pub id: String,
     /// One of the servers.
     pub left: String,
-    /// The other.
+    /// The other server.
     pub right: String,
 }
 
-/// Why a list of known differences cannot be used.
+/// Reason why a list of known differences is invalid.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum KnownError {
-    /// It is no TOML, or not what an entry consists of.
+    /// The text is not TOML, or an entry has missing or unknown fields.
     #[error("{0}")]
     Toml(#[from] toml::de::Error),
-    /// Two entries have one id.
-    #[error("two known differences are called `{0}`")]
+    /// Two entries have the same id.
+    #[error("two known differences have the id `{0}`")]
     Twice(String),
-    /// An entry does not say how its difference looks.
-    #[error("the known difference `{0}` has none of `mask`, `has` and `lacks`")]
+    /// An entry has no pattern.
+    #[error("known difference `{0}` needs `mask`, `has` or `lacks`")]
     SaysNothing(String),
 }
 
 impl KnownDifferences {
-    /// Those that come with the harness.
+    /// Returns the built-in known differences.
     ///
     /// # Panics
     ///
-    /// If the file cannot be used; a test reads it.
+    /// Panics if the file is invalid; a test reads it.
     #[must_use]
     pub fn builtin() -> Self {
         Self::parse(BUILTIN)
             .unwrap_or_else(|error| panic!("harness/known-differences.toml: {error}"))
     }
 
-    /// Reads a file.
+    /// Parses a file.
     ///
     /// # Errors
     ///
-    /// If it is not what such a file has to be.
+    /// Returns an error if the file is invalid.
     pub fn parse(text: &str) -> Result<Self, KnownError> {
         Self::default().with(toml::from_str(text)?)
     }
 
-    /// Adds others.
+    /// Adds the entries of another list.
     ///
     /// # Errors
     ///
-    /// If two have the same id.
+    /// Returns an error if two entries have the same id.
     pub fn with(mut self, others: Self) -> Result<Self, KnownError> {
         for entry in others.entries {
             if self.entries.iter().any(|known| known.id == entry.id) {
@@ -146,17 +147,17 @@ impl KnownDifferences {
         Ok(self)
     }
 
-    /// Every entry, in order.
+    /// Returns every entry, in order.
     #[must_use]
     pub fn entries(&self) -> &[KnownDifference] {
         &self.entries
     }
 
-    /// The entries that apply to two servers.
+    /// Returns the entries that apply to two servers.
     #[must_use]
     pub fn between(&self, left: &Server, right: &Server) -> Applicable<'_> {
         let excuses = self.entries.iter().filter_map(|entry| {
-            match (entry.speaks_of(left), entry.speaks_of(right)) {
+            match (entry.describes(left), entry.describes(right)) {
                 (true, false) => Some(Excuse { entry, left: true }),
                 (false, true) => Some(Excuse { entry, left: false }),
                 (true, true) | (false, false) => None,
@@ -180,7 +181,7 @@ pub struct Applicable<'a> {
 }
 
 impl<'a> Applicable<'a> {
-    /// Those that name a case, first those that name the most besides.
+    /// Returns the entries that name a case, those that name the most cases first.
     pub(super) fn to(&self, case: &CaseId) -> Vec<Excuse<'a>> {
         let mut found: Vec<(u64, Excuse<'a>)> = self
             .excuses
@@ -194,8 +195,9 @@ impl<'a> Applicable<'a> {
         found.into_iter().map(|(_, excuse)| excuse).collect()
     }
 
-    /// The ids of those that explained nothing (`used` are those that did), though every case they name was played on
-    /// both servers, but for those that one of them is too old for.
+    /// Returns the ids of the entries that explained nothing, given those that did (`used`). Requires that
+    /// every case that an entry names ran on both servers, except for cases for which one of the servers is too
+    /// old.
     pub(super) fn stale(
         &self,
         suite: &Suite,
@@ -210,7 +212,7 @@ impl<'a> Applicable<'a> {
             let named = || suite.cases().filter(|case| entry.names(&case.id));
             named().any(|case| played(&case.id))
                 && named().all(|case| played(&case.id) || too_old(case))
-                && !suite.left_out().any(|id| entry.names(id))
+                && !suite.excluded().any(|id| entry.names(id))
         };
         let entries = self.excuses.iter().map(|excuse| excuse.entry);
         entries
@@ -221,9 +223,9 @@ impl<'a> Applicable<'a> {
 }
 
 impl KnownDifference {
-    /// Whether this server does so.
+    /// Whether the entry describes this server.
     #[must_use]
-    pub fn speaks_of(&self, server: &Server) -> bool {
+    pub fn describes(&self, server: &Server) -> bool {
         let version = || {
             self.versions.is_empty()
                 || server
@@ -239,7 +241,7 @@ impl KnownDifference {
         }
     }
 
-    /// Whether it may show in a case.
+    /// Whether the entry names this case.
     #[must_use]
     pub fn names(&self, case: &CaseId) -> bool {
         self.cases.iter().any(|cases| cases.names(case))
@@ -270,7 +272,8 @@ mod tests {
 
     fn entry(id: &str, rest: &str) -> String {
         format!(
-            "[[difference]]\nid = '{id}'\ntopic = 'Watches'\ntitle = 'It is so'\ndoes = 'this'\nothers = 'that'\nwhy = 'because'\n{rest}\n"
+            "[[difference]]\nid = '{id}'\ntopic = 'Watches'\ntitle = 'A difference'\ndoes = 'this'\n\
+                 others = 'that'\nwhy = 'because'\n{rest}\n"
         )
     }
 
@@ -298,13 +301,13 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_applies_if_it_speaks_of_exactly_one_of_the_two() {
+    fn an_entry_applies_if_it_describes_exactly_one_server() {
         let old = "server = 'zookeeper'\nversions = ['<3.8.4', '>=3.9.0, <3.9.2']";
         check_applies(old, "embedded", "zookeeper:3.8.3", true);
         check_applies(old, "zookeeper:3.9.1", "recorded:3.9.5", true);
         check_applies(old, "zookeeper:3.9.1", "zookeeper:3.8.3", false);
         check_applies(old, "embedded", "zookeeper:3.8.4", false);
-        // Whoever does not say its version is spoken of by its name alone.
+        // A server without a known version is described by its name alone.
         check_applies(old, "embedded", "docker:latest", false);
         check_applies("server = 'docker'", "embedded", "docker:latest", true);
         check_applies("server = 'embedded'", "embedded", "zookeeper:3.9.5", true);
@@ -317,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_cannot_be_used_is_refused() {
+    fn an_invalid_list_is_refused() {
         let good = entry(
             "one",
             "server = 'embedded'\ncases = ['watch/1']\nmask = ['x']",
@@ -348,7 +351,8 @@ mod tests {
         }
     }
 
-    /// What comes of two cases, `watch/1` and `watch/2`, in which the old server says `old` and ours says `new`.
+    /// Findings of two cases, `watch/1` and `watch/2`, in which the old server returns `old` and ours returns
+    /// `new`.
     fn findings(suite: &Suite, known: &str, differs: [bool; 2]) -> Findings {
         let servers = [server("embedded"), server("zookeeper:3.8.5")];
         let known = KnownDifferences::parse(known).expect("known differences");
@@ -402,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_is_known_only_in_the_cases_that_are_named() {
+    fn a_difference_is_known_only_in_the_named_cases() {
         let suite = suite();
         check(&suite, "['watch/1']", [true, false], &[], false);
         check(&suite, "['watch/1']", [true, true], &["watch/2"], false);
@@ -418,14 +422,14 @@ mod tests {
         let suite = suite();
         check(&suite, "['watch/1']", [false, true], &["watch/2"], true);
         check(&suite, "['watch/1', 'watch/2']", [false, true], &[], false);
-        // The old server cannot play the third case.
+        // The old server cannot run the third case.
         check(&suite, "['*']", [false, false], &[], true);
         check(&suite, "['watch/2..']", [false, false], &[], true);
         check(&suite, "['watch/3']", [false, false], &[], false);
     }
 
     #[test]
-    fn an_entry_is_not_stale_if_not_all_of_its_cases_were_to_be_played() {
+    fn an_entry_is_not_stale_if_the_run_leaves_out_one_of_its_cases() {
         let narrow = suite().only(|case| case.id.number == 1);
         check(&narrow, "['watch']", [false, false], &[], false);
         check(
@@ -439,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_with_the_harness_names_cases_that_there_are() {
+    fn the_built_in_entries_name_existing_cases() {
         let suite = Suite::builtin();
         for entry in KnownDifferences::builtin().entries() {
             for cases in &entry.cases {

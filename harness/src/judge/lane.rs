@@ -1,4 +1,5 @@
-//! Lanes: each has a server of its own and plays one case after the other on it, so that no case sees another's zxids.
+//! Lanes. Each has a server of its own and runs one case after the other on it, so that no case sees
+//! another's zxids.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::ControlFlow;
@@ -16,66 +17,67 @@ use crate::stage::Stage;
 use crate::suite::{Case, CaseId, Suite};
 use crate::transcript::Transcript;
 
-/// What came of one case on one server.
+/// Outcome of a case on one server.
 #[derive(Clone, Debug)]
 pub enum Outcome {
-    /// It was played to its end.
+    /// The case completed.
     Played {
-        /// What was noted.
+        /// The transcript.
         transcript: Transcript,
-        /// How long it took.
+        /// Duration of the case.
         took: Duration,
     },
-    /// The server cannot do what the case needs.
+    /// The server lacks something that the case needs.
     Skipped(String),
-    /// The case broke off.
+    /// The case failed.
     Failed {
-        /// Why.
+        /// The reason.
         why: String,
-        /// What was noted before.
+        /// The transcript up to the failure.
         so_far: Option<Transcript>,
     },
 }
 
-/// One case on one server.
+/// A case that ran on one server.
 #[derive(Clone, Debug)]
 pub struct Played {
     /// The case.
     pub case: CaseId,
-    /// Which of the servers, in the order given.
+    /// Index of the server, in the given order.
     pub server: usize,
-    /// What came of it.
+    /// Outcome of the case.
     pub outcome: Outcome,
 }
 
-/// Plays every case on every server, and tells of each as it ends, in no particular order. Returns who the servers
-/// turned out to be.
+/// Runs every case on every server and reports each outcome as the case ends, in no particular order. Returns
+/// the servers as they identified themselves.
 ///
 /// # Panics
 ///
-/// If a lane panics.
+/// Panics if a lane panics.
 pub fn run(
     suite: &Suite,
     servers: &[Contestant],
     patience: Option<Duration>,
-    mut tell: impl FnMut(Played),
+    mut report: impl FnMut(Played),
 ) -> Vec<Server> {
     run_until(suite, servers, patience, |played| {
-        tell(played);
+        report(played);
         ControlFlow::<()>::Continue(())
     })
 }
 
-/// As [`run`], until `tell` has had enough. Cases that are being played then are played to their end, and not told of.
+/// Runs cases as [`run`] does until `report` returns `Break`. Cases that are already running then complete
+/// without a report.
 ///
 /// # Panics
 ///
-/// If a lane panics.
+/// Panics if a lane panics.
 pub fn run_until<B>(
     suite: &Suite,
     servers: &[Contestant],
     patience: Option<Duration>,
-    mut tell: impl FnMut(Played) -> ControlFlow<B>,
+    mut report: impl FnMut(Played) -> ControlFlow<B>,
 ) -> Vec<Server> {
     let versions: Vec<OnceLock<Version>> = servers
         .iter()
@@ -89,13 +91,13 @@ pub fn run_until<B>(
                     server,
                     outcome: recording.outcome(case),
                 };
-                if tell(played).is_break() {
+                if report(played).is_break() {
                     return identities(servers, versions);
                 }
             }
         }
     }
-    // A dozen JVMs that start at once on few cores come up later than anybody has patience for.
+    // A dozen JVMs that start at the same time on a few cores would exceed the time limit of a start.
     let starting: Vec<Mutex<()>> = servers.iter().map(|_| Mutex::new(())).collect();
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
@@ -129,8 +131,8 @@ pub fn run_until<B>(
         }
         drop(sender);
         for played in receiver {
-            if tell(played).is_break() {
-                // The lanes find the door closed after their case.
+            if report(played).is_break() {
+                // The lanes find the channel closed after their current case.
                 break;
             }
         }
@@ -149,8 +151,8 @@ fn identities(servers: &[Contestant], versions: Vec<OnceLock<Version>>) -> Vec<S
         .collect()
 }
 
-/// Cases that wait come first, so that the others run meanwhile; those that want a new server last, so that no other
-/// plays on what they leave of it.
+/// Orders the cases: those that wait first, so that the others run meanwhile; those that need a new server
+/// last, so that no other case runs on the server after them.
 fn by_setup(suite: &Suite) -> BTreeMap<ServerSetup, VecDeque<&Case>> {
     let mut found: BTreeMap<ServerSetup, VecDeque<&Case>> = BTreeMap::new();
     for case in suite.cases() {
@@ -168,7 +170,7 @@ struct Lane<'a> {
     server: usize,
     source: &'a dyn BackendSource,
     setup: ServerSetup,
-    /// Held by the lane whose server starts.
+    /// Held by the lane whose server is starting.
     starting: &'a Mutex<()>,
     queue: std::sync::Arc<Mutex<VecDeque<&'a Case>>>,
     sender: mpsc::Sender<Played>,
@@ -193,7 +195,7 @@ impl Lane<'_> {
                 Some(outcome) => Outcome::clone(outcome),
                 None => self.play(case, &mut backend, count),
             };
-            // A server that could not be had once is not asked for again.
+            // A server that failed to start is not started again.
             let never_played = !matches!(
                 outcome,
                 Outcome::Played { .. }
@@ -220,7 +222,7 @@ impl Lane<'_> {
         }
     }
 
-    fn play(&self, case: &Case, kept: &mut Option<Box<dyn Backend>>, count: u32) -> Outcome {
+    fn play(&self, case: &Case, reused: &mut Option<Box<dyn Backend>>, count: u32) -> Outcome {
         let settings = Settings {
             manual_time: !case.headers.real_time,
             setup: self.setup,
@@ -229,20 +231,20 @@ impl Lane<'_> {
         if self.setup != ServerSetup::Usual && !self.source.takes_setups() {
             return Outcome::Skipped(format!("needs {}", Capability::Setup));
         }
-        if kept.is_none() || self.source.starts_quickly() || case.headers.virgin {
+        if reused.is_none() || self.source.starts_quickly() || case.headers.virgin {
             match self.start(&settings) {
                 Ok(started) => {
                     if let Some(version) = started.version() {
                         self.version.get_or_init(|| version);
                     }
-                    *kept = Some(started);
+                    *reused = Some(started);
                 }
                 Err(BackendError::Missing(missing)) => return lacks(&missing),
                 Err(error) => return failed(error.to_string(), None),
             }
         }
-        let Some(backend) = kept else {
-            return failed("no server".to_owned(), None);
+        let Some(backend) = reused else {
+            return failed("the server did not start".to_owned(), None);
         };
         if let Some(why) = lack(case, &**backend) {
             return Outcome::Skipped(why);
@@ -282,9 +284,9 @@ impl Lane<'_> {
             }
         });
         if let Outcome::Failed { .. } = outcome {
-            // Whatever state it is in, the next case is not to suffer from it.
-            // If it does not come up, the next case asks once more and tells why.
-            *kept = self.start(&settings).ok();
+            // The state of the server is unknown, and the next case must not depend on it.
+            // If the server does not start, the next case tries again and reports the reason.
+            *reused = self.start(&settings).ok();
         }
         outcome
     }
@@ -318,14 +320,14 @@ mod tests {
     use crate::suite::{Chapter, Suite};
 
     #[test]
-    fn a_run_ends_when_whoever_listens_has_had_enough() {
-        let text = "# All alike\n\n== 1 one\na: create /x\n\n== 2 two\na: create /x\n\n== 3 three\na: create /x\n";
+    fn a_run_ends_when_the_callback_returns_false() {
+        let text = "# Equal cases\n\n== 1 one\na: create /x\n\n== 2 two\na: create /x\n\n== 3 three\na: create /x\n";
         let suite = Suite::new().with(Chapter::parse("alike", text).expect("a chapter"));
-        let mut told = 0;
+        let mut reports = 0;
         run_until(&suite, &[BackendKind::Embedded.into()], None, |_| {
-            told += 1;
+            reports += 1;
             ControlFlow::Break(())
         });
-        assert_eq!(told, 1);
+        assert_eq!(reports, 1);
     }
 }

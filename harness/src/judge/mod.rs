@@ -1,4 +1,4 @@
-//! Cases on servers, what came of them, and where two servers differ.
+//! Running of cases on servers, their outcomes, and the differences between two servers.
 
 mod compare;
 mod contestant;

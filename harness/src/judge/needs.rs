@@ -1,17 +1,17 @@
-//! What a case needs of its server, as its headers and its steps tell.
+//! Requirements of a case, derived from its headers and steps.
 
 use crate::backend::{Backend, Capability, ServerSetup};
 use crate::client::Request;
 use crate::script::{Action, Step};
 use crate::suite::Case;
 
-/// What two ticks of 500 ms give.
+/// Shortest session timeout that a server with ticks of 500 ms grants: two ticks.
 const SHORTEST_TIMEOUT_MS: i32 = 1000;
 
-/// The permission to give others.
+/// The permission to change an ACL.
 const ADMIN: i32 = 16;
 
-/// What the case needs and the server does not have.
+/// Returns the first capability that the case needs and the server lacks.
 pub(super) fn lack(case: &Case, backend: &dyn Backend) -> Option<String> {
     if let Some(version) = backend.version()
         && let Some(since) = case.too_new_for(&version)
@@ -24,7 +24,7 @@ pub(super) fn lack(case: &Case, backend: &dyn Backend) -> Option<String> {
         .map(|need| format!("needs {need}"))
 }
 
-/// On a server that is somebody else's, a case may not act on its own root.
+/// On a server that the harness does not own, a case must not change its own root.
 fn needs(case: &Case, foreign: bool) -> Vec<Capability<'_>> {
     let headers = &case.headers;
     let mut needs = Vec::new();
@@ -35,18 +35,18 @@ fn needs(case: &Case, foreign: bool) -> Vec<Capability<'_>> {
         needs.push(Capability::Setup);
     }
     if headers.server != ServerSetup::Usual {
-        // It is set up for the case, which may be about what then is lacking.
+        // The server is set up for the case, which may be about the missing capability.
         return needs;
     }
     for step in case.script().map_or(&[][..], |script| &script.steps) {
         match step {
-            // It tells how the server is set up.
+            // The answer depends on the configuration of the server.
             Step::FourLetterWord(word) if foreign && word == "conf" => {
                 needs.push(Capability::Setup);
             }
             Step::FourLetterWord(word) => needs.push(Capability::FourLetterWord(word)),
             Step::Act { action, .. } => of_action(action, foreign, &mut needs),
-            // What falls due when goes by the length of a tick.
+            // The length of a tick determines when something falls due.
             Step::Pass(_) if foreign => needs.push(Capability::Timeout(SHORTEST_TIMEOUT_MS)),
             Step::Pass(_) | Step::Restart => {}
         }
@@ -80,7 +80,7 @@ fn of_request(request: &Request, foreign: bool, needs: &mut Vec<Capability<'_>>)
     {
         needs.push(Capability::SuperUser);
     }
-    // Nobody but the super user takes away what is below such a znode.
+    // Only the super user can delete the children of such a znode.
     if let Request::Create { acl, .. }
     | Request::Create2 { acl, .. }
     | Request::CreateContainer { acl, .. }
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_steps_of_a_script_tell_what_it_needs() {
+    fn the_needs_of_a_script_follow_from_its_steps() {
         check("a: create /x null\n", &[]);
         check(
             "a: connect timeout=1000\n4lw ruok\n",

@@ -1,4 +1,4 @@
-//! Making a recording: the cases are played, and what came of them is written into one file a chapter.
+//! Making of a recording: runs the cases and writes their transcripts into one file per chapter.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,30 +10,31 @@ use semver::Version;
 use super::{Contestant, Outcome, Recording, RecordingError, Standing, run};
 use crate::suite::Suite;
 
-/// Why there is no recording, or not a whole one.
+/// Reason why a recording was not made, or is incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// A recording is known by its version, and the server's is not known.
-    #[error("the version of {0} is not known")]
+    /// The version of the server is unknown, and a recording is named after it.
+    #[error("the version of {0} is unknown, so its recording has no name")]
     NoVersion(String),
-    /// What was recorded before cannot be read.
+    /// An existing recording is invalid.
     #[error(transparent)]
     Unreadable(#[from] UnreadableRecording),
-    /// Some cases were not played to their end; all others are recorded.
+    /// Some cases did not complete; all others are recorded.
     #[error("not recorded:\n{}", .0.join("\n"))]
     NotPlayed(Vec<String>),
-    /// The system refused something.
+    /// The operating system reported an error.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Plays on a server what is not recorded yet, or was another text then, and everything if it is to be `anew`. The files
-/// go into a folder for its version in `folder`, one a chapter; cases that are no more are taken out. Returns how many
-/// cases were played.
+/// Runs on a server the cases that are not recorded yet or have changed since; with `anew`, all cases. Writes
+/// one file per chapter into a folder for the server's version in `folder`, and removes cases that no longer
+/// exist. Returns the number of cases that ran.
 ///
 /// # Errors
 ///
-/// If the server's version is not known, a case is not played to its end, or files cannot be read or written.
+/// Returns an error if the server's version is unknown, a case does not complete, or a file cannot be read or
+/// written.
 pub fn record(
     suite: &Suite,
     server: &Contestant,
@@ -92,36 +93,36 @@ pub fn record(
     }
 }
 
-/// Why a folder is no recording.
+/// Reason why a folder is not a recording.
 #[derive(Debug, thiserror::Error)]
 pub enum UnreadableRecording {
-    /// Its name is to be the version that was recorded.
-    #[error("{} is not called like a version", .0.display())]
+    /// The name of the folder is not a version.
+    #[error("the name of folder {} is not a version", .0.display())]
     NoVersion(PathBuf),
     /// A file cannot be read.
     #[error("{}: {error}", file.display())]
     Io {
-        /// The file, or the folder.
+        /// The file or the folder.
         file: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// A file is not what a recording consists of.
+    /// A file has a line that is invalid.
     #[error("{}: {error}", file.display())]
     Line {
         /// The file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The error.
         error: RecordingError,
     },
 }
 
 impl Recording {
-    /// Reads a folder that [`record`] has made; its name is the version.
+    /// Reads a folder that [`record`] has written; its name is the version.
     ///
     /// # Errors
     ///
-    /// If it is no such folder.
+    /// Returns an error if the folder is not a recording.
     pub fn in_folder(folder: &Path) -> Result<Self, UnreadableRecording> {
         let version = folder
             .file_name()
@@ -142,7 +143,7 @@ impl Recording {
     }
 }
 
-/// The files of a recording.
+/// Returns the files of a recording.
 fn chapters(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -1,6 +1,7 @@
-//! What a real ZooKeeper did in every case, kept as text, so that others can be judged by it where there is no Java.
+//! Recordings: the transcripts of a real ZooKeeper as text, so that other servers can be compared with it
+//! without Java.
 //!
-//! One file a chapter, `harness/recorded/VERSION/CHAPTER.txt`:
+//! There is one file per chapter, `harness/recorded/VERSION/CHAPTER.txt`:
 //!
 //! ```text
 //! == 1 a deleted znode fires its data watch once
@@ -9,8 +10,8 @@
 //!   a:   -> session-1 timeout=10000 password of 16 bytes read-only=no protocol=0
 //! ```
 //!
-//! `of` says which text was played, so that a case that has changed since is told from one that the server plays
-//! differently now. A case written in Rust has no text, and none is kept.
+//! `of` is a hash of the case's text, which distinguishes a case that has changed since from one that the
+//! server now runs differently. A case written in Rust has no text, and its hash is omitted.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -25,53 +26,53 @@ use super::Outcome;
 use crate::suite::{Case, CaseId};
 use crate::transcript::Transcript;
 
-/// The recordings that come with the harness.
+/// The built-in recordings.
 static BUILTIN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/recorded");
 
-/// The script of a case whose text is not known: it is written in Rust.
+/// Script of a case without text: the case is written in Rust.
 const IN_RUST: &str = "a case written in Rust";
 
-/// What one version did.
+/// Recording of one version.
 #[derive(Clone)]
 pub struct Recording {
     version: Version,
     cases: Arc<BTreeMap<CaseId, Recorded>>,
 }
 
-/// What was recorded of one case.
+/// Recording of one case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Recorded {
-    /// What the case was called then.
+    /// Title of the case when it was recorded.
     title: String,
-    /// Known by which the text was that was played.
+    /// Hash of the text that was run.
     script: String,
-    /// What came of it.
+    /// The transcript.
     transcript: Transcript,
 }
 
-/// How a case stands to a recording.
+/// State of a case with regard to a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It was recorded as it is now.
+    /// The case was recorded with its current text.
     Current,
-    /// It was recorded when it was another text.
+    /// The case was recorded with another text.
     OfAnotherText,
-    /// It was not recorded.
+    /// The case is not recorded.
     Missing,
 }
 
-/// A line of a recording that makes no sense.
+/// An invalid line of a recording.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: `{text}` is not what a recording has here")]
+#[error("line {line}: unexpected line `{text}`")]
 pub struct RecordingError {
-    /// Counted from 1.
+    /// Line number, from 1.
     pub line: usize,
     /// The line.
     pub text: String,
 }
 
 impl Recording {
-    /// A recording without cases.
+    /// Creates a recording without cases.
     #[must_use]
     pub fn new(version: Version) -> Self {
         Self {
@@ -80,11 +81,11 @@ impl Recording {
         }
     }
 
-    /// One that comes with the harness.
+    /// Returns a built-in recording.
     ///
     /// # Panics
     ///
-    /// If a file is no recording; a test reads them all.
+    /// Panics if a file is invalid; a test reads them all.
     #[must_use]
     pub fn builtin(version: &str) -> Option<Self> {
         let mut recording = Self::new(Version::parse(version).ok()?);
@@ -97,7 +98,7 @@ impl Recording {
         Some(recording)
     }
 
-    /// The versions of which a recording comes with the harness.
+    /// Returns the versions of the built-in recordings.
     #[must_use]
     pub fn builtin_versions() -> Vec<String> {
         BUILTIN
@@ -106,17 +107,17 @@ impl Recording {
             .collect()
     }
 
-    /// The version that was recorded.
+    /// Returns the version that was recorded.
     #[must_use]
     pub fn version(&self) -> &Version {
         &self.version
     }
 
-    /// Adds what one chapter's file has.
+    /// Adds the cases of a chapter's file.
     ///
     /// # Errors
     ///
-    /// If a line makes no sense.
+    /// Returns an error if a line is invalid.
     pub fn read(&mut self, chapter: &str, text: &str) -> Result<(), RecordingError> {
         let mut lines = text
             .split('\n')
@@ -153,7 +154,7 @@ impl Recording {
         Ok(())
     }
 
-    /// What one chapter's file has to have: the cases in order.
+    /// Formats a chapter's file, with the cases in order.
     #[must_use]
     pub fn write(&self, chapter: &str) -> String {
         let mut text = format!(
@@ -173,7 +174,7 @@ impl Recording {
         text
     }
 
-    /// Keeps what came of a case, instead of what was recorded before.
+    /// Stores the transcript of a case, replacing an earlier one.
     pub fn insert(&mut self, case: &Case, transcript: Transcript) {
         let recorded = Recorded {
             title: case.title.clone(),
@@ -183,17 +184,17 @@ impl Recording {
         Arc::make_mut(&mut self.cases).insert(case.id.clone(), recorded);
     }
 
-    /// Forgets every case for which `keep` does not say otherwise.
+    /// Removes every case for which `keep` returns `false`.
     pub fn retain(&mut self, mut keep: impl FnMut(&CaseId) -> bool) {
         Arc::make_mut(&mut self.cases).retain(|id, _| keep(id));
     }
 
-    /// The cases that are recorded.
+    /// Returns the recorded cases.
     pub fn cases(&self) -> impl Iterator<Item = &CaseId> {
         self.cases.keys()
     }
 
-    /// Whether a case is recorded as it is now.
+    /// Returns the state of a case with regard to the recording.
     #[must_use]
     pub fn standing(&self, case: &Case) -> Standing {
         match self.cases.get(&case.id) {
@@ -203,7 +204,7 @@ impl Recording {
         }
     }
 
-    /// What came of a case when it was recorded.
+    /// Returns the recorded outcome of a case.
     #[must_use]
     pub fn outcome(&self, case: &Case) -> Outcome {
         if let Some(since) = case.too_new_for(&self.version) {
@@ -215,7 +216,7 @@ impl Recording {
                 took: Duration::ZERO,
             },
             (Standing::OfAnotherText, _) => {
-                Outcome::Skipped("recorded for another text".to_owned())
+                Outcome::Skipped("the case has changed since it was recorded".to_owned())
             }
             (Standing::Current | Standing::Missing, _) => {
                 Outcome::Skipped("not recorded".to_owned())
@@ -233,8 +234,8 @@ impl fmt::Debug for Recording {
     }
 }
 
-/// What the text of a case is known by. The versions that can play it are not part of it: they change nothing of what
-/// this one did.
+/// Hash of a case's text. It leaves out the versions that can run the case, because they do not affect the
+/// behaviour of this one.
 fn script_of(case: &Case) -> String {
     let Some(script) = case.script() else {
         return IN_RUST.to_owned();
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recording_is_read_as_it_was_written() {
+    fn a_recording_parses_as_it_was_written() {
         let chapter = chapter("# Watches\n== 1 one\na: create /x\n== 12 another\na: ping\n");
         let mut recording = Recording::new(Version::new(3, 9, 5));
         let lines = [
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_case_that_has_changed_is_told_from_one_that_was_never_recorded() {
+    fn a_changed_case_differs_from_one_that_is_not_recorded() {
         let of = |text: &str| chapter(&format!("# Watches\n== 1 one\n{text}\n"));
         let mut recording = Recording::new(Version::new(3, 9, 5));
         let case = |text| of(text).cases.remove(0);
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_with_the_harness_can_be_read() {
+    fn the_built_in_recordings_are_valid() {
         for version in Recording::builtin_versions() {
             assert!(Recording::builtin(&version).is_some(), "{version}");
         }

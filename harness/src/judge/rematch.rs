@@ -1,4 +1,4 @@
-//! Cases that hang on real time, played again where servers differed: a busy machine can make any server late.
+//! Second runs of cases that depend on real time and differed: on a busy machine any server can be late.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -8,18 +8,18 @@ use super::{
 };
 use crate::suite::{Case, CaseId, Suite};
 
-/// How often a case is played again at most.
+/// Maximum number of further runs of a case.
 const ROUNDS: usize = 2;
 
-/// Where more cases than this differ or fail it is not the machine that was late.
+/// Maximum number of differing or failed cases. With more, a slow machine is not the cause.
 const MOST: usize = 25;
 
-/// What came of each case on each server, by the server's place.
+/// Outcomes of each case, by the index of the server.
 pub type Outcomes = HashMap<(CaseId, usize), Outcome>;
 
-/// Plays again, on every server, the cases that differ or failed and hang on real time: those that let time pass, start
-/// a server again or are played by a client with timers of its own. What comes of the last time counts. Gives the cases
-/// that were played again, for the report to say.
+/// Runs again, on every server, the cases that differ or failed and depend on real time: cases that let time
+/// pass, restart a server or have a client with timers of its own. The last run counts. Returns the cases that
+/// ran again, for the report.
 pub fn rematch(
     suite: &Suite,
     contestants: &[Contestant],
@@ -65,7 +65,7 @@ fn is_unsettled(
     (1..servers.len()).filter_map(of).any(|(right, outcome)| {
         let known = known.between(left, right);
         match compare_with_known(&case.id, left_outcome, outcome, &known) {
-            // What broke off may have waited in vain for a server that was late; what never began has another reason.
+            // A failure can be a timeout of a slow server; a case that did not start has another reason.
             ComparisonResult::Failed(_) => [left_outcome, outcome].into_iter().any(|outcome| {
                 matches!(
                     outcome,
@@ -75,7 +75,7 @@ fn is_unsettled(
                     }
                 )
             }),
-            ComparisonResult::Different(_) => case.hangs_on_real_time(),
+            ComparisonResult::Different(_) => case.depends_on_real_time(),
             ComparisonResult::Same
             | ComparisonResult::Known { .. }
             | ComparisonResult::Skipped(_) => false,
@@ -94,8 +94,8 @@ mod tests {
     use crate::transcript::Transcript;
 
     #[test]
-    fn only_what_hangs_on_real_time_is_played_again_and_a_real_difference_stays() {
-        let text = "# All alike\n\n== 1 one\na: create /x\n\n== 2 two\na: create /x\npass 1ms\n";
+    fn only_cases_that_depend_on_real_time_run_again() {
+        let text = "# Equal cases\n\n== 1 one\na: create /x\n\n== 2 two\na: create /x\npass 1ms\n";
         let suite = Suite::new().with(Chapter::parse("alike", text).expect("a chapter"));
         let mut recording = Recording::new("3.9.5".parse().expect("a version"));
         for case in suite.cases() {

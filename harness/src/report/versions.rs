@@ -134,7 +134,7 @@ enum Extent {
 impl Extent {
     fn of(entry: &KnownDifference, line: u64) -> Self {
         let does = |patch: &u64| {
-            entry.speaks_of(&Server {
+            entry.describes(&Server {
                 name: String::new(),
                 version: Some(Version::new(3, line, *patch)),
             })

@@ -1,4 +1,4 @@
-//! The steps of a script.
+//! Steps of a script.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,70 +7,70 @@ use super::lexer::{Bytes, Text, Tokens};
 use super::request::{hex, many, parse, write_many};
 use crate::client::Request;
 
-/// The timeout that a client asks for if it is not said, in milliseconds.
+/// Default session timeout of a client, in milliseconds.
 const USUAL_TIMEOUT_MS: i32 = 10_000;
 
-/// One line of a script.
+/// A line of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A client does something: `a: delete /x`.
+    /// An action of a client: `a: delete /x`.
     Act {
         /// The client.
         who: String,
-        /// What it does.
+        /// The action.
         action: Action,
     },
-    /// Time passes: `pass 1500ms`. Where the clock can be turned it is turned; elsewhere it is waited for, while
-    /// every client that is neither cut nor silent pings.
+    /// Time passes: `pass 1500ms`. The clock is advanced if it can be; otherwise the harness waits, and every
+    /// client that is neither cut nor silent pings meanwhile.
     Pass(Duration),
-    /// The server is stopped and started again: `restart`.
+    /// The server is restarted: `restart`.
     Restart,
-    /// A four-letter word on a connection of its own: `4lw ruok`.
+    /// A four-letter word on a separate connection: `4lw ruok`.
     FourLetterWord(String),
 }
 
-/// What a client does.
+/// An action of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// `connect`, or `resume OTHER` with the session and password of another client.
     Connect(Connect),
-    /// A request, sent; its reply is waited for.
+    /// A request, followed by a wait for its reply.
     Ask(Request),
-    /// `setWatches` and `setWatches2`, with the zxid from which on events were missed.
+    /// `setWatches` or `setWatches2`, with the zxid after which events were missed.
     SetWatches(Since, Request),
-    /// Requests sent in one write; then as many replies are waited for: `pipeline [a; b]`.
+    /// Requests sent in one write, followed by a wait for as many replies: `pipeline [a; b]`.
     Pipeline(Vec<Request>),
-    /// Bytes as they are, and no particular reply: `bytes 0000000400`.
+    /// Raw bytes, without a wait for a reply: `bytes 0000000400`.
     Bytes(Vec<u8>),
-    /// The zxid that the client has seen is given a name: `mark m`.
+    /// Stores the zxid that the client has seen under a name: `mark m`.
     Mark(String),
-    /// The connection is dropped without a word: `cut`.
+    /// Drops the connection without closing the session: `cut`.
     Cut,
-    /// From now on the client does not ping, and its session is not heard from: `silent`.
+    /// Stops the client's pings and everything else that keeps its session alive: `silent`.
     Silent,
 }
 
-/// What a client says first.
+/// Fields of a connect request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connect {
-    /// Whose session it resumes.
+    /// The client whose session is resumed.
     pub resume: Option<String>,
-    /// The session it names, if it is nobody's.
+    /// The session id, if no client's session is resumed.
     pub session_id: i64,
-    /// The timeout it asks for.
+    /// The requested timeout, in milliseconds.
     pub timeout_ms: i32,
-    /// The password it gives.
+    /// The password.
     pub password: Password,
-    /// The read-only byte, if it sends one.
+    /// The read-only byte, if it is sent.
     pub read_only: Option<bool>,
-    /// The zxid that it says it has seen.
+    /// The last zxid seen, as the request states it.
     pub seen: Since,
 }
 
-/// The password of a connect request.
+/// Password of a connect request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Password {
-    /// That of the session, or 16 zero bytes for a new one.
+    /// The password of the resumed session, or 16 zero bytes for a new one.
     Own,
     /// These bytes, or null.
     Bytes(Option<Vec<u8>>),
@@ -79,11 +79,11 @@ pub enum Password {
 /// A zxid that a client has seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Since {
-    /// This one.
+    /// A fixed zxid.
     Zxid(i64),
-    /// The last that the client has seen.
+    /// The last zxid that the client has seen.
     Seen,
-    /// The one that had been seen at a `mark`.
+    /// The zxid stored by a `mark`.
     Mark(String),
 }
 
@@ -101,10 +101,10 @@ impl Default for Connect {
 }
 
 impl Step {
-    /// Reads one line.
+    /// Parses a line.
     pub(super) fn parse(line: &str) -> Result<Self, String> {
         if let Some((who, rest)) = line.split_once(": ").or_else(|| {
-            // A client may have nothing behind its colon but a blank that an editor took away.
+            // An editor may have removed the blank after the colon.
             line.strip_suffix(':').map(|who| (who, ""))
         }) && is_client(who)
         {
@@ -116,10 +116,10 @@ impl Step {
         }
         let mut tokens = Tokens::of(line)?;
         let step = match tokens.word("a step")?.as_str() {
-            "pass" => Self::Pass(duration(&tokens.word("a span of time")?)?),
+            "pass" => Self::Pass(duration(&tokens.word("a duration")?)?),
             "restart" => Self::Restart,
             "4lw" => Self::FourLetterWord(tokens.text("a four-letter word")?),
-            word => return Err(format!("`{word}` is no step")),
+            word => return Err(format!("`{word}` is not a step")),
         };
         tokens.end()?;
         Ok(step)
@@ -127,7 +127,7 @@ impl Step {
 }
 
 impl Step {
-    /// Whether a session may come to its end in it.
+    /// Whether a session may end in this step.
     pub(crate) fn may_end_a_session(&self) -> bool {
         match self {
             Self::Pass(_) => true,
@@ -154,7 +154,7 @@ fn is_client(word: &str) -> bool {
 }
 
 fn duration(word: &str) -> Result<Duration, String> {
-    let bad = || format!("`{word}` is no span of time, such as 1500ms or 2s");
+    let bad = || format!("`{word}` is not a duration such as 1500ms or 2s");
     let (digits, unit) = word.split_at(
         word.find(|c: char| !c.is_ascii_digit())
             .unwrap_or(word.len()),
@@ -321,7 +321,7 @@ impl fmt::Display for Since {
     }
 }
 
-/// Bytes as a script has them.
+/// Formats bytes as in a script.
 pub(crate) fn quoted(bytes: &[u8]) -> String {
     Bytes(bytes).to_string()
 }

@@ -1,47 +1,48 @@
-//! A file of cases: a title, a few sentences, and the cases by number.
+//! Files of cases: a title, a few sentences, and the numbered cases.
 
 use std::fmt;
 
 use super::{Script, ScriptError, Step};
 use crate::backend::ServerSetup;
 
-/// A file of scripts, read.
+/// A parsed file of scripts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChapterText {
     /// The first line, without its `#`.
     pub title: String,
-    /// What stands before the first case.
+    /// The text before the first case.
     pub about: String,
     /// The cases, each with its number.
     pub cases: Vec<(u32, Script)>,
 }
 
-/// What a case needs of its server.
+/// Requirements of a case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers {
-    /// The first version that knows what the case uses: `needs: since 3.5`.
+    /// The first version that supports the case: `needs: since 3.5`.
     pub since: Option<semver::Version>,
-    /// Whether the server is restarted: `needs: restart`.
+    /// Whether the case restarts the server: `needs: restart`.
     pub restart: bool,
-    /// Whether paths are the server's own: `bare`. Otherwise every case has a root of its own.
+    /// Whether paths are those of the server: `bare`. Otherwise every case has a root of its own.
     pub bare: bool,
-    /// Whether the server must be new: `virgin`. Zxids are compared as they are then, and paths are those of the server.
+    /// Whether the server must be new: `virgin`. Zxids are then compared unchanged, and paths are those of the
+    /// server.
     pub virgin: bool,
-    /// Whether clients ping only when told to: `quiet`.
+    /// Whether clients ping only in steps that say so: `quiet`.
     pub quiet: bool,
-    /// Whether time is waited for even where the clock can be turned: `real-time`. Where it is turned, a session whose
-    /// connection is up counts as heard from, so what keeps a session alive cannot be seen.
+    /// Whether the harness waits even if the clock can be advanced: `real-time`. Advancing the clock counts as
+    /// activity of every session whose connection is up, so it cannot show what keeps a session alive.
     pub real_time: bool,
-    /// How the server is set up: `server: quotas`.
+    /// The server's configuration: `server: quotas`.
     pub server: ServerSetup,
 }
 
 impl ChapterText {
-    /// Reads a file.
+    /// Parses a file.
     ///
     /// # Errors
     ///
-    /// If a line is no step, or a number is not higher than the one before.
+    /// Returns an error if a line is not a step, or a number is not higher than the one before.
     pub fn parse(text: &str) -> Result<Self, ScriptError> {
         let lines: Vec<(usize, &str)> = text.lines().enumerate().collect();
         let heads: Vec<usize> = lines
@@ -73,10 +74,10 @@ impl ChapterText {
             let (number, title) = line
                 .strip_prefix("== ")
                 .and_then(|rest| rest.split_once(' '))
-                .ok_or_else(|| error("no number and title"))?;
-            let number: u32 = number.parse().map_err(|_| error("no number"))?;
+                .ok_or_else(|| error("expected a number and a title"))?;
+            let number: u32 = number.parse().map_err(|_| error("expected a number"))?;
             if number <= last {
-                return Err(error("a number that is not higher than the one before"));
+                return Err(error("the number is not higher than the one before"));
             }
             last = number;
             let body = lines.get(head + 1..end).unwrap_or_default();
@@ -90,7 +91,7 @@ impl ChapterText {
     }
 }
 
-/// Headers and steps. Empty lines and those that begin with `#` say nothing.
+/// Parses headers and steps. Empty lines and lines that begin with `#` are ignored.
 pub(super) fn script<'a>(
     title: String,
     lines: impl Iterator<Item = (usize, &'a str)>,
@@ -133,7 +134,7 @@ pub(super) fn script<'a>(
 }
 
 impl Headers {
-    /// Takes a line if it is a header.
+    /// Parses a line if it is a header.
     fn take(&mut self, line: &str) -> Result<bool, String> {
         match line.split_once(": ") {
             Some(("needs", needs)) => {
@@ -141,7 +142,7 @@ impl Headers {
                     match need.split_once(' ') {
                         Some(("since", version)) => self.since = Some(parse_version(version)?),
                         None if need == "restart" => self.restart = true,
-                        _ => return Err(format!("`{need}` is no need")),
+                        _ => return Err(format!("`{need}` is not a requirement")),
                     }
                 }
             }
@@ -149,7 +150,7 @@ impl Headers {
                 self.server = ServerSetup::ALL
                     .into_iter()
                     .find(|setup| setup.name() == name)
-                    .ok_or_else(|| format!("`{name}` is no way to set up a server"))?;
+                    .ok_or_else(|| format!("`{name}` is not a configuration of a server"))?;
             }
             None if line == "bare" => self.bare = true,
             None if line == "virgin" => self.virgin = true,
@@ -161,7 +162,7 @@ impl Headers {
     }
 }
 
-/// `3.5` is 3.5.0.
+/// Parses a version; `3.5` is 3.5.0.
 pub(crate) fn parse_version(text: &str) -> Result<semver::Version, String> {
     let dots = text.matches('.').count();
     let full = match dots {
@@ -169,7 +170,7 @@ pub(crate) fn parse_version(text: &str) -> Result<semver::Version, String> {
         1 => format!("{text}.0"),
         _ => text.to_owned(),
     };
-    semver::Version::parse(&full).map_err(|error| format!("`{text}` is no version: {error}"))
+    semver::Version::parse(&full).map_err(|error| format!("`{text}` is not a version: {error}"))
 }
 
 impl fmt::Display for Headers {

@@ -1,14 +1,14 @@
-//! A line as words, quoted bytes and brackets.
+//! Splitting of a line into words, quoted bytes and brackets.
 
 use std::fmt;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Token {
-    /// `getData`, `/a`, `12`.
+    /// A word: `getData`, `/a`, `12`.
     Word(String),
-    /// `"..."`, perhaps `"x"*100`.
+    /// Quoted bytes: `"..."`, with an optional repetition `"x"*100`.
     Quoted(Vec<u8>),
-    /// `name=`, whose value follows.
+    /// A key, `name=`, before its value.
     Key(String),
     /// `[`
     Open,
@@ -55,7 +55,7 @@ impl Tokens {
         self.tokens.front()
     }
 
-    /// Takes the next token if it is this one.
+    /// Takes the next token if it is equal to this one.
     pub(super) fn take(&mut self, wanted: &Token) -> bool {
         let found = self.peek() == Some(wanted);
         if found {
@@ -72,39 +72,43 @@ impl Tokens {
     pub(super) fn expect(&mut self, wanted: &Token) -> Result<(), String> {
         match self.next() {
             Some(token) if token == *wanted => Ok(()),
-            other => Err(format!("{} instead of {wanted}", Found(other.as_ref()))),
+            other => Err(format!(
+                "expected {wanted}, found {}",
+                Found(other.as_ref())
+            )),
         }
     }
 
     pub(super) fn word(&mut self, what: &str) -> Result<String, String> {
         match self.next() {
             Some(Token::Word(word)) => Ok(word),
-            other => Err(format!("{} instead of {what}", Found(other.as_ref()))),
+            other => Err(format!("expected {what}, found {}", Found(other.as_ref()))),
         }
     }
 
-    /// A word or quoted text.
+    /// Takes a word or quoted text.
     pub(super) fn text(&mut self, what: &str) -> Result<String, String> {
         match self.next() {
             Some(Token::Word(word)) => Ok(word),
             Some(Token::Quoted(bytes)) => {
-                String::from_utf8(bytes).map_err(|_| format!("{what} is no UTF-8"))
+                String::from_utf8(bytes).map_err(|_| format!("{what} is not UTF-8"))
             }
-            other => Err(format!("{} instead of {what}", Found(other.as_ref()))),
+            other => Err(format!("expected {what}, found {}", Found(other.as_ref()))),
         }
     }
 
     pub(super) fn number<T: std::str::FromStr>(&mut self, what: &str) -> Result<T, String> {
         let word = self.word(what)?;
-        word.parse().map_err(|_| format!("`{word}` is no {what}"))
+        word.parse()
+            .map_err(|_| format!("`{word}` is not a valid {what}"))
     }
 
-    /// `name=VALUE` if it comes next.
+    /// Takes `name=VALUE` if it is next.
     pub(super) fn key(&mut self, name: &str) -> bool {
         self.take(&Token::Key(name.to_owned()))
     }
 
-    /// What lies between `[` and `]`, `separator` between the items.
+    /// Parses the items between `[` and `]`, separated by `separator`.
     pub(super) fn list<T>(
         &mut self,
         separator: &Token,
@@ -124,7 +128,7 @@ impl Tokens {
     pub(super) fn end(&self) -> Result<(), String> {
         match self.peek() {
             None => Ok(()),
-            found => Err(format!("{} at the end", Found(found))),
+            found => Err(format!("unexpected {} at the end", Found(found))),
         }
     }
 }
@@ -169,17 +173,17 @@ fn quoted(text: &str) -> Result<(Token, &str), String> {
                 Some('\\') => b'\\',
                 Some('x') => {
                     let hex: String = chars.by_ref().take(2).map(|(_, c)| c).collect();
-                    u8::from_str_radix(&hex, 16).map_err(|_| format!("`\\x{hex}` is no byte"))?
+                    u8::from_str_radix(&hex, 16).map_err(|_| format!("`\\x{hex}` is not a byte"))?
                 }
-                _ => return Err("an unknown escape".to_owned()),
+                _ => return Err("unknown escape".to_owned()),
             }),
             c => bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
         }
     }
-    Err("a quote that does not end".to_owned())
+    Err("unterminated quote".to_owned())
 }
 
-/// `"x"*100`
+/// Parses the repetition in `"x"*100`.
 fn repeated(bytes: Vec<u8>, rest: &str) -> (Token, &str) {
     let Some(count) = rest.strip_prefix('*') else {
         return (Token::Quoted(bytes), rest);
@@ -188,7 +192,7 @@ fn repeated(bytes: Vec<u8>, rest: &str) -> (Token, &str) {
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(count.len());
     let (digits, rest) = count.split_at(end);
-    // Beyond what any frame holds, a number is a typing error.
+    // A number above the size of any frame is a typing error.
     let times = digits.parse().unwrap_or(1).min(0x100_0000);
     (Token::Quoted(bytes.repeat(times)), rest)
 }
@@ -218,7 +222,7 @@ impl fmt::Display for Found<'_> {
     }
 }
 
-/// Bytes as the lexer reads them.
+/// Formats bytes so that the lexer can parse them.
 pub(super) struct Bytes<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Bytes<'_> {
@@ -227,7 +231,7 @@ impl fmt::Display for Bytes<'_> {
             [first, rest @ ..] if self.0.len() > 40 && rest.iter().all(|byte| byte == first) => {
                 write!(f, "\"{}\"*{}", first.escape_ascii(), self.0.len())
             }
-            // Text stays readable; only what is no text is escaped byte by byte.
+            // Text stays readable; other bytes are escaped one by one.
             bytes => match std::str::from_utf8(bytes) {
                 Ok(text) if !text.chars().any(char::is_control) => {
                     write!(f, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
@@ -238,7 +242,7 @@ impl fmt::Display for Bytes<'_> {
     }
 }
 
-/// A word if it can be one, else quoted.
+/// Formats a word unquoted if possible, otherwise quoted.
 pub(super) struct Text<'a>(pub(super) &'a str);
 
 impl fmt::Display for Text<'_> {

@@ -1,5 +1,7 @@
-//! Cases as text: what named clients do, one step a line. The language says everything that a client can send, proper or
-//! not; it is what chapters are written in (`harness/cases/*.txt`) and what the search writes its findings in.
+//! Cases as text: the actions of named clients, one step per line.
+//!
+//! The language can express everything that a client can send, valid or not. Chapters are written in it
+//! (`harness/cases/*.txt`), and the search reports its findings in it.
 //!
 //! ```text
 //! == 7 a deleted znode fires its data watch once
@@ -9,8 +11,9 @@
 //! a: delete /x
 //! ```
 //!
-//! A client that has not connected does so before its first step. Nothing waits for events: after every step each
-//! client pings, and what came before the answer is in the transcript, so an event too many shows as one too few does.
+//! A client that is not connected connects before its first step. Steps do not wait for events. Instead, every
+//! client pings after every step, and everything that arrives before the answer is in the transcript. So the
+//! transcript shows a missing event as well as an extra one.
 
 mod action;
 mod chapter;
@@ -29,34 +32,35 @@ use semver::Version;
 
 use crate::client::{Request, op};
 
-/// No operation is looked for in anything older.
+/// The oldest version whose operations are known.
 const OLDEST: Version = Version::new(3, 4, 0);
 
-/// What was wrong with a line of a script.
+/// An invalid line of a script.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {what}: `{text}`")]
 pub struct ScriptError {
-    /// Counted from 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The error.
     pub what: String,
     /// The line.
     pub text: String,
 }
 
-/// A case: what it is called, what it needs, and its steps.
+/// A case: its title, requirements and steps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
-    /// What it shows, as a sentence.
+    /// The fact that the case shows, as a sentence.
     pub title: String,
-    /// What it needs.
+    /// Requirements of the case.
     pub headers: Headers,
-    /// What is done.
+    /// The steps.
     pub steps: Vec<Step>,
 }
 
 impl Script {
-    /// The first version that can play it: that of its headers, or the first that knows every operation it asks for.
+    /// Returns the first version that can run the case: that of its headers, or the first that knows all of its
+    /// operations.
     #[must_use]
     pub fn since(&self) -> Option<Version> {
         let ops = self.requests().into_iter().map(Request::op);
@@ -66,7 +70,7 @@ impl Script {
             .filter(|since| *since > OLDEST)
     }
 
-    /// Every request in it, those of a multi too.
+    /// Returns every request of the script, including those in a multi.
     #[must_use]
     pub fn requests(&self) -> Vec<&Request> {
         let mut found = Vec::new();
@@ -109,7 +113,7 @@ impl fmt::Display for Script {
 impl FromStr for Script {
     type Err = ScriptError;
 
-    /// Reads headers and steps; the title stays empty.
+    /// Parses headers and steps; the title stays empty.
     fn from_str(text: &str) -> Result<Self, ScriptError> {
         chapter::script(String::new(), text.lines().enumerate())
     }
@@ -126,17 +130,18 @@ mod tests {
     }
 
     #[test]
-    fn a_script_is_written_as_it_was_read() {
+    fn a_script_is_formatted_as_it_was_parsed() {
         check(
             "needs: since 3.5, restart\nserver: quotas\nquiet\nreal-time\na: connect timeout=4000\na: create /x \"1\"\n\
              a: create2 /x/s- null sequential acl=[r world anyone, cdrwa digest \"u:p\"]\n\
              b: getData /x watch\na: delete /x v=2\na: multi [create /y null; check /y v=0; setData /y \"x\"*100]\n\
-             pass 1500ms\nb: cut\nc: resume b timeout=4000\nc: setWatches since=seen data=[/x, /y]\nrestart\n4lw ruok\n",
+             pass 1500ms\nb: cut\nc: resume b timeout=4000\nc: setWatches since=seen data=[/x, /y]\n\
+             restart\n4lw ruok\n",
         );
     }
 
     #[test]
-    fn bytes_and_odd_paths_survive() {
+    fn bytes_and_unusual_paths_are_formatted_as_they_were_parsed() {
         check(
             "a: create \"\" \"\\x00\\xff\\\"\" flags=77\na: raw 999 00ff\na: bytes 0000000400\n\
              a: pipeline [exists /a watch; getChildren2 /a]\na: addWatch /a recursive\na: removeWatches /a type=9\n\
@@ -158,7 +163,7 @@ mod tests {
     fn an_error_names_its_line() {
         let error = "a: create /x\nb: fly /y\n"
             .parse::<Script>()
-            .expect_err("no such step");
+            .expect_err("an unknown step");
         assert_eq!(error.line, 2);
         assert!(error.to_string().contains("`b: fly /y`"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! Requests as text, both ways.
+//! Requests as text: parsing and formatting.
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ const WATCH_TYPES: [(&str, i32); 5] = [
 const WATCH_MODES: [(&str, i32); 2] = [("persistent", 0), ("recursive", 1)];
 const PERMISSIONS: [(char, i32); 5] = [('c', 4), ('d', 8), ('r', 1), ('w', 2), ('a', 16)];
 
-/// Reads a request whose first word was `name`.
+/// Parses a request whose first word was `name`.
 pub(super) fn parse(name: &str, tokens: &mut Tokens) -> Result<Request, String> {
     Ok(match name {
         "create" | "create2" | "createContainer" | "createTTL" => create(name, tokens)?,
@@ -116,11 +116,11 @@ pub(super) fn parse(name: &str, tokens: &mut Tokens) -> Result<Request, String> 
             op: tokens.number("operation")?,
             body: hex(tokens)?,
         },
-        _ => return Err(format!("`{name}` is no step")),
+        _ => return Err(format!("`{name}` is not a step")),
     })
 }
 
-/// Requests between brackets.
+/// Parses requests between brackets.
 pub(super) fn many(tokens: &mut Tokens) -> Result<Vec<Request>, String> {
     tokens.list(&Token::Semicolon, |tokens| {
         let name = tokens.word("request")?;
@@ -128,7 +128,7 @@ pub(super) fn many(tokens: &mut Tokens) -> Result<Vec<Request>, String> {
     })
 }
 
-/// Bytes: hexadecimal digits as they are, quoted text and `null` with the length that Jute puts before them.
+/// Parses bytes: hexadecimal digits as they are, quoted text and `null` with Jute's length before them.
 pub(super) fn hex(tokens: &mut Tokens) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     while let Some(Token::Word(_) | Token::Quoted(_)) = tokens.peek() {
@@ -147,7 +147,7 @@ pub(super) fn hex(tokens: &mut Tokens) -> Result<Vec<u8>, String> {
 }
 
 fn digits(word: &str) -> Result<Vec<u8>, String> {
-    let bad = || format!("`{word}` are no hexadecimal digits");
+    let bad = || format!("`{word}` is not a sequence of hexadecimal digits");
     if !word.len().is_multiple_of(2) || !word.is_ascii() {
         return Err(bad());
     }
@@ -214,7 +214,7 @@ fn path(tokens: &mut Tokens) -> Result<String, String> {
     tokens.text("path")
 }
 
-/// `"..."` or `null`; nothing is null too.
+/// Parses `"..."` or `null`; an omitted value is null too.
 fn data(tokens: &mut Tokens) -> Result<Option<Vec<u8>>, String> {
     if let Some(Token::Quoted(_)) = tokens.peek()
         && let Some(Token::Quoted(bytes)) = tokens.next()
@@ -241,7 +241,7 @@ fn text_of(tokens: &mut Tokens, key: &str) -> Result<String, String> {
     }
 }
 
-/// A word of the table, or `key=NUMBER`.
+/// Parses a word of the table, or `key=NUMBER`.
 fn named(tokens: &mut Tokens, names: &[(&str, i32)], key: &str) -> Result<Option<i32>, String> {
     if tokens.key(key) {
         return tokens.number(key).map(Some);
@@ -281,7 +281,7 @@ fn permissions(word: &str) -> Result<i32, String> {
             .iter()
             .find(|(known, _)| *known == letter)
             .map(|(_, bit)| all | bit)
-            .ok_or_else(|| format!("`{word}` are no permissions"))
+            .ok_or_else(|| format!("`{word}` is not a set of permissions"))
     })
 }
 
@@ -314,7 +314,7 @@ fn set_watches(name: &str, tokens: &mut Tokens) -> Result<Request, String> {
 }
 
 impl fmt::Display for Request {
-    /// The request as a script has it; `relative_zxid` is the script's `since`, and not shown here.
+    /// Formats the request as in a script. `relative_zxid` is omitted: it is the script's `since`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Self::Raw { op, body } = self {
             write!(f, "raw {op}{}", if body.is_empty() { "" } else { " " })?;
@@ -444,7 +444,7 @@ impl fmt::Display for Request {
     }
 }
 
-/// ` [a; b]`
+/// Formats requests between brackets: ` [a; b]`.
 pub(super) fn write_many(f: &mut fmt::Formatter<'_>, requests: &[Request]) -> fmt::Result {
     f.write_str(" [")?;
     for (at, request) in requests.iter().enumerate() {
@@ -492,7 +492,7 @@ fn write_version(f: &mut fmt::Formatter<'_>, version: i32) -> fmt::Result {
     }
 }
 
-/// An ACL's entries between brackets.
+/// Formats an ACL's entries between brackets.
 pub(crate) struct AclText<'a>(pub(crate) &'a [Acl]);
 
 impl fmt::Display for AclText<'_> {
@@ -515,7 +515,7 @@ impl fmt::Display for AclText<'_> {
     }
 }
 
-/// `anyone` plainly, all else between quotes.
+/// Formats `anyone` unquoted, and every other id between quotes.
 struct Id<'a>(&'a str);
 
 impl fmt::Display for Id<'_> {

@@ -1,4 +1,4 @@
-//! `search`: the search on the command line.
+//! The `search` command.
 
 use std::fs;
 use std::io::Write;
@@ -10,47 +10,52 @@ use super::{Found, Progress, Search};
 use crate::backend::{BackendKind, BackendSource};
 use crate::stage::StageError;
 
-/// What `search` is told.
+/// Arguments of `search`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct SearchArgs {
-    /// How many steps to play at least.
-    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    /// Minimum number of steps to run
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 20_000,
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000_000)
+    )]
     ops: u64,
-    /// Where everything that is drawn comes from; drawn itself if it is not given.
+    /// Seed of all random choices; random if not given
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
-    /// The server whose behaviour is in question: `embedded`, or `zookeeper:VERSION`.
+    /// The server under test: `embedded`, or `zookeeper:VERSION`
     #[arg(long, value_name = "A", default_value_t = BackendKind::Embedded)]
     left: BackendKind,
-    /// The server that it is compared with.
+    /// The server to compare with
     #[arg(long, value_name = "B", default_value_t = BackendKind::newest_zookeeper())]
     right: BackendKind,
-    /// How many clients a sequence has at most.
+    /// Maximum number of clients in a sequence
     #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=4))]
     clients: u8,
-    /// How many steps are drawn for a sequence at most.
+    /// Maximum number of steps drawn for a sequence
     #[arg(long, value_name = "L", default_value_t = 60, value_parser = clap::value_parser!(u16).range(1..=1000))]
     length: u16,
-    /// How many steps in a hundred are in sequences that wait for sessions, containers and TTL znodes to go.
+    /// Percentage of steps in sequences that wait for sessions, containers and TTL znodes to expire
     #[arg(long, value_name = "P", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=100))]
     time_share: u64,
-    /// After how many differences to stop.
+    /// Number of differences after which the search stops
     #[arg(long, value_name = "D", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     most: u16,
-    /// How many pairs of servers play at once, beside the one for what waits.
+    /// Number of pairs of servers that run at the same time, in addition to the pair for sequences that wait
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=16))]
     lanes: u16,
-    /// Where each difference is written as a script.
+    /// Folder into which each difference is written as a script
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
 }
 
 impl SearchArgs {
-    /// Searches, writes what it finds to `out`, and says whether the servers agreed.
+    /// Runs the search, writes its findings to `out`, and returns whether the servers agreed.
     ///
     /// # Errors
     ///
-    /// If a server cannot be had, or a file not written.
+    /// Returns an error if a server does not start or a file cannot be written.
     pub fn run(&self, mut out: impl Write + Send) -> Result<bool, StageError> {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         let drawn = since_1970.map_or(0, |span| u64::from(span.subsec_nanos()));
@@ -74,7 +79,7 @@ impl SearchArgs {
         };
         let said = Mutex::new((Instant::now(), &mut out));
         let report = search.run(|progress| {
-            // A poisoned lock means that another lane's words were lost, and this one's need not be.
+            // A poisoned lock means that another lane lost its output; this lane can still write.
             let mut said = said
                 .lock()
                 .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -107,12 +112,12 @@ impl SearchArgs {
                 .try_for_each(|found| keep("unsteady-", found))?;
         }
         let seconds = report.took.as_secs_f64().max(0.001);
-        #[expect(clippy::cast_precision_loss, reason = "a rate for the eye")]
+        #[expect(clippy::cast_precision_loss, reason = "a rate for display")]
         let rate = report.steps as f64 / seconds;
         writeln!(
             out,
-            "seed {seed}: {} steps in {} sequences, {} of them in sequences that wait, in {seconds:.0} s ({rate:.0} a second); \
-             {} different, {} unsteady",
+            "seed {seed}: {} steps in {} sequences, {} of them in sequences that wait, in {seconds:.0} s \
+             ({rate:.0} a second); {} different, {} unsteady",
             report.steps,
             report.sequences,
             report.waiting_steps,

@@ -1,6 +1,6 @@
-//! What is drawn: steps of a few clients over a few paths, weighted so that about half of them succeed.
+//! Random steps of a few clients on a few paths, weighted so that about half of them succeed.
 //!
-//! Within each choice the simplest stands first, for that is where shrinking goes.
+//! The simplest alternative of each choice is first, since shrinking moves towards it.
 
 use proptest::collection::vec;
 use proptest::option::weighted;
@@ -11,24 +11,24 @@ use proptest::strategy::{BoxedStrategy, Union};
 use crate::client::{Acl, Request};
 use crate::script::{Action, Connect, Password, Since, Step};
 
-/// What kind of sequence.
+/// Kind of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flavour {
-    /// Everything but time.
+    /// All operations, without time.
     Usual,
-    /// The same where quotas are enforced.
+    /// All operations, without time, on servers that enforce quotas.
     Quotas,
-    /// Sessions, containers and TTL znodes whose time comes.
+    /// Sessions, containers and TTL znodes that expire.
     Time,
 }
 
-/// The clients, as many as there may be.
+/// Names of the clients; their number is the maximum.
 pub(super) const CLIENTS: [&str; 4] = ["a", "b", "c", "d"];
 
 const PATHS: [&str; 6] = ["/a", "/a/b", "/d", "/a/c", "/d/e", "/a/b/f"];
-/// What most sequences stand on, each in so many of a hundred.
+/// Znodes that most sequences create first, each with its probability.
 const GROUND: [(&str, f64); 4] = [("/a", 0.95), ("/d", 0.8), ("/a/b", 0.6), ("/a/c", 0.4)];
-/// The paths by how often something is asked of them.
+/// Paths of requests, repeated by their frequency.
 const ASKED: [&str; 12] = [
     "/a", "/d", "/a/b", "/a", "/d", "/a/b", "/a", "/a/c", "/d", "/a/c", "/d/e", "/a/b/f",
 ];
@@ -51,7 +51,7 @@ const ODD: [&str; 10] = [
     "/d/\u{e9}",
 ];
 const SEQUENTIAL: [&str; 4] = ["/a/s-", "/d/s-", "/s-", "/a/"];
-/// `u:p` and `v:q`, as an ACL has them.
+/// The digests of `u:p` and `v:q` in an ACL.
 const DIGESTS: [&str; 2] = [
     "u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=",
     "v:Mfy8apI9YguGKmh+AxUmAFSwkII=",
@@ -59,7 +59,7 @@ const DIGESTS: [&str; 2] = [
 
 type Weighted<T> = Vec<(u32, BoxedStrategy<T>)>;
 
-/// Phases of steps: one, but for what waits.
+/// Draws phases of steps: one phase, or several for sequences that wait.
 pub(super) fn phases(
     flavour: Flavour,
     clients: usize,
@@ -124,7 +124,7 @@ fn path() -> BoxedStrategy<String> {
     ])
 }
 
-/// A path to create.
+/// Draws a path to create.
 fn new_path() -> BoxedStrategy<String> {
     one_of(vec![
         (20, texts(&PATHS)),
@@ -190,7 +190,7 @@ fn acl() -> BoxedStrategy<Vec<Acl>> {
     ])
 }
 
-/// One of the four operations that create, with flags and a path that suit each other mostly.
+/// Draws one of the four creating operations, with flags and a path that mostly fit together.
 fn create() -> BoxedStrategy<Request> {
     let flags = one_of(vec![
         (10, Just(0).boxed()),
@@ -287,7 +287,7 @@ fn set_acl() -> BoxedStrategy<Request> {
         .boxed()
 }
 
-/// getData, getChildren, getChildren2, exists: with and without a watch.
+/// Draws getData, getChildren, getChildren2 or exists, with or without a watch.
 fn read() -> BoxedStrategy<Request> {
     (0..4_u8, path(), any::<bool>())
         .prop_map(|(which, path, watch)| match which {
@@ -429,7 +429,7 @@ fn auth() -> BoxedStrategy<Request> {
     select(auths).boxed()
 }
 
-/// What no proper client sends: bodies cut short, null paths, unknown operations.
+/// Draws requests that an ordinary client does not send: truncated bodies, null paths, unknown operations.
 fn odd_request() -> BoxedStrategy<Request> {
     let raw = |op: i32, body: &[u8]| Request::Raw {
         op,
@@ -478,8 +478,8 @@ fn odd_request() -> BoxedStrategy<Request> {
 fn pipeline(quotas: bool) -> BoxedStrategy<Action> {
     let reads = one_of(vec![(6, read()), (2, other_read()), (2, watch_request())]);
     let part = if quotas {
-        // Quotas are looked up in the tree, which lags behind the requests that were sent with this one. So does the ACL
-        // of a setACL, which is why no pipeline has one.
+        // A quota is checked against the tree, which does not have the effects of earlier requests of the same
+        // pipeline yet. The same is true of the ACL of a setACL, so no pipeline has one.
         reads
     } else {
         one_of(vec![
@@ -546,7 +546,7 @@ fn ask(request: BoxedStrategy<Request>) -> BoxedStrategy<Action> {
     request.prop_map(Action::Ask).boxed()
 }
 
-/// The ground on which the rest is built, so that not everything fails.
+/// Draws the creation of the first znodes, so that not all later steps fail.
 fn ground(
     flavour: Flavour,
     who: impl Strategy<Value = &'static str> + Clone + 'static,
@@ -572,7 +572,7 @@ fn ground(
         .boxed()
 }
 
-/// A whole quota at once, or a change to one.
+/// Draws a complete quota or a change to one.
 fn quota() -> BoxedStrategy<Request> {
     let limits = || {
         select(vec![
@@ -667,11 +667,11 @@ fn any_action(flavour: Flavour) -> BoxedStrategy<Action> {
     ])
 }
 
-/// Where things wither away: containers, TTL znodes, and an ordinary parent.
+/// Draws the parents of expiring znodes: containers, TTL znodes and an ordinary znode.
 const WITHERING: [&str; 5] = ["/k", "/k/l", "/t", "/a", "/k/t"];
 const BELOW: [&str; 5] = ["/k/e", "/k/l/e", "/a/e", "/t/e", "/e"];
 
-/// Long enough that nothing falls due while its own phase is played.
+/// Time to live that does not end within the current phase.
 const SHORT_TTL_MS: i64 = 500;
 const LONG_TTL_MS: i64 = 1_000_000;
 
@@ -789,7 +789,8 @@ fn time_action() -> BoxedStrategy<Action> {
     ])
 }
 
-/// What empties a container: a real server may look after it at once, so it comes last.
+/// Draws a deletion that empties a container. A real server may delete the container at once, so this comes
+/// last.
 fn time_end() -> BoxedStrategy<Action> {
     let delete = texts(&BELOW).prop_map(|path| Request::Delete { path, version: -1 });
     one_of(vec![

@@ -1,4 +1,4 @@
-//! One sequence on two servers, step by step.
+//! Runs one sequence on two servers, step by step.
 
 use std::time::{Duration, Instant};
 
@@ -10,19 +10,19 @@ use crate::script::{Script, Step};
 use crate::stage::{Chroot, Stage, StageError};
 use crate::transcript::Transcript;
 
-/// How long a server may take for anything.
+/// Time limit of every wait for a server.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// How often clients ping while others play or time passes.
+/// Interval of pings while other sequences run or time passes.
 const PING_EVERY: Duration = Duration::from_millis(200);
-/// How long the first phases of a batch may take together: whatever is short-lived lives longer.
+/// Time limit of the first phases of a batch together; everything that expires lives longer.
 const WINDOW: Duration = Duration::from_millis(700);
 
-/// What came of a sequence.
+/// Outcome of a sequence.
 #[derive(Clone, Debug)]
 pub(super) struct Outcome {
-    /// The step after which the two differed.
+    /// Index of the step after which the servers differed.
     pub(super) difference: Option<usize>,
-    /// How many steps were played.
+    /// Number of steps that ran.
     pub(super) steps: usize,
     pub(super) left: Transcript,
     pub(super) right: Transcript,
@@ -36,7 +36,7 @@ struct Duet<'a> {
     lockstep: Lockstep,
     difference: Option<usize>,
     over: bool,
-    /// The wait that it stands at.
+    /// The wait at which the sequence stands.
     waits: Option<Wait<'a>>,
     heard: Instant,
 }
@@ -44,31 +44,32 @@ struct Duet<'a> {
 struct Wait<'a> {
     at: usize,
     step: &'a Step,
-    /// Whether somebody must wait for it.
+    /// Whether a server's clock cannot be advanced, so that the harness waits on real time.
     really: bool,
     span: Duration,
 }
 
-/// Plays as many of the scripts as the first phases allow, each phase of all before the next phase of any.
+/// Runs as many of the scripts as the time limit of the first phases allows, each phase of all scripts before
+/// the next phase of any.
 ///
 /// # Errors
 ///
-/// If a server cannot be had.
+/// Returns an error if a server does not start.
 pub(super) async fn play(
     hosts: (&mut Host<'_>, &mut Host<'_>),
     scripts: &[Script],
     brief: bool,
 ) -> Result<Vec<Outcome>, StageError> {
-    let mut rooms = Vec::new();
+    let mut servers = Vec::new();
     for _ in scripts {
-        let left = hosts.0.room().await?;
-        let right = hosts.1.room().await?;
-        rooms.push((left, right));
+        let left = hosts.0.server().await?;
+        let right = hosts.1.server().await?;
+        servers.push((left, right));
     }
-    let kept = (!hosts.0.starts_quickly(), !hosts.1.starts_quickly());
+    let reuse = (!hosts.0.starts_quickly(), !hosts.1.starts_quickly());
     let mut duets: Vec<Duet<'_>> = Vec::new();
     let start = Instant::now();
-    for (script, (left, right)) in scripts.iter().zip(&mut rooms) {
+    for (script, (left, right)) in scripts.iter().zip(&mut servers) {
         if !duets.is_empty() && start.elapsed() > WINDOW {
             break;
         }
@@ -89,12 +90,13 @@ pub(super) async fn play(
     }
     let mut outcomes = Vec::new();
     for duet in duets {
-        outcomes.push(duet.finish(kept).await);
+        outcomes.push(duet.finish(reuse).await);
     }
     Ok(outcomes)
 }
 
-/// Whoever waits and has not pinged for so long does so: in a batch others may play for longer than a session lives.
+/// Sends pings of waiting sequences whose last ping is too old: other sequences of a batch may run longer than
+/// a session lives.
 async fn hear_all(duets: &mut [Duet<'_>], after: Duration) {
     let mut due: Vec<&mut Duet<'_>> = duets
         .iter_mut()
@@ -215,7 +217,7 @@ impl<'a> Duet<'a> {
                 self.over = true;
             }
         }
-        // Both broken off is no agreement: nobody knows what the servers would have said.
+        // A failure on both servers is not an agreement: their answers are unknown.
         agree &= played.0.is_ok() && played.1.is_ok();
         if !agree {
             self.difference = Some(at);
@@ -224,8 +226,8 @@ impl<'a> Duet<'a> {
     }
 
     async fn finish(self, (left, right): (bool, bool)) -> Outcome {
-        let end = async |stage: Stage<'a>, kept: bool| {
-            if kept {
+        let end = async |stage: Stage<'a>, reuse: bool| {
+            if reuse {
                 stage.finish().await
             } else {
                 stage.transcript()

@@ -1,5 +1,5 @@
-//! The two servers of a lane: quick ones are started anew for every sequence, the others are kept, and every sequence has
-//! a root of its own on them.
+//! The two servers of a lane. Servers that start quickly are started for every sequence; the others are reused,
+//! with a root for every sequence.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::client::{Acl, Client, ClientError, ConnectRequest, Request};
 use crate::patience;
 use crate::stage::{Chroot, StageError};
 
-/// Where sequences play on one side.
+/// The server of one side.
 #[derive(Debug)]
 pub(super) struct Host<'s> {
     source: &'s dyn BackendSource,
     settings: Settings,
-    kept: Option<Kept>,
+    reused: Option<ReusedServer>,
     roots: u64,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct ReusedServer {
     backend: Box<dyn Backend>,
-    /// Makes the roots.
+    /// The client that creates the roots.
     maker: Option<Client<TcpStream>>,
 }
 
@@ -31,7 +31,7 @@ impl<'s> Host<'s> {
         Self {
             source,
             settings,
-            kept: None,
+            reused: None,
             roots: 0,
         }
     }
@@ -40,50 +40,50 @@ impl<'s> Host<'s> {
         self.source.starts_quickly()
     }
 
-    /// A server for one sequence, and its root there.
-    pub(super) async fn room(&mut self) -> Result<(Box<dyn Backend>, Chroot), StageError> {
+    /// Returns a server for one sequence, and its root on the server.
+    pub(super) async fn server(&mut self) -> Result<(Box<dyn Backend>, Chroot), StageError> {
         if self.source.starts_quickly() {
             let backend = self.source.start(&self.settings)?;
             let chroot = Chroot::new("/s".to_owned());
             let mut maker = enter(&backend.connect_string()).await?;
             make(&mut maker, &chroot).await?;
-            // Its end is noted by the server some time later, and a session more or less shows nowhere.
+            // The server notices the end of the connection later; one session more or less has no effect.
             let closed = maker.call(&Request::CloseSession).await;
             closed.map_err(failed)?;
             return Ok((backend, chroot));
         }
-        if self.kept.is_none() {
+        if self.reused.is_none() {
             let backend = self.source.start(&self.settings)?;
-            self.kept = Some(Kept {
+            self.reused = Some(ReusedServer {
                 backend,
                 maker: None,
             });
         }
-        let Some(kept) = &mut self.kept else {
-            return Err(StageError::Senseless("no server".to_owned()));
+        let Some(reused) = &mut self.reused else {
+            return Err(StageError::Senseless("the server did not start".to_owned()));
         };
         self.roots += 1;
         let chroot = Chroot::new(format!("/s{}", self.roots));
-        let guest = BorrowedServer::of(kept.backend.as_ref());
-        let made = match &mut kept.maker {
+        let guest = BorrowedServer::of(reused.backend.as_ref());
+        let made = match &mut reused.maker {
             Some(maker) => make(maker, &chroot).await.is_ok(),
             None => false,
         };
         if !made {
             let mut maker = enter(&guest.connect_string()).await?;
             make(&mut maker, &chroot).await?;
-            kept.maker = Some(maker);
+            reused.maker = Some(maker);
         }
         Ok((Box::new(guest), chroot))
     }
 
-    /// Whether the server still answers. One that does not is started anew for the next sequence.
+    /// Whether the server still answers. A server that does not is started again for the next sequence.
     pub(super) async fn is_alive(&mut self) -> bool {
-        let Some(kept) = &mut self.kept else {
+        let Some(reused) = &mut self.reused else {
             return true;
         };
-        // A session that was left behind would expire in the midst of a later sequence.
-        let alive = match &mut kept.maker {
+        // An abandoned session would expire during a later sequence.
+        let alive = match &mut reused.maker {
             Some(maker) => {
                 let pinging = maker.call(&Request::Ping);
                 let span = Duration::from_secs(5);
@@ -93,7 +93,7 @@ impl<'s> Host<'s> {
             None => false,
         };
         if !alive {
-            self.kept = None;
+            self.reused = None;
         }
         alive
     }
@@ -101,7 +101,7 @@ impl<'s> Host<'s> {
 
 fn failed(error: ClientError) -> StageError {
     StageError::Client {
-        who: "the maker of the root".to_owned(),
+        who: "the client that creates the root".to_owned(),
         error,
     }
 }
@@ -113,7 +113,12 @@ async fn enter(address: &str) -> Result<Client<TcpStream>, StageError> {
         client.connect(&ConnectRequest::new(10_000)).await?;
         Ok(client)
     };
-    let opened = patience::within_span(span, "a session for the maker of roots", opening).await?;
+    let opened = patience::within_span(
+        span,
+        "a session for the client that creates the roots",
+        opening,
+    )
+    .await?;
     opened.map_err(failed)
 }
 
@@ -133,7 +138,7 @@ async fn make(maker: &mut Client<TcpStream>, chroot: &Chroot) -> Result<(), Stag
         if reply.header.err != 0 {
             let err = reply.header.err;
             return Err(StageError::Senseless(format!(
-                "{path} cannot be made: {err}"
+                "{path} cannot be created: {err}"
             )));
         }
     }

@@ -1,5 +1,5 @@
-//! Lanes: each has a pair of servers of its own for every setup it comes across. One lane plays what waits, in batches,
-//! while the others play everything else.
+//! Lanes: each has a pair of servers for every configuration that it needs. One lane runs the sequences that
+//! wait, in batches, while the others run everything else.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,11 +17,11 @@ use crate::backend::{ServerSetup, Settings};
 use crate::script::{Script, Step};
 use crate::stage::StageError;
 
-/// How many sequences that wait share their waits at most.
+/// Maximum number of waiting sequences in a batch.
 const BATCH: usize = 60;
-/// Every so manieth sequence plays where quotas are enforced.
+/// Every sequence whose number is a multiple of this runs on servers that enforce quotas.
 const QUOTAS_EVERY: u64 = 6;
-/// What sets the numbers of sequences that wait apart.
+/// Offset that separates the numbers of waiting sequences from the others.
 const WAITING: u64 = 1 << 63;
 
 type Tell<'t> = &'t (dyn Fn(Progress<'_>) + Send + Sync);
@@ -33,7 +33,7 @@ struct Shared<'s> {
     report: Mutex<Report>,
 }
 
-/// Runs the lanes to the end.
+/// Runs the lanes to completion.
 pub(super) fn run<'s>(search: &'s Search<'s>, tell: Tell<'s>) -> Result<Report, StageError> {
     let start = Instant::now();
     let shared = Shared {
@@ -82,7 +82,7 @@ impl Shared<'_> {
         let settings = Settings {
             manual_time: true,
             setup,
-            // A long search is worth a compiler that thinks.
+            // A long search is worth a run of the optimising compiler.
             optimizing_jit: self.search.ops > 100_000,
             ..Settings::default()
         };
@@ -144,7 +144,7 @@ impl Shared<'_> {
         Some(drawn)
     }
 
-    /// Whether enough has been played, or found.
+    /// Whether enough steps were run, or enough differences found.
     fn is_over(&self, waiting: bool) -> bool {
         let report = self.report();
         let wanted = self.search.ops * self.search.time_share / 100;
@@ -188,7 +188,7 @@ impl Shared<'_> {
             right: outcome.right,
         };
         for host in [&mut hosts.0, &mut hosts.1] {
-            // One that died is started anew; that it died shows in what was noted.
+            // A server that died is started again; the transcript shows its death.
             host.is_alive().await;
         }
         match shrink((&mut hosts.0, &mut hosts.1), drawn).await? {

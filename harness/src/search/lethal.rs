@@ -1,12 +1,13 @@
-//! What a real server does not survive, some of it for good: the search never draws it.
+//! Requests that kill a real server, or damage its data permanently. The search never sends them.
 
 use crate::client::{Request, op};
 
-/// Whether a real server may die of this request, or keep a trace of it that outlives the case.
+/// Whether a real server may die of this request, or retain an effect of it after the case.
 #[must_use]
 pub fn is_lethal(request: &Request) -> bool {
     match request {
-        // TTL modes check their time to live; the others are not looked at, and the transaction cannot be replayed.
+        // The time to live is checked only for TTL modes; in other modes an invalid one is written, and the
+        // transaction cannot be replayed.
         Request::CreateTtl {
             path,
             data,
@@ -24,7 +25,7 @@ pub fn is_lethal(request: &Request) -> bool {
         }
         Request::SetAcl { path, .. } => is_shared(path),
         Request::Multi(requests) | Request::MultiRead(requests) => requests.iter().any(is_lethal),
-        // Deletes any znode past all ACLs; we refuse it, so there is nothing to compare.
+        // It deletes any znode regardless of ACLs. minikeeper refuses it, so there is nothing to compare.
         Request::DeleteContainer { .. } => true,
         Request::Raw { op, body } => match *op {
             op::DELETE_CONTAINER | op::CREATE_SESSION | op::CLOSE_SESSION => true,
@@ -55,19 +56,20 @@ pub fn is_lethal(request: &Request) -> bool {
     }
 }
 
-/// A znode of the server's own, which all cases on it see.
+/// Whether the path is a znode of the server itself, which all cases share.
 fn is_shared(path: &str) -> bool {
     path.starts_with("/zookeeper") && !path.starts_with("/zookeeper/quota/")
         || path == "/zookeeper/quota/"
 }
 
-/// Limits and usage are read whenever something below changes, and the server dies of what it cannot read.
+/// Whether the data is an invalid quota: limits and usage are parsed whenever a znode below changes, and the
+/// server dies of invalid ones.
 fn is_bad_quota(path: &str, data: Option<&[u8]>) -> bool {
     let is_quota = path.ends_with("/zookeeper_stats") || path.ends_with("/zookeeper_limits");
     path.starts_with("/zookeeper/quota/") && is_quota && !data.is_some_and(is_quota_text)
 }
 
-/// `count=3,bytes=-1`
+/// Whether the data is like `count=3,bytes=-1`.
 fn is_quota_text(data: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(data) else {
         return false;
@@ -99,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kills_a_real_server_is_known() {
+    fn requests_that_kill_a_real_server_are_lethal() {
         for line in [
             "createTTL /a null persistent ttl=-1",
             "createTTL /a null ephemeral ttl=-1",
@@ -119,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_only_refused_may_be_sent() {
+    fn requests_that_are_only_refused_are_not_lethal() {
         for line in [
             "createTTL /a null ttl=-1",
             "createTTL /a null persistent ttl=5",

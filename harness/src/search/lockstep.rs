@@ -1,11 +1,15 @@
-//! Compares what two servers do while they do it: line by line, by the rules of the transcripts.
+//! Comparison of two servers during a run, line by line, by the rules of the transcripts.
 //!
-//! Zxids and sessions are compared through the pairs seen so far, which comes to the same as their places in the finished
-//! transcripts. In sequences that wait, other sequences are played in between, and what falls due does so in an order that
-//! ZooKeeper leaves open. There
-//! - only the header zxids of writes are compared, since a read's is that of whatever happened last on the server;
-//! - the zxids of what fell due during one wait count as one;
-//! - what is heard during a wait is sorted.
+//! Zxids and sessions are compared through the pairs seen so far, which is equivalent to their numbers in the
+//! finished transcripts. Between the phases of a sequence that waits, other sequences run, and ZooKeeper does
+//! not define the order in which things expire. In such a sequence
+//!
+//! - header zxids are compared only for writes, since a read has the zxid of the last transaction on the
+//!   server;
+//!
+//! - the zxids of everything that expires during one wait count as one;
+//!
+//! - the events of a wait are sorted.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,33 +23,33 @@ pub(super) struct Lockstep {
     left: Side,
     right: Side,
     sessions: Vec<(i64, i64)>,
-    /// Each zxid of the left and the same transaction's of the right.
+    /// The zxids of the left server, each with that of the same transaction on the right server.
     zxids: BTreeMap<i64, i64>,
 }
 
-/// What has been seen of one server.
+/// State of one server.
 #[derive(Debug, Default)]
 struct Side {
-    /// How many lines.
+    /// Number of compared lines.
     lines: usize,
     highest: i64,
     /// The time of each transaction.
     times: HashMap<i64, i64>,
-    /// The zxids before and behind each wait.
+    /// The zxids before and after each wait.
     gaps: Vec<(i64, i64)>,
 }
 
-/// A zxid as far as it can be compared.
+/// A zxid in comparable form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// One of the transactions.
+    /// A transaction of the sequence.
     Of(i64),
-    /// Something that fell due in this wait.
+    /// An expiry during this wait.
     Due(usize),
 }
 
 impl Lockstep {
-    /// For a sequence in which time passes, or one in which none does.
+    /// Creates a comparison for a sequence in which time passes, or for one without time.
     pub(super) fn new(waits: bool) -> Self {
         Self {
             waits,
@@ -53,7 +57,7 @@ impl Lockstep {
         }
     }
 
-    /// Whether what was noted since the last time is the same on both sides.
+    /// Whether the lines recorded since the last call are equal on both sides.
     pub(super) fn agrees(&mut self, step: Option<&Step>, left: &Notes, right: &Notes) -> bool {
         let mut left = self.left.news(left);
         let mut right = self.right.news(right);
@@ -177,7 +181,7 @@ impl Side {
         }
     }
 
-    /// Whether this is the time of its transaction, as far as is known.
+    /// Whether this is the time of its transaction, as far as it is known.
     fn is_the_time(&mut self, zxid: i64, ms: i64) -> bool {
         ms != 0 && *self.times.entry(zxid).or_insert(ms) == ms
     }
@@ -204,8 +208,8 @@ fn ends_a_session(step: &Step) -> bool {
     )
 }
 
-/// The ephemerals of one session go in any order. While time passes all events are sorted, else those that came one
-/// after the other.
+/// Sorts the ephemerals of one session, which have no order. While time passes, all events are sorted,
+/// otherwise those that are consecutive.
 fn sort_events(lines: &mut [Line], all: bool) {
     let text = |line: &Line| -> String {
         let texts = line.0.iter().map(|piece| match piece {

@@ -1,7 +1,9 @@
-//! The differential search: sequences of steps that nobody thought of, on two servers at once, compared after every step.
-//! What differs is tried again, cut down to the shortest sequence that still differs, and given as a script.
+//! Differential search: random sequences of steps on two servers, compared after every step.
 //!
-//! Everything comes from one seed: sequence number `n` of seed `s` is always the same one.
+//! A sequence that differs is run again, shrunk to the shortest sequence that still differs, and reported as a
+//! script.
+//!
+//! Everything follows from one seed: sequence number `n` of seed `s` is always the same.
 
 mod command;
 mod draw;
@@ -31,72 +33,73 @@ use crate::stage::StageError;
 use crate::transcript::Transcript;
 use draw::Flavour;
 
-/// How long a wait is: longer than the shortest session, and than whatever is reaped with what it held.
+/// Duration of a wait: longer than the shortest session timeout and than the longest time to live or container
+/// check.
 const WAIT: Duration = Duration::from_millis(3500);
 
-/// What is searched for, and where.
+/// Configuration of a search.
 #[derive(Debug)]
 pub struct Search<'s> {
-    /// The server whose behaviour is in question.
+    /// The server under test.
     pub left: &'s dyn BackendSource,
-    /// The server that it is compared with.
+    /// The server to compare with.
     pub right: &'s dyn BackendSource,
-    /// Where everything that is drawn comes from.
+    /// Seed of all random choices.
     pub seed: u64,
-    /// How many steps to play at least.
+    /// Minimum number of steps to run.
     pub ops: u64,
-    /// How many clients a sequence has at most, up to 4.
+    /// Maximum number of clients in a sequence, up to 4.
     pub clients: usize,
-    /// How many steps are drawn for a sequence at most.
+    /// Maximum number of steps drawn for a sequence.
     pub length: usize,
-    /// How many steps in a hundred are in sequences that wait.
+    /// Percentage of steps in sequences that wait.
     pub time_share: u64,
-    /// After how many differences the search stops.
+    /// Number of differences after which the search stops.
     pub most: usize,
-    /// How many pairs of servers play at once, beside the one for what waits.
+    /// Number of pairs of servers that run at the same time, in addition to the pair for sequences that wait.
     pub lanes: usize,
 }
 
-/// What a search came to.
+/// Result of a search.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// How many sequences were played.
+    /// Number of sequences that ran.
     pub sequences: u64,
-    /// How many of their steps.
+    /// Number of their steps.
     pub steps: u64,
-    /// How many of those in sequences that wait.
+    /// Number of steps in sequences that wait.
     pub waiting_steps: u64,
-    /// How long it took.
+    /// Duration of the search.
     pub took: Duration,
-    /// What differs, each the shortest of its kind.
+    /// The differences, each shrunk to the shortest sequence.
     pub found: Vec<Found>,
-    /// What differed once and not again, as it was.
+    /// Differences that did not repeat, not shrunk.
     pub unsteady: Vec<Found>,
 }
 
 /// A sequence on which two servers differ.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// `SEED-NUMBER`.
+    /// Name: `SEED-NUMBER`.
     pub name: String,
-    /// What is done.
+    /// The steps.
     pub script: Script,
-    /// What the left server did.
+    /// Transcript of the left server.
     pub left: Transcript,
-    /// What the right one did.
+    /// Transcript of the right server.
     pub right: Transcript,
 }
 
 impl Search<'_> {
-    /// Searches, and tells of what it finds and how far it is.
+    /// Runs the search and reports its findings and its progress.
     ///
     /// # Errors
     ///
-    /// If a server cannot be had.
+    /// Returns an error if a server does not start.
     ///
     /// # Panics
     ///
-    /// If a lane panics.
+    /// Panics if a lane panics.
     pub fn run(&self, tell: impl Fn(Progress<'_>) + Send + Sync) -> Result<Report, StageError> {
         lane::run(self, &tell)
     }
@@ -106,19 +109,19 @@ impl Search<'_> {
     }
 }
 
-/// How far a search is.
+/// Progress of a search.
 #[derive(Clone, Copy, Debug)]
 pub enum Progress<'a> {
-    /// So many steps have been played.
+    /// Number of steps that have run.
     Played(u64),
-    /// Something differs.
+    /// A difference was found.
     Found(&'a Found),
-    /// Something differed once.
+    /// A difference did not repeat.
     Unsteady(&'a Found),
 }
 
 impl fmt::Display for Found {
-    /// The case as a chapter has it, both transcripts side by side before it as comments.
+    /// Formats the case as in a chapter, with both transcripts side by side before it as comments.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "# {}", self.name)?;
         for row in self.left.side_by_side(&self.right, 76).lines() {
@@ -130,7 +133,7 @@ impl fmt::Display for Found {
 
 type Tree = Box<dyn ValueTree<Value = Vec<Vec<Step>>>>;
 
-/// One sequence, as it can be shrunk.
+/// A sequence that can be shrunk.
 struct Drawn {
     name: String,
     flavour: Flavour,
@@ -155,7 +158,7 @@ impl Drawn {
         };
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
         let mut runner = TestRunner::new_with_rng(config, rng);
-        // A strategy without filters refuses nothing.
+        // A strategy without filters never rejects a value.
         let tree = strategy.new_tree(&mut runner).ok()?;
         Some(Self {
             name: format!("{seed}-{number}"),
@@ -169,8 +172,8 @@ impl Drawn {
     }
 }
 
-/// Sequence number `number` of a seed, as the search would play it where quotas are enforced or not, for who plays it on
-/// one server alone.
+/// Returns the steps of sequence number `number` of a seed, as the search runs it with or without quotas, for
+/// callers that run it on a single server.
 pub(crate) fn sequence(seed: u64, number: u64, quotas: bool, length: usize) -> Vec<Step> {
     let flavour = if quotas {
         Flavour::Quotas
@@ -192,7 +195,7 @@ fn script(flavour: Flavour, phases: &[Vec<Step>], name: &str) -> Script {
         ..Headers::default()
     };
     Script {
-        title: format!("what the search found as {name}"),
+        title: format!("difference found by the search as {name}"),
         headers,
         steps: sensible::sensible(phases, WAIT),
     }

@@ -1,5 +1,5 @@
-//! Makes sense of what was drawn: a client that has no connection gets one before its next step, and what nobody could
-//! do is left out. So however a sequence is cut down while it is shrunk, every step of it says something.
+//! Makes drawn steps valid: connects a client without a connection before its next step, and removes steps that
+//! are impossible. So every step of a sequence has an effect, however the sequence is shrunk.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -8,13 +8,13 @@ use super::lethal::is_lethal;
 use crate::client::{Request, op};
 use crate::script::{Action, Connect, Password, Since, Step};
 
-/// How a client stands.
+/// State of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     Connected,
-    /// Its connection is gone, its session is not.
+    /// The connection is gone, and the session is not.
     Cut,
-    /// Its session is gone, or another's.
+    /// The session has ended, or another client has taken it over.
     Gone,
 }
 
@@ -25,7 +25,7 @@ struct Sense {
     steps: Vec<Step>,
 }
 
-/// The steps of a sequence, phase by phase, with a wait of `span` between two phases.
+/// Returns the steps of a sequence, phase by phase, with a wait of `span` between two phases.
 pub(super) fn sensible(phases: &[Vec<Step>], span: Duration) -> Vec<Step> {
     let mut sense = Sense::default();
     for (at, phase) in phases.iter().enumerate() {
@@ -44,7 +44,7 @@ pub(super) fn sensible(phases: &[Vec<Step>], span: Duration) -> Vec<Step> {
 
 impl Sense {
     fn act(&mut self, who: &str, mut action: Action) {
-        if is_left_out(&action) {
+        if is_removed(&action) {
             return;
         }
         let standing = self.clients.get(who).map(|&(standing, _)| standing);
@@ -99,7 +99,7 @@ impl Sense {
         let mut timeout_ms = connect.timeout_ms;
         let (mine, others) = match &connect.resume {
             None if connect.session_id != 0 => (Standing::Gone, None),
-            // A session that nobody pings would be left behind.
+            // A session without pings would be abandoned.
             None if own == Some(Standing::Connected) => return,
             None => (Standing::Connected, None),
             Some(other) => {
@@ -149,24 +149,25 @@ impl Sense {
     }
 }
 
-fn is_left_out(action: &Action) -> bool {
-    let left_out = |request: &Request| is_lethal(request) || strays(request);
+fn is_removed(action: &Action) -> bool {
+    let removed = |request: &Request| is_lethal(request) || strays(request);
     match action {
-        Action::Ask(request) | Action::SetWatches(_, request) => left_out(request),
-        Action::Pipeline(requests) => requests.iter().any(|r| left_out(r) || is_seen_late(r)),
+        Action::Ask(request) | Action::SetWatches(_, request) => removed(request),
+        Action::Pipeline(requests) => requests.iter().any(|r| removed(r) || is_seen_late(r)),
         Action::Connect(_) | Action::Bytes(_) | Action::Mark(_) | Action::Cut | Action::Silent => {
             false
         }
     }
 }
 
-/// Whether a real server takes it for something else until it is carried out, so that what is sent with it fares by luck:
-/// a container whose flags say ephemeral may have no children that long.
+/// Whether a real server misjudges the request until it executes it, so that the outcome of requests sent with
+/// it is random: a container whose flags say ephemeral can have no children until then.
 fn is_seen_late(request: &Request) -> bool {
     matches!(request, Request::CreateContainer { flags: 1 | 3, .. })
 }
 
-/// Whether it creates a znode beside the root of the sequence, where others are numbered too.
+/// Whether the request creates a znode next to the root of the sequence, where other sequences are numbered
+/// too.
 fn strays(request: &Request) -> bool {
     if let Request::Multi(requests) = request {
         return requests.iter().any(strays);
@@ -184,7 +185,7 @@ fn strays(request: &Request) -> bool {
     !path.starts_with('/') || is_numbered && is_the_servers && !is_a_quota
 }
 
-/// How a client stands after what it did.
+/// Returns the state of a client after an action.
 fn after(action: &Action) -> Standing {
     match action {
         Action::Cut | Action::Bytes(_) => Standing::Cut,
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn who_lost_its_connection_gets_one() {
+    fn a_client_that_lost_its_connection_gets_one() {
         check(
             "a: cut\na: whoAmI\na: cut\na: whoAmI\na: closeSession\na: whoAmI\n",
             "a: whoAmI\na: cut\na: resume a seen=seen\na: whoAmI\na: closeSession\na: connect\na: whoAmI\n",
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_resumes_who_was_never_there_and_no_mark_is_unknown() {
+    fn a_step_names_only_known_clients_and_marks() {
         check(
             "b: resume a\na: setWatches since=m data=[/a]\na: mark m\na: setWatches since=m data=[/a]\n",
             "a: setWatches since=seen data=[/a]\na: mark m\na: setWatches since=m data=[/a]\n",
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_was_taken_over_is_the_others() {
+    fn a_session_belongs_to_the_client_that_took_it_over() {
         check(
             "a: whoAmI\nb: resume a\na: whoAmI\n",
             "a: whoAmI\nb: resume a\na: connect\na: whoAmI\n",
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn phases_are_parted_by_waits_and_what_kills_is_left_out() {
+    fn phases_are_separated_by_waits_and_lethal_requests_are_removed() {
         check(
             "a: deleteContainer /a\na: whoAmI\n--\na: whoAmI\n",
             "a: whoAmI\npass 3000ms\na: whoAmI\n",

@@ -1,5 +1,5 @@
-//! From a sequence that differs to the shortest one that does, through proptest's value trees. They are driven by hand,
-//! since every try is played on servers that are kept.
+//! Shrinking of a differing sequence to the shortest one, through proptest's value trees. They are driven
+//! manually, since every attempt runs on servers that are reused.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -12,10 +12,11 @@ use super::{Drawn, Found};
 use crate::script::Script;
 use crate::stage::StageError;
 
-/// After which time the shortest so far is good enough.
+/// Time after which the shortest sequence so far is accepted.
 const ENOUGH: Duration = Duration::from_secs(120);
 
-/// Tries the sequence again, and shrinks it if it differs again. `Err` holds what it was if it does not.
+/// Runs the sequence again, and shrinks it if it differs again. Otherwise returns the original difference as
+/// `Err`.
 pub(super) async fn shrink(
     (left, right): (&mut Host<'_>, &mut Host<'_>),
     mut drawn: Drawn,
@@ -51,7 +52,7 @@ pub(super) async fn shrink(
             drawn.tree.complicate()
         };
     }
-    // A step that was needed by one that has gone since may go too.
+    // A step may have been needed only by a step that is gone now.
     let mut at = best.0.steps.len();
     while at > 0 && start.elapsed() < ENOUGH {
         at -= 1;
@@ -71,7 +72,7 @@ pub(super) async fn shrink(
     }))
 }
 
-/// The script up to where the two servers differ, if they do.
+/// Returns the script up to the first difference of the two servers, if they differ.
 async fn differs(
     hosts: (&mut Host<'_>, &mut Host<'_>),
     script: Script,

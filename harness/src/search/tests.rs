@@ -1,4 +1,4 @@
-//! The search finds what differs, cuts it down, and draws what is worth drawing.
+//! The search finds differences, shrinks them, and draws useful steps.
 
 use super::draw::Flavour;
 use super::host::Host;
@@ -6,7 +6,7 @@ use super::{Drawn, Report, Search, duet};
 use crate::backend::{Backend, BackendError, BackendKind, BackendSource, ServerSetup, Settings};
 use crate::script::Script;
 
-/// A server of ours, set up otherwise than it is told.
+/// An embedded server with a configuration that deviates from the requested one.
 #[derive(Debug)]
 struct Otherwise(ServerSetup);
 
@@ -40,7 +40,7 @@ fn search(right: &dyn BackendSource, ops: u64, time_share: u64) -> Report {
         most: 1,
         lanes: 1,
     };
-    search.run(|_| {}).expect("servers of ours")
+    search.run(|_| {}).expect("embedded servers")
 }
 
 #[track_caller]
@@ -50,35 +50,37 @@ fn check(setup: ServerSetup, time_share: u64, steps: usize, word: &str) {
     let text = found.to_string();
     assert!(found.script.steps.len() <= steps, "{text}");
     assert!(text.contains(word), "{text}");
-    let case = text.get(text.find("== 1 ").expect("a case")..).expect("it");
+    let case = text
+        .get(text.find("== 1 ").expect("a case")..)
+        .expect("the case is in the text");
     let case = case.split_once('\n').expect("a title").1;
     let read: Script = case.parse().expect("a script");
     assert_eq!(read.steps, found.script.steps);
 }
 
 #[test]
-fn a_server_without_ttl_znodes_is_found_out_in_one_step() {
+fn missing_ttl_znodes_are_found_with_one_step() {
     check(ServerSetup::Shipped, 0, 1, "ttl");
 }
 
 #[test]
-fn a_server_that_skips_acls_is_found_out_in_few_steps() {
+fn skipped_acls_are_found_with_few_steps() {
     check(ServerSetup::SkipAcl, 0, 3, "acl");
 }
 
 #[test]
-fn a_server_that_reaps_nothing_is_found_out_in_few_steps() {
+fn missing_expiry_is_found_with_few_steps() {
     check(ServerSetup::Usual, 100, 4, "pass 3500ms");
 }
 
 #[test]
-fn a_server_does_what_it_does_whatever_is_drawn() {
+fn a_server_does_not_differ_from_itself() {
     let report = search(&BackendKind::Embedded, 2000, 20);
     assert!(report.steps >= 2000);
     assert!(report.found.is_empty() && report.unsteady.is_empty());
 }
 
-/// How many replies in a hundred are not refusals.
+/// Percentage of replies that are not errors.
 fn succeed(flavour: Flavour, setup: ServerSetup) -> usize {
     let strategy = super::draw::phases(flavour, 3, 60);
     let settings = || Settings {
@@ -99,7 +101,7 @@ fn succeed(flavour: Flavour, setup: ServerSetup) -> usize {
         let mut lines = Vec::new();
         for script in scripts.chunks(1) {
             let played = duet::play((&mut left, &mut right), script, true).await;
-            for outcome in played.expect("servers of ours") {
+            for outcome in played.expect("embedded servers") {
                 lines.extend_from_slice(outcome.left.lines());
             }
         }
@@ -118,7 +120,7 @@ fn succeed(flavour: Flavour, setup: ServerSetup) -> usize {
 }
 
 #[test]
-fn about_half_of_what_is_drawn_succeeds() {
+fn about_half_of_the_drawn_requests_succeed() {
     for (flavour, setup) in [
         (Flavour::Usual, ServerSetup::Usual),
         (Flavour::Quotas, ServerSetup::Quotas),

@@ -1,4 +1,4 @@
-//! One client of a script: its connection, its session, and what it has seen.
+//! A client of a script: its connection, its session and the highest zxid it has seen.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::transcript::Notes;
 /// The xid of a ping.
 const PING_XID: i32 = -2;
 const UNIMPLEMENTED: i32 = -6;
-/// What an error is called that has no name.
+/// Name that [`error_name`] gives to an unknown error code.
 const UNKNOWN_ERROR: &str = "unknown error";
 const AUTH_FAILED: i32 = -115;
 const AUTH_REQUIRED: i32 = -124;
 
-/// What an actor acts on.
+/// Parts of the stage that an actor uses.
 pub(super) struct Scene<'a> {
     pub(super) who: &'a str,
     pub(super) notes: &'a mut Notes,
@@ -30,17 +30,17 @@ pub(super) struct Scene<'a> {
 
 #[derive(Debug)]
 pub(super) struct Actor {
-    /// `None` once the connection has ended.
+    /// The connection; `None` once it has ended.
     client: Option<Client<TcpStream>>,
     session: Option<ConnectResponse>,
-    /// The highest zxid that a reply or an event bore.
+    /// Highest zxid of any reply or event so far.
     pub(super) seen: i64,
     pub(super) silent: bool,
     closed: bool,
     closing: bool,
-    /// Whether a ping has been sent whose answer has not been read.
+    /// Whether a ping was sent whose answer has not been read.
     pinged: bool,
-    /// Whether it has asked for something that may set a watch.
+    /// Whether the client has sent a request that may set a watch.
     pub(super) watches: bool,
 }
 
@@ -120,7 +120,7 @@ impl Actor {
         }
     }
 
-    /// Sends requests in one write and reads as many replies, in whatever order they come.
+    /// Sends requests in one write and reads as many replies, in the order in which they arrive.
     pub(super) async fn pipeline(
         &mut self,
         scene: &mut Scene<'_>,
@@ -149,21 +149,22 @@ impl Actor {
         }
     }
 
-    /// Sends bytes of any kind. If the connection is gone, reading will show it.
+    /// Sends raw bytes. If the connection is gone, the next read shows it.
     pub(super) async fn send_bytes(&mut self, bytes: &[u8]) {
         if let Some(client) = &mut self.client {
             let _ = client.send_bytes(bytes).await;
         }
     }
 
-    /// Sends a request whose reply nobody will read. If the connection is gone, so is the request.
+    /// Sends a request and ignores its reply. If the connection is gone, the request is lost.
     pub(super) async fn send(&mut self, request: &Request) {
         if let Some(client) = &mut self.client {
             let _ = client.send(request).await;
         }
     }
 
-    /// Without a session there is no ping to wait for: reads frames until the connection ends.
+    /// Reads frames until the connection ends. Used without a session, because then there is no ping to wait
+    /// for.
     pub(super) async fn listen(&mut self, scene: &mut Scene<'_>) -> Result<(), StageError> {
         if self.session.is_some() {
             return Ok(());
@@ -171,20 +172,20 @@ impl Actor {
         self.listen_to_the_end(scene).await
     }
 
-    /// Drops the connection without a word. Over when the server has noticed: whoever lets time pass next must not turn
-    /// a clock by which the connection is still up.
+    /// Drops the connection without closing the session. Returns after the server has noticed; otherwise the
+    /// caller could advance a clock for which the connection is still open.
     pub(super) async fn cut(&mut self, patience: Duration) {
         self.pinged = false;
         let Some(mut client) = self.client.take() else {
             return;
         };
-        // A server that does not close its half may take the connection for up as long as it likes.
+        // A server that does not close its half may regard the connection as open for any length of time.
         let _ = client.shutdown().await;
         let unread = async { while client.frame().await.is_ok() {} };
         let _ = patience::within_span(patience, "the end of a connection", unread).await;
     }
 
-    /// Asks for the end of the session, if the connection is up.
+    /// Sends `closeSession` if the connection is up.
     pub(super) async fn send_close(&mut self) {
         if !self.may_have_a_session() {
             return;
@@ -194,8 +195,8 @@ impl Actor {
         }
     }
 
-    /// Reads up to the answer of [`Actor::send_close`]. A connection that ends without it leaves the session to whoever
-    /// has taken it over.
+    /// Reads up to the answer to [`Actor::send_close`]. If the connection ends first, the session belongs to
+    /// the connection that has taken it over.
     pub(super) async fn await_close(&mut self, span: Duration) {
         if !self.closing {
             return;
@@ -221,16 +222,16 @@ impl Actor {
             return;
         }
         if let Some(client) = &mut self.client {
-            // If the connection is gone, reading will show it.
+            // If the connection is gone, the next read shows it.
             let _ = client.send(&Request::Ping).await;
             self.pinged = true;
         }
     }
 
-    /// Reads up to the answer of the ping, if one was sent.
+    /// Reads up to the answer to the ping, if one was sent.
     pub(super) async fn read_to_ping(&mut self, scene: &mut Scene<'_>) -> Result<(), StageError> {
         if self.client.is_some() && self.session_id() == 0 {
-            // Refused: the server is about to close.
+            // The session was refused, so the server is about to close the connection.
             return self.listen_to_the_end(scene).await;
         }
         while self.pinged {
@@ -252,7 +253,7 @@ impl Actor {
                     let last = matches!(&message, Message::Reply(reply) if is_last_word(reply));
                     self.note(scene, message);
                     if last {
-                        // The answer to the ping may come before the end, or not.
+                        // The answer to the ping may or may not arrive before the connection ends.
                         self.pinged = false;
                         return self.pass_over_pings_to_the_end(scene).await;
                     }
@@ -262,7 +263,7 @@ impl Actor {
         Ok(())
     }
 
-    /// As [`Actor::listen_to_the_end`], where a ping was sent that may be answered or not.
+    /// Reads to the end of the connection and ignores answers to pings, which may or may not arrive.
     async fn pass_over_pings_to_the_end(
         &mut self,
         scene: &mut Scene<'_>,
@@ -312,7 +313,7 @@ impl Actor {
         Ok(())
     }
 
-    /// The next message; `None` if the connection has ended, which is noted.
+    /// Returns the next message. If the connection has ended, records that and returns `None`.
     async fn receive(
         &mut self,
         scene: &mut Scene<'_>,
@@ -324,7 +325,7 @@ impl Actor {
         let what = format!("{}: {what}", scene.who);
         let received = patience::within_span(scene.patience, &what, client.frame()).await?;
         let understood = received.and_then(|frame| match client.understand(&frame) {
-            // What came as bytes has a xid of its own; its answer is known by its header.
+            // Raw bytes carry an xid of their own; the answer is recognised by its header.
             Err(ClientError::StrayReply(_)) => {
                 let header = ReplyHeader::decode(&mut Reader::new(&frame)?)?;
                 let text = format!("  under xid {}:", header.xid);
@@ -347,7 +348,7 @@ impl Actor {
 
     fn note(&mut self, scene: &mut Scene<'_>, message: Message) {
         match message {
-            // The header is that of something else; what stands in its fields says nothing.
+            // The frame is not a reply, so the fields of its header have no meaning.
             Message::Reply(reply)
                 if reply.answer.is_none() && error_name(reply.header.err) == UNKNOWN_ERROR =>
             {
@@ -370,7 +371,7 @@ impl Actor {
         }
     }
 
-    /// The connection is of no more use, and why is part of what the server did.
+    /// Records why the connection is unusable, which is part of the server's behaviour, and drops it.
     fn broken(&mut self, scene: &mut Scene<'_>, error: &ClientError) {
         let text = match error {
             ClientError::Closed | ClientError::Io(_) => "  the connection ends".to_owned(),
@@ -385,8 +386,8 @@ impl Actor {
     }
 }
 
-/// Whether the server closes the connection behind this answer. A ping behind it might be answered or not, as the
-/// server's threads happen to run, so none is sent.
+/// Whether the server closes the connection after this answer. No ping is sent then: whether the server still
+/// answers it depends on the scheduling of its threads.
 fn is_last_word(reply: &Reply) -> bool {
     match reply.header.err {
         UNIMPLEMENTED => reply.header.zxid == -1,

@@ -1,28 +1,29 @@
-//! A root of its own for every case, as a client's chroot: put before the paths of requests, taken off those of answers.
+//! A root for every case, applied like a client's chroot: added to the paths of requests and removed from those
+//! of answers.
 
 use crate::client::{Answer, Event, MultiResult, Request};
 
-/// The path under which a case plays; empty for the server's own root.
+/// The path of the case's root; empty for the server's own root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chroot(String);
 
 const QUOTA: &str = "/zookeeper/quota";
 
 impl Chroot {
-    /// Such as `/case-7`.
+    /// Creates a root such as `/case-7`.
     #[must_use]
     pub fn new(path: String) -> Self {
         Self(path)
     }
 
-    /// The root itself, as the server knows it.
+    /// Returns the root's path on the server.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// A path of the case as the server knows it. What ZooKeeper keeps under `/zookeeper` is the server's, but for
-    /// quotas, which are those of the case's paths.
+    /// Returns the server's path for a path of the case. Paths under `/zookeeper` belong to the server and stay
+    /// unchanged, except for quotas, which belong to the case's paths.
     #[must_use]
     pub fn outside(&self, path: &str) -> String {
         match path.strip_prefix(QUOTA) {
@@ -34,7 +35,7 @@ impl Chroot {
         }
     }
 
-    /// A path of the server as the case knows it.
+    /// Returns the case's path for a path of the server.
     #[must_use]
     pub fn inside(&self, path: &str) -> String {
         if self.0.is_empty() {
@@ -51,7 +52,7 @@ impl Chroot {
         }
     }
 
-    /// A text in which paths of the server may stand.
+    /// Replaces the server's paths in a text.
     #[must_use]
     pub fn in_text(&self, text: &str) -> String {
         if self.0.is_empty() {
@@ -62,7 +63,7 @@ impl Chroot {
         }
     }
 
-    /// A request as the server is to have it.
+    /// Returns the request with the server's paths.
     #[must_use]
     pub fn request(&self, request: &Request) -> Request {
         let mut request = request.clone();
@@ -122,7 +123,7 @@ impl Chroot {
         }
     }
 
-    /// An answer as the case is to have it.
+    /// Replaces the paths of an answer by the case's paths.
     pub fn answer(&self, answer: &mut Answer) {
         match answer {
             Answer::Path(Some(path)) | Answer::PathStat(path, _) => *path = self.inside(path),
@@ -149,7 +150,7 @@ impl Chroot {
         }
     }
 
-    /// An event as the case is to have it.
+    /// Replaces the path of an event by the case's path.
     pub fn event(&self, event: &mut Event) {
         event.path = self.inside(&event.path);
     }
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_goes_out_and_comes_back() {
+    fn a_path_is_the_same_after_both_conversions() {
         check("/", "/case-7");
         check("/a", "/case-7/a");
         check("/zookeeper/config", "/zookeeper/config");

@@ -1,4 +1,4 @@
-//! Where a case plays: named clients on one server, everything they do and are told noted in order.
+//! Stage of a case: named clients on one server. Everything that they do and receive is recorded in order.
 
 mod actor;
 mod chroot;
@@ -21,36 +21,36 @@ use crate::script::{Action, Connect, Password, Script, ScriptError, Since, Step}
 use crate::transcript::{Notes, Transcript};
 use actor::{Actor, Scene};
 
-/// How often clients ping while time passes that cannot be turned.
+/// Interval of the clients' pings while time passes on a server whose clock cannot be advanced.
 const PING_EVERY: Duration = Duration::from_millis(200);
 
-/// Why a case did not come to its end.
+/// Reason why a case did not complete.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    /// A client's connection broke in a way that no server means.
+    /// A client's connection failed in a way that is not part of a server's behaviour.
     #[error("{who}: {error}")]
     Client {
-        /// Whose.
+        /// The client's name.
         who: String,
-        /// What was wrong with it.
+        /// The failure.
         error: ClientError,
     },
-    /// Something did not happen.
+    /// A condition did not come true in time.
     #[error(transparent)]
     InVain(#[from] InVain),
-    /// The system refused something.
+    /// The operating system reported an error.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The server did not do what the harness wants of it.
+    /// The server failed to do what the harness asked of it.
     #[error(transparent)]
     Backend(#[from] BackendError),
-    /// A user was refused what its scenario takes for granted.
+    /// A request of a user was refused.
     #[error("a user was refused: {0}")]
     Refused(#[from] zookeeper_client::Error),
-    /// A step makes no sense.
+    /// A step is invalid.
     #[error(transparent)]
     Script(#[from] ScriptError),
-    /// The script, or the scenario, makes no sense.
+    /// The script or the scenario is invalid.
     #[error("{0}")]
     Senseless(String),
 }
@@ -67,18 +67,19 @@ impl From<zookeeper_client::CheckWriteError> for StageError {
     }
 }
 
-/// The stage of one run.
+/// Stage of one run.
 #[derive(Debug)]
 pub struct Stage<'a> {
     backend: &'a mut dyn Backend,
     chroot: Chroot,
-    /// In the order in which they came.
+    /// The clients, in order of their connection.
     actors: Vec<(String, Actor)>,
-    left: Vec<Actor>,
-    /// What becomes of the sessions of users.
+    /// Earlier connections of clients that connected again under their name.
+    replaced: Vec<Actor>,
+    /// The session states of the users.
     users: Vec<StateWatcher>,
     marks: HashMap<String, i64>,
-    /// What clients said of who they are, for who tidies up.
+    /// The authentication requests of the clients, repeated to delete what they created.
     identities: Vec<Request>,
     notes: Notes,
     quiet: bool,
@@ -87,13 +88,13 @@ pub struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// A stage at the server's own root.
+    /// Creates a stage at the server's own root.
     pub fn bare(backend: &'a mut dyn Backend) -> Self {
         Self {
             backend,
             chroot: Chroot::default(),
             actors: Vec::new(),
-            left: Vec::new(),
+            replaced: Vec::new(),
             users: Vec::new(),
             marks: HashMap::new(),
             identities: Vec::new(),
@@ -104,11 +105,11 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// A stage with a root of its own, which is made, under this name.
+    /// Creates a root with this name, and a stage in it.
     ///
     /// # Errors
     ///
-    /// If the root cannot be made.
+    /// Returns an error if the root cannot be created.
     pub async fn under(
         backend: &'a mut dyn Backend,
         name: &str,
@@ -116,7 +117,7 @@ impl<'a> Stage<'a> {
     ) -> Result<Self, StageError> {
         let mut stage = Self::bare(backend);
         stage.patience = patience;
-        let what = "a root for the case to be made";
+        let what = "the creation of the case's root";
         patience::within_span(patience, what, stage.make_root(name)).await??;
         Ok(stage)
     }
@@ -126,7 +127,7 @@ impl<'a> Stage<'a> {
         let chroot = Chroot::new(format!("/{name}"));
         let mut maker = stage.open().await?;
         let fail = |error| StageError::Client {
-            who: "the maker of the root".to_owned(),
+            who: "the client that creates the root".to_owned(),
             error,
         };
         maker
@@ -147,11 +148,12 @@ impl<'a> Stage<'a> {
                 })
                 .await
                 .map_err(fail)?;
-            // A case on somebody's server has no need of quotas, which may be none of its business.
+            // On a server that the harness does not own, the quota's znode may be out of its reach, and a case
+            // there does not need it.
             let may_fail = stage.backend.run_id().is_some() && path.starts_with("/zookeeper");
             if reply.header.err != 0 && !may_fail {
                 return Err(StageError::Senseless(format!(
-                    "{path} cannot be made: {}",
+                    "{path} cannot be created: {}",
                     reply.header.err
                 )));
             }
@@ -161,58 +163,58 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// A stage with a root of its own that was made before, and its quotas' root with it.
+    /// Creates a stage in a root that exists already, together with its znode for quotas.
     pub fn on(backend: &'a mut dyn Backend, chroot: Chroot) -> Self {
         let mut stage = Self::bare(backend);
         stage.chroot = chroot;
         stage
     }
 
-    /// From now on only those clients ping after a step that can have something to hear of it. Whatever comes to another
-    /// is noted when it reads next, or at [`Stage::hear`].
+    /// From now on, only clients that may receive an event ping after a step. Other clients record their events
+    /// with their next read, or at [`Stage::hear`].
     pub fn be_brief(&mut self) {
         self.brief = true;
     }
 
-    /// How long the server may take for anything.
+    /// Sets the time limit of every wait for the server.
     pub fn set_patience(&mut self, patience: Duration) {
         self.patience = patience;
     }
 
-    /// How long the server may take for anything.
+    /// Returns the time limit of every wait for the server.
     #[must_use]
     pub fn patience(&self) -> Duration {
         self.patience
     }
 
-    /// The server.
+    /// Returns the server.
     #[must_use]
     pub fn backend(&self) -> &dyn Backend {
         &*self.backend
     }
 
-    /// Where clients that know of a chroot connect: `HOST:PORT/root`.
+    /// Returns the connect string for clients with a chroot: `HOST:PORT/root`.
     #[must_use]
     pub fn connect_string(&self) -> String {
         format!("{}{}", self.backend.connect_string(), self.chroot.as_str())
     }
 
-    /// What the case is known by to the server.
+    /// Returns the root of the case on the server.
     #[must_use]
     pub fn chroot(&self) -> &Chroot {
         &self.chroot
     }
 
-    /// The notes, for what no client of this stage sees.
+    /// Returns the notes, to record what no client of this stage sees.
     pub fn notes(&mut self) -> &mut Notes {
         &mut self.notes
     }
 
-    /// Plays a script to its end.
+    /// Runs a script.
     ///
     /// # Errors
     ///
-    /// If the server stops answering, or a step makes no sense.
+    /// Returns an error if the server stops answering or a step is invalid.
     pub async fn play(&mut self, script: &Script) -> Result<(), StageError> {
         self.quiet = script.headers.quiet;
         if script.headers.virgin {
@@ -224,11 +226,11 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Takes one step and notes all that comes of it.
+    /// Runs one step and records its results.
     ///
     /// # Errors
     ///
-    /// If the server stops answering, or the step makes no sense.
+    /// Returns an error if the server stops answering or the step is invalid.
     pub async fn step(&mut self, step: &Step) -> Result<(), StageError> {
         if let Step::Act { who, action } = step
             && self.actor(who).is_none()
@@ -263,7 +265,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Where the clients of scripts connect: to the first member, if there are several.
+    /// Returns the address for the clients of scripts: the first member of an ensemble.
     fn first_address(&self) -> String {
         let connect_string = self.backend.connect_string();
         connect_string
@@ -330,11 +332,11 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// A client, and what it acts on.
+    /// Returns a client and the parts of the stage that it uses.
     fn scene<'s>(&'s mut self, who: &'s str) -> Result<(&'s mut Actor, Scene<'s>), StageError> {
         let found = self.actors.iter_mut().find(|(name, _)| name == who);
-        let (_, actor) =
-            found.ok_or_else(|| StageError::Senseless(format!("{who} is not connected")))?;
+        let (_, actor) = found
+            .ok_or_else(|| StageError::Senseless(format!("client `{who}` is not connected")))?;
         let scene = Scene {
             who,
             notes: &mut self.notes,
@@ -349,7 +351,9 @@ impl<'a> Stage<'a> {
             None => (connect.session_id, Some(vec![0; 16]), 0),
             Some(other) => {
                 let Some(actor) = self.actor(other) else {
-                    return Err(StageError::Senseless(format!("{other} has no session")));
+                    return Err(StageError::Senseless(format!(
+                        "client `{other}` has no session"
+                    )));
                 };
                 (actor.session_id(), actor.password(), actor.seen)
             }
@@ -376,9 +380,9 @@ impl<'a> Stage<'a> {
             patience: self.patience,
         };
         actor.connect(&mut scene, &request).await?;
-        // Who connects a second time under its name leaves its first session behind.
+        // A client that connects again under its name abandons its first session.
         while let Some(at) = self.actors.iter().position(|(name, _)| name == who) {
-            self.left.push(self.actors.remove(at).1);
+            self.replaced.push(self.actors.remove(at).1);
         }
         self.actors.push((who.to_owned(), actor));
         Ok(())
@@ -396,7 +400,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Every client pings; what comes before the answer is noted.
+    /// Records all events so far, as [`Stage::hear`] does, unless the case is quiet.
     async fn settle(&mut self) -> Result<(), StageError> {
         if self.quiet {
             return Ok(());
@@ -428,11 +432,11 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Every client pings; what comes before the answer is noted.
+    /// Sends a ping for every client and records everything that arrives before the answers.
     ///
     /// # Errors
     ///
-    /// If the server stops answering.
+    /// Returns an error if the server stops answering.
     pub async fn hear(&mut self) -> Result<(), StageError> {
         self.hear_of(|_| true).await
     }
@@ -446,18 +450,18 @@ impl<'a> Stage<'a> {
         self.listen_of(wanted).await
     }
 
-    /// The first half of [`Stage::hear`], so that several stages can ping at once.
+    /// Sends the pings of [`Stage::hear`], so that several stages can wait for answers at the same time.
     pub async fn ping(&mut self) {
         for (_, actor) in &mut self.actors {
             actor.send_ping().await;
         }
     }
 
-    /// The second half of [`Stage::hear`].
+    /// Reads the answers of [`Stage::ping`] and records everything that arrives before them.
     ///
     /// # Errors
     ///
-    /// If the server stops answering.
+    /// Returns an error if the server stops answering.
     pub async fn listen(&mut self) -> Result<(), StageError> {
         self.listen_of(|_| true).await
     }
@@ -478,8 +482,8 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    /// Notes that time passes, and turns the clock if there is one that can be turned. Where there is none, whoever keeps
-    /// several stages waits for all of them at once, and lets them [`Stage::hear`] meanwhile.
+    /// Records a `pass` step and advances the clock if the server's clock can be advanced. If it cannot, the
+    /// owner of several stages waits for all of them at once and calls [`Stage::hear`] meanwhile.
     pub fn begin_pass(&mut self, span: Duration) -> Clock {
         self.notes.step(&Step::Pass(span));
         self.backend.advance_clock(span)
@@ -489,18 +493,18 @@ impl<'a> Stage<'a> {
     ///
     /// # Errors
     ///
-    /// If the server stops answering meanwhile.
+    /// Returns an error if the server stops answering meanwhile.
     pub async fn pass(&mut self, span: Duration) -> Result<(), StageError> {
         if self.backend.advance_clock(span) == Clock::Advanced {
             return Ok(());
         }
         let end = Instant::now() + span;
         loop {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let remaining = end.saturating_duration_since(Instant::now());
+            if remaining.is_zero() {
                 return Ok(());
             }
-            patience::pass(left.min(PING_EVERY)).await;
+            patience::pass(remaining.min(PING_EVERY)).await;
             self.settle().await?;
         }
     }
@@ -521,14 +525,15 @@ impl<'a> Stage<'a> {
             .map(|(_, actor)| actor)
     }
 
-    /// Ends every session that the case left, so that nothing of it happens later, and gives what was noted.
+    /// Ends every open session, so that none of them acts later, and returns the transcript.
     pub async fn finish(mut self) -> Transcript {
         self.end().await;
         self.sweep().await;
         self.notes.finish()
     }
 
-    /// Leaves a case that broke off. A server of the harness is not used again then; another's is tidied up.
+    /// Abandons a case that failed. The harness discards its own servers after that; on any other server it
+    /// deletes what the case created.
     pub async fn leave(mut self) {
         if self.backend.run_id().is_some() {
             self.end().await;
@@ -536,7 +541,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Drops every connection without a word, and gives the sessions that are left behind: nobody has closed them.
+    /// Drops every connection without closing its session, and returns the sessions that are still open.
     pub(crate) async fn abandon(mut self) -> Vec<ConnectResponse> {
         let patience = self.patience;
         for actor in self.everyone() {
@@ -561,7 +566,7 @@ impl<'a> Stage<'a> {
     }
 
     async fn end(&mut self) {
-        self.see_users_off().await;
+        self.await_users().await;
         for actor in self.everyone() {
             actor.send_close().await;
         }
@@ -571,12 +576,13 @@ impl<'a> Stage<'a> {
         }
         let named = self.actors.drain(..).map(|(_, actor)| actor);
         let sessions: Vec<(i64, Option<Vec<u8>>)> = named
-            .chain(self.left.drain(..))
+            .chain(self.replaced.drain(..))
             .filter(Actor::may_have_a_session)
             .map(|actor| (actor.session_id(), actor.password()))
             .collect();
         for (session_id, password) in sessions {
-            // Whatever goes wrong here, the session was gone already, or is the server's trouble in the next case.
+            // Errors are ignored: either the session has already ended, or the next case on this server reports
+            // the failure.
             let closing = async {
                 let mut client = self.open().await.ok()?;
                 let request = ConnectRequest {
@@ -588,16 +594,16 @@ impl<'a> Stage<'a> {
                 (response.session_id != 0).then_some(())?;
                 client.call(&Request::CloseSession).await.ok()
             };
-            let _ = patience::within_span(self.patience, "a session to close", closing).await;
+            let _ = patience::within_span(self.patience, "the close of a session", closing).await;
         }
     }
 
     fn everyone(&mut self) -> impl Iterator<Item = &mut Actor> {
         let named = self.actors.iter_mut().map(|(_, actor)| actor);
-        named.chain(&mut self.left)
+        named.chain(&mut self.replaced)
     }
 
-    /// What was noted so far.
+    /// Returns everything recorded so far.
     #[must_use]
     pub fn transcript(&self) -> Transcript {
         self.notes.finish()

@@ -1,4 +1,5 @@
-//! What a case leaves on a server that is somebody else's is taken away again, as far as that is permitted.
+//! Removal of everything that a case created on a server that the harness does not own, as far as its
+//! permissions allow.
 
 use tokio::net::TcpStream;
 
@@ -6,14 +7,14 @@ use super::Stage;
 use crate::client::{Acl, Answer, Client, ConnectRequest, Request};
 use crate::patience;
 
-/// The super user, where there is one.
+/// Credentials of the super user, where the server has one.
 const SUPER: &[u8] = b"super:test";
 
-/// `NoAuth`.
+/// Error code of `NoAuth`.
 const NO_AUTH: i32 = -102;
 
 impl Stage<'_> {
-    /// Deletes the root of the case and all below it.
+    /// Deletes the root of the case and everything below it.
     pub(super) async fn sweep(&self) {
         let root = self.chroot.as_str();
         if self.backend.run_id().is_none() || root.is_empty() {
@@ -34,14 +35,15 @@ impl Stage<'_> {
             }
             client.call(&Request::CloseSession).await.ok()
         };
-        // Whoever may not delete something has shown all the permissions it has.
-        let _ = patience::within_span(self.patience, "a root to be deleted", sweeping).await;
+        // A failure is ignored: a client that may not delete a znode has no further permission to try.
+        let _ =
+            patience::within_span(self.patience, "the deletion of the case's root", sweeping).await;
     }
 }
 
-/// Deletes a znode after those below it. `None` if the connection ends.
+/// Deletes a znode and its descendants, descendants first. Returns `None` if the connection ends.
 async fn delete_all(client: &mut Client<TcpStream>, root: String) -> Option<()> {
-    // Each is on the list before its children, so from the end on every znode comes after those below it.
+    // The list has each znode before its children, so in reverse order every znode comes after its descendants.
     let mut all = vec![root];
     let mut at = 0;
     while let Some(path) = all.get(at).cloned() {
@@ -62,7 +64,7 @@ async fn delete_all(client: &mut Client<TcpStream>, root: String) -> Option<()> 
     Some(())
 }
 
-/// The answer to a request; if it is refused, after an attempt to open the znode whose list decides.
+/// Sends a request and returns its answer. After `NoAuth`, opens the ACL that decides and retries.
 async fn permitted(
     client: &mut Client<TcpStream>,
     path: &str,

@@ -1,5 +1,6 @@
-//! Users: clients of the `zookeeper-client` crate on a stage, beside the raw ones. A user does what it does as in any
-//! program; what it sees of that is noted by [`Stage::note`] and [`Stage::notified`].
+//! Users: clients of the `zookeeper-client` crate on a stage, in addition to the raw clients of scripts.
+//!
+//! A user is an ordinary program. The test records its results with [`Stage::note`] and [`Stage::notified`].
 
 use std::fmt::Display;
 use std::ops::Deref;
@@ -17,10 +18,10 @@ use crate::patience;
 use crate::script::{Action, Script, Step};
 use crate::transcribe::{Transcribe, event};
 
-/// Longer than any case, so that no session ends by itself while the machine is busy.
+/// Session timeout of users: longer than any case, so that no session expires while the machine is busy.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client with a name.
+/// A named client of the `zookeeper-client` crate.
 #[derive(Clone, Debug)]
 pub struct User {
     name: String,
@@ -28,7 +29,7 @@ pub struct User {
 }
 
 impl User {
-    /// What it is called in the transcript.
+    /// Name in the transcript.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -44,20 +45,20 @@ impl Deref for User {
 }
 
 impl Stage<'_> {
-    /// A client that is connected, under the case's root.
+    /// Connects a user under the case's root.
     ///
     /// # Errors
     ///
-    /// If the server does not let it in.
+    /// Returns an error if the connection fails.
     pub async fn user(&mut self, name: &str) -> Result<User, StageError> {
         self.user_by(name, Client::connector()).await
     }
 
-    /// Several clients, connected one after the other.
+    /// Connects several users, one after the other.
     ///
     /// # Errors
     ///
-    /// If the server does not let one in.
+    /// Returns an error if one of the connections fails.
     pub async fn users<const N: usize>(
         &mut self,
         names: [&str; N],
@@ -66,15 +67,16 @@ impl Stage<'_> {
         for name in names {
             users.push(self.user(name).await?);
         }
-        <[User; N]>::try_from(users)
-            .map_err(|_| StageError::Senseless("as many users as names".to_owned()))
+        <[User; N]>::try_from(users).map_err(|_| {
+            StageError::Senseless("the number of users differs from the number of names".to_owned())
+        })
     }
 
-    /// A client that is connected in a way of its own.
+    /// Connects a user with a connector of the caller.
     ///
     /// # Errors
     ///
-    /// If the server does not let it in.
+    /// Returns an error if the connection fails.
     pub async fn user_by(&mut self, name: &str, by: Connector) -> Result<User, StageError> {
         let root = self.connect_string();
         let connecting = by.with_session_timeout(SESSION_TIMEOUT).connect(&root);
@@ -89,22 +91,22 @@ impl Stage<'_> {
         })
     }
 
-    /// Notes what came of something that a user did, and gives it back.
+    /// Records the result of a user's call and returns it.
     pub fn note<T: Transcribe>(&mut self, user: &User, what: impl Display, seen: T) -> T {
         self.notes.saw(user.name(), &what.to_string(), &seen);
         seen
     }
 
-    /// Notes what a user concludes.
+    /// Records a statement of a user, such as a conclusion from its results.
     pub fn says(&mut self, user: &User, what: impl Display) {
         self.notes.remark(user.name(), &what.to_string());
     }
 
-    /// Waits for a watch to fire, and notes what it says.
+    /// Waits for a watch to fire and records the event.
     ///
     /// # Errors
     ///
-    /// If it does not fire.
+    /// Returns an error if the watch does not fire in time.
     pub async fn notified(
         &mut self,
         user: &User,
@@ -113,27 +115,27 @@ impl Stage<'_> {
         self.notified_by(user, watcher.changed()).await
     }
 
-    /// Waits for a watch to fire that is waited for already, and notes what it says.
+    /// Waits for a watch whose future already runs and records the event.
     ///
     /// # Errors
     ///
-    /// If it does not fire.
+    /// Returns an error if the watch does not fire in time.
     pub async fn notified_by(
         &mut self,
         user: &User,
         waiting: impl Future<Output = WatchedEvent>,
     ) -> Result<WatchedEvent, StageError> {
         let what = format!("an event for {}", user.name());
-        let told = self.within(&what, waiting).await?;
-        self.note_event(user, &told);
-        Ok(told)
+        let event = self.within(&what, waiting).await?;
+        self.note_event(user, &event);
+        Ok(event)
     }
 
-    /// Waits for the next event of a watch that stays, and notes it.
+    /// Waits for the next event of a persistent watch and records it.
     ///
     /// # Errors
     ///
-    /// If it does not fire.
+    /// Returns an error if the watch does not fire in time.
     pub async fn hears(
         &mut self,
         user: &User,
@@ -142,29 +144,29 @@ impl Stage<'_> {
         self.notified_by(user, watcher.changed()).await
     }
 
-    /// Notes that a watch has not fired, or what it says. Whatever was done before the call would be told by now, as
-    /// an event comes before the answer to any later request of its client.
+    /// Records whether a watch has fired, and its event. Events of earlier operations have arrived by then: an
+    /// event precedes the answer to any later request of its client.
     ///
     /// # Errors
     ///
-    /// If the server stops answering.
+    /// Returns an error if the server stops answering.
     pub async fn hears_nothing<F>(&mut self, user: &User, watch: &mut F) -> Result<(), StageError>
     where
         F: Future<Output = WatchedEvent> + Unpin,
     {
         let answer = user.check_stat("/");
-        self.within("an answer after which events would be there", answer)
+        self.within("an answer that follows all earlier events", answer)
             .await??;
         let now = std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *watch).poll(context)));
         match now.await {
-            Poll::Ready(told) => self.note_event(user, &told),
+            Poll::Ready(event) => self.note_event(user, &event),
             Poll::Pending => self.says(user, "hears nothing"),
         }
         Ok(())
     }
 
-    fn note_event(&mut self, user: &User, told: &WatchedEvent) {
-        match event(told) {
+    fn note_event(&mut self, user: &User, watched: &WatchedEvent) {
+        match event(watched) {
             Ok(event) => self.notes.notified(user.name(), &event),
             Err(state) => self.session_is(user.name(), state),
         }
@@ -174,11 +176,12 @@ impl Stage<'_> {
         self.notes.remark(who, &format!("  ! session {state}"));
     }
 
-    /// A user closes its session, and this is over when it is closed.
+    /// Closes a user's session and waits until it is closed.
     ///
     /// # Errors
     ///
-    /// If that does not come to an end, as when something else still holds its client.
+    /// Returns an error if the session does not end, for example because another clone of the client still
+    /// exists.
     pub async fn leaves(&mut self, user: User) -> Result<(), StageError> {
         self.says(&user, "leaves");
         let mut states = user.state_watcher();
@@ -188,43 +191,43 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Ends a user's session behind its back, as an expiry does but without the wait: a second connection takes the
-    /// session over and closes it. Over when the user knows.
+    /// Ends a user's session without the user's knowledge, as an expiry does but without the delay: a second
+    /// connection takes the session over and closes it. Returns after the user has noticed.
     ///
     /// # Errors
     ///
-    /// If the session does not end.
+    /// Returns an error if the session does not end.
     pub async fn expires(&mut self, user: &User) -> Result<(), StageError> {
         let mut states = user.state_watcher();
         let session = user.session().clone();
         let address = self.connect_string();
         let patience = self.patience;
-        // The first client lives on this thread: it cannot take its session back while the thread waits.
+        // The user's client runs on this thread, so it cannot reclaim its session while the thread waits.
         let closing = std::thread::spawn(move || close_session(session, &address, patience));
         match closing.join() {
             Ok(closed) => closed?,
             Err(_) => {
                 return Err(StageError::Senseless(
-                    "a session's end broke off".to_owned(),
+                    "the thread that closes a session panicked".to_owned(),
                 ));
             }
         }
-        let what = format!("{} to know that its session is over", user.name());
+        let what = format!("{} to notice that its session has ended", user.name());
         let state = self.within(&what, ended(&mut states)).await?;
         self.session_is(user.name(), state);
         Ok(())
     }
 
-    /// Restarts the server, and goes on when these users are connected again.
+    /// Restarts the server and waits until these users are connected again.
     ///
     /// # Errors
     ///
-    /// If the server or a user does not come back.
+    /// Returns an error if the server does not start or a user does not reconnect.
     pub async fn restarts(&mut self, users: &[&User]) -> Result<(), StageError> {
         let mut states: Vec<StateWatcher> = users.iter().map(|user| user.state_watcher()).collect();
         self.step(&Step::Restart).await?;
         for (user, states) in users.iter().zip(&mut states) {
-            let what = format!("{} to be back", user.name());
+            let what = format!("{} to reconnect", user.name());
             let back = async {
                 loop {
                     let state = states.changed().await;
@@ -239,11 +242,11 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Lets the program of a user go on by so many requests: each comes after what its other tasks had to send.
+    /// Sends this many requests as a user. Each one follows everything that the user's other tasks had to send.
     ///
     /// # Errors
     ///
-    /// If the server stops answering.
+    /// Returns an error if the server stops answering.
     pub async fn goes_on(&mut self, user: &User, requests: usize) -> Result<(), StageError> {
         for _ in 0..requests {
             self.within("an answer", user.check_stat("/")).await??;
@@ -251,11 +254,11 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Waits for anything, as long as the server may take.
+    /// Waits for a future, up to the time limit of the stage.
     ///
     /// # Errors
     ///
-    /// If it takes longer.
+    /// Returns an error if the future is not ready in time.
     pub async fn within<T>(
         &self,
         what: &str,
@@ -264,11 +267,11 @@ impl Stage<'_> {
         Ok(patience::within_span(self.patience, what, future).await?)
     }
 
-    /// Plays steps of a script: what no proper client does, such as `a: cut`.
+    /// Runs steps of a script, for actions that an ordinary client does not take, such as `a: cut`.
     ///
     /// # Errors
     ///
-    /// If a step makes no sense, or the server stops answering.
+    /// Returns an error if a step is invalid or the server stops answering.
     pub async fn steps(&mut self, text: &str) -> Result<(), StageError> {
         let script: Script = text.parse()?;
         for step in &script.steps {
@@ -277,11 +280,11 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Sends the request of a step, such as `a: create /x`, and drops the connection without a look at the reply.
+    /// Sends the request of a step, such as `a: create /x`, and drops the connection without reading the reply.
     ///
     /// # Errors
     ///
-    /// If the step is no request of a client that is connected.
+    /// Returns an error if the step is not a request of a connected client.
     pub async fn loses(&mut self, step: &str) -> Result<(), StageError> {
         let script: Script = step.parse()?;
         let [
@@ -291,7 +294,7 @@ impl Stage<'_> {
             },
         ] = &script.steps[..]
         else {
-            return Err(StageError::Senseless(format!("`{step}` is no request")));
+            return Err(StageError::Senseless(format!("`{step}` is not a request")));
         };
         self.notes
             .remark(who, &format!("{request} (its reply is lost)"));
@@ -302,11 +305,13 @@ impl Stage<'_> {
         Ok(())
     }
 
-    /// Waits until every user's session has ended, so that nothing of it happens later.
-    pub(super) async fn see_users_off(&mut self) {
+    /// Waits until every user's session has ended, so that none of them acts later.
+    pub(super) async fn await_users(&mut self) {
         for mut states in std::mem::take(&mut self.users) {
-            // A user that somebody still holds is nobody's trouble but its own.
-            let _ = self.within("a user to leave", ended(&mut states)).await;
+            // A user that the scenario still owns does not end; its session expires by itself.
+            let _ = self
+                .within("the end of a user's session", ended(&mut states))
+                .await;
         }
     }
 }
@@ -339,7 +344,7 @@ fn close_session(
     };
     runtime.block_on(patience::within_span(
         patience,
-        "a session to close",
+        "the close of a session",
         closing,
     ))?
 }

@@ -1,4 +1,4 @@
-//! The cases that come with the harness: `harness/cases/*.txt`, and the recipes.
+//! The built-in cases: `harness/cases/*.txt`, and the recipes.
 
 use super::{Chapter, Suite};
 use crate::recipe;
@@ -9,7 +9,7 @@ macro_rules! chapters {
     };
 }
 
-/// In the order in which a reader would want them.
+/// The chapters, in the order of the documentation.
 const SCRIPTS: &[(&str, &str)] = &chapters![
     "create"
     "delete"

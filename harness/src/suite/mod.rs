@@ -1,4 +1,4 @@
-//! The cases, in chapters, each with a number that never changes.
+//! Cases, grouped in chapters. The number of a case never changes.
 
 mod builtin;
 mod pattern;
@@ -19,12 +19,12 @@ use crate::patience;
 use crate::script::{ChapterText, Headers, Script, ScriptError, Step};
 use crate::stage::{Stage, StageError};
 
-/// What a case is known by: `watch/17`.
+/// Id of a case: `watch/17`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CaseId {
-    /// The chapter's name.
+    /// Name of the chapter.
     pub chapter: String,
-    /// The number in it.
+    /// Number within the chapter.
     pub number: u32,
 }
 
@@ -34,12 +34,13 @@ impl fmt::Display for CaseId {
     }
 }
 
-/// A future that need not leave its thread.
+/// A future that does not have to be `Send`.
 pub type Playing<'a> = Pin<Box<dyn Future<Output = Result<(), StageError>> + 'a>>;
 
-/// A case written in Rust: whatever a script cannot say, such as what an unmodified client makes of a server.
+/// A case written in Rust, for behaviour that a script cannot express, such as that of an unmodified client
+/// library.
 pub trait Scenario: Send + Sync {
-    /// Plays it. What is noted on the stage is compared.
+    /// Runs the scenario. Everything that it records on the stage is compared.
     fn play<'a>(&'a self, stage: &'a mut Stage<'_>) -> Playing<'a>;
 }
 
@@ -54,7 +55,7 @@ pub trait Scenario: Send + Sync {
 ///     let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
 ///     for name in ["a", "b"] {
 ///         let user = stage.user(name).await?;
-///         // What it sees is noted, and so compared: `a: creates -> ok czxid=z1 ...`, `b: creates -> NodeExists`.
+/// The result is recorded and compared: `a: creates -> ok czxid=z1 ...`, `b: creates -> NodeExists`.
 ///         let _ = stage.note(&user, "creates", user.create("/x", b"", &options).await);
 ///     }
 ///     Ok(())
@@ -72,14 +73,14 @@ where
     }
 }
 
-/// One case.
+/// A case.
 #[derive(Clone)]
 pub struct Case {
-    /// What it is known by.
+    /// Id of the case.
     pub id: CaseId,
-    /// What it shows.
+    /// The fact that the case shows.
     pub title: String,
-    /// What it needs.
+    /// Requirements of the case.
     pub headers: Headers,
     body: Body,
 }
@@ -93,36 +94,36 @@ enum Body {
 /// A chapter.
 #[derive(Clone, Debug)]
 pub struct Chapter {
-    /// The first half of its cases' ids.
+    /// Name, which is the first half of the ids of its cases.
     pub name: String,
-    /// What it is about, in a line.
+    /// Subject of the chapter, in one line.
     pub title: String,
-    /// What it is about, in a few sentences.
+    /// Subject of the chapter, in a few sentences.
     pub about: String,
-    /// Its cases, by number.
+    /// Cases of the chapter, by number.
     pub cases: Vec<Case>,
 }
 
-/// Chapters in order.
+/// A list of chapters.
 #[derive(Clone, Debug, Default)]
 pub struct Suite {
-    /// The chapters.
+    /// The chapters, in order.
     pub chapters: Vec<Chapter>,
-    left_out: Vec<CaseId>,
+    excluded: Vec<CaseId>,
 }
 
 impl Suite {
-    /// A suite without cases.
+    /// Creates a suite without cases.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Every case that comes with the harness.
+    /// Returns the built-in suite.
     ///
     /// # Panics
     ///
-    /// If a chapter's file is no chapter; a test reads them all.
+    /// Panics if the file of a chapter is invalid; a test reads them all.
     #[must_use]
     pub fn builtin() -> Self {
         builtin::suite()
@@ -135,22 +136,22 @@ impl Suite {
         self
     }
 
-    /// Every case, in order.
+    /// Returns every case, in order.
     pub fn cases(&self) -> impl Iterator<Item = &Case> {
         self.chapters.iter().flat_map(|chapter| &chapter.cases)
     }
 
-    /// The cases that it had before it was narrowed.
-    pub fn left_out(&self) -> impl Iterator<Item = &CaseId> {
-        self.left_out.iter()
+    /// Returns the ids of the cases that the selection removed.
+    pub fn excluded(&self) -> impl Iterator<Item = &CaseId> {
+        self.excluded.iter()
     }
 
-    /// The suite with only the cases that `wanted` says.
+    /// Returns the suite with only the cases for which `wanted` returns `true`.
     #[must_use]
     pub fn only(mut self, wanted: impl Fn(&Case) -> bool) -> Self {
         for chapter in &mut self.chapters {
             for case in chapter.cases.extract_if(.., |case| !wanted(case)) {
-                self.left_out.push(case.id);
+                self.excluded.push(case.id);
             }
         }
         self.chapters.retain(|chapter| !chapter.cases.is_empty());
@@ -159,7 +160,7 @@ impl Suite {
 }
 
 impl Chapter {
-    /// A chapter without cases.
+    /// Creates a chapter without cases.
     #[must_use]
     pub fn new(name: &str, title: &str, about: &str) -> Self {
         Self {
@@ -170,11 +171,11 @@ impl Chapter {
         }
     }
 
-    /// Reads a file of scripts; see [`crate::script`].
+    /// Parses a file of scripts; see [`crate::script`].
     ///
     /// # Errors
     ///
-    /// If a line makes no sense.
+    /// Returns an error if a line is invalid.
     pub fn parse(name: &str, text: &str) -> Result<Self, ScriptError> {
         let ChapterText {
             title,
@@ -196,11 +197,11 @@ impl Chapter {
         Ok(chapter)
     }
 
-    /// Adds a case written in Rust that needs nothing but a server.
+    /// Adds a case written in Rust without requirements.
     ///
     /// # Panics
     ///
-    /// If the number is not higher than that of the case before.
+    /// Panics if the number is not higher than that of the case before.
     #[must_use]
     pub fn case(self, number: u32, title: &str, scenario: impl Scenario + 'static) -> Self {
         self.scenario(number, title, Headers::default(), scenario)
@@ -210,7 +211,7 @@ impl Chapter {
     ///
     /// # Panics
     ///
-    /// If the number is not higher than that of the case before.
+    /// Panics if the number is not higher than that of the case before.
     #[must_use]
     pub fn scenario(
         mut self,
@@ -221,7 +222,7 @@ impl Chapter {
     ) -> Self {
         assert!(
             self.cases.last().is_none_or(|last| last.id.number < number),
-            "{}/{number} comes after a higher number",
+            "{}/{number} follows a case with the same or a higher number",
             self.name
         );
         self.cases.push(Case {
@@ -242,19 +243,19 @@ impl Chapter {
 }
 
 impl Case {
-    /// How its server is set up.
+    /// Returns the configuration of the case's server.
     #[must_use]
     pub fn server(&self) -> ServerSetup {
         self.headers.server
     }
 
-    /// The first version that can play it, if this one cannot.
+    /// Returns the first version that can run the case, if this version cannot.
     #[must_use]
     pub fn too_new_for(&self, version: &Version) -> Option<&Version> {
         self.headers.since.as_ref().filter(|since| version < *since)
     }
 
-    /// How long it lets time pass altogether, where the clock cannot be turned.
+    /// Returns the total time that the case lets pass on a server whose clock cannot be advanced.
     #[must_use]
     pub fn waits(&self) -> Duration {
         let steps = self.script().map_or(&[][..], |script| &script.steps);
@@ -268,13 +269,13 @@ impl Case {
             .sum()
     }
 
-    /// Whether what it shows hangs on how fast the machine is, where the clock cannot be turned.
+    /// Whether the result depends on the speed of the machine if the clock cannot be advanced.
     #[must_use]
-    pub fn hangs_on_real_time(&self) -> bool {
+    pub fn depends_on_real_time(&self) -> bool {
         self.script().is_none() || self.headers.restart || !self.waits().is_zero()
     }
 
-    /// Its text, if it is a script.
+    /// Returns the text of the case, if it is a script.
     #[must_use]
     pub fn script(&self) -> Option<&Script> {
         match &self.body {
@@ -283,16 +284,16 @@ impl Case {
         }
     }
 
-    /// Plays it on a stage that suits it.
+    /// Runs the case on a suitable stage.
     ///
     /// # Errors
     ///
-    /// If the server stops answering.
+    /// Returns an error if the server stops answering.
     pub async fn play(&self, stage: &mut Stage<'_>) -> Result<(), StageError> {
         match &self.body {
             Body::Script(script) => stage.play(script).await,
             Body::Scenario(scenario) => {
-                // A client may wait for ever for an answer that is lost, so the whole has an end.
+                // A client may wait forever for a lost answer, so the scenario as a whole has a time limit.
                 let span = stage.patience() * 3;
                 let what = "the end of the scenario";
                 patience::within_span(span, what, unpanicked(scenario.play(stage))).await?
@@ -301,14 +302,17 @@ impl Case {
     }
 }
 
-/// A scenario that panics has failed, and the cases after it go on: a client library may be surprised by a server that
+/// Runs a scenario and converts a panic into a failure, so that later cases still run. A client library may
+/// panic on unexpected answers, and a scenario may assert.
 /// errs, and a scenario may assert.
 async fn unpanicked(mut playing: Playing<'_>) -> Result<(), StageError> {
     let played = std::future::poll_fn(|context| {
         let polled = AssertUnwindSafe(|| playing.as_mut().poll(context));
         match catch_unwind(polled) {
             Ok(polled) => polled,
-            Err(_) => Poll::Ready(Err(StageError::Senseless("it panicked".to_owned()))),
+            Err(_) => Poll::Ready(Err(StageError::Senseless(
+                "the scenario panicked".to_owned(),
+            ))),
         }
     });
     played.await
@@ -330,7 +334,7 @@ mod tests {
     use super::Suite;
 
     #[test]
-    fn no_two_cases_have_one_name() {
+    fn built_in_cases_have_distinct_ids_and_a_title() {
         let suite = Suite::builtin();
         let mut seen = HashSet::new();
         for case in suite.cases() {

@@ -1,12 +1,12 @@
-//! Which cases are wanted, as a user says it.
+//! Selection of cases on the command line.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::{Case, CaseId, Suite};
 
-/// A chapter (`watch`), a case (`watch/17`), a range of cases (`watch/3..9`, both ends included, either may be left
-/// out), or text in a title (`fires once`, in whatever case).
+/// A pattern for cases: a chapter (`watch`), a case (`watch/17`), a range of cases (`watch/3..9`, both ends
+/// included, either may be omitted), or text in a title (`fires once`, ignoring case).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(Kind);
 
@@ -17,7 +17,7 @@ enum Kind {
         first: u32,
         last: u32,
     },
-    /// The name of a chapter if there is one, else text in a title.
+    /// The name of a chapter if there is one, otherwise text in a title.
     Text(String),
 }
 
@@ -85,7 +85,7 @@ impl fmt::Display for Pattern {
 }
 
 impl Pattern {
-    /// Whether it says this case, where titles say none and `*` says all.
+    /// Whether the pattern matches this case. Titles are not matched, and `*` matches all cases.
     pub(crate) fn names(&self, case: &CaseId) -> bool {
         match &self.0 {
             Kind::Numbers {
@@ -97,7 +97,7 @@ impl Pattern {
         }
     }
 
-    /// How much it says, to compare with others.
+    /// Specificity of the pattern, to compare it with others.
     pub(crate) fn breadth(&self) -> u64 {
         match &self.0 {
             Kind::Numbers { first, last, .. } => u64::from(last - first),
@@ -119,11 +119,12 @@ impl Pattern {
 }
 
 impl Suite {
-    /// The suite with only the cases that one of the patterns wants; with all if there are no patterns.
+    /// Returns the suite with only the cases that match one of the patterns; with all cases if there are no
+    /// patterns.
     ///
     /// # Errors
     ///
-    /// If a pattern wants no case.
+    /// Returns an error if a pattern matches no case.
     pub fn select(self, patterns: &[Pattern]) -> Result<Self, NoSuchCase> {
         if patterns.is_empty() {
             return Ok(self);
@@ -149,16 +150,17 @@ impl Suite {
     }
 }
 
-/// A text that says no cases.
+/// A text that is not a pattern for cases.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` says no cases; say a chapter (`watch`), a case (`watch/17`), a range (`watch/3..9`) or text in a title"
+    "`{0}` is not a selection of cases; use a chapter (`watch`), a case (`watch/17`), a range (`watch/3..9`) \
+     or text in a title"
 )]
 pub struct BadPattern(String);
 
-/// A pattern that no case fits.
+/// A pattern that matches no case.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no case `{0}`; `minikeeper-harness list` shows all")]
+#[error("no case matches `{0}`; list all cases with `minikeeper-harness list`")]
 pub struct NoSuchCase(Pattern);
 
 #[cfg(test)]
@@ -167,7 +169,7 @@ mod tests {
     use crate::suite::{Chapter, Suite};
 
     fn suite() -> Suite {
-        let watch = "# Watches\n\n== 1 One fires\na: ping\n== 3 two fire\na: ping\n== 7 none is left\na: ping\n";
+        let watch = "# Watches\n\n== 1 One fires\na: ping\n== 3 two fire\na: ping\n== 7 no more fire\na: ping\n";
         let multi = "# Multi\n\n== 2 a watch fires once\na: ping\n";
         Suite::new()
             .with(Chapter::parse("watch", watch).expect("a chapter"))
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_no_case_fits_is_said_by_name() {
+    fn a_pattern_that_matches_no_case_is_named() {
         let pattern: Pattern = "watch/4".parse().expect("a pattern");
         assert_eq!(
             suite().select(std::slice::from_ref(&pattern)).err(),

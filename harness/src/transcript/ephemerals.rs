@@ -1,25 +1,25 @@
-//! The order among the ephemerals that go with one session: ZooKeeper keeps them in a hash set.
+//! Order of the ephemeral znodes that end with one session: ZooKeeper stores them in a hash set.
 
 use super::Line;
 use crate::client::Event;
 
-/// An event that came while a session may have ended.
+/// An event that arrived while a session may have ended.
 #[derive(Clone, Debug)]
-pub(super) struct Heard {
-    /// The place of its line.
+pub(super) struct EndEvent {
+    /// Index of the event's line.
     pub(super) line: usize,
     who: String,
     zxid: i64,
-    /// The znode whose list of children it is about: the parent of one that is gone.
+    /// The znode whose children changed: the parent of a deleted znode.
     parent: String,
-    /// The znode, if it is gone.
+    /// The znode, if it was deleted.
     gone: Option<String>,
 }
 
 /// The type of a NodeDeleted event.
 const NODE_DELETED: i32 = 2;
 
-impl Heard {
+impl EndEvent {
     pub(super) fn new(line: usize, who: &str, event: &Event) -> Self {
         let gone = (event.kind == NODE_DELETED).then(|| event.path.clone());
         let parent = match &gone {
@@ -35,30 +35,30 @@ impl Heard {
         }
     }
 
-    fn is_of_one_end_with(&self, next: &Self) -> bool {
+    fn is_followed_by(&self, next: &Self) -> bool {
         self.line + 1 == next.line && self.who == next.who && self.zxid == next.zxid
     }
 }
 
-/// Puts what a client hears of one session's end into an order of its own: parent by parent, and for each parent the
-/// kinds of events in the order in which they came, the znodes that are gone by their paths.
-pub(super) fn sort(lines: &mut [Line], heard: &[Heard]) {
-    for run in heard.chunk_by(Heard::is_of_one_end_with) {
-        let mut order: Vec<&Heard> = run.iter().collect();
+/// Sorts the events of one session's end, for each client: by parent. For each parent, the order of the kinds
+/// of events stays, and the deleted znodes are sorted by path.
+pub(super) fn sort(lines: &mut [Line], events: &[EndEvent]) {
+    for run in events.chunk_by(EndEvent::is_followed_by) {
+        let mut order: Vec<&EndEvent> = run.iter().collect();
         order.sort_by(|a, b| a.parent.cmp(&b.parent));
-        let mut gone: Vec<&Heard> = run.iter().filter(|heard| heard.gone.is_some()).collect();
+        let mut gone: Vec<&EndEvent> = run.iter().filter(|event| event.gone.is_some()).collect();
         gone.sort_by(|a, b| (&a.parent, &a.gone).cmp(&(&b.parent, &b.gone)));
         let mut gone = gone.into_iter();
         let sorted: Vec<Line> = order
             .into_iter()
-            .map(|heard| match heard.gone {
-                Some(_) => gone.next().unwrap_or(heard),
-                None => heard,
+            .map(|event| match event.gone {
+                Some(_) => gone.next().unwrap_or(event),
+                None => event,
             })
-            .filter_map(|heard| lines.get(heard.line).cloned())
+            .filter_map(|event| lines.get(event.line).cloned())
             .collect();
-        for (heard, line) in run.iter().zip(sorted) {
-            if let Some(place) = lines.get_mut(heard.line) {
+        for (event, line) in run.iter().zip(sorted) {
+            if let Some(place) = lines.get_mut(event.line) {
                 *place = line;
             }
         }

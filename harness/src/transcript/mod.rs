@@ -1,24 +1,30 @@
-//! What came back, as lines of text that two runs can be compared by.
+//! Everything that a run returned, as lines of text. Transcripts of two runs can be compared.
 //!
-//! Only what must differ between two servers is written under another name, by these rules; all else is compared as it
+//! Only what differs between any two servers is replaced, by the rules below. Everything else is compared as it
 //! is.
 //!
-//! | rule | what it writes |
-//! |---|---|
-//! | session ids | `session-1`, `session-2`, … in the order in which they were first seen; 0 stays 0 |
-//! | zxids | `z1`, `z2`, … by size, so that their order is compared; 0 and below stay as they are |
-//! | times | `time(zN)`: a transaction has one time, so a time is known by its zxid; one that is not that of its zxid stays a number, and so does 0. How much later than the earliest one it is counts in the `pass` steps that fit between: `time(zN)+1` |
-//! | passwords | only their length |
-//! | children | sorted: ZooKeeper promises no order |
-//! | identities | sorted, as children |
-//! | ephemerals of one session | while time passes or a session closes, the events of one zxid that a client hears stand parent by parent, and under each the znodes that are gone are sorted; the order of the kinds of events stays |
-//! | four-letter words: addresses, versions, folders, the environment | `<address>`, `<version>`, `<folder>`, `<text>` |
-//! | four-letter words: numbers | latencies, times, sizes and counters by their kind, `<int>`, `<double>`, `0x<hex>`; what follows from what was done is compared on a new server, and the packets it received are behind an `srst`; a negative number of outstanding requests reads 0 |
-//! | four-letter words: order | connections, watches, what falls due and the lines of `mntr` are sorted |
-//! | four-letter words: moments | when something falls due, and in how many sets, is left out of `dump` |
-//! | four-letter words: namespaces | the lines of `mntr` for each name below the root are left out |
-//! | clients while time passes | what they hear stands client by client: which of them is listened to first is chance |
-//! | control characters | escaped, so that a line stays one |
+//! - session ids: `session-1`, `session-2`, … in the order of their first appearance; 0 stays 0
+//! - zxids: `z1`, `z2`, … by size, so that their order is compared; values up to 0 stay unchanged
+//! - times: `time(zN)`. A transaction has one time, so its zxid identifies the time. A time that differs from
+//!   that of its zxid stays a number, and so does 0. The delay after the earliest time counts as the number of
+//!   `pass` steps that fit into it: `time(zN)+1`.
+//! - passwords: only the length
+//! - children: sorted, since ZooKeeper promises no order
+//! - identities: sorted, like children
+//! - ephemerals of one session: while time passes or a session closes, the events of one zxid that a client
+//!   receives are ordered by parent, and the deleted znodes of each parent are sorted; the order of the kinds
+//!   of events stays
+//! - four-letter words, addresses, versions, folders and the environment: `<address>`, `<version>`, `<folder>`,
+//!   `<text>`
+//! - four-letter words, numbers: latencies, times, sizes and counters by their kind, `<int>`, `<double>`,
+//!   `0x<hex>`. On a new server, numbers that follow from the operations are compared, and after an `srst` the
+//!   number of received packets too. A negative number of outstanding requests is 0.
+//! - four-letter words, order: connections, watches, due items and the lines of `mntr` are sorted
+//! - four-letter words, moments: `dump` omits the time at which something falls due, and the number of sets
+//! - four-letter words, namespaces: the lines of `mntr` for each name below the root are omitted
+//! - clients while time passes: their events are grouped by client, since the order in which the harness reads
+//!   from them is random
+//! - control characters: escaped, so that a line stays one line
 
 mod ephemerals;
 mod words;
@@ -32,7 +38,7 @@ use crate::alignment;
 use crate::client::{Answer, ConnectResponse, Event, MultiResult, Reply, Stat, error_name, op};
 use crate::script::{AclText, Step, quoted};
 use crate::transcribe::Transcribe;
-use ephemerals::Heard;
+use ephemerals::EndEvent;
 
 /// A piece of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,23 +53,24 @@ pub(crate) enum Piece {
     },
 }
 
-/// What is noted while a scenario runs.
+/// Record of a running scenario.
 #[derive(Clone, Debug, Default)]
 pub struct Notes {
     lines: Vec<Line>,
     absolute_zxids: bool,
-    /// How long each `pass` was.
+    /// Durations of the `pass` steps.
     passes: Vec<Duration>,
-    /// Whether a session may end in the step that is noted.
+    /// Whether a session may end in the current step.
     session_may_end: bool,
-    heard_at_an_end: Vec<Heard>,
-    /// The places of the lines that were noted while time passed; the last may not have an end yet.
+    end_events: Vec<EndEvent>,
+    /// Ranges of the lines recorded while time passed; the last range may still be open.
     passing: Vec<Range<usize>>,
-    /// Whether the server's packets have been counted anew in this case.
+    /// Whether `srst` has reset the server's packet counters in this case.
     packets_known: bool,
 }
 
-/// One line, in the making: what must differ between two servers is kept apart until all is noted.
+/// A line under construction. Values that differ between two servers are stored separately until the record is
+/// complete.
 #[derive(Clone, Debug, Default)]
 pub struct Line(pub(crate) Vec<Piece>);
 
@@ -74,19 +81,19 @@ impl Line {
         line
     }
 
-    /// Words that must be the same on every server.
+    /// Appends text that is the same on every server.
     pub fn text(&mut self, text: impl Into<String>) -> &mut Self {
         self.0.push(Piece::Text(text.into()));
         self
     }
 
-    /// A zxid, to be compared by its place among all.
+    /// Appends a zxid, which is compared by its rank among all zxids.
     pub fn zxid(&mut self, zxid: i64) -> &mut Self {
         self.0.push(Piece::Zxid(zxid));
         self
     }
 
-    /// A session's id, to be compared by its first sight.
+    /// Appends a session id, which is compared by the order of its first appearance.
     pub fn session(&mut self, id: i64) -> &mut Self {
         self.0.push(Piece::Session(id));
         self
@@ -115,7 +122,7 @@ impl Line {
             Answer::Path(path) => {
                 self.text(match path {
                     None => " null".to_owned(),
-                    // A sync echoes whatever it was asked for.
+                    // A sync returns the path of its request.
                     Some(path) if path.is_empty() || path.contains(char::is_control) => {
                         format!(" {}", quoted(path.as_bytes()))
                     }
@@ -177,7 +184,7 @@ impl Line {
 }
 
 impl Notes {
-    /// Notes on a server that was new: its zxids are compared as they are.
+    /// Creates a record of a new server, whose zxids are compared unchanged.
     #[must_use]
     pub fn of_a_new_server() -> Self {
         Self {
@@ -186,26 +193,26 @@ impl Notes {
         }
     }
 
-    /// What was noted, before the rules.
+    /// Returns the lines before the rules are applied.
     pub(crate) fn lines(&self) -> &[Line] {
         &self.lines
     }
 
-    /// A line between the steps.
+    /// Appends a line that is not part of a step.
     pub fn heading(&mut self, text: &str) {
         let mut line = Line::default();
         line.text(format!("== {text}"));
         self.lines.push(line);
     }
 
-    /// A line of a client's own, such as what it concludes from the replies.
+    /// Appends a line of a client's own, such as a conclusion from its replies.
     pub fn remark(&mut self, who: &str, text: &str) {
         let mut line = Line::of(who);
         line.text(format!(" {text}"));
         self.lines.push(line);
     }
 
-    /// What came of something that a client did.
+    /// Records the result of a client's action.
     pub fn saw(&mut self, who: &str, what: &str, seen: &impl Transcribe) {
         let mut line = Line::of(who);
         line.text(format!(" {what} ->"));
@@ -213,7 +220,7 @@ impl Notes {
         self.lines.push(line);
     }
 
-    /// A step of a script.
+    /// Records a step of a script.
     pub fn step(&mut self, step: &Step) {
         self.session_may_end = step.may_end_a_session();
         if let Some(last) = self.passing.last_mut() {
@@ -228,7 +235,7 @@ impl Notes {
         }
     }
 
-    /// A connect request was answered.
+    /// Records the response to a connect request.
     pub fn connected(&mut self, who: &str, response: &ConnectResponse) {
         let mut line = Line::of(who);
         line.text("   -> ");
@@ -247,14 +254,14 @@ impl Notes {
         self.lines.push(line);
     }
 
-    /// A frame came that nobody can take for a reply.
+    /// Records a frame that is not a reply.
     pub fn frame(&mut self, who: &str, frame: &[u8]) {
         let mut line = Line::of(who);
         line.text(format!("   -> a frame of {} bytes", frame.len()));
         self.lines.push(line);
     }
 
-    /// The answer to a four-letter word.
+    /// Records the answer to a four-letter word.
     pub fn four_letter_word(&mut self, word: &str, text: &str) {
         let known = words::Known {
             state: self.absolute_zxids,
@@ -264,7 +271,7 @@ impl Notes {
         self.packets_known |= word == "srst";
     }
 
-    /// A reply came.
+    /// Records a reply.
     pub fn answered(&mut self, who: &str, reply: &Reply) {
         let mut line = Line::of(who);
         let err = reply.header.err;
@@ -279,7 +286,7 @@ impl Notes {
         self.lines.push(line);
     }
 
-    /// An event came.
+    /// Records a watch event.
     pub fn notified(&mut self, who: &str, event: &Event) {
         let mut line = Line::of(who);
         line.text(format!(
@@ -290,13 +297,13 @@ impl Notes {
         ));
         line.zxid(event.zxid);
         if self.session_may_end {
-            let heard = Heard::new(self.lines.len(), who, event);
-            self.heard_at_an_end.push(heard);
+            let end_event = EndEvent::new(self.lines.len(), who, event);
+            self.end_events.push(end_event);
         }
         self.lines.push(line);
     }
 
-    /// The notes with everything that must differ written by its rule.
+    /// Applies the rules and returns the transcript.
     #[must_use]
     pub fn finish(&self) -> Transcript {
         let pieces = || self.lines.iter().flat_map(|line| &line.0);
@@ -325,7 +332,7 @@ impl Notes {
             passes: &self.passes,
         };
         let mut lines = self.lines.clone();
-        ephemerals::sort(&mut lines, &self.heard_at_an_end);
+        ephemerals::sort(&mut lines, &self.end_events);
         for Range { start, end } in &self.passing {
             let end = (*end).min(lines.len());
             if let Some(lines) = lines.get_mut(*start..end) {
@@ -348,10 +355,10 @@ struct Names<'a> {
 impl Names<'_> {
     fn write(&self, line: &Line) -> String {
         let text: String = line.0.iter().map(|piece| self.name(piece)).collect();
-        // A path may hold anything, and a line is to stay one.
-        if text.contains(is_no_text) {
+        // A path may hold any character, and a line must stay one line.
+        if text.contains(is_control) {
             text.chars().fold(String::new(), |mut text, c| {
-                if is_no_text(c) {
+                if is_control(c) {
                     text.extend(c.escape_default());
                 } else {
                     text.push(c);
@@ -391,13 +398,13 @@ impl Names<'_> {
 }
 
 impl Names<'_> {
-    /// How many of the `pass` steps, from the first on, fit between the earliest time and this one. A server that is slow
-    /// adds to the span, but hardly as much as the next one of them.
+    /// Returns how many of the `pass` steps, from the first on, fit between the earliest time and this one. A
+    /// slow server lengthens the span, but hardly by the length of the next step.
     fn passes_before(&self, ms: i64) -> usize {
         let Some(earliest) = self.earliest else {
             return 0;
         };
-        // Both times are cut to the millisecond.
+        // Both times are truncated to the millisecond.
         let span = Duration::from_millis(u64::try_from(ms - earliest + 1).unwrap_or(0));
         let mut sum = Duration::ZERO;
         self.passes
@@ -420,24 +427,24 @@ fn list(names: &[String]) -> String {
     format!("[{}]", names.join(", "))
 }
 
-/// What a scenario came to on one backend. Two runs agree if their transcripts are equal.
+/// The normalised record of a scenario on one backend. Two runs agree if their transcripts are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript(Vec<String>);
 
 impl Transcript {
-    /// The lines.
+    /// Returns the lines.
     #[must_use]
     pub fn lines(&self) -> &[String] {
         &self.0
     }
 
-    /// Adds a line.
+    /// Appends a line.
     pub(crate) fn push(&mut self, line: &str) {
         self.0.push(line.to_owned());
     }
 
-    /// Both transcripts in columns `width` wide, equal lines side by side; `|` stands between lines that differ,
-    /// `<` and `>` beside a line that only one has.
+    /// Formats both transcripts in columns of `width` characters, equal lines in one row. `|` marks lines that
+    /// differ, `<` and `>` a line that only one of them has.
     #[must_use]
     pub fn side_by_side(&self, other: &Self, width: usize) -> String {
         alignment::side_by_side(&self.0, &other.0, width)
@@ -456,7 +463,7 @@ impl fmt::Display for Transcript {
     }
 }
 
-/// Whose line it is: what stands before its colon.
+/// Returns the client of a line: the text before its colon.
 fn who(line: &Line) -> String {
     match line.0.first() {
         Some(Piece::Text(text)) => text.split(':').next().unwrap_or_default().to_owned(),
@@ -464,8 +471,8 @@ fn who(line: &Line) -> String {
     }
 }
 
-/// Whether a character would not show, or end its line.
-fn is_no_text(c: char) -> bool {
+/// Whether a character is invisible or ends the line.
+fn is_control(c: char) -> bool {
     c.is_control() && c != '\t'
 }
 
@@ -477,7 +484,7 @@ mod tests {
     use crate::client::{Answer, ConnectResponse, Event, Reply, ReplyHeader, Stat};
     use crate::script::Step;
 
-    /// A stat of which only what the rules look at is not zero.
+    /// Returns a stat whose fields are zero, except for those that the rules replace.
     fn stat(czxid: i64, ctime: i64, mzxid: i64, mtime: i64, owner: i64) -> Stat {
         Stat {
             czxid,
@@ -513,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn session_ids_are_counted_as_they_are_first_seen() {
+    fn session_ids_are_numbered_by_first_appearance() {
         let response = |session_id| ConnectResponse {
             protocol_version: 0,
             timeout_ms: 1000,
@@ -538,7 +545,7 @@ mod tests {
     }
 
     #[test]
-    fn zxids_are_counted_by_size_and_what_is_no_zxid_stays() {
+    fn zxids_are_numbered_by_size_and_other_values_stay() {
         check(
             |notes| {
                 for zxid in [40, 7, 0, -1, 40] {
@@ -564,10 +571,11 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_that_of_its_zxid_or_stays_a_number() {
+    fn a_time_is_named_by_its_zxid_or_stays_a_number() {
         let line = |times: &str| {
             format!(
-                "a:   -> ok at z3 czxid=z1 mzxid=z2 pzxid=z1 {times} version=0 cversion=0 aversion=0 owner=0 length=0 children=0"
+                "a:   -> ok at z3 czxid=z1 mzxid=z2 pzxid=z1 {times} version=0 cversion=0 aversion=0 owner=0 \
+                 length=0 children=0"
             )
         };
         check(
@@ -585,7 +593,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_tells_how_many_passes_lie_before_it() {
+    fn a_time_counts_the_passes_before_it() {
         let mut notes = Notes::default();
         notes.step(&Step::Pass(Duration::from_secs(2)));
         notes.step(&Step::Pass(Duration::from_secs(1)));
@@ -635,7 +643,7 @@ mod tests {
     }
 
     #[test]
-    fn children_are_sorted_and_data_tells_null_from_empty() {
+    fn children_are_sorted_and_null_differs_from_empty_data() {
         let children = Answer::Children(vec!["b".to_owned(), "a".to_owned()]);
         check(
             |notes| notes.answered("a", &reply(1, children)),

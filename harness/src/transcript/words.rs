@@ -1,18 +1,19 @@
-//! The answers to four-letter words, line by line, with what must differ written by its rule.
+//! Answers to four-letter words, line by line, with the differing parts replaced by their rules.
 
 use super::{Line, Piece};
 
-/// Which numbers of an answer can be known.
+/// Which numbers of an answer are predictable.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known {
-    /// Those of the tree and of the connections: the server was new.
+    /// Numbers of the tree and of the connections: the server was new.
     pub(super) state: bool,
-    /// That of the packets received since the last `srst`. A real server counts what it sends, or no longer has to
-    /// send, after it has left: perhaps behind the question.
+    /// The number of packets received since the last `srst`. The number of packets sent is not predictable: a
+    /// real server counts a packet after sending it, possibly after the question has arrived.
     pub(super) packets: bool,
 }
 
-/// What `mntr` says that follows from what was done on a new server. Every other number is only looked at for its kind.
+/// Lines of `mntr` that follow from the operations on a new server. Of every other number only the kind is
+/// compared.
 const GAUGES: [&str; 13] = [
     "zk_server_state",
     "zk_ephemerals_count",
@@ -60,7 +61,7 @@ impl Line {
     }
 }
 
-/// Numbers by their kind: `<int>`, `<double>`, `0x<hex>`.
+/// Replaces numbers by their kind: `<int>`, `<double>`, `0x<hex>`.
 fn kinds(text: &str) -> String {
     let mut found = String::new();
     let mut rest = text;
@@ -94,7 +95,7 @@ fn session(hex: &str) -> Option<Piece> {
     Some(Piece::Session(id.cast_signed()))
 }
 
-/// `srvr`, `stat` and `cons`, whose connections stand in no order.
+/// Normalises `srvr`, `stat` and `cons`, whose connections have no order.
 fn with_sorted_clients<'a>(said: impl Iterator<Item = &'a str>, known: Known) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut clients = Vec::new();
@@ -110,7 +111,7 @@ fn with_sorted_clients<'a>(said: impl Iterator<Item = &'a str>, known: Known) ->
     lines
 }
 
-/// By the number of the session, those without one before them, and by their text.
+/// Sort key of a connection: connections without a session first, then by number of the session, then by text.
 fn sorted(mut clients: Vec<(i64, Line)>) -> Vec<Line> {
     let text = |line: &Line| format!("{:?}", line.0);
     clients.sort_by_cached_key(|(session, line)| (*session, text(line)));
@@ -137,13 +138,14 @@ fn server(line: &str, known: Known) -> Line {
     }
 }
 
-/// The number of requests in process, 0 where it is negative. A real server counts a request in behind handing it to the
-/// thread that answers it and counts it out (`ZooKeeperServer.submitRequestNow`, `FinalRequestProcessor.processRequest`).
+/// The number of outstanding requests, 0 if it is negative. A real server increments the counter after handing
+/// the request to the thread that answers it and decrements the counter (`ZooKeeperServer.submitRequestNow`,
+/// `FinalRequestProcessor.processRequest`).
 fn outstanding(value: &str) -> &str {
     if value.starts_with('-') { "0" } else { value }
 }
 
-/// ` /127.0.0.1:38366[1](queued=0,recved=9,sid=0x1,...)`
+/// Normalises a line such as ` /127.0.0.1:38366[1](queued=0,recved=9,sid=0x1,...)`.
 fn client(line: &str, known: Known) -> (i64, Line) {
     let parts = line
         .split_once('[')
@@ -200,8 +202,8 @@ fn environment(line: &str) -> Line {
     }
 }
 
-/// The gauges, counters and summaries of `mntr` stand in no order behind the version and the state. There is one more
-/// for every name below the root that was used.
+/// Sorts the gauges, counters and summaries of `mntr`, which have no order after the version and the state.
+/// Lines per name below the root are removed: a server adds one for every name used.
 fn monitor<'a>(said: impl Iterator<Item = &'a str>, known: Known) -> Vec<Line> {
     let mut lines: Vec<&str> = said
         .filter(|line| !line.contains("_per_namespace\t"))
@@ -224,7 +226,7 @@ fn monitor<'a>(said: impl Iterator<Item = &'a str>, known: Known) -> Vec<Line> {
         .collect()
 }
 
-/// Watches stand in no order: neither the blocks nor what is in one.
+/// Sorts watches, which have no order: neither the blocks nor the entries of a block.
 fn watches<'a>(said: impl Iterator<Item = &'a str>) -> Vec<Line> {
     let mut blocks: Vec<(&str, Vec<&str>)> = Vec::new();
     let mut rest = Vec::new();
@@ -246,7 +248,7 @@ fn watches<'a>(said: impl Iterator<Item = &'a str>) -> Vec<Line> {
     lines
 }
 
-/// A session id that is all of a line but a tab before it and a colon behind.
+/// Parses a session id that fills a line, apart from a tab before it and a colon after it.
 fn with_session(line: &str) -> Line {
     let bare = line.trim_start_matches('\t').trim_end_matches(':');
     let Some(piece) = session(bare) else {
@@ -259,8 +261,8 @@ fn with_session(line: &str) -> Line {
     written
 }
 
-/// In `dump` the moments when something falls due are left out, and what falls due stands in the order of the ids, as do
-/// sessions with their ephemerals.
+/// Normalises `dump`: removes the times at which something falls due, and sorts the due items, and the sessions
+/// with their ephemerals, by id.
 fn dump<'a>(said: impl Iterator<Item = &'a str>) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut entries: Vec<(i64, Line)> = Vec::new();
@@ -289,7 +291,7 @@ fn dump<'a>(said: impl Iterator<Item = &'a str>) -> Vec<Line> {
     lines
 }
 
-/// `2 expire at Sat Nov 21 13:49:06 UTC 2026:`
+/// Whether a line is like `2 expire at Sat Nov 21 13:49:06 UTC 2026:`.
 fn is_due(line: &str) -> bool {
     line.split_once(" expire at ").is_some_and(|(count, date)| {
         count.parse::<u32>().is_ok() && date.ends_with(':') && date.split(' ').count() == 6
@@ -311,13 +313,13 @@ mod tests {
     }
 
     #[test]
-    fn an_end_without_a_line_end_shows_and_so_does_nothing() {
+    fn a_missing_line_end_and_an_empty_answer_show() {
         check("ruok", "imok", &["  imok (and no end of line)"]);
         check("xxxx", "", &["  (nothing)"]);
     }
 
     #[test]
-    fn a_server_tells_its_state_and_numbers_nobody_can_know_by_kind() {
+    fn a_state_is_compared_and_unpredictable_numbers_by_kind() {
         check(
             "srvr",
             "Zookeeper version: 3.9.5-x, built on 2026\nLatency min/avg/max: 0/2.5/9\nReceived: 7\n\
@@ -333,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_a_real_server_counts_out_before_it_counts_it_in_does_not_show() {
+    fn a_negative_number_of_outstanding_requests_reads_zero() {
         let known = super::Known {
             state: true,
             packets: false,
@@ -355,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_stand_in_the_order_of_their_sessions() {
+    fn connections_are_sorted_by_session() {
         check(
             "cons",
             " /127.0.0.1:9[1](queued=0,recved=5,sent=6,sid=0x101,lop=PING,est=17,llat=1)\n \
@@ -369,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn watches_stand_in_order() {
+    fn watches_are_sorted() {
         check(
             "wchc",
             "0x102\n\t/b\n\t/a\n0x101\n\t/c\n\n",
@@ -396,11 +398,12 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_shows_no_moments() {
+    fn a_dump_has_no_times() {
         check(
             "dump",
             "SessionTracker dump:\nSession Sets (2)/(1):\n0 expire at Sat Nov 21 13:49:05 UTC 2026:\n\
-             1 expire at Sat Nov 21 13:49:06 UTC 2026:\n\t0x101\nSessions with Ephemerals (2):\n0x102:\n\t/f\n0x101:\n\t/e\n\t/d\n\
+             1 expire at Sat Nov 21 13:49:06 UTC 2026:\n\t0x101\nSessions with Ephemerals (2):\n\
+             0x102:\n\t/f\n0x101:\n\t/e\n\t/d\n\
              Connections Sets (1)/(2):\n2 expire at Sat Nov 21 13:49:09 UTC 2026:\n\
              \tip: /127.0.0.1:4 sessionId: 0x101\n\tip: /127.0.0.1:5 sessionId: 0x0\n",
             &[
@@ -421,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn mntr_is_sorted_behind_its_first_two_lines() {
+    fn mntr_is_sorted_after_its_first_two_lines() {
         check(
             "mntr",
             "zk_version\t3.9.5\nzk_server_state\tstandalone\nzk_znode_count\t5\nzk_avg_latency\t0.5\n",
