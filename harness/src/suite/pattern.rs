@@ -169,7 +169,7 @@ mod tests {
     use crate::suite::{Chapter, Suite};
 
     fn suite() -> Suite {
-        let watch = "# Watches\n\n== 1 One fires\na: ping\n== 3 two fire\na: ping\n== 7 no more fire\na: ping\n";
+        let watch = "# Watches\n\n== 1 One fires\na: ping\n== 3 two fire\na: ping\n== 7 none remain\na: ping\n";
         let multi = "# Multi\n\n== 2 a watch fires once\na: ping\n";
         Suite::new()
             .with(Chapter::parse("watch", watch).expect("a chapter"))
