@@ -23,7 +23,7 @@ use crate::protocol::ErrorCode;
 /// ```
 /// use minikeeper::{ErrorCode, Fault};
 ///
-/// let fault: Fault = serde_json::from_str(r#"{"fault": "error", "code": "NoAuth"}"#)?;
+/// let fault: Fault = serde_json::from_str(r#"{"fault": "error", "code": "NOAUTH"}"#)?;
 /// assert_eq!(fault, Fault::Error { code: ErrorCode::NoAuth });
 /// # Ok::<(), serde_json::Error>(())
 /// ```

@@ -51,7 +51,7 @@ pub struct Held {
 /// assert_eq!(reply.to_string(), "reply create /a");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "message", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HeldMessage {
     /// The event of a watch.

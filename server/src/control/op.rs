@@ -35,6 +35,7 @@ pub enum Op {
     /// setData.
     SetData,
     /// setACL.
+    #[serde(rename = "setACL")]
     SetAcl,
     /// check, which exists only inside a multi.
     Check,
@@ -49,6 +50,7 @@ pub enum Op {
     /// getData.
     GetData,
     /// getACL.
+    #[serde(rename = "getACL")]
     GetAcl,
     /// getChildren, getChildren2.
     GetChildren,

@@ -76,6 +76,7 @@ pub enum EnsembleAction {
 /// assert_eq!(minikeeper::ensemble::Mode::ReadOnly.to_string(), "read-only");
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Mode {
     /// It is no ensemble.

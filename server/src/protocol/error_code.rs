@@ -7,7 +7,7 @@
 ///
 /// let server = minikeeper::Server::start()?;
 /// assert_eq!(server.delete("/none").unwrap_err(), ErrorCode::NoNode);
-/// assert_eq!(ErrorCode::NoNode.number(), -101);
+/// assert_eq!((ErrorCode::NoNode.number(), ErrorCode::NoNode.name()), (-101, "NONODE"));
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(
@@ -23,6 +23,7 @@
     serde::Serialize,
     serde::Deserialize,
 )]
+#[serde(rename_all = "UPPERCASE")]
 #[non_exhaustive]
 pub enum ErrorCode {
     /// An operation of a multi that was not tried because an earlier one failed.
@@ -152,6 +153,46 @@ impl ErrorCode {
         }
     }
 
+    /// Name of the code in ZooKeeper's `KeeperException.Code`; JSON and the lines of the journal have the same name.
+    ///
+    /// ```
+    /// assert_eq!(minikeeper::ErrorCode::NodeExists.name(), "NODEEXISTS");
+    /// ```
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RuntimeInconsistency => "RUNTIMEINCONSISTENCY",
+            Self::MarshallingError => "MARSHALLINGERROR",
+            Self::Unimplemented => "UNIMPLEMENTED",
+            Self::BadArguments => "BADARGUMENTS",
+            Self::NoNode => "NONODE",
+            Self::NoAuth => "NOAUTH",
+            Self::BadVersion => "BADVERSION",
+            Self::NoChildrenForEphemerals => "NOCHILDRENFOREPHEMERALS",
+            Self::NodeExists => "NODEEXISTS",
+            Self::NotEmpty => "NOTEMPTY",
+            Self::SessionExpired => "SESSIONEXPIRED",
+            Self::InvalidAcl => "INVALIDACL",
+            Self::AuthFailed => "AUTHFAILED",
+            Self::SessionMoved => "SESSIONMOVED",
+            Self::NotReadOnly => "NOTREADONLY",
+            Self::NoWatcher => "NOWATCHER",
+            Self::ReconfigDisabled => "RECONFIGDISABLED",
+            Self::SessionClosedRequireSaslAuth => "SESSIONCLOSEDREQUIRESASLAUTH",
+            Self::QuotaExceeded => "QUOTAEXCEEDED",
+            Self::SystemError => "SYSTEMERROR",
+            Self::DataInconsistency => "DATAINCONSISTENCY",
+            Self::ConnectionLoss => "CONNECTIONLOSS",
+            Self::OperationTimeout => "OPERATIONTIMEOUT",
+            Self::UnknownSession => "UNKNOWNSESSION",
+            Self::NewConfigNoQuorum => "NEWCONFIGNOQUORUM",
+            Self::ReconfigInProgress => "RECONFIGINPROGRESS",
+            Self::ApiError => "APIERROR",
+            Self::EphemeralOnLocalSession => "EPHEMERALONLOCALSESSION",
+            Self::RequestTimeout => "REQUESTTIMEOUT",
+        }
+    }
+
     /// The refusal with this number.
     pub(crate) fn from_number(number: i32) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.number() == number)
@@ -178,4 +219,16 @@ impl ErrorCode {
         Self::SessionClosedRequireSaslAuth,
         Self::QuotaExceeded,
     ];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ErrorCode;
+
+    #[test]
+    fn json_has_the_name_of_the_code() {
+        for code in ErrorCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.name());
+        }
+    }
 }

@@ -299,10 +299,10 @@ fn the_log_tells_every_transaction_and_where_it_lies() {
         .expect("there are logs")
         .collect::<Result<_, _>>()
         .expect("they are whole");
-    let told: Vec<String> = all.iter().map(|txn| txn.what.to_string()).collect();
+    let told: Vec<String> = all.iter().map(|txn| txn.change.to_string()).collect();
     let expected = [
         "create /a \"1\"",
-        "error -110 NodeExists",
+        "error -110 NODEEXISTS",
         "setData /a \"2\" version 1",
         "delete /a",
     ];
@@ -312,15 +312,15 @@ fn the_log_tells_every_transaction_and_where_it_lies() {
     assert!(all[0].file.ends_with("log.1") && all[3].file.ends_with("log.4"));
     assert_eq!(all[0].offset, 16);
     assert_eq!(all[2].paths(), ["/a"]);
-    assert!(matches!(&all[3].what, Change::Delete { path } if path == "/a"));
+    assert!(matches!(&all[3].change, Change::Delete { path } if path == "/a"));
     let json = serde_json::to_string(&all).expect("it is plain data");
     assert_eq!(
         serde_json::from_str::<Vec<Transaction>>(&json).expect("it is plain data"),
         all
     );
     for (txn, name) in all.iter().zip(["create", "error", "setData", "delete"]) {
-        assert_eq!(txn.what.name(), name);
-        let value = serde_json::to_value(&txn.what).expect("it is plain data");
+        assert_eq!(txn.change.name(), name);
+        let value = serde_json::to_value(&txn.change).expect("it is plain data");
         assert_eq!(value["type"], name);
     }
     // One file alone.

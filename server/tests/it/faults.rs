@@ -730,7 +730,7 @@ fn what_can_never_happen_is_not_placed() {
     }
     for on in [
         r#"{"kind": "watch_event", "op": "create"}"#,
-        r#"{"kind": "request", "error": "NoNode"}"#,
+        r#"{"kind": "request", "error": "NONODE"}"#,
         r#"{"kind": "request", "event_type": "NodeDeleted"}"#,
         r#"{"kind": "reply", "op": "connect"}"#,
         r#"{"kind": "connect", "path": "/a"}"#,
@@ -748,7 +748,7 @@ fn what_can_never_happen_is_not_placed() {
 #[test]
 fn a_rule_is_the_same_after_it_was_written_and_read() {
     let rules = [
-        r#"{"name":"a","on":{"op":"create","path":"/locks/**","label":"worker"},"nth":2,"times":null,"optional":true,"then":{"fault":"error","code":"NoAuth"}}"#,
+        r#"{"name":"a","on":{"op":"create","path":"/locks/**","label":"worker"},"nth":2,"times":null,"optional":true,"then":{"fault":"error","code":"NOAUTH"}}"#,
         r#"{"name":"b","on":{"kind":"watch_event","event_type":"NodeDeleted"},"nth":1,"times":3,"optional":false,"then":{"fault":"split","bytes":1,"every_ms":20}}"#,
         r#"{"name":"c","on":{"session":"0x1a"},"nth":1,"times":1,"optional":false,"then":{"fault":"partition","direction":"to_client"}}"#,
         r#"{"name":"d","on":{"op":"connect"},"nth":1,"times":1,"optional":false,"then":{"fault":"delay_request","by_ms":1500}}"#,

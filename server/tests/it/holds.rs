@@ -443,7 +443,7 @@ fn what_is_held_and_what_is_let_go_is_plain_data() {
             "session": format!("{session}"),
             "label": "A",
             "message": {
-                "message": "watch_event",
+                "kind": "watch_event",
                 "event_type": "NodeCreated",
                 "path": "/a",
                 "zxid": "0x2"

@@ -90,7 +90,7 @@ fn sections() -> Vec<(&'static str, RoundTrip, Vec<String>)> {
         (
             "HeldMessage",
             round_trip::<HeldMessage>,
-            names::<HeldMessage>(&tag("message")),
+            names::<HeldMessage>(&tag("kind")),
         ),
         (
             "Release",

@@ -331,7 +331,7 @@ fn a_multi_is_answered_as_one_whose_operation_failed() {
     );
     journal.assert_count(Matcher::reply(Op::Multi).error(ErrorCode::NoAuth), 5);
     let last = journal.matching(Matcher::reply(Op::Multi)).last().unwrap();
-    assert!(last.to_string().contains(" -> NoAuth "), "{last}");
+    assert!(last.to_string().contains(" -> NOAUTH "), "{last}");
 }
 
 #[test]
@@ -477,7 +477,7 @@ fn a_close_happens_to_replies_of_requests_that_match() {
     let mut client = Client::connect(server.addr());
     let only_refused = FaultRule::new(
         "it",
-        serde_json::from_str(r#"{"op": "create", "error": "NodeExists"}"#).unwrap(),
+        serde_json::from_str(r#"{"op": "create", "error": "NODEEXISTS"}"#).unwrap(),
         Fault::Close,
     );
     let fault = server.add_fault(only_refused).unwrap();

@@ -103,7 +103,7 @@ fn line(transaction: &Transaction, data: Data) -> String {
         words::time(transaction.time),
         transaction.session,
         transaction.cxid,
-        change_line(&transaction.what, data)
+        change_line(&transaction.change, data)
     )
 }
 
@@ -114,7 +114,7 @@ fn fields(transaction: &Transaction, data: Data) -> Value {
         ("session", Value::text(&transaction.session)),
         ("cxid", Value::Number(transaction.cxid.into())),
     ];
-    fields.extend(change_fields(&transaction.what, data));
+    fields.extend(change_fields(&transaction.change, data));
     if let Some(digest) = transaction.digest {
         fields.push(("digest", Value::text(&format!("{digest:#x}"))));
     }
@@ -163,7 +163,7 @@ impl<'a> Parts<'a> {
             }
             Change::Error { error } => {
                 parts.rest.push(("error", error.number().into()));
-                parts.error = Some(format!("{error:?}"));
+                parts.error = Some(error.name().to_owned());
             }
             Change::Create {
                 path,

@@ -268,6 +268,7 @@ pub enum What {
         /// The number of the cut.
         cut: u64,
         /// Of whose connections.
+        #[serde(rename = "on")]
         whose: Matcher,
         /// Which way.
         direction: Direction,

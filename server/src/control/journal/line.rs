@@ -104,7 +104,7 @@ impl Display for What {
             } => {
                 asked(f, *operation, paths)?;
                 match (error, created, data, children) {
-                    (Some(code), ..) => write!(f, " -> {}", Word(code))?,
+                    (Some(code), ..) => write!(f, " -> {}", code.name())?,
                     (_, Some(path), ..) => write!(f, " -> {}", Path(path))?,
                     (_, _, Some(data), _) => write!(f, " -> {data}")?,
                     (.., Some(1)) => f.write_str(" -> 1 child")?,
@@ -146,7 +146,7 @@ impl Display for What {
                     write!(f, " {data}")?;
                 }
                 match error {
-                    Some(code) => write!(f, " -> {}", Word(code))?,
+                    Some(code) => write!(f, " -> {}", code.name())?,
                     None => f.write_str(" -> ok")?,
                 }
                 write!(f, " zxid {zxid}")

@@ -25,7 +25,7 @@ use crate::store::{
 /// server.create("/config", b"v1")?;
 /// let log = minikeeper::folder::Log::open(&folder)?;
 /// let last = log.last().expect("there was a transaction")?;
-/// assert_eq!(last.what.to_string(), r#"create /config "v1""#);
+/// assert_eq!(last.change.to_string(), r#"create /config "v1""#);
 /// # drop(server);
 /// # std::fs::remove_dir_all(&folder)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -53,8 +53,8 @@ pub struct Transaction {
     pub zxid: Zxid,
     /// When it was made.
     pub time: Timestamp,
-    /// What it changed.
-    pub what: Change,
+    /// Change of the transaction.
+    pub change: Change,
     /// The digest of the tree after it, where the file holds one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<u64>,
@@ -282,7 +282,7 @@ impl Transaction {
             cxid: txn.cxid.0,
             zxid: txn.zxid,
             time: txn.time,
-            what: Change::of(&txn.record),
+            change: Change::of(&txn.record),
             digest: entry.digest.map(|digest| digest.digest),
         }
     }
@@ -291,7 +291,7 @@ impl Transaction {
     #[must_use]
     pub fn paths(&self) -> Vec<&str> {
         let mut paths = Vec::new();
-        self.what.add_paths(&mut paths);
+        self.change.add_paths(&mut paths);
         paths
     }
 }
@@ -302,7 +302,7 @@ impl fmt::Display for Transaction {
         write!(
             f,
             "{} session {} cxid {}: {}",
-            self.zxid, self.session, self.cxid, self.what
+            self.zxid, self.session, self.cxid, self.change
         )
     }
 }
@@ -443,7 +443,7 @@ impl fmt::Display for Change {
             Self::CreateSession { timeout_ms } => write!(f, " timeout {timeout_ms} ms"),
             Self::CloseSession { deleted } if deleted.is_empty() => Ok(()),
             Self::CloseSession { deleted } => write!(f, " deletes {}", deleted.join(" ")),
-            Self::Error { error } => write!(f, " {} {error:?}", error.number()),
+            Self::Error { error } => write!(f, " {} {}", error.number(), error.name()),
             Self::Create {
                 path,
                 data,

@@ -57,7 +57,7 @@ fn json_has_an_object_a_line() {
     );
     assert_eq!(
         (&error["error"], &error["error_name"]),
-        (&(-101).into(), &"NoNode".into())
+        (&(-101).into(), &"NONODE".into())
     );
     assert_eq!(multi["changes"][0]["path"], "/app/new");
     assert_eq!(multi["changes"][1]["type"], "delete");

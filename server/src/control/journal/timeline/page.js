@@ -104,7 +104,7 @@
     if (what === 'reply' || what === 'connected' || what === 'wrote') row.open = false;
     if (zxid !== undefined && (row.zxid === undefined || what !== 'event')) row.zxid = zxid;
     row.marked = row.marked || MARKED.has(what);
-    if (what === 'cut') cuts.set(e.cut, e.whose);
+    if (what === 'cut') cuts.set(e.cut, e.on);
     if (what === 'healed') cuts.delete(e.cut);
     if (lane !== own) {
       if (what === 'accepted') memberNow.set(lane, e.member || 1);
@@ -145,10 +145,10 @@
       : reply.children !== undefined ? `${reply.children} ${reply.children === 1 ? 'child' : 'children'}` : 'ok';
     into.append(element('span', 'answer', ` → ${told}`));
   };
-  const heldMessage = (held) => held.message === 'watch_event' ? `event ${held.event_type} ${shown(held.path)}`
-    : held.message === 'connected' ? 'reply connect'
-    : held.message === 'connect' ? `request connect${held.session === '0x0' ? '' : ` session ${held.session}`}`
-    : `${held.message} ${held.operation || 'unknown operation'}${paths(held.paths)}`;
+  const heldMessage = (held) => held.kind === 'watch_event' ? `event ${held.event_type} ${shown(held.path)}`
+    : held.kind === 'connected' ? 'reply connect'
+    : held.kind === 'connect' ? `request connect${held.session === '0x0' ? '' : ` session ${held.session}`}`
+    : `${held.kind} ${held.operation || 'unknown operation'}${paths(held.paths)}`;
   const chip = (item) => {
     const e = item.e;
     const made = element('div', 'chip');
@@ -196,7 +196,7 @@
         break;
       case 'connected': say('link', 'connect', e.granted === '0x0' ? ' → refused' : ` → ${e.new ? 'new' : 'resumed'} session ${session(e.granted)}`.trimEnd()); break;
       case 'clock': say('hold', 'clock', ` ${seconds(e.to - e.from)}`); break;
-      case 'cut': say('fault', '✂ links cut', ` ${e.direction}: ${words(e.whose)}`); break;
+      case 'cut': say('fault', '✂ links cut', ` ${e.direction}: ${words(e.on)}`); break;
       case 'healed': say('fault', '✂ links healed', ` (${e.cut})`); break;
       case 'wrote': say('test', `test: ${e.operation}`, paths(e.paths) + data(e.data)); answer(made, e); break;
       case 'stopped': say('fault', '■ server stopped'); break;
