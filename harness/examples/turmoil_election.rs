@@ -17,7 +17,7 @@ use minikeeper::{
     protocol::Timestamp,
 };
 use minikeeper_harness::client::{
-    Acl, Answer, Client, ClientError, ConnectRequest, Event, Request,
+    Acl, Answer, Client, ClientError, ConnectRequest, CreateKind, Event, Request,
 };
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use turmoil::net::{TcpListener, TcpStream};
@@ -147,6 +147,7 @@ async fn stand(who: &'static str, notes: &Notes) -> Result<Infallible, Lost> {
     let says = |text: String| notes.take(who, Message::Other(text));
     let mut session = Session::open().await?;
     let create = Request::Create {
+        kind: CreateKind::Create,
         path: "/election/n-".to_owned(),
         data: Some(who.as_bytes().to_vec()),
         acl: Acl::open(),

@@ -9,7 +9,7 @@ use semver::Version;
 use tokio::net::TcpStream;
 
 use super::{Backend, BackendError, Capability, four_letter};
-use crate::client::{Acl, Client, ClientError, ConnectRequest, Request, error_name};
+use crate::client::{Acl, Client, ClientError, ConnectRequest, CreateKind, Request, error_name};
 use crate::patience;
 
 /// Time for an answer of an unknown server.
@@ -177,6 +177,7 @@ async fn look(address: &str, mark: &str) -> Result<Found, String> {
     let (mut other, longest_timeout_ms) = session(address, i32::MAX).await?;
     let path = format!("/minikeeper-harness-{mark}");
     let private = Request::Create {
+        kind: CreateKind::Create,
         path: path.clone(),
         data: None,
         // A digest without a known password, so that only the super user can read the znode.
@@ -206,12 +207,12 @@ async fn look(address: &str, mark: &str) -> Result<Found, String> {
     let delete = Request::Delete { path, version: -1 };
     ask(&mut owner, &delete).await?;
     let path = format!("/minikeeper-harness-{mark}-ttl");
-    let passing = Request::CreateTtl {
+    let passing = Request::Create {
+        kind: CreateKind::Ttl { ttl_ms: 60_000 },
         path: path.clone(),
         data: None,
         acl: Acl::open(),
         flags: WITH_TTL,
-        ttl_ms: 60_000,
     };
     // A server that does not know the operation closes the connection.
     let ttl_znodes = ask(&mut other, &passing).await == Ok(0);

@@ -17,4 +17,4 @@ pub use record::{Field, Malformed, Reader, Writer};
 pub use reply::{
     Answer, ConnectResponse, Event, Identity, MultiResult, Reply, ReplyHeader, Stat, error_name,
 };
-pub use request::{Acl, ConnectRequest, Request, WATCH_EVENT_XID};
+pub use request::{Acl, ConnectRequest, CreateKind, Request, WATCH_EVENT_XID};

@@ -79,6 +79,33 @@ impl Acl {
     }
 }
 
+/// Operation of a creating request. ZooKeeper reads the same fields for all of them, and a time to live for `createTTL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CreateKind {
+    /// `create`.
+    Create,
+    /// `create2`, whose answer has a stat.
+    Create2,
+    /// `createContainer`.
+    Container,
+    /// `createTTL`.
+    Ttl {
+        /// Time to live, in milliseconds.
+        ttl_ms: i64,
+    },
+}
+
+impl CreateKind {
+    fn op(self) -> i32 {
+        match self {
+            Self::Create => op::CREATE,
+            Self::Create2 => op::CREATE2,
+            Self::Container => op::CREATE_CONTAINER,
+            Self::Ttl { .. } => op::CREATE_TTL,
+        }
+    }
+}
+
 /// A request. The fields have the names of `zookeeper.jute`, in Rust case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(
@@ -87,29 +114,11 @@ impl Acl {
 )]
 pub enum Request {
     Create {
+        kind: CreateKind,
         path: String,
         data: Option<Vec<u8>>,
         acl: Vec<Acl>,
         flags: i32,
-    },
-    Create2 {
-        path: String,
-        data: Option<Vec<u8>>,
-        acl: Vec<Acl>,
-        flags: i32,
-    },
-    CreateContainer {
-        path: String,
-        data: Option<Vec<u8>>,
-        acl: Vec<Acl>,
-        flags: i32,
-    },
-    CreateTtl {
-        path: String,
-        data: Option<Vec<u8>>,
-        acl: Vec<Acl>,
-        flags: i32,
-        ttl_ms: i64,
     },
     Delete {
         path: String,
@@ -216,10 +225,7 @@ impl Request {
     #[must_use]
     pub fn op(&self) -> i32 {
         match self {
-            Self::Create { .. } => op::CREATE,
-            Self::Create2 { .. } => op::CREATE2,
-            Self::CreateContainer { .. } => op::CREATE_CONTAINER,
-            Self::CreateTtl { .. } => op::CREATE_TTL,
+            Self::Create { kind, .. } => kind.op(),
             Self::Delete { .. } => op::DELETE,
             Self::DeleteContainer { .. } => op::DELETE_CONTAINER,
             Self::Exists { .. } => op::EXISTS,
@@ -317,34 +323,19 @@ impl Request {
     fn body(&self, out: &mut Writer) {
         match self {
             Self::Create {
-                path,
-                data,
-                acl,
-                flags,
-            }
-            | Self::Create2 {
-                path,
-                data,
-                acl,
-                flags,
-            }
-            | Self::CreateContainer {
+                kind,
                 path,
                 data,
                 acl,
                 flags,
             } => {
-                create(out, path, data.as_deref(), acl, *flags);
-            }
-            Self::CreateTtl {
-                path,
-                data,
-                acl,
-                flags,
-                ttl_ms,
-            } => {
-                create(out, path, data.as_deref(), acl, *flags);
-                out.long("ttl", *ttl_ms);
+                out.string("path", path);
+                out.buffer("data", data.as_deref());
+                acls(out, acl);
+                out.int("flags", *flags);
+                if let CreateKind::Ttl { ttl_ms } = kind {
+                    out.long("ttl", *ttl_ms);
+                }
             }
             Self::Delete { path, version } | Self::Check { path, version } => {
                 out.string("path", path);
@@ -434,13 +425,6 @@ impl Request {
     }
 }
 
-fn create(out: &mut Writer, path: &str, data: Option<&[u8]>, acl: &[Acl], flags: i32) {
-    out.string("path", path);
-    out.buffer("data", data);
-    acls(out, acl);
-    out.int("flags", flags);
-}
-
 fn acls(out: &mut Writer, acl: &[Acl]) {
     out.int("count", count(acl.len()));
     for entry in acl {
@@ -465,7 +449,7 @@ fn set_watches(out: &mut Writer, zxid: i64, data: &[String], exist: &[String], c
 
 #[cfg(test)]
 mod tests {
-    use super::{Acl, Request};
+    use super::{Acl, CreateKind, Request};
 
     fn check(request: &Request, xid: i32, hex: &str) {
         let bytes: String = request
@@ -491,6 +475,7 @@ mod tests {
         );
         check(
             &Request::Create {
+                kind: CreateKind::Create,
                 path: path.clone(),
                 data: Some(b"hi".to_vec()),
                 acl: Acl::open(),

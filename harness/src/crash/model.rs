@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::client::{Acl, Request, Stat};
+use crate::client::{Acl, CreateKind, Request, Stat};
 use crate::random::SplitMix64;
 
 /// Approximate maximum number of znodes below the parent.
@@ -213,6 +213,7 @@ impl Model {
     pub(super) fn request(&self, act: &Operation) -> Request {
         let path = |name: &str| format!("{}/{name}", self.parent);
         let create = |path: String, data: &Vec<u8>, flags: i32| Request::Create {
+            kind: CreateKind::Create,
             path,
             data: Some(data.clone()),
             acl: Acl::open(),

@@ -2,7 +2,9 @@
 
 use super::round::RoundState;
 use super::{Failure, SESSION_TIMEOUT};
-use crate::client::{Acl, Client, ClientError, ConnectRequest, ConnectResponse, Request};
+use crate::client::{
+    Acl, Client, ClientError, ConnectRequest, ConnectResponse, CreateKind, Request,
+};
 use crate::random::SplitMix64;
 
 /// Maximum number of open sessions.
@@ -77,6 +79,7 @@ impl Sessions {
             state: SessionState::Open,
         });
         let create = Request::Create {
+            kind: CreateKind::Create,
             path,
             data: None,
             acl: Acl::open(),

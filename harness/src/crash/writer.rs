@@ -9,7 +9,7 @@ use super::model::{Child, Found, Model, Operation, WATCHED, WriteZxid, watched};
 use super::round::RoundState;
 use super::{Failure, SESSION_TIMEOUT};
 use crate::client::{Acl, Answer, Client, ClientError, ConnectRequest, ConnectResponse, Message};
-use crate::client::{Reply, Request};
+use crate::client::{CreateKind, Reply, Request};
 use crate::random::SplitMix64;
 
 /// A writer over all rounds of a folder.
@@ -49,6 +49,7 @@ impl Writer {
     /// Creates the initial znodes on a new server.
     pub(super) async fn begin(&mut self, client: &mut Client<TcpStream>) -> Result<(), Failure> {
         let create = |path: String| Request::Create {
+            kind: CreateKind::Create,
             path,
             data: Some(b"begin".to_vec()),
             acl: Acl::open(),

@@ -1,7 +1,7 @@
 //! The recorded requests. On a new server each step has one possible answer, on every machine: no list of several
 //! children, whose order is undefined, and no step that waits for real time.
 
-use crate::client::{Acl, ConnectRequest, Request, op};
+use crate::client::{Acl, ConnectRequest, CreateKind, Request, op};
 
 /// A recorded file.
 #[derive(Clone, Debug)]
@@ -76,6 +76,7 @@ fn world(perms: i32) -> Acl {
 
 fn create(path: &str, flags: i32) -> Request {
     Request::Create {
+        kind: CreateKind::Create,
         path: path.into(),
         data: Some(b"hi".to_vec()),
         acl: Acl::open(),
@@ -85,6 +86,7 @@ fn create(path: &str, flags: i32) -> Request {
 
 fn create_acl(path: &str, acl: Vec<Acl>) -> Request {
     Request::Create {
+        kind: CreateKind::Create,
         path: path.into(),
         data: Some(b"hi".to_vec()),
         acl,
@@ -93,7 +95,8 @@ fn create_acl(path: &str, acl: Vec<Acl>) -> Request {
 }
 
 fn create2(path: &str, flags: i32) -> Request {
-    Request::Create2 {
+    Request::Create {
+        kind: CreateKind::Create2,
         path: path.into(),
         data: Some(b"hi".to_vec()),
         acl: Acl::open(),
@@ -102,7 +105,8 @@ fn create2(path: &str, flags: i32) -> Request {
 }
 
 fn container(path: &str, flags: i32) -> Request {
-    Request::CreateContainer {
+    Request::Create {
+        kind: CreateKind::Container,
         path: path.into(),
         data: None,
         acl: Acl::open(),
@@ -111,12 +115,12 @@ fn container(path: &str, flags: i32) -> Request {
 }
 
 fn ttl(path: &str, flags: i32, ttl_ms: i64) -> Request {
-    Request::CreateTtl {
+    Request::Create {
+        kind: CreateKind::Ttl { ttl_ms },
         path: path.into(),
         data: None,
         acl: Acl::open(),
         flags,
-        ttl_ms,
     }
 }
 
@@ -302,6 +306,7 @@ fn creating() -> Vec<Chapter> {
             .ask(
                 "null data",
                 Request::Create {
+                    kind: CreateKind::Create,
                     path: "/null".into(),
                     data: None,
                     acl: Acl::open(),

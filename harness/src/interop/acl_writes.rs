@@ -6,7 +6,7 @@ use semver::Version;
 
 use super::InteropError;
 use super::sequences::LONGEST_MS;
-use crate::client::{Acl, BlockingClient, ConnectRequest, Request};
+use crate::client::{Acl, BlockingClient, ConnectRequest, CreateKind, Request};
 use crate::patience::PATIENCE;
 use crate::random::SplitMix64;
 
@@ -93,6 +93,7 @@ fn old(number: usize) -> String {
 
 fn create(path: String, acl: Vec<Acl>) -> Request {
     Request::Create {
+        kind: CreateKind::Create,
         path,
         data: None,
         acl,

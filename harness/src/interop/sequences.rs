@@ -9,7 +9,7 @@ use semver::Version;
 use super::InteropError;
 use super::server::OpenSession;
 use crate::backend::BorrowedServer;
-use crate::client::{Acl, BlockingClient, Request, op};
+use crate::client::{Acl, BlockingClient, CreateKind, Request, op};
 use crate::patience::PATIENCE;
 use crate::random::SplitMix64;
 use crate::script::{Action, Connect, Step};
@@ -38,6 +38,7 @@ pub(super) async fn play(
         format!("/zookeeper/quota{}", chroot.as_str()),
     ] {
         let create = Request::Create {
+            kind: CreateKind::Create,
             path,
             data: None,
             acl: Acl::open(),
@@ -147,8 +148,12 @@ fn soften(request: &mut Request) {
     if let Request::Multi(parts) = request {
         parts.iter_mut().for_each(soften);
     }
-    if let Request::Create { path, data, .. }
-    | Request::Create2 { path, data, .. }
+    if let Request::Create {
+        kind: CreateKind::Create | CreateKind::Create2,
+        path,
+        data,
+        ..
+    }
     | Request::SetData { path, data, .. } = request
         && path.starts_with("/zookeeper/quota/")
         && let Some(data) = data

@@ -15,7 +15,7 @@ use super::{
     sequences,
 };
 use crate::backend::{self, BackendError, BorrowedServer, FolderSettings, ServerSetup};
-use crate::client::{Acl, Answer, BlockingClient, ConnectRequest, Request};
+use crate::client::{Acl, Answer, BlockingClient, ConnectRequest, CreateKind, Request};
 use crate::patience::{self, PATIENCE};
 use crate::random::SplitMix64;
 
@@ -437,6 +437,7 @@ impl Turn<'_> {
                 continue;
             }
             let reply = client.call(&Request::Create {
+                kind: CreateKind::Create,
                 path: prefix.clone(),
                 data: None,
                 acl: Acl::open(),

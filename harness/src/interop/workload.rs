@@ -6,7 +6,7 @@ use semver::Version;
 use super::InteropError;
 use super::sequences::Known;
 use super::server::OpenSession;
-use crate::client::{Acl, BlockingClient, ConnectRequest, Request, op};
+use crate::client::{Acl, BlockingClient, ConnectRequest, CreateKind, Request, op};
 use crate::patience::PATIENCE;
 use crate::random::SplitMix64;
 
@@ -62,6 +62,7 @@ impl<'a> Workload<'a> {
         };
         let root = workload.root.clone();
         workload.call(&Request::Create {
+            kind: CreateKind::Create,
             path: root,
             data: None,
             acl: Acl::open(),
@@ -117,6 +118,7 @@ impl<'a> Workload<'a> {
                 (format!("{}/expiring-numbered-", self.root), 3),
             ] {
                 client.call(&Request::Create {
+                    kind: CreateKind::Create,
                     path,
                     data: Some(b"soon gone".to_vec()),
                     acl: Acl::open(),
@@ -140,6 +142,7 @@ impl<'a> Workload<'a> {
             (format!("{quota}/zookeeper_stats"), Some("count=0,bytes=0")),
         ] {
             self.call(&Request::Create {
+                kind: CreateKind::Create,
                 path,
                 data: data.map(|text| text.as_bytes().to_vec()),
                 acl: Acl::open(),
@@ -177,6 +180,7 @@ impl<'a> Workload<'a> {
                 watch: false,
             },
             _ => Request::Create {
+                kind: CreateKind::Create,
                 path: format!("{}/none/such", self.root),
                 data: None,
                 acl: Acl::open(),
@@ -205,7 +209,8 @@ impl<'a> Workload<'a> {
         }
         let knows = |op| op::since(op).is_some_and(|since| since <= *self.version);
         match self.random.number(0..10) {
-            0 if knows(op::CREATE_CONTAINER) => Request::CreateContainer {
+            0 if knows(op::CREATE_CONTAINER) => Request::Create {
+                kind: CreateKind::Container,
                 path,
                 data,
                 acl,
@@ -214,21 +219,23 @@ impl<'a> Workload<'a> {
             1 if knows(op::CREATE_TTL) && self.extended_types => {
                 let ttl_ms = *self.random.one(&[1, 900, 1 << 20, 0xFF_FFFF_FFFF]);
                 let flags = if flags >= 2 { 6 } else { 5 };
-                Request::CreateTtl {
+                Request::Create {
+                    kind: CreateKind::Ttl { ttl_ms },
                     path,
                     data,
                     acl,
                     flags,
-                    ttl_ms,
                 }
             }
-            2..6 if knows(op::CREATE2) => Request::Create2 {
+            2..6 if knows(op::CREATE2) => Request::Create {
+                kind: CreateKind::Create2,
                 path,
                 data,
                 acl,
                 flags,
             },
             _ => Request::Create {
+                kind: CreateKind::Create,
                 path,
                 data,
                 acl,

@@ -1,7 +1,7 @@
 //! Requirements of a case, derived from its headers and steps.
 
 use crate::backend::{Backend, Capability, ServerSetup};
-use crate::client::Request;
+use crate::client::{CreateKind, Request};
 use crate::script::{Action, Step};
 use crate::suite::Case;
 
@@ -72,7 +72,11 @@ fn of_request(request: &Request, foreign: bool, needs: &mut Vec<Capability<'_>>)
             of_request(request, foreign, needs);
         }
     }
-    if let Request::CreateTtl { .. } = request {
+    if let Request::Create {
+        kind: CreateKind::Ttl { .. },
+        ..
+    } = request
+    {
         needs.push(Capability::TtlZnodes);
     }
     if let Request::Auth { auth, .. } = request
@@ -81,9 +85,11 @@ fn of_request(request: &Request, foreign: bool, needs: &mut Vec<Capability<'_>>)
         needs.push(Capability::SuperUser);
     }
     // Only the super user can delete the children of such a znode.
-    if let Request::Create { acl, .. }
-    | Request::Create2 { acl, .. }
-    | Request::CreateContainer { acl, .. }
+    if let Request::Create {
+        kind: CreateKind::Create | CreateKind::Create2 | CreateKind::Container,
+        acl,
+        ..
+    }
     | Request::SetAcl { acl, .. } = request
         && foreign
         && !acl.is_empty()

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::lexer::{Bytes, Text, Token, Tokens};
-use crate::client::{Acl, Request, op};
+use crate::client::{Acl, CreateKind, Request, op};
 
 const MODES: [(&str, i32); 7] = [
     ("persistent", 0),
@@ -167,38 +167,24 @@ fn create(name: &str, tokens: &mut Tokens) -> Result<Request, String> {
         Some(flags) => flags,
         None => usual_flags(name),
     };
-    let ttl_ms = if name == "createTTL" && tokens.key("ttl") {
-        tokens.number("TTL")?
-    } else {
-        0
+    let kind = match name {
+        "create" => CreateKind::Create,
+        "create2" => CreateKind::Create2,
+        "createContainer" => CreateKind::Container,
+        _ => CreateKind::Ttl {
+            ttl_ms: if tokens.key("ttl") {
+                tokens.number("TTL")?
+            } else {
+                0
+            },
+        },
     };
-    let acl = acl(tokens)?;
-    Ok(match name {
-        "create" => Request::Create {
-            path,
-            data,
-            acl,
-            flags,
-        },
-        "create2" => Request::Create2 {
-            path,
-            data,
-            acl,
-            flags,
-        },
-        "createContainer" => Request::CreateContainer {
-            path,
-            data,
-            acl,
-            flags,
-        },
-        _ => Request::CreateTtl {
-            path,
-            data,
-            acl,
-            flags,
-            ttl_ms,
-        },
+    Ok(Request::Create {
+        kind,
+        path,
+        data,
+        acl: acl(tokens)?,
+        flags,
     })
 }
 
@@ -325,18 +311,7 @@ impl fmt::Display for Request {
         let watched = |watch: &bool| if *watch { " watch" } else { "" };
         match self {
             Self::Create {
-                path,
-                data,
-                acl,
-                flags,
-            }
-            | Self::Create2 {
-                path,
-                data,
-                acl,
-                flags,
-            }
-            | Self::CreateContainer {
+                kind,
                 path,
                 data,
                 acl,
@@ -344,18 +319,9 @@ impl fmt::Display for Request {
             } => {
                 write!(f, " {} {}", Text(path), Data(data.as_deref()))?;
                 write_flags(f, name, *flags)?;
-                write_acl(f, acl)
-            }
-            Self::CreateTtl {
-                path,
-                data,
-                acl,
-                flags,
-                ttl_ms,
-            } => {
-                write!(f, " {} {}", Text(path), Data(data.as_deref()))?;
-                write_flags(f, name, *flags)?;
-                write!(f, " ttl={ttl_ms}")?;
+                if let CreateKind::Ttl { ttl_ms } = kind {
+                    write!(f, " ttl={ttl_ms}")?;
+                }
                 write_acl(f, acl)
             }
             Self::Delete { path, version } | Self::Check { path, version } => {

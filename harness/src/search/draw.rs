@@ -8,7 +8,7 @@ use proptest::prelude::{Just, Strategy, any};
 use proptest::sample::select;
 use proptest::strategy::{BoxedStrategy, Union};
 
-use crate::client::{Acl, Request};
+use crate::client::{Acl, CreateKind, Request};
 use crate::script::{Action, Connect, Password, Since, Step};
 
 /// Kind of a sequence.
@@ -207,20 +207,17 @@ fn create() -> BoxedStrategy<Request> {
             } else {
                 path
             };
-            if which == 0 {
-                Request::Create {
-                    path,
-                    data,
-                    acl,
-                    flags,
-                }
+            let kind = if which == 0 {
+                CreateKind::Create
             } else {
-                Request::Create2 {
-                    path,
-                    data,
-                    acl,
-                    flags,
-                }
+                CreateKind::Create2
+            };
+            Request::Create {
+                kind,
+                path,
+                data,
+                acl,
+                flags,
             }
         },
     );
@@ -230,7 +227,8 @@ fn create() -> BoxedStrategy<Request> {
         acl(),
         select(vec![4, 4, 4, 4, 0, 1, 2, 3, 5, 7]),
     )
-        .prop_map(|(path, data, acl, flags)| Request::CreateContainer {
+        .prop_map(|(path, data, acl, flags)| Request::Create {
+            kind: CreateKind::Container,
             path,
             data,
             acl,
@@ -250,12 +248,12 @@ fn create() -> BoxedStrategy<Request> {
     let flags = select(vec![5, 5, 5, 5, 6, 6, 6, 0, 1, 4, 7]);
     let ttl =
         (new_path(), data(), acl(), flags, ttl_ms).prop_map(|(path, data, acl, flags, ttl_ms)| {
-            Request::CreateTtl {
+            Request::Create {
+                kind: CreateKind::Ttl { ttl_ms },
                 path,
                 data,
                 acl,
                 flags,
-                ttl_ms,
             }
         });
     one_of(vec![
@@ -554,6 +552,7 @@ fn ground(
     let base = GROUND.map(|(path, share)| {
         let create = data().prop_map(move |data| {
             Action::Ask(Request::Create {
+                kind: CreateKind::Create,
                 path: path.to_owned(),
                 data,
                 acl: Acl::open(),
@@ -594,6 +593,7 @@ fn quota() -> BoxedStrategy<Request> {
         ])
     };
     let create = |path: String, data: Option<&str>| Request::Create {
+        kind: CreateKind::Create,
         path,
         data: data.map(|text| text.as_bytes().to_vec()),
         acl: Acl::open(),
@@ -685,28 +685,29 @@ fn time_ground() -> BoxedStrategy<Action> {
 
 fn time_create() -> BoxedStrategy<Request> {
     let acl = Acl::open;
-    let container =
-        select(vec!["/k", "/k/l", "/k/l"]).prop_map(move |path| Request::CreateContainer {
-            path: path.to_owned(),
-            data: None,
-            acl: acl(),
-            flags: 4,
-        });
+    let container = select(vec!["/k", "/k/l", "/k/l"]).prop_map(move |path| Request::Create {
+        kind: CreateKind::Container,
+        path: path.to_owned(),
+        data: None,
+        acl: acl(),
+        flags: 4,
+    });
     let ttl = (
         select(vec!["/t", "/k/t", "/a/t", "/k/l/t"]),
         select(vec![SHORT_TTL_MS, LONG_TTL_MS]),
         select(vec![5, 6]),
     )
-        .prop_map(move |(path, ttl_ms, flags)| Request::CreateTtl {
+        .prop_map(move |(path, ttl_ms, flags)| Request::Create {
+            kind: CreateKind::Ttl { ttl_ms },
             path: path.to_owned(),
             data: None,
             acl: acl(),
             flags,
-            ttl_ms,
         });
     let ephemeral =
         (texts(&BELOW), select(vec![1, 1, 3, 0]), data()).prop_map(move |(path, flags, data)| {
-            Request::Create2 {
+            Request::Create {
+                kind: CreateKind::Create2,
                 path,
                 data,
                 acl: acl(),
@@ -714,6 +715,7 @@ fn time_create() -> BoxedStrategy<Request> {
             }
         });
     let plain = Just(Request::Create {
+        kind: CreateKind::Create,
         path: "/a".to_owned(),
         data: None,
         acl: acl(),

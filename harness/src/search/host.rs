@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 use crate::backend::{Backend, BackendSource, BorrowedServer, Settings};
-use crate::client::{Acl, Client, ClientError, ConnectRequest, Request};
+use crate::client::{Acl, Client, ClientError, ConnectRequest, CreateKind, Request};
 use crate::patience;
 use crate::stage::{Chroot, StageError};
 
@@ -129,6 +129,7 @@ async fn make(maker: &mut Client<TcpStream>, chroot: &Chroot) -> Result<(), Stag
     ];
     for path in paths {
         let create = Request::Create {
+            kind: CreateKind::Create,
             path: path.clone(),
             data: None,
             acl: Acl::open(),

@@ -1,6 +1,6 @@
 //! Requests that kill a real server, or damage its data permanently. The search never sends them.
 
-use crate::client::{Request, op};
+use crate::client::{CreateKind, Request, op};
 
 /// Whether a real server may die of this request, or retain an effect of it after the case.
 #[must_use]
@@ -8,16 +8,14 @@ pub fn is_lethal(request: &Request) -> bool {
     match request {
         // The time to live is checked only for TTL modes; in other modes an invalid one is written, and the
         // transaction cannot be replayed.
-        Request::CreateTtl {
+        Request::Create {
+            kind: CreateKind::Ttl { ttl_ms },
             path,
             data,
             flags,
-            ttl_ms,
             ..
         } => (*ttl_ms < 0 && !(5..=6).contains(flags)) || is_bad_quota(path, data.as_deref()),
-        Request::Create { path, data, .. }
-        | Request::Create2 { path, data, .. }
-        | Request::CreateContainer { path, data, .. } => {
+        Request::Create { path, data, .. } => {
             path == "/zookeeper/quota/zookeeper_limits" || is_bad_quota(path, data.as_deref())
         }
         Request::SetData { path, data, .. } => {

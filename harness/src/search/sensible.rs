@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::lethal::is_lethal;
-use crate::client::{Request, op};
+use crate::client::{CreateKind, Request, op};
 use crate::script::{Action, Connect, Password, Since, Step};
 
 /// State of a client.
@@ -163,7 +163,14 @@ fn is_removed(action: &Action) -> bool {
 /// Whether a real server misjudges the request until it executes it, so that the outcome of requests sent with
 /// it is random: a container whose flags say ephemeral can have no children until then.
 fn is_seen_late(request: &Request) -> bool {
-    matches!(request, Request::CreateContainer { flags: 1 | 3, .. })
+    matches!(
+        request,
+        Request::Create {
+            kind: CreateKind::Container,
+            flags: 1 | 3,
+            ..
+        }
+    )
 }
 
 /// Whether the request creates a znode next to the root of the sequence, where other sequences are numbered
@@ -172,11 +179,7 @@ fn strays(request: &Request) -> bool {
     if let Request::Multi(requests) = request {
         return requests.iter().any(strays);
     }
-    let (Request::Create { path, flags, .. }
-    | Request::Create2 { path, flags, .. }
-    | Request::CreateContainer { path, flags, .. }
-    | Request::CreateTtl { path, flags, .. }) = request
-    else {
+    let Request::Create { path, flags, .. } = request else {
         return false;
     };
     let is_numbered = matches!(flags, 2 | 3 | 6);

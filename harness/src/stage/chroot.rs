@@ -74,9 +74,6 @@ impl Chroot {
     fn enter(&self, request: &mut Request) {
         match request {
             Request::Create { path, .. }
-            | Request::Create2 { path, .. }
-            | Request::CreateContainer { path, .. }
-            | Request::CreateTtl { path, .. }
             | Request::Delete { path, .. }
             | Request::DeleteContainer { path }
             | Request::Exists { path, .. }

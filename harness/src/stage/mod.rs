@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use zookeeper_client::StateWatcher;
 
 use crate::backend::{Backend, BackendError, Clock, four_letter_word};
-use crate::client::{Acl, Client, ClientError, ConnectRequest, ConnectResponse, Request};
+use crate::client::{
+    Acl, Client, ClientError, ConnectRequest, ConnectResponse, CreateKind, Request,
+};
 use crate::patience::{self, InVain, PATIENCE};
 use crate::script::{Action, Connect, Password, Script, ScriptError, Since, Step};
 use crate::transcript::{Notes, Transcript};
@@ -141,6 +143,7 @@ impl<'a> Stage<'a> {
         for path in paths {
             let reply = maker
                 .call(&Request::Create {
+                    kind: CreateKind::Create,
                     path: path.clone(),
                     data: None,
                     acl: Acl::open(),

@@ -11,7 +11,7 @@ use minikeeper_harness::backend::{
     Backend, BackendError, BackendKind, BackendSource, Capability, Ensemble, ServerSetup, Settings,
     ZooKeeper,
 };
-use minikeeper_harness::client::{Acl, BlockingClient, ConnectRequest, Request};
+use minikeeper_harness::client::{Acl, BlockingClient, ConnectRequest, CreateKind, Request};
 use minikeeper_harness::judge::{
     self, ComparisonSummary, Contestant, Findings, KnownDifferences, Trouble,
 };
@@ -119,6 +119,7 @@ pub(super) fn has_its_state_after_a_restart(server: &mut dyn Backend) -> Result<
     let address = server.connect_string();
     let path = "/persistent".to_owned();
     let create = Request::Create {
+        kind: CreateKind::Create,
         path: path.clone(),
         data: None,
         acl: Acl::open(),

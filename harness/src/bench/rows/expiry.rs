@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::{ROUNDS, SETTINGS};
 use crate::backend::{Backend, BackendError, BackendKind, BackendSource, Embedded, Settings};
 use crate::bench::report::Row;
-use crate::client::{Acl, BlockingClient, ConnectRequest, Request, read_frame};
+use crate::client::{Acl, BlockingClient, ConnectRequest, CreateKind, Request, read_frame};
 
 const TIMEOUT_MS: i32 = 30_000;
 /// Timeout of the watcher's session, which outlives the other.
@@ -56,6 +56,7 @@ fn a_session_expires(server: &dyn Backend) -> io::Result<()> {
     let address = server.connect_string();
     let mut owner = BlockingClient::connect(&address, &ConnectRequest::new(TIMEOUT_MS))?;
     owner.call(&Request::Create {
+        kind: CreateKind::Create,
         path: PATH.to_owned(),
         data: None,
         acl: Acl::open(),

@@ -10,7 +10,7 @@ use crate::bench::OPEN_FILES;
 use crate::bench::child::ChildServer;
 use crate::bench::load::{Protocol, open};
 use crate::bench::report::Row;
-use crate::client::{Acl, Request, read_frame};
+use crate::client::{Acl, CreateKind, Request, read_frame};
 
 const WATCHERS: usize = 10_000;
 const PATH: &str = "/watched";
@@ -58,6 +58,7 @@ fn rounds(address: &str, protocol: Protocol) -> io::Result<Vec<f64>> {
         .map(|_| open(address, protocol))
         .collect::<io::Result<Vec<_>>>()?;
     let create = Request::Create {
+        kind: CreateKind::Create,
         path: PATH.to_owned(),
         data: None,
         acl: Acl::open(),

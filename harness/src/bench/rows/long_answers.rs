@@ -14,7 +14,7 @@ use crate::bench::child::ChildServer;
 use crate::bench::load::{Protocol, open};
 use crate::bench::report::Row;
 use crate::bench::system::resident_mb;
-use crate::client::{Acl, Request, read_frame};
+use crate::client::{Acl, CreateKind, Request, read_frame};
 
 const SLOW_READERS: usize = 900;
 const REQUESTS: i32 = 20;
@@ -215,6 +215,7 @@ impl LatencyProbe {
 
 fn create(path: &str, length: usize) -> Request {
     Request::Create {
+        kind: CreateKind::Create,
         path: path.to_owned(),
         data: Some(vec![b'x'; length]),
         acl: Acl::open(),

@@ -9,7 +9,7 @@ use crate::bench::child::ChildServer;
 use crate::bench::load::{Exchange, Load, Protocol, Until, drive};
 use crate::bench::report::Row;
 use crate::bench::system::resident_mb;
-use crate::client::{Acl, BlockingClient, ConnectRequest, Request};
+use crate::client::{Acl, BlockingClient, ConnectRequest, CreateKind, Request};
 
 const CONNECTIONS: usize = 4;
 const ZNODES_EACH: u64 = 250_000;
@@ -35,6 +35,7 @@ pub(super) fn in_memory(binary: &Path) -> io::Result<ChildServer> {
     let ours = ChildServer::start(Command::new(binary).args(["--listen", "127.0.0.1:0"]))?;
     let mut client = BlockingClient::connect(&ours.address, &ConnectRequest::new(40_000))?;
     let create = |path| Request::Create {
+        kind: CreateKind::Create,
         path,
         data: Some(vec![b'x'; 100]),
         acl: Acl::open(),

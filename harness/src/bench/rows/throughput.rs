@@ -8,7 +8,7 @@ use crate::backend::{Backend, BackendError, BackendKind, BackendSource};
 use crate::bench::child::ChildServer;
 use crate::bench::load::{Exchange, Load, Protocol, Until, drive};
 use crate::bench::report::Row;
-use crate::client::{Acl, BlockingClient, ConnectRequest, Request, read_frame};
+use crate::client::{Acl, BlockingClient, ConnectRequest, CreateKind, Request, read_frame};
 
 const ROUND: Duration = Duration::from_secs(1);
 /// Duration of the warm-up, in which the JVM compiles the code that runs often.
@@ -245,6 +245,7 @@ fn folder(round: usize, connection: usize) -> String {
 
 fn create(path: String) -> Request {
     Request::Create {
+        kind: CreateKind::Create,
         path,
         data: Some(DATA.to_vec()),
         acl: Acl::open(),
