@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Server;
-use crate::keeper::{Connection, ConnectionId, Modes, OwnerKind, Sessions, Tree, Znode};
+use crate::keeper::{Connection, ConnectionId, Modes, Owner, Sessions, Tree, Znode};
 use crate::net::Outbox;
 use crate::protocol::{Acl, MemberId, SessionId, Stat, Timestamp};
 
@@ -135,12 +135,10 @@ impl ZnodeView {
             stat: znode.stat(),
             acl: tree.acl(znode.acl()).to_vec(),
             children,
-            container: znode.owner() == OwnerKind::Container,
+            container: znode.owner() == Owner::Container,
             ttl: match znode.owner() {
-                OwnerKind::Ttl { ms } => {
-                    Some(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
-                }
-                OwnerKind::Nobody | OwnerKind::Session(_) | OwnerKind::Container => None,
+                Owner::Ttl { ms } => Some(Duration::from_millis(u64::try_from(ms).unwrap_or(0))),
+                Owner::Unowned | Owner::Session(_) | Owner::Container => None,
             },
         }
     }
@@ -336,8 +334,8 @@ pub(super) fn dump(tree: &Tree) -> String {
             None => "null".to_owned(),
         };
         let kind = match znode.owner() {
-            OwnerKind::Nobody => String::new(),
-            OwnerKind::Session(session) => {
+            Owner::Unowned => String::new(),
+            Owner::Session(session) => {
                 let number = owners
                     .iter()
                     .position(|owner| *owner == session)
@@ -345,8 +343,8 @@ pub(super) fn dump(tree: &Tree) -> String {
                     + 1;
                 format!(", ephemeral of session {number}")
             }
-            OwnerKind::Container => ", container".to_owned(),
-            OwnerKind::Ttl { ms } => format!(", ttl {ms} ms"),
+            Owner::Container => ", container".to_owned(),
+            Owner::Ttl { ms } => format!(", ttl {ms} ms"),
         };
         let _ = writeln!(
             text,

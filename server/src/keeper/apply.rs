@@ -6,8 +6,10 @@ use super::acl_table::AclId;
 use super::quota;
 use super::tree::Tree;
 use super::undo::{Undo, UndoLog};
-use super::znode::{Children, Data, NIL, OwnerKind, Znode, length};
-use crate::protocol::{Acl, SessionId, Stat, Timestamp, TxnRecord, Zxid, parent_of};
+use super::znode::{Children, Data, NIL, Owner, Znode, length};
+use crate::protocol::{
+    Acl, CreateTxn, CreatedKind, SessionId, Stat, Timestamp, TxnRecord, Zxid, parent_of,
+};
 
 /// Who and when, for all records of one transaction.
 #[derive(Clone, Copy, Debug)]
@@ -43,15 +45,6 @@ pub(crate) struct Changes {
     pub(crate) list: Vec<Change>,
 }
 
-/// What the three creating records say.
-struct New<'r> {
-    path: &'r str,
-    data: Option<&'r [u8]>,
-    acl: &'r Arc<[Acl]>,
-    owner: OwnerKind,
-    parent_cversion: i32,
-}
-
 impl Tree {
     /// Carries out one record of a transaction.
     ///
@@ -65,35 +58,7 @@ impl Tree {
         changes: &mut Changes,
     ) -> Option<Stat> {
         match record {
-            TxnRecord::Create {
-                path,
-                data,
-                acl,
-                parent_cversion,
-                ..
-            }
-            | TxnRecord::CreateContainer {
-                path,
-                data,
-                acl,
-                parent_cversion,
-            }
-            | TxnRecord::CreateTtl {
-                path,
-                data,
-                acl,
-                parent_cversion,
-                ..
-            } => {
-                let new = New {
-                    path,
-                    data: data.as_deref(),
-                    acl,
-                    owner: self.owner(header, record),
-                    parent_cversion: *parent_cversion,
-                };
-                self.create(header, &new, undo, changes)
-            }
+            TxnRecord::Create(create) => self.create(header, create, undo, changes),
             TxnRecord::Delete { path } | TxnRecord::DeleteContainer { path } => {
                 self.delete(header, path, undo, changes);
                 None
@@ -130,17 +95,18 @@ impl Tree {
     fn create(
         &mut self,
         header: TxnHeader,
-        new: &New<'_>,
+        new: &CreateTxn<'_>,
         undo: &mut UndoLog,
         changes: &mut Changes,
     ) -> Option<Stat> {
-        let New {
+        let CreateTxn {
             path,
             data,
             acl,
-            owner,
+            kind,
             parent_cversion,
-        } = *new;
+        } = new;
+        let owner = self.owner(header, *kind);
         let parent_id = self.find_id(parent_of(path)?)?;
         if path.ends_with('/') {
             return None;
@@ -149,7 +115,7 @@ impl Tree {
         self.digest_without(parent_id);
         let parent = self.slot_mut(parent_id);
         let before = (parent.creates, parent.pzxid);
-        let parent_cversion = match parent_cversion {
+        let parent_cversion = match *parent_cversion {
             // As old logs have it.
             -1 => parent.creates.wrapping_add(1),
             counted => counted,
@@ -169,8 +135,8 @@ impl Tree {
         }
         let acl_id = self.acls.intern(acl);
         let znode = Znode {
-            path: path.into(),
-            data: share(data),
+            path: (&**path).into(),
+            data: share(data.as_deref()),
             czxid: header.zxid,
             mzxid: header.zxid,
             pzxid: header.zxid,
@@ -196,7 +162,7 @@ impl Tree {
             parent_pzxid: before.1,
         });
         quota::about_to_change(undo, path, None);
-        quota::znode_created(self, path, data.map_or(0, <[u8]>::len), undo);
+        quota::znode_created(self, path, data.as_deref().map_or(0, <[u8]>::len), undo);
         self.tell(changes, ChangeKind::Created, path, acl_id, parent_id);
         Some(stat)
     }
@@ -408,21 +374,15 @@ impl Tree {
         }
     }
 
-    /// Owner of the znode that a record creates.
-    fn owner(&self, header: TxnHeader, record: &TxnRecord<'_>) -> OwnerKind {
-        if let TxnRecord::Create {
-            ephemeral: true, ..
-        } = record
-        {
-            OwnerKind::Session(header.session)
-        } else if let TxnRecord::CreateContainer { .. } = record {
-            OwnerKind::Container
-        } else if let TxnRecord::CreateTtl { ttl_ms, .. } = record {
+    /// Owner of a created znode.
+    fn owner(&self, header: TxnHeader, kind: CreatedKind) -> Owner {
+        match kind {
+            CreatedKind::Persistent => Owner::Unowned,
+            CreatedKind::Ephemeral => Owner::Session(header.session),
+            CreatedKind::Container => Owner::Container,
             // A time to live in the log of a server with extended types is an owner of another kind without them:
             // DataTree.createNode.
-            OwnerKind::of(OwnerKind::Ttl { ms: *ttl_ms }.number(), self.extended_types)
-        } else {
-            OwnerKind::Nobody
+            CreatedKind::Ttl { ms } => Owner::of(Owner::Ttl { ms }.number(), self.extended_types),
         }
     }
 

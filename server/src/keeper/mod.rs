@@ -52,7 +52,7 @@ pub(crate) use session::password;
 pub(crate) use snapshot::Snapshot;
 pub(crate) use tree::Tree;
 pub(crate) use watch::{Modes, Table, Watches};
-pub(crate) use znode::{OwnerKind, Znode};
+pub(crate) use znode::{Owner, Znode};
 
 use self::apply::{Change, Changes};
 use self::connection::Connections;

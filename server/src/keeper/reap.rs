@@ -2,7 +2,7 @@
 
 use super::deadline::Deadline;
 use super::transaction::refusal;
-use super::znode::{OwnerKind, Znode};
+use super::znode::{Owner, Znode};
 use super::{Keeper, Outputs, Rules, write};
 use crate::protocol::{SessionId, Timestamp, Xid};
 
@@ -38,19 +38,19 @@ impl Keeper {
             .reapable()
             .filter(|znode| !znode.has_children())
             .filter(move |znode| match znode.owner() {
-                OwnerKind::Container => {
+                Owner::Container => {
                     znode.creates() > 0 || never_used_ms != 0 && age_ms(znode) > never_used_ms
                 }
-                OwnerKind::Ttl { ms } => ms != 0 && age_ms(znode) > ms,
-                OwnerKind::Nobody | OwnerKind::Session(_) => false,
+                Owner::Ttl { ms } => ms != 0 && age_ms(znode) > ms,
+                Owner::Unowned | Owner::Session(_) => false,
             })
     }
 
     /// Removes at once what has had its time, without waiting for the next look.
     pub(super) fn reap_now(&mut self, now: Timestamp, what: Reapable, out: &mut impl Outputs) {
         let wanted = |znode: &&Znode| match what {
-            Reapable::Containers => znode.owner() == OwnerKind::Container,
-            Reapable::TtlZnodes => matches!(znode.owner(), OwnerKind::Ttl { .. }),
+            Reapable::Containers => znode.owner() == Owner::Container,
+            Reapable::TtlZnodes => matches!(znode.owner(), Owner::Ttl { .. }),
         };
         // A container whose last child goes here has had its time too.
         loop {

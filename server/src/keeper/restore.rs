@@ -9,8 +9,8 @@ use super::apply::{Changes, TxnHeader};
 use super::undo::UndoLog;
 use super::{Rules, Sessions, Snapshot, Tree, quota};
 use crate::protocol::{
-    SessionId, SessionRecord, StatPersisted, Timestamp, Txn, TxnRecord, ZnodeRecord, Zxid,
-    open_acl, parent_of,
+    CreateTxn, SessionId, SessionRecord, StatPersisted, Timestamp, Txn, TxnRecord, ZnodeRecord,
+    Zxid, open_acl, parent_of,
 };
 
 /// A state in the making. It takes sessions and znodes, parents before their children, then [`loaded`](Self::loaded), then
@@ -110,9 +110,7 @@ impl Restored {
             None => Vec::new(),
         };
         match record {
-            TxnRecord::Create { path, .. }
-            | TxnRecord::CreateContainer { path, .. }
-            | TxnRecord::CreateTtl { path, .. } => parent_of(path).into_iter().collect(),
+            TxnRecord::Create(CreateTxn { path, .. }) => parent_of(path).into_iter().collect(),
             TxnRecord::Delete { path } | TxnRecord::DeleteContainer { path } => with_parent(path),
             TxnRecord::CloseSession { paths } => {
                 let paths = paths.iter().map(|path| &**path);
@@ -238,10 +236,7 @@ impl Tree {
 /// Path whose ACL a record sets.
 fn supplied_by<'r>(record: &'r TxnRecord<'_>) -> Option<&'r str> {
     match record {
-        TxnRecord::Create { path, .. }
-        | TxnRecord::CreateContainer { path, .. }
-        | TxnRecord::CreateTtl { path, .. }
-        | TxnRecord::SetAcl { path, .. } => Some(path),
+        TxnRecord::Create(CreateTxn { path, .. }) | TxnRecord::SetAcl { path, .. } => Some(path),
         TxnRecord::Delete { .. }
         | TxnRecord::DeleteContainer { .. }
         | TxnRecord::SetData { .. }

@@ -2,7 +2,7 @@
 
 use super::{Keeper, Output, Outputs, Rules, Sessions, Tree, Znode};
 use crate::protocol::{
-    OwnerKind, SessionId, SessionRecord, Timestamp, ZnodeRecord, Zxid, validate_path,
+    Owner, SessionId, SessionRecord, Timestamp, ZnodeRecord, Zxid, validate_path,
 };
 
 /// The znodes and sessions of a server at one moment. Connections and watches are no part of it.
@@ -72,7 +72,7 @@ impl Snapshot {
         let open = self.sessions.sorted().into_iter().map(|(id, _)| id);
         owners
             .chain(open)
-            .find(|session| OwnerKind::is_of_server_255(*session))
+            .find(|session| Owner::is_of_server_255(*session))
     }
 
     /// Znodes whose ACL no snapshot lists.
@@ -83,7 +83,7 @@ impl Snapshot {
     /// A znode that no server makes, with the reason; of several, the first by its path.
     pub(crate) fn impossible(&self) -> Option<(&str, &'static str)> {
         let found = self.tree.all().filter_map(|znode| {
-            let is_ephemeral = matches!(znode.owner(), OwnerKind::Session(_));
+            let is_ephemeral = matches!(znode.owner(), Owner::Session(_));
             let reason = if validate_path(znode.path()).is_err() {
                 "has a path that no client may create"
             } else if is_ephemeral && znode.has_children() {

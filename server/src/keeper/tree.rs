@@ -15,7 +15,7 @@ use super::acl_table::{AclId, AclTable};
 use super::digest::TreeDigest;
 use super::index::Index;
 use super::slab::Slab;
-use super::znode::{NIL, OwnerKind, Znode, length};
+use super::znode::{NIL, Owner, Znode, length};
 use crate::protocol::{
     Acl, AuthId, DataFormat, Permissions, SessionId, ZnodeRecord, Zxid, name_of, open_acl,
     parent_of,
@@ -486,10 +486,10 @@ impl Tree {
 
     fn index_owner(&mut self, znode: &Znode, present: bool) {
         let set = match znode.owner() {
-            OwnerKind::Nobody => return,
-            OwnerKind::Container => &mut self.containers,
-            OwnerKind::Ttl { .. } => &mut self.with_ttl,
-            OwnerKind::Session(session) => {
+            Owner::Unowned => return,
+            Owner::Container => &mut self.containers,
+            Owner::Ttl { .. } => &mut self.with_ttl,
+            Owner::Session(session) => {
                 let paths = self.ephemerals.entry(session).or_default();
                 if present {
                     paths.insert(znode.path.clone());

@@ -11,12 +11,12 @@ use super::apply::Changes;
 use super::transaction::{Transaction, refusal};
 use super::tree::Tree;
 use super::undo::UndoLog;
-use super::znode::{OwnerKind, Znode};
+use super::znode::{Owner, Znode};
 use super::{Rules, access, quota};
 use crate::protocol::{
-    Acl, AclEntry, CheckVersionRequest, CreateMode, CreateOperation, CreateRequest, DeleteRequest,
-    ErrorCode, MultiOp, MultiReadOp, MultiResult, Permissions, Request, Response, SetDataRequest,
-    Stat, TxnRecord, parent_of, validate_path,
+    Acl, AclEntry, CheckVersionRequest, CreateMode, CreateOperation, CreateRequest, CreateTxn,
+    CreatedKind, DeleteRequest, ErrorCode, MultiOp, MultiReadOp, MultiResult, Permissions, Request,
+    Response, SetDataRequest, Stat, TxnRecord, parent_of, validate_path,
 };
 
 /// Who asks.
@@ -275,9 +275,7 @@ pub(super) fn respond<'r>(outcome: &Outcome, record: &'r TxnRecord<'_>) -> Respo
 
 fn path_of<'r>(record: &'r TxnRecord<'_>) -> Option<&'r str> {
     match record {
-        TxnRecord::Create { path, .. }
-        | TxnRecord::CreateContainer { path, .. }
-        | TxnRecord::CreateTtl { path, .. }
+        TxnRecord::Create(CreateTxn { path, .. })
         | TxnRecord::Delete { path }
         | TxnRecord::DeleteContainer { path }
         | TxnRecord::SetData { path, .. }
@@ -298,7 +296,7 @@ pub(super) fn check_reap<'a>(tree: &Tree, path: &'a str) -> Result<TxnRecord<'a>
         return Err(ErrorCode::NotEmpty);
     }
     // It may have been made anew since it was found; what is not ephemeral goes all the same.
-    if matches!(znode.owner(), OwnerKind::Session(_)) {
+    if matches!(znode.owner(), Owner::Session(_)) {
         return Err(ErrorCode::BadVersion);
     }
     Ok(TxnRecord::DeleteContainer {
@@ -360,7 +358,7 @@ impl Checked<'_> {
             check_listed(self.tree, znode)?;
             return Err(ErrorCode::NodeExists);
         }
-        if matches!(parent.owner(), OwnerKind::Session(_))
+        if matches!(parent.owner(), Owner::Session(_))
             || self.undo.is_seemingly_ephemeral(parent_path)
         {
             return Err(ErrorCode::NoChildrenForEphemerals);
@@ -370,30 +368,21 @@ impl Checked<'_> {
             quota::check(self.tree, self.undo, &path, 1, bytes)?;
         }
         quota::check_counting(self.undo, &path)?;
-        let data = request.data.map(Cow::Borrowed);
-        let parent_cversion = parent.creates().wrapping_add(1);
-        Ok(match request.operation {
-            CreateOperation::Create | CreateOperation::Create2 => TxnRecord::Create {
-                path,
-                data,
-                acl,
-                ephemeral: mode.is_ephemeral(),
-                parent_cversion,
-            },
-            CreateOperation::CreateContainer => TxnRecord::CreateContainer {
-                path,
-                data,
-                acl,
-                parent_cversion,
-            },
-            CreateOperation::CreateTtl => TxnRecord::CreateTtl {
-                path,
-                data,
-                acl,
-                parent_cversion,
-                ttl_ms: request.ttl_ms,
-            },
-        })
+        let kind = match request.operation {
+            CreateOperation::CreateContainer => CreatedKind::Container,
+            CreateOperation::CreateTtl => CreatedKind::Ttl { ms: request.ttl_ms },
+            CreateOperation::Create | CreateOperation::Create2 if mode.is_ephemeral() => {
+                CreatedKind::Ephemeral
+            }
+            CreateOperation::Create | CreateOperation::Create2 => CreatedKind::Persistent,
+        };
+        Ok(TxnRecord::Create(CreateTxn {
+            path,
+            data: request.data.map(Cow::Borrowed),
+            acl,
+            kind,
+            parent_cversion: parent.creates().wrapping_add(1),
+        }))
     }
 
     /// `EphemeralType.validateTTL`, and one case more: createTTL of a znode that can have none. With a negative time
@@ -403,7 +392,7 @@ impl Checked<'_> {
             return Err(ErrorCode::Unimplemented);
         }
         let valid = if mode.has_ttl() {
-            (1..=OwnerKind::MAX_TTL_MS).contains(&request.ttl_ms)
+            (1..=Owner::MAX_TTL_MS).contains(&request.ttl_ms)
         } else {
             request.operation != CreateOperation::CreateTtl
         };

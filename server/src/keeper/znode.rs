@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::acl_table::AclId;
-pub(crate) use crate::protocol::OwnerKind;
+pub(crate) use crate::protocol::Owner;
 use crate::protocol::{SessionId, Stat, StatPersisted, Timestamp, Zxid};
 
 /// What a znode holds, shared with whoever keeps a copy of the tree.
@@ -24,7 +24,7 @@ pub(crate) struct Znode {
     pub(super) creates: i32,
     pub(super) aversion: i32,
     pub(super) children: Children,
-    /// Number of the owner: see [`OwnerKind`].
+    /// Number of the owner: see [`Owner`].
     pub(super) owner: i64,
     pub(super) acl: AclId,
     pub(super) first_child: u32,
@@ -41,8 +41,8 @@ impl Children {
     const OWNER_IS_TTL: u32 = 1 << 31;
 
     /// No children.
-    pub(super) fn none(owner: OwnerKind) -> Self {
-        let is_ttl = matches!(owner, OwnerKind::Ttl { .. });
+    pub(super) fn none(owner: Owner) -> Self {
+        let is_ttl = matches!(owner, Owner::Ttl { .. });
         Self(if is_ttl { Self::OWNER_IS_TTL } else { 0 })
     }
 
@@ -110,8 +110,8 @@ impl Znode {
         self.num_children() > 0
     }
 
-    pub(crate) fn owner(&self) -> OwnerKind {
-        OwnerKind::of(self.owner, self.children.owner_is_ttl())
+    pub(crate) fn owner(&self) -> Owner {
+        Owner::of(self.owner, self.children.owner_is_ttl())
     }
 
     pub(crate) fn acl(&self) -> AclId {
@@ -133,8 +133,8 @@ impl Znode {
                 .wrapping_sub(self.num_children()),
             aversion: self.aversion,
             ephemeral_owner: match self.owner() {
-                OwnerKind::Session(session) => session,
-                OwnerKind::Nobody | OwnerKind::Container | OwnerKind::Ttl { .. } => SessionId::NONE,
+                Owner::Session(session) => session,
+                Owner::Unowned | Owner::Container | Owner::Ttl { .. } => SessionId::NONE,
             },
             data_length: length(&self.data),
             num_children: self.num_children(),
@@ -158,7 +158,7 @@ impl Znode {
         stat: &StatPersisted,
         extended_types: bool,
     ) -> Self {
-        let owner = OwnerKind::of(stat.ephemeral_owner, extended_types);
+        let owner = Owner::of(stat.ephemeral_owner, extended_types);
         Self {
             path: path.into(),
             data: data.map(Arc::from),
@@ -207,8 +207,8 @@ impl Znode {
             version: 0,
             creates: 0,
             aversion,
-            children: Children::none(OwnerKind::Nobody),
-            owner: OwnerKind::Nobody.number(),
+            children: Children::none(Owner::Unowned),
+            owner: Owner::Unowned.number(),
             acl,
             first_child: NIL,
             next: NIL,
@@ -232,12 +232,12 @@ mod tests {
     #[test]
     fn children_do_not_change_what_the_owner_is() {
         let stat = StatPersisted {
-            ephemeral_owner: OwnerKind::Ttl { ms: 5 }.number(),
+            ephemeral_owner: Owner::Ttl { ms: 5 }.number(),
             ..Znode::built_in("/", AclId::OPEN, 0).persisted()
         };
         for (extended_types, owner) in [
-            (true, OwnerKind::Ttl { ms: 5 }),
-            (false, OwnerKind::Session(SessionId(stat.ephemeral_owner))),
+            (true, Owner::Ttl { ms: 5 }),
+            (false, Owner::Session(SessionId(stat.ephemeral_owner))),
         ] {
             let mut znode = Znode::kept("/a", None, AclId::OPEN, &stat, extended_types);
             znode.children.add();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::stopwatch::Stopwatch;
 use crate::keeper::Snapshot;
-use crate::protocol::{DataFormat, OwnerKind};
+use crate::protocol::{DataFormat, Owner};
 use crate::store::{Folder, SnapshotForm, StorageError, write_snapshot};
 
 /// Writes snapshots into a folder, and purges the folder.
@@ -109,9 +109,9 @@ pub(super) fn check_format(
     }
     let special = state.tree().all().filter_map(|znode| {
         let what = match znode.owner() {
-            OwnerKind::Container => "a container",
-            OwnerKind::Ttl { .. } => "a znode with a time to live",
-            OwnerKind::Nobody | OwnerKind::Session(_) => return None,
+            Owner::Container => "a container",
+            Owner::Ttl { .. } => "a znode with a time to live",
+            Owner::Unowned | Owner::Session(_) => return None,
         };
         Some((znode.path(), what))
     });

@@ -33,7 +33,7 @@ pub use ids::{MemberId, SessionId, Zxid};
 pub(crate) use long_list::{Cursor, LongCount, LongList, Names};
 pub(crate) use path::{ancestors, is_ephemeral_prefix, name_of, parent_of, validate_path};
 pub use persisted::{DataFormat, NoDataFormat};
-pub(crate) use persisted::{OwnerKind, SessionRecord, StatPersisted, ZnodeRecord};
+pub(crate) use persisted::{Owner, SessionRecord, StatPersisted, ZnodeRecord};
 pub(crate) use reply::{ClientInfo, ConnectResponse, Message, MultiResult, Reply, Response};
 pub use request::Operation;
 pub(crate) use request::{
@@ -42,4 +42,4 @@ pub(crate) use request::{
 };
 pub use stat::Stat;
 pub use time::Timestamp;
-pub(crate) use txn::{Txn, TxnRecord};
+pub(crate) use txn::{CreateTxn, CreatedKind, Txn, TxnRecord};

@@ -34,8 +34,8 @@ pub(crate) struct StatPersisted {
 
 /// Owner of a znode. As a number it is ZooKeeper's `ephemeralOwner`, which `EphemeralType` decodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OwnerKind {
-    Nobody,
+pub(crate) enum Owner {
+    Unowned,
     Session(SessionId),
     Container,
     /// A time to live in milliseconds.
@@ -44,7 +44,7 @@ pub(crate) enum OwnerKind {
     },
 }
 
-impl OwnerKind {
+impl Owner {
     const CONTAINER: i64 = i64::MIN;
     const TTL: i64 = 0xff << 56;
     /// A top byte of ones, then the number of the feature: 0 is a time to live.
@@ -56,7 +56,7 @@ impl OwnerKind {
     /// time to live, and a top byte of ones belongs to a session of the server with id 255.
     pub(crate) fn of(number: i64, extended_types: bool) -> Self {
         match number {
-            0 => Self::Nobody,
+            0 => Self::Unowned,
             Self::CONTAINER => Self::Container,
             number if extended_types && number & Self::TTL_MASK == Self::TTL => Self::Ttl {
                 ms: number & Self::MAX_TTL_MS,
@@ -68,7 +68,7 @@ impl OwnerKind {
     /// Encodes the owner as a number.
     pub(crate) fn number(self) -> i64 {
         match self {
-            Self::Nobody => 0,
+            Self::Unowned => 0,
             Self::Session(session) => session.0,
             Self::Container => Self::CONTAINER,
             Self::Ttl { ms } => Self::TTL | (ms & Self::MAX_TTL_MS),

@@ -40,43 +40,8 @@ pub(crate) enum TxnRecord<'a> {
         /// Why.
         code: ErrorCode,
     },
-    /// A persistent or ephemeral znode was created.
-    Create {
-        /// Its path, sequence number included.
-        path: Cow<'a, str>,
-        /// Its data.
-        data: Option<Cow<'a, [u8]>>,
-        /// Its ACL, expanded.
-        acl: Arc<[Acl]>,
-        /// Whether it belongs to [`Txn::session`].
-        ephemeral: bool,
-        /// The number of creates in the parent, this one included.
-        parent_cversion: i32,
-    },
-    /// A container was created.
-    CreateContainer {
-        /// Its path, sequence number included.
-        path: Cow<'a, str>,
-        /// Its data.
-        data: Option<Cow<'a, [u8]>>,
-        /// Its ACL, expanded.
-        acl: Arc<[Acl]>,
-        /// The number of creates in the parent, this one included.
-        parent_cversion: i32,
-    },
-    /// A znode with a time to live was created.
-    CreateTtl {
-        /// Its path, sequence number included.
-        path: Cow<'a, str>,
-        /// Its data.
-        data: Option<Cow<'a, [u8]>>,
-        /// Its ACL, expanded.
-        acl: Arc<[Acl]>,
-        /// The number of creates in the parent, this one included.
-        parent_cversion: i32,
-        /// Its time to live in milliseconds.
-        ttl_ms: i64,
-    },
+    /// A znode was created.
+    Create(CreateTxn<'a>),
     /// A znode was deleted.
     Delete {
         /// Its path.
@@ -119,6 +84,32 @@ pub(crate) enum TxnRecord<'a> {
     ),
 }
 
+/// A create of a znode. ZooKeeper's log has a record of its own for containers and for znodes with a time to live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CreateTxn<'a> {
+    /// Path of the new znode, sequence number included.
+    pub(crate) path: Cow<'a, str>,
+    pub(crate) data: Option<Cow<'a, [u8]>>,
+    /// ACL of the new znode, expanded.
+    pub(crate) acl: Arc<[Acl]>,
+    pub(crate) kind: CreatedKind,
+    /// Number of creates in the parent, this one included.
+    pub(crate) parent_cversion: i32,
+}
+
+/// Lifetime of a created znode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CreatedKind {
+    Persistent,
+    /// As long as the session of the transaction ([`Txn::session`]).
+    Ephemeral,
+    Container,
+    /// A time to live in milliseconds.
+    Ttl {
+        ms: i64,
+    },
+}
+
 impl Txn<'_> {
     /// The same transaction, borrowing nothing.
     pub(crate) fn into_owned(self) -> Txn<'static> {
@@ -139,9 +130,11 @@ impl TxnRecord<'_> {
             Self::CreateSession { .. } => "createSession",
             Self::CloseSession { .. } => "closeSession",
             Self::Error { .. } => "error",
-            Self::Create { .. } => "create",
-            Self::CreateContainer { .. } => "createContainer",
-            Self::CreateTtl { .. } => "createTTL",
+            Self::Create(create) => match create.kind {
+                CreatedKind::Persistent | CreatedKind::Ephemeral => "create",
+                CreatedKind::Container => "createContainer",
+                CreatedKind::Ttl { .. } => "createTTL",
+            },
             Self::Delete { .. } => "delete",
             Self::DeleteContainer { .. } => "deleteContainer",
             Self::SetData { .. } => "setData",
@@ -156,9 +149,7 @@ impl TxnRecord<'_> {
         match self {
             Self::CreateSession { .. } | Self::Error { .. } => Vec::new(),
             Self::CloseSession { paths } => paths.iter().map(AsRef::as_ref).collect(),
-            Self::Create { path, .. }
-            | Self::CreateContainer { path, .. }
-            | Self::CreateTtl { path, .. }
+            Self::Create(CreateTxn { path, .. })
             | Self::Delete { path }
             | Self::DeleteContainer { path }
             | Self::SetData { path, .. }
@@ -182,43 +173,13 @@ impl TxnRecord<'_> {
                 paths: paths.into_iter().map(text).collect(),
             },
             Self::Error { code } => TxnRecord::Error { code },
-            Self::Create {
-                path,
-                data,
-                acl,
-                ephemeral,
-                parent_cversion,
-            } => TxnRecord::Create {
-                path: text(path),
-                data: bytes(data),
-                acl,
-                ephemeral,
-                parent_cversion,
-            },
-            Self::CreateContainer {
-                path,
-                data,
-                acl,
-                parent_cversion,
-            } => TxnRecord::CreateContainer {
-                path: text(path),
-                data: bytes(data),
-                acl,
-                parent_cversion,
-            },
-            Self::CreateTtl {
-                path,
-                data,
-                acl,
-                parent_cversion,
-                ttl_ms,
-            } => TxnRecord::CreateTtl {
-                path: text(path),
-                data: bytes(data),
-                acl,
-                parent_cversion,
-                ttl_ms,
-            },
+            Self::Create(create) => TxnRecord::Create(CreateTxn {
+                path: text(create.path),
+                data: bytes(create.data),
+                acl: create.acl,
+                kind: create.kind,
+                parent_cversion: create.parent_cversion,
+            }),
             Self::Delete { path } => TxnRecord::Delete { path: text(path) },
             Self::DeleteContainer { path } => TxnRecord::DeleteContainer { path: text(path) },
             Self::SetData {

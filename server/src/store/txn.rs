@@ -7,8 +7,8 @@ use bytes::{BufMut, BytesMut};
 
 use crate::jute::{Malformed, Reader, Writer};
 use crate::protocol::{
-    Acl, AuthId, DataFormat, ErrorCode, Permissions, SessionId, Timestamp, Txn, TxnRecord, Xid,
-    Zxid, open_acl,
+    Acl, AuthId, CreateTxn, CreatedKind, DataFormat, ErrorCode, Permissions, SessionId, Timestamp,
+    Txn, TxnRecord, Xid, Zxid, open_acl,
 };
 
 /// The version of the digest that is written, and the only one that can be compared: `DigestCalculator.DIGEST_VERSION`.
@@ -114,9 +114,11 @@ fn type_of(record: &TxnRecord<'_>) -> i32 {
         TxnRecord::CreateSession { .. } => op::CREATE_SESSION,
         TxnRecord::CloseSession { .. } => op::CLOSE_SESSION,
         TxnRecord::Error { .. } => op::ERROR,
-        TxnRecord::Create { .. } => op::CREATE,
-        TxnRecord::CreateContainer { .. } => op::CREATE_CONTAINER,
-        TxnRecord::CreateTtl { .. } => op::CREATE_TTL,
+        TxnRecord::Create(create) => match create.kind {
+            CreatedKind::Persistent | CreatedKind::Ephemeral => op::CREATE,
+            CreatedKind::Container => op::CREATE_CONTAINER,
+            CreatedKind::Ttl { .. } => op::CREATE_TTL,
+        },
         TxnRecord::Delete { .. } => op::DELETE,
         TxnRecord::DeleteContainer { .. } => op::DELETE_CONTAINER,
         TxnRecord::SetData { .. } => op::SET_DATA,
@@ -134,42 +136,17 @@ fn write_record(record: &TxnRecord<'_>, out: &mut BytesMut) {
             paths.iter().for_each(|path| out.write_ustring(path));
         }
         TxnRecord::Error { code } => out.write_int(code.number()),
-        TxnRecord::Create {
-            path,
-            data,
-            acl,
-            ephemeral,
-            parent_cversion,
-        } => {
-            out.write_ustring(path);
-            out.write_buffer(data.as_deref());
-            write_acl(acl, out);
-            out.write_bool(*ephemeral);
-            out.write_int(*parent_cversion);
-        }
-        TxnRecord::CreateContainer {
-            path,
-            data,
-            acl,
-            parent_cversion,
-        } => {
-            out.write_ustring(path);
-            out.write_buffer(data.as_deref());
-            write_acl(acl, out);
-            out.write_int(*parent_cversion);
-        }
-        TxnRecord::CreateTtl {
-            path,
-            data,
-            acl,
-            parent_cversion,
-            ttl_ms,
-        } => {
-            out.write_ustring(path);
-            out.write_buffer(data.as_deref());
-            write_acl(acl, out);
-            out.write_int(*parent_cversion);
-            out.write_long(*ttl_ms);
+        TxnRecord::Create(create) => {
+            out.write_ustring(&create.path);
+            out.write_buffer(create.data.as_deref());
+            write_acl(&create.acl, out);
+            if let CreatedKind::Persistent | CreatedKind::Ephemeral = create.kind {
+                out.write_bool(create.kind == CreatedKind::Ephemeral);
+            }
+            out.write_int(create.parent_cversion);
+            if let CreatedKind::Ttl { ms } = create.kind {
+                out.write_long(ms);
+            }
         }
         TxnRecord::Delete { path } | TxnRecord::DeleteContainer { path } => out.write_ustring(path),
         TxnRecord::SetData {
@@ -215,6 +192,32 @@ pub(super) fn write_acl(acl: &[Acl], out: &mut impl Writer) {
         out.write_ustring(&entry.id.scheme);
         out.write_ustring(&entry.id.id);
     }
+}
+
+/// Reads the record of a create: `CreateTxn`, `CreateContainerTxn` or `CreateTTLTxn`.
+fn read_create<'a>(kind: i32, reader: &mut Reader<'a>) -> Result<CreateTxn<'a>, Malformed> {
+    let path = read_path(reader)?;
+    let data = reader.buffer()?.map(Cow::Borrowed);
+    let acl = read_acl(reader)?;
+    let is_ephemeral = matches!(kind, op::CREATE | op::CREATE_2) && reader.bool()?;
+    // The oldest releases wrote no cversion: `CreateTxnV0`, which -1 stands for.
+    let parent_cversion = match kind == op::CREATE && reader.rest().len() < 4 {
+        true => -1,
+        false => reader.int()?,
+    };
+    let kind = match kind {
+        op::CREATE_CONTAINER => CreatedKind::Container,
+        op::CREATE_TTL => CreatedKind::Ttl { ms: reader.long()? },
+        _ if is_ephemeral => CreatedKind::Ephemeral,
+        _ => CreatedKind::Persistent,
+    };
+    Ok(CreateTxn {
+        path,
+        data,
+        acl,
+        kind,
+        parent_cversion,
+    })
 }
 
 /// Reads the payload of an entry.
@@ -293,30 +296,9 @@ fn read_record<'a>(
         op::ERROR => TxnRecord::Error {
             code: ErrorCode::from_number(reader.int()?).unwrap_or(ErrorCode::SystemError),
         },
-        op::CREATE | op::CREATE_2 => TxnRecord::Create {
-            path: read_path(reader)?,
-            data: reader.buffer()?.map(Cow::Borrowed),
-            acl: read_acl(reader)?,
-            ephemeral: reader.bool()?,
-            // The oldest releases wrote none: `CreateTxnV0`, which -1 stands for.
-            parent_cversion: match reader.rest().len() < 4 && kind == op::CREATE {
-                true => -1,
-                false => reader.int()?,
-            },
-        },
-        op::CREATE_CONTAINER => TxnRecord::CreateContainer {
-            path: read_path(reader)?,
-            data: reader.buffer()?.map(Cow::Borrowed),
-            acl: read_acl(reader)?,
-            parent_cversion: reader.int()?,
-        },
-        op::CREATE_TTL => TxnRecord::CreateTtl {
-            path: read_path(reader)?,
-            data: reader.buffer()?.map(Cow::Borrowed),
-            acl: read_acl(reader)?,
-            parent_cversion: reader.int()?,
-            ttl_ms: reader.long()?,
-        },
+        op::CREATE | op::CREATE_2 | op::CREATE_CONTAINER | op::CREATE_TTL => {
+            TxnRecord::Create(read_create(kind, reader)?)
+        }
         op::DELETE => TxnRecord::Delete {
             path: read_path(reader)?,
         },

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::UNIX_EPOCH;
 
 use minikeeper::{
+    ZnodeKind,
     folder::{Change, FileKind, Log, Transaction},
     protocol::{Timestamp, Zxid},
 };
@@ -166,21 +167,7 @@ impl<'a> Parts<'a> {
                 parts.error = Some(error.name().to_owned());
             }
             Change::Create {
-                path,
-                data,
-                acl,
-                ephemeral,
-                parent_cversion,
-            } => {
-                parts.path = Some(path);
-                parts.data = bytes(data);
-                parts.acl = Some(acl);
-                parts
-                    .rest
-                    .push(("parent_cversion", (*parent_cversion).into()));
-                parts.ephemeral = *ephemeral;
-            }
-            Change::CreateContainer {
+                kind,
                 path,
                 data,
                 acl,
@@ -189,24 +176,14 @@ impl<'a> Parts<'a> {
                 parts.path = Some(path);
                 parts.data = bytes(data);
                 parts.acl = Some(acl);
+                if let ZnodeKind::Ttl(ttl) = kind {
+                    let ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
+                    parts.rest.push(("ttl_ms", ttl_ms));
+                }
                 parts
                     .rest
                     .push(("parent_cversion", (*parent_cversion).into()));
-            }
-            Change::CreateTtl {
-                path,
-                data,
-                acl,
-                parent_cversion,
-                ttl_ms,
-            } => {
-                parts.path = Some(path);
-                parts.data = bytes(data);
-                parts.acl = Some(acl);
-                parts.rest.push(("ttl_ms", *ttl_ms));
-                parts
-                    .rest
-                    .push(("parent_cversion", (*parent_cversion).into()));
+                parts.ephemeral = *kind == ZnodeKind::Ephemeral;
             }
             Change::Delete { path } => {
                 parts.path = Some(path);

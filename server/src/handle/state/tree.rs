@@ -211,10 +211,10 @@ impl Znode {
             data: znode.data().map(<[u8]>::to_vec),
             acl: tree.acl(znode.acl()).to_vec(),
             kind: match znode.owner() {
-                keeper::OwnerKind::Nobody => ZnodeKind::Persistent,
-                keeper::OwnerKind::Session(_) => ZnodeKind::Ephemeral,
-                keeper::OwnerKind::Container => ZnodeKind::Container,
-                keeper::OwnerKind::Ttl { ms } => {
+                keeper::Owner::Unowned => ZnodeKind::Persistent,
+                keeper::Owner::Session(_) => ZnodeKind::Ephemeral,
+                keeper::Owner::Container => ZnodeKind::Container,
+                keeper::Owner::Ttl { ms } => {
                     ZnodeKind::Ttl(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
                 }
             },

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
 
-use crate::handle::Data;
-use crate::protocol::{Acl, ErrorCode, SessionId, Timestamp, TxnRecord, Zxid};
+use crate::handle::{Data, ZnodeKind};
+use crate::protocol::{Acl, CreatedKind, ErrorCode, SessionId, Timestamp, TxnRecord, Zxid};
 use crate::store::{
     Disk as _, FileKind, FileName, LogEntry, LogReader, RealDisk, StorageError, version_folder,
 };
@@ -80,44 +81,6 @@ pub enum Change {
         /// Why.
         error: ErrorCode,
     },
-    /// A znode was created.
-    Create {
-        /// Its path, sequence number included.
-        path: String,
-        /// Its data; `None` is null.
-        data: Option<Data>,
-        /// Its ACL.
-        acl: Vec<Acl>,
-        /// Whether it goes with the session.
-        ephemeral: bool,
-        /// How many children its parent has had, this one included.
-        parent_cversion: i32,
-    },
-    /// A container was created.
-    CreateContainer {
-        /// Its path, sequence number included.
-        path: String,
-        /// Its data; `None` is null.
-        data: Option<Data>,
-        /// Its ACL.
-        acl: Vec<Acl>,
-        /// How many children its parent has had, this one included.
-        parent_cversion: i32,
-    },
-    /// A znode with a time to live was created.
-    #[serde(rename = "createTTL")]
-    CreateTtl {
-        /// Its path, sequence number included.
-        path: String,
-        /// Its data; `None` is null.
-        data: Option<Data>,
-        /// Its ACL.
-        acl: Vec<Acl>,
-        /// How many children its parent has had, this one included.
-        parent_cversion: i32,
-        /// Its time to live in milliseconds.
-        ttl_ms: i64,
-    },
     /// A znode was deleted.
     Delete {
         /// Its path.
@@ -159,6 +122,62 @@ pub enum Change {
         /// One for each operation.
         changes: Vec<Self>,
     },
+    /// A znode was created. As data its type is `create`, `createContainer` or `createTTL`.
+    #[serde(untagged)]
+    Create {
+        /// Lifetime of the znode.
+        #[serde(flatten, with = "create_type")]
+        kind: ZnodeKind,
+        /// Path of the znode, sequence number included.
+        path: String,
+        /// Data of the znode; `None` is null.
+        data: Option<Data>,
+        /// ACL of the znode.
+        acl: Vec<Acl>,
+        /// Number of children ever created in the parent, this one included.
+        parent_cversion: i32,
+    },
+}
+
+/// The lifetime of a created znode as ZooKeeper's log has it: three types of record.
+mod create_type {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::ZnodeKind;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(tag = "type")]
+    enum CreateType {
+        #[serde(rename = "create")]
+        Create { ephemeral: bool },
+        #[serde(rename = "createContainer")]
+        Container,
+        #[serde(rename = "createTTL")]
+        Ttl { ttl_ms: u64 },
+    }
+
+    pub(super) fn serialize<S: Serializer>(kind: &ZnodeKind, to: S) -> Result<S::Ok, S::Error> {
+        let create = match kind {
+            ZnodeKind::Persistent => CreateType::Create { ephemeral: false },
+            ZnodeKind::Ephemeral => CreateType::Create { ephemeral: true },
+            ZnodeKind::Container => CreateType::Container,
+            ZnodeKind::Ttl(ttl) => CreateType::Ttl {
+                ttl_ms: u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX),
+            },
+        };
+        create.serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<ZnodeKind, D::Error> {
+        Ok(match CreateType::deserialize(from)? {
+            CreateType::Create { ephemeral: false } => ZnodeKind::Persistent,
+            CreateType::Create { ephemeral: true } => ZnodeKind::Ephemeral,
+            CreateType::Container => ZnodeKind::Container,
+            CreateType::Ttl { ttl_ms } => ZnodeKind::Ttl(Duration::from_millis(ttl_ms)),
+        })
+    }
 }
 
 impl Log {
@@ -321,9 +340,11 @@ impl Change {
             Self::CreateSession { .. } => "createSession",
             Self::CloseSession { .. } => "closeSession",
             Self::Error { .. } => "error",
-            Self::Create { .. } => "create",
-            Self::CreateContainer { .. } => "createContainer",
-            Self::CreateTtl { .. } => "createTTL",
+            Self::Create { kind, .. } => match kind {
+                ZnodeKind::Persistent | ZnodeKind::Ephemeral => "create",
+                ZnodeKind::Container => "createContainer",
+                ZnodeKind::Ttl(_) => "createTTL",
+            },
             Self::Delete { .. } => "delete",
             Self::DeleteContainer { .. } => "deleteContainer",
             Self::SetData { .. } => "setData",
@@ -343,42 +364,19 @@ impl Change {
                 deleted: paths.iter().map(|path| path.clone().into_owned()).collect(),
             },
             TxnRecord::Error { code } => Self::Error { error: *code },
-            TxnRecord::Create {
-                path,
-                data: bytes,
-                acl,
-                ephemeral,
-                parent_cversion,
-            } => Self::Create {
-                path: path.clone().into_owned(),
-                data: data(bytes),
-                acl: acl.to_vec(),
-                ephemeral: *ephemeral,
-                parent_cversion: *parent_cversion,
-            },
-            TxnRecord::CreateContainer {
-                path,
-                data: bytes,
-                acl,
-                parent_cversion,
-            } => Self::CreateContainer {
-                path: path.clone().into_owned(),
-                data: data(bytes),
-                acl: acl.to_vec(),
-                parent_cversion: *parent_cversion,
-            },
-            TxnRecord::CreateTtl {
-                path,
-                data: bytes,
-                acl,
-                parent_cversion,
-                ttl_ms,
-            } => Self::CreateTtl {
-                path: path.clone().into_owned(),
-                data: data(bytes),
-                acl: acl.to_vec(),
-                parent_cversion: *parent_cversion,
-                ttl_ms: *ttl_ms,
+            TxnRecord::Create(create) => Self::Create {
+                kind: match create.kind {
+                    CreatedKind::Persistent => ZnodeKind::Persistent,
+                    CreatedKind::Ephemeral => ZnodeKind::Ephemeral,
+                    CreatedKind::Container => ZnodeKind::Container,
+                    CreatedKind::Ttl { ms } => {
+                        ZnodeKind::Ttl(Duration::from_millis(u64::try_from(ms).unwrap_or(0)))
+                    }
+                },
+                path: create.path.clone().into_owned(),
+                data: data(&create.data),
+                acl: create.acl.to_vec(),
+                parent_cversion: create.parent_cversion,
             },
             TxnRecord::Delete { path } => Self::Delete {
                 path: path.clone().into_owned(),
@@ -415,8 +413,6 @@ impl Change {
             Self::CreateSession { .. } | Self::Error { .. } => {}
             Self::CloseSession { deleted } => paths.extend(deleted.iter().map(String::as_str)),
             Self::Create { path, .. }
-            | Self::CreateContainer { path, .. }
-            | Self::CreateTtl { path, .. }
             | Self::Delete { path }
             | Self::DeleteContainer { path }
             | Self::SetData { path, .. }
@@ -445,25 +441,15 @@ impl fmt::Display for Change {
             Self::CloseSession { deleted } => write!(f, " deletes {}", deleted.join(" ")),
             Self::Error { error } => write!(f, " {} {}", error.number(), error.name()),
             Self::Create {
-                path,
-                data,
-                ephemeral,
-                ..
+                kind, path, data, ..
             } => {
                 write!(f, " {path}")?;
                 shown(f, data)?;
-                f.write_str(if *ephemeral { " ephemeral" } else { "" })
-            }
-            Self::CreateContainer { path, data, .. } => {
-                write!(f, " {path}")?;
-                shown(f, data)
-            }
-            Self::CreateTtl {
-                path, data, ttl_ms, ..
-            } => {
-                write!(f, " {path}")?;
-                shown(f, data)?;
-                write!(f, " ttl {ttl_ms} ms")
+                match kind {
+                    ZnodeKind::Persistent | ZnodeKind::Container => Ok(()),
+                    ZnodeKind::Ephemeral => f.write_str(" ephemeral"),
+                    ZnodeKind::Ttl(ttl) => write!(f, " ttl {} ms", ttl.as_millis()),
+                }
             }
             Self::Delete { path } | Self::DeleteContainer { path } => write!(f, " {path}"),
             Self::SetData {

@@ -62,7 +62,7 @@ fn create_with_the_flag_of_a_container_makes_a_plain_znode() {
     let mut world = World::of(1);
     world.given(1, [create("/a").flags(4)]);
     let owner = world.keeper.tree().get("/a").map(Znode::owner);
-    assert_eq!(owner, Some(OwnerKind::Nobody));
+    assert_eq!(owner, Some(Owner::Unowned));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn create_container_makes_a_container_whatever_the_flags() {
     world.given(1, [by(0), by(2)]);
     for path in ["/c", "/c0000000001"] {
         let owner = world.keeper.tree().get(path).map(Znode::owner);
-        assert_eq!(owner, Some(OwnerKind::Container), "{path}");
+        assert_eq!(owner, Some(Owner::Container), "{path}");
     }
     assert_eq!(world.answer(1, by(7)), "BadArguments");
 }
@@ -330,13 +330,13 @@ fn the_counter_of_creates_stands_still_at_its_end() {
             cxid: Xid(1),
             zxid: Zxid(3),
             time: Timestamp(0),
-            record: TxnRecord::Create {
+            record: TxnRecord::Create(CreateTxn {
                 path: "/p/before".into(),
                 data: None,
                 acl: crate::protocol::open_acl(),
-                ephemeral: false,
+                kind: CreatedKind::Persistent,
                 parent_cversion: i32::MAX - 1,
-            },
+            }),
         },
         &mut Changes::default(),
     );

@@ -30,13 +30,13 @@ fn created(
     parent_cversion: i32,
 ) -> TxnRecord<'static> {
     let data = data.map(|data| Cow::Borrowed(data.as_bytes()));
-    TxnRecord::Create {
+    TxnRecord::Create(CreateTxn {
         path: path.into(),
         data,
         acl: open_acl(),
-        ephemeral: false,
+        kind: CreatedKind::Persistent,
         parent_cversion,
-    }
+    })
 }
 
 fn ephemeral_created(
@@ -44,13 +44,13 @@ fn ephemeral_created(
     data: &'static str,
     parent_cversion: i32,
 ) -> TxnRecord<'static> {
-    TxnRecord::Create {
+    TxnRecord::Create(CreateTxn {
         path: path.into(),
         data: Some(data.as_bytes().into()),
         acl: open_acl(),
-        ephemeral: true,
+        kind: CreatedKind::Ephemeral,
         parent_cversion,
-    }
+    })
 }
 
 fn data_set(path: &'static str, data: &'static str, version: i32) -> TxnRecord<'static> {
@@ -75,19 +75,20 @@ fn it_is_that_of_a_real_server_after_each_transaction() {
     let deleted = TxnRecord::Delete {
         path: "/a/s0000000001".into(),
     };
-    let container = TxnRecord::CreateContainer {
+    let container = TxnRecord::Create(CreateTxn {
         path: "/c".into(),
         data: None,
         acl: open_acl(),
+        kind: CreatedKind::Container,
         parent_cversion: 2,
-    };
-    let with_ttl = TxnRecord::CreateTtl {
+    });
+    let with_ttl = TxnRecord::Create(CreateTxn {
         path: "/t".into(),
         data: Some(b"data".into()),
         acl: open_acl(),
         parent_cversion: 3,
-        ttl_ms: 3_600_000,
-    };
+        kind: CreatedKind::Ttl { ms: 3_600_000 },
+    });
     let acl_set = TxnRecord::SetAcl {
         path: "/a/b".into(),
         acl: [

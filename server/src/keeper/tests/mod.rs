@@ -36,7 +36,8 @@ use std::net::IpAddr;
 use super::*;
 use crate::protocol::{
     AclEntry, AclList, AddWatchMode, CheckVersionRequest, CreateOperation, CreateRequest,
-    DeleteRequest, MultiReadOp, MultiResult, SetDataRequest, SetWatches, Stat, WatcherType,
+    CreateTxn, CreatedKind, DeleteRequest, MultiReadOp, MultiResult, SetDataRequest, SetWatches,
+    Stat, WatcherType,
 };
 use crate::protocol::{ConnectResponse, DataFormat};
 
@@ -686,28 +687,15 @@ fn record_text(record: &TxnRecord<'_>) -> String {
         TxnRecord::CreateSession { timeout_ms } => format!("session of {timeout_ms}"),
         TxnRecord::CloseSession { paths } => format!("session over, {paths:?}"),
         TxnRecord::Error { code } => format!("{code:?}"),
-        TxnRecord::Create {
-            path,
-            ephemeral: false,
-            parent_cversion,
-            ..
-        } => format!("create {path} #{parent_cversion}"),
-        TxnRecord::Create {
-            path,
-            parent_cversion,
-            ..
-        } => format!("create ephemeral {path} #{parent_cversion}"),
-        TxnRecord::CreateContainer {
-            path,
-            parent_cversion,
-            ..
-        } => format!("create container {path} #{parent_cversion}"),
-        TxnRecord::CreateTtl {
-            path,
-            parent_cversion,
-            ttl_ms,
-            ..
-        } => format!("create {path} #{parent_cversion} for {ttl_ms}"),
+        TxnRecord::Create(create) => {
+            let (path, number) = (&create.path, create.parent_cversion);
+            match create.kind {
+                CreatedKind::Persistent => format!("create {path} #{number}"),
+                CreatedKind::Ephemeral => format!("create ephemeral {path} #{number}"),
+                CreatedKind::Container => format!("create container {path} #{number}"),
+                CreatedKind::Ttl { ms } => format!("create {path} #{number} for {ms}"),
+            }
+        }
         TxnRecord::Delete { path } => format!("delete {path}"),
         TxnRecord::DeleteContainer { path } => format!("reap {path}"),
         TxnRecord::SetData { path, version, .. } => format!("set {path} v{version}"),

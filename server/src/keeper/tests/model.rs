@@ -226,7 +226,7 @@ struct Item {
     aversion: i32,
     creates: i32,
     acl: AclKind,
-    owner: OwnerKind,
+    owner: Owner,
     /// Whether its flags are those of an ephemeral, which counts in the multi that makes it.
     asked_ephemeral: bool,
     /// When it came among its siblings.
@@ -333,7 +333,7 @@ impl Model {
             aversion,
             creates: 0,
             acl,
-            owner: OwnerKind::Nobody,
+            owner: Owner::Unowned,
             asked_ephemeral: false,
             born,
         };
@@ -380,8 +380,8 @@ impl Model {
             cversion: item.creates * 2 - num_children,
             aversion: item.aversion,
             ephemeral_owner: match item.owner {
-                OwnerKind::Session(session) => session,
-                OwnerKind::Nobody | OwnerKind::Container | OwnerKind::Ttl { .. } => SessionId(0),
+                Owner::Session(session) => session,
+                Owner::Unowned | Owner::Container | Owner::Ttl { .. } => SessionId(0),
             },
             data_length: i32::try_from(item.data.len()).expect("short data"),
             num_children,
@@ -520,7 +520,7 @@ impl Model {
     fn end(&mut self, session: i64) {
         self.sessions.remove(&session);
         self.zxid += 1;
-        let owner = OwnerKind::Session(SessionId(session));
+        let owner = Owner::Session(SessionId(session));
         let paths: Vec<_> = self
             .items
             .iter()
@@ -559,12 +559,9 @@ impl Model {
             .iter()
             .filter(|(path, _)| self.children(path).is_empty())
             .filter_map(|(path, item)| match item.owner {
-                OwnerKind::Container if item.creates > 0 => Some((0, path.clone())),
-                OwnerKind::Ttl { ms } if self.now - item.mtime > ms => Some((1, path.clone())),
-                OwnerKind::Nobody
-                | OwnerKind::Session(_)
-                | OwnerKind::Container
-                | OwnerKind::Ttl { .. } => None,
+                Owner::Container if item.creates > 0 => Some((0, path.clone())),
+                Owner::Ttl { ms } if self.now - item.mtime > ms => Some((1, path.clone())),
+                Owner::Unowned | Owner::Session(_) | Owner::Container | Owner::Ttl { .. } => None,
             })
             .collect();
         due.sort();
@@ -868,7 +865,7 @@ impl Model {
             return Err("NodeExists");
         }
         let asked_just_now = parent.asked_ephemeral && parent.czxid == self.zxid;
-        if matches!(parent.owner, OwnerKind::Session(_)) || asked_just_now {
+        if matches!(parent.owner, Owner::Session(_)) || asked_just_now {
             return Err("NoChildrenForEphemerals");
         }
         let (zxid, now) = (self.zxid, self.now);
@@ -876,19 +873,19 @@ impl Model {
         let parent_acl = parent.acl;
         let (owner, record) = match operation {
             CreateOperation::CreateContainer => (
-                OwnerKind::Container,
+                Owner::Container,
                 format!("create container {path} #{number}"),
             ),
             CreateOperation::CreateTtl => (
-                OwnerKind::Ttl { ms: ttl_ms },
+                Owner::Ttl { ms: ttl_ms },
                 format!("create {path} #{number} for {ttl_ms}"),
             ),
             CreateOperation::Create | CreateOperation::Create2 if [1, 3].contains(&flags) => (
-                OwnerKind::Session(SessionId(session)),
+                Owner::Session(SessionId(session)),
                 format!("create ephemeral {path} #{number}"),
             ),
             CreateOperation::Create | CreateOperation::Create2 => {
-                (OwnerKind::Nobody, format!("create {path} #{number}"))
+                (Owner::Unowned, format!("create {path} #{number}"))
             }
         };
         if let Some(parent) = self.items.get_mut(parent_path) {
@@ -989,7 +986,7 @@ impl Model {
                 format!("{} {}", item.acl.text(masked), self.stat_text(key(path)))
             }
             Question::Ephemerals(prefix) => {
-                let owner = OwnerKind::Session(SessionId(session));
+                let owner = Owner::Session(SessionId(session));
                 let paths: Vec<_> = self
                     .items
                     .iter()
@@ -1366,7 +1363,7 @@ impl Run {
             );
             for path in paths {
                 let owner = tree.get(path).map(Znode::owner);
-                assert_eq!(owner, Some(OwnerKind::Session(session)), "{path}");
+                assert_eq!(owner, Some(Owner::Session(session)), "{path}");
             }
         }
     }

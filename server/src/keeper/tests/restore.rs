@@ -206,13 +206,13 @@ fn txn(zxid: i64, session: i64, record: TxnRecord<'static>) -> Txn<'static> {
 }
 
 fn created(path: &'static str, parent_cversion: i32) -> TxnRecord<'static> {
-    TxnRecord::Create {
+    TxnRecord::Create(CreateTxn {
         path: path.into(),
         data: None,
         acl: open_acl(),
-        ephemeral: false,
+        kind: CreatedKind::Persistent,
         parent_cversion,
-    }
+    })
 }
 
 /// What a snapshot of zxid 9 with these znodes becomes, and the server that goes on from it.

@@ -96,13 +96,13 @@ fn a_record_for_what_is_already_done_changes_nothing() {
         TxnRecord::Delete {
             path: "/none/a".into(),
         },
-        TxnRecord::Create {
+        TxnRecord::Create(CreateTxn {
             path: "/none/a".into(),
             data: None,
             acl: crate::protocol::open_acl(),
-            ephemeral: false,
+            kind: CreatedKind::Persistent,
             parent_cversion: 9,
-        },
+        }),
     ] {
         world.keeper.tree.apply(
             &Txn {
@@ -121,13 +121,13 @@ fn a_record_for_what_is_already_done_changes_nothing() {
 #[test]
 fn a_failed_multi_in_the_log_changes_nothing_but_the_last_zxid() {
     let mut tree = Tree::new(DataFormat::default());
-    let create = TxnRecord::Create {
+    let create = TxnRecord::Create(CreateTxn {
         path: "/a".into(),
         data: None,
         acl: crate::protocol::open_acl(),
-        ephemeral: false,
+        kind: CreatedKind::Persistent,
         parent_cversion: 1,
-    };
+    });
     let error = TxnRecord::Error {
         code: ErrorCode::NoNode,
     };

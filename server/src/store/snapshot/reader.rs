@@ -8,8 +8,8 @@ use super::input::Input;
 use super::{MAGIC, SEAL, turned};
 use crate::jute::{Malformed, Reader};
 use crate::protocol::{
-    Acl, DataFormat, OwnerKind, SessionId, SessionRecord, StatPersisted, Timestamp, ZnodeRecord,
-    Zxid, open_acl, unlisted_acl,
+    Acl, DataFormat, Owner, SessionId, SessionRecord, StatPersisted, Timestamp, ZnodeRecord, Zxid,
+    open_acl, unlisted_acl,
 };
 use crate::store::txn::read_acl;
 use crate::store::{Compression, Disk, Restore, StorageError};
@@ -162,9 +162,7 @@ fn read_znode(
         let acl = reader.long()?;
         let stat = read_stat(reader)?;
         let acl = acls.find(acl);
-        if let OwnerKind::Container | OwnerKind::Ttl { .. } =
-            OwnerKind::of(stat.ephemeral_owner, true)
-        {
+        if let Owner::Container | Owner::Ttl { .. } = Owner::of(stat.ephemeral_owner, true) {
             *least = (*least).max(DataFormat::V3_5);
         }
         let path = match &*path {

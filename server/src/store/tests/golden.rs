@@ -170,13 +170,15 @@ fn the_log_of_a_real_server_is_read_as_what_was_done() {
         // A refused write has none: `PrepRequestProcessor.setTxnDigest`.
         let is_error = matches!(entry.txn.record, TxnRecord::Error { .. });
         assert_eq!(entry.digest.is_none(), is_error);
-        let record = format!("{:?}", entry.txn.record);
-        let name = record.split([' ', '(']).next().unwrap().to_owned();
-        lines.push(format!("{:x} {name}", entry.txn.zxid.0));
+        lines.push(format!(
+            "{:x} {}",
+            entry.txn.zxid.0,
+            entry.txn.record.name()
+        ));
     }
-    let expected = "1 CreateSession, 2 CreateSession, 3 Create, 4 Create, 5 Create, 6 Create, 7 Create, 8 Create, 9 Create, \
-        a Create, b Create, c Create, d Create, e Create, f Create, 10 Error, 11 SetData, 12 Error, 13 Delete, 14 SetAcl, \
-        15 CreateContainer, 16 Create, 17 CreateTtl, 18 CreateTtl, 19 Multi, 1a Multi, 1b Create, 1c Create, 1d Create, \
-        1e CloseSession";
+    let expected = "1 createSession, 2 createSession, 3 create, 4 create, 5 create, 6 create, 7 create, 8 create, 9 create, \
+        a create, b create, c create, d create, e create, f create, 10 error, 11 setData, 12 error, 13 delete, 14 setACL, \
+        15 createContainer, 16 create, 17 createTTL, 18 createTTL, 19 multi, 1a multi, 1b create, 1c create, 1d create, \
+        1e closeSession";
     assert_eq!(lines.join(", "), expected);
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::jute::{Malformed, Writer};
-use crate::protocol::{AuthId, ErrorCode, Permissions, open_acl};
+use crate::protocol::{AuthId, CreateTxn, CreatedKind, ErrorCode, Permissions, open_acl};
 use crate::store::txn::{DecodedTxn, TxnDigest, decode_txn};
 
 fn records() -> Vec<TxnRecord<'static>> {
@@ -16,13 +16,13 @@ fn records() -> Vec<TxnRecord<'static>> {
             id: AuthId::new("ip", "10.0.0.0/8"),
         },
     ]);
-    let create = TxnRecord::Create {
+    let create = TxnRecord::Create(CreateTxn {
         path: "/é\u{1f600}".into(),
         data: None,
         acl: Arc::clone(&acl),
-        ephemeral: true,
+        kind: CreatedKind::Ephemeral,
         parent_cversion: 3,
-    };
+    });
     let set = TxnRecord::SetData {
         path: "/a".into(),
         data: Some(b"".into()),
@@ -42,19 +42,20 @@ fn records() -> Vec<TxnRecord<'static>> {
         },
         error.clone(),
         create.clone(),
-        TxnRecord::CreateContainer {
+        TxnRecord::Create(CreateTxn {
             path: "/c".into(),
             data: Some(b"x".into()),
             acl: open_acl(),
+            kind: CreatedKind::Container,
             parent_cversion: 1,
-        },
-        TxnRecord::CreateTtl {
+        }),
+        TxnRecord::Create(CreateTxn {
             path: "/t".into(),
             data: Some(b"x".into()),
             acl: open_acl(),
             parent_cversion: 1,
-            ttl_ms: 5000,
-        },
+            kind: CreatedKind::Ttl { ms: 5000 },
+        }),
         TxnRecord::Delete { path: "/a".into() },
         TxnRecord::DeleteContainer { path: "/c".into() },
         set.clone(),
@@ -139,11 +140,11 @@ fn old_layouts_are_read() {
     assert!(
         matches!(
             create,
-            TxnRecord::Create {
+            TxnRecord::Create(CreateTxn {
                 parent_cversion: -1,
-                ephemeral: false,
+                kind: CreatedKind::Persistent,
                 ..
-            }
+            })
         ),
         "{create:?}"
     );
