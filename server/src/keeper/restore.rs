@@ -9,8 +9,8 @@ use super::apply::{Changes, TxnHeader};
 use super::undo::UndoLog;
 use super::{Rules, Sessions, Snapshot, Tree, quota};
 use crate::protocol::{
-    CreateTxn, SessionId, SessionRecord, StatPersisted, Timestamp, Txn, TxnRecord, ZnodeRecord,
-    Zxid, open_acl, parent_of,
+    CreateTxn, Restore, SessionId, SessionRecord, StatPersisted, Timestamp, Txn, TxnRecord,
+    ZnodeRecord, Zxid, open_acl, parent_of,
 };
 
 /// A state in the making. It takes sessions and znodes, parents before their children, then [`loaded`](Self::loaded), then
@@ -20,6 +20,8 @@ pub(crate) struct Restored {
     rules: Rules,
     tree: Tree,
     sessions: Sessions,
+    /// Latest time of a restored change.
+    latest: Timestamp,
 }
 
 impl Restored {
@@ -32,75 +34,13 @@ impl Restored {
             rules: rules.clone(),
             tree,
             sessions: Sessions::new(rules, Timestamp(0)),
+            latest: Timestamp(0),
         }
     }
 
-    /// A snapshot begins: whatever was taken before is forgotten.
-    pub(crate) fn begin(&mut self) {
-        self.tree = Tree::empty();
-        self.tree.keep_digest(self.rules.digest);
-        self.tree.extended_types = self.rules.extended_types;
-        self.sessions = Sessions::new(&self.rules, Timestamp(0));
-    }
-
-    /// Takes a session. Of two with the same number the later one holds.
-    pub(crate) fn session(&mut self, session: SessionRecord) {
-        self.sessions.restore(session);
-    }
-
-    /// Takes a znode, whose parent it has taken already.
-    ///
-    /// # Errors
-    ///
-    /// Why it cannot be.
-    pub(crate) fn znode(&mut self, znode: &ZnodeRecord<'_>) -> Result<(), &'static str> {
-        self.tree.take(znode)
-    }
-
-    /// The snapshot has ended. Gives the digest of the tree, where one is kept.
-    pub(crate) fn loaded(&mut self, zxid: Zxid) -> Option<u64> {
-        if self.tree.get("/").is_none() {
-            self.plant_root();
-        }
-        self.tree.set_last_zxid(zxid);
-        quota::count_anew(&mut self.tree);
-        self.tree.digest()
-    }
-
-    /// The znode whose ACL a real server asks for to replay this transaction, and the ACL's number, if no snapshot
-    /// lists it: `DataTree.createNode`, `deleteNode` and `setData` ask for the ACL, to notify watches, and the server
-    /// does not start. Releases before 3.8.4 and 3.9.2 do not ask.
-    pub(crate) fn needs_unlisted_acl(&self, txn: &Txn<'_>) -> Option<(Box<str>, i64)> {
-        if !self.tree.acls.has_unlisted() {
-            return None;
-        }
-        let one = std::slice::from_ref(&txn.record);
-        let records = if let TxnRecord::Multi(records) = &txn.record {
-            records
-        } else {
-            one
-        };
-        let is_refused = |record: &TxnRecord<'_>| matches!(record, TxnRecord::Error { .. });
-        if records.iter().any(is_refused) {
-            return None;
-        }
-        // An ACL that an earlier part of the same transaction supplies is listed for the later parts.
-        let mut supplied: BTreeSet<&str> = BTreeSet::new();
-        for record in records {
-            let found = self
-                .needed_by(txn.session, record)
-                .into_iter()
-                .find_map(|path| {
-                    let znode = self.tree.get(path)?;
-                    let number = self.tree.unlisted_acl(znode)?;
-                    (!supplied.contains(path)).then(|| (path.into(), number))
-                });
-            if found.is_some() {
-                return found;
-            }
-            supplied.extend(supplied_by(record));
-        }
-        None
+    /// Latest time of a restored change. The clock of the server continues from it.
+    pub(crate) fn latest(&self) -> Timestamp {
+        self.latest
     }
 
     /// Paths whose ACLs a real server asks for to replay a record.
@@ -124,24 +64,6 @@ impl Restored {
             | TxnRecord::Multi(_)
             | TxnRecord::Error { .. } => Vec::new(),
         }
-    }
-
-    /// Takes a later transaction. Gives the digest of the tree after it, where one is kept.
-    pub(crate) fn replay(&mut self, txn: &Txn<'_>) -> Option<u64> {
-        self.tree.apply(txn, &mut Changes::default());
-        if let TxnRecord::CreateSession { timeout_ms } = txn.record {
-            self.sessions.restore(SessionRecord {
-                id: txn.session,
-                timeout_ms,
-            });
-        }
-        if let TxnRecord::CloseSession { .. } = txn.record {
-            self.sessions.remove(txn.session);
-            // Before 3.6 no list says which znodes went, and those that a list does not name go too: DataTree.killSession.
-            self.drop_ephemerals(txn.session, txn.zxid);
-        }
-        self.tree.note_digest();
-        self.tree.digest()
     }
 
     /// Whether there are ephemerals of sessions that do not exist, which [`finish`](Self::finish) removes.
@@ -205,6 +127,87 @@ impl Restored {
         };
         let planted = self.tree.take(&root);
         debug_assert_eq!(planted, Ok(()), "the first znode is the root");
+    }
+}
+
+impl Restore for Restored {
+    fn begin(&mut self) {
+        self.latest = Timestamp(0);
+        self.tree = Tree::empty();
+        self.tree.keep_digest(self.rules.digest);
+        self.tree.extended_types = self.rules.extended_types;
+        self.sessions = Sessions::new(&self.rules, Timestamp(0));
+    }
+
+    fn session(&mut self, session: SessionRecord) {
+        self.sessions.restore(session);
+    }
+
+    fn znode(&mut self, znode: &ZnodeRecord<'_>) -> Result<(), &'static str> {
+        self.latest = self.latest.max(znode.stat.mtime).max(znode.stat.ctime);
+        self.tree.take(znode)
+    }
+
+    fn loaded(&mut self, zxid: Zxid) -> Option<u64> {
+        if self.tree.get("/").is_none() {
+            self.plant_root();
+        }
+        self.tree.set_last_zxid(zxid);
+        quota::count_anew(&mut self.tree);
+        self.tree.digest()
+    }
+
+    /// `DataTree.createNode`, `deleteNode` and `setData` look the ACL up, to notify watches, and the server does not start
+    /// without it. Releases before 3.8.4 and 3.9.2 do not look it up.
+    fn needs_unlisted_acl(&self, txn: &Txn<'_>) -> Option<(Box<str>, i64)> {
+        if !self.tree.acls.has_unlisted() {
+            return None;
+        }
+        let one = std::slice::from_ref(&txn.record);
+        let records = if let TxnRecord::Multi(records) = &txn.record {
+            records
+        } else {
+            one
+        };
+        let is_refused = |record: &TxnRecord<'_>| matches!(record, TxnRecord::Error { .. });
+        if records.iter().any(is_refused) {
+            return None;
+        }
+        // An ACL that an earlier part of the same transaction supplies is listed for the later parts.
+        let mut supplied: BTreeSet<&str> = BTreeSet::new();
+        for record in records {
+            let found = self
+                .needed_by(txn.session, record)
+                .into_iter()
+                .find_map(|path| {
+                    let znode = self.tree.get(path)?;
+                    let number = self.tree.unlisted_acl(znode)?;
+                    (!supplied.contains(path)).then(|| (path.into(), number))
+                });
+            if found.is_some() {
+                return found;
+            }
+            supplied.extend(supplied_by(record));
+        }
+        None
+    }
+
+    fn replay(&mut self, txn: &Txn<'_>) -> Option<u64> {
+        self.latest = self.latest.max(txn.time);
+        self.tree.apply(txn, &mut Changes::default());
+        if let TxnRecord::CreateSession { timeout_ms } = txn.record {
+            self.sessions.restore(SessionRecord {
+                id: txn.session,
+                timeout_ms,
+            });
+        }
+        if let TxnRecord::CloseSession { .. } = txn.record {
+            self.sessions.remove(txn.session);
+            // Before 3.6 no list says which znodes went, and those that a list does not name go too: DataTree.killSession.
+            self.drop_ephemerals(txn.session, txn.zxid);
+        }
+        self.tree.note_digest();
+        self.tree.digest()
     }
 }
 

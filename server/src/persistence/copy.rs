@@ -5,13 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::recovery::{check_state, recover};
-use super::restore::Restoring;
 use super::snapshots::{check_format, write_state};
-use crate::keeper::{Rules, Snapshot};
-use crate::protocol::{DataFormat, Zxid};
+use crate::keeper::{Restored, Rules, Snapshot};
+use crate::protocol::{DataFormat, Restore, Zxid};
 use crate::store::{
-    Compression, Disk, FileKind, FileName, Folder, OpenOptions, Origin, Restore, SnapshotForm,
-    StorageError, read_snapshot,
+    Compression, Disk, FileKind, FileName, Folder, OpenOptions, Origin, SnapshotForm, StorageError,
+    read_snapshot,
 };
 
 /// Reads the state of a folder (`dataDir` or the `version-2` in it) or of one snapshot file. Nothing is changed.
@@ -35,7 +34,7 @@ fn read_file(
     path: &Path,
     rules: &Rules,
 ) -> Result<(Snapshot, Origin), StorageError> {
-    let mut restoring = Restoring::new(rules);
+    let mut restoring = Restored::new(rules);
     let end = read_snapshot(disk, path, &mut restoring)?;
     let zxid = FileName::of(path)
         .filter(|name| name.kind == FileKind::Snapshot)

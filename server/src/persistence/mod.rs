@@ -11,12 +11,13 @@ mod data_folder;
 mod flusher;
 mod log;
 mod recovery;
-mod restore;
 mod shared;
 mod snapshot_policy;
 mod snapshots;
 mod stopwatch;
 mod storage;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub(crate) use appender::Appender;

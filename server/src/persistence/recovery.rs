@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::restore::Restoring;
-use crate::keeper::{Rules, Snapshot, Znode};
+use crate::keeper::{Restored, Rules, Snapshot, Znode};
 use crate::store::{self, FileKind, Folder, OpenOptions, Origin, StorageError};
 
 /// Reads the state of a folder.
@@ -12,7 +11,7 @@ pub(super) fn recover(
     options: &OpenOptions,
     rules: &Rules,
 ) -> Result<(Snapshot, Origin), StorageError> {
-    let mut restoring = Restoring::new(rules);
+    let mut restoring = Restored::new(rules);
     let mut origin = store::recover(folder, options, &mut restoring)?;
     // Without a snapshot, only the format of the logs says which znodes their transactions started from: 3.4 creates
     // fewer znodes of its own.
@@ -24,7 +23,7 @@ pub(super) fn recover(
             data_format: found,
             ..rules.clone()
         };
-        restoring = Restoring::new(&rules);
+        restoring = Restored::new(&rules);
         origin = store::recover(folder, options, &mut restoring)?;
     }
     warn(folder, &origin);

@@ -17,6 +17,7 @@ mod path;
 mod persisted;
 mod reply;
 mod request;
+mod restore;
 mod stat;
 mod time;
 mod txn;
@@ -40,6 +41,7 @@ pub(crate) use request::{
     CheckVersionRequest, ConnectRequest, CreateOperation, CreateRequest, DeleteRequest, MultiOp,
     MultiReadOp, Request, SetDataRequest, SetWatches, Text, WatcherType,
 };
+pub(crate) use restore::Restore;
 pub use stat::Stat;
 pub use time::Timestamp;
 pub(crate) use txn::{CreateTxn, CreatedKind, Txn, TxnRecord};

@@ -11,7 +11,6 @@ mod log;
 mod options;
 mod origin;
 mod recover;
-mod restore;
 #[cfg(feature = "compression")]
 mod snappy;
 mod snapshot;
@@ -28,6 +27,5 @@ pub(crate) use log::{Filler, LogEntry, LogReader, LogSettings, LogWriter};
 pub use options::OpenOptions;
 pub use origin::Origin;
 pub(crate) use recover::recover;
-pub(crate) use restore::Restore;
 pub(crate) use snapshot::{SnapshotForm, read_snapshot, write_snapshot};
 pub(crate) use txn::encode_txn;

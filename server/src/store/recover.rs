@@ -4,8 +4,8 @@ use super::folder::{FileKind, NamedFile};
 use super::log::{HEADER_LENGTH, LogEntry, LogReader, Tail};
 use super::snapshot::{SnapshotDigest, read_snapshot};
 use super::txn::{DIGEST_VERSION, TxnDigest};
-use super::{Folder, OpenOptions, Origin, Restore, StorageError};
-use crate::protocol::Zxid;
+use super::{Folder, OpenOptions, Origin, StorageError};
+use crate::protocol::{Restore, Zxid};
 
 /// How many snapshots are tried: `FileSnap.deserialize`.
 const MOST_SNAPSHOTS: usize = 100;

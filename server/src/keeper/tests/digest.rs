@@ -1,7 +1,7 @@
 //! The digest of the tree, which a real server writes beside each transaction.
 
 use super::*;
-use crate::protocol::{Acl, AuthId, open_acl};
+use crate::protocol::{Acl, AuthId, Restore as _, open_acl};
 
 fn check_digests(records: &[(i64, i64, TxnRecord<'static>, Option<u64>)]) {
     let rules = Rules {

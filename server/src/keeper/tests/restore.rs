@@ -8,7 +8,9 @@ use proptest::sample::{Index, select};
 
 use super::model::{Run, any_event};
 use super::*;
-use crate::protocol::{Acl, SessionRecord, StatPersisted, ZnodeRecord, open_acl, unlisted_acl};
+use crate::protocol::{
+    Acl, Restore as _, SessionRecord, StatPersisted, ZnodeRecord, open_acl, unlisted_acl,
+};
 
 /// A snapshot as a folder would hold it: written at some moment, or while time went on.
 struct Kept {

@@ -8,11 +8,11 @@ use super::input::Input;
 use super::{MAGIC, SEAL, turned};
 use crate::jute::{Malformed, Reader};
 use crate::protocol::{
-    Acl, DataFormat, Owner, SessionId, SessionRecord, StatPersisted, Timestamp, ZnodeRecord, Zxid,
-    open_acl, unlisted_acl,
+    Acl, DataFormat, Owner, Restore, SessionId, SessionRecord, StatPersisted, Timestamp,
+    ZnodeRecord, Zxid, open_acl, unlisted_acl,
 };
 use crate::store::txn::read_acl;
-use crate::store::{Compression, Disk, Restore, StorageError};
+use crate::store::{Compression, Disk, StorageError};
 
 /// What a snapshot says at its end, and of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

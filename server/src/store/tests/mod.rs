@@ -15,12 +15,12 @@ use bytes::BytesMut;
 pub(crate) use disk::{Fault, FaultyDisk, Seeded, Survival};
 
 use super::{
-    Compression, Folder, LogReader, LogSettings, LogWriter, OpenOptions, Origin, Restore,
-    SnapshotForm, StorageError, encode_txn, write_snapshot,
+    Compression, Folder, LogReader, LogSettings, LogWriter, OpenOptions, Origin, SnapshotForm,
+    StorageError, encode_txn, write_snapshot,
 };
 use crate::protocol::{
-    Acl, DataFormat, SessionId, SessionRecord, StatPersisted, Timestamp, Txn, TxnRecord, Xid,
-    ZnodeRecord, Zxid,
+    Acl, DataFormat, Restore, SessionId, SessionRecord, StatPersisted, Timestamp, Txn, TxnRecord,
+    Xid, ZnodeRecord, Zxid,
 };
 
 /// A znode as it was read.
