@@ -5,9 +5,9 @@ use std::str::FromStr;
 use std::time::UNIX_EPOCH;
 
 use minikeeper::{
-    ZnodeKind,
     folder::{Change, FileKind, Log, Transaction},
     protocol::{Timestamp, Zxid},
+    state::ZnodeKind,
 };
 use tracing::warn;
 
