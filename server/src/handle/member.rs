@@ -262,8 +262,8 @@ impl Member {
             label: None,
             member: self.id,
         };
-        let hosted = &self.server.shared.hosted;
-        hosted.serve(io, super::serve::LOCALHOST, &listener_id)
+        let caller_runtime = &self.server.shared.caller_runtime;
+        caller_runtime.serve(io, super::serve::LOCALHOST, &listener_id)
     }
 
     /// Begins a partition or a lag, or joins an existing one. Returns the number of the guard's share in it.

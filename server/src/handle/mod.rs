@@ -56,7 +56,7 @@ pub use time::NoSuchSession;
 
 use crate::control::ListenerId;
 use crate::keeper::{self, Input, Keeper};
-use crate::net::{Clock, Engine, Hosted, NoRuntime, PortError, Ports, ReservedPort};
+use crate::net::{CallerRuntime, Clock, Engine, NoRuntime, PortError, Ports, ReservedPort};
 use crate::persistence::{DataFolder, WriteMode};
 use crate::store::{Disk, RealDisk};
 
@@ -94,7 +94,7 @@ struct Shared {
     ports: Mutex<Ports>,
     /// Owners of the members' partitions and lags.
     member_guards: Mutex<member::MemberGuards>,
-    hosted: Hosted,
+    caller_runtime: CallerRuntime,
 }
 
 /// Why a server could not be started, or could not listen on one more address.
@@ -295,7 +295,7 @@ impl Server {
             addrs,
             ports: Mutex::new(ports),
             member_guards: Mutex::default(),
-            hosted: Hosted::new(Arc::clone(&engine), !config.listener),
+            caller_runtime: CallerRuntime::new(Arc::clone(&engine), !config.listener),
             engine,
             numbers_apart,
             config,
@@ -385,7 +385,7 @@ impl Server {
     fn end(&self, ports: &mut Ports) -> std::thread::Result<()> {
         let was_running = self.is_running();
         let ended = ports.stop();
-        self.shared.hosted.stop();
+        self.shared.caller_runtime.stop();
         if was_running && ended.is_ok() {
             self.shared.engine.stopped();
         }
@@ -397,7 +397,7 @@ impl Server {
         let Shared {
             config,
             engine,
-            hosted,
+            caller_runtime,
             ..
         } = &*self.shared;
         let started = match config.listener {
@@ -409,7 +409,7 @@ impl Server {
             return Err(StartError::Storage(failure));
         }
         started.map_err(port_error)?;
-        hosted.start();
+        caller_runtime.start();
         Ok(())
     }
 
@@ -475,7 +475,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn is_running(&self) -> bool {
-        self.shared.hosted.is_running() && self.failure().is_none()
+        self.shared.caller_runtime.is_running() && self.failure().is_none()
     }
 
     fn ports(&self) -> std::sync::MutexGuard<'_, Ports> {
@@ -506,7 +506,7 @@ impl Drop for Shared {
             .get_mut()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let ended = ports.stop();
-        self.hosted.stop();
+        self.caller_runtime.stop();
         self.engine.end_waits();
         if let Some(log) = self.engine.log() {
             log.end();

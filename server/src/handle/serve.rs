@@ -41,7 +41,7 @@ impl Server {
         IO: AsyncRead + AsyncWrite + Unpin,
     {
         self.shared
-            .hosted
+            .caller_runtime
             .serve(io, LOCALHOST, &ListenerId::default())
     }
 
@@ -103,7 +103,7 @@ impl Server {
             label,
             member: MemberId::default(),
         };
-        Ok(self.shared.hosted.serve(io, peer, &listener_id))
+        Ok(self.shared.caller_runtime.serve(io, peer, &listener_id))
     }
 
     /// Keeps the time of a server [without a listener](crate::ServerBuilder::without_listener): expires sessions, removes
@@ -122,7 +122,7 @@ impl Server {
     /// # }
     /// ```
     pub fn drive_timer(&self) -> impl Future<Output = ()> + use<> {
-        self.shared.hosted.drive_timer()
+        self.shared.caller_runtime.drive_timer()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::protocol::Timestamp;
 
-/// Who turns the clock.
+/// Clock that a server follows.
 ///
 /// ```
 /// use minikeeper::{Server, config::ClockKind};
@@ -19,24 +19,26 @@ use crate::protocol::Timestamp;
 pub enum ClockKind {
     /// The machine's clock.
     System,
-    /// A clock that stands still until [`Server::advance`](crate::Server::advance) moves it. It starts at the time of day at
-    /// which the server starts, rounded down to a tick, or at that of the [`Snapshot`](crate::Snapshot) that it starts from: so the same happens after the same time in every run. A session that is
-    /// not heard from expires a tick after its timeout, or with [exact expiry](crate::Config::exact_expiry) when that ends.
+    /// A clock that stands still until [`Server::advance`](crate::Server::advance) moves it.
+    ///
+    /// It starts at the time of day, rounded down to a tick, or at the time of the [`Snapshot`](crate::Snapshot) that the
+    /// server starts from. Deadlines therefore come after the same spans in every run. A silent session expires a tick
+    /// after its timeout, or, with [exact expiry](crate::Config::exact_expiry), when its timeout ends.
     Manual,
-    /// The time of the tokio runtime in which the server is started, paused or not; see `ServerBuilder::tokio_clock`. Only
-    /// for a server [without a listener](crate::ServerBuilder::without_listener), and with the feature `tokio-clock`.
+    /// The clock of the tokio runtime in which the server is started, paused or not; see `ServerBuilder::tokio_clock`. It
+    /// needs the feature `tokio-clock` and a server [without a listener](crate::ServerBuilder::without_listener).
     #[cfg(feature = "tokio-clock")]
     Tokio,
 }
 
-/// The one clock of a server: sessions, containers, TTL znodes, `ctime` and `mtime` all go by it.
+/// Clock of a server, for sessions, containers, TTL znodes, `ctime` and `mtime`.
 #[derive(Debug)]
 pub(crate) enum Clock {
-    /// The time of day at the start, and what has passed since; so it never goes backwards.
+    /// The time of day at the start plus the time since then, so that the clock never goes backwards.
     System { started: Timestamp, since: Instant },
-    /// Stands still until it is moved.
+    /// Milliseconds since 1970; the clock stands still until it is moved.
     Manual(AtomicI64),
-    /// The same as the first by the time of a runtime, which may be asked for from outside of it.
+    /// As [`System`](Self::System), by the time of a runtime.
     #[cfg(feature = "tokio-clock")]
     Tokio {
         started: Timestamp,
@@ -45,14 +47,14 @@ pub(crate) enum Clock {
     },
 }
 
-/// There is no tokio runtime here whose time a clock could follow.
+/// Error: the caller is not inside a tokio runtime.
 #[derive(Debug)]
 pub(crate) struct NoRuntime;
 
 impl Clock {
-    /// A clock that says `started` now; by default, the time of day, and where it stands still the beginning of a tick, so that
-    /// sessions expire after the same time in every run. A state that was reached at `reached` goes on from there:
-    /// the machine's clock then says nothing earlier, and others say just that by default.
+    /// Starts a clock at `started`. The default is the time of day; for a clock that stands still, it is rounded down to the
+    /// beginning of a tick, so that sessions expire after the same spans in every run. `reached` is the time of a loaded state:
+    /// no clock starts earlier, and clocks other than the machine's start there by default.
     pub(crate) fn start(
         kind: ClockKind,
         started: Option<Timestamp>,
@@ -130,19 +132,19 @@ impl Clock {
     }
 }
 
-/// What one turn of a connection may take.
+/// Length of one turn of a connection.
 #[derive(Debug)]
 pub(super) enum Slice {
-    /// Real time, whoever turns the server's clock.
+    /// Real time, on any clock of the server.
     Time { began: Instant, length: Duration },
-    /// So many looks at it: where all time is a runtime's, what happens must not hang on how fast the machine is.
+    /// Number of checks. On the clock of a runtime, the length must not depend on the speed of the machine.
     #[cfg(feature = "tokio-clock")]
-    Looks(u32),
+    Checks(u32),
 }
 
-/// About what a server does in 10 ms, which is the usual length.
+/// Number of checks that correspond to about 10 ms, the usual length of a turn.
 #[cfg(feature = "tokio-clock")]
-const LOOKS: u32 = 1000;
+const CHECKS: u32 = 1000;
 
 impl Slice {
     pub(super) fn begin(clock: &Clock, length: Duration) -> Self {
@@ -152,7 +154,7 @@ impl Slice {
                 length,
             },
             #[cfg(feature = "tokio-clock")]
-            Clock::Tokio { .. } => Self::Looks(LOOKS),
+            Clock::Tokio { .. } => Self::Checks(CHECKS),
         }
     }
 
@@ -160,15 +162,15 @@ impl Slice {
         match self {
             Self::Time { began, length } => ticker().saturating_duration_since(*began) >= *length,
             #[cfg(feature = "tokio-clock")]
-            Self::Looks(left) => {
-                *left = left.saturating_sub(1);
-                *left == 0
+            Self::Checks(remaining) => {
+                *remaining = remaining.saturating_sub(1);
+                *remaining == 0
             }
         }
     }
 }
 
-/// Time that is to pass: real time, whoever turns the server's clock, unless that follows a runtime.
+/// Timeout in real time, or in the time of the runtime that the server's clock follows.
 #[derive(Clone, Debug)]
 pub(super) struct Countdown {
     since: Since,
@@ -183,13 +185,13 @@ enum Since {
 }
 
 impl Countdown {
-    /// Real time.
+    /// Starts a timeout in real time.
     pub(super) fn begin(span: Duration) -> Self {
         let since = Since::Real(ticker());
         Self { since, span }
     }
 
-    /// Real time, or that of the runtime which the clock follows.
+    /// Starts a timeout in real time, or in the time of the runtime that the clock follows.
     pub(super) fn begin_by(clock: &Clock, span: Duration) -> Self {
         match clock {
             Clock::System { .. } | Clock::Manual(_) => Self::begin(span),
@@ -217,13 +219,13 @@ impl Countdown {
 
     /// Continues in real time with the rest of the span.
     pub(super) fn go_on_in_real_time(&mut self) {
-        let passed = self.span.saturating_sub(self.left());
+        let passed = self.span.saturating_sub(self.remaining());
         let now = ticker();
         self.since = Since::Real(now.checked_sub(passed).unwrap_or(now));
     }
 
-    /// What is left of it.
-    pub(super) fn left(&self) -> Duration {
+    /// Returns the remaining time.
+    pub(super) fn remaining(&self) -> Duration {
         let passed = match &self.since {
             Since::Real(began) => ticker().saturating_duration_since(*began),
             #[cfg(feature = "tokio-clock")]

@@ -1,7 +1,7 @@
 //! One connection: frames in, messages out.
 //!
-//! One future reads, feeds the engine and writes. Whatever one read brings is fed in one go and answered in one write.
-//! A client that leaves its answers unread is not read any further, so it costs nobody but itself.
+//! One future reads, passes frames to the engine and writes. All frames of one read are processed in one turn and answered
+//! by one write. A client that does not read its replies is not read either, so it does not slow down other clients.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -24,14 +24,14 @@ use super::turns::{Turns, give_way};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::wire::FourLetterWord;
 
-/// How much one read brings at most.
+/// Largest number of bytes of one read.
 const READ_SIZE: usize = 256 << 10;
 
-/// The bytes that are read of a client that does not read its answers.
+/// Number of bytes that are read from a client that does not read its replies.
 const READ_AHEAD: usize = 16 << 10;
 
-/// After so many reads in one go it is the turn of the other connections.
-const READS_IN_ONE_GO: usize = 8;
+/// Number of reads after which other connections have their turn.
+const READS_PER_TURN: usize = 8;
 
 /// Number of bytes that a connection writes before others have their turn.
 const SHORT_TURN: usize = 64 << 10;
@@ -39,15 +39,15 @@ const SHORT_TURN: usize = 64 << 10;
 /// Number of bytes for a long turn that no other connection waits for.
 const LONG_TURN: usize = 256 << 10;
 
-/// How long a client that is owed its last answers may leave them unread before it is closed without them.
+/// Time that a client has to read its last replies before the connection closes without them.
 const LINGER: Duration = Duration::from_secs(10);
 
 thread_local! {
-    /// Shared by all connections of a thread: what a read brings is used up, or copied, before the next one.
+    /// Buffer for one read, shared by all connections of a thread: its bytes are used or copied before the next read.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; READ_SIZE]);
 }
 
-/// A connection that is being served.
+/// Connection that is being served.
 struct Connection<IO> {
     engine: Arc<Engine>,
     id: ConnectionId,
@@ -55,42 +55,49 @@ struct Connection<IO> {
     phase: Phase,
     /// Facts that a four-letter word waits for.
     gathering: Gathering,
-    /// Whether the last word was not answered because its facts were missing.
-    lacks_facts: bool,
-    /// Received and not yet taken in: a frame that is not whole, or more than there is room to answer.
+    /// Received bytes that are not processed yet: an incomplete frame, or more than there is room to answer.
     received: BytesMut,
     /// Whether `received` may hold a whole frame.
-    unfed: bool,
-    /// Whether the client has ended its sending side, and what it sent before is still to be taken in.
-    has_ended: bool,
-    /// Whether others are to have their turn before the rest of what was received.
-    yielding: bool,
-    /// Whether a test keeps what was received from being taken in.
-    stalled: bool,
-    /// What a test may have cut.
+    may_have_frame: bool,
+    /// Whether the client has closed its sending side.
+    client_has_ended: bool,
+    paused: Paused,
+    /// Link to the client, which a test may cut.
     link: Arc<Link>,
-    /// How much of what is to be written was sent before the link was cut, and so arrives.
+    /// Number of bytes in `sending` that were sent before the link was cut, and therefore arrive.
     under_way: usize,
-    /// To be written next.
+    /// Bytes to be written next.
     sending: Outgoing,
     /// Number of unread bytes up to which the connection is read, and of bytes that it may write in one turn.
     share: usize,
     /// Long turns of the server's thread that serves the connection.
     turns: Option<Arc<Turns>>,
     long_turn: LongTurn,
-    /// How much of it may not leave before the log is flushed.
+    /// Parts of `sending` that wait for the log.
     marks: Marks,
     ending: Option<Ending>,
-    /// How long the socket has still to take something of what is owed.
+    /// Timer for a client that does not read its last replies.
     linger: Option<Pin<Box<Sleep>>>,
 }
 
-/// How a connection is to be closed, once that is settled.
+/// Reason why received frames are not processed, although there is room for their replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Paused {
+    No,
+    /// The turn is over, and other connections come first.
+    ForOthers,
+    /// A fault or a hold of the test delays the next frame.
+    ByTest,
+    /// The facts for a four-letter word are not gathered yet.
+    ForFacts,
+}
+
+/// Way in which a connection that is to end is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
-    /// It is owed what waits, and gets it if it reads.
+    /// After the client has read the remaining bytes, or after a while.
     WhenSent,
-    /// It has no claim on what the socket does not take at once.
+    /// Without the bytes that the socket does not accept at once.
     Now,
 }
 
@@ -106,19 +113,17 @@ pub(super) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
     let mut connection = Connection {
         link,
         under_way: 0,
-        stalled: false,
         engine,
         id,
         io,
         phase: Phase::Fresh,
         gathering: Gathering::default(),
-        lacks_facts: false,
         received: BytesMut::new(),
-        unfed: false,
-        has_ended: false,
-        yielding: false,
+        may_have_frame: false,
+        client_has_ended: false,
+        paused: Paused::No,
         sending: Outgoing::default(),
-        // Until the first request says how many others there are.
+        // The first request determines the number of other connections.
         share: LEAST_SHARE,
         turns,
         long_turn: LongTurn::None,
@@ -150,15 +155,15 @@ impl Ending {
     }
 }
 
-/// Why what is to be written has not all left.
+/// Reason why bytes are still to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Blocked {
     No,
-    /// The socket would not take it, or the link is cut.
+    /// The socket accepts no more, or the link is cut.
     BySocket,
-    /// It shows what is not flushed yet.
+    /// The bytes show transactions that are not durable yet.
     ByLog,
-    /// The connection has had its turn, and the others come first.
+    /// The turn is over, and other connections come first.
     ByTurn,
 }
 
@@ -187,7 +192,7 @@ impl Turn {
     }
 }
 
-/// What a step of the future came to.
+/// Result of one step of the future.
 enum Step {
     /// There is more to do.
     Again,
@@ -203,11 +208,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         let Poll::Ready(mut turn) = self.begin_turn(context) else {
             return Poll::Pending;
         };
-        // Whoever woke this may have let it go.
-        self.unfed |= std::mem::take(&mut self.stalled);
+        if self.paused == Paused::ByTest {
+            // The test may have released the next frame.
+            self.resume();
+        }
         loop {
             if self.engine.is_broken() {
-                // Nothing that was not flushed is ever said.
+                // Bytes that show lost transactions are never sent.
                 return Poll::Ready(());
             }
             let Ok(blocked) = self.write(&mut turn, context) else {
@@ -219,21 +226,22 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             if let Some(ending) = self.ending {
                 return self.close(ending, blocked, context);
             }
-            if std::mem::take(&mut self.yielding) {
+            if self.paused == Paused::ForOthers {
+                self.paused = Paused::No;
                 return give_way(context);
             }
-            // The link is asked first, and so knows whom to wake, whatever else keeps it.
+            // The link comes first, so that it wakes this task whatever else it waits for.
             let cut = self.link.keeps_from_server(context);
-            let waits = self.stalled || self.gathering.is_pending(context);
+            let waits = self.paused == Paused::ByTest || self.gathering.is_pending(context);
             let step = if cut || waits {
                 Step::Wait
             } else if self.is_full() {
                 self.read_ahead(context)
-            } else if self.unfed {
-                self.feed_received(context)
-            } else if self.has_ended {
+            } else if self.may_have_frame {
+                self.process_received(context)
+            } else if self.client_has_ended {
                 self.leave()
-            } else if reads == READS_IN_ONE_GO {
+            } else if reads == READS_PER_TURN {
                 return give_way(context);
             } else {
                 reads += 1;
@@ -244,13 +252,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 Step::End => return Poll::Ready(()),
                 Step::Wait => {
                     let before = self.sending.len();
-                    let left = self.engine.poll_outbox(self.id, context, &mut self.sending);
-                    self.ending = left.closing.map(Ending::of);
-                    let goes_on = self.stalled && !left.stalled;
-                    if goes_on {
-                        (self.stalled, self.unfed) = (false, true);
+                    let progress = self.engine.poll_outbox(self.id, context, &mut self.sending);
+                    self.ending = progress.closing.map(Ending::of);
+                    let resumes = self.paused == Paused::ByTest && !progress.stalled;
+                    if resumes {
+                        self.resume();
                     }
-                    if self.sending.len() == before && self.ending.is_none() && !goes_on {
+                    if self.sending.len() == before && self.ending.is_none() && !resumes {
                         return Poll::Pending;
                     }
                 }
@@ -258,7 +266,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         }
     }
 
-    /// Begins a turn: a short one, or a long one once it is granted and the sockets have been looked at.
+    /// Continues with the frames that a test delayed.
+    fn resume(&mut self) {
+        self.paused = Paused::No;
+        self.may_have_frame = true;
+    }
+
+    /// Begins a turn: a short one, or a long one once it is granted and the sockets have been polled.
     fn begin_turn(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
         let mut bytes = self.share.min(SHORT_TURN);
         if let Some(turns) = &self.turns {
@@ -291,7 +305,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         give_way(context)
     }
 
-    /// Writes what there is; says why not all of it.
+    /// Writes the pending bytes. Returns the reason if some remain, and an error if the socket failed.
     fn write(&mut self, turn: &mut Turn, context: &mut Context<'_>) -> Result<Blocked, ()> {
         while !self.sending.is_empty() {
             let mut most = usize::MAX;
@@ -342,7 +356,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         Ok(Blocked::No)
     }
 
-    /// Hands at most `most` bytes to the socket.
+    /// Writes at most `most` bytes to the socket.
     fn write_some(&mut self, most: usize, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let count = self.sending.slices(most, &mut slices);
@@ -355,18 +369,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
 
     fn close(&mut self, ending: Ending, blocked: Blocked, context: &mut Context<'_>) -> Poll<()> {
         if self.link.keeps_from_client(context) {
-            // The client does not learn of it before the link is whole again. The server has done with it.
+            // The client does not see the end before the link is healed. For the server, the connection has ended.
             self.engine.disconnect(self.id);
             return Poll::Pending;
         }
         if blocked == Blocked::ByLog {
-            // What it is owed waits for the disk, and so does its end.
+            // The last replies wait for the log, and so does the end of the connection.
             return Poll::Pending;
         }
-        // Outside of a tokio runtime there is nobody who could tell when to give up.
+        // Outside of a tokio runtime there is no timer.
         let has_timer = || tokio::runtime::Handle::try_current().is_ok();
         if blocked == Blocked::BySocket && ending == Ending::WhenSent && has_timer() {
-            // A real server closes who moves nothing for a while too: NIOServerCnxnFactory.ConnectionExpirerThread.
+            // A real server closes idle connections too: NIOServerCnxnFactory.ConnectionExpirerThread.
             let linger = self
                 .linger
                 .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
@@ -374,22 +388,24 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 return Poll::Pending;
             }
         }
-        // Errors do not matter any more.
+        // The connection ends, so errors have no effect.
         Pin::new(&mut self.io).poll_shutdown(context).map(|_| ())
     }
 
-    /// Takes leave of a client that says nothing more, or nothing that makes sense. What it asked before is answered.
+    /// Ends the connection of a client that has closed it or sent a malformed frame. Earlier requests are still
+    /// answered.
     fn leave(&mut self) -> Step {
         self.engine.disconnect(self.id);
         self.ending = Some(Ending::WhenSent);
         Step::Again
     }
 
-    /// Reads a little although earlier answers are unread: nothing is taken in, but the client is heard. A client that reads
-    /// slowly and sends pings keeps its session, as it does on a real server, which reads on (`NIOServerCnxn.doIO`).
+    /// Reads a little although earlier replies are unread. The bytes are not processed, but they keep the session alive:
+    /// a client that reads slowly and sends pings does not lose its session. A real server reads on too
+    /// (`NIOServerCnxn.doIO`).
     fn read_ahead(&mut self, context: &mut Context<'_>) -> Step {
         let room = READ_AHEAD.saturating_sub(self.received.len());
-        if self.has_ended || room == 0 {
+        if self.client_has_ended || room == 0 {
             return Step::Wait;
         }
         SCRATCH.with_borrow_mut(|scratch| {
@@ -398,12 +414,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 Poll::Pending => Step::Wait,
                 Poll::Ready(Err(_)) => Step::End,
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
-                    self.has_ended = true;
+                    self.client_has_ended = true;
                     Step::Again
                 }
                 Poll::Ready(Ok(())) => {
                     self.received.extend_from_slice(buffer.filled());
-                    self.unfed = true;
+                    self.may_have_frame = true;
                     self.engine.heard(self.id);
                     Step::Again
                 }
@@ -423,26 +439,26 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             }
             if self.received.is_empty() {
                 let bytes = buffer.filled();
-                let Some(used) = self.feed(bytes, context) else {
+                let Some(used) = self.process(bytes, context) else {
                     return self.leave();
                 };
                 self.received
                     .extend_from_slice(bytes.get(used..).unwrap_or_default());
-                self.unfed = self.is_interrupted();
+                self.may_have_frame = self.is_interrupted();
                 Step::Again
             } else {
                 self.received.extend_from_slice(buffer.filled());
-                self.unfed = true;
+                self.may_have_frame = true;
                 Step::Again
             }
         })
     }
 
-    fn feed_received(&mut self, context: &Context<'_>) -> Step {
+    fn process_received(&mut self, context: &Context<'_>) -> Step {
         let received = std::mem::take(&mut self.received);
-        let fed = self.feed(&received, context);
+        let processed = self.process(&received, context);
         self.received = received;
-        let Some(used) = fed else {
+        let Some(used) = processed else {
             return self.leave();
         };
         if used == self.received.len() && self.received.capacity() > LARGEST_BUFFER {
@@ -450,28 +466,32 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         } else {
             let _ = self.received.split_to(used);
         }
-        self.unfed = self.is_interrupted();
+        self.may_have_frame = self.is_interrupted();
         Step::Again
     }
 
-    /// Whether feeding stopped because room, time or facts ran out, and not bytes.
+    /// Whether processing stopped for lack of room, time or facts, and not for lack of bytes.
     fn is_interrupted(&mut self) -> bool {
-        self.yielding || self.is_full() || std::mem::take(&mut self.lacks_facts)
+        if self.paused == Paused::ForFacts {
+            self.paused = Paused::No;
+            return true;
+        }
+        self.paused == Paused::ForOthers || self.is_full()
     }
 
     fn is_full(&self) -> bool {
         self.sending.is_full(self.share)
     }
 
-    /// Gives bytes to the engine; says how many it used, or nothing if they make no sense.
-    fn feed(&mut self, bytes: &[u8], context: &Context<'_>) -> Option<usize> {
+    /// Passes bytes to the engine. Returns the number of bytes that it used, or `None` if a frame is malformed.
+    fn process(&mut self, bytes: &[u8], context: &Context<'_>) -> Option<usize> {
         if self.phase == Phase::Fresh
             && let Some(word) = FourLetterWord::parse(bytes)
         {
             self.gathering.begin(&self.engine, word);
             if self.gathering.is_pending(context) {
                 // The facts may arrive before the task is polled again.
-                self.lacks_facts = true;
+                self.paused = Paused::ForFacts;
                 return Some(0);
             }
         }
@@ -483,13 +503,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             &mut self.marks,
             &self.gathering,
         ) {
-            Ok(fed) => {
-                self.ending = fed.closing.map(Ending::of);
-                self.yielding = fed.yielding;
-                self.stalled = fed.stalled;
-                self.under_way = fed.under_way.unwrap_or(self.under_way);
-                self.share = fed.share;
-                Some(fed.used)
+            Ok(processed) => {
+                self.ending = processed.closing.map(Ending::of);
+                self.paused = if processed.stalled {
+                    Paused::ByTest
+                } else if processed.yielding {
+                    Paused::ForOthers
+                } else {
+                    Paused::No
+                };
+                self.under_way = processed.under_way.unwrap_or(self.under_way);
+                self.share = processed.share;
+                Some(processed.used)
             }
             Err(reason) => {
                 tracing::debug!(connection = self.id.0, %reason, "closing");
@@ -654,7 +679,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_was_taken_out_of_the_outbox_and_has_not_left_counts_as_unread() {
+    fn bytes_taken_from_the_outbox_count_as_unread_until_they_are_sent() {
         let engine = engine();
         let path = format!("/{}", "p".repeat(1 << 20));
         let create = CreateRequest {
@@ -775,7 +800,7 @@ pub(super) mod tests {
         let mut answers = Outgoing::default();
         let [connect, ping, multi] = [&CONNECT_AND_WATCH[..49], &PING, &EMPTY_MULTI];
         let mut used = |frames: &[&[u8]]| {
-            let fed = engine
+            let processed = engine
                 .receive(
                     id,
                     &mut phase,
@@ -785,7 +810,7 @@ pub(super) mod tests {
                     &Gathering::default(),
                 )
                 .expect("it makes sense");
-            (fed.used, fed.yielding)
+            (processed.used, processed.yielding)
         };
         assert_eq!(used(&[connect, ping, ping]), (49 + 24, false));
         assert_eq!(used(&[ping, multi, ping]), (12 + 21, true), "it may have");
@@ -816,7 +841,7 @@ pub(super) mod tests {
         bytes
     };
 
-    /// A session is asked for, then an operation that nobody knows.
+    /// Frames that ask for a session, and then for an unknown operation.
     const CONNECT_AND_NONSENSE: [u8; 61] = {
         let mut bytes = [0; 61];
         bytes[3] = 45;

@@ -1,4 +1,4 @@
-//! One listener: who connects is accepted and served, until it is closed.
+//! Listener: accepts clients and has them served, until it is closed.
 
 use std::future;
 use std::net::Shutdown;
@@ -10,27 +10,27 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::sync::oneshot;
 
-use super::crew::Crew;
 use super::engine::{Engine, Welcome};
+use super::io_workers::IoWorkers;
 use super::machine::Descriptors;
 use crate::control::ListenerId;
 
-/// How long nothing is accepted after it could not be.
+/// Pause after a connection could not be accepted.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A listener that listens no longer once it is dropped, whoever else may hold its socket: a child that another thread
-/// of the test is just starting has a copy of every socket, and would keep the port until it runs its own program.
+/// Socket that stops listening when it is dropped, even if another process has a copy of it. A child process that another
+/// thread of the test is starting has copies of all sockets until it runs its own program.
 struct Listening(tokio::net::TcpListener);
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        // Where a socket that listens cannot be shut down there is nothing to be done about it.
+        // On platforms where a listening socket cannot be shut down, the error has no remedy.
         let _ = SockRef::from(&self.0).shutdown(Shutdown::Both);
     }
 }
 
-/// Accepts connections, and has each served, until it is closed: then nobody can connect, and the connections have ended.
-/// Panics if one of them does.
+/// Accepts connections and serves them until the listener is closed. When it is done, no client can connect and all
+/// connections have ended. Panics if the task of a connection does.
 pub(super) async fn accept(
     engine: Arc<Engine>,
     listener_id: ListenerId,
@@ -38,7 +38,7 @@ pub(super) async fn accept(
     mut closed: oneshot::Receiver<()>,
 ) {
     let listening = Listening(listener);
-    let mut crew = Crew::new(Arc::clone(&engine));
+    let mut workers = IoWorkers::new(Arc::clone(&engine));
     let descriptors = match &engine.log {
         Some(_) => Descriptors::with_reserve(),
         None => Descriptors::ANY,
@@ -49,7 +49,7 @@ pub(super) async fn accept(
             if Pin::new(&mut closed).poll(context).is_ready() {
                 return Poll::Ready(None);
             }
-            crew.poll_ended(context);
+            workers.poll_ended(context);
             listening.0.poll_accept(context).map(Some)
         });
         match accepted.await {
@@ -65,19 +65,19 @@ pub(super) async fn accept(
             }
             Some(Ok((socket, peer))) => {
                 is_short = false;
-                // Without it small answers wait for one another; a socket that cannot do it is about to fail anyway.
+                // Without it, small replies wait for one another. A socket that refuses it is about to fail anyway.
                 let _ = socket.set_nodelay(true);
                 match engine.accept(peer, &listener_id) {
-                    Welcome::Serve(id) => crew.serve(id, socket),
+                    Welcome::Serve(id) => workers.serve(id, socket),
                     Welcome::Close => {}
                     Welcome::Reset => {
-                        // With nothing to linger for, closing is TCP's RST.
+                        // A linger time of zero makes close send a RST.
                         let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
                     }
                 }
             }
             Some(Err(error)) => {
-                // Out of file descriptors, most likely. Connections that end make room, so wait for one to.
+                // Most likely the process has no file descriptor left. Connections that end free some.
                 tracing::warn!(%error, "cannot accept a connection");
                 if tokio::time::timeout(PAUSE, &mut closed).await.is_ok() {
                     break;
@@ -86,7 +86,7 @@ pub(super) async fn accept(
         }
     }
     drop(listening);
-    crew.end().await;
+    workers.end().await;
 }
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
             let pending = future::poll_fn(|context| {
                 Poll::Ready(accepting.as_mut().poll(context).is_pending())
             });
-            assert!(pending.await, "nobody connects");
+            assert!(pending.await, "no client connects");
         });
         port.listen().expect("the port is its own");
     }

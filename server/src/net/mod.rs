@@ -3,13 +3,15 @@
 //! Everything that happens, be it a frame, the passing of time or the wish of a test, enters through
 //! [`Engine`](engine::Engine), one at a time.
 
+mod caller_runtime;
 mod clock;
 mod connection;
-mod crew;
+
 mod deferred;
 mod engine;
 mod facts;
-mod hosted;
+
+mod io_workers;
 mod journal;
 mod last_words;
 mod limits;
@@ -38,10 +40,10 @@ mod wait;
 mod waiters;
 mod wish;
 
+pub(crate) use caller_runtime::{AsyncRead, AsyncWrite, CallerRuntime};
 pub use clock::ClockKind;
 pub(crate) use clock::{Clock, NoRuntime};
 pub(crate) use engine::Engine;
-pub(crate) use hosted::{AsyncRead, AsyncWrite, Hosted};
 pub use limits::FourLetterWords;
 pub(crate) use limits::Limits;
 pub(crate) use machine::read as read_file;

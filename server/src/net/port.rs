@@ -1,4 +1,4 @@
-//! A port that is a server's: kept while nobody listens on it.
+//! Port of a server, reserved also while the server does not listen on it.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -6,24 +6,25 @@ use std::sync::{Mutex, MutexGuard};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-/// Enough for the clients of a large test that all connect at once.
+/// Backlog for the clients of a large test that all connect at once.
 const DEFAULT_BACKLOG: i32 = 1024;
 
-/// Whether a second socket can listen beside one that is bound to the same port and does not listen. Only Linux is known
-/// to allow it, and only if both have `SO_REUSEADDR` set at that moment.
-const CAN_STAND_BESIDE: bool = cfg!(any(target_os = "linux", target_os = "android"));
+/// Whether a socket can listen on a port to which another socket is bound that does not listen. Only Linux is known to allow
+/// it, and only if both have `SO_REUSEADDR` set at that moment.
+const CAN_SHARE_PORT: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
-/// A port that is this server's whether it listens or not.
+/// Port that is reserved for this server, whether it listens or not.
 #[derive(Debug)]
 pub(crate) struct ReservedPort {
     addr: SocketAddr,
     backlog: i32,
-    /// Bound and not listening: as long as it is there nobody else gets the port, and who connects is refused.
+    /// Socket that is bound and does not listen. It prevents other processes from taking the port; clients that connect are
+    /// refused.
     reserved: Mutex<Option<Socket>>,
 }
 
 impl ReservedPort {
-    /// Takes the port, a free one if it is 0.
+    /// Reserves a port; 0 stands for a free one.
     pub(crate) fn reserve(addr: SocketAddr, backlog: i32) -> io::Result<Self> {
         let socket = bind(addr)?;
         let addr = socket.local_addr()?.as_socket().unwrap_or(addr);
@@ -38,7 +39,7 @@ impl ReservedPort {
         self.addr
     }
 
-    /// Listens, until what it gives is dropped; then the port is to be [kept](Self::keep).
+    /// Listens until the returned listener is dropped. The caller then calls [`reserve_again`](Self::reserve_again).
     pub(super) fn listen(&self) -> io::Result<TcpListener> {
         let backlog = if self.backlog > 0 {
             self.backlog
@@ -46,18 +47,18 @@ impl ReservedPort {
             DEFAULT_BACKLOG
         };
         let mut reserved = self.reserved();
-        let socket = if CAN_STAND_BESIDE {
-            let beside = |may| {
+        let socket = if CAN_SHARE_PORT {
+            let share = |may| {
                 let reserved = reserved.as_ref();
                 reserved.map_or(Ok(()), |reserved| reserved.set_reuse_address(may))
             };
-            beside(true)?;
+            share(true)?;
             let socket = bind(self.addr).and_then(|socket| {
                 socket.listen(backlog)?;
                 Ok(socket)
             });
-            // From here on nobody else can do the same.
-            beside(false)?;
+            // From here on, no other process can share the port.
+            share(false)?;
             socket?
         } else {
             let socket = match reserved.take() {
@@ -71,8 +72,9 @@ impl ReservedPort {
         Ok(socket.into())
     }
 
-    /// Keeps the port while nobody listens on it. Where that takes a new socket, it may come too late.
-    pub(super) fn keep(&self) {
+    /// Reserves the port again after its listener was closed. On platforms that need a new socket for it, another process
+    /// may have taken the port.
+    pub(super) fn reserve_again(&self) {
         let mut reserved = self.reserved();
         if reserved.is_none() {
             *reserved = bind(self.addr).ok();

@@ -1,4 +1,4 @@
-//! Every port of a server, and the thread that serves whoever comes by one of them.
+//! All ports of a server, and the thread that serves them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,24 +10,24 @@ use super::port::ReservedPort;
 use super::thread::ServerThread;
 use crate::control::ListenerId;
 
-/// Every port of a server, and the thread that serves while it runs.
+/// All ports of a server, and the thread that serves them while the server runs.
 #[derive(Debug, Default)]
 pub(crate) struct Ports {
     ports: Vec<Port>,
-    /// `None` while it is stopped.
+    /// `None` while the server is stopped.
     thread: Option<ServerThread>,
 }
 
-/// One port.
+/// One port of a server.
 #[derive(Debug)]
 struct Port {
     reserved: ReservedPort,
     listener_id: ListenerId,
-    /// Whether it is not listened on, though the server runs.
+    /// Whether the port has no listener although the server runs.
     shut: bool,
 }
 
-/// Why ports cannot be listened on.
+/// Reason why a server cannot listen.
 #[derive(Debug)]
 pub(crate) enum PortError {
     Listen(SocketAddr, io::Error),
@@ -57,7 +57,7 @@ impl Ports {
         Ok(())
     }
 
-    /// Where the first port that satisfies `which` is.
+    /// Returns the address of the first port that satisfies `which`.
     pub(crate) fn find(&self, which: impl Fn(&ListenerId) -> bool) -> Option<SocketAddr> {
         let port = self.ports.iter().find(|port| which(&port.listener_id))?;
         Some(port.reserved.addr())
@@ -69,7 +69,7 @@ impl Ports {
         for port in self.ports.iter().filter(|port| !port.shut) {
             if let Err(error) = port.listen(&mut thread) {
                 self.thread = Some(thread);
-                // Whatever its thread panicked with, it is the start that failed.
+                // The failed start is the error to report, not a panic of the thread.
                 let _ = self.stop();
                 return Err(error);
             }
@@ -78,16 +78,18 @@ impl Ports {
         Ok(())
     }
 
-    /// Stops serving: when this returns, the sockets are closed, and the ports are kept. Gives what the thread panicked
-    /// with, if it did.
+    /// Stops serving. When this returns, the sockets are closed and the ports stay reserved. Returns the panic of the
+    /// thread, if it panicked.
     pub(crate) fn stop(&mut self) -> thread::Result<()> {
         let ended = self.thread.take().map_or(Ok(()), ServerThread::stop);
-        self.ports.iter().for_each(|port| port.reserved.keep());
+        self.ports
+            .iter()
+            .for_each(|port| port.reserved.reserve_again());
         ended
     }
 
-    /// Listens no longer on the ports that satisfy `which`, until they are [opened](Self::open). When this returns, who
-    /// connects there is refused and the connections that came there have ended.
+    /// Closes the listeners of the ports that satisfy `which`, until they are [opened](Self::open). When this returns, new
+    /// connections are refused and the connections of these listeners have ended.
     pub(crate) fn shut(&mut self, which: impl Fn(&ListenerId) -> bool) {
         for port in self
             .ports
@@ -118,7 +120,7 @@ impl Port {
     fn listen(&self, thread: &mut ServerThread) -> Result<(), PortError> {
         let listened = thread.listen(&self.reserved, self.listener_id.clone());
         listened.map_err(|error| {
-            self.reserved.keep();
+            self.reserved.reserve_again();
             PortError::Listen(self.reserved.addr(), error)
         })
     }

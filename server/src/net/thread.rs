@@ -1,5 +1,5 @@
-//! The thread that serves, with a runtime of its own: so it serves under any runtime of the caller's or none, even
-//! while the caller blocks.
+//! The server's own thread and runtime. The server therefore works under any runtime of the caller or none, and while the
+//! caller blocks.
 
 use std::convert::Infallible;
 use std::future;
@@ -18,36 +18,36 @@ use super::listener;
 use super::port::ReservedPort;
 use crate::control::ListenerId;
 
-/// A running server. It listens where it is told to, and stops doing so, while it runs.
+/// Thread of a running server. Listeners can be added and closed while it runs.
 #[derive(Debug)]
 pub(crate) struct ServerThread {
     engine: Arc<Engine>,
     runtime: runtime::Handle,
-    /// Takes listeners to the thread.
+    /// Sends listeners to the thread.
     accepting: mpsc::UnboundedSender<Accepting>,
     open: Vec<Open>,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
 
-/// An open listener, as who may close it sees it.
+/// Open listener, as the owner of the thread sees it.
 #[derive(Debug)]
 struct Open {
     addr: SocketAddr,
     close: oneshot::Sender<()>,
-    /// Ends when the listener is closed, and its connections with it.
+    /// Disconnected when the listener is closed and its connections have ended.
     closed: blocking::Receiver<Infallible>,
 }
 
-/// An open listener, as the thread sees it.
+/// Open listener, as the thread sees it.
 struct Accepting {
     accept: Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// Dropped when there is nothing left of it.
+    /// Dropped together with the listener.
     _closed: blocking::Sender<Infallible>,
 }
 
 impl ServerThread {
-    /// Starts to keep time. It does not listen anywhere yet.
+    /// Starts the thread and its timer. It has no listener yet.
     pub(super) fn start(engine: Arc<Engine>) -> io::Result<Self> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_io()
@@ -77,7 +77,7 @@ impl ServerThread {
                         if engine.poll_broken(context).is_ready() {
                             return Poll::Ready(());
                         }
-                        // Sent, or dropped with the handle: either way it is time to go.
+                        // The message was sent, or the sender was dropped: the thread ends in both cases.
                         Pin::new(&mut stopped).poll(context).map(|_| ())
                     }));
                 }
@@ -92,7 +92,7 @@ impl ServerThread {
         })
     }
 
-    /// Listens on a port, and serves whoever connects there. When this returns, clients can connect.
+    /// Listens on a port and serves its clients. When this returns, clients can connect.
     pub(super) fn listen(
         &mut self,
         port: &ReservedPort,
@@ -106,7 +106,7 @@ impl ServerThread {
         let (close, closing) = oneshot::channel();
         let (alive, closed) = blocking::channel();
         let accept = listener::accept(Arc::clone(&self.engine), listener_id, listener, closing);
-        // A thread that has panicked takes nothing any more, and says so when it is stopped.
+        // A thread that has panicked receives nothing. `stop` returns its panic.
         let _ = self.accepting.send(Accepting {
             accept: Box::pin(accept),
             _closed: alive,
@@ -119,19 +119,19 @@ impl ServerThread {
         Ok(())
     }
 
-    /// Listens on a port no longer. When this returns, who connects there is refused, the connections that came by it
-    /// have ended, and the port is kept. Does nothing if nobody listens on it.
+    /// Closes the listener of a port, if it has one. When this returns, new connections are refused, the connections of the
+    /// listener have ended, and the port stays reserved.
     pub(super) fn close(&mut self, port: &ReservedPort) {
         for open in self.open.extract_if(.., |open| open.addr == port.addr()) {
             let Open { close, closed, .. } = open;
             let _ = close.send(());
-            // It never says anything but that it is gone.
+            // Nothing is ever sent: an error means that the listener is gone.
             let _ = closed.recv();
         }
-        port.keep();
+        port.reserve_again();
     }
 
-    /// Stops serving: when this returns, the sockets are closed. Gives what the thread panicked with, if it did.
+    /// Stops the thread. When this returns, the sockets are closed. Returns the panic of the thread, if it panicked.
     pub(super) fn stop(self) -> thread::Result<()> {
         let _ = self.stop.send(());
         if self.thread.thread().id() == thread::current().id() {

@@ -319,7 +319,7 @@ impl Waiting {
                     }
                 });
                 Err(if by_runtime && !left.is_real() {
-                    Timing::Runtime(left.left())
+                    Timing::Runtime(left.remaining())
                 } else if begins || !left.is_real() {
                     left.go_on_in_real_time();
                     Timing::Real

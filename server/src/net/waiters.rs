@@ -35,7 +35,7 @@ impl Waiters {
     pub(super) fn next_timeout(&self, waits: &mut Waits) -> Option<(Duration, WaitId)> {
         let timed = self.0.iter().filter_map(|(id, waiter)| {
             let left = waiter.left.as_ref().filter(|left| left.is_real())?;
-            waits.find(*id)?.is_open().then(|| (left.left(), *id))
+            waits.find(*id)?.is_open().then(|| (left.remaining(), *id))
         });
         timed.min()
     }
@@ -43,7 +43,7 @@ impl Waiters {
     /// Returns the rest of the time of a wait, zero if it was never polled.
     pub(super) fn left(&self, id: WaitId) -> Duration {
         let left = self.0.get(&id).and_then(|waiter| waiter.left.as_ref());
-        left.map_or(Duration::ZERO, Countdown::left)
+        left.map_or(Duration::ZERO, Countdown::remaining)
     }
 
     /// Returns the timeout of a wait, zero if it was never polled.

@@ -1,7 +1,7 @@
-//! Who serves the connections: the server's own thread, and others beside it where there are thousands.
+//! I/O workers: threads that serve connections, besides the server's own thread.
 //!
-//! One thread is enough for any test. But to tell ten thousand watchers of one change is ten thousand writes, and those are
-//! worth sharing.
+//! One thread is enough for most tests. One change that notifies ten thousand watchers takes ten thousand writes, and
+//! these are worth sharing.
 
 use std::cell::OnceCell;
 use std::future;
@@ -21,39 +21,39 @@ use super::engine::Engine;
 use super::turns::Turns;
 use crate::keeper::ConnectionId;
 
-/// From this many connections a thread on, another one is worth its while.
+/// Number of connections per thread from which on another thread is started.
 const SHARE: usize = 1000;
 
-/// The threads of a server, and the connections of the one that accepts.
-pub(super) struct Crew {
+/// I/O workers of a server, and the connections of the thread that accepts.
+pub(super) struct IoWorkers {
     engine: Arc<Engine>,
     own: JoinSet<()>,
     /// Long turns of these connections.
     turns: Arc<Turns>,
-    others: Vec<Hand>,
-    /// How many threads there may be, once somebody wanted to know: to find out reads files.
+    others: Vec<Worker>,
+    /// Maximum number of threads. It is determined on first use, because that reads files.
     most: OnceCell<usize>,
-    /// From how many connections each on another one starts.
+    /// Number of connections per thread from which on another thread is started.
     share: usize,
 }
 
-/// A thread that serves connections which it is handed.
-struct Hand {
+/// Thread that serves connections of others.
+struct Worker {
     connections: mpsc::UnboundedSender<Handed>,
-    /// Held by each of its connections, and here.
+    /// Shared with each of its connections, which so counts them.
     serving: Arc<()>,
     thread: JoinHandle<()>,
 }
 
-/// A connection on its way to another thread.
+/// Connection on its way to a worker.
 struct Handed {
     id: ConnectionId,
     socket: std::net::TcpStream,
-    /// Held as long as it is served.
+    /// Dropped when the connection ends.
     serving: Arc<()>,
 }
 
-impl Crew {
+impl IoWorkers {
     pub(super) fn new(engine: Arc<Engine>) -> Self {
         Self {
             engine,
@@ -65,11 +65,14 @@ impl Crew {
         }
     }
 
-    /// Serves one more connection.
+    /// Serves a connection, on the thread with the fewest connections.
     pub(super) fn serve(&mut self, id: ConnectionId, socket: TcpStream) {
-        if let Some(hand) = self.hand() {
-            // It cannot be moved, or the other thread has ended, which is noticed elsewhere.
-            if !socket.into_std().is_ok_and(|socket| hand.take(id, socket)) {
+        if let Some(worker) = self.worker() {
+            // The socket cannot be moved, or the worker has ended, which `poll_ended` notices.
+            if !socket
+                .into_std()
+                .is_ok_and(|socket| worker.take(id, socket))
+            {
                 self.engine.disconnect(id);
             }
         } else {
@@ -87,30 +90,30 @@ impl Crew {
         *self.most.get_or_init(find_out)
     }
 
-    /// The thread that has the least to do, if that is another one.
-    fn hand(&mut self) -> Option<&Hand> {
+    /// Returns the worker for the next connection; `None` if this thread has the fewest connections.
+    fn worker(&mut self) -> Option<&Worker> {
         let own = self.own.len();
         let least = self
             .others
             .iter()
-            .map(Hand::serving)
+            .map(Worker::serving)
             .min()
             .unwrap_or(usize::MAX);
         if own.min(least) >= self.share && self.others.len() + 1 < self.most() {
-            match Hand::start(Arc::clone(&self.engine), self.others.len() + 2) {
-                Ok(hand) => self.others.push(hand),
+            match Worker::start(Arc::clone(&self.engine), self.others.len() + 2) {
+                Ok(worker) => self.others.push(worker),
                 Err(error) => tracing::warn!(%error, "cannot start another thread"),
             }
         }
-        let hand = self.others.iter().min_by_key(|hand| hand.serving())?;
-        (own >= self.share && hand.serving() < own).then_some(hand)
+        let worker = self.others.iter().min_by_key(|worker| worker.serving())?;
+        (own >= self.share && worker.serving() < own).then_some(worker)
     }
 
     /// Ends every connection, as if the process had ended, and waits until they are gone.
     ///
     /// # Panics
     ///
-    /// If one of them has.
+    /// If the task of a connection has panicked.
     pub(super) async fn end(mut self) {
         self.own.abort_all();
         future::poll_fn(|context| {
@@ -124,32 +127,32 @@ impl Crew {
         .await;
     }
 
-    /// Forgets connections that have ended.
+    /// Removes connections that have ended.
     ///
     /// # Panics
     ///
-    /// If one of them has.
+    /// If the task of a connection has panicked.
     pub(super) fn poll_ended(&mut self, context: &mut Context<'_>) {
         poll_ended(&mut self.own, context);
         if let Some(ended) = self
             .others
             .iter()
-            .position(|hand| hand.thread.is_finished())
+            .position(|worker| worker.thread.is_finished())
         {
             self.others.swap_remove(ended).join();
         }
     }
 }
 
-impl Drop for Crew {
+impl Drop for IoWorkers {
     fn drop(&mut self) {
-        for hand in self.others.drain(..) {
-            hand.join();
+        for worker in self.others.drain(..) {
+            worker.join();
         }
     }
 }
 
-impl Hand {
+impl Worker {
     fn start(engine: Arc<Engine>, number: usize) -> io::Result<Self> {
         let runtime = runtime::Builder::new_current_thread()
             .enable_io()
@@ -167,7 +170,7 @@ impl Hand {
         })
     }
 
-    /// Hands a connection over; says whether it was taken.
+    /// Passes a connection to the worker. Returns whether the worker takes it.
     fn take(&self, id: ConnectionId, socket: std::net::TcpStream) -> bool {
         let serving = Arc::clone(&self.serving);
         self.connections
@@ -179,12 +182,12 @@ impl Hand {
             .is_ok()
     }
 
-    /// How many connections it serves, or is about to.
+    /// Number of connections that the worker serves or is about to serve.
     fn serving(&self) -> usize {
         Arc::strong_count(&self.serving) - 1
     }
 
-    /// Ends it, and passes on what it panicked with, if it did.
+    /// Ends the worker, and resumes its panic if it panicked.
     fn join(self) {
         drop(self.connections);
         if let Err(panic) = self.thread.join()
@@ -195,7 +198,7 @@ impl Hand {
     }
 }
 
-/// Serves what is handed over until nobody hands over any more.
+/// Serves connections until the sender is dropped.
 async fn serve_handed(engine: &Arc<Engine>, mut handed: mpsc::UnboundedReceiver<Handed>) {
     let mut connections = JoinSet::new();
     let turns = Arc::default();
@@ -248,14 +251,14 @@ mod tests {
     use crate::net::connection::tests::engine;
     use crate::net::engine::Welcome;
 
-    /// Connects so many clients to a crew of two threads at most, and gives what each thread serves.
+    /// Connects so many clients to a server of two threads at most, and returns the number that each thread serves.
     fn share(
         clients: usize,
         share: usize,
     ) -> (
         Vec<std::net::TcpStream>,
         (usize, Vec<usize>),
-        Crew,
+        IoWorkers,
         runtime::Runtime,
     ) {
         let runtime = runtime::Builder::new_current_thread()
@@ -264,8 +267,8 @@ mod tests {
             .unwrap();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let engine = engine();
-        let mut crew = Crew::new(Arc::clone(&engine));
-        (crew.most, crew.share) = (OnceCell::from(2), share);
+        let mut workers = IoWorkers::new(Arc::clone(&engine));
+        (workers.most, workers.share) = (OnceCell::from(2), share);
         let mut streams = Vec::new();
         let context = runtime.enter();
         for _ in 0..clients {
@@ -279,11 +282,11 @@ mod tests {
             let Welcome::Serve(id) = engine.accept(peer, &ListenerId::default()) else {
                 panic!("there is no limit");
             };
-            crew.serve(id, TcpStream::from_std(socket).unwrap());
+            workers.serve(id, TcpStream::from_std(socket).unwrap());
         }
         drop(context);
-        let others = crew.others.iter().map(Hand::serving).collect();
-        (streams, (crew.own.len(), others), crew, runtime)
+        let others = workers.others.iter().map(Worker::serving).collect();
+        (streams, (workers.own.len(), others), workers, runtime)
     }
 
     fn ask(mut stream: &std::net::TcpStream) -> String {
@@ -295,13 +298,13 @@ mod tests {
 
     #[test]
     fn few_connections_have_one_thread() {
-        let (_streams, served, _crew, _runtime) = share(3, 3);
+        let (_streams, served, _workers, _runtime) = share(3, 3);
         assert_eq!(served, (3, vec![]));
     }
 
     #[test]
     fn many_connections_share_the_threads_there_may_be() {
-        let (streams, (own, others), crew, runtime) = share(6, 2);
+        let (streams, (own, others), workers, runtime) = share(6, 2);
         assert_eq!(own + others.iter().sum::<usize>(), 6);
         assert_eq!(others.len(), 1, "no more threads than there may be");
         runtime.spawn_blocking(move || {
@@ -309,11 +312,11 @@ mod tests {
                 assert_eq!(ask(stream), "imok");
             }
         });
-        // The clients of the crew's own thread are served while this waits for it.
-        let mut crew = crew;
+        // The clients of the own thread are served while this waits for it.
+        let mut workers = workers;
         runtime.block_on(future::poll_fn(|context| {
-            crew.poll_ended(context);
-            if crew.own.is_empty() {
+            workers.poll_ended(context);
+            if workers.own.is_empty() {
                 Poll::Ready(())
             } else {
                 Poll::Pending
@@ -322,9 +325,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_handed_over_is_closed_with_the_crew() {
-        let (streams, _, crew, runtime) = share(4, 1);
-        drop(crew);
+    fn what_was_handed_over_is_closed_with_the_workers() {
+        let (streams, _, workers, runtime) = share(4, 1);
+        drop(workers);
         drop(runtime);
         for mut stream in streams {
             assert_eq!(stream.read(&mut [0]).unwrap(), 0);

@@ -1,4 +1,4 @@
-//! Connections that the caller's own runtime serves, over any stream; and time, where no thread of the server keeps it.
+//! Connections over any stream, served on the caller's runtime; and the timer of a server without a thread.
 
 use std::future;
 use std::net::SocketAddr;
@@ -13,22 +13,22 @@ use super::connection;
 use super::engine::{Engine, Welcome};
 use crate::control::ListenerId;
 
-/// The connections that the caller's runtime serves.
+/// Connections that the caller's runtime serves.
 #[derive(Debug)]
-pub(crate) struct Hosted {
+pub(crate) struct CallerRuntime {
     engine: Arc<Engine>,
-    /// Whether the server runs. Whenever that changes, every connection ends.
+    /// Whether the server runs. Each change ends all connections.
     running: watch::Sender<bool>,
-    /// The one permit to keep time, for all. `None` if the server has a thread that does.
+    /// Permit to drive the timer, for one task at a time. `None` if a thread of the server drives it.
     time: Option<Arc<Semaphore>>,
 }
 
-impl Hosted {
-    pub(crate) fn new(engine: Arc<Engine>, keeps_time: bool) -> Self {
+impl CallerRuntime {
+    pub(crate) fn new(engine: Arc<Engine>, drives_timer: bool) -> Self {
         Self {
             engine,
             running: watch::Sender::new(false),
-            time: keeps_time.then(|| Arc::new(Semaphore::new(1))),
+            time: drives_timer.then(|| Arc::new(Semaphore::new(1))),
         }
     }
 
@@ -36,11 +36,11 @@ impl Hosted {
         self.running.send_replace(true);
     }
 
-    /// Ends every connection. When this returns, nothing that they send is heard any more; whoever polls them lets go of
-    /// their streams.
+    /// Ends every connection. When this returns, nothing that clients send is processed any more; the tasks that poll
+    /// the connections drop the streams.
     pub(crate) fn stop(&self) {
         self.running.send_replace(false);
-        // Those of the server's own thread end with it.
+        // Connections of the server's own thread end with that thread.
         self.engine.disconnect_all();
     }
 
@@ -48,7 +48,8 @@ impl Hosted {
         *self.running.borrow()
     }
 
-    /// Accepts a connection now and serves it until it ends, until the server stops, or until what is returned is dropped.
+    /// Accepts a connection now. The returned future serves it until the connection ends, the server stops or the future is
+    /// dropped.
     pub(crate) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
         &self,
         io: IO,
@@ -56,12 +57,12 @@ impl Hosted {
         listener_id: &ListenerId,
     ) -> impl Future<Output = ()> + use<IO> {
         let accepted = {
-            // Held meanwhile, so that none is accepted while the server stops.
+            // Borrowed meanwhile, so that no connection is accepted while the server stops.
             let running = self.running.borrow();
             let welcome = running.then(|| self.engine.accept(peer, listener_id));
             let id = match welcome {
                 Some(Welcome::Serve(id)) => Some(id),
-                // A stream that is no socket cannot be reset.
+                // Only sockets can be reset.
                 Some(Welcome::Close | Welcome::Reset) | None => None,
             };
             id.map(|id| {
@@ -88,7 +89,7 @@ impl Hosted {
         }
     }
 
-    /// Keeps time as long as there is a server, if nobody else does.
+    /// Drives the timer as long as the server exists, unless another task does.
     pub(crate) fn drive_timer(&self) -> impl Future<Output = ()> + use<> {
         let mut running = self.running.subscribe();
         let (engine, time) = (Arc::clone(&self.engine), self.time.clone());
@@ -106,7 +107,7 @@ impl Hosted {
     }
 }
 
-/// Keeps time for ever, as soon as it is this one's turn to.
+/// Drives the timer forever, once it has the permit.
 async fn drive_timer(engine: Arc<Engine>, turn: Option<Arc<Semaphore>>) {
     let Some(turn) = turn else {
         return future::pending().await;
