@@ -289,8 +289,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use minikeeper::journal::What;
-
     use super::*;
 
     #[test]
@@ -308,7 +306,12 @@ mod tests {
                 }
             }
             assert_eq!(leader, Some(second), "seed {seed}");
-            let expired = |entry: &&Entry| matches!(entry.what, What::SessionExpired { .. });
+            let expired = |entry: &&Entry| {
+                matches!(
+                    entry.event,
+                    minikeeper::journal::Event::SessionExpired { .. }
+                )
+            };
             let expired: Vec<&Entry> = story.journal.iter().filter(expired).collect();
             assert_eq!(expired.len(), 1, "seed {seed}");
             // The first leader has returned since, and waits.

@@ -182,8 +182,8 @@ pub mod inspect {
 /// ```
 pub mod journal {
     pub use crate::handle::{
-        BadJournal, Budget, BudgetGuard, Claim, ClaimBroken, CloseReason, Data, Entry, Exceeded,
-        JournalMode, Mark, MultiPart, TimedOut, WaitFor, What,
+        BadJournal, Budget, BudgetGuard, Claim, ClaimBroken, CloseReason, Data, Entry, Event,
+        Exceeded, JournalMode, Mark, MultiPart, Paths, TimedOut, WaitFor,
     };
 }
 

@@ -1,13 +1,15 @@
-//! Single conditions of a matcher, and whether a message meets them.
+//! Matching: the single conditions of a matcher, and whether an event meets them.
 
 use std::fmt;
 
-use super::sight::{Part, Sight, Who};
-use super::{ListenerId, Matcher, Op};
-use crate::keeper::ConnectionId;
+use super::client::Client;
+use super::event::{Event, Flags};
+use super::matcher::Matcher;
+use super::multi_part::MultiPart;
+use super::op::Op;
 use crate::protocol::SessionId;
 
-/// One of the conditions that a matcher may set, besides the kind.
+/// Condition that a matcher may set, besides the kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Criterion {
     Connection,
@@ -23,8 +25,8 @@ pub(crate) enum Criterion {
     Sequential,
 }
 
-/// Operation at which a condition looks: that of the whole message if `None`, or one operation of a multi.
-type Inner<'a> = Option<(usize, &'a Part)>;
+/// Operation that a condition is about: the whole request if `None`, or one operation of a multi.
+type Inner<'a> = Option<&'a MultiPart<'a>>;
 
 impl Criterion {
     pub(crate) const ALL: [Self; 11] = [
@@ -56,45 +58,37 @@ impl Criterion {
         }
     }
 
-    /// The value that a message has, for people; `None` for a condition that is true or false.
-    pub(crate) fn shown(self, who: &Who<'_>, sight: &Sight<'_>) -> Option<String> {
-        Some(match self {
-            Self::Connection => who.connection.0.to_string(),
-            Self::Session => match who.session_of(sight) {
-                SessionId::NONE => "none".to_owned(),
-                session => session.to_string(),
-            },
-            Self::Member => who.listener_id.member.to_string(),
-            Self::Label => match &who.listener_id.label {
-                Some(label) => format!("{label:?}"),
-                None => "none".to_owned(),
-            },
-            Self::Op => match sight.asked().map(|asked| asked.operation) {
-                Some(Some(operation)) => format!("{operation:?}"),
-                Some(None) => "an unknown one".to_owned(),
-                None => "none".to_owned(),
-            },
+    /// Value of the event, for messages; `None` for a condition that is true or false.
+    pub(super) fn shown(self, client: &Client<'_>, event: &Event<'_>) -> Option<String> {
+        let or_none = |text: Option<String>| Some(text.unwrap_or_else(|| "none".to_owned()));
+        match self {
+            Self::Connection => Some(client.connection.0.to_string()),
+            Self::Session => {
+                let session = client.session_of(event);
+                or_none((session != SessionId::NONE).then(|| session.to_string()))
+            }
+            Self::Member => Some(client.member.to_string()),
+            Self::Label => or_none(client.label.map(|label| format!("{label:?}"))),
+            Self::Op => or_none(event.asked().map(|asked| match asked.operation {
+                Some(operation) => format!("{operation:?}"),
+                None => "an unknown one".to_owned(),
+            })),
             Self::Path => {
                 let mut first = None;
-                sight.is_about(|path| {
+                event.is_about(|path| {
                     first.get_or_insert_with(|| path.to_owned());
                     false
                 });
-                first.unwrap_or_else(|| "none".to_owned())
+                or_none(first)
             }
-            Self::EventType => {
-                if let Sight::Event { event_type, .. } = sight {
-                    format!("{event_type:?}")
-                } else {
-                    "none".to_owned()
-                }
-            }
-            Self::Error => match sight.error() {
-                Some(error) => format!("{error:?}"),
-                None => "none".to_owned(),
-            },
-            Self::Watching | Self::Ephemeral | Self::Sequential => return None,
-        })
+            Self::EventType => or_none(if let Event::WatchEvent { event_type, .. } = event {
+                Some(format!("{event_type:?}"))
+            } else {
+                None
+            }),
+            Self::Error => or_none(event.error().map(|error| format!("{error:?}"))),
+            Self::Watching | Self::Ephemeral | Self::Sequential => None,
+        }
     }
 }
 
@@ -117,34 +111,55 @@ impl fmt::Display for Criterion {
 }
 
 impl Matcher {
-    /// Whether it matches a message or an entry, which need not be on a connection.
-    pub(crate) fn matches_any(&self, who: Option<&Who<'_>>, sight: &Sight<'_>) -> bool {
-        self.kind.is_none_or(|kind| kind == sight.kind())
-            && with_who(who, sight, |who| self.matches(who, sight))
-    }
-
-    /// Whether it matches a message or an entry.
-    pub(crate) fn matches(&self, who: &Who<'_>, sight: &Sight<'_>) -> bool {
-        self.kind.is_none_or(|kind| kind == sight.kind())
+    /// Whether the matcher matches an event.
+    pub(super) fn matches(&self, client: &Client<'_>, event: &Event<'_>) -> bool {
+        self.kind.is_none_or(|kind| kind == event.kind())
             && Criterion::ALL
                 .iter()
                 .filter(|criterion| !criterion.is_inner())
-                .all(|criterion| self.meets(*criterion, None, who, sight))
-            && self.some_inner(sight, |inner| {
+                .all(|criterion| self.meets(*criterion, None, client, event))
+            && self.some_inner(event, |inner| {
                 Criterion::ALL
                     .iter()
                     .filter(|criterion| criterion.is_inner())
-                    .all(|criterion| self.meets(*criterion, inner, who, sight))
+                    .all(|criterion| self.meets(*criterion, inner, client, event))
             })
     }
 
-    /// The one condition that a message does not meet, if it meets all others.
-    pub(crate) fn only_miss(&self, who: &Who<'_>, sight: &Sight<'_>) -> Option<Criterion> {
+    /// Whether the matcher matches a connection, regardless of events.
+    pub(crate) fn matches_client(&self, client: &Client<'_>) -> bool {
+        self.has_connection(client)
+            && self.has_session(client.session)
+            && self.has_member(client)
+            && self.has_label(client)
+    }
+
+    fn has_connection(&self, client: &Client<'_>) -> bool {
+        self.connection
+            .is_none_or(|own| client.is_connected() && own == client.connection.0)
+    }
+
+    fn has_session(&self, session: SessionId) -> bool {
+        self.session.is_none_or(|own| own == session)
+    }
+
+    fn has_member(&self, client: &Client<'_>) -> bool {
+        self.member
+            .is_none_or(|own| client.is_connected() && own == client.member)
+    }
+
+    fn has_label(&self, client: &Client<'_>) -> bool {
+        let label = client.label.map(|label| &**label);
+        self.label.as_deref().is_none_or(|own| label == Some(own))
+    }
+
+    /// The one condition that an event does not meet, if it meets all others.
+    pub(super) fn only_miss(&self, client: &Client<'_>, event: &Event<'_>) -> Option<Criterion> {
         let mut only = None;
-        self.some_inner(sight, |inner| {
+        self.some_inner(event, |inner| {
             let mut misses = Criterion::ALL
                 .into_iter()
-                .filter(|criterion| !self.meets(*criterion, inner, who, sight));
+                .filter(|criterion| !self.meets(*criterion, inner, client, event));
             only = match (misses.next(), misses.next()) {
                 (Some(one), None) => Some(one),
                 (None | Some(_), _) => None,
@@ -154,131 +169,90 @@ impl Matcher {
         only
     }
 
-    /// Operations of a multi that match, where the multi matches for one of them and not as a whole.
-    pub(crate) fn parts_matched(&self, who: &Who<'_>, sight: &Sight<'_>) -> Vec<usize> {
-        let Some(asked) = sight.asked() else {
-            return Vec::new();
-        };
-        let Some(op) = self.op else {
+    /// Positions of the operations of a multi that match, where the multi matches for one of them and not as a whole.
+    pub(super) fn parts_matched(&self, client: &Client<'_>, event: &Event<'_>) -> Vec<usize> {
+        let (Some(asked), Some(op)) = (event.asked(), self.op) else {
             return Vec::new();
         };
         if asked.operation.is_some_and(|whole| op.contains(whole)) {
             return Vec::new();
         }
-        let parts = asked.parts().iter().enumerate();
-        let matched = parts.filter(|part| {
+        let matched = asked.parts.iter().enumerate().filter(|(_, part)| {
             let mut criteria = Criterion::ALL.iter();
-            criteria.all(|criterion| self.meets(*criterion, Some(*part), who, sight))
+            criteria.all(|criterion| self.meets(*criterion, Some(part), client, event))
         });
         matched.map(|(at, _)| at).collect()
     }
 
-    /// Whether `is_meant` accepts the operation of a message, or one of the operations of a multi.
-    fn some_inner(&self, sight: &Sight<'_>, mut is_meant: impl FnMut(Inner<'_>) -> bool) -> bool {
-        match sight.asked().map(super::sight::Asked::parts) {
-            Some(parts) if !parts.is_empty() => {
-                let mut parts = parts.iter().enumerate();
-                parts.any(|part| is_meant(Some(part)))
+    /// Whether `is_meant` accepts the whole request of an event, or one of the operations of a multi.
+    fn some_inner(&self, event: &Event<'_>, mut is_meant: impl FnMut(Inner<'_>) -> bool) -> bool {
+        match event.asked() {
+            Some(asked) if !asked.parts.is_empty() => {
+                asked.parts.iter().any(|part| is_meant(Some(part)))
             }
             Some(_) | None => is_meant(None),
         }
     }
 
-    /// Whether a message, or one operation of a multi, meets one condition.
+    /// Whether an event, or one operation of a multi, meets one condition.
     fn meets(
         &self,
         criterion: Criterion,
         inner: Inner<'_>,
-        who: &Who<'_>,
-        sight: &Sight<'_>,
+        client: &Client<'_>,
+        event: &Event<'_>,
     ) -> bool {
-        let on_connection = who.connection != ConnectionId::HANDLE;
         match criterion {
-            Criterion::Connection => self
-                .connection
-                .is_none_or(|connection| on_connection && connection == who.connection.0),
-            Criterion::Session => self
-                .session
-                .is_none_or(|session| session == who.session_of(sight)),
-            Criterion::Member => self
-                .member
-                .is_none_or(|member| on_connection && member == who.listener_id.member),
-            Criterion::Label => self
-                .label
-                .as_deref()
-                .is_none_or(|label| who.listener_id.label.as_deref() == Some(label)),
-            Criterion::Op => self.op.is_none_or(|op| is_of(op, inner, sight)),
+            Criterion::Connection => self.has_connection(client),
+            Criterion::Session => self.has_session(client.session_of(event)),
+            Criterion::Member => self.has_member(client),
+            Criterion::Label => self.has_label(client),
+            Criterion::Op => self.op.is_none_or(|op| is_of(op, inner, event)),
             Criterion::Path => self.path.as_ref().is_none_or(|pattern| match inner {
-                Some((at, part)) => {
-                    let own = sight.asked().and_then(|asked| asked.path_of(*part));
-                    let created = sight.outcomes().created(at);
-                    own.into_iter()
-                        .chain(created)
-                        .any(|path| pattern.matches(path))
-                }
-                None => sight.is_about(|path| pattern.matches(path)),
+                Some(part) => part.is_about(|path| pattern.matches(path)),
+                None => event.is_about(|path| pattern.matches(path)),
             }),
             Criterion::EventType => self.event_type.is_none_or(
-                |wanted| matches!(sight, Sight::Event { event_type, .. } if *event_type == wanted),
+                |wanted| matches!(event, Event::WatchEvent { event_type, .. } if *event_type == wanted),
             ),
             Criterion::Error => self.error.is_none_or(|wanted| {
-                let outcomes = sight.outcomes();
-                let error = match inner {
-                    Some((at, _)) if outcomes.are_known() => outcomes.error(at),
-                    Some(_) | None => sight.error(),
-                };
+                let error = inner.map_or_else(|| event.error(), |part| event.error_of(part));
                 error == Some(wanted)
             }),
-            Criterion::Watching => is_flagged(self.watching, sight, || {
-                inner.is_none() && sight.asked().is_some_and(|asked| asked.watch)
+            Criterion::Watching => {
+                has_flag(self.watching, event, |flags| inner.is_none() && flags.watch)
+            }
+            Criterion::Ephemeral => has_flag(self.ephemeral, event, |flags| {
+                inner.map_or(flags.ephemeral, |part| part.ephemeral)
             }),
-            Criterion::Ephemeral => is_flagged(self.ephemeral, sight, || match inner {
-                Some((_, part)) => part.ephemeral,
-                None => sight.asked().is_some_and(|asked| asked.ephemeral),
-            }),
-            Criterion::Sequential => is_flagged(self.sequential, sight, || match inner {
-                Some((_, part)) => part.sequential,
-                None => sight.asked().is_some_and(|asked| asked.sequential),
+            Criterion::Sequential => has_flag(self.sequential, event, |flags| {
+                inner.map_or(flags.sequential, |part| part.sequential)
             }),
         }
     }
 }
 
-/// Passes the connection of a message to a closure, or an empty one for a message on no connection.
-pub(crate) fn with_who<T>(
-    who: Option<&Who<'_>>,
-    sight: &Sight<'_>,
-    with: impl FnOnce(&Who<'_>) -> T,
-) -> T {
-    let nowhere = ListenerId::default();
-    let nobody = Who {
-        connection: ConnectionId::HANDLE,
-        session: sight.session().unwrap_or_default(),
-        listener_id: &nowhere,
-    };
-    with(who.unwrap_or(&nobody))
-}
-
-/// Whether the operation, or an operation of the multi, belongs to a family.
-fn is_of(op: Op, inner: Inner<'_>, sight: &Sight<'_>) -> bool {
-    if let Sight::Connect { .. } | Sight::Connected { .. } = sight {
+/// Whether the operation of an event, or an operation of the multi, belongs to a family.
+fn is_of(op: Op, inner: Inner<'_>, event: &Event<'_>) -> bool {
+    if let Event::Connect { .. } | Event::Connected { .. } = event {
         return op == Op::Connect;
     }
-    let Some(asked) = sight.asked() else {
+    let Some(asked) = event.asked() else {
         return false;
     };
     match asked.operation {
         None => op == Op::Any,
         Some(whole) => {
-            let part = inner.and_then(|(_, part)| part.operation);
+            let part = inner.and_then(|part| part.operation);
             op.contains(whole) || part.is_some_and(|part| op.contains(part))
         }
     }
 }
 
 /// Whether a request, or the request of a reply, has the wanted value of a flag.
-fn is_flagged(wanted: Option<bool>, sight: &Sight<'_>, is: impl FnOnce() -> bool) -> bool {
+fn has_flag(wanted: Option<bool>, event: &Event<'_>, flag: impl FnOnce(Flags) -> bool) -> bool {
     wanted.is_none_or(|wanted| {
-        matches!(sight, Sight::Request { .. } | Sight::Reply { .. }) && is() == wanted
+        let flags = event.asked().and_then(|asked| asked.flags);
+        flags.is_some_and(|flags| flag(flags) == wanted)
     })
 }

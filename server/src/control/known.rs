@@ -1,24 +1,26 @@
-//! Names that a matcher may use: labels, members, places in the journal.
+//! Names that matchers may use: labels, members, places in the journal.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Matcher;
-use super::journal::{Entry, What};
+use super::matcher::Matcher;
 use crate::protocol::MemberId;
 
 /// Names that matchers may use for one server or one journal.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
-    /// Number of the server's journal in this process; 0 for a journal that was read from elsewhere.
+    /// Number of the server's journal in this process; 0 for a journal that was read from text.
     pub(crate) journal: u64,
-    /// Labels that were named, in any way.
+    /// Labels that the test has named.
     labels: Arc<BTreeSet<Arc<str>>>,
-    /// Number of members; `None` if it is not known.
+    /// Number of members; `None` if it is unknown.
     members: Option<u8>,
-    /// Whether transactions do not pass as entries of their own.
+    /// Whether transactions do not pass as events of their own.
     pub(crate) without_transactions: bool,
 }
+
+/// Maximum number of labels that a message lists; more are only counted.
+const MOST_NAMED: usize = 20;
 
 impl Known {
     /// Names of a new server. `journal` is the number of its journal in this process.
@@ -31,22 +33,6 @@ impl Known {
         }
     }
 
-    /// Names of a journal that was read from elsewhere: the labels in its entries.
-    pub(crate) fn of(entries: &[Entry]) -> Self {
-        let mut known = Self::default();
-        for entry in entries {
-            if let Some(label) = &entry.label {
-                known.name(label);
-            }
-            if let What::Cut { whose, .. } = &entry.what
-                && let Some(label) = &whose.label
-            {
-                known.name(&label.as_str().into());
-            }
-        }
-        known
-    }
-
     /// Adds a label.
     pub(crate) fn name(&mut self, label: &Arc<str>) {
         if !self.labels.contains(label) {
@@ -54,7 +40,7 @@ impl Known {
         }
     }
 
-    /// Reason why the label of a matcher is not known, with advice.
+    /// Reason why the label of a matcher is unknown, with advice.
     pub(crate) fn unknown_label(&self, matcher: &Matcher) -> Option<String> {
         let label = matcher
             .label
@@ -87,6 +73,3 @@ impl Known {
         })
     }
 }
-
-/// Maximum number of labels that a message lists; more are only counted.
-const MOST_NAMED: usize = 20;

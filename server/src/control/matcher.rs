@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::sight::Who;
-use super::{EventKind, Op, PathPattern};
+use super::event_kind::EventKind;
+use super::op::Op;
+use super::path_pattern::PathPattern;
 use crate::protocol::{ErrorCode, EventType, MemberId, SessionId};
 
 /// A selection of the messages between clients and server, and of what the test does. A condition that is not set
@@ -300,29 +301,6 @@ impl Matcher {
     pub fn not_sequential(mut self) -> Self {
         self.sequential = Some(false);
         self
-    }
-
-    /// All connections of one client: those by its label; without a label, those of its session.
-    pub(crate) fn client(who: &Who<'_>) -> Self {
-        match &who.listener_id.label {
-            Some(label) => Self::any().label(label),
-            None if who.session == SessionId::NONE => Self::any().connection(who.connection.0),
-            None => Self::any().session(who.session),
-        }
-    }
-
-    /// Whether it means these connections.
-    pub(crate) fn means(&self, who: &Who<'_>) -> bool {
-        self.connection
-            .is_none_or(|connection| connection == who.connection.0)
-            && self.session.is_none_or(|session| session == who.session)
-            && self
-                .member
-                .is_none_or(|member| member == who.listener_id.member)
-            && self
-                .label
-                .as_deref()
-                .is_none_or(|label| who.listener_id.label.as_deref() == Some(label))
     }
 }
 

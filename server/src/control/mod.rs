@@ -1,52 +1,64 @@
 //! Control of a test over a server: faults, holds, cut links, chaos, the journal, budgets and waits.
 //!
-//! Plain data and decisions, without I/O, clock, task or lock. [`Control`] is asked at two places: before the rules take
-//! a request, and where a message leaves them.
+//! Plain data and decisions, without I/O, clock, task or lock. `net` asks [`Control`] for a plan at three places: where a
+//! connection is accepted, before the rules take a request, and where a message leaves them.
 
-mod chaos;
+mod client;
 mod criterion;
+mod cuts;
+mod data;
 mod direction;
 mod effects;
+mod event;
 mod event_kind;
 mod fault;
+mod held_message;
 mod hold;
 mod journal;
 mod known;
 mod listener_id;
 mod matcher;
+mod multi_part;
 mod near;
 mod op;
 mod path_pattern;
+mod paths;
 mod possible;
-mod sight;
+mod request_summary;
 mod state;
 mod timed_out;
-mod treatment;
+mod unmet;
 mod wait;
 
-pub use chaos::{Chaos, ChaosRule};
+pub(crate) use client::Client;
+pub use data::Data;
 pub use direction::Direction;
 pub use effects::{Effects, Leading, SentEvent};
+pub use event::Event;
 pub use event_kind::EventKind;
-pub use fault::{Fault, FaultError, FaultRule};
-pub(crate) use fault::{FaultId, FaultOutcome};
-pub(crate) use hold::HoldId;
-pub use hold::{Held, HeldMessage, HoldError, Release, ReleaseError};
-pub use journal::{
-    BadJournal, Budget, Claim, ClaimBroken, Data, Entry, Exceeded, Journal, JournalMode, Mark,
-    MultiPart, What,
+pub(crate) use fault::{
+    AcceptPlan, FaultId, FaultOutcome, Pieces, Progress, ReplyPlan, RequestPlan,
 };
-pub(crate) use journal::{BadMark, BudgetId, Kept, Notes, Source};
+pub use fault::{Chaos, ChaosRule, Fault, FaultError, FaultRule};
+pub use held_message::HeldMessage;
+pub use hold::{Held, HoldError, Release, ReleaseError};
+pub(crate) use hold::{HeldItem, HoldId};
+pub use journal::{
+    BadJournal, Budget, Claim, ClaimBroken, Entry, Exceeded, Journal, JournalMode, Mark,
+};
+pub(crate) use journal::{BadMark, BudgetId, Recorded, Recorder, Source};
 pub(crate) use known::Known;
 pub(crate) use listener_id::ListenerId;
 pub use matcher::Matcher;
-pub(crate) use near::Near;
+pub use multi_part::MultiPart;
 pub use op::Op;
 pub use path_pattern::{BadPattern, PathPattern};
+pub use paths::Paths;
 pub use possible::NeverMatches;
-pub(crate) use sight::{Sight, Who};
 pub(crate) use state::Control;
-pub(crate) use timed_out::GONE;
 pub use timed_out::TimedOut;
-pub(crate) use treatment::{Gate, Pieces, Stage, Treatment, Verdict};
+pub(crate) use unmet::GONE;
 pub(crate) use wait::{Condition, WaitId, Waits};
+
+#[cfg(test)]
+mod tests;

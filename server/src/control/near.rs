@@ -1,27 +1,29 @@
-//! Near misses: messages that passed a waiting matcher and differed from it in one condition only.
+//! Near misses: events that passed a matcher and differed from it in one condition only.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::criterion::{Criterion, with_who};
-use super::sight::{Sight, Who};
-use super::{EventKind, Matcher};
+use super::client::Client;
+use super::criterion::Criterion;
+use super::event::Event;
+use super::event_kind::EventKind;
+use super::matcher::Matcher;
 
-/// Messages that passed while something was waited for.
+/// Events that passed while a matcher waited for one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Near {
-    /// Number of messages that passed, of kinds that can match.
+    /// Number of events that passed, of kinds that can match.
     passed: u64,
-    /// Kinds that can match, once they are known. Not used where the matcher has a kind.
+    /// Kinds that can match, once they are known. Unused where the matcher has a kind.
     kinds: Option<Vec<EventKind>>,
-    /// For each condition that was the only one not met: the number of messages, and the value of the first.
+    /// For each condition that was the only one not met: the number of events, and the value of the first one.
     misses: BTreeMap<Criterion, (u64, Option<String>)>,
 }
 
 impl Near {
-    /// Counts a message that does not match.
-    pub(crate) fn note(&mut self, on: &Matcher, who: Option<&Who<'_>>, sight: &Sight<'_>) {
-        let kind = sight.kind();
+    /// Counts an event that does not match.
+    pub(crate) fn note(&mut self, on: &Matcher, client: &Client<'_>, event: &Event<'_>) {
+        let kind = event.kind();
         let can_match = match on.kind {
             Some(own) => own == kind,
             None => self
@@ -36,23 +38,21 @@ impl Near {
             return;
         }
         self.passed += 1;
-        with_who(who, sight, |who| {
-            if let Some(criterion) = on.only_miss(who, sight) {
-                let first = || criterion.shown(who, sight);
-                self.misses
-                    .entry(criterion)
-                    .or_insert_with(|| (0, first()))
-                    .0 += 1;
-            }
-        });
+        if let Some(criterion) = on.only_miss(client, event) {
+            let first = || criterion.shown(client, event);
+            self.misses
+                .entry(criterion)
+                .or_insert_with(|| (0, first()))
+                .0 += 1;
+        }
     }
 
-    /// Counts a message that matches.
+    /// Counts an event that matches.
     pub(crate) fn matched(&mut self) {
         self.passed += 1;
     }
 
-    /// Description of the messages that passed and of the near misses: `of 3 requests that passed, 1 matched; 1
+    /// Describes the events that passed, and the near misses: `of 3 requests that passed, 1 matched; 1
     /// differed only in the path (the first had /a)`.
     pub(crate) fn in_words(&self, kind: Option<EventKind>, matched: u64) -> String {
         let (one, several) = kind.map_or(("entry", "entries"), EventKind::words);

@@ -1,106 +1,95 @@
-//! What a test has in its hands while a server runs: faults, holds, cut links, the journal, and whoever waits.
+//! State of a test's control over one server.
 //!
-//! It is asked twice on a request's way, before the rules take it and where each message leaves them, and not at all
-//! while there is nothing to ask.
+//! `net` asks for a plan twice for each request, before the rules take it and where each message leaves them, and not at
+//! all while nothing can match ([`Control::is_idle`]).
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::direction::Direction;
-use super::fault::{FaultId, Faults, Happening};
-use super::hold::{Decided, Holds};
-use super::journal::Notes;
-use super::known::Known;
-use super::sight::{Asked, Outcomes, Sight, Who};
-use super::treatment::{Gate, Stage, Treatment, Verdict};
-use super::wait::{WaitId, Waits};
-use super::{Fault, ListenerId, Matcher};
-use crate::keeper::{ConnectionId, Input, Keeper};
-use crate::protocol::{
-    ConnectRequest, ErrorCode, Message, MultiResult, Operation, Reply, Request, Response,
-    SessionId, Timestamp,
+use super::client::Client;
+use super::cuts::Cuts;
+use super::data::Data;
+use super::event::Event;
+use super::fault::{
+    AcceptPlan, Fault, FaultId, Faults, Happening, Plan, Progress, ReplyPlan, RequestPlan,
 };
+use super::hold::{HeldItem, Holds};
+use super::journal::Recorder;
+use super::known::Known;
+use super::listener_id::ListenerId;
+use super::request_summary::RequestSummary;
+use super::wait::Waits;
+use crate::keeper::{Input, Keeper};
+use crate::protocol::{Message, Operation, Reply, Request, SessionId, Timestamp};
 
-/// Faults, holds, links, journal and waits of one server.
+/// Faults, holds, cut links, journal and waits of one server.
 #[derive(Debug)]
 pub(crate) struct Control {
-    pub(crate) journal: Notes,
+    pub(crate) journal: Recorder,
     pub(crate) faults: Faults,
     pub(crate) holds: Holds,
+    pub(crate) cuts: Cuts,
     pub(crate) waits: Waits,
     /// Whether the server is stopped.
     pub(crate) stopped: bool,
     /// Names that matchers may use.
     pub(crate) known: Known,
-    /// The labels that sessions last came by.
-    labels: Labels,
-    cuts: Vec<Cut>,
-    next_cut: u64,
-    /// Whether a fault has cut a link, and connections and rules are still to learn of it.
+    /// Label under which each session last connected, until the session ends.
+    labels: HashMap<SessionId, Arc<str>, FixedState>,
+    /// Whether a fault has cut a link and [`was_cut`](Self::was_cut) has not reported it yet.
     was_cut: bool,
-    /// The request that is being carried out.
-    asked: Asked,
-    /// Whether that is a write of the test itself, and what it writes.
-    own_write: bool,
-    own_data: Option<Vec<u8>>,
+    /// Request that is being carried out.
+    request: RequestSummary,
+    /// Write of the test that is being carried out.
+    own_write: Option<OwnWrite>,
     /// Whether the first request of the connection asked for a new session.
     asked_new: bool,
-    /// What becomes of the reply to it.
-    reply: Treatment,
-    /// Waits that have ended, and whose tasks are not woken yet.
-    pub(crate) ended_waits: Vec<WaitId>,
+    /// Plan of a fault for the reply to the request.
+    reply: ReplyPlan,
 }
 
-/// The labels that sessions last came by, until they end.
-type Labels = HashMap<SessionId, Arc<str>, FixedState>;
-
-/// A link that is cut.
+/// Write of the test itself.
 #[derive(Debug)]
-struct Cut {
-    id: u64,
-    whose: Matcher,
-    direction: Direction,
-    /// The fault that did it.
-    by: Option<FaultId>,
+struct OwnWrite {
+    operation: Operation,
+    data: Option<Vec<u8>>,
 }
 
 impl Control {
-    pub(crate) fn new(journal: Notes, known: Known) -> Self {
+    pub(crate) fn new(journal: Recorder, known: Known) -> Self {
         Self {
             journal,
             known,
             faults: Faults::default(),
             holds: Holds::default(),
+            cuts: Cuts::default(),
             waits: Waits::default(),
             stopped: false,
             labels: HashMap::with_hasher(FixedState::with_seed(0)),
-            cuts: Vec::new(),
-            next_cut: 0,
             was_cut: false,
-            asked: Asked::default(),
-            own_write: false,
-            own_data: None,
+            request: RequestSummary::default(),
+            own_write: None,
             asked_new: false,
-            reply: Treatment::default(),
-            ended_waits: Vec::new(),
+            reply: ReplyPlan::default(),
         }
     }
 
-    /// Whether nobody wants to know or change anything.
+    /// Whether no event has to be noted and no message can be changed.
     pub(crate) fn is_idle(&self) -> bool {
         self.journal.is_off() && self.waits.is_empty() && self.changes_nothing()
     }
 
-    /// Whether nobody wants to change anything.
+    /// Whether no message can be changed.
     pub(crate) fn changes_nothing(&self) -> bool {
         self.faults.is_empty() && self.holds.is_empty() && self.cuts.is_empty()
     }
 
-    /// A session has come by this address.
-    pub(crate) fn comes_by(&mut self, session: SessionId, listener_id: &ListenerId) {
+    /// Records the label under which a session has connected.
+    pub(crate) fn session_connected(&mut self, session: SessionId, listener_id: &ListenerId) {
         if let Some(label) = &listener_id.label
             && session != SessionId::NONE
         {
@@ -108,117 +97,84 @@ impl Control {
         }
     }
 
-    /// A session is over.
+    /// Forgets the label of a session that has ended.
     pub(crate) fn session_ended(&mut self, session: SessionId) {
         self.labels.remove(&session);
     }
 
-    /// The label that a session last came by.
+    /// Label under which a session last connected.
     pub(crate) fn label_of(&self, session: SessionId) -> Option<&Arc<str>> {
         self.labels.get(&session)
     }
 
-    /// Tells the journal, and whoever waits, of something that passes. What is about a session and passes on no connection
-    /// bears the label that the session last came by.
-    pub(crate) fn note(&mut self, now: Timestamp, who: Option<&Who<'_>>, sight: &Sight<'_>) {
-        let listener_id;
-        let absent;
-        let mut who = who;
-        if who.is_none()
-            && let Some(session) = sight.session()
-            && let Some(label) = self.label_of(session)
-        {
-            listener_id = ListenerId {
-                label: Some(Arc::clone(label)),
-                ..ListenerId::default()
-            };
-            absent = Who {
-                connection: ConnectionId::HANDLE,
-                session,
-                listener_id: &listener_id,
-            };
-            who = Some(&absent);
+    /// Notes an event for the journal, the budgets and the waits.
+    pub(crate) fn note(&mut self, now: Timestamp, client: &Client<'_>, event: &Event<'_>) {
+        if let Some(from) = self.journal.turned.take() {
+            self.note(now, &Client::NONE, &Event::Clock { from, to: now });
         }
-        note(
-            &mut self.journal,
-            &mut self.waits,
-            &mut self.ended_waits,
-            now,
-            who,
-            sight,
-        );
+        self.journal.note(now, client, event);
+        if !self.waits.is_empty() {
+            self.waits
+                .pass(client, event, || self.journal.entry(now, client, event));
+        }
+    }
+
+    /// Notes an event about a session that passes on no connection, with the label under which the session last
+    /// connected.
+    pub(crate) fn note_of_session(
+        &mut self,
+        now: Timestamp,
+        session: SessionId,
+        event: &Event<'_>,
+    ) {
+        let label = self.label_of(session).map(Arc::clone);
+        self.note(now, &Client::absent(session, label.as_ref()), event);
     }
 
     /// Wakes the waits for a state, which may have changed.
     pub(crate) fn changed(&mut self) {
-        self.waits.changed(&mut self.ended_waits);
+        self.waits.changed();
     }
 
-    /// The clock stands here now.
-    pub(crate) fn tell_clock(&mut self, to: Timestamp) {
+    /// Notes that a manual clock was turned, unless that was noted before a later event.
+    pub(crate) fn clock_turned(&mut self, to: Timestamp) {
         if let Some(from) = self.journal.turned.take()
             && !self.is_idle()
         {
-            self.note(to, None, &Sight::Clock { from, to });
+            self.note(to, &Client::NONE, &Event::Clock { from, to });
         }
     }
 
-    /// A client sent this, and nobody wants to change anything: it is told.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "clients send nothing else")]
-    pub(crate) fn see_input(&mut self, now: Timestamp, who: &Who<'_>, input: &Input<'_>) {
-        let sight = match input {
-            Input::Connect { request, .. } => {
-                self.asked_new = request.session == SessionId::NONE;
-                connect_sight(request)
-            }
-            Input::Request { xid, request, .. } => {
-                self.asked.note(request);
-                Sight::Request {
-                    xid: *xid,
-                    asked: &self.asked,
-                    data: request.data(),
-                }
-            }
-            _ => return,
-        };
-        let (journal, waits, ended) = (&mut self.journal, &mut self.waits, &mut self.ended_waits);
-        note(journal, waits, ended, now, Some(who), &sight);
+    /// Remembers a write of the test until its reply has come.
+    pub(crate) fn begin_own_write(&mut self, request: &Request<'_>) {
+        self.request.set(request);
+        self.own_write = request.operation().map(|operation| OwnWrite {
+            operation,
+            data: request.data().map(<[u8]>::to_vec),
+        });
     }
 
-    /// This is sent to a client, and nobody wants to change anything: it is told.
-    pub(crate) fn see_message(&mut self, now: Timestamp, who: &Who<'_>, message: &Message<'_>) {
-        let sight = sight_of(message, &self.asked, self.asked_new);
-        let (journal, waits, ended) = (&mut self.journal, &mut self.waits, &mut self.ended_waits);
-        note(journal, waits, ended, now, Some(who), &sight);
-    }
-
-    /// The test itself is about to write.
-    pub(crate) fn about_to_write(&mut self, request: &Request<'_>) {
-        self.asked.note(request);
-        self.own_data = request.data().map(<[u8]>::to_vec);
-        self.own_write = true;
-    }
-
-    /// The test itself is answered; if that was a write, the journal is told.
-    pub(crate) fn wrote(&mut self, now: Timestamp, reply: &Reply<'_>) {
-        if !std::mem::take(&mut self.own_write) {
+    /// Notes the write of the test whose reply this is.
+    pub(crate) fn end_own_write(&mut self, now: Timestamp, reply: &Reply<'_>) {
+        let Some(OwnWrite { operation, data }) = self.own_write.take() else {
             return;
-        }
-        let data = self.own_data.take();
-        let sight = Sight::Wrote {
+        };
+        let request = std::mem::take(&mut self.request);
+        let event = Event::Wrote {
+            operation,
+            paths: request.paths.borrow(),
+            data: data.as_deref().map(Data::of),
             zxid: reply.zxid,
-            asked: &self.asked,
-            data: data.as_deref(),
             error: reply.result.as_ref().err().copied(),
         };
-        let (journal, waits, ended) = (&mut self.journal, &mut self.waits, &mut self.ended_waits);
-        note(journal, waits, ended, now, None, &sight);
+        self.note(now, &Client::NONE, &event);
+        self.request = request;
     }
 
-    /// A request was carried out: whoever minds how many watch something is told, if that may be more than before.
-    pub(crate) fn mind_watches(&mut self, keeper: &Keeper) {
-        if self.asked.watch && self.journal.budgets.mind_watches() {
-            for path in self.asked.paths() {
+    /// Counts the clients that watch the paths of the request that was carried out, if it may have set a watch.
+    pub(crate) fn count_watches(&mut self, keeper: &Keeper) {
+        if self.request.watch && self.journal.budgets.count_watches() {
+            for path in self.request.paths.iter() {
                 let clients = keeper.all_watches().map(|watches| watches.clients(path));
                 let clients = clients.sum();
                 self.journal.budgets.watched(path, clients);
@@ -226,351 +182,194 @@ impl Control {
         }
     }
 
-    /// Finds the fault that happens to a message, if one does, and the operations of a multi to which it happens. The
-    /// fault is noted in the journal and counted.
-    fn go_wrong(
+    /// Plans for a connection that is accepted.
+    pub(crate) fn plan_accept(
         &mut self,
         now: Timestamp,
-        who: &Who<'_>,
-        sight: &Sight<'_>,
-    ) -> Option<(Fault, Vec<usize>)> {
+        client: &Client<'_>,
+        peer: SocketAddr,
+    ) -> AcceptPlan {
+        let event = Event::Accepted { peer };
+        self.note(now, client, &event);
+        let plan = self.plan_of_fault(now, client, &event).accept;
+        if let AcceptPlan::Close | AcceptPlan::Reset = plan {
+            self.note(now, client, &Event::Disconnected);
+        }
+        plan
+    }
+
+    /// Plans for a request.
+    pub(crate) fn plan_request(
+        &mut self,
+        now: Timestamp,
+        client: &Client<'_>,
+        input: &Input<'_>,
+        progress: Progress,
+    ) -> RequestPlan {
+        self.reply = ReplyPlan::default();
+        // Taken out, so that an event that borrows from it can be passed to the other methods.
+        let mut summary = std::mem::take(&mut self.request);
+        let plan = if let Input::Connect { request, .. } = input {
+            self.asked_new = request.session == SessionId::NONE;
+            self.plan_request_event(now, client, &Event::connect(request), progress)
+        } else if let Input::Request { xid, request, .. } = input {
+            summary.set(request);
+            let event = summary.request(*xid, request.data());
+            self.plan_request_event(now, client, &event, progress)
+        } else {
+            RequestPlan::CarryOut
+        };
+        if let RequestPlan::Expire = plan {
+            // The session does not end by the request.
+            summary.operation = None;
+        }
+        self.request = summary;
+        plan
+    }
+
+    fn plan_request_event(
+        &mut self,
+        now: Timestamp,
+        client: &Client<'_>,
+        event: &Event<'_>,
+        progress: Progress,
+    ) -> RequestPlan {
+        if progress == Progress::New {
+            self.note(now, client, event);
+        }
+        if progress == Progress::Decided || self.changes_nothing() {
+            return RequestPlan::CarryOut;
+        }
+        // A held request is still on its way; faults are decided when it arrives.
+        if progress == Progress::New
+            && let Some(item) = self.hold(now, client, event)
+        {
+            return RequestPlan::Hold(item);
+        }
+        let Plan { request, reply, .. } = self.plan_of_fault(now, client, event);
+        if request == RequestPlan::CarryOut {
+            self.reply = reply;
+        }
+        request
+    }
+
+    /// Plans for a message to a client; `None` if it is sent as usual. `is_answer` says that the message goes to the client
+    /// whose request is being carried out.
+    pub(crate) fn plan_message(
+        &mut self,
+        now: Timestamp,
+        client: &Client<'_>,
+        message: &Message<'_>,
+        is_answer: bool,
+    ) -> Option<Box<ReplyPlan>> {
+        let request = std::mem::take(&mut self.request);
+        let (event, is_reply) = match message {
+            Message::Connected(response) => (Event::connected(response, self.asked_new), true),
+            Message::Reply(reply) => (request.reply(reply), true),
+            Message::Event { zxid, event } => (Event::watch(*zxid, event), false),
+        };
+        self.note(now, client, &event);
+        let plan = if self.changes_nothing() && self.reply.is_usual() {
+            None
+        } else {
+            self.plan_message_event(now, client, &event, is_answer && is_reply)
+        };
+        drop(event);
+        self.request = request;
+        plan
+    }
+
+    fn plan_message_event(
+        &mut self,
+        now: Timestamp,
+        client: &Client<'_>,
+        event: &Event<'_>,
+        is_answer: bool,
+    ) -> Option<Box<ReplyPlan>> {
+        let mut plan = if is_answer {
+            std::mem::take(&mut self.reply)
+        } else {
+            ReplyPlan::default()
+        };
+        if plan.is_usual() {
+            plan = self.plan_of_fault(now, client, event).reply;
+        }
+        if !plan.lose {
+            plan.hold = self.hold(now, client, event);
+        }
+        (!plan.is_usual()).then(|| Box::new(plan))
+    }
+
+    /// Decides which fault happens to an event, if one does, and returns its plan. The fault is noted and counted, and its
+    /// link is cut.
+    fn plan_of_fault(&mut self, now: Timestamp, client: &Client<'_>, event: &Event<'_>) -> Plan {
+        let Some(happening) = self.faults.decide(client, event) else {
+            return Plan::default();
+        };
         let Happening {
             id,
             name,
             fault,
             hits,
             parts,
-        } = self.faults.decide(who, sight)?;
-        let told = Sight::Fault { name, fault };
-        let (journal, waits, ended) = (&mut self.journal, &mut self.waits, &mut self.ended_waits);
-        note(journal, waits, ended, now, Some(who), &told);
-        waits.happened(id, hits, ended);
-        let fault = fault.clone();
-        if let Fault::Partition { direction } = fault {
-            let whose = Matcher::client(who);
-            let is_cut = self
-                .cuts
-                .iter()
-                .any(|cut| (cut.by, cut.direction) == (Some(id), direction) && cut.whose == whose);
-            if !is_cut {
-                let cut = self.cut(whose.clone(), direction, Some(id));
-                let told = Sight::Cut {
+        } = happening;
+        let mut plan = fault.plan();
+        if let RequestPlan::Refuse { parts: of_plan, .. } = &mut plan.request {
+            *of_plan = parts;
+        }
+        let (name, fault) = (name.to_owned(), fault.clone());
+        let direction = if let Fault::Partition { direction } = fault {
+            Some(direction)
+        } else {
+            None
+        };
+        let happened = Event::Fault {
+            name: Cow::Owned(name),
+            then: Cow::Owned(fault),
+        };
+        self.note(now, client, &happened);
+        self.waits.happened(id, hits);
+        if let Some(direction) = direction {
+            let on = client.to_matcher();
+            if let Some(cut) = self.cuts.add_once(&on, direction, id) {
+                let event = Event::Cut {
                     cut,
-                    whose: &whose,
+                    on: Cow::Owned(on),
                     direction,
                 };
-                self.note(now, Some(who), &told);
+                self.note(now, client, &event);
             }
             self.was_cut = true;
         }
-        Some((fault, parts))
+        plan
     }
 
-    /// What goes wrong with somebody who connects.
-    pub(crate) fn judge_arrival(
-        &mut self,
-        now: Timestamp,
-        who: &Who<'_>,
-        peer: SocketAddr,
-    ) -> Option<Fault> {
-        let sight = Sight::Accepted { peer };
-        self.note(now, Some(who), &sight);
-        let fault = self.go_wrong(now, who, &sight).map(|(fault, _)| fault);
-        if let Some(Fault::Refuse | Fault::Reset) = fault {
-            self.note(now, Some(who), &Sight::Disconnected);
-        }
-        fault
-    }
-
-    /// What becomes of something that a client sent.
-    pub(crate) fn judge(
-        &mut self,
-        now: Timestamp,
-        who: &Who<'_>,
-        input: &Input<'_>,
-        stage: Stage,
-    ) -> Verdict {
-        self.reply = Treatment::default();
-        // Lent out, so that a sight of it and the rest can be used side by side.
-        let mut asked = std::mem::take(&mut self.asked);
-        let verdict = if let Input::Connect { request, .. } = input {
-            self.asked_new = request.session == SessionId::NONE;
-            let sight = connect_sight(request);
-            self.judge_sight(now, who, &sight, request.session, stage)
-        } else if let Input::Request { xid, request, .. } = input {
-            asked.note(request);
-            let sight = Sight::Request {
-                xid: *xid,
-                asked: &asked,
-                data: request.data(),
-            };
-            self.judge_sight(now, who, &sight, who.session, stage)
-        } else {
-            Verdict::Pass
+    /// Decides whether a hold holds a message, and notes it.
+    fn hold(&mut self, now: Timestamp, client: &Client<'_>, event: &Event<'_>) -> Option<HeldItem> {
+        let held = self.holds.decide(client, event)?;
+        let event = Event::Held {
+            item: held.item,
+            message: Cow::Borrowed(&held.message),
         };
-        if let Verdict::Expire(_) = verdict {
-            // Whatever was asked, it is not what ends the session.
-            asked.operation = None;
-        }
-        self.asked = asked;
-        verdict
+        self.note(now, client, &event);
+        self.waits.held(held.hold, self.holds.held(held.hold));
+        Some(held)
     }
 
-    fn judge_sight(
-        &mut self,
-        now: Timestamp,
-        who: &Who<'_>,
-        sight: &Sight<'_>,
-        session: SessionId,
-        stage: Stage,
-    ) -> Verdict {
-        if stage == Stage::Judged {
-            return Verdict::Pass;
-        }
-        if stage == Stage::New {
-            self.note(now, Some(who), sight);
-            // What is held is still on its way; faults wait for it where it arrives.
-            if let Some(Decided {
-                hold,
-                item,
-                what,
-                held,
-            }) = self.holds.decide(who, sight)
-            {
-                let told = Sight::Held {
-                    item,
-                    message: &what,
-                };
-                self.note(now, Some(who), &told);
-                self.waits.held(hold, held, &mut self.ended_waits);
-                return Verdict::Hold { hold, item, what };
-            }
-        }
-        let Some((fault, parts)) = self.go_wrong(now, who, sight) else {
-            return Verdict::Pass;
-        };
-        match fault {
-            Fault::Error { code } if parts.is_empty() => Verdict::Refuse(code, false),
-            Fault::Error { code } => Verdict::RefuseParts(code, parts),
-            Fault::AuthFailed => Verdict::Refuse(ErrorCode::AuthFailed, true),
-            Fault::SessionMoved | Fault::DropBefore => Verdict::Close,
-            Fault::LoseRequest => Verdict::Lose,
-            Fault::DelayRequest { by } => Verdict::Delay(now + by),
-            Fault::Expire => Verdict::Expire(session),
-            Fault::Partition { .. } => Verdict::Cut,
-            // These faults happen to the reply. Faults of connections have no effect here.
-            Fault::ApplyThenDrop
-            | Fault::ReplyThenDrop
-            | Fault::Close
-            | Fault::LoseReply
-            | Fault::DelayReply { .. }
-            | Fault::Truncate { .. }
-            | Fault::Split { .. }
-            | Fault::Garbage { .. }
-            | Fault::Duplicate
-            | Fault::WrongXid { .. }
-            | Fault::Refuse
-            | Fault::Reset
-            | Fault::SlowAccept { .. } => {
-                self.reply = Treatment::of(&fault, now);
-                Verdict::Pass
-            }
-        }
-    }
-
-    /// What becomes of a message to a client. `own` says that it goes to whoever asks just now.
-    pub(crate) fn treat(
-        &mut self,
-        now: Timestamp,
-        who: &Who<'_>,
-        message: &Message<'_>,
-        own: bool,
-    ) -> Treatment {
-        let asked = std::mem::take(&mut self.asked);
-        let sight = sight_of(message, &asked, self.asked_new);
-        let is_reply = !matches!(message, Message::Event { .. });
-        self.note(now, Some(who), &sight);
-        let mut treatment = if own && is_reply {
-            std::mem::take(&mut self.reply)
-        } else {
-            Treatment::default()
-        };
-        if treatment.is_usual()
-            && let Some((fault, _)) = self.go_wrong(now, who, &sight)
-        {
-            treatment = Treatment::of(&fault, now);
-        }
-        if !treatment.lose
-            && let Some(Decided {
-                hold,
-                item,
-                what,
-                held,
-            }) = self.holds.decide(who, &sight)
-        {
-            let told = Sight::Held {
-                item,
-                message: &what,
-            };
-            self.note(now, Some(who), &told);
-            self.waits.held(hold, held, &mut self.ended_waits);
-            treatment.gate = Gate::Held { hold, item };
-            treatment.held = Some(what);
-        }
-        self.asked = asked;
-        treatment
-    }
-
-    /// Cuts links from now on; gives the number of the cut.
-    pub(crate) fn cut(&mut self, whose: Matcher, direction: Direction, by: Option<FaultId>) -> u64 {
-        self.next_cut += 1;
-        self.cuts.push(Cut {
-            id: self.next_cut,
-            whose,
-            direction,
-            by,
-        });
-        self.next_cut
-    }
-
-    /// Whether a fault has cut a link since this was last asked.
+    /// Whether a fault has cut a link since the last call.
     pub(crate) fn was_cut(&mut self) -> bool {
         std::mem::take(&mut self.was_cut)
     }
 
-    pub(crate) fn has_cuts(&self) -> bool {
-        !self.cuts.is_empty()
-    }
-
     /// Whether the request that is being carried out ends its session.
     pub(crate) fn closes_session(&self) -> bool {
-        self.asked.operation == Some(Operation::CloseSession)
+        self.request.operation == Some(Operation::CloseSession)
     }
 
-    pub(crate) fn heal(&mut self, id: u64) {
-        self.cuts.retain(|cut| cut.id != id);
-    }
-
-    /// Whose links are cut, and which way.
-    pub(crate) fn cuts_in_words(&self) -> impl Iterator<Item = String> {
-        self.cuts.iter().map(|cut| {
-            let whose = match &cut.whose.label {
-                Some(label) if cut.whose == Matcher::any().label(label) => label.clone(),
-                Some(_) | None => cut.whose.to_string(),
-            };
-            format!("{whose} {}", cut.direction.in_words())
-        })
-    }
-
-    /// Heals what a fault has cut, or everything.
+    /// Heals the links that a fault has cut, or all links.
     pub(crate) fn heal_by(&mut self, now: Timestamp, fault: Option<FaultId>) {
-        let is_meant = |cut: &mut Cut| fault.is_none() || cut.by == fault;
-        let healed: Vec<Cut> = self.cuts.extract_if(.., is_meant).collect();
-        for cut in healed {
-            self.note(now, None, &Sight::Healed { cut: cut.id });
+        for cut in self.cuts.remove_by(fault) {
+            self.note(now, &Client::NONE, &Event::Healed { cut });
         }
     }
-
-    /// Which ways the link of a connection is cut.
-    pub(crate) fn cuts<'c>(&'c self, who: &'c Who<'c>) -> impl Iterator<Item = Direction> + 'c {
-        directions(&self.cuts, who)
-    }
-}
-
-fn directions<'c>(cuts: &'c [Cut], who: &'c Who<'c>) -> impl Iterator<Item = Direction> + use<'c> {
-    let cuts = cuts.iter().filter(|cut| cut.whose.means(who));
-    cuts.map(|cut| cut.direction)
-}
-
-fn note(
-    journal: &mut Notes,
-    waits: &mut Waits,
-    ended: &mut Vec<WaitId>,
-    now: Timestamp,
-    who: Option<&Who<'_>>,
-    sight: &Sight<'_>,
-) {
-    if let Some(from) = journal.turned.take() {
-        let sight = Sight::Clock { from, to: now };
-        note(journal, waits, ended, now, None, &sight);
-    }
-    journal.note(now, who, sight);
-    if !waits.is_empty() {
-        waits.pass(who, sight, || journal.entry(now, who, sight), ended);
-    }
-}
-
-pub(crate) fn connect_sight(request: &ConnectRequest<'_>) -> Sight<'static> {
-    Sight::Connect {
-        session: request.session,
-        timeout_ms: request.timeout_ms,
-        last_zxid_seen: request.last_zxid_seen,
-        read_only: request.read_only == Some(true),
-    }
-}
-
-/// What is sent, as it is told.
-pub(crate) fn sight_of<'a>(message: &'a Message<'_>, asked: &'a Asked, new: bool) -> Sight<'a> {
-    match message {
-        Message::Connected(response) => Sight::Connected {
-            session: response.session,
-            timeout_ms: response.timeout_ms,
-            new,
-        },
-        Message::Reply(Reply { xid, zxid, result }) => Sight::Reply {
-            xid: *xid,
-            zxid: *zxid,
-            asked,
-            error: match result {
-                Ok(_) => outcomes(result).failure(asked.operation),
-                Err(code) => Some(*code),
-            },
-            created: result.as_ref().ok().and_then(created),
-            data: match result {
-                Ok(Response::Data(data, _)) => data.map(|data| &**data),
-                _ => None,
-            },
-            children: match result {
-                Ok(Response::Children(children) | Response::ChildrenAndStat(children, _)) => {
-                    Some(children.len())
-                }
-                _ => None,
-            },
-            outcomes: outcomes(result),
-        },
-        Message::Event { zxid, event } => Sight::Event {
-            zxid: *zxid,
-            event_type: event.event_type,
-            path: event.path,
-        },
-    }
-}
-
-/// The results of the operations of a multi or multiRead.
-fn outcomes<'a>(result: &'a Result<Response<'_>, ErrorCode>) -> Outcomes<'a> {
-    if let Ok(Response::Multi(results) | Response::MultiReadBrokenOff(results)) = result {
-        Outcomes::Results(results)
-    } else {
-        Outcomes::None
-    }
-}
-
-/// The path that a write created, the first one if it is a multi.
-fn created<'a>(response: &'a Response<'_>) -> Option<&'a str> {
-    if let Response::Path(path) = response {
-        return path.as_deref();
-    }
-    if let Response::PathAndStat(path, _) = response {
-        return Some(path);
-    }
-    let Response::Multi(results) = response else {
-        return None;
-    };
-    results.iter().find_map(|result| {
-        if let MultiResult::Create(path) | MultiResult::Create2(path, _) = result {
-            Some(&**path)
-        } else {
-            None
-        }
-    })
 }

@@ -1,33 +1,42 @@
-//! Conditions that a test waits for, and the progress of each wait.
+//! Waits: the conditions that tests wait for, and the messages that meet them.
+//!
+//! A wait here is data. `net` holds the wakers and measures the time; [`Waits::take_ended`] lists the waits whose tasks are
+//! to be woken.
 
 use std::sync::Arc;
 
-use super::TimedOut;
+use super::client::Client;
+use super::event::Event;
+use super::fault::FaultId;
 use super::hold::HoldId;
-use super::journal::Mark;
+use super::journal::{Entry, Mark};
+use super::matcher::Matcher;
 use super::near::Near;
-use super::sight::{Sight, Who};
-use super::{Entry, FaultId, Matcher};
+use super::timed_out::TimedOut;
 
 /// Number of a wait.
-pub(crate) type WaitId = u64;
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WaitId(u64);
 
-/// Waits that have not been dropped.
+/// All waits of one server.
 #[derive(Debug, Default)]
 pub(crate) struct Waits {
     waiting: Vec<Wait>,
     next: u64,
+    /// Waits that have an outcome, and whose tasks are not woken yet.
+    ended: Vec<WaitId>,
     /// Whether the server is gone, so that nothing can happen any more.
-    pub(crate) ended: bool,
+    pub(crate) server_is_gone: bool,
 }
 
+/// One wait.
 #[derive(Clone, Debug)]
 pub(crate) struct Wait {
     id: WaitId,
-    pub(crate) condition: Condition,
-    /// What passed before does not count.
+    pub(super) condition: Condition,
+    /// Events before this place do not count.
     pub(crate) since: Mark,
-    /// What has passed of what is waited for.
+    /// Entries that matched so far.
     pub(crate) found: Vec<Entry>,
     /// Messages that pass while the wait reads older entries, if it does.
     pub(crate) meanwhile: Option<Vec<Entry>>,
@@ -36,18 +45,18 @@ pub(crate) struct Wait {
     pub(crate) outcome: Option<Result<(), TimedOut>>,
 }
 
-/// What is waited for.
+/// Condition that a test waits for.
 #[derive(Clone, Debug)]
 pub(crate) enum Condition {
-    /// These pass, one after the other.
+    /// Messages match these, one after the other.
     Passes(Vec<Matcher>),
-    /// This passes so many times.
+    /// This many messages match.
     Nth { matcher: Box<Matcher>, nth: usize },
-    /// So many messages are held back.
+    /// A hold holds this many messages.
     Held { hold: HoldId, number: usize },
-    /// A fault has happened so many times.
+    /// A fault has happened this many times.
     Happened { fault: FaultId, times: u64 },
-    /// Nobody is connected, and no session is left.
+    /// No connection and no session exists.
     Quiet,
     /// The state of the server changes. The text describes the awaited state. The task that awaits checks the state
     /// itself, without the lock, so only the end of its time ends such a wait here.
@@ -59,20 +68,22 @@ impl Waits {
         self.waiting.is_empty()
     }
 
+    /// Adds a wait.
     pub(crate) fn add(&mut self, condition: Condition, since: Mark) -> WaitId {
         self.next += 1;
-        // A sequence of nothing has passed.
-        let outcome = matches!(&condition, Condition::Passes(steps) if steps.is_empty());
+        let id = WaitId(self.next);
+        // An empty sequence has passed.
+        let is_over = matches!(&condition, Condition::Passes(steps) if steps.is_empty());
         self.waiting.push(Wait {
-            id: self.next,
+            id,
             condition,
             since,
             found: Vec::new(),
             meanwhile: None,
             near: Near::default(),
-            outcome: outcome.then_some(Ok(())),
+            outcome: is_over.then_some(Ok(())),
         });
-        self.next
+        id
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = WaitId> {
@@ -83,79 +94,104 @@ impl Waits {
         self.waiting.retain(|wait| wait.id != id);
     }
 
-    pub(crate) fn find(&mut self, id: WaitId) -> Option<&mut Wait> {
+    pub(crate) fn get(&self, id: WaitId) -> Option<&Wait> {
+        self.waiting.iter().find(|wait| wait.id == id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: WaitId) -> Option<&mut Wait> {
         self.waiting.iter_mut().find(|wait| wait.id == id)
     }
 
-    /// Something passes: whom to wake.
-    pub(crate) fn pass(
+    /// Takes the waits that have got an outcome since the last call: their tasks are to be woken.
+    pub(crate) fn take_ended(&mut self) -> Vec<WaitId> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// Offers a message or entry to all waits.
+    pub(super) fn pass(
         &mut self,
-        who: Option<&Who<'_>>,
-        sight: &Sight<'_>,
+        client: &Client<'_>,
+        event: &Event<'_>,
         entry: impl Fn() -> Entry,
-        ended: &mut Vec<WaitId>,
     ) {
         for wait in &mut self.waiting {
             if let Some(meanwhile) = &mut wait.meanwhile {
                 if wait
                     .condition
-                    .may_want(|matcher| matcher.matches_any(who, sight))
+                    .may_want(|matcher| matcher.matches(client, event))
                 {
                     meanwhile.push(entry());
                 }
-            } else if wait.wants(|matcher| matcher.matches_any(who, sight)) {
-                wait.take(entry(), ended);
+            } else if wait.wants(|matcher| matcher.matches(client, event)) {
+                wait.find(entry());
+                if wait.is_found() {
+                    wait.end(Ok(()), &mut self.ended);
+                }
             } else {
-                wait.passes_by(who, sight);
+                wait.pass_by(client, event);
             }
         }
     }
 
-    /// The number of messages that a hold keeps back has changed: whom to wake.
-    pub(crate) fn held(&mut self, hold: HoldId, count: usize, ended: &mut Vec<WaitId>) {
-        for wait in &mut self.waiting {
-            if let Condition::Held { hold: of, number } = wait.condition
-                && of == hold
-                && count >= number
-            {
-                wait.end(Ok(()), ended);
-            }
-        }
+    /// Ends the waits for messages of a hold, which now holds `count` messages.
+    pub(crate) fn held(&mut self, hold: HoldId, count: usize) {
+        self.end_where(|condition| {
+            matches!(condition, Condition::Held { hold: of, number } if *of == hold && count >= *number)
+        });
     }
 
-    /// Nobody is connected, and no session is left: whom to wake.
-    pub(crate) fn quiet(&mut self, ended: &mut Vec<WaitId>) {
-        for wait in &mut self.waiting {
-            if matches!(wait.condition, Condition::Quiet) {
-                wait.end(Ok(()), ended);
-            }
-        }
+    /// Ends the waits for a server without connections and sessions.
+    pub(crate) fn quiet(&mut self) {
+        self.end_where(|condition| matches!(condition, Condition::Quiet));
     }
 
     /// Wakes every wait for a state, since the state may have changed.
-    pub(crate) fn changed(&mut self, ended: &mut Vec<WaitId>) {
+    pub(crate) fn changed(&mut self) {
+        self.end_where(|condition| matches!(condition, Condition::State(_)));
+    }
+
+    /// Ends the waits for a fault, which has now happened `hits` times.
+    pub(crate) fn happened(&mut self, fault: FaultId, hits: u64) {
+        self.end_where(|condition| {
+            matches!(condition, Condition::Happened { fault: of, times } if *of == fault && hits >= *times)
+        });
+    }
+
+    fn end_where(&mut self, is_met: impl Fn(&Condition) -> bool) {
         for wait in &mut self.waiting {
-            if matches!(wait.condition, Condition::State(_)) {
-                wait.end(Ok(()), ended);
+            if is_met(&wait.condition) {
+                wait.end(Ok(()), &mut self.ended);
             }
         }
     }
 
-    /// A fault has happened so many times: whom to wake.
-    pub(crate) fn happened(&mut self, fault: FaultId, hits: u64, ended: &mut Vec<WaitId>) {
-        for wait in &mut self.waiting {
-            if let Condition::Happened { fault: of, times } = wait.condition
-                && of == fault
-                && hits >= times
-            {
-                wait.end(Ok(()), ended);
+    /// Ends a wait without a match.
+    pub(crate) fn fail(&mut self, id: WaitId, error: TimedOut) {
+        if let Some(wait) = self.waiting.iter_mut().find(|wait| wait.id == id) {
+            wait.end(Err(error), &mut self.ended);
+        }
+    }
+
+    /// Continues a wait that has read older entries: the entries found there come first, then the messages that passed
+    /// meanwhile.
+    pub(crate) fn resume(&mut self, id: WaitId, found: Vec<Entry>, near: Near) {
+        let Some(wait) = self.waiting.iter_mut().find(|wait| wait.id == id) else {
+            return;
+        };
+        (wait.found, wait.near) = (found, near);
+        for entry in wait.meanwhile.take().unwrap_or_default() {
+            if !wait.is_found() && wait.wants(|matcher| entry.is_meant_by(matcher)) {
+                wait.find(entry);
             }
+        }
+        if wait.is_found() {
+            wait.end(Ok(()), &mut self.ended);
         }
     }
 }
 
 impl Condition {
-    /// Whether some message may be waited for, now or later.
+    /// Whether some message may be awaited, now or later.
     fn may_want(&self, is_meant: impl FnMut(&Matcher) -> bool) -> bool {
         match self {
             Self::Passes(steps) => steps.iter().any(is_meant),
@@ -166,24 +202,13 @@ impl Condition {
 }
 
 impl Wait {
-    /// Whether it is this that is waited for next.
+    /// Whether the next awaited message is accepted by `is_meant`.
     pub(crate) fn wants(&self, is_meant: impl FnOnce(&Matcher) -> bool) -> bool {
-        match &self.condition {
-            Condition::Passes(steps) if self.outcome.is_none() => {
-                steps.get(self.found.len()).is_some_and(is_meant)
-            }
-            Condition::Nth { matcher, .. } if self.outcome.is_none() => is_meant(matcher),
-            Condition::Passes(_)
-            | Condition::Nth { .. }
-            | Condition::Held { .. }
-            | Condition::Happened { .. }
-            | Condition::Quiet
-            | Condition::State(_) => false,
-        }
+        self.outcome.is_none() && self.next().is_some_and(is_meant)
     }
 
-    /// Matcher for the next awaited message.
-    pub(crate) fn next(&self) -> Option<&Matcher> {
+    /// Matcher of the next awaited message.
+    pub(super) fn next(&self) -> Option<&Matcher> {
         match &self.condition {
             Condition::Passes(steps) => steps.get(self.found.len()),
             Condition::Nth { matcher, .. } => Some(matcher),
@@ -194,18 +219,37 @@ impl Wait {
         }
     }
 
-    /// Counts a message that is not waited for.
-    pub(crate) fn passes_by(&mut self, who: Option<&Who<'_>>, sight: &Sight<'_>) {
+    /// Sets the number of matches that are awaited, where matches are counted.
+    pub(crate) fn set_nth(&mut self, number: usize) {
+        if let Condition::Nth { nth, .. } = &mut self.condition {
+            *nth = number.max(1);
+            if !self.is_found() {
+                self.outcome = None;
+            }
+        }
+    }
+
+    /// Starts again at `since`: older entries are read, and messages that pass meanwhile are recorded.
+    pub(crate) fn look_back(&mut self, since: Mark) {
+        self.found.clear();
+        self.outcome = None;
+        self.near = Near::default();
+        self.since = since;
+        self.meanwhile = Some(Vec::new());
+    }
+
+    /// Counts a message that is not awaited.
+    pub(crate) fn pass_by(&mut self, client: &Client<'_>, event: &Event<'_>) {
         let mut near = std::mem::take(&mut self.near);
         if self.outcome.is_none()
             && let Some(matcher) = self.next()
         {
-            near.note(matcher, who, sight);
+            near.note(matcher, client, event);
         }
         self.near = near;
     }
 
-    /// Counts a message that is waited for.
+    /// Counts a message that is awaited.
     pub(crate) fn find(&mut self, entry: Entry) {
         self.found.push(entry);
         if let Condition::Passes(_) = self.condition {
@@ -215,15 +259,7 @@ impl Wait {
         }
     }
 
-    /// It passed.
-    pub(crate) fn take(&mut self, entry: Entry, ended: &mut Vec<WaitId>) {
-        self.find(entry);
-        if self.is_found() {
-            self.end(Ok(()), ended);
-        }
-    }
-
-    /// Whether everything has passed that is waited for.
+    /// Whether all awaited messages have passed.
     pub(crate) fn is_found(&self) -> bool {
         match &self.condition {
             Condition::Passes(steps) => steps.len() <= self.found.len(),
@@ -235,7 +271,7 @@ impl Wait {
         }
     }
 
-    /// Whether the wait may still end in vain.
+    /// Whether the wait may still time out.
     pub(crate) fn is_open(&self) -> bool {
         self.outcome.is_none() || self.has_changed()
     }
@@ -248,7 +284,7 @@ impl Wait {
         )
     }
 
-    pub(crate) fn end(&mut self, outcome: Result<(), TimedOut>, ended: &mut Vec<WaitId>) {
+    fn end(&mut self, outcome: Result<(), TimedOut>, ended: &mut Vec<WaitId>) {
         if self.outcome.is_none() || self.has_changed() && outcome.is_err() {
             self.outcome = Some(outcome);
             ended.push(self.id);

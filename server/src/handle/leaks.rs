@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Server, WaitFor};
-use crate::control::{Condition, Journal, What};
+use crate::control::{Condition, Event, Journal};
 use crate::protocol::{SessionId, Timestamp};
 
 /// Something that a client has left behind, or still has.
@@ -188,17 +188,17 @@ fn label_of(journal: &Journal, session: SessionId) -> Option<String> {
 }
 
 fn began(journal: &Journal, session: SessionId) -> Option<Timestamp> {
-    let begins = |what: &What| matches!(what, What::Connected { granted, new: true, .. } if *granted == session);
+    let begins = |event: &Event<'_>| matches!(event, Event::Connected { granted, new: true, .. } if *granted == session);
     let mut entries = journal.iter();
     entries
-        .find(|entry| begins(&entry.what))
+        .find(|entry| begins(&entry.event))
         .map(|entry| entry.time)
 }
 
 fn watched(journal: &Journal, session: SessionId, path: &str) -> Option<Timestamp> {
-    let asks = |what: &What| matches!(what, What::Request { watch: true, paths, .. } if paths.iter().any(|it| it == path));
+    let asks = |event: &Event<'_>| matches!(event, Event::Request { watch: true, paths, .. } if paths.contains(path));
     let mut entries = journal.iter().rev();
     entries
-        .find(|entry| entry.session == Some(session) && asks(&entry.what))
+        .find(|entry| entry.session == Some(session) && asks(&entry.event))
         .map(|entry| entry.time)
 }

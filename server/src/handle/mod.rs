@@ -30,9 +30,9 @@ use std::sync::{Arc, Mutex};
 
 pub use crate::control::{
     BadJournal, BadPattern, Budget, Chaos, ChaosRule, Claim, ClaimBroken, Data, Direction, Effects,
-    Entry, EventKind, Exceeded, Fault, FaultError, FaultRule, Held, HeldMessage, HoldError,
-    Journal, Leading, Mark, Matcher, MultiPart, NeverMatches, Op, PathPattern, Release,
-    ReleaseError, SentEvent, TimedOut, What,
+    Entry, Event, EventKind, Exceeded, Fault, FaultError, FaultRule, Held, HeldMessage, HoldError,
+    Journal, Leading, Mark, Matcher, MultiPart, NeverMatches, Op, PathPattern, Paths, Release,
+    ReleaseError, SentEvent, TimedOut,
 };
 pub use crate::keeper::CloseReason;
 pub use address::Address;

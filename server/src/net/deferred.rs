@@ -21,7 +21,7 @@ impl Sink<'_, '_> {
         let Some(outbox) = self.outboxes.get_mut(id) else {
             return;
         };
-        let Some(stage) = outbox.ready() else {
+        let Some(progress) = outbox.ready() else {
             return;
         };
         let Some(frame) = outbox.frame.take() else {
@@ -45,7 +45,7 @@ impl Sink<'_, '_> {
         };
         let stats = Begun::of(&input);
         self.carried = Some(Carried { id, refused: false });
-        let taken = self.take_in_judged(id, input, keeper, stage);
+        let taken = self.take_in(id, input, keeper, progress);
         let refused = self.carried.take().is_some_and(|carried| carried.refused);
         let Some(outbox) = self.outboxes.get_mut(id) else {
             return;

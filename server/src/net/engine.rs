@@ -26,7 +26,7 @@ use super::patience::Patience;
 use super::sink::{Own, Sink, Test};
 use super::totals::Totals;
 use super::waiters::Waiters;
-use crate::control::{Control, Effects, Fault, Known, ListenerId, Notes, Sight};
+use crate::control::{AcceptPlan, Client, Control, Effects, Event, Known, ListenerId, Recorder};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Snapshot};
 use crate::persistence::{Appender, Log, LogSetup};
 use crate::protocol::{ErrorCode, Operation, Request, Response, SessionId, Timestamp, Xid};
@@ -133,7 +133,7 @@ impl Engine {
                 Duration::ZERO
             },
             control: Control::new(
-                Notes::new(limits.journal, clock.now()),
+                Recorder::new(limits.journal, clock.now()),
                 Known::new(members, next_journal()),
             ),
             waiters: Waiters::default(),
@@ -173,7 +173,7 @@ impl Engine {
 
     /// Takes in one event of the world or wish of a test.
     pub(crate) fn feed(&self, input: Input<'_>) {
-        self.note_wish(&input);
+        self.note_action(&input);
         self.turn(None, Test::default(), |now, keeper, sink| {
             keeper.step(now, input, sink)
         });
@@ -182,7 +182,7 @@ impl Engine {
 
     /// The same, and notes what follows.
     pub(crate) fn feed_and_tell(&self, input: Input<'_>, effects: &mut Effects) {
-        self.note_wish(&input);
+        self.note_action(&input);
         let test = Test {
             answer: None,
             effects: Some(effects),
@@ -192,8 +192,8 @@ impl Engine {
             if let Input::Ensemble(action) = input
                 && !sink.idle
             {
-                let sight = Sight::Ensemble { action };
-                sink.control.note(now, None, &sight);
+                let event = Event::Ensemble { action };
+                sink.control.note(now, &Client::NONE, &event);
             }
             keeper.step(now, input, sink);
         });
@@ -242,7 +242,7 @@ impl Engine {
                 && !sink.idle
                 && !only_reads
             {
-                sink.control.about_to_write(request);
+                sink.control.begin_own_write(request);
             }
             match session {
                 Some(session) => keeper.step_as(now, session, input, sink),
@@ -437,23 +437,26 @@ impl Engine {
     }
 
     /// Tells the journal what the test wants, where nothing that follows shows it.
-    fn note_wish(&self, input: &Input<'_>) {
+    fn note_action(&self, input: &Input<'_>) {
         if let Input::Mute { session, muted } = input {
-            self.note(&Sight::Muted {
-                session: *session,
-                muted: *muted,
-            });
+            let event = if *muted { Event::Muted } else { Event::Unmuted };
+            self.note_of(*session, &event);
         } else if matches!(input, Input::Restarted) {
             self.control(|control| control.stopped = false);
-            self.note(&Sight::Started);
+            self.note(&Event::Started);
         }
     }
 
     /// Tells the journal, and whoever waits, of what the test does.
-    pub(super) fn note(&self, sight: &Sight<'_>) {
+    pub(super) fn note(&self, event: &Event<'_>) {
+        self.note_of(SessionId::NONE, event);
+    }
+
+    /// Notes an action of the test on a session.
+    fn note_of(&self, session: SessionId, event: &Event<'_>) {
         self.control(|control| {
             if !control.is_idle() {
-                control.note(self.clock.now(), None, sight);
+                control.note_of_session(self.clock.now(), session, event);
                 control.changed();
             }
         });
@@ -513,7 +516,7 @@ impl Engine {
     /// Nobody is served any more.
     pub(crate) fn stopped(&self) {
         self.control(|control| control.stopped = true);
-        self.note(&Sight::Stopped);
+        self.note(&Event::Stopped);
     }
 
     /// The state, for a thread that panics. `None` if the server itself has panicked, or if the lock is not free for
@@ -633,7 +636,7 @@ impl Engine {
                 appender,
                 ..
             } = &mut *state;
-            let (idle, plain) = (control.is_idle(), control.changes_nothing());
+            let idle = control.is_idle();
             let mut sink = Sink {
                 outboxes,
                 totals,
@@ -641,7 +644,6 @@ impl Engine {
                 due,
                 now,
                 idle,
-                plain,
                 own: None,
                 carried: None,
                 test,
@@ -704,22 +706,22 @@ impl State {
     /// What becomes of somebody who connects, as far as the test has a say in it.
     fn welcome(&mut self, now: Timestamp, id: ConnectionId, mut outbox: Outbox) -> Welcome {
         let control = &mut self.control;
-        let who = outbox.who(id);
-        let fault = if control.is_idle() {
-            None
+        let client = outbox.client(id);
+        let plan = if control.is_idle() {
+            AcceptPlan::Serve
         } else {
             let peer = outbox.stats.address;
-            control.judge_arrival(now, &who, peer)
+            control.plan_accept(now, &client, peer)
         };
-        outbox.link.set(control.cuts(&who), &mut Vec::new());
-        match fault {
-            Some(Fault::Refuse) => return Welcome::Close,
-            Some(Fault::Reset) => return Welcome::Reset,
-            Some(Fault::SlowAccept { by }) => {
+        outbox.link.set(control.cuts.of(&client), &mut Vec::new());
+        match plan {
+            AcceptPlan::Serve => {}
+            AcceptPlan::Close => return Welcome::Close,
+            AcceptPlan::Reset => return Welcome::Reset,
+            AcceptPlan::Pause(by) => {
                 outbox.stall = Stall::Until(now + by);
                 outbox.schedule(id, now, &mut self.due);
             }
-            Some(_) | None => {}
         }
         self.outboxes.insert(id, outbox);
         Welcome::Serve(id)
@@ -727,10 +729,7 @@ impl State {
 
     /// Returns the wakers of the tasks whose waits have ended.
     pub(super) fn take_wakers(&mut self) -> Vec<Waker> {
-        if self.control.ended_waits.is_empty() {
-            return Vec::new();
-        }
-        let ended = std::mem::take(&mut self.control.ended_waits);
+        let ended = self.control.waits.take_ended();
         self.waiters.wakers_of(ended).collect()
     }
 
@@ -762,10 +761,7 @@ impl State {
     /// Tells whoever waits for that.
     pub(super) fn look_for_quiet(&mut self) {
         if !self.control.waits.is_empty() && self.is_quiet() {
-            let Control {
-                waits, ended_waits, ..
-            } = &mut self.control;
-            waits.quiet(ended_waits);
+            self.control.waits.quiet();
         }
     }
 

@@ -2,21 +2,21 @@
 
 use super::engine::Engine;
 use crate::control::{
-    BadMark, Budget, BudgetId, Control, Exceeded, Journal, JournalMode, Kept, Known, Mark,
-    NeverMatches, Source,
+    BadMark, Budget, BudgetId, Control, Exceeded, Journal, JournalMode, Known, Mark, NeverMatches,
+    Recorded, Source,
 };
 use crate::protocol::Timestamp;
 
 /// Copy of the journal that is not decoded yet.
 pub(super) struct Copied {
-    kept: Kept,
+    recorded: Recorded,
     known: Known,
     server: Source,
 }
 
 impl Copied {
     pub(super) fn journal(self) -> Journal {
-        self.kept.journal(self.known).with_source(self.server)
+        self.recorded.journal(self.known).with_source(self.server)
     }
 }
 
@@ -29,7 +29,7 @@ impl Engine {
     pub(super) fn copy_journal(&self, control: &Control) -> Copied {
         let journal = &control.journal;
         Copied {
-            kept: journal.all(),
+            recorded: journal.all(),
             known: control.known.clone(),
             server: Source {
                 port: self.port(),
@@ -71,12 +71,12 @@ impl Engine {
         })
     }
 
-    /// Whether a budget is kept so far.
+    /// Whether a budget is exceeded.
     pub(crate) fn check_budget(&self, id: BudgetId) -> Result<(), Exceeded> {
         self.control(|control| control.journal.budgets.check(id))
     }
 
-    /// No longer keeps an eye on it; says whether it was kept.
+    /// Removes a budget. Returns whether it was exceeded.
     pub(crate) fn remove_budget(&self, id: BudgetId) -> Result<(), Exceeded> {
         self.control(|control| control.journal.budgets.remove(id))
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Waker};
 
-use crate::control::{Control, Direction, ListenerId, Who};
+use crate::control::{Client, Control, Direction, ListenerId};
 use crate::keeper::ConnectionId;
 use crate::protocol::SessionId;
 
@@ -82,12 +82,12 @@ struct DepartedLink {
 
 impl Departed {
     /// Stores the link of a connection that ends, if the link is cut.
-    pub(super) fn add(&mut self, who: &Who<'_>, link: &Arc<Link>) {
+    pub(super) fn add(&mut self, client: &Client<'_>, listener_id: &ListenerId, link: &Arc<Link>) {
         if link.is_cut() {
             self.0.push(DepartedLink {
-                connection: who.connection,
-                session: who.session,
-                listener_id: who.listener_id.clone(),
+                connection: client.connection,
+                session: client.session,
+                listener_id: listener_id.clone(),
                 link: Arc::clone(link),
             });
         }
@@ -96,12 +96,14 @@ impl Departed {
     /// Applies the present cuts, and drops the links that are whole again.
     pub(super) fn relink(&mut self, control: &Control, wakers: &mut Vec<Waker>) {
         self.0.retain(|departed| {
-            let who = Who {
-                connection: departed.connection,
-                session: departed.session,
-                listener_id: &departed.listener_id,
-            };
-            departed.link.set(control.cuts(&who), wakers);
+            let DepartedLink {
+                connection,
+                session,
+                listener_id,
+                link,
+            } = departed;
+            let client = Client::new(*connection, *session, listener_id);
+            link.set(control.cuts.of(&client), wakers);
             departed.link.is_cut() && Arc::strong_count(&departed.link) > 1
         });
     }

@@ -10,7 +10,8 @@ mod connection;
 mod deferred;
 mod engine;
 mod facts;
-
+mod faults;
+mod holds;
 mod io_workers;
 mod journal;
 mod last_words;
@@ -38,7 +39,6 @@ mod turns;
 mod unpark;
 mod wait;
 mod waiters;
-mod wish;
 
 pub(crate) use caller_runtime::{AsyncRead, AsyncWrite, CallerRuntime};
 pub use clock::ClockKind;

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 
 use super::link::{Departed, Link};
 use super::outgoing::{LARGEST_BUFFER, Outgoing};
-use crate::control::{Control, Gate, HeldMessage, HoldId, ListenerId, Pieces, Sight, Stage, Who};
+use crate::control::{Client, Control, Event, HeldItem, ListenerId, Pieces, Progress};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{SessionId, Timestamp, Xid, Zxid};
 
@@ -64,15 +64,14 @@ pub(super) type Due = BTreeSet<(Timestamp, ConnectionId)>;
 #[derive(Debug)]
 pub(super) struct Parcel {
     pub(super) bytes: BytesMut,
-    pub(super) gate: Gate,
     /// It does not leave before.
     pub(super) not_before: Option<Timestamp>,
     /// It leaves in pieces.
     pub(super) pieces: Option<Pieces>,
     /// Whether it is written by itself.
     pub(super) alone: bool,
-    /// What is told of it, if it is held.
-    pub(super) held: Option<HeldMessage>,
+    /// Set while a hold holds it.
+    pub(super) held: Option<HeldItem>,
 }
 
 /// Request that was received and is held or delayed. It is stored here, and not with its connection's task, so that
@@ -92,17 +91,13 @@ pub(super) enum Stall {
     /// Nothing is read of it before this moment.
     Until(Timestamp),
     /// The next frame is not taken in before the hold lets it.
-    Held {
-        hold: HoldId,
-        item: u64,
-        what: HeldMessage,
-    },
+    Held(HeldItem),
     /// The next frame was held, and is held no more.
     Released,
     /// The next frame is not taken in before this moment, as a fault wants it.
     Delayed(Timestamp),
-    /// The next frame had its fault, and is judged no more.
-    Judged,
+    /// Holds and faults of the next frame have been decided.
+    Decided,
 }
 
 /// What `cons` tells of a connection.
@@ -175,12 +170,8 @@ impl Outbox {
 }
 
 impl Outbox {
-    pub(super) fn who(&self, connection: ConnectionId) -> Who<'_> {
-        Who {
-            connection,
-            session: self.session,
-            listener_id: &self.listener_id,
-        }
+    pub(super) fn client(&self, connection: ConnectionId) -> Client<'_> {
+        Client::new(connection, self.session, &self.listener_id)
     }
 
     /// Keeps something back, behind whatever is kept back already.
@@ -222,7 +213,6 @@ impl Outbox {
         while !message.is_empty() {
             parcels.push(Parcel {
                 bytes: message.split_to(pieces.bytes.clamp(1, message.len())),
-                gate: Gate::Open,
                 not_before: Some(at),
                 pieces: None,
                 alone: true,
@@ -267,8 +257,8 @@ impl Outbox {
     pub(super) fn drop_kept(&mut self, control: &mut Control) {
         self.kept_bytes = 0;
         for parcel in self.kept.drain(..) {
-            if let Gate::Held { hold, item } = parcel.gate {
-                control.holds.gone(hold, item);
+            if let Some(held) = parcel.held {
+                control.holds.gone(held.hold, held.item);
             }
         }
     }
@@ -276,8 +266,8 @@ impl Outbox {
     /// Drops the request that is held or delayed, if there is one: it is never carried out.
     pub(super) fn drop_request(&mut self, control: &mut Control) {
         self.frame = None;
-        if let Stall::Held { hold, item, .. } = std::mem::take(&mut self.stall) {
-            control.holds.gone(hold, item);
+        if let Stall::Held(held) = std::mem::take(&mut self.stall) {
+            control.holds.gone(held.hold, held.item);
         }
     }
 
@@ -289,23 +279,28 @@ impl Outbox {
             || self.kept_bytes > KEPT_HIGH_WATER
             || matches!(
                 self.stall,
-                Stall::Until(_) | Stall::Delayed(_) | Stall::Held { .. }
+                Stall::Until(_) | Stall::Delayed(_) | Stall::Held(_)
             )
     }
 
     /// Progress of the held or delayed request, if it may be carried out now.
-    pub(super) fn ready(&self) -> Option<Stage> {
-        let stage = match self.stall {
-            Stall::Released => Stage::Released,
-            Stall::Judged => Stage::Judged,
-            Stall::No | Stall::Until(_) | Stall::Held { .. } | Stall::Delayed(_) => return None,
+    pub(super) fn ready(&self) -> Option<Progress> {
+        let progress = match self.stall {
+            Stall::Released => Progress::Released,
+            Stall::Decided => Progress::Decided,
+            Stall::No | Stall::Until(_) | Stall::Held(_) | Stall::Delayed(_) => return None,
         };
-        (self.frame.is_some() && !self.link.is_cut_to_server()).then_some(stage)
+        (self.frame.is_some() && !self.link.is_cut_to_server()).then_some(progress)
     }
 
     /// Whether the outbox is owed nothing beyond the bytes in it.
     pub(super) fn is_closed(&self) -> bool {
         self.closing.is_some()
+    }
+
+    /// Whether the rules may send it messages: it is up, and no fault closes it behind the last one.
+    pub(super) fn takes_messages(&self) -> bool {
+        self.is_up() && !self.said_last
     }
 
     /// Whether it is up, and not about to be closed.
@@ -315,13 +310,11 @@ impl Outbox {
 
     /// Sees to it that what is kept back or stalled goes on when it is time.
     pub(super) fn schedule(&mut self, id: ConnectionId, now: Timestamp, due: &mut Due) {
-        let first = self.kept.front().and_then(|first| match first.gate {
-            Gate::Open => first.not_before.filter(|at| *at > now),
-            Gate::Held { .. } => None,
-        });
+        let first = self.kept.front().filter(|first| first.held.is_none());
+        let first = first.and_then(|first| first.not_before.filter(|at| *at > now));
         let stalled = match self.stall {
             Stall::Until(at) | Stall::Delayed(at) => Some(at),
-            Stall::No | Stall::Held { .. } | Stall::Released | Stall::Judged => None,
+            Stall::No | Stall::Held(_) | Stall::Released | Stall::Decided => None,
         };
         let next = first.into_iter().chain(stalled).min();
         if next == self.due {
@@ -339,13 +332,13 @@ impl Outbox {
         self.due = None;
         match self.stall {
             Stall::Until(at) if at <= now => self.stall = Stall::No,
-            Stall::Delayed(at) if at <= now => self.stall = Stall::Judged,
+            Stall::Delayed(at) if at <= now => self.stall = Stall::Decided,
             Stall::No
             | Stall::Until(_)
-            | Stall::Held { .. }
+            | Stall::Held(_)
             | Stall::Released
             | Stall::Delayed(_)
-            | Stall::Judged => {}
+            | Stall::Decided => {}
         }
         self.let_go(now);
     }
@@ -362,7 +355,7 @@ impl Outbox {
 
 impl Parcel {
     pub(super) fn is_open(&self, now: Timestamp) -> bool {
-        self.gate == Gate::Open && self.not_before.is_none_or(|at| at <= now)
+        self.held.is_none() && self.not_before.is_none_or(|at| at <= now)
     }
 }
 
@@ -439,9 +432,10 @@ impl Outboxes {
     ) -> Option<Waker> {
         let mut outbox = self.up.remove(&id)?;
         outbox.forget(id, control, due);
-        self.departed.add(&outbox.who(id), &outbox.link);
+        self.departed
+            .add(&outbox.client(id), &outbox.listener_id, &outbox.link);
         if !control.is_idle() {
-            control.note(now, Some(&outbox.who(id)), &Sight::Disconnected);
+            control.note(now, &outbox.client(id), &Event::Disconnected);
         }
         if !bytes_wait {
             return None;

@@ -113,9 +113,14 @@ impl State {
     /// What the test has in its hands.
     fn in_hands(&self, lines: &mut String) {
         for held in self.all_held() {
-            let _ = write!(lines, "\nstill held: {} for {}", held.message, held.whom());
+            let _ = write!(
+                lines,
+                "\nstill held: {} for {}",
+                held.message,
+                held.client()
+            );
         }
-        for cut in self.control.cuts_in_words() {
+        for cut in self.control.cuts.in_words() {
             let _ = write!(lines, "\nlinks cut: {cut}");
         }
         for exceeded in self.control.journal.budgets.exceeded() {

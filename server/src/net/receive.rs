@@ -147,7 +147,8 @@ impl Engine {
                             let may_take_long = may_take_long(&input);
                             let mut with_it = begun;
                             with_it.add(&input);
-                            let taken = sink.take_in(id, input, keeper);
+                            let progress = sink.take_progress();
+                            let taken = sink.take_in(id, input, keeper, progress);
                             match taken {
                                 Taken::In => begun = with_it,
                                 Taken::Lost if was_fresh => *phase = Phase::Fresh,

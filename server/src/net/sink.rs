@@ -7,7 +7,9 @@ use bytes::BytesMut;
 use super::outbox::{Due, EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
 use super::outgoing::Outgoing;
 use super::totals::Totals;
-use crate::control::{Control, Effects, Leading, Sight, Stage, Treatment, Verdict, Who};
+use crate::control::{
+    Client, Control, Effects, Event, Leading, Paths, Progress, ReplyPlan, RequestPlan,
+};
 use crate::keeper::{CloseReason, ConnectionId, Expiry, Input, Keeper, Output, Outputs};
 use crate::persistence::Appender;
 use crate::protocol::{
@@ -40,8 +42,6 @@ pub(super) struct Sink<'s, 'f> {
     pub(super) now: Timestamp,
     /// Whether nobody wants to know or change anything, as on nearly every server but a test's.
     pub(super) idle: bool,
-    /// Whether nobody wants to change anything.
-    pub(super) plain: bool,
     /// The connection whose bytes are being taken in: what is for itself goes straight to what it writes next.
     pub(super) own: Option<Own<'s>>,
     /// The held or delayed request that is being carried out, whose answer goes to the outbox.
@@ -69,8 +69,8 @@ pub(super) struct Own<'s> {
     pub(super) queues: bool,
     /// Whether a test keeps what it sends from being taken in.
     pub(super) stalled: bool,
-    /// How far the first frame has come already.
-    pub(super) stage: Stage,
+    /// Progress of the first frame.
+    pub(super) progress: Progress,
     /// How much was said to it before its link was cut in this turn.
     pub(super) under_way: Option<usize>,
 }
@@ -97,147 +97,176 @@ pub(super) struct Carried {
 }
 
 impl Sink<'_, '_> {
-    /// Lets what a client sent come to the rules, unless a test wants otherwise.
+    /// Passes a message of a client to the rules, unless the test plans otherwise.
     pub(super) fn take_in(
         &mut self,
         id: ConnectionId,
         input: Input<'_>,
         keeper: &mut Keeper,
+        progress: Progress,
     ) -> Taken {
-        let now = self.now;
-        let stage = self
-            .own
-            .as_mut()
-            .map_or(Stage::New, |own| std::mem::take(&mut own.stage));
-        if self.plain && stage == Stage::New {
-            if !self.idle
-                && let Some(outbox) = self.outboxes.get(id)
-            {
-                self.control.see_input(now, &outbox.who(id), &input);
+        if !self.idle || progress != Progress::New {
+            if self.is_cut_off(id, &input) {
+                self.stall(progress);
+                return Taken::Later;
             }
-            keeper.step(now, input, self);
-            if !self.idle {
-                self.control.mind_watches(keeper);
+            let plan = self.plan_request(id, &input, progress);
+            if plan != RequestPlan::CarryOut {
+                return self.carry_out_plan(plan, id, input, keeper);
             }
-            return Taken::In;
         }
-        self.take_in_judged(id, input, keeper, stage)
+        keeper.step(self.now, input, self);
+        if !self.idle {
+            self.control.count_watches(keeper);
+            self.settle(keeper);
+        }
+        Taken::In
     }
 
-    /// The same where a test may want something of it.
-    #[inline(never)]
-    pub(super) fn take_in_judged(
+    /// Takes the progress of the first frame of the connection whose bytes are being taken in.
+    pub(super) fn take_progress(&mut self) -> Progress {
+        let own = self.own.as_mut();
+        own.map_or(Progress::New, |own| std::mem::take(&mut own.progress))
+    }
+
+    /// Whether a client asks for a session whose link to the server is cut.
+    fn is_cut_off(&mut self, id: ConnectionId, input: &Input<'_>) -> bool {
+        if let Input::Connect { request, .. } = input
+            && !self.control.cuts.is_empty()
+            && let Some(outbox) = self.outboxes.get_mut(id)
+        {
+            // The connection comes for a session, so the link is that of the session.
+            let client = Client {
+                session: request.session,
+                ..outbox.client(id)
+            };
+            let cuts = self.control.cuts.of(&client);
+            outbox.link.set(cuts, &mut self.wakers);
+            outbox.link.is_cut_to_server()
+        } else {
+            false
+        }
+    }
+
+    fn plan_request(
         &mut self,
+        id: ConnectionId,
+        input: &Input<'_>,
+        progress: Progress,
+    ) -> RequestPlan {
+        let Some(outbox) = self.outboxes.get_mut(id) else {
+            return RequestPlan::CarryOut;
+        };
+        outbox.stall = Stall::No;
+        if self.idle {
+            return RequestPlan::CarryOut;
+        }
+        let client = outbox.client(id);
+        self.control
+            .plan_request(self.now, &client, input, progress)
+    }
+
+    /// Does with a request what the test plans instead of carrying it out.
+    #[inline(never)]
+    fn carry_out_plan(
+        &mut self,
+        plan: RequestPlan,
         id: ConnectionId,
         input: Input<'_>,
         keeper: &mut Keeper,
-        stage: Stage,
     ) -> Taken {
         let now = self.now;
-        let Some(outbox) = self.outboxes.get_mut(id) else {
-            return Taken::In;
-        };
-        if let Input::Connect { request, .. } = &input
-            && self.control.has_cuts()
-        {
-            // It comes for a session, and the link is that session's.
-            let who = Who {
-                session: request.session,
-                ..outbox.who(id)
-            };
-            outbox.link.set(self.control.cuts(&who), &mut self.wakers);
-            if outbox.link.is_cut_to_server() {
-                self.stall(stage);
-                return Taken::Later;
-            }
-        }
-        outbox.stall = Stall::No;
-        let verdict = if self.idle {
-            Verdict::Pass
-        } else {
-            self.control.judge(now, &outbox.who(id), &input, stage)
-        };
-        match verdict {
-            Verdict::Pass => {
-                keeper.step(now, input, self);
-                if !self.idle {
-                    self.control.mind_watches(keeper);
+        match plan {
+            RequestPlan::CarryOut => keeper.step(now, input, self),
+            RequestPlan::Lose => return Taken::Lost,
+            RequestPlan::Delay(by) => {
+                if let Some(outbox) = self.outboxes.get_mut(id) {
+                    outbox.stall = Stall::Delayed(now + by);
+                    outbox.schedule(id, now, self.due);
                 }
-            }
-            Verdict::Lose => return Taken::Lost,
-            Verdict::Delay(until) => {
-                outbox.stall = Stall::Delayed(until);
-                outbox.schedule(id, now, self.due);
-                self.stall(Stage::New);
+                self.stall(Progress::New);
                 return Taken::Deferred;
             }
-            Verdict::Hold { hold, item, what } => {
-                outbox.stall = Stall::Held { hold, item, what };
-                self.stall(Stage::New);
+            RequestPlan::Hold(item) => {
+                if let Some(outbox) = self.outboxes.get_mut(id) {
+                    outbox.stall = Stall::Held(item);
+                }
+                self.stall(Progress::New);
                 return Taken::Deferred;
             }
-            Verdict::Cut => {
+            RequestPlan::Cut => {
                 self.settle(keeper);
                 if let Some(outbox) = self.outboxes.get_mut(id)
                     && outbox.link.is_cut_to_server()
                 {
-                    outbox.stall = Stall::Judged;
-                    self.stall(Stage::Judged);
+                    outbox.stall = Stall::Decided;
+                    self.stall(Progress::Decided);
                     return Taken::Later;
                 }
                 keeper.step(now, input, self);
             }
-            Verdict::Refuse(code, then_close) => {
-                if let Input::Request {
-                    connection, xid, ..
-                } = input
-                {
-                    let refuse = Input::Refuse {
-                        connection,
-                        xid,
-                        code,
-                    };
-                    keeper.step(now, refuse, self);
-                }
+            RequestPlan::Refuse {
+                code,
+                parts,
+                then_close,
+            } => {
+                self.refuse(input, code, &parts, keeper);
                 if then_close {
                     keeper.step(now, Input::Close(id), self);
                 }
             }
-            Verdict::RefuseParts(code, at) => {
-                if let Input::Request {
-                    connection,
-                    xid,
-                    request,
-                } = input
-                {
-                    let refuse = Input::RefuseParts {
-                        connection,
-                        xid,
-                        request,
-                        code,
-                        at: &at,
-                    };
-                    keeper.step(now, refuse, self);
-                }
-            }
-            Verdict::Close => keeper.step(now, Input::Close(id), self),
-            Verdict::Expire(session) => {
-                keeper.step(now, Input::ExpireSession(session), self);
-                // Whoever comes back for it is told that it is over; any other request went with its connection.
-                if let Input::Connect { .. } = input {
-                    keeper.step(now, input, self);
-                }
-            }
+            RequestPlan::Close => keeper.step(now, Input::Close(id), self),
+            RequestPlan::Expire => self.expire(id, input, keeper),
         }
         self.settle(keeper);
         Taken::In
     }
 
+    /// Refuses a request, or some operations of a multi.
+    fn refuse(&mut self, input: Input<'_>, code: ErrorCode, parts: &[usize], keeper: &mut Keeper) {
+        if let Input::Request {
+            connection,
+            xid,
+            request,
+        } = input
+        {
+            let refuse = if parts.is_empty() {
+                Input::Refuse {
+                    connection,
+                    xid,
+                    code,
+                }
+            } else {
+                Input::RefuseParts {
+                    connection,
+                    xid,
+                    request,
+                    code,
+                    at: parts,
+                }
+            };
+            keeper.step(self.now, refuse, self);
+        }
+    }
+
+    /// Expires the session of a request.
+    fn expire(&mut self, id: ConnectionId, input: Input<'_>, keeper: &mut Keeper) {
+        if let Input::Connect { request, .. } = &input {
+            keeper.step(self.now, Input::ExpireSession(request.session), self);
+            // The client that reconnects for the session learns that it has expired. Any other request ends with its
+            // connection.
+            keeper.step(self.now, input, self);
+        } else if let Some(outbox) = self.outboxes.get(id) {
+            let session = outbox.session;
+            keeper.step(self.now, Input::ExpireSession(session), self);
+        }
+    }
+
     /// Nothing more of what the connection sends is taken in for now.
-    fn stall(&mut self, stage: Stage) {
+    fn stall(&mut self, progress: Progress) {
         if let Some(own) = &mut self.own {
             own.stalled = true;
-            own.stage = stage;
+            own.progress = progress;
         }
     }
 
@@ -255,8 +284,11 @@ impl Sink<'_, '_> {
     pub(super) fn relink(&mut self, keeper: &mut Keeper) {
         let mut changed = Vec::new();
         for (id, outbox) in self.outboxes.iter_mut() {
-            let who = outbox.who(*id);
-            if outbox.link.set(self.control.cuts(&who), &mut self.wakers) {
+            let client = outbox.client(*id);
+            if outbox
+                .link
+                .set(self.control.cuts.of(&client), &mut self.wakers)
+            {
                 // What waits in it may leave now, or what was received be taken in.
                 self.wakers.extend(outbox.waker.take());
             }
@@ -303,86 +335,72 @@ impl Sink<'_, '_> {
         }
     }
 
-    /// Encodes what is for the connection whose turn it is, where nothing is in its way.
+    /// Sends a message of the rules, unless the test plans otherwise.
     fn send(&mut self, connection: ConnectionId, message: &Message<'_>) {
         tracing::trace!(connection = connection.0, ?message);
         if let Message::Connected(response) = message
             && let Some(outbox) = self.outboxes.get_mut(connection)
         {
             outbox.session = response.session;
-            self.control.comes_by(response.session, &outbox.listener_id);
+            self.control
+                .session_connected(response.session, &outbox.listener_id);
         }
-        if self.plain
+        let is_own = self.own.as_ref().is_some_and(|own| own.id == connection);
+        if !is_own && connection == ConnectionId::HANDLE {
+            self.answer_test(message);
+            return;
+        }
+        let mut plan = None;
+        if !self.idle {
+            let outbox = self.outboxes.get(connection);
+            let Some(outbox) = outbox.filter(|outbox| outbox.takes_messages()) else {
+                return;
+            };
+            let is_answer = is_own || self.carried.is_some_and(|carried| carried.id == connection);
+            let client = outbox.client(connection);
+            plan = self
+                .control
+                .plan_message(self.now, &client, message, is_answer);
+        }
+        // A reply to the client whose turn it is goes straight to the bytes that are written next.
+        if plan.is_none()
+            && is_own
             && let Some(own) = &mut self.own
-            && own.id == connection
             && !own.queues
         {
-            if !self.idle
-                && let Some(outbox) = self.outboxes.get(connection)
-            {
-                let who = outbox.who(connection);
-                self.control.see_message(self.now, &who, message);
-            }
             if let Some(length) = own.bytes.encode(message) {
                 self.totals.count_sent(length);
             }
             own.count(message);
             return;
         }
-        self.send_treated(connection, message);
+        let plan = plan.map(|plan| *plan).unwrap_or_default();
+        self.send_planned(connection, message, plan);
     }
 
-    /// The same for another connection, for the test itself, or where a test may want something of it.
-    #[inline(never)]
-    fn send_treated(&mut self, connection: ConnectionId, message: &Message<'_>) {
-        if connection == ConnectionId::HANDLE {
-            if let (Message::Reply(reply), Some(answer)) = (message, &mut self.test.answer) {
-                answer(reply.result.as_ref().map_err(|code| *code));
-                if !self.idle {
-                    self.control.wrote(self.now, reply);
-                }
+    /// Passes the answer to the test's own request.
+    fn answer_test(&mut self, message: &Message<'_>) {
+        if let (Message::Reply(reply), Some(answer)) = (message, &mut self.test.answer) {
+            answer(reply.result.as_ref().map_err(|code| *code));
+            if !self.idle {
+                self.control.end_own_write(self.now, reply);
             }
+        }
+    }
+
+    /// Sends a message as planned, behind earlier messages of the connection.
+    #[inline(never)]
+    fn send_planned(&mut self, connection: ConnectionId, message: &Message<'_>, plan: ReplyPlan) {
+        if !self.apply_to_connection(connection, message, &plan) {
             return;
         }
         let mut own = self.own.as_mut().filter(|own| own.id == connection);
         let Some(outbox) = self.outboxes.get_mut(connection) else {
             return;
         };
-        if !outbox.is_up() || outbox.said_last {
-            return;
-        }
-        let treatment = if self.idle {
-            Treatment::default()
-        } else {
-            let who = outbox.who(connection);
-            let is_own =
-                own.is_some() || self.carried.is_some_and(|carried| carried.id == connection);
-            self.control.treat(self.now, &who, message, is_own)
-        };
-        if let (Message::Event { zxid, event }, Some(effects)) = (message, &mut self.test.effects) {
-            effects.sent(outbox.session, event.event_type, event.path, *zxid);
-        }
-        if treatment.then_close {
-            outbox.said_last = true;
-            self.to_close.push(connection);
-        }
-        if treatment.cut {
-            // What is said from here on does not arrive; the others whose link it is learn of it later.
-            let who = outbox.who(connection);
-            outbox.link.set(self.control.cuts(&who), &mut self.wakers);
-            if let Some(own) = &mut own
-                && outbox.link.is_cut_to_client()
-            {
-                own.under_way.get_or_insert(own.bytes.len());
-            }
-        }
-        if treatment.lose {
-            return;
-        }
-        let is_own = own.is_some();
-        if let Some(own) = own {
+        if let Some(own) = &mut own {
             own.count(message);
-            if treatment.is_whole() && !own.queues {
+            if plan.is_unchanged() && !own.queues {
                 if let Some(length) = own.bytes.encode(message) {
                     self.totals.count_sent(length);
                 }
@@ -399,30 +417,69 @@ impl Sink<'_, '_> {
                 carried.refused = refused;
             }
         }
-        if treatment.is_whole() && outbox.kept.is_empty() && !is_own {
+        if plan.is_unchanged() && outbox.kept.is_empty() && own.is_none() {
             let before = outbox.bytes.len();
             wire::encode_message(message, &mut outbox.bytes);
             self.totals.count_sent(outbox.bytes.len() - before);
         } else {
             let mut bytes = BytesMut::new();
             wire::encode_message(message, &mut bytes);
-            treatment.shape.apply(&mut bytes);
+            plan.bytes.apply(&mut bytes);
             self.totals.count_sent(bytes.len());
             outbox.keep(Parcel {
                 bytes,
-                gate: treatment.gate,
-                not_before: treatment.not_before,
-                pieces: treatment.shape.pieces(),
+                not_before: plan.delay.map(|by| self.now + by),
+                pieces: plan.bytes.pieces(),
                 alone: false,
-                held: treatment.held,
+                held: plan.hold,
             });
-            if !is_own {
-                outbox.let_go(self.now);
-            } else if let Some(own) = &mut self.own {
-                own.stalled |= outbox.is_stalled();
+            match own {
+                Some(own) => own.stalled |= outbox.is_stalled(),
+                None => outbox.let_go(self.now),
             }
             outbox.schedule(connection, self.now, self.due);
         }
+        self.wake_for_bytes(connection);
+    }
+
+    /// Applies the part of a plan that concerns the connection of a message and not its bytes. Returns whether the message
+    /// is sent.
+    fn apply_to_connection(
+        &mut self,
+        connection: ConnectionId,
+        message: &Message<'_>,
+        plan: &ReplyPlan,
+    ) -> bool {
+        let outbox = self.outboxes.get_mut(connection);
+        let Some(outbox) = outbox.filter(|outbox| outbox.takes_messages()) else {
+            return false;
+        };
+        if let (Message::Event { zxid, event }, Some(effects)) = (message, &mut self.test.effects) {
+            effects.sent(outbox.session, event.event_type, event.path, *zxid);
+        }
+        if plan.then_close {
+            outbox.said_last = true;
+            self.to_close.push(connection);
+        }
+        if plan.cut {
+            // Messages from here on do not arrive. Other connections of the same client are cut when the step is done.
+            let client = outbox.client(connection);
+            let cuts = self.control.cuts.of(&client);
+            outbox.link.set(cuts, &mut self.wakers);
+            if let Some(own) = self.own.as_mut().filter(|own| own.id == connection)
+                && outbox.link.is_cut_to_client()
+            {
+                own.under_way.get_or_insert(own.bytes.len());
+            }
+        }
+        !plan.lose
+    }
+
+    /// Wakes the task of a connection that has more to write, or closes the connection if its client does not read.
+    fn wake_for_bytes(&mut self, connection: ConnectionId) {
+        let Some(outbox) = self.outboxes.get_mut(connection) else {
+            return;
+        };
         if outbox.leaving + outbox.bytes.len() + outbox.kept_bytes > EVENT_LIMIT {
             outbox.bytes = BytesMut::new();
             self.close(connection, CloseReason::DoesNotRead);
@@ -454,9 +511,9 @@ impl Sink<'_, '_> {
             effects.closed(outbox.session);
         }
         if !self.idle {
-            let who = outbox.who(connection);
+            let client = outbox.client(connection);
             self.control
-                .note(self.now, Some(&who), &Sight::Closing { reason });
+                .note(self.now, &client, &Event::Closing { reason });
         }
         if !outbox.kept.is_empty() && owed {
             outbox.closing_behind = Some(reason);
@@ -486,36 +543,33 @@ impl Sink<'_, '_> {
     /// Tells the journal of what no connection asked for, or of the end of a session; of every transaction where that
     /// is wanted.
     fn note_transaction(&mut self, txn: &Txn<'_>) {
+        let (now, session, zxid) = (self.now, txn.session, txn.zxid);
         if !self.control.known.without_transactions {
-            let sight = Sight::Committed {
-                session: txn.session,
-                zxid: txn.zxid,
-                change: txn.record.name(),
-                paths: &txn.record.paths(),
+            let event = Event::Committed {
+                zxid,
+                change: txn.record.name().into(),
+                paths: txn.record.paths().into_iter().collect(),
             };
-            self.control.note(self.now, None, &sight);
+            self.control.note_of_session(now, session, &event);
         }
         if let TxnRecord::CloseSession { paths } = &txn.record {
             let own = self.own.as_ref().map(|own| own.id);
             let own = own.or(self.carried.map(|carried| carried.id));
             let asked = own
                 .and_then(|own| self.outboxes.get(own))
-                .is_some_and(|outbox| outbox.session == txn.session)
+                .is_some_and(|outbox| outbox.session == session)
                 && self.control.closes_session();
-            let asked = asked || self.test.closes == Some(txn.session);
-            let sight = Sight::SessionEnded {
-                session: txn.session,
-                zxid: txn.zxid,
-                deleted: paths,
-                expired: !asked,
+            let deleted: Paths<'_> = paths.iter().collect();
+            let event = if asked || self.test.closes == Some(session) {
+                Event::SessionClosed { zxid, deleted }
+            } else {
+                Event::SessionExpired { zxid, deleted }
             };
-            self.control.note(self.now, None, &sight);
+            self.control.note_of_session(now, session, &event);
         } else if let TxnRecord::DeleteContainer { path } = &txn.record {
-            let sight = Sight::Reaped {
-                path,
-                zxid: txn.zxid,
-            };
-            self.control.note(self.now, None, &sight);
+            let path = path.as_ref().into();
+            self.control
+                .note(now, &Client::NONE, &Event::Reaped { path, zxid });
         }
     }
 }
@@ -531,7 +585,7 @@ impl<'s> Own<'s> {
             closing: None,
             queues: false,
             stalled: false,
-            stage: Stage::New,
+            progress: Progress::New,
             under_way: None,
         }
     }
@@ -546,10 +600,10 @@ impl<'s> Own<'s> {
         self.queues = !outbox.kept.is_empty();
         self.closing = outbox.closing;
         self.stalled = outbox.is_stalled();
-        self.stage = match outbox.stall {
-            Stall::Released => Stage::Released,
-            Stall::Judged => Stage::Judged,
-            Stall::No | Stall::Until(_) | Stall::Held { .. } | Stall::Delayed(_) => Stage::New,
+        self.progress = match outbox.stall {
+            Stall::Released => Progress::Released,
+            Stall::Decided => Progress::Decided,
+            Stall::No | Stall::Until(_) | Stall::Held(_) | Stall::Delayed(_) => Progress::New,
         };
     }
 }
@@ -613,8 +667,8 @@ impl Outputs for Sink<'_, '_> {
             Output::Leading { leader, epoch } => {
                 tracing::debug!(?leader, epoch, "leading");
                 if !self.idle {
-                    let sight = Sight::Leading { leader, epoch };
-                    self.control.note(self.now, None, &sight);
+                    let event = Event::Leading { leader, epoch };
+                    self.control.note(self.now, &Client::NONE, &event);
                 }
                 if let Some(effects) = &mut self.test.effects {
                     effects.leading = Some(Leading { leader, epoch });

@@ -14,7 +14,7 @@ impl Engine {
             self.turn_clock(due.unwrap_or(to));
             if due.is_none() {
                 self.control(|control| {
-                    control.tell_clock(self.clock.now());
+                    control.clock_turned(self.clock.now());
                     control.changed();
                 });
                 self.may_wait_in_vain();

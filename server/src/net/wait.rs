@@ -16,7 +16,7 @@ use super::engine::{Engine, State};
 use super::unpark::unpark_this_thread;
 use super::waiters::Waiters;
 use crate::control::{
-    BadMark, Condition, Control, Entry, GONE, JournalMode, Mark, Near, TimedOut, WaitId,
+    BadMark, Condition, Control, Entry, GONE, JournalMode, Mark, TimedOut, WaitId,
 };
 use crate::protocol::Timestamp;
 
@@ -39,7 +39,7 @@ impl fmt::Debug for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = self
             .engine
-            .control(|control| control.waits.find(self.id).map(|wait| wait.what(None)));
+            .control(|control| control.waits.get(self.id).map(|wait| wait.describe(None)));
         f.debug_struct("Waiting")
             .field(
                 "for",
@@ -74,15 +74,9 @@ impl Waiting {
 
     /// Waits for the match of this number, and not for the first.
     pub(crate) fn set_nth(&mut self, nth: usize) {
-        let id = self.id;
         self.engine.control(|control| {
-            if let Some(wait) = control.waits.find(id)
-                && let Condition::Nth { nth: wanted, .. } = &mut wait.condition
-            {
-                *wanted = nth.max(1);
-                if !wait.is_found() {
-                    wait.outcome = None;
-                }
+            if let Some(wait) = control.waits.get_mut(self.id) {
+                wait.set_nth(nth);
             }
         });
         if let Some(mark) = self.since {
@@ -90,60 +84,41 @@ impl Waiting {
         }
     }
 
-    /// Counts also messages that passed since a mark, as far as the journal has kept them. The kept entries are read
-    /// without the server's lock, so other uses of the server need not wait. Messages that pass meanwhile count after
-    /// them.
+    /// Counts also events that passed since a mark, as far as the journal has stored them. These entries are read without
+    /// the server's lock, so other uses of the server need not wait. Events that pass meanwhile count after them.
     pub(crate) fn look_back(&mut self, mark: Mark) {
         self.since = Some(mark);
         let id = self.id;
         let begun = self.engine.control(|control| {
             let journal = &control.journal;
-            let wait = control.waits.find(id)?;
+            let wait = control.waits.get_mut(id)?;
             if journal.mode() == JournalMode::Off {
                 return None;
             }
-            wait.found.clear();
-            wait.outcome = None;
-            wait.near = Near::default();
-            wait.since = Mark::at(mark.number().min(journal.noted()));
-            wait.meanwhile = Some(Vec::new());
+            wait.look_back(Mark::at(mark.number().min(journal.noted())));
             Some((wait.clone(), journal.since(mark)))
         });
-        let Some((mut wait, kept)) = begun else {
+        let Some((mut wait, recorded)) = begun else {
             return;
         };
-        for entry in kept.entries() {
+        for entry in recorded.entries() {
             if wait.is_found() {
                 break;
             }
             if wait.wants(|matcher| entry.is_meant_by(matcher)) {
                 wait.find(entry);
             } else {
-                entry.see_with_who(|who, sight| wait.passes_by(who, sight));
+                wait.pass_by(&entry.client(), &entry.event);
             }
         }
-        self.engine.control(|control| {
-            let Control {
-                waits, ended_waits, ..
-            } = control;
-            if let Some(own) = waits.find(id) {
-                (own.found, own.near) = (wait.found, wait.near);
-                if own.is_found() {
-                    own.end(Ok(()), ended_waits);
-                }
-                for entry in own.meanwhile.take().unwrap_or_default() {
-                    if own.wants(|matcher| entry.is_meant_by(matcher)) {
-                        own.take(entry, ended_waits);
-                    }
-                }
-            }
-        });
+        self.engine
+            .control(|control| control.waits.resume(id, wait.found, wait.near));
     }
 
     /// Marks the state as checked: changes from now on count.
     pub(crate) fn look_again(&self) {
         self.engine.control(|control| {
-            if let Some(wait) = control.waits.find(self.id)
+            if let Some(wait) = control.waits.get_mut(self.id)
                 && wait.has_changed()
             {
                 wait.outcome = None;
@@ -226,7 +201,7 @@ impl Engine {
         });
         if let Some(unmet) = unmet {
             let error = unmet.error();
-            self.control(|control| control.end_wait(id, error));
+            self.control(|control| control.waits.fail(id, error));
         }
     }
 
@@ -235,7 +210,7 @@ impl Engine {
     pub(crate) fn end_waits(&self) {
         if self.is_sound() {
             self.waits(|control, waiters| {
-                control.waits.ended = true;
+                control.waits.server_is_gone = true;
                 let ids: Vec<WaitId> = control.waits.ids().collect();
                 for id in ids {
                     control.time_out(id, waiters.span(id), GONE);
@@ -247,30 +222,9 @@ impl Engine {
 
     fn begin_to_wait(&self, condition: Condition) -> WaitId {
         let mut state = self.lock();
-        let is_quiet = state.is_quiet();
-        let control = &mut state.control;
-        let watched = condition.clone();
-        let since = Mark::at(control.journal.noted());
-        let id = control.waits.add(condition, since);
-        let Control {
-            waits,
-            ended_waits,
-            holds,
-            faults,
-            ..
-        } = control;
-        match watched {
-            Condition::Held { hold, .. } => waits.held(hold, holds.held(hold), ended_waits),
-            Condition::Happened { fault, .. } => {
-                waits.happened(fault, faults.hits(fault), ended_waits);
-            }
-            Condition::Passes(_)
-            | Condition::Nth { .. }
-            | Condition::Quiet
-            | Condition::State(_) => {}
-        }
-        if is_quiet {
-            waits.quiet(ended_waits);
+        let id = state.control.begin_wait(condition);
+        if state.is_quiet() {
+            state.control.waits.quiet();
         }
         id
     }
@@ -293,10 +247,10 @@ impl Waiting {
         let by_runtime = !self.blocks && self.engine.clock.is_of_this_runtime();
         self.engine
             .waits(|control, waiters| {
-                if control.waits.ended {
+                if control.waits.server_is_gone {
                     control.time_out(self.id, waiters.span(self.id), GONE);
                 }
-                let Some(wait) = control.waits.find(self.id) else {
+                let Some(wait) = control.waits.get_mut(self.id) else {
                     return Err(Timing::Settled);
                 };
                 if wait.has_changed() {

@@ -32,10 +32,10 @@ impl Waiters {
     }
 
     /// Returns the real time until the first wait times out.
-    pub(super) fn next_timeout(&self, waits: &mut Waits) -> Option<(Duration, WaitId)> {
+    pub(super) fn next_timeout(&self, waits: &Waits) -> Option<(Duration, WaitId)> {
         let timed = self.0.iter().filter_map(|(id, waiter)| {
             let left = waiter.left.as_ref().filter(|left| left.is_real())?;
-            waits.find(*id)?.is_open().then(|| (left.remaining(), *id))
+            waits.get(*id)?.is_open().then(|| (left.remaining(), *id))
         });
         timed.min()
     }

@@ -258,6 +258,41 @@ pub enum Operation {
     CloseSession,
 }
 
+impl Operation {
+    /// All operations, in the order of their declaration.
+    pub(crate) const ALL: [Self; 29] = [
+        Self::Create,
+        Self::Create2,
+        Self::CreateContainer,
+        Self::CreateTtl,
+        Self::Delete,
+        Self::SetData,
+        Self::SetAcl,
+        Self::Check,
+        Self::Multi,
+        Self::MultiRead,
+        Self::Reconfig,
+        Self::Exists,
+        Self::GetData,
+        Self::GetAcl,
+        Self::GetChildren,
+        Self::GetChildren2,
+        Self::GetAllChildrenNumber,
+        Self::GetEphemerals,
+        Self::Sync,
+        Self::Ping,
+        Self::SetWatches,
+        Self::SetWatches2,
+        Self::AddWatch,
+        Self::CheckWatches,
+        Self::RemoveWatches,
+        Self::WhoAmI,
+        Self::Auth,
+        Self::Sasl,
+        Self::CloseSession,
+    ];
+}
+
 impl Request<'_> {
     /// Which operation it is, `None` for an unknown one.
     pub(crate) fn operation(&self) -> Option<Operation> {

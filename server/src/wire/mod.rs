@@ -17,6 +17,5 @@ pub(crate) use four_letter::{
     write_group, write_members, write_session,
 };
 pub(crate) use frame::{FrameError, split_frame};
-pub(crate) use op_code::OpCode;
 pub(crate) use reply::{ReplyWriter, encode_body, encode_message, has_long_part};
 pub(crate) use request::{DecodeError, decode_connect, decode_request};

@@ -78,15 +78,7 @@ impl OpCode {
     }
 }
 
-impl OpCode {
-    /// Operation with this number, also one that occurs only inside a multi.
-    pub(crate) fn suboperation(self) -> Option<Operation> {
-        match self {
-            Self::CHECK => Some(Operation::Check),
-            other => other.operation(),
-        }
-    }
-}
+impl OpCode {}
 
 impl From<Operation> for OpCode {
     fn from(operation: Operation) -> Self {

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use minikeeper::{
     Fault, Matcher, Op, Server,
     fault::{Chaos, FaultError},
-    journal::What,
+    journal::Event,
 };
 
 use crate::client::{
@@ -40,10 +40,10 @@ fn wrongs(seed: u64, in_turns: bool) -> [Vec<String>; 2] {
         told.iter()
             .filter(|entry| entry.label.as_deref() == Some(label))
             .filter_map(|entry| {
-                if let What::Fault { name, .. } = &entry.what {
-                    return Some(name.clone());
+                if let Event::Fault { name, .. } = &entry.event {
+                    return Some(name.to_string());
                 }
-                matches!(entry.what, What::Request { .. }).then(|| "?".to_owned())
+                matches!(entry.event, Event::Request { .. }).then(|| "?".to_owned())
             })
             .collect()
     };

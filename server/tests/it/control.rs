@@ -6,7 +6,7 @@ use minikeeper::{
     Ensemble, ErrorCode, Fault, Matcher, Op, Server,
     fault::{Chaos, Direction},
     hold::ReleaseError,
-    journal::{Budget, What},
+    journal::Budget,
     matcher::{EventKind, PathPattern},
     protocol::{EventType, Operation},
 };
@@ -117,13 +117,15 @@ fn the_journal_tells_what_passed_and_can_be_waited_on() {
         move || server.create("/a", b"").unwrap()
     });
     let entry = waiting.blocking().unwrap();
-    assert!(matches!(&entry.what, What::Event { path, .. } if path == "/a"));
+    assert!(
+        matches!(&entry.event, minikeeper::journal::Event::WatchEvent { path, .. } if path == "/a")
+    );
     writer.join().unwrap();
     let kinds: Vec<String> = server
         .journal()
         .iter()
         .map(|entry| {
-            serde_json::to_value(entry).unwrap()["what"]
+            serde_json::to_value(entry).unwrap()["kind"]
                 .as_str()
                 .unwrap()
                 .to_owned()
@@ -137,7 +139,7 @@ fn the_journal_tells_what_passed_and_can_be_waited_on() {
             "connected",
             "request",
             "reply",
-            "event",
+            "watch_event",
             "wrote"
         ]
     );
@@ -146,8 +148,8 @@ fn the_journal_tells_what_passed_and_can_be_waited_on() {
         .into_iter()
         .find(|entry| entry.is_meant_by(&Matcher::of(EventKind::Reply).error(ErrorCode::NoNode)));
     assert!(matches!(
-        exists.unwrap().what,
-        What::Reply {
+        exists.unwrap().event,
+        minikeeper::journal::Event::Reply {
             operation: Some(Operation::Exists),
             ..
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use minikeeper::{
     Ensemble, Server, SessionId,
     ensemble::{ApplyError, EnsembleAction, EnsembleError, MemberId, Mode},
-    journal::{Entry, What},
+    journal::Entry,
     protocol::Zxid,
 };
 
@@ -428,13 +428,17 @@ fn the_journal_has_what_was_done_and_who_leads() {
     let server = ensemble.server();
     ensemble.member(3).stop();
     let entries = server.journal().entries().to_vec();
-    let whats: Vec<&What> = entries.iter().map(|entry| &entry.what).collect();
+    let whats: Vec<&minikeeper::journal::Event<'_>> =
+        entries.iter().map(|entry| &entry.event).collect();
     let member = MemberId(3);
     let action = EnsembleAction::Stop { member };
     let (leader, epoch) = (Some(MemberId(2)), 2);
     assert_eq!(
         whats,
-        [&What::Ensemble { action }, &What::Leading { leader, epoch }]
+        [
+            &minikeeper::journal::Event::Ensemble { action },
+            &minikeeper::journal::Event::Leading { leader, epoch }
+        ]
     );
     let json = serde_json::to_string(&entries).expect("it is plain data");
     let read: Vec<Entry> = serde_json::from_str(&json).expect("it was just written");

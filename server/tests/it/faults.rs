@@ -7,7 +7,7 @@ use std::time::Duration;
 use minikeeper::{
     ErrorCode, Fault, Matcher, Op, Server,
     fault::{FaultError, FaultRule},
-    journal::{JournalMode, What},
+    journal::JournalMode,
     matcher::EventKind,
 };
 
@@ -782,11 +782,11 @@ fn the_journal_tells_of_a_fault_by_its_name() {
     let told = told
         .iter()
         .find(|entry| entry.is_meant_by(&Matcher::of(EventKind::Fault)));
-    let fault = What::Fault {
-        name: "no ping".to_owned(),
-        then: Fault::LoseReply,
+    let fault = minikeeper::journal::Event::Fault {
+        name: "no ping".into(),
+        then: std::borrow::Cow::Owned(Fault::LoseReply),
     };
-    assert_eq!(told.map(|entry| &entry.what), Some(&fault));
+    assert_eq!(told.map(|entry| &entry.event), Some(&fault));
 }
 
 /// Everything that ZooKeeper's own `ControlCommand` can do, by its names.
@@ -940,7 +940,9 @@ fn a_session_that_is_closed_where_a_fault_closes_the_connection_too_is_told_once
     client.receive();
     client.ends();
     let told = server.journal();
-    let closing = |entry: &&minikeeper::journal::Entry| matches!(entry.what, What::Closing { .. });
+    let closing = |entry: &&minikeeper::journal::Entry| {
+        matches!(entry.event, minikeeper::journal::Event::Closing { .. })
+    };
     assert_eq!(told.iter().filter(closing).count(), 1);
     assert_eq!(server.sessions(), []);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use minikeeper::{
     Ensemble, ErrorCode, Fault, Journal, Matcher, Op, Server,
-    journal::{Budget, Claim, JournalMode, Mark, What},
+    journal::{Budget, Claim, JournalMode, Mark},
     matcher::EventKind,
     protocol::{EventType, Timestamp},
 };
@@ -175,7 +175,10 @@ fn a_session_that_is_resumed_is_told_from_a_new_one() {
         .nth(2)
         .blocking()
         .unwrap();
-    assert!(matches!(entry.what, What::Connected { new: false, .. }));
+    assert!(matches!(
+        entry.event,
+        minikeeper::journal::Event::Connected { new: false, .. }
+    ));
     assert!(
         entry.to_string().contains("connect -> resumed session"),
         "{entry}"
@@ -225,9 +228,9 @@ fn the_last_entries_are_kept_with_the_first_of_their_data() {
     let server = Server::builder().journal(mode).start().unwrap();
     server.create("/a", &[b'x'; 1000]).unwrap();
     let journal = server.journal();
-    let What::Wrote {
+    let minikeeper::journal::Event::Wrote {
         data: Some(data), ..
-    } = &journal.entries()[0].what
+    } = &journal.entries()[0].event
     else {
         panic!("{}", server.journal());
     };
@@ -245,9 +248,9 @@ fn the_last_entries_are_kept_with_the_first_of_their_data() {
     }
     let journal = server.journal();
     assert!(journal.len() > 100);
-    let What::Wrote {
+    let minikeeper::journal::Event::Wrote {
         data: Some(data), ..
-    } = &journal.entries().last().unwrap().what
+    } = &journal.entries().last().unwrap().event
     else {
         panic!("{}", server.journal());
     };
@@ -263,13 +266,13 @@ fn a_journal_that_was_off_or_lost_entries_does_not_let_a_test_pass_that_counts()
     server.create("/a", b"").unwrap();
     let told = panic_of(|| server.journal().assert_never(&wrote));
     assert!(
-        told.contains("nobody can tell: the journal is off"),
+        told.contains("the claim cannot be decided: the journal is off"),
         "{told}"
     );
     server.set_journal(JournalMode::DEFAULT);
     server.create("/b", b"").unwrap();
     let told = panic_of(|| server.journal().since(mark).assert_count(&wrote, 1));
-    assert!(told.contains("what passed before number 2"), "{told}");
+    assert!(told.contains("entries before number 2 are gone"), "{told}");
     server.clear_journal();
     server.journal().assert_never(&wrote);
     server.set("/b", b"").unwrap();
@@ -617,13 +620,13 @@ fn events_and_replies_can_be_told_from_one_another_by_their_values() {
     client.event();
     let reply = Matcher::reply(Op::GetData);
     let journal = server.journal();
-    let What::Reply {
+    let minikeeper::journal::Event::Reply {
         data: Some(data), ..
-    } = &journal.matching(reply).next().unwrap().what
+    } = &journal.matching(reply).next().unwrap().event
     else {
         panic!("{journal}");
     };
-    assert_eq!(data.begin, b"v1");
+    assert_eq!(data.begin[..], *b"v1");
     journal.assert_count(
         Matcher::watch_event().event_type(EventType::NodeDataChanged),
         1,
@@ -1080,7 +1083,7 @@ fn a_clock_that_several_turn_at_once_goes_forward_alone() {
     });
     assert_eq!(expired, clients.len());
     assert!(server.journal().iter().is_sorted_by_key(|entry| entry.time));
-    let forward = |entry: &minikeeper::journal::Entry| !matches!(&entry.what, What::Clock { from, to } if from > to);
+    let forward = |entry: &minikeeper::journal::Entry| !matches!(&entry.event, minikeeper::journal::Event::Clock { from, to } if from > to);
     assert!(server.journal().iter().all(forward));
 }
 
@@ -1102,7 +1105,7 @@ fn every_transaction_is_an_entry_where_that_is_wanted() {
     assert_eq!(created.session, Some(id));
     let journal = server.journal();
     let committed = journal.matching(Matcher::of(EventKind::Committed));
-    let committed: Vec<String> = committed.map(|entry| entry.what.to_string()).collect();
+    let committed: Vec<String> = committed.map(|entry| entry.event.to_string()).collect();
     assert_eq!(
         committed,
         [

@@ -9,7 +9,7 @@ use minikeeper::{
     fault::{Chaos, Direction, FaultRule},
     folder::{Change, Transaction},
     hold::{Held, HeldMessage, Release},
-    journal::{Budget, Claim, CloseReason, Data, Entry, JournalMode, Mark, MultiPart, What},
+    journal::{Budget, Claim, CloseReason, Data, Entry, Event, JournalMode, Mark, MultiPart},
     matcher::{EventKind, PathPattern},
     protocol::{EventType, Operation, Zxid},
 };
@@ -125,7 +125,11 @@ fn sections() -> Vec<(&'static str, RoundTrip, Vec<String>)> {
             names::<JournalMode>(text),
         ),
         ("Entry", round_trip::<Entry>, Vec::new()),
-        ("What", round_trip::<What>, names::<What>(&tag("what"))),
+        (
+            "Event",
+            round_trip::<Event<'static>>,
+            names::<Event<'static>>(&tag("kind")),
+        ),
         ("MultiPart", round_trip::<MultiPart>, Vec::new()),
         ("Data", round_trip::<Data>, names::<Data>(field)),
         ("Mark", round_trip::<Mark>, Vec::new()),

@@ -152,7 +152,7 @@ impl<'a> Parts<'a> {
             deleted: None,
             changes: None,
         };
-        let bytes = |data: &'a Option<minikeeper::journal::Data>| {
+        let bytes = |data: &'a Option<minikeeper::journal::Data<'static>>| {
             Some(data.as_ref().map(|data| &*data.begin))
         };
         match change {

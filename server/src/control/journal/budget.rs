@@ -1,4 +1,4 @@
-//! Budgets: how much of something a test allows, kept an eye on while it runs.
+//! Budgets: upper limits that a test sets, checked while it runs.
 
 use std::fmt;
 
@@ -6,19 +6,22 @@ use serde::{Deserialize, Serialize};
 
 use super::Entry;
 use super::claim::show;
+use crate::control::client::Client;
+use crate::control::event::Event;
+use crate::control::event_kind::EventKind;
 use crate::control::known::Known;
+use crate::control::matcher::Matcher;
+use crate::control::path_pattern::PathPattern;
 use crate::control::possible::NeverMatches;
-use crate::control::sight::{Sight, Who};
-use crate::control::{EventKind, Matcher, PathPattern};
 use crate::protocol::Zxid;
 
-/// How much of something a test allows. [`Server::budget`](crate::Server::budget) keeps an eye on it.
+/// Upper limit of a test, to be placed with [`Server::budget`](crate::Server::budget).
 ///
 /// ```
 /// use minikeeper::{Matcher, Op, journal::Budget};
 ///
 /// let server = minikeeper::Server::start()?;
-/// // No herd: whoever waits for a lock watches the one before it, and nobody else does.
+/// // No herd effect: each waiting client watches only the lock before its own.
 /// let _watches = server.budget(Budget::watches_per_path("/locks/**", 1));
 /// let _events = server.budget(Budget::events_per_transaction(1));
 /// let _creates = server.budget(Budget::total(Matcher::request(Op::Create), 100));
@@ -28,26 +31,26 @@ use crate::protocol::Zxid;
 #[serde(tag = "budget", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Budget {
-    /// Clients that watch the same znode at the same time.
+    /// Limit on the clients that watch the same znode at the same time.
     WatchesPerPath {
-        /// Which znodes.
+        /// Pattern of the watched znodes.
         paths: PathPattern,
-        /// How many clients.
+        /// Maximum number of clients.
         at_most: usize,
     },
-    /// Matching messages and entries of one transaction: events, replies, writes of the test, ended sessions and
-    /// reaped znodes.
+    /// Limit on the matching events of one transaction: watch events, replies, writes of the test, ended sessions, reaped
+    /// znodes and transactions.
     PerTransaction {
-        /// The matcher.
+        /// Matcher of the counted events.
         matcher: Matcher,
-        /// How many.
+        /// Maximum number of events.
         at_most: usize,
     },
-    /// Matching messages and entries since the budget was placed.
+    /// Limit on the matching events since the budget was placed.
     Total {
-        /// The matcher.
+        /// Matcher of the counted events.
         matcher: Matcher,
-        /// How many.
+        /// Maximum number of events.
         at_most: usize,
     },
 }
@@ -73,12 +76,12 @@ impl Budget {
         }
     }
 
-    /// No more than so many clients watch the same znode at the same time, of the znodes for which the pattern stands. A
+    /// Limits the number of clients that watch the same znode at the same time, for all znodes that the pattern matches. A
     /// recursive watch counts where it was set.
     ///
     /// # Panics
     ///
-    /// If it is no pattern; see [`PathPattern`].
+    /// If the text is no pattern; see [`PathPattern`].
     #[must_use]
     pub fn watches_per_path(paths: &str, at_most: usize) -> Self {
         match paths.parse() {
@@ -87,14 +90,14 @@ impl Budget {
         }
     }
 
-    /// No more than so many events are sent for one transaction: a herd is many clients woken for the sake of one.
+    /// Limits the number of watch events for one transaction. A herd effect is many clients woken for one change.
     #[must_use]
     pub fn events_per_transaction(at_most: usize) -> Self {
         let matcher = Matcher::watch_event();
         Self::PerTransaction { matcher, at_most }
     }
 
-    /// At most this many messages and entries match in total, of any kind that the matcher allows.
+    /// Limits the number of matching events in total, of any kind that the matcher allows.
     #[must_use]
     pub fn total(matcher: impl Into<Matcher>, at_most: usize) -> Self {
         let matcher = matcher.into();
@@ -102,7 +105,7 @@ impl Budget {
     }
 }
 
-/// In words.
+/// The limit in words.
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -122,7 +125,7 @@ impl fmt::Display for Budget {
     }
 }
 
-/// A budget was exceeded: where it was first, with the lines that show it.
+/// Error of an exceeded budget: the first time, with the lines of the journal that show it.
 ///
 /// ```
 /// use minikeeper::{Matcher, journal::Budget, matcher::EventKind};
@@ -138,45 +141,45 @@ impl fmt::Display for Budget {
 #[error("{0}")]
 pub struct Exceeded(String);
 
-/// The same as it is displayed: it is what a test shows that unwraps it, or gives it with `?`.
+/// Same text as `Display`, since a test that unwraps the error or returns it with `?` shows this one.
 impl fmt::Debug for Exceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// The number of a budget that is kept an eye on.
+/// Number of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BudgetId(u64);
 
-/// The budgets that are kept an eye on.
+/// All budgets of one server.
 #[derive(Debug, Default)]
 pub(crate) struct Budgets {
-    kept: Vec<Kept>,
+    placed: Vec<PlacedBudget>,
     next: u64,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct PlacedBudget {
     id: BudgetId,
     budget: Budget,
-    /// The transaction that is counted.
+    /// Transaction that is counted.
     zxid: Option<Zxid>,
     count: usize,
-    /// What was counted, as far as a message can show it.
+    /// Last entries that were counted, for the message.
     entries: Vec<Entry>,
     exceeded: Option<Exceeded>,
 }
 
 impl Budgets {
     pub(crate) fn is_empty(&self) -> bool {
-        self.kept.is_empty()
+        self.placed.is_empty()
     }
 
     pub(crate) fn add(&mut self, budget: Budget) -> BudgetId {
         self.next += 1;
         let id = BudgetId(self.next);
-        self.kept.push(Kept {
+        self.placed.push(PlacedBudget {
             id,
             budget,
             zxid: None,
@@ -187,100 +190,107 @@ impl Budgets {
         id
     }
 
+    /// Removes a budget. Returns whether it was exceeded.
     pub(crate) fn remove(&mut self, id: BudgetId) -> Result<(), Exceeded> {
         let checked = self.check(id);
-        self.kept.retain(|kept| kept.id != id);
+        self.placed.retain(|placed| placed.id != id);
         checked
     }
 
+    /// Returns whether a budget is exceeded.
     pub(crate) fn check(&self, id: BudgetId) -> Result<(), Exceeded> {
-        let kept = self.kept.iter().find(|kept| kept.id == id);
-        match kept.and_then(|kept| kept.exceeded.clone()) {
+        let placed = self.placed.iter().find(|placed| placed.id == id);
+        match placed.and_then(|placed| placed.exceeded.clone()) {
             Some(exceeded) => Err(exceeded),
             None => Ok(()),
         }
     }
 
-    /// The first lines of those that were exceeded.
+    /// First line of each message of an exceeded budget.
     pub(crate) fn exceeded(&self) -> impl Iterator<Item = &str> {
-        let exceeded = self.kept.iter().filter_map(|kept| kept.exceeded.as_ref());
+        let exceeded = self
+            .placed
+            .iter()
+            .filter_map(|placed| placed.exceeded.as_ref());
         exceeded.filter_map(|Exceeded(message)| message.strip_prefix(EXCEEDED)?.lines().next())
     }
 
-    /// Whether anybody minds who watches what.
-    pub(crate) fn mind_watches(&self) -> bool {
-        self.kept
+    /// Whether some budget counts watches.
+    pub(crate) fn count_watches(&self) -> bool {
+        self.placed
             .iter()
-            .any(|kept| matches!(kept.budget, Budget::WatchesPerPath { .. }))
+            .any(|placed| matches!(placed.budget, Budget::WatchesPerPath { .. }))
     }
 
-    /// So many clients watch this now.
+    /// Checks the number of clients that watch a path now.
     pub(crate) fn watched(&mut self, path: &str, clients: usize) {
-        for kept in &mut self.kept {
-            if let Budget::WatchesPerPath { paths, at_most } = &kept.budget
+        for placed in &mut self.placed {
+            if let Budget::WatchesPerPath { paths, at_most } = &placed.budget
                 && clients > *at_most
                 && paths.matches(path)
-                && kept.exceeded.is_none()
+                && placed.exceeded.is_none()
             {
-                let message = format!("{}: {clients} watch {path}", kept.budget);
-                kept.exceed(message);
+                let message = format!("{}: {clients} watch {path}", placed.budget);
+                placed.exceed(message);
             }
         }
     }
 
-    /// Something passes.
-    pub(crate) fn note(
+    /// Counts an event.
+    pub(super) fn note(
         &mut self,
-        who: Option<&Who<'_>>,
-        sight: &Sight<'_>,
+        client: &Client<'_>,
+        event: &Event<'_>,
         entry: impl Fn() -> Entry,
     ) {
-        for kept in &mut self.kept {
-            if kept.exceeded.is_some() {
-                continue;
-            }
-            let at_most = match &kept.budget {
-                Budget::WatchesPerPath { paths, .. } => {
-                    if asks_for_watch(sight) && sight.is_about(|path| paths.matches(path)) {
-                        kept.remember(entry());
-                    }
-                    continue;
-                }
-                Budget::PerTransaction { matcher, at_most }
-                | Budget::Total { matcher, at_most } => {
-                    if !matcher.matches_any(who, sight) {
-                        continue;
-                    }
-                    *at_most
-                }
-            };
-            if matches!(kept.budget, Budget::PerTransaction { .. }) {
-                let zxid = sight.zxid();
-                if zxid.is_none() || zxid != kept.zxid {
-                    kept.zxid = zxid;
-                    kept.count = 0;
-                    kept.entries.clear();
-                }
-            }
-            kept.count += 1;
-            kept.remember(entry());
-            if kept.count > at_most {
-                let message = format!("{}: {} counted", kept.budget, kept.count);
-                kept.exceed(message);
+        for placed in &mut self.placed {
+            if placed.exceeded.is_none() {
+                placed.note(client, event, &entry);
             }
         }
     }
 }
 
-/// What a message begins with.
+/// First words of the message of an exceeded budget.
 const EXCEEDED: &str = "a budget is exceeded: ";
 
-/// How many lines are remembered for a message.
-const REMEMBERED: usize = 30;
+/// Maximum number of entries that a message shows.
+const SHOWN: usize = 30;
 
-impl Kept {
+impl PlacedBudget {
+    fn note(&mut self, client: &Client<'_>, event: &Event<'_>, entry: impl Fn() -> Entry) {
+        let (matcher, at_most) = match &self.budget {
+            // Watches are counted when the request has been carried out; the request is shown.
+            Budget::WatchesPerPath { paths, .. } => {
+                if sets_watch(event) && event.is_about(|path| paths.matches(path)) {
+                    self.remember(entry());
+                }
+                return;
+            }
+            Budget::PerTransaction { matcher, at_most } => (matcher, *at_most),
+            Budget::Total { matcher, at_most } => (matcher, *at_most),
+        };
+        if !matcher.matches(client, event) {
+            return;
+        }
+        if matches!(self.budget, Budget::PerTransaction { .. }) {
+            let zxid = event.zxid();
+            if zxid.is_none() || zxid != self.zxid {
+                self.zxid = zxid;
+                self.count = 0;
+                self.entries.clear();
+            }
+        }
+        self.count += 1;
+        self.remember(entry());
+        if self.count > at_most {
+            let message = format!("{}: {} counted", self.budget, self.count);
+            self.exceed(message);
+        }
+    }
+
     fn remember(&mut self, entry: Entry) {
-        if self.entries.len() >= REMEMBERED {
+        if self.entries.len() >= SHOWN {
             self.entries.remove(0);
         }
         self.entries.push(entry);
@@ -295,6 +305,6 @@ impl Kept {
     }
 }
 
-fn asks_for_watch(sight: &Sight<'_>) -> bool {
-    matches!(sight, Sight::Request { asked, .. } if asked.watch)
+fn sets_watch(event: &Event<'_>) -> bool {
+    matches!(event, Event::Request { watch: true, .. })
 }

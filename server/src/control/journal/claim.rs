@@ -1,14 +1,15 @@
-//! What a test claims of the journal.
+//! Claims of a test about the journal.
 
 use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Entry, Journal};
+use crate::control::event_kind::EventKind;
+use crate::control::matcher::Matcher;
 use crate::control::near::Near;
-use crate::control::{EventKind, Matcher};
 
-/// Something that a test claims of the journal, as a value. The methods `assert_...` of [`Journal`] say the same in less.
+/// Claim of a test about the journal, as a value. The `assert_...` methods of [`Journal`] are shorter.
 ///
 /// ```
 /// use minikeeper::{Matcher, Server, journal::Claim};
@@ -22,28 +23,28 @@ use crate::control::{EventKind, Matcher};
 #[serde(tag = "claim", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Claim {
-    /// These passed in this order, with anything in between.
+    /// Matching events passed in this order, with others in between.
     Sequence {
-        /// What passed first, next, and so on.
+        /// Matchers of the events, in order.
         steps: Vec<Matcher>,
     },
-    /// So many of these passed.
+    /// Exactly this many events match.
     Exactly {
-        /// Which ones.
+        /// Matcher of the events.
         matcher: Matcher,
-        /// How many.
+        /// Number of events.
         count: usize,
     },
-    /// No more than so many of these passed.
+    /// At most this many events match.
     AtMost {
-        /// Which ones.
+        /// Matcher of the events.
         matcher: Matcher,
-        /// How many.
+        /// Number of events.
         count: usize,
     },
 }
 
-/// Why a claim does not hold, with the lines of the journal that show it.
+/// Reason why a claim does not hold, with the lines of the journal that show it.
 ///
 /// ```
 /// use minikeeper::{Matcher, Server, journal::Claim};
@@ -58,16 +59,16 @@ pub enum Claim {
 #[error("{0}")]
 pub struct ClaimBroken(String);
 
-/// How many lines a message shows.
+/// Maximum number of lines that a message shows.
 const SHOWN: usize = 30;
 
 impl Journal {
-    /// Whether a claim holds.
+    /// Checks a claim.
     ///
     /// # Errors
     ///
-    /// If the claim does not hold, if too few entries were kept to decide (see [`is_whole`](Self::is_whole)), or if
-    /// no message can ever match (see [`NeverMatches`](crate::matcher::NeverMatches)).
+    /// If the claim does not hold, if too few entries were recorded to decide (see [`is_whole`](Self::is_whole)), or if no
+    /// event can ever match (see [`NeverMatches`](crate::matcher::NeverMatches)).
     pub fn check(&self, claim: &Claim) -> Result<(), ClaimBroken> {
         match claim {
             Claim::Sequence { steps } => self.check_sequence(steps),
@@ -76,11 +77,11 @@ impl Journal {
         }
     }
 
-    /// These passed in this order, with anything in between.
+    /// Asserts that matching events passed in this order, with others in between.
     ///
     /// # Panics
     ///
-    /// If they did not (the message shows how far the sequence went), or if no message can ever match.
+    /// If they did not (the message shows how far the sequence went), or if no event can ever match.
     ///
     /// ```
     /// use minikeeper::{Matcher, matcher::EventKind};
@@ -95,15 +96,15 @@ impl Journal {
     #[track_caller]
     pub fn assert_sequence(&self, steps: impl IntoIterator<Item = Matcher>) {
         let steps: Vec<Matcher> = steps.into_iter().collect();
-        hold(self.check_sequence(&steps));
+        assert_holds(self.check_sequence(&steps));
     }
 
-    /// So many passed that the matcher means, no more and no fewer.
+    /// Asserts that exactly this many events match.
     ///
     /// # Panics
     ///
-    /// If the number differs (the message shows the matches), if too few entries were kept to decide, or if no
-    /// message can ever match.
+    /// If the number differs (the message shows the matches), if too few entries were recorded to decide, or if no event
+    /// can ever match.
     ///
     /// ```
     /// use minikeeper::{Matcher, matcher::EventKind};
@@ -115,14 +116,14 @@ impl Journal {
     /// ```
     #[track_caller]
     pub fn assert_count(&self, matcher: impl Into<Matcher>, count: usize) {
-        hold(self.check_count(&matcher.into(), count, true));
+        assert_holds(self.check_count(&matcher.into(), count, true));
     }
 
-    /// No more than so many passed that the matcher means.
+    /// Asserts that at most this many events match.
     ///
     /// # Panics
     ///
-    /// If there were more (the message shows them), if too few entries were kept to decide, or if no message can ever
+    /// If there were more (the message shows them), if too few entries were recorded to decide, or if no event can ever
     /// match.
     ///
     /// ```
@@ -134,14 +135,14 @@ impl Journal {
     /// ```
     #[track_caller]
     pub fn assert_at_most(&self, matcher: impl Into<Matcher>, count: usize) {
-        hold(self.check_count(&matcher.into(), count, false));
+        assert_holds(self.check_count(&matcher.into(), count, false));
     }
 
-    /// Nothing passed that the matcher means.
+    /// Asserts that no event matches.
     ///
     /// # Panics
     ///
-    /// If something matched (the message shows it), if too few entries were kept to decide, or if no message can ever
+    /// If an event matches (the message shows it), if too few entries were recorded to decide, or if no event can ever
     /// match.
     ///
     /// ```
@@ -152,10 +153,10 @@ impl Journal {
     /// ```
     #[track_caller]
     pub fn assert_never(&self, matcher: impl Into<Matcher>) {
-        hold(self.check_count(&matcher.into(), 0, true));
+        assert_holds(self.check_count(&matcher.into(), 0, true));
     }
 
-    /// Refuses a claim about messages that can never match.
+    /// Refuses a claim about events that can never match.
     fn check_possible(&self, matcher: &Matcher) -> Result<(), ClaimBroken> {
         let checked = matcher.check(&self.known, &EventKind::ALL);
         checked.map_err(|never| ClaimBroken(format!("the claim says nothing: {never}")))
@@ -178,7 +179,7 @@ impl Journal {
                 show(&mut message, "passed before it", &found);
                 let after: Vec<&Entry> = rest.iter().collect();
                 show(&mut message, "passed since", &after);
-                message += &self.what_is_missing();
+                message += &self.missing_entries();
                 return Err(ClaimBroken(message));
             };
             found.extend(rest.get(passed));
@@ -213,21 +214,23 @@ impl Journal {
             message += &format!("; {}", near(matcher, &self.entries));
         }
         show(&mut message, "these passed", &found);
-        message += &self.what_is_missing();
+        message += &self.missing_entries();
         Err(ClaimBroken(message))
     }
 
-    fn what_is_missing(&self) -> String {
+    /// Explains which entries are missing to decide a claim.
+    fn missing_entries(&self) -> String {
         if self.is_whole() {
             return String::new();
         }
         match self.entries.first() {
             None => {
-                "\nnobody can tell: the journal is off, or nothing of that time was kept".to_owned()
+                "\nthe claim cannot be decided: the journal is off, or no entry of that time was recorded"
+                    .to_owned()
             }
             Some(first) => format!(
-                "\nnobody can tell: what passed before number {} was not kept; JournalMode::Full keeps everything, and \
-                 since(mark) asks for less",
+                "\nthe claim cannot be decided: entries before number {} are gone; JournalMode::Full records everything, and \
+                 since(mark) limits the claim to later entries",
                 first.number
             ),
         }
@@ -235,13 +238,13 @@ impl Journal {
 }
 
 #[track_caller]
-fn hold(checked: Result<(), ClaimBroken>) {
+fn assert_holds(checked: Result<(), ClaimBroken>) {
     if let Err(broken) = checked {
         panic!("{broken}");
     }
 }
 
-/// Nearest misses among these entries.
+/// Describes the nearest misses among these entries.
 fn near(matcher: &Matcher, entries: &[Entry]) -> String {
     let mut near = Near::default();
     let mut matched = 0;
@@ -250,7 +253,7 @@ fn near(matcher: &Matcher, entries: &[Entry]) -> String {
             near.matched();
             matched += 1;
         } else {
-            entry.see_with_who(|who, sight| near.note(matcher, who, sight));
+            near.note(matcher, &entry.client(), &entry.event);
         }
     }
     near.in_words(matcher.kind, matched)
@@ -271,11 +274,11 @@ pub(crate) fn show(message: &mut String, title: &str, entries: &[&Entry]) {
         return;
     }
     let _ = write!(message, "\n{title}:");
-    let left_out = entries.len().saturating_sub(SHOWN);
-    if left_out > 0 {
-        let _ = write!(message, "\n  ({left_out} lines before these)");
+    let skipped = entries.len().saturating_sub(SHOWN);
+    if skipped > 0 {
+        let _ = write!(message, "\n  ({skipped} lines before these)");
     }
-    for entry in entries.iter().skip(left_out) {
+    for entry in entries.iter().skip(skipped) {
         let _ = write!(message, "\n  {entry}");
     }
 }

@@ -1,117 +1,124 @@
-//! An entry as bytes. What passes all the time, requests, replies and events, is written field by field; what is rare is
-//! written as JSON.
+//! Storage form of an entry.
+//!
+//! An entry is stored as a few bytes, since a server records every message and the oldest entries stay in memory. Requests,
+//! replies and watch events are written field by field. All other events are rare and are written as JSON.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Data, Entry, MultiPart, What};
-use crate::control::sight::{Asked, Outcomes, Sight, Who};
-use crate::protocol::{ErrorCode, EventType, MemberId, SessionId, Timestamp, Zxid};
-use crate::wire::OpCode;
+use super::Entry;
+use crate::control::client::Client;
+use crate::control::data::Data;
+use crate::control::event::Event;
+use crate::control::multi_part::MultiPart;
+use crate::control::paths::Paths;
+use crate::protocol::{ErrorCode, EventType, MemberId, Operation, SessionId, Timestamp, Zxid};
 
-/// What follows the head of an entry.
+/// Tag of an event that is written as JSON.
 const RARE: u8 = 0;
 const REQUEST: u8 = 1;
 const REPLY: u8 = 2;
-const EVENT: u8 = 3;
+const WATCH_EVENT: u8 = 3;
 
-/// No operation has this number.
-const NO_OPERATION: i32 = 0;
+/// Stands for an unknown operation. A known one is stored as its position in [`Operation::ALL`], counted from 1; the
+/// bytes are read by the process that wrote them.
+const NO_OPERATION: u32 = 0;
 /// No refusal has this number.
 const NO_ERROR: i32 = 0;
 /// No data, no path, no number.
 const NONE: u32 = u32::MAX;
 
-/// Everything of an entry that is of one length.
-const ABOUT: usize = 80;
+/// Size of all fields of a fixed length, in bytes.
+const FIXED: usize = 80;
 
-/// About how many bytes [`encode`] will write.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "whatever else passes is rare"
-)]
-pub(crate) fn about(who: Option<&Who<'_>>, sight: &Sight<'_>, cap: usize) -> usize {
-    let label = who.and_then(|who| who.listener_id.label.as_deref());
-    let kept = |data: &Option<&[u8]>| data.map_or(0, |data| data.len().min(cap));
-    let what = match sight {
-        Sight::Request { asked, data, .. } => {
-            asked.size() + kept(data) + size_of_parts(asked, Outcomes::None)
-        }
-        Sight::Reply {
-            asked,
+/// Estimates how many bytes [`encode`] will write.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other events are rare")]
+pub(super) fn estimate(client: &Client<'_>, event: &Event<'_>, cap: usize) -> usize {
+    let recorded = |data: &Option<Data<'_>>| {
+        let data = data.as_ref();
+        data.map_or(0, |data| data.begin.len().min(cap))
+    };
+    let variable = match event {
+        Event::Request {
+            paths, data, parts, ..
+        } => paths.size() + recorded(data) + size_of_parts(parts),
+        Event::Reply {
+            paths,
             data,
             created,
-            outcomes,
+            parts,
             ..
         } => {
-            let created = created.map_or(0, str::len);
-            asked.size() + kept(data) + created + size_of_parts(asked, *outcomes)
+            let created = created.as_ref().map_or(0, |path| path.len());
+            paths.size() + recorded(data) + created + size_of_parts(parts)
         }
-        Sight::Event { path, .. } => path.len(),
-        _ => ABOUT,
+        Event::WatchEvent { path, .. } => path.len(),
+        _ => FIXED,
     };
-    ABOUT + label.map_or(0, str::len) + what
+    FIXED + client.label.map_or(0, |label| label.len()) + variable
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "whatever else passes is rare"
-)]
-pub(crate) fn encode(
+/// Writes an entry, with at most `cap` bytes of its data.
+pub(super) fn encode(
     bytes: &mut Vec<u8>,
     now: Timestamp,
-    who: Option<&Who<'_>>,
-    sight: &Sight<'_>,
+    client: &Client<'_>,
+    event: &Event<'_>,
     cap: usize,
 ) {
-    let session = sight.session().or(who.map(|who| who.session));
-    let session = session.unwrap_or_default();
-    let label = who.and_then(|who| who.listener_id.label.as_deref());
-    // Numbers go first, all at once.
+    let label = client.label.map(|label| &**label);
+    // Numbers come first, all at once.
     let head = |tag: u8, flags: u8| {
-        let member = who.map_or(MemberId::ALONE, |who| who.listener_id.member);
-        let small = u32::from_le_bytes([tag, member.0, flags, 0]);
+        let small = u32::from_le_bytes([tag, client.member.0, flags, 0]);
         [
             two(small, label.map_or(NONE, |label| number(label.len()))),
             now.0.cast_unsigned(),
-            session.0.cast_unsigned(),
-            who.map_or(0, |who| who.connection.0),
+            client.session.0.cast_unsigned(),
+            client.connection.0,
         ]
     };
-    match sight {
-        Sight::Request { xid, asked, data } => {
-            let [a, b, c, d] = head(REQUEST, flags_of(asked));
-            let (asks, paths) = numbers_of(asked);
-            put(
-                bytes,
-                [
-                    a,
-                    b,
-                    c,
-                    d,
-                    two(xid.0.cast_unsigned(), asks),
-                    paths,
-                    kept(*data, cap),
-                ],
-            );
-            put_text(bytes, label);
-            put_paths(bytes, asked);
-            put_data(bytes, *data, cap);
-            put_parts(bytes, asked, None);
-        }
-        Sight::Reply {
+    match event {
+        Event::Request {
             xid,
+            operation,
+            paths,
+            watch,
+            ephemeral,
+            sequential,
+            data,
+            parts,
+        } => {
+            let flags = flags_of(*watch, *ephemeral, *sequential, parts);
+            let [a, b, c, d] = head(REQUEST, flags);
+            let asks = two(xid.cast_unsigned(), operation_number(*operation));
+            let length = data_length(data.as_ref(), cap);
+            put(bytes, [a, b, c, d, asks, paths_length(paths), length]);
+            put_text(bytes, label);
+            put_paths(bytes, paths);
+            put_data(bytes, data.as_ref(), cap);
+            put_parts(bytes, parts, false);
+        }
+        Event::Reply {
+            xid,
+            operation,
+            paths,
+            watch,
+            ephemeral,
+            sequential,
             zxid,
-            asked,
             error,
             created,
             data,
             children,
-            outcomes,
+            parts,
         } => {
-            let [a, b, c, d] = head(REPLY, flags_of(asked));
-            let (asks, paths) = numbers_of(asked);
+            let flags = flags_of(*watch, *ephemeral, *sequential, parts);
+            let [a, b, c, d] = head(REPLY, flags);
+            let asks = two(xid.cast_unsigned(), operation_number(*operation));
+            let length = data_length(data.as_ref(), cap);
             let error = error.map_or(NO_ERROR, ErrorCode::number).cast_unsigned();
-            let children = children.map_or(NONE, number);
+            let result = two(error, children.map_or(NONE, number));
+            let created = created.as_deref();
             let created_length = created.map_or(NONE, |path| number(path.len()));
             put(
                 bytes,
@@ -120,44 +127,64 @@ pub(crate) fn encode(
                     b,
                     c,
                     d,
-                    two(xid.0.cast_unsigned(), asks),
-                    paths,
-                    kept(*data, cap),
+                    asks,
+                    paths_length(paths),
+                    length,
                     zxid.0.cast_unsigned(),
-                    two(error, children),
+                    result,
                     u64::from(created_length),
                 ],
             );
             put_text(bytes, label);
-            put_paths(bytes, asked);
-            put_data(bytes, *data, cap);
-            put_text(bytes, *created);
-            put_parts(bytes, asked, Some(*outcomes));
+            put_paths(bytes, paths);
+            put_data(bytes, data.as_ref(), cap);
+            put_text(bytes, created);
+            put_parts(bytes, parts, true);
         }
-        Sight::Event {
-            zxid,
+        Event::WatchEvent {
             event_type,
             path,
+            zxid,
         } => {
-            let [a, b, c, d] = head(EVENT, 0);
-            let event_type = event_type.number().cast_unsigned();
-            put(
-                bytes,
-                [a, b, c, d, zxid.0.cast_unsigned(), u64::from(event_type)],
-            );
+            let [a, b, c, d] = head(WATCH_EVENT, 0);
+            let event_type = u64::from(event_type.number().cast_unsigned());
+            put(bytes, [a, b, c, d, zxid.0.cast_unsigned(), event_type]);
             put_text(bytes, label);
             bytes.extend_from_slice(path.as_bytes());
         }
-        _ => {
+        rare => {
             put(bytes, head(RARE, 0));
             put_text(bytes, label);
-            let written = serde_json::to_writer(&mut *bytes, &What::of(sight, cap));
-            debug_assert!(written.is_ok(), "{sight:?} can be written: {written:?}");
+            put_json(bytes, rare, cap);
         }
     }
 }
 
-/// What a request asks for, a bit each.
+/// Writes a rare event as JSON.
+fn put_json(bytes: &mut Vec<u8>, event: &Event<'_>, cap: usize) {
+    let written = if let Event::Wrote {
+        operation,
+        paths,
+        data: Some(data),
+        zxid,
+        error,
+    } = event
+    {
+        let capped = Event::Wrote {
+            operation: *operation,
+            paths: paths.borrow(),
+            data: Some(data.capped(cap)),
+            zxid: *zxid,
+            error: *error,
+        };
+        serde_json::to_writer(bytes, &capped)
+    } else {
+        serde_json::to_writer(bytes, event)
+    };
+    debug_assert!(written.is_ok(), "{event:?} can be written: {written:?}");
+}
+
+/// Flags of an entry, a bit each.
 const WATCH: u8 = 1;
 const EPHEMERAL: u8 = 2;
 const SEQUENTIAL: u8 = 4;
@@ -166,39 +193,43 @@ const PARTS: u8 = 8;
 /// The part has a path.
 const PATH: u8 = 16;
 
-fn flags_of(asked: &Asked) -> u8 {
-    let flag = |is, flag| if is { flag } else { 0 };
-    flag(asked.watch, WATCH)
-        | flag(asked.ephemeral, EPHEMERAL)
-        | flag(asked.sequential, SEQUENTIAL)
-        | flag(!asked.parts().is_empty(), PARTS)
+fn flag(is: bool, flag: u8) -> u8 {
+    if is { flag } else { 0 }
+}
+
+fn flags_of(watch: bool, ephemeral: bool, sequential: bool, parts: &[MultiPart<'_>]) -> u8 {
+    flag(watch, WATCH)
+        | flag(ephemeral, EPHEMERAL)
+        | flag(sequential, SEQUENTIAL)
+        | flag(!parts.is_empty(), PARTS)
 }
 
 /// Maximum number of bytes that the parts take.
-fn size_of_parts(asked: &Asked, outcomes: Outcomes<'_>) -> usize {
-    let count = asked.parts().len();
-    let created = (0..count).filter_map(|at| outcomes.created(at));
-    (1 + 3 * count) * size_of::<u32>() + created.map(str::len).sum::<usize>()
+fn size_of_parts(parts: &[MultiPart<'_>]) -> usize {
+    let created = parts.iter().filter_map(|part| part.created.as_ref());
+    (1 + 3 * parts.len()) * size_of::<u32>() + created.map(|path| path.len()).sum::<usize>()
 }
 
 /// Writes the operations of a multi, if it is one: their number, then each of them. In a reply each has its result.
-fn put_parts(bytes: &mut Vec<u8>, asked: &Asked, outcomes: Option<Outcomes<'_>>) {
-    if asked.parts().is_empty() {
+/// Their paths are among those of the entry.
+fn put_parts(bytes: &mut Vec<u8>, parts: &[MultiPart<'_>], with_results: bool) {
+    if parts.is_empty() {
         return;
     }
     let put = |bytes: &mut Vec<u8>, number: u32| bytes.extend_from_slice(&number.to_le_bytes());
-    put(bytes, number(asked.parts().len()));
-    for (at, part) in asked.parts().iter().enumerate() {
-        let operation = part.operation.map_or(NO_OPERATION, |it| OpCode::from(it).0);
-        let flag = |is, flag| if is { flag } else { 0 };
+    put(bytes, number(parts.len()));
+    for part in parts {
         let flags = flag(part.ephemeral, EPHEMERAL)
             | flag(part.sequential, SEQUENTIAL)
-            | flag(asked.path_of(*part).is_some(), PATH);
-        // Every operation that a multi can contain has a number of one byte.
-        put(bytes, operation.cast_unsigned() | u32::from(flags) << 8);
-        if let Some(outcomes) = outcomes {
-            let error = outcomes.error(at).map_or(NO_ERROR, ErrorCode::number);
-            let created = outcomes.created(at);
+            | flag(part.path.is_some(), PATH);
+        // The number of an operation fits one byte.
+        put(
+            bytes,
+            operation_number(part.operation) | u32::from(flags) << 8,
+        );
+        if with_results {
+            let error = part.error.map_or(NO_ERROR, ErrorCode::number);
+            let created = part.created.as_deref();
             put(bytes, error.cast_unsigned());
             put(bytes, created.map_or(NONE, |path| number(path.len())));
             put_text(bytes, created);
@@ -206,69 +237,18 @@ fn put_parts(bytes: &mut Vec<u8>, asked: &Asked, outcomes: Option<Outcomes<'_>>)
     }
 }
 
-/// Reads what [`encode`] wrote.
-pub(crate) fn decode(bytes: &[u8], number: u64, started: Timestamp) -> Option<Entry> {
+/// Reads an entry that [`encode`] wrote; `None` if the bytes are none.
+pub(super) fn decode(bytes: &[u8], number: u64, started: Timestamp) -> Option<Entry> {
     let mut rest = Rest(bytes);
     let (small, label) = rest.two()?;
     let [tag, member, flags, _] = small.to_le_bytes();
     let time = Timestamp(rest.word()?.cast_signed());
     let session = SessionId(rest.word()?.cast_signed());
     let connection = rest.word()?;
-    let (label, what) = match tag {
-        REQUEST => {
-            let (xid, asks) = rest.two()?;
-            let (count, paths) = rest.two()?;
-            let (length, kept) = rest.two()?;
-            let label = rest.text(label)?;
-            let paths = rest.paths(count, paths)?;
-            let what = What::Request {
-                xid: xid.cast_signed(),
-                operation: OpCode(asks.cast_signed()).operation(),
-                watch: flags & WATCH != 0,
-                ephemeral: flags & EPHEMERAL != 0,
-                sequential: flags & SEQUENTIAL != 0,
-                data: rest.data(length, kept)?,
-                parts: rest.parts(flags, &paths, false)?,
-                paths,
-            };
-            (label, what)
-        }
-        REPLY => {
-            let (xid, asks) = rest.two()?;
-            let (count, paths) = rest.two()?;
-            let (length, kept) = rest.two()?;
-            let zxid = Zxid(rest.word()?.cast_signed());
-            let (error, children) = rest.two()?;
-            let (created, _) = rest.two()?;
-            let label = rest.text(label)?;
-            let paths = rest.paths(count, paths)?;
-            let what = What::Reply {
-                xid: xid.cast_signed(),
-                operation: OpCode(asks.cast_signed()).operation(),
-                watch: flags & WATCH != 0,
-                ephemeral: flags & EPHEMERAL != 0,
-                sequential: flags & SEQUENTIAL != 0,
-                zxid,
-                error: ErrorCode::from_number(error.cast_signed()),
-                data: rest.data(length, kept)?,
-                created: rest.text(created)?.map(str::to_owned),
-                children: length_of(children),
-                parts: rest.parts(flags, &paths, true)?,
-                paths,
-            };
-            (label, what)
-        }
-        EVENT => {
-            let zxid = Zxid(rest.word()?.cast_signed());
-            let (event_type, _) = rest.two()?;
-            let label = rest.text(label)?;
-            let what = What::Event {
-                zxid,
-                event_type: EventType::from_number(event_type.cast_signed())?,
-                path: std::str::from_utf8(rest.0).ok()?.to_owned(),
-            };
-            (label, what)
-        }
+    let (label, event) = match tag {
+        REQUEST => rest.request(label, flags)?,
+        REPLY => rest.reply(label, flags)?,
+        WATCH_EVENT => rest.watch_event(label)?,
         _ => {
             let label = rest.text(label)?;
             (label, serde_json::from_slice(rest.0).ok()?)
@@ -282,8 +262,17 @@ pub(crate) fn decode(bytes: &[u8], number: u64, started: Timestamp) -> Option<En
         session: Some(session).filter(|session| *session != SessionId::NONE),
         label: label.map(Arc::from),
         member: MemberId(member),
-        what,
+        event,
     })
+}
+
+fn operation_number(operation: Option<Operation>) -> u32 {
+    operation.map_or(NO_OPERATION, |operation| operation as u32 + 1)
+}
+
+fn operation_of(number: u32) -> Option<Operation> {
+    let at = usize::try_from(number).ok()?.checked_sub(1)?;
+    Operation::ALL.get(at).copied()
 }
 
 /// Two short numbers as a long one.
@@ -291,19 +280,16 @@ fn two(low: u32, high: u32) -> u64 {
     u64::from(low) | u64::from(high) << 32
 }
 
-/// How long data is, and how much of it is kept.
-fn kept(data: Option<&[u8]>, cap: usize) -> u64 {
+/// Length of data, and number of its bytes that are recorded.
+fn data_length(data: Option<&Data<'_>>, cap: usize) -> u64 {
     data.map_or(two(NONE, 0), |data| {
-        two(number(data.len()), number(data.len().min(cap)))
+        two(number(data.length), number(data.begin.len().min(cap)))
     })
 }
 
-/// The operation; how many paths there are, and how long they are together.
-fn numbers_of(asked: &Asked) -> (u32, u64) {
-    let operation = asked.operation.map(OpCode::from);
-    let operation = operation.map_or(NO_OPERATION, |code| code.0);
-    let paths = two(number(asked.ends().len()), number(asked.text().len()));
-    (operation.cast_unsigned(), paths)
+/// Number of paths, and length of their text.
+fn paths_length(paths: &Paths<'_>) -> u64 {
+    two(number(paths.len()), number(paths.text().len()))
 }
 
 fn put<const N: usize>(bytes: &mut Vec<u8>, words: [u64; N]) {
@@ -316,31 +302,91 @@ fn put_text(bytes: &mut Vec<u8>, text: Option<&str>) {
     }
 }
 
-fn put_data(bytes: &mut Vec<u8>, data: Option<&[u8]>, cap: usize) {
+fn put_data(bytes: &mut Vec<u8>, data: Option<&Data<'_>>, cap: usize) {
     if let Some(data) = data {
-        bytes.extend_from_slice(data.get(..cap).unwrap_or(data));
+        bytes.extend_from_slice(data.begin.get(..cap).unwrap_or(&data.begin));
     }
 }
 
-/// The paths one after the other; before them where each ends, unless there is one alone.
-fn put_paths(bytes: &mut Vec<u8>, asked: &Asked) {
-    if asked.ends().len() > 1 {
-        for end in asked.ends() {
+/// Writes the text of all paths; before it the end of each path, unless there is only one.
+fn put_paths(bytes: &mut Vec<u8>, paths: &Paths<'_>) {
+    if paths.len() > 1 {
+        for end in paths.ends() {
             bytes.extend_from_slice(&number(*end).to_le_bytes());
         }
     }
-    bytes.extend_from_slice(asked.text().as_bytes());
+    bytes.extend_from_slice(paths.text().as_bytes());
 }
 
-/// Whatever is counted here came in one frame, which is far shorter.
+/// A length as it is stored. Everything that is counted here came in one frame, which is far shorter.
 fn number(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(NONE - 1)
 }
 
-/// What is not read yet.
+/// Bytes that are not read yet.
 struct Rest<'b>(&'b [u8]);
 
+/// Label and event of an entry.
+type Read<'b> = (Option<&'b str>, Event<'static>);
+
 impl<'b> Rest<'b> {
+    fn request(&mut self, label: u32, flags: u8) -> Option<Read<'b>> {
+        let (xid, asks) = self.two()?;
+        let (count, paths) = self.two()?;
+        let (length, recorded) = self.two()?;
+        let label = self.text(label)?;
+        let paths = self.paths(count, paths)?;
+        let event = Event::Request {
+            xid: xid.cast_signed(),
+            operation: operation_of(asks),
+            watch: flags & WATCH != 0,
+            ephemeral: flags & EPHEMERAL != 0,
+            sequential: flags & SEQUENTIAL != 0,
+            data: self.data(length, recorded)?,
+            parts: self.parts(flags, &paths, false)?,
+            paths,
+        };
+        Some((label, event))
+    }
+
+    fn reply(&mut self, label: u32, flags: u8) -> Option<Read<'b>> {
+        let (xid, asks) = self.two()?;
+        let (count, paths) = self.two()?;
+        let (length, recorded) = self.two()?;
+        let zxid = Zxid(self.word()?.cast_signed());
+        let (error, children) = self.two()?;
+        let (created, _) = self.two()?;
+        let label = self.text(label)?;
+        let paths = self.paths(count, paths)?;
+        let event = Event::Reply {
+            xid: xid.cast_signed(),
+            operation: operation_of(asks),
+            watch: flags & WATCH != 0,
+            ephemeral: flags & EPHEMERAL != 0,
+            sequential: flags & SEQUENTIAL != 0,
+            zxid,
+            error: ErrorCode::from_number(error.cast_signed()),
+            data: self.data(length, recorded)?,
+            created: self.owned_text(created)?,
+            children: length_of(children),
+            parts: self.parts(flags, &paths, true)?,
+            paths,
+        };
+        Some((label, event))
+    }
+
+    fn watch_event(&mut self, label: u32) -> Option<Read<'b>> {
+        let zxid = Zxid(self.word()?.cast_signed());
+        let (event_type, _) = self.two()?;
+        let label = self.text(label)?;
+        let event = Event::WatchEvent {
+            event_type: EventType::from_number(event_type.cast_signed())?,
+            path: Cow::Owned(std::str::from_utf8(self.0).ok()?.to_owned()),
+            zxid,
+        };
+        Some((label, event))
+    }
+
     fn word(&mut self) -> Option<u64> {
         let (word, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
@@ -366,7 +412,7 @@ impl<'b> Rest<'b> {
 
     #[expect(
         clippy::option_option,
-        reason = "the outer one says that the bytes ended"
+        reason = "the outer one is `None` if the bytes end too early"
     )]
     fn text(&mut self, length: u32) -> Option<Option<&'b str>> {
         match length_of(length) {
@@ -377,18 +423,32 @@ impl<'b> Rest<'b> {
 
     #[expect(
         clippy::option_option,
-        reason = "the outer one says that the bytes ended"
+        reason = "the outer one is `None` if the bytes end too early"
     )]
-    fn data(&mut self, length: u32, kept: u32) -> Option<Option<Data>> {
+    fn owned_text(&mut self, length: u32) -> Option<Option<Cow<'static, str>>> {
+        let text = self.text(length)?;
+        Some(text.map(|text| Cow::Owned(text.to_owned())))
+    }
+
+    #[expect(
+        clippy::option_option,
+        reason = "the outer one is `None` if the bytes end too early"
+    )]
+    fn data(&mut self, length: u32, recorded: u32) -> Option<Option<Data<'static>>> {
         let Some(length) = length_of(length) else {
             return Some(None);
         };
-        let begin = self.bytes(length_of(kept)?)?.to_vec();
+        let begin = Cow::Owned(self.bytes(length_of(recorded)?)?.to_vec());
         Some(Some(Data { length, begin }))
     }
 
     /// Reads the bytes of [`put_parts`].
-    fn parts(&mut self, flags: u8, paths: &[String], with_results: bool) -> Option<Vec<MultiPart>> {
+    fn parts(
+        &mut self,
+        flags: u8,
+        paths: &Paths<'_>,
+        with_results: bool,
+    ) -> Option<Vec<MultiPart<'static>>> {
         if flags & PARTS == 0 {
             return Some(Vec::new());
         }
@@ -397,180 +457,43 @@ impl<'b> Rest<'b> {
         let parts = (0..count).map(|_| {
             let [operation, flags, ..] = self.short()?.to_le_bytes();
             let mut part = MultiPart {
-                operation: OpCode(i32::from(operation)).suboperation(),
+                operation: operation_of(u32::from(operation)),
                 ephemeral: flags & EPHEMERAL != 0,
                 sequential: flags & SEQUENTIAL != 0,
                 ..MultiPart::default()
             };
             if flags & PATH != 0 {
-                part.path = Some(paths.next()?.clone());
+                part.path = Some(Cow::Owned(paths.next()?.to_owned()));
             }
             if with_results {
                 part.error = ErrorCode::from_number(self.short()?.cast_signed());
                 let created = self.short()?;
-                part.created = self.text(created)?.map(str::to_owned);
+                part.created = self.owned_text(created)?;
             }
             Some(part)
         });
         parts.collect()
     }
 
-    fn paths(&mut self, count: u32, length: u32) -> Option<Vec<String>> {
-        let ends = match count {
+    fn paths(&mut self, count: u32, length: u32) -> Option<Paths<'static>> {
+        let length = length_of(length)?;
+        let ends: Vec<usize> = match count {
             0 => Vec::new(),
             1 => vec![length],
-            _ => (0..count).map(|_| self.short()).collect::<Option<_>>()?,
+            _ => {
+                let ends = (0..count).map(|_| length_of(self.short()?));
+                ends.collect::<Option<_>>()?
+            }
         };
-        let text = std::str::from_utf8(self.bytes(length_of(length)?)?).ok()?;
-        let mut begin = 0;
-        let paths = ends.into_iter().map(|end| {
-            let end = length_of(end)?;
-            let path = text.get(begin..end)?;
-            begin = end;
-            Some(path.to_owned())
-        });
-        paths.collect()
+        let text = std::str::from_utf8(self.bytes(length)?).ok()?;
+        Some(Paths::new(text.to_owned(), ends))
     }
 }
 
-/// A length, unless it says that there is nothing.
+/// Length that is stored; `None` if there is nothing.
 fn length_of(length: u32) -> Option<usize> {
     usize::try_from(length).ok().filter(|_| length != NONE)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::control::{Fault, HeldMessage, ListenerId};
-    use crate::keeper::{CloseReason, ConnectionId};
-    use crate::protocol::{MultiResult, Operation, Xid};
-
-    fn check(sight: &Sight<'_>) -> Entry {
-        let listener_id = ListenerId {
-            label: Some(Arc::from("wörker")),
-            member: MemberId(3),
-        };
-        let who = Who {
-            connection: ConnectionId(7),
-            session: SessionId(0x100),
-            listener_id: &listener_id,
-        };
-        let mut bytes = Vec::new();
-        encode(&mut bytes, Timestamp(1_250), Some(&who), sight, 4);
-        let entry = decode(&bytes, 17, Timestamp(1_000)).expect("it can be read");
-        assert_eq!(entry.what, What::of(sight, 4));
-        let about = about(Some(&who), sight, 4);
-        assert!(bytes.len() <= about || bytes[0] == RARE, "{sight:?}");
-        let json = serde_json::to_string(&entry).unwrap();
-        let again: Entry =
-            serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {json}"));
-        assert_eq!(again, entry);
-        let Entry {
-            number,
-            time,
-            elapsed_ms,
-            connection,
-            label,
-            member,
-            ..
-        } = &entry;
-        assert_eq!((*number, *time, *elapsed_ms), (17, Timestamp(1_250), 250));
-        assert_eq!((*connection, *member), (Some(7), MemberId(3)));
-        assert_eq!(label.as_deref(), Some("wörker"));
-        for end in 0..bytes.len() {
-            let _ = decode(&bytes[..end], 17, Timestamp(0));
-        }
-        entry
-    }
-
-    #[test]
-    fn whatever_passes_can_be_read_again() {
-        let mut asked = Asked::default();
-        asked.set(
-            Some(Operation::Multi),
-            &["/a".to_owned(), String::new(), "/ü/b".to_owned()],
-        );
-        let part = |operation, path: Option<&str>| MultiPart {
-            operation,
-            path: path.map(str::to_owned),
-            ..MultiPart::default()
-        };
-        asked.set_parts(&[
-            part(Some(Operation::Check), Some("/a")),
-            MultiPart {
-                ephemeral: true,
-                sequential: true,
-                ..part(Some(Operation::CreateTtl), Some(""))
-            },
-            part(None, None),
-            part(Some(Operation::Create2), Some("/ü/b")),
-        ]);
-        let results = [
-            MultiResult::Check,
-            MultiResult::Create("/a0000000001".into()),
-            MultiResult::Error(Some(ErrorCode::NoNode)),
-            MultiResult::Error(None),
-        ];
-        for data in [None, Some(&b""[..]), Some(b"abc\xff"), Some(b"abcdef")] {
-            let xid = Xid(-9);
-            check(&Sight::Request {
-                xid,
-                asked: &asked,
-                data,
-            });
-            for (error, created, children) in [
-                (None, Some("/a0000000001"), Some(0)),
-                (Some(ErrorCode::NodeExists), None, None),
-            ] {
-                check(&Sight::Reply {
-                    xid,
-                    zxid: Zxid(1 << 40),
-                    asked: &asked,
-                    error,
-                    created,
-                    data,
-                    children,
-                    outcomes: match error {
-                        Some(_) => Outcomes::None,
-                        None => Outcomes::Results(&results),
-                    },
-                });
-            }
-        }
-        check(&Sight::Event {
-            zxid: Zxid(5),
-            event_type: EventType::NodeChildrenChanged,
-            path: "/ü",
-        });
-        let ended = check(&Sight::SessionEnded {
-            session: SessionId(0x200),
-            zxid: Zxid(9),
-            deleted: &["/a".into()],
-            expired: true,
-        });
-        assert_eq!(ended.session, Some(SessionId(0x200)));
-        check(&Sight::Closing {
-            reason: CloseReason::TakenOver,
-        });
-        check(&Sight::Fault {
-            name: "a \"name\"",
-            fault: &Fault::DropBefore,
-        });
-        check(&Sight::Held {
-            item: 3,
-            message: &HeldMessage::Reply {
-                operation: None,
-                paths: vec!["/ü".to_owned()],
-                zxid: Zxid(7),
-            },
-        });
-        check(&Sight::Released {
-            item: 3,
-            message: &HeldMessage::Connected,
-        });
-        check(&Sight::Clock {
-            from: Timestamp(1),
-            to: Timestamp(i64::MAX),
-        });
-    }
-}
+mod tests;

@@ -1,19 +1,21 @@
-//! An entry as one line, for people: `17 +0.250s worker create /locks/lock- -> /locks/lock-0000000001 zxid 0x5`.
+//! Entries as lines for people: `17 +0.250s worker create /locks/lock- -> /locks/lock-0000000001 zxid 0x5`.
 
 use std::fmt::{self, Display, Formatter};
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Entry, What};
-use crate::control::HeldMessage;
-use crate::protocol::{Operation, SessionId};
+use super::Entry;
+use crate::control::event::Event;
+use crate::control::held_message::HeldMessage;
+use crate::control::paths::Paths;
+use crate::protocol::{Operation, SessionId, Zxid};
 
-/// More paths than this are counted.
+/// Maximum number of paths that a line shows; more are only counted.
 const SHOWN_PATHS: usize = 4;
 
-/// Number, time since the server started, who, what. The line of a request ends with what it asks; the line of its reply
-/// has the same words, ` -> ` and what became of it.
+/// Number, time since the server started, client, event. The line of a request ends with its arguments; the line of its
+/// reply has the same words, ` -> ` and the result.
 impl Display for Entry {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (seconds, ms) = (self.elapsed_ms / 1000, self.elapsed_ms % 1000);
@@ -23,20 +25,22 @@ impl Display for Entry {
             (None, Some(session), _) => write!(f, "{session} ")?,
             (None, None, Some(connection)) => write!(f, "connection {connection} ")?,
             (None, None, None) => f.write_str(
-                if matches!(self.what, What::Reaped { .. } | What::Committed { .. }) {
+                if matches!(self.event, Event::Reaped { .. } | Event::Committed { .. }) {
                     "server "
-                } else if matches!(self.what, What::Leading { .. }) {
+                } else if matches!(self.event, Event::Leading { .. }) {
                     "ensemble "
                 } else {
                     "test "
                 },
             )?,
         }
-        self.what.fmt(f)
+        self.event.fmt(f)
     }
 }
 
-impl Display for What {
+/// Same words as the line of an entry.
+impl Display for Event<'_> {
+    // Longer than 60 lines: one arm for each kind of event.
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Accepted { peer } => write!(f, "accepted from {peer}"),
@@ -83,7 +87,7 @@ impl Display for What {
                 data,
                 ..
             } => {
-                asked(f, *operation, paths)?;
+                asked(f, *operation, paths.iter())?;
                 if let Some(data) = data {
                     write!(f, " {data}")?;
                 }
@@ -102,7 +106,7 @@ impl Display for What {
                 children,
                 ..
             } => {
-                asked(f, *operation, paths)?;
+                asked(f, *operation, paths.iter())?;
                 match (error, created, data, children) {
                     (Some(code), ..) => write!(f, " -> {}", code.name())?,
                     (_, Some(path), ..) => write!(f, " -> {}", Path(path))?,
@@ -113,22 +117,22 @@ impl Display for What {
                 }
                 write!(f, " zxid {zxid}")
             }
-            Self::Event {
+            Self::WatchEvent {
                 event_type,
                 path,
                 zxid,
             } => write!(f, "event {event_type:?} {} zxid {zxid}", Path(path)),
-            Self::SessionClosed { zxid, deleted } => {
-                write!(f, "session closed{} zxid {zxid}", Deleted(deleted))
-            }
-            Self::SessionExpired { zxid, deleted } => {
-                write!(f, "session expired{} zxid {zxid}", Deleted(deleted))
-            }
+            Self::SessionClosed { zxid, deleted } => ended(f, "closed", deleted, *zxid),
+            Self::SessionExpired { zxid, deleted } => ended(f, "expired", deleted, *zxid),
             Self::Committed {
                 zxid,
                 change,
                 paths,
-            } => write!(f, "committed {change}{} zxid {zxid}", Paths(paths)),
+            } => {
+                write!(f, "committed {change}")?;
+                write_paths(f, paths.iter())?;
+                write!(f, " zxid {zxid}")
+            }
             Self::Reaped { path, zxid } => write!(f, "reaped {} zxid {zxid}", Path(path)),
             Self::Fault { name, then } => write!(f, "fault {name:?}: {}", Word(then)),
             Self::Held { item, message } => write!(f, "held {item}: {message}"),
@@ -141,7 +145,7 @@ impl Display for What {
                 zxid,
                 error,
             } => {
-                asked(f, Some(*operation), paths)?;
+                asked(f, Some(*operation), paths.iter())?;
                 if let Some(data) = data {
                     write!(f, " {data}")?;
                 }
@@ -153,26 +157,22 @@ impl Display for What {
             }
             Self::Muted => f.write_str("muted"),
             Self::Unmuted => f.write_str("unmuted"),
-            Self::Cut {
-                cut,
-                whose,
-                direction,
-            } => {
-                write!(f, "cut {cut} {} of {whose}", Word(direction))
+            Self::Cut { cut, on, direction } => {
+                write!(f, "cut {cut} {} of {on}", Word(direction))
             }
             Self::Healed { cut } => write!(f, "healed {cut}"),
             Self::Stopped => f.write_str("stopped the server"),
             Self::Started => f.write_str("started the server again"),
             Self::Leading { leader, epoch } => match leader {
                 Some(leader) => write!(f, "member {leader} leads, epoch {epoch}"),
-                None => write!(f, "nobody leads, epoch {epoch}"),
+                None => write!(f, "no member leads, epoch {epoch}"),
             },
             Self::Ensemble { action } => write!(f, "ensemble {}", Word(action)),
         }
     }
 }
 
-/// What it is and what it is about: `event NodeCreated /leader`, `reply create /a`.
+/// Type and paths of the message: `event NodeCreated /leader`, `reply create /a`.
 impl Display for HeldMessage {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -183,11 +183,11 @@ impl Display for HeldMessage {
                 operation, paths, ..
             } => {
                 f.write_str("reply ")?;
-                asked(f, *operation, paths)
+                asked(f, *operation, paths.iter().map(String::as_str))
             }
             Self::Request { operation, paths } => {
                 f.write_str("request ")?;
-                asked(f, *operation, paths)
+                asked(f, *operation, paths.iter().map(String::as_str))
             }
             Self::Connect { session } if *session == SessionId::NONE => {
                 f.write_str("request connect")
@@ -198,41 +198,40 @@ impl Display for HeldMessage {
     }
 }
 
-fn asked(f: &mut Formatter<'_>, operation: Option<Operation>, paths: &[String]) -> fmt::Result {
+fn asked<'p>(
+    f: &mut Formatter<'_>,
+    operation: Option<Operation>,
+    paths: impl Iterator<Item = &'p str>,
+) -> fmt::Result {
     match operation {
         Some(operation) => Word(operation).fmt(f)?,
         None => f.write_str("unknown operation")?,
     }
-    Paths(paths).fmt(f)
+    write_paths(f, paths)
 }
 
-/// The paths of a session's ephemerals that went.
-struct Deleted<'a>(&'a [String]);
-
-impl Display for Deleted<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        write!(f, ", deleted{}", Paths(self.0))
+/// Writes the first paths, and the number of the others.
+fn write_paths<'p>(f: &mut Formatter<'_>, mut paths: impl Iterator<Item = &'p str>) -> fmt::Result {
+    for path in paths.by_ref().take(SHOWN_PATHS) {
+        write!(f, " {}", Path(path))?;
+    }
+    match paths.count() {
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
     }
 }
 
-struct Paths<'a>(&'a [String]);
-
-impl Display for Paths<'_> {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        for path in self.0.iter().take(SHOWN_PATHS) {
-            write!(f, " {}", Path(path))?;
-        }
-        if self.0.len() > SHOWN_PATHS {
-            write!(f, " and {} more", self.0.len() - SHOWN_PATHS)?;
-        }
-        Ok(())
+/// Writes the end of a session, with the ephemerals that were deleted with it.
+fn ended(f: &mut Formatter<'_>, end: &str, deleted: &Paths<'_>, zxid: Zxid) -> fmt::Result {
+    write!(f, "session {end}")?;
+    if !deleted.is_empty() {
+        f.write_str(", deleted")?;
+        write_paths(f, deleted.iter())?;
     }
+    write!(f, " zxid {zxid}")
 }
 
-/// A path that breaks no line, whatever a client sent as one.
+/// Path on one line, also if a client sent line breaks in it.
 struct Path<'a>(&'a str);
 
 impl Display for Path<'_> {
@@ -247,7 +246,7 @@ impl Display for Path<'_> {
     }
 }
 
-/// A value's name as JSON has it, and what else is in it, if it has more than a name.
+/// Name of a value as JSON has it, with the other fields of the value.
 struct Word<T>(T);
 
 impl<T: Serialize> Display for Word<T> {
@@ -275,5 +274,5 @@ impl<T: Serialize> Display for Word<T> {
     }
 }
 
-/// Where the JSON of a fault has its name, and that of what is done to an ensemble.
+/// Fields with the name in the JSON of a fault, and of an action on an ensemble.
 const NAMES: [&str; 2] = ["fault", "action"];

@@ -1,10 +1,10 @@
-//! The journal as JSON, an entry a line, and its last lines for people.
+//! The journal as JSON lines, and its last lines for people.
 
 use std::fmt;
 
 use super::{Entry, Journal};
 
-/// Why a text is no journal.
+/// Reason why a text is no journal.
 ///
 /// ```
 /// let error = minikeeper::Journal::from_json_lines("{}").unwrap_err();
@@ -19,13 +19,12 @@ pub struct BadJournal {
 }
 
 impl Journal {
-    /// The journal as JSON, an object a line, each an [`Entry`]:
+    /// Writes the journal as JSON, one object per line, each an [`Entry`]:
     ///
     /// - `number`, `time` (milliseconds since 1970), `elapsed_ms` (since the server started);
-    /// - where there are any, `connection`, `session` (`"0x..."`), `label`, and `member` unless it is 1;
-    /// - `what`, the kind of entry in the words of [`EventKind`](crate::matcher::EventKind), and beside it the fields of that [`What`](super::What):
-    ///   operations, errors and event types have ZooKeeper's names, zxids are `"0x..."`. What is empty, false or absent is
-    ///   left out.
+    /// - if present, `connection`, `session` (`"0x..."`), `label`, and `member` unless it is 1;
+    /// - `kind`, an [`EventKind`](crate::matcher::EventKind), and the fields of that [`Event`](crate::journal::Event). Operations, errors and
+    ///   event types have ZooKeeper's names, zxids are `"0x..."`. Fields that are empty, false or absent are omitted.
     ///
     /// ```
     /// use minikeeper::Journal;
@@ -34,7 +33,7 @@ impl Journal {
     /// server.create("/config", b"v1")?;
     /// let lines = server.journal().to_json_lines();
     /// assert!(lines.contains(
-    ///     r#""what":"wrote","operation":"create2","paths":["/config"],"data":{"length":2,"text":"v1"},"zxid":"0x1"}"#
+    ///     r#""kind":"wrote","operation":"create2","paths":["/config"],"data":{"length":2,"text":"v1"},"zxid":"0x1"}"#
     /// ));
     /// assert_eq!(Journal::from_json_lines(&lines)?.entries(), server.journal().entries());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -49,8 +48,7 @@ impl Journal {
         lines
     }
 
-    /// Reads what [`to_json_lines`](Self::to_json_lines) wrote. Empty lines count for nothing, and so do fields that are
-    /// not known.
+    /// Reads the lines of [`to_json_lines`](Self::to_json_lines). Empty lines and unknown fields are ignored.
     ///
     /// # Errors
     ///
@@ -68,7 +66,7 @@ impl Journal {
         Ok(Self::from(entries))
     }
 
-    /// The last lines, for people: pings are left out.
+    /// Returns the last lines, for people, without pings.
     pub(crate) fn tail(&self, most: usize) -> Tail<'_> {
         Tail {
             entries: &self.entries,
@@ -78,14 +76,14 @@ impl Journal {
 }
 
 impl Entry {
-    /// As JSON, in one line.
+    /// Writes the entry as one line of JSON.
     pub(crate) fn to_json(&self) -> String {
-        // All keys are texts and all numbers whole, so there is nothing that JSON could not say.
+        // All keys are texts and all numbers are whole, so JSON can express everything.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// The last lines of a journal.
+/// Last lines of a journal.
 pub(crate) struct Tail<'j> {
     entries: &'j [Entry],
     most: usize,
@@ -93,14 +91,15 @@ pub(crate) struct Tail<'j> {
 
 impl fmt::Display for Tail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let told: Vec<&Entry> = self
+        let shown: Vec<&Entry> = self
             .entries
             .iter()
             .rev()
-            .filter(|entry| !entry.what.is_ping())
+            .filter(|entry| !entry.event.is_ping())
             .take(self.most)
             .collect();
-        told.iter()
+        shown
+            .iter()
             .rev()
             .try_for_each(|entry| write!(f, "\n  {entry}"))
     }

@@ -1,16 +1,16 @@
-//! The journal: everything that passed, numbered, in order. Kept as a few bytes an entry, and read as values.
+//! The journal: all events, numbered, in order.
 //!
-//! [`Notes`] is what stands behind the engine's lock; [`Journal`] is what a test reads, copied out of it.
+//! The [`Recorder`] behind the engine's lock stores an entry as a few bytes. A test reads a [`Journal`], which is a decoded
+//! copy.
 
 mod budget;
 mod claim;
 mod code;
-mod data;
 mod entry;
 mod line;
 mod lines;
-mod notes;
-mod part;
+mod mark;
+mod recorder;
 mod ring;
 mod timeline;
 
@@ -18,22 +18,22 @@ pub(crate) use budget::BudgetId;
 pub use budget::{Budget, Exceeded};
 pub use claim::{Claim, ClaimBroken};
 pub(crate) use claim::{show, times};
-pub use data::Data;
-pub use entry::{Entry, What};
+pub use entry::Entry;
 pub use lines::BadJournal;
-pub(crate) use notes::{Kept, Notes};
-pub use part::MultiPart;
-pub(crate) use ring::Ring;
+pub(crate) use mark::BadMark;
+pub use mark::Mark;
+pub(crate) use recorder::{Recorded, Recorder};
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Matcher;
+use super::event::Event;
 use super::known::Known;
+use super::matcher::Matcher;
 use crate::protocol::Timestamp;
 
-/// How much of what passes is kept.
+/// Number of events that the journal stores.
 ///
 /// ```
 /// use minikeeper::{Server, journal::JournalMode};
@@ -44,131 +44,21 @@ use crate::protocol::Timestamp;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JournalMode {
-    /// Nothing.
+    /// No events.
     Off,
-    /// The last entries, so many, and of those no more than 32 MiB; of each entry's data 256 bytes.
+    /// This many of the last events, in at most 32 MiB, each with at most 256 bytes of data.
     Last(usize),
-    /// Everything, with all data, until the memory is full.
+    /// All events with all data, until the memory is full.
     Full,
 }
 
 impl JournalMode {
-    /// What a server in a test keeps.
+    /// Mode of a server in a test.
     pub const DEFAULT: Self = Self::Last(10_000);
 }
 
-/// A place in the journal: whatever passes after it counts, what passed before does not. See
-/// [`Server::mark`](crate::Server::mark).
-///
-/// ```
-/// use minikeeper::{Server, journal::Mark};
-///
-/// let server = Server::start()?;
-/// server.create("/a", b"")?;
-/// let mark = server.mark();
-/// server.create("/b", b"")?;
-/// assert_eq!(server.journal().since(mark).len(), 1);
-/// assert_eq!(server.journal().since(Mark::BEGINNING).len(), 2);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// A mark belongs to the journal of one server, and another journal refuses it. As data it is a number that fits any
-/// journal.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-#[serde(from = "u64", into = "u64")]
-pub struct Mark {
-    /// The number of the last entry before it.
-    number: u64,
-    /// Number of the server's journal in this process; 0 if the mark fits any journal.
-    journal: u64,
-}
-
-impl Mark {
-    /// Before the first entry.
-    pub const BEGINNING: Self = Self::at(0);
-
-    /// A place in the journal with this number.
-    pub(crate) const fn in_journal(number: u64, journal: u64) -> Self {
-        Self { number, journal }
-    }
-
-    /// A place in any journal.
-    pub(crate) const fn at(number: u64) -> Self {
-        Self { number, journal: 0 }
-    }
-
-    /// Number of the last entry before the mark.
-    pub(crate) const fn number(self) -> u64 {
-        self.number
-    }
-
-    /// Refuses a mark of another journal.
-    pub(crate) fn check(self, journal: u64) -> Result<(), BadMark> {
-        if self.journal == 0 || journal == 0 || self.journal == journal {
-            Ok(())
-        } else {
-            Err(BadMark::OfAnotherServer)
-        }
-    }
-}
-
-impl From<u64> for Mark {
-    fn from(number: u64) -> Self {
-        Self::at(number)
-    }
-}
-
-impl From<Mark> for u64 {
-    fn from(mark: Mark) -> Self {
-        mark.number
-    }
-}
-
-/// Compares the places, regardless of the server.
-impl PartialEq for Mark {
-    fn eq(&self, other: &Self) -> bool {
-        self.number == other.number
-    }
-}
-
-impl Eq for Mark {}
-
-impl PartialOrd for Mark {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Mark {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.number.cmp(&other.number)
-    }
-}
-
-impl std::hash::Hash for Mark {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.number.hash(state);
-    }
-}
-
-/// Reason why a mark is not a place in a journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BadMark {
-    /// The mark was taken from the journal of another server.
-    #[error(
-        "this mark is of another server's journal: take it with mark() of the server that is asked"
-    )]
-    OfAnotherServer,
-    /// The journal is a copy that ends before the mark.
-    #[error(
-        "this copy of the journal ends before the mark, so nothing can be in it: call journal() after what is to be \
-         looked at has passed"
-    )]
-    BehindTheEnd,
-}
-
-/// Copy of the messages and entries that were kept, in order. It does not grow. It has methods for the questions that
-/// tests ask most, and its [entries](Self::entries) for all others.
+/// Copy of the stored entries, in order. It does not grow. It has methods for the questions that tests ask most; its
+/// [entries](Self::entries) answer all others.
 ///
 /// ```
 /// use minikeeper::{Matcher, matcher::EventKind};
@@ -187,9 +77,9 @@ pub(crate) enum BadMark {
 #[derive(Clone, Debug, Default)]
 pub struct Journal {
     entries: Vec<Entry>,
-    /// Where it was to begin.
+    /// Beginning of the journal.
     from: Mark,
-    /// The last place of which it is known that everything after it was kept.
+    /// Place after which every event is known to be stored.
     whole_since: Mark,
     /// Place up to which the journal was copied.
     end: Mark,
@@ -299,11 +189,11 @@ impl Journal {
         self.entries.is_empty()
     }
 
-    /// What passed after a mark.
+    /// Returns the entries after a mark.
     ///
     /// # Panics
     ///
-    /// If the mark is of another server, or was taken after this copy was made: the copy has no entry after such a
+    /// If the mark belongs to another server, or was taken after this copy was made: the copy has no entry after such a
     /// mark.
     ///
     /// ```
@@ -314,7 +204,7 @@ impl Journal {
     #[must_use]
     #[track_caller]
     pub fn since(&self, mark: Mark) -> Self {
-        let is_behind = mark.journal != 0 && mark.journal == self.known.journal && mark > self.end;
+        let is_behind = mark.is_of(self.known.journal) && mark > self.end;
         let checked = mark.check(self.known.journal);
         if let Err(bad) = checked.and(if is_behind {
             Err(BadMark::BehindTheEnd)
@@ -326,7 +216,7 @@ impl Journal {
         let entries = self.entries.iter();
         Self {
             entries: entries
-                .filter(|entry| entry.number > mark.number)
+                .filter(|entry| entry.number > mark.number())
                 .cloned()
                 .collect(),
             from: self.from.max(mark),
@@ -337,8 +227,7 @@ impl Journal {
         }
     }
 
-    /// Whether nothing is missing: no entry was pushed out by later ones ([`JournalMode::Last`]), and the journal was
-    /// not off.
+    /// Whether no entry is missing: none was replaced by later ones ([`JournalMode::Last`]), and the journal was not off.
     ///
     /// ```
     /// use minikeeper::{Server, journal::JournalMode};
@@ -354,7 +243,7 @@ impl Journal {
         self.whole_since <= self.from
     }
 
-    /// The entries that a matcher means.
+    /// Returns the entries that match.
     ///
     /// ```
     /// use minikeeper::Matcher;
@@ -386,26 +275,42 @@ impl Journal {
     }
 }
 
-/// As a list of entries.
+/// Names that claims on a journal read from text may use: the labels in its entries.
+fn names_of(entries: &[Entry]) -> Known {
+    let mut known = Known::default();
+    for entry in entries {
+        if let Some(label) = &entry.label {
+            known.name(label);
+        }
+        if let Event::Cut { on, .. } = &entry.event
+            && let Some(label) = &on.label
+        {
+            known.name(&label.as_str().into());
+        }
+    }
+    known
+}
+
+/// Writes a list of entries.
 impl Serialize for Journal {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.entries.serialize(serializer)
     }
 }
 
-/// What it begins with is taken for its beginning.
+/// The first entry is taken for the beginning of the journal.
 impl<'de> Deserialize<'de> for Journal {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Vec::deserialize(deserializer).map(Self::from)
     }
 }
 
-/// What it begins with is taken for its beginning.
+/// The first entry is taken for the beginning of the journal.
 impl From<Vec<Entry>> for Journal {
     fn from(entries: Vec<Entry>) -> Self {
         let first = entries.first().map_or(1, |first| first.number);
         let from = Mark::at(first.saturating_sub(1));
-        let known = Known::of(&entries);
+        let known = names_of(&entries);
         let journal = Self::new(entries, from, from);
         Self { known, ..journal }
     }
@@ -429,7 +334,7 @@ impl<'j> IntoIterator for &'j Journal {
     }
 }
 
-/// A line an entry.
+/// One line per entry.
 impl fmt::Display for Journal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.entries

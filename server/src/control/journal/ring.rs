@@ -1,46 +1,45 @@
-//! Where entries are kept: one after the other in a few blocks of bytes, the oldest of which is used again.
+//! Ring of stored entries: a few blocks of bytes, the oldest of which is used again.
 //!
 //! A copy shares all blocks but the last, so it takes microseconds however many entries there are.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// The first block's size; each is twice as large as the one before it, up to the largest.
+/// Size of the first block; each block is twice as large as the one before it, up to the largest.
 const SMALLEST: usize = 1 << 10;
 const LARGEST: usize = 64 << 10;
 
-/// Entries of which only the last are kept take no more than about this many bytes.
+/// Approximate maximum size of a ring that stores only the last entries.
 const MOST_BYTES: usize = 32 << 20;
 
-/// Entries as bytes, the oldest first. It grows as it is filled, and holds little while it holds few.
+/// Entries as bytes, the oldest first. The ring grows as it is filled.
 #[derive(Debug, Default)]
-pub(crate) struct Ring {
-    /// Only the last is written to, and it is never shared.
+pub(super) struct Ring {
+    /// Only the last block is written to, and it is never shared.
     blocks: VecDeque<Arc<Block>>,
-    /// One that is free to be used again.
+    /// Memory of a block that is free to be used again.
     spare: Vec<u8>,
-    /// How many entries there are.
+    /// Number of entries.
     count: usize,
-    /// How many bytes all blocks have room for.
+    /// Capacity of all blocks, in bytes.
     room: usize,
 }
 
-/// Entries that do not change any more.
+/// Copy of some blocks, which does not change with the ring.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Blocks(VecDeque<Arc<Block>>);
 
 #[derive(Clone, Debug)]
 struct Block {
-    /// Each entry behind its length.
+    /// Each entry after its length.
     bytes: Vec<u8>,
-    /// The number of the first entry.
+    /// Number of the first entry.
     first: u64,
     count: usize,
 }
 
 impl Ring {
-    /// Writes one more entry, of about so many bytes. Where it needs another block, the oldest entries go that are more than
-    /// so many.
+    /// Adds an entry of about `about` bytes. If it needs another block, the oldest blocks beyond `most` entries are dropped.
     pub(crate) fn push(
         &mut self,
         number: u64,
@@ -66,16 +65,16 @@ impl Ring {
         let begin = block.bytes.len();
         write(&mut block.bytes);
         let length = u32::try_from(block.bytes.len() - begin)
-            .expect("an entry is hardly longer than the frame it tells of");
-        if let Some(place) = block.bytes.get_mut(at..begin) {
-            place.copy_from_slice(&length.to_le_bytes());
+            .expect("an entry is hardly longer than the frame of its message");
+        if let Some(length_bytes) = block.bytes.get_mut(at..begin) {
+            length_bytes.copy_from_slice(&length.to_le_bytes());
         }
         block.count += 1;
         self.count += 1;
         self.room += block.bytes.capacity() - before;
     }
 
-    /// Lets the oldest go until no more than about this many are left: a block goes as a whole.
+    /// Drops the oldest entries until about `most` remain. A block is dropped as a whole.
     pub(crate) fn shorten(&mut self, most: usize) {
         while let Some(oldest) = self.blocks.front()
             && (self.count - oldest.count >= most
@@ -89,13 +88,13 @@ impl Ring {
         *self = Self::default();
     }
 
-    /// The number of the oldest entry.
+    /// Number of the oldest entry.
     #[cfg(test)]
     pub(crate) fn first(&self) -> Option<u64> {
         self.blocks.front().map(|block| block.first)
     }
 
-    /// The entries with this number and later ones, each with its number.
+    /// Entries with this number and later ones, each with its number.
     #[cfg(test)]
     pub(crate) fn from(&self, from: u64) -> impl Iterator<Item = (u64, &[u8])> {
         let blocks = self.blocks.range(self.skipped(from)..);
@@ -154,7 +153,7 @@ impl Ring {
 }
 
 impl Blocks {
-    /// The entries with this number and later ones, each with its number.
+    /// Entries with this number and later ones, each with its number.
     pub(crate) fn from(&self, from: u64) -> impl Iterator<Item = (u64, &[u8])> {
         self.0.iter().flat_map(move |block| block.from(from))
     }
@@ -168,7 +167,7 @@ impl Block {
     }
 }
 
-/// The entries of a block.
+/// Entries of a block.
 struct Entries<'b>(&'b [u8]);
 
 impl<'b> Iterator for Entries<'b> {
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_entries_are_kept_and_the_oldest_go_a_block_at_a_time() {
+    fn the_last_entries_are_stored_and_the_oldest_are_dropped_a_block_at_a_time() {
         let ring = filled(1..=100_000, 1_000);
         let numbers: Vec<u64> = ring.from(99_001).map(|(number, _)| number).collect();
         assert_eq!(numbers, (99_001..=100_000).collect::<Vec<_>>());
@@ -226,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_has_what_was_there_and_does_not_change_with_the_ring() {
+    fn a_copy_does_not_change_with_the_ring() {
         let mut ring = filled(1..=5_000, 1_000);
         let copy = ring.share(4_500);
         for number in 5_001..=20_000 {
@@ -242,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_may_be_left_out() {
+    fn numbers_may_be_skipped() {
         let mut ring = filled(1..=3, 10);
         ring.push(9, 10, 1, |bytes| bytes.push(1));
         let numbers: Vec<u64> = ring.from(2).map(|(number, _)| number).collect();

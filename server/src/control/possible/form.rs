@@ -1,8 +1,10 @@
 //! Forms of messages.
 
 use crate::control::criterion::Criterion;
+use crate::control::event_kind::EventKind;
 use crate::control::known::Known;
-use crate::control::{EventKind, Matcher, Op};
+use crate::control::matcher::Matcher;
+use crate::control::op::Op;
 use crate::protocol::{EventType, Operation, SessionId};
 
 /// Whether messages of a form have a property.

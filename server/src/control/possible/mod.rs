@@ -7,8 +7,10 @@
 mod form;
 
 use super::criterion::Criterion;
+use super::event_kind::EventKind;
 use super::known::Known;
-use super::{EventKind, Matcher};
+use super::matcher::Matcher;
+use super::op::Op;
 use crate::protocol::SessionId;
 use form::Form;
 
@@ -134,7 +136,7 @@ impl Matcher {
                 Some(unknown) => unknown,
                 None => format!("{several} belong to no client: leave label(..) out"),
             },
-            Criterion::Op if self.op == Some(super::Op::Connect) => {
+            Criterion::Op if self.op == Some(Op::Connect) => {
                 "the first request of a connection and its answer are kinds of their own: Matcher::request(Op::Connect), \
                  Matcher::reply(Op::Connect)"
                     .to_owned()
@@ -143,10 +145,10 @@ impl Matcher {
                 "there are no {several} with this operation: only requests, replies and writes of the test have one"
             ),
             Criterion::Path if !self.is_about_root_alone() => format!(
-                "{several} name no path: leave path(..) out, or match an operation or event that has one"
+                "{several} name no path: leave path(..) out, or match an operation or watch event that has one"
             ),
             Criterion::Path => "the root is never created or deleted".to_owned(),
-            Criterion::EventType => "only events have a type: Matcher::watch_event()".to_owned(),
+            Criterion::EventType => "only watch events have a type: Matcher::watch_event()".to_owned(),
             Criterion::Error => {
                 "only replies and writes of the test carry an error: Matcher::reply(..)".to_owned()
             }
@@ -155,14 +157,14 @@ impl Matcher {
             }
             Criterion::Watching => {
                 "only exists, getData, getChildren, addWatch and setWatches set a watch, and only their requests and \
-                 replies tell"
+                 replies say so"
                     .to_owned()
             }
             Criterion::Ephemeral => {
-                "only creates make ephemerals, and only requests and replies tell: Matcher::request(Op::Create)".to_owned()
+                "only creates make ephemerals, and only requests and replies say so: Matcher::request(Op::Create)".to_owned()
             }
             Criterion::Sequential => {
-                "only creates make sequential znodes, and only requests and replies tell: Matcher::request(Op::Create)"
+                "only creates make sequential znodes, and only requests and replies say so: Matcher::request(Op::Create)"
                     .to_owned()
             }
         }

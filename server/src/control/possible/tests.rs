@@ -1,23 +1,22 @@
 //! Matchers against all messages there are: accepted if and only if some message matches. `PROPTEST_CASES=5000` draws
 //! more.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use proptest::option::weighted;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::hold::HeldMessage;
-use super::super::sight::{Asked, Sight, Who};
-use super::super::state::{connect_sight, sight_of};
-use super::super::{Direction, Fault, ListenerId, Op};
+use super::super::request_summary::RequestSummary;
+use super::super::{Client, Direction, Event, Fault, HeldMessage, ListenerId, Op, Paths};
 use super::form::OPERATIONS;
 use super::*;
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{
     AclList, AddWatchMode, CheckVersionRequest, ConnectRequest, ConnectResponse, CreateOperation,
     CreateRequest, DeleteRequest, EnsembleAction, ErrorCode, EventType, KeeperState, MemberId,
-    Message, MultiOp, MultiReadOp, MultiResult, Reply, Request, Response, SetDataRequest,
+    MultiOp, MultiReadOp, MultiResult, Operation, Reply, Request, Response, SetDataRequest,
     SetWatches, Timestamp, WatchedEvent, WatcherType, Xid, Zxid,
 };
 
@@ -194,8 +193,8 @@ fn requests() -> Vec<Request<'static>> {
     requests
 }
 
-/// Shows everything that can pass, and on whose connection, to `see`, until it says that it has seen enough.
-fn some_message(mut see: impl FnMut(Option<&Who<'_>>, &Sight<'_>) -> bool) -> bool {
+/// Passes every possible event, with its client, to `see`, until it returns true.
+fn some_event(mut see: impl FnMut(&Client<'_>, &Event<'_>) -> bool) -> bool {
     let listener_id = |label: Option<&str>, member| ListenerId {
         label: label.map(Arc::from),
         member: MemberId(member),
@@ -205,55 +204,33 @@ fn some_message(mut see: impl FnMut(Option<&Who<'_>>, &Sight<'_>) -> bool) -> bo
         listener_id(Some("a"), 1),
         listener_id(Some("a"), 2),
     ];
-    let on = |listener_id, session| Who {
-        connection: ConnectionId(1),
-        session: SessionId(session),
-        listener_id,
-    };
-    for listener_id in &listener_ids {
-        let with_session = on(listener_id, 1);
-        let absent = Who {
-            connection: ConnectionId::HANDLE,
-            ..with_session
-        };
-        if some_of_session(|who, sight| see(who, sight), &with_session, &absent)
-            || some_of_connection(
-                |who, sight| see(who, sight),
-                |session| on(listener_id, session),
-            )
-        {
-            return true;
-        }
-    }
-    some_of_nobody(|sight| see(None, sight))
+    listener_ids.iter().any(|listener_id| {
+        let on = |session| Client::new(ConnectionId(1), SessionId(session), listener_id);
+        some_of_session(&mut see, &on(1)) || some_of_connection(&mut see, on)
+    }) || some_of_test(|event| see(&Client::NONE, event))
 }
 
-/// Messages on a connection with a session, and entries about a session.
+/// Events on a connection with a session, and events about a session.
 fn some_of_session(
-    mut see: impl FnMut(Option<&Who<'_>>, &Sight<'_>) -> bool,
-    who: &Who<'_>,
-    absent: &Who<'_>,
+    mut see: impl FnMut(&Client<'_>, &Event<'_>) -> bool,
+    client: &Client<'_>,
 ) -> bool {
     for request in requests() {
-        let mut asked = Asked::default();
-        asked.note(&request);
+        let mut summary = RequestSummary::default();
+        summary.set(&request);
         let mut results: Vec<Result<Response<'_>, ErrorCode>> =
             vec![Ok(Response::Empty), Err(ERROR)];
+        let event = summary.request(Xid(1), None);
         if let Request::Multi(_) | Request::MultiRead(_) = request {
-            let failed = asked.parts().len().saturating_sub(1);
+            let parts = event.asked().map_or(0, |asked| asked.parts.len());
+            let failed = parts.saturating_sub(1);
             let part = |at| MultiResult::Error((at == failed).then_some(ERROR));
             results.push(Ok(Response::Multi((0..=failed).map(part).collect())));
         }
-        let seen = Sight::Request {
-            xid: Xid(1),
-            asked: &asked,
-            data: None,
-        };
-        if see(Some(who), &seen)
+        if see(client, &event)
             || results.into_iter().any(|result| {
                 let (xid, zxid) = (Xid(1), Zxid(1));
-                let message = Message::Reply(Reply { xid, zxid, result });
-                see(Some(who), &sight_of(&message, &asked, false))
+                see(client, &summary.reply(&Reply { xid, zxid, result }))
             })
         {
             return true;
@@ -272,51 +249,59 @@ fn some_of_session(
                 state: KeeperState::SyncConnected,
                 path,
             };
-            let message = Message::Event {
-                zxid: Zxid(1),
-                event,
-            };
-            let asked = Asked::default();
             let is_possible = path != "/" || !comes_or_goes;
-            if is_possible && see(Some(who), &sight_of(&message, &asked, false)) {
+            if is_possible && see(client, &Event::watch(Zxid(1), &event)) {
                 return true;
             }
         }
     }
-    [false, true].into_iter().any(|flag| {
-        let ended = Sight::SessionEnded {
-            session: SessionId(1),
-            zxid: Zxid(1),
-            deleted: &["/a".into(), "/a/b".into()],
-            expired: flag,
-        };
-        let muted = Sight::Muted {
-            session: SessionId(1),
-            muted: flag,
-        };
-        let committed = Sight::Committed {
-            session: SessionId(1),
-            zxid: Zxid(1),
-            change: "multi",
-            paths: &["/", "/a", "/a/b"],
-        };
-        let of_session = [&ended, &committed];
-        let seen = of_session
-            .iter()
-            .any(|sight| see(Some(absent), sight) || see(None, sight));
-        seen || see(Some(absent), &muted)
+    let zxid = Zxid(1);
+    let deleted = || ["/a", "/a/b"].into_iter().collect();
+    let of_session = [
+        Event::SessionClosed {
+            zxid,
+            deleted: deleted(),
+        },
+        Event::SessionExpired {
+            zxid,
+            deleted: deleted(),
+        },
+        Event::Muted,
+        Event::Unmuted,
+        committed(),
+    ];
+    let labels = [None, client.label];
+    labels.into_iter().any(|label| {
+        let absent = Client::absent(client.session, label);
+        of_session.iter().any(|event| see(&absent, event))
     })
 }
 
-/// Messages on a connection with a session or without.
+fn committed() -> Event<'static> {
+    Event::Committed {
+        zxid: Zxid(1),
+        change: "multi".into(),
+        paths: ["/", "/a", "/a/b"].into_iter().collect(),
+    }
+}
+
+fn cut() -> Event<'static> {
+    Event::Cut {
+        cut: 1,
+        on: Cow::Owned(Matcher::any()),
+        direction: Direction::Both,
+    }
+}
+
+/// Events on a connection with a session or without.
 fn some_of_connection<'w>(
-    mut see: impl FnMut(Option<&Who<'_>>, &Sight<'_>) -> bool,
-    on: impl Fn(i64) -> Who<'w>,
+    mut see: impl FnMut(&Client<'_>, &Event<'_>) -> bool,
+    on: impl Fn(i64) -> Client<'w>,
 ) -> bool {
-    let accepted = Sight::Accepted {
+    let accepted = Event::Accepted {
         peer: ([127, 0, 0, 1], 1).into(),
     };
-    if see(Some(&on(0)), &accepted) {
+    if see(&on(0), &accepted) {
         return true;
     }
     for session in [0, 1] {
@@ -327,85 +312,61 @@ fn some_of_connection<'w>(
             password: None,
             read_only: None,
         };
-        let connected = Message::Connected(ConnectResponse {
+        let connected = ConnectResponse {
             timeout_ms: 1,
             session: SessionId(session),
             password: [0; 16],
             read_only: None,
-        });
-        let asked = Asked::default();
-        let fault = Fault::LoseReply;
-        let cut = Sight::Cut {
-            cut: 1,
-            whose: &Matcher::any(),
-            direction: Direction::Both,
         };
-        let closing = Sight::Closing {
+        let closing = Event::Closing {
             reason: CloseReason::Test,
         };
-        let named = Sight::Fault {
-            name: "",
-            fault: &fault,
+        let fault = Event::Fault {
+            name: "".into(),
+            then: Cow::Owned(Fault::LoseReply),
         };
-        let who = on(session);
-        if see(Some(&on(0)), &connect_sight(&asks))
-            || see(Some(&who), &sight_of(&connected, &asked, false))
-            || [Sight::Disconnected, closing, named, cut]
+        let client = on(session);
+        if see(&on(0), &Event::connect(&asks))
+            || see(&client, &Event::connected(&connected, false))
+            || [Event::Disconnected, closing, fault, cut()]
                 .iter()
-                .any(|sight| see(Some(&who), sight))
+                .any(|event| see(&client, event))
         {
             return true;
         }
-        let held = PATHS.iter().any(|path| {
-            let message = &HeldMessage::Request {
+        let is_held = PATHS.iter().any(|path| {
+            let message = HeldMessage::Request {
                 operation: None,
                 paths: vec![(*path).to_owned()],
             };
-            see(Some(&who), &Sight::Held { item: 1, message })
-                || see(Some(&who), &Sight::Released { item: 1, message })
+            let message: Cow<'_, HeldMessage> = Cow::Owned(message);
+            let held = Event::Held {
+                item: 1,
+                message: message.clone(),
+            };
+            see(&client, &held) || see(&client, &Event::Released { item: 1, message })
         });
-        if held {
+        if is_held {
             return true;
         }
     }
     false
 }
 
-/// Entries on no connection and about no session.
-fn some_of_nobody(mut see: impl FnMut(&Sight<'_>) -> bool) -> bool {
+/// Events on no connection and about no session.
+fn some_of_test(mut see: impl FnMut(&Event<'_>) -> bool) -> bool {
     for path in PATHS {
-        let path = || Some(path.into());
-        let writes = [
-            Request::Create(CreateRequest {
-                operation: CreateOperation::Create2,
-                path: path(),
+        for operation in [
+            Operation::Create2,
+            Operation::Delete,
+            Operation::SetData,
+            Operation::SetAcl,
+        ] {
+            let wrote = |error| Event::Wrote {
+                operation,
+                paths: Paths::from_iter([path]),
                 data: None,
-                acl: Some(AclList::Open),
-                flags: 0,
-                ttl_ms: -1,
-            }),
-            Request::Delete(DeleteRequest {
-                path: path(),
-                version: -1,
-            }),
-            Request::SetData(SetDataRequest {
-                path: path(),
-                data: None,
-                version: -1,
-            }),
-            Request::SetAcl {
-                path: path(),
-                acl: None,
-                version: -1,
-            },
-        ];
-        for write in writes {
-            let mut asked = Asked::default();
-            asked.note(&write);
-            let wrote = |error| Sight::Wrote {
                 zxid: Zxid(1),
-                asked: &asked,
-                data: None,
                 error,
             };
             if see(&wrote(None)) || see(&wrote(Some(ERROR))) {
@@ -413,48 +374,29 @@ fn some_of_nobody(mut see: impl FnMut(&Sight<'_>) -> bool) -> bool {
             }
         }
     }
-    let reaped = Sight::Reaped {
-        path: "/a",
+    let reaped = |path: &'static str| Event::Reaped {
+        path: path.into(),
         zxid: Zxid(1),
     };
-    let reaped_below = Sight::Reaped {
-        path: "/a/b",
-        zxid: Zxid(1),
-    };
-    let committed = Sight::Committed {
-        session: SessionId::NONE,
-        zxid: Zxid(1),
-        change: "multi",
-        paths: &["/", "/a", "/a/b"],
-    };
-    let cut = Sight::Cut {
-        cut: 1,
-        whose: &Matcher::any(),
-        direction: Direction::Both,
-    };
-    let leading = Sight::Leading {
-        leader: None,
-        epoch: 1,
-    };
-    let ensemble = Sight::Ensemble {
-        action: EnsembleAction::LoseQuorum,
-    };
-    let clock = Sight::Clock {
-        from: Timestamp(0),
-        to: Timestamp(1),
-    };
-    let healed = Sight::Healed { cut: 1 };
     [
-        reaped,
-        reaped_below,
-        committed,
-        cut,
-        leading,
-        ensemble,
-        clock,
-        healed,
-        Sight::Stopped,
-        Sight::Started,
+        reaped("/a"),
+        reaped("/a/b"),
+        committed(),
+        cut(),
+        Event::Leading {
+            leader: None,
+            epoch: 1,
+        },
+        Event::Ensemble {
+            action: EnsembleAction::LoseQuorum,
+        },
+        Event::Clock {
+            from: Timestamp(0),
+            to: Timestamp(1),
+        },
+        Event::Healed { cut: 1 },
+        Event::Stopped,
+        Event::Started,
     ]
     .iter()
     .any(see)
@@ -547,19 +489,18 @@ proptest! {
     #[test]
     fn a_matcher_is_accepted_if_and_only_if_some_message_matches(matcher in matchers()) {
         let accepted = matcher.check(&known(), &EventKind::ALL);
-        let matched = some_message(|who, sight| matcher.matches_any(who, sight));
+        let matched = some_event(|client, event| matcher.matches(client, event));
         prop_assert_eq!(accepted.is_ok(), matched, "{}: {:?}", matcher, accepted);
     }
 
     #[test]
-    fn what_came_near_differs_in_one_condition_alone(matcher in matchers()) {
-        some_message(|who, sight| {
-            if let Some(who) = who
-                && !matcher.matches(who, sight)
-                && matcher.kind.is_none_or(|kind| kind == sight.kind())
-                && let Some(criterion) = matcher.only_miss(who, sight)
+    fn a_near_miss_differs_in_one_condition_only(matcher in matchers()) {
+        some_event(|client, event| {
+            if !matcher.matches(client, event)
+                && matcher.kind.is_none_or(|kind| kind == event.kind())
+                && let Some(criterion) = matcher.only_miss(client, event)
             {
-                assert!(without(&matcher, criterion).matches(who, sight), "{criterion}");
+                assert!(without(&matcher, criterion).matches(client, event), "{criterion}");
             }
             false
         });
@@ -604,17 +545,17 @@ fn a_refusal_says_what_why_and_what_to_do() {
         (
             Matcher::request(Op::GetData).ephemeral(),
             "Matcher::request(Op::GetData).ephemeral() can never match: only creates make ephemerals, and only requests and \
-             replies tell: Matcher::request(Op::Create)",
+             replies say so: Matcher::request(Op::Create)",
         ),
         (
             Matcher::request(Op::Create).watching(),
             "Matcher::request(Op::Create).watching() can never match: only exists, getData, getChildren, addWatch and \
-             setWatches set a watch, and only their requests and replies tell",
+             setWatches set a watch, and only their requests and replies say so",
         ),
         (
             Matcher::request(Op::Ping).path("/a"),
             "Matcher::request(Op::Ping).path(\"/a\") can never match: requests name no path: leave path(..) out, or match \
-             an operation or event that has one",
+             an operation or watch event that has one",
         ),
         (
             Matcher::any().label("wroker"),

@@ -96,7 +96,7 @@ pub enum Change {
         /// The znode.
         path: String,
         /// Its new data; `None` is null.
-        data: Option<Data>,
+        data: Option<Data<'static>>,
         /// Its new version.
         version: i32,
     },
@@ -131,7 +131,7 @@ pub enum Change {
         /// Path of the znode, sequence number included.
         path: String,
         /// Data of the znode; `None` is null.
-        data: Option<Data>,
+        data: Option<Data<'static>>,
         /// ACL of the znode.
         acl: Vec<Acl>,
         /// Number of children ever created in the parent, this one included.
@@ -355,7 +355,10 @@ impl Change {
     }
 
     fn of(record: &TxnRecord<'_>) -> Self {
-        let data = |data: &Option<std::borrow::Cow<'_, [u8]>>| data.as_deref().map(Data::of);
+        let data = |data: &Option<std::borrow::Cow<'_, [u8]>>| {
+            let data = data.as_deref();
+            data.map(|data| Data::of(data).into_owned())
+        };
         match record {
             TxnRecord::CreateSession { timeout_ms } => Self::CreateSession {
                 timeout_ms: *timeout_ms,

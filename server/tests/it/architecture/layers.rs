@@ -63,10 +63,10 @@ const LAYERS: [Layer; 9] = [
         ],
         is_pure: true,
     },
-    // It imports `keeper` for the ids of connections and the inputs of a step, and `wire` for the codes of operations.
+    // It imports `keeper` for the ids of connections and for the inputs of a step, which it plans for.
     Layer {
         name: "control",
-        imports: &["protocol", "wire", "keeper"],
+        imports: &["protocol", "keeper"],
         crates: &[
             "bytes",
             "foldhash",

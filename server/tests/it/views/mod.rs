@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use minikeeper::{
     Ensemble, Fault, Hold, Matcher, Op, Server, SessionId,
-    journal::{CloseReason, JournalMode, Mark, What},
+    journal::{CloseReason, Event, JournalMode, Mark},
     matcher::EventKind,
 };
 
@@ -106,7 +106,7 @@ fn the_journal_says_why_a_connection_closes_and_then_that_it_is_gone() {
     let closing = Matcher::of(EventKind::Closing).connection(number);
     let reason = CloseReason::SessionExpired;
     let entry = journal.matching(closing).next().expect("it is noted");
-    assert_eq!(entry.what, What::Closing { reason });
+    assert_eq!(entry.event, Event::Closing { reason });
     client.ends();
 }
 

@@ -39,7 +39,7 @@
   const sessionOf = new Map();
   for (const e of entries) {
     if (e.connection === undefined) continue;
-    const session = e.what === 'connected' && e.granted !== '0x0' ? e.granted : e.session;
+    const session = e.kind === 'connected' && e.granted !== '0x0' ? e.granted : e.session;
     if (session && session !== '0x0') sessionOf.set(e.connection, session);
   }
   const clientOf = (e) => (e.connection !== undefined ? sessionOf.get(e.connection) : undefined) || e.session
@@ -52,7 +52,7 @@
   const own = { at: -1, name: 'test, server', own: true, clients: new Map(), members: new Set(), on: true, connections: new Set(), sessions: new Set() };
   const laneOf = (e) => {
     const client = clientOf(e);
-    if (client === undefined || OWN.has(e.what)) return own;
+    if (client === undefined || OWN.has(e.kind)) return own;
     const label = e.label !== undefined ? e.label : labelOf.get(client);
     const key = label !== undefined ? `label ${label}` : client;
     let lane = laneByKey.get(key);
@@ -87,36 +87,36 @@
   const over = new Set();
   for (const e of entries) {
     const lane = laneOf(e);
-    const what = e.what;
-    const zxid = what === 'reply' ? (WRITES.has(e.operation) && !e.error ? e.zxid : undefined)
-      : ['event', 'session_closed', 'session_expired', 'reaped', 'wrote', 'committed'].includes(what) ? e.zxid : undefined;
+    const kind = e.kind;
+    const zxid = kind === 'reply' ? (WRITES.has(e.operation) && !e.error ? e.zxid : undefined)
+      : ['watch_event', 'session_closed', 'session_expired', 'reaped', 'wrote', 'committed'].includes(kind) ? e.zxid : undefined;
     // What the test wrote is noted behind the events that it made.
-    const joins = what === 'connect' ? row && row.items.every((item) => item.e.what === 'accepted' && item.e.connection === e.connection)
-      : what === 'wrote' ? row && row.open && row.items.every((item) => item.e.what === 'event') && row.zxid === zxid
-      : row && !BEGINS.has(what) && (row.open || !['event', 'session_closed'].includes(what));
+    const joins = kind === 'connect' ? row && row.items.every((item) => item.e.kind === 'accepted' && item.e.connection === e.connection)
+      : kind === 'wrote' ? row && row.open && row.items.every((item) => item.e.kind === 'watch_event') && row.zxid === zxid
+      : row && !BEGINS.has(kind) && (row.open || !['watch_event', 'session_closed'].includes(kind));
     if (!joins) {
       row = { items: [], zxid: undefined, open: true, marked: false, ping: false, read: false, connection: false, at: rows.length };
       rows.push(row);
     }
-    const answers = what === 'reply' ? 'request' : what === 'connected' ? 'connect' : undefined;
-    const request = answers && row.items.find((item) => item.e.what === answers && item.e.connection === e.connection && item.e.xid === e.xid && !item.reply);
+    const answers = kind === 'reply' ? 'request' : kind === 'connected' ? 'connect' : undefined;
+    const request = answers && row.items.find((item) => item.e.kind === answers && item.e.connection === e.connection && item.e.xid === e.xid && !item.reply);
     if (request) request.reply = e; else row.items.push({ e, lane });
-    if (what === 'reply' || what === 'connected' || what === 'wrote') row.open = false;
-    if (zxid !== undefined && (row.zxid === undefined || what !== 'event')) row.zxid = zxid;
-    row.marked = row.marked || MARKED.has(what);
-    if (what === 'cut') cuts.set(e.cut, e.on);
-    if (what === 'healed') cuts.delete(e.cut);
+    if (kind === 'reply' || kind === 'connected' || kind === 'wrote') row.open = false;
+    if (zxid !== undefined && (row.zxid === undefined || kind !== 'watch_event')) row.zxid = zxid;
+    row.marked = row.marked || MARKED.has(kind);
+    if (kind === 'cut') cuts.set(e.cut, e.on);
+    if (kind === 'healed') cuts.delete(e.cut);
     if (lane !== own) {
-      if (what === 'accepted') memberNow.set(lane, e.member || 1);
-      if (what === 'connected' && e.granted !== '0x0') {
+      if (kind === 'accepted') memberNow.set(lane, e.member || 1);
+      if (kind === 'connected' && e.granted !== '0x0') {
         // One that comes by another label leaves the lane where it was.
         for (const other of lanes) if (other !== lane && other.sessions.delete(e.granted)) feel(other);
         lane.sessions.add(e.granted);
       }
-      if (what === 'session_closed' || what === 'session_expired') {
+      if (kind === 'session_closed' || kind === 'session_expired') {
         lane.sessions.delete(e.session);
         for (const [connection, session] of sessionOf) if (session === e.session) { over.add(connection); lane.connections.delete(connection); }
-      } else if (what === 'disconnected') {
+      } else if (kind === 'disconnected') {
         over.add(e.connection);
         lane.connections.delete(e.connection);
       } else {
@@ -132,8 +132,8 @@
   for (const made of rows) {
     const first = made.items[0].e;
     made.ping = made.items.every((item) => item.e.operation === 'ping');
-    made.read = made.items.every((item) => ['request', 'reply'].includes(item.e.what) && !WRITES.has(item.e.operation)) && !made.ping;
-    made.connection = made.items.every((item) => CONNECTIONS.has(item.e.what));
+    made.read = made.items.every((item) => ['request', 'reply'].includes(item.e.kind) && !WRITES.has(item.e.operation)) && !made.ping;
+    made.connection = made.items.every((item) => CONNECTIONS.has(item.e.kind));
     made.number = first.number;
     made.elapsed = first.elapsed_ms;
     made.text = made.items.map((item) => JSON.stringify(item.e) + (item.reply ? JSON.stringify(item.reply) : '')).join(' ').toLowerCase();
@@ -141,7 +141,7 @@
 
   const answer = (into, reply) => {
     if (reply.error) { into.append(element('span', 'refused', ` → ${reply.error}`)); return; }
-    const told = reply.created !== undefined ? shown(reply.created) : reply.what === 'reply' && reply.data ? data(reply.data).trim() || '""'
+    const told = reply.created !== undefined ? shown(reply.created) : reply.kind === 'reply' && reply.data ? data(reply.data).trim() || '""'
       : reply.children !== undefined ? `${reply.children} ${reply.children === 1 ? 'child' : 'children'}` : 'ok';
     into.append(element('span', 'answer', ` → ${told}`));
   };
@@ -162,12 +162,12 @@
       made.append(element('em', '', strong));
       if (rest) made.append(rest);
     };
-    switch (e.what) {
+    switch (e.kind) {
       case 'request':
       case 'reply': {
         const name = e.operation || 'unknown operation';
         say(WRITES.has(e.operation) ? 'write' : 'read', name, paths(e.paths));
-        if (e.what === 'request') {
+        if (e.kind === 'request') {
           made.append(data(e.data));
           if (e.watch) made.append(element('span', 'soft', ' watch'));
           if (item.reply) answer(made, item.reply);
@@ -175,7 +175,7 @@
         } else answer(made, e);
         break;
       }
-      case 'event': say('event', `◆ ${e.event_type}`, ` ${shown(e.path)}`); break;
+      case 'watch_event': say('event', `◆ ${e.event_type}`, ` ${shown(e.path)}`); break;
       case 'fault': say('fault', `⚡ ${shown(e.name)}`, `: ${words(e.then)}`); break;
       case 'held': say('hold', `‖ held ${e.item}`, `: ${heldMessage(e.message)}`); break;
       case 'released': say('hold', `▶ released ${e.item}`, `: ${heldMessage(e.message)}`); break;
@@ -201,9 +201,9 @@
       case 'wrote': say('test', `test: ${e.operation}`, paths(e.paths) + data(e.data)); answer(made, e); break;
       case 'stopped': say('fault', '■ server stopped'); break;
       case 'started': say('link', '▶ server started again'); break;
-      case 'leading': say('fault', '★', e.leader ? ` member ${e.leader} leads, epoch ${e.epoch}` : ' nobody leads'); break;
+      case 'leading': say('fault', '★', e.leader ? ` member ${e.leader} leads, epoch ${e.epoch}` : ' no member leads'); break;
       case 'ensemble': say('fault', 'ensemble', ` ${words(e.action)}`); break;
-      default: say('read', e.what, '');
+      default: say('read', e.kind, '');
     }
     return made;
   };
@@ -284,9 +284,9 @@
   const tell = (line) => {
     const all = line.made.items.flatMap((item) => [item.e, ...(item.reply ? [item.reply] : [])]);
     by('entries').replaceChildren(...all.map((e) => {
-      const { number, what, ...rest } = e;
+      const { number, kind, ...rest } = e;
       const entry = element('section');
-      entry.append(element('h2', '', `${number} ${what.replaceAll('_', ' ')}`));
+      entry.append(element('h2', '', `${number} ${kind.replaceAll('_', ' ')}`));
       const list = element('dl');
       fields(rest, list);
       const raw = element('details');

@@ -1,10 +1,11 @@
-//! Data, as far as the journal keeps it.
+//! Data of an event, as far as the journal has recorded it.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// Data, as far as it is kept.
+/// Data of an event, as far as the journal has recorded it.
 ///
 /// As JSON it is `{"length": 2, "text": "v1"}`, or `{"length": 1, "hex": "ff"}` if its first bytes are no text.
 ///
@@ -16,27 +17,29 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Data {
-    /// How long it is, in bytes.
+pub struct Data<'a> {
+    /// Length of all data, in bytes.
     pub length: usize,
-    /// Its first bytes.
-    pub begin: Vec<u8>,
+    /// First bytes of the data.
+    pub begin: Cow<'a, [u8]>,
 }
 
-/// How much of it a line shows.
+/// Maximum number of bytes that a line shows.
 const SHOWN: usize = 40;
 
-impl Data {
-    /// All of it.
+impl<'a> Data<'a> {
+    /// Makes a value with all data.
     #[must_use]
-    pub fn of(data: &[u8]) -> Self {
+    pub fn of(data: &'a [u8]) -> Self {
         Self {
             length: data.len(),
-            begin: data.to_vec(),
+            begin: Cow::Borrowed(data),
         }
     }
+}
 
-    /// Whether all of it is kept.
+impl Data<'_> {
+    /// Whether all data is recorded.
     ///
     /// ```
     /// assert!(minikeeper::journal::Data::of(b"v1").is_whole());
@@ -45,10 +48,32 @@ impl Data {
     pub fn is_whole(&self) -> bool {
         self.begin.len() == self.length
     }
+
+    /// Copies the bytes, if they are borrowed.
+    ///
+    /// ```
+    /// let data = minikeeper::journal::Data::of(b"v1").into_owned();
+    /// assert_eq!(data.length, 2);
+    /// ```
+    #[must_use]
+    pub fn into_owned(self) -> Data<'static> {
+        Data {
+            length: self.length,
+            begin: Cow::Owned(self.begin.into_owned()),
+        }
+    }
+
+    /// The same data with at most `cap` of its first bytes.
+    pub(super) fn capped(&self, cap: usize) -> Data<'_> {
+        Data {
+            length: self.length,
+            begin: Cow::Borrowed(self.begin.get(..cap).unwrap_or(&self.begin)),
+        }
+    }
 }
 
-/// In quotes, and its length if that does not show.
-impl fmt::Display for Data {
+/// The data in quotes, with its length where the line does not show all of it.
+impl fmt::Display for Data<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.begin.get(..SHOWN).unwrap_or(&self.begin);
         match std::str::from_utf8(shown) {
@@ -62,9 +87,10 @@ impl fmt::Display for Data {
     }
 }
 
+/// JSON form of [`Data`].
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "Data", deny_unknown_fields)]
-struct Written {
+struct DataJson {
     length: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     text: Option<String>,
@@ -72,35 +98,39 @@ struct Written {
     hex: Option<String>,
 }
 
-impl Serialize for Data {
+impl Serialize for Data<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let text = std::str::from_utf8(&self.begin).ok().map(str::to_owned);
         let hex = text.is_none().then(|| {
             let mut hex = String::with_capacity(self.begin.len() * 2);
-            for byte in &self.begin {
+            for byte in self.begin.iter() {
                 let _ = write!(hex, "{byte:02x}");
             }
             hex
         });
         let length = self.length;
-        Written { length, text, hex }.serialize(serializer)
+        DataJson { length, text, hex }.serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for Data {
+impl<'de> Deserialize<'de> for Data<'_> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Written { length, text, hex } = Written::deserialize(deserializer)?;
-        let begin = match (text, hex) {
+        let DataJson { length, text, hex } = DataJson::deserialize(deserializer)?;
+        let begin: Vec<u8> = match (text, hex) {
             (Some(text), None) => text.into_bytes(),
             (None, Some(hex)) => bytes_of(&hex)
                 .ok_or_else(|| de::Error::custom("`hex` is not made of hexadecimal digits"))?,
             (None, None) => Vec::new(),
             (Some(_), Some(_)) => return Err(de::Error::custom("either `text` or `hex`")),
         };
-        Ok(Self { length, begin })
+        Ok(Self {
+            length,
+            begin: Cow::Owned(begin),
+        })
     }
 }
 
+/// Parses hexadecimal digits; `None` if they are none.
 fn bytes_of(hex: &str) -> Option<Vec<u8>> {
     let digits = hex.as_bytes().chunks(2);
     digits

@@ -1,35 +1,36 @@
-//! What is noted of all that passes: the ring, and the budgets that are kept an eye on.
+//! Recorder of events: the ring of stored entries, and the budgets that count them.
 
 use super::budget::Budgets;
 use super::code;
-use super::ring::Blocks;
-use super::{Entry, Journal, JournalMode, Mark, Ring};
+use super::ring::{Blocks, Ring};
+use super::{Entry, Journal, JournalMode, Mark};
+use crate::control::client::Client;
+use crate::control::event::Event;
 use crate::control::known::Known;
-use crate::control::sight::{Sight, Who};
 use crate::protocol::Timestamp;
 
-/// How much data an entry keeps, unless everything is kept.
+/// Maximum number of bytes of data that an entry stores, except in [`JournalMode::Full`].
 const DATA_CAP: usize = 256;
 
-/// What is kept of all that passed.
+/// Recorder of the events of one server.
 #[derive(Debug)]
-pub(crate) struct Notes {
+pub(crate) struct Recorder {
     mode: JournalMode,
     ring: Ring,
-    /// When the server started.
+    /// Start of the server.
     started: Timestamp,
-    /// How many were noted, kept or not.
+    /// Number of events that passed, stored or not.
     noted: u64,
-    /// Where the journal begins for whoever asks for all of it.
+    /// Beginning of the journal, moved by [`clear`](Self::clear).
     begin: Mark,
-    /// Nothing after this place was left out by the journal being off.
+    /// The journal was not off after this place.
     on_since: Mark,
     pub(crate) budgets: Budgets,
-    /// From where a manual clock was turned, as long as nothing has followed.
+    /// Time from which a manual clock was turned, until the next event passes.
     pub(crate) turned: Option<Timestamp>,
 }
 
-impl Notes {
+impl Recorder {
     pub(crate) fn new(mode: JournalMode, started: Timestamp) -> Self {
         Self {
             mode,
@@ -43,7 +44,7 @@ impl Notes {
         }
     }
 
-    /// Whether nobody wants to know anything.
+    /// Whether events are neither stored nor counted.
     pub(crate) fn is_off(&self) -> bool {
         self.mode == JournalMode::Off && self.budgets.is_empty()
     }
@@ -54,7 +55,7 @@ impl Notes {
 
     pub(crate) fn set_mode(&mut self, mode: JournalMode) {
         if self.mode == JournalMode::Off && mode != JournalMode::Off {
-            // A number is left out for whatever passed and was not even counted.
+            // One number stands for all events that passed uncounted while the journal was off.
             self.noted += 1;
             self.on_since = Mark::at(self.noted);
         }
@@ -65,6 +66,7 @@ impl Notes {
         self.shorten();
     }
 
+    /// Drops all entries.
     pub(crate) fn clear(&mut self) {
         self.ring.clear();
         self.begin = Mark::at(self.noted);
@@ -74,42 +76,43 @@ impl Notes {
         self.started
     }
 
-    /// How many were noted, kept or not.
+    /// Number of events that passed, stored or not.
     pub(crate) fn noted(&self) -> u64 {
         self.noted
     }
 
-    pub(crate) fn note(&mut self, now: Timestamp, who: Option<&Who<'_>>, sight: &Sight<'_>) {
+    /// Stores and counts an event.
+    pub(crate) fn note(&mut self, now: Timestamp, client: &Client<'_>, event: &Event<'_>) {
         self.noted += 1;
         if !self.budgets.is_empty() {
             let (number, started) = (self.noted, self.started);
-            let entry = || Entry::of(number, started, now, who, sight);
-            self.budgets.note(who, sight, entry);
+            let entry = || Entry::of(number, started, now, client, event);
+            self.budgets.note(client, event, entry);
         }
         let (most, cap) = match self.mode {
             JournalMode::Off => return,
             JournalMode::Last(most) => (most, DATA_CAP),
             JournalMode::Full => (usize::MAX, usize::MAX),
         };
-        let about = code::about(who, sight, cap);
-        self.ring.push(self.noted, most, about, |bytes| {
-            code::encode(bytes, now, who, sight, cap);
+        let estimate = code::estimate(client, event, cap);
+        self.ring.push(self.noted, most, estimate, |bytes| {
+            code::encode(bytes, now, client, event, cap);
         });
     }
 
-    /// The entry of what was noted last.
-    pub(crate) fn entry(&self, now: Timestamp, who: Option<&Who<'_>>, sight: &Sight<'_>) -> Entry {
-        Entry::of(self.noted, self.started, now, who, sight)
+    /// Entry of the last event.
+    pub(crate) fn entry(&self, now: Timestamp, client: &Client<'_>, event: &Event<'_>) -> Entry {
+        Entry::of(self.noted, self.started, now, client, event)
     }
 
-    /// Copy of the entries after a mark that were kept, to be decoded without the lock.
-    pub(crate) fn since(&self, mark: Mark) -> Kept {
+    /// Copies the stored entries after a mark, to be decoded without the lock.
+    pub(crate) fn since(&self, mark: Mark) -> Recorded {
         let from = match self.mode {
             JournalMode::Last(most) => self.noted.saturating_sub(most as u64),
             JournalMode::Off | JournalMode::Full => 0,
         };
         let from = from.max(mark.number()).saturating_add(1);
-        Kept {
+        Recorded {
             blocks: self.ring.share(from),
             from,
             started: self.started,
@@ -120,12 +123,12 @@ impl Notes {
         }
     }
 
-    /// Copy of all entries that were kept, as [`since`](Self::since) makes it.
-    pub(crate) fn all(&self) -> Kept {
+    /// Copies all stored entries, as [`since`](Self::since) does.
+    pub(crate) fn all(&self) -> Recorded {
         self.since(self.begin)
     }
 
-    /// The last lines of it.
+    /// Last lines of the journal.
     pub(crate) fn tail(&self, most: usize) -> String {
         self.all().tail(most)
     }
@@ -139,7 +142,7 @@ impl Notes {
 
 /// Copy of stored entries, independent of the lock.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct Recorded {
     blocks: Blocks,
     /// Number of the first wanted entry.
     from: u64,
@@ -150,15 +153,15 @@ pub(crate) struct Kept {
     on_since: Mark,
 }
 
-impl Kept {
+impl Recorded {
     pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> {
-        let kept = self.blocks.from(self.from);
-        kept.filter_map(|(number, bytes)| code::decode(bytes, number, self.started))
+        let stored = self.blocks.from(self.from);
+        stored.filter_map(|(number, bytes)| code::decode(bytes, number, self.started))
     }
 
     /// Last lines of the journal.
     pub(crate) fn tail(&self, most: usize) -> String {
-        // Some may be pings.
+        // Pings are not shown, so more entries are decoded than lines are wanted.
         let mark = Mark::at(self.noted.saturating_sub(most as u64 * 16)).max(self.begin);
         let last = Self {
             blocks: self.blocks.clone(),
@@ -169,11 +172,11 @@ impl Kept {
         Journal::new(entries, mark, mark).tail(most).to_string()
     }
 
-    /// Returns the entries as a journal, if they are all that was kept.
+    /// Returns the entries as a journal, which knows whether they are all that passed.
     pub(crate) fn journal(&self, known: Known) -> Journal {
         let entries: Vec<Entry> = self.entries().collect();
         let whole_since = match entries.first() {
-            // While the journal is off, messages pass and are not recorded.
+            // While the journal is off, events pass and are not stored.
             _ if self.is_off => Mark::at(u64::MAX),
             Some(first) => self.on_since.max(Mark::at(first.number - 1)),
             None => self.on_since.max(Mark::at(self.noted)),

@@ -1,23 +1,27 @@
-//! Chaos: things go wrong by chance, and by the same chance again where the seed is the same.
+//! Chaos: faults that happen by chance, and again by the same chance with the same seed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::fault::{FaultError, FaultId, Happening};
-use super::known::Known;
-use super::sight::{Sight, Who};
-use super::{EventKind, Fault, Matcher, Op};
+use super::Fault;
+use super::rule::{FaultError, FaultId, Happening};
+use crate::control::client::Client;
+use crate::control::event::Event;
+use crate::control::event_kind::EventKind;
+use crate::control::known::Known;
+use crate::control::matcher::Matcher;
+use crate::control::op::Op;
 use crate::protocol::SessionId;
 
-/// What goes wrong by chance: plain data.
+/// Faults that happen by chance.
 ///
-/// Whether a fault happens is decided by the seed, by the rule's place in the list, by whose connection it is, and by how
-/// often the rule has matched there; not by time, nor by what others do meanwhile. So two clients that race do not change
-/// each other's luck, and the same seed plays the same run again as far as each client does the same again. Who it is says
-/// the label of the [address](crate::Server::labelled); clients without one are told apart by the order in which their
-/// sessions were met.
+/// Whether a fault happens depends on the seed, the position of the rule in the list, the client, and how often the rule
+/// has matched for that client. It depends neither on time nor on other clients. So clients that race do not change each
+/// other's faults, and the same seed repeats a run as far as each client does the same again. Clients are identified by
+/// the label of their [address](crate::Server::labelled); clients without a label by the order in which their sessions
+/// appeared.
 ///
 /// ```
 /// use minikeeper::{Fault, Matcher, Op, Server, fault::Chaos};
@@ -33,14 +37,14 @@ use crate::protocol::SessionId;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Chaos {
-    /// What all chance is made of. Without one it is taken from the variable `MINIKEEPER_SEED`, or else a new one every time.
+    /// Seed of all decisions. Without one it is taken from the variable `MINIKEEPER_SEED`; without that a new seed is drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// What may go wrong; the first rule that has its way is the only one that does.
+    /// Rules; of several rules that match an event, the first whose fault happens is the only one.
     pub rules: Vec<ChaosRule>,
 }
 
-/// Something that goes wrong by chance.
+/// Rule of a [`Chaos`]: a fault and its probability.
 ///
 /// ```
 /// use minikeeper::fault::ChaosRule;
@@ -55,26 +59,27 @@ pub struct Chaos {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ChaosRule {
-    /// What the journal calls it.
+    /// Name of the rule in the journal.
     pub name: String,
-    /// Where it may happen.
+    /// Events that the fault may happen to.
     #[serde(default)]
     pub on: Matcher,
-    /// How likely it is at each match: 0 is never, 1 is always.
+    /// Probability of the fault at each match: 0 is never, 1 is always.
     pub probability: f64,
-    /// What happens.
+    /// The fault.
     pub then: Fault,
 }
 
 impl Chaos {
-    /// Nothing goes wrong.
+    /// Makes a chaos without rules.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What every client must bear without noticing: replies, events and requests that are late by some milliseconds, and
-    /// that come in small pieces. On a manual clock what is late comes when the clock is turned.
+    /// Faults that every client must tolerate without an error: replies, watch events and requests that are some
+    /// milliseconds late, and replies and watch events in small pieces. On a manual clock, late messages arrive when the
+    /// clock is turned.
     #[must_use]
     pub fn gentle() -> Self {
         let slow = |by_ms| Fault::DelayReply {
@@ -105,8 +110,8 @@ impl Chaos {
             .rule("a request is late", 0.05, Matcher::request(Op::Any), late)
     }
 
-    /// The same, and what a client must expect of a bad network and a server that is restarted: connections that close
-    /// before a request is carried out, after it and in the middle of a reply, connections that are refused, sessions that
+    /// The faults of [`gentle`](Self::gentle), and those of a bad network or a server that restarts: connections that close
+    /// before a request is carried out, after it or in the middle of a reply, connections that are refused, sessions that
     /// expire.
     #[must_use]
     pub fn rough() -> Self {
@@ -137,7 +142,7 @@ impl Chaos {
                 Fault::Truncate { bytes: 10 },
             )
             .rule(
-                "a session begins and nobody is told",
+                "a session begins and its reply is lost",
                 0.02,
                 Matcher::request(Op::Connect),
                 Fault::ApplyThenDrop,
@@ -151,7 +156,7 @@ impl Chaos {
             .rule("a session expires", 0.005, any(), Fault::Expire)
     }
 
-    /// Something more goes wrong, with this probability at each match.
+    /// Adds a rule.
     #[must_use]
     pub fn rule(
         mut self,
@@ -169,7 +174,7 @@ impl Chaos {
         self
     }
 
-    /// The same decisions as with this seed.
+    /// Sets the seed.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -177,31 +182,31 @@ impl Chaos {
     }
 }
 
-/// A chaos that was placed.
+/// Chaos that a test has placed on a server.
 #[derive(Debug)]
-pub(crate) struct PlacedChaos {
-    pub(crate) id: FaultId,
-    pub(crate) hits: u64,
-    pub(crate) ended: bool,
+pub(super) struct PlacedChaos {
+    pub(super) id: FaultId,
+    pub(super) hits: u64,
+    pub(super) ended: bool,
     seed: u64,
     rules: Vec<(EventKind, ChaosRule)>,
-    /// The sessions of clients without a label, numbered as they were met.
+    /// Sessions of clients without a label, numbered in the order in which they appeared.
     sessions: BTreeMap<SessionId, u64>,
-    /// How often a rule has matched, by its place and by whose connection it was.
-    matches: BTreeMap<(usize, Whose), u64>,
+    /// Number of matches, by the position of the rule and by client.
+    matches: BTreeMap<(usize, Stream), u64>,
 }
 
-/// Whose luck it is.
+/// Stream of random decisions: each client has its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Whose {
-    /// Somebody without label and session.
-    Nobody,
+enum Stream {
+    /// Clients without label and session.
+    Unknown,
     Session(u64),
     Label(Arc<str>),
 }
 
 impl PlacedChaos {
-    pub(crate) fn new(
+    pub(super) fn new(
         id: FaultId,
         chaos: Chaos,
         seed: u64,
@@ -214,7 +219,7 @@ impl PlacedChaos {
                     why: format!("{} is no probability", rule.probability),
                 });
             }
-            let kind = rule.then.settle(&mut rule.on, &rule.name, known)?;
+            let kind = rule.then.choose_kind(&mut rule.on, &rule.name, known)?;
             Ok((kind, rule))
         });
         Ok(Self {
@@ -228,25 +233,26 @@ impl PlacedChaos {
         })
     }
 
-    /// What goes wrong here, if chance will have it.
-    pub(crate) fn decide(
+    /// Decides which fault happens to an event, if one does.
+    pub(super) fn decide(
         &mut self,
         kind: EventKind,
-        who: &Who<'_>,
-        sight: &Sight<'_>,
+        client: &Client<'_>,
+        event: &Event<'_>,
     ) -> Option<Happening<'_>> {
         if self.ended {
             return None;
         }
-        let mut whose = None;
+        let mut stream = None;
         let rules = self.rules.iter().enumerate();
         let rule = rules
-            .filter(|(_, (of, rule))| *of == kind && rule.on.matches(who, sight))
-            .find(|(place, (_, rule))| {
-                let whose = whose.get_or_insert_with(|| Whose::of(who, sight, &mut self.sessions));
-                let nth = self.matches.entry((*place, whose.clone())).or_default();
+            .filter(|(_, (of, rule))| *of == kind && rule.on.matches(client, event))
+            .find(|(at, (_, rule))| {
+                let stream =
+                    stream.get_or_insert_with(|| Stream::of(client, event, &mut self.sessions));
+                let nth = self.matches.entry((*at, stream.clone())).or_default();
                 *nth += 1;
-                happens(rule.probability, self.seed, *place, whose, *nth)
+                happens(rule.probability, self.seed, *at, stream, *nth)
             });
         let (_, (_, rule)) = rule?;
         self.hits += 1;
@@ -255,19 +261,19 @@ impl PlacedChaos {
             name: &rule.name,
             fault: &rule.then,
             hits: self.hits,
-            parts: rule.then.parts_of(&rule.on, who, sight),
+            parts: rule.then.parts_of(&rule.on, client, event),
         })
     }
 }
 
-impl Whose {
-    fn of(who: &Who<'_>, sight: &Sight<'_>, met: &mut BTreeMap<SessionId, u64>) -> Self {
-        if let Some(label) = &who.listener_id.label {
+impl Stream {
+    fn of(client: &Client<'_>, event: &Event<'_>, met: &mut BTreeMap<SessionId, u64>) -> Self {
+        if let Some(label) = client.label {
             return Self::Label(Arc::clone(label));
         }
-        let session = who.session_of(sight);
+        let session = client.session_of(event);
         if session == SessionId::NONE {
-            return Self::Nobody;
+            return Self::Unknown;
         }
         let next = u64::try_from(met.len()).unwrap_or(u64::MAX);
         Self::Session(*met.entry(session).or_insert(next))
@@ -275,25 +281,25 @@ impl Whose {
 
     fn number(&self) -> u64 {
         match self {
-            Self::Nobody => 0,
+            Self::Unknown => 0,
             Self::Session(number) => mix(1, *number),
             Self::Label(label) => label.bytes().fold(2, |all, byte| mix(all, u64::from(byte))),
         }
     }
 }
 
-/// Whether something of this probability happens.
-fn happens(probability: f64, seed: u64, place: usize, whose: &Whose, nth: u64) -> bool {
-    let place = u64::try_from(place).unwrap_or(u64::MAX);
-    let drawn = [place, whose.number(), nth].into_iter().fold(seed, mix);
+/// Whether a fault of this probability happens.
+fn happens(probability: f64, seed: u64, rule: usize, stream: &Stream, nth: u64) -> bool {
+    let rule = u64::try_from(rule).unwrap_or(u64::MAX);
+    let drawn = [rule, stream.number(), nth].into_iter().fold(seed, mix);
     // As many bits as an f64 holds without rounding.
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
     let drawn = (drawn >> 11) as f64 / (1_u64 << 53) as f64;
     drawn < probability
 }
 
-/// A step of SplitMix64. A generator with a state would make each decision hang on how many were made before it, by
-/// anybody; this one takes what the decision may hang on.
+/// One step of SplitMix64. With a generator that has a state, each decision would depend on the number of decisions before
+/// it, for all clients; this function takes only what the decision may depend on.
 fn mix(state: u64, with: u64) -> u64 {
     let mut mixed =
         (state ^ with.wrapping_mul(0xD6E8_FEB8_6659_FD93)).wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -306,37 +312,37 @@ fn mix(state: u64, with: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn decisions(seed: u64, whose: &Whose) -> Vec<bool> {
-        let decide = |nth| happens(0.3, seed, 0, whose, nth);
+    fn decisions(seed: u64, stream: &Stream) -> Vec<bool> {
+        let decide = |nth| happens(0.3, seed, 0, stream, nth);
         (1..=1000).map(decide).collect()
     }
 
     #[test]
     fn the_same_seed_decides_the_same_and_another_one_does_not() {
-        let [a, b] = ["a", "b"].map(|label| Whose::Label(Arc::from(label)));
+        let [a, b] = ["a", "b"].map(|label| Stream::Label(Arc::from(label)));
         assert_eq!(decisions(7, &a), decisions(7, &a));
         assert_ne!(decisions(7, &a), decisions(8, &a));
         assert_ne!(decisions(7, &a), decisions(7, &b));
         assert_ne!(
-            decisions(7, &Whose::Session(0)),
-            decisions(7, &Whose::Session(1))
+            decisions(7, &Stream::Session(0)),
+            decisions(7, &Stream::Session(1))
         );
     }
 
     #[test]
-    fn what_is_likely_happens_about_as_often() {
-        let hits = decisions(7, &Whose::Nobody)
+    fn faults_happen_about_as_often_as_their_probability() {
+        let hits = decisions(7, &Stream::Unknown)
             .iter()
             .filter(|hit| **hit)
             .count();
         assert!((250..350).contains(&hits), "{hits} of 1000");
-        assert!((1..1000).all(|nth| happens(1.0, 7, 0, &Whose::Nobody, nth)));
-        assert!(!(1..1000).any(|nth| happens(0.0, 7, 0, &Whose::Nobody, nth)));
+        assert!((1..1000).all(|nth| happens(1.0, 7, 0, &Stream::Unknown, nth)));
+        assert!(!(1..1000).any(|nth| happens(0.0, 7, 0, &Stream::Unknown, nth)));
     }
 
     #[test]
     fn decisions_are_the_same_on_every_machine_and_in_every_version() {
-        let decided = decisions(42, &Whose::Label(Arc::from("worker")));
+        let decided = decisions(42, &Stream::Label(Arc::from("worker")));
         let begin: String = decided
             .iter()
             .take(40)

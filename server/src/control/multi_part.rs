@@ -1,9 +1,9 @@
-//! Operations of a multi, as an entry has them.
+//! Operations of a multi, as an event has them.
+
+use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::is_false;
-use crate::control::sight::{Asked, Outcomes};
 use crate::protocol::{ErrorCode, Operation};
 
 /// Operation of a multi or multiRead.
@@ -17,39 +17,40 @@ use crate::protocol::{ErrorCode, Operation};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct MultiPart {
-    /// The operation; `None` for a write in a multiRead.
+pub struct MultiPart<'a> {
+    /// Operation; `None` for a write in a multiRead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation: Option<Operation>,
-    /// Path of the operation.
+    /// Path of the operation; `None` if the client sent null.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
-    /// Whether it creates an ephemeral.
+    pub path: Option<Cow<'a, str>>,
+    /// Whether the operation creates an ephemeral.
     #[serde(default, skip_serializing_if = "is_false")]
     pub ephemeral: bool,
-    /// Whether it creates a sequential znode.
+    /// Whether the operation creates a sequential znode.
     #[serde(default, skip_serializing_if = "is_false")]
     pub sequential: bool,
     /// In a reply: the error of the operation, or that it was not tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorCode>,
-    /// In a reply: the path that it created.
+    /// In a reply: the path that the operation created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub created: Option<String>,
+    pub created: Option<Cow<'a, str>>,
 }
 
-impl MultiPart {
-    /// The operations of a request, with their results if they are known.
-    pub(crate) fn all(asked: &Asked, outcomes: Outcomes<'_>) -> Vec<Self> {
-        let parts = asked.parts().iter().enumerate();
-        let parts = parts.map(|(at, part)| Self {
-            operation: part.operation,
-            path: asked.path_of(*part).map(str::to_owned),
-            ephemeral: part.ephemeral,
-            sequential: part.sequential,
-            error: outcomes.error(at),
-            created: outcomes.created(at).map(str::to_owned),
-        });
-        parts.collect()
+impl MultiPart<'_> {
+    /// Whether `is_meant` accepts the path of the operation, or the path that it created.
+    pub(super) fn is_about(&self, is_meant: impl FnMut(&str) -> bool) -> bool {
+        let own = self.path.as_deref();
+        let created = self.created.as_deref();
+        own.into_iter().chain(created).any(is_meant)
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+pub(super) fn is_false(is: &bool) -> bool {
+    !is
 }
