@@ -71,7 +71,8 @@ impl Member {
         fs::write(
             &log4j,
             "log4j.rootLogger=WARN,out\nlog4j.appender.out=org.apache.log4j.ConsoleAppender\n\
-             log4j.appender.out.layout=org.apache.log4j.PatternLayout\nlog4j.appender.out.layout.ConversionPattern=%p %m%n\n",
+             log4j.appender.out.layout=org.apache.log4j.PatternLayout\n\
+             log4j.appender.out.layout.ConversionPattern=%p %m%n\n",
         )?;
         let output = File::create(self.log())?;
         let mut command = Command::new(java()?);

@@ -6,6 +6,7 @@ use super::{Failure, SESSION_TIMEOUT};
 use crate::client::{Answer, Client, ClientError, ConnectRequest, Message, Request};
 use crate::random::SplitMix64;
 
+// Longer than 60 lines: one loop of a request and its answer.
 /// Reads and watches until the connection ends.
 pub(super) async fn read(
     address: &str,

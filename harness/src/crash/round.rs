@@ -40,7 +40,8 @@ struct Seen {
     requests: [Option<u64>; WRITERS],
 }
 
-/// Zxids and requests that all clients together see in a round, and the server, which is killed after enough acknowledged writes.
+/// Zxids and requests that all clients together see in a round, and the server, which is killed after enough
+/// acknowledged writes.
 #[derive(Debug)]
 pub(super) struct RoundState {
     server: Mutex<Option<Box<dyn Backend>>>,

@@ -212,7 +212,8 @@ impl Writer {
         let Some((count, learned)) = through else {
             why.truncate(3);
             return Err(Failure::Broken(format!(
-                "{}: no number of the {sent} unanswered requests after {acknowledged} answered ones explains the state:\n{}",
+                "{}: no number of the {sent} unanswered requests after {acknowledged} answered ones \
+                 explains the state:\n{}",
                 self.model.parent,
                 why.join("\n")
             )));

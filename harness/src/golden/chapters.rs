@@ -221,6 +221,7 @@ pub fn chapters() -> Vec<Chapter> {
     chapters
 }
 
+// Longer than 60 lines: a list of recorded steps.
 fn connecting() -> Vec<Chapter> {
     let connect =
         |name, title, request| Chapter::bare(name, title).step("connect", Step::Connect(request));
@@ -299,6 +300,7 @@ fn connecting() -> Vec<Chapter> {
     ]
 }
 
+// Longer than 60 lines: a list of recorded steps.
 fn creating() -> Vec<Chapter> {
     vec![
         Chapter::new("create", "create: every mode, and every refusal.")
@@ -427,6 +429,7 @@ fn writing() -> Vec<Chapter> {
     ]
 }
 
+// Longer than 60 lines: a list of recorded steps.
 fn reading() -> Vec<Chapter> {
     let number = |path: &str| Request::GetAllChildrenNumber { path: path.into() };
     let ephemerals = |prefix: &str| Request::GetEphemerals {
@@ -549,6 +552,7 @@ fn reading() -> Vec<Chapter> {
     ]
 }
 
+// Longer than 60 lines: a list of recorded steps.
 fn multi() -> Vec<Chapter> {
     vec![
         Chapter::new("multi", "multi: all or nothing.")
@@ -626,6 +630,7 @@ fn multi() -> Vec<Chapter> {
     ]
 }
 
+// Longer than 60 lines: a list of recorded steps.
 fn watching() -> Vec<Chapter> {
     let remove = |path: &str, kind| Request::RemoveWatches {
         path: path.into(),
@@ -761,6 +766,7 @@ fn watching() -> Vec<Chapter> {
     ]
 }
 
+// Longer than 60 lines: a list of recorded steps.
 fn connection_wide() -> Vec<Chapter> {
     let reconfig = Request::Reconfig {
         joining: "server.2=localhost:1:2;3".into(),
@@ -830,6 +836,7 @@ fn connection_wide() -> Vec<Chapter> {
     ]
 }
 
+// Longer than 60 lines: a list of recorded steps.
 fn malformed() -> Vec<Chapter> {
     let path = |path: &str| {
         let mut bytes = i32::try_from(path.len())

@@ -15,7 +15,12 @@ pub struct InteropArgs {
     #[arg(long, value_name = "VERSION", value_delimiter = ',', default_values = VERSIONS)]
     versions: Vec<String>,
     /// Approximate number of requests that each server gets before it hands the folder over
-    #[arg(long, value_name = "N", default_value_t = 3000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 3000,
+        value_parser = clap::value_parser!(u32).range(1..=10_000_000)
+    )]
     ops: u32,
     /// Number of times that the folder goes from a real server to minikeeper and back
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
@@ -117,7 +122,8 @@ impl InteropArgs {
         } = interop.identity();
         write!(
             out,
-            "{version}, compression {compression}, server id {server_id}, extended types {extended_types}, seed {seed}: "
+            "{version}, compression {compression}, server id {server_id}, extended types {extended_types}, \
+             seed {seed}: "
         )?;
         out.flush()?;
         let mut log = |text: &str| {
@@ -129,7 +135,8 @@ impl InteropArgs {
             Ok(report) => {
                 writeln!(
                     out,
-                    "same in {} comparisons; {} requests; final state: {} znodes, {} sessions, zxid {:#x}, {} logs, {} snapshots; \
+                    "same in {} comparisons; {} requests; final state: {} znodes, {} sessions, zxid {:#x}, \
+                     {} logs, {} snapshots; \
                      {:.1} s",
                     report.comparisons,
                     report.requests,

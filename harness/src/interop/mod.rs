@@ -137,6 +137,7 @@ impl Interop {
         }
     }
 
+    // Longer than 60 lines: the turns of a run in their order, with the values that they share.
     /// Runs to the end, or to the first difference. Calls `log` with a description of each action.
     ///
     /// # Errors

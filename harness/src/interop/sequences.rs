@@ -241,7 +241,8 @@ mod tests {
 
     #[test]
     fn hard_limits_are_removed_for_versions_that_cannot_parse_them() {
-        let drawn = "a: connect timeout=60000\na: setData /zookeeper/quota/a/zookeeper_limits \"count=1,bytes=2;byteHardLimit=3\"\n";
+        let drawn = "a: connect timeout=60000\n\
+                     a: setData /zookeeper/quota/a/zookeeper_limits \"count=1,bytes=2;byteHardLimit=3\"\n";
         check("3.9.5", drawn, drawn);
         check("3.6.4", drawn, &drawn.replace(";byteHardLimit=3", ""));
     }

@@ -154,8 +154,8 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Returns the error of a complete snapshot of a real server that minikeeper skipped. A snapshot that a kill has cut
-    /// short has no end, and a compressed one does not show whether it has.
+    /// Returns the error of a complete snapshot of a real server that minikeeper skipped. A snapshot that a kill has
+    /// cut short has no end, and a compressed one does not show whether it has.
     fn refused_snapshot(&self) -> Result<Option<String>, InteropError> {
         if self.folder_settings.compression != backend::Compression::None {
             return Ok(None);
@@ -198,8 +198,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Compares both servers without extended types: then znodes with a time to live are ephemerals of a session that does not exist, and are
-    /// removed.
+    /// Compares both servers without extended types: then znodes with a time to live are ephemerals of a session that
+    /// does not exist, and are removed.
     pub(super) fn check_without_extended_types(
         &mut self,
         real: ServerKind<'_>,
@@ -314,8 +314,8 @@ impl Turn<'_> {
         )))
     }
 
-    /// Returns the found state with the zxid before the start: a quorum begins a new epoch with every start, which moves
-    /// the zxid to the beginning of that epoch.
+    /// Returns the found state with the zxid before the start: a quorum begins a new epoch with every start, which
+    /// moves the zxid to the beginning of that epoch.
     fn without_new_epoch(
         &self,
         server: &RunningServer,
@@ -453,6 +453,7 @@ impl Turn<'_> {
         Ok(())
     }
 
+    // Longer than 60 lines: the requests of a turn in their order.
     fn work(
         &mut self,
         kind: ServerKind<'_>,

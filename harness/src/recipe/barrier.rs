@@ -12,17 +12,48 @@ pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "barrier",
         "Barriers",
-        "Clients wait for the deletion of a barrier's znode. A double barrier blocks all clients until enough have come, and again \
+        "Clients wait for the deletion of a barrier's znode. A double barrier blocks all \
+         clients until enough have come, and again \
          until all are done.",
     )
-    .scenario(1, "a client at a barrier waits until it is lifted", usual(), lifted)
+    .scenario(
+        1,
+        "a client at a barrier waits until it is lifted",
+        usual(),
+        lifted,
+    )
     .scenario(2, "a missing barrier stops no client", usual(), not_there)
-    .scenario(3, "a barrier is deleted with the session that set it", usual(), goes_with_its_session)
-    .scenario(4, "no client enters a double barrier before all have come", usual(), all_enter)
-    .scenario(5, "no client leaves a double barrier before all are done", usual(), all_leave)
+    .scenario(
+        3,
+        "a barrier is deleted with the session that set it",
+        usual(),
+        goes_with_its_session,
+    )
+    .scenario(
+        4,
+        "no client enters a double barrier before all have come",
+        usual(),
+        all_enter,
+    )
+    .scenario(
+        5,
+        "no client leaves a double barrier before all are done",
+        usual(),
+        all_leave,
+    )
     .scenario(6, "a late client enters at once", usual(), late)
-    .scenario(7, "a client that dies inside does not block the others", usual(), dies_inside)
-    .scenario(8, "a client that dies before all have come is missing", usual(), dies_before)
+    .scenario(
+        7,
+        "a client that dies inside does not block the others",
+        usual(),
+        dies_inside,
+    )
+    .scenario(
+        8,
+        "a client that dies before all have come is missing",
+        usual(),
+        dies_before,
+    )
 }
 
 /// Waits at the barrier, unless there is none.

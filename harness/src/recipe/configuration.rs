@@ -6,6 +6,7 @@ use super::{EPHEMERAL, PERSISTENT, PERSISTENT_SEQUENTIAL, in_order, since_3_6, u
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
 
+// Longer than 60 lines: a list of cases.
 pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "configuration",

@@ -12,16 +12,57 @@ pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "discovery",
         "Service discovery",
-        "Instances of a service are ephemerals under its name with their addresses as data; consumers watch the children.",
+        "Instances of a service are ephemerals under its name with their addresses as data; \
+         consumers watch the children.",
     )
-    .scenario(1, "a consumer finds every instance and its address", usual(), every_instance)
-    .scenario(2, "an instance that stops is gone from the list", usual(), an_instance_stops)
-    .scenario(3, "an instance that dies is gone when its session is over", usual(), an_instance_dies)
-    .scenario(4, "a consumer's cache follows every change in order", since_3_6(), a_cache)
-    .scenario(5, "an instance changes its address without leaving", usual(), a_new_address)
-    .scenario(6, "an instance that restarts replaces the znode of its old session", usual(), registered_twice)
-    .scenario(7, "a consumer waits for the first instance of a service", usual(), the_first_instance)
-    .scenario(8, "all addresses are read in one request, even if an instance goes in between", since_3_6(), one_request)
+    .scenario(
+        1,
+        "a consumer finds every instance and its address",
+        usual(),
+        every_instance,
+    )
+    .scenario(
+        2,
+        "an instance that stops is gone from the list",
+        usual(),
+        an_instance_stops,
+    )
+    .scenario(
+        3,
+        "an instance that dies is gone when its session is over",
+        usual(),
+        an_instance_dies,
+    )
+    .scenario(
+        4,
+        "a consumer's cache follows every change in order",
+        since_3_6(),
+        a_cache,
+    )
+    .scenario(
+        5,
+        "an instance changes its address without leaving",
+        usual(),
+        a_new_address,
+    )
+    .scenario(
+        6,
+        "an instance that restarts replaces the znode of its old session",
+        usual(),
+        registered_twice,
+    )
+    .scenario(
+        7,
+        "a consumer waits for the first instance of a service",
+        usual(),
+        the_first_instance,
+    )
+    .scenario(
+        8,
+        "all addresses are read in one request, even if an instance goes in between",
+        since_3_6(),
+        one_request,
+    )
 }
 
 async fn register(stage: &mut Stage<'_>, user: &User, port: u16) -> Result<(), StageError> {

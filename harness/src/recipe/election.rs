@@ -21,7 +21,12 @@ pub(super) fn chapter() -> Chapter {
     .scenario(4, "a follower of a candidate that gave up watches the one before that", usual(), a_candidate_gives_up)
     .scenario(5, "a candidate that resigns and stands again is last in line", usual(), who_stands_again_is_last)
     .scenario(6, "of all who create the one leader znode the first leads", usual(), one_znode_for_the_leader)
-    .scenario(7, "a leader that wrote its epoch cannot be overruled by the one before", usual(), epochs_fence_the_old_leader)
+    .scenario(
+        7,
+        "a leader that wrote its epoch cannot be overruled by the one before",
+        usual(),
+        epochs_fence_the_old_leader,
+    )
     .scenario(8, "a leader by lock writes as long as its lock is there", usual(), a_lock_guards_the_leader)
     .scenario(9, "every client can read who leads and who stands", usual(), who_stands)
 }

@@ -13,20 +13,81 @@ pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "failover",
         "A database cluster's failover",
-        "The leader key belongs to the primary's session. The member that creates it is primary; members that see it go run for it.",
+        "The leader key belongs to the primary's session. The member that creates it is \
+         primary; members that see it go run for it.",
     )
-    .scenario(1, "one of those who start at once bootstraps the cluster", usual(), bootstrap)
-    .scenario(2, "a bootstrap that failed is given up and another member tries", usual(), failed_bootstrap)
-    .scenario(3, "followers find the leader and watch its key", usual(), followers)
-    .scenario(4, "a switchover hands the leader key to the member that was asked for", usual(), switchover)
-    .scenario(5, "when the primary dies one of the followers leads and one follows it", usual(), dead_primary)
-    .scenario(6, "the old primary comes back as a follower", usual(), old_primary_is_back)
-    .scenario(7, "a leader with a new session makes its keys anew", usual(), a_new_session)
-    .scenario(8, "a changed configuration reaches every member", usual(), new_configuration)
-    .scenario(9, "the synchronous standby is changed only by the client that read the key last", usual(), sync_key)
-    .scenario(10, "a condition on version 0 that is written as none is no condition", usual(), version_or_minus_one)
-    .scenario(11, "a cluster that is removed leaves nothing behind", usual(), removed)
-    .scenario(12, "from the bootstrap over a switchover and a dead primary to its return", usual(), the_whole_story)
+    .scenario(
+        1,
+        "one of those who start at once bootstraps the cluster",
+        usual(),
+        bootstrap,
+    )
+    .scenario(
+        2,
+        "a bootstrap that failed is given up and another member tries",
+        usual(),
+        failed_bootstrap,
+    )
+    .scenario(
+        3,
+        "followers find the leader and watch its key",
+        usual(),
+        followers,
+    )
+    .scenario(
+        4,
+        "a switchover hands the leader key to the member that was asked for",
+        usual(),
+        switchover,
+    )
+    .scenario(
+        5,
+        "when the primary dies one of the followers leads and one follows it",
+        usual(),
+        dead_primary,
+    )
+    .scenario(
+        6,
+        "the old primary comes back as a follower",
+        usual(),
+        old_primary_is_back,
+    )
+    .scenario(
+        7,
+        "a leader with a new session makes its keys anew",
+        usual(),
+        a_new_session,
+    )
+    .scenario(
+        8,
+        "a changed configuration reaches every member",
+        usual(),
+        new_configuration,
+    )
+    .scenario(
+        9,
+        "the synchronous standby is changed only by the client that read the key last",
+        usual(),
+        sync_key,
+    )
+    .scenario(
+        10,
+        "a condition on version 0 that is written as none is no condition",
+        usual(),
+        version_or_minus_one,
+    )
+    .scenario(
+        11,
+        "a cluster that is removed leaves nothing behind",
+        usual(),
+        removed,
+    )
+    .scenario(
+        12,
+        "from the bootstrap over a switchover and a dead primary to its return",
+        usual(),
+        the_whole_story,
+    )
 }
 
 /// Identifier of a cluster in PostgreSQL.

@@ -12,6 +12,7 @@ use super::{
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
 
+// Longer than 60 lines: a list of cases.
 pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "lock",

@@ -181,7 +181,8 @@ mod tests {
     fn a_list_has_a_line_for_every_case() {
         assert_eq!(
             list(&suite()),
-            "watch: Watches | all\n  watch/1          one *fires*\n  watch/12         two fire [since 3.5, restart; virgin]\n\n\
+            "watch: Watches | all\n  watch/1          one *fires*\n\
+             \x20 watch/12         two fire [since 3.5, restart; virgin]\n\n\
              2 cases in 1 chapter\n"
         );
     }

@@ -20,8 +20,8 @@ const PREFACE: &str = "\
 <!-- Written by `cargo run -p minikeeper-harness -- list --versions`; a test compares the two. -->
 
 Differences that a client sees, found by running every [case](conformance.md) on real servers: 3.4.14, 3.5.10, 3.6.4,
-3.7.2, 3.8.5 and 3.9.5. Behaviour that is not on this page is the same on all versions that have the operation. The exact
-release of a change comes from ZooKeeper's history.
+3.7.2, 3.8.5 and 3.9.5. Behaviour that is not on this page is the same on all versions that have the operation. The
+exact release of a change comes from ZooKeeper's history.
 
 Before a migration, read both tables from your version's column to the right, and compare the versions yourself:
 
@@ -85,7 +85,8 @@ fn operations(page: &mut String, suite: &Suite) {
 }
 
 fn behaviour(page: &mut String, suite: &Suite, entries: &[&KnownDifference]) {
-    page.push_str("\n## Behaviour\n\n*yes*: the versions behave so; empty: they do not; –: they lack the operations of the cases.\n\n");
+    page.push_str("\n## Behaviour\n\n");
+    page.push_str("*yes*: the versions behave so; empty: they do not; –: they lack the operations of the cases.\n\n");
     let lines: Vec<String> = LINES.iter().map(|line| format!(" 3.{line} |")).collect();
     let rule = "---|".repeat(lines.len());
     let _ = writeln!(page, "| |{}\n|---|{rule}", lines.concat());
@@ -219,7 +220,8 @@ mod tests {
 
     #[test]
     fn a_change_in_two_release_lines_is_shown_for_both() {
-        let known = "[[difference]]\nid = 'one'\ntitle = 'It is so'\nserver = 'zookeeper'\nversions = ['<3.8.4', '>=3.9.0, <3.9.2']\n\
+        let known = "[[difference]]\nid = 'one'\ntitle = 'It is so'\nserver = 'zookeeper'\n\
+                     versions = ['<3.8.4', '>=3.9.0, <3.9.2']\n\
                      topic = 'Watches'\ncases = ['watch/1']\nmask = ['x']\ndoes = 'This.'\nothers = 'That.'\n\
                      why = 'ZOOKEEPER-1.'\n";
         let known = KnownDifferences::parse(known).expect("known differences");

@@ -74,6 +74,7 @@ pub(in crate::bench) const DISK_SYNC_1X1: OnDisk = OnDisk {
     of_disk: Some(0.8),
 };
 
+// Longer than 60 lines: the rounds alternate between all servers, whose results form one row.
 pub(in crate::bench) fn on_disk(row: &OnDisk) -> io::Result<Row> {
     let load = &row.load;
     let mut found = Row::new(load.name, load.what);

@@ -17,7 +17,8 @@ pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "postgres",
         "PostgreSQL's configuration from a znode",
-        "An agent beside each server reads the cluster's configuration as JSON, writes postgresql.conf and pg_hba.conf, \
+        "An agent of each server reads the cluster's configuration as JSON, writes postgresql.conf and \
+         pg_hba.conf, \
          and does so again when the znode, or the primary, changes.",
     )
     .scenario(1, "the configuration is rendered from the znode", usual(), rendered)

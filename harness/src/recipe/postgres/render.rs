@@ -183,7 +183,8 @@ mod tests {
     fn parameters_come_in_the_order_of_their_names_whatever_their_kind() {
         check_conf("{}", &[]);
         check_conf(
-            r#"{"work_mem":"16MB","hot_standby":true,"max_connections":100,"checkpoint_completion_target":0.9,"jit":false}"#,
+            r#"{"work_mem":"16MB","hot_standby":true,"max_connections":100,
+                "checkpoint_completion_target":0.9,"jit":false}"#,
             &[
                 "checkpoint_completion_target = '0.9'",
                 "hot_standby = 'on'",

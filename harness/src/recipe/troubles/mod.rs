@@ -9,18 +9,40 @@ use super::{since_3_6, usual};
 use crate::script::Headers;
 use crate::suite::Chapter;
 
+// Longer than 60 lines: a list of cases.
 pub(super) fn chapter() -> Chapter {
     let chapter = Chapter::new(
         "troubles",
         "Users' real troubles",
-        "Failures of recipes that look right: at a lost connection, a lost reply, an expired session. Each failure has a \
+        "Failures of recipes that look right: at a lost connection, a lost reply, an expired session. \
+         Each failure has a \
          remedy. Raw clients do what no proper client does at a chosen moment.",
     )
-    .scenario(1, "a leader that takes a suspension for harmless leads beside the next one", usual(), leaders::two_leaders)
+    .scenario(
+        1,
+        "a leader that takes a suspension for harmless leads beside the next one",
+        usual(),
+        leaders::two_leaders,
+    )
     .scenario(2, "a storage that remembers the highest token refuses the leader that slept", usual(), leaders::fenced)
-    .scenario(3, "a restarted leader that trusts its name leads with the old session's znode until it is gone", usual(), leaders::restarted_and_fooled)
-    .scenario(4, "a restarted leader that compares the owner replaces its old znode", usual(), leaders::restarted_and_careful)
-    .scenario(5, "no candidate leads when the election znode is not created again after an expiry", usual(), leaders::not_stood_again)
+    .scenario(
+        3,
+        "a restarted leader that trusts its name leads with the old session's znode until it is gone",
+        usual(),
+        leaders::restarted_and_fooled,
+    )
+    .scenario(
+        4,
+        "a restarted leader that compares the owner replaces its old znode",
+        usual(),
+        leaders::restarted_and_careful,
+    )
+    .scenario(
+        5,
+        "no candidate leads when the election znode is not created again after an expiry",
+        usual(),
+        leaders::not_stood_again,
+    )
     .scenario(6, "a client whose session is over needs a new one", usual(), leaders::over_is_over)
     .scenario(7, "a session that two processes use ends for both", usual(), leaders::one_session_for_two)
     .scenario(8, "names sorted as a whole elect the wrong one", usual(), leaders::sorted_as_a_whole);
@@ -80,12 +102,42 @@ pub(super) fn chapter() -> Chapter {
             lost_replies::transaction,
         );
     let chapter = chapter
-        .scenario(21, "a cache on a watch that stays misses what happened while it was away", since_3_6(), watches::missed)
-        .scenario(22, "a cache that reads everything again after a reconnection is right", since_3_6(), watches::read_again)
-        .scenario(23, "a one-shot watch fires for missed changes when it is set again", usual(), watches::one_shot_fires)
-        .scenario(24, "a znode that was replaced while a client was away looks unchanged to a watch of its creation", usual(), watches::replaced)
-        .scenario(25, "a cache is notified that it was disconnected and may be stale", restarting(since_3_6()), watches::notified_of_the_gap)
-        .scenario(26, "a client that waits for a lock gets it through a restart of the server", restarting(since_3_6()), watches::lock_through_a_restart)
+        .scenario(
+            21,
+            "a cache on a watch that stays misses what happened while it was away",
+            since_3_6(),
+            watches::missed,
+        )
+        .scenario(
+            22,
+            "a cache that reads everything again after a reconnection is right",
+            since_3_6(),
+            watches::read_again,
+        )
+        .scenario(
+            23,
+            "a one-shot watch fires for missed changes when it is set again",
+            usual(),
+            watches::one_shot_fires,
+        )
+        .scenario(
+            24,
+            "a znode that was replaced while a client was away looks unchanged to a watch of its creation",
+            usual(),
+            watches::replaced,
+        )
+        .scenario(
+            25,
+            "a cache is notified that it was disconnected and may be stale",
+            restarting(since_3_6()),
+            watches::notified_of_the_gap,
+        )
+        .scenario(
+            26,
+            "a client that waits for a lock gets it through a restart of the server",
+            restarting(since_3_6()),
+            watches::lock_through_a_restart,
+        )
         .scenario(27, "a released lock that all watch wakes all", usual(), watches::herd)
         .scenario(28, "a released lock wakes one if each watches the one before", usual(), watches::no_herd);
     chapter

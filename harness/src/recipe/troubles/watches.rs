@@ -41,7 +41,10 @@ pub(super) async fn read_again(stage: &mut Stage<'_>) -> Result<(), StageError> 
     b.create("/cache/new", b"2", &PERSISTENT).await?;
     // First the watch, then the reading: a change in between is noticed.
     stage
-        .steps("a: resume a\na: setWatches2 since=seen recursive=[/cache]\na: getChildren2 /cache\na: getData /cache/new")
+        .steps(
+            "a: resume a\na: setWatches2 since=seen recursive=[/cache]\n\
+             a: getChildren2 /cache\na: getData /cache/new",
+        )
         .await
 }
 
@@ -50,7 +53,10 @@ pub(super) async fn one_shot_fires(stage: &mut Stage<'_>) -> Result<(), StageErr
     b.create("/cache", b"", &PERSISTENT).await?;
     b.create("/cache/gone", b"", &PERSISTENT).await?;
     stage
-        .steps("a: getData /cache watch\na: getChildren /cache watch\na: exists /cache/gone watch\na: exists /later watch\na: cut")
+        .steps(
+            "a: getData /cache watch\na: getChildren /cache watch\n\
+             a: exists /cache/gone watch\na: exists /later watch\na: cut",
+        )
         .await?;
     b.set_data("/cache", b"x", None).await?;
     b.delete("/cache/gone", None).await?;

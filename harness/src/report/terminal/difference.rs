@@ -7,6 +7,7 @@ use crate::alignment::{self, Piece};
 use crate::judge::{CaseFindings, Findings};
 use crate::report::printable::printable;
 
+// Longer than 60 lines: columns, context and carets of a row depend on each other.
 /// Writes two transcripts side by side, with carets under the first word that differs.
 pub(super) fn difference(
     out: &mut dyn Write,

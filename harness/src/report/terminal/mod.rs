@@ -123,7 +123,8 @@ fn troubles(out: &mut dyn Write, findings: &Findings, pair: Pair, look: Look) ->
     if !unshown.is_empty() {
         writeln!(
             out,
-            "{red}DIFFERENT{red:#} {BOLD}in {} more{BOLD:#} {DIM}({between}; --show or --html shows them){DIM:#}\n  {}\n",
+            "{red}DIFFERENT{red:#} {BOLD}in {} more{BOLD:#} \
+             {DIM}({between}; --show or --html shows them){DIM:#}\n  {}\n",
             unshown.len(),
             ranges(&unshown)
         )?;

@@ -8,6 +8,7 @@ use crate::report::duration::span;
 use crate::report::printable::printable;
 use crate::report::tally::{Pair, Tally};
 
+// Longer than 60 lines: the width of each column depends on all rows.
 /// Writes a line per chapter, with a column per kind of result and the time of each server.
 pub(super) fn table(out: &mut dyn Write, findings: &Findings, pair: Pair) -> io::Result<()> {
     let all = pair.tally(findings.cases());
