@@ -1,25 +1,24 @@
-//! Random numbers from a seed: the same seed draws the same numbers.
+//! Random choices from a seed: the same seed makes the same choices.
 
 use std::ops::Range;
 
-/// A SplitMix64 generator.
-#[derive(Clone, Debug)]
-pub(crate) struct SplitMix64(u64);
+use minikeeper::random::SplitMix64;
 
-impl SplitMix64 {
-    /// Creates a generator for one of several purposes of a seed.
+/// Random choices for one of several purposes of a seed.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(SplitMix64);
+
+impl Random {
+    /// Creates the choices for a purpose. The first number is skipped: printed seeds have always drawn from the second.
     pub(crate) fn new(seed: u64, purpose: u64) -> Self {
-        let mut generator = Self(seed ^ purpose.wrapping_mul(0xD6E8_FEB8_6659_FD93));
+        let mut generator = SplitMix64::new(seed, purpose);
         generator.next_u64();
-        generator
+        Self(generator)
     }
 
+    /// Draws a number.
     pub(crate) fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        self.0.next_u64()
     }
 
     /// Draws a number of this range, which must not be empty.
@@ -37,5 +36,27 @@ impl SplitMix64 {
     pub(crate) fn one<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         let at = self.number(0..of.len());
         of.get(at).expect("a slice to draw from is not empty")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Random;
+
+    #[test]
+    fn a_printed_seed_draws_the_same_numbers_in_every_version() {
+        let mut random = Random::new(7, 2);
+        let drawn = [random.next_u64(), random.next_u64(), random.next_u64()];
+        assert_eq!(
+            drawn,
+            [
+                0x4bdb_b67d_f6d4_e611,
+                0xafee_8dba_f5bc_6634,
+                0x3de9_f03d_26a4_a572
+            ]
+        );
+        let mut random = Random::new(7, 2);
+        let drawn: Vec<usize> = (0..10).map(|_| random.number(0..100)).collect();
+        assert_eq!(drawn, [61, 52, 6, 84, 89, 74, 54, 59, 89, 23]);
     }
 }

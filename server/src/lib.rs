@@ -216,6 +216,12 @@ pub mod matcher {
     pub use crate::handle::{BadPattern, EventKind, NeverMatches, PathPattern};
 }
 
+/// The random numbers behind printed seeds, for the workspace's own tools.
+#[doc(hidden)]
+pub mod random {
+    pub use crate::handle::SplitMix64;
+}
+
 /// State as a value: znodes, trees and differences.
 ///
 /// ```

@@ -24,7 +24,7 @@ use crate::backend::{
 };
 use crate::client::ClientError;
 use crate::patience::InVain;
-use crate::random::SplitMix64;
+use crate::random::Random;
 use crate::saved_copy::save_copy;
 use round::Clients;
 
@@ -146,7 +146,7 @@ impl Crash {
         report: &mut Report,
     ) -> Result<(), Failure> {
         let purpose = u64::try_from(round).unwrap_or(u64::MAX);
-        let mut random = SplitMix64::new(self.seed, purpose);
+        let mut random = Random::new(self.seed, purpose);
         let compressions = [Compression::None, Compression::Gzip, Compression::Snappy];
         let settings = Settings {
             setup: ServerSetup::Usual,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::client::{Acl, CreateKind, Request, Stat};
-use crate::random::SplitMix64;
+use crate::random::Random;
 
 /// Approximate maximum number of znodes below the parent.
 const MAX_CHILDREN: usize = 60;
@@ -79,7 +79,7 @@ impl Model {
     }
 
     /// Returns a random operation for request `number` of this writer; about one in eight is refused.
-    pub(super) fn draw(&self, number: u64, random: &mut SplitMix64) -> Operation {
+    pub(super) fn draw(&self, number: u64, random: &mut Random) -> Operation {
         if random.percent(25) {
             let mut parts = Vec::new();
             let mut after = self.clone();
@@ -99,13 +99,13 @@ impl Model {
         self.draw_one(&number.to_string(), number, random)
     }
 
-    fn draw_one(&self, name: &str, number: u64, random: &mut SplitMix64) -> Operation {
-        let data = |random: &mut SplitMix64| {
+    fn draw_one(&self, name: &str, number: u64, random: &mut Random) -> Operation {
+        let data = |random: &mut Random| {
             let mut text = format!("{number};").into_bytes();
             text.resize(text.len() + random.number(0..120), b'.');
             text
         };
-        let any = |random: &mut SplitMix64| {
+        let any = |random: &mut Random| {
             let names: Vec<&String> = self.children.keys().collect();
             if names.is_empty() {
                 "none".to_owned()
@@ -354,7 +354,7 @@ pub(super) fn writer_of(data: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::{Model, Operation, WriteZxid, writer_of};
-    use crate::random::SplitMix64;
+    use crate::random::Random;
 
     #[test]
     fn a_multi_is_applied_completely_or_not_at_all() {
@@ -387,7 +387,7 @@ mod tests {
     fn equal_seeds_give_equal_operations() {
         let model = Model::new("/a".to_owned());
         let draw = |seed| {
-            let mut random = SplitMix64::new(seed, 1);
+            let mut random = Random::new(seed, 1);
             (0..20)
                 .map(|number| model.draw(number, &mut random))
                 .collect::<Vec<_>>()

@@ -4,14 +4,14 @@ use super::model::{WATCHED, watched, writer_of};
 use super::round::{RoundState, WRITERS};
 use super::{Failure, SESSION_TIMEOUT};
 use crate::client::{Answer, Client, ClientError, ConnectRequest, Message, Request};
-use crate::random::SplitMix64;
+use crate::random::Random;
 
 // Longer than 60 lines: one loop of a request and its answer.
 /// Reads and watches until the connection ends.
 pub(super) async fn read(
     address: &str,
     watch: &RoundState,
-    mut random: SplitMix64,
+    mut random: Random,
 ) -> Result<(), Failure> {
     let timeout_ms = i32::try_from(SESSION_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
     let outcome = async {

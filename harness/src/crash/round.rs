@@ -15,7 +15,7 @@ use super::{Failure, Report, reader};
 use crate::backend::Backend;
 use crate::client::{Answer, Client, Request};
 use crate::patience;
-use crate::random::SplitMix64;
+use crate::random::Random;
 
 pub(super) const WRITERS: usize = 4;
 const READERS: usize = 2;
@@ -156,7 +156,7 @@ impl Clients {
         if target == 0 {
             watch.kill();
         }
-        let random = |number: u64| SplitMix64::new(self.seed ^ purpose, number);
+        let random = |number: u64| Random::new(self.seed ^ purpose, number);
         let writing = self
             .writers
             .iter_mut()

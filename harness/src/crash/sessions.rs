@@ -5,7 +5,7 @@ use super::{Failure, SESSION_TIMEOUT};
 use crate::client::{
     Acl, Client, ClientError, ConnectRequest, ConnectResponse, CreateKind, Request,
 };
-use crate::random::SplitMix64;
+use crate::random::Random;
 
 /// Maximum number of open sessions.
 const MAX_OPEN: usize = 6;
@@ -42,7 +42,7 @@ impl Sessions {
         &mut self,
         address: &str,
         watch: &RoundState,
-        mut random: SplitMix64,
+        mut random: Random,
     ) -> Result<(), Failure> {
         loop {
             let outcome = if self.open() > MAX_OPEN || self.open() > 0 && random.percent(40) {
@@ -97,7 +97,7 @@ impl Sessions {
         &mut self,
         address: &str,
         watch: &RoundState,
-        random: &mut SplitMix64,
+        random: &mut Random,
     ) -> Result<(), ClientError> {
         let mut open: Vec<&mut TestSession> = self
             .sessions

@@ -10,7 +10,7 @@ use super::round::RoundState;
 use super::{Failure, SESSION_TIMEOUT};
 use crate::client::{Acl, Answer, Client, ClientError, ConnectRequest, ConnectResponse, Message};
 use crate::client::{CreateKind, Reply, Request};
-use crate::random::SplitMix64;
+use crate::random::Random;
 
 /// A writer over all rounds of a folder.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl Writer {
         &mut self,
         mut client: Client<TcpStream>,
         watch: &RoundState,
-        mut random: SplitMix64,
+        mut random: Random,
     ) -> Result<(), Failure> {
         let depth = *random.one(&[1, 4, 16, 64]);
         loop {

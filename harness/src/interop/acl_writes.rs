@@ -8,7 +8,7 @@ use super::InteropError;
 use super::sequences::LONGEST_MS;
 use crate::client::{Acl, BlockingClient, ConnectRequest, CreateKind, Request};
 use crate::patience::PATIENCE;
-use crate::random::SplitMix64;
+use crate::random::Random;
 
 /// Parent of all znodes of these writes.
 const ROOT: &str = "/acl_writes";
@@ -50,7 +50,7 @@ pub(super) fn write_acls(
     life: usize,
     requests: usize,
     also_set: Option<usize>,
-    random: &mut SplitMix64,
+    random: &mut Random,
 ) -> Result<(), InteropError> {
     let mut client = connect(address)?;
     let mut sent = 0;

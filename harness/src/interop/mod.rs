@@ -26,7 +26,7 @@ use semver::Version;
 use crate::backend::{BackendError, Compression, FolderSettings};
 use crate::client::ConnectRequest;
 use crate::patience::InVain;
-use crate::random::SplitMix64;
+use crate::random::Random;
 use crate::stage::StageError;
 use folder::Folder;
 use server::{Ending, OpenSession, ServerKind};
@@ -121,7 +121,7 @@ impl Interop {
     /// Returns the identity of the servers.
     #[must_use]
     pub fn identity(&self) -> Identity {
-        let mut random = SplitMix64::new(self.seed, 2);
+        let mut random = Random::new(self.seed, 2);
         let drawn = *random.one(&SERVER_IDS);
         let extended_types = random.percent(60);
         if self.version.starts_with("3.4.") {
@@ -145,12 +145,12 @@ impl Interop {
     /// If a server cannot be had, or if it finds a state that differs from the one before.
     pub fn run(&self, log: &mut dyn FnMut(&str)) -> Result<Report, InteropError> {
         let start = Instant::now();
-        let mut random = SplitMix64::new(self.seed, 0);
+        let mut random = Random::new(self.seed, 0);
         let folder = Folder::new()?;
         let version = Version::parse(&self.version)
             .map_err(|error| InteropError::Differs(format!("{}: {error}", self.version)))?;
         let identity = self.identity();
-        let folder_settings = |random: &mut SplitMix64| FolderSettings {
+        let folder_settings = |random: &mut Random| FolderSettings {
             force_sync: false,
             snap_count: Some(*random.one(&[60, 150, 400, 1000])),
             pre_alloc_kib: Some(*random.one(&[16, 64, 1024])),

@@ -11,7 +11,7 @@ use super::server::OpenSession;
 use crate::backend::BorrowedServer;
 use crate::client::{Acl, BlockingClient, CreateKind, Request, op};
 use crate::patience::PATIENCE;
-use crate::random::SplitMix64;
+use crate::random::Random;
 use crate::script::{Action, Connect, Step};
 use crate::search;
 use crate::stage::{Chroot, Stage};
@@ -29,7 +29,7 @@ pub(super) async fn play(
     (seed, number): (u64, u64),
     longest: Duration,
 ) -> Result<(Vec<OpenSession>, usize), InteropError> {
-    let mut random = SplitMix64::new(seed, number);
+    let mut random = Random::new(seed, number);
     let steps = search::sequence(seed, number, random.percent(30), LENGTH);
     let steps = long_lived(fitting(steps, known), longest);
     let chroot = Chroot::new(format!("/s{number}"));

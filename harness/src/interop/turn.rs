@@ -17,7 +17,7 @@ use super::{
 use crate::backend::{self, BackendError, BorrowedServer, FolderSettings, ServerSetup};
 use crate::client::{Acl, Answer, BlockingClient, ConnectRequest, CreateKind, Request};
 use crate::patience::{self, PATIENCE};
-use crate::random::SplitMix64;
+use crate::random::Random;
 
 /// Number of parents below which a sequential znode is created.
 const NUMBERED: usize = 6;
@@ -52,7 +52,7 @@ impl Turn<'_> {
     pub(super) fn run(
         &mut self,
         kind: ServerKind<'_>,
-        random: &mut SplitMix64,
+        random: &mut Random,
         ending: Ending,
     ) -> Result<(), InteropError> {
         // Containers and TTL znodes are reaped before the last start, and after the state before was compared: no znode
@@ -405,11 +405,7 @@ impl Turn<'_> {
     }
 
     /// Checks that sequential znodes get the numbers that the server before would have given them.
-    fn check_numbers(
-        &mut self,
-        address: &str,
-        random: &mut SplitMix64,
-    ) -> Result<(), InteropError> {
+    fn check_numbers(&mut self, address: &str, random: &mut Random) -> Result<(), InteropError> {
         let (Some(last_state), Some(observer)) = (&self.last_state, &self.observer) else {
             return Ok(());
         };
@@ -458,7 +454,7 @@ impl Turn<'_> {
         &mut self,
         kind: ServerKind<'_>,
         address: &str,
-        random: &mut SplitMix64,
+        random: &mut Random,
         ops: usize,
     ) -> Result<(), InteropError> {
         let known = Known {
@@ -466,7 +462,7 @@ impl Turn<'_> {
             extended_types: self.folder_settings.extended_types,
             is_quorum: self.folder_settings.server_id != 1,
         };
-        let workload_random = SplitMix64::new(random.next_u64(), 1);
+        let workload_random = Random::new(random.next_u64(), 1);
         let mut workload = Workload::new(address, known, workload_random, self.life)?;
         workload.run(ops / 2)?;
         let maker_timeout = i32::try_from(LONGEST.as_millis()).unwrap_or(i32::MAX);

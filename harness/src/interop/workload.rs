@@ -8,7 +8,7 @@ use super::sequences::Known;
 use super::server::OpenSession;
 use crate::client::{Acl, BlockingClient, ConnectRequest, CreateKind, Request, op};
 use crate::patience::PATIENCE;
-use crate::random::SplitMix64;
+use crate::random::Random;
 
 /// Number of sessions that send the requests and stay open.
 const OWNERS: usize = 3;
@@ -23,7 +23,7 @@ pub(super) struct Workload<'a> {
     address: &'a str,
     version: &'a Version,
     extended_types: bool,
-    random: SplitMix64,
+    random: Random,
     root: String,
     owners: Vec<(BlockingClient, OpenSession)>,
     /// Paths of named znodes, which later requests change.
@@ -35,7 +35,7 @@ impl<'a> Workload<'a> {
     pub(super) fn new(
         address: &'a str,
         known: Known<'a>,
-        mut random: SplitMix64,
+        mut random: Random,
         life: usize,
     ) -> Result<Self, InteropError> {
         let mut owners = Vec::new();
@@ -305,7 +305,7 @@ impl<'a> Workload<'a> {
         if self.random.percent(70) {
             return Acl::open();
         }
-        let perms = |random: &mut SplitMix64| i32::try_from(random.number(0..32)).unwrap_or(31);
+        let perms = |random: &mut Random| i32::try_from(random.number(0..32)).unwrap_or(31);
         let mut acl = vec![Acl::new(31, "digest", "u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=")];
         for _ in 0..self.random.number(0..3) {
             let number = self.random.number(0..30);

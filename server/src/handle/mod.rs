@@ -32,7 +32,7 @@ pub use crate::control::{
     BadJournal, BadPattern, Budget, Chaos, ChaosRule, Claim, ClaimBroken, Data, Direction, Effects,
     Entry, Event, EventKind, Exceeded, Fault, FaultError, FaultRule, Held, HeldMessage, HoldError,
     Journal, Leading, Mark, Matcher, MultiPart, NeverMatches, Op, PathPattern, Paths, Release,
-    ReleaseError, SentEvent, TimedOut,
+    ReleaseError, SentEvent, SplitMix64, TimedOut,
 };
 pub use crate::keeper::CloseReason;
 pub use address::Address;
