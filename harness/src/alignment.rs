@@ -30,36 +30,9 @@ fn pair_up_differing<'a, S: AsRef<str>>(
     right: &'a [S],
 ) -> Vec<(char, &'a str, &'a str)> {
     if left.len().saturating_mul(right.len()) > MOST_CELLS {
-        let of = |lines: &'a [S], at: usize| lines.get(at).map(S::as_ref);
-        return (0..left.len().max(right.len()))
-            .map(|at| match (of(left, at), of(right, at)) {
-                (Some(a), Some(b)) => (if a == b { ' ' } else { '|' }, a, b),
-                (Some(a), None) => ('<', a, ""),
-                (None, b) => ('>', "", b.unwrap_or_default()),
-            })
-            .collect();
+        return pair_up_by_position(left, right);
     }
-    // common[i][j] is the length of the longest common subsequence of left[i..] and right[j..].
-    let mut common = vec![vec![0_usize; right.len() + 1]; left.len() + 1];
-    let at = |common: &Vec<Vec<usize>>, i: usize, j: usize| {
-        common
-            .get(i)
-            .and_then(|row| row.get(j))
-            .copied()
-            .unwrap_or(0)
-    };
-    for (i, a) in left.iter().enumerate().rev() {
-        for (j, b) in right.iter().enumerate().rev() {
-            let best = if a.as_ref() == b.as_ref() {
-                at(&common, i + 1, j + 1) + 1
-            } else {
-                at(&common, i + 1, j).max(at(&common, i, j + 1))
-            };
-            if let Some(cell) = common.get_mut(i).and_then(|row| row.get_mut(j)) {
-                *cell = best;
-            }
-        }
-    }
+    let common = common_lengths(left, right);
     let (mut i, mut j) = (0, 0);
     let mut pairs = Vec::new();
     loop {
@@ -74,12 +47,12 @@ fn pair_up_differing<'a, S: AsRef<str>>(
                 j += 1;
             }
             (Some(a), Some(b)) => {
-                let here = at(&common, i, j);
-                if a == b || (at(&common, i + 1, j + 1) == here) {
+                let here = length_at(&common, i, j);
+                if a == b || (length_at(&common, i + 1, j + 1) == here) {
                     pairs.push((if a == b { ' ' } else { '|' }, a, b));
                     i += 1;
                     j += 1;
-                } else if at(&common, i + 1, j) == here {
+                } else if length_at(&common, i + 1, j) == here {
                     pairs.push(('<', a, ""));
                     i += 1;
                 } else {
@@ -89,6 +62,44 @@ fn pair_up_differing<'a, S: AsRef<str>>(
             }
         }
     }
+}
+
+/// Pairs every line with the line of the same number.
+fn pair_up_by_position<'a, S: AsRef<str>>(
+    left: &'a [S],
+    right: &'a [S],
+) -> Vec<(char, &'a str, &'a str)> {
+    let of = |lines: &'a [S], at: usize| lines.get(at).map(S::as_ref);
+    (0..left.len().max(right.len()))
+        .map(|at| match (of(left, at), of(right, at)) {
+            (Some(a), Some(b)) => (if a == b { ' ' } else { '|' }, a, b),
+            (Some(a), None) => ('<', a, ""),
+            (None, b) => ('>', "", b.unwrap_or_default()),
+        })
+        .collect()
+}
+
+/// Returns a table whose cell `[i][j]` is the length of the longest common subsequence of `left[i..]` and `right[j..]`.
+fn common_lengths<S: AsRef<str>>(left: &[S], right: &[S]) -> Vec<Vec<usize>> {
+    let mut common = vec![vec![0_usize; right.len() + 1]; left.len() + 1];
+    for (i, a) in left.iter().enumerate().rev() {
+        for (j, b) in right.iter().enumerate().rev() {
+            let best = if a.as_ref() == b.as_ref() {
+                length_at(&common, i + 1, j + 1) + 1
+            } else {
+                length_at(&common, i + 1, j).max(length_at(&common, i, j + 1))
+            };
+            if let Some(cell) = common.get_mut(i).and_then(|row| row.get_mut(j)) {
+                *cell = best;
+            }
+        }
+    }
+    common
+}
+
+fn length_at(common: &[Vec<usize>], i: usize, j: usize) -> usize {
+    let row = common.get(i);
+    row.and_then(|row| row.get(j)).copied().unwrap_or(0)
 }
 
 /// A row over several columns; `None` where a column has no line.

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ComparisonResult, KnownDifferences, Outcome, Server, Stale, compare_with_known};
-use crate::suite::{CaseId, Suite};
+use super::{
+    Applicable, ComparisonResult, KnownDifferences, Outcome, Server, Stale, compare_with_known,
+};
+use crate::suite::{Case, CaseId, Suite};
 
 /// Version of the JSON format of [`Findings`]. It increases when a reader of older files would misread newer
 /// ones.
@@ -173,7 +175,37 @@ pub enum ComparisonSummary {
     Failed(String),
 }
 
+impl CaseFindings {
+    /// Compares the first of the outcomes with each of the others, by the known differences that apply to both.
+    fn new<'a>(
+        case: &Case,
+        outcomes: &[&Outcome],
+        known: impl Iterator<Item = &'a Applicable<'a>>,
+    ) -> Self {
+        let comparisons = match outcomes {
+            [] => Vec::new(),
+            [left, rights @ ..] => (1..)
+                .zip(rights)
+                .zip(known)
+                .map(|((right, outcome), known)| Comparison {
+                    left: 0,
+                    right,
+                    result: compare_with_known(&case.id, left, outcome, known).into(),
+                })
+                .collect(),
+        };
+        Self {
+            id: case.id.to_string(),
+            title: case.title.clone(),
+            script: case.script().map(ToString::to_string),
+            plays: outcomes.iter().map(|outcome| Play::of(outcome)).collect(),
+            comparisons,
+        }
+    }
+}
+
 impl Findings {
+    // Longer than 60 lines: the comparisons and the stale entries come from the same borrowed pairs.
     /// Combines the results of a run. `servers` are those that [`run`](super::run) returned.
     #[must_use]
     pub fn new(
@@ -202,25 +234,10 @@ impl Findings {
                 cases: chapter
                     .cases
                     .iter()
-                    .map(|case| CaseFindings {
-                        id: case.id.to_string(),
-                        title: case.title.clone(),
-                        script: case.script().map(ToString::to_string),
-                        plays: (0..servers.len())
-                            .map(|server| Play::of(of(&case.id, server)))
-                            .collect(),
-                        comparisons: rights
-                            .iter()
-                            .map(|(right, _, _, known)| {
-                                let (left, of_right) = (of(&case.id, 0), of(&case.id, *right));
-                                Comparison {
-                                    left: 0,
-                                    right: *right,
-                                    result: compare_with_known(&case.id, left, of_right, known)
-                                        .into(),
-                                }
-                            })
-                            .collect(),
+                    .map(|case| {
+                        let outcomes = (0..servers.len()).map(|server| of(&case.id, server));
+                        let outcomes: Vec<&Outcome> = outcomes.collect();
+                        CaseFindings::new(case, &outcomes, rights.iter().map(|right| &right.3))
                     })
                     .collect(),
             })

@@ -67,6 +67,7 @@ pub fn run(
     })
 }
 
+// Longer than 60 lines: the threads borrow everything that is set up before them.
 /// Runs cases as [`run`] does until `report` returns `Break`. Cases that are already running then complete
 /// without a report.
 ///
@@ -249,7 +250,6 @@ impl Lane<'_> {
         if let Some(why) = lack(case, &**backend) {
             return Outcome::Skipped(why);
         }
-        let start = Instant::now();
         let runtime = match tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -257,38 +257,42 @@ impl Lane<'_> {
             Ok(runtime) => runtime,
             Err(error) => return failed(error.to_string(), None),
         };
-        let outcome = runtime.block_on(async {
-            let mut stage = if case.headers.bare || case.headers.virgin {
-                Stage::bare(&mut **backend)
-            } else {
-                let mut name = format!("{}-{}-{count}", case.id.chapter, case.id.number);
-                if let Some(mark) = backend.run_id() {
-                    name = format!("minikeeper-harness-{mark}-{name}");
-                }
-                match Stage::under(&mut **backend, &name, self.patience).await {
-                    Ok(stage) => stage,
-                    Err(error) => return failed(error.to_string(), None),
-                }
-            };
-            stage.set_patience(self.patience);
-            match case.play(&mut stage).await {
-                Ok(()) => Outcome::Played {
-                    transcript: stage.finish().await,
-                    took: start.elapsed(),
-                },
-                Err(error) => {
-                    let so_far = stage.transcript();
-                    stage.leave().await;
-                    failed(error.to_string(), Some(so_far))
-                }
-            }
-        });
+        let outcome = runtime.block_on(self.play_on_stage(case, &mut **backend, count));
         if let Outcome::Failed { .. } = outcome {
             // The state of the server is unknown, and the next case must not depend on it.
             // If the server does not start, the next case tries again and reports the reason.
             *reused = self.start(&settings).ok();
         }
         outcome
+    }
+
+    /// Runs a case on a stage of its own, which is a root on the server or, if the case asks for it, the whole server.
+    async fn play_on_stage(&self, case: &Case, backend: &mut dyn Backend, count: u32) -> Outcome {
+        let start = Instant::now();
+        let mut stage = if case.headers.bare || case.headers.virgin {
+            Stage::bare(backend)
+        } else {
+            let mut name = format!("{}-{}-{count}", case.id.chapter, case.id.number);
+            if let Some(mark) = backend.run_id() {
+                name = format!("minikeeper-harness-{mark}-{name}");
+            }
+            match Stage::under(backend, &name, self.patience).await {
+                Ok(stage) => stage,
+                Err(error) => return failed(error.to_string(), None),
+            }
+        };
+        stage.set_patience(self.patience);
+        match case.play(&mut stage).await {
+            Ok(()) => Outcome::Played {
+                transcript: stage.finish().await,
+                took: start.elapsed(),
+            },
+            Err(error) => {
+                let so_far = stage.transcript();
+                stage.leave().await;
+                failed(error.to_string(), Some(so_far))
+            }
+        }
     }
 }
 

@@ -25,6 +25,7 @@ const WATCH_MODES: [(&str, i32); 2] = [("persistent", 0), ("recursive", 1)];
 const PERMISSIONS: [(char, i32); 5] = [('c', 4), ('d', 8), ('r', 1), ('w', 2), ('a', 16)];
 
 /// Parses a request whose first word was `name`.
+// Longer than 60 lines: one arm for each operation.
 pub(super) fn parse(name: &str, tokens: &mut Tokens) -> Result<Request, String> {
     Ok(match name {
         "create" | "create2" | "createContainer" | "createTTL" => create(name, tokens)?,
@@ -300,6 +301,7 @@ fn set_watches(name: &str, tokens: &mut Tokens) -> Result<Request, String> {
 }
 
 impl fmt::Display for Request {
+    // Longer than 60 lines: one arm for each operation.
     /// Formats the request as in a script. `relative_zxid` is omitted: it is the script's `since`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Self::Raw { op, body } = self {

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::{Found, Progress, Search};
+use super::{Found, Progress, Report, Search};
 use crate::backend::{BackendKind, BackendSource};
 use crate::stage::StageError;
 
@@ -57,9 +57,7 @@ impl SearchArgs {
     ///
     /// Returns an error if a server does not start or a file cannot be written.
     pub fn run(&self, mut out: impl Write + Send) -> Result<bool, StageError> {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-        let drawn = since_1970.map_or(0, |span| u64::from(span.subsec_nanos()));
-        let seed = self.seed.unwrap_or(drawn);
+        let seed = self.seed.unwrap_or_else(seed_of_the_clock);
         let (left, right): (&dyn BackendSource, &dyn BackendSource) = (&self.left, &self.right);
         writeln!(
             out,
@@ -98,18 +96,7 @@ impl SearchArgs {
             let _ = written.and_then(|()| out.flush());
         })?;
         if let Some(folder) = &self.keep {
-            fs::create_dir_all(folder)?;
-            let keep = |kind: &str, found: &Found| {
-                fs::write(
-                    folder.join(format!("{kind}{}.txt", found.name)),
-                    found.to_string(),
-                )
-            };
-            report.found.iter().try_for_each(|found| keep("", found))?;
-            report
-                .unsteady
-                .iter()
-                .try_for_each(|found| keep("unsteady-", found))?;
+            write_differences(folder, &report)?;
         }
         let seconds = report.took.as_secs_f64().max(0.001);
         #[expect(clippy::cast_precision_loss, reason = "a rate for display")]
@@ -126,4 +113,22 @@ impl SearchArgs {
         )?;
         Ok(report.found.is_empty())
     }
+}
+
+/// Returns a seed that differs from run to run.
+fn seed_of_the_clock() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_1970.map_or(0, |span| u64::from(span.subsec_nanos()))
+}
+
+/// Writes each difference as a script into a folder.
+fn write_differences(folder: &Path, report: &Report) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let write = |kind: &str, found: &Found| {
+        let file = folder.join(format!("{kind}{}.txt", found.name));
+        fs::write(file, found.to_string())
+    };
+    report.found.iter().try_for_each(|found| write("", found))?;
+    let mut unsteady = report.unsteady.iter();
+    unsteady.try_for_each(|found| write("unsteady-", found))
 }

@@ -191,6 +191,7 @@ fn acl() -> BoxedStrategy<Vec<Acl>> {
 }
 
 /// Draws one of the four creating operations, with flags and a path that mostly fit together.
+// Longer than 60 lines: a table of alternatives and their weights.
 fn create() -> BoxedStrategy<Request> {
     let flags = one_of(vec![
         (10, Just(0).boxed()),
@@ -572,6 +573,7 @@ fn ground(
 }
 
 /// Draws a complete quota or a change to one.
+// Longer than 60 lines: a table of alternatives and their weights.
 fn quota() -> BoxedStrategy<Request> {
     let limits = || {
         select(vec![
