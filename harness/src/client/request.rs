@@ -79,7 +79,9 @@ impl Acl {
     }
 }
 
-/// Operation of a creating request. ZooKeeper reads the same fields for all of them, and a time to live for `createTTL`.
+/// Operation of a creating request.
+///
+/// ZooKeeper reads the same fields for all of them, and a time to live in addition for `createTTL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CreateKind {
     /// `create`.

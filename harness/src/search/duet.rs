@@ -118,11 +118,11 @@ async fn wait(duets: &mut [Duet<'_>]) {
     let end = Instant::now() + spans.max().unwrap_or_default();
     loop {
         hear_all(duets, Duration::ZERO).await;
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        let remaining = end.saturating_duration_since(Instant::now());
+        if remaining.is_zero() {
             return;
         }
-        patience::pass(left.min(PING_EVERY)).await;
+        patience::pass(remaining.min(PING_EVERY)).await;
     }
 }
 
