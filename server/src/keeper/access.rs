@@ -1,4 +1,4 @@
-//! Who may do what: identities, ACLs as clients send them, and the check of a permission.
+//! Identities, ACLs as clients send them, and the check of a permission.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -15,17 +15,17 @@ use super::acl_table::AclId;
 use super::{DigestAlgorithm, Rules, java};
 use crate::protocol::{Acl, AclEntry, AuthId, ErrorCode, Permissions, open_acl, unlisted_number};
 
-/// The id of whoever passes every check.
+/// The id that passes every check.
 fn super_id() -> AuthId {
     AuthId::new("super", "")
 }
 
-/// The id that every connection from `address` has.
+/// Returns the id of every connection from `address`.
 pub(super) fn ip_id(address: IpAddr) -> AuthId {
     AuthId::new("ip", java_text(address))
 }
 
-/// An address as Java prints it: eight groups without `::` for the sixth version.
+/// Formats an address as Java does: an IPv6 address as eight groups, without `::`.
 fn java_text(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
@@ -46,7 +46,7 @@ fn java_hash(id: &AuthId) -> i32 {
     })
 }
 
-/// The ids that an auth packet adds, or a refusal: the scheme is unknown, or nobody can authenticate by it.
+/// Returns the ids that an auth packet adds, or a refusal: the scheme is unknown or switched off.
 pub(super) fn authenticate(
     rules: &Rules,
     address: IpAddr,
@@ -69,7 +69,7 @@ pub(super) fn authenticate(
     }
 }
 
-/// `user:base64(hash(user:password))`, where the user ends at the first colon.
+/// Returns `user:base64(hash(user:password))`. The user ends at the first colon.
 pub(crate) fn digest_of(algorithm: DigestAlgorithm, user_and_password: &str) -> String {
     let user = user_and_password.split(':').next().unwrap_or_default();
     let bytes = user_and_password.as_bytes();
@@ -82,7 +82,7 @@ pub(crate) fn digest_of(algorithm: DigestAlgorithm, user_and_password: &str) -> 
     format!("{user}:{hash}")
 }
 
-/// What whoAmI shows of an id.
+/// Returns the part of an id that whoAmI shows.
 pub(super) fn user_name(id: &AuthId) -> &str {
     if &*id.scheme == "digest" {
         id.id.split(':').next().unwrap_or_default()
@@ -91,23 +91,24 @@ pub(super) fn user_name(id: &AuthId) -> &str {
     }
 }
 
-/// As whom a connection has authenticated.
+/// The identities of a connection.
 #[derive(Clone, Debug)]
 pub(super) struct Ids {
-    /// In the order in which they came.
+    /// In the order in which the client authenticated.
     list: Vec<AuthId>,
     known: HashSet<AuthId, FixedState>,
-    /// The order in which a real server has them (`ServerCnxn.authInfo` is a hash set); empty while there is but one.
+    /// The order in which a real server has the ids (`ServerCnxn.authInfo` is a hash set). Empty while there is only
+    /// one.
     order: java::HashOrder,
     is_super: bool,
-    /// What the longer ones of the ACLs give to these ids, as far as it was asked for. Numbers of ACLs are not used again.
+    /// Permissions that longer ACLs grant to these ids, for ACLs that were checked. The id of an ACL is never reused.
     granted: RefCell<HashMap<AclId, Permissions, FixedState>>,
 }
 
-/// An ACL of so many entries is looked through at once.
+/// Longest ACL that is searched at every check.
 const SHORT: usize = 8;
 
-/// How many longer ACLs are kept in mind for a connection.
+/// Number of longer ACLs whose permissions a connection caches.
 const MOST_GRANTED: usize = 4096;
 
 impl Ids {
@@ -124,12 +125,12 @@ impl Ids {
         ids
     }
 
-    /// The ids of whoever has every permission.
+    /// Returns the ids of a client with every permission.
     pub(super) fn of_super() -> Self {
         Self::new(super_id())
     }
 
-    /// Forgets what ACLs gave them: the numbers of the ACLs of another tree mean others.
+    /// Clears the cached permissions, since another tree has other ACL ids.
     pub(super) fn forget_acls(&mut self) {
         self.granted.get_mut().clear();
     }
@@ -151,14 +152,14 @@ impl Ids {
         }
     }
 
-    /// In the order in which a real server has them, which shows where an ACL says `auth`.
+    /// Returns the ids in the order of a real server, which shows in the expansion of an `auth` entry.
     pub(super) fn iter(&self) -> impl Iterator<Item = &AuthId> {
         let one = self.list.first().filter(|_| self.list.len() == 1);
         let several = self.order.iter().filter_map(|number| self.list.get(number));
         one.into_iter().chain(several)
     }
 
-    /// Whether one of them is of this scheme, or of that which passes everywhere.
+    /// Whether one of the ids has this scheme, or passes every check.
     pub(super) fn has(&self, scheme: &str) -> bool {
         self.is_super || self.list.iter().any(|id| *id.scheme == *scheme)
     }
@@ -176,7 +177,7 @@ impl Ids {
         }
     }
 
-    /// All that the ACL gives them.
+    /// Returns all permissions that the ACL grants to these ids.
     fn granted(&self, id: AclId, acl: &[Acl]) -> Permissions {
         if let Some(granted) = self.granted.borrow().get(&id) {
             return *granted;
@@ -194,7 +195,7 @@ impl Ids {
     }
 }
 
-/// Refuses unless some entry of the ACL gives one of the `wanted` permissions to one of the `ids`.
+/// Refuses the request unless an entry of the ACL grants one of the `wanted` permissions to one of the `ids`.
 pub(super) fn check(
     rules: &Rules,
     (id, acl): (AclId, &[Acl]),
@@ -212,7 +213,7 @@ pub(super) fn check(
             acl.iter()
                 .any(|entry| entry.permissions.intersects(wanted) && ids.are_covered_by(&entry.id))
         } else {
-            // One frame may ask fifty thousand times for an ACL of fifty thousand entries.
+            // One frame may check an ACL of fifty thousand entries fifty thousand times.
             ids.granted(id, acl).intersects(wanted)
         };
     if allowed {
@@ -222,12 +223,13 @@ pub(super) fn check(
     }
 }
 
-/// How many entries the `auth` entries of one request may become. Without a limit, those of one frame on a connection
-/// with many ids would fill any memory.
+/// Most entries that the `auth` entries of one request may expand to. Without a limit, one frame on a connection with
+/// many ids could exhaust the memory.
 const MOST_EXPANDED: usize = 1000;
 
-/// Makes the ACL to be stored of the one a client sent (`PrepRequestProcessor.fixupACL`). Counts what `auth` entries become
-/// in `expanded`.
+/// Converts an ACL of a request to the ACL to be stored (`PrepRequestProcessor.fixupACL`). Counts the entries that
+/// `auth` entries expand to in `expanded`.
+// Longer than 60 lines: one arm for each scheme of an ACL.
 pub(super) fn fix_acl(
     rules: &Rules,
     entries: Option<&[AclEntry<'_>]>,
@@ -269,7 +271,7 @@ pub(super) fn fix_acl(
             }
             Some(scheme) => {
                 let valid = match scheme {
-                    // A real server stumbles over the null before it can refuse it.
+                    // A real server fails with a null pointer before it can refuse the id.
                     "world" => id.ok_or(ErrorCode::MarshallingError)? == "anyone",
                     "ip" => ip::is_valid(id.ok_or(ErrorCode::MarshallingError)?),
                     "digest" if rules.digest_auth => {
@@ -294,8 +296,8 @@ pub(super) fn fix_acl(
     }
 }
 
-/// The entries without those that repeat an earlier one. They are compared field by field, and a real server stumbles
-/// over a null once it comes to compare it (`PrepRequestProcessor.removeDuplicates`).
+/// Returns the entries without repetitions of earlier ones. Entries are compared field by field, and a real server
+/// fails at a null when it compares it (`PrepRequestProcessor.removeDuplicates`).
 fn distinct<'e, 'a>(entries: &'e [AclEntry<'a>]) -> Result<Vec<&'e AclEntry<'a>>, ErrorCode> {
     let mut permissions = BTreeSet::new();
     let mut schemes = BTreeSet::new();
@@ -318,12 +320,12 @@ fn distinct<'e, 'a>(entries: &'e [AclEntry<'a>]) -> Result<Vec<&'e AclEntry<'a>>
     Ok(distinct)
 }
 
-/// `DigestAuthenticationProvider.isValid`: two parts, where Java's split drops the empty ones at the end.
+/// `DigestAuthenticationProvider.isValid`: the id has two parts. Java's split drops empty parts at the end.
 fn is_valid_digest(id: &str) -> bool {
     id.trim_end_matches(':').split(':').count() == 2
 }
 
-/// The ACL as a reader without ADMIN sees it: hashes are masked.
+/// Returns the ACL as shown to a client without ADMIN: with masked hashes.
 pub(super) fn masked(acl: &[Acl]) -> Vec<Acl> {
     acl.iter()
         .map(|entry| match &*entry.id.scheme {
@@ -336,8 +338,8 @@ pub(super) fn masked(acl: &[Acl]) -> Vec<Acl> {
         .collect()
 }
 
-/// `FinalRequestProcessor` replaces every `:.*` in it by `:x`; a dot is no line terminator, so each line is a text of its
-/// own.
+/// `FinalRequestProcessor` replaces every `:.*` of the id by `:x`. A dot matches no line terminator, so each line is
+/// masked by itself.
 fn without_hash(id: &str) -> String {
     let is_line_terminator = |c| matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}');
     id.split_inclusive(is_line_terminator)
@@ -351,11 +353,11 @@ fn without_hash(id: &str) -> String {
         .collect()
 }
 
-/// Addresses in ACLs, read as `IPAuthenticationProvider` reads them.
+/// Addresses in ACLs, as `IPAuthenticationProvider` reads them.
 mod ip {
     use super::java;
 
-    /// The bytes of an address, of which there are 4 or 16.
+    /// The bytes of an address, 4 or 16.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     struct Bytes {
         bytes: [u8; 16],
@@ -368,7 +370,7 @@ mod ip {
             length: 0,
         };
 
-        /// With more behind them, if there is room.
+        /// Returns the bytes followed by `more`, if there is room.
         fn with(mut self, more: &[u8]) -> Option<Self> {
             let end = self.length + more.len();
             self.bytes.get_mut(self.length..end)?.copy_from_slice(more);
@@ -381,7 +383,7 @@ mod ip {
         }
     }
 
-    /// An address and how many of its bits count.
+    /// Parses an address and the number of its significant bits.
     fn parse(expression: &str) -> Option<(Bytes, usize)> {
         let (address, bits) = match expression.split_once('/') {
             Some((address, bits)) => (address, Some(bits)),
@@ -441,7 +443,7 @@ mod ip {
                 if group.is_empty() || group.encode_utf16().count() > 4 {
                     return None;
                 }
-                // A sign passes, as it does in Java: the low 16 bits are taken of whatever number it is.
+                // A sign is accepted, as in Java: any number contributes its low 16 bits.
                 let [.., high, low] = java::int(group, 16)?.to_be_bytes();
                 bytes.with(&[high, low])
             })

@@ -1,20 +1,20 @@
-//! Each distinct ACL once, by number.
+//! The table of distinct ACLs, by number.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::protocol::{Acl, open_acl, unlisted_number};
 
-/// The number of an ACL in the table, never given twice.
+/// The number of an ACL in the table. A number is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct AclId(u32);
 
 impl AclId {
-    /// Everything for everybody. It is always there.
+    /// The ACL that grants every permission to every client. It is always in the table.
     pub(crate) const OPEN: Self = Self(0);
 }
 
-/// The ACLs that some znode has, with the number of znodes that have each.
+/// The ACLs of all znodes, each with the number of znodes that have it.
 #[derive(Clone, Debug)]
 pub(super) struct AclTable {
     open: Arc<[Acl]>,
@@ -47,23 +47,23 @@ impl AclTable {
         acl
     }
 
-    /// How many there are besides the open one.
+    /// Number of ACLs other than the open one.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// From here on gives other numbers than the table that it is a copy of.
+    /// Makes this copy assign other numbers than the original table.
     pub(super) fn set_apart(&mut self) {
         self.next = self.next.max(1 << 31);
     }
 
-    /// Whether some znode has the placeholder for an ACL that a snapshot does not list.
+    /// Whether a znode has the placeholder for an ACL that a snapshot does not list.
     pub(super) fn has_unlisted(&self) -> bool {
         self.unlisted > 0
     }
 
-    /// Number for which this ACL is the placeholder, if it is one.
+    /// Returns the number for which this ACL is the placeholder, if it is one.
     pub(super) fn unlisted(&self, id: AclId) -> Option<i64> {
         match self.unlisted {
             0 => None,
@@ -71,7 +71,7 @@ impl AclTable {
         }
     }
 
-    /// Counts one more user of the ACL.
+    /// Adds a user of the ACL.
     pub(super) fn intern(&mut self, acl: &Arc<[Acl]>) -> AclId {
         if Arc::ptr_eq(acl, &self.open) || *acl == self.open {
             return AclId::OPEN;
@@ -93,7 +93,7 @@ impl AclTable {
         AclId(id)
     }
 
-    /// Counts one user fewer, and drops an ACL that has none left.
+    /// Removes a user of the ACL, and the ACL with its last user.
     pub(super) fn release(&mut self, id: AclId) {
         if let Some((acl, users)) = self.by_id.get_mut(&id.0) {
             *users -= 1;

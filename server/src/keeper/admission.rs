@@ -1,14 +1,17 @@
-//! Whom a member turns away that asks for a session, and which requests it does not let pass.
+//! Clients that a member does not accept, and requests that it does not process.
 
+use super::connection::ConnectionId;
 use super::ensemble::Service;
+use super::output::{CloseReason, Outputs, reply};
+use super::publish::committed;
+use super::state::Keeper;
 use super::transaction::{Transaction, refusal};
-use super::{CloseReason, ConnectionId, Keeper, Outputs, committed, reply};
 use crate::protocol::{
     ConnectRequest, ErrorCode, MemberId, Operation, Request, SessionId, Timestamp, Xid,
 };
 
 impl Keeper {
-    /// Why a member does not take in somebody who asks for a session, if it does not.
+    /// Returns the reason why the member does not accept a client that asks for a session, if it does not.
     pub(super) fn turns_away(
         &self,
         member: MemberId,
@@ -20,12 +23,12 @@ impl Keeper {
                 Some(CloseReason::NotReadOnlyClient)
             }
             Service::ReadOnly => None,
-            Service::Nobody => Some(CloseReason::NotServing),
+            Service::NotServing => Some(CloseReason::NotServing),
             Service::Stopped => Some(CloseReason::MemberStopped),
         }
     }
 
-    /// Deals with a request that the member to which it came does not let pass; says whether it did.
+    /// Handles a request that the member does not process. Returns whether the request is one.
     pub(super) fn stopped_by_member(
         &mut self,
         now: Timestamp,
@@ -39,7 +42,7 @@ impl Keeper {
         let writes = operation.is_some_and(Operation::is_write) && !ends_session;
         let syncs = operation == Some(Operation::Sync);
         if self.members.is_read_only(member) {
-            // ReadOnlyRequestProcessor goes by the operation, and does not look at what it is about.
+            // ReadOnlyRequestProcessor decides by the operation alone and ignores its content.
             if writes || syncs {
                 let zxid = self.members.last_zxid(member, &self.tree);
                 reply(out, connection, xid, zxid, Err(ErrorCode::NotReadOnly));
@@ -47,13 +50,13 @@ impl Keeper {
             return writes || syncs;
         }
         if self.members.is_left_behind(connection) && !ends_session {
-            // What is refused before anybody asks whose session it is.
+            // These requests are refused before the owner of the session is checked.
             let unchecked = operation.is_none()
                 || matches!(request, Request::Malformed(operation) if operation.is_write())
                 || matches!(request, Request::Multi(operations) if operations.is_empty())
                 || matches!(request, Request::Reconfig if !self.rules.reconfig_enabled);
-            // The leader checks the owner of whatever comes by way of itself, and of what others send it: the writes.
-            // What has moved is not answered, see FinalRequestProcessor.processRequest.
+            // The leader checks the owner for all requests of its own clients, and for the writes that other members
+            // forward. A request of a session that moved gets no reply: FinalRequestProcessor.processRequest.
             if !unchecked && (writes || self.members.leader == Some(member)) {
                 if writes {
                     let session = self.connections.get(connection).and_then(|it| it.session);
@@ -65,13 +68,13 @@ impl Keeper {
         }
         if writes || syncs || ends_session {
             self.release(now, member, usize::MAX, None, out);
-            // It may have heard that the session is over.
+            // The member may have learned that the session is closed.
             return self.connections.is_gone(connection);
         }
         false
     }
 
-    /// A write that came by the wrong way takes a zxid all the same.
+    /// Commits a refused write. A write of a session that moved takes a zxid too.
     fn write_refused(
         &mut self,
         now: Timestamp,

@@ -1,4 +1,4 @@
-//! How records change the tree, and how that is taken back.
+//! Applying transaction records to the tree, and rolling them back.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::protocol::{
     Acl, CreateTxn, CreatedKind, SessionId, Stat, Timestamp, TxnRecord, Zxid, parent_of,
 };
 
-/// Who and when, for all records of one transaction.
+/// The part of a transaction that all its records share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TxnHeader {
     pub(crate) session: SessionId,
@@ -19,18 +19,18 @@ pub(crate) struct TxnHeader {
     pub(crate) time: Timestamp,
 }
 
-/// What happened to one znode, in the order in which watches hear of it.
+/// The change of one znode. Changes are listed in the order in which their watches fire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) kind: ChangeKind,
     pub(crate) path: Box<str>,
-    /// The ACL that decides who may hear of it.
+    /// The ACL that decides which watchers receive the event.
     pub(crate) acl: (AclId, Arc<[Acl]>),
-    /// The parent's, for those who watch its children.
+    /// The parent's ACL, for watchers of its children.
     pub(crate) parent_acl: (AclId, Arc<[Acl]>),
 }
 
-/// How it changed.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChangeKind {
     Created,
@@ -38,7 +38,7 @@ pub(crate) enum ChangeKind {
     DataChanged,
 }
 
-/// The changes of a transaction, if anybody listens.
+/// The changes of a transaction, listed if any watch exists.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) wanted: bool,
@@ -46,10 +46,10 @@ pub(crate) struct Changes {
 }
 
 impl Tree {
-    /// Carries out one record of a transaction.
+    /// Applies one record of a transaction.
     ///
-    /// The record was checked before: what it names is there. A record that finds a znode it would create, or misses
-    /// one it would change, leaves it at that, as replay in `DataTree.processTxn` does.
+    /// The record was checked before, so its znodes exist. A replayed record that creates an existing znode, or changes
+    /// a missing one, has no effect, as in `DataTree.processTxn`.
     pub(super) fn apply_record(
         &mut self,
         header: TxnHeader,
@@ -92,6 +92,7 @@ impl Tree {
         }
     }
 
+    // Longer than 60 lines: the steps of DataTree.createNode, in its order.
     fn create(
         &mut self,
         header: TxnHeader,
@@ -112,24 +113,24 @@ impl Tree {
             return None;
         }
         let there = self.find_id(path);
-        self.digest_without(parent_id);
+        self.subtract_digest(parent_id);
         let parent = self.slot_mut(parent_id);
         let before = (parent.creates, parent.pzxid);
         let parent_cversion = match *parent_cversion {
-            // As old logs have it.
+            // Records of old releases have no count.
             -1 => parent.creates.wrapping_add(1),
             counted => counted,
         };
-        // DataTree.createNode only ever raises it, so at i32::MAX the counter stands still for good. It does so too where
-        // the znode is there already, because a snapshot was taken while it was created (DataTree.setCversionPzxid).
+        // DataTree.createNode only ever raises the counter, so at i32::MAX it does not change any more. It raises the
+        // counter even if the znode exists already, because a snapshot was taken during the create
+        // (DataTree.setCversionPzxid).
         if parent_cversion > parent.creates {
             parent.creates = parent_cversion;
             parent.pzxid = header.zxid;
         }
-        self.digest_with(parent_id);
+        self.add_digest(parent_id);
         if let Some(id) = there {
-            // A snapshot that was taken during the create has the znode and may not list its ACL:
-            // DataTree.createNode.
+            // A snapshot that was taken during the create has the znode and may not list its ACL: DataTree.createNode.
             self.replace_acl(id, acl, undo);
             return None;
         }
@@ -154,7 +155,7 @@ impl Tree {
         };
         let stat = znode.stat();
         let id = self.insert(znode, parent_id);
-        self.digest_with(id);
+        self.add_digest(id);
         undo.push(|| Undo::Created {
             id,
             parent: parent_id,
@@ -171,18 +172,18 @@ impl Tree {
         let Some(parent_id) = parent_of(path).and_then(|parent| self.find_id(parent)) else {
             return;
         };
-        self.digest_without(parent_id);
+        self.subtract_digest(parent_id);
         let parent = self.slot_mut(parent_id);
         let parent_pzxid = parent.pzxid;
         parent.pzxid = parent.pzxid.max(header.zxid);
-        self.digest_with(parent_id);
-        // No log says that the root is deleted, unless somebody else wrote it.
+        self.add_digest(parent_id);
+        // Only a log of other software can delete the root.
         let found = self.find_id(path).filter(|id| *id != self.find_root());
         let Some(id) = found else { return };
         if self.slot(id).is_some_and(Znode::has_children) {
             self.delete_below(header, id, undo, changes);
         }
-        self.digest_without(id);
+        self.subtract_digest(id);
         let acl = self.slot(id).map_or(AclId::OPEN, Znode::acl);
         self.tell(changes, ChangeKind::Deleted, path, acl, parent_id);
         let was_first = self
@@ -205,9 +206,9 @@ impl Tree {
         quota::znode_deleted(self, path, size, undo);
     }
 
-    /// What is below a znode that is deleted was created later, and is there because a snapshot was taken meanwhile: it will be
-    /// created again. A real server leaves it where no list of children names it, and then does not create it
-    /// (`DataTree.createNode`).
+    /// Deletes the descendants of a deleted znode. They were created later and exist because a snapshot was taken
+    /// meanwhile, so the log creates them again. A real server leaves such a znode where no list of children names it,
+    /// and then does not create it (`DataTree.createNode`).
     #[cold]
     fn delete_below(
         &mut self,
@@ -236,7 +237,7 @@ impl Tree {
         changes: &mut Changes,
     ) -> Option<Stat> {
         let id = self.find_id(path)?;
-        self.digest_without(id);
+        self.subtract_digest(id);
         let znode = self.slot_mut(id);
         let old = std::mem::replace(&mut znode.data, share(data));
         let (mzxid, mtime, old_version) = (znode.mzxid, znode.mtime, znode.version);
@@ -246,7 +247,7 @@ impl Tree {
         let stat = znode.stat();
         let acl = znode.acl;
         let grown = i64::from(length(&znode.data)) - i64::from(length(&old));
-        self.digest_with(id);
+        self.add_digest(id);
         self.data_size += grown;
         quota::about_to_change(undo, path, Some(&old));
         undo.push(|| Undo::DataSet {
@@ -257,7 +258,7 @@ impl Tree {
             version: old_version,
         });
         quota::data_set(self, path, grown, undo);
-        // Who watches data does not watch the parent, so the parent's ACL is never asked for.
+        // A watcher of data does not watch the parent, so the parent's ACL does not matter.
         self.tell(changes, ChangeKind::DataChanged, path, acl, id);
         Some(stat)
     }
@@ -270,12 +271,12 @@ impl Tree {
         undo: &mut UndoLog,
     ) -> Option<Stat> {
         let id = self.find_id(path)?;
-        self.digest_without(id);
+        self.subtract_digest(id);
         self.replace_acl(id, acl, undo);
         let znode = self.slot_mut(id);
         znode.aversion = version;
         let stat = znode.stat();
-        self.digest_with(id);
+        self.add_digest(id);
         Some(stat)
     }
 
@@ -296,7 +297,7 @@ impl Tree {
         }
     }
 
-    /// Replaces data without it being a write: no version, no time, no watch. Only quotas do this to their usage.
+    /// Replaces data without a write: version, time and watches stay the same. Only quotas use this, for their usage.
     pub(super) fn replace_data(&mut self, path: &str, data: Data, undo: &mut UndoLog) {
         let Some(id) = self.find_id(path) else { return };
         let znode = self.slot_mut(id);
@@ -305,7 +306,7 @@ impl Tree {
         undo.push(|| Undo::UsageCounted { id, data: old });
     }
 
-    /// Takes back everything in the log, last first.
+    /// Rolls back all changes in the log, the last one first.
     pub(super) fn roll_back(&mut self, undo: &mut UndoLog) {
         while let Some(step) = undo.pop() {
             match step {
@@ -363,7 +364,7 @@ impl Tree {
         }
     }
 
-    /// Forgets the log: what it would take back stays.
+    /// Commits: drops the log and releases the resources that a rollback would need.
     pub(super) fn keep(&mut self, undo: &mut UndoLog) {
         while let Some(step) = undo.pop() {
             match step {
@@ -380,8 +381,8 @@ impl Tree {
             CreatedKind::Persistent => Owner::Unowned,
             CreatedKind::Ephemeral => Owner::Session(header.session),
             CreatedKind::Container => Owner::Container,
-            // A time to live in the log of a server with extended types is an owner of another kind without them:
-            // DataTree.createNode.
+            // Without extended types, a time to live in the log of a server with extended types is an owner of another
+            // kind: DataTree.createNode.
             CreatedKind::Ttl { ms } => Owner::of(Owner::Ttl { ms }.number(), self.extended_types),
         }
     }

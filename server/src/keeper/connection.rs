@@ -1,4 +1,4 @@
-//! Connections: how they come and go, whose session each is on, and as whom it has authenticated.
+//! Connections: the session, the member and the identities of each.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -7,16 +7,15 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::access::Ids;
-use super::deadline::Deadline;
-use super::{CloseReason, Keeper, Output, Outputs, Rules, access, reply};
-use crate::protocol::{AuthId, ErrorCode, MemberId, Response, SessionId, Timestamp, Xid, Zxid};
+use super::rules::Rules;
+use crate::protocol::{AuthId, MemberId, SessionId, Timestamp};
 
-/// The number of a connection, never given twice.
+/// The number of a connection. A number is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ConnectionId(pub(crate) u64);
 
 impl ConnectionId {
-    /// The test itself, which reads and writes without a client, has every permission and no session.
+    /// The connection of the test itself, which has every permission and no session.
     pub(crate) const HANDLE: Self = Self(0);
 }
 
@@ -24,13 +23,15 @@ impl ConnectionId {
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
     pub(super) address: IpAddr,
-    /// The member of the ensemble that it is a connection to.
+    /// The member of the ensemble that the client connected to.
     pub(super) member: MemberId,
     pub(super) session: Option<SessionId>,
     pub(super) ids: Ids,
-    /// Whether nothing that it sends arrives, because a test has cut the link.
+    /// Whether the client's bytes are lost, because the test cut the link.
     pub(super) silent: bool,
     pub(super) sessionless_deadline: Timestamp,
+    /// Whether the server never closes the connection.
+    is_permanent: bool,
 }
 
 impl Connection {
@@ -42,12 +43,12 @@ impl Connection {
         self.member
     }
 
-    /// Moment when the connection is closed unless it has asked for a session by then.
+    /// Time at which the connection is closed if the client has not asked for a session.
     pub(crate) fn sessionless_deadline(&self) -> Timestamp {
         self.sessionless_deadline
     }
 
-    /// Whether it may ask for more than to authenticate.
+    /// Whether the client may send requests other than auth packets.
     pub(super) fn may_ask(&self, rules: &Rules) -> bool {
         rules.required_auth_schemes.is_empty()
             || rules
@@ -57,7 +58,7 @@ impl Connection {
     }
 }
 
-/// The connections that are up.
+/// The open connections.
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     by_id: HashMap<ConnectionId, Connection, FixedState>,
@@ -74,6 +75,7 @@ impl Connections {
             ids: Ids::of_super(),
             silent: false,
             sessionless_deadline: Timestamp(0),
+            is_permanent: true,
         };
         by_id.insert(ConnectionId::HANDLE, handle);
         Self {
@@ -82,7 +84,7 @@ impl Connections {
         }
     }
 
-    /// How many connections there are altogether, and how many from this address.
+    /// Returns the number of connections of all clients, and of clients with this address.
     pub(super) fn count(&self, address: IpAddr) -> (usize, usize) {
         (
             self.by_id.len() - 1,
@@ -105,6 +107,7 @@ impl Connections {
             ids: Ids::new(ip_id),
             silent: false,
             sessionless_deadline,
+            is_permanent: false,
         };
         self.by_id.insert(id, connection);
         *self.by_address.entry(address).or_default() += 1;
@@ -128,7 +131,7 @@ impl Connections {
         }
     }
 
-    /// Whether it is up and what it sends arrives.
+    /// Whether the connection is open and the client's bytes arrive.
     pub(super) fn is_heard(&self, id: ConnectionId) -> bool {
         self.get(id).is_some_and(|connection| !connection.silent)
     }
@@ -139,12 +142,18 @@ impl Connections {
         }
     }
 
+    /// Whether the server never closes the connection.
+    pub(super) fn is_permanent(&self, id: ConnectionId) -> bool {
+        self.get(id)
+            .is_some_and(|connection| connection.is_permanent)
+    }
+
     /// Whether the connection was closed by the server or by its client.
     pub(super) fn is_gone(&self, id: ConnectionId) -> bool {
         !self.by_id.contains_key(&id)
     }
 
-    /// Those to a member, in the order in which they came.
+    /// Returns the connections to a member, oldest first.
     pub(super) fn of(&self, member: MemberId) -> Vec<ConnectionId> {
         let those = self.by_id.iter();
         let mut those: Vec<_> = those
@@ -155,13 +164,13 @@ impl Connections {
         those
     }
 
-    /// Sessions of the connections that have one.
+    /// Returns the session of each connection that has one.
     pub(super) fn sessions(&self) -> impl Iterator<Item = (ConnectionId, SessionId)> {
         let all = self.by_id.iter();
         all.filter_map(|(id, connection)| Some((*id, connection.session?)))
     }
 
-    /// Those that are on a session, in the order in which they came.
+    /// Returns the connections on a session, oldest first.
     pub(super) fn on(&self, session: SessionId) -> Vec<ConnectionId> {
         let those = self.by_id.iter();
         let mut those: Vec<_> = those
@@ -187,122 +196,5 @@ impl Connections {
             }
         }
         Some(connection)
-    }
-}
-
-impl Keeper {
-    pub(super) fn accepted(
-        &mut self,
-        now: Timestamp,
-        connection: ConnectionId,
-        address: IpAddr,
-        member: MemberId,
-        out: &mut impl Outputs,
-    ) {
-        if !self.members.is_running(member) {
-            let reason = CloseReason::MemberStopped;
-            out.emit(Output::Close { connection, reason });
-            return;
-        }
-        let (everywhere, here) = self.connections.count(address);
-        let full = |limit: usize, number: usize| limit > 0 && number >= limit;
-        if full(self.rules.max_client_connections, here)
-            || full(self.rules.max_connections, everywhere)
-        {
-            // It is not remembered, so it takes nobody's place, and nothing it sends is heard.
-            let reason = CloseReason::TooManyConnections;
-            out.emit(Output::Close { connection, reason });
-            return;
-        }
-        // NIOServerCnxnFactory keeps connections without a session in buckets as long as the time they have, so they
-        // live between one and two such times.
-        let bucket = self.rules.sessionless_timeout_ms.max(1);
-        let buckets = now.0.saturating_add(bucket).div_euclid(bucket) + 1;
-        let deadline = Timestamp(buckets.saturating_mul(bucket));
-        self.connections.add(
-            connection,
-            address,
-            member,
-            access::ip_id(address),
-            deadline,
-        );
-        self.deadlines
-            .add(deadline, Deadline::Sessionless(connection));
-    }
-
-    pub(super) fn authenticated(
-        &mut self,
-        now: Timestamp,
-        connection: ConnectionId,
-        xid: Xid,
-        ids: Result<Vec<AuthId>, ErrorCode>,
-        out: &mut impl Outputs,
-    ) {
-        match ids {
-            Ok(ids) => {
-                self.connections.add_ids(connection, ids);
-                reply(out, connection, xid, Zxid(0), Ok(Response::Empty));
-            }
-            Err(code) => {
-                reply(out, connection, xid, Zxid(0), Err(code));
-                self.close(now, connection, CloseReason::AuthFailed, out);
-            }
-        }
-    }
-
-    /// Up to now, and from now on if it is no longer silent, its session was heard from where presence is life.
-    pub(super) fn silence(&mut self, now: Timestamp, connection: ConnectionId, silent: bool) {
-        let session = self.connections.get(connection).and_then(|it| it.session);
-        if let Some(session) = session
-            && self.rules.presence_is_life
-            && self.is_present(session)
-        {
-            self.touch(now, session);
-        }
-        self.connections.silence(connection, silent);
-    }
-
-    pub(super) fn disconnected(&mut self, now: Timestamp, connection: ConnectionId) {
-        self.watches.disconnected(connection);
-        self.members.disconnected(connection);
-        let heard = self.connections.is_heard(connection);
-        let Some(gone) = self.connections.remove(connection) else {
-            return;
-        };
-        self.deadlines
-            .remove(gone.sessionless_deadline, Deadline::Sessionless(connection));
-        self.leave_session(now, gone.session, connection, heard);
-    }
-
-    pub(super) fn leave_session(
-        &mut self,
-        now: Timestamp,
-        id: Option<SessionId>,
-        connection: ConnectionId,
-        heard: bool,
-    ) {
-        if let Some(id) = id
-            && let Some(session) = self.sessions.get_mut(id)
-            && session.connection == Some(connection)
-        {
-            session.connection = None;
-            if self.rules.presence_is_life && heard {
-                // Up to now it was heard from.
-                self.touch(now, id);
-            }
-        }
-    }
-
-    /// Closes a connection and forgets it at once, as `NIOServerCnxn.close` does: from here on it has no watches, its
-    /// bytes are ignored, and it counts towards no limit.
-    pub(super) fn close(
-        &mut self,
-        now: Timestamp,
-        connection: ConnectionId,
-        reason: CloseReason,
-        out: &mut impl Outputs,
-    ) {
-        self.disconnected(now, connection);
-        out.emit(Output::Close { connection, reason });
     }
 }

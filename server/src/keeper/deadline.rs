@@ -1,30 +1,31 @@
-//! What falls due when.
+//! The schedule of everything that happens by time alone.
 
 use std::collections::BTreeSet;
 
-use super::ConnectionId;
+use super::connection::ConnectionId;
+use super::rules::Rules;
 use crate::protocol::{SessionId, Timestamp};
 
-/// Something that falls due.
+/// An event that is due at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Deadline {
-    /// A session was not heard from; or it was, and its real deadline is later.
+    /// A session may have expired. If its client was alive since, the real deadline is later.
     Session(SessionId),
-    /// A connection did not ask for a session.
+    /// A client did not ask for a session in time.
     Sessionless(ConnectionId),
-    /// It is time to look for containers and TTL znodes to remove.
+    /// The reaper looks for expired containers and TTL znodes.
     LookForReapable,
-    /// The next of those found may go.
+    /// The reaper removes the next znode that it found.
     Reap,
 }
 
-/// The end of time, at which everything would be due again as soon as it was put off.
+/// The last possible time. An entry for it would be due again as soon as it was deferred.
 const NEVER: Timestamp = Timestamp(i64::MAX);
 
-/// Everything that will fall due, soonest first.
+/// All deadlines, the earliest first.
 ///
-/// An entry may come too early, never too late: what is put off is not moved here, but looked at again when its
-/// entry comes. So to hear from a session costs nothing here.
+/// An entry may come too early, never too late. If a deadline is deferred, its entry stays and is checked again when it
+/// comes, so a sign of life of a session costs nothing here.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Deadlines(BTreeSet<(Timestamp, Deadline)>);
 
@@ -42,7 +43,7 @@ impl Deadlines {
         next.filter(|at| *at != NEVER)
     }
 
-    /// Takes the first entry that is due.
+    /// Removes and returns the first entry that is due.
     pub(super) fn pop(&mut self, now: Timestamp) -> Option<Deadline> {
         if self.next()? > now {
             return None;
@@ -53,4 +54,10 @@ impl Deadlines {
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }
+}
+
+/// Returns the time at which the reaper looks for expired znodes next.
+pub(super) fn next_look(rules: &Rules, now: Timestamp) -> Timestamp {
+    let interval = rules.container_check_interval_ms.max(1);
+    Timestamp(now.0.saturating_add(interval))
 }

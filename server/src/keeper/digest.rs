@@ -1,18 +1,18 @@
-//! The digest of a tree, by which servers find out that they do not have the same: ZooKeeper's `DigestCalculator`, version 2.
+//! The digest of a tree, by which servers detect that their trees differ: ZooKeeper's `DigestCalculator`, version 2.
 //!
-//! It is the sum of what each znode comes to, so a change takes away what a znode came to and adds what it comes to now.
+//! The digest is the sum of the digests of all znodes, so a change of a znode subtracts its old digest and adds its new
+//! one.
 
 use std::collections::VecDeque;
 
 use crc32fast::Hasher;
 
-use super::tree::Tree;
 use super::znode::{NIL, Znode};
 use crate::protocol::Zxid;
 
-/// What a znode comes to: CRC-32 of its path, its data and what is kept of its stat.
+/// Returns the digest of a znode: the CRC-32 of its path, its data and the persisted part of its stat.
 fn digest_of(znode: &Znode, crc: &Hasher) -> u64 {
-    // DigestCalculator.calculateDigest: usage is counted by each server for itself, so what is below /zookeeper is left out.
+    // DigestCalculator.calculateDigest: each server counts usage for itself, so znodes below /zookeeper have no digest.
     if znode.path.starts_with("/zookeeper/") {
         return 0;
     }
@@ -44,7 +44,8 @@ fn digest_of(znode: &Znode, crc: &Hasher) -> u64 {
     u64::from(checksum([path.as_bytes(), data, &fields], crc.clone()))
 }
 
-/// The CRC-32 of three pieces. It is made several times as fast of many bytes at once, so few are put together first.
+/// Returns the CRC-32 of three pieces. Short pieces are joined first, since the CRC of one long piece is several times
+/// as fast.
 fn checksum(pieces: [&[u8]; 3], mut crc: Hasher) -> u32 {
     let mut together = [0; 256];
     let mut length = 0;
@@ -60,19 +61,19 @@ fn checksum(pieces: [&[u8]; 3], mut crc: Hasher) -> u32 {
     crc.finalize()
 }
 
-/// The digest of a tree, and what the znodes that changed last came to: who changes a znode mostly changes it again, and to
-/// take away what it came to is then not to reckon it once more.
+/// The digest of a tree, and the digests of znodes that changed recently. A client that changes a znode mostly changes it
+/// again, and the old digest can then be subtracted without computing it once more.
 #[derive(Clone, Debug)]
 pub(super) struct TreeDigest {
     sum: u64,
     recent: [Recent; RECENT],
-    /// Of nothing yet: to begin one anew is to ask the processor what it can do.
+    /// A hasher that has hashed nothing yet. A copy is cheaper than a new one, which asks the processor for its features.
     crc: Hasher,
-    /// What it was after some of the transactions, the oldest first: what the word `hash` tells.
+    /// Digests after some of the transactions, the oldest first. The four-letter word `hash` shows them.
     history: VecDeque<(Zxid, u64)>,
 }
 
-/// What a znode came to when it changed last.
+/// The digest of a znode after its last change.
 #[derive(Clone, Copy, Debug)]
 struct Recent {
     id: u32,
@@ -85,124 +86,82 @@ impl Default for Recent {
     }
 }
 
-/// How many znodes that is known of, at most; each has one place where it can be.
+/// Number of places for recent digests. Each znode has one place where its digest can be.
 const RECENT: usize = 256;
 
-/// Of every so many transactions one has its digest in the history: `DataTree.DIGEST_LOG_INTERVAL`.
+/// One of this many transactions has its digest in the history: `DataTree.DIGEST_LOG_INTERVAL`.
 const HISTORY_INTERVAL: i64 = 128;
 
-/// So many are in the history: `DataTree.DIGEST_LOG_LIMIT`.
+/// Longest history: `DataTree.DIGEST_LOG_LIMIT`.
 const HISTORY_LIMIT: usize = 1024;
 
 impl TreeDigest {
-    fn new(sum: u64) -> Self {
+    pub(super) fn of<'z>(znodes: impl Iterator<Item = &'z Znode>) -> Self {
         Self {
-            sum,
+            sum: sum_of(znodes),
             recent: [Recent::default(); RECENT],
             crc: Hasher::new(),
             history: VecDeque::new(),
         }
     }
 
-    /// Where it stands what a znode came to, if that is known.
-    fn place(&mut self, id: u32) -> Option<&mut Recent> {
-        self.recent.get_mut(usize::try_from(id).ok()? % RECENT)
-    }
-}
-
-impl Tree {
-    /// The digest of all znodes, where one is kept.
     #[inline]
-    pub(crate) fn digest(&self) -> Option<u64> {
-        self.digest.as_ref().map(|digest| digest.sum)
+    pub(super) fn sum(&self) -> u64 {
+        self.sum
     }
 
-    /// From here on a digest is kept, or none.
-    pub(super) fn keep_digest(&mut self, wanted: bool) {
-        match (wanted, &self.digest) {
-            (true, None) => self.digest = Some(Box::new(TreeDigest::new(self.reckoned_digest()))),
-            (false, Some(_)) => self.digest = None,
-            (true, Some(_)) | (false, None) => {}
-        }
+    /// Returns to an earlier digest.
+    pub(super) fn reset(&mut self, sum: u64) {
+        self.sum = sum;
+        self.recent.fill(Recent::default());
     }
 
-    /// The digest made of every znode anew.
-    pub(crate) fn reckoned_digest(&self) -> u64 {
-        let crc = Hasher::new();
-        let znodes = self.all().map(|znode| digest_of(znode, &crc));
-        znodes.fold(0, u64::wrapping_add)
+    pub(super) fn history(&self) -> impl Iterator<Item = (Zxid, u64)> {
+        self.history.iter().copied()
     }
 
-    /// What it was before all of a transaction is taken back.
-    pub(super) fn set_digest(&mut self, digest: Option<u64>) {
-        if let (Some(kept), Some(sum)) = (&mut self.digest, digest) {
-            kept.sum = sum;
-            kept.recent.fill(Recent::default());
-        }
-    }
-
-    /// What the digest was after every 128th transaction, the oldest first, where one is kept.
-    pub(crate) fn digest_history(&self) -> impl Iterator<Item = (Zxid, u64)> {
-        let history = self.digest.iter().flat_map(|digest| &digest.history);
-        history.copied()
-    }
-
-    /// A transaction has ended: `DataTree.logZxidDigest`.
+    /// Notes the digest after a transaction: `DataTree.logZxidDigest`.
     #[inline]
-    pub(super) fn note_digest(&mut self) {
-        let zxid = self.last_zxid();
-        if let Some(TreeDigest { sum, history, .. }) = self.digest.as_deref_mut()
-            && zxid.0 % HISTORY_INTERVAL == 0
-        {
-            history.push_back((zxid, *sum));
-            if history.len() > HISTORY_LIMIT {
-                history.pop_front();
+    pub(super) fn note(&mut self, zxid: Zxid) {
+        if zxid.0 % HISTORY_INTERVAL == 0 {
+            self.history.push_back((zxid, self.sum));
+            if self.history.len() > HISTORY_LIMIT {
+                self.history.pop_front();
             }
         }
     }
 
-    /// A znode is about to change or to go.
-    #[inline]
-    pub(super) fn digest_without(&mut self, id: u32) {
-        if self.digest.is_some() {
-            self.take_from_digest(id);
-        }
-    }
-
-    /// A znode has changed or come.
-    #[inline]
-    pub(super) fn digest_with(&mut self, id: u32) {
-        if self.digest.is_some() {
-            self.add_to_digest(id);
-        }
-    }
-
-    #[inline(never)]
-    fn take_from_digest(&mut self, id: u32) {
-        let Some(digest) = self.digest.as_deref_mut() else {
-            return;
-        };
-        let place = digest.place(id).filter(|recent| recent.id == id);
+    /// Subtracts the digest of a znode that is about to change or to be removed.
+    pub(super) fn subtract(&mut self, id: u32, znode: Option<&Znode>) {
+        let place = self.place(id).filter(|recent| recent.id == id);
         let known = place.map(|recent| std::mem::take(recent).digest);
-        let of_znode = known.or_else(|| Some(digest_of(self.znodes.get(id)?, &digest.crc)));
-        digest.sum = digest.sum.wrapping_sub(of_znode.unwrap_or_default());
+        let of_znode = known.or_else(|| Some(digest_of(znode?, &self.crc)));
+        self.sum = self.sum.wrapping_sub(of_znode.unwrap_or_default());
     }
 
-    #[inline(never)]
-    fn add_to_digest(&mut self, id: u32) {
-        let Some(digest) = self.digest.as_deref_mut() else {
-            return;
-        };
-        let znode = self.znodes.get(id);
-        let of_znode = znode.map_or(0, |znode| digest_of(znode, &digest.crc));
-        digest.sum = digest.sum.wrapping_add(of_znode);
-        if let Some(recent) = digest.place(id) {
+    /// Adds the digest of a znode that has changed or is new.
+    pub(super) fn add(&mut self, id: u32, znode: Option<&Znode>) {
+        let of_znode = znode.map_or(0, |znode| digest_of(znode, &self.crc));
+        self.sum = self.sum.wrapping_add(of_znode);
+        if let Some(recent) = self.place(id) {
             *recent = Recent {
                 id,
                 digest: of_znode,
             };
         }
     }
+
+    /// Place of the digest of a znode.
+    fn place(&mut self, id: u32) -> Option<&mut Recent> {
+        self.recent.get_mut(usize::try_from(id).ok()? % RECENT)
+    }
+}
+
+/// Computes the digest of these znodes.
+pub(super) fn sum_of<'z>(znodes: impl Iterator<Item = &'z Znode>) -> u64 {
+    let crc = Hasher::new();
+    let digests = znodes.map(|znode| digest_of(znode, &crc));
+    digests.fold(0, u64::wrapping_add)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! What follows when something happens to a member: elections, a new epoch, and the end of connections.
+//! Elections, epochs, and the connections that end because of them.
 
 use super::ensemble::Service;
+use super::output::{CloseReason, Output, Outputs};
 use super::replica::Replica;
-use super::{CloseReason, Keeper, Output, Outputs};
+use super::state::Keeper;
 use crate::protocol::{EnsembleAction, MemberId, Timestamp, Xid};
 
 impl Keeper {
@@ -50,7 +51,7 @@ impl Keeper {
         }
     }
 
-    /// All of them were stopped and have started again.
+    /// Elects a leader after all members were stopped and started again.
     pub(super) fn members_restarted(&mut self, now: Timestamp, out: &mut impl Outputs) {
         if self.members.leader.is_some() {
             let before = (self.members.leader, self.members.epoch);
@@ -60,7 +61,7 @@ impl Keeper {
         }
     }
 
-    /// There is a new leader, and all that was before is of an epoch before.
+    /// Begins the epoch of a new leader.
     fn begin_epoch(&mut self, now: Timestamp, leader: Option<MemberId>) {
         self.members.leader = leader;
         self.sessions.renumber(&self.rules, now);
@@ -75,8 +76,8 @@ impl Keeper {
         self.tree.set_last_zxid(self.members.start_of_epoch());
     }
 
-    /// Lets everything follow from how the members are now: an election if there is nobody who leads and there can be
-    /// one; and at each member whose service changes, the end of all connections.
+    /// Derives everything from the current state of the members: elects a leader if there is none and there can be one,
+    /// and closes all connections of each member whose service changes.
     fn settle(&mut self, now: Timestamp, led: (Option<MemberId>, u32), out: &mut impl Outputs) {
         let reaches = |leader: &MemberId| self.members.reaches_others(*leader);
         if !self.members.has_quorum() {
@@ -108,11 +109,11 @@ impl Keeper {
         let reason = match (before, after) {
             (_, Service::Stopped) => CloseReason::MemberStopped,
             (Service::ReadOnly, _) => CloseReason::ReadOnlyEnded,
-            (Service::Quorum { .. } | Service::Nobody | Service::Stopped, _) => {
+            (Service::Quorum { .. } | Service::NotServing | Service::Stopped, _) => {
                 CloseReason::LostLeader
             }
         };
-        // QuorumPeer has a server for each of its states, and closes all connections with the one that it leaves.
+        // QuorumPeer has a server for each of its states, and closes all connections of the server that it leaves.
         for connection in self.connections.of(member) {
             if !self.connections.is_gone(connection) {
                 self.close(now, connection, reason, out);
@@ -127,9 +128,9 @@ impl Keeper {
         }
         if let Service::Quorum { .. } = before {
             let last_zxid = match after {
-                // It takes part in the election with what it has.
+                // The member takes part in the election with the transactions that it has.
                 Service::Quorum { .. } => self.tree.last_zxid(),
-                Service::ReadOnly | Service::Nobody | Service::Stopped => {
+                Service::ReadOnly | Service::NotServing | Service::Stopped => {
                     self.members.last_zxid(member, &self.tree)
                 }
             };
@@ -140,7 +141,7 @@ impl Keeper {
         let replica = match after {
             Service::Quorum { .. } => lagged.then(|| self.replica_of(member, true)),
             Service::ReadOnly => Some(self.replica_of(member, false)),
-            Service::Nobody | Service::Stopped => None,
+            Service::NotServing | Service::Stopped => None,
         };
         if let Some(replica) = replica {
             self.members.replicas.insert(member, replica);
@@ -150,7 +151,7 @@ impl Keeper {
         }
     }
 
-    /// A copy of what there is, with no watches.
+    /// Returns a copy of the current state, without watches.
     pub(super) fn replica_of(&mut self, member: MemberId, follows: bool) -> Replica {
         let last_zxid = self.members.last_zxid(member, &self.tree);
         Replica::new(&mut self.tree, last_zxid, follows)

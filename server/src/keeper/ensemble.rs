@@ -1,28 +1,32 @@
-//! The members of an ensemble: who runs, who reaches the others, who leads, and what each has.
+//! The members of an ensemble: their state, the leader, and the transactions that each has.
 //!
-//! All members serve one tree, and there is no protocol among them: a test says what happens to a member, and what would
-//! follow from it among real ones follows at once. A server that is no ensemble is one member that always leads.
+//! All members serve one tree, and there is no protocol between them. The test changes the state of a member, and the
+//! consequences that it would have among real members happen at once. A standalone server is a single member that
+//! always leads.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::connection::ConnectionId;
 use super::replica::Replica;
-use super::{ConnectionId, Keeper, Rules, Tree, Watches};
-use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, Zxid};
+use super::rules::Rules;
+use super::tree::Tree;
+use super::watch::Watches;
+use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, Zxid};
 
-/// The members, and who leads them.
+/// The members and their leader.
 #[derive(Clone, Debug)]
 pub(crate) struct Members {
-    /// By number, from 1.
+    /// Ordered by id, from 1.
     list: Vec<Member>,
     read_only_mode: bool,
     pub(super) leader: Option<MemberId>,
-    /// How many leaders there have been: the high half of every zxid. A server that is no ensemble stays at 0.
+    /// Number of leaders so far: the high half of every zxid. Stays 0 for a standalone server.
     pub(super) epoch: u32,
-    /// The last transaction of the epochs before: what followers show until the first of this one.
+    /// The last transaction of the epochs before. Followers show it until the first transaction of this epoch.
     pub(super) last_of_before: Zxid,
-    /// Connections whose session has since come to another member.
+    /// Connections whose session has moved to another member.
     left_behind: BTreeSet<ConnectionId>,
-    /// What members have that do not have everything.
+    /// The states of members that are not up to date.
     pub(super) replicas: BTreeMap<MemberId, Replica>,
 }
 
@@ -32,35 +36,35 @@ pub(super) struct Member {
     pub(super) running: bool,
     pub(super) partitioned: bool,
     pub(super) service: Service,
-    /// The last transaction that it had when it followed last.
+    /// The last transaction that the member had when it last followed a leader.
     pub(super) last_zxid: Zxid,
 }
 
-/// Whom a member serves.
+/// The service that a member offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
-    /// Everybody, as one of those who follow the leader of this epoch, or as that leader.
+    /// All requests: the member is the leader of this epoch or follows it.
     Quorum { epoch: u32 },
-    /// Those who are content with reading.
+    /// Reads of clients that accept a read-only server.
     ReadOnly,
-    /// Nobody, though it can be connected to.
-    Nobody,
-    /// It does not run.
+    /// None. The member accepts connections and closes them.
+    NotServing,
+    /// None. The member does not run.
     Stopped,
 }
 
-/// A member at one moment.
+/// The state of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MemberState {
     pub(crate) mode: Mode,
     pub(crate) partitioned: bool,
     pub(crate) last_zxid: Zxid,
-    /// How many transactions it lags behind; `None` if it does not lag.
+    /// Number of transactions that the member has not applied yet; `None` if it does not lag.
     pub(crate) behind: Option<usize>,
 }
 
 impl Members {
-    /// Members that all run and reach one another, and who have elected the last of them.
+    /// Creates members that all run and reach each other. The last one leads.
     pub(super) fn new(rules: &Rules) -> Self {
         let number = rules.members.max(1);
         let epoch = u32::from(number > 1);
@@ -81,7 +85,7 @@ impl Members {
         }
     }
 
-    /// Goes on after the transactions of another server: no epoch of theirs comes again.
+    /// Continues after the transactions of another server, whose epochs do not come again.
     pub(super) fn go_on_from(&mut self, last_zxid: Zxid) {
         let epoch = u32::try_from(last_zxid.0 >> 32).unwrap_or(self.epoch);
         if self.is_ensemble() {
@@ -101,7 +105,7 @@ impl Members {
         self.epoch
     }
 
-    /// The zxid before the first of this epoch.
+    /// Returns the zxid before the first one of this epoch.
     pub(super) fn start_of_epoch(&self) -> Zxid {
         Zxid(i64::from(self.epoch) << 32)
     }
@@ -110,13 +114,13 @@ impl Members {
         self.list.len() > 1
     }
 
-    /// Whether no member and no connection is to be told from the others, which is how it nearly always is.
+    /// Whether all members and connections behave alike, which is nearly always so.
     #[inline]
     pub(super) fn are_as_one(&self) -> bool {
         self.replicas.is_empty() && self.left_behind.is_empty()
     }
 
-    /// How a member serves.
+    /// Returns the mode of a member.
     pub(crate) fn mode(&self, member: MemberId) -> Mode {
         match self.service(member) {
             Service::Stopped => Mode::Stopped,
@@ -124,11 +128,11 @@ impl Members {
             Service::Quorum { .. } if self.leader == Some(member) => Mode::Leader,
             Service::Quorum { .. } => Mode::Follower,
             Service::ReadOnly => Mode::ReadOnly,
-            Service::Nobody => Mode::NotServing,
+            Service::NotServing => Mode::NotServing,
         }
     }
 
-    /// Whether, and why not, this can be done.
+    /// Checks whether an action is possible.
     pub(crate) fn check(&self, action: EnsembleAction) -> Result<(), EnsembleError> {
         let known = |member: MemberId| {
             let known = self.get(member).map(|_| ());
@@ -146,7 +150,7 @@ impl Members {
                 known(member)?;
                 match self.service(member) {
                     Service::Quorum { .. } => Ok(()),
-                    Service::ReadOnly | Service::Nobody | Service::Stopped => {
+                    Service::ReadOnly | Service::NotServing | Service::Stopped => {
                         Err(EnsembleError::CannotLag(member))
                     }
                 }
@@ -168,7 +172,7 @@ impl Members {
         self.get(member).is_some_and(|member| member.running)
     }
 
-    /// Whether a member serves those alone who are content with reading.
+    /// Whether a member serves only clients that accept a read-only server.
     pub(super) fn is_read_only(&self, member: MemberId) -> bool {
         self.service(member) == Service::ReadOnly
     }
@@ -181,7 +185,7 @@ impl Members {
         self.left_behind.contains(&connection)
     }
 
-    /// Forgets a connection that is gone.
+    /// Removes a closed connection.
     pub(super) fn disconnected(&mut self, connection: ConnectionId) {
         if !self.are_as_one() {
             self.left_behind.remove(&connection);
@@ -195,7 +199,7 @@ impl Members {
         self.replicas.get_mut(&member)
     }
 
-    /// Whether a member takes in what is committed later than the others.
+    /// Whether a member applies transactions later than the others.
     pub(super) fn lags(&self, member: MemberId) -> bool {
         self.replicas.get(&member).is_some_and(|it| it.follows)
     }
@@ -204,12 +208,12 @@ impl Members {
         self.replicas.values_mut()
     }
 
-    /// The watches of those who are connected to members that do not have everything.
+    /// Returns the watches of clients of members that are not up to date.
     pub(super) fn watches(&self) -> impl Iterator<Item = &Watches> {
         self.replicas.values().map(|replica| &replica.watches)
     }
 
-    /// What a member has: the tree, and the watches of those who are connected to it.
+    /// Returns the tree of a member, and the watches of its clients.
     #[inline]
     pub(super) fn view<'v>(
         &'v mut self,
@@ -226,7 +230,7 @@ impl Members {
         }
     }
 
-    /// The last transaction that a member has.
+    /// Returns the zxid of the last transaction that a member has.
     #[inline]
     pub(super) fn last_zxid(&self, member: MemberId, tree: &Tree) -> Zxid {
         let last = tree.last_zxid();
@@ -235,8 +239,8 @@ impl Members {
         }
         match self.replicas.get(&member) {
             Some(replica) => replica.tree.last_zxid(),
-            // Seen on real ones: who follows a new leader and has what it has goes on to show the last transaction of the
-            // epoch before until there is one of the new.
+            // Observed with real servers: an up-to-date follower of a new leader shows the last transaction of the
+            // epoch before, until the new epoch has a transaction.
             None if last == self.start_of_epoch() && self.leader != Some(member) => {
                 self.last_of_before
             }
@@ -267,13 +271,13 @@ impl Members {
         reaching.count() * 2 > self.list.len()
     }
 
-    /// Who would be elected: among those with the most transactions the one with the highest number, as in
-    /// `FastLeaderElection.totalOrderPredicate`.
+    /// Returns the member that would be elected: of those with the most transactions, the one with the highest id, as
+    /// in `FastLeaderElection.totalOrderPredicate`.
     pub(super) fn winner(&self, tree: &Tree, but: Option<MemberId>) -> Option<MemberId> {
         let last_zxid = |member: MemberId| match self.service(member) {
-            // Who lags has taken in less than it has in its log.
+            // A member that lags has more transactions in its log than it has applied.
             Service::Quorum { .. } => tree.last_zxid(),
-            Service::ReadOnly | Service::Nobody | Service::Stopped => {
+            Service::ReadOnly | Service::NotServing | Service::Stopped => {
                 self.get(member).map_or(Zxid(0), |member| member.last_zxid)
             }
         };
@@ -284,7 +288,7 @@ impl Members {
             .or(but)
     }
 
-    /// What a member serves as things are.
+    /// Returns the service that a member offers in its current state.
     pub(super) fn service_due(&self, member: MemberId) -> Service {
         if !self.is_running(member) {
             Service::Stopped
@@ -293,45 +297,20 @@ impl Members {
         } else if self.read_only_mode {
             Service::ReadOnly
         } else {
-            Service::Nobody
+            Service::NotServing
         }
     }
-}
 
-impl Keeper {
-    pub(crate) fn members(&self) -> &Members {
-        &self.members
-    }
-
-    /// The last transaction that a member has.
-    pub(crate) fn last_zxid_of(&self, member: MemberId) -> Zxid {
-        self.members.last_zxid(member, &self.tree)
-    }
-
-    /// The sessions that are on connections to a member, by number.
-    pub(crate) fn sessions_at(&self, member: MemberId) -> Vec<SessionId> {
-        let connections = self.connections.of(member).into_iter();
-        let mut sessions: Vec<_> = connections
-            .filter_map(|id| self.connections.get(id)?.session)
-            .collect();
-        sessions.sort_unstable();
-        sessions
-    }
-
-    /// What there is to know of a member.
-    pub(crate) fn member(&self, member: MemberId) -> Option<MemberState> {
-        let members = &self.members;
-        let it = members.get(member)?;
-        let lagging = members
-            .replicas
-            .get(&member)
-            .filter(|replica| replica.follows);
+    /// Returns the state of a member.
+    pub(super) fn state(&self, member: MemberId, tree: &Tree) -> Option<MemberState> {
+        let it = self.get(member)?;
+        let lagging = self.replicas.get(&member).filter(|replica| replica.follows);
         Some(MemberState {
-            mode: members.mode(member),
+            mode: self.mode(member),
             partitioned: it.partitioned,
             last_zxid: match it.service {
-                Service::Quorum { .. } | Service::ReadOnly => members.last_zxid(member, &self.tree),
-                Service::Nobody | Service::Stopped => it.last_zxid,
+                Service::Quorum { .. } | Service::ReadOnly => self.last_zxid(member, tree),
+                Service::NotServing | Service::Stopped => it.last_zxid,
             },
             behind: lagging.map(|replica| replica.pending.len()),
         })

@@ -1,10 +1,10 @@
-//! What the data format has no record for: a request for it is taken as the release of that name takes it.
+//! Requests that a data format has no record for. They are answered as the release of that name answers them.
 
 use crate::protocol::{CreateOperation, CreateRequest, DataFormat, MultiOp, Operation, Request};
 
-/// What a request is taken for by a release whose logs and snapshots could not hold what it asks for.
+/// Returns the request that a release takes this one for, if its logs and snapshots cannot hold the result.
 ///
-/// `create2` is none of these, although 3.4 does not know it: the record of what it does is that of a create.
+/// `create2` is not such a request, although 3.4 does not know it: it has the same record as `create`.
 pub(super) fn without_record(
     format: DataFormat,
     request: &Request<'_>,
@@ -21,7 +21,7 @@ pub(super) fn without_record(
             CreateOperation::CreateContainer | CreateOperation::CreateTtl
         )
     };
-    // Their numbers, which 3.4 answers as any that it does not know (Request.isValid). In a multi they make it unreadable
+    // 3.4 does not know these operations (Request.isValid). In a multi they make the request unreadable
     // (MultiTransactionRecord.deserialize).
     let operation = request.operation();
     if operation == Some(Operation::CreateContainer) {

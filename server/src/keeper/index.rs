@@ -1,5 +1,5 @@
-//! Index of znodes by path, hashed. A large index has parts, each of which a copy shares until the copy or the
-//! original changes the part.
+//! A hash index of znodes by path. A large index has parts. A copy shares each part until the copy or the original
+//! changes it.
 
 use hashbrown::HashTable;
 
@@ -8,12 +8,12 @@ use super::shared::Shared;
 /// Number of entries from which on an index has parts.
 const LARGE: usize = 4096;
 
-/// Number of parts of a large index: so many that a copy of one part takes microseconds.
+/// Number of parts of a large index, so high that a copy of one part takes microseconds.
 const PARTS: usize = 1 << PART_BITS;
 const PART_BITS: u32 = 8;
 
-/// Entry of a path. The hash is stored beside the number, so that the index can grow, and skip most other entries,
-/// without reading znodes.
+/// Entry of a path. It holds the hash too, so that the index can grow, and skip most other entries, without reading
+/// znodes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
     pub(super) hash: u32,
@@ -103,7 +103,7 @@ impl Index {
         }
     }
 
-    /// From here on a clone shares the parts, in negligible time.
+    /// Makes later clones share the parts, in negligible time.
     pub(super) fn make_shared(&mut self) {
         for part in &mut self.parts {
             part.share();
@@ -120,7 +120,7 @@ impl Index {
     }
 }
 
-/// A table takes a position from the low bits of a hash and its tag from the high ones, so the tags of neighbours
+/// A table takes a position from the low bits of a hash and its tag from the high bits, so the tags of neighbours
 /// differ.
 #[inline]
 fn spread(hash: u32) -> u64 {

@@ -1,16 +1,16 @@
-//! Numbers as Java reads them, and the order in which its hash sets have what they hold.
+//! Numbers as Java parses them, and the order of Java's hash sets.
 
 use std::borrow::Cow;
 
-/// The zeros of the scripts that Java has digits of, as of Java 17. It looks at UTF-16 units (`Integer.parseInt`), so
-/// those beyond the basic multilingual plane are none.
+/// The zeros of the scripts whose digits Java accepts, as of Java 17. Java looks at UTF-16 units (`Integer.parseInt`),
+/// so zeros beyond the basic multilingual plane do not count.
 const ZEROS: [u16; 36] = [
     0x0660, 0x06f0, 0x07c0, 0x0966, 0x09e6, 0x0a66, 0x0ae6, 0x0b66, 0x0be6, 0x0c66, 0x0ce6, 0x0d66,
     0x0de6, 0x0e50, 0x0ed0, 0x0f20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90,
     0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0, 0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10,
 ];
 
-/// `Integer.parseInt`: a sign may stand before the digits, and those may be of any script.
+/// `Integer.parseInt`: a sign may precede the digits, and the digits may be of any script.
 pub(super) fn int(text: &str, radix: u32) -> Option<i32> {
     i32::from_str_radix(&in_ascii(text), radix).ok()
 }
@@ -20,7 +20,7 @@ pub(super) fn long(text: &str) -> Option<i64> {
     in_ascii(text).parse().ok()
 }
 
-/// The text with ASCII's digits in place of those of other scripts.
+/// Replaces digits of other scripts by ASCII digits.
 fn in_ascii(text: &str) -> Cow<'_, str> {
     if text.is_ascii() {
         Cow::Borrowed(text)
@@ -29,9 +29,9 @@ fn in_ascii(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// `Character.digit`, where there is one of another script.
+/// `Character.digit` for digits of other scripts.
 fn ascii_digit(c: char) -> Option<char> {
-    // Fullwidth letters count as those of ASCII, in either case.
+    // Fullwidth letters count as ASCII letters, in either case.
     if matches!(c, '\u{ff21}'..='\u{ff3a}' | '\u{ff41}'..='\u{ff5a}') {
         return char::from_u32(u32::from(c) - 0xfee0);
     }
@@ -47,7 +47,7 @@ pub(super) fn hash(text: &str) -> i32 {
     })
 }
 
-/// The order in which a `ConcurrentHashMap` has its keys, which are known here by the order in which they came.
+/// The iteration order of a `ConcurrentHashMap`. A key is identified by its insertion order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct HashOrder {
     /// The hash and the number of each key, bin by bin.
@@ -74,13 +74,13 @@ impl HashOrder {
         }
     }
 
-    /// The keys, by number.
+    /// Returns the numbers of the keys.
     pub(super) fn iter(&self) -> impl Iterator<Item = usize> {
         self.bins.iter().flatten().map(|&(_, number)| number)
     }
 
-    /// As `ConcurrentHashMap.transfer` does it: the longest tail of a bin that goes to one place keeps its order, and what
-    /// stood before it comes in front of it one by one.
+    /// Grows like `ConcurrentHashMap.transfer`: the longest tail of a bin that goes to one bin keeps its order, and the
+    /// keys before it are prepended one by one.
     fn grow(&mut self) {
         let old = std::mem::take(&mut self.bins);
         self.bins.resize_with(old.len() * 2, Vec::new);
@@ -103,7 +103,7 @@ impl HashOrder {
     }
 }
 
-/// Where a hash belongs; there are a power of two of places.
+/// Returns the bin of a hash. The number of bins is a power of two.
 fn bin(bins: &mut [Vec<(u32, usize)>], spread: u32) -> Option<&mut Vec<(u32, usize)>> {
     let place = usize::try_from(spread).ok()? & (bins.len() - 1);
     bins.get_mut(place)
@@ -155,7 +155,7 @@ mod tests {
         for _ in 5..12 {
             order.add(31);
         }
-        // Twice as many bins: 16 and 21 have their own now, and what is alike is as it was.
+        // With twice as many bins, 16 and 21 have bins of their own, and equal bins keep their order.
         let numbers: Vec<usize> = order.iter().collect();
         assert_eq!(numbers.get(..5), Some(&[2, 3, 0, 4, 1][..]));
     }

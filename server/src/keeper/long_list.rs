@@ -1,4 +1,4 @@
-//! Lists of so many znodes that they are read after the turn, from a shared copy of the znodes.
+//! Lists so long that they are read after the turn, from a shared copy of the znodes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use super::tree::Tree;
 use super::znode::{NIL, Znode};
 use crate::protocol::{Cursor, LongList, name_of};
 
-/// Number of znodes from which on a list is read after its turn: a listing of as many takes some 0.2 ms.
+/// Number of znodes from which on a list is read after its turn. Listing this many takes about 0.2 ms.
 pub(super) const LONG: usize = 2000;
 
-/// Znodes below one: its children, or all its descendants, parents before their children.
+/// The children of a znode, or all its descendants, parents before their children.
 pub(super) struct Below {
     znodes: Slab,
     first: u32,
@@ -19,7 +19,7 @@ pub(super) struct Below {
 }
 
 impl Below {
-    /// Children of a znode. The tree has [made its znodes shared](Tree::make_znodes_shared).
+    /// Returns the children of a znode. The tree must have [made its znodes shared](Tree::make_znodes_shared).
     pub(super) fn children(tree: &Tree, znode: &Znode) -> Arc<Self> {
         Arc::new(Self {
             znodes: tree.znodes.clone(),
@@ -28,7 +28,7 @@ impl Below {
         })
     }
 
-    /// Descendants of a znode. The tree has [made its znodes shared](Tree::make_znodes_shared).
+    /// Returns the descendants of a znode. The tree must have [made its znodes shared](Tree::make_znodes_shared).
     pub(super) fn descendants(tree: &Tree, znode: &Znode) -> Arc<Self> {
         Arc::new(Self {
             znodes: tree.znodes.clone(),

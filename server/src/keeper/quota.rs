@@ -1,4 +1,4 @@
-//! Quotas: limits that a client writes below `/zookeeper/quota`, and the usage that is counted beside them.
+//! Quotas: limits that a client writes below `/zookeeper/quota`, and the usage that is counted next to them.
 //!
 //! Usage is data of ordinary znodes, but counting is not a write: no version changes and no watch fires
 //! (`DataTree.updateQuotaStat`).
@@ -17,15 +17,15 @@ const QUOTA: &str = "/zookeeper/quota";
 const LIMITS: &str = "zookeeper_limits";
 const STATS: &str = "zookeeper_stats";
 
-/// The one path that a real server does not survive: a limit for the root of the quotas themselves stops it, and every
-/// later start (`PathTrie.addPath` refuses an empty path).
+/// A path that a real server does not survive: a limit for the root of the quotas themselves stops it, and every later
+/// start (`PathTrie.addPath` refuses an empty path).
 pub(super) const LETHAL_LIMITS: &str = "/zookeeper/quota/zookeeper_limits";
 
-/// The longest text that is taken apart. A write below a quota takes the usage apart, however long it is, and a frame of
-/// fifty thousand writes below a usage of a megabyte would stop everybody for minutes.
+/// Longest usage text that is parsed. Every write below a quota parses the usage, and one frame of fifty thousand
+/// writes below a usage of a megabyte would block all clients for minutes.
 const LONGEST: usize = 256;
 
-/// The text `count=1,bytes=2`, taken apart (`StatsTrack`).
+/// The parsed text `count=1,bytes=2` (`StatsTrack`).
 #[derive(Debug, Default)]
 struct Track(BTreeMap<Box<str>, i64>);
 
@@ -90,7 +90,7 @@ impl Track {
     }
 }
 
-/// A path as `PathTrie.split` takes it apart: components of nothing but blanks do not count.
+/// Returns a path as `PathTrie.split` reads it: components of blanks do not count.
 fn in_trie(path: &str) -> Cow<'_, str> {
     let is_blank = |component: &str| component.chars().all(|c| c <= ' ');
     if path.starts_with('/') && !path.contains("/ ") && !path.contains("//") && !path.ends_with('/')
@@ -101,31 +101,31 @@ fn in_trie(path: &str) -> Cow<'_, str> {
     Cow::Owned(components.flat_map(|component| ["/", component]).collect())
 }
 
-/// The nearest path with a quota, at `path` or above it.
+/// Returns the nearest path with a quota, at `path` or above it.
 fn limited_prefix<'a>(tree: &Tree, path: &'a str) -> Option<&'a str> {
     ancestors(path).find(|path| tree.limited.contains(*path))
 }
 
-/// Notes that data which quotas go by is about to change.
+/// Records data that quotas depend on, before it changes.
 pub(super) fn about_to_change(undo: &mut UndoLog, path: &str, data: Option<&Data>) {
     if path.starts_with(QUOTA) {
         undo.note_quota(path, data, name_of(path) == LIMITS);
     }
 }
 
-/// The path that limits at `path` are for, if limits is what the znode is.
+/// Returns the path that limits at `path` are for, if the znode at `path` is limits.
 fn limits_for(path: &str) -> Option<Box<str>> {
     let parent = parent_of(path)?;
     let prefix = parent.strip_prefix(QUOTA)?;
-    // "X" and "/X" are one place. The root is one too, but nothing is looked for there.
+    // "X" and "/X" are one place. The root is a place too, but nothing looks there.
     (name_of(path) == LIMITS)
         .then(|| in_trie(prefix))
         .filter(|prefix| !prefix.is_empty())
         .map(Into::into)
 }
 
-/// Refuses what would exceed an enforced limit, as `ZooKeeperServer.checkQuota` does: against the limits and the usage
-/// before the transaction, the count first, and only what changes.
+/// Refuses a write that would exceed an enforced limit, as `ZooKeeperServer.checkQuota` does: against the limits and
+/// the usage before the transaction, the count first, and only for what changes.
 pub(super) fn check(
     tree: &Tree,
     undo: &UndoLog,
@@ -166,7 +166,7 @@ pub(super) fn check(
         (weighed, "bytes", "byteHardLimit", bytes_difference),
     ] {
         let hard = limits.get(hard);
-        // A sum beyond the largest number starts again from the smallest, as in Java.
+        // A sum beyond the largest number wraps around, as in Java.
         let after = usage.get(key).wrapping_add(difference);
         if wanted && hard > -1 && after > hard {
             return Err(ErrorCode::QuotaExceeded);
@@ -194,7 +194,7 @@ pub(super) fn znode_deleted(tree: &mut Tree, path: &str, bytes: i32, undo: &mut 
     count(tree, path, -1, -i64::from(bytes), undo);
 }
 
-/// Finds the limits and counts the usage anew, as a server does that has read a snapshot (`DataTree.setupQuota`).
+/// Finds all limits and recounts all usage, as a server does after reading a snapshot (`DataTree.setupQuota`).
 pub(super) fn count_anew(tree: &mut Tree) {
     let end = format!("/{LIMITS}");
     let prefix = |znode: &Znode| {
@@ -204,7 +204,7 @@ pub(super) fn count_anew(tree: &mut Tree) {
         (is_it && !prefix.is_empty()).then(|| Box::from(prefix))
     };
     let quotas = tree.get(QUOTA).into_iter();
-    // More than one may be for the same path, which is counted once.
+    // Several limits may be for the same path, which is counted once.
     let prefixes: BTreeSet<Box<str>> = quotas
         .flat_map(|quotas| tree.below(quotas))
         .filter_map(prefix)
@@ -224,9 +224,9 @@ pub(super) fn count_anew(tree: &mut Tree) {
     }
 }
 
-/// How much there is from here down.
+/// Returns the usage at and below a path.
 fn usage_of(tree: &Tree, prefix: &str) -> Track {
-    // getCounts asks for the node under this very text, and a prefix like "X" names none.
+    // getCounts looks the node up by this very text, and a prefix like "X" matches none.
     let counted = tree
         .get(prefix)
         .map_or((0, 0), |znode| usage_below(tree, znode));
@@ -240,14 +240,14 @@ pub(super) fn data_set(tree: &mut Tree, path: &str, grown: i64, undo: &mut UndoL
     count(tree, path, 0, grown, undo);
 }
 
-/// A znode at `path` is there again, or for the first time: if it is limits, they hold.
+/// Puts limits into force when the znode at `path` appears.
 pub(super) fn limits_remembered(tree: &mut Tree, path: &str) {
     if let Some(prefix) = limits_for(path) {
         tree.limited.insert(prefix);
     }
 }
 
-/// The znode at `path` is gone: if it was limits, they hold no longer.
+/// Ends limits when the znode at `path` disappears.
 pub(super) fn limits_forgotten(tree: &mut Tree, path: &str) {
     if !tree.limited.is_empty()
         && let Some(prefix) = limits_for(path)
@@ -256,7 +256,7 @@ pub(super) fn limits_forgotten(tree: &mut Tree, path: &str) {
     }
 }
 
-/// A new `zookeeper_stats` gets the true usage at once, whatever the client wrote (`DataTree.updateQuotaForPath`).
+/// Writes the true usage into a new `zookeeper_stats`, in place of the client's data (`DataTree.updateQuotaForPath`).
 fn stats_created(tree: &mut Tree, path: &str, undo: &mut UndoLog) {
     let Some(prefix) = parent_of(path).and_then(|parent| parent.strip_prefix(QUOTA)) else {
         return;
@@ -266,16 +266,16 @@ fn stats_created(tree: &mut Tree, path: &str, undo: &mut UndoLog) {
     }
     let usage = usage_of(tree, prefix);
     undo.visit(usize::try_from(usage.get("count")).unwrap_or(usize::MAX));
-    // The prefix as it stands in the path, so that /zookeeper/quotaX/zookeeper_stats is overwritten too.
+    // The prefix as it is written in the path, so that /zookeeper/quotaX/zookeeper_stats is overwritten too.
     let data = usage.data();
     tree.replace_data(path, data, undo);
 }
 
-/// How many znodes the usages that are created by one multi may take visits to. The next one is refused.
+/// Most znodes that the usages created by one multi may visit. The next usage is refused.
 const MOST_VISITED: usize = 1_000_000;
 
-/// Refuses a usage in a multi that has counted enough: a frame of ten thousand that create and delete the same one would
-/// count the same million znodes each time.
+/// Refuses a usage in a multi that has visited enough znodes: a frame that creates and deletes the same usage ten
+/// thousand times would count the same million znodes each time.
 pub(super) fn check_counting(undo: &UndoLog, path: &str) -> Result<(), ErrorCode> {
     if undo.visited() > MOST_VISITED && path.starts_with(QUOTA) && name_of(path) == STATS {
         Err(ErrorCode::MarshallingError)
@@ -284,7 +284,7 @@ pub(super) fn check_counting(undo: &UndoLog, path: &str) -> Result<(), ErrorCode
     }
 }
 
-/// The number of znodes from here down, and the bytes in them.
+/// Returns the number of znodes at and below a znode, and the number of their bytes.
 fn usage_below(tree: &Tree, znode: &Znode) -> (i64, i64) {
     std::iter::once(znode)
         .chain(tree.below(znode))
@@ -305,7 +305,7 @@ fn count(tree: &mut Tree, path: &str, znodes: i64, bytes: i64, undo: &mut UndoLo
     let Some(usage) = tree.get(&stats) else {
         return;
     };
-    // A real server dies of a text that it cannot read here; an empty one is what it starts from.
+    // A real server dies of a text that it cannot parse here. An empty text is its initial value.
     let mut usage = Track::of(usage.shared_data()).unwrap_or_default();
     usage.add("count", znodes);
     usage.add("bytes", bytes);

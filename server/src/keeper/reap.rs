@@ -1,10 +1,4 @@
-//! Containers and TTL znodes: which have had their time, and their removal one by one.
-
-use super::deadline::Deadline;
-use super::transaction::refusal;
-use super::znode::{Owner, Znode};
-use super::{Keeper, Outputs, Rules, write};
-use crate::protocol::{SessionId, Timestamp, Xid};
+//! Kinds of znodes that the server removes by itself.
 
 /// What the server removes by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,81 +7,4 @@ pub(crate) enum Reapable {
     Containers,
     /// Znodes without children whose time to live is over.
     TtlZnodes,
-}
-
-impl Keeper {
-    /// `ContainerManager.getCandidates`.
-    pub(super) fn look_for_reapable(&mut self, now: Timestamp) {
-        self.deadlines
-            .add(look_at(&self.rules, now), Deadline::LookForReapable);
-        // It is the leader who looks.
-        if !self.reap_queue.is_empty() || self.members.leader().is_none() {
-            return;
-        }
-        self.reap_queue = self.due(now).map(|znode| znode.path().into()).collect();
-        if !self.reap_queue.is_empty() {
-            self.deadlines.add(now, Deadline::Reap);
-        }
-    }
-
-    /// Those that have had their time.
-    fn due(&self, now: Timestamp) -> impl Iterator<Item = &Znode> {
-        let age_ms = move |znode: &Znode| now.0.saturating_sub(znode.mtime().0);
-        let never_used_ms = self.rules.container_max_never_used_ms;
-        self.tree
-            .reapable()
-            .filter(|znode| !znode.has_children())
-            .filter(move |znode| match znode.owner() {
-                Owner::Container => {
-                    znode.creates() > 0 || never_used_ms != 0 && age_ms(znode) > never_used_ms
-                }
-                Owner::Ttl { ms } => ms != 0 && age_ms(znode) > ms,
-                Owner::Unowned | Owner::Session(_) => false,
-            })
-    }
-
-    /// Removes at once what has had its time, without waiting for the next look.
-    pub(super) fn reap_now(&mut self, now: Timestamp, what: Reapable, out: &mut impl Outputs) {
-        let wanted = |znode: &&Znode| match what {
-            Reapable::Containers => znode.owner() == Owner::Container,
-            Reapable::TtlZnodes => matches!(znode.owner(), Owner::Ttl { .. }),
-        };
-        // A container whose last child goes here has had its time too.
-        loop {
-            let due = self.due(now).filter(wanted);
-            let paths: Vec<Box<str>> = due.map(|znode| znode.path().into()).collect();
-            if paths.is_empty() {
-                return;
-            }
-            for path in &paths {
-                if let Ok(record) = write::check_reap(&self.tree, path) {
-                    self.write_unasked(now, SessionId::NONE, Xid(0), record, out);
-                }
-            }
-        }
-    }
-
-    pub(super) fn reap(&mut self, now: Timestamp, out: &mut impl Outputs) {
-        if self.members.leader().is_none() {
-            self.reap_queue.clear();
-        }
-        let Some(path) = self.reap_queue.pop_front() else {
-            return;
-        };
-        let record = write::check_reap(&self.tree, &path).unwrap_or_else(refusal);
-        self.write_unasked(now, SessionId::NONE, Xid(0), record, out);
-        if !self.reap_queue.is_empty() {
-            self.deadlines.add(
-                Timestamp(now.0 + self.rules.container_interval_ms),
-                Deadline::Reap,
-            );
-        }
-    }
-}
-
-pub(super) fn look_at(rules: &Rules, now: Timestamp) -> Timestamp {
-    Timestamp(
-        now.0
-            .saturating_add(rules.container_check_interval_ms.max(1)),
-    )
 }

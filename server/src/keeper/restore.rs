@@ -28,7 +28,7 @@ impl Restored {
     /// The state of a fresh server: what a folder without a snapshot begins with.
     pub(crate) fn new(rules: &Rules) -> Self {
         let mut tree = Tree::new(rules.data_format);
-        tree.keep_digest(rules.digest);
+        tree.maintain_digest(rules.digest);
         tree.extended_types = rules.extended_types;
         Self {
             rules: rules.clone(),
@@ -134,7 +134,7 @@ impl Restore for Restored {
     fn begin(&mut self) {
         self.latest = Timestamp(0);
         self.tree = Tree::empty();
-        self.tree.keep_digest(self.rules.digest);
+        self.tree.maintain_digest(self.rules.digest);
         self.tree.extended_types = self.rules.extended_types;
         self.sessions = Sessions::new(&self.rules, Timestamp(0));
     }

@@ -47,8 +47,8 @@ impl Snapshot {
     }
 
     /// The digest of its tree, made of every znode anew if none is kept.
-    pub(crate) fn reckoned_digest(&self) -> u64 {
-        self.digest().unwrap_or_else(|| self.tree.reckoned_digest())
+    pub(crate) fn computed_digest(&self) -> u64 {
+        self.digest().unwrap_or_else(|| self.tree.computed_digest())
     }
 
     /// Its sessions as they are kept, by number.
@@ -146,7 +146,7 @@ impl Keeper {
         let mut keeper = Self::new(rules, now);
         keeper.tree = snapshot.tree;
         keeper.tree.index();
-        keeper.tree.keep_digest(keeper.rules.digest);
+        keeper.tree.maintain_digest(keeper.rules.digest);
         keeper.tree.set_extended_types(keeper.rules.extended_types);
         keeper.sessions.go_on_from(&snapshot.sessions);
         keeper.members.go_on_from(keeper.tree.last_zxid());

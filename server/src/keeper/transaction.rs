@@ -72,7 +72,7 @@ impl<'t> Transaction<'t> {
     /// Ends it: what was applied is taken back.
     pub(super) fn refuse<'r>(mut self, record: TxnRecord<'r>, changes: &mut Changes) -> Txn<'r> {
         self.tree.roll_back(&mut self.undo);
-        self.tree.set_digest(self.digest);
+        self.tree.reset_digest(self.digest);
         changes.list.clear();
         self.end(record)
     }

@@ -212,7 +212,7 @@ impl Tree {
         if let Some(slot) = self.znodes.slot_mut(id) {
             *slot = Some(znode);
         }
-        self.digest_with(id);
+        self.add_digest(id);
         Ok(())
     }
 

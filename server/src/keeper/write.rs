@@ -151,6 +151,7 @@ pub(super) fn stumbles_early(operations: &[MultiOp<'_>]) -> bool {
     operations.iter().any(MultiOp::has_null_acl)
 }
 
+// Longer than 60 lines: one loop checks, applies and answers the operations, and its end undoes them.
 fn multi<'a>(
     transaction: &mut Transaction<'_>,
     caller: Caller<'_>,

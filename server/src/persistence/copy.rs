@@ -123,6 +123,6 @@ pub(crate) fn write(
     // Checked before the folder is made: a folder without a snapshot would be opened as an empty one.
     form.check(path)?;
     let folder = Folder::open_to_write(disk, path, None)?;
-    write_state(&folder, form, Some(state.reckoned_digest()), state)?;
+    write_state(&folder, form, Some(state.computed_digest()), state)?;
     Ok(())
 }

@@ -33,11 +33,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::apply::Changes;
 use super::*;
 use crate::protocol::{
-    AclEntry, AclList, AddWatchMode, CheckVersionRequest, CreateOperation, CreateRequest,
-    CreateTxn, CreatedKind, DeleteRequest, MultiReadOp, MultiResult, SetDataRequest, SetWatches,
-    Stat, WatcherType,
+    AclEntry, AclList, AddWatchMode, CheckVersionRequest, ConnectRequest, CreateOperation,
+    CreateRequest, CreateTxn, CreatedKind, DeleteRequest, EnsembleAction, ErrorCode, EventType,
+    MemberId, Message, MultiOp, MultiReadOp, MultiResult, Operation, Permissions, Reply, Request,
+    Response, SessionId, SetDataRequest, SetWatches, Stat, Timestamp, Txn, TxnRecord, WatchedEvent,
+    WatcherType, Xid, Zxid,
 };
 use crate::protocol::{ConnectResponse, DataFormat};
 

@@ -1294,7 +1294,7 @@ impl Run {
         );
         let tree = self.keeper.tree();
         assert_eq!(self.tree.data_size(), tree.data_size(), "the size of it");
-        assert_eq!(tree.digest(), Some(tree.reckoned_digest()), "the digest");
+        assert_eq!(tree.digest(), Some(tree.computed_digest()), "the digest");
         self.check_watches();
         let sessions: Vec<_> = self.keeper.sessions().sorted();
         let sessions: Vec<_> = sessions
