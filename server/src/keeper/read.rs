@@ -1,5 +1,5 @@
-//! exists, getData, getChildren, getACL and the other questions. None of them checks a path: a bad one is a znode that
-//! is not there.
+//! Reads: exists, getData, getChildren, getACL and so on. None of them checks a path: an invalid path is a missing
+//! znode.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::protocol::{
     Names, Permissions, Request, Response, SessionId, SetWatches, is_ephemeral_prefix,
 };
 
-/// Who asks, and of what.
+/// The reader of one request: its client, and the state that it reads.
 pub(super) struct Reader<'r> {
     pub(super) rules: &'r Rules,
     pub(super) tree: &'r Tree,
@@ -37,7 +37,7 @@ pub(super) fn may_be_long(request: &Request<'_>) -> bool {
 }
 
 impl<'r> Reader<'r> {
-    /// Answers a question, and sets the watch that may come with it.
+    /// Answers a read, and sets the watch that it asks for.
     // Longer than 60 lines: one arm for each request.
     #[expect(
         clippy::wildcard_enum_match_arm,
@@ -78,11 +78,11 @@ impl<'r> Reader<'r> {
                 Ok(Response::Paths(paths.collect()))
             }
             Request::MultiRead(operations) => Ok(self.multi_read(operations)),
-            // It flows behind the writes before it, and that is all a standalone server has to do about it.
+            // A sync is ordered behind earlier writes, and a standalone server has nothing else to do for it.
             Request::Sync { path } => Ok(Response::Path(path.as_deref().map(Cow::Borrowed))),
             Request::Ping => Ok(Response::Empty),
             Request::AddWatch { path, mode } => {
-                // A null path will do as well.
+                // A null path is allowed.
                 watches.add(path.as_deref(), self.connection, *mode);
                 Ok(Response::WatchAdded)
             }
@@ -106,8 +106,8 @@ impl<'r> Reader<'r> {
         }
     }
 
-    /// Registers watches anew, and tells at once what was missed since the last zxid that the client has seen
-    /// (`DataTree.setWatches`). A path that there is something to tell of is not registered. The ACL is not asked.
+    /// Registers watches again, and notifies the client of everything that it missed since the last zxid that it has
+    /// seen (`DataTree.setWatches`). A path with a missed event is not registered. ACLs are not checked.
     pub(super) fn set_watches<'w>(
         &self,
         request: &'w SetWatches<'_>,
@@ -178,7 +178,7 @@ impl<'r> Reader<'r> {
         if let Some(znode) = znode {
             self.allow(znode, Permissions::READ)?;
         }
-        // Whether the znode is there or not: this is how clients wait for one to come.
+        // The watch is set even if the znode is missing: clients wait for its creation so.
         if watch {
             watches.add_data(path, self.connection);
         }
@@ -201,7 +201,7 @@ impl<'r> Reader<'r> {
         Ok((znode, self.names(znode)))
     }
 
-    /// Names of a znode's children.
+    /// Returns the names of a znode's children.
     fn names(&self, znode: &'r Znode) -> Names<'r> {
         let count = usize::try_from(znode.num_children()).unwrap_or(0);
         if self.reads_after_turn && count > LONG {
@@ -242,7 +242,7 @@ impl<'r> Reader<'r> {
             if size > MOST_READ {
                 return Response::MultiReadBrokenOff(results);
             }
-            // The flags that ask for a watch are not even looked at.
+            // multiRead ignores the flags that ask for a watch.
             let result = match operation {
                 MultiReadOp::GetData { path: Some(path) } => self
                     .readable(path)
@@ -265,8 +265,8 @@ impl<'r> Reader<'r> {
     }
 }
 
-/// A multiRead is broken off where its results come to more than so many bytes. A frame of fifty thousand reads of a
-/// megabyte each would be the end of a real server too.
+/// Size in bytes of the results at which a multiRead breaks off. A frame of fifty thousand reads of a megabyte each
+/// would exhaust the memory of a real server too.
 const MOST_READ: usize = 16 << 20;
 
 fn size_of_read(result: &MultiResult<'_>) -> usize {
@@ -276,7 +276,7 @@ fn size_of_read(result: &MultiResult<'_>) -> usize {
             .iter()
             .map(|name| name.len() + size_of::<&str>())
             .sum(),
-        // The names are read after the turn, and never as a whole in memory; each of them still counts.
+        // These names are read after the turn and never all in memory. Each still counts.
         MultiResult::Children(Names::Long { count, .. }) => count * size_of::<&str>(),
         MultiResult::Create(_)
         | MultiResult::Create2(..)
@@ -287,12 +287,12 @@ fn size_of_read(result: &MultiResult<'_>) -> usize {
     }
 }
 
-/// A null path is one that a real server stumbles over.
+/// Refuses a null path, at which a real server fails.
 fn text<'t>(path: Option<&'t Cow<'_, str>>) -> Result<&'t str, ErrorCode> {
     path.map(|path| &**path).ok_or(ErrorCode::MarshallingError)
 }
 
-/// So is a null list, once it comes to it: those before it have been dealt with.
+/// Refuses a null list, at which a real server fails. The lists before it are processed by then.
 fn list<T>(list: Option<&Vec<T>>) -> Result<&[T], ErrorCode> {
     list.map(Vec::as_slice).ok_or(ErrorCode::MarshallingError)
 }

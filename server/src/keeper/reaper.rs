@@ -10,11 +10,11 @@ use super::znode::Znode;
 use crate::protocol::{Owner, SessionId, Timestamp, Xid};
 
 impl Keeper {
-    /// `ContainerManager.getCandidates`.
+    /// Looks for expired znodes: `ContainerManager.getCandidates`.
     pub(super) fn look_for_reapable(&mut self, now: Timestamp) {
         self.deadlines
             .add(next_look(&self.rules, now), Deadline::LookForReapable);
-        // It is the leader who looks.
+        // Only the leader looks.
         if !self.reap_queue.is_empty() || self.members.leader().is_none() {
             return;
         }
@@ -24,7 +24,7 @@ impl Keeper {
         }
     }
 
-    /// Those that have had their time.
+    /// Returns the expired znodes.
     fn due(&self, now: Timestamp) -> impl Iterator<Item = &Znode> {
         let age_ms = move |znode: &Znode| now.0.saturating_sub(znode.mtime().0);
         let never_used_ms = self.rules.container_max_never_used_ms;
@@ -40,13 +40,13 @@ impl Keeper {
             })
     }
 
-    /// Removes at once what has had its time, without waiting for the next look.
+    /// Removes expired znodes now, without waiting for the next look.
     pub(super) fn reap_now(&mut self, now: Timestamp, what: Reapable, out: &mut impl Outputs) {
         let wanted = |znode: &&Znode| match what {
             Reapable::Containers => znode.owner() == Owner::Container,
             Reapable::TtlZnodes => matches!(znode.owner(), Owner::Ttl { .. }),
         };
-        // A container whose last child goes here has had its time too.
+        // A container whose last child is removed here is expired too.
         loop {
             let due = self.due(now).filter(wanted);
             let paths: Vec<Box<str>> = due.map(|znode| znode.path().into()).collect();

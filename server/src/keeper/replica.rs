@@ -1,7 +1,7 @@
-//! What a member has that does not have everything: it lags behind the others, or is cut off from them.
+//! The state of a member that is not up to date: it lags behind the others, or is cut off from them.
 //!
-//! It has a tree and watches of its own, so those who are connected to it read what was, and hear of a change when the
-//! member does. Everybody else shares what the keeper has.
+//! Such a member has a tree and watches of its own, so its clients read older state and are notified when the member
+//! applies a change. All other members share the state of the keeper.
 
 use std::collections::VecDeque;
 
@@ -9,19 +9,19 @@ use super::tree::Tree;
 use super::watch::Watches;
 use crate::protocol::{Txn, Zxid};
 
-/// What one member has.
+/// The state of one member.
 #[derive(Clone, Debug)]
 pub(super) struct Replica {
     pub(super) tree: Tree,
     pub(super) watches: Watches,
-    /// Whether it hears what is committed.
+    /// Whether the member receives committed transactions.
     pub(super) follows: bool,
-    /// What it has heard and not taken in yet.
+    /// Received transactions that the member has not applied yet.
     pub(super) pending: VecDeque<Txn<'static>>,
 }
 
 impl Replica {
-    /// One that begins with all there is, and shares it until either changes.
+    /// Creates a replica of the current tree, which the two share until either changes.
     pub(super) fn new(tree: &mut Tree, last_zxid: Zxid, follows: bool) -> Self {
         let mut tree = tree.share();
         tree.index();

@@ -1,7 +1,7 @@
-//! State from outside: what a folder holds becomes a snapshot, by the rules by which a real server reads its own.
+//! Restoring a state from a folder: snapshots and logs are read by the rules of a real server.
 //!
-//! A snapshot of a real server may have been taken while transactions went on, so what is replayed onto it may be there
-//! already, or gone again: `DataTree.processTxn` and `FileTxnSnapLog.processTransaction` let that pass.
+//! A real server may take a snapshot while transactions are committed. So a replayed transaction may find its change
+//! done already, or undone: `DataTree.processTxn` and `FileTxnSnapLog.processTransaction` accept that.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +13,7 @@ use crate::protocol::{
     ZnodeRecord, Zxid, open_acl, parent_of,
 };
 
-/// A state in the making. It takes sessions and znodes, parents before their children, then [`loaded`](Self::loaded), then
-/// later transactions.
+/// A state that is being restored from the content of a folder.
 #[derive(Debug)]
 pub(crate) struct Restored {
     rules: Rules,
@@ -25,7 +24,7 @@ pub(crate) struct Restored {
 }
 
 impl Restored {
-    /// The state of a fresh server: what a folder without a snapshot begins with.
+    /// Creates the state of a fresh server, for a folder without a snapshot.
     pub(crate) fn new(rules: &Rules) -> Self {
         let mut tree = Tree::new(rules.data_format);
         tree.maintain_digest(rules.digest);
@@ -43,7 +42,7 @@ impl Restored {
         self.latest
     }
 
-    /// Paths whose ACLs a real server asks for to replay a record.
+    /// Returns the paths whose ACLs a real server looks up to replay a record.
     fn needed_by<'r>(&'r self, session: SessionId, record: &'r TxnRecord<'_>) -> Vec<&'r str> {
         let with_parent = |path: &'r str| match self.tree.get(path) {
             Some(_) => vec![path, parent_of(path).unwrap_or_default()],
@@ -72,10 +71,10 @@ impl Restored {
         owners.any(|session| self.sessions.get(session).is_none())
     }
 
-    /// What it has become.
+    /// Returns the restored state.
     pub(crate) fn finish(mut self, now: Timestamp) -> Snapshot {
-        // ZooKeeperServer.loadData: what belongs to nobody that is alive goes, and no transaction says so. So whoever goes on
-        // from here writes a snapshot first, as a real server does at every start.
+        // ZooKeeperServer.loadData removes the znodes of sessions that do not exist, without a transaction. So a server
+        // that continues from here writes a snapshot first, as a real server does at every start.
         let owners = self.tree.all_ephemerals().map(|(session, _)| session);
         let dead: Vec<SessionId> = owners
             .filter(|session| self.sessions.get(*session).is_none())
@@ -107,7 +106,7 @@ impl Restored {
             .apply_record(header, &record, &mut undo, &mut changes);
     }
 
-    /// A snapshot without any znode is one of a server that has none but the root.
+    /// Creates the root, which a snapshot without znodes lacks.
     fn plant_root(&mut self) {
         let root = ZnodeRecord {
             path: "/",
@@ -203,7 +202,8 @@ impl Restore for Restored {
         }
         if let TxnRecord::CloseSession { .. } = txn.record {
             self.sessions.remove(txn.session);
-            // Before 3.6 no list says which znodes went, and those that a list does not name go too: DataTree.killSession.
+            // Before 3.6 the record does not list the removed znodes. Ephemerals that a list does not name are removed
+            // too: DataTree.killSession.
             self.drop_ephemerals(txn.session, txn.zxid);
         }
         self.tree.note_digest();
@@ -236,7 +236,7 @@ impl Tree {
     }
 }
 
-/// Path whose ACL a record sets.
+/// Returns the path whose ACL a record sets.
 fn supplied_by<'r>(record: &'r TxnRecord<'_>) -> Option<&'r str> {
     match record {
         TxnRecord::Create(CreateTxn { path, .. }) | TxnRecord::SetAcl { path, .. } => Some(path),

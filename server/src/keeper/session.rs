@@ -1,4 +1,4 @@
-//! Sessions: how they begin, go on and end; their numbers, passwords and timeouts, and which connection each is on.
+//! Sessions: their ids, passwords, timeouts and connections.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use super::connection::ConnectionId;
 use super::rules::Rules;
 use crate::protocol::{MemberId, SessionId, SessionRecord, Timestamp, Zxid};
 
-/// Every session that is alive.
+/// All open sessions.
 #[derive(Clone, Debug)]
 pub(crate) struct Sessions {
     by_id: HashMap<SessionId, Session, FixedState>,
-    /// The next number that each member gives.
+    /// The next session id of each member.
     next: Vec<i64>,
-    /// How many numbers may have been given already that began at any one moment, by those of whom only a folder is left.
+    /// Upper bound on the number of session ids issued in any one moment before a restart. New ids start after it.
     passed_over: i64,
-    /// Time by which the moment that session ids begin with is ahead of the clock.
+    /// Duration by which the time in session ids is ahead of the clock.
     ahead: Duration,
 }
 
@@ -25,17 +25,17 @@ pub(crate) struct Sessions {
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) timeout_ms: i32,
-    /// The timeout that it began with; a resume may have changed it since.
+    /// The timeout at the start of the session. A resume may have changed the timeout since.
     pub(super) first_timeout_ms: i32,
-    /// When it is over unless it is heard from.
+    /// Time at which the session expires unless its client is heard from.
     pub(crate) deadline: Timestamp,
-    /// When its entry among the deadlines comes: at the deadline or earlier.
+    /// Time of the session's entry in the schedule: the deadline or earlier.
     pub(super) queued: Timestamp,
-    /// Where it is, if it is anywhere just now.
+    /// The current connection of the session.
     pub(crate) connection: Option<ConnectionId>,
-    /// Whether what it sends counts as silence.
+    /// Whether messages of the client do not keep the session alive.
     pub(crate) muted: bool,
-    /// The read-only member that alone knows of it.
+    /// The read-only member that is the only one to know the session.
     pub(super) known_only_to: Option<MemberId>,
 }
 
@@ -49,7 +49,7 @@ impl Sessions {
         }
     }
 
-    /// Every member numbers anew, and gives no number twice.
+    /// Starts the session ids of every member anew, without reusing an id.
     pub(super) fn renumber(&mut self, rules: &Rules, now: Timestamp) {
         for (next, anew) in self
             .next
@@ -60,19 +60,19 @@ impl Sessions {
         }
     }
 
-    /// Nothing tells of the sessions that have ended. Each began with a transaction, though: so many numbers further on,
-    /// nobody has been, even if the clock stood still all the time.
+    /// Skips the ids of sessions that have ended, which a folder does not list. Each began with a transaction, so
+    /// skipping as many ids as there were transactions is enough, even if the clock stood still.
     pub(super) fn pass_over(&mut self, last_zxid: Zxid) {
         self.passed_over = last_zxid.0 & i64::from(u32::MAX);
     }
 
-    /// The number of the next session that a member grants.
+    /// Returns the id of the next session that a member grants.
     fn number(&mut self, member: MemberId) -> SessionId {
         let next = usize::from(member.0).saturating_sub(1);
         let next = self.next.get_mut(next);
         let next = next.expect("who asks for a session is connected to a member that there is");
         let id = SessionId(*next);
-        // A folder may hold any number, the last one too.
+        // A folder may contain any id, even the last one.
         *next = next.wrapping_add(1);
         id
     }
@@ -106,7 +106,7 @@ impl Sessions {
         self.renumber(rules, now);
     }
 
-    /// A session that goes on from before.
+    /// Adds a restored session.
     pub(super) fn restore(&mut self, session: SessionRecord) {
         let SessionRecord { id, timeout_ms } = session;
         self.by_id.insert(
@@ -123,8 +123,8 @@ impl Sessions {
         );
     }
 
-    /// Copy in which no session has a connection. So it has no session that only a read-only member knows, and each
-    /// session has its first timeout: a later timeout is agreed with a connection, and ends with it.
+    /// Returns a copy in which no session has a connection. The copy lacks sessions that only a read-only member knows.
+    /// Each session has its first timeout, since a later timeout is negotiated for a connection and ends with it.
     pub(super) fn disconnected(&self) -> Self {
         let mut copy = self.clone();
         copy.by_id
@@ -136,14 +136,14 @@ impl Sessions {
         copy
     }
 
-    /// Goes on with the sessions of another server.
+    /// Continues with the sessions of another server.
     pub(super) fn go_on_from(&mut self, others: &Self) {
         self.by_id.clone_from(&others.by_id);
         self.passed_over = others.passed_over;
         for next in &mut self.next {
             *next = next.wrapping_add(others.passed_over);
         }
-        // A number that was given is not given again.
+        // An id that was issued is not issued again.
         let given = self.by_id.keys().map(|id| id.0.saturating_add(1));
         for given in given.chain(others.next.iter().copied()) {
             let own = self
@@ -156,7 +156,7 @@ impl Sessions {
         }
     }
 
-    /// Those of which no other member knows.
+    /// Returns the sessions that no other member knows.
     pub(super) fn known_only_to(&self, member: MemberId) -> Vec<SessionId> {
         let sessions = self.sorted().into_iter();
         sessions
@@ -181,14 +181,14 @@ impl Sessions {
         self.by_id.len()
     }
 
-    /// Whether others than this member know of a session.
+    /// Whether other members know the session.
     pub(super) fn is_known_beyond(&self, id: SessionId, member: MemberId) -> bool {
         self.get(id)
             .is_some_and(|session| session.known_only_to != Some(member))
     }
 
-    /// The session that is over next if nothing is heard of it, among those that nothing can be heard of: muted, or on no
-    /// connection that is heard.
+    /// Returns the session that expires next, of those whose clients cannot show that they are alive: muted, or without
+    /// a connection that `is_heard`.
     pub(super) fn next_silent(
         &self,
         is_heard: impl Fn(ConnectionId) -> bool,
@@ -200,7 +200,7 @@ impl Sessions {
             .min_by_key(|(id, deadline)| (*deadline, *id))
     }
 
-    /// Every session, by number.
+    /// Returns all sessions, ordered by id.
     pub(crate) fn sorted(&self) -> Vec<(SessionId, &Session)> {
         let mut sessions: Vec<_> = self
             .by_id
@@ -212,7 +212,7 @@ impl Sessions {
     }
 }
 
-/// The first number that each member gives.
+/// Returns the first session id of each member.
 fn first_numbers(rules: &Rules, now: Timestamp) -> Vec<i64> {
     let members = 1..=rules.members.max(1);
     let numbers = members.map(|member| {
@@ -221,26 +221,26 @@ fn first_numbers(rules: &Rules, now: Timestamp) -> Vec<i64> {
         } else {
             rules.server_id
         };
-        // SessionTrackerImpl.initializeNextSessionId: the server's number, then forty bits of time, then a counter.
+        // SessionTrackerImpl.initializeNextSessionId: the server's id, then forty bits of time, then a counter.
         let started = (now.0 << 24).cast_unsigned() >> 8;
         let first = started.cast_signed() | (i64::from(server_id) << 56);
-        // The number that means a container is passed over, and 0, which asks for a new session.
+        // The id that means a container is skipped, and so is 0, which asks for a new session.
         let taken = matches!(first, 0 | i64::MIN);
         if taken { first + 1 } else { first }
     });
     numbers.collect()
 }
 
-/// The timeout that a client gets which asks for `requested_ms`.
+/// Returns the timeout for a client that asks for `requested_ms`.
 pub(super) fn negotiate(rules: &Rules, requested_ms: i32) -> i32 {
     requested_ms
         .max(rules.min_session_timeout_ms)
         .min(rules.max_session_timeout_ms)
 }
 
-/// When a session heard from `now` is over: at the end of the tick in which its timeout ends
-/// (`ExpiryQueue.roundToNextInterval`), so up to a tick later than it asked for and never earlier; unless expiry is to be
-/// exact.
+/// Returns the time at which a session expires whose client was heard from at `now`: the end of the tick in which the
+/// timeout ends (`ExpiryQueue.roundToNextInterval`). That is up to a tick after the timeout, never before it. With
+/// exact expiry it is the end of the timeout.
 pub(super) fn expiry_of(rules: &Rules, now: Timestamp, timeout_ms: i32) -> Timestamp {
     let span = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
     let end = now + span;
@@ -251,8 +251,8 @@ pub(super) fn expiry_of(rules: &Rules, now: Timestamp, timeout_ms: i32) -> Times
     Timestamp((end.0.div_euclid(tick) + 1).saturating_mul(tick))
 }
 
-/// The password of a session: the first sixteen bytes of Java's generator seeded with the number and ZooKeeper's
-/// secret, so that a session can move between a real server and this one.
+/// Returns the password of a session: the first sixteen bytes of Java's random generator, seeded with the session id
+/// and ZooKeeper's secret. So a session can move between a real server and this one.
 pub(crate) fn password(session: SessionId) -> [u8; 16] {
     const SECRET: i64 = 0xB341_5C00;
     const MULTIPLIER: u64 = 0x5_DEEC_E66D;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// Value that its owner has alone, or shares with copies. It is shared from a copy on, until it is changed.
+/// A value that is owned or shared with copies. It is shared from the first copy until a change.
 #[derive(Clone, Debug)]
 pub(super) enum Shared<T> {
     Own(T),
@@ -38,7 +38,7 @@ impl<T: Clone + Default> Shared<T> {
         }
     }
 
-    /// Returns the value, shared with a copy from here on.
+    /// Returns the value, shared with the caller.
     pub(super) fn share(&mut self) -> Arc<T> {
         match self {
             Self::Shared(value) => Arc::clone(value),

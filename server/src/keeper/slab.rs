@@ -1,18 +1,18 @@
-//! Znodes by number, in chunks that a copy shares until one of the two changes something in them.
+//! Znodes by number, in chunks that a copy shares until one of the two changes them.
 //!
-//! So a copy of a million znodes takes as long as a list of chunks does, and the first write to a chunk after it copies
-//! that chunk alone.
+//! A copy of a million znodes costs as much as a copy of the list of chunks, and the first write to a chunk afterwards
+//! copies that chunk alone.
 
 use super::shared::Shared;
 use super::znode::Znode;
 
-/// How many znodes a chunk holds: few enough that to copy one is a matter of microseconds.
+/// Number of znodes in a chunk, so low that a copy of a chunk takes microseconds.
 const CHUNK: usize = 1 << CHUNK_BITS;
 const CHUNK_BITS: u32 = 9;
 
 type Slots = Vec<Option<Znode>>;
 
-/// Places for znodes. Every chunk but the last is full of them.
+/// Numbered places for znodes. Every chunk but the last is full.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slab {
     chunks: Vec<Chunk>,
@@ -27,19 +27,19 @@ impl Slab {
         self.chunks.get(chunk)?.get().get(slot)?.as_ref()
     }
 
-    /// The place with this number, if there is one.
+    /// Returns the place with this number, if it exists.
     #[inline]
     pub(super) fn slot_mut(&mut self, id: u32) -> Option<&mut Option<Znode>> {
         let (chunk, slot) = place(id);
         self.chunks.get_mut(chunk)?.get_mut().get_mut(slot)
     }
 
-    /// Adds an empty place, and says its number.
+    /// Adds an empty place and returns its number.
     pub(super) fn push(&mut self) -> u32 {
         let last = match self.chunks.last_mut() {
             Some(last) if last.get().len() < CHUNK => last,
             last => {
-                // Whoever has one full chunk will fill another.
+                // A tree that filled one chunk will fill another.
                 let room = if last.is_some() { CHUNK } else { 0 };
                 self.chunks.push(Shared::Own(Vec::with_capacity(room)));
                 self.chunks.last_mut().expect("it was just added")
@@ -52,7 +52,7 @@ impl Slab {
         u32::try_from(id).expect("fewer than four thousand million znodes")
     }
 
-    /// Every znode, with its number.
+    /// Returns all znodes with their numbers.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Znode)> {
         let slots = self.chunks.iter().flat_map(Shared::get);
         (0..)
@@ -60,14 +60,14 @@ impl Slab {
             .filter_map(|(id, slot)| Some((id, slot.as_ref()?)))
     }
 
-    /// From here on a clone shares the chunks, and takes no time to speak of.
+    /// Makes later clones share the chunks, in negligible time.
     pub(super) fn make_shared(&mut self) {
         for chunk in &mut self.chunks {
             chunk.share();
         }
     }
 
-    /// A copy, which takes no time to speak of.
+    /// Copies the slab, in negligible time.
     pub(super) fn share(&mut self) -> Self {
         let chunks = self.chunks.iter_mut();
         Self {

@@ -1,11 +1,11 @@
-//! The whole state as a value, and servers that begin with one.
+//! Snapshots of the whole state, and servers that start from one.
 
 use super::{Keeper, Output, Outputs, Rules, Sessions, Tree, Znode};
 use crate::protocol::{
     Owner, SessionId, SessionRecord, Timestamp, ZnodeRecord, Zxid, validate_path,
 };
 
-/// The znodes and sessions of a server at one moment. Connections and watches are no part of it.
+/// The znodes and sessions of a server at one moment, without connections and watches.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     tree: Tree,
@@ -22,8 +22,8 @@ impl Snapshot {
         }
     }
 
-    /// Makes what is looked at and started from of what was copied, once. It takes a while where there are many znodes, and the
-    /// server has no part in it.
+    /// Builds the indexes that reading and starting from the copy need, once. This takes a while for many znodes and
+    /// does not involve the server.
     pub(crate) fn index(&mut self) {
         self.tree.index();
     }
@@ -36,22 +36,22 @@ impl Snapshot {
         &self.sessions
     }
 
-    /// The number of the last transaction in it.
+    /// Returns the zxid of the last transaction.
     pub(crate) fn zxid(&self) -> Zxid {
         self.tree.last_zxid()
     }
 
-    /// The digest of its tree, where one is kept.
+    /// Returns the digest of the tree, if the server maintains one.
     pub(crate) fn digest(&self) -> Option<u64> {
         self.tree.digest()
     }
 
-    /// The digest of its tree, made of every znode anew if none is kept.
+    /// Returns the digest of the tree, computed from all znodes if the server does not maintain one.
     pub(crate) fn computed_digest(&self) -> u64 {
         self.digest().unwrap_or_else(|| self.tree.computed_digest())
     }
 
-    /// Its sessions as they are kept, by number.
+    /// Returns the persisted part of all sessions, ordered by id.
     pub(crate) fn sessions_to_keep(&self) -> impl Iterator<Item = SessionRecord> {
         let sessions = self.sessions.sorted().into_iter();
         sessions.map(|(id, session)| SessionRecord {
@@ -60,13 +60,13 @@ impl Snapshot {
         })
     }
 
-    /// Its znodes as they are kept, parents before their children and siblings in the order of their creation. It need not
-    /// be [indexed](Self::index) for that.
+    /// Returns the persisted part of all znodes, parents before their children and siblings in the order of their
+    /// creation. The snapshot need not be [indexed](Self::index) for that.
     pub(crate) fn znodes_to_keep(&self) -> impl Iterator<Item = ZnodeRecord<'_>> + Clone {
         self.tree.to_keep()
     }
 
-    /// Session of the server with id 255, if one is open or owns a znode.
+    /// Returns a session of the server with id 255, if one is open or owns a znode.
     pub(crate) fn session_of_server_255(&self) -> Option<SessionId> {
         let owners = self.tree.all_ephemerals().map(|(session, _)| session);
         let open = self.sessions.sorted().into_iter().map(|(id, _)| id);
@@ -75,12 +75,12 @@ impl Snapshot {
             .find(|session| Owner::is_of_server_255(*session))
     }
 
-    /// Znodes whose ACL no snapshot lists.
+    /// Returns the znodes whose ACL no snapshot lists.
     pub(crate) fn with_unlisted_acl(&self) -> impl Iterator<Item = &Znode> {
         self.tree.with_unlisted_acl()
     }
 
-    /// A znode that no server makes, with the reason; of several, the first by its path.
+    /// Returns a znode that no server creates, with the reason. Of several, it is the first by path.
     pub(crate) fn impossible(&self) -> Option<(&str, &'static str)> {
         let found = self.tree.all().filter_map(|znode| {
             let is_ephemeral = matches!(znode.owner(), Owner::Session(_));
@@ -98,14 +98,14 @@ impl Snapshot {
         found.min()
     }
 
-    /// When it was taken.
+    /// Returns the time at which the snapshot was taken.
     pub(crate) fn now(&self) -> Timestamp {
         self.now
     }
 }
 
-/// Two snapshots are equal if they hold the same znodes and sessions, whenever they were taken. Muted sessions are
-/// not compared: no folder holds that state.
+/// Two snapshots are equal if they have the same znodes and sessions, whenever they were taken. Muted sessions are not
+/// compared, since no folder contains that state.
 impl PartialEq for Snapshot {
     fn eq(&self, other: &Self) -> bool {
         fn sessions(snapshot: &Snapshot) -> impl Iterator<Item = impl PartialEq> {
@@ -116,7 +116,7 @@ impl PartialEq for Snapshot {
     }
 }
 
-/// Takes what nobody is there for.
+/// Drops all outputs.
 struct Nobody;
 
 impl Outputs for Nobody {
@@ -124,8 +124,8 @@ impl Outputs for Nobody {
 }
 
 impl Keeper {
-    /// Copies the state, to be [indexed](Snapshot::index) before it is looked at. Neither the copy nor this server sees what
-    /// becomes of the other.
+    /// Copies the state. The copy must be [indexed](Snapshot::index) before it is read. Neither the copy nor this
+    /// server sees later changes of the other.
     pub(crate) fn snapshot(&mut self, now: Timestamp) -> Snapshot {
         Snapshot {
             tree: self.tree.share(),
@@ -134,14 +134,14 @@ impl Keeper {
         }
     }
 
-    /// The same where the state is needed still.
+    /// Creates a server from a snapshot that is still needed.
     #[cfg(test)]
     pub(crate) fn resume(rules: Rules, snapshot: &Snapshot, now: Timestamp) -> Self {
         Self::begin_with(rules, snapshot.clone(), now)
     }
 
-    /// A server that begins with this state, as one does that was restarted: every session has its whole timeout before
-    /// it, and no connection yet.
+    /// Creates a server with this state, like one that was restarted: every session has its whole timeout and no
+    /// connection.
     pub(crate) fn begin_with(rules: Rules, snapshot: Snapshot, now: Timestamp) -> Self {
         let mut keeper = Self::new(rules, now);
         keeper.tree = snapshot.tree;
@@ -150,7 +150,7 @@ impl Keeper {
         keeper.tree.set_extended_types(keeper.rules.extended_types);
         keeper.sessions.go_on_from(&snapshot.sessions);
         keeper.members.go_on_from(keeper.tree.last_zxid());
-        // Nobody is connected yet.
+        // There are no connections yet, so no outputs matter.
         keeper.restarted(now, &mut Nobody);
         keeper
     }

@@ -1,4 +1,5 @@
-//! One zxid, all or nothing: every write is checked, becomes a [`Txn`] and is applied, a single one as well as a multi.
+//! Transactions. Every write, single or multi, is checked, becomes a [`Txn`] with one zxid, and is applied completely
+//! or not at all.
 
 use crate::protocol::{ErrorCode, SessionId, Stat, Timestamp, Txn, TxnRecord, Xid, Zxid};
 
@@ -6,19 +7,19 @@ use super::apply::{Changes, TxnHeader};
 use super::tree::Tree;
 use super::undo::UndoLog;
 
-/// A transaction in the making.
+/// A transaction in progress.
 pub(super) struct Transaction<'t> {
     tree: &'t mut Tree,
     header: TxnHeader,
     cxid: Xid,
     undo: UndoLog,
-    /// The digest of the tree before it.
+    /// The digest of the tree before the transaction.
     digest: Option<u64>,
 }
 
 impl<'t> Transaction<'t> {
-    /// Begins the next transaction. It takes its number now, so a refused write uses up one too:
-    /// `PrepRequestProcessor.pRequestHelper` takes it before it checks.
+    /// Begins the next transaction. It takes its zxid now, so a refused write uses up a zxid too:
+    /// `PrepRequestProcessor.pRequestHelper` takes the zxid before it checks.
     pub(super) fn begin(
         tree: &'t mut Tree,
         session: SessionId,
@@ -48,12 +49,12 @@ impl<'t> Transaction<'t> {
         self.tree
     }
 
-    /// What the operations before this one would change.
+    /// Returns the changes of the operations so far.
     pub(super) fn undo(&self) -> &UndoLog {
         &self.undo
     }
 
-    /// Notes what an operation of a multi created; see [`UndoLog::note_created`].
+    /// Records a znode that an operation of a multi created; see [`UndoLog::note_created`].
     pub(super) fn note_created(&mut self, path: &str, seemingly_ephemeral: bool) {
         self.undo.note_created(path, seemingly_ephemeral);
     }
@@ -63,13 +64,13 @@ impl<'t> Transaction<'t> {
             .apply_record(self.header, record, &mut self.undo, changes)
     }
 
-    /// Ends it: what was applied stays.
+    /// Ends the transaction and commits its changes.
     pub(super) fn commit(mut self, record: TxnRecord<'_>) -> Txn<'_> {
         self.tree.keep(&mut self.undo);
         self.end(record)
     }
 
-    /// Ends it: what was applied is taken back.
+    /// Ends the transaction and rolls its changes back.
     pub(super) fn refuse<'r>(mut self, record: TxnRecord<'r>, changes: &mut Changes) -> Txn<'r> {
         self.tree.roll_back(&mut self.undo);
         self.tree.reset_digest(self.digest);
@@ -96,8 +97,8 @@ impl<'t> Transaction<'t> {
 }
 
 impl Tree {
-    /// Carries out a transaction that another tree has committed. Besides the making of a transaction this is the only
-    /// way a tree changes; two trees that were given the same transactions are equal.
+    /// Applies a transaction that another tree has committed. Apart from a [`Transaction`], this is the only way to
+    /// change a tree. Two trees that applied the same transactions are equal.
     pub(super) fn apply(&mut self, txn: &Txn<'_>, changes: &mut Changes) {
         let header = TxnHeader {
             session: txn.session,
@@ -109,7 +110,7 @@ impl Tree {
     }
 }
 
-/// The record of a refusal.
+/// Returns the record of a refusal.
 pub(super) fn refusal<'a>(code: ErrorCode) -> TxnRecord<'a> {
     TxnRecord::Error { code }
 }

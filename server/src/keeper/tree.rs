@@ -1,7 +1,7 @@
-//! Znodes by path, and who owns which ephemeral.
+//! Znodes by path, and the ephemerals of each session.
 //!
-//! Paths are looked up by hash. The children of a znode form a ring through it, so that a parent of a million
-//! children costs each of them eight bytes. How it changes is in `apply.rs`.
+//! Paths are looked up by hash. The children of a znode form a ring through their own fields, so that a parent of a
+//! million children costs eight bytes for each. `apply.rs` changes the tree.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,37 +21,37 @@ use crate::protocol::{
     parent_of,
 };
 
-/// Number of ephemerals, containers and znodes with a time to live that are copied in the turn of a snapshot.
+/// Most ephemerals, containers and znodes with a time to live that are copied in the turn of a snapshot.
 const FEW_OWNERS: usize = 5_000;
 
-/// Every znode, and what is known about them together.
+/// All znodes, and facts about all of them together.
 #[derive(Clone)]
 pub(crate) struct Tree {
     pub(super) znodes: Slab,
     free: Vec<u32>,
     by_path: Index,
     root: u32,
-    /// What was found last: a write looks its znode, or the parent of it, up to check it and again to change it, and most
-    /// requests are about the same parent as the one before.
+    /// The znode that was looked up last. A write looks its znode, or the parent, up to check it and again to change
+    /// it, and most requests have the same parent as the one before.
     found: Cell<u32>,
     pub(super) acls: AclTable,
     ephemerals: BTreeMap<SessionId, BTreeSet<Box<str>>>,
     containers: BTreeSet<Box<str>>,
     with_ttl: BTreeSet<Box<str>>,
-    /// Whether the three sets above list every owner. In a copy with many owners they do so only once it is indexed.
+    /// Whether the three sets above list every owner. In a copy with many owners they do only once the copy is indexed.
     owners_known: bool,
-    /// The paths that have a quota.
+    /// Paths that have a quota.
     pub(super) limited: BTreeSet<Box<str>>,
     last_zxid: Zxid,
     /// Whether an owner may be a time to live: `extendedTypesEnabled`.
     pub(super) extended_types: bool,
     pub(super) data_size: i64,
-    /// See `digest.rs`.
+    /// The maintained digest, if any: see `digest.rs`.
     pub(super) digest: Option<Box<TreeDigest>>,
 }
 
 impl Tree {
-    /// The tree of a fresh server.
+    /// Creates the tree of a fresh server.
     pub(crate) fn new(format: DataFormat) -> Self {
         let mut tree = Self::empty();
         let readable: Arc<[Acl]> = Arc::from([Acl {
@@ -77,7 +77,7 @@ impl Tree {
         tree
     }
 
-    /// A tree without any znode, not even the root.
+    /// Creates a tree without any znode, even without the root.
     pub(super) fn empty() -> Self {
         Self {
             znodes: Slab::default(),
@@ -98,8 +98,8 @@ impl Tree {
         }
     }
 
-    /// Copy that shares its znodes with this tree until one of the two changes them. A copy with many ephemerals,
-    /// containers and znodes with a time to live lists them only once it is [indexed](Self::index).
+    /// Returns a copy that shares its znodes with this tree until one of the two changes them. A copy with many
+    /// ephemerals, containers and znodes with a time to live lists them only once it is [indexed](Self::index).
     pub(super) fn share(&mut self) -> Self {
         let owners = self.ephemerals_count() + self.containers.len() + self.with_ttl.len();
         let owners_known = self.owners_known && owners <= FEW_OWNERS;
@@ -133,12 +133,12 @@ impl Tree {
         }
     }
 
-    /// From here on a clone of the znodes shares them until it changes them.
+    /// Makes later clones of the znodes share them until they change.
     pub(super) fn make_znodes_shared(&mut self) {
         self.znodes.make_shared();
     }
 
-    /// From here on a clone shares the znodes and the index until it changes them.
+    /// Makes later clones share the znodes and the index until they change.
     pub(super) fn make_shared(&mut self) {
         self.znodes.make_shared();
         self.by_path.make_shared();
@@ -156,7 +156,7 @@ impl Tree {
         self.znodes = znodes;
     }
 
-    /// The number of the last transaction.
+    /// Returns the zxid of the last transaction.
     pub(crate) fn last_zxid(&self) -> Zxid {
         self.last_zxid
     }
@@ -165,11 +165,11 @@ impl Tree {
         self.last_zxid = zxid;
     }
 
-    /// Takes a znode as a snapshot keeps it, after its parent.
+    /// Adds a znode of a snapshot, after its parent.
     ///
     /// # Errors
     ///
-    /// Why it cannot be.
+    /// Returns the reason if the tree cannot contain the znode.
     pub(super) fn take(&mut self, record: &ZnodeRecord<'_>) -> Result<(), &'static str> {
         let ZnodeRecord {
             path,
@@ -216,7 +216,8 @@ impl Tree {
         Ok(())
     }
 
-    /// The number of the znode whose child is taken next: most often it is the same as before, or what was taken last.
+    /// Returns the number of the next znode's parent. It is mostly the parent of the znode before, or that znode
+    /// itself.
     fn parent_taken(&self, path: &str) -> Option<u32> {
         let last = u32::try_from(self.len()).ok()?.checked_sub(1)?;
         if self.slot(last).is_some_and(|last| *last.path == *path) {
@@ -225,7 +226,8 @@ impl Tree {
         self.find_id(path).filter(|id| *id != NIL)
     }
 
-    /// Every znode as a snapshot keeps it, parents before their children and siblings in the order of their creation.
+    /// Returns the persisted part of every znode, parents before their children and siblings in the order of their
+    /// creation.
     pub(super) fn to_keep(&self) -> impl Iterator<Item = ZnodeRecord<'_>> + Clone {
         let root = self.slot(self.root);
         root.into_iter()
@@ -238,27 +240,27 @@ impl Tree {
             })
     }
 
-    /// How many znodes there are, the root included.
+    /// Returns the number of znodes, the root included.
     pub(crate) fn len(&self) -> usize {
         self.by_path.len()
     }
 
-    /// The length of all paths and data together, as `approximate_data_size` counts them.
+    /// Returns the length of all paths and data together, as `approximate_data_size` counts them.
     pub(crate) fn data_size(&self) -> i64 {
         self.data_size
     }
 
-    /// How many znodes go with their session.
+    /// Returns the number of ephemerals.
     pub(crate) fn ephemerals_count(&self) -> usize {
         self.ephemerals.values().map(BTreeSet::len).sum()
     }
 
-    /// The znode at a path, where the empty path means the root, as it does for every read in ZooKeeper.
+    /// Returns the znode at a path. The empty path is the root, as in every read of ZooKeeper.
     pub(crate) fn get(&self, path: &str) -> Option<&Znode> {
         self.slot(self.find_id(path)?)
     }
 
-    /// The names of a znode's children, in the order of their creation.
+    /// Returns the names of a znode's children, in the order of their creation.
     pub(crate) fn children<'a>(&'a self, znode: &'a Znode) -> impl Iterator<Item = &'a str> {
         let first = self.slot(znode.first_child);
         std::iter::successors(first, move |child| {
@@ -269,9 +271,9 @@ impl Tree {
         .map(|child| name_of(&child.path))
     }
 
-    /// Every znode below one, parents before their children.
+    /// Returns all descendants of a znode, parents before their children.
     pub(crate) fn below(&self, znode: &Znode) -> impl Iterator<Item = &Znode> + Clone {
-        // Each entry is the next child to visit and the first of its siblings, at which their ring closes.
+        // Each entry is the next child to visit, and the first of its siblings, at which their ring closes.
         let mut open = vec![(znode.first_child, znode.first_child)];
         std::iter::from_fn(move || {
             loop {
@@ -287,22 +289,22 @@ impl Tree {
         })
     }
 
-    /// An ACL by its number.
+    /// Returns the ACL with this number.
     pub(crate) fn acl(&self, id: AclId) -> &Arc<[Acl]> {
         self.acls.get(id)
     }
 
-    /// The ACL of a znode, with its number.
+    /// Returns the ACL of a znode and its number.
     pub(super) fn acl_of(&self, znode: &Znode) -> (AclId, &[Acl]) {
         (znode.acl(), self.acl(znode.acl()))
     }
 
-    /// Number of a znode's ACL, if no snapshot lists the ACL.
+    /// Returns the number of a znode's ACL in a snapshot that does not list the ACL.
     pub(super) fn unlisted_acl(&self, znode: &Znode) -> Option<i64> {
         self.acls.unlisted(znode.acl())
     }
 
-    /// Znodes whose ACL no snapshot lists.
+    /// Returns the znodes whose ACL no snapshot lists.
     pub(crate) fn with_unlisted_acl(&self) -> impl Iterator<Item = &Znode> {
         let znodes = self.acls.has_unlisted().then(|| self.all());
         znodes
@@ -311,7 +313,7 @@ impl Tree {
             .filter(|znode| self.unlisted_acl(znode).is_some())
     }
 
-    /// The paths of a session's ephemerals, sorted.
+    /// Returns the paths of a session's ephemerals, sorted.
     pub(crate) fn ephemerals(&self, session: SessionId) -> impl Iterator<Item = &str> {
         self.ephemerals
             .get(&session)
@@ -320,7 +322,7 @@ impl Tree {
             .map(|path| &**path)
     }
 
-    /// Every session that has ephemerals, with their paths, sorted.
+    /// Returns every session that has ephemerals, with their paths, sorted.
     pub(crate) fn all_ephemerals(
         &self,
     ) -> impl Iterator<Item = (SessionId, impl Iterator<Item = &str>)> {
@@ -329,12 +331,12 @@ impl Tree {
             .map(|(session, paths)| (*session, paths.iter().map(|path| &**path)))
     }
 
-    /// Paths of the znodes with a time to live, sorted.
+    /// Returns the paths of the znodes with a time to live, sorted.
     pub(super) fn ttl_paths(&self) -> impl Iterator<Item = &str> {
         self.with_ttl.iter().map(|path| &**path)
     }
 
-    /// Ephemerals in the order of [`all_ephemerals`](Self::all_ephemerals), from a given one on.
+    /// Returns ephemerals in the order of [`all_ephemerals`](Self::all_ephemerals), from a given one on.
     pub(crate) fn ephemerals_from<'a>(
         &'a self,
         from: Bound<(SessionId, &'a str)>,
@@ -356,7 +358,7 @@ impl Tree {
         })
     }
 
-    /// The containers and the znodes with a time to live, sorted by path within each kind.
+    /// Returns the containers and the znodes with a time to live, sorted by path within each kind.
     pub(crate) fn reapable(&self) -> impl Iterator<Item = &Znode> {
         self.containers
             .iter()
@@ -364,18 +366,18 @@ impl Tree {
             .filter_map(|path| self.get(path))
     }
 
-    /// Every znode, in no order that means anything.
+    /// Returns all znodes, in no particular order.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Znode> {
         self.znodes.iter().map(|(_, znode)| znode)
     }
 
-    /// How many different ACLs are kept, besides the open one.
+    /// Number of distinct ACLs other than the open one.
     #[cfg(test)]
     pub(crate) fn distinct_acls(&self) -> usize {
         self.acls.len()
     }
 
-    /// The number of the znode at a path.
+    /// Returns the number of the znode at a path.
     #[inline]
     pub(super) fn find_id(&self, path: &str) -> Option<u32> {
         if path.is_empty() || path == "/" {
@@ -426,7 +428,7 @@ impl Tree {
         id
     }
 
-    /// Puts a znode back where it was removed from: its links still say between whom it stood.
+    /// Puts a removed znode back into its old place. Its links still name its siblings.
     pub(super) fn restore(&mut self, id: u32, znode: Znode, parent: u32) {
         let taken = self.free.pop();
         debug_assert_eq!(taken, Some(id), "what was freed last is taken back first");
@@ -510,8 +512,8 @@ impl Tree {
     }
 }
 
-/// Two trees are equal if no client could tell them apart. What `approximate_data_size` counts is left out: usage grows without being
-/// counted, until a restart (`DataTree.updateQuotaStat`).
+/// Two trees are equal if no client can distinguish them. The sum behind `approximate_data_size` is not compared: usage
+/// grows without being counted, until a restart (`DataTree.updateQuotaStat`).
 impl PartialEq for Tree {
     fn eq(&self, other: &Self) -> bool {
         fn names<'a>(tree: &'a Tree, znode: &'a Znode) -> Vec<&'a str> {
@@ -549,8 +551,8 @@ impl std::fmt::Debug for Tree {
     }
 }
 
-/// Paths that differ in their last byte alone are neighbours in the index, and numbered znodes differ so: the next one's
-/// place is already in the cache of the machine.
+/// Hashes a path so that paths that differ only in their last byte are neighbours in the index. Numbered znodes differ
+/// so, and the place of the next one is already in the processor's cache.
 fn hash(path: &str) -> u32 {
     let (last, stem) = path.as_bytes().split_last().unwrap_or((&0, &[]));
     let hash = FixedState::with_seed(0).hash_one(stem);
@@ -563,7 +565,7 @@ fn hash(path: &str) -> u32 {
 }
 
 fn size(znode: &Znode) -> i64 {
-    // DataTree.getNodeSize, where a path is as long as it is in UTF-16.
+    // DataTree.getNodeSize counts the length of a path in UTF-16.
     let path = if znode.path.is_ascii() {
         znode.path.len()
     } else {

@@ -1,4 +1,4 @@
-//! What it takes to take a change back, kept while a multi may still fail.
+//! The undo log: what a rollback needs while a multi may still fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use super::acl_table::AclId;
 use super::znode::{Data, Znode};
 use crate::protocol::{Timestamp, Zxid};
 
-/// How to take one change back.
+/// One step of a rollback.
 #[derive(Debug)]
 pub(super) enum Undo {
     Created {
@@ -40,24 +40,23 @@ pub(super) enum Undo {
     },
 }
 
-/// The changes so far, first to last; nothing is written down where nothing can fail any more.
+/// The changes so far, first to last. Empty if nothing can fail any more.
 #[derive(Debug, Default)]
 pub(crate) struct UndoLog {
     kept: bool,
     steps: Vec<Undo>,
-    /// What quotas had to go by before the first step, where it has changed since: the data of their znodes, if they
-    /// were there.
+    /// Data of the quotas' znodes before the first step, if it has changed since and the znodes existed.
     quotas_before: BTreeMap<Box<str>, Option<Data>>,
-    /// Whether limits are among them.
+    /// Whether limits are among the changes.
     limits_changed: bool,
-    /// How many znodes were visited to count the usage of quotas.
+    /// Number of znodes visited to count the usage of quotas.
     visited: usize,
-    /// The containers that were asked for with the flags of an ephemeral.
+    /// Containers that were created with the flags of an ephemeral.
     seemingly_ephemeral: BTreeSet<Box<str>>,
 }
 
 impl UndoLog {
-    /// A log that remembers.
+    /// Creates a log that records changes.
     pub(super) fn kept() -> Self {
         Self {
             kept: true,
@@ -65,7 +64,7 @@ impl UndoLog {
         }
     }
 
-    /// Notes a znode that was created, and whether its flags were those of an ephemeral though it is none.
+    /// Records a created znode, and whether its flags were those of an ephemeral although it is none.
     pub(super) fn note_created(&mut self, path: &str, seemingly_ephemeral: bool) {
         if seemingly_ephemeral {
             self.seemingly_ephemeral.insert(path.into());
@@ -74,17 +73,17 @@ impl UndoLog {
         }
     }
 
-    /// Whether the last that was created there had the flags of an ephemeral and is none.
+    /// Whether the last znode created at the path had the flags of an ephemeral and is none.
     pub(super) fn is_seemingly_ephemeral(&self, path: &str) -> bool {
         self.seemingly_ephemeral.contains(path)
     }
 
-    /// Notes that so many znodes were visited.
+    /// Records that this many znodes were visited.
     pub(super) fn visit(&mut self, znodes: usize) {
         self.visited = self.visited.saturating_add(znodes);
     }
 
-    /// How many znodes were visited so far.
+    /// Returns the number of znodes visited so far.
     pub(super) fn visited(&self) -> usize {
         self.visited
     }
@@ -103,7 +102,7 @@ impl UndoLog {
         self.steps.pop()
     }
 
-    /// Notes what data a znode of the quotas had that is about to change, if it was there.
+    /// Records the data of a quota's znode before a change, if the znode exists.
     pub(super) fn note_quota(&mut self, path: &str, data: Option<&Data>, are_limits: bool) {
         self.limits_changed |= are_limits;
         if self.kept && !self.quotas_before.contains_key(path) {
@@ -111,12 +110,12 @@ impl UndoLog {
         }
     }
 
-    /// Whether there are limits where there were none, or others.
+    /// Whether limits have been created, changed or removed.
     pub(super) fn limits_changed(&self) -> bool {
         self.limits_changed
     }
 
-    /// The data that the znode of a quota had before the first step, if it was there. `now` is what it has since the last.
+    /// Returns the data of a quota's znode before the first step, if the znode existed. `now` is its current data.
     pub(super) fn quota_before<'u>(
         &'u self,
         path: &str,

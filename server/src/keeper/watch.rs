@@ -1,7 +1,7 @@
-//! Which connection waits for what, and what it is told.
+//! Watches, and the events that fire them.
 //!
-//! A watch belongs to a connection, not to a session. Two tables, as in `DataTree`: what happens to a znode and its
-//! data, and what happens to its children.
+//! A watch belongs to a connection, not to a session. There are two tables, as in `DataTree`: watches of znodes and
+//! their data, and watches of lists of children.
 
 use std::sync::Arc;
 
@@ -29,29 +29,29 @@ pub(crate) struct Table {
     watched: Vec<Option<(Arc<str>, Watchers)>>,
     /// Empty positions in `watched`.
     free: Vec<usize>,
-    /// Nothing ever happens at a null path, but a watch on it can be asked for and removed.
+    /// Watches on a null path. No event has a null path, but a client can set and remove such a watch.
     on_null: Watchers,
     by_connection: HashMap<ConnectionId, Paths, FixedState>,
-    /// How many of the watches reach below their own path.
+    /// Number of recursive watches.
     recursive: usize,
     pairs: usize,
 }
 
-/// What one connection watches.
+/// The watches of one connection.
 #[derive(Clone, Debug)]
 struct Paths {
     paths: HashSet<Arc<str>, FixedState>,
     null: bool,
 }
 
-/// Who watches one path, and how; sorted by connection. For most paths it is one.
+/// The watchers of one path and their kinds, ordered by connection. Most paths have one watcher.
 #[derive(Clone, Debug, Default)]
 struct Watchers(Vec<(ConnectionId, Modes)>);
 
-/// Copy of a path and its watchers.
+/// A copy of a path and its watchers.
 pub(crate) type WatchersOf = (Arc<str>, Vec<(ConnectionId, Modes)>);
 
-/// The kinds of watch that one connection has on one path, which exist side by side since 3.9 (`WatchStats`).
+/// The kinds of watch of one connection on one path. They exist independently since 3.9 (`WatchStats`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Modes(u8);
 
@@ -107,7 +107,7 @@ impl Watchers {
         found.map_or(Modes::default(), |(_, modes)| *modes)
     }
 
-    /// Adds to how a connection watches, and says how it did before.
+    /// Adds a kind of watch of a connection. Returns the kinds before.
     fn set(&mut self, connection: ConnectionId, mode: Modes) -> Modes {
         match self.find(connection) {
             Ok(at) => {
@@ -123,7 +123,7 @@ impl Watchers {
         }
     }
 
-    /// Takes from how a connection watches, and says how it did before and does now.
+    /// Removes a kind of watch of a connection. Returns the kinds before and after.
     fn unset(&mut self, connection: ConnectionId, mode: Modes) -> (Modes, Modes) {
         let before = self.get(connection);
         let after = before.without(mode);
@@ -190,7 +190,7 @@ impl Table {
         place
     }
 
-    /// Watchers of a path, if it is watched.
+    /// Returns the watchers of a path, if it is watched.
     fn watchers(&self, path: &str) -> Option<&Watchers> {
         let place = *self.by_path.get(path)?;
         self.watched.get(place)?.as_ref().map(|(_, all)| all)
@@ -226,7 +226,7 @@ impl Table {
         watchers.is_some_and(|watchers| watchers.get(connection).contains(mode))
     }
 
-    /// Whether anything was removed.
+    /// Removes a watch. Returns whether it existed.
     fn remove(&mut self, path: Option<&str>, connection: ConnectionId, mode: Modes) -> bool {
         let (before, after) = self.unwatch(path, connection, mode);
         if before != after
@@ -246,7 +246,7 @@ impl Table {
         before != after
     }
 
-    /// Takes a watcher from a path, but not the path from what the watcher watches. Says how it did and does.
+    /// Removes a watcher from a path, but not the path from the connection's list. Returns the kinds before and after.
     fn unwatch(
         &mut self,
         path: Option<&str>,
@@ -277,7 +277,7 @@ impl Table {
         (before, after)
     }
 
-    /// Gives to another table what a connection watches.
+    /// Moves the watches of a connection to another table.
     fn hand_over(&mut self, connection: ConnectionId, other: &mut Self) {
         let Some(watched) = self.by_connection.get(&connection) else {
             return;
@@ -306,7 +306,7 @@ impl Table {
         }
     }
 
-    /// Whom a change at `path` concerns; one-shot watches at that very path are used up.
+    /// Returns the connections that a change at `path` concerns, and removes one-shot watches of that path.
     fn trigger(&mut self, path: &str) -> Vec<ConnectionId> {
         if self.by_path.is_empty() {
             return Vec::new();
@@ -322,8 +322,8 @@ impl Table {
                 let stays = *modes != Modes::default();
                 if !stays {
                     used_up += 1;
-                    // WatchManager.triggerWatch does not look whether it was the last one: wchs counts the connection
-                    // still.
+                    // WatchManager.triggerWatch does not check whether this was the last watch of the connection: wchs
+                    // still counts the connection.
                     if let Some(watched) = self.by_connection.get_mut(connection) {
                         watched.paths.remove(path);
                     }
@@ -351,28 +351,28 @@ impl Table {
         concerned
     }
 
-    /// How many connections watch something, or did until it happened.
+    /// Returns the number of connections that watch something, or did until it changed.
     pub(crate) fn connections(&self) -> usize {
         self.by_connection.len()
     }
 
-    /// How many paths are watched.
+    /// Returns the number of watched paths.
     pub(crate) fn paths(&self) -> usize {
         self.by_path.len() + usize::from(!self.on_null.0.is_empty())
     }
 
-    /// How many pairs of connection and path there are.
+    /// Returns the number of pairs of connection and path.
     pub(crate) fn pairs(&self) -> usize {
         self.pairs
     }
 
-    /// Number of positions that watched paths have, or had.
+    /// Returns the number of positions that watched paths have or had.
     pub(crate) fn places(&self) -> usize {
         self.watched.len()
     }
 
-    /// Path at a position, with the connections that watch it, sorted. The position after the last one has the null
-    /// path, as Java prints it.
+    /// Returns the path at a position, with the connections that watch it, sorted. The position after the last one has
+    /// the null path, as Java prints it.
     pub(crate) fn at_place(
         &self,
         place: usize,
@@ -386,27 +386,27 @@ impl Table {
         (!watchers.0.is_empty()).then_some((path, connections))
     }
 
-    /// Copy of all watches, in no order: for a caller that sorts it without delaying the server.
+    /// Returns a copy of all watches, in no order, for a caller that sorts it without delaying the server.
     pub(crate) fn unsorted(&self) -> Vec<WatchersOf> {
         let on_paths = self.watched.iter().flatten();
         let mut all: Vec<_> = on_paths
             .map(|(path, watchers)| (Arc::clone(path), watchers.0.clone()))
             .collect();
         if !self.on_null.0.is_empty() {
-            // Java prints a null as this.
+            // Java prints a null like this.
             all.push(("null".into(), self.on_null.0.clone()));
         }
         all
     }
 
-    /// Who watches what, sorted by path, then by connection.
+    /// Returns all watches, sorted by path, then by connection.
     pub(crate) fn sorted(&self) -> Vec<(&str, ConnectionId, Modes)> {
         let on_paths = self
             .watched
             .iter()
             .flatten()
             .map(|(path, watchers)| (&**path, watchers));
-        // As Java prints a null.
+        // Java prints a null like this.
         let mut all: Vec<_> = on_paths
             .chain([("null", &self.on_null)])
             .flat_map(|(path, watchers)| {
@@ -422,17 +422,17 @@ impl Table {
 }
 
 impl Watches {
-    /// The watches on znodes and their data.
+    /// Returns the watches of znodes and their data.
     pub(crate) fn data(&self) -> &Table {
         &self.data
     }
 
-    /// The watches on lists of children.
+    /// Returns the watches of lists of children.
     pub(crate) fn child(&self) -> &Table {
         &self.child
     }
 
-    /// How many clients watch a path, in whatever way; recursive watches count where they were set.
+    /// Returns the number of clients that watch a path in any way. Recursive watches count where they were set.
     pub(crate) fn clients(&self, path: &str) -> usize {
         let watchers = |table: &'_ Table| table.watchers(path).map_or(0, |all| all.0.len());
         let Some(child) = self.child.watchers(path) else {
@@ -487,7 +487,7 @@ impl Watches {
         }
     }
 
-    /// `DataTree.removeWatch`: whether anything was removed.
+    /// `DataTree.removeWatch`: returns whether a watch was removed.
     pub(super) fn remove(
         &mut self,
         path: Option<&str>,
@@ -506,7 +506,7 @@ impl Watches {
         child || data
     }
 
-    /// Gives to others what a connection watches.
+    /// Moves the watches of a connection to other tables.
     pub(super) fn hand_over(&mut self, connection: ConnectionId, other: &mut Self) {
         self.data.hand_over(connection, &mut other.data);
         self.child.hand_over(connection, &mut other.child);
@@ -517,8 +517,8 @@ impl Watches {
         self.child.disconnected(connection);
     }
 
-    /// Tells `tell` what the change gives whom to hear, in ZooKeeper's order: for a path, first those who watch the
-    /// znode, then (if it went) those who watch only its children, then those who watch the parent's.
+    /// Calls `notify` for each event of a change, in ZooKeeper's order: first to the watchers of the znode, then, if it
+    /// was deleted, to those that watch only its children, then to the watchers of the parent's children.
     pub(super) fn fire<'c>(
         &mut self,
         change: &'c Change,
@@ -538,7 +538,7 @@ impl Watches {
             return;
         }
         if change.kind == ChangeKind::Deleted {
-            // Who has just been told is not told twice, but its watch on the children is used up all the same.
+            // A connection that was just notified is not notified twice, but its watch of the children is used up too.
             for connection in self.child.trigger(path) {
                 if told.binary_search(&connection).is_err() {
                     tell(connection, event, path);

@@ -1,6 +1,6 @@
-//! Create, delete, setData, setACL and multi: what each is refused for, and what it becomes.
+//! Create, delete, setData, setACL and multi: their checks and their records.
 //!
-//! The order of the checks is `PrepRequestProcessor`'s; where several apply, the first wins.
+//! The order of the checks is `PrepRequestProcessor`'s. If several apply, the first wins.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -19,34 +19,34 @@ use crate::protocol::{
     Response, SetDataRequest, Stat, TxnRecord, parent_of, validate_path,
 };
 
-/// Who asks.
+/// The client of a write.
 #[derive(Clone, Copy)]
 pub(super) struct Caller<'c> {
     pub(super) rules: &'c Rules,
     pub(super) ids: &'c Ids,
-    /// How many entries the `auth` entries of its request have become.
+    /// Number of entries that the `auth` entries of the request have expanded to.
     pub(super) expanded: &'c Cell<usize>,
-    /// Whether it has a session that an ephemeral znode could go with.
+    /// Whether the client has a session, which ephemeral znodes need.
     pub(super) has_session: bool,
 }
 
-/// What a write is checked against.
+/// The state that a write is checked against.
 struct Checked<'c> {
     tree: &'c Tree,
     undo: &'c UndoLog,
     caller: Caller<'c>,
 }
 
-/// A write that was carried out or refused: what goes into the log, and what the client is told.
+/// A write that was applied or refused: its record for the log, and its result for the client.
 pub(super) struct Written<'a> {
     pub(super) record: TxnRecord<'a>,
     pub(super) result: Result<Outcome, ErrorCode>,
-    /// A refused write of one operation changed nothing; a refused multi is taken back.
+    /// Whether to commit. A refused write of one operation changed nothing; a refused multi is rolled back.
     pub(super) committed: bool,
 }
 
 impl Written<'_> {
-    /// A multi that is refused as a whole.
+    /// Returns the result of a multi that fails as a whole, where a real server throws.
     fn stumbled() -> Self {
         let code = ErrorCode::MarshallingError;
         Self {
@@ -57,7 +57,7 @@ impl Written<'_> {
     }
 }
 
-/// What a client is told of a write; the path, if any, stands in the record.
+/// The result of a write for its client. The record has the path, if any.
 pub(super) enum Outcome {
     Empty,
     Path,
@@ -66,7 +66,7 @@ pub(super) enum Outcome {
     Multi(Vec<OpOutcome>),
 }
 
-/// The same for an operation of a multi.
+/// The result of one operation of a multi.
 pub(super) enum OpOutcome {
     Path,
     PathAndStat(Stat),
@@ -76,7 +76,7 @@ pub(super) enum OpOutcome {
     Failed(Option<ErrorCode>),
 }
 
-/// Checks and carries out one write. The transaction is left open, for the caller to end as `committed` says.
+/// Checks and applies one write. The caller ends the transaction as `committed` says.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "the dispatch, which names every operation, sends only writes"
@@ -139,14 +139,15 @@ pub(super) fn write<'a>(
     }
 }
 
-/// Whether the flags say ephemeral and the operation does not make one. Until the multi is carried out, what comes later in
-/// it goes by the flags: PrepRequestProcessor.pRequest2TxnCreate gives its change record the session as owner.
+/// Whether the flags say ephemeral and the operation does not create one. Until the multi is applied, its later
+/// operations go by the flags: PrepRequestProcessor.pRequest2TxnCreate makes the session the owner of its change
+/// record.
 fn is_seemingly_ephemeral(request: &CreateRequest<'_>) -> bool {
     request.operation == CreateOperation::CreateContainer
         && CreateMode::from_flags(request.flags).is_some_and(CreateMode::is_ephemeral)
 }
 
-/// Whether a multi is one that a real server stumbles over before it takes a zxid.
+/// Whether a real server throws for this multi before it takes a zxid.
 pub(super) fn stumbles_early(operations: &[MultiOp<'_>]) -> bool {
     operations.iter().any(MultiOp::has_null_acl)
 }
@@ -158,7 +159,7 @@ fn multi<'a>(
     operations: &[MultiOp<'a>],
     changes: &mut Changes,
 ) -> Written<'a> {
-    // PrepRequestProcessor.getPendingChanges takes every path apart before any is checked, and a read has no record.
+    // PrepRequestProcessor.getPendingChanges parses every path before it checks any, and a read has no record.
     let unreadable = operations.iter().any(|operation| match operation {
         MultiOp::Create(create) => create.path.is_none(),
         MultiOp::Delete(delete) => delete.path.is_none(),
@@ -212,8 +213,8 @@ fn multi<'a>(
                 });
                 records.push(record);
             }
-            // Only a KeeperException is caught for one operation alone; whatever else is thrown ends the whole multi:
-            // PrepRequestProcessor.pRequestHelper.
+            // PrepRequestProcessor.pRequestHelper catches only a KeeperException for one operation alone. Any other
+            // exception ends the whole multi.
             Err(ErrorCode::MarshallingError) => return Written::stumbled(),
             Err(code) => {
                 failed = Some((records.len(), code));
@@ -223,7 +224,7 @@ fn multi<'a>(
     }
     let committed = failed.is_none();
     if let Some((at, code)) = failed {
-        // All entries of a failed multi are errors: 0 before the one that failed, and not tried behind it.
+        // All results of a failed multi are errors: 0 before the operation that failed, and "not tried" after it.
         outcomes = (0..records.len())
             .map(|i| OpOutcome::Failed(failed_result(i, at, code)))
             .collect();
@@ -235,7 +236,7 @@ fn multi<'a>(
     }
 }
 
-/// Result of one operation of a multi that failed at `failed`, which is refused as a whole.
+/// Returns the result of one operation of a multi that failed at `failed` and is refused as a whole.
 pub(super) fn failed_result(at: usize, failed: usize, code: ErrorCode) -> Option<ErrorCode> {
     match at.cmp(&failed) {
         std::cmp::Ordering::Less => None,
@@ -244,7 +245,7 @@ pub(super) fn failed_result(at: usize, failed: usize, code: ErrorCode) -> Option
     }
 }
 
-/// The answer to a write, made of what it became.
+/// Returns the reply to a write.
 pub(super) fn respond<'r>(outcome: &Outcome, record: &'r TxnRecord<'_>) -> Response<'r> {
     let path = || Cow::Borrowed(path_of(record).unwrap_or_default());
     match outcome {
@@ -289,14 +290,14 @@ fn path_of<'r>(record: &'r TxnRecord<'_>) -> Option<&'r str> {
     }
 }
 
-/// What the reaper would remove: `PrepRequestProcessor`'s check of a deleteContainer of its own.
+/// Checks whether the reaper may remove a znode: `PrepRequestProcessor`'s check of a deleteContainer.
 pub(super) fn check_reap<'a>(tree: &Tree, path: &'a str) -> Result<TxnRecord<'a>, ErrorCode> {
     let znode = tree.get(path).ok_or(ErrorCode::NoNode)?;
     check_listed(tree, znode)?;
     if znode.has_children() {
         return Err(ErrorCode::NotEmpty);
     }
-    // It may have been made anew since it was found; what is not ephemeral goes all the same.
+    // The znode may have been recreated since it was found. Any znode but an ephemeral is removed.
     if matches!(znode.owner(), Owner::Session(_)) {
         return Err(ErrorCode::BadVersion);
     }
@@ -306,7 +307,7 @@ pub(super) fn check_reap<'a>(tree: &Tree, path: &'a str) -> Result<TxnRecord<'a>
 }
 
 /// Refuses a request that needs the record of a znode whose ACL no snapshot lists:
-/// `PrepRequestProcessor.getRecordForPath` asks for the ACL.
+/// `PrepRequestProcessor.getRecordForPath` looks the ACL up.
 fn check_listed(tree: &Tree, znode: &Znode) -> Result<(), ErrorCode> {
     match tree.unlisted_acl(znode) {
         None => Ok(()),
@@ -386,8 +387,8 @@ impl Checked<'_> {
         }))
     }
 
-    /// `EphemeralType.validateTTL`, and one case more: createTTL of a znode that can have none. With a negative time
-    /// to live a real server lets it pass and then dies of it, at every later start too.
+    /// `EphemeralType.validateTTL`, and one more case: createTTL of a znode that cannot have a time to live. A real
+    /// server accepts a negative time to live there, and then dies of it, at every later start too.
     fn check_ttl(&self, request: &CreateRequest<'_>, mode: CreateMode) -> Result<(), ErrorCode> {
         if mode.has_ttl() && !self.caller.rules.extended_types {
             return Err(ErrorCode::Unimplemented);
@@ -487,7 +488,8 @@ impl Checked<'_> {
     }
 }
 
-/// The version after this one, if it is the expected one; -1 expects any (`PrepRequestProcessor.checkAndIncVersion`).
+/// Returns the version after `current`, if `current` is the expected version. An expected version of -1 matches any
+/// (`PrepRequestProcessor.checkAndIncVersion`).
 fn next_version(current: i32, expected: i32) -> Result<i32, ErrorCode> {
     if expected != -1 && expected != current {
         return Err(ErrorCode::BadVersion);

@@ -1,4 +1,4 @@
-//! One znode: what it holds, its stat, and whom it goes with.
+//! One znode: its data, its stat and its owner.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::acl_table::AclId;
 pub(crate) use crate::protocol::Owner;
 use crate::protocol::{SessionId, Stat, StatPersisted, Timestamp, Zxid};
 
-/// What a znode holds, shared with whoever keeps a copy of the tree.
+/// Data of a znode, shared with copies of the tree.
 pub(crate) type Data = Option<Arc<[u8]>>;
 
 /// One znode, with ZooKeeper's persisted stat.
@@ -96,12 +96,12 @@ impl Znode {
         self.aversion
     }
 
-    /// The number of children ever created here, which the next sequential child bears.
+    /// Returns the number of children ever created here, which is the number of the next sequential child.
     pub(crate) fn creates(&self) -> i32 {
         self.creates
     }
 
-    /// Number of children.
+    /// Returns the number of children.
     pub(crate) fn num_children(&self) -> i32 {
         self.children.count()
     }
@@ -118,7 +118,7 @@ impl Znode {
         self.acl
     }
 
-    /// The stat as clients see it.
+    /// Returns the stat as clients see it.
     pub(crate) fn stat(&self) -> Stat {
         Stat {
             czxid: self.czxid,
@@ -126,7 +126,8 @@ impl Znode {
             ctime: self.ctime,
             mtime: self.mtime,
             version: self.version,
-            // DataNode.copyStat: only creates are counted, so a delete shows as one child fewer.
+            // DataNode.copyStat: `creates` counts creates only, so `cversion` adds a change for each child that is
+            // gone.
             cversion: self
                 .creates
                 .wrapping_mul(2)
@@ -143,14 +144,14 @@ impl Znode {
     }
 }
 
-/// The number of bytes, 0 for null.
+/// Returns the number of bytes, 0 for null.
 pub(super) fn length(data: &Data) -> i32 {
     data.as_ref()
         .map_or(0, |data| i32::try_from(data.len()).unwrap_or(i32::MAX))
 }
 
 impl Znode {
-    /// Znode from a file. `extended_types` decides the kind of its owner.
+    /// Creates a znode of a snapshot. `extended_types` decides the kind of its owner.
     pub(super) fn kept(
         path: &str,
         data: Option<&[u8]>,
@@ -179,7 +180,7 @@ impl Znode {
         }
     }
 
-    /// What is kept of its stat.
+    /// Returns the persisted part of the stat.
     pub(super) fn persisted(&self) -> StatPersisted {
         StatPersisted {
             czxid: self.czxid,
@@ -194,7 +195,7 @@ impl Znode {
         }
     }
 
-    /// One of the znodes that are there from the start.
+    /// Creates a znode that every server has from the start.
     pub(super) fn built_in(path: &str, acl: AclId, aversion: i32) -> Self {
         Self {
             path: path.into(),
@@ -217,7 +218,7 @@ impl Znode {
     }
 }
 
-/// No znode: the end of a link.
+/// The end of a link: no znode.
 pub(super) const NIL: u32 = u32::MAX;
 
 #[cfg(test)]
