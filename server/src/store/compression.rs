@@ -1,4 +1,4 @@
-//! How snapshots are compressed.
+//! Compression of snapshots.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{DiskFile, StorageError};
 
-/// How a snapshot is compressed: `zookeeper.snapshot.compression.method`.
+/// Compression of snapshots: `zookeeper.snapshot.compression.method`.
 ///
 /// ```
 /// use minikeeper::folder::Compression;
@@ -28,20 +28,20 @@ use super::{DiskFile, StorageError};
     serde::Deserialize,
 )]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     #[default]
     #[serde(rename = "")]
     None,
-    /// By gzip.
+    /// gzip.
     #[serde(rename = "gz")]
     Gzip,
-    /// By Snappy, in the stream format of snappy-java.
+    /// Snappy, in the stream format of snappy-java.
     #[serde(rename = "snappy")]
     Snappy,
 }
 
 impl Compression {
-    /// As the name of the file tells: `SnapStream.getStreamMode`.
+    /// Returns the compression of a file by its name: `SnapStream.getStreamMode`.
     pub(super) fn of(path: &Path) -> Self {
         let extension = path.extension().and_then(|extension| extension.to_str());
         extension.map_or(Self::None, |extension| {
@@ -49,7 +49,7 @@ impl Compression {
         })
     }
 
-    /// What the name of a file ends in.
+    /// Extension of the file, with its dot.
     pub(super) fn extension(self) -> &'static str {
         match self {
             Self::None => "",
@@ -58,11 +58,11 @@ impl Compression {
         }
     }
 
-    /// Whether this build has it.
+    /// Checks that this build supports the compression.
     ///
     /// # Errors
     ///
-    /// [`StorageError::NoCompression`], with this file or folder.
+    /// [`StorageError::NoCompression`] with this file or folder.
     pub(super) fn check(self, path: &Path) -> Result<(), StorageError> {
         let method = match self {
             Self::None => return Ok(()),
@@ -85,14 +85,14 @@ impl std::fmt::Display for Compression {
     }
 }
 
-/// What was asked for is no compression.
+/// Error for the name of an unknown compression.
 ///
 /// ```
 /// let error = "zip".parse::<minikeeper::folder::Compression>().unwrap_err();
-/// assert_eq!(error.to_string(), "no compression: zip; there are gz and snappy, and none if it is empty");
+/// assert_eq!(error.to_string(), "unknown compression `zip`: use `gz`, `snappy`, or an empty text for none");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no compression: {0}; there are gz and snappy, and none if it is empty")]
+#[error("unknown compression `{0}`: use `gz`, `snappy`, or an empty text for none")]
 pub struct NoSuchCompression(String);
 
 impl std::str::FromStr for Compression {
@@ -106,7 +106,7 @@ impl std::str::FromStr for Compression {
     }
 }
 
-/// The bytes of a file from its beginning.
+/// Reads a file from its beginning.
 struct Stream {
     file: Arc<dyn DiskFile>,
     at: u64,
@@ -122,7 +122,7 @@ impl Read for Stream {
     }
 }
 
-/// What is in a file, decompressed while it is read.
+/// Returns a reader that decompresses a file.
 pub(super) fn decompressed(
     file: Arc<dyn DiskFile>,
     compression: Compression,
@@ -136,9 +136,9 @@ pub(super) fn decompressed(
     }
 }
 
-/// Takes bytes, and writes them compressed.
+/// Writer that compresses.
 pub(super) trait Compressor: Write {
-    /// Writes what is left.
+    /// Writes the remaining bytes.
     fn end(self: Box<Self>) -> io::Result<()>;
 }
 
@@ -160,7 +160,7 @@ impl<W: Write> Compressor for Plain<W> {
     }
 }
 
-/// What compresses into `out`.
+/// Returns a writer that compresses into `out`.
 pub(super) fn compressor<'w>(
     out: impl Write + 'w,
     compression: Compression,

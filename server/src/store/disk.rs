@@ -1,4 +1,5 @@
-//! The disk as the store sees it, and the one that the machine has: the only place where its files are opened.
+//! Files and folders behind a trait, and their implementation on the machine's disk. No other file of the store opens
+//! files.
 
 use std::fmt::Debug;
 use std::fs::{self, File, OpenOptions};
@@ -6,63 +7,64 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What is written past the operating system's cache is made up of such blocks.
+/// Length of the blocks in which a file is written past the operating system's cache, in bytes.
 pub(crate) const BLOCK: usize = 4096;
 
-/// Whether an error says that the file cannot be written past the operating system's cache, and nothing else.
+/// Whether an error means that a file cannot be written past the operating system's cache.
 pub(crate) fn is_no_direct(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidInput, Unsupported};
     matches!(error.kind(), InvalidInput | Unsupported)
 }
 
-/// Folders and files. A test has one that loses, tears and fails.
+/// Folders and files. Tests implement it with a disk that loses, tears and refuses writes.
 pub(crate) trait Disk: Send + Sync + Debug {
-    /// The names in a folder, in any order; those that are no UTF-8 are none of ours.
+    /// Lists the names in a folder, in any order, except those that are not UTF-8.
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
-    /// Opens a file that is there, to read it. A folder, a pipe or a device is refused as invalid input.
+    /// Opens an existing file for reading. A folder, a pipe or a device is refused as invalid input.
     fn open(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>>;
-    /// Opens a file that is there, to read and write it.
+    /// Opens an existing file for reading and writing.
     fn open_to_write(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>>;
-    /// Opens a file that is there once more, to read and write it past the operating system's cache: a write waits until the disk
-    /// has it, though it may lose it with its power before [`DiskFile::sync_data`]. Offsets, lengths and where the bytes lie in memory
-    /// must be multiples of [`BLOCK`]. An error where that cannot be, be it only with the first write, is [`is_no_direct`].
+    /// Opens an existing file for reading and writing past the operating system's cache. A write returns once the disk
+    /// has the bytes, which may still be lost with the power before [`DiskFile::sync_data`]. Offsets, lengths and
+    /// addresses in memory must be multiples of [`BLOCK`]. If the file system does not support this, the error here or
+    /// of the first write [`is_no_direct`].
     fn open_direct(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>>;
-    /// Makes an empty file, or empties the one that is there, to read and write it.
+    /// Creates a file or truncates an existing one, for reading and writing.
     fn create(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>>;
-    /// Gives a file another name, in place of the file that had it.
+    /// Renames a file, and replaces the file that had the new name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, file: &Path) -> io::Result<()>;
-    /// Makes a folder and those above it, where they are not there yet.
+    /// Creates a folder and its parents, if they do not exist.
     fn make_folder(&self, folder: &Path) -> io::Result<()>;
-    /// Has what was made, renamed and removed in the folder outlast a loss of power.
+    /// Makes the names in a folder durable: files that were created, renamed or removed.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
-    /// Whether two paths lead to one folder that is there, be it by a link.
+    /// Whether two paths lead to the same existing folder, also by a link.
     fn is_same(&self, one: &Path, other: &Path) -> bool;
-    /// Takes the file for this process alone, and makes it if need be; `None` if somebody else has it. It is given back
-    /// with the value, and by the operating system if the process ends.
+    /// Locks a file for this value, and creates it if it does not exist. Returns `None` if it is locked already. The
+    /// lock ends when the value is dropped or the process ends.
     fn lock(&self, file: &Path) -> io::Result<Option<Box<dyn DiskLock>>>;
 }
 
-/// An open file. Several threads may have it at once.
+/// Open file. Several threads may use it at the same time.
 pub(crate) trait DiskFile: Send + Sync + Debug {
-    /// Reads what is there at an offset, at most what fits; 0 bytes are the end.
+    /// Reads bytes at an offset, at most as many as the buffer has. 0 bytes mean the end of the file.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
-    /// Writes all of it at an offset; the file becomes longer if need be.
+    /// Writes all bytes at an offset. The file grows if necessary.
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()>;
-    /// The length in bytes.
+    /// Length in bytes.
     fn length(&self) -> io::Result<u64>;
-    /// Cuts the file, or lets it go on with zeros.
+    /// Truncates the file, or extends it with zeros.
     fn set_length(&self, length: u64) -> io::Result<()>;
-    /// Has what was written outlast a loss of power: `fdatasync`.
+    /// Makes the written bytes durable: `fdatasync`.
     fn sync_data(&self) -> io::Result<()>;
-    /// Whether the file was removed, so that its content is lost once it is closed.
+    /// Whether the file was removed. Its content is then lost when it is closed.
     fn is_removed(&self) -> bool;
 }
 
-/// Holds a file for this process alone.
+/// Lock on a file.
 pub(crate) trait DiskLock: Send + Sync + Debug {
-    /// Whether the file is still found where it was: its folder may have been renamed or removed, and another be in its place.
+    /// Whether the file is still found under its path. Its folder may have been renamed, removed or replaced.
     fn is_in_place(&self) -> bool;
 }
 
@@ -80,7 +82,7 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, file: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        // To open a pipe waits for somebody who writes into it, and a device has no end.
+        // Opening a pipe would block until it has a writer, and a device has no end.
         if !fs::metadata(file)?.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"));
         }
@@ -130,7 +132,7 @@ impl Disk for RealDisk {
         fs::create_dir_all(folder)
     }
 
-    // Windows has no such thing: it writes the names of files with the files.
+    // On Windows, the name of a file is durable with the file.
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         if cfg!(unix) {
             File::open(folder)?.sync_all()?;
@@ -170,7 +172,7 @@ impl Disk for RealDisk {
     }
 }
 
-/// Whether both are of one file or folder. It must be there, for a number that is free is given again.
+/// Whether both are of the same file or folder. It must exist, since the number of a removed file is used again.
 #[cfg(unix)]
 fn is_one(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -183,11 +185,11 @@ struct RealLock {
     path: PathBuf,
 }
 
-/// In so many words, for to close the file is not enough: a child process that another thread is just starting has it too, until it
-/// becomes another program.
+/// Unlocks the file explicitly, since closing it is not enough: between `fork` and `exec`, a child process that another
+/// thread starts has the open file too.
 impl Drop for RealLock {
     fn drop(&mut self) {
-        // If that cannot be, it goes with the last who has the file.
+        // If this fails, the lock ends when the last process closes the file.
         let _ = self.file.unlock();
     }
 }
@@ -201,7 +203,7 @@ impl DiskLock for RealLock {
         }
     }
 
-    // An open file can be neither renamed nor removed there.
+    // On Windows, an open file can be neither renamed nor removed.
     #[cfg(not(unix))]
     fn is_in_place(&self) -> bool {
         self.path.exists()
@@ -260,11 +262,11 @@ impl DiskFile for RealFile {
     #[cfg(unix)]
     fn is_removed(&self) -> bool {
         use std::os::unix::fs::MetadataExt as _;
-        // If the disk does not answer, the next write fails.
+        // If this fails, the next write fails too.
         self.0.metadata().is_ok_and(|found| found.nlink() == 0)
     }
 
-    // An open file cannot be removed there.
+    // On Windows, an open file cannot be removed.
     #[cfg(not(unix))]
     fn is_removed(&self) -> bool {
         false
@@ -276,12 +278,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_goes_although_a_child_process_has_its_file_still() {
+    fn a_lock_ends_although_a_child_process_still_has_its_file() {
         let name = format!("minikeeper-lock-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         let file = File::create(&path).unwrap();
-        // What a child process has of it between `fork` and `exec`.
-        let childs = file.try_clone().unwrap();
+        // A child process has this copy between `fork` and `exec`.
+        let inherited = file.try_clone().unwrap();
         assert!(file.try_lock().is_ok());
         let lock = RealLock {
             file,
@@ -290,7 +292,7 @@ mod tests {
         assert!(RealDisk.lock(&path).unwrap().is_none());
         drop(lock);
         assert!(RealDisk.lock(&path).unwrap().is_some());
-        drop(childs);
+        drop(inherited);
         fs::remove_file(&path).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with a folder or a file of it, one clear line each.
+//! Errors of folders and their files, one line each.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,32 +6,32 @@ use std::sync::Arc;
 
 use crate::protocol::{DataFormat, SessionId, Zxid};
 
-/// Why a folder or a file of ZooKeeper's cannot be read or written. Nothing on the disk was changed by it.
+/// Error for a data folder that cannot be read or written. Nothing on the disk was changed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {
-    /// The disk refused.
+    /// The disk refused an operation.
     #[error("{}: {source}", file.display())]
     Io {
         /// The file or folder.
         file: PathBuf,
-        /// What the operating system said.
+        /// Error of the operating system.
         source: Arc<io::Error>,
     },
-    /// The file holds what cannot be.
+    /// A file is damaged.
     #[error("{}: damaged at offset {offset}: {reason}", file.display())]
     Damaged {
         /// The file.
         file: PathBuf,
-        /// Where, in bytes from its beginning; of a compressed file, in what is compressed.
+        /// Offset of the damage in bytes; in a compressed file, in its decompressed content.
         offset: u64,
-        /// What is wrong there.
+        /// Kind of the damage.
         reason: String,
     },
-    /// Transactions are in no log although later ones are: a log was removed, or never copied.
+    /// Transactions are missing although later ones are there: a log was removed, or never copied.
     #[error(
         "{}: {} before offset {offset}: a transaction log is missing; restore it, or rerun with --recover \
-         (`Storage::recover`) to leave out all later transactions too (their logs are saved as damaged-log.*)",
+         (`Storage::recover`) to ignore all later transactions (their logs are saved as damaged-log.*)",
         file.display(),
         missing(*first, *last)
     )]
@@ -49,8 +49,8 @@ pub enum StorageError {
     /// supplies it.
     #[error(
         "{}: transaction {zxid} needs the ACL of {path}, number {number}, which the snapshot does not list: a real \
-         server does not start from this folder (\"Failed to fetch acls for {number}\"); rerun with --recover (`Storage::recover`) to replay it \
-         without that ACL, as releases before 3.8.4 and 3.9.2 do",
+         server does not start from this folder (\"Failed to fetch acls for {number}\"); rerun with --recover \
+         (`Storage::recover`) to replay it without that ACL, as releases before 3.8.4 and 3.9.2 do",
         file.display()
     )]
     UnlistedAcl {
@@ -63,9 +63,10 @@ pub enum StorageError {
         /// The number of its ACL in the snapshot.
         number: i64,
     },
-    /// There are transaction logs but no snapshot, so that what was before them may be missing.
+    /// There are transaction logs but no snapshot, so earlier data may be missing.
     #[error(
-        "{}: there are transaction logs but no snapshot: part of the data may be missing (snapshot.trust.empty opens them nevertheless)",
+        "{}: there are transaction logs but no snapshot, so part of the data may be missing; restore a snapshot, or \
+         set snapshot.trust.empty (`Storage::trust_empty`) to read the logs alone",
         folder.display()
     )]
     NoSnapshot {
@@ -73,23 +74,26 @@ pub enum StorageError {
         folder: PathBuf,
     },
     /// None of the snapshots can be read.
-    #[error("{}: none of its {count} snapshots is valid; the newest: {newest}", folder.display())]
+    #[error(
+        "{}: none of the {count} snapshots is valid; restore one from a backup; the newest: {newest}",
+        folder.display()
+    )]
     NoValidSnapshot {
         /// The folder of the snapshots.
         folder: PathBuf,
-        /// How many there are.
+        /// Number of snapshots.
         count: usize,
-        /// What is wrong with the newest.
+        /// Error of the newest snapshot.
         newest: Box<Self>,
     },
-    /// Another process has the folder.
-    #[error("{}: another server has this folder", folder.display())]
+    /// Another server uses the folder.
+    #[error("{}: in use by another server; stop that server, or choose another folder", folder.display())]
     InUse {
         /// The folder.
         folder: PathBuf,
     },
-    /// The folder was removed, renamed or replaced while a server used it: its lock or its newest log does not exist
-    /// any more, or belongs to another folder.
+    /// The folder was removed, renamed or replaced while a server used it. Its lock or its newest log no longer
+    /// exists, or belongs to another folder.
     #[error(
         "{}: the folder or its newest log was removed, renamed or replaced while the server ran; acknowledged writes \
          may be lost: restore the folder before the next start",
@@ -99,24 +103,27 @@ pub enum StorageError {
         /// The folder.
         folder: PathBuf,
     },
-    /// The file is compressed, and this build cannot read or write that.
-    #[error("{}: compressed by {method}: that needs minikeeper's feature `compression`", file.display())]
+    /// This build does not support the compression of a file.
+    #[error(
+        "{}: compressed with {method}, which this build does not support; enable minikeeper's feature `compression`",
+        file.display()
+    )]
     NoCompression {
         /// The file.
         file: PathBuf,
         /// `gz` or `snappy`.
         method: &'static str,
     },
-    /// A state is to be written where there is something already.
-    #[error("{}: not empty", folder.display())]
+    /// A state cannot be written to a folder that has files.
+    #[error("{}: not empty; choose a new or an empty folder", folder.display())]
     NotEmpty {
         /// The folder.
         folder: PathBuf,
     },
-    /// The folder has a session of a server with id 255. A server with extended types takes the ephemerals of such a
+    /// The folder has a session of a server with id 255. A server with extended types takes the ephemerals of this
     /// session for znodes with a time to live, or does not start.
     #[error(
-        "{}: session {session} belongs to a server with id 255, whose ephemerals cannot be told from TTL znodes: \
+        "{}: session {session} belongs to a server with id 255, whose ephemerals look like TTL znodes; \
          switch extended types off (extendedTypesEnabled=false, --extended-types false, `Config::extended_types`)",
         folder.display()
     )]
@@ -126,9 +133,9 @@ pub enum StorageError {
         /// The session.
         session: SessionId,
     },
-    /// The files have a znode that no server makes, although their checksums are right.
+    /// The files have a znode that no server makes, although their checksums match.
     #[error(
-        "{}: znode {path:?} {reason}: no ZooKeeper server writes that, so the files were changed; restore them",
+        "{}: znode {path:?} {reason}; no ZooKeeper server writes that, so the files were changed: restore them",
         folder.display()
     )]
     Impossible {
@@ -139,36 +146,40 @@ pub enum StorageError {
         /// The reason.
         reason: &'static str,
     },
-    /// What is to be written cannot be held by files of that release.
-    #[error("{}: ZooKeeper {format} cannot hold {what}", folder.display())]
+    /// The files of a release cannot store the state.
+    #[error("{}: ZooKeeper {format} cannot store {what}; choose a later data format", folder.display())]
     NotInFormat {
-        /// The folder that is to be written.
+        /// The folder to write.
         folder: PathBuf,
-        /// The format asked for.
+        /// The requested format.
         format: DataFormat,
-        /// What it cannot hold; of several znodes, the first by its path.
+        /// Description of what it cannot store; of several znodes, the first by its path.
         what: String,
     },
-    /// There is nothing to be read: the path is most likely another than was meant.
-    #[error("{}: {missing}: is this the folder that was meant?", folder.display())]
+    /// There is nothing to read. The path is most likely mistyped.
+    #[error("{}: {missing}; check the path", folder.display())]
     Empty {
         /// The folder.
         folder: PathBuf,
-        /// What is not there.
+        /// Description of what is missing.
         missing: &'static str,
     },
-    /// Snapshots lie where only logs belong, or the other way round: `dataDir` and `dataLogDir` were changed or swapped.
-    #[error("{}: there are {what} here: check dataDir and dataLogDir", folder.display())]
+    /// Snapshots are in the folder of the logs, or the other way round: `dataDir` and `dataLogDir` were changed or
+    /// swapped.
+    #[error(
+        "{}: found {what}, which belong in the other folder; check whether dataDir and dataLogDir are swapped",
+        folder.display()
+    )]
     Misplaced {
         /// The folder.
         folder: PathBuf,
-        /// What lies there.
+        /// `snapshots` or `logs`.
         what: &'static str,
     },
 }
 
 impl StorageError {
-    /// What the disk refused, with the file's name.
+    /// Makes the error for an operation that the disk refused.
     pub(crate) fn io(file: &Path, source: io::Error) -> Self {
         Self::Io {
             file: file.to_path_buf(),
@@ -176,12 +187,12 @@ impl StorageError {
         }
     }
 
-    /// Whether a file or folder is not there.
+    /// Whether a file or folder does not exist.
     pub(crate) fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
-    /// What cannot be, with its place.
+    /// Makes the error for damage.
     pub(crate) fn damaged(file: &Path, offset: u64, reason: impl Into<String>) -> Self {
         Self::Damaged {
             file: file.to_path_buf(),
@@ -191,7 +202,7 @@ impl StorageError {
     }
 }
 
-/// Transactions of a gap, in words.
+/// Describes the transactions of a gap.
 fn missing(first: Zxid, last: Zxid) -> String {
     match first == last {
         true => format!("transaction {first} is missing"),

@@ -1,4 +1,4 @@
-//! A data folder: which snapshot and which logs count, what is cut, what is purged, who has it.
+//! A data folder: names of its files, its lock, and the purge.
 
 use std::io;
 use std::iter;
@@ -8,13 +8,13 @@ use std::sync::Arc;
 use super::{Compression, Disk, DiskLock, StorageError};
 use crate::protocol::Zxid;
 
-/// A data folder, of ZooKeeper's or ours.
+/// Data folder, of a real server or of this one.
 #[derive(Debug)]
 pub(crate) struct Folder {
     disk: Arc<dyn Disk>,
     snapshots: PathBuf,
     logs: PathBuf,
-    /// What it has for itself, and where that lies.
+    /// Locks of a folder that was opened for writing, each with the path of the folder.
     locks: Vec<(PathBuf, Box<dyn DiskLock>)>,
 }
 
@@ -119,21 +119,20 @@ pub(crate) struct NamedFile {
 }
 
 const VERSION_FOLDER: &str = "version-2";
-/// The file that is locked. Real servers have none, and pass over it.
+/// File that is locked. Real servers have no lock, and ignore the file.
 const LOCK: &str = "minikeeper.lock";
-/// What the names of files begin with that are not whole yet.
+/// Prefix of files that are not complete yet.
 const TEMPORARY: &str = "tmp-";
 
-/// What the names of damaged logs begin with that were cut: neither a real server nor this one takes them for logs.
+/// Prefix of copies of damaged logs that were cut. Neither a real server nor this one reads them as logs.
 const DAMAGED: &str = "damaged-";
 
 impl Folder {
-    /// Opens a folder to read it: one that has `version-2` in it, or is it. Nothing in it is changed, and nobody is kept
-    /// from it.
+    /// Opens a folder for reading: one with a `version-2`, or a `version-2` itself. Nothing in it is changed or locked.
     ///
     /// # Errors
     ///
-    /// [`StorageError::Io`] if it is not there, [`StorageError::Misplaced`].
+    /// [`StorageError::Io`] if the folder does not exist, [`StorageError::Misplaced`].
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
         data_dir: &Path,
@@ -148,7 +147,8 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Opens a folder to write in it, and makes it if need be. It is this one's alone until the value goes.
+    /// Opens a folder for writing, and creates it if it does not exist. The folder is locked until the value is
+    /// dropped.
     ///
     /// # Errors
     ///
@@ -158,7 +158,7 @@ impl Folder {
         data_dir: &Path,
         data_log_dir: Option<&Path>,
     ) -> Result<Self, StorageError> {
-        // The working directory may be another when the log rolls.
+        // The working directory may have changed when the log rolls.
         let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
         let logs = data_log_dir.map(whole);
         let mut folder = Self::at(disk, &whole(data_dir), logs.as_deref());
@@ -202,9 +202,9 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Whether nothing is there but what is left where somebody began a folder in vain.
+    /// Whether a folder has no files, except those that remain where the creation of a folder was interrupted.
     pub(crate) fn is_empty(disk: &dyn Disk, path: &Path) -> bool {
-        // What is not there, or is no folder, is told where it is to be written.
+        // A missing path, or one that is no folder, is an error later, when the folder is written.
         let names = |folder: &Path| disk.list(folder).unwrap_or_default();
         let is_temporary = |name: &String| name.starts_with(TEMPORARY);
         let is_version = path.ends_with(VERSION_FOLDER);
@@ -219,7 +219,7 @@ impl Folder {
     fn at(disk: Arc<dyn Disk>, data_dir: &Path, data_log_dir: Option<&Path>) -> Self {
         let snapshots = version_folder(data_dir);
         let logs = data_log_dir.map(version_folder);
-        // One folder said in two ways, be it from the working directory, is one.
+        // Two paths may name the same folder, also relative to the working directory.
         let whole = |path: &Path| std::path::absolute(path).ok();
         let logs =
             logs.filter(|logs| whole(logs) != whole(&snapshots) && !disk.is_same(logs, &snapshots));
@@ -231,7 +231,7 @@ impl Folder {
         }
     }
 
-    /// `FileTxnSnapLog.checkLogDir` and `checkSnapDir`.
+    /// Checks that each folder has only its own kind of files: `FileTxnSnapLog.checkLogDir` and `checkSnapDir`.
     fn check_places(&self) -> Result<(), StorageError> {
         if self.logs == self.snapshots {
             return Ok(());
@@ -256,7 +256,8 @@ impl Folder {
         !self.locks.is_empty()
     }
 
-    /// Whether this is still where it was: what is written elsewhere would be lost, or be in somebody else's folder.
+    /// Checks that the folder is still found under its path. Otherwise writes would be lost, or go to a folder of
+    /// another server.
     ///
     /// # Errors
     ///
@@ -271,8 +272,8 @@ impl Folder {
         }
     }
 
-    /// Removes all but the newest snapshots, 3 at least, and the logs that none of those needs: `PurgeTxnLog`. Gives what
-    /// was removed.
+    /// Removes all but the newest `retain` snapshots, or 3 if that is more, and the logs that none of them needs:
+    /// `PurgeTxnLog`. Returns the removed files.
     ///
     /// # Errors
     ///
@@ -284,7 +285,7 @@ impl Folder {
         let mut oldest = None;
         let mut valid = Vec::new();
         for snapshot in &snapshots {
-            if valid.len() < retain.max(3) && self.is_broken(&snapshot.path)?.is_none() {
+            if valid.len() < retain.max(3) && self.incompleteness(&snapshot.path)?.is_none() {
                 valid.push(snapshot.path.clone());
                 oldest = Some(snapshot.zxid);
             }
@@ -296,13 +297,13 @@ impl Folder {
         let needed = logs.iter().rfind(|log| log.zxid <= oldest);
         let needed = needed.map_or(oldest, |log| log.zxid);
         let mut removed: Vec<PathBuf> = Vec::new();
-        // From the oldest on: what is left if the power is lost meanwhile has no gap.
+        // The oldest first: if the power is lost meanwhile, the remaining files have no gap.
         let logs = logs.into_iter().filter(|log| log.zxid < needed);
         let snapshots = snapshots.into_iter().rev();
         let superfluous = snapshots.filter(|file| file.zxid < oldest).chain(logs);
         let superfluous: Vec<NamedFile> = superfluous.collect();
         if !superfluous.is_empty() {
-            // With forceSync=no none of them may be on the disk yet, and those that are would go.
+            // With forceSync=no, the snapshots that stay may not be durable yet, unlike those that are removed.
             for path in &valid {
                 self.sync(path)?;
             }
@@ -317,7 +318,7 @@ impl Folder {
         Ok(removed)
     }
 
-    /// Has a file that is written by nobody any more outlast a loss of power. It may be somebody else's, and only be read.
+    /// Makes a file durable that is complete. If the file belongs to another user, it may be readable only.
     pub(super) fn sync(&self, path: &Path) -> Result<(), StorageError> {
         let opened = self.disk.open_to_write(path).or_else(|error| {
             let refused = error.kind() == io::ErrorKind::PermissionDenied;
@@ -332,22 +333,20 @@ impl Folder {
             .map_err(|error| StorageError::io(path, error))
     }
 
-    /// Copies a log that is to be cut to `damaged-log.5`, as it is, or to `damaged-log.5.2` if it was cut before.
-    pub(super) fn keep_damaged(&self, path: &Path) -> Result<(), StorageError> {
+    /// Saves a copy of a log before it is cut, as `damaged-log.5`, or as `damaged-log.5.2` if there is one already.
+    pub(super) fn save_damaged(&self, path: &Path) -> Result<(), StorageError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("{DAMAGED}{name}");
         let others = self.list(&self.logs)?;
         let mut names = iter::once(name.clone()).chain((2..).map(|n| format!("{name}.{n}")));
         let free = names.find(|name| !others.contains(name));
         let name = free.unwrap_or(name);
-        let (to, kept) = (
-            self.logs.join(format!("{TEMPORARY}{name}")),
-            self.logs.join(&name),
-        );
+        let temporary = self.logs.join(format!("{TEMPORARY}{name}"));
+        let saved = self.logs.join(&name);
         let from = |error| StorageError::io(path, error);
-        let on = |error| StorageError::io(&to, error);
+        let on = |error| StorageError::io(&temporary, error);
         let damaged = self.disk.open(path).map_err(from)?;
-        let copy = self.disk.create(&to).map_err(on)?;
+        let copy = self.disk.create(&temporary).map_err(on)?;
         let mut buffer = vec![0; 1 << 20];
         let mut offset = 0_u64;
         loop {
@@ -360,11 +359,11 @@ impl Folder {
             offset = offset.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
         }
         copy.sync_data().map_err(on)?;
-        self.disk.rename(&to, &kept).map_err(on)?;
+        self.disk.rename(&temporary, &saved).map_err(on)?;
         self.sync_names(&self.logs)
     }
 
-    /// The same with what was made, renamed and removed in one of its folders.
+    /// Makes the names in a folder durable: files that were created, renamed or removed.
     pub(super) fn sync_names(&self, folder: &Path) -> Result<(), StorageError> {
         let synced = self.disk.sync_folder(folder);
         synced.map_err(|error| StorageError::io(folder, error))
@@ -389,9 +388,9 @@ impl Folder {
         Ok(files)
     }
 
-    /// Why a snapshot cannot be whole, by its end or, if it is compressed, by its beginning:
+    /// Reason why a snapshot cannot be complete, by its last bytes or, if it is compressed, by its first ones:
     /// `SnapStream.isValidSnapshot`.
-    pub(super) fn is_broken(&self, path: &Path) -> Result<Option<&'static str>, StorageError> {
+    pub(super) fn incompleteness(&self, path: &Path) -> Result<Option<&'static str>, StorageError> {
         let look = || -> io::Result<bool> {
             let file = self.disk.open(path)?;
             let length = file.length()?;
@@ -415,12 +414,14 @@ impl Folder {
         };
         match look() {
             Ok(true) => Ok(None),
-            Ok(false) => Ok(Some("it has no end, or is no snapshot")),
-            // A folder, a pipe, a link that leads nowhere: SnapStream.isValidSnapshot fails on them, and
-            // FileSnap.findNValidSnapshots passes over.
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(Some("it is no file")),
+            Ok(false) => Ok(Some("incomplete, or not a snapshot")),
+            // A folder, a pipe, a dangling link: SnapStream.isValidSnapshot throws, and FileSnap.findNValidSnapshots
+            // skips the file.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                Ok(Some("not a regular file"))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Ok(Some("the file that it leads to is not there"))
+                Ok(Some("a link to a file that does not exist"))
             }
             Err(error) => Err(StorageError::io(path, error)),
         }
@@ -436,12 +437,12 @@ impl Folder {
         (size(&self.snapshots), size(&self.logs))
     }
 
-    /// The disk that it is on.
+    /// Disk that the folder is on.
     pub(crate) fn disk(&self) -> &dyn Disk {
         &*self.disk
     }
 
-    /// The names in one of its folders; none if it is not there.
+    /// Names in a folder; none if the folder does not exist.
     pub(super) fn list(&self, folder: &Path) -> Result<Vec<String>, StorageError> {
         match self.disk.list(folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -449,12 +450,12 @@ impl Folder {
         }
     }
 
-    /// Where snapshots lie.
+    /// Folder of the snapshots.
     pub(crate) fn snapshots(&self) -> &Path {
         &self.snapshots
     }
 
-    /// Where logs lie.
+    /// Folder of the logs.
     pub(crate) fn logs(&self) -> &Path {
         &self.logs
     }

@@ -1,7 +1,7 @@
-//! The disk: ZooKeeper's own snapshots and transaction logs, read and written.
+//! ZooKeeper's own files: snapshots and transaction logs, read and written.
 //!
-//! What is in them is for others to say: records go in and out as plain words of [`protocol`](crate::protocol). Files are
-//! opened in `disk.rs` alone.
+//! Records go in and out as types of [`protocol`](crate::protocol); the rules of the keeper are not applied here. Only
+//! `disk.rs` opens files.
 
 mod compression;
 mod disk;

@@ -32,8 +32,8 @@ pub struct OpenOptions {
     pub data_format: Option<DataFormat>,
     /// Whether logs without any snapshot are replayed onto an empty tree (`zookeeper.snapshot.trust.empty`).
     pub trust_empty: bool,
-    /// Whether a log is ignored from the first damage or gap on. A server that opens the folder for writing also cuts the
-    /// log there.
+    /// Whether a log is ignored from the first damage or gap on. A server that opens the folder for writing also cuts
+    /// the log there.
     pub recover: bool,
     /// Whether the digest of the tree is calculated and compared with the files (`zookeeper.digest.enabled`).
     pub digest: bool,

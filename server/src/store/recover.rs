@@ -1,4 +1,4 @@
-//! What a folder holds, read by the rules of a real server's start: `FileTxnSnapLog.restore`.
+//! Reading a folder by the rules of a real server's start: `FileTxnSnapLog.restore`.
 
 use super::folder::{FileKind, NamedFile};
 use super::log::{HEADER_LENGTH, LogEntry, LogReader, Tail};
@@ -7,7 +7,7 @@ use super::txn::{DIGEST_VERSION, TxnDigest};
 use super::{Folder, OpenOptions, Origin, StorageError};
 use crate::protocol::{Restore, Zxid};
 
-/// How many snapshots are tried: `FileSnap.deserialize`.
+/// Number of snapshots that are tried: `FileSnap.deserialize`.
 const MOST_SNAPSHOTS: usize = 100;
 
 /// Reads a folder as a real server does on its start: the newest valid snapshot, and the transactions after it. If the
@@ -32,33 +32,33 @@ pub(crate) fn recover(
     Ok(recovery.origin)
 }
 
-/// A folder that is being read.
+/// Progress of reading a folder.
 struct Recovery<'f> {
     folder: &'f Folder,
     options: &'f OpenOptions,
     restore: &'f mut dyn Restore,
-    /// The digest that the snapshot has for a later transaction: before that, the tree may be anything.
+    /// Digest in the snapshot for a later transaction. Before that transaction, digests cannot be compared.
     expected: Option<SnapshotDigest>,
     origin: Origin,
-    /// Logs that have something behind their last entry.
+    /// Logs with bytes after their last entry.
     ends: Vec<(NamedFile, End)>,
 }
 
-/// What is behind the last entry of a log.
+/// Bytes after the last entry of a log.
 #[derive(Clone, Copy, Debug)]
 struct End {
-    /// Where it begins.
+    /// Offset of the first of these bytes.
     offset: u64,
-    /// Whether somebody may want to look at it: it was not torn by a crash.
+    /// Whether a copy is worth saving: the bytes are not just the torn end that a crash leaves.
     damaged: bool,
 }
 
-/// How a log ended.
+/// End of a log that was replayed.
 enum Replayed {
     Whole,
     Torn(u64, StorageError),
     Damaged(u64, StorageError),
-    /// Transactions before this offset are missing, so the rest of this log and all later logs are ignored.
+    /// Transactions before this offset are missing. The rest of this log and all later logs are ignored.
     Gap(u64, StorageError),
 }
 
@@ -74,7 +74,7 @@ impl<'f> Recovery<'f> {
         }
     }
 
-    /// Reads the newest snapshot that is whole: `FileSnap.deserialize`.
+    /// Reads the newest valid snapshot: `FileSnap.deserialize`.
     fn read_snapshot(&mut self) -> Result<(), StorageError> {
         let mut snapshots = self.folder.files(FileKind::Snapshot)?;
         snapshots.reverse();
@@ -84,7 +84,7 @@ impl<'f> Recovery<'f> {
             if tried == MOST_SNAPSHOTS {
                 break;
             }
-            if let Some(reason) = self.folder.is_broken(path)? {
+            if let Some(reason) = self.folder.incompleteness(path)? {
                 let error = StorageError::damaged(path, 0, reason);
                 self.origin.passed_over.push(error);
                 continue;
@@ -97,7 +97,7 @@ impl<'f> Recovery<'f> {
                     self.origin.format = Some(end.least);
                     self.origin.last_zxid = snapshot.zxid;
                     self.origin.digest = self.restore.loaded(snapshot.zxid);
-                    // A digest of an earlier transaction says nothing: `DataTree.deserializeZxidDigest`.
+                    // A digest of an earlier transaction is ignored: `DataTree.deserializeZxidDigest`.
                     self.expected = end.digest.filter(|digest| digest.zxid >= snapshot.zxid);
                     self.compare_snapshot(snapshot.zxid);
                     return Ok(());
@@ -109,10 +109,10 @@ impl<'f> Recovery<'f> {
             }
         }
         let folder = self.folder.snapshots().to_path_buf();
-        // Where not one seems to be whole, a real server finds none at all.
+        // If all snapshots look incomplete, a real server acts as if there were none.
         let has_logs = !self.folder.files(FileKind::Log)?.is_empty();
-        // And begins with nothing, if there are no logs either. That is right for the first snapshot, whose writing a crash has
-        // ended, and loses what was in a later one.
+        // Without logs it then starts with an empty tree. That is right if a crash interrupted the first snapshot, and
+        // loses the state of a later one.
         let is_lost = !has_logs && snapshots.iter().any(|snapshot| snapshot.zxid > Zxid(0));
         match self.origin.passed_over.first() {
             Some(newest) if tried > 0 || (is_lost && !self.options.trust_empty) => {
@@ -127,11 +127,11 @@ impl<'f> Recovery<'f> {
         }
     }
 
-    /// Replays what is later than the snapshot: `FileTxnSnapLog.fastForwardFromEdits`.
+    /// Replays the transactions after the snapshot: `FileTxnSnapLog.fastForwardFromEdits`.
     fn replay(&mut self) -> Result<(), StorageError> {
         let wanted = self.origin.last_zxid.next();
         let mut logs = self.folder.files(FileKind::Log)?;
-        // The newest that begins before, and all later ones: `FileTxnIterator.init`.
+        // The newest log that begins before `wanted`, and all later ones: `FileTxnIterator.init`.
         let first = logs.iter().rposition(|log| log.zxid < wanted);
         logs.drain(..first.unwrap_or_default());
         let mut has_begun = false;
@@ -163,7 +163,7 @@ impl<'f> Recovery<'f> {
                 Replayed::Gap(offset, error) => {
                     has_gap = true;
                     self.origin.cut.push(error);
-                    // A log without an entry would hide the next new log, which has a lower number.
+                    // A log without an entry would hide the next new log, which has a lower zxid.
                     (if offset > HEADER_LENGTH { offset } else { 0 }, true)
                 }
             };
@@ -172,8 +172,8 @@ impl<'f> Recovery<'f> {
         Ok(())
     }
 
-    /// Replays one log, which the next one follows from a transaction on. Gives where its last entry has ended and what is wrong
-    /// behind it, if something is that may be passed over.
+    /// Replays one log. `next` is the first transaction of the next log. Returns the end of the log, with damage that
+    /// may be ignored.
     fn replay_log(
         &mut self,
         log: &NamedFile,
@@ -186,7 +186,8 @@ impl<'f> Recovery<'f> {
             let entry = match reader.next() {
                 Ok(Some(entry)) => entry,
                 Ok(None) => break,
-                // As the real one cuts it: what stops that, only where nothing can be missing between two logs.
+                // Damage that a real server takes for the end may be cut in any log; damage that stops it, only in the
+                // last.
                 Err(error) => match reader.tail() {
                     Some(Tail::Short(_)) if self.options.recover => {
                         return Ok(Replayed::Damaged(reader.offset(), error));
@@ -199,7 +200,7 @@ impl<'f> Recovery<'f> {
             };
             self.origin.format = self.origin.format.max(Some(entry.least));
             let zxid = entry.txn.zxid;
-            // Once there is one to be replayed, so are all that follow.
+            // After the first transaction that is replayed, all are.
             *has_begun |= zxid >= wanted;
             if *has_begun {
                 let offset = entry.offset;
@@ -211,27 +212,27 @@ impl<'f> Recovery<'f> {
                     Some(error) => return Err(error),
                 }
                 let digest = self.restore.replay(&entry.txn);
-                let said = entry.digest;
+                let stored = entry.digest;
                 self.origin.digest = digest;
                 self.origin.replayed = self.origin.replayed.saturating_add(1);
                 self.origin.last_zxid = self.origin.last_zxid.max(zxid);
                 self.compare_snapshot(zxid);
-                self.compare(zxid, said);
+                self.compare(zxid, stored);
             }
         }
         let Some(error) = reader.torn() else {
             return Ok(Replayed::Whole);
         };
-        // A real server leaves a torn end where it is and goes on in the next log: as long as that has what comes then, nothing is
-        // missing between them.
-        let goes_on = next.is_none_or(|next| next <= self.origin.last_zxid.next());
-        if goes_on && next.is_some() && !*has_begun {
-            // The snapshot is younger than all of it.
+        // A real server does not cut a torn end, and continues in the next log. If that log begins with the next
+        // transaction, nothing is missing.
+        let continues = next.is_none_or(|next| next <= self.origin.last_zxid.next());
+        if continues && next.is_some() && !*has_begun {
+            // The snapshot is newer than the whole log.
             return Ok(Replayed::Whole);
         }
-        match (goes_on, self.options.recover) {
+        match (continues, self.options.recover) {
             (true, _) => Ok(Replayed::Torn(reader.offset(), error)),
-            // Something is missing behind it.
+            // Transactions are missing between this log and the next.
             (false, true) => Ok(Replayed::Damaged(reader.offset(), error)),
             (false, false) => Err(error),
         }
@@ -278,40 +279,41 @@ impl<'f> Recovery<'f> {
         None
     }
 
-    /// `DataTree.compareSnapshotDigests`.
+    /// Compares the digest in the snapshot with the tree: `DataTree.compareSnapshotDigests`.
     fn compare_snapshot(&mut self, zxid: Zxid) {
         if let Some(expected) = self.expected
             && expected.zxid == zxid
         {
             self.expected = None;
-            let said = TxnDigest {
+            let stored = TxnDigest {
                 version: expected.version,
                 digest: expected.digest,
             };
-            self.compare(zxid, Some(said));
+            self.compare(zxid, Some(stored));
         }
     }
 
-    /// `DataTree.compareDigest`. A real server goes on where they differ, and says so.
-    fn compare(&mut self, zxid: Zxid, said: Option<TxnDigest>) {
-        if let (None, Some(digest), Some(said)) = (self.expected, self.origin.digest, said)
-            && said.version == DIGEST_VERSION
-            && said.digest != digest
+    /// Compares the digest of a transaction with the tree: `DataTree.compareDigest`. A real server continues after a
+    /// mismatch, with a warning.
+    fn compare(&mut self, zxid: Zxid, stored: Option<TxnDigest>) {
+        if let (None, Some(digest), Some(stored)) = (self.expected, self.origin.digest, stored)
+            && stored.version == DIGEST_VERSION
+            && stored.digest != digest
         {
             self.origin.digest_mismatch.get_or_insert(zxid);
         }
     }
 
-    /// Cuts off what was passed over: behind newer logs it would be damage. A log that was damaged is kept as it was, by
-    /// [another name](Folder::keep_damaged). And syncs what was read: it may never have been, if the server before this one was
-    /// killed, and clients will see it now.
+    /// Cuts off the ends that were ignored, since they would be damage before newer logs. A damaged log is
+    /// [saved](Folder::save_damaged) first. Flushes all other logs: clients will see their transactions, which may not
+    /// be durable if the last server was killed.
     fn cut(&mut self) -> Result<(), StorageError> {
         let disk = self.folder.disk();
         for path in &self.origin.logs {
             let on = |error| StorageError::io(path, error);
             let end = self.ends.iter().find(|(log, _)| log.path == *path);
             if let Some((_, End { damaged: true, .. })) = end {
-                self.folder.keep_damaged(path)?;
+                self.folder.save_damaged(path)?;
             }
             match end {
                 Some((_, End { offset: 0, .. })) => disk.remove(path).map_err(on)?,

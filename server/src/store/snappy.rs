@@ -1,25 +1,26 @@
-//! The stream format of snappy-java, `SnappyInputStream` and `SnappyOutputStream`: a header, then blocks of Snappy, each
-//! behind its length.
+//! Stream format of snappy-java, `SnappyInputStream` and `SnappyOutputStream`: a header, then compressed blocks, each
+//! after its length.
 
 use std::io::{self, Read, Write};
 
 use snap::raw::{Decoder, Encoder, decompress_len};
 
 const MAGIC: [u8; 8] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0];
-/// The version, and the oldest that can read it.
+/// Version of the format, and the oldest version that can read it.
 const VERSIONS: [u8; 8] = [0, 0, 0, 1, 0, 0, 0, 1];
-/// How much is compressed at once, as snappy-java does by default.
+/// Length of a block before compression, the default of snappy-java.
 const BLOCK: usize = 32 << 10;
-/// Snappy makes no byte into more: a copy of 64 bytes takes 3.
+/// Upper bound on the ratio of decompressed to compressed bytes: a copy of 64 bytes takes 3.
 const MOST_RATIO: usize = 32;
 
-/// Decompresses.
+/// Reader that decompresses a stream.
 pub(super) struct SnappyReader<R> {
     source: R,
     is_begun: bool,
     packed: Vec<u8>,
     block: Vec<u8>,
-    given: usize,
+    /// Number of bytes of the block that were read.
+    read: usize,
 }
 
 impl<R: Read> SnappyReader<R> {
@@ -29,13 +30,13 @@ impl<R: Read> SnappyReader<R> {
             is_begun: false,
             packed: Vec::new(),
             block: Vec::new(),
-            given: 0,
+            read: 0,
         }
     }
 
-    /// Decompresses the next block; says whether there was one.
+    /// Decompresses the next block. Returns false at the end.
     fn next_block(&mut self) -> io::Result<bool> {
-        self.given = 0;
+        self.read = 0;
         self.block.clear();
         let mut head = [0; 4];
         match self.source.read(&mut head)? {
@@ -44,18 +45,18 @@ impl<R: Read> SnappyReader<R> {
                 .source
                 .read_exact(head.get_mut(read..).unwrap_or_default())?,
         }
-        // Streams may follow one another, each with a header.
+        // Several streams may follow one another, each with a header.
         if MAGIC.starts_with(&head) {
             let mut rest = [0; 12];
             self.source.read_exact(&mut rest)?;
             if !rest.starts_with(&[b'P', b'P', b'Y', 0]) {
-                return Err(bad("no header of a Snappy stream"));
+                return Err(bad("not a Snappy stream: wrong header"));
             }
             self.is_begun = true;
             return Ok(true);
         }
         if !self.is_begun {
-            return Err(bad("no header of a Snappy stream"));
+            return Err(bad("not a Snappy stream: wrong header"));
         }
         let length = u32::from_be_bytes(head);
         self.packed.clear();
@@ -65,15 +66,15 @@ impl<R: Read> SnappyReader<R> {
         if u32::try_from(read) != Ok(length) {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let unpacked = decompress_len(&self.packed).map_err(|_| bad("no block of Snappy"))?;
+        let unpacked = decompress_len(&self.packed).map_err(|_| bad("invalid Snappy block"))?;
         if unpacked > self.packed.len().saturating_mul(MOST_RATIO) {
-            return Err(bad("a block of Snappy that cannot be so long"));
+            return Err(bad("Snappy block with an impossible length"));
         }
         self.block.resize(unpacked, 0);
         let decompressed = Decoder::new().decompress(&self.packed, &mut self.block);
         match decompressed {
             Ok(length) if length == unpacked => Ok(true),
-            _ => Err(bad("no block of Snappy")),
+            _ => Err(bad("invalid Snappy block")),
         }
     }
 }
@@ -84,19 +85,19 @@ fn bad(reason: &'static str) -> io::Error {
 
 impl<R: Read> Read for SnappyReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.given == self.block.len() {
+        while self.read == self.block.len() {
             if !self.next_block()? {
                 return Ok(0);
             }
         }
-        let mut left = self.block.get(self.given..).unwrap_or_default();
-        let read = left.read(buffer)?;
-        self.given = self.given.saturating_add(read);
+        let mut rest = self.block.get(self.read..).unwrap_or_default();
+        let read = rest.read(buffer)?;
+        self.read = self.read.saturating_add(read);
         Ok(read)
     }
 }
 
-/// Compresses. What was written last is compressed by [`flush`](Write::flush).
+/// Writer that compresses a stream. [`flush`](Write::flush) writes the last block.
 pub(super) struct SnappyWriter<W> {
     out: W,
     is_begun: bool,

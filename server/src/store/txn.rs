@@ -1,4 +1,4 @@
-//! A transaction as an entry of the log has it: header, record, digest.
+//! A transaction as the payload of a log entry: header, record, digest.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,37 +11,37 @@ use crate::protocol::{
     Txn, TxnRecord, Xid, Zxid, open_acl,
 };
 
-/// The version of the digest that is written, and the only one that can be compared: `DigestCalculator.DIGEST_VERSION`.
+/// Version of the digest that is written, the only one that can be compared: `DigestCalculator.DIGEST_VERSION`.
 pub(crate) const DIGEST_VERSION: i32 = 2;
 
-/// The digest of the tree after a transaction.
+/// Digest of the tree after a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TxnDigest {
     pub(crate) version: i32,
     pub(crate) digest: u64,
 }
 
-/// A transaction as it was read.
+/// Transaction read from a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DecodedTxn<'a> {
     pub(crate) txn: Txn<'a>,
     pub(crate) digest: Option<TxnDigest>,
-    /// Up to which offset the file was on the disk when the entry was written, if a writer of ours wrote it.
+    /// Offset up to which the file was durable when the entry was written, if our writer wrote it.
     pub(crate) synced: Option<u64>,
-    /// The oldest release that can have written it.
+    /// Oldest release that can have written the entry.
     pub(crate) least: DataFormat,
 }
 
-/// The bytes in front of an entry's payload: a checksum and a length.
+/// Length of the head of an entry, in bytes: a checksum and the length of the payload.
 pub(super) const ENTRY_HEAD: usize = 12;
-/// The bytes of a transaction's header: `TxnHeader`.
+/// Length of a transaction's header, in bytes: `TxnHeader`.
 const TXN_HEAD: usize = 32;
-/// The byte behind an entry's payload.
+/// Byte after the payload of an entry.
 pub(super) const ENTRY_END: u8 = b'B';
-/// The bytes that our writer puts at the end of each payload, where real servers have stopped reading
-/// (`SerializeUtils.deserializeTxn`): two of [`SYNCED_MARK`] and six of an offset.
+/// Length of the mark that our writer puts at the end of each payload, in bytes: two of [`SYNCED_MARK`] and six of an
+/// offset. Real servers have stopped reading there (`SerializeUtils.deserializeTxn`).
 pub(super) const SYNCED_LENGTH: usize = 8;
-/// `MK`, which begins what our writer puts at the end of a payload.
+/// `MK`, the first bytes of that mark.
 pub(super) const SYNCED_MARK: u64 = 0x4d4b << 48;
 
 mod op {
@@ -61,8 +61,8 @@ mod op {
     pub(super) const CREATE_TTL: i32 = 21;
 }
 
-/// Appends a transaction as a whole entry of the log, but for its checksum and what is on the disk, which
-/// [`LogWriter`](super::LogWriter) fills in.
+/// Appends a transaction as a log entry. [`LogWriter`](super::LogWriter) fills in the checksum and how far the log is
+/// durable.
 pub(crate) fn encode_txn(
     format: DataFormat,
     txn: &Txn<'_>,
@@ -74,13 +74,13 @@ pub(crate) fn encode_txn(
     if let (TxnRecord::CloseSession { .. }, DataFormat::V3_4 | DataFormat::V3_5) =
         (&txn.record, format)
     {
-        // These releases write no record and stop reading here. Later ones would take what follows for the record: as a
-        // null list they pass over it.
+        // These releases write no record and stop reading here. Later releases take the next bytes for the record, and
+        // ignore a null list.
         out.write_int(-1);
     } else {
         write_record(&txn.record, out);
     }
-    // Of a refused write no digest is kept: `PrepRequestProcessor.setTxnDigest`.
+    // A refused write has no digest: `PrepRequestProcessor.setTxnDigest`.
     if let Some(digest) = digest
         && format >= DataFormat::V3_6
         && !matches!(txn.record, TxnRecord::Error { .. })
@@ -97,7 +97,7 @@ pub(crate) fn encode_txn(
     out.write(&[ENTRY_END]);
 }
 
-/// The room for what is filled in later, and the header of the transaction. In one piece: this is made of every transaction.
+/// Empty head of an entry, and the header of the transaction. One array, since this runs for every transaction.
 fn head(txn: &Txn<'_>) -> [u8; ENTRY_HEAD + TXN_HEAD] {
     let mut head = [0; ENTRY_HEAD + TXN_HEAD];
     let mut rest = head.get_mut(ENTRY_HEAD..).unwrap_or_default();
@@ -184,7 +184,7 @@ fn write_record(record: &TxnRecord<'_>, out: &mut BytesMut) {
     }
 }
 
-/// A list of ACL entries, as every record has it.
+/// Writes a list of ACL entries.
 pub(super) fn write_acl(acl: &[Acl], out: &mut impl Writer) {
     out.write_length(acl.len());
     for entry in acl {
@@ -200,7 +200,7 @@ fn read_create<'a>(kind: i32, reader: &mut Reader<'a>) -> Result<CreateTxn<'a>, 
     let data = reader.buffer()?.map(Cow::Borrowed);
     let acl = read_acl(reader)?;
     let is_ephemeral = matches!(kind, op::CREATE | op::CREATE_2) && reader.bool()?;
-    // The oldest releases wrote no cversion: `CreateTxnV0`, which -1 stands for.
+    // The oldest releases write no cversion (`CreateTxnV0`); -1 stands for that.
     let parent_cversion = match kind == op::CREATE && reader.rest().len() < 4 {
         true => -1,
         false => reader.int()?,
@@ -220,7 +220,7 @@ fn read_create<'a>(kind: i32, reader: &mut Reader<'a>) -> Result<CreateTxn<'a>, 
     })
 }
 
-/// Reads the payload of an entry.
+/// Decodes the payload of an entry.
 pub(crate) fn decode_txn(payload: &[u8]) -> Result<DecodedTxn<'_>, Malformed> {
     let mut reader = Reader::new(payload);
     let session = SessionId(reader.long()?);
@@ -230,7 +230,7 @@ pub(crate) fn decode_txn(payload: &[u8]) -> Result<DecodedTxn<'_>, Malformed> {
     let kind = reader.int()?;
     let mut least = DataFormat::V3_4;
     let record = if kind == op::CLOSE_SESSION {
-        // `CloseSessionTxn` is younger than the log: what is too short for one is none.
+        // Older releases write no `CloseSessionTxn`, so bytes that are too short for one are not one.
         let before = reader.clone();
         let paths = match read_paths(&mut reader) {
             Ok(Some(paths)) => {
@@ -249,7 +249,7 @@ pub(crate) fn decode_txn(payload: &[u8]) -> Result<DecodedTxn<'_>, Malformed> {
     };
     let mut digest = None;
     if reader.rest().len() == SYNCED_LENGTH {
-        // Ours, of a release without digests, or with them switched off.
+        // Our mark after an entry without a digest: of a release without digests, or with digests switched off.
     } else if reader.rest().len() >= 12 {
         digest = Some(TxnDigest {
             version: reader.int()?,
@@ -322,7 +322,7 @@ fn read_record<'a>(
         op::MULTI => {
             let records = reader.vector(8, |reader| {
                 let kind = reader.int()?;
-                // A multi has no multi in it.
+                // A multi contains no multi.
                 if matches!(kind, op::MULTI | op::CLOSE_SESSION) {
                     return Err(reader.malformed("a transaction that a multi can have"));
                 }
@@ -346,7 +346,7 @@ fn read_paths<'a>(reader: &mut Reader<'a>) -> Result<Option<Vec<Cow<'a, str>>>, 
     reader.vector(4, read_path)
 }
 
-/// Reads a list of ACL entries. The open one, which nearly all are, is shared.
+/// Reads a list of ACL entries. Nearly all lists are the open one, which is shared.
 pub(super) fn read_acl(reader: &mut Reader<'_>) -> Result<Arc<[Acl]>, Malformed> {
     if reader.skip(OPEN_ACL) {
         return Ok(open_acl());

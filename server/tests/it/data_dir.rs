@@ -412,7 +412,7 @@ fn a_torn_end_is_damage_in_any_but_the_newest_log() {
 #[test]
 fn where_there_is_nothing_no_copy_begins() {
     let check = |path: &Path, expected: &str| {
-        let told = format!("{expected}: is this the folder that was meant?");
+        let told = format!("{expected}; check the path");
         let error = Server::open_copy(path).expect_err("there is nothing");
         assert!(
             matches!(&error, StartError::Storage(StorageError::Empty { .. })),
@@ -456,14 +456,14 @@ fn a_file_that_is_no_snapshot_is_said_to_be_none() {
     std::fs::create_dir_all(&folder.0).expect("it can be made");
     let path = folder.0.join("snapshot.5");
     for (bytes, why) in [
-        (&b""[..], "it is empty"),
+        (&b""[..], "the file is empty"),
         (b"abc", "it does not begin with ZKSN"),
         (b"no snapshot, but a text", "it does not begin with ZKSN"),
     ] {
         std::fs::write(&path, bytes).expect("it can be written");
         let error = Snapshot::open(&path).expect_err("it is none").to_string();
         let name = path.display();
-        let expected = format!("{name}: damaged at offset 0: no snapshot: {why}");
+        let expected = format!("{name}: damaged at offset 0: not a snapshot: {why}");
         assert_eq!(error, expected);
     }
 }
@@ -699,7 +699,7 @@ fn what_no_release_of_that_name_could_read_is_refused() {
     let export = Folder::new();
     let old = || snapshot.write_with(&export.0, DataFormat::V3_4, Compression::None);
     let expected = format!(
-        "{}: ZooKeeper 3.4 cannot hold /b, a znode with a time to live",
+        "{}: ZooKeeper 3.4 cannot store /b, a znode with a time to live; choose a later data format",
         export.0.display()
     );
     assert_eq!(old().expect_err("3.4 has none").to_string(), expected);
@@ -717,7 +717,7 @@ fn a_folder_whose_state_is_damaged_does_not_begin_as_an_empty_one() {
     let start = || Server::builder().data_dir(&folder.0).start();
     let error = start().expect_err("there was a state").to_string();
     let expected = format!(
-        "none of its 1 snapshots is valid; the newest: {}: damaged at offset 0: it has no end, or is no snapshot",
+        "none of the 1 snapshots is valid; restore one from a backup; the newest: {}: damaged at offset 0: incomplete, or not a snapshot",
         snapshot.display()
     );
     assert!(error.ends_with(&expected), "{error}");

@@ -165,7 +165,7 @@ fn a_second_server_on_a_folder_is_refused_in_one_line() {
     let folder = folder();
     let data = text(folder.path());
     let _server = served(&["--data-dir", data]);
-    check_refused(data, "another server has this folder");
+    check_refused(data, "in use by another server");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Bytes of any length, written as whole blocks past the operating system's cache.
+//! Writing of bytes as whole blocks, past the operating system's cache.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -6,20 +6,20 @@ use std::sync::Arc;
 use crate::store::DiskFile;
 use crate::store::disk::BLOCK;
 
-/// As much as is written by one call, at most.
+/// Most that one call writes, in bytes.
 const CAPACITY: usize = 256 << 10;
 
-/// Appends to a file that was [opened for it](crate::store::Disk::open_direct). It knows the beginning of the last block that it
-/// wrote, for the next bytes share it.
+/// Appends to a file that was [opened past the cache](crate::store::Disk::open_direct). It remembers the beginning of
+/// the last block that it wrote, since the next bytes are in the same block.
 #[derive(Debug)]
 pub(super) struct Blocks {
     file: Arc<dyn DiskFile>,
     memory: Box<Memory>,
-    /// Where in the file the next bytes are expected: what its block has before them is at the beginning of the memory.
+    /// Offset at which the next bytes are expected. The memory begins with the bytes before them in their block.
     end: Option<u64>,
 }
 
-/// Whole blocks, where they may lie.
+/// Whole blocks, aligned as the operating system requires.
 #[derive(Debug)]
 #[repr(C, align(4096))]
 struct Memory([u8; CAPACITY]);
@@ -35,25 +35,24 @@ impl Blocks {
         }
     }
 
-    /// Where the last block ends that has a part in so many bytes at an offset.
+    /// End of the last block that some bytes at an offset are in.
     pub(super) fn end_of(offset: u64, length: usize) -> u64 {
         let end = offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
-        let behind = end % BLOCK_LENGTH;
-        match behind {
+        match end % BLOCK_LENGTH {
             0 => end,
-            behind => end.saturating_add(BLOCK_LENGTH - behind),
+            used => end.saturating_add(BLOCK_LENGTH - used),
         }
     }
 
-    /// Writes bytes at an offset, and zeros behind them up to the end of their last block.
+    /// Writes bytes at an offset, and zeros after them up to the end of their last block.
     ///
     /// # Errors
     ///
-    /// Those of the disk. What was written may be written once more.
+    /// The error of the disk. The same bytes may be written again.
     pub(super) fn write(&mut self, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
         let Self { file, memory, end } = self;
         let Memory(memory) = &mut **memory;
-        // Whatever goes wrong, nothing is known then.
+        // After an error, the content of the memory is unknown.
         if end.take() != Some(offset)
             && let (block, before @ 1..) = place_of(offset)
             && let Some(first) = memory.first_chunk_mut::<BLOCK>()
@@ -80,7 +79,7 @@ impl Blocks {
 
 const BLOCK_LENGTH: u64 = BLOCK as u64;
 
-/// Where the block of an offset begins, and how much of it comes before.
+/// Beginning of the block of an offset, and the number of bytes from there to the offset.
 fn place_of(offset: u64) -> (u64, usize) {
     let before = offset % BLOCK_LENGTH;
     (offset - before, usize::try_from(before).unwrap_or_default())
@@ -95,7 +94,7 @@ mod tests {
     use crate::store::tests::{FaultyDisk, Seeded};
 
     #[test]
-    fn bytes_lie_where_they_were_written_whatever_is_between() {
+    fn bytes_are_where_they_were_written_among_other_writes() {
         let path = Path::new("/data/log.1");
         for seed in 0..50 {
             let mut seeded = Seeded(seed);
@@ -105,7 +104,7 @@ mod tests {
             let (file, direct) = (disk.open_to_write(path), disk.open_direct(path));
             let (file, mut blocks) = (file.unwrap(), Blocks::new(direct.unwrap()));
             let mut at = seeded.below(10_000);
-            // What is there before is nobody's business.
+            // These bytes must not change.
             expected[..at].fill(b'x');
             file.write_at(0, &expected[..at]).unwrap();
             while at < 1 << 20 {
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_block_ends_at_or_behind_the_last_byte() {
+    fn the_last_block_ends_at_or_after_the_last_byte() {
         let ends = [(0, 0, 0), (0, 1, 4096), (4095, 1, 4096), (4096, 1, 8192)];
         for (offset, length, end) in ends {
             assert_eq!(Blocks::end_of(offset, length), end);

@@ -1,34 +1,34 @@
-//! One log, entry by entry; what is its end, and what is damage.
+//! Reading a log entry by entry, up to its end or to damage.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::torn::{Behind, is_torn};
+use super::torn::{End, is_torn};
 use super::{HEADER_LENGTH, MAGIC, OURS};
 use crate::jute::Reader;
 use crate::protocol::{DataFormat, Txn};
 use crate::store::txn::{ENTRY_END, ENTRY_HEAD, TxnDigest, decode_txn};
 use crate::store::{Disk, DiskFile, StorageError};
 
-/// An entry of a log.
+/// Entry of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LogEntry<'a> {
-    /// Where it begins, in bytes from the beginning of the file.
+    /// Offset of the entry in the file, in bytes.
     pub(crate) offset: u64,
     pub(crate) txn: Txn<'a>,
     pub(crate) digest: Option<TxnDigest>,
-    /// The oldest release that can have written it.
+    /// Oldest release that can have written the entry.
     pub(crate) least: DataFormat,
 }
 
-/// What lies behind the last entry of a log.
+/// Kind of the bytes after the last entry of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tail {
     /// Nothing, or zeros.
     Clean,
-    /// Part of what was written last, and never synced. Where the next log does not go on from there, that is damage.
+    /// Part of the last batch, which was never flushed. If the next log does not continue from there, it is damage.
     Torn(&'static str),
-    /// Damage that a real server takes for the end.
+    /// Damage that a real server takes for the end of the log.
     Short(&'static str),
     /// Damage that stops a real server.
     Broken(&'static str),
@@ -39,9 +39,9 @@ pub(crate) enum Tail {
 pub(crate) struct LogReader {
     window: Window,
     path: PathBuf,
-    /// Where the next entry begins.
+    /// Offset of the next entry.
     offset: u64,
-    /// Whether our writer wrote it.
+    /// Whether our writer wrote the log.
     is_ours: bool,
     tail: Option<Tail>,
 }
@@ -51,7 +51,7 @@ impl LogReader {
     ///
     /// # Errors
     ///
-    /// [`StorageError::Io`], and [`StorageError::Damaged`] if it is no log.
+    /// [`StorageError::Io`], and [`StorageError::Damaged`] if the file is not a log.
     pub(crate) fn open(disk: &dyn Disk, path: &Path) -> Result<Self, StorageError> {
         let open = || {
             let file = disk.open(path)?;
@@ -73,24 +73,24 @@ impl LogReader {
         let header = reader.at(0, 16)?;
         let mut fields = Reader::new(header);
         match (fields.int(), fields.int(), fields.long()) {
-            // Of the version a real server thinks nothing: `FileTxnIterator.inStreamCreated`.
+            // A real server does not check the version: `FileTxnIterator.inStreamCreated`.
             (Ok(MAGIC), Ok(_), Ok(database)) => {
                 reader.is_ours = database == OURS;
                 reader.offset = HEADER_LENGTH;
             }
-            // The file was made, and the power lost before its header was on the disk.
-            _ if reader.behind(0)?.is_some_and(begins_header) => {
-                reader.tail = Some(Tail::Torn("it has no header"));
+            // The power was lost after the file was created and before its header was durable.
+            _ if reader.bytes_after(0)?.is_some_and(begins_header) => {
+                reader.tail = Some(Tail::Torn("the log has no header"));
             }
             _ => {
-                let reason = "no transaction log: it does not begin with ZKLG";
+                let reason = "not a transaction log: it does not begin with ZKLG";
                 return Err(StorageError::damaged(path, 0, reason));
             }
         }
         Ok(reader)
     }
 
-    /// The next entry, `None` at the end.
+    /// Reads the next entry; `None` at the end.
     ///
     /// # Errors
     ///
@@ -124,25 +124,25 @@ impl LogReader {
             })),
             Err(malformed) => {
                 self.offset = offset;
-                self.tail = Some(Tail::Broken("its payload is no transaction"));
+                self.tail = Some(Tail::Broken("the entry is not a transaction"));
                 let at = begin.saturating_add(whole(malformed.at));
-                let reason = format!("no transaction: {} should be here", malformed.what);
+                let reason = format!("not a transaction: expected {}", malformed.what);
                 Err(StorageError::damaged(&self.path, at, reason))
             }
         }
     }
 
-    /// Where the next entry begins or, at the end, where the last has ended.
+    /// Offset of the next entry, or the end of the last one.
     pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// What lies behind the last entry, once that is known.
+    /// Kind of the bytes after the last entry; known at the end.
     pub(crate) fn tail(&self) -> Option<Tail> {
         self.tail
     }
 
-    /// What is wrong behind the last entry, if that is what a crash leaves of what was written last; known at the end.
+    /// Error for a torn end, as a crash leaves it; known at the end.
     pub(crate) fn torn(&self) -> Option<StorageError> {
         match self.tail? {
             Tail::Torn(reason) => Some(StorageError::damaged(&self.path, self.offset, reason)),
@@ -150,11 +150,12 @@ impl LogReader {
         }
     }
 
-    /// The length of the next entry's payload; or notes what is there instead, and gives 0.
+    /// Returns the length of the next entry's payload, or sets `tail` and returns 0.
     fn length_of_next(&mut self) -> Result<usize, StorageError> {
         let mut length = self.look_at_next()?;
-        // A server may be writing it just now, and to read takes in what was written later before what was written sooner.
-        for _ in 0..LOOKS {
+        // A server may be writing to the log, and a read can see later bytes before earlier ones. So damage is read
+        // again.
+        for _ in 0..READS_OF_DAMAGE {
             if matches!(self.tail, None | Some(Tail::Clean)) {
                 break;
             }
@@ -169,21 +170,21 @@ impl LogReader {
     }
 
     fn look_at_next(&mut self) -> Result<usize, StorageError> {
-        let left = self.window.length.saturating_sub(self.offset);
+        let remaining = self.window.length.saturating_sub(self.offset);
         let mut fields = Reader::new(self.at(self.offset, ENTRY_HEAD)?);
         let (Ok(checksum), Ok(length)) = (fields.long(), fields.int()) else {
-            return self.end("an entry ends with the file", whole(ENTRY_HEAD), false);
+            return self.end("the file ends within an entry", whole(ENTRY_HEAD), false);
         };
         let Ok(length) = usize::try_from(length) else {
-            return self.end("an entry's length is negative", left, true);
+            return self.end("the entry's length is negative", remaining, true);
         };
         if length == 0 {
-            let reason = "an entry's length is 0, but more lies behind it";
+            let reason = "the entry's length is 0, but more bytes follow";
             return self.end(reason, whole(ENTRY_HEAD), false);
         }
         let extent = whole(length).saturating_add(whole(ENTRY_HEAD + 1));
-        if extent > left {
-            let reason = "an entry goes on behind the end of the file";
+        if extent > remaining {
+            let reason = "the entry is longer than the rest of the file";
             return self.end(reason, extent, false);
         }
         let begin = self.offset.saturating_add(whole(ENTRY_HEAD));
@@ -194,15 +195,17 @@ impl LogReader {
             {
                 Ok(length)
             }
-            Some((&ENTRY_END, _)) => {
-                self.end("an entry's checksum is not that of its bytes", extent, true)
-            }
-            Some((0, _)) => self.end("an entry has no end mark", extent, false),
-            _ => self.end("an entry has another byte for its end mark", extent, false),
+            Some((&ENTRY_END, _)) => self.end("the entry's checksum does not match", extent, true),
+            Some((0, _)) => self.end("the entry has no end mark", extent, false),
+            _ => self.end(
+                "the entry has another byte in place of its end mark",
+                extent,
+                false,
+            ),
         }
     }
 
-    /// There is no entry where one should begin. What would be one is `extent` bytes long. Notes what that means.
+    /// Sets `tail` where no valid entry begins. `extent` is the length of the entry by its own length field.
     fn end(
         &mut self,
         reason: &'static str,
@@ -215,18 +218,18 @@ impl LogReader {
         };
         let offset = self.offset;
         let is_ours = self.is_ours;
-        let tail = match self.behind(offset)? {
+        let tail = match self.bytes_after(offset)? {
             Some([]) => Tail::Clean,
             Some(rest) => {
-                let behind = Behind {
+                let end = End {
                     rest,
                     offset,
                     extent: usize::try_from(extent).unwrap_or(usize::MAX),
                     is_ours,
                     stops_real,
                 };
-                match is_torn(&behind) {
-                    true => Tail::Torn("what was written last is not whole"),
+                match is_torn(&end) {
+                    true => Tail::Torn("the last batch was not written completely"),
                     false => damage,
                 }
             }
@@ -243,22 +246,22 @@ impl LogReader {
             .map_err(|error| StorageError::io(path, error))
     }
 
-    /// What lies behind an offset, without the zeros at the end of the file; `None` if it is more than was ever written
-    /// at once.
-    fn behind(&mut self, offset: u64) -> Result<Option<&[u8]>, StorageError> {
+    /// Returns the bytes from an offset on, without the zeros at the end of the file; `None` if they are more than one
+    /// batch.
+    fn bytes_after(&mut self, offset: u64) -> Result<Option<&[u8]>, StorageError> {
         let path = &self.path;
         self.window
-            .behind(offset)
+            .bytes_after(offset)
             .map_err(|error| StorageError::io(path, error))
     }
 }
 
-/// More than a writer has under way at once.
-const MOST_BEHIND: usize = 256 << 20;
-/// How often it is looked again at what is no entry.
-const LOOKS: usize = 3;
+/// Upper bound on the length of one batch, in bytes.
+const LONGEST_END: usize = 256 << 20;
+/// Number of times that damage is read again before it counts.
+const READS_OF_DAMAGE: usize = 3;
 static ZEROS: [u8; 16 << 10] = [0; 16 << 10];
-/// How much is read at once.
+/// Number of bytes that one call reads.
 const CHUNK: usize = 1 << 20;
 
 /// Part of a file in memory.
@@ -267,12 +270,12 @@ struct Window {
     file: Arc<dyn DiskFile>,
     length: u64,
     bytes: Vec<u8>,
-    /// Where its first byte is in the file.
+    /// Offset of the first byte in the file.
     offset: u64,
 }
 
 impl Window {
-    /// Reads anew what is asked for next.
+    /// Forgets the bytes in memory, so that the file is read again.
     fn forget(&mut self) -> std::io::Result<()> {
         self.bytes.clear();
         self.offset = 0;
@@ -280,10 +283,11 @@ impl Window {
         Ok(())
     }
 
-    /// The bytes at an offset, fewer at the end of the file. No more is held than the file has.
+    /// Returns the bytes at an offset, fewer at the end of the file. Memory is allocated only for bytes that the file
+    /// has.
     fn at(&mut self, offset: u64, length: usize) -> std::io::Result<&[u8]> {
-        let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let length = length.min(left);
+        let remaining = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let length = length.min(remaining);
         let start = offset
             .checked_sub(self.offset)
             .and_then(|start| usize::try_from(start).ok())
@@ -293,12 +297,12 @@ impl Window {
             Some(start) => {
                 self.bytes.drain(..start);
                 self.offset = offset;
-                self.read(length.max(CHUNK).min(left))?;
+                self.read(length.max(CHUNK).min(remaining))?;
             }
             None => {
                 self.bytes.clear();
                 self.offset = offset;
-                self.read(length.max(CHUNK).min(left))?;
+                self.read(length.max(CHUNK).min(remaining))?;
             }
         }
         let start = usize::try_from(offset.saturating_sub(self.offset)).unwrap_or(usize::MAX);
@@ -306,11 +310,11 @@ impl Window {
         Ok(bytes.get(..length).unwrap_or(bytes))
     }
 
-    /// Reads on until there are so many bytes, or the file has ended.
+    /// Reads until there are so many bytes in memory, or until the end of the file.
     fn read(&mut self, length: usize) -> std::io::Result<()> {
         let mut filled = self.bytes.len();
         while filled < length {
-            // Nobody's word is taken for how much there will be.
+            // Memory grows with the bytes that are really there.
             self.bytes
                 .resize(length.min(filled.saturating_add(CHUNK)), 0);
             let offset = self.offset.saturating_add(whole(filled));
@@ -325,8 +329,8 @@ impl Window {
         Ok(())
     }
 
-    /// What lies behind an offset, without the zeros at the end of the file.
-    fn behind(&mut self, offset: u64) -> std::io::Result<Option<&[u8]>> {
+    /// Returns the bytes from an offset on, without the zeros at the end of the file; `None` if there are too many.
+    fn bytes_after(&mut self, offset: u64) -> std::io::Result<Option<&[u8]>> {
         let mut last = offset;
         let mut at = offset;
         loop {
@@ -334,7 +338,7 @@ impl Window {
             if bytes.is_empty() {
                 break;
             }
-            // Whole blocks are compared at once, which is fast in a test's own build too: a real server's log ends in many zeros.
+            // Whole blocks are compared, which is fast in debug builds too: a real server's log ends in many zeros.
             let mut rest = bytes;
             while let Some(before) = rest.strip_suffix(&ZEROS) {
                 rest = before;
@@ -345,14 +349,14 @@ impl Window {
             at = at.saturating_add(whole(bytes.len()));
         }
         let length = usize::try_from(last.saturating_sub(offset)).unwrap_or(usize::MAX);
-        match length <= MOST_BEHIND {
+        match length <= LONGEST_END {
             true => self.at(offset, length).map(Some),
             false => Ok(None),
         }
     }
 }
 
-/// Whether there is no more than a header, and as much of it as there is may be one.
+/// Whether the bytes are the beginning of a header and nothing else.
 fn begins_header(bytes: &[u8]) -> bool {
     let magic = MAGIC.to_be_bytes();
     bytes.len() < 16 && bytes.iter().zip(magic).all(|(byte, magic)| *byte == magic)

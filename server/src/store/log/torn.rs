@@ -1,21 +1,21 @@
-//! Whether what is not whole at the end of a log was never synced, and nobody was told of it; or was, and is damaged.
+//! Distinguishes the torn end of a log from damage. A torn end was never flushed, so no client saw its transactions.
 //!
-//! A loss of power leaves of what was not synced any sectors, the others being as they were before: zeros. A real server's
-//! batch is taken for torn only if nothing lies behind the first byte that is missing. Ours may have any hole of whole
-//! sectors, for our entries say up to where the file was synced when they were written, and one batch is under way at a
-//! time: if one that lies behind says that the hole was synced, it is damage.
+//! After a loss of power, any sectors of unflushed bytes are on the disk; the others are zeros as before. The end of a
+//! real server's log counts as torn only if nothing follows the first missing byte. The end of our logs may have any
+//! hole of whole sectors: each of our entries says how far the file was flushed when the entry was written, and only
+//! one batch is written at a time. If a later entry says that the hole was flushed, the log is damaged.
 
 use super::SECTOR;
 use crate::store::txn::{ENTRY_END, ENTRY_HEAD, SYNCED_LENGTH, SYNCED_MARK};
 
-/// What lies where an entry should begin.
+/// Bytes where an entry should begin.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Behind<'a> {
-    /// From there up to the last byte of the file that is not zero.
+pub(super) struct End<'a> {
+    /// Bytes up to the last one of the file that is not zero.
     pub(super) rest: &'a [u8],
-    /// Where that is in the file.
+    /// Offset of these bytes in the file.
     pub(super) offset: u64,
-    /// How long the entry is by what it says itself.
+    /// Length of the entry by its own length field.
     pub(super) extent: usize,
     /// Whether our writer wrote the file.
     pub(super) is_ours: bool,
@@ -23,18 +23,18 @@ pub(super) struct Behind<'a> {
     pub(super) stops_real: bool,
 }
 
-pub(super) fn is_torn(behind: &Behind<'_>) -> bool {
-    // An entry whose length alone is wrong was once whole.
-    if is_whole_up_to_the_end(behind.rest) {
+pub(super) fn is_torn(end: &End<'_>) -> bool {
+    // An entry that is wrong only in its length was once complete.
+    if is_complete_up_to_the_end(end.rest) {
         return false;
     }
-    let ends_early = !behind.stops_real && behind.rest.len() < behind.extent;
-    let has_hole = behind.is_ours && has_missing_sector(behind);
-    (ends_early || has_hole) && entries_allow_it(behind)
+    let ends_early = !end.stops_real && end.rest.len() < end.extent;
+    let has_hole = end.is_ours && has_missing_sector(end);
+    (ends_early || has_hole) && later_entries_allow_it(end)
 }
 
-/// Whether all of it is one entry, but for its length.
-fn is_whole_up_to_the_end(rest: &[u8]) -> bool {
+/// Whether the bytes are one entry, except for its length.
+fn is_complete_up_to_the_end(rest: &[u8]) -> bool {
     let Some((head, [payload @ .., ENTRY_END])) = rest.split_first_chunk::<ENTRY_HEAD>() else {
         return false;
     };
@@ -45,22 +45,21 @@ fn is_checksum(head: &[u8; ENTRY_HEAD], payload: &[u8]) -> bool {
     head.starts_with(&u64::from(simd_adler32::adler32(&payload)).to_be_bytes())
 }
 
-/// Whether a sector that the entry has a part in holds nothing, from the entry's beginning on. The first bytes of an entry
-/// are zero anyway.
-fn has_missing_sector(behind: &Behind<'_>) -> bool {
-    let begin = usize::try_from(behind.offset).unwrap_or_default() % SECTOR;
-    let extent = match behind.extent {
-        extent if extent <= behind.rest.len().saturating_add(SECTOR) => extent,
-        // It says nothing that can be right: its head must be what is missing.
+/// Whether a sector of the entry is empty from the entry's beginning on. The first 4 bytes of an entry are always zero.
+fn has_missing_sector(end: &End<'_>) -> bool {
+    let begin = usize::try_from(end.offset).unwrap_or_default() % SECTOR;
+    let extent = match end.extent {
+        extent if extent <= end.rest.len().saturating_add(SECTOR) => extent,
+        // An impossible length: the head must be missing.
         _ => ENTRY_HEAD,
     };
     let mut from = 4_usize;
     while from < extent {
         let to_boundary = SECTOR.saturating_sub(begin.saturating_add(from) % SECTOR);
         let to = from.saturating_add(to_boundary);
-        let sector = behind.rest.get(from..to.min(behind.rest.len()));
+        let sector = end.rest.get(from..to.min(end.rest.len()));
         let is_empty = sector.unwrap_or_default().iter().all(|byte| *byte == 0);
-        if is_empty && (to >= 8 || is_rest_of_checksum(behind.rest, to)) {
+        if is_empty && (to >= 8 || is_rest_of_checksum(end.rest, to)) {
             return true;
         }
         from = to;
@@ -68,7 +67,7 @@ fn has_missing_sector(behind: &Behind<'_>) -> bool {
     false
 }
 
-/// Whether the checksum is right from its byte `from` on: those before it may well be zero by themselves.
+/// Whether the checksum matches from its byte `from` on. The bytes before may be zero in a correct checksum.
 fn is_rest_of_checksum(rest: &[u8], from: usize) -> bool {
     let (Some((head, _)), Some(payload)) = (rest.split_first_chunk::<8>(), payload_of(rest)) else {
         return false;
@@ -77,22 +76,21 @@ fn is_rest_of_checksum(rest: &[u8], from: usize) -> bool {
     head.get(from..) == checksum.get(from..)
 }
 
-/// Whether no entry that lies behind speaks against it.
-fn entries_allow_it(behind: &Behind<'_>) -> bool {
-    // Hostile bytes may look like many long entries: there is an end to trying them.
-    let mut patience = behind.rest.len().saturating_mul(4).saturating_add(1 << 20);
-    let mut rest = behind.rest.get(1..).unwrap_or_default();
+/// Whether no later entry shows that these bytes were flushed.
+fn later_entries_allow_it(end: &End<'_>) -> bool {
+    // Hostile bytes may look like many long entries, so the effort is limited.
+    let mut budget = end.rest.len().saturating_mul(4).saturating_add(1 << 20);
+    let mut rest = end.rest.get(1..).unwrap_or_default();
     while let Some(skipped) = rest.windows(4).position(|head| head == [0; 4]) {
         rest = rest.get(skipped..).unwrap_or_default();
         if let Some(payload) = payload_of(rest) {
-            let Some(left) = patience.checked_sub(payload.len()) else {
+            let Some(rest_of_budget) = budget.checked_sub(payload.len()) else {
                 return false;
             };
-            patience = left;
+            budget = rest_of_budget;
             if let Some((head, _)) = rest.split_first_chunk()
                 && is_checksum(head, payload)
-                && !(behind.is_ours
-                    && synced(payload).is_some_and(|synced| synced <= behind.offset))
+                && !(end.is_ours && synced(payload).is_some_and(|synced| synced <= end.offset))
             {
                 return false;
             }
@@ -102,12 +100,12 @@ fn entries_allow_it(behind: &Behind<'_>) -> bool {
     true
 }
 
-/// What would be the payload of an entry that begins here. The shortest has a header alone.
+/// Payload of an entry that would begin here. The shortest payload is a header alone.
 fn payload_of(bytes: &[u8]) -> Option<&[u8]> {
-    let (head, behind) = bytes.split_first_chunk::<ENTRY_HEAD>()?;
+    let (head, after) = bytes.split_first_chunk::<ENTRY_HEAD>()?;
     let [.., a, b, c, d] = *head;
     let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
-    let (payload, [ENTRY_END, ..]) = behind.split_at_checked(length)? else {
+    let (payload, [ENTRY_END, ..]) = after.split_at_checked(length)? else {
         return None;
     };
     (length >= 32).then_some(payload)

@@ -16,61 +16,61 @@ use crate::store::folder::FileKind;
 use crate::store::txn::{ENTRY_HEAD, SYNCED_LENGTH, SYNCED_MARK};
 use crate::store::{Disk, DiskFile, Folder, StorageError};
 
-/// How logs are written.
+/// Settings of a log writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LogSettings {
-    /// The most that is filled with zeros ahead of what is written, in bytes; 0 for nothing.
+    /// Most bytes that are filled with zeros ahead of the last entry; 0 for none.
     pub(crate) pre_alloc_size: u64,
-    /// A log that has more bytes than this is followed by the next; 0 for never.
+    /// Length in bytes after which the next log begins; 0 for no limit.
     pub(crate) size_limit: u64,
-    /// Whether it is to outlast a loss of power too. If not, nothing ever waits for the disk: to begin a new log would
-    /// otherwise wait for all of the one before.
+    /// Whether logs are durable. If not, nothing ever waits for the disk; otherwise the beginning of a log waits for
+    /// all of the last one.
     pub(crate) force_sync: bool,
 }
 
-/// Appends batches of entries to the newest log. One thread has it, which may be another than the one with the
-/// [`Filler`].
+/// Appends batches of entries to the newest log. Its [`Filler`] may belong to another thread.
 #[derive(Debug)]
 pub(crate) struct LogWriter {
     folder: Arc<Folder>,
     settings: LogSettings,
     current: Option<Current>,
-    /// The log before, if not all of it is synced.
+    /// The previous log, if it is not completely flushed.
     unsynced: Option<Arc<Region>>,
     filler: Filler,
 }
 
-/// The log that is written.
+/// The newest log.
 #[derive(Debug)]
 struct Current {
     region: Arc<Region>,
-    /// Where it can be written past the operating system's cache: what is flushed at once anyway comes to the disk sooner so.
+    /// Writes past the operating system's cache, if that is possible: bytes that are flushed anyway reach the disk
+    /// sooner.
     blocks: Option<Blocks>,
-    /// Where the next entry begins.
+    /// Offset of the next entry.
     end: u64,
-    /// Up to where the file is known to be on the disk.
+    /// Offset up to which the file is durable.
     synced: u64,
-    /// Up to where its blocks are: what is written there needs nothing else.
+    /// Offset up to which the file system has allocated blocks, so that a write changes no metadata.
     allotted: u64,
 }
 
-/// A log, and how far it is filled with zeros.
+/// Log file, and how far it is written and filled with zeros.
 #[derive(Debug)]
 struct Region {
     file: Arc<dyn DiskFile>,
     path: PathBuf,
-    /// Up to where the writer has written.
+    /// Offset up to which the writer has written.
     written: AtomicU64,
-    /// Up to where nothing but the writer writes any more.
+    /// Offset up to which only the writer writes.
     filled: AtomicU64,
-    /// Held while anything is written at or beyond `filled`.
+    /// Locked while bytes are written at or after `filled`.
     beyond: Mutex<()>,
-    /// Whether the disk would take no more zeros: it is nearly full, and to try again with each write would not help.
+    /// Whether the disk refused zeros. It is nearly full, and another attempt with each write would not help.
     given_up: AtomicBool,
 }
 
 impl LogWriter {
-    /// A writer whose first batch begins a new log.
+    /// Makes a writer whose first batch begins a new log.
     pub(crate) fn new(folder: Arc<Folder>, settings: LogSettings) -> Self {
         Self {
             folder,
@@ -84,13 +84,13 @@ impl LogWriter {
         }
     }
 
-    /// Appends entries, as [`encode_txn`](crate::store::encode_txn) made them, by one write. Fills in their checksums
-    /// first; the batch is as it was written afterwards. If there is no log yet, or since [`roll`](Self::roll), begins
-    /// one that has the number of the first entry. Nothing is on the disk before [`sync`](Self::sync).
+    /// Appends entries from [`encode_txn`](crate::store::encode_txn) with one write, after filling in their checksums.
+    /// The first batch, and the first one after [`roll`](Self::roll), begins a log with the zxid of its first entry.
+    /// Entries are not durable before [`sync`](Self::sync).
     ///
     /// # Errors
     ///
-    /// [`StorageError::Io`], [`StorageError::Gone`]. Nothing may be written any more after it.
+    /// [`StorageError::Io`], [`StorageError::Gone`]. The writer must not be used after an error.
     pub(crate) fn write(
         &mut self,
         first_zxid: Zxid,
@@ -104,9 +104,9 @@ impl LogWriter {
         let current = match &mut self.current {
             Some(current) => current,
             None => {
-                if let Some(before) = self.unsynced.take() {
+                if let Some(previous) = self.unsynced.take() {
                     // Only the newest log may be torn.
-                    before.at(before.file.sync_data())?;
+                    previous.at(previous.file.sync_data())?;
                 }
                 let begun = begin(&self.folder, first_zxid, self.settings)?;
                 self.filler.follow(Some(Arc::clone(&begun.region)));
@@ -124,14 +124,14 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Has everything written so far outlast a loss of power.
+    /// Makes everything written so far durable.
     ///
     /// # Errors
     ///
-    /// [`StorageError::Io`]. Nothing may be written any more after it.
+    /// [`StorageError::Io`]. The writer must not be used after an error.
     pub(crate) fn sync(&mut self) -> Result<(), StorageError> {
-        if let Some(before) = self.unsynced.take() {
-            before.at(before.file.sync_data())?;
+        if let Some(previous) = self.unsynced.take() {
+            previous.at(previous.file.sync_data())?;
         }
         if let Some(current) = &mut self.current
             && current.synced != current.end
@@ -141,11 +141,11 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Whether the newest log still has a name: an `fstat`.
+    /// Checks that the newest log still has a name, with one `fstat`.
     ///
     /// # Errors
     ///
-    /// [`StorageError::Gone`]: nothing that was written since the last check may be acknowledged.
+    /// [`StorageError::Gone`]: transactions since the last check must not be acknowledged.
     pub(crate) fn check_linked(&self) -> Result<(), StorageError> {
         let current = self.current.as_ref();
         if current.is_some_and(|current| current.region.file.is_removed()) {
@@ -157,8 +157,8 @@ impl LogWriter {
         Ok(())
     }
 
-    /// Whether the newest log still has a name and the folder is in its place: an `fstat` more, and a `stat`, for
-    /// each lock.
+    /// Checks that the newest log still has a name and that the folder is in its place, with another `fstat` and a
+    /// `stat` for each lock.
     ///
     /// # Errors
     ///
@@ -168,7 +168,7 @@ impl LogWriter {
         self.folder.check_in_place()
     }
 
-    /// The next batch begins a new log. Nothing is opened or written by this.
+    /// Lets the next batch begin a new log. Opens and writes nothing.
     pub(crate) fn roll(&mut self) {
         self.filler.follow(None);
         if let Some(current) = self.current.take()
@@ -179,20 +179,20 @@ impl LogWriter {
         }
     }
 
-    /// What fills the log with zeros ahead, for another thread.
+    /// Returns the filler of the log, for another thread.
     pub(crate) fn filler(&self) -> Filler {
         self.filler.clone()
     }
 }
 
-/// Fills in what entries do not know of themselves: up to where the file was on the disk, and their checksums.
+/// Fills in the parts of entries that are known only when they are written: how far the file is durable, and checksums.
 fn seal(batch: &mut [u8], synced: u64) {
     let synced = (SYNCED_MARK | synced & !(0xffff << 48)).to_be_bytes();
     let mut rest = batch;
-    while let Some((head, behind)) = rest.split_first_chunk_mut::<ENTRY_HEAD>() {
+    while let Some((head, after)) = rest.split_first_chunk_mut::<ENTRY_HEAD>() {
         let [.., a, b, c, d] = *head;
         let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
-        let Some((payload, behind)) = behind.split_at_mut_checked(length) else {
+        let Some((payload, after)) = after.split_at_mut_checked(length) else {
             return;
         };
         if let Some(place) = payload.last_chunk_mut::<SYNCED_LENGTH>() {
@@ -202,11 +202,11 @@ fn seal(batch: &mut [u8], synced: u64) {
         if let Some(place) = head.first_chunk_mut() {
             *place = checksum;
         }
-        rest = behind.get_mut(1..).unwrap_or_default();
+        rest = after.get_mut(1..).unwrap_or_default();
     }
 }
 
-/// Begins a log under another name, so that no log is without its header, and then gives it its own.
+/// Begins a log. It has a temporary name until its header is written, so no log is without a header.
 fn begin(folder: &Folder, first: Zxid, settings: LogSettings) -> Result<Current, StorageError> {
     folder.check_in_place()?;
     let name = FileKind::Log.name(first);
@@ -246,8 +246,8 @@ fn begin(folder: &Folder, first: Zxid, settings: LogSettings) -> Result<Current,
     Ok(begun)
 }
 
-/// Goes on with a log of that name that has entries: where an entry has the number of the one before it, as on 3.9 that of
-/// a malformed write, it may be the first of a new log, which would be named as the one before.
+/// Continues a log of this name that has entries. An entry can have the zxid of the one before it, as that of a
+/// malformed write on 3.9. If it is the first one of a new log, that log has the name of the last one.
 fn resume(folder: &Folder, path: &Path) -> Result<Option<Current>, StorageError> {
     let names = folder.list(folder.logs())?;
     if !names.iter().any(|name| path.ends_with(name)) {
@@ -286,9 +286,9 @@ impl Current {
         }
     }
 
-    /// Has everything written so far outlast a loss of power. A file system that has just become read-only may say that this is
-    /// done when nothing was (`ext4_sync_file`). What was written where there were blocks already is then no worse off, but new
-    /// ones are lost: a write that succeeds afterwards tells that they are not.
+    /// Makes everything written so far durable. A file system that has just become read-only may report success
+    /// although nothing was flushed (`ext4_sync_file`). Bytes in allocated blocks are safe even then, but new blocks
+    /// are lost. So if there are new blocks, a write follows, which fails on a read-only file system.
     fn sync(&mut self) -> Result<(), StorageError> {
         let region = &self.region;
         let filled = region.filled.load(Ordering::Acquire);
@@ -301,7 +301,7 @@ impl Current {
         Ok(())
     }
 
-    /// Has it written past the operating system's cache, if that can be.
+    /// Opens the log for writes past the operating system's cache, if that is possible.
     fn open_blocks(&mut self, disk: &dyn Disk) -> Result<(), StorageError> {
         match disk.open_direct(&self.region.path) {
             Err(error) if is_no_direct(&error) => {}
@@ -310,7 +310,7 @@ impl Current {
         Ok(())
     }
 
-    /// Writes a batch where there are zeros up to the end of its last block; says whether that could be.
+    /// Writes a batch past the cache, if there are zeros up to the end of its last block. Returns whether it did.
     fn write_blocks(&mut self, batch: &[u8]) -> Result<bool, StorageError> {
         let filled = self.region.filled.load(Ordering::Acquire);
         let blocks = self.blocks.as_mut();
@@ -327,7 +327,7 @@ impl Current {
         }
     }
 
-    /// Writes a batch wherever it is.
+    /// Writes a batch through the operating system's cache.
     fn write(&self, batch: &[u8]) -> Result<(), StorageError> {
         let region = &self.region;
         let length = u64::try_from(batch.len()).unwrap_or(u64::MAX);
@@ -335,7 +335,8 @@ impl Current {
         if end <= region.filled.load(Ordering::Acquire) {
             return region.at(region.file.write_at(self.end, batch));
         }
-        // The zeros did not come in time. Whoever writes them is waited for, and begins behind this batch next time.
+        // There are not enough zeros yet. This waits for the thread that is writing some, which continues after this
+        // batch.
         let _beyond = region.beyond.lock().unwrap_or_else(PoisonError::into_inner);
         region.at(region.file.write_at(self.end, batch))?;
         region.filled.fetch_max(end, Ordering::AcqRel);
@@ -344,14 +345,15 @@ impl Current {
 }
 
 impl Region {
-    /// Says which file it is that the disk has refused.
+    /// Adds the path of the file to an error of the disk.
     fn at<T>(&self, result: io::Result<T>) -> Result<T, StorageError> {
         result.map_err(|error| StorageError::io(&self.path, error))
     }
 }
 
-/// Fills the newest log with zeros ahead of its [`LogWriter`]: to write into them and to sync that changes no metadata. It syncs
-/// nothing itself: the next sync of what is written takes the zeros along, which costs less than one more.
+/// Fills the newest log with zeros ahead of its [`LogWriter`], so that writing and flushing a batch changes no
+/// metadata. It flushes nothing itself: the next flush of a batch includes the zeros, which costs less than one more
+/// flush.
 #[derive(Clone, Debug)]
 pub(crate) struct Filler {
     pre_alloc_size: u64,
@@ -359,23 +361,24 @@ pub(crate) struct Filler {
 }
 
 impl Filler {
-    /// Whether it is time for [`fill_ahead`](Self::fill_ahead). Cheap: to be asked after each write.
+    /// Whether [`fill_ahead`](Self::fill_ahead) is due. Cheap enough to be called after each write.
     pub(crate) fn is_due(&self) -> bool {
         self.region().is_some_and(|region| {
             if region.given_up.load(Ordering::Relaxed) {
                 return false;
             }
             let filled = region.filled.load(Ordering::Acquire);
-            let left = filled.saturating_sub(region.written.load(Ordering::Acquire));
-            left < step(filled, self.pre_alloc_size) / 2
+            let ahead = filled.saturating_sub(region.written.load(Ordering::Acquire));
+            ahead < step(filled, self.pre_alloc_size) / 2
         })
     }
 
-    /// Writes zeros ahead of where the writer is, who goes on meanwhile.
+    /// Writes zeros ahead of the writer, which may write at the same time.
     ///
     /// # Errors
     ///
-    /// [`StorageError::Io`]: the disk may be full. The writer will find out by itself; this log is not filled any more.
+    /// [`StorageError::Io`]: the disk may be full. The writer meets the same error by itself. This log is not filled
+    /// again.
     pub(crate) fn fill_ahead(&self) -> Result<(), StorageError> {
         let Some(region) = self.region() else {
             return Ok(());
@@ -408,11 +411,11 @@ impl Filler {
     }
 }
 
-/// How much is filled at once: whoever writes to the file meanwhile waits for no more.
+/// Number of zeros that one call writes, which is the most that a concurrent write waits for.
 const SLICE: u64 = 128 << 10;
 
-/// How far to fill ahead: as much as there is, so that a small folder stays small, and not more than a sync takes along in a
-/// millisecond.
+/// Number of bytes to fill ahead: as many as the log has, so that a small folder stays small, and at most as many as a
+/// flush includes in a millisecond.
 fn step(filled: u64, pre_alloc_size: u64) -> u64 {
     filled.clamp(256 << 10, 1 << 20).min(pre_alloc_size)
 }
@@ -421,8 +424,8 @@ fn write_zeros(file: &dyn DiskFile, from: u64, to: u64) -> io::Result<()> {
     static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
     let mut at = from;
     while at < to {
-        let left = usize::try_from(to.saturating_sub(at)).unwrap_or(usize::MAX);
-        let zeros = ZEROS.get(..left).unwrap_or(&ZEROS);
+        let length = usize::try_from(to.saturating_sub(at)).unwrap_or(usize::MAX);
+        let zeros = ZEROS.get(..length).unwrap_or(&ZEROS);
         file.write_at(at, zeros)?;
         at = at.saturating_add(u64::try_from(zeros.len()).unwrap_or(u64::MAX));
     }

@@ -1,4 +1,4 @@
-//! The bytes of a snapshot, record by record, and their checksum.
+//! Input of a snapshot: its records, and their checksum.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,30 +9,33 @@ use crate::jute::{Malformed, Reader};
 use crate::store::compression::{Compression, decompressed};
 use crate::store::{Disk, StorageError};
 
-/// How much is read at once, and less of a file that is smaller.
+/// Number of bytes that one call reads; fewer of a smaller file.
 const CHUNK: usize = 256 << 10;
-/// What one record may take of a compressed file, however long that is: a few bytes may stand for many.
+/// Most bytes of one record in a compressed file, whatever the length of the file: a few compressed bytes can stand for
+/// many.
 const MOST_UNPACKED: usize = 64 << 20;
 
-/// Gives records of what is read, each of which lies in memory as a whole, and nothing else.
+/// Reads records from a file. Only the current record must fit into memory.
 pub(super) struct Input {
     source: Box<dyn Read>,
     path: PathBuf,
     compression: Compression,
+    /// Bytes in memory, of which the first `filled` were read from the file.
     bytes: Vec<u8>,
-    /// What of it was given, and what of that is in the checksum.
-    given: usize,
-    /// Where what was given last begins.
-    last: usize,
-    summed: usize,
     filled: usize,
-    /// Where the first byte is in all that was read.
+    /// End of the last parsed record in `bytes`.
+    parsed: usize,
+    /// Beginning of the last parsed record in `bytes`.
+    last: usize,
+    /// Position in `bytes` up to which the checksum is calculated.
+    summed: usize,
+    /// Offset of the first of `bytes` in the file.
     offset: u64,
     checksum: Adler32,
-    /// How much is read at once.
+    /// Number of bytes that one call reads.
     chunk: usize,
-    /// How long a record may be.
-    most: usize,
+    /// Most bytes of one record.
+    longest: usize,
     is_at_end: bool,
 }
 
@@ -51,14 +54,14 @@ impl Input {
             path: path.to_path_buf(),
             compression,
             bytes: Vec::new(),
-            given: 0,
+            filled: 0,
+            parsed: 0,
             last: 0,
             summed: 0,
-            filled: 0,
             offset: 0,
             checksum: Adler32::new(),
             chunk: length.clamp(1 << 12, CHUNK),
-            most: match compression {
+            longest: match compression {
                 Compression::None => length,
                 Compression::Gzip | Compression::Snappy => length.max(MOST_UNPACKED),
             },
@@ -70,46 +73,45 @@ impl Input {
         self.compression
     }
 
-    /// Parses the next record. `parse` may be called again with more of the same bytes, if it said that they were
-    /// malformed.
+    /// Parses the next record. If `parse` fails, it is called again with more bytes after the same ones.
     #[inline]
     pub(super) fn record<T>(
         &mut self,
         mut parse: impl FnMut(&mut Reader<'_>) -> Result<T, Malformed>,
     ) -> Result<T, StorageError> {
         loop {
-            let bytes = self.bytes.get(self.given..self.filled);
+            let bytes = self.bytes.get(self.parsed..self.filled);
             let mut reader = Reader::new(bytes.unwrap_or_default());
             let length = reader.rest().len();
             match parse(&mut reader) {
                 Ok(value) => {
                     let taken = length.saturating_sub(reader.rest().len());
-                    self.last = self.given;
-                    self.given = self.given.saturating_add(taken);
+                    self.last = self.parsed;
+                    self.parsed = self.parsed.saturating_add(taken);
                     return Ok(value);
                 }
-                Err(malformed) => self.fill_or_say(malformed)?,
+                Err(malformed) => self.fill_or_fail(malformed)?,
             }
         }
     }
 
-    /// How many bytes are left, `most` at most.
-    pub(super) fn left(&mut self, most: usize) -> Result<usize, StorageError> {
-        while !self.is_at_end && self.filled.saturating_sub(self.given) < most {
+    /// Returns the number of remaining bytes, at most `most`.
+    pub(super) fn remaining(&mut self, most: usize) -> Result<usize, StorageError> {
+        while !self.is_at_end && self.filled.saturating_sub(self.parsed) < most {
             self.fill()?;
         }
-        Ok(self.filled.saturating_sub(self.given).min(most))
+        Ok(self.filled.saturating_sub(self.parsed).min(most))
     }
 
-    /// The checksum of all that was given.
+    /// Checksum of all parsed records.
     pub(super) fn checksum(&mut self) -> u32 {
-        let new = self.bytes.get(self.summed..self.given);
+        let new = self.bytes.get(self.summed..self.parsed);
         self.checksum.write(new.unwrap_or_default());
-        self.summed = self.given;
+        self.summed = self.parsed;
         self.checksum.finish()
     }
 
-    /// Damage in what was given last.
+    /// Makes the error for damage in the last parsed record.
     pub(super) fn damaged(&self, reason: impl Into<String>) -> StorageError {
         self.damaged_at(self.last, reason)
     }
@@ -120,27 +122,27 @@ impl Input {
     }
 
     #[cold]
-    fn fill_or_say(&mut self, malformed: Malformed) -> Result<(), StorageError> {
-        let left = self.filled.saturating_sub(self.given);
-        if self.is_at_end || left >= self.most {
-            let at = self.given.saturating_add(malformed.at);
-            let reason = match self.is_at_end && malformed.at >= left {
-                true => format!("it ends where {} should be", malformed.what),
-                false => format!("{} should be here", malformed.what),
+    fn fill_or_fail(&mut self, malformed: Malformed) -> Result<(), StorageError> {
+        let unparsed = self.filled.saturating_sub(self.parsed);
+        if self.is_at_end || unparsed >= self.longest {
+            let at = self.parsed.saturating_add(malformed.at);
+            let reason = match self.is_at_end && malformed.at >= unparsed {
+                true => format!("the file ends where {} is expected", malformed.what),
+                false => format!("expected {}", malformed.what),
             };
             return Err(self.damaged_at(at, reason));
         }
         self.fill()
     }
 
-    /// Reads on: as much again as there is, so that a long record is not tried too often.
+    /// Reads more bytes: as many as there are, so that a long record is parsed only a few times.
     fn fill(&mut self) -> Result<(), StorageError> {
         self.checksum();
-        self.bytes.copy_within(self.given..self.filled, 0);
-        let gone = u64::try_from(self.given).unwrap_or(u64::MAX);
+        self.bytes.copy_within(self.parsed..self.filled, 0);
+        let gone = u64::try_from(self.parsed).unwrap_or(u64::MAX);
         self.offset = self.offset.saturating_add(gone);
-        self.filled = self.filled.saturating_sub(self.given);
-        self.given = 0;
+        self.filled = self.filled.saturating_sub(self.parsed);
+        self.parsed = 0;
         self.last = 0;
         self.summed = 0;
         let goal = self.filled.saturating_add(self.filled.max(self.chunk));
@@ -155,7 +157,7 @@ impl Input {
                 Ok(())
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Ok(()),
-            // What the decompressor cannot make sense of, and not what the disk refuses.
+            // Errors of the decompressor, not of the disk.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -164,7 +166,7 @@ impl Input {
                         | std::io::ErrorKind::UnexpectedEof
                 ) =>
             {
-                Err(self.damaged_at(self.filled, format!("it cannot be decompressed: {error}")))
+                Err(self.damaged_at(self.filled, format!("cannot be decompressed: {error}")))
             }
             Err(error) => Err(StorageError::io(&self.path, error)),
         }

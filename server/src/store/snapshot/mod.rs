@@ -1,6 +1,6 @@
 //! Snapshots: sessions, ACLs, znodes, seals.
 //!
-//! Both ways they stream: a record at a time, whatever the size of the file.
+//! They are read and written as a stream, one record at a time, whatever the size of the file.
 
 mod input;
 mod reader;
@@ -13,14 +13,14 @@ pub(crate) use writer::{SnapshotForm, write_snapshot};
 /// `ZKSN`.
 const MAGIC: i32 = 0x5a4b_534e;
 const VERSION: i32 = 2;
-/// The number that real servers write, and none of them reads: `FileSnap.dbId`.
+/// Number that real servers write and never read: `FileSnap.dbId`.
 const DATABASE: i64 = -1;
-/// The length of a seal: a checksum, and `/` as a text.
+/// Length of a seal, in bytes: a checksum, and `/` as a ustring.
 const SEAL: usize = 13;
 
-/// Maps the number of an ACL that a snapshot does not list to one below -1, and back. The number is written so since
-/// a server gives none below 1. A number above the listed ones would go to the next new ACL
-/// (`ReferenceCountedACLCache.incrementIndex`), and the znode would get that ACL.
-fn turned(number: i64) -> i64 {
+/// Maps the number of an ACL that a snapshot does not list to a number below -1, and back. A server assigns no number
+/// below 1, so the written number stays unlisted. With a number above the listed ones, the znode would get the next new
+/// ACL, which is assigned that number (`ReferenceCountedACLCache.incrementIndex`).
+fn unlisted_number_mapped(number: i64) -> i64 {
     number.wrapping_add(2).wrapping_neg()
 }

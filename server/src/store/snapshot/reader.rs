@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::input::Input;
-use super::{MAGIC, SEAL, turned};
+use super::{MAGIC, SEAL, unlisted_number_mapped};
 use crate::jute::{Malformed, Reader};
 use crate::protocol::{
     Acl, DataFormat, Owner, Restore, SessionId, SessionRecord, StatPersisted, Timestamp,
@@ -14,22 +14,23 @@ use crate::protocol::{
 use crate::store::txn::read_acl;
 use crate::store::{Compression, Disk, StorageError};
 
-/// What a snapshot says at its end, and of itself.
+/// End of a snapshot, and what is known about the whole file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SnapshotEnd {
-    /// The digest of the tree at a transaction, where there is one.
+    /// Digest of the tree after a transaction, if the file has one.
     pub(crate) digest: Option<SnapshotDigest>,
-    /// The last transaction in it, where it says so (3.9); a real server goes by the name of the file nevertheless.
+    /// Last transaction in the snapshot, if the file says so (3.9). A real server goes by the name of the file even
+    /// then.
     pub(crate) last_zxid: Option<Zxid>,
-    /// How it is compressed.
+    /// Compression of the file.
     pub(crate) compression: Compression,
-    /// The oldest release that can have written it.
+    /// Oldest release that can have written the file.
     pub(crate) least: DataFormat,
     pub(crate) sessions: u64,
     pub(crate) znodes: u64,
 }
 
-/// The digest of the tree after a transaction.
+/// Digest of the tree after a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SnapshotDigest {
     pub(crate) zxid: Zxid,
@@ -37,8 +38,8 @@ pub(crate) struct SnapshotDigest {
     pub(crate) digest: u64,
 }
 
-/// Reads a snapshot, and checks its seals. Gives sessions and znodes away while it reads, so that if there is damage
-/// further on, what was given is worth nothing. Does not call [`Restore::loaded`]: the caller knows the number.
+/// Reads a snapshot, and checks its seals. Passes sessions and znodes on while it reads; if the result is an error,
+/// they are worthless. Does not call [`Restore::loaded`], for which the caller knows the zxid.
 ///
 /// # Errors
 ///
@@ -51,7 +52,7 @@ pub(crate) fn read_snapshot(
     let mut input = Input::open(disk, path)?;
     restore.begin();
     check_magic(&mut input)?;
-    // Of version and number a real server thinks nothing: `FileSnap.deserialize`.
+    // A real server checks neither the version nor the number: `FileSnap.deserialize`.
     input.record(|reader| Ok((reader.int()?, reader.long()?)))?;
     let sessions = read_sessions(&mut input, restore)?;
     let mut acls = read_acls(&mut input)?;
@@ -73,10 +74,10 @@ pub(crate) fn read_snapshot(
 }
 
 fn check_magic(input: &mut Input) -> Result<(), StorageError> {
-    let reason = match input.left(4)? {
-        0 => "no snapshot: it is empty",
+    let reason = match input.remaining(4)? {
+        0 => "not a snapshot: the file is empty",
         4 if input.record(|reader| reader.int())? == MAGIC => return Ok(()),
-        _ => "no snapshot: it does not begin with ZKSN",
+        _ => "not a snapshot: it does not begin with ZKSN",
     };
     Err(input.damaged_at(0, reason))
 }
@@ -84,7 +85,7 @@ fn check_magic(input: &mut Input) -> Result<(), StorageError> {
 fn read_sessions(input: &mut Input, restore: &mut dyn Restore) -> Result<u64, StorageError> {
     let count = input.record(|reader| reader.int())?;
     let mut read = 0_u64;
-    // A count below 0 is none: `SerializeUtils.deserializeSnapshot`.
+    // A negative count means none: `SerializeUtils.deserializeSnapshot`.
     for _ in 0..count {
         let session = input.record(|reader| {
             Ok(SessionRecord {
@@ -98,13 +99,13 @@ fn read_sessions(input: &mut Input, restore: &mut dyn Restore) -> Result<u64, St
     Ok(read)
 }
 
-/// The ACLs of a snapshot by their numbers, and the one that was asked for last.
+/// ACLs of a snapshot by their numbers, and the last one that was looked up.
 struct Acls {
     by_number: BTreeMap<i64, Arc<[Acl]>>,
     last: (i64, Arc<[Acl]>),
 }
 
-/// The number of the open ACL, which is in no map: `ReferenceCountedACLCache.OPEN_UNSAFE_ACL_ID`.
+/// Number of the open ACL, which is never listed: `ReferenceCountedACLCache.OPEN_UNSAFE_ACL_ID`.
 const OPEN: i64 = -1;
 
 impl Acls {
@@ -118,7 +119,7 @@ impl Acls {
                 _ => {
                     let listed = self.by_number.entry(number);
                     let given = if number < OPEN {
-                        turned(number)
+                        unlisted_number_mapped(number)
                     } else {
                         number
                     };
@@ -144,7 +145,7 @@ fn read_acls(input: &mut Input) -> Result<Acls, StorageError> {
     })
 }
 
-/// Reads a znode and gives it away; says whether there was one, and not the end mark.
+/// Reads a znode and passes it on. Returns false at the end mark.
 fn read_znode(
     input: &mut Input,
     acls: &mut Acls,
@@ -212,11 +213,11 @@ fn check_seal(input: &mut Input) -> Result<(), StorageError> {
     if sealed == checksum {
         Ok(())
     } else {
-        Err(input.damaged("the checksum is not that of the bytes before it"))
+        Err(input.damaged("the checksum does not match"))
     }
 }
 
-/// What may lie behind the first seal: a digest (3.6), the last zxid (3.9), each with a seal of its own.
+/// Reads the parts that may follow the first seal: a digest (3.6) and the last zxid (3.9), each with its own seal.
 fn read_end(
     input: &mut Input,
     least: &mut DataFormat,
@@ -224,8 +225,8 @@ fn read_end(
     const LAST_ZXID: usize = 8 + SEAL;
     const DIGEST: usize = 20 + SEAL;
     let mut digest = None;
-    // Where digests are switched off, the last zxid is there without one.
-    if input.left(DIGEST)? > LAST_ZXID {
+    // With digests switched off, there is a last zxid without a digest.
+    if input.remaining(DIGEST)? > LAST_ZXID {
         let read = input.record(|reader| {
             let zxid = Zxid(reader.long()?);
             let version = reader.int()?;
@@ -247,7 +248,7 @@ fn read_end(
         digest = (read.zxid.0 > 0).then_some(read);
     }
     let mut last_zxid = None;
-    if input.left(1)? > 0 {
+    if input.remaining(1)? > 0 {
         last_zxid = Some(Zxid(input.record(|reader| reader.long())?));
         check_seal(input)?;
         *least = DataFormat::V3_9;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use simd_adler32::Adler32;
 
-use super::{DATABASE, MAGIC, VERSION, turned};
+use super::{DATABASE, MAGIC, VERSION, unlisted_number_mapped};
 use crate::jute::Writer;
 use crate::protocol::{
     Acl, DataFormat, SessionRecord, ZnodeRecord, Zxid, open_acl, unlisted_number,
@@ -18,19 +18,20 @@ use crate::store::folder::FileKind;
 use crate::store::txn::{DIGEST_VERSION, write_acl};
 use crate::store::{Compression, DiskFile, Folder, StorageError};
 
-/// How a snapshot is written.
+/// Form in which a snapshot is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SnapshotForm {
     pub(crate) format: DataFormat,
     pub(crate) compression: Compression,
-    /// Whether it is to outlast a loss of power too, as soon as it has its name.
+    /// Whether the file is durable as soon as it has its name.
     pub(crate) synced: bool,
-    /// Whether it ends with the number of the last transaction, where the format has a place for one.
+    /// Whether the file ends with the zxid of the last transaction, if the format has a place for it.
     pub(crate) last_zxid: bool,
 }
 
 impl SnapshotForm {
-    /// Whether this build can write it and a release of that name read it, to be known before anything is begun in the folder.
+    /// Checks that this build can write the form and that the release can read it, before anything is created in the
+    /// folder.
     ///
     /// # Errors
     ///
@@ -44,20 +45,20 @@ impl SnapshotForm {
             return Err(StorageError::NotInFormat {
                 folder: folder.to_path_buf(),
                 format: self.format,
-                what: String::from("compressed snapshots"),
+                what: "compressed snapshots".to_owned(),
             });
         }
         self.compression.check(folder)
     }
 }
 
-/// Writes the snapshot of the state after a transaction, under another name first, so that a snapshot that is there is
-/// whole. Gives its path. The digest is written where the format has a place for one.
+/// Writes the snapshot of the state after a transaction. Returns its path. The file has a temporary name until it is
+/// complete. The digest is written if the format has a place for it.
 ///
 /// # Errors
 ///
-/// [`StorageError::Io`], [`StorageError::Gone`], [`StorageError::NoCompression`], [`StorageError::NotInFormat`]. What was half written is removed
-/// again, if the disk allows.
+/// [`StorageError::Io`], [`StorageError::Gone`], [`StorageError::NoCompression`], [`StorageError::NotInFormat`]. An
+/// incomplete file is removed, if the disk allows.
 pub(crate) fn write_snapshot<'a>(
     folder: &Folder,
     form: SnapshotForm,
@@ -87,7 +88,7 @@ pub(crate) fn write_snapshot<'a>(
     match written {
         Ok(()) => Ok(path),
         Err(error) => {
-            // What matters is why it could not be written.
+            // The first error is the one that matters.
             let _ = disk.remove(&temporary);
             Err(error)
         }
@@ -133,7 +134,7 @@ fn write<'a>(
         out.bytes.write_ustring("/");
         out.seal()?;
         if form.format >= DataFormat::V3_6 {
-            // Without one it is empty, as in `DataTree.serializeZxidDigest`: 3.9 takes what follows for it otherwise.
+            // Zeros if there is none, as in `DataTree.serializeZxidDigest`: 3.9 would take the next field for a digest.
             let (of, digest) = digest.map_or((0, 0), |digest| (zxid.0, digest));
             out.bytes.write_long(of);
             out.bytes.write_int(DIGEST_VERSION);
@@ -172,10 +173,10 @@ fn write_znode(znode: &ZnodeRecord<'_>, acl: i64, out: &mut BytesMut) {
     out.write_long(stat.pzxid.0);
 }
 
-/// The ACLs of a snapshot, numbered as they come.
+/// ACLs of a snapshot, numbered in the order of their first znodes.
 struct Acls {
-    /// By where they are in memory: what is equal is mostly the same.
-    by_place: BTreeMap<usize, i64>,
+    /// Numbers by the address of the list in memory, since equal lists are mostly shared.
+    by_address: BTreeMap<usize, i64>,
     numbered: BTreeMap<Arc<[Acl]>, i64>,
     last: (usize, i64),
 }
@@ -183,43 +184,43 @@ struct Acls {
 impl Acls {
     fn of<'a>(znodes: impl Iterator<Item = ZnodeRecord<'a>>) -> Self {
         let mut acls = Self {
-            by_place: BTreeMap::new(),
+            by_address: BTreeMap::new(),
             numbered: BTreeMap::new(),
             last: (0, -1),
         };
         for znode in znodes {
-            let place = place_of(znode.acl);
-            if place != acls.last.0 {
-                acls.last = (place, acls.take(place, znode.acl));
+            let address = address_of(znode.acl);
+            if address != acls.last.0 {
+                acls.last = (address, acls.take(address, znode.acl));
             }
         }
         acls
     }
 
-    fn take(&mut self, place: usize, acl: &Arc<[Acl]>) -> i64 {
-        if let Some(number) = self.by_place.get(&place) {
+    fn take(&mut self, address: usize, acl: &Arc<[Acl]>) -> i64 {
+        if let Some(number) = self.by_address.get(&address) {
             return *number;
         }
-        // The open one is -1, and in no list.
+        // The open ACL has the number -1 and is never listed.
         let number = if **acl == *open_acl() {
             -1
         } else if let Some(number) = unlisted_number(acl) {
-            turned(number)
+            unlisted_number_mapped(number)
         } else {
             let next = i64::try_from(self.numbered.len())
                 .unwrap_or(i64::MAX)
                 .saturating_add(1);
             *self.numbered.entry(Arc::clone(acl)).or_insert(next)
         };
-        self.by_place.insert(place, number);
+        self.by_address.insert(address, number);
         number
     }
 
     fn number(&mut self, acl: &Arc<[Acl]>) -> i64 {
-        let place = place_of(acl);
-        if place != self.last.0 {
-            let number = self.by_place.get(&place).copied();
-            self.last = (place, number.unwrap_or(-1));
+        let address = address_of(acl);
+        if address != self.last.0 {
+            let number = self.by_address.get(&address).copied();
+            self.last = (address, number.unwrap_or(-1));
         }
         self.last.1
     }
@@ -235,13 +236,13 @@ impl Acls {
     }
 }
 
-fn place_of(acl: &Arc<[Acl]>) -> usize {
+fn address_of(acl: &Arc<[Acl]>) -> usize {
     Arc::as_ptr(acl).cast::<Acl>().addr()
 }
 
 const CHUNK: usize = 1 << 20;
 
-/// What was not given to the compressor yet, and the checksum of all before.
+/// Bytes that were not passed to the compressor yet, and the checksum of all bytes before.
 struct Output<'w> {
     compressor: Box<dyn Compressor + 'w>,
     bytes: BytesMut,
@@ -249,7 +250,7 @@ struct Output<'w> {
 }
 
 impl Output<'_> {
-    /// Writes what has gathered, if that is much.
+    /// Writes the buffered bytes, if they are many.
     #[inline]
     fn make_room(&mut self) -> io::Result<()> {
         match self.bytes.len() >= CHUNK {
@@ -265,7 +266,7 @@ impl Output<'_> {
         Ok(())
     }
 
-    /// Writes the checksum of all before: `SnapStream.sealStream`.
+    /// Writes the checksum of all bytes before: `SnapStream.sealStream`.
     fn seal(&mut self) -> io::Result<()> {
         self.write_out()?;
         self.bytes.write_long(self.checksum.finish().into());
@@ -274,11 +275,11 @@ impl Output<'_> {
     }
 }
 
-/// Appends to a file, and syncs now and then: what is synced at once keeps the log, which is synced beside it, waiting.
+/// Appends to a file, and flushes it every few MiB: one large flush would delay those of the log on the same disk.
 struct OnDisk<'f> {
     file: &'f dyn DiskFile,
     at: u64,
-    /// Up to where it is synced, if it is to be.
+    /// Offset up to which the file is flushed; `None` if it is not to be flushed.
     synced: Option<u64>,
 }
 

@@ -114,7 +114,7 @@ fn a_compressed_snapshot_names_the_feature_that_it_needs() {
     let refused = crate::store::recover(&folder, &OpenOptions::default(), &mut Kept::default());
     let text = refused.unwrap_err().to_string();
     assert!(
-        text.ends_with("compressed by gz: that needs minikeeper's feature `compression`"),
+        text.ends_with("compressed with gz, which this build does not support; enable minikeeper's feature `compression`"),
         "{text}"
     );
 }

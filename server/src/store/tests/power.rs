@@ -243,7 +243,7 @@ fn a_folder_without_a_snapshot_that_is_whole_is_refused() {
     // One that seems to be whole and is not stops a real server, trusted or not.
     disk.put(&snapshot_file(1), b"ZKSN and no more\0\0\0\x01/");
     let text = recover().unwrap_err().to_string();
-    assert!(text.starts_with("/data/version-2: none of its 1 snapshots is valid; the newest: /data/version-2/snapshot.1: damaged"), "{text}");
+    assert!(text.starts_with("/data/version-2: none of the 1 snapshots is valid; restore one from a backup; the newest: /data/version-2/snapshot.1: damaged"), "{text}");
 }
 
 #[test]
@@ -251,7 +251,10 @@ fn a_folder_is_one_servers_alone() {
     let disk = FaultyDisk::default();
     let first = folder(&disk).unwrap();
     let text = folder(&disk).unwrap_err().to_string();
-    assert_eq!(text, "/data: another server has this folder");
+    assert_eq!(
+        text,
+        "/data: in use by another server; stop that server, or choose another folder"
+    );
     // To read is free.
     Folder::open(Arc::new(disk.clone()), &data_dir(), None).unwrap();
     drop(first);

@@ -121,49 +121,44 @@ fn damage_is_one_line_with_file_offset_and_reason() {
         log
     };
     let end_mark = damaged(&|log| log[offsets[3] - 1] = 0);
-    check_damage(&end_mark, at, "an entry has no end mark", Some(&[1, 2]));
+    check_damage(&end_mark, at, "the entry has no end mark", Some(&[1, 2]));
     let end_mark = damaged(&|log| log[offsets[3] - 1] = b'C');
     check_damage(
         &end_mark,
         at,
-        "an entry has another byte for its end mark",
+        "the entry has another byte in place of its end mark",
         Some(&[1, 2]),
     );
     let length = damaged(&|log| log[at + 8..at + 12].fill(0));
     check_damage(
         &length,
         at,
-        "an entry's length is 0, but more lies behind it",
+        "the entry's length is 0, but more bytes follow",
         Some(&[1, 2]),
     );
     let length = damaged(&|log| log[at + 8] = 1);
     check_damage(
         &length,
         at,
-        "an entry goes on behind the end of the file",
+        "the entry is longer than the rest of the file",
         Some(&[1, 2]),
     );
     let length = damaged(&|log| log[at + 8] = 0xff);
-    check_damage(&length, at, "an entry's length is negative", None);
+    check_damage(&length, at, "the entry's length is negative", None);
     let payload = damaged(&|log| log[at + 100] ^= 1);
-    check_damage(
-        &payload,
-        at,
-        "an entry's checksum is not that of its bytes",
-        None,
-    );
+    check_damage(&payload, at, "the entry's checksum does not match", None);
     let torn = damaged(&|log| log.truncate(offsets[3] - 7));
     check_damage(
         &torn,
         at,
-        "what was written last is not whole",
+        "the last batch was not written completely",
         Some(&[1, 2]),
     );
     let header = damaged(&|log| log[0] = b'z');
     check_damage(
         &header,
         0,
-        "no transaction log: it does not begin with ZKLG",
+        "not a transaction log: it does not begin with ZKLG",
         None,
     );
 }

@@ -63,7 +63,9 @@ fn what_a_release_cannot_hold_is_refused_in_one_line() {
         ],
         1,
     );
-    let expected = format!("{path}: ZooKeeper 3.4 cannot hold /lease, a znode with a time to live");
+    let expected = format!(
+        "{path}: ZooKeeper 3.4 cannot store /lease, a znode with a time to live; choose a later data format"
+    );
     assert_eq!(line, expected);
     let json = folder.path().join("a.json");
     let json = json.to_str().expect("the path is Unicode");

@@ -33,8 +33,7 @@ fn damage_is_told_with_file_offset_and_reason() {
     let mut bytes = fs::read(&log).expect("it can be read");
     bytes[16 + 8 + 4 + 3] ^= 1;
     fs::write(&log, &bytes).expect("it can be written");
-    let damage =
-        "DIR/version-2/log.9: damaged at offset 16: an entry's checksum is not that of its bytes";
+    let damage = "DIR/version-2/log.9: damaged at offset 16: the entry's checksum does not match";
     assert_eq!(
         verified(&folder, 1),
         [
@@ -71,7 +70,8 @@ fn a_torn_log_is_damage_but_at_the_end_of_the_newest() {
         "{line}"
     );
     assert!(
-        torn_at.starts_with("offset ") && torn_at.ends_with(": what was written last is not whole"),
+        torn_at.starts_with("offset ")
+            && torn_at.ends_with(": the last batch was not written completely"),
         "{line}"
     );
     let server = folder.serve();
@@ -150,7 +150,7 @@ fn a_log_that_has_gone_is_missed() {
     assert_eq!(
         verdict(&folder),
         "DIR: cannot be loaded: DIR/version-2/log.f: transaction 0xe is missing before offset 16: a transaction log is missing; \
-         restore it, or rerun with --recover (`Storage::recover`) to leave out all later transactions too (their logs are saved as \
+         restore it, or rerun with --recover (`Storage::recover`) to ignore all later transactions (their logs are saved as \
          damaged-log.*)"
     );
 }
