@@ -39,8 +39,8 @@ pub struct Origin {
     /// First transaction after which the tree had another digest than the files say.
     pub digest_mismatch: Option<Zxid>,
     /// First gap in the zxids, from the first missing transaction to the last: a log was removed, or never copied.
-    /// Present only with [`OpenOptions::recover`](crate::folder::OpenOptions::recover), which ignores all later transactions;
-    /// without it the gap is [`StorageError::Missing`].
+    /// Present only with [`OpenOptions::recover`](crate::folder::OpenOptions::recover), which ignores all later
+    /// transactions; without it the gap is [`StorageError::Missing`].
     pub missing: Option<(Zxid, Zxid)>,
     /// First transaction that came after a later one: two servers wrote to the folder at the same time.
     pub repeated: Option<Zxid>,
@@ -48,8 +48,8 @@ pub struct Origin {
     pub passed_over: Vec<StorageError>,
     /// Torn ends of logs, as a crash leaves them: cut off if the folder was opened for writing, else ignored.
     pub torn: Vec<StorageError>,
-    /// Damaged ends of logs that were cut off or ignored, as [`OpenOptions::recover`](crate::folder::OpenOptions::recover)
-    /// allows.
+    /// Damaged ends of logs that were cut off or ignored, as
+    /// [`OpenOptions::recover`](crate::folder::OpenOptions::recover) allows.
     pub cut: Vec<StorageError>,
     /// Last transaction, 0 in an empty folder.
     pub(crate) last_zxid: Zxid,

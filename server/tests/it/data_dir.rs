@@ -937,7 +937,7 @@ fn what_is_named_like_a_file_and_is_none_keeps_nobody_waiting() {
         unreachable!("there are three")
     };
     assert!(
-        link.contains("snapshot.fd.gz: ") && link.contains("is not there"),
+        link.contains("snapshot.fd.gz: ") && link.contains("does not exist"),
         "{link}"
     );
 

@@ -156,7 +156,7 @@ fn an_acl_that_nothing_supplies_refuses_its_znode_alone_and_outlasts_a_restart()
     assert!(
         shown[0]
             .1
-            .contains("requests for them fail with MarshallingError"),
+            .contains("requests for these znodes fail with MarshallingError"),
         "{}",
         shown[0].1
     );

@@ -1,4 +1,4 @@
-//! A disk in memory that knows what of it would outlast a loss of power, and that fails and stops where a test wants.
+//! A disk in memory that knows which bytes are durable, and that fails or stops at the calls that a test chooses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -8,36 +8,36 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use crate::store::disk::BLOCK;
 use crate::store::{Disk, DiskFile, DiskLock};
 
-/// What becomes of a call to the disk, and of those after it.
+/// Fault of a call to the disk, and of later calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The call fails, a write when half of it is written; what follows does not.
+    /// The call fails; a write fails after half of its bytes. Later calls succeed.
     Once(io::ErrorKind),
-    /// The same, and so does every later call that changes anything.
+    /// The call fails, and so does every later call that changes anything.
     FromThenOn(io::ErrorKind),
-    /// The file system becomes read-only, as ext4 does after an error: it refuses what changes anything, and takes a sync for done
-    /// without doing it.
+    /// The file system becomes read-only, as ext4 does after an error. It refuses changes, and a flush succeeds
+    /// without any effect.
     ReadOnly,
-    /// The power goes: the call may have had its effect, and nothing after it has any.
+    /// The power is lost. The call may have had its effect; later calls have none.
     PowerLoss,
 }
 
-/// What is found of all that was not synced when the power was lost.
+/// Unflushed changes that survive a loss of power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Survival {
-    /// None of it.
+    /// No change.
     Nothing,
-    /// All of it.
+    /// All changes.
     Everything,
-    /// What came before some byte of some write, which the seed chooses.
+    /// All changes before some byte of some write. The seed chooses the byte.
     Torn(u64),
-    /// Any sectors, any lengths and any names, which the seed chooses.
+    /// Any sectors, lengths and names, which the seed chooses.
     Reordered(u64),
-    /// What changed nothing but data: the rest was never committed.
+    /// Changes of data only: the file system never committed its metadata.
     Data,
 }
 
-/// A disk in memory. Its clones are the same disk.
+/// Disk in memory. Its clones are the same disk.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FaultyDisk(Arc<Shared>);
 
@@ -54,7 +54,7 @@ struct State {
     synced_names: BTreeMap<PathBuf, u64>,
     files: BTreeMap<u64, Content>,
     next_file: u64,
-    /// What is not synced, in order.
+    /// Unflushed changes, in order.
     unsynced: Vec<Change>,
     locked: BTreeSet<PathBuf>,
     calls: Vec<String>,
@@ -78,11 +78,11 @@ struct Content {
 enum Change {
     Write(u64, usize, Vec<u8>),
     Length(u64, usize),
-    /// These names are these files, or none, from now on, all at once.
+    /// From now on, all of these names are these files, or no file.
     Names(PathBuf, Vec<(PathBuf, Option<u64>)>),
 }
 
-/// Numbers that look random, the same for the same seed.
+/// Random numbers that depend only on the seed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seeded(pub(crate) u64);
 
@@ -95,7 +95,7 @@ impl Seeded {
         z ^ (z >> 31)
     }
 
-    /// A number below `end`, 0 if that is 0.
+    /// Returns a number below `end`, or 0 if that is 0.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % (end.max(1) as u64)).unwrap()
     }
@@ -110,32 +110,32 @@ impl FaultyDisk {
         self.0.state.lock().unwrap()
     }
 
-    /// How many calls there were.
+    /// Number of calls.
     pub(crate) fn calls(&self) -> usize {
         self.state().calls.len()
     }
 
-    /// Every call there was, as a line.
+    /// Every call as a line.
     pub(crate) fn call_lines(&self) -> Vec<String> {
         self.state().calls.clone()
     }
 
-    /// What the call of this number, from 0, will meet.
+    /// Plans a fault of the call with this number, counted from 0.
     pub(crate) fn plan(&self, call: usize, fault: Fault) {
         self.state().faults.insert(call, fault);
     }
 
-    /// The power goes now.
+    /// Loses the power now.
     pub(crate) fn lose_power(&self) {
         self.state().is_down = true;
     }
 
-    /// Lets every sync wait, as a slow disk does, until [`release_syncs`](Self::release_syncs).
+    /// Blocks every flush, as a slow disk does, until [`release_syncs`](Self::release_syncs).
     pub(crate) fn hold_syncs(&self) {
         self.state().holds_syncs = true;
     }
 
-    /// Waits until a sync waits.
+    /// Waits until a flush is blocked.
     pub(crate) fn wait_for_held_sync(&self) {
         let state = self.state();
         let held = self.0.syncs_change.wait_timeout_while(
@@ -143,37 +143,43 @@ impl FaultyDisk {
             std::time::Duration::from_secs(30),
             |state| state.held_syncs == 0,
         );
-        assert!(!held.unwrap().1.timed_out(), "nothing is synced");
+        assert!(
+            !held.unwrap().1.timed_out(),
+            "no flush was blocked within 30 s"
+        );
     }
 
-    /// Lets all syncs go on.
+    /// Lets all flushes continue.
     pub(crate) fn release_syncs(&self) {
         self.state().holds_syncs = false;
         self.0.syncs_change.notify_all();
     }
 
-    /// Lets every listing of a folder wait, as a slow disk does, until [`release_lists`](Self::release_lists).
+    /// Blocks every listing of a folder, as a slow disk does, until [`release_lists`](Self::release_lists).
     pub(crate) fn hold_lists(&self) {
         self.state().holds_lists = true;
     }
 
-    /// Waits until a listing waits.
+    /// Waits until a listing is blocked.
     pub(crate) fn wait_for_held_list(&self) {
         let held = self.0.syncs_change.wait_timeout_while(
             self.state(),
             std::time::Duration::from_secs(30),
             |state| state.held_lists == 0,
         );
-        assert!(!held.unwrap().1.timed_out(), "nothing is listed");
+        assert!(
+            !held.unwrap().1.timed_out(),
+            "no listing was blocked within 30 s"
+        );
     }
 
-    /// Lets all listings go on.
+    /// Lets all listings continue.
     pub(crate) fn release_lists(&self) {
         self.state().holds_lists = false;
         self.0.syncs_change.notify_all();
     }
 
-    /// A disk with what is found when the power is back. This one is as it was.
+    /// Returns the disk after the power is back. This disk does not change.
     pub(crate) fn after_power_loss(&self, survival: Survival) -> Self {
         let state = self.state();
         let mut names = state.synced_names.clone();
@@ -247,7 +253,7 @@ impl FaultyDisk {
         }))
     }
 
-    /// Puts a file there, synced.
+    /// Puts a durable file on the disk.
     pub(crate) fn put(&self, path: &Path, bytes: &[u8]) {
         let mut state = self.state();
         let id = state.next_file;
@@ -263,14 +269,14 @@ impl FaultyDisk {
         state.folders.insert(folder);
     }
 
-    /// The bytes of a file as they are seen.
+    /// Bytes of a file, durable or not.
     pub(crate) fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
         let state = self.state();
         let id = state.names.get(path)?;
         Some(state.files[id].now.clone())
     }
 
-    /// Every file as it is seen.
+    /// Every file with its bytes, durable or not.
     pub(crate) fn all(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let state = self.state();
         state
@@ -298,7 +304,7 @@ fn apply(change: &Change, names: &mut BTreeMap<PathBuf, u64>, files: &mut BTreeM
     }
 }
 
-/// Writes some of the sectors, and lets the file become so long or not.
+/// Writes some of the sectors, and extends the file or not.
 fn reorder(
     file: u64,
     offset: usize,
@@ -336,22 +342,22 @@ fn not_there() -> io::Error {
     io::ErrorKind::NotFound.into()
 }
 
-/// What a call is to do.
-enum Verdict {
+/// Effect and result of a call.
+enum Outcome {
     Do,
-    /// Half of it, and then fail.
+    /// Do half of it, then fail.
     Fail(io::ErrorKind),
-    /// Nothing of it.
+    /// Do nothing, and fail.
     Refuse,
-    /// Nothing of it, and say that it is done.
+    /// Do nothing, and succeed.
     Pretend,
-    /// All of it, but nobody hears of it.
+    /// Do it, and fail because the power is lost.
     DoAndStop,
 }
 
 impl State {
-    /// Notes a call and says what becomes of it.
-    fn call(&mut self, line: String, changes: bool) -> io::Result<Verdict> {
+    /// Records a call and returns its outcome.
+    fn call(&mut self, line: String, changes: bool) -> io::Result<Outcome> {
         if self.is_down {
             return Err(no_power());
         }
@@ -361,41 +367,41 @@ impl State {
         self.is_read_only |= self.faults.get(&number) == Some(&Fault::ReadOnly);
         if self.is_read_only {
             return Ok(match (changes, is_sync) {
-                (true, true) => Verdict::Pretend,
-                (true, false) => Verdict::Refuse,
-                (false, _) => Verdict::Do,
+                (true, true) => Outcome::Pretend,
+                (true, false) => Outcome::Refuse,
+                (false, _) => Outcome::Do,
             });
         }
         Ok(match self.faults.get(&number) {
-            Some(Fault::Once(kind)) => Verdict::Fail(*kind),
+            Some(Fault::Once(kind)) => Outcome::Fail(*kind),
             Some(Fault::FromThenOn(kind)) => {
                 self.failing = Some(*kind);
-                Verdict::Fail(*kind)
+                Outcome::Fail(*kind)
             }
             Some(Fault::PowerLoss) => {
                 self.is_down = true;
-                Verdict::DoAndStop
+                Outcome::DoAndStop
             }
             Some(Fault::ReadOnly) | None => match self.failing {
-                Some(kind) if changes => Verdict::Fail(kind),
-                _ => Verdict::Do,
+                Some(kind) if changes => Outcome::Fail(kind),
+                _ => Outcome::Do,
             },
         })
     }
 
-    /// A call that has its effect or has it not.
-    fn whole(
+    /// Makes a call that has its effect completely or not at all.
+    fn atomic(
         &mut self,
         line: String,
         changes: bool,
         act: impl FnOnce(&mut Self) -> io::Result<()>,
     ) -> io::Result<()> {
         match self.call(line, changes)? {
-            Verdict::Do => act(self),
-            Verdict::Fail(kind) => Err(kind.into()),
-            Verdict::Refuse => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
-            Verdict::Pretend => Ok(()),
-            Verdict::DoAndStop => {
+            Outcome::Do => act(self),
+            Outcome::Fail(kind) => Err(kind.into()),
+            Outcome::Refuse => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+            Outcome::Pretend => Ok(()),
+            Outcome::DoAndStop => {
                 act(self)?;
                 Err(no_power())
             }
@@ -415,7 +421,7 @@ impl State {
 }
 
 impl FaultyDisk {
-    /// Opens a file that is there.
+    /// Opens an existing file.
     fn opened(
         &self,
         how: &str,
@@ -424,7 +430,7 @@ impl FaultyDisk {
         is_direct: bool,
     ) -> io::Result<Arc<dyn DiskFile>> {
         let mut state = self.state();
-        state.whole(format!("{how} {}", file.display()), false, |_| Ok(()))?;
+        state.atomic(format!("{how} {}", file.display()), false, |_| Ok(()))?;
         let id = *state.names.get(file).ok_or_else(not_there)?;
         Ok(Arc::new(FaultyFile {
             disk: self.clone(),
@@ -449,7 +455,7 @@ impl Disk for FaultyDisk {
             state = released.unwrap();
             state.held_lists -= 1;
         }
-        state.whole(format!("list {}", folder.display()), false, |_| Ok(()))?;
+        state.atomic(format!("list {}", folder.display()), false, |_| Ok(()))?;
         if !state.folders.contains(folder) {
             return Err(not_there());
         }
@@ -480,7 +486,7 @@ impl Disk for FaultyDisk {
         if !state.folders.contains(folder) {
             return Err(not_there());
         }
-        state.whole(format!("create {}", file.display()), true, |state| {
+        state.atomic(format!("create {}", file.display()), true, |state| {
             if let Some(id) = state.names.get(file).copied() {
                 state.files.get_mut(&id).unwrap().now.clear();
                 state.unsynced.push(Change::Length(id, 0));
@@ -504,7 +510,7 @@ impl Disk for FaultyDisk {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         let line = format!("rename {} {}", from.display(), to.display());
-        state.whole(line, true, |state| {
+        state.atomic(line, true, |state| {
             let id = *state.names.get(from).ok_or_else(not_there)?;
             let changed = vec![(from.to_path_buf(), None), (to.to_path_buf(), Some(id))];
             state.rename(from.parent().unwrap(), changed);
@@ -514,17 +520,17 @@ impl Disk for FaultyDisk {
 
     fn remove(&self, file: &Path) -> io::Result<()> {
         let mut state = self.state();
-        state.whole(format!("remove {}", file.display()), true, |state| {
+        state.atomic(format!("remove {}", file.display()), true, |state| {
             state.names.get(file).ok_or_else(not_there)?;
             state.rename(file.parent().unwrap(), vec![(file.to_path_buf(), None)]);
             Ok(())
         })
     }
 
-    // A folder outlasts everything: what is lost are the files.
+    // Folders are always durable; only files are lost.
     fn make_folder(&self, folder: &Path) -> io::Result<()> {
         let mut state = self.state();
-        state.whole(format!("make {}", folder.display()), true, |state| {
+        state.atomic(format!("make {}", folder.display()), true, |state| {
             state
                 .folders
                 .extend(folder.ancestors().map(Path::to_path_buf));
@@ -534,7 +540,7 @@ impl Disk for FaultyDisk {
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         let mut state = self.state();
-        state.whole(format!("sync folder {}", folder.display()), true, |state| {
+        state.atomic(format!("sync folder {}", folder.display()), true, |state| {
             let (synced, rest) = std::mem::take(&mut state.unsynced)
                 .into_iter()
                 .partition(|change| matches!(change, Change::Names(of, _) if of == folder));
@@ -552,7 +558,7 @@ impl Disk for FaultyDisk {
 
     fn lock(&self, file: &Path) -> io::Result<Option<Box<dyn DiskLock>>> {
         let mut state = self.state();
-        state.whole(format!("lock {}", file.display()), true, |_| Ok(()))?;
+        state.atomic(format!("lock {}", file.display()), true, |_| Ok(()))?;
         if !state.locked.insert(file.to_path_buf()) {
             return Ok(None);
         }
@@ -603,7 +609,7 @@ impl FaultyFile {
         }
     }
 
-    /// What a real disk would refuse, or not, as it pleases.
+    /// Asserts the alignment that a real disk may require.
     fn check_blocks(&self, offset: u64, bytes: &[u8]) {
         let begin = bytes.as_ptr().addr();
         let parts = [usize::try_from(offset).unwrap(), bytes.len(), begin];
@@ -633,7 +639,7 @@ impl DiskFile for FaultyFile {
         self.check_blocks(offset, buffer);
         let mut state = self.disk.state();
         let line = format!("read {} at {offset}", self.path.display());
-        state.whole(line, false, |_| Ok(()))?;
+        state.atomic(line, false, |_| Ok(()))?;
         let content = &state.files[&self.id].now;
         let from = usize::try_from(offset).unwrap().min(content.len());
         let read = buffer.len().min(content.len() - from);
@@ -648,16 +654,16 @@ impl DiskFile for FaultyFile {
         let length = bytes.len();
         let line = format!("write {} at {offset}, {length} bytes", self.path.display());
         match state.call(line, true)? {
-            Verdict::Do => {
+            Outcome::Do => {
                 self.write(&mut state, offset, bytes);
                 Ok(())
             }
-            Verdict::Fail(kind) => {
+            Outcome::Fail(kind) => {
                 self.write(&mut state, offset, &bytes[..length / 2]);
                 Err(kind.into())
             }
-            Verdict::Refuse | Verdict::Pretend => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
-            Verdict::DoAndStop => {
+            Outcome::Refuse | Outcome::Pretend => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+            Outcome::DoAndStop => {
                 self.write(&mut state, offset, bytes);
                 Err(no_power())
             }
@@ -667,7 +673,7 @@ impl DiskFile for FaultyFile {
     fn length(&self) -> io::Result<u64> {
         let mut state = self.disk.state();
         let line = format!("length of {}", self.path.display());
-        state.whole(line, false, |_| Ok(()))?;
+        state.atomic(line, false, |_| Ok(()))?;
         Ok(state.files[&self.id].now.len() as u64)
     }
 
@@ -675,7 +681,7 @@ impl DiskFile for FaultyFile {
         self.writable()?;
         let mut state = self.disk.state();
         let line = format!("cut {} at {length}", self.path.display());
-        state.whole(line, true, |state| {
+        state.atomic(line, true, |state| {
             let length = usize::try_from(length).unwrap();
             state.files.get_mut(&self.id).unwrap().now.resize(length, 0);
             state.unsynced.push(Change::Length(self.id, length));
@@ -697,7 +703,7 @@ impl DiskFile for FaultyFile {
             state.held_syncs -= 1;
         }
         let line = format!("sync {}", self.path.display());
-        state.whole(line, true, |state| {
+        state.atomic(line, true, |state| {
             let content = state.files.get_mut(&self.id).unwrap();
             content.synced = content.now.clone();
             state.unsynced.retain(|change| match change {

@@ -1,4 +1,4 @@
-//! What real servers have written, read and written again. `tests/golden/folders/README.md` says how it was made.
+//! Folders of real servers, read and written again. `tests/golden/folders/README.md` describes them.
 
 use super::*;
 use crate::store::{RealDisk, read_snapshot};
@@ -20,26 +20,26 @@ struct Expected {
 }
 
 #[track_caller]
-fn check(expected: &Expected) -> (Origin, Kept) {
+fn check(expected: &Expected) -> (Origin, Received) {
     let folder = Folder::open(Arc::new(RealDisk), &golden(expected.name), None).unwrap();
-    let mut kept = Kept::default();
+    let mut received = Received::default();
     let options = OpenOptions {
         trust_empty: expected.snapshot.is_none(),
         ..OpenOptions::default()
     };
-    let recovered = crate::store::recover(&folder, &options, &mut kept).unwrap();
+    let recovered = crate::store::recover(&folder, &options, &mut received).unwrap();
     assert_eq!(recovered.format, Some(expected.format));
-    assert_eq!(kept.loaded.map(|zxid| zxid.0), expected.snapshot);
-    assert_eq!(kept.sessions.len(), expected.sessions);
-    assert_eq!(kept.znodes.len(), expected.znodes);
-    assert_eq!(kept.txns.len(), expected.replayed);
+    assert_eq!(received.loaded.map(|zxid| zxid.0), expected.snapshot);
+    assert_eq!(received.sessions.len(), expected.sessions);
+    assert_eq!(received.znodes.len(), expected.znodes);
+    assert_eq!(received.txns.len(), expected.replayed);
     assert_eq!(recovered.replayed, expected.replayed as u64);
     assert_eq!(recovered.last_zxid, Zxid(expected.last_zxid));
     assert_eq!(recovered.digest_mismatch, None);
     assert!(recovered.passed_over.is_empty(), "{recovered:#?}");
     assert!(recovered.torn.is_empty(), "{recovered:#?}");
     assert!(recovered.cut.is_empty(), "{recovered:#?}");
-    (recovered, kept)
+    (recovered, received)
 }
 
 #[test]
@@ -71,8 +71,8 @@ fn every_release_is_read() {
 }
 
 #[test]
-fn logs_of_3_4_without_a_snapshot_are_read_if_that_is_trusted() {
-    let (_, kept) = check(&Expected {
+fn logs_of_3_4_without_a_snapshot_are_read_with_trust_empty() {
+    let (_, received) = check(&Expected {
         name: "3.4.14",
         format: DataFormat::V3_4,
         snapshot: None,
@@ -81,9 +81,9 @@ fn logs_of_3_4_without_a_snapshot_are_read_if_that_is_trusted() {
         replayed: 0x23,
         last_zxid: 0x23,
     });
-    assert_eq!(zxids(&kept), (1..=0x23).collect::<Vec<_>>());
+    assert_eq!(zxids(&received), (1..=0x23).collect::<Vec<_>>());
     let folder = Folder::open(Arc::new(RealDisk), &golden("3.4.14"), None).unwrap();
-    let refused = crate::store::recover(&folder, &OpenOptions::default(), &mut Kept::default());
+    let refused = crate::store::recover(&folder, &OpenOptions::default(), &mut Received::default());
     assert!(
         matches!(refused, Err(StorageError::NoSnapshot { .. })),
         "{refused:?}"
@@ -111,15 +111,17 @@ fn compressed_snapshots_are_read() {
 #[test]
 fn a_compressed_snapshot_names_the_feature_that_it_needs() {
     let folder = Folder::open(Arc::new(RealDisk), &golden("3.9.5-gz"), None).unwrap();
-    let refused = crate::store::recover(&folder, &OpenOptions::default(), &mut Kept::default());
+    let refused = crate::store::recover(&folder, &OpenOptions::default(), &mut Received::default());
     let text = refused.unwrap_err().to_string();
     assert!(
-        text.ends_with("compressed with gz, which this build does not support; enable minikeeper's feature `compression`"),
+        text.ends_with(
+            "compressed with gz, which this build does not support; enable minikeeper's feature `compression`"
+        ),
         "{text}"
     );
 }
 
-/// The order of znodes and all that is said of them, byte for byte; ACLs have other numbers.
+/// The order of the znodes and their fields are equal byte for byte; ACLs have other numbers.
 #[test]
 fn a_snapshot_written_again_is_read_as_the_same() {
     for (name, zxid) in [
@@ -130,8 +132,8 @@ fn a_snapshot_written_again_is_read_as_the_same() {
     ] {
         println!("{name}");
         let path = golden(name).join(format!("version-2/snapshot.{zxid:x}"));
-        let mut kept = Kept::default();
-        let end = read_snapshot(&RealDisk, &path, &mut kept).unwrap();
+        let mut received = Received::default();
+        let end = read_snapshot(&RealDisk, &path, &mut received).unwrap();
         let disk = FaultyDisk::default();
         let folder = folder(&disk).unwrap();
         let form = SnapshotForm {
@@ -145,16 +147,16 @@ fn a_snapshot_written_again_is_read_as_the_same() {
             form,
             Zxid(zxid),
             end.digest.map(|digest| digest.digest),
-            kept.sessions.iter().copied(),
-            kept.znodes.iter().map(KeptZnode::record),
+            received.sessions.iter().copied(),
+            received.znodes.iter().map(OwnedZnode::record),
         )
         .unwrap();
-        let mut again = Kept::default();
+        let mut again = Received::default();
         let mut end_again = read_snapshot(&disk, &written, &mut again).unwrap();
         end_again.least = end.least;
         assert_eq!(end_again, end);
-        assert_eq!(again, kept);
-        // The list of ACLs is shorter: a real server has the open one in it too.
+        assert_eq!(again, received);
+        // The list of ACLs is shorter: a real server also lists the open one.
         let real = std::fs::read(&path).unwrap();
         let ours = disk.bytes(&written).unwrap();
         assert_eq!(ours.len() + 35, real.len());
@@ -163,11 +165,11 @@ fn a_snapshot_written_again_is_read_as_the_same() {
 }
 
 #[test]
-fn the_log_of_a_real_server_is_read_as_what_was_done() {
+fn the_log_of_a_real_server_is_read_as_its_transactions() {
     let mut reader = LogReader::open(&RealDisk, &golden("3.9.5/version-2/log.1")).unwrap();
     let mut lines = Vec::new();
     while let Some(entry) = reader.next().unwrap() {
-        // A refused write has none: `PrepRequestProcessor.setTxnDigest`.
+        // A refused write has no digest: `PrepRequestProcessor.setTxnDigest`.
         let is_error = matches!(entry.txn.record, TxnRecord::Error { .. });
         assert_eq!(entry.digest.is_none(), is_error);
         lines.push(format!(
@@ -176,9 +178,9 @@ fn the_log_of_a_real_server_is_read_as_what_was_done() {
             entry.txn.record.name()
         ));
     }
-    let expected = "1 createSession, 2 createSession, 3 create, 4 create, 5 create, 6 create, 7 create, 8 create, 9 create, \
-        a create, b create, c create, d create, e create, f create, 10 error, 11 setData, 12 error, 13 delete, 14 setACL, \
-        15 createContainer, 16 create, 17 createTTL, 18 createTTL, 19 multi, 1a multi, 1b create, 1c create, 1d create, \
-        1e closeSession";
+    let expected = "1 createSession, 2 createSession, 3 create, 4 create, 5 create, 6 create, 7 create, 8 create, \
+        9 create, a create, b create, c create, d create, e create, f create, 10 error, 11 setData, 12 error, \
+        13 delete, 14 setACL, 15 createContainer, 16 create, 17 createTTL, 18 createTTL, 19 multi, 1a multi, \
+        1b create, 1c create, 1d create, 1e closeSession";
     assert_eq!(lines.join(", "), expected);
 }

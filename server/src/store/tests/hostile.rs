@@ -1,4 +1,4 @@
-//! Any bytes: a clear error or records, and never a panic or more memory than the file has.
+//! Any bytes are records or a clear error, and never a panic or more memory than the file has.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -9,14 +9,14 @@ use crate::store::read_snapshot;
 const SNAPSHOT: &[u8] = include_bytes!("../../../tests/golden/folders/3.9.5/version-2/snapshot.1e");
 const LOG: &[u8] = include_bytes!("../../../tests/golden/folders/3.9.5/version-2/log.1");
 
-fn snapshot_of(bytes: &[u8]) -> Result<Kept, StorageError> {
+fn snapshot_of(bytes: &[u8]) -> Result<Received, StorageError> {
     let disk = FaultyDisk::default();
     disk.put(&snapshot_file(0x1e), bytes);
-    let mut kept = Kept::default();
-    read_snapshot(&disk, &snapshot_file(0x1e), &mut kept).map(|_| kept)
+    let mut received = Received::default();
+    read_snapshot(&disk, &snapshot_file(0x1e), &mut received).map(|_| received)
 }
 
-/// Every record of a log, up to its end or the damage.
+/// Reads all transactions of a log, up to its end or to damage.
 fn log_up_to_damage(bytes: &[u8]) -> Vec<Txn<'static>> {
     let disk = FaultyDisk::default();
     disk.put(&log_file(1), bytes);
@@ -27,47 +27,51 @@ fn log_up_to_damage(bytes: &[u8]) -> Vec<Txn<'static>> {
         }
         assert!(
             reader.next().map_or(true, |entry| entry.is_none()),
-            "the end stays the end"
+            "the reader stays at the end"
         );
     }
     txns
 }
 
 #[test]
-fn a_flipped_bit_in_a_snapshot_is_seen_or_harmless() {
+fn a_flipped_bit_in_a_snapshot_is_detected_or_harmless() {
     let whole = snapshot_of(SNAPSHOT).unwrap();
-    let mut seen = 0;
+    let mut detected = 0;
     for bit in 0..SNAPSHOT.len() * 8 {
         let mut flipped = SNAPSHOT.to_vec();
         flipped[bit / 8] ^= 1 << (bit % 8);
         match snapshot_of(&flipped) {
-            Ok(kept) => assert_eq!(kept, whole, "bit {bit}"),
-            Err(_) => seen += 1,
+            Ok(received) => assert_eq!(received, whole, "bit {bit}"),
+            Err(_) => detected += 1,
         }
     }
-    assert_eq!(seen, SNAPSHOT.len() * 8, "even what nobody reads is sealed");
+    assert_eq!(
+        detected,
+        SNAPSHOT.len() * 8,
+        "even fields that are never read are sealed"
+    );
 }
 
 #[test]
-fn a_snapshot_cut_anywhere_is_damaged_but_behind_a_seal() {
+fn a_snapshot_cut_anywhere_except_after_a_seal_is_damaged() {
     let whole = snapshot_of(SNAPSHOT).unwrap();
     let mut ends = Vec::new();
     for length in 0..SNAPSHOT.len() {
         match snapshot_of(&SNAPSHOT[..length]) {
-            Ok(kept) => {
-                assert_eq!(kept, whole);
+            Ok(received) => {
+                assert_eq!(received, whole);
                 ends.push(SNAPSHOT.len() - length);
             }
             Err(error) => assert!(matches!(error, StorageError::Damaged { .. }), "{error}"),
         }
     }
-    // Before the digest, and before the last zxid.
+    // After the first seal, before the digest; and after the second seal, before the last zxid.
     assert_eq!(ends, [54, 21]);
 }
 
 #[cfg(feature = "compression")]
 #[test]
-fn a_flipped_bit_in_a_compressed_snapshot_is_seen_or_harmless() {
+fn a_flipped_bit_in_a_compressed_snapshot_is_detected_or_harmless() {
     for (extension, bytes) in [
         (
             "gz",
@@ -84,22 +88,22 @@ fn a_flipped_bit_in_a_compressed_snapshot_is_seen_or_harmless() {
         let read = |bytes: &[u8]| {
             let disk = FaultyDisk::default();
             disk.put(&path, bytes);
-            let mut kept = Kept::default();
-            read_snapshot(&disk, &path, &mut kept).map(|_| kept)
+            let mut received = Received::default();
+            read_snapshot(&disk, &path, &mut received).map(|_| received)
         };
         let whole = read(bytes).unwrap();
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.to_vec();
             flipped[bit / 8] ^= 1 << (bit % 8);
             match read(&flipped) {
-                Ok(kept) => assert_eq!(kept, whole, "{extension}: bit {bit}"),
+                Ok(received) => assert_eq!(received, whole, "{extension}: bit {bit}"),
                 Err(error) => assert!(matches!(error, StorageError::Damaged { .. }), "{error}"),
             }
         }
     }
 }
 
-/// A number that the bytes may take for a length.
+/// Strategy for numbers that a reader may take for a length.
 fn number() -> impl Strategy<Value = i32> {
     prop_oneof![
         Just(-1),
@@ -125,14 +129,14 @@ fn mutate(bytes: &[u8], changes: &[(Index, i32)], cut: Option<Index>) -> Vec<u8>
 
 proptest! {
     #[test]
-    fn any_bytes_are_no_snapshot(bytes: Vec<u8>, behind_header: bool) {
-        let header = if behind_header { &SNAPSHOT[..16] } else { &[] };
+    fn any_bytes_in_place_of_a_snapshot_do_not_panic(bytes: Vec<u8>, after_header: bool) {
+        let header = if after_header { &SNAPSHOT[..16] } else { &[] };
         let _ = snapshot_of(&[header, &bytes].concat());
     }
 
     #[test]
-    fn any_bytes_are_no_log(bytes: Vec<u8>, behind_header: bool) {
-        let header = if behind_header { &LOG[..16] } else { &[] };
+    fn any_bytes_in_place_of_a_log_do_not_panic(bytes: Vec<u8>, after_header: bool) {
+        let header = if after_header { &LOG[..16] } else { &[] };
         log_up_to_damage(&[header, &bytes].concat());
     }
 
@@ -141,8 +145,8 @@ proptest! {
         changes in prop::collection::vec((any::<Index>(), number()), 1..4),
         cut: Option<Index>,
     ) {
-        if let Ok(kept) = snapshot_of(&mutate(SNAPSHOT, &changes, cut)) {
-            prop_assert_eq!(kept, snapshot_of(SNAPSHOT).unwrap());
+        if let Ok(received) = snapshot_of(&mutate(SNAPSHOT, &changes, cut)) {
+            prop_assert_eq!(received, snapshot_of(SNAPSHOT).unwrap());
         }
     }
 
@@ -168,28 +172,28 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
-    fn what_was_compressed_is_read_again(
+    fn a_compressed_snapshot_is_read_as_it_was_written(
         data in prop::collection::vec(prop_oneof![Just(0_u8), any::<u8>()], 0..5_000),
         repeated in 1..30_usize,
     ) {
         for compression in [Compression::Gzip, Compression::Snappy] {
             let disk = FaultyDisk::default();
             let folder = folder(&disk).unwrap();
-            let kept = Kept {
+            let received = Received {
                 znodes: (0..repeated).map(|i| znode(&format!("/{i}"), &data)).collect(),
-                ..Kept::default()
+                ..Received::default()
             };
-            let written = put_snapshot(&folder, 9, compression, &kept).unwrap();
-            prop_assert_eq!(folder.is_broken(&written).unwrap(), None);
-            let mut again = Kept::default();
+            let written = put_snapshot(&folder, 9, compression, &received).unwrap();
+            prop_assert_eq!(folder.incompleteness(&written).unwrap(), None);
+            let mut again = Received::default();
             read_snapshot(&disk, &written, &mut again).unwrap();
-            prop_assert_eq!(again.znodes, kept.znodes);
+            prop_assert_eq!(again.znodes, received.znodes);
         }
     }
 }
 
 #[test]
-fn one_folder_said_in_two_ways_is_one() {
+fn two_paths_of_one_folder_are_one_folder() {
     let disk = Arc::new(FaultyDisk::default());
     let here = std::env::current_dir().unwrap();
     let logs = here.join("data");

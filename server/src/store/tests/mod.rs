@@ -1,4 +1,4 @@
-//! Tests of the store, and the disk that they and others test on.
+//! Tests of the store, and the disk in memory that tests of other layers use too.
 
 mod disk;
 mod golden;
@@ -23,16 +23,16 @@ use crate::protocol::{
     Xid, ZnodeRecord, Zxid,
 };
 
-/// A znode as it was read.
+/// Znode that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct KeptZnode {
+struct OwnedZnode {
     path: String,
     data: Option<Vec<u8>>,
     acl: Arc<[Acl]>,
     stat: StatPersisted,
 }
 
-impl KeptZnode {
+impl OwnedZnode {
     fn record(&self) -> ZnodeRecord<'_> {
         ZnodeRecord {
             path: &self.path,
@@ -68,26 +68,26 @@ impl KeptZnode {
     }
 }
 
-/// Keeps all that it is given.
+/// Everything that was read from a folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Kept {
+struct Received {
     begun: usize,
     sessions: Vec<SessionRecord>,
-    znodes: Vec<KeptZnode>,
+    znodes: Vec<OwnedZnode>,
     loaded: Option<Zxid>,
     txns: Vec<Txn<'static>>,
 }
 
-impl Kept {
+impl Received {
     fn digest(&self) -> u64 {
         self.znodes
             .iter()
-            .map(KeptZnode::digest)
+            .map(OwnedZnode::digest)
             .fold(0, u64::wrapping_add)
     }
 }
 
-impl Restore for Kept {
+impl Restore for Received {
     fn begin(&mut self) {
         self.begun += 1;
         self.sessions.clear();
@@ -99,7 +99,7 @@ impl Restore for Kept {
     }
 
     fn znode(&mut self, znode: &ZnodeRecord<'_>) -> Result<(), &'static str> {
-        self.znodes.push(KeptZnode {
+        self.znodes.push(OwnedZnode {
             path: znode.path.to_owned(),
             data: znode.data.map(<[u8]>::to_vec),
             acl: Arc::clone(znode.acl),
@@ -135,7 +135,7 @@ fn snapshot_file(zxid: i64) -> PathBuf {
     data_dir().join(format!("version-2/snapshot.{zxid:x}"))
 }
 
-/// A transaction that sets some data.
+/// Returns a transaction that sets data of so many bytes.
 fn set(zxid: i64, length: usize) -> Txn<'static> {
     let data: Vec<u8> = (1..=251_u8).cycle().take(length).collect();
     Txn {
@@ -151,7 +151,7 @@ fn set(zxid: i64, length: usize) -> Txn<'static> {
     }
 }
 
-/// These transactions as one batch.
+/// Encodes transactions as one batch.
 fn batch(txns: &[Txn<'_>]) -> BytesMut {
     let mut out = BytesMut::new();
     for txn in txns {
@@ -165,20 +165,20 @@ fn folder(disk: &FaultyDisk) -> Result<Folder, StorageError> {
 }
 
 /// Reads a folder without changing it.
-fn recover(disk: &FaultyDisk, recover: bool) -> Result<(Origin, Kept), StorageError> {
+fn recover(disk: &FaultyDisk, recover: bool) -> Result<(Origin, Received), StorageError> {
     let folder = Folder::open(Arc::new(disk.clone()), &data_dir(), None)?;
-    let mut kept = Kept::default();
+    let mut received = Received::default();
     let options = OpenOptions {
         trust_empty: true,
         recover,
         ..OpenOptions::default()
     };
-    let recovered = crate::store::recover(&folder, &options, &mut kept)?;
-    Ok((recovered, kept))
+    let recovered = crate::store::recover(&folder, &options, &mut received)?;
+    Ok((recovered, received))
 }
 
-fn zxids(kept: &Kept) -> Vec<i64> {
-    kept.txns.iter().map(|txn| txn.zxid.0).collect()
+fn zxids(received: &Received) -> Vec<i64> {
+    received.txns.iter().map(|txn| txn.zxid.0).collect()
 }
 
 fn read_log(disk: &FaultyDisk, path: &Path) -> Result<Vec<Txn<'static>>, StorageError> {
@@ -190,7 +190,7 @@ fn read_log(disk: &FaultyDisk, path: &Path) -> Result<Vec<Txn<'static>>, Storage
     Ok(txns)
 }
 
-/// A log of ours with these transactions, each a batch of its own and synced, without zeros behind it.
+/// Returns a log of our writer in which each transaction is a flushed batch, without the zeros at its end.
 fn log_of(txns: &[Txn<'_>]) -> Vec<u8> {
     let disk = FaultyDisk::default();
     let folder = Arc::new(folder(&disk).unwrap());
@@ -214,8 +214,8 @@ fn log_of(txns: &[Txn<'_>]) -> Vec<u8> {
     log
 }
 
-fn znode(path: &str, data: &[u8]) -> KeptZnode {
-    KeptZnode {
+fn znode(path: &str, data: &[u8]) -> OwnedZnode {
+    OwnedZnode {
         path: path.to_owned(),
         data: Some(data.to_vec()),
         acl: crate::protocol::open_acl(),
@@ -237,7 +237,7 @@ fn put_snapshot(
     folder: &Folder,
     zxid: i64,
     compression: Compression,
-    kept: &Kept,
+    received: &Received,
 ) -> Result<PathBuf, StorageError> {
     let form = SnapshotForm {
         format: DataFormat::V3_9,
@@ -249,8 +249,8 @@ fn put_snapshot(
         folder,
         form,
         Zxid(zxid),
-        Some(kept.digest()),
-        kept.sessions.iter().copied(),
-        kept.znodes.iter().map(KeptZnode::record),
+        Some(received.digest()),
+        received.sessions.iter().copied(),
+        received.znodes.iter().map(OwnedZnode::record),
     )
 }

@@ -1,19 +1,19 @@
-//! A workload, and every one of its calls to the disk failing, or the last before the power goes.
+//! A workload on a disk that fails, or loses its power, at every call.
 
 use super::*;
 
-/// What a server does, at this layer: it opens, recovers, appends and syncs batches, rolls, writes snapshots, purges.
-/// Gives the last transaction that it was told is on the disk.
+/// Does what a server does at this layer: opens, recovers, appends and flushes batches, rolls the log, writes
+/// snapshots, purges. Returns the last transaction whose flush succeeded.
 fn work(disk: &FaultyDisk, rounds: usize) -> (i64, Result<(), StorageError>) {
     let mut acknowledged = 0;
     let result = (|| {
         let folder = Arc::new(folder(disk)?);
-        let mut kept = Kept::default();
+        let mut received = Received::default();
         let options = OpenOptions {
             trust_empty: true,
             ..OpenOptions::default()
         };
-        let mut zxid = crate::store::recover(&folder, &options, &mut kept)?
+        let mut zxid = crate::store::recover(&folder, &options, &mut received)?
             .last_zxid
             .0;
         acknowledged = zxid;
@@ -54,30 +54,31 @@ fn txn(zxid: i64) -> Txn<'static> {
     set(zxid, length)
 }
 
-/// A state that says after which transaction it is.
-fn state(zxid: i64) -> Kept {
-    Kept {
+/// Returns a state whose root has the zxid as its data.
+fn state(zxid: i64) -> Received {
+    Received {
         znodes: vec![znode("/", &zxid.to_be_bytes())],
-        ..Kept::default()
+        ..Received::default()
     }
 }
 
-/// What is found is the state after some transaction, and none that was acknowledged is missing. Gives its number.
+/// Checks that a folder has the state after some transaction, and that no acknowledged transaction is missing. Returns
+/// the zxid of that transaction.
 #[track_caller]
 fn check(disk: &FaultyDisk, acknowledged: i64, attempted: i64, what: &str) -> i64 {
-    // It did not even come to be.
+    // The folder was never created.
     if acknowledged == 0 && disk.all().is_empty() {
         return 0;
     }
-    let (recovered, kept) = recover(disk, false)
+    let (recovered, received) = recover(disk, false)
         .unwrap_or_else(|error| panic!("{what}: {error}\n{}", disk.call_lines().join("\n")));
-    let begin = kept.loaded.map_or(0, |zxid| zxid.0);
-    if begin > 0 || kept.loaded.is_some() {
-        assert_eq!(kept.znodes, state(begin).znodes, "{what}");
+    let begin = received.loaded.map_or(0, |zxid| zxid.0);
+    if begin > 0 || received.loaded.is_some() {
+        assert_eq!(received.znodes, state(begin).znodes, "{what}");
     }
     let last = recovered.last_zxid.0;
     let expected: Vec<_> = (begin + 1..=last).map(txn).collect();
-    assert_eq!(kept.txns, expected, "{what}");
+    assert_eq!(received.txns, expected, "{what}");
     assert!(last >= acknowledged, "{what}: {last} < {acknowledged}");
     assert!(last <= attempted, "{what}: {last} > {attempted}");
     assert_eq!(recovered.digest_mismatch, None, "{what}");
@@ -94,7 +95,7 @@ fn survivals(seed: u64) -> impl Iterator<Item = Survival> {
 
 const ROUNDS: usize = 14;
 
-/// How many transactions the workload has.
+/// Returns the number of transactions of the workload.
 fn all() -> i64 {
     let disk = FaultyDisk::default();
     let (acknowledged, result) = work(&disk, ROUNDS);
@@ -106,7 +107,7 @@ fn all() -> i64 {
     acknowledged
 }
 
-/// How many calls the workload makes.
+/// Returns the number of calls to the disk of the workload.
 fn calls() -> usize {
     let disk = FaultyDisk::default();
     work(&disk, ROUNDS).1.unwrap();
@@ -114,7 +115,7 @@ fn calls() -> usize {
 }
 
 #[test]
-fn whatever_call_is_the_last_before_the_power_goes_nothing_acknowledged_is_lost() {
+fn a_loss_of_power_at_any_call_loses_nothing_acknowledged() {
     let all = all();
     for call in 0..calls() {
         let disk = FaultyDisk::default();
@@ -125,7 +126,7 @@ fn whatever_call_is_the_last_before_the_power_goes_nothing_acknowledged_is_lost(
             let what = format!("power lost at call {call}, {survival:?}");
             let found = disk.after_power_loss(survival);
             let last = check(&found, acknowledged, all, &what);
-            // It opens to write, goes on, and loses power once more; and it opens again.
+            // The server starts again and continues. Then the power is lost once more, and the folder is read again.
             let (more, result) = work(&found, 3);
             result.unwrap_or_else(|error| panic!("{what}: {error}"));
             assert_eq!(more, last + 6, "{what}");
@@ -138,14 +139,14 @@ fn whatever_call_is_the_last_before_the_power_goes_nothing_acknowledged_is_lost(
 }
 
 #[test]
-fn whatever_call_fails_nothing_acknowledged_is_lost() {
+fn a_failure_of_any_call_loses_nothing_acknowledged() {
     use std::io::ErrorKind::{InvalidInput, Other, StorageFull};
     let all = all();
     for call in 0..calls() {
         for fault in [
             Fault::Once(Other),
             Fault::FromThenOn(StorageFull),
-            // What cannot be written past the cache is written all the same.
+            // Bytes that cannot be written past the cache are written through it.
             Fault::Once(InvalidInput),
         ] {
             let disk = FaultyDisk::default();
@@ -156,14 +157,14 @@ fn whatever_call_fails_nothing_acknowledged_is_lost() {
                 let text = error.to_string();
                 assert!(text.starts_with("/data"), "{what}: {text}");
             }
-            // The server has stopped; the disk is well again, and knows all that was written.
+            // The server has stopped. The disk works again and has everything that was written.
             let found = disk.after_power_loss(Survival::Everything);
             let last = check(&found, acknowledged, all, &what);
             let (more, result) = work(&found, 3);
             result.unwrap_or_else(|error| panic!("{what}: {error}"));
             assert_eq!(more, last + 6, "{what}");
             check(&found, more, more, &what);
-            // Or the power went too.
+            // Or the power was lost too.
             for survival in survivals(call as u64) {
                 check(&disk.after_power_loss(survival), acknowledged, all, &what);
             }
@@ -189,7 +190,7 @@ fn a_file_system_that_becomes_read_only_at_any_call_loses_nothing_acknowledged()
 }
 
 #[test]
-fn the_newest_snapshots_and_their_logs_stay() {
+fn a_purge_retains_the_newest_snapshots_and_their_logs() {
     let disk = FaultyDisk::default();
     work(&disk, 40).1.unwrap();
     let files: Vec<String> = disk
@@ -201,7 +202,7 @@ fn the_newest_snapshots_and_their_logs_stay() {
     assert_eq!(count("snapshot."), 3, "{files:?}");
     assert_eq!(count("tmp-"), 0, "{files:?}");
     assert!(count("log.") >= 3, "{files:?}");
-    // Even the oldest of them, if it were the only one that can be read.
+    // The logs are sufficient even if only the oldest snapshot can be read.
     let mut snapshots: Vec<_> = disk
         .all()
         .into_iter()
@@ -215,39 +216,42 @@ fn the_newest_snapshots_and_their_logs_stay() {
         bytes[middle] ^= 1;
         disk.put(path, bytes);
     }
-    let (recovered, kept) = recover(&disk, false).unwrap();
+    let (recovered, received) = recover(&disk, false).unwrap();
     assert_eq!(recovered.passed_over.len(), 2);
     assert_eq!(recovered.snapshot.as_ref(), Some(&snapshots[0].0));
-    assert_eq!(kept.begun, 3);
+    assert_eq!(received.begun, 3);
     assert_eq!(recovered.last_zxid, Zxid(100));
 }
 
 #[test]
-fn a_folder_without_a_snapshot_that_is_whole_is_refused() {
+fn a_folder_without_a_valid_snapshot_is_refused() {
     let disk = FaultyDisk::default();
     disk.put(&log_file(1), &log_of(&[set(1, 1)]));
     let open = || Folder::open(Arc::new(disk.clone()), &data_dir(), None).unwrap();
-    let recover = || crate::store::recover(&open(), &OpenOptions::default(), &mut Kept::default());
+    let recover =
+        || crate::store::recover(&open(), &OpenOptions::default(), &mut Received::default());
     let text = recover().unwrap_err().to_string();
     assert!(
         text.starts_with("/data/version-2: there are transaction logs but no snapshot"),
         "{text}"
     );
-    // One that is not even finished is none.
+    // An incomplete snapshot does not count.
     disk.put(&snapshot_file(1), b"ZKSN and no more");
     let text = recover().unwrap_err().to_string();
     assert!(
         text.starts_with("/data/version-2: there are transaction logs but no snapshot"),
         "{text}"
     );
-    // One that seems to be whole and is not stops a real server, trusted or not.
+    // A snapshot that looks complete and is damaged stops a real server, even with trust.empty.
     disk.put(&snapshot_file(1), b"ZKSN and no more\0\0\0\x01/");
     let text = recover().unwrap_err().to_string();
-    assert!(text.starts_with("/data/version-2: none of the 1 snapshots is valid; restore one from a backup; the newest: /data/version-2/snapshot.1: damaged"), "{text}");
+    let expected = "/data/version-2: none of the 1 snapshots is valid; restore one from a backup; the newest: \
+                    /data/version-2/snapshot.1: damaged";
+    assert!(text.starts_with(expected), "{text}");
 }
 
 #[test]
-fn a_folder_is_one_servers_alone() {
+fn a_folder_belongs_to_one_server() {
     let disk = FaultyDisk::default();
     let first = folder(&disk).unwrap();
     let text = folder(&disk).unwrap_err().to_string();
@@ -255,14 +259,14 @@ fn a_folder_is_one_servers_alone() {
         text,
         "/data: in use by another server; stop that server, or choose another folder"
     );
-    // To read is free.
+    // Reading needs no lock.
     Folder::open(Arc::new(disk.clone()), &data_dir(), None).unwrap();
     drop(first);
     folder(&disk).unwrap();
 }
 
 #[test]
-fn the_machines_own_disk_does_what_is_promised() {
+fn the_real_disk_behaves_like_the_one_in_memory() {
     let root = std::env::temp_dir().join(format!("minikeeper-store-{}", std::process::id()));
     let disk: Arc<dyn crate::store::Disk> = Arc::new(crate::store::RealDisk);
     let first = Folder::open_to_write(Arc::clone(&disk), &root, None).unwrap();
@@ -295,14 +299,14 @@ fn the_machines_own_disk_does_what_is_promised() {
     });
     drop((writer, first));
     let folder = Folder::open_to_write(disk, &root, None).unwrap();
-    let mut kept = Kept::default();
-    let recovered = crate::store::recover(&folder, &OpenOptions::default(), &mut kept).unwrap();
-    assert_eq!((recovered.last_zxid, kept.txns.len()), (Zxid(49), 45));
+    let mut received = Received::default();
+    let recovered = crate::store::recover(&folder, &OpenOptions::default(), &mut received).unwrap();
+    assert_eq!((recovered.last_zxid, received.txns.len()), (Zxid(49), 45));
     std::fs::remove_dir_all(root).unwrap();
 }
 
 #[test]
-fn a_log_that_cannot_be_written_past_the_cache_is_written_into_it() {
+fn a_log_that_cannot_be_written_past_the_cache_is_written_through_it() {
     let calls_of = |refused: Option<usize>| {
         let disk = FaultyDisk::default();
         if let Some(call) = refused {
@@ -328,8 +332,12 @@ fn a_log_that_cannot_be_written_past_the_cache_is_written_into_it() {
         lines.iter().filter(is_block).count()
     };
     let lines = calls_of(None);
-    assert_eq!(blocks(&lines), 7, "all of it is in the first: {lines:?}");
-    // With the first that is refused it is over.
+    assert_eq!(
+        blocks(&lines),
+        7,
+        "all entries are in the first block: {lines:?}"
+    );
+    // After the first refused call, no block is written.
     for (call, begun) in [("open directly", 0), ("read", 0), ("write", 1)] {
         let of_blocks = lines
             .iter()
@@ -343,7 +351,7 @@ fn a_log_that_cannot_be_written_past_the_cache_is_written_into_it() {
 }
 
 #[test]
-fn a_disk_that_takes_no_more_zeros_is_asked_again_with_the_next_log() {
+fn a_disk_that_refuses_zeros_gets_no_more_before_the_next_log() {
     let disk = FaultyDisk::default();
     let folder = Arc::new(folder(&disk).unwrap());
     let settings = LogSettings {
@@ -369,20 +377,20 @@ fn a_disk_that_takes_no_more_zeros_is_asked_again_with_the_next_log() {
 }
 
 #[test]
-fn an_old_log_that_nobody_may_write_to_is_read_nevertheless() {
+fn a_log_that_may_not_be_written_is_read_nevertheless() {
     let disk = FaultyDisk::default();
     let (acknowledged, result) = work(&disk, 2);
     result.unwrap();
     let begin = disk.calls();
     let open = || {
-        let mut kept = Kept::default();
-        crate::store::recover(&folder(&disk)?, &OpenOptions::default(), &mut kept)
+        let mut received = Received::default();
+        crate::store::recover(&folder(&disk)?, &OpenOptions::default(), &mut received)
     };
     open().unwrap();
     let lines = disk.call_lines();
     let writes = |line: &String| line.starts_with("open to write");
     let at = lines.iter().skip(begin).position(writes);
-    let at = at.expect("what is read is synced");
+    let at = at.expect("a log that was read is flushed");
     disk.plan(
         disk.calls() + at,
         Fault::Once(std::io::ErrorKind::PermissionDenied),
@@ -392,7 +400,7 @@ fn an_old_log_that_nobody_may_write_to_is_read_nevertheless() {
 
 // As with forceSync=no.
 #[test]
-fn a_purge_leaves_something_that_outlasts_a_loss_of_power() {
+fn a_purge_retains_a_durable_snapshot() {
     for seed in 0..200 {
         let disk = FaultyDisk::default();
         put_snapshot(&folder(&disk).unwrap(), 0, Compression::None, &state(0)).unwrap();
@@ -404,23 +412,23 @@ fn a_purge_leaves_something_that_outlasts_a_loss_of_power() {
                 synced: false,
                 last_zxid: true,
             };
-            let kept = state(zxid);
+            let received = state(zxid);
             write_snapshot(
                 &opened,
                 form,
                 Zxid(zxid),
-                Some(kept.digest()),
-                kept.sessions.iter().copied(),
-                kept.znodes.iter().map(KeptZnode::record),
+                Some(received.digest()),
+                received.sessions.iter().copied(),
+                received.znodes.iter().map(OwnedZnode::record),
             )
             .unwrap();
         }
         assert_eq!(opened.purge(3).unwrap().len(), 5);
         drop(opened);
         let found = disk.after_power_loss(Survival::Reordered(seed));
-        let (recovered, kept) =
+        let (recovered, received) =
             recover(&found, false).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         assert_eq!(recovered.last_zxid, Zxid(7), "seed {seed}");
-        assert_eq!(kept.znodes, state(7).znodes, "seed {seed}");
+        assert_eq!(received.znodes, state(7).znodes, "seed {seed}");
     }
 }

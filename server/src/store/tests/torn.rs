@@ -1,4 +1,4 @@
-//! Where a log ends, and what is damage.
+//! Ends of logs, and damage.
 
 use super::*;
 use crate::store::log::Tail;
@@ -19,7 +19,7 @@ fn some_txns() -> Vec<Txn<'static>> {
         .collect()
 }
 
-/// Where the entries of a log begin, and where the last has ended.
+/// Returns the offset of each entry of a log, and the end of the last one.
 fn offsets(log: &[u8]) -> Vec<usize> {
     let disk = disk_with(&[(1, log)]);
     let mut reader = LogReader::open(&disk, &log_file(1)).unwrap();
@@ -31,7 +31,7 @@ fn offsets(log: &[u8]) -> Vec<usize> {
     offsets
 }
 
-/// A log of a real server, with a few of its zeros.
+/// Returns a log of a real server, with some of the zeros at its end.
 fn real_log() -> Vec<u8> {
     let bytes = include_bytes!("../../../tests/golden/folders/3.8.5/version-2/log.1f").to_vec();
     let end = offsets(&bytes).pop().unwrap();
@@ -49,37 +49,41 @@ fn a_log_cut_at_any_byte_is_read_as_a_prefix() {
         let all = read_log(&disk_with(&[(1, &log)]), &log_file(1)).unwrap();
         let offsets = offsets(&log);
         for length in 0..=log.len() {
-            let whole = offsets[1..].iter().filter(|end| **end <= length).count();
+            let complete = offsets[1..].iter().filter(|end| **end <= length).count();
             for zeros in [0, 5000] {
                 let mut cut = log[..length].to_vec();
                 cut.resize(length + zeros, 0);
                 let disk = disk_with(&[(1, &cut)]);
-                let (recovered, kept) = recover(&disk, false)
+                let (recovered, received) = recover(&disk, false)
                     .unwrap_or_else(|error| panic!("cut at {length}, {zeros} zeros: {error}"));
-                assert_eq!(kept.txns, all[..whole], "cut at {length}");
-                assert_eq!(recovered.replayed, whole as u64);
-                assert_eq!(disk.bytes(&log_file(1)).unwrap(), cut, "nothing is changed");
+                assert_eq!(received.txns, all[..complete], "cut at {length}");
+                assert_eq!(recovered.replayed, complete as u64);
+                assert_eq!(
+                    disk.bytes(&log_file(1)).unwrap(),
+                    cut,
+                    "reading changes nothing"
+                );
             }
         }
     }
 }
 
 #[test]
-fn a_flipped_bit_in_a_log_is_seen_or_harmless() {
+fn a_flipped_bit_in_a_log_is_detected_or_harmless() {
     for (what, log) in [
         ("ours", log_of(&some_txns())),
         ("ours, with zeros", with_zeros(log_of(&some_txns()))),
         ("real", real_log()),
     ] {
         let all = read_log(&disk_with(&[(1, &log)]), &log_file(1)).unwrap();
-        let mut seen = 0;
+        let mut detected = 0;
         for bit in 0..log.len() * 8 {
             let mut flipped = log.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             match recover(&disk_with(&[(1, &flipped)]), false) {
-                Ok((_, kept)) => assert_eq!(kept.txns, all, "{what}: bit {bit}"),
+                Ok((_, received)) => assert_eq!(received.txns, all, "{what}: bit {bit}"),
                 Err(error) => {
-                    seen += 1;
+                    detected += 1;
                     let text = error.to_string();
                     assert!(
                         text.starts_with("/data/version-2/log.1: damaged at offset "),
@@ -88,11 +92,12 @@ fn a_flipped_bit_in_a_log_is_seen_or_harmless() {
                 }
             }
         }
-        assert!(seen > all.len() * 50 * 8, "{what}: {seen}");
+        assert!(detected > all.len() * 50 * 8, "{what}: {detected}");
     }
 }
 
-/// What is wrong with a log, and whether what the real server takes for an end is one by request.
+/// Checks the error of a damaged log, and the transactions that `recover` finds before the damage; `None` if it is
+/// refused even then.
 #[track_caller]
 fn check_damage(log: &[u8], offset: usize, reason: &str, recovered: Option<&[i64]>) {
     let disk = disk_with(&[(1, log), (9, &log_of(&[set(9, 1)]))]);
@@ -100,8 +105,8 @@ fn check_damage(log: &[u8], offset: usize, reason: &str, recovered: Option<&[i64
     let expected = format!("/data/version-2/log.1: damaged at offset {offset}: {reason}");
     assert_eq!(error, expected);
     match (recover(&disk, true), recovered) {
-        (Ok((found, kept)), Some(zxids)) => {
-            assert_eq!(self::zxids(&kept), zxids);
+        (Ok((found, received)), Some(zxids)) => {
+            assert_eq!(self::zxids(&received), zxids);
             // The damage, and the gap before the next log.
             assert_eq!(found.cut.len(), 2);
         }
@@ -168,10 +173,10 @@ fn zeros_at_the_end_of_any_log_are_its_end() {
     let first = with_zeros(log_of(&[set(1, 10), set(2, 10)]));
     let second = log_of(&[set(3, 10)]);
     let disk = disk_with(&[(1, &first), (3, &with_zeros(second)), (4, &[])]);
-    let (recovered, kept) = recover(&disk, false).unwrap();
-    assert_eq!(zxids(&kept), [1, 2, 3]);
+    let (recovered, received) = recover(&disk, false).unwrap();
+    assert_eq!(zxids(&received), [1, 2, 3]);
     assert_eq!(recovered.logs.len(), 3);
-    // The newest is empty: the power went before its header was written.
+    // The newest log is empty: the power was lost before its header was written.
     assert_eq!(recovered.torn.len(), 1);
     let mut reader = LogReader::open(&disk, &log_file(1)).unwrap();
     while reader.next().unwrap().is_some() {}
@@ -179,7 +184,7 @@ fn zeros_at_the_end_of_any_log_are_its_end() {
 }
 
 #[test]
-fn to_open_a_folder_to_write_cuts_what_is_torn() {
+fn opening_a_folder_for_writing_cuts_a_torn_end() {
     let log = log_of(&[set(1, 10), set(2, 1000)]);
     let end = offsets(&log)[1];
     let disk = disk_with(&[(1, &log[..log.len() - 100])]);
@@ -188,10 +193,10 @@ fn to_open_a_folder_to_write_cuts_what_is_torn() {
         trust_empty: true,
         ..OpenOptions::default()
     };
-    let recovered = crate::store::recover(&opened, &options, &mut Kept::default()).unwrap();
+    let recovered = crate::store::recover(&opened, &options, &mut Received::default()).unwrap();
     assert_eq!(recovered.last_zxid, Zxid(1));
     assert_eq!(disk.bytes(&log_file(1)).unwrap(), log[..end]);
-    // With a newer log behind it, it would be damage otherwise.
+    // Before a newer log, the torn end would be damage.
     let mut writer = LogWriter::new(
         Arc::new(opened),
         LogSettings {
@@ -202,12 +207,12 @@ fn to_open_a_folder_to_write_cuts_what_is_torn() {
     );
     writer.write(Zxid(2), &mut batch(&[set(2, 5)])).unwrap();
     writer.sync().unwrap();
-    let (_, kept) = recover(&disk, false).unwrap();
-    assert_eq!(kept.txns, [set(1, 10), set(2, 5)]);
+    let (_, received) = recover(&disk, false).unwrap();
+    assert_eq!(received.txns, [set(1, 10), set(2, 5)]);
 }
 
 #[test]
-fn a_damaged_log_that_is_cut_is_kept_as_it_was() {
+fn a_damaged_log_is_saved_before_it_is_cut() {
     let mut log = with_zeros(log_of(&some_txns()));
     let at = offsets(&log)[2];
     log[at + 8] = 1;
@@ -218,29 +223,29 @@ fn a_damaged_log_that_is_cut_is_kept_as_it_was() {
         ..OpenOptions::default()
     };
     let opened = folder(&disk).unwrap();
-    let recovered = crate::store::recover(&opened, &options, &mut Kept::default()).unwrap();
+    let recovered = crate::store::recover(&opened, &options, &mut Received::default()).unwrap();
     assert_eq!((recovered.torn.len(), recovered.cut.len()), (0, 1));
     assert_eq!(disk.bytes(&log_file(1)).unwrap(), log[..at]);
-    let kept = log_file(1).with_file_name("damaged-log.1");
-    assert_eq!(disk.bytes(&kept).unwrap(), log);
-    // It is nobody's log.
+    let saved = log_file(1).with_file_name("damaged-log.1");
+    assert_eq!(disk.bytes(&saved).unwrap(), log);
+    // The saved file does not count as a log.
     let (recovered, found) = recover(&disk, false).unwrap();
     assert_eq!(recovered.logs, [log_file(1)]);
     assert_eq!(zxids(&found), [1, 2]);
-    // Nor is the next.
+    // Neither does the next one.
     disk.put(&log_file(1), &log);
-    crate::store::recover(&opened, &options, &mut Kept::default()).unwrap();
+    crate::store::recover(&opened, &options, &mut Received::default()).unwrap();
     let next = log_file(1).with_file_name("damaged-log.1.2");
     assert_eq!(disk.bytes(&next).unwrap(), log);
-    assert_eq!(disk.bytes(&kept).unwrap(), log);
+    assert_eq!(disk.bytes(&saved).unwrap(), log);
     assert_eq!(recover(&disk, false).unwrap().0.logs, [log_file(1)]);
 }
 
-/// One batch of ours behind some that were synced, and any of its sectors missing.
+/// Writes a batch after some that were flushed, and loses any of its sectors.
 #[test]
-fn sectors_that_are_missing_of_what_was_never_synced_are_no_damage() {
+fn missing_sectors_of_an_unflushed_batch_are_no_damage() {
     let mut seeded = Seeded(6);
-    let mut whole = 0;
+    let mut complete = 0;
     for round in 0..1000 {
         let disk = FaultyDisk::default();
         let folder = Arc::new(folder(&disk).unwrap());
@@ -274,17 +279,17 @@ fn sectors_that_are_missing_of_what_was_never_synced_are_no_damage() {
         writer.write(last[0].zxid, &mut batch(&last)).unwrap();
         let all = [synced.clone(), last].concat();
         let found = disk.after_power_loss(Survival::Reordered(seeded.next()));
-        let (_, kept) =
+        let (_, received) =
             recover(&found, false).unwrap_or_else(|error| panic!("round {round}: {error}"));
-        assert!(kept.txns.len() >= synced.len(), "round {round}");
-        assert_eq!(kept.txns, all[..kept.txns.len()], "round {round}");
-        whole += usize::from(kept.txns.len() == all.len());
+        assert!(received.txns.len() >= synced.len(), "round {round}");
+        assert_eq!(received.txns, all[..received.txns.len()], "round {round}");
+        complete += usize::from(received.txns.len() == all.len());
     }
-    assert!(whole < 500, "{whole}");
+    assert!(complete < 500, "{complete}");
 }
 
 #[test]
-fn a_sector_that_is_missing_of_what_was_synced_is_damage() {
+fn a_missing_sector_of_a_flushed_batch_is_damage() {
     let txns: Vec<_> = (1..40).map(|zxid| set(zxid, 100)).collect();
     let log = log_of(&txns);
     let last = offsets(&log)[txns.len() - 2];
@@ -297,30 +302,33 @@ fn a_sector_that_is_missing_of_what_was_synced_is_damage() {
 }
 
 #[test]
-fn a_torn_end_behind_which_a_real_server_went_on_is_no_damage() {
+fn a_torn_end_after_which_the_next_log_continues_is_no_damage() {
     let whole = log_of(&[set(1, 10), set(2, 1000), set(3, 500)]);
     let torn = &whole[..whole.len() - 100];
     let next = |zxid| log_of(&[set(zxid, 7), set(zxid + 1, 7)]);
-    // What was torn was never answered, and its number was given again.
+    // The torn transaction was never acknowledged, and the next log has its zxid.
     let disk = disk_with(&[(1, torn), (3, &next(3))]);
-    let (recovered, kept) = recover(&disk, false).unwrap();
-    assert_eq!(zxids(&kept), [1, 2, 3, 4]);
+    let (recovered, received) = recover(&disk, false).unwrap();
+    assert_eq!(zxids(&received), [1, 2, 3, 4]);
     assert_eq!(recovered.torn.len(), 1);
-    // Or it is older than the snapshot, and read only to find what is not there.
+    // A torn end before the snapshot does not matter.
     put_snapshot(
         &folder(&disk).unwrap(),
         2,
         Compression::None,
-        &Kept::default(),
+        &Received::default(),
     )
     .unwrap();
-    let (recovered, kept) = recover(&disk, false).unwrap();
-    assert_eq!(zxids(&kept), [3, 4]);
-    assert!(recovered.torn.is_empty(), "nothing of it counts");
+    let (recovered, received) = recover(&disk, false).unwrap();
+    assert_eq!(zxids(&received), [3, 4]);
+    assert!(
+        recovered.torn.is_empty(),
+        "the log is older than the snapshot"
+    );
     let disk = disk_with(&[(1, torn), (4, &next(4))]);
     let error = recover(&disk, false).unwrap_err();
     assert!(
         matches!(error, StorageError::Damaged { .. }),
-        "the third is missing: {error}"
+        "transaction 3 is missing: {error}"
     );
 }

@@ -1,4 +1,4 @@
-//! Transactions as bytes, of every type and format.
+//! Encoding of transactions, of every type and format.
 
 use super::*;
 use crate::jute::{Malformed, Writer};
@@ -76,7 +76,7 @@ fn txn(record: TxnRecord<'static>) -> Txn<'static> {
     }
 }
 
-/// The payload of an entry.
+/// Returns the payload of an entry.
 fn payload(format: DataFormat, txn: &Txn<'_>, digest: Option<u64>) -> Vec<u8> {
     let mut out = BytesMut::new();
     encode_txn(format, txn, digest, &mut out);
@@ -85,7 +85,7 @@ fn payload(format: DataFormat, txn: &Txn<'_>, digest: Option<u64>) -> Vec<u8> {
 }
 
 #[test]
-fn what_was_encoded_is_decoded_in_every_format() {
+fn a_transaction_is_decoded_as_it_was_encoded_in_every_format() {
     let formats = ["3.4", "3.5", "3.6", "3.7", "3.8", "3.9"];
     for format in formats.map(|name| name.parse::<DataFormat>().unwrap()) {
         for record in records() {
@@ -96,7 +96,7 @@ fn what_was_encoded_is_decoded_in_every_format() {
                 let has_digest =
                     format >= DataFormat::V3_6 && !matches!(record, TxnRecord::Error { .. });
                 let digest = digest.filter(|_| has_digest);
-                // What went with a session, older releases do not write.
+                // Older releases do not write the ephemerals of a closed session.
                 let is_close = matches!(record, TxnRecord::CloseSession { .. });
                 let expected = match is_close && format < DataFormat::V3_6 {
                     true => self::txn(TxnRecord::CloseSession { paths: vec![] }),
@@ -114,7 +114,7 @@ fn what_was_encoded_is_decoded_in_every_format() {
     }
 }
 
-/// A header of a type, and what follows it.
+/// Decodes a header of a type and the bytes after it.
 fn decode(kind: i32, rest: impl FnOnce(&mut BytesMut)) -> Result<DecodedTxn<'static>, Malformed> {
     let mut out = BytesMut::new();
     out.write_long(1);
@@ -129,7 +129,7 @@ fn decode(kind: i32, rest: impl FnOnce(&mut BytesMut)) -> Result<DecodedTxn<'sta
 
 #[test]
 fn old_layouts_are_read() {
-    // Without the parent's cversion.
+    // A create without the parent's cversion.
     let create = decode(1, |out| {
         out.write_ustring("/a");
         out.write_buffer(None);
@@ -151,7 +151,8 @@ fn old_layouts_are_read() {
     let close = decode(-11, |_| {}).unwrap();
     assert_eq!(close.txn.record, TxnRecord::CloseSession { paths: vec![] });
     assert_eq!((close.digest, close.least), (None, DataFormat::V3_4));
-    // With a digest but no list, as where the list is switched off: it is taken for a list that does not end.
+    // A closed session with a digest and without a list, as if lists are switched off: the digest looks like the
+    // beginning of an incomplete list.
     let close = decode(-11, |out| out.write_int(2)).unwrap();
     assert_eq!(close.txn.record, TxnRecord::CloseSession { paths: vec![] });
     let reconfig = decode(16, |out| {

@@ -122,7 +122,7 @@ fn a_state_that_is_most_likely_stale_is_warned_of() {
     fs::remove_file(folder.file("log.9")).expect("it is there");
     let told = stderr("summary");
     assert!(
-        told.contains("snapshots and no logs") && told.contains("dataLogDir"),
+        told.contains("snapshots but no logs") && told.contains("dataLogDir"),
         "{told}"
     );
     assert_eq!(told.lines().count(), 1);
