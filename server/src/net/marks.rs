@@ -1,4 +1,4 @@
-//! How much of a connection's output may be sent before the log is flushed.
+//! Limit on the output of a connection that may be sent before the log is flushed.
 
 use std::collections::VecDeque;
 use std::task::Context;

@@ -7,7 +7,7 @@ use crate::keeper::{Restored, Rules, Snapshot};
 use crate::protocol::Timestamp;
 use crate::store::{Folder, OpenOptions, RealDisk};
 
-/// What a real server wrote, restored with the digest kept; `tests/golden/folders/README.md` says what that was.
+/// Restores a folder of a real server, with its digest; `tests/golden/folders/README.md` describes the folders.
 fn restored(name: &str) -> Snapshot {
     let folders = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/folders");
     let folder = Folder::open(Arc::new(RealDisk), &folders.join(name), None).unwrap();
@@ -43,7 +43,7 @@ fn paths(snapshot: &Snapshot) -> Vec<&str> {
 }
 
 #[test]
-fn every_release_has_the_digest_that_it_wrote_and_the_same_znodes() {
+fn folders_of_all_releases_have_their_digests_and_the_same_znodes() {
     let newest = restored("3.9.5");
     for name in ["3.5.10", "3.6.4", "3.7.2", "3.8.5", "3.9.5-no-digest"] {
         let snapshot = restored(name);
@@ -68,7 +68,7 @@ fn every_release_has_the_digest_that_it_wrote_and_the_same_znodes() {
 }
 
 #[test]
-fn what_3_4_wrote_is_restored_without_containers_and_configuration() {
+fn a_folder_of_3_4_is_restored_without_containers_and_configuration() {
     for name in ["3.4.14", "3.4.14-snapshots"] {
         let snapshot = restored(name);
         assert!(snapshot.tree().get("/e-b").is_none(), "{name}");

@@ -1,7 +1,7 @@
-//! A workload over a disk that fails, or loses its power, at every single call there is.
+//! A workload on a disk that fails, or loses its power, at every call.
 //!
-//! Whatever goes wrong: every write that was acknowledged, and every one that any client saw, is there afterwards, none is half
-//! there, and the sessions go on.
+//! Every write that was acknowledged, or that a client saw, is there afterwards. No transaction is there in part, and
+//! the sessions continue.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -20,14 +20,14 @@ use crate::store::{Disk, StorageError};
 
 const SEQUENTIAL: i32 = 2;
 
-/// What the state was after each transaction, where nothing went wrong.
+/// State after each transaction of the workload without a fault.
 type States = BTreeMap<Zxid, Snapshot>;
 
-/// What came of a run.
+/// Outcome of a run.
 struct Outcome {
-    /// The last transaction that was acknowledged, or shown by a read.
+    /// Last transaction that was acknowledged, or shown by a read.
     seen: Zxid,
-    /// Whether all was done.
+    /// Whether the whole workload was done.
     finished: bool,
     failed: bool,
 }
@@ -35,9 +35,9 @@ struct Outcome {
 pub(super) fn storage() -> Storage {
     Storage {
         data_dir: Some("/data".into()),
-        // So few that logs roll and snapshots are written meanwhile.
+        // So few that the log rolls and snapshots are written during the workload.
         snap_count: 8,
-        // More than is written until the log rolls, so that nothing is filled beside.
+        // More than is written until the log rolls, so that no thread fills the log ahead.
         pre_alloc_size: 64 << 10,
         purge_interval: Duration::from_nanos(1),
         ..Storage::default()
@@ -57,7 +57,7 @@ fn open(disk: &FaultyDisk, storage: &Storage) -> Result<DataFolder, StorageError
     Ok(DataFolder::open(disk, storage, &rules())?.expect("there is a folder"))
 }
 
-/// A server with that disk, if it starts. Its clock stands still.
+/// Starts a server on a disk. Its clock stands still.
 pub(super) fn start(disk: &FaultyDisk, storage: &Storage) -> Result<Arc<Engine>, StorageError> {
     let (state, appender, setup) = open(disk, storage)?.begin(storage)?;
     let started = Timestamp(1_000_000_000_000).max(state.now());
@@ -84,17 +84,17 @@ pub(super) fn run<T>(test: impl Future<Output = T>) -> T {
         .expect("it ends in time")
 }
 
-/// What a client has learned by a reply: the number that it bears.
+/// Returns the zxid in a reply.
 fn zxid_of(reply: &[u8]) -> Zxid {
     let bytes = reply[4..12].try_into().expect("a reply has a head");
     Zxid(i64::from_be_bytes(bytes))
 }
 
-/// A reply that tells of nothing.
-const SILENCE: [u8; 12] = [0; 12];
+/// Reply without a zxid.
+const NO_ZXID: [u8; 12] = [0; 12];
 
-/// Several sessions create, set, delete, watch, read, and end. Tells `note` after each step; there is never more than one
-/// transaction in one, if it `waits`.
+/// Runs the workload: several sessions create, set, delete, watch, read, and end. Calls `note` after each step. If
+/// `waits`, a step has at most one transaction.
 async fn work(engine: &Arc<Engine>, waits: bool, mut note: impl FnMut(&Engine)) -> Outcome {
     let mut outcome = Outcome {
         seen: Zxid(0),
@@ -119,59 +119,59 @@ async fn steps(
     };
     let mut writer = connect(engine);
     writer.ask_for_session().await;
-    writer.answer().await?;
-    learn(&SILENCE, engine);
+    writer.reply().await?;
+    learn(&NO_ZXID, engine);
     let mut other = connect(engine);
     other.ask_for_session().await;
-    other.answer().await?;
-    learn(&SILENCE, engine);
+    other.reply().await?;
+    learn(&NO_ZXID, engine);
     for round in 0..3 {
         let path = format!("/a{round}");
         other.exists(&path, true).await;
-        learn(&other.answer().await?, engine);
+        learn(&other.reply().await?, engine);
         writer.create(&path, PERSISTENT).await;
-        learn(&writer.answer().await?, engine);
-        // The event tells of what is there, and so does the answer.
-        learn(&SILENCE, engine);
-        assert_eq!(other.answer().await?[..4], [0xff; 4]);
+        learn(&writer.reply().await?, engine);
+        // The event shows the write, and so does the reply.
+        learn(&NO_ZXID, engine);
+        assert_eq!(other.reply().await?[..4], [0xff; 4]);
         other.exists(&path, false).await;
-        learn(&other.answer().await?, engine);
+        learn(&other.reply().await?, engine);
         writer.create(&format!("{path}/mine"), EPHEMERAL).await;
-        learn(&writer.answer().await?, engine);
+        learn(&writer.reply().await?, engine);
         other.create(&format!("{path}/n-"), SEQUENTIAL).await;
-        learn(&other.answer().await?, engine);
+        learn(&other.reply().await?, engine);
         writer.set(&path, &[b'x'; 700]).await;
-        learn(&writer.answer().await?, engine);
-        // Refused, and takes a number all the same.
+        learn(&writer.reply().await?, engine);
+        // Refused, but it has a zxid all the same.
         other.create(&path, PERSISTENT).await;
-        learn(&other.answer().await?, engine);
+        learn(&other.reply().await?, engine);
         writer.delete(&format!("{path}/mine")).await;
-        learn(&writer.answer().await?, engine);
+        learn(&writer.reply().await?, engine);
     }
     let mut third = connect(engine);
     third.ask_for_session().await;
-    third.answer().await?;
-    learn(&SILENCE, engine);
+    third.reply().await?;
+    learn(&NO_ZXID, engine);
     third.create("/gone", EPHEMERAL).await;
-    learn(&third.answer().await?, engine);
+    learn(&third.reply().await?, engine);
     other.create("/other", EPHEMERAL).await;
-    learn(&other.answer().await?, engine);
+    learn(&other.reply().await?, engine);
     third.close().await;
-    learn(&third.answer().await?, engine);
+    learn(&third.reply().await?, engine);
     writer.set("/a0", b"1").await;
     if waits {
-        learn(&writer.answer().await?, engine);
+        learn(&writer.reply().await?, engine);
         writer.set("/a1", b"2").await;
     } else {
-        // Two that may be in one batch.
+        // Two transactions that may be in one batch.
         writer.set("/a1", b"2").await;
-        learn(&writer.answer().await?, engine);
+        learn(&writer.reply().await?, engine);
     }
-    learn(&writer.answer().await?, engine);
+    learn(&writer.reply().await?, engine);
     Some(())
 }
 
-/// What the state is after each transaction of the workload.
+/// Returns the state after each transaction of the workload.
 fn states() -> States {
     let engine = engine_begun(Timestamp(1_000_000_000_000), None, |now| {
         Keeper::new(rules(), now)
@@ -187,7 +187,7 @@ fn states() -> States {
     states
 }
 
-/// Opens what is left, and compares it with what must be there.
+/// Opens a folder after a fault, and compares its state with the expected one.
 fn check(disk: &FaultyDisk, outcome: &Outcome, states: &States, what: &str) {
     let opened = match open(disk, &storage()) {
         Ok(opened) => opened,
@@ -196,19 +196,22 @@ fn check(disk: &FaultyDisk, outcome: &Outcome, states: &States, what: &str) {
     let zxid = opened.state.zxid();
     assert!(
         zxid >= outcome.seen,
-        "{what}: {} was seen, and there is but {zxid}",
+        "{what}: a client saw {}, but the folder ends at {zxid}",
         outcome.seen
     );
     let Some(expected) = states.get(&zxid) else {
-        panic!("{what}: nobody wrote {zxid}");
+        panic!("{what}: no transaction has the zxid {zxid}");
     };
     let (mut found, mut expected) = (opened.state, expected.clone());
     found.index();
     expected.index();
-    assert!(found == expected, "{what}: it is not what was at {zxid}");
+    assert!(
+        found == expected,
+        "{what}: the state differs from the one after {zxid}"
+    );
 }
 
-/// Somebody who had a session has it again on what is left.
+/// Checks that clients can resume their sessions after a fault.
 fn check_sessions(disk: &FaultyDisk, what: &str) {
     let Ok(engine) = start(disk, &storage()) else {
         panic!("{what}: it does not start again");
@@ -223,20 +226,20 @@ fn check_sessions(disk: &FaultyDisk, what: &str) {
             client
                 .resume(session.0, &crate::keeper::password(session))
                 .await;
-            let granted = client.answer().await.expect("it is answered");
+            let granted = client.reply().await.expect("it is answered");
             assert_ne!(granted[4..8], [0; 4], "{what}: {session} is not resumed");
         }
         let mut client = connect(&engine);
         client.ask_for_session().await;
-        client.answer().await.expect("it is answered");
+        client.reply().await.expect("it is answered");
         client.create("/after", PERSISTENT).await;
-        let created = client.answer().await.expect("it goes on");
+        let created = client.reply().await.expect("it goes on");
         assert_eq!(created[12..16], [0; 4], "{what}");
     });
     engine.log().expect("there is one").end();
 }
 
-/// Runs the workload on a disk to which something happens at one call; gives what came of it, and whether it came to that.
+/// Runs the workload on a disk with a fault at one call.
 fn run_with(fault: Option<(usize, Fault)>) -> (FaultyDisk, Outcome) {
     let disk = FaultyDisk::default();
     if let Some((call, fault)) = fault {
@@ -259,7 +262,7 @@ fn run_with(fault: Option<(usize, Fault)>) -> (FaultyDisk, Outcome) {
 }
 
 #[test]
-fn a_loss_of_power_at_every_single_call_loses_nothing_that_was_seen() {
+fn a_loss_of_power_at_any_call_loses_nothing_that_was_seen() {
     let states = states();
     for call in 0.. {
         let (disk, outcome) = run_with(Some((call, Fault::PowerLoss)));
@@ -285,7 +288,7 @@ fn a_loss_of_power_at_every_single_call_loses_nothing_that_was_seen() {
 }
 
 #[test]
-fn whatever_the_disk_refuses_nothing_that_was_seen_is_lost() {
+fn a_refusal_of_any_call_loses_nothing_that_was_seen() {
     let states = states();
     for fault in [
         Fault::Once(ErrorKind::Other),
@@ -309,7 +312,7 @@ fn whatever_the_disk_refuses_nothing_that_was_seen_is_lost() {
     }
 }
 
-/// An expiry that nobody asked for on any connection is kept as well.
+/// An expiry is durable although no connection caused it.
 #[test]
 fn a_session_that_expired_is_over_after_a_loss_of_power() {
     let disk = FaultyDisk::default();
@@ -317,9 +320,9 @@ fn a_session_that_expired_is_over_after_a_loss_of_power() {
     let session = run(async {
         let mut client = connect(&engine);
         client.ask_for_session().await;
-        client.answer().await.expect("it is answered");
+        client.reply().await.expect("it is answered");
         client.create("/mine", EPHEMERAL).await;
-        client.answer().await.expect("it is answered");
+        client.reply().await.expect("it is answered");
         engine.look(|keeper| keeper.sessions().sorted()[0].0)
     });
     engine.feed(Input::ExpireSession(session));

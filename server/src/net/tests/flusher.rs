@@ -1,4 +1,4 @@
-//! What is left to whoever looks after the log.
+//! The flusher of the log.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -11,12 +11,12 @@ use crate::net::engine::Engine;
 use crate::persistence::Storage;
 use crate::store::tests::FaultyDisk;
 
-/// A server that leaves it to the operating system when the disk has something.
+/// Server with `forceSync=no`.
 fn engine(disk: &FaultyDisk) -> Arc<Engine> {
     let storage = Storage {
         force_sync: false,
         snap_count: u32::MAX,
-        // Nobody else has anything to do with the disk meanwhile.
+        // No other thread uses the disk meanwhile.
         purge_interval: Duration::ZERO,
         ..storage()
     };
@@ -26,7 +26,7 @@ fn engine(disk: &FaultyDisk) -> Arc<Engine> {
 async fn connected(engine: &Arc<Engine>) -> Client {
     let mut client = connect(engine);
     client.ask_for_session().await;
-    client.answer().await.expect("it is answered");
+    client.reply().await.expect("it is answered");
     client
 }
 
@@ -51,9 +51,9 @@ fn connections_that_are_ready_together_are_answered_after_one_write() {
             client.create(&format!("/{number}"), PERSISTENT).await;
         }
         for client in &mut clients {
-            client.answer().await.expect("it is answered");
+            client.reply().await.expect("it is answered");
         }
-        // One; and some more if the log's own thread, which begins by looking, has only just begun.
+        // One write; and some more if the log writer's thread, which first looks for work, has only just started.
         let writes = disk.calls() - before;
         assert!(writes < clients.len(), "{:?}", disk.call_lines());
         writing.abort();
@@ -62,7 +62,7 @@ fn connections_that_are_ready_together_are_answered_after_one_write() {
 }
 
 #[test]
-fn what_was_left_to_somebody_who_goes_is_written() {
+fn transactions_of_a_dropped_flusher_are_written() {
     let disk = FaultyDisk::default();
     let engine = engine(&disk);
     run(async {
@@ -70,67 +70,67 @@ fn what_was_left_to_somebody_who_goes_is_written() {
         let log = engine.log().expect("there is one");
         {
             let mut writing = pin!(log.run_flusher());
-            // Whoever is woken never comes.
+            // The flusher is woken, and never polled again.
             let _pending = writing
                 .as_mut()
                 .poll(&mut Context::from_waker(Waker::noop()));
-            client.create("/left", PERSISTENT).await;
+            client.create("/pending", PERSISTENT).await;
             tokio::task::yield_now().await;
             assert!(log.wake_flusher());
-            assert!(engine.look(|keeper| keeper.tree().get("/left").is_some()));
+            assert!(engine.look(|keeper| keeper.tree().get("/pending").is_some()));
         }
-        client.answer().await.expect("it is answered");
-        // And whoever comes later does it again.
+        client.reply().await.expect("it is answered");
+        // Without a flusher, the connections write.
         client.create("/later", PERSISTENT).await;
-        client.answer().await.expect("it is answered");
+        client.reply().await.expect("it is answered");
     });
     end(&engine);
 }
 
 #[test]
-fn while_somebody_looks_it_is_he_who_tells_what_is_flushed() {
+fn a_spinning_flusher_wakes_the_connections() {
     super::run(async |world| {
         let mut client = world.connected().await;
-        let mut lookout = pin!(world.log.run_flusher_for(HOUR, HOUR));
-        let mut look = || {
-            let _pending = lookout
+        let mut flusher = pin!(world.log.run_flusher_for(HOUR, HOUR));
+        let mut poll = || {
+            let _pending = flusher
                 .as_mut()
                 .poll(&mut Context::from_waker(Waker::noop()));
         };
         client.create("/a", PERSISTENT).await;
         settle().await;
-        look();
+        poll();
         world.flush();
         assert_eq!(client.frames().await, 0);
-        look();
+        poll();
         assert_eq!(client.frames().await, 1);
     });
 }
 
 #[test]
-fn while_nobody_does_it_is_whoever_flushes() {
+fn a_sleeping_flusher_lets_the_writer_wake_the_connections() {
     super::run(async |world| {
         let mut client = world.connected().await;
-        let looking = tokio::spawn(world.log.run_flusher_for(Duration::ZERO, Duration::ZERO));
+        let sleeping = tokio::spawn(world.log.run_flusher_for(Duration::ZERO, Duration::ZERO));
         for path in ["/a", "/b"] {
             client.create(path, PERSISTENT).await;
             settle().await;
             world.flush();
             assert_eq!(client.frames().await, 1);
         }
-        looking.abort();
+        sleeping.abort();
     });
 }
 
 #[test]
-fn who_goes_while_he_looks_tells_what_he_has_not_told() {
+fn a_flusher_that_is_dropped_while_it_spins_wakes_the_connections() {
     super::run(async |world| {
         let mut client = world.connected().await;
         {
-            let mut lookout = pin!(world.log.run_flusher_for(HOUR, HOUR));
+            let mut flusher = pin!(world.log.run_flusher_for(HOUR, HOUR));
             client.create("/a", PERSISTENT).await;
             settle().await;
-            let _pending = lookout
+            let _pending = flusher
                 .as_mut()
                 .poll(&mut Context::from_waker(Waker::noop()));
             world.flush();

@@ -1,4 +1,4 @@
-//! Gates: whatever shows a write that is not flushed waits until it is.
+//! Output that shows a write waits until the write is durable.
 
 use super::{EPHEMERAL, PERSISTENT, run, settle};
 use crate::control::{Direction, Matcher};
@@ -12,37 +12,37 @@ fn disk_full() -> StorageError {
 }
 
 #[test]
-fn a_reply_does_not_leave_before_the_flush() {
+fn a_reply_is_not_sent_before_the_flush() {
     run(async |world| {
         let mut client = world.connected().await;
         client.create("/a", PERSISTENT).await;
         assert_eq!(client.frames().await, 0);
-        assert_eq!(world.appended(), 2);
+        assert_eq!(world.submitted(), 2);
         world.flush();
         assert_eq!(client.frames().await, 1);
     });
 }
 
 #[test]
-fn a_connect_response_does_not_leave_before_the_session_is_flushed() {
+fn a_connect_response_is_not_sent_before_the_session_is_flushed() {
     run(async |world| {
         let mut client = world.client();
         client.ask_for_session().await;
-        assert_eq!(client.heard().await, b"");
+        assert_eq!(client.received().await, b"");
         world.flush();
-        assert_eq!(client.heard().await.len(), 41);
+        assert_eq!(client.received().await.len(), 41);
     });
 }
 
 #[test]
-fn a_connection_goes_on_reading_while_it_waits() {
+fn a_connection_reads_while_its_output_waits() {
     run(async |world| {
         let mut client = world.connected().await;
         for path in ["/a", "/b", "/c"] {
             client.create(path, PERSISTENT).await;
             settle().await;
         }
-        assert_eq!(world.appended(), 4, "all were taken in");
+        assert_eq!(world.submitted(), 4, "all requests were read");
         assert_eq!(client.frames().await, 0);
         world.flush();
         assert_eq!(client.frames().await, 3);
@@ -50,12 +50,12 @@ fn a_connection_goes_on_reading_while_it_waits() {
 }
 
 #[test]
-fn what_is_flushed_leaves_although_there_is_more_that_is_not() {
+fn a_flushed_reply_is_sent_although_later_ones_are_not_flushed() {
     run(async |world| {
         let mut client = world.connected().await;
         client.create("/a", PERSISTENT).await;
         settle().await;
-        let first = world.appended();
+        let first = world.submitted();
         client.create("/b", PERSISTENT).await;
         settle().await;
         world.log.set_durable(first);
@@ -66,7 +66,7 @@ fn what_is_flushed_leaves_although_there_is_more_that_is_not() {
 }
 
 #[test]
-fn a_read_on_another_connection_waits_for_what_it_may_show() {
+fn a_read_on_another_connection_waits_for_the_write() {
     run(async |world| {
         let mut writer = world.connected().await;
         let mut reader = world.connected().await;
@@ -80,7 +80,7 @@ fn a_read_on_another_connection_waits_for_what_it_may_show() {
 }
 
 #[test]
-fn a_long_answer_waits_for_what_it_may_show() {
+fn a_long_reply_waits_for_the_write() {
     const GET_CHILDREN: i32 = 8;
     const GET_CHILDREN_2: i32 = 12;
     const MULTI_READ: i32 = 22;
@@ -115,7 +115,7 @@ fn a_long_answer_waits_for_what_it_may_show() {
 }
 
 #[test]
-fn a_read_does_not_wait_where_everything_is_flushed() {
+fn a_read_does_not_wait_if_everything_is_flushed() {
     run(async |world| {
         let mut writer = world.connected().await;
         let mut reader = world.connected().await;
@@ -124,7 +124,7 @@ fn a_read_does_not_wait_where_everything_is_flushed() {
         world.flush();
         reader.exists("/a", false).await;
         assert_eq!(reader.frames().await, 1);
-        // And one that was answered before a write does not wait for it.
+        // A reply that is older than a write does not wait for it.
         reader.ping().await;
         assert_eq!(reader.frames().await, 1);
         writer.create("/b", PERSISTENT).await;
@@ -134,7 +134,7 @@ fn a_read_does_not_wait_where_everything_is_flushed() {
 }
 
 #[test]
-fn a_watch_event_waits_for_the_write_that_it_tells_of() {
+fn a_watch_event_waits_for_its_write() {
     run(async |world| {
         let mut writer = world.connected().await;
         let mut watcher = world.connected().await;
@@ -143,12 +143,12 @@ fn a_watch_event_waits_for_the_write_that_it_tells_of() {
         writer.create("/a", PERSISTENT).await;
         assert_eq!(watcher.frames().await, 0);
         world.flush();
-        assert_eq!(watcher.frames().await, 1, "without being asked");
+        assert_eq!(watcher.frames().await, 1, "the client sent nothing");
     });
 }
 
 #[test]
-fn an_event_does_not_overtake_nor_is_it_overtaken() {
+fn a_watch_event_and_a_reply_keep_their_order() {
     run(async |world| {
         let mut writer = world.connected().await;
         let mut watcher = world.connected().await;
@@ -157,32 +157,32 @@ fn an_event_does_not_overtake_nor_is_it_overtaken() {
         writer.create("/a", PERSISTENT).await;
         settle().await;
         watcher.exists("/a", false).await;
-        assert_eq!(watcher.heard().await, b"");
+        assert_eq!(watcher.received().await, b"");
         world.flush();
-        let heard = watcher.heard().await;
-        assert_eq!(heard[4..8], [0xff; 4], "the event comes first");
-        assert!(heard.len() > 60, "and then the answer");
+        let received = watcher.received().await;
+        assert_eq!(received[4..8], [0xff; 4], "the event comes first");
+        assert!(received.len() > 60, "and then the reply");
     });
 }
 
 #[test]
-fn a_four_letter_word_waits_too() {
+fn the_answer_to_a_four_letter_word_waits_too() {
     run(async |world| {
         let mut writer = world.connected().await;
         writer.create("/a", PERSISTENT).await;
         settle().await;
         let mut asking = world.client();
         asking.send_word("srvr").await;
-        assert_eq!(asking.heard().await, b"");
+        assert_eq!(asking.received().await, b"");
         world.flush();
-        let answer = String::from_utf8(asking.heard().await).expect("it is text");
+        let answer = String::from_utf8(asking.received().await).expect("it is text");
         assert!(answer.contains("Zxid: 0x2"), "{answer}");
         assert!(asking.has_ended().await);
     });
 }
 
 #[test]
-fn the_end_of_a_session_is_flushed_before_its_client_is_told_and_closed() {
+fn a_connection_is_closed_after_the_end_of_its_session_is_flushed() {
     run(async |world| {
         let mut client = world.connected().await;
         client.create("/mine", EPHEMERAL).await;
@@ -198,7 +198,7 @@ fn the_end_of_a_session_is_flushed_before_its_client_is_told_and_closed() {
 }
 
 #[test]
-fn what_was_asked_before_the_client_ended_its_half_is_flushed_and_answered() {
+fn requests_before_the_client_shut_down_its_half_are_answered_after_the_flush() {
     use tokio::io::AsyncWriteExt;
     run(async |world| {
         let mut client = world.connected().await;
@@ -212,7 +212,7 @@ fn what_was_asked_before_the_client_ended_its_half_is_flushed_and_answered() {
 }
 
 #[test]
-fn what_is_held_leaves_when_it_is_let_go_and_flushed() {
+fn a_held_event_is_sent_when_it_is_released_and_flushed() {
     run(async |world| {
         let mut writer = world.connected().await;
         let mut watcher = world.connected().await;
@@ -230,14 +230,14 @@ fn what_is_held_leaves_when_it_is_let_go_and_flushed() {
         writer.create("/b", PERSISTENT).await;
         settle().await;
         world.engine.end_hold(hold);
-        assert_eq!(watcher.frames().await, 0, "one of them is not flushed");
+        assert_eq!(watcher.frames().await, 0, "the second write is not flushed");
         world.flush();
         assert_eq!(watcher.frames().await, 2);
     });
 }
 
 #[test]
-fn what_waits_behind_a_cut_link_goes_on_when_both_are_done() {
+fn a_reply_on_a_cut_link_waits_for_the_link_and_the_flush() {
     run(async |world| {
         let mut client = world.connected().await;
         client.create("/a", PERSISTENT).await;
@@ -249,14 +249,14 @@ fn what_waits_behind_a_cut_link_goes_on_when_both_are_done() {
         client.create("/b", PERSISTENT).await;
         settle().await;
         world.engine.heal(cut);
-        assert_eq!(client.frames().await, 1, "the second is not flushed");
+        assert_eq!(client.frames().await, 1, "the second write is not flushed");
         world.flush();
         assert_eq!(client.frames().await, 1);
     });
 }
 
 #[test]
-fn nothing_that_was_not_flushed_is_said_when_the_disk_refuses_it_and_all_connections_end() {
+fn a_refused_write_closes_all_connections_and_is_never_shown() {
     run(async |world| {
         let mut writer = world.connected().await;
         let mut watcher = world.connected().await;
@@ -268,7 +268,7 @@ fn nothing_that_was_not_flushed_is_said_when_the_disk_refuses_it_and_all_connect
         world.log.fail(disk_full());
         world.engine.close_all();
         for client in [&mut writer, &mut watcher, &mut idle] {
-            assert_eq!(client.heard().await, b"");
+            assert_eq!(client.received().await, b"");
             assert!(client.has_ended().await);
             assert!(!world.engine.has_outbox(client.id));
         }
@@ -278,7 +278,7 @@ fn nothing_that_was_not_flushed_is_said_when_the_disk_refuses_it_and_all_connect
 }
 
 #[test]
-fn who_waits_with_a_thread_of_its_own_goes_on_with_the_flush() {
+fn a_thread_that_waits_for_the_flush_continues_after_it() {
     run(async |world| {
         assert!(world.engine.flush(), "there is nothing to flush");
         world.engine.feed(Input::ExpireSession(SessionId(1)));

@@ -1,4 +1,4 @@
-//! What leaves before a flush, and what does not, where the test itself is the disk.
+//! Output of connections before and after a flush. In most of these tests, the test itself stands in for the disk.
 
 mod crash;
 mod flusher;
@@ -21,20 +21,20 @@ const HOUR: Duration = Duration::from_secs(3600);
 pub(super) const PERSISTENT: i32 = 0;
 pub(super) const EPHEMERAL: i32 = 1;
 
-/// A server whose log is flushed when the test says so, and never otherwise.
+/// Server whose log is flushed only when the test does it.
 pub(super) struct World {
     pub(super) engine: Arc<Engine>,
     pub(super) log: Arc<Log>,
 }
 
-/// A client, over a pipe.
+/// Client over a pipe.
 pub(super) struct Client {
     pub(super) id: ConnectionId,
     io: DuplexStream,
     xid: i32,
 }
 
-/// Runs a test; time passes as soon as nothing else can happen.
+/// Runs a test. Time advances as soon as no task can run.
 pub(super) fn run(test: impl AsyncFnOnce(World)) {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -52,23 +52,23 @@ pub(super) fn run(test: impl AsyncFnOnce(World)) {
         });
 }
 
-/// Everything happens that can.
+/// Lets every task run until all of them wait.
 pub(super) async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
 impl World {
-    /// Flushes what was appended up to now.
+    /// Makes everything durable that was submitted.
     pub(super) fn flush(&self) {
         self.log.set_durable(self.log.submitted());
     }
 
-    /// How many transactions were appended.
-    pub(super) fn appended(&self) -> u64 {
+    /// Number of submitted transactions.
+    pub(super) fn submitted(&self) -> u64 {
         self.log.submitted()
     }
 
-    /// Somebody connects, and asks for nothing yet.
+    /// Connects a client, without a session.
     pub(super) fn client(&self) -> Client {
         let id = accepted(&self.engine);
         let (io, served) = tokio::io::duplex(1 << 20);
@@ -81,13 +81,13 @@ impl World {
         Client { id, io, xid: 0 }
     }
 
-    /// Somebody has a session.
+    /// Connects a client and gives it a session.
     pub(super) async fn connected(&self) -> Client {
         let mut client = self.client();
         client.ask_for_session().await;
         settle().await;
         self.flush();
-        assert_eq!(client.heard().await.len(), 41);
+        assert_eq!(client.received().await.len(), 41);
         client
     }
 }
@@ -98,7 +98,7 @@ impl Client {
         connect[3] = 45;
         connect[18..20].copy_from_slice(&[0x27, 0x10]);
         connect[31] = 16;
-        // Whoever does not read it has ended, which is seen later.
+        // If the connection has ended, the test notices later.
         let _ = self.io.write_all(&connect).await;
     }
 
@@ -139,7 +139,7 @@ impl Client {
         self.send(2, &[&text(path), &any]).await;
     }
 
-    /// Asks for a session that was granted before.
+    /// Asks to resume a session.
     pub(super) async fn resume(&mut self, session: i64, password: &[u8; 16]) {
         let mut connect = vec![0; 49];
         connect[3] = 45;
@@ -147,12 +147,12 @@ impl Client {
         connect[20..28].copy_from_slice(&session.to_be_bytes());
         connect[31] = 16;
         connect[32..48].copy_from_slice(password);
-        // Whoever does not read it has ended, which is seen later.
+        // If the connection has ended, the test notices later.
         let _ = self.io.write_all(&connect).await;
     }
 
-    /// The next frame; `None` if the connection ends before.
-    pub(super) async fn answer(&mut self) -> Option<Vec<u8>> {
+    /// Waits for the next frame; `None` if the connection ends first.
+    pub(super) async fn reply(&mut self) -> Option<Vec<u8>> {
         let mut length = [0; 4];
         self.io.read_exact(&mut length).await.ok()?;
         let length = usize::try_from(i32::from_be_bytes(length)).expect("it is a length");
@@ -170,28 +170,28 @@ impl Client {
         self.io.write_all(&ping).await.expect("it is read");
     }
 
-    /// What has come by now; what is not over comes to nothing.
-    pub(super) async fn heard(&mut self) -> Vec<u8> {
+    /// Returns all bytes that have arrived by now.
+    pub(super) async fn received(&mut self) -> Vec<u8> {
         settle().await;
-        let mut heard = Vec::new();
+        let mut received = Vec::new();
         let mut buffer = [0; 4096];
         while let Ok(Ok(read)) =
             tokio::time::timeout(Duration::ZERO, self.io.read(&mut buffer)).await
             && read > 0
         {
-            heard.extend_from_slice(&buffer[..read]);
+            received.extend_from_slice(&buffer[..read]);
         }
-        heard
+        received
     }
 
-    /// How many frames have come by now.
+    /// Returns the number of frames that have arrived by now.
     pub(super) async fn frames(&mut self) -> usize {
-        let heard = self.heard().await;
-        let mut rest = &heard[..];
+        let received = self.received().await;
+        let mut rest = &received[..];
         let mut frames = 0;
-        while let Some((length, behind)) = rest.split_first_chunk() {
+        while let Some((length, after)) = rest.split_first_chunk() {
             let length = usize::try_from(i32::from_be_bytes(*length)).expect("it is a length");
-            rest = &behind[length..];
+            rest = &after[length..];
             frames += 1;
         }
         frames
