@@ -19,7 +19,7 @@ fn every_transaction_is_a_line() {
 0x9 2023-11-14T22:13:20.000Z session 0x18bcfe568000000 cxid 0 createSession timeout 30000 ms
 0xa 2023-11-14T22:13:20.000Z session 0x18bcfe568000000 cxid 1 create /app/me 6 bytes ephemeral parentCVersion 3
 0xb 2023-11-14T22:13:20.000Z session 0x18bcfe568000000 cxid 2 setData /app/db 2 bytes version 1
-0xc 2023-11-14T22:13:20.000Z session 0x18bcfe568000000 cxid 3 error -101 NoNode
+0xc 2023-11-14T22:13:20.000Z session 0x18bcfe568000000 cxid 3 error -101 NONODE
 0xd 2023-11-14T22:13:20.000Z session 0x18bcfe568000000 cxid 4 multi \
 [create /app/new 0 bytes parentCVersion 4; delete /app/old]
 "
