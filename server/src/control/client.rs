@@ -42,8 +42,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Client of an event about a session that passes on no connection. `label` is the label under which the session last
-    /// connected.
+    /// Client of an event about a session that passes on no connection. `label` is the label under which the
+    /// session last connected.
     pub(crate) fn absent(session: SessionId, label: Option<&'a Arc<str>>) -> Self {
         Client {
             session,

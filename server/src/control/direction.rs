@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Which way a link is cut.
+/// Direction in which a link is cut.
 ///
 /// ```
 /// assert_ne!(minikeeper::fault::Direction::Both, minikeeper::fault::Direction::ToClient);
@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
-    /// Nothing passes.
+    /// Both directions: nothing arrives.
     Both,
-    /// What the server sends does not arrive: a half-open link.
+    /// From the server to the client: a half-open link.
     ToClient,
-    /// What the client sends does not arrive.
+    /// From the client to the server.
     ToServer,
 }
 

@@ -21,8 +21,8 @@ use crate::protocol::{
 
 /// Event of a journal entry: a message between a client and the server, or an action of the test or the server.
 ///
-/// Faults, holds, waits and budgets match events that borrow from the message. The journal returns events that own their
-/// data, `Event<'static>`. As JSON an event has its [kind](EventKind) in the field `kind`.
+/// Faults, holds, waits and budgets match events that borrow from the message. The journal returns events that own
+/// their data, `Event<'static>`. As JSON an event has its [kind](EventKind) in the field `kind`.
 ///
 /// ```
 /// use minikeeper::{journal::Event, matcher::EventKind, protocol::{EventType, Zxid}};
@@ -130,8 +130,8 @@ pub enum Event<'a> {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         parts: Vec<MultiPart<'a>>,
     },
-    /// The server has made the event of a watch. If a fault loses or changes it, or a hold holds it, the next entry says
-    /// so.
+    /// The server has made the event of a watch. If a fault loses or changes it, or a hold holds it, the next entry
+    /// says so.
     WatchEvent {
         /// Change of the znode.
         event_type: EventType,
@@ -224,8 +224,8 @@ pub enum Event<'a> {
     Committed {
         /// Number of the transaction.
         zxid: Zxid,
-        /// Change that the transaction made, by the name of ZooKeeper's log: `createSession`, `create`, `setData`, `multi`,
-        /// `error` for a refused write, ...
+        /// Change that the transaction made, by the name of ZooKeeper's log: `createSession`, `create`, `setData`,
+        /// `multi`, `error` for a refused write, ...
         change: Cow<'a, str>,
         /// Paths of the changed znodes, of a multi in order. Sequence numbers are part of the paths.
         #[serde(default, skip_serializing_if = "Paths::is_empty")]

@@ -1,8 +1,8 @@
-//! Kinds of messages and entries.
+//! Kinds of events.
 
 use serde::{Deserialize, Serialize};
 
-/// EventKind of a message or entry.
+/// Kind of an [`Event`](crate::journal::Event).
 ///
 /// ```
 /// use minikeeper::{Matcher, matcher::EventKind};
@@ -15,24 +15,24 @@ use serde::{Deserialize, Serialize};
 pub enum EventKind {
     /// A client connected.
     Accepted,
-    /// A connection is gone.
+    /// A connection has ended.
     Disconnected,
     /// The server closes a connection.
     Closing,
-    /// A client asks for a session, a new one or its own.
+    /// A client asks for a session, a new one or the one that it has.
     Connect,
-    /// A client is told which session it has, or that the session is refused.
+    /// The answer to a client that asked for a session.
     Connected,
     /// A request arrived.
     Request,
-    /// A reply is sent: the server has made it. If a fault loses the reply or a hold holds it, a later entry says so
+    /// The server has made a reply. If a fault loses the reply or a hold holds it, a later event says so
     /// ([`Fault`](Self::Fault), [`Held`](Self::Held)), so a wait for a reply does not wait for its release.
     Reply,
-    /// The event of a watch is sent: the server has made it, as with [`Reply`](Self::Reply).
+    /// The server has made the event of a watch; see [`Reply`](Self::Reply).
     WatchEvent,
     /// A client closed its session.
     SessionClosed,
-    /// A session expired because its client was silent for too long, or because a test or a fault ended it.
+    /// A session expired: its client was silent for too long, or a test or a fault ended it.
     SessionExpired,
     /// The server removed a container or a TTL znode.
     Reaped,
@@ -48,9 +48,9 @@ pub enum EventKind {
     Leading,
     /// The clock was turned.
     Clock,
-    /// The test itself wrote, by the handle.
+    /// The test itself wrote, by a method of the server's handle.
     Wrote,
-    /// A transaction was committed. These entries exist only where they are
+    /// A transaction was committed. These events exist only where they are
     /// [enabled](crate::ServerBuilder::journal_transactions).
     Committed,
     /// A test muted a session.
@@ -97,7 +97,7 @@ impl EventKind {
         Self::Started,
     ];
 
-    /// Name of the kind for people: singular and plural.
+    /// Name of the kind for messages: singular and plural.
     pub(crate) fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Accepted => ("accepted connection", "accepted connections"),

@@ -121,8 +121,8 @@ pub enum ReleaseError {
     /// An earlier message is still held on the same connection, by this hold or another. A client gets messages in the
     /// order in which the server sends them; no real network changes that.
     #[error(
-        "message {item} cannot be released before message {before}, which is held on the same connection: a client gets \
-         events and replies in the order in which the server sends them"
+        "message {item} cannot be released before message {before}, which is held on the same connection: a client \
+         gets events and replies in the order in which the server sends them"
     )]
     WouldOvertake {
         /// Number of the message.
@@ -132,8 +132,8 @@ pub enum ReleaseError {
     },
     /// An earlier message on the same connection is delayed.
     #[error(
-        "message {item} cannot be released before the message that is delayed until {until:?} on the same connection: a \
-         client gets events and replies in the order in which the server sends them"
+        "message {item} cannot be released before the message that is delayed until {until:?} on the same \
+         connection: a client gets events and replies in the order in which the server sends them"
     )]
     WouldOvertakeDelayed {
         /// Number of the message.

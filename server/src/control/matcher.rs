@@ -1,4 +1,4 @@
-//! Matchers: the messages that a fault, a hold, a wait, a claim or a budget selects.
+//! Matchers: the events that a fault, a hold, a wait, a claim or a budget selects.
 
 use std::fmt;
 
@@ -9,8 +9,8 @@ use super::op::Op;
 use super::path_pattern::PathPattern;
 use crate::protocol::{ErrorCode, EventType, MemberId, SessionId};
 
-/// A selection of the messages between clients and server, and of what the test does. A condition that is not set
-/// matches everything.
+/// Selection of events: messages between clients and server, and actions of the test or the server. A condition that is
+/// not set matches every event.
 ///
 /// A matcher is displayed as the Rust expression that builds it:
 ///
@@ -27,37 +27,37 @@ use crate::protocol::{ErrorCode, EventType, MemberId, SessionId};
 ///
 /// A multi matches if one of its operations does: see [`Op`].
 ///
-/// A matcher that no message can match is refused wherever it is used, with the reason:
+/// A matcher that no event can match is refused wherever it is used, with the reason:
 /// [`NeverMatches`](crate::matcher::NeverMatches).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Matcher {
-    /// Messages of this kind.
+    /// Events of this kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<EventKind>,
     /// Requests of this operation, and the replies to them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub op: Option<Op>,
-    /// Messages about a path that this pattern matches.
+    /// Events about a path that this pattern matches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathPattern>,
-    /// Events of this type.
+    /// Watch events of this type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_type: Option<EventType>,
     /// Replies that refuse with this code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorCode>,
-    /// On connections to the address with this label.
+    /// Events on connections to the address with this label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// On connections of this session, or about it.
+    /// Events on connections of this session, or about the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
-    /// On connections to this member of an ensemble.
+    /// Events on connections to this member of an ensemble.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub member: Option<MemberId>,
-    /// On the connection with this number.
+    /// Events on the connection with this number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<u64>,
     /// Requests that ask for a watch (`true`) or do not (`false`), and the replies to them.
@@ -81,7 +81,7 @@ impl From<Op> for Matcher {
     }
 }
 
-/// Messages and entries of a kind.
+/// Events of a kind.
 impl From<EventKind> for Matcher {
     fn from(kind: EventKind) -> Self {
         Self::of(kind)
@@ -96,13 +96,13 @@ impl From<&Self> for Matcher {
 }
 
 impl Matcher {
-    /// Everything.
+    /// Matches every event.
     #[must_use]
     pub fn any() -> Self {
         Self::default()
     }
 
-    /// Everything of one kind.
+    /// Matches the events of one kind.
     #[must_use]
     pub fn of(kind: EventKind) -> Self {
         Self {
@@ -138,7 +138,7 @@ impl Matcher {
         }
     }
 
-    /// Requests of one family; [`Op::Connect`] are the first of a connection.
+    /// Matches the requests of one family; [`Op::Connect`] stands for the first request of a connection.
     #[must_use]
     pub fn request(op: Op) -> Self {
         let kind = if op == Op::Connect {
@@ -152,7 +152,7 @@ impl Matcher {
         }
     }
 
-    /// Replies to requests of one family.
+    /// Matches the replies to requests of one family.
     #[must_use]
     pub fn reply(op: Op) -> Self {
         let kind = if op == Op::Connect {
@@ -166,18 +166,18 @@ impl Matcher {
         }
     }
 
-    /// Events of watches.
+    /// Matches the events of watches.
     #[must_use]
     pub fn watch_event() -> Self {
         Self::of(EventKind::WatchEvent)
     }
 
-    /// Only requests of one family, the replies to them, and entries of any other kind that has an operation.
+    /// Only requests of one family, the replies to them, and other events with such an operation.
     ///
     /// ```
     /// use minikeeper::{Matcher, Op, matcher::EventKind};
     ///
-    /// // What the test itself created.
+    /// // The znodes that the test itself created.
     /// let created = Matcher::of(EventKind::Wrote).op(Op::Create);
     /// assert_eq!(created.op, Some(Op::Create));
     /// ```
@@ -187,7 +187,7 @@ impl Matcher {
         self
     }
 
-    /// Only messages about a path that the pattern matches; see [`PathPattern`].
+    /// Only events about a path that the pattern matches; see [`PathPattern`].
     ///
     /// # Panics
     ///
@@ -203,7 +203,7 @@ impl Matcher {
         self
     }
 
-    /// Only events of this type.
+    /// Only watch events of this type.
     #[must_use]
     pub fn event_type(mut self, event_type: EventType) -> Self {
         self.event_type = Some(event_type);
@@ -217,30 +217,30 @@ impl Matcher {
         self
     }
 
-    /// Only on connections to the address with this label, which must have been named before the matcher is used: by
-    /// [`address`](crate::Server::labelled), [`serve_labelled`](crate::Server::serve_labelled) or the builder's
-    /// [`label`](crate::ServerBuilder::label).
+    /// Only events on connections to the address with this label, which must have been named before the matcher is
+    /// used: by [`address`](crate::Server::labelled), [`serve_labelled`](crate::Server::serve_labelled) or the
+    /// builder's [`label`](crate::ServerBuilder::label).
     #[must_use]
     pub fn label(mut self, label: &str) -> Self {
         self.label = Some(label.to_owned());
         self
     }
 
-    /// Only on connections of this session, or about it.
+    /// Only events on connections of this session, or about the session.
     #[must_use]
     pub fn session(mut self, session: SessionId) -> Self {
         self.session = Some(session);
         self
     }
 
-    /// Only on connections to this member of an ensemble.
+    /// Only events on connections to this member of an ensemble.
     #[must_use]
     pub fn member(mut self, member: MemberId) -> Self {
         self.member = Some(member);
         self
     }
 
-    /// Only on the connection with this number.
+    /// Only events on the connection with this number.
     #[must_use]
     pub fn connection(mut self, connection: u64) -> Self {
         self.connection = Some(connection);

@@ -1,7 +1,7 @@
 //! Control of a test over a server: faults, holds, cut links, chaos, the journal, budgets and waits.
 //!
-//! Plain data and decisions, without I/O, clock, task or lock. `net` asks [`Control`] for a plan at three places: where a
-//! connection is accepted, before the rules take a request, and where a message leaves them.
+//! Plain data and decisions, without I/O, clock, task or lock. `net` asks [`Control`] for a plan at three places:
+//! where a connection is accepted, before the rules take a request, and where a message leaves them.
 
 mod client;
 mod criterion;

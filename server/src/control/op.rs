@@ -1,10 +1,10 @@
-//! Families of operations, as a test means them.
+//! Families of operations, for matchers.
 
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::Operation;
 
-/// A family of operations: what a test means by "create" is every request that creates.
+/// Family of operations: `Op::Create` stands for every request that creates a znode.
 ///
 /// A multi or multiRead also belongs to a family if one of its operations does: `Op::Create` matches a multi with a
 /// create in it. All other conditions of the matcher (path, ephemeral, sequential, error) must then hold for that one
@@ -22,9 +22,9 @@ use crate::protocol::Operation;
 pub enum Op {
     /// Every request but the first of a connection.
     Any,
-    /// Whatever takes a zxid.
+    /// Requests that take a zxid.
     Write,
-    /// Whatever does not.
+    /// Requests that take no zxid.
     Read,
     /// The first request of a connection, for a session.
     Connect,
@@ -62,7 +62,7 @@ pub enum Op {
     Sync,
     /// ping.
     Ping,
-    /// setWatches, setWatches2: a client that came back says what it waits for.
+    /// setWatches, setWatches2: a client that has reconnected sets its watches again.
     SetWatches,
     /// addWatch.
     AddWatch,
@@ -81,7 +81,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// Whether the operation belongs to it.
+    /// Whether the operation belongs to the family.
     #[must_use]
     pub fn contains(self, operation: Operation) -> bool {
         use Operation as O;

@@ -1,12 +1,12 @@
-//! Patterns of paths, matched name by name: what a test says costs no more than the path is long.
+//! Patterns of paths, matched name by name.
 
 use glob::Pattern;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::validate_path;
 
-/// A pattern of paths: `*` and `?` mean what in a shell and never match a `/`; `**` matches any number of
-/// names, so `/locks/**` is everything below `/locks`.
+/// Pattern of paths. `*` and `?` have the same meaning as in a shell and never match a `/`. `**` matches any number of
+/// names, so `/locks/**` matches everything below `/locks`.
 ///
 /// A pattern that no path matches is refused: a path begins with a slash, does not end with one, and has no empty name
 /// and neither `.` nor `..` among its names.
@@ -25,13 +25,13 @@ use crate::protocol::validate_path;
 #[serde(try_from = "String", into = "String")]
 pub struct PathPattern {
     text: String,
-    /// What stands between the slashes.
+    /// Parts between the slashes.
     names: Vec<Names>,
     /// Whether the pattern matches some path besides the root.
     below_root: bool,
 }
 
-/// A part of a pattern.
+/// Part of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Names {
     /// `**`: any number of names.
@@ -53,7 +53,7 @@ pub struct BadPattern {
     reason: String,
 }
 
-/// More stars than this in one name are refused: each is a step deeper into the stack.
+/// Maximum number of stars in one name. The `glob` crate recurses once for each star.
 const MOST_STARS: usize = 100;
 
 impl PathPattern {
@@ -86,8 +86,8 @@ impl PathPattern {
             })
     }
 
-    /// Name by name, so that it takes no longer than there are pairs of names in pattern and path: what does not fit behind
-    /// the last `**` fits nowhere else if that takes one more name.
+    /// Matches name by name. Only the last `**` is tried again with one more name, so the time is at most
+    /// proportional to the number of pairs of names in pattern and path.
     fn matches_names(&self, path: &str) -> bool {
         let (mut parts, mut names) = (&self.names[..], path.split('/'));
         let mut again = None;
@@ -116,7 +116,7 @@ impl PathPattern {
     }
 }
 
-/// The pattern.
+/// Text of the pattern.
 impl std::fmt::Display for PathPattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.text)
@@ -181,7 +181,7 @@ fn why_no_path(pattern: &str) -> String {
     format!("matches no path: {reason}")
 }
 
-/// A name of a znode that a pattern matches, if there is one: each `*` and `?` stands for a letter.
+/// Name of a znode that a pattern matches, if there is one: each `*` and `?` stands for a letter.
 fn some_name(pattern: &Pattern) -> Option<String> {
     let mut name = String::new();
     let mut rest = pattern.as_str();
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn the_root_is_told_from_what_is_below_it() {
+    fn the_root_is_not_below_itself() {
         let below = |pattern: &str| pattern.parse::<PathPattern>().unwrap().matches_below_root();
         assert!(!below("/") && !below("**/") && below("/*") && below("**") && below("/a"));
     }

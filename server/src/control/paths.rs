@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Paths of an event, in order.
 ///
-/// All paths are in one text, so that a request is recorded without an allocation for each path. As JSON it is a list of
-/// texts.
+/// All paths are in one text, so that a request is recorded without an allocation for each path. As JSON it is a
+/// list of texts.
 ///
 /// ```
 /// use minikeeper::journal::Paths;

@@ -1,7 +1,7 @@
 //! State of a test's control over one server.
 //!
-//! `net` asks for a plan twice for each request, before the rules take it and where each message leaves them, and not at
-//! all while nothing can match ([`Control::is_idle`]).
+//! `net` asks for a plan twice for each request, before the rules take it and where each message leaves them, and
+//! not at all while nothing can match ([`Control::is_idle`]).
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -253,8 +253,8 @@ impl Control {
         request
     }
 
-    /// Plans for a message to a client; `None` if it is sent as usual. `is_answer` says that the message goes to the client
-    /// whose request is being carried out.
+    /// Plans for a message to a client; `None` if it is sent as usual. `is_answer` says that the message goes to
+    /// the client whose request is being carried out.
     pub(crate) fn plan_message(
         &mut self,
         now: Timestamp,
@@ -300,8 +300,8 @@ impl Control {
         (!plan.is_usual()).then(|| Box::new(plan))
     }
 
-    /// Decides which fault happens to an event, if one does, and returns its plan. The fault is noted and counted, and its
-    /// link is cut.
+    /// Decides which fault happens to an event, if one does, and returns its plan. The fault is noted and counted,
+    /// and its link is cut.
     fn plan_of_fault(&mut self, now: Timestamp, client: &Client<'_>, event: &Event<'_>) -> Plan {
         let Some(happening) = self.faults.decide(client, event) else {
             return Plan::default();

@@ -1,7 +1,7 @@
 //! Waits: the conditions that tests wait for, and the messages that meet them.
 //!
-//! A wait here is data. `net` holds the wakers and measures the time; [`Waits::take_ended`] lists the waits whose tasks are
-//! to be woken.
+//! A wait here is data. `net` holds the wakers and measures the time; [`Waits::take_ended`] lists the waits whose
+//! tasks are to be woken.
 
 use std::sync::Arc;
 

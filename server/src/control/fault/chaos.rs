@@ -18,11 +18,11 @@ use crate::protocol::SessionId;
 
 /// Faults that happen by chance.
 ///
-/// Whether a fault happens depends on the seed, the position of the rule in the list, the client, and how often the rule
-/// has matched for that client. It depends neither on time nor on other clients. So clients that race do not change each
-/// other's faults, and the same seed repeats a run as far as each client does the same again. Clients are identified by
-/// the label of their [address](crate::Server::labelled); clients without a label by the order in which their sessions
-/// appeared.
+/// Whether a fault happens depends on the seed, the position of the rule in the list, the client, and how often the
+/// rule has matched for that client. It depends neither on time nor on other clients. So clients that race do not
+/// change each other's faults, and the same seed repeats a run as far as each client does the same again. Clients
+/// are identified by the label of their [address](crate::Server::labelled); clients without a label by the order in
+/// which their sessions appeared.
 ///
 /// ```
 /// use minikeeper::{Fault, Matcher, Op, Server, fault::Chaos};
@@ -38,7 +38,8 @@ use crate::protocol::SessionId;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Chaos {
-    /// Seed of all decisions. Without one it is taken from the variable `MINIKEEPER_SEED`; without that a new seed is drawn.
+    /// Seed of all decisions. Without one it is taken from the variable `MINIKEEPER_SEED`; without that a new seed
+    /// is drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     /// Rules; of several rules that match an event, the first whose fault happens is the only one.
@@ -79,8 +80,8 @@ impl Chaos {
     }
 
     /// Faults that every client must tolerate without an error: replies, watch events and requests that are some
-    /// milliseconds late, and replies and watch events in small pieces. On a manual clock, late messages arrive when the
-    /// clock is turned.
+    /// milliseconds late, and replies and watch events in small pieces. On a manual clock, late messages arrive
+    /// when the clock is turned.
     #[must_use]
     pub fn gentle() -> Self {
         let slow = |by_ms| Fault::DelayReply {
@@ -111,9 +112,9 @@ impl Chaos {
             .rule("a request is late", 0.05, Matcher::request(Op::Any), late)
     }
 
-    /// The faults of [`gentle`](Self::gentle), and those of a bad network or a server that restarts: connections that close
-    /// before a request is carried out, after it or in the middle of a reply, connections that are refused, sessions that
-    /// expire.
+    /// The faults of [`gentle`](Self::gentle), and those of a bad network or a server that restarts: connections
+    /// that close before a request is carried out, after it or in the middle of a reply, connections that are
+    /// refused, sessions that expire.
     #[must_use]
     pub fn rough() -> Self {
         let any = || Matcher::request(Op::Any);
@@ -299,8 +300,8 @@ fn happens(probability: f64, seed: u64, rule: usize, stream: &Stream, nth: u64) 
     drawn < probability
 }
 
-/// One step of SplitMix64. With a generator that has a state, each decision would depend on the number of decisions before
-/// it, for all clients; this function takes only what the decision may depend on.
+/// One step of SplitMix64. With a generator that has a state, each decision would depend on the number of decisions
+/// before it, for all clients; this function takes only what the decision may depend on.
 fn mix(state: u64, with: u64) -> u64 {
     SplitMix64::new(state, with).next_u64()
 }

@@ -58,14 +58,15 @@ pub enum Fault {
     ApplyThenDrop,
     /// The request is carried out and answered, or the watch event is sent; then the connection closes.
     ReplyThenDrop,
-    /// The connection closes instead of this reply or watch event being sent. A request that matches is carried out, and
-    /// the connection closes instead of its reply, as with [`ApplyThenDrop`](Self::ApplyThenDrop).
+    /// The connection closes instead of this reply or watch event being sent. A request that matches is carried
+    /// out, and the connection closes instead of its reply, as with [`ApplyThenDrop`](Self::ApplyThenDrop).
     Close,
     /// The request never arrives; the connection stays open. It does not count as a sign of life of the session.
     LoseRequest,
     /// The reply or watch event is never sent; the connection stays open.
     LoseReply,
-    /// The request, and everything behind it, arrives later. It counts as a sign of life of the session when it arrives.
+    /// The request, and everything behind it, arrives later. It counts as a sign of life of the session when it
+    /// arrives.
     DelayRequest {
         /// Delay.
         #[serde(rename = "by_ms", with = "as_ms")]
@@ -78,8 +79,8 @@ pub enum Fault {
         #[serde(rename = "by_ms", with = "as_ms")]
         by: Duration,
     },
-    /// Only the first bytes of the reply or watch event are sent, its length of four bytes included; then the connection
-    /// closes.
+    /// Only the first bytes of the reply or watch event are sent, its length of four bytes included; then the
+    /// connection closes.
     Truncate {
         /// Number of bytes that are sent; 0 is none.
         bytes: usize,
@@ -104,23 +105,23 @@ pub enum Fault {
         /// Xid of the reply.
         xid: i32,
     },
-    /// The request comes to a member that the session has left: it is not carried out, and the connection closes without a
-    /// reply, as in ZooKeeper's `FinalRequestProcessor`. ZooKeeper never sends the code to a client; to send it all the
-    /// same, use [`Error`](Self::Error).
+    /// The request comes to a member that the session has left: it is not carried out, and the connection closes
+    /// without a reply, as in ZooKeeper's `FinalRequestProcessor`. ZooKeeper never sends the code to a client; to
+    /// send it all the same, use [`Error`](Self::Error).
     SessionMoved,
     /// The request is refused as one whose authentication failed, and the connection closes.
     AuthFailed,
     /// The session expires, and the request is neither carried out nor answered. Its connection closes, so the client
     /// sees `ConnectionLoss` for this request. A client that reconnects for its session finds the session expired.
     Expire,
-    /// The link of this client is cut from here on: the message that matches is the first that does not arrive. A request
-    /// is not carried out before the link is whole again, unless the link is cut only
-    /// [to the client](Direction::ToClient): then the request is carried out, and its reply is the first message that does
+    /// The link of this client is cut from here on: the message that matches is the first that does not arrive. A
+    /// request is not carried out before the link is whole again, unless the link is cut only [to the
+    /// client](Direction::ToClient): then the request is carried out, and its reply is the first message that does
     /// not arrive.
     ///
-    /// The cut is for all connections with the same label, or without a label, of the same session. The link is whole
-    /// again, and messages that were sent meanwhile arrive, when the guard of the fault [heals](crate::fault::FaultGuard::heal)
-    /// it or is dropped.
+    /// The cut is for all connections with the same label, or without a label, of the same session. The link is
+    /// whole again, and messages that were sent meanwhile arrive, when the guard of the fault
+    /// [heals](crate::fault::FaultGuard::heal) it or is dropped.
     Partition {
         /// Direction that is cut.
         direction: Direction,
@@ -131,8 +132,8 @@ pub enum Fault {
     Refuse,
     /// The connection is reset as soon as it is accepted (TCP's RST); on transports other than TCP it closes.
     Reset,
-    /// The connection is accepted, and the server reads nothing from it for a time. If that is longer than a connection may
-    /// stay without a session, the connection is closed meanwhile.
+    /// The connection is accepted, and the server reads nothing from it for a time. If that is longer than a
+    /// connection may stay without a session, the connection is closed meanwhile.
     SlowAccept {
         /// Time until the server reads.
         #[serde(rename = "by_ms", with = "as_ms")]

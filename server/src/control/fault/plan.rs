@@ -322,3 +322,46 @@ impl BytesPlan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_plans_only_for_the_places_where_it_may_happen() {
+        let by = Duration::from_millis(1);
+        let faults = [
+            (Fault::SlowAccept { by }, Accepted),
+            (Fault::DelayRequest { by }, Connect),
+            (Fault::DelayReply { by }, WatchEvent),
+            (Fault::WrongXid { xid: 7 }, Reply),
+        ];
+        for (fault, kind) in faults {
+            assert!(fault.row().kinds.contains(&kind), "{fault:?} {kind:?}");
+            let Plan {
+                accept,
+                request,
+                reply,
+            } = fault.plan();
+            let planned = [
+                accept != AcceptPlan::Serve,
+                request != RequestPlan::CarryOut,
+                !reply.is_usual(),
+            ];
+            assert_eq!(planned.iter().filter(|is| **is).count(), 1, "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_a_message_change_as_planned() {
+        let changed = |plan: BytesPlan| {
+            let mut bytes = b"\0\0\0\x04\0\0\0\x01"[..].into();
+            plan.apply(&mut bytes);
+            bytes.to_vec()
+        };
+        assert_eq!(changed(BytesPlan::Truncate(2)), b"\0\0");
+        assert_eq!(changed(BytesPlan::Duplicate).len(), 16);
+        assert_eq!(changed(BytesPlan::Replace(vec![9])), [9]);
+        assert_eq!(changed(BytesPlan::SetXid(Xid(7)))[4..], [0, 0, 0, 7]);
+    }
+}

@@ -33,8 +33,8 @@ use crate::control::possible::NeverMatches;
 pub struct FaultRule {
     /// Name of the rule in failure messages and in the journal.
     pub name: String,
-    /// Events that the fault happens to. Without a kind these are requests if the fault can happen to requests that match,
-    /// otherwise accepted connections, replies or watch events.
+    /// Events that the fault happens to. Without a kind these are requests if the fault can happen to requests that
+    /// match, otherwise accepted connections, replies or watch events.
     #[serde(default)]
     pub on: Matcher,
     /// First match that the fault happens to; 1 is the first match.

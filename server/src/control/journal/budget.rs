@@ -38,8 +38,8 @@ pub enum Budget {
         /// Maximum number of clients.
         at_most: usize,
     },
-    /// Limit on the matching events of one transaction: watch events, replies, writes of the test, ended sessions, reaped
-    /// znodes and transactions.
+    /// Limit on the matching events of one transaction: watch events, replies, writes of the test, ended sessions,
+    /// reaped znodes and transactions.
     PerTransaction {
         /// Matcher of the counted events.
         matcher: Matcher,
@@ -76,8 +76,8 @@ impl Budget {
         }
     }
 
-    /// Limits the number of clients that watch the same znode at the same time, for all znodes that the pattern matches. A
-    /// recursive watch counts where it was set.
+    /// Limits the number of clients that watch the same znode at the same time, for all znodes that the pattern
+    /// matches. A recursive watch counts where it was set.
     ///
     /// # Panics
     ///

@@ -67,8 +67,8 @@ impl Journal {
     ///
     /// # Errors
     ///
-    /// If the claim does not hold, if too few entries were recorded to decide (see [`is_whole`](Self::is_whole)), or if no
-    /// event can ever match (see [`NeverMatches`](crate::matcher::NeverMatches)).
+    /// If the claim does not hold, if too few entries were recorded to decide (see [`is_whole`](Self::is_whole)),
+    /// or if no event can ever match (see [`NeverMatches`](crate::matcher::NeverMatches)).
     pub fn check(&self, claim: &Claim) -> Result<(), ClaimBroken> {
         match claim {
             Claim::Sequence { steps } => self.check_sequence(steps),
@@ -103,8 +103,8 @@ impl Journal {
     ///
     /// # Panics
     ///
-    /// If the number differs (the message shows the matches), if too few entries were recorded to decide, or if no event
-    /// can ever match.
+    /// If the number differs (the message shows the matches), if too few entries were recorded to decide, or if no
+    /// event can ever match.
     ///
     /// ```
     /// use minikeeper::{Matcher, matcher::EventKind};
@@ -229,7 +229,8 @@ impl Journal {
                     .to_owned()
             }
             Some(first) => format!(
-                "\nthe claim cannot be decided: entries before number {} are gone; JournalMode::Full records everything, and \
+                "\nthe claim cannot be decided: entries before number {} are gone; JournalMode::Full records \
+                 everything, and \
                  since(mark) limits the claim to later entries",
                 first.number
             ),

@@ -1,7 +1,8 @@
 //! Storage form of an entry.
 //!
-//! An entry is stored as a few bytes, since a server records every message and the oldest entries stay in memory. Requests,
-//! replies and watch events are written field by field. All other events are rare and are written as JSON.
+//! An entry is stored as a few bytes, since a server records every message and the oldest entries stay in memory.
+//! Requests, replies and watch events are written field by field. All other events are rare and are written as
+//! JSON.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -59,6 +60,7 @@ pub(super) fn estimate(client: &Client<'_>, event: &Event<'_>, cap: usize) -> us
 }
 
 /// Writes an entry, with at most `cap` bytes of its data.
+// Longer than 60 lines: one arm for each stored form.
 pub(super) fn encode(
     bytes: &mut Vec<u8>,
     now: Timestamp,
@@ -234,6 +236,22 @@ fn put_parts(bytes: &mut Vec<u8>, parts: &[MultiPart<'_>], with_results: bool) {
             put(bytes, created.map_or(NONE, |path| number(path.len())));
             put_text(bytes, created);
         }
+    }
+}
+
+impl Entry {
+    /// Makes the entry of an event that passes now. The event is encoded and decoded: this is the one conversion
+    /// from an event that borrows to one that owns its data.
+    pub(super) fn of(
+        number: u64,
+        started: Timestamp,
+        now: Timestamp,
+        client: &Client<'_>,
+        event: &Event<'_>,
+    ) -> Self {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, now, client, event, usize::MAX);
+        decode(&bytes, number, started).expect("an encoded entry can be decoded")
     }
 }
 

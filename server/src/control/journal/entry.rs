@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::code;
 use crate::control::client::Client;
 use crate::control::event::Event;
 use crate::control::matcher::Matcher;
@@ -35,8 +34,8 @@ pub struct Entry {
     /// Session of the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
-    /// Label of the client. For an event about a session that passes on no connection, the label under which the session
-    /// last connected.
+    /// Label of the client. For an event about a session that passes on no connection, the label under which the
+    /// session last connected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Arc<str>>,
     /// Member of the ensemble that the client is connected to.
@@ -56,20 +55,6 @@ fn is_alone(member: &MemberId) -> bool {
 }
 
 impl Entry {
-    /// Makes the entry of an event that passes now. The event is encoded and decoded: this is the one conversion from an
-    /// event that borrows to one that owns its data.
-    pub(super) fn of(
-        number: u64,
-        started: Timestamp,
-        now: Timestamp,
-        client: &Client<'_>,
-        event: &Event<'_>,
-    ) -> Self {
-        let mut bytes = Vec::new();
-        code::encode(&mut bytes, now, client, event, usize::MAX);
-        code::decode(&bytes, number, started).expect("an encoded entry can be decoded")
-    }
-
     /// Whether a matcher matches the entry.
     ///
     /// ```

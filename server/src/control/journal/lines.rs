@@ -23,8 +23,9 @@ impl Journal {
     ///
     /// - `number`, `time` (milliseconds since 1970), `elapsed_ms` (since the server started);
     /// - if present, `connection`, `session` (`"0x..."`), `label`, and `member` unless it is 1;
-    /// - `kind`, an [`EventKind`](crate::matcher::EventKind), and the fields of that [`Event`](crate::journal::Event). Operations, errors and
-    ///   event types have ZooKeeper's names, zxids are `"0x..."`. Fields that are empty, false or absent are omitted.
+    /// - `kind`, an [`EventKind`](crate::matcher::EventKind), and the fields of that
+    ///   [`Event`](crate::journal::Event). Operations, errors and event types have ZooKeeper's names, zxids are
+    ///   `"0x..."`. Fields that are empty, false or absent are omitted.
     ///
     /// ```
     /// use minikeeper::Journal;

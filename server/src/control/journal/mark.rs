@@ -110,8 +110,8 @@ pub(crate) enum BadMark {
     OfAnotherServer,
     /// The journal is a copy that ends before the mark.
     #[error(
-        "this copy of the journal ends before the mark, so it has no entry after it: call journal() after the events of \
-         interest have passed"
+        "this copy of the journal ends before the mark, so it has no entry after it: call journal() after the events \
+         of interest have passed"
     )]
     BehindTheEnd,
 }

@@ -1,7 +1,7 @@
 //! The journal: all events, numbered, in order.
 //!
-//! The [`Recorder`] behind the engine's lock stores an entry as a few bytes. A test reads a [`Journal`], which is a decoded
-//! copy.
+//! The [`Recorder`] behind the engine's lock stores an entry as a few bytes. A test reads a [`Journal`], which is a
+//! decoded copy.
 
 mod budget;
 mod claim;
@@ -227,7 +227,8 @@ impl Journal {
         }
     }
 
-    /// Whether no entry is missing: none was replaced by later ones ([`JournalMode::Last`]), and the journal was not off.
+    /// Whether no entry is missing: none was replaced by later ones ([`JournalMode::Last`]), and the journal was
+    /// not off.
     ///
     /// ```
     /// use minikeeper::{Server, journal::JournalMode};

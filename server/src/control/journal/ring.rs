@@ -39,7 +39,8 @@ struct Block {
 }
 
 impl Ring {
-    /// Adds an entry of about `about` bytes. If it needs another block, the oldest blocks beyond `most` entries are dropped.
+    /// Adds an entry of about `about` bytes. If it needs another block, the oldest blocks beyond `most` entries are
+    /// dropped.
     pub(crate) fn push(
         &mut self,
         number: u64,

@@ -1,4 +1,4 @@
-//! Forms of messages.
+//! Forms of events.
 
 use crate::control::criterion::Criterion;
 use crate::control::event_kind::EventKind;
@@ -7,7 +7,7 @@ use crate::control::matcher::Matcher;
 use crate::control::op::Op;
 use crate::protocol::{EventType, Operation, SessionId};
 
-/// Whether messages of a form have a property.
+/// Whether events of a form have a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Has {
     Never,
@@ -15,7 +15,7 @@ enum Has {
     Always,
 }
 
-/// Form of messages.
+/// Form of events: a kind, with an operation if the kind has one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Form {
     kind: EventKind,
@@ -131,7 +131,7 @@ impl Form {
         }
     }
 
-    /// Whether messages of this form pass on a connection.
+    /// Whether events of this form pass on a connection.
     fn is_on_connection(self) -> bool {
         match self.kind {
             EventKind::Accepted
@@ -163,7 +163,7 @@ impl Form {
         }
     }
 
-    /// Whether messages of this form belong to a session.
+    /// Whether events of this form belong to a session.
     fn session(self) -> Has {
         match self.kind {
             EventKind::Request
@@ -194,7 +194,7 @@ impl Form {
         }
     }
 
-    /// Whether messages of this form are about paths.
+    /// Whether events of this form are about paths.
     fn has_path(self) -> bool {
         match self.kind {
             EventKind::Request | EventKind::Reply | EventKind::Wrote => {
@@ -225,7 +225,7 @@ impl Form {
         }
     }
 
-    /// Whether messages of this form can be about the root, which is never created or deleted.
+    /// Whether events of this form can be about the root, which is never created or deleted.
     fn has_root(self, event_type: Option<EventType>) -> bool {
         let goes = matches!(
             self.kind,
@@ -277,12 +277,12 @@ impl Form {
         }
     }
 
-    /// Whether it is a request of a client, or the reply to one.
+    /// Whether the form is a request of a client, or the reply to one.
     fn is_asked(self) -> bool {
         matches!(self.kind, EventKind::Request | EventKind::Reply)
     }
 
-    /// Whether a message of this form can meet a condition of the matcher.
+    /// Whether an event of this form can meet a condition of the matcher.
     pub(crate) fn can_meet(
         self,
         criterion: Criterion,
@@ -309,8 +309,8 @@ impl Form {
             Criterion::Label => {
                 let unknown = known.and_then(|known| known.unknown_label(matcher));
                 let of_session = self.session() == Has::Always || self.kind == EventKind::Committed;
-                let is_somebodys = self.is_on_connection() || of_session;
-                matcher.label.is_none() || unknown.is_none() && is_somebodys
+                let has_client = self.is_on_connection() || of_session;
+                matcher.label.is_none() || unknown.is_none() && has_client
             }
             Criterion::Op => matcher.op.is_none_or(|op| self.is_of(op)),
             Criterion::Path => matcher.path.as_ref().is_none_or(|pattern| {

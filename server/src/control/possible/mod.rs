@@ -1,4 +1,4 @@
-//! Check of every fault, hold, wait, claim and budget: whether some message can match.
+//! Check of every fault, hold, wait, claim and budget: whether some event can match.
 //!
 //! A matcher that nothing can match makes a fault that never happens and a claim that never fails. So it is refused
 //! where it is used, with the reason and advice. Sessions, connections and paths may come later; labels, members and
@@ -14,7 +14,7 @@ use super::op::Op;
 use crate::protocol::SessionId;
 use form::Form;
 
-/// Reason why no message can ever match a matcher, with advice.
+/// Reason why no event can ever match a matcher, with advice.
 ///
 /// ```
 /// use minikeeper::{Matcher, Op};
@@ -34,7 +34,7 @@ pub struct NeverMatches {
 }
 
 impl Matcher {
-    /// Whether some message of a kind can match, regardless of labels and members.
+    /// Whether some event of a kind can match, regardless of labels and members.
     pub(crate) fn is_possible_as(&self, kind: EventKind) -> bool {
         self.kind.is_none_or(|own| own == kind)
             && Form::of(kind).into_iter().any(|form| {
@@ -43,7 +43,7 @@ impl Matcher {
             })
     }
 
-    /// Refuses a matcher that no message of these kinds can match.
+    /// Refuses a matcher that no event of these kinds can match.
     pub(crate) fn check(&self, known: &Known, kinds: &[EventKind]) -> Result<(), NeverMatches> {
         let refuse = |reason| {
             let matcher = Box::new(self.clone());
@@ -110,7 +110,7 @@ impl Matcher {
         }
     }
 
-    /// Reason why a message that meets all other conditions cannot meet this one, with advice.
+    /// Reason why an event that meets all other conditions cannot meet this one, with advice.
     fn why_never(&self, criterion: Criterion, known: &Known) -> String {
         let several = self
             .kind
@@ -123,10 +123,12 @@ impl Matcher {
             }
             Criterion::Connection => format!("{several} pass on no connection: leave connection(..) out"),
             Criterion::Session if self.session == Some(SessionId::NONE) => format!(
-                "{several} always belong to a session, and 0 is none: only the first request of a connection comes without"
+                "{several} always belong to a session, and 0 is none: only the first request of a connection comes \
+                 without"
             ),
             Criterion::Session => format!(
-                "{several} belong to no session: leave session(..) out, or match what a connection does once it has a session"
+                "{several} belong to no session: leave session(..) out, or match what a connection does once it has \
+                 a session"
             ),
             Criterion::Member => match self.member.and_then(|member| known.unknown_member(member)) {
                 Some(unknown) => unknown,
@@ -137,8 +139,8 @@ impl Matcher {
                 None => format!("{several} belong to no client: leave label(..) out"),
             },
             Criterion::Op if self.op == Some(Op::Connect) => {
-                "the first request of a connection and its answer are kinds of their own: Matcher::request(Op::Connect), \
-                 Matcher::reply(Op::Connect)"
+                "the first request of a connection and its answer are kinds of their own: \
+                 Matcher::request(Op::Connect), Matcher::reply(Op::Connect)"
                     .to_owned()
             }
             Criterion::Op => format!(
@@ -161,10 +163,12 @@ impl Matcher {
                     .to_owned()
             }
             Criterion::Ephemeral => {
-                "only creates make ephemerals, and only requests and replies say so: Matcher::request(Op::Create)".to_owned()
+                "only creates make ephemerals, and only requests and replies say so: \
+                 Matcher::request(Op::Create)".to_owned()
             }
             Criterion::Sequential => {
-                "only creates make sequential znodes, and only requests and replies say so: Matcher::request(Op::Create)"
+                "only creates make sequential znodes, and only requests and replies say so: \
+                 Matcher::request(Op::Create)"
                     .to_owned()
             }
         }

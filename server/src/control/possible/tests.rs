@@ -1,5 +1,5 @@
-//! Matchers against all messages there are: accepted if and only if some message matches. `PROPTEST_CASES=5000` draws
-//! more.
+//! Random matchers and all possible events: a matcher is accepted if and only if some event matches.
+//! `PROPTEST_CASES=5000` draws more matchers.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -487,7 +487,7 @@ fn matchers() -> impl Strategy<Value = Matcher> {
 
 proptest! {
     #[test]
-    fn a_matcher_is_accepted_if_and_only_if_some_message_matches(matcher in matchers()) {
+    fn a_matcher_is_accepted_if_and_only_if_some_event_matches(matcher in matchers()) {
         let accepted = matcher.check(&known(), &EventKind::ALL);
         let matched = some_event(|client, event| matcher.matches(client, event));
         prop_assert_eq!(accepted.is_ok(), matched, "{}: {:?}", matcher, accepted);
@@ -535,46 +535,47 @@ fn refusal(matcher: &Matcher) -> String {
 }
 
 #[test]
-fn a_refusal_says_what_why_and_what_to_do() {
+fn a_refusal_names_the_matcher_the_reason_and_a_remedy() {
     for (matcher, wanted) in [
         (
             Matcher::watch_event().error(ERROR),
-            "Matcher::watch_event().error(ErrorCode::NoNode) can never match: only replies and writes of the test carry an error: \
-             Matcher::reply(..)",
+            "Matcher::watch_event().error(ErrorCode::NoNode) can never match: only replies and writes of the test \
+             carry an error: Matcher::reply(..)",
         ),
         (
             Matcher::request(Op::GetData).ephemeral(),
-            "Matcher::request(Op::GetData).ephemeral() can never match: only creates make ephemerals, and only requests and \
-             replies say so: Matcher::request(Op::Create)",
+            "Matcher::request(Op::GetData).ephemeral() can never match: only creates make ephemerals, and only \
+             requests and replies say so: Matcher::request(Op::Create)",
         ),
         (
             Matcher::request(Op::Create).watching(),
-            "Matcher::request(Op::Create).watching() can never match: only exists, getData, getChildren, addWatch and \
-             setWatches set a watch, and only their requests and replies say so",
+            "Matcher::request(Op::Create).watching() can never match: only exists, getData, getChildren, addWatch \
+             and setWatches set a watch, and only their requests and replies say so",
         ),
         (
             Matcher::request(Op::Ping).path("/a"),
-            "Matcher::request(Op::Ping).path(\"/a\") can never match: requests name no path: leave path(..) out, or match \
-             an operation or watch event that has one",
+            "Matcher::request(Op::Ping).path(\"/a\") can never match: requests name no path: leave path(..) out, or \
+             match an operation or watch event that has one",
         ),
         (
             Matcher::any().label("wroker"),
-            "Matcher::any().label(\"wroker\") can never match: the label \"wroker\" is not known (known are \"a\"): name the \
-             label first with labelled(\"wroker\"), serve_labelled(..) or the builder's label(..)",
+            "Matcher::any().label(\"wroker\") can never match: the label \"wroker\" is not known (known are \"a\"): \
+             name the label first with labelled(\"wroker\"), serve_labelled(..) or the builder's label(..)",
         ),
         (
             Matcher::any().member(MemberId(3)),
-            "Matcher::any().member(MemberId(3)) can never match: there is no member 3: members are numbered from 1 to 2",
+            "Matcher::any().member(MemberId(3)) can never match: there is no member 3: members are numbered from 1 \
+             to 2",
         ),
         (
             Matcher::of(EventKind::Accepted).session(SessionId(0x1a)),
-            "Matcher::of(EventKind::Accepted).session(SessionId(0x1a)) can never match: accepted connections belong to no \
-             session: leave session(..) out, or match what a connection does once it has a session",
+            "Matcher::of(EventKind::Accepted).session(SessionId(0x1a)) can never match: accepted connections belong \
+             to no session: leave session(..) out, or match what a connection does once it has a session",
         ),
         (
             Matcher::of(EventKind::Request).op(Op::Connect),
-            "Matcher::of(EventKind::Request).op(Op::Connect) can never match: the first request of a connection and its answer \
-             are kinds of their own: Matcher::request(Op::Connect), Matcher::reply(Op::Connect)",
+            "Matcher::of(EventKind::Request).op(Op::Connect) can never match: the first request of a connection and \
+             its answer are kinds of their own: Matcher::request(Op::Connect), Matcher::reply(Op::Connect)",
         ),
     ] {
         assert_eq!(refusal(&matcher), wanted);

@@ -35,8 +35,8 @@ impl Journal {
             started_ms: self.server.map(|server| server.started.0),
             entries: self.entries(),
         };
-        // All keys are texts and all numbers whole, so there is nothing that JSON could not say. Only texts can have a `<`
-        // in them, and without one nothing ends the element in which this stands.
+        // All keys are texts and all numbers whole, so there is nothing that JSON could not say. Only texts can
+        // have a `<` in them, and without one nothing ends the element in which this stands.
         let json = serde_json::to_string(&data).unwrap_or_default();
         let json = json.replace('<', "\\u003c");
         let mut page = String::with_capacity(PAGE.len() + STYLE.len() + SCRIPT.len() + json.len());
