@@ -95,6 +95,7 @@ pub enum Event<'a> {
     },
     /// The server has made a reply. If a fault loses or changes the reply, or a hold holds it, the next entry says so.
     Reply {
+        // Repeated: a reply has the fields of its request, and both are one flat object in JSON.
         /// Number that the client gave to the request.
         xid: i32,
         /// Operation of the request; `None` for an unknown one.

@@ -111,10 +111,11 @@ impl Matcher {
     }
 
     /// Reason why an event that meets all other conditions cannot meet this one, with advice.
+    // Longer than 60 lines: one arm for each condition, with its text.
     fn why_never(&self, criterion: Criterion, known: &Known) -> String {
         let several = self
             .kind
-            .map_or("messages that are all of this at once", |kind| {
+            .map_or("events that meet all other conditions", |kind| {
                 kind.words().1
             });
         match criterion {

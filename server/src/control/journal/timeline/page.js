@@ -18,7 +18,7 @@
     if (text !== undefined) made.textContent = text;
     return made;
   };
-  // Paths and data come from anybody: nothing that they say may turn the page upside down.
+  // Paths and data come from any client, so control characters and marks of the writing direction are escaped.
   const shown = (text) => String(text).replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
     (odd) => '\\u' + odd.charCodeAt(0).toString(16).padStart(4, '0'));
   const data = (value) => {
@@ -35,7 +35,8 @@
     return Object.entries(value).map(([key, inner]) => key === 'fault' || key === 'action' ? shown(inner) : `${key} ${words(inner)}`).join(' ');
   };
 
-  // A lane a label, with all its sessions and the connections that never had one; who has no label has a lane a session.
+  // One lane for each label, with all its sessions and the connections that never had one. A client without a label has one
+  // lane for each session.
   const sessionOf = new Map();
   for (const e of entries) {
     if (e.connection === undefined) continue;
@@ -77,7 +78,7 @@
   let up = new Map();
   const set = (lane, state) => { if (up.get(lane) !== state) up = new Map(up).set(lane, state); };
   const feel = (lane) => set(lane, lane.connections.size > 0 ? 'up' : lane.sessions.size > 0 ? 'down' : '');
-  const NOBODY = new Set();
+  const NO_LANES = new Set();
   const cuts = new Map();
   const isCut = (whose, lane, member) => (whose.label === undefined || whose.label === lane.label)
     && (whose.session === undefined || lane.clients.has(whose.session))
@@ -126,7 +127,7 @@
       feel(lane);
     }
     row.up = up;
-    row.cut = cuts.size > 0 ? new Set() : NOBODY;
+    row.cut = cuts.size > 0 ? new Set() : NO_LANES;
     for (const whose of cuts.values()) for (const other of lanes) if (isCut(whose, other, memberNow.get(other))) row.cut.add(other);
   }
   for (const made of rows) {
@@ -141,9 +142,9 @@
 
   const answer = (into, reply) => {
     if (reply.error) { into.append(element('span', 'refused', ` → ${reply.error}`)); return; }
-    const told = reply.created !== undefined ? shown(reply.created) : reply.kind === 'reply' && reply.data ? data(reply.data).trim() || '""'
+    const result = reply.created !== undefined ? shown(reply.created) : reply.kind === 'reply' && reply.data ? data(reply.data).trim() || '""'
       : reply.children !== undefined ? `${reply.children} ${reply.children === 1 ? 'child' : 'children'}` : 'ok';
-    into.append(element('span', 'answer', ` → ${told}`));
+    into.append(element('span', 'answer', ` → ${result}`));
   };
   const heldMessage = (held) => held.kind === 'watch_event' ? `event ${held.event_type} ${shown(held.path)}`
     : held.kind === 'connected' ? 'reply connect'
@@ -269,7 +270,7 @@
     if (zxid !== undefined) for (const other of by('rows').children) if (other.made.zxid === zxid) other.classList.add('picked');
     line.focus({ preventScroll: true });
     line.scrollIntoView({ block: 'nearest' });
-    if (!by('detail').hidden) tell(line);
+    if (!by('detail').hidden) showDetail(line);
   };
   const fields = (value, into) => {
     for (const [key, inner] of Object.entries(value)) {
@@ -281,7 +282,7 @@
       into.append(text);
     }
   };
-  const tell = (line) => {
+  const showDetail = (line) => {
     const all = line.made.items.flatMap((item) => [item.e, ...(item.reply ? [item.reply] : [])]);
     by('entries').replaceChildren(...all.map((e) => {
       const { number, kind, ...rest } = e;
@@ -341,7 +342,7 @@
   by('close').addEventListener('click', () => { by('detail').hidden = true; });
   by('rows').addEventListener('click', (event) => {
     const line = event.target.closest('.row');
-    if (line && String(getSelection()) === '') { pick(line); tell(line); }
+    if (line && String(getSelection()) === '') { pick(line); showDetail(line); }
   });
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -358,7 +359,7 @@
       j: () => step(true, all), k: () => step(false, all), ArrowDown: () => step(true, all), ArrowUp: () => step(false, all),
       n: () => step(true, (made) => made.marked), p: () => step(false, (made) => made.marked),
       '/': () => by('search').focus(),
-      Enter: () => { if (current()) tell(current()); },
+      Enter: () => { if (current()) showDetail(current()); },
       z: () => { const line = current(); only = only === null && line ? line.made.zxid ?? null : null; filter(); },
     };
     if (event.target.tagName === 'INPUT' || event.target.tagName === 'BUTTON') { if (event.key !== '/') return; }
