@@ -186,8 +186,8 @@ impl<'f> Recovery<'f> {
             let entry = match reader.next() {
                 Ok(Some(entry)) => entry,
                 Ok(None) => break,
-                // Damage that a real server takes for the end may be cut in any log; damage that stops it, only in the
-                // last.
+                // Damage that a real server takes for the end may be cut in any log. Damage that stops a real server may
+                // be cut only in the last log.
                 Err(error) => match reader.tail() {
                     Some(Tail::Short(_)) if self.options.recover => {
                         return Ok(Replayed::Damaged(reader.offset(), error));
@@ -199,9 +199,8 @@ impl<'f> Recovery<'f> {
                 },
             };
             self.origin.format = self.origin.format.max(Some(entry.least));
-            let zxid = entry.txn.zxid;
             // After the first transaction that is replayed, all are.
-            *has_begun |= zxid >= wanted;
+            *has_begun |= entry.txn.zxid >= wanted;
             if *has_begun {
                 let offset = entry.offset;
                 match self.refusal(log, &entry) {
@@ -211,13 +210,7 @@ impl<'f> Recovery<'f> {
                     }
                     Some(error) => return Err(error),
                 }
-                let digest = self.restore.replay(&entry.txn);
-                let stored = entry.digest;
-                self.origin.digest = digest;
-                self.origin.replayed = self.origin.replayed.saturating_add(1);
-                self.origin.last_zxid = self.origin.last_zxid.max(zxid);
-                self.compare_snapshot(zxid);
-                self.compare(zxid, stored);
+                self.replay_entry(&entry);
             }
         }
         let Some(error) = reader.torn() else {
@@ -236,6 +229,16 @@ impl<'f> Recovery<'f> {
             (false, true) => Ok(Replayed::Damaged(reader.offset(), error)),
             (false, false) => Err(error),
         }
+    }
+
+    /// Replays one transaction, and compares the tree with the digests in the files.
+    fn replay_entry(&mut self, entry: &LogEntry<'_>) {
+        let zxid = entry.txn.zxid;
+        self.origin.digest = self.restore.replay(&entry.txn);
+        self.origin.replayed = self.origin.replayed.saturating_add(1);
+        self.origin.last_zxid = self.origin.last_zxid.max(zxid);
+        self.compare_snapshot(zxid);
+        self.compare(zxid, entry.digest);
     }
 
     /// Reason why a transaction cannot be replayed onto the present state.
