@@ -186,8 +186,8 @@ impl<'f> Recovery<'f> {
             let entry = match reader.next() {
                 Ok(Some(entry)) => entry,
                 Ok(None) => break,
-                // Damage that a real server takes for the end may be cut in any log. Damage that stops a real server may
-                // be cut only in the last log.
+                // Damage that a real server takes for the end may be cut in any log. Damage that stops a real server
+                // may be cut only in the last log.
                 Err(error) => match reader.tail() {
                     Some(Tail::Short(_)) if self.options.recover => {
                         return Ok(Replayed::Damaged(reader.offset(), error));

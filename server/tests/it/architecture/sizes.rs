@@ -22,7 +22,13 @@ const LONGEST_REPETITION: usize = 10;
 const REPEATED_MARK: &str = "// Repeated:";
 
 /// Folders of the workspace whose functions and repetitions are checked.
-const CHECKED: [&str; 1] = ["server/src/control"];
+const CHECKED: [&str; 5] = [
+    "server/src/control",
+    "server/src/jute",
+    "server/src/persistence",
+    "server/src/store",
+    "server/src/wire",
+];
 
 /// A source file without its tests.
 struct Source {
