@@ -1,45 +1,45 @@
 //! A pure-Rust, embedded, ZooKeeper-compatible coordination server for tests: *the miniredis of ZooKeeper*.
 //!
-//! [`Server::start`] gives a test a server of its own on a free port, which speaks ZooKeeper's wire protocol so exactly
-//! that clients cannot tell it from a standalone ZooKeeper 3.9. It needs no async runtime and works under any.
+//! [`Server::start`] starts a server on a free port of 127.0.0.1. It speaks ZooKeeper's wire protocol so exactly that
+//! clients cannot distinguish it from a standalone ZooKeeper 3.9. It needs no async runtime and works under any.
 //!
 //! ```
 //! use std::time::Duration;
 //!
-//! // Time stands still until the test moves it; leave that out and the machine's clock counts.
+//! // The clock stands still until the test moves it; without this line, the system clock is used.
 //! let zk = minikeeper::Server::builder().manual_clock().start()?;
 //!
-//! // Give this to whatever is tested, with any client in any language.
+//! // Pass this to the code under test, with any client in any language.
 //! let _connect_string = zk.connect_string();
 //!
-//! // The test itself reads and writes without a client; watches fire as for any write.
+//! // The test reads and writes without a client; watches fire as for any write.
 //! zk.create("/config", b"v1")?;
 //! zk.set("/config", b"v2")?;
 //! assert_eq!(zk.data("/config").as_deref(), Some(&b"v2"[..]));
 //!
-//! // Let sessions fall silent, and their time pass, at once.
+//! // Mute all sessions and let them expire, without waiting.
 //! zk.sessions().iter().for_each(|session| zk.mute(session.id));
 //! zk.advance(Duration::from_secs(60));
 //! assert!(zk.sessions().is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What no real ensemble gives a test, all of it plain data at its core:
+//! A test controls what it cannot control in a real ensemble:
 //!
-//! | power | begins at |
+//! | control of | methods |
 //! |---|---|
-//! | time that stands still until it is turned | [`ServerBuilder::manual_clock`], [`Server::advance`], [`Server::expire`] |
-//! | faults where a test wants them, chaos by a seed, links that are cut | [`Server::fault`], [`Server::chaos`], [`Server::partition`] |
-//! | events, replies and requests that are held, and let go in any order across clients | [`Server::hold`] |
-//! | a journal of all that passes, to wait on and to make claims about | [`Server::journal`], [`Server::wait_for`], [`Server::budget`] |
-//! | clients told apart in any language | [`Server::labelled`] |
-//! | members that stop, part from the others, lag | [`Ensemble`] |
-//! | state as a value, to fork, to compare, to begin with | [`Server::snapshot`], [`tree!`], [`Tree`] |
-//! | state that lasts, and a real server's to begin with | [`ServerBuilder::data_dir`], [`Server::open_copy`], [`Server::export`] |
-//! | any stream on the test's own runtime | [`ServerBuilder::without_listener`], [`Server::serve`] |
+//! | time | [`ServerBuilder::manual_clock`], [`Server::advance`], [`Server::expire`] |
+//! | faults at chosen messages, random faults from a seed, cut links | [`fault`], [`Server::fault`] |
+//! | delivery of events, replies and requests, in any order across clients | [`hold`], [`Server::hold`] |
+//! | a journal of all messages, with waits, claims and budgets | [`journal`], [`Server::wait_for`] |
+//! | clients by label, in any language | [`label`], [`Server::labelled`] |
+//! | members that stop, are partitioned or lag | [`ensemble`], [`Ensemble`] |
+//! | state as a value, to fork, compare and start from | [`state`], [`Server::snapshot`], [`tree!`] |
+//! | ZooKeeper's data folder | [`folder`], [`ServerBuilder::data_dir`], [`Server::open_copy`] |
+//! | any byte stream on the runtime of the test | [`ServerBuilder::without_listener`], [`Server::serve`] |
 //!
-//! State is in memory and goes with the last handle, unless the server is given a folder for it:
-//! [`ServerBuilder::data_dir`] keeps it in ZooKeeper's own files, [`Server::open_copy`] begins with those of a real server.
+//! The state is in memory and is dropped with the last handle. [`ServerBuilder::data_dir`] stores it in ZooKeeper's own
+//! files, and [`Server::open_copy`] starts from the files of a real server.
 
 mod control;
 mod handle;
@@ -130,7 +130,7 @@ pub mod folder {
     pub use crate::protocol::{DataFormat, NoDataFormat};
 }
 
-/// Messages that a test holds back and releases.
+/// Messages that a test holds and releases.
 ///
 /// A hold begins with [`Server::hold`](crate::Server::hold).
 ///
@@ -187,7 +187,7 @@ pub mod journal {
     };
 }
 
-/// Names for clients, and sessions of the test's own.
+/// Labels for clients, and sessions that the test itself owns.
 ///
 /// A label begins with [`Server::labelled`](crate::Server::labelled).
 ///

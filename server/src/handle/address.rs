@@ -1,4 +1,4 @@
-//! Labelled addresses: who connects to one is known by its label.
+//! Labelled addresses: the clients of an address have its label.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -12,7 +12,7 @@ use crate::control::ListenerId;
 use crate::net::ReservedPort;
 use crate::protocol::MemberId;
 
-/// A further address of a server: who connects there is known by its label, in any language.
+/// Additional address of a server. The label of the address identifies its clients, in any language.
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
@@ -26,12 +26,12 @@ use crate::protocol::MemberId;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Address {
     label: String,
-    /// That of each member, by number.
+    /// Address of each member, by number.
     addrs: Vec<SocketAddr>,
 }
 
 impl Address {
-    /// The name of whoever connects there.
+    /// Label of the clients that connect to the address.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -43,7 +43,8 @@ impl Address {
         &self.label
     }
 
-    /// Where the server listens: a port of its own, of the server's IP address. Of an ensemble, that of the first member.
+    /// Address that the server listens on: a port of its own on the IP address of the server. For an ensemble, the
+    /// address of the first member.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -55,7 +56,7 @@ impl Address {
         self.addrs.first().copied().unwrap_or(LOCALHOST)
     }
 
-    /// Where each member of an ensemble listens, by number; of a server that is none, the one address.
+    /// Address of each member of an ensemble, by number; for a server that is not an ensemble, its only address.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -67,7 +68,7 @@ impl Address {
         &self.addrs
     }
 
-    /// What a client on this machine is to be given, as [`Server::connect_string`] is. [`Display`](fmt::Display) writes
+    /// Connect string for a client on this machine, like [`Server::connect_string`]. [`Display`](fmt::Display) writes
     /// the same.
     ///
     /// ```
@@ -89,18 +90,20 @@ impl fmt::Display for Address {
 }
 
 impl Server {
-    /// Listens on one more free port, of the same IP address, over the same tree, and so does each member of an ensemble:
-    /// every connection that comes by it bears the label, in [`connections`](Self::connections) and wherever else connections and sessions are told apart. The
-    /// same label asked for again gives the same address.
+    /// Listens on an additional port of the same IP address, and returns the address. Connections to the address have
+    /// the label, in [`connections`](Self::connections) and wherever connections and sessions are identified. All
+    /// addresses serve the same tree. In an ensemble, every member listens on an additional port. A second call with
+    /// the same label returns the same address.
     ///
-    /// When this returns, clients can connect, or as soon as the server starts again if it is stopped. Stop and restart
-    /// are for all addresses, and so is the limit on connections from one IP address.
+    /// When this returns, clients can connect; if the server is stopped, clients can connect once it starts again. Stop
+    /// and restart affect all addresses. The limit on connections from one IP address counts the connections to all
+    /// addresses.
     ///
     /// # Errors
     ///
-    /// When the label is empty, begins or ends with white space, has control characters or is a name that the journal
-    /// uses (`test`, `server`, `ensemble`), when this process or machine has no sockets or ports left, or when the
-    /// server has [no listener](crate::ServerBuilder::without_listener).
+    /// If the label is empty, begins or ends with white space, has control characters or is a name that the journal
+    /// uses (`test`, `server`, `ensemble`); if this process or machine has no sockets or ports left; or if the server
+    /// has [no listener](crate::ServerBuilder::without_listener).
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -116,7 +119,7 @@ impl Server {
         self.add_label(label, members)
     }
 
-    /// Listens on a further port for each of these members, if it does not yet.
+    /// Listens on an additional port for each of these members, unless it does already.
     fn add_label(
         &self,
         label: &str,
@@ -152,7 +155,8 @@ impl Server {
 }
 
 impl Member {
-    /// The labelled address of this member alone. That of the [server](Server::labelled) leads to every member.
+    /// Listens on an additional port of this member alone. The address of the [server](Server::labelled) leads to every
+    /// member.
     ///
     /// # Errors
     ///
@@ -170,7 +174,7 @@ impl Member {
     }
 }
 
-/// Checks that a label can be printed in a line of the journal, and is not one of the journal's own names.
+/// Checks that a label can be printed in a line of the journal and is not one of the names that the journal uses.
 pub(super) fn check_label(label: &str) -> Result<Arc<str>, StartError> {
     if label.is_empty() || label.trim() != label || label.contains(char::is_control) {
         return Err(StartError::Label(label.to_owned()));
@@ -181,7 +185,7 @@ pub(super) fn check_label(label: &str) -> Result<Arc<str>, StartError> {
     Ok(label.into())
 }
 
-/// What a client on this machine is to be given that may connect to any of these.
+/// Connect string for a client on this machine that may connect to any of these addresses.
 pub(super) fn connect_string(addrs: &[SocketAddr]) -> String {
     let addrs: Vec<String> = addrs
         .iter()
@@ -190,7 +194,8 @@ pub(super) fn connect_string(addrs: &[SocketAddr]) -> String {
     addrs.join(",")
 }
 
-/// Where a client on this machine finds who listens there.
+/// Address by which a client on this machine reaches a listener: an unspecified IP address becomes the loopback
+/// address.
 pub(super) fn reachable(mut addr: SocketAddr) -> SocketAddr {
     if addr.ip().is_unspecified() {
         addr.set_ip(match addr.ip() {

@@ -1,4 +1,4 @@
-//! What is said before a server starts.
+//! Settings of a server, and its start.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use super::missing::{NotEnabled, TokioClock};
 use super::{Ensemble, Server, Snapshot, StartError, Storage, Tree};
 use crate::protocol::Timestamp;
 
-/// Says how a server is to be, then starts it. See [`Config`] for what each setting means and its default.
+/// Builder of a [`Server`]. See [`Config`] for the meaning and the default of each setting.
 ///
 /// ```
 /// use std::time::Duration;
@@ -57,14 +57,14 @@ impl ServerBuilder {
     ///
     /// # Errors
     ///
-    /// When the port is taken, a setting cannot be, the seed cannot be written, or this process or machine has no sockets or
-    /// threads left.
+    /// If the port is in use, a setting is invalid, the seed cannot be written, or this process or machine has no
+    /// sockets or threads left.
     pub fn start(self) -> Result<Server, StartError> {
         Server::launch(self.config, self.snapshot.as_ref(), self.seed.as_ref())
     }
 
-    /// Begins with everything that another server had: see [`Snapshot::start`], which also takes over what that server was
-    /// told.
+    /// Starts the server with the state of another one: see [`Snapshot::start`], which also takes over the settings of
+    /// that server.
     ///
     /// ```
     /// use minikeeper::Server;
@@ -81,7 +81,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Begins with these znodes, before anybody can connect: see [`Server::seed`].
+    /// Creates these znodes before clients can connect: see [`Server::seed`].
     ///
     /// ```
     /// use minikeeper::{Server, protocol::Zxid, tree};
@@ -97,12 +97,13 @@ impl ServerBuilder {
         self
     }
 
-    /// Starts an ensemble of so many members. If there is a [port](Self::port), it is that of the first, and those of the
-    /// others follow. Members number sessions by themselves, so [`server_id`](Self::server_id) does not count.
+    /// Starts an ensemble with this number of members. If a [port](Self::port) is set, the first member has it and the
+    /// other members have the ports after it. Members number their sessions themselves, so
+    /// [`server_id`](Self::server_id) has no effect.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start), and when the number is not 1 to 254.
+    /// As [`start`](Self::start), and if the number is not between 1 and 254.
     ///
     /// ```
     /// let ensemble = minikeeper::Server::builder().manual_clock().read_only_mode(true).ensemble(3)?;
@@ -115,9 +116,9 @@ impl ServerBuilder {
         Ok(self.start()?.ensemble())
     }
 
-    /// Names a label before a client has it, so that faults, holds, waits and claims can use it from the start. Only
-    /// a server on which no [`address`](Server::labelled) with the label is requested first needs this, such as a
-    /// server [without a listener](Self::without_listener).
+    /// Names a label before a client has it, so that faults, holds, waits and claims can use it from the start. This is
+    /// only needed on a server whose [labelled address](Server::labelled) is not requested first, such as a server
+    /// [without a listener](Self::without_listener).
     ///
     /// ```
     /// use minikeeper::{Matcher, Server};
@@ -133,16 +134,18 @@ impl ServerBuilder {
         self
     }
 
-    /// Takes this port, of 127.0.0.1 unless [`address`](Self::address) names another.
+    /// Listens on this port, of 127.0.0.1 unless [`address`](Self::address) sets another IP address.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.config.address.set_port(port);
         self
     }
 
-    /// Lets it listen nowhere and have no thread: clients are served on the caller's own runtime by [`Server::serve`]
-    /// alone, and time is kept by them, or by [`Server::drive_timer`]. If that runtime's time is paused, the clock must be
-    /// `tokio_clock` or [`manual_clock`](Self::manual_clock): by the machine's, its timer would wait in vain, and busily.
+    /// Starts the server without a listener and without a thread. Clients are served by [`Server::serve`] on the
+    /// runtime of the caller. The timer of the server runs in these connections, or in [`Server::drive_timer`].
+    ///
+    /// If the time of that runtime is paused, the clock must be `tokio_clock` or [`manual_clock`](Self::manual_clock).
+    /// With the system clock, the timer would wait in a busy loop for time that does not pass.
     ///
     /// ```
     /// let server = minikeeper::Server::builder().without_listener().start()?;
@@ -155,15 +158,15 @@ impl ServerBuilder {
         self
     }
 
-    /// Lets time stand still until [`Server::advance`] moves it.
+    /// Uses a clock that stands still until [`Server::advance`] moves it.
     #[must_use]
     pub fn manual_clock(mut self) -> Self {
         self.config.clock = ClockKind::Manual;
         self
     }
 
-    /// Lets it follow the time of the tokio runtime inside which it is started, which a test may have paused
-    /// (`tokio::time::pause`, `#[tokio::test(start_paused = true)]`): then time passes as soon as nothing else can happen.
+    /// Uses the time of the tokio runtime that the server is started in. A test can pause this time
+    /// (`tokio::time::pause`, `#[tokio::test(start_paused = true)]`): then time advances as soon as all tasks are idle.
     /// Only for a server [without a listener](Self::without_listener). Needs the feature `tokio-clock`.
     ///
     /// ```
@@ -196,13 +199,13 @@ impl ServerBuilder {
         self
     }
 
-    /// What the clock says when the server starts, instead of the time of day: with a clock that is not the machine's, two
-    /// runs of a test then have the same session ids, `ctime`s and `mtime`s.
+    /// Sets the time of the clock when the server starts, instead of the time of day. With a manual or a tokio clock,
+    /// two runs of a test then have the same session ids, `ctime`s and `mtime`s.
     ///
-    /// Two servers that start at the same fixed time give the same session ids. So does a server that begins with a
-    /// [snapshot](Self::snapshot) on a clock other than the machine's, beside the server that the snapshot was taken
-    /// from. All other servers of one process give different ids, in ZooKeeper's layout: the server id, the time of
-    /// the start in milliseconds, a counter.
+    /// Two servers that start at the same fixed time assign the same session ids. A server that starts from a
+    /// [snapshot](Self::snapshot) on a manual or tokio clock assigns the same ids as the server that the snapshot was
+    /// taken from. All other servers of one process assign different ids, in ZooKeeper's layout: the server id, the
+    /// time of the start in milliseconds, a counter.
     ///
     /// ```
     /// use minikeeper::{Server, protocol::Timestamp};
@@ -218,7 +221,7 @@ impl ServerBuilder {
         self
     }
 
-    /// The shortest and the longest session timeout that a client can get.
+    /// Sets the shortest and the longest session timeout that a client can get.
     #[must_use]
     pub fn session_timeouts(mut self, shortest: Duration, longest: Duration) -> Self {
         self.config.min_session_timeout = Some(shortest);
@@ -226,7 +229,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Whoever authenticates with `digest` and this user and password passes every check.
+    /// Sets the super user: a client that authenticates with `digest`, this user and this password passes every ACL
+    /// check.
     #[must_use]
     pub fn super_user(mut self, user_and_password: &str) -> Self {
         self.config.super_digest = Some(crate::keeper::digest_of(
@@ -236,13 +240,15 @@ impl ServerBuilder {
         self
     }
 
-    /// Keeps the state in this folder, ZooKeeper's `dataDir`, and begins with what is there: whatever was acknowledged before,
-    /// by a server of these or a real one, is there again, and its sessions can be resumed. The folder is made if need be, and
-    /// is this server's alone. A [`seed`](Self::seed) or a [`snapshot`](Self::snapshot) is for a fresh folder: a seed is passed
-    /// over if there is a state already, a snapshot refused. What else there is to say of it: [`Storage`].
+    /// Stores the state in this folder, ZooKeeper's `dataDir`. Existing state is loaded: every write that was
+    /// acknowledged before, by minikeeper or by a real server, and the sessions, which clients can resume. The folder
+    /// is created if it does not exist, and only one server can use it at a time.
     ///
-    /// A server [without a listener](Self::without_listener) whose clock is not the machine's flushes on the caller's own runtime,
-    /// so that no time passes meanwhile. Not for an [ensemble](Self::ensemble).
+    /// A [`seed`](Self::seed) or a [`snapshot`](Self::snapshot) is for an empty folder: if the folder has state, a seed
+    /// is ignored and a snapshot is refused. [`Storage`] has the other settings of the folder.
+    ///
+    /// A server [without a listener](Self::without_listener) on a manual or tokio clock flushes on the runtime of the
+    /// caller, so that no time passes meanwhile. An [ensemble](Self::ensemble) cannot have a folder.
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-data-dir-{}", std::process::id()));
@@ -265,7 +271,7 @@ impl ServerBuilder {
         self
     }
 
-    /// Keeps transaction logs in another folder than snapshots, ZooKeeper's `dataLogDir`.
+    /// Stores transaction logs in another folder than snapshots, ZooKeeper's `dataLogDir`.
     #[must_use]
     pub fn data_log_dir(mut self, data_log_dir: impl Into<PathBuf>) -> Self {
         self.config.storage.data_log_dir = Some(data_log_dir.into());
@@ -273,61 +279,61 @@ impl ServerBuilder {
     }
 
     setters! {
-        /// Where clients connect; port 0 takes a free one.
+        /// Address for clients; port 0 takes a free port.
         address: SocketAddr;
-        /// Whether it listens, with a thread of its own.
+        /// Whether the server listens, with a thread of its own.
         listener: bool;
-        /// The length of the queue of connections not yet accepted.
+        /// Length of the queue of connections that are not accepted yet.
         listen_backlog: i32;
-        /// The length of a tick.
+        /// Length of a tick.
         tick_time: Duration;
-        /// Whether a session that is not heard from ends when its timeout does, and not at the end of that tick.
+        /// Whether a silent session expires when its timeout ends, instead of at the end of that tick.
         exact_expiry: bool;
-        /// The shortest session timeout a client can get; `None` is two ticks.
+        /// Shortest session timeout that a client can get; `None` is two ticks.
         min_session_timeout: Option<Duration>;
-        /// The longest session timeout a client can get; `None` is twenty ticks.
+        /// Longest session timeout that a client can get; `None` is twenty ticks.
         max_session_timeout: Option<Duration>;
-        /// Connections allowed from one address; 0 is no limit.
+        /// Maximum number of connections from one IP address; 0 is no limit.
         max_client_connections: usize;
-        /// Connections allowed altogether; 0 is no limit.
+        /// Maximum number of connections; 0 is no limit.
         max_connections: usize;
-        /// How long a connection may stay without a session.
+        /// Longest time that a connection may have no session.
         sessionless_timeout: Duration;
-        /// The longest frame that is read, in bytes.
+        /// Maximum frame length, in bytes.
         max_frame: usize;
-        /// How many members the ensemble has; at 1 it is none.
+        /// Number of members of the ensemble; 1 is a standalone server.
         members: u8;
-        /// Whether a member of an ensemble that reaches no quorum serves reads.
+        /// Whether a member of an ensemble that has no quorum serves reads.
         read_only_mode: bool;
-        /// The server's number, the top byte of its session ids.
+        /// Id of the server, the top byte of its session ids.
         server_id: u8;
-        /// Which four-letter words are answered.
+        /// Four-letter words that the server answers.
         four_letter_words: FourLetterWords;
-        /// Whether TTL znodes can be created.
+        /// Whether clients can create TTL znodes.
         extended_types: bool;
         /// Whether hard quotas are enforced.
         enforce_quota: bool;
-        /// Whether permissions are not checked.
+        /// Whether ACLs are ignored.
         skip_acl: bool;
-        /// The digest of the super user, `user:base64`.
+        /// Digest of the super user, `user:base64`.
         super_digest: Option<String>;
         /// Whether the `digest` scheme exists.
         digest_auth: bool;
-        /// How passwords are hashed.
+        /// Hash algorithm for passwords.
         digest_algorithm: DigestAlgorithm;
-        /// The schemes of which a client must have authenticated with one.
+        /// Authentication schemes; a client must have authenticated with one of them.
         required_auth_schemes: Vec<String>;
-        /// Whether `reconfig` gets past its first check.
+        /// Whether `reconfig` passes its first check.
         reconfig_enabled: bool;
-        /// How often containers and TTL znodes are looked at.
+        /// Interval at which the server checks containers and TTL znodes.
         container_check_interval: Duration;
-        /// Containers and TTL znodes removed in a minute at most.
+        /// Maximum number of containers and TTL znodes that are removed in a minute.
         container_max_per_minute: u32;
-        /// After which time a container that never had a child goes; zero is never.
+        /// Time after which a container that never had a child is removed; zero is never.
         container_max_never_used: Duration;
-        /// How much of what passes is kept in the journal.
+        /// Extent of the journal.
         journal: JournalMode;
-        /// Whether the journal has an entry for each transaction, those of sessions and refused writes included.
+        /// Whether the journal has an entry for each transaction, including those of sessions and of refused writes.
         ///
         /// ```
         /// use minikeeper::{Matcher, Server, matcher::EventKind};
@@ -339,12 +345,12 @@ impl ServerBuilder {
         /// # Ok::<(), Box<dyn std::error::Error>>(())
         /// ```
         journal_transactions: bool;
-        /// Whether a test that panics is told the journal's last lines, and what it had in its hands.
+        /// Whether a panicking test prints the last lines of the journal, and the faults, holds and waits of the test.
         journal_on_panic: bool;
-        /// The clock.
+        /// Clock of the server.
         clock: ClockKind;
-        /// Where the state is kept, and how. It takes the place of what [`data_dir`](Self::data_dir) and
-        /// [`data_log_dir`](Self::data_log_dir) have said before.
+        /// Data folder and its settings. Replaces the folders that [`data_dir`](Self::data_dir) and
+        /// [`data_log_dir`](Self::data_log_dir) set before.
         storage: Storage;
     }
 }

@@ -1,4 +1,4 @@
-//! Chaos: what goes wrong by chance, as long as a test holds it.
+//! Chaos: random faults, for as long as a guard exists.
 
 use std::hash::BuildHasher;
 use std::thread;
@@ -6,10 +6,11 @@ use std::thread;
 use super::Server;
 use crate::control::{Chaos, FaultError, FaultId};
 
-/// The variable that has the seed of every chaos without one of its own.
+/// Environment variable with the seed of every chaos that has no seed of its own.
 const SEED: &str = "MINIKEEPER_SEED";
 
-/// A chaos that was placed: it lasts as long as this is held. A line tells its seed when it begins.
+/// Guard of a chaos. The chaos lasts until the guard is dropped. A line on standard error shows its seed when it
+/// starts.
 ///
 /// ```
 /// use minikeeper::fault::Chaos;
@@ -28,19 +29,19 @@ pub struct ChaosGuard {
 }
 
 impl ChaosGuard {
-    /// The seed. With the same one the same goes wrong again: [`Chaos`] says how far.
+    /// Seed of the chaos. The same seed draws the same faults, within the limits that [`Chaos`] describes.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// How often something went wrong.
+    /// Number of faults that have happened.
     #[must_use]
     pub fn hits(&self) -> u64 {
         self.server.shared.engine.fault_hits(self.id)
     }
 
-    /// Makes the links whole again that it has cut.
+    /// Heals the links that the chaos has cut.
     pub fn heal(&self) {
         self.server.shared.engine.heal_fault(self.id);
     }
@@ -57,7 +58,7 @@ impl Drop for ChaosGuard {
 }
 
 impl Server {
-    /// Lets things go wrong by chance; [`Chaos`] says how. The journal tells each of them, as it tells any other fault.
+    /// Starts random faults as [`Chaos`] describes. The journal has an entry for each of them, as for any other fault.
     ///
     /// ```
     /// use minikeeper::fault::Chaos;
@@ -71,8 +72,8 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// If something can never happen, or a probability is none; or if the seed is to come from `MINIKEEPER_SEED`, and what is
-    /// there is no number. To be told of the former instead, use [`place_chaos`](Self::place_chaos).
+    /// If a rule can never happen, a probability is invalid, or the seed comes from `MINIKEEPER_SEED` and the variable
+    /// is not a number. To get an error instead of the first two panics, use [`add_chaos`](Self::add_chaos).
     #[track_caller]
     pub fn chaos(&self, chaos: Chaos) -> ChaosGuard {
         match self.add_chaos(chaos) {
@@ -81,20 +82,21 @@ impl Server {
         }
     }
 
-    /// The same, for a chaos that is given as data.
+    /// Starts random faults as [`chaos`](Self::chaos) does, and returns an error instead of panicking.
     ///
     /// # Errors
     ///
-    /// If something can never happen, or a probability is none.
+    /// If a rule can never happen, or a probability is invalid.
     ///
     /// # Panics
     ///
-    /// If the seed is to come from `MINIKEEPER_SEED`, and what is there is no number.
+    /// If the seed comes from `MINIKEEPER_SEED` and the variable is not a number.
     pub fn add_chaos(&self, chaos: Chaos) -> Result<ChaosGuard, FaultError> {
         let seed = chaos.seed.unwrap_or_else(seed);
         let id = self.shared.engine.place_chaos(chaos, seed)?;
-        // Told now, since a test that returns an error does not panic; the test runner shows it if the test fails.
-        eprintln!("minikeeper: chaos of seed {seed}; {SEED}={seed} plays it again");
+        // Printed now, since a test that returns an error does not panic. The test runner shows the line if the test
+        // fails.
+        eprintln!("minikeeper: chaos with seed {seed}; set {SEED}={seed} to replay it");
         Ok(ChaosGuard {
             server: self.clone(),
             id,
@@ -103,14 +105,14 @@ impl Server {
     }
 }
 
-/// The seed that the variable has, or a new one.
+/// Returns the seed of the environment variable, or a new one.
 fn seed() -> u64 {
     match std::env::var(SEED) {
         Ok(seed) => match seed.trim().parse() {
             Ok(seed) => seed,
-            Err(_) => panic!("{SEED} is {seed:?}, and a seed is a number from 0 to 2^64 - 1"),
+            Err(_) => panic!("{SEED} is {seed:?}; expected a number from 0 to 2^64 - 1"),
         },
-        // The one source of chance in the standard library; short, as it may have to be typed.
+        // The only random numbers of the standard library; shortened, since a developer may have to type the seed.
         Err(_) => std::hash::RandomState::new().hash_one(0) >> 40,
     }
 }

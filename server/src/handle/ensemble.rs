@@ -1,4 +1,4 @@
-//! An ensemble: several members over one tree, what can be done to them, and what follows.
+//! Ensembles: several members over one tree, and the actions on them.
 
 use super::member::{Member, MemberView};
 use super::{Server, StartError, port_error};
@@ -6,11 +6,12 @@ use crate::control::{Effects, ListenerId};
 use crate::keeper::{Input, Keeper};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId};
 
-/// Several members, each with an address of its own, over one tree.
+/// Ensemble of several members over one tree, each with an address of its own.
 ///
-/// There is no protocol among the members. A test says what happens to one, and what would follow from it in a real
-/// ensemble follows at once: connections are closed, there is an election and a new epoch, or nobody is served any more.
-/// The handle is cheap to clone; the members stop when the last handle of the ensemble or its server is dropped.
+/// The members have no protocol among them. A test acts on a member, and the effects that a real ensemble would show
+/// follow at once: connections are closed, an election starts a new epoch, or the ensemble has no leader and closes all
+/// connections. The handle is cheap to clone. The members stop when the last handle of the ensemble or of its server is
+/// dropped.
 ///
 /// ```
 /// use minikeeper::{Ensemble, ensemble::Mode};
@@ -29,7 +30,7 @@ pub struct Ensemble {
     server: Server,
 }
 
-/// Why something could not be done to an ensemble, or not wholly.
+/// Error of an action on an ensemble.
 ///
 /// ```
 /// use minikeeper::ensemble::{EnsembleAction, MemberId};
@@ -42,7 +43,7 @@ pub struct Ensemble {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApplyError {
-    /// It cannot be done.
+    /// The action is not possible.
     #[error(transparent)]
     Ensemble(#[from] EnsembleError),
     /// The member cannot listen.
@@ -51,12 +52,12 @@ pub enum ApplyError {
 }
 
 impl Ensemble {
-    /// Starts an ensemble of so many members, on free ports of 127.0.0.1, empty and with the machine's clock. The last of
-    /// them leads. [`ServerBuilder::ensemble`](crate::ServerBuilder::ensemble) starts one that is told more.
+    /// Starts an ensemble with this number of members, on free ports of 127.0.0.1, empty and with the system clock. The
+    /// last member leads. To set more, use [`ServerBuilder::ensemble`](crate::ServerBuilder::ensemble).
     ///
     /// # Errors
     ///
-    /// When the number is not 1 to 254, or this process or machine has no sockets or threads left.
+    /// If the number is not between 1 and 254, or this process or machine has no sockets or threads left.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -71,8 +72,8 @@ impl Ensemble {
         Self { server }
     }
 
-    /// What the members have in common: the tree, sessions and watches, the clock. It sees what is committed, whatever
-    /// happens to members, and what it writes is committed.
+    /// Server that the members share: tree, sessions, watches, clock. It sees every committed write, whatever happens
+    /// to members, and its own writes are committed.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -85,7 +86,7 @@ impl Ensemble {
         &self.server
     }
 
-    /// What a client is to be given that may connect to any member.
+    /// Connect string for a client that may connect to any member.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(2)?;
@@ -98,11 +99,11 @@ impl Ensemble {
         self.server.connect_string()
     }
 
-    /// The member with this number, from 1.
+    /// Returns the member with this number, from 1.
     ///
     /// # Panics
     ///
-    /// If there is none.
+    /// If the ensemble has no such member.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -119,11 +120,11 @@ impl Ensemble {
             .find(|member| member.id == MemberId(number));
         match member {
             Some(member) => member,
-            None => panic!("the ensemble has members 1 to {count}, and no {number}"),
+            None => panic!("the ensemble has no member {number}; its members are 1 to {count}"),
         }
     }
 
-    /// All members, by number.
+    /// Returns all members, by number.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -136,7 +137,7 @@ impl Ensemble {
         ids.map(|id| self.member_of(id)).collect()
     }
 
-    /// What there is to know of every member at this moment, by number.
+    /// Returns a view of every member, by number.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -148,7 +149,7 @@ impl Ensemble {
         self.members().iter().map(Member::view).collect()
     }
 
-    /// Who leads; `None` where there is no quorum.
+    /// Returns the leader; `None` without a quorum.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -161,7 +162,8 @@ impl Ensemble {
         leader.map(|id| self.member_of(id))
     }
 
-    /// How many leaders there have been: the high 32 bits of every zxid. A server that is no ensemble stays at 0.
+    /// Returns the epoch: the number of leaders so far, which is the high 32 bits of every zxid. A standalone server
+    /// stays in epoch 0.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -173,11 +175,11 @@ impl Ensemble {
         self.look(|keeper| keeper.members().epoch())
     }
 
-    /// Does what the action says, as its own method would, and returns the effects.
+    /// Performs an action, as its own method does, and returns the effects.
     ///
     /// # Errors
     ///
-    /// When there is no such member or it cannot do this as things are; when it starts and cannot listen.
+    /// If there is no such member, the action is not possible now, or a member that starts cannot listen.
     ///
     /// ```
     /// use minikeeper::ensemble::{EnsembleAction, MemberId};
@@ -191,15 +193,15 @@ impl Ensemble {
         self.look(|keeper| keeper.members().check(action))?;
         let mut guards = self.server.member_guards();
         guards.note(action, self.look(|keeper| keeper.members().ids()));
-        act(&self.server, action)
+        apply(&self.server, action)
     }
 
-    /// Holds an election, which this member wins, or with `None` another one than leads now. All connections of all
-    /// members are closed, and there is a new epoch.
+    /// Holds an election that this member wins, or, for `None`, a member other than the present leader. All connections
+    /// of all members are closed, and a new epoch begins.
     ///
     /// # Errors
     ///
-    /// When there is no quorum, or the member is stopped or partitioned.
+    /// If there is no quorum, or the member is stopped or partitioned.
     ///
     /// ```
     /// use minikeeper::ensemble::MemberId;
@@ -216,12 +218,12 @@ impl Ensemble {
             leader: leader.into(),
         };
         self.look(|keeper| keeper.members().check(action))?;
-        Ok(self.server.wish(Input::Ensemble(action)))
+        Ok(self.server.effects_of(Input::Ensemble(action)))
     }
 
-    /// Parts all members from one another, so that nobody leads. Every connection is closed; no session expires until
-    /// there is a leader again. Who connects meanwhile is disconnected when it asks for a session, unless members serve
-    /// [reads](crate::ServerBuilder::read_only_mode).
+    /// Partitions all members from one another, so that the ensemble has no leader. Every connection is closed, and no
+    /// session expires until there is a leader again. A client that connects meanwhile is disconnected when it asks for
+    /// a session, unless members serve [reads](crate::ServerBuilder::read_only_mode).
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -235,7 +237,7 @@ impl Ensemble {
         self.apply(EnsembleAction::LoseQuorum).unwrap_or_default()
     }
 
-    /// Brings all members together that were partitioned. If nobody led, there is an election, and a new epoch.
+    /// Heals the partitions of all members. If there was no leader, an election starts a new epoch.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -258,22 +260,22 @@ impl Ensemble {
     }
 }
 
-/// Every way by which something happens to members.
-pub(super) fn act(server: &Server, action: EnsembleAction) -> Result<Effects, ApplyError> {
+/// Performs an action on the members of a server. All actions of the API come here.
+pub(super) fn apply(server: &Server, action: EnsembleAction) -> Result<Effects, ApplyError> {
     let engine = &server.shared.engine;
     engine.look(|keeper| keeper.members().check(action))?;
     let to = |member: MemberId| move |listener_id: &ListenerId| listener_id.member == member;
-    // So that of two stops and starts at once one comes wholly before the other.
+    // The lock orders concurrent stops and starts: one ends before the other begins.
     let mut ports = server.ports();
     match action {
         EnsembleAction::Stop { member } => {
-            let effects = server.wish(Input::Ensemble(action));
+            let effects = server.effects_of(Input::Ensemble(action));
             ports.shut(to(member));
             Ok(effects)
         }
         EnsembleAction::Start { member } => {
             ports.open(to(member)).map_err(port_error)?;
-            Ok(server.wish(Input::Ensemble(action)))
+            Ok(server.effects_of(Input::Ensemble(action)))
         }
         EnsembleAction::Partition { .. }
         | EnsembleAction::Heal { .. }
@@ -282,6 +284,6 @@ pub(super) fn act(server: &Server, action: EnsembleAction) -> Result<Effects, Ap
         | EnsembleAction::Release { .. }
         | EnsembleAction::CatchUp { .. }
         | EnsembleAction::LoseQuorum
-        | EnsembleAction::RegainQuorum => Ok(server.wish(Input::Ensemble(action))),
+        | EnsembleAction::RegainQuorum => Ok(server.effects_of(Input::Ensemble(action))),
     }
 }

@@ -1,4 +1,4 @@
-//! Faults and cut links: each lasts as long as the guard that a test holds.
+//! Faults and cut links. Each lasts until its guard is dropped.
 
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,12 +12,13 @@ use crate::control::{
 };
 use crate::protocol::SessionId;
 
-/// A fault that was placed: it lasts as long as this is held.
+/// Guard of a fault. The fault lasts until the guard is dropped.
 ///
 /// # Panics
 ///
-/// Dropping it panics if it never happened, and says what came near, unless it is [optional](FaultRule::optional) or the
-/// thread panics already: a fault that does not happen proves nothing.
+/// Dropping the guard panics if the fault never happened, and the message lists the nearest misses: a fault that does
+/// not happen proves nothing. Dropping it does not panic if the fault is [optional](FaultRule::optional) or the thread
+/// is panicking already.
 ///
 /// ```
 /// use minikeeper::{ErrorCode, Fault, Op};
@@ -49,8 +50,8 @@ use crate::protocol::SessionId;
 pub struct FaultGuard {
     server: Server,
     id: FaultId,
-    /// Whether the test has been told that the fault never happened.
-    told: AtomicBool,
+    /// Whether [`check`](Self::check) has returned the error that the fault never happened.
+    reported: AtomicBool,
     /// Number of errors that the thread had been given when the fault was placed.
     errors_before: u64,
     name: String,
@@ -95,7 +96,7 @@ impl FaultGuard {
         let Some(why) = self.server.shared.engine.fault_waits_for(self.id) else {
             return Ok(());
         };
-        self.told.store(true, Ordering::Relaxed);
+        self.reported.store(true, Ordering::Relaxed);
         Err(last_error::note(self.never(why)))
     }
 
@@ -107,20 +108,20 @@ impl FaultGuard {
         }
     }
 
-    /// How often it happened.
+    /// Returns the number of times that the fault has happened.
     #[must_use]
     pub fn hits(&self) -> u64 {
         self.server.shared.engine.fault_hits(self.id)
     }
 
-    /// Waits until it has happened; at once, if it has already.
+    /// Waits until the fault has happened. Returns at once if it has happened already.
     ///
     /// ```
     /// use std::time::Duration;
     /// use minikeeper::Fault;
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let fault = server.fault("nobody comes in").then(Fault::Refuse);
+    /// let fault = server.fault("no connections").then(Fault::Refuse);
     /// let client = std::net::TcpStream::connect(server.addr())?;
     /// fault.happened().blocking()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -129,7 +130,7 @@ impl FaultGuard {
         self.happened_times(1)
     }
 
-    /// Waits until it has happened so many times.
+    /// Waits until the fault has happened this number of times.
     ///
     /// # Panics
     ///
@@ -138,7 +139,7 @@ impl FaultGuard {
     pub fn happened_times(&self, times: u64) -> WaitFor<()> {
         if let Some(most) = self.times.filter(|most| *most < times) {
             panic!(
-                "the fault {:?} happens at most {}, so it never happens {times} times: say times({times}) or always()",
+                "the fault {:?} happens at most {}, so it never happens {times} times; call times({times}) or always()",
                 self.name,
                 match most {
                     1 => "once".to_owned(),
@@ -153,8 +154,8 @@ impl FaultGuard {
         WaitFor::new(&self.server, condition, |_| ())
     }
 
-    /// Makes the links whole again that a [partition](Fault::Partition) has cut. What was sent meanwhile arrives now, be it
-    /// that the connection is closed.
+    /// Heals the links that a [partition](Fault::Partition) has cut. Messages that were sent meanwhile arrive now, and
+    /// so do the ends of connections that were closed meanwhile.
     pub fn heal(&self) {
         self.server.shared.engine.heal_fault(self.id);
     }
@@ -168,12 +169,12 @@ impl Drop for FaultGuard {
             return;
         }
         if let FaultOutcome::Never(why) = engine.remove_fault(self.id)
-            && !self.told.load(Ordering::Relaxed)
+            && !self.reported.load(Ordering::Relaxed)
             && !thread::panicking()
         {
             panic!(
-                "{}. If that is all right, say optional(); if the test returned an error before it could happen, this panic \
-                 hides the error: say optional(), and check()? at the end{}",
+                "{}. If the fault need not happen, call optional(). If the test returned an error before the fault \
+                 could happen, this panic hides the error: call optional(), and check()? at the end{}",
                 self.never(why),
                 hidden_error(self.errors_before)
             );
@@ -181,7 +182,7 @@ impl Drop for FaultGuard {
     }
 }
 
-/// Says where and how often a fault happens. Ends with [`then`](Self::then).
+/// Builder of a fault: the messages that it happens to, and the number of times. Ends with [`then`](Self::then).
 #[derive(Debug)]
 #[must_use = "a fault is placed by `then`"]
 pub struct FaultBuilder<'s> {
@@ -190,7 +191,8 @@ pub struct FaultBuilder<'s> {
 }
 
 impl FaultBuilder<'_> {
-    /// Selects the messages to which the fault happens: an [`Op`], an [`EventKind`](crate::matcher::EventKind) or a [`Matcher`].
+    /// Selects the messages that the fault happens to: an [`Op`], an [`EventKind`](crate::matcher::EventKind) or a
+    /// [`Matcher`].
     ///
     /// The conditions of the matcher are added to those set before; where both set the same one, the new one counts. An
     /// `Op` selects requests, or replies where the fault or another condition is about replies.
@@ -219,77 +221,77 @@ impl FaultBuilder<'_> {
         self
     }
 
-    /// Only to what is about a path that the pattern stands for; see [`PathPattern`](crate::matcher::PathPattern).
+    /// Selects only messages with a path that matches the pattern; see [`PathPattern`](crate::matcher::PathPattern).
     ///
     /// # Panics
     ///
-    /// If it is no pattern.
+    /// If the pattern is invalid.
     #[track_caller]
     pub fn path(mut self, pattern: &str) -> Self {
         self.rule.on = self.rule.on.path(pattern);
         self
     }
 
-    /// Only on connections to the address with this label.
+    /// Selects only messages on connections to the address with this label.
     pub fn label(mut self, label: &str) -> Self {
         self.rule.on = self.rule.on.label(label);
         self
     }
 
-    /// Only on connections of this session.
+    /// Selects only messages on connections of this session.
     pub fn session(mut self, session: SessionId) -> Self {
         self.rule.on = self.rule.on.session(session);
         self
     }
 
-    /// Only to requests that ask for a watch.
+    /// Selects only requests that set a watch.
     pub fn watching(mut self) -> Self {
         self.rule.on = self.rule.on.watching();
         self
     }
 
-    /// Only to requests that create an ephemeral.
+    /// Selects only requests that create an ephemeral znode.
     pub fn ephemeral(mut self) -> Self {
         self.rule.on = self.rule.on.ephemeral();
         self
     }
 
-    /// Only to requests that create something whose name gets a number.
+    /// Selects only requests that create a sequential znode.
     pub fn sequential(mut self) -> Self {
         self.rule.on = self.rule.on.sequential();
         self
     }
 
-    /// Begins with the match of this number; the first is 1.
+    /// Starts with the match of this number. The first match is 1.
     pub fn nth(mut self, nth: u64) -> Self {
         self.rule.nth = nth;
         self
     }
 
-    /// Happens so many times, and not once.
+    /// Lets the fault happen this number of times, instead of once.
     pub fn times(mut self, times: u64) -> Self {
         self.rule.times = Some(times);
         self
     }
 
-    /// Happens every time, and not once.
+    /// Lets the fault happen every time, instead of once.
     pub fn always(mut self) -> Self {
         self.rule.times = None;
         self
     }
 
-    /// It is all right if it never happens.
+    /// Allows that the fault never happens.
     pub fn optional(mut self) -> Self {
         self.rule.optional = true;
         self
     }
 
-    /// Places it: this is what happens.
+    /// Places the fault.
     ///
     /// # Panics
     ///
-    /// If it can never happen: no message can match, or the fault does not happen to those that match. To get an error
-    /// instead, use [`Server::add_fault`].
+    /// If the fault can never happen: no message can match, or the fault does not apply to the messages that match. To
+    /// get an error instead, use [`Server::add_fault`].
     #[track_caller]
     pub fn then(mut self, fault: Fault) -> FaultGuard {
         self.rule.then = fault;
@@ -300,7 +302,8 @@ impl FaultBuilder<'_> {
     }
 }
 
-/// A link that is cut as long as this is held; what was sent meanwhile arrives afterwards.
+/// Guard of cut links. The links are healed when the guard is dropped, and messages that were sent meanwhile arrive
+/// then.
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
@@ -317,7 +320,8 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// Makes the link whole again. What was sent meanwhile arrives now, be it that the connection is closed.
+    /// Heals the links. Messages that were sent meanwhile arrive now, and so do the ends of connections that were
+    /// closed meanwhile.
     pub fn heal(self) {
         drop(self);
     }
@@ -334,10 +338,10 @@ impl Drop for Partition {
 }
 
 impl Server {
-    /// Says that something goes wrong, once, at the first match, unless told otherwise.
+    /// Starts to build a fault. Unless set otherwise, it happens once, to the first message that matches.
     ///
-    /// Several faults that mean the same request queue: the first that was placed and is not exhausted has it, and those
-    /// behind it do not see it.
+    /// If several faults match the same request, only the first of them happens: the one that was placed first and can
+    /// still happen. The others do not count the request.
     ///
     /// ```
     /// use minikeeper::{Fault, Op};
@@ -365,7 +369,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// If it can never happen.
+    /// If the fault can never happen.
     #[track_caller]
     pub fn add_fault(&self, rule: FaultRule) -> Result<FaultGuard, FaultError> {
         let (name, times) = (rule.name.clone(), rule.times);
@@ -373,7 +377,7 @@ impl Server {
         Ok(FaultGuard {
             server: self.clone(),
             id,
-            told: AtomicBool::new(false),
+            reported: AtomicBool::new(false),
             errors_before: last_error::count(),
             name,
             times,
@@ -381,14 +385,14 @@ impl Server {
         })
     }
 
-    /// Ends every fault and every chaos, and makes every link whole. Guards that are still held know how often their faults
-    /// happened, and no longer mind if they did not.
+    /// Ends all faults and all chaos, and heals all links. Existing guards still return the number of times that their
+    /// faults happened, and no longer panic if they never did.
     ///
     /// ```
     /// use minikeeper::{Fault, Op};
     ///
     /// let server = minikeeper::Server::start()?;
-    /// let fault = server.fault("no reply to anybody").on(Op::Any).always().then(Fault::LoseReply);
+    /// let fault = server.fault("no replies").on(Op::Any).always().then(Fault::LoseReply);
     /// server.clear_faults();
     /// drop(fault);
     /// # Ok::<(), minikeeper::StartError>(())
@@ -422,13 +426,14 @@ impl Server {
         }
     }
 
-    /// Cuts the links of whoever connected, or connects, to the address with this label, both ways: nothing passes, and
-    /// nobody is told. A session whose requests do not arrive falls silent, on a manual clock too.
+    /// Cuts, in both directions, the links of clients that connect to the address with this label, now or later.
+    /// Messages are delayed until the link is healed, and neither side gets an error. A session whose requests do not
+    /// arrive counts as silent, on a manual clock too.
     ///
-    /// Whoever connects to a cut address is connected, as the machine's own network has it, and hears nothing. The server
-    /// may be done with a connection long before its client learns of it: a session expires, or comes by another
-    /// connection. When the link is whole again, what was sent meanwhile arrives, then the end. Only where the server
-    /// stops do all clients learn of it at once, since their sockets are closed.
+    /// The operating system still accepts connections to a cut address, but nothing arrives on them. The server may end
+    /// a connection long before its client can see the end: the session expires, or moves to another connection. When
+    /// the link is healed, the messages that were sent meanwhile arrive, then the end of the connection. If the server
+    /// stops, its sockets are closed, and all clients see the end at once.
     ///
     /// # Panics
     ///

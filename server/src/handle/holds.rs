@@ -1,12 +1,12 @@
-//! What a test keeps back, and lets go in the order that it chooses.
+//! Holds: messages that a test holds, and releases in the order that it chooses.
 
 use super::Server;
 use super::journal::WaitFor;
 use crate::control::{Condition, Held, HoldError, HoldId, Matcher, Release, ReleaseError};
 use crate::protocol::SessionId;
 
-/// Keeps back what a matcher means, as long as this is held. Dropping it lets everything go, in a test that panics too, so
-/// that nobody waits for what is held.
+/// Hold on the messages that a matcher matches. Dropping it releases all held messages, in a panicking test too, so
+/// that no client waits for a message forever.
 ///
 /// ```
 /// use minikeeper::Matcher;
@@ -15,7 +15,7 @@ use crate::protocol::SessionId;
 /// server.labelled("B")?;
 /// let hold = server.hold(Matcher::watch_event().path("/leader").label("B"));
 /// server.create("/leader", b"A")?;
-/// assert!(hold.held().is_empty(), "nobody watches");
+/// assert!(hold.held().is_empty(), "no client watches");
 /// hold.release_all();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -27,21 +27,21 @@ pub struct Hold {
 }
 
 impl Server {
-    /// Keeps back events, replies or requests from now on, until the test lets them go.
+    /// Holds events, replies or requests from now on, until the test releases them.
     ///
-    /// - Events and replies: the server has done what they tell of, and the client does not know. Whatever is sent later on
-    ///   the same connection waits behind them: a client gets what is sent to it in the order in which it was sent.
-    /// - Requests: the server does not know of them yet. Whatever the client sends later on the same connection waits behind,
-    ///   its pings too, so in real time its session may expire meanwhile. A request that is released has been carried out when
-    ///   the call returns, unless its link is cut: then it arrives when that is healed.
+    /// - Events and replies: the server has done its work, and the client does not see it yet. Later messages on the
+    ///   same connection wait behind a held one, since a client receives messages in the order in which they were sent.
+    /// - Requests: the server does not see them yet. Later requests of the client on the same connection, including
+    ///   pings, wait behind a held one; in real time its session may therefore expire. A released request has been
+    ///   carried out when the call returns, unless its link is cut: then it arrives when the link is healed.
     ///
-    /// A held message ends with its connection, like bytes in flight: when the connection closes, when its session
-    /// expires or moves to another connection, when the server stops. The message is no longer held when the call
-    /// that caused this returns. A held reply to the request that closes a session is still owed: the connection
-    /// stays open, and every view counts it, until the reply is released. If several holds match the same message,
-    /// the hold that was placed first has it.
+    /// A held message is dropped with its connection, like bytes in flight: when the connection closes, when its
+    /// session expires or moves to another connection, when the server stops. The message is no longer held when the
+    /// call that caused this returns. If a held reply answers the request that closes a session, the connection stays
+    /// open, and every view counts it, until the reply is released. If several holds match the same message, the hold
+    /// that was placed first has it.
     ///
-    /// A matcher that does not say of which [`EventKind`](crate::matcher::EventKind) holds a request, and its reply too.
+    /// A matcher without an [`EventKind`](crate::matcher::EventKind) holds a request, and then its reply.
     ///
     /// # Panics
     ///
@@ -53,7 +53,7 @@ impl Server {
     ///
     /// let server = minikeeper::Server::start()?;
     /// server.labelled("B")?;
-    /// // What B asks for is done, and B does not learn of it before the test wants it to.
+    /// // The server carries out the creates of B, and B gets no reply before the test releases it.
     /// let hold = server.hold(Matcher::reply(Op::Create).path("/locks/**").label("B"));
     /// # drop(hold);
     /// # Ok::<(), minikeeper::StartError>(())
@@ -66,7 +66,7 @@ impl Server {
         }
     }
 
-    /// The same as [`hold`](Self::hold), for a matcher that comes from elsewhere.
+    /// Holds messages as [`hold`](Self::hold) does, and returns an error instead of panicking.
     ///
     /// # Errors
     ///
@@ -89,7 +89,7 @@ impl Server {
 }
 
 impl Hold {
-    /// What is held now, in the order in which it came.
+    /// Returns the held messages, oldest first.
     ///
     /// ```
     /// use minikeeper::Matcher;
@@ -105,7 +105,7 @@ impl Hold {
         self.server.shared.engine.held(self.id)
     }
 
-    /// Waits until so many are held: a future, or [`blocking`](WaitFor::blocking).
+    /// Waits until this number of messages is held.
     ///
     /// ```
     /// use std::time::Duration;
@@ -114,7 +114,7 @@ impl Hold {
     /// let server = minikeeper::Server::start()?;
     /// let hold = server.hold(Matcher::watch_event());
     /// let waited = hold.wait_for(2).within(Duration::ZERO).blocking();
-    /// assert!(waited.is_err(), "nobody watches anything");
+    /// assert!(waited.is_err(), "no client watches anything");
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn wait_for(&self, number: usize) -> WaitFor<()> {
@@ -125,11 +125,11 @@ impl Hold {
         WaitFor::new(&self.server, condition, |_| ())
     }
 
-    /// Lets go what has been held for longest.
+    /// Releases the message that has been held longest, and returns it.
     ///
     /// # Errors
     ///
-    /// If nothing is held, or something before it on the same connection is kept back otherwise.
+    /// If no message is held, or if an older message on the same connection is still held or delayed.
     ///
     /// ```
     /// use minikeeper::{Matcher, hold::ReleaseError};
@@ -144,20 +144,20 @@ impl Hold {
         released.into_iter().next().ok_or(ReleaseError::NothingHeld)
     }
 
-    /// Lets one message go.
+    /// Releases one message.
     ///
     /// # Errors
     ///
-    /// If it is not held, or something before it on the same connection is kept back.
+    /// If the message is not held, or if an older message on the same connection is still held or delayed.
     ///
     /// ```
     /// use minikeeper::Matcher;
     ///
     /// let server = minikeeper::Server::start()?;
     /// let hold = server.hold(Matcher::watch_event());
-    /// // The newest first: refused where it would overtake another one of the same client.
+    /// // Newest first: refused if an older message of the same client is held.
     /// for held in hold.held().iter().rev() {
-    ///     hold.release_item(held.item).expect("it is the only one of its client");
+    ///     hold.release_item(held.item).expect("the client has no older message");
     /// }
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
@@ -165,7 +165,7 @@ impl Hold {
         self.release(&Release::Item { item }).map(|_| ())
     }
 
-    /// Lets go what is for one session; gives how much it was.
+    /// Releases the messages of one session, and returns their number.
     ///
     /// ```
     /// use minikeeper::Matcher;
@@ -178,28 +178,28 @@ impl Hold {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn release_session(&self, session: SessionId) -> usize {
-        self.let_go(&Release::Session { session })
+        self.release_count(&Release::Session { session })
     }
 
-    /// Lets go what is for whoever came by the address with this label; gives how much it was.
+    /// Releases the messages of the clients with this label, and returns their number.
     ///
     /// ```
     /// use minikeeper::Matcher;
     ///
     /// let server = minikeeper::Server::start()?;
     /// let hold = server.hold(Matcher::watch_event());
-    /// // B is told before A.
+    /// // B gets its event before A.
     /// hold.release_label("B");
     /// hold.release_label("A");
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn release_label(&self, label: &str) -> usize {
-        self.let_go(&Release::Label {
+        self.release_count(&Release::Label {
             label: label.to_owned(),
         })
     }
 
-    /// Lets everything go that is held now; gives how much it was. What comes later is held again.
+    /// Releases all messages that are held now, and returns their number. Later messages are held again.
     ///
     /// ```
     /// use minikeeper::Matcher;
@@ -210,16 +210,16 @@ impl Hold {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn release_all(&self) -> usize {
-        self.let_go(&Release::All)
+        self.release_count(&Release::All)
     }
 
-    /// Lets some go; gives what it was, in the order in which it came. Where a session, a label or all is meant, what is
-    /// behind something that another hold or a delay keeps back leaves right after that.
+    /// Releases messages, and returns them, oldest first. If the release is by session, by label or of all messages, a
+    /// message behind another held or delayed one leaves as soon as that one has left.
     ///
     /// # Errors
     ///
-    /// If a message is asked for that is not held; or one, or the first, before which something is kept back on the same
-    /// connection. Then nothing is let go.
+    /// If the release is of one message and the message is not held; or if the release is of one message or of the
+    /// oldest ones, and an older message on the same connection is still held or delayed. No message is released then.
     ///
     /// ```
     /// use minikeeper::{Matcher, hold::Release};
@@ -234,7 +234,7 @@ impl Hold {
         self.server.shared.engine.release(self.id, which)
     }
 
-    fn let_go(&self, which: &Release) -> usize {
+    fn release_count(&self, which: &Release) -> usize {
         self.release(which).map_or(0, |released| released.len())
     }
 }

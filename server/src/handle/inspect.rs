@@ -1,4 +1,4 @@
-//! Pictures of the state: znodes, sessions, watches. They are values and do not change with the server.
+//! Views of the state: znodes, sessions, connections, watches. A view is a value and does not change with the server.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use crate::keeper::{Connection, ConnectionId, Modes, Owner, Sessions, Tree, Znod
 use crate::net::Outbox;
 use crate::protocol::{Acl, MemberId, SessionId, Stat, Timestamp};
 
-/// Everything about a znode at one moment.
+/// Znode at one moment.
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
@@ -23,23 +23,23 @@ use crate::protocol::{Acl, MemberId, SessionId, Stat, Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ZnodeView {
-    /// Its path.
+    /// Path of the znode.
     pub path: String,
-    /// What it holds; `None` is ZooKeeper's null, which is not the same as empty.
+    /// Data of the znode; `None` is ZooKeeper's null, which differs from empty data.
     pub data: Option<Vec<u8>>,
-    /// Its stat, as a client sees it.
+    /// Stat of the znode, as a client sees it.
     pub stat: Stat,
-    /// Its ACL.
+    /// ACL of the znode.
     pub acl: Vec<Acl>,
-    /// The names of its children, sorted.
+    /// Names of the children, sorted.
     pub children: Vec<String>,
-    /// Whether it goes when its last child has gone.
+    /// Whether the znode is a container.
     pub container: bool,
-    /// How long it lives without children and changes, if it has a time to live.
+    /// Time to live without children and changes, for a TTL znode.
     pub ttl: Option<Duration>,
 }
 
-/// A session at one moment.
+/// Session at one moment.
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
@@ -51,21 +51,21 @@ pub struct ZnodeView {
 pub struct SessionView {
     /// Its number.
     pub id: SessionId,
-    /// The timeout that its client was granted.
+    /// Negotiated session timeout.
     pub timeout: Duration,
-    /// Whether a connection is up.
+    /// Whether the session is connected.
     pub connected: bool,
-    /// The label of the address that its connection came by; while no connection is up, the last that it came by.
+    /// Label of the address that the client is connected to; for a session without a connection, the last label it had.
     pub label: Option<String>,
-    /// Whether it was muted.
+    /// Whether the session is muted.
     pub muted: bool,
-    /// The member of the ensemble that its connection is to, if one is up; of a server that is none, the one it has.
+    /// Member that the session is connected to; `None` without a connection. A standalone server is member 1.
     pub member: Option<MemberId>,
-    /// The paths of its ephemeral znodes, sorted.
+    /// Paths of the ephemeral znodes of the session, sorted.
     pub ephemerals: Vec<String>,
 }
 
-/// A connection at one moment.
+/// Connection at one moment.
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
@@ -75,21 +75,21 @@ pub struct SessionView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ConnectionView {
-    /// Its number: the first that the server accepted is 1, and none is given twice.
+    /// Number of the connection. The first connection of a server is 1, and no number is used twice.
     pub number: u64,
-    /// The address of the client.
+    /// Address of the client.
     pub peer: SocketAddr,
-    /// The label of the address that it came by, if that has one.
+    /// Label of the address that the client connected to, if it has one.
     pub label: Option<String>,
-    /// The member of the ensemble that it is a connection to.
+    /// Member that the client is connected to.
     pub member: MemberId,
-    /// The session it is on, once it has one.
+    /// Session of the connection, if it has one yet.
     pub session: Option<SessionId>,
-    /// When it came.
+    /// Time at which the connection was accepted.
     pub since: Timestamp,
 }
 
-/// A watch at one moment.
+/// Watch at one moment.
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
@@ -99,29 +99,34 @@ pub struct ConnectionView {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WatchView {
-    /// What is watched.
+    /// Watched path.
     pub path: String,
-    /// For whom.
+    /// Session of the watch.
     pub session: SessionId,
-    /// For what.
+    /// Kind of the watch.
     pub kind: WatchKind,
 }
 
-/// What a watch waits for, and how often.
+/// Kind of a watch: the changes that fire it, and whether it fires once.
 ///
 /// ```
-/// assert_ne!(minikeeper::inspect::WatchKind::Data, minikeeper::inspect::WatchKind::Persistent);
+/// use minikeeper::inspect::WatchKind;
+///
+/// let server = minikeeper::Server::start()?;
+/// let watches = server.watches();
+/// assert!(watches.iter().all(|watch| watch.kind != WatchKind::Persistent), "no client has called addWatch");
+/// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum WatchKind {
-    /// The znode comes, goes or changes its data; once. Set by `exists` and `getData`.
+    /// The znode is created, is deleted or changes its data; once. Set by `exists` and `getData`.
     Data,
-    /// A child comes or goes, or the znode goes; once. Set by `getChildren`.
+    /// A child is created or deleted, or the znode is deleted; once. Set by `getChildren`.
     Children,
-    /// The znode and its list of children, until it is removed.
+    /// The znode or its list of children changes, until the watch is removed.
     Persistent,
-    /// The znode and everything below it, until it is removed.
+    /// The znode or a znode below it changes, until the watch is removed.
     PersistentRecursive,
 }
 
@@ -143,7 +148,7 @@ impl ZnodeView {
         }
     }
 
-    /// The session that it goes with, if it is ephemeral.
+    /// Returns the owner of an ephemeral znode.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -180,7 +185,7 @@ impl SessionView {
     }
 }
 
-/// Where a session is connected, or was.
+/// Place where a session is, or last was, connected.
 #[derive(Debug, Default)]
 pub(in crate::handle) struct Place {
     label: Option<String>,
@@ -188,7 +193,7 @@ pub(in crate::handle) struct Place {
 }
 
 impl Server {
-    /// The sessions that are alive, by number.
+    /// Returns the live sessions, by id.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -208,7 +213,7 @@ impl Server {
         })
     }
 
-    /// The connections that are up, in the order in which they came.
+    /// Returns the open connections, oldest first.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -235,10 +240,10 @@ impl Server {
         })
     }
 
-    /// Who watches what, by path, then by kind, then by the age of the connection.
+    /// Returns the watches, by path, then by kind, then by the age of the connection.
     ///
     /// A watch is listed from the moment when the server has carried out the request that sets it, before the reply
-    /// leaves. It stays listed until it fires, is removed, or its connection ends.
+    /// leaves. It is listed until it fires, is removed, or its connection ends.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -256,7 +261,7 @@ impl Server {
             });
             (tables.collect::<Vec<_>>(), keeper.sessions_by_connection())
         });
-        // The rest takes time where there are many watches, and needs no access to the server.
+        // Sorting takes time if there are many watches, and needs no access to the server.
         let mut views = Vec::new();
         for (one_shot, mut table) in tables {
             table.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -273,7 +278,7 @@ impl Server {
                     if modes.contains(Modes::STANDARD) {
                         push(one_shot);
                     }
-                    // A persistent watch stands in both tables and is one watch.
+                    // A persistent watch is in both tables and is one watch.
                     if modes.contains(Modes::PERSISTENT) && one_shot == WatchKind::Data {
                         push(WatchKind::Persistent);
                     }
@@ -287,9 +292,9 @@ impl Server {
         views
     }
 
-    /// The tree as text, for people and for assertions: a line a znode, sorted by path, ZooKeeper's own left out. The
-    /// sessions that own ephemerals are numbered in the order in which they came; there are no times and no zxids, so
-    /// two runs of a test give the same text.
+    /// Returns the tree as text, for reading and for assertions: one line for each znode, sorted by path, without the
+    /// znodes of ZooKeeper itself. Sessions that own ephemerals are numbered in the order of their creation. The text
+    /// has no times and no zxids, so two runs of a test give the same text.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -308,7 +313,7 @@ fn label(outbox: &Outbox) -> Option<String> {
     outbox.listener_id().label.as_deref().map(str::to_owned)
 }
 
-/// Every znode but ZooKeeper's own, sorted by path; the root among them.
+/// Returns all znodes except those of ZooKeeper itself, sorted by path, the root first.
 pub(super) fn users_znodes(tree: &Tree) -> Vec<&Znode> {
     let root = tree.get("/");
     let below = root.into_iter().flat_map(|root| tree.below(root));
@@ -327,7 +332,7 @@ pub(super) fn dump(tree: &Tree) -> String {
     let mut owners: Vec<SessionId> = tree.all_ephemerals().map(|(session, _)| session).collect();
     owners.sort_unstable();
     let mut text = String::new();
-    // The root is always there and says nothing.
+    // The root always exists and is not printed.
     for znode in users_znodes(tree).into_iter().skip(1) {
         let data = match znode.data() {
             Some(data) => format!("\"{}\"", data.escape_ascii()),

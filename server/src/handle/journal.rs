@@ -1,4 +1,4 @@
-//! The journal as a test reads it, waiting for what it will say, and budgets.
+//! Reads of the journal, waits and budgets.
 
 use std::fmt;
 use std::pin::Pin;
@@ -15,11 +15,11 @@ use crate::control::{
 };
 use crate::net::Waiting;
 
-/// How long anything is waited for if nothing else is said.
+/// Longest time that a wait takes unless it is set by [`WaitFor::within`].
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Waits for something: a future that needs no particular runtime, or [`blocking`](Self::blocking). What passes from when
-/// it was made counts, so make it first, then let happen what is to happen, then await it.
+/// Wait for an event or a state. It is a future that needs no particular runtime; [`blocking`](Self::blocking) waits
+/// without one. Events count from when the wait is created: create the wait first, then cause the event, then await.
 ///
 /// ```
 /// use minikeeper::{Matcher, matcher::EventKind};
@@ -31,7 +31,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// assert!(second.blocking()?.to_string().contains("/b"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "nothing is waited for before this is awaited"]
+#[must_use = "a wait does nothing unless it is awaited"]
 pub struct WaitFor<T = Entry> {
     waiting: Waiting,
     wanted: Wanted<T>,
@@ -55,7 +55,7 @@ type Look<T> = Box<dyn FnMut(&Server) -> Option<T> + Send>;
 /// Returns lines about the likely reason of a timeout.
 pub(super) type Explain = Box<dyn Fn(&Server) -> Option<String> + Send + Sync>;
 
-/// Prints what is waited for and for how long, and not the server.
+/// Prints the condition and the time, and not the server.
 impl<T> fmt::Debug for WaitFor<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("WaitFor").field(&self.waiting).finish()
@@ -94,25 +94,25 @@ impl<T> WaitFor<T> {
         self
     }
 
-    /// Waits no longer than this; the default is 10 s. The time runs from when this is awaited, and ends in every
-    /// state of the server: while it is stopped, while it serves no client, and while a [manual
-    /// clock](crate::ServerBuilder::manual_clock) stands still. When the last handle of the server is dropped, the
-    /// wait ends.
+    /// Sets the longest time that the wait takes; the default is 10 s. The time starts when this is awaited. It ends in
+    /// every state of the server: while the server is stopped, while it serves no client, and while a [manual
+    /// clock](crate::ServerBuilder::manual_clock) stands still. If the last handle of the server is dropped, the wait
+    /// ends at once.
     ///
-    /// The time is real time, also on a manual clock, and also where the runtime that awaits this has paused its own
-    /// time. Only a server that follows [tokio's time](crate::config::ClockKind) uses the time of its runtime, if this is
+    /// The time is real time, also on a manual clock, and also if the runtime that awaits this has paused its own time.
+    /// Only a server that follows [tokio's time](crate::config::ClockKind) uses the time of its runtime, if the wait is
     /// awaited there and does not [block](Self::blocking).
     pub fn within(mut self, span: Duration) -> Self {
         self.waiting.set_span(span);
         self
     }
 
-    /// Blocks this thread until it has happened. Do not do so where the client that is waited for runs on this same
-    /// thread, as it does under `#[tokio::test]`: it would never get to act. Await it there; the error says so.
+    /// Blocks this thread until the event has happened. Await the wait instead if the client runs on this same thread,
+    /// as under `#[tokio::test]`: the client could not proceed while the thread is blocked. The error names this case.
     ///
     /// # Errors
     ///
-    /// If it does not happen in time.
+    /// If the event does not happen in time.
     pub fn blocking(self) -> Result<T, TimedOut> {
         let Self {
             waiting,
@@ -129,23 +129,26 @@ impl<T> WaitFor<T> {
 }
 
 impl WaitFor<Entry> {
-    /// Waits for the match of this number, the first being 1, and gives that one.
+    /// Waits for the match of this number, and returns that one. The first match is 1.
     ///
     /// # Panics
     ///
     /// If the number is 0.
     #[track_caller]
     pub fn nth(mut self, nth: usize) -> Self {
-        assert!(nth > 0, "matches are counted from 1: nth(0) is none");
+        assert!(
+            nth > 0,
+            "matches are counted from 1, so nth(0) never matches"
+        );
         self.waiting.set_nth(nth);
         self
     }
 
-    /// Counts what has passed since a mark too, as far as the journal has kept it: nothing, if it is off.
+    /// Also counts events since a mark, as far as the journal still has them. If the journal is off, it has none.
     ///
     /// # Panics
     ///
-    /// If the mark is of another server.
+    /// If the mark is from another server.
     ///
     /// ```
     /// use minikeeper::{Matcher, journal::Mark, matcher::EventKind};
@@ -163,11 +166,11 @@ impl WaitFor<Entry> {
 }
 
 impl WaitFor<Vec<Entry>> {
-    /// Counts what has passed since a mark too, as far as the journal has kept it: nothing, if it is off.
+    /// Also counts events since a mark, as far as the journal still has them. If the journal is off, it has none.
     ///
     /// # Panics
     ///
-    /// If the mark is of another server.
+    /// If the mark is from another server.
     #[track_caller]
     pub fn since(self, mark: Mark) -> Self {
         self.look_back(mark)
@@ -228,11 +231,12 @@ impl<T> Wanted<T> {
     }
 }
 
-/// A budget that is kept an eye on as long as this is held.
+/// Guard of a budget. The server watches the budget until the guard is dropped.
 ///
 /// # Panics
 ///
-/// Dropping it panics if the budget was exceeded, with the lines that show it; unless the thread panics already.
+/// Dropping the guard panics if the budget was exceeded, and the message lists the entries that exceeded it. It does
+/// not panic if the thread is panicking already.
 ///
 /// ```
 /// use minikeeper::{Matcher, journal::Budget, matcher::EventKind};
@@ -244,24 +248,24 @@ impl<T> Wanted<T> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "a budget is kept an eye on as long as its guard is held"]
+#[must_use = "a budget is only watched until its guard is dropped"]
 pub struct BudgetGuard {
     server: Server,
     id: BudgetId,
-    told: AtomicBool,
+    reported: AtomicBool,
     /// Number of errors that the thread had been given when the budget was placed.
     errors_before: u64,
 }
 
 impl BudgetGuard {
-    /// Whether it is kept so far. Once this has said that it is not, dropping the guard no longer does.
+    /// Checks that the budget is not exceeded so far. After an error from this call, dropping the guard does not panic.
     ///
     /// # Errors
     ///
-    /// If it was exceeded.
+    /// If the budget is exceeded.
     pub fn check(&self) -> Result<(), Exceeded> {
         let checked = self.server.shared.engine.check_budget(self.id);
-        self.told.fetch_or(checked.is_err(), Ordering::Relaxed);
+        self.reported.fetch_or(checked.is_err(), Ordering::Relaxed);
         checked.map_err(last_error::note)
     }
 }
@@ -274,7 +278,7 @@ impl Drop for BudgetGuard {
             return;
         }
         if let Err(exceeded) = engine.remove_budget(self.id)
-            && !self.told.load(Ordering::Relaxed)
+            && !self.reported.load(Ordering::Relaxed)
             && !thread::panicking()
         {
             panic!("{exceeded}{}", hidden_error(self.errors_before));
@@ -283,8 +287,8 @@ impl Drop for BudgetGuard {
 }
 
 impl Server {
-    /// What the journal has kept, in order. It is kept for the last 10,000 entries unless
-    /// [told otherwise](crate::ServerBuilder::journal).
+    /// Returns the journal, oldest entry first. It has the last 10,000 entries unless [configured
+    /// otherwise](crate::ServerBuilder::journal).
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -298,7 +302,7 @@ impl Server {
         self.shared.engine.journal()
     }
 
-    /// How much of what passes is kept.
+    /// Returns the mode of the journal.
     ///
     /// ```
     /// use minikeeper::{Server, journal::JournalMode};
@@ -311,7 +315,7 @@ impl Server {
         self.shared.engine.journal_mode()
     }
 
-    /// Keeps more or less from now on. What was kept stays as far as it may; switched off, nothing stays.
+    /// Changes the mode of the journal. Existing entries remain as far as the new mode allows; `Off` removes them all.
     ///
     /// ```
     /// use minikeeper::{Server, journal::JournalMode};
@@ -324,7 +328,7 @@ impl Server {
         self.shared.engine.set_journal(mode);
     }
 
-    /// Forgets what was kept. Numbers go on.
+    /// Removes all entries of the journal. The numbers of later entries continue.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -337,14 +341,14 @@ impl Server {
         self.shared.engine.clear_journal();
     }
 
-    /// The place in the journal where it is now: for [`Journal::since`] and [`WaitFor::since`].
+    /// Returns a mark for the end of the journal, for [`Journal::since`] and [`WaitFor::since`].
     #[must_use]
     pub fn mark(&self) -> Mark {
         self.shared.engine.mark()
     }
 
-    /// Waits for something to pass, from now on. What passed before does not count, unless
-    /// [asked for](WaitFor::since). It works where the journal is off, too.
+    /// Waits for a message that matches, from now on. Earlier messages count only if [`since`](WaitFor::since) is
+    /// called. This also works if the journal is off.
     ///
     /// # Panics
     ///
@@ -370,7 +374,7 @@ impl Server {
         WaitFor::new(self, condition, last)
     }
 
-    /// Waits for some things to pass in this order, with anything in between, from now on; gives them.
+    /// Waits for messages that match these steps in order, with any others in between, from now on, and returns them.
     ///
     /// # Panics
     ///
@@ -460,16 +464,17 @@ impl Server {
         Ok(BudgetGuard {
             server: self.clone(),
             id: self.shared.engine.add_budget(budget)?,
-            told: AtomicBool::new(false),
+            reported: AtomicBool::new(false),
             errors_before: last_error::count(),
         })
     }
 }
 
-/// Text about an error that a panic may hide: the last one that this thread was given after the first `since` errors.
+/// Text about an error that a panic may hide: the last one that was returned to this thread after the first `since`
+/// errors.
 pub(super) fn hidden_error(since: u64) -> String {
     last_error::since(since).map_or_else(String::new, |error| {
-        format!("\nthe last error that minikeeper gave to this thread, which this panic may hide: {error}")
+        format!("\nthe last error that minikeeper returned to this thread, which this panic may hide: {error}")
     })
 }
 
@@ -486,12 +491,12 @@ fn explained(error: TimedOut, server: &Weak<Shared>, explain: Option<&Explain>) 
 }
 
 fn last(mut found: Vec<Entry>) -> Entry {
-    found.pop().expect("what was waited for has passed")
+    found.pop().expect("a finished wait has at least one entry")
 }
 
 impl Server {
-    /// A guard or a handle goes. If that is since a test fails, it is told what passed last and what it had in its hands,
-    /// unless the panic hook has told it.
+    /// Called when a guard or handle is dropped. If the test is panicking, prints the last entries of the journal and
+    /// the faults, holds and waits of the test, unless the panic hook has printed them.
     pub(super) fn on_drop(&self) {
         if thread::panicking() {
             self.shared.engine.tell_last_words();

@@ -1,4 +1,4 @@
-//! What clients have left behind.
+//! Leaks: connections, sessions, ephemeral znodes and watches that clients have not closed or removed.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::{Server, WaitFor};
 use crate::control::{Condition, Event, Journal};
 use crate::protocol::{SessionId, Timestamp};
 
-/// Something that a client has left behind, or still has.
+/// Leak: a connection, session, ephemeral znode or watch that a client still has.
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
@@ -20,38 +20,43 @@ use crate::protocol::{SessionId, Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Leak {
-    /// What kind of thing.
+    /// Kind of the leak.
     pub kind: LeakKind,
-    /// The path of what is ephemeral, or watched.
+    /// Path of the ephemeral znode or watch.
     pub path: Option<String>,
-    /// The number of the connection.
+    /// Number of the connection.
     pub connection: Option<u64>,
-    /// The session that has it, or that it is.
+    /// Session that is leaked, or that has the leaked znode, watch or connection.
     pub session: Option<SessionId>,
-    /// The label of the address that its client came by.
+    /// Label of the client.
     pub label: Option<String>,
-    /// Since when. Of sessions and watches only the journal knows.
+    /// Time at which it began. For sessions and watches the time is known only from the journal.
     pub since: Option<Timestamp>,
-    /// The same from the start of the server on, in milliseconds.
+    /// The same time, in milliseconds since the start of the server.
     pub elapsed_ms: Option<u64>,
 }
 
-/// What kind of thing a client has left behind.
+/// Kind of a [`Leak`].
 ///
 /// ```
-/// assert_ne!(minikeeper::inspect::LeakKind::Session, minikeeper::inspect::LeakKind::Connection);
+/// use minikeeper::inspect::LeakKind;
+///
+/// let server = minikeeper::Server::start()?;
+/// let leaks = server.leaks();
+/// assert!(leaks.iter().all(|leak| leak.kind != LeakKind::Ephemeral), "a client has not released its lock");
+/// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LeakKind {
-    /// A connection that is up.
+    /// Open connection.
     Connection,
-    /// A session that is alive.
+    /// Live session.
     Session,
-    /// An ephemeral znode.
+    /// Ephemeral znode.
     Ephemeral,
-    /// A watch.
+    /// Watch.
     Watch,
 }
 
@@ -81,7 +86,7 @@ impl fmt::Display for Leak {
 }
 
 impl Server {
-    /// What clients have left behind so far: connections, sessions, ephemerals, watches.
+    /// Returns the connections, sessions, ephemeral znodes and watches that clients have now.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -138,14 +143,14 @@ impl Server {
         leaks
     }
 
-    /// No client has left anything behind.
+    /// Asserts that clients have no connections, sessions, ephemeral znodes or watches.
     ///
     /// A client that was dropped a moment ago may still be about to close its session: await
     /// [`wait_for_no_leaks`](Self::wait_for_no_leaks) before, or instead.
     ///
     /// # Panics
     ///
-    /// If one has: the message lists what, whose it is, and since when.
+    /// If a client still has one. The message lists each leak with its client and its time.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -155,11 +160,11 @@ impl Server {
     #[track_caller]
     pub fn assert_no_leaks(&self) {
         let leaks = self.leaks();
-        assert!(leaks.is_empty(), "clients have left behind{}", list(&leaks));
+        assert!(leaks.is_empty(), "clients still have{}", list(&leaks));
     }
 
-    /// Waits until every client has closed its session and its connection, now or later: then nothing is left of any. In
-    /// vain, it lists what is left.
+    /// Waits until all clients have closed their sessions and connections, now or later. The message of a timeout lists
+    /// the leaks.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -172,7 +177,7 @@ impl Server {
     pub fn wait_for_no_leaks(&self) -> WaitFor<()> {
         WaitFor::new(self, Condition::Quiet, |_| ()).explained_by(Box::new(|server| {
             let leaks = server.leaks();
-            (!leaks.is_empty()).then(|| format!("clients have left behind{}", list(&leaks)))
+            (!leaks.is_empty()).then(|| format!("clients still have{}", list(&leaks)))
         }))
     }
 }
@@ -196,7 +201,10 @@ fn began(journal: &Journal, session: SessionId) -> Option<Timestamp> {
 }
 
 fn watched(journal: &Journal, session: SessionId, path: &str) -> Option<Timestamp> {
-    let asks = |event: &Event<'_>| matches!(event, Event::Request { watch: true, paths, .. } if paths.contains(path));
+    let asks = |event: &Event<'_>| match event {
+        Event::Request { watch, paths, .. } => *watch && paths.contains(path),
+        _ => false,
+    };
     let mut entries = journal.iter().rev();
     entries
         .find(|entry| entry.session == Some(session) && asks(&entry.event))

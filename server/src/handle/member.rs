@@ -1,4 +1,4 @@
-//! A member of an ensemble, and the guards of what lasts: a partition, a lag.
+//! Members of an ensemble, and the guards of partitions and lags.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,13 +7,13 @@ use std::sync::{MutexGuard, PoisonError};
 use serde::Serialize;
 
 use super::address::reachable;
-use super::ensemble::{ApplyError, act};
+use super::ensemble::{ApplyError, apply};
 use super::{Server, Shared, StartError};
 use crate::control::{Effects, ListenerId};
 use crate::net::{AsyncRead, AsyncWrite};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, Zxid};
 
-/// One member of an [`Ensemble`](crate::Ensemble).
+/// Member of an [`Ensemble`](crate::Ensemble).
 ///
 /// ```
 /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -27,7 +27,7 @@ pub struct Member {
     pub(super) id: MemberId,
 }
 
-/// A member at one moment.
+/// Member at one moment.
 ///
 /// ```
 /// use minikeeper::{Ensemble, ensemble::Mode};
@@ -41,24 +41,25 @@ pub struct Member {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MemberView {
-    /// Its number, from 1.
+    /// Number of the member, from 1.
     pub id: MemberId,
-    /// Where it listens, unless it is stopped.
+    /// Address that the member listens on unless it is stopped.
     pub addr: SocketAddr,
-    /// How it serves.
+    /// Mode of the member.
     pub mode: Mode,
-    /// Whether it does not reach the others, though it may run.
+    /// Whether the member is partitioned from the others. It may be running.
     pub partitioned: bool,
-    /// The last transaction that it has.
+    /// Last transaction that the member has.
     pub last_zxid: Zxid,
-    /// How many transactions it lags behind; `None` if it does not [lag](Member::lag).
+    /// Number of transactions that the member lags behind; `None` if it does not [lag](Member::lag).
     pub behind: Option<usize>,
-    /// The sessions that are on connections to it, by number; one that has since moved to another member included.
+    /// Sessions of the connections to the member, by id. A session is listed here even if it has since moved to another
+    /// member.
     pub sessions: Vec<SessionId>,
 }
 
 impl Member {
-    /// Its number, from 1.
+    /// Number of the member, from 1.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -70,7 +71,7 @@ impl Member {
         self.id
     }
 
-    /// Where it listens. The port stays its own while it is stopped.
+    /// Returns the address that the member listens on. The port stays reserved while the member is stopped.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -84,7 +85,7 @@ impl Member {
         addrs.get(at).copied().unwrap_or(*addr)
     }
 
-    /// What a client on this machine is to be given that is to connect to this member alone.
+    /// Returns a connect string for a client on this machine that connects to this member alone.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -96,7 +97,7 @@ impl Member {
         reachable(self.addr()).to_string()
     }
 
-    /// How it serves.
+    /// Mode of the member.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -109,7 +110,7 @@ impl Member {
         engine.look(|keeper| keeper.members().mode(self.id))
     }
 
-    /// What there is to know of it at this moment.
+    /// Returns a view of the member.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -133,8 +134,8 @@ impl Member {
         })
     }
 
-    /// Stops it, as if its process had ended: its connections are closed, and who connects is refused. If it led, there is
-    /// an election, if enough others are left; all connections of all members are closed then.
+    /// Stops the member, as if its process had ended: its connections are closed, and new ones are refused. If the
+    /// member led and the others have a quorum, they hold an election, and all connections of all members are closed.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -144,15 +145,15 @@ impl Member {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn stop(&self) -> Effects {
-        self.wish(EnsembleAction::Stop { member: self.id })
+        self.apply(EnsembleAction::Stop { member: self.id })
     }
 
-    /// Starts it again after it was [stopped](Self::stop), on the same port. It follows whoever leads; if nobody does, and
-    /// there are enough members now, there is an election. Does nothing if it runs.
+    /// Starts the member again after [`stop`](Self::stop), on the same port. The member follows the leader. If there is
+    /// no leader and the ensemble now has a quorum, an election is held. Does nothing if the member is running.
     ///
     /// # Errors
     ///
-    /// When this process or machine has no sockets left.
+    /// If this process or machine has no sockets left.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -163,18 +164,18 @@ impl Member {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn start_again(&self) -> Result<Effects, StartError> {
-        match act(&self.server, EnsembleAction::Start { member: self.id }) {
+        match apply(&self.server, EnsembleAction::Start { member: self.id }) {
             Ok(effects) => Ok(effects),
             Err(ApplyError::Start(error)) => Err(error),
             Err(ApplyError::Ensemble(_)) => Ok(Effects::default()),
         }
     }
 
-    /// Stops it and starts it again. If it led, it follows now.
+    /// Stops the member and starts it again. If the member led, it follows now.
     ///
     /// # Errors
     ///
-    /// When this process or machine has no sockets left; then it is stopped.
+    /// If this process or machine has no sockets left. The member is stopped then.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -188,10 +189,11 @@ impl Member {
         Ok(effects)
     }
 
-    /// Parts the member from the other members, until the guard is dropped or [healed](MemberPartition::heal). With
-    /// several guards, the last one ends the partition. Clients reach the member, and it has no leader: its
-    /// connections are closed, and a client that asks for a session is disconnected, unless the member serves
-    /// [reads](crate::ServerBuilder::read_only_mode). If it led, or there is no quorum without it, more follows.
+    /// Partitions the member from the other members until the guard is dropped or [healed](MemberPartition::heal). If
+    /// there are several guards, the last one ends the partition. Clients can still connect to the member, but it has
+    /// no leader: its connections are closed, and a client that asks for a session is disconnected, unless the member
+    /// serves [reads](crate::ServerBuilder::read_only_mode). If the member led, the others hold an election; if they
+    /// have no quorum, the ensemble has no leader.
     ///
     /// ```
     /// use minikeeper::{Ensemble, ensemble::Mode};
@@ -213,17 +215,18 @@ impl Member {
         }
     }
 
-    /// From now on the member takes in committed transactions only when it is [told to](Lag::release), until the
-    /// guard is dropped. With several guards, the last one ends the lag. A client of the member reads the old state,
-    /// is answered with the old zxid, and gets no event of a later change.
+    /// Lets the member lag: it applies committed transactions only when the test [releases](Lag::release) them, until
+    /// the guard is dropped. If there are several guards, the last one ends the lag. A client of the member reads the
+    /// old state, gets the old zxid in replies, and gets no event of a later change.
     ///
-    /// A write through it, a `sync` or a new session catches it up to the zxid of its own, and then it lags on, as a slow
-    /// member of a real ensemble does. A client that has seen more than the member has is disconnected when it asks for a
-    /// session there. An election catches it up; a stop or a partition ends the lag.
+    /// A write through the member, a `sync` or a new session catches it up to the zxid of that request; then it lags
+    /// on, like a slow member of a real ensemble. A client that has seen a later zxid than the member has is
+    /// disconnected when it asks for a session there. An election catches the member up. A stop or a partition ends the
+    /// lag.
     ///
     /// # Errors
     ///
-    /// When it has no leader.
+    /// If the member has no leader.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -245,7 +248,7 @@ impl Member {
         })
     }
 
-    /// Serves one more client of this member, over any stream of bytes; see [`Server::serve`].
+    /// Serves a client of this member over a stream of bytes; see [`Server::serve`].
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -274,7 +277,7 @@ impl Member {
             guards.forget(|member, of| (member, of) == (self.id, what));
         }
         let hold = guards.add(self.id, what);
-        let effects = self.wish(what.begin(self.id));
+        let effects = self.apply(what.begin(self.id));
         (hold, effects)
     }
 
@@ -282,7 +285,7 @@ impl Member {
     fn end_lasting(&self, what: Lasting, hold: u64) -> Effects {
         let mut guards = self.server.member_guards();
         if guards.remove(hold) && !guards.has(self.id, what) {
-            self.wish(what.end(self.id))
+            self.apply(what.end(self.id))
         } else {
             Effects::default()
         }
@@ -298,9 +301,9 @@ impl Member {
         })
     }
 
-    /// What cannot fail, as the member is there.
-    fn wish(&self, action: EnsembleAction) -> Effects {
-        act(&self.server, action).unwrap_or_default()
+    /// Performs an action on this member. It cannot fail, since the member exists.
+    fn apply(&self, action: EnsembleAction) -> Effects {
+        apply(&self.server, action).unwrap_or_default()
     }
 }
 
@@ -412,9 +415,9 @@ impl fmt::Debug for Member {
     }
 }
 
-/// A member does not reach the others as long as this guard or another one of the same kind exists. An action that
-/// reconnects the member ([`Ensemble::regain_quorum`](crate::Ensemble::regain_quorum), [`EnsembleAction::Heal`]) ends
-/// the partition for all guards.
+/// Guard of a partition of a member. The partition lasts while this guard or another one of the same kind exists. An
+/// action that reconnects the member ([`Ensemble::regain_quorum`](crate::Ensemble::regain_quorum),
+/// [`EnsembleAction::Heal`]) ends the partition for all guards.
 ///
 /// ```
 /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -447,8 +450,8 @@ impl MemberPartition {
         &self.effects
     }
 
-    /// Reconnects the member, unless another guard still parts it from the others, and returns the effects: clients
-    /// that were served reads are disconnected.
+    /// Heals the partition, unless another guard continues it, and returns the effects: clients that were served reads
+    /// are disconnected.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -470,8 +473,8 @@ impl Drop for MemberPartition {
     }
 }
 
-/// A member lags as long as this guard or another one of the same kind exists. An event that ends a lag (a stop, a
-/// partition, [`EnsembleAction::CatchUp`]) ends it for all guards.
+/// Guard of a lag of a member. The lag lasts while this guard or another one of the same kind exists. An event that
+/// ends the lag (a stop, a partition, [`EnsembleAction::CatchUp`]) ends it for all guards.
 ///
 /// ```
 /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -490,7 +493,7 @@ pub struct Lag {
 }
 
 impl Lag {
-    /// How many transactions the member has not taken in yet.
+    /// Returns the number of transactions that the member has not applied yet.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -502,8 +505,8 @@ impl Lag {
         self.member.view().behind.unwrap_or(0)
     }
 
-    /// Lets the member take in the next so many transactions, as far as there are any, and returns the effects: who is
-    /// connected to it hears of what it watches.
+    /// Lets the member apply this number of transactions, or fewer if fewer are pending, and returns the effects: its
+    /// clients get the events of their watches.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -515,10 +518,10 @@ impl Lag {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn release(&self, transactions: usize) -> Effects {
-        self.wish(Some(transactions))
+        self.release_up_to(Some(transactions))
     }
 
-    /// The same with everything that there is; what is committed from here on waits again.
+    /// Lets the member apply all pending transactions, and returns the effects. Later transactions are pending again.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -529,10 +532,10 @@ impl Lag {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn release_all(&self) -> Effects {
-        self.wish(None)
+        self.release_up_to(None)
     }
 
-    /// Ends the lag, unless another guard still holds it, and returns the effects.
+    /// Ends the lag, unless another guard continues it, and returns the effects.
     ///
     /// ```
     /// let ensemble = minikeeper::Ensemble::start(3)?;
@@ -544,8 +547,8 @@ impl Lag {
         self.member.end_lasting(Lasting::Lag, self.hold)
     }
 
-    fn wish(&self, transactions: Option<usize>) -> Effects {
-        self.member.wish(EnsembleAction::Release {
+    fn release_up_to(&self, transactions: Option<usize>) -> Effects {
+        self.member.apply(EnsembleAction::Release {
             member: self.member.id,
             transactions,
         })

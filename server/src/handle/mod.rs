@@ -1,4 +1,4 @@
-//! The public face: what a test holds.
+//! Public API: servers, and the guards and views that a test has.
 //!
 //! Every call that does not wait is synchronous, and sees the effects of all calls before it.
 
@@ -60,15 +60,15 @@ use crate::net::{CallerRuntime, Clock, Engine, NoRuntime, PortError, Ports, Rese
 use crate::persistence::{DataFolder, WriteMode};
 use crate::store::{Disk, RealDisk};
 
-/// A ZooKeeper server in this process.
+/// ZooKeeper server in this process.
 ///
-/// The handle is cheap to clone and can be used from any thread. The server stops when the last handle is dropped:
-/// its sockets are closed, its thread has ended, nothing is left.
+/// The handle is cheap to clone and can be used from any thread. The server stops when the last handle is dropped: its
+/// sockets are closed and its thread has ended.
 ///
 /// # Panics
 ///
-/// Dropping the last handle panics if the server's own thread did, which is a bug of minikeeper; unless the dropping
-/// thread is panicking already, in which case a line is printed.
+/// Dropping the last handle panics if the thread of the server panicked, which is a bug of minikeeper. If the dropping
+/// thread is panicking already, a line is printed instead.
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
@@ -84,11 +84,11 @@ pub struct Server {
 struct Shared {
     config: Config,
     engine: Arc<Engine>,
-    /// Whether the sessions have other ids than those of all other servers of the process.
-    numbers_apart: bool,
-    /// Where clients connect who bear no label.
+    /// Whether the session ids differ from those of all other servers in the process.
+    unique_session_ids: bool,
+    /// Address for clients without a label.
     addr: SocketAddr,
-    /// The same, of every member.
+    /// Address of each member for clients without a label.
     addrs: Vec<SocketAddr>,
     /// Held while the server starts or stops.
     ports: Mutex<Ports>,
@@ -97,7 +97,7 @@ struct Shared {
     caller_runtime: CallerRuntime,
 }
 
-/// Why a server could not be started, or could not listen on one more address.
+/// Error for a server that cannot start or cannot listen on an additional address.
 ///
 /// ```
 /// let first = minikeeper::Server::start()?;
@@ -108,56 +108,60 @@ struct Shared {
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Somebody else listens on the port.
+    /// Another socket listens on the port.
     #[error("{address} is in use")]
     AddressInUse {
-        /// The address asked for.
+        /// Requested address.
         address: SocketAddr,
     },
-    /// No port of the address is free.
+    /// The address has no free port.
     #[error("no port of {0} is free")]
     NoFreePort(IpAddr),
-    /// This process has as many files and sockets open as it may have (`ulimit -n`).
-    #[error("this process has as many files and sockets open as it may have (`ulimit -n`)")]
+    /// The process has reached its limit of open files and sockets (`ulimit -n`).
+    #[error(
+        "this process has reached its limit of open files and sockets; raise it with `ulimit -n`"
+    )]
     TooManyOpenFiles,
-    /// The address cannot be listened on.
+    /// The server cannot listen on the address.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address asked for.
+        /// Requested address.
         address: SocketAddr,
-        /// Why not.
+        /// Error of the operating system.
         #[source]
         source: std::io::Error,
     },
-    /// A configuration that cannot be.
+    /// The configuration is invalid.
     #[error("{0}")]
     Config(String),
-    /// The seed could not be written.
-    #[error("the seed: {0}")]
+    /// The seed cannot be written.
+    #[error("cannot write the seed: {0}")]
     Seed(SeedError),
-    /// Nobody can be told by this label: it is empty, begins or ends with white space, or has control characters.
+    /// Invalid label: it is empty, begins or ends with white space, or has control characters.
     #[error(
-        "{0:?} is no label: it must not be empty, begin or end with white space or have control characters"
+        "invalid label {0:?}: a label must not be empty, begin or end with white space or have control characters"
     )]
     Label(String),
     /// The journal uses this name for entries that no client caused, so no client can have it as a label.
-    #[error("{0:?} cannot be a label: the journal uses this name itself; choose another one")]
+    #[error(
+        "{0:?} cannot be a label, because the journal uses this name itself; choose another one"
+    )]
     ReservedLabel(String),
-    /// The server was started without a listener, and so has no addresses.
-    #[error("a server without a listener has no addresses: serve a stream with `serve_labelled`")]
+    /// The server was started without a listener and has no addresses.
+    #[error("a server without a listener has no addresses; serve a stream with `serve_labelled`")]
     NoListener,
-    /// The clock is to follow the time of a tokio runtime, and there is none here.
-    #[error("a server with tokio's clock is to be started inside a tokio runtime")]
+    /// The clock follows the time of a tokio runtime, and the thread is not inside one.
+    #[error("a server with tokio's clock must be started inside a tokio runtime")]
     NoRuntime,
-    /// The folder in which the state is to be kept cannot be opened or written.
+    /// The data folder cannot be opened or written.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The thread that serves could not be started.
-    #[error("cannot start the thread that serves: {0}")]
+    /// The thread of the server cannot be started.
+    #[error("cannot start the thread of the server: {0}")]
     Thread(#[source] std::io::Error),
 }
 
-/// As for people: a test that ends with an error shows it in this form.
+/// Prints the same text as `Display`, since a test that ends with this error shows the `Debug` form.
 impl std::fmt::Debug for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
@@ -165,13 +169,13 @@ impl std::fmt::Debug for StartError {
 }
 
 impl Server {
-    /// Starts a server on a free port of 127.0.0.1, empty and with the machine's clock.
+    /// Starts a server on a free port of 127.0.0.1, empty and with the system clock.
     ///
-    /// When this returns, clients can connect. It needs no async runtime, and works under any.
+    /// When this returns, clients can connect. The server needs no async runtime, and works under any.
     ///
     /// # Errors
     ///
-    /// When this process or machine has no sockets or threads left.
+    /// If this process or machine has no sockets or threads left.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -182,7 +186,7 @@ impl Server {
         Self::builder().start()
     }
 
-    /// Says how a server is to be before it starts.
+    /// Returns a builder, to configure a server before it starts.
     ///
     /// ```
     /// use std::time::Duration;
@@ -235,7 +239,7 @@ impl Server {
         if let Some(opened) = &mut opened {
             rules.data_format = opened.format;
             if opened.is_fresh() {
-                // A seed is there as a whole or not at all.
+                // A seed is written as a whole or not at all.
                 if let Some(seed) = seed {
                     let seeded = Self::launch(config.in_memory(), snapshot, Some(seed))?;
                     begins = Some(seeded.snapshot().state().clone());
@@ -258,7 +262,7 @@ impl Server {
             }
             None => (begins, None, None),
         };
-        // An empty folder tells of no moment.
+        // An empty folder has no time.
         let reached = begins.as_ref().map(keeper::Snapshot::now);
         let reached = reached.filter(|reached| *reached > crate::protocol::Timestamp(0));
         let clock = Clock::start(config.clock, config.start_time, reached, config.tick_time)
@@ -274,8 +278,8 @@ impl Server {
         }
         // A fixed start time fixes the session ids too. A copy continues the ids of its origin.
         let goes_on = reached.is_some() && config.clock != ClockKind::System;
-        let numbers_apart = config.start_time.is_none() && !goes_on;
-        if numbers_apart {
+        let unique_session_ids = config.start_time.is_none() && !goes_on;
+        if unique_session_ids {
             engine.number_sessions_apart();
         }
         if let Some(mut log_setup) = log_setup {
@@ -297,7 +301,7 @@ impl Server {
             member_guards: Mutex::default(),
             caller_runtime: CallerRuntime::new(Arc::clone(&engine), !config.listener),
             engine,
-            numbers_apart,
+            unique_session_ids,
             config,
         };
         let server = Self {
@@ -310,8 +314,8 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it listens. A server [without a listener](ServerBuilder::without_listener) gives the address it was told,
-    /// which is that of nobody: port 0, if it was told none.
+    /// Returns the address that the server listens on. A server [without a listener](ServerBuilder::without_listener)
+    /// returns its configured address, on which it does not listen; its port is 0 unless it was set.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -323,8 +327,8 @@ impl Server {
         self.shared.addr
     }
 
-    /// What a client on this machine is to be given: `127.0.0.1:PORT`, also for a server that listens on all addresses. Of
-    /// an [ensemble](crate::Ensemble), that of every member.
+    /// Returns a connect string for a client on this machine: `127.0.0.1:PORT`, also for a server that listens on all
+    /// addresses. For an [ensemble](crate::Ensemble) it has the address of every member.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -336,7 +340,7 @@ impl Server {
         address::connect_string(&self.shared.addrs)
     }
 
-    /// The members, as something that things can happen to. A server that is no [`Ensemble`] has one, and it always leads.
+    /// Returns the members of the server, for actions on them. A standalone server has one member, which always leads.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -348,7 +352,7 @@ impl Server {
         Ensemble::from_server(self.clone())
     }
 
-    /// What it was told before it started.
+    /// Returns the configuration of the server.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -360,13 +364,13 @@ impl Server {
         &self.shared.config
     }
 
-    /// Stops serving, as if the process had ended: connections are closed, and who connects is refused. Znodes,
-    /// sessions and every port are kept; no session expires meanwhile, and this handle still reads and writes the tree.
-    /// Does nothing if it is stopped.
+    /// Stops the server, as if its process had ended: connections are closed, and new ones are refused. Znodes,
+    /// sessions and ports remain. No session expires meanwhile, and this handle still reads and writes the tree. Does
+    /// nothing if the server is stopped.
     ///
     /// # Panics
     ///
-    /// If the server's own thread panicked, which is a bug of minikeeper.
+    /// If the thread of the server panicked, which is a bug of minikeeper.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -377,7 +381,7 @@ impl Server {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn stop(&self) {
-        // The lock is not held any more when this panics.
+        // The lock is free when this panics.
         let ended = self.end(&mut self.ports());
         assert!(ended.is_ok(), "{PANICKED}");
     }
@@ -404,7 +408,7 @@ impl Server {
             true => ports.start(Arc::clone(engine)),
             false => Ok(()),
         };
-        // Whatever else went wrong then did so because of that.
+        // A failure of the disk is the cause of any other error here.
         if let Some(failure) = self.failure() {
             return Err(StartError::Storage(failure));
         }
@@ -420,33 +424,33 @@ impl Server {
         if let Some(failure) = self.failure() {
             return Err(StartError::Storage(failure));
         }
-        if self.shared.numbers_apart {
+        if self.shared.unique_session_ids {
             self.shared.engine.number_sessions_apart();
         }
         self.shared.engine.feed(Input::Restarted);
         self.begin(ports)
     }
 
-    /// Serves again after [`stop`](Self::stop), on the same ports. Every session has its whole timeout before it. Does
-    /// nothing if it serves.
+    /// Starts the server again after [`stop`](Self::stop), on the same ports. Every session has its whole timeout
+    /// again. Does nothing if the server is running.
     ///
     /// # Errors
     ///
-    /// When this process or machine has no sockets or threads left.
+    /// If this process or machine has no sockets or threads left.
     pub fn start_again(&self) -> Result<(), StartError> {
         self.begin_again(&mut self.ports())
     }
 
-    /// Stops and starts again at once, as a real server does that is restarted: clients lose their connections and
-    /// can resume their sessions.
+    /// Stops the server and starts it again at once, as a real server restarts: clients lose their connections and can
+    /// resume their sessions.
     ///
     /// # Errors
     ///
-    /// When this process or machine has no sockets or threads left; then it is stopped.
+    /// If this process or machine has no sockets or threads left. The server is stopped then.
     ///
     /// # Panics
     ///
-    /// If the server's own thread panicked, which is a bug of minikeeper.
+    /// If the thread of the server panicked, which is a bug of minikeeper.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -466,7 +470,7 @@ impl Server {
         begun.unwrap_or(Ok(()))
     }
 
-    /// Whether it serves: it was not stopped, and did not [stop by itself](Self::failure).
+    /// Returns whether the server is running: it was not stopped, and did not [stop by itself](Self::failure).
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;

@@ -1,4 +1,4 @@
-//! Any transport: connections on the caller's own runtime.
+//! Clients on any transport, served on the runtime of the caller.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -9,16 +9,15 @@ use crate::net::{AsyncRead, AsyncWrite};
 use crate::protocol::MemberId;
 
 impl Server {
-    /// Serves one more client, over any stream of bytes: a Unix socket, an in-memory pipe, a socket of a simulator. What it
-    /// gives is to be awaited or spawned, on a tokio runtime of the caller's that has a timer; beside the server's own thread, any
-    /// executor will do. It ends when the connection
-    /// does or when the server stops; dropping it disconnects. Whoever is served after [`stop`](Self::stop) is at once
-    /// disconnected.
+    /// Serves a client over a stream of bytes: a Unix socket, an in-memory pipe, a socket of a simulator. Await or
+    /// spawn the returned future. On a server without a listener it needs a tokio runtime with a timer; otherwise any
+    /// executor will do. The future ends when the connection ends or the server stops. Dropping it disconnects the
+    /// client. If the server is stopped, the client is disconnected at once.
     ///
-    /// It can be called on any server; one [without a listener](crate::ServerBuilder::without_listener) has no other
-    /// clients, and its time is kept as long as somebody is served, or by [`drive_timer`](Self::drive_timer).
+    /// Every server can serve streams. A server [without a listener](crate::ServerBuilder::without_listener) has no
+    /// other clients; its timer runs while a stream is served, or in [`drive_timer`](Self::drive_timer).
     ///
-    /// The address of the client, as [`connections`](Self::connections) and limits see it, is 127.0.0.1, port 0.
+    /// In [`connections`](Self::connections) and for limits the client has the address 127.0.0.1, port 0.
     ///
     /// ```
     /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -45,11 +44,12 @@ impl Server {
             .serve(io, LOCALHOST, &ListenerId::default())
     }
 
-    /// The same, for a client that bears a label, as if it had come by that [`address`](Self::address).
+    /// Serves a client as [`serve`](Self::serve) does, with a label, as if it had connected to that
+    /// [address](Self::labelled).
     ///
     /// # Errors
     ///
-    /// When the label is empty, begins or ends with white space, has control characters or is a name that the journal
+    /// If the label is empty, begins or ends with white space, has control characters or is a name that the journal
     /// uses.
     ///
     /// ```
@@ -70,13 +70,13 @@ impl Server {
         self.serve_from(LOCALHOST, Some(label), io)
     }
 
-    /// The same, for a client at any address, with a label or none. The scheme `ip` of ACLs and the limit on connections
-    /// from one IP address go by it.
+    /// Serves a client as [`serve`](Self::serve) does, with an address and perhaps a label. The scheme `ip` of ACLs and
+    /// the limit on connections from one IP address use the address.
     ///
     /// # Errors
     ///
-    /// When there is a label that is empty, begins or ends with white space, has control characters or is a name that
-    /// the journal uses.
+    /// If there is a label that is empty, begins or ends with white space, has control characters or is a name that the
+    /// journal uses.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -106,10 +106,10 @@ impl Server {
         Ok(self.shared.caller_runtime.serve(io, peer, &listener_id))
     }
 
-    /// Keeps the time of a server [without a listener](crate::ServerBuilder::without_listener): expires sessions, removes
-    /// containers and TTL znodes when they fall due. What it gives is to be spawned on a tokio runtime of the caller's that
-    /// has a timer; it ends when the last handle is dropped. It is wanted only where sessions are to expire while nobody
-    /// is [served](Self::serve): each connection keeps time for all. Any other server keeps time by itself.
+    /// Runs the timer of a server [without a listener](crate::ServerBuilder::without_listener): sessions expire, and
+    /// containers and TTL znodes are removed, when they fall due. Spawn the returned future on a tokio runtime with a
+    /// timer. It ends when the last handle is dropped. It is needed only if sessions must expire while no client is
+    /// [served](Self::serve), since each connection runs the timer too. Other servers run their timer themselves.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

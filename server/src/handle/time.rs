@@ -1,4 +1,4 @@
-//! Time, and who is heard in it.
+//! Time: the clock of the server, silent sessions, and actions that fall due.
 
 use std::time::Duration;
 
@@ -47,20 +47,20 @@ pub(super) fn in_words(sessions: &Sessions) -> String {
 }
 
 impl Server {
-    /// Moves the clock forward, stopping at everything that falls due on the way: sessions that expire, containers and
-    /// TTL znodes that go. When this returns it has happened, and the events of watches are on their way.
+    /// Advances the clock, and stops at everything that falls due on the way: sessions expire, containers and TTL
+    /// znodes are removed. When this returns it has happened, and the events of watches are on their way.
     ///
-    /// No client can ping inside one call, so a session whose connection is up counts as heard from. To let one
-    /// expire, [`mute`](Self::mute) it first. While the server is stopped, time passes and nothing falls due.
+    /// No client can ping inside one call, so a connected session does not expire by this. To let it expire,
+    /// [`mute`](Self::mute) it first. While the server is stopped, time passes and nothing falls due.
     ///
-    /// Each session that is up is looked at once in its timeout, and containers and TTL znodes once a minute: a year takes
-    /// seconds, and `Duration::MAX` takes for ever.
+    /// Each connected session is checked once in its timeout, and containers and TTL znodes once a minute. A year
+    /// therefore takes seconds, and `Duration::MAX` does not end.
     ///
     /// Returns the effects.
     ///
     /// # Panics
     ///
-    /// If the server has the machine's clock; see [`ServerBuilder::manual_clock`](crate::ServerBuilder::manual_clock).
+    /// If the server has the system clock; see [`ServerBuilder::manual_clock`](crate::ServerBuilder::manual_clock).
     ///
     /// ```
     /// use std::time::Duration;
@@ -76,14 +76,14 @@ impl Server {
         let engine = &self.shared.engine;
         assert!(
             engine.clock().is_manual(),
-            "only a manual clock can be advanced: Server::builder().manual_clock()"
+            "only a manual clock can be advanced; start the server with Server::builder().manual_clock()"
         );
         let effects = engine.advance(engine.clock().now() + by, self.is_running());
         engine.flush();
         effects
     }
 
-    /// What the server's clock says.
+    /// Returns the time of the server's clock.
     ///
     /// ```
     /// let server = minikeeper::Server::builder().manual_clock().start()?;
@@ -95,8 +95,8 @@ impl Server {
         self.shared.engine.clock().now()
     }
 
-    /// From now on the session counts as silent, as if its pings and requests were lost on the way; it expires when
-    /// its timeout is over. Its requests are answered until then. It stays muted when its client reconnects, until
+    /// Mutes a session: from now on it counts as silent, as if its pings and requests were lost, and it expires when
+    /// its timeout ends. Its requests are answered until then. It stays muted when its client reconnects, until
     /// [`unmute`](Self::unmute).
     ///
     /// # Panics
@@ -156,8 +156,8 @@ impl Server {
         });
     }
 
-    /// Expires one session now, as the server does when it was not heard from, and returns the effects: nothing, if there
-    /// is no such session.
+    /// Expires a session now, as the server does with a silent session, and returns the effects. They are empty if
+    /// there is no such session.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -165,12 +165,12 @@ impl Server {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn expire(&self, session: SessionId) -> Effects {
-        self.wish(Input::ExpireSession(session))
+        self.effects_of(Input::ExpireSession(session))
     }
 
-    /// Removes every container that has had children and has none any more, now and not at the next look that the
-    /// server takes (`znode.container.checkIntervalMs`), and returns the effects. A container that is left empty by it
-    /// goes too.
+    /// Removes every container that has had children and has none now, without waiting for the next check of the server
+    /// (`znode.container.checkIntervalMs`), and returns the effects. A container that becomes empty by this is removed
+    /// too.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -178,11 +178,11 @@ impl Server {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn reap_containers(&self) -> Effects {
-        self.wish(Input::Reap(Reapable::Containers))
+        self.effects_of(Input::Reap(Reapable::Containers))
     }
 
-    /// Removes every znode without children whose time to live is over, now and not at the next look that the server
-    /// takes, and returns the effects.
+    /// Removes every TTL znode without children whose time to live is over, without waiting for the next check of the
+    /// server, and returns the effects.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -190,10 +190,11 @@ impl Server {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn reap_ttl(&self) -> Effects {
-        self.wish(Input::Reap(Reapable::TtlZnodes))
+        self.effects_of(Input::Reap(Reapable::TtlZnodes))
     }
 
-    pub(super) fn wish(&self, input: Input<'_>) -> Effects {
+    /// Hands an input to the server and returns its effects, once they are durable.
+    pub(super) fn effects_of(&self, input: Input<'_>) -> Effects {
         let mut effects = Effects::default();
         self.shared.engine.feed_and_tell(input, &mut effects);
         self.shared.engine.flush();

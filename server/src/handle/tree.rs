@@ -1,10 +1,9 @@
 //! Reading and writing the tree without a client.
 //!
-//! What is written here goes the way of every write: it takes a zxid, and fires watches. It is not held up by ACLs.
-
-use std::sync::Arc;
+//! A write here is like any other write: it takes a zxid and fires watches. ACLs are not checked.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::Server;
 use super::inspect::ZnodeView;
@@ -17,7 +16,7 @@ use crate::protocol::{
 const ANY_VERSION: i32 = -1;
 
 impl Server {
-    /// The data of a znode; empty if it holds null, `None` if it is not there.
+    /// Returns the data of a znode: empty if it holds null, `None` if it does not exist.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -38,7 +37,7 @@ impl Server {
         })
     }
 
-    /// Everything about a znode.
+    /// Returns a view of a znode.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -55,7 +54,7 @@ impl Server {
         })
     }
 
-    /// The names of a znode's children, sorted.
+    /// Returns the names of the children of a znode, sorted; `None` if it does not exist.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -82,7 +81,7 @@ impl Server {
         Some(names)
     }
 
-    /// Creates a persistent znode that everybody may do everything with.
+    /// Creates a persistent znode with an ACL that allows everything to every client.
     ///
     /// # Errors
     ///
@@ -121,7 +120,7 @@ impl Server {
         self.write_with(session, request)
     }
 
-    /// Sets the data of a znode, whatever its version.
+    /// Sets the data of a znode, regardless of its version.
     ///
     /// # Errors
     ///
@@ -142,12 +141,12 @@ impl Server {
         }))
     }
 
-    /// Deletes a znode, whatever its version.
+    /// Deletes a znode, regardless of its version.
     ///
     /// # Errors
     ///
     /// As for a client: [`ErrorCode::NoNode`], [`ErrorCode::NotEmpty`], [`ErrorCode::BadArguments`] for a bad path or
-    /// one of ZooKeeper's own.
+    /// one of ZooKeeper itself.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -185,7 +184,7 @@ impl Server {
         }
     }
 
-    /// The same, and does not wait until it outlasts the process.
+    /// Writes without waiting until the write is durable.
     pub(super) fn write_unflushed(&self, request: Request<'_>) -> Result<Stat, ErrorCode> {
         self.ask_to_write(None, request).map(|written| written.stat)
     }

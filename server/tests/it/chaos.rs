@@ -231,7 +231,7 @@ fn a_test_that_panics_under_chaos_tells_the_seed() {
     assert!(!ran.status.success());
     assert!(said.contains("it had the seed 4711"), "{said}");
     assert!(
-        said.contains("MINIKEEPER_SEED=4711 plays it again"),
+        said.contains("set MINIKEEPER_SEED=4711 to replay it"),
         "{said}"
     );
 }

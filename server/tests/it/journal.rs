@@ -419,7 +419,7 @@ fn who_waits_in_vain_for_clients_to_be_gone_is_told_what_is_left() {
     client.create("/leader", b"", 1);
     let waited = server.wait_for_no_leaks().within(Duration::ZERO);
     let told = waited.blocking().unwrap_err().to_string();
-    let left = "\nclients have left behind\n  connection 1 of worker, since +0.000s\n";
+    let left = "\nclients still have\n  connection 1 of worker, since +0.000s\n";
     assert!(told.contains(left), "{told}");
     assert!(
         told.contains("\n  ephemeral /leader of worker, since +0.000s\nthe journal ends with"),
@@ -532,7 +532,7 @@ fn what_a_client_leaves_behind_is_listed_with_whose_it_is() {
     assert_eq!(
         told,
         format!(
-            "clients have left behind\n  connection 1 of worker, since +1.500s\n  session {session} of worker, since +1.500s\n  \
+            "clients still have\n  connection 1 of worker, since +1.500s\n  session {session} of worker, since +1.500s\n  \
              ephemeral /leader of worker, since +1.500s\n  watch on /other of worker, since +1.500s"
         )
     );
@@ -921,7 +921,7 @@ fn a_fault_that_hides_the_error_of_a_test_shows_the_error() {
         told.starts_with("the fault \"no reply\" never happened: "),
         "{told}"
     );
-    let hidden = "\nthe last error that minikeeper gave to this thread, which this panic may hide: the znode does not exist";
+    let hidden = "\nthe last error that minikeeper returned to this thread, which this panic may hide: the znode does not exist";
     assert!(told.ends_with(hidden), "{told}");
     let error = failing(&server, true).unwrap_err();
     assert_eq!(error.to_string(), "the znode does not exist");

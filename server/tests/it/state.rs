@@ -493,7 +493,7 @@ fn a_seed_that_cannot_be_written_says_where_and_why() {
     };
     assert_eq!(
         start(tree! { "/a" => Znode::new("").ttl(Duration::from_secs(1)) }),
-        "the seed: /a cannot be written: the operation is not known or not switched on"
+        "cannot write the seed: /a cannot be written: the operation is not known or not switched on"
     );
     let nobody = tree! { "/a" => Znode::new("").acl([acl("sasl:me:r")]) };
     let refused = Server::builder().seed(nobody).start();
@@ -541,7 +541,7 @@ fn a_tree_in_an_expression_says_what_is_wrong_with_it() {
         || tree! { "config" => "" },
         "\"config\" is not the path of a znode",
     );
-    check(|| tree! { "/a" => "", "/a" => {} }, "/a is there twice");
+    check(|| tree! { "/a" => "", "/a" => {} }, "/a occurs twice");
     check(
         || tree! { "/a" => (Znode::new("").ephemeral(), { "b" => "" }) },
         "/a is ephemeral and cannot have children",
@@ -605,10 +605,10 @@ fn bad_json_is_refused_with_place_and_reason() {
         "1:12: \"/a//b\" is not the path of a znode",
     );
     check("{\"\": \"\"}", "1:7: \"\" is not the path of a znode");
-    check("{\"/a\": \"\", \"/a\": \"\"}", "1:19: /a is there twice");
+    check("{\"/a\": \"\", \"/a\": \"\"}", "1:19: /a occurs twice");
     check(
         "{\"/a/b\": \"\", \"/a\": {\"children\": {\"b\": \"\"}}}",
-        "1:40: /a/b is there twice",
+        "1:40: /a/b occurs twice",
     );
     check(
         "{\"/a\": 8080}",
@@ -624,7 +624,7 @@ fn bad_json_is_refused_with_place_and_reason() {
     );
     check(
         "{\"/a\": {\"date\": \"\"}}",
-        "1:14: /a: \"date\" is none of data, base64, acl, container, ttl_ms, ephemeral, children",
+        "1:14: /a: unknown field \"date\", expected one of data, base64, acl, container, ttl_ms, ephemeral, children",
     );
     check(
         "{\"/a\": {\"data\": 1}}",
@@ -636,7 +636,7 @@ fn bad_json_is_refused_with_place_and_reason() {
     );
     check(
         "{\"/a\": {\"data\": \"\", \"data\": \"\"}}",
-        "1:26: /a: data is there twice",
+        "1:26: /a: data occurs twice",
     );
     check(
         "{\"/a\": {\"container\": true, \"ttl_ms\": 1}}",
@@ -660,7 +660,7 @@ fn bad_json_is_refused_with_place_and_reason() {
     );
     check(
         "{\"/a\": {\"acl\": [\"world\"]}}",
-        "1:25: /a: acl: \"world\" is no entry as \"world:anyone:r\" is one",
+        "1:25: /a: acl: \"world\" is not an ACL entry such as \"world:anyone:r\"",
     );
     check(
         "{\"/a\": {\"acl\": [[{}]]}}",
@@ -693,12 +693,15 @@ fn a_file_is_read_by_its_ending_and_named_in_the_error() {
     };
     check(
         "/none/seed.json",
-        "/none/seed.json: cannot be read: No such file or directory (os error 2)",
+        "/none/seed.json: cannot read the file: No such file or directory (os error 2)",
     );
-    check("seed", "seed: a tree is read from .json, .yaml or .yml");
+    check(
+        "seed",
+        "seed: unknown extension: a tree is read from .json, .yaml or .yml",
+    );
     check(
         "Cargo.toml",
-        "Cargo.toml: a tree is read from .json, .yaml or .yml",
+        "Cargo.toml: unknown extension: a tree is read from .json, .yaml or .yml",
     );
     if cfg!(not(feature = "yaml")) {
         check(
@@ -928,17 +931,17 @@ fn bad_yaml_is_refused_with_place_and_reason() {
     check("/a: 'x", "1:5: unclosed quote");
     check("/a: 8080", "1:5: /a: data are text: put 8080 in quotes");
     check("/a: true", "1:5: /a: data are text: put true in quotes");
-    check("/a:\n  data: x\n  data: y", "2:3: /a: data is there twice");
+    check("/a:\n  data: x\n  data: y", "2:3: /a: data occurs twice");
     check("/a: [", "1:5: unclosed bracket '['");
     check("/a: 1.50", "1:5: /a: data are text: put 1.5 in quotes");
-    check("/a: ''\n/a: ''", "2:5: /a is there twice");
+    check("/a: ''\n/a: ''", "2:5: /a occurs twice");
     check(
         "/a: ''\n/b: &x [*x]",
         "2:9: recursive references require weak recursion types",
     );
     check(
         "/a:\n  date: x",
-        "2:3: /a: \"date\" is none of data, base64, acl, container, ttl_ms, ephemeral, children",
+        "2:3: /a: unknown field \"date\", expected one of data, base64, acl, container, ttl_ms, ephemeral, children",
     );
     check(
         "/a: ''\n---\n/b: ''",

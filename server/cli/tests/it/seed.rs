@@ -49,9 +49,9 @@ fn a_bad_seed_is_refused_in_one_line() {
         );
         assert!(output.stdout.is_empty());
     };
-    let missing = "FILE: cannot be read: No such file or directory (os error 2)";
+    let missing = "FILE: cannot read the file: No such file or directory (os error 2)";
     check("none.json", None, 2, missing);
-    let ending = "FILE: a tree is read from .json, .yaml or .yml";
+    let ending = "FILE: unknown extension: a tree is read from .json, .yaml or .yml";
     check("seed.txt", Some(JSON), 2, ending);
     let number = "FILE:2:12: /a: data are text: put 8080 in quotes";
     check("number.json", Some("{\n  \"/a\": 8080}"), 2, number);
@@ -65,7 +65,7 @@ fn a_bad_seed_is_refused_in_one_line() {
         "acl.json",
         Some(r#"{"/a": {"acl": ["sasl:me:r"]}}"#),
         1,
-        "cannot serve: the seed: /a cannot be written: the ACL is not valid",
+        "cannot serve: cannot write the seed: /a cannot be written: the ACL is not valid",
     );
 }
 

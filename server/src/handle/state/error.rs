@@ -1,11 +1,11 @@
-//! Why a text is no tree, and why a tree could not be sown.
+//! Errors of trees and seeds.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::protocol::ErrorCode;
 
-/// Why something is no [`Tree`](crate::Tree), in one line.
+/// Error of a text that is not a [`Tree`](crate::Tree), in one line.
 ///
 /// ```
 /// let error = minikeeper::Tree::from_json(r#"{"/config": 1}"#).unwrap_err();
@@ -15,11 +15,11 @@ use crate::protocol::ErrorCode;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub struct TreeError {
-    /// The file, if it is about one.
+    /// File of the text, if it was read from one.
     pub file: Option<PathBuf>,
-    /// The line and the column of the text at which reading it ended, from 1.
+    /// Line and column at which reading ended, from 1.
     pub position: Option<(usize, usize)>,
-    /// What is wrong.
+    /// Reason of the error.
     pub reason: String,
 }
 
@@ -62,14 +62,14 @@ impl fmt::Display for TreeError {
     }
 }
 
-/// Why a znode of a seed could not be written. Those that come before it by path were.
+/// Error of a seed: the znode that the server refused. The znodes before it, by path, are written.
 ///
 /// ```
 /// use minikeeper::{ErrorCode, Server, state::Znode, tree};
 ///
 /// let server = Server::start()?;
-/// let nobody = Znode::new("").acl(["nobody:knows:r".parse()?]);
-/// let error = server.seed(&tree! { "/secret" => nobody }).unwrap_err();
+/// let unknown = Znode::new("").acl(["unknown:scheme:r".parse()?]);
+/// let error = server.seed(&tree! { "/secret" => unknown }).unwrap_err();
 /// assert_eq!(error.to_string(), "/secret cannot be written: the ACL is not valid");
 /// assert_eq!(error.code, ErrorCode::InvalidAcl);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -78,9 +78,9 @@ impl fmt::Display for TreeError {
 #[error("{path} cannot be written: {code}")]
 #[non_exhaustive]
 pub struct SeedError {
-    /// The path of the znode.
+    /// Path of the znode.
     pub path: String,
-    /// Why the server refused it.
+    /// Error code of the refused write.
     pub code: ErrorCode,
 }
 

@@ -1,6 +1,7 @@
-//! The state as a value: snapshots and forks of all of it, and trees as people write them.
+//! State as a value: snapshots and forks of a server, and trees of znodes.
 //!
-//! A [`Snapshot`] is everything a server had; a [`Tree`] is what somebody wants to say about znodes.
+//! A [`Snapshot`] is the whole state of a server. A [`Tree`] has only the properties of znodes that a test sets or
+//! checks.
 
 mod diff;
 mod error;

@@ -1,4 +1,4 @@
-//! Trees into a server, and out of it.
+//! Seeding a server with a tree, and reading the tree of a server.
 
 use super::{SeedError, Tree, Znode, ZnodeKind};
 use crate::handle::Server;
@@ -10,7 +10,8 @@ use crate::protocol::{
 const ANY_VERSION: i32 = -1;
 
 impl Server {
-    /// The tree as a value, ZooKeeper's own znodes left out: to be compared with an expected one, or written to a file.
+    /// Returns the tree as a value, without the znodes of ZooKeeper itself, to compare it with an expected tree or to
+    /// write it to a file.
     ///
     /// ```
     /// use minikeeper::tree;
@@ -26,18 +27,18 @@ impl Server {
         Tree::of_server(self.shared.engine.indexed_snapshot().tree())
     }
 
-    /// Makes the tree hold what `tree` says: a znode that is missing is created; one that is there is given the data and the
-    /// ACL, if it has others. A parent that nobody named and that is there is left alone, and so is everything that the
-    /// tree does not name. Ephemerals in it are left out, since they would have no session to go with.
+    /// Writes the znodes of `tree` to the server. A missing znode is created. An existing znode gets the data and the
+    /// ACL of `tree` if they differ. An existing parent that `tree` does not name remains unchanged, and so do all
+    /// other znodes. Ephemeral znodes of `tree` are skipped, since they would have no session.
     ///
-    /// Each of these is a write of its own, in the order of the paths: it takes a zxid and fires watches. So the first znode
-    /// of a seed that a server [starts with](crate::ServerBuilder::seed) has the zxid 1, the next 2, and the first session
-    /// takes the one behind the last. In an ensemble they count from the first of its epoch.
+    /// Each znode is a write of its own, in the order of the paths: it takes a zxid and fires watches. The first znode
+    /// of the seed of a [new server](crate::ServerBuilder::seed) therefore has zxid 1, the next has 2, and the first
+    /// session takes the zxid after the last znode. In an ensemble the zxids count from the first one of its epoch.
     ///
     /// # Errors
     ///
-    /// When the server refuses one of the writes, as it would refuse a client's; those before it are done. A znode that is
-    /// there and is of another kind is refused with [`ErrorCode::NodeExists`].
+    /// If the server refuses a write, as it would refuse that of a client. The writes before it remain. An existing
+    /// znode of another kind is refused with [`ErrorCode::NodeExists`].
     ///
     /// ```
     /// use minikeeper::{Server, tree};
@@ -51,7 +52,7 @@ impl Server {
     pub fn seed(&self, tree: &Tree) -> Result<(), SeedError> {
         for (path, znode, named) in tree.entries() {
             if znode.kind != ZnodeKind::Ephemeral {
-                self.sow(path, znode, named)
+                self.seed_znode(path, znode, named)
                     .map_err(|code| SeedError::new(path, code))?;
             }
         }
@@ -62,7 +63,7 @@ impl Server {
         }
     }
 
-    fn sow(&self, path: &str, znode: &Znode, named: bool) -> Result<(), ErrorCode> {
+    fn seed_znode(&self, path: &str, znode: &Znode, named: bool) -> Result<(), ErrorCode> {
         let there = self.shared.engine.look(|keeper| {
             let tree = keeper.tree();
             tree.get(path).map(|there| Znode::of_server(tree, there))

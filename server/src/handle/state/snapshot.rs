@@ -1,4 +1,4 @@
-//! Everything a server had at one moment.
+//! State of a server at one moment.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,14 +9,14 @@ use crate::handle::{Config, Origin, Server, ServerBuilder, StartError, Storage};
 use crate::keeper;
 use crate::protocol::{Timestamp, Zxid};
 
-/// Everything that a server had at one moment: znodes with all their stats, zxids and counters, sessions with their
-/// timeouts and ephemerals, and the time. It is a value: what becomes of the server does not change it. Connections and
-/// watches are no part of it.
+/// State of a server at one moment: znodes with all their stats, zxids and counters, sessions with their timeouts and
+/// ephemerals, and the time. It is a value that does not change with the server. Connections and watches are not part
+/// of it.
 ///
-/// Any number of servers can start from one, by [`start`](Self::start) or
-/// [`ServerBuilder::snapshot`](crate::ServerBuilder::snapshot). Two are equal if they hold the same znodes, to the last zxid,
-/// and the same sessions, whenever they were taken. To clone it costs nothing; znodes are shared with the server until
-/// it changes them.
+/// Any number of servers can start from a snapshot, by [`start`](Self::start) or
+/// [`ServerBuilder::snapshot`](crate::ServerBuilder::snapshot). Two snapshots are equal if they have the same znodes,
+/// including all zxids, and the same sessions, regardless of their times. Cloning is free. Znodes are shared with the
+/// server until it changes them.
 ///
 /// ```
 /// use minikeeper::{Server, tree};
@@ -36,19 +36,19 @@ pub struct Snapshot {
 }
 
 struct Shared {
-    /// Behind a lock because a tree is indexed at the first look, and remembers what was looked for last.
+    /// In a mutex, since the first read builds an index, and each search caches its result.
     state: Mutex<keeper::Snapshot>,
     zxid: Zxid,
     now: Timestamp,
-    /// What the server was told of which it is.
+    /// Configuration of the server that the snapshot was taken from.
     config: Config,
-    /// Where it was read, if it was.
+    /// Files that the snapshot was read from.
     origin: Option<Origin>,
 }
 
 impl Server {
-    /// Copies the whole state, as it is between two requests. That takes well under a millisecond, however many znodes there
-    /// are; what a million of them cost is paid where the snapshot is first looked at or started from.
+    /// Takes a snapshot of the whole state between two requests. This takes well under a millisecond for any number of
+    /// znodes. The work that depends on their number is done when the snapshot is first read or started from.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -60,18 +60,19 @@ impl Server {
     /// ```
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        // Another server has another folder, or none.
+        // The snapshot is not tied to the folder of this server.
         let mut config = self.config().clone();
         config.storage = Storage::default();
         Snapshot::of(self.shared.engine.snapshot(), config)
     }
 
-    /// Starts another server with the same state and configuration, on a free port of the same address. From here on neither
-    /// sees what becomes of the other. The other is in memory, be there a data folder here or not. See [`Snapshot::start`].
+    /// Starts another server with the same state and configuration, on a free port of the same address. Later changes
+    /// of one server do not affect the other. The new server is in memory, even if this one has a data folder. See
+    /// [`Snapshot::start`].
     ///
     /// # Errors
     ///
-    /// When this process or machine has no sockets or threads left.
+    /// If this process or machine has no sockets or threads left.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -105,7 +106,7 @@ impl TryFrom<Snapshot> for Server {
 }
 
 impl Snapshot {
-    /// A state that is told what a server of that configuration would be told.
+    /// Creates a snapshot with the configuration for servers that start from it.
     pub(in crate::handle) fn of(state: keeper::Snapshot, config: Config) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -118,7 +119,7 @@ impl Snapshot {
         }
     }
 
-    /// The same, read from there. Nobody has it yet.
+    /// Sets the files that the snapshot was read from. The snapshot must not be shared yet.
     pub(in crate::handle) fn read_at(mut self, origin: Origin) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.origin = Some(origin);
@@ -130,16 +131,17 @@ impl Snapshot {
         self.shared.origin.as_ref()
     }
 
-    /// Starts a server with this state, told what that server was told of which it is, on a free port of the same address.
+    /// Starts a server with this state and the configuration of the original server, on a free port of the same
+    /// address.
     ///
-    /// Its sessions go on as after a restart: each has its whole timeout before it, and its client can resume it there with
-    /// its password. Containers and TTL znodes go by the new server's time, which begins with that of the snapshot where the
-    /// clock is manual, and is never earlier. The snapshot of an ensemble starts an ensemble, of which all members run and
-    /// reach one another, in a new epoch. Labelled addresses are opened anew.
+    /// Sessions continue as after a restart: each has its whole timeout again, and its client can resume it with its
+    /// password. Containers and TTL znodes use the time of the new server. With a manual clock, that time starts at the
+    /// time of the snapshot; it is never earlier. The snapshot of an ensemble starts an ensemble in a new epoch, with
+    /// all members running and connected. Labelled addresses must be requested again.
     ///
     /// # Errors
     ///
-    /// When this process or machine has no sockets or threads left.
+    /// If this process or machine has no sockets or threads left.
     ///
     /// ```
     /// let server = minikeeper::Server::builder().manual_clock().start()?;
@@ -154,7 +156,7 @@ impl Snapshot {
         ServerBuilder::from(config).snapshot(self.clone()).start()
     }
 
-    /// The number of the last transaction.
+    /// Returns the id of the last transaction.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -166,7 +168,7 @@ impl Snapshot {
         self.shared.zxid
     }
 
-    /// What the server's clock said.
+    /// Returns the time of the server at the moment of the snapshot.
     ///
     /// ```
     /// let server = minikeeper::Server::builder().manual_clock().start()?;
@@ -178,7 +180,7 @@ impl Snapshot {
         self.shared.now
     }
 
-    /// Everything about a znode.
+    /// Returns a view of a znode.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -193,7 +195,7 @@ impl Snapshot {
         tree.get(path).map(|znode| ZnodeView::of(tree, znode))
     }
 
-    /// Everything about every znode but ZooKeeper's own, sorted by path; the root comes first.
+    /// Returns views of all znodes except those of ZooKeeper itself, sorted by path, the root first.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -210,7 +212,7 @@ impl Snapshot {
         znodes.map(|znode| ZnodeView::of(tree, znode)).collect()
     }
 
-    /// The sessions, by number; none is connected.
+    /// Returns the sessions, by id; none is connected.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -223,7 +225,7 @@ impl Snapshot {
         SessionView::all(state.sessions(), state.tree(), |_, _| Place::default())
     }
 
-    /// The tree without its stats. See [`Server::tree`].
+    /// Returns the tree without its stats. See [`Server::tree`].
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -235,7 +237,7 @@ impl Snapshot {
         Tree::of_server(self.state().tree())
     }
 
-    /// The tree as text, for people and for assertions. See [`Server::dump`].
+    /// Returns the tree as text, for reading and for assertions. See [`Server::dump`].
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -249,7 +251,7 @@ impl Snapshot {
 
     pub(in crate::handle) fn state(&self) -> MutexGuard<'_, keeper::Snapshot> {
         let state = self.shared.state.lock();
-        let mut state = state.expect("nothing panics while a snapshot is looked at");
+        let mut state = state.expect("nothing panics while a snapshot is read");
         state.index();
         state
     }
@@ -257,7 +259,7 @@ impl Snapshot {
 
 impl PartialEq for Snapshot {
     fn eq(&self, other: &Self) -> bool {
-        // One of the two is copied, so that no two locks are ever held at once.
+        // One state is copied, so that two locks are never held at once.
         Arc::ptr_eq(&self.shared, &other.shared) || {
             let other = other.state().clone();
             *self.state() == other
@@ -265,7 +267,7 @@ impl PartialEq for Snapshot {
     }
 }
 
-/// A line a znode and a session, so that a failed comparison of two can be read.
+/// Prints a line for each znode and session, so that a failed comparison can be read.
 impl fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Snapshot of zxid {}", self.zxid())?;

@@ -1,4 +1,4 @@
-//! A tree as JSON and YAML. What may stand there is told at [`Tree`].
+//! Trees as JSON and YAML; the form is described at [`Tree`].
 
 use std::borrow::Cow;
 use std::fmt;
@@ -24,12 +24,12 @@ use crate::protocol::Acl;
 const WITHOUT_YAML: &str = "minikeeper was built without the feature `yaml`";
 
 impl Tree {
-    /// Reads a tree from JSON. [What may stand there](Self#as-text).
+    /// Reads a tree from JSON, in the [form of trees](Self#as-text).
     ///
     /// # Errors
     ///
-    /// For what is no JSON or no tree, with line and column: bad paths, a path that is there twice, fields that are not known,
-    /// values of the wrong type.
+    /// If the text is not JSON or not a tree: a path that is invalid or occurs twice, an unknown field, a value of the
+    /// wrong type. The error has line and column.
     ///
     /// ```
     /// use minikeeper::{Tree, tree};
@@ -47,7 +47,8 @@ impl Tree {
         })
     }
 
-    /// Writes the tree as JSON, a line a znode, sorted by path; so two such files can be compared line by line.
+    /// Writes the tree as JSON, one line for each znode, sorted by path, so that two files can be compared line by
+    /// line.
     ///
     /// ```
     /// let tree = minikeeper::tree! { "/config" => "v1", "/locks" => {} };
@@ -65,8 +66,7 @@ impl Tree {
         text
     }
 
-    /// Reads a tree from YAML. [What may stand there](Self#as-text). Data are text here as well: a number has to be put in
-    /// quotes.
+    /// Reads a tree from YAML, in the [form of trees](Self#as-text). Data are text here too: put numbers in quotes.
     ///
     /// # Errors
     ///
@@ -133,11 +133,11 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, has another ending, or is no tree.
+    /// If the file cannot be read, has another extension, or is not a tree.
     ///
     /// ```
     /// let error = minikeeper::Tree::from_file("seed.txt").unwrap_err();
-    /// assert_eq!(error.to_string(), "seed.txt: a tree is read from .json, .yaml or .yml");
+    /// assert_eq!(error.to_string(), "seed.txt: unknown extension: a tree is read from .json, .yaml or .yml");
     /// ```
     pub fn from_file(file: impl AsRef<Path>) -> Result<Self, TreeError> {
         let file = file.as_ref();
@@ -149,14 +149,15 @@ impl Tree {
             #[cfg(not(feature = "yaml"))]
             Some("yaml" | "yml") => |_| Err(TreeError::new(String::from(WITHOUT_YAML))),
             _ => |_| {
-                let reason = "a tree is read from .json, .yaml or .yml";
+                let reason = "unknown extension: a tree is read from .json, .yaml or .yml";
                 Err(TreeError::new(String::from(reason)))
             },
         };
         let yaml = cfg!(feature = "yaml") && matches!(ending, Some("yaml" | "yml"));
         let known = yaml || ending == Some("json");
         let text = if known {
-            read_file(file).map_err(|error| TreeError::new(format!("cannot be read: {error}")))
+            read_file(file)
+                .map_err(|error| TreeError::new(format!("cannot read the file: {error}")))
         } else {
             Ok(String::new())
         };
@@ -165,9 +166,9 @@ impl Tree {
     }
 }
 
-/// As JSON in one line.
+/// Writes a value as JSON, in one line.
 pub(super) fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).expect("texts, numbers and lists of them can be written")
+    serde_json::to_string(value).expect("texts, numbers and lists of them are valid JSON")
 }
 
 impl Serialize for Tree {
@@ -176,7 +177,7 @@ impl Serialize for Tree {
     }
 }
 
-/// A znode as it is written, in the shortest form that says all of it.
+/// Shortest complete form of a znode.
 struct Form<'z>(&'z Znode);
 
 impl Serialize for Form<'_> {
@@ -196,7 +197,7 @@ impl Serialize for Form<'_> {
     }
 }
 
-/// The value of a field.
+/// Value of a field that is written.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Field<'z> {
@@ -207,7 +208,7 @@ pub(super) enum Field<'z> {
     List(Vec<String>),
 }
 
-/// What there is to say of a znode; nothing, if it is as most are and empty.
+/// Returns the fields of a znode that differ from the defaults.
 pub(super) fn fields(znode: &Znode) -> Vec<(&'static str, Field<'_>)> {
     let mut fields = Vec::new();
     let is_text = |text: &&str| !text.contains(|c: char| c.is_control() && !"\t\n\r".contains(c));
@@ -358,10 +359,12 @@ impl<'de> Visitor<'de> for At<'_> {
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
             let Some(field) = FieldName::of(&name) else {
                 let known = "data, base64, acl, container, ttl_ms, ephemeral, children";
-                return Err(wrong(format_args!("{name:?} is none of {known}")));
+                return Err(wrong(format_args!(
+                    "unknown field {name:?}, expected one of {known}"
+                )));
             };
             if seen.contains(&field) {
-                return Err(wrong(format_args!("{name} is there twice")));
+                return Err(wrong(format_args!("{name} occurs twice")));
             }
             if let Some(other) = seen.iter().find(|other| field.excludes(**other)) {
                 return Err(wrong(format_args!(
@@ -422,7 +425,7 @@ impl FieldName {
         Self::ALL.into_iter().find(|name| name.text() == text)
     }
 
-    /// Sets what the field says, or tells what is wrong with its value.
+    /// Sets the field of a znode, or returns the reason why the value is invalid.
     fn read(self, value: Value, znode: &mut Znode) -> Result<(), String> {
         let expected = |what: &str, value: &Value| Err(format!("expected {what}, not {value}"));
         match (self, value) {
@@ -440,7 +443,9 @@ impl FieldName {
                         return Err(format!("expected a text for an entry, not {entry}"));
                     };
                     let acl = text.parse::<Acl>();
-                    acl.map_err(|_| format!("{text:?} is no entry as \"world:anyone:r\" is one"))
+                    acl.map_err(|_| {
+                        format!("{text:?} is not an ACL entry such as \"world:anyone:r\"")
+                    })
                 });
                 znode.acl = entries.collect::<Result<_, _>>()?;
             }
@@ -453,7 +458,7 @@ impl FieldName {
             (Self::Ephemeral, Value::Bool(true)) => znode.kind = ZnodeKind::Ephemeral,
             (Self::Container | Self::Ephemeral, Value::Bool(false)) => {}
             (Self::Container | Self::Ephemeral, value) => return expected("true or false", &value),
-            // They are read where the tree is at hand.
+            // Children are read by the caller, which has the tree.
             (Self::Children, _) => {}
         }
         Ok(())
@@ -466,11 +471,11 @@ impl FieldName {
     }
 }
 
-/// The value of a field, whatever it is.
+/// Value of a field that is read.
 enum Value {
     Null,
     Bool(bool),
-    /// That is not negative and has no fraction.
+    /// Number that is not negative and has no fraction.
     Number(u64),
     OtherNumber(f64),
     Text(String),
@@ -525,7 +530,7 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
-        #[expect(clippy::cast_precision_loss, reason = "it is only shown")]
+        #[expect(clippy::cast_precision_loss, reason = "the number is only printed")]
         let other = Value::OtherNumber(number as f64);
         Ok(u64::try_from(number).map_or(other, Value::Number))
     }

@@ -1,4 +1,4 @@
-//! A tree as a person writes it: paths, data, ACLs, kinds; no stats and no sessions.
+//! Trees: paths, data, ACLs and kinds of znodes, without stats and sessions.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry as Place;
@@ -10,32 +10,32 @@ use super::TreeError;
 use crate::keeper;
 use crate::protocol::{Acl, open_acl, parent_of, validate_path};
 
-/// Znodes as a person writes them: by path, each with its data, its ACL and its kind. It has no stats, no zxids and no
-/// sessions, so it says what a test cares about: what a server is to begin with, or what it should have come to.
+/// Tree of znodes, each with its path, data, ACL and kind. It has no stats, zxids or sessions, so it has only the
+/// properties that a test sets or checks: the initial state of a server, or the expected one.
 ///
-/// [`tree!`](crate::tree) makes one in an expression, [`from_json`](Self::from_json) and
-/// [`from_file`](Self::from_file) read one, [`Server::tree`](crate::Server::tree) is that of a server.
-/// [`ServerBuilder::seed`](crate::ServerBuilder::seed) starts a server with it.
+/// Trees come from the macro [`tree!`](crate::tree), from text ([`from_json`](Self::from_json),
+/// [`from_file`](Self::from_file)) or from a server ([`Server::tree`](crate::Server::tree)).
+/// [`ServerBuilder::seed`](crate::ServerBuilder::seed) starts a server with a tree.
 ///
-/// The parents that nobody named are in it too, persistent and empty. Two trees are equal if they have the same znodes,
-/// named or not.
+/// Missing parents are added to the tree, persistent and empty. Two trees are equal if they have the same znodes,
+/// whether named or added.
 ///
 /// # As text
 ///
-/// JSON and YAML have one form: an object of paths. A znode is a text, its data; or `null`, which is ZooKeeper's null; or
-/// an object, in which everything can be left out:
+/// JSON and YAML have the same form: an object of znodes by path. A znode is a text, which is its data; `null`, which
+/// is ZooKeeper's null; or an object with these fields, all optional:
 ///
-/// | field | what it says |
+/// | field | meaning |
 /// |---|---|
-/// | `data` | the data as text, or `null`; without it there are none, which is not the same as null |
-/// | `base64` | data that are no text |
-/// | `acl` | a list of entries as `zkCli` writes them, `"world:anyone:r"`; without it everybody may do everything |
+/// | `data` | the data as text, or `null`; the default is empty data, which differs from null |
+/// | `base64` | binary data |
+/// | `acl` | a list of entries as in `zkCli`, `"world:anyone:r"`; the default allows everything to all |
 /// | `container` | `true` for a container |
-/// | `ttl_ms` | a time to live in milliseconds |
-/// | `ephemeral` | `true` for an ephemeral; it is left out where the tree becomes a seed, which has no sessions |
-/// | `children` | an object of znodes, by their paths from here |
+/// | `ttl_ms` | time to live, in milliseconds |
+/// | `ephemeral` | `true` for an ephemeral znode; a seed skips it, since it has no session |
+/// | `children` | an object of znodes, by relative path |
 ///
-/// An empty `acl` comes only from a data folder: it compares, and a tree with one is refused as a seed.
+/// An empty `acl` comes only from a data folder. It can be compared, and is refused in a seed.
 ///
 /// ```
 /// use minikeeper::{Tree, tree};
@@ -59,39 +59,41 @@ use crate::protocol::{Acl, open_acl, parent_of, validate_path};
 #[derive(Clone, Default)]
 pub struct Tree {
     znodes: BTreeMap<Box<str>, Entry>,
-    /// The length of all paths that nobody named.
+    /// Total length of the paths of added parents, in bytes.
     implied: usize,
 }
 
-/// What stands at a path.
+/// Znode at a path.
 #[derive(Clone, Debug)]
 struct Entry {
     znode: Znode,
-    /// Whether nobody named it, and it is there only as the parent of another.
+    /// Whether the znode was added as a missing parent.
     implied: bool,
 }
 
-/// One znode of a [`Tree`]. A text or bytes become a persistent one that is open to everybody.
+/// Znode of a [`Tree`]. Text or bytes convert to a persistent znode with an open ACL.
 ///
 /// ```
 /// use std::time::Duration;
 /// use minikeeper::state::Znode;
 ///
-/// assert_eq!(Znode::from("v1").data.as_deref(), Some(&b"v1"[..]));
-/// assert_ne!(Znode::new("lease"), Znode::new("lease").ttl(Duration::from_secs(60)));
+/// let lease = Znode::new("held by A").ttl(Duration::from_secs(60));
+/// let server = minikeeper::Server::builder().seed(minikeeper::tree! { "/lease" => lease }).start()?;
+/// assert_eq!(server.data("/lease").as_deref(), Some(&b"held by A"[..]));
+/// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Znode {
-    /// What it holds; `None` is ZooKeeper's null, which is not the same as empty.
+    /// Data of the znode; `None` is ZooKeeper's null, which differs from empty data.
     pub data: Option<Vec<u8>>,
-    /// Its ACL.
+    /// ACL of the znode.
     pub acl: Vec<Acl>,
-    /// How long it stays.
+    /// Kind of the znode.
     pub kind: ZnodeKind,
 }
 
-/// How long a znode stays.
+/// Kind of a znode, which determines when the server removes it.
 ///
 /// ```
 /// use minikeeper::state::{Znode, ZnodeKind};
@@ -101,32 +103,40 @@ pub struct Znode {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ZnodeKind {
-    /// Until it is deleted.
+    /// The znode exists until it is deleted.
     #[default]
     Persistent,
-    /// As long as the session that created it.
+    /// The znode is deleted with the session that created it.
     Ephemeral,
-    /// Until its last child has gone.
+    /// The znode is deleted when its last child is.
     Container,
-    /// As long as it has children or changes within this time, to the millisecond.
+    /// The znode is deleted when it had no children and no changes for this time, in milliseconds.
     Ttl(Duration),
 }
 
 impl Znode {
-    /// A persistent znode that holds these data and is open to everybody.
+    /// Creates a persistent znode with these data and an open ACL.
     ///
     /// ```
-    /// assert_eq!(minikeeper::state::Znode::new(b"\x00\x01"), minikeeper::state::Znode::from(vec![0, 1]));
+    /// use minikeeper::state::Znode;
+    ///
+    /// let server = minikeeper::Server::builder().seed(minikeeper::tree! { "/raw" => Znode::new([0, 1]) }).start()?;
+    /// assert_eq!(server.data("/raw"), Some(vec![0, 1]));
+    /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]
     pub fn new(data: impl AsRef<[u8]>) -> Self {
         Self::of(Some(data.as_ref().to_vec()))
     }
 
-    /// One that holds ZooKeeper's null.
+    /// Creates a persistent znode with ZooKeeper's null and an open ACL.
     ///
     /// ```
-    /// assert_ne!(minikeeper::state::Znode::null(), minikeeper::state::Znode::new(""));
+    /// use minikeeper::state::Znode;
+    ///
+    /// let server = minikeeper::Server::builder().seed(minikeeper::tree! { "/null" => Znode::null() }).start()?;
+    /// assert_eq!(server.znode("/null").and_then(|znode| znode.data), None);
+    /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]
     pub fn null() -> Self {
@@ -141,7 +151,7 @@ impl Znode {
         }
     }
 
-    /// The same with this ACL.
+    /// Sets the ACL.
     ///
     /// ```
     /// let znode = minikeeper::state::Znode::new("v1").acl(["world:anyone:r".parse()?]);
@@ -154,7 +164,7 @@ impl Znode {
         self
     }
 
-    /// The same as a container.
+    /// Makes the znode a container.
     ///
     /// ```
     /// let locks = minikeeper::state::Znode::new("").container();
@@ -168,7 +178,7 @@ impl Znode {
         self
     }
 
-    /// The same with a time to live, which counts in milliseconds.
+    /// Makes the znode a TTL znode with this time to live, in milliseconds.
     ///
     /// ```
     /// use std::time::Duration;
@@ -184,8 +194,8 @@ impl Znode {
         self
     }
 
-    /// The same as an ephemeral: to compare with the tree of a server. Where a tree becomes a seed its ephemerals are
-    /// left out, since it has no sessions that they could go with.
+    /// Makes the znode ephemeral, to compare it with the tree of a server. A seed skips ephemeral znodes, since they
+    /// would have no session.
     ///
     /// ```
     /// use minikeeper::{Server, state::Znode, tree};
@@ -201,7 +211,7 @@ impl Znode {
         self
     }
 
-    /// Whether everybody may do everything with it.
+    /// Whether the ACL allows everything to every client.
     pub(super) fn is_open(&self) -> bool {
         *self.acl == *open_acl()
     }
@@ -244,12 +254,12 @@ from_data! {
     [const LENGTH: usize] &[u8; LENGTH];
 }
 
-/// How long all paths together may be that nobody named. One short line can ask for any number of parents, each with a
-/// path of its own.
+/// Maximum total length of the paths of added parents, in bytes. One short line can require any number of parents, each
+/// with a long path.
 const LONGEST_IMPLIED: usize = 16 << 20;
 
 impl Tree {
-    /// A tree of the root alone.
+    /// Creates a tree with only the root.
     ///
     /// ```
     /// assert!(minikeeper::Tree::new().is_empty());
@@ -259,11 +269,11 @@ impl Tree {
         Self::default()
     }
 
-    /// Puts a znode at a path, in place of the one that is there. Its parents are made if they are missing.
+    /// Puts a znode at a path, in place of an existing one. Missing parents are added.
     ///
     /// # Errors
     ///
-    /// For a path that no znode can have, and for what would be the child of an ephemeral.
+    /// If the path is invalid, or the parent is ephemeral.
     ///
     /// ```
     /// use minikeeper::{Tree, tree};
@@ -280,7 +290,7 @@ impl Tree {
         self.put(path, znode.into(), true)
     }
 
-    /// The same, where nobody may have named the path before.
+    /// Adds a znode whose path has not been named before.
     pub(super) fn add(&mut self, path: &str, znode: Znode) -> Result<(), TreeError> {
         self.put(path, znode, false)
     }
@@ -305,7 +315,7 @@ impl Tree {
             }
             Place::Occupied(mut place) => {
                 if !place.get().implied && !again {
-                    return Err(TreeError::new(format!("{path} is there twice")));
+                    return Err(TreeError::new(format!("{path} occurs twice")));
                 }
                 if place.get().implied {
                     self.implied = self.implied.saturating_sub(path.len());
@@ -352,7 +362,7 @@ impl Tree {
         Ok(())
     }
 
-    /// The znode at a path. The root is there only if it has data or an ACL of its own.
+    /// Returns the znode at a path. The tree has the root only if the root has data or an ACL of its own.
     ///
     /// ```
     /// let tree = minikeeper::tree! { "/config" => "v1" };
@@ -363,7 +373,7 @@ impl Tree {
         self.znodes.get(path).map(|entry| &entry.znode)
     }
 
-    /// Every znode with its path, sorted by path: so parents come before their children.
+    /// Returns all znodes with their paths, sorted by path; parents come before their children.
     ///
     /// ```
     /// let tree = minikeeper::tree! { "/b" => "2", "/a/c" => "1" };
@@ -376,14 +386,14 @@ impl Tree {
             .map(|(path, entry)| (&**path, &entry.znode))
     }
 
-    /// The same, and whether somebody named it.
+    /// Returns all znodes with their paths, and whether each was named.
     pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &Znode, bool)> {
         self.znodes
             .iter()
             .map(|(path, entry)| (&**path, &entry.znode, !entry.implied))
     }
 
-    /// How many znodes there are, parents that nobody named among them.
+    /// Returns the number of znodes, including added parents.
     ///
     /// ```
     /// assert_eq!(minikeeper::tree! { "/a/b" => "" }.len(), 2);
@@ -393,7 +403,7 @@ impl Tree {
         self.znodes.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether the tree has no znodes.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -405,7 +415,7 @@ impl Tree {
         self.znodes.is_empty()
     }
 
-    /// What a server has, ZooKeeper's own znodes left out.
+    /// Tree of a server, without the znodes of ZooKeeper itself.
     pub(super) fn of_server(tree: &keeper::Tree) -> Self {
         let znodes = crate::handle::inspect::users_znodes(tree).into_iter();
         let znodes = znodes.map(|znode| {
@@ -415,7 +425,7 @@ impl Tree {
             };
             (znode.path().into(), entry)
         });
-        // A root that nobody has touched is nothing to speak of.
+        // A root without data or an ACL of its own is not part of the tree.
         let znodes = znodes.filter(|(path, entry): &(Box<str>, Entry)| {
             **path != *"/" || entry.znode != Znode::new("")
         });
@@ -430,7 +440,7 @@ fn child_of_ephemeral(path: &str) -> TreeError {
     TreeError::new(format!("{path} is ephemeral and cannot have children"))
 }
 
-/// Who named what makes no difference.
+/// Compares the znodes; whether a znode was named or added makes no difference.
 impl PartialEq for Tree {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
@@ -532,14 +542,14 @@ fn write_data(f: &mut fmt::Formatter<'_>, znode: &Znode) -> fmt::Result {
     }
 }
 
-/// Makes a [`Tree`](crate::Tree) in one expression: `path => znode`, by comma.
+/// Creates a [`Tree`](crate::Tree): a list of `path => znode`, separated by commas.
 ///
-/// A znode is its data (a text or bytes), a [`Znode`](crate::state::Znode), `{ }` with its children in it, or both by comma in
-/// parentheses. Children are named by their paths from there. Parents that are missing are made.
+/// A znode is its data (text or bytes), a [`Znode`](crate::state::Znode), its children in `{ }`, or a pair of a znode
+/// and its children in parentheses. Children have paths relative to their parent. Missing parents are added.
 ///
 /// # Panics
 ///
-/// For a path that no znode can have or that is there twice, and for a child of an ephemeral.
+/// If a path is invalid or occurs twice, or a znode has an ephemeral parent.
 ///
 /// ```
 /// use minikeeper::{Server, state::Znode, tree};
@@ -565,7 +575,7 @@ fn write_data(f: &mut fmt::Formatter<'_>, znode: &Znode) -> fmt::Result {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Data and children without parentheses are refused when it is compiled:
+/// Data and children without parentheses do not compile:
 ///
 /// ```compile_fail
 /// let tree = minikeeper::tree! { "/app" => "8080" { "db" => "x" } };
@@ -576,15 +586,15 @@ macro_rules! tree {
         $crate::tree!(@one $tree $above ; $path => ("", { $($below)* }))
     };
     (@one $tree:ident $above:expr ; $path:expr => ($znode:expr, { $($below:tt)* } $(,)?)) => {{
-        let above = $tree.plant($above, $path, $znode);
+        let above = $tree.add_below($above, $path, $znode);
         let _ = &above;
         $crate::tree!(@in $tree &above ; $($below)*);
     }};
     (@one $tree:ident $above:expr ; $path:expr => ($znode:expr)) => {
-        $tree.plant($above, $path, $znode)
+        $tree.add_below($above, $path, $znode)
     };
     (@one $tree:ident $above:expr ; $path:expr => $znode:expr) => {
-        $tree.plant($above, $path, $znode)
+        $tree.add_below($above, $path, $znode)
     };
     (@in $tree:ident $above:expr ;) => {};
     // Siblings that are one token tree each need no recursion, so their number is not limited.
@@ -596,23 +606,24 @@ macro_rules! tree {
     };
     (@in $tree:ident $above:expr ; $path:expr => ($znode:expr, { $($below:tt)* } $(,)?) $(, $($rest:tt)*)?) => {
         {
-            let above = $tree.plant($above, $path, $znode);
+            let above = $tree.add_below($above, $path, $znode);
             let _ = &above;
             $crate::tree!(@in $tree &above ; $($below)*);
         }
         $crate::tree!(@in $tree $above ; $($($rest)*)?);
     };
     (@in $tree:ident $above:expr ; $path:expr => $znode:expr $(, $($rest:tt)*)?) => {
-        $tree.plant($above, $path, $znode);
+        $tree.add_below($above, $path, $znode);
         $crate::tree!(@in $tree $above ; $($($rest)*)?);
     };
     (@in $tree:ident $above:expr ; $($rest:tt)+) => {
         compile_error!(
-            "a tree is `\"/path\" => \"data\"`, `\"/path\" => { below }` or `\"/path\" => (\"data\", { below })`, with commas between"
+            "a tree is `\"/path\" => \"data\"`, `\"/path\" => { below }` or `\"/path\" => (\"data\", { below })`, \
+             with commas between"
         )
     };
     ($($body:tt)*) => {{
-        #[allow(unused_mut, reason = "it may be empty")]
+        #[allow(unused_mut, reason = "an empty tree is not changed")]
         let mut tree = $crate::Tree::new();
         $crate::tree!(@in tree "" ; $($body)*);
         tree
@@ -620,10 +631,15 @@ macro_rules! tree {
 }
 
 impl Tree {
-    /// What [`tree!`](crate::tree) is made of: adds a znode below another, and gives its path.
+    /// Adds a znode below another, and returns its path. For [`tree!`](crate::tree).
     #[doc(hidden)]
     #[track_caller]
-    pub fn plant(&mut self, above: &str, path: impl AsRef<str>, znode: impl Into<Znode>) -> String {
+    pub fn add_below(
+        &mut self,
+        above: &str,
+        path: impl AsRef<str>,
+        znode: impl Into<Znode>,
+    ) -> String {
         let path = below(above, path.as_ref());
         if let Err(error) = self.add(&path, znode.into()) {
             panic!("{error}");
@@ -632,7 +648,7 @@ impl Tree {
     }
 }
 
-/// The path of what is named from another znode; at the top all of it.
+/// Joins a relative path to that of its parent; `above` is empty for a full path.
 pub(super) fn below(above: &str, path: &str) -> String {
     match above {
         "" => path.to_owned(),

@@ -1,4 +1,4 @@
-//! A tree as YAML.
+//! Trees as YAML.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,8 @@ use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy};
 use super::text::{fields, json};
 use super::{Tree, TreeError};
 
-/// More than a tree of a million znodes has of anything, and not so many aliases that a short text becomes a long one.
+/// Limits above the needs of a tree of a million znodes. The number of aliases is small, so that a short text cannot
+/// expand to a long one.
 const MOST: usize = 100_000_000;
 const MOST_ALIASES: usize = 1000;
 
@@ -18,7 +19,7 @@ pub(super) fn read(text: &str) -> Result<Tree, TreeError> {
             max_nodes: MOST,
             max_total_scalar_bytes: usize::MAX,
             max_aliases: MOST_ALIASES,
-            // The longest path that there may be.
+            // Longest possible path.
             simple_key_max_lookahead: 1 << 20,
         },
         duplicate_keys: DuplicateKeyPolicy::LastWins,
@@ -55,7 +56,7 @@ pub(super) fn write(tree: &Tree) -> String {
         } else {
             json(&path)
         };
-        // JSON's texts, numbers and lists are YAML's too.
+        // Texts, numbers and lists in JSON are also YAML.
         let _ = match &*fields(znode) {
             [] => writeln!(text, "{key}: {{}}"),
             [("data", data)] => writeln!(text, "{key}: {}", json(data)),

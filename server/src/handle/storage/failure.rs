@@ -1,4 +1,4 @@
-//! The disk refused a write: who is told, and how to wait for it.
+//! Failures of the disk: the error of a refused write, and the wait for it.
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,14 +11,14 @@ use crate::net::unpark_this_thread;
 use crate::persistence::Log;
 use crate::store::StorageError;
 
-/// Waits until the disk has refused something that was to outlast the process: a future that needs no particular runtime, or
-/// [`blocking`](Self::blocking). For a server that keeps its state in memory alone, that is never.
-#[must_use = "nothing is waited for until it is awaited or told to block"]
+/// Wait until the disk has refused a write that had to be durable. It is a future that needs no particular runtime;
+/// [`blocking`](Self::blocking) waits without one. For a server without a data folder it never completes.
+#[must_use = "a wait does nothing unless it is awaited"]
 pub struct Failure {
     log: Option<Arc<Log>>,
 }
 
-/// The failure, if one has happened, without the log.
+/// Prints the failure, if one has happened, without the log.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let failure = self.log.as_ref().and_then(|log| log.failure());
@@ -29,8 +29,9 @@ impl fmt::Debug for Failure {
 }
 
 impl Server {
-    /// Why it stopped by itself, if it did: the disk is full, or refused a write otherwise. What was not flushed was never
-    /// acknowledged, all connections were closed, and it cannot be started again.
+    /// Returns the error with which the server stopped by itself: the disk is full, or refused a write for another
+    /// reason. Writes that were not flushed were not acknowledged, all connections are closed, and the server cannot be
+    /// started again.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;
@@ -72,7 +73,7 @@ impl Future for Failure {
 }
 
 impl Failure {
-    /// Waits with this thread, for ever if need be.
+    /// Blocks this thread until a failure happens, perhaps forever.
     #[must_use]
     pub fn blocking(mut self) -> StorageError {
         let waker = unpark_this_thread();

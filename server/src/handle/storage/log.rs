@@ -1,4 +1,4 @@
-//! What the logs of a folder hold, for whoever looks into them.
+//! Transactions of the logs in a folder.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ use crate::store::{
     Disk as _, FileKind, FileName, LogEntry, LogReader, RealDisk, StorageError, version_folder,
 };
 
-/// The transactions of one log file, or of all logs of a folder, in their order. Nothing on the disk is changed, and a server
-/// may have the folder meanwhile.
+/// Iterator over the transactions of one log file, or of all logs of a folder in order. The disk is not changed, and a
+/// server may use the folder meanwhile.
 ///
-/// After damage it goes on with the next log. That is an error too if the end of any log but the newest is torn; what a crash has
-/// left at the end of that one is passed over, and [`torn`](Self::torn) tells of it.
+/// After damage the iterator continues with the next log. A torn end is an error too, except in the newest log: there a
+/// crash leaves one, so the iterator skips it, and [`torn`](Self::torn) returns it.
 ///
 /// ```
 /// # let folder = std::env::temp_dir().join(format!("minikeeper-log-{}", std::process::id()));
@@ -32,94 +32,94 @@ use crate::store::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Log {
-    /// Those that come after the one that is read.
+    /// Files after the one that is being read.
     files: VecDeque<PathBuf>,
     reading: Option<(PathBuf, LogReader)>,
     torn: Option<StorageError>,
 }
 
-/// One transaction, as a log holds it.
+/// Transaction of a log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Transaction {
-    /// The file.
+    /// File of the log.
     pub file: PathBuf,
-    /// Where its entry begins there, in bytes.
+    /// Offset of the entry in the file, in bytes.
     pub offset: u64,
-    /// The session that asked; 0 for the server itself.
+    /// Session of the request; 0 for the server itself.
     pub session: SessionId,
-    /// The number that the client gave to the request.
+    /// Number that the client gave to the request.
     pub cxid: i32,
-    /// Its own number.
+    /// Id of the transaction.
     pub zxid: Zxid,
-    /// When it was made.
+    /// Time of the transaction.
     pub time: Timestamp,
     /// Change of the transaction.
     pub change: Change,
-    /// The digest of the tree after it, where the file holds one.
+    /// Digest of the tree after the transaction, if the file has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<u64>,
 }
 
-/// What a transaction changed. As text and as data it is called what ZooKeeper calls it; see [`name`](Self::name).
+/// Change that a transaction made. In text and JSON it has the name that ZooKeeper uses; see [`name`](Self::name).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "type")]
 #[non_exhaustive]
 pub enum Change {
-    /// A session began.
+    /// A session was created.
     CreateSession {
-        /// Its timeout in milliseconds.
+        /// Timeout of the session, in milliseconds.
         timeout_ms: i32,
     },
-    /// A session ended.
+    /// A session was closed or has expired.
     CloseSession {
-        /// The ephemeral znodes that went with it; a log of ZooKeeper 3.5 and before does not say.
+        /// Ephemeral znodes that were deleted with the session. A log of ZooKeeper 3.5 or earlier does not have them.
         deleted: Vec<String>,
     },
     /// A write was refused.
     Error {
-        /// Why.
+        /// Error code of the reply.
         error: ErrorCode,
     },
     /// A znode was deleted.
     Delete {
-        /// Its path.
+        /// Path of the znode.
         path: String,
     },
     /// The server removed a container or a znode with a time to live.
     DeleteContainer {
-        /// Its path.
+        /// Path of the znode.
         path: String,
     },
-    /// Data were set.
+    /// The data of a znode were set.
     SetData {
-        /// The znode.
+        /// Path of the znode.
         path: String,
-        /// Its new data; `None` is null.
+        /// New data of the znode; `None` is null.
         data: Option<Data<'static>>,
-        /// Its new version.
+        /// New version of the znode.
         version: i32,
     },
-    /// An ACL was set.
+    /// The ACL of a znode was set.
     #[serde(rename = "setACL")]
     SetAcl {
-        /// The znode.
+        /// Path of the znode.
         path: String,
-        /// Its new ACL.
+        /// New ACL of the znode.
         acl: Vec<Acl>,
-        /// Its new `aversion`.
+        /// New `aversion` of the znode.
         aversion: i32,
     },
-    /// A version was checked, within a multi.
+    /// A version was checked, in a multi.
     Check {
-        /// The znode.
+        /// Path of the znode.
         path: String,
-        /// The version it would have after a write.
+        /// Version that the znode would have after a write.
         version: i32,
     },
-    /// Several at once. If one is an [`Error`](Self::Error), none took place.
+    /// Several changes of one multi. If one is an [`Error`](Self::Error), none took effect.
     Multi {
-        /// One for each operation.
+        /// Change of each operation.
         changes: Vec<Self>,
     },
     /// A znode was created. As data its type is `create`, `createContainer` or `createTTL`.
@@ -185,7 +185,8 @@ impl Log {
     ///
     /// # Errors
     ///
-    /// When there is no such file or folder, it is no folder of logs, or the disk refuses. What is damaged is told by the iterator.
+    /// If there is no such file or folder, the folder has no logs, or the disk refuses a read. Damage is returned by
+    /// the iterator.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
         let path = path.as_ref();
         let on = |error| StorageError::io(path, error);
@@ -213,8 +214,8 @@ impl Log {
         })
     }
 
-    /// What is wrong at the end of the newest log, if that is what a crash leaves of what was written last: a server leaves it out.
-    /// It is known once all was read.
+    /// Returns the torn end of the newest log, which a crash can leave. A server ignores a torn end when it starts. It
+    /// is known once all transactions are read.
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-torn-{}", std::process::id()));
@@ -234,7 +235,7 @@ impl Log {
     }
 }
 
-/// The logs in a folder, in the order of their first transactions.
+/// Returns the logs in a folder, by the ids of their first transactions.
 fn logs_in(folder: &Path) -> io::Result<VecDeque<PathBuf>> {
     let mut logs: Vec<(Zxid, String)> = RealDisk
         .list(folder)?
@@ -306,7 +307,7 @@ impl Transaction {
         }
     }
 
-    /// Every path that it names, those of the operations of a multi included.
+    /// Returns the paths of the transaction, including those of the operations of a multi.
     #[must_use]
     pub fn paths(&self) -> Vec<&str> {
         let mut paths = Vec::new();
@@ -315,7 +316,7 @@ impl Transaction {
     }
 }
 
-/// A line, as for people: who, which number, what.
+/// Prints one line: zxid, session, cxid and change.
 impl fmt::Display for Transaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -327,8 +328,8 @@ impl fmt::Display for Transaction {
 }
 
 impl Change {
-    /// What ZooKeeper calls it: `create`, `createContainer`, `createTTL`, `delete`, `deleteContainer`, `setData`, `setACL`, `check`,
-    /// `multi`, `createSession`, `closeSession`, `error`.
+    /// Returns the name of the change in ZooKeeper: `create`, `createContainer`, `createTTL`, `delete`,
+    /// `deleteContainer`, `setData`, `setACL`, `check`, `multi`, `createSession`, `closeSession`, `error`.
     ///
     /// ```
     /// let change = minikeeper::folder::Change::Delete { path: "/a".to_owned() };
@@ -430,7 +431,7 @@ impl Change {
     }
 }
 
-/// Its name, the znode, what is of interest of the rest.
+/// Prints the name, the path and the most important fields.
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |f: &mut fmt::Formatter<'_>, data: &Option<Data>| match data {

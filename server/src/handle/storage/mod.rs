@@ -1,7 +1,6 @@
-//! State that outlasts the server: ZooKeeper's own data folder, opened, written and looked into.
+//! State on disk: ZooKeeper's data folder, read and written.
 //!
-//! What is said before is [`Storage`]; what lies there comes back as a [`Snapshot`], and as [`Log`]s for whoever wants to know how
-//! it came about.
+//! [`Storage`] has the settings. A folder is read as a [`Snapshot`], and its logs as [`Log`]s.
 
 mod failure;
 mod log;
@@ -26,18 +25,19 @@ pub use crate::store::{
 };
 
 impl Server {
-    /// Starts a server with what a data folder holds, or one file of a snapshot. It keeps everything in memory: nothing is ever
-    /// written to the folder, and a server may have it meanwhile.
+    /// Starts a server with the state of a data folder, or of one snapshot file. The server keeps its state in memory:
+    /// it never writes to the folder, and another server may use the folder meanwhile.
     ///
-    /// Sessions go on as after a restart, as with [`Snapshot::start`]: a client can resume one with its password.
+    /// Sessions continue as after a restart, as with [`Snapshot::start`]: a client can resume its session with its
+    /// password.
     ///
-    /// With more to it, a manual clock or a port, say, it is [`Snapshot::open`] and
-    /// [`ServerBuilder::snapshot`](crate::ServerBuilder::snapshot). What was found in the folder is told by the
-    /// [`origin`](Snapshot::origin) of that snapshot, and not by the server, which knows a state and no folder.
+    /// To set more, such as a manual clock or a port, use [`Snapshot::open`] and
+    /// [`ServerBuilder::snapshot`](crate::ServerBuilder::snapshot). The [`origin`](Snapshot::origin) of that snapshot
+    /// lists the files that were read; a server has no origin.
     ///
     /// # Errors
     ///
-    /// When the folder cannot be read or has nothing in it, and as [`ServerBuilder::start`](crate::ServerBuilder::start).
+    /// If the folder cannot be read or has no state, and as [`ServerBuilder::start`](crate::ServerBuilder::start).
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-copy-{}", std::process::id()));
@@ -59,12 +59,12 @@ impl Server {
         Self::builder().snapshot(snapshot).start()
     }
 
-    /// Writes the state into a folder, from which a real server starts, or another of these. The folder is made if it is not
-    /// there. See [`Snapshot::write_to`].
+    /// Writes the state to a folder, from which a real server or minikeeper can start. The folder is created if it does
+    /// not exist. See [`Snapshot::write_to`].
     ///
     /// # Errors
     ///
-    /// When there is something in the folder, or the disk refuses.
+    /// If the folder is not empty, or the disk refuses a write.
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-export-{}", std::process::id()));
@@ -84,13 +84,13 @@ impl Server {
 }
 
 impl Snapshot {
-    /// Reads the state of a data folder of ZooKeeper (`dataDir` or the `version-2` in it) or of one snapshot file. Nothing on
-    /// the disk is changed. [`open_with`](Self::open_with) also finds logs in another folder.
+    /// Reads the state of a data folder of ZooKeeper (`dataDir` or the `version-2` in it) or of one snapshot file. The
+    /// disk is not changed. [`open_with`](Self::open_with) also finds logs in another folder.
     ///
     /// # Errors
     ///
-    /// If the file or folder does not exist, if it has neither a snapshot nor a log ([`StorageError::Empty`]: a mistyped
-    /// path is not an empty state), or if it is damaged. The error has file, offset and reason in one line.
+    /// If the file or folder does not exist, if it has neither a snapshot nor a log ([`StorageError::Empty`]: a
+    /// mistyped path is not an empty state), or if it is damaged. The error has file, offset and reason in one line.
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-open-{}", std::process::id()));
@@ -129,19 +129,19 @@ impl Snapshot {
         Ok(Self::of(state, Config::default()).read_at(origin))
     }
 
-    /// Returns the files that the snapshot was [read](Self::open) from. The snapshot of a running server has none, even if
-    /// the server was started from a folder or a copy.
+    /// Returns the files that the snapshot was [read](Self::open) from. The snapshot of a running server has none, even
+    /// if the server was started from a folder or a copy.
     #[must_use]
     pub fn origin(&self) -> Option<&Origin> {
         self.read_from()
     }
 
-    /// Writes the state into a folder, as ZooKeeper 3.9 would have it: it starts from it, and so does a server of these. The
-    /// folder is made if it is not there.
+    /// Writes the state to a folder as ZooKeeper 3.9 does. ZooKeeper and minikeeper can start from it. The folder is
+    /// created if it does not exist.
     ///
     /// # Errors
     ///
-    /// When there is something in the folder, or the disk refuses.
+    /// If the folder is not empty, or the disk refuses a write.
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-write-{}", std::process::id()));
@@ -158,11 +158,11 @@ impl Snapshot {
         self.write_with(path, DataFormat::default(), Compression::None)
     }
 
-    /// The same as another release has it, or compressed.
+    /// Writes the state as [`write_to`](Self::write_to) does, in the format of another release, or compressed.
     ///
     /// # Errors
     ///
-    /// As [`write_to`](Self::write_to), and when that release knows nothing of what is to be written.
+    /// As [`write_to`](Self::write_to), and if the format cannot represent the state.
     pub fn write_with(
         &self,
         path: impl AsRef<Path>,

@@ -121,7 +121,7 @@ fn a_flush_that_takes_long_keeps_a_write_of_the_test_waiting() {
     };
     disk.wait_for_held_sync();
     assert!(!writing.is_finished());
-    // It is there, and nobody was told.
+    // The write is visible, but not acknowledged yet.
     assert!(server.znode("/slow").is_some());
     disk.release_syncs();
     let written = writing.join().expect("it does not panic");
@@ -129,7 +129,7 @@ fn a_flush_that_takes_long_keeps_a_write_of_the_test_waiting() {
 }
 
 #[test]
-fn many_threads_write_at_once_and_each_is_told_when_it_is_kept() {
+fn a_write_of_one_of_many_threads_is_durable_when_it_returns() {
     const THREADS: usize = 8;
     const WRITES: usize = 100;
     for force_sync in [true, false] {
@@ -154,7 +154,7 @@ fn many_threads_write_at_once_and_each_is_told_when_it_is_kept() {
         });
         let before = server.snapshot();
         if force_sync {
-            // Not even the end of the server was noticed.
+            // All writes were durable before the server stopped.
             let found = disk.after_power_loss(crate::store::tests::Survival::Nothing);
             assert_eq!(start(&found).expect("it starts").snapshot(), before);
         }
@@ -188,7 +188,7 @@ fn a_folder_that_could_not_be_exported_can_be_when_there_is_room() {
         if let Err(error) = export(&disk) {
             assert!(matches!(error, StorageError::Io { .. }), "{error}");
             refused += 1;
-            // Where it got its name before that was synced, it is there.
+            // If the disk fails after the rename and before the sync, the folder already has its name.
             let again = export(&disk);
             let is_there = matches!(again, Err(StorageError::NotEmpty { .. }));
             assert!(again.is_ok() || is_there && start_at(&disk, "/export").is_ok());
@@ -209,13 +209,16 @@ fn a_disk_that_is_slow_to_list_a_folder_delays_only_the_client_that_asks_for_its
         disk.hold_lists();
         asking.write_all(word.as_bytes()).expect("it is open");
         disk.wait_for_held_list();
-        // Others connect, are answered and write meanwhile, and so does the test.
+        // Meanwhile other clients connect, are answered and write, and so does the test.
         let _client = connected(&server);
         server.set("/a", word.as_bytes()).expect("it is written");
         disk.release_lists();
-        let mut told = String::new();
-        asking.read_to_string(&mut told).expect("it is answered");
+        let mut answer = String::new();
+        asking.read_to_string(&mut answer).expect("it is answered");
         let size: u64 = disk.all().values().map(|bytes| bytes.len() as u64).sum();
-        assert!(told.contains(&size.to_string()), "{word}: {size}: {told}");
+        assert!(
+            answer.contains(&size.to_string()),
+            "{word}: {size}: {answer}"
+        );
     }
 }
