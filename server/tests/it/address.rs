@@ -1,4 +1,4 @@
-//! Labelled addresses: who came by which is known, and all lead to one tree.
+//! Labelled addresses: connections have the label of their address, and all addresses serve one tree.
 
 use std::net::{TcpListener, TcpStream};
 
@@ -11,7 +11,7 @@ fn start() -> Server {
 }
 
 #[test]
-fn whoever_connects_to_a_labelled_address_bears_its_label() {
+fn a_connection_has_the_label_of_its_address() {
     let server = start();
     let worker = server.labelled("worker").expect("there is a port");
     let boss = server.labelled("the boss").expect("there is a port");
@@ -36,7 +36,7 @@ fn whoever_connects_to_a_labelled_address_bears_its_label() {
 }
 
 #[test]
-fn all_addresses_lead_to_one_tree() {
+fn all_addresses_serve_one_tree() {
     let server = start();
     let [one, other] =
         ["one", "other"].map(|label| server.labelled(label).expect("there is a port").addr());
@@ -66,18 +66,22 @@ fn the_same_label_has_the_same_address() {
 }
 
 #[test]
-fn a_label_by_which_nobody_could_be_told_is_refused() {
+fn an_invalid_label_is_refused() {
     let server = start();
     for label in ["", " ", " worker", "worker\n", "a\tb"] {
         let refused = server.labelled(label).expect_err("it is no label");
         assert!(matches!(&refused, StartError::Label(of) if of == label));
-        assert!(refused.to_string().starts_with(&format!("{label:?}")));
+        assert!(
+            refused
+                .to_string()
+                .starts_with(&format!("invalid label {label:?}"))
+        );
     }
     server.labelled("der Arbeiter № 1").expect("it is a label");
 }
 
 #[test]
-fn a_session_moves_from_one_address_to_another_and_bears_the_label_of_its_connection() {
+fn a_session_that_moves_to_another_address_has_the_label_of_that_address() {
     let server = start();
     let worker = server.labelled("worker").expect("there is a port");
     let mut client = Client::connect(server.addr());
@@ -91,7 +95,7 @@ fn a_session_moves_from_one_address_to_another_and_bears_the_label_of_its_connec
 }
 
 #[test]
-fn stop_and_start_are_for_all_addresses() {
+fn stop_and_start_affect_all_addresses() {
     let server = start();
     let worker = server.labelled("worker").expect("there is a port");
     let addrs = [server.addr(), worker.addr()];
@@ -103,8 +107,11 @@ fn stop_and_start_are_for_all_addresses() {
         assert!(TcpListener::bind(addr).is_err(), "the port is kept");
     }
     assert_eq!(server.connections(), []);
-    // An address that is asked for meanwhile is there when the server is.
-    assert_eq!(server.labelled("worker").expect("it is kept"), worker);
+    // An address that is requested meanwhile is open when the server has started.
+    assert_eq!(
+        server.labelled("worker").expect("the port is reserved"),
+        worker
+    );
     let late = server.labelled("late").expect("there is a port").addr();
     assert!(refuses(late));
 
@@ -131,7 +138,7 @@ fn stop_and_start_are_for_all_addresses() {
 }
 
 #[test]
-fn an_address_can_be_asked_for_while_others_are_busy() {
+fn an_address_can_be_requested_while_others_are_busy() {
     let server = start();
     let mut client = Client::connect(server.addr());
     for number in 0..50 {
@@ -146,7 +153,7 @@ fn an_address_can_be_asked_for_while_others_are_busy() {
 }
 
 #[test]
-fn addresses_can_be_asked_for_while_the_server_restarts() {
+fn addresses_can_be_requested_while_the_server_restarts() {
     let server = start();
     let restarts = std::thread::spawn({
         let server = server.clone();
@@ -170,7 +177,7 @@ fn addresses_can_be_asked_for_while_the_server_restarts() {
 }
 
 #[test]
-fn the_limit_on_connections_from_one_address_is_one_limit() {
+fn the_connection_limit_counts_all_addresses_together() {
     let server = Server::builder()
         .max_client_connections(1)
         .start()

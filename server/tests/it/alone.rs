@@ -1,10 +1,11 @@
-//! Tests that look at their whole process, or change it, and so need one of their own.
+//! Tests that measure or change their whole process, and therefore run in a process of their own.
 
 use std::process::Command;
 
 const VARIABLE: &str = "MINIKEEPER_TEST_ALONE";
 
-/// Whether this process runs the test of this name alone. If not, such a process is started, and passes if the test does.
+/// Returns whether this process runs only the test of this name. If not, starts a process that does, and asserts that
+/// the test passes there.
 pub(crate) fn is_alone(test: &str) -> bool {
     if std::env::var(VARIABLE).is_ok_and(|alone| alone == test) {
         return true;
@@ -24,7 +25,7 @@ pub(crate) fn is_alone(test: &str) -> bool {
     false
 }
 
-/// The memory of this process that is in use, in bytes.
+/// Resident memory of this process, in bytes.
 #[cfg(target_os = "linux")]
 pub(crate) fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");

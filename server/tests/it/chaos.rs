@@ -1,4 +1,4 @@
-//! Chaos: the same by the same seed, and no promise broken by any.
+//! Chaos: a seed draws the same faults again, and no fault breaks a promise.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ use crate::client::{
     self, Client, Granted, TIMEOUT, connect_request, create, op, open, read, request,
 };
 
-/// What went wrong, in order, for two clients that ask in turns or one after the other.
+/// Faults that happened, in order, for two clients that send requests in turn or one after the other.
 fn wrongs(seed: u64, in_turns: bool) -> [Vec<String>; 2] {
     let server = Server::start().expect("a server starts");
     let [mut a, mut b] = ["a", "b"].map(|label| {
@@ -27,7 +27,7 @@ fn wrongs(seed: u64, in_turns: bool) -> [Vec<String>; 2] {
     let chaos = server.chaos(lose);
     let ask = |client: &mut Client| {
         client.send(op::EXISTS, &read("/", false));
-        // All that came before has been answered when a ping is.
+        // Earlier requests have been answered when a ping is.
         let ping = client.send(op::PING, &[]);
         while client.receive().xid != ping {}
     };
@@ -35,9 +35,10 @@ fn wrongs(seed: u64, in_turns: bool) -> [Vec<String>; 2] {
         let is_first = if in_turns { turn % 2 == 0 } else { turn < 100 };
         ask(if is_first { &mut a } else { &mut b });
     }
-    let told = server.journal();
+    let journal = server.journal();
     let of = |label: &str| {
-        told.iter()
+        journal
+            .iter()
             .filter(|entry| entry.label.as_deref() == Some(label))
             .filter_map(|entry| {
                 if let Event::Fault { name, .. } = &entry.event {
@@ -48,14 +49,18 @@ fn wrongs(seed: u64, in_turns: bool) -> [Vec<String>; 2] {
             .collect()
     };
     let wrongs = ["a", "b"].map(of);
-    let hits = wrongs.iter().flatten().filter(|told| *told != "?").count();
+    let hits = wrongs
+        .iter()
+        .flatten()
+        .filter(|fault| *fault != "?")
+        .count();
     assert_eq!(usize::try_from(chaos.hits()).expect("few"), hits);
     assert!(hits > 20, "{hits} of 200");
     wrongs
 }
 
 #[test]
-fn the_same_seed_makes_the_same_go_wrong_whoever_comes_first() {
+fn the_same_seed_draws_the_same_faults_in_any_order_of_clients() {
     assert_eq!(wrongs(7, true), wrongs(7, false));
     assert_ne!(wrongs(7, true), wrongs(8, true));
     let [a, b] = wrongs(7, true);
@@ -63,7 +68,7 @@ fn the_same_seed_makes_the_same_go_wrong_whoever_comes_first() {
 }
 
 #[test]
-fn a_fault_that_was_placed_comes_before_chaos() {
+fn a_placed_fault_happens_before_chaos() {
     let server = Server::start().unwrap();
     let mut client = Client::connect(server.addr());
     let always = Chaos::new().rule("never alone", 1.0, Matcher::any(), Fault::DropBefore);
@@ -78,7 +83,7 @@ fn a_fault_that_was_placed_comes_before_chaos() {
 }
 
 #[test]
-fn chaos_ends_with_its_guard_or_when_the_test_says_so() {
+fn chaos_ends_with_its_guard_or_when_faults_are_cleared() {
     let server = Server::start().unwrap();
     let mut client = Client::connect(server.addr());
     let always = || Chaos::new().rule("all", 1.0, Matcher::any(), Fault::DropBefore);
@@ -91,7 +96,7 @@ fn chaos_ends_with_its_guard_or_when_the_test_says_so() {
 }
 
 #[test]
-fn what_is_no_chance_is_not_placed() {
+fn an_invalid_probability_is_refused() {
     let server = Server::start().unwrap();
     for (probability, on) in [
         (1.5, Matcher::any()),
@@ -114,7 +119,7 @@ fn what_is_no_chance_is_not_placed() {
 }
 
 #[test]
-fn a_chaos_is_the_same_after_it_was_written_and_read() {
+fn chaos_survives_a_round_trip_through_json() {
     let json = r#"{"seed":7,"rules":[{"name":"slow","on":{"op":"create"},"probability":0.25,"then":{"fault":"delay_reply","by_ms":5}}]}"#;
     let chaos: Chaos = serde_json::from_str(json).unwrap();
     assert_eq!(serde_json::to_string(&chaos).unwrap(), json);
@@ -125,17 +130,17 @@ fn a_chaos_is_the_same_after_it_was_written_and_read() {
     assert!(serde_json::from_str::<Chaos>(r#"{"rules":[],"sead":7}"#).is_err());
 }
 
-/// A client that comes back whatever happens, and writes down what it was promised.
+/// A client that reconnects after every failure, and records the promises of the server.
 struct Stubborn {
     server: Server,
     granted: Option<Granted>,
     socket: Option<TcpStream>,
-    /// The last zxid that a write was answered with.
+    /// Last zxid in the reply to a write.
     zxid: i64,
 }
 
 impl Stubborn {
-    /// Asks once; `None` if it cannot know what became of it.
+    /// Sends a request once; `None` if the outcome is unknown.
     fn ask(&mut self, op: i32, body: &[u8]) -> Option<client::Reply> {
         if self.socket.is_none() {
             self.socket = self.connect();
@@ -158,13 +163,13 @@ impl Stubborn {
         let asked = connect_request(TIMEOUT, self.granted.as_ref());
         socket.write_all(&asked).ok()?;
         let answer = frame(&mut socket)?;
-        // If it is over, a new one is asked for next.
+        // If the session has expired, the next request asks for a new one.
         self.granted = client::grant(&answer);
         self.granted.is_some().then_some(socket)
     }
 }
 
-/// The next frame, unless the connection ends before it is whole.
+/// Next frame, unless the connection ends before the frame is complete.
 fn frame(socket: &mut TcpStream) -> Option<Vec<u8>> {
     let mut length = [0; 4];
     socket.read_exact(&mut length).ok()?;
@@ -174,7 +179,7 @@ fn frame(socket: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn a_client_under_rough_chaos_sees_no_promise_broken() {
+fn rough_chaos_breaks_no_promise_to_a_client() {
     for seed in 0..10 {
         let server = Server::start().unwrap();
         let chaos = server.chaos(Chaos::rough().seed(seed));
@@ -190,10 +195,10 @@ fn a_client_under_rough_chaos_sees_no_promise_broken() {
             let path = format!("/{number}");
             match client.ask(op::CREATE, &create(&path, b"", 0)) {
                 Some(reply) => {
-                    assert_eq!(reply.error, 0, "nobody else creates it");
+                    assert_eq!(reply.error, 0, "no other client creates it");
                     made.push(path);
                 }
-                // It was carried out or not.
+                // The write took effect or not.
                 None => unknown += 1,
             }
         }
@@ -214,13 +219,13 @@ fn a_client_under_rough_chaos_sees_no_promise_broken() {
 const CHILD: &str = "MINIKEEPER_TEST_PANICS_UNDER_CHAOS";
 
 #[test]
-fn a_test_that_panics_under_chaos_tells_the_seed() {
+fn a_test_that_panics_under_chaos_prints_the_seed() {
     if std::env::var_os(CHILD).is_some() {
         let server = Server::start().unwrap();
         let chaos = server.chaos(Chaos::gentle());
         panic!("it had the seed {}", chaos.seed());
     }
-    let name = "chaos::a_test_that_panics_under_chaos_tells_the_seed";
+    let name = "chaos::a_test_that_panics_under_chaos_prints_the_seed";
     let ran = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env(CHILD, "1")

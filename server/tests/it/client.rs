@@ -1,5 +1,5 @@
-//! A client of the tests' own: blocking, over a plain socket, and able to say anything. It shares no code with the
-//! server, so no mistake is made twice.
+//! Client of the tests: blocking, over a plain socket, able to send any bytes. It shares no code with the server, so a
+//! mistake of the server is not repeated here.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use minikeeper::SessionId;
 
-/// The session timeout of who asks for no other: the longest there is, since a test may keep a client silent for long.
+/// Session timeout of a client that requests no other: the longest one, since a test may keep a client silent for long.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(40);
 
-/// How long anything is waited for before the test fails.
+/// Longest wait before a test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) const PERSISTENT: i32 = 0;
@@ -39,7 +39,7 @@ pub(crate) const NO_NODE: i32 = -101;
 pub(crate) const NO_AUTH: i32 = -102;
 pub(crate) const NODE_EXISTS: i32 = -110;
 
-/// What an event is about.
+/// Change and path of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     Created(String),
@@ -48,7 +48,7 @@ pub(crate) enum Event {
     Children(String),
 }
 
-/// The answer to one request.
+/// Reply to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) xid: i32,
@@ -57,7 +57,7 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
 }
 
-/// What a server granted.
+/// Session that a server granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Granted {
     pub(crate) timeout: Duration,
@@ -65,7 +65,7 @@ pub(crate) struct Granted {
     pub(crate) password: Vec<u8>,
 }
 
-/// A connection with a session.
+/// Connection with a session.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) socket: TcpStream,
@@ -86,7 +86,7 @@ impl Client {
         Self::granted(socket).expect("a session is granted")
     }
 
-    /// Comes back to a session, if it is still there.
+    /// Resumes a session, if it still exists.
     pub(crate) fn resume(address: SocketAddr, granted: &Granted) -> Option<Self> {
         let mut socket = open(address);
         let request = connect_request(TIMEOUT, Some(granted));
@@ -94,7 +94,7 @@ impl Client {
         Self::granted(socket)
     }
 
-    /// Takes the answer to a connect request.
+    /// Reads the reply to a connect request.
     pub(crate) fn granted(mut socket: TcpStream) -> Option<Self> {
         let frame = receive(&mut socket);
         let Some(granted) = grant(&frame) else {
@@ -113,7 +113,7 @@ impl Client {
         self.granted.session
     }
 
-    /// Sends a request without waiting; gives its xid.
+    /// Sends a request without waiting, and returns its xid.
     pub(crate) fn send(&mut self, op: i32, body: &[u8]) -> i32 {
         self.xid = match op {
             op::PING => -2,
@@ -124,7 +124,7 @@ impl Client {
         self.xid
     }
 
-    /// Takes the next answer; events before it are kept.
+    /// Returns the next reply, and stores the events before it.
     pub(crate) fn receive(&mut self) -> Reply {
         loop {
             let frame = receive(&mut self.socket);
@@ -135,7 +135,7 @@ impl Client {
         }
     }
 
-    /// Sends a request and takes its answer.
+    /// Sends a request and returns its reply.
     pub(crate) fn ask(&mut self, op: i32, body: &[u8]) -> Reply {
         let xid = self.send(op, body);
         let reply = self.receive();
@@ -143,7 +143,7 @@ impl Client {
         reply
     }
 
-    /// The same, for a request that is granted.
+    /// Sends a request and returns its reply, which must not be an error.
     pub(crate) fn ask_well(&mut self, op: i32, body: &[u8]) -> Reply {
         let reply = self.ask(op, body);
         assert_eq!(reply.error, 0, "operation {op} was refused");
@@ -171,7 +171,7 @@ impl Client {
         self.ask_well(op::PING, &[]);
     }
 
-    /// The next event.
+    /// Returns the next event.
     pub(crate) fn event(&mut self) -> Event {
         if let Some(event) = self.events.pop_front() {
             return event;
@@ -180,13 +180,13 @@ impl Client {
         message(&frame).unwrap_or_else(|reply| panic!("{reply:?} instead of an event"))
     }
 
-    /// That nothing has been said which was not asked for.
+    /// Asserts that no unsolicited message has arrived.
     pub(crate) fn has_heard_nothing(&mut self) {
         self.ping();
         assert_eq!(self.events, []);
     }
 
-    /// Waits until the server closes the connection, having said nothing more.
+    /// Waits until the server closes the connection without sending anything else.
     pub(crate) fn ends(mut self) {
         assert_eq!(self.events, []);
         receive_end(&mut self.socket);
@@ -198,14 +198,14 @@ impl Client {
     }
 }
 
-/// A socket whose reads and writes fail when the deadline is over.
+/// Opens a socket whose reads and writes fail after the deadline.
 pub(crate) fn open(address: SocketAddr) -> TcpStream {
     let socket = TcpStream::connect(address).expect("the server listens");
     with_deadline(&socket);
     socket
 }
 
-/// Whether nobody listens there.
+/// Returns whether no socket listens at the address.
 pub(crate) fn refuses(address: SocketAddr) -> bool {
     TcpStream::connect(address).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
 }
@@ -224,7 +224,7 @@ pub(crate) fn send(socket: &mut TcpStream, bytes: &[u8]) {
     socket.write_all(bytes).expect("the server reads");
 }
 
-/// The next frame, without its length.
+/// Reads the next frame, without its length.
 pub(crate) fn receive(socket: &mut TcpStream) -> Vec<u8> {
     let mut length = [0; 4];
     socket.read_exact(&mut length).expect("a frame comes");
@@ -233,12 +233,12 @@ pub(crate) fn receive(socket: &mut TcpStream) -> Vec<u8> {
     frame
 }
 
-/// Everything up to the end of the connection.
+/// Reads everything up to the end of the connection.
 pub(crate) fn receive_rest(socket: &mut TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
     match socket.read_to_end(&mut rest) {
         Ok(_) => {}
-        // A socket that is closed over unread bytes is reset.
+        // A socket that is closed with unread bytes is reset.
         Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
         Err(error) => panic!("no end: {error}"),
     }
@@ -250,7 +250,7 @@ pub(crate) fn receive_end(socket: &mut TcpStream) {
     assert!(rest.is_empty(), "something before the end: {rest:?}");
 }
 
-/// What a server grants who asks for a session, if it does.
+/// Session that a server grants in reply to a connect request, if it does.
 pub(crate) fn grant(frame: &[u8]) -> Option<Granted> {
     let mut fields = Fields(frame);
     assert_eq!(fields.int(), 0, "the protocol's version");
@@ -270,7 +270,7 @@ pub(crate) fn grant(frame: &[u8]) -> Option<Granted> {
     })
 }
 
-/// An event, or else a reply.
+/// Decodes an event, or else a reply.
 pub(crate) fn message(frame: &[u8]) -> Result<Event, Reply> {
     let mut fields = Fields(frame);
     let (xid, zxid, error) = (fields.int(), fields.long(), fields.int());
@@ -296,7 +296,7 @@ pub(crate) fn message(frame: &[u8]) -> Result<Event, Reply> {
     })
 }
 
-/// Splits what was received into frames, the last of which may be cut short and is left out.
+/// Splits received bytes into frames. An incomplete frame at the end is dropped.
 pub(crate) fn frames(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut frames = Vec::new();
     while let Some((length, rest)) = bytes.split_first_chunk::<4>()
@@ -308,7 +308,7 @@ pub(crate) fn frames(mut bytes: &[u8]) -> Vec<&[u8]> {
     frames
 }
 
-/// A whole frame around a content.
+/// Frame with this content.
 pub(crate) fn framed(content: &[u8]) -> Vec<u8> {
     let length = i32::try_from(content.len()).expect("a short frame");
     [&length.to_be_bytes()[..], content].concat()
@@ -335,7 +335,7 @@ pub(crate) fn connect_request(timeout: Duration, granted: Option<&Granted>) -> V
     )
 }
 
-/// A buffer or a string: both are bytes behind their number.
+/// Buffer or string: both are bytes after their length.
 pub(crate) fn buffer(bytes: &[u8]) -> Vec<u8> {
     framed(bytes)
 }
@@ -359,7 +359,7 @@ pub(crate) fn create(path: &str, data: &[u8], flags: i32) -> Vec<u8> {
     .concat()
 }
 
-/// A list of one entry.
+/// List of one entry.
 pub(crate) fn acl(permissions: i32, scheme: &str, id: &str) -> Vec<u8> {
     [
         1_i32.to_be_bytes().to_vec(),
@@ -370,7 +370,7 @@ pub(crate) fn acl(permissions: i32, scheme: &str, id: &str) -> Vec<u8> {
     .concat()
 }
 
-/// Reads one field after another.
+/// Reader of one field after another.
 #[derive(Debug)]
 pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 

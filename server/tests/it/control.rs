@@ -1,4 +1,4 @@
-//! Faults, holds, cut links and the journal, as a client meets them.
+//! Faults, holds, cut links and the journal, as a client sees them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -18,7 +18,7 @@ fn create(client: &mut Client, path: &str) -> i32 {
 }
 
 #[test]
-fn a_request_is_refused_where_a_test_wants_it_and_not_carried_out() {
+fn an_error_fault_refuses_a_request_without_carrying_it_out() {
     let server = Server::start().unwrap();
     let mut client = Client::connect(server.addr());
     let fault = server
@@ -37,7 +37,7 @@ fn a_request_is_refused_where_a_test_wants_it_and_not_carried_out() {
 }
 
 #[test]
-fn a_write_is_carried_out_and_its_reply_lost_with_the_connection() {
+fn apply_then_drop_carries_out_a_write_and_loses_its_reply() {
     let server = Server::start().unwrap();
     let mut client = Client::connect(server.addr());
     let _fault = server
@@ -57,7 +57,7 @@ fn a_fault_that_never_happens_fails_the_test() {
 }
 
 #[test]
-fn events_are_held_and_let_go_across_clients_as_the_test_likes() {
+fn held_events_are_released_in_any_order_across_clients() {
     let server = Server::start().unwrap();
     let (mut a, mut b) = (
         Client::connect(server.addr()),
@@ -73,7 +73,7 @@ fn events_are_held_and_let_go_across_clients_as_the_test_likes() {
     assert_eq!(held.len(), 2);
     assert_eq!(hold.release_session(b.session()), 1);
     assert_eq!(b.event(), Event::Created("/leader".to_owned()));
-    // The reply to what the other asks now waits behind its event.
+    // The reply to the next request of the other client waits behind its event.
     let xid = a.send(op::PING, &[]);
     assert_eq!(hold.release_all(), 1);
     assert_eq!(a.event(), Event::Created("/leader".to_owned()));
@@ -81,7 +81,7 @@ fn events_are_held_and_let_go_across_clients_as_the_test_likes() {
 }
 
 #[test]
-fn nothing_overtakes_what_is_held_on_the_same_connection() {
+fn no_message_overtakes_a_held_one_on_the_same_connection() {
     let server = Server::start().unwrap();
     let mut client = Client::connect(server.addr());
     for path in ["/a", "/b"] {
@@ -107,7 +107,7 @@ fn nothing_overtakes_what_is_held_on_the_same_connection() {
 }
 
 #[test]
-fn the_journal_tells_what_passed_and_can_be_waited_on() {
+fn the_journal_has_all_messages_and_can_be_waited_on() {
     let server = Server::start().unwrap();
     let mut client = Client::connect(server.addr());
     client.exists("/a", true);
@@ -157,7 +157,7 @@ fn the_journal_tells_what_passed_and_can_be_waited_on() {
 }
 
 #[test]
-fn what_a_test_did_to_a_server_that_others_use_too_ends_with_it_though_it_panics() {
+fn guards_of_a_panicking_test_end_on_a_shared_server() {
     let ensemble = Ensemble::start(3).unwrap();
     let server = ensemble.server();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
@@ -170,7 +170,7 @@ fn what_a_test_did_to_a_server_that_others_use_too_ends_with_it_though_it_panics
         let _partition = ensemble.member(1).partition();
         let _lag = ensemble.member(2).lag().unwrap();
         let _waiting = server.wait_for(Matcher::watch_event());
-        panic!("as a test that fails does");
+        panic!("the test fails");
     }));
     assert!(panicked.is_err());
     for member in ensemble.view() {
@@ -181,7 +181,7 @@ fn what_a_test_did_to_a_server_that_others_use_too_ends_with_it_though_it_panics
 }
 
 #[test]
-fn a_pattern_stands_for_what_a_shell_says_and_never_takes_long() {
+fn a_path_pattern_matches_like_a_shell_pattern_in_bounded_time() {
     for (pattern, meant, not_meant) in [
         (
             "/locks/**",
@@ -212,7 +212,7 @@ fn a_pattern_stands_for_what_a_shell_says_and_never_takes_long() {
             assert!(!parsed.matches(path), "{pattern} does not stand for {path}");
         }
     }
-    // Each of these would be tried in more ways than there are atoms in the world.
+    // A backtracking matcher would try more combinations for each of these than there are atoms in the universe.
     let name = "a".repeat(10_000);
     let stars: PathPattern = format!("/{}b/x", "*a".repeat(100)).parse().unwrap();
     assert!(!stars.matches(&format!("/{name}/x")));

@@ -1,4 +1,4 @@
-//! State that outlasts the server, in ZooKeeper's own data folder.
+//! State in ZooKeeper's own data folder, which survives the server.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::client::{Client, EPHEMERAL, PERSISTENT};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A folder of this test alone, which goes with it.
+/// Folder of one test, which is removed with the test.
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
@@ -27,7 +27,7 @@ impl Folder {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let name = format!("minikeeper-it-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
-        // Left by an earlier process of that number.
+        // An earlier process with the same id may have left the folder.
         let _ = std::fs::remove_dir_all(&folder);
         Self(folder)
     }
@@ -39,7 +39,7 @@ impl Folder {
             .expect("a server starts")
     }
 
-    /// Every file with its bytes.
+    /// All files with their bytes.
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut files = BTreeMap::new();
         let folder = std::fs::read_dir(self.0.join("version-2")).expect("it is there");
@@ -67,7 +67,7 @@ impl Drop for Folder {
 }
 
 #[test]
-fn everything_is_there_again_after_a_restart_with_all_its_stats() {
+fn a_restart_loads_the_whole_state_with_all_stats() {
     let folder = Folder::new();
     let server = folder.start();
     let mut client = Client::connect(server.addr());
@@ -109,7 +109,7 @@ fn a_fresh_folder_has_a_snapshot_before_its_first_log() {
     assert_eq!(folder.names(), ["log.1", "snapshot.0"]);
 }
 
-/// What a four-letter word is answered.
+/// Answer to a four-letter word.
 fn word(server: &Server, word: &[u8; 4]) -> String {
     let mut socket = crate::client::open(server.addr());
     crate::client::send(&mut socket, word);
@@ -127,7 +127,7 @@ fn hash_tells_the_digest_after_each_128th_transaction() {
         server.set("/a", b"again").expect("it is set");
         assert!(server.create("/a", b"").is_err());
     }
-    let told = word(&server, b"hash");
+    let digests = word(&server, b"hash");
     let logged = Log::open(&folder.0)
         .expect("there are logs")
         .map(|txn| txn.expect("they are whole"))
@@ -135,10 +135,10 @@ fn hash_tells_the_digest_after_each_128th_transaction() {
         .map(|txn| (txn.zxid, txn.digest));
     let logged: Vec<(Zxid, Option<u64>)> = logged.collect();
     assert_eq!(logged.len(), 4, "{logged:?}");
-    let lines: Vec<&str> = told.lines().collect();
-    assert_eq!(lines.len(), 4, "{told}");
+    let lines: Vec<&str> = digests.lines().collect();
+    assert_eq!(lines.len(), 4, "{digests}");
     for ((zxid, digest), line) in logged.iter().zip(lines) {
-        // A refused write has none in the log.
+        // The log has no digest for a refused write.
         let digest = digest.map(u64::cast_signed);
         let number = digest.map_or(String::new(), |digest| digest.to_string());
         assert!(
@@ -146,13 +146,13 @@ fn hash_tells_the_digest_after_each_128th_transaction() {
             "{line}"
         );
     }
-    // What is read of the log is told as well.
+    // Transactions that are read from the log have digests, too.
     drop(server);
-    assert_eq!(word(&folder.start(), b"hash"), told);
+    assert_eq!(word(&folder.start(), b"hash"), digests);
 }
 
 #[test]
-fn conf_tells_where_it_is_and_how_large() {
+fn conf_shows_the_folders_and_their_sizes() {
     let folder = Folder::new();
     let server = folder.start();
     let text = word(&server, b"conf");
@@ -166,7 +166,7 @@ fn conf_tells_where_it_is_and_how_large() {
 }
 
 #[test]
-fn a_folder_is_one_servers_alone() {
+fn only_one_server_can_use_a_folder() {
     let folder = Folder::new();
     let server = folder.start();
     let other = Server::builder().data_dir(&folder.0).start();
@@ -181,7 +181,7 @@ fn a_folder_is_one_servers_alone() {
 }
 
 #[test]
-fn the_log_goes_on_while_the_server_is_stopped_and_started_again() {
+fn the_log_continues_while_the_server_is_stopped_and_restarted() {
     let folder = Folder::new();
     let server = folder.start();
     server.create("/a", b"").expect("it is created");
@@ -200,7 +200,7 @@ fn a_copy_never_writes() {
     let server = folder.start();
     server.create("/config", b"v1").expect("it is created");
     let before = server.snapshot();
-    // Somebody may have the folder.
+    // A server may be using the folder.
     assert_eq!(
         Server::open_copy(&folder.0).expect("it starts").snapshot(),
         before
@@ -216,7 +216,7 @@ fn a_copy_never_writes() {
 }
 
 #[test]
-fn what_is_exported_is_opened_again_and_goes_on() {
+fn an_export_can_be_opened_and_continued() {
     let (folder, export) = (Folder::new(), Folder::new());
     let server = Server::builder()
         .seed(tree! { "/a/b" => "1" })
@@ -246,7 +246,7 @@ fn what_is_exported_is_opened_again_and_goes_on() {
 }
 
 #[test]
-fn a_snapshot_begins_in_a_fresh_folder_and_is_refused_in_another() {
+fn a_snapshot_starts_in_an_empty_folder_and_is_refused_in_another() {
     let folder = Folder::new();
     let before = Server::builder()
         .seed(tree! { "/config" => "v1" })
@@ -268,7 +268,7 @@ fn a_snapshot_begins_in_a_fresh_folder_and_is_refused_in_another() {
 }
 
 #[test]
-fn a_seed_is_sown_in_a_fresh_folder_alone() {
+fn a_seed_is_written_only_to_an_empty_folder() {
     let folder = Folder::new();
     let seeded = || {
         Server::builder()
@@ -286,7 +286,7 @@ fn a_seed_is_sown_in_a_fresh_folder_alone() {
 }
 
 #[test]
-fn the_log_tells_every_transaction_and_where_it_lies() {
+fn the_log_has_every_transaction_with_file_and_offset() {
     let folder = Folder::new();
     let server = folder.start();
     server.create("/a", b"1").expect("it is created");
@@ -299,14 +299,14 @@ fn the_log_tells_every_transaction_and_where_it_lies() {
         .expect("there are logs")
         .collect::<Result<_, _>>()
         .expect("they are whole");
-    let told: Vec<String> = all.iter().map(|txn| txn.change.to_string()).collect();
+    let changes: Vec<String> = all.iter().map(|txn| txn.change.to_string()).collect();
     let expected = [
         "create /a \"1\"",
         "error -110 NODEEXISTS",
         "setData /a \"2\" version 1",
         "delete /a",
     ];
-    assert_eq!(told, expected);
+    assert_eq!(changes, expected);
     let zxids: Vec<i64> = all.iter().map(|txn| txn.zxid.0).collect();
     assert_eq!(zxids, [1, 2, 3, 4]);
     assert!(all[0].file.ends_with("log.1") && all[3].file.ends_with("log.4"));
@@ -323,14 +323,14 @@ fn the_log_tells_every_transaction_and_where_it_lies() {
         let value = serde_json::to_value(&txn.change).expect("it is plain data");
         assert_eq!(value["type"], name);
     }
-    // One file alone.
+    // One file.
     let one = Log::open(&all[3].file).expect("it is there");
     assert_eq!(one.count(), 1);
     assert!(Log::open(folder.0.join("none")).is_err());
 }
 
 #[test]
-fn a_change_is_called_what_zookeeper_calls_it() {
+fn a_change_has_the_name_that_zookeeper_uses() {
     let of = |json: &str| -> Change { serde_json::from_str(json).expect("it is a change") };
     let acl = r#""path":"/a","acl":[],"aversion":1"#;
     let ttl = r#""path":"/a","data":null,"acl":[],"parent_cversion":1,"ttl_ms":5"#;
@@ -353,7 +353,7 @@ fn a_change_is_called_what_zookeeper_calls_it() {
     assert_eq!(operation.expect("it is plain data"), r#""setACL""#);
 }
 
-/// A folder with two logs, of one transaction each.
+/// Folder with two logs of one transaction each.
 fn with_two_logs() -> Folder {
     let folder = Folder::new();
     for path in ["/a", "/b"] {
@@ -367,7 +367,7 @@ fn with_two_logs() -> Folder {
     folder
 }
 
-/// Loses the end mark of the only entry in a log, and what is behind.
+/// Removes the end mark of the only entry in a log, and everything after it.
 fn tear(log: &Path) {
     let mut bytes = std::fs::read(log).expect("it can be read");
     let end = bytes.iter().rposition(|byte| *byte != 0);
@@ -376,7 +376,7 @@ fn tear(log: &Path) {
 }
 
 #[test]
-fn a_torn_end_is_damage_in_any_but_the_newest_log() {
+fn a_torn_end_is_damage_except_in_the_newest_log() {
     let folder = with_two_logs();
     let [older, newer] = ["log.1", "log.2"].map(|name| folder.0.join("version-2").join(name));
     tear(&newer);
@@ -403,22 +403,22 @@ fn a_torn_end_is_damage_in_any_but_the_newest_log() {
     let expected = format!("{}: damaged at offset 16: ", older.display());
     assert!(damage.to_string().starts_with(&expected), "{damage}");
     assert_eq!((after.zxid, log.torn().is_none()), (Zxid(2), true));
-    // A file alone has no newer beside it.
+    // A single file has no newer log.
     let mut alone = Log::open(&older).expect("it is there");
     assert_eq!((&mut alone).count(), 0);
     assert!(alone.torn().is_some());
 }
 
 #[test]
-fn where_there_is_nothing_no_copy_begins() {
+fn a_copy_of_an_empty_folder_is_refused() {
     let check = |path: &Path, expected: &str| {
-        let told = format!("{expected}; check the path");
+        let text = format!("{expected}; check the path");
         let error = Server::open_copy(path).expect_err("there is nothing");
         assert!(
             matches!(&error, StartError::Storage(StorageError::Empty { .. })),
             "{error}"
         );
-        assert_eq!(error.to_string(), told);
+        assert_eq!(error.to_string(), text);
         assert!(Snapshot::open(path).is_err());
     };
     let folder = Folder::new();
@@ -433,7 +433,7 @@ fn where_there_is_nothing_no_copy_begins() {
     check(&folder.0, &nothing);
     check(&inside, &nothing);
     assert_eq!(Log::open(&folder.0).expect("it may be empty").count(), 0);
-    // A server may begin there.
+    // A server can start in the empty folder.
     let server = folder.start();
     server.create("/a", b"").expect("it is created");
     drop(server);
@@ -451,7 +451,7 @@ fn where_there_is_nothing_no_copy_begins() {
 }
 
 #[test]
-fn a_file_that_is_no_snapshot_is_said_to_be_none() {
+fn the_error_for_a_file_that_is_not_a_snapshot_says_so() {
     let folder = Folder::new();
     std::fs::create_dir_all(&folder.0).expect("it can be made");
     let path = folder.0.join("snapshot.5");
@@ -469,7 +469,7 @@ fn a_file_that_is_no_snapshot_is_said_to_be_none() {
 }
 
 #[test]
-fn logs_may_lie_in_another_folder() {
+fn logs_can_be_in_another_folder() {
     let (data, logs) = (Folder::new(), Folder::new());
     let start = || {
         Server::builder()
@@ -493,7 +493,7 @@ fn logs_may_lie_in_another_folder() {
 
 #[cfg(unix)]
 #[test]
-fn logs_in_a_folder_that_is_a_link_to_the_other_lie_in_one() {
+fn a_log_folder_that_links_to_the_data_folder_is_one_folder() {
     use std::os::unix::fs::symlink;
     let (data, link) = (Folder::new(), Folder::new());
     symlink(&data.0, &link.0).expect("a link is made");
@@ -503,7 +503,7 @@ fn logs_in_a_folder_that_is_a_link_to_the_other_lie_in_one() {
         let builder = Server::builder().storage(storage.clone());
         builder.data_dir(&data.0).start()
     };
-    // First there is nothing that it leads to, then there is.
+    // The link is dangling at first, then it has a target.
     for _ in 0..2 {
         let server = start().expect("a server starts");
         server.set("/", b"again").expect("it is set");
@@ -519,9 +519,9 @@ fn logs_in_a_folder_that_is_a_link_to_the_other_lie_in_one() {
 }
 
 #[test]
-fn a_folder_stays_where_it_is_when_the_working_directory_becomes_another() {
+fn a_relative_folder_survives_a_change_of_the_working_directory() {
     if !crate::alone::is_alone(
-        "data_dir::a_folder_stays_where_it_is_when_the_working_directory_becomes_another",
+        "data_dir::a_relative_folder_survives_a_change_of_the_working_directory",
     ) {
         return;
     }
@@ -543,11 +543,11 @@ fn a_folder_stays_where_it_is_when_the_working_directory_becomes_another() {
     let before = server.snapshot();
     drop(server);
     assert!(!other.0.join("data").exists());
-    let kept = Snapshot::open(folder.0.join("data")).expect("it is there");
-    assert_eq!(kept, before);
+    let found = Snapshot::open(folder.0.join("data")).expect("it is there");
+    assert_eq!(found, before);
 }
 
-/// Writes until a write fails; gives how many were acknowledged.
+/// Writes until a write fails, and returns the number of acknowledged writes.
 #[cfg(unix)]
 fn set_until_it_fails(server: &Server) -> u32 {
     const MOST: u32 = 100_000;
@@ -596,7 +596,7 @@ fn a_folder_that_is_removed_while_the_server_runs_is_noticed_at_the_next_write()
 
 #[cfg(unix)]
 #[test]
-fn a_server_whose_folder_was_renamed_never_writes_into_the_one_in_its_place() {
+fn a_server_never_writes_to_a_folder_that_replaced_its_own() {
     let (folder, renamed) = (Folder::new(), Folder::new());
     let mut storage = Storage::default();
     storage.snap_count = 10;
@@ -619,13 +619,13 @@ fn a_server_whose_folder_was_renamed_never_writes_into_the_one_in_its_place() {
     assert!(matches!(failure, StorageError::Gone { .. }), "{failure}");
     drop(server);
     assert_eq!(folder.files(), before);
-    let kept = renamed.start().data("/a").expect("it is there");
-    let kept = u32::from_be_bytes(kept.try_into().expect("a number"));
-    assert!((acknowledged..=acknowledged + 1).contains(&kept));
+    let data = renamed.start().data("/a").expect("it is there");
+    let number = u32::from_be_bytes(data.try_into().expect("a number"));
+    assert!((acknowledged..=acknowledged + 1).contains(&number));
 }
 
 #[test]
-fn snapshots_are_written_meanwhile_and_logs_roll() {
+fn snapshots_are_written_and_logs_roll_while_clients_write() {
     let folder = Folder::new();
     let start = || {
         let mut config = Config::default();
@@ -643,7 +643,7 @@ fn snapshots_are_written_meanwhile_and_logs_roll() {
             .expect("it is created");
     }
     let before = server.snapshot();
-    // What is being written is written to the end.
+    // A snapshot that was begun is completed.
     drop(server);
     let logs = folder.names().into_iter();
     assert!(logs.filter(|name| name.starts_with("log.")).count() >= 10);
@@ -652,7 +652,7 @@ fn snapshots_are_written_meanwhile_and_logs_roll() {
 }
 
 #[test]
-fn a_log_that_has_grown_is_followed_by_the_next_without_a_snapshot() {
+fn a_log_rolls_at_its_size_limit_without_a_snapshot() {
     let folder = Folder::new();
     let start = || {
         let mut config = Config::default();
@@ -670,7 +670,7 @@ fn a_log_that_has_grown_is_followed_by_the_next_without_a_snapshot() {
     let before = server.snapshot();
     drop(server);
     assert_eq!(folder.names(), ["log.1", "log.2", "snapshot.0"]);
-    // It ends with the digest: its checksum, and the mark behind it.
+    // The entry ends with the digest: its checksum, and the end mark.
     let first = &folder.files()[&folder.0.join("version-2/snapshot.0")];
     let digest = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2];
     let at = first.len() - 13 - 8 - digest.len();
@@ -679,7 +679,7 @@ fn a_log_that_has_grown_is_followed_by_the_next_without_a_snapshot() {
 }
 
 #[test]
-fn what_no_release_of_that_name_could_read_is_refused() {
+fn a_write_that_the_data_format_cannot_represent_is_refused() {
     let folder = Folder::new();
     let mut config = Config::default();
     config.storage.data_dir = Some(folder.0.clone());
@@ -707,7 +707,7 @@ fn what_no_release_of_that_name_could_read_is_refused() {
 }
 
 #[test]
-fn a_folder_whose_state_is_damaged_does_not_begin_as_an_empty_one() {
+fn a_folder_with_damaged_state_does_not_start_empty() {
     let folder = Folder::new();
     let server = Server::start().expect("a server starts");
     server.create("/a", b"").expect("it is created");
@@ -721,14 +721,14 @@ fn a_folder_whose_state_is_damaged_does_not_begin_as_an_empty_one() {
         snapshot.display()
     );
     assert!(error.ends_with(&expected), "{error}");
-    // A real server that was killed while it wrote its first has lost nothing.
+    // A real server that is killed while it writes its first snapshot has lost nothing.
     let first = folder.0.join("version-2/snapshot.0");
     std::fs::rename(&snapshot, first).expect("it is there");
     assert_eq!(start().expect("it begins").snapshot().zxid(), Zxid(0));
 }
 
 #[test]
-fn time_goes_on_from_what_was_last_written() {
+fn time_continues_from_the_last_write() {
     let folder = Folder::new();
     let start = |at: i64| {
         Server::builder()
@@ -749,7 +749,7 @@ fn time_goes_on_from_what_was_last_written() {
 }
 
 #[test]
-fn an_expiry_outlasts_the_server_too() {
+fn an_expiry_survives_the_server() {
     let folder = Folder::new();
     let start = || {
         Server::builder()
@@ -770,10 +770,10 @@ fn an_expiry_outlasts_the_server_too() {
 }
 
 #[test]
-fn no_session_has_the_number_of_an_earlier_one_though_the_clock_stands_still() {
+fn session_ids_are_not_reused_although_the_clock_stands_still() {
     let folder = Folder::new();
     let mut before = Vec::new();
-    // The second finds the sessions in the log, the third finds a snapshot that tells of none.
+    // The second server finds the sessions in the log, and the third finds a snapshot without sessions.
     for run in 0..4 {
         let server = Server::builder()
             .manual_clock()
@@ -803,7 +803,7 @@ fn an_ensemble_has_no_folder_and_says_so() {
 }
 
 #[test]
-fn what_cannot_be_written_leaves_no_folder_and_begins_none() {
+fn a_state_that_cannot_be_written_creates_no_folder() {
     let (export, folder) = (Folder::new(), Folder::new());
     let snapshot = Server::start().expect("a server starts").snapshot();
     let of_3_5 = snapshot.write_with(&export.0, DataFormat::V3_5, Compression::Gzip);
@@ -817,7 +817,7 @@ fn what_cannot_be_written_leaves_no_folder_and_begins_none() {
     }
     assert!(!export.0.exists());
 
-    // At the start, and not at the first snapshot.
+    // The error comes at the start, and not with the first snapshot.
     drop(folder.start());
     let mut storage = Storage::default();
     storage.data_dir = Some(folder.0.clone());
@@ -831,7 +831,7 @@ fn what_cannot_be_written_leaves_no_folder_and_begins_none() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_opened_is_told_in_one_line() {
+fn the_error_for_a_folder_that_cannot_be_opened_has_one_line() {
     let folder = Folder::new();
     std::fs::write(&folder.0, "no folder").expect("it can be written");
     let error = Server::builder().data_dir(&folder.0).start();
@@ -848,7 +848,7 @@ fn name_of(path: &Path) -> String {
 }
 
 #[test]
-fn what_newer_snapshots_make_superfluous_is_purged_where_that_is_wanted() {
+fn superseded_files_are_purged_if_configured() {
     let folder = Folder::new();
     let start = |purge_interval: Duration| {
         let mut config = Config::default();
@@ -877,7 +877,7 @@ fn what_newer_snapshots_make_superfluous_is_purged_where_that_is_wanted() {
 }
 
 #[test]
-fn a_clock_that_stands_still_is_the_same_with_an_empty_folder() {
+fn an_empty_folder_does_not_change_the_time_of_a_manual_clock() {
     let folder = Folder::new();
     let still = || Server::builder().manual_clock();
     let without = still().start().expect("a server starts");
@@ -886,7 +886,7 @@ fn a_clock_that_stands_still_is_the_same_with_an_empty_folder() {
     assert!((0..60_000).contains(&later), "{later} ms");
 }
 
-// 3.4 writes no snapshot before there have been enough transactions, and has no /zookeeper/config.
+// ZooKeeper 3.4 writes no snapshot before there have been enough transactions, and has no /zookeeper/config.
 #[test]
 fn logs_of_3_4_without_a_snapshot_begin_with_what_3_4_has() {
     let folder = Folder::new();
@@ -910,7 +910,7 @@ fn logs_of_3_4_without_a_snapshot_begin_with_what_3_4_has() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_named_like_a_file_and_is_none_keeps_nobody_waiting() {
+fn special_files_with_names_of_snapshots_are_ignored() {
     let folder = Folder::new();
     let server = folder.start();
     server.create("/a", b"").expect("it is created");
@@ -923,7 +923,7 @@ fn what_is_named_like_a_file_and_is_none_keeps_nobody_waiting() {
         assert!(made.expect("the tool is there").success(), "{tool} {name}");
     };
 
-    // As with a real server: no snapshot, and so passed over.
+    // Ignored, as by a real server: not a snapshot.
     make("mkdir", "snapshot.ff");
     make("mkfifo", "snapshot.fe");
     let link = inside.join("snapshot.fd.gz");
@@ -948,7 +948,7 @@ fn what_is_named_like_a_file_and_is_none_keeps_nobody_waiting() {
 }
 
 #[test]
-fn dirs_and_conf_tell_the_sizes_of_the_files() {
+fn dirs_and_conf_show_the_sizes_of_the_files() {
     let (data, logs) = (Folder::new(), Folder::new());
     for separate in [false, true] {
         let mut builder = Server::builder().data_dir(&data.0);

@@ -1,5 +1,5 @@
-//! Threads that write, restart, copy and export a server with a folder at once: nothing that was acknowledged is lost, nobody waits
-//! in vain.
+//! Threads that write to, restart, copy and export a server with a folder at once: no acknowledged write is lost, and
+//! no client waits forever.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -16,15 +16,15 @@ use crate::client::{
 };
 use crate::data_dir::Folder;
 
-/// A client that is cut off now and then, and comes back.
+/// Client whose connection is closed now and then, and that reconnects.
 struct Writer {
     path: String,
     granted: Option<Granted>,
-    /// The last number that was acknowledged, and the last that was asked for.
+    /// Last number that was acknowledged, and last number that was sent.
     known: (u64, u64),
 }
 
-/// How much was acknowledged to clients.
+/// Number of writes that were acknowledged to clients.
 #[derive(Default)]
 struct Progress {
     acknowledged: Mutex<u64>,
@@ -37,7 +37,7 @@ impl Progress {
         self.more.notify_all();
     }
 
-    /// Waits until so much more was.
+    /// Waits until this number of further writes is acknowledged.
     fn wait_for(&self, writes: u64) {
         let acknowledged = self.acknowledged.lock().expect("it is sound");
         let until = *acknowledged + writes;
@@ -46,17 +46,17 @@ impl Progress {
             .wait_timeout_while(acknowledged, DEADLINE, |acknowledged| *acknowledged < until);
         assert!(
             !waited.expect("it is sound").1.timed_out(),
-            "nobody is answered"
+            "no write is acknowledged"
         );
     }
 }
 
-/// An operation on the socket; `None` if the connection has ended, and never that nothing comes.
+/// Operation on the socket; `None` if the connection has ended. A timeout fails the test.
 fn unless_over<T>(result: std::io::Result<T>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            panic!("nobody answers")
+            panic!("the server does not answer")
         }
         Err(_) => None,
     }
@@ -71,7 +71,7 @@ fn answer(socket: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 impl Writer {
-    /// One connection's worth of writes, as long as it is there; some at a time, as clients do.
+    /// Writes for the duration of one connection, several requests at a time.
     fn write(&mut self, server: &Server, progress: &Progress, ending: &AtomicBool) -> Option<()> {
         let mut socket = TcpStream::connect(server.addr()).ok()?;
         with_deadline(&socket);
@@ -89,10 +89,10 @@ impl Writer {
                 let body = set(&self.path, self.known.1.to_string().as_bytes());
                 unless_over(socket.write_all(&request(xid, 5, &body)))?;
             }
-            for left in (0..several).rev() {
+            for remaining in (0..several).rev() {
                 let reply = answer(&mut socket)?;
                 assert_eq!(message(&reply).expect_err("no event").error, 0);
-                self.known.0 = self.known.1 - left;
+                self.known.0 = self.known.1 - remaining;
             }
             progress.add(several);
         }
@@ -193,7 +193,7 @@ fn race(force_sync: bool, drops: bool) {
             thread.join().expect("it does not panic");
         }
         if drops {
-            // Whoever writes is cut off in the middle.
+            // The connections of the writers are closed in the middle.
             server.stop();
         }
         ending.store(true, Ordering::Relaxed);
@@ -209,37 +209,37 @@ fn race(force_sync: bool, drops: bool) {
     assert_eq!(number(&server, "/hand"), last_by_hand);
     for writer in writers {
         let (acknowledged, asked) = writer.known;
-        let kept = number(&server, &writer.path);
+        let found = number(&server, &writer.path);
         assert!(
-            (acknowledged..=asked).contains(&kept),
-            "{acknowledged}..={asked}: {kept}"
+            (acknowledged..=asked).contains(&found),
+            "{acknowledged}..={asked}: {found}"
         );
         assert!(acknowledged > 0);
     }
 }
 
 #[test]
-fn whoever_writes_restarts_and_copies_at_once_loses_nothing_with_a_flush() {
+fn no_write_is_lost_during_restarts_and_copies_with_a_flush() {
     race(true, false);
 }
 
 #[test]
-fn whoever_writes_restarts_and_copies_at_once_loses_nothing_without_one() {
+fn no_write_is_lost_during_restarts_and_copies_without_a_flush() {
     race(false, false);
 }
 
 #[test]
-fn whoever_is_cut_off_while_he_writes_loses_nothing_with_a_flush() {
+fn no_write_is_lost_during_disconnects_with_a_flush() {
     race(true, true);
 }
 
 #[test]
-fn whoever_is_cut_off_while_he_writes_loses_nothing_without_one() {
+fn no_write_is_lost_during_disconnects_without_a_flush() {
     race(false, true);
 }
 
-/// Writes over a stream that the test's own runtime serves, until that ends. Gives the last number that was acknowledged, and the
-/// last that was asked for.
+/// Writes over a stream that the runtime of the test serves, until the stream ends. Returns the last number that was
+/// acknowledged, and the last that was sent.
 async fn write_until_it_ends(
     mut io: DuplexStream,
     path: String,
@@ -273,8 +273,8 @@ async fn write_until_it_ends(
     (acknowledged, asked)
 }
 
-/// Connections on the test's own runtime write while the server restarts, and when its last handle goes.
-fn race_hosted(force_sync: bool, listener: bool) {
+/// Connections on the runtime of the test write while the server restarts, and when its last handle is dropped.
+fn race_on_runtime(force_sync: bool, listener: bool) {
     let folder = Folder::new();
     let start = || {
         let mut storage = Storage::default();
@@ -332,10 +332,10 @@ fn race_hosted(force_sync: bool, listener: bool) {
             .collect();
         let server = server.unwrap_or_else(start);
         for (path, (acknowledged, asked)) in paths.iter().zip(written) {
-            let kept = number(&server, path);
+            let found = number(&server, path);
             assert!(
-                (acknowledged..=asked).contains(&kept),
-                "{acknowledged}..={asked}: {kept}"
+                (acknowledged..=asked).contains(&found),
+                "{acknowledged}..={asked}: {found}"
             );
             server.set(path, b"0").expect("it is set");
         }
@@ -344,21 +344,23 @@ fn race_hosted(force_sync: bool, listener: bool) {
 }
 
 #[test]
-fn whoever_is_served_on_another_runtime_is_answered_or_ends_with_a_flush() {
-    race_hosted(true, true);
-    race_hosted(true, false);
+fn a_stream_on_another_runtime_is_answered_or_ends_with_a_flush() {
+    race_on_runtime(true, true);
+    race_on_runtime(true, false);
 }
 
 #[test]
-fn whoever_is_served_on_another_runtime_is_answered_or_ends_without_one() {
-    race_hosted(false, true);
-    race_hosted(false, false);
+fn a_stream_on_another_runtime_is_answered_or_ends_without_a_flush() {
+    race_on_runtime(false, true);
+    race_on_runtime(false, false);
 }
 
 #[test]
-fn nothing_is_left_of_servers_with_folders() {
+fn servers_with_folders_free_all_threads_and_files() {
     if !cfg!(target_os = "linux")
-        || !crate::alone::is_alone("data_dir_races::nothing_is_left_of_servers_with_folders")
+        || !crate::alone::is_alone(
+            "data_dir_races::servers_with_folders_free_all_threads_and_files",
+        )
     {
         return;
     }
@@ -367,7 +369,7 @@ fn nothing_is_left_of_servers_with_folders() {
     let (_, before) = (race(true, true), counts());
     for force_sync in [true, false] {
         race(force_sync, true);
-        race_hosted(force_sync, true);
+        race_on_runtime(force_sync, true);
         let folder = Folder::new();
         let server = folder.start();
         assert!(Server::builder().data_dir(&folder.0).start().is_err());

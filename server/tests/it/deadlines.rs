@@ -1,4 +1,4 @@
-//! No wait outlives its deadline, whatever the state of the server.
+//! Every wait ends at its deadline, in every state of the server.
 
 use std::future::IntoFuture;
 use std::pin::Pin;
@@ -15,10 +15,10 @@ use minikeeper::{
 
 use crate::client::{Client, DEADLINE};
 
-/// Time of every wait: short, since it passes in vain.
+/// Time of every wait: short, since each wait times out.
 const SHORT: Duration = Duration::from_millis(5);
 
-/// A server in some state, with what is waited for.
+/// Server in some state, with the condition that is waited for.
 struct Waited {
     server: Server,
     hold: Hold,
@@ -55,7 +55,7 @@ impl Waited {
         }
     }
 
-    /// Every wait that there is, each begun now and not awaited yet.
+    /// All kinds of waits, created now and not awaited yet.
     fn waits(&self) -> Vec<(&'static str, Wait, Blocking)> {
         fn pair<T: Send + 'static>(
             name: &'static str,
@@ -102,7 +102,7 @@ impl Waited {
 type Blocking = Box<dyn FnOnce() -> Result<(), TimedOut> + Send>;
 type BlockOn = fn(Wait) -> Result<(), TimedOut>;
 
-/// Runs on a thread of its own, and fails the test if that does not end.
+/// Runs a closure on a thread of its own, and fails the test if the thread does not end.
 fn ends<T: Send + 'static>(what: &str, run: impl FnOnce() -> T + Send + 'static) -> T {
     let (done, ended) = mpsc::channel();
     let thread = thread::spawn(move || {
@@ -117,7 +117,7 @@ fn ends<T: Send + 'static>(what: &str, run: impl FnOnce() -> T + Send + 'static)
     thread.join().expect("it does not panic")
 }
 
-/// Awaits and blocks on everything, on every kind of executor.
+/// Awaits and blocks on every wait, on every kind of executor.
 fn all_end(state: &str, waited: &Waited, change: impl Fn()) {
     let executors: [(&str, BlockOn); 4] = [
         ("no runtime", pollster::block_on),
@@ -151,14 +151,14 @@ fn all_end(state: &str, waited: &Waited, change: impl Fn()) {
 }
 
 #[test]
-fn no_wait_outlives_its_deadline_whatever_the_state_of_the_server() {
+fn no_wait_outlives_its_deadline_in_any_state_of_the_server() {
     for without_listener in [false, true] {
         for manual in [false, true] {
             let state = format!("listener {}, manual {manual}", !without_listener);
             let waited = Waited::on(start(without_listener, manual));
             all_end(&format!("{state}, running"), &waited, || {});
             let server = waited.server.clone();
-            // Also those that were begun before the server stopped.
+            // Also waits that were created before the server stopped.
             all_end(&format!("{state}, stopping"), &waited, || server.stop());
         }
     }
@@ -191,7 +191,7 @@ fn a_wait_that_is_awaited_after_the_server_is_gone_ends_at_once() {
 }
 
 #[test]
-fn a_wait_that_is_pending_ends_when_the_server_goes() {
+fn a_pending_wait_ends_when_the_server_is_dropped() {
     let server = start(true, true);
     let wait = server
         .wait_for(Matcher::watch_event())
@@ -203,7 +203,7 @@ fn a_wait_that_is_pending_ends_when_the_server_goes() {
 }
 
 #[test]
-fn a_wait_in_vain_for_a_server_that_is_stopped_says_so() {
+fn a_wait_on_a_stopped_server_says_so_when_it_times_out() {
     let server = start(false, true);
     server.stop();
     let wait = server.wait_for(Matcher::watch_event()).within(SHORT);
@@ -220,9 +220,9 @@ fn a_wait_in_vain_for_a_server_that_is_stopped_says_so() {
 }
 
 #[test]
-fn nothing_is_left_of_the_thread_that_times_waits() {
+fn the_thread_that_times_waits_ends() {
     if !cfg!(target_os = "linux")
-        || !crate::alone::is_alone("deadlines::nothing_is_left_of_the_thread_that_times_waits")
+        || !crate::alone::is_alone("deadlines::the_thread_that_times_waits_ends")
     {
         return;
     }
@@ -243,7 +243,7 @@ fn nothing_is_left_of_the_thread_that_times_waits() {
     }
 }
 
-/// A server that follows the time of a runtime.
+/// Server that follows the time of a runtime.
 #[cfg(feature = "tokio-clock")]
 mod tokio_clock {
     use super::*;
@@ -265,7 +265,7 @@ mod tokio_clock {
         for paused in [false, true] {
             let runtime = runtime(paused);
             let waited = Waited::on(start_on(&runtime));
-            // On other executors, while the server's runtime does not run.
+            // On other executors, while the runtime of the server does not run.
             all_end(&format!("paused {paused}, elsewhere"), &waited, || {});
             for stopped in [false, true] {
                 if stopped {
@@ -282,7 +282,7 @@ mod tokio_clock {
     }
 
     #[test]
-    fn a_wait_that_is_begun_by_the_runtime_goes_on_elsewhere() {
+    fn a_wait_can_move_to_another_executor() {
         let runtime = runtime(true);
         let server = start_on(&runtime);
         let mut wait = Box::pin(server.wait_for(Matcher::watch_event()).within(SHORT));

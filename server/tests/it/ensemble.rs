@@ -1,4 +1,4 @@
-//! Members of an ensemble, over sockets: what clients see when something happens to one.
+//! Members of an ensemble, over sockets: the view of clients when a test acts on a member.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -33,7 +33,7 @@ fn word(address: SocketAddr, word: &str) -> String {
     String::from_utf8(client::receive_rest(&mut socket)).expect("text")
 }
 
-/// A request for a session, of a client that has seen a zxid, and may be content with reading.
+/// Connect request of a client that has seen a zxid, and may accept a read-only server.
 fn connect_request(client: Option<&Client>, seen: Zxid, read_only: bool) -> Vec<u8> {
     let granted = client.map(|client| &client.granted);
     let mut request = client::connect_request(client::TIMEOUT, granted);
@@ -43,7 +43,7 @@ fn connect_request(client: Option<&Client>, seen: Zxid, read_only: bool) -> Vec<
     request
 }
 
-/// Asks for a session; gives the whole frame that answers, or nothing if the connection ends.
+/// Requests a session, and returns the whole frame of the answer, or nothing if the connection ends.
 fn ask_for_session(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     use std::io::Read;
     let mut socket = client::open(address);
@@ -62,7 +62,7 @@ fn ask_for_session(address: SocketAddr, request: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn all_members_serve_one_tree_and_number_sessions_by_themselves() {
+fn all_members_serve_one_tree_and_number_their_own_sessions() {
     let ensemble = three();
     let [mut one, mut two, three] = [1, 2, 3].map(|member| at(&ensemble, member));
     for (client, member) in [(&one, 1), (&two, 2), (&three, 3)] {
@@ -82,7 +82,7 @@ fn all_members_serve_one_tree_and_number_sessions_by_themselves() {
 }
 
 #[test]
-fn a_member_that_is_stopped_refuses_and_keeps_its_port() {
+fn a_stopped_member_refuses_connections_and_reserves_its_port() {
     let ensemble = three();
     let (client, mut other) = (at(&ensemble, 1), at(&ensemble, 3));
     let session = client.session();
@@ -95,7 +95,7 @@ fn a_member_that_is_stopped_refuses_and_keeps_its_port() {
     other.ping();
     let granted = client.granted.clone();
     client.ends();
-    // The session lives on, and can go to another member.
+    // The session survives, and can move to another member.
     let moved = Client::resume(ensemble.member(2).addr(), &granted).expect("it is alive");
     assert_eq!(moved.session(), session);
     member.start_again().expect("the port is its own");
@@ -107,7 +107,7 @@ fn a_member_that_is_stopped_refuses_and_keeps_its_port() {
 }
 
 #[test]
-fn when_the_leader_is_stopped_all_connections_end_and_sessions_live_on_in_a_new_epoch() {
+fn stopping_the_leader_ends_all_connections_and_starts_an_epoch() {
     let ensemble = three();
     let mut clients = [1, 2, 3].map(|member| at(&ensemble, member));
     clients[0].create("/leader", b"", EPHEMERAL);
@@ -125,7 +125,7 @@ fn when_the_leader_is_stopped_all_connections_end_and_sessions_live_on_in_a_new_
 }
 
 #[test]
-fn a_session_that_moved_leaves_a_connection_that_reads_and_cannot_write() {
+fn the_old_connection_of_a_moved_session_reads_and_cannot_write() {
     let ensemble = three();
     let mut old = at(&ensemble, 1);
     old.create("/a", b"1", PERSISTENT);
@@ -142,7 +142,7 @@ fn a_session_that_moved_leaves_a_connection_that_reads_and_cannot_write() {
 }
 
 #[test]
-fn without_a_quorum_nobody_is_served_and_nothing_expires() {
+fn without_a_quorum_no_client_is_served_and_no_session_expires() {
     let ensemble = Server::builder()
         .manual_clock()
         .ensemble(3)
@@ -170,7 +170,7 @@ fn without_a_quorum_nobody_is_served_and_nothing_expires() {
 }
 
 #[test]
-fn a_read_only_member_serves_what_it_had_to_those_who_ask_for_it() {
+fn a_read_only_member_serves_its_last_state_to_read_only_clients() {
     let ensemble = Server::builder()
         .read_only_mode(true)
         .ensemble(3)
@@ -226,10 +226,10 @@ fn a_member_that_lags_serves_an_old_prefix_until_a_sync() {
     assert_eq!(
         behind.data("/a", false),
         b"0",
-        "older than another was told"
+        "older than another client has seen"
     );
 
-    // Who has seen the new is refused by this member, and taken in by the next.
+    // A client that has seen the new state is refused by this member, and accepted by the next.
     let request = connect_request(Some(&ahead), Zxid(last), false);
     let [refused, taken] =
         [1, 3].map(|member| ask_for_session(ensemble.member(member).addr(), &request));
@@ -243,7 +243,7 @@ fn a_member_that_lags_serves_an_old_prefix_until_a_sync() {
 }
 
 #[test]
-fn what_is_released_is_heard_one_by_one_and_the_end_of_the_lag_is_the_end_of_the_guard() {
+fn released_transactions_fire_watches_one_by_one() {
     let ensemble = three();
     let server = ensemble.server();
     let mut client = at(&ensemble, 1);
@@ -266,7 +266,7 @@ fn what_is_released_is_heard_one_by_one_and_the_end_of_the_lag_is_the_end_of_the
 }
 
 #[test]
-fn words_tell_how_a_member_serves() {
+fn four_letter_words_show_the_mode_of_a_member() {
     let ensemble = three();
     let mode = |member: u8, of: &str| {
         let text = word(ensemble.member(member).addr(), of);
@@ -291,7 +291,7 @@ fn words_tell_how_a_member_serves() {
 }
 
 #[test]
-fn whatever_can_be_done_can_be_said_as_data() {
+fn every_action_has_a_form_as_data() {
     let ensemble = three();
     for (json, modes_then) in [
         (
@@ -339,7 +339,7 @@ fn whatever_can_be_done_can_be_said_as_data() {
 }
 
 #[test]
-fn what_cannot_be_done_says_why() {
+fn an_impossible_action_returns_the_reason() {
     let ensemble = three();
     let refusal = |action| match ensemble.apply(action) {
         Err(ApplyError::Ensemble(error)) => error,
@@ -362,7 +362,7 @@ fn what_cannot_be_done_says_why() {
 }
 
 #[test]
-fn a_server_that_is_no_ensemble_has_one_member() {
+fn a_standalone_server_has_one_member() {
     let server = Server::start().expect("a server starts");
     let ensemble = server.ensemble();
     let member = ensemble.member(1);
@@ -383,7 +383,7 @@ fn a_server_that_is_no_ensemble_has_one_member() {
 }
 
 #[test]
-fn a_restart_of_the_whole_is_an_election_and_leaves_stopped_members_stopped() {
+fn a_restart_of_the_ensemble_is_an_election_without_stopped_members() {
     let ensemble = three();
     ensemble.member(3).stop();
     let client = at(&ensemble, 1);
@@ -401,7 +401,7 @@ fn a_restart_of_the_whole_is_an_election_and_leaves_stopped_members_stopped() {
 }
 
 #[test]
-fn a_labelled_address_of_a_member_goes_and_comes_with_it() {
+fn a_labelled_address_of_a_member_stops_and_starts_with_it() {
     let ensemble = three();
     let member = ensemble.member(2);
     let worker = member.labelled("worker").expect("there is a port");
@@ -423,7 +423,7 @@ fn a_labelled_address_of_a_member_goes_and_comes_with_it() {
 }
 
 #[test]
-fn the_journal_has_what_was_done_and_who_leads() {
+fn the_journal_has_actions_and_leaders() {
     let ensemble = three();
     let server = ensemble.server();
     ensemble.member(3).stop();
@@ -446,7 +446,7 @@ fn the_journal_has_what_was_done_and_who_leads() {
 }
 
 #[test]
-fn a_fork_of_an_ensemble_is_one_after_an_election() {
+fn a_fork_of_an_ensemble_starts_with_an_election() {
     let ensemble = three();
     let mut client = at(&ensemble, 2);
     client.create("/e", b"", EPHEMERAL);
@@ -462,7 +462,7 @@ fn a_fork_of_an_ensemble_is_one_after_an_election() {
     let new = at(&fork, 2);
     assert_ne!(new.session(), client.session());
 
-    // A single server goes on where it was.
+    // A standalone server continues in its epoch.
     let single = Server::builder()
         .snapshot(snapshot)
         .start()
@@ -486,7 +486,7 @@ fn the_guards_of_one_member_do_not_end_each_others_lag() {
     drop(second);
     assert!(!lags());
 
-    // A guard whose lag was ended by a stop does not end the next one.
+    // A guard whose lag was ended by a stop does not end the next lag.
     let stale = member.lag().unwrap();
     member.restart().unwrap();
     assert!(!lags());
@@ -496,7 +496,7 @@ fn the_guards_of_one_member_do_not_end_each_others_lag() {
     drop(next);
     assert!(!lags());
 
-    // A state that an action begins is ended by an action, for all guards.
+    // A partition or lag that an action begins is ended by an action, for all guards.
     let id = member.id();
     ensemble.apply(EnsembleAction::Lag { member: id }).unwrap();
     drop(member.lag().unwrap());
@@ -526,7 +526,7 @@ fn the_guards_of_one_member_do_not_end_each_others_partition() {
     second.heal();
     assert!(!is_partitioned());
 
-    // A guard does not heal what an action has cut.
+    // A guard does not heal a partition that an action began.
     ensemble.lose_quorum();
     drop(member.partition());
     assert!(is_partitioned());

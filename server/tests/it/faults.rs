@@ -1,4 +1,4 @@
-//! Every fault, byte for byte, as a client meets it that asks for much in one go; and the guards that say where.
+//! Every fault, byte for byte, as seen by a client that sends several requests at once; and the guards of faults.
 
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
@@ -18,7 +18,7 @@ use crate::client::{
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// The xid of the last request.
+/// Xid of the last request.
 const LAST: i32 = 99;
 
 fn server_with(journal: JournalMode) -> Server {
@@ -33,8 +33,8 @@ fn server() -> Server {
     server_with(JournalMode::DEFAULT)
 }
 
-/// What arrives, as text, up to the last reply or to the end: xids of replies with what they refuse, and bytes that are no
-/// whole frame.
+/// Received messages as text, up to the last reply or the end: xids of replies with their errors, and bytes that are
+/// not a whole frame.
 fn heard(socket: &mut TcpStream) -> String {
     heard_up_to(socket, LAST)
 }
@@ -54,7 +54,7 @@ fn heard_up_to(socket: &mut TcpStream, last: i32) -> String {
                 bytes.extend(buffer.iter().take(read));
                 false
             }
-            // A socket that is closed over unread bytes is reset.
+            // A socket that is closed with unread bytes is reset.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => true,
             Err(error) => panic!("{texts:?}, and then {error}"),
         };
@@ -81,7 +81,7 @@ fn text(frame: &[u8]) -> String {
     }
 }
 
-/// Three requests in one write, a create in the middle, and a last one.
+/// Three requests in one write, with a create in the middle, and a last one.
 fn batch() -> Vec<u8> {
     [
         request(1, op::EXISTS, &read("/a", false)),
@@ -93,7 +93,7 @@ fn batch() -> Vec<u8> {
 }
 
 #[test]
-fn each_fault_does_to_a_request_what_it_says() {
+fn each_fault_has_its_effect_on_a_request() {
     let none = Duration::ZERO;
     let no_auth = ErrorCode::NoAuth;
     let cases = [
@@ -146,7 +146,7 @@ fn each_fault_does_to_a_request_what_it_says() {
 }
 
 #[test]
-fn each_fault_does_the_same_behind_something_that_is_held() {
+fn each_fault_has_its_effect_behind_a_held_message() {
     let none = Duration::ZERO;
     let cases = [
         (Fault::DropBefore, "event 1 end"),
@@ -179,7 +179,7 @@ fn each_fault_does_the_same_behind_something_that_is_held() {
 }
 
 #[test]
-fn what_is_shaped_and_held_leaves_shaped_when_it_is_released() {
+fn a_released_message_still_has_the_effect_of_its_fault() {
     for (fault, expected) in [
         (Fault::Duplicate, "2 2 99"),
         (Fault::Truncate { bytes: 10 }, "+10 end"),
@@ -212,7 +212,7 @@ fn what_is_shaped_and_held_leaves_shaped_when_it_is_released() {
 }
 
 #[test]
-fn what_is_held_and_late_leaves_when_both_allow_it() {
+fn a_held_and_delayed_message_leaves_when_both_have_ended() {
     let server = server();
     let mut client = Client::connect(server.addr());
     let hold = server.hold(Matcher::reply(Op::Create));
@@ -239,7 +239,7 @@ fn what_is_held_and_late_leaves_when_both_allow_it() {
 }
 
 #[test]
-fn a_request_that_is_late_keeps_back_what_is_behind_it_and_is_judged_once() {
+fn a_delayed_request_delays_later_ones_and_matches_once() {
     let server = server();
     let mut client = Client::connect(server.addr());
     let late = Fault::DelayRequest { by: HOUR };
@@ -256,11 +256,11 @@ fn a_request_that_is_late_keeps_back_what_is_behind_it_and_is_judged_once() {
     let requests = requests
         .iter()
         .filter(|entry| entry.is_meant_by(&Matcher::request(Op::Create)));
-    assert_eq!(requests.count(), 1, "it is told once");
+    assert_eq!(requests.count(), 1, "the journal has one entry");
 }
 
 #[test]
-fn a_fault_that_ends_while_its_request_is_late_leaves_the_next_request_to_the_next_fault() {
+fn a_fault_that_ends_during_its_delay_does_not_match_the_next_request() {
     let server = server_with(JournalMode::Off);
     let mut client = Client::connect(server.addr());
     let late = server
@@ -281,7 +281,7 @@ fn a_fault_that_ends_while_its_request_is_late_leaves_the_next_request_to_the_ne
 }
 
 #[test]
-fn pieces_leave_one_after_the_other_on_a_clock_that_stands_and_on_one_that_runs() {
+fn pieces_of_a_split_reply_leave_on_a_manual_and_on_the_system_clock() {
     let every = Duration::from_millis(20);
     for manual in [true, false] {
         let server = if manual {
@@ -294,7 +294,7 @@ fn pieces_leave_one_after_the_other_on_a_clock_that_stands_and_on_one_that_runs(
         let _fault = server.fault("pieces").on(Op::Ping).then(split);
         let xid = client.send(op::PING, &[]);
         if manual {
-            // 20 bytes in three pieces.
+            // 20 bytes, in three pieces.
             client.socket.read_exact(&mut [0; 7]).unwrap();
             server.advance(every);
             client.socket.read_exact(&mut [0; 7]).unwrap();
@@ -308,7 +308,7 @@ fn pieces_leave_one_after_the_other_on_a_clock_that_stands_and_on_one_that_runs(
 }
 
 #[test]
-fn a_reply_that_is_late_leaves_in_real_time_too() {
+fn a_delayed_reply_leaves_in_real_time_too() {
     let server = Server::start().unwrap();
     let mut client = Client::connect(server.addr());
     let by = Duration::from_millis(20);
@@ -325,7 +325,7 @@ fn a_reply_that_is_late_leaves_in_real_time_too() {
 }
 
 #[test]
-fn each_fault_does_to_the_first_request_of_a_connection_what_it_says() {
+fn each_fault_has_its_effect_on_a_connect_request() {
     let cases = [
         (Fault::DropBefore, "end", 0),
         (Fault::ApplyThenDrop, "end", 1),
@@ -348,7 +348,7 @@ fn each_fault_does_to_the_first_request_of_a_connection_what_it_says() {
             "[7] 99",
             1,
         ),
-        // There is no session that could expire.
+        // There is no session to expire.
         (Fault::Expire, "session 99", 1),
     ];
     for (fault, expected, sessions) in cases {
@@ -366,7 +366,7 @@ fn each_fault_does_to_the_first_request_of_a_connection_what_it_says() {
 }
 
 #[test]
-fn a_first_request_that_is_lost_leaves_the_next_one_to_be_the_first() {
+fn the_request_after_a_lost_connect_request_is_the_connect_request() {
     let server = server();
     let fault = server.fault("it").on(Op::Connect).then(Fault::LoseRequest);
     let mut socket = open(server.addr());
@@ -378,7 +378,7 @@ fn a_first_request_that_is_lost_leaves_the_next_one_to_be_the_first() {
 }
 
 #[test]
-fn a_session_expires_while_its_client_comes_back() {
+fn a_session_expires_while_its_client_reconnects() {
     let server = server();
     let client = Client::connect(server.addr());
     let granted = client.granted.clone();
@@ -393,7 +393,7 @@ fn a_session_expires_while_its_client_comes_back() {
 }
 
 #[test]
-fn each_fault_does_to_an_event_what_it_says_whoever_caused_it() {
+fn each_fault_has_its_effect_on_an_event_of_any_cause() {
     let cases = [
         (Fault::LoseReply, "99"),
         (Fault::ReplyThenDrop, "event end"),
@@ -443,7 +443,7 @@ fn each_fault_does_to_an_event_what_it_says_whoever_caused_it() {
 }
 
 #[test]
-fn a_reply_is_found_by_what_it_says() {
+fn a_reply_matches_by_its_content() {
     let server = server();
     let mut client = Client::connect(server.addr());
     let fault = server
@@ -457,7 +457,7 @@ fn a_reply_is_found_by_what_it_says() {
 }
 
 #[test]
-fn who_connects_is_refused_reset_or_let_wait() {
+fn a_connection_is_refused_reset_or_accepted_late() {
     let server = server();
     let refused = server.fault("refused").then(Fault::Refuse);
     let reset = server.fault("reset").then(Fault::Reset);
@@ -493,7 +493,7 @@ fn who_connects_is_refused_reset_or_let_wait() {
 }
 
 #[test]
-fn who_is_let_wait_longer_than_it_may_be_without_a_session_is_closed() {
+fn a_late_accept_beyond_the_sessionless_timeout_closes_the_connection() {
     let server = Server::builder()
         .manual_clock()
         .sessionless_timeout(Duration::from_secs(1))
@@ -510,7 +510,7 @@ fn who_is_let_wait_longer_than_it_may_be_without_a_session_is_closed() {
 }
 
 #[test]
-fn a_client_that_goes_leaves_nothing_of_what_was_late_or_held() {
+fn delayed_and_held_messages_are_dropped_with_their_client() {
     let server = server();
     let mut client = Client::connect(server.addr());
     client.exists("/a", true);
@@ -531,14 +531,14 @@ fn a_client_that_goes_leaves_nothing_of_what_was_late_or_held() {
 }
 
 #[test]
-fn a_half_written_request_is_judged_when_it_is_whole() {
+fn a_request_matches_once_it_is_complete() {
     let server = server();
     let mut client = Client::connect(server.addr());
     let fault = server.fault("it").on(Op::Create).then(Fault::ApplyThenDrop);
     let request = request(1, op::CREATE, &create("/a", b"", 0));
     let (half, rest) = request.split_at(7);
     send(&mut client.socket, half);
-    // Whoever connects now is served behind what was read.
+    // A later connection is served after the bytes that were read before.
     Client::connect(server.addr()).ping();
     assert_eq!(fault.hits(), 0);
     send(&mut client.socket, rest);
@@ -547,7 +547,7 @@ fn a_half_written_request_is_judged_when_it_is_whole() {
 }
 
 #[test]
-fn a_request_that_is_late_is_gone_when_its_session_expires_or_comes_by_another_connection() {
+fn a_delayed_request_is_dropped_when_its_session_expires_or_moves() {
     for takeover in [true, false] {
         let server = server();
         let mut client = Client::connect(server.addr());
@@ -572,7 +572,7 @@ fn a_request_that_is_late_is_gone_when_its_session_expires_or_comes_by_another_c
 }
 
 #[test]
-fn faults_outlast_a_restart_and_what_was_late_does_not() {
+fn faults_survive_a_restart_and_delayed_messages_do_not() {
     let server = server();
     let mut client = Client::connect(server.addr());
     let late = server
@@ -595,7 +595,7 @@ fn faults_outlast_a_restart_and_what_was_late_does_not() {
 }
 
 #[test]
-fn faults_queue_and_each_has_its_own_matches() {
+fn the_first_fault_that_matches_happens_and_each_counts_its_own_matches() {
     let server = server();
     let mut client = Client::connect(server.addr());
     let fault = |name, code, nth, times| {
@@ -609,13 +609,14 @@ fn faults_queue_and_each_has_its_own_matches() {
     for _ in 0..6 {
         errors.push(client.set("/a", b"").error);
     }
-    // The second sees what the first lets pass: the first request, and those from the fourth on.
+    // The second fault counts the requests that the first one did not take: the first request, and those from the
+    // fourth on.
     assert_eq!(errors, [0, -102, -102, -103, 0, 0]);
     assert_eq!((first.hits(), second.hits()), (2, 1));
 }
 
 #[test]
-fn a_fault_is_narrow() {
+fn a_fault_happens_only_where_all_conditions_hold() {
     let server = server();
     let worker = server.labelled("worker").unwrap();
     let mut client = Client::connect(server.addr());
@@ -652,9 +653,9 @@ fn a_fault_is_narrow() {
         assert_eq!(client.create(&format!("/{flags}"), b"", flags).error, error);
     }
     drop(candidacy);
-    let told = server.journal();
+    let journal = server.journal();
     let asked = |matcher: Matcher| {
-        let asked = told.iter().filter(|entry| entry.is_meant_by(&matcher));
+        let asked = journal.iter().filter(|entry| entry.is_meant_by(&matcher));
         asked.count()
     };
     assert_eq!(
@@ -674,7 +675,7 @@ fn a_fault_is_narrow() {
                 .path(\"/locks/*\"); of 3 requests that passed, 1 matched; 1 differed only in the operation (the first \
                 had Exists); 1 differed only in the path (the first had /a)"
 )]
-fn a_fault_that_never_happened_says_what_came_near() {
+fn a_fault_that_never_happened_lists_the_nearest_misses() {
     let server = server();
     server.create("/locks", b"").unwrap();
     let mut client = Client::connect(server.addr());
@@ -691,13 +692,13 @@ fn a_fault_that_never_happened_says_what_came_near() {
 
 #[test]
 #[should_panic(expected = "no accepted connection passed")]
-fn a_fault_that_waits_for_nobody_says_so() {
+fn a_fault_without_any_connection_says_so() {
     let server = server();
-    drop(server.fault("nobody").then(Fault::Refuse));
+    drop(server.fault("unused").then(Fault::Refuse));
 }
 
 #[test]
-fn what_can_never_happen_is_not_placed() {
+fn a_fault_that_can_never_happen_is_refused() {
     let server = server();
     let place = |json: &str| {
         server
@@ -746,7 +747,7 @@ fn what_can_never_happen_is_not_placed() {
 }
 
 #[test]
-fn a_rule_is_the_same_after_it_was_written_and_read() {
+fn a_rule_survives_a_round_trip_through_json() {
     let rules = [
         r#"{"name":"a","on":{"op":"create","path":"/locks/**","label":"worker"},"nth":2,"times":null,"optional":true,"then":{"fault":"error","code":"NOAUTH"}}"#,
         r#"{"name":"b","on":{"kind":"watch_event","event_type":"NodeDeleted"},"nth":1,"times":3,"optional":false,"then":{"fault":"split","bytes":1,"every_ms":20}}"#,
@@ -772,24 +773,24 @@ fn a_rule_is_the_same_after_it_was_written_and_read() {
 }
 
 #[test]
-fn the_journal_tells_of_a_fault_by_its_name() {
+fn the_journal_names_a_fault() {
     let server = server();
     let mut client = Client::connect(server.addr());
     let _fault = server.fault("no ping").on(Op::Ping).then(Fault::LoseReply);
     client.send(op::PING, &[]);
     client.ping();
-    let told = server.journal();
-    let told = told
+    let journal = server.journal();
+    let entry = journal
         .iter()
         .find(|entry| entry.is_meant_by(&Matcher::of(EventKind::Fault)));
     let fault = minikeeper::journal::Event::Fault {
         name: "no ping".into(),
         then: std::borrow::Cow::Owned(Fault::LoseReply),
     };
-    assert_eq!(told.map(|entry| &entry.event), Some(&fault));
+    assert_eq!(entry.map(|entry| &entry.event), Some(&fault));
 }
 
-/// Everything that ZooKeeper's own `ControlCommand` can do, by its names.
+/// All commands of ZooKeeper's own `ControlCommand`, by its names.
 mod controller {
     use super::*;
 
@@ -913,7 +914,7 @@ mod controller {
 }
 
 #[test]
-fn the_client_is_told_by_event_before_reply_whatever_is_late() {
+fn the_event_of_a_write_precedes_later_replies_under_every_delay() {
     let server = server();
     let mut client = Client::connect(server.addr());
     client.exists("/a", true);
@@ -929,7 +930,7 @@ fn the_client_is_told_by_event_before_reply_whatever_is_late() {
 }
 
 #[test]
-fn a_session_that_is_closed_where_a_fault_closes_the_connection_too_is_told_once() {
+fn a_session_close_and_a_fault_that_closes_make_one_entry() {
     let server = server();
     let mut client = Client::connect(server.addr());
     let _fault = server
@@ -939,10 +940,10 @@ fn a_session_that_is_closed_where_a_fault_closes_the_connection_too_is_told_once
     client.send(op::CLOSE_SESSION, &[]);
     client.receive();
     client.ends();
-    let told = server.journal();
+    let journal = server.journal();
     let closing = |entry: &&minikeeper::journal::Entry| {
         matches!(entry.event, minikeeper::journal::Event::Closing { .. })
     };
-    assert_eq!(told.iter().filter(closing).count(), 1);
+    assert_eq!(journal.iter().filter(closing).count(), 1);
     assert_eq!(server.sessions(), []);
 }

@@ -1,4 +1,4 @@
-//! The four-letter words, asked as a shell script would ask them.
+//! The four-letter words, sent as a shell script would send them.
 
 use std::io::Write;
 use std::net::{Shutdown, SocketAddr};
@@ -12,14 +12,14 @@ fn start() -> Server {
     Server::start().expect("a server starts")
 }
 
-/// Sends a word and takes everything up to the end.
+/// Sends a word and returns everything up to the end.
 fn ask(address: SocketAddr, word: &[u8]) -> String {
     let mut socket = client::open(address);
     client::send(&mut socket, word);
     String::from_utf8(client::receive_rest(&mut socket)).expect("text")
 }
 
-/// The value of the line that begins with `name` and `separator`.
+/// Value of the line that begins with `name` and `separator`.
 fn value<'t>(text: &'t str, name: &str, separator: &str) -> &'t str {
     text.lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(separator))
@@ -27,7 +27,7 @@ fn value<'t>(text: &'t str, name: &str, separator: &str) -> &'t str {
 }
 
 #[test]
-fn words_with_one_answer_have_it_to_the_letter() {
+fn words_with_one_answer_have_that_answer() {
     let server = start();
     for (word, expected) in [
         ("ruok", "imok"),
@@ -53,7 +53,7 @@ fn what_follows_a_word_does_not_matter() {
 }
 
 #[test]
-fn srvr_and_stat_tell_of_the_server() {
+fn srvr_and_stat_describe_the_server() {
     let server = start();
     let client = Client::connect(server.addr());
     server.create("/a", b"").expect("it is not there");
@@ -78,7 +78,7 @@ fn srvr_and_stat_tell_of_the_server() {
 }
 
 #[test]
-fn conf_tells_the_settings() {
+fn conf_lists_the_settings() {
     let config = {
         let mut config = minikeeper::Config::default();
         config.max_client_connections = 7;
@@ -106,7 +106,7 @@ fn conf_tells_the_settings() {
 }
 
 #[test]
-fn envi_tells_of_the_machine() {
+fn envi_describes_the_machine() {
     let text = ask(start().addr(), b"envi");
     assert!(text.starts_with("Environment:\n"), "{text}");
     for name in [
@@ -121,7 +121,7 @@ fn envi_tells_of_the_machine() {
 }
 
 #[test]
-fn mntr_gives_measures() {
+fn mntr_lists_metrics() {
     let server = start();
     let mut client = Client::connect(server.addr());
     client.create("/leader", b"", EPHEMERAL);
@@ -141,7 +141,7 @@ fn mntr_gives_measures() {
 }
 
 #[test]
-fn cons_knows_how_a_connection_began_and_nothing_of_its_auth() {
+fn cons_shows_the_first_request_of_a_connection_and_not_its_auth() {
     let server = start();
     let mut client = Client::connect(server.addr());
     let cons = || ask(server.addr(), b"cons");
@@ -165,7 +165,7 @@ fn cons_knows_how_a_connection_began_and_nothing_of_its_auth() {
 }
 
 #[test]
-fn cons_tells_of_every_connection_and_crst_begins_to_count_again() {
+fn cons_lists_every_connection_and_crst_resets_the_counters() {
     let server = start();
     let mut client = Client::connect(server.addr());
     client.create("/a", b"", EPHEMERAL);
@@ -195,7 +195,7 @@ fn cons_tells_of_every_connection_and_crst_begins_to_count_again() {
 }
 
 #[test]
-fn cons_counts_the_last_response_by_the_time_that_has_passed() {
+fn cons_shows_the_time_of_the_last_response() {
     let server = Server::builder()
         .manual_clock()
         .start()
@@ -218,7 +218,7 @@ fn cons_counts_the_last_response_by_the_time_that_has_passed() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn by_the_machines_clock_cons_counts_from_the_start_of_the_machine() {
+fn cons_counts_from_the_boot_of_the_machine_on_the_system_clock() {
     let uptime_ms = || {
         let text = std::fs::read_to_string("/proc/uptime").expect("the kernel tells");
         let seconds = text
@@ -234,7 +234,7 @@ fn by_the_machines_clock_cons_counts_from_the_start_of_the_machine() {
     let (_, behind) = text.split_once(",lresp=").expect("a client is connected");
     let value = behind.split(',').next().and_then(|text| text.parse().ok());
     let value: u128 = value.expect("it is a number");
-    // The kernel counts hundredths of seconds, and the clock whole milliseconds.
+    // The kernel counts hundredths of seconds, and the clock counts whole milliseconds.
     assert!(
         (before.saturating_sub(11)..=uptime_ms() + 11).contains(&value),
         "{value}"
@@ -253,7 +253,7 @@ fn dump_says_when_a_connection_without_a_session_is_closed() {
         .split_once("Connections dump:\n")
         .expect("they are there");
     let mut lines = connections.lines();
-    // ExpiryQueue: the end of the span of ten seconds in which the ten seconds that it has are over.
+    // ExpiryQueue: the connection has ten seconds, rounded up to the next multiple of ten seconds.
     assert_eq!(lines.next(), Some("Connections Sets (1)/(1):"));
     assert_eq!(
         lines.next(),
@@ -268,7 +268,7 @@ fn dump_says_when_a_connection_without_a_session_is_closed() {
 }
 
 #[test]
-fn srst_begins_to_count_the_servers_packets_again() {
+fn srst_resets_the_packet_counters() {
     let server = start();
     let mut client = Client::connect(server.addr());
     for _ in 0..10 {
@@ -309,7 +309,7 @@ fn dump_and_the_words_on_watches_name_sessions_and_paths() {
     one.create("/leader", b"", EPHEMERAL);
     two.exists("/leader", true);
     two.exists("/none", true);
-    // A watch on children is not counted among them.
+    // A watch on children is not counted here.
     two.ask_well(op::GET_CHILDREN, &client::read("/", true));
     let session = |client: &Client| format!("0x{:x}", client.session().0);
     let (first, second) = (session(&one), session(&two));
@@ -333,12 +333,12 @@ fn dump_and_the_words_on_watches_name_sessions_and_paths() {
 }
 
 #[test]
-fn the_trace_mask_is_set_by_what_follows_the_word() {
+fn the_trace_mask_is_set_by_the_bytes_after_the_word() {
     let server = start();
     let with_mask = [&b"stmk"[..], &0x1234_i64.to_be_bytes()].concat();
     assert_eq!(ask(server.addr(), &with_mask), "4660");
     assert_eq!(ask(server.addr(), b"gtmk"), "4660");
-    // Without one there is no answer, and it stays.
+    // Without a mask there is no answer, and the mask does not change.
     assert_eq!(ask(server.addr(), b"stmk"), "");
     assert_eq!(ask(server.addr(), b"gtmk"), "4660");
 }
@@ -376,7 +376,7 @@ fn a_word_may_come_in_pieces() {
 }
 
 #[test]
-fn a_word_may_be_the_last_thing_that_is_said() {
+fn a_word_is_answered_after_the_client_has_shut_down_its_half() {
     let server = start();
     let mut socket = client::open(server.addr());
     client::send(&mut socket, b"ruok");
@@ -393,7 +393,7 @@ fn a_word_behind_the_connect_request_is_a_length() {
 }
 
 #[test]
-fn words_that_nobody_knows_are_closed_without_a_byte() {
+fn an_unknown_word_closes_the_connection_without_an_answer() {
     let server = start();
     for word in [&b"lead"[..], b"RUOK", b"xxxx", b"GET / HTTP/1.1\r\n\r\n"] {
         assert_eq!(ask(server.addr(), word), "");
@@ -401,7 +401,7 @@ fn words_that_nobody_knows_are_closed_without_a_byte() {
 }
 
 #[test]
-fn what_telnet_sends_when_it_goes_is_known() {
+fn the_bytes_of_a_closing_telnet_are_known() {
     let server = start();
     let mut socket = client::open(server.addr());
     client::send(&mut socket, &[0xff, 0xf4, 0xff, 0xfd, 0x06]);
@@ -419,7 +419,7 @@ fn at_the_limit_of_connections_no_word_is_answered() {
     let mut client = Client::connect(server.addr());
     for _ in 0..20 {
         let mut socket = client::open(server.addr());
-        // It may be closed before the word is there.
+        // The connection may be closed before the word arrives.
         let _ = socket.write_all(b"ruok");
         client::receive_end(&mut socket);
     }

@@ -1,5 +1,5 @@
-//! The golden frames, replayed: what a real ZooKeeper answered, we answer byte for byte. `tests/golden/README.md` says
-//! how the files read.
+//! Replay of the golden frames: minikeeper answers with the same bytes as a real ZooKeeper. `tests/golden/README.md`
+//! describes the files.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use minikeeper::Server;
 
-/// A byte that was recorded, or one that varies and may be any.
+/// Recorded byte, or one that may have any value.
 type Expected = Option<u8>;
 
 enum Line {
@@ -42,9 +42,9 @@ fn every_answer_is_that_of_a_real_zookeeper() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// Holds one conversation with a fresh server. Gives the first difference.
+/// Replays one conversation with a new server, and returns the first difference.
 fn replay(text: &str) -> Result<(), String> {
-    // The settings of the recorded server; the super user is `super:test`.
+    // Settings of the recorded server; the super user is `super:test`.
     let server = Server::builder()
         .reconfig_enabled(false)
         .extended_types(true)
@@ -74,7 +74,7 @@ fn replay(text: &str) -> Result<(), String> {
     if has_ended {
         return Ok(());
     }
-    // Whatever else the server had to say would come before the answer to a last ping.
+    // Any other message of the server would arrive before the answer to a last ping.
     let ping = [0, 0, 0, 8, 0xff, 0xff, 0xff, 0xfe, 0, 0, 0, 11];
     socket
         .write_all(&ping)
@@ -107,7 +107,7 @@ fn receive(socket: &mut TcpStream, expected: &[Expected]) -> Result<(), String> 
 fn receive_end(socket: &mut TcpStream) -> Result<(), String> {
     let mut rest = Vec::new();
     match socket.read_to_end(&mut rest) {
-        // A socket that is closed over unread bytes is reset.
+        // A socket that is closed with unread bytes is reset.
         Ok(_) if rest.is_empty() => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset && rest.is_empty() => {
             Ok(())

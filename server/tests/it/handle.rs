@@ -1,4 +1,4 @@
-//! The handle: where a server can run, what a drop leaves, what can be seen and done without a client.
+//! The server handle: runtimes that it works under, the effects of dropping it, and access without a client.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -20,7 +20,7 @@ fn start() -> Server {
     Server::start().expect("a server starts")
 }
 
-/// One client does one thing with a server of its own.
+/// Serves one client from a new server.
 fn serves() {
     let server = start();
     let mut client = Client::connect(server.addr());
@@ -30,12 +30,12 @@ fn serves() {
 }
 
 #[test]
-fn it_serves_without_a_runtime() {
+fn a_server_serves_without_a_runtime() {
     serves();
 }
 
 #[test]
-fn it_serves_in_a_multi_thread_runtime() {
+fn a_server_serves_in_a_multi_thread_runtime() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .build()
@@ -49,7 +49,7 @@ fn it_serves_in_a_multi_thread_runtime() {
 }
 
 #[test]
-fn it_serves_in_a_current_thread_runtime_that_it_blocks() {
+fn a_server_serves_in_a_blocked_current_thread_runtime() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime starts");
@@ -57,7 +57,7 @@ fn it_serves_in_a_current_thread_runtime_that_it_blocks() {
 }
 
 #[test]
-fn it_serves_while_the_time_of_tokio_stands_still() {
+fn a_server_serves_while_the_time_of_tokio_is_paused() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -67,7 +67,7 @@ fn it_serves_while_the_time_of_tokio_stands_still() {
 }
 
 #[test]
-fn it_serves_under_another_executor() {
+fn a_server_serves_under_another_executor() {
     pollster::block_on(async { serves() });
 }
 
@@ -80,7 +80,7 @@ fn a_handle_is_shared_between_threads_and_the_last_one_stops_the_server() {
     let other = server.clone();
     let thread = std::thread::spawn(move || other.create("/other", b"").map(|stat| stat.czxid));
     assert_eq!(thread.join().expect("no panic"), Ok(Zxid(2)));
-    // The other thread's handle is gone, this one is not.
+    // The handle of the other thread is dropped, this one is not.
     client.ping();
     let last = server.clone();
     drop(server);
@@ -92,13 +92,13 @@ fn a_handle_is_shared_between_threads_and_the_last_one_stops_the_server() {
 }
 
 #[test]
-fn a_drop_leaves_nothing() {
+fn a_drop_frees_the_port_and_ends_connections() {
     let server = start();
     let address = server.addr();
     let client = Client::connect(address);
     let fresh = client::open(address);
     drop(server);
-    // Nobody listens, the port is free, and its connections have ended.
+    // The port is closed and free, and its connections have ended.
     assert!(TcpStream::connect(address).is_err());
     TcpListener::bind(address).expect("the port is free");
     client.ends();
@@ -136,7 +136,7 @@ fn a_drop_ends_the_thread_and_closes_every_file() {
 }
 
 #[test]
-fn a_test_that_fails_with_a_server_in_hand_fails_as_itself() {
+fn a_failing_test_keeps_its_own_panic_message() {
     let test = std::thread::spawn(|| {
         let server = start();
         let client = Client::connect(server.addr());
@@ -204,7 +204,7 @@ fn running_out_of_files_is_an_error_of_its_own() {
         }
     };
     assert!(matches!(error, StartError::TooManyOpenFiles), "{error:?}");
-    // Wherever a start fails, it gives back what it took.
+    // A failed start releases everything that it took, wherever it fails.
     servers.pop();
     for spare in 0.. {
         let open = || std::fs::File::open("/dev/null");
@@ -219,7 +219,7 @@ fn running_out_of_files_is_an_error_of_its_own() {
             fillers.push(open().expect("nothing was kept"));
         }
     }
-    // Who connects where there is no file left waits until there is one.
+    // A client that connects while no file is free waits until one is.
     let mut fillers = Vec::new();
     while let Ok(filler) = std::fs::File::open("/dev/null") {
         fillers.push(filler);
@@ -233,7 +233,7 @@ fn running_out_of_files_is_an_error_of_its_own() {
 }
 
 #[test]
-fn who_connects_beyond_the_limit_of_an_address_is_closed() {
+fn a_connection_beyond_the_limit_of_an_address_is_closed() {
     let server = Server::builder()
         .max_client_connections(2)
         .start()
@@ -242,14 +242,14 @@ fn who_connects_beyond_the_limit_of_an_address_is_closed() {
     let two = Client::connect(server.addr());
     client::receive_end(&mut client::open(server.addr()));
     one.ping();
-    // A place is free again when the server has closed.
+    // The limit allows a new connection when the server has closed one.
     two.close();
     Client::connect(server.addr()).ping();
     one.ping();
 }
 
 #[test]
-fn who_connects_beyond_the_limit_of_all_is_closed() {
+fn a_connection_beyond_the_total_limit_is_closed() {
     let server = Server::builder()
         .max_connections(1)
         .start()
@@ -284,13 +284,13 @@ fn the_super_user_passes_every_check() {
         client.ask_well(op::AUTH, &auth.concat());
         assert_eq!(client.ask(op::GET_DATA, &read).error, error, "{password}");
     }
-    // So does the handle.
+    // The server handle also passes every check.
     assert_eq!(server.data("/locked").as_deref(), Some(&b"key"[..]));
     assert!(server.set("/locked", b"").is_ok());
 }
 
 #[test]
-fn what_the_handle_writes_fires_watches() {
+fn writes_of_the_handle_fire_watches() {
     let server = start();
     let mut client = Client::connect(server.addr());
     assert_eq!(client.exists("/a", true).error, NO_NODE);
@@ -308,7 +308,7 @@ fn what_the_handle_writes_fires_watches() {
 }
 
 #[test]
-fn what_is_refused_a_client_is_refused_the_handle() {
+fn the_handle_gets_the_same_errors_as_a_client() {
     let server = start();
     let mut client = Client::connect(server.addr());
     client.create("/leader", b"", EPHEMERAL);
@@ -360,13 +360,13 @@ fn what_is_refused_a_client_is_refused_the_handle() {
     assert_eq!(server.znode("/none"), None);
 }
 
-/// The code of an answer, as the wire has it.
+/// Error code of a reply on the wire.
 fn number<T>(result: Result<T, ErrorCode>) -> i32 {
     result.err().map_or(0, |code| code.number())
 }
 
 #[test]
-fn a_write_of_the_handle_takes_a_number_as_any_write() {
+fn a_write_of_the_handle_takes_a_zxid() {
     let server = start();
     let mut client = Client::connect(server.addr());
     let first = client.create("/a", b"", PERSISTENT).zxid;
@@ -433,7 +433,7 @@ fn znodes_sessions_and_watches_can_be_seen() {
          /leader = \"one\" (version 0, ephemeral of session 1)\n"
     );
 
-    // The watches go with the connection, and the ephemeral with the session.
+    // The watches are removed with the connection, and the ephemeral znode with the session.
     two.close();
     one.close();
     assert_eq!(server.sessions(), []);
@@ -442,7 +442,7 @@ fn znodes_sessions_and_watches_can_be_seen() {
 }
 
 #[test]
-fn what_an_earlier_call_did_is_seen_by_a_later_one() {
+fn a_call_sees_the_effects_of_earlier_calls() {
     let server = start();
     let mut client = Client::connect(server.addr());
     for number in 0..100 {
@@ -454,7 +454,7 @@ fn what_an_earlier_call_did_is_seen_by_a_later_one() {
 }
 
 #[test]
-fn a_setting_that_cannot_be_is_refused_in_a_sentence() {
+fn an_invalid_setting_is_refused_with_a_reason() {
     let check = |builder: minikeeper::ServerBuilder, expected: &str| {
         let error = builder.start().expect_err("it cannot be");
         assert!(matches!(error, StartError::Config(_)));
@@ -472,7 +472,7 @@ fn a_setting_that_cannot_be_is_refused_in_a_sentence() {
 }
 
 #[test]
-fn a_client_that_speaks_before_it_is_accepted_is_heard() {
+fn bytes_sent_before_the_accept_are_read() {
     let server = start();
     let mut socket = client::open(server.addr());
     let mut bytes = client::connect_request(Duration::from_secs(10), None);
@@ -483,12 +483,12 @@ fn a_client_that_speaks_before_it_is_accepted_is_heard() {
 }
 
 #[test]
-fn it_listens_where_it_is_told() {
+fn a_server_listens_on_the_configured_address() {
     for address in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"] {
         let address = address.parse().expect("an address");
         let server = match Server::builder().address(address).start() {
             Ok(server) => server,
-            // A machine may do without the sixth version.
+            // A machine may have no IPv6.
             Err(StartError::Listen { .. }) if address.is_ipv6() => continue,
             Err(error) => panic!("{address}: {error}"),
         };
@@ -507,7 +507,7 @@ fn it_listens_where_it_is_told() {
     }
 }
 
-/// The numbers of the first sessions of so many servers that start at once.
+/// Ids of the first sessions of several servers that start at once.
 fn first_sessions(count: usize, start: impl Fn() -> Server) -> Vec<(Server, SessionId)> {
     let servers: Vec<_> = (0..count).map(|_| start()).collect();
     let session = |server: Server| {
@@ -573,13 +573,13 @@ fn a_fixed_start_time_fixes_session_ids() {
 }
 
 #[test]
-fn the_test_writes_no_more_than_a_client_can_send() {
+fn the_handle_writes_no_more_than_a_client_can_send() {
     let server = Server::builder()
         .max_frame(200)
         .start()
         .expect("a server starts");
     let lost = Err(ErrorCode::ConnectionLoss);
-    // The longest that a client can send: of a create, then of a setData.
+    // Longest data that a client can send: of a create, then of a setData.
     let create = |length: usize| client::create("/a", &vec![b'x'; length], 0);
     let longest = (0..200)
         .rev()

@@ -1,4 +1,4 @@
-//! What a test holds and lets go: in which order, and what becomes of it when its connection ends.
+//! Holds: the order in which messages are released, and their end with the connection.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -40,7 +40,7 @@ fn created(path: &str) -> Event {
 }
 
 #[test]
-fn what_is_held_says_whose_it_is_and_what_it_tells() {
+fn a_held_message_has_its_client_and_content() {
     let server = start();
     let [mut a, mut b] = clients(&server, ["A", "B"]);
     let event = server.hold(Matcher::watch_event().path("/*"));
@@ -57,7 +57,10 @@ fn what_is_held_says_whose_it_is_and_what_it_tells() {
     let paths = vec!["/x".to_owned()];
     let operation = Some(Operation::Create);
     assert_eq!(held.message, HeldMessage::Request { operation, paths });
-    assert!(server.znode("/x").is_none(), "nobody knows of it yet");
+    assert!(
+        server.znode("/x").is_none(),
+        "the request is not carried out yet"
+    );
 
     assert!(matches!(
         reply.held()[0].message,
@@ -71,16 +74,16 @@ fn what_is_held_says_whose_it_is_and_what_it_tells() {
     let [held] = &event.held()[..] else {
         panic!("one event is held");
     };
-    let told = HeldMessage::WatchEvent {
+    let expected = HeldMessage::WatchEvent {
         event_type: EventType::NodeCreated,
         path: "/x".to_owned(),
         zxid: server.znode("/x").expect("it was created").stat.czxid,
     };
-    assert_eq!((&held.message, held.session), (&told, a.session()));
+    assert_eq!((&held.message, held.session), (&expected, a.session()));
 }
 
 #[test]
-fn clients_are_told_in_the_order_that_the_test_chooses() {
+fn clients_get_events_in_the_order_that_the_test_chooses() {
     let server = start();
     let labels = ["A", "B", "C"];
     for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
@@ -90,9 +93,9 @@ fn clients_are_told_in_the_order_that_the_test_chooses() {
         }
         let hold = server.hold(Matcher::watch_event().path("/leader"));
         server.create("/leader", b"").unwrap();
-        for (place, told) in order.into_iter().enumerate() {
-            assert_eq!(hold.release_label(labels[told]), 1);
-            assert_eq!(clients[told].event(), created("/leader"));
+        for (place, client) in order.into_iter().enumerate() {
+            assert_eq!(hold.release_label(labels[client]), 1);
+            assert_eq!(clients[client].event(), created("/leader"));
             assert_eq!(hold.held().len(), 2 - place);
         }
         server.delete("/leader").unwrap();
@@ -100,7 +103,7 @@ fn clients_are_told_in_the_order_that_the_test_chooses() {
 }
 
 #[test]
-fn one_by_one_and_by_number_they_go_in_the_order_in_which_they_came() {
+fn messages_are_released_oldest_first() {
     let server = start();
     let [mut a, mut b] = clients(&server, ["A", "B"]);
     for path in ["/1", "/2", "/3"] {
@@ -134,7 +137,7 @@ fn one_by_one_and_by_number_they_go_in_the_order_in_which_they_came() {
 }
 
 #[test]
-fn nothing_overtakes_what_another_hold_keeps_back() {
+fn no_message_overtakes_one_that_another_hold_holds() {
     let server = start();
     let [mut a] = clients(&server, ["A"]);
     a.exists("/a", true);
@@ -147,7 +150,7 @@ fn nothing_overtakes_what_another_hold_keeps_back() {
     let refused = ReleaseError::WouldOvertake { item, before };
     assert_eq!(replies.release_item(item), Err(refused.clone()));
     assert_eq!(replies.release_next(), Err(refused));
-    // Whoever lets all go asks for no order.
+    // A release of all messages has no order to violate.
     assert_eq!(replies.release_all(), 1);
     events.release_next().unwrap();
     assert_eq!(a.event(), created("/a"));
@@ -155,7 +158,7 @@ fn nothing_overtakes_what_another_hold_keeps_back() {
 }
 
 #[test]
-fn nothing_overtakes_what_is_delayed() {
+fn no_message_overtakes_a_delayed_one() {
     let server = start();
     let [mut a] = clients(&server, ["A"]);
     a.exists("/a", true);
@@ -177,7 +180,7 @@ fn nothing_overtakes_what_is_delayed() {
 }
 
 #[test]
-fn what_is_asked_in_one_go_is_held_in_order() {
+fn requests_in_one_write_are_held_in_order() {
     let server = start();
     let [mut a] = clients(&server, ["A"]);
     let hold = server.hold(Matcher::request(Op::Create));
@@ -197,7 +200,7 @@ fn what_is_asked_in_one_go_is_held_in_order() {
     }
     client::send(&mut a.socket, &asked);
     for path in paths {
-        // What is behind a request is not asked yet.
+        // The next request of the connection is not seen yet.
         assert_eq!(wait_for(&hold, 1).len(), 1);
         assert!(server.znode(path).is_none());
         hold.release_next().unwrap();
@@ -206,7 +209,7 @@ fn what_is_asked_in_one_go_is_held_in_order() {
 }
 
 #[test]
-fn a_request_is_let_go_as_soon_as_it_is_held_and_is_not_forgotten() {
+fn a_request_can_be_released_as_soon_as_it_is_held() {
     let server = start();
     let [mut a] = clients(&server, ["A"]);
     for round in 0..200 {
@@ -240,7 +243,7 @@ fn a_request_for_a_session_can_be_held_and_so_can_its_answer() {
 }
 
 #[test]
-fn a_hold_on_a_session_goes_with_it_from_member_to_member() {
+fn a_hold_on_a_session_follows_it_from_member_to_member() {
     let ensemble = Ensemble::start(3).unwrap();
     let [one, two] = [1, 2].map(|member| ensemble.member(member).addr());
     let server = ensemble.server();
@@ -267,7 +270,7 @@ fn a_hold_on_a_session_goes_with_it_from_member_to_member() {
 }
 
 #[test]
-fn faults_happen_to_a_request_when_it_is_let_go() {
+fn faults_happen_to_a_request_when_it_is_released() {
     let server = start();
     let [mut a] = clients(&server, ["A"]);
     let hold = server.hold(Matcher::request(Op::Create));
@@ -283,7 +286,7 @@ fn faults_happen_to_a_request_when_it_is_let_go() {
 }
 
 #[test]
-fn what_is_held_ends_with_its_connection() {
+fn held_messages_are_dropped_with_their_connection() {
     let server = start();
     let hold = server.hold(Matcher::watch_event());
     let held_by = |end: &dyn Fn(Client) -> Option<Granted>| {
@@ -300,7 +303,7 @@ fn what_is_held_ends_with_its_connection() {
         server.delete("/a").unwrap();
         granted
     };
-    // The client goes.
+    // The client disconnects.
     held_by(&|a| Some(a.granted));
     // The session expires.
     held_by(&|a| {
@@ -308,7 +311,7 @@ fn what_is_held_ends_with_its_connection() {
         a.ends();
         None
     });
-    // The session moves to another connection, and is told nothing of what was held: it is to set its watches again.
+    // The session moves to another connection. Its held events are dropped, since the client sets its watches again.
     held_by(&|a| {
         let mut moved = Client::resume(server.addr(), &a.granted).expect("it is there");
         moved.has_heard_nothing();
@@ -321,7 +324,7 @@ fn what_is_held_ends_with_its_connection() {
         a.ends();
         None
     });
-    // The hold is still there.
+    // The hold still exists.
     held_by(&|a| Some(a.granted));
 }
 
@@ -340,7 +343,7 @@ fn a_held_request_arrives_though_its_client_has_gone() {
 }
 
 #[test]
-fn a_session_that_is_closed_is_owed_the_reply_that_is_held() {
+fn a_closed_session_still_gets_its_held_reply() {
     let server = start();
     let [mut a] = clients(&server, ["A"]);
     a.create("/a", b"", EPHEMERAL);
@@ -357,7 +360,7 @@ fn a_session_that_is_closed_is_owed_the_reply_that_is_held() {
 }
 
 #[test]
-fn a_hold_that_is_dropped_lets_everything_go_and_holds_nothing_more() {
+fn dropping_a_hold_releases_all_messages() {
     let server = start();
     let [mut a, mut b] = clients(&server, ["A", "B"]);
     a.exists("/a", true);
@@ -372,7 +375,7 @@ fn a_hold_that_is_dropped_lets_everything_go_and_holds_nothing_more() {
 }
 
 #[test]
-fn a_test_that_panics_keeps_nobody_waiting() {
+fn a_panicking_test_releases_held_messages() {
     let server = start();
     let [mut a] = clients(&server, ["A"]);
     let hold = server.hold(Matcher::reply(Op::Any));
@@ -380,14 +383,14 @@ fn a_test_that_panics_keeps_nobody_waiting() {
     wait_for(&hold, 1);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let _hold = hold;
-        panic!("as a test that fails does");
+        panic!("the test fails");
     }));
     assert!(panicked.is_err());
     assert_eq!(a.receive().error, 0);
 }
 
 #[test]
-fn what_can_never_be_held_is_refused() {
+fn a_hold_that_can_never_match_is_refused() {
     let server = start();
     server.labelled("A").unwrap();
     for kind in [
@@ -405,11 +408,11 @@ fn what_can_never_be_held_is_refused() {
         Matcher::any()
             .event_type(EventType::NodeCreated)
             .error(ErrorCode::NoNode),
-        Matcher::watch_event().label("nobody"),
+        Matcher::watch_event().label("unknown"),
     ] {
         let error = server.try_hold(on.clone()).unwrap_err();
-        let told = error.to_string();
-        assert!(told.contains(&format!("{on} can never match: ")), "{told}");
+        let text = error.to_string();
+        assert!(text.contains(&format!("{on} can never match: ")), "{text}");
         assert!(matches!(error, HoldError::NeverMatches(_)));
     }
     for on in [
@@ -425,7 +428,7 @@ fn what_can_never_be_held_is_refused() {
 }
 
 #[test]
-fn what_is_held_and_what_is_let_go_is_plain_data() {
+fn held_messages_and_releases_are_plain_data() {
     let server = start();
     let [mut a] = clients(&server, ["A"]);
     a.exists("/a", true);
@@ -463,7 +466,7 @@ fn what_is_held_and_what_is_let_go_is_plain_data() {
 }
 
 #[test]
-fn ten_thousand_are_held_and_let_go_one_by_one() {
+fn ten_thousand_messages_are_held_and_released_one_by_one() {
     const NUMBER: usize = 10_000;
     let server = start();
     let [mut a] = clients(&server, ["A"]);
@@ -488,7 +491,7 @@ fn ten_thousand_are_held_and_let_go_one_by_one() {
 }
 
 #[test]
-fn a_client_whose_answers_are_held_is_read_no_further_than_there_is_room_and_loses_none() {
+fn a_client_with_held_replies_is_read_up_to_a_limit_and_loses_none() {
     const LAST: i32 = 100;
     let server = start();
     let [mut a] = clients(&server, ["A"]);

@@ -1,4 +1,4 @@
-//! Clients that mean no good, or do not know better: each harms itself alone.
+//! Hostile and faulty clients: each harms only itself.
 
 use std::cell::RefCell;
 use std::io::{ErrorKind, Write};
@@ -16,7 +16,7 @@ use crate::client::{self, Client, EPHEMERAL, Event, Fields, op};
 
 const MIB: usize = 1 << 20;
 
-/// Data so large that a few answers fill what a client leaves unread.
+/// Data so large that a few replies fill the buffers of a client that does not read.
 const LARGE: usize = 1_000_000;
 
 fn start() -> Server {
@@ -31,7 +31,7 @@ fn with_large_znode() -> Server {
     server
 }
 
-/// Does what a well-behaved client does, and gets every answer.
+/// Sends requests as a well-behaved client does, and reads every reply.
 fn is_served(neighbour: &mut Client) {
     neighbour.ping();
     assert_eq!(neighbour.set("/neighbour", b"1").error, 0);
@@ -46,7 +46,7 @@ fn neighbour(address: SocketAddr) -> Client {
     client
 }
 
-/// A request that a client could send, as a frame.
+/// Frame of a request that a client could send.
 fn valid_frame() -> impl Strategy<Value = Vec<u8>> {
     let path = prop_oneof![
         Just("/".to_owned()),
@@ -88,7 +88,7 @@ fn valid_frame() -> impl Strategy<Value = Vec<u8>> {
     )
 }
 
-/// Bytes that were a conversation before some of them were changed, or never were.
+/// Random bytes, or a conversation with some bytes changed.
 fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
     let conversation = (any::<bool>(), prop::collection::vec(valid_frame(), 0..8)).prop_map(
         |(connects, frames)| {
@@ -113,7 +113,7 @@ fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 #[test]
-fn no_bytes_disturb_the_server_or_anybody_else() {
+fn hostile_bytes_disturb_no_other_client() {
     let server = start();
     let neighbour = RefCell::new(neighbour(server.addr()));
     let address = server.addr();
@@ -138,7 +138,7 @@ fn no_bytes_disturb_the_server_or_anybody_else() {
                 cuts.extend([0, bytes.len()]);
                 cuts.sort_unstable();
                 for cut in cuts.windows(2) {
-                    // It may have been closed already.
+                    // The connection may have been closed already.
                     let _ = socket.write_all(&bytes[cut[0]..cut[1]]);
                     neighbour.ping();
                 }
@@ -149,14 +149,14 @@ fn no_bytes_disturb_the_server_or_anybody_else() {
             },
         )
         .unwrap_or_else(|failure| panic!("{failure}"));
-    // Nothing of them is left but their sessions.
+    // Only the sessions of the hostile clients remain.
     let connected = server.sessions();
     let connected = connected.iter().filter(|session| session.connected);
     assert_eq!(connected.count(), 1);
 }
 
 #[test]
-fn lengths_that_cannot_be_close_the_connection_at_once() {
+fn an_invalid_length_closes_the_connection_at_once() {
     let server = start();
     let mut neighbour = neighbour(server.addr());
     for length in [-1, i32::MIN, 1 << 20, 1 << 30, i32::MAX] {
@@ -171,7 +171,7 @@ fn lengths_that_cannot_be_close_the_connection_at_once() {
 }
 
 #[test]
-fn what_was_asked_before_a_broken_frame_is_answered() {
+fn requests_before_a_broken_frame_are_answered() {
     let server = start();
     for broken in [&(-1_i32).to_be_bytes()[..], &client::framed(&[1, 2, 3])] {
         let mut client = Client::connect(server.addr());
@@ -188,8 +188,8 @@ fn what_was_asked_before_a_broken_frame_is_answered() {
 }
 
 #[test]
-fn what_was_asked_before_the_client_ended_its_half_is_answered() {
-    // More than a socket takes at once.
+fn requests_before_a_half_close_are_answered() {
+    // More than a socket buffer holds.
     const REQUESTS: i32 = 40;
     let server = with_large_znode();
     let mut client = Client::connect(server.addr());
@@ -211,11 +211,11 @@ fn has_large(reply: &client::Reply, xid: i32) {
 }
 
 #[test]
-fn who_sends_a_frame_byte_by_byte_holds_only_itself() {
+fn a_frame_sent_byte_by_byte_delays_no_other_client() {
     let server = start();
     let mut neighbour = neighbour(server.addr());
     let mut slow = Client::connect(server.addr());
-    // What stands behind a request's last field is ignored, so it can be as long as a frame may be.
+    // Bytes after the last field of a request are ignored, so a request can be as long as a frame may be.
     let mut body = client::read("/", false);
     body.resize(1_000_000, 0);
     let frame = client::request(1, op::EXISTS, &body);
@@ -231,8 +231,8 @@ fn who_sends_a_frame_byte_by_byte_holds_only_itself() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_length_is_not_believed_before_the_bytes_are_there() {
-    if !is_alone("hostile::a_length_is_not_believed_before_the_bytes_are_there") {
+fn a_frame_takes_no_memory_before_its_bytes_arrive() {
+    if !is_alone("hostile::a_frame_takes_no_memory_before_its_bytes_arrive") {
         return;
     }
     let server = start();
@@ -240,12 +240,12 @@ fn a_length_is_not_believed_before_the_bytes_are_there() {
     let before = resident();
     let mut held = Vec::new();
     for _ in 0..100 {
-        // A frame as long as may be, and no more of it than its first bytes.
+        // Only the first bytes of a frame of the maximum length.
         let mut client = Client::connect(server.addr());
         client::send(&mut client.socket, &1_000_000_i32.to_be_bytes());
         client::send(&mut client.socket, &[0; 8]);
         held.push(client);
-        // One that is longer, with as many bytes as the socket takes.
+        // A longer frame, with as many bytes as the socket takes.
         let mut client = Client::connect(server.addr());
         client::send(&mut client.socket, &(1_i32 << 30).to_be_bytes());
         let _ = client.socket.write_all(&[0; 10_000]);
@@ -256,10 +256,10 @@ fn a_length_is_not_believed_before_the_bytes_are_there() {
     assert!(grown < 16 * MIB, "{} MiB more than before", grown / MIB);
 }
 
-/// Sends requests for large answers without reading any, until the server takes no more. Gives how many were sent,
-/// the last perhaps in part, and what is left to send of it.
+/// Sends requests for large replies without reading any, until the server reads no more. Returns the number of requests
+/// that were sent, the last perhaps in part, and the unsent rest of it.
 fn ask_until_blocked(client: &mut Client, neighbour: &mut Client) -> (i32, Vec<u8>) {
-    // Behind the last field stands what is ignored: so the sockets' buffers are full after fewer requests.
+    // Bytes after the last field are ignored, so the buffers of the sockets are full after fewer requests.
     let mut body = client::read("/large", false);
     body.resize(200_000, 0);
     client.socket.set_nonblocking(true).expect("it can be set");
@@ -274,7 +274,7 @@ fn ask_until_blocked(client: &mut Client, neighbour: &mut Client) -> (i32, Vec<u
                     idle = 0;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    // The server has had its turn many times when the neighbour was answered as often.
+                    // Once the other client has been answered this often, the server has had many turns.
                     for _ in 0..20 {
                         neighbour.ping();
                     }
@@ -288,13 +288,13 @@ fn ask_until_blocked(client: &mut Client, neighbour: &mut Client) -> (i32, Vec<u
             }
         }
     }
-    panic!("the server reads on, though nobody reads its answers");
+    panic!("the server reads on, although the client does not read the replies");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
-fn who_does_not_read_is_not_read_until_it_does() {
-    if !is_alone("hostile::who_does_not_read_is_not_read_until_it_does") {
+fn a_client_that_does_not_read_is_not_read() {
+    if !is_alone("hostile::a_client_that_does_not_read_is_not_read") {
         return;
     }
     let server = with_large_znode();
@@ -306,8 +306,8 @@ fn who_does_not_read_is_not_read_until_it_does() {
         .map(|client| ask_until_blocked(client, &mut neighbour))
         .collect();
     is_served(&mut neighbour);
-    // An answer begun below the mark may be as long again, the bytes of a frame cut short wait too, and a buffer that
-    // grows is there twice. What was asked for is six times as much.
+    // A reply that starts below the limit may double the size, an incomplete frame also takes memory, and a buffer that
+    // grows exists twice for a moment. The requested data are six times as large.
     let grown = resident().saturating_sub(before);
     assert!(grown < 4 * 8 * MIB, "{} MiB more than before", grown / MIB);
 
@@ -336,7 +336,7 @@ fn a_session_can_be_taken_over_from_a_connection_that_does_not_read() {
 }
 
 #[test]
-fn a_session_that_expires_takes_with_it_a_connection_that_does_not_read() {
+fn an_expiring_session_closes_a_connection_that_does_not_read() {
     let server = with_large_znode();
     let mut neighbour = neighbour(server.addr());
     let mut stuck = Client::connect(server.addr());
@@ -347,7 +347,7 @@ fn a_session_that_expires_takes_with_it_a_connection_that_does_not_read() {
 }
 
 #[test]
-fn a_server_stops_whoever_does_not_read() {
+fn a_server_with_a_client_that_does_not_read_can_stop() {
     let server = with_large_znode();
     let mut neighbour = neighbour(server.addr());
     let mut stuck = Client::connect(server.addr());
@@ -357,9 +357,9 @@ fn a_server_stops_whoever_does_not_read() {
     Client::connect(server.addr()).ping();
 }
 
-/// Waits until a client whose sends block, and which reads nothing, finds the connection closed.
+/// Waits until a client that blocks in a send, and does not read, finds the connection closed.
 fn is_cut_off(mut client: Client) {
-    // At once, and not because nothing moved for a while.
+    // The connection is closed at once, not after an idle time.
     let soon = Some(Duration::from_secs(3));
     client
         .socket
@@ -379,12 +379,12 @@ fn is_cut_off(mut client: Client) {
     );
 }
 
-/// A path that takes nearly all of a frame: about 64 events of it are the limit.
+/// Path that nearly fills a frame: about 64 events with it reach the limit.
 fn long_path() -> String {
     format!("/{}", "p".repeat(MIB - 128))
 }
 
-/// Watches everything, for good.
+/// Sets a persistent recursive watch on the root.
 fn watch_all(client: &mut Client) {
     let recursive = 1_i32.to_be_bytes().to_vec();
     client.ask_well(op::ADD_WATCH, &[client::buffer(b"/"), recursive].concat());
@@ -392,8 +392,8 @@ fn watch_all(client: &mut Client) {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_watcher_that_does_not_read_is_closed_and_nobody_else_notices() {
-    if !is_alone("hostile::a_watcher_that_does_not_read_is_closed_and_nobody_else_notices") {
+fn a_watcher_that_does_not_read_is_closed() {
+    if !is_alone("hostile::a_watcher_that_does_not_read_is_closed") {
         return;
     }
     let server = start();
@@ -403,7 +403,7 @@ fn a_watcher_that_does_not_read_is_closed_and_nobody_else_notices() {
     let mut watcher = Client::connect(server.addr());
     watch_all(&mut watcher);
     let before = resident();
-    // The sockets' buffers take some of them.
+    // The buffers of the sockets take some of the events.
     const EVENTS: usize = 85;
     let mut most = 0;
     for _ in 0..EVENTS {
@@ -411,7 +411,7 @@ fn a_watcher_that_does_not_read_is_closed_and_nobody_else_notices() {
         most = most.max(resident());
     }
     is_served(&mut neighbour);
-    // A buffer that grows is there twice.
+    // A buffer that grows exists twice for a moment.
     let grown = most.saturating_sub(before);
     assert!(grown < 224 * MIB, "{} MiB more than before", grown / MIB);
 
@@ -424,14 +424,14 @@ fn a_watcher_that_does_not_read_is_closed_and_nobody_else_notices() {
     let sessions = server.sessions();
     let view = sessions.iter().find(|view| view.id == session);
     assert!(view.is_some_and(|view| !view.connected));
-    // Its session is still there, and can be gone on with.
+    // The session still exists and can be resumed.
     let mut watcher = Client::resume(server.addr(), &watcher.granted).expect("it is there");
     watcher.has_heard_nothing();
     assert_eq!(server.watches(), []);
 }
 
 #[test]
-fn a_watcher_that_reads_late_hears_of_everything() {
+fn a_watcher_that_reads_late_gets_all_events() {
     let server = start();
     let path = long_path();
     server.create(&path, b"").expect("it is not there");
@@ -447,7 +447,7 @@ fn a_watcher_that_reads_late_hears_of_everything() {
 }
 
 #[test]
-fn who_floods_does_not_keep_others_waiting() {
+fn a_flood_of_requests_does_not_delay_other_clients() {
     let server = start();
     let mut neighbour = neighbour(server.addr());
     let mut flooding = Client::connect(server.addr());
@@ -476,7 +476,7 @@ fn who_floods_does_not_keep_others_waiting() {
 }
 
 #[test]
-fn many_connections_come_and_go_and_leave_nothing() {
+fn many_connections_come_and_go_and_none_is_counted_afterwards() {
     let server = Server::builder()
         .max_client_connections(3)
         .start()
@@ -497,7 +497,7 @@ fn many_connections_come_and_go_and_leave_nothing() {
             }
         }
     }
-    // Had one of them been kept in the books, there would be no place left.
+    // If one connection were still counted, the limit would be reached.
     let clients = [(); 3].map(|()| Client::connect(server.addr()));
     drop(clients);
 }

@@ -1,4 +1,4 @@
-//! The journal through the public door: what it tells, what can be claimed of it and waited for, budgets, leaks, the page.
+//! The journal: its lines, claims, waits, budgets, leaks, and the timeline page.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -13,7 +13,7 @@ use minikeeper::{
 
 use crate::client::{Client, EPHEMERAL, Event, Fields, buffer, op, read};
 
-/// The lines of a journal from the word behind the time on.
+/// Lines of a journal without number and time.
 fn lines(journal: &Journal) -> Vec<String> {
     let line = |entry: &minikeeper::journal::Entry| {
         let line = entry.to_string();
@@ -23,7 +23,7 @@ fn lines(journal: &Journal) -> Vec<String> {
     journal.iter().map(line).collect()
 }
 
-/// What something panics with.
+/// Message of a panic.
 fn panic_of(act: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(act)).expect_err("it panics");
     let text = panic.downcast_ref::<String>().cloned();
@@ -32,7 +32,7 @@ fn panic_of(act: impl FnOnce()) -> String {
 }
 
 #[test]
-fn every_entry_is_one_line_that_says_who_did_what_and_what_became_of_it() {
+fn every_entry_is_one_line_with_source_event_and_result() {
     let server = Server::builder().manual_clock().start().unwrap();
     server.create("/locks", b"").unwrap();
     let worker = server.labelled("worker").unwrap();
@@ -52,10 +52,10 @@ fn every_entry_is_one_line_that_says_who_did_what_and_what_became_of_it() {
         .since(mark);
     gone.blocking().unwrap();
     let journal = server.journal().since(mark);
-    let told = lines(&journal);
-    assert!(told[0].starts_with("worker accepted from 127.0.0.1:"));
+    let all = lines(&journal);
+    assert!(all[0].starts_with("worker accepted from 127.0.0.1:"));
     assert_eq!(
-        told[1..],
+        all[1..],
         [
             "worker connect timeout 40000ms".to_owned(),
             format!("worker connect -> new session {session} timeout 40000ms"),
@@ -84,7 +84,7 @@ fn every_entry_is_one_line_that_says_who_did_what_and_what_became_of_it() {
 }
 
 #[test]
-fn what_a_test_does_to_clients_is_told_too() {
+fn actions_of_the_test_are_entries() {
     let server = Server::builder().manual_clock().start().unwrap();
     let mut client = Client::connect(server.addr());
     let session = client.session();
@@ -101,13 +101,13 @@ fn what_a_test_does_to_clients_is_told_too() {
     hold.release_all();
     client.receive();
     server.mute(session);
-    server.labelled("nobody").unwrap();
-    drop(server.partition("nobody"));
+    server.labelled("unused").unwrap();
+    drop(server.partition("unused"));
     server.stop();
     server.start_again().unwrap();
     let all = lines(&server.journal().since(mark));
     for wanted in [
-        r#"test cut 1 both of Matcher::any().label("nobody")"#,
+        r#"test cut 1 both of Matcher::any().label("unused")"#,
         "test healed 1",
         "test stopped the server",
         "test started the server again",
@@ -135,7 +135,7 @@ fn what_a_test_does_to_clients_is_told_too() {
 }
 
 #[test]
-fn what_is_held_and_released_says_which_message_it_is_and_for_whom() {
+fn entries_of_holds_have_the_message_and_its_client() {
     let server = Server::start().unwrap();
     let mut client = Client::connect(server.labelled("b").unwrap().addr());
     client.exists("/x", true);
@@ -164,7 +164,7 @@ fn what_is_held_and_released_says_which_message_it_is_and_for_whom() {
 }
 
 #[test]
-fn a_session_that_is_resumed_is_told_from_a_new_one() {
+fn a_resumed_session_differs_from_a_new_one() {
     let server = Server::start().unwrap();
     let first = Client::connect(server.addr());
     let _second = Client::resume(server.addr(), &first.granted).unwrap();
@@ -186,7 +186,7 @@ fn a_session_that_is_resumed_is_told_from_a_new_one() {
 }
 
 #[test]
-fn a_session_keeps_the_label_that_it_last_came_by() {
+fn a_session_has_the_label_of_its_last_connection() {
     let server = Server::builder().manual_clock().start().unwrap();
     let client = Client::connect(server.labelled("a").unwrap().addr());
     let granted = client.granted.clone();
@@ -223,7 +223,7 @@ fn a_session_keeps_the_label_that_it_last_came_by() {
 }
 
 #[test]
-fn the_last_entries_are_kept_with_the_first_of_their_data() {
+fn the_journal_has_the_last_entries_with_the_beginning_of_their_data() {
     let mode = JournalMode::Last(4);
     let server = Server::builder().journal(mode).start().unwrap();
     server.create("/a", &[b'x'; 1000]).unwrap();
@@ -258,21 +258,21 @@ fn the_last_entries_are_kept_with_the_first_of_their_data() {
 }
 
 #[test]
-fn a_journal_that_was_off_or_lost_entries_does_not_let_a_test_pass_that_counts() {
+fn claims_on_a_journal_with_missing_entries_fail() {
     let off = JournalMode::Off;
     let server = Server::builder().journal(off).start().unwrap();
     let wrote = Matcher::of(EventKind::Wrote);
     let mark = server.mark();
     server.create("/a", b"").unwrap();
-    let told = panic_of(|| server.journal().assert_never(&wrote));
+    let text = panic_of(|| server.journal().assert_never(&wrote));
     assert!(
-        told.contains("the claim cannot be decided: the journal is off"),
-        "{told}"
+        text.contains("the claim cannot be decided: the journal is off"),
+        "{text}"
     );
     server.set_journal(JournalMode::DEFAULT);
     server.create("/b", b"").unwrap();
-    let told = panic_of(|| server.journal().since(mark).assert_count(&wrote, 1));
-    assert!(told.contains("entries before number 2 are gone"), "{told}");
+    let text = panic_of(|| server.journal().since(mark).assert_count(&wrote, 1));
+    assert!(text.contains("entries before number 2 are gone"), "{text}");
     server.clear_journal();
     server.journal().assert_never(&wrote);
     server.set("/b", b"").unwrap();
@@ -280,7 +280,7 @@ fn a_journal_that_was_off_or_lost_entries_does_not_let_a_test_pass_that_counts()
 }
 
 #[test]
-fn counts_and_sequences_are_claimed_and_shown_when_they_fail() {
+fn claims_on_counts_and_sequences_show_the_entries_when_they_fail() {
     let server = Server::start().unwrap();
     for path in ["/a", "/b", "/c"] {
         server.create(path, b"").unwrap();
@@ -292,22 +292,22 @@ fn counts_and_sequences_are_claimed_and_shown_when_they_fail() {
     journal.assert_at_most(wrote("/a"), 1);
     journal.assert_never(wrote("/d"));
 
-    let told = panic_of(|| journal.assert_sequence([wrote("/b"), wrote("/a")]));
+    let text = panic_of(|| journal.assert_sequence([wrote("/b"), wrote("/a")]));
     assert!(
-        told.starts_with(
+        text.starts_with(
             "step 2 of 2 never passed: Matcher::of(EventKind::Wrote).path(\"/a\"); of 1 write of the test that passed, \
              0 matched; 1 differed only in the path (the first had /c)\n"
         ),
-        "{told}"
+        "{text}"
     );
-    assert!(told.contains("passed before it:\n  2 +"), "{told}");
-    assert!(told.contains("passed since:\n  3 +"), "{told}");
-    let told = panic_of(|| journal.assert_at_most(wrote("/*"), 2));
+    assert!(text.contains("passed before it:\n  2 +"), "{text}");
+    assert!(text.contains("passed since:\n  3 +"), "{text}");
+    let text = panic_of(|| journal.assert_at_most(wrote("/*"), 2));
     assert!(
-        told.starts_with("wanted at most 2 times, passed 3 times"),
-        "{told}"
+        text.starts_with("wanted at most 2 times, passed 3 times"),
+        "{text}"
     );
-    assert!(told.contains("\n  3 +0."), "{told}");
+    assert!(text.contains("\n  3 +0."), "{text}");
 
     let claim = Claim::Exactly {
         matcher: wrote("/a"),
@@ -322,7 +322,7 @@ fn counts_and_sequences_are_claimed_and_shown_when_they_fail() {
 }
 
 #[test]
-fn whoever_waits_sees_what_passes_after_the_call_with_the_journal_off_too() {
+fn a_wait_sees_later_messages_with_the_journal_off_too() {
     for mode in [JournalMode::Off, JournalMode::DEFAULT] {
         let server = Server::builder().journal(mode).start().unwrap();
         server.create("/before", b"").unwrap();
@@ -340,7 +340,7 @@ fn whoever_waits_sees_what_passes_after_the_call_with_the_journal_off_too() {
 }
 
 #[test]
-fn what_passed_since_a_mark_counts_if_it_is_asked_for() {
+fn since_counts_messages_after_a_mark() {
     let server = Server::start().unwrap();
     server.create("/1", b"").unwrap();
     let mark = server.mark();
@@ -365,29 +365,29 @@ fn what_passed_since_a_mark_counts_if_it_is_asked_for() {
             .number,
         2
     );
-    let told = wrote().within(Duration::ZERO).blocking().unwrap_err();
-    let told = told.to_string();
+    let text = wrote().within(Duration::ZERO).blocking().unwrap_err();
+    let text = text.to_string();
     assert!(
-        told.contains("in vain for Matcher::of(EventKind::Wrote); no write of the test passed"),
-        "{told}"
+        text.contains("in vain for Matcher::of(EventKind::Wrote); no write of the test passed"),
+        "{text}"
     );
-    assert!(told.contains("\n  2 +0."), "{told}");
+    assert!(text.contains("\n  2 +0."), "{text}");
 }
 
 #[test]
-fn who_waited_in_vain_is_told_what_came_what_passed_before_and_what_is_due() {
+fn a_timed_out_wait_lists_matches_earlier_messages_and_due_sessions() {
     let clock = Server::builder().manual_clock();
     let server = clock.start_time(Timestamp(0)).start().unwrap();
     let wrote = |path: &str| Matcher::of(EventKind::Wrote).path(path);
     server.create("/1", b"").unwrap();
     let error = server.wait_for(wrote("/1")).within(Duration::ZERO);
-    let told = error.blocking().unwrap_err();
-    assert_eq!(format!("{told:?}"), told.to_string());
+    let text = error.blocking().unwrap_err();
+    assert_eq!(format!("{text:?}"), text.to_string());
     let wanted = r#"waited for 0ns in vain for Matcher::of(EventKind::Wrote).path("/1"); no write of the test passed; something that matches passed before (entry 1): .since(mark) counts it; the clock is manual: it stands until `advance` turns it, and no session is due; the journal ends with"#;
-    assert!(told.to_string().starts_with(wanted), "{told}");
+    assert!(text.to_string().starts_with(wanted), "{text}");
     let since = server.wait_for(wrote("/2")).since(Mark::BEGINNING);
-    let told = since.within(Duration::ZERO).blocking().unwrap_err();
-    assert!(!told.to_string().contains("passed before"), "{told}");
+    let text = since.within(Duration::ZERO).blocking().unwrap_err();
+    assert!(!text.to_string().contains("passed before"), "{text}");
 
     drop(Client::connect(server.labelled("a").unwrap().addr()));
     let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
@@ -396,39 +396,39 @@ fn who_waited_in_vain_is_told_what_came_what_passed_before_and_what_is_due() {
     let steps = server.wait_for_sequence(["/3", "/4", "/5"].map(wrote));
     server.create("/3", b"").unwrap();
     server.create("/5", b"").unwrap();
-    let told = steps.within(Duration::ZERO).blocking().unwrap_err();
-    let told = told.to_string();
+    let text = steps.within(Duration::ZERO).blocking().unwrap_err();
+    let text = text.to_string();
     assert!(
-        told.contains(
+        text.contains(
             r#"in vain for Matcher::of(EventKind::Wrote).path("/4"), 2 of 3; of 1 write of the test that passed, 0 matched"#
         ),
-        "{told}"
+        "{text}"
     );
     let due = "the clock is manual: the session of a is due in 8s\npassed before it:\n";
-    assert!(told.contains(due), "{told}");
-    let (_, came) = told.split_once(due).unwrap();
+    assert!(text.contains(due), "{text}");
+    let (_, came) = text.split_once(due).unwrap();
     let came: Vec<&str> = came.lines().collect();
-    assert!(came[0].contains("create2 /3"), "{told}");
-    assert_eq!(came[1], "the journal ends with", "{told}");
+    assert!(came[0].contains("create2 /3"), "{text}");
+    assert_eq!(came[1], "the journal ends with", "{text}");
 }
 
 #[test]
-fn who_waits_in_vain_for_clients_to_be_gone_is_told_what_is_left() {
+fn a_timed_out_wait_for_no_leaks_lists_the_leaks() {
     let server = Server::builder().manual_clock().start().unwrap();
     let mut client = Client::connect(server.labelled("worker").unwrap().addr());
     client.create("/leader", b"", 1);
     let waited = server.wait_for_no_leaks().within(Duration::ZERO);
-    let told = waited.blocking().unwrap_err().to_string();
-    let left = "\nclients still have\n  connection 1 of worker, since +0.000s\n";
-    assert!(told.contains(left), "{told}");
+    let text = waited.blocking().unwrap_err().to_string();
+    let leaks = "\nclients still have\n  connection 1 of worker, since +0.000s\n";
+    assert!(text.contains(leaks), "{text}");
     assert!(
-        told.contains("\n  ephemeral /leader of worker, since +0.000s\nthe journal ends with"),
-        "{told}"
+        text.contains("\n  ephemeral /leader of worker, since +0.000s\nthe journal ends with"),
+        "{text}"
     );
 }
 
 #[test]
-fn json_lines_are_read_again() {
+fn json_lines_survive_a_round_trip() {
     let server = Server::start().unwrap();
     let _fault = server
         .fault("no \"writes\"")
@@ -441,8 +441,8 @@ fn json_lines_are_read_again() {
     client.exists("/", true);
     client.ask(op::GET_CHILDREN, &read("/", false));
     let hold = server.hold(Matcher::watch_event());
-    server.labelled("nobody").unwrap();
-    drop(server.partition("nobody"));
+    server.labelled("unused").unwrap();
+    drop(server.partition("unused"));
     drop(hold);
     let journal = server.journal();
     let again = Journal::from_json_lines(&journal.to_json_lines()).unwrap();
@@ -479,32 +479,32 @@ fn a_herd_exceeds_its_budget() {
         client.exists("/lock", true);
     }
     server.create("/lock", b"").unwrap();
-    let told = panic_of(|| drop(watches));
+    let text = panic_of(|| drop(watches));
     assert!(
-        told.starts_with(
+        text.starts_with(
             "a budget is exceeded: at most 1 client watches one znode of /lock*: 2 watch /lock"
         ),
-        "{told}"
+        "{text}"
     );
-    assert!(told.contains("exists /lock watch"), "{told}");
+    assert!(text.contains("exists /lock watch"), "{text}");
     let exceeded = events.check().unwrap_err();
-    let told = exceeded.to_string();
-    assert_eq!(format!("{exceeded:?}"), told);
+    let text = exceeded.to_string();
+    assert_eq!(format!("{exceeded:?}"), text);
     assert_eq!(
-        told.matches("event NodeCreated /lock zxid").count(),
+        text.matches("event NodeCreated /lock zxid").count(),
         2,
-        "{told}"
+        "{text}"
     );
-    let told = panic_of(|| drop(requests));
+    let text = panic_of(|| drop(requests));
     assert!(
-        told.contains("at most 3 in total of Matcher::request(Op::Exists): 4 counted"),
-        "{told}"
+        text.contains("at most 3 in total of Matcher::request(Op::Exists): 4 counted"),
+        "{text}"
     );
     drop(events);
 }
 
 #[test]
-fn budgets_are_kept_an_eye_on_with_the_journal_off_too() {
+fn budgets_work_with_the_journal_off_too() {
     let off = JournalMode::Off;
     let server = Server::builder().journal(off).start().unwrap();
     let budget = server.budget(Budget::total(Matcher::of(EventKind::Wrote), 0));
@@ -520,17 +520,17 @@ fn budgets_are_kept_an_eye_on_with_the_journal_off_too() {
 }
 
 #[test]
-fn what_a_client_leaves_behind_is_listed_with_whose_it_is() {
+fn leaks_are_listed_with_their_client() {
     let server = Server::builder().manual_clock().start().unwrap();
     let worker = server.labelled("worker").unwrap();
     server.advance(Duration::from_millis(1500));
     let mut client = Client::connect(worker.addr());
     client.create("/leader", b"", 1);
     client.exists("/other", true);
-    let told = panic_of(|| server.assert_no_leaks());
+    let text = panic_of(|| server.assert_no_leaks());
     let session = client.session();
     assert_eq!(
-        told,
+        text,
         format!(
             "clients still have\n  connection 1 of worker, since +1.500s\n  session {session} of worker, since +1.500s\n  \
              ephemeral /leader of worker, since +1.500s\n  watch on /other of worker, since +1.500s"
@@ -544,7 +544,7 @@ fn what_a_client_leaves_behind_is_listed_with_whose_it_is() {
     server.wait_for_no_leaks().blocking().unwrap();
 }
 
-/// A journal with hostile texts, a fault and a hold.
+/// Journal with hostile texts, a fault and a hold.
 fn hostile() -> Journal {
     let server = Server::start().expect("it can be had");
     let address = server
@@ -570,7 +570,7 @@ fn hostile() -> Journal {
 }
 
 #[test]
-fn the_page_stands_alone_and_hostile_texts_do_not_break_out() {
+fn the_page_is_self_contained_and_escapes_hostile_texts() {
     let journal = hostile();
     let page = journal.to_html();
     assert_eq!(page.matches("<script").count(), 2, "{page}");
@@ -596,22 +596,22 @@ fn the_page_stands_alone_and_hostile_texts_do_not_break_out() {
         }
     }
     assert!(before.contains("default-src 'none'"));
-    let told: serde_json::Value = serde_json::from_str(json).unwrap();
+    let page_json: serde_json::Value = serde_json::from_str(json).unwrap();
     let entries: Vec<minikeeper::journal::Entry> =
-        serde_json::from_value(told["entries"].clone()).unwrap();
+        serde_json::from_value(page_json["entries"].clone()).unwrap();
     assert_eq!(entries, journal.entries());
-    assert_eq!(told["whole"], true);
+    assert_eq!(page_json["whole"], true);
     // The title distinguishes pages.
     assert_eq!(
-        told["test"],
-        "journal::the_page_stands_alone_and_hostile_texts_do_not_break_out"
+        page_json["test"],
+        "journal::the_page_is_self_contained_and_escapes_hostile_texts"
     );
-    assert!(told["address"].as_str().unwrap().starts_with("port "));
-    assert!(told["started_ms"].as_i64().unwrap() > 0);
+    assert!(page_json["address"].as_str().unwrap().starts_with("port "));
+    assert!(page_json["started_ms"].as_i64().unwrap() > 0);
 }
 
 #[test]
-fn events_and_replies_can_be_told_from_one_another_by_their_values() {
+fn replies_have_the_data_that_the_client_read() {
     let server = Server::start().unwrap();
     let mut client = Client::connect(server.addr());
     client.create("/a", b"v1", 0);
@@ -633,7 +633,7 @@ fn events_and_replies_can_be_told_from_one_another_by_their_values() {
     );
 }
 
-/// Four clients take turns with a lock, as its recipe has it, so many times.
+/// Lets four clients take turns with a lock, by the recipe of ZooKeeper, for this number of rounds.
 fn locks(server: &Server, rounds: usize) {
     let names = ["ann", "bob", "cyd", "dan"];
     let addresses = names.map(|name| server.labelled(name).expect("an address"));
@@ -662,7 +662,7 @@ fn locks(server: &Server, rounds: usize) {
                 client.ask_well(op::DELETE, &delete);
             }
             if let Some(hold) = hold {
-                hold.wait_for(1).blocking().expect("it is told");
+                hold.wait_for(1).blocking().expect("the event is held");
                 server.advance(Duration::from_millis(1500));
                 hold.release_all();
             }
@@ -698,13 +698,13 @@ fn locks(server: &Server, rounds: usize) {
 }
 
 #[test]
-fn a_page_is_drawn_of_any_length() {
+fn a_page_is_written_for_journals_of_any_length() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     for (name, rounds) in [("timeline.html", 1), ("timeline-long.html", 120)] {
         let server = Server::builder().manual_clock().start().unwrap();
         locks(&server, rounds);
         let page = server.journal().to_html();
-        // To be looked at: nothing but a browser can tell whether it is readable.
+        // For inspection in a browser: no test can check that the page is readable.
         std::fs::write(folder.join(name), &page).unwrap();
         assert!(page.len() > 5_000);
     }
@@ -743,34 +743,34 @@ fn a_page_is_drawn_of_any_length() {
     std::fs::write(folder.join("timeline-hostile.html"), hostile().to_html()).unwrap();
 }
 
-/// Set for a run of this program in which a test panics.
+/// Set for a child process in which a test panics.
 const PANICS: &str = "MINIKEEPER_TEST_PANICS";
 
 #[test]
-fn a_test_that_panics_is_told_what_passed_last_unless_it_wants_quiet() {
+fn a_panicking_test_prints_the_last_entries_unless_switched_off() {
     if let Ok(wanted) = std::env::var(PANICS) {
-        let told = Server::builder().journal_on_panic(wanted == "loud");
-        let server = told.start().unwrap();
+        let builder = Server::builder().journal_on_panic(wanted == "loud");
+        let server = builder.start().unwrap();
         for _ in 0..50 {
             let _refused = server.create("/a", b"v1");
         }
         let another = server.clone();
         assert!(
             std::thread::spawn(move || drop(another)).join().is_ok(),
-            "whoever does not panic is told nothing"
+            "a thread that does not panic prints nothing"
         );
-        panic!("as it was told");
+        panic!("the test fails");
     }
-    let name = "journal::a_test_that_panics_is_told_what_passed_last_unless_it_wants_quiet";
+    let name = "journal::a_panicking_test_prints_the_last_entries_unless_switched_off";
     let loud = stderr_of(name, "loud");
-    assert!(loud.contains("as it was told"), "{loud}");
+    assert!(loud.contains("the test fails"), "{loud}");
     assert_eq!(loud.matches(" test create2 /a ").count(), 30, "{loud}");
     assert!(loud.contains("\n  50 +"), "{loud}");
     let quiet = stderr_of(name, "quiet");
     assert!(!quiet.contains("create2"), "{quiet}");
 }
 
-/// What a test of this program says that panics.
+/// Standard error of a test of this program that panics.
 fn stderr_of(name: &str, wanted: &str) -> String {
     let this = std::env::current_exe().expect("it has a name");
     let output = std::process::Command::new(this)
@@ -783,7 +783,7 @@ fn stderr_of(name: &str, wanted: &str) -> String {
 }
 
 #[test]
-fn a_test_that_panics_is_told_once_and_before_unwinding_changes_anything() {
+fn a_panicking_test_prints_the_journal_once_before_unwinding() {
     let act = || {
         let server = Server::start().unwrap();
         let mut client = Client::connect(server.labelled("b").unwrap().addr());
@@ -811,36 +811,36 @@ fn a_test_that_panics_is_told_once_and_before_unwinding_changes_anything() {
     if std::env::var(PANICS).is_ok() {
         act();
     }
-    let name = "journal::a_test_that_panics_is_told_once_and_before_unwinding_changes_anything";
-    let told = stderr_of(name, "loud");
+    let name = "journal::a_panicking_test_prints_the_journal_once_before_unwinding";
+    let text = stderr_of(name, "loud");
     assert_eq!(
-        told.matches("the last that minikeeper").count(),
+        text.matches("the last that minikeeper").count(),
         2,
-        "{told}"
+        "{text}"
     );
-    assert!(!told.contains(" released "), "{told}");
-    let (first, last) = told.split_once("the second panic").unwrap();
+    assert!(!text.contains(" released "), "{text}");
+    let (first, last) = text.split_once("the second panic").unwrap();
     assert!(!first.contains(" healed ") && !last.contains(" healed 1"));
     let cut = "\nlinks cut: b both ways\nlinks cut: c both ways\n";
-    assert!(first.contains(cut), "{told}");
+    assert!(first.contains(cut), "{text}");
     let in_hands = "\nstill held: event NodeCreated /x for b\nlinks cut: b both ways\n\
                     budget exceeded: at most 0 in total of Matcher::of(EventKind::Wrote): 1 counted\n";
-    assert!(last.contains(in_hands), "{told}");
+    assert!(last.contains(in_hands), "{text}");
 }
 
 #[test]
-fn a_test_that_panics_writes_its_timeline_where_a_folder_is_named() {
-    const NAME: &str = "journal::a_test_that_panics_writes_its_timeline_where_a_folder_is_named";
+fn a_panicking_test_writes_its_timeline_to_the_named_folder() {
+    const NAME: &str = "journal::a_panicking_test_writes_its_timeline_to_the_named_folder";
     if std::env::var(PANICS).is_ok() {
-        // A thread of this name whatever the number of the threads that run tests.
+        // The thread has this name for any number of test threads.
         let test = std::thread::Builder::new().name("room::a <test>".to_owned());
         let panics = test.spawn(|| {
             let server = Server::start().unwrap();
             println!("port {}", server.addr().port());
-            server.create("/told", b"").unwrap();
+            server.create("/printed", b"").unwrap();
             let alone = Server::builder().without_listener().manual_clock().start();
             alone.unwrap().create("/alone", b"").unwrap();
-            panic!("as it was told");
+            panic!("the test fails");
         });
         panics.unwrap().join().unwrap();
     }
@@ -863,10 +863,10 @@ fn a_test_that_panics_writes_its_timeline_where_a_folder_is_named() {
     let port: String = port.chars().take_while(char::is_ascii_digit).collect();
     let file = folder.join(format!("room.a__test_-{port}.html"));
     let page = std::fs::read_to_string(&file).expect("it was written");
-    assert!(page.contains("/told") && page.contains("room::a "));
+    assert!(page.contains("/printed") && page.contains("room::a "));
     let line = format!("\nthe timeline is in {}\n", file.display());
     assert!(stderr.contains(&line), "{stderr}");
-    // A file stands where a folder should.
+    // A file with the name of the folder.
     let (_, stderr) = run(&file);
     let line = format!("\nthe timeline cannot be written to {}", file.display());
     assert!(stderr.contains(&line), "{stderr}");
@@ -877,7 +877,7 @@ fn a_test_that_panics_writes_its_timeline_where_a_folder_is_named() {
     assert_eq!(stderr.matches("panicked at").count(), 2, "{stderr}");
 }
 
-/// A server that no test drops.
+/// Server that no test drops.
 static SHARED: std::sync::OnceLock<Server> = std::sync::OnceLock::new();
 
 #[test]
@@ -896,11 +896,11 @@ fn a_panic_prints_the_journal_of_a_used_server_in_a_static() {
         panic!("the last panic");
     }
     let name = "journal::a_panic_prints_the_journal_of_a_used_server_in_a_static";
-    let told = stderr_of(name, "loud");
-    let (before, after) = told.split_once("a thread that has used it").unwrap();
-    assert!(!before.contains("create2 /shared"), "{told}");
-    assert!(after.contains("create2 /shared"), "{told}");
-    assert!(after.contains("setData /shared"), "{told}");
+    let text = stderr_of(name, "loud");
+    let (before, after) = text.split_once("a thread that has used it").unwrap();
+    assert!(!before.contains("create2 /shared"), "{text}");
+    assert!(after.contains("create2 /shared"), "{text}");
+    assert!(after.contains("setData /shared"), "{text}");
 }
 
 #[test]
@@ -916,13 +916,13 @@ fn a_fault_that_hides_the_error_of_a_test_shows_the_error() {
         Ok(())
     };
     let server = Server::start().unwrap();
-    let told = panic_of(|| drop(failing(&server, false)));
+    let text = panic_of(|| drop(failing(&server, false)));
     assert!(
-        told.starts_with("the fault \"no reply\" never happened: "),
-        "{told}"
+        text.starts_with("the fault \"no reply\" never happened: "),
+        "{text}"
     );
     let hidden = "\nthe last error that minikeeper returned to this thread, which this panic may hide: the znode does not exist";
-    assert!(told.ends_with(hidden), "{told}");
+    assert!(text.ends_with(hidden), "{text}");
     let error = failing(&server, true).unwrap_err();
     assert_eq!(error.to_string(), "the znode does not exist");
     server.create("/none", b"").unwrap();
@@ -940,7 +940,7 @@ fn a_fault_that_hides_the_error_of_a_test_shows_the_error() {
 }
 
 #[test]
-fn a_wait_in_vain_that_blocks_a_current_thread_runtime_says_to_await() {
+fn a_timed_out_blocking_wait_on_a_current_thread_runtime_says_to_await() {
     let server = Server::start().unwrap();
     let waited = || {
         let event = server
@@ -951,8 +951,8 @@ fn a_wait_in_vain_that_blocks_a_current_thread_runtime_says_to_await() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let told = runtime.block_on(async { waited() });
-    assert!(told.contains("await the wait instead"), "{told}");
+    let text = runtime.block_on(async { waited() });
+    assert!(text.contains("await the wait instead"), "{text}");
     assert!(!waited().contains("await the wait instead"));
 }
 
@@ -972,7 +972,7 @@ fn waits_holds_and_claims_show_near_misses() {
     client.exists("/a", false);
     let near =
         "of 3 requests that passed, 0 matched; 2 differed only in the label (the first had \"a\")";
-    for told in [
+    for text in [
         wait.blocking().unwrap_err().to_string(),
         hold.wait_for(1)
             .within(Duration::ZERO)
@@ -993,10 +993,10 @@ fn waits_holds_and_claims_show_near_misses() {
                 .assert_sequence([create.clone()])
         }),
     ] {
-        assert!(told.contains(&format!("{create}; {near}")), "{told}");
+        assert!(text.contains(&format!("{create}; {near}")), "{text}");
     }
-    let told = panic_of(|| server.journal().assert_never(Matcher::request(Op::Exists)));
-    assert!(told.starts_with("wanted never, passed once: "), "{told}");
+    let text = panic_of(|| server.journal().assert_never(Matcher::request(Op::Exists)));
+    assert!(text.starts_with("wanted never, passed once: "), "{text}");
 }
 
 #[test]
@@ -1012,7 +1012,7 @@ fn every_guard_can_be_shared_by_threads() {
 }
 
 #[test]
-fn to_wait_for_nothing_or_for_ever_or_since_any_mark_harms_nobody() {
+fn waits_for_nothing_for_ever_and_since_any_mark_are_allowed() {
     let server = Server::builder().manual_clock().start().unwrap();
     let none = server.wait_for_sequence([]).within(Duration::ZERO);
     assert_eq!(none.blocking(), Ok(Vec::new()), "nothing has passed");
@@ -1028,16 +1028,16 @@ fn to_wait_for_nothing_or_for_ever_or_since_any_mark_harms_nobody() {
 }
 
 #[test]
-fn whoever_awaits_something_of_a_server_that_is_gone_is_told_so() {
+fn a_wait_on_a_dropped_server_says_so() {
     let server = Server::start().unwrap();
     let waiting = server.wait_for(Matcher::watch_event());
     drop(server);
-    let told = pollster::block_on(waiting);
-    assert!(told.unwrap_err().to_string().contains("the server is gone"));
+    let text = pollster::block_on(waiting);
+    assert!(text.unwrap_err().to_string().contains("the server is gone"));
 }
 
 #[test]
-fn a_week_that_brings_nothing_is_one_step_of_the_clock() {
+fn a_week_without_events_is_one_step_of_the_clock() {
     const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
     let server = Server::builder().manual_clock().start().unwrap();
     let _client = Client::connect(server.addr());
@@ -1061,12 +1061,12 @@ fn a_week_that_brings_nothing_is_one_step_of_the_clock() {
         (expired.len(), &*kinds[0], &*kinds[1]),
         (1, "clock", "session")
     );
-    // The connection ends meanwhile, at whatever moment.
+    // The connection may end at any moment meanwhile.
     assert!(steps.count(Matcher::of(EventKind::Clock)) <= 3, "{steps}");
 }
 
 #[test]
-fn a_clock_that_several_turn_at_once_goes_forward_alone() {
+fn a_clock_that_several_threads_advance_never_goes_back() {
     let server = Server::builder().manual_clock().start().unwrap();
     let clients: [Client; 10] = std::array::from_fn(|_| Client::connect(server.addr()));
     clients
@@ -1088,7 +1088,7 @@ fn a_clock_that_several_turn_at_once_goes_forward_alone() {
 }
 
 #[test]
-fn every_transaction_is_an_entry_where_that_is_wanted() {
+fn every_transaction_is_an_entry_if_configured() {
     let server = Server::builder()
         .journal_transactions(true)
         .start()
@@ -1116,7 +1116,7 @@ fn every_transaction_is_an_entry_where_that_is_wanted() {
             "committed closeSession /a zxid 0x5",
         ]
     );
-    // It comes before what shows it.
+    // The entry of a transaction comes before messages that reflect it.
     journal.assert_sequence([
         Matcher::of(EventKind::Committed).path("/a"),
         Matcher::reply(Op::Create),
@@ -1129,15 +1129,15 @@ fn every_transaction_is_an_entry_where_that_is_wanted() {
 }
 
 #[test]
-fn a_matcher_of_transactions_is_refused_where_none_is_an_entry() {
+fn a_matcher_of_transactions_is_refused_unless_they_are_entries() {
     let server = Server::start().unwrap();
     let never = server
         .check(&Matcher::of(EventKind::Committed))
         .unwrap_err();
-    let told = never.to_string();
+    let text = never.to_string();
     assert!(
-        told.ends_with("start it with journal_transactions(true)"),
-        "{told}"
+        text.ends_with("start it with journal_transactions(true)"),
+        "{text}"
     );
     server.create("/a", b"").unwrap();
     assert_eq!(server.journal().len(), 1);

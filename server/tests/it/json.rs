@@ -1,4 +1,4 @@
-//! The page `docs/json.md`: every example is read and written back, and every name that can be read is in an example.
+//! The page `docs/json.md`: every example is parsed and written back, and every name has an example.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -19,7 +19,7 @@ use serde_json::Value;
 
 const PAGE: &str = include_str!("../../../docs/json.md");
 
-/// The examples of each section: what stands in backquotes in the first cell of each row.
+/// Examples of each section: the text in backquotes in the first cell of each row.
 fn examples() -> BTreeMap<&'static str, Vec<&'static str>> {
     let mut examples: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut section = "";

@@ -1,4 +1,4 @@
-//! Answers that are long: no copy of them waits for a slow reader, and other clients are served while they are made.
+//! Long replies: no copy waits for a slow reader, and other clients are served while a reply is built.
 
 use std::collections::BTreeSet;
 use std::net::TcpStream;
@@ -13,7 +13,7 @@ const GET_CHILDREN_2: i32 = 12;
 const GET_ALL_CHILDREN_NUMBER: i32 = 104;
 const CHILDREN: usize = 5_000;
 
-/// A server with a parent of many children.
+/// Server with a znode that has many children.
 fn with_many_children() -> Server {
     let mut tree = Tree::new();
     tree.insert("/parent", b"").expect("it is a path");
@@ -32,7 +32,7 @@ fn names(reply: &client::Reply) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_long_list_comes_whole_and_in_its_place() {
+fn a_long_list_arrives_complete_and_in_order() {
     let server = with_many_children();
     let mut client = Client::connect(server.addr());
     let expected: BTreeSet<String> = (0..CHILDREN)
@@ -61,19 +61,19 @@ fn a_long_list_comes_whole_and_in_its_place() {
 }
 
 #[test]
-fn what_changes_after_a_long_list_was_asked_for_is_not_in_it_and_its_event_comes_behind_it() {
+fn a_change_after_a_request_for_a_long_list_is_not_in_the_list() {
     let server = with_many_children();
     let mut client = Client::connect(server.addr());
     let mut other = Client::connect(server.addr());
     for round in 0..20 {
-        // The socket takes a part of the list at once; the rest is made after the change.
+        // The socket takes a part of the list at once. The rest is built after the change.
         client.send(op::GET_CHILDREN, &client::read("/parent", true));
         let reply = receive_after(&mut client, || {
             let path = format!("/parent/new-{round}");
             assert_eq!(other.create(&path, b"", PERSISTENT).error, 0);
         });
         let listed = names(&reply);
-        // The change came before the request or after it.
+        // The change precedes the request or follows it.
         let is_in = listed.contains(&format!("new-{round}"));
         assert_eq!(listed.len(), CHILDREN + round + usize::from(is_in));
         if is_in {
@@ -114,7 +114,7 @@ fn clients_that_do_not_read_long_data_cost_no_memory() {
             client.socket
         })
         .collect();
-    // Everything that the sockets take has been written once a well-behaved client has had some answers.
+    // Once a well-behaved client has had some replies, the buffers of the sockets are full.
     for _ in 0..100 {
         assert_eq!(neighbour.data("/large", false).len(), 1_000_000);
     }

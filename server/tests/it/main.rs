@@ -1,4 +1,4 @@
-//! Tests through the public door.
+//! Tests of the public API.
 
 mod address;
 mod alone;

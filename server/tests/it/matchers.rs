@@ -1,4 +1,4 @@
-//! Matchers: what is refused because it can never match, and multis that match by what is in them.
+//! Matchers: those that can never match are refused, and multis match by their operations.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -18,7 +18,7 @@ const MULTI_READ: i32 = 22;
 const CHECK: i32 = 13;
 const EPHEMERAL: i32 = 1;
 
-/// The body of a multi or multiRead.
+/// Body of a multi or multiRead.
 fn multi(operations: &[(i32, Vec<u8>)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (operation, body) in operations {
@@ -33,7 +33,7 @@ fn multi(operations: &[(i32, Vec<u8>)]) -> Vec<u8> {
     bytes
 }
 
-/// A path and a version.
+/// Path and version.
 fn versioned(path: &str, version: i32) -> Vec<u8> {
     [
         client::buffer(path.as_bytes()),
@@ -42,7 +42,7 @@ fn versioned(path: &str, version: i32) -> Vec<u8> {
     .concat()
 }
 
-/// The body of a multi's reply in which every operation has an error.
+/// Body of the reply to a multi in which every operation has an error.
 fn errors(codes: &[i32]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for code in codes {
@@ -55,7 +55,7 @@ fn errors(codes: &[i32]) -> Vec<u8> {
     bytes
 }
 
-/// A multi that checks `/`, creates `/a`, creates the ephemeral `/b` and sets `/have`.
+/// Multi that checks `/`, creates `/a`, creates the ephemeral `/b` and sets `/have`.
 fn mixed() -> Vec<u8> {
     multi(&[
         (CHECK, versioned("/", -1)),
@@ -75,7 +75,7 @@ fn panic_of<T>(act: impl FnOnce() -> T) -> String {
         .expect("it says why")
 }
 
-/// A server, and a client that is connected to it.
+/// Server and a client that is connected to it.
 fn served() -> (Server, Client) {
     let server = Server::builder().manual_clock().start();
     let server = server.expect("a server starts");
@@ -85,7 +85,7 @@ fn served() -> (Server, Client) {
 }
 
 #[test]
-fn what_can_never_match_is_refused_everywhere() {
+fn a_matcher_that_can_never_match_is_refused_everywhere() {
     let server = Server::start().unwrap();
     let journal = server.journal();
     for never in [
@@ -111,13 +111,13 @@ fn what_can_never_match_is_refused_everywhere() {
             .watching(),
     ] {
         let wanted = format!("{never} can never match: ");
-        let refused = |told: String| assert!(told.contains(&wanted), "{wanted} {told}");
+        let refused = |text: String| assert!(text.contains(&wanted), "{wanted} {text}");
         refused(server.check(&never).unwrap_err().to_string());
         refused(server.try_hold(never.clone()).unwrap_err().to_string());
         let fault = FaultRule::new("it", never.clone(), Fault::LoseReply);
         refused(match server.add_fault(fault) {
             Ok(_) => "a fault".to_owned(),
-            // A fault that cannot happen to this kind is refused for that reason.
+            // A fault that does not apply to this kind is refused for that reason.
             Err(error) if error.to_string().contains("does not happen to") => wanted.clone(),
             Err(error) => error.to_string(),
         });
@@ -140,15 +140,15 @@ fn what_can_never_match_is_refused_everywhere() {
 }
 
 #[test]
-fn a_label_is_known_once_it_was_named() {
+fn a_label_is_known_once_it_is_named() {
     let server = Server::builder().label("early").start().unwrap();
     let of = |label: &str| Matcher::watch_event().label(label);
     assert!(server.check(&of("early")).is_ok());
-    let told = server.check(&of("late")).unwrap_err().to_string();
-    assert!(told.contains(r#"(known are "early")"#), "{told}");
+    let text = server.check(&of("late")).unwrap_err().to_string();
+    assert!(text.contains(r#"(known are "early")"#), "{text}");
     assert!(
-        told.contains(r#"name the label first with labelled("late")"#),
-        "{told}"
+        text.contains(r#"name the label first with labelled("late")"#),
+        "{text}"
     );
     let journal = server.journal();
     server.labelled("late").unwrap();
@@ -162,14 +162,14 @@ fn a_label_is_known_once_it_was_named() {
     server.restart().unwrap();
     assert!(server.check(&of("late")).is_ok());
 
-    let unknown = Matcher::any().label("nobody");
-    for told in [
-        panic_of(|| server.partition("nobody")),
+    let unknown = Matcher::any().label("unknown");
+    for text in [
+        panic_of(|| server.partition("unknown")),
         panic_of(|| server.cut(unknown.clone(), Direction::Both)),
         panic_of(|| server.disconnect(&unknown)),
-        panic_of(|| server.fault("it").label("nobody").then(Fault::LoseReply)),
+        panic_of(|| server.fault("it").label("unknown").then(Fault::LoseReply)),
     ] {
-        assert!(told.contains("name the label first"), "{told}");
+        assert!(text.contains("name the label first"), "{text}");
     }
 }
 
@@ -179,36 +179,36 @@ fn a_member_of_an_ensemble_names_labels_for_all() {
     ensemble.member(2).labelled("worker").unwrap();
     let of_worker = Matcher::watch_event().label("worker").member(MemberId(3));
     assert!(ensemble.server().check(&of_worker).is_ok());
-    let told = ensemble
+    let text = ensemble
         .server()
         .check(&Matcher::watch_event().member(MemberId(4)));
-    let told = told.unwrap_err().to_string();
-    assert!(told.contains("members are numbered from 1 to 3"), "{told}");
+    let text = text.unwrap_err().to_string();
+    assert!(text.contains("members are numbered from 1 to 3"), "{text}");
 }
 
 #[test]
-fn a_journal_that_was_read_knows_the_labels_that_are_in_it() {
+fn a_journal_from_json_knows_its_labels() {
     let server = Server::start().unwrap();
     let _client = Client::connect(server.labelled("worker").unwrap().addr());
     server.labelled("boss").unwrap();
     let journal = Journal::from_json_lines(&server.journal().to_json_lines()).unwrap();
     journal.assert_count(Matcher::request(Op::Connect).label("worker"), 1);
-    let told = panic_of(|| journal.assert_never(Matcher::any().label("boss")));
+    let text = panic_of(|| journal.assert_never(Matcher::any().label("boss")));
     assert!(
-        told.contains(r#"no entry of this journal has the label "boss" (known are "worker")"#),
-        "{told}"
+        text.contains(r#"no entry of this journal has the label "boss" (known are "worker")"#),
+        "{text}"
     );
 }
 
 #[test]
-fn a_cut_or_a_disconnect_takes_no_condition_that_connections_do_not_have() {
+fn a_cut_or_a_disconnect_accepts_only_conditions_on_connections() {
     let server = Server::start().unwrap();
     let of_requests = Matcher::request(Op::Create).path("/a");
-    for told in [
+    for text in [
         panic_of(|| server.disconnect(&of_requests)),
         panic_of(|| server.cut(Matcher::any().path("/a"), Direction::Both)),
     ] {
-        assert!(told.contains("connections are matched here"), "{told}");
+        assert!(text.contains("connections are matched here"), "{text}");
     }
 }
 
@@ -216,51 +216,51 @@ fn a_cut_or_a_disconnect_takes_no_condition_that_connections_do_not_have() {
 fn a_mark_of_another_server_or_of_a_later_time_is_refused() {
     let (one, two) = (Server::start().unwrap(), Server::start().unwrap());
     let journal = one.journal();
-    let told = panic_of(|| one.journal().since(two.mark()));
-    assert!(told.contains("to the journal of another server"), "{told}");
-    let told = panic_of(|| one.wait_for(Matcher::watch_event()).since(two.mark()));
-    assert!(told.contains("to the journal of another server"), "{told}");
+    let text = panic_of(|| one.journal().since(two.mark()));
+    assert!(text.contains("to the journal of another server"), "{text}");
+    let text = panic_of(|| one.wait_for(Matcher::watch_event()).since(two.mark()));
+    assert!(text.contains("to the journal of another server"), "{text}");
     one.create("/a", b"").unwrap();
-    let told = panic_of(|| journal.since(one.mark()));
+    let text = panic_of(|| journal.since(one.mark()));
     assert!(
-        told.contains("this copy of the journal ends before the mark"),
-        "{told}"
+        text.contains("this copy of the journal ends before the mark"),
+        "{text}"
     );
     assert!(one.journal().since(one.mark()).is_empty());
     let fork = one.fork().unwrap();
-    let told = panic_of(|| fork.journal().since(one.mark()));
-    assert!(told.contains("to the journal of another server"), "{told}");
+    let text = panic_of(|| fork.journal().since(one.mark()));
+    assert!(text.contains("to the journal of another server"), "{text}");
 }
 
 #[test]
-fn what_never_happens_so_often_is_not_waited_for() {
+fn a_wait_for_more_than_can_happen_is_refused() {
     let server = Server::start().unwrap();
     let fault = server
         .fault("twice")
         .times(2)
         .optional()
         .then(Fault::LoseReply);
-    let told = panic_of(|| fault.happened_times(3));
+    let text = panic_of(|| fault.happened_times(3));
     assert!(
-        told.contains("happens at most 2 times, so it never happens 3 times"),
-        "{told}"
+        text.contains("happens at most 2 times, so it never happens 3 times"),
+        "{text}"
     );
-    let told = panic_of(|| server.wait_for(Matcher::watch_event()).nth(0));
-    assert!(told.contains("counted from 1"), "{told}");
-    let told = panic_of(|| {
+    let text = panic_of(|| server.wait_for(Matcher::watch_event()).nth(0));
+    assert!(text.contains("counted from 1"), "{text}");
+    let text = panic_of(|| {
         server.budget(Budget::PerTransaction {
             matcher: Matcher::request(Op::Create),
             at_most: 1,
         })
     });
     assert!(
-        told.contains("here only these count: watch events, replies"),
-        "{told}"
+        text.contains("here only these count: watch events, replies"),
+        "{text}"
     );
 }
 
 #[test]
-fn names_that_the_journal_uses_itself_are_no_labels() {
+fn a_name_that_the_journal_uses_cannot_be_a_label() {
     let server = Server::start().unwrap();
     for label in ["test", "server", "ensemble"] {
         assert!(matches!(
@@ -272,7 +272,7 @@ fn names_that_the_journal_uses_itself_are_no_labels() {
 }
 
 #[test]
-fn a_reply_knows_what_its_request_asked_for() {
+fn a_reply_matches_by_the_flags_of_its_request() {
     let (server, mut client) = served();
     let hold = server.hold(Matcher::reply(Op::GetData).watching());
     client.data("/have", false);
@@ -292,7 +292,7 @@ fn a_reply_knows_what_its_request_asked_for() {
 }
 
 #[test]
-fn a_multi_is_answered_as_one_whose_operation_failed() {
+fn an_error_fault_fails_one_operation_of_a_multi() {
     let (server, mut client) = served();
     let budget = server.budget(Budget::total(Matcher::request(Op::Create), 2));
     let before = (server.tree(), server.znode("/").unwrap().stat);
@@ -315,7 +315,7 @@ fn a_multi_is_answered_as_one_whose_operation_failed() {
     ] {
         let fault = fault(on.clone());
         let Reply { error, body, .. } = client.ask(MULTI, &mixed());
-        // As a real 3.9.5 answers: the header has no error, and every operation has one.
+        // As in a reply of a real 3.9.5: the header has no error, and every operation has one.
         assert_eq!((error, body), (0, errors(&codes)), "{on}");
         assert_eq!(fault.hits(), 1, "{on}");
     }
@@ -335,7 +335,7 @@ fn a_multi_is_answered_as_one_whose_operation_failed() {
 }
 
 #[test]
-fn a_multi_that_fails_by_a_fault_is_answered_as_one_that_fails_by_itself() {
+fn a_multi_that_fails_by_a_fault_has_the_reply_of_a_real_failure() {
     let (server, mut client) = served();
     let operations = multi(&[
         (CHECK, versioned("/", -1)),
@@ -360,7 +360,7 @@ fn a_multi_that_fails_by_a_fault_is_answered_as_one_that_fails_by_itself() {
 }
 
 #[test]
-fn all_conditions_hold_for_one_operation_of_a_multi() {
+fn all_conditions_must_hold_for_one_operation_of_a_multi() {
     let (server, mut client) = served();
     let fault = |on: Matcher| {
         let mut rule = FaultRule::new("it", on, Fault::LoseReply);
@@ -396,7 +396,7 @@ fn a_multi_that_matches_as_a_whole_is_refused_as_a_whole() {
 }
 
 #[test]
-fn other_faults_and_holds_are_for_the_whole_multi() {
+fn other_faults_and_holds_apply_to_the_whole_multi() {
     let (server, mut client) = served();
     let hold = server.hold(Matcher::request(Op::Create).path("/b"));
     client.send(MULTI, &mixed());
@@ -422,7 +422,7 @@ fn other_faults_and_holds_are_for_the_whole_multi() {
 }
 
 #[test]
-fn of_a_multi_read_the_reads_that_match_fail_and_the_others_do_not() {
+fn only_the_matching_reads_of_a_multi_read_fail() {
     let (server, mut client) = served();
     let reads = multi(&[
         (op::GET_DATA, read("/have", false)),
@@ -436,7 +436,7 @@ fn of_a_multi_read_the_reads_that_match_fail_and_the_others_do_not() {
     let Reply { error, body, .. } = client.ask(MULTI_READ, &reads);
     assert_eq!(error, 0);
     assert_eq!(fault.hits(), 1);
-    // The children are an empty list behind a header of nine bytes; a refusal is as long.
+    // The children are an empty list after a header of nine bytes; an error has the same length.
     let begin = body
         .iter()
         .zip(&well)

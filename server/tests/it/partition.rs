@@ -1,4 +1,4 @@
-//! Cut links, one way or both, by the test and by faults: who hears what, and when.
+//! Links cut by the test and by faults, in one or both directions: the messages that each side gets, and when.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ fn server() -> Server {
         .expect("a server starts")
 }
 
-/// A server whose sessions can be as short as its clock, which runs, allows in a test.
+/// Server on the system clock with the shortest session timeouts that a test can use.
 fn server_in_real_time() -> Server {
     Server::builder()
         .tick_time(Duration::from_millis(20))
@@ -35,7 +35,7 @@ fn create_leader(client: &mut Client) {
     assert_eq!(client.create("/leader", b"", client::EPHEMERAL).error, 0);
 }
 
-/// Takes what has arrived, and nothing more.
+/// Reads the bytes that have arrived, without waiting for more.
 fn nothing_has_arrived(client: &Client) {
     client.socket.set_nonblocking(true).expect("it can be set");
     let error = client
@@ -47,14 +47,14 @@ fn nothing_has_arrived(client: &Client) {
 }
 
 #[test]
-fn what_is_sent_while_a_link_is_cut_arrives_when_it_is_whole_again() {
+fn messages_sent_during_a_cut_arrive_when_it_is_healed() {
     let server = server();
     let mut client = worker(&server);
     client.exists("/a", true);
     let partition = server.partition("worker");
     server.create("/a", b"").unwrap();
     let xid = client.send(op::CREATE, &create("/b", b"", 0));
-    // Whoever comes later by another address is served.
+    // A client that connects later by another address is served.
     Client::connect(server.addr()).ping();
     nothing_has_arrived(&client);
     assert_eq!(server.znode("/b"), None);
@@ -65,7 +65,7 @@ fn what_is_sent_while_a_link_is_cut_arrives_when_it_is_whole_again() {
 }
 
 #[test]
-fn a_half_open_link_carries_what_the_client_says_and_nothing_back() {
+fn a_link_cut_to_the_client_carries_requests_and_no_replies() {
     let server = server();
     let mut client = worker(&server);
     let cut = server.cut(Matcher::any().label("worker"), Direction::ToClient);
@@ -81,7 +81,7 @@ fn a_half_open_link_carries_what_the_client_says_and_nothing_back() {
 }
 
 #[test]
-fn the_other_half_carries_events_and_lets_the_session_fall_silent() {
+fn a_link_cut_to_the_server_carries_events_and_the_session_expires() {
     let server = server();
     let mut client = worker(&server);
     client.exists("/a", true);
@@ -89,7 +89,7 @@ fn the_other_half_carries_events_and_lets_the_session_fall_silent() {
     server.create("/a", b"").unwrap();
     assert_eq!(client.event(), Event::Created("/a".to_owned()));
     assert_eq!(server.advance(HOUR).expired, [client.session()]);
-    // It is told, as far as the end of a connection tells anything.
+    // The client sees the end of the connection.
     client.ends();
 }
 
@@ -122,7 +122,7 @@ fn a_client_that_is_cut_off_does_not_learn_that_its_session_expired_before_it_is
 }
 
 #[test]
-fn there_are_two_leaders_as_long_as_one_is_cut_off() {
+fn a_cut_off_leader_still_believes_that_it_leads() {
     let server = server();
     let mut old = worker(&server);
     create_leader(&mut old);
@@ -137,7 +137,7 @@ fn there_are_two_leaders_as_long_as_one_is_cut_off() {
 }
 
 #[test]
-fn who_connects_to_an_address_that_is_cut_is_connected_and_hears_nothing() {
+fn a_cut_address_accepts_connections_and_sends_nothing() {
     let server = server();
     let address = server.labelled("worker").unwrap();
     let partition = server.partition("worker");
@@ -157,7 +157,7 @@ fn who_connects_to_an_address_that_is_cut_is_connected_and_hears_nothing() {
 }
 
 #[test]
-fn who_connects_while_it_is_cut_and_waits_too_long_is_closed_when_it_is_healed() {
+fn a_connection_of_a_cut_address_can_time_out_before_it_is_healed() {
     let server = server();
     let address = server.labelled("worker").unwrap();
     let partition = server.partition("worker");
@@ -173,7 +173,7 @@ fn who_connects_while_it_is_cut_and_waits_too_long_is_closed_when_it_is_healed()
 }
 
 #[test]
-fn a_session_that_is_cut_off_cannot_come_back_by_another_connection() {
+fn a_cut_session_cannot_be_resumed_on_another_connection() {
     let server = server();
     let client = Client::connect(server.addr());
     let granted = client.granted.clone();
@@ -184,9 +184,9 @@ fn a_session_that_is_cut_off_cannot_come_back_by_another_connection() {
     let mut other = Client::connect(server.addr());
     other.ping();
     nothing_has_arrived(&client);
-    // Another cut changes nothing about this one.
-    server.labelled("nobody").unwrap();
-    server.partition("nobody").heal();
+    // Another cut does not change this one.
+    server.labelled("unused").unwrap();
+    server.partition("unused").heal();
     other.ping();
     partition.heal();
     Client::granted(socket)
@@ -196,7 +196,7 @@ fn a_session_that_is_cut_off_cannot_come_back_by_another_connection() {
 }
 
 #[test]
-fn cuts_add_up_and_each_heals_for_itself() {
+fn overlapping_cuts_heal_one_by_one() {
     let server = server();
     let mut client = worker(&server);
     let both = server.partition("worker");
@@ -211,7 +211,7 @@ fn cuts_add_up_and_each_heals_for_itself() {
 }
 
 #[test]
-fn a_server_stops_and_starts_and_goes_while_links_are_cut() {
+fn a_server_stops_starts_and_is_dropped_while_links_are_cut() {
     let server = server();
     let mut client = worker(&server);
     let granted = client.granted.clone();
@@ -246,7 +246,7 @@ fn a_connection_that_the_server_closed_while_it_was_cut_off_ends_with_the_server
 }
 
 #[test]
-fn a_client_that_hangs_up_on_a_half_open_link_is_gone_for_the_server() {
+fn the_server_sees_a_client_close_a_half_open_link() {
     let server = server();
     let client = worker(&server);
     let cut = server.cut(Matcher::any().label("worker"), Direction::ToClient);
@@ -279,20 +279,21 @@ fn a_fault_cuts_the_link_at_one_request() {
             ]
             .concat(),
         );
-        // What was answered before arrives.
+        // The replies before the cut arrive.
         assert_eq!(client.receive().xid, 1);
         fault.happened().blocking().unwrap();
         Client::connect(server.addr()).ping();
         nothing_has_arrived(&client);
         assert_eq!(server.znode("/a").is_some(), applied, "{direction:?}");
         fault.heal();
-        let told = server.journal();
-        let told = |kind| {
-            told.iter()
+        let journal = server.journal();
+        let count = |kind| {
+            journal
+                .iter()
                 .filter(|entry| entry.is_meant_by(&Matcher::of(kind)))
                 .count()
         };
-        assert_eq!((told(EventKind::Cut), told(EventKind::Healed)), (1, 1));
+        assert_eq!((count(EventKind::Cut), count(EventKind::Healed)), (1, 1));
         for xid in behind_the_cut {
             assert_eq!(client.receive().xid, xid);
         }
@@ -375,7 +376,7 @@ fn a_fault_cuts_every_connection_of_a_client_by_its_label_or_else_its_session() 
 }
 
 #[test]
-fn a_lock_is_released_while_its_waiter_is_cut_off_and_the_waiter_is_told_when_it_is_back() {
+fn a_cut_off_waiter_of_a_lock_gets_the_event_when_its_link_is_healed() {
     let server = server();
     server.create("/lock", b"").unwrap();
     let mut waiter = worker(&server);
@@ -411,7 +412,7 @@ fn whole_frames_that_were_read_before_the_cut_are_not_lost() {
 }
 
 #[test]
-fn a_fault_cuts_a_client_off_when_it_connects_and_its_other_connections_with_it() {
+fn a_fault_on_connect_cuts_all_connections_of_the_client() {
     let server = server();
     let mut before = worker(&server);
     let fault = server

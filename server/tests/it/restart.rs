@@ -1,4 +1,4 @@
-//! What outlives a stop, and what does not.
+//! State that survives a stop, and state that does not.
 
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
@@ -12,16 +12,16 @@ fn start() -> Server {
 }
 
 #[test]
-fn a_stopped_server_refuses_and_keeps_its_port() {
+fn a_stopped_server_refuses_connections_and_reserves_its_port() {
     let server = start();
     let address = server.addr();
     let client = Client::connect(address);
     server.stop();
     assert!(!server.is_running());
     client.ends();
-    let refused = TcpStream::connect(address).expect_err("nobody listens");
+    let refused = TcpStream::connect(address).expect_err("the port is closed");
     assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
-    // Neither another server nor anybody else gets it.
+    // No other socket can take the port.
     let other = Server::builder().address(address).start();
     assert!(matches!(other, Err(StartError::AddressInUse { address: of }) if of == address));
     assert!(TcpListener::bind(address).is_err());
@@ -31,7 +31,7 @@ fn a_stopped_server_refuses_and_keeps_its_port() {
     assert!(server.is_running());
     assert_eq!(server.addr(), address);
     Client::connect(address).ping();
-    // And again, now that connections of the past may linger in the kernel.
+    // A second time, since connections of the first may linger in the kernel.
     for _ in 0..3 {
         server.restart().expect("the port is still ours");
         Client::connect(address).ping();
@@ -43,7 +43,7 @@ fn a_stopped_server_refuses_and_keeps_its_port() {
 }
 
 #[test]
-fn stopping_and_starting_twice_is_as_once() {
+fn a_second_stop_or_start_does_nothing() {
     let server = start();
     server.stop();
     server.stop();
@@ -54,7 +54,7 @@ fn stopping_and_starting_twice_is_as_once() {
 }
 
 #[test]
-fn znodes_zxids_and_sessions_outlive_a_restart() {
+fn znodes_zxids_and_sessions_survive_a_restart() {
     let server = start();
     let mut owner = Client::connect(server.addr());
     owner.create("/config", b"v1", PERSISTENT);
@@ -74,7 +74,7 @@ fn znodes_zxids_and_sessions_outlive_a_restart() {
     let mut owner = Client::resume(server.addr(), &granted).expect("the session is there");
     assert_eq!(owner.granted, granted);
     assert!(server.sessions().iter().all(|view| view.connected));
-    // The other's session took the number in between.
+    // The session of the other client took the zxid in between.
     assert_eq!(owner.create("/next", b"", PERSISTENT).zxid, last + 2);
     other.has_heard_nothing();
     owner.close();
@@ -97,7 +97,7 @@ fn a_wrong_password_is_refused_after_a_restart_as_before() {
 }
 
 #[test]
-fn watches_do_not_outlive_a_restart() {
+fn watches_do_not_survive_a_restart() {
     let server = start();
     let mut client = Client::connect(server.addr());
     client.exists("/a", true);
@@ -123,7 +123,7 @@ fn every_session_has_its_whole_timeout_after_a_restart() {
     server.advance(timeout - Duration::from_secs(1));
     server.stop();
     client.ends();
-    // While it is stopped nothing falls due.
+    // While the server is stopped, nothing falls due.
     server.advance(timeout * 10);
     assert_eq!(server.sessions().len(), 1);
     server.start_again().expect("it starts");

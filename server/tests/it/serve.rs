@@ -1,4 +1,4 @@
-//! Connections on the test's own runtime, over any stream.
+//! Connections on the runtime of the test, over any stream.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use crate::client::{
     refuses,
 };
 
-/// A client on any stream, with a session.
+/// Client on any stream, with a session.
 struct Guest<IO> {
     io: IO,
     granted: Granted,
@@ -108,7 +108,7 @@ fn start() -> Server {
     quiet().start().expect("a server starts")
 }
 
-/// Has the runtime serve one more client.
+/// Serves a client on the runtime.
 fn open(server: &Server) -> DuplexStream {
     let (client, io) = duplex(1 << 12);
     tokio::spawn(server.serve(io));
@@ -132,7 +132,7 @@ fn clients_are_served_over_pipes_without_a_thread_or_a_port() {
 }
 
 #[test]
-fn clients_are_served_over_pipes_beside_those_who_connect() {
+fn clients_are_served_over_pipes_and_sockets_at_once() {
     let server = Server::start().expect("a server starts");
     let mut connected = Client::connect(server.addr());
     connected.create("/config", b"", PERSISTENT);
@@ -145,12 +145,12 @@ fn clients_are_served_over_pipes_beside_those_who_connect() {
         assert_eq!(server.connections().len(), 2);
     });
     assert_eq!(connected.event(), Event::Changed("/config".to_owned()));
-    // Its runtime has gone, and the guest with it.
+    // The runtime of the client has ended, and its connection with it.
     assert_eq!(server.connections().len(), 1);
 }
 
 #[test]
-fn beside_a_thread_any_executor_will_do() {
+fn any_executor_can_serve_on_a_server_with_a_thread() {
     let server = Server::start().expect("a server starts");
     let (client, io) = duplex(64);
     let serving = std::thread::spawn({
@@ -166,7 +166,7 @@ fn beside_a_thread_any_executor_will_do() {
     });
     serving.join().expect("no panic");
 
-    // Who does not read its last answer is not waited for.
+    // The server does not wait for a client that does not read its last reply.
     let (mut client, io) = duplex(16);
     let served = server.serve(io);
     pollster::block_on(client.write_all(b"mntr")).expect("there is room");
@@ -189,7 +189,7 @@ fn clients_are_served_over_unix_sockets() {
     });
 }
 
-/// A stream that stays on its thread.
+/// Stream that cannot leave its thread.
 struct Local(
     DuplexStream,
     #[expect(dead_code, reason = "it is only held")] Rc<()>,
@@ -230,7 +230,7 @@ impl AsyncWrite for Local {
 }
 
 #[test]
-fn a_stream_that_cannot_leave_its_thread_is_served_there_and_let_go_of() {
+fn a_stream_that_cannot_leave_its_thread_is_served_and_dropped_there() {
     let server = start();
     let held = Rc::new(());
     let local = tokio::task::LocalSet::new();
@@ -244,11 +244,11 @@ fn a_stream_that_cannot_leave_its_thread_is_served_there_and_let_go_of() {
     }));
     assert_eq!(Rc::strong_count(&held), 1);
     assert_eq!(server.connections(), []);
-    assert_eq!(server.sessions().len(), 1, "nobody closed it");
+    assert_eq!(server.sessions().len(), 1, "no client has closed it");
 }
 
 #[test]
-fn dropping_what_serves_disconnects() {
+fn dropping_the_serving_future_disconnects() {
     let server = start();
     block_on(async {
         let (client, io) = duplex(1 << 12);
@@ -269,7 +269,7 @@ fn dropping_what_serves_disconnects() {
 }
 
 #[test]
-fn a_stop_ends_them_and_their_sessions_can_be_resumed() {
+fn a_stop_ends_served_streams_and_their_sessions_can_be_resumed() {
     for server in [start(), Server::start().expect("a server starts")] {
         block_on(async {
             let (client, io) = duplex(1 << 12);
@@ -277,16 +277,16 @@ fn a_stop_ends_them_and_their_sessions_can_be_resumed() {
             let mut guest = Guest::connect(client).await;
             guest.create("/mine", EPHEMERAL).await;
             server.stop();
-            // Before anybody has polled anything.
+            // Before any future is polled.
             assert_eq!((server.is_running(), server.connections()), (false, vec![]));
             let granted = guest.granted.clone();
             let write = client::request(2, op::CREATE, &client::create("/late", b"", 0));
             let _ = guest.io.write_all(&write).await;
             in_time(serving).await.expect("it ends");
             guest.ends().await;
-            assert_eq!(server.znode("/late"), None, "nobody hears it");
+            assert_eq!(server.znode("/late"), None, "the request was not read");
 
-            // Who comes meanwhile is let go of at once.
+            // A client that connects while the server is stopped is disconnected at once.
             let (mut refused, io) = duplex(64);
             in_time(server.serve(io)).await;
             assert_eq!(refused.read(&mut [0]).await.expect("an end"), 0);
@@ -302,7 +302,7 @@ fn a_stop_ends_them_and_their_sessions_can_be_resumed() {
 }
 
 #[test]
-fn dropping_the_server_ends_them_and_its_time() {
+fn dropping_the_server_ends_served_streams_and_the_timer() {
     block_on_many(async {
         let server = start();
         let (client, io) = duplex(1 << 12);
@@ -317,7 +317,7 @@ fn dropping_the_server_ends_them_and_its_time() {
 }
 
 #[test]
-fn a_guest_bears_a_label_and_comes_from_where_it_is_said_to() {
+fn a_served_stream_has_the_given_label_and_address() {
     let server = start();
     let peer: SocketAddr = "192.168.0.7:1234".parse().expect("an address");
     let serve = |label, peer: Option<SocketAddr>| {
@@ -355,7 +355,7 @@ fn a_guest_bears_a_label_and_comes_from_where_it_is_said_to() {
 }
 
 #[test]
-fn the_limit_on_connections_is_for_guests_too() {
+fn the_connection_limit_counts_served_streams() {
     let server = quiet()
         .max_client_connections(1)
         .start()
@@ -373,7 +373,7 @@ fn the_limit_on_connections_is_for_guests_too() {
 }
 
 #[test]
-fn a_server_without_a_listener_has_no_addresses_and_is_as_any_other() {
+fn a_server_without_a_listener_works_and_has_no_addresses() {
     let server = start();
     assert!(server.is_running());
     assert_eq!(server.addr().port(), 0);
@@ -387,7 +387,7 @@ fn a_server_without_a_listener_has_no_addresses_and_is_as_any_other() {
 }
 
 #[test]
-fn a_manual_clock_is_turned_while_guests_are_served() {
+fn a_manual_clock_advances_while_streams_are_served() {
     let server = quiet().manual_clock().start().expect("a server starts");
     block_on(async {
         let mut guest = Guest::connect(open(&server)).await;
@@ -421,7 +421,7 @@ fn no_thread_is_started_without_a_listener() {
 }
 
 #[test]
-fn what_a_client_sent_last_is_answered_before_the_end() {
+fn the_last_request_of_a_client_is_answered_before_the_end() {
     let server = start();
     block_on(async {
         let (mut client, io) = duplex(1 << 12);
@@ -442,7 +442,7 @@ fn what_a_client_sent_last_is_answered_before_the_end() {
     });
 }
 
-/// Time that the runtime has, and that passes as soon as nothing else can happen.
+/// Time of the runtime, which advances as soon as all tasks are idle.
 #[cfg(feature = "tokio-clock")]
 mod tokio_clock {
     use minikeeper::{Matcher, config::ClockKind, protocol::Timestamp};
@@ -469,17 +469,17 @@ mod tokio_clock {
         let mut leader = leader.expect("it is granted");
         leader.create("/leader", EPHEMERAL).await;
         watcher.watch("/leader").await;
-        // As if its machine had died: nothing closes the session.
+        // As if the machine of the client had failed: nothing closes the session.
         serving.abort();
         let begun = tokio::time::Instant::now();
         assert_eq!(watcher.event().await, Event::Deleted("/leader".to_owned()));
-        // At the end of the tick in which its timeout is over.
+        // The session expires at the end of the tick in which its timeout ends.
         assert!((10 * SECOND..=12 * SECOND).contains(&begun.elapsed()));
         assert_eq!(server.now().since(START), begun.elapsed());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_that_pings_lives_and_a_silent_one_does_not() {
+    async fn the_session_of_a_pinging_client_survives_and_a_silent_one_expires() {
         let server = start();
         let mut pings = Guest::with(open(&server), 10 * SECOND, None)
             .await
@@ -497,12 +497,12 @@ mod tokio_clock {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn to_wait_for_the_disk_takes_no_time() {
+    async fn a_wait_for_the_disk_takes_no_time_of_the_runtime() {
         let folder = Folder::new();
         let server = quiet().tokio_clock().data_dir(&folder.0).start();
         let server = server.expect("a server starts");
         let begun = tokio::time::Instant::now();
-        // Whoever has a timer would see it go off.
+        // A timer would show that time has passed.
         let mut guest = Guest::connect(open(&server)).await;
         for path in ["/a", "/b", "/c"] {
             guest.create(path, PERSISTENT).await;
@@ -515,9 +515,9 @@ mod tokio_clock {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_connection_keeps_time_for_all() {
+    async fn each_connection_runs_the_timer_for_all() {
         let server = start();
-        // The first keeps time, and leaves it to the others.
+        // The first connection runs the timer, and leaves it to the others.
         let first = Guest::connect(open(&server)).await;
         let mut watcher = Guest::connect(open(&server)).await;
         watcher.create("/a", PERSISTENT).await;
@@ -533,18 +533,18 @@ mod tokio_clock {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn time_is_kept_while_nobody_is_served_if_that_is_wanted() {
+    async fn drive_timer_expires_sessions_without_connections() {
         let server = start();
         drop(Guest::connect(open(&server)).await);
         sleep(3600 * SECOND).await;
-        assert_eq!(server.sessions().len(), 1, "nobody keeps time");
+        assert_eq!(server.sessions().len(), 1, "no timer runs");
         tokio::spawn(server.drive_timer());
         sleep(SECOND).await;
         assert_eq!(server.sessions(), []);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_clock_stands_while_time_does_and_can_be_read_from_any_thread() {
+    async fn the_clock_follows_paused_time_and_can_be_read_from_any_thread() {
         let server = start();
         let elsewhere = || {
             let server = server.clone();
@@ -577,7 +577,7 @@ mod tokio_clock {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_waits_in_vain_does_so_in_no_real_time() {
+    async fn a_wait_that_times_out_takes_no_real_time() {
         let server = start();
         tokio::spawn(server.drive_timer());
         let begun = tokio::time::Instant::now();

@@ -1,4 +1,4 @@
-//! Sessions by the label of their client, and sessions of the test's own.
+//! Sessions by the label of their client, and sessions that the test owns.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -52,7 +52,7 @@ fn a_label_without_a_session_and_an_unknown_label_have_different_errors() {
 }
 
 #[test]
-fn a_label_expires_every_session_that_came_by_it() {
+fn expire_label_expires_every_session_of_the_label() {
     let server = Server::start().unwrap();
     let workers = server.labelled("workers").unwrap();
     let mut clients = [(); 2].map(|()| Client::connect(workers.addr()));
@@ -89,13 +89,13 @@ fn a_session_of_the_test_owns_ephemerals_until_it_ends() {
     assert_eq!(client.event(), Event::Deleted("/leader".to_owned()));
     assert_eq!(closed.blocking().unwrap().session, Some(id));
     assert!(server.sessions().iter().all(|session| session.id != id));
-    // The handle itself has no session again.
+    // The handle itself has no session.
     server.create("/leader", b"").unwrap();
     assert_eq!(server.znode("/leader").unwrap().owner(), None);
 }
 
 #[test]
-fn a_session_of_the_test_that_has_expired_refuses_what_is_asked_on_it() {
+fn an_expired_session_of_the_test_refuses_requests() {
     let server = Server::builder().manual_clock().start().unwrap();
     let own = server.create_ephemeral("/leader", b"").unwrap();
     server.advance(std::time::Duration::from_secs(24 * 3600));

@@ -1,4 +1,4 @@
-//! State as a value: snapshots, forks, trees as text and in expressions, seeds.
+//! State as a value: snapshots, forks, trees in text and in expressions, seeds.
 
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ fn read(tree: Result<Tree, TreeError>) -> Tree {
     tree.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A znode of every kind, and more of them than the recursion limit of a macro.
+/// A znode of every kind, and more znodes than the recursion limit of a macro.
 fn of_every_kind() -> Tree {
     let mut tree = Tree::new();
     let mut put = |path: &str, znode: Znode| tree.insert(path, znode).expect("it can be there");
@@ -130,7 +130,7 @@ fn a_snapshot_does_not_change_with_its_server() {
 }
 
 #[test]
-fn snapshots_of_what_has_not_changed_are_equal() {
+fn snapshots_of_an_unchanged_server_are_equal() {
     let server = manual();
     server.create("/config", b"v1").expect("it is created");
     let before = server.snapshot();
@@ -164,7 +164,7 @@ fn forks_do_not_see_each_other() {
 }
 
 #[test]
-fn a_fork_of_many_znodes_is_equal_whatever_was_deleted_and_created_between() {
+fn a_fork_of_many_znodes_is_equal_after_deletes_and_creates() {
     let server = start();
     let path = |number: u32| format!("/{number}");
     for number in 0..2000 {
@@ -182,7 +182,7 @@ fn a_fork_of_many_znodes_is_equal_whatever_was_deleted_and_created_between() {
     for number in (0..2000).step_by(6) {
         of_late.create(&path(number), b"").expect("it is created");
     }
-    // Their znodes came at other times, so only the rest is the same.
+    // Their znodes were created at other times, so only the rest is equal.
     assert_eq!(of_late.tree(), server.tree());
     assert_eq!(of_late.snapshot().zxid(), server.snapshot().zxid());
     assert_eq!(early.tree().len(), 2000);
@@ -190,7 +190,7 @@ fn a_fork_of_many_znodes_is_equal_whatever_was_deleted_and_created_between() {
 }
 
 #[test]
-fn a_fork_goes_on_with_the_zxid_the_counters_and_the_time() {
+fn a_fork_continues_zxids_counters_and_time() {
     let server = manual();
     server.create("/queue", b"").expect("it is created");
     let mut client = Client::connect(server.addr());
@@ -206,7 +206,7 @@ fn a_fork_goes_on_with_the_zxid_the_counters_and_the_time() {
 }
 
 #[test]
-fn a_session_goes_on_in_a_fork_and_in_the_server_each_by_itself() {
+fn a_session_continues_independently_in_fork_and_server() {
     let server = manual();
     let mut client = Client::connect(server.addr());
     client.create("/leader", b"me", EPHEMERAL);
@@ -227,7 +227,7 @@ fn a_session_goes_on_in_a_fork_and_in_the_server_each_by_itself() {
 }
 
 #[test]
-fn a_session_that_was_resumed_with_another_timeout_is_the_same_in_fork_and_folder() {
+fn fork_and_folder_have_the_new_timeout_of_a_resumed_session() {
     let folder = crate::data_dir::Folder::new();
     let server = manual();
     let first = Duration::from_secs(10);
@@ -257,7 +257,7 @@ fn a_session_that_was_resumed_with_another_timeout_is_the_same_in_fork_and_folde
 }
 
 #[test]
-fn a_session_of_a_fork_has_its_whole_timeout_before_it() {
+fn a_session_of_a_fork_has_its_whole_timeout_again() {
     let server = manual();
     let mut client = Client::with_timeout(server.addr(), Duration::from_secs(10));
     client.create("/leader", b"me", EPHEMERAL);
@@ -272,7 +272,7 @@ fn a_session_of_a_fork_has_its_whole_timeout_before_it() {
 }
 
 #[test]
-fn a_fork_gives_no_number_to_a_session_that_another_has_there() {
+fn a_fork_assigns_no_existing_session_id() {
     let server = manual();
     let clients = [(); 3].map(|()| Client::connect(server.addr()));
     let check = |fork: &Server, expected: usize| {
@@ -286,7 +286,7 @@ fn a_fork_gives_no_number_to_a_session_that_another_has_there() {
         fork.snapshot()
     };
     check(&server.fork().expect("it starts"), 4);
-    // Through a server of another number and back.
+    // Through a server with another id and back.
     let numbered = |number, snapshot: Snapshot| {
         let builder = Server::builder().manual_clock().server_id(number);
         builder.snapshot(snapshot).start().expect("it starts")
@@ -297,7 +297,7 @@ fn a_fork_gives_no_number_to_a_session_that_another_has_there() {
 }
 
 #[test]
-fn containers_and_ttl_znodes_have_their_time_in_a_fork() {
+fn containers_and_ttl_znodes_fall_due_in_a_fork() {
     let server = manual();
     let mut client = Client::connect(server.addr());
     client.ask_well(op::CREATE_CONTAINER, &create("/c", b"", CONTAINER));
@@ -328,7 +328,7 @@ fn a_fork_has_no_watches_and_no_connections() {
 }
 
 #[test]
-fn quotas_hold_in_a_fork() {
+fn quotas_apply_in_a_fork() {
     let server = Server::builder().enforce_quota(true);
     let seed = tree! {
         "/a" => {},
@@ -346,7 +346,7 @@ fn quotas_hold_in_a_fork() {
 }
 
 #[test]
-fn a_snapshot_starts_a_server_that_is_told_otherwise() {
+fn a_snapshot_starts_a_server_with_other_settings() {
     let server = Server::builder().manual_clock().server_id(3);
     let server = server.start().expect("it starts");
     server.advance(Duration::from_secs(1_000_000));
@@ -368,7 +368,7 @@ fn a_snapshot_starts_a_server_that_is_told_otherwise() {
 }
 
 #[test]
-fn the_fork_of_an_ensemble_is_one() {
+fn the_fork_of_an_ensemble_is_an_ensemble() {
     let builder = Server::builder().seed(tree! { "/config" => "v1" });
     let ensemble = builder.ensemble(3).expect("it starts");
     let server = ensemble.server();
@@ -469,7 +469,7 @@ fn a_seed_changes_what_differs_and_nothing_else() {
 }
 
 #[test]
-fn the_ephemerals_of_a_tree_are_shown_and_not_sown() {
+fn a_seed_skips_ephemeral_znodes() {
     let server = seeded(tree! { "/members" => {} });
     let mut client = Client::connect(server.addr());
     client.create("/members/a", b"1", EPHEMERAL);
@@ -486,7 +486,7 @@ fn the_ephemerals_of_a_tree_are_shown_and_not_sown() {
 }
 
 #[test]
-fn a_seed_that_cannot_be_written_says_where_and_why() {
+fn the_error_of_a_seed_has_path_and_reason() {
     let start = |tree| {
         let started = Server::builder().extended_types(false).seed(tree).start();
         started.expect_err("it cannot be").to_string()
@@ -495,8 +495,8 @@ fn a_seed_that_cannot_be_written_says_where_and_why() {
         start(tree! { "/a" => Znode::new("").ttl(Duration::from_secs(1)) }),
         "cannot write the seed: /a cannot be written: the operation is not known or not switched on"
     );
-    let nobody = tree! { "/a" => Znode::new("").acl([acl("sasl:me:r")]) };
-    let refused = Server::builder().seed(nobody).start();
+    let unknown = tree! { "/a" => Znode::new("").acl([acl("sasl:me:r")]) };
+    let refused = Server::builder().seed(unknown).start();
     assert!(matches!(refused, Err(StartError::Seed(error)) if error.path == "/a"));
     let server = seeded(tree! { "/a" => {} });
     let refused = server.seed(&tree! { "/a" => Znode::new("").container() });
@@ -507,7 +507,7 @@ fn a_seed_that_cannot_be_written_says_where_and_why() {
 }
 
 #[test]
-fn a_tree_in_an_expression_nests_and_makes_parents() {
+fn the_tree_macro_nests_and_adds_parents() {
     let name = String::from("/computed");
     let written = tree! {
         "/config" => "v1",
@@ -531,7 +531,7 @@ fn a_tree_in_an_expression_nests_and_makes_parents() {
 }
 
 #[test]
-fn a_tree_in_an_expression_says_what_is_wrong_with_it() {
+fn the_tree_macro_panics_with_the_reason() {
     let check = |make: fn() -> Tree, expected: &str| {
         let panic = std::panic::catch_unwind(make).expect_err("it is wrong");
         let message = panic.downcast_ref::<String>().map(String::as_str);
@@ -686,7 +686,7 @@ fn bad_json_is_refused_with_place_and_reason() {
 }
 
 #[test]
-fn a_file_is_read_by_its_ending_and_named_in_the_error() {
+fn a_file_is_read_by_its_extension_and_named_in_the_error() {
     let check = |file: &str, expected: &str| {
         let error = Tree::from_file(file).expect_err(file);
         assert_eq!(error.to_string(), expected);
@@ -712,7 +712,7 @@ fn a_file_is_read_by_its_ending_and_named_in_the_error() {
 }
 
 #[test]
-fn a_hostile_text_is_refused_and_takes_no_more_than_its_due() {
+fn a_hostile_text_is_refused_in_bounded_memory() {
     let deep = |times: usize| {
         let open = r#"{"a":{"children":"#.repeat(times);
         format!("{open}{{}}{}", "}}".repeat(times)).replacen("\"a\"", "\"/a\"", 1)
@@ -732,7 +732,7 @@ fn a_hostile_text_is_refused_and_takes_no_more_than_its_due() {
         &format!("{{\"/a\": {{\"data\": {}", "{\"a\":".repeat(1_000_000)),
         "EOF while parsing",
     );
-    // A path of a hundred thousand names would have as many parents, of five gigabytes.
+    // A path of a hundred thousand names has as many parents, whose paths add up to five gigabytes.
     let long = "/a".repeat(100_000);
     refused(
         &format!("{{{long:?}: \"\"}}"),
@@ -746,7 +746,7 @@ fn a_hostile_text_is_refused_and_takes_no_more_than_its_due() {
 }
 
 #[test]
-fn a_tree_of_many_znodes_is_read_sown_and_written() {
+fn a_tree_of_many_znodes_is_read_seeded_and_written() {
     let count = 20_000;
     let mut tree = Tree::new();
     for number in 0..count {
@@ -804,7 +804,7 @@ fn trees() -> impl Strategy<Value = Tree> {
 }
 
 #[test]
-fn acls_that_only_a_folder_can_have_are_the_same_after_any_way_round() {
+fn acls_that_only_a_folder_can_have_survive_every_round_trip() {
     let odd = |scheme: &str, id: &str, permissions: i32| Acl {
         permissions: minikeeper::protocol::Permissions(permissions),
         id: minikeeper::protocol::AuthId::new(scheme, id),
@@ -955,7 +955,7 @@ fn bad_yaml_is_refused_with_place_and_reason() {
 
 #[cfg(feature = "yaml")]
 #[test]
-fn a_hostile_yaml_is_refused_and_takes_no_more_than_its_due() {
+fn a_hostile_yaml_is_refused_in_bounded_memory() {
     for text in [
         "[".repeat(1_000_000),
         "{a: ".repeat(100_000),

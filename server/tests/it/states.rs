@@ -1,4 +1,4 @@
-//! Waiting for a state: woken by every change, and by nothing else.
+//! Waits for a state: woken by every change, and by nothing else.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use minikeeper::{Matcher, Server, journal::WaitFor};
 
 use crate::client::{Client, PERSISTENT};
 
-/// Counts how often it is woken.
+/// Waker that counts its wakes.
 #[derive(Default)]
 struct Woken(AtomicUsize);
 
@@ -32,7 +32,7 @@ fn a_wait_for_a_state_is_woken_by_a_change_and_by_no_read() {
     let counts = Arc::clone(&asked);
     let mut wait = server.wait_until(move |server| {
         counts.fetch_add(1, Ordering::SeqCst);
-        // Every way of looking that a test has.
+        // All views that a test can read.
         let _ = (
             server.data("/a"),
             server.znode("/a"),
@@ -64,7 +64,7 @@ fn a_wait_for_a_state_is_woken_by_a_change_and_by_no_read() {
 }
 
 #[test]
-fn what_changes_while_a_state_is_looked_at_counts() {
+fn a_change_during_the_check_of_a_state_counts() {
     let server = Server::start().unwrap();
     let another = server.clone();
     let mut first = true;
@@ -79,7 +79,7 @@ fn what_changes_while_a_state_is_looked_at_counts() {
 }
 
 #[test]
-fn clients_bring_about_every_state_that_can_be_waited_for() {
+fn clients_cause_every_state_that_a_wait_can_wait_for() {
     let server = Server::start().unwrap();
     let worker = server.labelled("worker").unwrap();
     std::thread::scope(|scope| {
@@ -117,12 +117,12 @@ fn clients_bring_about_every_state_that_can_be_waited_for() {
 }
 
 #[test]
-fn a_state_that_never_comes_ends_the_wait_and_says_what_there_is() {
+fn a_wait_for_a_state_that_times_out_shows_the_present_state() {
     let server = Server::start().unwrap();
     server.create_all("/app/config", b"v1").unwrap();
     let short = Duration::from_millis(5);
-    let told = |wait: Result<(), minikeeper::journal::TimedOut>| wait.unwrap_err().to_string();
-    let data = told(
+    let text = |wait: Result<(), minikeeper::journal::TimedOut>| wait.unwrap_err().to_string();
+    let data = text(
         server
             .wait_for_data("/app/config", "v2")
             .within(short)
@@ -135,7 +135,7 @@ fn a_state_that_never_comes_ends_the_wait_and_says_what_there_is() {
         ),
         "{data}"
     );
-    let znode = told(
+    let znode = text(
         server
             .wait_for_znode("/app/conf")
             .within(short)
@@ -146,7 +146,7 @@ fn a_state_that_never_comes_ends_the_wait_and_says_what_there_is() {
         znode.contains("\n/app/conf does not exist; /app has config\n"),
         "{znode}"
     );
-    // Awaited, where another thread measures the time, and something changes all the time.
+    // Awaited: another thread measures the time, and the state changes all the time.
     let asked = server.clone();
     let busy = server.wait_until(move |_| {
         asked.set("/app/config", b"").unwrap();

@@ -1,4 +1,4 @@
-//! The clock that the test turns, and who is heard while it is turned.
+//! The manual clock, and silent sessions while it advances.
 
 use std::net::Shutdown;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn start(builder: ServerBuilder) -> Server {
     builder.start().expect("a server starts")
 }
 
-/// How long it is until the end of the `step` in which `span` from now ends.
+/// Time until the end of the `step` in which `span` from now ends.
 fn until_the_end_of(server: &Server, span: Duration, step: Duration) -> Duration {
     let ms = |span: Duration| i64::try_from(span.as_millis()).expect("a short span");
     let end = (server.now() + span).0.div_euclid(ms(step)) * ms(step);
@@ -34,7 +34,7 @@ fn until_the_end_of(server: &Server, span: Duration, step: Duration) -> Duration
 
 #[test]
 fn a_muted_session_expires_at_the_end_of_its_tick_and_not_a_millisecond_earlier() {
-    // Wherever in a tick the session begins.
+    // At any moment of a tick.
     for offset_ms in [0, 1, 123, 499] {
         let server = start(manual());
         server.advance(MS * offset_ms);
@@ -45,11 +45,11 @@ fn a_muted_session_expires_at_the_end_of_its_tick_and_not_a_millisecond_earlier(
         server.mute(owner.session());
         assert!(server.sessions()[0].muted);
 
-        let left = until_the_end_of(&server, 2 * SECOND, TICK);
-        server.advance(left - MS);
+        let remaining = until_the_end_of(&server, 2 * SECOND, TICK);
+        server.advance(remaining - MS);
         assert!(server.znode("/leader").is_some());
         other.has_heard_nothing();
-        // What it asks meanwhile is answered, and does not count.
+        // Requests of a muted session are answered and do not count.
         owner.ping();
 
         server.advance(MS);
@@ -64,7 +64,7 @@ fn a_muted_session_expires_at_the_end_of_its_tick_and_not_a_millisecond_earlier(
 }
 
 #[test]
-fn a_session_whose_connection_is_up_outlives_any_time() {
+fn a_connected_session_does_not_expire() {
     let server = start(manual());
     let mut client = Client::with_timeout(server.addr(), SECOND);
     client.create("/leader", b"", EPHEMERAL);
@@ -73,7 +73,7 @@ fn a_session_whose_connection_is_up_outlives_any_time() {
 }
 
 #[test]
-fn a_session_that_is_no_longer_muted_has_its_whole_timeout() {
+fn an_unmuted_session_has_its_whole_timeout_again() {
     let server = start(manual());
     let mut client = Client::with_timeout(server.addr(), 2 * SECOND);
     server.mute(client.session());
@@ -82,7 +82,7 @@ fn a_session_that_is_no_longer_muted_has_its_whole_timeout() {
     assert!(!server.sessions()[0].muted);
     server.advance(HOUR);
     client.ping();
-    // To mute it again begins anew.
+    // Muting the session again starts a new timeout.
     server.mute(client.session());
     server.advance(2 * SECOND);
     client.ping();
@@ -99,8 +99,8 @@ fn a_session_whose_connection_has_ended_expires() {
     client.ends();
     let session = server.sessions().remove(0);
     assert!(!session.connected);
-    let left = until_the_end_of(&server, 2 * SECOND, TICK);
-    server.advance(left - MS);
+    let remaining = until_the_end_of(&server, 2 * SECOND, TICK);
+    server.advance(remaining - MS);
     assert!(server.znode("/leader").is_some());
     server.advance(MS);
     assert!(server.znode("/leader").is_none());
@@ -108,7 +108,7 @@ fn a_session_whose_connection_has_ended_expires() {
 }
 
 #[test]
-fn who_comes_back_in_time_keeps_the_session() {
+fn a_client_that_reconnects_in_time_resumes_its_session() {
     let server = start(manual());
     let client = Client::with_timeout(server.addr(), 2 * SECOND);
     let granted = client.granted.clone();
@@ -121,7 +121,7 @@ fn who_comes_back_in_time_keeps_the_session() {
 }
 
 #[test]
-fn one_session_can_be_expired_at_once() {
+fn expire_ends_one_session_at_once() {
     for builder in [manual(), Server::builder()] {
         let server = start(builder);
         let mut owner = Client::connect(server.addr());
@@ -144,7 +144,7 @@ fn one_session_can_be_expired_at_once() {
 }
 
 #[test]
-fn to_mute_a_session_that_is_not_there_is_refused_and_does_nothing() {
+fn muting_an_unknown_session_is_refused() {
     let server = start(manual());
     let mut client = Client::connect(server.addr());
     let refused = server.try_mute(SessionId(1)).unwrap_err().to_string();
@@ -175,7 +175,7 @@ fn ctime_and_mtime_follow_the_clock() {
 }
 
 #[test]
-fn containers_and_ttl_znodes_go_when_the_clock_says_so() {
+fn containers_and_ttl_znodes_are_removed_when_they_fall_due() {
     let server = start(manual().container_check_interval(10 * SECOND));
     let mut client = Client::connect(server.addr());
     let container = |path| client::create(path, b"", CONTAINER);
@@ -220,14 +220,14 @@ fn containers_and_ttl_znodes_go_when_the_clock_says_so() {
 }
 
 #[test]
-fn who_asks_for_no_session_is_closed_in_time() {
+fn a_connection_without_a_session_is_closed_after_its_timeout() {
     let server = start(manual().sessionless_timeout(3 * SECOND));
     let mut silent = client::open(server.addr());
     let mut late = client::open(server.addr());
-    // They are accepted in the order in which they came.
+    // Connections are accepted in the order in which they were opened.
     let mut client = Client::connect(server.addr());
-    let left = until_the_end_of(&server, 3 * SECOND, 3 * SECOND);
-    server.advance(left - MS);
+    let remaining = until_the_end_of(&server, 3 * SECOND, 3 * SECOND);
+    server.advance(remaining - MS);
     client::send(&mut late, &client::connect_request(SECOND, None));
     let mut late = Client::granted(late).expect("a session");
     server.advance(MS);
@@ -237,7 +237,7 @@ fn who_asks_for_no_session_is_closed_in_time() {
 }
 
 #[test]
-fn the_machines_clock_expires_who_is_silent() {
+fn a_silent_session_expires_on_the_system_clock() {
     let server = start(
         Server::builder()
             .tick_time(10 * MS)
@@ -248,7 +248,7 @@ fn the_machines_clock_expires_who_is_silent() {
     owner.create("/leader", b"", EPHEMERAL);
     other.exists("/leader", true);
     let granted = owner.granted.clone();
-    // It comes back with a timeout that is soon over.
+    // The client resumes its session with a short timeout.
     owner.socket.shutdown(Shutdown::Write).expect("it is open");
     owner.ends();
     let mut socket = client::open(server.addr());
@@ -263,7 +263,7 @@ fn the_machines_clock_expires_who_is_silent() {
 }
 
 #[test]
-fn the_machines_clock_expires_who_is_muted_whatever_it_sends() {
+fn a_muted_session_expires_on_the_system_clock_although_it_pings() {
     let server = start(
         Server::builder()
             .tick_time(10 * MS)
@@ -274,7 +274,7 @@ fn the_machines_clock_expires_who_is_muted_whatever_it_sends() {
     owner.create("/leader", b"", EPHEMERAL);
     other.exists("/leader", true);
     server.mute(owner.session());
-    // It pings as fast as it can until it is closed.
+    // The client pings as fast as it can until it is closed.
     let pings = std::thread::spawn(move || {
         let ping = client::request(-2, op::PING, &[]);
         let mut number = 0_u64;
@@ -290,7 +290,7 @@ fn the_machines_clock_expires_who_is_muted_whatever_it_sends() {
 }
 
 #[test]
-fn a_real_clock_cannot_be_turned() {
+fn the_system_clock_cannot_be_advanced() {
     let server = start(Server::builder());
     let turned = std::panic::catch_unwind(|| server.advance(SECOND));
     assert!(turned.is_err());
@@ -298,7 +298,7 @@ fn a_real_clock_cannot_be_turned() {
 }
 
 #[test]
-fn to_turn_the_clock_gives_what_followed() {
+fn advance_returns_its_effects() {
     let server = start(manual());
     let mut owner = Client::with_timeout(server.addr(), 2 * SECOND);
     let mut other = Client::connect(server.addr());
@@ -320,7 +320,7 @@ fn to_turn_the_clock_gives_what_followed() {
 }
 
 #[test]
-fn where_expiry_is_exact_no_tick_is_added() {
+fn exact_expiry_adds_no_tick() {
     let server = start(manual().exact_expiry(true));
     server.advance(MS * 123);
     let owner = Client::with_timeout(server.addr(), 2 * SECOND);
@@ -330,7 +330,7 @@ fn where_expiry_is_exact_no_tick_is_added() {
 }
 
 #[test]
-fn containers_and_ttl_znodes_that_have_had_their_time_go_when_the_test_says() {
+fn reaping_removes_containers_and_ttl_znodes_that_are_due() {
     let server = start(manual());
     let mut client = Client::connect(server.addr());
     for path in ["/used", "/used/inner", "/unused"] {
@@ -343,8 +343,8 @@ fn containers_and_ttl_znodes_that_have_had_their_time_go_when_the_test_says() {
     body.extend(1000_i64.to_be_bytes());
     client.ask_well(op::CREATE_TTL, &body);
 
-    assert_eq!(server.reap_ttl().deleted, [""; 0], "it has time left");
-    // What is left empty goes too, but not what was never used.
+    assert_eq!(server.reap_ttl().deleted, [""; 0], "it has time remaining");
+    // A container that becomes empty is removed too, but not one that was never used.
     assert_eq!(server.reap_containers().deleted, ["/used/inner", "/used"]);
     server.advance(SECOND + MS);
     assert_eq!(server.reap_ttl().deleted, ["/ttl"]);
@@ -368,10 +368,10 @@ fn a_session_expires_after_the_same_time_in_every_run() {
 }
 
 #[test]
-fn time_may_come_to_its_end() {
-    const LEFT: i64 = 60_000;
+fn time_can_reach_its_maximum() {
+    const REMAINING: i64 = 60_000;
     let end = Timestamp(i64::MAX);
-    let server = start(manual().start_time(Timestamp(end.0 - LEFT)));
+    let server = start(manual().start_time(Timestamp(end.0 - REMAINING)));
     let mut client = Client::connect(server.addr());
     let late = server.fault("late").on(Op::Create).always();
     let late = late.then(Fault::DelayReply { by: Duration::MAX });

@@ -1,4 +1,4 @@
-//! The walls between the layers, read off the sources: a word in the wrong room fails, whoever wrote it.
+//! Layer rules, checked against the sources: a layer must not name a layer that it may not depend on.
 
 use super::source::{Mention, is_test_file, library, mentions, without_comments, without_tests};
 
@@ -147,7 +147,7 @@ const CRATES: [&str; 20] = [
     "proptest",
 ];
 
-/// What a pure layer may take of the modules of `std` that reach the outside world: nothing else of them.
+/// Modules of `std` that reach the outside world, and the items of them that a pure layer may use.
 const ALLOWED_IN_PURE: [(&str, &[&str]); 8] = [
     ("env", &[]),
     ("fs", &[]),
@@ -322,7 +322,7 @@ fn a_broken_wall_is_seen_and_named() {
             "src/keeper/tree.rs:1: `std::fs`: in",
         ],
     );
-    // A room that nobody knows has no walls yet.
+    // A room without rules is an error.
     check("cluster/mod.rs", "", &["src/cluster/mod.rs: no such layer"]);
 }
 
@@ -331,7 +331,7 @@ fn layer_of(file: &str) -> Option<&'static Layer> {
     LAYERS.iter().find(|layer| layer.name == folder)
 }
 
-/// What is wrong with a source file, one line each. `file` is relative to `src`.
+/// Violations of a source file, one line each. `file` is relative to `src`.
 fn broken_walls(file: &str, source: &str) -> Vec<String> {
     // The crate's root only names what is public. Deliberate mistakes belong to no layer: they are in no usual build.
     if file == "lib.rs" {

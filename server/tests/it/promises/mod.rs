@@ -1,7 +1,7 @@
-//! Whatever faults, holds, cut links and steps of the clock are drawn, a server keeps its promises to its clients. It is judged by
-//! the bytes that they received and by nothing else.
+//! Random faults, holds, cut links and steps of the clock. The server must keep its promises to its clients under all
+//! of them, judged only by the bytes that the clients receive.
 //!
-//! Clients and server share one thread and take turns, so what was drawn happens in the same way each time it is run.
+//! Clients and server share one thread and take turns, so a drawn sequence runs the same way each time.
 
 #![expect(
     clippy::indexing_slicing,
@@ -19,14 +19,14 @@ use proptest::sample::{Index, select};
 use self::world::World;
 use crate::client::{EPHEMERAL, PERSISTENT};
 
-/// Whose turn it is; there are so many.
+/// Number of clients.
 const CLIENTS: usize = 3;
 
 const LABELS: [&str; CLIENTS] = ["A", "B", "C"];
 
 const PATHS: [&str; 4] = ["/a", "/a/x", "/b", "/b/y"];
 
-/// What a client asks.
+/// Request of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ask {
     Create(&'static str, i32),
@@ -38,16 +38,16 @@ enum Ask {
     Ping,
 }
 
-/// One thing that happens.
+/// One step of a run.
 #[derive(Clone, Debug)]
 enum Step {
     Asks(usize, Vec<Ask>),
-    /// The test itself writes.
+    /// A write of the test itself.
     Writes(Ask),
     Hold(Matcher),
     Release(Index, Which),
     DropHold(Index),
-    /// Something goes wrong, for this client, with what is matched.
+    /// A fault, on the messages of this client that match.
     Fault(usize, Matcher, Fault),
     Cut(usize, Direction),
     Heal(Index),
@@ -56,7 +56,7 @@ enum Step {
     Leaves(usize),
 }
 
-/// What is let go of a hold.
+/// Messages of a hold that are released.
 #[derive(Clone, Debug)]
 enum Which {
     As(Release),
@@ -92,7 +92,7 @@ fn ask() -> impl Strategy<Value = Ask> {
     ]
 }
 
-/// What a hold means.
+/// Matcher of a hold.
 fn held() -> impl Strategy<Value = Matcher> {
     let kind = prop_oneof![
         4 => Just(Matcher::watch_event()),
@@ -101,18 +101,18 @@ fn held() -> impl Strategy<Value = Matcher> {
         2 => Just(Matcher::request(Op::Any)),
         1 => Just(Matcher::any()),
     ];
-    let whose = prop::option::of(select(&LABELS[..]));
+    let label = prop::option::of(select(&LABELS[..]));
     let about = prop::option::of(select(&["/a", "/b", "/*", "/a/**"][..]));
-    (kind, whose, about).prop_map(|(mut on, whose, about)| {
+    (kind, label, about).prop_map(|(mut on, label, about)| {
         if let Some(about) = about {
             on = on.path(about);
         }
-        // Whoever sees everything is never kept from it.
-        on.label(whose.unwrap_or("A"))
+        // The messages of the observer are never held.
+        on.label(label.unwrap_or("A"))
     })
 }
 
-/// Faults that break no promise by themselves: what is told stays as it is, or the connection ends.
+/// Faults that break no promise by themselves: messages stay unchanged, or the connection ends.
 fn fault() -> impl Strategy<Value = (Matcher, Fault)> {
     let by = std::time::Duration::from_millis(300);
     let every = by / 30;
@@ -174,7 +174,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #[test]
-    fn whatever_goes_wrong_the_servers_promises_hold(steps in prop::collection::vec(step(), 1..60)) {
+    fn the_promises_of_the_server_hold_under_random_faults(steps in prop::collection::vec(step(), 1..60)) {
         World::play(&steps)?;
     }
 }

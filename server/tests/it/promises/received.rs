@@ -1,4 +1,4 @@
-//! The promises, held against what a client received.
+//! The promises, checked against the bytes that a client received.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::Ask;
 use super::world::Client;
 use crate::client::{self, Event, Fields, NO_AUTH, NO_NODE, Reply};
 
-/// What a client received, in order.
+/// Messages that a client received, in order.
 pub(super) struct Received<'a> {
     client: &'a Client,
     messages: Vec<Message>,
@@ -17,11 +17,11 @@ pub(super) struct Received<'a> {
 
 enum Message {
     Event(i64, Event),
-    /// With what it answers.
+    /// Reply, with its request.
     Reply(Reply, Ask),
 }
 
-/// All that ever changed, as the client saw it that sees everything.
+/// All changes, as seen by the observer.
 pub(super) struct Seen(BTreeMap<i64, Vec<Event>>);
 
 impl Seen {
@@ -30,7 +30,7 @@ impl Seen {
         let mut changes = BTreeMap::new();
         for (zxid, event) in witness.events() {
             let newest = changes.last_key_value().map_or(0, |(zxid, _)| *zxid);
-            // The end of a session deletes several znodes at once.
+            // The end of a session deletes several znodes in one transaction.
             let goes = matches!(event, Event::Deleted(_)) && zxid == newest;
             prop_assert!(
                 zxid > newest || goes,
@@ -42,7 +42,7 @@ impl Seen {
         Ok(Self(changes))
     }
 
-    /// When a path was last created, changed or deleted in this state; and whether it is there.
+    /// Transaction that last created, changed or deleted a path in this state, and whether the path exists then.
     fn last(&self, path: &str, zxid: i64) -> Option<(i64, bool)> {
         let changes = self.0.range(..=zxid).rev();
         let mut events =
@@ -56,8 +56,8 @@ impl Seen {
 }
 
 impl<'a> Received<'a> {
-    /// Reads the frames. Each session's replies are in the order of its requests: all of them, up to where its connection
-    /// ended.
+    /// Decodes the frames. The replies of each session are in the order of its requests, without gaps, up to the end of
+    /// its connection.
     pub(super) fn of(client: &'a Client) -> Result<Self, TestCaseError> {
         let mut asked = client.asked.iter();
         let mut messages = Vec::new();
@@ -113,9 +113,9 @@ impl<'a> Received<'a> {
         self.loses_no_event(seen)
     }
 
-    /// What a client is told never goes back; and of a change it is told by the event first.
+    /// Checks that zxids never decrease, and that the event of a change precedes replies that reflect the change.
     fn never_goes_back(&self) -> Result<(), TestCaseError> {
-        let (mut told, mut replied) = (0, 0);
+        let (mut newest, mut replied) = (0, 0);
         for message in &self.messages {
             let zxid = match message {
                 Message::Event(zxid, event) => {
@@ -124,17 +124,20 @@ impl<'a> Received<'a> {
                 }
                 Message::Reply(reply, ask) => {
                     replied = reply.zxid;
-                    prop_assert!(replied >= told, "{ask:?} at {replied:x} behind {told:x}");
+                    prop_assert!(
+                        replied >= newest,
+                        "{ask:?} at {replied:x} behind {newest:x}"
+                    );
                     replied
                 }
             };
-            prop_assert!(zxid >= told);
-            told = zxid;
+            prop_assert!(zxid >= newest);
+            newest = zxid;
         }
         Ok(())
     }
 
-    /// A reply tells of the state that its zxid names: all writes up to that one, and none after it.
+    /// Checks that a reply reflects the state of its zxid: all writes up to that one, and none after it.
     fn is_true(&self, reply: &Reply, ask: Ask, seen: &Seen) -> Result<(), TestCaseError> {
         let wrote = seen.0.get(&reply.zxid).and_then(|events| events.first());
         let of = |path: &str| seen.last(path, reply.zxid);
@@ -149,7 +152,7 @@ impl<'a> Received<'a> {
             Ask::Delete(path) if is_done => {
                 prop_assert_eq!(wrote, Some(&Event::Deleted(path.to_owned())));
             }
-            // A fault refuses before anything is numbered, so the zxid is that of what came before.
+            // A fault refuses a request before it takes a zxid, so the reply has the zxid of the state before.
             Ask::Create(..) if reply.error == NO_AUTH => {}
             Ask::Create(..) | Ask::Set(_) | Ask::Delete(_) => {
                 prop_assert_eq!(wrote, None, "{:?} was refused", ask);
@@ -166,7 +169,7 @@ impl<'a> Received<'a> {
             let data = fields.buffer().unwrap_or_default().to_vec();
             let (_czxid, mzxid) = (fields.long(), fields.long());
             prop_assert_eq!(of(path), Some((mzxid, true)));
-            // What it wrote itself it knows by heart.
+            // The client knows its own writes.
             let own = self.replies().find(|(wrote, ask)| {
                 let writes = matches!(ask, Ask::Create(..) | Ask::Set(_));
                 wrote.zxid == mzxid && wrote.error == 0 && writes
@@ -179,8 +182,8 @@ impl<'a> Received<'a> {
         Ok(())
     }
 
-    /// Each watch is told of the first change after it was set, once, and of all that happened, up to where the connection
-    /// ended.
+    /// Checks that each watch fires for the first change after it was set, once, and that no event is missing up to the
+    /// end of the connection.
     fn loses_no_event(&self, seen: &Seen) -> Result<(), TestCaseError> {
         let mut watches = Watches::default();
         let mut expected = Vec::new();
@@ -192,19 +195,19 @@ impl<'a> Received<'a> {
             watches.set(reply, ask);
         }
         changes.for_each(|(zxid, events)| watches.fire(*zxid, events, &mut expected));
-        let told: Vec<(i64, Event)> = self
+        let fired: Vec<(i64, Event)> = self
             .events()
             .map(|(zxid, event)| (zxid, event.clone()))
             .collect();
         if self.client.ended {
-            expected.truncate(told.len());
+            expected.truncate(fired.len());
         }
-        prop_assert_eq!(told, expected);
+        prop_assert_eq!(fired, expected);
         Ok(())
     }
 }
 
-/// The watches of one client, as ZooKeeper's `DataTree` keeps and fires them.
+/// Watches of one client, as ZooKeeper's `DataTree` stores and fires them.
 #[derive(Default)]
 struct Watches {
     data: BTreeSet<String>,
@@ -221,24 +224,24 @@ impl Watches {
         };
     }
 
-    fn fire(&mut self, zxid: i64, changes: &[Event], told: &mut Vec<(i64, Event)>) {
+    fn fire(&mut self, zxid: i64, changes: &[Event], fired: &mut Vec<(i64, Event)>) {
         for change in changes {
-            self.fire_one(zxid, change, told);
+            self.fire_one(zxid, change, fired);
         }
     }
 
-    fn fire_one(&mut self, zxid: i64, change: &Event, told: &mut Vec<(i64, Event)>) {
+    fn fire_one(&mut self, zxid: i64, change: &Event, fired: &mut Vec<(i64, Event)>) {
         let (Event::Created(path)
         | Event::Deleted(path)
         | Event::Changed(path)
         | Event::Children(path)) = change;
         let gone = matches!(change, Event::Deleted(_)) && self.children.remove(path);
         if self.data.remove(path) || gone {
-            told.push((zxid, change.clone()));
+            fired.push((zxid, change.clone()));
         }
         let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
         if !matches!(change, Event::Changed(_)) && self.children.remove(parent) {
-            told.push((zxid, Event::Children(parent.to_owned())));
+            fired.push((zxid, Event::Children(parent.to_owned())));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A server, some clients that ask without waiting, and one that sees everything and is left alone.
+//! World of a run: a server, clients that send requests without waiting, and an observer without faults that sees all
+//! changes.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -16,10 +17,10 @@ use super::received::{Received, Seen};
 use super::{Ask, CLIENTS, LABELS, Step, Which};
 use crate::client::{self, op};
 
-/// More than is sent in any run, so that nobody waits for room.
+/// More bytes than any run sends, so that no side waits for room.
 const ROOM: usize = 1 << 20;
 
-/// Longer than all that may delay something, and shorter than a session lives.
+/// Longer than all delays together, and shorter than a session timeout.
 const UNTIL_ALL_IS_SENT: Duration = Duration::from_secs(5);
 
 const DELETE: i32 = op::DELETE;
@@ -35,13 +36,13 @@ pub(super) struct World {
     cuts: Vec<Partition>,
 }
 
-/// One client: what it asked, and the bytes that it received.
+/// Client: its requests, and the bytes that it received.
 pub(super) struct Client {
     io: DuplexStream,
     session: SessionId,
     next_xid: i32,
     pub(super) asked: Vec<(i32, Ask)>,
-    /// Whether an answer may have been lost.
+    /// Whether a reply may have been lost.
     pub(super) loses: bool,
     received: Vec<u8>,
     /// Whether the connection has ended.
@@ -102,7 +103,7 @@ impl World {
     fn happen(&mut self, step: &Step) {
         match step {
             Step::Asks(client, asks) => self.clients[*client].ask(asks),
-            // Whether it can be done does not matter.
+            // A step that is not possible now is skipped.
             Step::Writes(Ask::Create(path, _)) => drop(self.server.create(path, b"")),
             Step::Writes(Ask::Set(path)) => drop(self.server.set(path, b"")),
             Step::Writes(Ask::Delete(path)) => drop(self.server.delete(path)),
@@ -132,8 +133,8 @@ impl World {
                     .push(placed.expect("each goes with what it matches"));
             }
             Step::Cut(client, way) => {
-                let whose = minikeeper::Matcher::any().label(LABELS[*client]);
-                self.cuts.push(self.server.cut(whose, *way));
+                let label = minikeeper::Matcher::any().label(LABELS[*client]);
+                self.cuts.push(self.server.cut(label, *way));
             }
             Step::Heal(cut) => {
                 if !self.cuts.is_empty() {
@@ -161,13 +162,13 @@ impl World {
                 session: self.clients[*client].session,
             },
         };
-        // It may be refused, for it would overtake something.
+        // A release is refused if the message would overtake another one.
         let _ = hold.release(&which);
     }
 
-    /// Lets everything go on until all that is owed has been sent.
+    /// Ends faults, holds and cuts, and waits until all pending messages are sent.
     async fn end(&mut self) {
-        // Each may delay something behind what the others delay.
+        // Each delay may start when another one ends.
         let delays = 2 + self.faults.len();
         self.faults.clear();
         self.cuts.clear();
@@ -184,7 +185,7 @@ impl World {
     }
 }
 
-/// Lets everybody do what there is to do: a request is read, what follows is sent, and each hop of that is a turn.
+/// Runs all tasks until they are idle: a request is read, its replies are sent, and each step is one turn of a task.
 async fn settle() {
     for _ in 0..32 {
         tokio::task::yield_now().await;
@@ -211,7 +212,7 @@ impl Client {
         }
     }
 
-    /// Sends all of it in one go.
+    /// Sends all requests in one write.
     fn ask(&mut self, asks: &[Ask]) {
         let mut bytes = Vec::new();
         for ask in asks {
@@ -250,13 +251,13 @@ impl Client {
         self.write(&client::request(xid, op, body));
     }
 
-    /// Whether anybody reads it does not matter.
+    /// It does not matter whether the server reads the bytes.
     fn write(&mut self, bytes: &[u8]) {
         let write = pin!(self.io.write_all(bytes));
         let _ = at_once(write);
     }
 
-    /// It says nothing more, and hears nothing more.
+    /// Disconnects: the client sends and receives nothing more.
     fn leave(&mut self) {
         self.receive();
         let (io, _) = tokio::io::duplex(1);
@@ -264,7 +265,7 @@ impl Client {
         self.ended = true;
     }
 
-    /// Takes all that has arrived.
+    /// Reads all bytes that have arrived.
     fn receive(&mut self) {
         while !self.ended {
             let read = pin!(self.io.read_buf(&mut self.received));

@@ -1,6 +1,6 @@
-//! Races that no real ensemble can be made to run on purpose, each shown twice: with a recipe that is right, and with one that
-//! has a mistake that is well known. A race gives whether the recipe kept what it promises, which is the same in every run:
-//! nothing here sleeps, polls, or hopes.
+//! Races that a real ensemble cannot be made to run on purpose. Each runs twice: with a correct recipe, and with one
+//! that has a well-known mistake. A race returns whether the recipe kept its promise. The result is the same in every
+//! run: the tests do not sleep, poll or depend on chance.
 //!
 //! `MINIKEEPER_RACE_RUNS=1000 cargo test -p minikeeper --test it races::` runs each of them a thousand times.
 
@@ -22,16 +22,19 @@ use self::recipes::{cache, election, leading, lock, membership, office, queue, r
 use self::user::{EPHEMERAL, User};
 use crate::client::{Event, PERSISTENT, TIMEOUT};
 
-/// Runs a race again and again: what is right keeps its promise every time, and the mistake shows every time.
+/// Runs a race several times: the correct recipe keeps its promise each time, and the mistake shows each time.
 fn shown_twice<R: Copy>(race: fn(R) -> bool, right: R, wrong: R) {
     let runs = std::env::var("MINIKEEPER_RACE_RUNS").map_or(20, |runs| runs.parse().unwrap());
     for run in 1..=runs {
-        assert!(race(right), "run {run}: what is right broke its promise");
+        assert!(
+            race(right),
+            "run {run}: the correct recipe broke its promise"
+        );
         assert!(!race(wrong), "run {run}: the mistake did not show");
     }
 }
 
-/// A server whose clock the test turns, with some znodes, and users who came by addresses with their names.
+/// Server with a manual clock, some znodes, and users who connect to addresses labelled with their names.
 fn stage<const N: usize>(znodes: &[&str], names: [&str; N]) -> (Server, [User; N]) {
     let server = Server::builder().manual_clock().start().unwrap();
     for znode in znodes {
@@ -42,7 +45,7 @@ fn stage<const N: usize>(znodes: &[&str], names: [&str; N]) -> (Server, [User; N
 }
 
 #[test]
-fn a_leader_dies_between_two_candidates_reads() {
+fn a_leader_dies_between_two_reads_of_candidates() {
     fn race(elect: election::Recipe) -> bool {
         let (server, [mut a, mut b, mut c]) = stage(&["/election"], ["A", "B", "C"]);
         assert!(elect(&mut a));
@@ -54,7 +57,7 @@ fn a_leader_dies_between_two_candidates_reads() {
             server.expire(a.session());
             let c_leads = elect(&mut c);
             drop(hold);
-            // One of the two leads, and not none.
+            // One of the two leads.
             b.join().unwrap() != c_leads
         })
     }
@@ -62,7 +65,7 @@ fn a_leader_dies_between_two_candidates_reads() {
 }
 
 #[test]
-fn an_event_arrives_before_the_reply_of_the_write_that_it_tells_of() {
+fn an_event_arrives_before_the_reply_to_its_write() {
     fn race(give: office::Give) -> bool {
         let (server, [mut a, mut b]) = stage(&["/office"], ["A", "B"]);
         let a_acts = AtomicBool::new(true);
@@ -71,7 +74,7 @@ fn an_event_arrives_before_the_reply_of_the_write_that_it_tells_of() {
         thread::scope(|scope| {
             scope.spawn(|| give(&mut a, &a_acts));
             hold.wait_for(1).blocking().unwrap();
-            // B knows that the office is its own, A does not know that it has given it away.
+            // B has seen that the office is its own. A has not seen that its write succeeded.
             b.next_event().unwrap();
             let both_act = a_acts.load(Ordering::SeqCst);
             drop(hold);
@@ -82,24 +85,24 @@ fn an_event_arrives_before_the_reply_of_the_write_that_it_tells_of() {
 }
 
 #[test]
-fn an_event_arrives_after_the_reply_of_the_write_that_it_tells_of() {
+fn an_event_arrives_after_the_reply_to_its_write() {
     fn race(take: office::Take) -> bool {
         let (server, [mut a, mut b]) = stage(&["/office"], ["A", "B"]);
         b.get_and_watch("/office").unwrap();
         b.create("/office/acts", b"", EPHEMERAL).unwrap();
         let hold = server.hold(Matcher::watch_event().label("B"));
         let both_act = take(&mut a);
-        assert_eq!(hold.release_all(), 1, "B has not been told, and acts");
+        assert_eq!(hold.release_all(), 1, "B has no event yet, and acts");
         b.next_event().unwrap();
         b.delete("/office/acts").unwrap();
-        let told = Event::Deleted("/office/acts".to_owned());
-        !both_act && a.next_event() == Ok(told)
+        let stopped = Event::Deleted("/office/acts".to_owned());
+        !both_act && a.next_event() == Ok(stopped)
     }
     shown_twice(race, office::take_and_wait, office::take_and_act);
 }
 
 #[test]
-fn a_create_is_done_its_reply_is_lost_and_it_is_tried_again() {
+fn a_create_is_retried_after_a_lost_reply() {
     fn race(put: queue::Recipe) -> bool {
         let (server, [mut a]) = stage(&["/queue"], ["A"]);
         let fault = server.fault("the reply is lost").on(Op::Create);
@@ -111,7 +114,7 @@ fn a_create_is_done_its_reply_is_lost_and_it_is_tried_again() {
 }
 
 #[test]
-fn a_session_expires_while_its_client_comes_back() {
+fn a_session_expires_while_its_client_reconnects() {
     fn race(come_back: membership::Recipe) -> bool {
         let (server, [mut a]) = stage(&["/members"], ["A"]);
         membership::join(&mut a);
@@ -130,28 +133,28 @@ fn a_session_expires_while_its_client_comes_back() {
 }
 
 #[test]
-fn a_lagging_member_serves_older_data_than_another_client_was_told() {
+fn a_lagging_member_serves_older_data_than_another_client_wrote() {
     fn race(read: reading::Recipe) -> bool {
         let ensemble = Ensemble::start(3).unwrap();
         let [mut a, mut b] = [1, 2].map(|member| User::connect([ensemble.member(member).addr()]));
         a.create("/config", b"old", PERSISTENT).unwrap();
         let _lag = ensemble.member(2).lag().unwrap();
         a.set("/config", b"new").unwrap();
-        // A knows that it is written, and says so to B on the telephone.
+        // A has the reply to its write, and tells B about it directly.
         read(&mut b).unwrap() == b"new"
     }
     shown_twice(race, reading::sync_and_read, reading::just_read);
 }
 
 #[test]
-fn a_client_that_has_seen_more_than_a_member_is_refused_and_goes_on_to_the_next() {
+fn a_member_that_lags_behind_a_client_refuses_it() {
     fn race(read: reading::Recipe) -> bool {
         let ensemble = Ensemble::start(3).unwrap();
         let mut a = User::connect([1, 2, 3].map(|member| ensemble.member(member).addr()));
         a.create("/config", b"old", PERSISTENT).unwrap();
         let lag = ensemble.member(2).lag().unwrap();
         a.set("/config", b"new").unwrap();
-        // The next that it knows is the one that lags.
+        // The next server that A knows is the lagging one.
         a.loses_its_connection();
         let data = read(&mut a).unwrap();
         assert_eq!(lag.pending(), 1);
@@ -161,7 +164,7 @@ fn a_client_that_has_seen_more_than_a_member_is_refused_and_goes_on_to_the_next(
 }
 
 #[test]
-fn a_persistent_watch_is_never_told_what_changed_while_its_client_was_away() {
+fn a_persistent_watch_misses_changes_while_its_client_is_disconnected() {
     fn race(cache: cache::Recipe) -> bool {
         let (server, [mut a]) = stage(&["/config"], ["A"]);
         let mut copy = (cache.begin)(&mut a).unwrap();
@@ -176,24 +179,24 @@ fn a_persistent_watch_is_never_told_what_changed_while_its_client_was_away() {
 
 #[test]
 fn a_lock_is_released_while_its_waiter_is_partitioned() {
-    fn race(told: lock::Told) -> bool {
+    fn race(handle: lock::OnEvent) -> bool {
         let (server, [mut a, mut b, mut c]) = stage(&["/lock"], ["A", "B", "C"]);
         let [(a_place, _), (b_place, _)] = [&mut a, &mut b].map(lock::queue_up);
         let partition = server.partition("B");
         a.delete(&a_place).unwrap();
-        // B is given up, and C has its turn.
+        // The session of B expires, and C has the lock.
         server.advance(TIMEOUT * 2);
         let (_, c_has_it) = lock::queue_up(&mut c);
         assert!(c_has_it);
         partition.heal();
-        // What B hears now is that A has gone, and then no more.
-        !told(&mut b, &b_place)
+        // B now gets the event that A has gone, and then the end of its connection.
+        !handle(&mut b, &b_place)
     }
     shown_twice(race, lock::look_again, lock::believe);
 }
 
 #[test]
-fn two_lead_as_long_as_one_is_partitioned() {
+fn a_partitioned_leader_and_its_successor_lead_at_once() {
     fn race(leads: leading::Recipe) -> bool {
         let (server, [mut a, mut b]) = stage(&["/election"], ["A", "B"]);
         assert!(election::right(&mut a) && !election::right(&mut b));
@@ -210,14 +213,14 @@ fn two_lead_as_long_as_one_is_partitioned() {
 }
 
 #[test]
-fn a_client_never_learns_that_its_connection_is_half_open() {
+fn a_client_does_not_see_that_its_connection_is_half_open() {
     fn race(tend: cache::Tend) -> bool {
         let (server, [mut a]) = stage(&["/config"], ["A"]);
         let mut copy = a.get_and_watch("/config").unwrap();
         let half = Matcher::any().connection(server.connections()[0].number);
         let _cut = server.cut(half, Direction::ToClient);
         server.set("/config", b"new").unwrap();
-        // The server hears it, so its session lives.
+        // The server gets the pings, so the session does not expire.
         assert!(server.advance(TIMEOUT).expired.is_empty());
         tend(&mut a, TIMEOUT, &mut copy).unwrap();
         copy == b"new"

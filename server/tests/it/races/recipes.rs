@@ -1,6 +1,6 @@
-//! What applications do with ZooKeeper, each in a form that is right and in one with a mistake that is well known.
+//! Recipes of applications, each in a correct form and in one with a well-known mistake.
 //!
-//! A recipe ends when there is nothing left to do but to wait for an event, and says what it believes by then.
+//! A recipe ends when it can only wait for an event, and returns what the application believes then.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,11 +8,11 @@ use std::time::Duration;
 use super::user::{EPHEMERAL, Outcome, SEQUENTIAL, Trouble, User};
 use crate::client::{Event, TIMEOUT};
 
-/// Electing a leader: whoever has the lowest number leads, and each watches the one before.
+/// Leader election: the candidate with the lowest number leads, and each watches the one before.
 pub(super) mod election {
     use super::*;
 
-    /// Stands for election; says whether it leads.
+    /// Joins the election, and returns whether the candidate leads.
     pub(in super::super) type Recipe = fn(&mut User) -> bool;
 
     pub(in super::super) fn right(me: &mut User) -> bool {
@@ -21,13 +21,13 @@ pub(super) mod election {
             match before(me, &own) {
                 None => return true,
                 Some(other) if me.is_there(&other).unwrap() => return false,
-                // It went since the children were read, and nobody will tell: look again.
+                // The other candidate was deleted after the read of the children, and no event will come: read again.
                 Some(_) => {}
             }
         }
     }
 
-    /// Watches the one before, and does not look whether it is still there.
+    /// Watches the one before, and does not check whether it still exists.
     pub(in super::super) fn deaf(me: &mut User) -> bool {
         let own = stand(me);
         let Some(other) = before(me, &own) else {
@@ -49,32 +49,32 @@ pub(super) mod election {
     }
 }
 
-/// Leading: until when does a leader believe that it leads?
+/// Leadership: the time for which a leader believes that it leads.
 pub(super) mod leading {
     use super::*;
 
-    /// Given for how long it has heard nothing; says whether it leads still.
+    /// Returns whether the leader still believes that it leads, given the time since its last message.
     pub(in super::super) type Recipe = fn(&User, Duration) -> bool;
 
-    /// Steps down before the server can have given it up.
+    /// Steps down before its session can have expired.
     pub(in super::super) fn cautious(me: &User, silence: Duration) -> bool {
         silence < TIMEOUT * 2 / 3 && !me.sees_the_end()
     }
 
-    /// Leads until it is told that it does not.
+    /// Leads until the connection ends.
     pub(in super::super) fn stubborn(me: &User, _silence: Duration) -> bool {
         !me.sees_the_end()
     }
 }
 
-/// Handing an office over to somebody else, and taking it back.
+/// Handover of an office to another client, and back.
 pub(super) mod office {
     use super::*;
 
-    /// Gives the office to B; `acts` says whether it acts in it meanwhile.
+    /// Hands the office to B; `acts` is set while A acts in it.
     pub(in super::super) type Give = fn(&mut User, &AtomicBool);
 
-    /// Takes the office back from B; says whether it acts in it.
+    /// Takes the office back from B, and returns whether A acts in it.
     pub(in super::super) type Take = fn(&mut User) -> bool;
 
     pub(in super::super) fn stop_then_give(me: &mut User, acts: &AtomicBool) {
@@ -82,32 +82,32 @@ pub(super) mod office {
         me.set("/office", b"B").unwrap();
     }
 
-    /// Stops when it knows that B has the office, which B may know before.
+    /// Stops when A sees that B has the office, which B may see before.
     pub(in super::super) fn give_then_stop(me: &mut User, acts: &AtomicBool) {
         me.set("/office", b"B").unwrap();
         acts.store(false, Ordering::SeqCst);
     }
 
-    /// Waits until B has laid it down.
+    /// Waits until B has stopped acting.
     pub(in super::super) fn take_and_wait(me: &mut User) -> bool {
         me.set("/office", b"A").unwrap();
         !me.is_there("/office/acts").unwrap()
     }
 
-    /// Believes that B has been told because the write was done.
+    /// Assumes that B has the event, since the write has succeeded.
     pub(in super::super) fn take_and_act(me: &mut User) -> bool {
         me.set("/office", b"A").unwrap();
         true
     }
 }
 
-/// Putting something into a queue, exactly once.
+/// Adding an item to a queue, exactly once.
 pub(super) mod queue {
     use super::*;
 
     pub(in super::super) type Recipe = fn(&mut User) -> Outcome<()>;
 
-    /// The name bears an id of its own, by which it is found again.
+    /// The name contains an id, by which the client finds its item again.
     pub(in super::super) fn guarded(me: &mut User) -> Outcome<()> {
         let id = format!("_c_{}-", me.session());
         let name = format!("/queue/{id}item-");
@@ -122,7 +122,7 @@ pub(super) mod queue {
         Ok(())
     }
 
-    /// Tries again as if the first try had come to nothing.
+    /// Retries as if the first attempt had had no effect.
     pub(in super::super) fn unguarded(me: &mut User) -> Outcome<()> {
         while let Err(trouble) = me.create("/queue/item-", b"", SEQUENTIAL) {
             must_be(Trouble::Lost, trouble)?;
@@ -136,18 +136,18 @@ pub(super) mod queue {
     }
 }
 
-/// Being a member of a group.
+/// Membership of a group.
 pub(super) mod membership {
     use super::*;
 
-    /// Comes back after its connection was lost; from then on it believes that it is a member.
+    /// Reconnects after a lost connection, and believes from then on that it is a member.
     pub(in super::super) type Recipe = fn(&mut User);
 
     pub(in super::super) fn join(me: &mut User) {
         me.create("/members/A", b"", EPHEMERAL).unwrap();
     }
 
-    /// A session that is new has none of what the old one had.
+    /// A new session has no znodes of the old one.
     pub(in super::super) fn join_again(me: &mut User) {
         if me.comes_back() == Err(Trouble::Expired) {
             me.begins_anew();
@@ -155,7 +155,7 @@ pub(super) mod membership {
         }
     }
 
-    /// Connected again is good enough for it.
+    /// Assumes that a new connection is enough.
     pub(in super::super) fn just_go_on(me: &mut User) {
         if me.comes_back() == Err(Trouble::Expired) {
             me.begins_anew();
@@ -163,31 +163,31 @@ pub(super) mod membership {
     }
 }
 
-/// Keeping a copy of `/config`.
+/// Caching `/config`.
 pub(super) mod cache {
     use super::*;
 
     #[derive(Clone, Copy)]
     pub(in super::super) struct Recipe {
-        /// Reads it for the first time.
+        /// Reads the data for the first time.
         pub(in super::super) begin: fn(&mut User) -> Outcome<Vec<u8>>,
-        /// Whether it reads again after it has come back.
+        /// Whether the client reads again after it has reconnected.
         reads_again: bool,
     }
 
-    /// Its watch tells of what changes while it is connected, and of nothing else.
+    /// The watch fires for changes while the client is connected, and for no others.
     pub(in super::super) const READS_AGAIN: Recipe = Recipe {
         begin: watch_persistently,
         reads_again: true,
     };
 
-    /// Believes that a persistent watch tells of every change.
+    /// Assumes that a persistent watch fires for every change.
     pub(in super::super) const TRUSTS: Recipe = Recipe {
         begin: watch_persistently,
         reads_again: false,
     };
 
-    /// A watch that fires once fires when it is set again, if it has missed something.
+    /// A one-shot watch fires when it is set again, if it has missed a change.
     pub(in super::super) const ONE_SHOT: Recipe = Recipe {
         begin: |me| me.get_and_watch("/config"),
         reads_again: false,
@@ -199,7 +199,7 @@ pub(super) mod cache {
     }
 
     impl Recipe {
-        /// Comes back after its connection was lost.
+        /// Reconnects after a lost connection.
         pub(in super::super) fn come_back(self, me: &mut User, copy: &mut Vec<u8>) -> Outcome<()> {
             me.comes_back()?;
             if self.reads_again {
@@ -213,10 +213,10 @@ pub(super) mod cache {
         }
     }
 
-    /// Given for how long it has heard nothing, does what it does then.
+    /// Reacts to a silent server, given the time since its last message.
     pub(in super::super) type Tend = fn(&mut User, Duration, &mut Vec<u8>) -> Outcome<()>;
 
-    /// Leaves a server that says nothing, not even to its pings.
+    /// Leaves a server that does not even answer pings.
     pub(in super::super) fn impatient(
         me: &mut User,
         silence: Duration,
@@ -228,7 +228,7 @@ pub(super) mod cache {
         Ok(())
     }
 
-    /// Stays as long as the connection does not end.
+    /// Stays until the connection ends.
     pub(in super::super) fn patient(
         me: &mut User,
         _silence: Duration,
@@ -241,14 +241,14 @@ pub(super) mod cache {
     }
 }
 
-/// Taking a lock in turn.
+/// Waiting for a lock in a queue.
 pub(super) mod lock {
     use super::*;
 
-    /// What a waiter does with the news that the one before it is gone; says whether it has the lock.
-    pub(in super::super) type Told = fn(&mut User, &str) -> bool;
+    /// Reaction of a waiter to the event that the one before it is gone. Returns whether it has the lock.
+    pub(in super::super) type OnEvent = fn(&mut User, &str) -> bool;
 
-    /// Stands in the line; gives its place and whether it has the lock.
+    /// Joins the queue, and returns its place and whether it has the lock.
     pub(in super::super) fn queue_up(me: &mut User) -> (String, bool) {
         let own = me.create("/lock/n-", b"", EPHEMERAL | SEQUENTIAL).unwrap();
         let first = is_first(me, &own).unwrap();
@@ -266,18 +266,18 @@ pub(super) mod lock {
         }
     }
 
-    /// The news may be old: it looks whether it is first in the line now.
+    /// The event may be old: checks whether it is first in the queue now.
     pub(in super::super) fn look_again(me: &mut User, own: &str) -> bool {
         me.next_event().is_ok() && is_first(me, own).unwrap_or(false)
     }
 
-    /// The one before is gone, so it must be its turn.
+    /// Assumes that it has the lock, since the one before is gone.
     pub(in super::super) fn believe(me: &mut User, _own: &str) -> bool {
         me.next_event().is_ok()
     }
 }
 
-/// Reading what somebody else says to have written.
+/// Reading data that another client has written.
 pub(super) mod reading {
     use super::*;
 
@@ -288,18 +288,18 @@ pub(super) mod reading {
         me.get("/config")
     }
 
-    /// Believes that every server has what one server has.
+    /// Assumes that every server has what one server has.
     pub(in super::super) fn just_read(me: &mut User) -> Outcome<Vec<u8>> {
         me.get("/config")
     }
 
-    /// Comes back to whichever server takes it, and says what it has seen.
+    /// Reconnects to any server that accepts it, and reports the last zxid that it has seen.
     pub(in super::super) fn come_back_and_read(me: &mut User) -> Outcome<Vec<u8>> {
         me.comes_back()?;
         me.get("/config")
     }
 
-    /// Says that it has seen nothing, so that every server takes it.
+    /// Reports that it has seen no zxid, so that every server accepts it.
     pub(in super::super) fn forget_and_read(me: &mut User) -> Outcome<Vec<u8>> {
         me.last_zxid = 0;
         come_back_and_read(me)

@@ -1,5 +1,5 @@
-//! The client that the recipes of the races are written with: what an application has in its hands, and no more. It sets its
-//! watches again when it comes back, as real clients do, and shares no code with the server.
+//! Client of the recipes, with the knowledge of an application and no more. It sets its watches again when it
+//! reconnects, as real clients do, and shares no code with the server.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{ErrorKind, Read, Write};
@@ -16,31 +16,31 @@ const SYNC: i32 = 9;
 const SET_WATCHES_2: i32 = 105;
 const SET_WATCHES_XID: i32 = -8;
 
-/// Why a request came to nothing.
+/// Error of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// The connection is gone; whether the request was carried out is not known.
+    /// The connection has ended, and the outcome of the request is unknown.
     Lost,
-    /// The session is over.
+    /// The session has expired.
     Expired,
-    /// The server refused, with this code.
+    /// The server returned this error code.
     Refused(i32),
 }
 
 pub(super) type Outcome<T> = Result<T, Trouble>;
 
-/// Somebody with a session.
+/// Client with a session.
 #[derive(Debug)]
 pub(super) struct User {
-    /// The servers that it knows, the one that it is connected to first.
+    /// Known servers, the connected one first.
     servers: VecDeque<SocketAddr>,
     socket: TcpStream,
     granted: Granted,
-    /// The newest state that it was told of.
+    /// Last zxid that the client has seen.
     pub(super) last_zxid: i64,
     xid: i32,
-    told: VecDeque<Event>,
-    /// What it watches once, as something that is there and as something that is not; and what for ever.
+    events: VecDeque<Event>,
+    /// Paths of one-shot watches on existing and on missing znodes, and of persistent watches.
     data: BTreeSet<String>,
     exist: BTreeSet<String>,
     persistent: BTreeSet<String>,
@@ -59,7 +59,7 @@ impl User {
             granted,
             last_zxid: 0,
             xid: 0,
-            told: VecDeque::new(),
+            events: VecDeque::new(),
             data: BTreeSet::new(),
             exist: BTreeSet::new(),
             persistent: BTreeSet::new(),
@@ -70,17 +70,18 @@ impl User {
         self.granted.session
     }
 
-    /// Its network fails.
+    /// Simulates a network failure.
     pub(super) fn loses_its_connection(&mut self) {
-        // Whether it was gone already does not matter.
+        // The connection may have ended already.
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
-    /// Comes back to its session, on the next server that takes it, and sets its watches again.
+    /// Resumes the session on the next server that accepts it, and sets the watches again.
     pub(super) fn comes_back(&mut self) -> Outcome<()> {
         self.loses_its_connection();
         for _ in 0..=self.servers.len() {
-            self.servers.rotate_left(1);
+            let tried = self.servers.pop_front();
+            self.servers.extend(tried);
             match open(self.servers[0], Some(&self.granted), self.last_zxid) {
                 Err(Trouble::Lost) => {}
                 Err(trouble) => return Err(trouble),
@@ -94,7 +95,7 @@ impl User {
         Err(Trouble::Lost)
     }
 
-    /// Begins a new session where the old one is over.
+    /// Opens a new session in place of the expired one.
     pub(super) fn begins_anew(&mut self) {
         *self = Self::connect(std::mem::take(&mut self.servers));
     }
@@ -118,7 +119,7 @@ impl User {
         Ok(())
     }
 
-    /// Gives the path, with its number if it is sequential.
+    /// Creates a znode and returns its path, including a sequence number.
     pub(super) fn create(&mut self, path: &str, data: &[u8], flags: i32) -> Outcome<String> {
         let reply = self.ask(op::CREATE, &client::create(path, data, flags))?;
         Ok(Fields(&reply.body).text())
@@ -149,7 +150,7 @@ impl User {
         Ok(Fields(&reply.body).buffer().unwrap_or_default().to_vec())
     }
 
-    /// Whether it is there; it is told when that changes.
+    /// Returns whether a znode exists, and sets a watch on it.
     pub(super) fn is_there(&mut self, path: &str) -> Outcome<bool> {
         match self.ask(op::EXISTS, &client::read(path, true)) {
             Ok(_) => {
@@ -164,7 +165,7 @@ impl User {
         }
     }
 
-    /// The names, in order.
+    /// Returns the names of the children, sorted.
     pub(super) fn children(&mut self, path: &str) -> Outcome<Vec<String>> {
         let reply = self.ask(op::GET_CHILDREN, &client::read(path, false))?;
         let mut fields = Fields(&reply.body);
@@ -173,7 +174,7 @@ impl User {
         Ok(names)
     }
 
-    /// Is told of every change from now on.
+    /// Sets a persistent watch.
     pub(super) fn watch_persistently(&mut self, path: &str) -> Outcome<()> {
         let persistent = 0_i32.to_be_bytes();
         let body = [client::buffer(path.as_bytes()), persistent.to_vec()].concat();
@@ -182,31 +183,31 @@ impl User {
         Ok(())
     }
 
-    /// Lets its server catch up with the leader.
+    /// Lets the server catch up with the leader.
     pub(super) fn sync(&mut self) -> Outcome<()> {
         self.ask(SYNC, &client::buffer(b"/")).map(|_| ())
     }
 
-    /// The next event, waited for.
+    /// Waits for the next event.
     pub(super) fn next_event(&mut self) -> Outcome<Event> {
-        while self.told.is_empty() {
+        while self.events.is_empty() {
             if let Some(reply) = self.receive()? {
                 panic!("{reply:?} was not asked for");
             }
         }
-        Ok(self.told.pop_front().expect("it is not empty"))
+        Ok(self.events.pop_front().expect("it is not empty"))
     }
 
-    /// The next event, if the server has sent one. It is asked, so that there is nothing to wait for.
+    /// Returns the next event, if the server has sent one. A ping ensures that no wait is needed.
     pub(super) fn event_so_far(&mut self) -> Outcome<Option<Event>> {
-        if self.told.is_empty() {
+        if self.events.is_empty() {
             self.asks(-2, op::PING, &[])?;
         }
-        Ok(self.told.pop_front())
+        Ok(self.events.pop_front())
     }
 
-    /// Whether the connection has ended, as far as it can see without asking. For where the link is cut and nothing is on its
-    /// way.
+    /// Returns whether the client can see the end of the connection without sending a request. For cut links, on which
+    /// no message is on its way.
     pub(super) fn sees_the_end(&self) -> bool {
         self.socket.set_nonblocking(true).expect("it can be set");
         let seen = self.socket.peek(&mut [0]);
@@ -234,7 +235,7 @@ impl User {
         }
     }
 
-    /// A reply, or nothing where it was an event.
+    /// Reads a reply; `None` if it was an event.
     fn receive(&mut self) -> Outcome<Option<Reply>> {
         let frame = read_frame(&mut self.socket)?;
         match client::message(&frame) {
@@ -249,14 +250,14 @@ impl User {
                 | Event::Children(path)) = &event;
                 self.data.remove(path);
                 self.exist.remove(path);
-                self.told.push_back(event);
+                self.events.push_back(event);
                 Ok(None)
             }
         }
     }
 }
 
-/// Asks for a session, a new one or its own; `None` says that it is over.
+/// Requests a session, a new one or its own; `None` if it has expired.
 fn open(
     server: SocketAddr,
     own: Option<&Granted>,

@@ -1,4 +1,4 @@
-//! A view is never behind the call that changed it.
+//! A view always includes the effects of the calls before it.
 
 mod model;
 
@@ -16,7 +16,7 @@ use minikeeper::{
 
 use crate::client::{self, Client, EPHEMERAL, op};
 
-/// A view that lags does so in about half of the runs.
+/// Number of runs; a view that lags shows in about half of the runs.
 const ROUNDS: usize = 40;
 
 fn start() -> Server {
@@ -28,7 +28,7 @@ fn address(server: &Server, label: &str) -> SocketAddr {
     server.labelled(label).expect("it listens").addr()
 }
 
-/// Asserts that the journal ends with these kinds of entries, of those that are about this connection.
+/// Asserts that the journal ends with these kinds of entries, among those of this connection.
 fn assert_ends(server: &Server, connection: u64, kinds: &[EventKind]) {
     let journal = server.journal();
     let of_connection = Matcher::any().connection(connection);
@@ -49,7 +49,7 @@ fn number_of(server: &Server, client: &Client) -> u64 {
 }
 
 #[test]
-fn a_connection_that_a_verb_closes_is_gone_when_the_verb_returns() {
+fn a_connection_that_a_call_closes_has_ended_when_the_call_returns() {
     let ensemble = Ensemble::start(3).expect("an ensemble starts");
     let server = ensemble.server();
     let verbs: [&dyn Fn(&Client); 8] = [
@@ -84,15 +84,15 @@ fn a_connection_that_a_verb_closes_is_gone_when_the_verb_returns() {
                 server.expire(session.id);
             }
             server.assert_no_leaks();
-            let left = server.wait_for_no_leaks().within(Duration::ZERO);
-            left.blocking().expect("nothing is left");
+            let no_leaks = server.wait_for_no_leaks().within(Duration::ZERO);
+            no_leaks.blocking().expect("no leaks remain");
             client.ends();
         }
     }
 }
 
 #[test]
-fn the_journal_says_why_a_connection_closes_and_then_that_it_is_gone() {
+fn the_journal_has_the_reason_of_a_close_and_then_the_end() {
     let server = start();
     let client = Client::connect(server.addr());
     let number = number_of(&server, &client);
@@ -111,7 +111,7 @@ fn the_journal_says_why_a_connection_closes_and_then_that_it_is_gone() {
 }
 
 #[test]
-fn a_client_that_has_its_last_answer_is_gone() {
+fn a_client_that_has_its_last_reply_is_disconnected() {
     let server = start();
     for round in 0..ROUNDS {
         let mut client = Client::connect(server.addr());
@@ -139,7 +139,7 @@ fn a_closed_connection_counts_towards_no_limit() {
     }
 }
 
-/// A client whose create of an ephemeral is held.
+/// Client whose create of an ephemeral is held.
 fn held(server: &Server, hold: &Hold) -> Client {
     let mut client = Client::connect(address(server, "a"));
     client.send(op::CREATE, &client::create("/a", b"", EPHEMERAL));
@@ -148,7 +148,7 @@ fn held(server: &Server, hold: &Hold) -> Client {
 }
 
 #[test]
-fn a_held_request_goes_with_its_session() {
+fn a_held_request_is_dropped_with_its_session() {
     let server = start();
     let hold = server.hold(Matcher::request(Op::Create));
     let ends: [&dyn Fn(SessionId); 4] = [
@@ -181,7 +181,7 @@ fn a_held_request_goes_with_its_session() {
 }
 
 #[test]
-fn what_is_held_or_delayed_goes_with_a_connection_that_the_test_closes() {
+fn held_and_delayed_messages_are_dropped_with_a_connection_that_the_test_closes() {
     let server = start();
     let delay = Fault::DelayReply {
         by: Duration::from_secs(1),
@@ -214,7 +214,7 @@ fn what_is_held_or_delayed_goes_with_a_connection_that_the_test_closes() {
 }
 
 #[test]
-fn a_connection_is_up_while_a_reply_that_it_is_owed_is_held() {
+fn a_connection_stays_open_while_its_last_reply_is_held() {
     let server = start();
     let hold = server.hold(Matcher::reply(Op::CloseSession));
     for round in 0..ROUNDS {
@@ -263,7 +263,7 @@ fn a_held_request_is_carried_out_when_its_release_returns() {
 }
 
 #[test]
-fn requests_that_are_released_together_are_carried_out_in_the_order_in_which_they_came() {
+fn requests_that_are_released_together_are_carried_out_oldest_first() {
     let server = start();
     server.create("/a", b"").expect("it is not there");
     let mut clients = ["a", "b", "c"].map(|label| Client::connect(address(&server, label)));
@@ -287,7 +287,7 @@ fn requests_that_are_released_together_are_carried_out_in_the_order_in_which_the
 }
 
 #[test]
-fn a_delayed_request_is_carried_out_when_its_time_has_come() {
+fn a_delayed_request_is_carried_out_after_its_delay() {
     let server = start();
     let by = Duration::from_secs(1);
     let late = server.fault("late").on(Op::Create).always();
@@ -306,9 +306,9 @@ fn a_delayed_request_is_carried_out_when_its_time_has_come() {
     }
 }
 
-/// Duration of a call, and the longest of the writes of another thread meanwhile.
+/// Duration of a call, and the longest of the concurrent writes of another thread.
 #[expect(clippy::disallowed_methods, reason = "real time is what is measured")]
-fn beside(server: &Server, takes_long: impl FnOnce()) -> (Duration, Duration) {
+fn write_during(server: &Server, takes_long: impl FnOnce()) -> (Duration, Duration) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let writes = scope.spawn(|| {
@@ -328,12 +328,12 @@ fn beside(server: &Server, takes_long: impl FnOnce()) -> (Duration, Duration) {
     })
 }
 
-/// Asserts that the writes of another thread do not wait for all of something that takes long. A machine that is busy
-/// may let a thread wait for as long, so it is tried again.
+/// Asserts that the writes of another thread do not wait for all of a long call. On a busy machine a thread can wait as
+/// long, so this is tried again.
 fn others_go_on(what: &str, server: &Server, takes_long: impl Fn()) {
     let mut seen = Vec::new();
     for _ in 0..5 {
-        let (took, longest) = beside(server, &takes_long);
+        let (took, longest) = write_during(server, &takes_long);
         if longest < took / 2 {
             return;
         }
@@ -343,7 +343,7 @@ fn others_go_on(what: &str, server: &Server, takes_long: impl Fn()) {
 }
 
 #[test]
-fn other_calls_do_not_wait_for_a_view_that_takes_long() {
+fn other_calls_do_not_wait_for_a_long_view() {
     let server = start();
     server.set_journal(JournalMode::Full);
     server.create("/a", b"").expect("it is not there");
@@ -370,7 +370,7 @@ fn other_calls_do_not_wait_for_a_view_that_takes_long() {
 }
 
 #[test]
-fn what_passes_while_a_wait_looks_back_counts_behind_what_passed_before() {
+fn messages_during_a_look_back_count_after_the_earlier_ones() {
     let server = start();
     server.create("/a", b"").expect("it is not there");
     let wrote = || Matcher::of(EventKind::Wrote).path("/a");

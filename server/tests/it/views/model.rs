@@ -18,7 +18,7 @@ use proptest::prelude::*;
 
 use crate::client::{self, Client, EPHEMERAL, TIMEOUT, op};
 
-/// There are as many clients as members; each connects to a member of its own.
+/// Number of clients and of members; each client connects to a member of its own.
 const CLIENTS: usize = 3;
 const LABELS: [&str; CLIENTS] = ["a", "b", "c"];
 
@@ -29,7 +29,7 @@ enum Step {
     Resume(usize),
     /// Creates an ephemeral and sets a watch.
     Ask(usize),
-    /// Asks for what is held.
+    /// Sends the request that is held.
     AskHeld(usize),
     CloseSession(usize),
     /// A fault drops the connection.
@@ -103,10 +103,10 @@ proptest! {
     }
 }
 
-/// Model of a connection that is up.
+/// Model of an open connection.
 struct Up {
     client: Client,
-    /// The number that the server gave it.
+    /// Number that the server gave to the connection.
     number: u64,
     request: Request,
 }
@@ -145,7 +145,7 @@ struct World {
     version: i32,
     created: usize,
     closed: Vec<u64>,
-    /// Which requests are held, the oldest first.
+    /// Held requests, oldest first.
     held: Vec<usize>,
 }
 
@@ -190,7 +190,7 @@ impl World {
             && self.up[client].is_none()
     }
 
-    /// A client that is up and can ask.
+    /// Client that is connected and can send a request.
     fn free(&mut self, client: usize) -> Option<&mut Up> {
         if self.cuts[client].is_some() {
             return None;
@@ -209,7 +209,7 @@ impl World {
         self.up[client].as_ref().map(|up| up.client.session())
     }
 
-    /// The connection is gone.
+    /// The connection has ended.
     fn gone(&mut self, client: usize) {
         if let Some(up) = self.up[client].take() {
             self.session(up.client.session()).watches = false;
@@ -338,7 +338,7 @@ impl World {
         }
     }
 
-    /// A released request is carried out if its link is whole.
+    /// A released request is carried out unless its link is cut.
     fn arrive(&mut self, client: usize) {
         if let Some(up) = &mut self.up[client]
             && self.cuts[client].is_none()
@@ -564,7 +564,7 @@ impl World {
             client::send(&mut socket, word);
             String::from_utf8(client::receive_rest(&mut socket)).expect("text")
         };
-        // The connection that asks is up, too.
+        // The connection of the request is open, too.
         let connections = self.up.iter().flatten().count() + 1;
         let lines = ask(b"cons").lines().filter(|it| !it.is_empty()).count();
         assert_eq!(lines, connections, "cons");
