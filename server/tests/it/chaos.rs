@@ -120,7 +120,10 @@ fn an_invalid_probability_is_refused() {
 
 #[test]
 fn chaos_survives_a_round_trip_through_json() {
-    let json = r#"{"seed":7,"rules":[{"name":"slow","on":{"op":"create"},"probability":0.25,"then":{"fault":"delay_reply","by_ms":5}}]}"#;
+    let json = concat!(
+        r#"{"seed":7,"rules":[{"name":"slow","on":{"op":"create"},"probability":0.25,"#,
+        r#""then":{"fault":"delay_reply","by_ms":5}}]}"#,
+    );
     let chaos: Chaos = serde_json::from_str(json).unwrap();
     assert_eq!(serde_json::to_string(&chaos).unwrap(), json);
     for chaos in [Chaos::gentle(), Chaos::rough()] {

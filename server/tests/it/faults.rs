@@ -7,7 +7,7 @@ use std::time::Duration;
 use minikeeper::{
     ErrorCode, Fault, Matcher, Op, Server,
     fault::{FaultError, FaultRule},
-    journal::JournalMode,
+    journal::{self, Entry, JournalMode},
     matcher::EventKind,
 };
 
@@ -749,12 +749,30 @@ fn a_fault_that_can_never_happen_is_refused() {
 #[test]
 fn a_rule_survives_a_round_trip_through_json() {
     let rules = [
-        r#"{"name":"a","on":{"op":"create","path":"/locks/**","label":"worker"},"nth":2,"times":null,"optional":true,"then":{"fault":"error","code":"NOAUTH"}}"#,
-        r#"{"name":"b","on":{"kind":"watch_event","event_type":"NodeDeleted"},"nth":1,"times":3,"optional":false,"then":{"fault":"split","bytes":1,"every_ms":20}}"#,
-        r#"{"name":"c","on":{"session":"0x1a"},"nth":1,"times":1,"optional":false,"then":{"fault":"partition","direction":"to_client"}}"#,
-        r#"{"name":"d","on":{"op":"connect"},"nth":1,"times":1,"optional":false,"then":{"fault":"delay_request","by_ms":1500}}"#,
-        r#"{"name":"e","on":{"watching":true},"nth":1,"times":1,"optional":false,"then":{"fault":"garbage","bytes":[1,255]}}"#,
-        r#"{"name":"f","on":{"ephemeral":true,"sequential":false},"nth":1,"times":1,"optional":false,"then":{"fault":"apply_then_drop"}}"#,
+        concat!(
+            r#"{"name":"a","on":{"op":"create","path":"/locks/**","label":"worker"},"nth":2,"#,
+            r#""times":null,"optional":true,"then":{"fault":"error","code":"NOAUTH"}}"#,
+        ),
+        concat!(
+            r#"{"name":"b","on":{"kind":"watch_event","event_type":"NodeDeleted"},"nth":1,"times":3,"#,
+            r#""optional":false,"then":{"fault":"split","bytes":1,"every_ms":20}}"#,
+        ),
+        concat!(
+            r#"{"name":"c","on":{"session":"0x1a"},"nth":1,"times":1,"optional":false,"#,
+            r#""then":{"fault":"partition","direction":"to_client"}}"#,
+        ),
+        concat!(
+            r#"{"name":"d","on":{"op":"connect"},"nth":1,"times":1,"optional":false,"#,
+            r#""then":{"fault":"delay_request","by_ms":1500}}"#,
+        ),
+        concat!(
+            r#"{"name":"e","on":{"watching":true},"nth":1,"times":1,"optional":false,"#,
+            r#""then":{"fault":"garbage","bytes":[1,255]}}"#,
+        ),
+        concat!(
+            r#"{"name":"f","on":{"ephemeral":true,"sequential":false},"nth":1,"times":1,"#,
+            r#""optional":false,"then":{"fault":"apply_then_drop"}}"#,
+        ),
     ];
     for json in rules {
         let rule: FaultRule = serde_json::from_str(json).unwrap();
@@ -783,7 +801,7 @@ fn the_journal_names_a_fault() {
     let entry = journal
         .iter()
         .find(|entry| entry.is_meant_by(&Matcher::of(EventKind::Fault)));
-    let fault = minikeeper::journal::Event::Fault {
+    let fault = journal::Event::Fault {
         name: "no ping".into(),
         then: std::borrow::Cow::Owned(Fault::LoseReply),
     };
@@ -941,9 +959,7 @@ fn a_session_close_and_a_fault_that_closes_make_one_entry() {
     client.receive();
     client.ends();
     let journal = server.journal();
-    let closing = |entry: &&minikeeper::journal::Entry| {
-        matches!(entry.event, minikeeper::journal::Event::Closing { .. })
-    };
+    let closing = |entry: &&Entry| matches!(entry.event, journal::Event::Closing { .. });
     assert_eq!(journal.iter().filter(closing).count(), 1);
     assert_eq!(server.sessions(), []);
 }
