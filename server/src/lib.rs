@@ -41,6 +41,7 @@
 //! The state is in memory and is dropped with the last handle. [`ServerBuilder::data_dir`] stores it in ZooKeeper's own
 //! files, and [`Server::open_copy`] starts from the files of a real server.
 
+pub mod config;
 mod control;
 mod handle;
 mod jute;
@@ -51,23 +52,11 @@ pub mod protocol;
 mod store;
 mod wire;
 
+pub use config::Config;
 pub use handle::{
-    Config, Ensemble, Fault, Hold, Journal, Matcher, Op, Server, ServerBuilder, Snapshot,
-    StartError, Tree,
+    Ensemble, Fault, Hold, Journal, Matcher, Op, Server, ServerBuilder, Snapshot, StartError, Tree,
 };
 pub use protocol::{ErrorCode, SessionId};
-
-/// Settings of a server: clocks, digests of the tree, four-letter words.
-///
-/// ```
-/// use minikeeper::config::ClockKind;
-///
-/// let server = minikeeper::Server::builder().clock(ClockKind::Manual).start()?;
-/// # Ok::<(), minikeeper::StartError>(())
-/// ```
-pub mod config {
-    pub use crate::handle::{ClockKind, DigestAlgorithm, FourLetterWords};
-}
 
 /// Members of an ensemble in one process: stops, partitions, lag, elections.
 ///
@@ -181,9 +170,10 @@ pub mod inspect {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub mod journal {
+    pub use crate::config::JournalMode;
     pub use crate::handle::{
         BadJournal, Budget, BudgetGuard, Claim, ClaimBroken, CloseReason, Data, Entry, Event,
-        Exceeded, JournalMode, Mark, MultiPart, Paths, TimedOut, WaitFor,
+        Exceeded, Mark, MultiPart, Paths, TimedOut, WaitFor,
     };
 }
 

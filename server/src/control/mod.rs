@@ -44,9 +44,7 @@ pub use fault::{Chaos, ChaosRule, Fault, FaultError, FaultRule};
 pub use held_message::HeldMessage;
 pub use hold::{Held, HoldError, Release, ReleaseError};
 pub(crate) use hold::{HeldItem, HoldId};
-pub use journal::{
-    BadJournal, Budget, Claim, ClaimBroken, Entry, Exceeded, Journal, JournalMode, Mark,
-};
+pub use journal::{BadJournal, Budget, Claim, ClaimBroken, Entry, Exceeded, Journal, Mark};
 pub(crate) use journal::{BadMark, BudgetId, Recorded, Recorder, Source};
 pub(crate) use known::Known;
 pub(crate) use listener_id::ListenerId;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::journal::{Entry, JournalMode, Mark, Recorded, show, times};
+use super::journal::{Entry, Mark, Recorded, show, times};
 use super::state::Control;
 use super::timed_out::TimedOut;
 use super::wait::{Condition, Wait, WaitId};
+use crate::config::JournalMode;
 
 /// Reason of a wait that ends because its server is gone.
 pub(crate) const GONE: &str = "the server is gone";

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
 #[cfg(not(feature = "tokio-clock"))]
 use super::missing::{NotEnabled, TokioClock};
 use super::{Ensemble, Server, Snapshot, StartError, Storage, Tree};
+use crate::config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
 use crate::protocol::Timestamp;
 
 /// Builder of a [`Server`]. See [`Config`] for the meaning and the default of each setting.

@@ -9,9 +9,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::{Server, Shared, last_error};
+use crate::config::JournalMode;
 use crate::control::{
-    Budget, BudgetId, Condition, Entry, Exceeded, Journal, JournalMode, Mark, Matcher,
-    NeverMatches, TimedOut,
+    Budget, BudgetId, Condition, Entry, Exceeded, Journal, Mark, Matcher, NeverMatches, TimedOut,
 };
 use crate::net::Waiting;
 

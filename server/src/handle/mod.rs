@@ -5,7 +5,6 @@
 mod address;
 mod builder;
 mod chaos;
-mod config;
 mod ensemble;
 mod faults;
 mod holds;
@@ -28,6 +27,8 @@ mod tree;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
+use crate::config::{ClockKind, Config};
+pub use crate::config::{Compression, NoSuchCompression, Storage};
 pub use crate::control::{
     BadJournal, BadPattern, Budget, Chaos, ChaosRule, Claim, ClaimBroken, Data, Direction, Effects,
     Entry, Event, EventKind, Exceeded, Fault, FaultError, FaultRule, Held, HeldMessage, HoldError,
@@ -38,7 +39,6 @@ pub use crate::keeper::CloseReason;
 pub use address::Address;
 pub use builder::ServerBuilder;
 pub use chaos::ChaosGuard;
-pub use config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
 pub use ensemble::{ApplyError, Ensemble};
 pub use faults::{FaultBuilder, FaultGuard, NeverHappened, Partition};
 pub use holds::Hold;
@@ -48,15 +48,15 @@ pub use leaks::{Leak, LeakKind};
 pub use member::{Lag, Member, MemberPartition, MemberView};
 pub use state::{Diff, SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
 pub use storage::{
-    Change, Compression, Failure, FileKind, FileName, Log, NoSuchCompression, OpenOptions, Origin,
-    Storage, StorageError, Transaction, version_folder,
+    Change, Failure, FileKind, FileName, Log, OpenOptions, Origin, StorageError, Transaction,
+    version_folder,
 };
 pub use test_session::TestSession;
 pub use time::NoSuchSession;
 
 use crate::control::ListenerId;
 use crate::keeper::{self, Input, Keeper};
-use crate::net::{CallerRuntime, Clock, Engine, NoRuntime, PortError, Ports, ReservedPort};
+use crate::net::{CallerRuntime, Clock, Engine, Limits, NoRuntime, PortError, Ports, ReservedPort};
 use crate::persistence::{DataFolder, WriteMode};
 use crate::store::{Disk, RealDisk};
 
@@ -82,7 +82,7 @@ pub struct Server {
 
 #[derive(Debug)]
 struct Shared {
-    config: Config,
+    config: Arc<Config>,
     engine: Arc<Engine>,
     /// Whether the session ids differ from those of all other servers in the process.
     unique_session_ids: bool,
@@ -267,12 +267,19 @@ impl Server {
         let reached = reached.filter(|reached| *reached > crate::protocol::Timestamp(0));
         let clock = Clock::start(config.clock, config.start_time, reached, config.tick_time)
             .map_err(|NoRuntime| StartError::NoRuntime)?;
-        let limits = config.limits(addr.port(), &rules);
+        let config = Arc::new(config);
         let keeper = match begins {
             Some(begins) => Keeper::begin_with(rules, begins, clock.now()),
             None => Keeper::new(rules, clock.now()),
         };
-        let engine = Arc::new(Engine::new(keeper, clock, limits, appender));
+        let engine = Arc::new(Engine::new(
+            keeper,
+            clock,
+            Arc::clone(&config),
+            Limits::of(&config),
+            addr.port(),
+            appender,
+        ));
         for label in &config.labels {
             engine.name_label(&address::check_label(label)?);
         }

@@ -12,7 +12,8 @@ use hashbrown::{HashMap, HashSet};
 use sha1::Digest;
 
 use super::acl_table::AclId;
-use super::{DigestAlgorithm, Rules, java};
+use super::{Rules, java};
+use crate::config::DigestAlgorithm;
 use crate::protocol::{Acl, AclEntry, AuthId, ErrorCode, Permissions, open_acl, unlisted_number};
 
 /// The id that passes every check.

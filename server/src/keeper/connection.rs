@@ -7,7 +7,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::access::Ids;
-use super::rules::Rules;
+use crate::config::Rules;
 use crate::protocol::{AuthId, MemberId, SessionId, Timestamp};
 
 /// The number of a connection. A number is never reused.

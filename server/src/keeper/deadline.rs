@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::connection::ConnectionId;
-use super::rules::Rules;
+use crate::config::Rules;
 use crate::protocol::{SessionId, Timestamp};
 
 /// An event that is due at some time.

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::connection::ConnectionId;
 use super::replica::Replica;
-use super::rules::Rules;
 use super::tree::Tree;
 use super::watch::Watches;
+use crate::config::Rules;
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, Zxid};
 
 /// The members and their leader.

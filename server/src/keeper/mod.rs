@@ -29,7 +29,6 @@ mod reap;
 mod reaper;
 mod replica;
 mod restore;
-mod rules;
 mod session;
 mod shared;
 mod slab;
@@ -46,6 +45,7 @@ mod watch;
 mod write;
 mod znode;
 
+pub(crate) use crate::config::Rules;
 pub(crate) use access::digest_of;
 pub(crate) use connection::{Connection, ConnectionId};
 pub(crate) use input::Input;
@@ -53,8 +53,6 @@ pub use output::CloseReason;
 pub(crate) use output::{Expiry, Output, Outputs};
 pub(crate) use reap::Reapable;
 pub(crate) use restore::Restored;
-pub use rules::DigestAlgorithm;
-pub(crate) use rules::Rules;
 pub(crate) use session::Sessions;
 #[cfg(test)]
 pub(crate) use session::password;

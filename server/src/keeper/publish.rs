@@ -7,12 +7,12 @@ use super::apply::{Change, Changes};
 use super::connection::{ConnectionId, Connections};
 use super::ensemble::Members;
 use super::output::{Output, Outputs, notify, reply};
-use super::rules::Rules;
 use super::state::Keeper;
 use super::transaction::Transaction;
 use super::tree::Tree;
 use super::watch::Watches;
 use super::write::{self, Caller};
+use crate::config::Rules;
 use crate::protocol::{
     EventType, Permissions, Request, SessionId, Timestamp, Txn, TxnRecord, Xid, Zxid,
 };

@@ -6,7 +6,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use super::connection::ConnectionId;
-use super::rules::Rules;
+use crate::config::Rules;
 use crate::protocol::{MemberId, SessionId, SessionRecord, Timestamp, Zxid};
 
 /// All open sessions.

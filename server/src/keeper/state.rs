@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::connection::{Connection, ConnectionId, Connections};
 use super::deadline::{Deadline, Deadlines, next_look};
 use super::ensemble::{MemberState, Members};
-use super::rules::Rules;
 use super::session::Sessions;
 use super::tree::Tree;
 use super::watch::Watches;
+use crate::config::Rules;
 use crate::protocol::{MemberId, SessionId, Timestamp, Zxid};
 
 /// The state of a server.

@@ -6,10 +6,10 @@ use super::input::Input;
 use super::long_list::LONG;
 use super::output::{CloseReason, Expiry, Outputs, notify, reply};
 use super::read::{self, Reader};
-use super::rules::Rules;
 use super::state::Keeper;
 use super::tree::Tree;
 use super::{format, write};
+use crate::config::Rules;
 use crate::protocol::{
     ErrorCode, MemberId, MultiOp, MultiReadOp, MultiResult, Operation, Request, Response,
     SessionId, SetWatches, Timestamp, Xid, Zxid,

@@ -532,11 +532,12 @@ pub(super) mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-    use crate::control::{JournalMode, ListenerId};
-    use crate::keeper::{Keeper, Rules};
+    use crate::config::{ClockKind, Config, Rules};
+    use crate::control::ListenerId;
+    use crate::keeper::Keeper;
     use crate::net::engine::Welcome;
     use crate::net::facts::Gathering;
-    use crate::net::{Clock, ClockKind, FourLetterWords, Limits};
+    use crate::net::{Clock, Limits};
     use crate::persistence::Appender;
     use crate::protocol::{
         AclList, CreateOperation, CreateRequest, Request, SetDataRequest, Timestamp,
@@ -574,7 +575,14 @@ pub(super) mod tests {
         let clock = Clock::start(ClockKind::Manual, Some(started), None, HOUR);
         let clock = clock.expect("it needs no runtime");
         let keeper = begin(clock.now());
-        Arc::new(Engine::new(keeper, clock, limits(), appender))
+        Arc::new(Engine::new(
+            keeper,
+            clock,
+            Arc::new(config()),
+            limits(),
+            2181,
+            appender,
+        ))
     }
 
     fn engine_and(
@@ -586,23 +594,26 @@ pub(super) mod tests {
         let mut limits = limits();
         tell(&mut limits);
         let keeper = Keeper::new(Rules::default(), clock.now());
-        Arc::new(Engine::new(keeper, clock, limits, appender))
+        Arc::new(Engine::new(
+            keeper,
+            clock,
+            Arc::new(config()),
+            limits,
+            2181,
+            appender,
+        ))
+    }
+
+    fn config() -> Config {
+        let mut config = Config::default();
+        config.tick_time = HOUR;
+        config
     }
 
     fn limits() -> Limits {
         Limits {
-            max_frame: 0xf_ffff,
             slice: HOUR,
-            four_letter_words: FourLetterWords::All,
-            port: 2181,
-            listen_backlog: 1,
-            data_dir: String::new(),
-            data_log_dir: String::new(),
-            tick_time: HOUR,
-            min_session_timeout: HOUR,
-            max_session_timeout: HOUR,
-            max_client_connections: 0,
-            journal: JournalMode::DEFAULT,
+            ..Limits::of(&config())
         }
     }
 

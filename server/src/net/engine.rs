@@ -26,6 +26,7 @@ use super::patience::Patience;
 use super::sink::{Own, Sink, Test};
 use super::totals::Totals;
 use super::waiters::Waiters;
+use crate::config::Config;
 use crate::control::{AcceptPlan, Client, Control, Effects, Event, Known, ListenerId, Recorder};
 use crate::keeper::{CloseReason, ConnectionId, Input, Keeper, Snapshot};
 use crate::persistence::{Appender, Log, LogSetup};
@@ -42,7 +43,10 @@ pub(crate) struct Engine {
     pub(super) patience: Patience,
     /// Where what is committed is kept, if it is.
     pub(super) log: Option<Arc<Log>>,
+    pub(super) config: Arc<Config>,
     pub(super) limits: Limits,
+    /// Port of the server's listener; 0 without one.
+    port: u16,
     /// Prints the last events for a test that panics, unless that is switched off.
     pub(super) teller: OnceLock<Teller>,
 }
@@ -115,7 +119,9 @@ impl Engine {
     pub(crate) fn new(
         keeper: Keeper,
         clock: Clock,
+        config: Arc<Config>,
         limits: Limits,
+        port: u16,
         appender: Option<Appender>,
     ) -> Self {
         let log = appender.as_ref().map(Appender::log);
@@ -133,7 +139,7 @@ impl Engine {
                 Duration::ZERO
             },
             control: Control::new(
-                Recorder::new(limits.journal, clock.now()),
+                Recorder::new(config.journal, clock.now()),
                 Known::new(members, next_journal()),
             ),
             waiters: Waiters::default(),
@@ -148,14 +154,16 @@ impl Engine {
             alarm: Notify::new(),
             patience: Patience::default(),
             log,
+            config,
             limits,
+            port,
             teller: OnceLock::new(),
         }
     }
 
     /// The port that the server listens on; 0 if it has no listener.
     pub(crate) fn port(&self) -> u16 {
-        self.limits.port
+        self.port
     }
 
     pub(crate) fn clock(&self) -> &Clock {

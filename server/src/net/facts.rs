@@ -53,7 +53,7 @@ impl Gathering {
         }
         let shared = Arc::new(Shared::default());
         self.0 = Some(Arc::clone(&shared));
-        if !engine.limits.lists(word) {
+        if !engine.lists(word) {
             shared.tell(Facts::default());
             return;
         }

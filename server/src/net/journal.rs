@@ -1,9 +1,10 @@
 //! The engine's calls for the journal and budgets.
 
 use super::engine::Engine;
+use crate::config::JournalMode;
 use crate::control::{
-    BadMark, Budget, BudgetId, Control, Exceeded, Journal, JournalMode, Known, Mark, NeverMatches,
-    Recorded, Source,
+    BadMark, Budget, BudgetId, Control, Exceeded, Journal, Known, Mark, NeverMatches, Recorded,
+    Source,
 };
 use crate::protocol::Timestamp;
 

@@ -41,10 +41,8 @@ mod wait;
 mod waiters;
 
 pub(crate) use caller_runtime::{AsyncRead, AsyncWrite, CallerRuntime};
-pub use clock::ClockKind;
 pub(crate) use clock::{Clock, NoRuntime};
 pub(crate) use engine::Engine;
-pub use limits::FourLetterWords;
 pub(crate) use limits::Limits;
 pub(crate) use machine::read as read_file;
 pub(crate) use outbox::Outbox;

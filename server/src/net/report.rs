@@ -1,16 +1,17 @@
 //! The answers to four-letter words, gathered from the state.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::engine::{Engine, State};
 use super::facts::Facts;
-use super::limits::Limits;
 use super::long_word::{Ephemerals, LONG, WatchesByPath, WatchesBySession};
 use super::outbox::{ConnectionStats, Outbox};
 use super::outgoing::Long;
 use super::totals::Packets;
+use crate::config::FourLetterWords;
 use crate::keeper::{Connection, ConnectionId, Table, Watches};
 use crate::protocol::{MemberId, Mode, SessionId, Timestamp};
 use crate::wire::{
@@ -34,7 +35,7 @@ pub(super) fn answer(
     (word, facts): (FourLetterWord, Facts),
     received: &[u8],
 ) -> Option<Answered> {
-    let answer = answer_now(state, &engine.limits, now, asking, (word, facts), received)?;
+    let answer = answer_now(state, engine, now, asking, (word, facts), received)?;
     if let Answer::Dump(dump) = &answer
         && has_many_ephemerals(state)
     {
@@ -70,13 +71,13 @@ fn has_many_watches(state: &State) -> bool {
 
 fn answer_now(
     state: &mut State,
-    limits: &Limits,
+    engine: &Engine,
     now: Timestamp,
     asking: ConnectionId,
     (word, facts): (FourLetterWord, Facts),
     received: &[u8],
 ) -> Option<Answer> {
-    if !limits.lists(word) {
+    if !engine.lists(word) {
         return Some(Answer::NotListed(word));
     }
     let member = state.keeper.connection(asking).map(Connection::member);
@@ -86,7 +87,7 @@ fn answer_now(
         return Some(Answer::NotServing);
     }
     Some(match word {
-        FourLetterWord::Conf => Answer::Conf(conf(limits, facts.sizes)),
+        FourLetterWord::Conf => Answer::Conf(conf(engine, facts.sizes)),
         FourLetterWord::Cons => Answer::Cons(connections(state, asking)),
         FourLetterWord::Crst => {
             let outboxes = state.outboxes.iter_mut();
@@ -149,18 +150,37 @@ fn answer_now(
     })
 }
 
-fn conf(limits: &Limits, (data_dir_size, data_log_size): (u64, u64)) -> ConfReport {
+impl Engine {
+    /// Whether a four-letter word is answered.
+    pub(super) fn lists(&self, word: FourLetterWord) -> bool {
+        match &self.config.four_letter_words {
+            FourLetterWords::All => true,
+            FourLetterWords::Only(words) => word.is_listed(words),
+        }
+    }
+}
+
+fn conf(engine: &Engine, (data_dir_size, data_log_size): (u64, u64)) -> ConfReport {
+    let config = &engine.config;
+    let (shortest, longest) = config.session_timeouts();
+    let shown = |folder: &Option<PathBuf>| {
+        let folder = folder.as_ref()?;
+        Some(folder.display().to_string())
+    };
+    // A server in memory has no folder, and a real server always has one.
+    let data_dir = shown(&config.storage.data_dir).unwrap_or_else(|| "/tmp/minikeeper".to_owned());
+    let data_log_dir = shown(&config.storage.data_log_dir).unwrap_or_else(|| data_dir.clone());
     ConfReport {
-        client_port: limits.port,
-        data_dir: format!("{}/version-2", limits.data_dir),
+        client_port: engine.port(),
+        data_dir: format!("{data_dir}/version-2"),
         data_dir_size,
-        data_log_dir: format!("{}/version-2", limits.data_log_dir),
+        data_log_dir: format!("{data_log_dir}/version-2"),
         data_log_size,
-        tick_time_ms: limits.tick_time.as_millis(),
-        max_client_connections: limits.max_client_connections,
-        min_session_timeout_ms: limits.min_session_timeout.as_millis(),
-        max_session_timeout_ms: limits.max_session_timeout.as_millis(),
-        listen_backlog: limits.listen_backlog,
+        tick_time_ms: config.tick_time.as_millis(),
+        max_client_connections: config.max_client_connections,
+        min_session_timeout_ms: shortest.as_millis(),
+        max_session_timeout_ms: longest.as_millis(),
+        listen_backlog: config.listen_backlog,
         // ServerConfig leaves a standalone server without a number, whatever its session ids begin with.
         server_id: 0,
     }

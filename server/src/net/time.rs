@@ -89,7 +89,7 @@ mod tests {
     use tracing::{Event, Level, Metadata, Subscriber};
 
     use super::*;
-    use crate::net::ClockKind;
+    use crate::config::ClockKind;
     use crate::net::connection::tests::{accepted, engine_of};
     use crate::protocol::{ConnectRequest, SessionId};
 

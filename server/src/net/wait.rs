@@ -15,9 +15,8 @@ use super::clock::Countdown;
 use super::engine::{Engine, State};
 use super::unpark::unpark_this_thread;
 use super::waiters::Waiters;
-use crate::control::{
-    BadMark, Condition, Control, Entry, GONE, JournalMode, Mark, TimedOut, WaitId,
-};
+use crate::config::JournalMode;
+use crate::control::{BadMark, Condition, Control, Entry, GONE, Mark, TimedOut, WaitId};
 use crate::protocol::Timestamp;
 
 /// Waits for something: a future that needs no particular runtime. It sees what passes from when it is made; its time

@@ -15,16 +15,15 @@ mod shared;
 mod snapshot_policy;
 mod snapshots;
 mod stopwatch;
-mod storage;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub(crate) use crate::config::Storage;
 pub(crate) use appender::Appender;
 pub(crate) use copy::{read, write};
 pub(crate) use data_folder::DataFolder;
 pub(crate) use log::Log;
 #[cfg(test)]
 pub(crate) use snapshot_policy::SnapshotPolicy;
-pub use storage::Storage;
 pub(crate) use writer::{LogSetup, WriteMode};

@@ -18,7 +18,7 @@ mod snapshot;
 pub(crate) mod tests;
 mod txn;
 
-pub use compression::{Compression, NoSuchCompression};
+pub(crate) use crate::config::Compression;
 pub(crate) use disk::{Disk, DiskFile, DiskLock, RealDisk};
 pub use error::StorageError;
 pub(crate) use folder::Folder;

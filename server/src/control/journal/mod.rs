@@ -31,31 +31,8 @@ use serde::{Deserialize, Serialize};
 use super::event::Event;
 use super::known::Known;
 use super::matcher::Matcher;
+use crate::config::JournalMode;
 use crate::protocol::Timestamp;
-
-/// Number of events that the journal stores.
-///
-/// ```
-/// use minikeeper::{Server, journal::JournalMode};
-///
-/// let server = Server::builder().journal(JournalMode::Full).start()?;
-/// # Ok::<(), minikeeper::StartError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum JournalMode {
-    /// No events.
-    Off,
-    /// This many of the last events, in at most 32 MiB, each with at most 256 bytes of data.
-    Last(usize),
-    /// All events with all data, until the memory is full.
-    Full,
-}
-
-impl JournalMode {
-    /// Mode of a server in a test.
-    pub const DEFAULT: Self = Self::Last(10_000);
-}
 
 /// Copy of the stored entries, in order. It does not grow. It has methods for the questions that tests ask most; its
 /// [entries](Self::entries) answer all others.

@@ -12,8 +12,9 @@ mod waits;
 
 use std::sync::Arc;
 
-use super::journal::{JournalMode, Recorder};
+use super::journal::Recorder;
 use super::{Client, Control, Known, ListenerId, Progress, ReplyPlan, RequestPlan};
+use crate::config::JournalMode;
 use crate::keeper::{ConnectionId, Input};
 use crate::protocol::{
     AclList, CreateOperation, CreateRequest, ErrorCode, EventType, KeeperState, MemberId, Message,

@@ -13,16 +13,13 @@ use std::sync::Arc;
 pub use failure::Failure;
 pub use log::{Change, Log, Transaction};
 
-use super::{Config, Server, Snapshot, StartError};
+use super::{Server, Snapshot, StartError};
+use crate::config::{Compression, Config};
 use crate::keeper::Rules;
 use crate::persistence;
-pub use crate::persistence::Storage;
 use crate::protocol::DataFormat;
 use crate::store::RealDisk;
-pub use crate::store::{
-    Compression, FileKind, FileName, NoSuchCompression, OpenOptions, Origin, StorageError,
-    version_folder,
-};
+pub use crate::store::{FileKind, FileName, OpenOptions, Origin, StorageError, version_folder};
 
 impl Server {
     /// Starts a server with the state of a data folder, or of one snapshot file. The server keeps its state in memory:
@@ -114,7 +111,9 @@ impl Snapshot {
     pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self, StorageError> {
         let rules = Rules {
             digest: options.digest,
-            ..Rules::default()
+            ..Config::default()
+                .rules()
+                .expect("the default settings are valid")
         };
         let read =
             |rules: &Rules| persistence::read(Arc::new(RealDisk), path.as_ref(), options, rules);

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
+use crate::config::ClockKind;
 use crate::keeper::ConnectionId;
+use crate::net::connection;
 use crate::net::connection::tests::{accepted, engine_that_logs};
 use crate::net::engine::Engine;
-use crate::net::{ClockKind, connection};
 use crate::persistence::{Appender, Log, SnapshotPolicy};
 use crate::protocol::{DataFormat, Zxid};
 

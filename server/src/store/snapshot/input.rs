@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use simd_adler32::Adler32;
 
+use crate::config::Compression;
 use crate::jute::{Malformed, Reader};
-use crate::store::compression::{Compression, decompressed};
+use crate::store::compression::decompressed;
 use crate::store::{Disk, StorageError};
 
 /// Number of bytes that one call reads; fewer of a smaller file.

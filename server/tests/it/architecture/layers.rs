@@ -13,11 +13,17 @@ struct Layer {
     is_pure: bool,
 }
 
-const LAYERS: [Layer; 9] = [
+const LAYERS: [Layer; 10] = [
     Layer {
         name: "protocol",
         imports: &[],
         crates: &["bytes", "serde", "thiserror"],
+        is_pure: true,
+    },
+    Layer {
+        name: "config",
+        imports: &["protocol"],
+        crates: &["serde", "thiserror"],
         is_pure: true,
     },
     Layer {
@@ -35,7 +41,7 @@ const LAYERS: [Layer; 9] = [
     // Pure but for `disk.rs`, which alone opens files.
     Layer {
         name: "store",
-        imports: &["protocol", "jute"],
+        imports: &["protocol", "config", "jute"],
         crates: &[
             "bytes",
             "crc32fast",
@@ -49,7 +55,7 @@ const LAYERS: [Layer; 9] = [
     },
     Layer {
         name: "keeper",
-        imports: &["protocol"],
+        imports: &["protocol", "config"],
         crates: &[
             "base64",
             "bytes",
@@ -66,7 +72,7 @@ const LAYERS: [Layer; 9] = [
     // It imports `keeper` for the ids of connections and for the inputs of a step, which it plans for.
     Layer {
         name: "control",
-        imports: &["protocol", "keeper"],
+        imports: &["protocol", "config", "keeper"],
         crates: &[
             "bytes",
             "foldhash",
@@ -80,7 +86,7 @@ const LAYERS: [Layer; 9] = [
     },
     Layer {
         name: "persistence",
-        imports: &["protocol", "store", "keeper"],
+        imports: &["protocol", "config", "store", "keeper"],
         crates: &["bytes", "foldhash", "serde", "tokio", "tracing"],
         is_pure: false,
     },
@@ -88,6 +94,7 @@ const LAYERS: [Layer; 9] = [
         name: "net",
         imports: &[
             "protocol",
+            "config",
             "jute",
             "wire",
             "store",
@@ -111,6 +118,7 @@ const LAYERS: [Layer; 9] = [
         name: "handle",
         imports: &[
             "protocol",
+            "config",
             "wire",
             "store",
             "keeper",

@@ -1,15 +1,9 @@
 //! Everything a server can be told, as plain data.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 
-pub use crate::control::JournalMode;
-pub use crate::keeper::DigestAlgorithm;
-use crate::keeper::Rules;
-use crate::net::Limits;
-pub use crate::net::{ClockKind, FourLetterWords};
-use crate::persistence::Storage;
+use super::{ClockKind, DigestAlgorithm, FourLetterWords, JournalMode, Rules, Storage};
 use crate::protocol::{MemberId, Timestamp};
 
 /// What a server can be told before it starts; [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.
@@ -170,7 +164,7 @@ impl Config {
 
 impl Config {
     /// The members, and where each is to listen: from the second on the ports are the next ones, or free ones too.
-    pub(super) fn members(&self) -> impl Iterator<Item = (MemberId, SocketAddr)> {
+    pub(crate) fn members(&self) -> impl Iterator<Item = (MemberId, SocketAddr)> {
         (1..=self.members).map(|member| {
             let mut address = self.address;
             if address.port() != 0 {
@@ -180,19 +174,29 @@ impl Config {
         })
     }
 
-    /// What the rules are to know of it, or why it cannot be.
-    pub(super) fn rules(&self) -> Result<Rules, String> {
+    /// Returns the shortest and the longest session timeout that a client can get.
+    pub(crate) fn session_timeouts(&self) -> (Duration, Duration) {
+        let ticks = |number: u32| self.tick_time.saturating_mul(number);
+        (
+            self.min_session_timeout.unwrap_or_else(|| ticks(2)),
+            self.max_session_timeout.unwrap_or_else(|| ticks(20)),
+        )
+    }
+
+    /// Checks the settings. Returns those that the rules depend on.
+    ///
+    /// # Errors
+    ///
+    /// Describes the first setting that is invalid.
+    pub(crate) fn rules(&self) -> Result<Rules, String> {
         let tick_ms = positive(self.tick_time, "the tick time")?;
-        let timeout = |chosen: Option<Duration>, ticks: i64, name: &str| {
-            let ms = chosen.map_or(Ok(tick_ms.saturating_mul(ticks)), |chosen| {
-                positive(chosen, name)
-            })?;
+        let (shortest, longest) = self.session_timeouts();
+        let timeout = |span, name| {
+            let ms = positive(span, name)?;
             Ok::<_, String>(i32::try_from(ms).unwrap_or(i32::MAX))
         };
-        let min_session_timeout_ms =
-            timeout(self.min_session_timeout, 2, "the shortest session timeout")?;
-        let max_session_timeout_ms =
-            timeout(self.max_session_timeout, 20, "the longest session timeout")?;
+        let min_session_timeout_ms = timeout(shortest, "the shortest session timeout")?;
+        let max_session_timeout_ms = timeout(longest, "the longest session timeout")?;
         if min_session_timeout_ms > max_session_timeout_ms {
             return Err(format!(
                 "the shortest session timeout, {min_session_timeout_ms} ms, is longer than the longest, \
@@ -265,38 +269,12 @@ impl Config {
     }
 
     /// The same for a server that only makes a state to begin with.
-    pub(super) fn in_memory(&self) -> Self {
+    pub(crate) fn in_memory(&self) -> Self {
         Self {
             listener: false,
             storage: Storage::default(),
             journal: JournalMode::Off,
             ..self.clone()
-        }
-    }
-
-    /// What concerns bytes and sockets, where clients connect at `port`.
-    pub(super) fn limits(&self, port: u16, rules: &Rules) -> Limits {
-        let duration = |ms: i32| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-        let shown = |folder: &Option<PathBuf>| {
-            let folder = folder.as_ref();
-            folder.map(|folder| folder.display().to_string())
-        };
-        // In memory it is nowhere, and a real server is somewhere.
-        let data_dir =
-            shown(&self.storage.data_dir).unwrap_or_else(|| "/tmp/minikeeper".to_owned());
-        Limits {
-            max_frame: self.max_frame,
-            slice: Duration::from_millis(10),
-            four_letter_words: self.four_letter_words.clone(),
-            port,
-            listen_backlog: self.listen_backlog,
-            data_log_dir: shown(&self.storage.data_log_dir).unwrap_or_else(|| data_dir.clone()),
-            data_dir,
-            tick_time: self.tick_time,
-            min_session_timeout: duration(rules.min_session_timeout_ms),
-            max_session_timeout: duration(rules.max_session_timeout_ms),
-            max_client_connections: self.max_client_connections,
-            journal: self.journal,
         }
     }
 }

@@ -1,10 +1,10 @@
-//! What is said about the folder before a server starts.
+//! Settings of a data folder.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::Compression;
 use crate::protocol::DataFormat;
-use crate::store::Compression;
 
 /// Where a server keeps its state, and how; without a [`data_dir`](Self::data_dir), which is the default, nowhere but
 /// in memory.
