@@ -148,16 +148,19 @@ impl Control {
     /// Adds a wait, which may have its outcome at once.
     pub(crate) fn begin_wait(&mut self, condition: Condition) -> WaitId {
         let since = Mark::at(self.journal.noted());
-        let id = self.waits.add(condition.clone(), since);
-        match condition {
-            Condition::Held { hold, .. } => self.waits.held(hold, self.holds.held(hold)),
-            Condition::Happened { fault, .. } => {
+        let id = self.waits.add(condition, since);
+        match self.waits.get(id).map(|wait| &wait.condition) {
+            Some(&Condition::Held { hold, .. }) => self.waits.held(hold, self.holds.held(hold)),
+            Some(&Condition::Happened { fault, .. }) => {
                 self.waits.happened(fault, self.faults.hits(fault));
             }
-            Condition::Passes(_)
-            | Condition::Nth { .. }
-            | Condition::Quiet
-            | Condition::State(_) => {}
+            Some(
+                Condition::Passes(_)
+                | Condition::Nth { .. }
+                | Condition::Quiet
+                | Condition::State(_),
+            )
+            | None => {}
         }
         id
     }

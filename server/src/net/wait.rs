@@ -164,7 +164,7 @@ impl Engine {
                     let State {
                         control, waiters, ..
                     } = &mut *state;
-                    waiters.next_timeout(&mut control.waits)
+                    waiters.next_timeout(&control.waits)
                 }
                 Err(panicked) => {
                     // A wait that is polled again ends with the panic of the server.

@@ -237,7 +237,7 @@ fn a_connection_that_the_server_closed_while_it_was_cut_off_ends_with_the_server
     let client = worker(&server);
     let _partition = server.partition("worker");
     let gone = server.wait_for(Matcher::of(EventKind::Disconnected));
-    assert_eq!(server.disconnect(&Matcher::any()), 1);
+    assert_eq!(server.disconnect(Matcher::any()), 1);
     gone.blocking().unwrap();
     assert_eq!(server.connections(), []);
     nothing_has_arrived(&client);

@@ -13,7 +13,7 @@ fn a_label_finds_the_session_that_is_connected() {
     let first = Client::connect(worker.addr());
     assert_eq!(server.session("worker").id, first.session());
     let (id, granted) = (first.session(), first.granted.clone());
-    server.disconnect(&Matcher::any().label("worker"));
+    server.disconnect(Matcher::any().label("worker"));
     first.ends();
     assert_eq!(server.session("worker").id, id, "it is the only one");
     let second = Client::connect(worker.addr());

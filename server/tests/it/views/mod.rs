@@ -53,7 +53,7 @@ fn a_connection_that_a_call_closes_has_ended_when_the_call_returns() {
     let ensemble = Ensemble::start(3).expect("an ensemble starts");
     let server = ensemble.server();
     let verbs: [&dyn Fn(&Client); 8] = [
-        &|_| assert_eq!(server.disconnect(&Matcher::any().label("a")), 1),
+        &|_| assert_eq!(server.disconnect(Matcher::any().label("a")), 1),
         &|client| assert_eq!(server.expire(client.session()).expired.len(), 1),
         &|_| drop(ensemble.elect(None).expect("there is a quorum")),
         &|_| drop(ensemble.lose_quorum()),
@@ -132,7 +132,7 @@ fn a_closed_connection_counts_towards_no_limit() {
     let server = builder.start().expect("a server starts");
     for _ in 0..ROUNDS {
         let client = Client::connect(server.addr());
-        server.disconnect(&Matcher::any());
+        server.disconnect(Matcher::any());
         Client::resume(server.addr(), &client.granted)
             .expect("there is room for it")
             .close();
@@ -153,7 +153,7 @@ fn a_held_request_is_dropped_with_its_session() {
     let hold = server.hold(Matcher::request(Op::Create));
     let ends: [&dyn Fn(SessionId); 4] = [
         &|session| drop(server.expire(session)),
-        &|_| assert_eq!(server.disconnect(&Matcher::any().label("a")), 1),
+        &|_| assert_eq!(server.disconnect(Matcher::any().label("a")), 1),
         &|session| {
             server.mute(session);
             server.advance(2 * client::TIMEOUT);
@@ -205,7 +205,7 @@ fn held_and_delayed_messages_are_dropped_with_a_connection_that_the_test_closes(
         };
         let seen = server.wait_for(Matcher::of(kind));
         seen.since(Mark::BEGINNING).blocking().expect("it passes");
-        assert_eq!(server.disconnect(&Matcher::any().label(label)), 1);
+        assert_eq!(server.disconnect(Matcher::any().label(label)), 1);
         assert_eq!(server.connections(), []);
         assert_eq!(hold.held(), []);
         client.ends();

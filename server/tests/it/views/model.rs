@@ -366,7 +366,7 @@ impl World {
                 self.gone(client);
             }
             Step::DisconnectAll => {
-                self.server.disconnect(&Matcher::any());
+                self.server.disconnect(Matcher::any());
                 self.all_gone();
             }
             Step::Expire(client) => {
