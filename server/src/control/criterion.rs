@@ -184,13 +184,13 @@ impl Matcher {
         matched.map(|(at, _)| at).collect()
     }
 
-    /// Whether `is_meant` accepts the whole request of an event, or one of the operations of a multi.
-    fn some_inner(&self, event: &Event<'_>, mut is_meant: impl FnMut(Inner<'_>) -> bool) -> bool {
+    /// Whether `accepts` is true for the whole request of an event, or one of the operations of a multi.
+    fn some_inner(&self, event: &Event<'_>, mut accepts: impl FnMut(Inner<'_>) -> bool) -> bool {
         match event.asked() {
             Some(asked) if !asked.parts.is_empty() => {
-                asked.parts.iter().any(|part| is_meant(Some(part)))
+                asked.parts.iter().any(|part| accepts(Some(part)))
             }
-            Some(_) | None => is_meant(None),
+            Some(_) | None => accepts(None),
         }
     }
 

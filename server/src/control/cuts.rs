@@ -60,8 +60,8 @@ impl Cuts {
 
     /// Removes the cuts of a fault, or all cuts. Returns their numbers.
     pub(super) fn remove_by(&mut self, fault: Option<FaultId>) -> Vec<u64> {
-        let is_meant = |cut: &mut Cut| fault.is_none() || cut.by == fault;
-        let removed = self.cuts.extract_if(.., is_meant);
+        let is_removed = |cut: &mut Cut| fault.is_none() || cut.by == fault;
+        let removed = self.cuts.extract_if(.., is_removed);
         removed.map(|cut| cut.id).collect()
     }
 
@@ -73,13 +73,13 @@ impl Cuts {
     }
 
     /// Describes the cuts.
-    pub(crate) fn in_words(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn describe(&self) -> impl Iterator<Item = String> {
         self.cuts.iter().map(|cut| {
             let whose = match &cut.whose.label {
                 Some(label) if cut.whose == Matcher::any().label(label) => label.clone(),
                 Some(_) | None => cut.whose.to_string(),
             };
-            format!("{whose} {}", cut.direction.in_words())
+            format!("{whose} {}", cut.direction.describe())
         })
     }
 }

@@ -19,7 +19,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    pub(crate) fn in_words(self) -> &'static str {
+    pub(crate) fn describe(self) -> &'static str {
         match self {
             Self::Both => "both ways",
             Self::ToClient => "to the client",

@@ -408,20 +408,20 @@ impl Event<'_> {
         if has_results { part.error } else { error }
     }
 
-    /// Whether `is_meant` accepts one of the event's paths.
-    pub(super) fn is_about(&self, mut is_meant: impl FnMut(&str) -> bool) -> bool {
+    /// Whether `accepts` is true for one of the event's paths.
+    pub(super) fn is_about(&self, mut accepts: impl FnMut(&str) -> bool) -> bool {
         match self {
             Self::Request { paths, .. }
             | Self::Wrote { paths, .. }
             | Self::SessionClosed { deleted: paths, .. }
             | Self::SessionExpired { deleted: paths, .. }
-            | Self::Committed { paths, .. } => paths.iter().any(is_meant),
+            | Self::Committed { paths, .. } => paths.iter().any(accepts),
             Self::Reply { paths, created, .. } => {
-                paths.iter().any(&mut is_meant) || created.as_deref().is_some_and(is_meant)
+                paths.iter().any(&mut accepts) || created.as_deref().is_some_and(accepts)
             }
-            Self::WatchEvent { path, .. } | Self::Reaped { path, .. } => is_meant(path),
+            Self::WatchEvent { path, .. } | Self::Reaped { path, .. } => accepts(path),
             Self::Held { message, .. } | Self::Released { message, .. } => {
-                message.paths().iter().any(|path| is_meant(path))
+                message.paths().iter().any(|path| accepts(path))
             }
             Self::Accepted { .. }
             | Self::Disconnected

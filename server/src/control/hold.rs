@@ -288,9 +288,9 @@ impl Holds {
     }
 
     /// Describes a hold: its matcher, the messages that passed and the nearest misses.
-    pub(crate) fn in_words(&self, id: HoldId) -> Option<String> {
+    pub(crate) fn describe(&self, id: HoldId) -> Option<String> {
         let placed = self.find(id)?;
-        let near = placed.near.in_words(placed.on.kind, placed.matched);
+        let near = placed.near.describe(placed.on.kind, placed.matched);
         Some(format!("{}; {near}", placed.on))
     }
 

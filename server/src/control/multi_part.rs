@@ -39,11 +39,11 @@ pub struct MultiPart<'a> {
 }
 
 impl MultiPart<'_> {
-    /// Whether `is_meant` accepts the path of the operation, or the path that it created.
-    pub(super) fn is_about(&self, is_meant: impl FnMut(&str) -> bool) -> bool {
+    /// Whether `accepts` is true for the path of the operation, or the path that it created.
+    pub(super) fn is_about(&self, accepts: impl FnMut(&str) -> bool) -> bool {
         let own = self.path.as_deref();
         let created = self.created.as_deref();
-        own.into_iter().chain(created).any(is_meant)
+        own.into_iter().chain(created).any(accepts)
     }
 }
 

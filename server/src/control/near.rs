@@ -54,7 +54,7 @@ impl Near {
 
     /// Describes the events that passed, and the near misses: `of 3 requests that passed, 1 matched; 1
     /// differed only in the path (the first had /a)`.
-    pub(crate) fn in_words(&self, kind: Option<EventKind>, matched: u64) -> String {
+    pub(crate) fn describe(&self, kind: Option<EventKind>, matched: u64) -> String {
         let (one, several) = kind.map_or(("entry", "entries"), EventKind::words);
         let mut text = match self.passed {
             0 => format!("no {one} passed"),

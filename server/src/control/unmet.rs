@@ -69,7 +69,7 @@ impl Unmet {
         let before = self.recorded.entries();
         before
             .take_while(|entry| entry.number <= self.wait.since.number())
-            .filter(|entry| self.wait.wants(|matcher| entry.is_meant_by(matcher)))
+            .filter(|entry| self.wait.wants(|matcher| entry.matches(matcher)))
             .last()
     }
 }
@@ -80,7 +80,7 @@ impl Wait {
         let next = self.found.len().saturating_add(1);
         let near = |matched| {
             let kind = self.next().and_then(|matcher| matcher.kind);
-            self.near.in_words(kind, matched)
+            self.near.describe(kind, matched)
         };
         match &self.condition {
             Condition::Passes(steps) => match (steps.get(self.found.len()), steps.len()) {
@@ -128,7 +128,7 @@ impl Control {
     pub(crate) fn unmet(&self, id: WaitId, span: Duration, why: Option<String>) -> Option<Unmet> {
         let wait = self.waits.get(id).filter(|wait| wait.is_open())?;
         let about = match wait.condition {
-            Condition::Held { hold, .. } => self.holds.in_words(hold),
+            Condition::Held { hold, .. } => self.holds.describe(hold),
             Condition::Happened { fault, .. } => self.faults.waits_for(fault),
             Condition::Passes(_)
             | Condition::Nth { .. }

@@ -180,7 +180,7 @@ impl Waits {
         };
         (wait.found, wait.near) = (found, near);
         for entry in wait.meanwhile.take().unwrap_or_default() {
-            if !wait.is_found() && wait.wants(|matcher| entry.is_meant_by(matcher)) {
+            if !wait.is_found() && wait.wants(|matcher| entry.matches(matcher)) {
                 wait.find(entry);
             }
         }
@@ -192,19 +192,19 @@ impl Waits {
 
 impl Condition {
     /// Whether some message may be awaited, now or later.
-    fn may_want(&self, is_meant: impl FnMut(&Matcher) -> bool) -> bool {
+    fn may_want(&self, accepts: impl FnMut(&Matcher) -> bool) -> bool {
         match self {
-            Self::Passes(steps) => steps.iter().any(is_meant),
-            Self::Nth { matcher, .. } => std::iter::once(&**matcher).any(is_meant),
+            Self::Passes(steps) => steps.iter().any(accepts),
+            Self::Nth { matcher, .. } => std::iter::once(&**matcher).any(accepts),
             Self::Held { .. } | Self::Happened { .. } | Self::Quiet | Self::State(_) => false,
         }
     }
 }
 
 impl Wait {
-    /// Whether the next awaited message is accepted by `is_meant`.
-    pub(crate) fn wants(&self, is_meant: impl FnOnce(&Matcher) -> bool) -> bool {
-        self.outcome.is_none() && self.next().is_some_and(is_meant)
+    /// Whether the next awaited event is one for which `accepts` is true.
+    pub(crate) fn wants(&self, accepts: impl FnOnce(&Matcher) -> bool) -> bool {
+        self.outcome.is_none() && self.next().is_some_and(accepts)
     }
 
     /// Matcher of the next awaited message.

@@ -135,8 +135,8 @@ impl Sink<'_, '_> {
     /// Selects the held messages to release.
     fn wanted(&self, hold: HoldId, which: &Release) -> Result<Wanted, ReleaseError> {
         let items = self.control.holds.items(hold);
-        let is_for = |connection: &ConnectionId, is_meant: &dyn Fn(&Outbox) -> bool| {
-            self.outboxes.get(*connection).is_some_and(is_meant)
+        let is_for = |connection: &ConnectionId, accepts: &dyn Fn(&Outbox) -> bool| {
+            self.outboxes.get(*connection).is_some_and(accepts)
         };
         Ok(match which {
             Release::First { count } => wanted_by_connection(items.take(*count)),

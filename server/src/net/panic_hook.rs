@@ -120,7 +120,7 @@ impl State {
                 held.client()
             );
         }
-        for cut in self.control.cuts.in_words() {
+        for cut in self.control.cuts.describe() {
             let _ = write!(lines, "\nlinks cut: {cut}");
         }
         for exceeded in self.control.journal.budgets.exceeded() {

@@ -104,7 +104,7 @@ impl Waiting {
             if wait.is_found() {
                 break;
             }
-            if wait.wants(|matcher| entry.is_meant_by(matcher)) {
+            if wait.wants(|matcher| entry.matches(matcher)) {
                 wait.find(entry);
             } else {
                 wait.pass_by(&entry.client(), &entry.event);

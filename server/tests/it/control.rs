@@ -146,7 +146,7 @@ fn the_journal_has_all_messages_and_can_be_waited_on() {
     let exists = server
         .journal()
         .into_iter()
-        .find(|entry| entry.is_meant_by(&Matcher::of(EventKind::Reply).error(ErrorCode::NoNode)));
+        .find(|entry| entry.matches(&Matcher::of(EventKind::Reply).error(ErrorCode::NoNode)));
     assert!(matches!(
         exists.unwrap().event,
         minikeeper::journal::Event::Reply {

@@ -255,7 +255,7 @@ fn a_delayed_request_delays_later_ones_and_matches_once() {
     let requests = server.journal();
     let requests = requests
         .iter()
-        .filter(|entry| entry.is_meant_by(&Matcher::request(Op::Create)));
+        .filter(|entry| entry.matches(&Matcher::request(Op::Create)));
     assert_eq!(requests.count(), 1, "the journal has one entry");
 }
 
@@ -655,7 +655,7 @@ fn a_fault_happens_only_where_all_conditions_hold() {
     drop(candidacy);
     let journal = server.journal();
     let asked = |matcher: Matcher| {
-        let asked = journal.iter().filter(|entry| entry.is_meant_by(&matcher));
+        let asked = journal.iter().filter(|entry| entry.matches(&matcher));
         asked.count()
     };
     assert_eq!(
@@ -800,7 +800,7 @@ fn the_journal_names_a_fault() {
     let journal = server.journal();
     let entry = journal
         .iter()
-        .find(|entry| entry.is_meant_by(&Matcher::of(EventKind::Fault)));
+        .find(|entry| entry.matches(&Matcher::of(EventKind::Fault)));
     let fault = journal::Event::Fault {
         name: "no ping".into(),
         then: std::borrow::Cow::Owned(Fault::LoseReply),

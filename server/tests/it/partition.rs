@@ -290,7 +290,7 @@ fn a_fault_cuts_the_link_at_one_request() {
         let count = |kind| {
             journal
                 .iter()
-                .filter(|entry| entry.is_meant_by(&Matcher::of(kind)))
+                .filter(|entry| entry.matches(&Matcher::of(kind)))
                 .count()
         };
         assert_eq!((count(EventKind::Cut), count(EventKind::Healed)), (1, 1));

@@ -178,7 +178,7 @@ impl PlacedFault {
 
     fn describe(&self) -> String {
         let nth = self.rule.nth;
-        let near = self.near.in_words(Some(self.kind), self.matches);
+        let near = self.near.describe(Some(self.kind), self.matches);
         format!("it waited for match {nth} of {}; {near}", self.rule.on)
     }
 }

@@ -169,7 +169,7 @@ impl Journal {
         let mut rest = &self.entries[..];
         let mut found: Vec<&Entry> = Vec::new();
         for (at, step) in steps.iter().enumerate() {
-            let passed = rest.iter().position(|entry| entry.is_meant_by(step));
+            let passed = rest.iter().position(|entry| entry.matches(step));
             let Some(passed) = passed else {
                 let (at, steps) = (at + 1, steps.len());
                 let mut message = format!(
@@ -250,14 +250,14 @@ fn near(matcher: &Matcher, entries: &[Entry]) -> String {
     let mut near = Near::default();
     let mut matched = 0;
     for entry in entries {
-        if entry.is_meant_by(matcher) {
+        if entry.matches(matcher) {
             near.matched();
             matched += 1;
         } else {
             near.note(matcher, &entry.client(), &entry.event);
         }
     }
-    near.in_words(matcher.kind, matched)
+    near.describe(matcher.kind, matched)
 }
 
 /// Number of times, in words.

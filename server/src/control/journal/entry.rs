@@ -62,11 +62,11 @@ impl Entry {
     ///
     /// let server = minikeeper::Server::start()?;
     /// let fault = Matcher::of(EventKind::Fault);
-    /// assert!(!server.journal().iter().any(|entry| entry.is_meant_by(&fault)));
+    /// assert!(!server.journal().iter().any(|entry| entry.matches(&fault)));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     #[must_use]
-    pub fn is_meant_by(&self, matcher: &Matcher) -> bool {
+    pub fn matches(&self, matcher: &Matcher) -> bool {
         matcher.matches(&self.client(), &self.event)
     }
 

@@ -234,7 +234,7 @@ impl Journal {
         let matcher = matcher.into();
         self.entries
             .iter()
-            .filter(move |entry| entry.is_meant_by(&matcher))
+            .filter(move |entry| entry.matches(&matcher))
     }
 
     /// Returns the number of entries that match. The number is 0 also for a matcher that nothing can match;

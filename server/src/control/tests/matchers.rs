@@ -17,7 +17,7 @@ fn a_condition_that_is_not_set_matches_every_event() {
     assert!(
         entries(&control)
             .iter()
-            .all(|entry| entry.is_meant_by(&Matcher::any()))
+            .all(|entry| entry.matches(&Matcher::any()))
     );
 }
 
@@ -33,7 +33,7 @@ fn label_session_and_connection_select_a_client() {
         any().connection(7),
     ] {
         assert!(
-            entry.is_meant_by(&same) && same.matches_client(&a.client()),
+            entry.matches(&same) && same.matches_client(&a.client()),
             "{same}"
         );
     }
@@ -43,7 +43,7 @@ fn label_session_and_connection_select_a_client() {
         any().connection(8),
     ] {
         assert!(
-            !entry.is_meant_by(&other) && !other.matches_client(&a.client()),
+            !entry.matches(&other) && !other.matches_client(&a.client()),
             "{other}"
         );
     }
@@ -56,8 +56,8 @@ fn a_reply_matches_by_the_operation_and_path_of_its_request_and_by_its_error() {
     a.reply(&mut control, Err(ErrorCode::NodeExists));
     let reply = &entries(&control)[1];
     let refused = Matcher::reply(Op::Create).path("/a");
-    assert!(reply.is_meant_by(&refused.clone().error(ErrorCode::NodeExists)));
-    assert!(!reply.is_meant_by(&refused.error(ErrorCode::NoNode)));
+    assert!(reply.matches(&refused.clone().error(ErrorCode::NodeExists)));
+    assert!(!reply.matches(&refused.error(ErrorCode::NoNode)));
 }
 
 #[test]
@@ -79,11 +79,11 @@ fn all_conditions_of_a_multi_hold_for_the_same_operation() {
     let [request, reply] = &entries(&control)[..] else {
         panic!("a request and a reply");
     };
-    assert!(request.is_meant_by(&Matcher::request(Op::Create).path("/a")));
-    assert!(!request.is_meant_by(&Matcher::request(Op::Create).path("/b")));
+    assert!(request.matches(&Matcher::request(Op::Create).path("/a")));
+    assert!(!request.matches(&Matcher::request(Op::Create).path("/b")));
     let error = ErrorCode::NoNode;
-    assert!(reply.is_meant_by(&Matcher::reply(Op::Delete).error(error)));
-    assert!(!reply.is_meant_by(&Matcher::reply(Op::Create).error(error)));
+    assert!(reply.matches(&Matcher::reply(Op::Delete).error(error)));
+    assert!(!reply.matches(&Matcher::reply(Op::Create).error(error)));
 }
 
 #[test]

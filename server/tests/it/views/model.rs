@@ -539,7 +539,7 @@ impl World {
         let ends = |number: u64| {
             let of_connection = Matcher::any().connection(number);
             let last = journal.matching(of_connection).last();
-            last.is_some_and(|last| last.is_meant_by(&Matcher::of(EventKind::Disconnected)))
+            last.is_some_and(|last| last.matches(&Matcher::of(EventKind::Disconnected)))
         };
         for number in &self.closed {
             assert!(ends(*number), "connection {number} has ended:\n{journal}");
