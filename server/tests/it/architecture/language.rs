@@ -51,9 +51,10 @@ const EXEMPT: [&str; 3] = [
 ];
 
 /// Files of the workspace that are checked, by the beginning of their paths.
-const CHECKED: [&str; 4] = [
+const CHECKED: [&str; 5] = [
     "server/src/control/",
     "server/src/jute/",
+    "server/src/persistence/",
     "server/src/store/",
     "server/src/wire/",
 ];
