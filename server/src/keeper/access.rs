@@ -187,11 +187,11 @@ impl Ids {
             .iter()
             .filter(|entry| self.are_covered_by(&entry.id))
             .fold(Permissions(0), |granted, entry| granted | entry.permissions);
-        let mut kept = self.granted.borrow_mut();
-        if kept.len() >= MOST_GRANTED {
-            kept.clear();
+        let mut cached = self.granted.borrow_mut();
+        if cached.len() >= MOST_GRANTED {
+            cached.clear();
         }
-        kept.insert(id, granted);
+        cached.insert(id, granted);
         granted
     }
 }

@@ -12,7 +12,7 @@ use crate::protocol::{
 
 impl Keeper {
     /// Returns the reason why the member does not accept a client that asks for a session, if it does not.
-    pub(super) fn turns_away(
+    pub(super) fn refuses_session(
         &self,
         member: MemberId,
         request: &ConnectRequest<'_>,
@@ -29,7 +29,7 @@ impl Keeper {
     }
 
     /// Handles a request that the member does not process. Returns whether the request is one.
-    pub(super) fn stopped_by_member(
+    pub(super) fn handled_by_member(
         &mut self,
         now: Timestamp,
         (connection, member): (ConnectionId, MemberId),
@@ -49,7 +49,7 @@ impl Keeper {
             }
             return writes || syncs;
         }
-        if self.members.is_left_behind(connection) && !ends_session {
+        if self.members.has_moved(connection) && !ends_session {
             // These requests are refused before the owner of the session is checked.
             let unchecked = operation.is_none()
                 || matches!(request, Request::Malformed(operation) if operation.is_write())

@@ -164,7 +164,7 @@ impl Tree {
         });
         quota::about_to_change(undo, path, None);
         quota::znode_created(self, path, data.as_deref().map_or(0, <[u8]>::len), undo);
-        self.tell(changes, ChangeKind::Created, path, acl_id, parent_id);
+        self.list_change(changes, ChangeKind::Created, path, acl_id, parent_id);
         Some(stat)
     }
 
@@ -185,14 +185,14 @@ impl Tree {
         }
         self.subtract_digest(id);
         let acl = self.slot(id).map_or(AclId::OPEN, Znode::acl);
-        self.tell(changes, ChangeKind::Deleted, path, acl, parent_id);
+        self.list_change(changes, ChangeKind::Deleted, path, acl, parent_id);
         let was_first = self
             .slot(parent_id)
             .is_some_and(|parent| parent.first_child == id);
         let znode = self.remove(id, parent_id);
         let size = length(&znode.data);
         quota::about_to_change(undo, path, Some(&znode.data));
-        if undo.is_kept() {
+        if undo.is_recording() {
             undo.push(|| Undo::Deleted {
                 id,
                 znode: Box::new(znode),
@@ -259,7 +259,7 @@ impl Tree {
         });
         quota::data_set(self, path, grown, undo);
         // A watcher of data does not watch the parent, so the parent's ACL does not matter.
-        self.tell(changes, ChangeKind::DataChanged, path, acl, id);
+        self.list_change(changes, ChangeKind::DataChanged, path, acl, id);
         Some(stat)
     }
 
@@ -286,7 +286,7 @@ impl Tree {
         let znode = self.slot_mut(id);
         let old = std::mem::replace(&mut znode.acl, new);
         let aversion = znode.aversion;
-        if undo.is_kept() {
+        if undo.is_recording() {
             undo.push(|| Undo::AclSet {
                 id,
                 acl: old,
@@ -321,7 +321,7 @@ impl Tree {
                     let parent = self.slot_mut(parent);
                     parent.creates = parent_creates;
                     parent.pzxid = parent_pzxid;
-                    quota::limits_forgotten(self, &znode.path);
+                    quota::remove_limits(self, &znode.path);
                 }
                 Undo::Deleted {
                     id,
@@ -330,7 +330,7 @@ impl Tree {
                     parent_pzxid,
                     was_first,
                 } => {
-                    quota::limits_remembered(self, &znode.path);
+                    quota::add_limits(self, &znode.path);
                     self.restore(id, *znode, parent);
                     let parent = self.slot_mut(parent);
                     parent.pzxid = parent_pzxid;
@@ -365,7 +365,7 @@ impl Tree {
     }
 
     /// Commits: drops the log and releases the resources that a rollback would need.
-    pub(super) fn keep(&mut self, undo: &mut UndoLog) {
+    pub(super) fn commit(&mut self, undo: &mut UndoLog) {
         while let Some(step) = undo.pop() {
             match step {
                 Undo::Deleted { znode, .. } => self.acls.release(znode.acl),
@@ -387,7 +387,14 @@ impl Tree {
         }
     }
 
-    fn tell(&self, changes: &mut Changes, kind: ChangeKind, path: &str, acl: AclId, parent: u32) {
+    fn list_change(
+        &self,
+        changes: &mut Changes,
+        kind: ChangeKind,
+        path: &str,
+        acl: AclId,
+        parent: u32,
+    ) {
         if changes.wanted {
             let parent_acl = self.slot(parent).map_or(AclId::OPEN, Znode::acl);
             changes.list.push(Change {

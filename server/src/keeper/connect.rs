@@ -28,7 +28,7 @@ impl Keeper {
             Deadline::Sessionless(connection),
         );
         let member = asking.member;
-        if let Some(reason) = self.turns_away(member, request) {
+        if let Some(reason) = self.refuses_session(member, request) {
             self.close(now, connection, reason, out);
             return;
         }
@@ -145,7 +145,7 @@ impl Keeper {
         if let Some(other) = session.connection.replace(connection)
             && self.members.is_ensemble()
         {
-            self.members.leave_behind(other);
+            self.members.note_moved(other);
         }
         self.touch(now, id);
         Some(id)

@@ -61,13 +61,14 @@ fn checksum(pieces: [&[u8]; 3], mut crc: Hasher) -> u32 {
     crc.finalize()
 }
 
-/// The digest of a tree, and the digests of znodes that changed recently. A client that changes a znode mostly changes it
-/// again, and the old digest can then be subtracted without computing it once more.
+/// The digest of a tree, and the digests of znodes that changed recently. A client that changes a znode mostly changes
+/// it again, and the old digest can then be subtracted without computing it once more.
 #[derive(Clone, Debug)]
 pub(super) struct TreeDigest {
     sum: u64,
     recent: [Recent; RECENT],
-    /// A hasher that has hashed nothing yet. A copy is cheaper than a new one, which asks the processor for its features.
+    /// A hasher that has hashed nothing yet. A copy is cheaper than a new one, which asks the processor for its
+    /// features.
     crc: Hasher,
     /// Digests after some of the transactions, the oldest first. The four-letter word `hash` shows them.
     history: VecDeque<(Zxid, u64)>,

@@ -32,7 +32,7 @@ impl Keeper {
                 member,
                 transactions,
             } => self.release(now, member, transactions.unwrap_or(usize::MAX), None, out),
-            EnsembleAction::CatchUp { member } => self.catch_up_for_good(now, member, out),
+            EnsembleAction::CatchUp { member } => self.catch_up(now, member, out),
         }
         self.settle(now, before, out);
     }
@@ -65,7 +65,7 @@ impl Keeper {
     fn begin_epoch(&mut self, now: Timestamp, leader: Option<MemberId>) {
         self.members.leader = leader;
         self.sessions.renumber(&self.rules, now);
-        self.sessions_begin_anew(now);
+        self.restart_timeouts(now);
         if !self.members.is_ensemble() {
             return;
         }
@@ -157,11 +157,11 @@ impl Keeper {
         Replica::new(&mut self.tree, last_zxid, follows)
     }
 
-    pub(super) fn keep_replica(&mut self, member: MemberId, replica: Replica) {
+    pub(super) fn insert_replica(&mut self, member: MemberId, replica: Replica) {
         self.members.replicas.insert(member, replica);
     }
 
-    pub(super) fn drop_replica(&mut self, member: MemberId) -> Option<Replica> {
+    pub(super) fn remove_replica(&mut self, member: MemberId) -> Option<Replica> {
         self.members.replicas.remove(&member)
     }
 }

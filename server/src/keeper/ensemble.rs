@@ -25,7 +25,7 @@ pub(crate) struct Members {
     /// The last transaction of the epochs before. Followers show it until the first transaction of this epoch.
     pub(super) last_of_before: Zxid,
     /// Connections whose session has moved to another member.
-    left_behind: BTreeSet<ConnectionId>,
+    moved: BTreeSet<ConnectionId>,
     /// The states of members that are not up to date.
     pub(super) replicas: BTreeMap<MemberId, Replica>,
 }
@@ -80,13 +80,13 @@ impl Members {
             leader: Some(MemberId(number)),
             epoch,
             last_of_before: Zxid(0),
-            left_behind: BTreeSet::new(),
+            moved: BTreeSet::new(),
             replicas: BTreeMap::new(),
         }
     }
 
     /// Continues after the transactions of another server, whose epochs do not come again.
-    pub(super) fn go_on_from(&mut self, last_zxid: Zxid) {
+    pub(super) fn continue_from(&mut self, last_zxid: Zxid) {
         let epoch = u32::try_from(last_zxid.0 >> 32).unwrap_or(self.epoch);
         if self.is_ensemble() {
             self.epoch = self.epoch.max(epoch);
@@ -116,8 +116,8 @@ impl Members {
 
     /// Whether all members and connections behave alike, which is nearly always so.
     #[inline]
-    pub(super) fn are_as_one(&self) -> bool {
-        self.replicas.is_empty() && self.left_behind.is_empty()
+    pub(super) fn are_uniform(&self) -> bool {
+        self.replicas.is_empty() && self.moved.is_empty()
     }
 
     /// Returns the mode of a member.
@@ -177,18 +177,18 @@ impl Members {
         self.service(member) == Service::ReadOnly
     }
 
-    pub(super) fn leave_behind(&mut self, connection: ConnectionId) {
-        self.left_behind.insert(connection);
+    pub(super) fn note_moved(&mut self, connection: ConnectionId) {
+        self.moved.insert(connection);
     }
 
-    pub(super) fn is_left_behind(&self, connection: ConnectionId) -> bool {
-        self.left_behind.contains(&connection)
+    pub(super) fn has_moved(&self, connection: ConnectionId) -> bool {
+        self.moved.contains(&connection)
     }
 
     /// Removes a closed connection.
     pub(super) fn disconnected(&mut self, connection: ConnectionId) {
-        if !self.are_as_one() {
-            self.left_behind.remove(&connection);
+        if !self.are_uniform() {
+            self.moved.remove(&connection);
             for replica in self.replicas.values_mut() {
                 replica.watches.disconnected(connection);
             }

@@ -35,7 +35,7 @@ impl Keeper {
     /// Whether the session has an open connection that is not silent.
     pub(super) fn is_present(&self, id: SessionId) -> bool {
         let connection = self.sessions.get(id).and_then(|session| session.connection);
-        if self.members.are_as_one() {
+        if self.members.are_uniform() {
             return connection.is_some_and(|connection| self.connections.is_heard(connection));
         }
         // Pings on a connection that the session left keep it alive too.
@@ -156,11 +156,11 @@ impl Keeper {
         self.reap_queue.clear();
         self.deadlines
             .add(next_look(&self.rules, now), Deadline::LookForReapable);
-        self.sessions_begin_anew(now);
+        self.restart_timeouts(now);
         self.members_restarted(now, out);
     }
 
-    pub(super) fn sessions_begin_anew(&mut self, now: Timestamp) {
+    pub(super) fn restart_timeouts(&mut self, now: Timestamp) {
         // As after the restart of a real server, every session has its whole first timeout. A resume is no transaction,
         // so the log does not contain a later timeout (ZooKeeperServer.revalidateSession).
         let ids: Vec<_> = self

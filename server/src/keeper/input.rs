@@ -52,8 +52,8 @@ pub(crate) enum Input<'a> {
         connection: ConnectionId,
         silent: bool,
     },
-    /// Bytes arrived that are not read yet, because the client has not read earlier replies. They show that the client is
-    /// alive.
+    /// Bytes arrived that are not read yet, because the client has not read earlier replies. They show that the client
+    /// is alive.
     Heard(ConnectionId),
     /// The connection is gone.
     Disconnected(ConnectionId),

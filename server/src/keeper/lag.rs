@@ -18,7 +18,7 @@ impl Keeper {
         for connection in self.connections.of(member) {
             self.watches.hand_over(connection, &mut replica.watches);
         }
-        self.keep_replica(member, replica);
+        self.insert_replica(member, replica);
     }
 
     /// Lets a member that lags apply its next transactions, and notifies its clients. The connection `asking`, whose
@@ -61,17 +61,12 @@ impl Keeper {
     }
 
     /// Lets a member apply all its transactions and stop lagging.
-    pub(super) fn catch_up_for_good(
-        &mut self,
-        now: Timestamp,
-        member: MemberId,
-        out: &mut impl Outputs,
-    ) {
+    pub(super) fn catch_up(&mut self, now: Timestamp, member: MemberId, out: &mut impl Outputs) {
         if !self.members.lags(member) {
             return;
         }
         self.release(now, member, usize::MAX, None, out);
-        let Some(mut replica) = self.drop_replica(member) else {
+        let Some(mut replica) = self.remove_replica(member) else {
             return;
         };
         for connection in self.connections.of(member) {
@@ -87,7 +82,7 @@ impl Keeper {
         session: SessionId,
         current: Option<ConnectionId>,
     ) -> Vec<ConnectionId> {
-        if self.members.are_as_one() {
+        if self.members.are_uniform() {
             return current.into_iter().collect();
         }
         let mut all = self.connections.on(session);

@@ -48,7 +48,7 @@ impl Keeper {
         };
         // Events come before the reply: DataTree fires watches before FinalRequestProcessor answers.
         self.publish(&txn, &changes, out);
-        if !self.members.are_as_one() {
+        if !self.members.are_uniform() {
             self.release(now, member, usize::MAX, Some(connection), out);
         }
         let result = written
@@ -104,7 +104,7 @@ pub(super) fn committed(members: &mut Members, tree: &Tree, txn: &Txn<'_>, out: 
     let is_refusal = matches!(txn.record, TxnRecord::Error { .. });
     let digest = tree.digest().filter(|_| !is_refusal);
     out.emit(Output::Committed { txn, digest });
-    if members.are_as_one() {
+    if members.are_uniform() {
         return;
     }
     for replica in members.replicas_mut() {

@@ -177,7 +177,7 @@ pub(super) fn check(
 
 pub(super) fn znode_created(tree: &mut Tree, path: &str, bytes: usize, undo: &mut UndoLog) {
     if path.starts_with(QUOTA) {
-        limits_remembered(tree, path);
+        add_limits(tree, path);
         stats_created(tree, path, undo);
     }
     count(
@@ -190,12 +190,12 @@ pub(super) fn znode_created(tree: &mut Tree, path: &str, bytes: usize, undo: &mu
 }
 
 pub(super) fn znode_deleted(tree: &mut Tree, path: &str, bytes: i32, undo: &mut UndoLog) {
-    limits_forgotten(tree, path);
+    remove_limits(tree, path);
     count(tree, path, -1, -i64::from(bytes), undo);
 }
 
 /// Finds all limits and recounts all usage, as a server does after reading a snapshot (`DataTree.setupQuota`).
-pub(super) fn count_anew(tree: &mut Tree) {
+pub(super) fn recount(tree: &mut Tree) {
     let end = format!("/{LIMITS}");
     let prefix = |znode: &Znode| {
         let path = znode.path().strip_prefix(QUOTA)?;
@@ -241,14 +241,14 @@ pub(super) fn data_set(tree: &mut Tree, path: &str, grown: i64, undo: &mut UndoL
 }
 
 /// Puts limits into force when the znode at `path` appears.
-pub(super) fn limits_remembered(tree: &mut Tree, path: &str) {
+pub(super) fn add_limits(tree: &mut Tree, path: &str) {
     if let Some(prefix) = limits_for(path) {
         tree.limited.insert(prefix);
     }
 }
 
 /// Ends limits when the znode at `path` disappears.
-pub(super) fn limits_forgotten(tree: &mut Tree, path: &str) {
+pub(super) fn remove_limits(tree: &mut Tree, path: &str) {
     if !tree.limited.is_empty()
         && let Some(prefix) = limits_for(path)
     {

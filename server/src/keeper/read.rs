@@ -112,14 +112,14 @@ impl<'r> Reader<'r> {
         &self,
         request: &'w SetWatches<'_>,
         watches: &mut Watches,
-        mut tell: impl FnMut(EventType, &'w str),
+        mut notify: impl FnMut(EventType, &'w str),
     ) -> Result<Response<'static>, ErrorCode> {
         for path in list(request.data.as_ref())? {
             let path = text(path.as_ref())?;
             match self.tree.get(path) {
-                None => tell(EventType::NodeDeleted, path),
+                None => notify(EventType::NodeDeleted, path),
                 Some(znode) if znode.mzxid() > request.relative_zxid => {
-                    tell(EventType::NodeDataChanged, path)
+                    notify(EventType::NodeDataChanged, path)
                 }
                 Some(_) => watches.add_data(path, self.connection),
             }
@@ -127,7 +127,7 @@ impl<'r> Reader<'r> {
         for path in list(request.exist.as_ref())? {
             let path = text(path.as_ref())?;
             if self.tree.get(path).is_some() {
-                tell(EventType::NodeCreated, path);
+                notify(EventType::NodeCreated, path);
             } else {
                 watches.add_data(path, self.connection);
             }
@@ -135,9 +135,9 @@ impl<'r> Reader<'r> {
         for path in list(request.child.as_ref())? {
             let path = text(path.as_ref())?;
             match self.tree.get(path) {
-                None => tell(EventType::NodeDeleted, path),
+                None => notify(EventType::NodeDeleted, path),
                 Some(znode) if znode.pzxid() > request.relative_zxid => {
-                    tell(EventType::NodeChildrenChanged, path)
+                    notify(EventType::NodeChildrenChanged, path)
                 }
                 Some(_) => watches.add_child(path, self.connection),
             }

@@ -83,7 +83,7 @@ impl Restored {
         for session in dead {
             self.drop_ephemerals(session, last_zxid);
         }
-        self.sessions.pass_over(last_zxid);
+        self.sessions.skip_ids(last_zxid);
         self.tree.make_shared();
         Snapshot::new(self.tree, self.sessions, now)
     }
@@ -107,7 +107,7 @@ impl Restored {
     }
 
     /// Creates the root, which a snapshot without znodes lacks.
-    fn plant_root(&mut self) {
+    fn create_root(&mut self) {
         let root = ZnodeRecord {
             path: "/",
             data: Some(&[]),
@@ -124,8 +124,8 @@ impl Restored {
                 ephemeral_owner: 0,
             },
         };
-        let planted = self.tree.take(&root);
-        debug_assert_eq!(planted, Ok(()), "the first znode is the root");
+        let created = self.tree.take(&root);
+        debug_assert_eq!(created, Ok(()), "the first znode is the root");
     }
 }
 
@@ -149,15 +149,15 @@ impl Restore for Restored {
 
     fn loaded(&mut self, zxid: Zxid) -> Option<u64> {
         if self.tree.get("/").is_none() {
-            self.plant_root();
+            self.create_root();
         }
         self.tree.set_last_zxid(zxid);
-        quota::count_anew(&mut self.tree);
+        quota::recount(&mut self.tree);
         self.tree.digest()
     }
 
-    /// `DataTree.createNode`, `deleteNode` and `setData` look the ACL up, to notify watches, and the server does not start
-    /// without it. Releases before 3.8.4 and 3.9.2 do not look it up.
+    /// `DataTree.createNode`, `deleteNode` and `setData` look the ACL up, to notify watches, and the server does not
+    /// start without it. Releases before 3.8.4 and 3.9.2 do not look it up.
     fn needs_unlisted_acl(&self, txn: &Txn<'_>) -> Option<(Box<str>, i64)> {
         if !self.tree.acls.has_unlisted() {
             return None;

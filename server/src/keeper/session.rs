@@ -16,7 +16,7 @@ pub(crate) struct Sessions {
     /// The next session id of each member.
     next: Vec<i64>,
     /// Upper bound on the number of session ids issued in any one moment before a restart. New ids start after it.
-    passed_over: i64,
+    skipped: i64,
     /// Duration by which the time in session ids is ahead of the clock.
     ahead: Duration,
 }
@@ -44,7 +44,7 @@ impl Sessions {
         Self {
             by_id: HashMap::with_hasher(FixedState::with_seed(0)),
             next: first_numbers(rules, now),
-            passed_over: 0,
+            skipped: 0,
             ahead: Duration::ZERO,
         }
     }
@@ -56,14 +56,14 @@ impl Sessions {
             .iter_mut()
             .zip(first_numbers(rules, now + self.ahead))
         {
-            *next = anew.wrapping_add(self.passed_over).max(*next);
+            *next = anew.wrapping_add(self.skipped).max(*next);
         }
     }
 
     /// Skips the ids of sessions that have ended, which a folder does not list. Each began with a transaction, so
     /// skipping as many ids as there were transactions is enough, even if the clock stood still.
-    pub(super) fn pass_over(&mut self, last_zxid: Zxid) {
-        self.passed_over = last_zxid.0 & i64::from(u32::MAX);
+    pub(super) fn skip_ids(&mut self, last_zxid: Zxid) {
+        self.skipped = last_zxid.0 & i64::from(u32::MAX);
     }
 
     /// Returns the id of the next session that a member grants.
@@ -137,11 +137,11 @@ impl Sessions {
     }
 
     /// Continues with the sessions of another server.
-    pub(super) fn go_on_from(&mut self, others: &Self) {
+    pub(super) fn continue_from(&mut self, others: &Self) {
         self.by_id.clone_from(&others.by_id);
-        self.passed_over = others.passed_over;
+        self.skipped = others.skipped;
         for next in &mut self.next {
-            *next = next.wrapping_add(others.passed_over);
+            *next = next.wrapping_add(others.skipped);
         }
         // An id that was issued is not issued again.
         let given = self.by_id.keys().map(|id| id.0.saturating_add(1));

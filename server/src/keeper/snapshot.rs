@@ -52,7 +52,7 @@ impl Snapshot {
     }
 
     /// Returns the persisted part of all sessions, ordered by id.
-    pub(crate) fn sessions_to_keep(&self) -> impl Iterator<Item = SessionRecord> {
+    pub(crate) fn session_records(&self) -> impl Iterator<Item = SessionRecord> {
         let sessions = self.sessions.sorted().into_iter();
         sessions.map(|(id, session)| SessionRecord {
             id,
@@ -62,8 +62,8 @@ impl Snapshot {
 
     /// Returns the persisted part of all znodes, parents before their children and siblings in the order of their
     /// creation. The snapshot need not be [indexed](Self::index) for that.
-    pub(crate) fn znodes_to_keep(&self) -> impl Iterator<Item = ZnodeRecord<'_>> + Clone {
-        self.tree.to_keep()
+    pub(crate) fn znode_records(&self) -> impl Iterator<Item = ZnodeRecord<'_>> + Clone {
+        self.tree.records()
     }
 
     /// Returns a session of the server with id 255, if one is open or owns a znode.
@@ -117,9 +117,9 @@ impl PartialEq for Snapshot {
 }
 
 /// Drops all outputs.
-struct Nobody;
+struct NoOutputs;
 
-impl Outputs for Nobody {
+impl Outputs for NoOutputs {
     fn emit(&mut self, _: Output<'_>) {}
 }
 
@@ -148,10 +148,10 @@ impl Keeper {
         keeper.tree.index();
         keeper.tree.maintain_digest(keeper.rules.digest);
         keeper.tree.set_extended_types(keeper.rules.extended_types);
-        keeper.sessions.go_on_from(&snapshot.sessions);
-        keeper.members.go_on_from(keeper.tree.last_zxid());
+        keeper.sessions.continue_from(&snapshot.sessions);
+        keeper.members.continue_from(keeper.tree.last_zxid());
         // There are no connections yet, so no outputs matter.
-        keeper.restarted(now, &mut Nobody);
+        keeper.restarted(now, &mut NoOutputs);
         keeper
     }
 }

@@ -109,8 +109,8 @@ impl Keeper {
             Some(Operation::Ping) => Xid::PING,
             _ => xid,
         };
-        if !self.members.are_as_one()
-            && self.stopped_by_member(now, (connection, member), xid, request, out)
+        if !self.members.are_uniform()
+            && self.handled_by_member(now, (connection, member), xid, request, out)
         {
             return;
         }
@@ -133,7 +133,7 @@ impl Keeper {
             | Request::SetAcl { .. }
             | Request::Reconfig => self.write(now, connection, xid, request, out),
             Request::Multi(operations) => {
-                if write::stumbles_early(operations) {
+                if write::fails_before_zxid(operations) {
                     self.reply(connection, xid, Err(ErrorCode::MarshallingError), out);
                 } else {
                     self.write(now, connection, xid, request, out);
@@ -208,7 +208,7 @@ impl Keeper {
         let last_zxid = self.members.last_zxid(member, &self.tree);
         let reads_after_turn = self.tree.len() > LONG && read::may_be_long(request) && {
             self.tree.make_znodes_shared();
-            self.members.are_as_one()
+            self.members.are_uniform()
         };
         let (tree, watches) = self.members.view(member, &self.tree, &mut self.watches);
         let rules = &self.rules;
@@ -236,8 +236,8 @@ impl Keeper {
         self.reply(connection, xid, Err(code), out);
     }
 
-    /// Answers a multi as if its operation at the first index of `at` had failed, and changes nothing. In a multiRead, the
-    /// operations at `at` fail and the others are read.
+    /// Answers a multi as if its operation at the first index of `at` had failed, and changes nothing. In a multiRead,
+    /// the operations at `at` fail and the others are read.
     fn refuse_parts(
         &mut self,
         now: Timestamp,

@@ -38,7 +38,7 @@ impl<'t> Transaction<'t> {
             header,
             cxid,
             undo: if several {
-                UndoLog::kept()
+                UndoLog::recording()
             } else {
                 UndoLog::default()
             },
@@ -66,7 +66,7 @@ impl<'t> Transaction<'t> {
 
     /// Ends the transaction and commits its changes.
     pub(super) fn commit(mut self, record: TxnRecord<'_>) -> Txn<'_> {
-        self.tree.keep(&mut self.undo);
+        self.tree.commit(&mut self.undo);
         self.end(record)
     }
 

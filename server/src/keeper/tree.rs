@@ -180,7 +180,7 @@ impl Tree {
         let parent = match parent_of(path) {
             _ if path == "/" => NIL,
             Some(parent) if !path.ends_with('/') => {
-                self.parent_taken(parent).ok_or("it has no parent")?
+                self.parent_of_next(parent).ok_or("it has no parent")?
             }
             Some(_) | None => return Err("that is no path"),
         };
@@ -195,7 +195,7 @@ impl Tree {
         let id = self.znodes.push();
         self.by_path.insert(hash, id);
         let acl = self.acls.intern(acl);
-        let mut znode = Znode::kept(path, data, acl, &stat, self.extended_types);
+        let mut znode = Znode::restored(path, data, acl, &stat, self.extended_types);
         (znode.next, znode.previous) = (id, id);
         if parent == NIL {
             self.root = id;
@@ -218,7 +218,7 @@ impl Tree {
 
     /// Returns the number of the next znode's parent. It is mostly the parent of the znode before, or that znode
     /// itself.
-    fn parent_taken(&self, path: &str) -> Option<u32> {
+    fn parent_of_next(&self, path: &str) -> Option<u32> {
         let last = u32::try_from(self.len()).ok()?.checked_sub(1)?;
         if self.slot(last).is_some_and(|last| *last.path == *path) {
             return Some(last);
@@ -228,7 +228,7 @@ impl Tree {
 
     /// Returns the persisted part of every znode, parents before their children and siblings in the order of their
     /// creation.
-    pub(super) fn to_keep(&self) -> impl Iterator<Item = ZnodeRecord<'_>> + Clone {
+    pub(super) fn records(&self) -> impl Iterator<Item = ZnodeRecord<'_>> + Clone {
         let root = self.slot(self.root);
         root.into_iter()
             .flat_map(|root| std::iter::once(root).chain(self.below(root)))

@@ -43,7 +43,7 @@ pub(super) enum Undo {
 /// The changes so far, first to last. Empty if nothing can fail any more.
 #[derive(Debug, Default)]
 pub(crate) struct UndoLog {
-    kept: bool,
+    recording: bool,
     steps: Vec<Undo>,
     /// Data of the quotas' znodes before the first step, if it has changed since and the znodes existed.
     quotas_before: BTreeMap<Box<str>, Option<Data>>,
@@ -57,9 +57,9 @@ pub(crate) struct UndoLog {
 
 impl UndoLog {
     /// Creates a log that records changes.
-    pub(super) fn kept() -> Self {
+    pub(super) fn recording() -> Self {
         Self {
-            kept: true,
+            recording: true,
             ..Self::default()
         }
     }
@@ -88,12 +88,12 @@ impl UndoLog {
         self.visited
     }
 
-    pub(super) fn is_kept(&self) -> bool {
-        self.kept
+    pub(super) fn is_recording(&self) -> bool {
+        self.recording
     }
 
     pub(super) fn push(&mut self, step: impl FnOnce() -> Undo) {
-        if self.kept {
+        if self.recording {
             self.steps.push(step());
         }
     }
@@ -105,7 +105,7 @@ impl UndoLog {
     /// Records the data of a quota's znode before a change, if the znode exists.
     pub(super) fn note_quota(&mut self, path: &str, data: Option<&Data>, are_limits: bool) {
         self.limits_changed |= are_limits;
-        if self.kept && !self.quotas_before.contains_key(path) {
+        if self.recording && !self.quotas_before.contains_key(path) {
             self.quotas_before.insert(path.into(), data.cloned());
         }
     }

@@ -522,7 +522,7 @@ impl Watches {
     pub(super) fn fire<'c>(
         &mut self,
         change: &'c Change,
-        mut tell: impl FnMut(ConnectionId, EventType, &'c str),
+        mut notify: impl FnMut(ConnectionId, EventType, &'c str),
     ) {
         let path = &*change.path;
         let event = match change.kind {
@@ -530,9 +530,9 @@ impl Watches {
             ChangeKind::Deleted => EventType::NodeDeleted,
             ChangeKind::DataChanged => EventType::NodeDataChanged,
         };
-        let told = self.data.trigger(path);
-        for connection in &told {
-            tell(*connection, event, path);
+        let notified = self.data.trigger(path);
+        for connection in &notified {
+            notify(*connection, event, path);
         }
         if change.kind == ChangeKind::DataChanged {
             return;
@@ -540,8 +540,8 @@ impl Watches {
         if change.kind == ChangeKind::Deleted {
             // A connection that was just notified is not notified twice, but its watch of the children is used up too.
             for connection in self.child.trigger(path) {
-                if told.binary_search(&connection).is_err() {
-                    tell(connection, event, path);
+                if notified.binary_search(&connection).is_err() {
+                    notify(connection, event, path);
                 }
             }
         }
@@ -551,7 +551,7 @@ impl Watches {
             None => return,
         };
         for connection in self.child.trigger(parent) {
-            tell(connection, EventType::NodeChildrenChanged, parent);
+            notify(connection, EventType::NodeChildrenChanged, parent);
         }
     }
 }

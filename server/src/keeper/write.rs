@@ -47,7 +47,7 @@ pub(super) struct Written<'a> {
 
 impl Written<'_> {
     /// Returns the result of a multi that fails as a whole, where a real server throws.
-    fn stumbled() -> Self {
+    fn failed_as_a_whole() -> Self {
         let code = ErrorCode::MarshallingError;
         Self {
             record: refusal(code),
@@ -148,7 +148,7 @@ fn is_seemingly_ephemeral(request: &CreateRequest<'_>) -> bool {
 }
 
 /// Whether a real server throws for this multi before it takes a zxid.
-pub(super) fn stumbles_early(operations: &[MultiOp<'_>]) -> bool {
+pub(super) fn fails_before_zxid(operations: &[MultiOp<'_>]) -> bool {
     operations.iter().any(MultiOp::has_null_acl)
 }
 
@@ -168,7 +168,7 @@ fn multi<'a>(
         MultiOp::Read(_) => true,
     });
     if unreadable {
-        return Written::stumbled();
+        return Written::failed_as_a_whole();
     }
     let mut records = Vec::with_capacity(operations.len());
     let mut outcomes = Vec::with_capacity(operations.len());
@@ -215,7 +215,7 @@ fn multi<'a>(
             }
             // PrepRequestProcessor.pRequestHelper catches only a KeeperException for one operation alone. Any other
             // exception ends the whole multi.
-            Err(ErrorCode::MarshallingError) => return Written::stumbled(),
+            Err(ErrorCode::MarshallingError) => return Written::failed_as_a_whole(),
             Err(code) => {
                 failed = Some((records.len(), code));
                 records.push(refusal(code));

@@ -152,7 +152,7 @@ pub(super) fn length(data: &Data) -> i32 {
 
 impl Znode {
     /// Creates a znode of a snapshot. `extended_types` decides the kind of its owner.
-    pub(super) fn kept(
+    pub(super) fn restored(
         path: &str,
         data: Option<&[u8]>,
         acl: AclId,
@@ -240,7 +240,7 @@ mod tests {
             (true, Owner::Ttl { ms: 5 }),
             (false, Owner::Session(SessionId(stat.ephemeral_owner))),
         ] {
-            let mut znode = Znode::kept("/a", None, AclId::OPEN, &stat, extended_types);
+            let mut znode = Znode::restored("/a", None, AclId::OPEN, &stat, extended_types);
             znode.children.add();
             znode.children.add();
             znode.children.remove();

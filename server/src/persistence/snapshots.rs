@@ -92,8 +92,8 @@ pub(super) fn write_state(
         form,
         state.zxid(),
         digest,
-        state.sessions_to_keep(),
-        state.znodes_to_keep(),
+        state.session_records(),
+        state.znode_records(),
     )
 }
 

@@ -34,7 +34,7 @@ fn restored(name: &str) -> Snapshot {
 
 fn paths(snapshot: &Snapshot) -> Vec<&str> {
     let mut paths: Vec<_> = snapshot
-        .znodes_to_keep()
+        .znode_records()
         .map(|znode| znode.path)
         .filter(|path| !path.starts_with("/zookeeper"))
         .collect();

@@ -1,4 +1,4 @@
-//! Who may do what to a znode.
+//! ACLs, permissions and identities.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::ErrorCode;
 
-/// The permissions of an ACL entry: a sum of the constants. ZooKeeper stores any number it is given, so does this.
+/// Permissions of an ACL entry: a sum of the constants. Like ZooKeeper, a server stores any number that it is given.
 ///
 /// ```
 /// use minikeeper::protocol::Permissions;
@@ -20,27 +20,28 @@ use super::ErrorCode;
 pub struct Permissions(pub i32);
 
 impl Permissions {
-    /// Read the data, list the children.
+    /// Reading the data and listing the children.
     pub const READ: Self = Self(1);
-    /// Change the data.
+    /// Changing the data.
     pub const WRITE: Self = Self(2);
-    /// Create a child.
+    /// Creating a child.
     pub const CREATE: Self = Self(4);
-    /// Delete a child.
+    /// Deleting a child.
     pub const DELETE: Self = Self(8);
-    /// Change the ACL.
+    /// Changing the ACL.
     pub const ADMIN: Self = Self(16);
-    /// All of them.
+    /// All permissions.
     pub const ALL: Self = Self(31);
 
-    /// Whether the two share a permission.
+    /// Whether the two have a permission in common.
     #[must_use]
     pub fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 }
 
-/// As `zkCli` writes them, a letter each: create, delete, read, write, admin. What the letters do not cover is a number.
+/// Displays permissions as `zkCli` does, one letter each: create, delete, read, write, admin. A number without letters
+/// is displayed as a number.
 ///
 /// ```
 /// use minikeeper::protocol::Permissions;
@@ -67,7 +68,7 @@ const LETTERS: [(char, Permissions); 5] = [
     ('a', Permissions::ADMIN),
 ];
 
-/// From letters or a number, as they are displayed.
+/// Parses the letters or the number that `Display` writes.
 ///
 /// ```
 /// assert_eq!("cdrwa".parse(), Ok(minikeeper::protocol::Permissions::ALL));
@@ -95,7 +96,7 @@ impl std::ops::BitOr for Permissions {
     }
 }
 
-/// Somebody, as a scheme of authentication knows them: `world:anyone`, `digest:user:hash`, `ip:10.0.0.0/8`.
+/// An identity in an authentication scheme: `world:anyone`, `digest:user:hash`, `ip:10.0.0.0/8`.
 ///
 /// ```
 /// let anyone = minikeeper::protocol::AuthId::new("world", "anyone");
@@ -112,7 +113,7 @@ pub struct AuthId {
 }
 
 impl AuthId {
-    /// An id in a scheme.
+    /// Creates an identity.
     #[must_use]
     pub fn new(scheme: impl Into<Box<str>>, id: impl Into<Box<str>>) -> Self {
         Self {
@@ -143,9 +144,9 @@ impl std::fmt::Display for AuthId {
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
 pub struct Acl {
-    /// What is allowed.
+    /// The granted permissions.
     pub permissions: Permissions,
-    /// To whom.
+    /// The identity that has them.
     pub id: AuthId,
 }
 
@@ -171,7 +172,7 @@ impl Acl {
 /// Scheme of the placeholder for an ACL that a snapshot does not list.
 const UNLISTED: &str = "unlisted-acl";
 
-/// Placeholder for the ACL of this number, which a snapshot does not list.
+/// Returns the placeholder for the ACL with this number, which a snapshot does not list.
 pub(crate) fn unlisted_acl(number: i64) -> Arc<[Acl]> {
     Arc::from([Acl {
         permissions: Permissions(0),
@@ -179,7 +180,7 @@ pub(crate) fn unlisted_acl(number: i64) -> Arc<[Acl]> {
     }])
 }
 
-/// Number for which an ACL is the placeholder, if it is one.
+/// Returns the number for which an ACL is the placeholder, if it is one.
 pub(crate) fn unlisted_number(acl: &[Acl]) -> Option<i64> {
     match acl {
         [only] if only.is_unlisted() => only.id.id.parse().ok(),
@@ -224,7 +225,7 @@ impl std::str::FromStr for Acl {
 
     fn from_str(text: &str) -> Result<Self, ErrorCode> {
         let (scheme, rest) = text.split_once(':').ok_or(ErrorCode::InvalidAcl)?;
-        // Ids have colons in them.
+        // Ids contain colons.
         let (id, permissions) = rest.rsplit_once(':').ok_or(ErrorCode::InvalidAcl)?;
         Ok(Self {
             permissions: permissions.parse()?,
@@ -236,7 +237,7 @@ impl std::str::FromStr for Acl {
     }
 }
 
-/// An entry of an ACL as a client sent it, where a text may be null.
+/// An entry of an ACL as a client sent it. Its texts may be null.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AclEntry<'a> {
     pub(crate) permissions: i32,
@@ -247,7 +248,7 @@ pub(crate) struct AclEntry<'a> {
 /// An ACL as a client sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum AclList<'a> {
-    /// Everything for `world:anyone`, as nearly every client sends it.
+    /// Every permission for `world:anyone`, as nearly every client sends it.
     Open,
     Entries(Vec<AclEntry<'a>>),
 }
@@ -269,7 +270,7 @@ static OPEN: [AclEntry<'static>; 1] = [AclEntry {
     id: Some(Cow::Borrowed("anyone")),
 }];
 
-/// Everything for `world:anyone`, one shared value.
+/// Returns the ACL that grants every permission to `world:anyone`, as one shared value.
 pub(crate) fn open_acl() -> Arc<[Acl]> {
     static OPEN: LazyLock<Arc<[Acl]>> = LazyLock::new(|| {
         Arc::from([Acl {

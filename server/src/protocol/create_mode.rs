@@ -1,26 +1,26 @@
-//! The kinds of znode a client can create.
+//! The kinds of znode that a client can create.
 
-/// How a znode is created, with the numbers that ZooKeeper gives to the modes.
+/// Mode of a create, with ZooKeeper's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CreateMode {
-    /// Stays until it is deleted.
+    /// Exists until it is deleted.
     Persistent,
-    /// Goes with its session.
+    /// Exists until its session ends.
     Ephemeral,
-    /// Stays, and its name ends in a number that only rises.
+    /// Persistent, with a rising number at the end of its name.
     PersistentSequential,
-    /// Goes with its session, and its name ends in a number that only rises.
+    /// Ephemeral, with a rising number at the end of its name.
     EphemeralSequential,
-    /// Goes some time after its last child went.
+    /// Is removed some time after its last child.
     Container,
-    /// Goes when it had no child and no change for a while.
+    /// Is removed after some time without children and changes.
     PersistentWithTtl,
-    /// The same, and its name ends in a number that only rises.
+    /// Persistent with a time to live, with a rising number at the end of its name.
     PersistentSequentialWithTtl,
 }
 
 impl CreateMode {
-    /// The mode with this number, if there is one.
+    /// Returns the mode with this number, if there is one.
     pub(crate) fn from_flags(flags: i32) -> Option<Self> {
         Some(match flags {
             0 => Self::Persistent,
@@ -34,7 +34,7 @@ impl CreateMode {
         })
     }
 
-    /// The number of the mode.
+    /// Returns the number of the mode.
     pub(crate) fn flags(self) -> i32 {
         match self {
             Self::Persistent => 0,
@@ -47,12 +47,12 @@ impl CreateMode {
         }
     }
 
-    /// Whether the znode goes with its session.
+    /// Whether the znode ends with its session.
     pub(crate) fn is_ephemeral(self) -> bool {
         matches!(self, Self::Ephemeral | Self::EphemeralSequential)
     }
 
-    /// Whether the name gets a number.
+    /// Whether a number is added to the name.
     pub(crate) fn is_sequential(self) -> bool {
         matches!(
             self,

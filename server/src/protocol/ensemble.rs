@@ -1,4 +1,4 @@
-//! What can be done to the members of an ensemble, and how a member serves.
+//! Actions on the members of an ensemble, and the modes of a member.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::MemberId;
 
-/// What a test can do to an ensemble; as plain data, so that it can come from anywhere.
+/// An action of a test on an ensemble. It is plain data, so it can come from a file or a message.
 ///
 /// ```
 /// use minikeeper::ensemble::{EnsembleAction, MemberId};
@@ -19,58 +19,58 @@ use super::MemberId;
 #[serde(tag = "action", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EnsembleAction {
-    /// The member ends as a process does: its connections are closed, and who connects is refused.
+    /// Stops a member as if its process ended: its connections are closed, and new ones are refused.
     Stop {
         /// The member.
         member: MemberId,
     },
-    /// A member that was stopped runs again.
+    /// Starts a stopped member.
     Start {
         /// The member.
         member: MemberId,
     },
-    /// The member runs and reaches no other member any more; clients reach it.
+    /// Cuts a running member off from the other members. Clients still reach it.
     Partition {
         /// The member.
         member: MemberId,
     },
-    /// A member that was partitioned reaches the others again.
+    /// Ends the partition of a member.
     Heal {
         /// The member.
         member: MemberId,
     },
-    /// There is an election, which this member wins, or without a number another one than leads now.
+    /// Holds an election. This member wins it, or, if none is given, another member than the current leader.
     Elect {
-        /// Who wins.
+        /// The member that wins.
         #[serde(default)]
         leader: Option<MemberId>,
     },
-    /// From now on the member takes in what the others commit only when it is told to, or when a write, a `sync` or a new
-    /// session comes through it.
+    /// Makes a member apply transactions of the others only on request, or when a write, a `sync` or a new session
+    /// comes through it.
     Lag {
         /// The member.
         member: MemberId,
     },
-    /// A member that lags takes in the next transactions.
+    /// Lets a lagging member apply its next transactions.
     Release {
         /// The member.
         member: MemberId,
-        /// How many; without a number, all that there are.
+        /// Number of transactions; all if it is not given.
         #[serde(default)]
         transactions: Option<usize>,
     },
-    /// A member that lags takes in everything, and lags no longer.
+    /// Lets a lagging member apply everything and stop lagging.
     CatchUp {
         /// The member.
         member: MemberId,
     },
-    /// No member reaches another one any more, so nobody leads.
+    /// Cuts all members off from each other, so there is no leader.
     LoseQuorum,
-    /// Every member that was partitioned reaches the others again.
+    /// Ends the partitions of all members.
     RegainQuorum,
 }
 
-/// How a member serves, in the words of ZooKeeper's `srvr`.
+/// Mode of a member. It is displayed as ZooKeeper's `srvr` does.
 ///
 /// ```
 /// assert_eq!(minikeeper::ensemble::Mode::ReadOnly.to_string(), "read-only");
@@ -79,18 +79,18 @@ pub enum EnsembleAction {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Mode {
-    /// It is no ensemble.
+    /// The server is no ensemble.
     #[default]
     Standalone,
-    /// It leads.
+    /// The member leads.
     Leader,
-    /// Another one leads.
+    /// Another member leads.
     Follower,
-    /// It reaches no quorum, and serves those who are content with reading.
+    /// The member reaches no quorum, and serves clients that accept a read-only server.
     ReadOnly,
-    /// It reaches no quorum, and serves nobody.
+    /// The member reaches no quorum and serves no client.
     NotServing,
-    /// It does not run.
+    /// The member does not run.
     Stopped,
 }
 
@@ -107,7 +107,7 @@ impl fmt::Display for Mode {
     }
 }
 
-/// Why something cannot be done to an ensemble.
+/// Reason why an action on an ensemble is impossible.
 ///
 /// ```
 /// use minikeeper::ensemble::{EnsembleError, MemberId};
@@ -118,13 +118,13 @@ impl fmt::Display for Mode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum EnsembleError {
-    /// It has fewer members.
+    /// The ensemble has fewer members.
     #[error("the ensemble has no member {0}")]
     NoSuchMember(MemberId),
-    /// Whoever leads has to run, and to reach a quorum of the others.
+    /// A leader must run and reach a quorum of the others.
     #[error("member {0} cannot lead: it is stopped, or partitioned from the others")]
     CannotLead(MemberId),
-    /// Too few members run and reach one another.
+    /// Too few members run and reach each other.
     #[error("too few members reach one another for an election")]
     NoQuorum,
     /// Only a member that follows or leads can lag.

@@ -1,6 +1,6 @@
-//! ZooKeeper's refusals.
+//! ZooKeeper's error codes.
 
-/// Why a request was refused, with ZooKeeper's names and numbers.
+/// Reason why a request was refused, with ZooKeeper's name and number.
 ///
 /// ```
 /// use minikeeper::ErrorCode;
@@ -32,19 +32,19 @@ pub enum ErrorCode {
     /// The request could not be read.
     #[error("the request could not be read")]
     MarshallingError,
-    /// The operation is not known, or not switched on.
+    /// The operation is not known or not switched on.
     #[error("the operation is not known or not switched on")]
     Unimplemented,
-    /// An argument cannot be right, often a path.
+    /// An argument is not valid, often a path.
     #[error("an argument is not valid")]
     BadArguments,
     /// The znode does not exist.
     #[error("the znode does not exist")]
     NoNode,
-    /// The ACL does not allow it.
+    /// The ACL does not allow the operation.
     #[error("the ACL does not allow it")]
     NoAuth,
-    /// The znode has another version than the one asked for.
+    /// The znode has another version than the expected one.
     #[error("the znode has another version")]
     BadVersion,
     /// An ephemeral znode cannot have children.
@@ -56,7 +56,7 @@ pub enum ErrorCode {
     /// The znode has children.
     #[error("the znode has children")]
     NotEmpty,
-    /// The session is over.
+    /// The session has ended.
     #[error("the session is over")]
     SessionExpired,
     /// The ACL is not valid.
@@ -83,14 +83,14 @@ pub enum ErrorCode {
     /// The quota would be exceeded.
     #[error("the quota would be exceeded")]
     QuotaExceeded,
-    // These are answered where a fault wants them, and by no rule.
+    // Faults can send the following codes; no rule does.
     /// The server itself failed.
     #[error("the server itself failed")]
     SystemError,
     /// The server found its data inconsistent.
     #[error("the server found its data inconsistent")]
     DataInconsistency,
-    /// The connection was lost; clients say so themselves, and no server does.
+    /// The connection was lost. Clients report this themselves; no server sends it.
     #[error("the connection was lost")]
     ConnectionLoss,
     /// The operation took too long.
@@ -99,13 +99,13 @@ pub enum ErrorCode {
     /// The session is not known.
     #[error("the session is not known")]
     UnknownSession,
-    /// Of the new ensemble too few members are connected.
-    #[error("of the new ensemble too few members are connected")]
+    /// Too few members of the new ensemble are connected.
+    #[error("too few members of the new ensemble are connected")]
     NewConfigNoQuorum,
     /// Another reconfiguration is under way.
     #[error("another reconfiguration is under way")]
     ReconfigInProgress,
-    /// Something is wrong with the request that no other code tells.
+    /// The request is wrong in a way that no other code describes.
     #[error("something is wrong with the request")]
     ApiError,
     /// A session that only one member knows cannot have ephemeral znodes.
@@ -117,7 +117,7 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// ZooKeeper's number for it.
+    /// ZooKeeper's number of the code.
     #[must_use]
     pub fn number(self) -> i32 {
         match self {
@@ -193,7 +193,7 @@ impl ErrorCode {
         }
     }
 
-    /// The refusal with this number.
+    /// Returns the code with this number.
     pub(crate) fn from_number(number: i32) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.number() == number)
     }

@@ -1,6 +1,6 @@
-//! What a watch says.
+//! Events of watches.
 
-/// What happened to a watched znode.
+/// Type of an event.
 ///
 /// ```
 /// assert_ne!(minikeeper::protocol::EventType::NodeCreated, minikeeper::protocol::EventType::NodeDeleted);
@@ -9,18 +9,18 @@
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
 pub enum EventType {
-    /// It was created.
+    /// The znode was created.
     NodeCreated,
-    /// It was deleted.
+    /// The znode was deleted.
     NodeDeleted,
-    /// Its data changed.
+    /// The data of the znode changed.
     NodeDataChanged,
-    /// A child came or went.
+    /// A child was created or deleted.
     NodeChildrenChanged,
 }
 
 impl EventType {
-    /// ZooKeeper's number for it.
+    /// ZooKeeper's number of the type.
     pub(crate) fn number(self) -> i32 {
         match self {
             Self::NodeCreated => 1,
@@ -30,7 +30,7 @@ impl EventType {
         }
     }
 
-    /// The type with this number, if there is one.
+    /// Returns the type with this number, if there is one.
     pub(crate) fn from_number(number: i32) -> Option<Self> {
         match number {
             1 => Some(Self::NodeCreated),
@@ -42,7 +42,7 @@ impl EventType {
     }
 }
 
-/// The state of a client's connection, as an event carries it. A server only ever sends the one.
+/// The state of a client's connection in an event. A server only sends one state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum KeeperState {
     /// Connected.
@@ -50,7 +50,7 @@ pub(crate) enum KeeperState {
 }
 
 impl KeeperState {
-    /// ZooKeeper's number for it.
+    /// ZooKeeper's number of the state.
     pub(crate) fn number(self) -> i32 {
         match self {
             Self::SyncConnected => 3,
@@ -58,17 +58,17 @@ impl KeeperState {
     }
 }
 
-/// How far a watch set by `addWatch` reaches. It stays until it is removed.
+/// The reach of a watch that `addWatch` sets. Such a watch exists until it is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum AddWatchMode {
     /// The znode and its list of children.
     Persistent,
-    /// The znode and everything below it.
+    /// The znode and all its descendants.
     PersistentRecursive,
 }
 
 impl AddWatchMode {
-    /// The mode with this number, if there is one.
+    /// Returns the mode with this number, if there is one.
     pub(crate) fn from_number(number: i32) -> Option<Self> {
         match number {
             0 => Some(Self::Persistent),
@@ -78,7 +78,7 @@ impl AddWatchMode {
     }
 }
 
-/// A notification, without the number of its transaction.
+/// The event of a watch, without the zxid of its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WatchedEvent<'a> {
     pub(crate) event_type: EventType,

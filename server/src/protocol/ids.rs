@@ -1,4 +1,4 @@
-//! Numbers that must not be swapped.
+//! Ids and numbers, each with a type of its own.
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ pub struct Zxid(pub i64);
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub i64);
 
-/// The number a client gives to a request, which the reply repeats.
+/// The number that a client gives to a request. The reply repeats it.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -38,27 +38,27 @@ pub(crate) struct Xid(pub(crate) i32);
 pub struct MemberId(pub u8);
 
 impl MemberId {
-    /// No member: the test itself, which sees what is committed.
+    /// No member: the test itself, which sees all committed transactions.
     pub(crate) const NONE: Self = Self(0);
-    /// The one member of a server that is no ensemble.
+    /// The single member of a standalone server.
     pub(crate) const ALONE: Self = Self(1);
 }
 
 impl Default for MemberId {
-    /// The one member of a server that is no ensemble.
+    /// The single member of a standalone server.
     fn default() -> Self {
         Self::ALONE
     }
 }
 
 impl Zxid {
-    /// The number after this one.
+    /// Returns the next zxid.
     pub(crate) fn next(self) -> Self {
         Self(self.0.wrapping_add(1))
     }
 }
 
-/// Number that a client library gives for its session.
+/// Converts the id that a client library reports for its session.
 impl From<i64> for SessionId {
     fn from(number: i64) -> Self {
         Self(number)
@@ -66,12 +66,12 @@ impl From<i64> for SessionId {
 }
 
 impl SessionId {
-    /// No session: the owner of what the server does by itself.
+    /// No session: the owner of the server's own transactions.
     pub(crate) const NONE: Self = Self(0);
 }
 
 impl Xid {
-    /// The xid of a notification.
+    /// The xid of an event of a watch.
     pub(crate) const NOTIFICATION: Self = Self(-1);
     /// The xid of every reply to a ping.
     pub(crate) const PING: Self = Self(-2);
@@ -101,7 +101,7 @@ impl fmt::Display for Xid {
     }
 }
 
-// In hexadecimal, as every log of ZooKeeper has them.
+// Hexadecimal, as in the logs of ZooKeeper.
 impl fmt::Debug for Zxid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Zxid({self})")
@@ -114,7 +114,7 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// As text in hexadecimal in every format: JSON's numbers are too short for some of them.
+/// Implements the hexadecimal text form, used in every format: JSON numbers are too short for some ids.
 macro_rules! as_hexadecimal {
     ($name:ident) => {
         impl Serialize for $name {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 /// List of names in a copy of the state, which later transactions do not change.
 pub(crate) trait LongList: fmt::Debug + Send + Sync {
-    /// Passes at most `most` names from `cursor` on to `take` and moves the cursor behind them. Returns whether names
-    /// are left.
+    /// Passes at most `most` names from `cursor` on to `take` and moves the cursor past them. Returns whether more
+    /// names follow.
     fn read(&self, cursor: &mut Cursor, most: usize, take: &mut dyn FnMut(&str)) -> bool;
 }
 
@@ -82,7 +82,7 @@ pub(crate) struct LongCount {
 }
 
 impl LongCount {
-    /// Counts at most `most` names more. Returns whether names are left.
+    /// Counts at most `most` more names. Returns whether more names follow.
     pub(crate) fn count(&mut self, cursor: &mut Cursor, most: usize) -> bool {
         let plus = &mut self.plus;
         self.list.read(cursor, most, &mut |_| *plus += 1)

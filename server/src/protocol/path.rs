@@ -1,9 +1,9 @@
-//! Paths: which are valid, and what stands above them.
+//! Paths: their validity, parents and names.
 
 use super::ErrorCode;
 
-/// Checks a path as `PathUtils.validatePath` does, which looks at UTF-16 units: whatever lies outside the basic
-/// multilingual plane is a pair of surrogates there, and surrogates are not allowed.
+/// Checks a path as `PathUtils.validatePath` does. It looks at UTF-16 units, so a character outside of the basic
+/// multilingual plane is a pair of surrogates, and those are not allowed.
 pub(crate) fn validate_path(path: &str) -> Result<(), ErrorCode> {
     if is_valid(path) {
         Ok(())
@@ -47,17 +47,17 @@ fn is_valid_beyond_ascii(components: &str) -> bool {
         })
 }
 
-/// The text before the last `/`, which is empty for a child of the root; `None` without a `/`.
+/// Returns the text before the last `/`, which is empty for a child of the root; `None` without a `/`.
 pub(crate) fn parent_of(path: &str) -> Option<&str> {
     path.rsplit_once('/').map(|(parent, _)| parent)
 }
 
-/// The text after the last `/`.
+/// Returns the text after the last `/`.
 pub(crate) fn name_of(path: &str) -> &str {
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
-/// The path itself, then everything above it up to `/`, as `PathParentIterator.forAll` goes.
+/// Returns the path itself and all its ancestors up to `/`, like `PathParentIterator.forAll`.
 pub(crate) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |path| {
         if *path == "/" {
@@ -67,10 +67,10 @@ pub(crate) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether `path` is one that `getEphemerals` with `prefix` lists: a plain comparison of texts, not of components.
+/// Whether `getEphemerals` with `prefix` lists `path`. Texts are compared, not path components.
 pub(crate) fn is_ephemeral_prefix(prefix: Option<&str>, path: &str) -> bool {
-    // FinalRequestProcessor trims to find out whether all are meant, but compares with the untrimmed text. Java's
-    // trim takes everything up to U+0020.
+    // FinalRequestProcessor trims the prefix to decide whether it matches all, but compares with the untrimmed text.
+    // Java's trim removes everything up to U+0020.
     let Some(prefix) = prefix else { return true };
     matches!(prefix.trim_matches(|c| c <= ' '), "" | "/") || path.starts_with(prefix)
 }

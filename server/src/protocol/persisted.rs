@@ -1,4 +1,4 @@
-//! What is kept of znodes and sessions where state outlasts the process, as ZooKeeper's snapshots have it.
+//! The persisted part of znodes and sessions, as in ZooKeeper's snapshots.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use super::{Acl, SessionId, Timestamp, Zxid};
 
-/// A znode as a snapshot keeps it.
+/// A znode in a snapshot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ZnodeRecord<'a> {
-    /// Its path; the root is `/`, although a snapshot has it as the empty path.
+    /// Path of the znode. The root is `/`, although a snapshot has it as the empty path.
     pub(crate) path: &'a str,
     pub(crate) data: Option<&'a [u8]>,
     pub(crate) acl: &'a Arc<[Acl]>,
     pub(crate) stat: StatPersisted,
 }
 
-/// The part of a stat that is kept, ZooKeeper's `StatPersisted`: what clients see is made of it.
+/// The persisted part of a stat, ZooKeeper's `StatPersisted`. The stat that clients see is computed from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StatPersisted {
     pub(crate) czxid: Zxid,
@@ -28,7 +28,7 @@ pub(crate) struct StatPersisted {
     /// `cversion`: here the number of children ever created.
     pub(crate) cversion: i32,
     pub(crate) aversion: i32,
-    /// As ZooKeeper encodes it: a session's number, or a container, or a time to live.
+    /// Owner in ZooKeeper's encoding: a session id, a container, or a time to live.
     pub(crate) ephemeral_owner: i64,
 }
 
@@ -75,22 +75,22 @@ impl Owner {
         }
     }
 
-    /// Whether a session belongs to the server with id 255. With extended types on, its ephemerals cannot be told
-    /// from znodes with a time to live: `EphemeralType.validateServerId` refuses that id.
+    /// Whether a session belongs to the server with id 255. With extended types on, its ephemerals look like znodes
+    /// with a time to live: `EphemeralType.validateServerId` refuses that id.
     pub(crate) fn is_of_server_255(session: SessionId) -> bool {
         session.0 & Self::TTL == Self::TTL
     }
 }
 
-/// A session as a snapshot keeps it.
+/// A session in a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SessionRecord {
     pub(crate) id: SessionId,
-    /// Its timeout in milliseconds.
+    /// Timeout in milliseconds.
     pub(crate) timeout_ms: i32,
 }
 
-/// The release of ZooKeeper whose data folder it is: what is written there, that release reads.
+/// The release of ZooKeeper that can read a data folder.
 ///
 /// ```
 /// use minikeeper::folder::DataFormat;
@@ -118,7 +118,7 @@ pub enum DataFormat {
     /// With containers and times to live.
     #[serde(rename = "3.5")]
     V3_5,
-    /// With digests, and with the znodes that went in the end of a session.
+    /// With digests, and with the znodes that the end of a session removed.
     #[serde(rename = "3.6")]
     V3_6,
     /// As 3.6.
@@ -150,7 +150,7 @@ impl fmt::Display for DataFormat {
     }
 }
 
-/// What was asked for is no data format.
+/// Error for a name that is no data format.
 ///
 /// ```
 /// let error = "3.3".parse::<minikeeper::folder::DataFormat>().unwrap_err();

@@ -1,4 +1,4 @@
-//! What a server may say. Replies borrow from the tree; they are written to the connection's bytes at once.
+//! Replies of a server. They borrow from the tree and are encoded into the connection's output at once.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,30 +13,30 @@ pub(crate) enum Message<'a> {
     Event { zxid: Zxid, event: WatchedEvent<'a> },
 }
 
-/// The answer to a connect request.
+/// The response to a connect request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ConnectResponse {
-    /// 0 says that the session is refused: it is over, or the password is wrong.
+    /// 0 if the session is refused: it does not exist any more, or the password is wrong.
     pub(crate) timeout_ms: i32,
     pub(crate) session: SessionId,
     pub(crate) password: [u8; 16],
-    /// `None` is not written: the client did not ask, and an old one would choke on the byte.
+    /// `None` is not encoded: the client did not send the flag, and old clients fail at an extra byte.
     pub(crate) read_only: Option<bool>,
 }
 
-/// The answer to a request.
+/// The reply to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reply<'a> {
     pub(crate) xid: Xid,
     pub(crate) zxid: Zxid,
-    /// A refusal is a header alone.
+    /// An error has a header only.
     pub(crate) result: Result<Response<'a>, ErrorCode>,
 }
 
-/// What follows the header of an answer, by its shape.
+/// The body of a reply, by its shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Response<'a> {
-    /// Nothing: delete, ping, setWatches, checkWatches, removeWatches, auth, closeSession.
+    /// No body: delete, ping, setWatches, checkWatches, removeWatches, auth, closeSession.
     Empty,
     /// A path, null for a sync of null: create, sync.
     Path(Option<Cow<'a, str>>),
@@ -56,12 +56,12 @@ pub(crate) enum Response<'a> {
     /// getAllChildrenNumber of a znode with so many descendants that they are counted after the turn.
     LongNumber(LongCount),
     Multi(Vec<MultiResult<'a>>),
-    /// A multiRead that broke off: the header says [`ErrorCode::MarshallingError`], and what was read so far follows.
+    /// A multiRead that broke off: the header has [`ErrorCode::MarshallingError`], and the results so far follow.
     MultiReadBrokenOff(Vec<MultiResult<'a>>),
     /// addWatch: a body of one int, 0.
     WatchAdded,
     WhoAmI(Vec<ClientInfo<'a>>),
-    /// sasl, where it is not configured: a null token.
+    /// sasl, if it is not configured: a null token.
     NoToken,
 }
 
@@ -75,11 +75,11 @@ pub(crate) enum MultiResult<'a> {
     Check,
     Data(Option<&'a Arc<[u8]>>, Stat),
     Children(Names<'a>),
-    /// `None`: it would have succeeded, but another of the same multi failed.
+    /// `None`: the operation would have succeeded, but another one of the multi failed.
     Error(Option<ErrorCode>),
 }
 
-/// An identity of a connection, as whoAmI tells it.
+/// An identity of a connection, as whoAmI returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClientInfo<'a> {
     pub(crate) scheme: &'a str,

@@ -1,5 +1,5 @@
-//! What a client may ask. Texts and data borrow from the frame they came in; a text may be null where jute allows it,
-//! and what that means is for the rules to say.
+//! Requests of a client. Texts and data borrow from their frame. A text may be null where jute allows it; the rules
+//! decide what that means.
 
 use std::borrow::Cow;
 
@@ -17,11 +17,11 @@ pub(crate) struct ConnectRequest<'a> {
     /// 0 asks for a new session.
     pub(crate) session: SessionId,
     pub(crate) password: Option<&'a [u8]>,
-    /// `None` if the frame ends before it, as that of a 3.3 client does.
+    /// `None` if the frame ends before the flag, as from a 3.3 client.
     pub(crate) read_only: Option<bool>,
 }
 
-/// One request of a connection that has a session, or could have one.
+/// A request of a connection that has a session, or could have one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Request<'a> {
     Create(CreateRequest<'a>),
@@ -66,7 +66,7 @@ pub(crate) enum Request<'a> {
     Ping,
     SetWatches(SetWatches<'a>),
     SetWatches2(SetWatches<'a>),
-    /// A mode that is not known is a malformed request, and comes as one.
+    /// An unknown mode makes the request malformed.
     AddWatch {
         path: Text<'a>,
         mode: super::AddWatchMode,
@@ -82,22 +82,22 @@ pub(crate) enum Request<'a> {
     WhoAmI,
     Auth {
         scheme: Text<'a>,
-        /// As a text, which is how the only scheme that asks for it takes it.
+        /// A text, which is the form that the only scheme with credentials expects.
         auth: Text<'a>,
     },
     Sasl {
         token: &'a [u8],
     },
     CloseSession,
-    /// The header named this operation, but what follows cannot be read as its record.
+    /// The header named this operation, but the body is not a valid record of it.
     Malformed(Operation),
-    /// No operation has this number, or none that a client may ask for.
+    /// No operation has this number, or none that a client may request.
     Unknown {
         op_code: i32,
     },
 }
 
-/// Which of the creating operations it is: they differ in the answer, and in what the flags may be.
+/// The creating operation. The operations differ in their replies and in the allowed flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CreateOperation {
     Create,
@@ -133,7 +133,7 @@ pub(crate) struct SetDataRequest<'a> {
     pub(crate) version: i32,
 }
 
-/// `check`, which exists only inside a multi.
+/// `check`, which exists only in a multi.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CheckVersionRequest<'a> {
     pub(crate) path: Text<'a>,
@@ -147,12 +147,12 @@ pub(crate) enum MultiOp<'a> {
     Delete(DeleteRequest<'a>),
     SetData(SetDataRequest<'a>),
     Check(CheckVersionRequest<'a>),
-    /// A read, which can be decoded here but has no place in a transaction.
+    /// A read. It can be decoded here but cannot be part of a transaction.
     Read(MultiReadOp<'a>),
 }
 
 impl MultiOp<'_> {
-    /// Whether it is a create with a null ACL where a real server insists on one (`CreateOptions`).
+    /// Whether it is a create with a null ACL, which a real server rejects while decoding (`CreateOptions`).
     pub(crate) fn has_null_acl(&self) -> bool {
         matches!(self, Self::Create(CreateRequest { acl: None, operation, .. })
             if *operation != CreateOperation::CreateTtl)
@@ -168,12 +168,12 @@ pub(crate) enum MultiReadOp<'a> {
     GetChildren {
         path: Text<'a>,
     },
-    /// A write, which can be decoded here but is not a read.
+    /// A write. It can be decoded here but is no read.
     Write,
 }
 
-/// `setWatches` and `setWatches2`; the former has only the first three lists, and the others are empty. A null list and
-/// a null path are for the rules to refuse, who have dealt with what stands before it by then.
+/// `setWatches` and `setWatches2`. The former has only the first three lists; the others are empty. The rules refuse a
+/// null list or a null path after they processed the lists and paths before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SetWatches<'a> {
     pub(crate) relative_zxid: Zxid,
@@ -185,7 +185,7 @@ pub(crate) struct SetWatches<'a> {
 }
 
 impl Default for SetWatches<'_> {
-    /// Nothing to watch: no list is null.
+    /// Returns empty lists, none of them null.
     fn default() -> Self {
         Self {
             relative_zxid: Zxid::default(),
@@ -198,7 +198,7 @@ impl Default for SetWatches<'_> {
     }
 }
 
-/// Which watches `checkWatches` and `removeWatches` mean. Another number is a malformed request, and comes as one.
+/// The kind of watch that `checkWatches` and `removeWatches` look for. Another number makes the request malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WatcherType {
     Children,
@@ -208,7 +208,8 @@ pub(crate) enum WatcherType {
     PersistentRecursive,
 }
 
-/// The name of an operation, without what it is asked to do. As data it is ZooKeeper's: `create`, `createTTL`, `setData`, `setACL`.
+/// The name of an operation, without its arguments. Data formats spell it as ZooKeeper does: `create`, `createTTL`,
+/// `setData`, `setACL`.
 ///
 /// ```
 /// assert_ne!(minikeeper::protocol::Operation::Create, minikeeper::protocol::Operation::Create2);
@@ -232,7 +233,7 @@ pub enum Operation {
     SetData,
     #[serde(rename = "setACL")]
     SetAcl,
-    /// Only inside a multi.
+    /// Only in a multi.
     Check,
     Multi,
     MultiRead,
@@ -259,7 +260,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// All operations, in the order of their declaration.
+    /// Returns the operation, `None` for an unknown one.
     pub(crate) const ALL: [Self; 29] = [
         Self::Create,
         Self::Create2,
@@ -294,7 +295,7 @@ impl Operation {
 }
 
 impl Request<'_> {
-    /// Which operation it is, `None` for an unknown one.
+    /// Visits the paths of the request, in order.
     pub(crate) fn operation(&self) -> Option<Operation> {
         Some(match self {
             Self::Create(create) => create.operation.into(),
@@ -329,7 +330,7 @@ impl Request<'_> {
 }
 
 impl Request<'_> {
-    /// The paths that it is about, in order.
+    /// Returns the data that the request writes, if it is a single write.
     // Longer than 60 lines: one arm for each request.
     pub(crate) fn paths(&self, mut visit: impl FnMut(&str)) {
         let mut one = |path: &Text<'_>| path.iter().for_each(|path| visit(path));
@@ -394,7 +395,7 @@ impl Request<'_> {
         }
     }
 
-    /// What it would write, if it is a single write of data.
+    /// Whether the request creates a znode whose mode `is_meant`, by itself or in a multi.
     pub(crate) fn data(&self) -> Option<&[u8]> {
         if let Self::Create(CreateRequest { data, .. })
         | Self::SetData(SetDataRequest { data, .. }) = self
@@ -405,7 +406,7 @@ impl Request<'_> {
         }
     }
 
-    /// Whether it would create a znode of a mode that is meant, by itself or in a multi.
+    /// Whether the request sets a watch.
     pub(crate) fn creates(&self, is_meant: impl Fn(CreateMode) -> bool) -> bool {
         let is_meant = |create: &CreateRequest<'_>| {
             CreateMode::from_flags(create.flags).is_some_and(&is_meant)
@@ -418,7 +419,7 @@ impl Request<'_> {
         matches!(self, Self::Create(create) if is_meant(create))
     }
 
-    /// Whether it asks for a watch.
+    /// A request that cannot be decoded counts as one that sets a watch.
     pub(crate) fn watches(&self) -> bool {
         if let Self::Exists { watch, .. }
         | Self::GetData { watch, .. }
@@ -427,7 +428,7 @@ impl Request<'_> {
         {
             *watch
         } else {
-            // A request that cannot be decoded asks for a watch all the same.
+            // Visits the operations of a multi or multiRead, in order.
             matches!(
                 self.operation(),
                 Some(Operation::AddWatch | Operation::SetWatches | Operation::SetWatches2)
@@ -435,7 +436,7 @@ impl Request<'_> {
         }
     }
 
-    /// Operations of a multi or multiRead, in order.
+    /// One operation of a multi or multiRead, with the properties that matchers compare.
     pub(crate) fn operations(&self, mut visit: impl FnMut(Suboperation<'_>)) {
         if let Self::Multi(operations) = self {
             operations
@@ -449,13 +450,13 @@ impl Request<'_> {
     }
 }
 
-/// One operation of a multi or multiRead, with the properties that matchers compare.
+/// `None` for a write in a multiRead, which is not decoded further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Suboperation<'r> {
-    /// `None` for a write in a multiRead, which was not decoded any further.
+    /// Mode of the created znode.
     pub(crate) operation: Option<Operation>,
     pub(crate) path: Option<&'r str>,
-    /// Mode of the znode that it creates.
+    /// Whether the time for the operation may grow with the number of znodes or the length of the request.
     pub(crate) mode: Option<CreateMode>,
 }
 
@@ -507,7 +508,7 @@ impl From<CreateOperation> for Operation {
 }
 
 impl Operation {
-    /// Whether it may take as long as there are znodes, or as its own bytes are many.
+    /// Whether the operation takes a zxid.
     pub(crate) fn may_take_long(self) -> bool {
         match self {
             Self::Multi
@@ -542,7 +543,7 @@ impl Operation {
         }
     }
 
-    /// Whether it takes a zxid.
+    /// A check belongs to a multi, which is a write.
     pub(crate) fn is_write(self) -> bool {
         match self {
             Self::Create

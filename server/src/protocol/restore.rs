@@ -24,8 +24,8 @@ pub(crate) trait Restore {
     /// Ends the snapshot. Returns the digest of the tree, if the receiver maintains one.
     fn loaded(&mut self, zxid: Zxid) -> Option<u64>;
 
-    /// Returns a znode whose ACL a real server looks up to replay this transaction although the snapshot does not list it,
-    /// and the number of that ACL.
+    /// Returns a znode whose ACL a real server looks up to replay this transaction although the snapshot does not list
+    /// the ACL, and the number of that ACL.
     fn needs_unlisted_acl(&self, txn: &Txn<'_>) -> Option<(Box<str>, i64)>;
 
     /// Replays a later transaction. Returns the digest of the tree after it, if the receiver maintains one.

@@ -1,8 +1,8 @@
-//! What ZooKeeper says about a znode.
+//! The stat of a znode.
 
 use super::{SessionId, Timestamp, Zxid};
 
-/// What ZooKeeper says about a znode, field by field as on the wire.
+/// ZooKeeper's facts about a znode, with the fields of its protocol.
 ///
 /// ```
 /// let server = minikeeper::Server::start()?;
@@ -13,26 +13,26 @@ use super::{SessionId, Timestamp, Zxid};
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Stat {
-    /// The transaction that created the znode.
+    /// Zxid of the transaction that created the znode.
     pub czxid: Zxid,
-    /// The transaction that last changed its data.
+    /// Zxid of the last change of its data.
     pub mzxid: Zxid,
-    /// When it was created.
+    /// Time of its creation.
     pub ctime: Timestamp,
-    /// When its data last changed.
+    /// Time of the last change of its data.
     pub mtime: Timestamp,
-    /// How often its data changed.
+    /// Number of changes of its data.
     pub version: i32,
-    /// How often children came and went.
+    /// Number of changes of its list of children.
     pub cversion: i32,
-    /// How often its ACL changed.
+    /// Number of changes of its ACL.
     pub aversion: i32,
-    /// The session it goes with, 0 if it is not ephemeral.
+    /// Session that owns the znode; 0 if it is not ephemeral.
     pub ephemeral_owner: SessionId,
-    /// The length of its data in bytes.
+    /// Length of its data in bytes.
     pub data_length: i32,
-    /// How many children it has.
+    /// Number of its children.
     pub num_children: i32,
-    /// The transaction that last added or removed a child.
+    /// Zxid of the last creation or deletion of a child.
     pub pzxid: Zxid,
 }

@@ -1,8 +1,8 @@
-//! Moments, as ZooKeeper writes them.
+//! Moments in ZooKeeper's form.
 
 use std::time::Duration;
 
-/// A moment in milliseconds since 1970, as `ctime` and `mtime` have it.
+/// A moment in milliseconds since 1970, the form of `ctime` and `mtime`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,7 +35,7 @@ impl Timestamp {
 }
 
 impl Timestamp {
-    /// The beginning of the tick in which it lies, counted from 1970.
+    /// Returns the beginning of the moment's tick. Ticks are counted from 1970.
     pub(crate) fn beginning_of(self, tick: Duration) -> Self {
         let tick = i64::try_from(tick.as_millis()).unwrap_or(i64::MAX).max(1);
         Self(self.0.div_euclid(tick) * tick)
@@ -45,7 +45,7 @@ impl Timestamp {
 impl std::ops::Add<Duration> for Timestamp {
     type Output = Self;
 
-    /// The moment `span` later; fractions of a millisecond are dropped.
+    /// Returns the moment `span` later, without fractions of a millisecond.
     fn add(self, span: Duration) -> Self {
         Self(
             self.0

@@ -1,90 +1,91 @@
-//! What one zxid changed, as ZooKeeper's log would hold it.
+//! Transactions as data, as in ZooKeeper's log.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Acl, ErrorCode, SessionId, Timestamp, Xid, Zxid};
 
-/// One committed transaction: who asked, which number it took, when, and what it changed.
+/// A committed transaction.
 ///
-/// A refused write and the opening and closing of a session are transactions too.
+/// Refused writes and the opening and closing of a session are transactions too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Txn<'a> {
-    /// The session that asked, 0 for the server itself.
+    /// Session that requested the transaction, 0 for the server itself.
     pub(crate) session: SessionId,
-    /// The number that the client gave to the request.
+    /// Number that the client gave to the request.
     pub(crate) cxid: Xid,
-    /// The transaction's own number.
+    /// Number of the transaction.
     pub(crate) zxid: Zxid,
-    /// When it was prepared: the `ctime` and `mtime` of what it touches.
+    /// Time at which the transaction was prepared: the `ctime` and `mtime` of changed znodes.
     pub(crate) time: Timestamp,
-    /// What it changed.
+    /// The change.
     pub(crate) record: TxnRecord<'a>,
 }
 
-/// What a transaction changed.
+/// The change of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TxnRecord<'a> {
-    /// A session began.
+    /// A session was opened.
     CreateSession {
-        /// Its timeout in milliseconds.
+        /// Timeout in milliseconds.
         timeout_ms: i32,
     },
-    /// A session ended, and these ephemeral znodes with it.
+    /// A session was closed, and its ephemerals were removed.
     CloseSession {
-        /// The znodes that went, in the order in which they went.
+        /// Paths of the removed znodes, in the order of their removal.
         paths: Vec<Cow<'a, str>>,
     },
-    /// A write was refused; it changed nothing but the last zxid.
+    /// A write was refused. Only the last zxid changed.
     Error {
-        /// Why.
+        /// Reason of the refusal.
         code: ErrorCode,
     },
     /// A znode was created.
     Create(CreateTxn<'a>),
     /// A znode was deleted.
     Delete {
-        /// Its path.
+        /// Path of the znode.
         path: Cow<'a, str>,
     },
-    /// A container or a znode with a time to live was removed by the server.
+    /// The server removed a container or a znode with a time to live.
     DeleteContainer {
-        /// Its path.
+        /// Path of the znode.
         path: Cow<'a, str>,
     },
-    /// Data were set.
+    /// The data of a znode were set.
     SetData {
-        /// The znode.
+        /// Path of the znode.
         path: Cow<'a, str>,
-        /// Its new data.
+        /// The new data.
         data: Option<Cow<'a, [u8]>>,
-        /// Its new version.
+        /// The new version.
         version: i32,
     },
-    /// An ACL was set.
+    /// The ACL of a znode was set.
     SetAcl {
-        /// The znode.
+        /// Path of the znode.
         path: Cow<'a, str>,
-        /// Its new ACL, expanded.
+        /// The new ACL, expanded.
         acl: Arc<[Acl]>,
-        /// Its new `aversion`.
+        /// The new `aversion`.
         version: i32,
     },
-    /// A version was checked; only within a multi, and without effect.
+    /// A version was checked. Occurs only in a multi and changes nothing.
     Check {
-        /// The znode.
+        /// Path of the znode.
         path: Cow<'a, str>,
-        /// The version it would have after a write.
+        /// The version that a write would give the znode.
         version: i32,
     },
-    /// Several changes at once. If any is an [`Error`](Self::Error), none took place.
+    /// Several changes. If one is an [`Error`](Self::Error), none took place.
     Multi(
-        /// One for each operation.
+        /// One change for each operation.
         Vec<Self>,
     ),
 }
 
-/// A create of a znode. ZooKeeper's log has a record of its own for containers and for znodes with a time to live.
+/// The creation of a znode. ZooKeeper's log has record types of their own for containers and for znodes with a time to
+/// live.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CreateTxn<'a> {
     /// Path of the new znode, sequence number included.
@@ -111,7 +112,7 @@ pub(crate) enum CreatedKind {
 }
 
 impl Txn<'_> {
-    /// The same transaction, borrowing nothing.
+    /// Converts the transaction to one that borrows nothing.
     pub(crate) fn into_owned(self) -> Txn<'static> {
         Txn {
             session: self.session,
@@ -124,7 +125,7 @@ impl Txn<'_> {
 }
 
 impl TxnRecord<'_> {
-    /// The name of the change, as ZooKeeper has it.
+    /// Returns ZooKeeper's name of the change.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::CreateSession { .. } => "createSession",
@@ -144,7 +145,7 @@ impl TxnRecord<'_> {
         }
     }
 
-    /// The paths of the znodes that it is about, in order.
+    /// Returns the paths of the znodes concerned, in order.
     pub(crate) fn paths(&self) -> Vec<&str> {
         match self {
             Self::CreateSession { .. } | Self::Error { .. } => Vec::new(),
@@ -159,7 +160,7 @@ impl TxnRecord<'_> {
         }
     }
 
-    /// The same record, borrowing nothing.
+    /// Converts the record to one that borrows nothing.
     pub(crate) fn into_owned(self) -> TxnRecord<'static> {
         fn text(text: Cow<'_, str>) -> Cow<'static, str> {
             Cow::Owned(text.into_owned())

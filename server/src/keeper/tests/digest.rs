@@ -67,8 +67,8 @@ fn closed(path: &'static str) -> TxnRecord<'static> {
     }
 }
 
-/// From the log of ZooKeeper 3.9.5: session and time less those of the first transaction, and the digest after it. A refusal
-/// has none there.
+/// From the log of ZooKeeper 3.9.5: session and time less those of the first transaction, and the digest after it. A
+/// refusal has none there.
 #[test]
 fn it_is_that_of_a_real_server_after_each_transaction() {
     let begun = TxnRecord::CreateSession { timeout_ms: 30_000 };

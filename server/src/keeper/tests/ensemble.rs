@@ -878,7 +878,7 @@ mod lag {
             member: ONE,
             transactions: None,
         });
-        let replica = world.keeper.drop_replica(ONE).expect("it lags");
+        let replica = world.keeper.remove_replica(ONE).expect("it lags");
         assert!(replica.tree == tree);
     }
 
@@ -954,7 +954,7 @@ mod lag {
             }
             heard.extend(told(behind.act(Release { member: ONE, transactions: None })));
             prop_assert_eq!(&heard, &expected);
-            let replica = behind.keeper.drop_replica(ONE).expect("it lags");
+            let replica = behind.keeper.remove_replica(ONE).expect("it lags");
             prop_assert!(replica.tree == behind.keeper.tree);
             prop_assert!(behind.keeper.tree == with.keeper.tree);
         }

@@ -1,8 +1,8 @@
 //! One rule each, literally: inputs at given times, and the lists of outputs that follow. And any sequence of inputs,
 //! compared with a plain model.
 //!
-//! The words of a test are those of [`World`]: who connects, who asks what, how time passes. What comes out is text, one
-//! line an output, so that a test reads as a transcript.
+//! The words of a test are those of [`World`]: who connects, who asks what, how time passes. What comes out is text,
+//! one line an output, so that a test reads as a transcript.
 
 mod acl;
 mod auth;

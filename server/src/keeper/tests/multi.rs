@@ -278,7 +278,8 @@ fn a_null_path_anywhere_refuses_the_whole() {
 
 #[test]
 fn what_a_real_server_stumbles_over_in_an_operation_refuses_the_whole() {
-    // PrepRequestProcessor.pRequestHelper catches only a KeeperException of one operation; anything else ends the multi.
+    // PrepRequestProcessor.pRequestHelper catches only a KeeperException of one operation; anything else ends the
+    // multi.
     stumbles([
         create("/a").into(),
         create("/b").acl([entry(31, "world", "-")]).into(),

@@ -164,7 +164,8 @@ fn what_a_client_writes_to_stats_is_counted_on() {
     assert_eq!(usage(&world), "count=0,bytes=0", "from -1");
 }
 
-/// A real server stumbles over them too where it has to look (`ZooKeeperServer.checkQuota`), and dies of them elsewhere.
+/// A real server stumbles over them too where it has to look (`ZooKeeperServer.checkQuota`), and dies of them
+/// elsewhere.
 #[test]
 fn where_limits_are_enforced_nothing_is_counted_on_unreadable_stats() {
     let mut world = limited("countHardLimit=9");

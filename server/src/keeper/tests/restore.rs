@@ -56,25 +56,25 @@ impl Kept {
     fn of(snapshot: &Snapshot) -> Self {
         Self {
             zxid: snapshot.zxid(),
-            sessions: snapshot.sessions_to_keep().collect(),
-            znodes: snapshot.znodes_to_keep().map(Into::into).collect(),
+            sessions: snapshot.session_records().collect(),
+            znodes: snapshot.znode_records().map(Into::into).collect(),
             open: Vec::new(),
             listed: None,
         }
     }
 
-    /// Begins one as a real server writes it, which goes on meanwhile: `DataTree.serializeNode` looks a znode up by its path, takes
-    /// down what it finds and the names of the children, and then goes to these.
+    /// Begins one as a real server writes it, which goes on meanwhile: `DataTree.serializeNode` looks a znode up by its
+    /// path, takes down what it finds and the names of the children, and then goes to these.
     fn begun(keeper: &mut Keeper, now: Timestamp) -> Self {
         let snapshot = keeper.snapshot(now);
         Self {
             zxid: snapshot.zxid(),
-            sessions: snapshot.sessions_to_keep().collect(),
+            sessions: snapshot.session_records().collect(),
             znodes: Vec::new(),
             open: vec!["/".to_owned()],
             listed: Some(
                 snapshot
-                    .znodes_to_keep()
+                    .znode_records()
                     .map(|znode| Arc::clone(znode.acl))
                     .collect(),
             ),
@@ -126,7 +126,7 @@ impl Kept {
 
 /// What there is, whatever the order of siblings.
 fn contents(snapshot: &Snapshot) -> BTreeMap<String, String> {
-    let znodes = snapshot.znodes_to_keep().map(|znode| {
+    let znodes = snapshot.znode_records().map(|znode| {
         let ZnodeRecord {
             path,
             data,
@@ -148,7 +148,7 @@ fn check_same(restored: &Snapshot, live: &Snapshot) {
     assert_eq!(restored.zxid(), live.zxid());
     assert_eq!(restored.digest(), live.digest());
     assert_eq!(contents(restored), contents(live));
-    let sessions = |snapshot: &Snapshot| snapshot.sessions_to_keep().collect::<Vec<_>>();
+    let sessions = |snapshot: &Snapshot| snapshot.session_records().collect::<Vec<_>>();
     assert_eq!(sessions(restored), sessions(live));
     assert_eq!(
         restored.digest(),
@@ -350,8 +350,8 @@ fn sessions_begin_and_end_by_transactions() {
         .iter()
         .map(|(id, session)| (id.0, session.timeout_ms));
     assert_eq!(sessions.collect::<Vec<_>>(), [(5, 7000)]);
-    // Their numbers are not given again, those of sessions that ended included: it goes on as many numbers further on as there
-    // were transactions.
+    // Their numbers are not given again, those of sessions that ended included: it goes on as many numbers further on
+    // as there were transactions.
     assert_eq!(world.open(1), SessionId(1 + 13));
 }
 
