@@ -1,8 +1,8 @@
-//! Which ACLs may be stored, how they are stored, and what they allow.
+//! ACLs: their validity, their stored form, and the permissions that they grant.
 
 use super::*;
 
-/// The ACL that a create with these entries stores, or the refusal.
+/// Returns the ACL that a create with these entries stores, or the refusal.
 fn stored(world: &mut World, entries: impl Into<Vec<AclEntry<'static>>>) -> String {
     let answer = world.answer(1, create("/a").acl(entries));
     if answer != "path /a" {
@@ -44,7 +44,7 @@ fn a_null_scheme_is_not_valid() {
 }
 
 #[test]
-fn a_null_id_is_one_the_server_stumbles_over() {
+fn a_null_id_is_malformed() {
     for scheme in ["world", "digest", "ip"] {
         stores([entry(31, scheme, "-")], "MarshallingError");
     }
@@ -86,7 +86,7 @@ fn permissions_are_stored_as_they_come() {
 }
 
 #[test]
-fn auth_becomes_whoever_the_connection_is_but_not_its_address() {
+fn auth_expands_to_the_ids_of_the_connection_except_its_address() {
     let mut world = World::of(1);
     assert_eq!(stored(&mut world, [entry(31, "auth", "")]), "InvalidAcl");
     world.given(1, [auth("digest", "u:p"), auth("ip", "")]);
@@ -113,7 +113,7 @@ fn auth_becomes_the_ids_in_the_order_of_a_java_hash_set() {
 }
 
 #[test]
-fn doubles_that_auth_makes_stay() {
+fn duplicates_that_auth_makes_are_stored() {
     let mut world = World::of(1);
     world.given(1, [auth("digest", "u:p")]);
     assert_eq!(
@@ -123,7 +123,7 @@ fn doubles_that_auth_makes_stay() {
 }
 
 #[test]
-fn the_super_user_is_nobody_whom_auth_could_mean() {
+fn auth_does_not_expand_to_the_super_user() {
     let mut world = World::with(|rules| {
         rules.super_digest = Some("super:xQJmxLMiHGwaqBvst5y6rkB6HQs=".to_owned())
     })
@@ -145,9 +145,9 @@ fn without_the_digest_scheme_its_ids_are_not_valid() {
 }
 
 #[test]
-fn a_null_that_is_compared_with_an_entry_before_it_is_stumbled_over() {
-    // PrepRequestProcessor.removeDuplicates asks each entry whether it equals those before it, field by field, and a
-    // null can be asked nothing. It gets no further than the first field that differs.
+fn a_null_that_is_compared_with_an_earlier_entry_is_malformed() {
+    // PrepRequestProcessor.removeDuplicates compares each entry with those before it, field by field up to the first
+    // difference, and fails when it compares a null.
     stores(
         [entry(31, "world", "anyone"), entry(31, "-", "x")],
         "MarshallingError",
@@ -170,7 +170,7 @@ fn a_null_that_is_compared_with_an_entry_before_it_is_stumbled_over() {
     );
 }
 
-/// What a client that has authenticated as `u:p` may do to `/a`, by operation.
+/// Returns whether a client that has authenticated as `u:p` may use each operation on `/a`.
 fn allowed(entries: impl Into<Vec<AclEntry<'static>>>) -> Vec<&'static str> {
     let mut world = World::of(2);
     let id = "u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=";
@@ -231,7 +231,7 @@ fn write_create_delete_and_admin_each_allow_their_own() {
 }
 
 #[test]
-fn an_entry_for_somebody_else_allows_nothing() {
+fn an_entry_for_another_identity_grants_nothing() {
     assert_eq!(allowed([entry(31, "digest", "u:other")]), [""; 0]);
     assert_eq!(allowed([entry(31, "ip", "10.0.0.0/8")]), [""; 0]);
     assert_eq!(
@@ -244,7 +244,7 @@ fn an_entry_for_somebody_else_allows_nothing() {
 }
 
 #[test]
-fn what_needs_no_permission_needs_none() {
+fn operations_without_a_permission_need_none() {
     let mut world = World::of(1);
     world.given(1, [create("/a").acl([entry(0, "world", "anyone")])]);
     for request in [
@@ -316,7 +316,7 @@ fn the_super_user_passes_every_check() {
 }
 
 #[test]
-fn a_long_acl_is_looked_through_anew_when_the_connection_has_one_id_more() {
+fn a_long_acl_is_checked_again_when_the_connection_has_a_new_id() {
     let mut world = World::of(1);
     let mut entries: Vec<_> = (0..20).map(|_| entry(1, "digest", "v:x")).collect();
     for (at, entry) in (32..).step_by(32).zip(&mut entries) {
@@ -334,7 +334,7 @@ fn a_long_acl_is_looked_through_anew_when_the_connection_has_one_id_more() {
 }
 
 #[test]
-fn the_auth_entries_of_a_request_become_a_thousand_at_most() {
+fn the_auth_entries_of_a_request_expand_to_a_thousand_at_most() {
     let mut world = World::of(1);
     for user in ["a:1", "b:1", "c:1", "d:1"] {
         world.given(1, [auth("digest", user)]);

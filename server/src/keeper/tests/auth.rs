@@ -1,4 +1,4 @@
-//! Who a connection is: auth, sasl, whoAmI, and servers that insist on it.
+//! Identities of a connection: auth, sasl, whoAmI, and servers that require authentication.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn auth_is_answered_with_zxid_zero_and_its_own_xid() {
 }
 
 #[test]
-fn a_scheme_that_nobody_can_use_closes_the_connection() {
+fn an_unusable_scheme_closes_the_connection() {
     for scheme in [
         "nosuch", "-", "world", "auth", "sasl", "super", "x509", "Digest",
     ] {
@@ -117,7 +117,7 @@ fn strict() -> World {
 }
 
 #[test]
-fn a_server_that_insists_on_authentication_closes_whoever_asks_for_something_else() {
+fn a_server_that_requires_authentication_closes_connections_with_other_requests() {
     for request in [
         exists("/", false),
         create("/a").into(),
@@ -149,7 +149,7 @@ fn a_refused_ping_keeps_its_own_xid() {
 }
 
 #[test]
-fn a_server_that_insists_on_authentication_answers_auth_and_sasl() {
+fn a_server_that_requires_authentication_answers_auth_and_sasl() {
     let mut world = strict();
     check(world.ask(1, SASL), &["1 <- xid 1 zxid 0 no token"]);
     world.given(1, [auth("ip", "")]);
@@ -158,7 +158,7 @@ fn a_server_that_insists_on_authentication_answers_auth_and_sasl() {
 }
 
 #[test]
-fn nobody_has_to_authenticate_for_a_session() {
+fn a_session_needs_no_authentication() {
     let mut world = World::with(|rules| rules.required_auth_schemes = vec!["digest".to_owned()]);
     world.accept(1, "127.0.0.1");
     check(

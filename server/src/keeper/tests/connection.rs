@@ -1,9 +1,9 @@
-//! Connections: how many there may be, how long one may stay without a session, and what it may ask then.
+//! Connections: their limits, the time without a session, and the requests that need none.
 
 use super::*;
 
 #[test]
-fn there_are_at_most_so_many_connections_from_one_address() {
+fn the_number_of_connections_from_one_address_is_limited() {
     let mut world = World::with(|rules| rules.max_client_connections = 2);
     check(world.accept(1, "127.0.0.1"), &[]);
     check(world.accept(2, "127.0.0.1"), &[]);
@@ -17,7 +17,7 @@ fn there_are_at_most_so_many_connections_from_one_address() {
 }
 
 #[test]
-fn there_are_at_most_so_many_connections_altogether() {
+fn the_number_of_all_connections_is_limited() {
     let mut world = World::with(|rules| rules.max_connections = 2);
     check(world.accept(1, "127.0.0.1"), &[]);
     check(world.accept(2, "127.0.0.2"), &[]);
@@ -28,7 +28,7 @@ fn there_are_at_most_so_many_connections_altogether() {
 }
 
 #[test]
-fn a_refused_connection_takes_nobodys_place_and_is_not_heard() {
+fn a_refused_connection_counts_towards_no_limit_and_its_requests_are_ignored() {
     let mut world = World::with(|rules| rules.max_client_connections = 1);
     world.accept(1, "127.0.0.1");
     world.accept(2, "127.0.0.1");
@@ -44,7 +44,7 @@ fn a_refused_connection_takes_nobodys_place_and_is_not_heard() {
 }
 
 #[test]
-fn a_connection_without_a_session_is_closed_after_one_to_two_of_its_times() {
+fn a_connection_without_a_session_is_closed_after_one_to_two_timeouts() {
     for (now, closed) in [(0, 20_000), (1, 20_000), (9999, 20_000), (10_000, 30_000)] {
         let mut world = World::new();
         world.now = Timestamp(now);
@@ -64,7 +64,7 @@ fn a_connection_with_a_session_is_not_closed_for_having_none() {
 }
 
 #[test]
-fn a_connection_may_be_given_all_the_time_there_is() {
+fn the_time_without_a_session_may_be_unlimited() {
     let mut world = World::with(|rules| rules.sessionless_timeout_ms = i64::MAX);
     world.now = Timestamp(5);
     check(world.accept(1, "127.0.0.1"), &[]);
@@ -72,7 +72,7 @@ fn a_connection_may_be_given_all_the_time_there_is() {
 }
 
 #[test]
-fn a_connection_that_goes_takes_its_deadline_and_its_watches_along() {
+fn a_closed_connection_has_no_deadline_and_no_watches() {
     let mut world = World::new();
     world.accept(1, "127.0.0.1");
     world.hang_up(1);
@@ -113,7 +113,7 @@ fn an_unknown_operation_is_answered_and_closes_the_connection() {
 }
 
 #[test]
-fn a_request_without_a_connection_is_not_heard() {
+fn a_request_without_a_connection_is_ignored() {
     check(World::new().ask(1, create("/a")), &[]);
 }
 

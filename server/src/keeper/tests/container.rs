@@ -1,8 +1,8 @@
-//! Containers and znodes with a time to live, and how they go.
+//! Containers and znodes with a time to live, and their removal.
 
 use super::*;
 
-/// Looks every 1000 ms, and removes one every 10 ms.
+/// The reaper looks every 1000 ms and removes one znode every 10 ms.
 fn world() -> World {
     World::with(|rules| {
         rules.container_check_interval_ms = 1000;
@@ -21,7 +21,7 @@ impl World {
 }
 
 #[test]
-fn a_container_goes_at_the_next_look_after_its_last_child_went() {
+fn a_container_is_removed_at_the_next_look_after_its_last_child() {
     let mut world = world();
     world.given(1, [container("/c")]);
     world.given(1, [create("/c/a")]);
@@ -40,7 +40,7 @@ fn a_container_that_never_had_a_child_stays() {
 }
 
 #[test]
-fn a_container_that_never_had_a_child_goes_where_that_was_said() {
+fn a_container_that_never_had_a_child_is_removed_if_so_configured() {
     let mut world = World::with(|rules| {
         rules.container_check_interval_ms = 1000;
         rules.container_max_never_used_ms = 3000;
@@ -53,7 +53,7 @@ fn a_container_that_never_had_a_child_goes_where_that_was_said() {
 }
 
 #[test]
-fn a_nested_container_goes_one_look_later() {
+fn a_nested_container_is_removed_one_look_later() {
     let mut world = world();
     world.given(1, [container("/c")]);
     world.given(1, [container("/c/d")]);
@@ -64,7 +64,7 @@ fn a_nested_container_goes_one_look_later() {
 }
 
 #[test]
-fn a_ttl_znode_goes_when_it_was_left_alone_for_longer_than_its_time() {
+fn a_ttl_znode_is_removed_when_it_was_unchanged_for_longer_than_its_time() {
     let mut world = world();
     world.given(1, [with_ttl("/t", 1000), with_ttl("/u", 999)]);
     check(world.advance(1000), &["txn 4 by 0: reap /u"]);
@@ -96,7 +96,7 @@ fn removals_are_spaced() {
 }
 
 #[test]
-fn a_look_while_removals_are_under_way_is_left_out() {
+fn a_look_while_removals_are_pending_is_skipped() {
     let mut world = World::with(|rules| {
         rules.container_check_interval_ms = 1000;
         rules.container_interval_ms = 600;
@@ -112,7 +112,7 @@ fn a_look_while_removals_are_under_way_is_left_out() {
 }
 
 #[test]
-fn what_changed_between_the_look_and_its_turn_is_looked_at_again() {
+fn a_found_znode_is_checked_again_before_its_removal() {
     let mut world = world();
     world.given(
         1,
@@ -127,7 +127,7 @@ fn what_changed_between_the_look_and_its_turn_is_looked_at_again() {
     world.given(1, [create("/b/child")]);
     world.given(1, [delete("/c", -1), delete("/d", -1)]);
     world.given(1, [ephemeral("/d")]);
-    // Refused, and each takes its zxid all the same.
+    // The removals are refused, and each takes a zxid all the same.
     check(
         world.advance(100),
         &[
@@ -154,7 +154,7 @@ fn a_removal_fires_watches_as_a_delete_does() {
 }
 
 #[test]
-fn a_restart_begins_the_interval_anew() {
+fn a_restart_restarts_the_interval() {
     let mut world = world();
     world.given(1, [with_ttl("/a", 5), with_ttl("/b", 5)]);
     world.advance(1005);

@@ -1,8 +1,8 @@
-//! create, create2, createContainer, createTTL: what they make, and which refusal wins.
+//! create, create2, createContainer, createTTL: their results, and which refusal wins.
 
 use super::*;
 
-const NOBODY: [AclEntry<'static>; 0] = [];
+const NO_ACL: [AclEntry<'static>; 0] = [];
 
 #[test]
 fn a_create_is_a_transaction_and_an_answer() {
@@ -90,7 +90,7 @@ fn containers_and_ttl_znodes_show_no_owner() {
     }
 }
 
-/// Each request in turn is refused with the code beside it.
+/// Checks that each request in turn is refused with the code next to it.
 #[track_caller]
 fn refuses<const N: usize>(world: &mut World, cases: [(Create, &str); N]) {
     for (request, code) in cases {
@@ -108,7 +108,7 @@ fn unknown_flags_are_refused_before_anything_else() {
             (create("/a").flags(7), "BadArguments"),
             (create("/a").flags(-1), "BadArguments"),
             (create("-").flags(7), "BadArguments"),
-            (create("/none/a").flags(7).acl(NOBODY), "BadArguments"),
+            (create("/none/a").flags(7).acl(NO_ACL), "BadArguments"),
         ],
     );
 }
@@ -144,7 +144,7 @@ fn a_time_to_live_has_bounds_and_belongs_to_its_modes() {
             (ttl(6, 1 << 40), "BadArguments"),
             (ttl(0, 5), "BadArguments"),
             (ttl(1, 5), "BadArguments"),
-            // A real server lets this one pass and dies of it, at every later start too: a clone refuses it.
+            // A real server accepts this request and dies of it, at every later start too. A clone refuses it.
             (ttl(0, -1), "BadArguments"),
             (create("/t").flags(5), "BadArguments"),
         ],
@@ -159,18 +159,18 @@ fn only_a_path_without_slash_or_with_a_nul_is_refused_before_the_acl() {
     refuses(
         &mut world,
         [
-            (create("bad").acl(NOBODY), "BadArguments"),
-            (create("").acl(NOBODY), "BadArguments"),
-            (create("/a\0").acl(NOBODY), "BadArguments"),
+            (create("bad").acl(NO_ACL), "BadArguments"),
+            (create("").acl(NO_ACL), "BadArguments"),
+            (create("/a\0").acl(NO_ACL), "BadArguments"),
             (create("/none/a\0"), "BadArguments"),
-            (create("/a/").acl(NOBODY), "InvalidAcl"),
-            (create("/\u{1}").acl(NOBODY), "InvalidAcl"),
+            (create("/a/").acl(NO_ACL), "InvalidAcl"),
+            (create("/\u{1}").acl(NO_ACL), "InvalidAcl"),
         ],
     );
 }
 
 #[test]
-fn a_null_path_is_one_the_server_stumbles_over() {
+fn a_null_path_is_malformed() {
     let mut world = World::of(1);
     check(
         world.ask(1, create("-").null_path()),
@@ -188,9 +188,9 @@ fn a_bad_acl_wins_over_a_missing_parent_and_over_an_existing_znode() {
     refuses(
         &mut world,
         [
-            (create("/none/a").acl(NOBODY), "InvalidAcl"),
+            (create("/none/a").acl(NO_ACL), "InvalidAcl"),
             (create("/none/a").null_acl(), "InvalidAcl"),
-            (create("/a").acl(NOBODY), "InvalidAcl"),
+            (create("/a").acl(NO_ACL), "InvalidAcl"),
         ],
     );
 }
@@ -227,7 +227,7 @@ fn a_missing_parent_wins_over_a_bad_path() {
 }
 
 #[test]
-fn permission_on_the_parent_comes_after_its_being_there_and_before_the_rest() {
+fn permission_on_the_parent_is_checked_after_its_existence_and_before_the_rest() {
     let mut world = World::of(1);
     let read_only = [entry(1, "world", "anyone")];
     world.given(1, [create("/p")]);
@@ -239,7 +239,7 @@ fn permission_on_the_parent_comes_after_its_being_there_and_before_the_rest() {
             (create("/p/b"), "NoAuth"),
             (create("/p/a"), "NoAuth"),
             (create("/p/"), "NoAuth"),
-            (create("/p/b").acl(NOBODY), "InvalidAcl"),
+            (create("/p/b").acl(NO_ACL), "InvalidAcl"),
             (create("/p/b/c"), "NoNode"),
             (create("/zookeeper/config/x"), "NoAuth"),
         ],
@@ -310,7 +310,7 @@ fn a_parent_created_anew_counts_from_zero() {
 }
 
 #[test]
-fn a_sequential_name_that_is_taken_stays_taken_until_another_child_comes() {
+fn a_sequential_name_that_exists_is_refused_until_another_child_is_created() {
     let mut world = World::of(1);
     world.given(1, [create("/s0000000002"), create("/b")]);
     assert_eq!(world.answer(1, sequential("/s")), "NodeExists");
@@ -320,10 +320,10 @@ fn a_sequential_name_that_is_taken_stays_taken_until_another_child_comes() {
 }
 
 #[test]
-fn the_counter_of_creates_stands_still_at_its_end() {
+fn the_counter_of_creates_stops_at_its_maximum() {
     let mut world = World::of(1);
     world.given(1, [create("/p")]);
-    // What another server would have in its log after so many creates.
+    // The log of another server would contain this after as many creates.
     world.keeper.tree.apply(
         &Txn {
             session: SessionId(1),
@@ -364,7 +364,7 @@ fn the_limits_that_would_kill_a_real_server_are_refused() {
 }
 
 #[test]
-fn znodes_may_be_created_beside_the_built_in_ones() {
+fn znodes_may_be_created_next_to_the_built_in_ones() {
     let mut world = World::of(1);
     world.given(
         1,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// `/p` with a child, and a znode without.
+/// `/p` with a child, and a znode without children.
 fn world() -> World {
     let mut world = World::of(1);
     world.given(1, [create("/p"), create("/p/a"), create("/q")]);
@@ -22,7 +22,7 @@ fn a_delete_moves_the_pzxid_and_the_wire_cversion_of_the_parent() {
 }
 
 #[test]
-fn built_in_znodes_and_paths_that_cannot_be_are_refused_first() {
+fn built_in_znodes_and_impossible_paths_are_refused_first() {
     let mut world = world();
     for path in [
         "/",
@@ -42,7 +42,7 @@ fn built_in_znodes_and_paths_that_cannot_be_are_refused_first() {
 }
 
 #[test]
-fn a_null_path_is_one_the_server_stumbles_over() {
+fn a_null_path_is_malformed() {
     check(
         world().ask(1, delete("-", -1)),
         &[
@@ -53,7 +53,7 @@ fn a_null_path_is_one_the_server_stumbles_over() {
 }
 
 #[test]
-fn a_path_is_not_checked_further_than_that() {
+fn no_other_property_of_a_path_is_checked() {
     let mut world = world();
     for path in ["/none", "/none/a", "/p/", "/p//a", "//q", "/p/./a"] {
         assert_eq!(world.answer(1, delete(path, -1)), "NoNode", "{path:?}");
@@ -61,7 +61,7 @@ fn a_path_is_not_checked_further_than_that() {
 }
 
 #[test]
-fn permission_on_the_parent_is_asked_before_the_child_is_looked_up() {
+fn permission_on_the_parent_is_checked_before_the_child_is_looked_up() {
     let mut world = world();
     world.given(1, [set_acl("/p", [entry(31 - 8, "world", "anyone")], -1)]);
     assert_eq!(world.answer(1, delete("/p/a", -1)), "NoAuth");

@@ -1,4 +1,4 @@
-//! The digest of the tree, which a real server writes beside each transaction.
+//! The digest of the tree, which a real server writes after each transaction.
 
 use super::*;
 use crate::protocol::{Acl, AuthId, Restore as _, open_acl};
@@ -67,10 +67,10 @@ fn closed(path: &'static str) -> TxnRecord<'static> {
     }
 }
 
-/// From the log of ZooKeeper 3.9.5: session and time less those of the first transaction, and the digest after it. A
-/// refusal has none there.
+/// From the log of ZooKeeper 3.9.5: session and time relative to the first transaction, and the digest after the
+/// transaction. A refusal has no digest there.
 #[test]
-fn it_is_that_of_a_real_server_after_each_transaction() {
+fn the_digest_after_each_transaction_is_that_of_a_real_server() {
     let begun = TxnRecord::CreateSession { timeout_ms: 30_000 };
     let deleted = TxnRecord::Delete {
         path: "/a/s0000000001".into(),
@@ -181,7 +181,7 @@ fn it_is_that_of_a_real_server_after_each_transaction() {
     ]);
 }
 
-/// Takes down the digests of what is committed.
+/// Collects the digests of committed transactions.
 #[derive(Default)]
 struct Digests(Vec<Option<u64>>);
 
@@ -212,7 +212,7 @@ fn deletion(path: &str) -> DeleteRequest<'_> {
 }
 
 #[test]
-fn a_transaction_bears_it_if_it_is_kept_and_a_refusal_never_does() {
+fn a_transaction_has_the_maintained_digest_and_a_refusal_never_has() {
     let mut world = World::with(|rules| rules.digest = true).joined_by(1);
     world.given(1, [create("/a"), create("/b")]);
     let before = world.keeper.tree().digest();

@@ -1,6 +1,6 @@
-//! Members of an ensemble: who serves, who leads, what a session takes with it, what a member has that lags.
+//! Members of an ensemble: service, leaders, moving sessions, and members that lag.
 //!
-//! What real members of 3.9.5 do was looked at on three of them.
+//! The behaviour of real members was observed with three members of 3.9.5.
 
 use proptest::prelude::*;
 
@@ -44,7 +44,7 @@ fn three() -> World {
     World::with(|rules| rules.members = 3)
 }
 
-/// The same, and who is cut off serves reads.
+/// Three members that serve reads when they are cut off.
 fn three_that_read() -> World {
     World::with(|rules| {
         rules.members = 3;
@@ -79,7 +79,7 @@ impl World {
         lines
     }
 
-    /// A new client of a member, with a new session of 10 s.
+    /// Connects a new client to a member, with a new session of 10 s.
     fn join(&mut self, member: MemberId, client: u64) {
         let lines = self.connect_at(member, client, asking_for_session(10_000));
         assert!(lines.len() == 2, "{lines:?}");
@@ -117,7 +117,7 @@ fn the_first_transaction_of_an_ensemble_is_the_first_of_epoch_1() {
 }
 
 #[test]
-fn a_server_that_is_no_ensemble_has_one_member_to_which_nothing_happens_but_its_end() {
+fn a_standalone_server_has_one_member_that_can_only_be_stopped() {
     let mut world = World::of(1);
     for action in [
         partition(ONE),
@@ -136,7 +136,7 @@ fn a_server_that_is_no_ensemble_has_one_member_to_which_nothing_happens_but_its_
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn impossible_actions_are_refused() {
     use crate::protocol::EnsembleError::{CannotLag, CannotLead, NoQuorum, NoSuchMember};
     let mut world = three();
     let four = MemberId(4);
@@ -159,7 +159,7 @@ mod elections {
     use super::*;
 
     #[test]
-    fn a_follower_that_is_stopped_takes_its_connections_with_it_and_nothing_else() {
+    fn a_stopped_follower_closes_its_connections_and_changes_nothing_else() {
         let mut world = three();
         world.join(ONE, 1);
         world.join(THREE, 2);
@@ -179,7 +179,7 @@ mod elections {
     }
 
     #[test]
-    fn a_leader_that_is_stopped_takes_the_connections_of_all_and_there_is_a_new_epoch() {
+    fn a_stopped_leader_ends_all_connections_and_begins_a_new_epoch() {
         let mut world = three();
         for (client, member) in [(1, ONE), (2, TWO), (3, THREE)] {
             world.join(member, client);
@@ -222,7 +222,7 @@ mod elections {
                 &[&*format!("{client} <- xid -2 zxid {zxid} ok")],
             );
         }
-        // So who has seen the one is refused by the others until something is written.
+        // So the other members refuse a client that has seen this one, until something is written.
         let ahead = ConnectRequest {
             last_zxid_seen: Zxid(0x2_0000_0000),
             ..resuming(session(ONE, 0))
@@ -251,7 +251,7 @@ mod elections {
     }
 
     #[test]
-    fn a_member_can_be_made_the_leader_also_the_one_that_is() {
+    fn any_member_can_be_elected_even_the_current_leader() {
         let mut world = three();
         world.join(TWO, 1);
         check(
@@ -264,7 +264,7 @@ mod elections {
     }
 
     #[test]
-    fn who_has_more_transactions_wins_against_a_higher_number() {
+    fn more_transactions_win_against_a_higher_id() {
         let mut world = three();
         world.act(stop(TWO));
         world.join(ONE, 1);
@@ -291,7 +291,7 @@ mod elections {
     }
 
     #[test]
-    fn no_session_number_is_given_twice() {
+    fn no_session_id_is_issued_twice() {
         let mut world = three();
         world.join(ONE, 1);
         world.act(elect(None));
@@ -308,7 +308,7 @@ mod quorum {
     use super::*;
 
     #[test]
-    fn without_a_quorum_all_connections_end_and_nobody_is_served() {
+    fn without_a_quorum_all_connections_end_and_no_client_is_served() {
         let mut world = three();
         for (client, member) in [(1, ONE), (2, TWO), (3, THREE)] {
             world.join(member, client);
@@ -316,11 +316,7 @@ mod quorum {
         world.act(stop(TWO));
         check(
             world.act(stop(THREE)),
-            &[
-                "1 closed LostLeader",
-                "3 closed MemberStopped",
-                "nobody leads",
-            ],
+            &["1 closed LostLeader", "3 closed MemberStopped", "no leader"],
         );
         check(world.modes(), &["not serving", "stopped", "stopped"]);
         check(
@@ -334,10 +330,7 @@ mod quorum {
     fn without_a_leader_no_session_expires_and_with_the_next_each_has_its_whole_timeout() {
         let mut world = three();
         world.join(ONE, 1);
-        check(
-            world.act(LoseQuorum),
-            &["1 closed LostLeader", "nobody leads"],
-        );
+        check(world.act(LoseQuorum), &["1 closed LostLeader", "no leader"]);
         check(world.advance(3_600_000), &[]);
         check(world.act(RegainQuorum), &["3 leads epoch 2"]);
         check(world.advance(10_000), &[]);
@@ -360,7 +353,7 @@ mod quorum {
     }
 
     #[test]
-    fn a_member_that_is_partitioned_serves_nobody_and_the_others_go_on() {
+    fn a_partitioned_member_serves_no_client_and_the_others_continue() {
         let mut world = three();
         world.join(ONE, 1);
         world.join(TWO, 2);
@@ -378,7 +371,7 @@ mod quorum {
     }
 
     #[test]
-    fn a_leader_that_is_partitioned_is_followed_by_another() {
+    fn a_partitioned_leader_is_replaced() {
         let mut world = three();
         world.join(THREE, 1);
         check(
@@ -392,7 +385,7 @@ mod quorum {
 mod read_only {
     use super::*;
 
-    /// The first member is cut off, after one session began there and a znode was created.
+    /// The first member is cut off, after a session began there and a znode was created.
     fn cut_off() -> World {
         let mut world = three_that_read();
         world.join(ONE, 1);
@@ -403,7 +396,7 @@ mod read_only {
     }
 
     #[test]
-    fn a_member_that_is_cut_off_serves_those_who_are_content_with_reading() {
+    fn a_member_that_is_cut_off_serves_read_only_clients() {
         let mut world = cut_off();
         check(
             world.connect_at(ONE, 2, content_with_reading()),
@@ -424,7 +417,7 @@ mod read_only {
     }
 
     #[test]
-    fn it_has_what_it_had_when_it_was_cut_off() {
+    fn a_read_only_member_has_the_state_of_its_cut() {
         let mut world = cut_off();
         world.connect_at(ONE, 2, content_with_reading());
         world.ask(2, get("/a", true));
@@ -439,7 +432,7 @@ mod read_only {
     }
 
     #[test]
-    fn it_refuses_writes_and_sync_whatever_they_are_about() {
+    fn a_read_only_member_refuses_all_writes_and_sync() {
         let mut world = cut_off();
         world.connect_at(ONE, 2, content_with_reading());
         for request in [
@@ -462,7 +455,7 @@ mod read_only {
     }
 
     #[test]
-    fn sessions_given_there_are_known_to_nobody_else_and_end_when_it_is_back() {
+    fn sessions_of_a_read_only_member_are_local_and_end_with_its_partition() {
         let mut world = cut_off();
         world.connect_at(ONE, 2, content_with_reading());
         let resuming = |number| ConnectRequest {
@@ -485,7 +478,7 @@ mod read_only {
         );
         check(
             world.connect_at(ONE, 5, resuming(0)),
-            // Only the leader could say whether it is still alive.
+            // Only the leader knows whether the session still exists.
             &["5 closed NotServing"],
         );
         check(world.act(heal(ONE)), &["4 closed ReadOnlyEnded"]);
@@ -497,7 +490,7 @@ mod read_only {
     }
 
     #[test]
-    fn a_restart_of_all_ends_the_sessions_given_there() {
+    fn a_restart_of_all_ends_the_sessions_of_a_read_only_member() {
         let mut world = cut_off();
         world.connect_at(ONE, 2, content_with_reading());
         world.act(LoseQuorum);
@@ -506,7 +499,7 @@ mod read_only {
     }
 
     #[test]
-    fn sessions_given_there_expire_and_close_without_a_transaction() {
+    fn sessions_of_a_read_only_member_expire_and_close_without_a_transaction() {
         let mut world = cut_off();
         world.act(LoseQuorum);
         world.connect_at(ONE, 2, content_with_reading());
@@ -527,7 +520,7 @@ mod read_only {
 mod moving {
     use super::*;
 
-    /// A session of the first member that has come to the second, on connection 2.
+    /// A session of the first member that has moved to the second, on connection 2.
     fn moved(from: MemberId, to: MemberId) -> World {
         let mut world = three();
         world.join(from, 1);
@@ -542,7 +535,7 @@ mod moving {
     }
 
     #[test]
-    fn the_connection_that_a_session_has_left_still_reads_at_a_follower() {
+    fn the_old_connection_of_a_moved_session_still_reads_at_a_follower() {
         let mut world = moved(ONE, TWO);
         assert_eq!(world.answer(1, Request::Ping), "ok");
         assert_eq!(world.answer(1, sync("/")), "path /");
@@ -555,7 +548,7 @@ mod moving {
     }
 
     #[test]
-    fn a_write_through_it_takes_a_zxid_and_is_not_answered() {
+    fn a_write_on_the_old_connection_takes_a_zxid_and_gets_no_reply() {
         for request in [
             create("/b").into(),
             create("/a").into(),
@@ -572,7 +565,7 @@ mod moving {
     }
 
     #[test]
-    fn at_the_leader_nothing_passes_through_it() {
+    fn at_the_leader_the_old_connection_cannot_even_read() {
         for request in [Request::Ping, sync("/"), get("/a", false)] {
             let mut world = moved(THREE, TWO);
             check(world.ask(1, request), &["1 closed SessionMoved"]);
@@ -580,7 +573,7 @@ mod moving {
     }
 
     #[test]
-    fn it_can_end_the_session_everywhere() {
+    fn the_old_connection_can_close_the_session() {
         let mut world = moved(ONE, TWO);
         check(
             world.ask(1, Request::CloseSession),
@@ -594,7 +587,7 @@ mod moving {
     }
 
     #[test]
-    fn it_is_closed_when_the_session_ends_or_comes_back_to_the_member() {
+    fn the_old_connection_closes_when_the_session_ends_or_returns() {
         let mut world = moved(ONE, TWO);
         check(
             world.step(Input::ExpireSession(SessionId(session(ONE, 0)))),
@@ -637,7 +630,7 @@ mod moving {
     }
 
     #[test]
-    fn it_is_known_to_which_member_a_connection_is() {
+    fn the_member_of_a_connection_is_known() {
         let world = moved(ONE, TWO);
         let member = |client| {
             world
@@ -652,7 +645,7 @@ mod moving {
 mod lag {
     use super::*;
 
-    /// The first member lags, with client 1; client 2 is at the second, and has created `/a` before.
+    /// The first member lags, with client 1. Client 2 is at the second member and has created `/a` before.
     fn lagging() -> World {
         let mut world = three();
         world.join(ONE, 1);
@@ -668,7 +661,7 @@ mod lag {
     }
 
     #[test]
-    fn who_is_connected_to_it_reads_what_was_with_the_zxid_of_then() {
+    fn clients_of_a_lagging_member_read_old_state_with_its_zxid() {
         let mut world = lagging();
         world.given(2, [set("/a", "1", -1), set("/a", "2", -1)]);
         assert_eq!(world.behind(ONE), Some(2));
@@ -682,7 +675,7 @@ mod lag {
     }
 
     #[test]
-    fn its_watches_fire_when_it_hears_of_the_change() {
+    fn watches_at_a_lagging_member_fire_when_it_applies_the_change() {
         let mut world = lagging();
         world.given(1, [get("/a", true)]);
         check(events(world.ask(2, set("/a", "1", -1))), &[]);
@@ -700,7 +693,7 @@ mod lag {
     }
 
     #[test]
-    fn watches_go_with_the_member_into_the_lag_and_out_of_it() {
+    fn watches_survive_the_beginning_and_the_end_of_a_lag() {
         let mut world = three();
         world.join(ONE, 1);
         world.join(TWO, 2);
@@ -752,7 +745,7 @@ mod lag {
     }
 
     #[test]
-    fn a_write_catches_it_up_to_its_own_zxid_and_events_come_in_order() {
+    fn a_write_makes_a_lagging_member_catch_up_and_events_come_in_order() {
         let mut world = lagging();
         world.given(1, [watch_persistently("/a")]);
         world.given(2, [set("/a", "1", -1)]);
@@ -768,7 +761,7 @@ mod lag {
     }
 
     #[test]
-    fn a_refused_write_catches_it_up_too() {
+    fn a_refused_write_makes_a_lagging_member_catch_up_too() {
         let mut world = lagging();
         world.given(2, [set("/a", "1", -1)]);
         check(
@@ -779,7 +772,7 @@ mod lag {
     }
 
     #[test]
-    fn a_new_session_catches_it_up_and_a_resumed_one_does_not() {
+    fn a_new_session_makes_a_lagging_member_catch_up_and_a_resumed_one_does_not() {
         let mut world = lagging();
         world.given(2, [set("/a", "1", -1)]);
         world.connect_at(ONE, 3, resuming(session(TWO, 0)));
@@ -790,7 +783,7 @@ mod lag {
     }
 
     #[test]
-    fn who_has_seen_more_is_refused_by_it_and_not_by_the_next() {
+    fn a_client_that_has_seen_more_is_refused_by_a_lagging_member_only() {
         let mut world = lagging();
         world.given(2, [set("/a", "1", -1)]);
         let seen = |zxid| ConnectRequest {
@@ -812,7 +805,7 @@ mod lag {
     }
 
     #[test]
-    fn it_closes_the_connection_of_a_session_when_it_hears_that_it_is_over() {
+    fn a_lagging_member_closes_a_connection_when_it_applies_the_end_of_the_session() {
         let mut world = lagging();
         world.given(1, [ephemeral("/e")]);
         check(
@@ -829,7 +822,7 @@ mod lag {
     }
 
     #[test]
-    fn who_comes_back_for_a_session_that_is_over_closes_what_the_member_still_had_of_it() {
+    fn resuming_an_ended_session_closes_its_connection_at_a_lagging_member() {
         let mut world = lagging();
         world.step(Input::ExpireSession(SessionId(session(ONE, 0))));
         check(
@@ -843,7 +836,7 @@ mod lag {
     }
 
     #[test]
-    fn a_session_is_closed_by_its_client_as_ever() {
+    fn a_client_of_a_lagging_member_closes_its_session_as_usual() {
         let mut world = lagging();
         world.given(1, [ephemeral("/e")]);
         world.given(1, [exists("/e", true)]);
@@ -860,7 +853,7 @@ mod lag {
     }
 
     #[test]
-    fn what_it_took_in_is_what_the_others_have() {
+    fn a_member_that_has_caught_up_has_the_common_state() {
         let mut world = lagging();
         world.given(
             2,
@@ -883,7 +876,7 @@ mod lag {
     }
 
     #[test]
-    fn in_an_election_it_takes_in_everything_and_lags_on() {
+    fn in_an_election_a_lagging_member_applies_everything_and_lags_on() {
         let mut world = lagging();
         world.given(2, [set("/a", "1", -1)]);
         check(
@@ -900,7 +893,7 @@ mod lag {
     }
 
     #[test]
-    fn a_stop_or_a_partition_ends_it() {
+    fn a_stop_or_a_partition_ends_a_lag() {
         for (action, undo, reason) in [
             (stop(ONE), start(ONE), "MemberStopped"),
             (partition(ONE), heal(ONE), "LostLeader"),
@@ -915,7 +908,7 @@ mod lag {
         }
     }
 
-    /// A write of another client's, and how many transactions the member takes in behind it.
+    /// A write of another client, and the number of transactions that the member applies after it.
     fn writes() -> impl Strategy<Value = Vec<(u8, &'static str, usize)>> {
         let path = prop::sample::select(&["/a", "/b", "/b/c", "/b/d"][..]);
         prop::collection::vec((0..6_u8, path, 0..3_usize), 1..40)
@@ -923,7 +916,7 @@ mod lag {
 
     proptest! {
         #[test]
-        fn nothing_is_lost_told_twice_or_out_of_order(writes in writes()) {
+        fn no_event_is_lost_repeated_or_out_of_order(writes in writes()) {
             let mut worlds = [three(), three()];
             for world in &mut worlds {
                 world.join(ONE, 1);
@@ -932,7 +925,7 @@ mod lag {
             }
             let [behind, with] = &mut worlds;
             behind.act(lag(ONE));
-            let told = |lines: Vec<String>| -> Vec<String> {
+            let notified = |lines: Vec<String>| -> Vec<String> {
                 let lines = events(lines).into_iter();
                 lines.filter(|line| line.starts_with("1 ")).collect()
             };
@@ -946,13 +939,13 @@ mod lag {
                     4 => set_acl(path, [entry(31, "world", "anyone")], -1),
                     _ => multi([create("/m").into(), set(path, "", -1).into(), delete("/m", -1).into()]),
                 };
-                expected.extend(told(with.ask(2, request.clone())));
-                heard.extend(told(behind.ask(2, request)));
+                expected.extend(notified(with.ask(2, request.clone())));
+                heard.extend(notified(behind.ask(2, request)));
                 let next = Release { member: ONE, transactions: Some(taken_in) };
-                heard.extend(told(behind.act(next)));
+                heard.extend(notified(behind.act(next)));
                 prop_assert!(expected.starts_with(&heard));
             }
-            heard.extend(told(behind.act(Release { member: ONE, transactions: None })));
+            heard.extend(notified(behind.act(Release { member: ONE, transactions: None })));
             prop_assert_eq!(&heard, &expected);
             let replica = behind.keeper.remove_replica(ONE).expect("it lags");
             prop_assert!(replica.tree == behind.keeper.tree);

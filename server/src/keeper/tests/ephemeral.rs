@@ -38,7 +38,7 @@ fn all_ephemerals_of_a_session_go_in_one_transaction() {
 }
 
 #[test]
-fn anybody_with_permission_on_the_parent_may_delete_one() {
+fn any_client_with_permission_on_the_parent_may_delete_an_ephemeral() {
     let mut world = World::of(2);
     world.given(1, [ephemeral("/e")]);
     world.given(2, [delete("/e", -1)]);
@@ -53,7 +53,7 @@ fn anybody_with_permission_on_the_parent_may_delete_one() {
 }
 
 #[test]
-fn one_made_anew_by_another_session_goes_with_that_session() {
+fn an_ephemeral_recreated_by_another_session_belongs_to_that_session() {
     let mut world = World::of(2);
     world.given(1, [ephemeral("/e")]);
     world.given(
@@ -70,7 +70,7 @@ fn one_made_anew_by_another_session_goes_with_that_session() {
 }
 
 #[test]
-fn a_setting_of_data_does_not_change_the_owner() {
+fn set_data_does_not_change_the_owner() {
     let mut world = World::of(2);
     world.given(1, [ephemeral("/e")]);
     world.given(2, [set("/e", "x", -1)]);

@@ -1,4 +1,4 @@
-//! What a data format cannot hold.
+//! Requests that a data format has no record for.
 
 use super::*;
 
@@ -42,7 +42,7 @@ fn in_the_format_of_3_4_create2_is_a_create() {
 }
 
 #[test]
-fn in_the_format_of_3_4_the_handle_goes_on_after_it_was_refused() {
+fn in_the_format_of_3_4_the_handle_continues_after_a_refusal() {
     let mut world = world(DataFormat::V3_4);
     check(
         world.ask(0, container("/c")),

@@ -1,8 +1,8 @@
-//! One rule each, literally: inputs at given times, and the lists of outputs that follow. And any sequence of inputs,
-//! compared with a plain model.
+//! Tests of single rules: inputs at given times, and the outputs that follow. And random sequences of inputs, compared
+//! with a plain model.
 //!
-//! The words of a test are those of [`World`]: who connects, who asks what, how time passes. What comes out is text,
-//! one line an output, so that a test reads as a transcript.
+//! The vocabulary of a test is that of [`World`]: clients connect and send requests, time passes. Outputs are text, one
+//! line each, so that a test reads like a transcript.
 
 mod acl;
 mod auth;
@@ -44,14 +44,14 @@ use crate::protocol::{
 };
 use crate::protocol::{ConnectResponse, DataFormat};
 
-/// A server, its clock, and the clients around it, which are numbered from 1.
+/// A server, its clock, and its clients, which are numbered from 1.
 struct World {
     keeper: Keeper,
     now: Timestamp,
     xids: BTreeMap<u64, i32>,
 }
 
-/// What came out, one line an output.
+/// The outputs, one line each.
 #[derive(Default)]
 struct Lines(Vec<String>);
 
@@ -74,20 +74,20 @@ impl Outputs for Lines {
             }
             Output::Leading { leader, epoch } => match leader {
                 Some(leader) => format!("{leader} leads epoch {epoch}"),
-                None => "nobody leads".to_owned(),
+                None => "no leader".to_owned(),
             },
         });
     }
 }
 
 impl World {
-    /// A fresh server at time 0. Its sessions are numbered from 1.
+    /// Creates a fresh server at time 0. Its sessions are numbered from 1.
     fn new() -> Self {
         Self::with(|_| {})
     }
 
-    /// A server that was told something before it started. Its tick is 1000 ms.
-    fn with(tell: impl FnOnce(&mut Rules)) -> Self {
+    /// Creates a server with changed rules. Its tick is 1000 ms.
+    fn with(change: impl FnOnce(&mut Rules)) -> Self {
         let mut rules = Rules {
             server_id: 0,
             tick_ms: 1000,
@@ -95,7 +95,7 @@ impl World {
             max_session_timeout_ms: 20_000,
             ..Rules::default()
         };
-        tell(&mut rules);
+        change(&mut rules);
         Self {
             keeper: Keeper::new(rules, Timestamp(0)),
             now: Timestamp(0),
@@ -103,7 +103,7 @@ impl World {
         }
     }
 
-    /// A server with clients on connections 1 to `clients`, each with a session of 10 s that has the same number.
+    /// Creates a server with clients on connections 1 to `clients`. Each has a session of 10 s with the same number.
     fn of(clients: u64) -> Self {
         Self::new().joined_by(clients)
     }
@@ -141,14 +141,14 @@ impl World {
         })
     }
 
-    /// A new client with a new session of 10 s.
+    /// Connects a new client with a new session of 10 s.
     fn open(&mut self, client: u64) -> SessionId {
         assert!(self.accept(client, "127.0.0.1").is_empty());
         self.connect(client, asking_for_session(10_000));
         self.session_of(client)
     }
 
-    /// A new client that asks for a session that there is.
+    /// Connects a new client that resumes an existing session.
     fn resume(&mut self, client: u64, session: i64) -> Vec<String> {
         self.accept(client, "127.0.0.1");
         self.connect(client, resuming(session))
@@ -161,7 +161,7 @@ impl World {
             .expect("the connection has a session")
     }
 
-    /// A request of a client, with the next xid.
+    /// Sends a request of a client, with the next xid.
     fn ask(&mut self, client: u64, request: impl Into<Request<'static>>) -> Vec<String> {
         let xid = self.xids.entry(client).or_default();
         *xid += 1;
@@ -169,7 +169,7 @@ impl World {
         self.ask_as(client, xid, request)
     }
 
-    /// A request of a client, with this xid.
+    /// Sends a request of a client, with this xid.
     fn ask_as(
         &mut self,
         client: u64,
@@ -183,7 +183,7 @@ impl World {
         })
     }
 
-    /// What a client is answered, without header, events and transactions.
+    /// Returns the answer to a client's request, without header, events and transactions.
     fn answer(&mut self, client: u64, request: impl Into<Request<'static>>) -> String {
         let lines = self.ask(client, request);
         let reply = format!("{client} <- xid ");
@@ -195,7 +195,7 @@ impl World {
         words.nth(3).unwrap_or_default().to_owned()
     }
 
-    /// Requests that only prepare a test, and must succeed.
+    /// Sends requests that prepare a test and must succeed.
     #[track_caller]
     fn given<R: Into<Request<'static>>>(
         &mut self,
@@ -217,7 +217,7 @@ impl World {
         self.step(Input::Disconnected(ConnectionId(client)))
     }
 
-    /// Turns the clock, stopping at every deadline on the way.
+    /// Advances the clock, stopping at every deadline.
     fn advance(&mut self, ms: i64) -> Vec<String> {
         let end = Timestamp(self.now.0 + ms);
         let mut lines = Vec::new();
@@ -245,7 +245,7 @@ impl World {
         tree.children(znode).collect::<Vec<_>>().join(" ")
     }
 
-    /// How many watches there are on znodes and on lists of children.
+    /// Returns the number of watches of znodes and of lists of children.
     fn watches(&self) -> (usize, usize) {
         let watches = self.keeper.watches();
         (watches.data().pairs(), watches.child().pairs())
@@ -256,7 +256,7 @@ impl World {
     }
 }
 
-/// Compares what came out with what should have.
+/// Compares outputs with the expected ones.
 #[track_caller]
 fn check(actual: impl AsRef<[String]>, expected: &[&str]) {
     let actual = actual.as_ref();
@@ -268,7 +268,7 @@ fn check(actual: impl AsRef<[String]>, expected: &[&str]) {
     );
 }
 
-/// The events among the outputs.
+/// Returns the events among the outputs.
 fn events(lines: Vec<String>) -> Vec<String> {
     lines
         .into_iter()
@@ -295,7 +295,7 @@ fn resuming(session: i64) -> ConnectRequest<'static> {
     }
 }
 
-/// One of the creating requests, open to everybody and without data unless said otherwise.
+/// One of the creating requests. By default it has an open ACL and no data.
 #[derive(Clone)]
 struct Create(CreateRequest<'static>);
 
@@ -364,7 +364,7 @@ impl Create {
     }
 }
 
-/// An entry of an ACL, where `-` is a null.
+/// An entry of an ACL. `-` is a null.
 fn entry(permissions: i32, scheme: &'static str, id: &'static str) -> AclEntry<'static> {
     let text = |text: &'static str| (text != "-").then_some(Cow::Borrowed(text));
     AclEntry {
@@ -412,7 +412,7 @@ fn multi(operations: impl Into<Vec<MultiOp<'static>>>) -> Request<'static> {
     Request::Multi(operations.into())
 }
 
-/// A path of a request, where `-` is a null.
+/// A path of a request. `-` is a null.
 fn text(path: &'static str) -> Option<Cow<'static, str>> {
     (path != "-").then_some(Cow::Borrowed(path))
 }
@@ -572,7 +572,7 @@ fn message_text(message: &Message<'_>) -> String {
     }
 }
 
-/// With the epoch before it, in an ensemble.
+/// With the epoch in front, in an ensemble.
 fn zxid_text(zxid: Zxid) -> String {
     match zxid.0 >> 32 {
         epoch @ 1.. => format!("{epoch}:{}", zxid.0 & 0xffff_ffff),
@@ -580,7 +580,7 @@ fn zxid_text(zxid: Zxid) -> String {
     }
 }
 
-/// With the member before it, in an ensemble.
+/// With the member in front, in an ensemble.
 fn session_text(session: SessionId) -> String {
     match session.0 >> 56 {
         member @ 1.. => format!("{member}.{}", session.0 & 0xff_ffff_ffff_ffff),
@@ -645,8 +645,8 @@ fn results_text(results: &[MultiResult<'_>]) -> String {
     format!("[{}]", texts.join("; "))
 }
 
-/// The numbers of the transactions that created and changed the znode and its children, its two times, its three
-/// versions, its length, its children, and its owner if it has one.
+/// The zxids of the transactions that created and changed the znode and its children, its two times, its three
+/// versions, its length, its number of children, and its owner if it has one.
 fn stat_text(stat: &Stat) -> String {
     let Stat {
         czxid,

@@ -1,5 +1,5 @@
-//! Any sequence of inputs, compared after each step with a plain model: a map of paths, a map of sessions, a set of
-//! watches. The model knows no index, no undo and no deadline queue, and answers in the same lines.
+//! Random sequences of inputs, compared after each step with a plain model: a map of paths, a map of sessions, a set of
+//! watches. The model has no index, no undo log and no deadline queue, and answers in the same text.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ const TICK_MS: i64 = 1000;
 const LOOK_MS: i64 = 7000;
 const HASH: &str = "u:Jq7wMyA/w2Vd5WIDAKdu4OIIFEQ=";
 
-/// One thing that happens. Clients have three places; in each there is one connection after the other.
+/// One event. Clients have three places. Each place has one connection at a time.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
     Open {
@@ -79,9 +79,9 @@ pub(super) enum Write {
     },
     Delete(&'static str, i32),
     Set(&'static str, &'static str, i32),
-    /// Within a multi it becomes a check.
+    /// In a multi it becomes a check.
     SetAcl(&'static str, AclKind, i32),
-    /// Alone it becomes a delete.
+    /// Outside of a multi it becomes a delete.
     Check(&'static str, i32),
 }
 
@@ -89,9 +89,9 @@ pub(super) enum Write {
 pub(super) enum AclKind {
     Open,
     Readable,
-    /// Everything for `u`, READ for everybody.
+    /// Every permission for `u`, READ for every client.
     Owned,
-    /// Everything for whoever asks.
+    /// Every permission for the caller.
     Auth,
     Closed,
     Empty,
@@ -109,7 +109,7 @@ impl AclKind {
         }
     }
 
-    /// What `u` may do, and what everybody may.
+    /// Returns the permissions of `u`, and those of every client.
     fn permissions(self) -> (i32, i32) {
         match self {
             Self::Open => (0, 31),
@@ -227,9 +227,9 @@ struct Item {
     creates: i32,
     acl: AclKind,
     owner: Owner,
-    /// Whether its flags are those of an ephemeral, which counts in the multi that makes it.
+    /// Whether its flags are those of an ephemeral, which counts in the multi that creates it.
     asked_ephemeral: bool,
-    /// When it came among its siblings.
+    /// Its position among its siblings by time of creation.
     born: u64,
 }
 
@@ -258,7 +258,7 @@ enum Kind {
 
 type Watch = (Kind, String, u64);
 
-/// What there is to hear: the path, its ACL and its parent's.
+/// A change that fires watches: the path, its ACL and its parent's.
 struct News {
     kind: EventType,
     path: String,
@@ -266,7 +266,7 @@ struct News {
     parent_acl: AclKind,
 }
 
-/// A write that was carried out: its record, and its result alone and within a multi.
+/// A write that was applied: its record, and its result alone and in a multi.
 struct Done {
     record: String,
     alone: String,
@@ -292,12 +292,12 @@ fn is_valid(path: &str) -> bool {
     path == "/" || path.starts_with('/') && !path.ends_with('/') && !path.contains("//")
 }
 
-/// The key of a path: the empty one is the root.
+/// Returns the key of a path. The empty path is the root.
 fn key(path: &str) -> &str {
     if path.is_empty() { "/" } else { path }
 }
 
-/// The key of the parent.
+/// Returns the key of the parent.
 fn parent_key(path: &str) -> Option<&str> {
     path.rfind('/').map(|at| key(&path[..at]))
 }
@@ -440,7 +440,7 @@ impl Model {
         self.say(format!("{client} closed {reason}"));
     }
 
-    /// Its watches go, and its session is nowhere.
+    /// Removes the watches of a connection and detaches its session.
     fn forget(&mut self, client: u64) {
         self.watches.retain(|(_, _, watcher)| *watcher != client);
         for life in self.sessions.values_mut() {
@@ -595,34 +595,39 @@ impl Model {
             parent_acl,
         } in news
         {
-            let told = self.watchers(|watch, at| match watch {
+            let notified = self.watchers(|watch, at| match watch {
                 Kind::Data | Kind::PersistentData => at == path,
                 Kind::Recursive => at == path || is_below(&path, at),
                 Kind::Child | Kind::PersistentChild => false,
             });
             self.watches
                 .retain(|(watch, at, _)| !(*watch == Kind::Data && *at == path));
-            self.tell_each(&told, kind, &path, acl);
+            self.notify_each(&notified, kind, &path, acl);
             if kind == EventType::NodeDataChanged {
                 continue;
             }
             if kind == EventType::NodeDeleted {
                 let also = self.take_child_watches(&path);
-                self.tell_each(&(&also - &told), kind, &path, acl);
+                self.notify_each(&(&also - &notified), kind, &path, acl);
             }
             let parent = parent_key(&path).unwrap_or_default().to_owned();
-            let told = self.take_child_watches(&parent);
-            self.tell_each(&told, EventType::NodeChildrenChanged, &parent, parent_acl);
+            let notified = self.take_child_watches(&parent);
+            self.notify_each(
+                &notified,
+                EventType::NodeChildrenChanged,
+                &parent,
+                parent_acl,
+            );
         }
     }
 
     fn take_child_watches(&mut self, path: &str) -> BTreeSet<u64> {
-        let told = self.watchers(|watch, at| {
+        let notified = self.watchers(|watch, at| {
             matches!(watch, Kind::Child | Kind::PersistentChild) && at == path
         });
         self.watches
             .retain(|(watch, at, _)| !(*watch == Kind::Child && at == path));
-        told
+        notified
     }
 
     fn watchers(&self, wanted: impl Fn(Kind, &str) -> bool) -> BTreeSet<u64> {
@@ -633,7 +638,7 @@ impl Model {
         wanted.map(|(_, _, client)| *client).collect()
     }
 
-    fn tell_each(&mut self, clients: &BTreeSet<u64>, kind: EventType, path: &str, acl: AclKind) {
+    fn notify_each(&mut self, clients: &BTreeSet<u64>, kind: EventType, path: &str, acl: AclKind) {
         for client in clients {
             if self.may(*client, acl, 1) {
                 self.say(format!(
@@ -1012,15 +1017,15 @@ impl Model {
                     WatcherType::Any => &[Child, Data, PersistentChild, PersistentData, Recursive],
                 };
                 let before = self.watches.len();
-                let mut left = self.watches.clone();
-                left.retain(|(watch, at, watcher)| {
+                let mut remaining = self.watches.clone();
+                remaining.retain(|(watch, at, watcher)| {
                     !(kinds.contains(watch) && at == path && *watcher == client)
                 });
-                if left.len() == before {
+                if remaining.len() == before {
                     return Err("NoWatcher");
                 }
                 if matches!(question, Question::RemoveWatches(..)) {
-                    self.watches = left;
+                    self.watches = remaining;
                 }
                 "ok".to_owned()
             }
@@ -1075,7 +1080,7 @@ impl Model {
     }
 }
 
-/// Takes every output down, as text and the transactions as values.
+/// Collects every output as text, and the transactions as values.
 #[derive(Default)]
 struct Record {
     lines: Lines,
@@ -1091,11 +1096,11 @@ impl Outputs for Record {
     }
 }
 
-/// A keeper, another one given the same inputs, a tree given the same transactions, and the model.
+/// A keeper, a second one with the same inputs, a tree with the same transactions, and the model.
 pub(super) struct Run {
     pub(super) keeper: Keeper,
     twin: Keeper,
-    /// Every transaction so far.
+    /// All transactions so far.
     pub(super) txns: Vec<Txn<'static>>,
     tree: Tree,
     model: Model,
@@ -1135,7 +1140,7 @@ impl Run {
         }
     }
 
-    /// One with some clients and znodes.
+    /// Creates a run with some clients and znodes.
     pub(super) fn begun() -> Self {
         let mut run = Self::new();
         for place in 0..3 {
@@ -1275,13 +1280,13 @@ impl Run {
         self.model.ask(connection, self.xid, question);
     }
 
-    /// What came out is of no interest.
+    /// Drops the outputs.
     pub(super) fn forget_outputs(&mut self) {
         self.lines.clear();
         self.model.lines.clear();
     }
 
-    /// Everything that must hold after each event.
+    /// Checks everything that must hold after each event.
     fn check(&mut self) {
         let lines = std::mem::take(&mut self.lines);
         let expected = std::mem::take(&mut self.model.lines);
@@ -1308,7 +1313,7 @@ impl Run {
         assert_eq!(sessions, expected, "sessions");
     }
 
-    /// The zxids of a connection's replies never go back.
+    /// Checks that the zxids of a connection's replies never decrease.
     fn check_replies(&mut self, lines: &[String]) {
         for line in lines {
             let words: Vec<_> = line.split(' ').collect();
@@ -1354,7 +1359,7 @@ impl Run {
         assert_eq!(
             tree.distinct_acls(),
             acls.len(),
-            "ACLs that nobody has are dropped"
+            "ACLs without a znode are dropped"
         );
         for (session, paths) in tree.all_ephemerals() {
             assert!(
@@ -1396,7 +1401,7 @@ impl Run {
     }
 }
 
-/// Few paths, so that things meet.
+/// Few paths, so that events affect the same znodes.
 fn any_path() -> impl Strategy<Value = &'static str> {
     let good = select(vec![
         "/a",
@@ -1446,7 +1451,7 @@ fn any_create() -> impl Strategy<Value = Write> {
             operation,
             path,
             flags,
-            // Only createTTL carries one.
+            // Only createTTL has a time to live.
             ttl_ms: if operation == CreateTtl { ttl_ms } else { -1 },
             data,
             acl,
@@ -1514,7 +1519,7 @@ pub(super) fn any_event() -> impl Strategy<Value = Event> {
 
 proptest! {
     #[test]
-    fn any_sequence_of_inputs_does_what_a_plain_model_does(
+    fn any_sequence_of_inputs_matches_a_plain_model(
         events in prop::collection::vec(any_event(), 0..100)
     ) {
         let mut run = Run::begun();
@@ -1522,7 +1527,7 @@ proptest! {
         let mut half = None;
         for (number, event) in events.iter().enumerate() {
             if number == events.len() / 2 {
-                // The tree made of the transactions shares nothing with a snapshot.
+                // The tree that applied the transactions shares nothing with a snapshot.
                 let mut snapshot = run.keeper.snapshot(run.now);
                 snapshot.index();
                 half = Some((snapshot, run.tree.clone()));

@@ -40,7 +40,7 @@ fn an_empty_multi_succeeds_and_takes_a_zxid() {
 }
 
 #[test]
-fn a_failed_multi_says_where_and_leaves_its_records_in_the_log() {
+fn a_failed_multi_reports_the_operation_and_its_records_are_in_the_log() {
     let mut world = World::of(1);
     check(
         world.ask(
@@ -60,7 +60,7 @@ fn a_failed_multi_says_where_and_leaves_its_records_in_the_log() {
     assert_eq!(world.last_zxid(), 2);
 }
 
-/// The tree without the number of its last transaction.
+/// Returns the tree without the zxid of its last transaction.
 fn picture(world: &World) -> Tree {
     let mut tree = world.keeper.tree().clone();
     tree.set_last_zxid(Zxid(0));
@@ -108,7 +108,7 @@ fn a_failed_multi_changes_nothing() {
 }
 
 #[test]
-fn a_failed_multi_deleting_all_children_gives_them_back_in_order() {
+fn a_failed_multi_restores_deleted_children_in_order() {
     let mut world = World::of(1);
     world.given(
         1,
@@ -196,7 +196,7 @@ fn each_operation_is_refused_as_it_is_alone() {
 }
 
 #[test]
-fn a_child_of_an_ephemeral_is_refused_in_the_multi_that_makes_both() {
+fn a_child_of_an_ephemeral_is_refused_in_the_multi_that_creates_both() {
     assert_eq!(
         World::of(1).answer(1, multi([ephemeral("/e").into(), create("/e/a").into()])),
         "multi [0; NoChildrenForEphemerals]"
@@ -214,7 +214,7 @@ fn in_a_multi_a_container_with_the_flags_of_an_ephemeral_has_no_children() {
             "1 <- xid 1 zxid 2 multi [0; NoChildrenForEphemerals]",
         ],
     );
-    // What was made last counts.
+    // The last created znode counts.
     let replies = world.ask(
         1,
         multi([
@@ -228,7 +228,7 @@ fn in_a_multi_a_container_with_the_flags_of_an_ephemeral_has_no_children() {
         replies.iter().any(|line| line.contains("path /c/a")),
         "{replies:?}"
     );
-    // Once it is carried out it is a container.
+    // Once the multi is applied, the znode is a container.
     world.given(1, [container("/d").flags(1)]);
     let replies = world.ask(1, create("/d/a"));
     assert!(
@@ -238,7 +238,7 @@ fn in_a_multi_a_container_with_the_flags_of_an_ephemeral_has_no_children() {
 }
 
 #[test]
-fn check_leaves_no_trace_and_minus_one_only_asks_whether_it_is_there() {
+fn check_changes_nothing_and_minus_one_checks_existence_only() {
     let mut world = World::of(1);
     world.given(1, [create("/a")]);
     let before = picture(&world);
@@ -252,7 +252,7 @@ fn check_leaves_no_trace_and_minus_one_only_asks_whether_it_is_there() {
     assert_eq!(picture(&world), before);
 }
 
-/// A multi that is refused as a whole.
+/// Checks multis that fail as a whole.
 #[track_caller]
 fn stumbles(operations: impl Into<Vec<MultiOp<'static>>>) {
     let mut world = World::of(1);
@@ -268,7 +268,7 @@ fn stumbles(operations: impl Into<Vec<MultiOp<'static>>>) {
 }
 
 #[test]
-fn a_null_path_anywhere_refuses_the_whole() {
+fn a_null_path_anywhere_fails_the_whole_multi() {
     stumbles([create("/a").into(), create("-").null_path().into()]);
     stumbles([create("/a").into(), delete("-", -1).into()]);
     stumbles([create("/a").into(), set("-", "", -1).into()]);
@@ -277,8 +277,8 @@ fn a_null_path_anywhere_refuses_the_whole() {
 }
 
 #[test]
-fn what_a_real_server_stumbles_over_in_an_operation_refuses_the_whole() {
-    // PrepRequestProcessor.pRequestHelper catches only a KeeperException of one operation; anything else ends the
+fn an_unreadable_operation_fails_the_whole_multi() {
+    // PrepRequestProcessor.pRequestHelper catches only a KeeperException of one operation. Any other exception ends the
     // multi.
     stumbles([
         create("/a").into(),
@@ -288,7 +288,7 @@ fn what_a_real_server_stumbles_over_in_an_operation_refuses_the_whole() {
 }
 
 #[test]
-fn a_null_acl_refuses_the_whole_before_it_takes_a_zxid() {
+fn a_null_acl_fails_the_whole_multi_before_it_takes_a_zxid() {
     let mut world = World::of(1);
     let operations = || [create("/a").into(), create("/b").null_acl().into()];
     check(
@@ -307,7 +307,7 @@ fn a_null_acl_refuses_the_whole_before_it_takes_a_zxid() {
 }
 
 #[test]
-fn reads_have_no_place_in_a_multi() {
+fn a_read_in_a_multi_is_refused() {
     stumbles([MultiOp::Read(MultiReadOp::GetData { path: text("/") })]);
 }
 
@@ -323,7 +323,7 @@ fn a_malformed_multi_takes_a_zxid() {
 }
 
 #[test]
-fn multi_read_answers_each_by_itself_and_sets_no_watch() {
+fn multi_read_answers_each_operation_and_sets_no_watch() {
     let mut world = World::of(1);
     world.given(
         1,
@@ -371,7 +371,7 @@ fn multi_read_breaks_off_at_a_null_path() {
 }
 
 #[test]
-fn multi_read_breaks_off_when_it_comes_to_too_much() {
+fn multi_read_breaks_off_when_its_results_are_too_large() {
     let mut world = World::of(1);
     let big: &'static str = Box::leak("x".repeat(9 << 20).into_boxed_str());
     world.given(1, [create("/big").data(big), create("/small")]);

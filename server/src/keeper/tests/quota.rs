@@ -56,7 +56,7 @@ fn usage_follows_without_a_version_or_an_event() {
 }
 
 #[test]
-fn what_goes_with_a_session_is_counted_too() {
+fn the_end_of_a_session_is_counted_too() {
     let mut world = limited("count=-1,bytes=-1");
     world.given(1, [ephemeral("/q/e").data("1")]);
     assert_eq!(usage(&world), "count=3,bytes=6");
@@ -128,7 +128,7 @@ fn a_quota_on_the_system_znodes_counts_its_own_limits() {
             create("/zookeeper/quota/zookeeper/zookeeper_stats").data("12345"),
         ],
     );
-    // Counted with the five bytes the client sent: once when the text was made, once as a znode that came.
+    // Counted with the five bytes that the client sent: once for the text, and once for the znode that was created.
     assert_eq!(
         world
             .data("/zookeeper/quota/zookeeper/zookeeper_stats")
@@ -154,7 +154,7 @@ fn the_parent_of_stats_is_compared_as_a_text() {
 }
 
 #[test]
-fn what_a_client_writes_to_stats_is_counted_on() {
+fn counting_continues_from_stats_that_a_client_wrote() {
     let mut world = limited("count=-1,bytes=-1");
     world.given(1, [set(STATS, "count=100,bytes=7", -1)]);
     world.given(1, [create("/q/b").data("1")]);
@@ -164,8 +164,7 @@ fn what_a_client_writes_to_stats_is_counted_on() {
     assert_eq!(usage(&world), "count=0,bytes=0", "from -1");
 }
 
-/// A real server stumbles over them too where it has to look (`ZooKeeperServer.checkQuota`), and dies of them
-/// elsewhere.
+/// A real server fails here too where it checks limits (`ZooKeeperServer.checkQuota`), and dies elsewhere.
 #[test]
 fn where_limits_are_enforced_nothing_is_counted_on_unreadable_stats() {
     let mut world = limited("countHardLimit=9");
@@ -269,7 +268,7 @@ fn soft_limits_and_missing_enforcement_refuse_nothing() {
 }
 
 #[test]
-fn limits_that_cannot_be_read_are_stumbled_over() {
+fn unreadable_limits_are_malformed() {
     let mut world = limited("nonsense");
     assert_eq!(world.answer(1, create("/q/b")), "MarshallingError");
     assert_eq!(world.answer(1, set("/q/a", "", -1)), "MarshallingError");
@@ -284,7 +283,7 @@ fn limits_that_cannot_be_read_are_stumbled_over() {
 }
 
 #[test]
-fn the_operations_of_a_multi_are_held_against_the_usage_before_it() {
+fn the_operations_of_a_multi_are_checked_against_the_usage_before_it() {
     let mut world = limited("countHardLimit=3");
     world.given(
         1,
@@ -298,8 +297,8 @@ fn the_operations_of_a_multi_are_held_against_the_usage_before_it() {
 }
 
 #[test]
-fn the_operations_of_a_multi_are_held_against_the_limits_before_it() {
-    // ZooKeeperServer.checkQuota looks into the tree as it is applied, where nothing of the multi is yet.
+fn the_operations_of_a_multi_are_checked_against_the_limits_before_it() {
+    // ZooKeeperServer.checkQuota reads the applied tree, which contains nothing of the multi yet.
     let mut world = limited("countHardLimit=2");
     let raised = multi([
         set(LIMITS, "countHardLimit=9", -1).into(),
@@ -322,7 +321,7 @@ fn the_operations_of_a_multi_are_held_against_the_limits_before_it() {
 }
 
 #[test]
-fn a_failed_multi_takes_usage_and_limits_back() {
+fn a_failed_multi_rolls_usage_and_limits_back() {
     let mut world = limited("countHardLimit=9");
     for operations in [
         vec![create("/q/b").data("1").into(), set("/q/a", "1", -1).into()],
@@ -343,7 +342,7 @@ fn a_failed_multi_takes_usage_and_limits_back() {
 }
 
 #[test]
-fn limits_that_a_failed_multi_made_do_not_hold() {
+fn limits_of_a_failed_multi_do_not_apply() {
     let mut world = World::of(1);
     world.given(1, [create("/q"), create("/zookeeper/quota/q")]);
     let answer = world.answer(

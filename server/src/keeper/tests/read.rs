@@ -53,7 +53,7 @@ fn a_nul_is_a_bad_argument_to_exists_alone() {
 }
 
 #[test]
-fn a_null_path_is_one_the_server_stumbles_over() {
+fn a_null_path_is_malformed() {
     let mut world = World::of(1);
     for request in [
         exists("-", true),
@@ -105,7 +105,7 @@ fn descendants_are_counted_at_every_depth() {
 }
 
 #[test]
-fn permission_is_asked_only_of_a_znode_that_is_there() {
+fn permission_is_checked_only_for_existing_znodes() {
     let mut world = World::of(1);
     world.given(1, [create("/closed").acl([entry(30, "world", "anyone")])]);
     for request in [
@@ -121,14 +121,14 @@ fn permission_is_asked_only_of_a_znode_that_is_there() {
 }
 
 #[test]
-fn exists_sets_a_watch_where_there_is_nothing() {
+fn exists_sets_a_watch_on_a_missing_znode() {
     let mut world = World::of(1);
     assert_eq!(world.answer(1, exists("/a", true)), "NoNode");
     assert_eq!(world.watches(), (1, 0));
 }
 
 #[test]
-fn other_reads_set_none_there() {
+fn other_reads_set_no_watch_on_a_missing_znode() {
     let mut world = World::of(1);
     for request in [get("/a", true), ls("/a", true), ls2("/a", true)] {
         assert_eq!(world.answer(1, request), "NoNode");
@@ -146,7 +146,7 @@ fn reads_with_a_watch_set_it_in_their_table() {
 }
 
 #[test]
-fn get_ephemerals_lists_those_of_the_asking_session_by_a_plain_prefix() {
+fn get_ephemerals_lists_those_of_the_calling_session_by_a_plain_prefix() {
     let mut world = World::of(2);
     world.given(
         1,

@@ -1,4 +1,4 @@
-//! What is kept of a server and read again.
+//! Restoring a server's state from snapshots and logs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,25 +12,25 @@ use crate::protocol::{
     Acl, Restore as _, SessionRecord, StatPersisted, ZnodeRecord, open_acl, unlisted_acl,
 };
 
-/// A snapshot as a folder would hold it: written at some moment, or while time went on.
-struct Kept {
+/// A snapshot as in a folder, written at one moment or while time passed.
+struct WrittenSnapshot {
     zxid: Zxid,
     sessions: Vec<SessionRecord>,
-    znodes: Vec<KeptZnode>,
-    /// What is still to be written, last first, where it is written bit by bit.
+    znodes: Vec<SnapshotZnode>,
+    /// Paths still to be written, the last first, while the snapshot is written step by step.
     open: Vec<String>,
-    /// The ACLs that were listed when that began.
+    /// The ACLs listed when the snapshot began.
     listed: Option<Vec<Arc<[Acl]>>>,
 }
 
-struct KeptZnode {
+struct SnapshotZnode {
     path: String,
     data: Option<Vec<u8>>,
     acl: Arc<[Acl]>,
     stat: StatPersisted,
 }
 
-impl KeptZnode {
+impl SnapshotZnode {
     fn record(&self) -> ZnodeRecord<'_> {
         ZnodeRecord {
             path: &self.path,
@@ -41,7 +41,7 @@ impl KeptZnode {
     }
 }
 
-impl From<ZnodeRecord<'_>> for KeptZnode {
+impl From<ZnodeRecord<'_>> for SnapshotZnode {
     fn from(znode: ZnodeRecord<'_>) -> Self {
         Self {
             path: znode.path.to_owned(),
@@ -52,7 +52,7 @@ impl From<ZnodeRecord<'_>> for KeptZnode {
     }
 }
 
-impl Kept {
+impl WrittenSnapshot {
     fn of(snapshot: &Snapshot) -> Self {
         Self {
             zxid: snapshot.zxid(),
@@ -63,8 +63,8 @@ impl Kept {
         }
     }
 
-    /// Begins one as a real server writes it, which goes on meanwhile: `DataTree.serializeNode` looks a znode up by its
-    /// path, takes down what it finds and the names of the children, and then goes to these.
+    /// Begins a snapshot that is written while a real server continues: `DataTree.serializeNode` looks a znode up by
+    /// its path, writes it and the names of its children, and then visits these.
     fn begun(keeper: &mut Keeper, now: Timestamp) -> Self {
         let snapshot = keeper.snapshot(now);
         Self {
@@ -81,7 +81,7 @@ impl Kept {
         }
     }
 
-    /// The number that is written for an ACL, which may not be listed yet (`DataTree.serialize` writes the list
+    /// Returns the ACL as written by number. Its number may not be listed yet (`DataTree.serialize` writes the list
     /// first).
     fn numbered(&self, acl: &Arc<[Acl]>) -> Arc<[Acl]> {
         let listed = self.listed.as_ref();
@@ -97,7 +97,7 @@ impl Kept {
             let Some(znode) = tree.get(&path) else {
                 continue;
             };
-            self.znodes.push(KeptZnode {
+            self.znodes.push(SnapshotZnode {
                 path: path.clone(),
                 data: znode.data().map(<[u8]>::to_vec),
                 acl: self.numbered(tree.acl(znode.acl())),
@@ -124,7 +124,7 @@ impl Kept {
     }
 }
 
-/// What there is, whatever the order of siblings.
+/// Returns the content of a snapshot, whatever the order of siblings.
 fn contents(snapshot: &Snapshot) -> BTreeMap<String, String> {
     let znodes = snapshot.znode_records().map(|znode| {
         let ZnodeRecord {
@@ -138,9 +138,12 @@ fn contents(snapshot: &Snapshot) -> BTreeMap<String, String> {
     znodes.collect()
 }
 
-/// The transactions that came after.
-fn later<'t>(kept: &Kept, txns: &'t [Txn<'static>]) -> impl Iterator<Item = &'t Txn<'static>> {
-    let zxid = kept.zxid;
+/// Returns the transactions after the snapshot.
+fn later<'t>(
+    written: &WrittenSnapshot,
+    txns: &'t [Txn<'static>],
+) -> impl Iterator<Item = &'t Txn<'static>> {
+    let zxid = written.zxid;
     txns.iter().filter(move |txn| txn.zxid > zxid)
 }
 
@@ -157,9 +160,9 @@ fn check_same(restored: &Snapshot, live: &Snapshot) {
     );
 }
 
-/// Reads what is kept of a world, and what came after it.
-fn read_again(world: &mut World, kept: &Kept, txns: &[Txn<'_>]) -> Snapshot {
-    let mut restored = kept.read(&world.keeper.rules);
+/// Restores a snapshot of a world and the transactions after it.
+fn read_again(world: &mut World, written: &WrittenSnapshot, txns: &[Txn<'_>]) -> Snapshot {
+    let mut restored = written.read(&world.keeper.rules);
     for txn in txns {
         restored.replay(txn);
     }
@@ -167,19 +170,19 @@ fn read_again(world: &mut World, kept: &Kept, txns: &[Txn<'_>]) -> Snapshot {
 }
 
 #[test]
-fn without_a_digest_kept_it_is_made_of_every_znode() {
+fn without_a_maintained_digest_it_is_computed_from_all_znodes() {
     let mut world = World::of(1);
     world.given(1, [create("/a").data("x"), ephemeral("/a/e")]);
-    let kept = Kept::of(&world.keeper.snapshot(world.now));
-    let without = read_again(&mut world, &kept, &[]);
+    let written = WrittenSnapshot::of(&world.keeper.snapshot(world.now));
+    let without = read_again(&mut world, &written, &[]);
     assert_eq!(without.digest(), None);
     world.keeper.rules.digest = true;
-    let with = read_again(&mut world, &kept, &[]);
+    let with = read_again(&mut world, &written, &[]);
     assert_eq!(with.digest(), Some(without.computed_digest()));
 }
 
-fn record(path: &str, owner: i64) -> KeptZnode {
-    KeptZnode {
+fn record(path: &str, owner: i64) -> SnapshotZnode {
+    SnapshotZnode {
         path: path.to_owned(),
         data: None,
         acl: open_acl(),
@@ -217,8 +220,8 @@ fn created(path: &'static str, parent_cversion: i32) -> TxnRecord<'static> {
     })
 }
 
-/// What a snapshot of zxid 9 with these znodes becomes, and the server that goes on from it.
-fn world_from(znodes: &[KeptZnode], sessions: &[i64], txns: &[Txn<'_>]) -> World {
+/// Returns the server restored from a snapshot of zxid 9 with these znodes.
+fn world_from(znodes: &[SnapshotZnode], sessions: &[i64], txns: &[Txn<'_>]) -> World {
     let mut world = World::new();
     let mut restored = Restored::new(&world.keeper.rules);
     restored.begin();
@@ -241,7 +244,7 @@ fn world_from(znodes: &[KeptZnode], sessions: &[i64], txns: &[Txn<'_>]) -> World
 }
 
 #[test]
-fn a_znode_without_a_parent_and_one_that_comes_twice_cannot_be() {
+fn a_znode_without_a_parent_and_a_repeated_one_are_refused() {
     let mut restored = Restored::new(&Rules::default());
     restored.begin();
     let mut take = |path| restored.znode(&record(path, 0).record());
@@ -259,7 +262,7 @@ fn a_znode_without_a_parent_and_one_that_comes_twice_cannot_be() {
 }
 
 #[test]
-fn when_a_snapshot_begins_the_one_before_it_is_forgotten() {
+fn a_new_snapshot_replaces_the_one_before_it() {
     let mut restored = Restored::new(&Rules::default());
     restored.begin();
     restored.session(SessionRecord {
@@ -282,7 +285,7 @@ fn when_a_snapshot_begins_the_one_before_it_is_forgotten() {
 }
 
 #[test]
-fn an_ephemeral_goes_at_the_load_if_its_session_is_not_there() {
+fn an_ephemeral_of_a_missing_session_is_removed_at_load() {
     let znodes = [
         record("/", 0),
         record("/a", 7),
@@ -299,7 +302,7 @@ fn an_ephemeral_goes_at_the_load_if_its_session_is_not_there() {
         world.resume(1, 8),
         &["1 <- connected session 8 timeout 10000 password right read-only false"],
     );
-    // It has the timeout that it began with before it until it comes again.
+    // The session has its first timeout until it is resumed.
     let mut world = world_from(&znodes, &[8], &[]);
     check(
         world.advance(5000),
@@ -308,7 +311,7 @@ fn an_ephemeral_goes_at_the_load_if_its_session_is_not_there() {
 }
 
 #[test]
-fn a_session_that_ends_without_a_list_takes_what_is_its_own() {
+fn a_session_that_ends_without_a_list_loses_its_ephemerals() {
     let closed = |paths: &[&'static str]| TxnRecord::CloseSession {
         paths: paths.iter().map(|path| Cow::Borrowed(*path)).collect(),
     };
@@ -318,13 +321,14 @@ fn a_session_that_ends_without_a_list_takes_what_is_its_own() {
         record("/b", 7),
         record("/c", 8),
     ];
-    for (paths, left) in [
+    for (paths, remaining) in [
         (&[] as &[&str], "c"),
-        // DataTree.killSession: what the list names goes whomever it belongs to, and what it does not name goes too.
+        // DataTree.killSession removes the listed znodes whatever their owner, and the unlisted ephemerals of the
+        // session too.
         (&["/c", "/none"], ""),
     ] {
         let world = world_from(&znodes, &[7, 8], &[txn(10, 7, closed(paths))]);
-        assert_eq!(world.children("/"), left);
+        assert_eq!(world.children("/"), remaining);
         assert_eq!(world.keeper.sessions().len(), 1);
     }
 }
@@ -350,13 +354,12 @@ fn sessions_begin_and_end_by_transactions() {
         .iter()
         .map(|(id, session)| (id.0, session.timeout_ms));
     assert_eq!(sessions.collect::<Vec<_>>(), [(5, 7000)]);
-    // Their numbers are not given again, those of sessions that ended included: it goes on as many numbers further on
-    // as there were transactions.
+    // Ids are not reused, even those of sessions that have ended: new ids skip as many as there were transactions.
     assert_eq!(world.open(1), SessionId(1 + 13));
 }
 
 #[test]
-fn what_is_there_already_counts_in_its_parent() {
+fn a_replayed_create_of_an_existing_znode_counts_in_its_parent() {
     let mut first = record("/", 0);
     first.stat.cversion = 1;
     let znodes = [first, record("/a", 0)];
@@ -366,13 +369,13 @@ fn what_is_there_already_counts_in_its_parent() {
         assert!(stat.contains(after), "{parent_cversion}: {stat}");
         assert_eq!(world.children("/"), "a");
     }
-    // Old logs do not say how many there were.
+    // Old logs have no count.
     let world = world_from(&znodes, &[], &[txn(10, 0, created("/b", -1))]);
     assert_eq!(world.keeper.tree().get("/").map(Znode::creates), Some(2));
 }
 
 #[test]
-fn what_is_below_a_deleted_znode_goes_with_it_and_comes_again() {
+fn descendants_of_a_deleted_znode_are_deleted_and_created_again() {
     let znodes = [
         record("/", 0),
         record("/a", 0),
@@ -392,7 +395,7 @@ fn what_is_below_a_deleted_znode_goes_with_it_and_comes_again() {
 }
 
 #[test]
-fn what_makes_no_sense_in_a_log_is_passed_over() {
+fn impossible_transactions_of_a_log_are_ignored() {
     let deleted = |path: &'static str| TxnRecord::Delete { path: path.into() };
     let records = [
         deleted("/"),
@@ -419,7 +422,7 @@ fn what_makes_no_sense_in_a_log_is_passed_over() {
 }
 
 #[test]
-fn a_quota_is_counted_anew_and_holds() {
+fn a_quota_is_recounted_and_applies() {
     let mut world = World::with(|rules| rules.enforce_quota = true).joined_by(1);
     world.given(
         1,
@@ -432,7 +435,7 @@ fn a_quota_is_counted_anew_and_holds() {
             create("/zookeeper/quota/a/zookeeper_stats"),
         ],
     );
-    // Whatever stands there.
+    // The existing content does not matter.
     world.given(
         1,
         [set(
@@ -441,8 +444,8 @@ fn a_quota_is_counted_anew_and_holds() {
             -1,
         )],
     );
-    let kept = Kept::of(&world.keeper.snapshot(world.now));
-    let snapshot = read_again(&mut world, &kept, &[]);
+    let written = WrittenSnapshot::of(&world.keeper.snapshot(world.now));
+    let snapshot = read_again(&mut world, &written, &[]);
     let mut other = World::new();
     other.keeper = Keeper::begin_with(world.keeper.rules.clone(), snapshot, world.now);
     other.resume(1, 1);
@@ -455,8 +458,8 @@ fn a_quota_is_counted_anew_and_holds() {
 }
 
 #[test]
-fn limits_that_are_no_leaf_do_not_hold_after_a_load() {
-    // DataTree.traverseNode looks at leaves alone, and only below /zookeeper/quota itself.
+fn limits_that_are_no_leaf_do_not_apply_after_a_load() {
+    // DataTree.traverseNode looks at leaves only, and only below /zookeeper/quota itself.
     let mut world = World::of(1);
     world.given(
         1,
@@ -471,13 +474,13 @@ fn limits_that_are_no_leaf_do_not_hold_after_a_load() {
         ],
     );
     assert_eq!(world.keeper.tree().limited.len(), 2);
-    let kept = Kept::of(&world.keeper.snapshot(world.now));
-    let snapshot = read_again(&mut world, &kept, &[]);
+    let written = WrittenSnapshot::of(&world.keeper.snapshot(world.now));
+    let snapshot = read_again(&mut world, &written, &[]);
     assert!(snapshot.tree().limited.is_empty());
 }
 
 #[test]
-fn servers_that_begin_with_what_was_restored_share_it_until_they_change_it() {
+fn servers_share_a_restored_state_until_they_change_it() {
     let znodes = [record("/", 0), record("/a", 0)];
     let restored = {
         let mut restored = Restored::new(&Rules::default());
@@ -503,17 +506,17 @@ fn servers_that_begin_with_what_was_restored_share_it_until_they_change_it() {
 
 proptest! {
     #[test]
-    fn a_snapshot_and_what_came_after_it_are_what_is(
+    fn a_snapshot_and_later_transactions_make_the_current_state(
         events in prop::collection::vec(any_event(), 0..100),
         at in any::<Index>(),
     ) {
         let mut run = Run::begun();
         run.forget_outputs();
         let at = at.index(events.len() + 1);
-        let mut kept = None;
+        let mut written = None;
         for (number, event) in events.iter().enumerate() {
             if number == at {
-                kept = Some(Kept::of(&run.keeper.snapshot(run.now)));
+                written = Some(WrittenSnapshot::of(&run.keeper.snapshot(run.now)));
             }
             run.happen(event);
             run.forget_outputs();
@@ -522,11 +525,11 @@ proptest! {
         prop_assert!(!run.txns.windows(2).any(has_gap), "a folder with a gap is refused");
         let mut live = run.keeper.snapshot(run.now);
         live.index();
-        let kept = kept.unwrap_or_else(|| Kept::of(&live));
+        let written = written.unwrap_or_else(|| WrittenSnapshot::of(&live));
         let rules = run.keeper.rules.clone();
-        let mut restored = kept.read(&rules);
-        let mut without_lists = kept.read(&rules);
-        for txn in later(&kept, &run.txns) {
+        let mut restored = written.read(&rules);
+        let mut without_lists = written.read(&rules);
+        for txn in later(&written, &run.txns) {
             restored.replay(txn);
             let mut txn = txn.clone();
             if let TxnRecord::CloseSession { paths } = &mut txn.record {
@@ -548,30 +551,30 @@ proptest! {
     }
 
     #[test]
-    fn a_snapshot_that_was_written_while_time_went_on_is_mended(
+    fn a_snapshot_written_during_transactions_is_repaired_by_replay(
         events in prop::collection::vec((any_event(), select(vec![0, 0, 1, 2_usize])), 1..100),
         at in any::<Index>(),
     ) {
         let mut run = Run::begun();
         run.forget_outputs();
         let at = at.index(events.len());
-        let mut kept: Option<Kept> = None;
+        let mut written: Option<WrittenSnapshot> = None;
         for (number, (event, znodes)) in events.iter().enumerate() {
             if number == at {
-                kept = Some(Kept::begun(&mut run.keeper, run.now));
+                written = Some(WrittenSnapshot::begun(&mut run.keeper, run.now));
             }
-            if let Some(kept) = &mut kept {
-                kept.go_on(run.keeper.tree(), *znodes);
+            if let Some(written) = &mut written {
+                written.go_on(run.keeper.tree(), *znodes);
             }
             run.happen(event);
             run.forget_outputs();
         }
         let mut live = run.keeper.snapshot(run.now);
         live.index();
-        let mut kept = kept.unwrap_or_else(|| Kept::of(&live));
-        kept.go_on(run.keeper.tree(), usize::MAX);
-        let mut restored = kept.read(&run.keeper.rules);
-        for txn in later(&kept, &run.txns) {
+        let mut written = written.unwrap_or_else(|| WrittenSnapshot::of(&live));
+        written.go_on(run.keeper.tree(), usize::MAX);
+        let mut restored = written.read(&run.keeper.rules);
+        for txn in later(&written, &run.txns) {
             restored.replay(txn);
         }
         check_same(&restored.finish(run.now), &live);

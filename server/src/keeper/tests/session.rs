@@ -1,4 +1,4 @@
-//! Sessions: how they begin, go on and end.
+//! Sessions: opening, resuming, expiry and closing.
 
 use super::*;
 
@@ -82,7 +82,7 @@ fn the_password_sent_for_a_new_session_is_ignored() {
 }
 
 #[test]
-fn a_client_that_has_seen_more_than_the_server_is_sent_away_without_a_word() {
+fn a_client_that_has_seen_more_than_the_server_is_closed_without_a_reply() {
     let mut world = World::of(1);
     for (seen, session) in [(2, 0), (2, 1), (i64::MAX, 77)] {
         world.accept(2, "127.0.0.1");
@@ -95,7 +95,7 @@ fn a_client_that_has_seen_more_than_the_server_is_sent_away_without_a_word() {
     }
     assert!(
         world.answer(1, Request::Ping).starts_with("ok"),
-        "nobody was disturbed"
+        "no other client was disturbed"
     );
     world.accept(3, "127.0.0.1");
     let request = ConnectRequest {
@@ -191,7 +191,7 @@ fn a_wrong_password_does_not_count_as_a_sign_of_life() {
 }
 
 #[test]
-fn a_session_that_is_unknown_or_over_is_refused_and_no_new_one_given() {
+fn an_unknown_or_ended_session_is_refused_without_a_new_one() {
     let mut world = World::of(1);
     world.step(Input::ExpireSession(SessionId(1)));
     for session in [1, 2, -1, i64::MAX] {
@@ -209,7 +209,7 @@ fn a_session_that_is_unknown_or_over_is_refused_and_no_new_one_given() {
 }
 
 #[test]
-fn a_session_is_over_at_the_end_of_the_tick_in_which_its_timeout_ends() {
+fn a_session_expires_at_the_end_of_the_tick_in_which_its_timeout_ends() {
     let mut world = World::new();
     world.now = Timestamp(300);
     world.accept(1, "127.0.0.1");
@@ -254,7 +254,7 @@ fn all_sessions_of_a_tick_end_together() {
     );
 }
 
-/// Whether a session that sends this after 9 of its 10 seconds is alive 3 seconds later.
+/// Returns whether a session that sends this request after 9 of its 10 seconds is alive 3 seconds later.
 fn keeps_alive(request: Request<'static>) -> bool {
     let mut world = World::of(1);
     world.advance(9000);
@@ -283,7 +283,7 @@ fn every_request_is_a_sign_of_life_but_auth_and_sasl() {
 }
 
 #[test]
-fn a_connection_that_goes_does_not_end_its_session() {
+fn a_closed_connection_does_not_end_its_session() {
     let mut world = World::of(1);
     world.given(1, [ephemeral("/e")]);
     check(world.hang_up(1), &[]);
@@ -293,7 +293,7 @@ fn a_connection_that_goes_does_not_end_its_session() {
 }
 
 #[test]
-fn an_expired_client_is_closed_without_a_word_behind_the_events() {
+fn an_expired_client_gets_the_events_and_no_reply() {
     let mut world = World::of(2);
     world.given(1, [ephemeral("/e")]);
     world.given(1, [get("/e", true)]);
@@ -389,7 +389,7 @@ fn sessions_outlive_a_restart_with_their_whole_timeout_before_them() {
 
 #[test]
 fn after_a_restart_the_timeout_is_the_one_that_the_session_began_with() {
-    // A resume is no transaction, so the log knows only the first timeout: ZooKeeperServer.revalidateSession.
+    // A resume is no transaction, so the log contains only the first timeout: ZooKeeperServer.revalidateSession.
     let mut world = World::of(1);
     world.accept(2, "127.0.0.1");
     let request = ConnectRequest {
@@ -404,7 +404,7 @@ fn after_a_restart_the_timeout_is_the_one_that_the_session_began_with() {
 }
 
 #[test]
-fn a_muted_session_is_not_heard() {
+fn a_muted_session_expires_although_its_client_sends() {
     let mut world = World::of(1);
     let mute = |muted| Input::Mute {
         session: SessionId(1),
@@ -421,7 +421,7 @@ fn a_muted_session_is_not_heard() {
 }
 
 #[test]
-fn a_session_that_is_heard_again_has_its_whole_timeout() {
+fn an_unmuted_session_has_its_whole_timeout() {
     let mut world = World::of(1);
     world.step(Input::Mute {
         session: SessionId(1),
@@ -436,7 +436,7 @@ fn a_session_that_is_heard_again_has_its_whole_timeout() {
     assert_eq!(world.advance(1).len(), 2);
 }
 
-/// Time stands still while clients could speak.
+/// A server whose time stands still while clients could send.
 fn still() -> World {
     World::with(|rules| rules.presence_is_life = true).joined_by(1)
 }
@@ -460,7 +460,7 @@ fn where_presence_is_life_silence_begins_when_the_connection_goes() {
 }
 
 #[test]
-fn where_presence_is_life_silence_begins_when_somebody_else_closes_the_connection() {
+fn where_presence_is_life_silence_begins_when_another_client_closes_the_connection() {
     let mut world = still();
     world.advance(10_900);
     world.accept(2, "127.0.0.1");
@@ -555,13 +555,13 @@ fn where_pings_are_life_a_cut_link_changes_nothing_by_itself() {
     let mut world = World::of(1);
     world.step(silence(true));
     world.advance(9000);
-    // What was under way arrives nevertheless.
+    // A request that was under way still arrives.
     world.ask(1, Request::Ping);
     check(world.advance(9000), &[]);
 }
 
 #[test]
-fn a_session_that_nothing_can_be_heard_of_waits_in_vain() {
+fn the_next_silent_session_is_one_that_cannot_be_heard() {
     let silent = |world: &World| world.keeper.next_silent().map(|(session, _)| session);
     let mut world = still();
     assert_eq!(silent(&world), None);
@@ -574,7 +574,7 @@ fn a_session_that_nothing_can_be_heard_of_waits_in_vain() {
 }
 
 #[test]
-fn a_request_that_a_test_refuses_is_heard_and_changes_nothing() {
+fn a_request_that_a_test_refuses_keeps_the_session_alive_and_changes_nothing() {
     let mut world = World::of(1);
     world.advance(9000);
     let refuse = Input::Refuse {
@@ -589,7 +589,7 @@ fn a_request_that_a_test_refuses_is_heard_and_changes_nothing() {
 }
 
 #[test]
-fn a_connection_that_a_test_closes_leaves_its_session() {
+fn closing_a_connection_by_the_test_does_not_end_its_session() {
     let mut world = World::of(1);
     let close = Input::Close(ConnectionId(1));
     check(world.step(close), &["1 closed Test"]);

@@ -19,7 +19,7 @@ fn set_data_changes_version_mzxid_mtime_and_length_and_nothing_else() {
 }
 
 #[test]
-fn the_same_data_is_a_change_all_the_same() {
+fn setting_equal_data_is_a_change() {
     let mut world = World::of(1);
     world.given(1, [create("/a").data("x")]);
     assert_eq!(

@@ -6,7 +6,7 @@ fn paths(paths: &[&'static str]) -> Option<Vec<Option<Cow<'static, str>>>> {
     Some(paths.iter().map(|path| text(path)).collect())
 }
 
-/// `/old` has not changed since zxid 4, `/new` has data and `/parent` a child that came later.
+/// `/old` has not changed since zxid 4. `/new` has newer data, and `/parent` a newer child.
 fn world() -> World {
     let mut world = World::of(1);
     world.given(1, [create("/old"), create("/new"), create("/parent")]);
@@ -30,7 +30,7 @@ fn set_watches(
 }
 
 #[test]
-fn what_was_missed_is_told_at_once_list_by_list_and_the_rest_is_registered() {
+fn missed_events_are_sent_list_by_list_and_other_watches_are_registered() {
     let mut world = world();
     let lists = set_watches(
         &["/old", "/new", "/gone"],
@@ -61,8 +61,8 @@ fn what_was_missed_is_told_at_once_list_by_list_and_the_rest_is_registered() {
 }
 
 #[test]
-fn what_was_seen_last_is_not_told_again() {
-    for (seen, told) in [(4, 1), (5, 0)] {
+fn the_last_seen_change_is_not_sent_again() {
+    for (seen, notified) in [(4, 1), (5, 0)] {
         let mut world = world();
         let lists = SetWatches {
             relative_zxid: Zxid(seen),
@@ -70,7 +70,7 @@ fn what_was_seen_last_is_not_told_again() {
         };
         assert_eq!(
             events(world.ask(1, Request::SetWatches(lists))).len(),
-            told,
+            notified,
             "{seen}"
         );
     }
@@ -99,7 +99,7 @@ fn a_deletion_of_a_child_is_missed_by_pzxid() {
 }
 
 #[test]
-fn a_znode_made_anew_shows_as_changed() {
+fn a_recreated_znode_counts_as_changed() {
     let mut world = world();
     world.given(1, [delete("/old", -1)]);
     world.given(1, [create("/old")]);
@@ -138,7 +138,7 @@ fn the_immediate_events_ask_for_no_permission() {
 }
 
 #[test]
-fn a_path_that_is_not_one_is_only_not_there() {
+fn an_invalid_path_is_a_missing_znode() {
     let mut world = world();
     let lists = set_watches(&["bad"], &["bad"], &["/old/"]);
     check(
@@ -151,7 +151,7 @@ fn a_path_that_is_not_one_is_only_not_there() {
 }
 
 #[test]
-fn a_null_path_ends_it_where_it_stands() {
+fn a_null_path_ends_the_request_at_its_position() {
     let mut world = world();
     let lists = set_watches(&["/old", "/gone", "-", "/new"], &["/later"], &[]);
     check(
@@ -164,9 +164,9 @@ fn a_null_path_ends_it_where_it_stands() {
     assert_eq!(world.watches(), (1, 0));
 }
 
-/// `DataTree.setWatches` walks the lists one after the other, and stumbles over a null one when it comes to it.
+/// `DataTree.setWatches` processes the lists one after the other, and fails at a null list when it reaches it.
 #[test]
-fn a_null_list_ends_it_where_it_stands() {
+fn a_null_list_ends_the_request_at_its_position() {
     let mut world = world();
     let lists = SetWatches {
         exist: None,

@@ -1,16 +1,16 @@
-//! Snapshots, and servers that begin with one.
+//! Snapshots, and servers that start from one.
 
 use super::*;
 
-/// A server that begins with all that this one has, at the same time.
+/// Creates a server with the state of this one, at the same time.
 fn resumed(world: &mut World) -> World {
     resumed_with(world, |_| {})
 }
 
-fn resumed_with(world: &mut World, tell: impl FnOnce(&mut Rules)) -> World {
+fn resumed_with(world: &mut World, change: impl FnOnce(&mut Rules)) -> World {
     let snapshot = snapshot(world);
     let mut rules = world.keeper.rules.clone();
-    tell(&mut rules);
+    change(&mut rules);
     World {
         keeper: Keeper::resume(rules, &snapshot, world.now),
         now: world.now,
@@ -49,7 +49,7 @@ fn a_snapshot_has_all_that_a_client_can_see() {
 }
 
 #[test]
-fn what_becomes_of_a_server_is_not_seen_by_one_that_began_with_it() {
+fn a_server_does_not_see_later_changes_of_the_one_it_was_copied_from() {
     let mut world = World::of(1);
     world.given(1, [create("/a").data("1"), create("/b").data("1")]);
     let mut other = resumed(&mut world);
@@ -80,11 +80,11 @@ fn a_session_has_its_whole_timeout_before_it_and_no_connection() {
 }
 
 #[test]
-fn a_new_session_gets_no_number_that_was_given_before() {
+fn a_new_session_gets_no_id_that_was_issued_before() {
     let mut world = World::of(3);
     let mut other = resumed(&mut world);
     assert_eq!(other.open(9), SessionId(4));
-    // What was given under another number of the server is not in the way, and is remembered.
+    // Ids issued under another server id do not conflict, and are remembered.
     let mut foreign = resumed_with(&mut other, |rules| rules.server_id = 2);
     assert_eq!(foreign.open(9), SessionId(2 << 56));
     let mut back = resumed_with(&mut foreign, |rules| rules.server_id = 0);

@@ -1,4 +1,4 @@
-//! The tree itself: what a fresh one holds, what is counted about it, and that it is the sum of its transactions.
+//! The tree: its initial content, its counts, and its equality with the sum of its transactions.
 
 use super::*;
 
@@ -45,7 +45,7 @@ fn a_grandchild_leaves_its_grandparent_alone() {
 }
 
 #[test]
-fn paths_and_data_are_weighed_in_characters_of_java_and_bytes() {
+fn the_data_size_counts_paths_in_utf16_units_and_data_in_bytes() {
     // DataTree.getNodeSize adds the length of the path, which Java counts in UTF-16 units.
     let mut world = World::of(1);
     assert_eq!(world.keeper.tree().data_size(), 44);
@@ -78,7 +78,7 @@ fn children_come_in_the_order_of_their_creation() {
 }
 
 #[test]
-fn a_record_for_what_is_already_done_changes_nothing() {
+fn a_record_of_a_change_that_is_already_done_changes_nothing() {
     let mut world = World::of(1);
     world.given(1, [create("/a").data("x")]);
     let before = world.keeper.tree().clone();

@@ -1,8 +1,8 @@
-//! Watches: who is told what, in which order.
+//! Watches: which events they send, and in which order.
 
 use super::*;
 
-/// `/a` and `/a/b`; client 1 writes, client 2 watches.
+/// `/a` and `/a/b`. Client 1 writes, client 2 watches.
 fn world() -> World {
     let mut world = World::of(2);
     world.given(1, [create("/a"), create("/a/b")]);
@@ -10,7 +10,7 @@ fn world() -> World {
 }
 
 #[test]
-fn a_create_tells_first_of_the_znode_then_of_the_children_of_its_parent() {
+fn a_create_notifies_watches_of_the_znode_then_those_of_the_parents_children() {
     let mut world = world();
     world.ask(2, exists("/a/c", true));
     world.given(2, [ls("/a", true)]);
@@ -26,7 +26,7 @@ fn a_create_tells_first_of_the_znode_then_of_the_children_of_its_parent() {
 }
 
 #[test]
-fn ones_own_event_comes_before_ones_own_reply() {
+fn a_clients_own_event_comes_before_its_reply() {
     let mut world = world();
     world.given(1, [get("/a", true)]);
     check(
@@ -52,7 +52,7 @@ fn a_watch_fires_once() {
 }
 
 #[test]
-fn an_exists_watch_on_nothing_fires_when_it_comes_and_then_no_more() {
+fn an_exists_watch_on_a_missing_znode_fires_once_at_its_creation() {
     let mut world = world();
     world.ask(2, exists("/c", true));
     check(
@@ -63,7 +63,7 @@ fn an_exists_watch_on_nothing_fires_when_it_comes_and_then_no_more() {
 }
 
 #[test]
-fn a_delete_tells_those_who_watch_the_znode_its_children_and_its_parents_children() {
+fn a_delete_notifies_watches_of_the_znode_its_children_and_its_parents_children() {
     let mut world = World::of(5);
     world.given(1, [create("/a"), create("/a/b")]);
     world.given(2, [get("/a/b", true)]);
@@ -83,7 +83,7 @@ fn a_delete_tells_those_who_watch_the_znode_its_children_and_its_parents_childre
 }
 
 #[test]
-fn a_connection_with_several_watches_on_a_deleted_znode_is_told_once_and_all_are_used_up() {
+fn a_connection_with_several_watches_on_a_deleted_znode_is_notified_once_and_all_are_used_up() {
     let mut world = world();
     world.given(
         2,
@@ -113,7 +113,7 @@ fn set_acl_and_failed_writes_fire_nothing() {
 }
 
 #[test]
-fn a_child_watch_hears_of_children_alone_and_a_data_watch_of_data_alone() {
+fn child_watches_fire_for_children_only_and_data_watches_for_data_only() {
     let mut world = world();
     world.given(2, [ls("/a", true)]);
     check(events(world.ask(1, set("/a", "", -1))), &[]);
@@ -176,7 +176,7 @@ fn a_persistent_watch_stays_through_changes_and_deletion() {
 }
 
 #[test]
-fn a_recursive_watch_hears_of_every_znode_below_and_never_of_lists_of_children() {
+fn a_recursive_watch_fires_for_every_descendant_and_never_for_lists_of_children() {
     let mut world = world();
     world.given(2, [watch_recursively("/a")]);
     assert_eq!(world.watches(), (1, 0));
@@ -211,7 +211,7 @@ fn a_recursive_watch_hears_of_every_znode_below_and_never_of_lists_of_children()
 }
 
 #[test]
-fn a_recursive_watch_on_the_root_hears_of_everything() {
+fn a_recursive_watch_on_the_root_fires_for_everything() {
     let mut world = world();
     world.given(2, [watch_recursively("/")]);
     check(
@@ -247,7 +247,7 @@ fn all_watches_of_a_connection_that_match_make_one_event() {
 }
 
 #[test]
-fn a_deleted_znode_under_a_recursive_and_a_child_watch_is_told_of_once() {
+fn a_deleted_znode_under_a_recursive_and_a_child_watch_fires_one_event() {
     let mut world = world();
     world.given(
         2,
@@ -311,7 +311,7 @@ fn a_multi_fires_operation_by_operation_before_its_reply_and_a_one_shot_watch_at
 }
 
 #[test]
-fn the_ephemerals_of_a_session_go_one_after_the_other() {
+fn the_ephemerals_of_a_session_are_removed_one_after_the_other() {
     let mut world = World::of(2);
     world.given(1, [ephemeral("/e1"), ephemeral("/e2")]);
     world.given(2, [get("/e1", true), get("/e2", true), ls("/", true)]);
@@ -328,7 +328,7 @@ fn the_ephemerals_of_a_session_go_one_after_the_other() {
 }
 
 #[test]
-fn whoever_may_not_read_hears_nothing_and_has_used_up_the_watch() {
+fn a_client_without_read_permission_gets_no_event_and_loses_the_watch() {
     let mut world = world();
     let closed = [entry(30, "world", "anyone")];
     world.given(2, [get("/a/b", true), ls("/a/b", true)]);
@@ -346,7 +346,7 @@ fn whoever_may_not_read_hears_nothing_and_has_used_up_the_watch() {
 }
 
 #[test]
-fn permission_to_hear_is_that_on_the_znode_the_event_is_about() {
+fn an_event_needs_permission_on_the_znode_that_it_names() {
     let mut world = world();
     world.given(2, [watch_recursively("/"), ls("/a", true)]);
     let closed = [entry(30, "world", "anyone")];
@@ -364,7 +364,7 @@ fn permission_to_hear_is_that_on_the_znode_the_event_is_about() {
 }
 
 #[test]
-fn the_super_user_hears_everything() {
+fn the_super_user_gets_every_event() {
     let mut world = World::with(|rules| {
         rules.super_digest = Some("super:xQJmxLMiHGwaqBvst5y6rkB6HQs=".to_owned())
     })
@@ -378,7 +378,7 @@ fn the_super_user_hears_everything() {
 }
 
 #[test]
-fn check_watches_looks_at_ones_own_watches_at_that_very_path() {
+fn check_watches_finds_the_clients_own_watches_at_exactly_that_path() {
     use WatcherType::{Any, Children, Data, Persistent, PersistentRecursive};
     let mut world = world();
     world.given(1, [get("/a", true), ls("/a", true)]);
@@ -417,7 +417,7 @@ fn check_watches_looks_at_ones_own_watches_at_that_very_path() {
 }
 
 #[test]
-fn remove_watches_takes_its_kind_and_leaves_the_others() {
+fn remove_watches_removes_only_the_given_kind() {
     use WatcherType::{Any, Children, Data, Persistent, PersistentRecursive};
     let all = || {
         let mut world = world();
@@ -432,7 +432,7 @@ fn remove_watches_takes_its_kind_and_leaves_the_others() {
         );
         world
     };
-    for (watcher_type, left) in [
+    for (watcher_type, remaining) in [
         (Data, [1, 1, 0, 1, 1]),
         (Children, [1, 0, 1, 1, 1]),
         (Persistent, [1, 1, 1, 0, 1]),
@@ -446,7 +446,7 @@ fn remove_watches_takes_its_kind_and_leaves_the_others() {
         );
         let kinds = [Any, Children, Data, Persistent, PersistentRecursive];
         let found = kinds.map(|kind| u8::from(world.answer(2, check_watches("/a", kind)) == "ok"));
-        assert_eq!(found, left, "{watcher_type:?}");
+        assert_eq!(found, remaining, "{watcher_type:?}");
         assert_eq!(
             world.answer(2, remove_watches("/a", watcher_type)),
             "NoWatcher"
@@ -455,7 +455,7 @@ fn remove_watches_takes_its_kind_and_leaves_the_others() {
 }
 
 #[test]
-fn the_one_shot_watch_is_used_up_beside_a_persistent_one() {
+fn a_one_shot_watch_next_to_a_persistent_one_is_used_up() {
     let mut world = world();
     world.given(2, [get("/a", true), watch_persistently("/a")]);
     world.given(1, [set("/a", "", -1)]);
@@ -485,9 +485,9 @@ fn the_watches_of_others_are_not_touched() {
     );
 }
 
-/// The tables of `WatchManager` take any key, and a null is one.
+/// The tables of `WatchManager` accept any key, a null too.
 #[test]
-fn a_watch_on_a_null_path_is_one_that_can_be_found_and_removed() {
+fn a_watch_on_a_null_path_can_be_found_and_removed() {
     use WatcherType::{Any, Children, Data, Persistent, PersistentRecursive};
     let mut world = world();
     world.given(2, [watch_persistently("-"), watch_recursively("-")]);
@@ -508,7 +508,7 @@ fn a_watch_on_a_null_path_is_one_that_can_be_found_and_removed() {
 }
 
 #[test]
-fn a_recursive_watch_that_was_removed_is_heard_no_more() {
+fn a_removed_recursive_watch_does_not_fire() {
     let mut world = world();
     world.given(2, [watch_recursively("/"), watch_recursively("/")]);
     world.given(2, [remove_watches("/", WatcherType::PersistentRecursive)]);
@@ -517,7 +517,8 @@ fn a_recursive_watch_that_was_removed_is_heard_no_more() {
 
 #[test]
 fn a_connection_whose_watches_have_fired_still_counts_as_watching() {
-    // WatchManager.triggerWatch leaves the connection in its table with no path; removing the last watch takes it out.
+    // WatchManager.triggerWatch leaves the connection in its table without a path. Removing the last watch removes the
+    // connection.
     let mut world = world();
     world.given(2, [get("/a", true)]);
     world.given(1, [set("/a", "", -1)]);

@@ -1,8 +1,8 @@
-//! What takes a zxid, and which one an answer carries.
+//! Requests that take a zxid, and the zxids of replies.
 
 use super::*;
 
-/// How many zxids a request takes, and the reply's own.
+/// Returns the number of zxids that a request takes, and the zxid of its reply.
 #[track_caller]
 fn takes(request: impl Into<Request<'static>>, number: i64) {
     let request = request.into();
@@ -22,7 +22,7 @@ fn takes(request: impl Into<Request<'static>>, number: i64) {
 }
 
 #[test]
-fn every_write_takes_one_also_when_it_fails() {
+fn every_write_takes_a_zxid_even_if_it_fails() {
     takes(create("/b"), 1);
     takes(create("/a"), 1);
     takes(create("bad"), 1);
@@ -40,7 +40,7 @@ fn every_write_takes_one_also_when_it_fails() {
 }
 
 #[test]
-fn reads_watches_and_pings_take_none() {
+fn reads_watches_and_pings_take_no_zxid() {
     takes(exists("/a", true), 0);
     takes(get("/none", false), 0);
     takes(get_acl("/a"), 0);
@@ -58,7 +58,7 @@ fn reads_watches_and_pings_take_none() {
 }
 
 #[test]
-fn a_malformed_request_takes_none_unless_it_is_a_multi() {
+fn a_malformed_request_takes_no_zxid_unless_it_is_a_multi() {
     for operation in [
         Operation::Create,
         Operation::Create2,
@@ -81,7 +81,7 @@ fn a_malformed_request_takes_none_unless_it_is_a_multi() {
 }
 
 #[test]
-fn a_session_takes_one_when_it_begins_and_one_when_it_ends() {
+fn a_session_takes_a_zxid_when_it_begins_and_when_it_ends() {
     let mut world = World::of(2);
     assert_eq!(world.last_zxid(), 2);
     world.given(1, [ephemeral("/a"), ephemeral("/b")]);
