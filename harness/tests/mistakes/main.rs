@@ -13,14 +13,16 @@ mod copy;
 mod patch;
 mod play;
 
-use libtest_mimic::{Arguments, Failed, Trial};
-use patch::Hunk;
-use play::Players;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use patch::Hunk;
+use play::Players;
 
 /// Stands in the patch for the hunk that adds the function `mistake` itself.
 const FUNCTION: &str = "the function `mistake`";

@@ -3,15 +3,17 @@
 //! A hunk has as many lines of context as make its place unique in the file, often none. It is placed by its lines alone,
 //! never by its line numbers, so that it survives edits nearby.
 
-use super::FUNCTION;
-use diffy::{DiffOptions, Line, Patch};
-use regex::Regex;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
+
+use diffy::{DiffOptions, Line, Patch};
+use regex::Regex;
+
+use super::FUNCTION;
 
 /// One changed place of one file. All lines include their line breaks.
 #[derive(Clone, Debug)]

@@ -2,17 +2,19 @@
 //!
 //! The program that plays is this test again, built in the patched copy and run with the argument `play`.
 
-use super::{copy, patch, repository, scratch};
-use crate::patch::Hunk;
-use minikeeper_harness::backend::BackendKind;
-use minikeeper_harness::judge::{self, Contestant, Outcome};
-use minikeeper_harness::suite::Suite;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
+
+use minikeeper_harness::backend::BackendKind;
+use minikeeper_harness::judge::{self, Contestant, Outcome};
+use minikeeper_harness::suite::Suite;
+
+use super::{copy, patch, repository, scratch};
+use crate::patch::Hunk;
 
 /// The environment variable that names the mistake in force. `mistakes.patch` has the code that reads it.
 const MISTAKE: &str = "MINIKEEPER_MISTAKE";
