@@ -6,8 +6,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Makes the folder `to` equal to the folder `from`, except for hidden files and build output (`target`). A file of `from`
-/// that is in `changed` has the text given there.
+/// Makes the folder `to` equal to the folder `from`, except for hidden files and build output (`target`). A file of
+/// `from` that is in `changed` has the text given there.
 ///
 /// Files that are equal already are not written, so that a build of the copy compiles only changed crates.
 pub(crate) fn mirror(

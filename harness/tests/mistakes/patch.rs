@@ -1,7 +1,7 @@
 //! The patch: unified diffs, one for each changed place.
 //!
-//! A hunk has as many lines of context as make its place unique in the file, often none. It is placed by its lines alone,
-//! never by its line numbers, so that it survives edits nearby.
+//! A hunk has as many lines of context as make its place unique in the file, often none. It is placed by its lines
+//! alone, never by its line numbers, so that it survives edits nearby.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -7,7 +7,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::source::{is_test_file, library, mentions, without_comments, without_tests};
 
 /// The layers that have no cycle of files.
-const CHECKED: [&str; 5] = ["control", "jute", "persistence", "store", "wire"];
+const CHECKED: [&str; 7] = [
+    "control",
+    "jute",
+    "keeper",
+    "persistence",
+    "protocol",
+    "store",
+    "wire",
+];
 
 /// The files of the library as modules.
 struct Modules {
