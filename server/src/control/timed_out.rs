@@ -12,7 +12,7 @@ use std::fmt;
 /// server.create("/a", b"")?;
 /// let waited = server.wait_for(Matcher::watch_event().path("/a")).within(Duration::ZERO).blocking();
 /// let error = waited.unwrap_err().to_string();
-/// assert!(error.contains(r#"in vain for Matcher::watch_event().path("/a"); no watch event passed"#), "{error}");
+/// assert!(error.contains(r#"waiting for Matcher::watch_event().path("/a"); no watch event passed"#), "{error}");
 /// assert!(error.contains("test create2 /a"), "{error}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -39,7 +39,7 @@ impl Unmet {
             ..
         } = self;
         let mut message = format!(
-            "waited for {span:?} in vain for {}",
+            "timed out after {span:?} waiting for {}",
             wait.describe(self.about.as_deref())
         );
         if let Some(entry) = self.passed_before() {

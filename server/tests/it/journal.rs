@@ -368,7 +368,7 @@ fn since_counts_messages_after_a_mark() {
     let text = wrote().within(Duration::ZERO).blocking().unwrap_err();
     let text = text.to_string();
     assert!(
-        text.contains("in vain for Matcher::of(EventKind::Wrote); no write of the test passed"),
+        text.contains("waiting for Matcher::of(EventKind::Wrote); no write of the test passed"),
         "{text}"
     );
     assert!(text.contains("\n  2 +0."), "{text}");
@@ -384,7 +384,7 @@ fn a_timed_out_wait_lists_matches_earlier_messages_and_due_sessions() {
     let text = error.blocking().unwrap_err();
     assert_eq!(format!("{text:?}"), text.to_string());
     let wanted = concat!(
-        r#"waited for 0ns in vain for Matcher::of(EventKind::Wrote).path("/1"); "#,
+        r#"timed out after 0ns waiting for Matcher::of(EventKind::Wrote).path("/1"); "#,
         r#"no write of the test passed; "#,
         r#"something that matches passed before (entry 1): .since(mark) counts it; "#,
         r#"the clock is manual: it stands until `advance` turns it, and no session is due; "#,
@@ -406,7 +406,7 @@ fn a_timed_out_wait_lists_matches_earlier_messages_and_due_sessions() {
     let text = text.to_string();
     assert!(
         text.contains(concat!(
-            r#"in vain for Matcher::of(EventKind::Wrote).path("/4"), 2 of 3; "#,
+            r#"waiting for Matcher::of(EventKind::Wrote).path("/4"), 2 of 3; "#,
             r#"of 1 write of the test that passed, 0 matched"#,
         )),
         "{text}"

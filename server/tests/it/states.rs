@@ -131,7 +131,7 @@ fn a_wait_for_a_state_that_times_out_shows_the_present_state() {
     );
     assert!(
         data.starts_with(
-            "waited for 5ms in vain for the znode /app/config to hold \"v2\"\n/app/config holds \"v1\"\n"
+            "timed out after 5ms waiting for the znode /app/config to hold \"v2\"\n/app/config holds \"v1\"\n"
         ),
         "{data}"
     );
