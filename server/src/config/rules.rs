@@ -38,12 +38,3 @@ pub(crate) struct Rules {
     /// Release of ZooKeeper whose limits apply: what its files cannot hold is refused.
     pub(crate) data_format: DataFormat,
 }
-
-/// The rules of the default settings.
-#[cfg(test)]
-impl Default for Rules {
-    fn default() -> Self {
-        let rules = super::Config::default().rules();
-        rules.expect("the default settings are valid")
-    }
-}

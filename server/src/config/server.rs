@@ -1,4 +1,4 @@
-//! Everything a server can be told, as plain data.
+//! Settings of a server, as plain data.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{ClockKind, DigestAlgorithm, FourLetterWords, JournalMode, Rules, Storage};
 use crate::protocol::{MemberId, Timestamp};
 
-/// What a server can be told before it starts; [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.
+/// Settings of a server. [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.
 ///
 /// The defaults are those of a server for tests: every four-letter word, no limit on connections, TTL znodes on,
 /// `tickTime` 2000. They are not all the defaults of a real `zoo.cfg`; [`Config::like_zoo_cfg`] has those.
@@ -23,42 +23,45 @@ use crate::protocol::{MemberId, Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// Where clients connect (`clientPort`, `clientPortAddress`). Port 0 takes a free one. Default `127.0.0.1:0`.
+    /// Address that clients connect to (`clientPort`, `clientPortAddress`). Port 0 takes a free one. Default
+    /// `127.0.0.1:0`.
     pub address: SocketAddr,
-    /// Whether it listens at `address`, with a thread of its own. Default true. Without, clients are served by
-    /// [`Server::serve`](crate::Server::serve) alone.
+    /// Whether the server listens on `address`, with a thread of its own. Default true. Otherwise clients are served by
+    /// [`Server::serve`](crate::Server::serve) only.
     pub listener: bool,
-    /// The length of the queue of connections not yet accepted (`clientPortListenBacklog`). Default -1: 1024.
+    /// Length of the queue of connections that are not accepted yet (`clientPortListenBacklog`). Default -1: 1024.
     pub listen_backlog: i32,
-    /// The length of a tick (`tickTime`), at least 1 ms. Default 2000 ms.
+    /// Length of a tick (`tickTime`), at least 1 ms. Default 2000 ms.
     pub tick_time: Duration,
-    /// Whether a session that is not heard from ends when its timeout does. Default false: at the end of the tick in
-    /// which it does, as in ZooKeeper.
+    /// Whether a silent session expires when its timeout ends. Default false: it expires at the end of that tick, as in
+    /// ZooKeeper.
     pub exact_expiry: bool,
-    /// The shortest session timeout a client can get (`minSessionTimeout`). Default: two ticks.
+    /// Shortest session timeout that a client can get (`minSessionTimeout`). Default: two ticks.
     pub min_session_timeout: Option<Duration>,
-    /// The longest session timeout a client can get (`maxSessionTimeout`). Default: twenty ticks.
+    /// Longest session timeout that a client can get (`maxSessionTimeout`). Default: twenty ticks.
     pub max_session_timeout: Option<Duration>,
-    /// Connections allowed from one address (`maxClientCnxns`); 0 is no limit. Default 0.
+    /// Maximum number of connections from one address (`maxClientCnxns`); 0 is no limit. Default 0.
     pub max_client_connections: usize,
-    /// Connections allowed altogether (`zookeeper.maxCnxns`); 0 is no limit. Default 0.
+    /// Maximum number of connections (`zookeeper.maxCnxns`); 0 is no limit. Default 0.
     pub max_connections: usize,
-    /// How long a connection may stay without a session (`zookeeper.nio.sessionlessCnxnTimeout`). Default 10 s.
+    /// Time after which a connection without a session is closed (`zookeeper.nio.sessionlessCnxnTimeout`). Default 10
+    /// s.
     pub sessionless_timeout: Duration,
-    /// The longest frame that is read, in bytes (`jute.maxbuffer`). Default 1 048 575.
+    /// Largest frame that is read, in bytes (`jute.maxbuffer`). Default 1,048,575.
     pub max_frame: usize,
-    /// The server's number, the top byte of its session ids (`myid`), 0 to 254; 255 too without
+    /// Id of the server, the top byte of its session ids (`myid`), 0 to 254; 255 too without
     /// [`extended_types`](Self::extended_types). Default 1.
     pub server_id: u8,
-    /// How many members the ensemble has, 1 to 254; at 1 it is none. Default 1. See [`Ensemble`](crate::Ensemble).
+    /// Number of members of the ensemble, 1 to 254; 1 is a standalone server. Default 1. See
+    /// [`Ensemble`](crate::Ensemble).
     pub members: u8,
-    /// Labels that faults, holds, waits and claims may use from the start. [`Server::labelled`](crate::Server::labelled)
-    /// and [`Server::serve_labelled`](crate::Server::serve_labelled) name others. Default: none.
+    /// Labels that matchers may use from the start. [`Server::labelled`](crate::Server::labelled) and
+    /// [`Server::serve_labelled`](crate::Server::serve_labelled) add others. Default: none.
     pub labels: Vec<String>,
-    /// Whether a member of an ensemble that reaches no quorum serves reads (`readonlymode.enabled`, together with
+    /// Whether a member of an ensemble without a quorum serves reads (`readonlymode.enabled`, together with
     /// `localSessionsEnabled`). Default false.
     pub read_only_mode: bool,
-    /// The four-letter words that are answered (`4lw.commands.whitelist`). Default: all.
+    /// Four-letter words that are answered (`4lw.commands.whitelist`). Default: all.
     pub four_letter_words: FourLetterWords,
     /// Whether TTL znodes can be created (`zookeeper.extendedTypesEnabled`). Default true.
     pub extended_types: bool,
@@ -66,38 +69,39 @@ pub struct Config {
     pub enforce_quota: bool,
     /// Whether permissions are not checked (`zookeeper.skipACL=yes`). Default false.
     pub skip_acl: bool,
-    /// The digest of the super user, `user:base64` (`zookeeper.DigestAuthenticationProvider.superDigest`).
+    /// Digest of the super user, `user:base64` (`zookeeper.DigestAuthenticationProvider.superDigest`).
     pub super_digest: Option<String>,
     /// Whether the `digest` scheme exists (`zookeeper.DigestAuthenticationProvider.enabled`). Default true.
     pub digest_auth: bool,
-    /// How passwords are hashed (`zookeeper.DigestAuthenticationProvider.digestAlg`). Default SHA-1.
+    /// Hash of passwords (`zookeeper.DigestAuthenticationProvider.digestAlg`). Default SHA-1.
     pub digest_algorithm: DigestAlgorithm,
-    /// The schemes of which a client must have authenticated with one before any other request
-    /// (`enforce.auth.enabled`, `enforce.auth.schemes`). Empty: none is asked for.
+    /// Authentication schemes of which a client must use one before other requests (`enforce.auth.enabled`,
+    /// `enforce.auth.schemes`). Default: none is required.
     pub required_auth_schemes: Vec<String>,
-    /// Whether `reconfig` gets past its first check (`reconfigEnabled`); a standalone server refuses it either way.
+    /// Whether `reconfig` passes its first check (`reconfigEnabled`). A standalone server refuses it in any case.
     pub reconfig_enabled: bool,
-    /// How often containers and TTL znodes are looked at (`znode.container.checkIntervalMs`). Default 60 s.
+    /// Interval at which containers and TTL znodes are checked (`znode.container.checkIntervalMs`). Default 60 s.
     pub container_check_interval: Duration,
-    /// Containers and TTL znodes removed in a minute at most (`znode.container.maxPerMinute`). Default 10 000.
+    /// Maximum number of containers and TTL znodes removed per minute (`znode.container.maxPerMinute`). Default 10,000.
     pub container_max_per_minute: u32,
-    /// After which time a container that never had a child goes (`znode.container.maxNeverUsedIntervalMs`).
-    /// Zero, the default: never.
+    /// Time after which a container that never had a child is removed (`znode.container.maxNeverUsedIntervalMs`).
+    /// Default zero: never.
     pub container_max_never_used: Duration,
-    /// The clock: the machine's, or one that stands still until it is told to move. Default: the machine's.
+    /// Clock of the server. Default: the machine's.
     pub clock: ClockKind,
-    /// How much of what passes is kept in the journal. Default: the last 10,000 entries.
+    /// Size of the journal. Default: the last 10,000 entries.
     pub journal: JournalMode,
-    /// Whether the journal has an entry for each transaction ([`EventKind::Committed`](crate::matcher::EventKind)), before those of the
-    /// replies and events that show it. Default: no.
+    /// Whether the journal has an entry for each transaction, before those of the replies and watch events that show
+    /// it. Default false.
     pub journal_transactions: bool,
-    /// Whether a test that panics while it holds the server is told the last lines of the journal, and what it held, cut or
-    /// exceeded: once, on the standard error output, before unwinding changes any of it. Default: yes.
+    /// Whether the last events of the journal are printed when a test panics, with its held messages, cut links and
+    /// exceeded budgets: once, on standard error, before unwinding. Default true.
     pub journal_on_panic: bool,
-    /// What the clock says when the server starts. Default: the time of day, rounded down to a tick if the clock is manual. With a fixed one, and a clock that is not the
-    /// machine's, two runs of a test have the same session ids, `ctime`s and `mtime`s.
+    /// First reading of the clock. Default: the time of day, rounded down to a tick on a manual clock. With a fixed
+    /// reading and a clock other than the machine's, two runs of a test have the same session ids, `ctime`s and
+    /// `mtime`s.
     pub start_time: Option<Timestamp>,
-    /// Where the state is kept, and how. Default: in memory alone.
+    /// Data folder. Default: none; the state is in memory.
     pub storage: Storage,
 }
 
@@ -163,7 +167,7 @@ impl Config {
 }
 
 impl Config {
-    /// The members, and where each is to listen: from the second on the ports are the next ones, or free ones too.
+    /// Returns the members with their addresses. The members after the first have the next ports, or free ones.
     pub(crate) fn members(&self) -> impl Iterator<Item = (MemberId, SocketAddr)> {
         (1..=self.members).map(|member| {
             let mut address = self.address;
@@ -216,7 +220,7 @@ impl Config {
         if self.server_id == u8::MAX && self.extended_types {
             // EphemeralType.validateServerId.
             return Err(
-                "server id 255 needs extended types switched off: ephemerals of its sessions cannot be told from TTL znodes"
+                "server id 255 needs extended types switched off: ephemerals of its sessions look like TTL znodes"
                     .to_owned(),
             );
         }
@@ -268,7 +272,7 @@ impl Config {
         })
     }
 
-    /// The same for a server that only makes a state to begin with.
+    /// Returns the settings of a server without listener and folder, for making an initial state.
     pub(crate) fn in_memory(&self) -> Self {
         Self {
             listener: false,
@@ -276,6 +280,15 @@ impl Config {
             journal: JournalMode::Off,
             ..self.clone()
         }
+    }
+}
+
+/// The rules of the default settings.
+#[cfg(test)]
+impl Default for Rules {
+    fn default() -> Self {
+        let rules = Config::default().rules();
+        rules.expect("the default settings are valid")
     }
 }
 

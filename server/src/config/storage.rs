@@ -6,11 +6,10 @@ use std::time::Duration;
 use super::Compression;
 use crate::protocol::DataFormat;
 
-/// Where a server keeps its state, and how; without a [`data_dir`](Self::data_dir), which is the default, nowhere but
-/// in memory.
+/// Settings of a data folder. Without a [`data_dir`](Self::data_dir), which is the default, the state is in memory.
 ///
-/// The folder is ZooKeeper's own: a real server of the release that [`data_format`](Self::data_format) names opens
-/// what is written here, and its folder is opened here.
+/// The folder is ZooKeeper's own. A real server of the release that [`data_format`](Self::data_format) names opens
+/// folders from here, and its folders open here.
 ///
 /// ```
 /// use minikeeper::folder::Storage;
@@ -30,44 +29,42 @@ use crate::protocol::DataFormat;
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Storage {
-    /// The folder (`dataDir`); what is kept lies in `version-2` within it. It is made if it is not there.
+    /// Folder (`dataDir`), with the files in `version-2` below it. It is created if it is missing.
     pub data_dir: Option<PathBuf>,
-    /// The folder of the logs (`dataLogDir`). Default: the same.
+    /// Folder of the logs (`dataLogDir`). Default: `data_dir`.
     pub data_log_dir: Option<PathBuf>,
-    /// Whether a write is answered when the disk has it (`forceSync`), and not already when the operating system has.
-    /// Default true.
+    /// Whether a write is flushed to the disk before its reply (`forceSync`). Otherwise the operating system flushes it
+    /// later. Default true.
     pub force_sync: bool,
-    /// A flush to the disk that takes longer is told in the log, by `tracing` (`fsync.warningthresholdms`). Default 1
-    /// s.
+    /// Duration of a flush above which a warning is logged (`fsync.warningthresholdms`). Default 1 s.
     pub fsync_warning: Duration,
-    /// After about so many transactions a snapshot is written and the next log begun (`snapCount`): after half of it
-    /// to all of it, drawn each time. At least 2. Default 100,000.
+    /// Number of transactions after which a snapshot is written and the next log begins (`snapCount`). The actual
+    /// number is drawn each time, between half of it and all of it. At least 2. Default 100,000.
     pub snap_count: u32,
-    /// After about so many bytes of transactions, likewise (`snapSizeLimitInKb`, in KiB there); 0 is never. Default 4
-    /// GiB.
+    /// Number of bytes of transactions after which a snapshot is written, likewise (`snapSizeLimitInKb`, in KiB there);
+    /// 0 is never. Default 4 GiB.
     pub snap_size_limit: u64,
-    /// A log that has grown beyond so many bytes is followed by the next (`txnLogSizeLimitInKb`, in KiB there),
-    /// without a snapshot; 0, the default, is never. What is filled with zeros ahead does not count, as it does on a
-    /// real server.
+    /// Size of a log in bytes after which the next log begins without a snapshot (`txnLogSizeLimitInKb`, in KiB there).
+    /// Zeros ahead of the transactions do not count, but do count on a real server. Default 0: never.
     pub log_size_limit: u64,
-    /// At most so many bytes of a log are filled with zeros ahead of what is written (`preAllocSize`, in KiB there),
-    /// and more than 1 MiB never are. Default 64 MiB.
+    /// Number of bytes of a log that are filled with zeros ahead of the transactions (`preAllocSize`, in KiB there), of
+    /// which at most 1 MiB is used. Default 64 MiB.
     pub pre_alloc_size: u64,
-    /// How snapshots are compressed (`zookeeper.snapshot.compression.method`). Default: not at all.
+    /// Compression of snapshots (`zookeeper.snapshot.compression.method`). Default: none.
     pub compression: Compression,
-    /// How many snapshots a purge leaves, with the logs that go with them (`autopurge.snapRetainCount`), at least 3.
-    /// Default 3.
+    /// Number of snapshots that a purge retains, with their logs (`autopurge.snapRetainCount`), at least 3. Default 3.
     pub purge_retain: u32,
-    /// How often it is purged (`autopurge.purgeInterval`, in hours there): at the start, and with the first snapshot
-    /// after so long. Zero, the default: never.
+    /// Interval of purges (`autopurge.purgeInterval`, in hours there). The server purges at its start, and with the
+    /// first snapshot after the interval. Default zero: never.
     pub purge_interval: Duration,
     /// Whether a folder with logs and no snapshot is opened (`zookeeper.snapshot.trust.empty`). Default false.
     pub trust_empty: bool,
-    /// Whether a log is cut where damage or a gap in the zxids begins. A copy of it is saved as `damaged-log.*`
-    /// beside it. Logs behind a gap are removed, with a copy too. Default false: damage and gaps are errors.
+    /// Whether a damaged log is truncated where the damage or a gap in the zxids begins. A copy is saved as
+    /// `damaged-log.*` in the same folder; logs behind a gap are removed, with a copy too. Default false: damage and
+    /// gaps are errors.
     pub recover: bool,
-    /// Which release's folder it is; what that could not hold is refused. Default: as the folder is found, and 3.9 for
-    /// an empty one.
+    /// Release of ZooKeeper that can read the folder. State that it cannot hold is refused. Default: the release of the
+    /// existing files, and 3.9 for an empty folder.
     pub data_format: Option<DataFormat>,
     /// Whether the digest of the tree is written and checked (`zookeeper.digest.enabled`). Default true.
     pub digest: bool,

@@ -48,8 +48,8 @@ impl CallerRuntime {
         *self.running.borrow()
     }
 
-    /// Accepts a connection now. The returned future serves it until the connection ends, the server stops or the future is
-    /// dropped.
+    /// Accepts a connection now. The returned future serves it until the connection ends, the server stops or the
+    /// future is dropped.
     pub(crate) fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
         &self,
         io: IO,

@@ -27,9 +27,9 @@ pub(crate) enum Clock {
 pub(crate) struct NoRuntime;
 
 impl Clock {
-    /// Starts a clock at `started`. The default is the time of day; for a clock that stands still, it is rounded down to the
-    /// beginning of a tick, so that sessions expire after the same spans in every run. `reached` is the time of a loaded state:
-    /// no clock starts earlier, and clocks other than the machine's start there by default.
+    /// Starts a clock at `started`. The default is the time of day; for a clock that stands still, it is rounded down
+    /// to the beginning of a tick, so that sessions expire after the same spans in every run. `reached` is the time of
+    /// a loaded state: no clock starts earlier, and clocks other than the machine's start there by default.
     pub(crate) fn start(
         kind: ClockKind,
         started: Option<Timestamp>,

@@ -1,7 +1,8 @@
 //! One connection: frames in, messages out.
 //!
-//! One future reads, passes frames to the engine and writes. All frames of one read are processed in one turn and answered
-//! by one write. A client that does not read its replies is not read either, so it does not slow down other clients.
+//! One future reads, passes frames to the engine and writes. All frames of one read are processed in one turn and
+//! answered by one write. A client that does not read its replies is not read either, so it does not slow down other
+//! clients.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -400,8 +401,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         Step::Again
     }
 
-    /// Reads a little although earlier replies are unread. The bytes are not processed, but they keep the session alive:
-    /// a client that reads slowly and sends pings does not lose its session. A real server reads on too
+    /// Reads a little although earlier replies are unread. The bytes are not processed, but they keep the session
+    /// alive: a client that reads slowly and sends pings does not lose its session. A real server reads on too
     /// (`NIOServerCnxn.doIO`).
     fn read_ahead(&mut self, context: &mut Context<'_>) -> Step {
         let room = READ_AHEAD.saturating_sub(self.received.len());

@@ -1,8 +1,8 @@
-//! The one door: whatever happens enters here, in one order.
+//! Engine: the lock around the state of a server, and its turns.
 //!
-//! Under one lock the clock is read, the rules take a step, and what follows is encoded into the outboxes of the
-//! connections it is for. The order of outputs is the order on the wire. What a test has in its hands is asked here, before a
-//! step and where an output is taken: see [`Control`].
+//! Every input takes one turn under the lock: the clock is read, the rules take a step, and the outputs are encoded for
+//! their connections. The order of outputs is the order on the wire. [`Control`] is asked before a step and for each
+//! output.
 
 use std::io;
 use std::net::SocketAddr;
@@ -37,11 +37,11 @@ use crate::protocol::{ErrorCode, Operation, Request, Response, SessionId, Timest
 pub(crate) struct Engine {
     state: Mutex<State>,
     pub(super) clock: Clock,
-    /// Rung when the next deadline came nearer.
+    /// Notified when the next deadline has become earlier.
     pub(super) alarm: Notify,
     /// Ends waits whose time is over.
     pub(super) patience: Patience,
-    /// Where what is committed is kept, if it is.
+    /// Log of the transactions, if the server has a data folder.
     pub(super) log: Option<Arc<Log>>,
     pub(super) config: Arc<Config>,
     pub(super) limits: Limits,
@@ -71,7 +71,7 @@ fn next_journal() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Everything behind the lock.
+/// State of a server, behind its lock.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) keeper: Keeper,
@@ -86,36 +86,36 @@ pub(super) struct State {
     pub(super) control: Control,
     pub(super) waiters: Waiters,
     pub(super) last_words: LastWords,
-    /// When something that is kept back, or stalled, goes on.
+    /// Deadlines of delayed messages and requests.
     pub(super) due: Due,
-    /// What the timer waits for.
+    /// Deadline that the timer waits for.
     pub(super) armed: Option<Timestamp>,
-    /// Takes what is committed to the log, if there is one.
+    /// Appends transactions to the log, if the server has one.
     pub(super) appender: Option<Appender>,
 }
 
-/// What becomes of somebody who connects.
+/// Decision on a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Welcome {
-    /// It is served, under this number.
+    /// The connection is served, under this number.
     Serve(ConnectionId),
-    /// There is no room for it, or a test wants none.
+    /// The connection is closed: a limit is reached, or a fault wants it.
     Close,
-    /// A test wants it reset.
+    /// A fault wants the connection reset.
     Reset,
 }
 
-/// What a connection is to do when it has nothing to do.
+/// State of an outbox after a poll.
 #[derive(Debug, Default)]
-pub(super) struct Left {
-    /// It is to be closed when what waits has left.
+pub(super) struct OutboxProgress {
+    /// Set when the connection closes after the pending bytes are sent.
     pub(super) closing: Option<CloseReason>,
-    /// A test keeps what it received from being taken in.
+    /// A fault or hold of the test delays the received frames.
     pub(super) stalled: bool,
 }
 
 impl Engine {
-    /// A server whose state goes with it, unless there is somebody who takes it to a log.
+    /// Makes an engine. Without an `appender` its state is in memory only.
     pub(crate) fn new(
         keeper: Keeper,
         clock: Clock,
@@ -179,7 +179,7 @@ impl Engine {
         self.lock().keeper.number_sessions_ahead(now, ahead);
     }
 
-    /// Takes in one event of the world or wish of a test.
+    /// Carries out one input.
     pub(crate) fn feed(&self, input: Input<'_>) {
         self.note_action(&input);
         self.turn(None, Test::default(), |now, keeper, sink| {
@@ -188,7 +188,7 @@ impl Engine {
         self.may_wait_in_vain();
     }
 
-    /// The same, and notes what follows.
+    /// Carries out one input of the test, and records its effects.
     pub(crate) fn feed_and_tell(&self, input: Input<'_>, effects: &mut Effects) {
         self.note_action(&input);
         let test = Test {
@@ -208,7 +208,7 @@ impl Engine {
         self.may_wait_in_vain();
     }
 
-    /// Asks as the test itself, which has every permission and no session, and gives the answer to `take`.
+    /// Carries out a request of the test, which has every permission and no session, and passes the answer to `take`.
     pub(crate) fn ask<T>(
         &self,
         request: Request<'_>,
@@ -281,34 +281,34 @@ impl Engine {
         self.may_wait_in_vain();
     }
 
-    /// Looks at the state.
+    /// Reads the state.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Keeper) -> T) -> T {
         self.used();
         look(&self.lock().keeper)
     }
 
-    /// A copy of the state, to be [indexed](Snapshot::index) before it is looked at.
+    /// Returns a copy of the state, to be [indexed](Snapshot::index) before it is read.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let mut state = self.lock();
         let now = self.clock.now();
         state.keeper.snapshot(now)
     }
 
-    /// Copy of the state with its index. Making the index takes time where there are many znodes, and is done without
-    /// the lock.
+    /// Returns a copy of the state with its index. Making the index takes time for many znodes, and is done without the
+    /// lock.
     pub(crate) fn indexed_snapshot(&self) -> Snapshot {
         let mut snapshot = self.snapshot();
         snapshot.index();
         snapshot
     }
 
-    /// Looks at the state and at the connections.
+    /// Reads the state and the connections.
     pub(crate) fn look_closer<T>(&self, look: impl FnOnce(&Keeper, &Outboxes) -> T) -> T {
         let state = self.lock();
         look(&state.keeper, &state.outboxes)
     }
 
-    /// Looks at the state, and knows the labels that sessions last came by, those on connections included.
+    /// Reads the state, with the labels of sessions and connections.
     pub(crate) fn look_at_sessions<T>(
         &self,
         look: impl FnOnce(&Keeper, &dyn Fn(SessionId, Option<ConnectionId>) -> Option<String>) -> T,
@@ -324,7 +324,7 @@ impl Engine {
         look(&state.keeper, &label)
     }
 
-    /// Numbers a new connection, if there may be one more.
+    /// Accepts a new connection, unless a limit or a fault refuses it.
     pub(super) fn accept(&self, address: SocketAddr, listener_id: &ListenerId) -> Welcome {
         if self.is_broken() {
             return Welcome::Close;
@@ -354,7 +354,7 @@ impl Engine {
         Welcome::Serve(id)
     }
 
-    /// Ends a connection whose client has gone or whose task ends: nothing more is written.
+    /// Ends a connection whose client is gone or whose task ends. Nothing more is written.
     pub(super) fn disconnect(&self, id: ConnectionId) {
         self.turn(None, Test::default(), |now, keeper, sink| {
             keeper.step(now, Input::Disconnected(id), sink);
@@ -365,10 +365,10 @@ impl Engine {
         self.may_wait_in_vain();
     }
 
-    /// Disconnects whoever is connected, if the server has not panicked.
+    /// Ends all connections, unless the server has panicked.
     pub(super) fn disconnect_all(&self) {
         let Ok(state) = self.state.lock() else {
-            // It has been reported where it happened, and whoever stops the server may be panicking already.
+            // The panic was reported where it happened, and the thread that stops the server may be panicking too.
             return;
         };
         let ids = state.outboxes.ids();
@@ -376,14 +376,14 @@ impl Engine {
         ids.into_iter().for_each(|id| self.disconnect(id));
     }
 
-    /// The link of a connection.
+    /// Returns the link of a connection.
     pub(super) fn link(&self, id: ConnectionId) -> Arc<Link> {
         let state = self.lock();
         let outbox = state.outboxes.get(id);
         outbox.map_or_else(Arc::default, |outbox| Arc::clone(&outbox.link))
     }
 
-    /// Looks at what a test has in its hands, or changes it, and wakes whoever waited for that.
+    /// Calls `with` with the test's control, and wakes the tasks of waits that have ended.
     pub(super) fn control<T>(&self, with: impl FnOnce(&mut Control) -> T) -> T {
         self.with_locked(|state| with(&mut state.control))
     }
@@ -402,7 +402,7 @@ impl Engine {
         result
     }
 
-    /// Looks at everything behind the lock, or changes it, and wakes whoever is to learn of it, the timer too.
+    /// Calls `with` with the state and the time, and wakes the tasks and the timer that the change concerns.
     pub(super) fn with_state<T>(&self, with: impl FnOnce(&mut State, Timestamp) -> T) -> T {
         let (result, wakers, nearer) = {
             let mut state = self.lock();
@@ -424,27 +424,27 @@ impl Engine {
         }
     }
 
-    /// Takes note that the client of a connection is alive, although what it sends is not taken in yet.
+    /// Records that the client of a connection is alive, although its frames are not processed yet.
     pub(super) fn heard(&self, id: ConnectionId) {
         self.feed(Input::Heard(id));
     }
 
-    /// Number up to which the log must be flushed before the state of this moment may be shown; `None` if it is.
+    /// Returns the transaction that must be durable before the present state may be shown; `None` if it is durable.
     pub(super) fn unflushed(&self) -> Option<u64> {
         self.lock().appender.as_ref().and_then(Appender::unflushed)
     }
 
-    /// Counts a frame whose length was not known in its turn.
+    /// Counts a sent frame whose length was not known in its turn.
     pub(super) fn count_sent(&self, bytes: usize) {
         self.lock().totals.count_sent(bytes);
     }
 
-    /// Whether it has never panicked.
+    /// Whether the engine has never panicked.
     pub(crate) fn is_sound(&self) -> bool {
         !self.state.is_poisoned()
     }
 
-    /// Tells the journal what the test wants, where nothing that follows shows it.
+    /// Adds an action of the test to the journal, if no later event shows it.
     fn note_action(&self, input: &Input<'_>) {
         if let Input::Mute { session, muted } = input {
             let event = if *muted { Event::Muted } else { Event::Unmuted };
@@ -455,12 +455,12 @@ impl Engine {
         }
     }
 
-    /// Tells the journal, and whoever waits, of what the test does.
+    /// Adds an event of the test to the journal, and passes it to waits.
     pub(super) fn note(&self, event: &Event<'_>) {
         self.note_of(SessionId::NONE, event);
     }
 
-    /// Notes an action of the test on a session.
+    /// Adds an action of the test on a session to the journal.
     fn note_of(&self, session: SessionId, event: &Event<'_>) {
         self.control(|control| {
             if !control.is_idle() {
@@ -470,17 +470,17 @@ impl Engine {
         });
     }
 
-    /// Where what is committed is kept, if it is.
+    /// Returns the log of the transactions, if the server has a data folder.
     pub(crate) fn log(&self) -> Option<&Arc<Log>> {
         self.log.as_ref()
     }
 
-    /// Whether the disk has refused a write.
+    /// Whether a write to the log has failed.
     pub(super) fn is_broken(&self) -> bool {
         self.log.as_ref().is_some_and(|log| log.is_broken())
     }
 
-    /// Begins to write what is committed to the log.
+    /// Begins to write transactions to the log.
     pub(crate) fn begin_log(self: &Arc<Self>, setup: LogSetup) -> io::Result<()> {
         let Some(log) = &self.log else {
             return Ok(());
@@ -494,12 +494,12 @@ impl Engine {
         })
     }
 
-    /// Waits until everything that was committed outlasts the process, where it is to; says whether it does.
+    /// Waits until all committed transactions are durable, if the server has a log. Returns whether they are.
     pub(crate) fn flush(&self) -> bool {
         self.log.as_ref().is_none_or(|log| log.flush().is_ok())
     }
 
-    /// Is ready when the disk has refused a write.
+    /// Ready when a write to the log has failed.
     pub(super) fn poll_broken(&self, context: &Context<'_>) -> Poll<()> {
         match &self.log {
             Some(log) => log.poll_failure(context).map(|_| ()),
@@ -507,10 +507,10 @@ impl Engine {
         }
     }
 
-    /// Closes every connection, as the disk has refused a write: nothing more is said.
+    /// Closes all connections after a failed write. Nothing more is sent.
     pub(super) fn close_all(&self) {
         if !self.is_sound() {
-            // It has been reported where it happened.
+            // The panic was reported where it happened.
             return;
         }
         self.turn(None, Test::default(), |now, keeper, sink| {
@@ -521,14 +521,14 @@ impl Engine {
         });
     }
 
-    /// Nobody is served any more.
+    /// Records that the server has stopped.
     pub(crate) fn stopped(&self) {
         self.control(|control| control.stopped = true);
         self.note(&Event::Stopped);
     }
 
-    /// The state, for a thread that panics. `None` if the server itself has panicked, or if the lock is not free for
-    /// so long that this thread may hold it.
+    /// Returns the state, for a thread that panics. `None` if the server itself has panicked, or if the lock stays
+    /// taken so long that this thread may hold it.
     pub(super) fn panicked_state(&self) -> Option<MutexGuard<'_, State>> {
         for _ in 0..PANIC_PATIENCE_MS {
             match self.state.try_lock() {
@@ -545,20 +545,20 @@ impl Engine {
         self.lock().outboxes.of_task(id).is_some()
     }
 
-    /// Moves what waits in the outbox to `bytes`, if that has been written. Where there is nothing to do, whoever asks
-    /// is woken when there is.
+    /// Moves pending bytes from the outbox to `bytes`, if `bytes` are written. Otherwise the task is woken when there
+    /// is something to do.
     pub(super) fn poll_outbox(
         &self,
         id: ConnectionId,
         context: &Context<'_>,
         bytes: &mut Outgoing,
-    ) -> Left {
-        let (left, wakers, nearer) = {
+    ) -> OutboxProgress {
+        let (progress, wakers, nearer) = {
             let mut state = self.lock();
             let now = self.clock.now();
             let State { outboxes, due, .. } = &mut *state;
             let Some(outbox) = outboxes.of_task(id) else {
-                return Left::default();
+                return OutboxProgress::default();
             };
             if !outbox
                 .waker
@@ -569,36 +569,36 @@ impl Engine {
             }
             let mut scheduled = false;
             let mut settled = None;
-            let mut left = Left {
+            let mut progress = OutboxProgress {
                 closing: None,
                 stalled: outbox.is_stalled(),
             };
             if outbox.closing.is_none() && outbox.link.keeps_from_client(context) {
-                // What waits may wait here, and goes on when the link is whole again.
-                return left;
+                // The pending bytes stay here until the link is healed.
+                return progress;
             }
             if let Some(log) = &self.log
                 && !log.is_broken()
                 && log.wake_when_durable(outbox.shows, context.waker())
             {
-                // It shows what is not flushed yet, be it that it ends.
-                return left;
+                // The bytes, or the end of the connection, show transactions that are not durable yet.
+                return progress;
             }
             if !bytes.is_empty() && outbox.closing.is_some() {
                 outbox.move_to(bytes);
             } else if bytes.is_empty() {
-                if outbox.kept.is_empty() {
+                if outbox.queue.is_empty() {
                     std::mem::swap(&mut outbox.bytes, bytes.tail_mut());
                 } else {
                     outbox.fill(now, bytes.tail_mut());
                     outbox.schedule(id, now, due);
-                    left.stalled = outbox.is_stalled();
+                    progress.stalled = outbox.is_stalled();
                     scheduled = true;
                 }
             }
             outbox.leaving = bytes.len();
-            left.closing = outbox.closing;
-            if left.closing.is_some() {
+            progress.closing = outbox.closing;
+            if progress.closing.is_some() {
                 outbox.waker = None;
                 settled = state.settle_closing(now, id);
                 state.look_for_quiet();
@@ -606,13 +606,13 @@ impl Engine {
             }
             let mut wakers = state.take_wakers();
             wakers.extend(settled);
-            (left, wakers, scheduled && state.comes_nearer())
+            (progress, wakers, scheduled && state.comes_nearer())
         };
         self.wake(wakers, nearer);
-        left
+        progress
     }
 
-    /// One turn at the door.
+    /// Takes one turn: runs `take_turn` under the lock.
     pub(super) fn turn<T>(
         &self,
         own: Option<Own<'_>>,
@@ -622,7 +622,7 @@ impl Engine {
         self.turn_and_mark(own, test, take_turn).0
     }
 
-    /// The same, and says up to where the log must be flushed before anybody may hear of it, if it is not.
+    /// Takes one turn. Also returns the transaction that must be durable before the results may be shown, if it is not.
     pub(super) fn turn_and_mark<T>(
         &self,
         own: Option<Own<'_>>,
@@ -633,7 +633,7 @@ impl Engine {
         let only_reads = test.only_reads;
         let (result, wakers, nearer, unflushed) = {
             let mut state = self.lock();
-            // Read behind the lock, so that no turn is earlier than the one before it.
+            // Read under the lock, so that no turn is earlier than the previous one.
             let now = self.clock.now();
             let State {
                 keeper,
@@ -695,7 +695,7 @@ impl Engine {
         (result, unflushed)
     }
 
-    /// The state, or the state that a panic inside the server has left behind.
+    /// Locks the state, also after a panic inside the server.
     pub(super) fn try_lock(&self) -> LockResult<MutexGuard<'_, State>> {
         self.state.lock()
     }
@@ -711,7 +711,7 @@ impl Engine {
 }
 
 impl State {
-    /// What becomes of somebody who connects, as far as the test has a say in it.
+    /// Applies the faults of the test to a new connection.
     fn welcome(&mut self, now: Timestamp, id: ConnectionId, mut outbox: Outbox) -> Welcome {
         let control = &mut self.control;
         let client = outbox.client(id);
@@ -741,7 +741,8 @@ impl State {
         self.waiters.wakers_of(ended).collect()
     }
 
-    /// Takes a connection out of every view if no answer is owed to it. Returns the waker of its task.
+    /// Removes a closing connection from all views, once no reply is held or delayed for it. Returns the waker of its
+    /// task.
     pub(super) fn settle_closing(&mut self, now: Timestamp, id: ConnectionId) -> Option<Waker> {
         let Self {
             outboxes,
@@ -761,26 +762,26 @@ impl State {
         self.keeper.connection(id)?.session()
     }
 
-    /// Whether nobody is connected, and no session is left.
+    /// Whether there are no connections and no sessions.
     pub(super) fn is_quiet(&self) -> bool {
         self.outboxes.is_empty() && self.keeper.sessions().len() == 0
     }
 
-    /// Tells whoever waits for that.
+    /// Ends the waits for a server without connections and sessions.
     pub(super) fn look_for_quiet(&mut self) {
         if !self.control.waits.is_empty() && self.is_quiet() {
             self.control.waits.quiet();
         }
     }
 
-    /// Gives over what a turn has appended to the log. Says up to where that must be flushed before anybody may hear of the
-    /// turn, if it is not; `wakers` are those who need not wait for it.
+    /// Submits the transactions of a turn to the log. Returns the transaction that must be durable before the results
+    /// of the turn may be shown, if it is not. `wakers` are tasks that need not wait for it.
     fn end_turn(&mut self, now: Timestamp, wakers: &mut Vec<Waker>) -> Option<u64> {
         let appender = self.appender.as_mut()?;
         appender.end_turn(&mut self.keeper, now, wakers)
     }
 
-    /// Says whether what falls due next came nearer since whoever keeps time was told.
+    /// Returns whether the next deadline is earlier than the one that the timer waits for.
     fn comes_nearer(&mut self) -> bool {
         let due = self.next_deadline();
         let nearer = due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed));
@@ -790,9 +791,9 @@ impl State {
         nearer
     }
 
-    /// When something falls due: for the rules, or of what is kept back.
+    /// Returns the next deadline of the rules, or of a delayed message.
     pub(super) fn next_deadline(&self) -> Option<Timestamp> {
-        let kept = self.due.first().map(|(at, _)| *at);
-        self.keeper.next_deadline().into_iter().chain(kept).min()
+        let delayed = self.due.first().map(|(at, _)| *at);
+        self.keeper.next_deadline().into_iter().chain(delayed).min()
     }
 }

@@ -107,7 +107,7 @@ impl Engine {
             for id in &ids {
                 // The connection closes now: it does not stay open for held or delayed messages.
                 if let Some(outbox) = sink.outboxes.get_mut(*id) {
-                    outbox.drop_kept(sink.control);
+                    outbox.drop_queue(sink.control);
                 }
                 keeper.step(now, Input::Close(*id), sink);
             }

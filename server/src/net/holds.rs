@@ -22,8 +22,8 @@ impl Engine {
         self.lock().held(id)
     }
 
-    /// Releases held messages. Returns them, in the order in which they came. Requests are carried out at once, unless their
-    /// link is cut.
+    /// Releases held messages. Returns them, in the order in which they came. Requests are carried out at once, unless
+    /// their link is cut.
     pub(crate) fn release(&self, id: HoldId, which: &Release) -> Result<Vec<Held>, ReleaseError> {
         let released = self.turn(None, Test::default(), |_, keeper, sink| {
             let released = sink.release(id, which)?;
@@ -163,7 +163,7 @@ impl Outbox {
     /// Checks that no other held or delayed message comes before these items.
     fn may_go(&self, now: Timestamp, hold: HoldId, items: &[u64]) -> Result<(), ReleaseError> {
         let mut ahead = None;
-        for parcel in &self.kept {
+        for parcel in &self.queue {
             let Some(item) = parcel.item_of(hold, items) else {
                 if ahead.is_none() && !parcel.is_open(now) {
                     ahead = Some(parcel);
@@ -202,7 +202,7 @@ impl Outbox {
             released.push(self.describe(connection, held));
         }
         let mut opened = Vec::new();
-        for parcel in &mut self.kept {
+        for parcel in &mut self.queue {
             let Some(item) = parcel.item_of(hold, items) else {
                 continue;
             };
@@ -251,7 +251,7 @@ impl Outbox {
         } else {
             None
         };
-        let messages = self.kept.iter().filter_map(|parcel| parcel.held.as_ref());
+        let messages = self.queue.iter().filter_map(|parcel| parcel.held.as_ref());
         messages
             .chain(request)
             .filter(|held| held.hold == hold)

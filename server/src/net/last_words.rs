@@ -2,19 +2,19 @@
 
 use std::thread::{self, ThreadId};
 
-/// Who was told.
+/// Threads for which the last events were printed.
 #[derive(Debug, Default)]
 pub(super) struct LastWords {
-    /// Whether anybody was.
-    told: bool,
-    /// Who has used the server since, without panicking: if one of these panics, that is another panic.
+    /// Whether they were printed.
+    is_printed: bool,
+    /// Threads that have used the server since then without panicking. A panic of one of these is a new one.
     calm: Vec<ThreadId>,
 }
 
 impl LastWords {
-    /// Somebody uses the server.
+    /// Records that this thread uses the server.
     pub(super) fn used(&mut self) {
-        if self.told && !thread::panicking() {
+        if self.is_printed && !thread::panicking() {
             let id = thread::current().id();
             if !self.calm.contains(&id) {
                 self.calm.push(id);
@@ -22,12 +22,12 @@ impl LastWords {
         }
     }
 
-    /// Whether this thread, which panics, is to be told.
+    /// Whether the events are to be printed for this thread, which panics.
     pub(super) fn is_wanted(&mut self) -> bool {
-        if self.told && !self.calm.contains(&thread::current().id()) {
+        if self.is_printed && !self.calm.contains(&thread::current().id()) {
             return false;
         }
-        self.told = true;
+        self.is_printed = true;
         self.calm.clear();
         true
     }

@@ -17,8 +17,8 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Cuts it in these directions, and in no other. Says whether that changes anything; if so, whoever waits for the link
-    /// is to be woken.
+    /// Cuts the link in exactly these directions. Returns whether that changes anything; the task that waits for the
+    /// link is then added to `wakers`.
     pub(super) fn set(
         &self,
         cut: impl IntoIterator<Item = Direction>,
@@ -45,7 +45,7 @@ impl Link {
         self.cut.load(Ordering::Acquire) & Direction::TO_SERVER != 0
     }
 
-    /// Whether nothing reaches the client; if so, whoever asks is woken when that changes.
+    /// Whether nothing reaches the client. If so, the task is woken when that changes.
     pub(super) fn keeps_from_client(&self, context: &Context<'_>) -> bool {
         // Asked again once it is known whom to wake: it may have changed in between.
         self.is_cut_to_client() && {

@@ -18,8 +18,8 @@ use crate::control::ListenerId;
 /// Pause after a connection could not be accepted.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Socket that stops listening when it is dropped, even if another process has a copy of it. A child process that another
-/// thread of the test is starting has copies of all sockets until it runs its own program.
+/// Socket that stops listening when it is dropped, even if another process has a copy of it. A child process that
+/// another thread of the test is starting has copies of all sockets until it runs its own program.
 struct Listening(tokio::net::TcpListener);
 
 impl Drop for Listening {
@@ -59,7 +59,8 @@ pub(super) async fn accept(
                 if !std::mem::replace(&mut is_short, true) {
                     tracing::warn!(
                         %peer,
-                        "refusing connections: the last file descriptors are for the log and snapshots; raise the limit (ulimit -n)"
+                        "refusing connections: the last file descriptors are for the log and snapshots; raise the limit \
+                         (ulimit -n)"
                     );
                 }
             }

@@ -277,7 +277,7 @@ mod tests {
         let connection = accepted(engine);
         let mut outgoing = Outgoing::default();
         let mut phase = Phase::Fresh;
-        let fed = engine.receive(
+        let processed = engine.receive(
             connection,
             &mut phase,
             word,
@@ -285,7 +285,7 @@ mod tests {
             &mut Marks::default(),
             &Gathering::default(),
         );
-        assert!(fed.is_ok_and(|fed| fed.closing.is_some()));
+        assert!(processed.is_ok_and(|processed| processed.closing.is_some()));
         let (mut text, mut parts) = (Vec::new(), 0);
         while !outgoing.is_empty() {
             if outgoing.is_unmade() {

@@ -1,4 +1,4 @@
-//! What the operating system says of this process and machine, as far as it says it: on Linux, by `/proc`; and files.
+//! Facts of the operating system about this process and machine (on Linux, from `/proc`), and files that a test names.
 
 use std::env;
 use std::fs;
@@ -91,7 +91,7 @@ pub(super) fn uptime() -> Duration {
     seconds.unwrap_or_default()
 }
 
-/// What `envi` shows.
+/// Returns the report of `envi`.
 pub(super) fn environment() -> EnvironmentReport {
     let line = |path: &str| {
         fs::read_to_string(path)

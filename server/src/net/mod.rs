@@ -1,7 +1,7 @@
-//! The world: sockets, tasks, the clock. It moves things and decides nothing.
+//! The outside world: sockets, threads, timers and the clock. This layer moves data and decides nothing.
 //!
-//! Everything that happens, be it a frame, the passing of time or the wish of a test, enters through
-//! [`Engine`](engine::Engine), one at a time.
+//! Every input, be it a frame, the passing of time or an action of the test, is one turn of the
+//! [`Engine`](engine::Engine).
 
 mod caller_runtime;
 mod clock;

@@ -1,4 +1,4 @@
-//! What waits to leave by a connection, and what is counted about it.
+//! Outbox of a connection: messages to be sent, and statistics.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -15,67 +15,67 @@ use crate::control::{Client, Control, Event, HeldItem, ListenerId, Pieces, Progr
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{SessionId, Timestamp, Xid, Zxid};
 
-/// Beyond this many bytes of events that a client does not read, it is closed.
+/// Number of unread bytes of watch events beyond which a connection is closed.
 pub(super) const EVENT_LIMIT: usize = 64 << 20;
 
-/// Beyond this many bytes that a test keeps back, the client is no longer read: of answers it never comes to the limit.
-const KEPT_HIGH_WATER: usize = EVENT_LIMIT / 2;
+/// Number of queued bytes beyond which the client is no longer read. Replies alone therefore never reach the limit.
+const QUEUE_HIGH_WATER: usize = EVENT_LIMIT / 2;
 
-/// What waits to leave by one connection.
+/// Messages to be sent on one connection, and the state of the connection.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(super) bytes: BytesMut,
-    /// How much was taken out of it and had not left when the connection last asked for more.
+    /// Number of bytes that the connection had taken and not written when it last polled the outbox.
     pub(super) leaving: usize,
-    /// Set when nothing is to follow.
+    /// Set when no message follows.
     pub(super) closing: Option<CloseReason>,
-    /// Whom to wake when there is something to send.
+    /// Wakes the connection's task when there is something to send.
     pub(super) waker: Option<Waker>,
-    /// Whose it is; 0 until it has a session.
+    /// Session of the connection; 0 until it has one.
     pub(super) session: SessionId,
-    /// By which address it came.
+    /// Listener that accepted the connection.
     pub(super) listener_id: ListenerId,
     pub(super) stats: ConnectionStats,
     pub(super) link: Arc<Link>,
-    /// Whether the rules were told that nothing arrives that it sends.
+    /// Whether the rules know that nothing arrives from the client.
     pub(super) silent: bool,
-    /// What is kept back, in order; whatever is sent later queues behind it.
-    pub(super) kept: VecDeque<Parcel>,
-    /// How many bytes are kept back.
-    pub(super) kept_bytes: usize,
-    /// Whether a fault closes the connection behind what was said last: nothing more is said.
+    /// Held and delayed messages, and all later messages behind them, in order.
+    pub(super) queue: VecDeque<Parcel>,
+    /// Number of bytes in `queue`.
+    pub(super) queued_bytes: usize,
+    /// Whether a fault closes the connection behind the last message, so that no message follows.
     pub(super) said_last: bool,
-    /// To be closed when nothing is kept back any more.
+    /// Set when the connection closes once the queue is empty.
     pub(super) closing_behind: Option<CloseReason>,
-    /// Why nothing that it sends is taken in just now.
+    /// Reason why its frames are not processed now.
     pub(super) stall: Stall,
     /// Request that is held or delayed.
     pub(super) frame: Option<Frame>,
-    /// Its entry among what falls due.
+    /// Its entry among the deadlines.
     due: Option<Timestamp>,
-    /// What waits in it shows what the log holds up to this number.
+    /// Number of the last transaction that `bytes` show.
     pub(super) shows: u64,
 }
 
-/// When something that is kept back, or stalled, goes on: one entry a connection.
+/// Deadlines of delayed messages and requests, one entry per connection.
 pub(super) type Due = BTreeSet<(Timestamp, ConnectionId)>;
 
-/// A message, or a piece of one, that is kept back.
+/// Queued message, or a piece of one.
 #[derive(Debug)]
 pub(super) struct Parcel {
     pub(super) bytes: BytesMut,
-    /// It does not leave before.
+    /// Earliest time at which it is sent.
     pub(super) not_before: Option<Timestamp>,
-    /// It leaves in pieces.
+    /// Pieces in which it is sent.
     pub(super) pieces: Option<Pieces>,
-    /// Whether it is written by itself.
+    /// Whether it is written in a write of its own.
     pub(super) alone: bool,
-    /// Set while a hold holds it.
+    /// Set while it is held.
     pub(super) held: Option<HeldItem>,
 }
 
-/// Request that was received and is held or delayed. It is stored here, and not with its connection's task, so that
-/// the turn that releases it carries it out.
+/// Received request that is held or delayed. It is stored here, and not with the connection's task, so that the turn
+/// that releases it carries it out.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) bytes: Box<[u8]>,
@@ -83,33 +83,33 @@ pub(super) struct Frame {
     pub(super) is_connect: bool,
 }
 
-/// Why nothing that a connection sends is taken in.
+/// Reason why the frames of a connection are not processed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Stall {
     #[default]
     No,
-    /// Nothing is read of it before this moment.
+    /// Nothing is read before this time.
     Until(Timestamp),
-    /// The next frame is not taken in before the hold lets it.
+    /// The next frame is held.
     Held(HeldItem),
-    /// The next frame was held, and is held no more.
+    /// The next frame was held and is released.
     Released,
-    /// The next frame is not taken in before this moment, as a fault wants it.
+    /// A fault delays the next frame until this time.
     Delayed(Timestamp),
     /// Holds and faults of the next frame have been decided.
     Decided,
 }
 
-/// What `cons` tells of a connection.
+/// Statistics of a connection, for `cons`.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionStats {
     pub(crate) address: SocketAddr,
     pub(crate) established: Timestamp,
     pub(crate) received: u64,
     pub(crate) sent: u64,
-    /// How `cons` calls the last request.
+    /// Name of the last request in `cons`.
     pub(crate) last_operation: &'static str,
-    /// The last xid of the client's own counting; a negative one says that there was none.
+    /// Last xid of a request of the client; negative if there was none.
     pub(crate) last_cxid: Xid,
     pub(crate) last_zxid: Zxid,
     /// `None` before the first response, and after `crst` until the next one.
@@ -131,8 +131,8 @@ impl Outbox {
             listener_id,
             link: Arc::default(),
             silent: false,
-            kept: VecDeque::new(),
-            kept_bytes: 0,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
             said_last: false,
             closing_behind: None,
             stall: Stall::No,
@@ -144,7 +144,7 @@ impl Outbox {
                 established,
                 received: 0,
                 sent: 0,
-                // What Java has in fields that nobody has set.
+                // Values of unset fields in Java.
                 last_operation: "null",
                 last_cxid: Xid(0),
                 last_zxid: Zxid(0),
@@ -153,17 +153,17 @@ impl Outbox {
         }
     }
 
-    /// By which address the connection came.
+    /// Returns the listener that accepted the connection.
     pub(crate) fn listener_id(&self) -> &ListenerId {
         &self.listener_id
     }
 
-    /// When it came.
+    /// Returns the time at which the connection was accepted.
     pub(crate) fn established(&self) -> Timestamp {
         self.stats.established
     }
 
-    /// The address of the client.
+    /// Returns the address of the client.
     pub(crate) fn peer(&self) -> SocketAddr {
         self.stats.address
     }
@@ -174,21 +174,21 @@ impl Outbox {
         Client::new(connection, self.session, &self.listener_id)
     }
 
-    /// Keeps something back, behind whatever is kept back already.
+    /// Queues a message behind the queued ones.
     pub(super) fn keep(&mut self, parcel: Parcel) {
-        self.kept_bytes += parcel.bytes.len();
-        self.kept.push_back(parcel);
+        self.queued_bytes += parcel.bytes.len();
+        self.queue.push_back(parcel);
     }
 
     fn take_first(&mut self) -> Option<Parcel> {
-        let parcel = self.kept.pop_front()?;
-        self.kept_bytes -= parcel.bytes.len();
+        let parcel = self.queue.pop_front()?;
+        self.queued_bytes -= parcel.bytes.len();
         Some(parcel)
     }
 
-    /// Lets go what may leave at this moment, up to what is written alone.
+    /// Moves queued messages that may be sent now to `bytes`, up to one that needs a write of its own.
     pub(super) fn let_go(&mut self, now: Timestamp) {
-        while let Some(first) = self.kept.front()
+        while let Some(first) = self.queue.front()
             && first.is_open(now)
             && !first.alone
         {
@@ -200,14 +200,14 @@ impl Outbox {
                 Some(pieces) => self.cut_up(now, parcel.bytes, pieces),
             }
         }
-        if self.kept.is_empty() && self.closing.is_none() {
+        if self.queue.is_empty() && self.closing.is_none() {
             self.closing = self.closing_behind.take();
         }
     }
 
-    /// Puts the pieces of a message, whose turn it is now, before everything else that is kept back.
+    /// Puts the pieces of a message at the front of the queue.
     fn cut_up(&mut self, now: Timestamp, mut message: BytesMut, pieces: Pieces) {
-        self.kept_bytes += message.len();
+        self.queued_bytes += message.len();
         let mut parcels = Vec::new();
         let mut at = now;
         while !message.is_empty() {
@@ -221,16 +221,16 @@ impl Outbox {
             at = at + pieces.every;
         }
         for parcel in parcels.into_iter().rev() {
-            self.kept.push_front(parcel);
+            self.queue.push_front(parcel);
         }
     }
 
-    /// Moves what is to be written next to `bytes`, which have been written.
+    /// Moves the next bytes to be written to `bytes`, which is empty.
     pub(super) fn fill(&mut self, now: Timestamp, bytes: &mut BytesMut) {
         self.let_go(now);
         std::mem::swap(&mut self.bytes, bytes);
         if bytes.is_empty()
-            && let Some(first) = self.kept.front()
+            && let Some(first) = self.queue.front()
             && first.is_open(now)
             && let Some(parcel) = self.take_first()
         {
@@ -239,7 +239,7 @@ impl Outbox {
         }
     }
 
-    /// Moves what waits behind what is in `bytes` already.
+    /// Appends the pending bytes to `bytes`.
     pub(super) fn move_to(&mut self, bytes: &mut Outgoing) {
         if bytes.is_empty() {
             std::mem::swap(&mut self.bytes, bytes.tail_mut());
@@ -253,17 +253,17 @@ impl Outbox {
         }
     }
 
-    /// Keeps nothing back any more: what was is never sent.
-    pub(super) fn drop_kept(&mut self, control: &mut Control) {
-        self.kept_bytes = 0;
-        for parcel in self.kept.drain(..) {
+    /// Discards all queued messages.
+    pub(super) fn drop_queue(&mut self, control: &mut Control) {
+        self.queued_bytes = 0;
+        for parcel in self.queue.drain(..) {
             if let Some(held) = parcel.held {
                 control.holds.gone(held.hold, held.item);
             }
         }
     }
 
-    /// Drops the request that is held or delayed, if there is one: it is never carried out.
+    /// Discards the held or delayed request, if there is one.
     pub(super) fn drop_request(&mut self, control: &mut Control) {
         self.frame = None;
         if let Stall::Held(held) = std::mem::take(&mut self.stall) {
@@ -271,19 +271,19 @@ impl Outbox {
         }
     }
 
-    /// Whether nothing that it sends is to be taken in.
+    /// Whether frames of the connection must not be processed now.
     pub(super) fn is_stalled(&self) -> bool {
         self.link.is_cut_to_server()
             || self.closing_behind.is_some()
             || self.frame.is_some()
-            || self.kept_bytes > KEPT_HIGH_WATER
+            || self.queued_bytes > QUEUE_HIGH_WATER
             || matches!(
                 self.stall,
                 Stall::Until(_) | Stall::Delayed(_) | Stall::Held(_)
             )
     }
 
-    /// Progress of the held or delayed request, if it may be carried out now.
+    /// Returns the progress of the held or delayed request, if it may be carried out now.
     pub(super) fn ready(&self) -> Option<Progress> {
         let progress = match self.stall {
             Stall::Released => Progress::Released,
@@ -293,7 +293,7 @@ impl Outbox {
         (self.frame.is_some() && !self.link.is_cut_to_server()).then_some(progress)
     }
 
-    /// Whether the outbox is owed nothing beyond the bytes in it.
+    /// Whether no message follows the bytes in the outbox.
     pub(super) fn is_closed(&self) -> bool {
         self.closing.is_some()
     }
@@ -303,14 +303,14 @@ impl Outbox {
         self.is_up() && !self.said_last
     }
 
-    /// Whether it is up, and not about to be closed.
+    /// Whether the connection is up and not about to be closed.
     pub(super) fn is_up(&self) -> bool {
         self.closing.is_none() && self.closing_behind.is_none()
     }
 
-    /// Sees to it that what is kept back or stalled goes on when it is time.
+    /// Schedules the next deadline of a delayed message or request.
     pub(super) fn schedule(&mut self, id: ConnectionId, now: Timestamp, due: &mut Due) {
-        let first = self.kept.front().filter(|first| first.held.is_none());
+        let first = self.queue.front().filter(|first| first.held.is_none());
         let first = first.and_then(|first| first.not_before.filter(|at| *at > now));
         let stalled = match self.stall {
             Stall::Until(at) | Stall::Delayed(at) => Some(at),
@@ -327,7 +327,7 @@ impl Outbox {
         self.due = next;
     }
 
-    /// It is time to go on.
+    /// Continues with messages and requests that were delayed until now.
     pub(super) fn is_due(&mut self, now: Timestamp) {
         self.due = None;
         match self.stall {
@@ -343,9 +343,9 @@ impl Outbox {
         self.let_go(now);
     }
 
-    /// It goes, and what is held back of it is held no more.
+    /// Discards the queue, the request and the deadline of a connection that ends.
     fn forget(&mut self, id: ConnectionId, control: &mut Control, due: &mut Due) {
-        self.drop_kept(control);
+        self.drop_queue(control);
         self.drop_request(control);
         if let Some(at) = self.due.take() {
             due.remove(&(at, id));
@@ -359,7 +359,7 @@ impl Parcel {
     }
 }
 
-/// Outboxes of all connections. A closed connection is no longer among them, even while its task still writes: views
+/// Outboxes of all connections. A closed connection is not among them, even while its task still writes, because views
 /// show only connections that are up.
 #[derive(Debug)]
 pub(crate) struct Outboxes {
@@ -396,7 +396,7 @@ impl Outboxes {
         self.up.iter_mut()
     }
 
-    /// Numbers of the connections that are up, in the order in which they were accepted.
+    /// Returns the numbers of the connections that are up, in the order in which they were accepted.
     pub(super) fn ids(&self) -> Vec<ConnectionId> {
         let mut ids: Vec<ConnectionId> = self.up.keys().copied().collect();
         ids.sort_unstable();
@@ -411,7 +411,7 @@ impl Outboxes {
         self.up.get_mut(&id)
     }
 
-    /// Outbox as the connection's own task sees it, also that of a closed connection.
+    /// Returns the outbox for the connection's own task, also after the connection was closed.
     pub(super) fn of_task(&mut self, id: ConnectionId) -> Option<&mut Outbox> {
         self.up.get_mut(&id).or_else(|| self.closed.get_mut(&id))
     }
@@ -420,9 +420,8 @@ impl Outboxes {
         self.up.insert(id, outbox);
     }
 
-    /// Takes a connection out of every view and notes the end in the journal. Held and delayed messages of it are
-    /// dropped at once. `bytes_wait` says whether its task still has
-    /// bytes to fetch and write; if so, the waker of that task is returned.
+    /// Removes a connection from all views and adds its end to the journal. Its held and delayed messages are
+    /// discarded. If its task still has bytes to write (`bytes_wait`), the waker of that task is returned.
     pub(super) fn remove(
         &mut self,
         (id, now): (ConnectionId, Timestamp),
@@ -445,14 +444,14 @@ impl Outboxes {
         waker
     }
 
-    /// Forgets a closed connection whose task has ended.
+    /// Removes a closed connection whose task has ended.
     pub(super) fn task_ended(&mut self, id: ConnectionId) {
         self.closed.remove(&id);
     }
 }
 
 impl ConnectionStats {
-    /// Starts counting anew, as `crst` asks.
+    /// Resets the counts, for `crst`.
     pub(super) fn reset(&mut self) {
         *self = Self {
             received: 0,

@@ -282,7 +282,7 @@ impl Piece {
 
     fn advance(&mut self, bytes: usize) {
         match self {
-            Self::Bytes(left) => left.advance(bytes),
+            Self::Bytes(unsent) => unsent.advance(bytes),
             Self::Shared { written, .. } => *written += bytes,
             Self::Long(_) => {}
         }
@@ -340,7 +340,7 @@ impl Frame {
             return;
         };
         let mut length = Length(self.length);
-        let is_left = match part {
+        let has_more = match part {
             Part::Bytes(bytes) => {
                 length.write(bytes);
                 false
@@ -353,18 +353,18 @@ impl Frame {
                 length.write_ustring(name);
             }),
             Part::Count(count) => {
-                let is_left = count.count(&mut self.cursor, PART);
-                if !is_left {
+                let has_more = count.count(&mut self.cursor, PART);
+                if !has_more {
                     let mut bytes = BytesMut::new();
                     bytes.write_int(i32::try_from(count.plus).unwrap_or(i32::MAX));
                     length.write(&bytes);
                     *part = Part::Bytes(bytes);
                 }
-                is_left
+                has_more
             }
         };
         self.length = length.0;
-        if !is_left {
+        if !has_more {
             self.measured += 1;
             self.cursor = Cursor::default();
         }
@@ -388,7 +388,7 @@ impl Long for Frame {
                 frame,
             };
         };
-        let is_left = match part {
+        let has_more = match part {
             Part::Bytes(bytes) => {
                 out.extend_from_slice(bytes);
                 false
@@ -402,7 +402,7 @@ impl Long for Frame {
             }
             Part::Count(_) => unreachable!("it became bytes when it was measured"),
         };
-        if !is_left {
+        if !has_more {
             self.parts.pop_front();
             self.measured = self.parts.len();
             self.cursor = Cursor::default();

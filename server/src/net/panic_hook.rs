@@ -1,4 +1,4 @@
-//! What a test that panics is told: what passed last, and what it still had in its hands.
+//! Panic hook: prints the last events for a test that panics, and its holds, cuts and budgets.
 //!
 //! Unwinding releases held messages, heals links and disconnects clients. So a panic hook prints the events before
 //! the panic while nothing is unwound yet, for the servers that the panicking thread has used. A handle in a `static`
@@ -17,7 +17,7 @@ use super::journal::Copied;
 use super::machine;
 use crate::control::Journal;
 
-/// How many lines a test that panics is told.
+/// Number of lines that are printed for a test that panics.
 const LINES: usize = 30;
 
 thread_local! {
@@ -110,7 +110,7 @@ impl State {
         is_wanted.then(|| self.control.journal.tail(LINES))
     }
 
-    /// What the test has in its hands.
+    /// Appends the held messages, cut links and exceeded budgets.
     fn in_hands(&self, lines: &mut String) {
         for held in self.all_held() {
             let _ = write!(
@@ -157,11 +157,12 @@ fn write_timeline(journal: &Journal) -> String {
 }
 
 impl Journal {
-    /// The journal as a timeline, one HTML page with everything in it: a lane a label, in which its sessions are numbered (or
-    /// a lane a session, where there is no label), a lane for the test and the server, and a row a step of the server. Faults,
-    /// holds and cut links are marked, and all that one transaction caused is shown by its zxid. The page can be filtered by
-    /// path and client, walked by keyboard, and printed. Its title has the name of the thread that makes the page, which is
-    /// that of the test, and the port and the start of the server.
+    /// Returns the journal as a timeline: one self-contained HTML page.
+    ///
+    /// The page has a lane per label, in which its sessions are numbered, a lane per session without a label, a lane
+    /// for the test and the server, and a row per step. It marks faults, holds and cut links, and shows the events of
+    /// one transaction by its zxid. It can be filtered by path and client, navigated by keyboard, and printed. Its
+    /// title has the name of the current thread, which is that of the test, and the port and start of the server.
     ///
     /// ```
     /// let server = minikeeper::Server::start()?;

@@ -90,8 +90,8 @@ impl Shared {
             let state = self.lock();
             let idle = |state: &mut State| !state.begun && !state.ended;
             let mut state = match next {
-                Some(left) => {
-                    let waited = self.changed.wait_timeout_while(state, left, idle);
+                Some(span) => {
+                    let waited = self.changed.wait_timeout_while(state, span, idle);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
                 None => {

@@ -9,8 +9,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// Backlog for the clients of a large test that all connect at once.
 const DEFAULT_BACKLOG: i32 = 1024;
 
-/// Whether a socket can listen on a port to which another socket is bound that does not listen. Only Linux is known to allow
-/// it, and only if both have `SO_REUSEADDR` set at that moment.
+/// Whether a socket can listen on a port to which another socket is bound that does not listen. Only Linux is known to
+/// allow it, and only if both have `SO_REUSEADDR` set at that moment.
 const CAN_SHARE_PORT: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// Port that is reserved for this server, whether it listens or not.
@@ -18,8 +18,8 @@ const CAN_SHARE_PORT: bool = cfg!(any(target_os = "linux", target_os = "android"
 pub(crate) struct ReservedPort {
     addr: SocketAddr,
     backlog: i32,
-    /// Socket that is bound and does not listen. It prevents other processes from taking the port; clients that connect are
-    /// refused.
+    /// Socket that is bound and does not listen. It prevents other processes from taking the port; clients that connect
+    /// are refused.
     reserved: Mutex<Option<Socket>>,
 }
 
@@ -72,8 +72,8 @@ impl ReservedPort {
         Ok(socket.into())
     }
 
-    /// Reserves the port again after its listener was closed. On platforms that need a new socket for it, another process
-    /// may have taken the port.
+    /// Reserves the port again after its listener was closed. On platforms that need a new socket for it, another
+    /// process may have taken the port.
     pub(super) fn reserve_again(&self) {
         let mut reserved = self.reserved();
         if reserved.is_none() {

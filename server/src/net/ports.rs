@@ -88,8 +88,8 @@ impl Ports {
         ended
     }
 
-    /// Closes the listeners of the ports that satisfy `which`, until they are [opened](Self::open). When this returns, new
-    /// connections are refused and the connections of these listeners have ended.
+    /// Closes the listeners of the ports that satisfy `which`, until they are [opened](Self::open). When this returns,
+    /// new connections are refused and the connections of these listeners have ended.
     pub(crate) fn shut(&mut self, which: impl Fn(&ListenerId) -> bool) {
         for port in self
             .ports
@@ -147,7 +147,9 @@ mod tests {
                 label: None,
                 member,
             };
-            ports.add(port, listener_id).expect("nobody listens yet");
+            ports
+                .add(port, listener_id)
+                .expect("no listener is open yet");
             addr
         });
         (ports, addrs)

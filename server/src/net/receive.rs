@@ -1,4 +1,4 @@
-//! Frames of a connection, taken in under one turn at the lock.
+//! Processing of received frames, all in one turn.
 
 use std::sync::Arc;
 
@@ -15,11 +15,12 @@ use crate::keeper::{CloseReason, ConnectionId, Input};
 use crate::protocol::Operation;
 use crate::wire::{self, FourLetterWord};
 
-/// How many characters of the answer to a four-letter word a real server's `BufferedWriter` hands on at once. Each of
-/// these pieces counts as a packet: `NIOServerCnxn.sendBufferSync`.
+/// Number of characters of the answer to a four-letter word that a real server's `BufferedWriter` passes on at once.
+/// Each piece counts as a packet: `NIOServerCnxn.sendBufferSync`.
 const WORD_PIECE: usize = 8192;
 
-/// After so many requests of one turn, and after each that may take long, it is asked how long the turn has taken.
+/// Number of requests after which the length of the turn is checked. It is also checked after each request that may
+/// take long.
 const LOOK_AT_TIME: u64 = 8;
 
 /// Whether a request may take longer than others.
@@ -31,16 +32,16 @@ fn may_take_long(input: &Input<'_>) -> bool {
     }
 }
 
-/// How far a connection has come.
+/// Progress of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Nothing was read of it yet.
+    /// No frame was read yet.
     Fresh,
-    /// It has asked for a session.
+    /// The client has asked for a session.
     Connected,
 }
 
-/// Why a connection is to be closed without a word.
+/// Malformed input, which closes the connection without a reply.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Malformed {
     #[error(transparent)]
@@ -49,26 +50,26 @@ pub(super) enum Malformed {
     Record(#[from] wire::DecodeError),
 }
 
-/// What feeding bytes came to.
+/// Result of processing received bytes.
 #[derive(Debug)]
-pub(super) struct Fed {
-    /// How many of the bytes were used.
+pub(super) struct Processed {
+    /// Number of bytes that were used.
     pub(super) used: usize,
-    /// Whether the connection is to be closed when what waits has left.
+    /// Set when the connection closes after the pending bytes are sent.
     pub(super) closing: Option<CloseReason>,
-    /// Whether it is the turn of others before the rest of the bytes is.
+    /// Whether other connections have their turn before the remaining bytes.
     pub(super) yielding: bool,
-    /// Whether a test keeps the rest of the bytes from being taken in.
+    /// Whether a fault or hold delays the remaining bytes.
     pub(super) stalled: bool,
-    /// How much of what is to be written arrives although the link is cut: it was cut later.
+    /// Number of bytes to be written that arrive although the link is cut, because it was cut later.
     pub(super) under_way: Option<usize>,
     /// Number of unread bytes up to which the connection is read, and of bytes that it may write in one turn.
     pub(super) share: usize,
 }
 
 impl Engine {
-    /// Takes in the whole frames among `bytes`, as far as there is room for their answers, which are appended to
-    /// `answers` behind whatever waits in the outbox.
+    /// Processes the whole frames in `bytes`, as far as there is room for their replies. The pending messages of the
+    /// outbox and then the replies are appended to `answers`.
     pub(super) fn receive(
         self: &Arc<Self>,
         id: ConnectionId,
@@ -77,7 +78,7 @@ impl Engine {
         answers: &mut Outgoing,
         marks: &mut Marks,
         gathering: &Gathering,
-    ) -> Result<Fed, Malformed> {
+    ) -> Result<Processed, Malformed> {
         if *phase == Phase::Fresh
             && let Some(word) = FourLetterWord::parse(bytes)
         {
@@ -87,7 +88,7 @@ impl Engine {
                 // The connection's task writes the answer and ends.
                 self.disconnect(id);
             }
-            return Ok(Fed {
+            return Ok(Processed {
                 used: if closing.is_some() { bytes.len() } else { 0 },
                 closing,
                 yielding: false,
@@ -194,7 +195,7 @@ impl Engine {
         if self.log.is_some() && answers.has_grown_since(before) {
             marks.note(before.0, unflushed);
         }
-        result.map(|()| Fed {
+        result.map(|()| Processed {
             used: bytes.len() - rest.len(),
             closing,
             yielding,
@@ -204,8 +205,8 @@ impl Engine {
         })
     }
 
-    /// Answers a four-letter word, unless a test keeps it from being read. It takes no turn: nothing changes, and nothing
-    /// is heard of it.
+    /// Answers a four-letter word, unless a fault or hold delays it. It takes no turn, because the state does not
+    /// change.
     fn answer_word(
         self: &Arc<Self>,
         id: ConnectionId,

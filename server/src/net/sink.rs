@@ -1,4 +1,4 @@
-//! Where outputs are taken: judged, encoded into the bytes of their connection, or kept back.
+//! Outputs of a step: planned by the test's control, encoded for their connections, or queued.
 
 use std::task::Waker;
 
@@ -17,15 +17,15 @@ use crate::protocol::{
 };
 use crate::wire;
 
-/// Takes the answer to a question of the test itself.
+/// Receives the answer to a request of the test.
 pub(super) type OnAnswer<'s, 'f> = &'s mut (dyn FnMut(Result<&Response<'_>, ErrorCode>) + 'f);
 
-/// What the test itself is to be told of a turn.
+/// Parts of a turn that concern an action of the test.
 #[derive(Default)]
 pub(super) struct Test<'s, 'f> {
-    /// The answer to its request.
+    /// Receives the answer to the test's request.
     pub(super) answer: Option<OnAnswer<'s, 'f>>,
-    /// Effects of its action.
+    /// Effects of the action.
     pub(super) effects: Option<&'s mut Effects>,
     /// Session of the test that this step closes.
     pub(super) closes: Option<SessionId>,
@@ -33,54 +33,54 @@ pub(super) struct Test<'s, 'f> {
     pub(super) only_reads: bool,
 }
 
-/// Encodes what follows from an input into the outboxes.
+/// Receiver of the outputs of one turn.
 pub(super) struct Sink<'s, 'f> {
     pub(super) outboxes: &'s mut Outboxes,
     pub(super) totals: &'s mut Totals,
     pub(super) control: &'s mut Control,
     pub(super) due: &'s mut Due,
     pub(super) now: Timestamp,
-    /// Whether nobody wants to know or change anything, as on nearly every server but a test's.
+    /// Whether there is no fault, hold, journal or wait, as on most servers outside of tests.
     pub(super) idle: bool,
-    /// The connection whose bytes are being taken in: what is for itself goes straight to what it writes next.
+    /// Connection whose frames are processed. Its own messages go straight to the bytes that it writes next.
     pub(super) own: Option<Own<'s>>,
-    /// The held or delayed request that is being carried out, whose answer goes to the outbox.
+    /// Held or delayed request that is carried out. Its reply goes to the outbox.
     pub(super) carried: Option<Carried>,
     pub(super) test: Test<'s, 'f>,
-    /// Whom to wake once the lock is free.
+    /// Tasks to wake once the lock is free.
     pub(super) wakers: Vec<Waker>,
-    /// The connections that a fault closes once the step is done.
+    /// Connections that a fault closes after the step.
     pub(super) to_close: Vec<ConnectionId>,
-    /// Takes what is committed to the log, if there is one.
+    /// Appends transactions to the log, if the server has one.
     pub(super) appender: Option<&'s mut Appender>,
 }
 
-/// The connection whose bytes are being taken in.
+/// Connection whose frames are processed.
 pub(super) struct Own<'s> {
     pub(super) id: ConnectionId,
     pub(super) bytes: &'s mut Outgoing,
     pub(super) sent: u64,
-    /// That of the last answer that has one.
+    /// Zxid of the last reply that has one.
     pub(super) last_zxid: Option<Zxid>,
-    /// Whether the last answer was a refusal.
+    /// Whether the last reply was a refusal.
     pub(super) refused: bool,
     pub(super) closing: Option<CloseReason>,
-    /// Whether something for it is kept back, behind which everything else queues.
+    /// Whether a message for it is queued, so that all later messages are queued too.
     pub(super) queues: bool,
-    /// Whether a test keeps what it sends from being taken in.
+    /// Whether a fault or hold delays its frames.
     pub(super) stalled: bool,
     /// Progress of the first frame.
     pub(super) progress: Progress,
-    /// How much was said to it before its link was cut in this turn.
+    /// Number of bytes for it before its link was cut in this turn.
     pub(super) under_way: Option<usize>,
 }
 
-/// What became of a frame.
+/// Result of processing a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// It was taken in.
+    /// The rules have processed it.
     In,
-    /// It never came.
+    /// It was lost.
     Lost,
     /// The request is held or delayed, and is carried out later.
     Deferred,
@@ -88,11 +88,11 @@ pub(super) enum Taken {
     Later,
 }
 
-/// The held or delayed request that is being carried out.
+/// Held or delayed request that is carried out.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Carried {
     pub(super) id: ConnectionId,
-    /// Whether its answer was a refusal.
+    /// Whether its reply was a refusal.
     pub(super) refused: bool,
 }
 
@@ -166,7 +166,7 @@ impl Sink<'_, '_> {
             .plan_request(self.now, &client, input, progress)
     }
 
-    /// Does with a request what the test plans instead of carrying it out.
+    /// Applies the test's plan to a request that is not carried out.
     #[inline(never)]
     fn carry_out_plan(
         &mut self,
@@ -262,7 +262,7 @@ impl Sink<'_, '_> {
         }
     }
 
-    /// Nothing more of what the connection sends is taken in for now.
+    /// Delays the further frames of the connection.
     fn stall(&mut self, progress: Progress) {
         if let Some(own) = &mut self.own {
             own.stalled = true;
@@ -270,7 +270,7 @@ impl Sink<'_, '_> {
         }
     }
 
-    /// Does what faults wanted of a step that could not be done within it.
+    /// Applies effects of faults that could not be applied within the step.
     pub(super) fn settle(&mut self, keeper: &mut Keeper) {
         if self.control.was_cut() {
             self.relink(keeper);
@@ -280,7 +280,7 @@ impl Sink<'_, '_> {
         }
     }
 
-    /// Cuts links, or makes them whole, as the test wants it now, and tells the rules of who is silent.
+    /// Cuts and heals links as the test wants it now, and informs the rules which connections are silent.
     pub(super) fn relink(&mut self, keeper: &mut Keeper) {
         let mut changed = Vec::new();
         for (id, outbox) in self.outboxes.iter_mut() {
@@ -289,7 +289,7 @@ impl Sink<'_, '_> {
                 .link
                 .set(self.control.cuts.of(&client), &mut self.wakers)
             {
-                // What waits in it may leave now, or what was received be taken in.
+                // Queued messages may be sent now, or received frames processed.
                 self.wakers.extend(outbox.waker.take());
             }
             let silent = outbox.link.is_cut_to_server();
@@ -307,7 +307,7 @@ impl Sink<'_, '_> {
         }
     }
 
-    /// What was said before the link was cut arrives.
+    /// Records the bytes that were sent before the link was cut: they arrive.
     fn own_link_changed(&mut self) {
         if let Some(own) = &mut self.own
             && let Some(outbox) = self.outboxes.get(own.id)
@@ -319,7 +319,7 @@ impl Sink<'_, '_> {
         }
     }
 
-    /// Lets go what was kept back until now.
+    /// Releases messages and requests that were delayed until now.
     pub(super) fn let_go_due(&mut self, keeper: &mut Keeper) {
         while let Some((at, id)) = self.due.first().copied()
             && at <= self.now
@@ -417,7 +417,7 @@ impl Sink<'_, '_> {
                 carried.refused = refused;
             }
         }
-        if plan.is_unchanged() && outbox.kept.is_empty() && own.is_none() {
+        if plan.is_unchanged() && outbox.queue.is_empty() && own.is_none() {
             let before = outbox.bytes.len();
             wire::encode_message(message, &mut outbox.bytes);
             self.totals.count_sent(outbox.bytes.len() - before);
@@ -442,8 +442,8 @@ impl Sink<'_, '_> {
         self.wake_for_bytes(connection);
     }
 
-    /// Applies the part of a plan that concerns the connection of a message and not its bytes. Returns whether the message
-    /// is sent.
+    /// Applies the part of a plan that concerns the connection of a message and not its bytes. Returns whether the
+    /// message is sent.
     fn apply_to_connection(
         &mut self,
         connection: ConnectionId,
@@ -480,7 +480,7 @@ impl Sink<'_, '_> {
         let Some(outbox) = self.outboxes.get_mut(connection) else {
             return;
         };
-        if outbox.leaving + outbox.bytes.len() + outbox.kept_bytes > EVENT_LIMIT {
+        if outbox.leaving + outbox.bytes.len() + outbox.queued_bytes > EVENT_LIMIT {
             outbox.bytes = BytesMut::new();
             self.close(connection, CloseReason::DoesNotRead);
             return;
@@ -515,7 +515,7 @@ impl Sink<'_, '_> {
             self.control
                 .note(self.now, &client, &Event::Closing { reason });
         }
-        if !outbox.kept.is_empty() && owed {
+        if !outbox.queue.is_empty() && owed {
             outbox.closing_behind = Some(reason);
             outbox.drop_request(self.control);
             outbox.schedule(connection, self.now, self.due);
@@ -531,7 +531,7 @@ impl Sink<'_, '_> {
         self.settle_closing(connection);
     }
 
-    /// Takes a connection out of every view if no answer is owed to it.
+    /// Removes a closing connection from all views, once no reply is held or delayed for it.
     pub(super) fn settle_closing(&mut self, id: ConnectionId) {
         if self.outboxes.get(id).is_some_and(Outbox::is_closed) {
             let at = (id, self.now);
@@ -540,8 +540,8 @@ impl Sink<'_, '_> {
         }
     }
 
-    /// Tells the journal of what no connection asked for, or of the end of a session; of every transaction where that
-    /// is wanted.
+    /// Adds a transaction to the journal that no connection requested or that ends a session; every transaction, if the
+    /// test wants that.
     fn note_transaction(&mut self, txn: &Txn<'_>) {
         let (now, session, zxid) = (self.now, txn.session, txn.zxid);
         if !self.control.known.without_transactions {
@@ -590,14 +590,14 @@ impl<'s> Own<'s> {
         }
     }
 
-    /// Takes what others said to the connection, which came first, and finds out how it stands.
+    /// Takes the earlier messages from the outbox, and the state of the connection.
     pub(super) fn enter(&mut self, outbox: &mut Outbox, now: Timestamp, due: &mut Due) {
-        if !outbox.kept.is_empty() {
+        if !outbox.queue.is_empty() {
             outbox.let_go(now);
             outbox.schedule(self.id, now, due);
         }
         outbox.move_to(self.bytes);
-        self.queues = !outbox.kept.is_empty();
+        self.queues = !outbox.queue.is_empty();
         self.closing = outbox.closing;
         self.stalled = outbox.is_stalled();
         self.progress = match outbox.stall {
@@ -609,7 +609,7 @@ impl<'s> Own<'s> {
 }
 
 impl Own<'_> {
-    /// Counts what is sent to it.
+    /// Counts a message that is sent to the connection.
     fn count(&mut self, message: &Message<'_>) {
         self.sent += 1;
         if let Some((zxid, refused)) = counted(message) {
@@ -619,7 +619,7 @@ impl Own<'_> {
     }
 }
 
-/// Facts about an answer that `cons` prints: its zxid, and whether it is a refusal. An answer from before
+/// Returns the facts about a reply that `cons` prints: its zxid, and whether it is a refusal. A reply from before
 /// FinalRequestProcessor has no zxid, and `cons` does not show it.
 fn counted(message: &Message<'_>) -> Option<(Zxid, bool)> {
     if let Message::Reply(Reply { zxid, result, .. }) = message
@@ -632,7 +632,7 @@ fn counted(message: &Message<'_>) -> Option<(Zxid, bool)> {
 }
 
 impl Outputs for Sink<'_, '_> {
-    /// Same words as a real server, for users who search its log for them.
+    /// Logs the words of a real server, for users who search for them.
     fn expiring(&mut self, session: SessionId, why: Expiry) {
         match why {
             Expiry::Silent { timeout_ms } => {

@@ -1,5 +1,5 @@
-//! The server's own thread and runtime. The server therefore works under any runtime of the caller or none, and while the
-//! caller blocks.
+//! The server's own thread and runtime. The server therefore works under any runtime of the caller or none, and while
+//! the caller blocks.
 
 use std::convert::Infallible;
 use std::future;
@@ -119,8 +119,8 @@ impl ServerThread {
         Ok(())
     }
 
-    /// Closes the listener of a port, if it has one. When this returns, new connections are refused, the connections of the
-    /// listener have ended, and the port stays reserved.
+    /// Closes the listener of a port, if it has one. When this returns, new connections are refused, the connections of
+    /// the listener have ended, and the port stays reserved.
     pub(super) fn close(&mut self, port: &ReservedPort) {
         for open in self.open.extract_if(.., |open| open.addr == port.addr()) {
             let Open { close, closed, .. } = open;

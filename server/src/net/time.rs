@@ -24,7 +24,8 @@ impl Engine {
         }
     }
 
-    /// Feeds ticks as they fall due, for ever; or warns of clients that wait in vain because nobody turns the clock.
+    /// Carries out ticks when they are due, forever. On a manual clock, warns of clients that wait for a clock that
+    /// stands still.
     pub(super) async fn drive_timer(&self) {
         let mut warned = None;
         while self.clock.is_manual() {
@@ -34,13 +35,13 @@ impl Engine {
                 continue;
             };
             let rung = self.alarm.notified();
-            let left = due.since(self.clock.now());
-            if tokio::time::timeout(left, rung).await.is_err() {
+            let remaining = due.since(self.clock.now());
+            if tokio::time::timeout(remaining, rung).await.is_err() {
                 warned = Some((session, due));
                 tracing::warn!(
                     %session,
-                    "nothing was heard of the session for its whole timeout, and it does not expire: the clock is manual \
-                     and stands still until Server::advance turns it"
+                    "the session was silent for its whole timeout, and does not expire: the clock is manual and stands \
+                     still until Server::advance moves it"
                 );
             }
         }
@@ -64,7 +65,7 @@ impl Engine {
         }
     }
 
-    /// Turns a manual clock. The journal is told before whatever follows.
+    /// Moves a manual clock. The journal records it before the effects.
     fn turn_clock(&self, to: Timestamp) {
         self.control(|control| {
             control.journal.turned.get_or_insert(self.clock.now());
@@ -72,7 +73,7 @@ impl Engine {
         });
     }
 
-    /// Where the clock is the test's, somebody may wait in vain from now on, or no longer.
+    /// Checks again, on a manual clock, whether a client waits for a clock that stands still.
     pub(super) fn may_wait_in_vain(&self) {
         if self.clock.is_manual() {
             self.alarm.notify_one();
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_in_vain_for_a_manual_clock_is_warned_once() {
+    fn a_session_that_waits_for_a_manual_clock_is_warned_of_once() {
         const TIMEOUT: Duration = Duration::from_secs(10);
         let engine = engine_of(ClockKind::Manual, |_| {});
         let connection = accepted(&engine);
@@ -160,6 +161,6 @@ mod tests {
         assert_eq!(warnings_in(&engine, TIMEOUT * 10), 1);
         let now = engine.clock().now();
         assert_eq!(engine.advance(now + TIMEOUT * 2, true).expired.len(), 1);
-        assert_eq!(warnings_in(&engine, TIMEOUT * 10), 0, "nobody waits");
+        assert_eq!(warnings_in(&engine, TIMEOUT * 10), 0, "no session waits");
     }
 }

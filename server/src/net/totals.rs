@@ -3,10 +3,10 @@
 use crate::keeper::CloseReason;
 use crate::wire::ResponseSizes;
 
-/// What is counted over all connections.
+/// Counts over all connections.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Totals {
-    /// What `srst` sets back.
+    /// Counts that `srst` resets.
     pub(super) since_reset: Packets,
     pub(super) bytes_received: u64,
     pub(super) response_bytes: u64,

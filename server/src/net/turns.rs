@@ -75,8 +75,8 @@ impl Turns {
     }
 }
 
-/// Waits until the other connections have had their turn, including those whose sockets have new data. A wake-up alone is
-/// not enough: a runtime with tasks to run polls its sockets only after dozens of tasks.
+/// Waits until the other connections have had their turn, including those whose sockets have new data. A wake-up alone
+/// is not enough: a runtime with tasks to run polls its sockets only after dozens of tasks.
 pub(super) fn give_way(context: &mut Context<'_>) -> Poll<()> {
     pin!(tokio::task::yield_now()).poll(context)
 }

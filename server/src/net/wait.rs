@@ -25,7 +25,7 @@ pub(crate) struct Waiting {
     engine: Arc<Engine>,
     span: Duration,
     id: WaitId,
-    /// How far it looks back.
+    /// Mark from which on earlier events count.
     since: Option<Mark>,
     /// Whether it blocks a thread. Its time is then real: a runtime whose time is paused may wait for it.
     blocks: bool,
@@ -83,8 +83,9 @@ impl Waiting {
         }
     }
 
-    /// Counts also events that passed since a mark, as far as the journal has stored them. These entries are read without
-    /// the server's lock, so other uses of the server need not wait. Events that pass meanwhile count after them.
+    /// Counts also events that passed since a mark, as far as the journal has stored them. These entries are read
+    /// without the server's lock, so other uses of the server need not wait. Events that pass meanwhile count after
+    /// them.
     pub(crate) fn look_back(&mut self, mark: Mark) {
         self.since = Some(mark);
         let id = self.id;
@@ -138,11 +139,11 @@ impl Waiting {
                 return outcome;
             }
             let id = self.id;
-            let left = self.engine.waits(|_, waiters| waiters.left(id));
-            if left.is_zero() {
+            let remaining = self.engine.waits(|_, waiters| waiters.remaining(id));
+            if remaining.is_zero() {
                 self.engine.time_out(id);
             } else {
-                thread::park_timeout(left);
+                thread::park_timeout(remaining);
             }
         }
     }
@@ -174,8 +175,8 @@ impl Engine {
                 }
             };
             match next {
-                Some((left, id)) if left.is_zero() => self.time_out(id),
-                next => return next.map(|(left, _)| left),
+                Some((remaining, id)) if remaining.is_zero() => self.time_out(id),
+                next => return next.map(|(remaining, _)| remaining),
             }
         }
     }
@@ -263,18 +264,18 @@ impl Waiting {
                 }
                 let waiter = waiters.0.entry(self.id).or_default();
                 waiter.waker = Some(context.waker().clone());
-                let begins = waiter.left.is_none();
-                let left = waiter.left.get_or_insert_with(|| {
+                let begins = waiter.countdown.is_none();
+                let countdown = waiter.countdown.get_or_insert_with(|| {
                     if by_runtime {
                         Countdown::begin_by(self.engine.clock(), self.span)
                     } else {
                         Countdown::begin(self.span)
                     }
                 });
-                Err(if by_runtime && !left.is_real() {
-                    Timing::Runtime(left.remaining())
-                } else if begins || !left.is_real() {
-                    left.go_on_in_real_time();
+                Err(if by_runtime && !countdown.is_real() {
+                    Timing::Runtime(countdown.remaining())
+                } else if begins || !countdown.is_real() {
+                    countdown.go_on_in_real_time();
                     Timing::Real
                 } else {
                     Timing::Settled
@@ -305,10 +306,10 @@ impl Future for Waiting {
                         control.time_out(id, waiters.span(id), &why);
                     });
                 }
-                Timing::Runtime(left) => {
+                Timing::Runtime(remaining) => {
                     let sleep = self
                         .sleep
-                        .get_or_insert_with(|| Box::pin(tokio::time::sleep(left)));
+                        .get_or_insert_with(|| Box::pin(tokio::time::sleep(remaining)));
                     if sleep.as_mut().poll(context).is_pending() {
                         return Poll::Pending;
                     }
@@ -337,8 +338,8 @@ impl TimedOut {
         if let Ok(RuntimeFlavor::CurrentThread) = flavor {
             self.and_lines(
                 "hint: ",
-                "blocking() was called on a current-thread tokio runtime, as of #[tokio::test]: a client whose tasks run on \
-                 this thread could not act meanwhile; await the wait instead",
+                "blocking() was called on a current-thread tokio runtime, as of #[tokio::test]: a client whose tasks \
+                 run on this thread could not act meanwhile; await the wait instead",
             )
         } else {
             self

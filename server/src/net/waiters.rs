@@ -14,7 +14,7 @@ pub(super) struct Waiters(pub(super) BTreeMap<WaitId, Waiter>);
 #[derive(Debug, Default)]
 pub(super) struct Waiter {
     /// Runs from the first poll.
-    pub(super) left: Option<Countdown>,
+    pub(super) countdown: Option<Countdown>,
     pub(super) waker: Option<Waker>,
 }
 
@@ -34,21 +34,24 @@ impl Waiters {
     /// Returns the real time until the first wait times out.
     pub(super) fn next_timeout(&self, waits: &Waits) -> Option<(Duration, WaitId)> {
         let timed = self.0.iter().filter_map(|(id, waiter)| {
-            let left = waiter.left.as_ref().filter(|left| left.is_real())?;
-            waits.get(*id)?.is_open().then(|| (left.remaining(), *id))
+            let countdown = waiter.countdown.as_ref().filter(|it| it.is_real())?;
+            waits
+                .get(*id)?
+                .is_open()
+                .then(|| (countdown.remaining(), *id))
         });
         timed.min()
     }
 
     /// Returns the rest of the time of a wait, zero if it was never polled.
-    pub(super) fn left(&self, id: WaitId) -> Duration {
-        let left = self.0.get(&id).and_then(|waiter| waiter.left.as_ref());
-        left.map_or(Duration::ZERO, Countdown::remaining)
+    pub(super) fn remaining(&self, id: WaitId) -> Duration {
+        let countdown = self.0.get(&id).and_then(|waiter| waiter.countdown.as_ref());
+        countdown.map_or(Duration::ZERO, Countdown::remaining)
     }
 
     /// Returns the timeout of a wait, zero if it was never polled.
     pub(super) fn span(&self, id: WaitId) -> Duration {
-        let left = self.0.get(&id).and_then(|waiter| waiter.left.as_ref());
-        left.map_or(Duration::ZERO, Countdown::span)
+        let countdown = self.0.get(&id).and_then(|waiter| waiter.countdown.as_ref());
+        countdown.map_or(Duration::ZERO, Countdown::span)
     }
 }
