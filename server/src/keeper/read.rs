@@ -38,11 +38,11 @@ pub(super) fn may_be_long(request: &Request<'_>) -> bool {
 
 impl<'r> Reader<'r> {
     /// Answers a read, and sets the watch that it asks for.
-    // Longer than 60 lines: one arm for each request.
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "the dispatch, which names every operation, sends only questions"
+        reason = "the dispatch, which names every operation, sends only reads"
     )]
+    // Longer than 60 lines: one arm for each request.
     pub(super) fn read(
         &self,
         request: &'r Request<'_>,

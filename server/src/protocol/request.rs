@@ -229,6 +229,7 @@ pub enum Operation {
     CreateContainer,
     #[serde(rename = "createTTL")]
     CreateTtl,
+    // Repeated: `Op` lists the operations that a matcher can name, which are fewer and in groups.
     Delete,
     SetData,
     #[serde(rename = "setACL")]

@@ -10,6 +10,7 @@ use std::time::Duration;
 ///
 /// assert_eq!(Timestamp(1_000) + Duration::from_millis(5), Timestamp(1_005));
 /// ```
+// Repeated: the derives of a plain value.
 #[derive(
     Clone,
     Copy,

@@ -69,6 +69,7 @@ fn closed(path: &'static str) -> TxnRecord<'static> {
 
 /// From the log of ZooKeeper 3.9.5: session and time relative to the first transaction, and the digest after the
 /// transaction. A refusal has no digest there.
+// Longer than 60 lines: the whole log of a real server.
 #[test]
 fn the_digest_after_each_transaction_is_that_of_a_real_server() {
     let begun = TxnRecord::CreateSession { timeout_ms: 30_000 };

@@ -734,6 +734,7 @@ impl Model {
         self.reply(client, xid, &format!("multi [{}]", results.join("; ")));
     }
 
+    // Longer than 60 lines: one arm for each write.
     fn write(
         &mut self,
         client: u64,
@@ -827,6 +828,7 @@ impl Model {
         self.items.get(path).ok_or("NoNode")
     }
 
+    // Longer than 60 lines: the checks of a create in their order.
     fn create(
         &mut self,
         client: u64,
@@ -945,6 +947,7 @@ impl Model {
         Ok(item)
     }
 
+    // Longer than 60 lines: one arm for each read.
     fn read(&mut self, client: u64, session: i64, question: &Question) -> Result<String, Refused> {
         Ok(match question {
             Question::Exists(path, watch) => {

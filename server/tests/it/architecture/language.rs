@@ -51,10 +51,12 @@ const EXEMPT: [&str; 3] = [
 ];
 
 /// Files of the workspace that are checked, by the beginning of their paths.
-const CHECKED: [&str; 5] = [
+const CHECKED: [&str; 7] = [
     "server/src/control/",
     "server/src/jute/",
+    "server/src/keeper/",
     "server/src/persistence/",
+    "server/src/protocol/",
     "server/src/store/",
     "server/src/wire/",
 ];

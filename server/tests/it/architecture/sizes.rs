@@ -22,10 +22,12 @@ const LONGEST_REPETITION: usize = 10;
 const REPEATED_MARK: &str = "// Repeated:";
 
 /// Folders of the workspace whose functions and repetitions are checked.
-const CHECKED: [&str; 5] = [
+const CHECKED: [&str; 7] = [
     "server/src/control",
     "server/src/jute",
+    "server/src/keeper",
     "server/src/persistence",
+    "server/src/protocol",
     "server/src/store",
     "server/src/wire",
 ];
