@@ -1,13 +1,15 @@
 //! Labelled addresses: the clients of an address have its label.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::serve::LOCALHOST;
-use super::{Member, Server, StartError, port_error};
+use super::Server;
+use super::endpoint::{LOCALHOST, check_label, connect_string};
+use super::member::Member;
+use super::start_error::{StartError, listen_error, port_error};
 use crate::control::ListenerId;
 use crate::net::ReservedPort;
 use crate::protocol::MemberId;
@@ -143,7 +145,7 @@ impl Server {
             }
             addr.set_port(0);
             let port = ReservedPort::reserve(addr, self.config().listen_backlog)
-                .map_err(|error| super::listen_error(addr, error))?;
+                .map_err(|error| listen_error(addr, error))?;
             addrs.push(port.addr());
             ports.add(port, listener_id).map_err(port_error)?;
         }
@@ -172,36 +174,4 @@ impl Member {
         let member = (self.id(), self.addr());
         self.server.add_label(label, std::iter::once(member))
     }
-}
-
-/// Checks that a label can be printed in a line of the journal and is not one of the names that the journal uses.
-pub(super) fn check_label(label: &str) -> Result<Arc<str>, StartError> {
-    if label.is_empty() || label.trim() != label || label.contains(char::is_control) {
-        return Err(StartError::Label(label.to_owned()));
-    }
-    if let "test" | "server" | "ensemble" = label {
-        return Err(StartError::ReservedLabel(label.to_owned()));
-    }
-    Ok(label.into())
-}
-
-/// Connect string for a client on this machine that may connect to any of these addresses.
-pub(super) fn connect_string(addrs: &[SocketAddr]) -> String {
-    let addrs: Vec<String> = addrs
-        .iter()
-        .map(|addr| reachable(*addr).to_string())
-        .collect();
-    addrs.join(",")
-}
-
-/// Address by which a client on this machine reaches a listener: an unspecified IP address becomes the loopback
-/// address.
-pub(super) fn reachable(mut addr: SocketAddr) -> SocketAddr {
-    if addr.ip().is_unspecified() {
-        addr.set_ip(match addr.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    addr
 }

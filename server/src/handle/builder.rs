@@ -29,6 +29,38 @@ pub struct ServerBuilder {
     seed: Option<Tree>,
 }
 
+impl Server {
+    /// Starts a server on a free port of 127.0.0.1, empty and with the system clock.
+    ///
+    /// When this returns, clients can connect. The server needs no async runtime, and works under any.
+    ///
+    /// # Errors
+    ///
+    /// If this process or machine has no sockets or threads left.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert!(server.addr().ip().is_loopback());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn start() -> Result<Self, StartError> {
+        Self::builder().start()
+    }
+
+    /// Returns a builder, to configure a server before it starts.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let server = minikeeper::Server::builder().tick_time(Duration::from_millis(100)).start()?;
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder::default()
+    }
+}
+
 impl From<Config> for ServerBuilder {
     fn from(config: Config) -> Self {
         Self {

@@ -1,8 +1,10 @@
 //! Ensembles: several members over one tree, and the actions on them.
 
+use super::Server;
+use super::actions::{ApplyError, apply};
 use super::member::{Member, MemberView};
-use super::{Server, StartError, port_error};
-use crate::control::{Effects, ListenerId};
+use super::start_error::StartError;
+use crate::control::Effects;
 use crate::keeper::{Input, Keeper};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId};
 
@@ -30,27 +32,6 @@ pub struct Ensemble {
     server: Server,
 }
 
-/// Error of an action on an ensemble.
-///
-/// ```
-/// use minikeeper::ensemble::{EnsembleAction, MemberId};
-///
-/// let ensemble = minikeeper::Ensemble::start(3)?;
-/// let refused = ensemble.apply(EnsembleAction::Stop { member: MemberId(4) });
-/// assert_eq!(refused.unwrap_err().to_string(), "the ensemble has no member 4");
-/// # Ok::<(), minikeeper::StartError>(())
-/// ```
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ApplyError {
-    /// The action is not possible.
-    #[error(transparent)]
-    Ensemble(#[from] EnsembleError),
-    /// The member cannot listen.
-    #[error(transparent)]
-    Start(#[from] StartError),
-}
-
 impl Ensemble {
     /// Starts an ensemble with this number of members, on free ports of 127.0.0.1, empty and with the system clock. The
     /// last member leads. To set more, use [`ServerBuilder::ensemble`](crate::ServerBuilder::ensemble).
@@ -66,10 +47,6 @@ impl Ensemble {
     /// ```
     pub fn start(members: u8) -> Result<Self, StartError> {
         Server::builder().ensemble(members)
-    }
-
-    pub(super) fn from_server(server: Server) -> Self {
-        Self { server }
     }
 
     /// Server that the members share: tree, sessions, watches, clock. It sees every committed write, whatever happens
@@ -260,30 +237,18 @@ impl Ensemble {
     }
 }
 
-/// Performs an action on the members of a server. All actions of the API come here.
-pub(super) fn apply(server: &Server, action: EnsembleAction) -> Result<Effects, ApplyError> {
-    let engine = &server.shared.engine;
-    engine.look(|keeper| keeper.members().check(action))?;
-    let to = |member: MemberId| move |listener_id: &ListenerId| listener_id.member == member;
-    // The lock orders concurrent stops and starts: one ends before the other begins.
-    let mut ports = server.ports();
-    match action {
-        EnsembleAction::Stop { member } => {
-            let effects = server.effects_of(Input::Ensemble(action));
-            ports.shut(to(member));
-            Ok(effects)
+impl Server {
+    /// Returns the members of the server, for actions on them. A standalone server has one member, which always leads.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert_eq!(server.ensemble().members().len(), 1);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn ensemble(&self) -> Ensemble {
+        Ensemble {
+            server: self.clone(),
         }
-        EnsembleAction::Start { member } => {
-            ports.open(to(member)).map_err(port_error)?;
-            Ok(server.effects_of(Input::Ensemble(action)))
-        }
-        EnsembleAction::Partition { .. }
-        | EnsembleAction::Heal { .. }
-        | EnsembleAction::Elect { .. }
-        | EnsembleAction::Lag { .. }
-        | EnsembleAction::Release { .. }
-        | EnsembleAction::CatchUp { .. }
-        | EnsembleAction::LoseQuorum
-        | EnsembleAction::RegainQuorum => Ok(server.effects_of(Input::Ensemble(action))),
     }
 }

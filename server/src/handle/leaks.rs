@@ -193,7 +193,12 @@ fn label_of(journal: &Journal, session: SessionId) -> Option<String> {
 }
 
 fn began(journal: &Journal, session: SessionId) -> Option<Timestamp> {
-    let begins = |event: &Event<'_>| matches!(event, Event::Connected { granted, new: true, .. } if *granted == session);
+    let begins = |event: &Event<'_>| match event {
+        Event::Connected {
+            granted, new: true, ..
+        } => *granted == session,
+        _ => false,
+    };
     let mut entries = journal.iter();
     entries
         .find(|entry| begins(&entry.event))

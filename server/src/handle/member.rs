@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use super::address::reachable;
-use super::ensemble::{ApplyError, apply};
-use super::{Server, Shared, StartError};
+use super::actions::{ApplyError, apply};
+use super::endpoint::{LOCALHOST, reachable};
+use super::member_guards::Lasting;
+use super::start_error::StartError;
+use super::{Server, Shared};
 use crate::control::{Effects, ListenerId};
 use crate::net::{AsyncRead, AsyncWrite};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, Zxid};
@@ -266,7 +267,7 @@ impl Member {
             member: self.id,
         };
         let caller_runtime = &self.server.shared.caller_runtime;
-        caller_runtime.serve(io, super::serve::LOCALHOST, &listener_id)
+        caller_runtime.serve(io, LOCALHOST, &listener_id)
     }
 
     /// Begins a partition or a lag, or joins an existing one. Returns the number of the guard's share in it.
@@ -304,98 +305,6 @@ impl Member {
     /// Performs an action on this member. It cannot fail, since the member exists.
     fn apply(&self, action: EnsembleAction) -> Effects {
         apply(&self.server, action).unwrap_or_default()
-    }
-}
-
-/// Lasting effect of a guard on a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lasting {
-    Partition,
-    Lag,
-}
-
-impl Lasting {
-    fn begin(self, member: MemberId) -> EnsembleAction {
-        match self {
-            Self::Partition => EnsembleAction::Partition { member },
-            Self::Lag => EnsembleAction::Lag { member },
-        }
-    }
-
-    fn end(self, member: MemberId) -> EnsembleAction {
-        match self {
-            Self::Partition => EnsembleAction::Heal { member },
-            Self::Lag => EnsembleAction::CatchUp { member },
-        }
-    }
-}
-
-/// Owners of partitions and lags: guards, and actions without a guard.
-#[derive(Debug, Default)]
-pub(super) struct MemberGuards {
-    held: Vec<(u64, MemberId, Lasting)>,
-    next: u64,
-}
-
-impl MemberGuards {
-    /// Number for an action without a guard, which lasts until another action ends it.
-    const ACTION: u64 = 0;
-
-    fn add(&mut self, member: MemberId, what: Lasting) -> u64 {
-        self.next += 1;
-        self.held.push((self.next, member, what));
-        self.next
-    }
-
-    /// Removes a guard. Returns whether it still counted.
-    fn remove(&mut self, hold: u64) -> bool {
-        let before = self.held.len();
-        self.held.retain(|(other, ..)| *other != hold);
-        self.held.len() < before
-    }
-
-    fn has(&self, member: MemberId, what: Lasting) -> bool {
-        let mut held = self.held.iter();
-        held.any(|(_, of, other)| (*of, *other) == (member, what))
-    }
-
-    fn forget(&mut self, is_over: impl Fn(MemberId, Lasting) -> bool) {
-        self.held
-            .retain(|(_, member, what)| !is_over(*member, *what));
-    }
-
-    /// Records an action without a guard: it begins a lasting state, or ends the state for all guards.
-    pub(super) fn note(&mut self, action: EnsembleAction, members: impl Iterator<Item = MemberId>) {
-        let mut begin = |member, what| {
-            if !self.held.contains(&(Self::ACTION, member, what)) {
-                self.held.push((Self::ACTION, member, what));
-            }
-        };
-        match action {
-            EnsembleAction::Partition { member } => begin(member, Lasting::Partition),
-            EnsembleAction::Lag { member } => begin(member, Lasting::Lag),
-            EnsembleAction::LoseQuorum => {
-                members.for_each(|member| begin(member, Lasting::Partition));
-            }
-            EnsembleAction::Heal { member } => {
-                self.forget(|of, what| (of, what) == (member, Lasting::Partition));
-            }
-            EnsembleAction::CatchUp { member } => {
-                self.forget(|of, what| (of, what) == (member, Lasting::Lag));
-            }
-            EnsembleAction::RegainQuorum => self.forget(|_, what| what == Lasting::Partition),
-            EnsembleAction::Stop { .. }
-            | EnsembleAction::Start { .. }
-            | EnsembleAction::Elect { .. }
-            | EnsembleAction::Release { .. } => {}
-        }
-    }
-}
-
-impl Server {
-    pub(super) fn member_guards(&self) -> MutexGuard<'_, MemberGuards> {
-        let guards = self.shared.member_guards.lock();
-        guards.unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Clients on any transport, served on the runtime of the caller.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
-use super::address::check_label;
-use super::{Server, StartError};
+use super::Server;
+use super::endpoint::{LOCALHOST, check_label};
+use super::start_error::StartError;
 use crate::control::ListenerId;
 use crate::net::{AsyncRead, AsyncWrite};
 use crate::protocol::MemberId;
@@ -125,6 +126,3 @@ impl Server {
         self.shared.caller_runtime.drive_timer()
     }
 }
-
-pub(super) const LOCALHOST: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);

@@ -5,6 +5,7 @@
 
 mod diff;
 mod error;
+mod fork;
 mod seed;
 mod snapshot;
 mod text;

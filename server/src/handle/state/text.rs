@@ -66,44 +66,6 @@ impl Tree {
         text
     }
 
-    /// Reads a tree from YAML, in the [form of trees](Self#as-text). Data are text here too: put numbers in quotes.
-    ///
-    /// # Errors
-    ///
-    /// As [`from_json`](Self::from_json).
-    ///
-    /// ```
-    /// use minikeeper::{Tree, tree};
-    ///
-    /// let text = "
-    /// /config: v1
-    /// /app:
-    ///   acl: [world:anyone:r]
-    ///   children:
-    ///     db: localhost:5432
-    ///     port: '8080'
-    /// ";
-    /// let tree = Tree::from_yaml(text)?;
-    /// assert_eq!(tree.get("/app/port").and_then(|znode| znode.data.as_deref()), Some(&b"8080"[..]));
-    /// # Ok::<(), minikeeper::state::TreeError>(())
-    /// ```
-    #[cfg(feature = "yaml")]
-    pub fn from_yaml(text: &str) -> Result<Self, TreeError> {
-        super::yaml::read(text)
-    }
-
-    /// Writes the tree as YAML, sorted by path.
-    ///
-    /// ```
-    /// let tree = minikeeper::tree! { "/config" => "v1", "/locks" => {} };
-    /// assert_eq!(tree.to_yaml(), "/config: \"v1\"\n/locks: {}\n");
-    /// ```
-    #[cfg(feature = "yaml")]
-    #[must_use]
-    pub fn to_yaml(&self) -> String {
-        super::yaml::write(self)
-    }
-
     /// Placeholder for the function without its feature: a call does not compile, and the compiler names the feature.
     ///
     /// # Errors

@@ -12,7 +12,45 @@ use super::{Tree, TreeError};
 const MOST: usize = 100_000_000;
 const MOST_ALIASES: usize = 1000;
 
-pub(super) fn read(text: &str) -> Result<Tree, TreeError> {
+impl Tree {
+    /// Reads a tree from YAML, in the [form of trees](Self#as-text). Data are text here too: put numbers in quotes.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_json`](Self::from_json).
+    ///
+    /// ```
+    /// use minikeeper::{Tree, tree};
+    ///
+    /// let text = "
+    /// /config: v1
+    /// /app:
+    ///   acl: [world:anyone:r]
+    ///   children:
+    ///     db: localhost:5432
+    ///     port: '8080'
+    /// ";
+    /// let tree = Tree::from_yaml(text)?;
+    /// assert_eq!(tree.get("/app/port").and_then(|znode| znode.data.as_deref()), Some(&b"8080"[..]));
+    /// # Ok::<(), minikeeper::state::TreeError>(())
+    /// ```
+    pub fn from_yaml(text: &str) -> Result<Self, TreeError> {
+        read(text)
+    }
+
+    /// Writes the tree as YAML, sorted by path.
+    ///
+    /// ```
+    /// let tree = minikeeper::tree! { "/config" => "v1", "/locks" => {} };
+    /// assert_eq!(tree.to_yaml(), "/config: \"v1\"\n/locks: {}\n");
+    /// ```
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        write(self)
+    }
+}
+
+fn read(text: &str) -> Result<Tree, TreeError> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_events: MOST,
@@ -47,7 +85,7 @@ pub(super) fn read(text: &str) -> Result<Tree, TreeError> {
     })
 }
 
-pub(super) fn write(tree: &Tree) -> String {
+fn write(tree: &Tree) -> String {
     let mut text = String::new();
     for (path, znode) in tree.iter() {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte);

@@ -1,0 +1,41 @@
+//! Labels and addresses as clients get them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use super::start_error::StartError;
+
+/// Address of a client that connects over a stream without an address.
+pub(super) const LOCALHOST: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Checks that a label can be printed in a line of the journal and is not one of the names that the journal uses.
+pub(super) fn check_label(label: &str) -> Result<Arc<str>, StartError> {
+    if label.is_empty() || label.trim() != label || label.contains(char::is_control) {
+        return Err(StartError::Label(label.to_owned()));
+    }
+    if let "test" | "server" | "ensemble" = label {
+        return Err(StartError::ReservedLabel(label.to_owned()));
+    }
+    Ok(label.into())
+}
+
+/// Connect string for a client on this machine that may connect to any of these addresses.
+pub(super) fn connect_string(addrs: &[SocketAddr]) -> String {
+    let addrs: Vec<String> = addrs
+        .iter()
+        .map(|addr| reachable(*addr).to_string())
+        .collect();
+    addrs.join(",")
+}
+
+/// Address by which a client on this machine reaches a listener: an unspecified IP address becomes the loopback
+/// address.
+pub(super) fn reachable(mut addr: SocketAddr) -> SocketAddr {
+    if addr.ip().is_unspecified() {
+        addr.set_ip(match addr.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    addr
+}
