@@ -11,7 +11,7 @@ use crate::config::{ClockKind, Config};
 use crate::control::ListenerId;
 use crate::keeper::{self, Keeper};
 use crate::net::{CallerRuntime, Clock, Engine, Limits, NoRuntime, Ports, ReservedPort};
-use crate::persistence::{DataFolder, WriteMode};
+use crate::persistence::{DataFolder, LogSetup, WriteMode};
 use crate::protocol::Timestamp;
 use crate::store::{Disk, RealDisk};
 
@@ -33,19 +33,15 @@ impl Server {
         let mut rules = config.rules().map_err(StartError::Config)?;
         let (ports, addrs) = reserve_ports(&config)?;
         let addr = addrs.first().copied().unwrap_or(config.address);
-        let (state, appender, log_setup) = match DataFolder::open(disk, &config.storage, &rules)? {
+        let folder = DataFolder::open(disk, &config.storage, &rules)?;
+        let (state, appender, log_setup) = match folder {
             Some(mut folder) => {
                 rules.data_format = folder.format;
-                fill(&mut folder, &config, snapshot, seed)?;
-                seed = None;
+                fill(&mut folder, &config, snapshot, seed.take())?;
                 let (state, appender, log_setup) = folder.begin(&config.storage)?;
                 (Some(state), Some(appender), Some(log_setup))
             }
-            None => (
-                snapshot.map(|snapshot| snapshot.state().clone()),
-                None,
-                None,
-            ),
+            None => (snapshot.map(|it| it.state().clone()), None, None),
         };
         // An empty folder has no time.
         let reached = state.as_ref().map(keeper::Snapshot::now);
@@ -57,15 +53,9 @@ impl Server {
             Some(state) => Keeper::begin_with(rules, state, clock.now()),
             None => Keeper::new(rules, clock.now()),
         };
+        let port = addr.port();
         let limits = Limits::of(&config);
-        let engine = Engine::new(
-            keeper,
-            clock,
-            Arc::clone(&config),
-            limits,
-            addr.port(),
-            appender,
-        );
+        let engine = Engine::new(keeper, clock, Arc::clone(&config), limits, port, appender);
         // A fixed start time fixes the session ids too. A copy continues the ids of its origin.
         let continues_ids = reached.is_some() && config.clock != ClockKind::System;
         let unique_session_ids = config.start_time.is_none() && !continues_ids;
@@ -73,13 +63,7 @@ impl Server {
             engine.number_sessions_apart();
         }
         let engine = Arc::new(engine);
-        if let Some(mut log_setup) = log_setup {
-            if !config.listener && config.clock != ClockKind::System {
-                log_setup.mode = WriteMode::Inline;
-            }
-            engine.begin_log(log_setup).map_err(StartError::Thread)?;
-        }
-        configure(&engine, &config, &addrs)?;
+        configure(&engine, &config, &addrs, log_setup)?;
         let server = Self {
             shared: Arc::new(Shared {
                 addr,
@@ -149,14 +133,21 @@ fn fill(
     Ok(())
 }
 
-/// Applies the settings of labels and of the journal.
+/// Applies the settings of labels, of the log and of the journal.
 fn configure(
     engine: &Arc<Engine>,
     config: &Config,
     addrs: &[SocketAddr],
+    log_setup: Option<LogSetup>,
 ) -> Result<(), StartError> {
     for label in &config.labels {
         engine.name_label(&check_label(label)?);
+    }
+    if let Some(mut log_setup) = log_setup {
+        if !config.listener && config.clock != ClockKind::System {
+            log_setup.mode = WriteMode::Inline;
+        }
+        engine.begin_log(log_setup).map_err(StartError::Thread)?;
     }
     if config.journal_transactions {
         engine.journal_transactions();

@@ -717,7 +717,8 @@ fn a_folder_with_damaged_state_does_not_start_empty() {
     let start = || Server::builder().data_dir(&folder.0).start();
     let error = start().expect_err("there was a state").to_string();
     let expected = format!(
-        "none of the 1 snapshots is valid; restore one from a backup; the newest: {}: damaged at offset 0: incomplete, or not a snapshot",
+        "none of the 1 snapshots is valid; restore one from a backup; the newest: {}: damaged at offset 0: incomplete, \
+         or not a snapshot",
         snapshot.display()
     );
     assert!(error.ends_with(&expected), "{error}");

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::source::{is_test_file, library, mentions, without_comments, without_tests};
 
 /// The layers that have no cycle of files.
-const CHECKED: [&str; 7] = [
+const CHECKED: [&str; 8] = [
     "control",
+    "handle",
     "jute",
     "keeper",
     "persistence",

@@ -22,8 +22,9 @@ const LONGEST_REPETITION: usize = 10;
 const REPEATED_MARK: &str = "// Repeated:";
 
 /// Folders of the workspace whose functions and repetitions are checked.
-const CHECKED: [&str; 7] = [
+const CHECKED: [&str; 8] = [
     "server/src/control",
+    "server/src/handle",
     "server/src/jute",
     "server/src/keeper",
     "server/src/persistence",
