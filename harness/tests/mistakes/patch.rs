@@ -236,20 +236,23 @@ fn with_context(
     added: Vec<String>,
 ) -> Hunk {
     let end = at + removed.len();
-    let owned = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
+    let owned = |lines: std::ops::Range<usize>| {
+        let lines = old.get(lines).unwrap_or_default().iter();
+        lines.map(|line| (*line).to_owned()).collect()
+    };
     let mut context = 0;
     loop {
         let (first, last) = (at.saturating_sub(context), old.len().min(end + context));
-        let window: Vec<String> = owned(&old[first..last]);
+        let window: Vec<String> = owned(first..last);
         let is_unique = places(&window, old).nth(1).is_none() && !window.is_empty();
         if is_unique || window.len() == old.len() {
             return Hunk {
                 file: file.to_owned(),
                 line: first + 1,
-                before: owned(&old[first..at]),
+                before: owned(first..at),
                 removed,
                 added,
-                after: owned(&old[end..last]),
+                after: owned(end..last),
             };
         }
         context += 1;

@@ -115,8 +115,8 @@ impl Players {
             .map_err(say)?;
         let program = |line: &[u8]| {
             let message: serde_json::Value = serde_json::from_slice(line).ok()?;
-            let is_test = message["target"]["name"] == "mistakes";
-            let program = message["executable"].as_str().filter(|_| is_test)?;
+            let is_test = message.pointer("/target/name")? == "mistakes";
+            let program = message.get("executable")?.as_str().filter(|_| is_test)?;
             Some(PathBuf::from(program))
         };
         let mut messages = output.stdout.split(|byte| *byte == b'\n');

@@ -70,7 +70,8 @@ impl Sessions {
     fn number(&mut self, member: MemberId) -> SessionId {
         let next = usize::from(member.0).saturating_sub(1);
         let next = self.next.get_mut(next);
-        let next = next.expect("who asks for a session is connected to a member that there is");
+        let next =
+            next.expect("a client that asks for a session is connected to an existing member");
         let id = SessionId(*next);
         // A folder may contain any id, even the last one.
         *next = next.wrapping_add(1);

@@ -42,7 +42,7 @@ impl Slab {
                 // A tree that filled one chunk will fill another.
                 let room = if last.is_some() { CHUNK } else { 0 };
                 self.chunks.push(Shared::Own(Vec::with_capacity(room)));
-                self.chunks.last_mut().expect("it was just added")
+                self.chunks.last_mut().expect("a chunk was just added")
             }
         };
         let slots = last.get_mut();

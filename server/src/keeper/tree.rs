@@ -410,7 +410,7 @@ impl Tree {
         self.znodes
             .slot_mut(id)
             .and_then(Option::as_mut)
-            .expect("an id that the index or a link gave out is that of a znode")
+            .expect("an id from the index or a link is that of a znode")
     }
 
     /// Adds a znode as the last child of its parent.
@@ -469,7 +469,7 @@ impl Tree {
             .znodes
             .slot_mut(id)
             .and_then(Option::take)
-            .expect("an id that the index gave out is that of a znode");
+            .expect("an id from the index is that of a znode");
         self.by_path.remove(hash(&znode.path), id);
         self.free.push(id);
         self.index_owner(&znode, false);
@@ -558,7 +558,7 @@ fn hash(path: &str) -> u32 {
     let hash = FixedState::with_seed(0).hash_one(stem);
     #[expect(
         clippy::cast_possible_truncation,
-        reason = "32 bits are enough to tell paths apart, and half as large"
+        reason = "32 bits are enough to distinguish paths, and half as large"
     )]
     let hash = (hash ^ (hash >> 32)) as u32;
     hash.wrapping_add(u32::from(*last))

@@ -651,13 +651,13 @@ impl Model {
 
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "all other questions are reads, and `read` names them"
+        reason = "all other requests are reads, and `read` names them"
     )]
     fn ask(&mut self, client: u64, xid: i32, question: &Question) {
         let Some(asking) = self.clients.get(&client).filter(|asking| !asking.closing) else {
             return;
         };
-        let session = asking.session.expect("who asks has a session");
+        let session = asking.session.expect("the client has a session");
         self.touch(session);
         match question {
             Question::Write(write) => {
