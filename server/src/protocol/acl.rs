@@ -153,9 +153,9 @@ pub struct Acl {
 impl Acl {
     /// Whether this is the placeholder for an ACL that a snapshot refers to by its number and does not list.
     ///
-    /// A snapshot of a real server lists the ACLs first and the znodes later, while writes continue, so a znode may refer
-    /// to an ACL that is not listed yet. Replaying the transaction log supplies it. Where no log does, the znode has
-    /// this placeholder, shown as `unlisted-acl:7:`, and every request that needs its ACL fails with
+    /// A snapshot of a real server lists the ACLs first and the znodes later, while writes continue, so a znode may
+    /// refer to an ACL that is not listed yet. Replaying the transaction log supplies it. Where no log does, the znode
+    /// has this placeholder, shown as `unlisted-acl:7:`, and every request that needs its ACL fails with
     /// [`ErrorCode::MarshallingError`], as on a real server.
     ///
     /// ```
