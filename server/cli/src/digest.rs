@@ -2,7 +2,7 @@
 
 use minikeeper::config::DigestAlgorithm;
 
-/// What `DigestAuthenticationProvider.digestAlg` names.
+/// Algorithm that `DigestAuthenticationProvider.digestAlg` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     Here(DigestAlgorithm),
@@ -10,7 +10,7 @@ pub(crate) enum Found {
     Nowhere,
 }
 
-/// The algorithm that Java 17 knows under this name.
+/// Returns the algorithm of this name in Java 17.
 pub(crate) fn algorithm(name: &str) -> Found {
     match name.to_uppercase().as_str() {
         "SHA1" | "SHA-1" | "SHA" => Found::Here(DigestAlgorithm::Sha1),

@@ -1,4 +1,4 @@
-//! The command line. Each flag says what it does where it is declared.
+//! The command line. The doc comment of each flag is its help text.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,11 +10,13 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::intention;
 use crate::members;
-use crate::settings::{Door, Keep, Overrides, Refusal};
+use crate::settings::{Refusal, Source};
 use crate::tools::{LogCommand, SnapshotCommand};
 
-/// A ZooKeeper-compatible coordination server for tests and local development: one process, no quorum; state in memory, or
-/// in ZooKeeper's own folder. And tools that show, compare and check such folders.
+/// A ZooKeeper-compatible coordination server for tests and local development.
+///
+/// One process, no quorum. The state is in memory, or in a data folder in ZooKeeper's own format. The commands
+/// `snapshot` and `log` show, compare and check such folders.
 #[derive(Debug, Parser)]
 #[command(
     name = "minikeeper",
@@ -24,10 +26,10 @@ use crate::tools::{LogCommand, SnapshotCommand};
                       minikeeper health [OPTIONS] [ADDR]\n       \
                       minikeeper snapshot <show | summary | diff | verify | export> [OPTIONS] FILE_OR_DIR...\n       \
                       minikeeper log show [OPTIONS] FILE_OR_DIR",
-    after_help = "Without FILE, --config and PORT DIR, the ZOO_* variables of the official and Bitnami's images and \
-                  the ZOOKEEPER_* variables of Confluent's are read; system \
-                  properties in JVMFLAGS, SERVER_JVMFLAGS and \
-                  KAFKA_OPTS always are. A flag wins over all of them."
+    after_help = "A flag overrides every other source of a setting.\n\n\
+                  Without FILE, --config and PORT DIR, minikeeper reads the environment variables of three images: \
+                  ZOO_* (the official one, Bitnami's) and ZOOKEEPER_* (Confluent's). It always reads the system \
+                  properties in JVMFLAGS, SERVER_JVMFLAGS and KAFKA_OPTS."
 )]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
@@ -36,191 +38,177 @@ pub(crate) struct CommandLine {
     serve: Box<Serve>,
 }
 
-/// What the binary can do.
+/// Commands of the binary.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve clients until a signal comes (what happens without a command, too)
+    /// Serve clients until a signal arrives (the default command)
     Serve(Box<Serve>),
-    /// Ask a server whether it serves: exit code 0 if so, 1 if not
+    /// Check that a server answers: exit code 0 if it does, 1 if not
     Health(Health),
-    /// Show, sum up, compare, check or export the state in ZooKeeper's snapshots and data folders
+    /// Show, summarize, compare, check or export the state in snapshots and data folders
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
-    /// Show the transactions in ZooKeeper's logs
+    /// Show the transactions in transaction logs
     #[command(subcommand)]
     Log(LogCommand),
 }
 
 impl CommandLine {
-    /// The command that was given, or `serve`.
+    /// Returns the command; `serve` if the line has none.
     pub(crate) fn into_command(self) -> Command {
         self.command.unwrap_or(Command::Serve(self.serve))
     }
 }
 
-/// The flags of `minikeeper serve`.
-#[derive(Clone, Debug, Args)]
+/// Flags of `minikeeper serve`. Each overrides files and variables.
+#[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Serve {
-    /// FILE, or PORT DIR [TICKTIME [MAXCNXNS]], as ZooKeeper's own main class takes them
+    /// A zoo.cfg, or PORT DIR [TICKTIME [MAXCNXNS]] as for ZooKeeper's main class
     #[arg(value_name = "ARGUMENT", num_args = 0..=4, conflicts_with = "config")]
-    arguments: Vec<String>,
+    pub(crate) arguments: Vec<String>,
 
-    /// Read this zoo.cfg
+    /// Read the configuration from this zoo.cfg
     #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 
-    /// Listen here, on 127.0.0.1 if only a port is given; port 0 takes a free one and prints it [default: 127.0.0.1:2181]
+    /// Listen on this address. A port alone means 127.0.0.1; port 0 takes a free port and prints it [default:
+    /// 127.0.0.1:2181]
     #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
-    listen: Option<SocketAddr>,
+    pub(crate) listen: Option<SocketAddr>,
 
-    /// The length of a tick in milliseconds [default: 2000; 3000 with a zoo.cfg]
+    /// Length of a tick, in milliseconds [default: 2000, or 3000 with a zoo.cfg]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(i32).range(1..))]
-    tick_time: Option<i32>,
+    pub(crate) tick_time: Option<i32>,
 
-    /// The shortest session timeout a client can get, in milliseconds [default: 2 ticks]
+    /// Minimum session timeout, in milliseconds [default: 2 ticks]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(i32).range(1..))]
-    min_session_timeout: Option<i32>,
+    pub(crate) min_session_timeout: Option<i32>,
 
-    /// The longest session timeout a client can get, in milliseconds [default: 20 ticks]
+    /// Maximum session timeout, in milliseconds [default: 20 ticks]
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(i32).range(1..))]
-    max_session_timeout: Option<i32>,
+    pub(crate) max_session_timeout: Option<i32>,
 
-    /// Connections allowed from one address, 0 for no limit [default: 0; 60 with a zoo.cfg]
+    /// Maximum number of connections per client address; 0 is no limit [default: 0, or 60 with a zoo.cfg]
     #[arg(long, value_name = "COUNT")]
-    max_client_connections: Option<usize>,
+    pub(crate) max_client_connections: Option<usize>,
 
-    /// The super user by digest, as in zookeeper.DigestAuthenticationProvider.superDigest
+    /// Digest of the super user, as in zookeeper.DigestAuthenticationProvider.superDigest
     #[arg(long, value_name = "USER:DIGEST", conflicts_with = "super_user", value_parser = with_colon)]
-    super_digest: Option<String>,
+    pub(crate) super_digest: Option<String>,
 
-    /// The super user by password
+    /// Name and password of the super user
     #[arg(long, value_name = "USER:PASSWORD", value_parser = with_colon)]
-    super_user: Option<String>,
+    pub(crate) super_user: Option<String>,
 
-    /// The four-letter words that are answered, by comma, or * for all [default: *; srvr with a zoo.cfg]
+    /// Four-letter words to answer, separated by commas; * for all [default: *, or srvr with a zoo.cfg]
     #[arg(long, value_name = "WORDS")]
-    four_letter_words: Option<String>,
+    pub(crate) four_letter_words: Option<String>,
 
-    /// The longest frame that is read, in bytes [default: 1048575]
+    /// Maximum length of a request, in bytes [default: 1048575]
     #[arg(long, value_name = "BYTES")]
-    jute_max_buffer: Option<usize>,
+    pub(crate) jute_max_buffer: Option<usize>,
 
-    /// Whether TTL znodes can be created [default: true; false with a zoo.cfg]
+    /// Whether clients can create TTL znodes [default: true, or false with a zoo.cfg]
     #[arg(long, value_name = "BOOL")]
-    extended_types: Option<bool>,
+    pub(crate) extended_types: Option<bool>,
 
-    /// Keep state in this folder, ZooKeeper's own: what is there is gone on with [default: dataDir; without one, in memory]
+    /// ZooKeeper's data folder; existing state is loaded [default: dataDir of the configuration, or memory without one]
     #[arg(
         long,
         value_name = "DIR",
         group = "place",
         conflicts_with = "in_memory"
     )]
-    data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
 
-    /// The folder of the transaction logs, with --data-dir or --open-copy [default: the same]
+    /// Folder of the transaction logs, with --data-dir or --open-copy [default: the same folder]
     #[arg(long, value_name = "DIR", requires = "place")]
     pub(crate) data_log_dir: Option<PathBuf>,
 
-    /// Keep nothing, whatever the configuration says of dataDir
+    /// Keep the state in memory, even if the configuration has a dataDir
     #[arg(long)]
-    in_memory: bool,
+    pub(crate) in_memory: bool,
 
-    /// Begin with the state in this snapshot or data folder, which is only read; all that is done is kept in memory
+    /// Load the state of this snapshot or data folder without changing it; the state stays in memory
     #[arg(long, value_name = "FILE_OR_DIR", group = "place")]
     pub(crate) open_copy: Option<PathBuf>,
 
-    /// Cut a damaged transaction log where the damage or a gap begins, instead of refusing the folder; a copy of the
-    /// log is saved as damaged-log.*
+    /// Truncate a transaction log at damage or a gap instead of refusing the folder; a copy of the log is saved as
+    /// damaged-log.*
     #[arg(long)]
     pub(crate) recover: bool,
 
-    /// Read logs without any snapshot, as snapshot.trust.empty=true does: a folder of 3.4 that is younger than its first snapshot has none
+    /// Load transaction logs without a snapshot, as snapshot.trust.empty=true does (a young folder of ZooKeeper 3.4 has
+    /// none)
     #[arg(long)]
     pub(crate) trust_empty: bool,
 
-    /// The release of ZooKeeper that is to read the folder: 3.4, 3.5, 3.6, 3.7, 3.8 or 3.9; what it could not hold is
-    /// refused [default: as the folder is, and 3.9 for an empty one]
+    /// Release of ZooKeeper that can open the folder: 3.4, 3.5, 3.6, 3.7, 3.8 or 3.9. Operations that it could not
+    /// store are refused [default: the release of the folder, or 3.9 if it is empty]
     #[arg(long, value_name = "RELEASE")]
-    data_format: Option<DataFormat>,
+    pub(crate) data_format: Option<DataFormat>,
 
-    /// Answer a write once the operating system has it, as forceSync=no does: a crash of the machine may lose the last
-    /// ones, one of the server does not
+    /// Answer a write before it is on the disk, as forceSync=no does. A crash of the machine can lose the last writes;
+    /// a crash of the server cannot
     #[arg(long)]
-    no_fsync: bool,
+    pub(crate) no_fsync: bool,
 
-    /// Begin with the znodes in this file, JSON or YAML by its ending (.json, .yaml, .yml)
+    /// Create the znodes in this file: JSON (.json) or YAML (.yaml, .yml)
     #[arg(long, value_name = "FILE")]
     pub(crate) seed: Option<PathBuf>,
 
-    /// Serve even if the configuration asks for what cannot be given: an ensemble, TLS, SASL
+    /// Start even if the configuration requires an unsupported feature: an ensemble, TLS, SASL
     #[arg(long)]
-    ignore_unsupported: bool,
+    pub(crate) ignore_unsupported: bool,
 
-    /// How much is logged to stderr: off, error, warn, info, debug (connections closed) or trace (every request, answer and
-    /// transaction too) [default: info]
+    /// Log level on stderr: off, error, warn, info, debug (adds closed connections) or trace (adds every request, reply
+    /// and transaction) [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log: Option<LevelFilter>,
 }
 
 impl Serve {
-    /// Which door the user came through.
+    /// Returns the source of the settings that have no flag.
     ///
     /// # Errors
     ///
-    /// Refuses arguments that have no known form, with the likely intention behind them.
-    pub(crate) fn door(&self) -> Result<Door, Refusal> {
+    /// Refuses arguments of an unknown form, and suggests what the user may have meant.
+    pub(crate) fn source(&self) -> Result<Source, Refusal> {
         if let Some(explained) = intention::of(&self.arguments) {
             return Err(Refusal::Whole(explained));
         }
         Ok(match (self.arguments.as_slice(), &self.config) {
-            ([], None) => Door::Variables,
-            ([], Some(file)) => Door::File(file.clone()),
-            ([file], _) => Door::File(PathBuf::from(file)),
-            (arguments, _) => Door::Arguments(arguments.to_vec()),
+            ([], None) => Source::Variables,
+            ([], Some(file)) => Source::File(file.clone()),
+            ([file], _) => Source::File(PathBuf::from(file)),
+            (arguments, _) => Source::Arguments(arguments.to_vec()),
         })
     }
 
-    /// What wins over every other source.
-    pub(crate) fn overrides(&self) -> Overrides {
-        Overrides {
-            listen: self.listen,
-            tick_time_ms: self.tick_time,
-            min_session_timeout_ms: self.min_session_timeout,
-            max_session_timeout_ms: self.max_session_timeout,
-            max_client_connections: self.max_client_connections,
-            super_digest: self.super_digest.clone(),
-            super_user: self.super_user.clone(),
-            four_letter_words: self.four_letter_words.clone(),
-            jute_max_buffer: self.jute_max_buffer,
-            extended_types: self.extended_types,
-            keep: match &self.data_dir {
-                Some(folder) => Keep::In(folder.clone(), self.data_log_dir.clone()),
-                None if self.in_memory || self.open_copy.is_some() => Keep::InMemory,
-                None => Keep::AsConfigured,
-            },
-            recover: self.recover,
-            trust_empty: self.trust_empty,
-            data_format: self.data_format,
-            no_fsync: self.no_fsync,
-            ignore_unsupported: self.ignore_unsupported,
-        }
+    /// Whether the flags say where the state is: in a folder, or in memory.
+    pub(crate) fn places_state(&self) -> bool {
+        self.data_dir.is_some() || self.keeps_in_memory()
+    }
+
+    /// Whether the flags ask for state in memory.
+    pub(crate) fn keeps_in_memory(&self) -> bool {
+        self.in_memory || self.open_copy.is_some()
     }
 }
 
-/// The flags of `minikeeper health`.
+/// Flags of `minikeeper health`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Health {
-    /// Where the server listens [default: where `serve` would with this environment]
+    /// Address of the server [default: the address on which `serve` would listen in this environment]
     #[arg(value_name = "ADDR", value_parser = address)]
     pub(crate) address: Option<SocketAddr>,
 
-    /// How long to wait for an answer, in milliseconds
+    /// Maximum time to wait for the answer, in milliseconds
     #[arg(long, value_name = "MS", default_value = "3000", value_parser = milliseconds)]
     pub(crate) timeout: Duration,
 }
 
-/// `HOST:PORT`, or a port of this machine.
+/// Parses `HOST:PORT`, or a port on the loopback address.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let (host, port) = match text.rsplit_once(':') {
         Some(parts) => parts,
@@ -236,18 +224,18 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 fn with_colon(text: &str) -> Result<String, String> {
     match text.split_once(':') {
         Some((user, secret)) if !user.is_empty() && !secret.is_empty() => Ok(String::from(text)),
-        _ => Err(String::from("expected two parts with a colon between")),
+        _ => Err("expected two parts separated by a colon".to_owned()),
     }
 }
 
 fn milliseconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(ms) if ms > 0 => Ok(Duration::from_millis(ms)),
-        _ => Err(String::from("expected milliseconds")),
+        _ => Err("expected milliseconds".to_owned()),
     }
 }
 
-/// Clap's complaint in one line.
+/// Formats an error of clap as one line.
 pub(crate) fn in_one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let complaint = text.split("\n\n").next().unwrap_or_default();
@@ -287,27 +275,26 @@ mod tests {
     fn without_a_command_it_serves() {
         for line in ["", "serve"] {
             assert!(
-                matches!(serve(line).door(), Ok(Door::Variables)),
+                matches!(serve(line).source(), Ok(Source::Variables)),
                 "{line:?}"
             );
         }
         assert_eq!(
-            serve("--listen 127.0.0.1:0").overrides().listen,
+            serve("--listen 127.0.0.1:0").listen,
             Some(SocketAddr::from(([127, 0, 0, 1], 0)))
         );
-        assert_eq!(
-            serve("serve --tick-time 7").overrides().tick_time_ms,
-            Some(7)
-        );
+        assert_eq!(serve("serve --tick-time 7").tick_time, Some(7));
     }
 
     #[test]
     fn arguments_are_those_of_zookeepers_main_class() {
         assert!(
-            matches!(serve("zoo.cfg").door(), Ok(Door::File(file)) if file.ends_with("zoo.cfg"))
+            matches!(serve("zoo.cfg").source(), Ok(Source::File(file)) if file.ends_with("zoo.cfg"))
         );
-        assert!(matches!(serve("--config x").door(), Ok(Door::File(file)) if file.ends_with("x")));
-        let Ok(Door::Arguments(arguments)) = serve("2181 /data 500 9").door() else {
+        assert!(
+            matches!(serve("--config x").source(), Ok(Source::File(file)) if file.ends_with("x"))
+        );
+        let Ok(Source::Arguments(arguments)) = serve("2181 /data 500 9").source() else {
             panic!("four arguments are no file");
         };
         assert_eq!(arguments, ["2181", "/data", "500", "9"]);
@@ -347,7 +334,7 @@ mod tests {
             ),
             (
                 "--super-user me",
-                "invalid value 'me' for '--super-user <USER:PASSWORD>': expected two parts with a colon between",
+                "invalid value 'me' for '--super-user <USER:PASSWORD>': expected two parts separated by a colon",
             ),
         ] {
             assert_eq!(complaint(line), expected, "{line}");

@@ -1,14 +1,14 @@
-//! `minikeeper health`: asks a server as `zkServer.sh status` does.
+//! `minikeeper health`: checks a server like `zkServer.sh status`.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// Sends `srvr`, which every server answers whatever its whitelist says, and waits for the whole answer.
+/// Sends `srvr`, which every server answers independent of its whitelist, and waits for the whole answer.
 ///
 /// # Errors
 ///
-/// Says in words why the server does not count as healthy.
+/// Describes why the server is not healthy.
 #[expect(
     clippy::disallowed_methods,
     reason = "a deadline on someone else's server is real time"
@@ -22,18 +22,18 @@ pub(crate) fn check(address: SocketAddr, timeout: Duration) -> Result<(), String
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        if remaining.is_zero() {
             return Err(format!(
                 "{address}: no answer within {} ms",
                 timeout.as_millis()
             ));
         }
-        socket.set_read_timeout(Some(left)).map_err(failed)?;
+        socket.set_read_timeout(Some(remaining)).map_err(failed)?;
         match socket.read(&mut buffer) {
             Ok(0) => break,
             Ok(count) => answer.extend_from_slice(buffer.get(..count).unwrap_or_default()),
-            // The deadline is looked at once more above.
+            // The loop checks the deadline.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -46,12 +46,12 @@ pub(crate) fn check(address: SocketAddr, timeout: Duration) -> Result<(), String
 }
 
 fn judge(answer: &str) -> Result<(), String> {
-    // A ZooKeeper of before 3.5 may have no `srvr` in its whitelist; it lives all the same.
+    // ZooKeeper before 3.5 may exclude `srvr` from its whitelist; such a server is alive.
     if answer.contains("Mode: ") || answer.contains("not in the whitelist") {
         return Ok(());
     }
     match answer.lines().next() {
-        None => Err(String::from("closed without an answer")),
+        None => Err("closed without an answer".to_owned()),
         Some(line) => Err(String::from(line)),
     }
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_tells_whether_a_server_serves() {
+    fn the_answer_shows_whether_a_server_serves() {
         assert_eq!(
             judge("Zookeeper version: 3.9.5\nMode: standalone\n"),
             Ok(())
@@ -72,11 +72,11 @@ mod tests {
         );
         let starting = "This ZooKeeper instance is not currently serving requests";
         assert_eq!(judge(starting), Err(String::from(starting)));
-        assert_eq!(judge(""), Err(String::from("closed without an answer")));
+        assert_eq!(judge(""), Err("closed without an answer".to_owned()));
     }
 
     #[test]
-    fn a_server_that_says_nothing_is_not_healthy() {
+    fn a_silent_server_is_not_healthy() {
         let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let address = silent.local_addr().expect("it is bound");
         let answer = check(address, Duration::from_millis(50));

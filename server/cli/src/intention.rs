@@ -32,7 +32,10 @@ pub(crate) fn of(arguments: &[String]) -> Option<String> {
             .or_else(|| command(first, others))
             .or_else(|| {
                 Some(if is_number(second) {
-                    format!("{first} is not a port; to listen on {first}:{second}: minikeeper --listen {first}:{second}")
+                    format!(
+                        "{first} is not a port; to listen on {first}:{second}: \
+                         minikeeper --listen {first}:{second}"
+                    )
                 } else {
                     format!("{first} is not a port; {EXPECTED}")
                 })
@@ -48,15 +51,16 @@ fn is_number(text: &str) -> bool {
 fn place(text: &str) -> Option<String> {
     if is_number(text) {
         return Some(format!(
-            "{text} is not a file; to listen on port {text}: minikeeper --listen {text}; to keep state in a folder as well: \
-             minikeeper {text} DIR"
+            "{text} is not a file; to listen on port {text}: minikeeper --listen {text}; \
+             to also keep the state in a folder: minikeeper {text} DIR"
         ));
     }
     let (host, port) = text.rsplit_once(':')?;
     let is_address = !host.contains('/') && port.parse::<u16>().is_ok();
     is_address.then(|| {
         format!(
-            "{text} is not a file; to listen there: minikeeper --listen {text}; to check the server there: minikeeper health {text}"
+            "{text} is not a file; to listen there: minikeeper --listen {text}; \
+             to check the server there: minikeeper health {text}"
         )
     })
 }
@@ -105,11 +109,11 @@ fn script(first: &str, others: &[String]) -> Option<String> {
                 .unwrap_or_default();
             format!("minikeeper serves in the foreground, without a command: minikeeper{file}")
         }
-        "status" => String::from("to check a running server: minikeeper health"),
-        "stop" => String::from("to stop a running server: Ctrl-C, or kill with its process id"),
-        "version" => String::from("for the version: minikeeper --version"),
+        "status" => "to check a running server: minikeeper health".to_owned(),
+        "stop" => "to stop a running server: Ctrl-C, or kill with its process id".to_owned(),
+        "version" => "for the version: minikeeper --version".to_owned(),
         _ if name == "zkServer" => {
-            String::from("minikeeper serves in the foreground, without a command: minikeeper")
+            "minikeeper serves in the foreground, without a command: minikeeper".to_owned()
         }
         _ => return None,
     };
@@ -154,10 +158,10 @@ pub(crate) fn of_complaint(error: &clap::Error) -> Option<String> {
     let wrong = text(ContextKind::InvalidArg).unwrap_or_default();
     let other = match wrong.as_str() {
         "--port" | "-p" | "--client-port" | "--clientPort" | "--address" | "--bind" | "--host" => {
-            Some(String::from("--listen"))
+            Some("--listen".to_owned())
         }
-        "-v" => Some(String::from("--version")),
-        "-c" => Some(String::from("--config")),
+        "-v" => Some("--version".to_owned()),
+        "-c" => Some("--config".to_owned()),
         _ => None,
     };
     let similar =
@@ -177,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_zookeepers_main_class_takes_is_not_explained() {
+    fn arguments_of_zookeepers_main_class_are_not_explained() {
         for line in [
             "",
             "zoo.cfg",
@@ -197,15 +201,15 @@ mod tests {
         check(
             "2181",
             Some(
-                "2181 is not a file; to listen on port 2181: minikeeper --listen 2181; to keep state in a folder as well: \
-                 minikeeper 2181 DIR",
+                "2181 is not a file; to listen on port 2181: minikeeper --listen 2181; \
+                 to also keep the state in a folder: minikeeper 2181 DIR",
             ),
         );
         check(
             "localhost:2181",
             Some(
-                "localhost:2181 is not a file; to listen there: minikeeper --listen localhost:2181; to check the server \
-                 there: minikeeper health localhost:2181",
+                "localhost:2181 is not a file; to listen there: minikeeper --listen localhost:2181; \
+                 to check the server there: minikeeper health localhost:2181",
             ),
         );
         check(
@@ -284,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_without_sense() {
+    fn arguments_without_a_meaning() {
         check("foo bar", Some(&format!("foo is not a port; {EXPECTED}")));
         check(
             "Cargo.toml 2181",

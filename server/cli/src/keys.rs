@@ -1,32 +1,33 @@
-//! The one table of everything that a real server can be told by `zoo.cfg` or by Java system properties.
+//! Table of every setting that ZooKeeper reads from `zoo.cfg` or from Java system properties.
 //!
-//! Gathered from `QuorumPeerConfig.parseProperties`, the administrator's guide and the places that read a system
-//! property, all of 3.9.5. `docs/configuration.md` shows this table to users; a test below holds the two together.
+//! The sources are `QuorumPeerConfig.parseProperties`, the administrator's guide and the code that reads system
+//! properties, all of 3.9.5. `docs/configuration.md` shows this table to users, and a test below compares both.
 
-/// A name that a real server knows, and what becomes of it here.
+/// Setting of ZooKeeper, and its effect here.
 pub(crate) struct Key {
-    /// As it stands in `zoo.cfg`; one that ends in `*` stands for every name that begins so.
+    /// Name in `zoo.cfg`; a name that ends in `*` stands for every name with this prefix.
     pub(crate) name: &'static str,
     pub(crate) place: Place,
-    /// Which values the real server refuses at start.
+    /// Values that ZooKeeper accepts at its start.
     pub(crate) check: Check,
     pub(crate) effect: Effect,
 }
 
-/// Where a key may stand.
+/// Source that can set a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// In `zoo.cfg` only.
     File,
     /// In `zoo.cfg`, or as the system property `zookeeper.NAME`; `zoo.cfg` wins.
     Both,
-    /// As a system property of just this name; in `zoo.cfg` it has no effect, since `zookeeper.` is put before it.
+    /// A system property of exactly this name. A line in `zoo.cfg` has no effect, because ZooKeeper adds `zookeeper.`
+    /// to its name.
     Jvm,
-    /// In the administrator's guide only: the real server reads the property that stands here instead.
+    /// Only the administrator's guide: ZooKeeper reads this property instead.
     Guide(&'static str),
 }
 
-/// Which values are refused, as the real server refuses them.
+/// Values that ZooKeeper accepts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Check {
     Any,
@@ -41,23 +42,23 @@ pub(crate) enum Check {
     OneOf(&'static [&'static str]),
     /// The name of one of these classes of ZooKeeper's.
     Class(&'static [&'static str]),
-    /// As `Integer.getInteger` reads it, where what is no number is no value: at least this.
+    /// At least this number, as `Integer.getInteger` reads it: text that is not a number counts as not set.
     AtLeast(i64),
-    /// Likewise, but anything except zero.
+    /// Any number except zero, read in the same way.
     NotZero,
 }
 
-/// What a key does here.
+/// Effect of a key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Effect {
     Sets(Setting),
-    /// Named in a warning.
+    /// None; a warning names the key.
     Nothing(Why),
-    /// A server that went on without it would be wrong.
+    /// A refusal, because a server that ignores the key would behave wrongly.
     Refused(When, &'static str),
 }
 
-/// With which value a key is refused.
+/// Values with which a key is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum When {
     Always,
@@ -66,7 +67,7 @@ pub(crate) enum When {
     TrueWithNetty,
 }
 
-/// What a key that is honoured sets.
+/// Setting of an honoured key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Setting {
     AuthProvider,
@@ -90,7 +91,7 @@ pub(crate) enum Setting {
     ForceSync,
     FourLetterWords,
     FsyncWarning,
-    /// The same without `zookeeper.` before it, which wins.
+    /// The property without the prefix `zookeeper.`; the one with the prefix overrides it.
     FsyncWarningAlone,
     ListenBacklog,
     MaxClientConnections,
@@ -117,8 +118,8 @@ pub(crate) enum Setting {
 }
 
 impl Setting {
-    /// Whether it says how state is kept, so that it means nothing where none is.
-    pub(crate) fn is_of_the_disk(self) -> bool {
+    /// Whether the setting has an effect only with a data folder.
+    pub(crate) fn needs_data_dir(self) -> bool {
         matches!(
             self,
             Self::AutoCreate
@@ -139,64 +140,64 @@ impl Setting {
     }
 }
 
-/// Why a key has no effect here.
+/// Reason why a key has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Why {
-    /// The `AdminServer` is not served.
+    /// There is no `AdminServer`.
     Admin,
     /// No audit log is written.
     Audit,
-    /// There is no other client socket than the plain one.
+    /// There are only plain client sockets.
     Connections,
-    /// What is kept on disk is read and written in one way.
+    /// The format of the files does not depend on it.
     Disk,
     /// The key configures the health check of another image.
     Health,
     /// There is no Java virtual machine.
     Java,
-    /// This server keeps nothing on disk.
+    /// This server has its state in memory.
     Memory,
-    /// Metrics are had through `mntr` only.
+    /// Metrics are available through `mntr` only.
     Metrics,
     /// There is one server and no ensemble.
     Quorum,
-    /// Neither SASL nor Kerberos is spoken.
+    /// SASL and Kerberos are not supported.
     Sasl,
-    /// Nobody is slowed down or turned away for the load they make.
+    /// The load of a client never delays or rejects its requests.
     Throttling,
-    /// TLS is not spoken; without a secure port a real server does not speak it either.
+    /// TLS is not supported; ZooKeeper does not use it without a secure port either.
     Tls,
-    /// It changes how a server works inside, not what a client sees.
+    /// It changes the internals of a server, which clients cannot see.
     Tuning,
 }
 
 impl Why {
-    /// The reason in the words of a user.
+    /// Returns the reason as text for users.
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::Admin => "the AdminServer is not served",
+            Self::Admin => "there is no AdminServer",
             Self::Audit => "no audit log is written",
-            Self::Connections => "only plain connections are served",
-            Self::Disk => "ZooKeeper's files are read and written without it",
+            Self::Connections => "only plain connections are supported",
+            Self::Disk => "the format of the files does not depend on it",
             Self::Health => "the health check is `minikeeper health`",
             Self::Java => "there is no Java virtual machine",
-            Self::Memory => "everything is kept in memory",
-            Self::Metrics => "metrics are had through `mntr` only",
+            Self::Memory => "the state is in memory",
+            Self::Metrics => "metrics are available through `mntr` only",
             Self::Quorum => "one server, no ensemble",
-            Self::Sasl => "neither SASL nor Kerberos is spoken",
-            Self::Throttling => "nothing is throttled",
-            Self::Tls => "TLS is not spoken: clients connect in the clear",
-            Self::Tuning => "clients see nothing of it",
+            Self::Sasl => "SASL and Kerberos are not supported",
+            Self::Throttling => "requests are never throttled",
+            Self::Tls => "TLS is not supported, and clients connect without it",
+            Self::Tuning => "clients cannot see it",
         }
     }
 }
 
-/// The key of this name in a `zoo.cfg`.
+/// Returns the key of this name in a `zoo.cfg`.
 pub(crate) fn in_file(name: &str) -> Option<&'static Key> {
     find(name, |place| !matches!(place, Place::Jvm))
 }
 
-/// The key that this system property is, `zookeeper.` included where it belongs.
+/// Returns the key of a system property, whose name includes the prefix `zookeeper.` if it has one.
 pub(crate) fn as_property(name: &str) -> Option<&'static Key> {
     find(name, |place| place == Place::Jvm).or_else(|| {
         find(name.strip_prefix("zookeeper.")?, |place| {
@@ -205,8 +206,8 @@ pub(crate) fn as_property(name: &str) -> Option<&'static Key> {
     })
 }
 
-/// Key that a variable names by the rule of Confluent's image, without the image's prefix: `TICK_TIME` is `tickTime`.
-/// Returns the full name with it, which is longer where the key stands for several: `SSL_CLIENT_AUTH` is
+/// Returns the key of a variable by the rule of Confluent's image, without the image's prefix: `TICK_TIME` is
+/// `tickTime`. The result has the full name, which is longer if the key stands for several: `SSL_CLIENT_AUTH` is
 /// `ssl.client.auth`.
 pub(crate) fn by_variable(variable: &str) -> Option<(&'static Key, String)> {
     let wanted = letters(variable);
@@ -236,16 +237,17 @@ pub(crate) fn by_variable(variable: &str) -> Option<(&'static Key, String)> {
         })
 }
 
-/// In many images `ENV ZOOKEEPER_VERSION` names the installed release. Members have lists of their own.
+/// Keys that no variable sets: in many images `ENV ZOOKEEPER_VERSION` is the installed release, and members have lists
+/// of their own.
 const NOT_BY_VARIABLE: [&str; 4] = ["version", "server.*", "group*", "weight*"];
 
-/// Name without the characters that a variable cannot have: capitals, dots, dashes.
+/// Returns the name without the characters that a variable cannot have: capitals, dots, dashes.
 fn letters(name: &str) -> String {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     letters.map(|c| c.to_ascii_lowercase()).collect()
 }
 
-/// Part of a name after these letters.
+/// Returns the part of a name after these letters.
 fn after_letters<'a>(name: &'a str, letters: &str) -> Option<&'a str> {
     let mut rest = name;
     for expected in letters.chars() {
@@ -322,12 +324,12 @@ use Effect::{Nothing, Refused, Sets};
 use When::{Always, True, TrueWithNetty};
 use Why::{Admin, Audit, Connections, Disk, Java, Metrics, Quorum, Sasl, Throttling, Tls, Tuning};
 
-const NO_TLS: &str = "TLS is not spoken";
-const NO_SASL: &str = "SASL is not spoken";
+const NO_TLS: &str = "TLS is not supported";
+const NO_SASL: &str = "SASL is not supported";
 
 #[rustfmt::skip]
 pub(crate) const KEYS: &[Key] = &[
-    // What a client sees.
+    // Visible to clients.
     file("clientPort", Int, Sets(Setting::ClientPort)),
     file("clientPortAddress", Any, Sets(Setting::ClientPortAddress)),
     file("clientPortListenBacklog", Int, Sets(Setting::ListenBacklog)),
@@ -349,7 +351,7 @@ pub(crate) const KEYS: &[Key] = &[
     file("dataDir", Any, Sets(Setting::DataDir)),
     file("dataLogDir", Any, Sets(Setting::DataLogDir)),
 
-    // Who may do what.
+    // Permissions.
     both("skipACL", Any, Sets(Setting::SkipAcl)),
     both("DigestAuthenticationProvider.superDigest", Any, Sets(Setting::SuperDigest)),
     both("DigestAuthenticationProvider.enabled", Any, Sets(Setting::DigestAuth)),
@@ -480,9 +482,15 @@ pub(crate) const KEYS: &[Key] = &[
     both("db.autocreate", Any, Nothing(Disk)),
     both("jute.maxbuffer.extrasize", Any, Nothing(Disk)),
 
-    // How it works inside.
-    both("serverCnxnFactory", Class(&["org.apache.zookeeper.server.NIOServerCnxnFactory", "org.apache.zookeeper.server.NettyServerCnxnFactory"]), Nothing(Tuning)),
-    both("watchManagerName", Class(&["org.apache.zookeeper.server.watch.WatchManager", "org.apache.zookeeper.server.watch.WatchManagerOptimized"]), Nothing(Tuning)),
+    // Internals.
+    both("serverCnxnFactory", Class(&[
+        "org.apache.zookeeper.server.NIOServerCnxnFactory",
+        "org.apache.zookeeper.server.NettyServerCnxnFactory",
+    ]), Nothing(Tuning)),
+    both("watchManagerName", Class(&[
+        "org.apache.zookeeper.server.watch.WatchManager",
+        "org.apache.zookeeper.server.watch.WatchManagerOptimized",
+    ]), Nothing(Tuning)),
     both("watcherCleanThreadsNum", Any, Nothing(Tuning)),
     both("watcherCleanThreshold", Any, Nothing(Tuning)),
     both("watcherCleanIntervalInSeconds", Any, Nothing(Tuning)),
@@ -544,7 +552,7 @@ pub(crate) const KEYS: &[Key] = &[
     guide_quorum("maxConcurrentDiffSyncs", "zookeeper.leader.maxConcurrentDiffSyncs"),
     guide_quorum("maxTimeToWaitForEpoch", "zookeeper.leader.maxTimeToWaitForEpoch"),
 
-    // Looking at it from outside.
+    // Monitoring.
     both("admin.*", Any, Nothing(Admin)),
     file("metricsProvider.className", Class(&[
         "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider",
@@ -576,16 +584,16 @@ mod tests {
 
     const PAGE: &str = include_str!("../../../docs/configuration.md");
 
-    /// A row of the page's table of keys.
+    /// Returns the row of a key in the page's table.
     fn row(key: &Key) -> String {
         let place = match key.place {
-            Place::File => String::from("zoo.cfg"),
-            Place::Both => String::from("zoo.cfg, property"),
-            Place::Jvm => String::from("property of this name"),
-            Place::Guide(property) => format!("nowhere: it is `{property}`"),
+            Place::File => "zoo.cfg".to_owned(),
+            Place::Both => "zoo.cfg, property".to_owned(),
+            Place::Jvm => "property of this name".to_owned(),
+            Place::Guide(property) => format!("none: the property is `{property}`"),
         };
         let state = match key.effect {
-            Sets(_) => String::from("honoured"),
+            Sets(_) => "honoured".to_owned(),
             Nothing(why) => format!("no effect: {}", why.text()),
             Refused(Always, why) => format!("refused: {why}"),
             Refused(True, why) => format!("`true` is refused: {why}"),
@@ -595,20 +603,20 @@ mod tests {
         };
         let values = match key.check {
             Any => String::new(),
-            Bool => String::from("`true`, `false`"),
-            Int => String::from("a number of 32 bits"),
-            Long | Real => String::from("a number"),
-            Hex => String::from("a hexadecimal number"),
+            Bool => "`true`, `false`".to_owned(),
+            Int => "a number of 32 bits".to_owned(),
+            Long | Real => "a number".to_owned(),
+            Hex => "a hexadecimal number".to_owned(),
             OneOf(words) => format!("`{}`", words.join("`, `")),
-            Class(_) => String::from("a class of ZooKeeper's"),
+            Class(_) => "a class of ZooKeeper's".to_owned(),
             AtLeast(least) => format!("at least {least}"),
-            NotZero => String::from("not 0"),
+            NotZero => "not 0".to_owned(),
         };
         format!("| `{}` | {place} | {state} | {values} |", key.name)
     }
 
     #[test]
-    fn every_key_stands_in_the_page_on_configuration() {
+    fn the_page_on_configuration_has_every_key() {
         let missing: Vec<_> = KEYS
             .iter()
             .map(row)
@@ -622,7 +630,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_on_configuration_shows_no_key_that_is_gone() {
+    fn the_page_on_configuration_has_no_other_key() {
         let rows: Vec<_> = KEYS.iter().map(row).collect();
         let table = PAGE
             .split("<!-- keys -->")
@@ -640,18 +648,18 @@ mod tests {
     }
 
     #[test]
-    fn a_key_stands_once_in_the_table_for_each_place() {
+    fn the_table_has_a_key_once_for_each_place() {
         for (at, key) in KEYS.iter().enumerate() {
             let again = KEYS
                 .iter()
                 .skip(at + 1)
                 .any(|other| other.name == key.name && other.place == key.place);
-            assert!(!again, "{} stands there twice", key.name);
+            assert!(!again, "{} is in the table twice", key.name);
         }
     }
 
     #[test]
-    fn an_exact_name_wins_over_one_that_only_begins_so() {
+    fn an_exact_name_overrides_a_prefix() {
         let key = in_file("metricsProvider.className").expect("it is known");
         assert_eq!(key.name, "metricsProvider.className");
         let key = in_file("metricsProvider.httpPort").expect("it is known");
@@ -659,7 +667,7 @@ mod tests {
     }
 
     #[test]
-    fn a_system_property_has_its_prefix_or_a_name_of_its_own() {
+    fn a_system_property_has_its_prefix_or_an_exact_name() {
         assert!(as_property("zookeeper.skipACL").is_some());
         assert!(as_property("skipACL").is_none());
         assert!(as_property("jute.maxbuffer").is_some());

@@ -1,5 +1,5 @@
-//! The `minikeeper` binary: flags, `zoo.cfg` and variables become a [`minikeeper::Config`], and a server until a
-//! signal comes; or it reads ZooKeeper's files and says what is in them.
+//! The `minikeeper` binary. It makes a [`minikeeper::Config`] from flags, a `zoo.cfg` and variables, and serves until a
+//! signal arrives; or it shows the contents of ZooKeeper's files.
 
 mod digest;
 mod environment;
@@ -82,7 +82,7 @@ fn run(command: &Command) -> Result<ExitCode, (ExitCode, String)> {
     }
 }
 
-/// One line, whatever it says; nobody need be reading.
+/// Writes one line to stderr; a closed stderr is ignored.
 fn complain(reason: &str) {
     let line = reason.replace(['\n', '\r'], " ");
     let _ = writeln!(std::io::stderr(), "minikeeper: {line}");

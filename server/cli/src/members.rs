@@ -1,20 +1,20 @@
-//! The server lines of a configuration: who votes, and where clients of each member connect.
+//! Server lines of a configuration: the role of each member, and its address for clients.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 
-/// What one `server.N` line says, as far as a server that stands alone cares.
+/// Parts of a `server.N` line that concern a standalone server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
     pub(crate) id: i64,
     pub(crate) votes: bool,
-    /// After the `;`.
+    /// Address for clients, after the `;`.
     pub(crate) client: Option<SocketAddr>,
 }
 
-/// Settings with which a server line is read.
+/// Settings that the parser of a server line depends on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
-    /// Host of a client port that is given alone.
+    /// Host of a client port without a host.
     pub(crate) host: Ipv4Addr,
     /// Whether a server may have several addresses.
     pub(crate) many_addresses: bool,
@@ -53,7 +53,7 @@ pub(crate) fn parse(name: &str, value: &str, reading: Reading) -> Result<Member,
             _ => return Err(shape()),
         };
         if port(first)? == port(second)? {
-            return Err(String::from("the two ports of a server must differ"));
+            return Err("the two ports of a server must differ".to_owned());
         }
         if let Some(kind) = kind {
             let voting = match kind.trim().to_lowercase().as_str() {
@@ -85,7 +85,7 @@ fn client_address(text: &str, host: Ipv4Addr) -> Result<SocketAddr, String> {
     }
 }
 
-/// `ConfigUtils.getHostAndPort`: a host in brackets may hold colons.
+/// Splits like `ConfigUtils.getHostAndPort`: a host in brackets can contain colons.
 fn split_host(text: &str) -> Result<Vec<&str>, String> {
     let Some(inside) = text.strip_prefix('[') else {
         return Ok(text.split(':').collect());
@@ -104,11 +104,11 @@ fn port(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| format!("{text:?} is not a port"))
 }
 
-/// The address of a host; IPv4 before IPv6, as Java prefers it.
+/// Resolves a host; IPv4 comes before IPv6, as in Java.
 pub(crate) fn resolve(host: &str, port: u16) -> Result<SocketAddr, String> {
     let host = host.trim();
     if host.is_empty() {
-        // Java takes the empty name for the loopback address.
+        // In Java, the empty name is the loopback address.
         return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
     }
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn several_addresses_of_one_server_must_be_allowed() {
+    fn several_addresses_of_one_server_need_a_setting() {
         let reading = Reading {
             host: Ipv4Addr::UNSPECIFIED,
             many_addresses: false,
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_port_alone_is_on_the_host_that_is_told() {
+    fn a_port_alone_is_on_the_default_host() {
         let reading = Reading {
             host: Ipv4Addr::LOCALHOST,
             many_addresses: false,
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_line_says_who_votes_and_where_clients_connect() {
+    fn a_server_line_has_a_role_and_an_address_for_clients() {
         check("server.1=localhost:2888:3888", Ok((1, true, None)));
         check(
             "server.1=localhost:2888:3888;2181",

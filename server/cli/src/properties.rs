@@ -5,15 +5,15 @@ use thiserror::Error;
 /// One `name = value` of a properties file, unescaped but not trimmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Property {
-    /// Where its first line stands, counted from 1.
+    /// Number of its first line, from 1.
     pub(crate) line: usize,
     pub(crate) name: String,
     pub(crate) value: String,
 }
 
-/// A `\u` that four hexadecimal digits do not follow; Java reads nothing of such a file.
+/// Error: a `\u` without four hexadecimal digits. Java refuses the whole file.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("a \\u is not effects by four hexadecimal digits")]
+#[error("a \\u is not followed by four hexadecimal digits")]
 pub(crate) struct Malformed {
     pub(crate) line: usize,
 }
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn blank_lines_and_comments_say_nothing() {
+    fn blank_lines_and_comments_are_skipped() {
         check("\n  \n# a=1\n  ! b=2 \\\nc=3", &[(5, "c", "3")]);
     }
 

@@ -1,4 +1,4 @@
-//! `minikeeper serve`: one server until a signal comes, or its disk fails.
+//! `minikeeper serve`: one server, until a signal arrives or its disk fails.
 
 use std::error::Error as _;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -19,7 +19,7 @@ use crate::environment::{self, Variables};
 use crate::flags::Serve;
 use crate::settings::{self, Refusal, Settings};
 
-/// Why nothing was served.
+/// Error of `minikeeper serve`.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
@@ -28,9 +28,9 @@ pub(crate) enum Failure {
     Seed(#[from] TreeError),
     #[error("cannot serve: {0}")]
     NotStarted(String),
-    #[error("cannot wait for signals: {0}")]
+    #[error("cannot handle signals: {0}")]
     Signals(io::Error),
-    /// It served, until the disk refused a write.
+    /// The disk refused a write while the server was running.
     #[error("stopped: {0}")]
     Disk(StorageError),
 }
@@ -39,7 +39,7 @@ pub(crate) enum Failure {
 ///
 /// # Errors
 ///
-/// When the configuration is refused, the server does not start, or the disk refuses a write.
+/// If the configuration is refused, the server does not start, or the disk refuses a write.
 pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     let variables = Variables::of_this_process();
     let level = flags.log.or_else(|| environment::log_level(&variables));
@@ -50,18 +50,18 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
         .with_target(false)
         .log_internal_errors(false)
         .init();
-    let settings = settings::settle(&flags.door()?, &variables, &flags.overrides())?;
+    let settings = settings::settle(&flags.source()?, &variables, flags)?;
     for warning in &settings.warnings {
         warn!("{warning}");
     }
     let seed = flags.seed.as_deref().map(Tree::from_file).transpose()?;
     for path in seed.iter().flat_map(ephemerals) {
-        warn!("the seed's {path} is left out: an ephemeral goes with a session, and there is none");
+        warn!("ephemeral {path} of the seed is ignored: its session does not exist");
     }
     let storage = settings.config.storage.clone();
-    if let (Some(_), Some(folder)) = (&seed, kept(&storage)) {
+    if let (Some(_), Some(folder)) = (&seed, folder_with_state(&storage)) {
         warn!(
-            "the seed is left out: there is a state in {} already",
+            "the seed is ignored: {} already has a state",
             folder.display()
         );
     }
@@ -70,24 +70,23 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
         how.data_log_dir.clone_from(&flags.data_log_dir);
         how.recover = flags.recover;
         how.trust_empty = flags.trust_empty;
-        Snapshot::open_with(from, &how).map_err(|error| {
-            Failure::NotStarted(format!("{error}{}", what_helps(&error, how.recover)))
-        })
+        Snapshot::open_with(from, &how)
+            .map_err(|error| Failure::NotStarted(format!("{error}{}", advice(&error, how.recover))))
     });
     let copied = copied.transpose()?;
-    let place = match (&copied, &flags.open_copy) {
-        (Some(copied), Some(from)) => copy_of(copied, from),
-        _ => place(&storage),
+    let state = match (&copied, &flags.open_copy) {
+        (Some(copied), Some(from)) => describe_copy(copied, from),
+        _ => describe_storage(&storage),
     };
-    // Before the start, so that a signal that comes early ends it cleanly too.
+    // Before the start, so that an early signal ends the server cleanly too.
     let signals = Signals::catch().map_err(Failure::Signals)?;
     let server = start(settings, seed, copied)?;
-    say(&greeting(server.addr(), &place, storage.data_dir.is_some()));
+    say(&greeting(&server, &state, storage.data_dir.is_some()));
     match end(signals, &server) {
         End::Signal(signal) => {
             info!("{signal}: stopping");
             server.stop();
-            // What was still to be written may have been refused.
+            // The disk may have refused the last writes.
             server
                 .failure()
                 .map_or(Ok(()), |failure| Err(Failure::Disk(failure)))
@@ -96,25 +95,25 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     }
 }
 
-/// Why it serves no longer.
+/// Reason for the end of the server.
 enum End {
     Signal(&'static str),
     Disk(StorageError),
 }
 
-/// Waits for whichever comes first.
+/// Waits for a signal or a failure of the disk.
 fn end(signals: Signals, server: &Server) -> End {
     let (ends, end) = mpsc::channel();
     let disk = ends.clone();
     let failure = server.wait_for_failure();
-    // Nobody waits for either thread: they end with the process, and nobody hears the second word.
+    // Neither thread is joined: they end with the process. The second message is never received.
     std::thread::spawn(move || ends.send(End::Signal(signals.wait())));
     std::thread::spawn(move || disk.send(End::Disk(failure.blocking())));
     end.recv().unwrap_or(End::Signal("signal"))
 }
 
-/// The folder, if there is something in it that a server would go on with.
-fn kept(storage: &Storage) -> Option<&Path> {
+/// Returns the data folder if it has a snapshot or a log.
+fn folder_with_state(storage: &Storage) -> Option<&Path> {
     let folder = storage.data_dir.as_deref()?;
     let mut files = std::fs::read_dir(minikeeper::folder::version_folder(folder)).ok()?;
     let is_state = |name: &str| FileKind::of(name).is_some();
@@ -148,10 +147,10 @@ fn start(
     }
     builder.start().map_err(|error| {
         let more = if matches!(error, StartError::AddressInUse { .. }) {
-            Some(String::from("; --listen 127.0.0.1:0 takes a free port"))
+            Some("; use --listen 127.0.0.1:0 for a free port".to_owned())
         } else if let StartError::Storage(error) = &error {
-            // What it says holds all of it.
-            Some(where_else(error).unwrap_or_else(|| what_helps(error, recovers)))
+            // Its text includes the source.
+            Some(advice_on_access(error).unwrap_or_else(|| advice(error, recovers)))
         } else {
             error.source().map(|source| format!(": {source}"))
         };
@@ -159,8 +158,8 @@ fn start(
     })
 }
 
-/// Advice for a folder that cannot be made or written.
-fn where_else(error: &StorageError) -> Option<String> {
+/// Returns advice about a folder that cannot be created or written.
+fn advice_on_access(error: &StorageError) -> Option<String> {
     let StorageError::Io { source, .. } = error else {
         return None;
     };
@@ -173,40 +172,42 @@ fn where_else(error: &StorageError) -> Option<String> {
     );
     is_of_the_folder.then(|| {
         String::from(
-            "; the user of the server must be able to make the folder and to write there: --data-dir names another, \
-             --in-memory keeps nothing",
+            "; the server's user must be able to create the folder and write to it; \
+             use --data-dir for another folder, or --in-memory for none",
         )
     })
 }
 
-/// What to do about a folder that cannot be served, with or without `--recover`.
-fn what_helps(error: &StorageError, recovers: bool) -> String {
+/// Returns advice about a folder that cannot be loaded, with or without `--recover`.
+fn advice(error: &StorageError, recovers: bool) -> String {
     if let StorageError::InUse { folder } = error {
         let folder = folder.display();
-        format!("; --open-copy {folder} serves a copy of it meanwhile")
+        format!("; use --open-copy {folder} to serve a copy")
     } else if let StorageError::NoSnapshot { .. } = error {
-        String::from("; --trust-empty opens them; or is this the folder of the logs alone?")
+        "; use --trust-empty to read the logs alone, unless the snapshots are in another folder"
+            .to_owned()
     } else if let StorageError::Damaged { file, .. } = error
         && FileName::of(file).is_some_and(|name| name.kind == FileKind::Log)
     {
         let file = file.display();
         if recovers {
             return String::from(
-                "; not even --recover cuts it there: a real server does not start either",
+                "; --recover cannot truncate it there, and ZooKeeper does not start either",
             );
         }
         format!(
-            "; --recover cuts it there, and what is behind is lost; minikeeper log show {file} tells what is before"
+            "; use --recover to truncate it there, which loses all later transactions; \
+             `minikeeper log show {file}` lists the earlier ones"
         )
     } else {
         String::new()
     }
 }
 
-/// Where state is kept.
-fn place(storage: &Storage) -> String {
+/// Describes the place of the state.
+fn describe_storage(storage: &Storage) -> String {
     match (&storage.data_dir, &storage.data_log_dir) {
-        (None, _) => String::from("in memory"),
+        (None, _) => "in memory".to_owned(),
         (Some(data), None) => format!("state in {}", whole(data)),
         (Some(data), Some(logs)) => {
             format!("state in {}, logs in {}", whole(data), whole(logs))
@@ -214,14 +215,13 @@ fn place(storage: &Storage) -> String {
     }
 }
 
-/// Of which state nothing is kept. How many logs were read is said: where there are none, they may have been looked for in
-/// the wrong folder.
-fn copy_of(copied: &Snapshot, from: &Path) -> String {
+/// Describes a copied state, with the number of logs that were read: zero may mean that the logs are in another folder.
+fn describe_copy(copied: &Snapshot, from: &Path) -> String {
     let logs = copied.origin().map_or(0, |origin| origin.logs.len());
     let logs = match (from.is_dir(), logs) {
         (false, _) => String::new(),
-        (true, 0) => String::from(" without logs"),
-        (true, 1) => String::from(" with 1 log"),
+        (true, 0) => " without logs".to_owned(),
+        (true, 1) => " with 1 log".to_owned(),
         (true, logs) => format!(" with {logs} logs"),
     };
     format!(
@@ -237,22 +237,23 @@ fn whole(folder: &Path) -> String {
     whole.display().to_string()
 }
 
-/// Where state is kept, how to connect and how to stop, in two lines.
-fn greeting(bound: SocketAddr, place: &str, is_kept: bool) -> String {
-    let kept = if is_kept {
-        "state is kept"
+/// Formats the greeting: the place of the state, and the commands that connect to the server and stop it.
+fn greeting(server: &Server, state: &str, is_saved: bool) -> String {
+    let saved = if is_saved {
+        "the state is saved"
     } else {
-        "nothing is kept"
+        "the state is not saved"
     };
     format!(
-        "minikeeper serves ZooKeeper clients on {bound}, {place}; connect with: zkCli.sh -server {}\n\
-         Stop with Ctrl-C or `kill {}`; {kept}.\n",
-        reachable(bound),
+        "minikeeper serves ZooKeeper clients on {}, {state}; connect with: zkCli.sh -server {}\n\
+         Stop with Ctrl-C or `kill {}`; {saved}.\n",
+        server.addr(),
+        server.connect_string(),
         std::process::id(),
     )
 }
 
-/// Where a client of this machine reaches a server that is bound here.
+/// Returns the address at which a client on this machine reaches a server that listens at `bound`.
 pub(crate) fn reachable(bound: SocketAddr) -> SocketAddr {
     let ip = match bound.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -262,7 +263,7 @@ pub(crate) fn reachable(bound: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, bound.port())
 }
 
-/// Writes to stdout; nobody need be reading.
+/// Writes to stdout; a closed stdout is ignored.
 fn say(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = stdout
@@ -283,14 +284,15 @@ impl Signals {
     fn wait(mut self) -> &'static str {
         self.0
             .forever()
-            // That of a file that may not become longer (`ulimit -f`): whoever writes it is told, and says so.
+            // SIGXFSZ comes from a file at the limit of its size (`ulimit -f`): the write fails, and its error is
+            // reported.
             .find(|signal| *signal != signal_hook::consts::SIGXFSZ)
             .and_then(signal_hook::low_level::signal_name)
             .unwrap_or("signal")
     }
 }
 
-/// Elsewhere, Ctrl-C ends the process by itself.
+/// Without Unix signals, Ctrl-C ends the process.
 #[cfg(not(unix))]
 struct Signals;
 

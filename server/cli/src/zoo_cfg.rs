@@ -1,4 +1,4 @@
-//! Files of configuration: `zoo.cfg` and the dynamic file that it may name.
+//! Configuration files: `zoo.cfg`, and the dynamic file that it can name.
 
 use std::path::Path;
 use std::rc::Rc;
@@ -7,16 +7,17 @@ use crate::environment::{Given, Origin};
 use crate::properties;
 use crate::settings::Refusal;
 
-/// Reads a file into what it gives, in the order of its lines, trimmed as `QuorumPeerConfig` does.
+/// Reads the settings of a file in the order of its lines, trimmed like `QuorumPeerConfig` does.
 pub(crate) fn read(path: &Path) -> Result<Vec<Given>, Refusal> {
     let bytes = std::fs::read(path).map_err(|error| Refusal::File {
         path: path.to_path_buf(),
         reason: match path.is_dir() {
             true => format!(
-                "is a folder and no configuration: --data-dir {0} serves what is in it, --open-copy {0} a copy of it",
+                "is a folder, not a configuration file; \
+                 use --data-dir {0} to serve its state, or --open-copy {0} to serve a copy",
                 path.display()
             ),
-            false => format!("cannot be read as configuration: {error}"),
+            false => format!("cannot read the configuration: {error}"),
         },
     })?;
     let file: Rc<str> = path.display().to_string().into();
@@ -37,7 +38,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Given>, Refusal> {
         .collect())
 }
 
-/// `String.trim`: away with everything up to the blank.
+/// Trims like `String.trim`: removes the space and all characters below it.
 pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches(|c| c <= ' ')
 }

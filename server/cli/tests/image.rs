@@ -38,8 +38,8 @@ const TESTS: &[(&str, Test)] = &[
         compose_keeps_state_over_kill_and_down,
     ),
     (
-        "a_folder_that_it_may_not_write_is_told_in_one_line",
-        a_folder_that_it_may_not_write_is_told_in_one_line,
+        "a_folder_without_write_permission_is_refused_in_one_line",
+        a_folder_without_write_permission_is_refused_in_one_line,
     ),
     (
         "the_official_images_variables_are_honoured",
@@ -84,8 +84,8 @@ fn missing() -> Option<String> {
         ));
     }
     match docker(&["info", "--format", "{{.ServerVersion}}"]) {
-        Err(_) => Some(String::from("no Docker engine answers")),
-        Ok(_) if compose_command().is_none() => Some(String::from("there is no docker compose")),
+        Err(_) => Some("no Docker engine answers".to_owned()),
+        Ok(_) if compose_command().is_none() => Some("there is no docker compose".to_owned()),
         Ok(_) => None,
     }
 }
@@ -149,32 +149,32 @@ fn compose_keeps_state_over_kill_and_down() -> Outcome {
         let address = project.compose(&["port", "zookeeper", "2181"])?.parse()?;
         Ok(Client::connect(address))
     };
-    let kept = |client: &mut Client, expected: &[u8]| -> Outcome {
-        let data = client.get("/kept");
+    let check_data = |client: &mut Client, expected: &[u8]| -> Outcome {
+        let data = client.get("/check_data");
         if data.as_deref() == Some(expected) {
             return Ok(());
         }
-        Err(format!("/kept has {data:?}").into())
+        Err(format!("/check_data has {data:?}").into())
     };
     let mut client = up()?;
-    client.create("/kept", b"v1", false);
+    client.create("/check_data", b"v1", false);
     client
-        .set("/kept", b"v2")
+        .set("/check_data", b"v2")
         .map_err(|code| format!("refused with {code}"))?;
     project.compose(&["kill", "zookeeper"])?;
 
     let mut client = up()?;
-    kept(&mut client, b"v2")?;
+    check_data(&mut client, b"v2")?;
     client
-        .set("/kept", b"v3")
+        .set("/check_data", b"v3")
         .map_err(|code| format!("refused with {code}"))?;
     project.compose(&["down", "--timeout", "60"])?;
 
-    kept(&mut up()?, b"v3")
+    check_data(&mut up()?, b"v3")
 }
 
-fn a_folder_that_it_may_not_write_is_told_in_one_line() -> Outcome {
-    // Somebody else's, as a folder of the machine mostly is.
+fn a_folder_without_write_permission_is_refused_in_one_line() -> Outcome {
+    // The folder has another owner, as most mounted folders do.
     let output = Command::new("docker")
         .args(["run", "--rm", "--user=65534", image()?])
         .output()?;
@@ -207,7 +207,7 @@ fn the_official_images_variables_are_honoured() -> Outcome {
     contains(&container.ask("mntr")?, "not in the whitelist")?;
     contains(
         &container.log()?,
-        "not known, so without effect: zookeeper.bar, foo",
+        "unknown settings, ignored: zookeeper.bar, foo",
     )
 }
 
@@ -345,7 +345,7 @@ fn compose_command() -> Option<&'static [&'static str]> {
     })
 }
 
-/// Waits for the engine's own word that a container is healthy, told from its last start on.
+/// Waits until the engine reports a container as healthy, since its last start.
 fn await_health(container: &str) -> Outcome {
     let started = docker(&["inspect", "--format", "{{.State.StartedAt}}", container])?;
     let mut events = Command::new("docker")
@@ -406,7 +406,7 @@ fn docker(arguments: &[&str]) -> Result<String, String> {
     output(Command::new("docker").args(arguments))
 }
 
-/// What a command says on stdout, or why it failed.
+/// Returns the stdout of a command, or the reason of its failure.
 fn output(command: &mut Command) -> Result<String, String> {
     let output = command
         .stdin(Stdio::null())

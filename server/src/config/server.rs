@@ -187,67 +187,27 @@ impl Config {
         )
     }
 
-    /// Checks the settings. Returns those that the rules depend on.
+    /// Checks the settings, alone and against each other. Returns those that the rules depend on.
     ///
     /// # Errors
     ///
     /// Describes the first setting that is invalid.
     pub(crate) fn rules(&self) -> Result<Rules, String> {
-        let tick_ms = positive(self.tick_time, "the tick time")?;
         let (shortest, longest) = self.session_timeouts();
         let timeout = |span, name| {
             let ms = positive(span, name)?;
             Ok::<_, String>(i32::try_from(ms).unwrap_or(i32::MAX))
         };
-        let min_session_timeout_ms = timeout(shortest, "the shortest session timeout")?;
-        let max_session_timeout_ms = timeout(longest, "the longest session timeout")?;
-        if min_session_timeout_ms > max_session_timeout_ms {
-            return Err(format!(
-                "the shortest session timeout, {min_session_timeout_ms} ms, is longer than the longest, \
-                 {max_session_timeout_ms} ms"
-            ));
-        }
-        if self.start_time.is_some_and(|time| time.0 < 0) {
-            return Err("the clock cannot start before 1970".to_owned());
-        }
-        #[cfg(feature = "tokio-clock")]
-        if self.clock == ClockKind::Tokio && self.listener {
-            return Err(
-                "tokio's clock is for a server on the caller's runtime: without_listener()"
-                    .to_owned(),
-            );
-        }
-        if self.server_id == u8::MAX && self.extended_types {
-            // EphemeralType.validateServerId.
-            return Err(
-                "server id 255 needs extended types switched off: ephemerals of its sessions look like TTL znodes"
-                    .to_owned(),
-            );
-        }
-        if self.storage.data_dir.is_none() && self.storage.data_log_dir.is_some() {
-            return Err("there is a dataLogDir and no dataDir".to_owned());
-        }
-        if self.storage.data_dir.is_some() && self.members > 1 {
-            return Err(
-                "an ensemble keeps its state in memory: it cannot have a data folder".to_owned(),
-            );
-        }
-        if self.members == 0 || self.members == u8::MAX {
-            return Err(format!(
-                "an ensemble has 1 to 254 members, not {}",
-                self.members
-            ));
-        }
-        Ok(Rules {
-            tick_ms,
+        let rules = Rules {
+            tick_ms: positive(self.tick_time, "tick time")?,
             exact_expiry: self.exact_expiry,
-            min_session_timeout_ms,
-            max_session_timeout_ms,
+            min_session_timeout_ms: timeout(shortest, "minimum session timeout")?,
+            max_session_timeout_ms: timeout(longest, "maximum session timeout")?,
             max_client_connections: self.max_client_connections,
             max_connections: self.max_connections,
             sessionless_timeout_ms: positive(
                 self.sessionless_timeout,
-                "the time without a session",
+                "timeout of a connection without a session",
             )?,
             server_id: self.server_id,
             members: self.members,
@@ -262,14 +222,65 @@ impl Config {
             reconfig_enabled: self.reconfig_enabled,
             container_check_interval_ms: positive(
                 self.container_check_interval,
-                "the container check interval",
+                "check interval of containers",
             )?,
             container_interval_ms: 60_000 / i64::from(self.container_max_per_minute.max(1)),
             container_max_never_used_ms: millis(self.container_max_never_used),
             presence_is_life: self.clock == ClockKind::Manual,
             digest: self.storage.digest && self.storage.data_dir.is_some(),
             data_format: self.storage.data_format.unwrap_or_default(),
-        })
+        };
+        let (min, max) = (rules.min_session_timeout_ms, rules.max_session_timeout_ms);
+        if min > max {
+            return Err(format!(
+                "minimum session timeout {min} ms is longer than maximum session timeout {max} ms"
+            ));
+        }
+        self.check_clock()?;
+        self.check_members()?;
+        self.check_storage()?;
+        Ok(rules)
+    }
+
+    fn check_clock(&self) -> Result<(), String> {
+        if self.start_time.is_some_and(|time| time.0 < 0) {
+            return Err("start time is before 1970".to_owned());
+        }
+        #[cfg(feature = "tokio-clock")]
+        if self.clock == ClockKind::Tokio && self.listener {
+            return Err(
+                "the tokio clock needs a server on the caller's runtime; call without_listener()"
+                    .to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    fn check_members(&self) -> Result<(), String> {
+        if self.server_id == u8::MAX && self.extended_types {
+            // EphemeralType.validateServerId.
+            return Err(
+                "server id 255 needs extended types switched off, because its ephemerals would look like TTL znodes"
+                    .to_owned(),
+            );
+        }
+        if self.members == 0 || self.members == u8::MAX {
+            let members = self.members;
+            return Err(format!("an ensemble has 1 to 254 members, not {members}"));
+        }
+        Ok(())
+    }
+
+    fn check_storage(&self) -> Result<(), String> {
+        if self.storage.data_dir.is_none() && self.storage.data_log_dir.is_some() {
+            return Err("dataLogDir is set, but dataDir is not".to_owned());
+        }
+        if self.storage.data_dir.is_some() && self.members > 1 {
+            return Err(
+                "an ensemble has its state in memory and cannot have a data folder".to_owned(),
+            );
+        }
+        Ok(())
     }
 
     /// Returns the settings of a server without listener and folder, for making an initial state.
@@ -298,7 +309,7 @@ fn millis(span: Duration) -> i64 {
 
 fn positive(span: Duration, name: &str) -> Result<i64, String> {
     match millis(span) {
-        0 => Err(format!("{name}, {span:?}, is less than a millisecond")),
+        0 => Err(format!("{name} {span:?} is shorter than a millisecond")),
         ms => Ok(ms),
     }
 }

@@ -463,11 +463,11 @@ fn an_invalid_setting_is_refused_with_a_reason() {
     let seconds = Duration::from_secs;
     check(
         Server::builder().tick_time(Duration::ZERO),
-        "the tick time, 0ns, is less than a millisecond",
+        "tick time 0ns is shorter than a millisecond",
     );
     check(
         Server::builder().session_timeouts(seconds(2), seconds(1)),
-        "the shortest session timeout, 2000 ms, is longer than the longest, 1000 ms",
+        "minimum session timeout 2000 ms is longer than maximum session timeout 1000 ms",
     );
 }
 

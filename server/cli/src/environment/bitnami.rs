@@ -111,7 +111,7 @@ pub(super) fn read(variables: &Variables, found: &mut FromVariables) -> Result<(
             Log if super::log_level(variables).is_some() => {}
             Log => found
                 .unknown
-                .push(format!("{variable}={value} (no level of logging)")),
+                .push(format!("{variable}={value} (not a log level)")),
             Nothing(why) => found.idle.push((why, String::from(variable))),
         }
     }
@@ -129,7 +129,7 @@ pub(super) fn read(variables: &Variables, found: &mut FromVariables) -> Result<(
         let value = variables.set_and_not_empty(name);
         if let Some(value) = value.filter(|value| is_no(value)) {
             found.lacks.push(format!(
-                "{name}={value} (SASL is not spoken: every client is let in)"
+                "{name}={value} (SASL is not supported, and every client can connect)"
             ));
         }
     }

@@ -56,7 +56,7 @@ pub(super) fn read(variables: &Variables, found: &mut FromVariables) -> Result<(
             if super::log_level(variables).is_none() {
                 found
                     .unknown
-                    .push(format!("{name}={value} (no level of logging)"));
+                    .push(format!("{name}={value} (not a log level)"));
             }
         } else {
             let rest = name.strip_prefix(PREFIX).unwrap_or_default();
@@ -76,7 +76,7 @@ fn list(name: &str, key: &str, value: &str, found: &mut FromVariables) {
         .all(|server| server.matches(':').count() < 2);
     if name == SERVERS && is_connect_string {
         found.warnings.push(format!(
-            "{name}={value} is without effect: a member of an ensemble is host:2888:3888, this is where clients connect"
+            "{name}={value} is ignored: a member of an ensemble is host:2888:3888, but this is a connect string"
         ));
         return;
     }

@@ -164,7 +164,11 @@ pub(crate) fn system_properties(variables: &Variables) -> Vec<Given> {
     found
 }
 
-/// Splits as a shell does: at blanks that are neither quoted nor escaped by a backslash.
+/// Splits at spaces that are neither quoted nor escaped by a backslash.
+///
+/// `zkServer.sh` expands `$JVMFLAGS` without quotes, so its shell splits at every space and does not interpret quotes.
+/// Here quotes work as users expect. The crate `shlex` differs: it takes `#` for the start of a comment, and refuses a
+/// text with an open quote.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -273,7 +277,7 @@ pub(crate) fn configured(variables: &Variables) -> Result<Option<Configured>, Re
 
 /// Warnings about variables that give one key different values; the later variable counts.
 fn contradictions(lines: &[Given]) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut warnings = Vec::new();
     for (at, earlier) in lines.iter().enumerate() {
         let later = lines
             .iter()
@@ -283,13 +287,13 @@ fn contradictions(lines: &[Given]) -> Vec<String> {
             continue;
         };
         if later.value != earlier.value {
-            told.push(format!(
-                "{variable}={} is without effect: {} says {}={}",
+            warnings.push(format!(
+                "{variable}={} is ignored: {} sets {}={}",
                 earlier.value, later.origin, later.name, later.value
             ));
         }
     }
-    told
+    warnings
 }
 
 /// The level that `ZOO_LOG_LEVEL` or `ZOOKEEPER_LOG4J_ROOT_LOGLEVEL` names, in the words of log4j.
@@ -331,7 +335,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_split_as_a_shell_does() {
+    fn words_are_split_at_unquoted_spaces() {
         let check = |text, expected: &[&str]| assert_eq!(words(text), expected, "{text}");
         check("", &[]);
         check("  -Xmx1g   -Da=1\t", &["-Xmx1g", "-Da=1"]);
@@ -397,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn the_image_writes_its_defaults_and_then_what_was_set() {
+    fn the_image_writes_its_defaults_before_the_variables() {
         let written = lines(&[
             DEFAULTS,
             ("ZOO_TICK_TIME", "500"),
@@ -511,7 +515,7 @@ mod tests {
             ),
             (
                 "server.1=zk1:2888:3888;2181 zk2:2888:3888",
-                "ZOO_SERVERS: zk2=2888:3888: is no server.N=host:port:port;port; separate the servers by blanks",
+                "ZOO_SERVERS: zk2=2888:3888: is not server.N=host:port:port;port; separate servers with spaces",
             ),
         ] {
             let refusal = configured(&Variables::from([("ZOO_SERVERS", list)])).expect_err(list);
@@ -715,12 +719,12 @@ mod tests {
             connect
                 .warnings
                 .concat()
-                .contains("this is where clients connect")
+                .contains("but this is a connect string")
         );
     }
 
     #[test]
-    fn variables_that_tell_of_services_are_passed_over() {
+    fn variables_that_describe_services_are_ignored() {
         let links = Variables::from([
             ("ZOOKEEPER_CLIENT_PORT", "tcp://10.0.0.7:2181"),
             ("ZOOKEEPER_CLIENT_PORT_2181_TCP", "tcp://10.0.0.7:2181"),
@@ -734,7 +738,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_and_has_no_effect_is_told_apart_from_what_nobody_knows() {
+    fn variables_without_effect_differ_from_unknown_ones() {
         let found = found(&[
             ("KAFKA_HEAP_OPTS", "-Xmx1g"),
             ("ZOOKEEPER_HOME", "/opt/zookeeper"),
@@ -759,11 +763,11 @@ mod tests {
     }
 
     #[test]
-    fn two_variables_that_differ_are_told() {
+    fn two_variables_that_differ_are_warned_about() {
         let found = found(&[("ZOOKEEPER_TICK_TIME", "1"), ("ZOO_TICK_TIME", "2")]);
         assert_eq!(
             found.warnings,
-            ["ZOOKEEPER_TICK_TIME=1 is without effect: ZOO_TICK_TIME says tickTime=2"]
+            ["ZOOKEEPER_TICK_TIME=1 is ignored: ZOO_TICK_TIME sets tickTime=2"]
         );
     }
 
@@ -779,7 +783,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variable_stands_in_the_page_on_configuration() {
+    fn the_page_on_configuration_has_every_variable() {
         let page = include_str!("../../../../docs/configuration.md");
         for (variable, key, default) in official::LINES {
             let row = page

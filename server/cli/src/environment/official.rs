@@ -135,7 +135,7 @@ fn server_lines(servers: &str) -> Result<Vec<Given>, Refusal> {
     match lines.iter().find(|line| !belongs(line)) {
         None => Ok(lines),
         Some(line) => {
-            let reason = "is no server.N=host:port:port;port; separate the servers by blanks";
+            let reason = "is not server.N=host:port:port;port; separate servers with spaces";
             Err(Refusal::value(line, reason))
         }
     }

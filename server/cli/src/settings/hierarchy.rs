@@ -47,7 +47,7 @@ pub(super) fn check(lines: &[Given], members: &[Member]) -> Result<(), Refusal> 
         if !grouped.iter().any(|(server, _)| *server == member.id) {
             let id = member.id;
             return Err(Refusal::Whole(format!(
-                "server.{id} votes and is in no group, beside lines group.N or weight.N"
+                "server.{id} votes and is in no group, although there are lines group.N or weight.N"
             )));
         }
         weighed.insert(member.id);

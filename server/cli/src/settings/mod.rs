@@ -1,33 +1,34 @@
-//! From everything that was given to one [`Config`], or to one line that says why not.
+//! Combines all sources of settings into one [`Config`], or refuses them with one line.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use minikeeper::{Config, config::FourLetterWords, folder::DataFormat, journal::JournalMode};
+use minikeeper::{Config, config::FourLetterWords, journal::JournalMode};
 use thiserror::Error;
 
 use crate::digest;
 use crate::environment::{self, Configured, Given, Origin, Variables};
+use crate::flags::Serve;
 use crate::keys::{self, Check, Effect, Key, Place, Setting, When, Why};
 use crate::members::{self, Member, Reading};
 use crate::zoo_cfg;
 
-/// Where ZooKeeper is expected.
+/// Default port of ZooKeeper.
 pub(crate) const CLIENT_PORT: u16 = 2181;
 
-/// What a server starts with, and what its user should know before it does.
+/// Configuration of a server, and the warnings about it.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) config: Config,
-    /// `user:password` of the super user, which wins over the digest in `config`.
+    /// `user:password` of the super user, which overrides the digest in `config`.
     pub(crate) super_user: Option<String>,
-    /// One line each.
+    /// Lines to log before the start.
     pub(crate) warnings: Vec<String>,
 }
 
-/// Why no server starts with this configuration.
+/// Error: no server starts with this configuration.
 #[derive(Debug, Error)]
 pub(crate) enum Refusal {
     #[error("{}: {reason}", path.display())]
@@ -41,7 +42,7 @@ pub(crate) enum Refusal {
     },
     #[error("{0}")]
     Whole(String),
-    #[error("cannot be given here: {}; --ignore-unsupported serves all the same", lacks.join("; "))]
+    #[error("not supported: {}; use --ignore-unsupported to start anyway", lacks.join("; "))]
     Unsupported { lacks: Vec<String> },
 }
 
@@ -56,43 +57,10 @@ impl Refusal {
     }
 }
 
-/// What the command line says; each wins over files and variables.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Overrides {
-    pub(crate) listen: Option<SocketAddr>,
-    pub(crate) tick_time_ms: Option<i32>,
-    pub(crate) min_session_timeout_ms: Option<i32>,
-    pub(crate) max_session_timeout_ms: Option<i32>,
-    pub(crate) max_client_connections: Option<usize>,
-    pub(crate) super_digest: Option<String>,
-    pub(crate) super_user: Option<String>,
-    pub(crate) four_letter_words: Option<String>,
-    pub(crate) jute_max_buffer: Option<usize>,
-    pub(crate) extended_types: Option<bool>,
-    pub(crate) keep: Keep,
-    pub(crate) recover: bool,
-    pub(crate) trust_empty: bool,
-    pub(crate) data_format: Option<DataFormat>,
-    pub(crate) no_fsync: bool,
-    pub(crate) ignore_unsupported: bool,
-}
-
-/// Where the command line wants state to be kept.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum Keep {
-    /// Where files and variables say, and nowhere if they do not.
-    #[default]
-    AsConfigured,
-    /// Nowhere but in memory, whatever they say.
-    InMemory,
-    /// In this folder, with the logs there too or in the second.
-    In(PathBuf, Option<PathBuf>),
-}
-
-/// Which of ZooKeeper's doors the user came through; each has defaults of its own.
+/// Source of the settings that have no flag. Each source has its own defaults, as in ZooKeeper.
 #[derive(Clone, Debug)]
-pub(crate) enum Door {
-    /// Nothing was given, or variables only.
+pub(crate) enum Source {
+    /// Environment variables, if there are any.
     Variables,
     /// A `zoo.cfg`.
     File(PathBuf),
@@ -100,26 +68,26 @@ pub(crate) enum Door {
     Arguments(Vec<String>),
 }
 
-/// Puts everything together: the command line, a `zoo.cfg` or the image's variables, and system properties.
+/// Combines the flags, a `zoo.cfg` or the variables of an image, and system properties.
 pub(crate) fn settle(
-    door: &Door,
+    source: &Source,
     variables: &Variables,
-    overrides: &Overrides,
+    flags: &Serve,
 ) -> Result<Settings, Refusal> {
     let mut gathered = Gathered::default();
     let mut properties = environment::system_properties(variables);
     let mut config = Config::like_zoo_cfg();
-    let lines = match door {
-        Door::Arguments(arguments) => {
+    let lines = match source {
+        Source::Arguments(arguments) => {
             // ServerConfig.parse(String[]) leaves maxClientCnxns at Java's zero.
             config.max_client_connections = 0;
             Some(arguments_as_lines(arguments)?)
         }
-        Door::File(path) => {
+        Source::File(path) => {
             gathered.file = Some(path.clone());
             Some(zoo_cfg::read(path)?)
         }
-        Door::Variables => match environment::configured(variables)? {
+        Source::Variables => match environment::configured(variables)? {
             None => {
                 config = of_the_binary();
                 None
@@ -153,13 +121,13 @@ pub(crate) fn settle(
         last_of_each(properties),
     )?;
     if lines.is_some() {
-        gathered.place(&mut config, overrides)?;
+        gathered.place(&mut config, flags)?;
     }
     gathered.apply(&mut config)?;
-    gathered.finish(config, overrides)
+    gathered.finish(config, flags)
 }
 
-/// Defaults of the binary, where neither a file nor an image gives other values.
+/// Defaults of the binary without a file and outside an image.
 fn of_the_binary() -> Config {
     let mut config = Config::default();
     // The binary has no call that reads the journal.
@@ -185,35 +153,35 @@ fn arguments_as_lines(arguments: &[String]) -> Result<Vec<Given>, Refusal> {
         .collect())
 }
 
-/// Java's `Properties` keep the last of two that have one name.
+/// Drops all but the last setting of each name, as Java's `Properties` do.
 fn last_of_each(given: Vec<Given>) -> Vec<Given> {
-    let mut kept: Vec<Given> = Vec::new();
+    let mut last: Vec<Given> = Vec::new();
     for given in given {
-        kept.retain(|earlier| earlier.name != given.name);
-        kept.push(given);
+        last.retain(|earlier| earlier.name != given.name);
+        last.push(given);
     }
-    kept
+    last
 }
 
-/// All that was given, sorted by what becomes of it.
+/// Settings from all sources, sorted by their effect.
 struct Gathered {
     file: Option<PathBuf>,
-    /// Host of a client port that is given alone.
+    /// Host of a client port without a host.
     host: Ipv4Addr,
-    /// Whether there must be a `dataDir` and a port, as in ZooKeeper.
+    /// Whether a `dataDir` and a port are required, as in ZooKeeper.
     wants_folder: bool,
     honoured: BTreeMap<Setting, Given>,
     servers: Vec<Given>,
     auth_providers: bool,
-    /// What `myid` says where no file does.
+    /// Number of the server if no file `myid` has it.
     id: Option<Given>,
     lacks: Vec<String>,
     idle: BTreeMap<Why, Vec<String>>,
     unknown: Vec<String>,
     warnings: Vec<String>,
-    /// The lines `group.N` and `weight.N`.
+    /// Lines `group.N` and `weight.N`.
     hierarchy: Vec<Given>,
-    /// Whether `oraclePath` is given, with which ZooKeeper reads no groups.
+    /// Whether `oraclePath` is set, with which ZooKeeper reads no groups.
     has_oracle: bool,
     many_addresses: bool,
     uses_netty: bool,
@@ -319,13 +287,13 @@ impl Gathered {
         }
     }
 
-    /// Keeps a setting that has no effect of its own and yet decides whether a real server starts.
+    /// Records a setting that has no effect of its own but decides whether ZooKeeper starts.
     fn note(&mut self, key: &Key, given: Given) {
         match key.name {
             "group*" | "weight*" => self.hierarchy.push(given),
             "oraclePath" => self.has_oracle = true,
             "serverCnxnFactory" => self.uses_netty = given.value.contains("Netty"),
-            // The property counts and the line does not, since QuorumPeerConfig does not pass the line on.
+            // Only the property counts: QuorumPeerConfig does not pass the line on.
             "multiAddress.enabled" if key.place == Place::Both => {
                 self.many_addresses = is_true(&given.value);
             }
@@ -348,12 +316,12 @@ impl Gathered {
             .map(|given| given.value.as_str())
     }
 
-    /// A number of `zoo.cfg`, already checked to be one.
+    /// Returns a number of `zoo.cfg`, which is already checked.
     fn int(&self, setting: Setting) -> Option<i32> {
         self.value(setting)?.parse().ok()
     }
 
-    /// A number as `Integer.getInteger` and `Long.getLong` read it: what is none counts as not given.
+    /// Returns a number as `Integer.getInteger` and `Long.getLong` read it: other text counts as not set.
     fn decoded(&self, setting: Setting) -> Option<i64> {
         decode(self.value(setting)?)
     }
@@ -362,12 +330,12 @@ impl Gathered {
         self.value(setting).map(is_true)
     }
 
-    /// Where clients connect, and whether this is one server: `QuorumPeerConfig.setupQuorumPeerConfig`.
-    fn place(&mut self, config: &mut Config, overrides: &Overrides) -> Result<(), Refusal> {
-        let told = !self.wants_folder || !matches!(overrides.keep, Keep::AsConfigured);
+    /// Sets the address, and checks that the configuration is one server: `QuorumPeerConfig.setupQuorumPeerConfig`.
+    fn place(&mut self, config: &mut Config, flags: &Serve) -> Result<(), Refusal> {
+        let is_optional = !self.wants_folder || flags.places_state();
         let data_dir = self.value(Setting::DataDir).map(PathBuf::from);
-        if data_dir.is_none() && !told {
-            let reason = String::from("dataDir is not set");
+        if data_dir.is_none() && !is_optional {
+            let reason = "dataDir is not set".to_owned();
             return Err(match &self.file {
                 Some(path) => Refusal::File {
                     path: path.clone(),
@@ -393,16 +361,16 @@ impl Gathered {
                 };
                 if !agree {
                     return Err(Refusal::Whole(format!(
-                        "clientPort says {fixed}, but the server line says {client}"
+                        "clientPort is {fixed}, but the server line has {client}"
                     )));
                 }
                 Some(client)
             }
             (fixed, client) => client.or(fixed),
         };
-        if address.is_none() && overrides.listen.is_none() && self.wants_folder {
+        if address.is_none() && flags.listen.is_none() && self.wants_folder {
             self.lacks.push(String::from(
-                "no clientPort (ZooKeeper would start and listen nowhere)",
+                "no clientPort (ZooKeeper would start without a listener)",
             ));
         }
         config.address = address.unwrap_or((self.host, CLIENT_PORT).into());
@@ -431,7 +399,7 @@ impl Gathered {
         }
     }
 
-    /// `QuorumPeerConfig.setupMyId`.
+    /// Returns the number of the server: `QuorumPeerConfig.setupMyId`.
     fn id(&self, data_dir: Option<&Path>) -> Result<Option<i64>, Refusal> {
         let path = data_dir.map(|folder| folder.join("myid"));
         let given = if let Some(path) = path.filter(|path| path.is_file()) {
@@ -440,7 +408,7 @@ impl Gathered {
                 reason: error.to_string(),
             })?;
             Given {
-                name: String::from("myid"),
+                name: "myid".to_owned(),
                 value: String::from(text.lines().next().unwrap_or_default()),
                 origin: Origin::Line {
                     file: path.display().to_string().into(),
@@ -462,7 +430,7 @@ impl Gathered {
     fn members(&mut self) -> Result<Vec<Member>, Refusal> {
         if let Some(dynamic) = self.honoured.get(&Setting::DynamicConfigFile) {
             if let Some(line) = self.servers.iter().chain(&self.hierarchy).next() {
-                return Err(Refusal::value(line, "must stand in the dynamic file"));
+                return Err(Refusal::value(line, "must be in the dynamic file"));
             }
             let path = PathBuf::from(&dynamic.value);
             for given in last_of_each(zoo_cfg::read(&path)?) {
@@ -470,7 +438,12 @@ impl Gathered {
                     Some(key) if ["server.*", "group*", "weight*"].contains(&key.name) => {
                         self.take(key, given)?;
                     }
-                    _ => return Err(Refusal::value(&given, "has no place in the dynamic file")),
+                    _ => {
+                        return Err(Refusal::value(
+                            &given,
+                            "does not belong in the dynamic file",
+                        ));
+                    }
                 }
             }
         }
@@ -487,7 +460,7 @@ impl Gathered {
             .collect()
     }
 
-    /// `QuorumPeerConfig.parseDynamicConfig` and `isDistributed`.
+    /// Checks the server lines: `QuorumPeerConfig.parseDynamicConfig` and `isDistributed`.
     fn check_members(&mut self, members: &[Member]) -> Result<(), Refusal> {
         if !self.has_oracle {
             hierarchy::check(&self.hierarchy, members)?;
@@ -500,13 +473,13 @@ impl Gathered {
             .filter(|given| !is_true(&given.value))
             .cloned();
         match (voting, dissent) {
-            (0, Some(given)) => Err(Refusal::value(&given, "wants at least one server line")),
+            (0, Some(given)) => Err(Refusal::value(&given, "needs at least one server line")),
             (0 | 1, None) if observing > 0 => Err(Refusal::Whole(String::from(
-                "observers without an ensemble, which ZooKeeper refuses too",
+                "observers need an ensemble; ZooKeeper refuses this too",
             ))),
             (0 | 1, None) => Ok(()),
             (1, Some(given)) => {
-                self.lack(&given, "with a server line it makes an ensemble of one");
+                self.lack(&given, "a server line makes it an ensemble of one");
                 Ok(())
             }
             (several, _) => {
@@ -515,7 +488,7 @@ impl Gathered {
                     .filter(|origin| matches!(origin, Origin::Variable(_) | Origin::Words(_)))
                     .map(|origin| format!("{origin}: "));
                 self.lacks.push(format!(
-                    "{}{several} voting members (there is one server, no ensemble)",
+                    "{}{several} voting members (minikeeper is one server, not an ensemble)",
                     variable.unwrap_or_default()
                 ));
                 Ok(())
@@ -523,7 +496,7 @@ impl Gathered {
         }
     }
 
-    /// Everything but the address.
+    /// Sets everything but the address.
     fn apply(&mut self, config: &mut Config) -> Result<(), Refusal> {
         match self.port_unification.take() {
             Some((given, why)) if self.uses_netty => self.lack(&given, why),
@@ -531,7 +504,7 @@ impl Gathered {
             None => {}
         }
         if let Some(backlog) = self.int(Setting::ListenBacklog) {
-            // Java's ServerSocket.bind takes 50 for whatever is below 1.
+            // Java's ServerSocket.bind takes 50 for every value below 1.
             config.listen_backlog = if backlog < 1 { 50 } else { backlog };
         }
         if let Some(limit) = self.int(Setting::MaxClientConnections) {
@@ -553,7 +526,7 @@ impl Gathered {
         if self.value(Setting::ReadOnlyMode) == Some("true")
             && let FourLetterWords::Only(words) = &mut config.four_letter_words
         {
-            words.push(String::from("isro"));
+            words.push("isro".to_owned());
         }
         for (setting, field) in [
             (Setting::ExtendedTypes, &mut config.extended_types),
@@ -585,18 +558,19 @@ impl Gathered {
         if let Some(given) = self.honoured.get(&Setting::DigestAlgorithm).cloned() {
             match digest::algorithm(&given.value) {
                 digest::Found::Here(algorithm) => config.digest_algorithm = algorithm,
-                digest::Found::OnlyInJava => {
-                    self.lack(&given, "only SHA-1, SHA-256, SHA-384 and SHA-512 are known")
-                }
+                digest::Found::OnlyInJava => self.lack(
+                    &given,
+                    "minikeeper has only SHA-1, SHA-256, SHA-384 and SHA-512",
+                ),
                 digest::Found::Nowhere => {
-                    return Err(Refusal::value(&given, "is no digest algorithm"));
+                    return Err(Refusal::value(&given, "is not a digest algorithm"));
                 }
             }
         }
         self.required_schemes(config)
     }
 
-    /// `AuthenticationHelper.initConfigurations` and `validateConfiguredProperties`.
+    /// Sets the required schemes: `AuthenticationHelper.initConfigurations` and `validateConfiguredProperties`.
     fn required_schemes(&mut self, config: &mut Config) -> Result<(), Refusal> {
         let Some(enforced) = self.honoured.get(&Setting::EnforceAuth).cloned() else {
             return Ok(());
@@ -605,13 +579,13 @@ impl Gathered {
             return Ok(());
         }
         let Some(list) = self.honoured.get(&Setting::EnforceAuthSchemes).cloned() else {
-            return Err(Refusal::value(&enforced, "wants enforce.auth.schemes"));
+            return Err(Refusal::value(&enforced, "needs enforce.auth.schemes"));
         };
         for scheme in list.value.split(',').map(zoo_cfg::trim) {
             if scheme == "ip" || (scheme == "digest" && config.digest_auth) {
                 config.required_auth_schemes.push(String::from(scheme));
             } else if self.auth_providers {
-                self.lack(&list, "only the schemes ip and digest are known");
+                self.lack(&list, "minikeeper has only the schemes ip and digest");
             } else {
                 return Err(Refusal::value(
                     &list,
@@ -622,29 +596,29 @@ impl Gathered {
         Ok(())
     }
 
-    /// The command line's word, the check of the session timeouts, which want all of it, and the warnings.
-    fn finish(mut self, mut config: Config, overrides: &Overrides) -> Result<Settings, Refusal> {
-        if let Some(address) = overrides.listen {
+    /// Applies the flags, checks the session timeouts, and collects the warnings.
+    fn finish(mut self, mut config: Config, flags: &Serve) -> Result<Settings, Refusal> {
+        if let Some(address) = flags.listen {
             config.address = address;
         }
-        if let Some(limit) = overrides.max_client_connections {
+        if let Some(limit) = flags.max_client_connections {
             config.max_client_connections = limit;
         }
-        if let Some(bytes) = overrides.jute_max_buffer {
+        if let Some(bytes) = flags.jute_max_buffer {
             config.max_frame = bytes;
         }
-        if let Some(list) = &overrides.four_letter_words {
+        if let Some(list) = &flags.four_letter_words {
             config.four_letter_words = four_letter_words(list);
         }
-        if let Some(on) = overrides.extended_types {
+        if let Some(on) = flags.extended_types {
             config.extended_types = on;
         }
-        if let Some(digest) = &overrides.super_digest {
+        if let Some(digest) = &flags.super_digest {
             config.super_digest = Some(digest.clone());
         }
-        self.times(&mut config, overrides)?;
+        self.times(&mut config, flags)?;
         let mut warnings = std::mem::take(&mut self.warnings);
-        warnings.extend(self.keep(&mut config.storage, overrides)?);
+        warnings.extend(self.apply_storage(&mut config.storage, flags)?);
 
         if !self.idle.is_empty() {
             let groups: Vec<_> = self
@@ -652,28 +626,28 @@ impl Gathered {
                 .iter()
                 .map(|(why, names)| format!("{} ({})", names.join(", "), why.text()))
                 .collect();
-            warnings.push(format!("without effect here: {}", groups.join("; ")));
+            warnings.push(format!("settings without effect: {}", groups.join("; ")));
         }
         if !self.unknown.is_empty() {
             warnings.push(format!(
-                "not known, so without effect: {}",
+                "unknown settings, ignored: {}",
                 self.unknown.join(", ")
             ));
         }
         if !self.lacks.is_empty() {
-            if !overrides.ignore_unsupported {
+            if !flags.ignore_unsupported {
                 return Err(Refusal::Unsupported { lacks: self.lacks });
             }
-            warnings.push(format!("served all the same: {}", self.lacks.join("; ")));
+            warnings.push(format!("not supported, ignored: {}", self.lacks.join("; ")));
         }
         Ok(Settings {
             config,
-            super_user: overrides.super_user.clone(),
+            super_user: flags.super_user.clone(),
             warnings,
         })
     }
 
-    /// A refusal of the first of these that was given in a file or variable.
+    /// Refuses the first of these settings that a file or variable sets.
     fn blame(&self, suspects: &[Setting], reason: String) -> Refusal {
         match suspects
             .iter()
@@ -684,26 +658,20 @@ impl Gathered {
         }
     }
 
-    /// Tick and session timeouts in Java's 32 bits, where a product may wrap: `QuorumPeerConfig.parseProperties`.
-    fn times(&self, config: &mut Config, overrides: &Overrides) -> Result<(), Refusal> {
+    /// Sets the tick and the session timeouts. Products wrap at 32 bits, as in `QuorumPeerConfig.parseProperties`.
+    fn times(&self, config: &mut Config, flags: &Serve) -> Result<(), Refusal> {
         let given = |flag: Option<i32>, setting| flag.or_else(|| self.int(setting));
         let explicit = |timeout: Option<i32>| timeout.filter(|&ms| ms != -1);
         let default_tick = i32::try_from(config.tick_time.as_millis()).unwrap_or(i32::MAX);
-        let tick = given(overrides.tick_time_ms, Setting::TickTime).unwrap_or(default_tick);
+        let tick = given(flags.tick_time, Setting::TickTime).unwrap_or(default_tick);
         if tick < 1 {
             return Err(self.blame(
                 &[Setting::TickTime],
                 format!("tickTime {tick} is less than 1"),
             ));
         }
-        let min = explicit(given(
-            overrides.min_session_timeout_ms,
-            Setting::MinSessionTimeout,
-        ));
-        let max = explicit(given(
-            overrides.max_session_timeout_ms,
-            Setting::MaxSessionTimeout,
-        ));
+        let min = explicit(given(flags.min_session_timeout, Setting::MinSessionTimeout));
+        let max = explicit(given(flags.max_session_timeout, Setting::MaxSessionTimeout));
         let least = min.unwrap_or(tick.wrapping_mul(2));
         let most = max.unwrap_or(tick.wrapping_mul(20));
         if least > most {
@@ -723,17 +691,17 @@ impl Gathered {
     }
 }
 
-/// Java knows spans of nothing and below; a millisecond is the shortest here.
+/// Converts a span of Java, which can be zero or negative; the shortest span here is a millisecond.
 fn milliseconds(ms: i32) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0).max(1))
 }
 
-/// `Boolean.parseBoolean`.
+/// Parses like `Boolean.parseBoolean`.
 fn is_true(value: &str) -> bool {
     value.eq_ignore_ascii_case("true")
 }
 
-/// `Integer.decode` and `Long.decode`: a sign, then `0x`, `#` or a leading zero for other bases.
+/// Parses like `Integer.decode` and `Long.decode`: a sign, then `0x`, `#` or a leading zero for other bases.
 fn decode(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -754,7 +722,7 @@ fn decode(text: &str) -> Option<i64> {
     Some(if negative { -size } else { size })
 }
 
-/// `FourLetterCommands.isEnabled`.
+/// Parses a list of four-letter words like `FourLetterCommands.isEnabled`.
 fn four_letter_words(list: &str) -> FourLetterWords {
     let words: Vec<_> = list.split(',').map(zoo_cfg::trim).collect();
     if words.contains(&"*") {
@@ -769,7 +737,7 @@ fn four_letter_words(list: &str) -> FourLetterWords {
     )
 }
 
-/// Why the real server would not start with this value, if it would not.
+/// Returns the reason if ZooKeeper does not start with this value.
 fn refused_value(key: &Key, given: &Given) -> Option<String> {
     let value = given.value.as_str();
     let no = |right: bool, wanted: &str| (!right).then(|| format!("must be {wanted}"));
@@ -799,14 +767,14 @@ fn refused_value(key: &Key, given: &Given) -> Option<String> {
     }
 }
 
-/// Where a server with this environment and no flags listens.
+/// Returns the address on which a server with this environment and no flags listens.
 pub(crate) fn address_in(variables: &Variables) -> Result<SocketAddr, Refusal> {
-    let overrides = Overrides {
-        // How it was started is not known; it may have been told to serve all the same.
+    let flags = Serve {
+        // The flags of the running server are unknown; it may have been started with this one.
         ignore_unsupported: true,
-        ..Overrides::default()
+        ..Serve::default()
     };
-    settle(&Door::Variables, variables, &overrides).map(|settings| settings.config.address)
+    settle(&Source::Variables, variables, &flags).map(|settings| settings.config.address)
 }
 
 mod hierarchy;

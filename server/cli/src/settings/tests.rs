@@ -1,27 +1,27 @@
-//! Each verdict on a configuration was seen on a real 3.9.5.
+//! Every expected outcome was observed with ZooKeeper 3.9.5.
 
 use minikeeper::{
     config::DigestAlgorithm,
-    folder::{Compression, Storage},
+    folder::{Compression, DataFormat, Storage},
 };
 
 use super::*;
 use crate::environment::DEFAULTS;
 
-/// What becomes of a configuration, by what a real 3.9.5 was seen to do with it.
+/// Outcome of a configuration, here and with ZooKeeper 3.9.5.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+enum Outcome {
     /// Both serve.
     Serves,
     /// Both refuse.
     Refused,
-    /// The real server serves; here it is refused unless `--ignore-unsupported` is given.
+    /// ZooKeeper serves; minikeeper refuses without `--ignore-unsupported`.
     NotHere,
 }
-use Verdict::{NotHere, Refused, Serves};
+use Outcome::{NotHere, Refused, Serves};
 
-/// Settles a `zoo.cfg` of these lines, `DIR` being the folder it lies in.
-fn of_file(text: &str, flags: &[(&str, &str)], overrides: &Overrides) -> Result<Settings, Refusal> {
+/// Settles a `zoo.cfg` of these lines. `DIR` stands for the folder of the file.
+fn of_file(text: &str, flags: &[(&str, &str)], options: &Serve) -> Result<Settings, Refusal> {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let dir = folder.path().to_str().expect("the path is Unicode");
     std::fs::write(folder.path().join("myid"), "1\n").expect("it can be written");
@@ -42,11 +42,11 @@ fn of_file(text: &str, flags: &[(&str, &str)], overrides: &Overrides) -> Result<
         .map(|(name, value)| format!("'-D{name}={value}'"))
         .collect();
     let variables = Variables::from([("JVMFLAGS", flags.join(" ").as_str())]);
-    settle(&Door::File(path), &variables, overrides)
+    settle(&Source::File(path), &variables, options)
 }
 
-fn verdict(outcome: &Result<Settings, Refusal>) -> Verdict {
-    match outcome {
+fn outcome_of(settled: &Result<Settings, Refusal>) -> Outcome {
+    match settled {
         Ok(_) => Serves,
         Err(Refusal::Unsupported { .. }) => NotHere,
         Err(_) => Refused,
@@ -54,7 +54,7 @@ fn verdict(outcome: &Result<Settings, Refusal>) -> Verdict {
 }
 
 fn config(text: &str) -> Config {
-    of_file(text, &[], &Overrides::default())
+    of_file(text, &[], &Serve::default())
         .expect("it is in order")
         .config
 }
@@ -62,7 +62,7 @@ fn config(text: &str) -> Config {
 const BASE: &str = "dataDir=DIR\nclientPort=2181\n";
 
 #[test]
-fn a_line_more_in_zoo_cfg_is_judged_as_a_real_server_does() {
+fn each_line_of_a_zoo_cfg_is_checked_as_by_zookeeper() {
     for (line, expected) in [
         ("", Serves),
         ("tickTime=abc", Refused),
@@ -200,11 +200,13 @@ fn a_line_more_in_zoo_cfg_is_judged_as_a_real_server_does() {
         ("quorum.auth.enableSasl=true", NotHere),
         ("quorum.auth.enableSasl=x", Refused),
         (
-            "sessionRequireClientSASLAuth=true\nauthProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
+            "sessionRequireClientSASLAuth=true\n\
+             authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
             NotHere,
         ),
         (
-            "enforce.auth.enabled=true\nenforce.auth.schemes=sasl\nauthProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
+            "enforce.auth.enabled=true\nenforce.auth.schemes=sasl\n\
+             authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
             NotHere,
         ),
         ("authProvider.1=foo", Serves),
@@ -266,13 +268,13 @@ fn a_line_more_in_zoo_cfg_is_judged_as_a_real_server_does() {
         ("jute.maxbuffer=abc", Serves),
         ("znode.container.checkIntervalMs=0", Serves),
     ] {
-        let outcome = of_file(&format!("{BASE}{line}\n"), &[], &Overrides::default());
-        assert_eq!(verdict(&outcome), expected, "{line}: {outcome:?}");
+        let outcome = of_file(&format!("{BASE}{line}\n"), &[], &Serve::default());
+        assert_eq!(outcome_of(&outcome), expected, "{line}: {outcome:?}");
     }
 }
 
 #[test]
-fn a_zoo_cfg_that_lacks_something_is_judged_as_a_real_server_does() {
+fn an_incomplete_zoo_cfg_is_checked_as_by_zookeeper() {
     for (text, expected) in [
         ("clientPort=2181", Refused),
         ("dataDir=DIR\nclientPort=70000", Refused),
@@ -287,13 +289,13 @@ fn a_zoo_cfg_that_lacks_something_is_judged_as_a_real_server_does() {
         // It starts, but listens nowhere.
         ("dataDir=DIR", NotHere),
     ] {
-        let outcome = of_file(text, &[], &Overrides::default());
-        assert_eq!(verdict(&outcome), expected, "{text}: {outcome:?}");
+        let outcome = of_file(text, &[], &Serve::default());
+        assert_eq!(outcome_of(&outcome), expected, "{text}: {outcome:?}");
     }
 }
 
 #[test]
-fn groups_beside_one_server_line_are_judged_as_a_real_server_does() {
+fn groups_with_one_server_line_are_checked_as_by_zookeeper() {
     for (lines, expected) in [
         ("group.1=1", Serves),
         ("group.1=1\nweight.1=1", Serves),
@@ -316,8 +318,8 @@ fn groups_beside_one_server_line_are_judged_as_a_real_server_does() {
         ("server.2=localhost:2889:3889\ngroup.1=1:2", NotHere),
     ] {
         let text = format!("{BASE}server.1=localhost:2888:3888;2181\n{lines}\n");
-        let outcome = of_file(&text, &[], &Overrides::default());
-        assert_eq!(verdict(&outcome), expected, "{lines}: {outcome:?}");
+        let outcome = of_file(&text, &[], &Serve::default());
+        assert_eq!(outcome_of(&outcome), expected, "{lines}: {outcome:?}");
     }
 }
 
@@ -325,9 +327,9 @@ fn groups_beside_one_server_line_are_judged_as_a_real_server_does() {
 fn several_addresses_of_one_server_want_the_system_property() {
     let text = format!("{BASE}multiAddress.enabled=false\nserver.1=a:2888:3888|b:2889:3889;2181\n");
     let property = [("zookeeper.multiAddress.enabled", "true")];
-    let outcome = of_file(&text, &property, &Overrides::default());
-    assert_eq!(verdict(&outcome), Serves, "{outcome:?}");
-    let refusal = of_file(&text, &[], &Overrides::default()).expect_err("it is not allowed");
+    let outcome = of_file(&text, &property, &Serve::default());
+    assert_eq!(outcome_of(&outcome), Serves, "{outcome:?}");
+    let refusal = of_file(&text, &[], &Serve::default()).expect_err("it is not allowed");
     assert!(
         refusal
             .to_string()
@@ -339,18 +341,18 @@ fn several_addresses_of_one_server_want_the_system_property() {
 #[test]
 fn keys_of_tls_without_a_secure_port_draw_a_warning() {
     let text = format!("{BASE}ssl.keyStore.location=/x\nclient.portUnification=true\n");
-    let settings = of_file(&text, &[], &Overrides::default()).expect("a real server serves");
+    let settings = of_file(&text, &[], &Serve::default()).expect("a real server serves");
     assert_eq!(
         settings.warnings,
         [
-            "without effect here: ssl.keyStore.location, client.portUnification \
-          (TLS is not spoken: clients connect in the clear)"
+            "settings without effect: ssl.keyStore.location, client.portUnification \
+          (TLS is not supported, and clients connect without it)"
         ]
     );
 }
 
 #[test]
-fn a_system_property_is_judged_as_a_real_server_does() {
+fn a_system_property_is_checked_as_by_zookeeper() {
     for (name, value, expected) in [
         ("jute.maxbuffer", "abc", Serves),
         ("jute.maxbuffer", "-1", Serves),
@@ -364,19 +366,19 @@ fn a_system_property_is_judged_as_a_real_server_does() {
         ("zookeeper.ssl.keyStore.location", "/x", Serves),
         ("java.awt.headless", "true", Serves),
     ] {
-        let outcome = of_file(BASE, &[(name, value)], &Overrides::default());
-        assert_eq!(verdict(&outcome), expected, "{name}={value}: {outcome:?}");
+        let outcome = of_file(BASE, &[(name, value)], &Serve::default());
+        assert_eq!(
+            outcome_of(&outcome),
+            expected,
+            "{name}={value}: {outcome:?}"
+        );
     }
 }
 
 #[test]
 fn without_configuration_the_defaults_are_those_of_a_server_for_tests() {
-    let settings = settle(
-        &Door::Variables,
-        &Variables::default(),
-        &Overrides::default(),
-    )
-    .expect("nothing was asked for");
+    let settings = settle(&Source::Variables, &Variables::default(), &Serve::default())
+        .expect("nothing was asked for");
     let mut expected = Config::default();
     expected.address = ([127, 0, 0, 1], 2181).into();
     expected.journal = JournalMode::Off;
@@ -395,13 +397,13 @@ fn a_zoo_cfg_has_the_real_servers_defaults() {
 }
 
 #[test]
-fn arguments_have_the_defaults_of_zookeepers_main_class() {
+fn optionshave_the_defaults_of_zookeepers_main_class() {
     let arguments = |line: &str| {
         let words = line.split_whitespace().map(String::from).collect();
         settle(
-            &Door::Arguments(words),
+            &Source::Arguments(words),
             &Variables::default(),
-            &Overrides::default(),
+            &Serve::default(),
         )
     };
     let config = arguments("2182 /nowhere")
@@ -421,20 +423,20 @@ fn arguments_have_the_defaults_of_zookeepers_main_class() {
         "2182 /nowhere 0",
         "2182 /nowhere 500 x",
     ] {
-        assert_eq!(verdict(&arguments(line)), Refused, "{line}");
+        assert_eq!(outcome_of(&arguments(line)), Refused, "{line}");
     }
 }
 
 #[test]
 fn the_images_variables_have_the_images_defaults() {
     let settings = settle(
-        &Door::Variables,
+        &Source::Variables,
         &Variables::from([
             DEFAULTS,
             ("ZOO_MY_ID", "1"),
             ("ZOO_CFG_EXTRA", "skipACL=yes snapCount=7"),
         ]),
-        &Overrides::default(),
+        &Serve::default(),
     )
     .expect("it is in order");
     let config = settings.config;
@@ -453,27 +455,27 @@ fn the_images_ensemble_is_refused_and_its_own_line_says_the_port() {
     let servers = "server.1=a:2888:3888;2181 server.2=b:2888:3888;2182";
     let variables = Variables::from([DEFAULTS, ("ZOO_SERVERS", servers), ("ZOO_MY_ID", "2")]);
     let refusal =
-        settle(&Door::Variables, &variables, &Overrides::default()).expect_err("two members vote");
+        settle(&Source::Variables, &variables, &Serve::default()).expect_err("two members vote");
     assert_eq!(
         refusal.to_string(),
-        "cannot be given here: ZOO_SERVERS: 2 voting members (there is one server, no ensemble); \
-         --ignore-unsupported serves all the same"
+        "not supported: ZOO_SERVERS: 2 voting members (minikeeper is one server, not an ensemble); \
+         use --ignore-unsupported to start anyway"
     );
-    let overrides = Overrides {
+    let options = Serve {
         ignore_unsupported: true,
-        ..Overrides::default()
+        ..Serve::default()
     };
     let settings =
-        settle(&Door::Variables, &variables, &overrides).expect("it serves all the same");
+        settle(&Source::Variables, &variables, &options).expect("it serves all the same");
     assert_eq!(settings.config.address, ([0, 0, 0, 0], 2182).into());
 }
 
 /// Settings that these variables alone give.
 fn of_variables<const N: usize>(pairs: [(&str, &str); N]) -> Result<Settings, Refusal> {
     settle(
-        &Door::Variables,
+        &Source::Variables,
         &Variables::from(pairs),
-        &Overrides::default(),
+        &Serve::default(),
     )
 }
 
@@ -556,8 +558,8 @@ fn variables_of_bitnamis_and_confluents_images_are_honoured() {
     assert_eq!(
         bitnamis.warnings,
         [
-            "without effect here: ZOO_HEAP_SIZE (there is no Java virtual machine)",
-            "not known, so without effect: ZOO_NONSENSE"
+            "settings without effect: ZOO_HEAP_SIZE (there is no Java virtual machine)",
+            "unknown settings, ignored: ZOO_NONSENSE"
         ]
     );
     let confluents = of_variables([
@@ -571,14 +573,14 @@ fn variables_of_bitnamis_and_confluents_images_are_honoured() {
     assert_eq!(confluents.config.address, ([127, 0, 0, 1], 32181).into());
     assert_eq!(confluents.config.tick_time, Duration::from_millis(500));
     assert_eq!(confluents.config.max_frame, 4096);
-    let words = vec![String::from("ruok")];
+    let words = vec!["ruok".to_owned()];
     assert_eq!(
         confluents.config.four_letter_words,
         FourLetterWords::Only(words)
     );
     assert_eq!(
         confluents.warnings,
-        ["without effect here: ZOOKEEPER_SYNC_LIMIT (one server, no ensemble)"]
+        ["settings without effect: ZOOKEEPER_SYNC_LIMIT (one server, no ensemble)"]
     );
 }
 
@@ -588,47 +590,47 @@ fn variables_that_ask_for_a_closed_server_are_refused_as_the_lines_are() {
         (
             "ZOO_ENABLE_AUTH",
             "yes",
-            "ZOO_ENABLE_AUTH: sessionRequireClientSASLAuth=true (SASL is not spoken)",
+            "ZOO_ENABLE_AUTH: sessionRequireClientSASLAuth=true (SASL is not supported)",
         ),
         (
             "ZOO_ENABLE_QUORUM_AUTH",
             "TRUE",
-            "ZOO_ENABLE_QUORUM_AUTH: quorum.auth.enableSasl=true (SASL is not spoken)",
+            "ZOO_ENABLE_QUORUM_AUTH: quorum.auth.enableSasl=true (SASL is not supported)",
         ),
         (
             "ZOO_TLS_CLIENT_ENABLE",
             "1",
-            "ZOO_TLS_CLIENT_ENABLE: secureClientPort=3181 (TLS is not spoken)",
+            "ZOO_TLS_CLIENT_ENABLE: secureClientPort=3181 (TLS is not supported)",
         ),
         (
             "ZOO_TLS_QUORUM_ENABLE",
             "yes",
-            "ZOO_TLS_QUORUM_ENABLE: sslQuorum=true (TLS is not spoken)",
+            "ZOO_TLS_QUORUM_ENABLE: sslQuorum=true (TLS is not supported)",
         ),
         (
             "ALLOW_ANONYMOUS_LOGIN",
             "no",
-            "ALLOW_ANONYMOUS_LOGIN=no (SASL is not spoken: every client is let in)",
+            "ALLOW_ANONYMOUS_LOGIN=no (SASL is not supported, and every client can connect)",
         ),
         (
             "ZOO_CFG_sslQuorum",
             "true",
-            "ZOO_CFG_sslQuorum: sslQuorum=true (TLS is not spoken)",
+            "ZOO_CFG_sslQuorum: sslQuorum=true (TLS is not supported)",
         ),
         (
             "ZOOKEEPER_SECURE_CLIENT_PORT",
             "2182",
-            "ZOOKEEPER_SECURE_CLIENT_PORT: secureClientPort=2182 (TLS is not spoken)",
+            "ZOOKEEPER_SECURE_CLIENT_PORT: secureClientPort=2182 (TLS is not supported)",
         ),
         (
             "ZOOKEEPER_SSL_QUORUM",
             "true",
-            "ZOOKEEPER_SSL_QUORUM: sslQuorum=true (TLS is not spoken)",
+            "ZOOKEEPER_SSL_QUORUM: sslQuorum=true (TLS is not supported)",
         ),
         (
             "KAFKA_OPTS",
             "-Dzookeeper.sessionRequireClientSASLAuth=true",
-            "KAFKA_OPTS: zookeeper.sessionRequireClientSASLAuth=true (SASL is not spoken)",
+            "KAFKA_OPTS: zookeeper.sessionRequireClientSASLAuth=true (SASL is not supported)",
         ),
     ] {
         let refusal = of_variables([(variable, value)])
@@ -636,14 +638,14 @@ fn variables_that_ask_for_a_closed_server_are_refused_as_the_lines_are() {
             .to_string();
         assert_eq!(
             refusal,
-            format!("cannot be given here: {expected}; --ignore-unsupported serves all the same")
+            format!("not supported: {expected}; use --ignore-unsupported to start anyway")
         );
-        let overrides = Overrides {
+        let options = Serve {
             ignore_unsupported: true,
-            ..Overrides::default()
+            ..Serve::default()
         };
         let variables = Variables::from([(variable, value)]);
-        let settings = settle(&Door::Variables, &variables, &overrides).expect("it was asked to");
+        let settings = settle(&Source::Variables, &variables, &options).expect("it was asked to");
         assert!(
             settings.warnings.concat().contains(expected),
             "{:?}",
@@ -662,11 +664,12 @@ fn variables_that_ask_for_a_closed_server_are_refused_as_the_lines_are() {
 }
 
 #[test]
-fn what_is_honoured_reaches_the_config() {
+fn honoured_settings_reach_the_config() {
     let config = config(
         "dataDir=DIR\ndataLogDir=/logs\nclientPort=2181\nclientPortAddress=127.0.0.1\nclientPortListenBacklog=9\n\
          tickTime=100\nminSessionTimeout=10\nmaxSessionTimeout=20\nmaxClientCnxns=3\nmaxCnxns=5\n\
-         nio.sessionlessCnxnTimeout=77\n4lw.commands.whitelist=ruok, mntr\nextendedTypesEnabled=true\nenforceQuota=true\nskipACL=yes\nreconfigEnabled=true\n\
+         nio.sessionlessCnxnTimeout=77\n4lw.commands.whitelist=ruok, mntr\nextendedTypesEnabled=true\n\
+         enforceQuota=true\nskipACL=yes\nreconfigEnabled=true\n\
          DigestAuthenticationProvider.superDigest=super:x\nDigestAuthenticationProvider.enabled=false\n\
          DigestAuthenticationProvider.digestAlg=SHA-256\nenforce.auth.enabled=true\nenforce.auth.schemes=ip\n",
     );
@@ -680,7 +683,7 @@ fn what_is_honoured_reaches_the_config() {
         (3, 5)
     );
     assert_eq!(config.sessionless_timeout, Duration::from_millis(77));
-    let words = vec![String::from("ruok"), String::from("mntr")];
+    let words = vec!["ruok".to_owned(), "mntr".to_owned()];
     assert_eq!(config.four_letter_words, FourLetterWords::Only(words));
     assert!(config.extended_types && config.enforce_quota);
     assert!(config.skip_acl && config.reconfig_enabled && !config.digest_auth);
@@ -699,7 +702,7 @@ fn system_properties_with_names_of_their_own_reach_the_config() {
         ("znode.container.maxNeverUsedIntervalMs", "9"),
         ("readonlymode.enabled", "true"),
     ];
-    let config = of_file(BASE, &flags, &Overrides::default())
+    let config = of_file(BASE, &flags, &Serve::default())
         .expect("it is in order")
         .config;
     assert_eq!(config.max_frame, 0x10_0000);
@@ -708,7 +711,7 @@ fn system_properties_with_names_of_their_own_reach_the_config() {
     assert_eq!(config.container_max_never_used, Duration::from_millis(9));
     assert_eq!(
         config.four_letter_words,
-        FourLetterWords::Only(vec![String::from("isro")])
+        FourLetterWords::Only(vec!["isro".to_owned()])
     );
 }
 
@@ -719,7 +722,7 @@ fn zoo_cfg_wins_over_a_system_property_and_a_flag_over_both() {
         ("zookeeper.skipACL", "yes"),
     ];
     let text = format!("{BASE}4lw.commands.whitelist=*\ntickTime=1\ntickTime=9\n");
-    let config = of_file(&text, &flags, &Overrides::default())
+    let config = of_file(&text, &flags, &Serve::default())
         .expect("it is in order")
         .config;
     assert_eq!(config.four_letter_words, FourLetterWords::All);
@@ -730,16 +733,16 @@ fn zoo_cfg_wins_over_a_system_property_and_a_flag_over_both() {
         "the last of two lines counts"
     );
 
-    let overrides = Overrides {
+    let options = Serve {
         listen: Some(([127, 0, 0, 1], 0).into()),
-        tick_time_ms: Some(5),
+        tick_time: Some(5),
         max_client_connections: Some(1),
-        four_letter_words: Some(String::from("srvr")),
+        four_letter_words: Some("srvr".to_owned()),
         jute_max_buffer: Some(2),
-        super_user: Some(String::from("super:test")),
-        ..Overrides::default()
+        super_user: Some("super:test".to_owned()),
+        ..Serve::default()
     };
-    let settings = of_file(&text, &flags, &overrides).expect("it is in order");
+    let settings = of_file(&text, &flags, &options).expect("it is in order");
     assert_eq!(settings.super_user.as_deref(), Some("super:test"));
     let config = settings.config;
     assert_eq!(config.address, ([127, 0, 0, 1], 0).into());
@@ -748,7 +751,7 @@ fn zoo_cfg_wins_over_a_system_property_and_a_flag_over_both() {
 }
 
 #[test]
-fn a_refused_value_is_told_with_its_file_line_key_and_reason() {
+fn a_refusal_has_file_line_key_value_and_reason() {
     for (text, expected) in [
         (
             "dataDir=DIR\n\ntickTime=soon\n",
@@ -765,10 +768,10 @@ fn a_refused_value_is_told_with_its_file_line_key_and_reason() {
         ("clientPort=1\n", "/zoo.cfg: dataDir is not set"),
         (
             "dataDir=DIR\nclientPort=1\nfoo\\u1\n",
-            "/zoo.cfg: line 3: a \\u is not effects by four hexadecimal digits",
+            "/zoo.cfg: line 3: a \\u is not followed by four hexadecimal digits",
         ),
     ] {
-        let refusal = of_file(text, &[], &Overrides::default())
+        let refusal = of_file(text, &[], &Serve::default())
             .expect_err(text)
             .to_string();
         assert!(refusal.ends_with(expected), "{refusal}");
@@ -776,7 +779,7 @@ fn a_refused_value_is_told_with_its_file_line_key_and_reason() {
 }
 
 #[test]
-fn what_has_no_effect_is_named_once_and_what_is_unknown_with_a_hint() {
+fn settings_without_effect_are_named_once_and_unknown_ones_with_a_hint() {
     let flags = [
         ("zookeeper.foo", "1"),
         ("zookeeper.peerType", "5"),
@@ -785,39 +788,40 @@ fn what_has_no_effect_is_named_once_and_what_is_unknown_with_a_hint() {
     let text = format!(
         "{BASE}initLimit=5\nsyncLimit=2\nadmin.serverPort=8080\nbar=1\njute.maxbuffer=5\nzookeeper.skipACL=yes\n"
     );
-    let settings = of_file(&text, &flags, &Overrides::default()).expect("it is in order");
+    let settings = of_file(&text, &flags, &Serve::default()).expect("it is in order");
     let [idle, unknown] = settings.warnings.as_slice() else {
         panic!("two warnings were expected, got {:?}", settings.warnings);
     };
     assert_eq!(
         idle,
-        "without effect here: admin.serverPort (the AdminServer is not served); initLimit, syncLimit (one server, no ensemble)"
+        "settings without effect: admin.serverPort (there is no AdminServer); \
+         initLimit, syncLimit (one server, no ensemble)"
     );
     assert_eq!(
         unknown,
-        "not known, so without effect: zookeeper.foo, zookeeper.peerType (only in a zoo.cfg), bar, \
+        "unknown settings, ignored: zookeeper.foo, zookeeper.peerType (only in a zoo.cfg), bar, \
          jute.maxbuffer (only as a system property), zookeeper.skipACL (in a zoo.cfg without the `zookeeper.`)"
     );
 }
 
-/// What a `zoo.cfg` with these lines and system properties says of the folder.
-fn storage(lines: &str, flags: &[(&str, &str)], overrides: &Overrides) -> Storage {
+/// Returns the settings of the data folder from a `zoo.cfg` with these lines, system properties and flags.
+fn storage(lines: &str, flags: &[(&str, &str)], options: &Serve) -> Storage {
     let text = format!("dataDir=/d\ndataLogDir=/l\nclientPort=2181\n{lines}");
-    let settings = of_file(&text, flags, overrides).expect("it is in order");
+    let settings = of_file(&text, flags, options).expect("it is in order");
     assert_eq!(settings.warnings, [""; 0], "{lines}");
     settings.config.storage
 }
 
 #[test]
-fn how_state_is_kept_reaches_the_config_in_the_real_servers_units() {
+fn settings_of_the_data_folder_have_zookeepers_units() {
     let mut default = Storage::default();
     default.data_dir = Some(PathBuf::from("/d"));
     default.data_log_dir = Some(PathBuf::from("/l"));
-    assert_eq!(storage("", &[], &Overrides::default()), default);
+    assert_eq!(storage("", &[], &Serve::default()), default);
     let check = |lines: &str, expected: fn(&mut Storage)| {
         let mut all = default.clone();
         expected(&mut all);
-        assert_eq!(storage(lines, &[], &Overrides::default()), all, "{lines}");
+        assert_eq!(storage(lines, &[], &Serve::default()), all, "{lines}");
     };
     check("forceSync=no", |storage| storage.force_sync = false);
     check("forceSync=NO", |_| ());
@@ -870,7 +874,7 @@ fn how_state_is_kept_reaches_the_config_in_the_real_servers_units() {
         storage.purge_interval = Duration::from_secs(7200);
     });
     check("autopurge.purgeInterval=-1", |_| ());
-    let slow = |flags: &[(&str, &str)]| storage("", flags, &Overrides::default()).fsync_warning;
+    let slow = |flags: &[(&str, &str)]| storage("", flags, &Serve::default()).fsync_warning;
     let (alone, whole) = (
         ("fsync.warningthresholdms", "5"),
         ("zookeeper.fsync.warningthresholdms", "6"),
@@ -880,96 +884,96 @@ fn how_state_is_kept_reaches_the_config_in_the_real_servers_units() {
 }
 
 #[test]
-fn a_flag_says_where_and_how_state_is_kept_before_all_else() {
-    let with = |keep: Keep| Overrides {
-        keep,
-        ..Overrides::default()
-    };
-    let folders = |overrides: &Overrides| {
-        let storage = storage("", &[], overrides);
+fn flags_of_the_data_folder_override_all_other_sources() {
+    let folders = |options: &Serve| {
+        let storage = storage("", &[], options);
         (storage.data_dir, storage.data_log_dir)
     };
     let (here, there) = (PathBuf::from("/here"), PathBuf::from("/there"));
-    assert_eq!(folders(&with(Keep::InMemory)), (None, None));
-    let both = Keep::In(here.clone(), None);
-    assert_eq!(folders(&with(both)), (Some(here.clone()), None));
-    let apart = Keep::In(here.clone(), Some(there.clone()));
-    assert_eq!(folders(&with(apart)), (Some(here), Some(there)));
-    let overrides = Overrides {
+    let mut flags = Serve {
+        in_memory: true,
+        ..Serve::default()
+    };
+    assert_eq!(folders(&flags), (None, None));
+    flags.in_memory = false;
+    flags.data_dir = Some(here.clone());
+    assert_eq!(folders(&flags), (Some(here.clone()), None));
+    flags.data_log_dir = Some(there.clone());
+    assert_eq!(folders(&flags), (Some(here), Some(there)));
+    let options = Serve {
         recover: true,
         trust_empty: true,
         no_fsync: true,
         data_format: Some(DataFormat::V3_6),
-        ..Overrides::default()
+        ..Serve::default()
     };
-    let storage = storage("forceSync=yes", &[], &overrides);
+    let storage = storage("forceSync=yes", &[], &options);
     assert!(storage.recover && storage.trust_empty && !storage.force_sync);
     assert_eq!(storage.data_format, Some(DataFormat::V3_6));
 }
 
 #[test]
-fn without_a_folder_how_it_is_kept_has_no_effect_and_that_is_told() {
+fn settings_of_the_data_folder_without_a_folder_are_warned_about() {
     let variables = Variables::from([("JVMFLAGS", "-Dzookeeper.snapCount=5")]);
-    let warnings = |keep: Keep| {
-        let overrides = Overrides {
-            keep,
+    let warnings = |data_dir: Option<PathBuf>| {
+        let options = Serve {
+            data_dir,
             no_fsync: true,
-            ..Overrides::default()
+            ..Serve::default()
         };
-        let settings = settle(&Door::Variables, &variables, &overrides);
+        let settings = settle(&Source::Variables, &variables, &options);
         settings.expect("it is in order").warnings
     };
     assert_eq!(
-        warnings(Keep::AsConfigured),
-        ["without effect here: zookeeper.snapCount, --no-fsync (everything is kept in memory)"]
+        warnings(None),
+        ["settings without effect: zookeeper.snapCount, --no-fsync (the state is in memory)"]
     );
-    let folder = Keep::In(PathBuf::from("/d"), None);
-    assert_eq!(warnings(folder), [""; 0]);
+    assert_eq!(warnings(Some(PathBuf::from("/d"))), [""; 0]);
 }
 
 #[test]
-fn a_relative_folder_is_told_unless_it_is_meant() {
+fn a_relative_folder_without_a_dot_is_warned_about() {
     let warnings = |folder: &str| {
         let text = format!("dataDir={folder}\nclientPort=2181\n");
-        let settings = of_file(&text, &[], &Overrides::default());
+        let settings = of_file(&text, &[], &Serve::default());
         settings.expect("it is in order").warnings
     };
     assert_eq!(warnings("./data"), [""; 0]);
-    let told = warnings("data").concat();
-    assert!(told.starts_with("dataDir=data is relative: /"), "{told}");
+    let warning = warnings("data").concat();
     assert!(
-        told.ends_with("/data; put ./ before it if that is meant"),
-        "{told}"
+        warning.starts_with("dataDir=data is relative: /"),
+        "{warning}"
+    );
+    assert!(
+        warning.ends_with("/data; put ./ before it if this is intended"),
+        "{warning}"
     );
 }
 
 #[test]
-fn folders_that_are_not_to_be_made_must_be_there() {
+fn without_autocreate_the_folders_must_exist() {
     let text = format!("{BASE}datadir.autocreate=false\n");
-    assert_eq!(
-        verdict(&of_file(&text, &[], &Overrides::default())),
-        Refused
-    );
+    assert_eq!(outcome_of(&of_file(&text, &[], &Serve::default())), Refused);
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     std::fs::create_dir(folder.path().join("version-2")).expect("it can be made");
     let text = format!(
         "dataDir={}\nclientPort=1\ndatadir.autocreate=false\n",
         folder.path().display()
     );
-    assert_eq!(verdict(&of_file(&text, &[], &Overrides::default())), Serves);
+    assert_eq!(outcome_of(&of_file(&text, &[], &Serve::default())), Serves);
 }
 
 #[test]
-fn what_cannot_be_given_is_served_all_the_same_if_asked() {
-    let overrides = Overrides {
+fn unsupported_settings_are_ignored_on_request() {
+    let options = Serve {
         ignore_unsupported: true,
-        ..Overrides::default()
+        ..Serve::default()
     };
     let text = "dataDir=DIR\nsslQuorum=true\n";
-    let settings = of_file(text, &[], &overrides).expect("it was asked to");
+    let settings = of_file(text, &[], &options).expect("it was asked to");
     assert_eq!(settings.config.address.port(), 2181);
-    let last = settings.warnings.last().expect("it is told");
-    assert!(last.starts_with("served all the same: "), "{last}");
+    let last = settings.warnings.last().expect("it is a warning");
+    assert!(last.starts_with("not supported, ignored: "), "{last}");
 }
 
 #[test]

@@ -7,25 +7,25 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::value::Value;
 
-/// How data are shown.
+/// Format of data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Data {
-    /// As text where it is text, in base64 where it is not
+    /// Text if it is readable, otherwise base64
     #[default]
     Auto,
-    /// In base64
+    /// Base64
     Base64,
-    /// In hexadecimal
+    /// Hexadecimal
     Hex,
-    /// Not at all; the length is among the rest
+    /// No data, only its length
     None,
 }
 
 impl Data {
-    /// For people: a text in quotes, or what stands for one.
+    /// Formats data for people: text in quotes, or encoded bytes.
     pub(crate) fn line(self, data: Option<&[u8]>) -> Option<String> {
         let Some(bytes) = data else {
-            return (self != Self::None).then(|| String::from("null"));
+            return (self != Self::None).then(|| "null".to_owned());
         };
         Some(match (self, text(bytes)) {
             (Self::None, _) => return None,
@@ -35,12 +35,12 @@ impl Data {
         })
     }
 
-    /// The same, cut where it would fill the line.
+    /// Formats data for people, cut to a part of a line.
     pub(crate) fn short_line(self, data: Option<&[u8]>) -> Option<String> {
         const MOST: usize = 60;
         match data {
             Some(bytes) if bytes.len() > MOST => {
-                // Between two characters, if it is text.
+                // Text is cut between two characters.
                 let whole =
                     |end: &usize| text(bytes).is_none_or(|text| text.is_char_boundary(*end));
                 let end = (0..=MOST).rev().find(whole).unwrap_or(0);
@@ -51,7 +51,7 @@ impl Data {
         }
     }
 
-    /// For programs: a field named by what it is.
+    /// Returns data for programs: a field whose name is the encoding.
     pub(crate) fn field(self, data: Option<&[u8]>) -> Option<(&'static str, Value)> {
         let Some(bytes) = data else {
             return (self != Self::None).then_some(("data", Value::Null));
@@ -65,7 +65,7 @@ impl Data {
     }
 }
 
-/// The bytes as text, if a person can read them as one.
+/// Returns the bytes as text if they are readable.
 fn text(bytes: &[u8]) -> Option<&str> {
     let readable = |text: &&str| !text.contains(|c: char| c.is_control() && !"\t\n\r".contains(c));
     std::str::from_utf8(bytes).ok().filter(readable)
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_are_text_where_they_can_be_read() {
+    fn readable_data_are_text() {
         let check = |how: Data, data: Option<&[u8]>, line: Option<&str>| {
             assert_eq!(how.line(data).as_deref(), line, "{how:?} {data:?}");
         };

@@ -1,4 +1,4 @@
-//! `minikeeper snapshot diff`: what two states do not have in common.
+//! `minikeeper snapshot diff`: differences of two states.
 
 use std::cmp::Ordering;
 use std::io::Write;
@@ -43,7 +43,7 @@ pub(super) fn run(flags: &Diff, out: &mut dyn Write) -> Result<Found, Failure> {
     Ok(found)
 }
 
-/// One znode that is not the same in both.
+/// Difference of one znode.
 #[derive(Debug)]
 enum Difference {
     OnlyInFirst(Box<ZnodeView>),
@@ -51,7 +51,7 @@ enum Difference {
     Both { path: String, fields: Vec<Field> },
 }
 
-/// A field that is not the same, and what it is in each.
+/// Field that differs, with both values.
 #[derive(Debug)]
 struct Field {
     name: &'static str,
@@ -59,7 +59,7 @@ struct Field {
     line: String,
 }
 
-/// Goes through both in the same order, holding one znode of each.
+/// Walks through both states in the same order, with one znode of each in memory.
 struct Differences<'a> {
     flags: &'a Diff,
     walks: [std::iter::Peekable<Walk<'a>>; 2],
@@ -77,7 +77,7 @@ impl<'a> Differences<'a> {
         }
     }
 
-    /// The next path: with the znodes that are there.
+    /// Returns the znodes of the next path.
     fn pair(&mut self) -> Option<[Option<ZnodeView>; 2]> {
         let [one, other] = &mut self.walks;
         let order = match (one.peek(), other.peek()) {
@@ -121,7 +121,8 @@ impl Iterator for Differences<'_> {
     }
 }
 
-/// What differs between two znodes of one path. How many children each has is not said: that shows in the children.
+/// Returns the fields that differ between two znodes of one path. The number of children is not a field, since the
+/// children are differences themselves.
 fn fields(one: &ZnodeView, other: &ZnodeView, ignore: &[Ignore]) -> Vec<Field> {
     let mut fields = Vec::new();
     let mut field = |name: &'static str, values: [Value; 2], lines: [String; 2]| {
@@ -153,7 +154,7 @@ fn fields(one: &ZnodeView, other: &ZnodeView, ignore: &[Ignore]) -> Vec<Field> {
     text("acl", pair.map(|znode| words::acl(&znode.acl)));
     text(
         "owner",
-        pair.map(|znode| words::owner(znode).unwrap_or_else(|| String::from("nobody"))),
+        pair.map(|znode| words::owner(znode).unwrap_or_else(|| "none".to_owned())),
     );
     text("czxid", pair.map(|znode| znode.stat.czxid.to_string()));
     text("mzxid", pair.map(|znode| znode.stat.mzxid.to_string()));

@@ -1,4 +1,4 @@
-//! `minikeeper snapshot export`: a state elsewhere.
+//! `minikeeper snapshot export`: writes a state in another form.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -30,10 +30,10 @@ pub(super) fn run(flags: &Export, out: &mut dyn Write) -> Result<Found, Failure>
         Some(format) => {
             if flags.data_format.is_some() {
                 return Err(cannot(
-                    &"a tree as text has no release: --data-format is for a folder",
+                    &"--data-format needs a folder as its target: a tree as text has no release",
                 ));
             }
-            // Nothing that is there is written over.
+            // An existing file is never overwritten.
             let file = File::create_new(to).map_err(|error| cannot(&error))?;
             let mut file = BufWriter::with_capacity(1 << 16, file);
             let mut write = || {
@@ -42,14 +42,14 @@ pub(super) fn run(flags: &Export, out: &mut dyn Write) -> Result<Found, Failure>
                     .and_then(|()| file.flush())
                     .map_err(|error| cannot(&error))
             };
-            // Half a tree is none, and would be in the way.
+            // An incomplete tree is useless, and would block the next attempt.
             write().inspect_err(|_| {
                 let _ = fs::remove_file(to);
             })?;
         }
         None => {
             if !is_empty(to).map_err(|error| cannot(&error))? {
-                return Err(cannot(&"there is something in this folder already"));
+                return Err(cannot(&"the folder is not empty"));
             }
             let snapshot = flags.source.open()?;
             let _progress = Progress::of(format!("writing {}", to.display()));
@@ -62,7 +62,7 @@ pub(super) fn run(flags: &Export, out: &mut dyn Write) -> Result<Found, Failure>
     Ok(Found::Nothing)
 }
 
-/// The tree in the form that a seed has (`minikeeper::Tree`), a znode at a time; ZooKeeper's own are left out.
+/// Writes the tree as a seed (`minikeeper::Tree`), a znode at a time, without ZooKeeper's own znodes.
 fn write_tree(snapshot: &Snapshot, format: TreeFormat, out: &mut dyn Write) -> io::Result<()> {
     let progress = Progress::of("znodes");
     let mut any = false;
@@ -73,7 +73,7 @@ fn write_tree(snapshot: &Snapshot, format: TreeFormat, out: &mut dyn Write) -> i
             .strip_prefix("/zookeeper")
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let form = form(&znode);
-        // A root that nobody has touched is nothing to speak of.
+        // An unchanged root is omitted.
         if is_zookeepers || (path == "/" && form == Value::Fields(Vec::new())) {
             continue;
         }

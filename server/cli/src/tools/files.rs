@@ -1,11 +1,11 @@
-//! The files of a data folder, by their names.
+//! Files of a data folder.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use minikeeper::folder::{FileKind, FileName};
 
-/// A snapshot or a log, by its name.
+/// Snapshot or log with its parsed name.
 #[derive(Clone, Debug)]
 pub(crate) struct File {
     pub(crate) path: PathBuf,
@@ -19,7 +19,7 @@ impl File {
     }
 }
 
-/// The snapshots and logs of a data folder, or of the `version-2` in it.
+/// Lists the snapshots and logs of a data folder, or of the `version-2` in it.
 pub(crate) fn of(folder: &Path) -> io::Result<Vec<File>> {
     let inner = minikeeper::folder::version_folder(folder);
     let folder = if inner.is_dir() { &inner } else { folder };
@@ -30,7 +30,7 @@ pub(crate) fn of(folder: &Path) -> io::Result<Vec<File>> {
     Ok(files)
 }
 
-/// The log that begins last.
+/// Returns the log with the highest first zxid.
 pub(crate) fn newest_log(files: &[File]) -> Option<&File> {
     let logs = files.iter().filter(|file| file.name.kind == FileKind::Log);
     logs.max_by_key(|log| log.name.zxid)

@@ -1,10 +1,10 @@
-//! Which znodes and sessions are meant.
+//! Filters for znodes and sessions.
 
 use std::str::FromStr;
 
 use minikeeper::{SessionId, matcher::PathPattern};
 
-/// A pattern, or a path that stands for itself and everything below.
+/// A pattern, or a path that stands for its whole subtree.
 #[derive(Clone, Debug)]
 pub(crate) enum PathFilter {
     Subtree(String),
@@ -38,18 +38,18 @@ impl PathFilter {
         }
     }
 
-    /// Whether any matches; none at all means everything.
+    /// Whether any filter matches the path. Without filters, every path matches.
     pub(crate) fn any(filters: &[Self], path: &str) -> bool {
         filters.is_empty() || filters.iter().any(|filter| filter.matches(path))
     }
 }
 
-/// A session's number as ZooKeeper's logs have it, in hexadecimal.
+/// Parses a session id in hexadecimal, as in ZooKeeper's logs.
 pub(crate) fn session(text: &str) -> Result<SessionId, String> {
     let digits = text.strip_prefix("0x").unwrap_or(text);
     u64::from_str_radix(digits, 16)
         .map(|number| SessionId(number.cast_signed()))
-        .map_err(|_| String::from("expected a session's number in hexadecimal"))
+        .map_err(|_| "expected a session id in hexadecimal".to_owned())
 }
 
 #[cfg(test)]
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_stands_for_all_below_and_a_pattern_for_what_it_matches() {
+    fn a_path_matches_its_subtree_and_a_pattern_its_matches() {
         let check = |filter: &str, yes: &[&str], no: &[&str]| {
             let filter: PathFilter = filter.parse().expect("it is a filter");
             for path in yes {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_is_hexadecimal_with_and_without_the_mark() {
+    fn a_session_id_is_hexadecimal_with_and_without_0x() {
         assert_eq!(session("0x10"), Ok(SessionId(16)));
         assert_eq!(
             session("ff00000000000001"),

@@ -1,4 +1,4 @@
-//! The flags of the tools. Each says what it does where it is declared.
+//! Flags of the tools. The doc comment of each flag is its help text.
 
 use std::path::PathBuf;
 
@@ -11,50 +11,55 @@ use super::filter::{self, PathFilter};
 use super::log::Moment;
 use super::source::{self, Source};
 
-/// What can be done with a state.
+/// Tools for a state.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum SnapshotCommand {
-    /// Every znode with its data, stat, ACL and owner, and every session
+    /// Show every znode with its data, stat, ACL and owner, and every session
     Show(Show),
-    /// How many znodes, bytes and sessions there are, and below which znodes
+    /// Count znodes, bytes and sessions, in total and by subtree
     Summary(Summary),
-    /// What two states do not have in common, znodes and sessions: exit code 0 if nothing, 1 if something, 2 for trouble
+    /// Show the znodes and sessions that differ between two states: exit code 0 without differences, 1 with
+    /// differences, 2 on errors
     #[command(
-        after_help = "A line that begins with - is only in the first, with + only in the second, with ~ in both."
+        after_help = "A line begins with - if the item is only in A, + if it is only in B, ~ if it differs."
     )]
     Diff(Diff),
-    /// Check every file for damage, a line each: exit code 0 if there is none, 1 if there is
+    /// Check every file for damage, one line per file: exit code 0 without damage, 1 with damage
     Verify(Verify),
-    /// Write the tree as JSON or YAML, as `minikeeper --seed` reads it, or as a folder that a real server starts from
+    /// Write the tree as JSON or YAML for `minikeeper --seed`, or as a data folder for a real server
     Export(Export),
 }
 
-/// What can be done with transaction logs.
+/// Tools for transaction logs.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum LogCommand {
-    /// Every transaction, a line each
+    /// Show every transaction, one per line
     Show(LogShow),
 }
 
-/// Where a state is read from.
+/// Source of a state.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct From {
-    /// A snapshot, or a data folder, of which everything is read that a server would load: the newest valid snapshot and
-    /// the logs behind it
+    /// Snapshot, or data folder. From a folder, the tool reads what a server would load: the newest valid snapshot and
+    /// the logs after it
     #[arg(value_name = "FILE_OR_DIR")]
     file_or_dir: PathBuf,
 
-    /// The folder of the transaction logs, if they are not beside the snapshots
+    /// Folder of the transaction logs, if it differs from the folder of the snapshots
     #[arg(long, value_name = "DIR")]
     data_log_dir: Option<PathBuf>,
 
     #[command(flatten)]
-    how: source::How,
+    tolerance: source::Tolerance,
 }
 
 impl From {
     pub(super) fn source(&self) -> Source<'_> {
-        Source::new(&self.file_or_dir, self.data_log_dir.as_deref(), self.how)
+        Source::new(
+            &self.file_or_dir,
+            self.data_log_dir.as_deref(),
+            self.tolerance,
+        )
     }
 
     pub(super) fn open(&self) -> Result<Snapshot, Failure> {
@@ -62,10 +67,10 @@ impl From {
     }
 }
 
-/// How a tool answers.
+/// Output format of a tool.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// Text for people
     #[default]
     Text,
     /// One JSON object
@@ -74,96 +79,97 @@ pub(crate) enum Format {
     Yaml,
 }
 
-/// The flags of `minikeeper snapshot show`.
+/// Flags of `minikeeper snapshot show`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Show {
     #[command(flatten)]
     pub(super) source: From,
 
-    /// How it is written
+    /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(super) format: Format,
 
-    /// Only these znodes: a path stands for itself and all below, `*` and `?` for what they do in a shell, `**` for any
-    /// number of names; may be given several times
+    /// Show only these znodes. A path stands for its subtree; `*` and `?` match as in a shell, `**` matches any number
+    /// of names. Can be repeated
     #[arg(long, value_name = "PATH")]
     pub(super) path: Vec<PathFilter>,
 
-    /// How data are shown
-    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    /// Format of data
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(super) data: Data,
 }
 
-/// The flags of `minikeeper snapshot summary`.
+/// Flags of `minikeeper snapshot summary`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Summary {
     #[command(flatten)]
     pub(super) source: From,
 
-    /// How it is written
+    /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(super) format: Format,
 
-    /// Down to which level subtrees are listed; / is level 0
+    /// Deepest level of the listed subtrees; / is level 0
     #[arg(long, value_name = "LEVEL", default_value_t = 1)]
     pub(super) depth: usize,
 
-    /// How many subtrees are listed, those with the most bytes first
+    /// Maximum number of listed subtrees, largest first
     #[arg(long, value_name = "COUNT", default_value_t = 20)]
     pub(super) top: usize,
 }
 
-/// The flags of `minikeeper snapshot diff`.
+/// Flags of `minikeeper snapshot diff`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Diff {
-    /// The first snapshot or data folder
+    /// First snapshot or data folder
     #[arg(value_name = "A")]
     one: PathBuf,
 
-    /// The second
+    /// Second snapshot or data folder
     #[arg(value_name = "B")]
     other: PathBuf,
 
-    /// The folder of the transaction logs of A, if they are not beside its snapshots
+    /// Folder of the transaction logs of A, if it differs from the folder of its snapshots
     #[arg(long, value_name = "DIR")]
     data_log_dir_a: Option<PathBuf>,
 
-    /// The folder of the transaction logs of B, likewise
+    /// Folder of the transaction logs of B, if it differs from the folder of its snapshots
     #[arg(long, value_name = "DIR")]
     data_log_dir_b: Option<PathBuf>,
 
     #[command(flatten)]
-    how: source::How,
+    tolerance: source::Tolerance,
 
-    /// How it is written
+    /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(super) format: Format,
 
-    /// Only these znodes, as for `show`, and sessions that have an ephemeral among them
+    /// Compare only these znodes, as for `show`, and sessions with an ephemeral among them
     #[arg(long, value_name = "PATH")]
     pub(super) path: Vec<PathFilter>,
 
-    /// What need not be the same, by comma
+    /// Fields to ignore, separated by commas
     #[arg(long, value_name = "FIELDS", value_enum, value_delimiter = ',')]
     pub(super) ignore: Vec<Ignore>,
 }
 
 impl Diff {
     pub(super) fn open(&self) -> Result<(Snapshot, Snapshot), Failure> {
-        let open =
-            |path, logs: &Option<PathBuf>| Source::new(path, logs.as_deref(), self.how).open();
+        let open = |path, logs: &Option<PathBuf>| {
+            Source::new(path, logs.as_deref(), self.tolerance).open()
+        };
         let one = open(&self.one, &self.data_log_dir_a)?;
         let other = open(&self.other, &self.data_log_dir_b)?;
         Ok((one, other))
     }
 }
 
-/// A field that two znodes may differ in, or several.
+/// One or more fields that a comparison ignores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Ignore {
     Data,
     Acl,
-    /// The session of an ephemeral, a container, a time to live
+    /// Session of an ephemeral, container, time to live
     Owner,
     Czxid,
     Mzxid,
@@ -179,9 +185,9 @@ pub(crate) enum Ignore {
     Times,
     /// version, cversion, aversion
     Versions,
-    /// All of the stat: zxids, times, versions
+    /// The whole stat: zxids, times, versions
     Stat,
-    /// The sessions and their timeouts
+    /// Sessions and their timeouts
     Sessions,
 }
 
@@ -210,89 +216,89 @@ impl Ignore {
     }
 }
 
-/// The flags of `minikeeper snapshot verify`.
+/// Flags of `minikeeper snapshot verify`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Verify {
-    /// A snapshot, a log, or a data folder, of which every file is checked, and that a server can load it
+    /// Snapshot, log, or data folder. In a folder, the tool checks every file, and that a server can load the folder
     #[arg(value_name = "FILE_OR_DIR")]
     pub(super) file_or_dir: PathBuf,
 
-    /// The folder of the transaction logs, if they are not beside the snapshots
+    /// Folder of the transaction logs, if it differs from the folder of the snapshots
     #[arg(long, value_name = "DIR")]
     pub(super) data_log_dir: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(super) how: source::How,
+    pub(super) tolerance: source::Tolerance,
 }
 
-/// The flags of `minikeeper snapshot export`.
+/// Flags of `minikeeper snapshot export`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Export {
     #[command(flatten)]
     pub(super) source: From,
 
-    /// Where to: a file that ends in .json, .yaml or .yml, or a folder for a server, which must be empty or not there;
-    /// without it, JSON goes to the standard output
+    /// File that ends in .json, .yaml or .yml, or folder for a server, which must be empty or not exist [default: JSON
+    /// on stdout]
     #[arg(value_name = "TO")]
     pub(super) to: Option<PathBuf>,
 
-    /// The release of ZooKeeper that is to start from the folder: 3.4, 3.5, 3.6, 3.7, 3.8 or 3.9 [default: 3.9]
+    /// Release of ZooKeeper that can open the folder: 3.4, 3.5, 3.6, 3.7, 3.8 or 3.9 [default: 3.9]
     #[arg(long, value_name = "RELEASE", requires = "to")]
     pub(super) data_format: Option<DataFormat>,
 
-    /// What is written to the standard output
+    /// Format of the tree on stdout
     #[arg(long, value_name = "FORMAT", value_enum, conflicts_with = "to")]
     pub(super) format: Option<TreeFormat>,
 }
 
-/// How a tree is written.
+/// Format of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TreeFormat {
-    /// A line a znode
+    /// JSON with one line per znode
     Json,
-    /// The same for people
+    /// YAML for people
     Yaml,
 }
 
-/// The flags of `minikeeper log show`.
+/// Flags of `minikeeper log show`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LogShow {
-    /// A transaction log, or a folder (dataLogDir, or dataDir if there is none), of which all logs are read, the oldest first
+    /// Transaction log, or folder with logs (dataLogDir, or dataDir without one), which are read from the oldest on
     #[arg(value_name = "FILE_OR_DIR")]
     pub(super) file_or_dir: PathBuf,
 
-    /// How it is written
+    /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub(super) format: LogFormat,
 
-    /// Only transactions that concern these znodes, as for `snapshot show`
+    /// Show only transactions that concern these znodes, as for `snapshot show`
     #[arg(long, value_name = "PATH")]
     pub(super) path: Vec<PathFilter>,
 
-    /// Only those of this session, in hexadecimal; 0 is the server itself; may be given several times
+    /// Show only transactions of this session, in hexadecimal; 0 is the server itself. Can be repeated
     #[arg(long, value_name = "ID", value_parser = filter::session)]
     pub(super) session: Vec<SessionId>,
 
-    /// From here on: a zxid in hexadecimal, as logs are named by and as they are shown (1f or 0x1f), or a time in UTC as
-    /// 2026-01-31T12:00:00Z or 2026-01-31
+    /// First zxid or time to show: a zxid in hexadecimal, as in the output and in the names of logs (1f or 0x1f), or a
+    /// time in UTC (2026-01-31T12:00:00Z or 2026-01-31)
     #[arg(long, value_name = "ZXID_OR_TIME")]
     pub(super) from: Option<Moment>,
 
-    /// Up to here, this included
+    /// Last zxid or time to show
     #[arg(long, value_name = "ZXID_OR_TIME")]
     pub(super) to: Option<Moment>,
 
-    /// How data are shown
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Data::None)]
+    /// Format of data
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Data::None)]
     pub(super) data: Data,
 }
 
-/// How transactions are written.
+/// Format of transactions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// For people
+    /// Text for people
     #[default]
     Text,
-    /// A JSON object a line
+    /// One JSON object per line
     Json,
 }

@@ -1,4 +1,4 @@
-//! `minikeeper log show`: every transaction.
+//! `minikeeper log show`: lists transactions.
 
 use std::io::Write;
 use std::str::FromStr;
@@ -30,7 +30,7 @@ pub(super) fn run(flags: &LogShow, out: &mut dyn Write) -> Result<Found, Failure
     let mut damage = None;
     for (transaction, number) in (&mut log).zip(1..) {
         progress.count("transactions", number);
-        // What comes before damage is shown, and so are the logs behind it.
+        // The transactions before damage are shown, and the later logs too.
         let transaction = match transaction {
             Ok(transaction) => transaction,
             Err(error) => {
@@ -56,11 +56,11 @@ pub(super) fn run(flags: &LogShow, out: &mut dyn Write) -> Result<Found, Failure
         return Err(broken(damage));
     }
     if let Some(torn) = log.torn() {
-        warn!("{torn}: as after a crash; a server leaves it out");
+        warn!("{torn}: torn by a crash; a server ignores it");
     }
     if read > 0 && shown == 0 {
         warn!(
-            "none of the {read} transactions in {} is one that was asked for",
+            "none of the {read} transactions in {} matches the filters",
             path.display()
         );
     }
@@ -69,7 +69,7 @@ pub(super) fn run(flags: &LogShow, out: &mut dyn Write) -> Result<Found, Failure
             path.is_dir() && files::of(path).is_ok_and(|files| files::newest_log(&files).is_none());
         match is_without {
             true => warn!(
-                "no transaction logs in {}; if there is a dataLogDir, they are there",
+                "no transaction logs in {}; if the server has a dataLogDir, name that folder",
                 path.display()
             ),
             false => warn!("no transactions in {}", path.display()),
@@ -124,16 +124,16 @@ fn fields(transaction: &Transaction, data: Data) -> Value {
     Value::Fields(fields)
 }
 
-/// What a change is called, the path it concerns, and the rest of it.
+/// Name of a change, its path, and its other fields.
 struct Parts<'a> {
     name: &'static str,
     path: Option<&'a str>,
-    /// Of data, if it has any to have: null is some too.
+    /// Data of the change, if its type has data; null counts as data.
     data: Option<Option<&'a [u8]>>,
     acl: Option<&'a [minikeeper::protocol::Acl]>,
     rest: Vec<(&'static str, i64)>,
     ephemeral: bool,
-    /// Why it was refused.
+    /// Error of a refused request.
     error: Option<String>,
     deleted: Option<&'a [String]>,
     changes: Option<&'a [Change]>,
@@ -232,7 +232,7 @@ fn change_line(change: &Change, data: Data) -> String {
         line.push(words::count(length, "byte"));
     }
     if parts.ephemeral {
-        line.push(String::from("ephemeral"));
+        line.push("ephemeral".to_owned());
     }
     for (name, number) in parts.rest {
         line.push(match name {
@@ -244,7 +244,7 @@ fn change_line(change: &Change, data: Data) -> String {
         });
     }
     let acl = parts.acl.map(words::acl);
-    // What nearly all have says nothing.
+    // The open ACL of most znodes is not shown.
     let acl = acl.filter(|acl| acl != words::OPEN);
     line.extend(acl.map(|acl| format!("acl {acl}")));
     line.extend(parts.error);
@@ -293,7 +293,7 @@ fn change_fields(change: &Change, data: Data) -> Vec<(&'static str, Value)> {
     fields
 }
 
-/// A place in a log.
+/// Place in a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
     Zxid(Zxid),
@@ -304,10 +304,10 @@ impl FromStr for Moment {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str = "expected a zxid in hexadecimal, as logs are named by and as they are shown (1f or 0x1f), \
+        const EXPECTED: &str = "expected a zxid in hexadecimal (1f or 0x1f), \
                                 or a time in UTC (2026-01-31T12:00:00Z or 2026-01-31)";
         let digits = text.strip_prefix("0x").unwrap_or(text);
-        // The parser of numbers would take a sign.
+        // The parser of numbers accepts a sign.
         if digits.chars().all(|c| c.is_ascii_hexdigit()) {
             let zxid = i64::from_str_radix(digits, 16).map_err(|_| EXPECTED)?;
             return Ok(Self::Zxid(Zxid(zxid)));

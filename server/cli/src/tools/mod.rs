@@ -1,5 +1,5 @@
-//! `minikeeper snapshot` and `minikeeper log`: what stands in ZooKeeper's own files, shown, summed up, compared, checked
-//! and written elsewhere. Nothing is ever changed where it is read.
+//! `minikeeper snapshot` and `minikeeper log`: tools that show, summarize, compare, check and export ZooKeeper's files.
+//! They never change a file that they read.
 
 mod bytes;
 mod diff;
@@ -25,25 +25,25 @@ use thiserror::Error;
 
 pub(crate) use flags::{LogCommand, SnapshotCommand};
 
-/// Why a tool could not do what it was asked to.
+/// Error of a tool.
 #[derive(Debug, Error)]
 pub(crate) enum Failure {
-    /// What was to be read cannot be; one line with file, offset and reason.
+    /// The source is not readable: one line with file, offset and reason.
     #[error("{0}")]
     Source(String),
-    /// Nothing can be written there.
+    /// The target is not writable.
     #[error("{0}")]
     Target(String),
-    /// The output takes no more.
+    /// The output is not writable.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
 }
 
-/// Runs a tool; what it gives is 1 where it found differences or damage.
+/// Runs a tool. The exit code is 1 if it finds differences or damage.
 ///
 /// # Errors
 ///
-/// When it could not do its work. The exit code is 1, and 2 for `diff`, whose 1 means something else.
+/// If the tool fails. The exit code is 1, and 2 for `diff`, for which 1 means differences.
 pub(crate) fn run_snapshot(command: &SnapshotCommand) -> Result<ExitCode, (ExitCode, String)> {
     let is_diff = matches!(command, SnapshotCommand::Diff(_));
     let trouble = if is_diff {
@@ -63,20 +63,20 @@ pub(crate) fn run_snapshot(command: &SnapshotCommand) -> Result<ExitCode, (ExitC
     )
 }
 
-/// Likewise.
+/// Runs a tool for logs.
 ///
 /// # Errors
 ///
-/// When it could not do its work.
+/// If the tool fails, with exit code 1.
 pub(crate) fn run_log(command: &LogCommand) -> Result<ExitCode, (ExitCode, String)> {
     let LogCommand::Show(flags) = command;
     finish(ExitCode::FAILURE, with_output(|out| log::run(flags, out)))
 }
 
-/// What a tool found.
+/// Result of a tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
-    /// What was to be shown was shown, and all is well.
+    /// No differences and no damage.
     Nothing,
     /// Differences, or damage.
     Something,
@@ -89,7 +89,7 @@ fn finish(
     match outcome {
         Ok(Found::Nothing) => Ok(ExitCode::SUCCESS),
         Ok(Found::Something) => Ok(ExitCode::FAILURE),
-        // Who reads has seen enough: `minikeeper log show ... | head`.
+        // The reader has closed the pipe: `minikeeper log show ... | head`.
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             Ok(ExitCode::SUCCESS)
         }
@@ -97,9 +97,8 @@ fn finish(
     }
 }
 
-/// What is remarkable about a folder without being damage (a snapshot was passed over, the end of a log is torn) is told on the
-/// standard error output.
-fn tell_warnings() {
+/// Writes warnings about a folder to stderr, such as a skipped snapshot or the torn end of a log.
+fn log_warnings() {
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::WARN)
         .with_writer(io::stderr)
@@ -113,10 +112,10 @@ fn tell_warnings() {
 fn with_output(
     tool: impl FnOnce(&mut dyn io::Write) -> Result<Found, Failure>,
 ) -> Result<Found, Failure> {
-    tell_warnings();
+    log_warnings();
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let found = tool(&mut out);
-    // What was said before a failure is said.
+    // The output before a failure is written.
     let flushed = out.flush();
     let found = found?;
     flushed?;

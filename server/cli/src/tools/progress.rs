@@ -1,10 +1,10 @@
-//! How far long work has come, told on the standard error output if somebody is looking.
+//! Progress of long work, shown on stderr if it is a terminal.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A line that says what is being done; it goes when this does. Nothing is shown where the output goes to no terminal.
+/// Line that shows the current work until it is dropped. It is shown only on a terminal.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
@@ -14,13 +14,13 @@ impl Progress {
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         bar.set_message(what.into());
         if !bar.is_hidden() {
-            // Work that takes a library's single call is seen to go on too.
+            // The spinner also turns during a single long call of the library.
             bar.enable_steady_tick(Duration::from_millis(125));
         }
         Self(bar)
     }
 
-    /// Says how much has been done; cheap enough for every znode.
+    /// Updates the count; cheap enough for every znode.
     pub(crate) fn count(&self, what: &str, done: u64) {
         const EVERY: u64 = 1 << 14;
         if done.is_multiple_of(EVERY) && !self.0.is_hidden() {

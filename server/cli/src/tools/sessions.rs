@@ -1,4 +1,4 @@
-//! The sessions that two states do not have in common.
+//! Differences between the sessions of two states.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,14 @@ use super::flags::{Diff, Ignore};
 use super::value::Value;
 use super::words;
 
-/// One session that is not the same in both: it has come, gone, or has another timeout. Its ephemerals are znodes, and are told
-/// there.
+/// Difference of one session: only in one state, or with another timeout. Its ephemerals are differences of znodes.
 #[derive(Debug)]
 pub(crate) struct Difference {
     id: SessionId,
     sessions: [Option<SessionView>; 2],
 }
 
-/// By their numbers.
+/// Returns the differences in the order of session ids.
 pub(crate) fn differences(flags: &Diff, one: &Snapshot, other: &Snapshot) -> Vec<Difference> {
     if flags.ignore.contains(&Ignore::Sessions) {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! `minikeeper snapshot show`: every znode and every session.
+//! `minikeeper snapshot show`: lists znodes and sessions.
 
 use std::io::{self, Write};
 
@@ -23,12 +23,12 @@ pub(super) fn run(flags: &Show, out: &mut dyn Write) -> Result<Found, Failure> {
         Format::Yaml => document(flags, &snapshot, out, Notation::Yaml)?,
     }
     if !Walk::of(&snapshot).any(|znode| is_meant(flags, &znode)) {
-        warn!("none of the znodes is one that was asked for");
+        warn!("no znode matches the filters");
     }
     Ok(Found::Nothing)
 }
 
-/// Those that were asked for.
+/// Returns the znodes that match the filters.
 fn znodes<'a>(flags: &'a Show, snapshot: &'a Snapshot) -> impl Iterator<Item = ZnodeView> + 'a {
     let progress = Progress::of("znodes");
     Walk::of(snapshot)
@@ -39,7 +39,7 @@ fn znodes<'a>(flags: &'a Show, snapshot: &'a Snapshot) -> impl Iterator<Item = Z
         })
 }
 
-/// Likewise: those with an ephemeral among the znodes that were asked for, if not all were.
+/// Returns the sessions; with filters, those with an ephemeral that matches.
 fn sessions(flags: &Show, snapshot: &Snapshot) -> impl Iterator<Item = SessionView> {
     let all = snapshot.sessions().into_iter();
     all.filter(|session| {

@@ -1,4 +1,4 @@
-//! Where a tool reads from.
+//! Source of a tool: a file or a folder.
 
 use std::fs;
 use std::io::Read as _;
@@ -13,14 +13,14 @@ use minikeeper::{
 use super::Failure;
 use super::progress::Progress;
 
-/// How a state is read that is not quite as it should be.
+/// Flags for the reading of incomplete or damaged folders.
 #[derive(Clone, Copy, Debug, Default, Args)]
-pub(crate) struct How {
-    /// Read the logs up to the first damage or gap, and ignore the rest; nothing on the disk is changed
+pub(crate) struct Tolerance {
+    /// Read the logs up to the first damage or gap, and ignore the rest; no file is changed
     #[arg(long)]
     recover: bool,
 
-    /// Read logs without any snapshot, as snapshot.trust.empty does
+    /// Read logs without a snapshot, as snapshot.trust.empty=true does
     #[arg(long)]
     trust_empty: bool,
 }
@@ -30,15 +30,19 @@ pub(crate) struct How {
 pub(crate) struct Source<'a> {
     path: &'a Path,
     data_log_dir: Option<&'a Path>,
-    how: How,
+    tolerance: Tolerance,
 }
 
 impl<'a> Source<'a> {
-    pub(crate) fn new(path: &'a Path, data_log_dir: Option<&'a Path>, how: How) -> Self {
+    pub(crate) fn new(
+        path: &'a Path,
+        data_log_dir: Option<&'a Path>,
+        tolerance: Tolerance,
+    ) -> Self {
         Self {
             path,
             data_log_dir,
-            how,
+            tolerance,
         }
     }
 
@@ -47,7 +51,7 @@ impl<'a> Source<'a> {
             && self.path.is_file()
         {
             return Err(Failure::Source(format!(
-                "{} is a file and has no logs: the logs in {} are read for a data folder",
+                "{} is a file without logs; name its data folder to read the logs in {}",
                 self.path.display(),
                 logs.display()
             )));
@@ -55,14 +59,14 @@ impl<'a> Source<'a> {
         let _progress = Progress::of(format!("reading {}", self.path.display()));
         let mut options = OpenOptions::default();
         options.data_log_dir = self.data_log_dir.map(PathBuf::from);
-        options.recover = self.how.recover;
-        options.trust_empty = self.how.trust_empty;
+        options.recover = self.tolerance.recover;
+        options.trust_empty = self.tolerance.trust_empty;
         Snapshot::open_with(self.path, &options)
             .map_err(|error| unreadable(self.path, FileKind::Snapshot, &error))
     }
 }
 
-/// Why something cannot be read, and what would help.
+/// Formats an error of a read, with advice.
 pub(crate) fn unreadable(path: &Path, expected: FileKind, error: &StorageError) -> Failure {
     let path = path.display();
     let hint = match (error, expected) {
@@ -72,7 +76,7 @@ pub(crate) fn unreadable(path: &Path, expected: FileKind, error: &StorageError) 
             },
             FileKind::Snapshot,
         ) if is_log(file) => {
-            format!("; it is a transaction log: minikeeper log show {path}")
+            format!("; it is a transaction log: use minikeeper log show {path}")
         }
         (
             StorageError::Damaged {
@@ -80,10 +84,10 @@ pub(crate) fn unreadable(path: &Path, expected: FileKind, error: &StorageError) 
             },
             FileKind::Log,
         ) if is_snapshot(file) => {
-            format!("; it is a snapshot: minikeeper snapshot show {path}")
+            format!("; it is a snapshot: use minikeeper snapshot show {path}")
         }
         (StorageError::NoSnapshot { .. }, FileKind::Snapshot) => {
-            String::from("; here that is --trust-empty")
+            "; use --trust-empty to read them".to_owned()
         }
         _ => String::new(),
     };
@@ -96,7 +100,7 @@ pub(crate) fn is_log(file: &Path) -> bool {
 
 fn is_snapshot(file: &Path) -> bool {
     let named = || FileName::of(file).is_some_and(|name| name.kind == FileKind::Snapshot);
-    // What is compressed begins with something else.
+    // Compressed files begin with the magic of the compression.
     begins(file, b"ZKSN")
         || begins(file, b"\x1f\x8b") && named()
         || begins(file, b"\x82SNA") && named()

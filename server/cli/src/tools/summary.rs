@@ -1,4 +1,4 @@
-//! `minikeeper snapshot summary`: how much there is, and where.
+//! `minikeeper snapshot summary`: counts, in total and by subtree.
 
 use std::io::{self, Write};
 
@@ -33,14 +33,14 @@ struct Totals {
     ephemerals: u64,
     containers: u64,
     with_ttl: u64,
-    /// The one with the most data, and the one with the most children.
+    /// Znode with the most data, and znode with the most children.
     largest: (String, u64),
     widest: (String, u64),
-    /// Those that are shown, the one with the most bytes first.
+    /// Listed subtrees, largest first.
     subtrees: Vec<Subtree>,
 }
 
-/// A znode with everything below it.
+/// Znode with its subtree.
 #[derive(Debug)]
 struct Subtree {
     path: String,
@@ -52,7 +52,7 @@ impl Totals {
     fn of(snapshot: &Snapshot, flags: &Summary) -> Self {
         let progress = Progress::of("znodes");
         let mut totals = Self::default();
-        // Those around the znode that the walk has come to.
+        // Subtrees that contain the current znode.
         let mut open: Vec<Subtree> = Vec::new();
         for znode in Walk::of(snapshot) {
             totals.add(&znode);
@@ -61,7 +61,7 @@ impl Totals {
             while open.len() > depth {
                 totals.subtrees.extend(open.pop());
             }
-            // Further down, the ones around it are those of the deepest level that is shown.
+            // Below the deepest listed level, the innermost subtree is the one of that level.
             if depth <= flags.depth {
                 open.push(Subtree {
                     path: znode.path.clone(),
@@ -107,7 +107,7 @@ fn length(znode: &ZnodeView) -> u64 {
     znode.data.as_ref().map_or(0, |data| data.len() as u64)
 }
 
-/// 0 for the root.
+/// Returns the level of a path; 0 for the root.
 fn depth(path: &str) -> usize {
     match path {
         "/" => 0,

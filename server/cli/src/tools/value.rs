@@ -1,10 +1,10 @@
-//! What a tool has to say, as JSON and as YAML.
+//! Output of a tool as JSON and YAML.
 
 use std::io::{self, Write};
 
 use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 
-/// A value of JSON and YAML, its fields in the order in which they are to be read.
+/// Value of JSON and YAML, whose fields have a fixed order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     Null,
@@ -20,7 +20,7 @@ impl Value {
         Self::Text(value.to_string())
     }
 
-    /// A number of things; more than there can be is the most that can be said.
+    /// Converts a count; numbers above the maximum become the maximum.
     pub(crate) fn count(count: impl TryInto<i64>) -> Self {
         Self::Number(count.try_into().unwrap_or(i64::MAX))
     }
@@ -57,14 +57,14 @@ impl Serialize for Value {
     }
 }
 
-/// How a document is written.
+/// Notation of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Notation {
     Json,
     Yaml,
 }
 
-/// An object that is written field by field, and its lists item by item, so that it is never in memory as a whole.
+/// Object that is written field by field, and its lists item by item, so that it is never in memory as a whole.
 pub(crate) struct Document<'o> {
     out: &'o mut dyn Write,
     notation: Notation,
@@ -95,7 +95,7 @@ impl<'o> Document<'o> {
         }
     }
 
-    /// A field that is a list of what comes, a line each in JSON.
+    /// Writes a field with a list of items, one line per item in JSON.
     pub(crate) fn list(
         &mut self,
         name: &str,
@@ -144,12 +144,12 @@ impl<'o> Document<'o> {
     }
 }
 
-/// In one line.
+/// Formats a value as JSON in one line.
 pub(crate) fn json(value: &Value) -> String {
     serde_json::to_string(value).expect("texts, numbers and lists of them can be written")
 }
 
-/// The value of a name that has just been written, and the end of its line.
+/// Formats the value after a name, and the end of its line.
 pub(crate) fn yaml_behind_name(value: &Value, indent: usize, text: &mut String) {
     match value {
         Value::Fields(fields) if !fields.is_empty() => {
@@ -162,7 +162,7 @@ pub(crate) fn yaml_behind_name(value: &Value, indent: usize, text: &mut String) 
                 yaml_item(item, indent, text);
             }
         }
-        // JSON's texts, numbers and lists of them are YAML's too.
+        // Texts, numbers and their lists in JSON are valid YAML.
         Value::Null
         | Value::Bool(_)
         | Value::Number(_)
@@ -184,7 +184,7 @@ fn yaml_item(item: &Value, indent: usize, text: &mut String) {
     {
         let mut below = String::new();
         yaml_fields(fields, indent + 2, &mut below);
-        // The first stands behind the dash.
+        // The first field follows the dash.
         text.push(' ');
         text.push_str(below.trim_start());
     } else {
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_in_json_has_a_line_an_item() {
+    fn a_document_in_json_has_one_line_per_item() {
         assert_eq!(
             written(Notation::Json),
             "{\n  \"zxid\": \"0x12\",\n  \"znodes\": [\n    \
@@ -241,11 +241,13 @@ mod tests {
     }
 
     #[test]
-    fn a_document_in_yaml_has_a_line_a_field() {
+    fn a_document_in_yaml_has_one_line_per_field() {
         assert_eq!(
             written(Notation::Yaml),
-            "zxid: \"0x12\"\nznodes:\n- path: \"/\"\n  data: null\n  acl: [\"world:anyone:r\"]\n  stat:\n    version: -1\n\
-             - path: \"/\\\"a\\\"\"\n  data: null\n  acl: [\"world:anyone:r\"]\n  stat:\n    version: -1\nsessions: []\n"
+            "zxid: \"0x12\"\nznodes:\n\
+             - path: \"/\"\n  data: null\n  acl: [\"world:anyone:r\"]\n  stat:\n    version: -1\n\
+             - path: \"/\\\"a\\\"\"\n  data: null\n  acl: [\"world:anyone:r\"]\n  stat:\n    version: -1\n\
+             sessions: []\n"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! `minikeeper snapshot verify`: whether every file is what it should be.
+//! `minikeeper snapshot verify`: checks every file.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -25,13 +25,13 @@ pub(super) fn run(flags: &Verify, out: &mut dyn Write) -> Result<Found, Failure>
         newest_log: None,
     };
     if !path.is_dir() {
-        let beside = path
+        let folder = path
             .parent()
             .map(|folder| match folder.as_os_str().is_empty() {
                 true => Path::new("."),
                 false => folder,
             });
-        let files = beside.and_then(|folder| files::of(folder).ok());
+        let files = folder.and_then(|folder| files::of(folder).ok());
         let newest = files.as_deref().and_then(files::newest_log);
         report.newest_log = newest.map(|log| log.name.zxid);
         report.file(path)?;
@@ -45,14 +45,14 @@ pub(super) fn run(flags: &Verify, out: &mut dyn Write) -> Result<Found, Failure>
         );
     }
     report.newest_log = files::newest_log(&files).map(|log| log.name.zxid);
-    // Snapshots first, each kind by its zxid.
+    // Snapshots come first, and each kind is sorted by zxid.
     files.sort_by_key(|file| (file.name.kind, file.name.zxid));
     for file in &files {
         report.file(&file.path)?;
     }
-    let source = Source::new(path, flags.data_log_dir.as_deref(), flags.how);
+    let source = Source::new(path, flags.data_log_dir.as_deref(), flags.tolerance);
     if files.is_empty() {
-        // What is nothing cannot be damaged.
+        // A folder without files cannot be damaged.
         source.open()?;
     }
     report.whole(path, source.open())?;
@@ -62,12 +62,12 @@ pub(super) fn run(flags: &Verify, out: &mut dyn Write) -> Result<Found, Failure>
 struct Report<'o> {
     out: &'o mut dyn Write,
     found: Found,
-    /// Where the newest log begins, the only one whose end may be torn.
+    /// Zxid of the newest log, which is the only one whose end can be torn.
     newest_log: Option<Zxid>,
 }
 
 impl Report<'_> {
-    /// A line on a file.
+    /// Writes the line of a file.
     fn file(&mut self, path: &Path) -> io::Result<()> {
         let named = FileName::of(path);
         let checked = {
@@ -75,11 +75,11 @@ impl Report<'_> {
             match named {
                 Some(name) if path.is_dir() => {
                     let what = match name.kind {
-                        FileKind::Snapshot => "a snapshot, and a server passes it over",
+                        FileKind::Snapshot => "a snapshot; a server ignores it",
                         FileKind::Log => "a log",
                     };
                     Err(format!(
-                        "{}: a folder that is named like {what}",
+                        "{}: a folder with the name of {what}",
                         path.display()
                     ))
                 }
@@ -91,9 +91,9 @@ impl Report<'_> {
                     let is_newest = self.newest_log.is_none_or(|newest| zxid >= newest);
                     log(path, is_newest).map_err(|error| error.to_string())
                 }
-                // A copy under another name, which has no newer beside it.
+                // A copy under another name has no newer log in its folder.
                 None if source::is_log(path) => log(path, true).map_err(|error| error.to_string()),
-                // Whatever it is called: what is none is said to be none.
+                // The error describes files of other kinds.
                 Some(_) | None => Snapshot::open(path)
                     .map_err(|error| error.to_string())
                     .and_then(|snapshot| sound(path, &snapshot)),
@@ -105,7 +105,7 @@ impl Report<'_> {
         }
     }
 
-    /// A line on the whole folder.
+    /// Writes the line of the folder.
     fn whole(&mut self, path: &Path, opened: Result<Snapshot, Failure>) -> io::Result<()> {
         let checked = opened
             .map_err(|failure| format!("{}: cannot be loaded: {failure}", path.display()))
@@ -129,7 +129,7 @@ impl Report<'_> {
     }
 }
 
-/// What is in it, or why it cannot be right although it can be read.
+/// Describes the content, or the reason why it is wrong although it is readable.
 fn sound(path: &Path, snapshot: &Snapshot) -> Result<String, String> {
     let Some(origin) = snapshot.origin() else {
         return Ok(state(snapshot));
@@ -186,7 +186,8 @@ fn log(path: &Path, is_newest: bool) -> Result<String, StorageError> {
     match log.torn() {
         Some(torn) if !is_newest => return Err(torn.clone()),
         Some(StorageError::Damaged { offset, reason, .. }) => {
-            what += &format!("; left out as after a crash, from offset {offset} on: {reason}");
+            what +=
+                &format!("; torn by a crash at offset {offset}, ignored from there on: {reason}");
         }
         _ => {}
     }

@@ -1,9 +1,9 @@
-//! Every znode of a state, one at a time.
+//! Walk through the znodes of a state.
 
 use minikeeper::{Snapshot, inspect::ZnodeView};
 
-/// Parents before their children, siblings by name; ZooKeeper's own znodes are among them. What is held in memory is one
-/// znode and the paths that are still to come beside it.
+/// Znodes in order, with ZooKeeper's own znodes: parents before their children, siblings by name. Only one znode and
+/// the pending paths are in memory.
 pub(crate) struct Walk<'s> {
     snapshot: &'s Snapshot,
     next: Vec<String>,
@@ -13,7 +13,7 @@ impl<'s> Walk<'s> {
     pub(crate) fn of(snapshot: &'s Snapshot) -> Self {
         Self {
             snapshot,
-            next: vec![String::from("/")],
+            next: vec!["/".to_owned()],
         }
     }
 }
@@ -32,9 +32,9 @@ impl Iterator for Walk<'_> {
     }
 }
 
-/// Which of two paths such a walk comes to first.
+/// Compares two paths by the order of a walk.
 pub(crate) fn order(one: &str, other: &str) -> std::cmp::Ordering {
-    // The root's name is empty, so it comes first.
+    // The name of the root is empty, so the root comes first.
     one.split('/').cmp(other.split('/'))
 }
 
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_walk_is_in_its_own_order() {
+    fn a_walk_has_the_order_of_its_comparison() {
         let server = minikeeper::Server::builder()
             .seed(minikeeper::tree! { "/a/b" => "", "/a-b" => "", "/a/b-c" => "", "/b" => "" })
             .start()

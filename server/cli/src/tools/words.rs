@@ -1,4 +1,4 @@
-//! The words in which all tools speak of znodes, sessions and times.
+//! Formats of znodes, sessions and times that all tools share.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -10,7 +10,7 @@ use minikeeper::{
 use super::bytes::Data;
 use super::value::Value;
 
-/// The time of day in UTC, as `2026-01-31T12:00:00.000Z`; milliseconds since 1970 where that cannot be said.
+/// Formats a time in UTC as `2026-01-31T12:00:00.000Z`; milliseconds since 1970 if it is out of range.
 pub(crate) fn time(time: Timestamp) -> String {
     const LAST: u64 = 253_402_300_799_999;
     match u64::try_from(time.0) {
@@ -22,26 +22,26 @@ pub(crate) fn time(time: Timestamp) -> String {
     }
 }
 
-/// The ACL that lets everybody do everything, which nearly all znodes have.
+/// ACL with all permissions for everyone, which most znodes have.
 pub(crate) const OPEN: &str = "world:anyone:cdrwa";
 
-/// The entries of an ACL, by comma.
+/// Formats an ACL: its entries, separated by commas.
 pub(crate) fn acl(acl: &[Acl]) -> String {
     let entries: Vec<String> = acl.iter().map(Acl::to_string).collect();
     entries.join(",")
 }
 
-/// Whose a znode is, if it is not one that simply stays.
+/// Formats the owner of a znode; `None` if it is persistent.
 pub(crate) fn owner(znode: &ZnodeView) -> Option<String> {
     match (znode.owner(), znode.container, znode.ttl) {
         (Some(session), _, _) => Some(format!("ephemeral of session {session}")),
-        (None, true, _) => Some(String::from("container")),
+        (None, true, _) => Some("container".to_owned()),
         (None, false, Some(ttl)) => Some(format!("ttl {} ms", ttl.as_millis())),
         (None, false, None) => None,
     }
 }
 
-/// Everything about a znode, for programs.
+/// Returns all fields of a znode for programs.
 pub(crate) fn znode(znode: &ZnodeView, data: Data) -> Value {
     let mut fields = vec![("path", Value::text(&znode.path))];
     fields.extend(data.field(znode.data.as_deref()));
@@ -76,7 +76,7 @@ pub(crate) fn znode(znode: &ZnodeView, data: Data) -> Value {
     Value::Fields(fields)
 }
 
-/// Everything about a session, for programs.
+/// Returns all fields of a session for programs.
 pub(crate) fn session(session: &SessionView) -> Value {
     let ephemerals = session.ephemerals.iter().map(Value::text).collect();
     Value::Fields(vec![
@@ -86,7 +86,7 @@ pub(crate) fn session(session: &SessionView) -> Value {
     ])
 }
 
-/// `1 znode`, `2 znodes`.
+/// Formats a count: `1 znode`, `2 znodes`.
 pub(crate) fn count(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_one_of_the_day_where_it_can_be() {
+    fn a_time_out_of_range_is_a_number() {
         assert_eq!(time(Timestamp(0)), "1970-01-01T00:00:00.000Z");
         assert_eq!(
             time(Timestamp(1_700_000_000_123)),

@@ -80,7 +80,7 @@ impl Serving {
         }
     }
 
-    /// Where it says that it can be reached.
+    /// Address in the greeting.
     pub(crate) fn address(&self) -> SocketAddr {
         let [first, _] = &self.greeting;
         let address = first.rsplit(' ').next().unwrap_or_default();
@@ -143,11 +143,11 @@ fn kill(id: u32, signal: &str) {
     assert!(status.success(), "kill -{signal} {id}: {status}");
 }
 
-/// What `work` gives, or a panic and the end of process `id` when it takes too long.
+/// Returns the result of `work`. After the deadline, kills process `id` and panics.
 fn within_deadline<T: Send + 'static>(id: u32, work: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
-        // Nobody waits any longer once the deadline has passed.
+        // After the deadline, nothing receives the result.
         let _ = sender.send(work());
     });
     receiver.recv_timeout(DEADLINE).unwrap_or_else(|error| {

@@ -107,7 +107,8 @@ impl Client {
             .expect("both can be done");
     }
 
-    /// Writes until the server is gone; gives how many writes it acknowledged, of which the last has that number as data.
+    /// Writes until the server is gone; gives how many writes it acknowledged, of which the last has that number as
+    /// data.
     pub(crate) fn set_until_it_ends(mut self, path: &str, padding: usize) -> u32 {
         let mut acknowledged = 0;
         loop {
@@ -198,7 +199,7 @@ impl Client {
         self.request(DELETE, &body).map(drop)
     }
 
-    /// What stands behind the head of the reply, or the error in it.
+    /// Returns the reply without its header, or its error.
     fn request(&mut self, operation: i32, body: &[u8]) -> Result<Vec<u8>, i32> {
         self.xid += 1;
         let mut request = self.xid.to_be_bytes().to_vec();

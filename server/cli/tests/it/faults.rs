@@ -39,8 +39,8 @@ fn f6_bitnamis_list_of_two_voting_members_is_refused_with_the_reason() {
         for arguments in [&HERE[..], &[]] {
             assert_eq!(
                 refusal(arguments, &[("ZOO_SERVERS", servers)]),
-                "minikeeper: cannot be given here: ZOO_SERVERS: 2 voting members (there is one server, no ensemble); \
-                 --ignore-unsupported serves all the same\n"
+                "minikeeper: not supported: ZOO_SERVERS: 2 voting members (minikeeper is one server, not an ensemble); \
+                 use --ignore-unsupported to start anyway\n"
             );
         }
     }
@@ -49,7 +49,7 @@ fn f6_bitnamis_list_of_two_voting_members_is_refused_with_the_reason() {
         &[("ZOO_SERVERS", "zk1:2888:3888::1 zk2:2888:3888::2")],
     );
     assert!(
-        log.contains("served all the same: ZOO_SERVERS: 2 voting members"),
+        log.contains("not supported, ignored: ZOO_SERVERS: 2 voting members"),
         "{log}"
     );
 }
@@ -72,14 +72,14 @@ fn f7_confluents_and_bitnamis_variables_are_honoured_or_named() {
     let (_, log) = log(&HERE, &variables);
     for expected in [
         "KAFKA_JMX_PORT, ZOO_HEAP_SIZE (there is no Java virtual machine)",
-        "java.security.auth.login.config (neither SASL nor Kerberos is spoken)",
-        "not known, so without effect: ZOOKEEPER_NONSENSE, zookeeper.nonsense",
+        "java.security.auth.login.config (SASL and Kerberos are not supported)",
+        "unknown settings, ignored: ZOOKEEPER_NONSENSE, zookeeper.nonsense",
     ] {
         assert!(log.contains(expected), "no {expected:?} in {log}");
     }
     let refused = refusal(&HERE, &[("ZOOKEEPER_SECURE_CLIENT_PORT", "2182")]);
     assert!(
-        refused.contains("secureClientPort=2182 (TLS is not spoken)"),
+        refused.contains("secureClientPort=2182 (TLS is not supported)"),
         "{refused}"
     );
 }
@@ -93,7 +93,7 @@ fn f8_who_asks_for_a_closed_server_does_not_get_an_open_one() {
     ] {
         let refused = refusal(&HERE, &[(variable, "yes")]);
         assert!(
-            refused.contains(&format!("cannot be given here: {variable}: ")),
+            refused.contains(&format!("not supported: {variable}: ")),
             "{refused}"
         );
         let (_, log) = log(&HERE, &[(variable, "no")]);
@@ -102,7 +102,7 @@ fn f8_who_asks_for_a_closed_server_does_not_get_an_open_one() {
 }
 
 #[test]
-fn f11_the_likely_intention_is_told() {
+fn f11_a_refusal_suggests_the_likely_intention() {
     for (line, expected) in [
         ("2181", "to listen on port 2181: minikeeper --listen 2181"),
         ("helth", "did you mean: minikeeper health"),
@@ -134,7 +134,7 @@ fn f11_the_likely_intention_is_told() {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(
-        stderr.contains("must be able to make the folder"),
+        stderr.contains("must be able to create the folder"),
         "{stderr}"
     );
 }
@@ -157,7 +157,7 @@ fn f9_a_zoo_cfg_is_served_and_refused_as_by_a_real_server() {
     write("ssl.keyStore.location=/x\nssl.clientAuth=need");
     let (_, log) = log(&[file], &[]);
     assert!(
-        log.contains("ssl.keyStore.location, ssl.clientAuth (TLS is not spoken"),
+        log.contains("ssl.keyStore.location, ssl.clientAuth (TLS is not supported"),
         "{log}"
     );
     write("multiAddress.enabled=true\nserver.1=a:2888:3888|b:2889:3889;2181");

@@ -1,4 +1,4 @@
-//! Folders that real servers leave behind: what the binary and every tool make of them.
+//! Folders of real servers, read by the binary and by every tool.
 
 use std::fs;
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use minikeeper::{Snapshot, Tree};
 use crate::binary::{Serving, run};
 use crate::client::Client;
 
-/// Marshalling error: what needs an ACL that is not known.
+/// Marshalling error: an operation needs an unknown ACL.
 const MARSHALLING: i32 = -5;
 const NO_NODE: i32 = -101;
 
@@ -48,7 +48,7 @@ impl Folder {
     /// Error message of a server that does not start.
     fn refuses(&self, arguments: &[&str]) -> String {
         let own = ["--listen", "127.0.0.1:0", "--data-dir", self.text()];
-        told(&[&own, arguments].concat(), 1).1
+        printed(&[&own, arguments].concat(), 1).1
     }
 
     /// Both outputs of each tool that reads the folder, whose exit code is this.
@@ -66,12 +66,12 @@ impl Folder {
             (&["snapshot", "export", self.text(), json], code),
             (&["snapshot", "export", self.text(), folder], code),
         ];
-        let run = |(tool, code): &(&[&str], i32)| told(&[tool, arguments].concat(), *code);
+        let run = |(tool, code): &(&[&str], i32)| printed(&[tool, arguments].concat(), *code);
         tools.iter().map(run).collect()
     }
 
     fn verify(&self, arguments: &[&str], code: i32) -> String {
-        told(
+        printed(
             &[&["snapshot", "verify", self.text()], arguments].concat(),
             code,
         )
@@ -81,7 +81,7 @@ impl Folder {
 
 /// Both outputs of a run to the end.
 #[track_caller]
-fn told(arguments: &[&str], code: i32) -> (String, String) {
+fn printed(arguments: &[&str], code: i32) -> (String, String) {
     let output = run(arguments, &[]);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
@@ -172,14 +172,14 @@ fn an_acl_that_nothing_supplies_refuses_its_znode_alone_and_outlasts_a_restart()
 fn what_needs_an_acl_before_it_is_supplied_is_refused_as_by_a_real_server() {
     for name in ["deleted", "setdata", "child", "ephemeral-closed"] {
         let folder = Folder::copy(name);
-        let told = folder.refuses(&[]);
+        let printed = folder.refuses(&[]);
         assert!(
-            told.contains("Failed to fetch acls for 7") && told.contains("--recover"),
-            "{told}"
+            printed.contains("Failed to fetch acls for 7") && printed.contains("--recover"),
+            "{printed}"
         );
         assert!(
-            told.contains("log.101: transaction 0x101 needs the ACL of /"),
-            "{told}"
+            printed.contains("log.101: transaction 0x101 needs the ACL of /"),
+            "{printed}"
         );
         for (_, stderr) in folder.tools(&[], 1) {
             assert!(
@@ -209,10 +209,10 @@ fn a_hole_in_the_logs_is_refused_with_what_is_missing_and_the_way_out() {
     ] {
         let folder = Folder::copy(name);
         let expected = format!("version-2/{log}: {missing} before offset ");
-        let told = folder.refuses(&[]);
+        let printed = folder.refuses(&[]);
         assert!(
-            told.contains(&expected) && told.contains("--recover"),
-            "{told}"
+            printed.contains(&expected) && printed.contains("--recover"),
+            "{printed}"
         );
         for (_, stderr) in folder.tools(&[], 1) {
             assert!(stderr.contains(&expected), "{name}: {stderr}");
@@ -220,7 +220,7 @@ fn a_hole_in_the_logs_is_refused_with_what_is_missing_and_the_way_out() {
         let verified = folder.verify(&[], 1);
         assert!(verified.contains(&expected), "{verified}");
         let own = ["--listen", "127.0.0.1:0", "--open-copy", folder.text()];
-        assert!(self::told(&own, 1).1.contains(&expected));
+        assert!(self::printed(&own, 1).1.contains(&expected));
     }
 }
 
@@ -289,11 +289,11 @@ fn ephemerals_of_a_server_with_id_255_stay_as_long_as_their_session() {
             assert_eq!(stat.owner.cast_unsigned(), owner);
             server.end("TERM");
         }
-        let told = folder.refuses(&["--extended-types", "true"]);
+        let printed = folder.refuses(&["--extended-types", "true"]);
         let session = format!("session {owner:#x}");
         assert!(
-            told.contains(&session) && told.contains("--extended-types false"),
-            "{told}"
+            printed.contains(&session) && printed.contains("--extended-types false"),
+            "{printed}"
         );
         let shown = folder.tools(&[], 0);
         assert!(
@@ -340,9 +340,12 @@ fn a_folder_that_is_removed_ends_the_server_at_the_next_write() {
     client.create("/kept", b"", false);
     fs::remove_dir_all(folder.0.path()).expect("it is removed");
     assert_eq!(client.set_until_it_ends("/kept", 0), 0);
-    let (status, told) = server.ended();
-    assert_eq!(status.code(), Some(1), "{told}");
-    assert!(told.contains("was removed, renamed or replaced"), "{told}");
+    let (status, printed) = server.ended();
+    assert_eq!(status.code(), Some(1), "{printed}");
+    assert!(
+        printed.contains("was removed, renamed or replaced"),
+        "{printed}"
+    );
 }
 
 #[test]
@@ -365,11 +368,11 @@ fn clients_do_not_get_the_last_file_descriptors() {
         client.set("/kept", &[number]).expect("it can be written");
     }
     drop(idle);
-    let (status, told) = server.end("TERM");
-    assert_eq!(status.code(), Some(0), "{told}");
+    let (status, printed) = server.end("TERM");
+    assert_eq!(status.code(), Some(0), "{printed}");
     assert!(
-        told.contains("refusing connections") && told.contains("ulimit -n"),
-        "{told}"
+        printed.contains("refusing connections") && printed.contains("ulimit -n"),
+        "{printed}"
     );
     folder.verify(&[], 0);
 }
@@ -387,8 +390,8 @@ fn what_no_server_writes_is_refused_although_its_checksums_are_right() {
         ),
     ] {
         let folder = Folder::copy(name);
-        let told = folder.refuses(&[]);
-        assert!(told.contains(reason), "{told}");
+        let printed = folder.refuses(&[]);
+        assert!(printed.contains(reason), "{printed}");
         for (_, stderr) in folder.tools(&[], 1) {
             assert!(stderr.contains(reason), "{name}: {stderr}");
         }
@@ -405,7 +408,7 @@ fn whatever_acls_a_folder_has_are_the_same_after_an_export() {
         for file in ["tree.json", "tree.yaml"] {
             let file = out.path().join(file);
             let text = file.to_str().expect("the path is Unicode");
-            told(&["snapshot", "export", folder.text(), text], 0);
+            printed(&["snapshot", "export", folder.text(), text], 0);
             assert_eq!(
                 Tree::from_file(&file).expect("it is a tree"),
                 tree,
@@ -414,7 +417,7 @@ fn whatever_acls_a_folder_has_are_the_same_after_an_export() {
         }
         let again = out.path().join("folder");
         let text = again.to_str().expect("the path is Unicode");
-        told(&["snapshot", "export", folder.text(), text], 0);
+        printed(&["snapshot", "export", folder.text(), text], 0);
         assert_eq!(
             Snapshot::open(&again).expect("it opens").tree(),
             tree,

@@ -23,10 +23,10 @@ fn without_an_address_it_asks_where_the_environment_says() {
 }
 
 #[test]
-fn nobody_there_is_not_healthy() {
+fn a_silent_or_closed_port_is_not_healthy() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound").to_string();
-    // Nobody accepts, so nobody answers.
+    // No server accepts the connection.
     let output = run(&["health", "--timeout", "50", &address], &[]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(

@@ -1,7 +1,7 @@
 //! The command lines of the pages, run as they are written.
 //!
-//! A block marked `console` has commands behind `$ ` and their output; a line `...` stands for any number of lines. A block
-//! marked `sh` has commands alone, of which the flags are checked.
+//! A block marked `console` has commands behind `$ ` and their output; a line `...` stands for any number of lines. A
+//! block marked `sh` has commands alone, of which the flags are checked.
 
 use std::fs;
 use std::path::{Path, PathBuf};

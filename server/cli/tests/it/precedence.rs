@@ -1,4 +1,4 @@
-//! Who wins, read from the server's own answer to `conf`.
+//! Precedence of the sources of settings, read from the answer to `conf`.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! One clear line on stderr, and an exit code other than 0.
+//! Refusals: one line on stderr, and an exit code other than 0.
 
 use std::fs;
 use std::net::TcpListener;
@@ -18,7 +18,7 @@ fn check(arguments: &[&str], variables: &[(&str, &str)], code: i32, expected: &s
 }
 
 #[test]
-fn a_bad_option() {
+fn an_unknown_option_is_refused() {
     check(
         &["--nonsense"],
         &[],
@@ -34,19 +34,19 @@ fn a_bad_option() {
 }
 
 #[test]
-fn a_taken_port() {
+fn a_used_port_is_refused() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = taken.local_addr().expect("it is bound").to_string();
     check(
         &["--listen", &address],
         &[],
         1,
-        &format!("cannot serve: {address} is in use; --listen 127.0.0.1:0 takes a free port"),
+        &format!("cannot serve: {address} is in use; use --listen 127.0.0.1:0 for a free port"),
     );
 }
 
 #[test]
-fn a_zoo_cfg_that_a_real_server_refuses() {
+fn a_zoo_cfg_that_zookeeper_refuses_is_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let path = folder.path().join("zoo.cfg");
     let path = path.to_str().expect("the path is Unicode");
@@ -54,7 +54,7 @@ fn a_zoo_cfg_that_a_real_server_refuses() {
         &[path],
         &[],
         2,
-        &format!("{path}: cannot be read as configuration: No such file or directory (os error 2)"),
+        &format!("{path}: cannot read the configuration: No such file or directory (os error 2)"),
     );
     let folder = folder.path().to_str().expect("the path is Unicode");
     check(
@@ -62,7 +62,8 @@ fn a_zoo_cfg_that_a_real_server_refuses() {
         &[],
         2,
         &format!(
-            "{folder}: is a folder and no configuration: --data-dir {folder} serves what is in it, --open-copy {folder} a copy of it"
+            "{folder}: is a folder, not a configuration file; \
+             use --data-dir {folder} to serve its state, or --open-copy {folder} to serve a copy"
         ),
     );
     fs::write(path, "dataDir=/data\nclientPort=2181\ntickTime=soon\n").expect("it can be written");
@@ -75,7 +76,7 @@ fn a_zoo_cfg_that_a_real_server_refuses() {
 }
 
 #[test]
-fn what_cannot_be_given() {
+fn unsupported_settings_are_refused() {
     check(
         &["--listen", "127.0.0.1:0"],
         &[
@@ -83,20 +84,20 @@ fn what_cannot_be_given() {
             ("ZOO_STANDALONE_ENABLED", "false"),
         ],
         2,
-        "cannot be given here: ZOO_STANDALONE_ENABLED: standaloneEnabled=false (with a server line it makes an \
-         ensemble of one); --ignore-unsupported serves all the same",
+        "not supported: ZOO_STANDALONE_ENABLED: standaloneEnabled=false (a server line makes it an \
+         ensemble of one); use --ignore-unsupported to start anyway",
     );
     check(
         &["--listen", "127.0.0.1:0"],
         &[("JVMFLAGS", "-Dzookeeper.sessionRequireClientSASLAuth=true")],
         2,
-        "cannot be given here: JVMFLAGS: zookeeper.sessionRequireClientSASLAuth=true (SASL is not spoken); \
-         --ignore-unsupported serves all the same",
+        "not supported: JVMFLAGS: zookeeper.sessionRequireClientSASLAuth=true (SASL is not supported); \
+         use --ignore-unsupported to start anyway",
     );
 }
 
 #[test]
-fn arguments_that_zookeepers_main_class_refuses() {
+fn arguments_that_zookeepers_main_class_refuses_are_refused() {
     check(
         &["2181", "/data", "soon"],
         &[],

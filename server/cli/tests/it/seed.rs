@@ -1,4 +1,4 @@
-//! `--seed FILE`: a server that begins with znodes.
+//! `--seed FILE`: a server that starts with znodes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -70,7 +70,7 @@ fn a_bad_seed_is_refused_in_one_line() {
 }
 
 #[test]
-fn an_ephemeral_in_a_seed_is_left_out_with_a_warning() {
+fn an_ephemeral_in_a_seed_is_ignored_with_a_warning() {
     let folder = folder();
     let text = r#"{"/members/a": {"data": "me", "ephemeral": true}}"#;
     let path = file(&folder, "seed.json", text);
@@ -79,7 +79,7 @@ fn an_ephemeral_in_a_seed_is_left_out_with_a_warning() {
     assert!(ask(server.address(), "srvr").contains("Node count: 6\n"));
     let (_, stderr) = server.end("TERM");
     assert!(
-        stderr.contains("the seed's /members/a is left out"),
+        stderr.contains("ephemeral /members/a of the seed is ignored"),
         "{stderr}"
     );
 }

@@ -1,4 +1,4 @@
-//! Starting, greeting and ending.
+//! Start, greeting and end of a server.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ fn port_zero_takes_a_free_port_and_prints_it() {
 }
 
 #[test]
-fn it_says_in_two_lines_how_to_connect_and_how_to_stop() {
+fn the_greeting_shows_the_commands_to_connect_and_to_stop() {
     let server = Serving::start(&["serve", "--listen", "127.0.0.1:0"], &[]);
     let [connect, stop] = &server.greeting;
     let address = server.address();
@@ -27,7 +27,7 @@ fn it_says_in_two_lines_how_to_connect_and_how_to_stop() {
     assert_eq!(
         *stop,
         format!(
-            "Stop with Ctrl-C or `kill {}`; nothing is kept.",
+            "Stop with Ctrl-C or `kill {}`; the state is not saved.",
             server.id()
         )
     );
@@ -44,7 +44,7 @@ fn sigterm_and_sigint_end_it_cleanly() {
 }
 
 #[test]
-fn a_zoo_cfg_is_served_and_what_has_no_effect_is_named() {
+fn a_zoo_cfg_is_served_and_settings_without_effect_are_named() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let path = folder.path().join("zoo.cfg");
     let data = folder.path().join("data");
@@ -62,7 +62,7 @@ fn a_zoo_cfg_is_served_and_what_has_no_effect_is_named() {
         assert_eq!(status.code(), Some(0));
         assert!(data.join("version-2").is_dir());
         assert!(
-            log.contains("without effect here: initLimit (one server, no ensemble)"),
+            log.contains("settings without effect: initLimit (one server, no ensemble)"),
             "{log}"
         );
     }
@@ -81,7 +81,7 @@ fn a_port_and_a_folder_are_served_as_zookeepers_main_class_does() {
 }
 
 #[test]
-fn log_off_says_nothing() {
+fn log_off_logs_nothing() {
     let server = Serving::start(&["--log", "off", "--in-memory", "0", "/nowhere"], &[]);
     assert_eq!(server.end("TERM").1, "");
 }

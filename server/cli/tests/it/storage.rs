@@ -44,7 +44,7 @@ fn what_was_acknowledged_is_there_after_a_kill() {
 }
 
 #[test]
-fn the_greeting_says_where_state_is_kept() {
+fn the_greeting_names_the_place_of_the_state() {
     let folder = folder();
     let (data, logs) = (folder.path().join("data"), folder.path().join("logs"));
     let check = |arguments: &[&str], place: &str| {
@@ -54,7 +54,7 @@ fn the_greeting_says_where_state_is_kept() {
             first.contains(&format!(", {place}; connect with")),
             "{first}"
         );
-        assert!(second.ends_with("; state is kept."), "{second}");
+        assert!(second.ends_with("; the state is saved."), "{second}");
         server.end("TERM");
     };
     let (data, logs) = (text(&data), text(&logs));
@@ -204,8 +204,8 @@ fn a_damaged_log_is_refused_with_its_place_and_cut_if_asked() {
     let mut client = Client::connect(server.address());
     assert!(client.get("/a").is_some());
     assert!(client.get("/b").is_none() && client.get("/x").is_none());
-    let kept = log.with_file_name("damaged-log.1");
-    assert_eq!(fs::read(&kept).expect("it is kept"), bytes);
+    let copy = log.with_file_name("damaged-log.1");
+    assert_eq!(fs::read(&copy).expect("the copy is saved"), bytes);
 }
 
 #[test]
@@ -229,13 +229,13 @@ fn a_disk_that_refuses_a_write_ends_it_and_nothing_acknowledged_is_lost() {
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
 
     let server = Serving::start(&[text(&file)], &[]);
-    let kept = Client::connect(server.address()).get("/count");
-    let kept = kept.and_then(|data| data.first_chunk().map(|number| u32::from_be_bytes(*number)));
+    let found = Client::connect(server.address()).get("/count");
+    let found = found.and_then(|data| data.first_chunk().map(|number| u32::from_be_bytes(*number)));
     // What was on its way when the disk refused may be there or not.
-    let kept = kept.expect("many writes were acknowledged");
+    let found = found.expect("many writes were acknowledged");
     assert!(
-        acknowledged > 50 && (acknowledged..=acknowledged + 1).contains(&kept),
-        "{acknowledged} {kept}"
+        acknowledged > 50 && (acknowledged..=acknowledged + 1).contains(&found),
+        "{acknowledged} {found}"
     );
 }
 
@@ -255,14 +255,11 @@ fn a_seed_is_for_an_empty_folder() {
     assert!(!log.contains("seed"), "{log}");
 
     let server = served(&arguments);
-    let kept = Client::connect(server.address()).get("/config");
-    assert_eq!(kept.as_deref(), Some(&b"changed"[..]));
+    let found = Client::connect(server.address()).get("/config");
+    assert_eq!(found.as_deref(), Some(&b"changed"[..]));
     let (_, log) = server.end("TERM");
-    let told = format!(
-        "the seed is left out: there is a state in {} already",
-        text(&data)
-    );
-    assert!(log.contains(&told), "{log}");
+    let printed = format!("the seed is ignored: {} already has a state", text(&data));
+    assert!(log.contains(&printed), "{log}");
 }
 
 /// Refused with exit code 1 and one line, which is given.

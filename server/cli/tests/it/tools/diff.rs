@@ -3,7 +3,7 @@
 use super::{Folder, output};
 
 #[test]
-fn what_is_the_same_is_not_told_and_ends_with_0() {
+fn equal_states_print_nothing_and_exit_with_0() {
     let folder = Folder::new();
     assert_eq!(
         output(&["snapshot", "diff", folder.text(), folder.text()], 0),
@@ -20,9 +20,9 @@ fn what_is_the_same_is_not_told_and_ends_with_0() {
 fn what_is_not_is_a_line_each_and_ends_with_1() {
     let folder = Folder::new();
     let before = folder.file("snapshot.8");
-    let told = output(&["snapshot", "diff", &before, folder.text()], 1);
+    let printed = output(&["snapshot", "diff", &before, folder.text()], 1);
     assert_eq!(
-        told,
+        printed,
         "\
 + session 0x18bcfe568000000 timeout 30000 ms
 ~ /app pzxid 0x3 -> 0xd, cversion 2 -> 5
@@ -33,7 +33,7 @@ fn what_is_not_is_a_line_each_and_ends_with_1() {
 "
     );
     let ignored = ["--ignore", "stat", "--path", "/app/db"];
-    let told = output(
+    let printed = output(
         &[
             &["snapshot", "diff"],
             &ignored[..],
@@ -42,9 +42,9 @@ fn what_is_not_is_a_line_each_and_ends_with_1() {
         .concat(),
         1,
     );
-    assert_eq!(told, "~ /app/db data \"v1\" -> \"v2\"\n");
+    assert_eq!(printed, "~ /app/db data \"v1\" -> \"v2\"\n");
     let ignored = ["--ignore", "stat,data", "--path", "/app/db"];
-    let told = output(
+    let printed = output(
         &[
             &["snapshot", "diff"],
             &ignored[..],
@@ -53,14 +53,14 @@ fn what_is_not_is_a_line_each_and_ends_with_1() {
         .concat(),
         0,
     );
-    assert_eq!(told, "");
+    assert_eq!(printed, "");
 }
 
 #[test]
 fn json_names_the_fields_with_both_values() {
     let folder = Folder::new();
     let before = folder.file("snapshot.8");
-    let told = output(
+    let printed = output(
         &[
             "snapshot",
             "diff",
@@ -73,8 +73,8 @@ fn json_names_the_fields_with_both_values() {
         ],
         1,
     );
-    let told: serde_json::Value = serde_json::from_str(&told).expect("it is JSON");
-    let znodes = told["znodes"].as_array().expect("it is a list");
+    let printed: serde_json::Value = serde_json::from_str(&printed).expect("it is JSON");
+    let znodes = printed["znodes"].as_array().expect("it is a list");
     let of = |path: &str| znodes.iter().find(|znode| znode["path"] == path);
     let data = &of("/app/db").expect("it has changed")["fields"]["data"];
     assert_eq!((&data["from"], &data["to"]), (&"v1".into(), &"v2".into()));
@@ -166,10 +166,10 @@ fn logs_of_either_side_may_lie_elsewhere() {
     let of_a = ["--data-log-dir-a", &logs_a];
     let of_b = ["--data-log-dir-b", &logs_b];
     let diff = ["snapshot", "diff", a, b];
-    let told = output(&[&diff[..], &of_a, &of_b].concat(), 0);
-    assert_eq!(told, "");
-    let told = output(&[&diff[..], &of_a].concat(), 1);
-    assert!(told.contains("- /app/me \"worker\"\n"), "{told}");
-    let told = output(&[&diff[..], &of_b].concat(), 1);
-    assert!(told.contains("+ /app/me \"worker\"\n"), "{told}");
+    let printed = output(&[&diff[..], &of_a, &of_b].concat(), 0);
+    assert_eq!(printed, "");
+    let printed = output(&[&diff[..], &of_a].concat(), 1);
+    assert!(printed.contains("- /app/me \"worker\"\n"), "{printed}");
+    let printed = output(&[&diff[..], &of_b].concat(), 1);
+    assert!(printed.contains("+ /app/me \"worker\"\n"), "{printed}");
 }

@@ -41,10 +41,7 @@ fn a_folder_comes_out_as_a_server_takes_it() {
     output(&["snapshot", "export", folder.text(), path], 0);
     assert_eq!(Snapshot::open(&to).expect("it is in order"), before);
     let (line, _) = refused(&["snapshot", "export", folder.text(), path], 1);
-    assert_eq!(
-        line,
-        format!("{path}: there is something in this folder already")
-    );
+    assert_eq!(line, format!("{path}: the folder is not empty"));
 }
 
 #[test]
@@ -80,6 +77,6 @@ fn what_a_release_cannot_hold_is_refused_in_one_line() {
         ],
         1,
     );
-    assert!(line.contains("--data-format is for a folder"), "{line}");
+    assert!(line.contains("--data-format needs a folder"), "{line}");
     assert!(!fs::exists(json).expect("it can be looked for"));
 }

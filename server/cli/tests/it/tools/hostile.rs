@@ -1,4 +1,4 @@
-//! What is no snapshot, no log and no folder of ZooKeeper's.
+//! Files that are neither snapshots nor logs of ZooKeeper.
 
 use std::fs;
 
@@ -83,7 +83,7 @@ fn a_folder_of_logs_is_for_a_folder_and_must_be_there() {
     let file = folder.file("snapshot.8");
     let (line, _) = refused(&[&show[..], &[&file]].concat(), 1);
     assert!(
-        line.starts_with(&format!("{file} is a file and has no logs")),
+        line.starts_with(&format!("{file} is a file without logs")),
         "{line}"
     );
 }

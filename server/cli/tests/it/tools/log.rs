@@ -92,9 +92,9 @@ fn a_zxid_is_hexadecimal_with_and_without_the_mark() {
     assert_eq!(shown("14"), shown("0x14"));
     let nonsense = run(&["log", "show", "--from", "1g", folder.text()], &[]);
     assert_eq!(nonsense.status.code(), Some(2));
-    let told = String::from_utf8_lossy(&nonsense.stderr).into_owned();
-    assert!(told.contains("a zxid in hexadecimal"), "{told}");
-    assert!(told.contains("2026-01-31T12:00:00Z"), "{told}");
+    let printed = String::from_utf8_lossy(&nonsense.stderr).into_owned();
+    assert!(printed.contains("a zxid in hexadecimal"), "{printed}");
+    assert!(printed.contains("2026-01-31T12:00:00Z"), "{printed}");
 }
 
 #[test]
@@ -111,12 +111,12 @@ fn where_there_are_no_logs_that_is_said() {
         (shown.status.code(), &shown.stdout[..]),
         (Some(0), &b""[..])
     );
-    let told = String::from_utf8_lossy(&shown.stderr).into_owned();
+    let printed = String::from_utf8_lossy(&shown.stderr).into_owned();
     assert!(
-        told.contains(&format!("no transaction logs in {path}")),
-        "{told}"
+        printed.contains(&format!("no transaction logs in {path}")),
+        "{printed}"
     );
-    assert_eq!(told.lines().count(), 1);
+    assert_eq!(printed.lines().count(), 1);
 }
 
 #[test]
@@ -146,10 +146,10 @@ fn each_tool_names_the_other_for_the_others_files() {
     let (log, snapshot) = (folder.file("log.9"), folder.file("snapshot.8"));
     for tool in ["show", "summary", "export"] {
         let (line, _) = refused(&["snapshot", tool, &log], 1);
-        let hint = format!("; it is a transaction log: minikeeper log show {log}");
+        let hint = format!("; it is a transaction log: use minikeeper log show {log}");
         assert!(line.ends_with(&hint), "{line}");
     }
     let (line, _) = refused(&["log", "show", &snapshot], 1);
-    let hint = format!("; it is a snapshot: minikeeper snapshot show {snapshot}");
+    let hint = format!("; it is a snapshot: use minikeeper snapshot show {snapshot}");
     assert!(line.ends_with(&hint), "{line}");
 }

@@ -66,7 +66,7 @@ impl Folder {
     }
 }
 
-/// What a tool prints, whose exit code must be this.
+/// Returns the output of a tool, and checks its exit code.
 fn output(arguments: &[&str], code: i32) -> String {
     let output = run(arguments, &[]);
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -89,7 +89,7 @@ fn refused(arguments: &[&str], code: i32) -> (String, String) {
 }
 
 #[test]
-fn a_filter_that_nothing_passes_is_told_of() {
+fn a_filter_without_a_match_is_warned_about() {
     let folder = Folder::new();
     for arguments in [
         &["snapshot", "show", "--path", "/nowhere"],
@@ -101,8 +101,8 @@ fn a_filter_that_nothing_passes_is_told_of() {
         let arguments = [arguments, &[folder.text()][..]].concat();
         let ran = run(&arguments, &[]);
         assert!(ran.status.success());
-        let told = String::from_utf8_lossy(&ran.stderr);
-        assert!(told.contains(" is one that was asked for"), "{told}");
+        let printed = String::from_utf8_lossy(&ran.stderr);
+        assert!(printed.contains(" matches the filters"), "{printed}");
         assert!(!String::from_utf8_lossy(&ran.stdout).contains("/app"));
     }
 }

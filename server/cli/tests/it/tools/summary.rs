@@ -5,9 +5,9 @@ use super::{Folder, output};
 #[test]
 fn text_has_totals_and_the_largest_subtrees() {
     let folder = Folder::new();
-    let told = output(&["snapshot", "summary", folder.text()], 0);
+    let printed = output(&["snapshot", "summary", folder.text()], 0);
     assert_eq!(
-        told.replace(folder.text(), "DIR"),
+        printed.replace(folder.text(), "DIR"),
         "\
 zxid         0xd
 snapshot     DIR/version-2/snapshot.8

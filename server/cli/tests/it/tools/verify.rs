@@ -7,8 +7,8 @@ use super::{Folder, output};
 use crate::binary::run;
 
 fn verified(folder: &Folder, code: i32) -> Vec<String> {
-    let told = output(&["snapshot", "verify", folder.text()], code);
-    let lines = told.lines();
+    let printed = output(&["snapshot", "verify", folder.text()], code);
+    let lines = printed.lines();
     lines
         .map(|line| line.replace(folder.text(), "DIR"))
         .collect()
@@ -27,7 +27,7 @@ fn every_file_has_a_line_and_the_folder_too() {
 }
 
 #[test]
-fn damage_is_told_with_file_offset_and_reason() {
+fn damage_is_reported_with_file_offset_and_reason() {
     let folder = Folder::new();
     let log = folder.file("log.9");
     let mut bytes = fs::read(&log).expect("it can be read");
@@ -42,8 +42,8 @@ fn damage_is_told_with_file_offset_and_reason() {
             &format!("DIR: cannot be loaded: {damage}"),
         ]
     );
-    let told = output(&["snapshot", "verify", &log], 1);
-    assert_eq!(told.replace(folder.text(), "DIR"), format!("{damage}\n"));
+    let printed = output(&["snapshot", "verify", &log], 1);
+    assert_eq!(printed.replace(folder.text(), "DIR"), format!("{damage}\n"));
 }
 
 /// Loses the end mark of the last entry, and what is behind.
@@ -60,11 +60,9 @@ fn a_torn_log_is_damage_but_at_the_end_of_the_newest() {
     tear(&folder.file("log.9"));
     let output = run(&["snapshot", "verify", folder.text()], &[]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let told = String::from_utf8_lossy(&output.stdout);
-    let line = told.lines().nth(1).expect("the log has a line");
-    let (what, torn_at) = line
-        .split_once("; left out as after a crash, from ")
-        .expect(line);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let line = printed.lines().nth(1).expect("the log has a line");
+    let (what, torn_at) = line.split_once("; torn by a crash at ").expect(line);
     assert!(
         what.ends_with("log.9: ok: 4 transactions, 0x9 to 0xc"),
         "{line}"
@@ -80,13 +78,13 @@ fn a_torn_log_is_damage_but_at_the_end_of_the_newest() {
 
     let log = folder.file("log.9");
     tear(&log);
-    let told = verified(&folder, 1);
-    let damage = told
+    let printed = verified(&folder, 1);
+    let damage = printed
         .iter()
         .find(|line| line.starts_with("DIR/version-2/log.9: "));
     let damage = damage.expect("it has a line");
     assert!(damage.contains("log.9: damaged at offset "), "{damage}");
-    let last = told.last().expect("the folder has a line");
+    let last = printed.last().expect("the folder has a line");
     assert!(last.starts_with("DIR: "), "{last}");
     // And alone, for there is a newer one beside it.
     let alone = output_of(&log, 1).replace(folder.text(), "DIR");
@@ -114,26 +112,26 @@ fn a_state_that_is_most_likely_stale_is_warned_of() {
     let folder = Folder::new();
     fs::copy(folder.file("snapshot.8"), folder.file("snapshot.7")).expect("it can be copied");
     let stderr = |tool: &str| {
-        let told = run(&["snapshot", tool, folder.text()], &[]);
-        assert_eq!(told.status.code(), Some(0), "{told:?}");
-        String::from_utf8_lossy(&told.stderr).into_owned()
+        let printed = run(&["snapshot", tool, folder.text()], &[]);
+        assert_eq!(printed.status.code(), Some(0), "{printed:?}");
+        String::from_utf8_lossy(&printed.stderr).into_owned()
     };
     assert_eq!(stderr("summary"), "");
     fs::remove_file(folder.file("log.9")).expect("it is there");
-    let told = stderr("summary");
+    let printed = stderr("summary");
     assert!(
-        told.contains("snapshots but no logs") && told.contains("dataLogDir"),
-        "{told}"
+        printed.contains("snapshots but no logs") && printed.contains("dataLogDir"),
+        "{printed}"
     );
-    assert_eq!(told.lines().count(), 1);
+    assert_eq!(printed.lines().count(), 1);
 }
 
 /// The last line on a folder that is not in order, of which warnings tell too.
-fn verdict(folder: &Folder) -> String {
+fn last_line(folder: &Folder) -> String {
     let output = run(&["snapshot", "verify", folder.text()], &[]);
     assert_eq!(output.status.code(), Some(1));
-    let told = String::from_utf8(output.stdout).expect("it is text");
-    let last = told.lines().last().expect("there is a line");
+    let printed = String::from_utf8(output.stdout).expect("it is text");
+    let last = printed.lines().last().expect("there is a line");
     last.replace(folder.text(), "DIR")
 }
 
@@ -148,10 +146,10 @@ fn a_log_that_has_gone_is_missed() {
         fs::remove_file(folder.file(name)).expect("it is there");
     }
     assert_eq!(
-        verdict(&folder),
-        "DIR: cannot be loaded: DIR/version-2/log.f: transaction 0xe is missing before offset 16: a transaction log is missing; \
-         restore it, or rerun with --recover (`Storage::recover`) to ignore all later transactions (their logs are saved as \
-         damaged-log.*)"
+        last_line(&folder),
+        "DIR: cannot be loaded: DIR/version-2/log.f: transaction 0xe is missing before offset 16: \
+         a transaction log is missing; restore it, or rerun with --recover (`Storage::recover`) \
+         to ignore all later transactions (their logs are saved as damaged-log.*)"
     );
 }
 
@@ -160,7 +158,7 @@ fn what_two_servers_wrote_at_once_is_seen() {
     let folder = Folder::new();
     fs::copy(folder.file("log.9"), folder.file("log.e")).expect("it is copied");
     assert_eq!(
-        verdict(&folder),
+        last_line(&folder),
         "DIR: 0x9 comes again after later transactions: two servers wrote here at once"
     );
 }
@@ -169,9 +167,9 @@ fn what_two_servers_wrote_at_once_is_seen() {
 fn a_folder_without_logs_is_said_to_have_none() {
     let folder = Folder::new();
     fs::remove_file(folder.file("log.9")).expect("it is there");
-    let told = verified(&folder, 0);
+    let printed = verified(&folder, 0);
     let expected = "DIR: ok: a server loads zxid 0x8, 12 znodes, 0 sessions; there are no logs";
-    assert_eq!(told.last().map(String::as_str), Some(expected));
+    assert_eq!(printed.last().map(String::as_str), Some(expected));
 }
 
 #[test]
@@ -189,10 +187,10 @@ fn a_folder_is_in_order_while_a_server_writes_to_it() {
                 server.set("/app/db", &data).expect("it can be written");
             }
         });
-        let told = [(); 5].map(|()| run(&["snapshot", "verify", folder.text()], &[]));
+        let printed = [(); 5].map(|()| run(&["snapshot", "verify", folder.text()], &[]));
         done.store(true, Ordering::Relaxed);
-        for told in told {
-            assert_eq!(told.status.code(), Some(0), "{told:?}");
+        for printed in printed {
+            assert_eq!(printed.status.code(), Some(0), "{printed:?}");
         }
     });
 }
@@ -208,8 +206,11 @@ fn the_folders_of_every_real_release_are_in_order() {
         }
         let path = folder.to_str().expect("the path is Unicode");
         // 3.4 writes no snapshot before it has to.
-        let told = output(&["snapshot", "verify", "--trust-empty", path], 0);
-        assert!(told.lines().all(|line| line.contains(": ok: ")), "{told}");
+        let printed = output(&["snapshot", "verify", "--trust-empty", path], 0);
+        assert!(
+            printed.lines().all(|line| line.contains(": ok: ")),
+            "{printed}"
+        );
         count += 1;
     }
     assert!(count >= 6, "{count} folders");
