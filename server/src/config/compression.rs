@@ -1,5 +1,7 @@
 //! Compression of snapshots.
 
+use serde::{Deserialize, Serialize};
+
 /// Compression of snapshots (`zookeeper.snapshot.compression.method`).
 ///
 /// ```
@@ -9,17 +11,7 @@
 /// assert_eq!(Compression::default().to_string(), "");
 /// ```
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    serde::Serialize,
-    serde::Deserialize,
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
 pub enum Compression {
     /// None.

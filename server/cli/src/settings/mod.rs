@@ -551,6 +551,12 @@ impl Gathered {
         if let Some(ms) = self.decoded(Setting::ContainerMaxNeverUsed) {
             config.container_max_never_used = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
         }
+        self.apply_digest(config)?;
+        self.required_schemes(config)
+    }
+
+    /// Sets the super user and the hash function of the `digest` scheme.
+    fn apply_digest(&mut self, config: &mut Config) -> Result<(), Refusal> {
         config.super_digest = self
             .value(Setting::SuperDigest)
             .filter(|digest| !digest.is_empty())
@@ -567,7 +573,7 @@ impl Gathered {
                 }
             }
         }
-        self.required_schemes(config)
+        Ok(())
     }
 
     /// Sets the required schemes: `AuthenticationHelper.initConfigurations` and `validateConfiguredProperties`.

@@ -140,6 +140,7 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
+    // Longer than 60 lines: one arm for each type of change.
     fn of(change: &'a Change) -> Self {
         let mut parts = Parts {
             name: change.name(),

@@ -115,6 +115,7 @@ fn depth(path: &str) -> usize {
     }
 }
 
+// Longer than 60 lines: one statement for each line of the output.
 fn text(
     totals: &Totals,
     sessions: &[SessionView],
@@ -180,6 +181,7 @@ fn text(
     Ok(())
 }
 
+// Longer than 60 lines: one statement for each field of the output.
 fn document(
     totals: &Totals,
     sessions: &[SessionView],

@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::source::{is_test_file, library, mentions, without_comments, without_tests};
 
 /// The layers that have no cycle of files.
-const CHECKED: [&str; 8] = [
+const CHECKED: [&str; 9] = [
+    "config",
     "control",
     "handle",
     "jute",

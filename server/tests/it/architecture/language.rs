@@ -51,7 +51,10 @@ const EXEMPT: [&str; 3] = [
 ];
 
 /// Files of the workspace that are checked, by the beginning of their paths.
-const CHECKED: [&str; 10] = [
+const CHECKED: [&str; 13] = [
+    "docs/configuration.md",
+    "server/cli/",
+    "server/src/config/",
     "server/src/control/",
     "server/src/handle/",
     "server/src/jute/",

@@ -22,7 +22,9 @@ const LONGEST_REPETITION: usize = 10;
 const REPEATED_MARK: &str = "// Repeated:";
 
 /// Folders of the workspace whose functions and repetitions are checked.
-const CHECKED: [&str; 8] = [
+const CHECKED: [&str; 10] = [
+    "server/cli/src",
+    "server/src/config",
     "server/src/control",
     "server/src/handle",
     "server/src/jute",
