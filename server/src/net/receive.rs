@@ -9,10 +9,10 @@ use super::facts::{Facts, Gathering};
 use super::marks::Marks;
 use super::outgoing::{Outgoing, share_of};
 use super::report::{self, Answered};
-use super::sink::{Own, Taken, Test};
+use super::sink::{Own, Sink, Taken, Test};
 use super::totals::number;
-use crate::keeper::{CloseReason, ConnectionId, Input};
-use crate::protocol::Operation;
+use crate::keeper::{CloseReason, ConnectionId, Input, Keeper};
+use crate::protocol::{Operation, Timestamp};
 use crate::wire::{self, FourLetterWord};
 
 /// Number of characters of the answer to a four-letter word that a real server's `BufferedWriter` passes on at once.
@@ -82,127 +82,66 @@ impl Engine {
         if *phase == Phase::Fresh
             && let Some(word) = FourLetterWord::parse(bytes)
         {
-            let asked = (word, gathering.facts());
-            let closing = self.answer_word(id, asked, bytes, answers, marks);
-            if closing.is_some() {
-                // The connection's task writes the answer and ends.
-                self.disconnect(id);
-            }
-            return Ok(Processed {
-                used: if closing.is_some() { bytes.len() } else { 0 },
-                closing,
-                yielding: false,
-                stalled: closing.is_none(),
-                under_way: None,
-                share: share_of(1),
-            });
+            return Ok(self.receive_word(id, (word, gathering.facts()), bytes, answers, marks));
         }
-        let mut rest = bytes;
-        let mut requests = 0;
-        let mut begun = Begun::default();
         let before = answers.extent();
         let own = Own::new(id, answers);
+        let mut frames = Frames {
+            id,
+            phase,
+            rest: bytes,
+            requests: 0,
+            begun: Begun::default(),
+            yielding: false,
+            stalled: false,
+        };
         let mut share = 0;
-        let mut yielding = false;
-        let mut stalled = false;
         let ((result, closing, under_way), unflushed) =
             self.turn_and_mark(Some(own), Test::default(), |now, keeper, sink| {
-                let mut slice = Slice::begin(&self.clock, self.limits.slice);
                 share = share_of(sink.outboxes.len());
-                let result = loop {
-                    let Some(own) = &sink.own else {
-                        break Ok(());
-                    };
-                    stalled = own.stalled;
-                    let full = own.bytes.is_full(share) || own.closing.is_some();
-                    if full || yielding || stalled {
-                        break Ok(());
-                    }
-                    let (frame, behind) = match wire::split_frame(rest, self.limits.max_frame) {
-                        Ok(Some(split)) => split,
-                        Ok(None) => break Ok(()),
-                        Err(error) => break Err(error.into()),
-                    };
-                    let before = std::mem::replace(&mut rest, behind);
-                    requests += 1;
-                    let was_fresh = *phase == Phase::Fresh;
-                    let input = match phase {
-                        Phase::Fresh => {
-                            *phase = Phase::Connected;
-                            wire::decode_connect(frame).map(|request| Input::Connect {
-                                connection: id,
-                                request,
-                            })
-                        }
-                        Phase::Connected => {
-                            wire::decode_request(frame).map(|(xid, request)| Input::Request {
-                                connection: id,
-                                xid,
-                                request,
-                            })
-                        }
-                    };
-                    match input {
-                        Ok(input) => {
-                            tracing::trace!(connection = id.0, ?input);
-                            let may_take_long = may_take_long(&input);
-                            let mut with_it = begun;
-                            with_it.add(&input);
-                            let progress = sink.take_progress();
-                            let taken = sink.take_in(id, input, keeper, progress);
-                            match taken {
-                                Taken::In => begun = with_it,
-                                Taken::Lost if was_fresh => *phase = Phase::Fresh,
-                                Taken::Lost => begun = with_it,
-                                Taken::Deferred => {
-                                    requests -= 1;
-                                    sink.defer(id, frame, was_fresh);
-                                    continue;
-                                }
-                                Taken::Later => {
-                                    if was_fresh {
-                                        *phase = Phase::Fresh;
-                                    }
-                                    rest = before;
-                                    requests -= 1;
-                                    continue;
-                                }
-                            }
-                            yielding =
-                                (requests % LOOK_AT_TIME == 0 || may_take_long) && slice.is_over();
-                        }
-                        Err(error) => break Err(error.into()),
-                    }
-                };
+                let slice = Slice::begin(&self.clock, self.limits.slice);
+                let result = frames.process(keeper, sink, slice, (share, self.limits.max_frame));
                 let own = sink.own.take();
                 let closing = own.as_ref().and_then(|own| own.closing);
                 let under_way = own.as_ref().and_then(|own| own.under_way);
-                if let Some(outbox) = sink.outboxes.get_mut(id) {
-                    let stats = &mut outbox.stats;
-                    stats.received += requests;
-                    stats.last_response = Some(now);
-                    let refused = own.as_ref().is_some_and(|own| own.refused);
-                    begun.count(stats, refused, keeper);
-                    if let Some(own) = own {
-                        stats.sent += own.sent;
-                        stats.last_zxid = own.last_zxid.unwrap_or(stats.last_zxid);
-                    }
-                }
-                sink.totals.since_reset.received += requests;
-                sink.totals.bytes_received += number(bytes.len() - rest.len());
+                frames.count(now, bytes.len(), own, keeper, sink);
                 (result, closing, under_way)
             });
         if self.log.is_some() && answers.has_grown_since(before) {
             marks.note(before.0, unflushed);
         }
         result.map(|()| Processed {
-            used: bytes.len() - rest.len(),
+            used: bytes.len() - frames.rest.len(),
             closing,
-            yielding,
-            stalled,
+            yielding: frames.yielding,
+            stalled: frames.stalled,
             under_way,
             share,
         })
+    }
+
+    /// Processes a four-letter word, which is the only frame of its connection.
+    fn receive_word(
+        self: &Arc<Self>,
+        id: ConnectionId,
+        asked: (FourLetterWord, Facts),
+        bytes: &[u8],
+        answers: &mut Outgoing,
+        marks: &mut Marks,
+    ) -> Processed {
+        let closing = self.answer_word(id, asked, bytes, answers, marks);
+        if closing.is_some() {
+            // The connection's task writes the answer and ends.
+            self.disconnect(id);
+        }
+        Processed {
+            used: if closing.is_some() { bytes.len() } else { 0 },
+            closing,
+            yielding: false,
+            stalled: closing.is_none(),
+            under_way: None,
+            share: share_of(1),
+        }
     }
 
     /// Answers a four-letter word, unless a fault or hold delays it. It takes no turn, because the state does not
@@ -242,4 +181,141 @@ impl Engine {
         }
         Some(CloseReason::FourLetterWord)
     }
+}
+
+/// Received bytes of one turn, and the progress of their processing.
+struct Frames<'b, 'p> {
+    id: ConnectionId,
+    phase: &'p mut Phase,
+    /// Bytes that are not processed yet.
+    rest: &'b [u8],
+    requests: u64,
+    /// Facts for `cons` about the processed requests.
+    begun: Begun,
+    /// Whether the turn is over before the bytes are.
+    yielding: bool,
+    /// Whether a fault or hold delays the next frame.
+    stalled: bool,
+}
+
+impl<'b> Frames<'b, '_> {
+    /// Processes frames while there is room for their replies (`share`) and time.
+    fn process(
+        &mut self,
+        keeper: &mut Keeper,
+        sink: &mut Sink<'_, '_>,
+        mut slice: Slice,
+        (share, max_frame): (usize, usize),
+    ) -> Result<(), Malformed> {
+        loop {
+            let Some(own) = &sink.own else {
+                return Ok(());
+            };
+            self.stalled = own.stalled;
+            let full = own.bytes.is_full(share) || own.closing.is_some();
+            if full || self.yielding || self.stalled {
+                return Ok(());
+            }
+            let Some((frame, behind)) = wire::split_frame(self.rest, max_frame)? else {
+                return Ok(());
+            };
+            let before = std::mem::replace(&mut self.rest, behind);
+            self.requests += 1;
+            match self.process_frame(frame, keeper, sink)? {
+                FrameResult::Done { may_take_long } => {
+                    let is_due = self.requests % LOOK_AT_TIME == 0 || may_take_long;
+                    self.yielding = is_due && slice.is_over();
+                }
+                FrameResult::Deferred => self.requests -= 1,
+                FrameResult::Later => {
+                    self.rest = before;
+                    self.requests -= 1;
+                }
+            }
+        }
+    }
+
+    /// Decodes one frame and passes it to the rules.
+    #[inline]
+    fn process_frame(
+        &mut self,
+        frame: &'b [u8],
+        keeper: &mut Keeper,
+        sink: &mut Sink<'_, '_>,
+    ) -> Result<FrameResult, Malformed> {
+        let connection = self.id;
+        let is_connect = *self.phase == Phase::Fresh;
+        let input = if is_connect {
+            *self.phase = Phase::Connected;
+            let request = wire::decode_connect(frame)?;
+            Input::Connect {
+                connection,
+                request,
+            }
+        } else {
+            let (xid, request) = wire::decode_request(frame)?;
+            Input::Request {
+                connection,
+                xid,
+                request,
+            }
+        };
+        tracing::trace!(connection = connection.0, ?input);
+        let may_take_long = may_take_long(&input);
+        let mut begun = self.begun;
+        begun.add(&input);
+        let progress = sink.take_progress();
+        let taken = sink.take_in(connection, input, keeper, progress);
+        if is_connect && let Taken::Lost | Taken::Later = taken {
+            *self.phase = Phase::Fresh;
+        }
+        Ok(match taken {
+            Taken::Lost if is_connect => FrameResult::Done { may_take_long },
+            Taken::In | Taken::Lost => {
+                self.begun = begun;
+                FrameResult::Done { may_take_long }
+            }
+            Taken::Deferred => {
+                sink.defer(connection, frame, is_connect);
+                FrameResult::Deferred
+            }
+            Taken::Later => FrameResult::Later,
+        })
+    }
+
+    /// Counts the processed frames.
+    fn count(
+        &self,
+        now: Timestamp,
+        received: usize,
+        own: Option<Own<'_>>,
+        keeper: &Keeper,
+        sink: &mut Sink<'_, '_>,
+    ) {
+        if let Some(outbox) = sink.outboxes.get_mut(self.id) {
+            let stats = &mut outbox.stats;
+            stats.received += self.requests;
+            stats.last_response = Some(now);
+            let refused = own.as_ref().is_some_and(|own| own.refused);
+            self.begun.count(stats, refused, keeper);
+            if let Some(own) = own {
+                stats.sent += own.sent;
+                stats.last_zxid = own.last_zxid.unwrap_or(stats.last_zxid);
+            }
+        }
+        sink.totals.since_reset.received += self.requests;
+        sink.totals.bytes_received += number(received - self.rest.len());
+    }
+}
+
+/// Result of one frame.
+enum FrameResult {
+    Done {
+        /// Whether the request may take longer than others.
+        may_take_long: bool,
+    },
+    /// The request is stored, and is carried out later.
+    Deferred,
+    /// The frame is processed again once the link is healed.
+    Later,
 }

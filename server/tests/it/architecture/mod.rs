@@ -8,5 +8,6 @@
 mod cycles;
 mod language;
 mod layers;
+mod map;
 mod sizes;
 mod source;
