@@ -9,6 +9,7 @@ use super::{EPHEMERAL, PERSISTENT, usual};
 use crate::stage::{Stage, StageError, User};
 use crate::suite::Chapter;
 
+// Longer than 60 lines: it is a list of recipes.
 pub(super) fn chapter() -> Chapter {
     Chapter::new(
         "failover",

@@ -192,6 +192,7 @@ impl Config {
     /// # Errors
     ///
     /// Describes the first setting that is invalid.
+    // Longer than 60 lines: it checks each setting, and lists the rules.
     pub(crate) fn rules(&self) -> Result<Rules, String> {
         let (shortest, longest) = self.session_timeouts();
         let timeout = |span, name| {

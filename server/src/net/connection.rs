@@ -204,6 +204,7 @@ enum Step {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
+    // Longer than 60 lines: the order of its steps is the behaviour of a connection.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let mut reads = 0;
         let Poll::Ready(mut turn) = self.begin_turn(context) else {

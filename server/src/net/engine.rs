@@ -547,6 +547,7 @@ impl Engine {
 
     /// Moves pending bytes from the outbox to `bytes`, if `bytes` are written. Otherwise the task is woken when there
     /// is something to do.
+    // Longer than 60 lines: each return unlocks before it wakes other tasks.
     pub(super) fn poll_outbox(
         &self,
         id: ConnectionId,
@@ -623,6 +624,7 @@ impl Engine {
     }
 
     /// Takes one turn. Also returns the transaction that must be durable before the results may be shown, if it is not.
+    // Longer than 60 lines: the order of its steps is that of a turn.
     pub(super) fn turn_and_mark<T>(
         &self,
         own: Option<Own<'_>>,

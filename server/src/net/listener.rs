@@ -59,8 +59,8 @@ pub(super) async fn accept(
                 if !std::mem::replace(&mut is_short, true) {
                     tracing::warn!(
                         %peer,
-                        "refusing connections: the last file descriptors are for the log and snapshots; raise the limit \
-                         (ulimit -n)"
+                        "refusing connections: the last file descriptors are for the log and snapshots; \
+                         raise the limit (ulimit -n)"
                     );
                 }
             }

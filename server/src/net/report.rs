@@ -69,6 +69,7 @@ fn has_many_watches(state: &State) -> bool {
     tables.map(Table::pairs).sum::<usize>() > LONG
 }
 
+// Longer than 60 lines: one arm for each word.
 fn answer_now(
     state: &mut State,
     engine: &Engine,

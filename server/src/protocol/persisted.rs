@@ -98,6 +98,7 @@ pub(crate) struct SessionRecord {
 /// assert_eq!("3.6".parse(), Ok(DataFormat::V3_6));
 /// assert_eq!(DataFormat::default().to_string(), "3.9");
 /// ```
+// Repeated: a list of derived traits is no logic.
 #[derive(
     Clone,
     Copy,
