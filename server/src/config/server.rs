@@ -187,6 +187,12 @@ impl Config {
         )
     }
 
+    /// Returns the rules of the default settings.
+    pub(crate) fn default_rules() -> Rules {
+        let rules = Self::default().rules();
+        rules.expect("the default settings are valid")
+    }
+
     /// Checks the settings, alone and against each other. Returns those that the rules depend on.
     ///
     /// # Errors
@@ -299,8 +305,7 @@ impl Config {
 #[cfg(test)]
 impl Default for Rules {
     fn default() -> Self {
-        let rules = Config::default().rules();
-        rules.expect("the default settings are valid")
+        Config::default_rules()
     }
 }
 

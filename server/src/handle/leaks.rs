@@ -193,11 +193,12 @@ fn label_of(journal: &Journal, session: SessionId) -> Option<String> {
 }
 
 fn began(journal: &Journal, session: SessionId) -> Option<Timestamp> {
-    let begins = |event: &Event<'_>| match event {
-        Event::Connected {
-            granted, new: true, ..
-        } => *granted == session,
-        _ => false,
+    let begins = |event: &Event<'_>| {
+        if let Event::Connected { granted, new, .. } = event {
+            *new && *granted == session
+        } else {
+            false
+        }
     };
     let mut entries = journal.iter();
     entries
@@ -206,9 +207,12 @@ fn began(journal: &Journal, session: SessionId) -> Option<Timestamp> {
 }
 
 fn watched(journal: &Journal, session: SessionId, path: &str) -> Option<Timestamp> {
-    let asks = |event: &Event<'_>| match event {
-        Event::Request { watch, paths, .. } => *watch && paths.contains(path),
-        _ => false,
+    let asks = |event: &Event<'_>| {
+        if let Event::Request { watch, paths, .. } = event {
+            *watch && paths.contains(path)
+        } else {
+            false
+        }
     };
     let mut entries = journal.iter().rev();
     entries

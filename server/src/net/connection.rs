@@ -607,9 +607,10 @@ pub(super) mod tests {
     }
 
     fn config() -> Config {
-        let mut config = Config::default();
-        config.tick_time = HOUR;
-        config
+        Config {
+            tick_time: HOUR,
+            ..Config::default()
+        }
     }
 
     fn limits() -> Limits {

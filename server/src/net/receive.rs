@@ -223,7 +223,7 @@ impl<'b> Frames<'b, '_> {
             self.requests += 1;
             match self.process_frame(frame, keeper, sink)? {
                 FrameResult::Done { may_take_long } => {
-                    let is_due = self.requests % LOOK_AT_TIME == 0 || may_take_long;
+                    let is_due = self.requests.is_multiple_of(LOOK_AT_TIME) || may_take_long;
                     self.yielding = is_due && slice.is_over();
                 }
                 FrameResult::Deferred => self.requests -= 1,

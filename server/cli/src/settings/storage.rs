@@ -100,7 +100,7 @@ impl Gathered {
         }
         let folders = [&storage.data_dir, &storage.data_log_dir];
         let folders = folders.into_iter().flatten();
-        let mut folders = folders.map(|folder| minikeeper::folder::version_folder(folder));
+        let mut folders = folders.map(minikeeper::folder::version_folder);
         match folders.find(|folder| !folder.exists()) {
             None => Ok(()),
             Some(folder) => {

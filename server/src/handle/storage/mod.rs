@@ -111,9 +111,7 @@ impl Snapshot {
     pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self, StorageError> {
         let rules = Rules {
             digest: options.digest,
-            ..Config::default()
-                .rules()
-                .expect("the default settings are valid")
+            ..Config::default_rules()
         };
         let read =
             |rules: &Rules| persistence::read(Arc::new(RealDisk), path.as_ref(), options, rules);
