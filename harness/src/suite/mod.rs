@@ -55,7 +55,7 @@ pub trait Scenario: Send + Sync {
 ///     let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
 ///     for name in ["a", "b"] {
 ///         let user = stage.user(name).await?;
-/// The result is recorded and compared: `a: creates -> ok czxid=z1 ...`, `b: creates -> NodeExists`.
+///         // The result is recorded and compared: `a: creates -> ok czxid=z1 ...`, `b: creates -> NodeExists`.
 ///         let _ = stage.note(&user, "creates", user.create("/x", b"", &options).await);
 ///     }
 ///     Ok(())

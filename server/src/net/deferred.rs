@@ -78,7 +78,8 @@ impl Sink<'_, '_> {
 pub(super) struct Begun {
     /// Whether the request began a session.
     session: bool,
-    last: Option<(Xid, Option<Operation>, &'static str)>,
+    /// Last request that has a name in `cons`. An unknown operation has one too.
+    last: Option<(Xid, Option<Operation>)>,
 }
 
 impl Begun {
@@ -94,8 +95,9 @@ impl Begun {
             self.session = request.session == SessionId::NONE;
         } else if let Input::Request { xid, request, .. } = input {
             let operation = request.operation();
-            let name = operation.map_or(Some("NA"), wire::last_operation);
-            self.last = name.map(|name| (*xid, operation, name)).or(self.last);
+            if operation.is_none_or(|operation| wire::last_operation(operation).is_some()) {
+                self.last = Some((*xid, operation));
+            }
         }
     }
 
@@ -106,7 +108,8 @@ impl Begun {
             stats.last_cxid = Xid(0);
             stats.last_zxid = keeper.tree().last_zxid();
         }
-        if let Some((xid, operation, name)) = self.last {
+        if let Some((xid, operation)) = self.last {
+            let name = operation.and_then(wire::last_operation).unwrap_or("NA");
             // FinalRequestProcessor leaves a refused write before it sets the name of the operation.
             let unnamed = refused && operation.is_some_and(Operation::is_write);
             stats.last_operation = if unnamed { "NA" } else { name };

@@ -574,7 +574,7 @@ impl Engine {
                 closing: None,
                 stalled: outbox.is_stalled(),
             };
-            if outbox.closing.is_none() && outbox.link.keeps_from_client(context) {
+            if outbox.closing().is_none() && outbox.link.keeps_from_client(context) {
                 // The pending bytes stay here until the link is healed.
                 return progress;
             }
@@ -585,7 +585,7 @@ impl Engine {
                 // The bytes, or the end of the connection, show transactions that are not durable yet.
                 return progress;
             }
-            if !bytes.is_empty() && outbox.closing.is_some() {
+            if !bytes.is_empty() && outbox.closing().is_some() {
                 outbox.move_to(bytes);
             } else if bytes.is_empty() {
                 if outbox.queue.is_empty() {
@@ -598,7 +598,7 @@ impl Engine {
                 }
             }
             outbox.leaving = bytes.len();
-            progress.closing = outbox.closing;
+            progress.closing = outbox.closing();
             if progress.closing.is_some() {
                 outbox.waker = None;
                 settled = state.settle_closing(now, id);

@@ -27,8 +27,7 @@ pub(crate) struct Outbox {
     pub(super) bytes: BytesMut,
     /// Number of bytes that the connection had taken and not written when it last polled the outbox.
     pub(super) leaving: usize,
-    /// Set when no message follows.
-    pub(super) closing: Option<CloseReason>,
+    pub(super) ending: Ending,
     /// Wakes the connection's task when there is something to send.
     pub(super) waker: Option<Waker>,
     /// Session of the connection; 0 until it has one.
@@ -43,10 +42,6 @@ pub(crate) struct Outbox {
     pub(super) queue: VecDeque<Parcel>,
     /// Number of bytes in `queue`.
     pub(super) queued_bytes: usize,
-    /// Whether a fault closes the connection behind the last message, so that no message follows.
-    pub(super) said_last: bool,
-    /// Set when the connection closes once the queue is empty.
-    pub(super) closing_behind: Option<CloseReason>,
     /// Reason why its frames are not processed now.
     pub(super) stall: Stall,
     /// Request that is held or delayed.
@@ -81,6 +76,19 @@ pub(super) struct Frame {
     pub(super) bytes: Box<[u8]>,
     /// Whether it asks for a session.
     pub(super) is_connect: bool,
+}
+
+/// End of a connection, as far as it is decided. A connection goes through these states in order, and may skip some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The connection stays open.
+    Open,
+    /// A fault closes the connection behind the last message, so no message follows.
+    AfterLast,
+    /// The connection closes once the queue is empty.
+    AfterQueue(CloseReason),
+    /// The connection closes after the pending bytes are sent.
+    Closing(CloseReason),
 }
 
 /// Reason why the frames of a connection are not processed.
@@ -125,7 +133,7 @@ impl Outbox {
         Self {
             bytes: BytesMut::new(),
             leaving: 0,
-            closing: None,
+            ending: Ending::Open,
             waker: None,
             session: SessionId::NONE,
             listener_id,
@@ -133,8 +141,6 @@ impl Outbox {
             silent: false,
             queue: VecDeque::new(),
             queued_bytes: 0,
-            said_last: false,
-            closing_behind: None,
             stall: Stall::No,
             frame: None,
             due: None,
@@ -200,8 +206,10 @@ impl Outbox {
                 Some(pieces) => self.cut_up(now, parcel.bytes, pieces),
             }
         }
-        if self.queue.is_empty() && self.closing.is_none() {
-            self.closing = self.closing_behind.take();
+        if let Ending::AfterQueue(reason) = self.ending
+            && self.queue.is_empty()
+        {
+            self.ending = Ending::Closing(reason);
         }
     }
 
@@ -274,7 +282,7 @@ impl Outbox {
     /// Whether frames of the connection must not be processed now.
     pub(super) fn is_stalled(&self) -> bool {
         self.link.is_cut_to_server()
-            || self.closing_behind.is_some()
+            || matches!(self.ending, Ending::AfterQueue(_))
             || self.frame.is_some()
             || self.queued_bytes > QUEUE_HIGH_WATER
             || matches!(
@@ -293,19 +301,28 @@ impl Outbox {
         (self.frame.is_some() && !self.link.is_cut_to_server()).then_some(progress)
     }
 
+    /// Returns the reason for which the connection closes after the pending bytes.
+    pub(super) fn closing(&self) -> Option<CloseReason> {
+        if let Ending::Closing(reason) = self.ending {
+            Some(reason)
+        } else {
+            None
+        }
+    }
+
     /// Whether no message follows the bytes in the outbox.
     pub(super) fn is_closed(&self) -> bool {
-        self.closing.is_some()
+        self.closing().is_some()
     }
 
     /// Whether the rules may send it messages: it is up, and no fault closes it behind the last one.
     pub(super) fn takes_messages(&self) -> bool {
-        self.is_up() && !self.said_last
+        self.ending == Ending::Open
     }
 
     /// Whether the connection is up and not about to be closed.
     pub(super) fn is_up(&self) -> bool {
-        self.closing.is_none() && self.closing_behind.is_none()
+        matches!(self.ending, Ending::Open | Ending::AfterLast)
     }
 
     /// Schedules the next deadline of a delayed message or request.

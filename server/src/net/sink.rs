@@ -4,7 +4,7 @@ use std::task::Waker;
 
 use bytes::BytesMut;
 
-use super::outbox::{Due, EVENT_LIMIT, Outbox, Outboxes, Parcel, Stall};
+use super::outbox::{Due, EVENT_LIMIT, Ending, Outbox, Outboxes, Parcel, Stall};
 use super::outgoing::Outgoing;
 use super::totals::Totals;
 use crate::control::{
@@ -345,6 +345,21 @@ impl Sink<'_, '_> {
             self.control
                 .session_connected(response.session, &outbox.listener_id);
         }
+        // A reply to the client whose turn it is goes straight to the bytes that are written next.
+        if self.idle
+            && let Some(own) = &mut self.own
+            && own.id == connection
+            && !own.queues
+        {
+            own.send(message, self.totals);
+            return;
+        }
+        self.send_by_plan(connection, message);
+    }
+
+    /// Sends a message to another connection or to the test, or where the test may have a plan for it.
+    #[inline(never)]
+    fn send_by_plan(&mut self, connection: ConnectionId, message: &Message<'_>) {
         let is_own = self.own.as_ref().is_some_and(|own| own.id == connection);
         if !is_own && connection == ConnectionId::HANDLE {
             self.answer_test(message);
@@ -362,16 +377,12 @@ impl Sink<'_, '_> {
                 .control
                 .plan_message(self.now, &client, message, is_answer);
         }
-        // A reply to the client whose turn it is goes straight to the bytes that are written next.
         if plan.is_none()
             && is_own
             && let Some(own) = &mut self.own
             && !own.queues
         {
-            if let Some(length) = own.bytes.encode(message) {
-                self.totals.count_sent(length);
-            }
-            own.count(message);
+            own.send(message, self.totals);
             return;
         }
         let plan = plan.map(|plan| *plan).unwrap_or_default();
@@ -458,7 +469,7 @@ impl Sink<'_, '_> {
             effects.sent(outbox.session, event.event_type, event.path, *zxid);
         }
         if plan.then_close {
-            outbox.said_last = true;
+            outbox.ending = Ending::AfterLast;
             self.to_close.push(connection);
         }
         if plan.cut {
@@ -502,7 +513,7 @@ impl Sink<'_, '_> {
             return;
         };
         let owed = reason.is_owed_what_waits();
-        if outbox.closing_behind.is_some() && owed {
+        if matches!(outbox.ending, Ending::AfterQueue(_)) && owed {
             return;
         }
         tracing::debug!(connection = connection.0, ?reason, "closing");
@@ -516,13 +527,13 @@ impl Sink<'_, '_> {
                 .note(self.now, &client, &Event::Closing { reason });
         }
         if !outbox.queue.is_empty() && owed {
-            outbox.closing_behind = Some(reason);
+            outbox.ending = Ending::AfterQueue(reason);
             outbox.drop_request(self.control);
             outbox.schedule(connection, self.now, self.due);
             self.own_link_changed();
             return;
         }
-        outbox.closing = Some(reason);
+        outbox.ending = Ending::Closing(reason);
         if let Some(own) = &mut self.own
             && own.id == connection
         {
@@ -598,7 +609,7 @@ impl<'s> Own<'s> {
         }
         outbox.move_to(self.bytes);
         self.queues = !outbox.queue.is_empty();
-        self.closing = outbox.closing;
+        self.closing = outbox.closing();
         self.stalled = outbox.is_stalled();
         self.progress = match outbox.stall {
             Stall::Released => Progress::Released,
@@ -609,6 +620,15 @@ impl<'s> Own<'s> {
 }
 
 impl Own<'_> {
+    /// Appends a message to the bytes that the connection writes next, and counts it.
+    #[inline]
+    fn send(&mut self, message: &Message<'_>, totals: &mut Totals) {
+        if let Some(length) = self.bytes.encode(message) {
+            totals.count_sent(length);
+        }
+        self.count(message);
+    }
+
     /// Counts a message that is sent to the connection.
     fn count(&mut self, message: &Message<'_>) {
         self.sent += 1;
