@@ -54,7 +54,7 @@ impl Notes {
         self.0.borrow_mut().push(Note { at, who, message });
     }
 
-    /// Returns the hosts that lead, or believe so.
+    /// Returns the hosts that lead or believe that they lead.
     fn leaders(&self) -> Vec<&'static str> {
         let mut leaders = Vec::new();
         for note in self.0.borrow().iter() {
@@ -119,7 +119,7 @@ impl Session {
 
     async fn ask(&mut self, request: Request) -> Result<Option<Answer>, Lost> {
         let sent = Instant::now();
-        // Before the server can have expired the session, whatever message is lost.
+        // The deadline passes before the server can expire the session, whichever message is lost.
         let deadline = self.heard + self.timeout * 2 / 3;
         match timeout_at(deadline, self.client.call(&request)).await {
             Ok(reply) => {

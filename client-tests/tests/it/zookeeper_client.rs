@@ -521,7 +521,7 @@ async fn a_dropped_watcher_leaves_no_watch(run: &Run<'_>) {
     zk.create("/a/b", b"", &PERSISTENT).await.unwrap();
     expect(&mut recursive, &["NodeCreated /a/b"]).await;
     drop(recursive);
-    // The server accepted all of it: the session lives.
+    // The server accepted every removeWatches request: the session is still alive.
     zk.sync("/").await.unwrap();
     assert_eq!(zk.state(), SessionState::SyncConnected);
 }
@@ -614,7 +614,8 @@ async fn a_session_outlives_a_restart_of_the_server(run: &Run<'_>) {
     assert_eq!(stat.ephemeral_owner, zk.session_id().0);
 }
 
-/// Not the persistent watches: 0.11.2 sends setWatches, which cannot contain them, instead of setWatches2.
+/// Covers one-shot watches only: 0.11.2 sends setWatches, which cannot contain persistent watches, instead of
+/// setWatches2.
 async fn watches_outlive_a_restart_of_the_server(run: &Run<'_>) {
     let zk = run.client().await;
     zk.create("/a", b"", &PERSISTENT).await.unwrap();

@@ -16,7 +16,7 @@ use crate::provision::{InstalledZooKeeper, zookeeper};
 /// Smallest number of members of which one can fail.
 const MEMBERS: usize = 3;
 
-/// Number of attempts with other ports, if another process takes a free one.
+/// Maximum number of starts. Each start uses new ports, because another process may have taken a free port first.
 const ATTEMPTS: usize = 2;
 
 /// An ensemble of real ZooKeepers.
@@ -37,7 +37,7 @@ impl Ensemble {
     ///
     /// # Errors
     ///
-    /// If Java or the version cannot be had, or the members do not start. No member runs on then.
+    /// If Java or this version is unavailable, or if the members do not start. Members that did start are stopped.
     pub fn start(version: &str, settings: &Settings) -> Result<Self, BackendError> {
         // One ensemble after the other: members that get no CPU time while others start do not elect a leader.
         static STARTING: Mutex<()> = Mutex::new(());
@@ -47,7 +47,7 @@ impl Ensemble {
         loop {
             attempts -= 1;
             let folder = new_folder()?;
-            // In ticks: on a busy machine a member may get no CPU time for seconds, and must not be dropped for that.
+            // Both limits are in ticks, and high: a member that gets no CPU time for seconds must stay in the ensemble.
             let mut servers = "initLimit=60\nsyncLimit=30\n".to_owned();
             let mut members = Vec::new();
             for id in 1..=MEMBERS {

@@ -104,7 +104,8 @@ pub enum Capability<'a> {
     SuperUser,
     /// The server has TTL znodes.
     TtlZnodes,
-    /// The server grants a requested session timeout of so many milliseconds as a server with ticks of 500 ms does.
+    /// The server grants the same session timeout as a server with ticks of 500 ms if this many milliseconds are
+    /// requested.
     Timeout(i32),
     /// The server answers this four-letter word.
     FourLetterWord(&'a str),
@@ -162,7 +163,7 @@ pub trait BackendSource: fmt::Debug + Send + Sync {
 pub struct Settings {
     /// Length of a tick; session timeouts lie between 2 and 20 ticks.
     pub tick_time: Duration,
-    /// Whether a JVM optimizes the code, for measurements, instead of starting fast.
+    /// Whether a JVM uses its optimizing compiler, as measurements need; without it a JVM starts faster.
     pub optimizing_jit: bool,
     /// Whether the clock of minikeeper is manual.
     pub manual_time: bool,

@@ -31,7 +31,7 @@ pub(super) struct Load {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Until {
     Elapsed(Duration),
-    /// Number of requests on each connection.
+    /// Number of replies on each connection.
     Replies(u64),
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct Known {
     labels: Arc<BTreeSet<Arc<str>>>,
     /// Number of members; `None` if it is unknown.
     members: Option<u8>,
-    /// Whether transactions do not pass as events of their own.
+    /// Whether the journal has no separate events for transactions.
     pub(crate) without_transactions: bool,
 }
 

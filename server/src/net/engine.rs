@@ -80,8 +80,8 @@ pub(super) struct State {
     pub(super) totals: Totals,
     pub(super) trace_mask: i64,
     pub(super) started: Timestamp,
-    /// Value of `Time.currentElapsedTime` in a real server at that moment. Java counts from the start of the machine;
-    /// on a clock other than the machine's, the count begins with the start of the server.
+    /// Value that `Time.currentElapsedTime` has in a real server at `started`. Java counts from the boot of the
+    /// machine; on a clock other than the machine's, the count begins with the start of the server.
     pub(super) elapsed_at_start: Duration,
     pub(super) control: Control,
     pub(super) waiters: Waiters,
@@ -170,8 +170,8 @@ impl Engine {
         &self.clock
     }
 
-    /// Gives the sessions from now on ids that no other server of this process gives. A real server begins with the
-    /// milliseconds of its start (`SessionTrackerImpl.initializeNextSessionId`), so two servers that start in the
+    /// Makes the ids of new sessions unique among the servers of this process. A real server numbers its sessions from
+    /// the milliseconds of its start (`SessionTrackerImpl.initializeNextSessionId`), so two servers that start in the
     /// same millisecond give the same ids. Here the later server begins with the next millisecond.
     pub(crate) fn number_sessions_apart(&self) {
         let now = self.clock.now();
@@ -429,12 +429,13 @@ impl Engine {
         self.feed(Input::Heard(id));
     }
 
-    /// Returns the transaction that must be durable before the present state may be shown; `None` if it is durable.
+    /// Returns the last transaction of the current state if it is not durable yet. Replies about the state must wait
+    /// for it.
     pub(super) fn unflushed(&self) -> Option<u64> {
         self.lock().appender.as_ref().and_then(Appender::unflushed)
     }
 
-    /// Counts a sent frame whose length was not known in its turn.
+    /// Counts a sent frame whose length was unknown when its turn ended.
     pub(super) fn count_sent(&self, bytes: usize) {
         self.lock().totals.count_sent(bytes);
     }
@@ -769,7 +770,7 @@ impl State {
         self.outboxes.is_empty() && self.keeper.sessions().len() == 0
     }
 
-    /// Ends the waits for a server without connections and sessions.
+    /// Ends the waits for an idle server, if no connection and no session exists.
     pub(super) fn look_for_quiet(&mut self) {
         if !self.control.waits.is_empty() && self.is_quiet() {
             self.control.waits.quiet();

@@ -56,7 +56,7 @@ pub struct Journal {
     entries: Vec<Entry>,
     /// Beginning of the journal.
     from: Mark,
-    /// Place after which every event is known to be stored.
+    /// Position in the journal after which no event is missing.
     whole_since: Mark,
     /// Place up to which the journal was copied.
     end: Mark,

@@ -86,7 +86,7 @@ fn the_nearest_quota_counts_and_no_other() {
 }
 
 #[test]
-fn a_quota_is_for_a_znode_and_what_is_below_not_for_longer_names() {
+fn a_quota_covers_descendants_but_no_sibling_with_the_same_prefix() {
     let mut world = limited("count=-1,bytes=-1");
     world.given(1, [create("/qq")]);
     assert_eq!(usage(&world), "count=2,bytes=5");
@@ -138,7 +138,7 @@ fn a_quota_on_the_system_znodes_counts_its_own_limits() {
 }
 
 #[test]
-fn the_parent_of_stats_is_compared_as_a_text() {
+fn stats_below_any_path_that_starts_with_zookeeper_quota_are_replaced() {
     let mut world = World::of(1);
     world.given(
         1,
@@ -166,7 +166,7 @@ fn counting_continues_from_stats_that_a_client_wrote() {
 
 /// A real server fails here too where it checks limits (`ZooKeeperServer.checkQuota`), and dies elsewhere.
 #[test]
-fn where_limits_are_enforced_nothing_is_counted_on_unreadable_stats() {
+fn with_enforced_limits_a_create_fails_on_unreadable_stats() {
     let mut world = limited("countHardLimit=9");
     world.given(1, [set(STATS, "count=,bytes=3", -1)]);
     assert_eq!(world.answer(1, create("/q/b")), "MarshallingError");
@@ -182,7 +182,7 @@ fn a_usage_beyond_the_largest_number_is_within_any_limit() {
 }
 
 #[test]
-fn a_component_of_blanks_is_none_to_a_quota() {
+fn a_quota_ignores_blank_path_components() {
     let mut world = limited("count=-1,bytes=-1");
     world.given(1, [create("/q/ "), create("/q/ /b").data("1")]);
     assert_eq!(usage(&world), "count=4,bytes=6");
@@ -192,7 +192,7 @@ fn a_component_of_blanks_is_none_to_a_quota() {
 }
 
 #[test]
-fn a_multi_counts_no_more_than_so_many_znodes_for_new_stats() {
+fn a_multi_counts_at_most_a_million_znodes_for_new_stats() {
     let mut undo = UndoLog::default();
     let counts = |undo: &UndoLog, path| check_counting(undo, path);
     undo.visit(1_000_000);
