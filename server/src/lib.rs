@@ -194,7 +194,7 @@ pub mod label {
     pub use crate::handle::{Address, NoSuchSession, TestSession};
 }
 
-/// Parts of a [`Matcher`](crate::Matcher): kinds of events and patterns of paths.
+/// Parts of a [`Matcher`]: kinds of events and patterns of paths.
 ///
 /// ```
 /// use minikeeper::Matcher;

@@ -191,8 +191,8 @@ pub struct FaultBuilder<'s> {
 }
 
 impl FaultBuilder<'_> {
-    /// Selects the messages that the fault happens to: an [`Op`], an [`EventKind`](crate::matcher::EventKind) or a
-    /// [`Matcher`].
+    /// Selects the messages that the fault happens to: an [`Op`](crate::Op), an
+    /// [`EventKind`](crate::matcher::EventKind) or a [`Matcher`].
     ///
     /// The conditions of the matcher are added to those set before; where both set the same one, the new one counts. An
     /// `Op` selects requests, or replies where the fault or another condition is about replies.
