@@ -1,8 +1,15 @@
 //! Random choices from a seed: the same seed makes the same choices.
 
 use std::ops::Range;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use minikeeper::random::SplitMix64;
+
+/// Returns a seed that differs from run to run.
+pub(crate) fn seed_of_the_clock() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_1970.map_or(0, |span| u64::from(span.subsec_nanos()))
+}
 
 /// Random choices for one of several purposes of a seed.
 #[derive(Clone, Debug)]

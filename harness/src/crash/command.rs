@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Crash, Report};
+use crate::random::seed_of_the_clock;
 
 /// Arguments of `crash`.
 #[derive(Clone, Debug, clap::Args)]
@@ -48,9 +48,7 @@ impl CrashArgs {
     ///
     /// If `out` cannot be written.
     pub fn run(&self, mut out: impl Write) -> io::Result<CrashOutcome> {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-        let drawn = since_1970.map_or(0, |span| u64::from(span.subsec_nanos()));
-        let seed = self.seed.unwrap_or(drawn);
+        let seed = self.seed.unwrap_or_else(seed_of_the_clock);
         let program = match &self.program {
             Some(program) => program.clone(),
             None => std::env::current_exe()?,

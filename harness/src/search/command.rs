@@ -4,10 +4,11 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use super::{Found, Progress, Report, Search};
 use crate::backend::{BackendKind, BackendSource};
+use crate::random::seed_of_the_clock;
 use crate::stage::StageError;
 
 /// Arguments of `search`.
@@ -113,12 +114,6 @@ impl SearchArgs {
         )?;
         Ok(report.found.is_empty())
     }
-}
-
-/// Returns a seed that differs from run to run.
-fn seed_of_the_clock() -> u64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-    since_1970.map_or(0, |span| u64::from(span.subsec_nanos()))
 }
 
 /// Writes each difference as a script into a folder.
