@@ -63,7 +63,7 @@ impl Data<'_> {
         }
     }
 
-    /// The same data with at most `cap` of its first bytes.
+    /// Returns the data cut to at most `cap` bytes.
     pub(super) fn capped(&self, cap: usize) -> Data<'_> {
         Data {
             length: self.length,

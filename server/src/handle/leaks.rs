@@ -32,7 +32,7 @@ pub struct Leak {
     pub label: Option<String>,
     /// Time at which it began. For sessions and watches the time is known only from the journal.
     pub since: Option<Timestamp>,
-    /// The same time, in milliseconds since the start of the server.
+    /// Value of `since`, in milliseconds since the start of the server.
     pub elapsed_ms: Option<u64>,
 }
 

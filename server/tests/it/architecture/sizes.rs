@@ -29,7 +29,7 @@ struct Source {
     file: String,
     /// All lines as they are written.
     lines: Vec<String>,
-    /// The same lines with comments and string literals blanked.
+    /// All lines with comments and string literals blanked.
     code: Vec<String>,
 }
 
