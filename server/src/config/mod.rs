@@ -1,5 +1,7 @@
 //! Settings of a server: names, defaults and checks, as plain data.
 //!
+//! [`Config`] has all of them. [`Storage`] has those of the data folder.
+//!
 //! ```
 //! use minikeeper::config::ClockKind;
 //!
@@ -8,20 +10,21 @@
 //! # Ok::<(), minikeeper::StartError>(())
 //! ```
 
+// `lib.rs` shows items of the `pub(crate)` modules elsewhere, so that each item has one public path.
 mod clock_kind;
-mod compression;
+pub(crate) mod compression;
 mod digest_algorithm;
 mod four_letter_words;
-mod journal_mode;
+pub(crate) mod journal_mode;
 mod rules;
-mod server;
-mod storage;
+pub(crate) mod server;
+pub(crate) mod storage;
 
 pub use clock_kind::ClockKind;
-pub use compression::{Compression, NoSuchCompression};
+pub(crate) use compression::Compression;
 pub use digest_algorithm::DigestAlgorithm;
 pub use four_letter_words::FourLetterWords;
-pub use journal_mode::JournalMode;
+pub(crate) use journal_mode::JournalMode;
 pub(crate) use rules::Rules;
-pub use server::Config;
-pub use storage::Storage;
+pub(crate) use server::Config;
+pub(crate) use storage::Storage;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 #[cfg(not(feature = "tokio-clock"))]
 use super::missing::{NotEnabled, TokioClock};
-use super::{Ensemble, Server, Snapshot, StartError, Storage, Tree};
-use crate::config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode};
+use super::{Ensemble, Server, Snapshot, StartError, Tree};
+use crate::config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode, Storage};
 use crate::protocol::Timestamp;
 
 /// Builder of a [`Server`]. See [`Config`] for the meaning and the default of each setting.

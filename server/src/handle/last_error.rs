@@ -30,8 +30,16 @@ pub(super) fn count() -> u64 {
         .unwrap_or(0)
 }
 
+/// Text about an error that a panic may hide: the last one that was returned to this thread after the first `since`
+/// errors.
+pub(super) fn hidden(since: u64) -> String {
+    last_since(since).map_or_else(String::new, |error| {
+        format!("\nthe last error that minikeeper returned to this thread, which this panic may hide: {error}")
+    })
+}
+
 /// Last error, if the thread was given one after the first `count` errors.
-pub(super) fn since(count: u64) -> Option<String> {
+fn last_since(count: u64) -> Option<String> {
     let last = LAST.try_with(|last| {
         let last = last.try_borrow().ok()?;
         (last.0 > count).then(|| last.1.clone())

@@ -1,68 +1,44 @@
 //! Public API: servers, and the guards and views that a test has.
 //!
+//! A file or folder that has the name of a public module defines the items of that module.
 //! Every call that does not wait is synchronous, and sees the effects of all calls before it.
 
-mod actions;
-mod address;
 mod builder;
-mod chaos;
 mod endpoint;
 mod ensemble;
-mod faults;
-mod holds;
+mod fault;
+mod folder;
+mod hold;
 mod inspect;
 mod journal;
+mod label;
 mod last_error;
 mod launch;
-mod leaks;
-mod member;
-mod member_guards;
 #[cfg(not(all(feature = "tokio-clock", feature = "yaml")))]
 mod missing;
 mod serve;
-mod sessions;
 mod start_error;
 mod state;
-mod states;
-mod storage;
-mod test_session;
 mod time;
-mod tree;
+mod znodes;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::config::Config;
-pub use crate::config::{Compression, NoSuchCompression, Storage};
-pub use crate::control::{
-    BadJournal, BadPattern, Budget, Chaos, ChaosRule, Claim, ClaimBroken, Data, Direction, Effects,
-    Entry, Event, EventKind, Exceeded, Fault, FaultError, FaultRule, Held, HeldMessage, HoldError,
-    Journal, Leading, Mark, Matcher, MultiPart, NeverMatches, Op, PathPattern, Paths, Release,
-    ReleaseError, SentEvent, SplitMix64, TimedOut,
-};
-pub use crate::keeper::CloseReason;
-pub use actions::ApplyError;
-pub use address::Address;
 pub use builder::ServerBuilder;
-pub use chaos::ChaosGuard;
-pub use ensemble::Ensemble;
-pub use faults::{FaultBuilder, FaultGuard, NeverHappened, Partition};
-pub use holds::Hold;
-pub use inspect::{ConnectionView, SessionView, WatchKind, WatchView, ZnodeView};
+pub use ensemble::{ApplyError, Ensemble, Lag, Member, MemberPartition, MemberView};
+pub use fault::{ChaosGuard, FaultBuilder, FaultGuard, NeverHappened, Partition};
+pub use folder::{Change, Failure, Log, Transaction};
+pub use hold::Hold;
+pub use inspect::{ConnectionView, Leak, LeakKind, SessionView, WatchKind, WatchView, ZnodeView};
 pub use journal::{BudgetGuard, WaitFor};
-pub use leaks::{Leak, LeakKind};
-pub use member::{Lag, Member, MemberPartition, MemberView};
+pub use label::{Address, NoSuchSession, TestSession};
 pub use start_error::StartError;
 pub use state::{Diff, SeedError, Snapshot, Tree, TreeError, Znode, ZnodeKind};
-pub use storage::{
-    Change, Failure, FileKind, FileName, Log, OpenOptions, Origin, StorageError, Transaction,
-    version_folder,
-};
-pub use test_session::TestSession;
-pub use time::NoSuchSession;
 
-use self::member_guards::MemberGuards;
+use self::ensemble::MemberGuards;
 use self::start_error::port_error;
+use crate::config::Config;
 use crate::keeper::Input;
 use crate::net::{CallerRuntime, Engine, Ports};
 
@@ -260,6 +236,14 @@ impl Server {
         self.shared.caller_runtime.is_running() && self.failure().is_none()
     }
 
+    /// Called when a guard or handle is dropped. If the test is panicking, prints the last entries of the journal and
+    /// the faults, holds and waits of the test, unless the panic hook has printed them.
+    pub(super) fn on_drop(&self) {
+        if std::thread::panicking() {
+            self.shared.engine.tell_last_words();
+        }
+    }
+
     fn member_guards(&self) -> MutexGuard<'_, MemberGuards> {
         let guards = self.shared.member_guards.lock();
         guards.unwrap_or_else(PoisonError::into_inner)
@@ -282,6 +266,12 @@ impl std::fmt::Debug for Server {
             .field("addr", &self.addr())
             .field("running", &self.is_running())
             .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.on_drop();
     }
 }
 

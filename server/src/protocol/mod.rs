@@ -1,4 +1,6 @@
-//! ZooKeeper's own vocabulary as plain data: ids, stats, ACLs, error codes, operations.
+//! ZooKeeper's own vocabulary as plain data: ids, stats, ACLs, operations, types of events.
+//!
+//! [`ErrorCode`] and [`SessionId`] are at the root of the crate, and [`MemberId`] is in [`ensemble`](crate::ensemble).
 //!
 //! ```
 //! use minikeeper::protocol::Zxid;
@@ -6,15 +8,16 @@
 //! assert_eq!(Zxid(0x10).to_string(), "0x10");
 //! ```
 
+// `lib.rs` shows items of the `pub(crate)` modules elsewhere, so that each item has one public path.
 mod acl;
 mod create_mode;
-mod ensemble;
-mod error_code;
+pub(crate) mod ensemble;
+pub(crate) mod error_code;
 mod event;
-mod ids;
+pub(crate) mod ids;
 mod long_list;
 mod path;
-mod persisted;
+pub(crate) mod persisted;
 mod reply;
 mod request;
 mod restore;
@@ -25,16 +28,15 @@ mod txn;
 pub use acl::{Acl, AuthId, Permissions};
 pub(crate) use acl::{AclEntry, AclList, open_acl, unlisted_acl, unlisted_number};
 pub(crate) use create_mode::CreateMode;
-pub use ensemble::{EnsembleAction, EnsembleError, Mode};
-pub use error_code::ErrorCode;
+pub(crate) use ensemble::{EnsembleAction, EnsembleError, Mode};
+pub(crate) use error_code::ErrorCode;
 pub use event::EventType;
 pub(crate) use event::{AddWatchMode, KeeperState, WatchedEvent};
-pub(crate) use ids::Xid;
-pub use ids::{MemberId, SessionId, Zxid};
+pub use ids::Zxid;
+pub(crate) use ids::{MemberId, SessionId, Xid};
 pub(crate) use long_list::{Cursor, LongCount, LongList, Names};
 pub(crate) use path::{ancestors, is_ephemeral_prefix, name_of, parent_of, validate_path};
-pub use persisted::{DataFormat, NoDataFormat};
-pub(crate) use persisted::{Owner, SessionRecord, StatPersisted, ZnodeRecord};
+pub(crate) use persisted::{DataFormat, Owner, SessionRecord, StatPersisted, ZnodeRecord};
 pub(crate) use reply::{ClientInfo, ConnectResponse, Message, MultiResult, Reply, Response};
 pub use request::Operation;
 pub(crate) use request::{

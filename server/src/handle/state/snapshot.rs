@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::Tree;
+use crate::config::{Config, Storage};
+use crate::handle::Server;
 use crate::handle::inspect::{self, Place, SessionView, ZnodeView};
-use crate::handle::{Config, Origin, Server, Storage};
 use crate::keeper;
 use crate::protocol::{Timestamp, Zxid};
+use crate::store::Origin;
 
 /// State of a server at one moment: znodes with all their stats, zxids and counters, sessions with their timeouts and
 /// ephemerals, and the time. It is a value that does not change with the server. Connections and watches are not part

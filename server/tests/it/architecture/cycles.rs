@@ -238,7 +238,7 @@ fn a_parent_that_only_reexports_is_no_part_of_a_cycle() {
         ("room/a.rs", "pub struct A;\n"),
         (
             "room/b.rs",
-            "use super::A;\npub fn g() {}\n#[cfg(test)]\nmod tests {\n    use crate::room;\n}\n",
+            "use super::A;\npub(in crate::room) fn g() {}\n#[cfg(test)]\nmod tests {\n    use crate::room;\n}\n",
         ),
     ]
     .map(|(file, source)| (file.to_owned(), source.to_owned()));

@@ -82,9 +82,12 @@ pub(super) fn mentions(code: &str, roots: &[&str]) -> Vec<Mention> {
         if word == "use" {
             in_use = true;
         }
-        // A path behind a dollar sign belongs to a macro that names public items.
-        if !matches!(before, ':' | '$') && roots.contains(&word) && behind.starts_with("::") {
-            let line = 1 + code[..code.len() - rest.len()].matches('\n').count();
+        let ahead = &code[..code.len() - rest.len()];
+        // A path behind a dollar sign belongs to a macro that names public items, and the path of a visibility imports
+        // nothing.
+        let is_import = !matches!(before, ':' | '$') && !ahead.ends_with("pub(in ");
+        if is_import && roots.contains(&word) && behind.starts_with("::") {
+            let line = 1 + ahead.matches('\n').count();
             let mut paths = Vec::new();
             expand(word.to_owned(), &behind[2..], &mut paths);
             mentions.extend(paths.into_iter().map(|(path, name)| Mention {

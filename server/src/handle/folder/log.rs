@@ -7,7 +7,8 @@ use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
 
-use crate::handle::{Data, ZnodeKind};
+use crate::control::Data;
+use crate::handle::ZnodeKind;
 use crate::protocol::{Acl, CreatedKind, ErrorCode, SessionId, Timestamp, TxnRecord, Zxid};
 use crate::store::{
     Disk as _, FileKind, FileName, LogEntry, LogReader, RealDisk, StorageError, version_folder,

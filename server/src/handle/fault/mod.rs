@@ -1,15 +1,18 @@
 //! Faults and cut links. Each lasts until its guard is dropped.
 
+mod chaos;
+
 use std::panic::Location;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use super::journal::{WaitFor, hidden_error};
-use super::{Server, last_error};
+pub use chaos::ChaosGuard;
+
 use crate::control::{
     Condition, Direction, Fault, FaultError, FaultId, FaultOutcome, FaultRule, Matcher,
     NeverMatches,
 };
+use crate::handle::{Server, WaitFor, last_error};
 use crate::protocol::SessionId;
 
 /// Guard of a fault. The fault lasts until the guard is dropped.
@@ -176,7 +179,7 @@ impl Drop for FaultGuard {
                 "{}. If the fault need not happen, call optional(). If the test returned an error before the fault \
                  could happen, this panic hides the error: call optional(), and check()? at the end{}",
                 self.never(why),
-                hidden_error(self.errors_before)
+                last_error::hidden(self.errors_before)
             );
         }
     }

@@ -1,7 +1,8 @@
 //! Waits for a state: a znode, a watch, a session, or any condition of a test.
 
-use super::inspect::{SessionView, WatchView, ZnodeView};
-use super::{Server, WaitFor};
+use super::WaitFor;
+use crate::handle::Server;
+use crate::handle::inspect::{SessionView, WatchView, ZnodeView};
 
 impl Server {
     /// Waits until a condition holds: now, or after a change. The closure runs where this is awaited, without the

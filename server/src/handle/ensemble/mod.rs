@@ -1,10 +1,16 @@
 //! Ensembles: several members over one tree, and the actions on them.
 
-use super::Server;
-use super::actions::{ApplyError, apply};
-use super::member::{Member, MemberView};
-use super::start_error::StartError;
+mod apply;
+mod guards;
+mod member;
+
+pub use apply::ApplyError;
+pub(in crate::handle) use guards::MemberGuards;
+pub use member::{Lag, Member, MemberPartition, MemberView};
+
+use self::apply::apply;
 use crate::control::Effects;
+use crate::handle::{Server, StartError};
 use crate::keeper::{Input, Keeper};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId};
 

@@ -1,7 +1,6 @@
 //! Holds: messages that a test holds, and releases in the order that it chooses.
 
-use super::Server;
-use super::journal::WaitFor;
+use super::{Server, WaitFor};
 use crate::control::{Condition, Held, HoldError, HoldId, Matcher, Release, ReleaseError};
 use crate::protocol::SessionId;
 

@@ -2,8 +2,8 @@
 
 use std::thread;
 
-use super::inspect::users_znodes;
-use super::{Server, last_error};
+use crate::handle::inspect::users_znodes;
+use crate::handle::{Server, last_error};
 use crate::protocol::{CreateMode, ErrorCode, SessionId, Stat, parent_of, validate_path};
 
 /// Session that the test itself owns, for ephemeral znodes that no client has created: another leader, another holder

@@ -1,12 +1,16 @@
 //! Views of the state: znodes, sessions, connections, watches. A view is a value and does not change with the server.
 
+mod leaks;
+
 use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Server;
+pub use leaks::{Leak, LeakKind};
+
+use crate::handle::Server;
 use crate::keeper::{Connection, ConnectionId, Modes, Owner, Sessions, Tree, Znode};
 use crate::net::Outbox;
 use crate::protocol::{Acl, MemberId, SessionId, Stat, Timestamp};
@@ -131,7 +135,7 @@ pub enum WatchKind {
 }
 
 impl ZnodeView {
-    pub(super) fn of(tree: &Tree, znode: &Znode) -> Self {
+    pub(in crate::handle) fn of(tree: &Tree, znode: &Znode) -> Self {
         let mut children: Vec<String> = tree.children(znode).map(str::to_owned).collect();
         children.sort_unstable();
         Self {
@@ -162,7 +166,7 @@ impl ZnodeView {
 }
 
 impl SessionView {
-    pub(super) fn all(
+    pub(in crate::handle) fn all(
         sessions: &Sessions,
         tree: &Tree,
         place: impl Fn(SessionId, Option<ConnectionId>) -> Place,
@@ -314,7 +318,7 @@ fn label(outbox: &Outbox) -> Option<String> {
 }
 
 /// Returns all znodes except those of ZooKeeper itself, sorted by path, the root first.
-pub(super) fn users_znodes(tree: &Tree) -> Vec<&Znode> {
+pub(in crate::handle) fn users_znodes(tree: &Tree) -> Vec<&Znode> {
     let root = tree.get("/");
     let below = root.into_iter().flat_map(|root| tree.below(root));
     let mut znodes: Vec<&Znode> = root
@@ -328,7 +332,7 @@ pub(super) fn users_znodes(tree: &Tree) -> Vec<&Znode> {
     znodes
 }
 
-pub(super) fn dump(tree: &Tree) -> String {
+pub(in crate::handle) fn dump(tree: &Tree) -> String {
     let mut owners: Vec<SessionId> = tree.all_ephemerals().map(|(session, _)| session).collect();
     owners.sort_unstable();
     let mut text = String::new();

@@ -27,7 +27,7 @@ impl Lasting {
 
 /// Owners of partitions and lags: guards, and actions without a guard.
 #[derive(Debug, Default)]
-pub(super) struct MemberGuards {
+pub(in crate::handle) struct MemberGuards {
     held: Vec<(u64, MemberId, Lasting)>,
     next: u64,
 }

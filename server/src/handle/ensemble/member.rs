@@ -5,12 +5,11 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::actions::{ApplyError, apply};
-use super::endpoint::{LOCALHOST, reachable};
-use super::member_guards::Lasting;
-use super::start_error::StartError;
-use super::{Server, Shared};
+use super::apply::{ApplyError, apply};
+use super::guards::Lasting;
 use crate::control::{Effects, ListenerId};
+use crate::handle::endpoint::{LOCALHOST, reachable};
+use crate::handle::{Server, Shared, StartError};
 use crate::net::{AsyncRead, AsyncWrite};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, Zxid};
 
@@ -24,8 +23,8 @@ use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, 
 /// ```
 #[derive(Clone)]
 pub struct Member {
-    pub(super) server: Server,
-    pub(super) id: MemberId,
+    pub(in crate::handle) server: Server,
+    pub(in crate::handle) id: MemberId,
 }
 
 /// Member at one moment.

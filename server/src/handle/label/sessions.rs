@@ -1,9 +1,9 @@
 //! Sessions by the label of their client.
 
-use super::inspect::SessionView;
-use super::time::{NoSuchSession, in_words};
-use super::{Server, last_error};
+use super::no_such_session::{NoSuchSession, in_words};
 use crate::control::Effects;
+use crate::handle::inspect::SessionView;
+use crate::handle::{Server, last_error};
 use crate::keeper::Input;
 
 impl Server {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Server, WaitFor};
 use crate::control::{Condition, Event, Journal};
+use crate::handle::{Server, WaitFor};
 use crate::protocol::{SessionId, Timestamp};
 
 /// Leak: a connection, session, ephemeral znode or watch that a client still has.

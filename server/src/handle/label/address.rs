@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::Server;
-use super::endpoint::{LOCALHOST, check_label, connect_string};
-use super::member::Member;
-use super::start_error::{StartError, listen_error, port_error};
 use crate::control::ListenerId;
+use crate::handle::endpoint::{LOCALHOST, check_label, connect_string};
+use crate::handle::start_error::{StartError, listen_error, port_error};
+use crate::handle::{Member, Server};
 use crate::net::ReservedPort;
 use crate::protocol::MemberId;
 

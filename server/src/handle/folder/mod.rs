@@ -13,13 +13,12 @@ use std::sync::Arc;
 pub use failure::Failure;
 pub use log::{Change, Log, Transaction};
 
-use super::{Server, Snapshot, StartError};
 use crate::config::{Compression, Config};
+use crate::handle::{Server, Snapshot, StartError};
 use crate::keeper::Rules;
 use crate::persistence;
 use crate::protocol::DataFormat;
-use crate::store::RealDisk;
-pub use crate::store::{FileKind, FileName, OpenOptions, Origin, StorageError, version_folder};
+use crate::store::{OpenOptions, Origin, RealDisk, StorageError};
 
 impl Server {
     /// Starts a server with the state of a data folder, or of one snapshot file. The server keeps its state in memory:

@@ -3,8 +3,8 @@
 use std::hash::BuildHasher;
 use std::thread;
 
-use super::Server;
 use crate::control::{Chaos, FaultError, FaultId};
+use crate::handle::Server;
 
 /// Environment variable with the seed of every chaos that has no seed of its own.
 const SEED: &str = "MINIKEEPER_SEED";

@@ -1,8 +1,8 @@
 //! Actions on the members of an ensemble.
 
-use super::Server;
-use super::start_error::{StartError, port_error};
 use crate::control::{Effects, ListenerId};
+use crate::handle::Server;
+use crate::handle::start_error::{StartError, port_error};
 use crate::keeper::Input;
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId};
 
