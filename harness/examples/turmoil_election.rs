@@ -219,7 +219,7 @@ async fn zookeeper(handle: Rc<OnceCell<Server>>) -> turmoil::Result {
 
 /// Result of a run.
 #[derive(Debug, PartialEq, Eq)]
-struct Story {
+struct Outcome {
     notes: Vec<Note>,
     /// The two leaders, in order.
     led: [&'static str; 2],
@@ -236,7 +236,7 @@ fn run_until(sim: &mut Sim<'_>, end: Duration) -> turmoil::Result {
     Ok(())
 }
 
-fn story(seed: u64) -> Result<Story, Box<dyn std::error::Error>> {
+fn outcome(seed: u64) -> Result<Outcome, Box<dyn std::error::Error>> {
     let notes = Notes::default();
     let handle = Rc::new(OnceCell::new());
     let mut sim = Builder::new()
@@ -265,7 +265,7 @@ fn story(seed: u64) -> Result<Story, Box<dyn std::error::Error>> {
 
     let server = handle.get().ok_or("the server did not start")?;
     let notes = notes.0.borrow().clone();
-    Ok(Story {
+    Ok(Outcome {
         notes,
         led: [first, second],
         tree: server.dump(),
@@ -278,10 +278,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seed = std::env::args()
         .nth(1)
         .map_or(Ok(42), |seed| seed.parse())?;
-    let story = story(seed)?;
-    story.notes.iter().for_each(|note| println!("{note}"));
-    println!("\nThe tree at the end:\n{}", story.tree);
-    println!("The journal has {} entries.", story.journal.len());
+    let outcome = outcome(seed)?;
+    outcome.notes.iter().for_each(|note| println!("{note}"));
+    println!("\nThe tree at the end:\n{}", outcome.tree);
+    println!("The journal has {} entries.", outcome.journal.len());
     Ok(())
 }
 
@@ -292,13 +292,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_candidate_leads_after_the_leader_is_cut_off_and_never_two_at_once() {
+    fn another_candidate_leads_after_a_partition_and_there_are_never_two_leaders() {
         for seed in 0..5 {
-            let story = story(seed).expect("one leads after the other");
-            let [first, second] = story.led;
+            let outcome = outcome(seed).expect("one leads after the other");
+            let [first, second] = outcome.led;
             assert_ne!(first, second, "seed {seed}");
             let mut leader = None;
-            for note in &story.notes {
+            for note in &outcome.notes {
                 match note.message {
                     Message::Leads => assert_eq!(leader.replace(note.who), None, "seed {seed}"),
                     Message::StepsDown => assert_eq!(leader.take(), Some(note.who), "seed {seed}"),
@@ -312,23 +312,23 @@ mod tests {
                     minikeeper::journal::Event::SessionExpired { .. }
                 )
             };
-            let expired: Vec<&Entry> = story.journal.iter().filter(expired).collect();
+            let expired: Vec<&Entry> = outcome.journal.iter().filter(expired).collect();
             assert_eq!(expired.len(), 1, "seed {seed}");
             // The first leader has returned since, and waits.
-            assert_eq!(story.tree.matches("ephemeral").count(), 3, "seed {seed}");
+            assert_eq!(outcome.tree.matches("ephemeral").count(), 3, "seed {seed}");
         }
     }
 
     #[test]
     fn equal_seeds_give_equal_runs_and_other_seeds_other_runs() {
-        let stories: Vec<Story> = (0..3)
-            .map(|seed| story(seed).expect("one leads after the other"))
+        let stories: Vec<Outcome> = (0..3)
+            .map(|seed| outcome(seed).expect("one leads after the other"))
             .collect();
         for (seed, story_before) in (0..).zip(&stories) {
-            let again = story(seed).expect("as before");
+            let again = outcome(seed).expect("as before");
             assert_eq!(again, *story_before, "seed {seed}");
         }
-        let leaders: BTreeSet<_> = stories.iter().map(|story| story.led).collect();
+        let leaders: BTreeSet<_> = stories.iter().map(|outcome| outcome.led).collect();
         assert!(leaders.len() > 1, "chance decides who leads: {leaders:?}");
     }
 }

@@ -14,7 +14,7 @@ pub const STARTING: Duration = Duration::from_secs(90);
 /// A condition that did not come true in time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("timed out after {} s waiting for {what}", waited.as_secs())]
-pub struct InVain {
+pub struct TimedOut {
     what: String,
     waited: Duration,
 }
@@ -24,7 +24,7 @@ pub struct InVain {
 /// # Errors
 ///
 /// Returns an error if the future is not ready in time.
-pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T, InVain> {
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> Result<T, TimedOut> {
     within_span(PATIENCE, what, future).await
 }
 
@@ -37,10 +37,10 @@ pub async fn within_span<T>(
     span: Duration,
     what: &str,
     future: impl Future<Output = T>,
-) -> Result<T, InVain> {
+) -> Result<T, TimedOut> {
     tokio::time::timeout(span, future)
         .await
-        .map_err(|_| InVain {
+        .map_err(|_| TimedOut {
             what: what.to_owned(),
             waited: span,
         })
@@ -56,21 +56,21 @@ pub async fn pass(span: Duration) {
 /// # Errors
 ///
 /// Returns an error if `probe` returns no value in time.
-pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> Result<T, InVain> {
+pub fn until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> Result<T, TimedOut> {
     let start = Instant::now();
     loop {
         if let Some(found) = probe() {
             return Ok(found);
         }
         if start.elapsed() > STARTING {
-            return Err(in_vain(what));
+            return Err(timed_out(what));
         }
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
-fn in_vain(what: &str) -> InVain {
-    InVain {
+fn timed_out(what: &str) -> TimedOut {
+    TimedOut {
         what: what.to_owned(),
         waited: STARTING,
     }

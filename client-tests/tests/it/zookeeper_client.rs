@@ -43,7 +43,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_container_goes_after_its_last_child,
         a_ttl_znode_goes_when_its_time_is_over,
         directories_are_made,
-        refusals_have_their_errors,
+        refused_requests_return_their_error_codes,
         children_come_with_and_without_stat,
         descendants_are_counted,
         ephemerals_are_listed_by_prefix,
@@ -53,7 +53,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_chroot_is_the_clients_root,
         paths_in_any_script,
         a_one_shot_watch_fires_once,
-        a_watch_on_nothing_waits_for_the_znode,
+        a_watch_on_a_missing_znode_fires_when_the_znode_is_created,
         a_dropped_watcher_leaves_no_watch,
         a_persistent_watch_stays,
         a_recursive_watch_sees_the_whole_subtree,
@@ -80,7 +80,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_failed_multi_changes_nothing_and_names_the_culprit,
         every_kind_of_create_in_a_multi,
         a_check_guards_a_multi,
-        reads_in_one_request_answer_one_by_one,
+        each_read_of_a_multi_read_has_its_own_result,
         a_multi_under_a_chroot,
         locks_pass_from_one_to_the_next,
         a_lock_passes_on_when_its_owner_expires,
@@ -316,7 +316,7 @@ async fn directories_are_made(run: &Run<'_>) {
     assert_eq!(sorted(zk.list_children("/a/b").await.unwrap()), ["c", "d"]);
 }
 
-async fn refusals_have_their_errors(run: &Run<'_>) {
+async fn refused_requests_return_their_error_codes(run: &Run<'_>) {
     let zk = run.client().await;
     zk.mkdir("/a/b", &PERSISTENT).await.unwrap();
     assert_eq!(
@@ -490,7 +490,7 @@ async fn a_one_shot_watch_fires_once(run: &Run<'_>) {
     assert_eq!(once(children).await, "NodeDeleted /a/b");
 }
 
-async fn a_watch_on_nothing_waits_for_the_znode(run: &Run<'_>) {
+async fn a_watch_on_a_missing_znode_fires_when_the_znode_is_created(run: &Run<'_>) {
     let zk = run.client().await;
     let (stat, watcher) = zk.check_and_watch_stat("/a").await.unwrap();
     assert_eq!(stat, None);
@@ -948,7 +948,7 @@ async fn a_check_guards_a_multi(run: &Run<'_>) {
     assert!(zk.check_stat("/a").await.unwrap().is_some());
 }
 
-async fn reads_in_one_request_answer_one_by_one(run: &Run<'_>) {
+async fn each_read_of_a_multi_read_has_its_own_result(run: &Run<'_>) {
     let zk = run.client().await;
     zk.mkdir("/a/b", &PERSISTENT).await.unwrap();
     zk.set_data("/a", b"x", None).await.unwrap();

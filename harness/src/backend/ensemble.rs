@@ -68,7 +68,7 @@ impl Ensemble {
             };
             match ensemble.launch() {
                 // A member whose quorum port is in use does not always end.
-                Err(BackendError::Ended(_) | BackendError::InVain(_)) if attempts > 0 => {}
+                Err(BackendError::Ended(_) | BackendError::TimedOut(_)) if attempts > 0 => {}
                 outcome => return outcome.map(|()| ensemble),
             }
         }

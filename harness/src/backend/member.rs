@@ -132,7 +132,7 @@ impl Member {
     }
 
     /// Returns the output since the last start.
-    pub(super) fn said(&self) -> String {
+    pub(super) fn output(&self) -> String {
         fs::read(self.log()).map_or_else(
             |_| String::new(),
             |bytes| String::from_utf8_lossy(&bytes).into_owned(),
@@ -148,7 +148,7 @@ impl Member {
     }
 
     fn end_of_log(&self) -> String {
-        let text = self.said();
+        let text = self.output();
         let lines: Vec<&str> = text.lines().collect();
         let last = lines.len().saturating_sub(10);
         lines.get(last..).unwrap_or_default().join("\n")

@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use semver::Version;
 
-use crate::patience::InVain;
+use crate::patience::TimedOut;
 use crate::provision::Missing;
 
 /// Super user of every backend, as `user:base64` of its digest. The password is `test`.
@@ -205,7 +205,7 @@ pub enum BackendError {
     Missing(#[from] Missing),
     /// The server was started, but did not answer in time.
     #[error(transparent)]
-    InVain(#[from] InVain),
+    TimedOut(#[from] TimedOut),
     /// minikeeper does not start.
     #[error(transparent)]
     Start(#[from] minikeeper::StartError),

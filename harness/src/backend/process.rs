@@ -102,8 +102,8 @@ impl ZooKeeper {
 
     /// Returns the output since the last start.
     #[must_use]
-    pub fn said(&self) -> String {
-        self.member.said()
+    pub fn output(&self) -> String {
+        self.member.output()
     }
 
     fn launch(&mut self) -> Result<(), BackendError> {

@@ -23,7 +23,7 @@ use crate::backend::{
     ZooKeeper,
 };
 use crate::client::ClientError;
-use crate::patience::InVain;
+use crate::patience::TimedOut;
 use crate::random::Random;
 use crate::saved_copy::save_copy;
 use round::Clients;
@@ -96,7 +96,7 @@ pub enum Failure {
     Client(#[from] ClientError),
     /// The server does not answer in time.
     #[error(transparent)]
-    InVain(#[from] InVain),
+    TimedOut(#[from] TimedOut),
     /// A restarted server has a wrong state.
     #[error("{0}")]
     Broken(String),

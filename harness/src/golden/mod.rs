@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::backend::{Backend, BackendError, BackendKind, BackendSource, Settings};
 use crate::client::{Client, ClientError, ConnectResponse, Field, Message};
-use crate::patience::{self, InVain};
+use crate::patience::{self, TimedOut};
 
 /// Reason for which a recording failed.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum RecordError {
     },
     /// The server did not answer in time.
     #[error(transparent)]
-    InVain(#[from] InVain),
+    TimedOut(#[from] TimedOut),
     /// A file cannot be written.
     #[error(transparent)]
     Io(#[from] io::Error),

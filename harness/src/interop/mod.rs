@@ -25,7 +25,7 @@ use semver::Version;
 
 use crate::backend::{BackendError, Compression, FolderSettings};
 use crate::client::ConnectRequest;
-use crate::patience::InVain;
+use crate::patience::TimedOut;
 use crate::random::Random;
 use crate::stage::StageError;
 use folder::Folder;
@@ -108,7 +108,7 @@ pub enum InteropError {
     Stage(#[from] StageError),
     /// An awaited change did not happen in time.
     #[error(transparent)]
-    InVain(#[from] InVain),
+    TimedOut(#[from] TimedOut),
     /// A system call or a connection failed.
     #[error(transparent)]
     Io(#[from] io::Error),

@@ -97,7 +97,7 @@ impl RunningServer {
         let Self::Real(server) = self else {
             return Vec::new();
         };
-        let said = server.said();
+        let said = server.output();
         said.lines()
             .filter(|line| is_complaint(line))
             .map(str::to_owned)

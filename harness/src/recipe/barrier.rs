@@ -100,7 +100,7 @@ async fn goes_with_its_session(stage: &mut Stage<'_>) -> Result<(), StageError> 
         admin.create("/barrier", b"", &EPHEMERAL).await,
     )?;
     let waiting = arrive(stage, &a).await?;
-    stage.expires(&admin).await?;
+    stage.expire_session(&admin).await?;
     if let Some(waiting) = waiting {
         stage.notified(&a, waiting).await?;
     }
@@ -114,23 +114,23 @@ const SIZE: usize = 3;
 const READY: &str = "/double/ready";
 
 /// A client at a double barrier.
-struct Party {
+struct Participant {
     /// Fires when all have come; `None` if they have.
     ready: Option<OneshotWatcher>,
 }
 
-impl Party {
+impl Participant {
     async fn enter(stage: &mut Stage<'_>, user: &User) -> Result<Self, StageError> {
         let (ready, watcher) = user.check_and_watch_stat(READY).await?;
         let path = format!("/double/p-{}", user.name());
         let made = user.create(&path, b"", &EPHEMERAL).await;
         stage.note(user, "comes", made)?;
         if ready.is_some() {
-            stage.says(user, "enters at once");
+            stage.remark(user, "enters at once");
             return Ok(Self { ready: None });
         }
         let here = parties(user).await?.len();
-        stage.says(user, format_args!("is one of {here}"));
+        stage.remark(user, format_args!("is one of {here}"));
         if here >= SIZE {
             match user.create(READY, b"", &PERSISTENT).await {
                 Ok(_) | Err(Error::NodeExists) => {}
@@ -146,7 +146,7 @@ impl Party {
         if let Some(ready) = self.ready {
             stage.notified(user, ready).await?;
         }
-        stage.says(user, "enters");
+        stage.remark(user, "enters");
         Ok(())
     }
 }
@@ -166,14 +166,14 @@ async fn leave(stage: &mut Stage<'_>, user: &User) -> Result<Option<OneshotWatch
         let here = parties(user).await?;
         let own = format!("p-{}", user.name());
         let (Some(first), Some(last)) = (here.first(), here.last()) else {
-            stage.says(user, "is out");
+            stage.remark(user, "is out");
             return Ok(None);
         };
         let own_path = format!("/double/{own}");
         // The first waits for the last; all others leave and wait for the first.
         let waits_for = if here.len() == 1 && *first == own {
             user.delete(&own_path, None).await?;
-            stage.says(user, "is the last to go");
+            stage.remark(user, "is the last to go");
             return Ok(None);
         } else if *first == own {
             last
@@ -187,7 +187,7 @@ async fn leave(stage: &mut Stage<'_>, user: &User) -> Result<Option<OneshotWatch
             .check_and_watch_stat(&format!("/double/{waits_for}"))
             .await?;
         if there.is_some() {
-            stage.says(user, format_args!("waits for {waits_for}"));
+            stage.remark(user, format_args!("waits for {waits_for}"));
             return Ok(Some(gone));
         }
     }
@@ -204,22 +204,22 @@ async fn inside(stage: &mut Stage<'_>) -> Result<[User; SIZE], StageError> {
     let users = double(stage, ["a", "b", "c"]).await?;
     let mut parties = Vec::new();
     for user in &users {
-        parties.push(Party::enter(stage, user).await?);
+        parties.push(Participant::enter(stage, user).await?);
     }
-    for (user, party) in users.iter().zip(parties) {
-        party.wait(stage, user).await?;
+    for (user, participant) in users.iter().zip(parties) {
+        participant.wait(stage, user).await?;
     }
     Ok(users)
 }
 
 async fn all_enter(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b, c] = double(stage, ["a", "b", "c"]).await?;
-    let first = Party::enter(stage, &a).await?;
-    let second = Party::enter(stage, &b).await?;
+    let first = Participant::enter(stage, &a).await?;
+    let second = Participant::enter(stage, &b).await?;
     if let Some(ready) = first.ready {
         let mut waiting = pin!(ready.changed());
-        stage.hears_nothing(&a, &mut waiting).await?;
-        let third = Party::enter(stage, &c).await?;
+        stage.note_if_notified(&a, &mut waiting).await?;
+        let third = Participant::enter(stage, &c).await?;
         stage.notified_by(&a, waiting).await?;
         third.wait(stage, &c).await?;
     }
@@ -245,15 +245,15 @@ async fn all_leave(stage: &mut Stage<'_>) -> Result<(), StageError> {
 async fn late(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let _inside = inside(stage).await?;
     let d = stage.user("d").await?;
-    let party = Party::enter(stage, &d).await?;
-    party.wait(stage, &d).await
+    let participant = Participant::enter(stage, &d).await?;
+    participant.wait(stage, &d).await
 }
 
 async fn dies_inside(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b, c] = inside(stage).await?;
     leave(stage, &b).await?;
     let a_waits = leave(stage, &a).await?;
-    stage.expires(&c).await?;
+    stage.expire_session(&c).await?;
     if let Some(gone) = a_waits {
         stage.notified(&a, gone).await?;
     }
@@ -264,12 +264,12 @@ async fn dies_inside(stage: &mut Stage<'_>) -> Result<(), StageError> {
 
 async fn dies_before(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b, c, d] = double(stage, ["a", "b", "c", "d"]).await?;
-    let first = Party::enter(stage, &a).await?;
-    Party::enter(stage, &b).await?;
-    stage.expires(&b).await?;
-    Party::enter(stage, &c).await?;
+    let first = Participant::enter(stage, &a).await?;
+    Participant::enter(stage, &b).await?;
+    stage.expire_session(&b).await?;
+    Participant::enter(stage, &c).await?;
     // Three came, but two are here.
     stage.note(&c, "sees", c.list_children("/double").await)?;
-    Party::enter(stage, &d).await?;
+    Participant::enter(stage, &d).await?;
     first.wait(stage, &a).await
 }

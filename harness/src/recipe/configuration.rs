@@ -141,7 +141,7 @@ async fn together(stage: &mut Stage<'_>) -> Result<(), StageError> {
     both.add_create("/config/db/user", b"postgres", &PERSISTENT)?;
     stage.note(&writer, "sets all", both.commit().await)?;
     for _ in 0..3 {
-        stage.hears(&reader, &mut changes).await?;
+        stage.next_event(&reader, &mut changes).await?;
     }
     let mut late = writer.new_multi_writer();
     late.add_set_data("/config/db/host", b"three", None)?;
@@ -287,7 +287,7 @@ async fn settings_of_a_process(stage: &mut Stage<'_>) -> Result<(), StageError> 
         process.create("/config/p", b"up", &EPHEMERAL).await,
     )?;
     let (_, _, change) = reader.get_and_watch_data("/config/p").await?;
-    stage.leaves(process).await?;
+    stage.close_session(process).await?;
     stage.notified(&reader, change).await?;
     stage.note(&reader, "lists", reader.get_children(PATH).await)?;
     Ok(())

@@ -95,7 +95,7 @@ async fn ranges(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b] = counter(stage, ["a", "b"]).await?;
     for user in [&a, &b, &a] {
         let (end, _) = add(user, 100).await?;
-        stage.says(user, format_args!("owns {} to {}", end - 100, end - 1));
+        stage.remark(user, format_args!("owns {} to {}", end - 100, end - 1));
     }
     Ok(())
 }
@@ -104,7 +104,7 @@ async fn versions(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b] = counter(stage, ["a", "b"]).await?;
     for user in [&a, &b, &b, &a] {
         let stat = user.set_data(PATH, b"", None).await?;
-        stage.says(user, format_args!("counts {}", stat.version));
+        stage.remark(user, format_args!("counts {}", stat.version));
     }
     Ok(())
 }

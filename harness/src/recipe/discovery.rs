@@ -107,7 +107,7 @@ async fn an_instance_stops(stage: &mut Stage<'_>) -> Result<(), StageError> {
     register(stage, &two, 8002).await?;
     let listed = consumer.list_and_watch_children("/services/web").await;
     let (_, change) = stage.note(&consumer, "lists", listed)?;
-    stage.leaves(one).await?;
+    stage.close_session(one).await?;
     stage.notified(&consumer, change).await?;
     find(stage, &consumer).await
 }
@@ -172,7 +172,7 @@ impl Cache {
     }
 
     async fn follow(&mut self, stage: &mut Stage<'_>, user: &User) -> Result<(), StageError> {
-        let event = stage.hears(user, &mut self.changes).await?;
+        let event = stage.next_event(user, &mut self.changes).await?;
         if event.event_type == EventType::NodeDeleted {
             self.known.remove(&event.path);
         } else {
@@ -200,9 +200,9 @@ async fn a_cache(stage: &mut Stage<'_>) -> Result<(), StageError> {
     cache.follow(stage, &consumer).await?;
     one.set_data("/services/web/one", b"draining", None).await?;
     cache.follow(stage, &consumer).await?;
-    stage.leaves(one).await?;
+    stage.close_session(one).await?;
     cache.follow(stage, &consumer).await?;
-    stage.expires(&two).await?;
+    stage.expire_session(&two).await?;
     cache.follow(stage, &consumer).await
 }
 
@@ -219,7 +219,7 @@ async fn a_new_address(stage: &mut Stage<'_>) -> Result<(), StageError> {
     stage.notified(&consumer, address).await?;
     // The list of instances has not changed.
     stage
-        .hears_nothing(&consumer, &mut std::pin::pin!(list.changed()))
+        .note_if_notified(&consumer, &mut std::pin::pin!(list.changed()))
         .await?;
     find(stage, &consumer).await
 }
@@ -236,13 +236,13 @@ async fn registered_twice(stage: &mut Stage<'_>) -> Result<(), StageError> {
     if stage.note(&new, "registers", again) == Err(Error::NodeExists) {
         let (_, stat) = stage.note(&new, "reads", new.get_data(path).await)?;
         let mine = stat.ephemeral_owner == new.session_id().0;
-        stage.says(&new, format_args!("its own: {mine}"));
+        stage.remark(&new, format_args!("its own: {mine}"));
         let mut replace = new.new_multi_writer();
         replace.add_delete(path, Some(stat.version))?;
         replace.add_create(path, b"8002", &EPHEMERAL)?;
         stage.note(&new, "replaces it", replace.commit().await)?;
     }
-    stage.expires(&old).await?;
+    stage.expire_session(&old).await?;
     stage.note(&new, "is there", new.get_data(path).await)?;
     Ok(())
 }
@@ -268,7 +268,7 @@ async fn one_request(stage: &mut Stage<'_>) -> Result<(), StageError> {
         all.add_get_data(&format!("/services/web/{name}"))?;
     }
     all.add_get_children("/services/none")?;
-    stage.leaves(two).await?;
+    stage.close_session(two).await?;
     stage.note(&consumer, "reads all", all.commit().await)?;
     Ok(())
 }

@@ -19,7 +19,7 @@ pub(super) fn chapter() -> Chapter {
     .scenario(2, "when the leader resigns only the next in line is notified", usual(), only_the_next_hears)
     .scenario(3, "when the leader's session expires the next in line leads", usual(), an_expired_leader_is_followed)
     .scenario(4, "a follower of a candidate that gave up watches the one before that", usual(), a_candidate_gives_up)
-    .scenario(5, "a candidate that resigns and stands again is last in line", usual(), who_stands_again_is_last)
+    .scenario(5, "a candidate that resigns and stands again is last in line", usual(), a_returning_candidate_is_last)
     .scenario(6, "of all who create the one leader znode the first leads", usual(), one_znode_for_the_leader)
     .scenario(
         7,
@@ -28,7 +28,7 @@ pub(super) fn chapter() -> Chapter {
         epochs_fence_the_old_leader,
     )
     .scenario(8, "a leader by lock writes as long as its lock is there", usual(), a_lock_guards_the_leader)
-    .scenario(9, "every client can read who leads and who stands", usual(), who_stands)
+    .scenario(9, "every client can read who leads and who stands", usual(), candidates_are_listed)
 }
 
 /// A candidate of the election.
@@ -61,14 +61,14 @@ impl Candidate {
             let before = line.iter().take_while(|name| **name != self.znode).last();
             let Some(before) = before else {
                 self.before = None;
-                stage.says(user, "leads");
+                stage.remark(user, "leads");
                 return Ok(());
             };
             let path = format!("/election/{before}");
             match user.get_and_watch_data(&path).await {
                 Ok((_, _, watcher)) => {
                     self.before = Some(watcher);
-                    stage.says(user, format_args!("watches {before}"));
+                    stage.remark(user, format_args!("watches {before}"));
                     return Ok(());
                 }
                 // The znode was deleted meanwhile: another candidate is before this one, or none.
@@ -116,7 +116,9 @@ async fn only_the_next_hears(stage: &mut Stage<'_>) -> Result<(), StageError> {
     first.resign(stage, a).await?;
     second.wait(stage, b).await?;
     if let Some(before) = third.before.take() {
-        stage.hears_nothing(c, &mut pin!(before.changed())).await?;
+        stage
+            .note_if_notified(c, &mut pin!(before.changed()))
+            .await?;
     }
     third.look(stage, c).await
 }
@@ -125,7 +127,7 @@ async fn an_expired_leader_is_followed(stage: &mut Stage<'_>) -> Result<(), Stag
     let [a, b] = &election(stage, ["a", "b"]).await?;
     Candidate::stand(stage, a).await?;
     let mut second = Candidate::stand(stage, b).await?;
-    stage.expires(a).await?;
+    stage.expire_session(a).await?;
     second.wait(stage, b).await?;
     let standing = b.get_children("/election").await;
     stage.note(b, "who stands", standing)?;
@@ -137,11 +139,11 @@ async fn a_candidate_gives_up(stage: &mut Stage<'_>) -> Result<(), StageError> {
     Candidate::stand(stage, &a).await?;
     Candidate::stand(stage, &b).await?;
     let mut third = Candidate::stand(stage, &c).await?;
-    stage.leaves(b).await?;
+    stage.close_session(b).await?;
     third.wait(stage, &c).await
 }
 
-async fn who_stands_again_is_last(stage: &mut Stage<'_>) -> Result<(), StageError> {
+async fn a_returning_candidate_is_last(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b] = &election(stage, ["a", "b"]).await?;
     let first = Candidate::stand(stage, a).await?;
     let mut second = Candidate::stand(stage, b).await?;
@@ -178,7 +180,7 @@ async fn one_znode_for_the_leader(stage: &mut Stage<'_>) -> Result<(), StageErro
     run(stage, &a).await?;
     let second = run(stage, &b).await?;
     let third = run(stage, &c).await?;
-    stage.leaves(a).await?;
+    stage.close_session(a).await?;
     // Both are notified, and both run: the first that creates the znode leads.
     for (user, watcher) in [(&c, third), (&b, second)] {
         if let Some(watcher) = watcher {
@@ -222,17 +224,17 @@ async fn a_lock_guards_the_leader(stage: &mut Stage<'_>) -> Result<(), StageErro
     b.create("/work", b"", &PERSISTENT).await?;
     let prefix = LockPrefix::new_shared("/election/n-")?;
     let lead = a.lock(prefix, b"a", Acls::anyone_all()).await?;
-    stage.says(a, format_args!("leads by {}", lead.lock_path()));
+    stage.remark(a, format_args!("leads by {}", lead.lock_path()));
     stage.note(a, "works", lead.set_data("/work", b"1", None).await)?;
     b.delete(lead.lock_path(), None).await?;
-    stage.says(b, "takes the lead away");
+    stage.remark(b, "takes the lead away");
     let worked = lead.set_data("/work", b"2", None).await;
     let _ = stage.note(a, "works", worked);
     stage.note(b, "reads /work", b.get_data("/work").await)?;
     Ok(())
 }
 
-async fn who_stands(stage: &mut Stage<'_>) -> Result<(), StageError> {
+async fn candidates_are_listed(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let users = election(stage, ["a", "b", "c"]).await?;
     for user in &users {
         Candidate::stand(stage, user).await?;

@@ -235,7 +235,7 @@ async fn look(stage: &mut Stage<'_>, user: &User) -> Result<Round, StageError> {
         }
     };
     if leader.is_none() {
-        stage.says(user, "sees no leader");
+        stage.remark(user, "sees no leader");
     }
     Ok(Round {
         leader,
@@ -353,7 +353,7 @@ async fn followers(stage: &mut Stage<'_>) -> Result<(), StageError> {
     for user in [&pg1, &pg2] {
         let round = look(stage, user).await?;
         if let Some((leader, _)) = round.leader {
-            stage.says(user, format_args!("follows {leader}"));
+            stage.remark(user, format_args!("follows {leader}"));
         }
     }
     Ok(())
@@ -373,7 +373,7 @@ async fn leader_is_gone(
     } else if may_lead(user, round.failover.as_ref()) {
         run(stage, user, timeline).await?
     } else {
-        stage.says(user, "leaves it to the one that was asked for");
+        stage.remark(user, "leaves it to the one that was asked for");
         return Ok(());
     };
     if won && candidate(round.failover.as_ref()).is_some() {
@@ -401,11 +401,11 @@ async fn switch(
         .leader
         .is_some_and(|(_, owner)| owner == primary.session_id().0)
     {
-        stage.says(&primary, "steps down");
+        stage.remark(&primary, "steps down");
     }
     // The old primary gives up its leader key with its session, and returns with a new one.
     let name = primary.name().to_owned();
-    stage.leaves(primary).await?;
+    stage.close_session(primary).await?;
     leader_is_gone(stage, &other, second.leader_changes, timeline).await?;
     leader_is_gone(stage, &candidate, first.leader_changes, timeline).await?;
     let back = stage.user(&name).await?;
@@ -431,7 +431,7 @@ async fn die(
     for user in others {
         rounds.push((user, look(stage, user).await?.leader_changes));
     }
-    stage.expires(primary).await?;
+    stage.expire_session(primary).await?;
     for (user, changes) in rounds {
         leader_is_gone(stage, user, changes, timeline).await?;
     }
@@ -452,7 +452,7 @@ async fn old_primary_is_back(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let again = stage.user("pg0").await?;
     let round = look(stage, &again).await?;
     if let Some((leader, _)) = round.leader {
-        stage.says(&again, format_args!("follows {leader}"));
+        stage.remark(&again, format_args!("follows {leader}"));
     }
     touch_member(stage, &again, "replica", 2).await?;
     run(stage, &again, 3).await?;
@@ -469,7 +469,7 @@ async fn a_new_session(stage: &mut Stage<'_>) -> Result<(), StageError> {
         && name == again.name()
         && owner != again.session_id().0
     {
-        stage.says(
+        stage.remark(
             &again,
             "finds its leader key with a session that is not its own",
         );
@@ -479,7 +479,7 @@ async fn a_new_session(stage: &mut Stage<'_>) -> Result<(), StageError> {
         touch_member(stage, &again, "primary", 1).await?;
     }
     stage.notified(&pg1, changes).await?;
-    stage.expires(&pg0).await?;
+    stage.expire_session(&pg0).await?;
     look(stage, &pg1).await?;
     Ok(())
 }

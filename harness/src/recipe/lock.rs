@@ -116,7 +116,7 @@ async fn have(
     let what = format!("{} to have the lock", user.name());
     let lock = stage.within(&what, waiting).await?;
     let lock = lock.map_err(|error| StageError::Senseless(error.to_string()))??;
-    stage.says(
+    stage.remark(
         user,
         format_args!("has the lock by number {}", number(lock.lock_path())),
     );
@@ -142,12 +142,12 @@ async fn in_line(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let mut waiting = Vec::new();
     for user in [&a, &b, &c] {
         waiting.push(ask(user));
-        stage.hears(&observer, &mut line).await?;
+        stage.next_event(&observer, &mut line).await?;
     }
     for (user, waiting) in [&a, &b, &c].into_iter().zip(waiting) {
         let lock = have(stage, user, waiting).await?;
         drop(lock);
-        stage.hears(&observer, &mut line).await?;
+        stage.next_event(&observer, &mut line).await?;
     }
     Ok(())
 }
@@ -158,9 +158,9 @@ async fn the_holder_expires(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let held = have(stage, &a, ask(&a)).await?;
     let waiting = ask(&b);
     for _ in 0..2 {
-        stage.hears(&observer, &mut line).await?;
+        stage.next_event(&observer, &mut line).await?;
     }
-    stage.expires(&a).await?;
+    stage.expire_session(&a).await?;
     have(stage, &b, waiting).await?;
     let late = held.create("/done", b"", &PERSISTENT).await;
     let _ = stage.note(&a, "writes under its lock", late);
@@ -173,22 +173,22 @@ async fn gives_up(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let held = have(stage, &a, ask(&a)).await?;
     let second = ask(&b);
     for _ in 0..2 {
-        stage.hears(&observer, &mut line).await?;
+        stage.next_event(&observer, &mut line).await?;
     }
     let third = ask(&c);
-    stage.hears(&observer, &mut line).await?;
+    stage.next_event(&observer, &mut line).await?;
     second.abort();
-    stage.says(&b, "gives up");
-    stage.hears(&observer, &mut line).await?;
+    stage.remark(&b, "gives up");
+    stage.next_event(&observer, &mut line).await?;
     stage.note(&observer, "sees", observer.list_children("/lock").await)?;
     drop(held);
-    stage.hears(&observer, &mut line).await?;
+    stage.next_event(&observer, &mut line).await?;
     have(stage, &c, third).await?;
     Ok(())
 }
 
 /// Notes an event, without the random part of the name.
-async fn hears_of_number(
+async fn waits_for_predecessor(
     stage: &mut Stage<'_>,
     user: &User,
     line: &mut PersistentWatcher,
@@ -199,7 +199,7 @@ async fn hears_of_number(
     } else {
         "goes"
     };
-    stage.says(
+    stage.remark(
         user,
         format_args!("sees that number {} {kind}", number(&event.path)),
     );
@@ -215,7 +215,7 @@ async fn three_kinds(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let first = stage
         .within("the first lock", a.lock(kazoo, b"a", Acls::anyone_all()))
         .await??;
-    stage.says(&a, format_args!("has {}", first.lock_path()));
+    stage.remark(&a, format_args!("has {}", first.lock_path()));
     let curators = tokio::spawn({
         let b = b.clone();
         async move {
@@ -224,7 +224,7 @@ async fn three_kinds(stage: &mut Stage<'_>) -> Result<(), StageError> {
         }
     });
     for _ in 0..2 {
-        hears_of_number(stage, &observer, &mut line).await?;
+        waits_for_predecessor(stage, &observer, &mut line).await?;
     }
     let custom = tokio::spawn({
         let c = c.clone();
@@ -233,13 +233,13 @@ async fn three_kinds(stage: &mut Stage<'_>) -> Result<(), StageError> {
             Ok(c.lock(prefix, b"c", Acls::anyone_all()).await?.into_owned())
         }
     });
-    hears_of_number(stage, &observer, &mut line).await?;
+    waits_for_predecessor(stage, &observer, &mut line).await?;
     drop(first);
     let second = have(stage, &b, curators).await?;
     drop(second);
     have(stage, &c, custom).await?;
     for _ in 0..2 {
-        hears_of_number(stage, &observer, &mut line).await?;
+        waits_for_predecessor(stage, &observer, &mut line).await?;
     }
     Ok(())
 }
@@ -253,7 +253,7 @@ async fn makes_its_folder(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let lock = stage
         .within("the lock", a.lock(prefix()?, b"", options))
         .await??;
-    stage.says(&a, format_args!("has {}", lock.lock_path()));
+    stage.remark(&a, format_args!("has {}", lock.lock_path()));
     stage.note(
         &b,
         "looks at /app/locks",
@@ -316,7 +316,7 @@ async fn tries(stage: &mut Stage<'_>) -> Result<(), StageError> {
     try_lock(stage, &b).await?;
     stage.note(&a, "unlocks", a.delete("/lock", None).await)?;
     try_lock(stage, &b).await?;
-    stage.leaves(b).await?;
+    stage.close_session(b).await?;
     try_lock(stage, &a).await?;
     Ok(())
 }
@@ -325,7 +325,7 @@ async fn revoked(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b] = stage.users(["a", "b"]).await?;
     let mut line = folder(stage, &b).await?;
     let lock = have(stage, &a, ask(&a)).await?;
-    stage.hears(&b, &mut line).await?;
+    stage.next_event(&b, &mut line).await?;
     let (_, _, asked) = a.get_and_watch_data(lock.lock_path()).await?;
     let revoke = b.set_data(lock.lock_path(), b"__REVOKE__", None).await;
     stage.note(&b, "asks for the lock back", revoke)?;
@@ -333,7 +333,7 @@ async fn revoked(stage: &mut Stage<'_>) -> Result<(), StageError> {
     stage.note(&a, "reads", a.get_data(lock.lock_path()).await)?;
     drop(lock);
     for _ in 0..2 {
-        stage.hears(&b, &mut line).await?;
+        stage.next_event(&b, &mut line).await?;
     }
     have(stage, &b, ask(&b)).await?;
     Ok(())
@@ -366,7 +366,7 @@ async fn visible_holder(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let lock = have(stage, &a, ask(&a)).await?;
     let waiting = ask(&b);
     for _ in 0..2 {
-        stage.hears(&observer, &mut line).await?;
+        stage.next_event(&observer, &mut line).await?;
     }
     for name in in_order(observer.list_children("/lock").await?) {
         let read = observer.get_data(&format!("/lock/{name}")).await;
@@ -392,7 +392,7 @@ async fn a_restart(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let made = b.create(path, b"b", &EPHEMERAL_SEQUENTIAL).await;
     stage.note(&b, "asks for the lock", made)?;
     let (_, _, before) = b.get_and_watch_data(lock.lock_path()).await?;
-    stage.restarts(&[&a, &b]).await?;
+    stage.restart_server(&[&a, &b]).await?;
     stage.note(&a, "writes", lock.create("/data", b"", &PERSISTENT).await)?;
     drop(lock);
     stage.notified(&b, before).await?;

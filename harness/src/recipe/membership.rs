@@ -57,7 +57,7 @@ async fn join_and_leave(stage: &mut Stage<'_>) -> Result<(), StageError> {
     }
     let listed = a.list_and_watch_children("/group").await;
     let (_, change) = stage.note(&a, "lists", listed)?;
-    stage.leaves(b).await?;
+    stage.close_session(b).await?;
     stage.notified(&a, change).await?;
     stage.note(&a, "lists", a.list_children("/group").await)?;
     Ok(())
@@ -72,7 +72,7 @@ async fn two_at_once(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let listed = watcher.list_and_watch_children("/group").await;
     let (_, change) = stage.note(&watcher, "lists", listed)?;
     stage
-        .hears_nothing(&watcher, &mut pin!(change.changed()))
+        .note_if_notified(&watcher, &mut pin!(change.changed()))
         .await
 }
 
@@ -82,7 +82,7 @@ async fn counts(stage: &mut Stage<'_>) -> Result<(), StageError> {
     join(stage, &a).await?;
     join(stage, &b).await?;
     stage.note(&watcher, "counts", watcher.check_stat("/group").await)?;
-    stage.leaves(a).await?;
+    stage.close_session(a).await?;
     stage.note(&watcher, "counts", watcher.check_stat("/group").await)?;
     b.set_data("/group/b", b"busy", None).await?;
     stage.note(&watcher, "counts", watcher.check_stat("/group").await)?;
@@ -99,7 +99,7 @@ async fn one_name(stage: &mut Stage<'_>) -> Result<(), StageError> {
     );
     let child = b.create("/group/a/child", b"", &PERSISTENT).await;
     let _ = stage.note(&b, "makes a child of a", child);
-    stage.leaves(a).await?;
+    stage.close_session(a).await?;
     stage.note(
         &b,
         "joins as a",
@@ -145,7 +145,7 @@ async fn dissolved(stage: &mut Stage<'_>) -> Result<(), StageError> {
     join(stage, &a).await?;
     let _ = stage.note(&b, "dissolves the group", b.delete("/group", None).await);
     let (_, _, end) = b.get_and_watch_children("/group").await?;
-    stage.leaves(a).await?;
+    stage.close_session(a).await?;
     stage.notified(&b, end).await?;
     let (_, end) = b.check_and_watch_stat("/group").await?;
     stage.note(&b, "dissolves the group", b.delete("/group", Some(0)).await)?;
@@ -161,14 +161,14 @@ async fn every_change(stage: &mut Stage<'_>) -> Result<(), StageError> {
         .await?;
     join(stage, &a).await?;
     join(stage, &b).await?;
-    stage.leaves(a).await?;
-    stage.expires(&b).await?;
+    stage.close_session(a).await?;
+    stage.expire_session(&b).await?;
     for _ in 0..4 {
-        stage.hears(&watcher, &mut each).await?;
+        stage.next_event(&watcher, &mut each).await?;
     }
     // The group itself gets events of its children by the watch that is not recursive.
     for _ in 0..4 {
-        stage.hears(&watcher, &mut children).await?;
+        stage.next_event(&watcher, &mut children).await?;
     }
     Ok(())
 }
@@ -178,9 +178,9 @@ async fn a_restart(stage: &mut Stage<'_>) -> Result<(), StageError> {
     join(stage, &a).await?;
     join(stage, &b).await?;
     let (_, change) = b.list_and_watch_children("/group").await?;
-    stage.restarts(&[&a, &b]).await?;
+    stage.restart_server(&[&a, &b]).await?;
     stage.note(&b, "lists", b.get_children("/group").await)?;
-    stage.leaves(a).await?;
+    stage.close_session(a).await?;
     stage.notified(&b, change).await?;
     stage.note(&b, "lists", b.get_children("/group").await)?;
     Ok(())

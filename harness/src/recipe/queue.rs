@@ -113,7 +113,7 @@ async fn first_in_first_out(stage: &mut Stage<'_>) -> Result<(), StageError> {
     put(stage, &other, "two").await?;
     put(stage, &producer, "three").await?;
     while let Some(item) = take(stage, &consumer).await? {
-        stage.says(&consumer, format_args!("works on {item}"));
+        stage.remark(&consumer, format_args!("works on {item}"));
     }
     Ok(())
 }
@@ -182,7 +182,7 @@ async fn priorities(stage: &mut Stage<'_>) -> Result<(), StageError> {
         let Some(item) = take_of(stage, &consumer, items).await? else {
             return Ok(());
         };
-        stage.says(&consumer, format_args!("works on {item}"));
+        stage.remark(&consumer, format_args!("works on {item}"));
     }
 }
 
@@ -225,7 +225,7 @@ async fn a_worker_dies(stage: &mut Stage<'_>) -> Result<(), StageError> {
     put(stage, &a, "one").await?;
     let _ = claim(stage, &a).await?;
     let waits = claim(stage, &b).await?;
-    stage.expires(&a).await?;
+    stage.expire_session(&a).await?;
     if let Err(change) = waits {
         stage.notified(&b, change).await?;
     }
@@ -262,7 +262,7 @@ async fn put_if_room(
 ) -> Result<(), StageError> {
     let (count, version) = seen;
     if count >= 2 {
-        stage.says(user, "finds the queue full");
+        stage.remark(user, "finds the queue full");
         return Ok(());
     }
     let mut writer = user.new_multi_writer();

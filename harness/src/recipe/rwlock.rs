@@ -114,12 +114,12 @@ impl Place {
             let mut line = in_order(user.list_children("/lock").await?);
             line.truncate(line.iter().take_while(|name| **name != self.znode).count());
             let Some(blocker) = self.access.waits_for(&line) else {
-                stage.says(user, format_args!("may {}", self.access));
+                stage.remark(user, format_args!("may {}", self.access));
                 return Ok(());
             };
             match user.get_and_watch_data(&format!("/lock/{blocker}")).await {
                 Ok((_, _, watcher)) => {
-                    stage.says(user, format_args!("waits for {blocker}"));
+                    stage.remark(user, format_args!("waits for {blocker}"));
                     self.before = Some(watcher);
                     return Ok(());
                 }
@@ -209,7 +209,7 @@ async fn no_overtaking(stage: &mut Stage<'_>) -> Result<(), StageError> {
     writer.wait(stage, &b).await?;
     if let Some(before) = late.before.take() {
         let mut waiting = pin!(before.changed());
-        stage.hears_nothing(&c, &mut waiting).await?;
+        stage.note_if_notified(&c, &mut waiting).await?;
         writer.leave(stage, &b).await?;
         stage.notified_by(&c, waiting).await?;
     }
@@ -231,7 +231,7 @@ async fn downgrade(stage: &mut Stage<'_>) -> Result<(), StageError> {
     writer.leave(stage, &a).await?;
     if let Some(before) = other.before.take() {
         let mut waiting = pin!(before.changed());
-        stage.hears_nothing(&b, &mut waiting).await?;
+        stage.note_if_notified(&b, &mut waiting).await?;
         reader.leave(stage, &a).await?;
         stage.notified_by(&b, waiting).await?;
     }
@@ -242,7 +242,7 @@ async fn an_expired_reader(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b] = users(stage, ["a", "b"]).await?;
     Place::take(stage, &a, Access::Read).await?;
     let mut writer = Place::take(stage, &b, Access::Write).await?;
-    stage.expires(&a).await?;
+    stage.expire_session(&a).await?;
     writer.wait(stage, &b).await
 }
 

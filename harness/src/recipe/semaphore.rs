@@ -49,10 +49,10 @@ impl Place {
             .take_while(|name| **name != self.znode)
             .count();
         if before < count(&data) {
-            stage.says(user, "has a lease");
+            stage.remark(user, "has a lease");
             self.changes = None;
         } else {
-            stage.says(user, format_args!("waits, {before} before it"));
+            stage.remark(user, format_args!("waits, {before} before it"));
             self.changes = Some((leases, changes));
         }
         Ok(())
@@ -128,7 +128,7 @@ async fn a_holder_expires(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let [a, b] = users(stage, "1", ["a", "b"]).await?;
     Place::take(stage, &a).await?;
     let mut second = Place::take(stage, &b).await?;
-    stage.expires(&a).await?;
+    stage.expire_session(&a).await?;
     second.wait(stage, &b).await
 }
 

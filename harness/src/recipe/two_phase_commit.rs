@@ -90,7 +90,7 @@ async fn voting(stage: &mut Stage<'_>, votes: [&str; 2]) -> Result<(), StageErro
             decide(stage, &coordinator, decision).await?;
             break;
         }
-        stage.says(&coordinator, "waits for more votes");
+        stage.remark(&coordinator, "waits for more votes");
     }
     for (user, decision) in decisions {
         stage.notified(user, decision).await?;
@@ -117,7 +117,7 @@ async fn a_participant_dies(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let (_, b_is_gone) = coordinator.check_and_watch_stat("/site-b").await?;
     let decision = wait_for_decision(&a).await?;
     vote(stage, &a, "yes").await?;
-    stage.expires(&b).await?;
+    stage.expire_session(&b).await?;
     stage.notified(&coordinator, b_is_gone).await?;
     decide(stage, &coordinator, "abort").await?;
     stage.notified(&a, decision).await?;
@@ -129,9 +129,9 @@ async fn the_decision_stays(stage: &mut Stage<'_>) -> Result<(), StageError> {
     begin(stage, &coordinator).await?;
     vote(stage, &a, "yes").await?;
     // The participant is away at the time of the decision.
-    stage.leaves(a).await?;
+    stage.close_session(a).await?;
     decide(stage, &coordinator, "abort").await?;
-    stage.expires(&coordinator).await?;
+    stage.expire_session(&coordinator).await?;
     let a = stage.user("a").await?;
     learn(stage, &a).await?;
     stage.note(&a, "looks", a.get_children("/tx").await)?;
@@ -145,7 +145,7 @@ async fn the_coordinator_dies(stage: &mut Stage<'_>) -> Result<(), StageError> {
     vote(stage, &b, "yes").await?;
     let (_, gone_for_a) = a.check_and_watch_stat("/tx/coordinator").await?;
     let (_, gone_for_b) = b.check_and_watch_stat("/tx/coordinator").await?;
-    stage.expires(&coordinator).await?;
+    stage.expire_session(&coordinator).await?;
     stage.notified(&a, gone_for_a).await?;
     stage.notified(&b, gone_for_b).await?;
     for user in [&b, &a] {

@@ -28,7 +28,7 @@ pub(super) struct Outcome {
     pub(super) right: Transcript,
 }
 
-struct Duet<'a> {
+struct ServerPair<'a> {
     steps: std::iter::Enumerate<std::slice::Iter<'a, Step>>,
     played: usize,
     left: Stage<'a>,
@@ -67,57 +67,57 @@ pub(super) async fn play(
         servers.push((left, right));
     }
     let reuse = (!hosts.0.starts_quickly(), !hosts.1.starts_quickly());
-    let mut duets: Vec<Duet<'_>> = Vec::new();
+    let mut pairs: Vec<ServerPair<'_>> = Vec::new();
     let start = Instant::now();
     for (script, (left, right)) in scripts.iter().zip(&mut servers) {
-        if !duets.is_empty() && start.elapsed() > WINDOW {
+        if !pairs.is_empty() && start.elapsed() > WINDOW {
             break;
         }
-        let mut duet = Duet::new(script, left, right, brief);
-        duet.play_phase().await;
-        duets.push(duet);
-        hear_all(&mut duets, PING_EVERY).await;
+        let mut pair = ServerPair::new(script, left, right, brief);
+        pair.play_phase().await;
+        pairs.push(pair);
+        drain_all(&mut pairs, PING_EVERY).await;
     }
-    while duets.iter().any(|duet| duet.waits.is_some()) {
-        wait(&mut duets).await;
-        for at in 0..duets.len() {
-            if let Some(duet) = duets.get_mut(at) {
-                duet.end_wait();
-                duet.play_phase().await;
+    while pairs.iter().any(|pair| pair.waits.is_some()) {
+        wait(&mut pairs).await;
+        for at in 0..pairs.len() {
+            if let Some(pair) = pairs.get_mut(at) {
+                pair.end_wait();
+                pair.play_phase().await;
             }
-            hear_all(&mut duets, PING_EVERY).await;
+            drain_all(&mut pairs, PING_EVERY).await;
         }
     }
     let mut outcomes = Vec::new();
-    for duet in duets {
-        outcomes.push(duet.finish(reuse).await);
+    for pair in pairs {
+        outcomes.push(pair.finish(reuse).await);
     }
     Ok(outcomes)
 }
 
 /// Sends pings of waiting sequences whose last ping is too old: other sequences of a batch may run longer than
 /// a session lives.
-async fn hear_all(duets: &mut [Duet<'_>], after: Duration) {
-    let mut due: Vec<&mut Duet<'_>> = duets
+async fn drain_all(pairs: &mut [ServerPair<'_>], after: Duration) {
+    let mut due: Vec<&mut ServerPair<'_>> = pairs
         .iter_mut()
-        .filter(|duet| duet.waits.is_some() && duet.heard.elapsed() >= after)
+        .filter(|pair| pair.waits.is_some() && pair.heard.elapsed() >= after)
         .collect();
-    for duet in &mut due {
-        duet.ping().await;
+    for pair in &mut due {
+        pair.ping().await;
     }
-    for duet in &mut due {
-        duet.listen().await;
+    for pair in &mut due {
+        pair.listen().await;
     }
 }
 
-async fn wait(duets: &mut [Duet<'_>]) {
-    let spans = duets.iter().filter_map(|duet| {
-        let wait = duet.waits.as_ref()?;
+async fn wait(pairs: &mut [ServerPair<'_>]) {
+    let spans = pairs.iter().filter_map(|pair| {
+        let wait = pair.waits.as_ref()?;
         wait.really.then_some(wait.span)
     });
     let end = Instant::now() + spans.max().unwrap_or_default();
     loop {
-        hear_all(duets, Duration::ZERO).await;
+        drain_all(pairs, Duration::ZERO).await;
         let remaining = end.saturating_duration_since(Instant::now());
         if remaining.is_zero() {
             return;
@@ -126,7 +126,7 @@ async fn wait(duets: &mut [Duet<'_>]) {
     }
 }
 
-impl<'a> Duet<'a> {
+impl<'a> ServerPair<'a> {
     fn new(
         script: &'a Script,
         left: &'a mut (Box<dyn Backend>, Chroot),
@@ -177,7 +177,7 @@ impl<'a> Duet<'a> {
         }
         if !self.over {
             self.over = true;
-            let heard = tokio::join!(self.left.hear(), self.right.hear());
+            let heard = tokio::join!(self.left.drain_events(), self.right.drain_events());
             self.judge(self.played.saturating_sub(1), None, &heard);
         }
     }

@@ -10,7 +10,7 @@ use crate::script::{Action, Connect, Password, Since, Step};
 
 /// State of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+enum ClientState {
     Connected,
     /// The connection is gone, and the session is not.
     Cut,
@@ -19,41 +19,41 @@ enum Standing {
 }
 
 #[derive(Default)]
-struct Sense {
-    clients: HashMap<String, (Standing, i32)>,
+struct Repair {
+    clients: HashMap<String, (ClientState, i32)>,
     marks: HashSet<String>,
     steps: Vec<Step>,
 }
 
 /// Returns the steps of a sequence, phase by phase, with a wait of `span` between two phases.
 pub(super) fn sensible(phases: &[Vec<Step>], span: Duration) -> Vec<Step> {
-    let mut sense = Sense::default();
+    let mut repair = Repair::default();
     for (at, phase) in phases.iter().enumerate() {
         if at > 0 {
-            sense.steps.push(Step::Pass(span));
-            sense.pass(span);
+            repair.steps.push(Step::Pass(span));
+            repair.pass(span);
         }
         for step in phase {
             if let Step::Act { who, action } = step {
-                sense.act(who, action.clone());
+                repair.act(who, action.clone());
             }
         }
     }
-    sense.steps
+    repair.steps
 }
 
-impl Sense {
+impl Repair {
     fn act(&mut self, who: &str, mut action: Action) {
         if is_removed(&action) {
             return;
         }
-        let standing = self.clients.get(who).map(|&(standing, _)| standing);
+        let state = self.clients.get(who).map(|&(state, _)| state);
         match &mut action {
             Action::Connect(connect) => {
                 self.connect(who, connect.clone());
                 return;
             }
-            Action::Cut if standing != Some(Standing::Connected) => return,
+            Action::Cut if state != Some(ClientState::Connected) => return,
             Action::SetWatches(since, _) => {
                 if let Since::Mark(name) = since
                     && !self.marks.contains(name)
@@ -70,13 +70,13 @@ impl Sense {
             | Action::Cut
             | Action::Silent => {}
         }
-        match standing {
+        match state {
             None => {
                 self.clients
-                    .insert(who.to_owned(), (Standing::Connected, 10_000));
+                    .insert(who.to_owned(), (ClientState::Connected, 10_000));
             }
-            Some(Standing::Connected) => {}
-            Some(Standing::Cut) => self.connect(
+            Some(ClientState::Connected) => {}
+            Some(ClientState::Cut) => self.connect(
                 who,
                 Connect {
                     resume: Some(who.to_owned()),
@@ -84,62 +84,65 @@ impl Sense {
                     ..Connect::default()
                 },
             ),
-            Some(Standing::Gone) => self.connect(who, Connect::default()),
+            Some(ClientState::Gone) => self.connect(who, Connect::default()),
         }
         let after = after(&action);
         self.push(who, action);
-        self.stand(who, after);
+        self.set_state(who, after);
     }
 
     fn connect(&mut self, who: &str, connect: Connect) {
         if connect.resume.is_some() && connect.session_id != 0 {
             return;
         }
-        let own = self.clients.get(who).map(|&(standing, _)| standing);
+        let own = self.clients.get(who).map(|&(state, _)| state);
         let mut timeout_ms = connect.timeout_ms;
         let (mine, others) = match &connect.resume {
-            None if connect.session_id != 0 => (Standing::Gone, None),
+            None if connect.session_id != 0 => (ClientState::Gone, None),
             // A session without pings would be abandoned.
-            None if own == Some(Standing::Connected) => return,
-            None => (Standing::Connected, None),
+            None if own == Some(ClientState::Connected) => return,
+            None => (ClientState::Connected, None),
             Some(other) => {
-                let Some(&(standing, timeout)) = self.clients.get(other) else {
+                let Some(&(state, timeout)) = self.clients.get(other) else {
                     return;
                 };
-                if other != who && own.is_some() && own != Some(Standing::Gone) {
+                if other != who && own.is_some() && own != Some(ClientState::Gone) {
                     return;
                 }
-                if standing == Standing::Gone {
+                if state == ClientState::Gone {
                     timeout_ms = timeout;
-                    (Standing::Gone, None)
+                    (ClientState::Gone, None)
                 } else if connect.password == Password::Own {
-                    (Standing::Connected, Some((other.clone(), Standing::Gone)))
+                    (
+                        ClientState::Connected,
+                        Some((other.clone(), ClientState::Gone)),
+                    )
                 } else if other == who {
                     return;
                 } else {
-                    (Standing::Gone, Some((other.clone(), Standing::Cut)))
+                    (ClientState::Gone, Some((other.clone(), ClientState::Cut)))
                 }
             }
         };
-        if let Some((other, standing)) = others {
-            self.stand(&other, standing);
+        if let Some((other, state)) = others {
+            self.set_state(&other, state);
         }
         self.clients.insert(who.to_owned(), (mine, timeout_ms));
         self.push(who, Action::Connect(connect));
     }
 
     fn pass(&mut self, span: Duration) {
-        for (standing, timeout_ms) in self.clients.values_mut() {
+        for (state, timeout_ms) in self.clients.values_mut() {
             let timeout = Duration::from_millis(u64::try_from(*timeout_ms).unwrap_or(0));
-            if *standing == Standing::Cut && timeout < span {
-                *standing = Standing::Gone;
+            if *state == ClientState::Cut && timeout < span {
+                *state = ClientState::Gone;
             }
         }
     }
 
-    fn stand(&mut self, who: &str, standing: Standing) {
+    fn set_state(&mut self, who: &str, state: ClientState) {
         if let Some(client) = self.clients.get_mut(who) {
-            client.0 = standing;
+            client.0 = state;
         }
     }
 
@@ -150,7 +153,7 @@ impl Sense {
 }
 
 fn is_removed(action: &Action) -> bool {
-    let removed = |request: &Request| is_lethal(request) || strays(request);
+    let removed = |request: &Request| is_lethal(request) || leaves_root(request);
     match action {
         Action::Ask(request) | Action::SetWatches(_, request) => removed(request),
         Action::Pipeline(requests) => requests.iter().any(|r| removed(r) || is_seen_late(r)),
@@ -175,9 +178,9 @@ fn is_seen_late(request: &Request) -> bool {
 
 /// Whether the request creates a znode next to the root of the sequence, where other sequences are numbered
 /// too.
-fn strays(request: &Request) -> bool {
+fn leaves_root(request: &Request) -> bool {
     if let Request::Multi(requests) = request {
-        return requests.iter().any(strays);
+        return requests.iter().any(leaves_root);
     }
     let Request::Create { path, flags, .. } = request else {
         return false;
@@ -189,23 +192,23 @@ fn strays(request: &Request) -> bool {
 }
 
 /// Returns the state of a client after an action.
-fn after(action: &Action) -> Standing {
+fn after(action: &Action) -> ClientState {
     match action {
-        Action::Cut | Action::Bytes(_) => Standing::Cut,
-        Action::Ask(Request::CloseSession) => Standing::Gone,
-        Action::Ask(Request::Check { .. } | Request::Sasl { .. }) => Standing::Cut,
+        Action::Cut | Action::Bytes(_) => ClientState::Cut,
+        Action::Ask(Request::CloseSession) => ClientState::Gone,
+        Action::Ask(Request::Check { .. } | Request::Sasl { .. }) => ClientState::Cut,
         Action::Ask(Request::Auth { scheme, .. }) if scheme != "digest" && scheme != "ip" => {
-            Standing::Cut
+            ClientState::Cut
         }
         Action::Ask(Request::Raw { op, .. }) if op::name(*op) == "unknown" || *op == op::CHECK => {
-            Standing::Cut
+            ClientState::Cut
         }
         Action::Ask(_)
         | Action::SetWatches(..)
         | Action::Pipeline(_)
         | Action::Connect(_)
         | Action::Mark(_)
-        | Action::Silent => Standing::Connected,
+        | Action::Silent => ClientState::Connected,
     }
 }
 

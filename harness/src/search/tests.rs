@@ -8,9 +8,9 @@ use crate::script::Script;
 
 /// An embedded server with a configuration that deviates from the requested one.
 #[derive(Debug)]
-struct Otherwise(ServerSetup);
+struct DeviatingServer(ServerSetup);
 
-impl BackendSource for Otherwise {
+impl BackendSource for DeviatingServer {
     fn name(&self) -> String {
         format!("embedded, {}", self.0.name())
     }
@@ -45,7 +45,7 @@ fn search(right: &dyn BackendSource, ops: u64, time_share: u64) -> Report {
 
 #[track_caller]
 fn check(setup: ServerSetup, time_share: u64, steps: usize, word: &str) {
-    let report = search(&Otherwise(setup), 20_000, time_share);
+    let report = search(&DeviatingServer(setup), 20_000, time_share);
     let found = report.found.first().expect("a difference");
     let text = found.to_string();
     assert!(found.script.steps.len() <= steps, "{text}");

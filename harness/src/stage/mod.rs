@@ -18,7 +18,7 @@ use crate::backend::{Backend, BackendError, Clock, four_letter_word};
 use crate::client::{
     Acl, Client, ClientError, ConnectRequest, ConnectResponse, CreateKind, Request,
 };
-use crate::patience::{self, InVain, PATIENCE};
+use crate::patience::{self, PATIENCE, TimedOut};
 use crate::script::{Action, Connect, Password, Script, ScriptError, Since, Step};
 use crate::transcript::{Notes, Transcript};
 use actor::{Actor, Scene};
@@ -39,7 +39,7 @@ pub enum StageError {
     },
     /// A condition did not come true in time.
     #[error(transparent)]
-    InVain(#[from] InVain),
+    TimedOut(#[from] TimedOut),
     /// The operating system reported an error.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -174,7 +174,7 @@ impl<'a> Stage<'a> {
     }
 
     /// From now on, only clients that may receive an event ping after a step. Other clients record their events
-    /// with their next read, or at [`Stage::hear`].
+    /// with their next read, or at [`Stage::drain_events`].
     pub fn be_brief(&mut self) {
         self.brief = true;
     }
@@ -247,7 +247,7 @@ impl<'a> Stage<'a> {
         }
         self.take(step).await?;
         if self.brief {
-            self.settle_briefly(step).await
+            self.settle_after(step).await
         } else {
             self.settle().await
         }
@@ -403,15 +403,15 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Records all events so far, as [`Stage::hear`] does, unless the case is quiet.
+    /// Records all events so far, as [`Stage::drain_events`] does, unless the case is quiet.
     async fn settle(&mut self) -> Result<(), StageError> {
         if self.quiet {
             return Ok(());
         }
-        self.hear().await
+        self.drain_events().await
     }
 
-    async fn settle_briefly(&mut self, step: &Step) -> Result<(), StageError> {
+    async fn settle_after(&mut self, step: &Step) -> Result<(), StageError> {
         match step {
             Step::Act {
                 action: Action::Ask(request),
@@ -424,14 +424,14 @@ impl<'a> Stage<'a> {
             Step::Act {
                 action: Action::Ask(_) | Action::Pipeline(_),
                 ..
-            } => self.hear_of(|actor| actor.watches).await,
+            } => self.drain_events_of(|actor| actor.watches).await,
             Step::Act {
                 action: Action::Connect(_) | Action::Bytes(_) | Action::Cut,
                 ..
             }
             | Step::Pass(_)
             | Step::Restart
-            | Step::FourLetterWord(_) => self.hear().await,
+            | Step::FourLetterWord(_) => self.drain_events().await,
         }
     }
 
@@ -440,11 +440,11 @@ impl<'a> Stage<'a> {
     /// # Errors
     ///
     /// Returns an error if the server stops answering.
-    pub async fn hear(&mut self) -> Result<(), StageError> {
-        self.hear_of(|_| true).await
+    pub async fn drain_events(&mut self) -> Result<(), StageError> {
+        self.drain_events_of(|_| true).await
     }
 
-    async fn hear_of(&mut self, wanted: impl Fn(&Actor) -> bool) -> Result<(), StageError> {
+    async fn drain_events_of(&mut self, wanted: impl Fn(&Actor) -> bool) -> Result<(), StageError> {
         for (_, actor) in &mut self.actors {
             if wanted(actor) {
                 actor.send_ping().await;
@@ -453,7 +453,7 @@ impl<'a> Stage<'a> {
         self.listen_of(wanted).await
     }
 
-    /// Sends the pings of [`Stage::hear`], so that several stages can wait for answers at the same time.
+    /// Sends the pings of [`Stage::drain_events`], so that several stages can wait for answers at the same time.
     pub async fn ping(&mut self) {
         for (_, actor) in &mut self.actors {
             actor.send_ping().await;
@@ -486,7 +486,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Records a `pass` step and advances the clock if the server's clock can be advanced. If it cannot, the
-    /// owner of several stages waits for all of them at once and calls [`Stage::hear`] meanwhile.
+    /// owner of several stages waits for all of them at once and calls [`Stage::drain_events`] meanwhile.
     pub fn begin_pass(&mut self, span: Duration) -> Clock {
         self.notes.step(&Step::Pass(span));
         self.backend.advance_clock(span)

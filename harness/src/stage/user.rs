@@ -98,7 +98,7 @@ impl Stage<'_> {
     }
 
     /// Records a statement of a user, such as a conclusion from its results.
-    pub fn says(&mut self, user: &User, what: impl Display) {
+    pub fn remark(&mut self, user: &User, what: impl Display) {
         self.notes.remark(user.name(), &what.to_string());
     }
 
@@ -136,7 +136,7 @@ impl Stage<'_> {
     /// # Errors
     ///
     /// Returns an error if the watch does not fire in time.
-    pub async fn hears(
+    pub async fn next_event(
         &mut self,
         user: &User,
         watcher: &mut PersistentWatcher,
@@ -150,7 +150,11 @@ impl Stage<'_> {
     /// # Errors
     ///
     /// Returns an error if the server stops answering.
-    pub async fn hears_nothing<F>(&mut self, user: &User, watch: &mut F) -> Result<(), StageError>
+    pub async fn note_if_notified<F>(
+        &mut self,
+        user: &User,
+        watch: &mut F,
+    ) -> Result<(), StageError>
     where
         F: Future<Output = WatchedEvent> + Unpin,
     {
@@ -160,7 +164,7 @@ impl Stage<'_> {
         let now = std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *watch).poll(context)));
         match now.await {
             Poll::Ready(event) => self.note_event(user, &event),
-            Poll::Pending => self.says(user, "hears nothing"),
+            Poll::Pending => self.remark(user, "hears nothing"),
         }
         Ok(())
     }
@@ -182,8 +186,8 @@ impl Stage<'_> {
     ///
     /// Returns an error if the session does not end, for example because another clone of the client still
     /// exists.
-    pub async fn leaves(&mut self, user: User) -> Result<(), StageError> {
-        self.says(&user, "leaves");
+    pub async fn close_session(&mut self, user: User) -> Result<(), StageError> {
+        self.remark(&user, "leaves");
         let mut states = user.state_watcher();
         let what = format!("{} to leave", user.name());
         drop(user);
@@ -197,7 +201,7 @@ impl Stage<'_> {
     /// # Errors
     ///
     /// Returns an error if the session does not end.
-    pub async fn expires(&mut self, user: &User) -> Result<(), StageError> {
+    pub async fn expire_session(&mut self, user: &User) -> Result<(), StageError> {
         let mut states = user.state_watcher();
         let session = user.session().clone();
         let address = self.connect_string();
@@ -223,7 +227,7 @@ impl Stage<'_> {
     /// # Errors
     ///
     /// Returns an error if the server does not start or a user does not reconnect.
-    pub async fn restarts(&mut self, users: &[&User]) -> Result<(), StageError> {
+    pub async fn restart_server(&mut self, users: &[&User]) -> Result<(), StageError> {
         let mut states: Vec<StateWatcher> = users.iter().map(|user| user.state_watcher()).collect();
         self.step(&Step::Restart).await?;
         for (user, states) in users.iter().zip(&mut states) {
@@ -247,7 +251,7 @@ impl Stage<'_> {
     /// # Errors
     ///
     /// Returns an error if the server stops answering.
-    pub async fn goes_on(&mut self, user: &User, requests: usize) -> Result<(), StageError> {
+    pub async fn send_requests(&mut self, user: &User, requests: usize) -> Result<(), StageError> {
         for _ in 0..requests {
             self.within("an answer", user.check_stat("/")).await??;
         }
@@ -285,7 +289,7 @@ impl Stage<'_> {
     /// # Errors
     ///
     /// Returns an error if the step is not a request of a connected client.
-    pub async fn loses(&mut self, step: &str) -> Result<(), StageError> {
+    pub async fn lose_reply(&mut self, step: &str) -> Result<(), StageError> {
         let script: Script = step.parse()?;
         let [
             Step::Act {

@@ -296,7 +296,7 @@ impl Case {
                 // A client may wait forever for a lost answer, so the scenario as a whole has a time limit.
                 let span = stage.patience() * 3;
                 let what = "the end of the scenario";
-                patience::within_span(span, what, unpanicked(scenario.play(stage))).await?
+                patience::within_span(span, what, catch_panic(scenario.play(stage))).await?
             }
         }
     }
@@ -305,7 +305,7 @@ impl Case {
 /// Runs a scenario and converts a panic into a failure, so that later cases still run. A client library may
 /// panic on unexpected answers, and a scenario may assert.
 /// errs, and a scenario may assert.
-async fn unpanicked(mut playing: Playing<'_>) -> Result<(), StageError> {
+async fn catch_panic(mut playing: Playing<'_>) -> Result<(), StageError> {
     let played = std::future::poll_fn(|context| {
         let polled = AssertUnwindSafe(|| playing.as_mut().poll(context));
         match catch_unwind(polled) {

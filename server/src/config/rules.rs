@@ -32,7 +32,7 @@ pub(crate) struct Rules {
     pub(crate) container_max_never_used_ms: i64,
     /// Whether a session whose connection is up counts as active, because clients cannot send pings while time stands
     /// still.
-    pub(crate) presence_is_life: bool,
+    pub(crate) connection_keeps_session_alive: bool,
     /// Whether the digest of the tree is maintained.
     pub(crate) digest: bool,
     /// Release of ZooKeeper whose limits apply: what its files cannot hold is refused.

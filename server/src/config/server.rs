@@ -233,7 +233,7 @@ impl Config {
             )?,
             container_interval_ms: 60_000 / i64::from(self.container_max_per_minute.max(1)),
             container_max_never_used_ms: millis(self.container_max_never_used),
-            presence_is_life: self.clock == ClockKind::Manual,
+            connection_keeps_session_alive: self.clock == ClockKind::Manual,
             digest: self.storage.digest && self.storage.data_dir.is_some(),
             data_format: self.storage.data_format.unwrap_or_default(),
         };

@@ -240,7 +240,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.server.on_drop();
+        self.server.report_if_panicking();
         self.server.shared.engine.end_hold(self.id);
     }
 }

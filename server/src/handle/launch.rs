@@ -60,7 +60,7 @@ impl Server {
         let continues_ids = reached.is_some() && config.clock != ClockKind::System;
         let unique_session_ids = config.start_time.is_none() && !continues_ids;
         if unique_session_ids {
-            engine.number_sessions_apart();
+            engine.make_session_ids_unique();
         }
         let engine = Arc::new(engine);
         configure(&engine, &config, &addrs, log_setup)?;
@@ -153,7 +153,7 @@ fn configure(
         engine.journal_transactions();
     }
     if config.journal_on_panic {
-        engine.tell_when_panicking(connect_string(addrs));
+        engine.report_on_panic(connect_string(addrs));
     }
     Ok(())
 }

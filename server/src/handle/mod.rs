@@ -179,9 +179,9 @@ impl Server {
             return Err(StartError::Storage(failure));
         }
         if self.shared.unique_session_ids {
-            self.shared.engine.number_sessions_apart();
+            self.shared.engine.make_session_ids_unique();
         }
-        self.shared.engine.feed(Input::Restarted);
+        self.shared.engine.apply(Input::Restarted);
         self.begin(ports)
     }
 
@@ -238,9 +238,9 @@ impl Server {
 
     /// Called when a guard or handle is dropped. If the test is panicking, prints the last entries of the journal and
     /// the faults, holds and waits of the test, unless the panic hook has printed them.
-    pub(super) fn on_drop(&self) {
+    pub(super) fn report_if_panicking(&self) {
         if std::thread::panicking() {
-            self.shared.engine.tell_last_words();
+            self.shared.engine.print_panic_report();
         }
     }
 
@@ -271,7 +271,7 @@ impl std::fmt::Debug for Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.on_drop();
+        self.report_if_panicking();
     }
 }
 
@@ -305,7 +305,7 @@ mod tests {
     fn panicked() -> Server {
         let server = Server::start().expect("a server starts");
         let engine = &server.shared.engine;
-        let poisoned = catch_unwind(AssertUnwindSafe(|| engine.look(|_| panic!("a bug"))));
+        let poisoned = catch_unwind(AssertUnwindSafe(|| engine.with_keeper(|_| panic!("a bug"))));
         assert!(poisoned.is_err());
         // Whatever wakes the thread next ends it: that may have been the start of its timer.
         let Ok(mut socket) = TcpStream::connect(server.addr()) else {
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_panicked_says_so_when_it_is_stopped_and_can_then_be_dropped() {
+    fn stopping_a_server_that_panicked_panics_and_dropping_it_then_does_not() {
         let server = panicked();
         let stopped = catch_unwind(AssertUnwindSafe(|| server.stop()));
         assert_eq!(message(&*stopped.expect_err("it panicked")), PANICKED);
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn dropping_it_while_the_test_panics_leaves_the_test_its_own_panic() {
+    fn dropping_a_broken_server_while_the_test_panics_keeps_the_panic_of_the_test() {
         let server = panicked();
         let test = catch_unwind(AssertUnwindSafe(|| {
             let _server = server;

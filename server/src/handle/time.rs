@@ -86,7 +86,7 @@ impl Server {
     /// If there is no such session, or it has ended.
     pub fn try_mute(&self, session: SessionId) -> Result<(), NoSuchSession> {
         let engine = &self.shared.engine;
-        let others = engine.look(|keeper| {
+        let others = engine.with_keeper(|keeper| {
             let sessions = keeper.sessions();
             let is_there = sessions.get(session).is_some();
             (!is_there).then(|| in_words(sessions))
@@ -95,7 +95,7 @@ impl Server {
             let message = format!("there is no session {session}; {others}");
             return Err(NoSuchSession::new(message));
         }
-        engine.feed(Input::Mute {
+        engine.apply(Input::Mute {
             session,
             muted: true,
         });
@@ -112,7 +112,7 @@ impl Server {
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
     pub fn unmute(&self, session: SessionId) {
-        self.shared.engine.feed(Input::Mute {
+        self.shared.engine.apply(Input::Mute {
             session,
             muted: false,
         });
@@ -158,7 +158,7 @@ impl Server {
     /// Hands an input to the server and returns its effects, once they are durable.
     pub(super) fn effects_of(&self, input: Input<'_>) -> Effects {
         let mut effects = Effects::default();
-        self.shared.engine.feed_and_tell(input, &mut effects);
+        self.shared.engine.apply_with_effects(input, &mut effects);
         self.shared.engine.flush();
         effects
     }

@@ -48,7 +48,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn znode(&self, path: &str) -> Option<ZnodeView> {
-        self.shared.engine.look(|keeper| {
+        self.shared.engine.with_keeper(|keeper| {
             let tree = keeper.tree();
             tree.get(path).map(|znode| ZnodeView::of(tree, znode))
         })

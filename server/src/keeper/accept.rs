@@ -91,7 +91,7 @@ impl Keeper {
     pub(super) fn silence(&mut self, now: Timestamp, connection: ConnectionId, silent: bool) {
         let session = self.connections.get(connection).and_then(|it| it.session);
         if let Some(session) = session
-            && self.rules.presence_is_life
+            && self.rules.connection_keeps_session_alive
             && self.is_present(session)
         {
             self.touch(now, session);
@@ -102,7 +102,7 @@ impl Keeper {
     pub(super) fn disconnected(&mut self, now: Timestamp, connection: ConnectionId) {
         self.watches.disconnected(connection);
         self.members.disconnected(connection);
-        let heard = self.connections.is_heard(connection);
+        let heard = self.connections.is_live(connection);
         let Some(gone) = self.connections.remove(connection) else {
             return;
         };
@@ -123,7 +123,7 @@ impl Keeper {
             && session.connection == Some(connection)
         {
             session.connection = None;
-            if self.rules.presence_is_life && heard {
+            if self.rules.connection_keeps_session_alive && heard {
                 // The client was alive until now.
                 self.touch(now, id);
             }

@@ -132,7 +132,7 @@ impl Connections {
     }
 
     /// Whether the connection is open and the client's bytes arrive.
-    pub(super) fn is_heard(&self, id: ConnectionId) -> bool {
+    pub(super) fn is_live(&self, id: ConnectionId) -> bool {
         self.get(id).is_some_and(|connection| !connection.silent)
     }
 

@@ -25,7 +25,7 @@ impl Keeper {
     }
 
     /// Extends the deadline of the session whose client sent bytes.
-    pub(super) fn heard(&mut self, now: Timestamp, connection: ConnectionId) {
+    pub(super) fn touch_connection(&mut self, now: Timestamp, connection: ConnectionId) {
         let connection = self.connections.get(connection);
         if let Some(session) = connection.and_then(|connection| connection.session) {
             self.touch(now, session);
@@ -36,23 +36,24 @@ impl Keeper {
     pub(super) fn is_present(&self, id: SessionId) -> bool {
         let connection = self.sessions.get(id).and_then(|session| session.connection);
         if self.members.are_uniform() {
-            return connection.is_some_and(|connection| self.connections.is_heard(connection));
+            return connection.is_some_and(|connection| self.connections.is_live(connection));
         }
         // Pings on a connection that the session left keep it alive too.
         let mut connections = self.connections.on(id).into_iter();
-        connections.any(|connection| self.connections.is_heard(connection))
+        connections.any(|connection| self.connections.is_live(connection))
     }
 
     /// Returns the session that expires next, of those whose clients cannot show that they are alive.
     pub(crate) fn next_silent(&self) -> Option<(SessionId, Timestamp)> {
         self.sessions
-            .next_silent(|connection| self.connections.is_heard(connection))
+            .next_silent(|connection| self.connections.is_live(connection))
     }
 
     pub(super) fn mute(&mut self, now: Timestamp, id: SessionId, muted: bool) {
         // The client was alive until now, and counts as alive from now on if the session is no longer muted.
         if let Some(session) = self.sessions.get(id)
-            && (self.is_present(id) && self.rules.presence_is_life || session.muted && !muted)
+            && (self.is_present(id) && self.rules.connection_keeps_session_alive
+                || session.muted && !muted)
         {
             if let Some(session) = self.sessions.get_mut(id) {
                 session.muted = false;
@@ -134,7 +135,7 @@ impl Keeper {
         if self.members.leader().is_none() && session.known_only_to.is_none() {
             return;
         }
-        if self.rules.presence_is_life && is_present && !session.muted {
+        if self.rules.connection_keeps_session_alive && is_present && !session.muted {
             session.deadline = expiry_of(&self.rules, now, session.timeout_ms);
         }
         if session.deadline > now {

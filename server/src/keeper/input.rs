@@ -54,7 +54,7 @@ pub(crate) enum Input<'a> {
     },
     /// Bytes arrived that are not read yet, because the client has not read earlier replies. They show that the client
     /// is alive.
-    Heard(ConnectionId),
+    ClientAlive(ConnectionId),
     /// The connection is gone.
     Disconnected(ConnectionId),
     /// The test expires a session.

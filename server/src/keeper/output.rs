@@ -82,7 +82,7 @@ pub enum CloseReason {
 
 impl CloseReason {
     /// Whether messages sent before the close still reach the client, if it reads them.
-    pub(crate) fn is_owed_what_waits(self) -> bool {
+    pub(crate) fn delivers_pending(self) -> bool {
         match self {
             Self::SessionClosed
             | Self::SessionRefused

@@ -108,7 +108,7 @@ pub(super) fn committed(members: &mut Members, tree: &Tree, txn: &Txn<'_>, out: 
         return;
     }
     for replica in members.replicas_mut() {
-        replica.hear(txn);
+        replica.enqueue(txn);
     }
 }
 

@@ -36,7 +36,7 @@ impl Replica {
         }
     }
 
-    pub(super) fn hear(&mut self, txn: &Txn<'_>) {
+    pub(super) fn enqueue(&mut self, txn: &Txn<'_>) {
         if self.follows {
             self.pending.push_back(txn.clone().into_owned());
         }

@@ -102,7 +102,7 @@ impl Sessions {
     }
 
     /// Numbers new sessions as if the clock were ahead by this duration.
-    pub(super) fn number_ahead(&mut self, rules: &Rules, now: Timestamp, ahead: Duration) {
+    pub(super) fn move_ids_ahead(&mut self, rules: &Rules, now: Timestamp, ahead: Duration) {
         self.ahead = ahead;
         self.renumber(rules, now);
     }
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn where_expiry_is_exact_a_session_lives_as_long_as_it_asked_for() {
+    fn with_exact_expiry_a_session_lives_exactly_its_timeout() {
         let rules = Rules {
             tick_ms: 500,
             exact_expiry: true,

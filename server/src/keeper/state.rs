@@ -85,8 +85,8 @@ impl Keeper {
 
     /// Numbers new sessions as if the clock were ahead by this duration, so that servers that start at the same moment
     /// assign different ids.
-    pub(crate) fn number_sessions_ahead(&mut self, now: Timestamp, ahead: Duration) {
-        self.sessions.number_ahead(&self.rules, now, ahead);
+    pub(crate) fn move_session_ids_ahead(&mut self, now: Timestamp, ahead: Duration) {
+        self.sessions.move_ids_ahead(&self.rules, now, ahead);
     }
 
     pub(crate) fn members(&self) -> &Members {

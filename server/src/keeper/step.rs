@@ -47,7 +47,7 @@ impl Keeper {
             } => self.refuse_parts(now, (connection, xid), &request, code, at, out),
             Input::Close(connection) => self.close(now, connection, CloseReason::Test, out),
             Input::Silence { connection, silent } => self.silence(now, connection, silent),
-            Input::Heard(connection) => self.heard(now, connection),
+            Input::ClientAlive(connection) => self.touch_connection(now, connection),
             Input::Disconnected(connection) => self.disconnected(now, connection),
             Input::ExpireSession(session) => self.expire(now, session, Expiry::Forced, out),
             Input::Mute { session, muted } => self.mute(now, session, muted),

@@ -74,7 +74,7 @@ impl UndoLog {
     }
 
     /// Whether the last znode created at the path had the flags of an ephemeral and is none.
-    pub(super) fn is_seemingly_ephemeral(&self, path: &str) -> bool {
+    pub(super) fn is_ephemeral_in_check(&self, path: &str) -> bool {
         self.seemingly_ephemeral.contains(path)
     }
 

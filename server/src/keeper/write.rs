@@ -142,7 +142,7 @@ pub(super) fn write<'a>(
 /// Whether the flags say ephemeral and the operation does not create one. Until the multi is applied, its later
 /// operations go by the flags: PrepRequestProcessor.pRequest2TxnCreate makes the session the owner of its change
 /// record.
-fn is_seemingly_ephemeral(request: &CreateRequest<'_>) -> bool {
+fn is_ephemeral_in_check(request: &CreateRequest<'_>) -> bool {
     request.operation == CreateOperation::CreateContainer
         && CreateMode::from_flags(request.flags).is_some_and(CreateMode::is_ephemeral)
 }
@@ -196,7 +196,7 @@ fn multi<'a>(
             Ok(record) => {
                 let stat = transaction.apply(&record, changes);
                 if let (MultiOp::Create(request), Some(path)) = (operation, path_of(&record)) {
-                    transaction.note_created(path, is_seemingly_ephemeral(request));
+                    transaction.note_created(path, is_ephemeral_in_check(request));
                 }
                 outcomes.push(match (operation, stat) {
                     (
@@ -361,7 +361,7 @@ impl Checked<'_> {
             return Err(ErrorCode::NodeExists);
         }
         if matches!(parent.owner(), Owner::Session(_))
-            || self.undo.is_seemingly_ephemeral(parent_path)
+            || self.undo.is_ephemeral_in_check(parent_path)
         {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }

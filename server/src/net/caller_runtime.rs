@@ -10,7 +10,7 @@ pub(crate) use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, watch};
 
 use super::connection;
-use super::engine::{Engine, Welcome};
+use super::engine::{AcceptDecision, Engine};
 use crate::control::ListenerId;
 
 /// Connections that the caller's runtime serves.
@@ -61,9 +61,9 @@ impl CallerRuntime {
             let running = self.running.borrow();
             let welcome = running.then(|| self.engine.accept(peer, listener_id));
             let id = match welcome {
-                Some(Welcome::Serve(id)) => Some(id),
+                Some(AcceptDecision::Serve(id)) => Some(id),
                 // Only sockets can be reset.
-                Some(Welcome::Close | Welcome::Reset) | None => None,
+                Some(AcceptDecision::Close | AcceptDecision::Reset) | None => None,
             };
             id.map(|id| {
                 let connection = connection::serve(Arc::clone(&self.engine), id, io, None);

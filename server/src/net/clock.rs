@@ -214,7 +214,7 @@ impl Countdown {
 }
 
 /// Returns a moment that no other server of this process has been given: the present one, `reached` or a later one.
-pub(super) fn moment_apart(reached: Timestamp) -> Timestamp {
+pub(super) fn unique_moment(reached: Timestamp) -> Timestamp {
     static LAST: AtomicI64 = AtomicI64::new(0);
     let earliest = reached.max(time_of_day()).0;
     let after = |last: i64| earliest.max(last.saturating_add(1));

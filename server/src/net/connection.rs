@@ -148,7 +148,7 @@ impl<IO> Drop for Connection<IO> {
 
 impl Ending {
     fn of(reason: CloseReason) -> Self {
-        if reason.is_owed_what_waits() {
+        if reason.delivers_pending() {
             Self::WhenSent
         } else {
             Self::Now
@@ -233,7 +233,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 return give_way(context);
             }
             // The link comes first, so that it wakes this task whatever else it waits for.
-            let cut = self.link.keeps_from_server(context);
+            let cut = self.link.blocks_to_server(context);
             let waits = self.paused == Paused::ByTest || self.gathering.is_pending(context);
             let step = if cut || waits {
                 Step::Wait
@@ -317,13 +317,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                     return Ok(Blocked::ByLog);
                 }
             }
-            if self.link.keeps_from_client(context) {
+            if self.link.blocks_to_client(context) {
                 most = most.min(self.under_way);
                 if most == 0 {
                     return Ok(Blocked::BySocket);
                 }
             }
-            if self.sending.is_unmade() {
+            if self.sending.is_unencoded() {
                 if !std::mem::take(&mut turn.makes_part) {
                     return Ok(Blocked::ByTurn);
                 }
@@ -370,7 +370,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     }
 
     fn close(&mut self, ending: Ending, blocked: Blocked, context: &mut Context<'_>) -> Poll<()> {
-        if self.link.keeps_from_client(context) {
+        if self.link.blocks_to_client(context) {
             // The client does not see the end before the link is healed. For the server, the connection has ended.
             self.engine.disconnect(self.id);
             return Poll::Pending;
@@ -422,7 +422,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 Poll::Ready(Ok(())) => {
                     self.received.extend_from_slice(buffer.filled());
                     self.may_have_frame = true;
-                    self.engine.heard(self.id);
+                    self.engine.note_alive(self.id);
                     Step::Again
                 }
             }
@@ -537,7 +537,7 @@ pub(super) mod tests {
     use crate::config::{ClockKind, Config, Rules};
     use crate::control::ListenerId;
     use crate::keeper::Keeper;
-    use crate::net::engine::Welcome;
+    use crate::net::engine::AcceptDecision;
     use crate::net::facts::Gathering;
     use crate::net::{Clock, Limits};
     use crate::persistence::Appender;
@@ -623,8 +623,8 @@ pub(super) mod tests {
     pub(in crate::net) fn accepted(engine: &Engine) -> ConnectionId {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         match engine.accept(address, &ListenerId::default()) {
-            Welcome::Serve(id) => id,
-            Welcome::Close | Welcome::Reset => panic!("there is no limit"),
+            AcceptDecision::Serve(id) => id,
+            AcceptDecision::Close | AcceptDecision::Reset => panic!("there is no limit"),
         }
     }
 
@@ -646,11 +646,11 @@ pub(super) mod tests {
         let (io, _client) = tokio::io::duplex(64);
         drop(serve(Arc::clone(&engine), id, io, None));
         assert!(!engine.has_outbox(id));
-        assert!(engine.look(|keeper| keeper.connection(id).is_none()));
+        assert!(engine.with_keeper(|keeper| keeper.connection(id).is_none()));
     }
 
     #[test]
-    fn who_never_reads_its_last_answer_is_closed_without_it() {
+    fn a_client_that_never_reads_its_last_reply_is_closed() {
         for words in [&b"mntr"[..], &CONNECT_AND_NONSENSE] {
             let engine = engine();
             let id = accepted(&engine);
@@ -669,7 +669,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_was_asked_before_the_client_ended_its_half_is_answered() {
+    fn requests_before_a_half_close_are_answered_in_order() {
         const PING: [u8; 12] = [0, 0, 0, 8, 0xff, 0xff, 0xff, 0xfe, 0, 0, 0, 11];
         let engine = engine();
         let id = accepted(&engine);
@@ -751,7 +751,7 @@ pub(super) mod tests {
         });
         let id = accepted(&engine);
         let deadline = || {
-            engine.look(|keeper| {
+            engine.with_keeper(|keeper| {
                 let session = keeper.connection(id).and_then(|it| it.session());
                 session
                     .and_then(|id| keeper.sessions().get(id))

@@ -15,16 +15,16 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::Clock;
-use super::clock::moment_apart;
-use super::last_words::LastWords;
+use super::clock::unique_moment;
 use super::limits::Limits;
 use super::link::Link;
 use super::machine;
 use super::outbox::{Due, Outbox, Outboxes, Stall};
 use super::outgoing::Outgoing;
-use super::patience::Patience;
+use super::panic_reports::PanicReports;
 use super::sink::{Own, Sink, Test};
 use super::totals::Totals;
+use super::wait_timer::WaitTimer;
 use super::waiters::Waiters;
 use crate::config::Config;
 use crate::control::{AcceptPlan, Client, Control, Effects, Event, Known, ListenerId, Recorder};
@@ -40,7 +40,7 @@ pub(crate) struct Engine {
     /// Notified when the next deadline has become earlier.
     pub(super) alarm: Notify,
     /// Ends waits whose time is over.
-    pub(super) patience: Patience,
+    pub(super) wait_timer: WaitTimer,
     /// Log of the transactions, if the server has a data folder.
     pub(super) log: Option<Arc<Log>>,
     pub(super) config: Arc<Config>,
@@ -48,18 +48,18 @@ pub(crate) struct Engine {
     /// Port of the server's listener; 0 without one.
     port: u16,
     /// Prints the last events for a test that panics, unless that is switched off.
-    pub(super) teller: OnceLock<Teller>,
+    pub(super) panic_reporter: OnceLock<PanicReporter>,
 }
 
 /// The trace mask that a real server begins with.
 const TRACE_MASK: i64 = 306;
 
 /// Maximum time that a panicking thread waits for the lock, in milliseconds.
-const PANIC_PATIENCE_MS: usize = 200;
+const PANIC_LOCK_TIMEOUT_MS: usize = 200;
 
 /// Server whose last events a panicking thread prints.
 #[derive(Debug)]
-pub(super) struct Teller {
+pub(super) struct PanicReporter {
     pub(super) engine: Weak<Engine>,
     /// Address of the server.
     pub(super) address: String,
@@ -85,7 +85,7 @@ pub(super) struct State {
     pub(super) elapsed_at_start: Duration,
     pub(super) control: Control,
     pub(super) waiters: Waiters,
-    pub(super) last_words: LastWords,
+    pub(super) panic_reports: PanicReports,
     /// Deadlines of delayed messages and requests.
     pub(super) due: Due,
     /// Deadline that the timer waits for.
@@ -96,7 +96,7 @@ pub(super) struct State {
 
 /// Decision on a new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Welcome {
+pub(super) enum AcceptDecision {
     /// The connection is served, under this number.
     Serve(ConnectionId),
     /// The connection is closed: a limit is reached, or a fault wants it.
@@ -143,7 +143,7 @@ impl Engine {
                 Known::new(members, next_journal()),
             ),
             waiters: Waiters::default(),
-            last_words: LastWords::default(),
+            panic_reports: PanicReports::default(),
             due: Due::new(),
             armed: None,
             appender,
@@ -152,12 +152,12 @@ impl Engine {
             state: Mutex::new(state),
             clock,
             alarm: Notify::new(),
-            patience: Patience::default(),
+            wait_timer: WaitTimer::default(),
             log,
             config,
             limits,
             port,
-            teller: OnceLock::new(),
+            panic_reporter: OnceLock::new(),
         }
     }
 
@@ -173,23 +173,23 @@ impl Engine {
     /// Makes the ids of new sessions unique among the servers of this process. A real server numbers its sessions from
     /// the milliseconds of its start (`SessionTrackerImpl.initializeNextSessionId`), so two servers that start in the
     /// same millisecond give the same ids. Here the later server begins with the next millisecond.
-    pub(crate) fn number_sessions_apart(&self) {
+    pub(crate) fn make_session_ids_unique(&self) {
         let now = self.clock.now();
-        let ahead = moment_apart(now).since(now);
-        self.lock().keeper.number_sessions_ahead(now, ahead);
+        let ahead = unique_moment(now).since(now);
+        self.lock().keeper.move_session_ids_ahead(now, ahead);
     }
 
     /// Carries out one input.
-    pub(crate) fn feed(&self, input: Input<'_>) {
+    pub(crate) fn apply(&self, input: Input<'_>) {
         self.note_action(&input);
         self.turn(None, Test::default(), |now, keeper, sink| {
             keeper.step(now, input, sink)
         });
-        self.may_wait_in_vain();
+        self.recheck_stuck_clients();
     }
 
     /// Carries out one input of the test, and records its effects.
-    pub(crate) fn feed_and_tell(&self, input: Input<'_>, effects: &mut Effects) {
+    pub(crate) fn apply_with_effects(&self, input: Input<'_>, effects: &mut Effects) {
         self.note_action(&input);
         let test = Test {
             answer: None,
@@ -205,7 +205,7 @@ impl Engine {
             }
             keeper.step(now, input, sink);
         });
-        self.may_wait_in_vain();
+        self.recheck_stuck_clients();
     }
 
     /// Carries out a request of the test, which has every permission and no session, and passes the answer to `take`.
@@ -278,11 +278,11 @@ impl Engine {
         self.turn(None, test, |now, keeper, sink| {
             keeper.close_test_session(now, session, sink);
         });
-        self.may_wait_in_vain();
+        self.recheck_stuck_clients();
     }
 
     /// Reads the state.
-    pub(crate) fn look<T>(&self, look: impl FnOnce(&Keeper) -> T) -> T {
+    pub(crate) fn with_keeper<T>(&self, look: impl FnOnce(&Keeper) -> T) -> T {
         self.used();
         look(&self.lock().keeper)
     }
@@ -303,7 +303,10 @@ impl Engine {
     }
 
     /// Reads the state and the connections.
-    pub(crate) fn look_closer<T>(&self, look: impl FnOnce(&Keeper, &Outboxes) -> T) -> T {
+    pub(crate) fn with_keeper_and_outboxes<T>(
+        &self,
+        look: impl FnOnce(&Keeper, &Outboxes) -> T,
+    ) -> T {
         let state = self.lock();
         look(&state.keeper, &state.outboxes)
     }
@@ -325,9 +328,9 @@ impl Engine {
     }
 
     /// Accepts a new connection, unless a limit or a fault refuses it.
-    pub(super) fn accept(&self, address: SocketAddr, listener_id: &ListenerId) -> Welcome {
+    pub(super) fn accept(&self, address: SocketAddr, listener_id: &ListenerId) -> AcceptDecision {
         if self.is_broken() {
-            return Welcome::Close;
+            return AcceptDecision::Close;
         }
         let established = self.clock.now();
         let id = {
@@ -336,22 +339,22 @@ impl Engine {
             state.totals.accepted += 1;
             state.next_connection += 1;
             let outbox = Outbox::new(address, listener_id.clone(), established);
-            let welcome = state.welcome(established, id, outbox);
-            if let Welcome::Close | Welcome::Reset = welcome {
-                return welcome;
+            let decision = state.decide_accept(established, id, outbox);
+            if let AcceptDecision::Close | AcceptDecision::Reset = decision {
+                return decision;
             }
             id
         };
-        self.feed(Input::Accepted {
+        self.apply(Input::Accepted {
             connection: id,
             address: address.ip().to_canonical(),
             member: listener_id.member,
         });
         if self.lock().outboxes.get(id).is_none() {
             self.disconnect(id);
-            return Welcome::Close;
+            return AcceptDecision::Close;
         }
-        Welcome::Serve(id)
+        AcceptDecision::Serve(id)
     }
 
     /// Ends a connection whose client is gone or whose task ends. Nothing more is written.
@@ -362,7 +365,7 @@ impl Engine {
             sink.outboxes.remove(at, false, sink.control, sink.due);
             sink.outboxes.task_ended(id);
         });
-        self.may_wait_in_vain();
+        self.recheck_stuck_clients();
     }
 
     /// Ends all connections, unless the server has panicked.
@@ -409,7 +412,7 @@ impl Engine {
             let now = self.clock.now();
             let result = with(&mut state, now);
             let wakers = state.take_wakers();
-            (result, wakers, state.comes_nearer())
+            (result, wakers, state.arm_earlier_deadline())
         };
         self.wake(wakers, nearer);
         result
@@ -425,8 +428,8 @@ impl Engine {
     }
 
     /// Records that the client of a connection is alive, although its frames are not processed yet.
-    pub(super) fn heard(&self, id: ConnectionId) {
-        self.feed(Input::Heard(id));
+    pub(super) fn note_alive(&self, id: ConnectionId) {
+        self.apply(Input::ClientAlive(id));
     }
 
     /// Returns the last transaction of the current state if it is not durable yet. Replies about the state must wait
@@ -531,7 +534,7 @@ impl Engine {
     /// Returns the state, for a thread that panics. `None` if the server itself has panicked, or if the lock stays
     /// taken so long that this thread may hold it.
     pub(super) fn panicked_state(&self) -> Option<MutexGuard<'_, State>> {
-        for _ in 0..PANIC_PATIENCE_MS {
+        for _ in 0..PANIC_LOCK_TIMEOUT_MS {
             match self.state.try_lock() {
                 Ok(state) => return Some(state),
                 Err(TryLockError::Poisoned(_)) => return None,
@@ -575,7 +578,7 @@ impl Engine {
                 closing: None,
                 stalled: outbox.is_stalled(),
             };
-            if outbox.closing().is_none() && outbox.link.keeps_from_client(context) {
+            if outbox.closing().is_none() && outbox.link.blocks_to_client(context) {
                 // The pending bytes stay here until the link is healed.
                 return progress;
             }
@@ -603,12 +606,12 @@ impl Engine {
             if progress.closing.is_some() {
                 outbox.waker = None;
                 settled = state.settle_closing(now, id);
-                state.look_for_quiet();
+                state.end_waits_if_idle();
                 state.control.changed();
             }
             let mut wakers = state.take_wakers();
             wakers.extend(settled);
-            (progress, wakers, scheduled && state.comes_nearer())
+            (progress, wakers, scheduled && state.arm_earlier_deadline())
         };
         self.wake(wakers, nearer);
         progress
@@ -674,7 +677,7 @@ impl Engine {
             sink.let_go_due(keeper);
             let mut wakers = sink.wakers;
             if !idle {
-                state.look_for_quiet();
+                state.end_waits_if_idle();
                 if !only_reads {
                     state.control.changed();
                 }
@@ -684,7 +687,7 @@ impl Engine {
             if state.appender.is_some() {
                 unflushed = state.end_turn(now, &mut wakers);
             }
-            (result, wakers, state.comes_nearer(), unflushed)
+            (result, wakers, state.arm_earlier_deadline(), unflushed)
         };
         self.wake(wakers, nearer);
         let log = self.log.as_ref().filter(|_| unflushed.is_some());
@@ -708,14 +711,19 @@ impl Engine {
             .state
             .lock()
             .expect("a panic inside the server has been reported where it happened");
-        state.last_words.used();
+        state.panic_reports.note_use();
         state
     }
 }
 
 impl State {
     /// Applies the faults of the test to a new connection.
-    fn welcome(&mut self, now: Timestamp, id: ConnectionId, mut outbox: Outbox) -> Welcome {
+    fn decide_accept(
+        &mut self,
+        now: Timestamp,
+        id: ConnectionId,
+        mut outbox: Outbox,
+    ) -> AcceptDecision {
         let control = &mut self.control;
         let client = outbox.client(id);
         let plan = if control.is_idle() {
@@ -727,15 +735,15 @@ impl State {
         outbox.link.set(control.cuts.of(&client), &mut Vec::new());
         match plan {
             AcceptPlan::Serve => {}
-            AcceptPlan::Close => return Welcome::Close,
-            AcceptPlan::Reset => return Welcome::Reset,
+            AcceptPlan::Close => return AcceptDecision::Close,
+            AcceptPlan::Reset => return AcceptDecision::Reset,
             AcceptPlan::Pause(by) => {
                 outbox.stall = Stall::Until(now + by);
                 outbox.schedule(id, now, &mut self.due);
             }
         }
         self.outboxes.insert(id, outbox);
-        Welcome::Serve(id)
+        AcceptDecision::Serve(id)
     }
 
     /// Returns the wakers of the tasks whose waits have ended.
@@ -771,7 +779,7 @@ impl State {
     }
 
     /// Ends the waits for an idle server, if no connection and no session exists.
-    pub(super) fn look_for_quiet(&mut self) {
+    pub(super) fn end_waits_if_idle(&mut self) {
         if !self.control.waits.is_empty() && self.is_quiet() {
             self.control.waits.quiet();
         }
@@ -785,7 +793,7 @@ impl State {
     }
 
     /// Returns whether the next deadline is earlier than the one that the timer waits for.
-    fn comes_nearer(&mut self) -> bool {
+    fn arm_earlier_deadline(&mut self) -> bool {
         let due = self.next_deadline();
         let nearer = due.is_some_and(|due| self.armed.is_none_or(|armed| due < armed));
         if nearer {

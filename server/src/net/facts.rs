@@ -54,16 +54,16 @@ impl Gathering {
         let shared = Arc::new(Shared::default());
         self.0 = Some(Arc::clone(&shared));
         if !engine.lists(word) {
-            shared.tell(Facts::default());
+            shared.deliver(Facts::default());
             return;
         }
         let of_disk = matches!(word, FourLetterWord::Conf | FourLetterWord::Dirs);
         let Some(log) = engine.log.clone().filter(|_| of_disk) else {
-            shared.tell(Facts::of_machine(word));
+            shared.deliver(Facts::of_machine(word));
             return;
         };
         let measure = move || {
-            shared.tell(Facts {
+            shared.deliver(Facts {
                 sizes: log.sizes(),
                 ..Facts::default()
             });
@@ -103,7 +103,7 @@ impl Gathering {
 }
 
 impl Shared {
-    fn tell(&self, facts: Facts) {
+    fn deliver(&self, facts: Facts) {
         let _ = self.facts.set(facts);
         let waker = self.waker().take();
         if let Some(waker) = waker {

@@ -123,7 +123,7 @@ impl Engine {
             sink.carry_out_all(keeper);
             changed
         });
-        self.may_wait_in_vain();
+        self.recheck_stuck_clients();
         changed
     }
 }

@@ -30,7 +30,7 @@ impl Engine {
             sink.carry_out_released(&released, keeper);
             Ok(released)
         });
-        self.may_wait_in_vain();
+        self.recheck_stuck_clients();
         released
     }
 
@@ -43,7 +43,7 @@ impl Engine {
                 sink.control.holds.remove(id);
                 sink.carry_out_released(&released, keeper);
             });
-            self.may_wait_in_vain();
+            self.recheck_stuck_clients();
         }
     }
 }

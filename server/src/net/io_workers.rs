@@ -39,14 +39,14 @@ pub(super) struct IoWorkers {
 
 /// Thread that serves connections of others.
 struct Worker {
-    connections: mpsc::UnboundedSender<Handed>,
+    connections: mpsc::UnboundedSender<AssignedConnection>,
     /// Shared with each of its connections, which so counts them.
     serving: Arc<()>,
     thread: JoinHandle<()>,
 }
 
 /// Connection on its way to a worker.
-struct Handed {
+struct AssignedConnection {
     id: ConnectionId,
     socket: std::net::TcpStream,
     /// Dropped when the connection ends.
@@ -158,11 +158,11 @@ impl Worker {
             .enable_io()
             .enable_time()
             .build()?;
-        let (connections, handed) = mpsc::unbounded_channel();
+        let (connections, assigned) = mpsc::unbounded_channel();
         let serving = Arc::new(());
         let thread = thread::Builder::new()
             .name(format!("minikeeper-{number}"))
-            .spawn(move || runtime.block_on(serve_handed(&engine, handed)))?;
+            .spawn(move || runtime.block_on(serve_assigned(&engine, assigned)))?;
         Ok(Self {
             connections,
             serving,
@@ -174,7 +174,7 @@ impl Worker {
     fn take(&self, id: ConnectionId, socket: std::net::TcpStream) -> bool {
         let serving = Arc::clone(&self.serving);
         self.connections
-            .send(Handed {
+            .send(AssignedConnection {
                 id,
                 socket,
                 serving,
@@ -199,15 +199,18 @@ impl Worker {
 }
 
 /// Serves connections until the sender is dropped.
-async fn serve_handed(engine: &Arc<Engine>, mut handed: mpsc::UnboundedReceiver<Handed>) {
+async fn serve_assigned(
+    engine: &Arc<Engine>,
+    mut assigned: mpsc::UnboundedReceiver<AssignedConnection>,
+) {
     let mut connections = JoinSet::new();
     let turns = Arc::default();
     loop {
         let next = future::poll_fn(|context| {
             poll_ended(&mut connections, context);
-            handed.poll_recv(context)
+            assigned.poll_recv(context)
         });
-        let Some(Handed {
+        let Some(AssignedConnection {
             id,
             socket,
             serving,
@@ -249,7 +252,7 @@ mod tests {
     use super::*;
     use crate::control::ListenerId;
     use crate::net::connection::tests::engine;
-    use crate::net::engine::Welcome;
+    use crate::net::engine::AcceptDecision;
 
     /// Connects so many clients to a server of two threads at most, and returns the number that each thread serves.
     fn share(
@@ -279,7 +282,7 @@ mod tests {
             streams.push(stream);
             let (socket, peer) = listener.accept().unwrap();
             socket.set_nonblocking(true).unwrap();
-            let Welcome::Serve(id) = engine.accept(peer, &ListenerId::default()) else {
+            let AcceptDecision::Serve(id) = engine.accept(peer, &ListenerId::default()) else {
                 panic!("there is no limit");
             };
             workers.serve(id, TcpStream::from_std(socket).unwrap());
@@ -325,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_handed_over_is_closed_with_the_workers() {
+    fn queued_connections_are_closed_with_the_workers() {
         let (streams, _, workers, runtime) = share(4, 1);
         drop(workers);
         drop(runtime);

@@ -46,7 +46,7 @@ impl Link {
     }
 
     /// Whether nothing reaches the client. If so, the task is woken when that changes.
-    pub(super) fn keeps_from_client(&self, context: &Context<'_>) -> bool {
+    pub(super) fn blocks_to_client(&self, context: &Context<'_>) -> bool {
         // Asked again once it is known whom to wake: it may have changed in between.
         self.is_cut_to_client() && {
             self.wait(context);
@@ -55,7 +55,7 @@ impl Link {
     }
 
     /// The same, for what the client sends.
-    pub(super) fn keeps_from_server(&self, context: &Context<'_>) -> bool {
+    pub(super) fn blocks_to_server(&self, context: &Context<'_>) -> bool {
         self.is_cut_to_server() && {
             self.wait(context);
             self.is_cut_to_server()
@@ -70,21 +70,21 @@ impl Link {
 
 /// Links of closed connections whose clients do not notice the end as long as the link is cut.
 #[derive(Debug, Default)]
-pub(super) struct Departed(Vec<DepartedLink>);
+pub(super) struct HalfOpenLinks(Vec<HalfOpenLink>);
 
 #[derive(Debug)]
-struct DepartedLink {
+struct HalfOpenLink {
     connection: ConnectionId,
     session: SessionId,
     listener_id: ListenerId,
     link: Arc<Link>,
 }
 
-impl Departed {
+impl HalfOpenLinks {
     /// Stores the link of a connection that ends, if the link is cut.
     pub(super) fn add(&mut self, client: &Client<'_>, listener_id: &ListenerId, link: &Arc<Link>) {
         if link.is_cut() {
-            self.0.push(DepartedLink {
+            self.0.push(HalfOpenLink {
                 connection: client.connection,
                 session: client.session,
                 listener_id: listener_id.clone(),
@@ -96,7 +96,7 @@ impl Departed {
     /// Applies the present cuts, and drops the links that are whole again.
     pub(super) fn relink(&mut self, control: &Control, wakers: &mut Vec<Waker>) {
         self.0.retain(|departed| {
-            let DepartedLink {
+            let HalfOpenLink {
                 connection,
                 session,
                 listener_id,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::sync::oneshot;
 
-use super::engine::{Engine, Welcome};
+use super::engine::{AcceptDecision, Engine};
 use super::io_workers::IoWorkers;
 use super::machine::Descriptors;
 use crate::control::ListenerId;
@@ -69,9 +69,9 @@ pub(super) async fn accept(
                 // Without it, small replies wait for one another. A socket that refuses it is about to fail anyway.
                 let _ = socket.set_nodelay(true);
                 match engine.accept(peer, &listener_id) {
-                    Welcome::Serve(id) => workers.serve(id, socket),
-                    Welcome::Close => {}
-                    Welcome::Reset => {
+                    AcceptDecision::Serve(id) => workers.serve(id, socket),
+                    AcceptDecision::Close => {}
+                    AcceptDecision::Reset => {
                         // A linger time of zero makes close send a RST.
                         let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
                     }

@@ -257,7 +257,7 @@ mod tests {
             password: None,
             read_only: Some(false),
         };
-        engine.feed(Input::Connect {
+        engine.apply(Input::Connect {
             connection,
             request,
         });
@@ -265,7 +265,7 @@ mod tests {
     }
 
     fn asked(engine: &Engine, connection: ConnectionId, request: Request<'_>) {
-        engine.feed(Input::Request {
+        engine.apply(Input::Request {
             connection,
             xid: Xid(1),
             request,
@@ -288,7 +288,7 @@ mod tests {
         assert!(processed.is_ok_and(|processed| processed.closing.is_some()));
         let (mut text, mut parts) = (Vec::new(), 0);
         while !outgoing.is_empty() {
-            if outgoing.is_unmade() {
+            if outgoing.is_unencoded() {
                 outgoing.make_part();
                 parts += 1;
                 continue;
@@ -394,7 +394,8 @@ mod tests {
         let mut expected = BTreeSet::new();
         for number in 0..3 {
             let connection = connected(&engine);
-            let session = engine.look(|keeper| keeper.connection(connection).unwrap().session());
+            let session =
+                engine.with_keeper(|keeper| keeper.connection(connection).unwrap().session());
             for ephemeral in 0..4_000 {
                 let path = format!("/{number}-{ephemeral}");
                 let request = Request::Create(CreateRequest {

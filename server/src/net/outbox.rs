@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::link::{Departed, Link};
+use super::link::{HalfOpenLinks, Link};
 use super::outgoing::{LARGEST_BUFFER, Outgoing};
 use crate::control::{Client, Control, Event, HeldItem, ListenerId, Pieces, Progress};
 use crate::keeper::{CloseReason, ConnectionId};
@@ -384,7 +384,7 @@ pub(crate) struct Outboxes {
     /// Outboxes of closed connections until their tasks have ended. Only those tasks see them.
     closed: HashMap<ConnectionId, Outbox, FixedState>,
     /// Links of closed connections, as long as they are cut.
-    pub(super) departed: Departed,
+    pub(super) departed: HalfOpenLinks,
 }
 
 impl Outboxes {
@@ -393,7 +393,7 @@ impl Outboxes {
         Self {
             up: none(),
             closed: none(),
-            departed: Departed::default(),
+            departed: HalfOpenLinks::default(),
         }
     }
 

@@ -73,7 +73,7 @@ impl Progress {
 
 /// Part of a long answer that was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Made {
+pub(super) struct EncodedPart {
     /// Whether the part shows the state of this moment.
     pub(super) is_live: bool,
     /// Length of the whole frame in bytes, with the first part of it.
@@ -177,7 +177,7 @@ impl Outgoing {
     }
 
     /// Whether the next bytes are still to be made.
-    pub(super) fn is_unmade(&self) -> bool {
+    pub(super) fn is_unencoded(&self) -> bool {
         matches!(self.pieces.front(), Some(Piece::Long(_)))
     }
 
@@ -192,9 +192,9 @@ impl Outgoing {
     }
 
     /// Makes a part of the next bytes.
-    pub(super) fn make_part(&mut self) -> Made {
+    pub(super) fn make_part(&mut self) -> EncodedPart {
         let Some(Piece::Long(mut long)) = self.pieces.pop_front() else {
-            return Made::default();
+            return EncodedPart::default();
         };
         let is_live = long.is_live();
         let mut bytes = BytesMut::new();
@@ -208,7 +208,7 @@ impl Outgoing {
             self.queued += bytes.len();
             self.pieces.push_front(Piece::Bytes(bytes));
         }
-        Made { is_live, frame }
+        EncodedPart { is_live, frame }
     }
 
     /// Gathers the next bytes, at most `most` of them, as slices. Returns the number of slices.
@@ -487,7 +487,7 @@ mod tests {
     fn take_all(outgoing: &mut Outgoing, portion: usize) -> Vec<u8> {
         let mut taken = Vec::new();
         while !outgoing.is_empty() {
-            if outgoing.is_unmade() {
+            if outgoing.is_unencoded() {
                 outgoing.make_part();
                 continue;
             }
@@ -559,7 +559,7 @@ mod tests {
             None
         );
         assert!(outgoing.is_full(usize::MAX), "one such answer at a time");
-        while outgoing.is_unmade() {
+        while outgoing.is_unencoded() {
             outgoing.make_part();
         }
         // The length of the frame, then its header and the number of names.

@@ -12,7 +12,7 @@ use std::panic;
 use std::sync::{Arc, Once, Weak};
 use std::thread;
 
-use super::engine::{Engine, State, Teller};
+use super::engine::{Engine, PanicReporter, State};
 use super::journal::Copied;
 use super::machine;
 use crate::control::Journal;
@@ -25,60 +25,62 @@ thread_local! {
     static USED: RefCell<Vec<Weak<Engine>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Prints the last words of the servers that this thread has used.
-fn tell_of_used_servers() {
+/// Prints the reports of the servers that this thread has used.
+fn report_used_servers() {
     let used = USED.try_with(|used| {
         let used = used.try_borrow();
         used.map_or_else(|_| Vec::new(), |used| used.clone())
     });
     for engine in used.unwrap_or_default() {
         if let Some(engine) = engine.upgrade() {
-            engine.tell_last_words();
+            engine.print_panic_report();
         }
     }
 }
 
 impl Engine {
     /// From now on a test that panics sees the last events, if its thread has used this server.
-    pub(crate) fn tell_when_panicking(self: &Arc<Self>, address: String) {
+    pub(crate) fn report_on_panic(self: &Arc<Self>, address: String) {
         static HOOK: Once = Once::new();
-        let teller = Teller {
+        let panic_reporter = PanicReporter {
             engine: Arc::downgrade(self),
             address,
         };
-        if self.teller.set(teller).is_err() || thread::panicking() {
+        if self.panic_reporter.set(panic_reporter).is_err() || thread::panicking() {
             return;
         }
         HOOK.call_once(|| {
             let before = panic::take_hook();
             panic::set_hook(Box::new(move |info| {
                 before(info);
-                tell_of_used_servers();
+                report_used_servers();
             }));
         });
     }
 
     /// Records that this thread uses the server.
     pub(super) fn used(&self) {
-        let Some(teller) = self.teller.get() else {
+        let Some(panic_reporter) = self.panic_reporter.get() else {
             return;
         };
         // A thread that is ending prints nothing any more.
         let _ = USED.try_with(|used| {
             if let Ok(mut used) = used.try_borrow_mut()
-                && !used.iter().any(|other| other.ptr_eq(&teller.engine))
+                && !used
+                    .iter()
+                    .any(|other| other.ptr_eq(&panic_reporter.engine))
             {
                 used.retain(|other| other.strong_count() > 0);
-                used.push(Weak::clone(&teller.engine));
+                used.push(Weak::clone(&panic_reporter.engine));
             }
         });
     }
 
     /// Prints the last events for a thread that panics, unless they were printed already, nothing has passed, or the
     /// test has switched this off.
-    pub(crate) fn tell_last_words(&self) {
-        if let Some(Teller { address, .. }) = self.teller.get()
-            && let Some((lines, journal)) = self.last_words()
+    pub(crate) fn print_panic_report(&self) {
+        if let Some(PanicReporter { address, .. }) = self.panic_reporter.get()
+            && let Some((lines, journal)) = self.panic_report()
         {
             let timeline = journal.map_or_else(String::new, |journal| write_timeline(&journal));
             eprintln!(
@@ -89,11 +91,11 @@ impl Engine {
 
     /// Text for a test that panics, unless it was printed already or nothing has passed. The journal is returned too
     /// if a timeline of it is wanted.
-    fn last_words(&self) -> Option<(String, Option<Journal>)> {
+    fn panic_report(&self) -> Option<(String, Option<Journal>)> {
         // Nothing may panic here.
         let mut state = self.panicked_state()?;
-        let mut lines = state.last_words()?;
-        state.in_hands(&mut lines);
+        let mut lines = state.panic_report()?;
+        state.append_controls(&mut lines);
         if lines.is_empty() {
             return None;
         }
@@ -105,13 +107,13 @@ impl Engine {
 
 impl State {
     /// Returns the last lines for a test that panics; `None` if they were printed already.
-    fn last_words(&mut self) -> Option<String> {
-        let is_wanted = self.last_words.is_wanted();
-        is_wanted.then(|| self.control.journal.tail(LINES))
+    fn panic_report(&mut self) -> Option<String> {
+        let should_print = self.panic_reports.should_print();
+        should_print.then(|| self.control.journal.tail(LINES))
     }
 
     /// Appends the held messages, cut links and exceeded budgets.
-    fn in_hands(&self, lines: &mut String) {
+    fn append_controls(&self, lines: &mut String) {
         for held in self.all_held() {
             let _ = write!(
                 lines,

@@ -172,7 +172,7 @@ mod tests {
         // It was accepted or not: either way it ended, and nothing is left of it.
         let ended = client.read(&mut [0]);
         assert!(ended.is_err() || ended.is_ok_and(|read| read == 0));
-        engine.look_closer(|_, outboxes| {
+        engine.with_keeper_and_outboxes(|_, outboxes| {
             assert!(
                 outboxes
                     .iter()

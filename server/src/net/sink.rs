@@ -512,7 +512,7 @@ impl Sink<'_, '_> {
             // Both a fault and the rules may close it.
             return;
         };
-        let owed = reason.is_owed_what_waits();
+        let owed = reason.delivers_pending();
         if matches!(outbox.ending, Ending::AfterQueue(_)) && owed {
             return;
         }

@@ -17,10 +17,10 @@ impl Engine {
                     control.clock_turned(self.clock.now());
                     control.changed();
                 });
-                self.may_wait_in_vain();
+                self.recheck_stuck_clients();
                 return effects;
             }
-            self.feed_and_tell(Input::Tick, &mut effects);
+            self.apply_with_effects(Input::Tick, &mut effects);
         }
     }
 
@@ -29,7 +29,7 @@ impl Engine {
     pub(super) async fn drive_timer(&self) {
         let mut warned = None;
         while self.clock.is_manual() {
-            let silent = self.look(Keeper::next_silent);
+            let silent = self.with_keeper(Keeper::next_silent);
             let Some((session, due)) = silent.filter(|silent| warned != Some(*silent)) else {
                 self.alarm.notified().await;
                 continue;
@@ -60,7 +60,7 @@ impl Engine {
                 .await
                 .is_err()
             {
-                self.feed(Input::Tick);
+                self.apply(Input::Tick);
             }
         }
     }
@@ -74,7 +74,7 @@ impl Engine {
     }
 
     /// Checks again, on a manual clock, whether a client waits for a clock that stands still.
-    pub(super) fn may_wait_in_vain(&self) {
+    pub(super) fn recheck_stuck_clients(&self) {
         if self.clock.is_manual() {
             self.alarm.notify_one();
         }
@@ -141,7 +141,7 @@ mod tests {
         const TIMEOUT: Duration = Duration::from_secs(10);
         let engine = engine_of(ClockKind::Manual, |_| {});
         let connection = accepted(&engine);
-        engine.feed(Input::Connect {
+        engine.apply(Input::Connect {
             connection,
             request: ConnectRequest {
                 last_zxid_seen: crate::protocol::Zxid(0),

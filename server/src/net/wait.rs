@@ -151,10 +151,10 @@ impl Waiting {
 
 impl Engine {
     /// Starts the thread that ends waits whose time is over, unless it runs.
-    fn begin_patience(self: &Arc<Self>) -> io::Result<()> {
+    fn start_wait_timer(self: &Arc<Self>) -> io::Result<()> {
         let engine = Arc::downgrade(self);
         let next_timeout = move || Some(engine.upgrade()?.end_late_waits());
-        self.patience.begin(next_timeout)
+        self.wait_timer.begin(next_timeout)
     }
 
     /// Ends the waits whose real time is over. Returns the real time until the next one ends.
@@ -217,7 +217,7 @@ impl Engine {
                 }
             });
         }
-        self.patience.end();
+        self.wait_timer.end();
     }
 
     fn begin_to_wait(&self, condition: Condition) -> WaitId {
@@ -297,7 +297,7 @@ impl Future for Waiting {
             match timing {
                 Timing::Settled => return Poll::Pending,
                 Timing::Real => {
-                    let Err(error) = self.engine.begin_patience() else {
+                    let Err(error) = self.engine.start_wait_timer() else {
                         return Poll::Pending;
                     };
                     let why = format!("cannot start the thread that measures its time: {error}");

@@ -134,7 +134,7 @@ fn chaos_survives_a_round_trip_through_json() {
 }
 
 /// A client that reconnects after every failure, and records the promises of the server.
-struct Stubborn {
+struct ReconnectingClient {
     server: Server,
     granted: Option<Granted>,
     socket: Option<TcpStream>,
@@ -142,7 +142,7 @@ struct Stubborn {
     zxid: i64,
 }
 
-impl Stubborn {
+impl ReconnectingClient {
     /// Sends a request once; `None` if the outcome is unknown.
     fn ask(&mut self, op: i32, body: &[u8]) -> Option<client::Reply> {
         if self.socket.is_none() {
@@ -186,7 +186,7 @@ fn rough_chaos_breaks_no_promise_to_a_client() {
     for seed in 0..10 {
         let server = Server::start().unwrap();
         let chaos = server.chaos(Chaos::rough().seed(seed));
-        let mut client = Stubborn {
+        let mut client = ReconnectingClient {
             server: server.clone(),
             granted: None,
             socket: None,

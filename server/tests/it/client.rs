@@ -144,7 +144,7 @@ impl Client {
     }
 
     /// Sends a request and returns its reply, which must not be an error.
-    pub(crate) fn ask_well(&mut self, op: i32, body: &[u8]) -> Reply {
+    pub(crate) fn ask_ok(&mut self, op: i32, body: &[u8]) -> Reply {
         let reply = self.ask(op, body);
         assert_eq!(reply.error, 0, "operation {op} was refused");
         reply
@@ -163,12 +163,12 @@ impl Client {
     }
 
     pub(crate) fn data(&mut self, path: &str, watch: bool) -> Vec<u8> {
-        let reply = self.ask_well(op::GET_DATA, &read(path, watch));
+        let reply = self.ask_ok(op::GET_DATA, &read(path, watch));
         Fields(&reply.body).buffer().expect("not null").to_vec()
     }
 
     pub(crate) fn ping(&mut self) {
-        self.ask_well(op::PING, &[]);
+        self.ask_ok(op::PING, &[]);
     }
 
     /// Returns the next event.
@@ -181,7 +181,7 @@ impl Client {
     }
 
     /// Asserts that no unsolicited message has arrived.
-    pub(crate) fn has_heard_nothing(&mut self) {
+    pub(crate) fn assert_no_bytes(&mut self) {
         self.ping();
         assert_eq!(self.events, []);
     }
@@ -193,7 +193,7 @@ impl Client {
     }
 
     pub(crate) fn close(mut self) {
-        self.ask_well(op::CLOSE_SESSION, &[]);
+        self.ask_ok(op::CLOSE_SESSION, &[]);
         self.ends();
     }
 }

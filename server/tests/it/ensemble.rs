@@ -254,12 +254,12 @@ fn released_transactions_fire_watches_one_by_one() {
         server.create(path, b"").expect("it is not there");
     }
     assert_eq!(server.watches().len(), 2);
-    client.has_heard_nothing();
+    client.assert_no_bytes();
     let effects = lag.release(1);
     assert_eq!(effects.events.len(), 1);
     assert_eq!(effects.events[0].session, client.session());
     assert_eq!(client.event(), Event::Created("/a".to_owned()));
-    client.has_heard_nothing();
+    client.assert_no_bytes();
     drop(lag);
     assert_eq!(client.event(), Event::Created("/b".to_owned()));
     assert_eq!(server.watches(), []);

@@ -46,7 +46,7 @@ fn words_with_one_answer_have_that_answer() {
 }
 
 #[test]
-fn what_follows_a_word_does_not_matter() {
+fn bytes_after_a_four_letter_word_are_ignored() {
     let server = start();
     assert_eq!(ask(server.addr(), b"ruok\n"), "imok");
     assert_eq!(ask(server.addr(), b"ruok\r\nruok\r\n"), "imok");
@@ -158,7 +158,7 @@ fn cons_shows_the_first_request_of_a_connection_and_not_its_auth() {
     client.ping();
     let kind = 0_i32.to_be_bytes().to_vec();
     let auth = [kind, client::buffer(b"digest"), client::buffer(b"u:p")].concat();
-    client.ask_well(op::AUTH, &auth);
+    client.ask_ok(op::AUTH, &auth);
     let text = cons();
     assert!(text.contains(",lop=PING,"), "{text}");
     assert!(text.contains(",lzxid=0x1,"), "{text}");
@@ -310,7 +310,7 @@ fn dump_and_the_words_on_watches_name_sessions_and_paths() {
     two.exists("/leader", true);
     two.exists("/none", true);
     // A watch on children is not counted here.
-    two.ask_well(op::GET_CHILDREN, &client::read("/", true));
+    two.ask_ok(op::GET_CHILDREN, &client::read("/", true));
     let session = |client: &Client| format!("0x{:x}", client.session().0);
     let (first, second) = (session(&one), session(&two));
 

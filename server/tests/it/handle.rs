@@ -272,7 +272,7 @@ fn the_super_user_passes_every_check() {
         client::acl(31, "digest", "me:1234"),
         PERSISTENT.to_be_bytes().to_vec(),
     ];
-    client.ask_well(op::CREATE, &create.concat());
+    client.ask_ok(op::CREATE, &create.concat());
     let read = client::read("/locked", false);
     assert_eq!(client.ask(op::GET_DATA, &read).error, NO_AUTH);
     for (password, error) in [("super:wrong", NO_AUTH), ("super:secret", 0)] {
@@ -281,7 +281,7 @@ fn the_super_user_passes_every_check() {
             client::buffer(b"digest"),
             client::buffer(password.as_bytes()),
         ];
-        client.ask_well(op::AUTH, &auth.concat());
+        client.ask_ok(op::AUTH, &auth.concat());
         assert_eq!(client.ask(op::GET_DATA, &read).error, error, "{password}");
     }
     // The server handle also passes every check.
@@ -294,7 +294,7 @@ fn writes_of_the_handle_fire_watches() {
     let server = start();
     let mut client = Client::connect(server.addr());
     assert_eq!(client.exists("/a", true).error, NO_NODE);
-    client.ask_well(op::GET_CHILDREN, &client::read("/", true));
+    client.ask_ok(op::GET_CHILDREN, &client::read("/", true));
     server.create("/a", b"1").expect("it is not there");
     assert_eq!(client.event(), Event::Created("/a".to_owned()));
     assert_eq!(client.event(), Event::Children("/".to_owned()));
@@ -304,7 +304,7 @@ fn writes_of_the_handle_fire_watches() {
     assert_eq!(client.data("/a", true), b"2");
     server.delete("/a").expect("it is there");
     assert_eq!(client.event(), Event::Deleted("/a".to_owned()));
-    client.has_heard_nothing();
+    client.assert_no_bytes();
 }
 
 #[test]
@@ -386,8 +386,8 @@ fn znodes_sessions_and_watches_can_be_seen() {
     one.create("/config/db", b"\x00\xff", PERSISTENT);
     one.data("/config", true);
     two.exists("/none", true);
-    two.ask_well(op::GET_CHILDREN, &client::read("/config", true));
-    two.ask_well(
+    two.ask_ok(op::GET_CHILDREN, &client::read("/config", true));
+    two.ask_ok(
         op::ADD_WATCH,
         &[client::buffer(b"/config"), 1_i32.to_be_bytes().to_vec()].concat(),
     );

@@ -314,7 +314,7 @@ fn held_messages_are_dropped_with_their_connection() {
     // The session moves to another connection. Its held events are dropped, since the client sets its watches again.
     held_by(&|a| {
         let mut moved = Client::resume(server.addr(), &a.granted).expect("it is there");
-        moved.has_heard_nothing();
+        moved.assert_no_bytes();
         a.ends();
         Some(moved.granted)
     });
@@ -471,7 +471,7 @@ fn ten_thousand_messages_are_held_and_released_one_by_one() {
     let server = start();
     let [mut a] = clients(&server, ["A"]);
     let watch = [client::buffer(b"/"), 1_i32.to_be_bytes().to_vec()].concat();
-    a.ask_well(op::ADD_WATCH, &watch);
+    a.ask_ok(op::ADD_WATCH, &watch);
     server.create("/a", b"").unwrap();
     assert_eq!(a.event(), created("/a"));
     let hold = server.hold(Matcher::watch_event());

@@ -318,7 +318,7 @@ fn a_client_that_does_not_read_is_not_read() {
             has_large(&client.receive(), xid);
         }
         sending.join().expect("no panic");
-        client.has_heard_nothing();
+        client.assert_no_bytes();
     }
     is_served(&mut neighbour);
 }
@@ -387,7 +387,7 @@ fn long_path() -> String {
 /// Sets a persistent recursive watch on the root.
 fn watch_all(client: &mut Client) {
     let recursive = 1_i32.to_be_bytes().to_vec();
-    client.ask_well(op::ADD_WATCH, &[client::buffer(b"/"), recursive].concat());
+    client.ask_ok(op::ADD_WATCH, &[client::buffer(b"/"), recursive].concat());
 }
 
 #[cfg(target_os = "linux")]
@@ -426,7 +426,7 @@ fn a_watcher_that_does_not_read_is_closed() {
     assert!(view.is_some_and(|view| !view.connected));
     // The session still exists and can be resumed.
     let mut watcher = Client::resume(server.addr(), &watcher.granted).expect("it is there");
-    watcher.has_heard_nothing();
+    watcher.assert_no_bytes();
     assert_eq!(server.watches(), []);
 }
 
@@ -443,7 +443,7 @@ fn a_watcher_that_reads_late_gets_all_events() {
     for _ in 0..40 {
         assert!(watcher.event() == Event::Changed(path.clone()));
     }
-    watcher.has_heard_nothing();
+    watcher.assert_no_bytes();
 }
 
 #[test]

@@ -666,7 +666,7 @@ fn locks(server: &Server, rounds: usize) {
             let mut delete = buffer(lock.as_bytes());
             delete.extend((-1_i32).to_be_bytes());
             if let Some(client) = clients.get_mut(at) {
-                client.ask_well(op::DELETE, &delete);
+                client.ask_ok(op::DELETE, &delete);
             }
             if let Some(hold) = hold {
                 hold.wait_for(1).blocking().expect("the event is held");

@@ -390,7 +390,7 @@ fn a_cut_off_waiter_of_a_lock_gets_the_event_when_its_link_is_healed() {
 }
 
 #[test]
-fn whole_frames_that_were_read_before_the_cut_are_not_lost() {
+fn complete_frames_that_were_read_before_a_cut_are_processed() {
     let server = server();
     let mut client = worker(&server);
     let hold = server.hold(Matcher::request(Op::Create));

@@ -76,7 +76,7 @@ fn znodes_zxids_and_sessions_survive_a_restart() {
     assert!(server.sessions().iter().all(|view| view.connected));
     // The session of the other client took the zxid in between.
     assert_eq!(owner.create("/next", b"", PERSISTENT).zxid, last + 2);
-    other.has_heard_nothing();
+    other.assert_no_bytes();
     owner.close();
     assert_eq!(other.event(), Event::Deleted("/leader".to_owned()));
 }
@@ -105,7 +105,7 @@ fn watches_do_not_survive_a_restart() {
     assert_eq!(server.watches(), []);
     let mut client = Client::resume(server.addr(), &client.granted).expect("it is there");
     server.create("/a", b"").expect("it is not there");
-    client.has_heard_nothing();
+    client.assert_no_bytes();
 }
 
 #[test]

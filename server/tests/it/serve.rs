@@ -18,13 +18,13 @@ use crate::client::{
 };
 
 /// Client on any stream, with a session.
-struct Guest<IO> {
+struct StreamClient<IO> {
     io: IO,
     granted: Granted,
     xid: i32,
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> Guest<IO> {
+impl<IO: AsyncRead + AsyncWrite + Unpin> StreamClient<IO> {
     async fn connect(io: IO) -> Self {
         Self::with(io, TIMEOUT, None).await.expect("it is granted")
     }
@@ -116,8 +116,8 @@ fn open(server: &Server) -> DuplexStream {
 }
 
 async fn two_guests_of(server: &Server) {
-    let mut one = Guest::connect(open(server)).await;
-    let mut other = Guest::connect(open(server)).await;
+    let mut one = StreamClient::connect(open(server)).await;
+    let mut other = StreamClient::connect(open(server)).await;
     one.create("/leader", EPHEMERAL).await;
     other.watch("/leader").await;
     one.ask(op::CLOSE_SESSION, &[]).await;
@@ -138,7 +138,7 @@ fn clients_are_served_over_pipes_and_sockets_at_once() {
     connected.create("/config", b"", PERSISTENT);
     connected.data("/config", true);
     block_on(async {
-        let mut guest = Guest::connect(open(&server)).await;
+        let mut guest = StreamClient::connect(open(&server)).await;
         guest.watch("/config").await;
         connected.set("/config", b"1");
         assert_eq!(guest.event().await, Event::Changed("/config".to_owned()));
@@ -183,9 +183,9 @@ fn clients_are_served_over_unix_sockets() {
         tokio::spawn(server.serve(io));
         let (other, io) = tokio::net::UnixStream::pair().expect("there are sockets");
         tokio::spawn(server.serve(io));
-        let mut one = Guest::connect(one).await;
+        let mut one = StreamClient::connect(one).await;
         one.create("/a", PERSISTENT).await;
-        Guest::connect(other).await.watch("/a").await;
+        StreamClient::connect(other).await.watch("/a").await;
     });
 }
 
@@ -237,7 +237,7 @@ fn a_stream_that_cannot_leave_its_thread_is_served_and_dropped_there() {
     block_on(local.run_until(async {
         let (client, io) = duplex(1 << 12);
         let serving = tokio::task::spawn_local(server.serve(Local(io, Rc::clone(&held))));
-        let mut guest = Guest::connect(client).await;
+        let mut guest = StreamClient::connect(client).await;
         guest.create("/a", PERSISTENT).await;
         drop(guest);
         in_time(serving).await.expect("it ends with its client");
@@ -253,7 +253,7 @@ fn dropping_the_serving_future_disconnects() {
     block_on(async {
         let (client, io) = duplex(1 << 12);
         let serving = tokio::spawn(server.serve(io));
-        let guest = Guest::connect(client).await;
+        let guest = StreamClient::connect(client).await;
         serving.abort();
         assert!(serving.await.expect_err("it was aborted").is_cancelled());
         assert!(!server.sessions()[0].connected);
@@ -274,7 +274,7 @@ fn a_stop_ends_served_streams_and_their_sessions_can_be_resumed() {
         block_on(async {
             let (client, io) = duplex(1 << 12);
             let serving = tokio::spawn(server.serve(io));
-            let mut guest = Guest::connect(client).await;
+            let mut guest = StreamClient::connect(client).await;
             guest.create("/mine", EPHEMERAL).await;
             server.stop();
             // Before any future is polled.
@@ -292,7 +292,7 @@ fn a_stop_ends_served_streams_and_their_sessions_can_be_resumed() {
             assert_eq!(refused.read(&mut [0]).await.expect("an end"), 0);
 
             server.start_again().expect("it starts");
-            let resumed = Guest::with(open(&server), TIMEOUT, Some(&granted)).await;
+            let resumed = StreamClient::with(open(&server), TIMEOUT, Some(&granted)).await;
             let resumed = resumed.expect("the session is there");
             assert_eq!(server.sessions()[0].ephemerals, ["/mine"]);
             server.restart().expect("it starts");
@@ -308,7 +308,7 @@ fn dropping_the_server_ends_served_streams_and_the_timer() {
         let (client, io) = duplex(1 << 12);
         let serving = tokio::spawn(server.serve(io));
         let time = tokio::spawn(server.drive_timer());
-        let guest = Guest::connect(client).await;
+        let guest = StreamClient::connect(client).await;
         drop(server);
         guest.ends().await;
         in_time(serving).await.expect("it ends");
@@ -361,14 +361,14 @@ fn the_connection_limit_counts_served_streams() {
         .start()
         .expect("a server starts");
     block_on(async {
-        let _one = Guest::connect(open(&server)).await;
+        let _one = StreamClient::connect(open(&server)).await;
         let (mut refused, io) = duplex(64);
         in_time(server.serve(io)).await;
         assert_eq!(refused.read(&mut [0]).await.expect("an end"), 0);
         let (client, io) = duplex(64);
         let elsewhere = ([192, 168, 0, 7], 1).into();
         tokio::spawn(server.serve_from(elsewhere, None, io).expect("no label"));
-        Guest::connect(client).await;
+        StreamClient::connect(client).await;
     });
 }
 
@@ -390,7 +390,7 @@ fn a_server_without_a_listener_works_and_has_no_addresses() {
 fn a_manual_clock_advances_while_streams_are_served() {
     let server = quiet().manual_clock().start().expect("a server starts");
     block_on(async {
-        let mut guest = Guest::connect(open(&server)).await;
+        let mut guest = StreamClient::connect(open(&server)).await;
         guest.create("/a", EPHEMERAL).await;
         let session: SessionId = guest.granted.session;
         server.mute(session);
@@ -462,10 +462,10 @@ mod tokio_clock {
     #[tokio::test(start_paused = true)]
     async fn a_session_expires_in_no_real_time() {
         let server = start();
-        let mut watcher = Guest::connect(open(&server)).await;
+        let mut watcher = StreamClient::connect(open(&server)).await;
         let (client, io) = duplex(1 << 12);
         let serving = tokio::spawn(server.serve(io));
-        let leader = Guest::with(client, 10 * SECOND, None).await;
+        let leader = StreamClient::with(client, 10 * SECOND, None).await;
         let mut leader = leader.expect("it is granted");
         leader.create("/leader", EPHEMERAL).await;
         watcher.watch("/leader").await;
@@ -481,10 +481,10 @@ mod tokio_clock {
     #[tokio::test(start_paused = true)]
     async fn the_session_of_a_pinging_client_survives_and_a_silent_one_expires() {
         let server = start();
-        let mut pings = Guest::with(open(&server), 10 * SECOND, None)
+        let mut pings = StreamClient::with(open(&server), 10 * SECOND, None)
             .await
             .expect("it is granted");
-        let silent = Guest::with(open(&server), 10 * SECOND, None)
+        let silent = StreamClient::with(open(&server), 10 * SECOND, None)
             .await
             .expect("it is granted");
         for _ in 0..10 {
@@ -503,7 +503,7 @@ mod tokio_clock {
         let server = server.expect("a server starts");
         let begun = tokio::time::Instant::now();
         // A timer would show that time has passed.
-        let mut guest = Guest::connect(open(&server)).await;
+        let mut guest = StreamClient::connect(open(&server)).await;
         for path in ["/a", "/b", "/c"] {
             guest.create(path, PERSISTENT).await;
         }
@@ -518,12 +518,12 @@ mod tokio_clock {
     async fn each_connection_runs_the_timer_for_all() {
         let server = start();
         // The first connection runs the timer, and leaves it to the others.
-        let first = Guest::connect(open(&server)).await;
-        let mut watcher = Guest::connect(open(&server)).await;
+        let first = StreamClient::connect(open(&server)).await;
+        let mut watcher = StreamClient::connect(open(&server)).await;
         watcher.create("/a", PERSISTENT).await;
         drop(first);
         for _ in 0..2 {
-            let guest = Guest::with(open(&server), 10 * SECOND, None).await;
+            let guest = StreamClient::with(open(&server), 10 * SECOND, None).await;
             let mut guest = guest.expect("it is granted");
             guest.create("/a/b", EPHEMERAL).await;
             watcher.watch("/a/b").await;
@@ -535,7 +535,7 @@ mod tokio_clock {
     #[tokio::test(start_paused = true)]
     async fn drive_timer_expires_sessions_without_connections() {
         let server = start();
-        drop(Guest::connect(open(&server)).await);
+        drop(StreamClient::connect(open(&server)).await);
         sleep(3600 * SECOND).await;
         assert_eq!(server.sessions().len(), 1, "no timer runs");
         tokio::spawn(server.drive_timer());
@@ -566,7 +566,7 @@ mod tokio_clock {
     async fn two_runs_have_the_same_session_ids_and_times() {
         let run = async || {
             let server = start();
-            let mut guest = Guest::connect(open(&server)).await;
+            let mut guest = StreamClient::connect(open(&server)).await;
             sleep(SECOND).await;
             guest.create("/a", EPHEMERAL).await;
             (guest.granted, server.znode("/a"), server.sessions())

@@ -300,12 +300,12 @@ fn a_fork_assigns_no_existing_session_id() {
 fn containers_and_ttl_znodes_fall_due_in_a_fork() {
     let server = manual();
     let mut client = Client::connect(server.addr());
-    client.ask_well(op::CREATE_CONTAINER, &create("/c", b"", CONTAINER));
+    client.ask_ok(op::CREATE_CONTAINER, &create("/c", b"", CONTAINER));
     client.create("/c/x", b"", PERSISTENT);
     server.delete("/c/x").expect("it is deleted");
     let mut ttl = create("/t", b"", PERSISTENT_WITH_TTL);
     ttl.extend(90_000_i64.to_be_bytes());
-    client.ask_well(op::CREATE_TTL, &ttl);
+    client.ask_ok(op::CREATE_TTL, &ttl);
     let fork = server.fork().expect("it starts");
     fork.mute(client.session());
     let minute = Duration::from_secs(60);
@@ -323,7 +323,7 @@ fn a_fork_has_no_watches_and_no_connections() {
     let fork = server.fork().expect("it starts");
     assert!(fork.watches().is_empty());
     fork.create("/config", b"").expect("it is created");
-    client.has_heard_nothing();
+    client.assert_no_bytes();
     assert_eq!(server.watches().len(), 1);
 }
 

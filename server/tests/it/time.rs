@@ -48,7 +48,7 @@ fn a_muted_session_expires_at_the_end_of_its_tick_and_not_a_millisecond_earlier(
         let remaining = until_the_end_of(&server, 2 * SECOND, TICK);
         server.advance(remaining - MS);
         assert!(server.znode("/leader").is_some());
-        other.has_heard_nothing();
+        other.assert_no_bytes();
         // Requests of a muted session are answered and do not count.
         owner.ping();
 
@@ -56,7 +56,7 @@ fn a_muted_session_expires_at_the_end_of_its_tick_and_not_a_millisecond_earlier(
         assert!(server.znode("/leader").is_none());
         assert_eq!(server.sessions().len(), 1);
         assert_eq!(other.event(), Event::Deleted("/leader".to_owned()));
-        other.has_heard_nothing();
+        other.assert_no_bytes();
         let granted = owner.granted.clone();
         owner.ends();
         assert!(Client::resume(server.addr(), &granted).is_none());
@@ -139,7 +139,7 @@ fn expire_ends_one_session_at_once() {
         }
         assert!(Client::resume(server.addr(), &granted).is_none());
         assert_eq!(server.sessions()[0].id, other.session());
-        other.has_heard_nothing();
+        other.assert_no_bytes();
     }
 }
 
@@ -179,39 +179,39 @@ fn containers_and_ttl_znodes_are_removed_when_they_fall_due() {
     let server = start(manual().container_check_interval(10 * SECOND));
     let mut client = Client::connect(server.addr());
     let container = |path| client::create(path, b"", CONTAINER);
-    client.ask_well(op::CREATE_CONTAINER, &container("/used"));
-    client.ask_well(op::CREATE_CONTAINER, &container("/unused"));
+    client.ask_ok(op::CREATE_CONTAINER, &container("/used"));
+    client.ask_ok(op::CREATE_CONTAINER, &container("/unused"));
     client.create("/used/child", b"", EPHEMERAL);
     let ttl = |path, ms: i64| {
         let mut body = client::create(path, b"", PERSISTENT_WITH_TTL);
         body.extend(ms.to_be_bytes());
         body
     };
-    client.ask_well(op::CREATE_TTL, &ttl("/short", 5_000));
-    client.ask_well(op::CREATE_TTL, &ttl("/long", 25_000));
+    client.ask_ok(op::CREATE_TTL, &ttl("/short", 5_000));
+    client.ask_ok(op::CREATE_TTL, &ttl("/long", 25_000));
     for path in ["/used", "/unused", "/short", "/long"] {
         assert_eq!(client.exists(path, true).error, 0);
     }
     let gone = |path: &str| Event::Deleted(path.to_owned());
 
     server.advance(10 * SECOND - MS);
-    client.has_heard_nothing();
+    client.assert_no_bytes();
     server.advance(MS);
     assert_eq!(client.event(), gone("/short"));
-    client.has_heard_nothing();
+    client.assert_no_bytes();
 
-    client.ask_well(
+    client.ask_ok(
         op::DELETE,
         &[client::buffer(b"/used/child"), vec![0xff; 4]].concat(),
     );
     server.advance(10 * SECOND - MS);
-    client.has_heard_nothing();
+    client.assert_no_bytes();
     server.advance(MS);
     assert_eq!(client.event(), gone("/used"));
 
     server.advance(10 * SECOND);
     assert_eq!(client.event(), gone("/long"));
-    client.has_heard_nothing();
+    client.assert_no_bytes();
     assert_eq!(
         server.children("/").expect("it is there"),
         ["unused", "zookeeper"]
@@ -335,13 +335,13 @@ fn reaping_removes_containers_and_ttl_znodes_that_are_due() {
     let mut client = Client::connect(server.addr());
     for path in ["/used", "/used/inner", "/unused"] {
         let body = client::create(path, b"", CONTAINER);
-        client.ask_well(op::CREATE_CONTAINER, &body);
+        client.ask_ok(op::CREATE_CONTAINER, &body);
     }
     client.create("/used/inner/child", b"", 0);
     server.delete("/used/inner/child").expect("it is there");
     let mut body = client::create("/ttl", b"", PERSISTENT_WITH_TTL);
     body.extend(1000_i64.to_be_bytes());
-    client.ask_well(op::CREATE_TTL, &body);
+    client.ask_ok(op::CREATE_TTL, &body);
 
     assert_eq!(server.reap_ttl().deleted, [""; 0], "it has time remaining");
     // A container that becomes empty is removed too, but not one that was never used.

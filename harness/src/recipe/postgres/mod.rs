@@ -73,7 +73,7 @@ impl Agent {
         let settings: Settings = match serde_json::from_slice(&data) {
             Ok(settings) => settings,
             Err(_) => {
-                stage.says(user, "keeps its files: the configuration is no JSON");
+                stage.remark(user, "keeps its files: the configuration is no JSON");
                 return Ok(changes);
             }
         };
@@ -88,7 +88,7 @@ impl Agent {
                 self.files = files;
                 self.settings = settings;
             }
-            Err(error) => stage.says(user, format_args!("keeps its files: {error}")),
+            Err(error) => stage.remark(user, format_args!("keeps its files: {error}")),
         }
         Ok(changes)
     }
@@ -262,7 +262,7 @@ async fn a_new_primary(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let mut agent = Agent::new();
     agent.render(stage, &pg2).await?;
     let (_, gone) = pg2.check_and_watch_stat(LEADER).await?;
-    stage.expires(&pg0).await?;
+    stage.expire_session(&pg0).await?;
     stage.notified(&pg2, gone).await?;
     let (_, come) = pg2.check_and_watch_stat(LEADER).await?;
     lead(stage, &pg1, "it's a \\ secret").await?;
@@ -277,7 +277,7 @@ async fn promoted(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let mut agent = Agent::new();
     agent.render(stage, &pg1).await?;
     let (_, gone) = pg1.check_and_watch_stat(LEADER).await?;
-    stage.leaves(pg0).await?;
+    stage.close_session(pg0).await?;
     stage.notified(&pg1, gone).await?;
     lead(stage, &pg1, "secret").await?;
     agent.render(stage, &pg1).await?;

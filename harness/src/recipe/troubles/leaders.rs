@@ -75,14 +75,14 @@ pub(super) async fn fenced(stage: &mut Stage<'_>) -> Result<(), StageError> {
     a.create("/lock", b"", &PERSISTENT).await?;
     let old = token(stage, &a).await?;
     let taken = storage.write_fenced("a", old);
-    stage.says(&a, format_args!("writes; taken: {taken}"));
+    stage.remark(&a, format_args!("writes; taken: {taken}"));
     // The client pauses, as in a long garbage collection, and its session expires meanwhile.
-    stage.expires(&a).await?;
+    stage.expire_session(&a).await?;
     let new = token(stage, &b).await?;
     let taken = storage.write_fenced("b", new);
-    stage.says(&b, format_args!("writes; taken: {taken}"));
+    stage.remark(&b, format_args!("writes; taken: {taken}"));
     let taken = storage.write_fenced("a", old);
-    stage.says(&a, format_args!("writes what it had begun; taken: {taken}"));
+    stage.remark(&a, format_args!("writes what it had begun; taken: {taken}"));
     Ok(())
 }
 
@@ -100,13 +100,13 @@ pub(super) async fn restarted_and_fooled(stage: &mut Stage<'_>) -> Result<(), St
     if stage.note(&a, "creates /leader", made) == Err(Error::NodeExists) {
         let (name, _, gone) = a.get_and_watch_data("/leader").await?;
         if name == b"a" {
-            stage.says(&a, "reads its own name, and leads");
+            stage.remark(&a, "reads its own name, and leads");
         }
         stage.steps("pass 2500ms").await?;
         stage.notified(&a, gone).await?;
     }
     stage.note(&a, "looks for /leader", a.check_stat("/leader").await)?;
-    stage.says(&a, "still thinks that it leads");
+    stage.remark(&a, "still thinks that it leads");
     Ok(())
 }
 
@@ -116,7 +116,7 @@ pub(super) async fn restarted_and_careful(stage: &mut Stage<'_>) -> Result<(), S
     if stage.note(&a, "creates /leader", made) == Err(Error::NodeExists) {
         let (name, stat) = stage.note(&a, "reads /leader", a.get_data("/leader").await)?;
         if name == b"a" && stat.ephemeral_owner != a.session_id().0 {
-            stage.says(&a, "sees that an older session of its own made it");
+            stage.remark(&a, "sees that an older session of its own made it");
             let mut writer = a.new_multi_writer();
             writer.add_delete("/leader", Some(stat.version))?;
             writer.add_create("/leader", b"a", &EPHEMERAL)?;
@@ -143,13 +143,13 @@ pub(super) async fn not_stood_again(stage: &mut Stage<'_>) -> Result<(), StageEr
     let a = stage.user("a").await?;
     a.create("/election", b"", &PERSISTENT).await?;
     let own = stand(stage, &a).await?;
-    stage.expires(&a).await?;
+    stage.expire_session(&a).await?;
     // The client connects again, and the program continues as if it had the old session.
     let a = stage.user("a").await?;
     let line = in_order(a.list_children("/election").await?);
     stage.note(&a, "looks who stands", line.clone());
     if !line.contains(&own) {
-        stage.says(&a, "does not stand any more, and no candidate leads");
+        stage.remark(&a, "does not stand any more, and no candidate leads");
         stand(stage, &a).await?;
         stage.note(&a, "looks who stands", a.list_children("/election").await)?;
     }
@@ -159,7 +159,7 @@ pub(super) async fn not_stood_again(stage: &mut Stage<'_>) -> Result<(), StageEr
 pub(super) async fn over_is_over(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let a = stage.user("a").await?;
     stage.note(&a, "creates", a.create("/a", b"", &EPHEMERAL).await)?;
-    stage.expires(&a).await?;
+    stage.expire_session(&a).await?;
     let _ = stage.note(&a, "reads", a.get_data("/a").await);
     let _ = stage.note(&a, "creates", a.create("/a", b"", &EPHEMERAL).await);
     stage.note(&a, "is", a.state());
@@ -195,13 +195,13 @@ pub(super) async fn sorted_as_a_whole(stage: &mut Stage<'_>) -> Result<(), Stage
     let mut names = b.list_children("/election").await?;
     names.sort();
     if let Some(first) = names.first() {
-        stage.says(
+        stage.remark(
             &b,
             format_args!("sorts the names and takes {first} for the leader"),
         );
     }
     if let Some(first) = in_order(names).first() {
-        stage.says(
+        stage.remark(
             &a,
             format_args!("sorts the numbers and takes {first} for the leader"),
         );

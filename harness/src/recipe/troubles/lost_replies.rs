@@ -21,7 +21,7 @@ async fn lose(
     done: OneshotWatcher,
     request: &str,
 ) -> Result<(), StageError> {
-    stage.loses(request).await?;
+    stage.lose_reply(request).await?;
     stage.notified(observer, done).await?;
     stage.steps("a: resume a").await
 }
@@ -101,7 +101,7 @@ pub(super) async fn not_own_by_owner(stage: &mut Stage<'_>) -> Result<(), StageE
         let _ = stage.note(user, "registers", made);
         let (_, stat) = stage.note(user, "reads", user.get_data("/broker").await)?;
         let own = stat.ephemeral_owner == user.session_id().0;
-        stage.says(
+        stage.remark(
             user,
             if own {
                 "is registered"

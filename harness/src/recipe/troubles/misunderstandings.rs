@@ -11,11 +11,11 @@ pub(super) async fn versions_begin_anew(stage: &mut Stage<'_>) -> Result<(), Sta
     let (_, read) = stage.note(&a, "reads", a.get_data("/x").await)?;
     b.delete("/x", None).await?;
     b.create("/x", b"another's", &PERSISTENT).await?;
-    stage.says(&b, "replaces the znode");
+    stage.remark(&b, "replaces the znode");
     // Not refused: the new znode has version 0 as well. The zxid that created it differs.
     let set = a.set_data("/x", b"over it", Some(read.version)).await;
     let now = stage.note(&a, "sets what it read", set)?;
-    stage.says(
+    stage.remark(
         &a,
         format_args!("the znode it read: {}", now.czxid == read.czxid),
     );

@@ -16,7 +16,7 @@ pub(super) async fn missed(stage: &mut Stage<'_>) -> Result<(), StageError> {
         .await?;
     b.set_data("/cache/old", b"2", None).await?;
     b.create("/cache/new", b"", &PERSISTENT).await?;
-    stage.says(&b, "changed /cache/old and made /cache/new");
+    stage.remark(&b, "changed /cache/old and made /cache/new");
     // Clients send the last zxid that they saw, and all watches. These two kinds deliver no missed event.
     stage
         .steps("a: resume a\na: setWatches2 since=seen recursive=[/cache]")
@@ -87,17 +87,17 @@ pub(super) async fn notified_of_the_gap(stage: &mut Stage<'_>) -> Result<(), Sta
     let [a, b] = stage.users(["a", "b"]).await?;
     b.create("/cache", b"", &PERSISTENT).await?;
     let mut changes = a.watch("/cache", AddWatchMode::PersistentRecursive).await?;
-    stage.restarts(&[&a, &b]).await?;
+    stage.restart_server(&[&a, &b]).await?;
     // The event of a persistent watch shows that it may have missed something, so everything is read again.
     for _ in 0..2 {
-        stage.hears(&a, &mut changes).await?;
+        stage.next_event(&a, &mut changes).await?;
     }
     // A user cannot know whether the client library has set the watch again (zookeeper-client 0.11 has not), so it is
     // set before the reading.
     let mut changes = a.watch("/cache", AddWatchMode::PersistentRecursive).await?;
     stage.note(&a, "reads again", a.get_children("/cache").await)?;
     stage.note(&b, "creates", b.create("/cache/x", b"", &PERSISTENT).await)?;
-    stage.hears(&a, &mut changes).await?;
+    stage.next_event(&a, &mut changes).await?;
     Ok(())
 }
 
@@ -117,16 +117,16 @@ pub(super) async fn lock_through_a_restart(stage: &mut Stage<'_>) -> Result<(), 
         }
     });
     for _ in 0..2 {
-        stage.hears(&a, &mut line).await?;
+        stage.next_event(&a, &mut line).await?;
     }
     // b has its answer, reads the line and sets its watch. (A client that loses its connection before that may leave
     // a znode that it does not find again: zookeeper-client 0.11 does, see `Client::find_lock`.)
-    stage.goes_on(&b, 6).await?;
-    stage.restarts(&[&a, &b]).await?;
+    stage.send_requests(&b, 6).await?;
+    stage.restart_server(&[&a, &b]).await?;
     drop(held);
     let had = stage.within("the lock", waiting).await?;
     let had = had.map_err(|error| StageError::Senseless(error.to_string()))??;
-    stage.says(&b, format_args!("has {had}"));
+    stage.remark(&b, format_args!("has {had}"));
     Ok(())
 }
 
@@ -168,7 +168,7 @@ pub(super) async fn no_herd(stage: &mut Stage<'_>) -> Result<(), StageError> {
     }
     for (user, watcher) in waiting {
         stage
-            .hears_nothing(user, &mut pin!(watcher.changed()))
+            .note_if_notified(user, &mut pin!(watcher.changed()))
             .await?;
     }
     Ok(())

@@ -397,7 +397,7 @@ fn a_zoo_cfg_has_the_real_servers_defaults() {
 }
 
 #[test]
-fn optionshave_the_defaults_of_zookeepers_main_class() {
+fn options_have_the_defaults_of_zookeepers_main_class() {
     let arguments = |line: &str| {
         let words = line.split_whitespace().map(String::from).collect();
         settle(

@@ -331,7 +331,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_a_zxid_or_a_time() {
+    fn a_place_in_a_log_is_a_zxid_or_a_time() {
         assert_eq!("0x1f".parse(), Ok(Moment::Zxid(Zxid(31))));
         assert_eq!("1f".parse(), Ok(Moment::Zxid(Zxid(31))));
         assert_eq!("14".parse(), Ok(Moment::Zxid(Zxid(20))));

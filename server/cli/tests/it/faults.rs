@@ -85,7 +85,7 @@ fn f7_confluents_and_bitnamis_variables_are_honoured_or_named() {
 }
 
 #[test]
-fn f8_who_asks_for_a_closed_server_does_not_get_an_open_one() {
+fn f8_a_server_with_required_authentication_never_starts_open() {
     for variable in [
         "ZOO_ENABLE_AUTH",
         "ZOO_TLS_CLIENT_ENABLE",

@@ -169,7 +169,7 @@ fn an_acl_that_nothing_supplies_refuses_its_znode_alone_and_outlasts_a_restart()
 }
 
 #[test]
-fn what_needs_an_acl_before_it_is_supplied_is_refused_as_by_a_real_server() {
+fn an_acl_that_is_used_before_it_is_supplied_is_refused_as_by_a_real_server() {
     for name in ["deleted", "setdata", "child", "ephemeral-closed"] {
         let folder = Folder::copy(name);
         let printed = folder.refuses(&[]);
@@ -378,7 +378,7 @@ fn clients_do_not_get_the_last_file_descriptors() {
 }
 
 #[test]
-fn what_no_server_writes_is_refused_although_its_checksums_are_right() {
+fn a_file_that_no_server_writes_is_refused_despite_valid_checksums() {
     for (name, reason) in [
         (
             "ephemeral-with-child",
@@ -400,7 +400,7 @@ fn what_no_server_writes_is_refused_although_its_checksums_are_right() {
 }
 
 #[test]
-fn whatever_acls_a_folder_has_are_the_same_after_an_export() {
+fn any_acls_of_a_folder_are_the_same_after_an_export() {
     for name in ["empty-acl", "odd-acls", "unmended", "ttl"] {
         let folder = Folder::copy(name);
         let tree = Snapshot::open(folder.0.path()).expect("it opens").tree();
@@ -427,7 +427,7 @@ fn whatever_acls_a_folder_has_are_the_same_after_an_export() {
 }
 
 #[test]
-fn what_went_at_the_start_does_not_come_back_in_place_of_what_was_created_since() {
+fn a_znode_removed_at_the_start_does_not_replace_a_later_one() {
     for (name, path, then) in [("no-session", "/e", "false"), ("ttl", "/t", "true")] {
         let folder = Folder::copy(name);
         let server = folder.serve(&["--extended-types", "false"]);

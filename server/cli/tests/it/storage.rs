@@ -20,7 +20,7 @@ fn served(arguments: &[&str]) -> Serving {
 }
 
 #[test]
-fn what_was_acknowledged_is_there_after_a_kill() {
+fn acknowledged_writes_survive_a_kill() {
     let folder = folder();
     let arguments = ["--data-dir", text(folder.path())];
     let server = served(&arguments);
@@ -113,7 +113,7 @@ fn in_memory_keeps_nothing_whatever_the_configuration_says() {
 }
 
 #[test]
-fn a_copy_begins_with_what_is_there_and_changes_nothing() {
+fn a_copy_begins_with_the_existing_state_and_changes_nothing_in_the_folder() {
     let folder = folder();
     let data = text(folder.path());
     let server = served(&["--data-dir", data]);
@@ -278,7 +278,7 @@ fn check_refused(data: &str, reason: &str) -> String {
 }
 
 #[test]
-fn what_a_release_cannot_hold_is_not_written_for_it() {
+fn state_that_a_release_cannot_hold_is_not_written_for_it() {
     let folder = folder();
     let data = text(folder.path());
     let server = served(&["--data-dir", data, "--data-format", "3.4"]);

@@ -82,7 +82,7 @@ fn a_partition_cuts_the_links_of_the_label() {
 }
 
 #[test]
-fn a_fault_that_never_happened_says_what_came_near() {
+fn a_fault_that_never_happened_names_the_nearest_events() {
     let (mut control, a) = (control(), TestClient::new(1, None));
     let on = Matcher::request(Op::Create).path("/b");
     let id = place(&mut control, rule(on, Fault::DropBefore));

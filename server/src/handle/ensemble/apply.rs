@@ -30,7 +30,7 @@ pub enum ApplyError {
 /// Performs an action on the members of a server. All actions of the API come here.
 pub(super) fn apply(server: &Server, action: EnsembleAction) -> Result<Effects, ApplyError> {
     let engine = &server.shared.engine;
-    engine.look(|keeper| keeper.members().check(action))?;
+    engine.with_keeper(|keeper| keeper.members().check(action))?;
     let to = |member: MemberId| move |listener_id: &ListenerId| listener_id.member == member;
     // The lock orders concurrent stops and starts: one ends before the other begins.
     let mut ports = server.ports();

@@ -107,7 +107,7 @@ impl Member {
     #[must_use]
     pub fn mode(&self) -> Mode {
         let engine = &self.server.shared.engine;
-        engine.look(|keeper| keeper.members().mode(self.id))
+        engine.with_keeper(|keeper| keeper.members().mode(self.id))
     }
 
     /// Returns a view of the member.
@@ -120,7 +120,7 @@ impl Member {
     #[must_use]
     pub fn view(&self) -> MemberView {
         let addr = self.addr();
-        self.server.shared.engine.look(|keeper| {
+        self.server.shared.engine.with_keeper(|keeper| {
             let state = keeper.member(self.id);
             MemberView {
                 id: self.id,
@@ -240,7 +240,7 @@ impl Member {
     pub fn lag(&self) -> Result<Lag, EnsembleError> {
         let action = EnsembleAction::Lag { member: self.id };
         let engine = &self.server.shared.engine;
-        engine.look(|keeper| keeper.members().check(action))?;
+        engine.with_keeper(|keeper| keeper.members().check(action))?;
         let (hold, _) = self.begin_lasting(Lasting::Lag);
         Ok(Lag {
             hold,
@@ -294,7 +294,7 @@ impl Member {
     /// Whether the member is partitioned or lags now.
     fn lasts(&self, what: Lasting) -> bool {
         let engine = &self.server.shared.engine;
-        let state = engine.look(|keeper| keeper.member(self.id));
+        let state = engine.with_keeper(|keeper| keeper.member(self.id));
         state.is_some_and(|state| match what {
             Lasting::Partition => state.partitioned,
             Lasting::Lag => state.behind.is_some(),
@@ -374,7 +374,7 @@ impl MemberPartition {
 
 impl Drop for MemberPartition {
     fn drop(&mut self) {
-        self.member.server.on_drop();
+        self.member.server.report_if_panicking();
         if !std::thread::panicking() || self.member.server.shared.engine.is_sound() {
             self.member.end_lasting(Lasting::Partition, self.hold);
         }
@@ -465,7 +465,7 @@ impl Lag {
 
 impl Drop for Lag {
     fn drop(&mut self) {
-        self.member.server.on_drop();
+        self.member.server.report_if_panicking();
         if !std::thread::panicking() || self.member.server.shared.engine.is_sound() {
             self.member.end_lasting(Lasting::Lag, self.hold);
         }

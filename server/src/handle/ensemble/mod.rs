@@ -116,7 +116,7 @@ impl Ensemble {
     /// ```
     #[must_use]
     pub fn members(&self) -> Vec<Member> {
-        let ids = self.look(|keeper| keeper.members().ids());
+        let ids = self.with_keeper(|keeper| keeper.members().ids());
         ids.map(|id| self.member_of(id)).collect()
     }
 
@@ -141,7 +141,7 @@ impl Ensemble {
     /// ```
     #[must_use]
     pub fn leader(&self) -> Option<Member> {
-        let leader = self.look(|keeper| keeper.members().leader());
+        let leader = self.with_keeper(|keeper| keeper.members().leader());
         leader.map(|id| self.member_of(id))
     }
 
@@ -155,7 +155,7 @@ impl Ensemble {
     /// ```
     #[must_use]
     pub fn epoch(&self) -> u32 {
-        self.look(|keeper| keeper.members().epoch())
+        self.with_keeper(|keeper| keeper.members().epoch())
     }
 
     /// Performs an action, as its own method does, and returns the effects.
@@ -173,9 +173,9 @@ impl Ensemble {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn apply(&self, action: EnsembleAction) -> Result<Effects, ApplyError> {
-        self.look(|keeper| keeper.members().check(action))?;
+        self.with_keeper(|keeper| keeper.members().check(action))?;
         let mut guards = self.server.member_guards();
-        guards.note(action, self.look(|keeper| keeper.members().ids()));
+        guards.note(action, self.with_keeper(|keeper| keeper.members().ids()));
         apply(&self.server, action)
     }
 
@@ -200,7 +200,7 @@ impl Ensemble {
         let action = EnsembleAction::Elect {
             leader: leader.into(),
         };
-        self.look(|keeper| keeper.members().check(action))?;
+        self.with_keeper(|keeper| keeper.members().check(action))?;
         Ok(self.server.effects_of(Input::Ensemble(action)))
     }
 
@@ -238,8 +238,8 @@ impl Ensemble {
         }
     }
 
-    fn look<T>(&self, look: impl FnOnce(&Keeper) -> T) -> T {
-        self.server.shared.engine.look(look)
+    fn with_keeper<T>(&self, read: impl FnOnce(&Keeper) -> T) -> T {
+        self.server.shared.engine.with_keeper(read)
     }
 }
 

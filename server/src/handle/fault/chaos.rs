@@ -49,7 +49,7 @@ impl ChaosGuard {
 
 impl Drop for ChaosGuard {
     fn drop(&mut self) {
-        self.server.on_drop();
+        self.server.report_if_panicking();
         let engine = &self.server.shared.engine;
         if !thread::panicking() || engine.is_sound() {
             let _ = engine.remove_fault(self.id);

@@ -166,7 +166,7 @@ impl FaultGuard {
 
 impl Drop for FaultGuard {
     fn drop(&mut self) {
-        self.server.on_drop();
+        self.server.report_if_panicking();
         let engine = &self.server.shared.engine;
         if thread::panicking() && !engine.is_sound() {
             return;
@@ -332,7 +332,7 @@ impl Partition {
 
 impl Drop for Partition {
     fn drop(&mut self) {
-        self.server.on_drop();
+        self.server.report_if_panicking();
         let engine = &self.server.shared.engine;
         if !thread::panicking() || engine.is_sound() {
             engine.heal(self.id);

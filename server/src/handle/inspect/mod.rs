@@ -226,22 +226,24 @@ impl Server {
     /// ```
     #[must_use]
     pub fn connections(&self) -> Vec<ConnectionView> {
-        self.shared.engine.look_closer(|keeper, outboxes| {
-            let views = outboxes.iter().map(|(id, outbox)| {
-                let connection = keeper.connection(*id);
-                ConnectionView {
-                    number: id.0,
-                    peer: outbox.peer(),
-                    label: label(outbox),
-                    member: connection.map_or(outbox.listener_id().member, Connection::member),
-                    session: connection.and_then(Connection::session),
-                    since: outbox.established(),
-                }
-            });
-            let mut views: Vec<ConnectionView> = views.collect();
-            views.sort_unstable_by_key(|view| view.number);
-            views
-        })
+        self.shared
+            .engine
+            .with_keeper_and_outboxes(|keeper, outboxes| {
+                let views = outboxes.iter().map(|(id, outbox)| {
+                    let connection = keeper.connection(*id);
+                    ConnectionView {
+                        number: id.0,
+                        peer: outbox.peer(),
+                        label: label(outbox),
+                        member: connection.map_or(outbox.listener_id().member, Connection::member),
+                        session: connection.and_then(Connection::session),
+                        since: outbox.established(),
+                    }
+                });
+                let mut views: Vec<ConnectionView> = views.collect();
+                views.sort_unstable_by_key(|view| view.number);
+                views
+            })
     }
 
     /// Returns the watches, by path, then by kind, then by the age of the connection.
@@ -256,7 +258,7 @@ impl Server {
     /// ```
     #[must_use]
     pub fn watches(&self) -> Vec<WatchView> {
-        let (tables, sessions) = self.shared.engine.look(|keeper| {
+        let (tables, sessions) = self.shared.engine.with_keeper(|keeper| {
             let tables = keeper.all_watches().flat_map(|watches| {
                 [
                     (WatchKind::Data, watches.data().unsorted()),

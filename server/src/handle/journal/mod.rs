@@ -56,7 +56,7 @@ impl BudgetGuard {
 
 impl Drop for BudgetGuard {
     fn drop(&mut self) {
-        self.server.on_drop();
+        self.server.report_if_panicking();
         let engine = &self.server.shared.engine;
         if thread::panicking() && !engine.is_sound() {
             return;

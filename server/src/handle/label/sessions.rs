@@ -103,7 +103,7 @@ impl Server {
         let mut effects = Effects::default();
         for session in sessions {
             let input = Input::ExpireSession(session.id);
-            self.shared.engine.feed_and_tell(input, &mut effects);
+            self.shared.engine.apply_with_effects(input, &mut effects);
         }
         self.shared.engine.flush();
         Ok(effects)
@@ -118,7 +118,7 @@ impl Server {
         }
         let engine = &self.shared.engine;
         let message = engine.unknown_label(label).unwrap_or_else(|| {
-            let others = engine.look(|keeper| in_words(keeper.sessions()));
+            let others = engine.with_keeper(|keeper| in_words(keeper.sessions()));
             format!("no session came by the label {label:?}; {others}")
         });
         Err(last_error::note(NoSuchSession::new(message)))

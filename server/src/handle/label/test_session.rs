@@ -104,7 +104,7 @@ impl TestSession {
 
 impl Drop for TestSession {
     fn drop(&mut self) {
-        self.server.on_drop();
+        self.server.report_if_panicking();
         let engine = &self.server.shared.engine;
         if !thread::panicking() || engine.is_sound() {
             engine.close_test_session(self.id);
@@ -176,7 +176,7 @@ impl Server {
     /// ```
     pub fn create_all(&self, path: &str, data: &[u8]) -> Result<Stat, ErrorCode> {
         if validate_path(path).is_ok() {
-            let missing: Vec<&str> = self.shared.engine.look(|keeper| {
+            let missing: Vec<&str> = self.shared.engine.with_keeper(|keeper| {
                 let above = std::iter::successors(parent_of(path), |above| parent_of(above));
                 let above = above.filter(|above| !above.is_empty());
                 above
@@ -213,7 +213,7 @@ impl Server {
             return self.delete(path);
         }
         loop {
-            let mut below: Vec<String> = self.shared.engine.look(|keeper| {
+            let mut below: Vec<String> = self.shared.engine.with_keeper(|keeper| {
                 let tree = keeper.tree();
                 let znodes = if path == "/" {
                     users_znodes(tree).into_iter().skip(1).collect()

@@ -64,7 +64,7 @@ impl Server {
     }
 
     fn seed_znode(&self, path: &str, znode: &Znode, named: bool) -> Result<(), ErrorCode> {
-        let there = self.shared.engine.look(|keeper| {
+        let there = self.shared.engine.with_keeper(|keeper| {
             let tree = keeper.tree();
             tree.get(path).map(|there| Znode::of_server(tree, there))
         });

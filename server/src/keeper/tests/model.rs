@@ -259,7 +259,7 @@ enum Kind {
 type Watch = (Kind, String, u64);
 
 /// A change that fires watches: the path, its ACL and its parent's.
-struct News {
+struct WatchChange {
     kind: EventType,
     path: String,
     acl: AclKind,
@@ -420,16 +420,16 @@ impl Model {
         }
     }
 
-    fn say(&mut self, line: String) {
+    fn emit(&mut self, line: String) {
         self.lines.push(line);
     }
 
     fn commit(&mut self, session: i64, record: &str) {
-        self.say(format!("txn {} by {session}: {record}", self.zxid));
+        self.emit(format!("txn {} by {session}: {record}", self.zxid));
     }
 
     fn reply(&mut self, client: u64, xid: i32, text: &str) {
-        self.say(format!("{client} <- xid {xid} zxid {} {text}", self.zxid));
+        self.emit(format!("{client} <- xid {xid} zxid {} {text}", self.zxid));
     }
 
     fn close(&mut self, client: u64, reason: &str) {
@@ -437,7 +437,7 @@ impl Model {
         if let Some(client) = self.clients.get_mut(&client) {
             client.closing = true;
         }
-        self.say(format!("{client} closed {reason}"));
+        self.emit(format!("{client} closed {reason}"));
     }
 
     /// Removes the watches of a connection and detaches its session.
@@ -470,7 +470,7 @@ impl Model {
         self.sessions.insert(session, life);
         self.touch(session);
         self.commit(session, &format!("session of {timeout_ms}"));
-        self.say(format!(
+        self.emit(format!(
             "{client} <- connected session {session} timeout {timeout_ms} password right read-only false"
         ));
     }
@@ -496,11 +496,11 @@ impl Model {
                 life.connection = Some(client);
             }
             self.touch(session);
-            self.say(format!(
+            self.emit(format!(
                 "{client} <- connected session {session} timeout 10000 password right read-only false"
             ));
         } else {
-            self.say(format!(
+            self.emit(format!(
                 "{client} <- connected session 0 timeout 0 password zeros read-only false"
             ));
             self.close(client, "SessionRefused");
@@ -529,7 +529,7 @@ impl Model {
             .collect();
         let news: Vec<_> = paths.iter().map(|path| self.remove(path)).collect();
         self.commit(session, &format!("session over, {paths:?}"));
-        self.tell(news);
+        self.notify(news);
     }
 
     fn advance(&mut self, ms: i64) {
@@ -569,17 +569,17 @@ impl Model {
             self.zxid += 1;
             let news = self.remove(&path);
             self.commit(0, &format!("reap {path}"));
-            self.tell(vec![news]);
+            self.notify(vec![news]);
         }
     }
 
-    fn remove(&mut self, path: &str) -> News {
+    fn remove(&mut self, path: &str) -> WatchChange {
         let item = self.items.remove(path).expect("it is there");
         let zxid = self.zxid;
         let parent = parent_key(path).and_then(|parent| self.items.get_mut(parent));
         let parent = parent.expect("it has a parent");
         parent.pzxid = zxid;
-        News {
+        WatchChange {
             kind: EventType::NodeDeleted,
             path: path.to_owned(),
             acl: item.acl,
@@ -587,8 +587,8 @@ impl Model {
         }
     }
 
-    fn tell(&mut self, news: Vec<News>) {
-        for News {
+    fn notify(&mut self, news: Vec<WatchChange>) {
+        for WatchChange {
             kind,
             path,
             acl,
@@ -641,7 +641,7 @@ impl Model {
     fn notify_each(&mut self, clients: &BTreeSet<u64>, kind: EventType, path: &str, acl: AclKind) {
         for client in clients {
             if self.may(*client, acl, 1) {
-                self.say(format!(
+                self.emit(format!(
                     "{client} <- event {kind:?} {path} zxid {}",
                     self.zxid
                 ));
@@ -666,7 +666,7 @@ impl Model {
                 match self.write(client, session, write, false, &mut news) {
                     Ok(done) => {
                         self.commit(session, &done.record);
-                        self.tell(news);
+                        self.notify(news);
                         self.reply(client, xid, &done.alone);
                     }
                     Err(code) => {
@@ -683,7 +683,7 @@ impl Model {
             }
             Question::Malformed(_) => self.reply(client, xid, "MarshallingError"),
             Question::Unknown => {
-                self.say(format!("{client} <- xid {xid} zxid -1 Unimplemented"));
+                self.emit(format!("{client} <- xid {xid} zxid -1 Unimplemented"));
                 self.close(client, "Unimplemented");
             }
             Question::Close => {
@@ -730,7 +730,7 @@ impl Model {
             results[..at].fill("0".to_owned());
         }
         self.commit(session, &format!("[{}]", records.join("; ")));
-        self.tell(news);
+        self.notify(news);
         self.reply(client, xid, &format!("multi [{}]", results.join("; ")));
     }
 
@@ -741,7 +741,7 @@ impl Model {
         session: i64,
         write: &Write,
         within: bool,
-        news: &mut Vec<News>,
+        news: &mut Vec<WatchChange>,
     ) -> Result<Done, Refused> {
         match write {
             Write::Create { .. } => self.create(client, session, &write.creation(), write, news),
@@ -784,7 +784,7 @@ impl Model {
                 item.version = next;
                 item.mzxid = zxid;
                 item.mtime = now;
-                news.push(News {
+                news.push(WatchChange {
                     kind: EventType::NodeDataChanged,
                     path: (*path).to_owned(),
                     acl: item.acl,
@@ -835,7 +835,7 @@ impl Model {
         session: i64,
         request: &CreateRequest<'_>,
         write: &Write,
-        news: &mut Vec<News>,
+        news: &mut Vec<WatchChange>,
     ) -> Result<Done, Refused> {
         let Write::Create { acl, data, .. } = write else {
             unreachable!("only a create comes here");
@@ -922,7 +922,7 @@ impl Model {
             | CreateOperation::CreateContainer
             | CreateOperation::CreateTtl => format!("path {path} {}", self.stat_text(&path)),
         };
-        news.push(News {
+        news.push(WatchChange {
             kind: EventType::NodeCreated,
             path,
             acl: *acl,
@@ -1079,7 +1079,7 @@ impl Model {
     }
 
     fn catch_up(&mut self, client: u64, event: &str, path: &str) {
-        self.say(format!("{client} <- event {event} {path} zxid -1"));
+        self.emit(format!("{client} <- event {event} {path} zxid -1"));
     }
 }
 
@@ -1258,7 +1258,7 @@ impl Run {
             && !client.closing
         {
             client.authenticated = true;
-            self.model.say(format!("{connection} <- xid -4 zxid 0 ok"));
+            self.model.emit(format!("{connection} <- xid -4 zxid 0 ok"));
         }
     }
 

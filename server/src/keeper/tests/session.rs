@@ -438,18 +438,18 @@ fn an_unmuted_session_has_its_whole_timeout() {
 
 /// A server whose time stands still while clients could send.
 fn still() -> World {
-    World::with(|rules| rules.presence_is_life = true).joined_by(1)
+    World::with(|rules| rules.connection_keeps_session_alive = true).joined_by(1)
 }
 
 #[test]
-fn where_presence_is_life_a_session_lives_as_long_as_its_connection() {
+fn on_a_manual_clock_a_session_lives_as_long_as_its_connection() {
     let mut world = still();
     check(world.advance(1_000_000), &[]);
     assert_eq!(world.answer(1, Request::Ping), "ok");
 }
 
 #[test]
-fn where_presence_is_life_silence_begins_when_the_connection_goes() {
+fn on_a_manual_clock_the_timeout_begins_when_the_connection_closes() {
     for before in [0, 100, 10_900, 54_321] {
         let mut world = still();
         check(world.advance(before), &[]);
@@ -460,7 +460,7 @@ fn where_presence_is_life_silence_begins_when_the_connection_goes() {
 }
 
 #[test]
-fn where_presence_is_life_silence_begins_when_another_client_closes_the_connection() {
+fn on_a_manual_clock_the_timeout_begins_when_another_client_closes_the_connection() {
     let mut world = still();
     world.advance(10_900);
     world.accept(2, "127.0.0.1");
@@ -474,7 +474,7 @@ fn where_presence_is_life_silence_begins_when_another_client_closes_the_connecti
 }
 
 #[test]
-fn where_presence_is_life_a_muted_session_falls_silent_when_it_is_muted() {
+fn on_a_manual_clock_the_timeout_of_a_muted_session_begins_when_it_is_muted() {
     let mut world = still();
     world.advance(54_321);
     world.step(Input::Mute {
@@ -489,7 +489,7 @@ fn where_presence_is_life_a_muted_session_falls_silent_when_it_is_muted() {
 }
 
 #[test]
-fn where_presence_is_life_a_muted_session_gains_nothing_when_its_connection_goes() {
+fn on_a_manual_clock_a_closed_connection_does_not_extend_a_muted_session() {
     let mut world = still();
     world.step(Input::Mute {
         session: SessionId(1),
@@ -508,7 +508,7 @@ fn silence(silent: bool) -> Input<'static> {
 }
 
 #[test]
-fn where_presence_is_life_silence_begins_when_the_link_is_cut() {
+fn on_a_manual_clock_the_timeout_begins_when_the_link_is_cut() {
     for before in [0, 100, 10_900, 54_321] {
         let mut world = still();
         check(world.advance(before), &[]);
@@ -522,7 +522,7 @@ fn where_presence_is_life_silence_begins_when_the_link_is_cut() {
 }
 
 #[test]
-fn where_presence_is_life_a_session_lives_on_whose_link_is_whole_again_in_time() {
+fn on_a_manual_clock_a_session_survives_if_its_link_is_healed_in_time() {
     let mut world = still();
     world.step(silence(true));
     world.advance(9999);
@@ -533,7 +533,7 @@ fn where_presence_is_life_a_session_lives_on_whose_link_is_whole_again_in_time()
 }
 
 #[test]
-fn where_presence_is_life_a_cut_session_gains_nothing_when_its_connection_goes() {
+fn on_a_manual_clock_a_closed_connection_does_not_extend_a_cut_session() {
     let mut world = still();
     world.step(silence(true));
     world.advance(9000);
@@ -551,7 +551,7 @@ fn a_session_whose_link_is_cut_lives_on_by_another_connection() {
 }
 
 #[test]
-fn where_pings_are_life_a_cut_link_changes_nothing_by_itself() {
+fn with_pings_a_cut_link_changes_no_deadline() {
     let mut world = World::of(1);
     world.step(silence(true));
     world.advance(9000);

@@ -47,7 +47,7 @@ pub(super) fn storage() -> Storage {
 fn rules() -> Rules {
     Rules {
         digest: true,
-        presence_is_life: true,
+        connection_keeps_session_alive: true,
         ..Rules::default()
     }
 }
@@ -217,7 +217,7 @@ fn check_sessions(disk: &FaultyDisk, what: &str) {
         panic!("{what}: it does not start again");
     };
     run(async {
-        let sessions: Vec<_> = engine.look(|keeper| {
+        let sessions: Vec<_> = engine.with_keeper(|keeper| {
             let sorted = keeper.sessions().sorted().into_iter();
             sorted.map(|(id, _)| id).collect()
         });
@@ -323,9 +323,9 @@ fn a_session_that_expired_is_over_after_a_loss_of_power() {
         client.reply().await.expect("it is answered");
         client.create("/mine", EPHEMERAL).await;
         client.reply().await.expect("it is answered");
-        engine.look(|keeper| keeper.sessions().sorted()[0].0)
+        engine.with_keeper(|keeper| keeper.sessions().sorted()[0].0)
     });
-    engine.feed(Input::ExpireSession(session));
+    engine.apply(Input::ExpireSession(session));
     assert!(engine.flush());
     disk.lose_power();
     let found = disk.after_power_loss(Survival::Nothing);

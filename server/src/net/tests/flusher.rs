@@ -77,7 +77,7 @@ fn transactions_of_a_dropped_flusher_are_written() {
             client.create("/pending", PERSISTENT).await;
             tokio::task::yield_now().await;
             assert!(log.wake_flusher());
-            assert!(engine.look(|keeper| keeper.tree().get("/pending").is_some()));
+            assert!(engine.with_keeper(|keeper| keeper.tree().get("/pending").is_some()));
         }
         client.reply().await.expect("it is answered");
         // Without a flusher, the connections write.

@@ -281,7 +281,7 @@ fn a_refused_write_closes_all_connections_and_is_never_shown() {
 fn a_thread_that_waits_for_the_flush_continues_after_it() {
     run(async |world| {
         assert!(world.engine.flush(), "there is nothing to flush");
-        world.engine.feed(Input::ExpireSession(SessionId(1)));
+        world.engine.apply(Input::ExpireSession(SessionId(1)));
         assert!(world.engine.flush());
         let mut client = world.connected().await;
         client.create("/a", PERSISTENT).await;

@@ -58,12 +58,12 @@ pub(super) mod leading {
 
     /// Steps down before its session can have expired.
     pub(in super::super) fn cautious(me: &User, silence: Duration) -> bool {
-        silence < TIMEOUT * 2 / 3 && !me.sees_the_end()
+        silence < TIMEOUT * 2 / 3 && !me.is_disconnected()
     }
 
     /// Leads until the connection ends.
     pub(in super::super) fn stubborn(me: &User, _silence: Duration) -> bool {
-        !me.sees_the_end()
+        !me.is_disconnected()
     }
 }
 
@@ -222,7 +222,7 @@ pub(super) mod cache {
         silence: Duration,
         copy: &mut Vec<u8>,
     ) -> Outcome<()> {
-        if me.sees_the_end() || silence >= TIMEOUT * 2 / 3 {
+        if me.is_disconnected() || silence >= TIMEOUT * 2 / 3 {
             ONE_SHOT.come_back(me, copy)?;
         }
         Ok(())
@@ -234,7 +234,7 @@ pub(super) mod cache {
         _silence: Duration,
         copy: &mut Vec<u8>,
     ) -> Outcome<()> {
-        if me.sees_the_end() {
+        if me.is_disconnected() {
             ONE_SHOT.come_back(me, copy)?;
         }
         Ok(())

@@ -208,7 +208,7 @@ impl User {
 
     /// Returns whether the client can see the end of the connection without sending a request. For cut links, on which
     /// no message is on its way.
-    pub(super) fn sees_the_end(&self) -> bool {
+    pub(super) fn is_disconnected(&self) -> bool {
         self.socket.set_nonblocking(true).expect("it can be set");
         let seen = self.socket.peek(&mut [0]);
         self.socket.set_nonblocking(false).expect("it can be set");

@@ -112,7 +112,7 @@ fn a_client_that_has_its_last_reply_is_disconnected() {
     let server = start();
     for round in 0..ROUNDS {
         let mut client = Client::connect(server.addr());
-        client.ask_well(op::CLOSE_SESSION, &[]);
+        client.ask_ok(op::CLOSE_SESSION, &[]);
         assert_eq!(server.connections(), [], "round {round}");
         server.assert_no_leaks();
         let mut socket = client::open(server.addr());

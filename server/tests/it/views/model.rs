@@ -104,7 +104,7 @@ proptest! {
 }
 
 /// Model of an open connection.
-struct Up {
+struct OpenConnection {
     client: Client,
     /// Number that the server gave to the connection.
     number: u64,
@@ -135,7 +135,7 @@ struct World {
     server: Server,
     addrs: Vec<SocketAddr>,
     hold: Hold,
-    up: [Option<Up>; CLIENTS],
+    up: [Option<OpenConnection>; CLIENTS],
     sessions: Vec<Session>,
     cuts: [Option<Partition>; CLIENTS],
     runs: [bool; CLIENTS],
@@ -191,7 +191,7 @@ impl World {
     }
 
     /// Client that is connected and can send a request.
-    fn free(&mut self, client: usize) -> Option<&mut Up> {
+    fn free(&mut self, client: usize) -> Option<&mut OpenConnection> {
         if self.cuts[client].is_some() {
             return None;
         }
@@ -234,7 +234,7 @@ impl World {
     fn connected(&mut self, which: usize, client: Client) {
         let connections = self.server.connections();
         let newest = connections.last().expect("it is up");
-        self.up[which] = Some(Up {
+        self.up[which] = Some(OpenConnection {
             client,
             number: newest.number,
             request: Request::None,
@@ -274,7 +274,7 @@ impl World {
             }
             Step::CloseSession(client) => {
                 if let Some(up) = self.free(client) {
-                    up.client.ask_well(op::CLOSE_SESSION, &[]);
+                    up.client.ask_ok(op::CLOSE_SESSION, &[]);
                     let id = up.client.session();
                     self.over(id);
                 }

@@ -17,7 +17,7 @@ fn equal_states_print_nothing_and_exit_with_0() {
 }
 
 #[test]
-fn what_is_not_is_a_line_each_and_ends_with_1() {
+fn each_problem_is_one_line_and_the_exit_status_is_1() {
     let folder = Folder::new();
     let before = folder.file("snapshot.8");
     let printed = output(&["snapshot", "diff", &before, folder.text()], 1);

@@ -7,7 +7,7 @@ use minikeeper::{Snapshot, Tree};
 use super::{Folder, output, refused};
 
 #[test]
-fn a_tree_comes_out_as_a_seed_takes_it() {
+fn an_exported_tree_can_be_a_seed() {
     let folder = Folder::new();
     let tree = Snapshot::open(folder.path())
         .expect("it is in order")
@@ -33,7 +33,7 @@ fn a_tree_comes_out_as_a_seed_takes_it() {
 }
 
 #[test]
-fn a_folder_comes_out_as_a_server_takes_it() {
+fn an_exported_folder_can_be_opened_by_a_server() {
     let folder = Folder::new();
     let before = Snapshot::open(folder.path()).expect("it is in order");
     let to = folder.path().join("new/folder");
@@ -45,7 +45,7 @@ fn a_folder_comes_out_as_a_server_takes_it() {
 }
 
 #[test]
-fn what_a_release_cannot_hold_is_refused_in_one_line() {
+fn state_that_a_release_cannot_hold_is_refused_in_one_line() {
     let folder = Folder::new();
     let to = folder.path().join("old");
     let path = to.to_str().expect("the path is Unicode");

@@ -52,7 +52,7 @@ fn a_file_that_is_none_of_zookeepers_is_refused_in_one_line() {
 }
 
 #[test]
-fn where_there_is_nothing_that_is_said() {
+fn an_empty_folder_is_reported() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let path = folder.path().to_str().expect("the path is Unicode");
     let check = |missing: &str| {
@@ -89,7 +89,7 @@ fn a_folder_of_logs_is_for_a_folder_and_must_be_there() {
 }
 
 #[test]
-fn what_is_read_is_not_changed() {
+fn reading_changes_nothing() {
     let folder = Folder::new();
     let names = || {
         let files = fs::read_dir(folder.path().join("version-2")).expect("it is there");

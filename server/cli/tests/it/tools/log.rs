@@ -98,7 +98,7 @@ fn a_zxid_is_hexadecimal_with_and_without_the_mark() {
 }
 
 #[test]
-fn where_there_are_no_logs_that_is_said() {
+fn a_folder_without_logs_is_reported() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let path = folder.path().to_str().expect("the path is Unicode");
     let (line, printed) = refused(&["log", "show", path], 1);
@@ -120,7 +120,7 @@ fn where_there_are_no_logs_that_is_said() {
 }
 
 #[test]
-fn what_comes_behind_a_damaged_log_is_shown_too() {
+fn logs_after_a_damaged_log_are_shown_too() {
     let folder = Folder::new();
     let server = folder.serve();
     server.create("/later", b"").expect("it is created");

@@ -126,7 +126,7 @@ znodes:
 }
 
 #[test]
-fn one_snapshot_alone_is_what_it_was() {
+fn a_snapshot_without_logs_is_unchanged() {
     let folder = Folder::new();
     let file = folder.file("snapshot.8");
     let shown = output(&["snapshot", "show", "--path", "/app/*", &file], 0);
@@ -136,7 +136,7 @@ fn one_snapshot_alone_is_what_it_was() {
 }
 
 #[test]
-fn who_reads_may_stop_reading() {
+fn a_reader_may_close_the_pipe_early() {
     use std::io::Read as _;
     let folder = Folder::new();
     let server = folder.serve();

@@ -136,7 +136,7 @@ fn last_line(folder: &Folder) -> String {
 }
 
 #[test]
-fn a_log_that_has_gone_is_missed() {
+fn a_removed_log_is_reported_as_missing() {
     let folder = Folder::new();
     for path in ["/first", "/second"] {
         let server = folder.serve();
@@ -154,7 +154,7 @@ fn a_log_that_has_gone_is_missed() {
 }
 
 #[test]
-fn what_two_servers_wrote_at_once_is_seen() {
+fn writes_of_two_servers_at_once_are_detected() {
     let folder = Folder::new();
     fs::copy(folder.file("log.9"), folder.file("log.e")).expect("it is copied");
     assert_eq!(

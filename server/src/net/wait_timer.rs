@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Thread that ends the waits of one server, if it has started.
 #[derive(Debug, Default)]
-pub(super) struct Patience {
+pub(super) struct WaitTimer {
     shared: Arc<Shared>,
 }
 
@@ -30,7 +30,7 @@ struct State {
     thread: Option<JoinHandle<()>>,
 }
 
-impl Patience {
+impl WaitTimer {
     /// Measures the time of waits from now on; a new wait has begun. `end_late` ends the waits whose time is over, and
     /// returns the time until the next one ends, or `None` once the server is gone.
     pub(super) fn begin(
@@ -66,7 +66,7 @@ impl Patience {
     }
 }
 
-impl Drop for Patience {
+impl Drop for WaitTimer {
     fn drop(&mut self) {
         self.shared.end();
     }

@@ -4,16 +4,16 @@ use std::thread::{self, ThreadId};
 
 /// Threads for which the last events were printed.
 #[derive(Debug, Default)]
-pub(super) struct LastWords {
+pub(super) struct PanicReports {
     /// Whether they were printed.
     is_printed: bool,
     /// Threads that have used the server since then without panicking. A panic of one of these is a new one.
     calm: Vec<ThreadId>,
 }
 
-impl LastWords {
+impl PanicReports {
     /// Records that this thread uses the server.
-    pub(super) fn used(&mut self) {
+    pub(super) fn note_use(&mut self) {
         if self.is_printed && !thread::panicking() {
             let id = thread::current().id();
             if !self.calm.contains(&id) {
@@ -23,7 +23,7 @@ impl LastWords {
     }
 
     /// Whether the events are to be printed for this thread, which panics.
-    pub(super) fn is_wanted(&mut self) -> bool {
+    pub(super) fn should_print(&mut self) -> bool {
         if self.is_printed && !self.calm.contains(&thread::current().id()) {
             return false;
         }
