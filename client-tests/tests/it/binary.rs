@@ -8,11 +8,11 @@ use crate::server::Kind;
 use crate::zookeeper_client::{self, Case};
 use libtest_mimic::Trial;
 use minikeeper_harness::client::{ConnectRequest, Request};
+use minikeeper_harness::provision;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let rust = |case: Case| zookeeper_client::check(Kind::Binary, case);
@@ -50,7 +50,8 @@ pub(crate) struct Binary {
 
 impl Binary {
     pub(crate) fn start() -> Result<Self, String> {
-        let mut process = Command::new(executable()?)
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        let mut process = Command::new(provision::binary(target)?)
             .args(["--listen", "127.0.0.1:0", "--log", "warn"])
             .env_clear()
             .stdin(Stdio::null())
@@ -80,39 +81,6 @@ impl Drop for Binary {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// Path of the binary, built once with the profile of these tests.
-fn executable() -> Result<&'static Path, String> {
-    static EXECUTABLE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    EXECUTABLE
-        .get_or_init(build)
-        .as_deref()
-        .map_err(Clone::clone)
-}
-
-fn build() -> Result<PathBuf, String> {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo
-        .args(["build", "-p", "minikeeper-cli", "--message-format=json"])
-        .arg("--target-dir")
-        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap())
-        .current_dir(env!("CARGO_MANIFEST_DIR"));
-    if !cfg!(debug_assertions) {
-        cargo.arg("--release");
-    }
-    let output = cargo.output().map_err(|error| error.to_string())?;
-    let messages = String::from_utf8_lossy(&output.stdout);
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .find_map(|message| Some(PathBuf::from(message.get("executable")?.as_str()?)))
-        .ok_or_else(|| {
-            format!(
-                "no binary was built: {}",
-                String::from_utf8_lossy(&output.stderr)
-            )
-        })
 }
 
 /// Takes a session over and closes it, in one write: its client notices by the end of its own connection, and too

@@ -10,15 +10,17 @@
 //! }
 //! ```
 
+mod binary;
 mod java;
 mod part;
 mod python;
 
+pub use binary::binary;
 pub use java::{
     ClassPath, DEBIAN, InstalledZooKeeper, java, zookeeper, zookeeper_jars, zookeeper_version,
 };
-pub use part::{Consequence, Missing, Part, Requirement, UnknownPart};
-pub use python::python_venv;
+pub use part::{Consequence, Missing, Part, Requirement, Trouble, UnknownPart};
+pub use python::{python_venv, python_wheels};
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -153,6 +153,42 @@ impl Missing {
     }
 }
 
+/// Reason for which a test did not pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// A part from outside is missing.
+    Missing(Missing),
+    /// The test failed.
+    Wrong(String),
+}
+
+impl Trouble {
+    /// Returns whether the test is ignored or fails.
+    ///
+    /// # Panics
+    ///
+    /// The panics of [`Part::is_required`].
+    #[must_use]
+    pub fn consequence(self) -> Consequence {
+        match self {
+            Self::Missing(missing) => missing.consequence(),
+            Self::Wrong(wrong) => Consequence::Failed(wrong),
+        }
+    }
+}
+
+impl From<Missing> for Trouble {
+    fn from(missing: Missing) -> Self {
+        Self::Missing(missing)
+    }
+}
+
+impl From<String> for Trouble {
+    fn from(wrong: String) -> Self {
+        Self::Wrong(wrong)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Part, Requirement};
