@@ -10,6 +10,7 @@ pub mod golden;
 pub mod interop;
 pub mod judge;
 pub mod patience;
+mod program;
 pub mod provision;
 mod random;
 mod recipe;

@@ -147,6 +147,15 @@ impl From<io::Error> for CommandError {
     }
 }
 
+/// Checks that these words, of which the first is the name of the program, are a command line. Nothing is run.
+///
+/// # Errors
+///
+/// If they are not one.
+pub fn check<'w>(words: impl IntoIterator<Item = &'w str>) -> Result<(), clap::Error> {
+    Arguments::try_parse_from(words).map(drop)
+}
+
 /// Runs the command of this process's arguments with these cases. No other function turns a result into an exit
 /// status.
 #[must_use]

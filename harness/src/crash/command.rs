@@ -1,9 +1,9 @@
 //! The `crash` command.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use super::{Crash, Report};
+use crate::program::Program;
 use crate::random::seed_of_the_clock;
 
 /// Arguments of `crash`.
@@ -21,9 +21,8 @@ pub struct CrashArgs {
     /// Run a real ZooKeeper of this version in place of minikeeper, to find what the check itself reports
     #[arg(long, value_name = "VERSION")]
     control: Option<String>,
-    /// Program that runs the server; this one by default
-    #[arg(long, hide = true)]
-    program: Option<PathBuf>,
+    #[command(flatten)]
+    program: Program,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -49,10 +48,7 @@ impl CrashArgs {
     /// If `out` cannot be written.
     pub fn run(&self, mut out: impl Write) -> io::Result<CrashOutcome> {
         let seed = self.seed.unwrap_or_else(seed_of_the_clock);
-        let program = match &self.program {
-            Some(program) => program.clone(),
-            None => std::env::current_exe()?,
-        };
+        let program = self.program.path()?;
         for force_sync in [true, false] {
             let skipped = match self.force_sync {
                 Some(only) => (only == Toggle::Yes) != force_sync,

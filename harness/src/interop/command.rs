@@ -1,10 +1,10 @@
 //! The `interop` command.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use super::{Identity, Interop, InteropError, VERSIONS};
 use crate::backend::{BackendError, Compression};
+use crate::program::Program;
 use crate::provision::Missing;
 use crate::random::seed_of_the_clock;
 
@@ -47,9 +47,8 @@ pub struct InteropArgs {
     /// Print each action
     #[arg(long)]
     verbose: bool,
-    /// Program that runs minikeeper; this one by default
-    #[arg(long, hide = true)]
-    program: Option<PathBuf>,
+    #[command(flatten)]
+    program: Program,
 }
 
 /// Result of `interop`.
@@ -71,10 +70,7 @@ impl InteropArgs {
     /// If `out` cannot be written.
     pub fn run(&self, mut out: impl Write) -> io::Result<InteropOutcome> {
         let seed = self.seed.unwrap_or_else(seed_of_the_clock);
-        let program = match &self.program {
-            Some(program) => program.clone(),
-            None => std::env::current_exe()?,
-        };
+        let program = self.program.path()?;
         let mut outcome = InteropOutcome::Same;
         let ids: Vec<Option<u8>> = match self.server_ids.as_slice() {
             [] => vec![None],

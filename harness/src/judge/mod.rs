@@ -20,5 +20,5 @@ pub use findings::{
 pub use known::{Applicable, KnownDifference, KnownDifferences, KnownError, Stale};
 pub use lane::{Outcome, Played, run, run_until};
 pub use record::{RecordError, UnreadableRecording, record};
-pub use recording::{Recording, RecordingError, Standing};
+pub use recording::{Recording, RecordingError, RecordingStatus};
 pub use rematch::{Outcomes, rematch};

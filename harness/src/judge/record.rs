@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use semver::Version;
 
-use super::{Contestant, Outcome, Recording, RecordingError, Standing, run};
+use super::{Contestant, Outcome, Recording, RecordingError, RecordingStatus, run};
 use crate::suite::Suite;
 
 /// Reason why a recording was not made, or is incomplete.
@@ -62,7 +62,7 @@ pub fn record(
     recording.retain(|id| cases.contains_key(id));
     let wanted = suite
         .clone()
-        .only(|case| anew || recording.standing(case) != Standing::Current);
+        .only(|case| anew || recording.status_of(case) != RecordingStatus::Current);
     let mut played = 0;
     let mut trouble = BTreeMap::new();
     run(&wanted, std::slice::from_ref(server), None, |came| {

@@ -52,7 +52,7 @@ struct Recorded {
 
 /// State of a case with regard to a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum RecordingStatus {
     /// The case was recorded with its current text.
     Current,
     /// The case was recorded with another text.
@@ -196,11 +196,11 @@ impl Recording {
 
     /// Returns the state of a case with regard to the recording.
     #[must_use]
-    pub fn standing(&self, case: &Case) -> Standing {
+    pub fn status_of(&self, case: &Case) -> RecordingStatus {
         match self.cases.get(&case.id) {
-            None => Standing::Missing,
-            Some(recorded) if recorded.script == script_of(case) => Standing::Current,
-            Some(_) => Standing::OfAnotherText,
+            None => RecordingStatus::Missing,
+            Some(recorded) if recorded.script == script_of(case) => RecordingStatus::Current,
+            Some(_) => RecordingStatus::OfAnotherText,
         }
     }
 
@@ -210,15 +210,15 @@ impl Recording {
         if let Some(since) = case.too_new_for(&self.version) {
             return Outcome::Skipped(format!("needs ZooKeeper {since}"));
         }
-        match (self.standing(case), self.cases.get(&case.id)) {
-            (Standing::Current, Some(recorded)) => Outcome::Played {
+        match (self.status_of(case), self.cases.get(&case.id)) {
+            (RecordingStatus::Current, Some(recorded)) => Outcome::Played {
                 transcript: recorded.transcript.clone(),
                 took: Duration::ZERO,
             },
-            (Standing::OfAnotherText, _) => {
+            (RecordingStatus::OfAnotherText, _) => {
                 Outcome::Skipped("the case has changed since it was recorded".to_owned())
             }
-            (Standing::Current | Standing::Missing, _) => {
+            (RecordingStatus::Current | RecordingStatus::Missing, _) => {
                 Outcome::Skipped("not recorded".to_owned())
             }
         }
@@ -254,7 +254,7 @@ fn script_of(case: &Case) -> String {
 mod tests {
     use semver::Version;
 
-    use super::{Recording, Standing};
+    use super::{Recording, RecordingStatus};
     use crate::judge::Outcome;
     use crate::suite::Chapter;
     use crate::transcript::Transcript;
@@ -295,20 +295,26 @@ mod tests {
         let of = |text: &str| chapter(&format!("# Watches\n== 1 one\n{text}\n"));
         let mut recording = Recording::new(Version::new(3, 9, 5));
         let case = |text| of(text).cases.remove(0);
-        assert_eq!(recording.standing(&case("a: ping")), Standing::Missing);
+        assert_eq!(
+            recording.status_of(&case("a: ping")),
+            RecordingStatus::Missing
+        );
         recording.insert(&case("a: ping"), Transcript::default());
-        assert_eq!(recording.standing(&case("a: ping")), Standing::Current);
         assert_eq!(
-            recording.standing(&case("needs: since 3.5\na: ping")),
-            Standing::Current
+            recording.status_of(&case("a: ping")),
+            RecordingStatus::Current
         );
         assert_eq!(
-            recording.standing(&case("a: whoAmI")),
-            Standing::OfAnotherText
+            recording.status_of(&case("needs: since 3.5\na: ping")),
+            RecordingStatus::Current
         );
         assert_eq!(
-            recording.standing(&case("quiet\na: ping")),
-            Standing::OfAnotherText
+            recording.status_of(&case("a: whoAmI")),
+            RecordingStatus::OfAnotherText
+        );
+        assert_eq!(
+            recording.status_of(&case("quiet\na: ping")),
+            RecordingStatus::OfAnotherText
         );
     }
 

@@ -5,6 +5,7 @@ mod backends;
 mod containers;
 mod crash;
 mod interop;
+mod pages;
 mod recorded;
 mod search;
 
@@ -47,6 +48,14 @@ fn main() -> ExitCode {
         Trial::ignorable_test(
             "embedded with a folder behaves as recorded in every case",
             recorded::embedded_with_a_folder_behaves_as_recorded,
+        ),
+        Trial::ignorable_test(
+            "command lines of the pages are accepted",
+            pages::command_lines_are_accepted,
+        ),
+        Trial::ignorable_test(
+            "command lines are found in lines of a page",
+            pages::command_lines_are_found,
         ),
     ];
     trials.extend(backends::trials());

@@ -2,7 +2,7 @@
 
 use libtest_mimic::{Completion, Failed};
 use minikeeper_harness::backend::BackendKind;
-use minikeeper_harness::judge::{Contestant, Recording, Standing};
+use minikeeper_harness::judge::{Contestant, Recording, RecordingStatus};
 use minikeeper_harness::suite::Suite;
 
 pub(crate) fn every_case_has_a_recording() -> Result<Completion, Failed> {
@@ -10,10 +10,10 @@ pub(crate) fn every_case_has_a_recording() -> Result<Completion, Failed> {
     let suite = Suite::builtin();
     let mut wrong: Vec<String> = Vec::new();
     for case in suite.cases() {
-        match recording.standing(case) {
-            Standing::Current => {}
-            Standing::Missing => wrong.push(format!("{} is not recorded", case.id)),
-            Standing::OfAnotherText => {
+        match recording.status_of(case) {
+            RecordingStatus::Current => {}
+            RecordingStatus::Missing => wrong.push(format!("{} is not recorded", case.id)),
+            RecordingStatus::OfAnotherText => {
                 wrong.push(format!("{} was recorded with another text", case.id));
             }
         }
