@@ -179,7 +179,7 @@ async fn stand(who: &'static str, notes: &Notes) -> Result<Infallible, Lost> {
         };
         if session.ask(exists).await?.is_some() {
             let Event { path, zxid, .. } = session.event().await?;
-            says(format!("hears that {path} went in {zxid:#x}"));
+            says(format!("is notified that {path} was deleted in {zxid:#x}"));
         }
     }
     notes.take(who, Message::Leads);

@@ -206,7 +206,7 @@ pub mod label {
 /// assert_eq!(Matcher::of(EventKind::SessionExpired).kind, Some(EventKind::SessionExpired));
 /// ```
 pub mod matcher {
-    pub use crate::control::{BadPattern, EventKind, NeverMatches, PathPattern};
+    pub use crate::control::{BadPattern, EventKind, MatcherConflict, NeverMatches, PathPattern};
 }
 
 // The harness draws from the same generator as `Chaos`, so that one tested implementation keeps the meaning of printed

@@ -1,5 +1,6 @@
-//! The client's side of a throughput row: precomputed frames, one write for all requests that a read made room for,
-//! and replies of which only the error is checked. So the measurement shows the server, not the client.
+//! Client side of the throughput benchmarks. Frames are precomputed. After each read, one write sends a new request for
+//! every reply, and only the error of each reply is checked. The measurement therefore shows the cost of the server,
+//! not of the client.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

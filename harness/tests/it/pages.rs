@@ -59,8 +59,8 @@ pub(crate) fn command_lines_are_found() -> Result<Completion, Failed> {
         ),
     ] {
         let found: Vec<String> = command_lines(line)
-            .iter()
-            .map(|words| words[1..].join(" "))
+            .into_iter()
+            .map(|words| words.into_iter().skip(1).collect::<Vec<_>>().join(" "))
             .collect();
         if found != expected {
             return Err(format!("{line}: {found:?}").into());
@@ -96,7 +96,7 @@ fn pages() -> Result<Vec<PathBuf>, Failed> {
     Ok(pages)
 }
 
-/// Returns the words of each command line of the harness in a line of a page. The first word is the name of the program.
+/// Returns the words of each command line of the harness in a line of a page. The first word is the program's name.
 fn command_lines(line: &str) -> Vec<Vec<&str>> {
     // A line of a code block is one command; in a text, commands are between backticks.
     let codes: Vec<&str> = match line.contains('`') {

@@ -49,7 +49,7 @@ impl Known {
         let known: Vec<String> = self.labels.iter().map(|it| format!("{it:?}")).collect();
         let known = match known.len() {
             0 => "no label is known".to_owned(),
-            1..=MOST_NAMED => format!("known are {}", known.join(", ")),
+            1..=MOST_NAMED => format!("known labels: {}", known.join(", ")),
             others => format!("{others} others are known"),
         };
         Some(if self.journal == 0 {
@@ -66,7 +66,7 @@ impl Known {
     pub(crate) fn unknown_member(&self, MemberId(member): MemberId) -> Option<String> {
         let members = self.members.unwrap_or(u8::MAX);
         (member == 0 || member > members).then(|| match self.members {
-            Some(1) => format!("the server is no ensemble and has no member {member}"),
+            Some(1) => format!("the server is not an ensemble, so it has no member {member}"),
             Some(_) | None => {
                 format!("there is no member {member}: members are numbered from 1 to {members}")
             }

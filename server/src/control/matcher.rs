@@ -111,7 +111,16 @@ impl Matcher {
         }
     }
 
-    /// Adds the conditions of another matcher. Where both set the same one, that of `other` counts.
+    /// Adds the conditions of another matcher: the result matches the events that meet all of them. In a multi, one
+    /// operation must meet them all.
+    ///
+    /// If both matchers set the same condition, the narrower one counts: [`Op::Create`] of [`Op::Write`] and
+    /// `Op::Create`, `/locks/a` of `/locks/*` and `/locks/a`.
+    ///
+    /// # Panics
+    ///
+    /// If no event can meet both, as with two labels, or if one matcher cannot express both, as with two patterns that
+    /// overlap. To get an error instead, use [`try_and`](Self::try_and).
     ///
     /// ```
     /// use minikeeper::{Matcher, Op};
@@ -119,23 +128,38 @@ impl Matcher {
     /// let creates = Matcher::request(Op::Create);
     /// let of_worker = creates.and(Matcher::any().label("worker"));
     /// assert_eq!(of_worker, Matcher::request(Op::Create).label("worker"));
+    /// assert_eq!(of_worker.clone().and(Op::Write), of_worker, "every create is a write");
     /// ```
     #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            kind: other.kind.or(self.kind),
-            op: other.op.or(self.op),
-            path: other.path.or(self.path),
-            event_type: other.event_type.or(self.event_type),
-            error: other.error.or(self.error),
-            label: other.label.or(self.label),
-            session: other.session.or(self.session),
-            member: other.member.or(self.member),
-            connection: other.connection.or(self.connection),
-            watching: other.watching.or(self.watching),
-            ephemeral: other.ephemeral.or(self.ephemeral),
-            sequential: other.sequential.or(self.sequential),
+    #[track_caller]
+    pub fn and(self, other: impl Into<Self>) -> Self {
+        match self.try_and(other) {
+            Ok(both) => both,
+            Err(conflict) => panic!("{conflict}"),
         }
+    }
+
+    /// Combines two matchers as [`and`](Self::and) does, and returns an error instead of panicking.
+    ///
+    /// # Errors
+    ///
+    /// If no event can meet the conditions of both, or if one matcher cannot express both.
+    ///
+    /// ```
+    /// use minikeeper::Matcher;
+    ///
+    /// let conflict = Matcher::any().label("a").try_and(Matcher::any().label("b")).unwrap_err();
+    /// assert_eq!(
+    ///     conflict.to_string(),
+    ///     r#"Matcher::any().label("a") and Matcher::any().label("b") cannot be combined: no event has both labels"#
+    /// );
+    /// ```
+    pub fn try_and(self, other: impl Into<Self>) -> Result<Self, MatcherConflict> {
+        let other = other.into();
+        combine(&self, &other).map_err(|reason| MatcherConflict {
+            matchers: Box::new((self, other)),
+            reason,
+        })
     }
 
     /// Matches the requests of one family; [`Op::Connect`] stands for the first request of a connection.
@@ -218,7 +242,7 @@ impl Matcher {
     }
 
     /// Only events on connections to the address with this label, which must have been named before the matcher is
-    /// used: by [`address`](crate::Server::labelled), [`serve_labelled`](crate::Server::serve_labelled) or the
+    /// used: by [`labelled`](crate::Server::labelled), [`serve_labelled`](crate::Server::serve_labelled) or the
     /// builder's [`label`](crate::ServerBuilder::label).
     #[must_use]
     pub fn label(mut self, label: &str) -> Self {
@@ -301,6 +325,85 @@ impl Matcher {
     pub fn not_sequential(mut self) -> Self {
         self.sequential = Some(false);
         self
+    }
+}
+
+/// Reason why two matchers cannot be combined.
+///
+/// ```
+/// use minikeeper::{Matcher, Op};
+///
+/// let conflict = Matcher::request(Op::Create).try_and(Matcher::watch_event()).unwrap_err();
+/// assert!(conflict.to_string().ends_with("no event is of both kinds, requests and watch events"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} and {} cannot be combined: {reason}", matchers.0, matchers.1)]
+pub struct MatcherConflict {
+    matchers: Box<(Matcher, Matcher)>,
+    reason: String,
+}
+
+/// Returns the matcher that has the conditions of both, or the reason why there is none.
+fn combine(one: &Matcher, other: &Matcher) -> Result<Matcher, String> {
+    let both_flags = |name: &str| format!("no request is both {name}() and not_{name}()");
+    Ok(Matcher {
+        kind: either(one.kind, other.kind).map_err(|(one, other)| {
+            let (one, other) = (one.words().1, other.words().1);
+            format!("no event is of both kinds, {one} and {other}")
+        })?,
+        op: narrower_op(one.op, other.op)?,
+        path: narrower_path(one.path.as_ref(), other.path.as_ref())?,
+        event_type: either(one.event_type, other.event_type)
+            .map_err(|_| "no watch event has both types")?,
+        error: either(one.error, other.error).map_err(|_| "no reply has both errors")?,
+        label: either(one.label.clone(), other.label.clone())
+            .map_err(|_| "no event has both labels")?,
+        session: either(one.session, other.session)
+            .map_err(|_| "no event belongs to both sessions")?,
+        member: either(one.member, other.member).map_err(|_| "no event is at both members")?,
+        connection: either(one.connection, other.connection)
+            .map_err(|_| "no event is on both connections")?,
+        watching: either(one.watching, other.watching).map_err(|_| both_flags("watching"))?,
+        ephemeral: either(one.ephemeral, other.ephemeral).map_err(|_| both_flags("ephemeral"))?,
+        sequential: either(one.sequential, other.sequential)
+            .map_err(|_| both_flags("sequential"))?,
+    })
+}
+
+/// Returns the value of a condition that one of two matchers sets, or both set alike. If they differ, both are the
+/// error.
+fn either<T: PartialEq>(one: Option<T>, other: Option<T>) -> Result<Option<T>, (T, T)> {
+    match (one, other) {
+        (Some(one), Some(other)) if one != other => Err((one, other)),
+        (one, other) => Ok(one.or(other)),
+    }
+}
+
+fn narrower_op(one: Option<Op>, other: Option<Op>) -> Result<Option<Op>, String> {
+    match either(one, other) {
+        Ok(op) => Ok(op),
+        Err((one, other)) if one.is_within(other) => Ok(Some(one)),
+        Err((one, other)) if other.is_within(one) => Ok(Some(other)),
+        Err((one, other)) => Err(format!(
+            "no operation is both {one:?} and {other:?}, and a matcher is about one operation, also in a multi"
+        )),
+    }
+}
+
+fn narrower_path(
+    one: Option<&PathPattern>,
+    other: Option<&PathPattern>,
+) -> Result<Option<PathPattern>, String> {
+    match either(one, other) {
+        Ok(path) => Ok(path.cloned()),
+        Err((one, other)) => match (one.literal(), other.literal()) {
+            (Some(path), _) if other.matches(path) => Ok(Some(one.clone())),
+            (_, Some(path)) if one.matches(path) => Ok(Some(other.clone())),
+            (None, None) => Err(
+                "a matcher has one pattern of paths: write one that matches the paths that both match".to_owned(),
+            ),
+            _ => Err("no path matches both".to_owned()),
+        },
     }
 }
 

@@ -48,7 +48,7 @@ pub use journal::{BadJournal, Budget, Claim, ClaimBroken, Entry, Exceeded, Journ
 pub(crate) use journal::{BadMark, BudgetId, Recorded, Recorder, Source};
 pub(crate) use known::Known;
 pub(crate) use listener_id::ListenerId;
-pub use matcher::Matcher;
+pub use matcher::{Matcher, MatcherConflict};
 pub use multi_part::MultiPart;
 pub use op::Op;
 pub use path_pattern::{BadPattern, PathPattern};

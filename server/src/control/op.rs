@@ -81,6 +81,14 @@ pub enum Op {
 }
 
 impl Op {
+    /// Whether every request of this family belongs to another one too.
+    pub(super) fn is_within(self, family: Self) -> bool {
+        let mut own = Operation::ALL
+            .into_iter()
+            .filter(|operation| self.contains(*operation));
+        self == family || self != Self::Connect && own.all(|operation| family.contains(operation))
+    }
+
     /// Whether the operation belongs to the family.
     #[must_use]
     pub fn contains(self, operation: Operation) -> bool {

@@ -63,6 +63,11 @@ impl PathPattern {
         self.text == path || self.matches_names(path)
     }
 
+    /// Returns the only path that the pattern matches; `None` if it has wildcards.
+    pub(super) fn literal(&self) -> Option<&str> {
+        (!self.text.contains(['*', '?', '['])).then_some(&*self.text)
+    }
+
     /// Whether the pattern matches some path besides the root.
     pub(crate) fn matches_below_root(&self) -> bool {
         self.below_root

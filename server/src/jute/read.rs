@@ -129,8 +129,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Number of items to reserve memory for: at most as many as the bytes can hold, and at most 64, since the count is
-/// only a claim of the client.
+/// Number of items to reserve memory for: at most as many as the bytes can hold, and at most 64, since the
+/// client may send any count.
 #[inline]
 fn capacity(count: usize, bytes: usize, item_length: usize) -> usize {
     count.min(bytes / item_length.max(1)).min(64)

@@ -549,8 +549,8 @@ impl Engine {
         self.lock().outboxes.of_task(id).is_some()
     }
 
-    /// Moves pending bytes from the outbox to `bytes`, if `bytes` are written. Otherwise the task is woken when there
-    /// is something to do.
+    /// Moves the pending bytes of the outbox to `bytes`, if `bytes` is empty or the connection is closing. The task is
+    /// woken when there is something to do.
     // Longer than 60 lines: each return unlocks before it wakes other tasks.
     pub(super) fn poll_outbox(
         &self,

@@ -36,7 +36,7 @@ pub enum FileKind {
 }
 
 impl FileKind {
-    /// Returns the kind of file that a name claims to be, whatever follows the first dot:
+    /// Returns the kind of file that a name stands for, whatever follows the first dot:
     /// `Util.isSnapshotFileName`, `Util.isLogFileName`.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {

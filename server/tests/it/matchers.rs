@@ -145,7 +145,7 @@ fn a_label_is_known_once_it_is_named() {
     let of = |label: &str| Matcher::watch_event().label(label);
     assert!(server.check(&of("early")).is_ok());
     let text = server.check(&of("late")).unwrap_err().to_string();
-    assert!(text.contains(r#"(known are "early")"#), "{text}");
+    assert!(text.contains(r#"(known labels: "early")"#), "{text}");
     assert!(
         text.contains(r#"name the label first with labelled("late")"#),
         "{text}"
@@ -195,7 +195,7 @@ fn a_journal_from_json_knows_its_labels() {
     journal.assert_count(Matcher::request(Op::Connect).label("worker"), 1);
     let text = panic_of(|| journal.assert_never(Matcher::any().label("boss")));
     assert!(
-        text.contains(r#"no entry of this journal has the label "boss" (known are "worker")"#),
+        text.contains(r#"no entry of this journal has the label "boss" (known labels: "worker")"#),
         "{text}"
     );
 }

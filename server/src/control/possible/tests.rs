@@ -559,8 +559,8 @@ fn a_refusal_names_the_matcher_the_reason_and_a_remedy() {
         ),
         (
             Matcher::any().label("wroker"),
-            "Matcher::any().label(\"wroker\") can never match: the label \"wroker\" is not known (known are \"a\"): \
-             name the label first with labelled(\"wroker\"), serve_labelled(..) or the builder's label(..)",
+            "Matcher::any().label(\"wroker\") can never match: the label \"wroker\" is not known (known labels: \
+             \"a\"): name the label first with labelled(\"wroker\"), serve_labelled(..) or the builder's label(..)",
         ),
         (
             Matcher::any().member(MemberId(3)),

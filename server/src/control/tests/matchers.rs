@@ -2,7 +2,94 @@
 
 use super::*;
 use crate::control::{Event, EventKind, Matcher, Op};
-use crate::protocol::{DeleteRequest, MultiOp, MultiResult};
+use crate::protocol::{DeleteRequest, EventType, MemberId, MultiOp, MultiResult};
+
+#[test]
+fn combined_matchers_match_the_events_that_both_match() {
+    let write = Matcher::from(Op::Write).path("/a/*");
+    let create = Matcher::request(Op::Create).path("/a/b");
+    for both in [write.clone().and(&create), create.clone().and(&write)] {
+        assert_eq!(both, create);
+    }
+    let labelled = create.clone().and(Matcher::any().label("a").ephemeral());
+    assert_eq!(labelled, create.clone().label("a").ephemeral());
+    assert_eq!(create.clone().and(&create), create);
+}
+
+#[test]
+fn contradictory_matchers_cannot_be_combined() {
+    let any = Matcher::any;
+    for (one, other, reason) in [
+        (
+            Matcher::request(Op::Create),
+            Matcher::reply(Op::Create),
+            "no event is of both kinds, requests and replies",
+        ),
+        (
+            Op::Create.into(),
+            Op::Delete.into(),
+            "no operation is both Create and Delete",
+        ),
+        (
+            Op::Connect.into(),
+            Op::Any.into(),
+            "no operation is both Connect and Any",
+        ),
+        (any().path("/a"), any().path("/b"), "no path matches both"),
+        (any().path("/a/*"), any().path("/b"), "no path matches both"),
+        (
+            any().path("/a*"),
+            any().path("/*b"),
+            "a matcher has one pattern of paths",
+        ),
+        (
+            any().label("a"),
+            any().label("b"),
+            "no event has both labels",
+        ),
+        (
+            any().session(SessionId(1)),
+            any().session(SessionId(2)),
+            "no event belongs to both sessions",
+        ),
+        (
+            any().connection(1),
+            any().connection(2),
+            "no event is on both connections",
+        ),
+        (
+            any().member(MemberId(1)),
+            any().member(MemberId(2)),
+            "no event is at both members",
+        ),
+        (
+            any().error(ErrorCode::NoNode),
+            any().error(ErrorCode::NodeExists),
+            "no reply has both errors",
+        ),
+        (
+            any().event_type(EventType::NodeCreated),
+            any().event_type(EventType::NodeDeleted),
+            "no watch event has both types",
+        ),
+        (
+            any().watching(),
+            any().not_watching(),
+            "no request is both watching() and not_watching()",
+        ),
+    ] {
+        for (one, other) in [(&one, &other), (&other, &one)] {
+            let conflict = one
+                .clone()
+                .try_and(other)
+                .expect_err("they contradict each other");
+            let begin = format!("{one} and {other} cannot be combined: ");
+            let text = conflict.to_string();
+            assert!(text.starts_with(&begin), "{text}");
+            assert!(text.contains(reason) || one.op.is_some(), "{text}");
+        }
+    }
+}
 
 /// Entries of the journal.
 fn entries(control: &Control) -> Vec<crate::control::Entry> {

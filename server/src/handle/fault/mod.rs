@@ -197,8 +197,12 @@ impl FaultBuilder<'_> {
     /// Selects the messages that the fault happens to: an [`Op`](crate::Op), an
     /// [`EventKind`](crate::matcher::EventKind) or a [`Matcher`].
     ///
-    /// The conditions of the matcher are added to those set before; where both set the same one, the new one counts. An
-    /// `Op` selects requests, or replies where the fault or another condition is about replies.
+    /// The conditions of the matcher are added to those set before, as [`Matcher::and`] does. An `Op` selects requests,
+    /// or replies where the fault or another condition is about replies.
+    ///
+    /// # Panics
+    ///
+    /// If no message can meet the conditions of both, or if one matcher cannot express both.
     ///
     /// ```
     /// use minikeeper::{Fault, Matcher, Op};
@@ -213,8 +217,9 @@ impl FaultBuilder<'_> {
     /// # drop((lost, half));
     /// # Ok::<(), minikeeper::StartError>(())
     /// ```
+    #[track_caller]
     pub fn on(mut self, on: impl Into<Matcher>) -> Self {
-        self.rule.on = self.rule.on.and(on.into());
+        self.rule.on = self.rule.on.and(on);
         self
     }
 

@@ -50,7 +50,7 @@ fn usage_follows_without_a_version_or_an_event() {
     assert_eq!(
         world.stat(STATS),
         before,
-        "but for its data, which are as long"
+        "only the data of the stats znode changes, and its length does not"
     );
     assert_eq!(world.watches(), (1, 0));
 }
@@ -128,7 +128,8 @@ fn a_quota_on_the_system_znodes_counts_its_own_limits() {
             create("/zookeeper/quota/zookeeper/zookeeper_stats").data("12345"),
         ],
     );
-    // Counted with the five bytes that the client sent: once for the text, and once for the znode that was created.
+    // The five bytes that the client sent are counted twice: when the usage text is computed, and when the new znode is
+    // added to the usage.
     assert_eq!(
         world
             .data("/zookeeper/quota/zookeeper/zookeeper_stats")
@@ -164,7 +165,7 @@ fn counting_continues_from_stats_that_a_client_wrote() {
     assert_eq!(usage(&world), "count=0,bytes=0", "from -1");
 }
 
-/// A real server fails here too where it checks limits (`ZooKeeperServer.checkQuota`), and dies elsewhere.
+/// With enforced limits a real server refuses the create too (`ZooKeeperServer.checkQuota`). Without them it crashes.
 #[test]
 fn with_enforced_limits_a_create_fails_on_unreadable_stats() {
     let mut world = limited("countHardLimit=9");
@@ -233,7 +234,7 @@ fn a_hard_limit_on_bytes_refuses_any_change_of_size_beyond_it() {
     assert_eq!(
         world.answer(1, set("/q/b", "1234", 77)),
         "QuotaExceeded",
-        "which wins over the version"
+        "the quota is checked before the version"
     );
     assert_eq!(
         world.answer(1, set("/q/b", "abc", 77)),
@@ -245,7 +246,7 @@ fn a_hard_limit_on_bytes_refuses_any_change_of_size_beyond_it() {
     assert_eq!(
         world.answer(1, set("/q/b", "1", -1)),
         "QuotaExceeded",
-        "shrinking is one"
+        "a smaller size is a change too"
     );
     world.given(1, [delete("/q/b", -1)]);
 }

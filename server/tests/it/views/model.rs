@@ -87,7 +87,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    // Each case starts a server; `PROPTEST_CASES` draws more.
+    // Each case starts a server, so the default is few cases; `PROPTEST_CASES` sets another number.
     #![proptest_config(ProptestConfig {
         cases: ProptestConfig::default().cases / 4,
         ..ProptestConfig::default()
@@ -475,7 +475,7 @@ impl World {
         let znode = self.server.znode("/held").expect("it is there");
         assert_eq!(
             znode.stat.version, self.version,
-            "what was released is done"
+            "every released request is carried out"
         );
         let is_empty = self.sessions.is_empty() && self.up.iter().all(Option::is_none);
         if is_empty {
