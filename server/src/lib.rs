@@ -59,6 +59,29 @@ pub use handle::{Ensemble, Hold, Server, ServerBuilder, Snapshot, StartError, Tr
 pub use protocol::error_code::ErrorCode;
 pub use protocol::ids::SessionId;
 
+/// Reports and commands of four-letter words and of the AdminServer, as data.
+///
+/// They begin with [`Server::admin`](crate::Server::admin).
+///
+/// ```
+/// use minikeeper::Server;
+/// use minikeeper::admin::Admin;
+///
+/// let server = Server::start()?;
+/// let admin: Admin = server.admin();
+/// for metric in admin.metrics() {
+///     println!("{} is a {}", metric.name, metric.kind());
+/// }
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+pub mod admin {
+    pub use crate::handle::{Admin, Denied, Details, Quorum};
+    pub use crate::wire::{
+        ConfReport, ConnectionReport, ConnectionSession, DumpReport, EnvironmentReport, Metric,
+        MetricNumber, MetricValue, Quantiles, Sample, ServerReport, Summary,
+    };
+}
+
 /// Members of an ensemble in one process: stops, partitions, lag, elections.
 ///
 /// It begins with [`Ensemble::start`](crate::Ensemble::start).

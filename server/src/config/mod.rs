@@ -20,6 +20,7 @@ mod rules;
 pub(crate) mod server;
 pub(crate) mod storage;
 
+pub use crate::protocol::metrics_provider::MetricsProvider;
 pub use clock_kind::ClockKind;
 pub(crate) use compression::Compression;
 pub use digest_algorithm::DigestAlgorithm;

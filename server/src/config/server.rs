@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{ClockKind, DigestAlgorithm, FourLetterWords, JournalMode, Rules, Storage};
+use super::{
+    ClockKind, DigestAlgorithm, FourLetterWords, JournalMode, MetricsProvider, Rules, Storage,
+};
 use crate::protocol::{MemberId, Timestamp};
 
 /// Settings of a server. [`ServerBuilder`](crate::ServerBuilder) has a setter for each field.
@@ -63,6 +65,8 @@ pub struct Config {
     pub read_only_mode: bool,
     /// Four-letter words that are answered (`4lw.commands.whitelist`). Default: all.
     pub four_letter_words: FourLetterWords,
+    /// Form of the metrics in `mntr` (`metricsProvider.className`). Default: that of `DefaultMetricsProvider`.
+    pub metrics_provider: MetricsProvider,
     /// Whether TTL znodes can be created (`zookeeper.extendedTypesEnabled`). Default true.
     pub extended_types: bool,
     /// Whether hard quotas are enforced (`zookeeper.enforceQuota`). Default false.
@@ -124,6 +128,7 @@ impl Default for Config {
             labels: Vec::new(),
             read_only_mode: false,
             four_letter_words: FourLetterWords::All,
+            metrics_provider: MetricsProvider::Default,
             extended_types: true,
             enforce_quota: false,
             skip_acl: false,

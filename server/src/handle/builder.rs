@@ -7,7 +7,9 @@ use std::time::Duration;
 #[cfg(not(feature = "tokio-clock"))]
 use super::missing::{NotEnabled, TokioClock};
 use super::{Ensemble, Server, Snapshot, StartError, Tree};
-use crate::config::{ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode, Storage};
+use crate::config::{
+    ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode, MetricsProvider, Storage,
+};
 use crate::protocol::Timestamp;
 
 /// Builder of a [`Server`]. See [`Config`] for the meaning and the default of each setting.
@@ -341,6 +343,8 @@ impl ServerBuilder {
         server_id: u8;
         /// Four-letter words that the server answers.
         four_letter_words: FourLetterWords;
+        /// Form of the metrics in `mntr`.
+        metrics_provider: MetricsProvider;
         /// Whether clients can create TTL znodes.
         extended_types: bool;
         /// Whether hard quotas are enforced.

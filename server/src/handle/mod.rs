@@ -3,6 +3,7 @@
 //! A file or folder that has the name of a public module defines the items of that module.
 //! Every call that does not wait is synchronous, and sees the effects of all calls before it.
 
+mod admin;
 mod builder;
 mod endpoint;
 mod ensemble;
@@ -25,6 +26,7 @@ mod znodes;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use admin::{Admin, Denied, Details, Quorum};
 pub use builder::ServerBuilder;
 pub use ensemble::{ApplyError, Ensemble, Lag, Member, MemberPartition, MemberView};
 pub use fault::{ChaosGuard, FaultBuilder, FaultGuard, NeverHappened, Partition};

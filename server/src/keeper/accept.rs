@@ -2,12 +2,14 @@
 
 use std::net::IpAddr;
 
-use super::access;
+use super::access::{self, Ids};
 use super::connection::ConnectionId;
 use super::deadline::Deadline;
 use super::output::{CloseReason, Output, Outputs, reply};
 use super::state::Keeper;
-use crate::protocol::{ErrorCode, MemberId, Response, SessionId, Timestamp, Xid, Zxid};
+use crate::protocol::{
+    ErrorCode, MemberId, Permissions, Response, SessionId, Timestamp, Xid, Zxid,
+};
 
 impl Keeper {
     pub(super) fn accepted(
@@ -71,6 +73,35 @@ impl Keeper {
                 self.close(now, connection, CloseReason::AuthFailed, out);
             }
         }
+    }
+
+    /// Checks credentials and every permission on the root, as the commands `snapshot` and `restore` of the
+    /// AdminServer do (`Commands.handleAuthentication`, `handleAuthorization`).
+    ///
+    /// # Errors
+    ///
+    /// `AuthFailed` if the credentials are not valid, `NoAuth` if they lack a permission.
+    pub(crate) fn check_administrator(
+        &self,
+        address: IpAddr,
+        scheme: &str,
+        auth: Option<&str>,
+    ) -> Result<(), ErrorCode> {
+        let mut added = access::authenticate(&self.rules, address, Some(scheme), auth)?.into_iter();
+        let first = added.next().ok_or(ErrorCode::AuthFailed)?;
+        let mut ids = Ids::new(first);
+        added.for_each(|id| ids.add(id));
+        let root = self.tree.get("/").ok_or(ErrorCode::NoNode)?;
+        for wanted in [
+            Permissions::READ,
+            Permissions::WRITE,
+            Permissions::CREATE,
+            Permissions::DELETE,
+            Permissions::ADMIN,
+        ] {
+            access::check(&self.rules, self.tree.acl_of(root), wanted, &ids)?;
+        }
+        Ok(())
     }
 
     /// Refuses a request of a client that has to authenticate first.

@@ -51,6 +51,7 @@ pub(crate) use connection::{Connection, ConnectionId};
 pub(crate) use input::Input;
 pub use output::CloseReason;
 pub(crate) use output::{Expiry, Output, Outputs};
+pub(crate) use quota::{QuotaSums, sums as quota_sums};
 pub(crate) use reap::Reapable;
 pub(crate) use restore::Restored;
 pub(crate) use session::Sessions;

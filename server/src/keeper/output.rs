@@ -114,6 +114,13 @@ pub(crate) trait Outputs {
 
     /// Reports that a session is about to expire, for the log. The effects follow as outputs.
     fn expiring(&mut self, _session: SessionId, _why: Expiry) {}
+
+    /// Reports a successful read of a znode and the number of bytes of its data, or of the names of its children, for
+    /// the metrics.
+    fn has_read(&mut self, _path: &str, _bytes: usize) {}
+
+    /// Reports that a quota on `path` refuses a write, for the metrics.
+    fn quota_exceeded(&mut self, _path: &str) {}
 }
 
 /// Reason why a session expires.

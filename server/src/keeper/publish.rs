@@ -8,13 +8,13 @@ use super::connection::{ConnectionId, Connections};
 use super::ensemble::Members;
 use super::output::{Output, Outputs, notify, reply};
 use super::state::Keeper;
-use super::transaction::Transaction;
+use super::transaction::{Transaction, refusal};
 use super::tree::Tree;
 use super::watch::Watches;
 use super::write::{self, Caller};
 use crate::config::Rules;
 use crate::protocol::{
-    EventType, Permissions, Request, SessionId, Timestamp, Txn, TxnRecord, Xid, Zxid,
+    ErrorCode, EventType, Permissions, Request, SessionId, Timestamp, Txn, TxnRecord, Xid, Zxid,
 };
 
 impl Keeper {
@@ -44,7 +44,9 @@ impl Keeper {
         let txn = if written.committed {
             transaction.commit(written.record)
         } else {
-            transaction.refuse(written.record, &mut changes)
+            let txn = transaction.refuse(written.record, &mut changes);
+            report_quota(request, &txn.record, out);
+            txn
         };
         // Events come before the reply: DataTree fires watches before FinalRequestProcessor answers.
         self.publish(&txn, &changes, out);
@@ -96,6 +98,25 @@ impl Keeper {
             out,
         );
     }
+}
+
+/// Reports the path whose write a quota refused, if that is the reason of a refusal.
+fn report_quota(request: &Request<'_>, record: &TxnRecord<'_>, out: &mut impl Outputs) {
+    let refusal = refusal(ErrorCode::QuotaExceeded);
+    let is_quota = |record: &TxnRecord<'_>| *record == refusal;
+    let failed = if let TxnRecord::Multi(records) = record {
+        records.iter().position(is_quota)
+    } else {
+        is_quota(record).then_some(0)
+    };
+    // Every operation up to the refused one has a path.
+    let mut at = 0;
+    request.paths(|path| {
+        if failed == Some(at) {
+            out.quota_exceeded(path);
+        }
+        at += 1;
+    });
 }
 
 /// Emits a transaction, and hands it to members that apply it later.

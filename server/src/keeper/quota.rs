@@ -106,6 +106,47 @@ fn limited_prefix<'a>(tree: &Tree, path: &'a str) -> Option<&'a str> {
     ancestors(path).find(|path| tree.limited.contains(*path))
 }
 
+/// Limits and usage of all quotas whose paths have the same first name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct QuotaSums {
+    pub(crate) count_limit: i64,
+    pub(crate) bytes_limit: i64,
+    pub(crate) count: i64,
+    pub(crate) bytes: i64,
+}
+
+/// Returns the limits and the usage of the quotas, by the first name of their paths: `QuotaMetricsUtils`. A hard limit
+/// precedes a soft one.
+pub(crate) fn sums(tree: &Tree) -> BTreeMap<String, QuotaSums> {
+    let mut sums: BTreeMap<String, QuotaSums> = BTreeMap::new();
+    for prefix in &tree.limited {
+        let Some(name) = prefix.split('/').nth(1).filter(|name| !name.is_empty()) else {
+            continue;
+        };
+        let track = |of: &str| {
+            let znode = tree.get(&format!("{QUOTA}{prefix}/{of}"));
+            znode.and_then(|znode| Track::of(znode.shared_data()))
+        };
+        let limits = track(LIMITS).unwrap_or_default();
+        let limit = |hard: &str, soft: &str| match limits.get(hard) {
+            hard if hard > -1 => hard,
+            _ => limits.get(soft),
+        };
+        let sum = sums.entry(name.to_owned()).or_default();
+        sum.count_limit = sum
+            .count_limit
+            .wrapping_add(limit("countHardLimit", "count"));
+        sum.bytes_limit = sum
+            .bytes_limit
+            .wrapping_add(limit("byteHardLimit", "bytes"));
+        if let Some(usage) = track(STATS) {
+            sum.count = sum.count.wrapping_add(usage.get("count"));
+            sum.bytes = sum.bytes.wrapping_add(usage.get("bytes"));
+        }
+    }
+    sums
+}
+
 /// Records data that quotas depend on, before it changes.
 pub(super) fn about_to_change(undo: &mut UndoLog, path: &str, data: Option<&Data>) {
     if path.starts_with(QUOTA) {

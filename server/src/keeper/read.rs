@@ -2,9 +2,11 @@
 //! znode.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::access::Ids;
 use super::long_list::{Below, LONG};
+use super::output::Outputs;
 use super::tree::Tree;
 use super::watch::Watches;
 use super::znode::Znode;
@@ -13,6 +15,57 @@ use crate::protocol::{
     AddWatchMode, AuthId, ClientInfo, ErrorCode, EventType, LongCount, MultiReadOp, MultiResult,
     Names, Permissions, Request, Response, SessionId, SetWatches, is_ephemeral_prefix,
 };
+
+/// Reports the znodes that were read, for the metrics: `DataTree.updateReadStat`. The names of a list that is read
+/// after the turn are not counted.
+pub(super) fn report(request: &Request<'_>, response: &Response<'_>, out: &mut impl Outputs) {
+    let length = |data: &Option<&Arc<[u8]>>| data.map_or(0, |data| data.len());
+    let names = |names: &Names<'_>| match names {
+        Names::Short(names) => names.iter().map(|name| name.len()).sum(),
+        Names::Long { .. } => 0,
+    };
+    if let Request::GetData {
+        path: Some(path), ..
+    } = request
+        && let Response::Data(data, _) = response
+    {
+        out.has_read(path, length(data));
+    } else if let Request::Exists {
+        path: Some(path), ..
+    } = request
+    {
+        out.has_read(path, 0);
+    } else if let Request::GetChildren {
+        path: Some(path), ..
+    }
+    | Request::GetChildren2 {
+        path: Some(path), ..
+    } = request
+        && let Response::Children(children) | Response::ChildrenAndStat(children, _) = response
+    {
+        out.has_read(path, names(children));
+    } else if let Request::MultiRead(operations) = request
+        && let Response::Multi(results) | Response::MultiReadBrokenOff(results) = response
+    {
+        for (operation, result) in operations.iter().zip(results) {
+            let bytes = match result {
+                MultiResult::Data(data, _) => length(data),
+                MultiResult::Children(children) => names(children),
+                MultiResult::Create(_)
+                | MultiResult::Create2(..)
+                | MultiResult::Delete
+                | MultiResult::SetData(_)
+                | MultiResult::Check
+                | MultiResult::Error(_) => continue,
+            };
+            if let MultiReadOp::GetData { path: Some(path) }
+            | MultiReadOp::GetChildren { path: Some(path) } = operation
+            {
+                out.has_read(path, bytes);
+            }
+        }
+    }
+}
 
 /// The reader of one request: its client, and the state that it reads.
 pub(super) struct Reader<'r> {

@@ -217,6 +217,9 @@ impl Keeper {
             Ok(reader) => reader.read(request, watches),
             Err(code) => Err(*code),
         };
+        if let Ok(response) = &result {
+            read::report(request, response, out);
+        }
         reply(out, connection, xid, last_zxid, result);
     }
 

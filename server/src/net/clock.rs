@@ -229,7 +229,12 @@ pub(super) fn unique_moment(reached: Timestamp) -> Timestamp {
     reason = "this is the one place where time is read"
 )]
 fn time_of_day() -> Timestamp {
-    let since_1970 = SystemTime::now()
+    timestamp(SystemTime::now())
+}
+
+/// Time of day of the operating system as a timestamp; a moment before 1970 is 1970.
+pub(super) fn timestamp(time: SystemTime) -> Timestamp {
+    let since_1970 = time
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or(Duration::ZERO);
     Timestamp(0) + since_1970

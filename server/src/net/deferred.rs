@@ -56,6 +56,10 @@ impl Sink<'_, '_> {
         }
         outbox.stats.received += 1;
         outbox.stats.last_response = Some(self.now);
+        // A held or delayed request arrives when it is carried out, so it has no latency.
+        self.totals.latencies.count(0, 1, stats.writes);
+        outbox.stats.last_latency_ms = 0;
+        outbox.stats.latency.add(0, 1);
         stats.count(&mut outbox.stats, refused, keeper);
         self.totals.since_reset.received += 1;
         self.wakers.extend(outbox.waker.take());
@@ -80,6 +84,8 @@ pub(super) struct Begun {
     session: bool,
     /// Last request that has a name in `cons`. An unknown operation has one too.
     last: Option<(Xid, Option<Operation>)>,
+    /// Number of writes.
+    pub(super) writes: u64,
 }
 
 impl Begun {
@@ -95,6 +101,7 @@ impl Begun {
             self.session = request.session == SessionId::NONE;
         } else if let Input::Request { xid, request, .. } = input {
             let operation = request.operation();
+            self.writes += u64::from(operation.is_some_and(Operation::is_write));
             if operation.is_none_or(|operation| wire::last_operation(operation).is_some()) {
                 self.last = Some((*xid, operation));
             }

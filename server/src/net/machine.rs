@@ -6,6 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::clock::timestamp;
+use crate::protocol::Timestamp;
 use crate::wire::EnvironmentReport;
 
 /// The text of a file that the test named.
@@ -26,6 +28,11 @@ pub(super) fn write_to(folder: &Path, name: &str, text: &str) -> io::Result<Path
     fs::write(&file, text)?;
     // A test may run in any folder, so the full path is returned.
     Ok(fs::canonicalize(&file).unwrap_or(file))
+}
+
+/// Time at which a file was last modified.
+pub(super) fn modified(file: &Path) -> Option<Timestamp> {
+    fs::metadata(file).ok()?.modified().ok().map(timestamp)
 }
 
 /// The number of open files and the most there may be; 0 where it is not known.

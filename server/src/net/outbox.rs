@@ -14,6 +14,7 @@ use super::outgoing::{LARGEST_BUFFER, Outgoing};
 use crate::control::{Client, Control, Event, HeldItem, ListenerId, Pieces, Progress};
 use crate::keeper::{CloseReason, ConnectionId};
 use crate::protocol::{SessionId, Timestamp, Xid, Zxid};
+use crate::wire::Summary;
 
 /// Number of unread bytes of watch events beyond which a connection is closed.
 pub(super) const EVENT_LIMIT: usize = 64 << 20;
@@ -122,6 +123,10 @@ pub(crate) struct ConnectionStats {
     pub(crate) last_zxid: Zxid,
     /// `None` before the first response, and after `crst` until the next one.
     pub(crate) last_response: Option<Timestamp>,
+    /// Latency of the last requests, in milliseconds.
+    pub(crate) last_latency_ms: u64,
+    /// Latency of all requests, in milliseconds.
+    pub(crate) latency: Summary,
 }
 
 impl Outbox {
@@ -155,6 +160,8 @@ impl Outbox {
                 last_cxid: Xid(0),
                 last_zxid: Zxid(0),
                 last_response: None,
+                last_latency_ms: 0,
+                latency: Summary::default(),
             },
         }
     }
@@ -477,6 +484,8 @@ impl ConnectionStats {
             last_cxid: Xid(-1),
             last_zxid: Zxid(-1),
             last_response: None,
+            last_latency_ms: 0,
+            latency: Summary::default(),
             ..self.clone()
         };
     }

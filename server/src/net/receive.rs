@@ -1,6 +1,7 @@
 //! Processing of received frames, all in one turn.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::clock::Slice;
 use super::deferred::Begun;
@@ -84,6 +85,7 @@ impl Engine {
         {
             return Ok(self.receive_word(id, (word, gathering.facts()), bytes, answers, marks));
         }
+        let arrived = self.clock.now();
         let before = answers.extent();
         let own = Own::new(id, answers);
         let mut frames = Frames {
@@ -105,6 +107,7 @@ impl Engine {
                 let closing = own.as_ref().and_then(|own| own.closing);
                 let under_way = own.as_ref().and_then(|own| own.under_way);
                 frames.count(now, bytes.len(), own, keeper, sink);
+                frames.count_latency(self.clock.now().since(arrived), sink);
                 (result, closing, under_way)
             });
         if self.log.is_some() && answers.has_grown_since(before) {
@@ -305,6 +308,21 @@ impl<'b> Frames<'b, '_> {
         }
         sink.totals.since_reset.received += self.requests;
         sink.totals.bytes_received += number(received - self.rest.len());
+    }
+}
+
+impl Frames<'_, '_> {
+    /// Counts the time from the arrival of the bytes to the end of the turn as the latency of each processed frame.
+    fn count_latency(&self, latency: Duration, sink: &mut Sink<'_, '_>) {
+        let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+        let latencies = &mut sink.totals.latencies;
+        latencies.count(latency_ms, self.requests, self.begun.writes);
+        if let Some(outbox) = sink.outboxes.get_mut(self.id)
+            && self.requests > 0
+        {
+            outbox.stats.last_latency_ms = latency_ms;
+            outbox.stats.latency.add(latency_ms, self.requests);
+        }
     }
 }
 

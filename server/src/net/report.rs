@@ -8,15 +8,16 @@ use std::time::Duration;
 use super::engine::{Engine, State};
 use super::facts::Facts;
 use super::long_word::{Ephemerals, LONG, WatchesByPath, WatchesBySession};
+use super::machine;
 use super::outbox::{ConnectionStats, Outbox};
 use super::outgoing::Long;
 use super::totals::Packets;
-use crate::config::FourLetterWords;
-use crate::keeper::{Connection, ConnectionId, Table, Watches};
-use crate::protocol::{MemberId, Mode, SessionId, Timestamp};
+use crate::config::{FourLetterWords, MetricsProvider};
+use crate::keeper::{Connection, ConnectionId, Keeper, QuotaSums, Table, Watches, quota_sums};
+use crate::protocol::{MemberId, Mode, SessionId, Timestamp, Zxid};
 use crate::wire::{
-    Answer, ConfReport, ConnectionReport, ConnectionSession, DumpReport, FourLetterWord,
-    LatencyReport, MonitorReport, ServerReport,
+    Answer, ConfReport, ConnectionReport, ConnectionSession, DumpReport, EnvironmentReport,
+    FourLetterWord, Metric, MonitorReport, Quotas, ServerReport,
 };
 
 /// Answer to a word.
@@ -91,8 +92,7 @@ fn answer_now(
         FourLetterWord::Conf => Answer::Conf(conf(engine, facts.sizes)),
         FourLetterWord::Cons => Answer::Cons(connections(state, asking)),
         FourLetterWord::Crst => {
-            let outboxes = state.outboxes.iter_mut();
-            outboxes.for_each(|(_, outbox)| outbox.stats.reset());
+            reset_connections(state);
             Answer::Crst
         }
         FourLetterWord::Dirs => {
@@ -102,30 +102,28 @@ fn answer_now(
                 log_size,
             }
         }
-        FourLetterWord::Dump => Answer::Dump(dump(state)),
+        FourLetterWord::Dump => {
+            let lists_ephemerals = !has_many_ephemerals(state);
+            Answer::Dump(dump(state, lists_ephemerals))
+        }
         FourLetterWord::Envi => Answer::Envi(facts.environment?),
         FourLetterWord::Gtmk => Answer::TraceMask(state.trace_mask),
         FourLetterWord::Stmk => {
             state.trace_mask = FourLetterWord::trace_mask(received)?;
             Answer::TraceMask(state.trace_mask)
         }
-        FourLetterWord::Hash => {
-            let history = state.keeper.tree().digest_history();
-            Answer::Hash(
-                history
-                    .map(|(zxid, digest)| (zxid, digest.cast_signed()))
-                    .collect(),
-            )
-        }
+        FourLetterWord::Hash => Answer::Hash(digests(state)),
         FourLetterWord::Isro => Answer::Isro {
             read_only: (mode != Mode::NotServing).then_some(mode == Mode::ReadOnly),
         },
         FourLetterWord::Mntr => {
-            Answer::Mntr(Box::new(monitor(state, mode, now, facts.descriptors)))
+            let provider = engine.config.metrics_provider;
+            let report = monitor(state, provider, mode, now, facts.descriptors);
+            Answer::Mntr(Box::new(report))
         }
         FourLetterWord::Ruok => Answer::Ruok,
         FourLetterWord::Srst => {
-            state.totals.since_reset = Packets::default();
+            state.totals.reset(engine.config.metrics_provider);
             Answer::Srst
         }
         FourLetterWord::Srvr => Answer::Srvr(server(state, member)),
@@ -136,17 +134,11 @@ fn answer_now(
             Answer::Wchc(group(watches(state).map(|(path, session)| (session, path))))
         }
         FourLetterWord::Wchp => Answer::Wchp(group(watches(state))),
-        FourLetterWord::Wchs => {
-            let count = |count: fn(&Table) -> usize| {
-                let tables = state.keeper.all_watches().map(Watches::data);
-                tables.map(count).sum()
-            };
-            Answer::Wchs {
-                connections: count(Table::connections),
-                paths: count(Table::paths),
-                watches: count(Table::pairs),
-            }
-        }
+        FourLetterWord::Wchs => Answer::Wchs {
+            connections: watch_count(state, Table::connections),
+            paths: watch_count(state, Table::paths),
+            watches: watch_count(state, Table::pairs),
+        },
         FourLetterWord::TelnetClose => Answer::TelnetClose,
     })
 }
@@ -158,6 +150,145 @@ impl Engine {
             FourLetterWords::All => true,
             FourLetterWords::Only(words) => word.is_listed(words),
         }
+    }
+}
+
+/// Reports for the AdminServer: the same as those of the four-letter words, as data.
+impl Engine {
+    /// Mode of a member.
+    pub(crate) fn mode_of(&self, member: MemberId) -> Mode {
+        self.lock().keeper.members().mode(member)
+    }
+
+    pub(crate) fn conf_report(&self) -> ConfReport {
+        conf(self, self.sizes())
+    }
+
+    /// Sizes of the snapshots and of the logs, in bytes.
+    pub(crate) fn sizes(&self) -> (u64, u64) {
+        self.log.as_ref().map_or((0, 0), |log| log.sizes())
+    }
+
+    /// Zxid and time of the newest snapshot. A server in memory has that of its start.
+    pub(crate) fn last_snapshot(&self) -> Option<(Zxid, Timestamp)> {
+        match &self.log {
+            None => Some((Zxid(0), self.lock().started)),
+            Some(log) => {
+                let (zxid, path) = log.newest_snapshot()?;
+                Some((zxid, machine::modified(&path)?))
+            }
+        }
+    }
+
+    pub(crate) fn connection_reports(&self) -> Vec<ConnectionReport> {
+        connections(&self.lock(), ConnectionId::HANDLE)
+    }
+
+    pub(crate) fn dump_report(&self) -> DumpReport {
+        dump(&self.lock(), true)
+    }
+
+    pub(crate) fn server_report(&self, member: MemberId) -> ServerReport {
+        server(&self.lock(), member)
+    }
+
+    /// Sizes of the replies: the last, the smallest and the largest.
+    pub(crate) fn response_sizes(&self) -> Option<(u64, u64, u64)> {
+        let sizes = self.lock().totals.response_sizes?;
+        Some((sizes.last, sizes.min, sizes.max))
+    }
+
+    /// Number of failed authentications, and the time since the start.
+    pub(crate) fn auth_failures_and_uptime(&self) -> (u64, Duration) {
+        let state = self.lock();
+        let uptime = self.clock.now().since(state.started);
+        (state.totals.auth_failed, uptime)
+    }
+
+    pub(crate) fn metrics(&self, member: MemberId) -> Vec<Metric> {
+        let descriptors = machine::file_descriptors();
+        let report = {
+            let state = self.lock();
+            let mode = state.keeper.members().mode(member);
+            let provider = self.config.metrics_provider;
+            monitor(&state, provider, mode, self.clock.now(), descriptors)
+        };
+        report.into_metrics()
+    }
+
+    /// Every watched path with the session that watches it, as in `wchc`.
+    pub(crate) fn watched_paths(&self) -> Vec<(String, SessionId)> {
+        watches(&self.lock()).collect()
+    }
+
+    /// Numbers of connections, paths and watches, as in `wchs`.
+    pub(crate) fn watch_counts(&self) -> (usize, usize, usize) {
+        let state = self.lock();
+        let count = |of: fn(&Table) -> usize| watch_count(&state, of);
+        (
+            count(Table::connections),
+            count(Table::paths),
+            count(Table::pairs),
+        )
+    }
+
+    /// Digests of the state by zxid, as in `hash`.
+    pub(crate) fn digests(&self) -> Vec<(Zxid, i64)> {
+        digests(&self.lock())
+    }
+
+    pub(crate) fn trace_mask(&self) -> i64 {
+        self.lock().trace_mask
+    }
+
+    pub(crate) fn set_trace_mask(&self, mask: i64) {
+        self.lock().trace_mask = mask;
+    }
+
+    /// Resets the counts of the server, as `srst` does.
+    pub(crate) fn reset_counts(&self) {
+        self.lock().totals.reset(self.config.metrics_provider);
+    }
+
+    /// Resets the counts of the connections, as `crst` does.
+    pub(crate) fn reset_connection_counts(&self) {
+        reset_connections(&mut self.lock());
+    }
+
+    pub(crate) fn environment_report() -> EnvironmentReport {
+        machine::environment()
+    }
+}
+
+fn reset_connections(state: &mut State) {
+    let outboxes = state.outboxes.iter_mut();
+    outboxes.for_each(|(_, outbox)| outbox.stats.reset());
+}
+
+fn digests(state: &State) -> Vec<(Zxid, i64)> {
+    let history = state.keeper.tree().digest_history();
+    history
+        .map(|(zxid, digest)| (zxid, digest.cast_signed()))
+        .collect()
+}
+
+fn watch_count(state: &State, of: fn(&Table) -> usize) -> usize {
+    let tables = state.keeper.all_watches().map(Watches::data);
+    tables.map(of).sum()
+}
+
+/// Limits and usage of the quotas, as sets of gauges.
+fn quotas(keeper: &Keeper) -> Quotas {
+    let sums = quota_sums(keeper.tree());
+    let set = |of: fn(&QuotaSums) -> i64| {
+        let gauges = sums.iter().map(|(name, sums)| (name.clone(), of(sums)));
+        gauges.collect()
+    };
+    Quotas {
+        count_limit: set(|sums| sums.count_limit),
+        bytes_limit: set(|sums| sums.bytes_limit),
+        count_usage: set(|sums| sums.count),
+        bytes_usage: set(|sums| sums.bytes),
     }
 }
 
@@ -190,8 +321,7 @@ fn conf(engine: &Engine, (data_dir_size, data_log_size): (u64, u64)) -> ConfRepo
 fn server(state: &State, member: MemberId) -> ServerReport {
     let Packets { received, sent } = state.totals.since_reset;
     ServerReport {
-        // An answer is made in the same turn in which its request is taken in.
-        latency: LatencyReport::default(),
+        latency: state.totals.latencies.all,
         received,
         sent,
         connections: state.outboxes.len(),
@@ -233,18 +363,18 @@ fn connection_session(
         last_operation: stats.last_operation,
         established: stats.established,
         timeout_ms: session.timeout_ms,
-        last_cxid: stats.last_cxid,
+        last_cxid: stats.last_cxid.0,
         last_zxid: stats.last_zxid,
         last_response_ms: stats.last_response.map_or(0, |at| {
             let elapsed = state.elapsed_at_start + at.since(state.started);
             u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
         }),
-        last_latency_ms: 0,
-        latency: LatencyReport::default(),
+        last_latency_ms: stats.last_latency_ms,
+        latency: stats.latency,
     })
 }
 
-fn dump(state: &State) -> DumpReport {
+fn dump(state: &State, lists_ephemerals: bool) -> DumpReport {
     let sessions = state.keeper.sessions();
     let mut connections: Vec<_> = state
         .outboxes
@@ -265,7 +395,6 @@ fn dump(state: &State) -> DumpReport {
         })
         .collect();
     connections.sort_unstable();
-    let listed_later = has_many_ephemerals(state);
     DumpReport {
         sessions: group(
             sessions
@@ -277,7 +406,7 @@ fn dump(state: &State) -> DumpReport {
             .keeper
             .tree()
             .all_ephemerals()
-            .filter(|_| !listed_later)
+            .filter(|_| lists_ephemerals)
             .map(|(session, paths)| (session, paths.map(str::to_owned).collect()))
             .collect(),
         connections: group(connections.into_iter()),
@@ -305,6 +434,7 @@ fn group<K: Ord, V>(pairs: impl Iterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
 
 fn monitor(
     state: &State,
+    provider: MetricsProvider,
     mode: Mode,
     now: Timestamp,
     (open_files, max_files): (u64, u64),
@@ -313,8 +443,9 @@ fn monitor(
     let tree = state.keeper.tree();
     let uptime: Duration = now.since(state.started);
     MonitorReport {
+        provider,
         server_state: mode,
-        latency: LatencyReport::default(),
+        latency: totals.latencies.all,
         packets_received: totals.since_reset.received,
         packets_sent: totals.since_reset.sent,
         num_alive_connections: state.outboxes.len(),
@@ -340,5 +471,11 @@ fn monitor(
         connection_drop_count: totals.closed,
         sessionless_connections_expired: totals.sessionless_expired,
         stale_sessions_expired: totals.sessions_expired,
+        readlatency: totals.latencies.read(),
+        updatelatency: totals.latencies.update(),
+        read_per_namespace: totals.namespaces.read(),
+        write_per_namespace: totals.namespaces.written(),
+        quota_exceeded_error_per_namespace: totals.namespaces.quota_exceeded(),
+        quotas: quotas(&state.keeper),
     }
 }

@@ -662,6 +662,14 @@ impl Outputs for Sink<'_, '_> {
         }
     }
 
+    fn has_read(&mut self, path: &str, bytes: usize) {
+        self.totals.namespaces.count_read(path, bytes);
+    }
+
+    fn quota_exceeded(&mut self, path: &str) {
+        self.totals.namespaces.count_quota_exceeded(path);
+    }
+
     fn emit(&mut self, output: Output<'_>) {
         match output {
             Output::Send {
@@ -671,6 +679,7 @@ impl Outputs for Sink<'_, '_> {
             Output::Close { connection, reason } => self.close(connection, reason),
             Output::Committed { txn, digest } => {
                 tracing::trace!(?txn, "committed");
+                self.totals.namespaces.count_written(txn);
                 if let Some(appender) = &mut self.appender {
                     appender.append(txn, digest);
                 }

@@ -1,13 +1,18 @@
 //! Counts over all connections, as four-letter words show them.
 
+use super::latency::Latencies;
+use super::namespaces::Namespaces;
+use crate::config::MetricsProvider;
 use crate::keeper::CloseReason;
-use crate::wire::ResponseSizes;
+use crate::wire::{ResponseSizes, Summary};
 
 /// Counts over all connections.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Totals {
     /// Counts that `srst` resets.
     pub(super) since_reset: Packets,
+    pub(super) latencies: Latencies,
+    pub(super) namespaces: Namespaces,
     pub(super) bytes_received: u64,
     pub(super) response_bytes: u64,
     pub(super) response_sizes: Option<ResponseSizes>,
@@ -27,6 +32,21 @@ pub(super) struct Packets {
 }
 
 impl Totals {
+    /// Resets the counts as `srst` does: `ServerStats.reset`, and `MetricsProvider.resetAllValues`, which does nothing
+    /// with Prometheus.
+    pub(super) fn reset(&mut self, provider: MetricsProvider) {
+        let auth_failed = self.auth_failed;
+        match provider {
+            MetricsProvider::Default => *self = Self::default(),
+            MetricsProvider::Prometheus => {
+                self.since_reset = Packets::default();
+                self.latencies.all = Summary::default();
+                self.response_sizes = None;
+            }
+        }
+        self.auth_failed = auth_failed;
+    }
+
     /// Counts one connection that the server closes.
     pub(super) fn count_close(&mut self, reason: CloseReason) {
         self.closed += 1;

@@ -1,6 +1,7 @@
 //! The log of a running server: transactions are submitted, written, and waited for.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, JoinHandle};
@@ -10,7 +11,8 @@ use super::shared::{Shared, Turn};
 use super::stopwatch::Stopwatch;
 use super::writer::{LogSetup, WriteMode, Writer};
 use crate::keeper::Snapshot;
-use crate::store::{Folder, StorageError};
+use crate::protocol::Zxid;
+use crate::store::{FileKind, Folder, StorageError};
 
 /// Longest gap between a reply and the next request of a client that sends one request after the other. A thread that
 /// waits for more to write stays awake for this long, since to sleep and to be woken takes longer.
@@ -157,6 +159,13 @@ impl Log {
     /// Ready once the disk has refused a write.
     pub(crate) fn poll_failure(&self, context: &Context<'_>) -> Poll<StorageError> {
         self.shared.poll_failure(context)
+    }
+
+    /// Returns the newest snapshot file.
+    pub(crate) fn newest_snapshot(&self) -> Option<(Zxid, PathBuf)> {
+        let folder = self.folder.get().and_then(Weak::upgrade)?;
+        let newest = folder.files(FileKind::Snapshot).ok()?.pop()?;
+        Some((newest.zxid(), newest.path().to_path_buf()))
     }
 
     /// Total size of the snapshots and of the logs, in bytes.

@@ -118,6 +118,16 @@ pub(crate) struct NamedFile {
     pub(super) path: PathBuf,
 }
 
+impl NamedFile {
+    pub(crate) fn zxid(&self) -> Zxid {
+        self.zxid
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 const VERSION_FOLDER: &str = "version-2";
 /// File that is locked. Real servers have no lock, and ignore the file.
 const LOCK: &str = "minikeeper.lock";

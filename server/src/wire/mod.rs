@@ -12,9 +12,12 @@ mod request;
 mod tests;
 
 pub(crate) use four_letter::{
-    Answer, ConfReport, ConnectionReport, ConnectionSession, DumpReport, EnvironmentReport,
-    FourLetterWord, LatencyReport, MonitorReport, ResponseSizes, ServerReport, last_operation,
+    Answer, FourLetterWord, MonitorReport, Quotas, ResponseSizes, VERSION, last_operation,
     write_group, write_members, write_session,
+};
+pub use four_letter::{
+    ConfReport, ConnectionReport, ConnectionSession, DumpReport, EnvironmentReport, Metric,
+    MetricNumber, MetricValue, Quantiles, Sample, ServerReport, Summary,
 };
 pub(crate) use frame::{FrameError, split_frame};
 pub(crate) use reply::{ReplyWriter, encode_body, encode_message, has_long_part};

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::apply::{ApplyError, apply};
 use super::guards::Lasting;
 use crate::control::{Effects, ListenerId};
+use crate::handle::admin::Admin;
 use crate::handle::endpoint::{LOCALHOST, reachable};
 use crate::handle::{Server, Shared, StartError};
 use crate::net::{AsyncRead, AsyncWrite};
@@ -69,6 +70,18 @@ impl Member {
     #[must_use]
     pub fn id(&self) -> MemberId {
         self.id
+    }
+
+    /// Returns the reports and commands of the AdminServer, of this member.
+    ///
+    /// ```
+    /// let ensemble = minikeeper::Ensemble::start(3)?;
+    /// assert_eq!(ensemble.member(3).admin().mode(), minikeeper::ensemble::Mode::Leader);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        Admin::of(&self.server, self.id)
     }
 
     /// Returns the address that the member listens on. The port stays reserved while the member is stopped.

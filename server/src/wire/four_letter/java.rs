@@ -5,33 +5,31 @@ use std::fmt;
 
 use crate::protocol::Timestamp;
 
-/// Average with at most four decimals: `AvgMinMaxCounter.getAvg`, then `Double.toString`.
+/// Floating-point number: `Double.toString`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Average(pub(super) f64);
+pub(super) struct Double(pub(super) f64);
 
-impl fmt::Display for Average {
+impl fmt::Display for Double {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Java rounds a tie up, format! rounds it to even. With four decimals, only odd multiples of 1/32 are ties.
-        let is_tie = (self.0 * 32.0) % 2.0 == 1.0;
-        let rounded = format!("{:.4}", if is_tie { self.0 + 1e-5 } else { self.0 });
-        let (whole, decimals) = rounded.split_once('.').unwrap_or((&rounded, ""));
-        let decimals = decimals.trim_end_matches('0');
-        // From ten million up and below a thousandth Java writes an exponent.
-        if whole.len() > 7 {
-            let (first, others) = whole.split_at(1);
-            let digits = format!("{others}{decimals}");
-            let digits = digits.trim_end_matches('0');
-            return write!(f, "{first}.{}E{}", or_zero(digits), others.len());
-        }
-        match decimals.strip_prefix("000") {
-            Some(digit) if whole == "0" => write!(f, "{digit}.0E-4"),
-            _ => write!(f, "{whole}.{}", or_zero(decimals)),
+        let size = self.0.abs();
+        if self.0.is_nan() {
+            f.write_str("NaN")
+        } else if size.is_infinite() {
+            f.write_str(if self.0 > 0.0 {
+                "Infinity"
+            } else {
+                "-Infinity"
+            })
+        } else if size == 0.0 || (1e-3..1e7).contains(&size) {
+            write!(f, "{:?}", self.0)
+        } else {
+            // Java writes an exponent behind a mantissa that has a decimal.
+            let text = format!("{:e}", self.0);
+            let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+            let decimal = if mantissa.contains('.') { "" } else { ".0" };
+            write!(f, "{mantissa}{decimal}E{exponent}")
         }
     }
-}
-
-fn or_zero(digits: &str) -> &str {
-    if digits.is_empty() { "0" } else { digits }
 }
 
 /// Time of day: `Date.toString` in UTC.
@@ -99,6 +97,7 @@ impl fmt::Display for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::four_letter::metric::rounded;
 
     /// Expected texts are those of Java 17.
     #[test]
@@ -123,8 +122,8 @@ mod tests {
             (123_456_789_012.0, 1.0, "1.23456789012E11"),
             (10_000_000.0, 1.0, "1.0E7"),
         ] {
-            let average: f64 = total / count;
-            assert_eq!(Average(average).to_string(), expected, "{total}/{count}");
+            let average = rounded(total / count);
+            assert_eq!(Double(average).to_string(), expected, "{total}/{count}");
         }
     }
 

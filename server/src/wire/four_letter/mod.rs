@@ -3,19 +3,19 @@
 //! `net` collects the values; this module has the texts, exact to the last blank.
 
 mod java;
-mod latency;
+mod metric;
 mod monitor;
 mod report;
 
-pub(crate) use latency::LatencyReport;
-pub(crate) use monitor::{MonitorReport, ResponseSizes};
-pub(crate) use report::{
-    Answer, ConfReport, ConnectionReport, ConnectionSession, DumpReport, EnvironmentReport,
-    ServerReport, last_operation, write_group, write_members, write_session,
+pub use metric::{Metric, MetricNumber, MetricValue, Quantiles, Sample, Summary};
+pub(crate) use monitor::{MonitorReport, Quotas, ResponseSizes};
+pub(crate) use report::{Answer, last_operation, write_group, write_members, write_session};
+pub use report::{
+    ConfReport, ConnectionReport, ConnectionSession, DumpReport, EnvironmentReport, ServerReport,
 };
 
 /// Version as a real server prints it. Tools read up to the first `-` or `,`.
-const VERSION: &str = concat!(
+pub(crate) const VERSION: &str = concat!(
     "3.9.5-minikeeper-",
     env!("CARGO_PKG_VERSION"),
     ", built on 1970-01-01 00:00 UTC"

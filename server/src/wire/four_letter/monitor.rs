@@ -3,16 +3,17 @@
 use std::fmt;
 
 use super::VERSION;
-use super::java::Average;
-use super::latency::LatencyReport;
-use crate::protocol::Mode;
+use super::metric::{Metric, MetricValue, Quantiles, Summary};
+use crate::protocol::{MetricsProvider, Mode};
 
 /// Metrics that are measured here. Each field has its name in `mntr`, without `zk_`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct MonitorReport {
+    /// Form of the metrics.
+    pub(crate) provider: MetricsProvider,
     pub(crate) server_state: Mode,
-    /// `avg_latency`, `min_latency` and `max_latency`.
-    pub(crate) latency: LatencyReport,
+    /// `avg_latency`, `min_latency` and `max_latency`, in milliseconds.
+    pub(crate) latency: Summary,
     pub(crate) packets_received: u64,
     pub(crate) packets_sent: u64,
     pub(crate) num_alive_connections: usize,
@@ -37,6 +38,25 @@ pub(crate) struct MonitorReport {
     pub(crate) connection_drop_count: u64,
     pub(crate) sessionless_connections_expired: u64,
     pub(crate) stale_sessions_expired: u64,
+    /// Latency of reads and other requests that are no writes, in milliseconds.
+    pub(crate) readlatency: Summary,
+    /// Latency of writes, in milliseconds.
+    pub(crate) updatelatency: Summary,
+    /// Bytes read and written, and refusals, by the first name of the path.
+    pub(crate) read_per_namespace: Vec<(String, Summary)>,
+    pub(crate) write_per_namespace: Vec<(String, Summary)>,
+    pub(crate) quota_exceeded_error_per_namespace: Vec<(String, u64)>,
+    /// Sets of gauges by the first name of the path that has a quota.
+    pub(crate) quotas: Quotas,
+}
+
+/// Limits and usage of the quotas, summed by the first name of their paths.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Quotas {
+    pub(crate) count_limit: Vec<(String, i64)>,
+    pub(crate) bytes_limit: Vec<(String, i64)>,
+    pub(crate) count_usage: Vec<(String, i64)>,
+    pub(crate) bytes_usage: Vec<(String, i64)>,
 }
 
 /// Sizes of replies, in bytes.
@@ -47,85 +67,173 @@ pub(crate) struct ResponseSizes {
     pub(crate) max: u64,
 }
 
-impl fmt::Display for MonitorReport {
-    // Longer than 60 lines: one line for each metric, in the order of a real server.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = |name: &str, value: &dyn fmt::Display| writeln!(f, "zk_{name}\t{value}");
-        line("version", &VERSION)?;
-        line("server_state", &self.server_state)?;
-
-        line("avg_latency", &Average(self.latency.average_ms()))?;
-        line("min_latency", &self.latency.min_ms)?;
-        line("max_latency", &self.latency.max_ms)?;
-        line("packets_received", &self.packets_received)?;
-        line("packets_sent", &self.packets_sent)?;
-        line("num_alive_connections", &self.num_alive_connections)?;
-        line("outstanding_requests", &self.outstanding_requests)?;
-        line("znode_count", &self.znode_count)?;
-        line("watch_count", &self.watch_count)?;
-        line("ephemerals_count", &self.ephemerals_count)?;
-        line("approximate_data_size", &self.approximate_data_size)?;
-        line(
-            "open_file_descriptor_count",
-            &self.open_file_descriptor_count,
-        )?;
-        line("max_file_descriptor_count", &self.max_file_descriptor_count)?;
-        line("global_sessions", &self.global_sessions)?;
-        line("local_sessions", &0)?;
-        line("uptime", &self.uptime_ms)?;
-        line("connection_drop_probability", &Average(0.0))?;
-        for (name, size) in [
+impl MonitorReport {
+    /// Returns the metrics.
+    pub(crate) fn into_metrics(self) -> Vec<Metric> {
+        let mut metrics = self.gauges();
+        let counter = |(name, number)| Metric {
+            name,
+            value: MetricValue::Counter(number),
+        };
+        let counters = [
+            ("bytes_received_count", self.bytes_received_count),
+            ("response_bytes", self.response_bytes),
+            ("connection_request_count", self.connection_request_count),
+            ("connection_rejected", self.connection_rejected),
+            ("connection_drop_count", self.connection_drop_count),
             (
-                "last_client_response_size",
-                self.client_response_size.map(|sizes| sizes.last),
+                "sessionless_connections_expired",
+                self.sessionless_connections_expired,
             ),
-            (
-                "min_client_response_size",
-                self.client_response_size.map(|sizes| sizes.min),
-            ),
-            (
-                "max_client_response_size",
-                self.client_response_size.map(|sizes| sizes.max),
-            ),
+            ("stale_sessions_expired", self.stale_sessions_expired),
+        ];
+        let idle = IDLE_COUNTERS.iter().map(|name| (*name, 0));
+        metrics.extend(counters.into_iter().chain(idle).map(counter));
+        let summary = |name, summary| Metric {
+            name,
+            value: MetricValue::Summary(summary),
+        };
+        for (name, latency) in [
+            ("readlatency", self.readlatency),
+            ("updatelatency", self.updatelatency),
         ] {
-            match size {
-                Some(size) => line(name, &size)?,
-                None => line(name, &-1)?,
-            }
+            let quantiles = Some(latency.quantiles.unwrap_or_default());
+            metrics.push(summary(
+                name,
+                Summary {
+                    quantiles,
+                    ..latency
+                },
+            ));
         }
-        line("outstanding_tls_handshake", &0)?;
-        line("auth_failed_count", &self.auth_failed_count)?;
-        line("non_mtls_local_conn_count", &0)?;
-        line("non_mtls_remote_conn_count", &0)?;
+        let idle = |name: &&'static str| summary(name, Summary::default());
+        metrics.extend(IDLE_SUMMARIES.iter().map(idle));
+        let detailed = Summary {
+            quantiles: Some(Quantiles::default()),
+            ..Summary::default()
+        };
+        let idle = IDLE_PERCENTILES.iter();
+        metrics.extend(idle.map(|name| summary(name, detailed)));
+        let empty = IDLE_SETS.iter().map(|name| Metric {
+            name,
+            value: MetricValue::SummarySet(Vec::new()),
+        });
+        metrics.extend(empty);
+        metrics.extend(self.sets());
+        metrics
+    }
 
-        line("bytes_received_count", &self.bytes_received_count)?;
-        line("response_bytes", &self.response_bytes)?;
-        line("connection_request_count", &self.connection_request_count)?;
-        line("connection_rejected", &self.connection_rejected)?;
-        line("connection_drop_count", &self.connection_drop_count)?;
-        line(
-            "sessionless_connections_expired",
-            &self.sessionless_connections_expired,
-        )?;
-        line("stale_sessions_expired", &self.stale_sessions_expired)?;
+    /// Metrics with a value for each first name of a path.
+    fn sets(self) -> Vec<Metric> {
+        let quotas = self.quotas;
+        let sets = [
+            (
+                "read_per_namespace",
+                MetricValue::SummarySet(self.read_per_namespace),
+            ),
+            (
+                "write_per_namespace",
+                MetricValue::SummarySet(self.write_per_namespace),
+            ),
+            (
+                "quota_exceeded_error_per_namespace",
+                MetricValue::CounterSet(self.quota_exceeded_error_per_namespace),
+            ),
+            (
+                "quota_count_limit_per_namespace",
+                MetricValue::GaugeSet(quotas.count_limit),
+            ),
+            (
+                "quota_bytes_limit_per_namespace",
+                MetricValue::GaugeSet(quotas.bytes_limit),
+            ),
+            (
+                "quota_count_usage_per_namespace",
+                MetricValue::GaugeSet(quotas.count_usage),
+            ),
+            (
+                "quota_bytes_usage_per_namespace",
+                MetricValue::GaugeSet(quotas.bytes_usage),
+            ),
+        ];
+        let metric = |(name, value)| Metric { name, value };
+        sets.into_iter().map(metric).collect()
+    }
 
-        for name in IDLE_COUNTERS {
-            line(name, &0)?;
-        }
-        for name in IDLE_SUMMARIES.iter().chain(IDLE_PERCENTILES) {
-            line(&format!("avg_{name}"), &Average(0.0))?;
-            for number in ["min", "max", "cnt", "sum"] {
-                line(&format!("{number}_{name}"), &0)?;
-            }
-            if IDLE_PERCENTILES.contains(name) {
-                for number in ["p50", "p95", "p99", "p999"] {
-                    line(&format!("{number}_{name}"), &0)?;
-                }
+    fn gauges(&self) -> Vec<Metric> {
+        let gauge = |(name, number)| Metric {
+            name,
+            value: MetricValue::Gauge(number),
+        };
+        let average = |name, number| Metric {
+            name,
+            value: MetricValue::Average(number),
+        };
+        let size = |of: fn(ResponseSizes) -> u64| {
+            self.client_response_size
+                .map_or(-1, |sizes| whole(of(sizes)))
+        };
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        let mut metrics = vec![average("avg_latency", self.latency.average())];
+        let gauges = [
+            ("min_latency", whole(self.latency.min)),
+            ("max_latency", whole(self.latency.max)),
+            ("packets_received", whole(self.packets_received)),
+            ("packets_sent", whole(self.packets_sent)),
+            ("num_alive_connections", count(self.num_alive_connections)),
+            ("outstanding_requests", whole(self.outstanding_requests)),
+            ("znode_count", count(self.znode_count)),
+            ("watch_count", count(self.watch_count)),
+            ("ephemerals_count", count(self.ephemerals_count)),
+            ("approximate_data_size", whole(self.approximate_data_size)),
+            (
+                "open_file_descriptor_count",
+                whole(self.open_file_descriptor_count),
+            ),
+            (
+                "max_file_descriptor_count",
+                whole(self.max_file_descriptor_count),
+            ),
+            ("global_sessions", count(self.global_sessions)),
+            ("local_sessions", 0),
+            ("uptime", whole(self.uptime_ms)),
+            ("last_client_response_size", size(|sizes| sizes.last)),
+            ("min_client_response_size", size(|sizes| sizes.min)),
+            ("max_client_response_size", size(|sizes| sizes.max)),
+            ("outstanding_tls_handshake", 0),
+            ("auth_failed_count", whole(self.auth_failed_count)),
+            ("non_mtls_local_conn_count", 0),
+            ("non_mtls_remote_conn_count", 0),
+        ];
+        metrics.extend(gauges.map(gauge));
+        metrics.push(average("connection_drop_probability", 0.0));
+        metrics
+    }
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl fmt::Display for MonitorReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "zk_version\t{VERSION}")?;
+        writeln!(f, "zk_server_state\t{}", self.server_state)?;
+        for metric in self.clone().into_metrics() {
+            for (name, number) in metric.lines(self.provider) {
+                writeln!(f, "zk_{name}\t{number}")?;
             }
         }
         Ok(())
     }
 }
+
+/// Sets of summaries by member, which are empty because there is no traffic between members.
+const IDLE_SETS: &[&str] = &[
+    "ack_latency",
+    "learner_handler_qp_size",
+    "learner_handler_qp_time_ms",
+];
 
 /// Counters of events that do not happen here.
 const IDLE_COUNTERS: &[&str] = &[
@@ -237,13 +345,11 @@ const IDLE_PERCENTILES: &[&str] = &[
     "quorum_ack_latency",
     "read_commitproc_time_ms",
     "read_final_proc_time_ms",
-    "readlatency",
     "request_throttle_queue_time_ms",
     "server_write_committed_time_ms",
     "sync_processor_queue_and_flush_time_ms",
     "sync_processor_queue_flush_time_ms",
     "sync_processor_queue_time_ms",
-    "updatelatency",
     "write_commitproc_time_ms",
     "write_final_proc_time_ms",
 ];
@@ -298,11 +404,11 @@ mod tests {
         };
         let used = MonitorReport {
             client_response_size: Some(sizes),
-            latency: LatencyReport {
-                min_ms: 0,
-                max_ms: 9,
-                total_ms: 46,
+            latency: Summary {
+                max: 9,
+                sum: 46,
                 count: 67,
+                ..Summary::default()
             },
             ..MonitorReport::default()
         }

@@ -3,11 +3,11 @@
 use core::net::SocketAddr;
 use std::fmt;
 
-use super::java::{Address, Average, Date};
-use super::latency::LatencyReport;
+use super::java::{Address, Date, Double};
+use super::metric::Summary;
 use super::monitor::MonitorReport;
 use super::{FourLetterWord, VERSION};
-use crate::protocol::{Mode, Operation, SessionId, Timestamp, Xid, Zxid};
+use crate::protocol::{Mode, Operation, SessionId, Timestamp, Zxid};
 
 /// Answer to a word. Its `Display` is the text that is sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -148,17 +148,33 @@ pub(crate) fn write_members(
         .try_for_each(|member| writeln!(out, "\t{member}"))
 }
 
-/// Summary of the server, in `srvr` and `stat`.
+/// Summary of a server, as in `srvr` and `stat`.
+///
+/// ```
+/// let server = minikeeper::Server::start()?;
+/// let report = server.admin().server();
+/// assert_eq!((report.connections, report.znodes), (0, 5));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ServerReport {
-    pub(crate) latency: LatencyReport,
-    pub(crate) received: u64,
-    pub(crate) sent: u64,
-    pub(crate) connections: usize,
-    pub(crate) outstanding: u64,
-    pub(crate) last_zxid: Zxid,
-    pub(crate) mode: Mode,
-    pub(crate) znodes: usize,
+#[non_exhaustive]
+pub struct ServerReport {
+    /// Latency of requests, in milliseconds.
+    pub latency: Summary,
+    /// Number of received packets.
+    pub received: u64,
+    /// Number of sent packets.
+    pub sent: u64,
+    /// Number of connections.
+    pub connections: usize,
+    /// Number of requests that are not answered yet.
+    pub outstanding: u64,
+    /// Id of the last transaction.
+    pub last_zxid: Zxid,
+    /// Role of the server.
+    pub mode: Mode,
+    /// Number of znodes, the root counted twice as in a real server.
+    pub znodes: usize,
 }
 
 impl ServerReport {
@@ -173,9 +189,9 @@ impl ServerReport {
 
 impl fmt::Display for ServerReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LatencyReport { min_ms, max_ms, .. } = self.latency;
-        let average = Average(self.latency.average_ms());
-        writeln!(f, "Latency min/avg/max: {min_ms}/{average}/{max_ms}")?;
+        let Summary { min, max, .. } = self.latency;
+        let average = Double(self.latency.average());
+        writeln!(f, "Latency min/avg/max: {min}/{average}/{max}")?;
         writeln!(f, "Received: {}", self.received)?;
         writeln!(f, "Sent: {}", self.sent)?;
         writeln!(f, "Connections: {}", self.connections)?;
@@ -191,34 +207,63 @@ impl fmt::Display for ServerReport {
     }
 }
 
-/// One connection, in `cons` and `stat`.
+/// One connection, as in `cons` and `stat`.
+///
+/// ```
+/// let server = minikeeper::Server::start()?;
+/// assert!(server.admin().connections().is_empty());
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ConnectionReport {
-    pub(crate) peer: SocketAddr,
+#[non_exhaustive]
+pub struct ConnectionReport {
+    /// Address of the client.
+    pub peer: SocketAddr,
     /// Event that the server waits for: 1 to read, 4 to write, 0 on the connection that sent the word.
-    pub(crate) interest_ops: u32,
-    pub(crate) queued: u64,
-    pub(crate) received: u64,
-    pub(crate) sent: u64,
-    pub(crate) session: Option<ConnectionSession>,
+    pub interest_ops: u32,
+    /// Number of requests that are not answered yet.
+    pub queued: u64,
+    /// Number of received packets.
+    pub received: u64,
+    /// Number of sent packets.
+    pub sent: u64,
+    /// Details, if the connection has a session.
+    pub session: Option<ConnectionSession>,
 }
 
-/// Details of a connection that has a session.
+/// Details of a connection that has a session, as in `cons`.
+///
+/// ```
+/// let server = minikeeper::Server::start()?;
+/// for connection in server.admin().connections() {
+///     if let Some(session) = connection.session {
+///         println!("{} did {}", session.session, session.last_operation);
+///     }
+/// }
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ConnectionSession {
-    pub(crate) session: SessionId,
-    /// `SESS` if the session began on this connection, then the name from [`last_operation`], or `NA` after most
-    /// refusals.
-    pub(crate) last_operation: &'static str,
-    pub(crate) established: Timestamp,
-    pub(crate) timeout_ms: i32,
+#[non_exhaustive]
+pub struct ConnectionSession {
+    /// Id of the session.
+    pub session: SessionId,
+    /// Short name of the last operation, such as `GETD`. `SESS` if the session began on this connection, `NA` after
+    /// most refusals.
+    pub last_operation: &'static str,
+    /// Time at which the connection was accepted.
+    pub established: Timestamp,
+    /// Negotiated session timeout, in milliseconds.
+    pub timeout_ms: i32,
     /// Last xid that was not negative; negative if there was none.
-    pub(crate) last_cxid: Xid,
-    pub(crate) last_zxid: Zxid,
-    /// Milliseconds on a clock with an arbitrary zero.
-    pub(crate) last_response_ms: u64,
-    pub(crate) last_latency_ms: u64,
-    pub(crate) latency: LatencyReport,
+    pub last_cxid: i32,
+    /// Last zxid that was sent.
+    pub last_zxid: Zxid,
+    /// Time of the last response, in milliseconds on a clock with an arbitrary zero.
+    pub last_response_ms: u64,
+    /// Latency of the last request, in milliseconds.
+    pub last_latency_ms: u64,
+    /// Latency of the requests of the connection, in milliseconds.
+    pub latency: Summary,
 }
 
 enum Detail {
@@ -245,6 +290,22 @@ impl ConnectionReport {
     }
 }
 
+impl ConnectionSession {
+    /// Returns the average latency in whole milliseconds (`ServerCnxn.getAvgLatency`).
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// let sessions = server.admin().connections().into_iter().filter_map(|it| it.session);
+    /// assert!(sessions.map(|it| it.average_latency_ms()).all(|latency| latency < 1000));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn average_latency_ms(&self) -> u64 {
+        let Summary { sum, count, .. } = self.latency;
+        sum.checked_div(count).unwrap_or(0)
+    }
+}
+
 impl fmt::Display for ConnectionSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -252,22 +313,17 @@ impl fmt::Display for ConnectionSession {
             ",sid={},lop={},est={},to={}",
             self.session, self.last_operation, self.established.0, self.timeout_ms
         )?;
-        if self.last_cxid.0 >= 0 {
-            write!(f, ",lcxid={:#x}", self.last_cxid.0)?;
+        if self.last_cxid >= 0 {
+            write!(f, ",lcxid={:#x}", self.last_cxid)?;
         }
-        let LatencyReport {
-            min_ms,
-            max_ms,
-            total_ms,
-            count,
-        } = self.latency;
+        let Summary { min, max, .. } = self.latency;
         write!(
             f,
-            ",lzxid={},lresp={},llat={},minlat={min_ms},avglat={},maxlat={max_ms}",
+            ",lzxid={},lresp={},llat={},minlat={min},avglat={},maxlat={max}",
             self.last_zxid,
             self.last_response_ms,
             self.last_latency_ms,
-            total_ms.checked_div(count).unwrap_or(0),
+            self.average_latency_ms(),
         )
     }
 }
@@ -308,22 +364,38 @@ pub(crate) fn last_operation(operation: Operation) -> Option<&'static str> {
     })
 }
 
-/// Settings, in `conf`.
+/// Settings, as in `conf`.
+///
+/// ```
+/// let server = minikeeper::Server::start()?;
+/// assert_eq!(server.admin().configuration().tick_time_ms, 2000);
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ConfReport {
-    pub(crate) client_port: u16,
-    pub(crate) data_dir: String,
-    pub(crate) data_dir_size: u64,
-    pub(crate) data_log_dir: String,
-    pub(crate) data_log_size: u64,
-    pub(crate) tick_time_ms: u128,
-    pub(crate) max_client_connections: usize,
-    pub(crate) min_session_timeout_ms: u128,
-    pub(crate) max_session_timeout_ms: u128,
-    /// -1 if it was not set.
-    pub(crate) listen_backlog: i32,
-    /// 0 in a real standalone server, whatever its `myid` says.
-    pub(crate) server_id: u64,
+#[non_exhaustive]
+pub struct ConfReport {
+    /// Port that clients connect to.
+    pub client_port: u16,
+    /// Folder of the snapshots.
+    pub data_dir: String,
+    /// Size of the snapshots, in bytes.
+    pub data_dir_size: u64,
+    /// Folder of the logs.
+    pub data_log_dir: String,
+    /// Size of the logs, in bytes.
+    pub data_log_size: u64,
+    /// Length of a tick, in milliseconds.
+    pub tick_time_ms: u128,
+    /// Maximum number of connections from one address; 0 is no limit.
+    pub max_client_connections: usize,
+    /// Shortest session timeout, in milliseconds.
+    pub min_session_timeout_ms: u128,
+    /// Longest session timeout, in milliseconds.
+    pub max_session_timeout_ms: u128,
+    /// Length of the queue of connections that are not accepted yet; -1 if it was not set.
+    pub listen_backlog: i32,
+    /// Id of the server: 0 in a real standalone server, whatever its `myid` says.
+    pub server_id: u64,
 }
 
 impl fmt::Display for ConfReport {
@@ -343,13 +415,22 @@ impl fmt::Display for ConfReport {
     }
 }
 
-/// Sessions and connections by the time at which they expire, earliest first, and the ephemeral znodes, in `dump`.
+/// Sessions and connections by the time at which they expire, earliest first, and the ephemeral znodes, as in `dump`.
+///
+/// ```
+/// let server = minikeeper::Server::start()?;
+/// assert!(server.admin().sessions().sessions.is_empty());
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct DumpReport {
-    pub(crate) sessions: Vec<(Timestamp, Vec<SessionId>)>,
-    pub(crate) ephemerals: Vec<(SessionId, Vec<String>)>,
-    /// A connection without a session has the session 0.
-    pub(crate) connections: Vec<(Timestamp, Vec<(SocketAddr, SessionId)>)>,
+#[non_exhaustive]
+pub struct DumpReport {
+    /// Sessions by the time at which they expire.
+    pub sessions: Vec<(Timestamp, Vec<SessionId>)>,
+    /// Paths of the ephemeral znodes by their owner.
+    pub ephemerals: Vec<(SessionId, Vec<String>)>,
+    /// Connections by the time at which they expire. A connection without a session has the session 0.
+    pub connections: Vec<(Timestamp, Vec<(SocketAddr, SessionId)>)>,
 }
 
 impl fmt::Display for DumpReport {
@@ -411,48 +492,83 @@ fn write_sets<W: fmt::Write, T>(
     Ok(())
 }
 
-/// Environment, in `envi`. Unknown values and those that only Java has are `<NA>`, as an unknown property is on a real
-/// server.
+/// Environment of a server, as in `envi`. Unknown values and those that only Java has are `<NA>`, as an unknown
+/// property is on a real server.
+///
+/// ```
+/// let server = minikeeper::Server::start()?;
+/// let environment = server.admin().environment().pairs();
+/// assert_eq!(environment[0].0, "zookeeper.version");
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct EnvironmentReport {
-    pub(crate) host_name: Option<String>,
-    pub(crate) temporary_directory: Option<String>,
-    pub(crate) os_name: Option<String>,
-    pub(crate) os_arch: Option<String>,
-    pub(crate) os_version: Option<String>,
-    pub(crate) user_name: Option<String>,
-    pub(crate) user_home: Option<String>,
-    pub(crate) user_directory: Option<String>,
-    pub(crate) memory_free_mb: u64,
-    pub(crate) memory_max_mb: u64,
-    pub(crate) memory_total_mb: u64,
+#[non_exhaustive]
+pub struct EnvironmentReport {
+    /// Name of the machine.
+    pub host_name: Option<String>,
+    /// Folder of temporary files.
+    pub temporary_directory: Option<String>,
+    /// Name of the operating system, as Java spells it.
+    pub os_name: Option<String>,
+    /// Architecture of the processor, as Java spells it.
+    pub os_arch: Option<String>,
+    /// Version of the operating system.
+    pub os_version: Option<String>,
+    /// Name of the user.
+    pub user_name: Option<String>,
+    /// Home folder of the user.
+    pub user_home: Option<String>,
+    /// Working folder.
+    pub user_directory: Option<String>,
+    /// Free memory, in MB.
+    pub memory_free_mb: u64,
+    /// Most memory, in MB.
+    pub memory_max_mb: u64,
+    /// Memory, in MB.
+    pub memory_total_mb: u64,
+}
+
+impl EnvironmentReport {
+    /// Returns the keys and values of `envi`, in order.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// let pairs = server.admin().environment().pairs();
+    /// assert!(pairs.contains(&("java.version", "<NA>".to_owned())));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn pairs(&self) -> Vec<(&'static str, String)> {
+        let known = |value: &Option<String>| value.clone().unwrap_or_else(|| "<NA>".to_owned());
+        let megabytes = |number: u64| format!("{number}MB");
+        vec![
+            ("zookeeper.version", VERSION.to_owned()),
+            ("host.name", known(&self.host_name)),
+            ("java.version", known(&None)),
+            ("java.vendor", known(&None)),
+            ("java.home", known(&None)),
+            ("java.class.path", known(&None)),
+            ("java.library.path", known(&None)),
+            ("java.io.tmpdir", known(&self.temporary_directory)),
+            ("java.compiler", known(&None)),
+            ("os.name", known(&self.os_name)),
+            ("os.arch", known(&self.os_arch)),
+            ("os.version", known(&self.os_version)),
+            ("user.name", known(&self.user_name)),
+            ("user.home", known(&self.user_home)),
+            ("user.dir", known(&self.user_directory)),
+            ("os.memory.free", megabytes(self.memory_free_mb)),
+            ("os.memory.max", megabytes(self.memory_max_mb)),
+            ("os.memory.total", megabytes(self.memory_total_mb)),
+        ]
+    }
 }
 
 impl fmt::Display for EnvironmentReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "Environment:")?;
-        for (key, value) in [
-            ("zookeeper.version", Some(VERSION)),
-            ("host.name", self.host_name.as_deref()),
-            ("java.version", None),
-            ("java.vendor", None),
-            ("java.home", None),
-            ("java.class.path", None),
-            ("java.library.path", None),
-            ("java.io.tmpdir", self.temporary_directory.as_deref()),
-            ("java.compiler", None),
-            ("os.name", self.os_name.as_deref()),
-            ("os.arch", self.os_arch.as_deref()),
-            ("os.version", self.os_version.as_deref()),
-            ("user.name", self.user_name.as_deref()),
-            ("user.home", self.user_home.as_deref()),
-            ("user.dir", self.user_directory.as_deref()),
-        ] {
-            writeln!(f, "{key}={}", value.unwrap_or("<NA>"))?;
-        }
-        writeln!(f, "os.memory.free={}MB", self.memory_free_mb)?;
-        writeln!(f, "os.memory.max={}MB", self.memory_max_mb)?;
-        writeln!(f, "os.memory.total={}MB", self.memory_total_mb)
+        let mut pairs = self.pairs().into_iter();
+        pairs.try_for_each(|(key, value)| writeln!(f, "{key}={value}"))
     }
 }
 
@@ -475,11 +591,11 @@ mod tests {
 
     fn server() -> ServerReport {
         ServerReport {
-            latency: LatencyReport {
-                min_ms: 0,
-                max_ms: 9,
-                total_ms: 46,
+            latency: Summary {
+                max: 9,
+                sum: 46,
                 count: 67,
+                ..Summary::default()
             },
             received: 79,
             sent: 82,
@@ -514,15 +630,15 @@ mod tests {
                 last_operation: "CREA",
                 established: Timestamp(1_795_248_405_540),
                 timeout_ms: 8000,
-                last_cxid: Xid(0x3d),
+                last_cxid: 0x3d,
                 last_zxid: Zxid(0x17),
                 last_response_ms: 1_845_154,
                 last_latency_ms: 0,
-                latency: LatencyReport {
-                    min_ms: 0,
-                    max_ms: 9,
-                    total_ms: 45,
+                latency: Summary {
+                    max: 9,
+                    sum: 45,
                     count: 62,
+                    ..Summary::default()
                 },
             }),
         }
@@ -564,7 +680,7 @@ mod tests {
     fn a_connection_without_a_request_has_no_cxid() {
         let mut connection = connection();
         if let Some(session) = &mut connection.session {
-            session.last_cxid = Xid(-1);
+            session.last_cxid = -1;
             session.last_zxid = Zxid(-1);
         }
         let text = Answer::Cons(vec![connection]).to_string();
