@@ -1,5 +1,7 @@
 //! Effects of one action of a test.
 
+use serde::Serialize;
+
 use crate::protocol::{EventType, MemberId, SessionId, Txn, TxnRecord, Zxid};
 
 /// Effects of one action of a test, such as turning the clock. Each list is in the order in which things happened.
@@ -12,7 +14,7 @@ use crate::protocol::{EventType, MemberId, SessionId, Txn, TxnRecord, Zxid};
 /// assert!(effects.expired.is_empty() && effects.deleted.is_empty() && effects.events.is_empty());
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Effects {
     /// Sessions that expired.
@@ -34,7 +36,7 @@ pub struct Effects {
 /// assert_eq!(server.reap_containers().leading, None);
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Leading {
     /// Leader; `None` where there is no quorum.
@@ -50,7 +52,7 @@ pub struct Leading {
 /// assert!(server.expire(minikeeper::SessionId(1)).events.is_empty());
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SentEvent {
     /// Session of the client.
@@ -76,7 +78,15 @@ impl Effects {
     }
 
     /// Adds the effects of a later action.
-    pub(crate) fn append(&mut self, mut later: Self) {
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// let mut effects = server.reap_containers();
+    /// effects.append(server.reap_ttl());
+    /// assert!(effects.deleted.is_empty());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn append(&mut self, mut later: Self) {
         self.expired.append(&mut later.expired);
         self.deleted.append(&mut later.deleted);
         self.events.append(&mut later.events);

@@ -25,6 +25,22 @@ pub struct TimedOut {
 }
 
 impl TimedOut {
+    /// Returns the error without the last lines of the journal.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let wait = server.wait_for_znode("/none").within(Duration::ZERO);
+    /// let error = wait.blocking().unwrap_err();
+    /// assert!(error.reason().contains("the znode /none to exist"));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.message
+    }
+
     /// Makes an error of its message and of the last lines of the journal.
     pub(super) fn new(message: String, tail: String) -> Self {
         Self { message, tail }

@@ -94,7 +94,35 @@ impl ServerBuilder {
     /// If the port is in use, a setting is invalid, the seed cannot be written, or this process or machine has no
     /// sockets or threads left.
     pub fn start(self) -> Result<Server, StartError> {
-        Server::launch(self.config, self.snapshot.as_ref(), self.seed.as_ref())
+        self.start_with(|_| ()).map(|(server, ())| server)
+    }
+
+    /// Starts the server as [`start`](Self::start) does, and calls a function before the first connection is accepted.
+    /// A fault or hold that the function places therefore misses no message.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start). The function is not called if the error comes before it.
+    ///
+    /// ```
+    /// use minikeeper::matcher::EventKind;
+    /// use minikeeper::{Fault, Matcher, Server};
+    ///
+    /// let (_server, fault) = Server::builder().start_with(|server| {
+    ///     let first = server.fault("first").matching(Matcher::of(EventKind::Accepted));
+    ///     first.optional().then(Fault::Refuse)
+    /// })?;
+    /// assert_eq!(fault.hits(), 0);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn start_with<T>(
+        self,
+        prepare: impl FnOnce(&Server) -> T,
+    ) -> Result<(Server, T), StartError> {
+        let server = Server::prepare(self.config, self.snapshot.as_ref(), self.seed.as_ref())?;
+        let prepared = prepare(&server);
+        server.begin(&mut server.ports())?;
+        Ok((server, prepared))
     }
 
     /// Starts the server with the state of another one: see [`Snapshot::start`], which also takes over the settings of

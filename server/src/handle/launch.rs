@@ -28,6 +28,26 @@ impl Server {
         disk: Arc<dyn Disk>,
         config: Config,
         snapshot: Option<&Snapshot>,
+        seed: Option<&Tree>,
+    ) -> Result<Self, StartError> {
+        let server = Self::prepare_on(disk, config, snapshot, seed)?;
+        server.begin(&mut server.ports())?;
+        Ok(server)
+    }
+
+    /// Makes a server that does not accept connections yet.
+    pub(super) fn prepare(
+        config: Config,
+        snapshot: Option<&Snapshot>,
+        seed: Option<&Tree>,
+    ) -> Result<Self, StartError> {
+        Self::prepare_on(Arc::new(RealDisk), config, snapshot, seed)
+    }
+
+    fn prepare_on(
+        disk: Arc<dyn Disk>,
+        config: Config,
+        snapshot: Option<&Snapshot>,
         mut seed: Option<&Tree>,
     ) -> Result<Self, StartError> {
         let mut rules = config.rules().map_err(StartError::Config)?;
@@ -79,7 +99,6 @@ impl Server {
         if let Some(seed) = seed {
             server.seed(seed).map_err(StartError::Seed)?;
         }
-        server.begin(&mut server.ports())?;
         Ok(server)
     }
 }

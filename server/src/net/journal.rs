@@ -26,11 +26,25 @@ impl Engine {
         self.control(|control| self.copy_journal(control)).journal()
     }
 
+    /// Returns the entries after a mark.
+    pub(crate) fn journal_since(&self, mark: Mark) -> Journal {
+        self.control(|control| {
+            let journal = &control.journal;
+            let mark = Mark::at(mark.number().min(journal.noted()));
+            self.copy_of(control, journal.after(mark))
+        })
+        .journal()
+    }
+
     /// Copies the journal, to be decoded without the lock.
     pub(super) fn copy_journal(&self, control: &Control) -> Copied {
+        self.copy_of(control, control.journal.all())
+    }
+
+    fn copy_of(&self, control: &Control, recorded: Recorded) -> Copied {
         let journal = &control.journal;
         Copied {
-            recorded: journal.all(),
+            recorded,
             known: control.known.clone(),
             server: Source {
                 port: self.port(),

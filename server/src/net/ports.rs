@@ -63,6 +63,14 @@ impl Ports {
         Some(port.reserved.addr())
     }
 
+    /// Returns the label and address of each port that has a label.
+    pub(crate) fn labelled(&self) -> impl Iterator<Item = (&Arc<str>, SocketAddr)> {
+        self.ports.iter().filter_map(|port| {
+            let label = port.listener_id.label.as_ref()?;
+            Some((label, port.reserved.addr()))
+        })
+    }
+
     /// Starts to serve, on every port that is not shut.
     pub(crate) fn start(&mut self, engine: Arc<Engine>) -> Result<(), PortError> {
         let mut thread = ServerThread::start(engine).map_err(PortError::Thread)?;

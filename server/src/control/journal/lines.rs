@@ -67,6 +67,22 @@ impl Journal {
         Ok(Self::from(entries))
     }
 
+    /// Returns the last entries as lines for people, oldest first, without pings.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/a", b"")?;
+    /// server.create("/b", b"")?;
+    /// let last = server.journal().last_lines(1);
+    /// assert!(last[0].contains("/b"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn last_lines(&self, most: usize) -> Vec<String> {
+        let shown = self.tail(most).entries().into_iter();
+        shown.map(ToString::to_string).collect()
+    }
+
     /// Returns the last lines, for people, without pings.
     pub(crate) fn tail(&self, most: usize) -> Tail<'_> {
         Tail {
@@ -90,18 +106,21 @@ pub(crate) struct Tail<'j> {
     most: usize,
 }
 
+impl<'j> Tail<'j> {
+    /// Returns the entries that are shown, oldest first.
+    fn entries(&self) -> Vec<&'j Entry> {
+        let entries = self.entries.iter().rev();
+        let shown = entries.filter(|entry| !entry.event.is_ping());
+        let mut shown: Vec<&Entry> = shown.take(self.most).collect();
+        shown.reverse();
+        shown
+    }
+}
+
 impl fmt::Display for Tail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: Vec<&Entry> = self
-            .entries
+        self.entries()
             .iter()
-            .rev()
-            .filter(|entry| !entry.event.is_ping())
-            .take(self.most)
-            .collect();
-        shown
-            .iter()
-            .rev()
             .try_for_each(|entry| write!(f, "\n  {entry}"))
     }
 }

@@ -123,6 +123,15 @@ impl Recorder {
         }
     }
 
+    /// Copies the entries after a mark, or after the last clearing if that was later.
+    pub(crate) fn after(&self, mark: Mark) -> Recorded {
+        let begin = self.begin.max(mark);
+        Recorded {
+            begin,
+            ..self.since(begin)
+        }
+    }
+
     /// Copies all stored entries, as [`since`](Self::since) does.
     pub(crate) fn all(&self) -> Recorded {
         self.since(self.begin)

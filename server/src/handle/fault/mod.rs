@@ -88,6 +88,26 @@ impl std::fmt::Debug for NeverHappened {
     }
 }
 
+impl NeverHappened {
+    /// Returns the error without the place in the sources where the fault was placed, for a caller that placed the
+    /// fault for another program.
+    ///
+    /// ```
+    /// use minikeeper::{Fault, Op};
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// let fault = server.fault("lost").on(Op::Create).then(Fault::LoseReply);
+    /// let never = fault.check().unwrap_err();
+    /// assert!(never.without_place().starts_with("the fault \"lost\" never happened: "));
+    /// assert!(!never.without_place().contains("placed at"));
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn without_place(&self) -> String {
+        format!("the fault {:?} never happened: {}", self.name, self.why)
+    }
+}
+
 impl FaultGuard {
     /// Checks that the fault has happened, [optional](FaultRule::optional) or not. After an error from this call,
     /// dropping the guard does not panic.
@@ -416,7 +436,7 @@ impl Server {
     /// # Panics
     ///
     /// If the matcher has a condition other than label, session, member and connection, or can never match: a label
-    /// must have been named before. To get an error instead, [`check`](Self::check) the matcher first.
+    /// must have been named before. To get an error instead, use [`try_disconnect`](Self::try_disconnect).
     ///
     /// ```
     /// use minikeeper::Matcher;
@@ -428,10 +448,27 @@ impl Server {
     /// ```
     #[track_caller]
     pub fn disconnect(&self, matcher: impl Into<Matcher>) -> usize {
-        match self.shared.engine.close_connections(&matcher.into()) {
+        match self.try_disconnect(matcher) {
             Ok(count) => count,
             Err(never) => panic!("{never}"),
         }
+    }
+
+    /// Closes connections as [`disconnect`](Self::disconnect) does, and returns an error instead of panicking.
+    ///
+    /// # Errors
+    ///
+    /// If the matcher has a condition other than label, session, member and connection, or can never match.
+    ///
+    /// ```
+    /// use minikeeper::Matcher;
+    ///
+    /// let server = minikeeper::Server::start()?;
+    /// assert!(server.try_disconnect(Matcher::any().label("nothing")).is_err());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    pub fn try_disconnect(&self, matcher: impl Into<Matcher>) -> Result<usize, NeverMatches> {
+        self.shared.engine.close_connections(&matcher.into())
     }
 
     /// Cuts, in both directions, the links of clients that connect to the address with this label, now or later.

@@ -50,12 +50,13 @@ pub struct ZnodeView {
 /// assert!(server.sessions().iter().all(|session| session.connected));
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SessionView {
     /// Its number.
     pub id: SessionId,
     /// Negotiated session timeout.
+    #[serde(rename = "timeout_ms", serialize_with = "as_ms")]
     pub timeout: Duration,
     /// Whether the session is connected.
     pub connected: bool,
@@ -100,7 +101,7 @@ pub struct ConnectionView {
 /// assert!(server.watches().is_empty());
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct WatchView {
     /// Watched path.
@@ -121,7 +122,8 @@ pub struct WatchView {
 /// assert!(watches.iter().all(|watch| watch.kind != WatchKind::Persistent), "no client has called addWatch");
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WatchKind {
     /// The znode is created, is deleted or changes its data; once. Set by `exists` and `getData`.
@@ -132,6 +134,10 @@ pub enum WatchKind {
     Persistent,
     /// The znode or a znode below it changes, until the watch is removed.
     PersistentRecursive,
+}
+
+fn as_ms<S: serde::Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl ZnodeView {

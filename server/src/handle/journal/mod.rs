@@ -86,6 +86,22 @@ impl Server {
         self.shared.engine.journal()
     }
 
+    /// Returns the entries after a mark, as [`Journal::since`] does, without a copy of the older ones. A mark beyond
+    /// the end is the end.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// server.create("/a", b"")?;
+    /// let mark = server.mark();
+    /// server.create("/b", b"")?;
+    /// assert_eq!(server.journal_since(mark).len(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn journal_since(&self, mark: Mark) -> Journal {
+        self.shared.engine.journal_since(mark)
+    }
+
     /// Returns the mode of the journal.
     ///
     /// ```

@@ -91,6 +91,31 @@ impl fmt::Display for Address {
 }
 
 impl Server {
+    /// Returns the addresses of all labels that have one at every member, in the order in which they were added.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// let worker = server.labelled("worker")?;
+    /// assert_eq!(server.labels(), [worker]);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn labels(&self) -> Vec<Address> {
+        let mut addresses: Vec<Address> = Vec::new();
+        for (label, addr) in self.ports().labelled() {
+            match addresses.iter_mut().find(|it| it.label == **label) {
+                Some(address) => address.addrs.push(addr),
+                None => addresses.push(Address {
+                    label: label.to_string(),
+                    addrs: vec![addr],
+                }),
+            }
+        }
+        let members = self.shared.addrs.len();
+        addresses.retain(|address| address.addrs.len() == members);
+        addresses
+    }
+
     /// Listens on an additional port of the same IP address, and returns the address. Connections to the address have
     /// the label, in [`connections`](Self::connections) and wherever connections and sessions are identified. All
     /// addresses serve the same tree. In an ensemble, every member listens on an additional port. A second call with
