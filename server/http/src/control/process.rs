@@ -1,0 +1,77 @@
+//! The process: version, features, limits.
+
+use serde::Serialize;
+
+use crate::VERSION;
+use crate::error::Failure;
+use crate::route::{Call, Json, Route};
+
+/// Version of the routes.
+const API: u32 = 1;
+
+/// Powers that a client may ask for.
+const FEATURES: [&str; 8] = [
+    "servers",
+    "ensembles",
+    "faults",
+    "holds",
+    "journal",
+    "waits",
+    "labels",
+    "sessions",
+];
+
+/// The process.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Process {
+    version: &'static str,
+    /// Version of the routes: the number behind `/v`.
+    api: u32,
+    features: &'static [&'static str],
+    limits: Limits,
+    /// Number of servers.
+    servers: usize,
+}
+
+/// Limits of the process.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Limits {
+    body_bytes: u64,
+    connections: usize,
+    servers: usize,
+    snapshots: usize,
+    waits: usize,
+    streams: usize,
+    /// Maximum time of one long poll.
+    wait_ms: u64,
+}
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![Route::get(
+        "/v1",
+        "get_process",
+        "Returns the version, features and limits of the process.",
+        process,
+    )]
+}
+
+fn process(call: &Call) -> Result<Json<Process>, Failure> {
+    let limits = call.context.limits;
+    Ok(Json(Process {
+        version: VERSION,
+        api: API,
+        features: &FEATURES,
+        limits: Limits {
+            body_bytes: limits.body_bytes,
+            connections: limits.connections,
+            servers: limits.servers,
+            snapshots: limits.snapshots,
+            waits: limits.waits,
+            streams: limits.streams,
+            wait_ms: u64::try_from(limits.wait.as_millis()).unwrap_or(u64::MAX),
+        },
+        servers: call.context.count(),
+    }))
+}

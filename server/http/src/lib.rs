@@ -1,0 +1,30 @@
+//! HTTP side of [minikeeper](minikeeper): the control API, through which a test in any language has every power of a
+//! [`minikeeper::Server`].
+//!
+//! [`Control`] serves the API. It makes servers on request; a server of a Rust test can be put under it too:
+//!
+//! ```
+//! use minikeeper::Server;
+//! use minikeeper_http::Control;
+//!
+//! let server = Server::builder().manual_clock().start()?;
+//! let control = Control::builder().server("main", server).start()?;
+//! println!("curl {}/v1/servers/main", control.url());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod body;
+mod check;
+mod control;
+mod error;
+mod json;
+mod listener;
+mod query;
+mod reply;
+mod route;
+
+pub use control::{Control, ControlBuilder, ControlError};
+pub use listener::Limits;
+
+/// Version of the API and of the binary that serves it.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
