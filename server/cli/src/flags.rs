@@ -23,6 +23,7 @@ use crate::tools::{LogCommand, SnapshotCommand};
     version,
     args_conflicts_with_subcommands = true,
     override_usage = "minikeeper [serve] [OPTIONS] [FILE | PORT DIR [TICKTIME [MAXCNXNS]]]\n       \
+                      minikeeper control [OPTIONS] [ADDR]\n       \
                       minikeeper health [OPTIONS] [ADDR]\n       \
                       minikeeper snapshot <show | summary | diff | verify | export> [OPTIONS] FILE_OR_DIR...\n       \
                       minikeeper log show [OPTIONS] FILE_OR_DIR",
@@ -43,6 +44,8 @@ pub(crate) struct CommandLine {
 pub(crate) enum Command {
     /// Serve clients until a signal arrives (the default command)
     Serve(Box<Serve>),
+    /// Serve the control API for tests in any language, without a server at first
+    Control(Control),
     /// Check that a server answers: exit code 0 if it does, 1 if not
     Health(Health),
     /// Show, summarize, compare, check or export the state in snapshots and data folders
@@ -161,6 +164,14 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) ignore_unsupported: bool,
 
+    /// Serve the control API for tests on this address, with this server as `main`. A port alone means 127.0.0.1; port
+    /// 0 takes a free port
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
+    pub(crate) control: Option<SocketAddr>,
+
+    #[command(flatten)]
+    pub(crate) control_flags: ControlFlags,
+
     /// Log level on stderr: off, error, warn, info, debug (adds closed connections) or trace (adds every request, reply
     /// and transaction) [default: info]
     #[arg(long, value_name = "LEVEL")]
@@ -196,6 +207,54 @@ impl Serve {
     }
 }
 
+/// Flags of the control API, and of programs that start the binary.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ControlFlags {
+    /// Token that each request of the control API must have. On an address that is not loopback, a token is generated
+    /// and printed if there is none
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) control_token: Option<String>,
+
+    /// Allow this name in the header Host of the control API, for example that of a container
+    #[arg(long, value_name = "HOST")]
+    pub(crate) control_allow_host: Vec<String>,
+
+    /// Allow requests of the control API to read and write files below this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) control_files: Option<PathBuf>,
+
+    /// End when standard input ends, as it does with the process that holds its other end
+    #[arg(long)]
+    pub(crate) exit_with_stdin: bool,
+
+    /// Write one line of JSON with the addresses to this file once everything serves; - for standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+}
+
+impl ControlFlags {
+    /// Whether standard output has the ready line and nothing else.
+    pub(crate) fn is_ready_on_stdout(&self) -> bool {
+        self.ready_file.as_deref() == Some(std::path::Path::new("-"))
+    }
+}
+
+/// Flags of `minikeeper control`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Control {
+    /// Address of the API; a port alone means 127.0.0.1, port 0 takes a free port [default: MINIKEEPER_CONTROL, or
+    /// 127.0.0.1:2180]
+    #[arg(value_name = "ADDR", value_parser = address)]
+    pub(crate) address: Option<SocketAddr>,
+
+    #[command(flatten)]
+    pub(crate) control: ControlFlags,
+
+    /// Log level on stderr: off, error, warn, info, debug or trace [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log: Option<LevelFilter>,
+}
+
 /// Flags of `minikeeper health`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Health {
@@ -209,7 +268,7 @@ pub(crate) struct Health {
 }
 
 /// Parses `HOST:PORT`, or a port on the loopback address.
-fn address(text: &str) -> Result<SocketAddr, String> {
+pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
     let (host, port) = match text.rsplit_once(':') {
         Some(parts) => parts,
         None if text.bytes().all(|byte| byte.is_ascii_digit()) => ("", text),

@@ -1,6 +1,7 @@
 //! The `minikeeper` binary. It makes a [`minikeeper::Config`] from flags, a `zoo.cfg` and variables, and serves until a
 //! signal arrives; or it shows the contents of ZooKeeper's files.
 
+mod control;
 mod digest;
 mod environment;
 mod flags;
@@ -58,17 +59,8 @@ fn run(command: &Command) -> Result<ExitCode, (ExitCode, String)> {
     match command {
         Command::Snapshot(command) => tools::run_snapshot(command),
         Command::Log(command) => tools::run_log(command),
-        Command::Serve(flags) => serve::run(flags)
-            .map(|()| ExitCode::SUCCESS)
-            .map_err(|failure| {
-                let code = match failure {
-                    Failure::Refused(_) | Failure::Seed(_) => ExitCode::from(INVALID),
-                    Failure::NotStarted(_) | Failure::Signals(_) | Failure::Disk(_) => {
-                        ExitCode::FAILURE
-                    }
-                };
-                (code, failure.to_string())
-            }),
+        Command::Serve(flags) => exit_code(serve::run(flags)),
+        Command::Control(flags) => exit_code(control::run(flags)),
         Command::Health(flags) => {
             let address = match flags.address {
                 Some(address) => address,
@@ -80,6 +72,19 @@ fn run(command: &Command) -> Result<ExitCode, (ExitCode, String)> {
                 .map_err(|reason| (ExitCode::FAILURE, reason))
         }
     }
+}
+
+fn exit_code(outcome: Result<(), Failure>) -> Result<ExitCode, (ExitCode, String)> {
+    outcome.map(|()| ExitCode::SUCCESS).map_err(|failure| {
+        let code = match failure {
+            Failure::Refused(_) | Failure::Seed(_) => ExitCode::from(INVALID),
+            Failure::NotStarted(_)
+            | Failure::Control(_)
+            | Failure::Signals(_)
+            | Failure::Disk(_) => ExitCode::FAILURE,
+        };
+        (code, failure.to_string())
+    })
 }
 
 /// Writes one line to stderr; a closed stderr is ignored.

@@ -9,12 +9,14 @@ use std::sync::mpsc;
 use minikeeper::{
     Server, ServerBuilder, Snapshot, StartError, Tree,
     folder::{FileKind, FileName, OpenOptions, Storage, StorageError},
+    journal::JournalMode,
     state::{TreeError, ZnodeKind},
 };
 use thiserror::Error;
 use tracing::{info, warn};
 use tracing_subscriber::filter::LevelFilter;
 
+use crate::control;
 use crate::environment::{self, Variables};
 use crate::flags::Serve;
 use crate::settings::{self, Refusal, Settings};
@@ -30,6 +32,9 @@ pub(crate) enum Failure {
     NotStarted(String),
     #[error("cannot handle signals: {0}")]
     Signals(io::Error),
+    /// The control API or the ready file.
+    #[error("{0}")]
+    Control(String),
     /// The disk refused a write while the server was running.
     #[error("stopped: {0}")]
     Disk(StorageError),
@@ -42,15 +47,13 @@ pub(crate) enum Failure {
 /// If the configuration is refused, the server does not start, or the disk refuses a write.
 pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     let variables = Variables::of_this_process();
-    let level = flags.log.or_else(|| environment::log_level(&variables));
-    tracing_subscriber::fmt()
-        .with_max_level(level.unwrap_or(LevelFilter::INFO))
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .with_target(false)
-        .log_internal_errors(false)
-        .init();
-    let settings = settings::settle(&flags.source()?, &variables, flags)?;
+    begin_logging(flags.log, &variables);
+    let mut settings = settings::settle(&flags.source()?, &variables, flags)?;
+    let control_address = control::address(flags.control, &variables)?;
+    if control_address.is_some() {
+        // The API has calls that read the journal.
+        settings.config.journal = JournalMode::DEFAULT;
+    }
     for warning in &settings.warnings {
         warn!("{warning}");
     }
@@ -81,8 +84,16 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     // Before the start, so that an early signal ends the server cleanly too.
     let signals = Signals::catch().map_err(Failure::Signals)?;
     let server = start(settings, seed, copied)?;
-    say(&greeting(&server, &state, storage.data_dir.is_some()));
-    match end(signals, &server) {
+    let of_control = &flags.control_flags;
+    let control = control_address
+        .map(|address| control::start(address, of_control, &variables, Some(&server)))
+        .transpose()?;
+    control::announce(control.as_ref(), Some(&server), of_control)?;
+    if !of_control.is_ready_on_stdout() {
+        say(&greeting(&server, &state, storage.data_dir.is_some()));
+        say(&control::greeting(control.as_ref(), of_control));
+    }
+    match end(signals, Some(&server), of_control.exit_with_stdin) {
         End::Signal(signal) => {
             info!("{signal}: stopping");
             server.stop();
@@ -95,20 +106,40 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     }
 }
 
-/// Reason for the end of the server.
-enum End {
+/// Begins to write log lines to standard error.
+pub(crate) fn begin_logging(level: Option<LevelFilter>, variables: &Variables) {
+    let level = level.or_else(|| environment::log_level(variables));
+    tracing_subscriber::fmt()
+        .with_max_level(level.unwrap_or(LevelFilter::INFO))
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_target(false)
+        .log_internal_errors(false)
+        .init();
+}
+
+/// Reason for the end of the process.
+pub(crate) enum End {
     Signal(&'static str),
     Disk(StorageError),
 }
 
-/// Waits for a signal or a failure of the disk.
-fn end(signals: Signals, server: &Server) -> End {
+/// Waits for a signal, a failure of the disk or the end of standard input.
+pub(crate) fn end(signals: Signals, server: Option<&Server>, with_stdin: bool) -> End {
     let (ends, end) = mpsc::channel();
-    let disk = ends.clone();
-    let failure = server.wait_for_failure();
-    // Neither thread is joined: they end with the process. The second message is never received.
+    // No thread is joined: they end with the process. Only the first message is received.
+    if let Some(server) = server {
+        let (disk, failure) = (ends.clone(), server.wait_for_failure());
+        std::thread::spawn(move || disk.send(End::Disk(failure.blocking())));
+    }
+    if with_stdin {
+        let stdin = ends.clone();
+        std::thread::spawn(move || {
+            control::end_of_stdin();
+            stdin.send(End::Signal("end of standard input"))
+        });
+    }
     std::thread::spawn(move || ends.send(End::Signal(signals.wait())));
-    std::thread::spawn(move || disk.send(End::Disk(failure.blocking())));
     end.recv().unwrap_or(End::Signal("signal"))
 }
 
@@ -264,7 +295,7 @@ pub(crate) fn reachable(bound: SocketAddr) -> SocketAddr {
 }
 
 /// Writes to stdout; a closed stdout is ignored.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = stdout
         .write_all(text.as_bytes())
@@ -272,16 +303,16 @@ fn say(text: &str) {
 }
 
 #[cfg(unix)]
-struct Signals(signal_hook::iterator::Signals);
+pub(crate) struct Signals(signal_hook::iterator::Signals);
 
 #[cfg(unix)]
 impl Signals {
-    fn catch() -> io::Result<Self> {
+    pub(crate) fn catch() -> io::Result<Self> {
         use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
         signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGXFSZ]).map(Self)
     }
 
-    fn wait(mut self) -> &'static str {
+    pub(crate) fn wait(mut self) -> &'static str {
         self.0
             .forever()
             // SIGXFSZ comes from a file at the limit of its size (`ulimit -f`): the write fails, and its error is
@@ -294,15 +325,15 @@ impl Signals {
 
 /// Without Unix signals, Ctrl-C ends the process.
 #[cfg(not(unix))]
-struct Signals;
+pub(crate) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn catch() -> io::Result<Self> {
+    pub(crate) fn catch() -> io::Result<Self> {
         Ok(Self)
     }
 
-    fn wait(self) -> &'static str {
+    pub(crate) fn wait(self) -> &'static str {
         loop {
             std::thread::park();
         }
