@@ -1,4 +1,4 @@
-//! Rebuilds the crate when a file is added to those compiled into it.
+//! Rebuilds the crate when a recording is added, since the recordings are compiled into it.
 
 fn main() {
     println!("cargo::rerun-if-changed=recorded");

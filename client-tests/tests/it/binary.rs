@@ -1,5 +1,5 @@
-//! The binary `minikeeper` with a free port as its only option. Every client runs common uses of ZooKeeper on it, and
-//! must print the same lines as on a real ZooKeeper.
+//! Common uses of ZooKeeper on the binary `minikeeper`, by every client. Each must print the same lines as on a real
+//! ZooKeeper.
 
 use crate::java::JAVA;
 use crate::kazoo::KAZOO;
@@ -83,8 +83,8 @@ impl Drop for Binary {
     }
 }
 
-/// Takes a session over and closes it, in one write: its client notices by the end of its own connection, and too
-/// late to resume it.
+/// Takes a session over and closes it, in one write. The client of the session then sees its connection end, and can
+/// no longer resume the session.
 pub(crate) fn close_session(address: &str, session: i64, password: Vec<u8>) -> Result<(), String> {
     let connect = ConnectRequest {
         session_id: session,

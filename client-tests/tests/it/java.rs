@@ -34,7 +34,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// Returns the command of a JVM that runs one of our classes, with ZooKeeper's jars.
 pub(crate) fn program(class: &str, options: impl FnOnce(&mut Command)) -> Result<Command, Trouble> {
     let mut java = Command::new(provision::java()?);
-    // The processes live briefly: the quick compiler and the simple collector suffice.
+    // The processes are short: the first compiler and the serial collector start faster.
     java.args(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx256m"])
         .args(["-Dfile.encoding=UTF-8", "-Dslf4j.internal.verbosity=ERROR"]);
     options(&mut java);
@@ -42,8 +42,8 @@ pub(crate) fn program(class: &str, options: impl FnOnce(&mut Command)) -> Result
     Ok(java)
 }
 
-/// Returns the class path of ZooKeeper's jars and our classes, which are compiled once for each state of their
-/// sources.
+/// Returns the class path of ZooKeeper's jars and our classes. The classes are compiled again when their sources
+/// change.
 pub(crate) fn class_path() -> Result<String, Missing> {
     static CLASS_PATH: OnceLock<Result<String, Missing>> = OnceLock::new();
     CLASS_PATH

@@ -1,5 +1,5 @@
-//! `HOST:PORT`: a server that runs already and does not belong to the harness. Requests find out its capabilities;
-//! only the znodes of the cases change on it.
+//! Backend `HOST:PORT`: a running server that the harness did not start. The harness sends requests to find the
+//! server's capabilities, and changes nothing on it but the znodes of the cases.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use super::{Backend, BackendError, Capability, four_letter};
 use crate::client::{Acl, Client, ClientError, ConnectRequest, CreateKind, Request, error_name};
 use crate::patience;
 
-/// Time for an answer of an unknown server.
+/// Time limit for an answer of the server.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Authentication data of the super user.
@@ -21,7 +21,7 @@ const SUPER: &[u8] = b"super:test";
 /// `CreateMode.PERSISTENT_WITH_TTL`.
 const WITH_TTL: i32 = 5;
 
-/// Number that makes ids of runs differ that begin in the same millisecond.
+/// Counter that distinguishes runs that begin in the same millisecond.
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
 /// Four-letter words that change a server's statistics or end it.
@@ -67,7 +67,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// A server that runs already, or several that form an ensemble. Cases run on the first.
+/// A running server, or several that form an ensemble. Cases run on the first.
 #[derive(Debug)]
 pub struct Address {
     hosts: String,
@@ -90,7 +90,7 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// If no server listens there, or if it is no ZooKeeper that can create znodes.
+    /// If no server listens there, or if it is not a ZooKeeper server on which the harness can create znodes.
     pub fn start(hosts: &str) -> Result<Self, BackendError> {
         let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let mut address = Self {
@@ -109,7 +109,7 @@ impl Address {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
-            Ok(runtime.block_on(look(address.first(), mark)))
+            Ok(runtime.block_on(find_capabilities(address.first(), mark)))
         };
         // On a thread of its own, since the caller may be on a thread of a runtime.
         let probed = std::thread::scope(|scope| scope.spawn(probe).join());
@@ -172,7 +172,7 @@ impl Backend for Address {
 }
 
 /// Finds the capabilities of a server. The znodes that it creates are deleted again.
-async fn look(address: &str, mark: &str) -> Result<Found, String> {
+async fn find_capabilities(address: &str, mark: &str) -> Result<Found, String> {
     let (mut owner, shortest_timeout_ms) = session(address, 1).await?;
     let (mut other, longest_timeout_ms) = session(address, i32::MAX).await?;
     let path = format!("/minikeeper-harness-{mark}");
@@ -238,7 +238,7 @@ async fn session(address: &str, timeout_ms: i32) -> Result<(Client<TcpStream>, i
         Ok(Ok(client)) => client,
         Ok(Err(ClientError::Io(error))) => return Err(error.to_string()),
         Ok(Err(error)) => return Err(error.to_string()),
-        Err(in_vain) => return Err(in_vain.to_string()),
+        Err(timed_out) => return Err(timed_out.to_string()),
     };
     let request = ConnectRequest::new(timeout_ms);
     let connect = patience::within_span(
@@ -250,7 +250,7 @@ async fn session(address: &str, timeout_ms: i32) -> Result<(Client<TcpStream>, i
         Ok(Ok(response)) if response.session_id != 0 => Ok((client, response.timeout_ms)),
         Ok(Ok(_)) => Err("it grants no session".to_owned()),
         Ok(Err(error)) => Err(format!("it is not a running ZooKeeper: {error}")),
-        Err(in_vain) => Err(format!("it is not a running ZooKeeper: {in_vain}")),
+        Err(timed_out) => Err(format!("it is not a running ZooKeeper: {timed_out}")),
     }
 }
 
@@ -259,6 +259,6 @@ async fn ask(client: &mut Client<TcpStream>, request: &Request) -> Result<i32, S
     match patience::within_span(PATIENCE, "a reply", client.call(request)).await {
         Ok(Ok(reply)) => Ok(reply.header.err),
         Ok(Err(error)) => Err(error.to_string()),
-        Err(in_vain) => Err(in_vain.to_string()),
+        Err(timed_out) => Err(timed_out.to_string()),
     }
 }

@@ -1,4 +1,4 @@
-//! Child processes that end together with this process.
+//! Child processes that end with this process.
 
 use std::io::{self, Write};
 use std::process::{self, ChildStdout, Command, Stdio};
@@ -63,7 +63,7 @@ impl Drop for Child {
 }
 
 /// A shell that reads the pids of started and ended processes, and kills the running ones when its standard input
-/// ends: no destructor runs in a killed process.
+/// ends. It is needed because no destructor runs in a killed process.
 #[derive(Debug)]
 struct Watcher(process::Child);
 
@@ -77,7 +77,7 @@ done
 [ -z \"$pids\" ] || kill -9 $pids";
 
 impl Watcher {
-    /// Sends a pid to the shell; does nothing where there is no shell.
+    /// Sends a pid to the shell; does nothing on a system without a shell.
     fn send(sign: char, pid: u32) {
         static WATCHER: Mutex<Option<Watcher>> = Mutex::new(None);
         let mut watcher = WATCHER.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! The client half of the wire protocol, written independently of the server's so that no mistake is made in
-//! both.
+//! Client half of the wire protocol. It is written independently of the server, so that a mistake in one is not
+//! repeated in the other.
 //!
 //! [`Client`] is thin. It sends any request, valid or not, and returns replies and events in order of arrival.
 //! It neither pings nor reconnects.

@@ -1,4 +1,5 @@
-//! Jute primitives, written and read with the name of each field, so that a frame can be shown field by field.
+//! Writer and reader of jute primitives. Both record the name of each field, so that a frame can be shown field by
+//! field.
 
 use std::ops::Range;
 

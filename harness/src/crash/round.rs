@@ -166,7 +166,7 @@ impl Clients {
         let reading = (100..)
             .take(READERS)
             .map(|number| reader::read(&address, &watch, random(number)));
-        let coming = self.sessions.come_and_go(&address, &watch, random(200));
+        let coming = self.sessions.open_and_close(&address, &watch, random(200));
         let (writing, reading) = (all(writing), all(reading));
         let (wrote, read, came) = tokio::join!(writing, reading, coming);
         self.seen = watch.seen();

@@ -1,4 +1,4 @@
-//! A client that opens and closes sessions: after a crash, a granted session exists and a closed one does not.
+//! A client that opens and closes sessions. After a crash, every granted session must exist, and no closed one may.
 
 use super::round::RoundState;
 use super::{Failure, SESSION_TIMEOUT};
@@ -14,7 +14,7 @@ const MAX_OPEN: usize = 6;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SessionState {
     Open,
-    /// The client asked for the close and got no answer.
+    /// The client sent the close and got no answer.
     Closing,
     Closed,
 }
@@ -25,7 +25,7 @@ struct TestSession {
     session: ConnectResponse,
     path: String,
     /// Whether the create of the znode was answered.
-    made: bool,
+    is_created: bool,
     state: SessionState,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Sessions {
 
 impl Sessions {
     /// Opens and closes sessions until the connection to the server ends.
-    pub(super) async fn come_and_go(
+    pub(super) async fn open_and_close(
         &mut self,
         address: &str,
         watch: &RoundState,
@@ -75,7 +75,7 @@ impl Sessions {
         self.sessions.push(TestSession {
             session,
             path: path.clone(),
-            made: false,
+            is_created: false,
             state: SessionState::Open,
         });
         let create = Request::Create {
@@ -88,7 +88,7 @@ impl Sessions {
         let reply = client.call(&create).await?;
         watch.saw_zxid(reply.header.zxid);
         if let Some(session) = self.sessions.get_mut(at) {
-            session.made = true;
+            session.is_created = true;
         }
         Ok(())
     }
@@ -124,13 +124,13 @@ impl Sessions {
         for session in self.sessions.drain(..) {
             let mut client = Client::open(address).await?;
             let granted = client.connect(&resumed(&session.session)).await?;
-            let lives = granted.session_id == session.session.session_id;
-            let right = match session.state {
-                SessionState::Open => lives,
+            let is_alive = granted.session_id == session.session.session_id;
+            let is_expected = match session.state {
+                SessionState::Open => is_alive,
                 SessionState::Closing => true,
-                SessionState::Closed => !lives,
+                SessionState::Closed => !is_alive,
             };
-            if !right {
+            if !is_expected {
                 return Err(Failure::Broken(format!(
                     "a session in state {:?} was resumed with: {granted:?}",
                     session.state
@@ -145,15 +145,15 @@ impl Sessions {
                 })
                 .await?;
             observer.call(&Request::CloseSession).await?;
-            let there = reply.header.err == 0;
-            if there && !lives || lives && session.made && !there {
+            let has_znode = reply.header.err == 0;
+            if has_znode && !is_alive || is_alive && session.is_created && !has_znode {
                 return Err(Failure::Broken(format!(
-                    "{session:?}: session exists: {lives}, znode exists: {there}"
+                    "{session:?}: session exists: {is_alive}, znode exists: {has_znode}"
                 )));
             }
-            if lives {
+            if is_alive {
                 alive.push(TestSession {
-                    made: there,
+                    is_created: has_znode,
                     state: SessionState::Open,
                     ..session
                 });

@@ -1,4 +1,4 @@
-//! Golden frames: the answers of a new real ZooKeeper, byte for byte, in one file per operation. The server's tests
+//! Golden frames: the answers of a freshly started real ZooKeeper, byte for byte, in one file per operation. The server's tests
 //! send the same requests to minikeeper and compare. `README.md` in the files' folder explains the format.
 
 mod chapters;
@@ -48,7 +48,7 @@ pub enum RecordError {
 ///
 /// # Errors
 ///
-/// If the server cannot be had, or if an answer is not the expected frame.
+/// If the server is unavailable, or if an answer is not the expected frame.
 pub fn record(folder: &Path) -> Result<usize, RecordError> {
     fs::create_dir_all(folder)?;
     let chapters = chapters();
@@ -120,7 +120,7 @@ async fn take(
                     let (response, fields) = ConnectResponse::decode(&frame)?;
                     lines.push(Line::Received(frame, fields));
                     if response.timeout_ms == 0 {
-                        the_end(client, lines).await?;
+                        expect_end(client, lines).await?;
                     }
                 }
             }
@@ -129,7 +129,7 @@ async fn take(
         Step::AskAs(xid, request) => ask(client, request, Some(*xid), lines).await?,
         Step::LastAsk(request) => {
             ask(client, request, None, lines).await?;
-            the_end(client, lines).await?;
+            expect_end(client, lines).await?;
         }
         Step::LastBytes(bytes) => {
             client.send_bytes(bytes).await?;
@@ -138,7 +138,7 @@ async fn take(
                 at: 0..bytes.len(),
             };
             lines.push(Line::Sent(bytes.clone(), vec![whole]));
-            the_end(client, lines).await?;
+            expect_end(client, lines).await?;
         }
     }
     Ok(())
@@ -154,7 +154,7 @@ async fn ask(
     let (bytes, fields) = request.encode(xid);
     client.send_bytes(&bytes).await?;
     lines.push(Line::Sent(bytes, fields));
-    // The reply to a ping has xid -2, whatever the request had.
+    // The reply to a ping has xid -2, whatever the xid of the request.
     let reply_xid = if request.op() == crate::client::op::PING {
         -2
     } else {
@@ -171,7 +171,10 @@ async fn ask(
     }
 }
 
-async fn the_end(client: &mut Client<TcpStream>, lines: &mut Vec<Line>) -> Result<(), ClientError> {
+async fn expect_end(
+    client: &mut Client<TcpStream>,
+    lines: &mut Vec<Line>,
+) -> Result<(), ClientError> {
     match client.frame().await {
         Err(ClientError::Closed) => {
             lines.push(Line::End);

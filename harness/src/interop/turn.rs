@@ -1,5 +1,5 @@
-//! The turn of one server: its state is compared with the state of the server before, it serves requests, its new
-//! state is recorded, and it stops.
+//! Turn of one server with the folder. The server starts, its state is compared with the last state of the previous
+//! server, it serves requests, its new state is recorded, and it stops.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ use crate::client::{Acl, Answer, BlockingClient, ConnectRequest, CreateKind, Req
 use crate::patience::{self, PATIENCE};
 use crate::random::Random;
 
-/// Number of parents below which a sequential znode is created.
-const NUMBERED: usize = 6;
+/// Number of parents below which a sequential znode is created, to check its number.
+const NUMBERED_PARENTS: usize = 6;
 const NO_NODE: i32 = -101;
 
 /// Servers that take turns with a folder.
@@ -36,7 +36,7 @@ pub(super) struct Turn<'a> {
     pub(super) life: usize,
     /// Number of sequences that were played.
     pub(super) sequence: u64,
-    /// Sessions that no client closed, as far as it is known.
+    /// Sessions that no client has closed, as far as the harness knows.
     pub(super) open_sessions: Vec<OpenSession>,
     /// Znodes of sessions that will expire.
     pub(super) expiring: Vec<String>,
@@ -55,8 +55,8 @@ impl Turn<'_> {
         random: &mut Random,
         ending: Ending,
     ) -> Result<(), InteropError> {
-        // Containers and TTL znodes are reaped before the last start, and after the state before was compared: no znode
-        // disappears while a client reads the state.
+        // Containers and TTL znodes are reaped between the comparison with the previous state and the last start, so
+        // that no znode disappears while a client reads the state.
         let setups: &[ServerSetup] = match kind {
             ServerKind::Real(_) if self.last_state.is_none() => {
                 &[ServerSetup::Reaping, ServerSetup::Usual]
@@ -78,7 +78,7 @@ impl Turn<'_> {
                 RunningServer::start(kind, self.folder.path(), setup, &self.folder_settings)?;
             let address = server.address();
             if life == 0 {
-                self.check_found(&server, "the folder of the server before")?;
+                self.check_found(&server, "the folder of the previous server")?;
                 self.check_sessions(&address)?;
                 self.check_numbers(&address, random)?;
             }
@@ -93,7 +93,8 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Restarts the real server on a copy: state that it does not find again itself is no difference of minikeeper.
+    /// Restarts the real server on a copy of its folder. State that the real server itself does not find again is not
+    /// counted as a difference of minikeeper.
     pub(super) fn check_restart(&mut self, kind: ServerKind<'_>) -> Result<(), InteropError> {
         let copy = self.folder.copy()?;
         let mut server =
@@ -108,12 +109,12 @@ impl Turn<'_> {
         if let Some(last_state) = &self.last_state
             && let Some(difference) = last_state.difference(&again)
         {
-            let note = format!("a real server does not find its own folder again: {difference}");
+            let note = format!("a real server does not find its own state again: {difference}");
             (self.log)(&note);
             self.report.notes.push(note);
         }
         for complaint in complaints {
-            let note = format!("a real server of its own folder: {complaint}");
+            let note = format!("a real server complains about its own folder: {complaint}");
             if !self.report.notes.contains(&note) {
                 (self.log)(&note);
                 self.report.notes.push(note);
@@ -154,8 +155,9 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Returns the error of a complete snapshot of a real server that minikeeper skipped. A snapshot that a kill has
-    /// cut short has no end, and a compressed one does not show whether it has.
+    /// Returns the error of a complete snapshot of a real server that minikeeper skipped. A kill can cut a snapshot
+    /// short, which a missing end shows. A compressed snapshot does not show it, so compressed snapshots are not
+    /// checked.
     fn refused_snapshot(&self) -> Result<Option<String>, InteropError> {
         if self.folder_settings.compression != backend::Compression::None {
             return Ok(None);
@@ -198,7 +200,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Compares both servers without extended types: then znodes with a time to live are ephemerals of a session that
+    /// Compares both servers without extended types. Znodes with a time to live are then ephemerals of a session that
     /// does not exist, and are removed.
     pub(super) fn check_without_extended_types(
         &mut self,
@@ -285,7 +287,7 @@ impl Turn<'_> {
             ServerSetup::Usual,
             &self.folder_settings,
         )?;
-        self.check_found(&server, "the folder of the server before")?;
+        self.check_found(&server, "the folder of the previous server")?;
         self.check_sessions(&server.address())?;
         server.end(Ending::Killed)?;
         if let Some(last_state) = &self.last_state {
@@ -314,7 +316,7 @@ impl Turn<'_> {
         )))
     }
 
-    /// Returns the found state with the zxid before the start: a quorum begins a new epoch with every start, which
+    /// Returns the found state with the zxid before the start. A quorum begins a new epoch with every start, which
     /// moves the zxid to the beginning of that epoch.
     fn without_new_epoch(
         &self,
@@ -339,7 +341,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Reads the complete state by a session that existed before.
+    /// Reads the complete state through the observer's session.
     fn server_state(&mut self, address: &str) -> Result<ServerState, InteropError> {
         let observer = match &self.observer {
             Some(observer) => observer.clone(),
@@ -378,7 +380,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Checks that open sessions can be resumed with their passwords, and with no other.
+    /// Checks that open sessions can be resumed with their passwords, and not with a wrong password.
     fn check_sessions(&mut self, address: &str) -> Result<(), InteropError> {
         for session in &self.open_sessions {
             let client = session.resume(address)?;
@@ -404,7 +406,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Checks that sequential znodes get the numbers that the server before would have given them.
+    /// Checks that sequential znodes get the numbers that the previous server would have given them.
     fn check_numbers(&mut self, address: &str, random: &mut Random) -> Result<(), InteropError> {
         let (Some(last_state), Some(observer)) = (&self.last_state, &self.observer) else {
             return Ok(());
@@ -418,7 +420,7 @@ impl Turn<'_> {
             })
             .map(|(path, _)| path)
             .collect();
-        for _ in 0..NUMBERED {
+        for _ in 0..NUMBERED_PARENTS {
             let parent = *random.one(&parents);
             let prefix = format!("{}/next-", parent.trim_end_matches('/'));
             let expected = last_state.next_number(parent).unwrap_or_default();
@@ -499,7 +501,7 @@ impl Turn<'_> {
                 client.call(&Request::CloseSession)?;
             }
         }
-        // The newest snapshots of this start are taken during the writes of ACLs.
+        // The newest snapshots of this start are to be taken while ACLs are written.
         if self.life == 0 {
             acl_writes::create_filler(address, self.filler_znodes)?;
         }

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::protocol::MemberId;
 
-/// Listener that a connection came through: one of a member, perhaps with a label.
+/// Listener that a connection came through. It belongs to a member, and may have a label.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListenerId {
     /// Name that the test gave to the clients of this listener.
     pub(crate) label: Option<Arc<str>>,
-    /// Member of the ensemble; [`MemberId::ALONE`] for a server that is no ensemble.
+    /// Member of the ensemble; [`MemberId::ALONE`] for a standalone server.
     pub(crate) member: MemberId,
 }

@@ -36,8 +36,8 @@ impl CallerRuntime {
         self.running.send_replace(true);
     }
 
-    /// Ends every connection. When this returns, nothing that clients send is processed any more; the tasks that poll
-    /// the connections drop the streams.
+    /// Ends every connection. After this returns, nothing that clients send is processed. The tasks that poll the
+    /// connections drop the streams.
     pub(crate) fn stop(&self) {
         self.running.send_replace(false);
         // Connections of the server's own thread end with that thread.
@@ -57,10 +57,10 @@ impl CallerRuntime {
         listener_id: &ListenerId,
     ) -> impl Future<Output = ()> + use<IO> {
         let accepted = {
-            // Borrowed meanwhile, so that no connection is accepted while the server stops.
+            // The borrow ends after the accept, so that no connection is accepted while the server stops.
             let running = self.running.borrow();
-            let welcome = running.then(|| self.engine.accept(peer, listener_id));
-            let id = match welcome {
+            let decision = running.then(|| self.engine.accept(peer, listener_id));
+            let id = match decision {
                 Some(AcceptDecision::Serve(id)) => Some(id),
                 // Only sockets can be reset.
                 Some(AcceptDecision::Close | AcceptDecision::Reset) | None => None,

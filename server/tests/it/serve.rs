@@ -26,7 +26,9 @@ struct StreamClient<IO> {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> StreamClient<IO> {
     async fn connect(io: IO) -> Self {
-        Self::with(io, TIMEOUT, None).await.expect("it is granted")
+        Self::with(io, TIMEOUT, None)
+            .await
+            .expect("the session is granted")
     }
 
     async fn with(mut io: IO, timeout: Duration, granted: Option<&Granted>) -> Option<Self> {
@@ -70,9 +72,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> StreamClient<IO> {
 async fn frame(io: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
     let frame = async {
         let mut length = [0; 4];
-        io.read_exact(&mut length).await.expect("a frame comes");
+        io.read_exact(&mut length).await.expect("a frame arrives");
         let mut frame = vec![0; u32::from_be_bytes(length) as usize];
-        io.read_exact(&mut frame).await.expect("it is whole");
+        io.read_exact(&mut frame)
+            .await
+            .expect("the frame is complete");
         frame
     };
     in_time(frame).await
@@ -80,7 +84,7 @@ async fn frame(io: &mut (impl AsyncRead + Unpin)) -> Vec<u8> {
 
 async fn in_time<T>(future: impl Future<Output = T>) -> T {
     let result = tokio::time::timeout(DEADLINE, future).await;
-    result.expect("it takes too long")
+    result.expect("the future is ready in time")
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -115,7 +119,7 @@ fn open(server: &Server) -> DuplexStream {
     client
 }
 
-async fn two_guests_of(server: &Server) {
+async fn two_clients_of(server: &Server) {
     let mut one = StreamClient::connect(open(server)).await;
     let mut other = StreamClient::connect(open(server)).await;
     one.create("/leader", EPHEMERAL).await;
@@ -127,8 +131,8 @@ async fn two_guests_of(server: &Server) {
 
 #[test]
 fn clients_are_served_over_pipes_without_a_thread_or_a_port() {
-    block_on(async { two_guests_of(&start()).await });
-    block_on_many(async { two_guests_of(&start()).await });
+    block_on(async { two_clients_of(&start()).await });
+    block_on_many(async { two_clients_of(&start()).await });
 }
 
 #[test]
@@ -138,10 +142,10 @@ fn clients_are_served_over_pipes_and_sockets_at_once() {
     connected.create("/config", b"", PERSISTENT);
     connected.data("/config", true);
     block_on(async {
-        let mut guest = StreamClient::connect(open(&server)).await;
-        guest.watch("/config").await;
+        let mut client = StreamClient::connect(open(&server)).await;
+        client.watch("/config").await;
         connected.set("/config", b"1");
-        assert_eq!(guest.event().await, Event::Changed("/config".to_owned()));
+        assert_eq!(client.event().await, Event::Changed("/config".to_owned()));
         assert_eq!(server.connections().len(), 2);
     });
     assert_eq!(connected.event(), Event::Changed("/config".to_owned()));
@@ -159,7 +163,7 @@ fn any_executor_can_serve_on_a_server_with_a_thread() {
     });
     pollster::block_on(async move {
         let mut client = client;
-        client.write_all(b"ruok").await.expect("it reads");
+        client.write_all(b"ruok").await.expect("the server reads");
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.expect("an answer");
         assert_eq!(answer, "imok");
@@ -237,9 +241,9 @@ fn a_stream_that_cannot_leave_its_thread_is_served_and_dropped_there() {
     block_on(local.run_until(async {
         let (client, io) = duplex(1 << 12);
         let serving = tokio::task::spawn_local(server.serve(Local(io, Rc::clone(&held))));
-        let mut guest = StreamClient::connect(client).await;
-        guest.create("/a", PERSISTENT).await;
-        drop(guest);
+        let mut client = StreamClient::connect(client).await;
+        client.create("/a", PERSISTENT).await;
+        drop(client);
         in_time(serving).await.expect("it ends with its client");
     }));
     assert_eq!(Rc::strong_count(&held), 1);
@@ -253,11 +257,11 @@ fn dropping_the_serving_future_disconnects() {
     block_on(async {
         let (client, io) = duplex(1 << 12);
         let serving = tokio::spawn(server.serve(io));
-        let guest = StreamClient::connect(client).await;
+        let client = StreamClient::connect(client).await;
         serving.abort();
         assert!(serving.await.expect_err("it was aborted").is_cancelled());
         assert!(!server.sessions()[0].connected);
-        guest.ends().await;
+        client.ends().await;
     });
     let (mut client, io) = duplex(64);
     let never_polled = server.serve(io);
@@ -274,16 +278,16 @@ fn a_stop_ends_served_streams_and_their_sessions_can_be_resumed() {
         block_on(async {
             let (client, io) = duplex(1 << 12);
             let serving = tokio::spawn(server.serve(io));
-            let mut guest = StreamClient::connect(client).await;
-            guest.create("/mine", EPHEMERAL).await;
+            let mut client = StreamClient::connect(client).await;
+            client.create("/mine", EPHEMERAL).await;
             server.stop();
-            // Before any future is polled.
+            // No future has been polled yet.
             assert_eq!((server.is_running(), server.connections()), (false, vec![]));
-            let granted = guest.granted.clone();
+            let granted = client.granted.clone();
             let write = client::request(2, op::CREATE, &client::create("/late", b"", 0));
-            let _ = guest.io.write_all(&write).await;
+            let _ = client.io.write_all(&write).await;
             in_time(serving).await.expect("it ends");
-            guest.ends().await;
+            client.ends().await;
             assert_eq!(server.znode("/late"), None, "the request was not read");
 
             // A client that connects while the server is stopped is disconnected at once.
@@ -291,11 +295,11 @@ fn a_stop_ends_served_streams_and_their_sessions_can_be_resumed() {
             in_time(server.serve(io)).await;
             assert_eq!(refused.read(&mut [0]).await.expect("an end"), 0);
 
-            server.start_again().expect("it starts");
+            server.start_again().expect("the server starts");
             let resumed = StreamClient::with(open(&server), TIMEOUT, Some(&granted)).await;
-            let resumed = resumed.expect("the session is there");
+            let resumed = resumed.expect("the session exists");
             assert_eq!(server.sessions()[0].ephemerals, ["/mine"]);
-            server.restart().expect("it starts");
+            server.restart().expect("the server starts");
             resumed.ends().await;
         });
     }
@@ -308,9 +312,9 @@ fn dropping_the_server_ends_served_streams_and_the_timer() {
         let (client, io) = duplex(1 << 12);
         let serving = tokio::spawn(server.serve(io));
         let time = tokio::spawn(server.drive_timer());
-        let guest = StreamClient::connect(client).await;
+        let client = StreamClient::connect(client).await;
         drop(server);
-        guest.ends().await;
+        client.ends().await;
         in_time(serving).await.expect("it ends");
         in_time(time).await.expect("it ends");
     });
@@ -323,18 +327,24 @@ fn a_served_stream_has_the_given_label_and_address() {
     let serve = |label, peer: Option<SocketAddr>| {
         let (_, io) = duplex(64);
         match peer {
-            Some(peer) => Box::pin(server.serve_from(peer, label, io).expect("it may")),
+            Some(peer) => Box::pin(
+                server
+                    .serve_from(peer, label, io)
+                    .expect("the label is valid"),
+            ),
             None => Box::pin(
                 server
                     .serve_from(([127, 0, 0, 1], 0).into(), label, io)
-                    .expect("it may"),
+                    .expect("the label is valid"),
             ),
         }
     };
     let _one = serve(Some("one"), Some(peer));
     let _two = serve(None, None);
     let (_, io) = duplex(64);
-    let _three = server.serve_labelled("three", io).expect("it is a label");
+    let _three = server
+        .serve_labelled("three", io)
+        .expect("the label is valid");
     let views = server.connections();
     let seen: Vec<_> = views
         .iter()
@@ -349,7 +359,10 @@ fn a_served_stream_has_the_given_label_and_address() {
         ]
     );
     let (_, io) = duplex(64);
-    let refused = server.serve_labelled("", io).err().expect("it is no label");
+    let refused = server
+        .serve_labelled("", io)
+        .err()
+        .expect("the label is invalid");
     assert!(matches!(refused, StartError::Label(_)));
     assert_eq!(server.connections().len(), 3);
 }
@@ -367,7 +380,11 @@ fn the_connection_limit_counts_served_streams() {
         assert_eq!(refused.read(&mut [0]).await.expect("an end"), 0);
         let (client, io) = duplex(64);
         let elsewhere = ([192, 168, 0, 7], 1).into();
-        tokio::spawn(server.serve_from(elsewhere, None, io).expect("no label"));
+        tokio::spawn(
+            server
+                .serve_from(elsewhere, None, io)
+                .expect("no label is given"),
+        );
         StreamClient::connect(client).await;
     });
 }
@@ -378,11 +395,13 @@ fn a_server_without_a_listener_works_and_has_no_addresses() {
     assert!(server.is_running());
     assert_eq!(server.addr().port(), 0);
     assert!(refuses(server.addr()));
-    let none = server.labelled("worker").expect_err("it has no port");
+    let none = server
+        .labelled("worker")
+        .expect_err("the server has no port");
     assert!(matches!(none, StartError::NoListener));
     assert!(none.to_string().contains("serve_labelled"));
-    server.create("/a", b"1").expect("it is not there");
-    server.restart().expect("it starts");
+    server.create("/a", b"1").expect("the znode does not exist");
+    server.restart().expect("the server starts");
     assert_eq!(server.data("/a").as_deref(), Some(&b"1"[..]));
 }
 
@@ -390,13 +409,13 @@ fn a_server_without_a_listener_works_and_has_no_addresses() {
 fn a_manual_clock_advances_while_streams_are_served() {
     let server = quiet().manual_clock().start().expect("a server starts");
     block_on(async {
-        let mut guest = StreamClient::connect(open(&server)).await;
-        guest.create("/a", EPHEMERAL).await;
-        let session: SessionId = guest.granted.session;
+        let mut client = StreamClient::connect(open(&server)).await;
+        client.create("/a", EPHEMERAL).await;
+        let session: SessionId = client.granted.session;
         server.mute(session);
         let effects = server.advance(TIMEOUT * 2);
         assert_eq!(effects.expired, [session]);
-        guest.ends().await;
+        client.ends().await;
     });
 }
 
@@ -414,7 +433,7 @@ fn no_thread_is_started_without_a_listener() {
     };
     let before = threads();
     let server = start();
-    block_on(two_guests_of(&server));
+    block_on(two_clients_of(&server));
     assert_eq!(threads(), before);
     let _listening = Server::start().expect("a server starts");
     assert_eq!(threads(), before + 1);
@@ -431,8 +450,8 @@ fn the_last_request_of_a_client_is_answered_before_the_end() {
         client
             .write_all(&[connect, create].concat())
             .await
-            .expect("it reads");
-        client.shutdown().await.expect("it is open");
+            .expect("the server reads");
+        client.shutdown().await.expect("the stream is open");
         let mut answers = Vec::new();
         client.read_to_end(&mut answers).await.expect("an end");
         let frames = client::frames(&answers);
@@ -466,7 +485,7 @@ mod tokio_clock {
         let (client, io) = duplex(1 << 12);
         let serving = tokio::spawn(server.serve(io));
         let leader = StreamClient::with(client, 10 * SECOND, None).await;
-        let mut leader = leader.expect("it is granted");
+        let mut leader = leader.expect("the session is granted");
         leader.create("/leader", EPHEMERAL).await;
         watcher.watch("/leader").await;
         // As if the machine of the client had failed: nothing closes the session.
@@ -483,10 +502,10 @@ mod tokio_clock {
         let server = start();
         let mut pings = StreamClient::with(open(&server), 10 * SECOND, None)
             .await
-            .expect("it is granted");
+            .expect("the session is granted");
         let silent = StreamClient::with(open(&server), 10 * SECOND, None)
             .await
-            .expect("it is granted");
+            .expect("the session is granted");
         for _ in 0..10 {
             sleep(3 * SECOND).await;
             pings.ask(op::EXISTS, &client::read("/", false)).await;
@@ -503,14 +522,14 @@ mod tokio_clock {
         let server = server.expect("a server starts");
         let begun = tokio::time::Instant::now();
         // A timer would show that time has passed.
-        let mut guest = StreamClient::connect(open(&server)).await;
+        let mut client = StreamClient::connect(open(&server)).await;
         for path in ["/a", "/b", "/c"] {
-            guest.create(path, PERSISTENT).await;
+            client.create(path, PERSISTENT).await;
         }
         assert_eq!(begun.elapsed(), Duration::ZERO);
         let before = server.snapshot();
-        drop((guest, server));
-        let server = Server::open_copy(&folder.0).expect("it can be read");
+        drop((client, server));
+        let server = Server::open_copy(&folder.0).expect("the folder can be read");
         assert_eq!(server.snapshot(), before);
     }
 
@@ -523,11 +542,11 @@ mod tokio_clock {
         watcher.create("/a", PERSISTENT).await;
         drop(first);
         for _ in 0..2 {
-            let guest = StreamClient::with(open(&server), 10 * SECOND, None).await;
-            let mut guest = guest.expect("it is granted");
-            guest.create("/a/b", EPHEMERAL).await;
+            let client = StreamClient::with(open(&server), 10 * SECOND, None).await;
+            let mut client = client.expect("the session is granted");
+            client.create("/a/b", EPHEMERAL).await;
             watcher.watch("/a/b").await;
-            drop(guest);
+            drop(client);
             assert_eq!(watcher.event().await, Event::Deleted("/a/b".to_owned()));
         }
     }
@@ -557,8 +576,8 @@ mod tokio_clock {
             (server.now(), elsewhere()),
             (START + 90 * SECOND, START + 90 * SECOND)
         );
-        server.create("/a", b"").expect("it is not there");
-        let stat = server.znode("/a").expect("it is there").stat;
+        server.create("/a", b"").expect("the znode does not exist");
+        let stat = server.znode("/a").expect("the znode exists").stat;
         assert_eq!(stat.ctime, server.now());
     }
 
@@ -566,10 +585,10 @@ mod tokio_clock {
     async fn two_runs_have_the_same_session_ids_and_times() {
         let run = async || {
             let server = start();
-            let mut guest = StreamClient::connect(open(&server)).await;
+            let mut client = StreamClient::connect(open(&server)).await;
             sleep(SECOND).await;
-            guest.create("/a", EPHEMERAL).await;
-            (guest.granted, server.znode("/a"), server.sessions())
+            client.create("/a", EPHEMERAL).await;
+            (client.granted, server.znode("/a"), server.sessions())
         };
         let first = run().await;
         sleep(SECOND).await;
@@ -600,7 +619,7 @@ mod tokio_clock {
         assert!(matches!(nowhere, Err(StartError::NoRuntime)));
         let listening = block_on(async { Server::builder().clock(ClockKind::Tokio).start() });
         let refused = listening
-            .expect_err("it has a thread of its own")
+            .expect_err("the server has a thread of its own")
             .to_string();
         assert!(refused.contains("without_listener"), "{refused}");
     }

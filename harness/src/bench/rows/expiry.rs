@@ -13,8 +13,8 @@ const TIMEOUT_MS: i32 = 30_000;
 const LONGER_MS: i32 = 40_000;
 const PATH: &str = "/leader";
 
-/// A real server checks its sessions once a tick.
-const UNTIL_IT_HAS_EXPIRED: Duration = Duration::from_secs(32);
+/// Time after which the session has expired. A real server checks its sessions once a tick.
+const UNTIL_EXPIRED: Duration = Duration::from_secs(32);
 
 pub(in crate::bench) fn expiry() -> io::Result<Row> {
     let mut row = Row::new(
@@ -51,7 +51,7 @@ pub(in crate::bench) fn expiry() -> io::Result<Row> {
     Ok(row)
 }
 
-/// Runs the test on a server; a server whose clock cannot be advanced takes the real time.
+/// Runs the test on a server. It takes real time if the clock of the server cannot be advanced.
 fn a_session_expires(server: &dyn Backend) -> io::Result<()> {
     let address = server.connect_string();
     let mut owner = BlockingClient::connect(&address, &ConnectRequest::new(TIMEOUT_MS))?;
@@ -68,26 +68,27 @@ fn a_session_expires(server: &dyn Backend) -> io::Result<()> {
         watch: true,
     })?;
     let session = owner.session().clone();
-    is(session.timeout_ms == TIMEOUT_MS, "a session of 30 s")?;
+    expect(session.timeout_ms == TIMEOUT_MS, "a session of 30 s")?;
     // The owner sends nothing from here on.
     server.mute(session.session_id);
-    server.advance_clock(UNTIL_IT_HAS_EXPIRED);
+    server.advance_clock(UNTIL_EXPIRED);
     let event = read_frame(&mut watcher.into_stream())?;
-    is(event.get(4..8) == Some(&[0xff; 4]), "an event")?;
+    expect(event.get(4..8) == Some(&[0xff; 4]), "an event")?;
     let mut rest = Vec::new();
     owner.into_stream().read_to_end(&mut rest)?;
-    is(rest.is_empty(), "the end of the connection")?;
+    expect(rest.is_empty(), "the end of the connection")?;
     let again = ConnectRequest {
         session_id: session.session_id,
         password: session.password,
         ..ConnectRequest::new(TIMEOUT_MS)
     };
     let refused = BlockingClient::connect(&address, &again)?;
-    is(refused.session().timeout_ms == 0, "a refusal")
+    expect(refused.session().timeout_ms == 0, "a refusal")
 }
 
-fn is(so: bool, what: &str) -> io::Result<()> {
-    so.then_some(())
+fn expect(is_so: bool, what: &str) -> io::Result<()> {
+    is_so
+        .then_some(())
         .ok_or_else(|| io::Error::other(format!("expected {what}")))
 }
 
@@ -102,6 +103,6 @@ mod tests {
             ..SETTINGS
         };
         let server = Embedded::start(&settings).expect("a server starts");
-        a_session_expires(&server).expect("it is as on every server");
+        a_session_expires(&server).expect("the test passes on an embedded server");
     }
 }

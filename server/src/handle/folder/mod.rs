@@ -1,6 +1,6 @@
 //! State on disk: ZooKeeper's data folder, read and written.
 //!
-//! [`Storage`] has the settings. A folder is read as a [`Snapshot`], and its logs as [`Log`]s.
+//! [`Storage`](crate::folder::Storage) has the settings. A folder is read as a [`Snapshot`], and its logs as [`Log`]s.
 
 mod failure;
 mod log;
@@ -81,12 +81,13 @@ impl Server {
 
 impl Snapshot {
     /// Reads the state of a data folder of ZooKeeper (`dataDir` or the `version-2` in it) or of one snapshot file. The
-    /// disk is not changed. [`open_with`](Self::open_with) also finds logs in another folder.
+    /// files are not changed. [`open_with`](Self::open_with) also finds logs in another folder.
     ///
     /// # Errors
     ///
-    /// If the file or folder does not exist, if it has neither a snapshot nor a log ([`StorageError::Empty`]: a
-    /// mistyped path is not an empty state), or if it is damaged. The error has file, offset and reason in one line.
+    /// If the file or folder does not exist, if it has neither a snapshot nor a log ([`StorageError::Empty`], so that a
+    /// mistyped path is not taken for an empty state), or if it is damaged. The error has file, offset and reason in
+    /// one line.
     ///
     /// ```
     /// # let folder = std::env::temp_dir().join(format!("minikeeper-open-{}", std::process::id()));

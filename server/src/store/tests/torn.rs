@@ -1,4 +1,4 @@
-//! Ends of logs, and damage.
+//! Torn ends of logs, and damaged logs.
 
 use super::*;
 use crate::store::log::Tail;
@@ -196,7 +196,7 @@ fn opening_a_folder_for_writing_cuts_a_torn_end() {
     let recovered = crate::store::recover(&opened, &options, &mut Received::default()).unwrap();
     assert_eq!(recovered.last_zxid, Zxid(1));
     assert_eq!(disk.bytes(&log_file(1)).unwrap(), log[..end]);
-    // Before a newer log, the torn end would be damage.
+    // A torn end before a newer log would be damage.
     let mut writer = LogWriter::new(
         Arc::new(opened),
         LogSettings {
@@ -232,7 +232,7 @@ fn a_damaged_log_is_saved_before_it_is_cut() {
     let (recovered, found) = recover(&disk, false).unwrap();
     assert_eq!(recovered.logs, [log_file(1)]);
     assert_eq!(zxids(&found), [1, 2]);
-    // Neither does the next one.
+    // A second saved file does not count either.
     disk.put(&log_file(1), &log);
     crate::store::recover(&opened, &options, &mut Received::default()).unwrap();
     let next = log_file(1).with_file_name("damaged-log.1.2");
@@ -241,7 +241,7 @@ fn a_damaged_log_is_saved_before_it_is_cut() {
     assert_eq!(recover(&disk, false).unwrap().0.logs, [log_file(1)]);
 }
 
-/// Writes a batch after some that were flushed, and loses any of its sectors.
+/// Writes flushed batches and one that is not flushed, of which any sectors are lost.
 #[test]
 fn missing_sectors_of_an_unflushed_batch_are_no_damage() {
     let mut seeded = Seeded(6);
