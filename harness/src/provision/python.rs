@@ -27,17 +27,17 @@ pub fn python_venv(name: &str, requirements: &[&str]) -> Result<PathBuf, Missing
 }
 
 /// Returns a folder with the files of these requirements and of all that they need, for `pip install --no-index
-/// --find-links FOLDER`.
+/// --find-links FOLDER`. They are files for this `python`, which has `pip`.
 ///
 /// # Errors
 ///
-/// If there is no Python 3, or if `pip` cannot download a requirement.
-pub fn python_wheels(name: &str, requirements: &[&str]) -> Result<PathBuf, Missing> {
+/// If `pip` cannot download a requirement.
+pub fn python_wheels(name: &str, python: &Path, requirements: &[&str]) -> Result<PathBuf, Missing> {
     once(
         &format!("wheels-{name}"),
         &requirements.join("\n"),
         |folder| {
-            let mut pip = pip(Path::new("python3"), "download");
+            let mut pip = pip(python, "download");
             pip.args(["--only-binary", ":all:", "--dest"]).arg(folder);
             run(pip.args(requirements)).map(drop)
         },
