@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JournalMode {
     /// No entries.

@@ -98,6 +98,27 @@ struct DataJson {
     hex: Option<String>,
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Data<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "EventData".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "object",
+            "description": "Data of a message: text, or hexadecimal digits. They may be the beginning of the data.",
+            "properties": {
+                "length": {"type": "integer", "minimum": 0, "description": "Length of all data, in bytes."},
+                "text": {"type": "string"},
+                "hex": {"type": "string", "pattern": "^([0-9a-f]{2})*$"}
+            },
+            "required": ["length"],
+            "additionalProperties": false
+        })
+    }
+}
+
 impl Serialize for Data<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let text = std::str::from_utf8(&self.begin).ok().map(str::to_owned);

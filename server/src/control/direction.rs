@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// assert_ne!(minikeeper::fault::Direction::Both, minikeeper::fault::Direction::ToClient);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// Both directions: nothing arrives.

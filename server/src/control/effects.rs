@@ -15,6 +15,7 @@ use crate::protocol::{EventType, MemberId, SessionId, Txn, TxnRecord, Zxid};
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Effects {
     /// Sessions that expired.
@@ -37,6 +38,7 @@ pub struct Effects {
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Leading {
     /// Leader; `None` where there is no quorum.
@@ -53,6 +55,7 @@ pub struct Leading {
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SentEvent {
     /// Session of the client.

@@ -32,6 +32,7 @@ use crate::protocol::{
 /// assert_eq!(event.to_string(), "event NodeDeleted /leader zxid 0x7");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event<'a> {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(Matcher::of(EventKind::SessionExpired).kind, Some(EventKind::SessionExpired));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {

@@ -14,6 +14,7 @@ use crate::protocol::{EventType, Operation, SessionId, Zxid};
 /// assert_eq!(reply.to_string(), "reply create /a");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum HeldMessage {

@@ -30,6 +30,7 @@ pub(crate) struct HoldId(u64);
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Held {
     /// Number of the held message; messages that are held later have higher numbers.
@@ -66,6 +67,7 @@ impl Held {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "release", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Release {

@@ -30,6 +30,7 @@ use crate::protocol::{ErrorCode, EventType, MemberId, SessionId};
 /// A matcher that no event can match is refused wherever it is used, with the reason:
 /// [`NeverMatches`](crate::matcher::NeverMatches).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Matcher {

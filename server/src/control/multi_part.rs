@@ -16,6 +16,7 @@ use crate::protocol::{ErrorCode, Operation};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MultiPart<'a> {
     /// Operation; `None` for a write in a multiRead.

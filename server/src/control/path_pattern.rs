@@ -22,6 +22,7 @@ use crate::protocol::validate_path;
 /// # Ok::<(), minikeeper::matcher::BadPattern>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct PathPattern {
     text: String,

@@ -37,6 +37,7 @@ pub(crate) enum Output<'a> {
 /// assert_ne!(minikeeper::journal::CloseReason::SessionExpired, minikeeper::journal::CloseReason::SessionClosed);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CloseReason {

@@ -34,6 +34,7 @@ pub(crate) struct Xid(pub(crate) i32);
 /// assert_eq!(minikeeper::ensemble::MemberId(2).to_string(), "2");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct MemberId(pub u8);
 
@@ -117,6 +118,21 @@ impl fmt::Debug for SessionId {
 /// Implements the hexadecimal text form, used in every format: JSON numbers are too short for some ids.
 macro_rules! as_hexadecimal {
     ($name:ident) => {
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({
+                    "type": "string",
+                    "pattern": "^0x[0-9a-fA-F]{1,16}$",
+                    "description": "A 64-bit number in hexadecimal."
+                })
+            }
+        }
+
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)

@@ -112,6 +112,7 @@ pub(crate) struct SessionRecord {
     serde::Serialize,
     serde::Deserialize,
 )]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum DataFormat {
     /// Neither containers, times to live nor `/zookeeper/config`.
     #[serde(rename = "3.4")]

@@ -12,6 +12,7 @@ use super::{SessionId, Timestamp, Zxid};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Stat {
     /// Zxid of the transaction that created the znode.
     pub czxid: Zxid,

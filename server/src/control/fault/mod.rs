@@ -37,6 +37,7 @@ use crate::protocol::ErrorCode;
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "fault", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Fault {
@@ -70,6 +71,7 @@ pub enum Fault {
     DelayRequest {
         /// Delay.
         #[serde(rename = "by_ms", with = "as_ms")]
+        #[cfg_attr(feature = "schema", schemars(with = "u64"))]
         by: Duration,
     },
     /// The reply or watch event, and everything behind it, leaves later. If it is also held, it leaves when both the
@@ -77,6 +79,7 @@ pub enum Fault {
     DelayReply {
         /// Delay.
         #[serde(rename = "by_ms", with = "as_ms")]
+        #[cfg_attr(feature = "schema", schemars(with = "u64"))]
         by: Duration,
     },
     /// Only the first bytes of the reply or watch event are sent, its length of four bytes included; then the
@@ -91,6 +94,7 @@ pub enum Fault {
         bytes: usize,
         /// Time between two pieces.
         #[serde(default, rename = "every_ms", with = "as_ms")]
+        #[cfg_attr(feature = "schema", schemars(with = "u64"))]
         every: Duration,
     },
     /// These bytes are sent instead of the reply or watch event, with no length before them; the connection stays open.
@@ -137,6 +141,7 @@ pub enum Fault {
     SlowAccept {
         /// Time until the server reads.
         #[serde(rename = "by_ms", with = "as_ms")]
+        #[cfg_attr(feature = "schema", schemars(with = "u64"))]
         by: Duration,
     },
 }

@@ -28,6 +28,7 @@ use crate::protocol::Zxid;
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "budget", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Budget {

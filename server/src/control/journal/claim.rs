@@ -20,6 +20,7 @@ use crate::control::near::Near;
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "claim", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Claim {

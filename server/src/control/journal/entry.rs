@@ -20,6 +20,7 @@ use crate::protocol::{MemberId, SessionId, Timestamp};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Entry {
     /// Number of the entry, from 1. A number is skipped where the journal was off for a time.

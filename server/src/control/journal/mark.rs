@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 /// A mark belongs to the journal of one server, and another journal refuses it. As data it is a number that fits any
 /// journal.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(from = "u64", into = "u64")]
 pub struct Mark {
     /// Number of the last entry before the mark.

@@ -51,12 +51,14 @@ pub struct ZnodeView {
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SessionView {
     /// Its number.
     pub id: SessionId,
     /// Negotiated session timeout.
     #[serde(rename = "timeout_ms", serialize_with = "as_ms")]
+    #[cfg_attr(feature = "schema", schemars(with = "u64"))]
     pub timeout: Duration,
     /// Whether the session is connected.
     pub connected: bool,
@@ -78,6 +80,7 @@ pub struct SessionView {
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ConnectionView {
     /// Number of the connection. The first connection of a server is 1, and no number is used twice.
@@ -102,6 +105,7 @@ pub struct ConnectionView {
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct WatchView {
     /// Watched path.
@@ -123,6 +127,7 @@ pub struct WatchView {
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WatchKind {

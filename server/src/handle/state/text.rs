@@ -133,6 +133,45 @@ pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("texts, numbers and lists of them are valid JSON")
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Tree {
+    fn schema_name() -> Cow<'static, str> {
+        "Tree".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "object",
+            "description": "Znodes by their paths. A text is the data, null is ZooKeeper's null.",
+            "propertyNames": {"pattern": "^/"},
+            "additionalProperties": {"$ref": "#/components/schemas/Tree/$defs/znode"},
+            "$defs": {
+                "znode": {
+                    "anyOf": [
+                        {"type": ["string", "null"]},
+                        {
+                            "type": "object",
+                            "properties": {
+                                "data": {"type": ["string", "null"]},
+                                "base64": {"type": "string"},
+                                "acl": {"type": "array", "items": {"type": "string"}},
+                                "container": {"type": "boolean"},
+                                "ttl_ms": {"type": "integer", "minimum": 0},
+                                "ephemeral": {"type": "boolean"},
+                                "children": {
+                                    "type": "object",
+                                    "additionalProperties": {"$ref": "#/components/schemas/Tree/$defs/znode"}
+                                }
+                            },
+                            "additionalProperties": false
+                        }
+                    ]
+                }
+            }
+        })
+    }
+}
+
 impl Serialize for Tree {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter().map(|(path, znode)| (path, Form(znode))))
