@@ -143,9 +143,11 @@ pub(crate) fn nearest<'n>(
     wrong: &str,
     names: impl IntoIterator<Item = &'n str>,
 ) -> Option<&'n str> {
-    let distances = names
-        .into_iter()
-        .map(|name| (strsim::osa_distance(wrong, name), name));
+    let distances = names.into_iter().map(|name| {
+        let is_longer = wrong.len() > 1 && name.starts_with(wrong);
+        let distance = strsim::osa_distance(wrong, name);
+        (if is_longer { 1 } else { distance }, name)
+    });
     distances
         .filter(|(distance, name)| distance * 2 <= name.len().max(wrong.len()))
         .min_by_key(|(distance, _)| *distance)

@@ -19,6 +19,8 @@ mod control;
 mod error;
 mod json;
 mod listener;
+#[cfg(test)]
+mod openapi;
 mod query;
 mod reply;
 mod route;

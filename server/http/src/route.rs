@@ -72,6 +72,27 @@ pub(crate) trait Answer {
     fn schema(schemas: &mut schemars::SchemaGenerator) -> Option<schemars::Schema>;
 }
 
+/// Declares a form of text that a route may answer with, for the OpenAPI document.
+macro_rules! text_form {
+    ($name:ident, $content_type:expr) => {
+        struct $name(Reply);
+
+        impl Answer for $name {
+            const CONTENT_TYPE: &'static str = $content_type;
+
+            fn into_reply(self) -> Reply {
+                self.0
+            }
+
+            #[cfg(test)]
+            fn schema(_: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {
+                None
+            }
+        }
+    };
+}
+pub(crate) use text_form;
+
 /// JSON with the status 200.
 pub(crate) struct Json<T>(pub(crate) T);
 

@@ -9,7 +9,7 @@ use crate::error::{Failure, nearest};
 use crate::json;
 use crate::query::Param;
 use crate::reply::{HTML, JSON, LINES, Reply, TEXT};
-use crate::route::{Answer, Call, Done, Json, Route};
+use crate::route::{Answer, Call, Done, Json, Route, text_form};
 
 /// Present end of the journal.
 #[derive(Debug, Serialize)]
@@ -113,26 +113,6 @@ impl Answer for JournalReply {
     fn schema(schemas: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {
         Some(schemas.subschema_for::<Entries<'_>>())
     }
-}
-
-/// Text forms of the journal, for the OpenAPI document.
-macro_rules! text_form {
-    ($name:ident, $content_type:expr) => {
-        struct $name(Reply);
-
-        impl Answer for $name {
-            const CONTENT_TYPE: &'static str = $content_type;
-
-            fn into_reply(self) -> Reply {
-                self.0
-            }
-
-            #[cfg(test)]
-            fn schema(_: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {
-                None
-            }
-        }
-    };
 }
 
 text_form!(JournalText, TEXT);

@@ -4,6 +4,7 @@ mod clock;
 mod data;
 mod ensemble;
 mod faults;
+mod files;
 mod holds;
 mod instance;
 mod journal;
@@ -12,7 +13,9 @@ mod process;
 mod race;
 mod servers;
 mod sessions;
+mod snapshots;
 mod start;
+mod stream;
 mod tree;
 mod waits;
 
@@ -26,10 +29,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::Request;
 use hyper::body::Incoming;
-use minikeeper::Server;
+use minikeeper::{Server, Snapshot};
 use tokio::sync::Semaphore;
 
 use self::instance::Instance;
+use self::numbered::Numbered;
 use crate::check::{BodyKind, Checks};
 use crate::error::{Code, Failure};
 use crate::json;
@@ -263,11 +267,12 @@ impl ControlBuilder {
 pub(crate) struct Context {
     pub(crate) limits: Limits,
     /// Folder below which files may be read and written.
-    #[expect(dead_code, reason = "used with the routes for files")]
     files: Option<PathBuf>,
     instances: Mutex<Instances>,
     server_slots: Arc<Semaphore>,
     wait_slots: Arc<Semaphore>,
+    stream_slots: Arc<Semaphore>,
+    snapshots: Mutex<Numbered<Snapshot>>,
 }
 
 /// Servers by their ids.
@@ -291,6 +296,8 @@ impl Context {
         Self {
             server_slots: slots(limits.servers),
             wait_slots: slots(limits.waits),
+            stream_slots: slots(limits.streams),
+            snapshots: Mutex::new(Numbered::new("snapshot", 'p')),
             limits,
             files,
             instances: Mutex::default(),
@@ -392,8 +399,10 @@ pub(crate) fn routes() -> Vec<Route> {
         faults::routes(),
         holds::routes(),
         journal::routes(),
+        stream::routes(),
         waits::routes(),
         ensemble::routes(),
+        snapshots::routes(),
     ];
     groups.into_iter().flatten().collect()
 }

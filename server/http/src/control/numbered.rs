@@ -40,6 +40,10 @@ impl<T> Numbered<T> {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.by_number.len()
+    }
+
     /// Adds a thing, and returns its id.
     pub(super) fn add(&mut self, thing: T) -> String {
         self.next += 1;

@@ -1,16 +1,18 @@
 //! The process: version, features, limits.
 
+use hyper::StatusCode;
 use serde::Serialize;
 
 use crate::VERSION;
 use crate::error::Failure;
-use crate::route::{Call, Json, Route};
+use crate::reply::{JSON, Reply};
+use crate::route::{Answer, Call, Json, Route};
 
 /// Version of the routes.
 const API: u32 = 1;
 
 /// Powers that a client may ask for.
-const FEATURES: [&str; 8] = [
+const FEATURES: [&str; 12] = [
     "servers",
     "ensembles",
     "faults",
@@ -19,6 +21,10 @@ const FEATURES: [&str; 8] = [
     "waits",
     "labels",
     "sessions",
+    "stream",
+    "snapshots",
+    "files",
+    "openapi",
 ];
 
 /// The process.
@@ -49,12 +55,43 @@ struct Limits {
 }
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![Route::get(
-        "/v1",
-        "get_process",
-        "Returns the version, features and limits of the process.",
-        process,
-    )]
+    vec![
+        Route::get(
+            "/v1",
+            "get_process",
+            "Returns the version, features and limits of the process.",
+            process,
+        ),
+        Route::get(
+            "/v1/openapi.json",
+            "get_openapi",
+            "Returns this document.",
+            openapi,
+        ),
+    ]
+}
+
+/// The OpenAPI document. The test of `openapi.rs` makes it from the table of routes.
+const DOCUMENT: &str = include_str!("../../openapi.json");
+
+/// JSON that is a text already.
+struct Document(&'static str);
+
+impl Answer for Document {
+    const CONTENT_TYPE: &'static str = JSON;
+
+    fn into_reply(self) -> Reply {
+        Reply::of(StatusCode::OK, JSON, self.0)
+    }
+
+    #[cfg(test)]
+    fn schema(_: &mut schemars::SchemaGenerator) -> Option<schemars::Schema> {
+        Some(schemars::json_schema!({"type": "object"}))
+    }
+}
+
+fn openapi(_: &Call) -> Result<Document, Failure> {
+    Ok(Document(DOCUMENT))
 }
 
 fn process(call: &Call) -> Result<Json<Process>, Failure> {

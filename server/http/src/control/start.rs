@@ -6,7 +6,7 @@ use minikeeper::config::ClockKind;
 use minikeeper::fault::{Chaos, FaultRule};
 use minikeeper::journal::{Budget, Claim, JournalMode, Mark};
 use minikeeper::protocol::Timestamp;
-use minikeeper::{Config, Matcher, Server, ServerBuilder, Tree};
+use minikeeper::{Config, Matcher, Server, ServerBuilder, Snapshot, Tree};
 use serde::{Deserialize, Deserializer};
 
 use super::faults::{self, LinkForm};
@@ -34,6 +34,12 @@ pub(super) struct Description {
     seed: Option<Tree>,
     /// Server that is copied.
     fork: Option<String>,
+    /// Snapshot from which the server starts.
+    snapshot: Option<String>,
+    /// Data folder of which a copy is loaded, below the folder for files. It does not change.
+    copy: Option<String>,
+    /// Data folder in which the state is stored, below the folder for files.
+    data_dir: Option<String>,
     faults: Vec<FaultRule>,
     chaos: Vec<Chaos>,
     holds: Vec<HoldForm>,
@@ -138,15 +144,26 @@ impl Description {
         Ok(Arc::new(instance))
     }
 
+    /// State with which the server begins.
     fn origin(&self, context: &Context) -> Result<Origin, Failure> {
-        match (&self.seed, &self.fork) {
-            (Some(_), Some(_)) => Err(Failure::bad_request(
-                "fork: a server begins either with a seed or as a copy, not with both",
-            )),
-            (Some(seed), None) => Ok(Origin::Seed(seed.clone())),
-            (None, Some(id)) => Ok(Origin::Snapshot(context.instance(id)?.server.snapshot())),
-            (None, None) => Ok(Origin::Empty),
+        let sources = [&self.fork, &self.snapshot, &self.copy];
+        let count = sources.iter().filter(|source| source.is_some()).count();
+        if count + usize::from(self.seed.is_some()) > 1 {
+            return Err(Failure::bad_request(
+                "the body: a server begins with one of `seed`, `snapshot`, `copy` and `fork`",
+            ));
         }
+        if let Some(id) = &self.fork {
+            return Ok(Origin::Snapshot(context.instance(id)?.server.snapshot()));
+        }
+        if let Some(id) = &self.snapshot {
+            return Ok(Origin::Snapshot(Snapshot::clone(&*context.snapshot(id)?)));
+        }
+        if let Some(folder) = &self.copy {
+            let opened = Snapshot::open(context.existing(folder)?);
+            return Ok(Origin::Snapshot(opened.map_err(Failure::refused)?));
+        }
+        Ok(self.seed.clone().map_or(Origin::Empty, Origin::Seed))
     }
 
     fn config(&self, context: &Context, origin: &Origin) -> Result<Config, Failure> {
@@ -178,6 +195,9 @@ impl Description {
         }
         config.labels.extend_from_slice(&self.labels);
         config.journal_transactions |= self.journal_transactions;
+        if let Some(folder) = &self.data_dir {
+            config.storage.data_dir = Some(context.file(folder)?);
+        }
         // The process serves many tests; a panic in it is of none of them.
         config.journal_on_panic = false;
         Ok(config)

@@ -108,6 +108,20 @@ pub(super) struct Difference {
     pub(super) diff: String,
 }
 
+impl Difference {
+    pub(super) fn of(diff: &minikeeper::state::Diff) -> Self {
+        let equal = diff.is_empty();
+        Self {
+            equal,
+            diff: if equal {
+                String::new()
+            } else {
+                diff.to_string()
+            },
+        }
+    }
+}
+
 const BELOW: [Param; 1] = [Param::text(
     "path",
     "Only this znode and the znodes below it.",
@@ -362,12 +376,5 @@ fn seed(call: &Call, tree: Tree) -> Result<Json<Done>, Failure> {
 
 fn diff(call: &Call, expected: Tree) -> Result<Json<Difference>, Failure> {
     let diff = call.instance()?.server.tree().diff(&expected);
-    Ok(Json(Difference {
-        equal: diff.is_empty(),
-        diff: if diff.is_empty() {
-            String::new()
-        } else {
-            diff.to_string()
-        },
-    }))
+    Ok(Json(Difference::of(&diff)))
 }
