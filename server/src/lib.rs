@@ -53,7 +53,7 @@ mod store;
 mod wire;
 
 // Each public item has one path: here, or in one of the modules below.
-pub use config::server::Config;
+pub use config::settings::Config;
 pub use control::{Fault, Journal, Matcher, Op};
 pub use handle::{Ensemble, Hold, Server, ServerBuilder, Snapshot, StartError, Tree};
 pub use protocol::error_code::ErrorCode;
@@ -137,7 +137,7 @@ pub mod fault {
 /// ```
 pub mod folder {
     pub use crate::config::compression::{Compression, NoSuchCompression};
-    pub use crate::config::storage::Storage;
+    pub use crate::config::settings::Storage;
     pub use crate::handle::{Change, Failure, Log, Transaction};
     pub use crate::protocol::persisted::{DataFormat, NoDataFormat};
     pub use crate::store::{FileKind, FileName, OpenOptions, Origin, StorageError, version_folder};
@@ -194,7 +194,7 @@ pub mod inspect {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub mod journal {
-    pub use crate::config::journal_mode::JournalMode;
+    pub use crate::config::journal_mode::{JournalMode, NoSuchJournalMode};
     pub use crate::control::{
         BadJournal, Budget, Claim, ClaimBroken, Data, Entry, Event, Exceeded, Mark, MultiPart,
         Paths, TimedOut,

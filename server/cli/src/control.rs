@@ -12,6 +12,7 @@ use tracing::info;
 use crate::environment::Variables;
 use crate::flags::{self, ControlFlags};
 use crate::serve::{self, End, Failure, Signals};
+use crate::setting_flags;
 
 /// Variable with the address of the control API, which turns it on.
 const ADDRESS: &str = "MINIKEEPER_CONTROL";
@@ -88,7 +89,7 @@ pub(crate) fn address(
     }
     let set = variables.get(ADDRESS).filter(|text| !text.is_empty());
     let address = set.map(|text| {
-        flags::address(text)
+        setting_flags::address(text)
             .map_err(|reason| Failure::Control(format!("{ADDRESS}={text}: {reason}")))
     });
     address.transpose()

@@ -1,15 +1,15 @@
-//! The command line. The doc comment of each flag is its help text.
+//! The command line. The doc comment of each flag is its help text; the flags of settings are in
+//! [`setting_flags`](crate::setting_flags).
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use minikeeper::folder::DataFormat;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::intention;
-use crate::members;
+use crate::setting_flags::{SettingFlags, address};
 use crate::settings::{Refusal, Source};
 use crate::tools::{LogCommand, SnapshotCommand};
 
@@ -74,87 +74,20 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Listen on this address. A port alone means 127.0.0.1; port 0 takes a free port and prints it [default:
-    /// 127.0.0.1:2181]
-    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
-    pub(crate) listen: Option<SocketAddr>,
-
-    /// Length of a tick, in milliseconds [default: 2000, or 3000 with a zoo.cfg]
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(i32).range(1..))]
-    pub(crate) tick_time: Option<i32>,
-
-    /// Minimum session timeout, in milliseconds [default: 2 ticks]
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(i32).range(1..))]
-    pub(crate) min_session_timeout: Option<i32>,
-
-    /// Maximum session timeout, in milliseconds [default: 20 ticks]
-    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(i32).range(1..))]
-    pub(crate) max_session_timeout: Option<i32>,
-
-    /// Maximum number of connections per client address; 0 is no limit [default: 0, or 60 with a zoo.cfg]
-    #[arg(long, value_name = "COUNT")]
-    pub(crate) max_client_connections: Option<usize>,
-
-    /// Digest of the super user, as in zookeeper.DigestAuthenticationProvider.superDigest
-    #[arg(long, value_name = "USER:DIGEST", conflicts_with = "super_user", value_parser = with_colon)]
-    pub(crate) super_digest: Option<String>,
+    #[command(flatten)]
+    pub(crate) settings: SettingFlags,
 
     /// Name and password of the super user
-    #[arg(long, value_name = "USER:PASSWORD", value_parser = with_colon)]
+    #[arg(long, value_name = "USER:PASSWORD", value_parser = with_colon, conflicts_with = "super_digest")]
     pub(crate) super_user: Option<String>,
 
-    /// Four-letter words to answer, separated by commas; * for all [default: *, or srvr with a zoo.cfg]
-    #[arg(long, value_name = "WORDS")]
-    pub(crate) four_letter_words: Option<String>,
-
-    /// Maximum length of a request, in bytes [default: 1048575]
-    #[arg(long, value_name = "BYTES")]
-    pub(crate) jute_max_buffer: Option<usize>,
-
-    /// Whether clients can create TTL znodes [default: true, or false with a zoo.cfg]
-    #[arg(long, value_name = "BOOL")]
-    pub(crate) extended_types: Option<bool>,
-
-    /// ZooKeeper's data folder; existing state is loaded [default: dataDir of the configuration, or memory without one]
-    #[arg(
-        long,
-        value_name = "DIR",
-        group = "place",
-        conflicts_with = "in_memory"
-    )]
-    pub(crate) data_dir: Option<PathBuf>,
-
-    /// Folder of the transaction logs, with --data-dir or --open-copy [default: the same folder]
-    #[arg(long, value_name = "DIR", requires = "place")]
-    pub(crate) data_log_dir: Option<PathBuf>,
-
     /// Keep the state in memory, even if the configuration has a dataDir
-    #[arg(long)]
+    #[arg(long, conflicts_with = "data_dir")]
     pub(crate) in_memory: bool,
 
     /// Load the state of this snapshot or data folder without changing it; the state stays in memory
     #[arg(long, value_name = "FILE_OR_DIR", group = "place")]
     pub(crate) open_copy: Option<PathBuf>,
-
-    /// Truncate a transaction log at damage or a gap instead of refusing the folder; a copy of the log is saved as
-    /// damaged-log.*
-    #[arg(long)]
-    pub(crate) recover: bool,
-
-    /// Load transaction logs without a snapshot, as snapshot.trust.empty=true does (a young folder of ZooKeeper 3.4 has
-    /// none)
-    #[arg(long)]
-    pub(crate) trust_empty: bool,
-
-    /// Release of ZooKeeper that can open the folder: 3.4, 3.5, 3.6, 3.7, 3.8 or 3.9. Operations that it could not
-    /// store are refused [default: the release of the folder, or 3.9 if it is empty]
-    #[arg(long, value_name = "RELEASE")]
-    pub(crate) data_format: Option<DataFormat>,
-
-    /// Answer a write before it is on the disk, as forceSync=no does. A crash of the machine can lose the last writes;
-    /// a crash of the server cannot
-    #[arg(long)]
-    pub(crate) no_fsync: bool,
 
     /// Create the znodes in this file: JSON (.json) or YAML (.yaml, .yml)
     #[arg(long, value_name = "FILE")]
@@ -172,8 +105,8 @@ pub(crate) struct Serve {
     #[command(flatten)]
     pub(crate) control_flags: ControlFlags,
 
-    /// Log level on stderr: off, error, warn, info, debug (adds closed connections) or trace (adds every request, reply
-    /// and transaction) [default: info]
+    /// Log level on stderr: off, error, warn, info (includes expired sessions), debug (adds closed connections) or
+    /// trace (adds every request, reply and transaction) [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log: Option<LevelFilter>,
 }
@@ -198,7 +131,7 @@ impl Serve {
 
     /// Whether the flags say where the state is: in a folder, or in memory.
     pub(crate) fn places_state(&self) -> bool {
-        self.data_dir.is_some() || self.keeps_in_memory()
+        self.settings.has("data_dir") || self.keeps_in_memory()
     }
 
     /// Whether the flags ask for state in memory.
@@ -267,19 +200,6 @@ pub(crate) struct Health {
     pub(crate) timeout: Duration,
 }
 
-/// Parses `HOST:PORT`, or a port on the loopback address.
-pub(crate) fn address(text: &str) -> Result<SocketAddr, String> {
-    let (host, port) = match text.rsplit_once(':') {
-        Some(parts) => parts,
-        None if text.bytes().all(|byte| byte.is_ascii_digit()) => ("", text),
-        None => return Err(format!("{text:?} has no port")),
-    };
-    let port = port
-        .parse()
-        .map_err(|_| format!("{port:?} is not a port"))?;
-    members::resolve(host, port)
-}
-
 fn with_colon(text: &str) -> Result<String, String> {
     match text.split_once(':') {
         Some((user, secret)) if !user.is_empty() && !secret.is_empty() => Ok(String::from(text)),
@@ -308,11 +228,13 @@ pub(crate) fn in_one_line(error: &clap::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(crate) mod tests {
     use clap::CommandFactory as _;
 
-    fn serve(line: &str) -> Serve {
+    use super::*;
+
+    /// Returns the flags of a command line of `minikeeper serve`.
+    pub(crate) fn serve(line: &str) -> Serve {
         let words = std::iter::once("minikeeper").chain(line.split_whitespace());
         match CommandLine::try_parse_from(words).map(CommandLine::into_command) {
             Ok(Command::Serve(serve)) => *serve,
@@ -338,11 +260,10 @@ mod tests {
                 "{line:?}"
             );
         }
-        assert_eq!(
-            serve("--listen 127.0.0.1:0").listen,
-            Some(SocketAddr::from(([127, 0, 0, 1], 0)))
-        );
-        assert_eq!(serve("serve --tick-time 7").tick_time, Some(7));
+        let flags = serve("--listen 127.0.0.1:0").settings;
+        assert_eq!(flags.get("address"), Some("127.0.0.1:0"));
+        let flags = serve("serve --tick-time 7").settings;
+        assert_eq!(flags.get("tick_time"), Some("7"));
     }
 
     #[test]

@@ -1,9 +1,13 @@
-//! Table of every setting that ZooKeeper reads from `zoo.cfg` or from Java system properties.
+//! Every key that ZooKeeper reads from `zoo.cfg` or from Java system properties.
 //!
-//! The sources are `QuorumPeerConfig.parseProperties`, the administrator's guide and the code that reads system
-//! properties, all of 3.9.5. `docs/configuration.md` shows this table to users, and a test below compares both.
+//! The keys that set a setting are in the library's table, [`SETTINGS`]. This file has all others: those that the
+//! binary itself reads, and those without effect or refused. The sources are `QuorumPeerConfig.parseProperties`, the
+//! administrator's guide and the code that reads system properties, all of 3.9.5.
 
-/// Setting of ZooKeeper, and its effect here.
+use minikeeper::config::{Check, Place, SETTINGS, Setting};
+
+/// Key of ZooKeeper, and its effect here.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
     /// Name in `zoo.cfg`; a name that ends in `*` stands for every name with this prefix.
     pub(crate) name: &'static str,
@@ -13,45 +17,13 @@ pub(crate) struct Key {
     pub(crate) effect: Effect,
 }
 
-/// Source that can set a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// In `zoo.cfg` only.
-    File,
-    /// In `zoo.cfg`, or as the system property `zookeeper.NAME`; `zoo.cfg` wins.
-    Both,
-    /// A system property of exactly this name. A line in `zoo.cfg` has no effect, because ZooKeeper adds `zookeeper.`
-    /// to its name.
-    Jvm,
-    /// Only the administrator's guide: ZooKeeper reads this property instead.
-    Guide(&'static str),
-}
-
-/// Values that ZooKeeper accepts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Check {
-    Any,
-    /// `true` or `false` in any case.
-    Bool,
-    Int,
-    Long,
-    Real,
-    /// Hexadecimal digits.
-    Hex,
-    /// One of these words, in any case.
-    OneOf(&'static [&'static str]),
-    /// The name of one of these classes of ZooKeeper's.
-    Class(&'static [&'static str]),
-    /// At least this number, as `Integer.getInteger` reads it: text that is not a number counts as not set.
-    AtLeast(i64),
-    /// Any number except zero, read in the same way.
-    NotZero,
-}
-
 /// Effect of a key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Effect {
-    Sets(Setting),
+    /// Sets a setting of the library.
+    Sets(&'static Setting),
+    /// Has a meaning for the binary alone.
+    Reads(Own),
     /// None; a warning names the key.
     Nothing(Why),
     /// A refusal, because a server that ignores the key would behave wrongly.
@@ -67,77 +39,19 @@ pub(crate) enum When {
     TrueWithNetty,
 }
 
-/// Setting of an honoured key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Setting {
+/// Key that the binary itself reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Own {
+    /// `authProvider.*`: no provider is loaded, but a scheme may then be one of theirs.
     AuthProvider,
+    /// `datadir.autocreate`
     AutoCreate,
-    ClientPort,
-    ClientPortAddress,
-    Compression,
-    ContainerCheckInterval,
-    ContainerMaxNeverUsed,
-    ContainerMaxPerMinute,
-    DataDir,
-    DataLogDir,
-    Digest,
-    DigestAlgorithm,
-    DigestAuth,
+    /// `dynamicConfigFile`
     DynamicConfigFile,
-    EnforceAuth,
-    EnforceAuthSchemes,
-    EnforceQuota,
-    ExtendedTypes,
-    ForceSync,
-    FourLetterWords,
-    FsyncWarning,
-    /// The property without the prefix `zookeeper.`; the one with the prefix overrides it.
-    FsyncWarningAlone,
-    ListenBacklog,
-    MaxClientConnections,
-    MaxConnections,
-    MaxFrame,
-    MaxSessionTimeout,
-    MinSessionTimeout,
-    PreAllocSize,
-    PurgeInterval,
-    PurgeRetain,
-    ReadOnlyMode,
-    Reconfig,
+    /// `server.*`
     Server,
-    SessionlessTimeout,
-    SkipAcl,
-    SnapCount,
-    SnapSizeLimit,
-    LogSizeLimit,
+    /// `standaloneEnabled`
     StandaloneEnabled,
-    LastZxid,
-    SuperDigest,
-    TickTime,
-    TrustEmpty,
-}
-
-impl Setting {
-    /// Whether the setting has an effect only with a data folder.
-    pub(crate) fn needs_data_dir(self) -> bool {
-        matches!(
-            self,
-            Self::AutoCreate
-                | Self::Compression
-                | Self::Digest
-                | Self::ForceSync
-                | Self::FsyncWarning
-                | Self::FsyncWarningAlone
-                | Self::PreAllocSize
-                | Self::PurgeInterval
-                | Self::PurgeRetain
-                | Self::SnapCount
-                | Self::SnapSizeLimit
-                | Self::LogSizeLimit
-                | Self::LastZxid
-                | Self::TrustEmpty
-        )
-    }
 }
 
 /// Reason why a key has no effect.
@@ -171,6 +85,19 @@ pub(crate) enum Why {
     Tuning,
 }
 
+impl Key {
+    /// Whether the key has an effect only with a data folder.
+    pub(crate) fn needs_data_dir(&self) -> bool {
+        match self.effect {
+            Sets(setting) => {
+                setting.needs_data_dir && !matches!(self.name, "dataDir" | "dataLogDir")
+            }
+            Reads(own) => own == AutoCreate,
+            Nothing(_) | Refused(..) => false,
+        }
+    }
+}
+
 impl Why {
     /// Returns the reason as text for users.
     pub(crate) fn text(self) -> &'static str {
@@ -192,13 +119,26 @@ impl Why {
     }
 }
 
+/// Returns every key, those of settings first.
+pub(crate) fn all() -> impl Iterator<Item = Key> {
+    let of_settings = SETTINGS.iter().flat_map(|setting| {
+        setting.keys.iter().map(move |key| Key {
+            name: key.name,
+            place: key.place,
+            check: key.check,
+            effect: Sets(setting),
+        })
+    });
+    of_settings.chain(OTHERS.iter().copied())
+}
+
 /// Returns the key of this name in a `zoo.cfg`.
-pub(crate) fn in_file(name: &str) -> Option<&'static Key> {
+pub(crate) fn in_file(name: &str) -> Option<Key> {
     find(name, |place| !matches!(place, Place::Jvm))
 }
 
 /// Returns the key of a system property, whose name includes the prefix `zookeeper.` if it has one.
-pub(crate) fn as_property(name: &str) -> Option<&'static Key> {
+pub(crate) fn as_property(name: &str) -> Option<Key> {
     find(name, |place| place == Place::Jvm).or_else(|| {
         find(name.strip_prefix("zookeeper.")?, |place| {
             place == Place::Both
@@ -209,12 +149,10 @@ pub(crate) fn as_property(name: &str) -> Option<&'static Key> {
 /// Returns the key of a variable by the rule of Confluent's image, without the image's prefix: `TICK_TIME` is
 /// `tickTime`. The result has the full name, which is longer if the key stands for several: `SSL_CLIENT_AUTH` is
 /// `ssl.client.auth`.
-pub(crate) fn by_variable(variable: &str) -> Option<(&'static Key, String)> {
+pub(crate) fn by_variable(variable: &str) -> Option<(Key, String)> {
     let wanted = letters(variable);
     let exact = |place: fn(Place) -> bool| {
-        let mut keys = KEYS
-            .iter()
-            .filter(|key| place(key.place) && !NOT_BY_VARIABLE.contains(&key.name));
+        let mut keys = all().filter(|key| place(key.place) && !NOT_BY_VARIABLE.contains(&key.name));
         keys.find(|key| !key.name.ends_with('*') && letters(key.name) == wanted)
     };
     let key = exact(|place| matches!(place, Place::File | Place::Both))
@@ -222,9 +160,7 @@ pub(crate) fn by_variable(variable: &str) -> Option<(&'static Key, String)> {
     if let Some(key) = key {
         return Some((key, String::from(key.name)));
     }
-    let starts = KEYS
-        .iter()
-        .filter(|key| !NOT_BY_VARIABLE.contains(&key.name));
+    let starts = all().filter(|key| !NOT_BY_VARIABLE.contains(&key.name));
     starts
         .filter_map(|key| Some((key, key.name.strip_suffix('*')?)))
         .find_map(|(key, start)| {
@@ -261,15 +197,12 @@ fn after_letters<'a>(name: &'a str, letters: &str) -> Option<&'a str> {
     Some(rest)
 }
 
-fn find(name: &str, may: impl Fn(Place) -> bool) -> Option<&'static Key> {
-    let exact = KEYS.iter().find(|key| key.name == name && may(key.place));
+fn find(name: &str, may: impl Fn(Place) -> bool) -> Option<Key> {
+    let exact = all().find(|key| key.name == name && may(key.place));
     exact.or_else(|| {
-        KEYS.iter().find(|key| {
-            let begins = key
-                .name
-                .strip_suffix('*')
-                .is_some_and(|start| name.starts_with(start));
-            begins && may(key.place)
+        all().find(|key| {
+            let prefix = key.name.strip_suffix('*');
+            prefix.is_some_and(|prefix| name.starts_with(prefix)) && may(key.place)
         })
     })
 }
@@ -319,8 +252,9 @@ const fn guide_quorum(name: &'static str, property: &'static str) -> Key {
     }
 }
 
-use Check::{Any, AtLeast, Bool, Class, Hex, Int, Long, NotZero, OneOf, Real};
-use Effect::{Nothing, Refused, Sets};
+use Check::{Any, AtLeast, Bool, Class, Hex, Int, Long, OneOf, Real};
+use Effect::{Nothing, Reads, Refused, Sets};
+use Own::{AuthProvider, AutoCreate, DynamicConfigFile, Server, StandaloneEnabled};
 use When::{Always, True, TrueWithNetty};
 use Why::{Admin, Audit, Connections, Disk, Java, Metrics, Quorum, Sasl, Throttling, Tls, Tuning};
 
@@ -328,37 +262,9 @@ const NO_TLS: &str = "TLS is not supported";
 const NO_SASL: &str = "SASL is not supported";
 
 #[rustfmt::skip]
-pub(crate) const KEYS: &[Key] = &[
-    // Visible to clients.
-    file("clientPort", Int, Sets(Setting::ClientPort)),
-    file("clientPortAddress", Any, Sets(Setting::ClientPortAddress)),
-    file("clientPortListenBacklog", Int, Sets(Setting::ListenBacklog)),
-    file("tickTime", Int, Sets(Setting::TickTime)),
-    file("minSessionTimeout", Int, Sets(Setting::MinSessionTimeout)),
-    file("maxSessionTimeout", Int, Sets(Setting::MaxSessionTimeout)),
-    file("maxClientCnxns", Int, Sets(Setting::MaxClientConnections)),
-    both("maxCnxns", Any, Sets(Setting::MaxConnections)),
-    both("nio.sessionlessCnxnTimeout", NotZero, Sets(Setting::SessionlessTimeout)),
-    jvm("jute.maxbuffer", Any, Sets(Setting::MaxFrame)),
-    both("4lw.commands.whitelist", Any, Sets(Setting::FourLetterWords)),
-    jvm("readonlymode.enabled", Any, Sets(Setting::ReadOnlyMode)),
-    both("extendedTypesEnabled", Any, Sets(Setting::ExtendedTypes)),
-    both("emulate353TTLNodes", Any, Nothing(Disk)),
-    both("enforceQuota", Any, Sets(Setting::EnforceQuota)),
-    jvm("znode.container.checkIntervalMs", AtLeast(1), Sets(Setting::ContainerCheckInterval)),
-    jvm("znode.container.maxPerMinute", Any, Sets(Setting::ContainerMaxPerMinute)),
-    jvm("znode.container.maxNeverUsedIntervalMs", Any, Sets(Setting::ContainerMaxNeverUsed)),
-    file("dataDir", Any, Sets(Setting::DataDir)),
-    file("dataLogDir", Any, Sets(Setting::DataLogDir)),
-
+const OTHERS: &[Key] = &[
     // Permissions.
-    both("skipACL", Any, Sets(Setting::SkipAcl)),
-    both("DigestAuthenticationProvider.superDigest", Any, Sets(Setting::SuperDigest)),
-    both("DigestAuthenticationProvider.enabled", Any, Sets(Setting::DigestAuth)),
-    both("DigestAuthenticationProvider.digestAlg", Any, Sets(Setting::DigestAlgorithm)),
-    both("enforce.auth.enabled", Any, Sets(Setting::EnforceAuth)),
-    both("enforce.auth.schemes", Any, Sets(Setting::EnforceAuthSchemes)),
-    both("authProvider.*", Any, Sets(Setting::AuthProvider)),
+    both("authProvider.*", Any, Reads(AuthProvider)),
     both("authProvider", Any, Nothing(Sasl)),
     both("sessionRequireClientSASLAuth", Any, Refused(True, NO_SASL)),
     both("allowSaslFailedClients", Any, Nothing(Sasl)),
@@ -396,10 +302,9 @@ pub(crate) const KEYS: &[Key] = &[
     both("netty.server.earlyDropSecureConnectionHandshakes", Any, Nothing(Connections)),
 
     // The ensemble.
-    file("server.*", Any, Sets(Setting::Server)),
-    file("standaloneEnabled", Bool, Sets(Setting::StandaloneEnabled)),
-    file("dynamicConfigFile", Any, Sets(Setting::DynamicConfigFile)),
-    file("reconfigEnabled", Bool, Sets(Setting::Reconfig)),
+    file("server.*", Any, Reads(Server)),
+    file("standaloneEnabled", Bool, Reads(StandaloneEnabled)),
+    file("dynamicConfigFile", Any, Reads(DynamicConfigFile)),
     file("group*", Any, Nothing(Quorum)),
     file("weight*", Long, Nothing(Quorum)),
     file("version", Hex, Nothing(Quorum)),
@@ -464,21 +369,9 @@ pub(crate) const KEYS: &[Key] = &[
     both("controllerPort", Any, Nothing(Quorum)),
 
     // Disk.
-    file("autopurge.snapRetainCount", Int, Sets(Setting::PurgeRetain)),
-    file("autopurge.purgeInterval", Int, Sets(Setting::PurgeInterval)),
-    both("forceSync", Any, Sets(Setting::ForceSync)),
-    both("preAllocSize", Any, Sets(Setting::PreAllocSize)),
-    both("snapCount", Any, Sets(Setting::SnapCount)),
-    both("snapSizeLimitInKb", NotZero, Sets(Setting::SnapSizeLimit)),
-    both("txnLogSizeLimitInKb", Any, Sets(Setting::LogSizeLimit)),
-    both("fsync.warningthresholdms", Any, Sets(Setting::FsyncWarning)),
-    jvm("fsync.warningthresholdms", Any, Sets(Setting::FsyncWarningAlone)),
-    both("snapshot.compression.method", Any, Sets(Setting::Compression)),
-    both("snapshot.trust.empty", Any, Sets(Setting::TrustEmpty)),
-    both("serializeLastProcessedZxid.enabled", Any, Sets(Setting::LastZxid)),
+    both("emulate353TTLNodes", Any, Nothing(Disk)),
     both("closeSessionTxn.enabled", Any, Nothing(Disk)),
-    both("digest.enabled", Any, Sets(Setting::Digest)),
-    both("datadir.autocreate", Any, Sets(Setting::AutoCreate)),
+    both("datadir.autocreate", Any, Reads(AutoCreate)),
     both("db.autocreate", Any, Nothing(Disk)),
     both("jute.maxbuffer.extrasize", Any, Nothing(Disk)),
 
@@ -582,76 +475,10 @@ pub(crate) const KEYS: &[Key] = &[
 mod tests {
     use super::*;
 
-    const PAGE: &str = include_str!("../../../docs/configuration.md");
-
-    /// Returns the row of a key in the page's table.
-    fn row(key: &Key) -> String {
-        let place = match key.place {
-            Place::File => "zoo.cfg".to_owned(),
-            Place::Both => "zoo.cfg, property".to_owned(),
-            Place::Jvm => "property of this name".to_owned(),
-            Place::Guide(property) => format!("none: the property is `{property}`"),
-        };
-        let state = match key.effect {
-            Sets(_) => "honoured".to_owned(),
-            Nothing(why) => format!("no effect: {}", why.text()),
-            Refused(Always, why) => format!("refused: {why}"),
-            Refused(True, why) => format!("`true` is refused: {why}"),
-            Refused(TrueWithNetty, why) => {
-                format!("`true` is refused with `NettyServerCnxnFactory`: {why}")
-            }
-        };
-        let values = match key.check {
-            Any => String::new(),
-            Bool => "`true`, `false`".to_owned(),
-            Int => "a number of 32 bits".to_owned(),
-            Long | Real => "a number".to_owned(),
-            Hex => "a hexadecimal number".to_owned(),
-            OneOf(words) => format!("`{}`", words.join("`, `")),
-            Class(_) => "a class of ZooKeeper's".to_owned(),
-            AtLeast(least) => format!("at least {least}"),
-            NotZero => "not 0".to_owned(),
-        };
-        format!("| `{}` | {place} | {state} | {values} |", key.name)
-    }
-
-    #[test]
-    fn the_page_on_configuration_has_every_key() {
-        let missing: Vec<_> = KEYS
-            .iter()
-            .map(row)
-            .filter(|row| !PAGE.lines().any(|line| line == row))
-            .collect();
-        assert!(
-            missing.is_empty(),
-            "docs/configuration.md lacks\n{}",
-            missing.join("\n")
-        );
-    }
-
-    #[test]
-    fn the_page_on_configuration_has_no_other_key() {
-        let rows: Vec<_> = KEYS.iter().map(row).collect();
-        let table = PAGE
-            .split("<!-- keys -->")
-            .nth(1)
-            .expect("the table is marked");
-        let gone: Vec<_> = table
-            .lines()
-            .filter(|line| line.starts_with("| `") && !rows.iter().any(|row| row == line))
-            .collect();
-        assert!(
-            gone.is_empty(),
-            "docs/configuration.md still has\n{}",
-            gone.join("\n")
-        );
-    }
-
     #[test]
     fn the_table_has_a_key_once_for_each_place() {
-        for (at, key) in KEYS.iter().enumerate() {
-            let again = KEYS
-                .iter()
+        for (at, key) in all().enumerate() {
+            let again = all()
                 .skip(at + 1)
                 .any(|other| other.name == key.name && other.place == key.place);
             assert!(!again, "{} is in the table twice", key.name);

@@ -9,8 +9,11 @@ mod health;
 mod intention;
 mod keys;
 mod members;
+#[cfg(test)]
+mod page;
 mod properties;
 mod serve;
+mod setting_flags;
 mod settings;
 mod tools;
 mod zoo_cfg;
@@ -67,7 +70,7 @@ fn run(command: &Command) -> Result<ExitCode, (ExitCode, String)> {
                 None => settings::address_in(&environment::Variables::of_this_process())
                     .map_err(|refusal| (ExitCode::FAILURE, refusal.to_string()))?,
             };
-            health::check(serve::reachable(address), flags.timeout)
+            health::check(minikeeper::config::reachable(address), flags.timeout)
                 .map(|()| ExitCode::SUCCESS)
                 .map_err(|reason| (ExitCode::FAILURE, reason))
         }

@@ -2,7 +2,6 @@
 
 use std::error::Error as _;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::mpsc;
 
@@ -70,9 +69,9 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     }
     let copied = flags.open_copy.as_deref().map(|from| {
         let mut how = OpenOptions::default();
-        how.data_log_dir.clone_from(&flags.data_log_dir);
-        how.recover = flags.recover;
-        how.trust_empty = flags.trust_empty;
+        how.data_log_dir = flags.settings.path("data_log_dir");
+        how.recover = flags.settings.has("recover");
+        how.trust_empty = flags.settings.has("trust_empty");
         Snapshot::open_with(from, &how)
             .map_err(|error| Failure::NotStarted(format!("{error}{}", advice(&error, how.recover))))
     });
@@ -282,16 +281,6 @@ fn greeting(server: &Server, state: &str, is_saved: bool) -> String {
         server.connect_string(),
         std::process::id(),
     )
-}
-
-/// Returns the address at which a client on this machine reaches a server that listens at `bound`.
-pub(crate) fn reachable(bound: SocketAddr) -> SocketAddr {
-    let ip = match bound.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
-    };
-    SocketAddr::new(ip, bound.port())
 }
 
 /// Writes to stdout; a closed stdout is ignored.

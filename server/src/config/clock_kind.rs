@@ -25,3 +25,38 @@ pub enum ClockKind {
     #[cfg(feature = "tokio-clock")]
     Tokio,
 }
+
+impl std::fmt::Display for ClockKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::System => "system",
+            Self::Manual => "manual",
+            #[cfg(feature = "tokio-clock")]
+            Self::Tokio => "tokio",
+        })
+    }
+}
+
+/// Error for the name of an unknown clock.
+///
+/// ```
+/// let error = "sundial".parse::<minikeeper::config::ClockKind>().unwrap_err();
+/// assert_eq!(error.to_string(), "unknown clock `sundial`: use `system` or `manual`");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown clock `{0}`: use `system` or `manual`")]
+pub struct NoSuchClock(String);
+
+impl std::str::FromStr for ClockKind {
+    type Err = NoSuchClock;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchClock> {
+        match text {
+            "system" => Ok(Self::System),
+            "manual" => Ok(Self::Manual),
+            #[cfg(feature = "tokio-clock")]
+            "tokio" => Ok(Self::Tokio),
+            _ => Err(NoSuchClock(text.to_owned())),
+        }
+    }
+}

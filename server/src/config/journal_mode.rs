@@ -26,3 +26,39 @@ impl JournalMode {
     /// Mode of a server in a test.
     pub const DEFAULT: Self = Self::Last(10_000);
 }
+
+/// Formats `off`, `full` or the number of entries.
+impl std::fmt::Display for JournalMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Last(entries) => write!(f, "{entries}"),
+            Self::Full => f.write_str("full"),
+        }
+    }
+}
+
+/// Error for a text that is no size of the journal.
+///
+/// ```
+/// let error = "all".parse::<minikeeper::journal::JournalMode>().unwrap_err();
+/// assert_eq!(error.to_string(), "unknown size of the journal `all`: use `off`, `full` or a number of entries");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown size of the journal `{0}`: use `off`, `full` or a number of entries")]
+pub struct NoSuchJournalMode(String);
+
+impl std::str::FromStr for JournalMode {
+    type Err = NoSuchJournalMode;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchJournalMode> {
+        match text {
+            "off" => Ok(Self::Off),
+            "full" => Ok(Self::Full),
+            number => match number.parse() {
+                Ok(entries) => Ok(Self::Last(entries)),
+                Err(_) => Err(NoSuchJournalMode(number.to_owned())),
+            },
+        }
+    }
+}

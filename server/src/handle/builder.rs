@@ -9,6 +9,7 @@ use super::missing::{NotEnabled, TokioClock};
 use super::{Ensemble, Server, Snapshot, StartError, Tree};
 use crate::config::{
     ClockKind, Config, DigestAlgorithm, FourLetterWords, JournalMode, MetricsProvider, Storage,
+    with_settings,
 };
 use crate::protocol::Timestamp;
 
@@ -73,18 +74,28 @@ impl From<Config> for ServerBuilder {
     }
 }
 
+/// Makes the setters of all settings, except of those whose setters are written by hand.
 macro_rules! setters {
-    ($($(#[$doc:meta])* $name:ident: $type:ty;)*) => {
-        $(
-            $(#[$doc])*
-            #[must_use]
-            pub fn $name(mut self, $name: $type) -> Self {
-                self.config.$name = $name;
-                self
-            }
-        )*
+    ($([$($own:ident)?] $(#[doc = $doc:literal])+ $name:ident: $type:ty;)*) => {
+        impl ServerBuilder {
+            $(setter! { [$($own)?] $(#[doc = $doc])+ $name: $type })*
+        }
     };
 }
+
+macro_rules! setter {
+    ([own] $($setting:tt)*) => {};
+    ([] $(#[doc = $doc:literal])+ $name:ident: $type:ty) => {
+        $(#[doc = $doc])+
+        #[must_use]
+        pub fn $name(mut self, $name: $type) -> Self {
+            self.config.$name = $name;
+            self
+        }
+    };
+}
+
+with_settings!(setters);
 
 impl ServerBuilder {
     /// Starts the server.
@@ -340,81 +351,11 @@ impl ServerBuilder {
         self
     }
 
-    setters! {
-        /// Address for clients; port 0 takes a free port.
-        address: SocketAddr;
-        /// Whether the server listens, with a thread of its own.
-        listener: bool;
-        /// Length of the queue of connections that are not accepted yet.
-        listen_backlog: i32;
-        /// Length of a tick.
-        tick_time: Duration;
-        /// Whether a silent session expires when its timeout ends, instead of at the end of that tick.
-        exact_expiry: bool;
-        /// Shortest session timeout that a client can get; `None` is two ticks.
-        min_session_timeout: Option<Duration>;
-        /// Longest session timeout that a client can get; `None` is twenty ticks.
-        max_session_timeout: Option<Duration>;
-        /// Maximum number of connections from one IP address; 0 is no limit.
-        max_client_connections: usize;
-        /// Maximum number of connections; 0 is no limit.
-        max_connections: usize;
-        /// Longest time that a connection may have no session.
-        sessionless_timeout: Duration;
-        /// Maximum frame length, in bytes.
-        max_frame: usize;
-        /// Number of members of the ensemble; 1 is a standalone server.
-        members: u8;
-        /// Whether a member of an ensemble that has no quorum serves reads.
-        read_only_mode: bool;
-        /// Id of the server, the top byte of its session ids.
-        server_id: u8;
-        /// Four-letter words that the server answers.
-        four_letter_words: FourLetterWords;
-        /// Form of the metrics in `mntr`.
-        metrics_provider: MetricsProvider;
-        /// Whether clients can create TTL znodes.
-        extended_types: bool;
-        /// Whether hard quotas are enforced.
-        enforce_quota: bool;
-        /// Whether ACLs are ignored.
-        skip_acl: bool;
-        /// Digest of the super user, `user:base64`.
-        super_digest: Option<String>;
-        /// Whether the `digest` scheme exists.
-        digest_auth: bool;
-        /// Hash algorithm for passwords.
-        digest_algorithm: DigestAlgorithm;
-        /// Authentication schemes; a client must have authenticated with one of them.
-        required_auth_schemes: Vec<String>;
-        /// Whether `reconfig` passes its first check.
-        reconfig_enabled: bool;
-        /// Interval at which the server checks containers and TTL znodes.
-        container_check_interval: Duration;
-        /// Maximum number of containers and TTL znodes that are removed in a minute.
-        container_max_per_minute: u32;
-        /// Time after which a container that never had a child is removed; zero is never.
-        container_max_never_used: Duration;
-        /// Extent of the journal.
-        journal: JournalMode;
-        /// Whether the journal has an entry for each transaction, including those of sessions and of refused writes.
-        ///
-        /// ```
-        /// use minikeeper::{Matcher, Server, matcher::EventKind};
-        ///
-        /// let server = Server::builder().journal_transactions(true).start()?;
-        /// let committed = server.wait_for(Matcher::of(EventKind::Committed).path("/config"));
-        /// server.create("/config", b"v1")?;
-        /// assert!(committed.blocking()?.to_string().ends_with(" server committed create /config zxid 0x1"));
-        /// # Ok::<(), Box<dyn std::error::Error>>(())
-        /// ```
-        journal_transactions: bool;
-        /// Whether a panicking test prints the last lines of the journal, and the faults, holds and waits of the test.
-        journal_on_panic: bool;
-        /// Clock of the server.
-        clock: ClockKind;
-        /// Data folder and its settings. Replaces the folders that [`data_dir`](Self::data_dir) and
-        /// [`data_log_dir`](Self::data_log_dir) set before.
-        storage: Storage;
+    /// Sets the data folder and its settings. Replaces the folders that [`data_dir`](Self::data_dir) and
+    /// [`data_log_dir`](Self::data_log_dir) set before.
+    #[must_use]
+    pub fn storage(mut self, storage: Storage) -> Self {
+        self.config.storage = storage;
+        self
     }
 }

@@ -1,9 +1,10 @@
 //! Labels and addresses as clients get them.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use super::start_error::StartError;
+use crate::config::reachable;
 
 /// Address of a client that connects over a stream without an address.
 pub(super) const LOCALHOST: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -26,16 +27,4 @@ pub(super) fn connect_string(addrs: &[SocketAddr]) -> String {
         .map(|addr| reachable(*addr).to_string())
         .collect();
     addrs.join(",")
-}
-
-/// Address by which a client on this machine reaches a listener: an unspecified IP address becomes the loopback
-/// address.
-pub(super) fn reachable(mut addr: SocketAddr) -> SocketAddr {
-    if addr.ip().is_unspecified() {
-        addr.set_ip(match addr.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    addr
 }

@@ -61,7 +61,7 @@ pub(super) fn read(variables: &Variables, found: &mut FromVariables) -> Result<(
         } else {
             let rest = name.strip_prefix(PREFIX).unwrap_or_default();
             match keys::by_variable(rest) {
-                Some((key, whole)) => found.take_key(name, (key, &whole), value),
+                Some((key, whole)) => found.take_key(name, (&key, &whole), value),
                 None => found.unknown.push(String::from(name)),
             }
         }

@@ -10,9 +10,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use minikeeper::config::Place;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::keys::{Key, Place, Why};
+use crate::keys::{Key, Why};
 use crate::properties;
 use crate::settings::Refusal;
 

@@ -1,22 +1,24 @@
 //! Combines all sources of settings into one [`Config`], or refuses them with one line.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use minikeeper::{Config, config::FourLetterWords, journal::JournalMode};
+use minikeeper::config::{BadValue, Place, SETTINGS};
+use minikeeper::{Config, journal::JournalMode};
 use thiserror::Error;
 
 use crate::digest;
 use crate::environment::{self, Configured, Given, Origin, Variables};
 use crate::flags::Serve;
-use crate::keys::{self, Check, Effect, Key, Place, Setting, When, Why};
+use crate::keys::{self, Effect, Key, Own, When, Why};
 use crate::members::{self, Member, Reading};
 use crate::zoo_cfg;
 
 /// Default port of ZooKeeper.
 pub(crate) const CLIENT_PORT: u16 = 2181;
+
+const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), CLIENT_PORT);
 
 /// Configuration of a server, and the warnings about it.
 #[derive(Debug)]
@@ -76,7 +78,7 @@ pub(crate) fn settle(
 ) -> Result<Settings, Refusal> {
     let mut gathered = Gathered::default();
     let mut properties = environment::system_properties(variables);
-    let mut config = Config::like_zoo_cfg();
+    let mut config = with_zoo_cfg();
     let lines = match source {
         Source::Arguments(arguments) => {
             // ServerConfig.parse(String[]) leaves maxClientCnxns at Java's zero.
@@ -89,7 +91,7 @@ pub(crate) fn settle(
         }
         Source::Variables => match environment::configured(variables)? {
             None => {
-                config = of_the_binary();
+                config = without_configuration();
                 None
             }
             Some(Configured::File(path)) => {
@@ -99,7 +101,7 @@ pub(crate) fn settle(
             }
             Some(Configured::Variables(found)) => {
                 if !found.is_image {
-                    config = of_the_binary();
+                    config = without_configuration();
                     gathered.host = Ipv4Addr::LOCALHOST;
                     gathered.wants_folder = false;
                 }
@@ -115,7 +117,6 @@ pub(crate) fn settle(
             }
         },
     };
-    config.address = SocketAddr::from((Ipv4Addr::LOCALHOST, CLIENT_PORT));
     gathered.sort(
         last_of_each(lines.clone().unwrap_or_default()),
         last_of_each(properties),
@@ -123,15 +124,23 @@ pub(crate) fn settle(
     if lines.is_some() {
         gathered.place(&mut config, flags)?;
     }
-    gathered.apply(&mut config)?;
+    gathered.apply(&mut config, flags)?;
     gathered.finish(config, flags)
 }
 
-/// Defaults of the binary without a file and outside an image.
-fn of_the_binary() -> Config {
+/// Returns the defaults of the binary without a file and outside an image.
+pub(crate) fn without_configuration() -> Config {
     let mut config = Config::default();
+    config.address = DEFAULT_ADDRESS;
     // The binary has no call that reads the journal.
     config.journal = JournalMode::Off;
+    config
+}
+
+/// Returns the defaults of the binary with a `zoo.cfg`.
+pub(crate) fn with_zoo_cfg() -> Config {
+    let mut config = Config::like_zoo_cfg();
+    config.address = DEFAULT_ADDRESS;
     config
 }
 
@@ -170,7 +179,8 @@ struct Gathered {
     host: Ipv4Addr,
     /// Whether a `dataDir` and a port are required, as in ZooKeeper.
     wants_folder: bool,
-    honoured: BTreeMap<Setting, Given>,
+    /// Keys that have an effect, with their values.
+    honoured: Vec<(Key, Given)>,
     servers: Vec<Given>,
     auth_providers: bool,
     /// Number of the server if no file `myid` has it.
@@ -194,7 +204,7 @@ impl Default for Gathered {
             file: None,
             host: Ipv4Addr::UNSPECIFIED,
             wants_folder: true,
-            honoured: BTreeMap::new(),
+            honoured: Vec::new(),
             servers: Vec::new(),
             auth_providers: false,
             id: None,
@@ -251,19 +261,17 @@ impl Gathered {
         Ok(())
     }
 
-    fn take(&mut self, key: &Key, given: Given) -> Result<(), Refusal> {
-        if let Some(reason) = refused_value(key, &given) {
+    fn take(&mut self, key: Key, given: Given) -> Result<(), Refusal> {
+        if let Some(reason) = key.check.refusal(&given.value) {
             return Err(Refusal::value(&given, reason));
         }
         match key.effect {
-            Effect::Sets(Setting::Server) => self.servers.push(given),
-            Effect::Sets(Setting::AuthProvider) => {
+            Effect::Reads(Own::Server) => self.servers.push(given),
+            Effect::Reads(Own::AuthProvider) => {
                 self.auth_providers = true;
                 self.has_no_effect(Why::Sasl, &given);
             }
-            Effect::Sets(setting) => {
-                self.honoured.insert(setting, given);
-            }
+            Effect::Sets(_) | Effect::Reads(_) => self.honoured.push((key, given)),
             Effect::Nothing(why) => {
                 self.has_no_effect(why, &given);
                 self.note(key, given);
@@ -288,7 +296,7 @@ impl Gathered {
     }
 
     /// Records a setting that has no effect of its own but decides whether ZooKeeper starts.
-    fn note(&mut self, key: &Key, given: Given) {
+    fn note(&mut self, key: Key, given: Given) {
         match key.name {
             "group*" | "weight*" => self.hierarchy.push(given),
             "oraclePath" => self.has_oracle = true,
@@ -310,30 +318,19 @@ impl Gathered {
         self.lacks.push(format!("{origin}: {name}={value} ({why})"));
     }
 
-    fn value(&self, setting: Setting) -> Option<&str> {
-        self.honoured
-            .get(&setting)
-            .map(|given| given.value.as_str())
-    }
-
-    /// Returns a number of `zoo.cfg`, which is already checked.
-    fn int(&self, setting: Setting) -> Option<i32> {
-        self.value(setting)?.parse().ok()
-    }
-
-    /// Returns a number as `Integer.getInteger` and `Long.getLong` read it: other text counts as not set.
-    fn decoded(&self, setting: Setting) -> Option<i64> {
-        decode(self.value(setting)?)
-    }
-
-    fn flag(&self, setting: Setting) -> Option<bool> {
-        self.value(setting).map(is_true)
+    /// Returns the value of a key that has an effect.
+    fn given(&self, name: &str) -> Option<&Given> {
+        debug_assert!(keys::all().any(|key| key.name == name), "{name} is no key");
+        let mut honoured = self.honoured.iter();
+        honoured.find_map(|(key, given)| (key.name == name).then_some(given))
     }
 
     /// Sets the address, and checks that the configuration is one server: `QuorumPeerConfig.setupQuorumPeerConfig`.
     fn place(&mut self, config: &mut Config, flags: &Serve) -> Result<(), Refusal> {
         let is_optional = !self.wants_folder || flags.places_state();
-        let data_dir = self.value(Setting::DataDir).map(PathBuf::from);
+        let data_dir = self
+            .given("dataDir")
+            .map(|given| PathBuf::from(&given.value));
         if data_dir.is_none() && !is_optional {
             let reason = "dataDir is not set".to_owned();
             return Err(match &self.file {
@@ -353,7 +350,7 @@ impl Gathered {
         let own = members.iter().find(|member| Some(member.id) == id);
         let address = match (fixed, own.and_then(|member| member.client)) {
             (Some(fixed), Some(client)) => {
-                let names_host = self.honoured.contains_key(&Setting::ClientPortAddress);
+                let names_host = self.given("clientPortAddress").is_some();
                 let agree = if fixed.ip().is_unspecified() || !names_host {
                     fixed.port() == client.port()
                 } else {
@@ -368,7 +365,7 @@ impl Gathered {
             }
             (fixed, client) => client.or(fixed),
         };
-        if address.is_none() && flags.listen.is_none() && self.wants_folder {
+        if address.is_none() && !flags.settings.has("address") && self.wants_folder {
             self.lacks.push(String::from(
                 "no clientPort (ZooKeeper would start without a listener)",
             ));
@@ -378,8 +375,8 @@ impl Gathered {
     }
 
     fn fixed_address(&self) -> Result<Option<SocketAddr>, Refusal> {
-        let host = self.honoured.get(&Setting::ClientPortAddress);
-        let Some(port) = self.honoured.get(&Setting::ClientPort) else {
+        let host = self.given("clientPortAddress");
+        let Some(port) = self.given("clientPort") else {
             return match host {
                 None => Ok(None),
                 Some(given) => Err(Refusal::value(given, "is set, but clientPort is not")),
@@ -428,7 +425,7 @@ impl Gathered {
     }
 
     fn members(&mut self) -> Result<Vec<Member>, Refusal> {
-        if let Some(dynamic) = self.honoured.get(&Setting::DynamicConfigFile) {
+        if let Some(dynamic) = self.given("dynamicConfigFile") {
             if let Some(line) = self.servers.iter().chain(&self.hierarchy).next() {
                 return Err(Refusal::value(line, "must be in the dynamic file"));
             }
@@ -468,8 +465,7 @@ impl Gathered {
         let voting = members.iter().filter(|member| member.votes).count();
         let observing = members.len() - voting;
         let dissent = self
-            .honoured
-            .get(&Setting::StandaloneEnabled)
+            .given("standaloneEnabled")
             .filter(|given| !is_true(&given.value))
             .cloned();
         match (voting, dissent) {
@@ -496,81 +492,45 @@ impl Gathered {
         }
     }
 
-    /// Sets everything but the address.
-    fn apply(&mut self, config: &mut Config) -> Result<(), Refusal> {
+    /// Sets everything but the address and the data folder.
+    fn apply(&mut self, config: &mut Config, flags: &Serve) -> Result<(), Refusal> {
         match self.port_unification.take() {
             Some((given, why)) if self.uses_netty => self.lack(&given, why),
             Some((given, _)) => self.has_no_effect(Why::Tls, &given),
             None => {}
         }
-        if let Some(backlog) = self.int(Setting::ListenBacklog) {
-            // Java's ServerSocket.bind takes 50 for every value below 1.
-            config.listen_backlog = if backlog < 1 { 50 } else { backlog };
-        }
-        if let Some(limit) = self.int(Setting::MaxClientConnections) {
-            config.max_client_connections = usize::try_from(limit).unwrap_or(0);
-        }
-        if let Some(limit) = self.decoded(Setting::MaxConnections) {
-            config.max_connections = usize::try_from(limit).unwrap_or(0);
-        }
-        if let Some(Ok(ms)) = self.decoded(Setting::SessionlessTimeout).map(u64::try_from) {
-            config.sessionless_timeout = Duration::from_millis(ms);
-        }
-        if let Some(bytes) = self.decoded(Setting::MaxFrame) {
-            config.max_frame = usize::try_from(bytes).unwrap_or(0);
-        }
-        if let Some(list) = self.value(Setting::FourLetterWords) {
-            config.four_letter_words = four_letter_words(list);
-        }
-        // FourLetterCommands.isEnabled compares with "true" and nothing else.
-        if self.value(Setting::ReadOnlyMode) == Some("true")
-            && let FourLetterWords::Only(words) = &mut config.four_letter_words
-        {
-            words.push("isro".to_owned());
-        }
-        for (setting, field) in [
-            (Setting::ExtendedTypes, &mut config.extended_types),
-            (Setting::EnforceQuota, &mut config.enforce_quota),
-            (Setting::DigestAuth, &mut config.digest_auth),
-            (Setting::Reconfig, &mut config.reconfig_enabled),
-        ] {
-            *field = self.flag(setting).unwrap_or(*field);
-        }
-        if let Some(word) = self.value(Setting::SkipAcl) {
-            config.skip_acl = word == "yes";
-        }
-        if let Some(Ok(ms)) = self
-            .decoded(Setting::ContainerCheckInterval)
-            .map(u64::try_from)
-        {
-            config.container_check_interval = Duration::from_millis(ms);
-        }
-        if let Some(limit) = self.decoded(Setting::ContainerMaxPerMinute) {
-            config.container_max_per_minute = u32::try_from(limit).unwrap_or(u32::MAX);
-        }
-        if let Some(ms) = self.decoded(Setting::ContainerMaxNeverUsed) {
-            config.container_max_never_used = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-        }
-        self.apply_digest(config)?;
+        self.apply_keys(config, flags, false)?;
         self.required_schemes(config)
     }
 
-    /// Sets the super user and the hash function of the `digest` scheme.
-    fn apply_digest(&mut self, config: &mut Config) -> Result<(), Refusal> {
-        config.super_digest = self
-            .value(Setting::SuperDigest)
-            .filter(|digest| !digest.is_empty())
-            .map(String::from);
-        if let Some(given) = self.honoured.get(&Setting::DigestAlgorithm).cloned() {
-            match digest::algorithm(&given.value) {
-                digest::Found::Here(algorithm) => config.digest_algorithm = algorithm,
-                digest::Found::OnlyInJava => self.lack(
+    /// Applies the keys of each setting that has no flag here: those of the data folder, or all others.
+    fn apply_keys(
+        &mut self,
+        config: &mut Config,
+        flags: &Serve,
+        of_data_dir: bool,
+    ) -> Result<(), Refusal> {
+        let settings = SETTINGS.iter().filter(|setting| {
+            setting.needs_data_dir == of_data_dir && !flags.settings.has(setting.name)
+        });
+        for key in settings.flat_map(|setting| setting.keys) {
+            let mut honoured = self.honoured.iter();
+            let found =
+                honoured.find(|(other, _)| other.name == key.name && other.place == key.place);
+            let Some((_, given)) = found.cloned() else {
+                continue;
+            };
+            match key.apply(config, &given.value) {
+                Ok(()) => {}
+                Err(BadValue::Ignored(reason)) => self.warnings.push(format!(
+                    "{}: {}={}: {reason}",
+                    given.origin, given.name, given.value
+                )),
+                Err(BadValue::Refused(_)) if digest::is_only_in_java(&given.value) => self.lack(
                     &given,
                     "minikeeper has only SHA-1, SHA-256, SHA-384 and SHA-512",
                 ),
-                digest::Found::Nowhere => {
-                    return Err(Refusal::value(&given, "is not a digest algorithm"));
-                }
+                Err(BadValue::Refused(reason)) => return Err(Refusal::value(&given, reason)),
             }
         }
         Ok(())
@@ -578,13 +538,13 @@ impl Gathered {
 
     /// Sets the required schemes: `AuthenticationHelper.initConfigurations` and `validateConfiguredProperties`.
     fn required_schemes(&mut self, config: &mut Config) -> Result<(), Refusal> {
-        let Some(enforced) = self.honoured.get(&Setting::EnforceAuth).cloned() else {
+        let Some(enforced) = self.given("enforce.auth.enabled").cloned() else {
             return Ok(());
         };
         if !is_true(&enforced.value) {
             return Ok(());
         }
-        let Some(list) = self.honoured.get(&Setting::EnforceAuthSchemes).cloned() else {
+        let Some(list) = self.given("enforce.auth.schemes").cloned() else {
             return Err(Refusal::value(&enforced, "needs enforce.auth.schemes"));
         };
         for scheme in list.value.split(',').map(zoo_cfg::trim) {
@@ -604,27 +564,10 @@ impl Gathered {
 
     /// Applies the flags, checks the session timeouts, and collects the warnings.
     fn finish(mut self, mut config: Config, flags: &Serve) -> Result<Settings, Refusal> {
-        if let Some(address) = flags.listen {
-            config.address = address;
-        }
-        if let Some(limit) = flags.max_client_connections {
-            config.max_client_connections = limit;
-        }
-        if let Some(bytes) = flags.jute_max_buffer {
-            config.max_frame = bytes;
-        }
-        if let Some(list) = &flags.four_letter_words {
-            config.four_letter_words = four_letter_words(list);
-        }
-        if let Some(on) = flags.extended_types {
-            config.extended_types = on;
-        }
-        if let Some(digest) = &flags.super_digest {
-            config.super_digest = Some(digest.clone());
-        }
-        self.times(&mut config, flags)?;
+        self.check_times(&config, flags)?;
+        flags.settings.apply(&mut config)?;
+        self.apply_storage(&mut config, flags)?;
         let mut warnings = std::mem::take(&mut self.warnings);
-        warnings.extend(self.apply_storage(&mut config.storage, flags)?);
 
         if !self.idle.is_empty() {
             let groups: Vec<_> = self
@@ -653,124 +596,45 @@ impl Gathered {
         })
     }
 
-    /// Refuses the first of these settings that a file or variable sets.
-    fn blame(&self, suspects: &[Setting], reason: String) -> Refusal {
-        match suspects
-            .iter()
-            .find_map(|setting| self.honoured.get(setting))
-        {
+    /// Refuses the first of these keys that a file or variable sets.
+    fn blame(&self, suspects: &[&str], reason: String) -> Refusal {
+        match suspects.iter().find_map(|name| self.given(name)) {
             Some(given) => Refusal::value(given, reason),
             None => Refusal::Whole(reason),
         }
     }
 
-    /// Sets the tick and the session timeouts. Products wrap at 32 bits, as in `QuorumPeerConfig.parseProperties`.
-    fn times(&self, config: &mut Config, flags: &Serve) -> Result<(), Refusal> {
-        let given = |flag: Option<i32>, setting| flag.or_else(|| self.int(setting));
+    /// Checks the tick and the session timeouts against each other. Products wrap at 32 bits, as in
+    /// `QuorumPeerConfig.parseProperties`.
+    fn check_times(&self, config: &Config, flags: &Serve) -> Result<(), Refusal> {
+        let number = |setting: &str, key: &str| {
+            let flag = flags.settings.get(setting);
+            let text = flag.or_else(|| self.given(key).map(|given| given.value.as_str()));
+            text.and_then(|text| text.parse::<i32>().ok())
+        };
         let explicit = |timeout: Option<i32>| timeout.filter(|&ms| ms != -1);
         let default_tick = i32::try_from(config.tick_time.as_millis()).unwrap_or(i32::MAX);
-        let tick = given(flags.tick_time, Setting::TickTime).unwrap_or(default_tick);
+        let tick = number("tick_time", "tickTime").unwrap_or(default_tick);
         if tick < 1 {
-            return Err(self.blame(
-                &[Setting::TickTime],
-                format!("tickTime {tick} is less than 1"),
-            ));
+            return Err(self.blame(&["tickTime"], format!("tickTime {tick} is less than 1")));
         }
-        let min = explicit(given(flags.min_session_timeout, Setting::MinSessionTimeout));
-        let max = explicit(given(flags.max_session_timeout, Setting::MaxSessionTimeout));
+        let min = explicit(number("min_session_timeout", "minSessionTimeout"));
+        let max = explicit(number("max_session_timeout", "maxSessionTimeout"));
         let least = min.unwrap_or(tick.wrapping_mul(2));
         let most = max.unwrap_or(tick.wrapping_mul(20));
         if least > most {
-            let suspects = [
-                Setting::MinSessionTimeout,
-                Setting::MaxSessionTimeout,
-                Setting::TickTime,
-            ];
+            let suspects = ["minSessionTimeout", "maxSessionTimeout", "tickTime"];
             let reason =
                 format!("minSessionTimeout {least} is larger than maxSessionTimeout {most}");
             return Err(self.blame(&suspects, reason));
         }
-        config.tick_time = milliseconds(tick);
-        config.min_session_timeout = min.map(milliseconds);
-        config.max_session_timeout = max.map(milliseconds);
         Ok(())
     }
-}
-
-/// Converts a span of Java, which can be zero or negative; the shortest span here is a millisecond.
-fn milliseconds(ms: i32) -> Duration {
-    Duration::from_millis(u64::try_from(ms).unwrap_or(0).max(1))
 }
 
 /// Parses like `Boolean.parseBoolean`.
 fn is_true(value: &str) -> bool {
     value.eq_ignore_ascii_case("true")
-}
-
-/// Parses like `Integer.decode` and `Long.decode`: a sign, then `0x`, `#` or a leading zero for other bases.
-fn decode(text: &str) -> Option<i64> {
-    let (negative, digits) = match text.strip_prefix('-') {
-        Some(digits) => (true, digits),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let hexadecimal = ["0x", "0X", "#"]
-        .iter()
-        .find_map(|prefix| digits.strip_prefix(prefix));
-    let (digits, base) = match hexadecimal {
-        Some(digits) => (digits, 16),
-        None if digits.len() > 1 && digits.starts_with('0') => (digits, 8),
-        None => (digits, 10),
-    };
-    if digits.starts_with(['+', '-']) {
-        return None;
-    }
-    let size = i64::from_str_radix(digits, base).ok()?;
-    Some(if negative { -size } else { size })
-}
-
-/// Parses a list of four-letter words like `FourLetterCommands.isEnabled`.
-fn four_letter_words(list: &str) -> FourLetterWords {
-    let words: Vec<_> = list.split(',').map(zoo_cfg::trim).collect();
-    if words.contains(&"*") {
-        return FourLetterWords::All;
-    }
-    FourLetterWords::Only(
-        words
-            .into_iter()
-            .filter(|word| !word.is_empty())
-            .map(String::from)
-            .collect(),
-    )
-}
-
-/// Returns the reason if ZooKeeper does not start with this value.
-fn refused_value(key: &Key, given: &Given) -> Option<String> {
-    let value = given.value.as_str();
-    let no = |right: bool, wanted: &str| (!right).then(|| format!("must be {wanted}"));
-    match key.check {
-        Check::Any => None,
-        Check::Bool => no(
-            is_true(value) || value.eq_ignore_ascii_case("false"),
-            "true or false",
-        ),
-        Check::Int => no(value.parse::<i32>().is_ok(), "a whole number of 32 bits"),
-        Check::Long => no(value.parse::<i64>().is_ok(), "a whole number"),
-        Check::Real => no(value.parse::<f64>().is_ok(), "a number"),
-        Check::Hex => no(
-            i64::from_str_radix(value, 16).is_ok(),
-            "a hexadecimal number",
-        ),
-        Check::OneOf(words) => no(
-            words.iter().any(|word| value.eq_ignore_ascii_case(word)),
-            &words.join(" or "),
-        ),
-        Check::Class(classes) => no(classes.contains(&value), "one of ZooKeeper's own classes"),
-        Check::AtLeast(least) => no(
-            decode(value).is_none_or(|number| number >= least),
-            &format!("at least {least}"),
-        ),
-        Check::NotZero => no(decode(value) != Some(0), "other than 0"),
-    }
 }
 
 /// Returns the address on which a server with this environment and no flags listens.

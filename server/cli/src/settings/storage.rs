@@ -1,56 +1,51 @@
 //! Settings of the data folder.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use minikeeper::folder::{Compression, Storage};
+use minikeeper::{Config, folder::Storage};
 
 use super::{Gathered, Refusal, is_true};
 use crate::environment::{Given, Origin};
 use crate::flags::Serve;
-use crate::keys::{Setting, Why};
-
-const HOUR: Duration = Duration::from_secs(3600);
+use crate::keys::{self, Key, Why};
 
 impl Gathered {
-    /// Sets everything about the data folder. Returns warnings about it.
+    /// Sets everything about the data folder.
     pub(super) fn apply_storage(
         &mut self,
-        storage: &mut Storage,
+        config: &mut Config,
         flags: &Serve,
-    ) -> Result<Vec<String>, Refusal> {
-        let mut warnings = Vec::new();
-        if let Some(data_dir) = &flags.data_dir {
-            storage.data_dir = Some(data_dir.clone());
-            storage.data_log_dir.clone_from(&flags.data_log_dir);
+    ) -> Result<(), Refusal> {
+        if let Some(data_dir) = flags.settings.path("data_dir") {
+            config.storage.data_dir = Some(data_dir);
+            config.storage.data_log_dir = flags.settings.path("data_log_dir");
         } else if flags.keeps_in_memory() {
-            return Ok(warnings);
-        } else if let Some(data_dir) = self.honoured.get(&Setting::DataDir) {
-            storage.data_dir = Some(PathBuf::from(&data_dir.value));
-            let data_log_dir = self.honoured.get(&Setting::DataLogDir);
-            storage.data_log_dir = data_log_dir.map(|given| PathBuf::from(&given.value));
-            let folders = [Some(data_dir), data_log_dir];
-            warnings.extend(folders.into_iter().flatten().filter_map(relative));
+            config.storage = Storage::default();
+            return Ok(());
+        } else if let Some(data_dir) = self.given("dataDir").cloned() {
+            let data_log_dir = self.given("dataLogDir").cloned();
+            config.storage.data_dir = Some(PathBuf::from(&data_dir.value));
+            config.storage.data_log_dir = data_log_dir
+                .as_ref()
+                .map(|given| PathBuf::from(&given.value));
+            let folders = [Some(&data_dir), data_log_dir.as_ref()];
+            self.warnings
+                .extend(folders.into_iter().flatten().filter_map(relative));
         } else {
+            config.storage = Storage::default();
             self.ignore_storage(flags);
-            return Ok(warnings);
+            return Ok(());
         }
-        self.check_existence(storage)?;
-        self.apply_format(storage, &mut warnings);
-        storage.recover = flags.recover;
-        storage.trust_empty |= flags.trust_empty;
-        storage.data_format = flags.data_format;
-        storage.force_sync &= !flags.no_fsync;
-        Ok(warnings)
+        self.check_existence(&config.storage)?;
+        self.apply_keys(config, flags, true)
     }
 
     /// Checks the folders like `VerifyingFileFactory.doWarnForRelativePath`, which reads two characters of a relative
     /// path.
     pub(super) fn check_folders(&self) -> Result<(), Refusal> {
-        let folders = [Setting::DataDir, Setting::DataLogDir];
-        let mut folders = folders
-            .iter()
-            .filter_map(|setting| self.honoured.get(setting));
+        let mut folders = ["dataDir", "dataLogDir"]
+            .into_iter()
+            .filter_map(|name| self.given(name));
         let too_short = |given: &&Given| {
             given.origin != Origin::CommandLine
                 && given.value.len() < 2
@@ -68,23 +63,17 @@ impl Gathered {
 
     /// Lists the settings of the data folder as without effect, since the state is in memory.
     fn ignore_storage(&mut self, flags: &Serve) {
-        let names = self
-            .honoured
-            .iter()
-            .filter(|(setting, given)| {
-                setting.needs_data_dir() && !matches!(given.origin, Origin::ImageDefault(_))
-            })
-            .map(|(_, given)| String::from(given.label()));
-        let switches = [
-            ("--recover", flags.recover),
-            ("--trust-empty", flags.trust_empty),
-            ("--data-format", flags.data_format.is_some()),
-            ("--no-fsync", flags.no_fsync),
-        ];
-        let switches = switches.into_iter().filter(|(_, is_given)| *is_given);
-        let names: Vec<_> = names
-            .chain(switches.map(|(name, _)| String::from(name)))
-            .collect();
+        let is_idle = |key: &Key, given: &Given| {
+            key.needs_data_dir() && !matches!(given.origin, Origin::ImageDefault(_))
+        };
+        let keys = keys::all().filter_map(|key| {
+            let mut honoured = self.honoured.iter();
+            let found =
+                honoured.find(|(other, _)| other.name == key.name && other.place == key.place);
+            found.filter(|(key, given)| is_idle(key, given))
+        });
+        let names = keys.map(|(_, given)| String::from(given.label()));
+        let names: Vec<_> = names.chain(flags.settings.of_data_dir()).collect();
         if !names.is_empty() {
             self.idle.entry(Why::Memory).or_default().extend(names);
         }
@@ -92,7 +81,7 @@ impl Gathered {
 
     /// Checks that the folders exist if they are not to be created, as the constructor of `FileTxnSnapLog` does.
     fn check_existence(&self, storage: &Storage) -> Result<(), Refusal> {
-        let Some(given) = self.honoured.get(&Setting::AutoCreate) else {
+        let Some(given) = self.given("datadir.autocreate") else {
             return Ok(());
         };
         if is_true(&given.value) {
@@ -110,65 +99,6 @@ impl Gathered {
                 );
                 Err(Refusal::value(given, reason))
             }
-        }
-    }
-
-    fn apply_format(&self, storage: &mut Storage, warnings: &mut Vec<String>) {
-        // FileTxnLog compares with "no" and nothing else.
-        if self.value(Setting::ForceSync) == Some("no") {
-            storage.force_sync = false;
-        }
-        let slow = self.decoded(Setting::FsyncWarning);
-        if let Some(ms) = slow.or_else(|| self.decoded(Setting::FsyncWarningAlone)) {
-            storage.fsync_warning = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-        }
-        // ZooKeeperServer.getSnapCount. Integer.getInteger ignores text that is not a number of 32 bits.
-        let int = |setting| self.decoded(setting).and_then(|n| i32::try_from(n).ok());
-        if let Some(count) = int(Setting::SnapCount) {
-            storage.snap_count = u32::try_from(count).unwrap_or(0).max(2);
-        }
-        if let Some(kib) = self.decoded(Setting::SnapSizeLimit) {
-            storage.snap_size_limit = u64::try_from(kib).unwrap_or(0).saturating_mul(1024);
-        }
-        // FileTxnLog: zero and less is no limit.
-        if let Some(kib) = self.decoded(Setting::LogSizeLimit) {
-            storage.log_size_limit = u64::try_from(kib).unwrap_or(0).saturating_mul(1024);
-        }
-        // FilePadding reads it with Long.parseLong, and ignores other text.
-        if let Some(given) = self.honoured.get(&Setting::PreAllocSize) {
-            match given.value.parse::<i64>() {
-                Ok(kib) => {
-                    storage.pre_alloc_size = u64::try_from(kib).unwrap_or(0).saturating_mul(1024);
-                }
-                Err(_) => warnings.push(format!(
-                    "{}: {}={}: not a number, ignored",
-                    given.origin, given.name, given.value
-                )),
-            }
-        }
-        // SnapStream.StreamMode.fromString: any other value is no compression.
-        if let Some(method) = self.value(Setting::Compression) {
-            storage.compression = match method.to_ascii_lowercase().as_str() {
-                "gz" => Compression::Gzip,
-                "snappy" => Compression::Snappy,
-                _ => Compression::None,
-            };
-        }
-        if let Some(on) = self.flag(Setting::TrustEmpty) {
-            storage.trust_empty = on;
-        }
-        if let Some(on) = self.flag(Setting::LastZxid) {
-            storage.last_zxid = on;
-        }
-        if let Some(on) = self.flag(Setting::Digest) {
-            storage.digest = on;
-        }
-        // QuorumPeerConfig.parseProperties raises smaller values to 3.
-        if let Some(count) = self.int(Setting::PurgeRetain) {
-            storage.purge_retain = u32::try_from(count).unwrap_or(0).max(3);
-        }
-        if let Some(hours) = self.int(Setting::PurgeInterval) {
-            storage.purge_interval = HOUR * u32::try_from(hours).unwrap_or(0);
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Every expected outcome was observed with ZooKeeper 3.9.5.
 
+use std::time::Duration;
+
 use minikeeper::{
-    config::DigestAlgorithm,
+    config::{DigestAlgorithm, FourLetterWords},
     folder::{Compression, DataFormat, Storage},
 };
 
 use super::*;
 use crate::environment::DEFAULTS;
+use crate::flags::tests::serve;
 
 /// Outcome of a configuration, here and with ZooKeeper 3.9.5.
 #[derive(Debug, PartialEq, Eq)]
@@ -733,15 +736,10 @@ fn zoo_cfg_wins_over_a_system_property_and_a_flag_over_both() {
         "the last of two lines counts"
     );
 
-    let options = Serve {
-        listen: Some(([127, 0, 0, 1], 0).into()),
-        tick_time: Some(5),
-        max_client_connections: Some(1),
-        four_letter_words: Some("srvr".to_owned()),
-        jute_max_buffer: Some(2),
-        super_user: Some("super:test".to_owned()),
-        ..Serve::default()
-    };
+    let options = serve(
+        "--listen 127.0.0.1:0 --tick-time 5 --max-client-connections 1 --four-letter-words srvr \
+         --jute-max-buffer 2 --super-user super:test",
+    );
     let settings = of_file(&text, &flags, &options).expect("it is in order");
     assert_eq!(settings.super_user.as_deref(), Some("super:test"));
     let config = settings.config;
@@ -890,23 +888,12 @@ fn flags_of_the_data_folder_override_all_other_sources() {
         (storage.data_dir, storage.data_log_dir)
     };
     let (here, there) = (PathBuf::from("/here"), PathBuf::from("/there"));
-    let mut flags = Serve {
-        in_memory: true,
-        ..Serve::default()
-    };
-    assert_eq!(folders(&flags), (None, None));
-    flags.in_memory = false;
-    flags.data_dir = Some(here.clone());
+    assert_eq!(folders(&serve("--in-memory")), (None, None));
+    let flags = serve("--data-dir /here");
     assert_eq!(folders(&flags), (Some(here.clone()), None));
-    flags.data_log_dir = Some(there.clone());
+    let flags = serve("--data-dir /here --data-log-dir /there");
     assert_eq!(folders(&flags), (Some(here), Some(there)));
-    let options = Serve {
-        recover: true,
-        trust_empty: true,
-        no_fsync: true,
-        data_format: Some(DataFormat::V3_6),
-        ..Serve::default()
-    };
+    let options = serve("--recover --trust-empty --no-fsync --data-format 3.6");
     let storage = storage("forceSync=yes", &[], &options);
     assert!(storage.recover && storage.trust_empty && !storage.force_sync);
     assert_eq!(storage.data_format, Some(DataFormat::V3_6));
@@ -915,20 +902,15 @@ fn flags_of_the_data_folder_override_all_other_sources() {
 #[test]
 fn settings_of_the_data_folder_without_a_folder_are_warned_about() {
     let variables = Variables::from([("JVMFLAGS", "-Dzookeeper.snapCount=5")]);
-    let warnings = |data_dir: Option<PathBuf>| {
-        let options = Serve {
-            data_dir,
-            no_fsync: true,
-            ..Serve::default()
-        };
-        let settings = settle(&Source::Variables, &variables, &options);
+    let warnings = |flags: &str| {
+        let settings = settle(&Source::Variables, &variables, &serve(flags));
         settings.expect("it is in order").warnings
     };
     assert_eq!(
-        warnings(None),
+        warnings("--no-fsync"),
         ["settings without effect: zookeeper.snapCount, --no-fsync (the state is in memory)"]
     );
-    assert_eq!(warnings(Some(PathBuf::from("/d"))), [""; 0]);
+    assert_eq!(warnings("--no-fsync --data-dir /d"), [""; 0]);
 }
 
 #[test]
@@ -974,17 +956,4 @@ fn unsupported_settings_are_ignored_on_request() {
     assert_eq!(settings.config.address.port(), 2181);
     let last = settings.warnings.last().expect("it is a warning");
     assert!(last.starts_with("not supported, ignored: "), "{last}");
-}
-
-#[test]
-fn numbers_of_system_properties_are_those_of_java() {
-    let check = |text, expected| assert_eq!(decode(text), expected, "{text}");
-    check("12", Some(12));
-    check("-0x10", Some(-16));
-    check("#ff", Some(255));
-    check("010", Some(8));
-    check("0", Some(0));
-    check("1k", None);
-    check("", None);
-    check("--1", None);
 }

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::apply::{ApplyError, apply};
 use super::guards::Lasting;
+use crate::config::reachable;
 use crate::control::{Effects, ListenerId};
 use crate::handle::admin::Admin;
-use crate::handle::endpoint::{LOCALHOST, reachable};
+use crate::handle::endpoint::LOCALHOST;
 use crate::handle::{Server, Shared, StartError};
 use crate::net::{AsyncRead, AsyncWrite};
 use crate::protocol::{EnsembleAction, EnsembleError, MemberId, Mode, SessionId, Zxid};
