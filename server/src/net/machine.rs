@@ -134,6 +134,12 @@ pub(super) fn environment() -> EnvironmentReport {
     }
 }
 
+/// Returns a path from the root, like `File.getAbsolutePath`: a relative one is behind the working directory.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    let directory = env::current_dir().unwrap_or_default();
+    directory.join(path)
+}
+
 fn memory_kb() -> (u64, u64) {
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let field = |name: &str| {

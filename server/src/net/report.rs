@@ -1,7 +1,7 @@
 //! The answers to four-letter words, gathered from the state.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::totals::Packets;
 use crate::config::{FourLetterWords, MetricsProvider};
 use crate::keeper::{Connection, ConnectionId, Keeper, QuotaSums, Table, Watches, quota_sums};
 use crate::protocol::{MemberId, Mode, SessionId, Timestamp, Zxid};
+use crate::store::version_folder;
 use crate::wire::{
     Answer, ConfReport, ConnectionReport, ConnectionSession, DumpReport, EnvironmentReport,
     FourLetterWord, Metric, MonitorReport, Quotas, ServerReport,
@@ -295,18 +296,18 @@ fn quotas(keeper: &Keeper) -> Quotas {
 fn conf(engine: &Engine, (data_dir_size, data_log_size): (u64, u64)) -> ConfReport {
     let config = &engine.config;
     let (shortest, longest) = config.session_timeouts();
-    let shown = |folder: &Option<PathBuf>| {
-        let folder = folder.as_ref()?;
-        Some(folder.display().to_string())
-    };
+    let storage = &config.storage;
     // A server in memory has no folder, and a real server always has one.
-    let data_dir = shown(&config.storage.data_dir).unwrap_or_else(|| "/tmp/minikeeper".to_owned());
-    let data_log_dir = shown(&config.storage.data_log_dir).unwrap_or_else(|| data_dir.clone());
+    let data_dir = storage
+        .data_dir
+        .as_deref()
+        .unwrap_or(Path::new("/tmp/minikeeper"));
+    let data_log_dir = storage.data_log_dir.as_deref().unwrap_or(data_dir);
     ConfReport {
         client_port: engine.port(),
-        data_dir: format!("{data_dir}/version-2"),
+        data_dir: shown(data_dir),
         data_dir_size,
-        data_log_dir: format!("{data_log_dir}/version-2"),
+        data_log_dir: shown(data_log_dir),
         data_log_size,
         tick_time_ms: config.tick_time.as_millis(),
         max_client_connections: config.max_client_connections,
@@ -316,6 +317,13 @@ fn conf(engine: &Engine, (data_dir_size, data_log_size): (u64, u64)) -> ConfRepo
         // ServerConfig leaves a standalone server without a number, whatever its session ids begin with.
         server_id: 0,
     }
+}
+
+/// Formats the folder of the files of a `dataDir` as `ZooKeeperServer.getConf` does: it is absolute.
+fn shown(folder: &Path) -> String {
+    machine::absolute(&version_folder(folder))
+        .display()
+        .to_string()
 }
 
 fn server(state: &State, member: MemberId) -> ServerReport {

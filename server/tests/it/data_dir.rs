@@ -165,6 +165,24 @@ fn conf_shows_the_folders_and_their_sizes() {
     assert!(text.contains(&format!("dataDirSize={size}\n")), "{text}");
 }
 
+/// A real server shows the folder of its files, from the root.
+#[test]
+fn conf_shows_the_folder_that_the_files_are_in() {
+    let folder = Folder::new();
+    let files = format!("{}/version-2", name_of(&folder.0));
+    let here = std::env::current_dir().expect("there is a working directory");
+    let relative = "../".repeat(here.components().count() - 1) + files.trim_start_matches('/');
+    for (data_dir, shown) in [
+        (&files, files.clone()),
+        (&relative, format!("{}/{relative}", here.display())),
+    ] {
+        let server = Server::builder().data_dir(data_dir).start();
+        let text = word(&server.expect("it starts"), b"conf");
+        assert!(text.contains(&format!("dataDir={shown}\n")), "{text}");
+        assert!(text.contains(&format!("dataLogDir={shown}\n")), "{text}");
+    }
+}
+
 #[test]
 fn only_one_server_can_use_a_folder() {
     let folder = Folder::new();
