@@ -1,18 +1,20 @@
 //! Common uses of ZooKeeper on the binary `minikeeper`, by every client. Each must print the same lines as on a real
 //! ZooKeeper.
 
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use libtest_mimic::Trial;
+use minikeeper_harness::client::{ConnectRequest, Request};
+use minikeeper_harness::provision;
+
 use crate::java::JAVA;
 use crate::kazoo::KAZOO;
 use crate::outcome::Outcome;
 use crate::server::Kind;
 use crate::zookeeper_client::{self, Case};
-use libtest_mimic::Trial;
-use minikeeper_harness::client::{ConnectRequest, Request};
-use minikeeper_harness::provision;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let rust = |case: Case| zookeeper_client::check(Kind::Binary, case);

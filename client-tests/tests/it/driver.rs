@@ -1,17 +1,19 @@
 //! Test programs in other languages. One process runs many named tests, one after the other, each against a given
 //! server. Lines that begin with `@` are the program's requests, such as a restart of the server.
 
-use crate::binary;
-use crate::outcome::{Outcome, Trouble, outcome};
-use crate::server::{Kind, TestServer};
-use crate::transcript;
-use libtest_mimic::Trial;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use libtest_mimic::Trial;
+
+use crate::binary;
+use crate::outcome::{Outcome, Trouble, outcome};
+use crate::server::{Kind, TestServer};
+use crate::transcript;
 
 /// Maximum duration of a test.
 const DEADLINE: Duration = Duration::from_secs(60);

@@ -1,16 +1,18 @@
 //! The Java client (`clients/java/`), in a JVM that runs many tests.
 
-use crate::driver::Language;
-use crate::oracle::VERSION;
-use crate::outcome::Trouble;
-use libtest_mimic::Trial;
-use minikeeper_harness::provision::{self, Missing, Part};
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+
+use libtest_mimic::Trial;
+use minikeeper_harness::provision::{self, Missing, Part};
+
+use crate::driver::Language;
+use crate::oracle::VERSION;
+use crate::outcome::Trouble;
 
 pub(crate) static JAVA: Language = Language::new(|| program("Driver", |_| ()));
 

@@ -1,10 +1,12 @@
 //! kazoo, the Python client (`clients/kazoo/`), in a virtual environment of its own.
 
-use crate::driver::Language;
-use libtest_mimic::Trial;
-use minikeeper_harness::provision;
 use std::path::Path;
 use std::process::Command;
+
+use libtest_mimic::Trial;
+use minikeeper_harness::provision;
+
+use crate::driver::Language;
 
 pub(crate) static KAZOO: Language = Language::new(|| {
     let python = provision::python_venv("kazoo", &["kazoo==2.11.0"])?;

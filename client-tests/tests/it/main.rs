@@ -22,8 +22,9 @@ mod transcript;
 mod zkcli;
 mod zookeeper_client;
 
-use libtest_mimic::Arguments;
 use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();

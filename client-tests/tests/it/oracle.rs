@@ -1,12 +1,14 @@
 //! Real ZooKeeper servers, all in one JVM (`clients/java/Oracle.java`), started for the first test that needs one.
 
-use crate::java;
-use crate::outcome::Trouble;
-use crate::server::{CONTAINER_CHECK_MS, SUPER_DIGEST};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use tempfile::TempDir;
+
+use crate::java;
+use crate::outcome::Trouble;
+use crate::server::{CONTAINER_CHECK_MS, SUPER_DIGEST};
 
 /// Version whose behaviour is correct by definition.
 pub(crate) const VERSION: &str = "3.9.5";

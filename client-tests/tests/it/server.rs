@@ -1,10 +1,12 @@
 //! The server of a test: minikeeper in this process, the binary, or a real ZooKeeper.
 
+use std::time::Duration;
+
+use minikeeper::{Config, Server, ServerBuilder, SessionId};
+
 use crate::binary::Binary;
 use crate::oracle::{self, RealServer};
 use crate::outcome::Trouble;
-use minikeeper::{Config, Server, ServerBuilder, SessionId};
-use std::time::Duration;
 
 /// Digest of the super user of every test; the password is `test`.
 pub(crate) const SUPER_DIGEST: &str = "super:D/InIHSb7yEEbrWz8b9l71RjZJU=";

@@ -1,8 +1,9 @@
 //! Comparison of the lines that a client prints with those on a real ZooKeeper.
 
+use std::collections::HashMap;
+
 use crate::outcome::Trouble;
 use crate::server::{Kind, TestServer};
-use std::collections::HashMap;
 
 /// Runs `scene` on a server of this kind. If it prints lines, runs it on a real ZooKeeper too, and compares the
 /// lines.

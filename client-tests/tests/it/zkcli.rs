@@ -1,11 +1,12 @@
 //! `zkCli.sh`'s main class: the same script on the server under test and on a real ZooKeeper must print the same
 //! lines.
 
+use libtest_mimic::Trial;
+
 use crate::java::{self, JAVA};
 use crate::outcome::{Trouble, outcome};
 use crate::server::{Kind, TestServer};
 use crate::transcript;
-use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = JAVA.trials(

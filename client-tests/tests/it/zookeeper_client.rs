@@ -1,14 +1,12 @@
 //! The `zookeeper-client` crate, each test on a current-thread runtime of its own.
 
-use crate::outcome::{Outcome, outcome};
-use crate::server::{Kind, TestServer};
-use crate::transcript;
-use libtest_mimic::Trial;
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::slice;
 use std::time::Duration;
+
+use libtest_mimic::Trial;
 use tokio::runtime::{Builder, Runtime};
 use zookeeper_client::{
     Acl, Acls, AddWatchMode, AuthId, AuthUser, CheckWriteError, Client, Connector, CreateMode,
@@ -16,6 +14,10 @@ use zookeeper_client::{
     MultiWriteError, MultiWriteResult, OneshotWatcher, Permission, PersistentWatcher, SessionInfo,
     SessionState, Stat, WatchedEvent,
 };
+
+use crate::outcome::{Outcome, outcome};
+use crate::server::{Kind, TestServer};
+use crate::transcript;
 
 /// Maximum duration of a test.
 const DEADLINE: Duration = Duration::from_secs(30);

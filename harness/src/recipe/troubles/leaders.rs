@@ -94,7 +94,9 @@ async fn restarted(stage: &mut Stage<'_>) -> Result<User, StageError> {
     stage.user("a").await
 }
 
-pub(super) async fn restarted_and_fooled(stage: &mut Stage<'_>) -> Result<(), StageError> {
+pub(super) async fn a_restarted_leader_trusts_its_name(
+    stage: &mut Stage<'_>,
+) -> Result<(), StageError> {
     let a = restarted(stage).await?;
     let made = a.create("/leader", b"a", &EPHEMERAL).await;
     if stage.note(&a, "creates /leader", made) == Err(Error::NodeExists) {
@@ -110,7 +112,9 @@ pub(super) async fn restarted_and_fooled(stage: &mut Stage<'_>) -> Result<(), St
     Ok(())
 }
 
-pub(super) async fn restarted_and_careful(stage: &mut Stage<'_>) -> Result<(), StageError> {
+pub(super) async fn a_restarted_leader_compares_the_owner(
+    stage: &mut Stage<'_>,
+) -> Result<(), StageError> {
     let a = restarted(stage).await?;
     let made = a.create("/leader", b"a", &EPHEMERAL).await;
     if stage.note(&a, "creates /leader", made) == Err(Error::NodeExists) {
@@ -139,7 +143,7 @@ async fn stand(stage: &mut Stage<'_>, user: &User) -> Result<String, StageError>
     Ok(format!("n-{number}"))
 }
 
-pub(super) async fn not_stood_again(stage: &mut Stage<'_>) -> Result<(), StageError> {
+pub(super) async fn no_candidate_after_an_expiry(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let a = stage.user("a").await?;
     a.create("/election", b"", &PERSISTENT).await?;
     let own = stand(stage, &a).await?;
@@ -156,7 +160,9 @@ pub(super) async fn not_stood_again(stage: &mut Stage<'_>) -> Result<(), StageEr
     Ok(())
 }
 
-pub(super) async fn over_is_over(stage: &mut Stage<'_>) -> Result<(), StageError> {
+pub(super) async fn an_ended_session_needs_a_new_client(
+    stage: &mut Stage<'_>,
+) -> Result<(), StageError> {
     let a = stage.user("a").await?;
     stage.note(&a, "creates", a.create("/a", b"", &EPHEMERAL).await)?;
     stage.expire_session(&a).await?;

@@ -26,7 +26,7 @@ async fn lose(
     stage.steps("a: resume a").await
 }
 
-pub(super) async fn unguarded(stage: &mut Stage<'_>) -> Result<(), StageError> {
+pub(super) async fn create_without_id(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let observer = begin(stage).await?;
     let (_, done) = observer.list_and_watch_children("/q").await?;
     let create = "a: create2 /q/n- null ephemeral-sequential";
@@ -41,7 +41,7 @@ pub(super) async fn unguarded(stage: &mut Stage<'_>) -> Result<(), StageError> {
     Ok(())
 }
 
-pub(super) async fn guarded(stage: &mut Stage<'_>) -> Result<(), StageError> {
+pub(super) async fn create_with_id(stage: &mut Stage<'_>) -> Result<(), StageError> {
     let observer = begin(stage).await?;
     let (_, done) = observer.list_and_watch_children("/q").await?;
     let create = "a: create2 /q/_c_5eed-n- null ephemeral-sequential";
@@ -58,7 +58,9 @@ pub(super) async fn guarded(stage: &mut Stage<'_>) -> Result<(), StageError> {
     Ok(())
 }
 
-pub(super) async fn guarded_and_not_made(stage: &mut Stage<'_>) -> Result<(), StageError> {
+pub(super) async fn create_with_id_lost_on_the_way(
+    stage: &mut Stage<'_>,
+) -> Result<(), StageError> {
     let observer = begin(stage).await?;
     // Here the request itself is lost.
     stage

@@ -29,21 +29,26 @@ pub(super) fn chapter() -> Chapter {
         3,
         "a restarted leader that trusts its name leads with the old session's znode until it is gone",
         usual(),
-        leaders::restarted_and_fooled,
+        leaders::a_restarted_leader_trusts_its_name,
     )
     .scenario(
         4,
         "a restarted leader that compares the owner replaces its old znode",
         usual(),
-        leaders::restarted_and_careful,
+        leaders::a_restarted_leader_compares_the_owner,
     )
     .scenario(
         5,
         "no candidate leads when the election znode is not created again after an expiry",
         usual(),
-        leaders::not_stood_again,
+        leaders::no_candidate_after_an_expiry,
     )
-    .scenario(6, "a client whose session is over needs a new one", usual(), leaders::over_is_over)
+    .scenario(
+        6,
+        "a client whose session is over needs a new one",
+        usual(),
+        leaders::an_ended_session_needs_a_new_client,
+    )
     .scenario(7, "a session that two processes use ends for both", usual(), leaders::one_session_for_two)
     .scenario(8, "names sorted as a whole elect the wrong one", usual(), leaders::sorted_as_a_whole);
     let chapter = chapter
@@ -51,19 +56,19 @@ pub(super) fn chapter() -> Chapter {
             11,
             "a create repeated after a lost reply leaves a znode that the client does not know",
             usual(),
-            lost_replies::unguarded,
+            lost_replies::create_without_id,
         )
         .scenario(
             12,
             "a create with an id in its name finds what it made before the reply was lost",
             usual(),
-            lost_replies::guarded,
+            lost_replies::create_with_id,
         )
         .scenario(
             13,
             "a create repeated with an id after it was lost on the way is made once",
             usual(),
-            lost_replies::guarded_and_not_made,
+            lost_replies::create_with_id_lost_on_the_way,
         )
         .scenario(
             14,

@@ -61,7 +61,11 @@ fn a_leader_dies_between_two_reads_of_candidates() {
             b.join().unwrap() != c_leads
         })
     }
-    shown_twice(race, election::right, election::deaf);
+    shown_twice(
+        race,
+        election::watch_and_check,
+        election::watch_without_check,
+    );
 }
 
 #[test]
@@ -110,26 +114,26 @@ fn a_create_is_retried_after_a_lost_reply() {
         put(&mut a).unwrap();
         server.children("/queue").unwrap().len() == 1
     }
-    shown_twice(race, queue::guarded, queue::unguarded);
+    shown_twice(race, queue::retry_with_id, queue::retry_without_id);
 }
 
 #[test]
 fn a_session_expires_while_its_client_reconnects() {
-    fn race(come_back: membership::Recipe) -> bool {
+    fn race(reconnect: membership::Recipe) -> bool {
         let (server, [mut a]) = stage(&["/members"], ["A"]);
         membership::join(&mut a);
         let session = a.session();
-        a.loses_its_connection();
+        a.lose_connection();
         let hold = server.hold(Matcher::request(Op::Connect).label("A"));
         thread::scope(|scope| {
-            scope.spawn(|| come_back(&mut a));
+            scope.spawn(|| reconnect(&mut a));
             hold.wait_for(1).blocking().unwrap();
             server.expire(session);
             drop(hold);
         });
         server.znode("/members/A").is_some()
     }
-    shown_twice(race, membership::join_again, membership::just_go_on);
+    shown_twice(race, membership::join_again, membership::only_reconnect);
 }
 
 #[test]
@@ -143,7 +147,7 @@ fn a_lagging_member_serves_older_data_than_another_client_wrote() {
         // A has the reply to its write, and tells B about it directly.
         read(&mut b).unwrap() == b"new"
     }
-    shown_twice(race, reading::sync_and_read, reading::just_read);
+    shown_twice(race, reading::sync_and_read, reading::read_without_sync);
 }
 
 #[test]
@@ -155,12 +159,16 @@ fn a_member_that_lags_behind_a_client_refuses_it() {
         let lag = ensemble.member(2).lag().unwrap();
         a.set("/config", b"new").unwrap();
         // The next server that A knows is the lagging one.
-        a.loses_its_connection();
+        a.lose_connection();
         let data = read(&mut a).unwrap();
         assert_eq!(lag.pending(), 1);
         data == b"new"
     }
-    shown_twice(race, reading::come_back_and_read, reading::forget_and_read);
+    shown_twice(
+        race,
+        reading::reconnect_and_read,
+        reading::reconnect_without_zxid,
+    );
 }
 
 #[test]
@@ -168,9 +176,9 @@ fn a_persistent_watch_misses_changes_while_its_client_is_disconnected() {
     fn race(cache: cache::Recipe) -> bool {
         let (server, [mut a]) = stage(&["/config"], ["A"]);
         let mut copy = (cache.begin)(&mut a).unwrap();
-        a.loses_its_connection();
+        a.lose_connection();
         server.set("/config", b"new").unwrap();
-        cache.come_back(&mut a, &mut copy).unwrap();
+        cache.reconnect(&mut a, &mut copy).unwrap();
         copy == b"new"
     }
     shown_twice(race, cache::READS_AGAIN, cache::TRUSTS);
@@ -192,14 +200,14 @@ fn a_lock_is_released_while_its_waiter_is_partitioned() {
         // B now gets the event that A has gone, and then the end of its connection.
         !handle(&mut b, &b_place)
     }
-    shown_twice(race, lock::look_again, lock::believe);
+    shown_twice(race, lock::check_again, lock::assume_lock);
 }
 
 #[test]
 fn a_partitioned_leader_and_its_successor_lead_at_once() {
     fn race(leads: leading::Recipe) -> bool {
         let (server, [mut a, mut b]) = stage(&["/election"], ["A", "B"]);
-        assert!(election::right(&mut a) && !election::right(&mut b));
+        assert!(election::watch_and_check(&mut a) && !election::watch_and_check(&mut b));
         let _partition = server.partition("A");
         let mut b_leads = false;
         let never_both = (1..=12).all(|sixths| {
@@ -209,12 +217,16 @@ fn a_partitioned_leader_and_its_successor_lead_at_once() {
         });
         never_both && b_leads
     }
-    shown_twice(race, leading::cautious, leading::stubborn);
+    shown_twice(
+        race,
+        leading::step_down_early,
+        leading::lead_until_disconnected,
+    );
 }
 
 #[test]
 fn a_client_does_not_see_that_its_connection_is_half_open() {
-    fn race(tend: cache::Tend) -> bool {
+    fn race(react: cache::OnSilence) -> bool {
         let (server, [mut a]) = stage(&["/config"], ["A"]);
         let mut copy = a.get_and_watch("/config").unwrap();
         let half = Matcher::any().connection(server.connections()[0].number);
@@ -222,8 +234,12 @@ fn a_client_does_not_see_that_its_connection_is_half_open() {
         server.set("/config", b"new").unwrap();
         // The server gets the pings, so the session does not expire.
         assert!(server.advance(TIMEOUT).expired.is_empty());
-        tend(&mut a, TIMEOUT, &mut copy).unwrap();
+        react(&mut a, TIMEOUT, &mut copy).unwrap();
         copy == b"new"
     }
-    shown_twice(race, cache::impatient, cache::patient);
+    shown_twice(
+        race,
+        cache::leave_silent_server,
+        cache::stay_until_disconnected,
+    );
 }

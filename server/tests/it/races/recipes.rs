@@ -15,7 +15,7 @@ pub(super) mod election {
     /// Joins the election, and returns whether the candidate leads.
     pub(in super::super) type Recipe = fn(&mut User) -> bool;
 
-    pub(in super::super) fn right(me: &mut User) -> bool {
+    pub(in super::super) fn watch_and_check(me: &mut User) -> bool {
         let own = stand(me);
         loop {
             match before(me, &own) {
@@ -28,7 +28,7 @@ pub(super) mod election {
     }
 
     /// Watches the one before, and does not check whether it still exists.
-    pub(in super::super) fn deaf(me: &mut User) -> bool {
+    pub(in super::super) fn watch_without_check(me: &mut User) -> bool {
         let own = stand(me);
         let Some(other) = before(me, &own) else {
             return true;
@@ -57,12 +57,12 @@ pub(super) mod leading {
     pub(in super::super) type Recipe = fn(&User, Duration) -> bool;
 
     /// Steps down before its session can have expired.
-    pub(in super::super) fn cautious(me: &User, silence: Duration) -> bool {
+    pub(in super::super) fn step_down_early(me: &User, silence: Duration) -> bool {
         silence < TIMEOUT * 2 / 3 && !me.is_disconnected()
     }
 
     /// Leads until the connection ends.
-    pub(in super::super) fn stubborn(me: &User, _silence: Duration) -> bool {
+    pub(in super::super) fn lead_until_disconnected(me: &User, _silence: Duration) -> bool {
         !me.is_disconnected()
     }
 }
@@ -108,12 +108,12 @@ pub(super) mod queue {
     pub(in super::super) type Recipe = fn(&mut User) -> Outcome<()>;
 
     /// The name contains an id, by which the client finds its item again.
-    pub(in super::super) fn guarded(me: &mut User) -> Outcome<()> {
+    pub(in super::super) fn retry_with_id(me: &mut User) -> Outcome<()> {
         let id = format!("_c_{}-", me.session());
         let name = format!("/queue/{id}item-");
         while let Err(trouble) = me.create(&name, b"", SEQUENTIAL) {
             must_be(Trouble::Lost, trouble)?;
-            me.comes_back()?;
+            me.reconnect()?;
             let items = me.children("/queue")?;
             if items.iter().any(|item| item.starts_with(&id)) {
                 return Ok(());
@@ -123,10 +123,10 @@ pub(super) mod queue {
     }
 
     /// Retries as if the first attempt had had no effect.
-    pub(in super::super) fn unguarded(me: &mut User) -> Outcome<()> {
+    pub(in super::super) fn retry_without_id(me: &mut User) -> Outcome<()> {
         while let Err(trouble) = me.create("/queue/item-", b"", SEQUENTIAL) {
             must_be(Trouble::Lost, trouble)?;
-            me.comes_back()?;
+            me.reconnect()?;
         }
         Ok(())
     }
@@ -149,15 +149,15 @@ pub(super) mod membership {
 
     /// A new session has no znodes of the old one.
     pub(in super::super) fn join_again(me: &mut User) {
-        if me.comes_back() == Err(Trouble::Expired) {
+        if me.reconnect() == Err(Trouble::Expired) {
             me.begins_anew();
             join(me);
         }
     }
 
     /// Assumes that a new connection is enough.
-    pub(in super::super) fn just_go_on(me: &mut User) {
-        if me.comes_back() == Err(Trouble::Expired) {
+    pub(in super::super) fn only_reconnect(me: &mut User) {
+        if me.reconnect() == Err(Trouble::Expired) {
             me.begins_anew();
         }
     }
@@ -200,8 +200,8 @@ pub(super) mod cache {
 
     impl Recipe {
         /// Reconnects after a lost connection.
-        pub(in super::super) fn come_back(self, me: &mut User, copy: &mut Vec<u8>) -> Outcome<()> {
-            me.comes_back()?;
+        pub(in super::super) fn reconnect(self, me: &mut User, copy: &mut Vec<u8>) -> Outcome<()> {
+            me.reconnect()?;
             if self.reads_again {
                 *copy = me.get("/config")?;
             }
@@ -214,28 +214,28 @@ pub(super) mod cache {
     }
 
     /// Reacts to a silent server, given the time since its last message.
-    pub(in super::super) type Tend = fn(&mut User, Duration, &mut Vec<u8>) -> Outcome<()>;
+    pub(in super::super) type OnSilence = fn(&mut User, Duration, &mut Vec<u8>) -> Outcome<()>;
 
     /// Leaves a server that does not even answer pings.
-    pub(in super::super) fn impatient(
+    pub(in super::super) fn leave_silent_server(
         me: &mut User,
         silence: Duration,
         copy: &mut Vec<u8>,
     ) -> Outcome<()> {
         if me.is_disconnected() || silence >= TIMEOUT * 2 / 3 {
-            ONE_SHOT.come_back(me, copy)?;
+            ONE_SHOT.reconnect(me, copy)?;
         }
         Ok(())
     }
 
     /// Stays until the connection ends.
-    pub(in super::super) fn patient(
+    pub(in super::super) fn stay_until_disconnected(
         me: &mut User,
         _silence: Duration,
         copy: &mut Vec<u8>,
     ) -> Outcome<()> {
         if me.is_disconnected() {
-            ONE_SHOT.come_back(me, copy)?;
+            ONE_SHOT.reconnect(me, copy)?;
         }
         Ok(())
     }
@@ -267,12 +267,12 @@ pub(super) mod lock {
     }
 
     /// The event may be old: checks whether it is first in the queue now.
-    pub(in super::super) fn look_again(me: &mut User, own: &str) -> bool {
+    pub(in super::super) fn check_again(me: &mut User, own: &str) -> bool {
         me.next_event().is_ok() && is_first(me, own).unwrap_or(false)
     }
 
     /// Assumes that it has the lock, since the one before is gone.
-    pub(in super::super) fn believe(me: &mut User, _own: &str) -> bool {
+    pub(in super::super) fn assume_lock(me: &mut User, _own: &str) -> bool {
         me.next_event().is_ok()
     }
 }
@@ -289,19 +289,19 @@ pub(super) mod reading {
     }
 
     /// Assumes that every server has what one server has.
-    pub(in super::super) fn just_read(me: &mut User) -> Outcome<Vec<u8>> {
+    pub(in super::super) fn read_without_sync(me: &mut User) -> Outcome<Vec<u8>> {
         me.get("/config")
     }
 
     /// Reconnects to any server that accepts it, and reports the last zxid that it has seen.
-    pub(in super::super) fn come_back_and_read(me: &mut User) -> Outcome<Vec<u8>> {
-        me.comes_back()?;
+    pub(in super::super) fn reconnect_and_read(me: &mut User) -> Outcome<Vec<u8>> {
+        me.reconnect()?;
         me.get("/config")
     }
 
     /// Reports that it has seen no zxid, so that every server accepts it.
-    pub(in super::super) fn forget_and_read(me: &mut User) -> Outcome<Vec<u8>> {
+    pub(in super::super) fn reconnect_without_zxid(me: &mut User) -> Outcome<Vec<u8>> {
         me.last_zxid = 0;
-        come_back_and_read(me)
+        reconnect_and_read(me)
     }
 }

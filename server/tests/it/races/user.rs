@@ -71,14 +71,14 @@ impl User {
     }
 
     /// Simulates a network failure.
-    pub(super) fn loses_its_connection(&mut self) {
+    pub(super) fn lose_connection(&mut self) {
         // The connection may have ended already.
         let _ = self.socket.shutdown(Shutdown::Both);
     }
 
     /// Resumes the session on the next server that accepts it, and sets the watches again.
-    pub(super) fn comes_back(&mut self) -> Outcome<()> {
-        self.loses_its_connection();
+    pub(super) fn reconnect(&mut self) -> Outcome<()> {
+        self.lose_connection();
         for _ in 0..=self.servers.len() {
             let tried = self.servers.pop_front();
             self.servers.extend(tried);
