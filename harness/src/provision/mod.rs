@@ -1,5 +1,5 @@
-//! Parts from outside: Java, ZooKeeper's jars, Python packages. Their ordinary clients (`mvn`, `pip`) install them
-//! into a folder of their own; a part that cannot be had is reported with its name and the reason.
+//! Parts from outside: Java, ZooKeeper's jars, Python packages, Node. Their ordinary clients (`mvn`, `pip`, `npm`)
+//! install them into a folder of their own; a part that cannot be had is reported with its name and the reason.
 //!
 //! ```no_run
 //! use minikeeper_harness::provision;
@@ -12,6 +12,7 @@
 
 mod binary;
 mod java;
+mod node;
 mod part;
 mod python;
 
@@ -19,6 +20,7 @@ pub use binary::binary;
 pub use java::{
     ClassPath, DEBIAN, InstalledZooKeeper, java, zookeeper, zookeeper_jars, zookeeper_version,
 };
+pub use node::{node, npm_packages};
 pub use part::{Consequence, Missing, Part, Requirement, Trouble, UnknownPart};
 pub use python::{python_venv, python_wheels};
 

@@ -9,13 +9,15 @@ pub enum Part {
     Java,
     /// Python 3 with `venv` and `pip`.
     Python,
+    /// `npm`, which installs Node and its packages.
+    Node,
     /// A container engine.
     Docker,
 }
 
 impl Part {
     /// All parts, in the order of messages.
-    pub const ALL: [Self; 3] = [Self::Java, Self::Python, Self::Docker];
+    pub const ALL: [Self; 4] = [Self::Java, Self::Python, Self::Node, Self::Docker];
 
     /// Returns the name of the part in `MINIKEEPER_REQUIRE`.
     #[must_use]
@@ -23,6 +25,7 @@ impl Part {
         match self {
             Self::Java => "java",
             Self::Python => "python",
+            Self::Node => "node",
             Self::Docker => "docker",
         }
     }
@@ -113,7 +116,7 @@ impl Requirement {
 
 /// A word in `MINIKEEPER_REQUIRE` that names no part.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a part; use java, python, docker or all")]
+#[error("`{0}` is not a part; use java, python, node, docker or all")]
 pub struct UnknownPart(String);
 
 /// A part that is missing, with the reason.
