@@ -75,7 +75,7 @@ pub use protocol::ids::SessionId;
 /// # Ok::<(), minikeeper::StartError>(())
 /// ```
 pub mod admin {
-    pub use crate::handle::{Admin, Denied, Details, Quorum};
+    pub use crate::handle::{Admin, Denied, Details, Quorum, RestoreError};
     pub use crate::wire::{
         ConfReport, ConnectionReport, ConnectionSession, DumpReport, EnvironmentReport, Metric,
         MetricNumber, MetricValue, Quantiles, Sample, ServerReport, Summary,

@@ -1,5 +1,5 @@
 //! HTTP side of [minikeeper](minikeeper): the control API, through which a test in any language has every power of a
-//! [`minikeeper::Server`].
+//! [`minikeeper::Server`], and the [`AdminServer`] and [metrics](MetricsServer) of a real server.
 //!
 //! [`Control`] serves the API. It makes servers on request; a server of a Rust test can be put under it too:
 //!
@@ -13,20 +13,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod admin;
 mod body;
 mod check;
 mod control;
 mod error;
 mod json;
 mod listener;
+mod metrics;
 #[cfg(test)]
 mod openapi;
 mod query;
 mod reply;
 mod route;
 
+pub use admin::{AdminServer, AdminSettings};
 pub use control::{Control, ControlBuilder, ControlError};
 pub use listener::Limits;
+pub use metrics::{MetricsServer, MetricsSettings};
 
 /// Version of the API and of the binary that serves it.
 const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -80,6 +80,10 @@ impl Default for Limits {
 /// Answer to one request, in the making.
 pub(crate) type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
+/// Address of the client, among the extensions of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
 /// Answers the requests of a listener.
 pub(crate) trait Site: Send + Sync + 'static {
     /// Answers one request. The future ends with its connection.
@@ -167,7 +171,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 async fn accept(listener: tokio::net::TcpListener, site: Arc<impl Site>, limits: Limits) {
     let connections = Arc::new(Semaphore::new(limits.connections));
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let Ok((stream, peer)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
             continue;
         };
@@ -175,14 +179,14 @@ async fn accept(listener: tokio::net::TcpListener, site: Arc<impl Site>, limits:
         if let Ok(permit) = Arc::clone(&connections).try_acquire_owned() {
             let site = Arc::clone(&site);
             tokio::spawn(async move {
-                serve_connection(stream, site, limits).await;
+                serve_connection(stream, Peer(peer), site, limits).await;
                 drop(permit);
             });
         }
     }
 }
 
-async fn serve_connection(stream: TcpStream, site: Arc<impl Site>, limits: Limits) {
+async fn serve_connection(stream: TcpStream, peer: Peer, site: Arc<impl Site>, limits: Limits) {
     // An answer is one write, so there is nothing to gather.
     let _ = stream.set_nodelay(true);
     let serving = Arc::new(AtomicBool::new(false));
@@ -192,7 +196,8 @@ async fn serve_connection(stream: TcpStream, site: Arc<impl Site>, limits: Limit
         head: limits.head,
         deadline: None,
     };
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         let in_request = InRequest::begin(&serving);
         let answer = Arc::clone(&site).answer(request);
         async move { Ok::<_, Infallible>(answer.await.map(|body| body.of_request(in_request))) }

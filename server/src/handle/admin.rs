@@ -3,9 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::Server;
+use super::{Server, Snapshot};
 use crate::net::Engine;
-use crate::protocol::{ErrorCode, MemberId, Mode, SessionId, Timestamp, Zxid};
+use crate::protocol::{ErrorCode, MemberId, MetricsProvider, Mode, SessionId, Timestamp, Zxid};
 use crate::wire::{
     self, ConfReport, ConnectionReport, DumpReport, EnvironmentReport, Metric, ServerReport,
 };
@@ -88,6 +88,27 @@ pub enum Denied {
     /// The ACL of the root denies a permission.
     #[error("the ACL of / denies a permission to these credentials; all five are needed")]
     NotAuthorized,
+}
+
+/// Reason why the state of a server cannot be replaced.
+///
+/// ```
+/// use minikeeper::admin::RestoreError;
+///
+/// let ensemble = minikeeper::Ensemble::start(3)?;
+/// let admin = ensemble.member(1).admin();
+/// assert_eq!(admin.restore(&admin.snapshot()), Err(RestoreError::Ensemble));
+/// # Ok::<(), minikeeper::StartError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// The logs of the data folder would not follow the restored state.
+    #[error("a server with a data folder cannot be restored; start a new one from the snapshot")]
+    Folder,
+    /// The members of an ensemble have epochs of their own.
+    #[error("an ensemble cannot be restored; start a new one from the snapshot")]
+    Ensemble,
 }
 
 impl Server {
@@ -374,6 +395,73 @@ impl Admin {
     /// ```
     pub fn reset_connections(&self) {
         self.engine().reset_connection_counts();
+    }
+
+    /// Returns the time of the server's clock.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::builder().manual_clock().start()?;
+    /// assert_eq!(server.admin().now(), server.now());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.server.now()
+    }
+
+    /// Returns the form of the metrics in `mntr`.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// let provider = server.admin().metrics_provider();
+    /// assert_eq!(provider, minikeeper::config::MetricsProvider::Default);
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn metrics_provider(&self) -> MetricsProvider {
+        self.server.shared.config.metrics_provider
+    }
+
+    /// Copies the state: see [`Server::snapshot`].
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// assert_eq!(server.admin().snapshot(), server.snapshot());
+    /// # Ok::<(), minikeeper::StartError>(())
+    /// ```
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.server.snapshot()
+    }
+
+    /// Replaces the state of a running server: znodes, sessions and the last zxid. Connections are closed, and watches
+    /// are gone. Clients can resume the sessions of the snapshot. Ports, labels, faults and the journal stay.
+    ///
+    /// # Errors
+    ///
+    /// If the server has a data folder or is an ensemble.
+    ///
+    /// ```
+    /// let server = minikeeper::Server::start()?;
+    /// let empty = server.snapshot();
+    /// server.create("/config", b"v1")?;
+    /// server.admin().restore(&empty)?;
+    /// assert_eq!(server.data("/config"), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn restore(&self, snapshot: &Snapshot) -> Result<(), RestoreError> {
+        let shared = &self.server.shared;
+        if shared.config.storage.data_dir.is_some() {
+            return Err(RestoreError::Folder);
+        }
+        if shared.addrs.len() > 1 {
+            return Err(RestoreError::Ensemble);
+        }
+        shared.engine.restore(snapshot.state().clone());
+        if shared.unique_session_ids {
+            shared.engine.make_session_ids_unique();
+        }
+        Ok(())
     }
 
     /// Checks that a caller may use `snapshot` and `restore`: its credentials have every permission on the root.

@@ -26,7 +26,7 @@ mod znodes;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use admin::{Admin, Denied, Details, Quorum};
+pub use admin::{Admin, Denied, Details, Quorum, RestoreError};
 pub use builder::ServerBuilder;
 pub use ensemble::{ApplyError, Ensemble, Lag, Member, MemberPartition, MemberView};
 pub use fault::{ChaosGuard, FaultBuilder, FaultGuard, NeverHappened, Partition};

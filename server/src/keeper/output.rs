@@ -77,6 +77,8 @@ pub enum CloseReason {
     DiskRefused,
     /// The client sent a four-letter word and has its answer.
     FourLetterWord,
+    /// The state of the server was replaced by that of a snapshot.
+    Restored,
     /// The test closed the connection.
     Test,
 }
@@ -103,6 +105,7 @@ impl CloseReason {
             | Self::NotReadOnlyClient
             | Self::NotServing
             | Self::DoesNotRead
+            | Self::Restored
             | Self::DiskRefused => false,
         }
     }

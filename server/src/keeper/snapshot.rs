@@ -154,4 +154,9 @@ impl Keeper {
         keeper.restarted(now, &mut NoOutputs);
         keeper
     }
+
+    /// Replaces the whole state. Every connection must have ended.
+    pub(crate) fn replace(&mut self, snapshot: Snapshot, now: Timestamp) {
+        *self = Self::begin_with(self.rules.clone(), snapshot, now);
+    }
 }

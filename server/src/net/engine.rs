@@ -518,10 +518,16 @@ impl Engine {
             return;
         }
         self.turn(None, Test::default(), |now, keeper, sink| {
-            for id in sink.outboxes.ids() {
-                keeper.step(now, Input::Disconnected(id), sink);
-                sink.close(id, CloseReason::DiskRefused);
-            }
+            end_connections(now, keeper, sink, CloseReason::DiskRefused);
+        });
+    }
+
+    /// Replaces the state of a server in memory. All connections are closed; clients can resume the sessions of the
+    /// snapshot.
+    pub(crate) fn restore(&self, snapshot: Snapshot) {
+        self.turn(None, Test::default(), |now, keeper, sink| {
+            end_connections(now, keeper, sink, CloseReason::Restored);
+            keeper.replace(snapshot, now);
         });
     }
 
@@ -713,6 +719,19 @@ impl Engine {
             .expect("a panic inside the server has been reported where it happened");
         state.panic_reports.note_use();
         state
+    }
+}
+
+/// Ends all connections in one turn.
+fn end_connections(
+    now: Timestamp,
+    keeper: &mut Keeper,
+    sink: &mut Sink<'_, '_>,
+    reason: CloseReason,
+) {
+    for id in sink.outboxes.ids() {
+        keeper.step(now, Input::Disconnected(id), sink);
+        sink.close(id, reason);
     }
 }
 

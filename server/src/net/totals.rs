@@ -69,6 +69,7 @@ impl Totals {
             | CloseReason::DoesNotRead
             | CloseReason::DiskRefused
             | CloseReason::FourLetterWord
+            | CloseReason::Restored
             | CloseReason::Test => {}
         }
     }
