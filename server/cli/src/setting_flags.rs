@@ -120,6 +120,7 @@ fn arg(setting: &'static Setting) -> Option<Arg> {
     })
 }
 
+/// Whether the value is a folder, whose name need not be Unicode.
 fn is_path(setting: &Setting) -> bool {
     matches!(
         setting.flag,

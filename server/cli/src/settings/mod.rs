@@ -526,6 +526,7 @@ impl Gathered {
                     "{}: {}={}: {reason}",
                     given.origin, given.name, given.value
                 )),
+                // Of the refused values, only those of digestAlg are names of algorithms.
                 Err(BadValue::Refused(_)) if digest::is_only_in_java(&given.value) => self.lack(
                     &given,
                     "minikeeper has only SHA-1, SHA-256, SHA-384 and SHA-512",
