@@ -262,7 +262,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Returns the operation, `None` for an unknown one.
+    /// All operations.
     pub(crate) const ALL: [Self; 29] = [
         Self::Create,
         Self::Create2,
@@ -297,7 +297,7 @@ impl Operation {
 }
 
 impl Request<'_> {
-    /// Visits the paths of the request, in order.
+    /// Returns the operation, `None` for an unknown one.
     pub(crate) fn operation(&self) -> Option<Operation> {
         Some(match self {
             Self::Create(create) => create.operation.into(),
@@ -332,7 +332,7 @@ impl Request<'_> {
 }
 
 impl Request<'_> {
-    /// Returns the data that the request writes, if it is a single write.
+    /// Visits the paths of the request, in order.
     // Longer than 60 lines: one arm for each request.
     pub(crate) fn paths(&self, mut visit: impl FnMut(&str)) {
         let mut one = |path: &Text<'_>| path.iter().for_each(|path| visit(path));
@@ -397,7 +397,7 @@ impl Request<'_> {
         }
     }
 
-    /// Whether the request creates a znode whose mode `is_meant`, by itself or in a multi.
+    /// Returns the data that the request writes, if it is a single write.
     pub(crate) fn data(&self) -> Option<&[u8]> {
         if let Self::Create(CreateRequest { data, .. })
         | Self::SetData(SetDataRequest { data, .. }) = self
@@ -408,7 +408,7 @@ impl Request<'_> {
         }
     }
 
-    /// Whether the request sets a watch.
+    /// Whether the request creates a znode whose mode `is_meant`, by itself or in a multi.
     pub(crate) fn creates(&self, is_meant: impl Fn(CreateMode) -> bool) -> bool {
         let is_meant = |create: &CreateRequest<'_>| {
             CreateMode::from_flags(create.flags).is_some_and(&is_meant)
@@ -421,7 +421,7 @@ impl Request<'_> {
         matches!(self, Self::Create(create) if is_meant(create))
     }
 
-    /// A request that cannot be decoded counts as one that sets a watch.
+    /// Whether the request sets a watch. A request that cannot be decoded counts as one that does.
     pub(crate) fn watches(&self) -> bool {
         if let Self::Exists { watch, .. }
         | Self::GetData { watch, .. }
@@ -430,7 +430,6 @@ impl Request<'_> {
         {
             *watch
         } else {
-            // Visits the operations of a multi or multiRead, in order.
             matches!(
                 self.operation(),
                 Some(Operation::AddWatch | Operation::SetWatches | Operation::SetWatches2)
@@ -438,7 +437,7 @@ impl Request<'_> {
         }
     }
 
-    /// One operation of a multi or multiRead, with the properties that matchers compare.
+    /// Visits the operations of a multi or multiRead, in order.
     pub(crate) fn operations(&self, mut visit: impl FnMut(Suboperation<'_>)) {
         if let Self::Multi(operations) = self {
             operations
@@ -452,13 +451,13 @@ impl Request<'_> {
     }
 }
 
-/// `None` for a write in a multiRead, which is not decoded further.
+/// One operation of a multi or multiRead, with the properties that matchers compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Suboperation<'r> {
-    /// Mode of the created znode.
+    /// `None` for a write in a multiRead, which is not decoded further.
     pub(crate) operation: Option<Operation>,
     pub(crate) path: Option<&'r str>,
-    /// Whether the time for the operation may grow with the number of znodes or the length of the request.
+    /// Mode of the created znode.
     pub(crate) mode: Option<CreateMode>,
 }
 
@@ -510,7 +509,7 @@ impl From<CreateOperation> for Operation {
 }
 
 impl Operation {
-    /// Whether the operation takes a zxid.
+    /// Whether the time for the operation may grow with the number of znodes or the length of the request.
     pub(crate) fn may_take_long(self) -> bool {
         match self {
             Self::Multi
@@ -545,7 +544,7 @@ impl Operation {
         }
     }
 
-    /// A check belongs to a multi, which is a write.
+    /// Whether the operation takes a zxid.
     pub(crate) fn is_write(self) -> bool {
         match self {
             Self::Create
