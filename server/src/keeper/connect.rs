@@ -66,7 +66,7 @@ impl Keeper {
         self.connections.set_session(connection, granted);
         out.emit(Output::Send {
             connection,
-            message: Message::Connected(response),
+            message: &Message::Connected(response),
         });
         if granted.is_none() {
             self.close(now, connection, CloseReason::SessionRefused, out);

@@ -9,7 +9,14 @@ use crate::protocol::{MemberId, SessionId, Timestamp, TxnRecord, Xid};
 
 impl Keeper {
     /// Extends the deadline of a session whose client is alive.
+    #[inline]
     pub(super) fn touch(&mut self, now: Timestamp, id: SessionId) {
+        if !self.sessions.is_touched(id, now) {
+            self.extend_deadline(now, id);
+        }
+    }
+
+    fn extend_deadline(&mut self, now: Timestamp, id: SessionId) {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
@@ -22,6 +29,7 @@ impl Keeper {
             self.deadlines.add(session.deadline, Deadline::Session(id));
             session.queued = session.deadline;
         }
+        self.sessions.set_touched(id, now);
     }
 
     /// Extends the deadline of the session whose client sent bytes.

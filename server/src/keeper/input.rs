@@ -21,13 +21,13 @@ pub(crate) enum Input<'a> {
     /// The first frame of a connection.
     Connect {
         connection: ConnectionId,
-        request: ConnectRequest<'a>,
+        request: &'a ConnectRequest<'a>,
     },
     /// A later frame of a connection.
     Request {
         connection: ConnectionId,
         xid: Xid,
-        request: Request<'a>,
+        request: &'a Request<'a>,
     },
     /// A request that the test refuses with this code.
     Refuse {
@@ -39,7 +39,7 @@ pub(crate) enum Input<'a> {
     RefuseParts {
         connection: ConnectionId,
         xid: Xid,
-        request: Request<'a>,
+        request: &'a Request<'a>,
         code: ErrorCode,
         /// Indices of the failing operations, in order.
         at: &'a [usize],

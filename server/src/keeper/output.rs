@@ -11,7 +11,7 @@ use crate::protocol::{
 pub(crate) enum Output<'a> {
     Send {
         connection: ConnectionId,
-        message: Message<'a>,
+        message: &'a Message<'a>,
     },
     /// The connection is to be closed once everything sent before has left.
     Close {
@@ -151,11 +151,12 @@ pub(super) fn notify(
     };
     out.emit(Output::Send {
         connection,
-        message: Message::Event { zxid, event },
+        message: &Message::Event { zxid, event },
     });
 }
 
 /// Sends a reply.
+#[inline]
 pub(super) fn reply(
     out: &mut impl Outputs,
     connection: ConnectionId,
@@ -165,6 +166,6 @@ pub(super) fn reply(
 ) {
     out.emit(Output::Send {
         connection,
-        message: Message::Reply(Reply { xid, zxid, result }),
+        message: &Message::Reply(Reply { xid, zxid, result }),
     });
 }

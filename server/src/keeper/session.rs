@@ -13,6 +13,8 @@ use crate::protocol::{MemberId, SessionId, SessionRecord, Timestamp, Zxid};
 #[derive(Clone, Debug)]
 pub(crate) struct Sessions {
     by_id: HashMap<SessionId, Session, FixedState>,
+    /// The session whose deadline was extended last, and when, if no session changed since.
+    touched: Option<(SessionId, Timestamp)>,
     /// The next session id of each member.
     next: Vec<i64>,
     /// Upper bound on the number of session ids issued in any one moment before a restart. New ids start after it.
@@ -43,6 +45,7 @@ impl Sessions {
     pub(super) fn new(rules: &Rules, now: Timestamp) -> Self {
         Self {
             by_id: HashMap::with_hasher(FixedState::with_seed(0)),
+            touched: None,
             next: first_numbers(rules, now),
             skipped: 0,
             ahead: Duration::ZERO,
@@ -86,6 +89,7 @@ impl Sessions {
         known_only_to: Option<MemberId>,
     ) -> SessionId {
         let id = self.number(member);
+        self.touched = None;
         self.by_id.insert(
             id,
             Session {
@@ -110,6 +114,7 @@ impl Sessions {
     /// Adds a restored session.
     pub(super) fn restore(&mut self, session: SessionRecord) {
         let SessionRecord { id, timeout_ms } = session;
+        self.touched = None;
         self.by_id.insert(
             id,
             Session {
@@ -128,6 +133,7 @@ impl Sessions {
     /// Each session has its first timeout, since a later timeout is negotiated for a connection and ends with it.
     pub(super) fn disconnected(&self) -> Self {
         let mut copy = self.clone();
+        copy.touched = None;
         copy.by_id
             .retain(|_, session| session.known_only_to.is_none());
         for session in copy.by_id.values_mut() {
@@ -140,6 +146,7 @@ impl Sessions {
     /// Continues with the sessions of another server.
     pub(super) fn continue_from(&mut self, others: &Self) {
         self.by_id.clone_from(&others.by_id);
+        self.touched = None;
         self.skipped = others.skipped;
         for next in &mut self.next {
             *next = next.wrapping_add(others.skipped);
@@ -171,11 +178,25 @@ impl Sessions {
     }
 
     pub(super) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.touched = None;
         self.by_id.get_mut(&id)
     }
 
     pub(super) fn remove(&mut self, id: SessionId) -> Option<Session> {
+        self.touched = None;
         self.by_id.remove(&id)
+    }
+
+    /// Whether the deadline of the session was extended at this moment already. All requests of a turn come at one
+    /// moment.
+    #[inline]
+    pub(super) fn is_touched(&self, id: SessionId, now: Timestamp) -> bool {
+        self.touched == Some((id, now))
+    }
+
+    /// Records that the deadline of the session was extended, until a session changes.
+    pub(super) fn set_touched(&mut self, id: SessionId, now: Timestamp) {
+        self.touched = Some((id, now));
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -27,12 +27,12 @@ impl Keeper {
             Input::Connect {
                 connection,
                 request,
-            } => self.connect(now, connection, &request, out),
+            } => self.connect(now, connection, request, out),
             Input::Request {
                 connection,
                 xid,
                 request,
-            } => self.request(now, connection, xid, &request, out),
+            } => self.request(now, connection, xid, request, out),
             Input::Refuse {
                 connection,
                 xid,
@@ -44,7 +44,7 @@ impl Keeper {
                 request,
                 code,
                 at,
-            } => self.refuse_parts(now, (connection, xid), &request, code, at, out),
+            } => self.refuse_parts(now, (connection, xid), request, code, at, out),
             Input::Close(connection) => self.close(now, connection, CloseReason::Test, out),
             Input::Silence { connection, silent } => self.silence(now, connection, silent),
             Input::ClientAlive(connection) => self.touch_connection(now, connection),
@@ -105,8 +105,8 @@ impl Keeper {
         if let Some(session) = session {
             self.touch(now, session);
         }
-        let xid = match request.operation() {
-            Some(Operation::Ping) => Xid::PING,
+        let xid = match request {
+            Request::Ping | Request::Malformed(Operation::Ping) => Xid::PING,
             _ => xid,
         };
         if !self.members.are_uniform()

@@ -4,7 +4,7 @@
 use super::outbox::{ConnectionStats, Frame};
 use super::sink::{Carried, Sink, Taken};
 use crate::keeper::{ConnectionId, Input, Keeper};
-use crate::protocol::{Operation, SessionId, Xid};
+use crate::protocol::{ConnectRequest, Operation, SessionId, Xid};
 use crate::wire;
 
 impl Sink<'_, '_> {
@@ -28,24 +28,32 @@ impl Sink<'_, '_> {
             return;
         };
         // The request was decoded before, when it arrived.
-        let input = if frame.is_connect {
-            wire::decode_connect(&frame.bytes).map(|request| Input::Connect {
+        let mut begun = Begun::default();
+        let carried = Some(Carried { id, refused: false });
+        let taken = if frame.is_connect {
+            let Ok(request) = wire::decode_connect(&frame.bytes) else {
+                return;
+            };
+            begun.add_connect(&request);
+            self.carried = carried;
+            let input = Input::Connect {
                 connection: id,
-                request,
-            })
+                request: &request,
+            };
+            self.take_in(id, input, keeper, progress)
         } else {
-            wire::decode_request(&frame.bytes).map(|(xid, request)| Input::Request {
+            let Ok((xid, request)) = wire::decode_request(&frame.bytes) else {
+                return;
+            };
+            begun.add_request(xid, request.operation());
+            self.carried = carried;
+            let input = Input::Request {
                 connection: id,
                 xid,
-                request,
-            })
+                request: &request,
+            };
+            self.take_in(id, input, keeper, progress)
         };
-        let Ok(input) = input else {
-            return;
-        };
-        let stats = Begun::of(&input);
-        self.carried = Some(Carried { id, refused: false });
-        let taken = self.take_in(id, input, keeper, progress);
         let refused = self.carried.take().is_some_and(|carried| carried.refused);
         let Some(outbox) = self.outboxes.get_mut(id) else {
             return;
@@ -57,10 +65,10 @@ impl Sink<'_, '_> {
         outbox.stats.received += 1;
         outbox.stats.last_response = Some(self.now);
         // A held or delayed request arrives when it is carried out, so it has no latency.
-        self.totals.latencies.count(0, 1, stats.writes);
+        self.totals.latencies.count(0, 1, begun.writes);
         outbox.stats.last_latency_ms = 0;
         outbox.stats.latency.add(0, 1);
-        stats.count(&mut outbox.stats, refused, keeper);
+        begun.count(&mut outbox.stats, refused, keeper);
         self.totals.since_reset.received += 1;
         self.wakers.extend(outbox.waker.take());
     }
@@ -89,22 +97,17 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    fn of(input: &Input<'_>) -> Self {
-        let mut begun = Self::default();
-        begun.add(input);
-        begun
+    /// Counts a request for a session.
+    pub(super) fn add_connect(&mut self, request: &ConnectRequest<'_>) {
+        self.session = request.session == SessionId::NONE;
     }
 
     /// Counts one more request, which becomes the last one.
-    pub(super) fn add(&mut self, input: &Input<'_>) {
-        if let Input::Connect { request, .. } = input {
-            self.session = request.session == SessionId::NONE;
-        } else if let Input::Request { xid, request, .. } = input {
-            let operation = request.operation();
-            self.writes += u64::from(operation.is_some_and(Operation::is_write));
-            if operation.is_none_or(|operation| wire::last_operation(operation).is_some()) {
-                self.last = Some((*xid, operation));
-            }
+    #[inline]
+    pub(super) fn add_request(&mut self, xid: Xid, operation: Option<Operation>) {
+        self.writes += u64::from(operation.is_some_and(Operation::is_write));
+        if operation.is_none_or(|operation| wire::last_operation(operation).is_some()) {
+            self.last = Some((xid, operation));
         }
     }
 

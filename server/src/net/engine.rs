@@ -235,7 +235,7 @@ impl Engine {
         let input = Input::Request {
             connection: ConnectionId::HANDLE,
             xid: Xid(0),
-            request,
+            request: &request,
         };
         let test = Test {
             answer: Some(&mut on_answer),
@@ -246,11 +246,8 @@ impl Engine {
             if session.is_some_and(|session| keeper.sessions().get(session).is_none()) {
                 return;
             }
-            if let Input::Request { request, .. } = &input
-                && !sink.idle
-                && !only_reads
-            {
-                sink.control.begin_own_write(request);
+            if !sink.idle && !only_reads {
+                sink.control.begin_own_write(&request);
             }
             match session {
                 Some(session) => keeper.step_as(now, session, input, sink),

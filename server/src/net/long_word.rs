@@ -259,7 +259,7 @@ mod tests {
         };
         engine.apply(Input::Connect {
             connection,
-            request,
+            request: &request,
         });
         connection
     }
@@ -268,7 +268,7 @@ mod tests {
         engine.apply(Input::Request {
             connection,
             xid: Xid(1),
-            request,
+            request: &request,
         });
     }
 

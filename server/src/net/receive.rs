@@ -24,15 +24,6 @@ const WORD_PIECE: usize = 8192;
 /// take long.
 const LOOK_AT_TIME: u64 = 8;
 
-/// Whether a request may take longer than others.
-fn may_take_long(input: &Input<'_>) -> bool {
-    if let Input::Request { request, .. } = input {
-        request.operation().is_some_and(Operation::may_take_long)
-    } else {
-        false
-    }
-}
-
 /// Progress of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -246,40 +237,65 @@ impl<'b> Frames<'b, '_> {
         keeper: &mut Keeper,
         sink: &mut Sink<'_, '_>,
     ) -> Result<FrameResult, Malformed> {
-        let connection = self.id;
-        let is_connect = *self.phase == Phase::Fresh;
-        let input = if is_connect {
-            *self.phase = Phase::Connected;
-            let request = wire::decode_connect(frame)?;
-            Input::Connect {
-                connection,
-                request,
-            }
-        } else {
-            let (xid, request) = wire::decode_request(frame)?;
-            Input::Request {
-                connection,
-                xid,
-                request,
-            }
-        };
-        tracing::trace!(connection = connection.0, ?input);
-        let may_take_long = may_take_long(&input);
-        let mut begun = self.begun;
-        begun.add(&input);
-        let progress = sink.take_progress();
-        let taken = sink.take_in(connection, input, keeper, progress);
-        if is_connect && let Taken::Lost | Taken::Later = taken {
-            *self.phase = Phase::Fresh;
+        if *self.phase == Phase::Fresh {
+            return self.process_first_frame(frame, keeper, sink);
         }
-        Ok(match taken {
-            Taken::Lost if is_connect => FrameResult::Done { may_take_long },
+        let decoded = wire::decode_request(frame);
+        let (xid, request) = decoded.as_ref().map_err(|error| *error)?;
+        let operation = request.operation();
+        let input = Input::Request {
+            connection: self.id,
+            xid: *xid,
+            request,
+        };
+        tracing::trace!(connection = self.id.0, ?input);
+        let progress = sink.take_progress();
+        Ok(match sink.take_in(self.id, input, keeper, progress) {
             Taken::In | Taken::Lost => {
-                self.begun = begun;
-                FrameResult::Done { may_take_long }
+                self.begun.add_request(*xid, operation);
+                FrameResult::Done {
+                    may_take_long: operation.is_some_and(Operation::may_take_long),
+                }
             }
             Taken::Deferred => {
-                sink.defer(connection, frame, is_connect);
+                sink.defer(self.id, frame, false);
+                FrameResult::Deferred
+            }
+            Taken::Later => FrameResult::Later,
+        })
+    }
+
+    /// Decodes the first frame of a connection, which asks for a session, and passes it to the rules.
+    #[inline(never)]
+    fn process_first_frame(
+        &mut self,
+        frame: &'b [u8],
+        keeper: &mut Keeper,
+        sink: &mut Sink<'_, '_>,
+    ) -> Result<FrameResult, Malformed> {
+        let request = wire::decode_connect(frame)?;
+        let input = Input::Connect {
+            connection: self.id,
+            request: &request,
+        };
+        tracing::trace!(connection = self.id.0, ?input);
+        let progress = sink.take_progress();
+        let taken = sink.take_in(self.id, input, keeper, progress);
+        if let Taken::In | Taken::Deferred = taken {
+            *self.phase = Phase::Connected;
+        }
+        Ok(match taken {
+            Taken::In => {
+                self.begun.add_connect(&request);
+                FrameResult::Done {
+                    may_take_long: false,
+                }
+            }
+            Taken::Lost => FrameResult::Done {
+                may_take_long: false,
+            },
+            Taken::Deferred => {
+                sink.defer(self.id, frame, true);
                 FrameResult::Deferred
             }
             Taken::Later => FrameResult::Later,

@@ -336,6 +336,7 @@ impl Sink<'_, '_> {
     }
 
     /// Sends a message of the rules, unless the test plans otherwise.
+    #[inline]
     fn send(&mut self, connection: ConnectionId, message: &Message<'_>) {
         tracing::trace!(connection = connection.0, ?message);
         if let Message::Connected(response) = message
@@ -670,12 +671,13 @@ impl Outputs for Sink<'_, '_> {
         self.totals.namespaces.count_quota_exceeded(path);
     }
 
+    #[inline]
     fn emit(&mut self, output: Output<'_>) {
         match output {
             Output::Send {
                 connection,
                 message,
-            } => self.send(connection, &message),
+            } => self.send(connection, message),
             Output::Close { connection, reason } => self.close(connection, reason),
             Output::Committed { txn, digest } => {
                 tracing::trace!(?txn, "committed");

@@ -143,7 +143,7 @@ mod tests {
         let connection = accepted(&engine);
         engine.apply(Input::Connect {
             connection,
-            request: ConnectRequest {
+            request: &ConnectRequest {
                 last_zxid_seen: crate::protocol::Zxid(0),
                 timeout_ms: 10_000,
                 session: SessionId::NONE,

@@ -15,11 +15,14 @@ use super::op_code::OpCode;
 /// Appends one frame with its length.
 #[inline]
 pub(crate) fn encode_message(message: &Message<'_>, out: &mut BytesMut) {
-    let mut length = Length::default();
-    write_message(&mut length, message);
-    out.reserve(length.0.saturating_add(4));
-    out.write_length(length.0);
+    let before = out.len();
+    // The length comes first and is known last.
+    out.write_int(0);
     write_message(out, message);
+    let length = out.len() - before - size_of::<i32>();
+    if let Some(place) = out.get_mut(before..).and_then(<[u8]>::first_chunk_mut) {
+        *place = i32::try_from(length).unwrap_or(i32::MAX).to_be_bytes();
+    }
 }
 
 /// Appends the body of a frame, without its length.
@@ -130,23 +133,10 @@ fn write_event(out: &mut impl Writer, zxid: Zxid, event: &WatchedEvent<'_>) {
 fn write_reply(out: &mut impl ReplyWriter, reply: &Reply<'_>) {
     match &reply.result {
         Ok(response) => {
-            let error = match response {
-                Response::MultiReadBrokenOff(_) => ErrorCode::MarshallingError.number(),
-                Response::Empty
-                | Response::Path(_)
-                | Response::PathAndStat(..)
-                | Response::Stat(_)
-                | Response::Data(..)
-                | Response::Acl(..)
-                | Response::Children(_)
-                | Response::ChildrenAndStat(..)
-                | Response::Paths(_)
-                | Response::Number(_)
-                | Response::LongNumber(_)
-                | Response::Multi(_)
-                | Response::WatchAdded
-                | Response::WhoAmI(_)
-                | Response::NoToken => NO_ERROR,
+            let error = if matches!(response, Response::MultiReadBrokenOff(_)) {
+                ErrorCode::MarshallingError.number()
+            } else {
+                NO_ERROR
             };
             write_header(out, reply.xid, reply.zxid, error);
             write_response(out, response);

@@ -66,7 +66,7 @@ impl TestClient {
         let input = Input::Request {
             connection: self.client().connection,
             xid: Xid(1),
-            request,
+            request: &request,
         };
         control.plan_request(NOW, &self.client(), &input, progress)
     }

@@ -199,7 +199,7 @@ fn digests_of(world: &mut World, request: Request<'_>) -> Vec<Option<u64>> {
     let input = Input::Request {
         connection: ConnectionId(1),
         xid: Xid(7),
-        request,
+        request: &request,
     };
     world.keeper.step(world.now, input, &mut digests);
     digests.0

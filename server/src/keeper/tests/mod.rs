@@ -61,7 +61,7 @@ impl Outputs for Lines {
             Output::Send {
                 connection,
                 message,
-            } => format!("{} <- {}", connection.0, message_text(&message)),
+            } => format!("{} <- {}", connection.0, message_text(message)),
             Output::Close { connection, reason } => format!("{} closed {reason:?}", connection.0),
             Output::Committed { txn, digest: _ } => {
                 let Txn { zxid, session, .. } = txn;
@@ -137,7 +137,7 @@ impl World {
     fn connect(&mut self, client: u64, request: ConnectRequest<'_>) -> Vec<String> {
         self.step(Input::Connect {
             connection: ConnectionId(client),
-            request,
+            request: &request,
         })
     }
 
@@ -179,7 +179,7 @@ impl World {
         self.step(Input::Request {
             connection: ConnectionId(client),
             xid: Xid(xid),
-            request: request.into(),
+            request: &request.into(),
         })
     }
 

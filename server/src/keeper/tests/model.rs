@@ -1196,7 +1196,7 @@ impl Run {
         });
         self.step(Input::Connect {
             connection,
-            request,
+            request: &request,
         });
     }
 
@@ -1252,7 +1252,7 @@ impl Run {
         self.step(Input::Request {
             connection: ConnectionId(connection),
             xid: Xid(-4),
-            request: auth("digest", "u:p"),
+            request: &auth("digest", "u:p"),
         });
         if let Some(client) = self.model.clients.get_mut(&connection)
             && !client.closing
@@ -1271,7 +1271,7 @@ impl Run {
         self.step(Input::Request {
             connection: ConnectionId(connection),
             xid: Xid(self.xid),
-            request: question.request(before.last_zxid().0),
+            request: &question.request(before.last_zxid().0),
         });
         let failed = |line: &String| line.contains(": [") && line.contains("RuntimeIncons");
         if matches!(question, Question::Multi(_)) && self.lines.iter().any(failed) {
