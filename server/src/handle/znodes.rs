@@ -2,7 +2,6 @@
 //!
 //! A write here is like any other write: it takes a zxid and fires watches. ACLs are not checked.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Server;
@@ -10,7 +9,7 @@ use super::inspect::ZnodeView;
 use super::last_error;
 use crate::protocol::{
     AclList, CreateMode, CreateOperation, CreateRequest, DeleteRequest, ErrorCode, Names, Request,
-    Response, SessionId, SetDataRequest, Stat,
+    Response, SessionId, SetDataRequest, Stat, Text,
 };
 
 const ANY_VERSION: i32 = -1;
@@ -242,7 +241,7 @@ fn frame_length(request: &Request<'_>) -> usize {
     const HEADER: usize = 2 * INT;
     // An ACL entry: permissions, `world`, `anyone`.
     const OPEN_ACL: usize = INT + INT + INT + 5 + INT + 6;
-    let text = |path: &Option<Cow<'_, str>>| INT + path.as_ref().map_or(0, |path| path.len());
+    let text = |path: &Text<'_>| INT + path.map_or(0, |path| path.bytes().len());
     let buffer = |data: &Option<&[u8]>| INT + data.map_or(0, <[u8]>::len);
     match request {
         Request::Create(CreateRequest { path, data, .. }) => {

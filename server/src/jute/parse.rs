@@ -7,6 +7,7 @@ use nom::number::complete::be_u8;
 use nom::{IResult, Parser};
 
 use super::text;
+use crate::protocol::ClientText;
 
 /// Result of a parser. The error carries nothing: [`Reader`](super::Reader) names the field and its position.
 pub(super) type Parsed<'a, T> = IResult<&'a [u8], T, ()>;
@@ -48,10 +49,10 @@ pub(super) fn buffer(input: &[u8]) -> Parsed<'_, Option<&[u8]>> {
     take(length).map(Some).parse(input)
 }
 
-/// Parses a ustring that a client sent; see [`text::received`].
+/// Parses a ustring that a client sent. Its characters are decoded later.
 #[inline]
-pub(super) fn ustring(input: &[u8]) -> Parsed<'_, Option<Cow<'_, str>>> {
-    buffer.map(|bytes| bytes.map(text::received)).parse(input)
+pub(super) fn ustring(input: &[u8]) -> Parsed<'_, Option<ClientText<'_>>> {
+    buffer.map(|bytes| bytes.map(ClientText::new)).parse(input)
 }
 
 /// Parses a ustring from a file; see [`text::stored`].

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use nom::Parser;
 
 use super::parse;
+use crate::protocol::ClientText;
 
 /// Error for bytes that are not the expected field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a text that a client sent.
     #[inline]
-    pub(crate) fn ustring(&mut self) -> Result<Option<Cow<'a, str>>, Malformed> {
+    pub(crate) fn ustring(&mut self) -> Result<Option<ClientText<'a>>, Malformed> {
         self.parse("a ustring", parse::ustring)
     }
 

@@ -56,8 +56,7 @@ impl Keeper {
         &mut self,
         now: Timestamp,
         (connection, xid): (ConnectionId, Xid),
-        scheme: Option<&str>,
-        auth: Option<&str>,
+        (scheme, auth): (Option<&str>, Option<&str>),
         out: &mut impl Outputs,
     ) {
         let Some(client) = self.connections.get(connection) else {

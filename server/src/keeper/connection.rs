@@ -1,5 +1,6 @@
 //! Connections: the session, the member and the identities of each.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -22,6 +23,7 @@ impl ConnectionId {
 /// One connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Connection {
+    id: ConnectionId,
     pub(super) address: IpAddr,
     /// The member of the ensemble that the client connected to.
     pub(super) member: MemberId,
@@ -61,14 +63,19 @@ impl Connection {
 /// The open connections.
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
-    by_id: HashMap<ConnectionId, Connection, FixedState>,
+    slots: Vec<Option<Connection>>,
+    /// Indices of the empty slots.
+    free: Vec<usize>,
+    by_id: HashMap<ConnectionId, usize, FixedState>,
+    /// Slot of the connection that was looked up last. All requests of a turn are of one connection.
+    found: Cell<usize>,
     by_address: BTreeMap<IpAddr, usize>,
 }
 
 impl Connections {
     pub(super) fn new() -> Self {
-        let mut by_id = HashMap::with_hasher(FixedState::with_seed(0));
         let handle = Connection {
+            id: ConnectionId::HANDLE,
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             member: MemberId::NONE,
             session: None,
@@ -77,11 +84,15 @@ impl Connections {
             sessionless_deadline: Timestamp(0),
             is_permanent: true,
         };
-        by_id.insert(ConnectionId::HANDLE, handle);
-        Self {
-            by_id,
+        let mut connections = Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_id: HashMap::with_hasher(FixedState::with_seed(0)),
+            found: Cell::new(0),
             by_address: BTreeMap::new(),
-        }
+        };
+        connections.insert(handle);
+        connections
     }
 
     /// Returns the number of connections of all clients, and of clients with this address.
@@ -100,7 +111,8 @@ impl Connections {
         ip_id: AuthId,
         sessionless_deadline: Timestamp,
     ) {
-        let connection = Connection {
+        self.insert(Connection {
+            id,
             address,
             member,
             session: None,
@@ -108,23 +120,51 @@ impl Connections {
             silent: false,
             sessionless_deadline,
             is_permanent: false,
-        };
-        self.by_id.insert(id, connection);
+        });
         *self.by_address.entry(address).or_default() += 1;
     }
 
+    fn insert(&mut self, connection: Connection) {
+        let slot = self.free.pop().unwrap_or(self.slots.len());
+        self.by_id.insert(connection.id, slot);
+        match self.slots.get_mut(slot) {
+            Some(empty) => *empty = Some(connection),
+            None => self.slots.push(Some(connection)),
+        }
+    }
+
+    #[inline]
     pub(super) fn get(&self, id: ConnectionId) -> Option<&Connection> {
-        self.by_id.get(&id)
+        let found = self.slots.get(self.found.get()).and_then(Option::as_ref);
+        match found {
+            Some(connection) if connection.id == id => Some(connection),
+            Some(_) | None => self.look_up(id),
+        }
+    }
+
+    fn look_up(&self, id: ConnectionId) -> Option<&Connection> {
+        let slot = *self.by_id.get(&id)?;
+        self.found.set(slot);
+        self.slots.get(slot)?.as_ref()
+    }
+
+    fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        let slot = *self.by_id.get(&id)?;
+        self.slots.get_mut(slot)?.as_mut()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Connection> {
+        self.slots.iter().flatten()
     }
 
     pub(super) fn set_session(&mut self, id: ConnectionId, session: Option<SessionId>) {
-        if let Some(connection) = self.by_id.get_mut(&id) {
+        if let Some(connection) = self.get_mut(id) {
             connection.session = session;
         }
     }
 
     pub(super) fn add_ids(&mut self, id: ConnectionId, ids: Vec<AuthId>) {
-        if let Some(connection) = self.by_id.get_mut(&id) {
+        if let Some(connection) = self.get_mut(id) {
             for id in ids {
                 connection.ids.add(id);
             }
@@ -137,7 +177,7 @@ impl Connections {
     }
 
     pub(super) fn silence(&mut self, id: ConnectionId, silent: bool) {
-        if let Some(connection) = self.by_id.get_mut(&id) {
+        if let Some(connection) = self.get_mut(id) {
             connection.silent = silent;
         }
     }
@@ -155,10 +195,10 @@ impl Connections {
 
     /// Returns the connections to a member, oldest first.
     pub(super) fn of(&self, member: MemberId) -> Vec<ConnectionId> {
-        let those = self.by_id.iter();
+        let those = self.iter();
         let mut those: Vec<_> = those
-            .filter(|(_, connection)| connection.member == member)
-            .map(|(id, _)| *id)
+            .filter(|connection| connection.member == member)
+            .map(|connection| connection.id)
             .collect();
         those.sort_unstable();
         those
@@ -166,29 +206,31 @@ impl Connections {
 
     /// Returns the session of each connection that has one.
     pub(super) fn sessions(&self) -> impl Iterator<Item = (ConnectionId, SessionId)> {
-        let all = self.by_id.iter();
-        all.filter_map(|(id, connection)| Some((*id, connection.session?)))
+        self.iter()
+            .filter_map(|connection| Some((connection.id, connection.session?)))
     }
 
     /// Returns the connections on a session, oldest first.
     pub(super) fn on(&self, session: SessionId) -> Vec<ConnectionId> {
-        let those = self.by_id.iter();
+        let those = self.iter();
         let mut those: Vec<_> = those
-            .filter(|(_, connection)| connection.session == Some(session))
-            .map(|(id, _)| *id)
+            .filter(|connection| connection.session == Some(session))
+            .map(|connection| connection.id)
             .collect();
         those.sort_unstable();
         those
     }
 
     pub(super) fn forget_acls(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.by_id.get_mut(&id) {
+        if let Some(connection) = self.get_mut(id) {
             connection.ids.forget_acls();
         }
     }
 
     pub(super) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
-        let connection = self.by_id.remove(&id)?;
+        let slot = self.by_id.remove(&id)?;
+        let connection = self.slots.get_mut(slot)?.take()?;
+        self.free.push(slot);
         if let Some(number) = self.by_address.get_mut(&connection.address) {
             *number -= 1;
             if *number == 0 {

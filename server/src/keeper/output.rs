@@ -2,8 +2,8 @@
 
 use super::connection::ConnectionId;
 use crate::protocol::{
-    ErrorCode, EventType, KeeperState, MemberId, Message, Reply, Response, SessionId, Txn,
-    WatchedEvent, Xid, Zxid,
+    ClientText, ErrorCode, EventType, KeeperState, MemberId, Message, Reply, Response, SessionId,
+    Txn, WatchedEvent, Xid, Zxid,
 };
 
 /// One effect of an input.
@@ -121,7 +121,7 @@ pub(crate) trait Outputs {
 
     /// Reports a successful read of a znode and the number of bytes of its data, or of the names of its children, for
     /// the metrics.
-    fn has_read(&mut self, _path: &str, _bytes: usize) {}
+    fn has_read(&mut self, _path: ClientText<'_>, _bytes: usize) {}
 
     /// Reports that a quota on `path` refuses a write, for the metrics.
     fn quota_exceeded(&mut self, _path: &str) {}
@@ -164,8 +164,14 @@ pub(super) fn reply(
     zxid: Zxid,
     result: Result<Response<'_>, ErrorCode>,
 ) {
+    send_reply(out, connection, &Reply { xid, zxid, result });
+}
+
+/// Sends a reply that was made in its place.
+#[inline]
+pub(super) fn send_reply(out: &mut impl Outputs, connection: ConnectionId, reply: &Reply<'_>) {
     out.emit(Output::Send {
         connection,
-        message: &Message::Reply(Reply { xid, zxid, result }),
+        message: &Message::Reply(reply),
     });
 }

@@ -12,12 +12,14 @@ use super::watch::Watches;
 use super::znode::Znode;
 use super::{ConnectionId, Rules, access};
 use crate::protocol::{
-    AddWatchMode, AuthId, ClientInfo, ErrorCode, EventType, LongCount, MultiReadOp, MultiResult,
-    Names, Permissions, Request, Response, SessionId, SetWatches, is_ephemeral_prefix,
+    AddWatchMode, AuthId, ClientInfo, ClientText, ErrorCode, EventType, LongCount, MultiReadOp,
+    MultiResult, Names, Permissions, Request, Response, SessionId, SetWatches, Text,
+    is_ephemeral_prefix,
 };
 
 /// Reports the znodes that were read, for the metrics: `DataTree.updateReadStat`. The names of a list that is read
 /// after the turn are not counted.
+#[inline]
 pub(super) fn report(request: &Request<'_>, response: &Response<'_>, out: &mut impl Outputs) {
     let length = |data: &Option<&Arc<[u8]>>| data.map_or(0, |data| data.len());
     let names = |names: &Names<'_>| match names {
@@ -29,12 +31,12 @@ pub(super) fn report(request: &Request<'_>, response: &Response<'_>, out: &mut i
     } = request
         && let Response::Data(data, _) = response
     {
-        out.has_read(path, length(data));
+        out.has_read(*path, length(data));
     } else if let Request::Exists {
         path: Some(path), ..
     } = request
     {
-        out.has_read(path, 0);
+        out.has_read(*path, 0);
     } else if let Request::GetChildren {
         path: Some(path), ..
     }
@@ -43,7 +45,7 @@ pub(super) fn report(request: &Request<'_>, response: &Response<'_>, out: &mut i
     } = request
         && let Response::Children(children) | Response::ChildrenAndStat(children, _) = response
     {
-        out.has_read(path, names(children));
+        out.has_read(*path, names(children));
     } else if let Request::MultiRead(operations) = request
         && let Response::Multi(results) | Response::MultiReadBrokenOff(results) = response
     {
@@ -61,7 +63,7 @@ pub(super) fn report(request: &Request<'_>, response: &Response<'_>, out: &mut i
             if let MultiReadOp::GetData { path: Some(path) }
             | MultiReadOp::GetChildren { path: Some(path) } = operation
             {
-                out.has_read(path, bytes);
+                out.has_read(*path, bytes);
             }
         }
     }
@@ -102,49 +104,55 @@ impl<'r> Reader<'r> {
         watches: &mut Watches,
     ) -> Result<Response<'r>, ErrorCode> {
         match request {
-            Request::Exists { path, watch } => self.exists(text(path.as_ref())?, *watch, watches),
+            Request::Exists { path, watch } => self.exists(text(*path)?, *watch, watches),
             Request::GetData { path, watch } => {
-                let path = text(path.as_ref())?;
+                let path = text(*path)?;
                 let znode = self.readable(path)?;
                 if *watch {
-                    watches.add_data(path, self.connection);
+                    watches.add_data(&path.decode(), self.connection);
                 }
                 Ok(Response::Data(znode.shared_data().as_ref(), znode.stat()))
             }
-            Request::GetChildren { path, watch } => Ok(Response::Children(
-                self.children(path.as_ref(), *watch, watches)?.1,
-            )),
+            Request::GetChildren { path, watch } => {
+                Ok(Response::Children(self.children(*path, *watch, watches)?.1))
+            }
             Request::GetChildren2 { path, watch } => {
-                let (znode, children) = self.children(path.as_ref(), *watch, watches)?;
+                let (znode, children) = self.children(*path, *watch, watches)?;
                 Ok(Response::ChildrenAndStat(children, znode.stat()))
             }
-            Request::GetAcl { path } => self.get_acl(text(path.as_ref())?),
-            Request::GetAllChildrenNumber { path } => {
-                self.all_children_number(text(path.as_ref())?)
-            }
+            Request::GetAcl { path } => self.get_acl(text(*path)?),
+            Request::GetAllChildrenNumber { path } => self.all_children_number(text(*path)?),
             Request::GetEphemerals { prefix } => {
-                let prefix = prefix.as_deref();
+                let prefix = prefix.map(ClientText::decode);
                 let paths = self
                     .tree
                     .ephemerals(self.session)
-                    .filter(|path| is_ephemeral_prefix(prefix, path));
+                    .filter(|path| is_ephemeral_prefix(prefix.as_deref(), path));
                 Ok(Response::Paths(paths.collect()))
             }
             Request::MultiRead(operations) => Ok(self.multi_read(operations)),
             // A sync is ordered behind earlier writes, and a standalone server has nothing else to do for it.
-            Request::Sync { path } => Ok(Response::Path(path.as_deref().map(Cow::Borrowed))),
+            Request::Sync { path } => Ok(Response::Path(path.map(ClientText::decode))),
             Request::Ping => Ok(Response::Empty),
             Request::AddWatch { path, mode } => {
                 // A null path is allowed.
-                watches.add(path.as_deref(), self.connection, *mode);
+                watches.add(
+                    path.map(ClientText::decode).as_deref(),
+                    self.connection,
+                    *mode,
+                );
                 Ok(Response::WatchAdded)
             }
-            Request::CheckWatches { path, watcher_type } => {
-                found(watches.contains(path.as_deref(), self.connection, *watcher_type))
-            }
-            Request::RemoveWatches { path, watcher_type } => {
-                found(watches.remove(path.as_deref(), self.connection, *watcher_type))
-            }
+            Request::CheckWatches { path, watcher_type } => found(watches.contains(
+                path.map(ClientText::decode).as_deref(),
+                self.connection,
+                *watcher_type,
+            )),
+            Request::RemoveWatches { path, watcher_type } => found(watches.remove(
+                path.map(ClientText::decode).as_deref(),
+                self.connection,
+                *watcher_type,
+            )),
             Request::WhoAmI => {
                 let info = |id: &'r AuthId| ClientInfo {
                     scheme: &id.scheme,
@@ -161,14 +169,14 @@ impl<'r> Reader<'r> {
 
     /// Registers watches again, and notifies the client of everything that it missed since the last zxid that it has
     /// seen (`DataTree.setWatches`). A path with a missed event is not registered. ACLs are not checked.
-    pub(super) fn set_watches<'w>(
+    pub(super) fn set_watches(
         &self,
-        request: &'w SetWatches<'_>,
+        request: &SetWatches<'_>,
         watches: &mut Watches,
-        mut notify: impl FnMut(EventType, &'w str),
+        mut notify: impl FnMut(EventType, &str),
     ) -> Result<Response<'static>, ErrorCode> {
         for path in list(request.data.as_ref())? {
-            let path = text(path.as_ref())?;
+            let path = &*text(*path)?.decode();
             match self.tree.get(path) {
                 None => notify(EventType::NodeDeleted, path),
                 Some(znode) if znode.mzxid() > request.relative_zxid => {
@@ -178,7 +186,7 @@ impl<'r> Reader<'r> {
             }
         }
         for path in list(request.exist.as_ref())? {
-            let path = text(path.as_ref())?;
+            let path = &*text(*path)?.decode();
             if self.tree.get(path).is_some() {
                 notify(EventType::NodeCreated, path);
             } else {
@@ -186,7 +194,7 @@ impl<'r> Reader<'r> {
             }
         }
         for path in list(request.child.as_ref())? {
-            let path = text(path.as_ref())?;
+            let path = &*text(*path)?.decode();
             match self.tree.get(path) {
                 None => notify(EventType::NodeDeleted, path),
                 Some(znode) if znode.pzxid() > request.relative_zxid => {
@@ -196,11 +204,15 @@ impl<'r> Reader<'r> {
             }
         }
         for path in list(request.persistent.as_ref())? {
-            watches.add(path.as_deref(), self.connection, AddWatchMode::Persistent);
+            watches.add(
+                path.map(ClientText::decode).as_deref(),
+                self.connection,
+                AddWatchMode::Persistent,
+            );
         }
         for path in list(request.persistent_recursive.as_ref())? {
             watches.add(
-                path.as_deref(),
+                path.map(ClientText::decode).as_deref(),
                 self.connection,
                 AddWatchMode::PersistentRecursive,
             );
@@ -212,28 +224,29 @@ impl<'r> Reader<'r> {
         access::check(self.rules, self.tree.acl_of(znode), wanted, self.ids)
     }
 
-    fn readable(&self, path: &str) -> Result<&'r Znode, ErrorCode> {
-        let znode = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
+    #[inline]
+    fn readable(&self, path: ClientText<'_>) -> Result<&'r Znode, ErrorCode> {
+        let znode = self.tree.find(path).ok_or(ErrorCode::NoNode)?;
         self.allow(znode, Permissions::READ)?;
         Ok(znode)
     }
 
     fn exists(
         &self,
-        path: &str,
+        path: ClientText<'_>,
         watch: bool,
         watches: &mut Watches,
     ) -> Result<Response<'r>, ErrorCode> {
-        if path.contains('\0') {
+        if path.bytes().contains(&0) {
             return Err(ErrorCode::BadArguments);
         }
-        let znode = self.tree.get(path);
+        let znode = self.tree.find(path);
         if let Some(znode) = znode {
             self.allow(znode, Permissions::READ)?;
         }
         // The watch is set even if the znode is missing: clients wait for its creation so.
         if watch {
-            watches.add_data(path, self.connection);
+            watches.add_data(&path.decode(), self.connection);
         }
         znode
             .map(|znode| Response::Stat(znode.stat()))
@@ -242,14 +255,14 @@ impl<'r> Reader<'r> {
 
     fn children(
         &self,
-        path: Option<&Cow<'_, str>>,
+        path: Text<'_>,
         watch: bool,
         watches: &mut Watches,
     ) -> Result<(&'r Znode, Names<'r>), ErrorCode> {
         let path = text(path)?;
         let znode = self.readable(path)?;
         if watch {
-            watches.add_child(path, self.connection);
+            watches.add_child(&path.decode(), self.connection);
         }
         Ok((znode, self.names(znode)))
     }
@@ -264,8 +277,8 @@ impl<'r> Reader<'r> {
         Names::Short(self.tree.children(znode).collect())
     }
 
-    fn get_acl(&self, path: &str) -> Result<Response<'r>, ErrorCode> {
-        let znode = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
+    fn get_acl(&self, path: ClientText<'_>) -> Result<Response<'r>, ErrorCode> {
+        let znode = self.tree.find(path).ok_or(ErrorCode::NoNode)?;
         self.allow(znode, Permissions::READ | Permissions::ADMIN)?;
         let acl = self.tree.acl(znode.acl());
         let acl = match self.allow(znode, Permissions::ADMIN) {
@@ -275,10 +288,10 @@ impl<'r> Reader<'r> {
         Ok(Response::Acl(acl, znode.stat()))
     }
 
-    fn all_children_number(&self, path: &str) -> Result<Response<'r>, ErrorCode> {
+    fn all_children_number(&self, path: ClientText<'_>) -> Result<Response<'r>, ErrorCode> {
         let znode = self.readable(path)?;
         // DataTree.getAllChildrenNumber looks for keys that start with "/", and the root's own key does.
-        let itself = usize::from(path.is_empty());
+        let itself = usize::from(path.bytes().is_empty());
         if self.reads_after_turn {
             let list = Below::descendants(self.tree, znode);
             let plus = itself;
@@ -298,10 +311,10 @@ impl<'r> Reader<'r> {
             // multiRead ignores the flags that ask for a watch.
             let result = match operation {
                 MultiReadOp::GetData { path: Some(path) } => self
-                    .readable(path)
+                    .readable(*path)
                     .map(|znode| MultiResult::Data(znode.shared_data().as_ref(), znode.stat())),
                 MultiReadOp::GetChildren { path: Some(path) } => self
-                    .readable(path)
+                    .readable(*path)
                     .map(|znode| MultiResult::Children(self.names(znode))),
                 MultiReadOp::GetData { path: None }
                 | MultiReadOp::GetChildren { path: None }
@@ -341,8 +354,8 @@ fn size_of_read(result: &MultiResult<'_>) -> usize {
 }
 
 /// Refuses a null path, at which a real server fails.
-fn text<'t>(path: Option<&'t Cow<'_, str>>) -> Result<&'t str, ErrorCode> {
-    path.map(|path| &**path).ok_or(ErrorCode::MarshallingError)
+fn text(path: Text<'_>) -> Result<ClientText<'_>, ErrorCode> {
+    path.ok_or(ErrorCode::MarshallingError)
 }
 
 /// Refuses a null list, at which a real server fails. The lists before it are processed by then.

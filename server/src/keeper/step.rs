@@ -4,15 +4,15 @@ use super::connection::{ConnectionId, Connections};
 use super::deadline::Deadline;
 use super::input::Input;
 use super::long_list::LONG;
-use super::output::{CloseReason, Expiry, Outputs, notify, reply};
+use super::output::{CloseReason, Expiry, Outputs, notify, reply, send_reply};
 use super::read::{self, Reader};
 use super::state::Keeper;
 use super::tree::Tree;
 use super::{format, write};
 use crate::config::Rules;
 use crate::protocol::{
-    ErrorCode, MemberId, MultiOp, MultiReadOp, MultiResult, Operation, Request, Response,
-    SessionId, SetWatches, Timestamp, Xid, Zxid,
+    ClientText, ErrorCode, MemberId, MultiOp, MultiReadOp, MultiResult, Operation, Reply, Request,
+    Response, SessionId, SetWatches, Timestamp, Xid, Zxid,
 };
 
 impl Keeper {
@@ -89,8 +89,10 @@ impl Keeper {
         // The thread that reads auth and sasl packets answers them aside from the pipeline
         // (ZooKeeperServer.processPacket), even if the server requires authentication.
         if let Request::Auth { scheme, auth } = request {
-            let (scheme, auth) = (scheme.as_deref(), auth.as_deref());
-            self.authenticate(now, (connection, xid), scheme, auth, out);
+            let scheme = scheme.map(ClientText::decode);
+            let auth = auth.map(ClientText::decode);
+            let credentials = (scheme.as_deref(), auth.as_deref());
+            self.authenticate(now, (connection, xid), credentials, out);
             return;
         }
         if matches!(request, Request::Sasl { .. }) {
@@ -213,14 +215,18 @@ impl Keeper {
         let (tree, watches) = self.members.view(member, &self.tree, &mut self.watches);
         let rules = &self.rules;
         let reader = reader(rules, tree, &self.connections, connection, reads_after_turn);
-        let result = match &reader {
-            Ok(reader) => reader.read(request, watches),
-            Err(code) => Err(*code),
+        let reply = Reply {
+            xid,
+            zxid: last_zxid,
+            result: match &reader {
+                Ok(reader) => reader.read(request, watches),
+                Err(code) => Err(*code),
+            },
         };
-        if let Ok(response) = &result {
+        if let Ok(response) = &reply.result {
             read::report(request, response, out);
         }
-        reply(out, connection, xid, last_zxid, result);
+        send_reply(out, connection, &reply);
     }
 
     /// Refuses a request with the code that the test chose.

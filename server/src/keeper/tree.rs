@@ -3,6 +3,7 @@
 //! Paths are looked up by hash. The children of a znode form a ring through their own fields, so that a parent of a
 //! million children costs eight bytes for each. `apply.rs` changes the tree.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
@@ -17,8 +18,8 @@ use super::index::Index;
 use super::slab::Slab;
 use super::znode::{NIL, Owner, Znode, length};
 use crate::protocol::{
-    Acl, AuthId, DataFormat, Permissions, SessionId, ZnodeRecord, Zxid, name_of, open_acl,
-    parent_of,
+    Acl, AuthId, ClientText, DataFormat, Permissions, SessionId, ZnodeRecord, Zxid, name_of,
+    open_acl, parent_of,
 };
 
 /// Most ephemerals, containers and znodes with a time to live that are copied in the turn of a snapshot.
@@ -260,6 +261,23 @@ impl Tree {
         self.slot(self.find_id(path)?)
     }
 
+    /// Returns the znode at a path that a client sent. Its characters are decoded only if no znode has its bytes.
+    #[inline]
+    pub(super) fn find(&self, path: ClientText<'_>) -> Option<&Znode> {
+        match self.find_bytes(path.bytes()) {
+            Some(id) => self.slot(id),
+            None => self.find_decoded(path),
+        }
+    }
+
+    #[cold]
+    fn find_decoded(&self, path: ClientText<'_>) -> Option<&Znode> {
+        match path.decode() {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(path) => self.get(&path),
+        }
+    }
+
     /// Returns the names of a znode's children, in the order of their creation.
     pub(crate) fn children<'a>(&'a self, znode: &'a Znode) -> impl Iterator<Item = &'a str> {
         let first = self.slot(znode.first_child);
@@ -380,19 +398,22 @@ impl Tree {
     /// Returns the number of the znode at a path.
     #[inline]
     pub(super) fn find_id(&self, path: &str) -> Option<u32> {
-        if path.is_empty() || path == "/" {
-            return Some(self.root);
-        }
-        let found = self.found.get();
-        if self.slot(found).is_some_and(|znode| *znode.path == *path) {
-            return Some(found);
-        }
-        self.search(path)
+        self.find_bytes(path.as_bytes())
     }
 
-    fn search(&self, path: &str) -> Option<u32> {
-        let hash = hash(path);
-        let is_it = |id| self.slot(id).is_some_and(|znode| *znode.path == *path);
+    fn find_bytes(&self, path: &[u8]) -> Option<u32> {
+        let found = self.found.get();
+        let is_it = |id| {
+            self.slot(id)
+                .is_some_and(|znode| znode.path.as_bytes() == path)
+        };
+        if is_it(found) {
+            return Some(found);
+        }
+        if matches!(path, b"" | b"/") {
+            return Some(self.root);
+        }
+        let hash = hash_of(path);
         let id = self.by_path.find(hash, is_it)?;
         self.found.set(id);
         Some(id)
@@ -554,7 +575,11 @@ impl std::fmt::Debug for Tree {
 /// Hashes a path so that paths that differ only in their last byte are neighbours in the index. Numbered znodes differ
 /// so, and the place of the next one is already in the processor's cache.
 fn hash(path: &str) -> u32 {
-    let (last, stem) = path.as_bytes().split_last().unwrap_or((&0, &[]));
+    hash_of(path.as_bytes())
+}
+
+fn hash_of(path: &[u8]) -> u32 {
+    let (last, stem) = path.split_last().unwrap_or((&0, &[]));
     let hash = FixedState::with_seed(0).hash_one(stem);
     #[expect(
         clippy::cast_possible_truncation,

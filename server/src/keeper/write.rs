@@ -16,7 +16,7 @@ use super::{Rules, access, quota};
 use crate::protocol::{
     Acl, AclEntry, CheckVersionRequest, CreateMode, CreateOperation, CreateRequest, CreateTxn,
     CreatedKind, DeleteRequest, ErrorCode, MultiOp, MultiReadOp, MultiResult, Permissions, Request,
-    Response, SetDataRequest, Stat, TxnRecord, parent_of, validate_path,
+    Response, SetDataRequest, Stat, Text, TxnRecord, parent_of, validate_path,
 };
 
 /// The client of a write.
@@ -99,9 +99,7 @@ pub(super) fn write<'a>(
         Request::Create(request) => checked.create(request),
         Request::Delete(request) => checked.delete(request),
         Request::SetData(request) => checked.set_data(request),
-        Request::SetAcl { path, acl, version } => {
-            checked.set_acl(path.as_ref(), acl.as_deref(), *version)
-        }
+        Request::SetAcl { path, acl, version } => checked.set_acl(*path, acl.as_deref(), *version),
         // The first check, and for a standalone server the last.
         Request::Reconfig if caller.rules.reconfig_enabled => Err(ErrorCode::Unimplemented),
         Request::Reconfig => Err(ErrorCode::ReconfigDisabled),
@@ -341,28 +339,28 @@ impl Checked<'_> {
         if mode.is_ephemeral() && !self.caller.has_session {
             return Err(ErrorCode::SessionExpired);
         }
-        let path = request.path.as_ref().ok_or(ErrorCode::MarshallingError)?;
+        let path = request.path.ok_or(ErrorCode::MarshallingError)?.decode();
         if path.contains('\0') || path == quota::LETHAL_LIMITS {
             return Err(ErrorCode::BadArguments);
         }
-        let parent_path = parent_of(path).ok_or(ErrorCode::BadArguments)?;
+        let parent_path = parent_of(&path).ok_or(ErrorCode::BadArguments)?;
         let acl = self.fix_acl(request.acl.as_deref())?;
         let parent = self.tree.get(parent_path).ok_or(ErrorCode::NoNode)?;
         self.allow(parent, Permissions::CREATE)?;
+        let is_below_ephemeral = matches!(parent.owner(), Owner::Session(_))
+            || self.undo.is_ephemeral_in_check(parent_path);
         let path = if mode.is_sequential() {
             let number = parent.creates();
             Cow::Owned(format!("{path}{number:010}"))
         } else {
-            path.clone()
+            path
         };
         validate_path(&path)?;
         if let Some(znode) = self.tree.get(&path) {
             check_listed(self.tree, znode)?;
             return Err(ErrorCode::NodeExists);
         }
-        if matches!(parent.owner(), Owner::Session(_))
-            || self.undo.is_ephemeral_in_check(parent_path)
-        {
+        if is_below_ephemeral {
             return Err(ErrorCode::NoChildrenForEphemerals);
         }
         if self.caller.rules.enforce_quota {
@@ -406,28 +404,28 @@ impl Checked<'_> {
     }
 
     fn delete<'a>(&self, request: &DeleteRequest<'a>) -> Result<TxnRecord<'a>, ErrorCode> {
-        let path = request.path.as_ref().ok_or(ErrorCode::MarshallingError)?;
+        let path = request.path.ok_or(ErrorCode::MarshallingError)?.decode();
         let special = matches!(
-            &**path,
+            &*path,
             "/" | "/zookeeper" | "/zookeeper/quota" | "/zookeeper/config"
         );
         if special || path.contains('\0') {
             return Err(ErrorCode::BadArguments);
         }
-        let parent = parent_of(path).ok_or(ErrorCode::BadArguments)?;
+        let parent = parent_of(&path).ok_or(ErrorCode::BadArguments)?;
         let parent = self.tree.get(parent).ok_or(ErrorCode::NoNode)?;
         self.allow(parent, Permissions::DELETE)?;
-        let znode = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
+        let znode = self.tree.get(&path).ok_or(ErrorCode::NoNode)?;
         check_listed(self.tree, znode)?;
         next_version(znode.version(), request.version)?;
         if znode.has_children() {
             return Err(ErrorCode::NotEmpty);
         }
-        Ok(TxnRecord::Delete { path: path.clone() })
+        Ok(TxnRecord::Delete { path })
     }
 
     fn set_data<'a>(&self, request: &SetDataRequest<'a>) -> Result<TxnRecord<'a>, ErrorCode> {
-        let (path, znode) = self.valid_znode(request.path.as_ref())?;
+        let (path, znode) = self.valid_znode(request.path)?;
         self.allow(znode, Permissions::WRITE)?;
         if self.caller.rules.enforce_quota {
             let length = |data: Option<&[u8]>| {
@@ -436,14 +434,14 @@ impl Checked<'_> {
             quota::check(
                 self.tree,
                 self.undo,
-                path,
+                &path,
                 0,
                 length(request.data) - length(znode.data()),
             )?;
         }
         let version = next_version(znode.version(), request.version)?;
         Ok(TxnRecord::SetData {
-            path: path.clone(),
+            path,
             data: request.data.map(Cow::Borrowed),
             version,
         })
@@ -451,40 +449,31 @@ impl Checked<'_> {
 
     fn set_acl<'a>(
         &self,
-        path: Option<&Cow<'a, str>>,
+        path: Text<'a>,
         acl: Option<&[AclEntry<'a>]>,
         version: i32,
     ) -> Result<TxnRecord<'a>, ErrorCode> {
-        let path = path.ok_or(ErrorCode::BadArguments)?;
-        validate_path(path)?;
+        let path = path.ok_or(ErrorCode::BadArguments)?.decode();
+        validate_path(&path)?;
         let acl = self.fix_acl(acl)?;
-        let znode = self.tree.get(path).ok_or(ErrorCode::NoNode)?;
+        let znode = self.tree.get(&path).ok_or(ErrorCode::NoNode)?;
         self.allow(znode, Permissions::ADMIN)?;
         let version = next_version(znode.aversion(), version)?;
-        Ok(TxnRecord::SetAcl {
-            path: path.clone(),
-            acl,
-            version,
-        })
+        Ok(TxnRecord::SetAcl { path, acl, version })
     }
 
     fn check<'a>(&self, request: &CheckVersionRequest<'a>) -> Result<TxnRecord<'a>, ErrorCode> {
-        let (path, znode) = self.valid_znode(request.path.as_ref())?;
+        let (path, znode) = self.valid_znode(request.path)?;
         self.allow(znode, Permissions::READ)?;
         let version = next_version(znode.version(), request.version)?;
-        Ok(TxnRecord::Check {
-            path: path.clone(),
-            version,
-        })
+        Ok(TxnRecord::Check { path, version })
     }
 
-    fn valid_znode<'p, 'a>(
-        &self,
-        path: Option<&'p Cow<'a, str>>,
-    ) -> Result<(&'p Cow<'a, str>, &Znode), ErrorCode> {
-        let path = path.ok_or(ErrorCode::BadArguments)?;
-        validate_path(path)?;
-        Ok((path, self.tree.get(path).ok_or(ErrorCode::NoNode)?))
+    fn valid_znode<'a>(&self, path: Text<'a>) -> Result<(Cow<'a, str>, &Znode), ErrorCode> {
+        let path = path.ok_or(ErrorCode::BadArguments)?.decode();
+        validate_path(&path)?;
+        let znode = self.tree.get(&path).ok_or(ErrorCode::NoNode)?;
+        Ok((path, znode))
     }
 }
 

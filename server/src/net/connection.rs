@@ -528,7 +528,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::borrow::Cow;
     use std::net::{Ipv4Addr, SocketAddr};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -698,7 +697,7 @@ pub(super) mod tests {
         let path = format!("/{}", "p".repeat(1 << 20));
         let create = CreateRequest {
             operation: CreateOperation::Create,
-            path: Some(Cow::Borrowed(&path)),
+            path: Some(path.as_str().into()),
             data: None,
             acl: Some(AclList::Open),
             flags: 0,
@@ -721,7 +720,7 @@ pub(super) mod tests {
                 // Neither half is too much.
                 for _ in 0..35 {
                     let set_data = SetDataRequest {
-                        path: Some(Cow::Borrowed(&path)),
+                        path: Some(path.as_str().into()),
                         data: None,
                         version: -1,
                     };
@@ -740,7 +739,7 @@ pub(super) mod tests {
         let engine = engine_of(ClockKind::Manual, |_| {});
         let create = CreateRequest {
             operation: CreateOperation::Create,
-            path: Some(Cow::Borrowed("/big")),
+            path: Some("/big".into()),
             data: Some(&[b'x'; 1_000_000]),
             acl: Some(AclList::Open),
             flags: 0,

@@ -596,9 +596,12 @@ impl Engine {
                 outbox.move_to(bytes);
             } else if bytes.is_empty() {
                 if outbox.queue.is_empty() {
-                    std::mem::swap(&mut outbox.bytes, bytes.tail_mut());
+                    bytes.swap(&mut outbox.bytes);
                 } else {
-                    outbox.fill(now, bytes.tail_mut());
+                    let mut next = Vec::new();
+                    bytes.swap(&mut next);
+                    outbox.fill(now, &mut next);
+                    bytes.swap(&mut next);
                     outbox.schedule(id, now, due);
                     progress.stalled = outbox.is_stalled();
                     scheduled = true;

@@ -332,7 +332,7 @@ mod tests {
         for connection in &connections {
             for path in &paths {
                 let request = Request::AddWatch {
-                    path: Some(path.into()),
+                    path: Some(path.as_str().into()),
                     mode: AddWatchMode::Persistent,
                 };
                 asked(&engine, *connection, request);
@@ -359,8 +359,9 @@ mod tests {
         let engine = engine();
         let connection = connected(&engine);
         let add = |number: u32| {
+            let path = format!("/{number}");
             let request = Request::AddWatch {
-                path: Some(format!("/{number}").into()),
+                path: Some(path.as_str().into()),
                 mode: AddWatchMode::Persistent,
             };
             asked(&engine, connection, request);
@@ -373,7 +374,7 @@ mod tests {
             // Removes some of the entries listed already and some of those to come, and adds new ones.
             for path in [format!("/{number}"), format!("/{}", 19_999 - number)] {
                 let request = Request::RemoveWatches {
-                    path: Some(path.into()),
+                    path: Some(path.as_str().into()),
                     watcher_type: crate::protocol::WatcherType::Any,
                 };
                 asked(&engine, connection, request);
@@ -400,7 +401,7 @@ mod tests {
                 let path = format!("/{number}-{ephemeral}");
                 let request = Request::Create(CreateRequest {
                     operation: CreateOperation::Create,
-                    path: Some(path.clone().into()),
+                    path: Some(path.as_str().into()),
                     data: None,
                     acl: Some(AclList::Open),
                     flags: 1,

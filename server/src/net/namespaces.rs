@@ -33,9 +33,9 @@ struct Namespace {
 }
 
 /// Returns the first name of a path: `PathUtils.getTopNamespace`.
-fn first_name(path: &str) -> Option<&str> {
-    let rest = path.strip_prefix('/').filter(|rest| !rest.is_empty())?;
-    rest.split('/').next()
+fn first_name(path: &[u8]) -> Option<&[u8]> {
+    let rest = path.strip_prefix(b"/").filter(|rest| !rest.is_empty())?;
+    rest.split(|byte| *byte == b'/').next()
 }
 
 fn number(bytes: usize) -> u64 {
@@ -43,33 +43,41 @@ fn number(bytes: usize) -> u64 {
 }
 
 impl Namespaces {
-    fn of(&mut self, path: &str) -> Option<&mut Namespace> {
+    #[inline]
+    fn of(&mut self, path: &[u8]) -> Option<&mut Namespace> {
         let is_last = self.list.get(self.last).is_some_and(|last| {
-            let rest = path
-                .get(1..)
-                .and_then(|rest| rest.strip_prefix(&*last.name));
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            let name = last.name.as_bytes();
+            let rest = path.get(1..).and_then(|rest| rest.strip_prefix(name));
+            matches!(rest, Some([] | [b'/', ..]))
         });
         if !is_last {
-            let name = first_name(path)?;
-            if let Some(place) = self.by_name.get(name) {
-                self.last = *place;
-            } else if self.list.len() < LIMIT {
-                self.last = self.list.len();
-                self.by_name.insert(name.into(), self.last);
-                self.list.push(Namespace {
-                    name: name.into(),
-                    ..Namespace::default()
-                });
-            } else {
-                return None;
-            }
+            self.last = self.place_of(path)?;
         }
         self.list.get_mut(self.last)
     }
 
+    /// Returns the place of the first name of a path, after adding the name if it is missing.
+    fn place_of(&mut self, path: &[u8]) -> Option<usize> {
+        let name = String::from_utf8_lossy(first_name(path)?);
+        if let Some(place) = self.by_name.get(&*name) {
+            return Some(*place);
+        }
+        let place = self.list.len();
+        if place == LIMIT {
+            return None;
+        }
+        let name: Box<str> = name.into();
+        self.by_name.insert(name.clone(), place);
+        self.list.push(Namespace {
+            name,
+            ..Namespace::default()
+        });
+        Some(place)
+    }
+
     /// Counts a successful read of so many bytes of data or names (`DataTree.updateReadStat`).
-    pub(super) fn count_read(&mut self, path: &str, bytes: usize) {
+    #[inline]
+    pub(super) fn count_read(&mut self, path: &[u8], bytes: usize) {
         let bytes = number(path.len() + bytes + STAT_BYTES);
         if let Some(namespace) = self.of(path) {
             namespace.read.add(bytes, 1);
@@ -113,14 +121,14 @@ impl Namespaces {
 
     fn count_write(&mut self, path: &str, bytes: usize) {
         let bytes = number(path.len() + bytes);
-        if let Some(namespace) = self.of(path) {
+        if let Some(namespace) = self.of(path.as_bytes()) {
             namespace.written.add(bytes, 1);
         }
     }
 
     /// Counts a write that was refused because of a quota on `path`.
     pub(super) fn count_quota_exceeded(&mut self, path: &str) {
-        if let Some(namespace) = self.of(path) {
+        if let Some(namespace) = self.of(path.as_bytes()) {
             namespace.quota_exceeded += 1;
         }
     }
@@ -154,7 +162,7 @@ mod tests {
     fn a_path_counts_for_its_first_name() {
         let mut namespaces = Namespaces::default();
         for path in ["/a", "/a/b", "/ab", "/a", "/", ""] {
-            namespaces.count_read(path, 1);
+            namespaces.count_read(path.as_bytes(), 1);
         }
         let counts: Vec<(String, u64, u64)> = namespaces
             .read()

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Waker;
 
-use bytes::BytesMut;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
@@ -25,7 +24,7 @@ const QUEUE_HIGH_WATER: usize = EVENT_LIMIT / 2;
 /// Messages to be sent on one connection, and the state of the connection.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    pub(super) bytes: BytesMut,
+    pub(super) bytes: Vec<u8>,
     /// Number of bytes that the connection had taken and not written when it last polled the outbox.
     pub(super) leaving: usize,
     pub(super) ending: Ending,
@@ -59,7 +58,7 @@ pub(super) type Due = BTreeSet<(Timestamp, ConnectionId)>;
 /// Queued message, or a piece of one.
 #[derive(Debug)]
 pub(super) struct Parcel {
-    pub(super) bytes: BytesMut,
+    pub(super) bytes: Vec<u8>,
     /// Earliest time at which it is sent.
     pub(super) not_before: Option<Timestamp>,
     /// Pieces in which it is sent.
@@ -136,7 +135,7 @@ impl Outbox {
         established: Timestamp,
     ) -> Self {
         Self {
-            bytes: BytesMut::new(),
+            bytes: Vec::new(),
             leaving: 0,
             ending: Ending::Open,
             waker: None,
@@ -221,13 +220,14 @@ impl Outbox {
     }
 
     /// Puts the pieces of a message at the front of the queue.
-    fn cut_up(&mut self, now: Timestamp, mut message: BytesMut, pieces: Pieces) {
+    fn cut_up(&mut self, now: Timestamp, mut message: Vec<u8>, pieces: Pieces) {
         self.queued_bytes += message.len();
         let mut parcels = Vec::new();
         let mut at = now;
         while !message.is_empty() {
+            let rest = message.split_off(pieces.bytes.clamp(1, message.len()));
             parcels.push(Parcel {
-                bytes: message.split_to(pieces.bytes.clamp(1, message.len())),
+                bytes: std::mem::replace(&mut message, rest),
                 not_before: Some(at),
                 pieces: None,
                 alone: true,
@@ -241,7 +241,7 @@ impl Outbox {
     }
 
     /// Moves the next bytes to be written to `bytes`, which is empty.
-    pub(super) fn fill(&mut self, now: Timestamp, bytes: &mut BytesMut) {
+    pub(super) fn fill(&mut self, now: Timestamp, bytes: &mut Vec<u8>) {
         self.let_go(now);
         std::mem::swap(&mut self.bytes, bytes);
         if bytes.is_empty()
@@ -257,12 +257,12 @@ impl Outbox {
     /// Appends the pending bytes to `bytes`.
     pub(super) fn move_to(&mut self, bytes: &mut Outgoing) {
         if bytes.is_empty() {
-            std::mem::swap(&mut self.bytes, bytes.tail_mut());
+            bytes.swap(&mut self.bytes);
         } else {
             bytes.extend_from_slice(&self.bytes);
         }
         if self.bytes.capacity() > LARGEST_BUFFER {
-            self.bytes = BytesMut::new();
+            self.bytes = Vec::new();
         } else {
             self.bytes.clear();
         }

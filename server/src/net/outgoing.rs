@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::IoSlice;
 use std::sync::Arc;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::jute::{Length, Writer};
 use crate::protocol::{Cursor, LongCount, LongList, Message, Names};
@@ -90,12 +90,14 @@ pub(super) struct Outgoing {
     /// Number of pieces that are still being made.
     unmade: usize,
     /// Short answers, which on most connections are nearly all of them.
-    tail: BytesMut,
+    tail: Vec<u8>,
+    /// Number of bytes at the beginning of `tail` that have been written.
+    written: usize,
 }
 
 #[derive(Debug)]
 enum Piece {
-    Bytes(BytesMut),
+    Bytes(Bytes),
     Shared { data: Arc<[u8]>, written: usize },
     Long(Box<dyn Long>),
 }
@@ -104,7 +106,7 @@ impl Outgoing {
     /// Number of bytes that have been made.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.queued + self.tail.len()
+        self.queued + self.tail.len() - self.written
     }
 
     #[inline]
@@ -157,7 +159,8 @@ impl Outgoing {
 
     fn push(&mut self, piece: Piece) {
         if !self.tail.is_empty() {
-            let tail = std::mem::take(&mut self.tail);
+            let mut tail = Bytes::from(std::mem::take(&mut self.tail));
+            tail.advance(std::mem::take(&mut self.written));
             self.queued += tail.len();
             self.pieces.push_back(Piece::Bytes(tail));
         }
@@ -171,9 +174,10 @@ impl Outgoing {
         self.tail.extend_from_slice(bytes);
     }
 
-    /// Buffer for the bytes behind all pieces.
-    pub(super) fn tail_mut(&mut self) -> &mut BytesMut {
-        &mut self.tail
+    /// Exchanges the bytes behind all pieces, of which none has been written, with others.
+    pub(super) fn swap(&mut self, bytes: &mut Vec<u8>) {
+        debug_assert_eq!(self.written, 0);
+        std::mem::swap(&mut self.tail, bytes);
     }
 
     /// Whether the next bytes are still to be made.
@@ -206,7 +210,7 @@ impl Outgoing {
         }
         if !bytes.is_empty() {
             self.queued += bytes.len();
-            self.pieces.push_front(Piece::Bytes(bytes));
+            self.pieces.push_front(Piece::Bytes(bytes.freeze()));
         }
         EncodedPart { is_live, frame }
     }
@@ -215,11 +219,11 @@ impl Outgoing {
     pub(super) fn slices<'s>(&'s self, most: usize, slices: &mut [IoSlice<'s>; SLICES]) -> usize {
         let mut rest = most;
         let mut count = 0;
-        let made = self
-            .pieces
-            .iter()
-            .map_while(Piece::bytes)
-            .chain((self.unmade == 0).then_some(&self.tail[..]));
+        let made = self.pieces.iter().map_while(Piece::bytes).chain(
+            (self.unmade == 0)
+                .then(|| self.tail.get(self.written..))
+                .flatten(),
+        );
         for (slice, bytes) in slices
             .iter_mut()
             .zip(made.filter(|bytes| !bytes.is_empty()))
@@ -249,17 +253,19 @@ impl Outgoing {
                 front.advance(now);
             }
         }
-        if written == self.tail.len() {
+        self.written += written;
+        if self.written == self.tail.len() {
             self.tail.clear();
-        } else {
-            self.tail.advance(written);
+            self.written = 0;
+        } else if self.written > LARGEST_BUFFER && self.written > self.tail.len() / 2 {
+            self.tail.drain(..std::mem::take(&mut self.written));
         }
     }
 
     /// Frees a large buffer once it is empty.
     pub(super) fn shrink(&mut self) {
         if self.tail.is_empty() && self.tail.capacity() > LARGEST_BUFFER {
-            self.tail = BytesMut::new();
+            self.tail = Vec::new();
         }
         if self.pieces.is_empty() && self.pieces.capacity() > SLICES {
             self.pieces = VecDeque::new();
@@ -475,12 +481,12 @@ mod tests {
         }
     }
 
-    fn reply(response: Response<'_>) -> Message<'_> {
-        Message::Reply(Reply {
+    fn reply(response: Response<'_>) -> Reply<'_> {
+        Reply {
             xid: Xid(7),
             zxid: Zxid(9),
             result: Ok(response),
-        })
+        }
     }
 
     /// Takes all bytes out, in portions of at most `portion` bytes, and checks what is made at a time.
@@ -526,9 +532,10 @@ mod tests {
             Response::Empty,
         ];
         for portion in [1, 7, 4096, usize::MAX] {
-            let (mut outgoing, mut expected) = (Outgoing::default(), BytesMut::new());
+            let (mut outgoing, mut expected) = (Outgoing::default(), Vec::new());
             for answer in answers.clone() {
-                let message = reply(answer);
+                let reply = reply(answer);
+                let message = Message::Reply(&reply);
                 let before = expected.len();
                 wire::encode_message(&message, &mut expected);
                 let length = outgoing.encode(&message);
@@ -543,7 +550,8 @@ mod tests {
         let data: Arc<[u8]> = vec![b'x'; 1_000_000].into();
         let mut outgoing = Outgoing::default();
         for _ in 0..100 {
-            outgoing.encode(&reply(Response::Data(Some(&data), Stat::default())));
+            let reply = reply(Response::Data(Some(&data), Stat::default()));
+            outgoing.encode(&Message::Reply(&reply));
         }
         assert_eq!(Arc::strong_count(&data), 101);
         assert_eq!(outgoing.len(), 100 * (4 + 16 + 4 + 1_000_000 + 68));
@@ -555,7 +563,9 @@ mod tests {
     fn of_a_long_list_only_the_part_that_leaves_next_is_in_memory() {
         let mut outgoing = Outgoing::default();
         assert_eq!(
-            outgoing.encode(&reply(Response::Children(names(1_000_000)))),
+            outgoing.encode(&Message::Reply(&reply(Response::Children(names(
+                1_000_000
+            ))))),
             None
         );
         assert!(outgoing.is_full(usize::MAX), "one such answer at a time");

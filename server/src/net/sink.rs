@@ -2,8 +2,6 @@
 
 use std::task::Waker;
 
-use bytes::BytesMut;
-
 use super::outbox::{Due, EVENT_LIMIT, Ending, Outbox, Outboxes, Parcel, Stall};
 use super::outgoing::Outgoing;
 use super::totals::Totals;
@@ -13,7 +11,7 @@ use crate::control::{
 use crate::keeper::{CloseReason, ConnectionId, Expiry, Input, Keeper, Output, Outputs};
 use crate::persistence::Appender;
 use crate::protocol::{
-    ErrorCode, Message, Reply, Response, SessionId, Timestamp, Txn, TxnRecord, Zxid,
+    ClientText, ErrorCode, Message, Reply, Response, SessionId, Timestamp, Txn, TxnRecord, Zxid,
 };
 use crate::wire;
 
@@ -434,7 +432,7 @@ impl Sink<'_, '_> {
             wire::encode_message(message, &mut outbox.bytes);
             self.totals.count_sent(outbox.bytes.len() - before);
         } else {
-            let mut bytes = BytesMut::new();
+            let mut bytes = Vec::new();
             wire::encode_message(message, &mut bytes);
             plan.bytes.apply(&mut bytes);
             self.totals.count_sent(bytes.len());
@@ -493,7 +491,7 @@ impl Sink<'_, '_> {
             return;
         };
         if outbox.leaving + outbox.bytes.len() + outbox.queued_bytes > EVENT_LIMIT {
-            outbox.bytes = BytesMut::new();
+            outbox.bytes = Vec::new();
             self.close(connection, CloseReason::DoesNotRead);
             return;
         }
@@ -663,8 +661,9 @@ impl Outputs for Sink<'_, '_> {
         }
     }
 
-    fn has_read(&mut self, path: &str, bytes: usize) {
-        self.totals.namespaces.count_read(path, bytes);
+    #[inline]
+    fn has_read(&mut self, path: ClientText<'_>, bytes: usize) {
+        self.totals.namespaces.count_read(path.bytes(), bytes);
     }
 
     fn quota_exceeded(&mut self, path: &str) {

@@ -10,6 +10,7 @@
 
 // `lib.rs` shows items of the `pub(crate)` modules elsewhere, so that each item has one public path.
 mod acl;
+mod client_text;
 mod create_mode;
 pub(crate) mod ensemble;
 pub(crate) mod error_code;
@@ -28,6 +29,7 @@ mod txn;
 
 pub use acl::{Acl, AuthId, Permissions};
 pub(crate) use acl::{AclEntry, AclList, open_acl, unlisted_acl, unlisted_number};
+pub(crate) use client_text::ClientText;
 pub(crate) use create_mode::CreateMode;
 pub(crate) use ensemble::{EnsembleAction, EnsembleError, Mode};
 pub(crate) use error_code::ErrorCode;

@@ -9,7 +9,7 @@ use super::{Acl, ErrorCode, LongCount, Names, SessionId, Stat, WatchedEvent, Xid
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Message<'a> {
     Connected(ConnectResponse),
-    Reply(Reply<'a>),
+    Reply(&'a Reply<'a>),
     Event { zxid: Zxid, event: WatchedEvent<'a> },
 }
 

@@ -1,13 +1,10 @@
 //! Requests of a client. Texts and data borrow from their frame. A text may be null where jute allows it; the rules
 //! decide what that means.
 
-use std::borrow::Cow;
-
-use super::CreateMode;
-use super::{AclList, SessionId, Zxid};
+use super::{AclList, ClientText, CreateMode, SessionId, Zxid};
 
 /// A text as a client sent it, which may be null.
-pub(crate) type Text<'a> = Option<Cow<'a, str>>;
+pub(crate) type Text<'a> = Option<ClientText<'a>>;
 
 /// The first frame of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -335,7 +332,7 @@ impl Request<'_> {
     /// Visits the paths of the request, in order.
     // Longer than 60 lines: one arm for each request.
     pub(crate) fn paths(&self, mut visit: impl FnMut(&str)) {
-        let mut one = |path: &Text<'_>| path.iter().for_each(|path| visit(path));
+        let mut one = |path: &Text<'_>| path.iter().for_each(|path| visit(&path.decode()));
         match self {
             Self::Create(CreateRequest { path, .. })
             | Self::Delete(DeleteRequest { path, .. })
@@ -456,7 +453,7 @@ impl Request<'_> {
 pub(crate) struct Suboperation<'r> {
     /// `None` for a write in a multiRead, which is not decoded further.
     pub(crate) operation: Option<Operation>,
-    pub(crate) path: Option<&'r str>,
+    pub(crate) path: Text<'r>,
     /// Mode of the created znode.
     pub(crate) mode: Option<CreateMode>,
 }
@@ -476,7 +473,7 @@ impl MultiOp<'_> {
         };
         Suboperation {
             operation: Some(operation),
-            path: path.as_deref(),
+            path: *path,
             mode,
         }
     }
@@ -485,8 +482,8 @@ impl MultiOp<'_> {
 impl MultiReadOp<'_> {
     fn name(&self) -> Suboperation<'_> {
         let (operation, path) = match self {
-            Self::GetData { path } => (Some(Operation::GetData), path.as_deref()),
-            Self::GetChildren { path } => (Some(Operation::GetChildren), path.as_deref()),
+            Self::GetData { path } => (Some(Operation::GetData), *path),
+            Self::GetChildren { path } => (Some(Operation::GetChildren), *path),
             Self::Write => (None, None),
         };
         Suboperation {

@@ -14,7 +14,7 @@ use super::op_code::OpCode;
 
 /// Appends one frame with its length.
 #[inline]
-pub(crate) fn encode_message(message: &Message<'_>, out: &mut BytesMut) {
+pub(crate) fn encode_message(message: &Message<'_>, out: &mut Vec<u8>) {
     let before = out.len();
     // The length comes first and is known last.
     out.write_int(0);
@@ -93,6 +93,8 @@ pub(crate) trait ReplyWriter: Writer {
         self.write_int(count.total());
     }
 }
+
+impl ReplyWriter for Vec<u8> {}
 
 impl ReplyWriter for BytesMut {}
 

@@ -3,7 +3,7 @@
 
 use crate::jute::{Malformed, Reader};
 use crate::protocol::{
-    AclEntry, AclList, AddWatchMode, CheckVersionRequest, ConnectRequest, CreateMode,
+    AclEntry, AclList, AddWatchMode, CheckVersionRequest, ClientText, ConnectRequest, CreateMode,
     CreateOperation, CreateRequest, DeleteRequest, MultiOp, MultiReadOp, Operation, Request,
     SessionId, SetDataRequest, SetWatches, Text, WatcherType, Xid, Zxid,
 };
@@ -220,8 +220,8 @@ fn acl<'a>(reader: &mut Reader<'a>) -> Result<Option<AclList<'a>>, Malformed> {
     let entries = reader.vector(12, |reader| {
         Ok(AclEntry {
             permissions: reader.int()?,
-            scheme: reader.ustring()?,
-            id: reader.ustring()?,
+            scheme: reader.ustring()?.map(ClientText::decode),
+            id: reader.ustring()?.map(ClientText::decode),
         })
     })?;
     Ok(entries.map(AclList::Entries))

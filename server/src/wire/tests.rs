@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use bytes::BytesMut;
 use proptest::prelude::*;
 
 use super::*;
@@ -72,7 +71,7 @@ fn check_request(golden: &str, xid: i32, expected: Request<'_>) {
 #[track_caller]
 fn check_message(message: &Message<'_>, golden: &str) {
     // Bytes that are already in the buffer stay.
-    let mut out = BytesMut::from("before");
+    let mut out = Vec::from(b"before");
     encode_message(message, &mut out);
     let mut expected = b"before".to_vec();
     expected.extend(hex(golden));
@@ -87,7 +86,7 @@ fn check_reply(xid: i32, zxid: i64, result: Result<Response<'_>, ErrorCode>, gol
         zxid: Zxid(zxid),
         result,
     };
-    check_message(&Message::Reply(reply), golden);
+    check_message(&Message::Reply(&reply), golden);
 }
 
 /// Checks the bytes after the header.
@@ -98,8 +97,8 @@ fn check_body(response: Response<'_>, body: &str) {
     check_reply(9, 2, Ok(response), &golden);
 }
 
-fn text(text: &str) -> Option<Cow<'_, str>> {
-    Some(Cow::Borrowed(text))
+fn text(text: &str) -> Text<'_> {
+    Some(text.into())
 }
 
 fn anyone<'a>() -> Option<AclList<'a>> {
@@ -411,7 +410,9 @@ mod requests {
         let body = "00000007 ffffffff ffffffff";
         check(100, body, Request::Auth { scheme, auth });
         // DigestAuthenticationProvider makes a String of the bytes and hashes that.
-        let (scheme, auth) = (text("digest"), text("\u{fffd}:p"));
+        let credentials = ClientText::new(b"\xed\xa0\x80:p");
+        assert_eq!(credentials.decode(), "\u{fffd}:p");
+        let (scheme, auth) = (text("digest"), Some(credentials));
         let body = "00000000 00000006 646967657374 00000005 eda0803a70";
         check(100, body, Request::Auth { scheme, auth });
     }
@@ -659,7 +660,7 @@ mod golden_replies {
         check_reply(
             2,
             2,
-            Ok(Response::Path(text("/a"))),
+            Ok(Response::Path(Some("/a".into()))),
             "00000016 00000002 0000000000000002 00000000 00000002 2f61",
         );
     }

@@ -4,8 +4,6 @@
 
 use std::time::Duration;
 
-use bytes::BytesMut;
-
 use super::Fault;
 use crate::control::event_kind::EventKind;
 use crate::control::hold::HeldItem;
@@ -301,7 +299,7 @@ impl BytesPlan {
     }
 
     /// Changes the bytes of a message. Pieces are cut when the message leaves.
-    pub(crate) fn apply(&self, message: &mut BytesMut) {
+    pub(crate) fn apply(&self, message: &mut Vec<u8>) {
         match self {
             Self::Unchanged | Self::Split(_) => {}
             Self::Truncate(bytes) => message.truncate(*bytes),

@@ -82,7 +82,7 @@ impl TestClient {
             zxid: Zxid(1),
             result,
         };
-        let message = Message::Reply(reply);
+        let message = Message::Reply(&reply);
         let plan = control.plan_message(NOW, &self.client(), &message, true);
         plan.map(|plan| *plan)
     }

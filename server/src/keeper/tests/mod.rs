@@ -39,8 +39,8 @@ use crate::protocol::{
     AclEntry, AclList, AddWatchMode, CheckVersionRequest, ConnectRequest, CreateOperation,
     CreateRequest, CreateTxn, CreatedKind, DeleteRequest, EnsembleAction, ErrorCode, EventType,
     MemberId, Message, MultiOp, MultiReadOp, MultiResult, Operation, Permissions, Reply, Request,
-    Response, SessionId, SetDataRequest, SetWatches, Stat, Timestamp, Txn, TxnRecord, WatchedEvent,
-    WatcherType, Xid, Zxid,
+    Response, SessionId, SetDataRequest, SetWatches, Stat, Text, Timestamp, Txn, TxnRecord,
+    WatchedEvent, WatcherType, Xid, Zxid,
 };
 use crate::protocol::{ConnectResponse, DataFormat};
 
@@ -302,7 +302,7 @@ struct Create(CreateRequest<'static>);
 fn create(path: &'static str) -> Create {
     Create(CreateRequest {
         operation: CreateOperation::Create,
-        path: Some(Cow::Borrowed(path)),
+        path: Some(path.into()),
         data: Some(b""),
         acl: Some(AclList::Open),
         flags: 0,
@@ -413,8 +413,8 @@ fn multi(operations: impl Into<Vec<MultiOp<'static>>>) -> Request<'static> {
 }
 
 /// A path of a request. `-` is a null.
-fn text(path: &'static str) -> Option<Cow<'static, str>> {
-    (path != "-").then_some(Cow::Borrowed(path))
+fn text(path: &'static str) -> Text<'static> {
+    (path != "-").then(|| path.into())
 }
 
 fn exists(path: &'static str, watch: bool) -> Request<'static> {
@@ -488,7 +488,7 @@ fn remove_watches(path: &'static str, watcher_type: WatcherType) -> Request<'sta
 fn auth(scheme: &'static str, auth: &'static str) -> Request<'static> {
     Request::Auth {
         scheme: text(scheme),
-        auth: Some(Cow::Borrowed(auth)),
+        auth: Some(auth.into()),
     }
 }
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::protocol::Stat;
+use crate::protocol::{ClientText, Stat};
 
 const TICK_MS: i64 = 1000;
 const LOOK_MS: i64 = 7000;
@@ -846,7 +846,8 @@ impl Model {
             ttl_ms,
             ..
         } = *request;
-        let path = request.path.as_deref().unwrap_or_default();
+        let path = request.path.map(ClientText::decode).unwrap_or_default();
+        let path = &*path;
         let has_ttl = [5, 6].contains(&flags);
         let fits = if has_ttl {
             ttl_ms > 0

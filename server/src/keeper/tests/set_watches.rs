@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn paths(paths: &[&'static str]) -> Option<Vec<Option<Cow<'static, str>>>> {
+fn paths(paths: &[&'static str]) -> Option<Vec<Text<'static>>> {
     Some(paths.iter().map(|path| text(path)).collect())
 }
 

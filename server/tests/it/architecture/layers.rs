@@ -28,7 +28,7 @@ const LAYERS: [Layer; 10] = [
     },
     Layer {
         name: "jute",
-        imports: &[],
+        imports: &["protocol"],
         crates: &["bytes", "nom", "thiserror"],
         is_pure: true,
     },
