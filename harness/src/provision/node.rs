@@ -21,8 +21,8 @@ pub fn node(version: &str) -> Result<PathBuf, Missing> {
     }
 }
 
-/// Returns a folder with npm's packages (`vitest@5.1.2`) in its `node_modules`. Native code is built with the headers of
-/// this Node.
+/// Returns a folder with npm's packages (`vitest@5.1.2`) in its `node_modules`. Native code is built with the headers
+/// of this Node.
 ///
 /// # Errors
 ///
