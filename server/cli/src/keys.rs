@@ -42,6 +42,8 @@ pub(crate) enum When {
 /// Key that the binary itself reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Own {
+    /// `admin.*`
+    Admin,
     /// `authProvider.*`: no provider is loaded, but a scheme may then be one of theirs.
     AuthProvider,
     /// `datadir.autocreate`
@@ -50,6 +52,8 @@ pub(crate) enum Own {
     DynamicConfigFile,
     /// `server.*`
     Server,
+    /// `metricsProvider.*`
+    Metrics,
     /// `standaloneEnabled`
     StandaloneEnabled,
 }
@@ -57,8 +61,6 @@ pub(crate) enum Own {
 /// Reason why a key has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Why {
-    /// There is no `AdminServer`.
-    Admin,
     /// No audit log is written.
     Audit,
     /// There are only plain client sockets.
@@ -71,7 +73,7 @@ pub(crate) enum Why {
     Java,
     /// This server has its state in memory.
     Memory,
-    /// Metrics are available through `mntr` only.
+    /// The metrics are never queued or sampled.
     Metrics,
     /// There is one server and no ensemble.
     Quorum,
@@ -102,14 +104,13 @@ impl Why {
     /// Returns the reason as text for users.
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::Admin => "there is no AdminServer",
             Self::Audit => "no audit log is written",
             Self::Connections => "only plain connections are supported",
             Self::Disk => "the format of the files does not depend on it",
             Self::Health => "the health check is `minikeeper health`",
             Self::Java => "there is no Java virtual machine",
             Self::Memory => "the state is in memory",
-            Self::Metrics => "metrics are available through `mntr` only",
+            Self::Metrics => "metrics are never queued or sampled",
             Self::Quorum => "one server, no ensemble",
             Self::Sasl => "SASL and Kerberos are not supported",
             Self::Throttling => "requests are never throttled",
@@ -256,7 +257,7 @@ use Check::{Any, AtLeast, Bool, Class, Hex, Int, Long, OneOf, Real};
 use Effect::{Nothing, Reads, Refused, Sets};
 use Own::{AuthProvider, AutoCreate, DynamicConfigFile, Server, StandaloneEnabled};
 use When::{Always, True, TrueWithNetty};
-use Why::{Admin, Audit, Connections, Disk, Java, Metrics, Quorum, Sasl, Throttling, Tls, Tuning};
+use Why::{Audit, Connections, Disk, Java, Metrics, Quorum, Sasl, Throttling, Tls, Tuning};
 
 const NO_TLS: &str = "TLS is not supported";
 const NO_SASL: &str = "SASL is not supported";
@@ -285,7 +286,7 @@ const OTHERS: &[Key] = &[
     both("kerberos.minReLoginTimeMs", Any, Nothing(Sasl)),
     jvm("java.security.auth.login.config", Any, Nothing(Sasl)),
     both("X509AuthenticationProvider.superUser", Any, Nothing(Connections)),
-    both("IPAuthenticationProvider.usexforwardedfor", Any, Nothing(Admin)),
+    both("IPAuthenticationProvider.usexforwardedfor", Any, Nothing(Connections)),
 
     // TLS.
     file("secureClientPort", Int, Refused(Always, NO_TLS)),
@@ -446,12 +447,19 @@ const OTHERS: &[Key] = &[
     guide_quorum("maxTimeToWaitForEpoch", "zookeeper.leader.maxTimeToWaitForEpoch"),
 
     // Monitoring.
-    both("admin.*", Any, Nothing(Admin)),
-    file("metricsProvider.className", Class(&[
-        "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider",
-        "org.apache.zookeeper.metrics.impl.NullMetricsProvider",
-        "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
-    ]), Nothing(Metrics)),
+    both("admin.enableServer", Any, Reads(Own::Admin)),
+    both("admin.serverAddress", Any, Reads(Own::Admin)),
+    both("admin.serverPort", Any, Reads(Own::Admin)),
+    both("admin.idleTimeout", Any, Reads(Own::Admin)),
+    both("admin.commandURL", Any, Reads(Own::Admin)),
+    both("admin.rateLimiterIntervalInMS", Any, Reads(Own::Admin)),
+    both("admin.snapshot.enabled", Any, Reads(Own::Admin)),
+    both("admin.restore.enabled", Any, Reads(Own::Admin)),
+    both("admin.forceHttps", Any, Refused(True, "the AdminServer has no TLS")),
+    both("admin.*", Any, Nothing(Tls)),
+    file("metricsProvider.httpHost", Any, Reads(Own::Metrics)),
+    file("metricsProvider.httpPort", Int, Reads(Own::Metrics)),
+    file("metricsProvider.exportJvmInfo", Any, Reads(Own::Metrics)),
     file("metricsProvider.*", Any, Nothing(Metrics)),
     both("pathStats.*", Any, Nothing(Metrics)),
     both("pathStats.sampleRate", Real, Nothing(Metrics)),
@@ -489,7 +497,7 @@ mod tests {
     fn an_exact_name_overrides_a_prefix() {
         let key = in_file("metricsProvider.className").expect("it is known");
         assert_eq!(key.name, "metricsProvider.className");
-        let key = in_file("metricsProvider.httpPort").expect("it is known");
+        let key = in_file("metricsProvider.numWorkerThreads").expect("it is known");
         assert_eq!(key.name, "metricsProvider.*");
     }
 

@@ -81,7 +81,10 @@ fn exit_code(outcome: Result<(), Failure>) -> Result<ExitCode, (ExitCode, String
     outcome.map(|()| ExitCode::SUCCESS).map_err(|failure| {
         let code = match failure {
             Failure::Refused(_) | Failure::Seed(_) => ExitCode::from(INVALID),
+            // ExitCode.ERROR_STARTING_ADMIN_SERVER
+            Failure::Admin { .. } => ExitCode::from(4),
             Failure::NotStarted(_)
+            | Failure::Metrics { .. }
             | Failure::Control(_)
             | Failure::Signals(_)
             | Failure::Disk(_) => ExitCode::FAILURE,

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::mpsc;
 
@@ -11,6 +12,7 @@ use minikeeper::{
     journal::JournalMode,
     state::{TreeError, ZnodeKind},
 };
+use minikeeper_http::{AdminServer, AdminSettings, MetricsServer, MetricsSettings};
 use thiserror::Error;
 use tracing::{info, warn};
 use tracing_subscriber::filter::LevelFilter;
@@ -34,6 +36,23 @@ pub(crate) enum Failure {
     /// The control API or the ready file.
     #[error("{0}")]
     Control(String),
+    /// The AdminServer.
+    #[error(
+        "cannot start the AdminServer on {address}: {source}; set admin.serverPort to another port, or \
+         admin.enableServer=false"
+    )]
+    Admin {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    /// The metrics for Prometheus.
+    #[error(
+        "cannot serve the metrics on {address}: {source}; set metricsProvider.httpPort to another port"
+    )]
+    Metrics {
+        address: SocketAddr,
+        source: io::Error,
+    },
     /// The disk refused a write while the server was running.
     #[error("stopped: {0}")]
     Disk(StorageError),
@@ -44,6 +63,7 @@ pub(crate) enum Failure {
 /// # Errors
 ///
 /// If the configuration is refused, the server does not start, or the disk refuses a write.
+// Longer than 60 lines: the parts start in this order.
 pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     let variables = Variables::of_this_process();
     begin_logging(flags.log, &variables);
@@ -82,7 +102,9 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     };
     // Before the start, so that an early signal ends the server cleanly too.
     let signals = Signals::catch().map_err(Failure::Signals)?;
+    let (admin, metrics) = (settings.admin.take(), settings.metrics.take());
     let server = start(settings, seed, copied)?;
+    let _monitoring = monitor(&server, admin, metrics)?;
     let of_control = &flags.control_flags;
     let control = control_address
         .map(|address| control::start(address, of_control, &variables, Some(&server)))
@@ -103,6 +125,30 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
         }
         End::Disk(failure) => Err(Failure::Disk(failure)),
     }
+}
+
+/// Starts the AdminServer and the metrics, if they are on. They end when the result is dropped.
+fn monitor(
+    server: &Server,
+    admin: Option<AdminSettings>,
+    metrics: Option<MetricsSettings>,
+) -> Result<(Option<MetricsServer>, Option<AdminServer>), Failure> {
+    let metrics = metrics.map(|settings| {
+        let address = settings.address;
+        let started = MetricsServer::start(server, settings);
+        started
+            .inspect(|metrics| info!("metrics are at http://{}/metrics", metrics.address()))
+            .map_err(|source| Failure::Metrics { address, source })
+    });
+    let metrics = metrics.transpose()?;
+    let admin = admin.map(|settings| {
+        let (address, url) = (settings.address, settings.command_url.clone());
+        let started = AdminServer::start(server.admin(), settings);
+        started
+            .inspect(|admin| info!("the AdminServer is at http://{}{url}", admin.address()))
+            .map_err(|source| Failure::Admin { address, source })
+    });
+    Ok((metrics, admin.transpose()?))
 }
 
 /// Begins to write log lines to standard error.

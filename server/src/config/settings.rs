@@ -179,7 +179,17 @@ settings! {
         /// Form of the metrics in `mntr`: `default` or `prometheus`.
         ///
         /// Default: that of `DefaultMetricsProvider`.
-        metrics_provider: MetricsProvider = MetricsProvider::Default => row();
+        metrics_provider: MetricsProvider = MetricsProvider::Default => row().keys(&[
+            file("metricsProvider.className", Check::Class(&[
+                "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider",
+                "org.apache.zookeeper.metrics.impl.NullMetricsProvider",
+                "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider",
+            ]), |config, text| set(&mut config.metrics_provider, if text.ends_with(".PrometheusMetricsProvider") {
+                MetricsProvider::Prometheus
+            } else {
+                MetricsProvider::Default
+            })),
+        ]);
 
         /// Whether clients can create TTL znodes.
         ///

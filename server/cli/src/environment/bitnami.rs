@@ -27,6 +27,9 @@ pub(crate) enum Becomes {
 
 use Becomes::{Closes, Id, Line, Log, Nothing, Switch};
 
+/// Provider that `ZOO_ENABLE_PROMETHEUS_METRICS` turns on.
+const PROMETHEUS: &str = "org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider";
+
 #[rustfmt::skip]
 pub(crate) const VARIABLES: &[(&str, Becomes)] = &[
     ("ZOO_PORT_NUMBER", Line("clientPort")),
@@ -44,8 +47,8 @@ pub(crate) const VARIABLES: &[(&str, Becomes)] = &[
     ("ZOO_ENABLE_ADMIN_SERVER", Switch("admin.enableServer")),
     ("ZOO_ADMIN_SERVER_ADDRESS", Line("admin.serverAddress")),
     ("ZOO_ADMIN_SERVER_PORT_NUMBER", Line("admin.serverPort")),
-    ("ZOO_ENABLE_PROMETHEUS_METRICS", Nothing(Why::Metrics)),
-    ("ZOO_PROMETHEUS_METRICS_PORT_NUMBER", Nothing(Why::Metrics)),
+    ("ZOO_ENABLE_PROMETHEUS_METRICS", Closes("metricsProvider.className", PROMETHEUS)),
+    ("ZOO_PROMETHEUS_METRICS_PORT_NUMBER", Line("metricsProvider.httpPort")),
     ("ZOO_LOG_LEVEL", Log),
     ("ZOO_HEAP_SIZE", Nothing(Why::Java)),
     ("ZOO_HC_TIMEOUT", Nothing(Why::Health)),

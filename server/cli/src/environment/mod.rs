@@ -599,7 +599,7 @@ mod tests {
                 "ZOOKEEPER_CLIENT_PORT_UNIFICATION",
                 "client.portUnification",
             ),
-            ("ZOOKEEPER_ADMIN_ENABLE_SERVER", "admin.enable.server"),
+            ("ZOOKEEPER_ADMIN_ENABLE_SERVER", "admin.enableServer"),
             ("ZOOKEEPER_4LW_COMMANDS_WHITELIST", "4lw.commands.whitelist"),
         ] {
             assert_eq!(

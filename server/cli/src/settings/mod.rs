@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use minikeeper::config::{BadValue, Place, SETTINGS};
 use minikeeper::{Config, journal::JournalMode};
+use minikeeper_http::{AdminSettings, MetricsSettings};
 use thiserror::Error;
 
+use self::admin::Shown;
 use crate::digest;
 use crate::environment::{self, Configured, Given, Origin, Variables};
 use crate::flags::Serve;
@@ -26,6 +28,10 @@ pub(crate) struct Settings {
     pub(crate) config: Config,
     /// `user:password` of the super user, which overrides the digest in `config`.
     pub(crate) super_user: Option<String>,
+    /// AdminServer, if it is on.
+    pub(crate) admin: Option<AdminSettings>,
+    /// Metrics for Prometheus, if they are on.
+    pub(crate) metrics: Option<MetricsSettings>,
     /// Lines to log before the start.
     pub(crate) warnings: Vec<String>,
 }
@@ -71,6 +77,7 @@ pub(crate) enum Source {
 }
 
 /// Combines the flags, a `zoo.cfg` or the variables of an image, and system properties.
+// Longer than 60 lines: each source has its own defaults.
 pub(crate) fn settle(
     source: &Source,
     variables: &Variables,
@@ -117,15 +124,22 @@ pub(crate) fn settle(
             }
         },
     };
-    gathered.sort(
+    let (own, properties) = (
         last_of_each(lines.clone().unwrap_or_default()),
         last_of_each(properties),
-    )?;
+    );
+    let shown = Shown::of(gathered.file.as_deref(), &own, &properties);
+    gathered.sort(own, properties)?;
     if lines.is_some() {
         gathered.place(&mut config, flags)?;
     }
     gathered.apply(&mut config, flags)?;
-    gathered.finish(config, flags)
+    let admin = gathered.admin(shown, lines.is_some())?;
+    let metrics = gathered.metrics(&config)?;
+    let mut settings = gathered.finish(config, flags)?;
+    settings.admin = admin;
+    settings.metrics = metrics;
+    Ok(settings)
 }
 
 /// Returns the defaults of the binary without a file and outside an image.
@@ -593,6 +607,8 @@ impl Gathered {
         Ok(Settings {
             config,
             super_user: flags.super_user.clone(),
+            admin: None,
+            metrics: None,
             warnings,
         })
     }
@@ -648,6 +664,7 @@ pub(crate) fn address_in(variables: &Variables) -> Result<SocketAddr, Refusal> {
     settle(&Source::Variables, variables, &flags).map(|settings| settings.config.address)
 }
 
+mod admin;
 mod hierarchy;
 mod storage;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use minikeeper::{
-    config::{DigestAlgorithm, FourLetterWords},
+    config::{DigestAlgorithm, FourLetterWords, MetricsProvider},
     folder::{Compression, DataFormat, Storage},
 };
 
@@ -274,6 +274,75 @@ fn each_line_of_a_zoo_cfg_is_checked_as_by_zookeeper() {
         let outcome = of_file(&format!("{BASE}{line}\n"), &[], &Serve::default());
         assert_eq!(outcome_of(&outcome), expected, "{line}: {outcome:?}");
     }
+}
+
+/// Returns the settings of the AdminServer with these lines of a `zoo.cfg` and these system properties.
+fn admin_with(lines: &str, properties: &[(&str, &str)]) -> Option<AdminSettings> {
+    let settings = of_file(&format!("{BASE}{lines}"), properties, &Serve::default());
+    settings.expect("it is in order").admin
+}
+
+#[test]
+fn the_admin_server_is_on_with_a_zoo_cfg_unless_it_is_switched_off() {
+    let admin = admin_with("", &[]).expect("it is on");
+    assert_eq!(admin.address, SocketAddr::from(([0, 0, 0, 0], 8080)));
+    let written = admin.initial_configuration.expect("there is a file");
+    assert!(written.contains("clientPort="), "{written}");
+    assert_eq!(admin_with("admin.enableServer=false\n", &[]), None);
+    assert_eq!(
+        admin_with("", &[("zookeeper.admin.enableServer", "false")]),
+        None
+    );
+    // AdminServerFactory compares with "false" and nothing else.
+    assert!(admin_with("admin.enableServer=FALSE\n", &[]).is_some());
+    let plain = settle(&Source::Variables, &Variables::default(), &Serve::default());
+    assert_eq!(plain.expect("it is in order").admin, None);
+}
+
+#[test]
+fn the_admin_server_has_the_settings_of_a_zoo_cfg() {
+    let admin = admin_with(
+        "admin.serverAddress=127.0.0.1\nadmin.serverPort=0\nadmin.commandURL=/zk\nadmin.idleTimeout=7\n\
+         admin.rateLimiterIntervalInMS=5\nadmin.snapshot.enabled=false\nadmin.restore.enabled=true\n\
+         serializeLastProcessedZxid.enabled=false\n",
+        &[("zookeeper.foo", "bar")],
+    );
+    let admin = admin.expect("it is on");
+    assert_eq!(admin.address, SocketAddr::from(([127, 0, 0, 1], 0)));
+    assert_eq!(
+        (admin.command_url.as_str(), admin.idle_timeout.as_millis()),
+        ("/zk", 7)
+    );
+    assert_eq!(admin.rate_limiter_interval.as_millis(), 5);
+    assert!(!admin.snapshot_enabled && admin.restore_enabled && !admin.serializes_last_zxid);
+    let has = |name: &str, value: &str| {
+        let property = (name.to_owned(), value.to_owned());
+        admin.system_properties.contains(&property)
+    };
+    assert!(has("zookeeper.foo", "bar") && has("zookeeper.admin.serverPort", "0"));
+    let outcome = of_file(
+        &format!("{BASE}admin.serverPort=70000\n"),
+        &[],
+        &Serve::default(),
+    );
+    assert_eq!(outcome_of(&outcome), Refused);
+}
+
+#[test]
+fn prometheus_is_on_with_its_provider() {
+    let lines = "metricsProvider.className=org.apache.zookeeper.metrics.prometheus.PrometheusMetricsProvider\n\
+                 metricsProvider.httpHost=127.0.0.1\nmetricsProvider.exportJvmInfo=false\n";
+    let settings = of_file(&format!("{BASE}{lines}"), &[], &Serve::default());
+    let settings = settings.expect("it is in order");
+    let metrics = settings.metrics.expect("they are on");
+    assert_eq!(metrics.address, SocketAddr::from(([127, 0, 0, 1], 7000)));
+    assert!(!metrics.export_jvm_info);
+    assert_eq!(
+        settings.config.metrics_provider,
+        MetricsProvider::Prometheus
+    );
+    let without = of_file(BASE, &[], &Serve::default());
+    assert_eq!(without.expect("it is in order").metrics, None);
 }
 
 #[test]
@@ -784,7 +853,7 @@ fn settings_without_effect_are_named_once_and_unknown_ones_with_a_hint() {
         ("java.net.x", "1"),
     ];
     let text = format!(
-        "{BASE}initLimit=5\nsyncLimit=2\nadmin.serverPort=8080\nbar=1\njute.maxbuffer=5\nzookeeper.skipACL=yes\n"
+        "{BASE}initLimit=5\nsyncLimit=2\nadmin.httpVersion=11\nbar=1\njute.maxbuffer=5\nzookeeper.skipACL=yes\n"
     );
     let settings = of_file(&text, &flags, &Serve::default()).expect("it is in order");
     let [idle, unknown] = settings.warnings.as_slice() else {
@@ -792,8 +861,8 @@ fn settings_without_effect_are_named_once_and_unknown_ones_with_a_hint() {
     };
     assert_eq!(
         idle,
-        "settings without effect: admin.serverPort (there is no AdminServer); \
-         initLimit, syncLimit (one server, no ensemble)"
+        "settings without effect: initLimit, syncLimit (one server, no ensemble); \
+         admin.httpVersion (TLS is not supported, and clients connect without it)"
     );
     assert_eq!(
         unknown,

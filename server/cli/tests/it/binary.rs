@@ -8,12 +8,17 @@ use std::time::Duration;
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
+/// Variable that turns the AdminServer off: its port is fixed, and tests run at the same time.
+pub(crate) const NO_ADMIN: (&str, &str) =
+    ("SERVER_JVMFLAGS", "-Dzookeeper.admin.enableServer=false");
+
 /// The binary with these arguments and nothing in its environment but these variables.
 pub(crate) fn command(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_minikeeper"));
     command
         .args(arguments)
         .env_clear()
+        .env(NO_ADMIN.0, NO_ADMIN.1)
         .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -56,6 +61,7 @@ impl Serving {
         command
             .args(["-c", &script, env!("CARGO_BIN_EXE_minikeeper")])
             .args(arguments)
+            .env(NO_ADMIN.0, NO_ADMIN.1)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -5,6 +5,7 @@ mod client;
 mod faults;
 mod folders;
 mod health;
+mod monitoring;
 mod pages;
 mod precedence;
 mod refusals;
