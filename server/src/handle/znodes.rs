@@ -30,7 +30,7 @@ impl Server {
             path: Some(path.into()),
             watch: false,
         };
-        self.shared.engine.ask(request, |answer| match answer {
+        self.shared.engine.ask(&request, |answer| match answer {
             Ok(Response::Data(data, _)) => Some(data.map_or_else(Vec::new, |data| data.to_vec())),
             _ => None,
         })
@@ -66,7 +66,7 @@ impl Server {
             path: Some(path.into()),
             watch: false,
         };
-        let listed = self.shared.engine.ask(request, |answer| match answer {
+        let listed = self.shared.engine.ask(&request, |answer| match answer {
             Ok(Response::Children(Names::Long { count, list })) => Some(Err(Names::Long {
                 count: *count,
                 list: Arc::clone(list),
@@ -116,7 +116,7 @@ impl Server {
             flags: mode.flags(),
             ttl_ms: -1,
         });
-        self.write_with(session, request)
+        self.write_with(session, &request)
     }
 
     /// Sets the data of a znode, regardless of its version.
@@ -133,7 +133,7 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn set(&self, path: &str, data: &[u8]) -> Result<Stat, ErrorCode> {
-        self.write(Request::SetData(SetDataRequest {
+        self.write(&Request::SetData(SetDataRequest {
             path: Some(path.into()),
             data: Some(data),
             version: ANY_VERSION,
@@ -155,24 +155,24 @@ impl Server {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn delete(&self, path: &str) -> Result<(), ErrorCode> {
-        self.write(delete_request(path)).map(|_| ())
+        self.write(&delete_request(path)).map(|_| ())
     }
 
     /// Deletes a znode without waiting until the delete is durable.
     pub(super) fn delete_unflushed(&self, path: &str) -> Result<(), ErrorCode> {
-        self.write_unflushed(delete_request(path)).map(|_| ())
+        self.write_unflushed(&delete_request(path)).map(|_| ())
     }
 
-    pub(super) fn write(&self, request: Request<'_>) -> Result<Stat, ErrorCode> {
+    pub(super) fn write(&self, request: &Request<'_>) -> Result<Stat, ErrorCode> {
         self.write_with(None, request).map(|written| written.stat)
     }
 
     fn write_with(
         &self,
         session: Option<SessionId>,
-        request: Request<'_>,
+        request: &Request<'_>,
     ) -> Result<Written, ErrorCode> {
-        if frame_length(&request) > self.config().max_frame {
+        if frame_length(request) > self.config().max_frame {
             return Err(last_error::note(ErrorCode::ConnectionLoss));
         }
         let written = self.ask_to_write(session, request);
@@ -184,14 +184,14 @@ impl Server {
     }
 
     /// Writes without waiting until the write is durable.
-    pub(super) fn write_unflushed(&self, request: Request<'_>) -> Result<Stat, ErrorCode> {
+    pub(super) fn write_unflushed(&self, request: &Request<'_>) -> Result<Stat, ErrorCode> {
         self.ask_to_write(None, request).map(|written| written.stat)
     }
 
     fn ask_to_write(
         &self,
         session: Option<SessionId>,
-        request: Request<'_>,
+        request: &Request<'_>,
     ) -> Result<Written, ErrorCode> {
         let written = |response: &Response<'_>| {
             if let Response::PathAndStat(path, stat) = response {

@@ -9,7 +9,7 @@ use crate::protocol::{
 };
 
 /// An event that a server reacts to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Input<'a> {
     /// A client connected.
     Accepted {

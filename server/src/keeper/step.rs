@@ -107,10 +107,8 @@ impl Keeper {
         if let Some(session) = session {
             self.touch(now, session);
         }
-        let xid = match request {
-            Request::Ping | Request::Malformed(Operation::Ping) => Xid::PING,
-            _ => xid,
-        };
+        let is_ping = matches!(request, Request::Ping | Request::Malformed(Operation::Ping));
+        let xid = if is_ping { Xid::PING } else { xid };
         if !self.members.are_uniform()
             && self.handled_by_member(now, (connection, member), xid, request, out)
         {

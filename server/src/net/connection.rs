@@ -703,7 +703,7 @@ pub(super) mod tests {
             flags: 0,
             ttl_ms: -1,
         };
-        engine.ask(Request::Create(create), |answer| {
+        engine.ask(&Request::Create(create), |answer| {
             answer.map(|_| ()).expect("it is not there");
         });
         let id = accepted(&engine);
@@ -724,7 +724,7 @@ pub(super) mod tests {
                         data: None,
                         version: -1,
                     };
-                    engine.ask(Request::SetData(set_data), |_| ());
+                    engine.ask(&Request::SetData(set_data), |_| ());
                 }
                 tokio::task::yield_now().await;
             }
@@ -745,7 +745,7 @@ pub(super) mod tests {
             flags: 0,
             ttl_ms: -1,
         };
-        engine.ask(Request::Create(create), |answer| {
+        engine.ask(&Request::Create(create), |answer| {
             answer.map(|_| ()).expect("it is not there");
         });
         let id = accepted(&engine);

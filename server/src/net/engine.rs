@@ -211,7 +211,7 @@ impl Engine {
     /// Carries out a request of the test, which has every permission and no session, and passes the answer to `take`.
     pub(crate) fn ask<T>(
         &self,
-        request: Request<'_>,
+        request: &Request<'_>,
         take: impl FnOnce(Result<&Response<'_>, ErrorCode>) -> T,
     ) -> T {
         self.ask_as(None, request, take)
@@ -222,7 +222,7 @@ impl Engine {
     pub(crate) fn ask_as<T>(
         &self,
         session: Option<SessionId>,
-        request: Request<'_>,
+        request: &Request<'_>,
         take: impl FnOnce(Result<&Response<'_>, ErrorCode>) -> T,
     ) -> Option<T> {
         self.used();
@@ -235,7 +235,7 @@ impl Engine {
         let input = Input::Request {
             connection: ConnectionId::HANDLE,
             xid: Xid(0),
-            request: &request,
+            request,
         };
         let test = Test {
             answer: Some(&mut on_answer),
@@ -247,7 +247,7 @@ impl Engine {
                 return;
             }
             if !sink.idle && !only_reads {
-                sink.control.begin_own_write(&request);
+                sink.control.begin_own_write(request);
             }
             match session {
                 Some(session) => keeper.step_as(now, session, input, sink),

@@ -264,11 +264,11 @@ mod tests {
         connection
     }
 
-    fn asked(engine: &Engine, connection: ConnectionId, request: Request<'_>) {
+    fn asked(engine: &Engine, connection: ConnectionId, request: &Request<'_>) {
         engine.apply(Input::Request {
             connection,
             xid: Xid(1),
-            request: &request,
+            request,
         });
     }
 
@@ -335,7 +335,7 @@ mod tests {
                     path: Some(path.as_str().into()),
                     mode: AddWatchMode::Persistent,
                 };
-                asked(&engine, *connection, request);
+                asked(&engine, *connection, &request);
             }
         }
         let (by_path, parts) = answer(&engine, b"wchp");
@@ -364,7 +364,7 @@ mod tests {
                 path: Some(path.as_str().into()),
                 mode: AddWatchMode::Persistent,
             };
-            asked(&engine, connection, request);
+            asked(&engine, connection, &request);
         };
         (0..20_000).for_each(add);
         let mut long = WatchesByPath::new(&engine);
@@ -377,7 +377,7 @@ mod tests {
                     path: Some(path.as_str().into()),
                     watcher_type: crate::protocol::WatcherType::Any,
                 };
-                asked(&engine, connection, request);
+                asked(&engine, connection, &request);
             }
             add(30_000 + number);
             number += 1;
@@ -407,7 +407,7 @@ mod tests {
                     flags: 1,
                     ttl_ms: -1,
                 });
-                asked(&engine, connection, request);
+                asked(&engine, connection, &request);
                 expected.insert((format!("{}:", session.unwrap()), path));
             }
         }

@@ -7,7 +7,7 @@ use super::{AclList, ClientText, CreateMode, SessionId, Zxid};
 pub(crate) type Text<'a> = Option<ClientText<'a>>;
 
 /// The first frame of a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ConnectRequest<'a> {
     pub(crate) last_zxid_seen: Zxid,
     pub(crate) timeout_ms: i32,

@@ -8,9 +8,9 @@ fn a_total_is_exceeded_by_one_event_more() {
     let (mut control, a) = (control(), TestClient::new(1, None));
     let budget = Budget::total(Matcher::request(Op::Create), 1);
     let id = control.journal.budgets.add(budget);
-    a.request(&mut control, create("/a"));
+    a.request(&mut control, &create("/a"));
     assert_eq!(control.journal.budgets.check(id), Ok(()));
-    a.request(&mut control, create("/b"));
+    a.request(&mut control, &create("/b"));
     let exceeded = control.journal.budgets.check(id).unwrap_err().to_string();
     assert!(
         exceeded.contains("2 counted") && exceeded.contains("create /b"),
@@ -40,7 +40,7 @@ fn watches_count_for_each_path() {
         .budgets
         .add(Budget::watches_per_path("/locks/*", 1));
     assert!(control.journal.budgets.count_watches());
-    a.request(&mut control, exists("/locks/a"));
+    a.request(&mut control, &exists("/locks/a"));
     control.journal.budgets.watched("/locks/a", 1);
     control.journal.budgets.watched("/other", 2);
     assert_eq!(control.journal.budgets.check(id), Ok(()));

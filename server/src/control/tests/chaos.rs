@@ -6,7 +6,7 @@ use crate::control::{Chaos, Fault, FaultError, Matcher, Op};
 /// Requests of a client that are lost, of the first 100.
 fn lost(control: &mut Control, client: &TestClient) -> Vec<usize> {
     let lost = |at: &usize| {
-        let plan = client.request(control, create(&format!("/{at}")));
+        let plan = client.request(control, &create(&format!("/{at}")));
         plan == RequestPlan::Lose
     };
     (0..100).filter(lost).collect()

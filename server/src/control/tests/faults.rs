@@ -17,9 +17,15 @@ fn rule(on: impl Into<Matcher>, then: Fault) -> FaultRule {
 fn a_fault_happens_once_at_the_first_match() {
     let (mut control, a) = (control(), TestClient::new(1, None));
     place(&mut control, rule(Op::Create, Fault::DropBefore));
-    assert_eq!(a.request(&mut control, exists("/a")), RequestPlan::CarryOut);
-    assert_eq!(a.request(&mut control, create("/a")), RequestPlan::Close);
-    assert_eq!(a.request(&mut control, create("/a")), RequestPlan::CarryOut);
+    assert_eq!(
+        a.request(&mut control, &exists("/a")),
+        RequestPlan::CarryOut
+    );
+    assert_eq!(a.request(&mut control, &create("/a")), RequestPlan::Close);
+    assert_eq!(
+        a.request(&mut control, &create("/a")),
+        RequestPlan::CarryOut
+    );
 }
 
 #[test]
@@ -28,7 +34,7 @@ fn nth_and_times_select_the_matches() {
     let mut rule = rule(Op::Create, Fault::LoseRequest);
     (rule.nth, rule.times) = (2, Some(2));
     place(&mut control, rule);
-    let plans = [(); 4].map(|()| a.request(&mut control, create("/a")));
+    let plans = [(); 4].map(|()| a.request(&mut control, &create("/a")));
     let [first, second, third, fourth] = plans.map(|plan| plan == RequestPlan::Lose);
     assert_eq!((first, second, third, fourth), (false, true, true, false));
 }
@@ -37,7 +43,10 @@ fn nth_and_times_select_the_matches() {
 fn a_fault_of_the_reply_is_planned_at_the_request() {
     let (mut control, a) = (control(), TestClient::new(1, None));
     place(&mut control, rule(Op::Create, Fault::ApplyThenDrop));
-    assert_eq!(a.request(&mut control, create("/a")), RequestPlan::CarryOut);
+    assert_eq!(
+        a.request(&mut control, &create("/a")),
+        RequestPlan::CarryOut
+    );
     let plan = a.reply(&mut control, Ok(Response::Empty)).expect("a fault");
     assert!(plan.lose && plan.then_close);
     assert_eq!(a.reply(&mut control, Ok(Response::Empty)), None);
@@ -47,7 +56,10 @@ fn a_fault_of_the_reply_is_planned_at_the_request() {
 fn a_watch_event_between_a_request_and_its_reply_does_not_get_the_plan_of_the_reply() {
     let (mut control, a) = (control(), TestClient::new(1, None));
     place(&mut control, rule(Op::Create, Fault::LoseReply));
-    assert_eq!(a.request(&mut control, create("/a")), RequestPlan::CarryOut);
+    assert_eq!(
+        a.request(&mut control, &create("/a")),
+        RequestPlan::CarryOut
+    );
     assert_eq!(a.watch_event(&mut control, "/a", 1), None);
     assert!(
         a.reply(&mut control, Ok(Response::Empty))
@@ -73,7 +85,7 @@ fn a_partition_cuts_the_links_of_the_label() {
         &mut control,
         rule(Op::Create, Fault::Partition { direction }),
     );
-    assert_eq!(a.request(&mut control, create("/a")), RequestPlan::Cut);
+    assert_eq!(a.request(&mut control, &create("/a")), RequestPlan::Cut);
     assert!(control.was_cut());
     let other = TestClient::new(2, Some("worker"));
     assert!(control.cuts.of(&other.client()).eq([direction]));
@@ -86,7 +98,7 @@ fn a_fault_that_never_happened_names_the_nearest_events() {
     let (mut control, a) = (control(), TestClient::new(1, None));
     let on = Matcher::request(Op::Create).path("/b");
     let id = place(&mut control, rule(on, Fault::DropBefore));
-    a.request(&mut control, create("/a"));
+    a.request(&mut control, &create("/a"));
     let FaultOutcome::Never(text) = control.faults.remove(id) else {
         panic!("it did not happen");
     };

@@ -12,7 +12,7 @@ fn hold(control: &mut Control, on: impl Into<Matcher>) -> HoldId {
 fn a_held_request_waits_and_is_described() {
     let (mut control, a) = (control(), TestClient::new(1, None));
     let hold = hold(&mut control, Matcher::request(Op::Create));
-    let RequestPlan::Hold(held) = a.request(&mut control, create("/a")) else {
+    let RequestPlan::Hold(held) = a.request(&mut control, &create("/a")) else {
         panic!("it is held");
     };
     assert_eq!(
@@ -29,12 +29,12 @@ fn a_released_request_meets_faults_when_it_arrives() {
     let rule = crate::control::FaultRule::new("lost", Op::Create.into(), Fault::LoseRequest);
     control.faults.place(rule, &control.known).unwrap();
     assert!(matches!(
-        a.request(&mut control, create("/a")),
+        a.request(&mut control, &create("/a")),
         RequestPlan::Hold(_)
     ));
-    let released = a.request_at(&mut control, create("/a"), Progress::Released);
+    let released = a.request_at(&mut control, &create("/a"), Progress::Released);
     assert_eq!(released, RequestPlan::Lose);
-    let decided = a.request_at(&mut control, create("/a"), Progress::Decided);
+    let decided = a.request_at(&mut control, &create("/a"), Progress::Decided);
     assert_eq!(decided, RequestPlan::CarryOut);
 }
 
@@ -62,7 +62,7 @@ fn a_reply_that_is_lost_is_not_held() {
     let hold = hold(&mut control, Matcher::reply(Op::Create));
     let rule = crate::control::FaultRule::new("lost", Op::Create.into(), Fault::LoseReply);
     control.faults.place(rule, &control.known).unwrap();
-    a.request(&mut control, create("/a"));
+    a.request(&mut control, &create("/a"));
     a.reply(&mut control, Ok(Response::Empty));
     assert_eq!(control.holds.held(hold), 0);
 }

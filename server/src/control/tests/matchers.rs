@@ -99,7 +99,7 @@ fn entries(control: &Control) -> Vec<crate::control::Entry> {
 #[test]
 fn a_condition_that_is_not_set_matches_every_event() {
     let (mut control, a) = (control(), TestClient::new(1, None));
-    a.request(&mut control, create("/a"));
+    a.request(&mut control, &create("/a"));
     a.watch_event(&mut control, "/b", 1);
     assert!(
         entries(&control)
@@ -111,7 +111,7 @@ fn a_condition_that_is_not_set_matches_every_event() {
 #[test]
 fn label_session_and_connection_select_a_client() {
     let (mut control, a) = (control(), TestClient::new(7, Some("worker")));
-    a.request(&mut control, create("/a"));
+    a.request(&mut control, &create("/a"));
     let entry = &entries(&control)[0];
     let any = Matcher::any;
     for same in [
@@ -139,7 +139,7 @@ fn label_session_and_connection_select_a_client() {
 #[test]
 fn a_reply_matches_by_the_operation_and_path_of_its_request_and_by_its_error() {
     let (mut control, a) = (control(), TestClient::new(1, None));
-    a.request(&mut control, create("/a"));
+    a.request(&mut control, &create("/a"));
     a.reply(&mut control, Err(ErrorCode::NodeExists));
     let reply = &entries(&control)[1];
     let refused = Matcher::reply(Op::Create).path("/a");
@@ -157,7 +157,7 @@ fn all_conditions_of_a_multi_hold_for_the_same_operation() {
     let version = -1;
     let delete = MultiOp::Delete(DeleteRequest { path, version });
     let multi = Request::Multi(vec![MultiOp::Create(created), delete]);
-    a.request(&mut control, multi);
+    a.request(&mut control, &multi);
     let results = vec![
         MultiResult::Error(None),
         MultiResult::Error(Some(ErrorCode::NoNode)),

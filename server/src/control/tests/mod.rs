@@ -53,20 +53,20 @@ impl TestClient {
     }
 
     /// Sends a request. Returns the plan for it.
-    fn request(&self, control: &mut Control, request: Request<'_>) -> RequestPlan {
+    fn request(&self, control: &mut Control, request: &Request<'_>) -> RequestPlan {
         self.request_at(control, request, Progress::New)
     }
 
     fn request_at(
         &self,
         control: &mut Control,
-        request: Request<'_>,
+        request: &Request<'_>,
         progress: Progress,
     ) -> RequestPlan {
         let input = Input::Request {
             connection: self.client().connection,
             xid: Xid(1),
-            request: &request,
+            request,
         };
         control.plan_request(NOW, &self.client(), &input, progress)
     }

@@ -78,14 +78,14 @@ impl Server {
             return Err(ErrorCode::NodeExists);
         }
         if there.data != znode.data {
-            self.write_unflushed(Request::SetData(SetDataRequest {
+            self.write_unflushed(&Request::SetData(SetDataRequest {
                 path: Some(path.into()),
                 data: znode.data.as_deref(),
                 version: ANY_VERSION,
             }))?;
         }
         if there.acl != znode.acl {
-            self.write_unflushed(Request::SetAcl {
+            self.write_unflushed(&Request::SetAcl {
                 path: Some(path.into()),
                 acl: Some(acl_list(&znode.acl)),
                 version: ANY_VERSION,
@@ -105,7 +105,7 @@ impl Server {
                 i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX),
             ),
         };
-        self.write_unflushed(Request::Create(CreateRequest {
+        self.write_unflushed(&Request::Create(CreateRequest {
             operation,
             path: Some(path.into()),
             data: znode.data.as_deref(),

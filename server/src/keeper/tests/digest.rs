@@ -194,12 +194,12 @@ impl Outputs for Digests {
     }
 }
 
-fn digests_of(world: &mut World, request: Request<'_>) -> Vec<Option<u64>> {
+fn digests_of(world: &mut World, request: &Request<'_>) -> Vec<Option<u64>> {
     let mut digests = Digests::default();
     let input = Input::Request {
         connection: ConnectionId(1),
         xid: Xid(7),
-        request: &request,
+        request,
     };
     world.keeper.step(world.now, input, &mut digests);
     digests.0
@@ -221,16 +221,16 @@ fn a_transaction_has_the_maintained_digest_and_a_refusal_never_has() {
         MultiOp::Delete(deletion("/a")),
         MultiOp::Delete(deletion("/none")),
     ]);
-    assert_eq!(digests_of(&mut world, failed), [before]);
+    assert_eq!(digests_of(&mut world, &failed), [before]);
     let refused = Request::Delete(deletion("/none"));
-    assert_eq!(digests_of(&mut world, refused), [None]);
+    assert_eq!(digests_of(&mut world, &refused), [None]);
     let deleted = Request::Delete(deletion("/a"));
-    let after = digests_of(&mut world, deleted);
+    let after = digests_of(&mut world, &deleted);
     assert_eq!(after, [world.keeper.tree().digest()]);
     assert_ne!(after, [before]);
 
     let mut world = World::of(1);
     world.given(1, [create("/a")]);
     let deleted = Request::Delete(deletion("/a"));
-    assert_eq!(digests_of(&mut world, deleted), [None]);
+    assert_eq!(digests_of(&mut world, &deleted), [None]);
 }

@@ -1173,7 +1173,7 @@ impl Run {
     fn step(&mut self, input: Input<'_>) {
         let (mut record, mut twin) = (Record::default(), Record::default());
         let before = self.keeper.tree().last_zxid().0;
-        self.keeper.step(self.now, input.clone(), &mut record);
+        self.keeper.step(self.now, input, &mut record);
         self.twin.step(self.now, input, &mut twin);
         assert_eq!(record.lines.0, twin.lines.0, "same inputs, same outputs");
         for (zxid, txn) in (before + 1..).zip(&record.txns) {
@@ -1184,7 +1184,7 @@ impl Run {
         self.txns.extend(record.txns);
     }
 
-    fn arrive(&mut self, place: usize, request: ConnectRequest<'_>) {
+    fn arrive(&mut self, place: usize, request: &ConnectRequest<'_>) {
         self.connections += 1;
         let connection = ConnectionId(self.connections);
         self.leave(place);
@@ -1197,7 +1197,7 @@ impl Run {
         });
         self.step(Input::Connect {
             connection,
-            request: &request,
+            request,
         });
     }
 
@@ -1212,7 +1212,7 @@ impl Run {
     pub(super) fn happen(&mut self, event: &Event) {
         match event {
             Event::Open { place, timeout_ms } => {
-                self.arrive(*place, asking_for_session(*timeout_ms));
+                self.arrive(*place, &asking_for_session(*timeout_ms));
                 self.model.open(self.connections, *timeout_ms);
             }
             Event::Resume {
@@ -1224,7 +1224,7 @@ impl Run {
                 if !rightful {
                     request.password = None;
                 }
-                self.arrive(*place, request);
+                self.arrive(*place, &request);
                 self.model.resume(self.connections, *session, *rightful);
             }
             Event::HangUp { place } => self.leave(*place),
