@@ -151,7 +151,7 @@ mod golden_requests {
             password: Some(&[0; 16]),
             read_only: Some(false),
         };
-        assert_eq!(decode_connect(content(&bytes)), Ok(expected.clone()));
+        assert_eq!(decode_connect(content(&bytes)), Ok(expected));
 
         let body = bytes.split_off(4);
         let (short, _) = body.split_at(44);

@@ -228,7 +228,7 @@ mod elections {
             ..resuming(session(ONE, 0))
         };
         check(
-            world.connect_at(ONE, 5, ahead.clone()),
+            world.connect_at(ONE, 5, ahead),
             &["5 closed AheadOfServer"],
         );
         world.join(TWO, 6);
