@@ -28,6 +28,8 @@ pub(super) struct Description {
     start_time_ms: Option<i64>,
     /// Number of members of an ensemble; 1 by default.
     members: Option<u8>,
+    /// Port for clients; the members of an ensemble take the next ones. Free ports by default.
+    port: Option<u16>,
     /// Labels, with an address each.
     labels: Vec<String>,
     /// Znodes that exist at the beginning.
@@ -189,6 +191,9 @@ impl Description {
         }
         if let Some(members) = self.members {
             config.members = members;
+        }
+        if let Some(port) = self.port {
+            config.address.set_port(port);
         }
         if let Some(mode) = self.journal {
             config.journal = mode;
