@@ -176,7 +176,7 @@ settings! {
                 }).note("`true` adds `isro`"),
             ]);
 
-        /// Form of the metrics in `mntr`: `default` or `prometheus`.
+        /// Form of the metrics in `mntr` (`metricsProvider.className`): `default` or `prometheus`.
         ///
         /// Default: that of `DefaultMetricsProvider`.
         metrics_provider: MetricsProvider = MetricsProvider::Default => row().keys(&[
